@@ -1,0 +1,35 @@
+"""Data: made from a formula, bundled, or read from files; and made ready for a network."""
+
+from chainrule.datasets.bundled import digits, iris, load, names, open_data, penguins
+from chainrule.datasets.generated import blobs, circles, moons, spiral, xor
+from chainrule.datasets.idx import read_idx
+from chainrule.datasets.numpy_files import read_npy, read_npz
+from chainrule.datasets.preparation import Preparation, rows_with_target
+from chainrule.datasets.reading import read
+from chainrule.datasets.splitting import stratified_split
+from chainrule.datasets.table import Table
+from chainrule.datasets.text_tables import parse_csv, read_csv
+
+__all__ = [
+    "Preparation",
+    "Table",
+    "blobs",
+    "circles",
+    "digits",
+    "iris",
+    "load",
+    "moons",
+    "names",
+    "open_data",
+    "parse_csv",
+    "penguins",
+    "read",
+    "read_csv",
+    "read_idx",
+    "read_npy",
+    "read_npz",
+    "rows_with_target",
+    "spiral",
+    "stratified_split",
+    "xor",
+]

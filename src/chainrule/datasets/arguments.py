@@ -1,0 +1,35 @@
+"""Checks of arguments that several data functions share."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chainrule.errors import SettingError, shown
+
+__all__ = ["generator", "is_whole"]
+
+
+def is_whole(value: object, least: int) -> bool:
+    """Whether `value` is a whole number, NumPy's included, of at least `least`; no bool."""
+    return (
+        isinstance(value, int | np.integer) and not isinstance(value, bool) and int(value) >= least
+    )
+
+
+def generator(who: str, seed: int | np.random.Generator) -> np.random.Generator:
+    """The generator itself, or a new one from a whole number.
+
+    Raises:
+        SettingError: neither of the two.
+
+    >>> generator("moons", 0).integers(10) == generator("moons", 0).integers(10)
+    np.True_
+    """
+    if isinstance(seed, np.random.Generator):
+        return seed
+    if not is_whole(seed, 0):
+        raise SettingError(
+            f"{who}: the seed must be a whole number, 0 or more, or a numpy.random.Generator. "
+            f"Got {shown(seed)}."
+        )
+    return np.random.default_rng(int(seed))

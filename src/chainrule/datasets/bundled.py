@@ -1,0 +1,116 @@
+"""Three real data sets that come with the package; data/SOURCES.md says where they are from."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.datasets.opening import Pathish, unpacked
+from chainrule.datasets.reading import read
+from chainrule.datasets.table import Table
+from chainrule.datasets.text_tables import parse_csv
+from chainrule.errors import DataError, nearest, shown
+
+__all__ = ["digits", "iris", "load", "names", "open_data", "penguins"]
+
+TARGETS = {"digits": "digit", "iris": "species", "penguins": "species"}
+
+
+def names() -> tuple[str, ...]:
+    """The names of the bundled data sets.
+
+    >>> names()
+    ('digits', 'iris', 'penguins')
+    """
+    return tuple(TARGETS)
+
+
+def load(name: str) -> Table:
+    """A bundled data set as a table.
+
+    Raises:
+        DataError: no bundled set of this name; the message lists them.
+
+    >>> load("iris")
+    Table(bundled iris: 150 rows x 5 columns: sepal_length_cm, sepal_width_cm, petal_length_cm, \
+petal_width_cm, species)
+    """
+    if name not in TARGETS:
+        raise DataError(
+            f"There is no bundled data set {shown(name)}; {nearest(str(name), names())}."
+        )
+    from importlib import resources
+
+    file = resources.files("chainrule.datasets").joinpath("data", f"{name}.csv.gz")
+    source = f"bundled {name}"
+    return parse_csv(unpacked(file.read_bytes(), source), source)
+
+
+def digits() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Handwritten digits: x float64 (1797, 64), 8x8 pixels from 0 to 16; t int64 (1797,).
+
+    >>> x, t = digits()
+    >>> x.shape, x.max().item(), t[:3].tolist()
+    ((1797, 64), 16.0, [0, 1, 2])
+    """
+    table = load("digits")
+    return table.drop("digit").matrix(), table["digit"].copy()
+
+
+def iris() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Irises: x float64 (150, 4) in cm; t int64 (150,), 0 setosa, 1 versicolor, 2 virginica.
+
+    >>> x, t = iris()
+    >>> x.shape, np.bincount(t).tolist()
+    ((150, 4), [50, 50, 50])
+    """
+    table = load("iris")
+    ids = np.unique(table["species"], return_inverse=True)[1]
+    return table.drop("species").matrix(), ids.astype(np.int64)
+
+
+def penguins() -> Table:
+    """Penguins: 344 rows, 8 columns, with text columns and missing cells, as in life.
+
+    >>> penguins().missing_counts()["sex"]
+    11
+    """
+    return load("penguins")
+
+
+def open_data(name_or_path: Pathish) -> tuple[Table, str | None]:
+    """A bundled set by its name, or else a file; with the target column where one is known.
+
+    A bundled name wins over a file of that name; ./iris, or a `Path`, is always the file.
+    Known targets: those of the bundled sets, "label" of IDX files, "t" of .npz files.
+
+    Raises:
+        DataError: neither a bundled name nor a file, or a file that cannot be used.
+        FormatError: a file of another kind than it says, or damaged.
+
+    >>> table, target = open_data("penguins")
+    >>> len(table), target
+    (344, 'species')
+    """
+    where = os.fspath(name_or_path)
+    if isinstance(name_or_path, str) and where in TARGETS:
+        table = load(where)
+        if os.path.exists(where):
+            table = table.noted(
+                f"This is the bundled data set {where}; the file of that name is ./{where}."
+            )
+        return table, TARGETS[where]
+    if not os.path.lexists(where):
+        guess = nearest(where, names()).replace("Allowed:", "Bundled data sets:")
+        raise DataError(
+            f"{shown(where)} is neither a file nor a bundled data set; {guess}. "
+            "Check the name, or give the path of a file."
+        )
+    table = read(name_or_path)
+    lower = where.lower()
+    if lower.endswith(".npz") and "t" in table:
+        return table, "t"
+    made_by_idx = table.names[-1] == "label" and table.names[0] == "p0"
+    return table, "label" if made_by_idx and not lower.endswith((".csv", ".csv.gz")) else None

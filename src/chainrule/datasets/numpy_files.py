@@ -1,0 +1,178 @@
+"""NumPy's own files, .npy and .npz, read without pickle and without trusting a header."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import warnings
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.datasets.opening import Pathish, fetch, refuse_others, room_for
+from chainrule.datasets.table import Table, check_matrix
+from chainrule.datasets.text_tables import noticed
+from chainrule.errors import DataError, FormatError
+
+__all__ = ["read_npy", "read_npz"]
+
+Array = npt.NDArray[Any]
+
+
+def read_npy(path: Pathish) -> Table:
+    """Read a .npy file that holds one matrix (rows, columns); the columns become x0, x1, ….
+
+    Raises:
+        DataError: the file cannot be opened, or its array is no matrix of numbers.
+        FormatError: not a .npy file, or not as long as its header says.
+
+    >>> import pathlib, tempfile
+    >>> file = pathlib.Path(tempfile.mkdtemp(), "two.npy")
+    >>> np.save(file, np.eye(2))
+    >>> read_npy(file).names
+    ('x0', 'x1')
+    """
+    where = os.fspath(path)
+    data = fetch(path)
+    refuse_others(data, where, "NPY", ("npy",))
+    array = _parsed(data, where)
+    return noticed(_table(array, None, where))
+
+
+def read_npz(path: Pathish) -> Table:
+    """Read a .npz file with a matrix `x` (rows, columns) and, if there is one, targets `t`.
+
+    With other names: the only 2-D array is x, the only 1-D array, if any, is t. The
+    columns become x0, x1, … and "t".
+
+    Raises:
+        DataError: the file cannot be opened, or its arrays are not such a pair.
+        FormatError: not a .npz file, damaged, or an array not as long as its header says.
+
+    >>> import pathlib, tempfile
+    >>> file = pathlib.Path(tempfile.mkdtemp(), "two.npz")
+    >>> np.savez(file, x=np.eye(2), t=np.array([0, 1]))
+    >>> read_npz(file).names
+    ('x0', 'x1', 't')
+    """
+    where = os.fspath(path)
+    data = fetch(path)
+    refuse_others(data, where, "NPZ", ("zip",))
+    arrays = _members(data, where)
+    if "x" in arrays and arrays["x"].ndim == 2:
+        x, t = arrays["x"], arrays.get("t")
+    else:
+        matrices = [name for name, array in arrays.items() if array.ndim == 2]
+        vectors = [name for name, array in arrays.items() if array.ndim == 1]
+        if len(matrices) != 1 or len(vectors) > 1:
+            listed = ", ".join(f"{name} {array.shape}" for name, array in list(arrays.items())[:8])
+            raise DataError(
+                f"{where}: an array x (rows, columns) and an array t (rows,) are needed, or "
+                f"one 2-D and one 1-D array under other names. Got {listed or 'no arrays'}. "
+                "Save it with numpy.savez(path, x=x.reshape(len(x), -1), t=t)."
+            )
+        x, t = arrays[matrices[0]], arrays[vectors[0]] if vectors else None
+    if t is not None and t.shape != (len(x),):
+        raise DataError(
+            f"{where}: x has {len(x)} rows, so t must have shape ({len(x)},). Got {t.shape}. "
+            "One-hot targets become ids by t.argmax(axis=1)."
+        )
+    return noticed(_table(x, t, where))
+
+
+def _table(x: Array, t: Array | None, where: str) -> Table:
+    if x.ndim != 2:
+        raise DataError(
+            f"{where}: a matrix (rows, columns) is needed. Got shape {x.shape}. "
+            "Reshape it first: x.reshape(len(x), -1)."
+        )
+    notes = []
+    if x.dtype.kind == "f" and x.dtype.itemsize not in (4, 8):
+        notes.append(f"The numbers were {x.dtype.name} and are kept as float64.")
+        with np.errstate(over="ignore"):
+            x = x.astype(np.float64)
+    block = check_matrix(x, where)
+    names = [f"x{i}" for i in range(block.shape[1])]
+    if t is None:
+        return Table.assembled(names, [(names, block)], {}, where, notes)
+    return Table.assembled([*names, "t"], [(names, block)], {}, where, notes, {"t": t})
+
+
+def _members(data: bytes, where: str) -> dict[str, Array]:
+    import zipfile
+    import zlib
+
+    arrays: dict[str, Array] = {}
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as file:
+            entries = [entry for entry in file.infolist() if entry.filename.endswith(".npy")]
+            if not entries:
+                listed = ", ".join(file.namelist()[:5]) or "nothing"
+                raise FormatError(
+                    f"{where}: this zip file holds no NumPy arrays (got {listed}). "
+                    "Unpack it first (an Excel workbook: save it as CSV)."
+                )
+            room_for(sum(entry.file_size for entry in entries), where)
+            for entry in entries:
+                name = entry.filename.removesuffix(".npy")
+                with file.open(entry) as member:
+                    head = member.read(1 << 16)
+                    _header(head, f"{where}, array {name!r}", entry.file_size)
+                    content = head + member.read(entry.file_size - len(head) + 1)
+                arrays[name] = _parsed(content, f"{where}, array {name!r}")
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError):
+        raise FormatError(
+            f"{where}: the zip file is damaged, cut short, or packed in an unusual way. "
+            "Get it again, or save it again with numpy.savez."
+        ) from None
+    return arrays
+
+
+def _parsed(data: bytes, where: str) -> Array:
+    shape, fortran, dtype, start = _header(data, where, len(data))
+    array = np.frombuffer(data, dtype, count=math.prod(shape), offset=start)
+    return array.reshape(shape, order="F" if fortran else "C")
+
+
+def _header(data: bytes, where: str, size: int) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
+    """Shape, order, dtype and start of the numbers, checked against the size of the file."""
+    stream = io.BytesIO(data)
+    try:
+        version = np.lib.format.read_magic(stream)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if version == (1, 0):
+                shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
+            elif version == (2, 0):
+                shape, fortran, dtype = np.lib.format.read_array_header_2_0(stream)
+            else:
+                raise ValueError(f"version {version} instead of 1.0 or 2.0")
+    except Exception as problem:  # NumPy parses the header as Python, which fails in many ways
+        reason = str(problem).split("\n", maxsplit=1)[0][:100]
+        raise FormatError(
+            f"{where}: the NPY header cannot be read ({reason}). "
+            "The file is damaged; save it again with numpy.save."
+        ) from None
+    if dtype.hasobject:
+        raise FormatError(
+            f"{where}: the array holds Python objects, which are never loaded, as that can run "
+            "code. Save it as numbers: numpy.save(path, x.astype(float))."
+        )
+    if dtype.names is not None or dtype.subdtype is not None or dtype.kind not in "biufU":
+        raise DataError(
+            f"{where}: the array must hold whole numbers, floats or bools. Got dtype {dtype}. "
+            "Convert it to numbers first and save it again."
+        )
+    if any(side < 0 for side in shape):
+        raise FormatError(f"{where}: the header says shape {shape}, which cannot be.")
+    needed = stream.tell() + math.prod(shape) * dtype.itemsize
+    if needed != size:
+        raise FormatError(
+            f"{where}: the header says shape {shape} of {dtype}, which is {needed} bytes. "
+            f"Got {size} bytes. The file is damaged or cut short; save it again."
+        )
+    if dtype.itemsize == 0 or 0 in shape:
+        raise DataError(f"{where} holds no numbers: its shape is {shape}, its dtype {dtype}.")
+    return shape, fortran, dtype, stream.tell()

@@ -1,0 +1,756 @@
+"""From a table to arrays for a network, and back from its answers to the table's words.
+
+Everything is learned from the training rows alone: means, deviations, medians, categories,
+classes. So the same rules apply to rows that come later.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.datasets.table import GROUP, Table
+from chainrule.errors import DataError, FormatError, SettingError, nearest, shown
+
+__all__ = ["Preparation", "rows_with_target"]
+
+Task = Literal["classification", "regression"]
+MISSING = "(missing)"
+FEW_CLASSES = 20
+MANY_TEXTS = 50
+TOO_MANY_TEXTS = 1000
+ROWS_AT_ONCE = 2048
+VERSION = 1
+
+
+def rows_with_target(table: Table, target: str) -> tuple[npt.NDArray[np.bool_], int]:
+    """A mask (n,) of the rows whose target is known, and how many are not.
+
+    Raises:
+        DataError: no such column, or no row with a target.
+
+    >>> table = Table({"x": [1, 2, 3], "t": ["a", "", "b"]})
+    >>> mask, lost = rows_with_target(table, "t")
+    >>> table.rows(mask)["t"].tolist(), lost
+    (['a', 'b'], 1)
+    """
+    table.require(target)
+    known = ~table.missing(target)
+    if not known.any():
+        raise DataError(
+            f"{table.source}, column {target!r}: every one of the {len(table)} cells is missing, "
+            "so there is nothing to learn from. Choose another target column."
+        )
+    return known, int(len(table) - known.sum())
+
+
+@dataclass(frozen=True)
+class _Number:
+    """x = (cell - mean) / std; 0 where std is 0; a missing cell counts as the median."""
+
+    name: str
+    mean: float
+    std: float
+    median: float
+
+
+@dataclass(frozen=True)
+class _Text:
+    """One column of 0 and 1 for each category."""
+
+    name: str
+    categories: tuple[str, ...]
+
+
+class Preparation:
+    """How the columns of a table become the inputs of a network; made by `fit`.
+
+    Attributes: `target` and `task`; `classes`, the sorted labels (None in regression);
+    `features`, a name for every column of x; `columns`, the table's columns that are used;
+    `notes`, plain sentences about what was decided.
+
+    >>> from chainrule.datasets import penguins
+    >>> table = penguins()
+    >>> prepared = Preparation.fit(table, "species")
+    >>> prepared.task, prepared.classes
+    ('classification', ('Adelie', 'Chinstrap', 'Gentoo'))
+    >>> x, t = prepared.transform(table), prepared.targets(table)
+    >>> x.shape, x.dtype, t.dtype
+    ((344, 11), dtype('float32'), dtype('int64'))
+    >>> prepared.labels(t[:1]).tolist()
+    ['Adelie']
+    """
+
+    def __init__(  # noqa: D107  (made by fit and from_json)
+        self,
+        target: str,
+        task: Task,
+        classes: tuple[str, ...] | tuple[int, ...] | None,
+        center: float,
+        spread: float,
+        parts: Sequence[_Number | _Text],
+        notes: Sequence[str],
+    ) -> None:
+        self._target = target
+        self._task: Task = task
+        self._classes = classes
+        self._center, self._spread = center, spread
+        self._parts = tuple(parts)
+        self._notes = tuple(notes)
+
+    @property
+    def target(self) -> str:
+        """The name of the target column."""
+        return self._target
+
+    @property
+    def task(self) -> Task:
+        """`"classification"` or `"regression"`."""
+        return self._task
+
+    @property
+    def classes(self) -> tuple[str, ...] | tuple[int, ...] | None:
+        """The labels in the order of their ids; None in regression."""
+        return self._classes
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The table's columns that x is made of."""
+        return tuple(part.name for part in self._parts)
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """A name for every column of x: `bill_length_mm`, `island=Biscoe`."""
+        found: list[str] = []
+        for part in self._parts:
+            if isinstance(part, _Number):
+                found.append(part.name)
+            else:
+                found.extend(f"{part.name}={c or MISSING}" for c in part.categories)
+        return tuple(found)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was decided, one plain sentence each."""
+        return self._notes
+
+    def __repr__(self) -> str:
+        """Task, target and number of inputs, on one line."""
+        inputs = len(self.features)
+        return f"Preparation({self._task} of {self._target!r} from {inputs} inputs)"
+
+    @classmethod
+    def fit(
+        cls,
+        table: Table,
+        target: str,
+        task: Literal["auto", "classification", "regression"] = "auto",
+    ) -> Preparation:
+        """Learn the rules from the training rows, all of which must have a target.
+
+        `task="auto"`: a text target, or whole numbers with at most 20 distinct values, is
+        classification; other numbers are regression.
+
+        Raises:
+            DataError: no such target, missing or constant targets, or no column to learn from.
+            SettingError: another task.
+        """
+        if task not in ("auto", "classification", "regression"):
+            raise SettingError(
+                f"task: {nearest(str(task), ['auto', 'classification', 'regression'])}. "
+                f"Got {shown(task)}."
+            )
+        if target not in table:
+            hint = nearest(str(target), table.names[:40]).replace("Allowed:", "Columns:")
+            raise DataError(
+                f"{table.source}: no column {shown(target)} to be the target; {hint}. "
+                "Name the column that the network shall predict."
+            )
+        _, lost = rows_with_target(table, target)
+        if lost:
+            raise DataError(
+                f"{table.source}, column {target!r}: {lost} of {len(table)} rows have no target. "
+                "Leave them out: mask, count = rows_with_target(table, target); "
+                "table = table.rows(mask)."
+            )
+        notes: list[str] = []
+        kind, classes, center, spread = _fit_target(table, target, task, notes)
+        parts = _fit_columns(table, target, notes)
+        if not parts:
+            raise DataError(
+                f"{table.source}: no column is left to learn from besides the target "
+                f"{target!r}. {' '.join(notes)}"
+            )
+        return cls(target, kind, classes, center, spread, parts, notes)
+
+    def transform(self, table: Table) -> npt.NDArray[np.float32]:
+        """The table's rows as x float32 (n, len(features)); other columns are ignored.
+
+        Raises:
+            DataError: a column is absent, or holds texts where numbers were learned, or a
+                number too far from the training rows for float32.
+        """
+        self._check_columns(table)
+        out = np.zeros((len(table), len(self.features)), dtype=np.float32)
+        position = 0
+        names: list[str] = []
+        places: list[int] = []
+        numbers: list[_Number] = []
+        for part in self._parts:
+            if isinstance(part, _Number):
+                names.append(part.name)
+                places.append(position)
+                numbers.append(part)
+                position += 1
+                continue
+            ids = _category_ids(table, part)
+            rows = np.flatnonzero(ids >= 0)
+            out[rows, position + ids[rows]] = 1.0
+            position += len(part.categories)
+        if names:
+            self._transform_numbers(table, out, names, places, numbers)
+        return out
+
+    def _transform_numbers(
+        self,
+        table: Table,
+        out: npt.NDArray[np.float32],
+        names: list[str],
+        places: list[int],
+        numbers: list[_Number],
+    ) -> None:
+        mean = np.array([part.mean for part in numbers])
+        constant = np.array([part.std == 0.0 for part in numbers])
+        std = np.array([part.std or 1.0 for part in numbers])
+        median = np.array([part.median for part in numbers])
+        together = places == list(range(places[0], places[0] + len(places)))
+        columns = slice(places[0], places[0] + len(places)) if together else places
+        for start in range(0, len(table), ROWS_AT_ONCE):
+            chunk = table.matrix(names, start, start + ROWS_AT_ONCE)
+            gaps = np.isnan(chunk)
+            if gaps.any():
+                np.copyto(chunk, median, where=gaps)
+            with np.errstate(over="ignore", invalid="ignore"):
+                chunk -= mean
+                chunk /= std
+                chunk[:, constant] = 0.0
+                small = chunk.astype(np.float32)
+            if not np.isfinite(small).all():
+                row, column = np.argwhere(~np.isfinite(small))[0].tolist()
+                cell = table.matrix([names[column]], start + row, start + row + 1).item()
+                raise DataError(
+                    f"{table.source}, row {start + row}, column {names[column]!r}: the number is "
+                    f"too far from the training rows. Got {cell:g}; there the mean is "
+                    f"{mean[column]:g} and the standard deviation {std[column]:g}. "
+                    "Correct the cell, or leave it empty."
+                )
+            out[start : start + len(chunk), columns] = small
+
+    def targets(self, table: Table) -> npt.NDArray[np.int64] | npt.NDArray[np.float32]:
+        """The target column as class ids int64 (n,), or standardised float32 (n, 1).
+
+        Raises:
+            DataError: the column is absent, or cells are missing, of a class that the
+                training rows do not have, or no numbers in regression.
+        """
+        table.require(self._target)
+        where = f"{table.source}, column {self._target!r}"
+        missing = int(table.missing(self._target).sum())
+        if missing:
+            raise DataError(
+                f"{where}: {missing} of {len(table)} rows have no target. "
+                "Leave them out with rows_with_target(table, target)."
+            )
+        kind = table.kind(self._target)
+        if self._classes is None:
+            if kind == "text":
+                got = shown(table[self._target][0].item())
+                raise DataError(f"{where}: numbers are needed, as in training. Got {got}.")
+            y = (table.matrix([self._target]) - self._center) / self._spread
+            return np.asarray(y, dtype=np.float32)
+        if isinstance(self._classes[0], str):
+            ids = _category_ids(table, _Text(self._target, self._classes))
+        elif kind == "text":
+            ids = np.full(len(table), -1, dtype=np.int64)
+        else:
+            values = table.matrix([self._target])[:, 0]
+            known = np.array(self._classes, dtype=np.float64)
+            ids = np.searchsorted(known, values).clip(0, len(known) - 1).astype(np.int64)
+            ids[known[ids] != values] = -1
+        unknown = np.flatnonzero(ids < 0)
+        if unknown.size:
+            column = table[self._target]
+            some = ", ".join(dict.fromkeys(shown(column[i].item(), 40) for i in unknown[:50]))
+            raise DataError(
+                f"{where}: {unknown.size} of {len(table)} rows are of a class that the training "
+                f"rows do not have. Got {some}; known are {_listed(self._classes)}. "
+                "Correct them, leave them out, or train again with such rows."
+            )
+        return ids
+
+    def labels(self, ids: npt.ArrayLike) -> npt.NDArray[Any]:
+        """Class ids (any shape) as the target's own labels: str, or int64.
+
+        Raises:
+            DataError: this is regression, or an id outside 0 … classes - 1.
+        """
+        if self._classes is None:
+            raise DataError(
+                f"{self._target!r} is a number to predict (regression), so there are no labels. "
+                "Use unscale(y)."
+            )
+        given = np.asarray(ids)
+        count = len(self._classes)
+        if given.dtype.kind not in "iu" or (
+            given.size and not (given.min() >= 0 and given.max() < count)
+        ):
+            raise DataError(f"Class ids are whole numbers from 0 to {count - 1}. Got {shown(ids)}.")
+        kind = np.str_ if isinstance(self._classes[0], str) else np.int64
+        found: npt.NDArray[Any] = np.array(self._classes, dtype=kind)[given]
+        return found
+
+    def unscale(self, y: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Standardised answers (any shape) as float64 in the target's own unit.
+
+        Raises:
+            DataError: this is classification.
+        """
+        if self._classes is not None:
+            raise DataError(
+                f"{self._target!r} has classes (classification), so there is no unit. "
+                "Use labels(ids)."
+            )
+        return np.asarray(y, dtype=np.float64) * self._spread + self._center
+
+    def remarks(self, table: Table) -> tuple[str, ...]:
+        """Sentences about rows to come: gaps that are filled, texts not seen in training.
+
+        Raises:
+            DataError: as `transform`.
+
+        >>> prepared = Preparation.fit(Table({"a": [1, 2], "t": ["p", "q"]}), "t")
+        >>> prepared.remarks(Table({"a": [None, 2]}))
+        ("1 missing cell in 'a' was filled with the training median 1.5.",)
+        """
+        self._check_columns(table)
+        counts = table.missing_counts()
+        found = []
+        for part in self._parts:
+            if isinstance(part, _Number):
+                if counts.get(part.name):
+                    found.append(_filled(part.name, counts[part.name], part.median))
+                continue
+            unseen = int((_category_ids(table, part) < 0).sum())
+            if unseen:
+                found.append(
+                    f"{unseen} cell{'s' if unseen > 1 else ''} in {part.name!r} "
+                    f"{'hold texts' if unseen > 1 else 'holds a text'} that the training rows do "
+                    "not have, and became zeros."
+                )
+        return tuple(found)
+
+    def _check_columns(self, table: Table) -> None:
+        absent = [name for name in self.columns if name not in table]
+        if absent:
+            hints = []
+            free = [name for name in table.names if name not in self.columns]
+            for name in absent[:5]:
+                close = nearest(name, free).split("? ")[0] if free else ""
+                near = close.startswith("did you mean")
+                hints.append(f"{name!r} ({close}?)" if near else repr(name))
+            more = f" and {len(absent) - 5} more" if len(absent) > 5 else ""
+            plural = "s" if len(absent) > 1 else ""
+            raise DataError(
+                f"{table.source}: {len(absent)} column{plural} of the training rows "
+                f"{'are' if plural else 'is'} absent: {', '.join(hints)}{more}. Columns here: "
+                f"{_listed(table.names)}. Rename or add the column{plural}."
+            )
+        wrong = [
+            part.name
+            for part in self._parts
+            if isinstance(part, _Number) and table.kind(part.name) == "text"
+        ]
+        if wrong:
+            told = []
+            for name in wrong[:5]:
+                column = table[name]
+                bad = [i for i, cell in enumerate(column.tolist()) if cell and not _is_number(cell)]
+                cells = ", ".join(f"{shown(column[i].item(), 40)} (row {i})" for i in bad[:3])
+                rest = f", and {len(bad) - 3} more" if len(bad) > 3 else ""
+                told.append(f"column {name!r}: {cells or 'no number'}{rest}")
+            more = f"; and {len(wrong) - 5} more columns" if len(wrong) > 5 else ""
+            raise DataError(
+                f"{table.source}: texts where the training rows have numbers. Got "
+                f"{'; '.join(told)}{more}. Correct the cells, or leave them empty."
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """The rules as plain lists, numbers and texts, for `json`; `from_json` takes them back.
+
+        >>> prepared = Preparation.fit(Table({"a": [1, 2], "t": ["p", "q"]}), "t")
+        >>> Preparation.from_json(prepared.to_json()).to_json() == prepared.to_json()
+        True
+        """
+        columns: list[dict[str, Any]] = []
+        for part in self._parts:
+            if isinstance(part, _Number):
+                columns.append(
+                    {
+                        "name": part.name,
+                        "kind": "number",
+                        "mean": part.mean,
+                        "std": part.std,
+                        "median": part.median,
+                    }
+                )
+            else:
+                columns.append(
+                    {"name": part.name, "kind": "text", "categories": list(part.categories)}
+                )
+        return {
+            "version": VERSION,
+            "target": self._target,
+            "task": self._task,
+            "classes": None if self._classes is None else list(self._classes),
+            "center": self._center,
+            "spread": self._spread,
+            "columns": columns,
+            "notes": list(self._notes),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Preparation:
+        """The preparation that `to_json` described.
+
+        Raises:
+            FormatError: anything missing, unknown, of a wrong type, or not finite; the
+                message names all such places.
+        """
+        problems: list[str] = []
+        _check_json(data, problems)
+        if problems:
+            more = f" (and {len(problems) - 10} more)" if len(problems) > 10 else ""
+            raise FormatError(
+                "The description of the preparation is damaged: "
+                + "; ".join(problems[:10])
+                + more
+                + ". Train and save the model again."
+            )
+        parts: list[_Number | _Text] = []
+        for column in data["columns"]:
+            if column["kind"] == "number":
+                mean, std, median = (float(column[key]) for key in ("mean", "std", "median"))
+                parts.append(_Number(column["name"], mean, std, median))
+            else:
+                parts.append(_Text(column["name"], tuple(column["categories"])))
+        return cls(
+            data["target"],
+            data["task"],
+            None if data["classes"] is None else tuple(data["classes"]),
+            float(data["center"]),
+            float(data["spread"]),
+            parts,
+            data["notes"],
+        )
+
+
+def _fit_target(
+    table: Table, target: str, task: str, notes: list[str]
+) -> tuple[Task, tuple[str, ...] | tuple[int, ...] | None, float, float]:
+    where = f"{table.source}, column {target!r}"
+    if table.kind(target) == "text":
+        if task == "regression":
+            raise DataError(
+                f"{where}: regression needs numbers. Got texts, such as "
+                f"{shown(table[target][0].item())}. Use task='classification', or another target."
+            )
+        text = table.texts(target)
+        counts = np.bincount(text.codes, minlength=len(text.categories)).tolist()
+        found = dict(zip(text.categories, counts, strict=True))
+        words = tuple(sorted(name for name, count in found.items() if count))
+        _several(words, where)
+        notes.append(_class_note(target, words, [found[name] for name in words]))
+        return "classification", words, 0.0, 1.0
+    values = table.matrix([target])[:, 0]
+    distinct, sizes = np.unique(values, return_counts=True)
+    whole = bool((distinct == np.floor(distinct)).all() and np.abs(distinct).max() <= 2**53)
+    if task == "classification" and not whole:
+        odd = distinct[distinct != np.floor(distinct)]
+        raise DataError(
+            f"{where}: classes are texts or whole numbers. Got "
+            f"{odd[0] if odd.size else distinct[-1]}. Use task='regression', or another target."
+        )
+    if task == "classification" or (task == "auto" and whole and len(distinct) <= FEW_CLASSES):
+        ids = tuple(int(value) for value in distinct.tolist())
+        _several(ids, where)
+        notes.append(_class_note(target, ids, sizes.tolist()))
+        return "classification", ids, 0.0, 1.0
+    if len(distinct) < 2:
+        raise DataError(
+            f"{where}: the target is {distinct[0]:g} in every row, so there is nothing to learn. "
+            "Choose another target column."
+        )
+    center, spread = _moments(values)
+    notes.append(
+        f"{target!r} is a number to predict (regression), standardised with the training mean "
+        f"{center:.6g} and standard deviation {spread:.6g}."
+    )
+    return "regression", None, center, spread
+
+
+def _several(classes: Sequence[object], where: str) -> None:
+    if len(classes) < 2:
+        raise DataError(
+            f"{where}: there is one class only, {shown(classes[0])}, so there is nothing to "
+            "tell apart. Add rows of another class, or choose another target column."
+        )
+
+
+def _class_note(target: str, classes: Sequence[object], counts: list[int]) -> str:
+    pairs = [f"{name} ({count})" for name, count in zip(classes, counts, strict=True)]
+    return f"{target!r} has {len(classes)} classes: {_listed(pairs)}."
+
+
+def _fit_columns(table: Table, target: str, notes: list[str]) -> list[_Number | _Text]:
+    """The rules for every column but the target, in the table's order."""
+    names = [name for name in table.names if name != target]
+    learned = _fit_numbers(table, [name for name in names if table.kind(name) != "text"])
+    gaps = table.missing_counts()
+    parts: list[_Number | _Text] = []
+    empty, constant, filled = [], [], []
+    for name in names:
+        if table.kind(name) == "text":
+            part = _fit_text(table, name, notes)
+            if part is not None:
+                parts.append(part)
+            continue
+        number = learned[name]
+        if number is None:
+            empty.append(name)
+            continue
+        parts.append(number)
+        if number.std == 0.0:
+            constant.append(name)
+        if gaps.get(name):
+            filled.append(_filled(name, gaps[name], number.median))
+    numbers = [part.name for part in parts if isinstance(part, _Number)]
+    if numbers:
+        plural = "s were" if len(numbers) > 1 else " was"
+        notes.append(
+            f"{len(numbers)} number column{plural} standardised: minus the training mean, "
+            f"divided by the training standard deviation ({_listed(numbers, 4)})."
+        )
+    notes.extend(filled[:20])
+    if len(filled) > 20:
+        notes.append(f"Missing cells in {len(filled) - 20} more columns were filled likewise.")
+    if constant:
+        notes.append(
+            f"{len(constant)} column{'s hold' if len(constant) > 1 else ' holds'} one value only "
+            f"in the training rows and became 0: {_listed(constant, 5)}."
+        )
+    if empty:
+        notes.append(
+            f"{len(empty)} column{'s have' if len(empty) > 1 else ' has'} no value in the "
+            f"training rows and {'were' if len(empty) > 1 else 'was'} left out: "
+            f"{_listed(empty, 5)}."
+        )
+    return parts
+
+
+def _fit_text(table: Table, name: str, notes: list[str]) -> _Text | None:
+    text = table.texts(name)
+    counts = np.bincount(text.codes[text.codes >= 0], minlength=len(text.categories))
+    present = sorted(c for c, n in zip(text.categories, counts.tolist(), strict=True) if n)
+    missing = int((text.codes < 0).sum())
+    distinct, rows = len(present), len(table)
+    if distinct > TOO_MANY_TEXTS or (distinct > MANY_TEXTS and distinct * 2 > rows):
+        notes.append(f"{name!r} was left out: {distinct} distinct texts in {rows} rows.")
+        return None
+    if distinct + (missing > 0) < 2:
+        what = f"one text only, {shown(present[0])}" if present else "no text at all"
+        notes.append(f"{name!r} was left out: it holds {what}.")
+        return None
+    categories = tuple(present) + (("",) if missing else ())
+    shown_names = _listed([c or MISSING for c in categories])
+    gap = f", {missing} cell{'s' if missing > 1 else ''} missing" if missing else ""
+    notes.append(f"{name!r} became {len(categories)} columns ({shown_names}){gap}.")
+    return _Text(name, categories)
+
+
+def _fit_numbers(table: Table, names: list[str]) -> dict[str, _Number | None]:
+    """Mean, deviation and median of the known cells; None for a column without any."""
+    learned: dict[str, _Number | None] = {}
+    for start in range(0, len(names), GROUP):
+        group = names[start : start + GROUP]
+        cells = np.ascontiguousarray(table.matrix(group).T)
+        for name, values in zip(group, cells, strict=True):
+            gaps = np.isnan(values)
+            known = values[~gaps] if gaps.any() else values
+            if not known.size:
+                learned[name] = None
+                continue
+            mean, std = _moments(known)
+            learned[name] = _Number(name, mean, std, _median(known))
+    return learned
+
+
+def _moments(values: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """Mean and standard deviation, without overflow; exactly (value, 0) for a constant."""
+    low, high = float(values.min()), float(values.max())
+    if low == high:
+        return low, 0.0
+    exponent = max(math.frexp(low)[1], math.frexp(high)[1])
+    scaled = np.ldexp(values, -exponent)  # a power of two: changes no digit
+    mean = float(scaled.mean())
+    scaled -= mean
+    std = math.sqrt(float(np.mean(scaled * scaled)))
+    std = min(std, math.nextafter(1.0, 0.0))
+    return math.ldexp(mean, exponent), math.ldexp(std, exponent)
+
+
+def _median(values: npt.NDArray[np.float64]) -> float:
+    half = len(values) // 2
+    if len(values) % 2:
+        return float(np.partition(values, half)[half])
+    both = np.partition(values, [half - 1, half])
+    return float(both[half - 1]) / 2 + float(both[half]) / 2
+
+
+def _category_ids(table: Table, part: _Text) -> npt.NDArray[np.int64]:
+    """For every row the position of its text among the categories; -1 if it is not there."""
+    place = {category: i for i, category in enumerate(part.categories)}
+    if table.kind(part.name) == "text":
+        text = table.texts(part.name)
+        ids = [place.get(category, -1) for category in text.categories]
+        return np.array([*ids, place.get("", -1)], dtype=np.int64)[text.codes]
+    whole = table.kind(part.name) == "int"
+    cells = table[part.name].tolist()
+    words = ("" if cell != cell else str(cell if whole else _short(cell)) for cell in cells)
+    return np.fromiter((place.get(word, -1) for word in words), np.int64, len(table))
+
+
+def _short(value: float) -> str:
+    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        return math.isfinite(float(cell))
+    except ValueError:
+        return False
+
+
+def _filled(name: str, count: int, median: float) -> str:
+    plural = "s" if count > 1 else ""
+    return (
+        f"{count} missing cell{plural} in {name!r} {'were' if plural else 'was'} filled with "
+        f"the training median {median:.6g}."
+    )
+
+
+def _listed(names: Sequence[object], most: int = 12) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(str(name) for name in names[:most]) + more
+
+
+def _check_json(data: object, problems: list[str]) -> None:
+    keys = ("version", "target", "task", "classes", "center", "spread", "columns", "notes")
+    if not _has_keys(data, keys, "the whole", problems):
+        return
+    assert isinstance(data, Mapping)
+    if data["version"] != VERSION or type(data["version"]) is not int:
+        problems.append(f"version: {VERSION} is known, got {shown(data['version'])}")
+    _is_name(data["target"], "target", problems)
+    if data["task"] not in ("classification", "regression"):
+        problems.append(f"task: classification or regression, got {shown(data['task'])}")
+    _check_classes(data["classes"], data["task"], problems)
+    _is_finite(data["center"], "center", problems)
+    if _is_finite(data["spread"], "spread", problems) and not data["spread"] > 0:
+        problems.append(f"spread: a number above 0, got {shown(data['spread'])}")
+    if not isinstance(data["notes"], list) or not all(isinstance(n, str) for n in data["notes"]):
+        problems.append(f"notes: a list of texts, got {shown(data['notes'])}")
+    columns = data["columns"]
+    if not isinstance(columns, list) or not columns:
+        problems.append(f"columns: a list that is not empty, got {shown(columns)}")
+        return
+    seen: set[str] = set()
+    for i, column in enumerate(columns):
+        name = _check_column(column, f"columns[{i}]", problems)
+        if name is not None and (name in seen or name == data["target"]):
+            problems.append(f"columns[{i}].name: {shown(name)} occurs twice")
+        seen.add(name or "")
+
+
+def _check_classes(classes: object, task: object, problems: list[str]) -> None:
+    if task == "regression":
+        if classes is not None:
+            problems.append(f"classes: null in regression, got {shown(classes)}")
+        return
+    texts = isinstance(classes, list) and all(isinstance(c, str) and c for c in classes)
+    numbers = isinstance(classes, list) and all(type(c) is int and abs(c) <= 2**53 for c in classes)
+    if not isinstance(classes, list) or not (texts or numbers) or len(classes) < 2:
+        problems.append(
+            f"classes: two or more texts, or two or more whole numbers, got {shown(classes)}"
+        )
+    elif any(not a < b for a, b in pairwise(classes)):
+        problems.append(f"classes: must be sorted, each once, got {shown(classes)}")
+
+
+def _check_column(column: object, where: str, problems: list[str]) -> str | None:
+    kind = column.get("kind") if isinstance(column, Mapping) else None
+    if kind == "number":
+        if not _has_keys(column, ("name", "kind", "mean", "std", "median"), where, problems):
+            return None
+        assert isinstance(column, Mapping)
+        for key in ("mean", "std", "median"):
+            _is_finite(column[key], f"{where}.{key}", problems)
+        if type(column["std"]) in (int, float) and column["std"] < 0:
+            problems.append(f"{where}.std: 0 or more, got {shown(column['std'])}")
+    elif kind == "text":
+        if not _has_keys(column, ("name", "kind", "categories"), where, problems):
+            return None
+        assert isinstance(column, Mapping)
+        words = column["categories"]
+        good = isinstance(words, list) and words and all(isinstance(w, str) for w in words)
+        if not good or len(set(words)) < len(words):
+            problems.append(f"{where}.categories: distinct texts, got {shown(words)}")
+    else:
+        problems.append(f"{where}.kind: number or text, got {shown(kind)}")
+        return None
+    return column["name"] if _is_name(column["name"], f"{where}.name", problems) else None
+
+
+def _has_keys(data: object, keys: Sequence[str], where: str, problems: list[str]) -> bool:
+    if not isinstance(data, Mapping):
+        problems.append(f"{where}: an object with keys, got {shown(data)}")
+        return False
+    absent = [key for key in keys if key not in data]
+    unknown = [key for key in data if key not in keys]
+    if absent:
+        problems.append(f"{where}: {', '.join(absent)} missing")
+    if unknown:
+        problems.append(f"{where}: unknown {', '.join(shown(key) for key in unknown[:5])}")
+    return not absent
+
+
+def _is_name(value: object, where: str, problems: list[str]) -> bool:
+    good = isinstance(value, str) and value != ""
+    if not good:
+        problems.append(f"{where}: a text that is not empty, got {shown(value)}")
+    return good
+
+
+def _is_finite(value: object, where: str, problems: list[str]) -> bool:
+    try:
+        good = type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
+    except OverflowError:
+        good = False
+    if not good:
+        problems.append(f"{where}: a finite number, got {shown(value)}")
+    return good

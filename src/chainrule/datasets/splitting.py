@@ -1,0 +1,99 @@
+"""Which rows to train on and which to hold back."""
+
+from __future__ import annotations
+
+import math
+from numbers import Real
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.datasets.arguments import generator
+from chainrule.errors import DataError, SettingError, shown
+
+__all__ = ["stratified_split"]
+
+Rows = npt.NDArray[np.int64]
+
+
+def stratified_split(
+    t: npt.ArrayLike, fraction: float = 0.2, seed: int | np.random.Generator = 0
+) -> tuple[Rows, Rows]:
+    """Split rows in two so that every class is held back in proportion.
+
+    Args:
+        t: class ids (n,) of whole numbers, or regression targets of floats, (n,) or (n, 1),
+            which are split plainly.
+        fraction: the part to hold back, above 0 and below 1.
+        seed: a whole number from 0, or a `numpy.random.Generator` to draw from.
+
+    Returns:
+        Row numbers to train on and row numbers held back, both int64, sorted; together
+        every row once. Every class keeps at least one row to train on.
+
+    Raises:
+        SettingError: a fraction or seed out of range.
+        DataError: t is no such array, or has too few rows to hold one back.
+
+    >>> train, held = stratified_split([0, 0, 0, 0, 1, 1, 1, 1], fraction=0.25)
+    >>> len(train), np.array([0, 0, 0, 0, 1, 1, 1, 1])[held].tolist()
+    (6, [0, 1])
+    """
+    if (
+        isinstance(fraction, bool)
+        or not isinstance(fraction, Real)
+        or not 0.0 < float(fraction) < 1.0
+    ):
+        raise SettingError(
+            f"fraction, the part of the rows to hold back, must be above 0 and below 1. "
+            f"Got {shown(fraction)}."
+        )
+    random = generator("stratified_split", seed)
+    targets = np.asarray(t)
+    if targets.ndim == 2 and targets.shape[1] == 1:
+        targets = targets[:, 0]
+    if targets.ndim != 1 or targets.dtype.kind not in "biuf":
+        raise DataError(
+            "t must be class ids (n,) or numbers (n,) or (n, 1). "
+            f"Got shape {targets.shape} of dtype {targets.dtype}."
+        )
+    count = len(targets)
+    if count < 2:
+        raise DataError(
+            f"At least 2 rows are needed to hold some back. Got {count}. "
+            "Add rows, or train without held-back rows."
+        )
+    wanted = min(max(math.floor(count * float(fraction) + 0.5), 1), count - 1)
+    order = random.permutation(count)
+    if targets.dtype.kind == "f":
+        held = order[:wanted]
+    else:
+        _, ids, sizes = np.unique(targets, return_inverse=True, return_counts=True)
+        shares = _shares(sizes, float(fraction), wanted)
+        by_class = order[np.argsort(ids[order], kind="stable")]
+        starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+        held = np.concatenate([by_class[a : a + n] for a, n in zip(starts, shares, strict=True)])
+    is_held = np.zeros(count, dtype=bool)
+    is_held[held] = True
+    return np.flatnonzero(~is_held), np.flatnonzero(is_held)
+
+
+def _shares(sizes: npt.NDArray[np.intp], fraction: float, wanted: int) -> npt.NDArray[np.intp]:
+    """How many rows of each class to hold back: in proportion, one always left to train on."""
+    most = sizes - 1
+    if not most.any():
+        raise DataError(
+            f"Every one of the {len(sizes)} classes has a single row, which is needed for "
+            "training, so none can be held back. Add rows, or train without held-back rows. "
+            "(Are these numbers to predict, rather than classes? Then give them as floats.)"
+        )
+    exact = sizes.astype(np.float64) * fraction
+    shares: npt.NDArray[np.intp] = np.minimum(np.floor(exact).astype(np.intp), most)
+    while shares.sum() < wanted:
+        open_classes = np.flatnonzero(shares < most)
+        if not open_classes.size:
+            break
+        behind = (exact - shares)[open_classes]
+        nearest_first = open_classes[np.argsort(-behind, kind="stable")]
+        shares[nearest_first[: wanted - int(shares.sum())]] += 1
+    return shares

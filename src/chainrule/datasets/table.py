@@ -1,0 +1,600 @@
+"""A table: named columns of equal length that nobody can change.
+
+Numbers live in matrix blocks, so that 784 pixel columns are one array and not 784.
+Texts live as codes into the list of distinct texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.errors import DataError, nearest, shown
+
+__all__ = ["Table"]
+
+Column = npt.NDArray[Any]
+Mask = npt.NDArray[np.bool_]
+GROUP = 32
+
+
+@dataclass(frozen=True)
+class Texts:
+    """A text column: `codes` (n,) int32 into the distinct `categories`; -1 is missing."""
+
+    codes: npt.NDArray[np.int32]
+    categories: tuple[str, ...]
+
+    def decoded(self) -> npt.NDArray[np.str_]:
+        """The texts (n,), with "" for a missing one."""
+        return np.array([*self.categories, ""], dtype=np.str_)[self.codes]
+
+
+class _Columns(Mapping[str, Column]):
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def __getitem__(self, name: str) -> Column:
+        if name not in self._table.names:
+            raise KeyError(name)
+        return self._table.column(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._table.names)
+
+    def __len__(self) -> int:
+        return len(self._table.names)
+
+
+class Table:
+    """Named columns of equal length, immutable.
+
+    A number column comes out as float64, where NaN is a missing cell, or as int64, which
+    has none; a text column as an array of str, where "" is a missing cell.
+
+    Args:
+        columns: name to 1-D array (or list) of whole numbers, floats, bools or texts;
+            None is a missing cell. The arrays are copied.
+        source: where the data came from, for messages: a path, say.
+        notes: sentences about what was done to the data on its way here.
+
+    Raises:
+        DataError: columns of unlike length, not 1-D, infinite, or of another kind
+            (dates, complex numbers, bytes).
+
+    >>> table = Table({"height": [1.5, None, 1.8], "name": ["Ann", "Bo", ""]})
+    >>> len(table), table.names, table.missing_counts()
+    (3, ('height', 'name'), {'height': 1, 'name': 1})
+    >>> table["height"].tolist()
+    [1.5, nan, 1.8]
+    """
+
+    __slots__ = ("_blocks", "_length", "_names", "_notes", "_source", "_texts", "_where")
+
+    _names: tuple[str, ...]
+    _source: str
+    _notes: tuple[str, ...]
+    _length: int
+    _blocks: tuple[Column, ...]
+    _where: dict[str, tuple[int, int]]
+    _texts: dict[str, Texts]
+
+    def __init__(  # noqa: D107  (the class says it)
+        self,
+        columns: Mapping[str, object],
+        source: str = "a table",
+        notes: Iterable[str] = (),
+    ) -> None:
+        blocks: list[tuple[list[str], Column]] = []
+        texts: dict[str, Texts] = {}
+        sizes: dict[str, int] = {}
+        for name, value in columns.items():
+            column = _as_column(value, f"{source}, column {shown(name)}")
+            if isinstance(column, Texts):
+                texts[name] = column
+                sizes[name] = len(column.codes)
+            else:
+                blocks.append(([name], column.reshape(-1, 1)))
+                sizes[name] = len(column)
+        if len(set(sizes.values())) > 1:
+            listed = ", ".join(f"{name!r} {size}" for name, size in list(sizes.items())[:5])
+            raise DataError(f"{source}: the columns of a table must be equally long. Got {listed}.")
+        self._set(list(columns), blocks, texts, source, notes)
+
+    @classmethod
+    def from_matrix(
+        cls,
+        x: npt.ArrayLike,
+        names: Sequence[str] | None = None,
+        more: Mapping[str, object] | None = None,
+        source: str = "a table",
+        notes: Iterable[str] = (),
+    ) -> Table:
+        """A table of one matrix block: column i of `x` (n, d) is named x{i}, or `names[i]`.
+
+        `x` is copied in its own dtype, so wide matrices of small integers stay small;
+        `more` adds columns (n,) after it.
+
+        >>> Table.from_matrix([[1, 2], [3, 4]], more={"t": [0, 1]}).names
+        ('x0', 'x1', 't')
+        """
+        block = check_matrix(np.array(x), source)
+        if names is None:
+            names = [f"x{i}" for i in range(block.shape[1])]
+        return cls.assembled(
+            [*names, *(more or {})], [(list(names), block)], {}, source, notes, more
+        )
+
+    @classmethod
+    def assembled(
+        cls,
+        order: Sequence[str],
+        blocks: Iterable[tuple[list[str], Column]],
+        texts: Mapping[str, Texts],
+        source: str,
+        notes: Iterable[str] = (),
+        more: Mapping[str, object] | None = None,
+    ) -> Table:
+        """A table that takes over checked blocks (n, k) without a copy; for the readers."""
+        all_blocks, all_texts = list(blocks), dict(texts)
+        for name, value in (more or {}).items():
+            column = _as_column(value, f"{source}, column {shown(name)}")
+            if isinstance(column, Texts):
+                all_texts[name] = column
+            else:
+                all_blocks.append(([name], column.reshape(-1, 1)))
+        table = object.__new__(cls)
+        table._set(list(order), all_blocks, all_texts, source, notes)
+        return table
+
+    def _set(
+        self,
+        order: list[str],
+        blocks: list[tuple[list[str], Column]],
+        texts: dict[str, Texts],
+        source: str,
+        notes: Iterable[str],
+    ) -> None:
+        lengths = [len(block) for _, block in blocks] + [len(t.codes) for t in texts.values()]
+        if not lengths or not order:
+            raise DataError(f"{source}: a table needs at least one column. Got none.")
+        for name in order:
+            if not isinstance(name, str) or not name:
+                raise DataError(
+                    f"{source}: a column's name must be a text that is not empty. "
+                    f"Got {shown(name)}."
+                )
+        twice = sorted({name for name in order if order.count(name) > 1} if _repeats(order) else ())
+        if twice:
+            raise DataError(
+                f"{source}: two columns have the same name. Got {shown(twice[0])} twice. "
+                "Give every column a name of its own."
+            )
+        if len(set(lengths)) > 1:
+            raise DataError(
+                f"{source}: the columns of a table must be equally long. "
+                f"Got lengths {sorted(set(lengths))}."
+            )
+        where: dict[str, tuple[int, int]] = {}
+        for b, (names, block) in enumerate(blocks):
+            block.flags.writeable = False
+            where.update({name: (b, i) for i, name in enumerate(names)})
+        for text in texts.values():
+            text.codes.flags.writeable = False
+        write = object.__setattr__
+        write(self, "_names", tuple(order))
+        write(self, "_source", str(source))
+        write(self, "_notes", tuple(notes))
+        write(self, "_length", lengths[0])
+        write(self, "_blocks", tuple(block for _, block in blocks))
+        write(self, "_where", where)
+        write(self, "_texts", texts)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Refuse: a table cannot be changed."""
+        raise AttributeError(
+            f"a Table cannot be changed, so {name!r} cannot be set; make a new Table"
+        )
+
+    def __delattr__(self, name: str) -> None:
+        """Refuse: a table cannot be changed."""
+        raise AttributeError("a Table cannot be changed; make a new Table")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """How to pickle and copy a table."""
+        blocks: list[tuple[list[str], Column]] = [([], block) for block in self._blocks]
+        for name in sorted(self._where, key=self._where.__getitem__):
+            blocks[self._where[name][0]][0].append(name)
+        columns = [
+            (names, self._blocks[b][:, [self._where[name][1] for name in names]])
+            for b, (names, _) in enumerate(blocks)
+            if names
+        ]
+        return Table.assembled, (
+            list(self._names), columns, self._texts, self._source, self._notes,
+        )  # fmt: skip
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns' names, in order."""
+        return self._names
+
+    @property
+    def source(self) -> str:
+        """Where the data came from, for messages."""
+        return self._source
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences about what was done to the data on its way here."""
+        return self._notes
+
+    @property
+    def columns(self) -> Mapping[str, Column]:
+        """A read-only mapping of name to column; a column is made when it is asked for."""
+        return _Columns(self)
+
+    def __len__(self) -> int:
+        """The number of rows."""
+        return self._length
+
+    def __getitem__(self, name: str) -> Column:
+        """The same as `column(name)`."""
+        return self.column(name)
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is a column of this name."""
+        return name in self._where or name in self._texts
+
+    def __repr__(self) -> str:
+        """Source, rows and the first names, on one line."""
+        names = ", ".join(self._names[:6]) + (", …" if len(self._names) > 6 else "")
+        return f"Table({self._source}: {self._length} rows x {len(self._names)} columns: {names})"
+
+    def require(self, *names: str) -> None:
+        """Raise a DataError that names every one of `names` that is not a column."""
+        absent = [name for name in names if name not in self]
+        if not absent:
+            return
+        listed = ", ".join(repr(name) for name in absent[:5])
+        more = f" and {len(absent) - 5} more" if len(absent) > 5 else ""
+        first = _first(self._names, 12)
+        hint = nearest(str(absent[0]), self._names).split(" Allowed: ")[0]
+        hint = f" For {absent[0]!r}, {hint}" if hint.startswith("did you mean") else ""
+        plural = "s" if len(absent) > 1 else ""
+        raise DataError(
+            f"{self._source}: no column{plural} {listed}{more}.{hint} Columns: {first}."
+        )
+
+    def kind(self, name: str) -> str:
+        """`"int"`, `"float"` or `"text"`."""
+        self.require(name)
+        if name in self._texts:
+            return "text"
+        return "float" if self._blocks[self._where[name][0]].dtype.kind == "f" else "int"
+
+    def column(self, name: str) -> Column:
+        """Column `name` (n,), read-only: float64 (NaN missing), int64, or str ("" missing).
+
+        >>> Table({"a": [1, 2]}).column("a").dtype
+        dtype('int64')
+        """
+        self.require(name)
+        if name in self._texts:
+            found: Column = self._texts[name].decoded()
+        else:
+            b, i = self._where[name]
+            block = self._blocks[b]
+            wide = np.float64 if block.dtype.kind == "f" else np.int64
+            found = block[:, i].astype(wide)
+        found.flags.writeable = False
+        return found
+
+    def texts(self, name: str) -> Texts:
+        """Text column `name` as codes and categories."""
+        self.require(name)
+        if name not in self._texts:
+            raise DataError(f"{self._source}, column {name!r} holds numbers, not texts.")
+        return self._texts[name]
+
+    def matrix(
+        self, names: Sequence[str] | None = None, start: int = 0, stop: int | None = None
+    ) -> npt.NDArray[np.float64]:
+        """Number columns as a fresh float64 matrix (rows, len(names)), NaN where missing.
+
+        All number columns by default; `start` and `stop` take a stretch of the rows, so
+        that a wide table can be walked through without a full copy.
+
+        >>> Table({"a": [1, 2], "b": ["x", "y"], "c": [0.5, None]}).matrix().tolist()
+        [[1.0, 0.5], [2.0, nan]]
+        """
+        if names is None:
+            names = [name for name in self._names if name in self._where]
+        self.require(*names)
+        for name in names:
+            if name in self._texts:
+                raise DataError(f"{self._source}, column {name!r} holds texts, not numbers.")
+        rows = range(self._length)[start:stop]
+        out = np.empty((len(rows), len(names)))
+        by_block: dict[int, tuple[list[int], list[int]]] = {}
+        for position, name in enumerate(names):
+            b, i = self._where[name]
+            places, columns = by_block.setdefault(b, ([], []))
+            places.append(position)
+            columns.append(i)
+        for b, (places, columns) in by_block.items():
+            part = self._blocks[b][rows.start : rows.stop]
+            out[:, _stretch(places)] = part[:, _stretch(columns)]
+        return out
+
+    def missing(self, name: str) -> Mask:
+        """A mask (n,) that is True where column `name` has no value."""
+        self.require(name)
+        if name in self._texts:
+            return np.asarray(self._texts[name].codes < 0)
+        b, i = self._where[name]
+        column = self._blocks[b][:, i]
+        return np.isnan(column) if column.dtype.kind == "f" else np.zeros(len(column), bool)
+
+    def missing_counts(self) -> dict[str, int]:
+        """How many cells are missing, for every column that lacks any."""
+        in_block = [
+            np.isnan(block).sum(axis=0) if block.dtype.kind == "f" else None
+            for block in self._blocks
+        ]
+        counts = {}
+        for name in self._names:
+            if name in self._texts:
+                count = int((self._texts[name].codes < 0).sum())
+            else:
+                b, i = self._where[name]
+                found = in_block[b]
+                count = 0 if found is None else int(found[i])
+            if count:
+                counts[name] = count
+        return counts
+
+    def constants(self) -> tuple[str, ...]:
+        """The columns whose cells all hold one value; a missing cell counts as no value."""
+        same = []
+        for block in self._blocks:
+            if not len(block):
+                same.append(np.zeros(block.shape[1], bool))
+            elif block.dtype.kind == "f":
+                same.append(np.asarray(np.fmin.reduce(block) == np.fmax.reduce(block)))
+            else:
+                same.append(np.asarray(block.min(axis=0) == block.max(axis=0)))
+        found = []
+        for name in self._names:
+            if name in self._texts:
+                codes = self._texts[name].codes
+                known = codes[codes >= 0]
+                if known.size and bool((known == known[0]).all()):
+                    found.append(name)
+            elif same[self._where[name][0]][self._where[name][1]]:
+                found.append(name)
+        return tuple(found)
+
+    def rows(self, indices: npt.ArrayLike | slice) -> Table:
+        """A table of some rows: positions, a mask (n,) of bools, or a slice.
+
+        Raises:
+            DataError: a position outside the table, a mask of another length, or neither.
+
+        >>> Table({"a": [1, 2, 3]}).rows([2, 0])["a"].tolist()
+        [3, 1]
+        """
+        take: slice | npt.NDArray[np.intp]
+        if isinstance(indices, slice):
+            take = indices
+        else:
+            given = np.asarray(indices)
+            if given.dtype == bool and given.shape == (self._length,):
+                take = np.flatnonzero(given)
+            elif given.ndim == 1 and (given.dtype.kind in "iu" or not given.size):
+                if given.size and not (-self._length <= given.min() and given.max() < self._length):
+                    raise DataError(
+                        f"{self._source} has {self._length} rows, 0 to {self._length - 1}. "
+                        f"Got positions from {given.min()} to {given.max()}."
+                    )
+                take = given.astype(np.intp)
+            else:
+                raise DataError(
+                    f"The rows of a table are taken by whole numbers, by a mask of {self._length} "
+                    "bools, or by a slice. Got {shown(indices)}."
+                )
+        table: Table = object.__new__(type(self))
+        write = object.__setattr__
+        blocks = tuple(block[take] for block in self._blocks)
+        texts = {n: Texts(t.codes[take], t.categories) for n, t in self._texts.items()}
+        for array in (*blocks, *(t.codes for t in texts.values())):
+            array.flags.writeable = False
+        for name in ("_names", "_source", "_notes", "_where"):
+            write(table, name, getattr(self, name))
+        write(table, "_blocks", blocks)
+        write(table, "_texts", texts)
+        write(table, "_length", len(range(self._length)[take] if isinstance(take, slice) else take))
+        return table
+
+    def drop(self, *names: str) -> Table:
+        """A table without these columns; nothing is copied.
+
+        Raises:
+            DataError: a name that is no column, or no column left.
+
+        >>> Table({"a": [1], "b": [2]}).drop("a").names
+        ('b',)
+        """
+        self.require(*names)
+        return self._with(tuple(name for name in self._names if name not in names), self._notes)
+
+    def noted(self, *notes: str) -> Table:
+        """The same table with these sentences added to its notes."""
+        return self._with(self._names, self._notes + notes)
+
+    def _with(self, names: tuple[str, ...], notes: tuple[str, ...]) -> Table:
+        if not names:
+            raise DataError(f"{self._source}: a table needs at least one column; none is left.")
+        table: Table = object.__new__(type(self))
+        write = object.__setattr__
+        kept = set(names)
+        write(table, "_names", names)
+        write(table, "_notes", notes)
+        write(table, "_source", self._source)
+        write(table, "_length", self._length)
+        write(table, "_blocks", self._blocks)
+        write(table, "_where", {n: place for n, place in self._where.items() if n in kept})
+        write(table, "_texts", {n: text for n, text in self._texts.items() if n in kept})
+        return table
+
+    def fingerprint(self) -> str:
+        """sha256 (64 hex digits) over names, kinds and contents.
+
+        The same in every process, and for the same contents in another storage (uint8
+        pixels, or the same numbers read from a CSV file); source and notes do not count.
+
+        >>> Table({"a": [1, 2]}).fingerprint()[:8]
+        '0a243105'
+        """
+        import hashlib
+
+        digest = hashlib.sha256(f"table {self._length} {len(self._names)}".encode())
+
+        def add_text(text: str) -> None:
+            data = text.encode("utf-8", "surrogatepass")
+            digest.update(len(data).to_bytes(8, "little") + data)
+
+        names = list(self._names)
+        while names:
+            name = names[0]
+            if name in self._texts:
+                add_text("text")
+                add_text(name)
+                text = self._texts[name]
+                for code in text.codes.tolist():
+                    if code < 0:
+                        digest.update(b"\xff" * 8)
+                    else:
+                        add_text(text.categories[code])
+                names = names[1:]
+                continue
+            block, group = self._group(names)
+            wide = "<f8" if block.dtype.kind == "f" else "<i8"
+            cells = np.empty((len(group), self._length), dtype=wide)
+            cells[...] = block.T
+            if wide == "<f8":
+                cells[np.isnan(cells)] = np.nan
+            for k, member in enumerate(group):
+                add_text("float" if wide == "<f8" else "int")
+                add_text(member)
+                digest.update(cells[k].data)
+            names = names[len(group) :]
+        return digest.hexdigest()
+
+    def _group(self, names: list[str]) -> tuple[Column, list[str]]:
+        """The longest start of `names` (GROUP at most) that lies in one block."""
+        b = self._where[names[0]][0]
+        group: list[str] = []
+        for name in names[:GROUP]:
+            if self._where.get(name, (-1, 0))[0] != b:
+                break
+            group.append(name)
+        return self._blocks[b][:, _stretch([self._where[n][1] for n in group])], group
+
+
+def check_matrix(x: Column, where: str) -> Column:
+    """`x` (n, d) in a storage a table takes (bool becomes uint8), or a DataError."""
+    if x.ndim != 2 or 0 in x.shape:
+        raise DataError(
+            f"{where}: a matrix (rows, columns) with at least one of each is needed. "
+            f"Got shape {x.shape}."
+        )
+    if x.dtype.kind == "b":
+        return x.astype(np.uint8)
+    if x.dtype.kind not in "iuf":
+        raise DataError(
+            f"{where}: whole numbers, floats or bools are needed. Got dtype {x.dtype}. "
+            "Convert the array to numbers first."
+        )
+    if x.dtype == np.uint64:
+        if x.max() > np.iinfo(np.int64).max:
+            raise DataError(f"{where}: {x.max()} is too large for a 64-bit whole number.")
+        return x.astype(np.int64)
+    if x.dtype.kind == "f":
+        if x.dtype.itemsize > 8:
+            with np.errstate(over="ignore"):
+                x = x.astype(np.float64)
+        for start in range(0, len(x), 4096):
+            bad = np.isinf(x[start : start + 4096])
+            if bad.any():
+                row, column = np.argwhere(bad)[0].tolist()
+                total = int(np.isinf(x).sum())
+                raise DataError(
+                    f"{where}: row {row + start}, column {column} is infinite "
+                    f"({total} such cell{'s' if total > 1 else ''}). Finite numbers are "
+                    "needed, or NaN for a missing cell."
+                )
+    return x.astype(x.dtype.newbyteorder("="), copy=False)
+
+
+def encoded(cells: Iterable[str]) -> Texts:
+    """Texts as codes, in order of first appearance; "" is missing."""
+    seen: dict[str, int] = {"": -1}
+    codes = np.fromiter((seen.setdefault(cell, len(seen) - 1) for cell in cells), np.int32)
+    return Texts(codes, tuple(seen)[1:])
+
+
+def _as_column(value: object, where: str) -> Column | Texts:
+    if isinstance(value, Texts):
+        return value
+    if isinstance(value, np.ma.MaskedArray) and bool(np.ma.getmaskarray(value).any()):
+        raise DataError(
+            f"{where}: a masked array's mask would be lost. "
+            "Mark missing cells by NaN: array.astype(float).filled(numpy.nan)."
+        )
+    try:
+        array = np.array(value)
+    except ValueError:
+        raise DataError(f"{where}: the rows are of unlike length. Got {shown(value)}.") from None
+    if array.ndim != 1:
+        raise DataError(f"{where}: a column is 1-D. Got shape {array.shape}.")
+    if array.dtype.kind == "U":
+        if not isinstance(value, np.ndarray) and not all(isinstance(v, str) for v in value):  # type: ignore[attr-defined]
+            raise DataError(f"{where}: texts and numbers are mixed. Got {shown(value)}.")
+        return encoded(array.tolist())
+    if array.dtype.kind == "O":
+        cells = array.tolist()
+        if any(isinstance(cell, str) for cell in cells) and all(
+            cell is None or isinstance(cell, str) for cell in cells
+        ):
+            return encoded("" if cell is None else cell for cell in cells)
+        if all(cell is None or isinstance(cell, int | float | np.number) for cell in cells):
+            array = np.array([np.nan if c is None else float(c) for c in cells])
+        else:
+            odd = next((c for c in cells if not isinstance(c, str | int | float | None)), cells)
+            raise DataError(
+                f"{where}: a column holds numbers or texts, one kind only. Got {shown(odd)}."
+            )
+    if not len(array):
+        return array.astype(np.float64)
+    return check_matrix(array.reshape(-1, 1), where)[:, 0]
+
+
+def _repeats(order: list[str]) -> bool:
+    return len(set(order)) < len(order)
+
+
+def _first(names: Sequence[str], count: int) -> str:
+    more = f" and {len(names) - count} more" if len(names) > count else ""
+    return ", ".join(names[:count]) + more
+
+
+def _stretch(columns: list[int]) -> slice | list[int]:
+    """The columns as a slice when they are consecutive, which NumPy takes without a copy."""
+    if columns and columns == list(range(columns[0], columns[0] + len(columns))):
+        return slice(columns[0], columns[0] + len(columns))
+    return columns

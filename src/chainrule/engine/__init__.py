@@ -1,0 +1,1 @@
+"""Engines: the same graph, run fast."""

@@ -1,0 +1,143 @@
+"""Plans: a layer, a network's forward and backward, a training step, each as a program.
+
+All four record the same way (run the formula on Variables, close the graph, lower it) and
+differ only in what is given at every run and what is written where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.engine.lowering import Lowered, fresh
+from chainrule.engine.program import Program, Section, build
+from chainrule.engine.trace import Trace, Traced, take_rows
+from chainrule.graph.graph import Graph
+from chainrule.graph.variable import Parameter, Variable, recording
+
+if TYPE_CHECKING:
+    from chainrule.layers.base import Layer
+    from chainrule.networks import Network
+
+__all__ = ["LayerPlan", "Recorded", "plan_layer", "plan_loss", "plan_predict", "plan_step"]
+
+Array = npt.NDArray[Any]
+
+
+class Recorded:
+    """A formula recorded for some inputs: the graph, its leaves as traced values, its buffers."""
+
+    def __init__(
+        self, formula: Callable[..., Variable], inputs: Sequence[tuple[str, Array]]
+    ) -> None:
+        self.trace = Trace()
+        variables = [Variable(array, name) for name, array in inputs]
+        with recording() as made:
+            self.out = formula(*variables)
+        self.written = list(made.written.items())
+        self.graph = Graph([self.out, *(v for _, v in self.written)])
+        self.inputs = dict(zip([name for name, _ in inputs], variables, strict=True))
+        self.arguments = {
+            name: self.trace.argument(v.shape, v.dtype, name) for name, v in self.inputs.items()
+        }
+        self.leaves: dict[Variable, Traced] = {
+            self.inputs[name]: leaf for name, leaf in self.arguments.items()
+        }
+        self.buffers: dict[Any, Traced] = {}
+        for key, variable in made.read.items():
+            layer, name = key
+            self.buffers[key] = self.leaves[variable] = self.trace.bind(layer.buffers[name], name)
+        self.parameters = [v for v in self.graph.inputs if isinstance(v, Parameter)]
+        for parameter in self.parameters:
+            self.leaves[parameter] = self.trace.bind(parameter.data, parameter.name or "p")
+
+    def lower(self) -> Lowered:
+        """The forward pass as primitives."""
+        return Lowered(self.graph, self.trace, self.leaves)
+
+    def results(self, low: Lowered) -> tuple[Traced, list[tuple[Traced, Traced]]]:
+        """The output, and what is to be written into buffers."""
+        writes = []
+        for (key, _), variable in zip(self.written, self.graph.outputs[1:], strict=True):
+            layer, name = key
+            leaf = self.buffers.get(key) or self.trace.bind(layer.buffers[name], name)
+            writes.append((leaf, low.value(variable)))
+        return low.value(self.graph.outputs[0]), writes
+
+    def gradient_writes(
+        self, low: Lowered, seed: Traced | None = None
+    ) -> list[tuple[Traced, Traced]]:
+        """Every trainable parameter's gradient, into its array."""
+        wanted = [p for p in self.parameters if p.trainable]
+        grads = low.gradients(wanted, seed)
+        return [
+            (self.trace.bind(p.grad, f"d{p.name}"), g) for p, g in zip(wanted, grads, strict=True)
+        ]
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """A layer's forward and backward for one shape, and the output's shape and dtype."""
+
+    program: Program
+    forward: Callable[..., Any]
+    backward: Callable[..., Any]
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+def _named(inputs: Sequence[Array | None], names: str) -> list[tuple[str, Array]]:
+    return [(n, a) for n, a in zip(names.split(), inputs, strict=False) if a is not None]
+
+
+def plan_layer(layer: Layer, inputs: Sequence[Array | None]) -> LayerPlan:
+    """A layer by itself: `forward(x)` and `backward(dout)`, giving fresh arrays."""
+    rec = Recorded(layer.record, _named(inputs, "x t w"))
+    low = rec.lower()
+    out, writes = rec.results(low)
+    forward = Section("forward", list(rec.arguments.values()), [fresh(out)], writes)
+    x = rec.inputs["x"]
+    dout = rec.trace.argument(rec.out.shape, rec.out.dtype, "dout")
+    wanted: list[Variable] = [x] if x.requires_grad else []
+    returns = [fresh(g) for g in low.gradients(wanted, dout)]
+    backward = Section("backward", [dout], returns, rec.gradient_writes(low, dout))
+    program = build([forward, backward], planned=False)
+    run = program.functions
+    return LayerPlan(program, run["forward"], run["backward"], rec.out.shape, rec.out.dtype)
+
+
+def plan_loss(network: Network, x: Array, t: Array, w: Array | None) -> Program:
+    """A network's `forward(x, t)` and `backward()`, in buffers that stay."""
+    rec = Recorded(network.record_loss, _named((x, t, w), "x t w"))
+    low = rec.lower()
+    loss, writes = rec.results(low)
+    forward = Section("forward", list(rec.arguments.values()), [loss], writes)
+    backward = Section("backward", [], [], rec.gradient_writes(low))
+    return build([forward, backward], planned=True)
+
+
+def plan_predict(network: Network, x: Array) -> Program:
+    """A network's outputs for x, as a fresh array."""
+    rec = Recorded(network.record_predict, [("x", x)])
+    out, writes = rec.results(rec.lower())
+    return build(
+        [Section("predict", list(rec.arguments.values()), [fresh(out)], writes)], planned=False
+    )
+
+
+def plan_step(network: Network, x: Array, t: Array, w: Array | None, rows: Array) -> Program:
+    """Gather the rows of a mini-batch, forward, backward: `step(x, t[, w], rows)` gives the loss."""
+    batch = _named((x, t, w), "x t w")
+    rec = Recorded(network.record_loss, [(name, a[rows]) for name, a in batch])
+    numbers = rec.trace.argument(rows.shape, rows.dtype, "rows")
+    whole = {name: rec.trace.argument(a.shape, a.dtype, f"{name}_all") for name, a in batch}
+    for name, data in whole.items():
+        rec.leaves[rec.inputs[name]] = rec.trace.call(take_rows, data, numbers)
+    low = rec.lower()
+    loss, writes = rec.results(low)
+    step = Section("step", [*whole.values(), numbers], [loss], writes + rec.gradient_writes(low))
+    return build([step], planned=True)

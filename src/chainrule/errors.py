@@ -1,0 +1,84 @@
+"""The errors chainrule raises on purpose.
+
+Every message answers, in one sentence or a few: what is wrong, where, what was
+given, what is allowed, and what to do. Each class also derives from the builtin
+that Python users expect, so `except ValueError` works too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+__all__ = [
+    "ChainruleError",
+    "CheckError",
+    "DataError",
+    "DTypeError",
+    "ExtraMissingError",
+    "FormatError",
+    "NonFiniteError",
+    "RecordingError",
+    "SettingError",
+    "ShapeError",
+    "nearest",
+    "shown",
+]
+
+
+class ChainruleError(Exception):
+    """Base of every error that chainrule raises on purpose."""
+
+
+class ShapeError(ChainruleError, ValueError):
+    """Arrays whose shapes do not fit each other or the operation."""
+
+
+class DTypeError(ChainruleError, TypeError):
+    """An array of a kind of number the operation cannot take."""
+
+
+class DataError(ChainruleError, ValueError):
+    """Training data that cannot be used as it is: a file, a column, an array."""
+
+
+class FormatError(ChainruleError, ValueError):
+    """A file that is not what it claims to be, or is damaged."""
+
+
+class SettingError(ChainruleError, ValueError):
+    """A hyper-parameter or option outside what is allowed."""
+
+
+class RecordingError(ChainruleError, TypeError):
+    """Something that a recorded computation cannot hold."""
+
+
+class NonFiniteError(ChainruleError, FloatingPointError):
+    """NaN or infinity where training needs finite numbers."""
+
+
+class CheckError(ChainruleError, AssertionError):
+    """A gradient that disagrees with the numerical one."""
+
+
+class ExtraMissingError(ChainruleError, ImportError):
+    """A package of an optional extra is not installed."""
+
+
+def shown(value: object, limit: int = 80) -> str:
+    """`repr(value)` on one line, cut to `limit` characters, for error messages."""
+    text = repr(value).replace("\n", " ")
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def nearest(name: str, allowed: Iterable[str]) -> str:
+    """The allowed names as a phrase, with the nearest one first if one is near.
+
+    >>> nearest("rleu", ["relu", "sigmoid"])
+    'did you mean "relu"? Allowed: relu, sigmoid'
+    """
+    names = list(allowed)
+    close = get_close_matches(name, names, n=1)
+    hint = f'did you mean "{close[0]}"? ' if close else ""
+    return f"{hint}Allowed: {', '.join(names)}"

@@ -1,0 +1,59 @@
+"""The chain rule: walk the nodes backwards, and hand each one the gradient of its output.
+
+The same walk serves three kinds of value. On arrays it gives gradients; on Variables it
+records the backward pass as nodes, which can be differentiated again; on the values an
+engine traces, it writes the backward half of a training step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
+
+from chainrule.nodes.base import Value, quiet
+
+if TYPE_CHECKING:
+    from chainrule.graph.graph import Graph
+    from chainrule.graph.variable import Variable
+
+__all__ = ["chain_rule"]
+
+
+def chain_rule(
+    graph: Graph,
+    seed: Value,
+    value_of: Callable[[Variable], Value],
+    wanted: Collection[Variable] | None = None,
+) -> dict[Variable, Value]:
+    """The gradient of the graph's first output on every arrow it flows back along.
+
+    `seed` is the gradient of the output itself, `value_of` gives the value on a forward
+    arrow, and `wanted`, if given, leaves out the arrows that lead to none of these.
+    """
+    flows = _flows(graph, wanted)
+    gradients: dict[Variable, Value] = {graph.outputs[0]: seed}
+    with quiet():
+        for node in reversed(graph.nodes):
+            douts = [gradients.get(v) for v in node.outputs]
+            if all(d is None for d in douts) or not any(v in flows for v in node.inputs):
+                continue
+            here = node.bound(
+                tuple(value_of(v) for v in node.inputs), tuple(value_of(v) for v in node.outputs)
+            )
+            dxs = here.derivation(*douts)
+            for variable, dx in zip(
+                node.inputs, dxs if isinstance(dxs, tuple) else (dxs,), strict=True
+            ):
+                if dx is not None and variable in flows:
+                    gradients[variable] = dx
+    return gradients
+
+
+def _flows(graph: Graph, wanted: Collection[Variable] | None) -> set[Variable]:
+    """The arrows that a gradient flows back along."""
+    starts = graph.inputs if wanted is None else wanted
+    flows = {v for v in starts if v.requires_grad}
+    for node in graph.nodes:
+        if node.differentiable and any(v in flows for v in node.inputs):
+            flows.update(v for v in node.outputs if v.dtype.kind in "fc")
+    return flows

@@ -1,0 +1,410 @@
+"""Variable: a value on an arrow of the computational graph, and how operations record themselves."""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, SupportsIndex
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from chainrule.errors import DTypeError, RecordingError, ShapeError, shown
+from chainrule.graph.locks import Hold
+from chainrule.nodes import Cast, Node, Repeat
+from chainrule.nodes.base import Value, quiet
+
+if TYPE_CHECKING:
+    from chainrule.graph.graph import Graph
+
+__all__ = ["Call", "Parameter", "Recording", "Variable", "apply", "current_recording", "recording"]
+
+Array = npt.NDArray[Any]
+
+_order = itertools.count()
+_recording: ContextVar[Recording | None] = ContextVar("chainrule_recording", default=None)
+
+
+class Recording:
+    """A step being recorded for an engine: its buffers, as they were and as they will be.
+
+    A buffer is an array that a step reads and writes without a gradient, such as a running
+    mean. `read` holds the Variable that stands for it, `written` the value it is to get.
+    """
+
+    def __init__(self) -> None:
+        self.read: dict[tuple[Any, str], Variable] = {}
+        self.written: dict[tuple[Any, str], Variable] = {}
+
+
+def current_recording() -> Recording | None:
+    """The step being recorded for an engine, if one is."""
+    return _recording.get()
+
+
+@contextmanager
+def recording() -> Iterator[Recording]:
+    """Record for an engine: nothing is locked, and no value may steer Python's control flow."""
+    made = Recording()
+    token = _recording.set(made)
+    try:
+        yield made
+    finally:
+        _recording.reset(token)
+
+
+class Call:
+    """One node applied to Variables: what the graph is made of."""
+
+    __slots__ = ("__weakref__", "hold", "inputs", "node", "order", "outputs")
+
+    def __init__(self, node: Node, inputs: tuple[Variable, ...]) -> None:
+        self.node, self.inputs = node, inputs
+        self.order = next(_order)
+        # Weak, so that a Variable and its Call do not keep each other alive.
+        self.outputs: tuple[weakref.ref[Variable], ...] = ()
+        self.hold: Hold | None = None
+
+
+class Variable(NDArrayOperatorsMixin):
+    """A value on an arrow: `data`, its gradient `grad`, a `name`, and the node that made it.
+
+    Operators, `@`, slicing, `cr.exp` and the other functions, and NumPy's own functions of
+    the same names make new Variables and record the node. `backward()` then fills `grad`
+    of every Variable that the value was computed from.
+
+    The arrays a recorded computation has read are read-only until `backward()` or until the
+    Variables are gone (a view of such an array made before stays writeable; do not use it).
+
+    >>> import chainrule as cr
+    >>> x, y = cr.Variable([1.0, 2.0], name="x"), cr.Variable([3.0, 4.0], name="y")
+    >>> L = cr.sum(x * y)
+    >>> L.backward()
+    >>> x.grad
+    array([3., 4.])
+    """
+
+    __slots__ = ("__weakref__", "_grad", "call", "data", "name", "requires_grad", "scalar")
+
+    data: Array
+    call: Call | None
+
+    def __init__(
+        self, data: npt.ArrayLike, name: str | None = None, *, requires_grad: bool | None = None
+    ) -> None:
+        if isinstance(data, Variable):
+            raise RecordingError(
+                "Variable(...) takes an array, and got a Variable. Use it as it is, or pass its .data."
+            )
+        array = np.asarray(data)
+        if array.dtype.kind not in "biufc":
+            raise DTypeError(
+                f"a Variable holds numbers; got dtype {array.dtype} ({shown(data, 40)})."
+                " Convert it with .astype(float) first."
+            )
+        self.data = array
+        self.name = name
+        inexact = array.dtype.kind in "fc"
+        self.requires_grad = inexact if requires_grad is None else requires_grad and inexact
+        self._grad: Array | None = None
+        self.call = None
+        # The Python number a constant was written as, which has no dtype of its own.
+        self.scalar: float | None = None
+
+    # -- what it is ---------------------------------------------------------------------
+
+    @property
+    def grad(self) -> Array | None:
+        """∂L/∂(this), of the same shape and dtype, from the latest `backward()`; None before."""
+        return self._grad
+
+    @property
+    def node(self) -> Node | None:
+        """The node that made the value; None for a Variable made by hand."""
+        return None if self.call is None else self.call.node
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of `data`."""
+        return self.data.shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self.data.ndim
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self.data.size
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of `data`."""
+        return self.data.dtype
+
+    @property
+    def T(self) -> Variable:  # noqa: N802 - NumPy's name
+        """The axes reversed."""
+        from chainrule.graph import functions
+
+        return functions.transpose(self)
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __repr__(self) -> str:
+        made = "" if self.node is None else f", from {self.node!r}"
+        name = "" if self.name is None else f", name={self.name!r}"
+        values = np.array2string(self.data, precision=6, threshold=20, separator=", ")
+        return f"Variable({values}{name}{made})"
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    # -- what it refuses ----------------------------------------------------------------
+
+    def _number(self, what: str) -> Any:
+        if current_recording() is not None:
+            raise RecordingError(
+                f"{what}() of a Variable{f' ({self.name})' if self.name else ''} was asked for while"
+                " a step is being recorded. The recorded step is run again with other values, so no"
+                " value may steer Python's control flow. Write the choice with cr.where, or take the"
+                " number from the data before training."
+            )
+        return self.data.item()
+
+    def __float__(self) -> float:
+        return float(self._number("float"))
+
+    def __int__(self) -> int:
+        return int(self._number("int"))
+
+    def __bool__(self) -> bool:
+        return bool(self._number("bool"))
+
+    def item(self) -> Any:
+        """The value of a Variable with one element, as a Python number."""
+        return self._number("item")
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+        raise RecordingError(
+            "a Variable was handed to something that wants a plain array, which would lose its"
+            " gradient. Use .data for the array, or a function of the chainrule namespace."
+        )
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise RecordingError(
+            "a Variable cannot be changed in place: its value belongs to a recorded computation."
+            " Build a new one (cr.where, cr.concatenate), or change the array before recording."
+        )
+
+    # -- how operations record themselves ------------------------------------------------
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        from chainrule.graph import functions
+
+        function = functions.UFUNCS.get(ufunc)
+        if function is None or method != "__call__" or kwargs:
+            detail = f".{method}" if method != "__call__" else ""
+            options = f" with {', '.join(kwargs)}" if kwargs else ""
+            raise RecordingError(
+                f"np.{ufunc.__name__}{detail}{options} is not known for Variables. Known: "
+                f"{', '.join(sorted(f.__name__ for f in functions.UFUNCS))}."
+            )
+        return function(*inputs)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        from chainrule.graph import functions
+
+        function = functions.FUNCTIONS.get(func)
+        if function is None:
+            raise RecordingError(
+                f"np.{getattr(func, '__name__', func)} is not known for Variables. Known: "
+                f"{', '.join(sorted(f.__name__ for f in functions.FUNCTIONS))}."
+            )
+        return function(*args, **kwargs)
+
+    @staticmethod
+    def __chainrule_apply__(node: Node, *inputs: Value) -> Value:
+        return apply(node, *inputs)
+
+    def __getitem__(self, key: Any) -> Variable:
+        from chainrule.graph import functions
+
+        return functions.index(self, key)
+
+    def __iter__(self) -> Iterator[Variable]:
+        return (self[i] for i in range(len(self)))
+
+    def reshape(self, *shape: SupportsIndex | tuple[int, ...]) -> Variable:
+        """The same numbers in another shape; one length may be -1."""
+        from chainrule.graph import functions
+
+        wanted = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
+        return functions.reshape(self, wanted)
+
+    def transpose(self, *axes: int) -> Variable:
+        """The axes in another order."""
+        from chainrule.graph import functions
+
+        return functions.transpose(self, axes or None)
+
+    def astype(self, dtype: npt.DTypeLike) -> Variable:
+        """The same numbers in another dtype."""
+        return self if self.dtype == np.dtype(dtype) else apply(Cast(dtype), self)
+
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Variable:
+        """Σ over the axes."""
+        from chainrule.graph import functions
+
+        return functions.sum(self, axis, keepdims)
+
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Variable:
+        """Σ / n over the axes."""
+        from chainrule.graph import functions
+
+        return functions.mean(self, axis, keepdims)
+
+    def max(self, axis: Any = None, keepdims: bool = False) -> Variable:
+        """The largest over the axes."""
+        from chainrule.graph import functions
+
+        return functions.max(self, axis, keepdims)
+
+    def min(self, axis: Any = None, keepdims: bool = False) -> Variable:
+        """The smallest over the axes."""
+        from chainrule.graph import functions
+
+        return functions.min(self, axis, keepdims)
+
+    # -- the chain rule ------------------------------------------------------------------
+
+    @property
+    def graph(self) -> Graph:
+        """The closed graph of everything this value was computed from."""
+        from chainrule.graph.graph import Graph
+
+        return Graph([self])
+
+    def backward(self, *, retain_graph: bool = False) -> None:
+        """Fill `grad` of every Variable this scalar was computed from: the chain rule.
+
+        Gradients are overwritten, never accumulated over calls. The arrays are then released
+        for writing; a second `backward()` of the same computation needs `retain_graph=True`
+        at the first, because the arrays may have changed since.
+        """
+        self.graph.backward(retain_graph=retain_graph)
+
+    def _receive(self, gradient: Array) -> None:
+        self._grad = gradient
+
+
+class Parameter(Variable):
+    """A Variable that training changes: its `grad` is one array, overwritten in place for life."""
+
+    __slots__ = ("adopted", "decays", "tied", "trainable")
+
+    def __init__(self, data: Array, name: str | None = None, grad: Array | None = None) -> None:
+        super().__init__(data, name, requires_grad=True)
+        self._grad = np.zeros_like(self.data) if grad is None else grad
+        self.trainable = True
+        #: Whether weight decay applies: to matrices by default, not to biases and gains.
+        self.decays = self.data.ndim >= 2
+        #: Whether a network has moved the arrays into its flat buffers.
+        self.adopted = False
+        #: The parameter whose memory this one shares, and whether as its transpose.
+        self.tied: tuple[Parameter, bool] | None = None
+
+    @property
+    def grad(self) -> Array:
+        """∂L/∂(this): always the same array."""
+        assert self._grad is not None
+        return self._grad
+
+    def _receive(self, gradient: Array) -> None:
+        self.grad[...] = gradient
+
+    @property
+    def recorded(self) -> Variable:
+        """The Variable to compute with: a tied parameter stands for the one it is tied to."""
+        if self.tied is None:
+            return self
+        first, transposed = self.tied
+        return first.T if transposed else first
+
+    def move(self, data: Array, grad: Array) -> None:
+        """Go on in these arrays, with the values of the old ones."""
+        data[...], grad[...] = self.data, self.grad
+        self.data, self._grad = data, grad
+
+
+def _scalar(value: Value) -> bool:
+    return isinstance(value, bool | int | float | complex) and not isinstance(value, np.generic)
+
+
+def constant(value: Value) -> Variable:
+    """A Variable without a gradient."""
+    return value if isinstance(value, Variable) else Variable(value, requires_grad=False)
+
+
+def apply(node: Node, *inputs: Value) -> Value:
+    """Run a node: on arrays it gives arrays; if any input is a Variable, it is recorded.
+
+    The inputs of an elementwise node are brought to one shape by `Repeat` and to one dtype
+    by `Cast`, which are nodes of their own; a Python number has neither shape nor dtype.
+    """
+    if not any(isinstance(value, Variable) for value in inputs):
+        with quiet():
+            return node.formula(*(v if _scalar(v) else np.asarray(v) for v in inputs))
+    variables = _aligned(node, inputs) if node.elementwise else tuple(map(constant, inputs))
+    with quiet():
+        out = node.formula(*(v.data for v in variables))
+    outs = out if isinstance(out, tuple) else (out,)
+    call = Call(node, variables)
+    needs = node.differentiable and any(v.requires_grad for v in variables)
+    made = tuple(Variable(o, requires_grad=needs) for o in outs)
+    for variable in made:
+        variable.call = call
+    call.outputs = tuple(weakref.ref(v) for v in made)
+    if current_recording() is None:
+        call.hold = Hold([v.data for v in variables if v.scalar is None] + [v.data for v in made])
+    return made if isinstance(out, tuple) else made[0]
+
+
+def _aligned(node: Node, inputs: tuple[Value, ...]) -> tuple[Variable, ...]:
+    arrays = [v if isinstance(v, Variable) else np.asarray(v) for v in inputs if not _scalar(v)]
+    try:
+        shape = np.broadcast_shapes(*(a.shape for a in arrays))
+    except ValueError:
+        shapes = " and ".join(str(a.shape) for a in arrays)
+        raise ShapeError(
+            f"{type(node).__name__} got shapes {shapes}, which cannot be repeated to one shape:"
+            " counted from the last axis, two lengths must be equal or one of them 1."
+        ) from None
+    # A truth value (the condition of Where) does not take part in the choice of the dtype.
+    kinds = [a.dtype for a in arrays if a.dtype.kind != "b"]
+    numbers = [v for v in inputs if _scalar(v) and not isinstance(v, bool)]
+    dtype = np.result_type(*kinds, *numbers) if kinds or numbers else np.dtype(bool)
+    aligned = []
+    for value in inputs:
+        if _scalar(value):
+            v = Variable(
+                np.broadcast_to(np.asarray(value).astype(dtype), shape), requires_grad=False
+            )
+            v.scalar = value
+            aligned.append(v)
+            continue
+        v = constant(value)
+        if v.dtype != dtype and v.dtype.kind != "b":
+            v = (
+                apply(Cast(dtype), v)
+                if isinstance(value, Variable)
+                else constant(v.data.astype(dtype))
+            )
+        aligned.append(v if v.shape == shape else apply(Repeat(shape), v))
+    return tuple(aligned)

@@ -1,0 +1,126 @@
+"""MatMul and Affine: the layers with weights."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.errors import ShapeError
+from chainrule.layers.base import Layer, positive_int
+from chainrule.layers.initial import Init, Seed, initializer
+from chainrule.nodes.base import Value
+
+__all__ = ["Affine", "MatMul"]
+
+
+class MatMul(Layer):
+    """y = x W (chapter, figures 1-23 to 1-26): x (..., D), W (D, H), y (..., H).
+
+    dx = dy Wᵀ, dW = xᵀ dy.
+
+    >>> import chainrule as cr, numpy as np
+    >>> cr.MatMul(np.array([[1.0], [2.0]])).forward(np.array([[3.0, 4.0]]))
+    array([[11.]])
+    """
+
+    W: npt.NDArray[Any]
+
+    def __init__(self, W: npt.ArrayLike) -> None:
+        super().__init__(W=W)
+        _two_axes(self, "W")
+
+    @classmethod
+    def sized(
+        cls,
+        inputs: int,
+        outputs: int,
+        *,
+        init: Init = "xavier",
+        dtype: npt.DTypeLike = np.float32,
+        seed: Seed = None,
+    ) -> Self:
+        """A layer with first weights drawn by `init`, from the seed of the network it joins."""
+        W = np.zeros((positive_int(inputs, "inputs"), positive_int(outputs, "outputs")), dtype)
+        layer = cls(W)
+        layer.fill_later({"W": initializer(init)}, seed)
+        return layer
+
+    def formula(self, x: Value, W: Value) -> Value:
+        """y = x W."""
+        return _product(self, x, W)
+
+
+class Affine(Layer):
+    """y = x W + b (chapter, figure 1-29): x (..., D), W (D, H), b (H,), y (..., H).
+
+    A MatMul node, b through a Repeat node, and Add: dx = dy Wᵀ, dW = xᵀ dy, db = Σ dy over
+    the rows.
+
+    >>> import chainrule as cr, numpy as np
+    >>> layer = cr.Affine(np.array([[1.0], [2.0]]), np.array([0.5]))
+    >>> layer.forward(np.array([[3.0, 4.0]]))
+    array([[11.5]])
+    >>> layer.backward(np.array([[1.0]])), layer.grads[0].ravel(), layer.grads[1]
+    (array([[1., 2.]]), array([3., 4.]), array([1.]))
+    """
+
+    W: npt.NDArray[Any]
+    b: npt.NDArray[Any]
+
+    def __init__(self, W: npt.ArrayLike, b: npt.ArrayLike) -> None:
+        super().__init__(W=W, b=b)
+        _two_axes(self, "W")
+        W_, b_ = (p.data for p in self._parameters.values())
+        if b_.shape not in ((W_.shape[1],), (1, W_.shape[1])):
+            raise ShapeError(
+                f"Affine: W has shape {W_.shape} and so gives {W_.shape[1]} outputs; b must have shape"
+                f" ({W_.shape[1]},), and has {b_.shape}."
+            )
+        self._parameters["b"].decays = False
+
+    @classmethod
+    def sized(
+        cls,
+        inputs: int,
+        outputs: int,
+        *,
+        init: Init = "xavier",
+        dtype: npt.DTypeLike = np.float32,
+        seed: Seed = None,
+    ) -> Self:
+        """A layer with first weights drawn by `init`, from the seed of the network it joins; b = 0.
+
+        `init`: "xavier", "he", "book" (0.01 · normal), "uniform", "zeros", or a function.
+
+        >>> import chainrule as cr
+        >>> cr.Affine.sized(2, 10, init="he", seed=0).W.shape
+        (2, 10)
+        """
+        n, m = positive_int(inputs, "inputs"), positive_int(outputs, "outputs")
+        layer = cls(np.zeros((n, m), dtype), np.zeros(m, dtype))
+        layer.fill_later({"W": initializer(init)}, seed)
+        return layer
+
+    def formula(self, x: Value, W: Value, b: Value) -> Value:
+        """y = x W + b."""
+        return _product(self, x, W) + b
+
+
+def _two_axes(layer: Layer, name: str) -> None:
+    shape = layer._parameters[name].shape
+    if len(shape) != 2:
+        raise ShapeError(
+            f"{type(layer).__name__}: {name} must have two axes, (inputs, outputs); got shape {shape}."
+        )
+
+
+def _product(layer: Layer, x: Value, W: Value) -> Value:
+    if x.ndim < 1 or x.shape[-1] != W.shape[0]:
+        raise ShapeError(
+            f"{type(layer).__name__} takes {W.shape[0]} inputs a row (W is {W.shape[0]}×{W.shape[1]});"
+            f" got x of shape {x.shape}. Make the last axis of x {W.shape[0]} long, or the layer"
+            f" {x.shape[-1] if x.ndim else 1} inputs wide."
+        )
+    return x @ W

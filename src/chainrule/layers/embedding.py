@@ -1,0 +1,76 @@
+"""Embedding: a row of weights for every id."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.errors import DTypeError, ShapeError
+from chainrule.graph.variable import Variable
+from chainrule.layers.affine import _two_axes
+from chainrule.layers.base import Layer, as_numbers, positive_int
+from chainrule.layers.initial import Init, Seed, initializer
+from chainrule.nodes.base import Value
+
+__all__ = ["Embedding"]
+
+
+class Embedding(Layer):
+    """y = W[ids]: ids of any shape (...), W (V, H), y (..., H). An id used twice adds up in dW.
+
+    `backward` returns None: an id has no gradient.
+
+    >>> import chainrule as cr, numpy as np
+    >>> layer = cr.Embedding(np.array([[1.0, 2.0], [3.0, 4.0]]))
+    >>> layer.forward(np.array([1, 1, 0]))
+    array([[3., 4.],
+           [3., 4.],
+           [1., 2.]])
+    """
+
+    takes_ids = True
+    W: npt.NDArray[Any]
+
+    def __init__(self, W: npt.ArrayLike) -> None:
+        super().__init__(W=W)
+        _two_axes(self, "W")
+
+    @classmethod
+    def sized(
+        cls,
+        ids: int,
+        outputs: int,
+        *,
+        init: Init = "book",
+        dtype: npt.DTypeLike = np.float32,
+        seed: Seed = None,
+    ) -> Self:
+        """A table of `ids` rows of length `outputs`, drawn by `init`."""
+        layer = cls(np.zeros((positive_int(ids, "ids"), positive_int(outputs, "outputs")), dtype))
+        layer.fill_later({"W": initializer(init)}, seed)
+        return layer
+
+    def forward(self, x: Any, *more: Any) -> Any:
+        """The rows for the ids."""
+        self.check_ids(x.data if isinstance(x, Variable) else as_numbers(x, self))
+        return super().forward(x, *more)
+
+    def check_ids(self, ids: npt.NDArray[Any]) -> None:
+        """An error for ids that are no whole numbers or name no row."""
+        rows = self._parameters["W"].shape[0]
+        if ids.dtype.kind not in "iu":
+            raise DTypeError(
+                f"Embedding needs whole-number ids; got {ids.dtype}. Use x.astype(int) if that is what"
+                " they are."
+            )
+        if ids.size and (ids.min() < 0 or ids.max() >= rows):
+            raise ShapeError(
+                f"Embedding has rows for the ids 0 to {rows - 1}; got ids from {ids.min()} to"
+                f" {ids.max()}. Make the table larger, or renumber the ids."
+            )
+
+    def formula(self, x: Value, W: Value) -> Value:
+        """y = W[ids]."""
+        return W[x]

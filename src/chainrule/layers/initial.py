@@ -1,0 +1,80 @@
+"""How the weights of a sized layer begin."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.errors import SettingError, nearest, shown
+
+__all__ = ["Init", "Seed", "generator", "initializer"]
+
+Array = npt.NDArray[Any]
+Fill: TypeAlias = Callable[[np.random.Generator, tuple[int, ...]], npt.ArrayLike]
+#: A name, or a function of a Generator and a shape.
+Init: TypeAlias = str | Fill
+Seed: TypeAlias = int | np.random.Generator | None
+
+
+def _xavier(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    return rng.standard_normal(shape) * math.sqrt(2 / (shape[0] + shape[-1]))
+
+
+def _he(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    return rng.standard_normal(shape) * math.sqrt(2 / shape[0])
+
+
+def _book(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    return 0.01 * rng.standard_normal(shape)
+
+
+def _uniform(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    bound = 1 / math.sqrt(shape[0])
+    return rng.uniform(-bound, bound, shape)
+
+
+def _zeros(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    return np.zeros(shape)
+
+
+_NAMED: dict[str, Fill] = {
+    "xavier": _xavier,
+    "he": _he,
+    "book": _book,
+    "uniform": _uniform,
+    "zeros": _zeros,
+}
+
+
+def initializer(init: Init) -> Fill:
+    """The function that draws an (inputs, outputs) array of first weights.
+
+    "xavier": normal, variance 2/(inputs + outputs) (Glorot and Bengio, 2010), for sigmoid and
+    tanh. "he": normal, variance 2/inputs (He et al., 2015), for ReLU. "book": 0.01 · normal.
+    "uniform": between ±1/√inputs. "zeros". Or any function of a Generator and a shape.
+    """
+    if callable(init):
+        return init
+    if init not in _NAMED:
+        raise SettingError(
+            f"init={shown(init)} is not known; {nearest(str(init), _NAMED)},"
+            " or a function of (Generator, shape)."
+        )
+    return _NAMED[init]
+
+
+def generator(seed: Seed) -> np.random.Generator:
+    """A Generator from an int, a Generator (as it is), or None (fresh from the system)."""
+    if isinstance(seed, np.random.Generator):
+        return seed
+    if seed is not None and (
+        isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0
+    ):
+        raise SettingError(
+            f"seed={shown(seed)} is not usable: give a whole number from 0, a numpy.random.Generator, or None."
+        )
+    return np.random.default_rng(seed)

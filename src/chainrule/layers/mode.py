@@ -1,0 +1,40 @@
+"""Training or not: one ambient flag, which layers such as Dropout and BatchNorm read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+
+__all__ = ["evaluating", "is_training", "training"]
+
+_training: ContextVar[bool] = ContextVar("chainrule_training", default=True)
+
+
+def is_training() -> bool:
+    """Whether layers behave as in training: yes, unless inside `evaluating()`.
+
+    `predict`, `evaluate`, validation and checks turn it off by themselves.
+    """
+    return _training.get()
+
+
+@contextmanager
+def training(on: bool = True) -> Iterator[None]:
+    """Inside the block, layers behave as in training (or not)."""
+    token = _training.set(on)
+    try:
+        yield
+    finally:
+        _training.reset(token)
+
+
+def evaluating() -> AbstractContextManager[None]:
+    """Inside the block, layers behave as in use: no dropout, running statistics.
+
+    >>> import chainrule as cr, numpy as np
+    >>> with cr.evaluating():
+    ...     cr.Dropout(0.5).forward(np.ones(3))
+    array([1., 1., 1.])
+    """
+    return training(False)

@@ -1,0 +1,115 @@
+"""BatchNorm and LayerNorm: rows brought to mean 0 and variance 1, then scaled and shifted."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.errors import SettingError, ShapeError, shown
+from chainrule.graph import functions
+from chainrule.layers.base import Layer, fraction, positive_int
+from chainrule.layers.mode import is_training
+from chainrule.nodes.base import Value
+
+__all__ = ["BatchNorm", "LayerNorm"]
+
+
+class _Norm(Layer):
+    """What both share: a gain, a shift and ε."""
+
+    settings: tuple[str, ...] = ("eps",)  # type: ignore[misc]
+    gamma: npt.NDArray[Any]
+    beta: npt.NDArray[Any]
+
+    def __init__(self, gamma: npt.ArrayLike, beta: npt.ArrayLike, eps: float) -> None:
+        super().__init__(gamma=gamma, beta=beta)
+        shapes = [p.shape for p in self._parameters.values()]
+        if shapes[0] != shapes[1] or len(shapes[0]) != 1:
+            raise ShapeError(
+                f"{type(self).__name__}: gamma and beta must both have shape (features,);"
+                f" got {shapes[0]} and {shapes[1]}."
+            )
+        if not (np.isfinite(eps) and eps > 0):
+            raise SettingError(f"{type(self).__name__}: eps={shown(eps)} must be above 0.")
+        self.eps = float(eps)
+
+    @classmethod
+    def sized(cls, features: int, *, dtype: npt.DTypeLike = np.float32, **settings: Any) -> Self:
+        """A layer for rows of `features` numbers, with gain 1 and shift 0."""
+        n = positive_int(features, "features")
+        return cls(np.ones(n, dtype), np.zeros(n, dtype), **settings)
+
+    def _fits(self, x: Value) -> None:
+        features = self._parameters["gamma"].shape[0]
+        if x.ndim < 2 or x.shape[-1] != features:
+            raise ShapeError(
+                f"{type(self).__name__} is made for rows of {features} features, the last axis of at"
+                f" least two; got x of shape {x.shape}."
+            )
+
+
+class BatchNorm(_Norm):
+    """y = γ (x - μ) / √(σ² + ε) + β, μ and σ² per feature over the batch: x (..., D), γ, β (D,).
+
+    In training μ and σ² are the batch's own, and the buffers `running_mean`, `running_var`
+    follow them: r ← momentum · r + (1 - momentum) · batch. In use the buffers stand in, so a
+    row's output does not depend on the rows beside it. A batch of one row has no variance:
+    an error in training. Source: Ioffe and Szegedy, "Batch normalization", 2015.
+    """
+
+    settings = ("eps", "momentum")  # type: ignore[misc]
+    running_mean: npt.NDArray[Any]
+    running_var: npt.NDArray[Any]
+
+    def __init__(
+        self, gamma: npt.ArrayLike, beta: npt.ArrayLike, *, momentum: float = 0.9, eps: float = 1e-5
+    ) -> None:
+        super().__init__(gamma, beta, eps)
+        self.momentum = fraction(momentum, "BatchNorm: momentum")
+        g = self._parameters["gamma"].data
+        self._buffers = {"running_mean": np.zeros_like(g), "running_var": np.ones_like(g)}
+
+    def formula(self, x: Value, gamma: Value, beta: Value) -> Value:
+        """y = γ (x - μ) / √(σ² + ε) + β."""
+        self._fits(x)
+        if is_training():
+            rows = tuple(range(x.ndim - 1))
+            count = x.size // x.shape[-1]
+            if count < 2:
+                raise ShapeError(
+                    "BatchNorm needs at least 2 rows in a training batch to have a variance; got"
+                    f" {count}. Use a larger batch, or a batch size that leaves no single last row."
+                )
+            mean, var = functions.mean(x, rows), functions.var(x, rows)
+            m = self.momentum
+            for name, value, scale in (
+                ("running_mean", mean, 1.0),
+                ("running_var", var, count / (count - 1)),
+            ):
+                self.write_buffer(name, m * self.buffer(name) + ((1 - m) * scale) * value)
+        else:
+            mean, var = self.buffer("running_mean"), self.buffer("running_var")
+        return (x - mean) * (gamma * (var + self.eps) ** -0.5) + beta
+
+
+class LayerNorm(_Norm):
+    """y = γ (x - μ) / √(σ² + ε) + β, μ and σ² of each row: x (..., D), γ, β (D,).
+
+    Source: Ba, Kiros and Hinton, "Layer normalization", 2016.
+
+    >>> import chainrule as cr, numpy as np
+    >>> cr.LayerNorm.sized(3).forward(np.array([[1.0, 2.0, 3.0]])).round(4)
+    array([[-1.2247,  0.    ,  1.2247]], dtype=float32)
+    """
+
+    def __init__(self, gamma: npt.ArrayLike, beta: npt.ArrayLike, *, eps: float = 1e-5) -> None:
+        super().__init__(gamma, beta, eps)
+
+    def formula(self, x: Value, gamma: Value, beta: Value) -> Value:
+        """y = γ (x - μ) / √(σ² + ε) + β."""
+        self._fits(x)
+        mean = functions.mean(x, -1, keepdims=True)
+        var = functions.var(x, -1, keepdims=True)
+        return (x - mean) * (var + self.eps) ** -0.5 * gamma + beta

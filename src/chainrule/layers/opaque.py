@@ -1,0 +1,148 @@
+"""A hand-written layer, with the chapter's four members and no base class, as a node."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import RecordingError, ShapeError
+from chainrule.graph.variable import Parameter, Variable, apply
+from chainrule.layers.base import Layer
+from chainrule.nodes.base import Node, Value, primitive
+
+__all__ = ["Opaque", "OpaqueLayer", "is_hand_written", "layer_backward", "layer_forward"]
+
+
+def is_hand_written(thing: Any) -> bool:
+    """Whether something keeps the chapter's contract without being one of our layers."""
+    return (
+        not isinstance(thing, Layer | type)
+        and callable(getattr(thing, "forward", None))
+        and callable(getattr(thing, "backward", None))
+        and hasattr(thing, "params")
+        and hasattr(thing, "grads")
+    )
+
+
+class _Use:
+    """One place where a hand-written layer stands in a computation."""
+
+    def __init__(self, layer: Any, out: Any) -> None:
+        self.layer, self.shape, self.dtype = layer, out.shape, out.dtype
+
+    def run(self, inputs: tuple[Any, ...]) -> Any:
+        out = np.asarray(self.layer.forward(*inputs))
+        _latest[id(self.layer)] = self
+        return out
+
+
+#: Which use of a layer ran last: `backward` belongs to that one.
+_latest: dict[int, _Use] = {}
+
+
+@primitive
+def layer_forward(use: _Use, *inputs: Value) -> Value:
+    """The layer's own forward."""
+    return use.run(inputs)
+
+
+@primitive
+def layer_backward(use: _Use, dout: Value, out: Value, *inputs: Value) -> Value:
+    """The layer's own backward: dx, then a copy of every gradient it wrote."""
+    if _latest.get(id(use.layer)) is not use:
+        use.run(inputs)  # the layer stands elsewhere too, and remembers only its latest input
+    dx = use.layer.backward(dout)
+    if dx is None:
+        dx = np.zeros_like(inputs[0])
+    return (np.asarray(dx), *(np.array(g) for g in use.layer.grads))
+
+
+def _forward_stand_in(use: _Use, *inputs: Any) -> Any:
+    return np.broadcast_to(np.zeros((), use.dtype), use.shape)
+
+
+def _backward_stand_in(use: _Use, dout: Any, out: Any, *inputs: Any) -> Any:
+    return (np.broadcast_to(np.zeros((), inputs[0].dtype), inputs[0].shape), *use.layer.params)
+
+
+# An engine must not run the layer to learn a shape: it may count its calls.
+for _function, _stand_in in (
+    (layer_forward, _forward_stand_in),
+    (layer_backward, _backward_stand_in),
+):
+    _function.stand_in = _stand_in  # type: ignore[attr-defined]
+    _function.opaque = True  # type: ignore[attr-defined]
+
+
+class Opaque(Node):
+    """A hand-written layer's own forward and backward; first order only."""
+
+    symbol = "by hand"
+
+    def __init__(self, layer: Any, n_inputs: int = 1) -> None:
+        self.layer, self.n_inputs = layer, n_inputs
+        self.use: _Use | None = None
+
+    def forward(self, x: Value, *rest: Value) -> Value:
+        """What the layer's own forward gives; its parameters follow the inputs."""
+        inputs = (x, *rest[: self.n_inputs - 1])
+        if self.use is None:
+            # A copy is asked for the first shape, so that recording leaves no trace in the layer.
+            plain = tuple(np.asarray(v) for v in inputs)
+            out = np.asarray(copy.deepcopy(self.layer).forward(*plain))
+            self.use = _Use(self.layer, out)
+            return out
+        return layer_forward(self.use, *inputs)
+
+    def backward(self, dout: Value) -> Value:
+        """What the layer's own backward gives, and the gradients it wrote."""
+        if isinstance(dout, Variable) or self.use is None:
+            raise RecordingError(
+                f"{type(self.layer).__name__} is a hand-written layer: its backward works on arrays, so"
+                " it has first derivatives only. Write it as a Layer with a formula for higher ones."
+            )
+        inputs = self.inputs[: self.n_inputs]
+        dx, *grads = layer_backward(self.use, dout, self.out, *inputs)
+        return (dx, *(None for _ in inputs[1:]), *grads)
+
+
+class OpaqueLayer(Layer):
+    """A hand-written layer in a network of ours: its arrays stay where they are."""
+
+    def __init__(self, layer: Any) -> None:
+        super().__init__()
+        self.layer = layer
+        params, grads = list(layer.params or []), list(layer.grads or [])
+        if len(params) != len(grads) or any(
+            np.shape(p) != np.shape(g) for p, g in zip(params, grads, strict=True)
+        ):
+            raise ShapeError(
+                f"{type(layer).__name__}: params and grads must be lists of arrays of the same shapes, in"
+                f" the same order; got {[np.shape(p) for p in params]} and {[np.shape(g) for g in grads]}."
+            )
+        for i, (p, g) in enumerate(zip(params, grads, strict=True)):
+            parameter = Parameter(p, f"p{i}", g)
+            parameter.adopted = True
+            self._parameters[f"p{i}"] = parameter
+
+    def record(self, x: Variable, *more: Any) -> Variable:
+        """The layer as one opaque node."""
+        x = self.entering(x)
+        node = Opaque(self.layer, 1 + len(more))
+        out: Variable = apply(node, x, *more, *self.variables())
+        return out
+
+    def forward(self, x: Any, *more: Any) -> Any:
+        """The layer's own forward for an array; a node for a Variable."""
+        if isinstance(x, Variable):
+            return self.record(x, *more)
+        return self.layer.forward(x, *more)
+
+    def backward(self, dout: Any = 1.0) -> Any:
+        """The layer's own backward."""
+        return self.layer.backward(dout)
+
+    def __repr__(self) -> str:
+        return f"{type(self.layer).__name__} (hand-written)"

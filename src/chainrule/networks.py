@@ -1,0 +1,617 @@
+"""Networks: layers in order, and a loss at the end."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.errors import (
+    DataError,
+    NonFiniteError,
+    RecordingError,
+    SettingError,
+    ShapeError,
+    nearest,
+)
+from chainrule.graph.variable import Parameter, Variable
+from chainrule.layers import (
+    GELU,
+    Affine,
+    LeakyReLU,
+    Loss,
+    ReLU,
+    Sigmoid,
+    SoftmaxWithLoss,
+    Tanh,
+)
+from chainrule.layers.base import Layer, as_numbers
+from chainrule.layers.initial import Init, Seed, generator
+from chainrule.layers.mode import evaluating, training
+from chainrule.layers.opaque import OpaqueLayer, is_hand_written
+from chainrule.nodes.base import Value, quiet
+
+__all__ = ["ACTIVATIONS", "FlatBuffer", "Network", "Sequential", "TwoLayerNet"]
+
+Array = npt.NDArray[Any]
+
+#: Activations by name, each with the first weights that suit it.
+ACTIVATIONS: dict[str, tuple[Callable[[], Layer], str]] = {
+    "sigmoid": (Sigmoid, "xavier"),
+    "tanh": (Tanh, "xavier"),
+    "relu": (ReLU, "he"),
+    "leaky_relu": (LeakyReLU, "he"),
+    "gelu": (GELU, "he"),
+}
+
+
+class FlatBuffer:
+    """All parameters a network owns of one dtype in one array, all gradients in another.
+
+    So an optimizer is one elementwise pass, and a checkpoint a few contiguous writes. The
+    parameters that weight decay applies to come first.
+    """
+
+    def __init__(self, parameters: list[Parameter]) -> None:
+        self.parameters = sorted(parameters, key=lambda p: not p.decays)
+        dtype = parameters[0].dtype
+        size = sum(p.size for p in parameters)
+        self.data, self.grad = np.zeros(size, dtype), np.zeros(size, dtype)
+        for parameter, place in self.places():
+            shape = parameter.shape
+            parameter.move(self.data[place].reshape(shape), self.grad[place].reshape(shape))
+            parameter.adopted = True
+
+    def places(self) -> Iterator[tuple[Parameter, slice]]:
+        """Each parameter and where it lies."""
+        start = 0
+        for parameter in self.parameters:
+            yield parameter, slice(start, start + parameter.size)
+            start += parameter.size
+
+    def segments(self) -> Iterator[tuple[Array, Array, bool]]:
+        """The longest runs of trainable parameters alike in decay: (data, grad, decays)."""
+        start, end, decays = 0, 0, False
+        for parameter, place in self.places():
+            if parameter.trainable and end == place.start > start and decays == parameter.decays:
+                end = place.stop
+                continue
+            if end > start:
+                yield self.data[start:end], self.grad[start:end], decays
+            start, end = (
+                (place.start, place.stop) if parameter.trainable else (place.stop, place.stop)
+            )
+            decays = parameter.decays
+        if end > start:
+            yield self.data[start:end], self.grad[start:end], decays
+
+    def restore(self) -> None:
+        """Make the parameters views of the buffers again, after a copy or an unpickling."""
+        for parameter, place in self.places():
+            parameter.data = self.data[place].reshape(parameter.shape)
+            parameter._grad = self.grad[place].reshape(parameter.shape)
+
+
+class Network:
+    """A function of layers, and a loss.
+
+    Subclass it, make layers in `__init__`, and write `predict(x)` with layers and operators;
+    branches and skip connections need nothing more. `Sequential` is the common case.
+
+    >>> import chainrule as cr, numpy as np
+    >>> class Skip(cr.Network):
+    ...     def __init__(self):
+    ...         super().__init__(loss=cr.MeanSquaredError(), seed=0)
+    ...         self.first = cr.Affine.sized(3, 3)
+    ...     def predict(self, x):
+    ...         return x + cr.tanh(self.first(x))
+    >>> net = Skip()
+    >>> x = np.ones((4, 3), np.float32)
+    >>> loss = net.forward(x, x)
+    >>> net.backward()
+    >>> [g.shape for g in net.grads]
+    [(3, 3), (3,)]
+    """
+
+    def __init__(self, *, loss: Any = None, seed: Seed = 0) -> None:
+        self.loss = loss
+        self.seed = seed
+        self._flats: list[FlatBuffer] | None = None
+        self._programs: dict[Any, Any] = {}
+        self._ran: tuple[Any, Any] | None = None
+        self._checked: tuple[Any, Any] | None = None
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "predict" in cls.__dict__:
+            setattr(cls, "predict", _planned(cls.__dict__["predict"]))  # noqa: B010
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if is_hand_written(value) and not isinstance(value, Network):
+            value = OpaqueLayer(value)
+        object.__setattr__(self, name, value)
+
+    # -- layers and parameters ----------------------------------------------------------------
+
+    def predict(self, x: Value) -> Value:
+        """The outputs for x: scores or values, one row for each row of x."""
+        raise NotImplementedError(f"{type(self).__name__} has no predict")
+
+    @property
+    def layers(self) -> list[Layer]:
+        """Every layer once, in the order the network holds them."""
+        return [layer for _, layer in self.named_layers()]
+
+    def named_layers(self) -> list[tuple[str, Layer]]:
+        """Every layer once, with the name it is reached by, such as "first" or "blocks.0"."""
+        found: dict[int, tuple[str, Layer]] = {}
+        for name, value in vars(self).items():
+            if not name.startswith("_") and name != "loss":
+                _layers_in(name, value, found)
+        return list(found.values())
+
+    def named_parameters(self) -> dict[str, Parameter]:
+        """Every parameter once, such as "first.W"; a tied one under its first name."""
+        self.adopt()
+        return {
+            f"{prefix}.{name}": parameter
+            for prefix, layer in self.named_layers()
+            for name, parameter in layer._parameters.items()
+            if parameter.tied is None
+        }
+
+    def named_buffers(self) -> dict[str, Array]:
+        """Every buffer, such as "norm.running_mean"."""
+        return {
+            f"{prefix}.{name}": array
+            for prefix, layer in self.named_layers()
+            for name, array in layer.buffers.items()
+        }
+
+    @property
+    def params(self) -> list[Array]:
+        """The arrays that training changes; always the same arrays."""
+        return [p.data for p in self.named_parameters().values() if p.trainable]
+
+    @property
+    def grads(self) -> list[Array]:
+        """Their gradients, in the same order; overwritten in place by every `backward`."""
+        return [p.grad for p in self.named_parameters().values() if p.trainable]
+
+    def adopt(self) -> list[FlatBuffer]:
+        """Draw the first weights, tie shared ones, and move all into flat buffers; done once."""
+        if self._flats is not None:
+            return self._flats
+        layers = self.layers
+        if isinstance(self.loss, Layer) and self.loss not in layers:
+            layers = [*layers, self.loss]
+        rng = generator(self.seed)
+        for layer in layers:
+            if layer.waits_for_seed:
+                layer.initialize(rng)
+        parameters = [p for layer in layers for p in layer.parameters.values()]
+        _tie(parameters)
+        own = [p for p in parameters if not p.adopted and p.tied is None]
+        by_dtype: dict[Any, list[Parameter]] = {}
+        for parameter in own:
+            by_dtype.setdefault(parameter.dtype, []).append(parameter)
+        self._flats = [FlatBuffer(group) for group in by_dtype.values()]
+        _follow(parameters)
+        for layer in layers:
+            layer.forget()
+        return self._flats
+
+    def segments(self) -> list[tuple[Array, Array, bool]]:
+        """What an optimizer updates: few long runs of (parameters, gradients, whether decayed)."""
+        flats = self.adopt()
+        runs = [run for flat in flats for run in flat.segments()]
+        inside = {id(p) for flat in flats for p in flat.parameters}
+        for parameter in self.named_parameters().values():
+            if parameter.trainable and id(parameter) not in inside:
+                runs.append((parameter.data, parameter.grad, parameter.decays))
+        return runs
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype the network computes in: that of its parameters."""
+        dtypes = [p.dtype for p in self.named_parameters().values()]
+        return np.result_type(*dtypes) if dtypes else np.dtype(np.float64)
+
+    # -- forward and backward -------------------------------------------------------------------
+
+    def entering(self, x: npt.ArrayLike) -> Array:
+        """x as an array the network takes: real numbers in its dtype, ids as they are."""
+        array = as_numbers(x, self)
+        if array.dtype.kind in "iu" and any(layer.takes_ids for layer in self.layers):
+            return array
+        dtype = self.dtype
+        return array if array.dtype == dtype else array.astype(dtype)
+
+    def prepare(
+        self, x: npt.ArrayLike, t: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
+    ) -> tuple[Array, Array, Array | None]:
+        """Data as the recorded step takes it, checked once, at the door."""
+        x, t = self.entering(x), as_numbers(t, self)
+        if x.ndim == 0 or len(x) == 0:
+            raise DataError(
+                f"{type(self).__name__} needs at least one row; got x of shape {x.shape}."
+            )
+        if t.ndim == 0 or len(t) != len(x):
+            raise DataError(
+                f"{type(self).__name__}: x has {len(x)} rows and t has"
+                f" {len(t) if t.ndim else 'no'} rows; every row needs one target."
+            )
+        self._check_ids(x)
+        if not isinstance(self.loss, Loss):
+            return x, t, None
+        t = self.loss.targets(self._output_shape(x), t)
+        t = t if t.dtype.kind in "iu" else t.astype(self.dtype, copy=False)
+        return x, t, self.loss.weights(t, sample_weight, self.dtype)
+
+    def _check_ids(self, x: Array) -> None:
+        if x.dtype.kind in "iu":
+            for layer in self.layers[:1]:
+                check = getattr(layer, "check_ids", None)
+                if check is not None:
+                    check(x)
+
+    def _output_shape(self, x: Array) -> tuple[int, ...]:
+        key = ("shape", x.shape[1:], Layer.revision)
+        if key not in self._programs:
+            self._programs[key] = self.predict(x[:1]).shape[1:]
+        return (len(x), *self._programs[key])
+
+    def record_predict(self, x: Variable) -> Variable:
+        """The outputs as a Variable."""
+        out: Variable = self.predict(x)
+        return out
+
+    def record_loss(self, x: Variable, t: Variable, w: Variable | None = None) -> Variable:
+        """The loss as a Variable."""
+        if self.loss is None:
+            raise RecordingError(
+                f"{type(self).__name__} has no loss, so it cannot be trained: give one, for example"
+                " loss=cr.SoftmaxWithLoss()."
+            )
+        y = self.record_predict(x)
+        more = () if w is None else (w,)
+        loss: Variable = self.loss.record(y, t, *more)
+        return loss
+
+    def forward(self, x: Any, t: Any = None, sample_weight: npt.ArrayLike | None = None) -> Any:
+        """The loss for a batch, remembered for `backward`; layers behave as in training."""
+        if t is None:
+            return self.predict(x)
+        if isinstance(x, Variable):
+            self.adopt()
+            weights = () if sample_weight is None else (sample_weight,)
+            return self.loss.record(self.predict(x), t, *weights)
+        x, t, w = self.prepare(x, t, sample_weight)
+        key = ("loss", x.shape, t.shape, t.dtype, w is None, Layer.revision)
+        program = self._programs.get(key)
+        if program is None:
+            from chainrule.engine.plans import plan_loss
+
+            with training():
+                program = self._remember(key, plan_loss(self, x, t, w))
+        given = (x, t) if w is None else (x, t, w)
+        with quiet():
+            loss, saved = program.functions["forward"](*given)
+        self._ran = (program, saved)
+        loss = loss.item()
+        if not math.isfinite(loss):
+            self.blame(x, t, loss)
+        return loss
+
+    def backward(self, dout: float = 1.0) -> None:
+        """The gradients of the latest `forward`, into `grads`: each array overwritten in place."""
+        if self._ran is None:
+            raise RecordingError(
+                f"{type(self).__name__}.backward() follows forward(x, t), once for each."
+            )
+        (program, saved), self._ran = self._ran, None
+        with quiet():
+            backward = program.functions["backward"]
+            backward(saved) if saved else backward()
+        if dout != 1.0:
+            for g in self.grads:
+                g *= dout
+
+    def blame(self, x: Array, t: Array, loss: float) -> None:
+        """Raise, naming the first layer whose output is not finite, and the rows."""
+        where = self.find_nonfinite(x)
+        raise NonFiniteError(
+            f"the loss is {loss}. {where} Lower the learning rate, or look at the data."
+        )
+
+    def find_nonfinite(self, x: Array) -> str:
+        """Where NaN or infinity first appears for these rows, in a sentence."""
+        for name, value in [("the input", x), *self.activations(x).items()]:
+            bad = np.flatnonzero(~np.isfinite(value.reshape(len(value), -1)).all(axis=1))
+            if len(bad):
+                rows = ", ".join(map(str, bad[:3])) + (
+                    f" and {len(bad) - 3} more" if len(bad) > 3 else ""
+                )
+                return f"The first non-finite values are in {name}, rows {rows} of the batch."
+        return "All layers' outputs are finite; the loss itself overflows."
+
+    def activations(self, x: npt.ArrayLike) -> dict[str, Array]:
+        """The output of every layer for x, by the layer's name, in the order they run."""
+        self.adopt()
+        x = self.entering(x)
+        names = {id(layer): name for name, layer in self.named_layers()}
+        found: dict[str, Array] = {}
+        originals: dict[int, Callable[..., Any]] = {}
+
+        def watch(layer: Layer) -> Callable[..., Any]:
+            record = layer.record
+
+            def watched(*inputs: Any) -> Any:
+                out = record(*inputs)
+                found[f"layer {names[id(layer)]} ({type(layer).__name__})"] = out.data
+                return out
+
+            return watched
+
+        from chainrule.graph.variable import recording
+
+        try:
+            for layer in self.layers:
+                originals[id(layer)] = watch(layer)
+                layer.__dict__["record"] = originals[id(layer)]
+            with recording(), evaluating(), quiet():
+                self.record_predict(Variable(x))
+        finally:
+            for layer in self.layers:
+                layer.__dict__.pop("record", None)
+        return found
+
+    def predict_proba(self, x: npt.ArrayLike) -> Array:
+        """Probabilities: the outputs through the loss's own softmax or sigmoid."""
+        if not isinstance(self.loss, Loss) or self.loss.target == "values":
+            raise SettingError(
+                f"predict_proba is for classifiers, and the loss is {type(self.loss).__name__}."
+                " Use predict(x)."
+            )
+        out: Array = self.loss.link(self.predict(x))
+        return out
+
+    def classify(self, x: npt.ArrayLike) -> Array:
+        """The class id of every row: the largest score, or for one yes-or-no score its sign."""
+        scores: Array = self.predict(x)
+        if isinstance(self.loss, Loss) and self.loss.target == "binary":
+            ids: Array = (scores > 0).astype(np.int64)
+            return ids[:, 0] if ids.ndim == 2 and ids.shape[1] == 1 else ids
+        return np.asarray(scores.argmax(axis=1))
+
+    def _remember(self, key: Any, program: Any) -> Any:
+        if len(self._programs) >= 24:
+            self._programs.clear()
+        self._programs[key] = program
+        return program
+
+    # -- looking and keeping ----------------------------------------------------------------------
+
+    def summary(self) -> str:
+        """A table of layers, shapes and parameters."""
+        self.adopt()
+        rows = [("layer", "parameters", "count", "")]
+        total = trained = 0
+        for name, layer in self.named_layers():
+            shapes = " ".join(
+                f"{n} {'×'.join(map(str, p.shape))}" for n, p in layer._parameters.items()
+            )
+            count = sum(p.size for p in layer._parameters.values() if p.tied is None)
+            total += count
+            trained += count if layer.trainable else 0
+            kind = repr(layer) if isinstance(layer, OpaqueLayer) else type(layer).__name__
+            note = "" if layer.trainable else "frozen"
+            if any(p.tied for p in layer._parameters.values()):
+                note = "shared"
+            rows.append((f"{name}  {kind}", shapes or "-", f"{count:,}", note))
+        loss = type(self.loss).__name__ if self.loss is not None else "none"
+        widths = [max(len(row[i]) for row in rows) for i in range(4)]
+        lines = [
+            f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}  {d}".rstrip()
+            for a, b, c, d in rows
+        ]
+        rule = "─" * max(map(len, lines))
+        lines.insert(1, rule)
+        frozen = f", {total - trained:,} of them frozen" if trained != total else ""
+        lines += [rule, f"{total:,} parameters{frozen}, {self.dtype}; loss: {loss}"]
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        inside = ", ".join(f"{name}={layer!r}" for name, layer in self.named_layers())
+        return f"{type(self).__name__}({inside}, loss={self.loss!r})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_programs": {}, "_ran": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        for flat in self._flats or []:
+            flat.restore()
+        _follow([p for layer in self.layers for p in layer._parameters.values()])
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Network:
+        import copy
+
+        twin = object.__new__(type(self))
+        memo[id(self)] = twin
+        twin.__setstate__(copy.deepcopy(self.__getstate__(), memo))
+        return twin
+
+
+def _planned(predict: Callable[..., Any]) -> Callable[..., Any]:
+    """`predict` as its author wrote it for Variables; for arrays, by a recorded plan."""
+
+    @functools.wraps(predict)
+    def planned(self: Network, x: Any) -> Any:
+        if isinstance(x, Variable):
+            return predict(self, x)
+        self.adopt()
+        x = self.entering(x)
+        self._check_ids(x)
+        key = ("predict", x.shape, x.dtype, Layer.revision)
+        program = self._programs.get(key)
+        with evaluating(), quiet():
+            if program is None:
+                from chainrule.engine.plans import plan_predict
+
+                program = self._remember(key, plan_predict(self, x))
+            return program.functions["predict"](x)
+
+    return planned
+
+
+def _layers_in(name: str, value: Any, found: dict[int, tuple[str, Layer]]) -> None:
+    if isinstance(value, Layer):
+        found.setdefault(id(value), (name, value))
+    elif isinstance(value, Network):
+        for inner, layer in value.named_layers():
+            found.setdefault(id(layer), (f"{name}.{inner}", layer))
+    elif isinstance(value, list | tuple):
+        for i, part in enumerate(value):
+            _layers_in(f"{name}.{i}", part, found)
+    elif isinstance(value, dict):
+        for key, part in value.items():
+            _layers_in(f"{name}.{key}", part, found)
+
+
+def _memory(array: Array) -> tuple[int, int]:
+    return array.__array_interface__["data"][0], array.nbytes
+
+
+def _tie(parameters: list[Parameter]) -> None:
+    """Find parameters that are one array, or one array and its transpose."""
+    first: dict[tuple[int, int], Parameter] = {}
+    for p in parameters:
+        q = first.setdefault(_memory(p.data), p)
+        if q is p or p.tied is not None:
+            continue
+        if (q.shape, q.data.strides) == (p.shape, p.data.strides):
+            p.tied = (q, False)
+        elif q.shape == p.shape[::-1] and q.data.strides == p.data.strides[::-1]:
+            p.tied = (q, True)
+        else:
+            raise ShapeError(
+                f"two parameters share one memory with shapes {q.shape} and {p.shape}, which is neither"
+                " the same array nor its transpose. Give one of them a copy."
+            )
+
+
+def _follow(parameters: list[Parameter]) -> None:
+    """Let tied parameters look at where the first one lies now."""
+    for p in parameters:
+        if p.tied is not None:
+            q, transposed = p.tied
+            p.data = q.data.T if transposed else q.data
+            p._grad = q.grad.T if transposed else q.grad
+
+
+class Sequential(Network):
+    """Layers in order: the output of one is the input of the next.
+
+    >>> import chainrule as cr
+    >>> net = cr.Sequential(
+    ...     cr.Affine.sized(2, 10), cr.Sigmoid(), cr.Affine.sized(10, 3),
+    ...     loss=cr.SoftmaxWithLoss(), seed=0,
+    ... )
+    >>> print(net.summary())
+    layer      parameters   count
+    ─────────────────────────────
+    0  Affine  W 2×10 b 10     30
+    1  Sigmoid  -               0
+    2  Affine  W 10×3 b 3      33
+    ─────────────────────────────
+    63 parameters, float32; loss: SoftmaxWithLoss
+    """
+
+    def __init__(self, *layers: Any, loss: Any = None, seed: Seed = 0) -> None:
+        super().__init__(loss=loss, seed=seed)
+        for i, layer in enumerate(layers):
+            if not isinstance(layer, Layer | Network) and not is_hand_written(layer):
+                raise SettingError(
+                    f"Sequential: layer {i} is {layer!r}; a layer has params, grads, forward(x) and"
+                    " backward(dout)."
+                )
+        once: dict[int, Layer] = {}  # a hand-written layer used twice is wrapped once
+        self.sequence: tuple[Any, ...] = tuple(
+            once.setdefault(id(layer), OpaqueLayer(layer)) if is_hand_written(layer) else layer
+            for layer in layers
+        )
+        self._check_widths()
+        self.adopt()
+
+    def named_layers(self) -> list[tuple[str, Layer]]:
+        """Every layer once, named by its place."""
+        found: dict[int, tuple[str, Layer]] = {}
+        for i, layer in enumerate(self.sequence):
+            _layers_in(str(i), layer, found)
+        return list(found.values())
+
+    def _check_widths(self) -> None:
+        width, before = None, ""
+        for i, layer in enumerate(self.sequence):
+            shape = getattr(layer, "_parameters", {}).get("W", None)
+            if shape is None or shape.ndim != 2 or getattr(layer, "takes_ids", False):
+                continue
+            inputs, outputs = shape.shape
+            if width is not None and inputs != width:
+                raise ShapeError(
+                    f"layer {i} ({type(layer).__name__}) takes {inputs} inputs, but {before} gives"
+                    f" {width} outputs. Make the two numbers the same."
+                )
+            width, before = outputs, f"layer {i} ({type(layer).__name__})"
+
+    def predict(self, x: Value) -> Value:
+        """The output of the last layer."""
+        for layer in self.sequence:
+            x = layer.predict(x) if isinstance(layer, Network) else layer.forward(x)
+        return x
+
+
+def _activation(name: str) -> tuple[Callable[[], Layer], str]:
+    if name not in ACTIVATIONS:
+        raise SettingError(f'activation="{name}" is not known; {nearest(name, ACTIVATIONS)}.')
+    return ACTIVATIONS[name]
+
+
+class TwoLayerNet(Sequential):
+    """The chapter's network: Affine, activation, Affine, and softmax with loss.
+
+    `init` draws the first weights ("book" is the book's 0.01 · normal; by default what suits
+    the activation).
+
+    >>> import chainrule as cr
+    >>> net = cr.TwoLayerNet(2, 10, 3)
+    >>> [p.shape for p in net.params]
+    [(2, 10), (10,), (10, 3), (3,)]
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        output_size: int,
+        activation: str = "sigmoid",
+        *,
+        loss: Any = None,
+        init: Init | None = None,
+        dtype: npt.DTypeLike = np.float32,
+        seed: Seed = 0,
+    ) -> None:
+        make, suits = _activation(activation)
+        first: Init = suits if init is None else init
+        super().__init__(
+            Affine.sized(input_size, hidden_size, init=first, dtype=dtype),
+            make(),
+            Affine.sized(hidden_size, output_size, init=first, dtype=dtype),
+            loss=SoftmaxWithLoss() if loss is None else loss,
+            seed=seed,
+        )

@@ -1,0 +1,105 @@
+"""Nodes: what an operation computes, forwards and backwards. Nothing but arithmetic."""
+
+from __future__ import annotations
+
+from chainrule.nodes.activations import (
+    GELU,
+    LeakyReLU,
+    LogSumExp,
+    ReLU,
+    Sigmoid,
+    Softmax,
+    Softplus,
+    Tanh,
+)
+from chainrule.nodes.arithmetic import Abs, Add, Div, Mul, Neg, Pow, Sign, Sub
+from chainrule.nodes.base import Node
+from chainrule.nodes.choice import (
+    Clip,
+    Equal,
+    Greater,
+    GreaterEqual,
+    Less,
+    LessEqual,
+    LogicalAnd,
+    LogicalNot,
+    LogicalOr,
+    Maximum,
+    Minimum,
+    NotEqual,
+    Where,
+)
+from chainrule.nodes.elementary import Cos, Exp, Log, Log1p, Sin, Sqrt
+from chainrule.nodes.indexing import Index, IndexAdd, OneHot
+from chainrule.nodes.losses import SigmoidCrossEntropy, SoftmaxCrossEntropy
+from chainrule.nodes.products import MatMul
+from chainrule.nodes.reductions import Max, Mean, Min, Norm, Prod, Std, Sum, Var
+from chainrule.nodes.shaping import (
+    Branch,
+    Cast,
+    Concatenate,
+    Repeat,
+    Reshape,
+    Stack,
+    Transpose,
+)
+
+__all__ = [
+    "GELU",
+    "Abs",
+    "Add",
+    "Branch",
+    "Cast",
+    "Clip",
+    "Concatenate",
+    "Cos",
+    "Div",
+    "Equal",
+    "Exp",
+    "Greater",
+    "GreaterEqual",
+    "Index",
+    "IndexAdd",
+    "LeakyReLU",
+    "Less",
+    "LessEqual",
+    "Log",
+    "Log1p",
+    "LogSumExp",
+    "LogicalAnd",
+    "LogicalNot",
+    "LogicalOr",
+    "MatMul",
+    "Max",
+    "Maximum",
+    "Mean",
+    "Min",
+    "Minimum",
+    "Mul",
+    "Neg",
+    "Node",
+    "Norm",
+    "NotEqual",
+    "OneHot",
+    "Pow",
+    "Prod",
+    "ReLU",
+    "Repeat",
+    "Reshape",
+    "Sigmoid",
+    "SigmoidCrossEntropy",
+    "Sign",
+    "Sin",
+    "Softmax",
+    "SoftmaxCrossEntropy",
+    "Softplus",
+    "Sqrt",
+    "Stack",
+    "Std",
+    "Sub",
+    "Sum",
+    "Tanh",
+    "Transpose",
+    "Var",
+    "Where",
+]

@@ -1,0 +1,169 @@
+"""Sigmoid, Tanh, ReLU, LeakyReLU, GELU, Softplus, Softmax, LogSumExp: activations, each stable."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from chainrule.nodes.base import Node, Value
+
+__all__ = ["GELU", "LeakyReLU", "LogSumExp", "ReLU", "Sigmoid", "Softmax", "Softplus", "Tanh"]
+
+
+class Sigmoid(Node):
+    """y = 1 / (1 + e⁻ˣ) (chapter, equation 1.15 and figure 1-28).
+
+    Exact to the last digits at both ends: for x = -1000 the exponential overflows to
+    infinity, quietly, and 1/∞ = 0 is the right value.
+    """
+
+    symbol = "σ"
+    elementwise = True
+
+    def forward(self, x: Value) -> Value:
+        """y = 1 / (1 + e⁻ˣ)."""
+        return 1 / (1 + np.exp(-x))
+
+    def backward(self, dy: Value) -> Value:
+        """∂y/∂x = e⁻ˣ / (1 + e⁻ˣ)² = y (1 - y), so dx = dy · y (1 - y)."""
+        y = self.out
+        return dy * (y * (1 - y))
+
+
+class Tanh(Node):
+    """y = tanh x."""
+
+    symbol = "tanh"
+    elementwise = True
+
+    def forward(self, x: Value) -> Value:
+        """y = tanh x."""
+        return np.tanh(x)
+
+    def backward(self, dy: Value) -> Value:
+        """∂y/∂x = 1 - tanh² x, so dx = dy (1 - y²)."""
+        y = self.out
+        return dy * (1 - y * y)
+
+
+class ReLU(Node):
+    """y = max(x, 0); the gradient at 0 is 0."""
+
+    symbol = "ReLU"
+    elementwise = True
+
+    def forward(self, x: Value) -> Value:
+        """y = max(x, 0)."""
+        return np.maximum(x, 0)
+
+    def backward(self, dy: Value) -> Value:
+        """∂y/∂x = 1 where x > 0, else 0, so dx = dy there and 0 elsewhere."""
+        return np.where(self.out > 0, dy, 0)
+
+
+class LeakyReLU(Node):
+    """y = x where x > 0, slope · x elsewhere; the gradient at 0 is the slope.
+
+    Source: Maas, Hannun and Ng, "Rectifier nonlinearities improve neural network acoustic
+    models", 2013.
+    """
+
+    symbol = "LReLU"
+    elementwise = True
+
+    def __init__(self, slope: float = 0.01) -> None:
+        self.slope = slope
+
+    def forward(self, x: Value) -> Value:
+        """y = x where x > 0, slope · x elsewhere."""
+        return np.where(x > 0, x, self.slope * x)
+
+    def backward(self, dy: Value) -> Value:
+        """∂y/∂x = 1 where x > 0, else the slope."""
+        (x,) = self.inputs
+        return np.where(x > 0, dy, self.slope * dy)
+
+
+class GELU(Node):
+    """y = x/2 · (1 + tanh(c (x + a x³))), c = √(2/π), a = 0.044715: x times a smooth gate.
+
+    Source: Hendrycks and Gimpel, "Gaussian error linear units", 2016 (the tanh form).
+    """
+
+    symbol = "GELU"
+    elementwise = True
+
+    c = math.sqrt(2 / math.pi)
+    a = 0.044715
+
+    def forward(self, x: Value) -> Value:
+        """y = x/2 · (1 + tanh u), u = c (x + a x³)."""
+        return 0.5 * x * (1 + np.tanh(self.c * (x + self.a * (x * x * x))))
+
+    def backward(self, dy: Value) -> Value:
+        """∂y/∂x = (1 + tanh u)/2 + x/2 · (1 - tanh² u) · u′, u′ = c (1 + 3a x²)."""
+        (x,) = self.inputs
+        gate = np.tanh(self.c * (x + self.a * (x * x * x)))
+        slope = self.c * (1 + 3 * self.a * (x * x))
+        return dy * (0.5 * (1 + gate) + 0.5 * x * (1 - gate * gate) * slope)
+
+
+class Softplus(Node):
+    """y = log(1 + eˣ), a smooth ReLU, without overflow."""
+
+    symbol = "softplus"
+    elementwise = True
+
+    def forward(self, x: Value) -> Value:
+        """y = max(x, 0) + log(1 + e^(-|x|))."""
+        return np.maximum(x, 0) + np.log1p(np.exp(np.minimum(x, -x)))
+
+    def backward(self, dy: Value) -> Value:
+        """∂y/∂x = eˣ / (1 + eˣ) = 1 / (1 + e⁻ˣ), the sigmoid of x."""
+        (x,) = self.inputs
+        return dy / (1 + np.exp(-x))
+
+
+class Softmax(Node):
+    """yₖ = e^(xₖ) / Σⱼ e^(xⱼ) along an axis; a logit of -∞ gets the probability 0."""
+
+    symbol = "softmax"
+
+    def __init__(self, axis: int = -1) -> None:
+        self.axis = axis
+
+    def forward(self, x: Value) -> Value:
+        """Shift by the largest logit, which cancels, so that no exponential overflows."""
+        e = np.exp(x - np.max(x, axis=self.axis, keepdims=True))
+        return e / np.sum(e, axis=self.axis, keepdims=True)
+
+    def backward(self, dy: Value) -> Value:
+        """∂yⱼ/∂xₖ = yⱼ (δⱼₖ - yₖ), so dx = y (dy - Σⱼ dyⱼ yⱼ)."""
+        y = self.out
+        return y * (dy - np.sum(dy * y, axis=self.axis, keepdims=True))
+
+
+class LogSumExp(Node):
+    """y = log Σⱼ e^(xⱼ) along an axis, without overflow."""
+
+    symbol = "lse"
+
+    def __init__(self, axis: int = -1, keepdims: bool = False) -> None:
+        self.axis, self.keepdims = axis, keepdims
+
+    def forward(self, x: Value) -> Value:
+        """y = m + log Σⱼ e^(xⱼ - m) with m the largest logit."""
+        m = np.max(x, axis=self.axis, keepdims=True)
+        # Where every logit is -∞ or one is +∞ the shift would make ∞ - ∞; there shift by 0.
+        m = np.where(np.isfinite(m), m, 0)
+        y = m + np.log(np.sum(np.exp(x - m), axis=self.axis, keepdims=True))
+        return y if self.keepdims else np.squeeze(y, axis=self.axis)
+
+    def backward(self, dy: Value) -> Value:
+        """∂y/∂xₖ = e^(xₖ) / Σⱼ e^(xⱼ) = e^(xₖ - y): the softmax of x."""
+        (x,) = self.inputs
+        y = self.out
+        if not self.keepdims:
+            y, dy = np.expand_dims(y, self.axis), np.expand_dims(dy, self.axis)
+        return dy * np.exp(x - y)

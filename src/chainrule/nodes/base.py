@@ -1,0 +1,137 @@
+"""What every node is: one operation, computed forwards and differentiated backwards."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, ClassVar, Self, TypeAlias
+
+import numpy as np
+
+__all__ = ["Node", "Value", "primitive", "quiet"]
+
+#: What flows along an arrow: an array, a Variable, or a value being traced by an engine.
+#: The text of a node is the same for all three.
+Value: TypeAlias = Any
+
+
+def quiet() -> np.errstate:
+    """The one floating-point setting under which nodes compute.
+
+    Overflow to infinity is often the right intermediate (the sigmoid of -1000), so it makes
+    no warning here; a non-finite result is reported by the checker and by training.
+    """
+    return np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore")
+
+
+class Node:
+    """One operation of a computation, such as `Mul` or `Sum`.
+
+    Write a node by giving `forward(*inputs)` and `backward(dout)` in NumPy calls and
+    operators. `backward` may read `self.inputs` and `self.outputs` (both remembered by
+    `forward`) and returns one gradient per input, None where there is none. Because both
+    are plain NumPy text, the same lines run on arrays, on Variables (so gradients can be
+    differentiated again) and while an engine traces them.
+
+    >>> from chainrule.nodes import Mul
+    >>> mul = Mul()
+    >>> mul.forward(2.0, 3.0)
+    6.0
+    >>> mul.backward(1.0)
+    (3.0, 2.0)
+    """
+
+    #: How a drawing labels the node.
+    symbol: ClassVar[str] = ""
+    #: Elementwise nodes take inputs of one shape; in a recorded graph a `Repeat` sees to it.
+    elementwise: ClassVar[bool] = False
+    #: False where the output is constant in the inputs wherever it has a derivative.
+    differentiable: ClassVar[bool] = True
+
+    inputs: tuple[Value, ...] = ()
+    outputs: tuple[Value, ...] = ()
+
+    #: The text of `forward` alone, which remembers nothing: what recording and tracing call.
+    formula: ClassVar[Callable[..., Value]]
+    #: The text of `backward` alone.
+    derivation: ClassVar[Callable[..., Value]]
+
+    def forward(self, *inputs: Value) -> Value:
+        """Compute the output from the inputs."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward")
+
+    def backward(self, *douts: Value) -> Value:
+        """Compute the gradient of every input from the gradient of the output."""
+        raise NotImplementedError(f"{type(self).__name__} has no backward")
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "forward" in cls.__dict__:
+            cls.formula = cls.__dict__["forward"]
+            setattr(cls, "forward", _remembering(cls.formula))  # noqa: B010 - mypy: a method is replaced
+        if "backward" in cls.__dict__:
+            cls.derivation = cls.__dict__["backward"]
+            setattr(cls, "backward", _quietly(cls.derivation))  # noqa: B010
+
+    def bound(self, inputs: tuple[Value, ...], outputs: tuple[Value, ...]) -> Self:
+        """The same operation with other remembered values (what `backward` will read)."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        other.inputs, other.outputs = inputs, outputs
+        return other
+
+    @property
+    def out(self) -> Value:
+        """The remembered output."""
+        return self.outputs[0]
+
+    def settings(self) -> dict[str, Any]:
+        """What the node was made with, such as an axis."""
+        return {k: v for k, v in self.__dict__.items() if k not in ("inputs", "outputs")}
+
+    def __repr__(self) -> str:
+        inside = ", ".join(f"{k}={v!r}" for k, v in self.settings().items())
+        return f"{type(self).__name__}({inside})"
+
+
+def _remembering(formula: Callable[..., Value]) -> Callable[..., Value]:
+    @functools.wraps(formula)
+    def forward(self: Node, *inputs: Value) -> Value:
+        for value in inputs:
+            # A Variable records the node instead of computing at once.
+            record = getattr(type(value), "__chainrule_apply__", None)
+            if record is not None:
+                return record(self, *inputs)
+        with quiet():
+            out = formula(self, *inputs)
+        self.inputs = inputs
+        self.outputs = out if isinstance(out, tuple) else (out,)
+        return out
+
+    return forward
+
+
+def _quietly(derivation: Callable[..., Value]) -> Callable[..., Value]:
+    @functools.wraps(derivation)
+    def backward(self: Node, *douts: Value) -> Value:
+        with quiet():
+            return derivation(self, *douts)
+
+    return backward
+
+
+def primitive(function: Callable[..., Value]) -> Callable[..., Value]:
+    """Let a function of our own dispatch through NumPy's protocol, as `np.sum` does.
+
+    Any argument that is not an array but has `__array_function__` (a Variable, a traced
+    value) takes over, with the decorated function as the key.
+    """
+
+    @functools.wraps(function)
+    def dispatching(*args: Value, **kwargs: Value) -> Value:
+        for arg in args:
+            if hasattr(arg, "__array_function__") and not isinstance(arg, np.ndarray | np.generic):
+                return arg.__array_function__(dispatching, (type(arg),), args, kwargs)
+        return function(*args, **kwargs)
+
+    return dispatching

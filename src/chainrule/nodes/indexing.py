@@ -1,0 +1,96 @@
+"""Index, IndexAdd, OneHot: picking elements out, and adding them back in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.nodes.base import Node, Value, primitive
+
+__all__ = ["Index", "IndexAdd", "OneHot", "add_at"]
+
+
+@primitive
+def add_at(values: Value, key: Any, shape: tuple[int, ...]) -> Value:
+    """Zeros of the shape with the values added at the key; an index named twice gets both.
+
+    >>> import numpy as np
+    >>> add_at(np.array([1.0, 10.0, 100.0]), np.array([0, 0, 1]), (3,))
+    array([ 11., 100.,   0.])
+    """
+    values = np.asarray(values)
+    out = np.zeros(shape, values.dtype)
+    np.add.at(out, key, values)
+    return out
+
+
+class Index(Node):
+    """y = x[key], key being slices, numbers, None, ... and integer or boolean arrays.
+
+    Arrays in the key may be inputs of the node (an embedding's ids change with every batch):
+    `Index((slice(None), INPUT))` takes x and one more input. `IndexAdd` is its reverse.
+    """
+
+    symbol = "[ ]"
+
+    #: Stands in a key where an input of the node goes.
+    INPUT = "input"
+
+    def __init__(self, key: Any) -> None:
+        self.key = key if isinstance(key, tuple) else (key,)
+
+    def filled(self, indices: tuple[Value, ...]) -> Any:
+        """The key with the input indices in their places."""
+        left = iter(indices)
+        return tuple(next(left) if isinstance(k, str) else k for k in self.key)
+
+    def forward(self, x: Value, *indices: Value) -> Value:
+        """y = x[key]."""
+        return x[self.filled(indices)]
+
+    def backward(self, dy: Value) -> tuple[Value, ...]:
+        """Each element picked has slope 1, so dy is added into zeros where it came from."""
+        x, *indices = self.inputs
+        dx = add_at(dy, self.filled(tuple(indices)), x.shape)
+        return (dx, *(None for _ in indices))
+
+
+class IndexAdd(Node):
+    """y = zeros of a shape with x added at the key; repeated indices add up."""
+
+    symbol = "[+]"
+
+    def __init__(self, key: Any, shape: tuple[int, ...]) -> None:
+        self.key = key if isinstance(key, tuple) else (key,)
+        self.shape = tuple(shape)
+
+    filled = Index.filled
+
+    def forward(self, x: Value, *indices: Value) -> Value:
+        """y = zeros; y[key] += x."""
+        return add_at(x, self.filled(indices), self.shape)
+
+    def backward(self, dy: Value) -> tuple[Value, ...]:
+        """Each element was added once, so its gradient is what stands where it went."""
+        _, *indices = self.inputs
+        return (dy[self.filled(tuple(indices))], *(None for _ in indices))
+
+
+class OneHot(Node):
+    """y = rows with a 1 in the column that the id names: (...,) ids to (..., n)."""
+
+    symbol = "1-hot"
+    differentiable = False
+
+    def __init__(self, n: int, dtype: npt.DTypeLike = np.float64) -> None:
+        self.n, self.dtype = n, np.dtype(dtype)
+
+    def forward(self, t: Value) -> Value:
+        """y = 1 where the column number is the id, else 0."""
+        return (np.expand_dims(t, -1) == np.arange(self.n)).astype(self.dtype)
+
+    def backward(self, dy: Value) -> None:
+        """An id has no derivative: no gradient."""
+        return

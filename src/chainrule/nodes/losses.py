@@ -1,0 +1,56 @@
+"""SoftmaxCrossEntropy, SigmoidCrossEntropy: losses taken from scores, without cancellation."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chainrule.nodes.base import Node, Value
+
+__all__ = ["SigmoidCrossEntropy", "SoftmaxCrossEntropy"]
+
+
+class SoftmaxCrossEntropy(Node):
+    """lₙ = -log softmax(sₙ) at the class tₙ: scores s (N, C) and ids t (N,) to losses (N,).
+
+    Softmax and cross entropy in one node (chapter, figure 1-30), so that neither the loss of
+    a sure, right answer nor its gradient is lost to rounding: 1 - p is never computed from p.
+    """
+
+    symbol = "softmax+CE"
+
+    def parts(self) -> tuple[Value, Value, Value, Value, Value]:
+        """The class as a mask, shifted scores a, eᵃ, Σ eᵃ over the other classes, a of the class."""
+        s, t = self.inputs
+        true = np.expand_dims(t, -1) == np.arange(s.shape[-1])
+        a = s - np.max(s, axis=-1, keepdims=True)
+        e = np.exp(a)
+        others = np.sum(np.where(true, 0, e), axis=-1)
+        return true, a, e, others, np.sum(np.where(true, a, 0), axis=-1)
+
+    def forward(self, s: Value, t: Value) -> Value:
+        """l = log Σₖ e^(aₖ) - aₜ with a = s - max s, the sum counted from 1: log1p(... - 1)."""
+        _, _, _, others, a_t = self.bound((s, t), ()).parts()
+        return np.log1p(others + (np.exp(a_t) - 1)) - a_t
+
+    def backward(self, dl: Value) -> tuple[Value, None]:
+        """∂l/∂sₖ = pₖ for the other classes; for the class itself pₜ - 1 = -Σ p of the others."""
+        true, _, e, others, a_t = self.parts()
+        scale = dl / (others + np.exp(a_t))
+        return np.where(true, np.expand_dims(-others, -1), e) * np.expand_dims(scale, -1), None
+
+
+class SigmoidCrossEntropy(Node):
+    """l = -t log σ(s) - (1-t) log(1-σ(s)) for scores s and targets t in [0, 1], same shape."""
+
+    symbol = "σ+CE"
+    elementwise = True
+
+    def forward(self, s: Value, t: Value) -> Value:
+        """l = max(s, 0) - s t + log(1 + e^(-|s|))."""
+        return np.maximum(s, 0) - s * t + np.log1p(np.exp(np.minimum(s, -s)))
+
+    def backward(self, dl: Value) -> tuple[Value, Value]:
+        """∂l/∂s = σ(s) - t = (1-t) σ(s) - t σ(-s), without cancellation; ∂l/∂t = -s."""
+        s, t = self.inputs
+        ds = (1 - t) / (1 + np.exp(-s)) - t / (1 + np.exp(s))
+        return dl * ds, -dl * s

@@ -1,0 +1,28 @@
+"""MatMul: the matrix product."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chainrule.nodes.base import Node, Value
+
+__all__ = ["MatMul"]
+
+
+class MatMul(Node):
+    """y = x W: (N, D) times (D, H) is (N, H) (chapter, figures 1-23 to 1-26).
+
+    Arrays of more than two dimensions are stacks of matrices in their last two axes; the
+    axes before must be the same in both.
+    """
+
+    symbol = "dot"
+
+    def forward(self, x: Value, W: Value) -> Value:
+        """y = x W."""
+        return x @ W
+
+    def backward(self, dy: Value) -> tuple[Value, Value]:
+        """∂yⱼ/∂xᵢ = Wᵢⱼ, so dx = dy Wᵀ; and dW = xᵀ dy, as the shapes demand."""
+        x, W = self.inputs
+        return dy @ np.swapaxes(W, -1, -2), np.swapaxes(x, -1, -2) @ dy

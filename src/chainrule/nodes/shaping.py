@@ -1,0 +1,169 @@
+"""Branch, Repeat, Cast, Reshape, Transpose, Concatenate, Stack: the same numbers, elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.nodes.base import Node, Value
+
+__all__ = ["Branch", "Cast", "Concatenate", "Repeat", "Reshape", "Stack", "Transpose"]
+
+
+class Branch(Node):
+    """One value on k arrows (chapter, figure 1-20: the copy node).
+
+    >>> from chainrule.nodes import Branch
+    >>> branch = Branch(2)
+    >>> branch.forward(7.0)
+    (7.0, 7.0)
+    >>> branch.backward(1.0, 3.0)
+    4.0
+    """
+
+    symbol = "•"
+
+    def __init__(self, k: int = 2) -> None:
+        self.k = k
+
+    def forward(self, x: Value) -> tuple[Value, ...]:
+        """Every one of the k outputs is x."""
+        return (x,) * self.k
+
+    def backward(self, *dys: Value) -> Value:
+        """Each copy has slope 1, so dx is the sum of what comes back."""
+        came = [dy for dy in dys if dy is not None]
+        dx = came[0]
+        for dy in came[1:]:
+            dx = dx + dy
+        return dx
+
+
+class Repeat(Node):
+    """Copies of x to fill a larger shape (chapter, figure 1-21; NumPy: broadcast_to).
+
+    An axis of length 1 is repeated, and new axes may come in front. The chapter's
+    `np.repeat(x, N, axis=0)` of a (1, D) array is `Repeat((N, D))`. `Sum` is its reverse:
+    each is the other's backward.
+    """
+
+    symbol = "repeat"
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.shape = tuple(shape)
+
+    def forward(self, x: Value) -> Value:
+        """Repeat x to the shape."""
+        return np.broadcast_to(x, self.shape)
+
+    def backward(self, dy: Value) -> Value:
+        """Each copy has slope 1, so dx is the sum over the copies."""
+        shape = np.shape(self.inputs[0])
+        new = len(self.shape) - len(shape)
+        if new:
+            dy = np.sum(dy, axis=tuple(range(new)))
+        copied = tuple(
+            axis for axis, n in enumerate(shape) if n == 1 and self.shape[new + axis] != 1
+        )
+        return np.sum(dy, axis=copied, keepdims=True) if copied else dy
+
+
+class Cast(Node):
+    """The same numbers in another dtype; the gradient comes back in the first."""
+
+    symbol = "cast"
+
+    def __init__(self, dtype: npt.DTypeLike) -> None:
+        self.dtype: np.dtype[Any] = np.dtype(dtype)
+
+    def forward(self, x: Value) -> Value:
+        """y = x in the dtype; a complex number stays complex, so that a complex step passes."""
+        if x.dtype.kind == "c" and self.dtype.kind == "f":
+            return x
+        return x.astype(self.dtype)
+
+    def backward(self, dy: Value) -> Value:
+        """∂y/∂x = 1, in the dtype of x."""
+        (x,) = self.inputs
+        return dy if dy.dtype == x.dtype else dy.astype(x.dtype)
+
+
+class Reshape(Node):
+    """The same numbers, row by row, in another shape."""
+
+    symbol = "reshape"
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.shape = tuple(shape)
+
+    def forward(self, x: Value) -> Value:
+        """y = x in the shape."""
+        return np.reshape(x, self.shape)
+
+    def backward(self, dy: Value) -> Value:
+        """Every element keeps its value, so the gradient goes back to the old shape."""
+        return np.reshape(dy, np.shape(self.inputs[0]))
+
+
+class Transpose(Node):
+    """The axes in another order; without `axes`, reversed."""
+
+    symbol = "T"
+
+    def __init__(self, axes: tuple[int, ...] | None = None) -> None:
+        self.axes = None if axes is None else tuple(axes)
+
+    def forward(self, x: Value) -> Value:
+        """y = x with its axes in the new order."""
+        return np.transpose(x, self.axes)
+
+    def backward(self, dy: Value) -> Value:
+        """Every element keeps its value, so the axes go back to the old order."""
+        if self.axes is None:
+            return np.transpose(dy)
+        n = len(self.axes)
+        back = sorted(range(n), key=[axis % n for axis in self.axes].__getitem__)
+        return np.transpose(dy, tuple(back))
+
+
+class Concatenate(Node):
+    """The inputs, one after the other, along an axis they have."""
+
+    symbol = "concat"
+
+    def __init__(self, axis: int = 0) -> None:
+        self.axis = axis
+
+    def forward(self, *xs: Value) -> Value:
+        """y = the inputs joined along the axis."""
+        return np.concatenate(xs, axis=self.axis)
+
+    def backward(self, dy: Value) -> tuple[Value, ...]:
+        """Each input gets back its own part of the gradient."""
+        axis = self.axis % dy.ndim
+        parts, start = [], 0
+        for x in self.inputs:
+            stop = start + x.shape[axis]
+            parts.append(dy[(slice(None),) * axis + (slice(start, stop),)])
+            start = stop
+        return tuple(parts)
+
+
+class Stack(Node):
+    """The inputs, side by side, along a new axis."""
+
+    symbol = "stack"
+
+    def __init__(self, axis: int = 0) -> None:
+        self.axis = axis
+
+    def forward(self, *xs: Value) -> Value:
+        """y = the inputs along a new axis."""
+        return np.stack(xs, axis=self.axis)
+
+    def backward(self, dy: Value) -> tuple[Value, ...]:
+        """Each input gets back its own slice of the gradient."""
+        axis = self.axis % dy.ndim
+        return tuple(dy[(slice(None),) * axis + (i,)] for i in range(len(self.inputs)))

@@ -1,0 +1,358 @@
+"""Preparation: what is learned from training rows, applied to others, and kept as JSON."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chainrule.datasets import (
+    Preparation,
+    Table,
+    digits,
+    load,
+    parse_csv,
+    penguins,
+    rows_with_target,
+    stratified_split,
+)
+from chainrule.errors import DataError, FormatError, SettingError
+
+
+def small(**columns: object) -> Table:
+    return Table(columns or {"a": [1.0, 2.0, 4.0, None], "t": ["p", "q", "p", "q"]}, "small")
+
+
+def test_numbers_are_standardised_with_training_moments() -> None:
+    table = load("iris")
+    prepared = Preparation.fit(table, "species")
+    x = prepared.transform(table)
+    raw = table.drop("species").matrix()
+    assert x.dtype == np.float32
+    expected = ((raw - raw.mean(axis=0)) / raw.std(axis=0)).astype(np.float32)
+    np.testing.assert_allclose(x, expected, rtol=1e-6, atol=1e-6)
+    part = prepared.transform(table.rows([140, 3]))
+    assert part.tobytes() == x[[140, 3]].tobytes()
+
+
+def test_penguins_as_they_are() -> None:
+    table = penguins()
+    prepared = Preparation.fit(table, "species")
+    assert prepared.classes == ("Adelie", "Chinstrap", "Gentoo")
+    assert prepared.features[:4] == (
+        "island=Biscoe", "island=Dream", "island=Torgersen", "bill_length_mm",
+    )  # fmt: skip
+    assert "sex=(missing)" in prepared.features
+    text = "\n".join(prepared.notes)
+    for part in (
+        "2 missing cells in 'bill_length_mm' were filled with the training median 44.45.",
+        "'island' became 3 columns (Biscoe, Dream, Torgersen).",
+        "'sex' became 3 columns (female, male, (missing)), 11 cells missing.",
+        "'species' has 3 classes: Adelie (152), Chinstrap (68), Gentoo (124).",
+    ):
+        assert part in text
+    x = prepared.transform(table)
+    assert np.isfinite(x).all()
+    assert (x[:, :3].sum(axis=1) == 1).all()
+    t = prepared.targets(table)
+    assert t.dtype == np.int64
+    assert prepared.labels(t).tolist() == table["species"].tolist()
+    assert prepared.transform(table.drop("species")).tobytes() == x.tobytes()
+
+
+def test_missing_numbers_become_the_median() -> None:
+    table = small()
+    prepared = Preparation.fit(table, "t")
+    x = prepared.transform(table)
+    mean, std = 7 / 3, np.std([1.0, 2.0, 4.0])
+    np.testing.assert_allclose(x[3, 0], (2.0 - mean) / std, rtol=1e-6)
+    assert prepared.remarks(table) == (
+        "1 missing cell in 'a' was filled with the training median 2.",
+    )
+
+
+def test_constant_empty_and_wordy_columns() -> None:
+    n = 120
+    table = Table(
+        {
+            "same": [5.0] * n,
+            "huge": [1e300] * n,
+            "none": [None] * (n - 1) + [math.nan],
+            "id": [f"name {i}" for i in range(n)],
+            "word": ["x"] * n,
+            "good": list(range(n)),
+            "t": ["a", "b"] * (n // 2),
+        }
+    )
+    prepared = Preparation.fit(table, "t")
+    assert prepared.columns == ("same", "huge", "good")
+    x = prepared.transform(table)
+    assert (x[:, :2] == 0).all()
+    text = "\n".join(prepared.notes)
+    assert "'id' was left out: 120 distinct texts in 120 rows." in text
+    assert "2 columns hold one value only in the training rows and became 0: same, huge." in text
+    assert "1 column has no value in the training rows and was left out: none." in text
+    assert "'word' was left out: it holds one text only, 'x'." in text
+
+
+def test_many_texts_are_kept_when_they_repeat() -> None:
+    table = Table({"w": [f"w{i % 60:02}" for i in range(240)], "t": [0, 1] * 120})
+    assert len(Preparation.fit(table, "t").features) == 60
+
+
+def test_unseen_and_missing_texts() -> None:
+    train = small(s=["a", "b", "a", "c"], t=[0, 1, 0, 1])
+    prepared = Preparation.fit(train, "t")
+    later = small(s=["b", "zebra", "", "a"])
+    assert prepared.transform(later).tolist() == [[0, 1, 0], [0, 0, 0], [0, 0, 0], [1, 0, 0]]
+    assert prepared.remarks(later) == (
+        "2 cells in 's' hold texts that the training rows do not have, and became zeros.",
+    )
+    gap = Preparation.fit(small(s=["a", "", "a", "c"], t=[0, 1, 0, 1]), "t")
+    assert gap.features == ("s=a", "s=c", "s=(missing)")
+    assert gap.transform(later)[2].tolist() == [0, 0, 1]
+
+
+def test_texts_that_look_like_numbers_later() -> None:
+    prepared = Preparation.fit(small(s=["1", "2", "x"], t=[0, 1, 0]), "t")
+    assert prepared.transform(parse_csv(b"s,k\n1,a\n2,b\n,c\n", "f")).tolist() == [
+        [1, 0, 0], [0, 1, 0], [0, 0, 0],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("target", "task", "kind"),
+    [
+        (["a", "b", "a"], "auto", "classification"),
+        ([3, 7, 3], "auto", "classification"),
+        ([3.0, 7.0, 3.0], "auto", "classification"),
+        ([3.5, 7.0, 3.0], "auto", "regression"),
+        ([3, 7, 3], "regression", "regression"),
+        (list(range(21)), "auto", "regression"),
+        (list(range(20)), "auto", "classification"),
+        (list(range(21)), "classification", "classification"),
+    ],
+)
+def test_task(target: list[Any], task: Any, kind: str) -> None:
+    table = small(a=list(range(len(target))), t=target)
+    prepared = Preparation.fit(table, "t", task)
+    assert prepared.task == kind
+    y = prepared.targets(table)
+    if kind == "classification":
+        assert prepared.labels(y).tolist() == target
+        with pytest.raises(DataError, match="labels"):
+            prepared.unscale(y)
+    else:
+        assert y.shape == (len(target), 1)
+        assert y.dtype == np.float32
+        np.testing.assert_allclose(prepared.unscale(y)[:, 0], target, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose([y.mean(), y.std()], [0, 1], atol=1e-6)
+        with pytest.raises(DataError, match="unscale"):
+            prepared.labels([0])
+
+
+@pytest.mark.parametrize(
+    ("table", "target", "task", "part"),
+    [
+        (small(), "tt", "auto", 'did you mean "t"'),
+        (small(a=[1, 2], t=["p", ""]), "t", "auto", "1 of 2 rows have no target.*rows_with"),
+        (small(a=[1, 2], t=["", ""]), "t", "auto", "every one of the 2 cells is missing"),
+        (small(a=[1, 2], t=["p", "p"]), "t", "auto", "one class only, 'p'"),
+        (small(a=[1, 2], t=[3, 3]), "t", "auto", "one class only, 3"),
+        (small(a=[1, 2], t=[3, 3]), "t", "regression", "3 in every row"),
+        (small(a=[1, 2], t=["p", "q"]), "t", "regression", "regression needs numbers.*'p'"),
+        (small(a=[1, 2], t=[0.5, 1]), "t", "classification", "0.5.*task='regression'"),
+        (small(t=["p", "q"]), "t", "auto", "no column is left"),
+        (small(s=["x", "x"], t=["p", "q"]), "t", "auto", "no column is left.*one text only"),
+    ],
+)
+def test_fit_refuses(table: Table, target: str, task: Any, part: str) -> None:
+    with pytest.raises(DataError, match=part) as caught:
+        Preparation.fit(table, target, task)
+    assert "small" in str(caught.value)
+
+
+def test_unknown_task() -> None:
+    with pytest.raises(SettingError, match='did you mean "regression"'):
+        Preparation.fit(small(), "t", "regresion")  # type: ignore[arg-type]
+
+
+def test_transform_refuses() -> None:
+    prepared = Preparation.fit(load("iris"), "species")
+    with pytest.raises(DataError) as caught:
+        prepared.transform(
+            parse_csv(b"sepal_length,sepal_width_cm,petal_width_cm\n1,2,3\n", "new.csv")
+        )
+    for part in ("new.csv", "2 columns", "'sepal_length_cm' (did you mean \"sepal_length\"?)",
+                 "'petal_length_cm'"):  # fmt: skip
+        assert part in str(caught.value)
+    rows = b"sepal_length_cm,sepal_width_cm,petal_length_cm,petal_width_cm\n1,2,3,x\ny,2,3,4\n"
+    with pytest.raises(DataError) as caught:
+        prepared.transform(parse_csv(rows, "new.csv"))
+    for part in ("column 'sepal_length_cm': 'y' (row 1)", "column 'petal_width_cm': 'x' (row 0)"):
+        assert part in str(caught.value)
+    far = Table({name: [1e300] for name in prepared.columns}, "far")
+    with pytest.raises(DataError, match=r"far, row 0, column 'sepal_length_cm'.*1e\+300"):
+        prepared.transform(far)
+
+
+def test_targets_refuse() -> None:
+    prepared = Preparation.fit(load("iris"), "species")
+    with pytest.raises(DataError, match=r"1 of 2 rows are of a class.*'rose'.*setosa"):
+        prepared.targets(Table({"species": ["setosa", "rose"]}))
+    with pytest.raises(DataError, match="1 of 2 rows have no target"):
+        prepared.targets(Table({"species": ["setosa", ""]}))
+    with pytest.raises(DataError, match="no column 'species'"):
+        prepared.targets(Table({"a": [1]}))
+    ints = Preparation.fit(small(a=[1, 2, 3], t=[3, 7, 9]), "t")
+    for wrong in ([3, 4], [3, 10], [2, 3], [3, 7.5], ["3", "x"]):
+        with pytest.raises(DataError, match="of a class that the training rows do not have"):
+            ints.targets(Table({"t": wrong}))
+    with pytest.raises(DataError, match="numbers are needed"):
+        Preparation.fit(small(a=[1, 2], t=[0.5, 1.5]), "t").targets(Table({"t": ["x"]}))
+    for ids in ([3], [-1], [0.0], ["a"]):
+        with pytest.raises(DataError, match="from 0 to 2"):
+            prepared.labels(ids)
+
+
+def test_rows_with_target() -> None:
+    mask, lost = rows_with_target(penguins(), "sex")
+    assert (mask.sum(), lost) == (333, 11)
+    Preparation.fit(penguins().rows(mask), "sex")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.none() | st.floats(-1e300, 1e300, allow_subnormal=True),
+            st.sampled_from(["red", "blue", "", "grün"]),
+            st.integers(-3, 3),
+        ),
+        min_size=2,
+        max_size=40,
+    )
+)
+def test_json_round_trip_bit_for_bit(rows: list[tuple[float | None, str, int]]) -> None:
+    table = Table(
+        {
+            "number": [row[0] for row in rows],
+            "word": [row[1] for row in rows],
+            "other": list(range(len(rows))),
+            "t": [row[2] for row in rows],
+        }
+    )
+    if len({row[2] for row in rows}) < 2:
+        return
+    prepared = Preparation.fit(table, "t")
+    text = json.dumps(prepared.to_json(), allow_nan=False)
+    again = Preparation.from_json(json.loads(text))
+    x = prepared.transform(table)
+    assert np.isfinite(x).all()
+    assert again.transform(table).tobytes() == x.tobytes()
+    assert again.targets(table).tobytes() == prepared.targets(table).tobytes()
+    assert again.to_json() == prepared.to_json()
+    assert again.notes == prepared.notes
+    assert again.classes == prepared.classes
+
+
+def test_json_of_regression() -> None:
+    prepared = Preparation.fit(load("iris"), "petal_width_cm")
+    again = Preparation.from_json(json.loads(json.dumps(prepared.to_json())))
+    y = prepared.targets(load("iris"))
+    assert again.targets(load("iris")).tobytes() == y.tobytes()
+    assert again.unscale(y).tobytes() == prepared.unscale(y).tobytes()
+
+
+CHANGES: list[tuple[Any, Any, str]] = [
+    (["version"], 2, "version"),
+    (["version"], True, "version"),
+    (["target"], "", "target"),
+    (["target"], 3, "target"),
+    (["task"], "guess", "task"),
+    (["classes"], None, "classes"),
+    (["classes"], ["a"], "classes"),
+    (["classes"], ["b", "a"], "sorted"),
+    (["classes"], ["a", 1], "classes"),
+    (["classes"], [True, False], "classes"),
+    (["center"], math.nan, "center"),
+    (["spread"], 0.0, "spread"),
+    (["spread"], "1", "spread"),
+    (["spread"], 10**400, "spread"),
+    (["notes"], "x", "notes"),
+    (["notes"], [1], "notes"),
+    (["columns"], [], "columns"),
+    (["columns"], {}, "columns"),
+    (["columns", 0], 5, r"columns\[0\]"),
+    (["columns", 0, "kind"], "date", r"columns\[0\].kind"),
+    (["columns", 0, "mean"], math.inf, r"columns\[0\].mean"),
+    (["columns", 0, "std"], -1.0, r"columns\[0\].std"),
+    (["columns", 0, "std"], True, r"columns\[0\].std"),
+    (["columns", 0, "name"], "s", "occurs twice"),
+    (["columns", 0, "name"], None, r"columns\[0\].name"),
+    (["columns", 0, "name"], "t", "occurs twice"),
+    (["columns", 1, "categories"], ["a", "a"], "distinct"),
+    (["columns", 1, "categories"], [], "distinct"),
+    (["columns", 1, "categories"], [[1]], "distinct"),
+    (["columns", 0, "extra"], 1, "unknown 'extra'"),
+    (["extra"], 1, "unknown 'extra'"),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "part"), CHANGES)
+def test_damaged_json(path: list[Any], value: object, part: str) -> None:
+    table = small(a=[1.0, 2.0, 4.0], s=["x", "y", "x"], t=["p", "q", "p"])
+    data = copy.deepcopy(Preparation.fit(table, "t").to_json())
+    place: Any = data
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    with pytest.raises(FormatError, match=part):
+        Preparation.from_json(data)
+
+
+def test_damaged_json_names_everything() -> None:
+    data = Preparation.fit(small(), "t").to_json()
+    del data["center"], data["notes"]
+    data["odd"] = 1
+    with pytest.raises(FormatError, match=r"center, notes missing; .*unknown 'odd'"):
+        Preparation.from_json(data)
+    data = Preparation.fit(small(), "t").to_json()
+    data["spread"] = -1
+    data["target"] = ""
+    with pytest.raises(FormatError, match=r"target.*; spread"):
+        Preparation.from_json(data)
+    odd: Any
+    for odd in (None, [], "x"):
+        with pytest.raises(FormatError, match="object with keys"):
+            Preparation.from_json(odd)
+
+
+def test_wide_matrices_in_several_blocks_of_rows() -> None:
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 256, (5000, 100), dtype=np.uint8)
+    pixels[:, 3] = 7
+    table = Table.from_matrix(pixels, more={"t": np.arange(5000) % 3})
+    prepared = Preparation.fit(table, "t")
+    x = prepared.transform(table)
+    raw = pixels.astype(np.float64)
+    std = raw.std(axis=0)
+    std[3] = 1
+    np.testing.assert_allclose(x, (raw - raw.mean(axis=0)) / std, atol=1e-6)
+    assert (x[:, 3] == 0).all()
+    alone = prepared.transform(table.rows([4321]))
+    assert alone.tobytes() == x[4321:4322].tobytes()
+
+
+def test_digits_train_and_held_rows() -> None:
+    table = load("digits")
+    train, held = stratified_split(digits()[1], 0.2, seed=1)
+    prepared = Preparation.fit(table.rows(train), "digit")
+    assert prepared.transform(table.rows(held)).shape == (len(held), 64)
+    assert prepared.classes == tuple(range(10))

@@ -1,0 +1,311 @@
+"""CSV reading: every entry of the catalogue of bad files, and round trips."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chainrule.datasets import opening, parse_csv, read, read_csv
+from chainrule.datasets.text_tables import MISSING, NUMBER
+from chainrule.errors import ChainruleError, DataError, FormatError, SettingError
+
+NUMBERS = "".join(f"{i},{i * 0.5},w{i % 3}\n" for i in range(30))
+
+REFUSED: list[tuple[str, bytes, type[ChainruleError], list[str]]] = [
+    ("D1", b"\n \n", DataError, ["f.csv is empty"]),
+    ("D2", b"a,b\n", DataError, ["0 rows", "--no-header"]),
+    ("D3", b"5.1,3.5,setosa\n4.9,3.0,setosa\n", DataError, ["f.csv:1", "5.1", "--no-header"]),
+    ("D4", b"a,b\n1,2\n1,2,3\n", DataError, ["f.csv:3", "too long", "3 cells", "2 columns"]),
+    ("D5", b"a,b\n1\n", DataError, ["f.csv:2", "too short", "1 cell;", "2 columns"]),
+    ("D5+", b"a,b\n" + b"1\n" * 9, DataError, ["f.csv:2", "line 3 has 1", "6 more rows"]),
+    ("D6", b"a,b\nx,1\nZo\xeb,1\n", FormatError, ["f.csv:3", "0xeb", "offset 10", "--encoding"]),
+    ("D7", "a,b\n1,2\n".encode("utf-16"), FormatError, ["UTF-16", "encoding='utf-16'"]),
+    ("D7 no mark", "a,b\n1,2\n".encode("utf-16-le"), FormatError, ["UTF-16"]),
+    ("D7 32", "a,b\n1,2\n".encode("utf-32"), FormatError, ["UTF-32"]),
+    ("D10", b'a,b\n"1,234",2\n', DataError, ["f.csv:2, column 'a'", "'1,234'", "comma"]),
+    ("D10 ;", b"a;b\n1,5;2\n2;2\n", DataError, ["f.csv:2, column 'a'", "'1,5'", "point"]),
+    (
+        "D11",
+        ("a,b,c\n" + NUMBERS + "x,1,w\n").encode(),
+        DataError,
+        ["f.csv:32, column 'a'", "'x'", "30 of 31"],
+    ),
+    (
+        "D11+",
+        ("a,b,c\n" + NUMBERS * 4 + "x,y,w\n" * 5).encode(),
+        DataError,
+        ["f.csv:122, column 'a'", "(line 123)", "and 2 more", "column 'b'", "'y'"],
+    ),
+    ("D12", ("a,b,c\ninf,1,w\n" + NUMBERS).encode(), DataError, ["column 'a'", "infinite"]),
+    ("D13", b"a,b\n1,2\n1e400,2\n", DataError, ["f.csv:3, column 'a'", "1e400", "too large"]),
+    ("D14 int", b"a\n1\n" + b"9" * 30 + b"\n", DataError, ["column 'a'", "9223372036854775807"]),
+    ("D14 gap", b"a,b\n,1\n" + b"9" * 30 + b",2\n", DataError, ["column 'a'", "too large"]),
+    ("D14 hex", b"a,b\n0x1F,2\n3,2\n", DataError, ["f.csv:2, column 'a'", "'0x1F'", "0xff"]),
+    ("D14 _", b"a,b\n1_000,2\n", DataError, ["f.csv:2, column 'a'", "'1_000'"]),
+    ("D15", b"a,b,a\n1,2,3\n", DataError, ["f.csv:1", "'a' (columns 1 and 3)"]),
+    ("D15 strip", b"a, a \n1,2\n", DataError, ["same name"]),
+    ("D16", b'a,b\n1,2\n1,"x\n2,3\n', FormatError, ["f.csv:3", "never closed"]),
+    ("D16 after", b'a,b\n1,"x"y\n', FormatError, ["f.csv:2", "goes on after"]),
+    ("D17", b"a,b\n1,\0\n", FormatError, ["f.csv:2", "NUL", "offset 6"]),
+    ("D19", b"a,b\n1," + b"x" * 2_000_000 + b"\n", FormatError, ["f.csv:2", "longer than"]),
+    ("D20 html", b" <!DOCTYPE html>\n<html></html>", FormatError, ["this is HTML, not CSV"]),
+    ("D20 gzip", gzip.compress(b"a,b\n1,2\n"), FormatError, ["this is gzip", ".gz"]),
+    ("D20 zip", b"PK\x03\x04aaaa", FormatError, ["this is zip"]),
+    ("D20 png", b"\x89PNG\r\n\x1a\n", FormatError, ["a PNG image"]),
+    ("D20 npy", b"\x93NUMPY\x01\0", FormatError, ["npy"]),
+    ("D20 json", b'[{"a": 1}]', FormatError, ["JSON"]),
+    ("D24", b"PAR1aaaaPAR1", FormatError, ["Parquet", "to_csv"]),
+    ("no name", b"a,,b\n0,1,2\n", DataError, ["no name", "column 2"]),
+    ("no index", b",a\n5,1\n9,2\n", DataError, ["column 1 has no name"]),
+]
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "parts"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED]
+)
+def test_refused(data: bytes, error: type[ChainruleError], parts: list[str]) -> None:
+    with pytest.raises(error) as caught:
+        parse_csv(data, "f.csv")
+    for part in ["f.csv", *parts]:
+        assert part in str(caught.value)
+    assert len(str(caught.value)) < 700
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"a,b\n1,x\n2,y\n",
+        b"a,b\n1,x\n2,y",
+        b"\xef\xbb\xbfa,b\r\n1,x\r\n2,y",
+        b"a,b\r1,x\r2,y\r",
+        b'"a","b"\n"1","x"\n"2","y"\n',
+        b" a ,b,\n 1 , x\n\n2,y,\n   \n",
+        b"a;b\n1;x\n2;y\n",
+        b"a\tb\n1\tx\n2\ty\n",
+        b",a,b\n0,1,x\n1,2,y\n",
+    ],
+)
+def test_accepted_writings_of_one_table(data: bytes) -> None:
+    table = parse_csv(data, "f.csv")
+    assert table.names == ("a", "b")
+    assert table["a"].tolist() == [1, 2]
+    assert table["a"].dtype == np.int64
+    assert table["b"].tolist() == ["x", "y"]
+
+
+def test_what_was_done_is_said() -> None:
+    assert "separated by semicolons" in parse_csv(b"a;b\n1;x\n", "f").notes[0]
+    assert "separated by tabs" in parse_csv(b"a\tb\n1\tx\n", "f").notes[0]
+    notes = " ".join(parse_csv(b" a ,b,\n1,x,\n\n2,,\n", "f").notes)
+    for part in ("spaces around 1 column name", "1 blank line", "end of 3 rows", "missing cell"):
+        assert part in notes
+    notes = " ".join(parse_csv(b"a,b,c\n1,,x\n1,,y\n", "f").notes)
+    assert "1 column holds one value only: 'a'" in notes
+    assert "1 column holds no value at all: 'b'" in notes
+    assert "only counts the rows" in " ".join(parse_csv(b",a\n0,5\n1,6\n", "f").notes)
+    assert parse_csv(b"a,b\n1,x\n2,y\n", "f").notes == ()
+
+
+def test_missing_cells_are_kept() -> None:
+    cells = sorted(MISSING)
+    table = parse_csv(("n,s\n" + "".join(f"{c},{c}\n" for c in cells) + "1.5,x\n").encode(), "f")
+    assert table["n"].dtype == np.float64
+    assert np.isnan(table["n"][:-1]).all()
+    assert table["n"][-1] == 1.5
+    assert table["s"].tolist() == [""] * len(cells) + ["x"]
+    assert table.missing_counts() == {"n": len(cells), "s": len(cells)}
+
+
+def test_text_columns_stay_text() -> None:
+    text = "flag,day,code\n" + "".join(f"True,2020-01-{i:02},A{i}\n" for i in range(1, 31))
+    table = parse_csv(text.encode(), "f")
+    assert [table.kind(name) for name in table.names] == ["text"] * 3
+    few = parse_csv(b"a,b\n" + b"1,1\n" * 18 + b"x,1\n", "f")
+    assert few.kind("a") == "text"
+    assert few["a"][0] == "1"
+
+
+def test_a_late_text_keeps_the_early_cells_as_written() -> None:
+    lines = "".join(f"00{i},{i}\n" for i in range(5)) * 60_000
+    table = parse_csv(("a,b\n" + lines + "x,1\n" * 20_000).encode(), "f")
+    assert table["a"][:3].tolist() == ["000", "001", "002"]
+    assert table.kind("b") == "int"
+    assert len(table) == 320_000
+
+
+def test_columns_that_change_between_chunks() -> None:
+    lines = "".join(f"{i},{-i * 7}\n" for i in range(250_000)) + "0.5,3000000000\n"
+    table = parse_csv(("a,b\n" + lines).encode(), "f")
+    assert table["a"].dtype == np.float64
+    assert table["a"][[0, 249_999, 250_000]].tolist() == [0, 249_999, 0.5]
+    assert table["b"][[1, -1]].tolist() == [-7, 3_000_000_000]
+
+
+def test_without_header() -> None:
+    table = parse_csv(b"1,x\n2,y\n", "f", header=False)
+    assert table.names == ("x0", "x1")
+    assert len(table) == 2
+    assert "x0 to x1" in table.notes[0]
+
+
+def test_encodings() -> None:
+    text = "name,n\nZoë,1\n"
+    for encoding in ("latin-1", "utf-16", "utf-8-sig", "cp1252", "utf-32"):
+        assert parse_csv(text.encode(encoding), "f", encoding)["name"].tolist() == ["Zoë"]
+    assert parse_csv("名,数\n猫,1\n".encode("gb18030"), "f", "gb18030").names == ("名", "数")
+    for wrong in ("utf-9", "base64", "rot13", "", "a\0", None):
+        with pytest.raises(SettingError, match="there is no text encoding"):
+            parse_csv(b"a\n1\n", "f", wrong)  # type: ignore[arg-type]
+
+
+def test_quoted_line_ends_do_not_shift_line_numbers() -> None:
+    with pytest.raises(DataError, match=r"f\.csv:5: the row is too short"):
+        parse_csv(b'a,b\n"x\ny",1\nz,2\nw\n', "f.csv")
+
+
+def test_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = tmp_path / "a.csv"
+    plain.write_bytes(b"a,b\n1,x\n")
+    packed = tmp_path / "a.csv.gz"
+    packed.write_bytes(gzip.compress(b"a,b\n1,x\n"))
+    assert read(plain).fingerprint() == read(str(packed)).fingerprint()
+    assert read(plain).source == str(plain)
+    for name in ("a.tsv", "a.txt", "a.data", "a"):
+        (tmp_path / name).write_bytes(b"a,b\n1,x\n")
+        assert read(tmp_path / name).names == ("a", "b")
+
+    (tmp_path / "empty.csv").touch()
+    (tmp_path / "cut.csv.gz").write_bytes(packed.read_bytes()[:-12])
+    (tmp_path / "odd.parquet").write_bytes(b"PAR1")
+    (tmp_path / "odd.foo").write_bytes(b"a,b\n1,2\n")
+    (tmp_path / "not.csv.gz").write_bytes(b"a,b\n1,2\n")
+    for name, error, part in (
+        ("none.csv", DataError, "no such file"),
+        (".", DataError, "is a folder"),
+        ("empty.csv", DataError, "is empty"),
+        ("cut.csv.gz", FormatError, "damaged or cut short"),
+        ("odd.parquet", FormatError, "Parquet.*to_csv"),
+        ("odd.foo", FormatError, "ends in .csv"),
+        ("not.csv.gz", FormatError, "plain text, not gzip"),
+        ("nul\0.csv", DataError, "cannot be read"),
+    ):
+        with pytest.raises(error, match=part):
+            read(tmp_path / name)
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.csv")
+        with pytest.raises(DataError, match="pipe"):
+            read(tmp_path / "pipe.csv")
+        with pytest.raises(DataError, match="device"):
+            read_csv("/dev/zero")
+
+    def refuse(path: object) -> os.stat_result:
+        raise PermissionError(13, "no")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "stat", refuse)
+        with pytest.raises(DataError, match="no permission"):
+            read(plain)
+
+
+def test_more_than_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "a.csv"
+    file.write_bytes(b"a,b\n" + b"1,2\n" * 1000)
+    packed = tmp_path / "a.csv.gz"
+    packed.write_bytes(gzip.compress(file.read_bytes()))
+    monkeypatch.setattr(opening, "physical_memory", lambda: 6000)
+    for path in (file, packed):
+        with pytest.raises(DataError, match=r"memory"):
+            read(path)
+
+
+def test_changed_while_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "a.csv"
+    file.write_bytes(b"a,b\n1,2\n")
+
+    def grow(needed: int, where: str) -> None:
+        with file.open("ab") as stream:
+            stream.write(b"3,4\n")
+
+    monkeypatch.setattr(opening, "room_for", grow)
+    with pytest.raises(DataError, match="changed while it was read"):
+        read(file)
+
+
+LETTERS = st.characters(codec="utf-8", exclude_categories=["Cs"], exclude_characters="\0")
+WORDS = st.text(LETTERS, min_size=1, max_size=8).map(str.strip).filter(
+    lambda word: word not in MISSING
+)  # fmt: skip
+FLOATS = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    rows=st.lists(
+        st.tuples(FLOATS, st.integers(-(2**63), 2**63 - 1), WORDS, st.none() | FLOATS),
+        min_size=1,
+        max_size=30,
+    ),
+    separator=st.sampled_from([",", ";", "\t"]),
+    end=st.sampled_from(["\n", "\r\n"]),
+)
+def test_round_trip(
+    rows: list[tuple[float, int, str, float | None]], separator: str, end: str
+) -> None:
+    stream = io.StringIO()
+    writer = csv.writer(
+        stream, delimiter=separator, lineterminator=end, quoting=csv.QUOTE_NONNUMERIC
+    )
+    writer.writerow(["real", "whole", "word", "gap"])
+    # A word that is no number at all goes first, so that the column is surely text.
+    rows = [(0.5, 1, "no number, really", None), *rows]
+    for real, whole, word, gap in rows:
+        writer.writerow([real, whole, "_" + word, "" if gap is None else gap])
+    table = parse_csv(stream.getvalue().encode(), "f.csv")
+    assert table.names == ("real", "whole", "word", "gap")
+    assert table["real"].tolist() == [row[0] for row in rows]
+    assert table["whole"].tolist() == [row[1] for row in rows]
+    assert table["word"].tolist() == ["_" + row[2] for row in rows]
+    gaps = [row[3] for row in rows]
+    assert [None if math.isnan(v) else v for v in table["gap"].tolist()] == gaps
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(max_size=12) | st.from_regex(NUMBER, fullmatch=True))
+def test_a_cell_is_a_number_exactly_when_it_reads_as_one(cell: str) -> None:
+    stream = io.StringIO()
+    csv.writer(stream, quoting=csv.QUOTE_ALL).writerow(["x", cell])
+    data = b"k,v\n" + stream.getvalue().encode("utf-8", "ignore")
+    try:
+        table = parse_csv(data, "f.csv")
+    except ChainruleError:
+        return
+    cell = cell.encode("utf-8", "ignore").decode().strip()
+    if cell in MISSING:
+        assert table.missing("v").all()
+    elif NUMBER.fullmatch(cell):
+        assert table.matrix(["v"]).item() == float(cell)
+    else:
+        assert table.kind("v") == "text"
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=60))
+def test_any_bytes_give_a_table_or_a_clear_error(data: bytes) -> None:
+    message = "f.csv"
+    try:
+        table = parse_csv(data, "f.csv")
+    except (DataError, FormatError) as error:
+        message = str(error)
+    else:
+        assert len(table) >= 1
+        assert len(table.fingerprint()) == 64
+    assert "f.csv" in message
