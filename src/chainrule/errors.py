@@ -13,8 +13,8 @@ from difflib import get_close_matches
 __all__ = [
     "ChainruleError",
     "CheckError",
-    "DataError",
     "DTypeError",
+    "DataError",
     "ExtraMissingError",
     "FormatError",
     "NonFiniteError",

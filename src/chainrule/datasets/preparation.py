@@ -87,7 +87,7 @@ class Preparation:
     ['Adelie']
     """
 
-    def __init__(  # noqa: D107  (made by fit and from_json)
+    def __init__(
         self,
         target: str,
         task: Task,

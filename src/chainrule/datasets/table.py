@@ -83,7 +83,7 @@ class Table:
     _where: dict[str, tuple[int, int]]
     _texts: dict[str, Texts]
 
-    def __init__(  # noqa: D107  (the class says it)
+    def __init__(
         self,
         columns: Mapping[str, object],
         source: str = "a table",

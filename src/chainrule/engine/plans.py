@@ -18,12 +18,13 @@ from chainrule.engine.program import Program, Section, build
 from chainrule.engine.trace import Trace, Traced, take_rows
 from chainrule.graph.graph import Graph
 from chainrule.graph.variable import Parameter, Variable, recording
+from chainrule.optimizers import SHARED, Optimizer
 
 if TYPE_CHECKING:
     from chainrule.layers.base import Layer
     from chainrule.networks import Network
 
-__all__ = ["LayerPlan", "Recorded", "plan_layer", "plan_loss", "plan_predict", "plan_step"]
+__all__ = ["LayerPlan", "Recorded", "plan_layer", "plan_loss", "plan_predict", "plan_step", "plan_update"]
 
 Array = npt.NDArray[Any]
 
@@ -141,3 +142,17 @@ def plan_step(network: Network, x: Array, t: Array, w: Array | None, rows: Array
     loss, writes = rec.results(low)
     step = Section("step", [*whole.values(), numbers], [loss], writes + rec.gradient_writes(low))
     return build([step], planned=True)
+
+
+def plan_update(optimizer: Optimizer, p: Array, g: Array, decay: bool) -> Callable[..., Any]:
+    """An optimizer's rule for arrays of one shape: `update(p, g, *slots, *numbers)`, in place."""
+    trace = Trace()
+    parameter = trace.argument(p.shape, p.dtype, "p")
+    gradient = trace.argument(g.shape, g.dtype, "g")
+    slots = [trace.argument(p.shape, p.dtype, name) for name in optimizer.slots]
+    numbers = {name: trace.number(name) for name in ("lr", *optimizer.numbers, *SHARED)}
+    arguments = [parameter, gradient, *slots, *numbers.values()]
+    new = optimizer.step(parameter, gradient.astype(p.dtype), list(slots), dict(numbers), decay)
+    writes = list(zip([parameter, *slots], new, strict=True))
+    program = build([Section("update", arguments, [], writes)], planned=True)
+    return program.functions["update"]

@@ -122,17 +122,17 @@ class _Tick(Node):
 
 
 class _Below(Node):
-    """bits < bound, in whole numbers."""
+    """bits < limit, in whole numbers."""
 
     symbol = "<"
     differentiable = False
 
-    def __init__(self, bound: int) -> None:
-        self.bound = bound
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
 
     def forward(self, bits: Value) -> Value:
-        """bits < bound."""
-        return bits < np.uint64(self.bound)
+        """bits < limit."""
+        return bits < np.uint64(self.limit)
 
     def backward(self, dy: Value) -> None:
         """A truth value has no derivative."""

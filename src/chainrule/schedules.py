@@ -1,0 +1,167 @@
+"""Learning-rate schedules: one number for every update. They nest: each takes a rate or a schedule.
+
+>>> from chainrule.schedules import Cosine, WarmUp
+>>> lr = WarmUp(Cosine(0.1, steps=100), steps=10)
+>>> [round(lr(step), 3) for step in (0, 4, 9, 50, 100)]
+[0.01, 0.05, 0.098, 0.05, 0.0]
+"""
+
+from __future__ import annotations
+
+import math
+
+from chainrule.errors import SettingError, shown
+
+__all__ = [
+    "Constant",
+    "Cosine",
+    "Exponential",
+    "ReduceOnPlateau",
+    "Schedule",
+    "Step",
+    "WarmUp",
+    "as_schedule",
+]
+
+
+class Schedule:
+    """The learning rate as a function of the number of updates done before, from 0."""
+
+    def __call__(self, step: int) -> float:
+        """The learning rate of update number `step`."""
+        raise NotImplementedError
+
+    def observe(self, loss: float) -> None:
+        """Hear the loss of an epoch (on held-out data, if there is some)."""
+
+    def __repr__(self) -> str:
+        inside = ", ".join(f"{k}={v!r}" for k, v in vars(self).items() if not k.startswith("_"))
+        return f"{type(self).__name__}({inside})"
+
+
+def as_schedule(lr: float | Schedule) -> Schedule:
+    """A schedule from a number or a schedule."""
+    return lr if isinstance(lr, Schedule) else Constant(lr)
+
+
+def _steps(value: int, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise SettingError(f"{name}={shown(value)} must be a whole number of updates, from 1.")
+    return value
+
+
+def _factor(value: float, name: str) -> float:
+    if not isinstance(value, int | float) or not 0 < value <= 1:
+        raise SettingError(f"{name}={shown(value)} must be above 0 and at most 1.")
+    return float(value)
+
+
+class Constant(Schedule):
+    """Always the same rate."""
+
+    def __init__(self, lr: float) -> None:
+        number = isinstance(lr, int | float) and not isinstance(lr, bool)
+        if not number or not lr > 0 or not math.isfinite(lr):
+            raise SettingError(
+                f"lr={shown(lr)} must be a finite number above 0, or a schedule; for example 0.01."
+            )
+        self.lr = float(lr)
+
+    def __call__(self, step: int) -> float:
+        """The rate."""
+        return self.lr
+
+
+class _Nested(Schedule):
+    def __init__(self, lr: float | Schedule) -> None:
+        self.lr = as_schedule(lr)
+
+    def observe(self, loss: float) -> None:
+        """Pass the loss on to the schedule inside."""
+        self.lr.observe(loss)
+
+
+class Step(_Nested):
+    """The rate times `factor` after every `every` updates: lr · factor^⌊step / every⌋."""
+
+    def __init__(self, lr: float | Schedule, every: int, factor: float = 0.1) -> None:
+        super().__init__(lr)
+        self.every, self.factor = _steps(every, "every"), _factor(factor, "factor")
+
+    def __call__(self, step: int) -> float:
+        """lr · factor^⌊step / every⌋."""
+        return self.lr(step) * self.factor ** (step // self.every)
+
+
+class Exponential(_Nested):
+    """The rate times `factor` over every `every` updates, smoothly: lr · factor^(step / every)."""
+
+    def __init__(self, lr: float | Schedule, every: int, factor: float = 0.1) -> None:
+        super().__init__(lr)
+        self.every, self.factor = _steps(every, "every"), _factor(factor, "factor")
+
+    def __call__(self, step: int) -> float:
+        """lr · factor^(step / every)."""
+        return self.lr(step) * self.factor ** (step / self.every)
+
+
+class Cosine(_Nested):
+    """Half a cosine wave from the rate down to `end` · rate over `steps` updates, then flat.
+
+    Source: Loshchilov and Hutter, "SGDR", 2017.
+    """
+
+    def __init__(self, lr: float | Schedule, steps: int, end: float = 0.0) -> None:
+        super().__init__(lr)
+        self.steps = _steps(steps, "steps")
+        if not 0 <= end <= 1:
+            raise SettingError(f"end={shown(end)} must be a fraction from 0 to 1.")
+        self.end = float(end)
+
+    def __call__(self, step: int) -> float:
+        """lr · (end + (1 - end) (1 + cos(π step / steps)) / 2)."""
+        wave = (1 + math.cos(math.pi * min(step / self.steps, 1.0))) / 2
+        return self.lr(step) * (self.end + (1 - self.end) * wave)
+
+
+class WarmUp(_Nested):
+    """The rate grows in equal parts over the first `steps` updates, then the schedule inside rules."""
+
+    def __init__(self, lr: float | Schedule, steps: int) -> None:
+        super().__init__(lr)
+        self.steps = _steps(steps, "steps")
+
+    def __call__(self, step: int) -> float:
+        """lr · min(1, (step + 1) / steps)."""
+        return self.lr(step) * min(1.0, (step + 1) / self.steps)
+
+
+class ReduceOnPlateau(_Nested):
+    """The rate times `factor` whenever the loss has not improved for `patience` epochs."""
+
+    def __init__(
+        self,
+        lr: float | Schedule,
+        factor: float = 0.5,
+        patience: int = 5,
+        min_delta: float = 0.0,
+    ) -> None:
+        super().__init__(lr)
+        self.factor, self.patience = _factor(factor, "factor"), _steps(patience, "patience")
+        self.min_delta = float(min_delta)
+        self._best, self._waited, self._scale = math.inf, 0, 1.0
+
+    def __call__(self, step: int) -> float:
+        """The rate inside, as far reduced as the losses heard so far ask for."""
+        return self.lr(step) * self._scale
+
+    def observe(self, loss: float) -> None:
+        """Hear the loss of an epoch."""
+        super().observe(loss)
+        if loss < self._best - self.min_delta:
+            self._best, self._waited = loss, 0
+            return
+        self._waited += 1
+        if self._waited >= self.patience:
+            self._scale *= self.factor
+            self._waited = 0

@@ -1,0 +1,22 @@
+"""Training: mini-batches, the Trainer, its history, callbacks and metrics."""
+
+from __future__ import annotations
+
+from chainrule.training.batches import get_mini_batch
+from chainrule.training.callbacks import Callback, EarlyStopping
+from chainrule.training.history import History
+from chainrule.training.metrics import accuracy, confusion_matrix, mae, r2, rmse
+from chainrule.training.trainer import Trainer
+
+__all__ = [
+    "Callback",
+    "EarlyStopping",
+    "History",
+    "Trainer",
+    "accuracy",
+    "confusion_matrix",
+    "get_mini_batch",
+    "mae",
+    "r2",
+    "rmse",
+]

@@ -1,0 +1,73 @@
+"""History: what a training run went through, step by step and epoch by epoch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["History"]
+
+
+class History:
+    """The loss of every step, and for every epoch its loss, metrics, rate and time.
+
+    `history.losses` are the mini-batch losses in order. `history.epochs` is a list with one
+    dict an epoch: "loss" (the mean over its rows), "val_loss" and metrics such as
+    "val_accuracy" if there is held-out data, "penalty" if there is decay, "lr", "seconds".
+    `history["val_loss"]` is one column. `stopped` says why training ended early, if it did.
+    """
+
+    def __init__(self) -> None:
+        self.epochs: list[dict[str, float]] = []
+        self.stopped: str | None = None
+        self._losses = np.empty(0)
+        self._steps = 0
+
+    def reserve(self, steps: int) -> None:
+        """Make room for the losses of that many more steps, so that a step allocates nothing."""
+        room = np.empty(self._steps + steps)
+        room[: self._steps] = self.losses
+        self._losses = room
+
+    def add_step(self, loss: float) -> None:
+        """The loss of one step."""
+        self._losses[self._steps] = loss
+        self._steps += 1
+
+    @property
+    def losses(self) -> npt.NDArray[np.float64]:
+        """The loss of every step so far."""
+        return self._losses[: self._steps]
+
+    @property
+    def steps(self) -> int:
+        """How many steps there were."""
+        return self._steps
+
+    def __getitem__(self, name: str) -> list[float]:
+        return [epoch[name] for epoch in self.epochs if name in epoch]
+
+    def __len__(self) -> int:
+        return len(self.epochs)
+
+    def __repr__(self) -> str:
+        if not self.epochs:
+            return "History(nothing yet)"
+        last = ", ".join(f"{k} {v:.4g}" for k, v in self.epochs[-1].items())
+        return f"History({len(self.epochs)} epochs, {self.steps} steps; last: {last})"
+
+    def plot(self, path: str | None = None) -> Figure:
+        """Loss and metrics over the epochs, as a matplotlib figure; saved if a path is given."""
+        from chainrule.drawing.curves import draw_history
+
+        return draw_history(self, path)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The epochs as plain columns, for JSON."""
+        names = dict.fromkeys(name for epoch in self.epochs for name in epoch)
+        return {name: self[name] for name in names}

@@ -1,0 +1,76 @@
+"""Progress: a bar on a terminal or in a notebook, else a plain line for every epoch."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from chainrule.errors import SettingError, shown
+
+__all__ = ["Progress"]
+
+
+def _numbers(epoch: dict[str, float]) -> str:
+    """The figures of an epoch people want to see, in words."""
+    parts = []
+    for name, value in epoch.items():
+        if name in ("lr", "seconds", "penalty"):
+            continue
+        text = f"{value:.1%}" if name.endswith("accuracy") else f"{value:.4f}"
+        parts.append(f"{name.replace('val_', 'held-out ')} {text}")
+    return ", ".join(parts)
+
+
+class Progress:
+    """What a fit shows while it runs: "auto", "bar", "lines" or None."""
+
+    def __init__(self, mode: str | bool | None, epochs: int, steps: int) -> None:
+        if mode is True:
+            mode = "auto"
+        if mode not in ("auto", "bar", "lines", None, False):
+            raise SettingError(f'progress={shown(mode)} must be "auto", "bar", "lines" or None.')
+        if mode == "auto":
+            mode = "bar" if sys.stderr.isatty() or "ipykernel" in sys.modules else "lines"
+        self.epochs, self.steps = epochs, steps
+        self.lines = mode == "lines"
+        self.bar: Any = None
+        if mode == "bar":
+            from tqdm.auto import tqdm
+
+            layout = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
+            self.bar = tqdm(total=epochs * steps, bar_format=layout, dynamic_ncols=True)
+        self._done = 0
+        self._shown = time.monotonic()
+
+    def step(self, epoch: int, loss: float) -> None:
+        """After a step; the bar moves ten times a second."""
+        if self.bar is None:
+            return
+        self._done += 1
+        now = time.monotonic()
+        if now - self._shown > 0.1:
+            self._shown = now
+            self.bar.set_description(f"epoch {epoch}/{self.epochs}", refresh=False)
+            if not self.bar.postfix:
+                self.bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)
+            self._move()
+
+    def _move(self) -> None:
+        self.bar.update(self._done)
+        self._done = 0
+
+    def epoch(self, number: int, figures: dict[str, float]) -> None:
+        """After an epoch."""
+        if self.bar is not None:
+            self.bar.set_postfix_str(_numbers(figures), refresh=False)
+            self.bar.set_description(f"epoch {number}/{self.epochs}", refresh=False)
+        elif self.lines:
+            print(f"epoch {number}/{self.epochs}: {_numbers(figures)}", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """The last state of the bar."""
+        if self.bar is not None:
+            self._move()
+            self.bar.refresh()
+            self.bar.close()

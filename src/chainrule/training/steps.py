@@ -1,0 +1,94 @@
+"""One training step: mini-batch, forward, backward; the update follows in the Trainer."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.layers.base import Layer
+from chainrule.layers.mode import training
+from chainrule.networks import Network
+
+__all__ = ["ByHandStep", "RecordedStep", "Step", "make_step"]
+
+Array = npt.NDArray[Any]
+
+
+class Step(Protocol):
+    """What the Trainer needs of a step."""
+
+    def run(self, rows: Array) -> float:
+        """The loss of these rows, with the gradients left in `grads()`."""
+
+    def runs(self) -> tuple[list[Array], list[Array], list[bool]]:
+        """What to update: parameters, gradients, and whether decay applies."""
+
+
+class RecordedStep:
+    """A network's step, recorded once for each batch size and run in planned buffers."""
+
+    def __init__(self, network: Network, x: Array, t: Array, w: Array | None) -> None:
+        self.network = network
+        self.data = (x, t) if w is None else (x, t, w)
+        self.x, self.t, self.w = x, t, w
+        self._steps: dict[int, Any] = {}
+        self._revision = Layer.revision
+        self._runs = self._segments()
+
+    def _segments(self) -> tuple[list[Array], list[Array], list[bool]]:
+        segments = self.network.segments()
+        return [s[0] for s in segments], [s[1] for s in segments], [s[2] for s in segments]
+
+    def run(self, rows: Array) -> float:
+        """The loss of these rows, with the gradients left in the network's arrays."""
+        if self._revision != Layer.revision:  # a setting has changed
+            self._steps.clear()
+            self._revision = Layer.revision
+            self._runs = self._segments()
+        step = self._steps.get(len(rows))
+        if step is None:
+            from chainrule.engine.plans import plan_step
+
+            with training():
+                program = plan_step(self.network, self.x, self.t, self.w, rows)
+            step = self._steps[len(rows)] = program.functions["step"]
+        loss: float = step(*self.data, rows).item()
+        return loss
+
+    def runs(self) -> tuple[list[Array], list[Array], list[bool]]:
+        """What to update: the long runs of the flat buffers."""
+        return self._runs
+
+
+class ByHandStep:
+    """A network written in the chapter's way: its own forward and backward."""
+
+    def __init__(self, model: Any, x: Array, t: Array) -> None:
+        self.model, self.x, self.t = model, x, t
+
+    def run(self, rows: Array) -> float:
+        """The loss of these rows, with the gradients left in the model's arrays."""
+        loss = float(self.model.forward(self.x[rows], self.t[rows]))
+        self.model.backward()
+        return loss
+
+    def runs(self) -> tuple[list[Array], list[Array], list[bool]]:
+        """What to update: every array once; the gradients of an array listed twice are added."""
+        params: list[Array] = []
+        grads: list[Array] = []
+        place: dict[int, int] = {}
+        for p, g in zip(self.model.params, self.model.grads, strict=True):
+            if id(p) in place:
+                grads[place[id(p)]] = grads[place[id(p)]] + g
+            else:
+                place[id(p)] = len(params)
+                params.append(p)
+                grads.append(g)
+        return params, grads, [np.ndim(p) >= 2 for p in params]
+
+
+def make_step(model: Any, x: Array, t: Array, w: Array | None) -> Step:
+    """The step of a network of ours, or of one written by hand."""
+    return RecordedStep(model, x, t, w) if isinstance(model, Network) else ByHandStep(model, x, t)
