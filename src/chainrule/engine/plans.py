@@ -65,7 +65,9 @@ class Recorded:
         writes = []
         for (key, _), variable in zip(self.written, self.graph.outputs[1:], strict=True):
             layer, name = key
-            leaf = self.buffers.get(key) or self.trace.bind(layer.buffers[name], name)
+            if key not in self.buffers:
+                self.buffers[key] = self.trace.bind(layer.buffers[name], name)
+            leaf = self.buffers[key]
             writes.append((leaf, low.value(variable)))
         return low.value(self.graph.outputs[0]), writes
 

@@ -105,13 +105,14 @@ class Graph:
                 " have changed since. Compute the value again, or call backward(retain_graph=True)"
                 " the first time."
             )
-        given: list[Array] = []
-        for variable, gradient in self.gradients().items():
-            # Two Variables may have been handed one gradient array; what is kept is each one's own.
+        given: set[int] = set()
+        gradients = self.gradients()
+        for variable, gradient in gradients.items():
+            # A node may hand one array to two Variables; what each keeps is its own.
             own = np.asarray(gradient)
-            if not own.flags.owndata or any(own is other for other in given[-8:]):
+            if own.base is not None or id(own) in given:
                 own = own.copy()
-            given.append(own)
+            given.add(id(own))
             variable._receive(own)
         if not retain_graph:
             for hold in holds:

@@ -8,46 +8,57 @@ tries to write into one.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.nodes.base import Value
-
 __all__ = ["Hold"]
 
+Array = npt.NDArray[Any]
+
+
+class _Lock:
+    """One array that was made read-only: by how many holds, and which views wait for it."""
+
+    __slots__ = ("array", "count", "waiting")
+
+    def __init__(self, array: Array) -> None:
+        self.array, self.count = array, 1
+        #: Views that nothing holds any more: writeable again only after this array is.
+        self.waiting: list[Array] = []
+
+
 _guard = threading.RLock()  # re-entrant: the garbage collector may release a Hold at any point
-_held: dict[int, tuple[npt.NDArray[np.generic], list[int]]] = {}
-
-
-def _with_bases(array: Value) -> list[npt.NDArray[np.generic]]:
-    chain = []
-    while isinstance(array, np.ndarray):
-        chain.append(array)
-        array = array.base
-    return chain
+_locks: dict[int, _Lock] = {}
 
 
 class Hold:
     """Keeps some arrays, and the arrays they are views of, read-only until `release`."""
 
-    __slots__ = ("_arrays", "released")
+    __slots__ = ("_held", "released")
 
-    def __init__(self, arrays: list[Value]) -> None:
+    def __init__(self, arrays: Iterable[Array]) -> None:
         self.released = False
-        self._arrays: list[npt.NDArray[np.generic]] = []
+        self._held: list[_Lock] = []
         with _guard:
             for given in arrays:
-                for array in _with_bases(given):
-                    entry = _held.get(id(array))
-                    if entry is not None:
-                        entry[1][0] += 1
-                    elif array.flags.writeable:
-                        array.flags.writeable = False
-                        _held[id(array)] = (array, [1])
-                    else:
-                        continue  # read-only by its owner's wish, and stays so
-                    self._arrays.append(array)
+                array: Any = given
+                while isinstance(array, np.ndarray):
+                    self._take(array)
+                    array = array.base
+
+    def _take(self, array: Array) -> None:
+        lock = _locks.get(id(array))
+        if lock is not None:
+            lock.count += 1
+        elif array.flags.writeable:
+            array.setflags(write=False)
+            lock = _locks[id(array)] = _Lock(array)
+        else:
+            return  # read-only by its owner's wish, and stays so
+        self._held.append(lock)
 
     def release(self) -> None:
         """Make every array writeable again that no other hold keeps."""
@@ -55,17 +66,25 @@ class Hold:
             return
         self.released = True
         with _guard:
-            free = []
-            for array in self._arrays:
-                count = _held[id(array)][1]
-                count[0] -= 1
-                if count[0] == 0:
-                    del _held[id(array)]
-                    free.append(array)
-            # A view can be writeable only after the array it looks into.
-            for array in sorted(free, key=lambda a: len(_with_bases(a))):
-                array.flags.writeable = True
-        self._arrays = []
+            for lock in self._held:
+                lock.count -= 1
+                if lock.count == 0:
+                    del _locks[id(lock.array)]
+                    _free(lock.array, lock.waiting)
+        self._held = []
 
     def __del__(self) -> None:
         self.release()
+
+
+def _free(array: Array, waiting: list[Array]) -> None:
+    """Make an array writeable, and the views that waited for it; or let it wait for its base."""
+    base: Any = array.base
+    while isinstance(base, np.ndarray):
+        if id(base) in _locks:
+            _locks[id(base)].waiting += [array, *waiting]
+            return
+        base = base.base
+    array.setflags(write=True)
+    for view in waiting:
+        _free(view, [])

@@ -163,8 +163,8 @@ class Variable(NDArrayOperatorsMixin):
         values = np.array2string(self.data, precision=6, threshold=20, separator=", ")
         return f"Variable({values}{name}{made})"
 
-    def __hash__(self) -> int:
-        return id(self)
+    # An identity, not a value: `==` of two Variables is a node.
+    __hash__ = object.__hash__
 
     # -- what it refuses ----------------------------------------------------------------
 
@@ -343,8 +343,12 @@ class Parameter(Variable):
         self.data, self._grad = data, grad
 
 
+#: Python's own numbers, which have neither a shape nor a dtype.
+_NUMBERS = frozenset({bool, int, float, complex})
+
+
 def _scalar(value: Value) -> bool:
-    return isinstance(value, bool | int | float | complex) and not isinstance(value, np.generic)
+    return type(value) in _NUMBERS
 
 
 def constant(value: Value) -> Variable:
@@ -363,48 +367,62 @@ def apply(node: Node, *inputs: Value) -> Value:
             return node.formula(*(v if _scalar(v) else np.asarray(v) for v in inputs))
     variables = _aligned(node, inputs) if node.elementwise else tuple(map(constant, inputs))
     with quiet():
-        out = node.formula(*(v.data for v in variables))
-    outs = out if isinstance(out, tuple) else (out,)
+        out = node.formula(*[v.data for v in variables])
     call = Call(node, variables)
-    needs = node.differentiable and any(v.requires_grad for v in variables)
-    made = tuple(Variable(o, requires_grad=needs) for o in outs)
+    needs = node.differentiable and any([v.requires_grad for v in variables])
+    made = tuple([Variable(o, requires_grad=needs) for o in (out if type(out) is tuple else (out,))])
     for variable in made:
         variable.call = call
-    call.outputs = tuple(weakref.ref(v) for v in made)
-    if current_recording() is None:
-        call.hold = Hold([v.data for v in variables if v.scalar is None] + [v.data for v in made])
-    return made if isinstance(out, tuple) else made[0]
+    call.outputs = tuple([weakref.ref(v) for v in made])
+    if _recording.get() is None:
+        call.hold = Hold([v.data for v in (*variables, *made) if v.scalar is None])
+    return made if type(out) is tuple else made[0]
 
 
 def _aligned(node: Node, inputs: tuple[Value, ...]) -> tuple[Variable, ...]:
-    arrays = [v if isinstance(v, Variable) else np.asarray(v) for v in inputs if not _scalar(v)]
-    try:
-        shape = np.broadcast_shapes(*(a.shape for a in arrays))
-    except ValueError:
-        shapes = " and ".join(str(a.shape) for a in arrays)
-        raise ShapeError(
-            f"{type(node).__name__} got shapes {shapes}, which cannot be repeated to one shape:"
-            " counted from the last axis, two lengths must be equal or one of them 1."
-        ) from None
-    # A truth value (the condition of Where) does not take part in the choice of the dtype.
-    kinds = [a.dtype for a in arrays if a.dtype.kind != "b"]
-    numbers = [v for v in inputs if _scalar(v) and not isinstance(v, bool)]
-    dtype = np.result_type(*kinds, *numbers) if kinds or numbers else np.dtype(bool)
+    """The inputs of an elementwise node as Variables of one shape and one dtype."""
+    arrays = [
+        v.data if isinstance(v, Variable) else np.asarray(v) for v in inputs if not _scalar(v)
+    ]
+    shape = _common_shape(node, [a.shape for a in arrays])
+    dtype = _common_dtype([a.dtype for a in arrays], [v for v in inputs if _scalar(v)])
     aligned = []
     for value in inputs:
         if _scalar(value):
-            v = Variable(
-                np.broadcast_to(np.asarray(value).astype(dtype), shape), requires_grad=False
-            )
+            number = np.array(value, dtype)
+            v = Variable(np.broadcast_to(number, shape) if shape else number, requires_grad=False)
             v.scalar = value
             aligned.append(v)
             continue
         v = constant(value)
-        if v.dtype != dtype and v.dtype.kind != "b":
+        if v.data.dtype != dtype and v.data.dtype.kind != "b":
             v = (
                 apply(Cast(dtype), v)
                 if isinstance(value, Variable)
                 else constant(v.data.astype(dtype))
             )
-        aligned.append(v if v.shape == shape else apply(Repeat(shape), v))
+        aligned.append(v if v.data.shape == shape else apply(Repeat(shape), v))
     return tuple(aligned)
+
+
+def _common_shape(node: Node, shapes: list[tuple[int, ...]]) -> tuple[int, ...]:
+    if shapes.count(shapes[0]) == len(shapes):
+        return shapes[0]
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        raise ShapeError(
+            f"{type(node).__name__} got shapes {' and '.join(map(str, shapes))}, which cannot be"
+            " repeated to one shape: counted from the last axis, two lengths must be equal or one of"
+            " them 1."
+        ) from None
+
+
+def _common_dtype(dtypes: list[np.dtype[Any]], numbers: list[Any]) -> np.dtype[Any]:
+    # A truth value (the condition of Where) does not take part in the choice.
+    kinds = [d for d in dtypes if d.kind != "b"]
+    plain = [n for n in numbers if type(n) is not bool]
+    if kinds and kinds[0].kind == "f" and kinds.count(kinds[0]) == len(kinds):
+        if not any(type(n) is complex for n in plain):
+            return kinds[0]
+    return np.result_type(*kinds, *plain) if kinds or plain else np.dtype(bool)
