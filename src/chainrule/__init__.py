@@ -2,25 +2,44 @@
 
 Every value, every gradient and every update can be looked at and checked. See `Variable` for
 the computational graph, `Sequential` and `Trainer` for training, `datasets` for data.
+
+The rooms are loaded at the first use of a name (PEP 562), so that `chainrule --help` need not
+wait for NumPy; `chainrule.everything` lists the names.
 """
 
 from __future__ import annotations
 
-from chainrule import datasets, errors, layers, nodes, optimizers, schedules, training
-from chainrule.graph import *  # noqa: F403
-from chainrule.graph.functions import *  # noqa: F403
-from chainrule.layers import *  # noqa: F403
-from chainrule.networks import Network, Sequential, TwoLayerNet
-from chainrule.optimizers import (
-    SGD,
-    AdaGrad,
-    Adam,
-    AdamW,
-    Momentum,
-    Nesterov,
-    Optimizer,
-    RMSprop,
-    clip_grads,
-)
-from chainrule.training import *  # noqa: F403
-from chainrule.version import __version__
+from typing import TYPE_CHECKING
+
+from chainrule.version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from chainrule.everything import *  # noqa: F403
+else:
+
+    def __getattr__(name: str) -> object:
+        """A room by its name, or a public name from one of them; all are kept once found."""
+        from importlib import import_module
+        from importlib.util import find_spec
+
+        # A room's name always means the room, so that no import order can change it.
+        if not name.startswith("_") and find_spec(f"chainrule.{name}") is not None:
+            return import_module(f"chainrule.{name}")
+        if name != "__all__" and name.startswith("__"):
+            raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
+        everything = import_module("chainrule.everything")
+        found = {
+            key: getattr(everything, key) for key in everything.__all__ if key not in globals()
+        }
+        globals().update(found, __all__=sorted({*everything.__all__, "__version__"}))
+        if name not in globals():
+            from difflib import get_close_matches
+
+            close = get_close_matches(name, globals()["__all__"], n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise AttributeError(f"module 'chainrule' has no attribute {name!r}{hint}")
+        return globals()[name]
+
+    def __dir__() -> list[str]:
+        """Every public name, for `dir()` and for completion."""
+        return sorted({*globals(), *__getattr__("__all__")})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,9 @@ from chainrule.layers.initial import Init, Seed, generator
 from chainrule.layers.mode import evaluating, training
 from chainrule.layers.opaque import OpaqueLayer, is_hand_written
 from chainrule.nodes.base import Value, quiet
+
+if TYPE_CHECKING:
+    from chainrule.engine.program import Program
 
 __all__ = ["ACTIVATIONS", "FlatBuffer", "Network", "Sequential", "TwoLayerNet"]
 
@@ -96,6 +99,19 @@ class FlatBuffer:
             parameter._grad = self.grad[place].reshape(parameter.shape)
 
 
+class _Facts:
+    """What every call of a network needs to know of its layers."""
+
+    def __init__(self, network: Network) -> None:
+        parameters = list(network.named_parameters().values())
+        self.revision = Layer.revision
+        self.params = [p.data for p in parameters if p.trainable]
+        self.grads = [p.grad for p in parameters if p.trainable]
+        dtypes = [p.dtype for p in parameters]
+        self.dtype: np.dtype[Any] = np.result_type(*dtypes) if dtypes else np.dtype(np.float64)
+        self.takes_ids = any(layer.takes_ids for layer in network.layers)
+
+
 class Network:
     """A function of layers, and a loss.
 
@@ -123,7 +139,7 @@ class Network:
         self._flats: list[FlatBuffer] | None = None
         self._programs: dict[Any, Any] = {}
         self._ran: tuple[Any, Any] | None = None
-        self._checked: tuple[Any, Any] | None = None
+        self._known: _Facts | None = None
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -173,14 +189,22 @@ class Network:
         }
 
     @property
+    def facts(self) -> _Facts:
+        """What every call needs to know of the layers, gathered once."""
+        known = self._known
+        if known is None or known.revision != Layer.revision:
+            known = self._known = _Facts(self)
+        return known
+
+    @property
     def params(self) -> list[Array]:
         """The arrays that training changes; always the same arrays."""
-        return [p.data for p in self.named_parameters().values() if p.trainable]
+        return self.facts.params
 
     @property
     def grads(self) -> list[Array]:
         """Their gradients, in the same order; overwritten in place by every `backward`."""
-        return [p.grad for p in self.named_parameters().values() if p.trainable]
+        return self.facts.grads
 
     def adopt(self) -> list[FlatBuffer]:
         """Draw the first weights, tie shared ones, and move all into flat buffers; done once."""
@@ -218,18 +242,17 @@ class Network:
     @property
     def dtype(self) -> np.dtype[Any]:
         """The dtype the network computes in: that of its parameters."""
-        dtypes = [p.dtype for p in self.named_parameters().values()]
-        return np.result_type(*dtypes) if dtypes else np.dtype(np.float64)
+        return self.facts.dtype
 
     # -- forward and backward -------------------------------------------------------------------
 
     def entering(self, x: npt.ArrayLike) -> Array:
         """x as an array the network takes: real numbers in its dtype, ids as they are."""
         array = as_numbers(x, self)
-        if array.dtype.kind in "iu" and any(layer.takes_ids for layer in self.layers):
+        facts = self.facts
+        if array.dtype == facts.dtype or (facts.takes_ids and array.dtype.kind in "iu"):
             return array
-        dtype = self.dtype
-        return array if array.dtype == dtype else array.astype(dtype)
+        return array.astype(facts.dtype)
 
     def prepare(
         self, x: npt.ArrayLike, t: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
@@ -299,8 +322,7 @@ class Network:
             with training():
                 program = self._remember(key, plan_loss(self, x, t, w))
         given = (x, t) if w is None else (x, t, w)
-        with quiet():
-            loss, saved = program.functions["forward"](*given)
+        loss, saved = program.functions["forward"](*given)
         self._ran = (program, saved)
         loss = loss.item()
         if not math.isfinite(loss):
@@ -314,12 +336,24 @@ class Network:
                 f"{type(self).__name__}.backward() follows forward(x, t), once for each."
             )
         (program, saved), self._ran = self._ran, None
-        with quiet():
-            backward = program.functions["backward"]
-            backward(saved) if saved else backward()
+        backward = program.functions["backward"]
+        backward(saved) if saved else backward()
         if dout != 1.0:
             for g in self.grads:
                 g *= dout
+
+    def step_program(self, x: Array, t: Array, w: Array | None = None, *, rows: Array) -> Program:
+        """The recorded step `step(x, t[, w], rows)` for that many rows of prepared data."""
+        shapes = [part for a in (x, t) for part in (a.shape[1:], a.dtype)]
+        key = ("step", *shapes, w is None, len(rows), Layer.revision)
+        program = self._programs.get(key)
+        if program is None:
+            from chainrule.engine.plans import plan_step
+
+            with training():
+                program = self._remember(key, plan_step(self, x, t, w, rows))
+        found: Program = program
+        return found
 
     def blame(self, x: Array, t: Array, loss: float) -> None:
         """Raise, naming the first layer whose output is not finite, and the rows."""
@@ -430,7 +464,7 @@ class Network:
         return f"{type(self).__name__}({inside}, loss={self.loss!r})"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_programs": {}, "_ran": None}
+        return {**self.__dict__, "_programs": {}, "_ran": None, "_known": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -454,17 +488,16 @@ def _planned(predict: Callable[..., Any]) -> Callable[..., Any]:
     def planned(self: Network, x: Any) -> Any:
         if isinstance(x, Variable):
             return predict(self, x)
-        self.adopt()
         x = self.entering(x)
         self._check_ids(x)
         key = ("predict", x.shape, x.dtype, Layer.revision)
         program = self._programs.get(key)
-        with evaluating(), quiet():
-            if program is None:
-                from chainrule.engine.plans import plan_predict
+        if program is None:
+            from chainrule.engine.plans import plan_predict
 
+            with evaluating():
                 program = self._remember(key, plan_predict(self, x))
-            return program.functions["predict"](x)
+        return program.functions["predict"](x)
 
     return planned
 
@@ -542,7 +575,9 @@ class Sequential(Network):
                 )
         once: dict[int, Layer] = {}  # a hand-written layer used twice is wrapped once
         self.sequence: tuple[Any, ...] = tuple(
-            once.setdefault(id(layer), OpaqueLayer(layer)) if is_hand_written(layer) else layer
+            once.setdefault(id(layer), OpaqueLayer(layer))
+            if is_hand_written(layer) and not isinstance(layer, Network)
+            else layer
             for layer in layers
         )
         self._check_widths()

@@ -7,15 +7,17 @@ written once, elementwise, as pure values; an engine runs it over the whole flat
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from operator import is_
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.errors import SettingError, ShapeError, shown
+from chainrule.errors import DTypeError, SettingError, ShapeError
 from chainrule.nodes.base import Value, quiet
 from chainrule.schedules import Constant, Schedule, as_schedule
+from chainrule.settings import Check, below_one, from_zero, optional_positive, positive
 
 __all__ = [
     "SGD",
@@ -34,6 +36,14 @@ Array = npt.NDArray[Any]
 
 #: The numbers every update is given besides the rule's own.
 SHARED = ("l1", "l2", "shrink", "clip_value", "scale")
+
+_DECAY_AND_CLIPPING: dict[str, Check] = {
+    "l1": from_zero,
+    "l2": from_zero,
+    "weight_decay": from_zero,
+    "clip_value": optional_positive,
+    "clip_norm": optional_positive,
+}
 
 
 def global_norm(grads: Sequence[Array]) -> float:
@@ -61,7 +71,7 @@ def clip_grads(grads: Sequence[Array], max_norm: float) -> float:
     (5.0, [array([0.6]), array([0.8])])
     """
     norm = global_norm(grads)
-    if norm > _positive(max_norm, "max_norm"):
+    if norm > positive(max_norm, "max_norm"):
         for g in grads:
             g *= max_norm / norm
     return norm
@@ -72,7 +82,8 @@ class Optimizer:
 
     Write one by giving `rule(p, g, *slots, lr, ...)`, which returns the new parameter and the
     new slots; `slots` names the state arrays that go with each parameter, and `numbers` the
-    settings that `rule` takes by name.
+    settings that `rule` takes by name, each with its check (see `chainrule.settings`), which is
+    made whenever it is set.
 
     `lr` is a number or a schedule. `l2` adds l2 · p to the gradient and `l1` adds l1 · sign(p),
     for weights and not for biases (arrays with one axis), unless `decays` says otherwise;
@@ -88,7 +99,7 @@ class Optimizer:
     """
 
     slots: ClassVar[tuple[str, ...]] = ()
-    numbers: ClassVar[tuple[str, ...]] = ()
+    numbers: ClassVar[Mapping[str, Check]] = {}
 
     def __init__(
         self,
@@ -101,15 +112,15 @@ class Optimizer:
         clip_norm: float | None = None,
     ) -> None:
         self.schedule = as_schedule(lr)
-        self.l1, self.l2 = _from_zero(l1, "l1"), _from_zero(l2, "l2")
-        self.weight_decay = _from_zero(weight_decay, "weight_decay")
-        self.clip_value = None if clip_value is None else _positive(clip_value, "clip_value")
-        self.clip_norm = None if clip_norm is None else _positive(clip_norm, "clip_norm")
+        self.l1, self.l2, self.weight_decay = l1, l2, weight_decay
+        self.clip_value, self.clip_norm = clip_value, clip_norm
         #: How many updates have been made.
         self.iter = 0
         #: The slots of every parameter, made at the first update.
         self.state: list[list[Array]] | None = None
         self._programs: dict[Any, Any] = {}
+        #: The arrays of the latest update, and the program for each of them.
+        self._latest: tuple[list[Array], list[Array], list[bool] | None, list[Any]] | None = None
 
     @property
     def lr(self) -> float:
@@ -132,43 +143,113 @@ class Optimizer:
         self, params: Sequence[Array], grads: Sequence[Array], decays: Sequence[bool] | None = None
     ) -> None:
         """Move every parameter, in place, by its gradient."""
-        if self.state is None:
-            self.state = [[np.zeros_like(p) for _ in self.slots] for p in params]
-        elif len(self.state) != len(params):
-            self._refuse(len(params))
+        programs = self._known(params, grads, decays)
+        if programs is None:  # other arrays than last time: all is checked before any is changed
+            programs = self._prepare(params, grads, decays)
+        assert self.state is not None
         scale = 1.0
         if self.clip_norm is not None:
             norm = global_norm(grads)
             scale = self.clip_norm / norm if norm > self.clip_norm else 1.0
         given = self._given(scale)
-        with quiet():
-            for i, (p, g) in enumerate(zip(params, grads, strict=True)):
-                decay = p.ndim >= 2 if decays is None else decays[i]
-                program = self._programs.get((p.shape, p.dtype, decay))
-                if program is None:
-                    program = self._plan(p, g, self.state[i], decay)
-                program(p, g, *self.state[i], *given)
+        for program, p, g, slots in zip(programs, params, grads, self.state, strict=True):
+            program(p, g, *slots, *given)
         self.iter += 1
+
+    def _known(
+        self, params: Sequence[Array], grads: Sequence[Array], decays: Sequence[bool] | None
+    ) -> list[Any] | None:
+        """The programs of the latest update, if it was of these very arrays."""
+        if self._latest is None or self.state is None:
+            return None
+        old_params, old_grads, old_decays, programs = self._latest
+        same = (
+            len(params) == len(old_params)
+            and len(grads) == len(old_grads)
+            and all(map(is_, params, old_params))
+            and all(map(is_, grads, old_grads))
+            and decays == old_decays
+        )
+        return programs if same else None
+
+    def _prepare(
+        self, params: Sequence[Array], grads: Sequence[Array], decays: Sequence[bool] | None
+    ) -> list[Any]:
+        """Check the arrays against each other and the state, and find or make their programs."""
+        who = f"{type(self).__name__}.update"
+        if isinstance(params, np.ndarray) or isinstance(grads, np.ndarray):
+            raise ShapeError(
+                f"{who} takes two lists of arrays; got one array. Write update([W], [dW])."
+            )
+        if len(params) != len(grads):
+            raise ShapeError(
+                f"{who}: {len(params)} parameters came with {len(grads)} gradients; give two lists in one"
+                " order."
+            )
+        for i, (p, g) in enumerate(zip(params, grads, strict=True)):
+            for name, array in (("params", p), ("grads", g)):
+                if not isinstance(array, np.ndarray) or array.dtype.kind != "f":
+                    raise DTypeError(
+                        f"{who} takes arrays of floating-point numbers, which it changes in place;"
+                        f" {name}[{i}] is {getattr(array, 'dtype', None) or type(array).__name__}."
+                    )
+            if p.shape != g.shape:
+                raise ShapeError(
+                    f"{who}: params[{i}] has shape {p.shape} and grads[{i}] {g.shape}; the gradient of an"
+                    " array has its shape. Give the two lists in one order."
+                )
+            if not p.flags.writeable:
+                raise DTypeError(
+                    f"{who}: params[{i}] is read-only, so it cannot be changed in place. Give a copy of"
+                    " it to the layer; an array held by a Variable is free after backward()."
+                )
+        if self.state is None:
+            self.state = [[np.zeros_like(p) for _ in self.slots] for p in params]
+        self._check_state(params)
+        programs = []
+        for i, (p, g) in enumerate(zip(params, grads, strict=True)):
+            decay = bool(p.ndim >= 2 if decays is None else decays[i])
+            key = (p.shape, p.dtype, g.dtype, decay)
+            if key not in self._programs:
+                from chainrule.engine.plans import plan_update
+
+                self._programs[key] = plan_update(self, p, g, decay)
+            programs.append(self._programs[key])
+        kept = None if decays is None else list(decays)
+        self._latest = list(params), list(grads), kept, programs
+        return programs
+
+    def _check_state(self, params: Sequence[Array]) -> None:
+        """An error unless the state is that of arrays like these."""
+        kinds = [(p.shape, p.dtype) for p in params]
+        if self.slots:
+            fits = [[(s.shape, s.dtype) for s in slots] for slots in self.state or []] == [
+                [kind] * len(self.slots) for kind in kinds
+            ]
+        else:
+            fits = len(self.state or []) == len(params)
+        if not fits:
+            began = [f"{s[0].shape} {s[0].dtype}" for s in self.state or [] if s]
+            began_text = f" ({', '.join(began)})" if began else ""
+            raise ShapeError(
+                f"{type(self).__name__}.update: this optimizer began with {len(self.state or [])} arrays"
+                f"{began_text}; it was given {len(params)}"
+                f" ({', '.join(f'{shape} {dtype}' for shape, dtype in kinds)}). It stays with the arrays"
+                " it began with: make a new optimizer for others."
+            )
 
     def _given(self, scale: float) -> list[float]:
         """The numbers of this update, in the order every program takes them."""
-        lr = self.schedule(self.iter)
+        # Python numbers take the dtype of the arrays; a NumPy scalar would impose its own.
+        lr = float(self.schedule(self.iter))
+        if not 0 <= lr < math.inf:
+            raise SettingError(
+                f"{type(self).__name__}: the schedule {self.schedule!r} gave lr={lr} for update"
+                f" {self.iter}; a learning rate is a finite number from 0."
+            )
         numbers = [getattr(self, name) for name in self.numbers]
         shared = [self.l1, self.l2, lr * self.weight_decay, self.clip_value or 0.0, scale]
         return [self.rate(lr, self.iter + 1), *numbers, *shared]
-
-    def _plan(self, p: Array, g: Array, slots: list[Array], decay: bool) -> Any:
-        from chainrule.engine.plans import plan_update
-
-        if g.shape != p.shape or any(s.shape != p.shape or s.dtype != p.dtype for s in slots):
-            raise ShapeError(
-                f"{type(self).__name__}.update: a parameter of shape {p.shape} and dtype {p.dtype} came"
-                f" with a gradient of shape {g.shape} and state of shape"
-                f" {slots[0].shape if slots else p.shape}. params and grads must be in one order, and an"
-                " optimizer stays with the parameters it began with: make a new one for others."
-            )
-        program = self._programs[p.shape, p.dtype, decay] = plan_update(self, p, g, decay)
-        return program
 
     def step(
         self, p: Value, g: Value, slots: list[Value], numbers: dict[str, Value], decay: bool
@@ -194,19 +275,18 @@ class Optimizer:
         one = sum(float(np.abs(p).sum()) for p in kept) if self.l1 else 0.0
         return 0.5 * self.l2 * two + self.l1 * one
 
-    def _refuse(self, n: int) -> None:
-        raise ShapeError(
-            f"{type(self).__name__}.update: this optimizer has state for {len(self.state or [])} arrays"
-            f" and was given {n}. Make a new optimizer for other parameters."
-        )
-
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in ("l1", "l2", "weight_decay", "clip_value", "clip_norm"):
-            object.__setattr__(self, "_programs", {})
+        check = _DECAY_AND_CLIPPING.get(name)
+        if check is not None:  # the programs are made with or without these
+            self.__dict__.update(_programs={}, _latest=None)
+        else:
+            check = type(self).numbers.get(name)
+        if check is not None:
+            value = check(value, f"{type(self).__name__}: {name}")
         object.__setattr__(self, name, value)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_programs": {}}
+        return {**self.__dict__, "_programs": {}, "_latest": None}
 
     def __repr__(self) -> str:
         lr = self.schedule.lr if isinstance(self.schedule, Constant) else self.schedule
@@ -233,15 +313,15 @@ class Momentum(Optimizer):
     """v ← momentum · v - lr · dW; W ← W + v. Source: Polyak, 1964."""
 
     slots = ("v",)
-    numbers = ("momentum",)
+    numbers: ClassVar = {"momentum": below_one}
 
-    def __init__(
-        self, lr: float | Schedule = 0.01, momentum: float = 0.9, **shared: Any
-    ) -> None:
+    def __init__(self, lr: float | Schedule = 0.01, momentum: float = 0.9, **shared: Any) -> None:
         super().__init__(lr, **shared)
-        self.momentum = _below_one(momentum, "momentum")
+        self.momentum = momentum
 
-    def rule(self, p: Value, g: Value, v: Value, *, lr: Value, momentum: Value) -> tuple[Value, ...]:
+    def rule(
+        self, p: Value, g: Value, v: Value, *, lr: Value, momentum: Value
+    ) -> tuple[Value, ...]:
         """v ← momentum v - lr g; p ← p + v."""
         v = momentum * v - lr * g
         return p + v, v
@@ -255,15 +335,15 @@ class Nesterov(Optimizer):
     """
 
     slots = ("v",)
-    numbers = ("momentum",)
+    numbers: ClassVar = {"momentum": below_one}
 
-    def __init__(
-        self, lr: float | Schedule = 0.01, momentum: float = 0.9, **shared: Any
-    ) -> None:
+    def __init__(self, lr: float | Schedule = 0.01, momentum: float = 0.9, **shared: Any) -> None:
         super().__init__(lr, **shared)
-        self.momentum = _below_one(momentum, "momentum")
+        self.momentum = momentum
 
-    def rule(self, p: Value, g: Value, v: Value, *, lr: Value, momentum: Value) -> tuple[Value, ...]:
+    def rule(
+        self, p: Value, g: Value, v: Value, *, lr: Value, momentum: Value
+    ) -> tuple[Value, ...]:
         """v ← momentum v - lr g; p ← p + momentum v - lr g."""
         step = lr * g
         v = momentum * v - step
@@ -274,11 +354,11 @@ class AdaGrad(Optimizer):
     """h ← h + dW²; W ← W - lr · dW / (√h + ε). Source: Duchi, Hazan and Singer, 2011."""
 
     slots = ("h",)
-    numbers = ("eps",)
+    numbers: ClassVar = {"eps": positive}
 
     def __init__(self, lr: float | Schedule = 0.01, *, eps: float = 1e-7, **shared: Any) -> None:
         super().__init__(lr, **shared)
-        self.eps = _positive(eps, "eps")
+        self.eps = eps
 
     def rule(self, p: Value, g: Value, h: Value, *, lr: Value, eps: Value) -> tuple[Value, ...]:
         """h ← h + g²; p ← p - lr g / (√h + ε)."""
@@ -290,7 +370,7 @@ class RMSprop(Optimizer):
     """h ← ρ h + (1-ρ) dW²; W ← W - lr · dW / (√h + ε), ρ the decay rate. Source: Hinton, 2012."""
 
     slots = ("h",)
-    numbers = ("decay_rate", "eps")
+    numbers: ClassVar = {"decay_rate": below_one, "eps": positive}
 
     def __init__(
         self,
@@ -301,7 +381,7 @@ class RMSprop(Optimizer):
         **shared: Any,
     ) -> None:
         super().__init__(lr, **shared)
-        self.decay_rate, self.eps = _below_one(decay_rate, "decay_rate"), _positive(eps, "eps")
+        self.decay_rate, self.eps = decay_rate, eps
 
     def rule(
         self, p: Value, g: Value, h: Value, *, lr: Value, decay_rate: Value, eps: Value
@@ -319,7 +399,7 @@ class Adam(Optimizer):
     """
 
     slots = ("m", "v")
-    numbers = ("beta1", "beta2", "eps")
+    numbers: ClassVar = {"beta1": below_one, "beta2": below_one, "eps": positive}
 
     def __init__(
         self,
@@ -331,8 +411,7 @@ class Adam(Optimizer):
         **shared: Any,
     ) -> None:
         super().__init__(lr, **shared)
-        self.beta1, self.beta2 = _below_one(beta1, "beta1"), _below_one(beta2, "beta2")
-        self.eps = _positive(eps, "eps")
+        self.beta1, self.beta2, self.eps = beta1, beta2, eps
 
     def rate(self, lr: float, t: int) -> float:
         """lrₜ = lr √(1-β₂ᵗ) / (1-β₁ᵗ)."""
@@ -373,24 +452,3 @@ class AdamW(Adam):
         **shared: Any,
     ) -> None:
         super().__init__(lr, beta1, beta2, eps=eps, weight_decay=weight_decay, **shared)
-
-
-def _positive(value: float, name: str) -> float:
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not number or not value > 0 or not math.isfinite(value):
-        raise SettingError(f"{name}={shown(value)} must be a finite number above 0.")
-    return float(value)
-
-
-def _from_zero(value: float, name: str) -> float:
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not number or not value >= 0 or not math.isfinite(value):
-        raise SettingError(f"{name}={shown(value)} must be a finite number from 0.")
-    return float(value)
-
-
-def _below_one(value: float, name: str) -> float:
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not number or not 0 <= value < 1:
-        raise SettingError(f"{name}={shown(value)} must be a number from 0 to below 1.")
-    return float(value)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 
 from chainrule.errors import SettingError, shown
+from chainrule.settings import from_zero, positive, rate_factor, unit, whole
 
 __all__ = [
     "Constant",
@@ -44,28 +45,16 @@ def as_schedule(lr: float | Schedule) -> Schedule:
     return lr if isinstance(lr, Schedule) else Constant(lr)
 
 
-def _steps(value: int, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise SettingError(f"{name}={shown(value)} must be a whole number of updates, from 1.")
-    return value
-
-
-def _factor(value: float, name: str) -> float:
-    if not isinstance(value, int | float) or not 0 < value <= 1:
-        raise SettingError(f"{name}={shown(value)} must be above 0 and at most 1.")
-    return float(value)
-
-
 class Constant(Schedule):
     """Always the same rate."""
 
     def __init__(self, lr: float) -> None:
-        number = isinstance(lr, int | float) and not isinstance(lr, bool)
-        if not number or not lr > 0 or not math.isfinite(lr):
+        try:
+            self.lr = positive(lr, "lr")
+        except SettingError:
             raise SettingError(
                 f"lr={shown(lr)} must be a finite number above 0, or a schedule; for example 0.01."
-            )
-        self.lr = float(lr)
+            ) from None
 
     def __call__(self, step: int) -> float:
         """The rate."""
@@ -86,7 +75,7 @@ class Step(_Nested):
 
     def __init__(self, lr: float | Schedule, every: int, factor: float = 0.1) -> None:
         super().__init__(lr)
-        self.every, self.factor = _steps(every, "every"), _factor(factor, "factor")
+        self.every, self.factor = whole(every, "every"), rate_factor(factor, "factor")
 
     def __call__(self, step: int) -> float:
         """lr · factor^⌊step / every⌋."""
@@ -98,11 +87,11 @@ class Exponential(_Nested):
 
     def __init__(self, lr: float | Schedule, every: int, factor: float = 0.1) -> None:
         super().__init__(lr)
-        self.every, self.factor = _steps(every, "every"), _factor(factor, "factor")
+        self.every, self.factor = whole(every, "every"), rate_factor(factor, "factor")
 
     def __call__(self, step: int) -> float:
         """lr · factor^(step / every)."""
-        return self.lr(step) * self.factor ** (step / self.every)
+        return float(self.lr(step) * self.factor ** (step / self.every))
 
 
 class Cosine(_Nested):
@@ -113,10 +102,8 @@ class Cosine(_Nested):
 
     def __init__(self, lr: float | Schedule, steps: int, end: float = 0.0) -> None:
         super().__init__(lr)
-        self.steps = _steps(steps, "steps")
-        if not 0 <= end <= 1:
-            raise SettingError(f"end={shown(end)} must be a fraction from 0 to 1.")
-        self.end = float(end)
+        self.steps = whole(steps, "steps")
+        self.end = unit(end, "end")
 
     def __call__(self, step: int) -> float:
         """lr · (end + (1 - end) (1 + cos(π step / steps)) / 2)."""
@@ -129,7 +116,7 @@ class WarmUp(_Nested):
 
     def __init__(self, lr: float | Schedule, steps: int) -> None:
         super().__init__(lr)
-        self.steps = _steps(steps, "steps")
+        self.steps = whole(steps, "steps")
 
     def __call__(self, step: int) -> float:
         """lr · min(1, (step + 1) / steps)."""
@@ -147,8 +134,8 @@ class ReduceOnPlateau(_Nested):
         min_delta: float = 0.0,
     ) -> None:
         super().__init__(lr)
-        self.factor, self.patience = _factor(factor, "factor"), _steps(patience, "patience")
-        self.min_delta = float(min_delta)
+        self.factor, self.patience = rate_factor(factor, "factor"), whole(patience, "patience")
+        self.min_delta = from_zero(min_delta, "min_delta")
         self._best, self._waited, self._scale = math.inf, 0, 1.0
 
     def __call__(self, step: int) -> float:

@@ -24,7 +24,15 @@ if TYPE_CHECKING:
     from chainrule.layers.base import Layer
     from chainrule.networks import Network
 
-__all__ = ["LayerPlan", "Recorded", "plan_layer", "plan_loss", "plan_predict", "plan_step", "plan_update"]
+__all__ = [
+    "LayerPlan",
+    "Recorded",
+    "plan_layer",
+    "plan_loss",
+    "plan_predict",
+    "plan_step",
+    "plan_update",
+]
 
 Array = npt.NDArray[Any]
 

@@ -123,15 +123,18 @@ class Traced(NDArrayOperatorsMixin):
 
     @property
     def ndim(self) -> int:
+        """The number of axes."""
         return len(self.shape)
 
     @property
     def size(self) -> int:
+        """The number of elements."""
         return math.prod(self.shape)
 
     @property
     def nbytes(self) -> int:
-        return self.size * self.dtype.itemsize
+        """The bytes the value will take."""
+        return self.size * int(self.dtype.itemsize)
 
     @property
     def operands(self) -> list[Traced]:
@@ -153,12 +156,14 @@ class Traced(NDArrayOperatorsMixin):
         return f"<{made} {self.shape} {self.dtype}>"
 
     def __getitem__(self, key: Any) -> Traced:
-        return self.trace.call(pick, self, key if isinstance(key, tuple) else (key,))
+        made: Traced = self.trace.call(pick, self, key if isinstance(key, tuple) else (key,))
+        return made
 
     def astype(self, dtype: npt.DTypeLike) -> Traced:
-        return (
-            self if self.dtype == np.dtype(dtype) else self.trace.call(cast, self, np.dtype(dtype))
-        )
+        """The same numbers in another dtype."""
+        wanted = np.dtype(dtype)
+        made: Traced = self if self.dtype == wanted else self.trace.call(cast, self, wanted)
+        return made
 
     def __bool__(self) -> bool:
         raise RecordingError("a node's text may not branch on a value: use np.where.")
@@ -229,7 +234,7 @@ class Trace:
     def constant(self, value: Any, dtype: npt.DTypeLike | None = None) -> Traced:
         """A value that never changes: a Python number, or an array."""
         if isinstance(value, bool | int | float):
-            key = ("constant", type(value), repr(value), np.dtype(dtype or type(value)))
+            key: Hashable = ("constant", type(value), repr(value), np.dtype(dtype or type(value)))
             if key not in self._memo:
                 self._memo[key] = self._leaf((), dtype or type(value), weak=True, known=value)
             found: Traced = self._memo[key]
@@ -359,7 +364,8 @@ class Trace:
         ):
             return same(args[0])
         elif ufunc is np.divide and is_known(args[0], 1) and args[1].dtype.kind == "f":
-            return self._record(np.reciprocal, (args[1],), {})
+            inverse: Traced = self._record(np.reciprocal, (args[1],), {})
+            return inverse
         elif ufunc is np.power and args[1].weak and not args[0].weak:
             x = args[0]
             powers: dict[Any, Callable[[], Traced]] = {

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from chainrule.graph.check import CheckReport, check
 from chainrule.graph.derivatives import grad, numerical_gradient
 from chainrule.graph.graph import Graph
 from chainrule.graph.variable import Parameter, Variable
 
-__all__ = ["Graph", "Parameter", "Variable", "grad", "numerical_gradient"]
+__all__ = ["CheckReport", "Graph", "Parameter", "Variable", "check", "grad", "numerical_gradient"]

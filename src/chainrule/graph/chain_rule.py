@@ -35,15 +35,16 @@ def chain_rule(
     with quiet():
         for node in reversed(graph.nodes):
             douts = [gradients.get(v) for v in node.outputs]
-            if all(d is None for d in douts) or not any(v in flows for v in node.inputs):
+            if flows.isdisjoint(node.inputs) or all([d is None for d in douts]):
                 continue
             here = node.bound(
-                tuple(value_of(v) for v in node.inputs), tuple(value_of(v) for v in node.outputs)
+                tuple([value_of(v) for v in node.inputs]),
+                tuple([value_of(v) for v in node.outputs]),
             )
             dxs = here.derivation(*douts)
-            for variable, dx in zip(
-                node.inputs, dxs if isinstance(dxs, tuple) else (dxs,), strict=True
-            ):
+            if not isinstance(dxs, tuple):
+                dxs = (dxs,)
+            for variable, dx in zip(node.inputs, dxs, strict=True):
                 if dx is not None and variable in flows:
                     gradients[variable] = dx
     return gradients
@@ -54,6 +55,6 @@ def _flows(graph: Graph, wanted: Collection[Variable] | None) -> set[Variable]:
     starts = graph.inputs if wanted is None else wanted
     flows = {v for v in starts if v.requires_grad}
     for node in graph.nodes:
-        if node.differentiable and any(v in flows for v in node.inputs):
+        if node.differentiable and not flows.isdisjoint(node.inputs):
             flows.update(v for v in node.outputs if v.dtype.kind in "fc")
     return flows

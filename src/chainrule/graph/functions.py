@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from chainrule import nodes
-from chainrule.errors import ShapeError
-from chainrule.graph.variable import Variable, apply
+from chainrule.errors import RecordingError, ShapeError
+from chainrule.graph.variable import FUNCTIONS, UFUNCS, Variable, apply
 from chainrule.nodes.base import Value
 from chainrule.nodes.indexing import add_at
 
@@ -214,7 +214,8 @@ def broadcast_to(x: Value, shape: tuple[int, ...]) -> Value:
 
 def reshape(x: Value, shape: Any) -> Value:
     """The same numbers in another shape; one length may be -1."""
-    wanted = (shape,) if isinstance(shape, int | np.integer) else tuple(int(n) for n in shape)
+    lengths = (shape,) if isinstance(shape, int | np.integer) else shape
+    wanted = tuple(int(n) for n in lengths)
     size = int(np.size(_data(x)))
     known = math.prod(n for n in wanted if n != -1)
     if wanted.count(-1) == 1 and known and size % known == 0:
@@ -320,12 +321,26 @@ def _shape(x: Value) -> tuple[int, ...]:
     return tuple(np.shape(_data(x)))
 
 
+def _of_truths(function: Callable[..., Value]) -> Callable[..., Value]:
+    """`&`, `|` and `~`, which on whole numbers would mean their bits."""
+
+    def of_truths(*inputs: Value) -> Value:
+        for x in inputs:
+            if np.asarray(_data(x)).dtype != bool:
+                raise RecordingError(
+                    f"{function.__name__}, written &, | or ~, takes truth values for Variables; got"
+                    f" {np.asarray(_data(x)).dtype}. Compare first: (x > 0) & (y > 0)."
+                )
+        return function(*inputs)
+
+    return of_truths
+
+
 def _isfinite(x: Value) -> Value:
     return np.isfinite(_data(x))
 
 
-#: NumPy's ufuncs that a Variable understands.
-UFUNCS: dict[np.ufunc, Callable[..., Value]] = {
+UFUNCS |= {
     np.add: add,
     np.subtract: subtract,
     np.multiply: multiply,
@@ -356,15 +371,14 @@ UFUNCS: dict[np.ufunc, Callable[..., Value]] = {
     np.logical_and: logical_and,
     np.logical_or: logical_or,
     np.logical_not: logical_not,
-    np.bitwise_and: logical_and,
-    np.bitwise_or: logical_or,
-    np.invert: logical_not,
+    np.bitwise_and: _of_truths(logical_and),
+    np.bitwise_or: _of_truths(logical_or),
+    np.invert: _of_truths(logical_not),
     np.isfinite: _isfinite,
     np.matmul: matmul,
 }
 
-#: NumPy's other functions that a Variable understands.
-FUNCTIONS: dict[Callable[..., Any], Callable[..., Value]] = {
+FUNCTIONS |= {
     np.sum: sum,
     np.mean: mean,
     np.prod: prod,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -19,46 +20,32 @@ __all__ = ["Hold"]
 Array = npt.NDArray[Any]
 
 
-class _Lock:
-    """One array that was made read-only: by how many holds, and which views wait for it."""
-
-    __slots__ = ("array", "count", "waiting")
-
-    def __init__(self, array: Array) -> None:
-        self.array, self.count = array, 1
-        #: Views that nothing holds any more: writeable again only after this array is.
-        self.waiting: list[Array] = []
-
-
 _guard = threading.RLock()  # re-entrant: the garbage collector may release a Hold at any point
-_locks: dict[int, _Lock] = {}
+#: How many holds keep an array that was writeable before, by its id.
+_holds: dict[int, int] = {}
+#: Views that nothing holds any more, but whose base is held: they become writeable after it.
+_waiting: dict[int, list[Array]] = {}
 
 
 class Hold:
     """Keeps some arrays, and the arrays they are views of, read-only until `release`."""
 
-    __slots__ = ("_held", "released")
+    __slots__ = ("_arrays", "released")
 
     def __init__(self, arrays: Iterable[Array]) -> None:
         self.released = False
-        self._held: list[_Lock] = []
+        self._arrays: list[Array] = []
         with _guard:
             for given in arrays:
                 array: Any = given
                 while isinstance(array, np.ndarray):
-                    self._take(array)
+                    count = _holds.get(id(array), 0)
+                    if count or array.flags.writeable:
+                        array.setflags(write=False)
+                        _holds[id(array)] = count + 1
+                        self._arrays.append(array)
+                    # What is read-only by its owner's wish stays so.
                     array = array.base
-
-    def _take(self, array: Array) -> None:
-        lock = _locks.get(id(array))
-        if lock is not None:
-            lock.count += 1
-        elif array.flags.writeable:
-            array.setflags(write=False)
-            lock = _locks[id(array)] = _Lock(array)
-        else:
-            return  # read-only by its owner's wish, and stays so
-        self._held.append(lock)
 
     def release(self) -> None:
         """Make every array writeable again that no other hold keeps."""
@@ -66,25 +53,28 @@ class Hold:
             return
         self.released = True
         with _guard:
-            for lock in self._held:
-                lock.count -= 1
-                if lock.count == 0:
-                    del _locks[id(lock.array)]
-                    _free(lock.array, lock.waiting)
-        self._held = []
+            for array in self._arrays:
+                count = _holds[id(array)] - 1
+                if count:
+                    _holds[id(array)] = count
+                else:
+                    del _holds[id(array)]
+                    _free(array)
+            self._arrays = []
 
     def __del__(self) -> None:
         self.release()
 
 
-def _free(array: Array, waiting: list[Array]) -> None:
+def _free(array: Array) -> None:
     """Make an array writeable, and the views that waited for it; or let it wait for its base."""
     base: Any = array.base
     while isinstance(base, np.ndarray):
-        if id(base) in _locks:
-            _locks[id(base)].waiting += [array, *waiting]
+        if id(base) in _holds:
+            _waiting.setdefault(id(base), []).append(array)
             return
         base = base.base
-    array.setflags(write=True)
-    for view in waiting:
-        _free(view, [])
+    with suppress(ValueError):  # its owner made the base read-only meanwhile
+        array.setflags(write=True)
+    for view in _waiting.pop(id(array), ()):
+        _free(view)

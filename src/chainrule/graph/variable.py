@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, SupportsIndex
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["Call", "Parameter", "Recording", "Variable", "apply", "current_recording", "recording"]
 
 Array = npt.NDArray[Any]
+
+#: NumPy's ufuncs and other functions that a Variable understands (filled in functions.py).
+UFUNCS: dict[np.ufunc, Callable[..., Value]] = {}
+FUNCTIONS: dict[Callable[..., Any], Callable[..., Value]] = {}
 
 _order = itertools.count()
 _recording: ContextVar[Recording | None] = ContextVar("chainrule_recording", default=None)
@@ -106,6 +110,11 @@ class Variable(NDArrayOperatorsMixin):
                 f"a Variable holds numbers; got dtype {array.dtype} ({shown(data, 40)})."
                 " Convert it with .astype(float) first."
             )
+        if array.dtype == np.float16:
+            raise DTypeError(
+                "a Variable does not hold float16: sums overflow above 65,504 and gradients round to 0."
+                " Compute in float32: x.astype(numpy.float32)."
+            )
         self.data = array
         self.name = name
         inexact = array.dtype.kind in "fc"
@@ -152,7 +161,8 @@ class Variable(NDArrayOperatorsMixin):
         """The axes reversed."""
         from chainrule.graph import functions
 
-        return functions.transpose(self)
+        made: Variable = functions.transpose(self)
+        return made
 
     def __len__(self) -> int:
         return len(self.data)
@@ -206,26 +216,22 @@ class Variable(NDArrayOperatorsMixin):
     # -- how operations record themselves ------------------------------------------------
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        from chainrule.graph import functions
-
-        function = functions.UFUNCS.get(ufunc)
+        function = UFUNCS.get(ufunc)
         if function is None or method != "__call__" or kwargs:
             detail = f".{method}" if method != "__call__" else ""
             options = f" with {', '.join(kwargs)}" if kwargs else ""
             raise RecordingError(
                 f"np.{ufunc.__name__}{detail}{options} is not known for Variables. Known: "
-                f"{', '.join(sorted(f.__name__ for f in functions.UFUNCS))}."
+                f"{', '.join(sorted(f.__name__ for f in UFUNCS))}."
             )
         return function(*inputs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        from chainrule.graph import functions
-
-        function = functions.FUNCTIONS.get(func)
+        function = FUNCTIONS.get(func)
         if function is None:
             raise RecordingError(
                 f"np.{getattr(func, '__name__', func)} is not known for Variables. Known: "
-                f"{', '.join(sorted(f.__name__ for f in functions.FUNCTIONS))}."
+                f"{', '.join(sorted(f.__name__ for f in FUNCTIONS))}."
             )
         return function(*args, **kwargs)
 
@@ -236,7 +242,8 @@ class Variable(NDArrayOperatorsMixin):
     def __getitem__(self, key: Any) -> Variable:
         from chainrule.graph import functions
 
-        return functions.index(self, key)
+        made: Variable = functions.index(self, key)
+        return made
 
     def __iter__(self) -> Iterator[Variable]:
         return (self[i] for i in range(len(self)))
@@ -246,41 +253,48 @@ class Variable(NDArrayOperatorsMixin):
         from chainrule.graph import functions
 
         wanted = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
-        return functions.reshape(self, wanted)
+        made: Variable = functions.reshape(self, wanted)
+        return made
 
     def transpose(self, *axes: int) -> Variable:
         """The axes in another order."""
         from chainrule.graph import functions
 
-        return functions.transpose(self, axes or None)
+        made: Variable = functions.transpose(self, axes or None)
+        return made
 
     def astype(self, dtype: npt.DTypeLike) -> Variable:
         """The same numbers in another dtype."""
-        return self if self.dtype == np.dtype(dtype) else apply(Cast(dtype), self)
+        made: Variable = self if self.dtype == np.dtype(dtype) else apply(Cast(dtype), self)
+        return made
 
     def sum(self, axis: Any = None, keepdims: bool = False) -> Variable:
         """Σ over the axes."""
         from chainrule.graph import functions
 
-        return functions.sum(self, axis, keepdims)
+        made: Variable = functions.sum(self, axis, keepdims)
+        return made
 
     def mean(self, axis: Any = None, keepdims: bool = False) -> Variable:
         """Σ / n over the axes."""
         from chainrule.graph import functions
 
-        return functions.mean(self, axis, keepdims)
+        made: Variable = functions.mean(self, axis, keepdims)
+        return made
 
     def max(self, axis: Any = None, keepdims: bool = False) -> Variable:
         """The largest over the axes."""
         from chainrule.graph import functions
 
-        return functions.max(self, axis, keepdims)
+        made: Variable = functions.max(self, axis, keepdims)
+        return made
 
     def min(self, axis: Any = None, keepdims: bool = False) -> Variable:
         """The smallest over the axes."""
         from chainrule.graph import functions
 
-        return functions.min(self, axis, keepdims)
+        made: Variable = functions.min(self, axis, keepdims)
+        return made
 
     # -- the chain rule ------------------------------------------------------------------
 
@@ -370,7 +384,9 @@ def apply(node: Node, *inputs: Value) -> Value:
         out = node.formula(*[v.data for v in variables])
     call = Call(node, variables)
     needs = node.differentiable and any([v.requires_grad for v in variables])
-    made = tuple([Variable(o, requires_grad=needs) for o in (out if type(out) is tuple else (out,))])
+    made = tuple(
+        [Variable(o, requires_grad=needs) for o in (out if type(out) is tuple else (out,))]
+    )
     for variable in made:
         variable.call = call
     call.outputs = tuple([weakref.ref(v) for v in made])
@@ -422,7 +438,7 @@ def _common_dtype(dtypes: list[np.dtype[Any]], numbers: list[Any]) -> np.dtype[A
     # A truth value (the condition of Where) does not take part in the choice.
     kinds = [d for d in dtypes if d.kind != "b"]
     plain = [n for n in numbers if type(n) is not bool]
-    if kinds and kinds[0].kind == "f" and kinds.count(kinds[0]) == len(kinds):
-        if not any(type(n) is complex for n in plain):
-            return kinds[0]
+    same = bool(kinds) and kinds[0].kind == "f" and kinds.count(kinds[0]) == len(kinds)
+    if same and not any(type(n) is complex for n in plain):
+        return kinds[0]
     return np.result_type(*kinds, *plain) if kinds or plain else np.dtype(bool)

@@ -17,7 +17,10 @@ from chainrule.layers.losses import (
     SigmoidWithLoss,
     SoftmaxWithLoss,
 )
-from chainrule.layers.mode import evaluating, is_training, training
+from chainrule.layers.mode import evaluating, is_training
+
+# Not in __all__: `chainrule.training` is the room of that name.
+from chainrule.layers.mode import training as training
 from chainrule.layers.normalization import BatchNorm, LayerNorm
 
 __all__ = [
@@ -44,5 +47,4 @@ __all__ = [
     "evaluating",
     "is_training",
     "one_hot",
-    "training",
 ]

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-import math
+from typing import ClassVar
 
-from chainrule.errors import SettingError, shown
+from chainrule.errors import ShapeError
 from chainrule.graph import functions
 from chainrule.layers.base import Layer
 from chainrule.nodes.base import Value
+from chainrule.settings import finite
 
 __all__ = ["GELU", "LeakyReLU", "ReLU", "Sigmoid", "Softmax", "Tanh"]
 
 
-class Sigmoid(Layer):
+class _Activation(Layer):
+    """A layer without parameters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+
+
+class Sigmoid(_Activation):
     """y = 1 / (1 + e⁻ˣ), any shape (chapter, figure 1-28).
 
     >>> import chainrule as cr, numpy as np
@@ -25,7 +33,7 @@ class Sigmoid(Layer):
         return functions.sigmoid(x)
 
 
-class Tanh(Layer):
+class Tanh(_Activation):
     """y = tanh x, any shape."""
 
     def formula(self, x: Value) -> Value:
@@ -33,7 +41,7 @@ class Tanh(Layer):
         return functions.tanh(x)
 
 
-class ReLU(Layer):
+class ReLU(_Activation):
     """y = max(x, 0), any shape."""
 
     def formula(self, x: Value) -> Value:
@@ -41,23 +49,21 @@ class ReLU(Layer):
         return functions.relu(x)
 
 
-class LeakyReLU(Layer):
+class LeakyReLU(_Activation):
     """y = x where x > 0, slope · x elsewhere, any shape."""
 
-    settings = ("slope",)
+    settings: ClassVar = {"slope": finite}
 
     def __init__(self, slope: float = 0.01) -> None:
         super().__init__()
-        if not math.isfinite(slope):
-            raise SettingError(f"LeakyReLU: slope={shown(slope)} must be a finite number.")
-        self.slope = float(slope)
+        self.slope = slope
 
     def formula(self, x: Value) -> Value:
         """y = x where x > 0, slope · x elsewhere."""
         return functions.leaky_relu(x, self.slope)
 
 
-class GELU(Layer):
+class GELU(_Activation):
     """y = x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³))), any shape."""
 
     def formula(self, x: Value) -> Value:
@@ -65,7 +71,7 @@ class GELU(Layer):
         return functions.gelu(x)
 
 
-class Softmax(Layer):
+class Softmax(_Activation):
     """yₖ = e^(xₖ) / Σⱼ e^(xⱼ) along the last axis, any number of axes.
 
     For training a classifier use SoftmaxWithLoss, which is exact where this and a logarithm
@@ -74,4 +80,8 @@ class Softmax(Layer):
 
     def formula(self, x: Value) -> Value:
         """y = softmax x."""
+        if not x.ndim or not x.shape[-1]:
+            raise ShapeError(
+                f"Softmax needs at least one score a row, along the last axis; got shape {x.shape}."
+            )
         return functions.softmax(x)

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.errors import ShapeError
-from chainrule.layers.base import Layer, positive_int
+from chainrule.layers.base import Layer
 from chainrule.layers.initial import Init, Seed, initializer
 from chainrule.nodes.base import Value
+from chainrule.settings import whole
 
 __all__ = ["Affine", "MatMul"]
 
@@ -42,7 +43,7 @@ class MatMul(Layer):
         seed: Seed = None,
     ) -> Self:
         """A layer with first weights drawn by `init`, from the seed of the network it joins."""
-        W = np.zeros((positive_int(inputs, "inputs"), positive_int(outputs, "outputs")), dtype)
+        W = np.zeros((whole(inputs, "inputs"), whole(outputs, "outputs")), dtype)
         layer = cls(W)
         layer.fill_later({"W": initializer(init)}, seed)
         return layer
@@ -98,7 +99,7 @@ class Affine(Layer):
         >>> cr.Affine.sized(2, 10, init="he", seed=0).W.shape
         (2, 10)
         """
-        n, m = positive_int(inputs, "inputs"), positive_int(outputs, "outputs")
+        n, m = whole(inputs, "inputs"), whole(outputs, "outputs")
         layer = cls(np.zeros((n, m), dtype), np.zeros(m, dtype))
         layer.fill_later({"W": initializer(init)}, seed)
         return layer

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.errors import DTypeError, RecordingError, SettingError, ShapeError, shown
+from chainrule.errors import DTypeError, RecordingError, ShapeError, shown
 from chainrule.graph.variable import Parameter, Variable, current_recording
 from chainrule.layers.initial import Fill, Seed, generator
 from chainrule.layers.mode import is_training
-from chainrule.nodes.base import Value, quiet
+from chainrule.nodes.base import Value
+from chainrule.settings import Check
 
 __all__ = ["Layer"]
 
@@ -42,8 +43,9 @@ class Layer:
     (array([[2., 3.]]), array([1., 1.]))
     """
 
-    #: Names of the numbers the layer was made with; changing one takes effect at the next run.
-    settings: ClassVar[tuple[str, ...]] = ()
+    #: The numbers the layer was made with, each with its check (see `chainrule.settings`), which
+    #: is made whenever it is set; a changed one takes effect at the next run.
+    settings: ClassVar[Mapping[str, Check]] = {}
     #: Counts changes of settings in all layers, so that recorded plans know they are outdated.
     revision: ClassVar[int] = 0
     #: Whether the input is whole-number ids, which are not cast to the parameters' dtype.
@@ -54,6 +56,7 @@ class Layer:
             name: Parameter(_parameter_array(self, name, value), name)
             for name, value in parameters.items()
         }
+        _one_dtype(self)
         self._buffers: dict[str, Array] = {}
         self._fills: dict[str, Fill] = {}
         self._seed: Seed = None
@@ -106,10 +109,16 @@ class Layer:
 
     def initialize(self, rng: np.random.Generator) -> None:
         """Draw the parameters that wait for it."""
-        fills, self._fills = self._fills, {}
-        for name, fill in fills.items():
+        for name, fill in self._fills.items():
             data = self._parameters[name].data
-            data[...] = np.asarray(fill(rng, data.shape))
+            drawn = np.asarray(fill(rng, data.shape))
+            if drawn.shape != data.shape:
+                raise ShapeError(
+                    f"{type(self).__name__}: the function init gave an array of shape {drawn.shape} for"
+                    f" {name}, which has shape {data.shape}."
+                )
+            data[...] = drawn
+        self._fills = {}
 
     def __getattr__(self, name: str) -> Any:
         # Only reached when ordinary lookup fails: layer.W, layer.b, layer.running_mean.
@@ -126,8 +135,11 @@ class Layer:
         ):
             getattr(self, name)[...] = value  # the contents change, never the address
             return
-        if name in type(self).settings and name in self.__dict__:
-            Layer.revision += 1
+        check = type(self).settings.get(name)
+        if check is not None:
+            value = check(value, f"{type(self).__name__}: {name}")
+            if name in self.__dict__:
+                Layer.revision += 1
         object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
@@ -173,14 +185,17 @@ class Layer:
         return out
 
     def entering(self, x: Variable) -> Variable:
-        """x in the dtype the layer computes in: that of its parameters, else of x (ids: float64)."""
-        if self.takes_ids:
-            return x
+        """x in the dtype the layer computes in: that of its parameters, else of x."""
+        return x if self.takes_ids else x.astype(self._computes_in(x.dtype))
+
+    def _computes_in(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
+        """The dtype the layer computes in, for an x of this dtype: whole numbers count as float64."""
         if self._parameters:
-            return x.astype(next(iter(self._parameters.values())).dtype)
-        return x if x.dtype.kind in "fc" else x.astype(np.float64)
+            return next(iter(self._parameters.values())).dtype
+        return dtype if dtype.kind in "fc" else np.dtype(float)
 
     def __call__(self, x: Any, *more: Any) -> Any:
+        """The same as `forward`."""
         return self.forward(x, *more)
 
     def forward(self, x: Any, *more: Any) -> Any:
@@ -188,17 +203,30 @@ class Layer:
 
         What `more` may be (targets, say) is up to the layer.
         """
+        if type(x) is np.ndarray and not more:  # the usual case, without detours
+            plan = self._plans.get((x.shape, x.dtype, is_training(), Layer.revision))
+            if plan is not None:
+                out, saved = plan.forward(x)
+                self.__dict__["_run"] = (plan, saved)
+                return out
         if isinstance(x, Variable):
             return self.record(x, *more)
-        return self.run_forward(as_numbers(x, self), *more)
+        return self.run_forward(self.taken(x), *more)
+
+    def taken(self, x: Any) -> Array:
+        """x as an array; whole numbers as real ones, unless they are ids, so that dx is real too.
+
+        Half precision is for keeping data, and is brought to the dtype of the parameters.
+        """
+        array = as_numbers(x, self)
+        if self.takes_ids or (array.dtype.kind == "f" and array.dtype != np.float16):
+            return array
+        return array.astype(self._computes_in(array.dtype))
 
     def run_forward(self, *inputs: Any) -> Any:
         """Run the plan for these shapes, made at their first use."""
-        key = (
-            *((a.shape, a.dtype) if a is not None else None for a in inputs),
-            is_training(),
-            Layer.revision,
-        )
+        kinds = [part for a in inputs for part in ((None,) if a is None else (a.shape, a.dtype))]
+        key = (*kinds, is_training(), Layer.revision)
         plan = self._plans.get(key)
         if plan is None:
             from chainrule.engine.plans import plan_layer
@@ -206,9 +234,8 @@ class Layer:
             if len(self._plans) >= 16:
                 self._plans.clear()
             plan = self._plans[key] = plan_layer(self, inputs)
-        with quiet():
-            out, saved = plan.forward(*(a for a in inputs if a is not None))
-        self._run = (plan, saved)
+        out, saved = plan.forward(*(a for a in inputs if a is not None))
+        self.__dict__["_run"] = (plan, saved)
         return out
 
     def backward(self, dout: Any = 1.0) -> Any:
@@ -218,14 +245,15 @@ class Layer:
                 f"{type(self).__name__}.backward() needs a forward() first, on an array."
             )
         plan, saved = self._run
-        dout = np.asarray(dout, dtype=plan.dtype)
+        dout = np.asarray(dout)
+        if dout.dtype != plan.dtype:
+            dout = as_numbers(dout, self).astype(plan.dtype)
         if dout.shape != plan.shape:
             raise ShapeError(
                 f"{type(self).__name__}.backward got dout of shape {dout.shape}; the latest"
                 f" forward gave shape {plan.shape}, and the gradient of an array has its shape."
             )
-        with quiet():
-            return plan.backward(saved, dout)
+        return plan.backward(saved, dout) if saved else plan.backward(dout)
 
     def forget(self) -> None:
         """Drop plans made for arrays that have moved."""
@@ -243,11 +271,25 @@ def _parameter_array(layer: Layer, name: str, value: npt.ArrayLike) -> Array:
             f"{type(layer).__name__}: the parameter {name} must be a floating-point array, since"
             f" training moves it by small steps; got {array.dtype}. Use {name}.astype(float)."
         )
+    if array.dtype == np.float16:
+        raise DTypeError(
+            f"{type(layer).__name__}: the parameter {name} is float16, too coarse to train in: steps"
+            f" below a thousandth of a weight round to 0. Use {name}.astype(numpy.float32)."
+        )
     if array.size == 0:
         raise ShapeError(
             f"{type(layer).__name__}: the parameter {name} is empty, of shape {array.shape}."
         )
     return array
+
+
+def _one_dtype(layer: Layer) -> None:
+    dtypes = {name: p.dtype for name, p in layer._parameters.items()}
+    if len(set(dtypes.values())) > 1:
+        raise DTypeError(
+            f"{type(layer).__name__}: the parameters of a layer have one dtype; got"
+            f" {', '.join(f'{name} {dtype}' for name, dtype in dtypes.items())}. Convert one with .astype."
+        )
 
 
 def as_numbers(x: Any, owner: Any) -> Array:
@@ -258,11 +300,11 @@ def as_numbers(x: Any, owner: Any) -> Array:
                 f"{type(owner).__name__} got a masked array, whose mask would be lost."
                 " Fill it first: x.filled(value)."
             )
-        return x
+        return np.asarray(x)
     try:
         array = np.asarray(x)
-    except ValueError as error:
-        raise ShapeError(f"{type(owner).__name__} got rows of unequal length: {error}.") from None
+    except ValueError:
+        raise ShapeError(f"{type(owner).__name__} got {_uneven(x)}.") from None
     if (
         array.dtype.kind == "O"
         and array.size
@@ -277,19 +319,10 @@ def as_numbers(x: Any, owner: Any) -> Array:
     return array
 
 
-_Check = Callable[[Any], bool]
-
-
-def positive_int(value: Any, name: str) -> int:
-    """A whole number from 1, or a SettingError that names the setting."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise SettingError(f"{name}={shown(value)} must be a whole number from 1.")
-    return int(value)
-
-
-def fraction(value: Any, name: str) -> float:
-    """A number from 0 to below 1, or a SettingError that names the setting."""
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not number or not 0 <= value < 1:
-        raise SettingError(f"{name}={shown(value)} must be a number from 0 to below 1.")
-    return float(value)
+def _uneven(rows: Any) -> str:
+    """Which row of a list differs from the first in length."""
+    lengths = [len(row) if hasattr(row, "__len__") else None for row in rows]
+    for i, n in enumerate(lengths):
+        if n != lengths[0]:
+            return f"rows of unequal length: row 0 has {lengths[0]} entries and row {i} has {n}"
+    return "nested rows of unequal length"

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from chainrule.graph import functions
 from chainrule.graph.variable import apply
-from chainrule.layers.base import Layer, fraction
+from chainrule.layers.base import Layer
 from chainrule.layers.initial import Seed, generator
 from chainrule.layers.mode import is_training
 from chainrule.nodes.base import Node, Value
+from chainrule.settings import below_one
 
 __all__ = ["Dropout", "UniformBits"]
 
@@ -63,12 +64,12 @@ class Dropout(Layer):
     Source: Srivastava et al., "Dropout", 2014.
     """
 
-    settings = ("ratio",)
+    settings: ClassVar = {"ratio": below_one}
     clock: npt.NDArray[np.uint64]
 
     def __init__(self, ratio: float = 0.5, *, seed: Seed = None) -> None:
         super().__init__()
-        self.ratio = fraction(ratio, "Dropout: ratio")
+        self.ratio = ratio
         self._seed = seed
         self.mask_seed: int | None = None
         self._buffers = {"clock": np.zeros((), np.uint64)}

@@ -10,9 +10,10 @@ import numpy.typing as npt
 from chainrule.errors import DTypeError, ShapeError
 from chainrule.graph.variable import Variable
 from chainrule.layers.affine import _two_axes
-from chainrule.layers.base import Layer, as_numbers, positive_int
+from chainrule.layers.base import Layer, as_numbers
 from chainrule.layers.initial import Init, Seed, initializer
 from chainrule.nodes.base import Value
+from chainrule.settings import whole
 
 __all__ = ["Embedding"]
 
@@ -48,7 +49,7 @@ class Embedding(Layer):
         seed: Seed = None,
     ) -> Self:
         """A table of `ids` rows of length `outputs`, drawn by `init`."""
-        layer = cls(np.zeros((positive_int(ids, "ids"), positive_int(outputs, "outputs")), dtype))
+        layer = cls(np.zeros((whole(ids, "ids"), whole(outputs, "outputs")), dtype))
         layer.fill_later({"W": initializer(init)}, seed)
         return layer
 

@@ -75,6 +75,7 @@ def generator(seed: Seed) -> np.random.Generator:
         isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0
     ):
         raise SettingError(
-            f"seed={shown(seed)} is not usable: give a whole number from 0, a numpy.random.Generator, or None."
+            f"seed={shown(seed)} is not usable: give a whole number from 0, a"
+            " numpy.random.Generator, or None."
         )
     return np.random.default_rng(seed)

@@ -14,9 +14,10 @@ import numpy.typing as npt
 
 from chainrule.errors import DataError, NonFiniteError, SettingError, ShapeError, shown
 from chainrule.graph import functions
-from chainrule.graph.variable import Variable
-from chainrule.layers.base import Layer, as_numbers, fraction
+from chainrule.graph.variable import Variable, current_recording
+from chainrule.layers.base import Layer, as_numbers
 from chainrule.nodes.base import Value
+from chainrule.settings import below_one, positive
 
 __all__ = [
     "CrossEntropyError",
@@ -41,17 +42,8 @@ class Loss(Layer):
     #: "classes" (ids), "binary" or "values": what the targets are, for metrics and predictions.
     target: ClassVar[str] = "values"
 
-    def __init__(self, *, class_weights: npt.ArrayLike | None = None) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.class_weights = None
-        if class_weights is not None:
-            weights = np.asarray(class_weights, dtype=float)
-            if weights.ndim != 1 or not np.all(np.isfinite(weights)) or np.any(weights < 0):
-                raise SettingError(
-                    f"{type(self).__name__}: class_weights must be one number from 0 for each class;"
-                    f" got {shown(class_weights)}."
-                )
-            self.class_weights = weights
 
     def rows(self, x: Value, t: Value) -> Value:
         """The loss lᵢ of every row."""
@@ -67,54 +59,53 @@ class Loss(Layer):
                 f"{type(self).__name__} compares outputs of shape {x_shape} with targets of the same"
                 f" shape; got targets of shape {t.shape}.{hint}"
             )
-        return t
+        return t if t.dtype.kind == "f" else t.astype(float)
 
     def link(self, x: Value) -> Value:
         """From the network's outputs to probabilities or predicted values."""
         return x
 
     def weights(self, t: Array, sample_weight: npt.ArrayLike | None, dtype: Any) -> Array | None:
-        """The weight of every row: sample weight times class weight; None where all are 1."""
-        w = None
-        if sample_weight is not None:
-            w = np.asarray(sample_weight, dtype=float)
-            if w.shape != (len(t),) or not np.all(np.isfinite(w)) or np.any(w < 0) or not w.any():
-                raise DataError(
-                    f"sample_weight must be {len(t)} numbers from 0, one a row and not all 0; got shape"
-                    f" {w.shape}{f' with values from {w.min()} to {w.max()}' if w.size else ''}."
-                )
-        if self.class_weights is not None:
-            ids = t.astype(np.intp)
-            if len(self.class_weights) <= int(ids.max(initial=0)):
-                raise DataError(
-                    f"{type(self).__name__}: class_weights has {len(self.class_weights)} entries, and"
-                    f" the targets name class {int(ids.max())}."
-                )
-            w = self.class_weights[ids] * (1.0 if w is None else w)
-        return None if w is None else w.astype(dtype)
+        """The weight of every row; None where all are 1."""
+        if sample_weight is None:
+            return None
+        w = as_numbers(sample_weight, self)
+        if w.shape != (len(t),) or not np.all(np.isfinite(w)) or np.any(w < 0) or not w.any():
+            raise DataError(
+                f"sample_weight must be {len(t)} numbers from 0, one a row and not all 0; got shape"
+                f" {w.shape}{f' with values from {w.min()} to {w.max()}' if w.size else ''}."
+            )
+        return w.astype(dtype)
 
     def formula(self, x: Value, t: Value, w: Value = None) -> Value:
         """L = Σ wᵢ lᵢ / Σ wᵢ."""
-        if not x.shape or x.shape[0] == 0:
+        if not x.shape or x.size == 0:
             raise ShapeError(
-                f"{type(self).__name__} needs at least one row; got outputs of shape {x.shape}."
+                f"{type(self).__name__} needs at least one row of at least one output; got outputs of"
+                f" shape {x.shape}."
             )
         losses = self.rows(x, t)
         if w is None:
             return functions.mean(losses)
         if losses.ndim > 1:
             losses = functions.mean(losses, tuple(range(1, losses.ndim)))
-        return functions.sum(w * losses) / functions.sum(w)
+        # A batch whose rows all weigh 0 says nothing: its loss is 0, and so are its gradients.
+        total = functions.sum(w)
+        return functions.sum(w * losses) / functions.where(total == 0, 1, total)
 
     def record(self, x: Variable, *more: Any) -> Variable:
         """The loss as a Variable; targets and weights may be arrays."""
         t, w = (*more, None)[:2]
-        if not isinstance(t, Variable):
-            checked = self.targets(x.shape, as_numbers(t, self))
-            weights = self.weights(checked, w, x.dtype)
-            t = Variable(checked, "t", requires_grad=False)
-            w = None if weights is None else Variable(weights, "w", requires_grad=False)
         x = self.entering(x)
+        if current_recording() is None:
+            # For an engine, targets and weights were checked where the data came in.
+            given = t.data if isinstance(t, Variable) else as_numbers(t, self)
+            checked = self.targets(x.shape, given)
+            if checked is not given or not isinstance(t, Variable):
+                t = Variable(checked, "t", requires_grad=False)
+            if not isinstance(w, Variable):
+                weights = self.weights(checked, w, x.dtype)
+                w = None if weights is None else Variable(weights, "w", requires_grad=False)
         # Targets that are real numbers are compared in the dtype of the outputs.
         t = t if t.dtype.kind in "iu" else t.astype(x.dtype)
         out: Variable = self.formula(x, t, w)
@@ -126,9 +117,9 @@ class Loss(Layer):
             raise ShapeError(f"{type(self).__name__}.forward needs outputs and targets: (x, t).")
         if isinstance(x, Variable):
             return self.record(x, t, sample_weight)
-        x = as_numbers(x, self)
+        x = self.taken(x)
         t = self.targets(x.shape, as_numbers(t, self))
-        w = self.weights(t, sample_weight, x.dtype if x.dtype.kind == "f" else float)
+        w = self.weights(t, sample_weight, x.dtype)
         self.x, self.t = x, t
         loss = self.run_forward(x, t, w)
         if not math.isfinite(loss):
@@ -170,7 +161,8 @@ def class_ids(owner: Any, rows: int, classes: int, t: Array) -> Array:
         ids: Array = t.argmax(axis=1)
         return ids
     if t.shape == (rows, 1) and t.dtype.kind in "iu":
-        t = t[:, 0]
+        # Of a single class, a column of ones is one-hot.
+        t = np.zeros(rows, t.dtype) if classes == 1 and (t == 1).all() else t[:, 0]
     if t.shape != (rows,):
         raise ShapeError(
             f"{type(owner).__name__}: {rows} rows of {classes} scores need targets of shape ({rows},)"
@@ -197,14 +189,51 @@ def class_ids(owner: Any, rows: int, classes: int, t: Array) -> Array:
 
 
 def _score_table(owner: Any, x_shape: tuple[int, ...]) -> tuple[int, int]:
-    if len(x_shape) != 2:
+    if len(x_shape) != 2 or not x_shape[1]:
         raise ShapeError(
-            f"{type(owner).__name__} takes scores of shape (rows, classes); got shape {x_shape}."
+            f"{type(owner).__name__} takes outputs of shape (rows, classes), of one class at least; got"
+            f" shape {x_shape}."
         )
     return x_shape[0], x_shape[1]
 
 
-class SoftmaxWithLoss(Loss):
+class _ClassLoss(Loss):
+    """What losses of class ids share: the check of the ids, and a weight for each class."""
+
+    target = "classes"
+
+    def __init__(self, *, class_weights: npt.ArrayLike | None = None) -> None:
+        super().__init__()
+        self.class_weights: Array | None = None
+        if class_weights is not None:
+            weights = as_numbers(class_weights, self).astype(float)
+            if weights.ndim != 1 or not np.all(np.isfinite(weights)) or np.any(weights < 0):
+                raise SettingError(
+                    f"{type(self).__name__}: class_weights must be one number from 0 for each class;"
+                    f" got {shown(class_weights)}."
+                )
+            self.class_weights = weights
+
+    def targets(self, x_shape: tuple[int, ...], t: Array) -> Array:
+        """Class ids, from ids or one-hot rows."""
+        rows, classes = _score_table(self, x_shape)
+        if self.class_weights is not None and len(self.class_weights) != classes:
+            raise SettingError(
+                f"{type(self).__name__}: class_weights has {len(self.class_weights)} entries, and there"
+                f" are {classes} classes; give one number for each."
+            )
+        return class_ids(self, rows, classes, t)
+
+    def weights(self, t: Array, sample_weight: npt.ArrayLike | None, dtype: Any) -> Array | None:
+        """The weight of every row: sample weight times class weight; None where all are 1."""
+        w = super().weights(t, sample_weight, dtype)
+        if self.class_weights is None:
+            return w
+        by_class: Array = self.class_weights[t].astype(dtype)
+        return by_class if w is None else w * by_class
+
+
+class SoftmaxWithLoss(_ClassLoss):
     """Softmax and cross entropy: scores (N, C), t class ids (N,) or one-hot (N, C).
 
     L = Σ wₙ lₙ / Σ wₙ with lₙ = -log softmax(sₙ) at the right class (chapter, equations 1.6 to
@@ -221,18 +250,13 @@ class SoftmaxWithLoss(Loss):
     array([[ 0.5, -0.5]])
     """
 
-    target = "classes"
-    settings = ("label_smoothing",)
+    settings: ClassVar = {"label_smoothing": below_one}
 
     def __init__(
         self, *, class_weights: npt.ArrayLike | None = None, label_smoothing: float = 0.0
     ) -> None:
         super().__init__(class_weights=class_weights)
-        self.label_smoothing = fraction(label_smoothing, "SoftmaxWithLoss: label_smoothing")
-
-    def targets(self, x_shape: tuple[int, ...], t: Array) -> Array:
-        """Class ids, from ids or one-hot rows."""
-        return class_ids(self, *_score_table(self, x_shape), t)
+        self.label_smoothing = label_smoothing
 
     def rows(self, s: Value, t: Value) -> Value:
         """lₙ = -log softmax(sₙ) at tₙ."""
@@ -248,19 +272,13 @@ class SoftmaxWithLoss(Loss):
         return functions.softmax(s)
 
 
-class CrossEntropyError(Loss):
+class CrossEntropyError(_ClassLoss):
     """Cross entropy of probabilities y (N, C), t class ids (N,) or one-hot (N, C).
 
     L = -Σ wₙ log yₙ[tₙ] / Σ wₙ (chapter, equations 1.7 and 1.8). A probability of 0 at the
     right class is an infinite loss and raises: nothing is added inside the logarithm. After a
     Softmax layer this is the chapter's chain of two; SoftmaxWithLoss is the safe form.
     """
-
-    target = "classes"
-
-    def targets(self, x_shape: tuple[int, ...], t: Array) -> Array:
-        """Class ids, from ids or one-hot rows."""
-        return class_ids(self, *_score_table(self, x_shape), t)
 
     def rows(self, y: Value, t: Value) -> Value:
         """lₙ = -log yₙ[tₙ]."""
@@ -287,7 +305,7 @@ class SigmoidWithLoss(Loss):
                 f"{type(self).__name__}: targets are probabilities from 0 to 1; got values from"
                 f" {t.min()} to {t.max()}. For several classes use SoftmaxWithLoss."
             )
-        return t if t.dtype.kind == "f" else t.astype(float)
+        return t
 
     def rows(self, s: Value, t: Value) -> Value:
         """l = -t log σ(s) - (1-t) log(1-σ(s))."""
@@ -321,13 +339,11 @@ class Huber(Loss):
     Source: Huber, "Robust estimation of a location parameter", 1964.
     """
 
-    settings = ("delta",)
+    settings: ClassVar = {"delta": positive}
 
     def __init__(self, delta: float = 1.0) -> None:
         super().__init__()
-        if not (math.isfinite(delta) and delta > 0):
-            raise SettingError(f"Huber: delta={shown(delta)} must be above 0.")
-        self.delta = float(delta)
+        self.delta = delta
 
     def rows(self, y: Value, t: Value) -> Value:
         """l = c (|d| - c/2) with c = min(|d|, delta)."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.errors import SettingError, ShapeError, shown
+from chainrule.errors import ShapeError
 from chainrule.graph import functions
-from chainrule.layers.base import Layer, fraction, positive_int
+from chainrule.layers.base import Layer
 from chainrule.layers.mode import is_training
 from chainrule.nodes.base import Value
+from chainrule.settings import below_one, positive, whole
 
 __all__ = ["BatchNorm", "LayerNorm"]
 
@@ -19,7 +20,7 @@ __all__ = ["BatchNorm", "LayerNorm"]
 class _Norm(Layer):
     """What both share: a gain, a shift and ε."""
 
-    settings: tuple[str, ...] = ("eps",)  # type: ignore[misc]
+    settings: ClassVar = {"eps": positive}
     gamma: npt.NDArray[Any]
     beta: npt.NDArray[Any]
 
@@ -31,14 +32,12 @@ class _Norm(Layer):
                 f"{type(self).__name__}: gamma and beta must both have shape (features,);"
                 f" got {shapes[0]} and {shapes[1]}."
             )
-        if not (np.isfinite(eps) and eps > 0):
-            raise SettingError(f"{type(self).__name__}: eps={shown(eps)} must be above 0.")
-        self.eps = float(eps)
+        self.eps = eps
 
     @classmethod
     def sized(cls, features: int, *, dtype: npt.DTypeLike = np.float32, **settings: Any) -> Self:
         """A layer for rows of `features` numbers, with gain 1 and shift 0."""
-        n = positive_int(features, "features")
+        n = whole(features, "features")
         return cls(np.ones(n, dtype), np.zeros(n, dtype), **settings)
 
     def _fits(self, x: Value) -> None:
@@ -59,7 +58,7 @@ class BatchNorm(_Norm):
     an error in training. Source: Ioffe and Szegedy, "Batch normalization", 2015.
     """
 
-    settings = ("eps", "momentum")  # type: ignore[misc]
+    settings: ClassVar = {"eps": positive, "momentum": below_one}
     running_mean: npt.NDArray[Any]
     running_var: npt.NDArray[Any]
 
@@ -67,7 +66,7 @@ class BatchNorm(_Norm):
         self, gamma: npt.ArrayLike, beta: npt.ArrayLike, *, momentum: float = 0.9, eps: float = 1e-5
     ) -> None:
         super().__init__(gamma, beta, eps)
-        self.momentum = fraction(momentum, "BatchNorm: momentum")
+        self.momentum = momentum
         g = self._parameters["gamma"].data
         self._buffers = {"running_mean": np.zeros_like(g), "running_var": np.ones_like(g)}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -38,8 +39,9 @@ class _Use:
         return out
 
 
-#: Which use of a layer ran last: `backward` belongs to that one.
-_latest: dict[int, _Use] = {}
+#: Which use of a layer ran last: `backward` belongs to that one. A use keeps its layer alive, so
+#: an entry lasts no longer than the id it stands under.
+_latest: WeakValueDictionary[int, _Use] = WeakValueDictionary()
 
 
 @primitive

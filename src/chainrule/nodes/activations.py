@@ -152,18 +152,24 @@ class LogSumExp(Node):
     def __init__(self, axis: int = -1, keepdims: bool = False) -> None:
         self.axis, self.keepdims = axis, keepdims
 
-    def forward(self, x: Value) -> Value:
-        """y = m + log Σⱼ e^(xⱼ - m) with m the largest logit."""
+    def parts(self, x: Value) -> tuple[Value, Value, Value]:
+        """The largest logit m, e^(x - m), and its sum."""
         m = np.max(x, axis=self.axis, keepdims=True)
         # Where every logit is -∞ or one is +∞ the shift would make ∞ - ∞; there shift by 0.
         m = np.where(np.isfinite(m), m, 0)
-        y = m + np.log(np.sum(np.exp(x - m), axis=self.axis, keepdims=True))
+        e = np.exp(x - m)
+        return m, e, np.sum(e, axis=self.axis, keepdims=True)
+
+    def forward(self, x: Value) -> Value:
+        """y = m + log Σⱼ e^(xⱼ - m) with m the largest logit."""
+        m, _, total = self.parts(x)
+        y = m + np.log(total)
         return y if self.keepdims else np.squeeze(y, axis=self.axis)
 
     def backward(self, dy: Value) -> Value:
-        """∂y/∂xₖ = e^(xₖ) / Σⱼ e^(xⱼ) = e^(xₖ - y): the softmax of x."""
+        """∂y/∂xₖ = e^(xₖ) / Σⱼ e^(xⱼ): the softmax of x; 0 where every logit is -∞."""
         (x,) = self.inputs
-        y = self.out
+        _, e, total = self.parts(x)
         if not self.keepdims:
-            y, dy = np.expand_dims(y, self.axis), np.expand_dims(dy, self.axis)
-        return dy * np.exp(x - y)
+            dy = np.expand_dims(dy, self.axis)
+        return dy * (e / np.where(total == 0, 1, total))

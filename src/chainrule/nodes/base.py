@@ -47,6 +47,8 @@ class Node:
     elementwise: ClassVar[bool] = False
     #: False where the output is constant in the inputs wherever it has a derivative.
     differentiable: ClassVar[bool] = True
+    #: False where the text takes real numbers only, so that a complex step cannot check it.
+    analytic: ClassVar[bool] = True
 
     inputs: tuple[Value, ...] = ()
     outputs: tuple[Value, ...] = ()
@@ -76,8 +78,7 @@ class Node:
     def bound(self, inputs: tuple[Value, ...], outputs: tuple[Value, ...]) -> Self:
         """The same operation with other remembered values (what `backward` will read)."""
         other = object.__new__(type(self))
-        other.__dict__.update(self.__dict__)
-        other.inputs, other.outputs = inputs, outputs
+        other.__dict__.update(self.__dict__, inputs=inputs, outputs=outputs)
         return other
 
     @property

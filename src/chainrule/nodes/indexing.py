@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,25 @@ def add_at(values: Value, key: Any, shape: tuple[int, ...]) -> Value:
     return out
 
 
+def _parts(key: Any) -> tuple[Any, ...]:
+    """A key as a tuple; a mask as the numbers of its True places, whose count is then known."""
+    parts: list[Any] = []
+    for part in key if isinstance(key, tuple) else (key,):
+        if isinstance(part, list):
+            part = np.asarray(part)
+        if isinstance(part, np.ndarray) and part.dtype == bool and part.ndim:
+            parts += part.nonzero()
+        else:
+            parts.append(part)
+    return tuple(parts)
+
+
+def _filled(key: tuple[Any, ...], indices: Sequence[Value]) -> tuple[Any, ...]:
+    """The key with the input indices in their places."""
+    left = iter(indices)
+    return tuple(next(left) if isinstance(k, str) else k for k in key)
+
+
 class Index(Node):
     """y = x[key], key being slices, numbers, None, ... and integer or boolean arrays.
 
@@ -39,21 +59,16 @@ class Index(Node):
     INPUT = "input"
 
     def __init__(self, key: Any) -> None:
-        self.key = key if isinstance(key, tuple) else (key,)
-
-    def filled(self, indices: tuple[Value, ...]) -> Any:
-        """The key with the input indices in their places."""
-        left = iter(indices)
-        return tuple(next(left) if isinstance(k, str) else k for k in self.key)
+        self.key = _parts(key)
 
     def forward(self, x: Value, *indices: Value) -> Value:
         """y = x[key]."""
-        return x[self.filled(indices)]
+        return x[_filled(self.key, indices)]
 
     def backward(self, dy: Value) -> tuple[Value, ...]:
         """Each element picked has slope 1, so dy is added into zeros where it came from."""
         x, *indices = self.inputs
-        dx = add_at(dy, self.filled(tuple(indices)), x.shape)
+        dx = add_at(dy, _filled(self.key, indices), x.shape)
         return (dx, *(None for _ in indices))
 
 
@@ -63,19 +78,17 @@ class IndexAdd(Node):
     symbol = "[+]"
 
     def __init__(self, key: Any, shape: tuple[int, ...]) -> None:
-        self.key = key if isinstance(key, tuple) else (key,)
+        self.key = _parts(key)
         self.shape = tuple(shape)
-
-    filled = Index.filled
 
     def forward(self, x: Value, *indices: Value) -> Value:
         """y = zeros; y[key] += x."""
-        return add_at(x, self.filled(indices), self.shape)
+        return add_at(x, _filled(self.key, indices), self.shape)
 
     def backward(self, dy: Value) -> tuple[Value, ...]:
         """Each element was added once, so its gradient is what stands where it went."""
         _, *indices = self.inputs
-        return (dy[self.filled(tuple(indices))], *(None for _ in indices))
+        return (dy[_filled(self.key, indices)], *(None for _ in indices))
 
 
 class OneHot(Node):

@@ -27,7 +27,7 @@ class _Reduction(Node):
 
     def count(self, x: Value) -> int:
         """How many numbers go into one result."""
-        n = math.prod(x.shape[axis] for axis in self.axes(x))
+        n: int = math.prod(x.shape[axis] for axis in self.axes(x))
         if n == 0:
             raise ShapeError(
                 f"{type(self).__name__} needs at least one element to reduce; got an array of shape"

@@ -10,7 +10,16 @@ import numpy.typing as npt
 
 from chainrule.errors import SettingError, ShapeError, nearest
 
-__all__ = ["METRICS", "Metric", "accuracy", "confusion_matrix", "default_metrics", "mae", "r2", "rmse"]
+__all__ = [
+    "METRICS",
+    "Metric",
+    "accuracy",
+    "confusion_matrix",
+    "default_metrics",
+    "mae",
+    "r2",
+    "rmse",
+]
 
 Array = npt.NDArray[Any]
 #: From outputs (scores or values) and targets to a number.

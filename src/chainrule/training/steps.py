@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from chainrule.layers.base import Layer
-from chainrule.layers.mode import training
 from chainrule.networks import Network
 
 __all__ = ["ByHandStep", "RecordedStep", "Step", "make_step"]
@@ -31,31 +31,28 @@ class RecordedStep:
 
     def __init__(self, network: Network, x: Array, t: Array, w: Array | None) -> None:
         self.network = network
-        self.data = (x, t) if w is None else (x, t, w)
         self.x, self.t, self.w = x, t, w
-        self._steps: dict[int, Any] = {}
-        self._revision = Layer.revision
-        self._runs = self._segments()
+        self.data = (x, t) if w is None else (x, t, w)
+        self._begin()
 
-    def _segments(self) -> tuple[list[Array], list[Array], list[bool]]:
+    def _begin(self) -> None:
+        self._revision = Layer.revision
+        self._steps: dict[int, Any] = {}
         segments = self.network.segments()
-        return [s[0] for s in segments], [s[1] for s in segments], [s[2] for s in segments]
+        self._runs = [s[0] for s in segments], [s[1] for s in segments], [s[2] for s in segments]
 
     def run(self, rows: Array) -> float:
         """The loss of these rows, with the gradients left in the network's arrays."""
         if self._revision != Layer.revision:  # a setting has changed
-            self._steps.clear()
-            self._revision = Layer.revision
-            self._runs = self._segments()
+            self._begin()
         step = self._steps.get(len(rows))
         if step is None:
-            from chainrule.engine.plans import plan_step
-
-            with training():
-                program = plan_step(self.network, self.x, self.t, self.w, rows)
-            step = self._steps[len(rows)] = program.functions["step"]
+            step = self._steps[len(rows)] = self._plan(rows)
         loss: float = step(*self.data, rows).item()
         return loss
+
+    def _plan(self, rows: Array) -> Callable[..., Any]:
+        return self.network.step_program(self.x, self.t, self.w, rows=rows).functions["step"]
 
     def runs(self) -> tuple[list[Array], list[Array], list[bool]]:
         """What to update: the long runs of the flat buffers."""

@@ -1,0 +1,1 @@
+"""Drawing: the same graph, and the same training run, to look at."""

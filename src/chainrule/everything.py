@@ -1,0 +1,38 @@
+"""Every public name of chainrule, gathered from its rooms; `import chainrule` loads it at need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chainrule import datasets as datasets
+from chainrule import errors as errors
+from chainrule import files as files
+from chainrule import layers as layers
+from chainrule import nodes as nodes
+from chainrule import optimizers as optimizers
+from chainrule import schedules as schedules
+from chainrule import training as training
+from chainrule.files import *  # noqa: F403
+from chainrule.graph import *  # noqa: F403
+from chainrule.graph.functions import *  # noqa: F403
+from chainrule.layers import *  # noqa: F403
+from chainrule.networks import Network as Network
+from chainrule.networks import Sequential as Sequential
+from chainrule.networks import TwoLayerNet as TwoLayerNet
+from chainrule.optimizers import SGD as SGD
+from chainrule.optimizers import AdaGrad as AdaGrad
+from chainrule.optimizers import Adam as Adam
+from chainrule.optimizers import AdamW as AdamW
+from chainrule.optimizers import Momentum as Momentum
+from chainrule.optimizers import Nesterov as Nesterov
+from chainrule.optimizers import Optimizer as Optimizer
+from chainrule.optimizers import RMSprop as RMSprop
+from chainrule.optimizers import clip_grads as clip_grads
+from chainrule.training import *  # noqa: F403
+
+if not TYPE_CHECKING:
+    __all__ = sorted(
+        name
+        for name in globals()
+        if not name.startswith("_") and name not in ("TYPE_CHECKING", "annotations")
+    )

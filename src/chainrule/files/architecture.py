@@ -1,0 +1,356 @@
+"""A network as JSON, and back: which layers, with which settings, holding which arrays.
+
+`LAYERS` and `LOSSES` are the whole list of what a model file may name. A layer is made again
+by calling its class with its arrays and its settings, `cls(**arrays, **settings)`; a row names
+what else it needs. Nothing is looked up by a name that stands in a file anywhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.errors import ChainruleError, FormatError, SettingError, nearest, shown
+from chainrule.layers import (
+    GELU,
+    Affine,
+    BatchNorm,
+    CrossEntropyError,
+    Dropout,
+    Embedding,
+    Huber,
+    Layer,
+    LayerNorm,
+    LeakyReLU,
+    Loss,
+    MatMul,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    ReLU,
+    Sigmoid,
+    SigmoidWithLoss,
+    Softmax,
+    SoftmaxWithLoss,
+    Tanh,
+)
+from chainrule.layers.opaque import OpaqueLayer
+from chainrule.networks import Network, Sequential, TwoLayerNet
+
+__all__ = ["LAYERS", "LOSSES", "build", "describe", "expected_arrays"]
+
+Array = npt.NDArray[Any]
+Json = dict[str, Any]
+
+MAX_DEPTH = 16
+MAX_LAYERS = 10_000
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a class of layers is kept: its arrays, its settings, and what it may be made with."""
+
+    cls: type[Layer]
+    arrays: tuple[str, ...] = ()
+    buffers: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """The names of the numbers it is made with."""
+        return tuple(self.cls.settings)
+
+
+def _table(*kinds: Kind) -> dict[str, Kind]:
+    return {kind.cls.__name__: kind for kind in kinds}
+
+
+LAYERS = _table(
+    Kind(MatMul, ("W",)),
+    Kind(Affine, ("W", "b")),
+    Kind(Embedding, ("W",)),
+    Kind(BatchNorm, ("gamma", "beta"), ("running_mean", "running_var")),
+    Kind(LayerNorm, ("gamma", "beta")),
+    Kind(Dropout, buffers=("clock",), options=("mask_seed",)),
+    Kind(Sigmoid),
+    Kind(Tanh),
+    Kind(ReLU),
+    Kind(LeakyReLU),
+    Kind(GELU),
+    Kind(Softmax),
+)
+LOSSES = _table(
+    Kind(SoftmaxWithLoss, options=("class_weights",)),
+    Kind(SigmoidWithLoss),
+    Kind(CrossEntropyError, options=("class_weights",)),
+    Kind(MeanSquaredError),
+    Kind(MeanAbsoluteError),
+    Kind(Huber),
+)
+#: Networks are layers in order; a subclass that only has its own `__init__` is kept as Sequential.
+NETWORKS: dict[str, type[Sequential]] = {"Sequential": Sequential, "TwoLayerNet": TwoLayerNet}
+
+CLOCK: Json = {"dtype": "uint64", "shape": []}
+_BY_HAND = (
+    " Keep its arrays with numpy.savez(path, **{name: p.data for name, p in"
+    " network.named_parameters().items()}), and make the network in code again."
+)
+
+
+# -- to JSON ------------------------------------------------------------------------------------
+
+
+def describe(network: Network) -> Json:
+    """The network as plain lists, numbers and texts.
+
+    Raises:
+        SettingError: something in it that only its own code can make again.
+    """
+    network.adopt()
+    places: dict[int, str] = {}
+    owners = {
+        id(parameter): f"{prefix}.{name}"
+        for prefix, layer in network.named_layers()
+        for name, parameter in layer._parameters.items()
+    }
+    return _describe_network(network, "", places, owners)
+
+
+def _describe_network(
+    network: Network, prefix: str, places: dict[int, str], owners: dict[int, str]
+) -> Json:
+    cls = type(network)
+    own = {
+        name
+        for base in cls.__mro__
+        if base not in NETWORKS.values() and issubclass(base, Network) and base is not Network
+        for name in vars(base)
+        if hasattr(Network, name) and not name.startswith("__")
+    }
+    if not isinstance(network, Sequential) or own:
+        what = (
+            "a Network of its own kind" if not own else f"it has its own {', '.join(sorted(own))}"
+        )
+        raise SettingError(
+            f"{cls.__name__} cannot be kept in a model file: {what}, which is Python code, and a file"
+            " holds numbers and the names of chainrule's layers only. Build it as a Sequential of"
+            f" chainrule's layers, if that can be done." + _BY_HAND
+        )
+    layers: list[Json] = []
+    for i, part in enumerate(network.sequence):
+        place = f"{prefix}{i}"
+        if id(part) in places:
+            layers.append({"again": places[id(part)]})
+            continue
+        places[id(part)] = place
+        if isinstance(part, Network):
+            layers.append(_describe_network(part, f"{place}.", places, owners))
+        else:
+            layers.append(_describe_layer(part, LAYERS, f"layer {place}", owners))
+    kind = next((name for name, known in NETWORKS.items() if cls is known), "Sequential")
+    loss = None if network.loss is None else _describe_layer(network.loss, LOSSES, "the loss", {})
+    seed = network.seed if isinstance(network.seed, int) else None
+    return {"kind": kind, "layers": layers, "loss": loss, "seed": seed}
+
+
+def _describe_layer(
+    layer: Any, table: Mapping[str, Kind], where: str, owners: Mapping[int, str]
+) -> Json:
+    name = type(layer).__name__
+    kind = table.get(name)
+    if kind is None or type(layer) is not kind.cls:
+        inner = layer.layer if isinstance(layer, OpaqueLayer) else layer
+        raise SettingError(
+            f"{where}, {type(inner).__name__}, cannot be kept in a model file: it is written in your"
+            " own Python code, and a file holds numbers and the names of chainrule's own layers"
+            f" only ({', '.join(table)})." + _BY_HAND
+        )
+    found: Json = {"kind": name}
+    settings = {key: getattr(layer, key) for key in kind.settings}
+    settings |= {key: _plain(getattr(layer, key)) for key in kind.options}
+    settings = {key: value for key, value in settings.items() if value is not None}
+    if settings:
+        found["settings"] = settings
+    if kind.arrays:
+        found["arrays"] = {
+            key: {"shape": list(p.shape), "dtype": p.dtype.name}
+            for key, p in layer._parameters.items()
+        }
+    tied = {
+        key: {"to": owners[id(p.tied[0])], "transposed": p.tied[1]}
+        for key, p in layer._parameters.items()
+        if p.tied is not None
+    }
+    if tied:
+        found["tied"] = tied
+    frozen = [key for key, p in layer._parameters.items() if not p.trainable]
+    if frozen:
+        found["frozen"] = frozen
+    return found
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+
+
+# -- from JSON ----------------------------------------------------------------------------------
+
+
+def expected_arrays(network: Any, where: str) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """The name, dtype and shape of every array a described network has; FormatError if it has faults."""
+    found: dict[str, tuple[str, tuple[int, ...]]] = {}
+    for place, kind, layer in _walk(network, "", where, 0):
+        tied = layer.get("tied", {})
+        for key in kind.arrays:
+            info = layer["arrays"][key]
+            if key not in tied:
+                found[f"{place}.{key}"] = (info["dtype"], tuple(info["shape"]))
+        for key in kind.buffers:  # Dropout's clock is a count; running means are like the arrays
+            like = layer["arrays"][kind.arrays[0]] if kind.arrays else CLOCK
+            found[f"{place}.{key}"] = (like["dtype"], tuple(like["shape"]))
+    return found
+
+
+def _walk(network: Any, prefix: str, where: str, depth: int) -> list[tuple[str, Kind, Json]]:
+    """Every described layer once, checked: its place, its kind, its description."""
+    here = f"{where}: the network" + (f" {prefix[:-1]}" if prefix else "")
+    _keys(network, {"kind", "layers", "loss", "seed"}, set(), here)
+    _known(network["kind"], NETWORKS, here)
+    if depth > MAX_DEPTH:
+        raise FormatError(f"{here}: networks lie in networks more than {MAX_DEPTH} deep.")
+    seed = network["seed"]
+    if seed is not None and (type(seed) is not int or not 0 <= seed < 2**128):
+        raise FormatError(f"{here}: seed must be a whole number from 0; got {shown(seed)}.")
+    layers = network["layers"]
+    if not isinstance(layers, list) or len(layers) > MAX_LAYERS:
+        raise FormatError(f"{here}: layers must be a list of at most {MAX_LAYERS}.")
+    if network["loss"] is not None:
+        _check_layer(network["loss"], LOSSES, f"{here}, the loss")
+    found: list[tuple[str, Kind, Json]] = []
+    for i, layer in enumerate(layers):
+        place = f"{prefix}{i}"
+        if isinstance(layer, dict) and "layers" in layer:
+            found += _walk(layer, f"{place}.", where, depth + 1)
+        elif isinstance(layer, dict) and "again" in layer:
+            _keys(layer, {"again"}, set(), f"{here}, layer {place}")
+        else:
+            found.append((place, _check_layer(layer, LAYERS, f"{here}, layer {place}"), layer))
+    return found
+
+
+def _check_layer(layer: Any, table: Mapping[str, Kind], where: str) -> Kind:
+    _keys(layer, {"kind"}, {"settings", "arrays", "tied", "frozen"}, where)
+    kind = table[_known(layer["kind"], table, where)]
+    settings = layer.get("settings", {})
+    allowed = {*kind.settings, *kind.options}
+    _keys(settings, set(kind.settings), allowed, f"{where}, settings")
+    for key, value in settings.items():
+        numbers = value if key == "class_weights" and isinstance(value, list) else [value]
+        if not all(type(n) in (int, float) and -1e300 < n < 1e300 for n in numbers):
+            raise FormatError(f"{where}: {key} must be a finite number; got {shown(value)}.")
+        if key == "mask_seed" and (type(value) is not int or not 0 <= value < 2**64):
+            raise FormatError(f"{where}: mask_seed must be a whole number; got {shown(value)}.")
+    arrays = layer.get("arrays", {})
+    _keys(arrays, set(kind.arrays), set(), f"{where}, arrays")
+    for key, info in arrays.items():
+        _keys(info, {"shape", "dtype"}, set(), f"{where}, {key}")
+        shape = info["shape"]
+        if not isinstance(shape, list) or not all(type(n) is int and 0 < n < 2**53 for n in shape):
+            raise FormatError(f"{where}: {key} has the shape {shown(shape)}, which cannot be.")
+        if info["dtype"] not in ("float16", "float32", "float64"):
+            raise FormatError(f"{where}: {key} has the dtype {shown(info['dtype'])}.")
+    tied = layer.get("tied", {})
+    _keys(tied, set(), set(kind.arrays), f"{where}, tied")
+    for key, tie in tied.items():
+        _keys(tie, {"to", "transposed"}, set(), f"{where}, {key}")
+    frozen = layer.get("frozen", [])
+    if not isinstance(frozen, list) or not all(key in kind.arrays for key in frozen):
+        raise FormatError(f"{where}: frozen names arrays of the layer; got {shown(frozen)}.")
+    return kind
+
+
+def build(network: Json, arrays: Mapping[str, Array], where: str) -> Sequential:
+    """The network that `expected_arrays` has found in order, with these arrays."""
+    try:
+        return _build(network, "", arrays, {})
+    except ChainruleError as error:
+        raise FormatError(f"{where}: the layers do not fit together: {error}") from None
+
+
+def _build(
+    described: Json, prefix: str, arrays: Mapping[str, Array], made: dict[str, Any]
+) -> Sequential:
+    parts: list[Any] = []
+    for i, layer in enumerate(described["layers"]):
+        place = f"{prefix}{i}"
+        if "again" in layer:
+            if layer["again"] not in made:
+                raise FormatError(
+                    f"layer {place} names {shown(layer['again'])}, which is not there."
+                )
+            parts.append(made[layer["again"]])
+            continue
+        if "layers" in layer:
+            part: Any = _build(layer, f"{place}.", arrays, made)
+        else:
+            part = _build_layer(LAYERS[layer["kind"]], layer, place, arrays)
+        made[place] = part
+        parts.append(part)
+    loss = described["loss"]
+    network = object.__new__(NETWORKS[described["kind"]])
+    Sequential.__init__(
+        network,
+        *parts,
+        loss=None if loss is None else _build_layer(LOSSES[loss["kind"]], loss, "loss", {}),
+        seed=0 if described["seed"] is None else described["seed"],
+    )
+    return network
+
+
+def _build_layer(kind: Kind, described: Json, place: str, arrays: Mapping[str, Array]) -> Layer:
+    given: dict[str, Any] = {}
+    for key in kind.arrays:
+        tie = described.get("tied", {}).get(key)
+        if tie is None:
+            given[key] = arrays[f"{place}.{key}"]
+            continue
+        if not isinstance(tie["to"], str) or tie["to"] not in arrays:
+            raise FormatError(
+                f"layer {place}, {key} is tied to {shown(tie['to'])}, not an array here."
+            )
+        given[key] = arrays[tie["to"]].T if tie["transposed"] else arrays[tie["to"]]
+    settings = dict(described.get("settings", {}))
+    mask_seed = settings.pop("mask_seed", None)
+    layer = kind.cls(**given, **settings)
+    if isinstance(layer, Dropout):
+        layer.mask_seed = mask_seed
+    for key in kind.buffers:
+        layer.buffers[key][...] = arrays[f"{place}.{key}"]
+    for key in described.get("frozen", []):
+        layer._parameters[key].trainable = False
+    return layer
+
+
+def _keys(value: Any, needed: set[str], allowed: set[str], where: str) -> None:
+    if not isinstance(value, dict):
+        raise FormatError(f"{where} must be an object; got {shown(value)}.")
+    absent, unknown = needed - set(value), set(value) - needed - allowed
+    if absent or unknown:
+        parts = [f"missing: {', '.join(sorted(absent))}"] if absent else []
+        parts += [f"unknown: {', '.join(map(shown, sorted(unknown)[:5]))}"] if unknown else []
+        raise FormatError(f"{where} is described wrongly ({'; '.join(parts)}).")
+
+
+def _known(name: Any, table: Mapping[str, Any], where: str) -> str:
+    if not isinstance(name, str) or name not in table:
+        raise FormatError(
+            f"{where} is of kind {shown(name)}, which this chainrule does not know;"
+            f" {nearest(str(name), table)}. A newer chainrule may."
+        )
+    return name
+
+
+assert all(issubclass(kind.cls, Loss) for kind in LOSSES.values())

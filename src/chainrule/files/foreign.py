@@ -1,0 +1,91 @@
+"""What a file is that is no model file of ours: its kind by its first bytes, and what to do."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+__all__ = ["foreign_kind"]
+
+_CONVERT = (
+    "Loading one can run code that is hidden in it, so chainrule never does. Where it came from,"
+    " get its arrays out and save them with numpy.savez; then train or fill a network here."
+)
+_WEIGHTS = (
+    "It holds another library's network. Get its arrays out there with numpy.savez, and fill a"
+    " network of the same layers here."
+)
+_MAGIC: tuple[tuple[bytes, str, str], ...] = (
+    (b"\x89HDF\r\n\x1a\n", "HDF5 (a Keras .h5 file, say)", _WEIGHTS),
+    (b"\x93NUMPY", "a NumPy array (.npy)", "It is data, or one array, and no network."),
+    (b"\x1f\x8b", "gzip", "Unpack it first."),
+    (b"\x28\xb5\x2f\xfd", "zstd", "Unpack it first."),
+    (b"BZh", "bzip2", "Unpack it first."),
+    (b"\xfd7zXZ", "xz", "Unpack it first."),
+    (b"GGUF", "GGUF (a language model)", _WEIGHTS),
+    (b"PAR1", "Parquet", "It is data and no network."),
+    (b"%PDF", "a PDF document", "Give a file that `chainrule train` or save_model wrote."),
+    (b"\x89PNG", "a PNG image", "Give a file that `chainrule train` or save_model wrote."),
+    (b"\x7fELF", "a program", "Give a file that `chainrule train` or save_model wrote."),
+)
+
+
+def foreign_kind(data: bytes) -> tuple[str, str] | None:
+    """What the file is and what to do, or None where it is of no kind that is known here.
+
+    >>> foreign_kind(b"\\x80\\x04K\\x01.")[0]
+    'a Python pickle'
+    """
+    for magic, kind, advice in _MAGIC:
+        if data.startswith(magic):
+            return kind, advice
+    if data[4:8] == b"TFL3":
+        return "TensorFlow Lite", _WEIGHTS
+    if data[:1] == b"\x80" and data[1:2] in b"\x02\x03\x04\x05" and data[1:2]:
+        if b"torch" in data[:4096] or b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19" in data[:64]:
+            return "a PyTorch file (an old one, which is a Python pickle)", _CONVERT
+        return "a Python pickle", _CONVERT
+    if data[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
+        return _zipped(data)
+    if _is_onnx(data):
+        return "ONNX", "Reading ONNX is not part of chainrule yet. " + _WEIGHTS
+    return _written(data)
+
+
+def _zipped(data: bytes) -> tuple[str, str]:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as file:
+            names = file.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return "a damaged zip file", "Give a file that `chainrule train` or save_model wrote."
+    if any(name.endswith(("data.pkl", "constants.pkl")) for name in names):
+        return "a PyTorch file (.pt, .pth), which holds a Python pickle", _CONVERT
+    if "model.weights.h5" in names or "config.json" in names:
+        return "a Keras file (.keras)", _CONVERT
+    if any(name.endswith(".npy") for name in names):
+        return "a NumPy archive (.npz)", "It holds arrays and no network."
+    if any(name.endswith(".pkl") for name in names):
+        return "a zip file with a Python pickle in it", _CONVERT
+    return "a zip file", "Unpack it first."
+
+
+def _is_onnx(data: bytes) -> bool:
+    """An ONNX file begins with field 1, the IR version, a small number; then field 2, 7 or 8."""
+    return (
+        len(data) > 8 and data[0] == 0x08 and 1 <= data[1] <= 20 and data[2] in (0x12, 0x3A, 0x42)
+    )
+
+
+def _written(data: bytes) -> tuple[str, str] | None:
+    head = data[:512].removeprefix(b"\xef\xbb\xbf")
+    start = head.lstrip().lower()
+    if start.startswith((b"<!doctype", b"<html", b"<head", b"<?xml")):
+        return "a web page", "Download the file itself, not the page that shows it."
+    if start.startswith(b"version https://git-lfs"):
+        return "a Git LFS pointer", "Get the file itself: git lfs pull."
+    if len(start) > 8 and all(byte in b"\t\n\r" or byte >= 32 for byte in head):
+        advice = "A model is a file that `chainrule train` or save_model wrote."
+        if start[:1] in b"[{":
+            return "JSON", advice
+        return "plain text (a table, say)", advice
+    return None

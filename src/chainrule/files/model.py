@@ -1,0 +1,267 @@
+"""The model file: a network with the preparation of its data, kept and taken up again."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.errors import (
+    DataError,
+    FormatError,
+    NonFiniteError,
+    SettingError,
+    ShapeError,
+    nearest,
+    shown,
+)
+from chainrule.files.architecture import build, describe, expected_arrays
+from chainrule.files.container import Contents, pack, unpack
+from chainrule.files.writing import check_place, write_whole
+from chainrule.layers.losses import Loss
+from chainrule.networks import Network
+
+if TYPE_CHECKING:
+    from chainrule.datasets import Preparation, Table
+
+__all__ = ["Model", "load_model", "save_model"]
+
+Array = npt.NDArray[Any]
+Pathish = str | os.PathLike[str]
+
+FORMAT, VERSION = "chainrule model", 1
+MAX_BYTES = 2 << 30
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a model file holds: the network, how its data is prepared, facts about its training.
+
+    >>> import chainrule as cr, pathlib, tempfile
+    >>> file = pathlib.Path(tempfile.mkdtemp(), "spiral.safetensors")
+    >>> save_model(file, cr.TwoLayerNet(2, 10, 3), facts={"epochs": 300})
+    >>> model = load_model(file)
+    >>> model.facts, model.predict([[0.1, 0.2]]).shape
+    ({'epochs': 300}, (1,))
+    """
+
+    network: Network
+    preparation: Preparation | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def classifies(self) -> bool:
+        """Whether it predicts classes, rather than numbers."""
+        if self.preparation is not None:
+            return self.preparation.task == "classification"
+        return isinstance(self.network.loss, Loss) and self.network.loss.target != "values"
+
+    def predict(self, data: Table | npt.ArrayLike) -> Array:
+        """The label (n,) of every row, or in regression the value (n,) in the target's own unit.
+
+        `data` is a table as it was read, or an array whose columns are `preparation.columns`;
+        for a model without preparation, an array as the network takes it, and class ids come out.
+        """
+        x = self._inputs(data)
+        if self.preparation is None:
+            return (
+                self.network.classify(x) if self.classifies else np.asarray(self.network.predict(x))
+            )
+        if self.classifies:
+            return self.preparation.labels(self.network.classify(x))
+        y: Array = self.preparation.unscale(self.network.predict(x))
+        return y[:, 0]
+
+    def predict_proba(self, data: Table | npt.ArrayLike) -> Array:
+        """The probability of every class, (n, classes), in the order of `preparation.classes`."""
+        return self.network.predict_proba(self._inputs(data))
+
+    def _inputs(self, data: Table | npt.ArrayLike) -> Array:
+        from chainrule.datasets import Table
+
+        if isinstance(data, Table):
+            if self.preparation is None:
+                raise DataError(
+                    "This model was kept without a preparation, so it takes arrays and no tables."
+                    " Give the array its network takes: table.matrix(names)."
+                )
+            return self.preparation.transform(data)
+        if self.preparation is None:
+            return np.asarray(data)
+        x, columns = np.asarray(data), self.preparation.columns
+        if x.ndim != 2 or x.shape[1] != len(columns):
+            raise ShapeError(
+                f"This model takes rows of {len(columns)} cells ({', '.join(columns[:5])}"
+                f"{', …' if len(columns) > 5 else ''}); got shape {x.shape}."
+            )
+        return self.preparation.transform(Table.from_matrix(x, names=columns, source="the array"))
+
+
+def save_model(
+    path: Pathish,
+    network: Network,
+    *,
+    preparation: Preparation | None = None,
+    facts: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Keep a Sequential of chainrule's layers in one safetensors file.
+
+    The file is written whole or not at all; an existing one is replaced only with `overwrite`.
+    The same network, preparation and facts give the same bytes. `facts` is anything JSON holds.
+
+    Raises:
+        SettingError: a place that cannot be written to, an existing file, a network with code of
+            its own, facts that are no JSON.
+        NonFiniteError: NaN or infinity among the parameters.
+        OSError: the disk is full, say; what was there before is unchanged.
+
+    >>> import chainrule as cr, pathlib, tempfile
+    >>> net = cr.Sequential(cr.Affine.sized(4, 3), loss=cr.SoftmaxWithLoss())
+    >>> save_model(pathlib.Path(tempfile.mkdtemp(), "iris.safetensors"), net)
+    """
+    check_place(path, overwrite)
+    if not isinstance(network, Network):
+        raise SettingError(
+            f"save_model keeps a chainrule network; got {shown(network)}. A network written by hand"
+            " keeps its arrays with numpy.savez(path, *network.params)."
+        )
+    described = describe(network)
+    tensors: dict[str, Array] = {n: p.data for n, p in network.named_parameters().items()}
+    tensors.update(network.named_buffers())
+    for name, array in tensors.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            place = ", ".join(map(str, np.argwhere(~np.isfinite(array))[0]))
+            raise NonFiniteError(
+                f"{name}[{place}] is NaN or infinite, so the network is of no use and was not saved."
+                " Train it again with a lower learning rate."
+            )
+    description = {
+        "format": FORMAT,
+        "version": VERSION,
+        "network": described,
+        "preparation": None if preparation is None else preparation.to_json(),
+        "facts": _plain_facts(facts),
+    }
+    data = pack(tensors, description)
+    kept = unpack(data, os.fspath(path)).tensors()
+    if any(kept[name].tobytes() != array.tobytes() for name, array in tensors.items()):
+        raise FormatError("The arrays did not come back as they were; nothing was saved.")
+    write_whole(path, data, overwrite=overwrite)
+
+
+def load_model(path: Pathish) -> Model:
+    """The network, preparation and facts that `save_model` kept; nothing in the file is run.
+
+    Everything is checked before anything is made, and there is no other way in: a pickle, a
+    PyTorch or a Keras file is refused by its name.
+
+    Raises:
+        DataError: no such file, or one that may not be read.
+        FormatError: not a model file of chainrule's, damaged, or of a newer version.
+    """
+    where = os.fspath(path)
+    contents = unpack(_bytes(where), where)
+    description = contents.description
+    if description.get("format") != FORMAT:
+        raise FormatError(f"{where}: this is {shown(description.get('format'))}, not a {FORMAT}.")
+    version = description.get("version")
+    if type(version) is int and version > VERSION:
+        raise FormatError(
+            f"{where} was written by a newer chainrule (format {version}; this one reads {VERSION})."
+            " Bring chainrule up to date: pip install --upgrade chainrule."
+        )
+    keys = ("format", "version", "network", "preparation", "facts")
+    if version != VERSION or set(description) != set(keys):
+        raise FormatError(
+            f"{where}: the description must have {', '.join(keys)}, and version {VERSION}; got"
+            f" {', '.join(map(shown, description))}, version {shown(version)}."
+        )
+    facts = description["facts"]
+    if not isinstance(facts, dict):
+        raise FormatError(f"{where}: facts must be an object; got {shown(facts)}.")
+    tensors = _checked(contents, where)
+    preparation = None
+    if description["preparation"] is not None:
+        from chainrule.datasets import Preparation
+
+        try:
+            preparation = Preparation.from_json(description["preparation"])
+        except FormatError as error:
+            raise FormatError(f"{where}: {error}") from None
+    network = build(description["network"], tensors, where)
+    return Model(network, preparation, facts)
+
+
+def _checked(contents: Contents, where: str) -> dict[str, Array]:
+    """The arrays, once names, dtypes and shapes are those of the described network."""
+    expected = expected_arrays(contents.description["network"], where)
+    problems = []
+    for name, (dtype, shape) in expected.items():
+        info = contents.infos.get(name)
+        if info is None:
+            problems.append(f"{name} is missing")
+        elif (info.dtype, info.shape) != (dtype, shape):
+            problems.append(f"{name} is {info.dtype} {info.shape} and should be {dtype} {shape}")
+    for name in contents.infos:
+        if name not in expected:
+            hint = nearest(name, expected).split("? ")[0]
+            near = f" ({hint}?)" if hint.startswith("did you mean") else ""
+            problems.append(f"{shown(name)} belongs to no layer{near}")
+    if problems:
+        more = f"; and {len(problems) - 20} more" if len(problems) > 20 else ""
+        raise FormatError(
+            f"{where}: the arrays do not fit the layers: {'; '.join(problems[:20])}{more}."
+            " The file is damaged; get it again, or train again."
+        )
+    tensors = contents.tensors()
+    bad = [n for n, a in tensors.items() if a.dtype.kind == "f" and not np.isfinite(a).all()]
+    if bad:
+        raise FormatError(
+            f"{where}: NaN or infinity in {', '.join(bad[:10])}; such a network predicts nothing."
+            " Train again with a lower learning rate."
+        )
+    return tensors
+
+
+def _bytes(where: str) -> bytes:
+    """All of a regular file of a bearable size."""
+    try:
+        found = os.stat(where)
+        if stat.S_ISDIR(found.st_mode):
+            raise DataError(f"{where} is a folder, not a model file. Name a file inside it.")
+        if not stat.S_ISREG(found.st_mode):
+            raise DataError(f"{where} is a device or a pipe, not a model file.")
+        if found.st_size > MAX_BYTES:
+            raise DataError(f"{where} has {found.st_size:,} bytes; at most {MAX_BYTES:,} are read.")
+        with open(where, "rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise DataError(
+            f"{where}: there is no such model file. Check the name and the folder."
+        ) from None
+    except PermissionError:
+        raise DataError(
+            f"{where} may not be read: no permission. Change its permissions."
+        ) from None
+    except ValueError as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{shown(where)} is no file name: {error}.") from None
+
+
+def _plain_facts(facts: Mapping[str, Any] | None) -> dict[str, Any]:
+    try:
+        text = json.dumps(dict(facts or {}), allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise SettingError(
+            f"facts must be texts, finite numbers, lists and dicts of them: {error}."
+        ) from None
+    plain: dict[str, Any] = json.loads(text)
+    return plain

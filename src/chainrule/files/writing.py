@@ -1,0 +1,181 @@
+"""Writing a file whole or not at all: the old one stays until the new one is on the disk."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import secrets
+import stat
+import types
+
+from chainrule.errors import FormatError, SettingError
+
+fcntl: types.ModuleType | None
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+__all__ = ["check_place", "write_whole"]
+
+Pathish = str | os.PathLike[str]
+#: Temporary files have names of one form and length, so that any file name has room for one.
+TEMPORARY = re.compile(r"\.chainrule-[0-9a-f]{16}\.tmp")
+
+
+def check_place(path: Pathish, overwrite: bool = False) -> None:
+    """Raise a SettingError unless a file may be written here: worth asking before long work.
+
+    A folder that is absent, a folder or a link in the file's place, and an existing file
+    (unless `overwrite`) are refused.
+    """
+    where = os.fspath(path)
+    if not where or "\0" in where:
+        raise SettingError("The file to write needs a name that is not empty and holds no NUL.")
+    folder = os.path.dirname(where) or "."
+    if not os.path.isdir(folder):
+        raise SettingError(f"{where}: there is no folder {folder}. Make it first, or name another.")
+    try:
+        found = os.lstat(where)
+    except FileNotFoundError:
+        found = None
+    if found is None:
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise SettingError(f"{where}: no permission to write in {folder}. Name another folder.")
+        return
+    if stat.S_ISDIR(found.st_mode):
+        raise SettingError(f"{where} is a folder. Name a file inside it.")
+    if stat.S_ISLNK(found.st_mode):
+        raise SettingError(
+            f"{where} is a symbolic link to {os.readlink(where)}. Name the file itself, so that"
+            " nothing is replaced unawares."
+        )
+    if not stat.S_ISREG(found.st_mode):
+        raise SettingError(f"{where} is a device or a pipe, not a regular file. Name another file.")
+    if not overwrite:
+        raise SettingError(
+            f"{where} exists already, and is left as it is. Give another name, or say that it may"
+            " be overwritten (overwrite=True; --force)."
+        )
+
+
+def write_whole(path: Pathish, data: bytes, *, overwrite: bool = False) -> None:
+    """Write `data` to `path`, so that at any moment the old file is there, or the new one, whole.
+
+    The bytes go to a temporary file beside it, are forced to the disk, read back and compared;
+    only then does the file get its name. Temporary files left by killed writers are removed.
+    Whatever fails, the old file stays as it was and no temporary file is left.
+
+    Raises:
+        SettingError: a place that `check_place` refuses.
+        OSError: the disk is full, say, or a permission is lacking.
+        FormatError: the disk gives back other bytes than were written.
+    """
+    where = os.fspath(path)
+    check_place(where, overwrite)
+    folder = os.path.dirname(where) or "."
+    _sweep(folder)
+    temporary = os.path.join(folder, f".chainrule-{secrets.token_hex(8)}.tmp")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
+    handle = os.open(temporary, flags | getattr(os, "O_BINARY", 0), 0o600)
+    try:
+        try:
+            _lock(handle)
+            rest = memoryview(data)
+            while len(rest):
+                rest = rest[os.write(handle, rest) :]
+            os.chmod(temporary, _mode(where))
+            os.fsync(handle)
+            with open(temporary, "rb") as file:
+                if file.read() != data:
+                    raise FormatError(
+                        f"{where}: the disk gave back other bytes than were written, so the file"
+                        " was not kept. Check the disk, or name a file on another one."
+                    )
+            _name(temporary, where, overwrite)  # still locked, so that no other writer sweeps it
+        finally:
+            os.close(handle)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        if isinstance(error, OSError) and not isinstance(error, SettingError):
+            error.add_note(f"{where} was not written; what was there before is unchanged")
+        raise
+    _sync_folder(folder)
+
+
+def _name(temporary: str, where: str, overwrite: bool) -> None:
+    """Give the finished file its name; without `overwrite` never in place of another."""
+    if not overwrite:
+        try:
+            os.link(temporary, where)  # unlike a rename, this fails if the name is taken
+        except FileExistsError:
+            check_place(where, overwrite)
+            raise
+        except OSError as error:
+            unable = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+            if error.errno not in unable:
+                raise
+            check_place(where, overwrite)  # a file system without links: nearly as good
+        else:
+            os.unlink(temporary)
+            return
+    os.replace(temporary, where)
+
+
+def _mode(where: str) -> int:
+    """The permissions of the file to be replaced, or what the umask gives a new one."""
+    try:
+        return stat.S_IMODE(os.lstat(where).st_mode) & 0o777
+    except FileNotFoundError:
+        mask = os.umask(0o077)
+        os.umask(mask)
+        return 0o666 & ~mask
+
+
+def _lock(handle: int) -> None:
+    if fcntl is not None:
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _sweep(folder: str) -> None:
+    """Remove temporary files whose writer is gone: those that nobody holds a lock on."""
+    if fcntl is None:
+        return
+    with contextlib.suppress(OSError):
+        for name in os.listdir(folder):
+            if TEMPORARY.fullmatch(name):
+                with contextlib.suppress(OSError):
+                    _remove_if_stale(os.path.join(folder, name))
+
+
+def _remove_if_stale(path: str) -> None:
+    assert fcntl is not None
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        found = os.fstat(handle)
+        # One just made may not be locked yet.
+        if stat.S_ISREG(found.st_mode) and _age(found) > 5:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.unlink(path)
+    finally:
+        os.close(handle)
+
+
+def _age(found: os.stat_result) -> float:
+    import time
+
+    return time.time() - found.st_mtime
+
+
+def _sync_folder(folder: str) -> None:
+    """Force the new name to the disk, where folders can be (not on Windows)."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

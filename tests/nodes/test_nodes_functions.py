@@ -1,0 +1,243 @@
+"""cr.exp, cr.sum, ...: every public function against NumPy's values, or its formula in NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+import chainrule as cr
+from chainrule.errors import ChainruleError, RecordingError, ShapeError
+from chainrule.graph import functions
+from chainrule.graph.variable import UFUNCS, Variable
+
+Array = npt.NDArray[Any]
+
+rng = np.random.default_rng(5)
+x = rng.uniform(0.1, 2.0, (3, 4)) * rng.choice([-1.0, 1.0], (3, 4))
+y = rng.uniform(0.1, 2.0, (3, 4)) * rng.choice([-1.0, 1.0], (3, 4))
+p = np.abs(x)
+ids = np.array([2, 0, 3])
+mask = x > 0.4
+
+
+def softmax(s: Array, axis: int = -1) -> Array:
+    e = np.exp(s - s.max(axis, keepdims=True))
+    return np.asarray(e / e.sum(axis, keepdims=True))
+
+
+def sigmoid(s: Array) -> Array:
+    return np.asarray(1 / (1 + np.exp(-s)))
+
+
+def added(shape: tuple[int, ...], key: Any, values: Array) -> Array:
+    out = np.zeros(shape)
+    np.add.at(out, key, values)
+    return out
+
+
+#: A call of the function on arrays (which are tried as Variables too), and what it must give.
+REFERENCES: dict[str, tuple[tuple[Any, ...], Callable[..., Any]]] = {
+    "abs": ((x,), np.abs),
+    "add": ((x, y), np.add),
+    "broadcast_to": ((x, (2, 3, 4)), np.broadcast_to),
+    "clip": ((x, -0.5, 0.5), np.clip),
+    "concatenate": (([x, y], 1), lambda xs, axis: np.concatenate(xs, axis)),
+    "cos": ((x,), np.cos),
+    "divide": ((x, y), np.divide),
+    "equal": ((x, x.round(1)), np.equal),
+    "exp": ((x,), np.exp),
+    "expand_dims": ((x, 1), np.expand_dims),
+    "gelu": (
+        (x,),
+        lambda v: v / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (v + 0.044715 * v**3))),
+    ),
+    "greater": ((x, y), np.greater),
+    "greater_equal": ((x, y), np.greater_equal),
+    "index": ((x, (slice(None, None, -1), [0, 0, 3])), lambda v, key: v[key]),
+    "index_add": ((x, (ids, slice(None)), (5, 4)), lambda v, k, s: added(s, k, v)),
+    "leaky_relu": ((x, 0.2), lambda v, a: np.where(v > 0, v, a * v)),
+    "less": ((x, y), np.less),
+    "less_equal": ((x, y), np.less_equal),
+    "log": ((p,), np.log),
+    "log1p": ((p,), np.log1p),
+    "logical_and": ((mask, ~mask), np.logical_and),
+    "logical_not": ((mask,), np.logical_not),
+    "logical_or": ((mask, ~mask), np.logical_or),
+    "logsumexp": ((x, 0), lambda v, axis: np.log(np.exp(v).sum(axis))),
+    "matmul": ((x, y.T), np.matmul),
+    "max": ((x, 1), np.max),
+    "maximum": ((x, y), np.maximum),
+    "mean": ((x, (0, 1), True), lambda v, a, k: np.mean(v, a, keepdims=k)),
+    "min": ((x, 0), np.min),
+    "minimum": ((x, y), np.minimum),
+    "multiply": ((x, y), np.multiply),
+    "negative": ((x,), np.negative),
+    "norm": ((x, -1, True), lambda v, a, k: np.linalg.norm(v, axis=a, keepdims=k)),
+    "not_equal": ((x, y), np.not_equal),
+    "one_hot": ((ids, 4), lambda t, n: np.eye(n)[t]),
+    "power": ((p, y), np.power),
+    "prod": ((x, 0), np.prod),
+    "relu": ((x,), lambda v: np.maximum(v, 0)),
+    "reshape": ((x, (2, -1)), np.reshape),
+    "sigmoid": ((x,), sigmoid),
+    "sigmoid_cross_entropy": (
+        (x, p / 3),
+        lambda s, t: -t * np.log(sigmoid(s)) - (1 - t) * np.log(1 - sigmoid(s)),
+    ),
+    "sign": ((x,), np.sign),
+    "sin": ((x,), np.sin),
+    "softmax": ((x, 0), softmax),
+    "softmax_cross_entropy": ((x, ids), lambda s, t: -np.log(softmax(s)[np.arange(3), t])),
+    "softplus": ((x,), lambda v: np.log(1 + np.exp(v))),
+    "sqrt": ((p,), np.sqrt),
+    "square": ((x,), np.square),
+    "squeeze": ((x[:, None], 1), np.squeeze),
+    "stack": (([x, y], -1), lambda xs, axis: np.stack(xs, axis)),
+    "std": ((x, 1), np.std),
+    "subtract": ((x, y), np.subtract),
+    "sum": ((x, -2), np.sum),
+    "swapaxes": ((x, 0, -1), np.swapaxes),
+    "tanh": ((x,), np.tanh),
+    "transpose": ((x[:, None], (2, 0, 1)), np.transpose),
+    "var": ((x, 0, False, 1), lambda v, a, k, ddof: np.var(v, a, keepdims=k, ddof=ddof)),
+    "where": ((mask, x, y), np.where),
+}
+
+
+def as_variables(argument: Any) -> Any:
+    if isinstance(argument, list) and isinstance(argument[0], np.ndarray):
+        return [Variable(a) for a in argument]
+    return Variable(argument) if isinstance(argument, np.ndarray) else argument
+
+
+def test_a_public_function_missing_here_fails() -> None:
+    assert sorted(REFERENCES) == sorted(functions.__all__)
+
+
+@pytest.mark.parametrize("name", sorted(REFERENCES))
+def test_values(name: str) -> None:
+    arguments, reference = REFERENCES[name]
+    expected = reference(*arguments)
+    on_arrays = getattr(cr, name)(*arguments)
+    assert not isinstance(on_arrays, Variable)
+    np.testing.assert_allclose(on_arrays, expected, rtol=1e-14, strict=True)
+    moved = [
+        as_variables(a) if name != "index_add" or i == 0 else a for i, a in enumerate(arguments)
+    ]
+    recorded = getattr(cr, name)(*moved)
+    assert isinstance(recorded, Variable)
+    assert np.array_equal(recorded.data, on_arrays)
+
+
+@pytest.mark.parametrize("ufunc", sorted(UFUNCS, key=str))
+def test_ufuncs_of_variables_give_numpys_values(ufunc: np.ufunc) -> None:
+    truth = ufunc.__name__.startswith(("logical", "bitwise", "invert"))
+    arguments = [p, p.T] if ufunc is np.matmul else [mask, ~mask] if truth else [p, np.abs(y)]
+    arguments = arguments[: ufunc.nin]
+    out = ufunc(*map(Variable, arguments))
+    got = out.data if isinstance(out, Variable) else out
+    np.testing.assert_allclose(got, ufunc(*arguments), rtol=1e-15, strict=True)
+
+
+@pytest.mark.parametrize(
+    ("call", "same"),
+    [
+        (lambda v: np.sum(v, axis=0), lambda v: np.sum(v, axis=0)),
+        (lambda v: np.mean(v, (0, 1)), lambda v: np.mean(v, (0, 1))),
+        (lambda v: np.prod(v, axis=-1, keepdims=True), lambda v: np.prod(v, -1, keepdims=True)),
+        (lambda v: np.var(v, ddof=1), lambda v: np.var(v, ddof=1)),
+        (lambda v: np.std(v, axis=1), lambda v: np.std(v, axis=1)),
+        (lambda v: np.clip(v, -1, 1), lambda v: np.clip(v, -1, 1)),
+        (lambda v: np.where(mask, v, 0), lambda v: np.where(mask, v, 0)),
+        (lambda v: np.concatenate([v, v], axis=1), lambda v: np.concatenate([v, v], axis=1)),
+        (lambda v: np.stack([v, v]), lambda v: np.stack([v, v])),
+        (lambda v: np.dot(v, v.T), lambda v: np.dot(v, v.T)),
+        (lambda v: np.linalg.norm(v), np.linalg.norm),
+        (lambda v: np.linalg.norm(v, axis=0), lambda v: np.linalg.norm(v, axis=0)),
+        (lambda v: np.expand_dims(v, -1), lambda v: np.expand_dims(v, -1)),
+        (lambda v: np.squeeze(v[None]), lambda v: v),
+        (lambda v: np.swapaxes(v, 0, 1), lambda v: v.T),
+        (lambda v: v.reshape(4, 3), lambda v: v.reshape(4, 3)),
+        (lambda v: v.reshape((2, -1)), lambda v: v.reshape((2, -1))),
+        (lambda v: v.transpose(1, 0), lambda v: v.T),
+        (lambda v: v.max(axis=1), lambda v: v.max(axis=1)),
+        (lambda v: v.min(), lambda v: v.min()),
+        (lambda v: v[1:, ::-2], lambda v: v[1:, ::-2]),
+        (lambda v: v[mask], lambda v: v[mask]),
+        (lambda v: v[ids - 1, ids], lambda v: v[ids - 1, ids]),
+        (lambda v: v[..., None, 0], lambda v: v[..., None, 0]),
+        (lambda v: sum(row for row in v), lambda v: v.sum(0)),
+        (lambda v: 2 - v, lambda v: 2 - v),
+        (lambda v: 2 / v, lambda v: 2 / v),
+        (lambda v: (v * v) ** 1.5, lambda v: (v * v) ** 1.5),
+        (lambda v: 2.0**v, lambda v: 2.0**v),
+        (lambda v: -abs(+v), lambda v: -np.abs(v)),
+        (lambda v: y.T @ v, lambda v: y.T @ v),
+        (lambda v: y + v, lambda v: y + v),
+        (lambda v: v @ np.ones(4), lambda v: v @ np.ones(4)),
+        (lambda v: np.ones(3) @ v, lambda v: np.ones(3) @ v),
+        (lambda v: v[0] @ v[1], lambda v: v[0] @ v[1]),
+        (lambda v: v @ np.ones((2, 4, 5)), lambda v: v @ np.ones((2, 4, 5))),
+        (lambda v: np.ones((2, 1, 5, 3)) @ v, lambda v: np.ones((2, 1, 5, 3)) @ v),
+    ],
+)
+def test_numpys_own_names_values_and_gradients(
+    call: Callable[..., Any], same: Callable[..., Any]
+) -> None:
+    out = call(Variable(x))
+    assert isinstance(out, Variable)
+    np.testing.assert_allclose(out.data, same(x), rtol=1e-14, atol=1e-15)
+    report = cr.check(call, x, elements=True, second_order=True)
+    assert report, str(report)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda v: np.arctan(v), "np.arctan is not known for Variables. Known: absolute, add"),
+        (lambda v: np.add.reduce(v), "np.add.reduce is not known"),
+        (lambda v: np.add(v, 1, out=np.zeros(3)), "np.add with out is not known"),
+        (
+            lambda v: np.median(v),
+            "np.median is not known for Variables. Known: add_at, broadcast_to, clip",
+        ),
+        (lambda v: np.asarray(v), "would lose its gradient"),
+        (lambda v: np.array([1.0, v], dtype=float), "would lose its gradient"),
+        (lambda v: v.__setitem__(0, 1.0), "cannot be changed in place"),
+        (lambda v: Variable(v), "takes an array, and got a Variable"),
+        (lambda v: v + np.ones(4), "Add got shapes (3,) and (4,)"),
+        (lambda v: v @ np.ones((2, 2)), "matmul got shapes (3,) and (2, 2)"),
+        (lambda v: v @ 2.0, "use * with a single number"),
+        (lambda v: v.reshape(2, 2), "cannot reshape 3 elements of shape (3,)"),
+        (lambda v: cr.mean(v[:0]), "Mean needs at least one element"),
+        (lambda v: cr.var(v[:1], ddof=1), "Var with ddof=1 needs more than 1 elements"),
+        (
+            lambda v: cr.one_hot([0, 3], 3),
+            "ids from 0 to 2; got dtype int64 with values from 0 to 3",
+        ),
+        (lambda v: (v * v).backward(), "taken of one number, and the output has shape (3,)"),
+    ],
+)
+def test_refusals_say_what_and_why(call: Callable[..., Any], words: str) -> None:
+    with pytest.raises(ChainruleError) as caught:
+        call(Variable(np.array([1.0, 2.0, 3.0])))
+    assert words in str(caught.value), str(caught.value)
+
+
+def test_text_and_objects_are_refused() -> None:
+    with pytest.raises(TypeError, match="a Variable holds numbers; got dtype <U1"):
+        Variable(["a", "b"])
+    with pytest.raises(ShapeError):
+        Variable(np.ones((2, 3))) + np.ones((3, 2))
+
+
+def test_bit_operations_are_for_truth_values() -> None:
+    whole = Variable(np.array([2, 3]))
+    calls: list[Callable[[], Any]] = [lambda: whole & 1, lambda: whole | 1, lambda: ~whole]
+    for call in calls:
+        with pytest.raises(RecordingError, match="takes truth values"):
+            call()

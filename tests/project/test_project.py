@@ -1,0 +1,88 @@
+"""The project itself: import time, what is imported, what must not stand in the code."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import chainrule
+
+ROOT = Path(chainrule.__file__).parent
+FILES = sorted(ROOT.rglob("*.py"))
+
+#: The rooms, top to bottom; each may import, at module level, only from those above it.
+ROOMS = [
+    "errors", "version", "nodes", "graph", "layers", "networks", "schedules", "optimizers",
+    "engine", "datasets", "files", "training", "drawing", "cli",
+]  # fmt: skip
+
+
+def imports(tree: ast.Module) -> list[str]:
+    """The modules imported when the file is, not those inside functions or for types only."""
+    found = []
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.append(node.module)
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_rooms_import_only_from_above(path: Path) -> None:
+    room = path.relative_to(ROOT).parts[0].removesuffix(".py")
+    if room not in ROOMS:
+        return
+    for name in imports(ast.parse(path.read_text("utf-8"))):
+        parts = name.split(".")
+        if parts[0] == "chainrule" and len(parts) > 1 and parts[1] in ROOMS:
+            assert ROOMS.index(parts[1]) <= ROOMS.index(room), f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_nothing_unsafe_is_called(path: Path) -> None:
+    tree = ast.parse(path.read_text("utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            allowed = {"exec"} if path.name == "program.py" else set()
+            assert node.func.id not in {"eval", "exec", "__import__"} - allowed, ast.unparse(node)
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = [a.name for a in node.names] + [getattr(node, "module", "") or ""]
+            assert not {"pickle", "marshal", "shelve", "subprocess"} & set(names)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute):
+            text = ast.unparse(node)
+            if text.startswith("np.random."):
+                kept = {"Generator", "default_rng", "RandomState", "SeedSequence"}
+                assert node.attr in kept, f"{path.name}: {text} uses the global generator"
+        if isinstance(node, ast.keyword) and node.arg == "allow_pickle":
+            assert isinstance(node.value, ast.Constant)
+            assert node.value.value is False
+
+
+def test_the_library_imports_only_numpy() -> None:
+    program = (
+        "import sys, chainrule as cr; cr.Trainer, cr.Affine.sized(2, 2).W, cr.datasets.spiral();"
+        "print(sorted({m.split('.')[0] for m in sys.modules}"
+        " & {'safetensors', 'click', 'tqdm', 'matplotlib', 'scipy', 'numba'}))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.strip() == "[]"
+
+
+def test_every_module_is_imported_without_warnings() -> None:
+    names = [
+        ".".join(("chainrule", *p.relative_to(ROOT).with_suffix("").parts)).removesuffix(
+            ".__init__"
+        )
+        for p in FILES
+    ]
+    program = (
+        f"import importlib; [importlib.import_module(n) for n in {names!r} if 'drawing' not in n]"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", program], check=True)
