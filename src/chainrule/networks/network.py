@@ -1,10 +1,10 @@
-"""Networks: layers in order, and a loss at the end."""
+"""Network: any function of layers, and a loss."""
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,88 +15,22 @@ from chainrule.errors import (
     NonFiniteError,
     RecordingError,
     SettingError,
-    ShapeError,
-    nearest,
 )
 from chainrule.graph.variable import Parameter, Variable
-from chainrule.layers import (
-    GELU,
-    Affine,
-    LeakyReLU,
-    Loss,
-    ReLU,
-    Sigmoid,
-    SoftmaxWithLoss,
-    Tanh,
-)
 from chainrule.layers.base import Layer, as_numbers
-from chainrule.layers.initial import Init, Seed, generator
+from chainrule.layers.initial import Seed, generator
+from chainrule.layers.losses import Loss
 from chainrule.layers.mode import evaluating, training
 from chainrule.layers.opaque import OpaqueLayer, is_hand_written
+from chainrule.networks.flat import FlatBuffer, follow_ties, tie
 from chainrule.nodes.base import Value, quiet
 
 if TYPE_CHECKING:
     from chainrule.engine.program import Program
 
-__all__ = ["ACTIVATIONS", "FlatBuffer", "Network", "Sequential", "TwoLayerNet"]
+__all__ = ["Network", "layers_in"]
 
 Array = npt.NDArray[Any]
-
-#: Activations by name, each with the first weights that suit it.
-ACTIVATIONS: dict[str, tuple[Callable[[], Layer], str]] = {
-    "sigmoid": (Sigmoid, "xavier"),
-    "tanh": (Tanh, "xavier"),
-    "relu": (ReLU, "he"),
-    "leaky_relu": (LeakyReLU, "he"),
-    "gelu": (GELU, "he"),
-}
-
-
-class FlatBuffer:
-    """All parameters a network owns of one dtype in one array, all gradients in another.
-
-    So an optimizer is one elementwise pass, and a checkpoint a few contiguous writes. The
-    parameters that weight decay applies to come first.
-    """
-
-    def __init__(self, parameters: list[Parameter]) -> None:
-        self.parameters = sorted(parameters, key=lambda p: not p.decays)
-        dtype = parameters[0].dtype
-        size = sum(p.size for p in parameters)
-        self.data, self.grad = np.zeros(size, dtype), np.zeros(size, dtype)
-        for parameter, place in self.places():
-            shape = parameter.shape
-            parameter.move(self.data[place].reshape(shape), self.grad[place].reshape(shape))
-            parameter.adopted = True
-
-    def places(self) -> Iterator[tuple[Parameter, slice]]:
-        """Each parameter and where it lies."""
-        start = 0
-        for parameter in self.parameters:
-            yield parameter, slice(start, start + parameter.size)
-            start += parameter.size
-
-    def segments(self) -> Iterator[tuple[Array, Array, bool]]:
-        """The longest runs of trainable parameters alike in decay: (data, grad, decays)."""
-        start, end, decays = 0, 0, False
-        for parameter, place in self.places():
-            if parameter.trainable and end == place.start > start and decays == parameter.decays:
-                end = place.stop
-                continue
-            if end > start:
-                yield self.data[start:end], self.grad[start:end], decays
-            start, end = (
-                (place.start, place.stop) if parameter.trainable else (place.stop, place.stop)
-            )
-            decays = parameter.decays
-        if end > start:
-            yield self.data[start:end], self.grad[start:end], decays
-
-    def restore(self) -> None:
-        """Make the parameters views of the buffers again, after a copy or an unpickling."""
-        for parameter, place in self.places():
-            parameter.data = self.data[place].reshape(parameter.shape)
-            parameter._grad = self.grad[place].reshape(parameter.shape)
 
 
 class _Facts:
@@ -167,7 +101,7 @@ class Network:
         found: dict[int, tuple[str, Layer]] = {}
         for name, value in vars(self).items():
             if not name.startswith("_") and name != "loss":
-                _layers_in(name, value, found)
+                layers_in(name, value, found)
         return list(found.values())
 
     def named_parameters(self) -> dict[str, Parameter]:
@@ -218,13 +152,13 @@ class Network:
             if layer.waits_for_seed:
                 layer.initialize(rng)
         parameters = [p for layer in layers for p in layer.parameters.values()]
-        _tie(parameters)
+        tie(parameters)
         own = [p for p in parameters if not p.adopted and p.tied is None]
         by_dtype: dict[Any, list[Parameter]] = {}
         for parameter in own:
             by_dtype.setdefault(parameter.dtype, []).append(parameter)
         self._flats = [FlatBuffer(group) for group in by_dtype.values()]
-        _follow(parameters)
+        follow_ties(parameters)
         for layer in layers:
             layer.forget()
         return self._flats
@@ -470,7 +404,7 @@ class Network:
         self.__dict__.update(state)
         for flat in self._flats or []:
             flat.restore()
-        _follow([p for layer in self.layers for p in layer._parameters.values()])
+        follow_ties([p for layer in self.layers for p in layer._parameters.values()])
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Network:
         import copy
@@ -502,7 +436,8 @@ def _planned(predict: Callable[..., Any]) -> Callable[..., Any]:
     return planned
 
 
-def _layers_in(name: str, value: Any, found: dict[int, tuple[str, Layer]]) -> None:
+def layers_in(name: str, value: Any, found: dict[int, tuple[str, Layer]]) -> None:
+    """Find the layers in an attribute of a network, each once, with the name it is reached by."""
     if isinstance(value, Layer):
         found.setdefault(id(value), (name, value))
     elif isinstance(value, Network):
@@ -510,143 +445,7 @@ def _layers_in(name: str, value: Any, found: dict[int, tuple[str, Layer]]) -> No
             found.setdefault(id(layer), (f"{name}.{inner}", layer))
     elif isinstance(value, list | tuple):
         for i, part in enumerate(value):
-            _layers_in(f"{name}.{i}", part, found)
+            layers_in(f"{name}.{i}", part, found)
     elif isinstance(value, dict):
         for key, part in value.items():
-            _layers_in(f"{name}.{key}", part, found)
-
-
-def _memory(array: Array) -> tuple[int, int]:
-    return array.__array_interface__["data"][0], array.nbytes
-
-
-def _tie(parameters: list[Parameter]) -> None:
-    """Find parameters that are one array, or one array and its transpose."""
-    first: dict[tuple[int, int], Parameter] = {}
-    for p in parameters:
-        q = first.setdefault(_memory(p.data), p)
-        if q is p or p.tied is not None:
-            continue
-        if (q.shape, q.data.strides) == (p.shape, p.data.strides):
-            p.tied = (q, False)
-        elif q.shape == p.shape[::-1] and q.data.strides == p.data.strides[::-1]:
-            p.tied = (q, True)
-        else:
-            raise ShapeError(
-                f"two parameters share one memory with shapes {q.shape} and {p.shape}, which is neither"
-                " the same array nor its transpose. Give one of them a copy."
-            )
-
-
-def _follow(parameters: list[Parameter]) -> None:
-    """Let tied parameters look at where the first one lies now."""
-    for p in parameters:
-        if p.tied is not None:
-            q, transposed = p.tied
-            p.data = q.data.T if transposed else q.data
-            p._grad = q.grad.T if transposed else q.grad
-
-
-class Sequential(Network):
-    """Layers in order: the output of one is the input of the next.
-
-    >>> import chainrule as cr
-    >>> net = cr.Sequential(
-    ...     cr.Affine.sized(2, 10), cr.Sigmoid(), cr.Affine.sized(10, 3),
-    ...     loss=cr.SoftmaxWithLoss(), seed=0,
-    ... )
-    >>> print(net.summary())
-    layer      parameters   count
-    ─────────────────────────────
-    0  Affine  W 2×10 b 10     30
-    1  Sigmoid  -               0
-    2  Affine  W 10×3 b 3      33
-    ─────────────────────────────
-    63 parameters, float32; loss: SoftmaxWithLoss
-    """
-
-    def __init__(self, *layers: Any, loss: Any = None, seed: Seed = 0) -> None:
-        super().__init__(loss=loss, seed=seed)
-        for i, layer in enumerate(layers):
-            if not isinstance(layer, Layer | Network) and not is_hand_written(layer):
-                raise SettingError(
-                    f"Sequential: layer {i} is {layer!r}; a layer has params, grads, forward(x) and"
-                    " backward(dout)."
-                )
-        once: dict[int, Layer] = {}  # a hand-written layer used twice is wrapped once
-        self.sequence: tuple[Any, ...] = tuple(
-            once.setdefault(id(layer), OpaqueLayer(layer))
-            if is_hand_written(layer) and not isinstance(layer, Network)
-            else layer
-            for layer in layers
-        )
-        self._check_widths()
-        self.adopt()
-
-    def named_layers(self) -> list[tuple[str, Layer]]:
-        """Every layer once, named by its place."""
-        found: dict[int, tuple[str, Layer]] = {}
-        for i, layer in enumerate(self.sequence):
-            _layers_in(str(i), layer, found)
-        return list(found.values())
-
-    def _check_widths(self) -> None:
-        width, before = None, ""
-        for i, layer in enumerate(self.sequence):
-            shape = getattr(layer, "_parameters", {}).get("W", None)
-            if shape is None or shape.ndim != 2 or getattr(layer, "takes_ids", False):
-                continue
-            inputs, outputs = shape.shape
-            if width is not None and inputs != width:
-                raise ShapeError(
-                    f"layer {i} ({type(layer).__name__}) takes {inputs} inputs, but {before} gives"
-                    f" {width} outputs. Make the two numbers the same."
-                )
-            width, before = outputs, f"layer {i} ({type(layer).__name__})"
-
-    def predict(self, x: Value) -> Value:
-        """The output of the last layer."""
-        for layer in self.sequence:
-            x = layer.predict(x) if isinstance(layer, Network) else layer.forward(x)
-        return x
-
-
-def _activation(name: str) -> tuple[Callable[[], Layer], str]:
-    if name not in ACTIVATIONS:
-        raise SettingError(f'activation="{name}" is not known; {nearest(name, ACTIVATIONS)}.')
-    return ACTIVATIONS[name]
-
-
-class TwoLayerNet(Sequential):
-    """The chapter's network: Affine, activation, Affine, and softmax with loss.
-
-    `init` draws the first weights ("book" is the book's 0.01 · normal; by default what suits
-    the activation).
-
-    >>> import chainrule as cr
-    >>> net = cr.TwoLayerNet(2, 10, 3)
-    >>> [p.shape for p in net.params]
-    [(2, 10), (10,), (10, 3), (3,)]
-    """
-
-    def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        output_size: int,
-        activation: str = "sigmoid",
-        *,
-        loss: Any = None,
-        init: Init | None = None,
-        dtype: npt.DTypeLike = np.float32,
-        seed: Seed = 0,
-    ) -> None:
-        make, suits = _activation(activation)
-        first: Init = suits if init is None else init
-        super().__init__(
-            Affine.sized(input_size, hidden_size, init=first, dtype=dtype),
-            make(),
-            Affine.sized(hidden_size, output_size, init=first, dtype=dtype),
-            loss=SoftmaxWithLoss() if loss is None else loss,
-            seed=seed,
-        )
+            layers_in(f"{name}.{key}", part, found)

@@ -1,0 +1,130 @@
+"""Kinds of option values, whose errors say what was given and what is allowed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from chainrule.errors import nearest, shown
+
+__all__ = ["Hidden", "Number", "OneOf", "data_argument", "data_options", "json_option"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Number(click.ParamType):
+    """A finite number, or a whole one, between bounds."""
+
+    def __init__(
+        self,
+        *,
+        whole: bool = False,
+        least: float | None = None,
+        above: float | None = None,
+        below: float | None = None,
+        most: float | None = None,
+        example: str = "",
+    ) -> None:
+        self.whole, self.example = whole, example
+        self.least, self.above, self.below, self.most = least, above, below, most
+        self.name = "whole number" if whole else "number"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        """The number, or an error that says what is allowed."""
+        try:
+            number = int(str(value)) if self.whole else float(value)
+        except ValueError:
+            number = math.nan
+        good = (
+            math.isfinite(number)
+            and (self.least is None or number >= self.least)
+            and (self.above is None or number > self.above)
+            and (self.below is None or number < self.below)
+            and (self.most is None or number <= self.most)
+        )
+        if not good:
+            self.fail(f"got {shown(str(value))}; give {self.allowed()}.", param, ctx)
+        return number
+
+    def allowed(self) -> str:
+        """What is allowed, in words."""
+        parts = [f"a {self.name}"]
+        if self.least is not None:
+            parts.append(f"from {self.least:g}")
+        if self.above is not None:
+            parts.append(f"above {self.above:g}")
+        if self.below is not None:
+            parts.append(f"{'to ' if self.least is not None else 'and '}below {self.below:g}")
+        if self.most is not None:
+            parts.append(f"to {self.most:g}")
+        return " ".join(parts) + (f", such as {self.example}" if self.example else "")
+
+
+class OneOf(click.ParamType):
+    """One of some words."""
+
+    name = "word"
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self.words = words
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        """The word in small letters, or an error that names the nearest."""
+        word = str(value).lower()
+        if word not in self.words:
+            self.fail(f"got {shown(str(value))}; {nearest(word, self.words)}.", param, ctx)
+        return word
+
+    def get_metavar(self, param: Any, ctx: Any = None) -> str:
+        """The words, for the help."""
+        return "[" + "|".join(self.words) + "]"
+
+
+class Hidden(click.ParamType):
+    """Sizes of hidden layers: "64", "64,32", or "none"."""
+
+    name = "sizes"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
+        """The sizes."""
+        if isinstance(value, tuple):
+            return value
+        if str(value).strip().lower() == "none":
+            return ()
+        try:
+            sizes = tuple(int(part) for part in str(value).split(","))
+        except ValueError:
+            sizes = (0,)
+        if not all(1 <= size <= 1_000_000 for size in sizes) or len(sizes) > 100:
+            self.fail(
+                f"got {shown(str(value))}; give the sizes of the hidden layers, whole numbers from 1"
+                " with commas between, such as 64 or 64,32, or none.",
+                param,
+                ctx,
+            )
+        return sizes
+
+
+def data_argument(function: F) -> F:
+    """The argument DATA."""
+    return click.argument("data", metavar="DATA")(function)
+
+
+def data_options(function: F) -> F:
+    """How a text file is to be read."""
+    function = click.option(
+        "--encoding", metavar="NAME", help="How a text file is stored, if not as UTF-8: latin-1, …"
+    )(function)
+    return click.option(
+        "--no-header", is_flag=True, help="The first line holds data: name the columns x0, x1, …"
+    )(function)
+
+
+def json_option(function: F) -> F:
+    """--json."""
+    return click.option("--json", "as_json", is_flag=True, help="Give one JSON object instead.")(
+        function
+    )

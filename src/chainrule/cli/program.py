@@ -1,0 +1,137 @@
+"""The command group: its commands, and the one place where errors become sentences."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+import click
+
+from chainrule.cli.evaluate import evaluate
+from chainrule.cli.inspect import inspect
+from chainrule.cli.predict import predict
+from chainrule.cli.terminal import complain, say
+from chainrule.cli.train import train
+from chainrule.errors import ChainruleError
+from chainrule.version import __version__
+
+__all__ = ["Program", "chainrule"]
+
+BAD_INPUT, INTERRUPTED, BROKEN_PIPE, OUR_FAULT = 2, 130, 141, 70
+
+
+class Program(click.Group):
+    """A group whose every way to fail is one sentence on stderr and an exit code."""
+
+    def main(self, args: Sequence[str] | None = None, *more: Any, **named: Any) -> NoReturn:
+        """Run, and exit: 0, or 2 for bad input, 130 for Ctrl-C."""
+        named["standalone_mode"] = False
+        named.setdefault("prog_name", "chainrule")
+        try:
+            code = super().main(args, *more, **named)
+            sys.stdout.flush()
+        except (click.Abort, KeyboardInterrupt):
+            complain("interrupted; nothing was written.", "Stopped:")
+            code = INTERRUPTED
+        except BrokenPipeError:
+            # The reader has gone, which is no fault. Python would complain at its own flush.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = BROKEN_PIPE
+        except click.ClickException as error:
+            complain(usage_sentence(error))
+            code = BAD_INPUT
+        except ChainruleError as error:
+            complain(str(error))
+            code = BAD_INPUT
+        except OSError as error:
+            complain(system_sentence(error))
+            code = BAD_INPUT
+        except MemoryError:
+            complain("there is not enough memory. Take fewer rows, or a smaller --hidden.")
+            code = BAD_INPUT
+        except Exception as error:
+            if os.environ.get("CHAINRULE_TRACEBACK"):
+                raise
+            complain(
+                f"chainrule itself failed ({type(error).__name__}: {error}). Please report this;"
+                " with CHAINRULE_TRACEBACK=1 the same command shows where."
+            )
+            code = OUR_FAULT
+        sys.exit(code if isinstance(code, int) else 0)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command, or an error that names the nearest one."""
+        name = args[0]
+        if self.get_command(ctx, name) is None and not name.startswith("-"):
+            close = get_close_matches(name, self.commands, n=1)
+            hint = f"did you mean {close[0]}? " if close else ""
+            listed = ", ".join(self.list_commands(ctx))
+            raise click.UsageError(f"there is no command {name!r}; {hint}Commands: {listed}.")
+        return super().resolve_command(ctx, args)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order people need them."""
+        return list(self.commands)
+
+
+def usage_sentence(error: click.ClickException) -> str:
+    """What click found wrong with the command line, in our words."""
+    ctx = getattr(error, "ctx", None)
+    # The longest path known: click names the group for an option given before the command.
+    where = f" Run `{ctx.command_path} --help` to see what there is." if ctx else ""
+    if isinstance(error, click.NoSuchOption):
+        known = [name for p in ctx.command.params for name in p.opts] if ctx else []
+        close = get_close_matches(error.option_name, known, n=1)
+        hint = f"; did you mean {close[0]}?" if close else "."
+        return f"there is no option {error.option_name}{hint}{where}"
+    if isinstance(error, click.MissingParameter) and error.param is not None:
+        name = error.param.make_metavar(ctx) if ctx else error.param.name  # type: ignore[arg-type]
+        return f"{name} is missing.{where}"
+    if isinstance(error, click.BadParameter) and error.param is not None:
+        name = (
+            error.param.opts[-1]
+            if error.param.opts[-1].startswith("-")
+            else str(error.param.metavar or error.param.name)
+        )
+        return f"{name}: {error.message}"
+    message = error.message[:1].lower() + error.message[1:]
+    return f"{message}{where}" if isinstance(error, click.UsageError) else message
+
+
+def system_sentence(error: OSError) -> str:
+    """What the operating system refused, and for which file."""
+    what = error.strerror or str(error)
+    name = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+    notes = "".join(f" ({note})" for note in getattr(error, "__notes__", []))
+    return f"{name}{what[:1].lower()}{what[1:]}{notes}."
+
+
+@click.group(
+    cls=Program,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96},
+    epilog="""\b
+Examples:
+  chainrule train digits
+  chainrule train iris.csv --target species --out iris.safetensors
+  chainrule predict iris.safetensors new.csv
+""",
+)
+@click.version_option(__version__, prog_name="chainrule", message="%(prog)s %(version)s")
+@click.pass_context
+def chainrule(ctx: click.Context) -> None:
+    """Train a neural network on a table, use it, and look into it.
+
+    COMMAND --help says more about a command.
+    """
+    if ctx.invoked_subcommand is None:
+        say(ctx.get_help())
+
+
+for _command in (train, predict, evaluate, inspect):
+    chainrule.add_command(_command)

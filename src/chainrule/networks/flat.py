@@ -1,0 +1,94 @@
+"""Flat buffers: all parameters in one array, all gradients in another; and shared parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.errors import ShapeError
+from chainrule.graph.variable import Parameter
+
+__all__ = ["FlatBuffer", "follow_ties", "tie"]
+
+Array = npt.NDArray[Any]
+
+
+class FlatBuffer:
+    """All parameters a network owns of one dtype in one array, all gradients in another.
+
+    So an optimizer is one elementwise pass, and a checkpoint a few contiguous writes. The
+    parameters that weight decay applies to come first.
+    """
+
+    def __init__(self, parameters: list[Parameter]) -> None:
+        self.parameters = sorted(parameters, key=lambda p: not p.decays)
+        dtype = parameters[0].dtype
+        size = sum(p.size for p in parameters)
+        self.data, self.grad = np.zeros(size, dtype), np.zeros(size, dtype)
+        for parameter, place in self.places():
+            shape = parameter.shape
+            parameter.move(self.data[place].reshape(shape), self.grad[place].reshape(shape))
+            parameter.adopted = True
+
+    def places(self) -> Iterator[tuple[Parameter, slice]]:
+        """Each parameter and where it lies."""
+        start = 0
+        for parameter in self.parameters:
+            yield parameter, slice(start, start + parameter.size)
+            start += parameter.size
+
+    def segments(self) -> Iterator[tuple[Array, Array, bool]]:
+        """The longest runs of trainable parameters alike in decay: (data, grad, decays)."""
+        start, end, decays = 0, 0, False
+        for parameter, place in self.places():
+            if parameter.trainable and end == place.start > start and decays == parameter.decays:
+                end = place.stop
+                continue
+            if end > start:
+                yield self.data[start:end], self.grad[start:end], decays
+            start, end = (
+                (place.start, place.stop) if parameter.trainable else (place.stop, place.stop)
+            )
+            decays = parameter.decays
+        if end > start:
+            yield self.data[start:end], self.grad[start:end], decays
+
+    def restore(self) -> None:
+        """Make the parameters views of the buffers again, after a copy or an unpickling."""
+        for parameter, place in self.places():
+            parameter.data = self.data[place].reshape(parameter.shape)
+            parameter._grad = self.grad[place].reshape(parameter.shape)
+
+
+def _memory(array: Array) -> tuple[int, int]:
+    return array.__array_interface__["data"][0], array.nbytes
+
+
+def tie(parameters: list[Parameter]) -> None:
+    """Find parameters that are one array, or one array and its transpose."""
+    first: dict[tuple[int, int], Parameter] = {}
+    for p in parameters:
+        q = first.setdefault(_memory(p.data), p)
+        if q is p or p.tied is not None:
+            continue
+        if (q.shape, q.data.strides) == (p.shape, p.data.strides):
+            p.tied = (q, False)
+        elif q.shape == p.shape[::-1] and q.data.strides == p.data.strides[::-1]:
+            p.tied = (q, True)
+        else:
+            raise ShapeError(
+                f"two parameters share one memory with shapes {q.shape} and {p.shape}, which is neither"
+                " the same array nor its transpose. Give one of them a copy."
+            )
+
+
+def follow_ties(parameters: list[Parameter]) -> None:
+    """Let tied parameters look at where the first one lies now."""
+    for p in parameters:
+        if p.tied is not None:
+            q, transposed = p.tied
+            p.data = q.data.T if transposed else q.data
+            p._grad = q.grad.T if transposed else q.grad

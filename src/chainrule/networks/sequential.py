@@ -1,0 +1,141 @@
+"""Sequential: layers in order; and TwoLayerNet, the chapter's network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.errors import SettingError, ShapeError, nearest
+from chainrule.layers import (
+    GELU,
+    Affine,
+    LeakyReLU,
+    ReLU,
+    Sigmoid,
+    SoftmaxWithLoss,
+    Tanh,
+)
+from chainrule.layers.base import Layer
+from chainrule.layers.initial import Init, Seed
+from chainrule.layers.opaque import OpaqueLayer, is_hand_written
+from chainrule.networks.network import Network, layers_in
+from chainrule.nodes.base import Value
+
+__all__ = ["ACTIVATIONS", "Sequential", "TwoLayerNet"]
+
+#: Activations by name, each with the first weights that suit it.
+ACTIVATIONS: dict[str, tuple[Callable[[], Layer], str]] = {
+    "sigmoid": (Sigmoid, "xavier"),
+    "tanh": (Tanh, "xavier"),
+    "relu": (ReLU, "he"),
+    "leaky_relu": (LeakyReLU, "he"),
+    "gelu": (GELU, "he"),
+}
+
+
+class Sequential(Network):
+    """Layers in order: the output of one is the input of the next.
+
+    >>> import chainrule as cr
+    >>> net = cr.Sequential(
+    ...     cr.Affine.sized(2, 10), cr.Sigmoid(), cr.Affine.sized(10, 3),
+    ...     loss=cr.SoftmaxWithLoss(), seed=0,
+    ... )
+    >>> print(net.summary())
+    layer       parameters   count
+    ──────────────────────────────
+    0  Affine   W 2×10 b 10     30
+    1  Sigmoid  -                0
+    2  Affine   W 10×3 b 3      33
+    ──────────────────────────────
+    63 parameters, float32; loss: SoftmaxWithLoss
+    """
+
+    def __init__(self, *layers: Any, loss: Any = None, seed: Seed = 0) -> None:
+        super().__init__(loss=loss, seed=seed)
+        for i, layer in enumerate(layers):
+            if not isinstance(layer, Layer | Network) and not is_hand_written(layer):
+                raise SettingError(
+                    f"Sequential: layer {i} is {layer!r}; a layer has params, grads, forward(x) and"
+                    " backward(dout)."
+                )
+        once: dict[int, Layer] = {}  # a hand-written layer used twice is wrapped once
+        self.sequence: tuple[Any, ...] = tuple(
+            once.setdefault(id(layer), OpaqueLayer(layer))
+            if is_hand_written(layer) and not isinstance(layer, Network)
+            else layer
+            for layer in layers
+        )
+        self._check_widths()
+        self.adopt()
+
+    def named_layers(self) -> list[tuple[str, Layer]]:
+        """Every layer once, named by its place."""
+        found: dict[int, tuple[str, Layer]] = {}
+        for i, layer in enumerate(self.sequence):
+            layers_in(str(i), layer, found)
+        return list(found.values())
+
+    def _check_widths(self) -> None:
+        width, before = None, ""
+        for i, layer in enumerate(self.sequence):
+            shape = getattr(layer, "_parameters", {}).get("W", None)
+            if shape is None or shape.ndim != 2 or getattr(layer, "takes_ids", False):
+                continue
+            inputs, outputs = shape.shape
+            if width is not None and inputs != width:
+                raise ShapeError(
+                    f"layer {i} ({type(layer).__name__}) takes {inputs} inputs, but {before} gives"
+                    f" {width} outputs. Make the two numbers the same."
+                )
+            width, before = outputs, f"layer {i} ({type(layer).__name__})"
+
+    def predict(self, x: Value) -> Value:
+        """The output of the last layer."""
+        for layer in self.sequence:
+            x = layer.predict(x) if isinstance(layer, Network) else layer.forward(x)
+        return x
+
+
+def _activation(name: str) -> tuple[Callable[[], Layer], str]:
+    if name not in ACTIVATIONS:
+        raise SettingError(f'activation="{name}" is not known; {nearest(name, ACTIVATIONS)}.')
+    return ACTIVATIONS[name]
+
+
+class TwoLayerNet(Sequential):
+    """The chapter's network: Affine, activation, Affine, and softmax with loss.
+
+    `init` draws the first weights ("book" is the book's 0.01 · normal; by default what suits
+    the activation).
+
+    >>> import chainrule as cr
+    >>> net = cr.TwoLayerNet(2, 10, 3)
+    >>> [p.shape for p in net.params]
+    [(2, 10), (10,), (10, 3), (3,)]
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        output_size: int,
+        activation: str = "sigmoid",
+        *,
+        loss: Any = None,
+        init: Init | None = None,
+        dtype: npt.DTypeLike = np.float32,
+        seed: Seed = 0,
+    ) -> None:
+        make, suits = _activation(activation)
+        first: Init = suits if init is None else init
+        super().__init__(
+            Affine.sized(input_size, hidden_size, init=first, dtype=dtype),
+            make(),
+            Affine.sized(hidden_size, output_size, init=first, dtype=dtype),
+            loss=SoftmaxWithLoss() if loss is None else loss,
+            seed=seed,
+        )
