@@ -341,7 +341,7 @@ def _npz() -> bytes:
 
 FOREIGN: list[tuple[str, bytes, str]] = [
     ("empty", b"", "empty"),
-    ("seven bytes", b"1234567", "too few"),
+    ("seven bytes", bytes(7), "too few"),
     ("pickle", pickle.dumps({"W": [1.0]}, protocol=4), "a Python pickle"),
     ("pickle 2", pickle.dumps({"W": [1.0]}, protocol=2), "a Python pickle"),
     ("torch", _torch_zip(), "a PyTorch file"),

@@ -145,7 +145,7 @@ def forms(x: Array) -> dict[str, Array]:
     }
 
 
-class _Subclass(np.ndarray):  # type: ignore[type-arg]
+class _Subclass(np.ndarray):
     pass
 
 
@@ -394,6 +394,7 @@ def test_a_layer_copied_out_of_a_network_stands_alone(row: Row) -> None:
 
 
 def test_a_layer_without_its_own_settings_takes_none() -> None:
-    for kind in (cr.Sigmoid, cr.Tanh, cr.ReLU, cr.GELU, cr.Softmax, cr.MeanSquaredError):
+    kinds: list[Any] = [cr.Sigmoid, cr.Tanh, cr.ReLU, cr.GELU, cr.Softmax, cr.MeanSquaredError]
+    for kind in kinds:
         with pytest.raises(TypeError, match="unexpected keyword argument 'slope'"):
             kind(slope=0.1)

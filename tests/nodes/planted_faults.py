@@ -19,11 +19,12 @@ import numpy as np
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from tests.nodes import laws
+from tests.nodes.table import draw
+
 from chainrule import nodes
 from chainrule.nodes import Node
 from chainrule.nodes.indexing import add_at
-from tests.nodes import laws
-from tests.nodes.table import draw
 
 Backward = Callable[..., Any]
 CASES = 200
@@ -66,12 +67,38 @@ FAULTS: list[Fault] = [
     *(
         times(node, 1 + 1e-9)
         for node in (
-            N.Add, N.Branch, N.Concatenate, N.Exp, N.GELU, N.Index, N.IndexAdd, N.Log, N.Log1p,
-            N.LogSumExp, N.MatMul, N.Max, N.Mean, N.Mul, N.Norm, N.Pow, N.Prod, N.Repeat,
-            N.Reshape, N.Sigmoid, N.SigmoidCrossEntropy, N.Softmax, N.SoftmaxCrossEntropy,
-            N.Softplus, N.Sqrt, N.Std, N.Sum, N.Tanh, N.Transpose, N.Var,
+            N.Add,
+            N.Branch,
+            N.Concatenate,
+            N.Exp,
+            N.GELU,
+            N.Index,
+            N.IndexAdd,
+            N.Log,
+            N.Log1p,
+            N.LogSumExp,
+            N.MatMul,
+            N.Max,
+            N.Mean,
+            N.Mul,
+            N.Norm,
+            N.Pow,
+            N.Prod,
+            N.Repeat,
+            N.Reshape,
+            N.Sigmoid,
+            N.SigmoidCrossEntropy,
+            N.Softmax,
+            N.SoftmaxCrossEntropy,
+            N.Softplus,
+            N.Sqrt,
+            N.Std,
+            N.Sum,
+            N.Tanh,
+            N.Transpose,
+            N.Var,
         )
-    ),  # fmt: skip
+    ),
     times(N.Sub, 1 + 1e-9, 1),
     times(N.Div, 1 + 1e-9, 1),
     times(N.MatMul, 1 + 1e-9, 1),
@@ -130,7 +157,7 @@ FAULTS: list[Fault] = [
     changed(
         N.Sum,
         "repeated along the axes in reverse",
-        lambda self, d, dy: np.broadcast_to(np.reshape(np.ravel(dy)[::-1], self.kept(self.inputs[0], dy).shape), d.shape),
+        lambda self, d, dy: self.spread(self.inputs[0], np.reshape(np.ravel(dy)[::-1], dy.shape)),
     ),
     changed(N.Reshape, "column by column", lambda self, d, dy: _fortran(dy, self.inputs[0].shape)),
     # a dropped term or factor
@@ -152,7 +179,9 @@ FAULTS: list[Fault] = [
     changed(N.SigmoidCrossEntropy, "σ(s), without - t", lambda self, d, dl: _ds(self, dl, d[1])),
     changed(N.SigmoidCrossEntropy, "no gradient for t", lambda self, d, dl: (d[0], 0 * d[1])),
     Fault(N.LogSumExp, "an even share", lambda self, dy: _even(self, dy)),
-    changed(N.Prod, "y/x of the wrong factor", lambda self, d, dy: np.flip(d, -1) if d.ndim else 2 * d),
+    changed(
+        N.Prod, "y/x of the wrong factor", lambda self, d, dy: np.flip(d, -1) if d.ndim else 2 * d
+    ),
     changed(N.Norm, "x², not x/y", lambda self, d, dy: d * self.inputs[0]),
     # off by one
     changed(N.Mean, "n + 1", lambda self, d, dy: d * (_n(self) / (_n(self) + 1))),
@@ -170,14 +199,16 @@ FAULTS: list[Fault] = [
     Fault(N.Clip, "passes everything", lambda self, dy: dy),
     Fault(N.Abs, "1 on both sides", lambda self, dz: dz),
     Fault(N.Sign, "straight through", lambda self, dz: dz),
-    changed(N.Max, "everyone gets the gradient", lambda self, d, dy: self.spread(self.inputs[0], dy)),
+    changed(
+        N.Max, "everyone gets the gradient", lambda self, d, dy: self.spread(self.inputs[0], dy)
+    ),
     changed(N.Min, "nobody gets it", lambda self, d, dy: 0 * d),
     # a wrong shape, dtype or count
     Fault(N.Mul, "one gradient only", lambda self, dz: dz * self.inputs[1], breaks=True),
     changed(N.Add, "a gradient of one number", lambda self, d, dz: (np.sum(dz), dz)),
     changed(N.Sin, "in float32", lambda self, d, dy: d.astype(np.float32)),
     changed(N.Tanh, "the upstream gradient overwritten", lambda self, d, dy: _spoiled(d, dy)),
-]  # fmt: skip
+]
 
 
 def _n(self: Any) -> int:

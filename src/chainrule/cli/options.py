@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -12,10 +12,15 @@ from chainrule.errors import nearest, shown
 
 __all__ = ["Hidden", "Number", "OneOf", "data_argument", "data_options", "json_option"]
 
+if TYPE_CHECKING:
+    _Kind = click.ParamType[Any]
+else:
+    _Kind = click.ParamType  # not generic before click 8.2
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Number(click.ParamType):
+class Number(_Kind):
     """A finite number, or a whole one, between bounds."""
 
     def __init__(
@@ -53,17 +58,27 @@ class Number(click.ParamType):
         """What is allowed, in words."""
         parts = [f"a {self.name}"]
         if self.least is not None:
-            parts.append(f"from {self.least:g}")
+            parts.append(f"from {_number(self.least)}")
         if self.above is not None:
-            parts.append(f"above {self.above:g}")
+            parts.append(f"above {_number(self.above)}")
         if self.below is not None:
-            parts.append(f"{'to ' if self.least is not None else 'and '}below {self.below:g}")
-        if self.most is not None:
-            parts.append(f"to {self.most:g}")
+            parts.append(
+                f"{'to ' if self.least is not None else 'and '}below {_number(self.below)}"
+            )
+        if self.most is not None and self.most < 10**9:
+            parts.append(
+                f"to {_number(self.most)}"
+                if self.above is None
+                else f"and up to {_number(self.most)}"
+            )
         return " ".join(parts) + (f", such as {self.example}" if self.example else "")
 
 
-class OneOf(click.ParamType):
+def _number(value: float) -> str:
+    return f"{int(value):,}" if value == int(value) else f"{value:g}"
+
+
+class OneOf(_Kind):
     """One of some words."""
 
     name = "word"
@@ -83,7 +98,7 @@ class OneOf(click.ParamType):
         return "[" + "|".join(self.words) + "]"
 
 
-class Hidden(click.ParamType):
+class Hidden(_Kind):
     """Sizes of hidden layers: "64", "64,32", or "none"."""
 
     name = "sizes"

@@ -90,7 +90,7 @@ def usage_sentence(error: click.ClickException) -> str:
         hint = f"; did you mean {close[0]}?" if close else "."
         return f"there is no option {error.option_name}{hint}{where}"
     if isinstance(error, click.MissingParameter) and error.param is not None:
-        name = error.param.make_metavar(ctx) if ctx else error.param.name  # type: ignore[arg-type]
+        name = error.param.human_readable_name
         return f"{name} is missing.{where}"
     if isinstance(error, click.BadParameter) and error.param is not None:
         name = (

@@ -405,7 +405,7 @@ class Table:
             else:
                 raise DataError(
                     f"The rows of a table are taken by whole numbers, by a mask of {self._length} "
-                    "bools, or by a slice. Got {shown(indices)}."
+                    f"bools, or by a slice. Got {shown(indices)}."
                 )
         table: Table = object.__new__(type(self))
         write = object.__setattr__

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
-
 __all__ = ["foreign_kind"]
 
 _CONVERT = (
@@ -53,6 +50,9 @@ def foreign_kind(data: bytes) -> tuple[str, str] | None:
 
 
 def _zipped(data: bytes) -> tuple[str, str]:
+    import io
+    import zipfile
+
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as file:
             names = file.namelist()
@@ -83,7 +83,7 @@ def _written(data: bytes) -> tuple[str, str] | None:
         return "a web page", "Download the file itself, not the page that shows it."
     if start.startswith(b"version https://git-lfs"):
         return "a Git LFS pointer", "Get the file itself: git lfs pull."
-    if len(start) > 8 and all(byte in b"\t\n\r" or byte >= 32 for byte in head):
+    if start and all(byte in b"\t\n\r" or byte >= 32 for byte in head):
         advice = "A model is a file that `chainrule train` or save_model wrote."
         if start[:1] in b"[{":
             return "JSON", advice

@@ -6,7 +6,6 @@ import contextlib
 import errno
 import os
 import re
-import secrets
 import stat
 import types
 
@@ -77,7 +76,7 @@ def write_whole(path: Pathish, data: bytes, *, overwrite: bool = False) -> None:
     check_place(where, overwrite)
     folder = os.path.dirname(where) or "."
     _sweep(folder)
-    temporary = os.path.join(folder, f".chainrule-{secrets.token_hex(8)}.tmp")
+    temporary = os.path.join(folder, f".chainrule-{os.urandom(8).hex()}.tmp")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
     handle = os.open(temporary, flags | getattr(os, "O_BINARY", 0), 0o600)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chainrule.graph import functions as functions  # Variables look their functions up there
 from chainrule.graph.check import CheckReport, check
 from chainrule.graph.derivatives import grad, numerical_gradient
 from chainrule.graph.graph import Graph

@@ -143,7 +143,7 @@ def check(
     with _subject(f, arrays) as subject:
         rng = np.random.default_rng(seed)
         oracle = _Oracle(subject, rng)
-        rows = []
+        rows: list[CheckRow] = []
         for order in (1, 2) if second_order else (1,):
             if not all(row.ok for row in rows):
                 break  # a wrong gradient has no right gradient of its own

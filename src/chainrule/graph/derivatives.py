@@ -10,7 +10,7 @@ import numpy as np
 from chainrule.errors import DTypeError, ShapeError
 from chainrule.graph.chain_rule import chain_rule
 from chainrule.graph.graph import Graph
-from chainrule.graph.variable import Array, Variable, apply, constant
+from chainrule.graph.variable import Array, Parameter, Variable, apply, constant
 from chainrule.nodes import Branch
 from chainrule.nodes.base import Value
 
@@ -20,7 +20,9 @@ __all__ = ["grad", "numerical_gradient"]
 def grad(f: Callable[..., Value], argument: int | tuple[int, ...] = 0) -> Callable[..., Any]:
     """The function that gives ∂f/∂(argument), by the chain rule; f must give one number.
 
-    Arrays in, arrays out; Variables in, Variables out, so it composes to any order.
+    Arrays in, arrays out; Variables in, Variables out, so it composes to any order. A Variable
+    that f uses without being handed it counts as well, since the gradient depends on it; the
+    parameters of layers do not (to differentiate by them next, hand in a Variable).
 
     >>> import chainrule as cr
     >>> cube = lambda x: x ** 3
@@ -38,28 +40,28 @@ def grad(f: Callable[..., Value], argument: int | tuple[int, ...] = 0) -> Callab
                 apply(Branch(1), args[i])[0] if isinstance(args[i], Variable) else _float(args[i])
             )
         chosen = [inner[i] for i in wanted]
+        chosen_set = set(chosen)
         out = f(*inner)
-        if not isinstance(out, Variable):
-            zeros = [constant(np.zeros_like(v.data)) for v in chosen]
-            grads: list[Variable] = zeros
-        else:
+        found: dict[Variable, Value] = {}
+        if isinstance(out, Variable):
             if out.size != 1:
                 raise ShapeError(
                     f"cr.grad needs a function that gives one number; it gave shape {out.shape}."
                     " Reduce it first, with cr.sum or cr.mean."
                 )
             graph = Graph([out], inputs=chosen)
-            found = chain_rule(
-                graph,
-                constant(np.ones_like(out.data)),
-                lambda v: graph.origin.get(v, v),
-                chosen,
+            recorded = recorded or any(
+                v.requires_grad and v not in chosen_set and not isinstance(v, Parameter)
+                for v in graph.inputs
             )
-            grads = [
-                constant(found[v]) if v in found else constant(np.zeros_like(v.data))
-                for v in chosen
-            ]
-        results = [g if recorded else g.data for g in grads]
+            if recorded:
+                seed = constant(np.ones_like(out.data))
+                found = chain_rule(graph, seed, lambda v: graph.origin.get(v, v), chosen)
+            else:  # nobody differentiates again: arrays are enough
+                found = graph.gradients(wanted=chosen)
+        grads = [found.get(v, np.zeros_like(v.data)) for v in chosen]
+        # An array is handed out as the caller's own: no view, and shared with no other gradient.
+        results = [constant(g) if recorded else np.array(g) for g in grads]
         return tuple(results) if isinstance(argument, tuple) else results[0]
 
     return gradient

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from weakref import ref
 
 import numpy as np
 
@@ -60,7 +59,7 @@ class Graph:
                         copies[v] = self._branch(v, uses[v])
                     v = copies[v].pop()
                 arrows.append(v)
-            outputs = tuple(map(_alive, call.outputs))
+            outputs = call.outputs
             made.update(outputs)
             self.nodes.append(call.node.bound(tuple(arrows), outputs))
         leaves.update((v, None) for v in self.outputs if v not in made)
@@ -117,12 +116,6 @@ class Graph:
         if not retain_graph:
             for hold in holds:
                 hold.release()
-
-
-def _alive(output: ref[Variable]) -> Variable:
-    """The Variable, or, for an output that nobody kept, a stand-in that nothing reads."""
-    variable = output()
-    return Variable(0.0, requires_grad=False) if variable is None else variable
 
 
 def _reachable(outputs: Iterable[Variable], stops: set[Variable]) -> list[Call]:

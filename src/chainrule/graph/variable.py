@@ -64,14 +64,29 @@ def recording() -> Iterator[Recording]:
 class Call:
     """One node applied to Variables: what the graph is made of."""
 
-    __slots__ = ("__weakref__", "hold", "inputs", "node", "order", "outputs")
+    __slots__ = ("__weakref__", "_made", "_spare", "hold", "inputs", "node", "order")
 
-    def __init__(self, node: Node, inputs: tuple[Variable, ...]) -> None:
+    def __init__(self, node: Node, inputs: tuple[Variable, ...], made: list[Variable]) -> None:
         self.node, self.inputs = node, inputs
         self.order = next(_order)
         # Weak, so that a Variable and its Call do not keep each other alive.
-        self.outputs: tuple[weakref.ref[Variable], ...] = ()
+        self._made = [weakref.ref(v) for v in made]
+        #: What several outputs hold, since backward may read one that nobody kept.
+        self._spare = [(v.data, v.requires_grad) for v in made] if len(made) > 1 else []
         self.hold: Hold | None = None
+
+    @property
+    def outputs(self) -> tuple[Variable, ...]:
+        """The Variables it made; one that nobody kept is made again."""
+        made = [ref() for ref in self._made]
+        return tuple([self._again(i) if v is None else v for i, v in enumerate(made)])
+
+    def _again(self, i: int) -> Variable:
+        data, needs = self._spare[i]
+        variable = Variable(data, requires_grad=needs)
+        variable.call = self
+        self._made[i] = weakref.ref(variable)
+        return variable
 
 
 class Variable(NDArrayOperatorsMixin):
@@ -105,19 +120,20 @@ class Variable(NDArrayOperatorsMixin):
                 "Variable(...) takes an array, and got a Variable. Use it as it is, or pass its .data."
             )
         array = np.asarray(data)
-        if array.dtype.kind not in "biufc":
+        kind = array.dtype.kind
+        if kind not in "biufc":
             raise DTypeError(
                 f"a Variable holds numbers; got dtype {array.dtype} ({shown(data, 40)})."
                 " Convert it with .astype(float) first."
             )
-        if array.dtype == np.float16:
+        if kind == "f" and array.dtype.itemsize == 2:
             raise DTypeError(
                 "a Variable does not hold float16: sums overflow above 65,504 and gradients round to 0."
                 " Compute in float32: x.astype(numpy.float32)."
             )
         self.data = array
         self.name = name
-        inexact = array.dtype.kind in "fc"
+        inexact = kind in "fc"
         self.requires_grad = inexact if requires_grad is None else requires_grad and inexact
         self._grad: Array | None = None
         self.call = None
@@ -382,29 +398,30 @@ def apply(node: Node, *inputs: Value) -> Value:
     variables = _aligned(node, inputs) if node.elementwise else tuple(map(constant, inputs))
     with quiet():
         out = node.formula(*[v.data for v in variables])
-    call = Call(node, variables)
     needs = node.differentiable and any([v.requires_grad for v in variables])
-    made = tuple(
-        [Variable(o, requires_grad=needs) for o in (out if type(out) is tuple else (out,))]
-    )
+    outs = out if type(out) is tuple else (out,)
+    made = [Variable(o, requires_grad=needs) for o in outs]
+    call = Call(node, variables, made)
     for variable in made:
         variable.call = call
-    call.outputs = tuple([weakref.ref(v) for v in made])
     if _recording.get() is None:
         call.hold = Hold([v.data for v in (*variables, *made) if v.scalar is None])
-    return made if type(out) is tuple else made[0]
+    return tuple(made) if type(out) is tuple else made[0]
 
 
 def _aligned(node: Node, inputs: tuple[Value, ...]) -> tuple[Variable, ...]:
     """The inputs of an elementwise node as Variables of one shape and one dtype."""
+    numbers = [v for v in inputs if type(v) in _NUMBERS]
     arrays = [
-        v.data if isinstance(v, Variable) else np.asarray(v) for v in inputs if not _scalar(v)
+        v.data if isinstance(v, Variable) else np.asarray(v)
+        for v in inputs
+        if type(v) not in _NUMBERS
     ]
     shape = _common_shape(node, [a.shape for a in arrays])
-    dtype = _common_dtype([a.dtype for a in arrays], [v for v in inputs if _scalar(v)])
+    dtype = _common_dtype([a.dtype for a in arrays], numbers)
     aligned = []
     for value in inputs:
-        if _scalar(value):
+        if type(value) in _NUMBERS:
             number = np.array(value, dtype)
             v = Variable(np.broadcast_to(number, shape) if shape else number, requires_grad=False)
             v.scalar = value
@@ -435,10 +452,14 @@ def _common_shape(node: Node, shapes: list[tuple[int, ...]]) -> tuple[int, ...]:
 
 
 def _common_dtype(dtypes: list[np.dtype[Any]], numbers: list[Any]) -> np.dtype[Any]:
+    first = dtypes[0]
+    if (
+        first.kind == "f"
+        and dtypes.count(first) == len(dtypes)
+        and complex not in map(type, numbers)
+    ):
+        return first
     # A truth value (the condition of Where) does not take part in the choice.
     kinds = [d for d in dtypes if d.kind != "b"]
     plain = [n for n in numbers if type(n) is not bool]
-    same = bool(kinds) and kinds[0].kind == "f" and kinds.count(kinds[0]) == len(kinds)
-    if same and not any(type(n) is complex for n in plain):
-        return kinds[0]
     return np.result_type(*kinds, *plain) if kinds or plain else np.dtype(bool)

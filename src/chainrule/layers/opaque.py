@@ -82,6 +82,7 @@ class Opaque(Node):
     """A hand-written layer's own forward and backward; first order only."""
 
     symbol = "by hand"
+    analytic = False
 
     def __init__(self, layer: Any, n_inputs: int = 1) -> None:
         self.layer, self.n_inputs = layer, n_inputs

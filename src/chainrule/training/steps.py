@@ -72,17 +72,17 @@ class ByHandStep:
         return loss
 
     def runs(self) -> tuple[list[Array], list[Array], list[bool]]:
-        """What to update: every array once; the gradients of an array listed twice are added."""
+        """What to update: every array once; a shared one, or its transpose, has its gradients added."""
         params: list[Array] = []
         grads: list[Array] = []
-        place: dict[int, int] = {}
+        place: dict[tuple[int, int], int] = {}
         for p, g in zip(self.model.params, self.model.grads, strict=True):
-            if id(p) in place:
-                grads[place[id(p)]] = grads[place[id(p)]] + g
-            else:
-                place[id(p)] = len(params)
+            i = place.setdefault((p.__array_interface__["data"][0], p.nbytes), len(params))
+            if i == len(params):
                 params.append(p)
                 grads.append(g)
+            else:
+                grads[i] = grads[i] + (g if p.strides == params[i].strides else g.T)
         return params, grads, [np.ndim(p) >= 2 for p in params]
 
 

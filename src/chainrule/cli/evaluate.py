@@ -1,0 +1,92 @@
+"""`chainrule evaluate`: how right a model is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from chainrule.cli.options import data_argument, data_options, json_option
+from chainrule.cli.terminal import json_out, paint, printable, remark, rows, say, table
+
+if TYPE_CHECKING:
+    from chainrule.cli.scoring import Score
+
+__all__ = ["evaluate"]
+
+MANY_CLASSES = 20
+
+
+@click.command(
+    short_help="Score a model on rows whose answers are known.",
+    epilog="""\b
+Examples:
+  chainrule evaluate digits.safetensors digits
+  chainrule evaluate iris.safetensors more.csv --json
+""",
+)
+@click.argument("model", metavar="MODEL")
+@data_argument
+@data_options
+@json_option
+def evaluate(model: str, data: str, no_header: bool, encoding: str | None, as_json: bool) -> None:
+    """Score MODEL on DATA: accuracy and confusion matrix, or R², RMSE and MAE.
+
+    On the data the model was trained on, the rows held out from training are scored apart.
+    """
+    from chainrule.cli.reading import open_both
+    from chainrule.cli.scoring import score_all
+
+    found, preparation, rows_given = open_both(model, data, no_header, encoding)
+    scores, notes = score_all(found, preparation, rows_given)
+    if as_json:
+        told: dict[str, Any] = {"model": model, "data": data, "target": preparation.target}
+        told |= {"task": preparation.task, "same_data": "held_out" in scores}
+        told |= {name: score.as_json() for name, score in scores.items()}
+        json_out({**told, "notes": list(notes)})
+        return
+    for sentence in notes:
+        remark(sentence)
+    say(f"{paint(printable(model), 'bold')} on {paint(printable(data), 'bold')}")
+    say()
+    main = scores.get("held_out") or scores.get("all") or scores["training"]
+    names = {"held_out": "held out", "training": "trained on", "all": ""}
+    rows([pair for name, score in scores.items() for pair in _figures(score, names[name])])
+    if main.classes is not None:
+        _show_classes(main)
+
+
+def _figures(score: Score, which: str) -> list[tuple[str, str]]:
+    start = f"{which}: " if which else ""
+    if score.classes is not None:
+        right = f"{score.values['accuracy']:.1%}  ({score.right:,} of {score.rows:,} rows)"
+        return [(f"{start}accuracy", right)]
+    unit = f"in units of {score.target}"
+    return [
+        (f"{start}R²", f"{score.values['r2']:.4f}  ({score.rows:,} rows)"),
+        (f"{start}RMSE", f"{score.values['rmse']:.4g} {unit}"),
+        (f"{start}MAE", f"{score.values['mae']:.4g} {unit}"),
+    ]
+
+
+def _show_classes(score: Score) -> None:
+    say()
+    body = [
+        (
+            c.name,
+            f"{c.rows:,}",
+            "-" if c.recall is None else f"{c.recall:.1%}",
+            "-" if c.precision is None else f"{c.precision:.1%}",
+        )
+        for c in score.per_class[: 5 * MANY_CLASSES]
+    ]
+    table((score.target, "rows", "found", "right when said"), body)
+    if len(score.per_class) > MANY_CLASSES:
+        say()
+        say(f"({len(score.per_class)} classes: the confusion matrix is in --json)")
+        return
+    say()
+    names = [c.name for c in score.per_class]
+    say(paint("  which were taken for which (rows: what they are; columns: what was said)", "dim"))
+    counts = [[f"{n:,}" if n else "·" for n in line] for line in score.confusion]
+    table(("", *names), [(name, *line) for name, line in zip(names, counts, strict=True)])

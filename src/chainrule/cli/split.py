@@ -1,0 +1,79 @@
+"""Which rows to train on and which to hold out; the same for training and for evaluation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.datasets import Preparation, Table, rows_with_target, stratified_split
+from chainrule.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Rows", "divide", "keep_rows"]
+
+Task = Literal["auto", "classification", "regression"]
+Numbers = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A table divided: the rows with a target, and which of them are held out."""
+
+    table: Table
+    task: Literal["classification", "regression"]
+    training: Numbers
+    held: Numbers
+    notes: tuple[str, ...]
+
+
+def keep_rows(table: Table, target: str, missing: str) -> tuple[Table, tuple[str, ...]]:
+    """The rows that can be learned from, and sentences about those that cannot."""
+    known, lost = rows_with_target(table, target)
+    notes = []
+    if lost:
+        plural = "rows have" if lost > 1 else "row has"
+        notes.append(f"{lost} of {len(table):,} {plural} no {target!r} and are left out.")
+        table = table.rows(known)
+    if missing == "fill":
+        return table, tuple(notes)
+    gaps = np.zeros(len(table), bool)
+    for name in table.missing_counts():
+        gaps |= table.missing(name)
+    if gaps.any():
+        counts = table.missing_counts()
+        listed = ", ".join(f"{name!r} {count}" for name, count in list(counts.items())[:8])
+        if missing == "error":
+            raise DataError(
+                f"{table.source}: {int(gaps.sum())} of {len(table)} rows have missing cells ({listed})."
+                " Complete them, or say --missing fill or --missing drop."
+            )
+        if gaps.all():
+            raise DataError(
+                f"{table.source}: every row has a missing cell ({listed}), so --missing drop leaves"
+                " nothing. Say --missing fill, or take out such columns."
+            )
+        plural = "rows with missing cells are" if gaps.sum() > 1 else "row with missing cells is"
+        notes.append(f"{int(gaps.sum())} {plural} left out ({listed}).")
+        table = table.rows(~gaps)
+    return table, tuple(notes)
+
+
+def divide(table: Table, target: str, task: Task, fraction: float, seed: int, missing: str) -> Rows:
+    """Leave out the rows without a target, then hold back a fraction, class by class."""
+    table, notes = keep_rows(table, target, missing)
+    # The target's kind decides how to divide; the preparation itself sees the training rows only.
+    beside = "row" if target != "row" else "line"
+    column: Sequence[Any] = table.column(target)  # type: ignore[assignment]
+    alone = Table.from_matrix(np.zeros((len(table), 1)), (beside,), {target: column}, table.source)
+    kind = Preparation.fit(alone, target, task)
+    if fraction == 0:
+        everything = np.arange(len(table))
+        return Rows(table, kind.task, everything, everything[:0], notes)
+    t = kind.targets(alone)
+    training, held = stratified_split(t, fraction, seed)
+    return Rows(table, kind.task, training, held, notes)

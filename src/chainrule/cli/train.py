@@ -1,0 +1,229 @@
+"""`chainrule train`: from a table to a trained network in a file."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from chainrule.cli.options import Hidden, Number, OneOf, data_argument, data_options, json_option
+from chainrule.cli.terminal import complain, json_out, paint, printable, rows, say
+
+if TYPE_CHECKING:
+    from chainrule.cli.training import Plan, Trained
+
+__all__ = ["train"]
+
+ACTIVATIONS = ("relu", "leaky_relu", "gelu", "tanh", "sigmoid")
+#: The optimizers by name, each with a first learning rate that suits it.
+RATES = {
+    "adamw": 0.01,
+    "adam": 0.01,
+    "sgd": 0.1,
+    "momentum": 0.02,
+    "nesterov": 0.02,
+    "rmsprop": 0.003,
+    "adagrad": 0.05,
+}
+INTERRUPTED = 130
+
+
+@click.command(
+    short_help="Train a network on a table and keep it in a file.",
+    epilog="""\b
+Examples:
+  chainrule train digits
+  chainrule train iris.csv --target species --out iris.safetensors
+  chainrule train houses.csv --target price --hidden 64,32 --epochs 200
+""",
+)
+@data_argument
+@click.option("--target", metavar="COLUMN", help="The column to predict.")
+@click.option("--out", metavar="FILE", help="Where the model goes; DATA.safetensors by default.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
+@click.option(
+    "--hidden",
+    type=Hidden(),
+    default="128",
+    show_default=True,
+    metavar="SIZES",
+    help="Sizes of the hidden layers: 64,32, or none.",
+)
+@click.option(
+    "--activation",
+    type=OneOf(ACTIVATIONS),
+    default="relu",
+    show_default=True,
+    help="What stands between the layers.",
+)
+@click.option(
+    "--optimizer",
+    type=OneOf(tuple(RATES)),
+    default="adamw",
+    show_default=True,
+    help="How the weights move.",
+)
+@click.option(
+    "--lr",
+    type=Number(above=0, most=1000, example="0.01"),
+    metavar="RATE",
+    help="Learning rate at the start; by default what suits the optimizer.",
+)
+@click.option(
+    "--schedule",
+    type=OneOf(("cosine", "constant")),
+    default="cosine",
+    show_default=True,
+    help="How the learning rate goes on.",
+)
+@click.option(
+    "--epochs",
+    type=Number(whole=True, least=1, most=10**6, example="100"),
+    metavar="N",
+    help="Times through the rows; by default about 5,000 steps, in 10 to 200 epochs.",
+)
+@click.option(
+    "--batch-size",
+    type=Number(whole=True, least=1, most=10**9, example="32"),
+    metavar="N",
+    help="Rows a step; 32 by default, 128 from 10,000 rows on.",
+)
+@click.option(
+    "--validation",
+    type=Number(least=0, below=1, example="0.2"),
+    default=0.2,
+    show_default=True,
+    metavar="PART",
+    help="The part of the rows to hold out; 0 for none.",
+)
+@click.option(
+    "--patience",
+    type=Number(whole=True, least=1, most=10**6, example="10"),
+    metavar="N",
+    help="Stop when the held-out loss has not improved for N epochs; keep the best.",
+)
+@click.option(
+    "--weight-decay",
+    type=Number(least=0, most=1000, example="0.1"),
+    metavar="RATE",
+    help="Shrink the weights at each update; 0.1 for adamw, else 0.",
+)
+@click.option(
+    "--l2",
+    type=Number(least=0, most=1000, example="0.001"),
+    default=0.0,
+    metavar="RATE",
+    help="Add RATE times the weight to its gradient.",
+)
+@click.option(
+    "--dropout",
+    type=Number(least=0, below=1, example="0.2"),
+    default=0.0,
+    metavar="PART",
+    help="The part of each hidden layer to leave out at each step.",
+)
+@click.option(
+    "--label-smoothing",
+    type=Number(least=0, below=1, example="0.1"),
+    default=0.1,
+    show_default=True,
+    metavar="PART",
+    help="How much of each class's target goes to all classes.",
+)
+@click.option(
+    "--task",
+    type=OneOf(("auto", "classification", "regression")),
+    default="auto",
+    help="Classes or numbers; by default the target tells.",
+)
+@click.option(
+    "--missing",
+    type=OneOf(("fill", "drop", "error")),
+    default="fill",
+    show_default=True,
+    help="Rows with empty cells: fill the cells, drop the rows, or stop.",
+)
+@data_options
+@click.option(
+    "--seed",
+    type=Number(whole=True, least=0, most=2**63 - 1, example="0"),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Same seed, same model, bit for bit.",
+)
+@json_option
+@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+def train(as_json: bool, quiet: bool, **options: Any) -> None:
+    """Train a network on DATA and keep it in a file.
+
+    DATA is a CSV, NPY, NPZ or IDX file, or a set that comes with chainrule: digits, iris,
+    penguins, spiral, moons, circles, xor, blobs.
+    """
+    from chainrule.cli.training import Job
+
+    job = Job(**options)
+    plan = job.plan()
+    loud = not (as_json or quiet)
+    if loud:
+        show_plan(plan)
+    trained = job.run(plan, progress="auto" if loud else None)
+    if as_json:
+        json_out(trained.as_json())
+    elif loud:
+        show_result(trained)
+    if trained.interrupted:
+        complain(
+            f"interrupted in epoch {trained.epochs} of {plan.epochs}; the model so far is in"
+            f" {trained.out}.",
+            "Stopped:",
+        )
+        click.get_current_context().exit(INTERRUPTED)
+
+
+def show_plan(plan: Plan) -> None:
+    """What is going to be done, before it takes time."""
+    data = f"{plan.rows:,} rows, {plan.columns:,} columns; {plan.predicts}"
+    say(f"{paint(printable(plan.name), 'bold')}  {printable(data)}")
+    say()
+    notes = plan.notes[:30]
+    if len(plan.notes) > 30:
+        notes = (*notes, f"and {len(plan.notes) - 30} more remarks; see `chainrule inspect`")
+    pairs = [("data" if i == 0 else "", note) for i, note in enumerate(notes)]
+    pairs.append(("network", plan.network))
+    pairs.append(("training", plan.training))
+    rows(pairs)
+    say()
+
+
+def show_result(trained: Trained) -> None:
+    """What came out, and what to type next."""
+    say()
+    pairs = list(trained.figures)
+    pairs.append(("time", f"{trained.seconds:.1f} s, {trained.epochs} epochs{trained.why}"))
+    pairs.append(("model", f"{trained.out} ({_size(trained.bytes)}){trained.renamed}"))
+    rows(pairs)
+    say()
+    model, data = shlex.quote(trained.out), shlex.quote(trained.data)
+    for i, command in enumerate(("predict", "evaluate")):
+        say(
+            f"{paint('next' if i == 0 else '    ', 'dim')}  "
+            + paint(f"chainrule {command} {printable(model)} {printable(data)}", "bold")
+        )
+
+
+def _size(count: int) -> str:
+    return f"{count / 1024:.0f} KiB" if count < 1 << 20 else f"{count / (1 << 20):.1f} MiB"
+
+
+def default_out(name: str, force: bool) -> tuple[str, str]:
+    """The first free name for a model, and a remark if it is not the plain one."""
+    plain = f"{name}.safetensors"
+    if force or not os.path.lexists(plain):
+        return plain, ""
+    number = 2
+    while os.path.lexists(f"{name}-{number}.safetensors"):
+        number += 1
+    return f"{name}-{number}.safetensors", f"; {plain} was there already, and stays"

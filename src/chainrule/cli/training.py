@@ -1,0 +1,346 @@
+"""The work behind `chainrule train`: read, divide, prepare, build, train, keep."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import time
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, Literal
+
+import numpy as np
+
+from chainrule import optimizers, schedules
+from chainrule.cli.source import find_target, open_source, stem
+from chainrule.cli.split import Rows, divide
+from chainrule.cli.train import RATES, default_out
+from chainrule.datasets import Preparation, Table
+from chainrule.datasets.opening import physical_memory
+from chainrule.errors import NonFiniteError, SettingError
+from chainrule.files import save_model
+from chainrule.files.writing import check_place
+from chainrule.layers import Affine, Dropout, MeanSquaredError, SoftmaxWithLoss
+from chainrule.networks import ACTIVATIONS, Sequential
+from chainrule.training import EarlyStopping, Trainer, accuracy, mae, r2, rmse
+from chainrule.version import __version__
+
+__all__ = ["Job", "Plan", "Trained"]
+
+OPTIMIZERS: dict[str, type[optimizers.Optimizer]] = {
+    "adamw": optimizers.AdamW,
+    "adam": optimizers.Adam,
+    "sgd": optimizers.SGD,
+    "momentum": optimizers.Momentum,
+    "nesterov": optimizers.Nesterov,
+    "rmsprop": optimizers.RMSprop,
+    "adagrad": optimizers.AdaGrad,
+}
+#: About how many steps a training takes by default; 10 to 200 epochs of them.
+STEPS = 5000
+
+
+def _news(table: Table) -> list[str]:
+    """What the reader noticed, without the gaps and constants of which the preparation tells more."""
+    return [note for note in table.notes if not re.search("missing cell|one value only", note)]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be done, known before training: for the eyes, and the parts to do it with."""
+
+    name: str
+    rows: int
+    columns: int
+    predicts: str
+    notes: tuple[str, ...]
+    network: str
+    training: str
+    epochs: int
+    out: str
+    renamed: str
+    facts: dict[str, Any]
+    preparation: Preparation = field(repr=False)
+    divided: Rows = field(repr=False)
+    net: Sequential = field(repr=False)
+    trainer: Trainer = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What came out."""
+
+    data: str
+    out: str
+    renamed: str
+    bytes: int
+    seconds: float
+    epochs: int
+    stopped: str | None
+    scores: dict[str, Any]
+    figures: tuple[tuple[str, str], ...]
+    facts: dict[str, Any]
+    notes: tuple[str, ...]
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended it."""
+        return self.stopped is not None and "Ctrl-C" in self.stopped
+
+    @property
+    def why(self) -> str:
+        """Why it ended before the last epoch, if it did."""
+        return f"; {self.stopped}" if self.stopped else ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything for a program that reads on."""
+        return {
+            "model": self.out,
+            "seconds": round(self.seconds, 3),
+            **self.facts,
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(frozen=True)
+class Job:
+    """The options of one `chainrule train`."""
+
+    data: str
+    target: str | None
+    out: str | None
+    force: bool
+    hidden: tuple[int, ...]
+    activation: str
+    optimizer: str
+    lr: float | None
+    schedule: str
+    epochs: int | None
+    batch_size: int | None
+    validation: float
+    patience: int | None
+    weight_decay: float | None
+    l2: float
+    dropout: float
+    label_smoothing: float
+    task: Literal["auto", "classification", "regression"]
+    missing: str
+    no_header: bool
+    encoding: str | None
+    seed: int
+
+    def plan(self) -> Plan:
+        """Everything that can be refused is refused here, before any training."""
+        out, renamed = (self.out, "") if self.out else default_out(stem(self.data), self.force)
+        check_place(out, overwrite=self.force)
+        if os.path.exists(self.data) and os.path.exists(out) and os.path.samefile(self.data, out):
+            raise SettingError(f"--out: {out} is the data itself. Name another file for the model.")
+        if self.patience is not None and not self.validation:
+            raise SettingError(
+                "--patience watches the held-out rows, and --validation 0 holds none out."
+                " Leave one of the two out."
+            )
+        table, known = open_source(self.data, header=not self.no_header, encoding=self.encoding)
+        target = find_target(table, self.target, known)
+        divided = divide(table, target, self.task, self.validation, self.seed, self.missing)
+        learned = divided.table.rows(divided.training)
+        preparation = Preparation.fit(learned, target, divided.task)
+        net = self.build(preparation)
+        count = len(divided.training)
+        batch = min(self.batch_size or (32 if count < 10_000 else 128), count)
+        steps = math.ceil(count / batch)
+        epochs = self.epochs or min(max(math.ceil(STEPS / steps), 10), 200)
+        optimizer = self.make_optimizer(steps * epochs)
+        seeds = np.random.SeedSequence(self.seed).generate_state(2)
+        facts = {
+            "made_by": "chainrule train",
+            "chainrule": __version__,
+            "data": {
+                "name": os.path.basename(self.data),
+                "fingerprint": table.fingerprint(),
+                "rows": len(table),
+                "columns": len(table.names),
+                "header": not self.no_header,
+                "encoding": self.encoding,
+            },
+            "split": {
+                "validation": self.validation,
+                "seed": self.seed,
+                "missing": self.missing,
+                "training_rows": count,
+                "held_out_rows": len(divided.held),
+            },
+            "training": {
+                "hidden": list(self.hidden),
+                "activation": self.activation,
+                "optimizer": self.optimizer,
+                "lr": self.lr or RATES[self.optimizer],
+                "schedule": self.schedule,
+                "weight_decay": optimizer.weight_decay,
+                "l2": self.l2,
+                "epochs": epochs,
+                "batch_size": batch,
+                "dropout": self.dropout,
+                "label_smoothing": self.label_smoothing if preparation.classes else None,
+                "seed": self.seed,
+            },
+        }
+        classes = preparation.classes
+        return Plan(
+            name=stem(self.data),
+            rows=len(table),
+            columns=len(table.names),
+            predicts=f"{target} is one of {len(classes)} classes"
+            if classes
+            else f"{target} is a number",
+            notes=(*_news(table), *divided.notes, *preparation.notes),
+            network=self.drawn(preparation, net),
+            training=f"{count:,} rows, {len(divided.held):,} held out; {epochs} epochs of {steps:,}"
+            f" step{'s' if steps > 1 else ''}, {type(optimizer).__name__}",
+            epochs=epochs,
+            out=out,
+            renamed=renamed,
+            facts=facts,
+            preparation=preparation,
+            divided=divided,
+            net=net,
+            trainer=Trainer(net, optimizer, seed=int(seeds[1])),
+        )
+
+    def build(self, preparation: Preparation) -> Sequential:
+        """The network: inputs, hidden layers, and one output a class, or one number."""
+        inputs = len(preparation.features)
+        outputs = len(preparation.classes) if preparation.classes else 1
+        sizes = (inputs, *self.hidden, outputs)
+        self.check_room(sum((a + 1) * b for a, b in pairwise(sizes)))
+        make, init = ACTIVATIONS[self.activation]
+        layers: list[Any] = []
+        for a, b in pairwise(sizes[:-1]):
+            layers += [Affine.sized(a, b, init=init), make()]
+            if self.dropout:
+                layers.append(Dropout(self.dropout))
+        layers.append(Affine.sized(sizes[-2], sizes[-1]))
+        loss = (
+            SoftmaxWithLoss(label_smoothing=self.label_smoothing)
+            if preparation.classes
+            else MeanSquaredError()
+        )
+        seed = int(np.random.SeedSequence(self.seed).generate_state(1)[0])
+        return Sequential(*layers, loss=loss, seed=seed)
+
+    def check_room(self, parameters: int) -> None:
+        """Refuse a network that does not fit: weights, gradients, two moments, and a copy."""
+        needed, memory = parameters * 4 * 6, physical_memory()
+        if needed > memory * 3 // 4:
+            raise SettingError(
+                f"--hidden {','.join(map(str, self.hidden))} makes {parameters:,} parameters, which take"
+                f" about {needed / 2**30:,.1f} GiB to train; this machine has {memory / 2**30:.1f} GiB."
+                " Give smaller sizes."
+            )
+
+    def make_optimizer(self, steps: int) -> optimizers.Optimizer:
+        """The optimizer with its schedule."""
+        rate: Any = self.lr or RATES[self.optimizer]
+        if self.schedule == "cosine":
+            rate = schedules.Cosine(rate, steps=steps)
+        decay = self.weight_decay
+        if decay is None:
+            decay = 0.1 if self.optimizer == "adamw" else 0.0
+        kind: Any = OPTIMIZERS[self.optimizer]
+        made: optimizers.Optimizer = kind(rate, l2=self.l2, weight_decay=decay)
+        return made
+
+    def drawn(self, preparation: Preparation, net: Sequential) -> str:
+        """The network in a line: 64 → 128 relu → 10."""
+        outputs = len(preparation.classes) if preparation.classes else 1
+        parts = [f"{len(preparation.features)} inputs"]
+        parts += [f"{size} {self.activation}" for size in self.hidden]
+        parts.append(f"{outputs} output{'s' if outputs > 1 else ''}")
+        count = sum(p.size for p in net.named_parameters().values())
+        return f"{' → '.join(parts)}; {count:,} parameters"
+
+    def run(self, plan: Plan, progress: str | None) -> Trained:
+        """Train, score the held-out rows, and keep the model."""
+        table, preparation = plan.divided.table, plan.preparation
+        training, held = plan.divided.training, plan.divided.held
+        x, t = preparation.transform(table), preparation.targets(table)
+        validation = (x[held], t[held]) if len(held) else None
+        stopping = None if self.patience is None else EarlyStopping(patience=self.patience)
+        started = time.perf_counter()
+        try:
+            history = plan.trainer.fit(
+                x[training],
+                t[training],
+                plan.epochs,
+                plan.facts["training"]["batch_size"],
+                validation=validation,
+                early_stopping=stopping,
+                progress=progress,
+            )
+        except NonFiniteError as error:
+            raise NonFiniteError(
+                f"training went out of bounds, and nothing was saved. {error} Here: give a smaller --lr"
+                f" than {plan.facts['training']['lr']:g}."
+            ) from None
+        seconds = time.perf_counter() - started
+        facts = dict(plan.facts)
+        facts["training"] = {
+            **facts["training"],
+            "epochs": len(history),
+            "stopped": history.stopped,
+        }
+        scores: dict[str, Any] = {}
+        figures: list[tuple[str, str]] = []
+        if validation is not None:
+            scores, figures = self.scores(plan, validation, "held-out")
+            facts["held_out"] = scores
+        else:
+            figures = [("held out", "nothing, so how good the model is on new rows is not known")]
+        out = self.keep(plan, facts)
+        return Trained(
+            data=self.data,
+            out=out,
+            renamed=plan.renamed,
+            bytes=os.path.getsize(out),
+            seconds=seconds,
+            epochs=len(history),
+            stopped=history.stopped,
+            scores=scores,
+            figures=tuple(figures),
+            facts=facts,
+            notes=plan.notes,
+        )
+
+    def scores(
+        self, plan: Plan, data: tuple[Any, Any], which: str
+    ) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+        """The scores of some rows, as numbers and in words."""
+        x, t = data
+        y = np.asarray(plan.net.predict(x))
+        chosen = "; they chose the epoch to keep, too" if self.patience else ""
+        if plan.preparation.classes:
+            right = accuracy(y, t)
+            told = f"{right:.1%}  ({round(right * len(t)):,} of {len(t):,} rows never trained on{chosen})"
+            return {"accuracy": right}, [(f"{which} accuracy", told)]
+        y, t = plan.preparation.unscale(y), plan.preparation.unscale(t)
+        found = {"r2": r2(y, t), "rmse": rmse(y, t), "mae": mae(y, t)}
+        return found, [
+            (f"{which} R²", f"{found['r2']:.4f}  ({len(t):,} rows never trained on{chosen})"),
+            (f"{which} RMSE", f"{found['rmse']:.4g} in units of {plan.preparation.target}"),
+        ]
+
+    def keep(self, plan: Plan, facts: dict[str, Any]) -> str:
+        """Save the model; if the default name was taken meanwhile, under the next free one."""
+        out = plan.out
+        while True:
+            try:
+                save_model(
+                    out, plan.net, preparation=plan.preparation, facts=facts, overwrite=self.force
+                )
+            except SettingError:
+                if self.out is not None or self.force or not os.path.lexists(out):
+                    raise
+                out, _ = default_out(stem(self.data), force=False)
+            else:
+                return out

@@ -1,0 +1,237 @@
+"""Bad input: one sentence on stderr, exit code 2, no traceback, nothing left behind."""
+
+from __future__ import annotations
+
+import errno
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from chainrule.cli import chainrule
+
+ROWS = "x,z,label\n" + "".join(f"{i},{i * i % 7},{'ab'[i % 2]}\n" for i in range(40))
+Make = Callable[[], object]
+
+
+def write(name: str, data: str | bytes) -> Make:
+    def make() -> None:
+        Path(name).write_bytes(data.encode() if isinstance(data, str) else data)
+
+    return make
+
+
+def model(change: Callable[[bytes], bytes] = lambda data: data) -> Make:
+    """A trained model m.safetensors of rows.csv, with its bytes changed."""
+
+    def make() -> None:
+        Path("rows.csv").write_text(ROWS)
+        result = CliRunner().invoke(
+            chainrule,
+            ["train", "rows.csv", "--out", "m.safetensors", "--epochs", "1", "--hidden", "4"],
+        )
+        assert result.exit_code == 0, result.output
+        file = Path("m.safetensors")
+        file.write_bytes(change(file.read_bytes()))
+
+    return make
+
+
+def folder(name: str) -> Make:
+    return lambda: Path(name).mkdir()
+
+
+CASES: list[tuple[str, str, Make | None, str]] = [
+    # the command line itself
+    ("an unknown command", "trian digits", None, "did you mean train?"),
+    ("an unknown option", "train iris --epoch 3", None, "did you mean --epochs?"),
+    ("an unknown option of the group", "--verson", None, "did you mean --version?"),
+    ("no data", "train", None, "DATA is missing"),
+    ("no model", "predict", None, "MODEL is missing"),
+    ("no data to predict", "predict m.safetensors", None, "DATA is missing"),
+    ("a word too many", "inspect a b", None, "unexpected extra argument"),
+    ("an option without its value", "train iris --lr", None, "requires an argument"),
+    # option values
+    *[
+        (f"{option} {value}", f"train iris {option} {value}", None, words)
+        for option, words, values in [
+            ("--lr", "a number above 0 and up to 1,000, such as 0.01", ("0", "-1", "nan", "inf", "a")),
+            ("--epochs", "a whole number from 1", ("0", "-1", "2.5", "x")),
+            ("--batch-size", "a whole number from 1", ("0", "2.5")),
+            ("--hidden", "whole numbers from 1", ("0", "64,", "64,-3", "x", "2.5", "64,32;3")),
+            ("--activation", "Allowed: relu, leaky_relu", ("rlu",)),
+            ("--optimizer", "Allowed: adamw, adam", ("adma",)),
+            ("--validation", "a number from 0 to below 1", ("1", "-0.1", "nan")),
+            ("--dropout", "a number from 0 to below 1", ("1", "nan")),
+            ("--l2", "a number from 0", ("-1", "nan")),
+            ("--patience", "a whole number from 1", ("0",)),
+            ("--seed", "a whole number from 0", ("-1", "1.5", "a")),
+            ("--task", "Allowed: auto", ("regresion",)),
+            ("--missing", "Allowed: fill", ("mean",)),
+        ]
+        for value in values
+    ],
+    ("a network too large", "train iris --hidden 1000000,1000000", None, "Give smaller sizes"),
+    ("patience without held-out rows", "train iris --patience 3 --validation 0", None, "--patience"),
+    ("no-header for a bundled set", "train iris --no-header", None, "do not apply"),
+    # data
+    ("a misspelt set", "train irs", None, 'did you mean "iris"?'),
+    ("an empty file", "train t.csv", write("t.csv", ""), "t.csv is empty"),
+    ("a header only", "train t.csv", write("t.csv", "x,label\n"), "0 rows"),
+    ("a folder", "train t.csv", folder("t.csv"), "is a folder"),
+    ("a web page", "train t.csv", write("t.csv", "<!doctype html><p>"), "HTML"),
+    ("a short row", "train t.csv", write("t.csv", "x,label\n1,a\n2\n"), "t.csv:3: the row is too short"),
+    ("Latin-1", "train t.csv", write("t.csv", "x,label\n1,\xe4\n2,b\n".encode("latin-1")), "--encoding"),
+    ("no such encoding", "train t.csv --encoding utf-9", write("t.csv", ROWS), "'utf-9'"),
+    ("a damaged npy", "train t.npy --target x0", write("t.npy", b"\x93NUMPY\x01"), "t.npy"),
+    ("a pickle as npy", "train t.npy", write("t.npy", pickle.dumps([1])), "t.npy"),
+    ("an image", "train t.png", write("t.png", b"\x89PNG\r\n\x1a\n"), "a PNG image"),
+    ("no target to guess", "train t.csv", write("t.csv", "x,z\n1,2\n3,4\n"),
+     "Say --target NAME; the columns are x, z"),
+    ("two targets to guess", "train t.csv", write("t.csv", "y,label\n1,2\n3,4\n"), "(y, label)"),
+    ("no such target", "train t.csv --target lable", write("t.csv", ROWS), 'did you mean "label"?'),
+    ("one class", "train t.csv", write("t.csv", "x,label\n1,a\n2,a\n"), "one class only"),
+    ("one row", "train t.csv", write("t.csv", "x,label\n1,a\n"), "one class only"),
+    ("one row a class", "train t.csv", write("t.csv", "x,label\n1,a\n2,b\n"), "single row"),
+    ("a constant number", "train t.csv --task regression", write("t.csv", "x,y\n1,3\n2,3\n5,3\n"),
+     "nothing to learn"),
+    ("regression of texts", "train t.csv --task regression", write("t.csv", ROWS),
+     "regression needs numbers"),
+    ("the target alone", "train t.csv", write("t.csv", "label\na\nb\na\nb\n"), "no column is left"),
+    ("no target anywhere", "train t.csv", write("t.csv", "x,label\n1,\n2,\n"),
+     "every one of the 2 cells is missing"),
+    ("missing cells not allowed", "train penguins --missing error", None, "rows have missing cells"),
+    # where the model goes
+    ("out exists", "train iris --out o", write("o", "mine"), "o exists already"),
+    ("out is a folder", "train iris --out o", folder("o"), "is a folder"),
+    ("out in no folder", "train iris --out no/o", None, "there is no folder no"),
+    ("out is the data", "train t.csv --out t.csv --force", write("t.csv", ROWS), "the data itself"),
+    ("out is a link", "train iris --force --out o", lambda: os.symlink("nowhere", "o"), "symbolic link"),
+    # models
+    ("no such model", "predict m iris", None, "no such model file"),
+    ("a table as model", "predict m iris", write("m", "a,b\n1,2\n"), "plain text"),
+    ("a pickle as model", "inspect m", write("m", pickle.dumps({})), "a Python pickle"),
+    ("an empty model", "inspect m", write("m", b""), "empty"),
+    ("a model cut short", "inspect m.safetensors", model(lambda data: data[:-5]), "cut short"),
+    ("a changed model", "inspect m.safetensors", model(lambda d: d[:-1] + bytes([d[-1] ^ 1])), "checksum"),
+    ("an absent column", "predict m.safetensors iris", model(), "columns of the training rows are absent"),
+    ("texts for numbers", "predict m.safetensors t.csv",
+     lambda: (model()(), write("t.csv", "x,z\n" + "red,1\n" * 30)()), "texts where the training rows"),
+    ("no target to compare", "evaluate m.safetensors t.csv",
+     lambda: (model()(), write("t.csv", "x,z\n1,2\n")()), "no column 'label'"),
+    ("an unknown class", "evaluate m.safetensors t.csv",
+     lambda: (model()(), write("t.csv", "x,z,label\n1,2,c\n")()),
+     "of a class that the training rows do not have"),
+    ("predictions over the data", "predict m.safetensors rows.csv --out rows.csv", model(), "exists already"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "line", "make", "words"), CASES, ids=[c[0] for c in CASES])
+def test_bad_input(
+    name: str,
+    line: str,
+    make: Make | None,
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if make is not None:
+        make()
+    before = contents(tmp_path)
+    for more in ([], ["--json"]) if line.startswith(("train iris --s", "predict m ")) else ([],):
+        result = CliRunner().invoke(chainrule, [*line.split(), *more])
+        assert result.exit_code == 2, result.output
+        check_sentence(result.stderr, words)
+        assert result.stdout == ""
+    assert contents(tmp_path) == before
+
+
+def contents(place: Path) -> dict[str, Any]:
+    return {
+        file.name: file.read_bytes() if file.is_file() else file.is_dir()
+        for file in sorted(place.iterdir())
+    }
+
+
+def check_sentence(told: str, words: str) -> None:
+    assert words in told, told
+    assert told.startswith("Error: ")
+    assert told.endswith("\n")
+    assert told.count("\n") == 1
+    assert "Traceback" not in told
+    assert told.isprintable() or told[:-1].isprintable()
+    assert told.rstrip()[-1] in ".!?)"
+    assert "(overwrite=True; --force)" not in told or "exists already" in told
+
+
+def test_a_few_in_processes_of_their_own(tmp_path: Path) -> None:
+    Path(tmp_path, "bad\x1b[2J.csv").write_text("x,label\n1\n")
+    for args, words in [
+        (["trian"], "did you mean train"),
+        (["train", "bad\x1b[2J.csv"], "\\x1b[2J"),
+        (["predict", "nope", "digits"], "no such model file"),
+        (["train", "\udcff"], "neither a file nor"),
+    ]:
+        done = subprocess.run(
+            [sys.executable, "-m", "chainrule.cli", *args],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+        )
+        assert (done.returncode, done.stdout) == (2, "")
+        check_sentence(done.stderr, words)
+
+
+def test_training_that_diverges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("t.csv").write_text("x,y\n" + "".join(f"{i},{i * i}.5\n" for i in range(60)))
+    result = CliRunner().invoke(
+        chainrule,
+        ["train", "t.csv", "--optimizer", "sgd", "--lr", "1000", "--schedule", "constant"],
+    )
+    assert result.exit_code == 2
+    assert "Error: training went out of bounds, and nothing was saved" in result.stderr
+    assert "a smaller --lr than 1000." in result.stderr
+    assert sorted(contents(tmp_path)) == ["t.csv"]
+
+
+def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("old.safetensors").write_bytes(b"old")
+    real = os.write
+
+    def full(handle: int, data: Any) -> int:
+        if len(data) < 1000:  # not the model: other parts of Python may write
+            return real(handle, data)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "old.safetensors")
+
+    monkeypatch.setattr(os, "write", full)
+    result = CliRunner().invoke(
+        chainrule,
+        ["train", "iris", "--out", "old.safetensors", "--force", "--epochs", "2", "--quiet"],
+    )
+    monkeypatch.undo()
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("Error: old.safetensors: no space left on device")
+    assert "what was there before is unchanged" in result.stderr
+    assert contents(tmp_path) == {"old.safetensors": b"old"}
+
+
+def test_a_fault_of_ours_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def fail(*args: Any) -> None:
+        raise ZeroDivisionError("oh")
+
+    monkeypatch.setattr("chainrule.cli.training.divide", fail)
+    result = CliRunner().invoke(chainrule, ["train", "iris"])
+    assert result.exit_code == 70
+    assert "chainrule itself failed (ZeroDivisionError: oh)" in result.stderr
+    assert "Traceback" not in result.stderr
