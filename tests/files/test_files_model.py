@@ -84,7 +84,7 @@ def test_every_public_layer_and_loss_is_in_the_tables() -> None:
 def test_every_layer_comes_back(name: str, tmp_path: Path) -> None:
     network = NETWORKS[name]()
     x = IDS if name == "Embedding" else X
-    with cr.layers.training():
+    with cr.training_mode():
         for buffer in network.named_buffers().values():
             buffer[...] = 3 if buffer.dtype.kind == "u" else 0.5
     back = round_trip(network, tmp_path).network

@@ -30,7 +30,7 @@ class Held:
 
     def __call__(self, x: Any, *more: Any) -> Any:
         self.restore()
-        with layers.training(self.training):
+        with layers.training_mode(self.training):
             return self.layer.forward(x, *more)
 
     def restore(self) -> None:
@@ -57,7 +57,7 @@ def slope(layer: Any, training: bool, x: Array, more: list[Any], along: str, v: 
     else:
         z = x if twin.takes_ids else x.astype(complex)
         twin._parameters[along].data[...] += 1j * STEP * v
-    with layers.training(training):
+    with layers.training_mode(training):
         out = twin.record(Variable(z), *more)
     return np.asarray(out.data.imag / STEP)
 

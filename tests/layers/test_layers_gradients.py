@@ -21,7 +21,7 @@ modes = [pytest.param(row, mode, id=f"{row.name}-{mode}") for row in ROWS for mo
 
 
 def test_every_public_layer_and_loss_has_a_row() -> None:
-    not_layers = {"Layer", "Loss", "evaluating", "is_training", "one_hot", "training"}
+    not_layers = {"Layer", "Loss", "evaluating", "is_training", "one_hot", "training_mode"}
     in_table = {type(row.make(np.float64)).__name__ for row in ROWS}
     assert in_table == set(layers.__all__) - not_layers
     assert len({row.name for row in ROWS}) == len(ROWS)
@@ -77,7 +77,7 @@ def test_second_order(row: Row, training: bool) -> None:
 def weighted_output(held: Held, more: list[Any], u: Array, x: Any, *parameters: Any) -> Any:
     """Σ u · layer(x), as a function of x and the parameters."""
     held.restore()
-    with layers.training(held.training):
+    with layers.training_mode(held.training):
         return cr.sum(u * held.layer.formula(x, *parameters, *more))
 
 

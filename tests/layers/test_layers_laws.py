@@ -179,7 +179,7 @@ def test_nothing_given_is_written_and_nothing_given_back_is_shared(row: Row) -> 
         x, more = row.inputs(rng, row.shapes[0])
         params = [p.copy() for p in layer.params]
         kept = [a.copy() for a in (x, *more)]
-        with layers.training(mode):
+        with layers.training_mode(mode):
             first = layer.forward(x, *more)
             first_kept = np.array(first)
             dout = rng.standard_normal(np.shape(first))
@@ -258,7 +258,7 @@ def test_backward_twice_gives_the_same(row: Row) -> None:
         rng = np.random.default_rng(3)
         layer = row.make(np.float64)
         x, more = row.inputs(rng, row.shapes[-1])
-        with layers.training(mode):
+        with layers.training_mode(mode):
             out = layer.forward(x, *more)
             dout = rng.standard_normal(np.shape(out))
             dx = layer.backward(dout)
@@ -368,7 +368,7 @@ def test_copies_keep_values_and_work(row: Row, copied: Any) -> None:
     for mode in row.modes:
         layer = row.make(np.float64)
         x, more = row.inputs(np.random.default_rng(0), row.shapes[0])
-        with layers.training(mode):
+        with layers.training_mode(mode):
             layer.forward(x, *more)  # the clock and the running means have moved
         twin = copied(layer)
         assert repr(twin) == repr(layer)

@@ -17,10 +17,7 @@ from chainrule.layers.losses import (
     SigmoidWithLoss,
     SoftmaxWithLoss,
 )
-from chainrule.layers.mode import evaluating, is_training
-
-# Not in __all__: `chainrule.training` is the room of that name.
-from chainrule.layers.mode import training as training
+from chainrule.layers.mode import evaluating, is_training, training_mode
 from chainrule.layers.normalization import BatchNorm, LayerNorm
 
 __all__ = [
@@ -47,4 +44,5 @@ __all__ = [
     "evaluating",
     "is_training",
     "one_hot",
+    "training_mode",
 ]

@@ -11,7 +11,7 @@ from chainrule.graph import functions
 from chainrule.graph.variable import apply
 from chainrule.layers.base import Layer
 from chainrule.layers.initial import Seed, generator
-from chainrule.layers.mode import is_training
+from chainrule.layers.mode import is_training, training_mode
 from chainrule.nodes.base import Node, Value
 from chainrule.settings import below_one
 
@@ -101,9 +101,7 @@ class Dropout(Layer):
         """The output for x; `train_flg`, if given, says whether this is training."""
         if train_flg is None:
             return super().forward(x)
-        from chainrule.layers.mode import training
-
-        with training(train_flg):
+        with training_mode(train_flg):
             return super().forward(x)
 
 

@@ -120,7 +120,7 @@ class Loss(Layer):
         x = self.taken(x)
         t = self.targets(x.shape, as_numbers(t, self))
         w = self.weights(t, sample_weight, x.dtype)
-        self.x, self.t = x, t
+        self.__dict__.update(x=x, t=t)
         loss = self.run_forward(x, t, w)
         if not math.isfinite(loss):
             raise NonFiniteError(self.blame(x, t, float(loss)))
@@ -150,6 +150,10 @@ class Loss(Layer):
 
 def class_ids(owner: Any, rows: int, classes: int, t: Array) -> Array:
     """Ids (N,) from ids or one-hot rows (N, C), checked."""
+    usual = rows > 0 and t.shape == (rows,) and t.dtype.kind in "iu" and t.dtype.isnative
+    # One look is enough there: as a number without sign, a negative id is a huge one.
+    if usual and t.view(f"u{t.dtype.itemsize}").max() < classes:
+        return t
     if t.ndim == 2 and t.shape == (rows, classes) and (classes > 1 or t.dtype.kind == "f"):
         hot = t.sum(axis=1)
         if not (((t == 0) | (t == 1)).all() and (hot == 1).all()):

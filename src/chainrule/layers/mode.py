@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 
-__all__ = ["evaluating", "is_training", "training"]
+__all__ = ["evaluating", "is_training", "training_mode"]
 
 _training: ContextVar[bool] = ContextVar("chainrule_training", default=True)
 
@@ -20,7 +20,7 @@ def is_training() -> bool:
 
 
 @contextmanager
-def training(on: bool = True) -> Iterator[None]:
+def training_mode(on: bool = True) -> Iterator[None]:
     """Inside the block, layers behave as in training (or not)."""
     token = _training.set(on)
     try:
@@ -37,4 +37,4 @@ def evaluating() -> AbstractContextManager[None]:
     ...     cr.Dropout(0.5).forward(np.ones(3))
     array([1., 1., 1.])
     """
-    return training(False)
+    return training_mode(False)

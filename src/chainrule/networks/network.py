@@ -20,7 +20,7 @@ from chainrule.graph.variable import Parameter, Variable
 from chainrule.layers.base import Layer, as_numbers
 from chainrule.layers.initial import Seed, generator
 from chainrule.layers.losses import Loss
-from chainrule.layers.mode import evaluating, training
+from chainrule.layers.mode import evaluating, training_mode
 from chainrule.layers.opaque import OpaqueLayer, is_hand_written
 from chainrule.networks.flat import FlatBuffer, follow_ties, tie
 from chainrule.nodes.base import Value, quiet
@@ -81,7 +81,7 @@ class Network:
             setattr(cls, "predict", _planned(cls.__dict__["predict"]))  # noqa: B010
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if is_hand_written(value) and not isinstance(value, Network):
+        if name[0] != "_" and is_hand_written(value) and not isinstance(value, Network):
             value = OpaqueLayer(value)
         object.__setattr__(self, name, value)
 
@@ -253,7 +253,7 @@ class Network:
         if program is None:
             from chainrule.engine.plans import plan_loss
 
-            with training():
+            with training_mode():
                 program = self._remember(key, plan_loss(self, x, t, w))
         given = (x, t) if w is None else (x, t, w)
         loss, saved = program.functions["forward"](*given)
@@ -284,7 +284,7 @@ class Network:
         if program is None:
             from chainrule.engine.plans import plan_step
 
-            with training():
+            with training_mode():
                 program = self._remember(key, plan_step(self, x, t, w, rows))
         found: Program = program
         return found

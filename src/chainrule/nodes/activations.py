@@ -104,6 +104,7 @@ class GELU(Node):
     def backward(self, dy: Value) -> Value:
         """∂y/∂x = (1 + tanh u)/2 + x/2 · (1 - tanh² u) · u′, u′ = c (1 + 3a x²)."""
         (x,) = self.inputs
+        x = np.minimum(np.maximum(x, -30), 30)  # beyond, the gate is 0 or 1 and x² could overflow
         gate = np.tanh(self.c * (x + self.a * (x * x * x)))
         slope = self.c * (1 + 3 * self.a * (x * x))
         return dy * (0.5 * (1 + gate) + 0.5 * x * (1 - gate * gate) * slope)
@@ -122,7 +123,8 @@ class Softplus(Node):
     def backward(self, dy: Value) -> Value:
         """∂y/∂x = eˣ / (1 + eˣ) = 1 / (1 + e⁻ˣ), the sigmoid of x."""
         (x,) = self.inputs
-        return dy / (1 + np.exp(-x))
+        # Written so that neither exponential overflows, here and in further derivatives.
+        return dy * (np.exp(np.minimum(x, 0)) / (1 + np.exp(np.minimum(x, -x))))
 
 
 class Softmax(Node):

@@ -52,5 +52,7 @@ class SigmoidCrossEntropy(Node):
     def backward(self, dl: Value) -> tuple[Value, Value]:
         """∂l/∂s = σ(s) - t = (1-t) σ(s) - t σ(-s), without cancellation; ∂l/∂t = -s."""
         s, t = self.inputs
-        ds = (1 - t) / (1 + np.exp(-s)) - t / (1 + np.exp(s))
-        return dl * ds, -dl * s
+        # Written so that no exponential overflows, here and in further derivatives.
+        small = 1 + np.exp(np.minimum(s, -s))
+        yes, no = np.exp(np.minimum(s, 0)) / small, np.exp(np.minimum(-s, 0)) / small
+        return dl * ((1 - t) * yes - t * no), -dl * s
