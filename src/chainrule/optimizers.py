@@ -46,6 +46,7 @@ _DECAY_AND_CLIPPING: dict[str, Check] = {
 }
 
 
+@quiet()
 def global_norm(grads: Sequence[Array]) -> float:
     """√(Σ g²) over all the arrays; finite if and only if every number is (and no square overflows).
 
@@ -53,10 +54,9 @@ def global_norm(grads: Sequence[Array]) -> float:
     >>> global_norm([np.array([3.0]), np.array([4.0])])
     5.0
     """
-    with quiet():
-        total = sum(map(_squares, grads))
-        if not math.isfinite(total):  # float32 squares overflow before the numbers do
-            total = sum(float(np.sum(np.square(g, dtype=np.float64))) for g in grads)
+    total = _squares(grads[0]) if len(grads) == 1 else sum(map(_squares, grads))
+    if not math.isfinite(total):  # float32 squares overflow before the numbers do
+        total = sum(float(np.sum(np.square(g, dtype=np.float64))) for g in grads)
     return math.sqrt(total) if total == total else math.nan
 
 
@@ -70,8 +70,9 @@ def _squares(g: Array) -> float:
     if g.size <= _RUN:
         return float(np.vdot(g, g))
     flat = g.reshape(-1)
-    runs = (flat[i : i + _RUN] for i in range(0, flat.size, _RUN))
-    return sum(float(np.dot(run, run)) for run in runs)
+    whole = flat.size - flat.size % _RUN
+    runs, rest = flat[:whole].reshape(-1, _RUN), flat[whole:]
+    return float(np.add.reduce(np.vecdot(runs, runs))) + float(np.dot(rest, rest))
 
 
 def clip_grads(grads: Sequence[Array], max_norm: float) -> float:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.engine.trace import Traced, cast, filled, item, pick, take_rows
+from chainrule.engine.trace import Traced, cast, filled, item, pick, put_flat, take_flat, take_rows
 from chainrule.nodes.base import quiet
 from chainrule.nodes.indexing import add_at
 
@@ -383,10 +383,9 @@ class _Builder:
 
     def _dying(self, value: Traced, now: tuple[int, int]) -> Traced | None:
         """An operand of the same kind that nothing reads after this, to compute in place of."""
-        if not _is_elementwise(value) or (not self.planned and value.ndim == 0):
+        if not self.planned and value.ndim == 0:
             return None  # a fresh result without axes is a number, not an array to write into
-        candidates = [value.args[2]] if value.function is np.where else value.operands
-        for operand in candidates:
+        for operand in _in_place(value):
             mine = operand in self.owned if self.planned else operand in self.fresh
             if (
                 mine
@@ -420,10 +419,15 @@ class _Builder:
         if f is np.where:
             return self._emit_where(value, out)
         if f in _REDUCE:
-            return [self._emit_reduction(value, out)]
+            return self._emit_reduction(value, out)
         x = self._text(args[0]) if args and isinstance(args[0], Traced) else ""
         if f is take_rows and out is not None:
             return [f"{x}.take({self._text(args[1])}, 0, {out}, 'clip')"]
+        if f is take_flat:
+            taken = f"{x}.take({self._text(args[1])}, None, {out}, 'clip')"
+            return [taken if out is not None else f"{self._text(value)} = {taken}"]
+        if f is put_flat:
+            return self._emit_put(value, out)
         if out is None:
             texts = [
                 *map(self._text, args),
@@ -495,6 +499,24 @@ class _Builder:
         label = re.sub(r"\W", "_", repr(number.item()).replace("-", "m"))
         return self._constant(known, f"n_{label}")
 
+    def _emit_put(self, value: Traced, out: str | None) -> list[str]:
+        x, places = map(self._text, value.args[:2])
+        lines = []
+        if out is None:
+            out = self._text(value)
+            lines.append(f"{out} = {x}.copy()")
+        elif out != x:
+            lines.append(f"{self._function(np.copyto)}({out}, {x})")
+        new = value.args[2]
+        if isinstance(new, Traced) and new.weak:
+            new = new.known
+        text = (
+            self._text(new)
+            if isinstance(new, Traced)
+            else self._number(np.array(new, dtype=value.dtype))
+        )
+        return [*lines, f"{out}.put({places}, {text}, 'clip')"]
+
     def _emit_where(self, value: Traced, out: str | None) -> list[str]:
         condition, x, y = map(self._text, value.args)
         if out is None:
@@ -516,7 +538,7 @@ class _Builder:
         lines.append(f"{copyto}({out}, {x}, 'same_kind', {condition})")
         return lines
 
-    def _emit_reduction(self, value: Traced, out: str | None) -> str:
+    def _emit_reduction(self, value: Traced, out: str | None) -> list[str]:
         x: Traced = value.args[0]
         axes, keepdims = value.kwargs["axis"], value.kwargs["keepdims"]
         source = self._text(x)
@@ -524,18 +546,24 @@ class _Builder:
             # One product with ones is the fastest sum of rows or of columns that NumPy has.
             if axes == (0,):
                 ones = np.ones((1, x.shape[0]) if keepdims else x.shape[0], x.dtype)
-                return self._call(value, self._function(np.dot), [self._ones(ones), source], out)
+                return [self._call(value, self._function(np.dot), [self._ones(ones), source], out)]
             if axes == (1,):
                 ones = np.ones((x.shape[1], 1) if keepdims else x.shape[1], x.dtype)
-                return self._call(value, self._function(np.dot), [source, self._ones(ones)], out)
+                return [self._call(value, self._function(np.dot), [source, self._ones(ones)], out)]
         ufunc = _REDUCE[value.function]  # type: ignore[index]
         method = self.small.setdefault(("reduce", ufunc), getattr(np, ufunc).reduce)
         reduce = self._constant(method, f"{ufunc}_reduce")
         axis = axes[0] if len(axes) == 1 else axes
         dtype = self._constant(value.dtype, value.dtype.name)
         if out is None:
-            return f"{self._text(value)} = {reduce}({source}, {axis}, {dtype}, None, {keepdims})"
-        return f"{reduce}({source}, {axis}, {dtype}, {out}, {keepdims})"
+            return [f"{self._text(value)} = {reduce}({source}, {axis}, {dtype}, None, {keepdims})"]
+        if value in self.bound and axes == (1,) and x.ndim == 2 and x.shape[1] <= 32 < x.size:
+            # Over few columns NumPy goes number by number; over rows, many at a time.
+            columns = self._constant(np.empty(x.shape[::-1], x.dtype), "columns")
+            flat = self._constant(self.bound[value].reshape(-1), value.name or "v")
+            turn = f"{self._function(np.copyto)}({columns}, {source}.T)"
+            return [turn, f"{reduce}({columns}, 0, {dtype}, {flat}, False)"]
+        return [f"{reduce}({source}, {axis}, {dtype}, {out}, {keepdims})"]
 
     def _ones(self, ones: Array) -> str:
         return self._constant(self.small.setdefault((ones.dtype.str, ones.shape), ones), "ones")
@@ -545,6 +573,15 @@ def _is_elementwise(value: Traced) -> bool:
     return (isinstance(value.function, np.ufunc) and value.function is not np.matmul) or (
         value.function is np.where
     )
+
+
+def _in_place(value: Traced) -> list[Traced]:
+    """The operands whose memory the result may take."""
+    if value.function is np.where:
+        return [value.args[2]]
+    if value.function is put_flat:
+        return [value.args[0]]
+    return value.operands if _is_elementwise(value) else []
 
 
 def _is_opaque(value: Traced) -> bool:

@@ -19,9 +19,19 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from chainrule.errors import RecordingError
 from chainrule.nodes.base import Value, primitive, quiet
-from chainrule.nodes.indexing import add_at
+from chainrule.nodes.indexing import add_at, chosen, replaced
 
-__all__ = ["Trace", "Traced", "cast", "filled", "item", "pick", "take_rows"]
+__all__ = [
+    "Trace",
+    "Traced",
+    "cast",
+    "filled",
+    "item",
+    "pick",
+    "put_flat",
+    "take_flat",
+    "take_rows",
+]
 
 Function = Callable[..., Any]
 
@@ -45,6 +55,20 @@ def pick(x: Value, key: Any) -> Value:
 def take_rows(x: Value, rows: Value) -> Value:
     """x[rows] for row numbers that are known to exist: the gather of a mini-batch."""
     return x[rows]
+
+
+@primitive
+def take_flat(x: Value, places: Value) -> Value:
+    """The elements of x at places counted row by row, which are known to exist."""
+    return x.reshape(-1)[places]
+
+
+@primitive
+def put_flat(x: Value, places: Value, values: Value) -> Value:
+    """x with other values at places counted row by row, which are known to exist."""
+    out = x.copy()
+    out.put(places, values)
+    return out
 
 
 @primitive
@@ -493,6 +517,23 @@ def _plain(function: Function) -> Function:
     return rule
 
 
+def _places(trace: Trace, x: Traced, t: Traced) -> Traced:
+    """Where the element that each row's id names stands, counted row by row."""
+    rows = np.arange(math.prod(t.shape)).reshape(t.shape)
+    made: Traced = trace.call(np.add, rows * x.shape[-1], t.astype(rows.dtype))
+    return made
+
+
+def _chosen(trace: Trace, x: Traced, t: Traced) -> Traced:
+    made: Traced = trace.call(take_flat, x, _places(trace, x, t))
+    return made
+
+
+def _replaced(trace: Trace, x: Traced, t: Traced, values: Any) -> Traced:
+    made: Traced = trace.call(put_flat, x, _places(trace, x, t), values)
+    return made
+
+
 _FUNCTIONS: dict[Function, Function] = {
     np.sum: _reduction(np.sum),
     np.prod: _reduction(np.prod),
@@ -509,6 +550,8 @@ _FUNCTIONS: dict[Function, Function] = {
     np.stack: _joined(np.stack),
     np.shape: lambda trace, x: x.shape,
     add_at: _plain(add_at),
+    chosen: _chosen,
+    replaced: _replaced,
     cast: _plain(cast),
     take_rows: _plain(take_rows),
 }

@@ -12,7 +12,7 @@ from chainrule import nodes
 from chainrule.errors import RecordingError, ShapeError
 from chainrule.graph.variable import FUNCTIONS, UFUNCS, Variable, apply
 from chainrule.nodes.base import Value
-from chainrule.nodes.indexing import add_at
+from chainrule.nodes.indexing import add_at, chosen, replaced
 
 __all__ = [
     "abs",
@@ -317,6 +317,16 @@ def _data(x: Value) -> Value:
     return x.data if isinstance(x, Variable) else x
 
 
+def _chosen(x: Value, t: Value) -> Value:
+    named = equal(expand_dims(t, -1), np.arange(x.shape[-1]))
+    return sum(where(named, x, 0), -1)
+
+
+def _replaced(x: Value, t: Value, values: Value) -> Value:
+    named = equal(expand_dims(t, -1), np.arange(x.shape[-1]))
+    return where(named, values if isinstance(values, int) else expand_dims(values, -1), x)
+
+
 def _shape(x: Value) -> tuple[int, ...]:
     return tuple(np.shape(_data(x)))
 
@@ -400,4 +410,6 @@ FUNCTIONS |= {
     np.linalg.norm: lambda x, axis=None, keepdims=False: norm(x, axis, keepdims),
     np.shape: _shape,
     add_at: index_add,
+    chosen: _chosen,
+    replaced: _replaced,
 }

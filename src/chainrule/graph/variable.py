@@ -247,7 +247,7 @@ class Variable(NDArrayOperatorsMixin):
         if function is None:
             raise RecordingError(
                 f"np.{getattr(func, '__name__', func)} is not known for Variables. Known: "
-                f"{', '.join(sorted(f.__name__ for f in FUNCTIONS))}."
+                f"{', '.join(sorted(f.__name__ for f in FUNCTIONS if hasattr(np, f.__name__)))}."
             )
         return function(*args, **kwargs)
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from chainrule.nodes.base import Node, Value, primitive
 
-__all__ = ["Index", "IndexAdd", "OneHot", "add_at"]
+__all__ = ["Index", "IndexAdd", "OneHot", "add_at", "chosen", "replaced"]
 
 
 @primitive
@@ -44,6 +44,32 @@ def _filled(key: tuple[Any, ...], indices: Sequence[Value]) -> tuple[Any, ...]:
     """The key with the input indices in their places."""
     left = iter(indices)
     return tuple(next(left) if isinstance(k, str) else k for k in key)
+
+
+@primitive
+def chosen(x: Value, t: Value) -> Value:
+    """The element of every row that its id names: x (..., C) and ids t (...) to (...).
+
+    >>> import numpy as np
+    >>> chosen(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([1, 0]))
+    array([2., 3.])
+    """
+    return np.take_along_axis(x, np.expand_dims(t, -1).astype(np.intp), -1)[..., 0]
+
+
+@primitive
+def replaced(x: Value, t: Value, values: Value) -> Value:
+    """x (..., C) with the element of every row that its id t (...) names replaced.
+
+    >>> import numpy as np
+    >>> replaced(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([1, 0]), 0)
+    array([[1., 0.],
+           [0., 4.]])
+    """
+    out = np.array(x, dtype=np.result_type(x, values))
+    new = np.broadcast_to(np.expand_dims(values, -1), (*np.shape(t), 1))
+    np.put_along_axis(out, np.expand_dims(t, -1).astype(np.intp), new, -1)
+    return out
 
 
 class Index(Node):

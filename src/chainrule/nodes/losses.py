@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from chainrule.nodes.base import Node, Value
+from chainrule.nodes.indexing import chosen, replaced
 
 __all__ = ["SigmoidCrossEntropy", "SoftmaxCrossEntropy"]
 
@@ -18,25 +19,23 @@ class SoftmaxCrossEntropy(Node):
 
     symbol = "softmax+CE"
 
-    def parts(self) -> tuple[Value, Value, Value, Value, Value]:
-        """The class as a mask, shifted scores a, eᵃ, Σ eᵃ over the other classes, a of the class."""
+    def parts(self) -> tuple[Value, Value, Value]:
+        """Eᵃ with the class left out, its sum over the row, and a of the class; a = s - max s."""
         s, t = self.inputs
-        true = np.expand_dims(t, -1) == np.arange(s.shape[-1])
         a = s - np.max(s, axis=-1, keepdims=True)
-        e = np.exp(a)
-        others = np.sum(np.where(true, 0, e), axis=-1)
-        return true, a, e, others, np.sum(np.where(true, a, 0), axis=-1)
+        rest = replaced(np.exp(a), t, 0)
+        return rest, np.sum(rest, axis=-1), chosen(a, t)
 
     def forward(self, s: Value, t: Value) -> Value:
-        """l = log Σₖ e^(aₖ) - aₜ with a = s - max s, the sum counted from 1: log1p(... - 1)."""
-        _, _, _, others, a_t = self.bound((s, t), ()).parts()
+        """l = log Σₖ e^(aₖ) - aₜ, the sum counted from 1: log1p(... - 1)."""
+        _, others, a_t = self.bound((s, t), ()).parts()
         return np.log1p(others + (np.exp(a_t) - 1)) - a_t
 
     def backward(self, dl: Value) -> tuple[Value, None]:
         """∂l/∂sₖ = pₖ for the other classes; for the class itself pₜ - 1 = -Σ p of the others."""
-        true, _, e, others, a_t = self.parts()
+        rest, others, a_t = self.parts()
         scale = dl / (others + np.exp(a_t))
-        return np.where(true, np.expand_dims(-others, -1), e) * np.expand_dims(scale, -1), None
+        return replaced(rest, self.inputs[1], -others) * np.expand_dims(scale, -1), None
 
 
 class SigmoidCrossEntropy(Node):

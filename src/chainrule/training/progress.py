@@ -44,9 +44,7 @@ class Progress:
         self._shown = time.monotonic()
 
     def step(self, epoch: int, loss: float) -> None:
-        """After a step; the bar moves ten times a second."""
-        if self.bar is None:
-            return
+        """After a step, where there is a bar; it moves ten times a second."""
         self._done += 1
         now = time.monotonic()
         if now - self._shown > 0.1:

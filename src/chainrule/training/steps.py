@@ -19,6 +19,8 @@ Array = npt.NDArray[Any]
 class Step(Protocol):
     """What the Trainer needs of a step."""
 
+    t: Array
+
     def run(self, rows: Array) -> float:
         """The loss of these rows, with the gradients left in `grads()`."""
 

@@ -29,7 +29,7 @@ __all__ = ["Trainer"]
 
 #: How many elements NumPy copies at a time where an operand is repeated: a step stays within a
 #: few KiB of its plan, and is no slower than with NumPy's own 8,192.
-BUFFER = 256
+BUFFER = 416
 
 Array = npt.NDArray[Any]
 Data = tuple[npt.ArrayLike, npt.ArrayLike]
@@ -255,6 +255,8 @@ class _Loop:
         if isinstance(trainer.model, Network):
             self.buffers = list(trainer.model.named_buffers().values())
         self.before = [b.copy() for b in self.buffers]
+        self.optimizer = trainer.optimizer
+        self.ours = isinstance(trainer.optimizer, Optimizer)
         self.order = np.arange(self.n)
 
     def run(self, epochs: int) -> History:
@@ -291,19 +293,15 @@ class _Loop:
             loss = self._step(batch, number, i)
             history.add_step(loss)
             total, rows = total + loss * len(batch), rows + len(batch)
-            self.progress.step(number, loss)
+            if self.progress.bar is not None:
+                self.progress.step(number, loss)
             if self.watchers:
                 self._tell("on_step")
             if trainer._stop:
                 break
         trainer.current_epoch = number
         figures = {"loss": total / rows}
-        if self.held is not None:
-            found = trainer._evaluate(*self.held, self.metrics)
-            figures.update((f"val_{name}", value) for name, value in found.items())
-        elif self.metrics:
-            found = trainer._evaluate(self.x, self.step.t, self.metrics)  # type: ignore[attr-defined]
-            figures.update((name, value) for name, value in found.items() if name != "loss")
+        figures.update(self._evaluated(number))
         self._add_penalty(figures)
         figures.update(lr=lr, seconds=time.perf_counter() - started)
         history.epochs.append(figures)
@@ -312,6 +310,22 @@ class _Loop:
         self.progress.epoch(number, figures)
         self._tell("on_epoch")
 
+    def _evaluated(self, number: int) -> dict[str, float]:
+        """Loss and metrics on the held-out rows; without any, the metrics that were asked for."""
+        if self.held is None and not self.metrics:
+            return {}
+        data = (self.x, self.step.t) if self.held is None else self.held
+        try:
+            found = self.trainer._evaluate(*data, self.metrics)
+        except NonFiniteError as error:
+            which = "all" if self.held is None else "the held-out"
+            raise NonFiniteError(
+                f"Training stopped after epoch {number}, when {which} rows were evaluated. {error}"
+            ) from None
+        if self.held is None:
+            return {name: value for name, value in found.items() if name != "loss"}
+        return {f"val_{name}": value for name, value in found.items()}
+
     def _add_penalty(self, figures: dict[str, float]) -> None:
         optimizer = self.trainer.optimizer
         if isinstance(optimizer, Optimizer) and (optimizer.l1 or optimizer.l2):
@@ -319,22 +333,22 @@ class _Loop:
             figures["penalty"] = optimizer.penalty(params, decays)
 
     def _step(self, rows: Array, epoch: int, i: int) -> float:
-        trainer, step = self.trainer, self.step
-        for kept, buffer in zip(self.before, self.buffers, strict=True):
-            kept[...] = buffer
-        loss = step.run(rows)
-        params, grads, decays = step.runs()
+        if self.buffers:
+            _copy(self.buffers, self.before)
+        loss = self.step.run(rows)
+        params, grads, decays = self.step.runs()
         norm = clip_grads(grads, self.max_grad) if self.max_grad else global_norm(grads)
-        sound = all(np.isfinite(buffer).all() for buffer in self.buffers)
-        if not (math.isfinite(loss) and math.isfinite(norm) and sound):
-            for kept, buffer in zip(self.before, self.buffers, strict=True):
-                buffer[...] = kept
+        if not (math.isfinite(loss) and math.isfinite(norm) and self._sound()):
+            _copy(self.before, self.buffers)
             self._blame(rows, epoch, i, loss)
-        if isinstance(trainer.optimizer, Optimizer):
-            trainer.optimizer.update(params, grads, decays)
+        if self.ours:
+            self.optimizer.update(params, grads, decays)
         else:
-            trainer.optimizer.update(params, grads)
+            self.optimizer.update(params, grads)
         return loss
+
+    def _sound(self) -> bool:
+        return not self.buffers or all(np.isfinite(buffer).all() for buffer in self.buffers)
 
     def _blame(self, rows: Array, epoch: int, i: int, loss: float) -> None:
         model = self.trainer.model
@@ -363,6 +377,11 @@ class _Loop:
                     f" {self.trainer.current_epoch}; the model is as the last step left it"
                 )
                 raise
+
+
+def _copy(sources: list[Array], targets: list[Array]) -> None:
+    for source, target in zip(sources, targets, strict=True):
+        target[...] = source
 
 
 class _Interrupt:
