@@ -342,19 +342,12 @@ class Momentum(Optimizer):
         return p + v, v
 
 
-class Nesterov(Optimizer):
+class Nesterov(Momentum):
     """v ← momentum · v - lr · dW; W ← W + momentum · v - lr · dW, with the new v.
 
     The parameters stand where Nesterov's look ahead ends, so dW is taken there. Source:
     Nesterov, 1983, in the form of Bengio, Boulanger-Lewandowski and Pascanu, 2013.
     """
-
-    slots = ("v",)
-    numbers: ClassVar = {"momentum": below_one}
-
-    def __init__(self, lr: float | Schedule = 0.01, momentum: float = 0.9, **shared: Any) -> None:
-        super().__init__(lr, **shared)
-        self.momentum = momentum
 
     def rule(
         self, p: Value, g: Value, v: Value, *, lr: Value, momentum: Value

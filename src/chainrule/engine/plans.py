@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.engine.lowering import Lowered, fresh
+from chainrule.engine.primitives import take_rows
 from chainrule.engine.program import Program, Section, build
-from chainrule.engine.trace import Trace, Traced, take_rows
+from chainrule.engine.trace import Trace, Traced
 from chainrule.graph.graph import Graph
 from chainrule.graph.variable import Parameter, Variable, recording
 from chainrule.optimizers import SHARED, Optimizer

@@ -13,14 +13,24 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.engine.trace import Traced, cast, filled, item, pick, put_flat, take_flat, take_rows
+from chainrule.engine.memory import (
+    Pool,
+    in_place,
+    is_elementwise,
+    is_opaque,
+    memories,
+    needed,
+    root_of,
+)
+from chainrule.engine.primitives import cast, filled, item, pick, put_flat, take_flat, take_rows
+from chainrule.engine.trace import Traced
 from chainrule.nodes.base import quiet
 from chainrule.nodes.indexing import add_at
 
@@ -67,53 +77,6 @@ def build(sections: Sequence[Section], *, planned: bool) -> Program:
     return _Builder(sections, planned).program()
 
 
-def _root(value: Traced) -> Traced:
-    """The value whose memory this one looks into."""
-    while value.is_view:
-        value = value.args[0]
-    return value
-
-
-def _memories(value: Traced) -> list[Traced]:
-    """What must be at hand at run time to read the value."""
-    if value.weak:
-        return [v for v in _needed([value]) if v.function is None and v.known is None]
-    return [_root(value)]
-
-
-def _needed(targets: Iterable[Traced]) -> set[Traced]:
-    seen: set[Traced] = set()
-    ahead = list(targets)
-    while ahead:
-        value = ahead.pop()
-        if value not in seen:
-            seen.add(value)
-            ahead.extend(value.operands)
-    return seen
-
-
-class _Pool:
-    """Buffers of bytes, handed out and taken back."""
-
-    def __init__(self) -> None:
-        self.free: list[Array] = []
-        self.nbytes = 0
-
-    def take(self, nbytes: int) -> Array:
-        fitting = [b for b in self.free if b.nbytes >= nbytes]
-        if fitting:
-            best = min(fitting, key=lambda b: b.nbytes)
-            self.free = [b for b in self.free if b is not best]
-            return best
-        self.nbytes += nbytes
-        room = np.empty(nbytes + 64, np.uint8)
-        start = -room.ctypes.data % 64  # whole cache lines, and the same bits whatever malloc gives
-        return room[start : start + nbytes]
-
-    def give(self, buffer: Array) -> None:
-        self.free.append(buffer)
-
-
 class _Builder:
     def __init__(self, sections: Sequence[Section], planned: bool) -> None:
         self.sections, self.planned = sections, planned
@@ -124,7 +87,7 @@ class _Builder:
         self.taken: set[str] = set(keyword.kwlist) | {"saved"}
         self.names: dict[Traced, str] = {}
         self.bound: dict[Traced, Array] = {}
-        self.pool = _Pool()
+        self.pool = Pool()
         #: The buffer behind a value (planned), and the fresh arrays that are ours to reuse.
         self.owned: dict[Traced, Array] = {}
         self.fresh: set[Traced] = set()
@@ -139,10 +102,10 @@ class _Builder:
         for section in self.sections:
             targets = [*section.returns, *(v for _, v in section.writes)]
             targets += [d for d, _ in section.writes]
-            needed = _needed(targets) - done
+            new = needed(targets) - done
             values = targets[0].trace.values if targets else ()
-            self.steps.append([v for v in values if v in needed])
-            done |= needed
+            self.steps.append([v for v in values if v in new])
+            done |= new
 
     def _liveness(self) -> None:
         """The last place where each memory is read: (section, position)."""
@@ -154,15 +117,15 @@ class _Builder:
                 self.section_of[value] = s
                 self.position[value] = (s, i)
                 for operand in value.operands:
-                    self.last[_root(operand)] = (s, i)
+                    self.last[root_of(operand)] = (s, i)
             for argument in self.sections[s].arguments:
                 self.section_of[argument] = s
             end = (s, len(steps))
             for value in (*self.sections[s].returns, *(v for _, v in self.sections[s].writes)):
-                self.last[_root(value)] = end
+                self.last[root_of(value)] = end
         self.kept: set[Traced] = set()
         for section in self.sections:
-            self.kept |= {_root(v) for v in section.returns}
+            self.kept |= {root_of(v) for v in section.returns}
 
     # -- names --------------------------------------------------------------------------------
 
@@ -202,7 +165,7 @@ class _Builder:
         if value in self.bound or value.array is not None:
             array = self.bound.get(value, value.array)
             name = self._constant(array, value.name or "v")
-        elif value.is_view and self._is_bound(_root(value)):
+        elif value.is_view and self._is_bound(root_of(value)):
             array = self._view(value)
             self.bound[value] = array
             name = self._constant(array, value.name or "view")
@@ -259,7 +222,7 @@ class _Builder:
 
     def _copies(self, value: Traced) -> bool:
         """Whether a reshape of bound memory cannot be a view, so that it is an operation."""
-        if value.function is not np.reshape or not self._is_bound(_root(value)):
+        if value.function is not np.reshape or not self._is_bound(root_of(value)):
             return False
         return not np.shares_memory(
             self._view(value.args[0]), np.reshape(self._view(value.args[0]), value.args[1])
@@ -300,9 +263,9 @@ class _Builder:
         found: dict[Traced, None] = {}
         for later in self.steps[s + 1 :]:
             for value in later:
-                found.update((root, None) for o in value.operands for root in _memories(o))
+                found.update((root, None) for o in value.operands for root in memories(o))
         for section in self.sections[s + 1 :]:
-            found.update((root, None) for v in section.returns for root in _memories(v))
+            found.update((root, None) for v in section.returns for root in memories(v))
         return [v for v in found if not self._is_bound(v) and self.section_of[v] <= s]
 
     def _body(self, s: int) -> list[str]:
@@ -333,7 +296,7 @@ class _Builder:
                 and value.function is not item
                 and self.section_of[value] == s
                 and (value.shape, value.dtype) == (destination.shape, destination.dtype)
-                and _root(value) not in self.kept
+                and root_of(value) not in self.kept
                 and self._unread_after(destination, value)
             )
             if can:
@@ -348,8 +311,8 @@ class _Builder:
         last = self.last.get(destination, (-1, 0))
         if last != here:
             return last < here
-        reads = [o for o in value.operands if _root(o) is destination]
-        return _is_elementwise(value) and all(o is destination for o in reads)
+        reads = [o for o in value.operands if root_of(o) is destination]
+        return is_elementwise(value) and all(o is destination for o in reads)
 
     def _place(
         self, value: Traced, now: tuple[int, int], direct: dict[Traced, Traced]
@@ -361,7 +324,7 @@ class _Builder:
                 self.bound[value] = destination.array
             self.names[value] = self._text(destination)
             return self.names[value]
-        if value.function is item or value.dtype == object or _is_opaque(value):
+        if value.function is item or value.dtype == object or is_opaque(value):
             return None
         reused = self._dying(value, now)
         if self.planned:
@@ -385,7 +348,7 @@ class _Builder:
         """An operand of the same kind that nothing reads after this, to compute in place of."""
         if not self.planned and value.ndim == 0:
             return None  # a fresh result without axes is a number, not an array to write into
-        for operand in _in_place(value):
+        for operand in in_place(value):
             mine = operand in self.owned if self.planned else operand in self.fresh
             if (
                 mine
@@ -395,7 +358,7 @@ class _Builder:
                 and operand not in self.kept
                 and operand.shape == value.shape
                 and operand.dtype == value.dtype
-                and sum(_root(o) is operand for o in value.operands) == 1
+                and sum(root_of(o) is operand for o in value.operands) == 1
             ):
                 return operand
         return None
@@ -403,7 +366,7 @@ class _Builder:
     def _recycle(self, value: Traced, now: tuple[int, int]) -> None:
         if not self.planned:
             return
-        for operand in {_root(o) for o in value.operands}:
+        for operand in {root_of(o) for o in value.operands}:
             if operand in self.owned and self.last[operand] == now and operand not in self.kept:
                 self.pool.give(self.owned.pop(operand))
         if value in self.owned and value not in self.last and value not in self.kept:
@@ -567,23 +530,3 @@ class _Builder:
 
     def _ones(self, ones: Array) -> str:
         return self._constant(self.small.setdefault((ones.dtype.str, ones.shape), ones), "ones")
-
-
-def _is_elementwise(value: Traced) -> bool:
-    return (isinstance(value.function, np.ufunc) and value.function is not np.matmul) or (
-        value.function is np.where
-    )
-
-
-def _in_place(value: Traced) -> list[Traced]:
-    """The operands whose memory the result may take."""
-    if value.function is np.where:
-        return [value.args[2]]
-    if value.function is put_flat:
-        return [value.args[0]]
-    return value.operands if _is_elementwise(value) else []
-
-
-def _is_opaque(value: Traced) -> bool:
-    """Whether the primitive makes its own results, such as a hand-written layer's forward."""
-    return bool(getattr(value.function, "opaque", False))

@@ -9,7 +9,6 @@ condition that is False) is left out. Engines read only the resulting `Trace`.
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -17,94 +16,12 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from chainrule.engine.primitives import VIEWS, WEAK, Function, cast, filled, item, pick
+from chainrule.engine.rules import FUNCTIONS
 from chainrule.errors import RecordingError
-from chainrule.nodes.base import Value, primitive, quiet
-from chainrule.nodes.indexing import add_at, chosen, replaced
+from chainrule.nodes.base import quiet
 
-__all__ = [
-    "Trace",
-    "Traced",
-    "cast",
-    "filled",
-    "item",
-    "pick",
-    "put_flat",
-    "take_flat",
-    "take_rows",
-]
-
-Function = Callable[..., Any]
-
-
-# -- primitives NumPy has no dispatching function for -------------------------------------
-
-
-@primitive
-def cast(x: Value, dtype: Any) -> Value:
-    """x in another dtype."""
-    return x.astype(dtype)
-
-
-@primitive
-def pick(x: Value, key: Any) -> Value:
-    """x[key]."""
-    return x[key]
-
-
-@primitive
-def take_rows(x: Value, rows: Value) -> Value:
-    """x[rows] for row numbers that are known to exist: the gather of a mini-batch."""
-    return x[rows]
-
-
-@primitive
-def take_flat(x: Value, places: Value) -> Value:
-    """The elements of x at places counted row by row, which are known to exist."""
-    return x.reshape(-1)[places]
-
-
-@primitive
-def put_flat(x: Value, places: Value, values: Value) -> Value:
-    """x with other values at places counted row by row, which are known to exist."""
-    out = x.copy()
-    out.put(places, values)
-    return out
-
-
-@primitive
-def filled(x: Value) -> Value:
-    """x as an array of its own, where a repeated view would not do."""
-    return np.ascontiguousarray(x)
-
-
-@primitive
-def item(values: Value, i: int) -> Value:
-    """One of several outputs."""
-    return values[i]
-
-
-#: Functions that only look at the same memory differently.
-VIEWS: frozenset[Function] = frozenset({np.reshape, np.transpose, np.broadcast_to})
-
-#: The operators of numbers that have no dtype of their own, such as a learning rate.
-WEAK: dict[np.ufunc, Callable[..., Any]] = {
-    np.add: operator.add,
-    np.subtract: operator.sub,
-    np.multiply: operator.mul,
-    np.divide: operator.truediv,
-    np.negative: operator.neg,
-    np.power: operator.pow,
-    np.equal: operator.eq,
-    np.not_equal: operator.ne,
-    np.greater: operator.gt,
-    np.greater_equal: operator.ge,
-    np.less: operator.lt,
-    np.less_equal: operator.le,
-    np.sqrt: math.sqrt,
-    np.logical_and: lambda a, b: bool(a and b),
-    np.logical_or: lambda a, b: bool(a or b),
-    np.logical_not: operator.not_,
-}
+__all__ = ["Trace", "Traced"]
 
 
 class Traced(NDArrayOperatorsMixin):
@@ -200,11 +117,11 @@ class Traced(NDArrayOperatorsMixin):
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if getattr(func, "opaque", False):
             return self.trace.call(func, *args, **kwargs)
-        rule = _FUNCTIONS.get(func)
+        rule = FUNCTIONS.get(func)
         if rule is None:
             raise RecordingError(
                 f"np.{getattr(func, '__name__', func)} cannot be traced. Known: "
-                f"{', '.join(sorted(getattr(f, '__name__', '?') for f in _FUNCTIONS))}."
+                f"{', '.join(sorted(getattr(f, '__name__', '?') for f in FUNCTIONS))}."
             )
         return rule(self.trace, *args, **kwargs)
 
@@ -286,7 +203,7 @@ class Trace:
 
     def call(self, function: Function, *args: Any, **kwargs: Any) -> Any:
         """The value of a primitive, simplified where it can be, written once where it repeats."""
-        args = tuple(self._lift(a, function) for a in args)
+        args = tuple(self.lift(a, function) for a in args)
         if isinstance(function, np.ufunc):
             simple = self._simplified(function, args)
             if simple is not None:
@@ -297,13 +214,14 @@ class Trace:
             return args[0]
         return self._record(function, args, kwargs)
 
-    def _lift(self, arg: Any, function: Function) -> Any:
+    def lift(self, arg: Any, function: Function) -> Any:
+        """An argument as a traced value, where the function takes values there."""
         if isinstance(arg, Traced):
             return arg
         if isinstance(function, np.ufunc) or isinstance(arg, np.ndarray):
             return self.constant(arg.item() if isinstance(arg, np.bool_) else arg)
         if isinstance(arg, list | tuple) and any(isinstance(a, Traced | np.ndarray) for a in arg):
-            return type(arg)(self._lift(a, function) for a in arg)
+            return type(arg)(self.lift(a, function) for a in arg)
         return arg
 
     def _record(self, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -426,132 +344,3 @@ def _key(given: Any) -> Hashable:
     if isinstance(given, bool | int | float):
         return (type(given), repr(given))
     return given if isinstance(given, Hashable) else id(given)
-
-
-# -- NumPy's functions, brought to a few primitives ------------------------------------------
-
-
-def _reduction(function: Function) -> Function:
-    def rule(trace: Trace, x: Traced, axis: Any = None, keepdims: bool = False) -> Traced:
-        given = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-        axes = tuple(sorted(a % x.ndim for a in given))
-        bare = x.args[0] if x.function is np.broadcast_to else None
-        if function is np.sum and bare is not None and bare.weak and bare.known is not None:
-            # The sum of one number n times.
-            n = math.prod(x.shape[a] for a in axes)
-            kept = tuple(1 if i in axes else size for i, size in enumerate(x.shape))
-            shape = kept if keepdims else tuple(s for i, s in enumerate(x.shape) if i not in axes)
-            return trace.repeated(trace.constant(bare.known * n, x.dtype), shape)
-        made: Traced = trace.call(function, x, axis=axes, keepdims=keepdims)
-        return made
-
-    return rule
-
-
-def _where(trace: Trace, condition: Any, x: Any, y: Any) -> Traced:
-    condition, x, y = (trace._lift(v, np.add) for v in (condition, x, y))
-    shape = np.broadcast_shapes(condition.shape, x.shape, y.shape)
-    bare = condition.args[0] if condition.function is np.broadcast_to else condition
-    if bare.weak and bare.known is not None:
-        chosen = x if bare.known else y
-        if not chosen.weak:
-            return trace.repeated(chosen, shape)
-    made: Traced = trace.call(np.where, condition, x, y)
-    return made
-
-
-def _reshape(trace: Trace, x: Traced, shape: Any) -> Traced:
-    wanted = (shape,) if isinstance(shape, int) else tuple(shape)
-    if x.weak:
-        return trace.repeated(x, wanted) if wanted else x
-    if x.function is np.reshape:
-        x = x.args[0]
-    if x.function is np.broadcast_to and x.args[0].size == 1 and not x.args[0].weak:
-        return trace.repeated(_reshape(trace, x.args[0], ()), wanted)
-    if x.function is np.broadcast_to and x.args[0].weak:
-        return trace.repeated(x.args[0], wanted)
-    made: Traced = x if x.shape == wanted else trace.call(np.reshape, x, wanted)
-    return made
-
-
-def _transpose(trace: Trace, x: Traced, axes: Any = None) -> Traced:
-    order = tuple(range(x.ndim))[::-1] if axes is None else tuple(a % x.ndim for a in axes)
-    if x.function is np.transpose:
-        order, x = tuple(x.args[1][i] for i in order), x.args[0]
-    made: Traced = x if order == tuple(range(x.ndim)) else trace.call(np.transpose, x, order)
-    return made
-
-
-def _swapaxes(trace: Trace, x: Traced, a: int, b: int) -> Traced:
-    order = list(range(x.ndim))
-    order[a], order[b] = order[b], order[a]
-    return _transpose(trace, x, tuple(order))
-
-
-def _expand_dims(trace: Trace, x: Traced, axis: int) -> Traced:
-    at = axis % (x.ndim + 1)
-    return _reshape(trace, x, (*x.shape[:at], 1, *x.shape[at:]))
-
-
-def _squeeze(trace: Trace, x: Traced, axis: Any = None) -> Traced:
-    stand_in = np.broadcast_to(np.zeros(()), x.shape)
-    return _reshape(trace, x, np.squeeze(stand_in, axis).shape)
-
-
-def _broadcast_to(trace: Trace, x: Any, shape: tuple[int, ...]) -> Traced:
-    return trace.repeated(trace._lift(x, np.add), tuple(shape))
-
-
-def _joined(function: Function) -> Function:
-    def rule(trace: Trace, xs: Any, axis: int = 0) -> Traced:
-        made: Traced = trace.call(function, tuple(xs), axis=axis)
-        return made
-
-    return rule
-
-
-def _plain(function: Function) -> Function:
-    def rule(trace: Trace, *args: Any) -> Any:
-        return trace.call(function, *args)
-
-    return rule
-
-
-def _places(trace: Trace, x: Traced, t: Traced) -> Traced:
-    """Where the element that each row's id names stands, counted row by row."""
-    rows = np.arange(math.prod(t.shape)).reshape(t.shape)
-    made: Traced = trace.call(np.add, rows * x.shape[-1], t.astype(rows.dtype))
-    return made
-
-
-def _chosen(trace: Trace, x: Traced, t: Traced) -> Traced:
-    made: Traced = trace.call(take_flat, x, _places(trace, x, t))
-    return made
-
-
-def _replaced(trace: Trace, x: Traced, t: Traced, values: Any) -> Traced:
-    made: Traced = trace.call(put_flat, x, _places(trace, x, t), values)
-    return made
-
-
-_FUNCTIONS: dict[Function, Function] = {
-    np.sum: _reduction(np.sum),
-    np.prod: _reduction(np.prod),
-    np.max: _reduction(np.max),
-    np.min: _reduction(np.min),
-    np.where: _where,
-    np.reshape: _reshape,
-    np.transpose: _transpose,
-    np.swapaxes: _swapaxes,
-    np.expand_dims: _expand_dims,
-    np.squeeze: _squeeze,
-    np.broadcast_to: _broadcast_to,
-    np.concatenate: _joined(np.concatenate),
-    np.stack: _joined(np.stack),
-    np.shape: lambda trace, x: x.shape,
-    add_at: _plain(add_at),
-    chosen: _chosen,
-    replaced: _replaced,
-    cast: _plain(cast),
-    take_rows: _plain(take_rows),
-}
