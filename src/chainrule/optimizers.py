@@ -136,6 +136,8 @@ class Optimizer:
         self._programs: dict[Any, Any] = {}
         #: The arrays of the latest update, and the program for each of them.
         self._latest: tuple[list[Array], list[Array], list[bool] | None, list[Any]] | None = None
+        #: Arrays of updates before those, with their state: a frozen part keeps its state here.
+        self._earlier: list[tuple[list[Array], list[list[Array]]]] = []
 
     @property
     def lr(self) -> float:
@@ -243,7 +245,7 @@ class Optimizer:
             ]
         else:
             fits = len(self.state or []) == len(params)
-        if not fits:
+        if not fits and not self._carry_over(params):
             began = [f"{s[0].shape} {s[0].dtype}" for s in self.state or [] if s]
             began_text = f" ({', '.join(began)})" if began else ""
             raise ShapeError(
@@ -252,6 +254,24 @@ class Optimizer:
                 f" ({', '.join(f'{shape} {dtype}' for shape, dtype in kinds)}). It stays with the arrays"
                 " it began with: make a new optimizer for others."
             )
+
+    def _carry_over(self, params: Sequence[Array]) -> bool:
+        """Lay the state out anew for other arrays over the same memory; False if there are none.
+
+        Freezing a layer, or going on by hand after a Trainer, cuts one memory up differently.
+        """
+        if self._latest is not None:
+            self._earlier.append((self._latest[0], self.state or []))
+        state = [[np.zeros_like(p) for _ in self.slots] for p in params]
+        found = [
+            _copy_shared(q, old, p, slots)
+            for arrays, olds in self._earlier  # the latest last, so that it has the final word
+            for q, old in zip(arrays, olds, strict=True)
+            for p, slots in zip(params, state, strict=True)
+        ]
+        if any(found):
+            self.state = state
+        return any(found)
 
     def _given(self, scale: float) -> list[float]:
         """The numbers of this update, in the order every program takes them."""
@@ -301,7 +321,7 @@ class Optimizer:
         object.__setattr__(self, name, value)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_programs": {}, "_latest": None}
+        return {**self.__dict__, "_programs": {}, "_latest": None, "_earlier": []}
 
     def __repr__(self) -> str:
         lr = self.schedule.lr if isinstance(self.schedule, Constant) else self.schedule
@@ -311,6 +331,21 @@ class Optimizer:
             if getattr(self, name):
                 shown_settings.append(f"{name}={getattr(self, name)!r}")
         return f"{type(self).__name__}({', '.join(shown_settings)})"
+
+
+def _copy_shared(q: Array, old: list[Array], p: Array, slots: list[Array]) -> bool:
+    """Copy the state of what p and q share of one memory; whether they share any."""
+    if q.dtype != p.dtype or not (q.flags.c_contiguous and p.flags.c_contiguous):
+        return False
+    q0, p0 = (a.__array_interface__["data"][0] for a in (q, p))
+    low, high = max(q0, p0), min(q0 + q.nbytes, p0 + p.nbytes)
+    if low >= high:
+        return False
+    n = p.itemsize
+    for source, target in zip(old, slots, strict=True):
+        part = source.reshape(-1)[(low - q0) // n : (high - q0) // n]
+        target.reshape(-1)[(low - p0) // n : (high - p0) // n] = part
+    return True
 
 
 class SGD(Optimizer):
@@ -445,6 +480,9 @@ class Adam(Optimizer):
 
 class AdamW(Adam):
     """Adam, with the weights also shrunk by lr · weight_decay · W at each update, apart from dW.
+
+    ε stands as in Adam here, not bias-corrected, so figures differ from other libraries' in the
+    sixth digit or so.
 
     Source: Loshchilov and Hutter, "Decoupled weight decay regularization", 2019.
     """

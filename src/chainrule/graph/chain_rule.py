@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
+from chainrule.errors import ShapeError
 from chainrule.nodes.base import Value, quiet
 
 if TYPE_CHECKING:
     from chainrule.graph.graph import Graph
     from chainrule.graph.variable import Variable
+    from chainrule.nodes.base import Node
 
 __all__ = ["chain_rule"]
 
@@ -24,11 +26,14 @@ def chain_rule(
     seed: Value,
     value_of: Callable[[Variable], Value],
     wanted: Collection[Variable] | None = None,
+    *,
+    strict: bool = True,
 ) -> dict[Variable, Value]:
     """The gradient of the graph's first output on every arrow it flows back along.
 
     `seed` is the gradient of the output itself, `value_of` gives the value on a forward
-    arrow, and `wanted`, if given, leaves out the arrows that lead to none of these.
+    arrow, and `wanted`, if given, leaves out the arrows that lead to none of these. `strict`
+    refuses a gradient that has not the shape of its value.
     """
     flows = _flows(graph, wanted)
     gradients: dict[Variable, Value] = {graph.outputs[0]: seed}
@@ -44,10 +49,32 @@ def chain_rule(
             dxs = here.derivation(*douts)
             if not isinstance(dxs, tuple):
                 dxs = (dxs,)
+            if len(dxs) != len(node.inputs):
+                raise ShapeError(
+                    f"{type(node).__name__}.backward gave {len(dxs)} gradients for"
+                    f" {len(node.inputs)} inputs; it must give one for each, None where there is none."
+                )
             for variable, dx in zip(node.inputs, dxs, strict=True):
                 if dx is not None and variable in flows:
+                    if strict and getattr(dx, "shape", ()) != variable.shape:
+                        _refuse(node, variable, getattr(dx, "shape", ()))
                     gradients[variable] = dx
     return gradients
+
+
+def _refuse(node: Node, variable: Variable, shape: tuple[int, ...]) -> None:
+    place = [v is variable for v in node.inputs].index(True)
+    hint = ""
+    if not node.elementwise and len(node.inputs) > 1:
+        hint = (
+            " If the node works element by element, give its class `elementwise = True`, and its"
+            " inputs come repeated to one shape."
+        )
+    raise ShapeError(
+        f"{type(node).__name__}.backward gave a gradient of shape {shape} for its input {place}"
+        f"{f' ({variable.name})' if variable.name else ''}, which has shape {variable.shape}; a"
+        f" gradient has the shape of its value.{hint}"
+    )
 
 
 def _flows(graph: Graph, wanted: Collection[Variable] | None) -> set[Variable]:

@@ -184,8 +184,11 @@ def softmax(x: Value, axis: int = -1) -> Value:
     return apply(nodes.Softmax(axis), x)
 
 
-def logsumexp(x: Value, axis: int = -1, keepdims: bool = False) -> Value:
-    """Log Σ e^x along an axis."""
+def logsumexp(x: Value, axis: int | None = -1, keepdims: bool = False) -> Value:
+    """Log Σ e^x along an axis; over all elements where `axis` is None."""
+    if axis is None:
+        shape = (1,) * np.ndim(_data(x)) if keepdims else ()
+        return reshape(logsumexp(reshape(x, -1), 0), shape)
     return apply(nodes.LogSumExp(axis, keepdims), x)
 
 
@@ -266,7 +269,9 @@ def _split_key(key: Any) -> tuple[tuple[Any, ...], list[Value]]:
     parts, arrays = [], []
     for part in key if isinstance(key, tuple) else (key,):
         if isinstance(part, Variable | np.ndarray | list):
-            arrays.append(part if isinstance(part, Variable) else np.asarray(part))
+            empty = isinstance(part, list) and not part  # which NumPy would read as real numbers
+            ids = np.zeros(0, np.intp) if empty else part
+            arrays.append(ids if isinstance(ids, Variable) else np.asarray(ids))
             parts.append(nodes.Index.INPUT)
         else:
             parts.append(part)

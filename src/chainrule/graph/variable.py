@@ -233,6 +233,9 @@ class Variable(NDArrayOperatorsMixin):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         function = UFUNCS.get(ufunc)
+        out = kwargs.get("out", ())
+        if len(out) == 1 and out[0] is self and inputs[0] is self:
+            kwargs = {}  # `x += y` gives x a new value, as it does for a number
         if function is None or method != "__call__" or kwargs:
             detail = f".{method}" if method != "__call__" else ""
             options = f" with {', '.join(kwargs)}" if kwargs else ""

@@ -138,8 +138,10 @@ class Layer:
         check = type(self).settings.get(name)
         if check is not None:
             value = check(value, f"{type(self).__name__}: {name}")
-            if name in self.__dict__:
-                Layer.revision += 1
+        # Recorded plans hold what the formula read, so any change makes them outdated; what a
+        # formula itself leaves behind while it is recorded is no such change.
+        if name in self.__dict__ and name[0] != "_" and current_recording() is None:
+            Layer.revision += 1
         object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:

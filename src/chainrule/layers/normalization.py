@@ -54,7 +54,8 @@ class BatchNorm(_Norm):
 
     In training μ and σ² are the batch's own, and the buffers `running_mean`, `running_var`
     follow them: r ← momentum · r + (1 - momentum) · batch. In use the buffers stand in, so a
-    row's output does not depend on the rows beside it. A batch of one row has no variance:
+    row's output does not depend on the rows beside it. By itself, `forward` is training;
+    `with cr.evaluating():` makes it use. A batch of one row has no variance:
     an error in training. Source: Ioffe and Szegedy, "Batch normalization", 2015.
     """
 

@@ -58,7 +58,13 @@ def layer_backward(use: _Use, dout: Value, out: Value, *inputs: Value) -> Value:
     dx = use.layer.backward(dout)
     if dx is None:
         dx = np.zeros_like(inputs[0])
-    return (np.asarray(dx), *(np.array(g) for g in use.layer.grads))
+    dx = np.asarray(dx)
+    if dx.shape != inputs[0].shape:
+        raise ShapeError(
+            f"{type(use.layer).__name__}.backward gave dx of shape {dx.shape} for an input of shape"
+            f" {inputs[0].shape}; a gradient has the shape of its value."
+        )
+    return (dx, *(np.array(g) for g in use.layer.grads))
 
 
 def _forward_stand_in(use: _Use, *inputs: Any) -> Any:

@@ -16,8 +16,9 @@ from chainrule.errors import (
     RecordingError,
     SettingError,
 )
-from chainrule.graph.variable import Parameter, Variable
+from chainrule.graph.variable import Parameter, Variable, current_recording
 from chainrule.layers.base import Layer, as_numbers
+from chainrule.layers.embedding import Embedding
 from chainrule.layers.initial import Seed, generator
 from chainrule.layers.losses import Loss
 from chainrule.layers.mode import evaluating, training_mode
@@ -81,9 +82,20 @@ class Network:
             setattr(cls, "predict", _planned(cls.__dict__["predict"]))  # noqa: B010
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name[0] != "_" and is_hand_written(value) and not isinstance(value, Network):
-            value = OpaqueLayer(value)
+        if name[0] != "_":
+            if is_hand_written(value) and not isinstance(value, Network):
+                value = OpaqueLayer(value)
+            later = name in self.__dict__ or self.__dict__.get("_flats") is not None
+            if later and current_recording() is None:
+                # Another layer, loss or setting: what was recorded with the old one is outdated,
+                # and new parameters are to be adopted.
+                Layer.revision += 1
+                object.__setattr__(self, "_flats", None)
         object.__setattr__(self, name, value)
+
+    def __call__(self, x: Any) -> Any:
+        """`predict(x)`, so that a network can stand in another one like a layer."""
+        return self.predict(x)
 
     # -- layers and parameters ----------------------------------------------------------------
 
@@ -145,7 +157,12 @@ class Network:
         if self._flats is not None:
             return self._flats
         layers = self.layers
-        if isinstance(self.loss, Layer) and self.loss not in layers:
+        if getattr(self.loss, "params", None):
+            raise SettingError(
+                f"the loss {type(self.loss).__name__} has parameters of its own, which training would"
+                " leave out. Put them into a layer at the end of the network, and let the loss compare."
+            )
+        if isinstance(self.loss, Layer):
             layers = [*layers, self.loss]
         rng = generator(self.seed)
         for layer in layers:
@@ -210,11 +227,25 @@ class Network:
         return x, t, self.loss.weights(t, sample_weight, self.dtype)
 
     def _check_ids(self, x: Array) -> None:
-        if x.dtype.kind in "iu":
-            for layer in self.layers[:1]:
-                check = getattr(layer, "check_ids", None)
-                if check is not None:
-                    check(x)
+        if x.dtype.kind not in "iu":
+            return
+        if x.size and x.min() < 0:
+            raise DataError(
+                f"{type(self).__name__} takes ids, which count from 0; got ids from {x.min()}."
+            )
+        first = self.layers[0]
+        if isinstance(first, Embedding):
+            first.check_ids(x)
+
+    def _run(self, function: Callable[..., Any], *inputs: Any) -> Any:
+        """Run a recorded program; an id beyond a table is named in our words."""
+        try:
+            return function(*inputs)
+        except IndexError as error:
+            raise DataError(
+                f"{type(self).__name__} was given an id that names no row of a table: {error}."
+                " Renumber the ids, or make the table larger."
+            ) from None
 
     def _output_shape(self, x: Array) -> tuple[int, ...]:
         key = ("shape", x.shape[1:], Layer.revision)
@@ -256,7 +287,7 @@ class Network:
             with training_mode():
                 program = self._remember(key, plan_loss(self, x, t, w))
         given = (x, t) if w is None else (x, t, w)
-        loss, saved = program.functions["forward"](*given)
+        loss, saved = self._run(program.functions["forward"], *given)
         self._ran = (program, saved)
         loss = loss.item()
         if not math.isfinite(loss):
@@ -354,7 +385,7 @@ class Network:
         if isinstance(self.loss, Loss) and self.loss.target == "binary":
             ids: Array = (scores > 0).astype(np.int64)
             return ids[:, 0] if ids.ndim == 2 and ids.shape[1] == 1 else ids
-        return np.asarray(scores.argmax(axis=1))
+        return np.asarray(scores.argmax(axis=-1))
 
     def _remember(self, key: Any, program: Any) -> Any:
         if len(self._programs) >= 24:
@@ -431,7 +462,7 @@ def _planned(predict: Callable[..., Any]) -> Callable[..., Any]:
 
             with evaluating():
                 program = self._remember(key, plan_predict(self, x))
-        return program.functions["predict"](x)
+        return self._run(program.functions["predict"], x)
 
     return planned
 

@@ -12,9 +12,14 @@ from chainrule.errors import SettingError, ShapeError, nearest
 from chainrule.layers import (
     GELU,
     Affine,
+    BatchNorm,
+    Dropout,
+    LayerNorm,
     LeakyReLU,
+    MatMul,
     ReLU,
     Sigmoid,
+    Softmax,
     SoftmaxWithLoss,
     Tanh,
 )
@@ -34,6 +39,10 @@ ACTIVATIONS: dict[str, tuple[Callable[[], Layer], str]] = {
     "leaky_relu": (LeakyReLU, "he"),
     "gelu": (GELU, "he"),
 }
+
+
+#: Layers that give as many outputs a row as they take inputs.
+KEEPS_WIDTH = (Sigmoid, Tanh, ReLU, LeakyReLU, GELU, Softmax, Dropout, BatchNorm, LayerNorm)
 
 
 class Sequential(Network):
@@ -80,18 +89,30 @@ class Sequential(Network):
         return list(found.values())
 
     def _check_widths(self) -> None:
-        width, before = None, ""
+        """Name two of our layers whose widths cannot follow each other."""
+        width: int | None = None
+        before = ""
+        for name, layer in self._in_order():
+            W = layer._parameters.get("W") if isinstance(layer, Affine | MatMul) else None
+            if W is not None:
+                if width is not None and W.shape[0] != width:
+                    raise ShapeError(
+                        f"{name} takes {W.shape[0]} inputs, but {before} gives {width} outputs. Make"
+                        " the two numbers the same."
+                    )
+                width, before = W.shape[1], name
+            elif type(layer) not in KEEPS_WIDTH:
+                width = None  # what another layer gives is its own affair
+
+    def _in_order(self, prefix: str = "") -> list[tuple[str, Any]]:
+        """The layers as they run, those of inner Sequentials too, named for people."""
+        found: list[tuple[str, Any]] = []
         for i, layer in enumerate(self.sequence):
-            shape = getattr(layer, "_parameters", {}).get("W", None)
-            if shape is None or shape.ndim != 2 or getattr(layer, "takes_ids", False):
-                continue
-            inputs, outputs = shape.shape
-            if width is not None and inputs != width:
-                raise ShapeError(
-                    f"layer {i} ({type(layer).__name__}) takes {inputs} inputs, but {before} gives"
-                    f" {width} outputs. Make the two numbers the same."
-                )
-            width, before = outputs, f"layer {i} ({type(layer).__name__})"
+            if isinstance(layer, Sequential):
+                found += layer._in_order(f"{prefix}{i}.")
+            else:
+                found.append((f"layer {prefix}{i} ({type(layer).__name__})", layer))
+        return found
 
     def predict(self, x: Value) -> Value:
         """The output of the last layer."""

@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 
+from chainrule.errors import ShapeError
+
 __all__ = ["Node", "Value", "primitive", "quiet"]
 
 #: What flows along an arrow: an array, a Variable, or a value being traced by an engine.
@@ -81,6 +83,19 @@ class Node:
         other.__dict__.update(self.__dict__, inputs=inputs, outputs=outputs)
         return other
 
+    def __call__(self, *inputs: Value) -> Value:
+        """`forward(*inputs)`."""
+        return self.forward(*inputs)
+
+    def _one_shape(self, inputs: tuple[Value, ...]) -> None:
+        shapes = {np.shape(v) for v in inputs if not isinstance(v, _NUMBERS)}
+        if len(shapes) > 1:
+            raise ShapeError(
+                f"{type(self).__name__} works element by element on inputs of one shape; got"
+                f" {' and '.join(str(np.shape(v)) for v in inputs)}. Put a Repeat node before it, or"
+                " use Variables or the function of the same name, which do that by themselves."
+            )
+
     @property
     def out(self) -> Value:
         """The remembered output."""
@@ -95,6 +110,17 @@ class Node:
         return f"{type(self).__name__}({inside})"
 
 
+#: Python numbers, which have no shape and no dtype of their own.
+_NUMBERS = (bool, int, float, complex)
+
+
+def _like(dout: Value, out: Value) -> Value:
+    """A gradient given as a plain number or list, as an array in the dtype of the output."""
+    if isinstance(dout, int | float | list) and isinstance(out, np.ndarray | np.generic):
+        return np.asarray(dout, dtype=out.dtype if out.dtype.kind in "fc" else None)
+    return dout
+
+
 def _remembering(formula: Callable[..., Value]) -> Callable[..., Value]:
     @functools.wraps(formula)
     def forward(self: Node, *inputs: Value) -> Value:
@@ -103,6 +129,9 @@ def _remembering(formula: Callable[..., Value]) -> Callable[..., Value]:
             record = getattr(type(value), "__chainrule_apply__", None)
             if record is not None:
                 return record(self, *inputs)
+        inputs = tuple(v if isinstance(v, _NUMBERS) else np.asarray(v) for v in inputs)
+        if self.elementwise:
+            self._one_shape(inputs)
         with quiet():
             out = formula(self, *inputs)
         self.inputs = inputs
@@ -115,8 +144,9 @@ def _remembering(formula: Callable[..., Value]) -> Callable[..., Value]:
 def _quietly(derivation: Callable[..., Value]) -> Callable[..., Value]:
     @functools.wraps(derivation)
     def backward(self: Node, *douts: Value) -> Value:
+        given = (_like(dout, out) for dout, out in zip(douts, self.outputs, strict=True))
         with quiet():
-            return derivation(self, *douts)
+            return derivation(self, *given)
 
     return backward
 

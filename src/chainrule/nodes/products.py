@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from chainrule.errors import ShapeError
 from chainrule.nodes.base import Node, Value
 
 __all__ = ["MatMul"]
@@ -20,6 +21,12 @@ class MatMul(Node):
 
     def forward(self, x: Value, W: Value) -> Value:
         """y = x W."""
+        if x.ndim < 2 or W.ndim < 2 or x.shape[:-2] != W.shape[:-2]:
+            raise ShapeError(
+                "MatMul takes matrices, or stacks of matrices with the same axes in front; got shapes"
+                f" {x.shape} and {W.shape}. cr.matmul (or @) also takes vectors and repeats"
+                " stacks."
+            )
         return x @ W
 
     def backward(self, dy: Value) -> tuple[Value, Value]:

@@ -21,13 +21,13 @@ class _Reduction(Node):
     def axes(self, x: Value) -> tuple[int, ...]:
         """The reduced axes of x, counted from 0."""
         if self.axis is None:
-            return tuple(range(x.ndim))
+            return tuple(range(len(np.shape(x))))
         given = self.axis if isinstance(self.axis, tuple) else (self.axis,)
-        return tuple(axis % x.ndim for axis in given)
+        return tuple(axis % len(np.shape(x)) for axis in given)
 
     def count(self, x: Value) -> int:
         """How many numbers go into one result."""
-        n: int = math.prod(x.shape[axis] for axis in self.axes(x))
+        n: int = math.prod(np.shape(x)[axis] for axis in self.axes(x))
         if n == 0:
             raise ShapeError(
                 f"{type(self).__name__} needs at least one element to reduce; got an array of shape"
@@ -38,11 +38,11 @@ class _Reduction(Node):
     def kept(self, x: Value, y: Value) -> Value:
         """The result y with the reduced axes kept as length 1, so that it broadcasts to x."""
         axes = self.axes(x)
-        return np.reshape(y, tuple(1 if i in axes else n for i, n in enumerate(x.shape)))
+        return np.reshape(y, tuple(1 if i in axes else n for i, n in enumerate(np.shape(x))))
 
     def spread(self, x: Value, y: Value) -> Value:
         """The result y repeated to the shape of x."""
-        return np.broadcast_to(self.kept(x, y), x.shape)
+        return np.broadcast_to(self.kept(x, y), np.shape(x))
 
 
 class Sum(_Reduction):

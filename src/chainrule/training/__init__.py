@@ -5,7 +5,7 @@ from __future__ import annotations
 from chainrule.training.batches import get_mini_batch
 from chainrule.training.callbacks import Callback, EarlyStopping
 from chainrule.training.history import History
-from chainrule.training.metrics import accuracy, confusion_matrix, mae, r2, rmse
+from chainrule.training.metrics import accuracy, confusion_matrix, mae, r2, rmse, yes_no_accuracy
 from chainrule.training.trainer import Trainer
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     "mae",
     "r2",
     "rmse",
+    "yes_no_accuracy",
 ]

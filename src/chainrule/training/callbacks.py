@@ -32,23 +32,46 @@ class Callback:
         """After the last step of a fit, also when it ended early."""
 
 
+#: Which way is better, for the columns a history has by itself.
+LARGER_IS_BETTER = {
+    "loss": False,
+    "penalty": False,
+    "rmse": False,
+    "mae": False,
+    "accuracy": True,
+    "r2": True,
+}
+
+
 class EarlyStopping(Callback):
     """End when `monitor` has not improved for `patience` epochs, and go back to the best epoch.
 
-    `monitor` is a column of the history, such as "val_loss" or "val_accuracy"; smaller is
-    better for losses and errors, larger for accuracy and R². Parameters, buffers and the
-    optimizer's state return to what they were.
+    `monitor` is a column of the history, such as "val_loss" or "val_accuracy". Smaller is better
+    for loss, RMSE and MAE, larger for accuracy and R²; of a metric of your own say which, by
+    `larger_is_better`. Parameters, buffers and the optimizer's state return to what they were.
     """
 
     def __init__(
-        self, monitor: str = "val_loss", patience: int = 10, min_delta: float = 0.0
+        self,
+        monitor: str = "val_loss",
+        patience: int = 10,
+        min_delta: float = 0.0,
+        *,
+        larger_is_better: bool | None = None,
     ) -> None:
         if isinstance(patience, bool) or not isinstance(patience, int) or patience < 1:
             raise SettingError(
                 f"patience={shown(patience)} must be a whole number of epochs, from 1."
             )
         self.monitor, self.patience, self.min_delta = monitor, patience, float(min_delta)
-        self.sign = -1.0 if monitor.removeprefix("val_") in ("accuracy", "r2") else 1.0
+        if larger_is_better is None:
+            larger_is_better = LARGER_IS_BETTER.get(monitor.removeprefix("val_"))
+        if larger_is_better is None:
+            raise SettingError(
+                f'EarlyStopping("{monitor}"): is a larger value better, or a smaller one? Say'
+                " larger_is_better=True or False."
+            )
+        self.sign = -1.0 if larger_is_better else 1.0
 
     def on_start(self, trainer: Trainer) -> None:
         """Begin anew."""
@@ -58,7 +81,8 @@ class EarlyStopping(Callback):
         """Keep the best; stop when it has been too long ago."""
         epoch = trainer.history.epochs[-1]
         if self.monitor not in epoch:
-            hint = " Give fit(..., validation=0.2)." if self.monitor.startswith("val_") else ""
+            nothing_held = not any(name.startswith("val_") for name in epoch)
+            hint = " Give fit(..., validation=0.2)." if nothing_held else ""
             raise SettingError(
                 f'EarlyStopping watches "{self.monitor}", which this training does not have; it has'
                 f" {', '.join(epoch)}.{hint}"

@@ -19,6 +19,7 @@ __all__ = [
     "mae",
     "r2",
     "rmse",
+    "yes_no_accuracy",
 ]
 
 Array = npt.NDArray[Any]
@@ -26,24 +27,43 @@ Array = npt.NDArray[Any]
 Metric: TypeAlias = Callable[[Array, Array], float]
 
 
-def _ids(outputs: Array, t: Array) -> tuple[Array, Array]:
-    if outputs.ndim == 2 and outputs.shape[1] > 1:
-        ids = outputs.argmax(axis=1)
-        if t.ndim == 2 and t.shape == outputs.shape:
-            t = t.argmax(axis=1)
-    else:
-        ids = (outputs.reshape(len(outputs)) > 0).astype(np.int64)
-    return ids, t.reshape(len(t))
-
-
 def accuracy(outputs: npt.ArrayLike, t: npt.ArrayLike) -> float:
-    """The part of the rows whose class is right: scores (N, C), or (N, 1) with yes above 0.
+    """The part of the rows whose class is right: scores (N, C) and ids or one-hot rows.
+
+    Scores (N,) or (N, 1) are one yes-or-no question, yes above 0. For several questions in one
+    row, each with an answer of its own, see `yes_no_accuracy`.
 
     >>> accuracy([[2.0, 1.0], [0.0, 3.0]], [0, 0])
     0.5
     """
-    ids, t = _ids(np.asarray(outputs), np.asarray(t))
-    return float(np.mean(ids == t))
+    scores, targets = np.asarray(outputs), np.asarray(t)
+    if scores.ndim < 2 or scores.shape[-1] == 1:
+        return yes_no_accuracy(scores, targets)
+    if targets.shape == scores.shape:
+        targets = targets.argmax(axis=-1)
+    ids: Array = scores.argmax(axis=-1)
+    return float(np.mean(ids == _same_shape(ids, targets)))
+
+
+def yes_no_accuracy(outputs: npt.ArrayLike, t: npt.ArrayLike) -> float:
+    """The part of the yes-or-no answers that are right: scores of any shape, yes above 0.
+
+    >>> yes_no_accuracy([[2.0, -1.0], [3.0, 4.0]], [[1, 0], [1, 0]])
+    0.75
+    """
+    yes = np.asarray(outputs) > 0
+    return float(np.mean(yes == (_same_shape(yes, np.asarray(t)) > 0.5)))
+
+
+def _same_shape(found: Array, t: Array) -> Array:
+    if found.shape != t.shape and found.size == t.size and found.ndim + t.ndim == 3:
+        t = t.reshape(found.shape)  # (N,) beside (N, 1)
+    if found.shape != t.shape:
+        raise ShapeError(
+            f"predictions of shape {found.shape} do not match targets of shape {t.shape}: every"
+            " prediction needs one target."
+        )
+    return t
 
 
 def r2(outputs: npt.ArrayLike, t: npt.ArrayLike) -> float:
@@ -68,11 +88,7 @@ def mae(outputs: npt.ArrayLike, t: npt.ArrayLike) -> float:
 
 def _values(outputs: npt.ArrayLike, t: npt.ArrayLike) -> tuple[Array, Array]:
     y, t = np.asarray(outputs, dtype=float), np.asarray(t, dtype=float)
-    if y.ndim == 2 and y.shape[1] == 1 and t.ndim == 1:
-        y = y[:, 0]
-    if y.shape != t.shape:
-        raise ShapeError(f"outputs of shape {y.shape} do not match targets of shape {t.shape}.")
-    return y, t
+    return y, _same_shape(y, t)
 
 
 def confusion_matrix(ids: npt.ArrayLike, t: npt.ArrayLike, classes: int) -> npt.NDArray[np.int64]:
@@ -92,7 +108,12 @@ METRICS: dict[str, Metric] = {"accuracy": accuracy, "r2": r2, "rmse": rmse, "mae
 
 def default_metrics(target: str) -> dict[str, Metric]:
     """The metrics that go with the targets of a loss."""
-    return {"r2": r2} if target == "values" else {"accuracy": accuracy}
+    chosen: dict[str, dict[str, Metric]] = {
+        "values": {"r2": r2},
+        "classes": {"accuracy": accuracy},
+        "binary": {"accuracy": yes_no_accuracy},
+    }
+    return chosen.get(target, {})
 
 
 def named_metrics(metrics: Iterable[str | Metric] | None, target: str) -> dict[str, Metric]:
@@ -104,7 +125,8 @@ def named_metrics(metrics: Iterable[str | Metric] | None, target: str) -> dict[s
         if callable(metric):
             chosen[getattr(metric, "__name__", "metric")] = metric
         elif metric in METRICS:
-            chosen[metric] = METRICS[metric]
+            known = METRICS | default_metrics(target)
+            chosen[metric] = known[metric]
         else:
             raise SettingError(f'metric "{metric}" is not known; {nearest(str(metric), METRICS)}.')
     return chosen

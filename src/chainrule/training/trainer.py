@@ -19,6 +19,7 @@ from chainrule.layers.losses import Loss
 from chainrule.networks import Network
 from chainrule.nodes.base import quiet
 from chainrule.optimizers import Adam, Optimizer, clip_grads, global_norm
+from chainrule.settings import positive
 from chainrule.training.callbacks import Callback, EarlyStopping
 from chainrule.training.history import History
 from chainrule.training.metrics import Metric, named_metrics
@@ -32,7 +33,7 @@ __all__ = ["Trainer"]
 BUFFER = 416
 
 Array = npt.NDArray[Any]
-Data = tuple[npt.ArrayLike, npt.ArrayLike]
+Data = tuple[npt.ArrayLike, npt.ArrayLike] | list[Array]
 
 
 class Trainer:
@@ -98,7 +99,9 @@ class Trainer:
         batch_size = _count(batch_size, "batch_size")
         x, t, w = self._enter(x, t, sample_weight)
         x, t, w, held = self._split(x, t, w, validation)
-        batch_size = self._batch(batch_size, len(x))
+        batch_size = min(batch_size, len(x))
+        if max_grad is not None:
+            max_grad = positive(max_grad, "max_grad")
         watchers = [_as_callback(c) for c in callbacks]
         if early_stopping is not None:
             stopping = early_stopping
@@ -111,7 +114,8 @@ class Trainer:
                 )
             watchers.append(stopping)
         loop = _Loop(self, x, t, w, held, batch_size)
-        loop.metrics = named_metrics(metrics, self._target()) if held or metrics is not None else {}
+        wanted = held is not None or metrics is not None
+        loop.metrics = named_metrics(metrics, self._target(t)) if wanted else {}
         loop.max_grad, loop.shuffle, loop.watchers = max_grad, shuffle, watchers
         loop.progress = Progress(progress, epochs, loop.steps)
         return loop.run(epochs)
@@ -120,9 +124,12 @@ class Trainer:
         """End training after the step or epoch in hand."""
         self._stop = why
 
-    def _target(self) -> str:
+    def _target(self, t: Array) -> str:
+        """What the targets are: as the loss says; with a loss by hand, ids are classes."""
         loss = getattr(self.model, "loss", None)
-        return loss.target if isinstance(loss, Loss) else "classes"
+        if isinstance(loss, Loss):
+            return loss.target
+        return "classes" if t.ndim == 1 and t.dtype.kind in "iu" else "unknown"
 
     def _enter(
         self, x: npt.ArrayLike, t: npt.ArrayLike, w: npt.ArrayLike | None
@@ -147,16 +154,19 @@ class Trainer:
     ) -> tuple[Array, Array, Array | None, tuple[Array, Array] | None]:
         if validation is None:
             return x, t, w, None
-        if isinstance(validation, tuple):
+        if isinstance(validation, tuple | list):
+            if len(validation) != 2:
+                raise SettingError(
+                    f"validation={shown(validation)} must be a fraction of the rows, or (x, t)."
+                )
             hx, ht, _ = self._enter(validation[0], validation[1], None)
             return x, t, w, (hx, ht)
         from chainrule.datasets import stratified_split
 
-        train, held = stratified_split(t, validation, self.rng)
+        ids = t.ndim == 1 and t.dtype.kind in "iu"
+        by = t if ids else np.arange(len(t), dtype=float)  # only classes are kept in proportion
+        train, held = stratified_split(by, validation, self.rng)
         return x[train], t[train], None if w is None else w[train], (x[held], t[held])
-
-    def _batch(self, batch_size: int, rows: int) -> int:
-        return min(batch_size, rows)
 
     # -- what was learnt ----------------------------------------------------------------------------
 
@@ -175,14 +185,16 @@ class Trainer:
     ) -> dict[str, float]:
         """The loss and the metrics on some data, layers behaving as in use."""
         x, t, _ = self._enter(x, t, None)
-        return self._evaluate(x, t, named_metrics(metrics, self._target()))
+        return self._evaluate(x, t, named_metrics(metrics, self._target(t)))
 
     def _evaluate(self, x: Array, t: Array, metrics: dict[str, Metric]) -> dict[str, float]:
         y = np.asarray(self.model.predict(x))
         loss = getattr(self.model, "loss", None)
         found = {}
-        if isinstance(self.model, Network):
-            found["loss"] = float(loss.forward(y, t))  # type: ignore[union-attr]
+        if isinstance(self.model, Network) and loss is not None:
+            found["loss"] = float(loss.forward(y, t))
+        else:
+            found["loss"] = float(self.model.forward(x, t))
         found.update((name, metric(y, t)) for name, metric in metrics.items())
         return found
 
@@ -250,7 +262,7 @@ class _Loop:
         self.n, self.batch_size = len(x), batch_size
         self.steps = math.ceil(self.n / batch_size)
         self.step: Step = make_step(trainer.model, x, t, w)
-        self.x = x
+        self.x, self.w = x, w
         self.buffers: list[Array] = []
         if isinstance(trainer.model, Network):
             self.buffers = list(trainer.model.named_buffers().values())
@@ -283,7 +295,7 @@ class _Loop:
 
     def _epoch(self, number: int) -> None:
         trainer, history = self.trainer, self.trainer.history
-        started, total, rows = time.perf_counter(), 0.0, 0
+        started, total, rows = time.perf_counter(), 0.0, 0.0
         self.order[...] = np.arange(self.n)
         if self.shuffle:
             trainer.rng.shuffle(self.order)
@@ -292,7 +304,9 @@ class _Loop:
             batch = self.order[i * self.batch_size : (i + 1) * self.batch_size]
             loss = self._step(batch, number, i)
             history.add_step(loss)
-            total, rows = total + loss * len(batch), rows + len(batch)
+            # Of batches too, the mean is weighted: by rows, or by the weights of the rows.
+            weight = len(batch) if self.w is None else float(self.w[batch].sum())
+            total, rows = total + loss * weight, rows + weight
             if self.progress.bar is not None:
                 self.progress.step(number, loss)
             if self.watchers:
@@ -300,7 +314,7 @@ class _Loop:
             if trainer._stop:
                 break
         trainer.current_epoch = number
-        figures = {"loss": total / rows}
+        figures = {"loss": total / rows if rows else 0.0}
         figures.update(self._evaluated(number))
         self._add_penalty(figures)
         figures.update(lr=lr, seconds=time.perf_counter() - started)
