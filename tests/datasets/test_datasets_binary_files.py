@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chainrule.datasets import numpy_files, read, read_idx, read_npy, read_npz
+from chainrule.datasets import numpy_files, open_data, read, read_idx, read_npy, read_npz
 from chainrule.errors import ChainruleError, DataError, FormatError
 
 TYPES = {"u1": 8, "i1": 9, ">i2": 11, ">i4": 12, ">f4": 13, ">f8": 14}
@@ -183,16 +183,32 @@ def test_npy_refused(tmp_path: Path, data: bytes, error: type[ChainruleError], p
 def test_npz(tmp_path: Path) -> None:
     file = tmp_path / "a.npz"
     x, t = np.arange(6.0).reshape(3, 2), np.array([0, 1, 0])
-    for arrays in ({"x": x, "t": t}, {"data": x, "answer": t}, {"x": x, "t": t, "more": x}):
+    for name, arrays in (
+        ("t", {"x": x, "t": t}),
+        ("y", {"x": x, "y": t}),
+        ("y", {"X": x, "y": t[:, None]}),
+        ("answer", {"data": x, "answer": t}),
+        ("t", {"x": x, "t": t, "more": x}),
+        ("t", {"x": x, "t": t, "groups": t}),
+        ("groups", {"x": x, "groups": t, "one": np.array(3.0)}),
+    ):
         for save in (np.savez, np.savez_compressed):
             save(file, **arrays)  # type: ignore[arg-type]
             table = read(file)
-            assert table.names == ("x0", "x1", "t")
-            assert table["t"].tolist() == [0, 1, 0]
+            assert table.names == ("x0", "x1", name)
+            assert table[name].tolist() == [0, 1, 0]
+            assert open_data(file)[1] == name
+            unused = [n for n in arrays if n not in ("x", "X", "data", name)]
+            told = [note for note in table.notes if "not used" in note]
+            assert len(told) == len(unused)
+            assert all(f"{n} (" in note for n, note in zip(unused, told, strict=True))
+    np.savez(file, x=np.ones((3, 1)), t=t)
+    assert read(file).names == ("x0", "t")
     np.savez(file, x=x, t=np.array(["a", "b", "a"]))
     assert read_npz(file)["t"].tolist() == ["a", "b", "a"]
     np.savez(file, x=x)
     assert read(file).names == ("x0", "x1")
+    assert open_data(file)[1] is None
 
 
 @pytest.mark.parametrize(
@@ -200,6 +216,8 @@ def test_npz(tmp_path: Path) -> None:
     [
         ({"x": np.zeros((3, 2)), "t": np.zeros(2)}, r"3 rows.*\(2,\)"),
         ({"x": np.zeros((3, 2)), "t": np.eye(3)}, "argmax"),
+        ({"x": np.zeros((3, 2)), "y": np.zeros(4)}, r"3 rows.*y must.*\(4,\)"),
+        ({"x": np.zeros((3, 2)), "a": np.zeros(3), "b": np.zeros(3)}, "several .*a, b"),
         ({"a": np.zeros((3, 2)), "b": np.eye(3)}, "one 2-D"),
         ({"x": np.zeros((3, 2, 2)), "t": np.zeros(3)}, "reshape"),
         ({"x": np.zeros(3)}, "one 2-D"),

@@ -126,6 +126,31 @@ def test_texts_that_look_like_numbers_later() -> None:
     ]  # fmt: skip
 
 
+def test_a_text_column_stays_text_whatever_the_other_rows_hold() -> None:
+    cells = ["007", "A1", "12", "1.50", "1.5"]
+    prepared = Preparation.fit(parse_csv(b"s,n,t\n007,1,a\nA1,2,b\n12,3,a\n1.50,4,b\n", "f"), "t")
+    assert prepared.kinds == {"s": "text", "n": "number", "t": "text"}
+    together = parse_csv(b"s,n\n007,1\nA1,1\n12,1\n1.50,1\n1.5,1\n", "f", kinds=prepared.kinds)
+    x = prepared.transform(together)
+    assert x[:, :4].sum(axis=1).tolist() == [1, 1, 1, 1, 0]
+    for i, cell in enumerate(cells):
+        alone = parse_csv(f"s,n\n{cell},001\n".encode(), "f", kinds=prepared.kinds)
+        assert alone["s"].tolist() == [cell]
+        assert prepared.transform(alone).tolist() == x[i : i + 1].tolist()
+
+
+def test_targets_too_large_or_too_near() -> None:
+    for values, part in (
+        ([1e305, 2.5, 1.5], "at most 1e"),
+        ([0.5e-323, 1e-323, 0.0], "too little"),
+    ):
+        with pytest.raises(DataError, match=part):
+            Preparation.fit(small(a=[1, 2, 3], t=values), "t", "regression")
+    prepared = Preparation.fit(small(a=[1, 2, 3], t=[0.5, 1.5, 2.5]), "t")
+    with pytest.raises(DataError, match="small, row 1, column 't': the number is too far"):
+        prepared.targets(small(t=[1.0, 1e300]))
+
+
 @pytest.mark.parametrize(
     ("target", "task", "kind"),
     [
@@ -195,7 +220,7 @@ def test_transform_refuses() -> None:
     rows = b"sepal_length_cm,sepal_width_cm,petal_length_cm,petal_width_cm\n1,2,3,x\ny,2,3,4\n"
     with pytest.raises(DataError) as caught:
         prepared.transform(parse_csv(rows, "new.csv"))
-    for part in ("column 'sepal_length_cm': 'y' (row 1)", "column 'petal_width_cm': 'x' (row 0)"):
+    for part in ("new.csv:3, column 'sepal_length_cm': texts", "'y' (line 3)", "'x' (line 2)"):
         assert part in str(caught.value)
     far = Table({name: [1e300] for name in prepared.columns}, "far")
     with pytest.raises(DataError, match=r"far, row 0, column 'sepal_length_cm'.*1e\+300"):
@@ -204,9 +229,9 @@ def test_transform_refuses() -> None:
 
 def test_targets_refuse() -> None:
     prepared = Preparation.fit(load("iris"), "species")
-    with pytest.raises(DataError, match=r"1 of 2 rows are of a class.*'rose'.*setosa"):
+    with pytest.raises(DataError, match=r"1 of 2 rows is of a class.*'rose'.*setosa"):
         prepared.targets(Table({"species": ["setosa", "rose"]}))
-    with pytest.raises(DataError, match="1 of 2 rows have no target"):
+    with pytest.raises(DataError, match="1 of 2 rows has no target"):
         prepared.targets(Table({"species": ["setosa", ""]}))
     with pytest.raises(DataError, match="no column 'species'"):
         prepared.targets(Table({"a": [1]}))

@@ -65,6 +65,9 @@ REFUSED: list[tuple[str, bytes, type[ChainruleError], list[str]]] = [
     ("D20 json", b'[{"a": 1}]', FormatError, ["JSON"]),
     ("D24", b"PAR1aaaaPAR1", FormatError, ["Parquet", "to_csv"]),
     ("no name", b"a,,b\n0,1,2\n", DataError, ["no name", "column 2"]),
+    ("spaces", b"5.1 3.5 0\n4.9 3.0 1\n", DataError, ["by spaces", "commas, semicolons or tabs"]),
+    ("R", b"a  b\n1 0.5  x\n 2 0.5 y\n", DataError, ["3 columns", "by spaces"]),
+    ("bars", b"| a | b |\n| p | q |\n", DataError, ["2 columns", "bars (|)"]),
     ("no index", b",a\n5,1\n9,2\n", DataError, ["column 1 has no name"]),
 ]
 
@@ -140,6 +143,18 @@ def test_a_late_text_keeps_the_early_cells_as_written() -> None:
     assert table["a"][:3].tolist() == ["000", "001", "002"]
     assert table.kind("b") == "int"
     assert len(table) == 320_000
+
+
+def test_digits_that_begin_with_zero_are_text() -> None:
+    table = parse_csv(b"zip,n,m,z\n01234,0,-01,0\n56789,10,2,0\n,5,3,1\n", "f")
+    assert [table.kind(name) for name in table.names] == ["text", "int", "int", "int"]
+    assert table["zip"].tolist() == ["01234", "56789", ""]
+    assert "'zip' holds numbers that begin with 0, so it is read as text." in table.notes
+    assert parse_csv(b"a,b\n01,1\n1.5,1\n", "f")["a"].tolist() == [1, 1.5]
+    late = parse_csv(("a,b\n" + "1,1\n" * 250_000 + "02,1\n").encode(), "f")
+    assert late["a"][[0, -1]].tolist() == ["1", "02"]
+    assert parse_csv(b",a\n01,5\n02,6\n", "f").names == ("a",)
+    assert parse_csv(b"full name\nAnn Lee\nBo Ray\n", "f")["full name"][0] == "Ann Lee"
 
 
 def test_columns_that_change_between_chunks() -> None:
@@ -291,6 +306,9 @@ def test_a_cell_is_a_number_exactly_when_it_reads_as_one(cell: str) -> None:
     cell = cell.encode("utf-8", "ignore").decode().strip()
     if cell in MISSING:
         assert table.missing("v").all()
+    elif cell.isascii() and cell.isdigit() and len(cell) > 1 and cell[0] == "0":
+        assert table["v"].tolist() == [cell]
+        assert parse_csv(data, "f.csv", kinds={"v": "number"})["v"].tolist() == [int(cell)]
     elif NUMBER.fullmatch(cell):
         assert table.matrix(["v"]).item() == float(cell)
     else:

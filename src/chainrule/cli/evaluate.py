@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chainrule.cli.options import data_argument, data_options, json_option
-from chainrule.cli.terminal import json_out, paint, printable, remark, rows, say, table
+from chainrule.cli.terminal import json_out, number_of, paint, printable, remark, rows, say, table
 
 if TYPE_CHECKING:
     from chainrule.cli.scoring import Score
@@ -59,14 +59,19 @@ def evaluate(model: str, data: str, no_header: bool, encoding: str | None, as_js
 def _figures(score: Score, which: str) -> list[tuple[str, str]]:
     start = f"{which}: " if which else ""
     if score.classes is not None:
-        right = f"{score.values['accuracy']:.1%}  ({score.right:,} of {score.rows:,} rows)"
+        part = f"{score.right:,} of {number_of(score.rows, 'row')}"
+        right = f"{score.values['accuracy']:.1%}  ({part})"
         return [(f"{start}accuracy", right)]
     unit = f"in units of {score.target}"
     return [
-        (f"{start}R²", f"{score.values['r2']:.4f}  ({score.rows:,} rows)"),
+        (f"{start}R²", f"{_r2(score.values['r2'])}  ({number_of(score.rows, 'row')})"),
         (f"{start}RMSE", f"{score.values['rmse']:.4g} {unit}"),
         (f"{start}MAE", f"{score.values['mae']:.4g} {unit}"),
     ]
+
+
+def _r2(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
 
 
 def _show_classes(score: Score) -> None:

@@ -131,10 +131,12 @@ def data_argument(function: F) -> F:
 def data_options(function: F) -> F:
     """How a text file is to be read."""
     function = click.option(
-        "--encoding", metavar="NAME", help="How a text file is stored, if not as UTF-8: latin-1, …"
+        "--encoding",
+        metavar="NAME",
+        help="How a text file is stored, if not as UTF-8: latin-1, ...",
     )(function)
     return click.option(
-        "--no-header", is_flag=True, help="The first line holds data: name the columns x0, x1, …"
+        "--no-header", is_flag=True, help="The first line holds data: name the columns x0, x1, ..."
     )(function)
 
 

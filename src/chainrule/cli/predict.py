@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-import sys
 
 import click
 
 from chainrule.cli.options import data_argument, data_options, json_option
-from chainrule.cli.terminal import json_out, remark
+from chainrule.cli.terminal import csv_out, json_out, number_of, printable, remark, say
 
 __all__ = ["predict"]
 
@@ -60,9 +59,10 @@ def predict(
     chances = found.predict_proba(table).tolist() if proba else None
     classes = list(preparation.classes) if preparation.classes else None
     if out is not None or not as_json:
-        text = _as_csv(answers, classes, chances)
+        # Always UTF-8, whatever the terminal speaks: a file of answers is for other programs.
+        text = _as_csv(answers, classes, chances).encode("utf-8", "surrogatepass")
         if out is not None:
-            write_whole(out, text.encode(), overwrite=force)
+            write_whole(out, text, overwrite=force)
     if as_json:
         told = {"model": model, "data": data, "rows": len(answers), "target": preparation.target}
         if out is not None:
@@ -75,9 +75,11 @@ def predict(
     for sentence in remarks:
         remark(sentence)
     if out is None:
-        sys.stdout.write(text)
+        csv_out(text)
     else:
-        print(f"{len(answers):,} predictions of {preparation.target} are in {out}.")
+        count = number_of(len(answers), "prediction")
+        verb = "is" if len(answers) == 1 else "are"
+        say(printable(f"{count} of {preparation.target} {verb} in {out}."))
 
 
 def _as_csv(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -13,13 +14,26 @@ import click
 from chainrule.cli.evaluate import evaluate
 from chainrule.cli.inspect import inspect
 from chainrule.cli.predict import predict
-from chainrule.cli.terminal import complain, say
+from chainrule.cli.terminal import complain, prepare, say
 from chainrule.cli.train import train
 from chainrule.errors import ChainruleError
 from chainrule.version import __version__
 
 __all__ = ["Program", "chainrule"]
 
+#: What the errors of the library name, and how the command calls it.
+SPELLINGS = (
+    (r"\bheader=False \((--no-header)\)", r"\1"),
+    (r"\bencoding='[^']*' \((--encoding [^\s();]+)(?:; )?", r"\1 ("),
+    (r" \(\)", ""),
+    (r"\(overwrite=True; (--force)\)", r"(\1)"),
+    (r"\bheader=False\b", "--no-header"),
+    (r"\boverwrite=True\b", "--force"),
+    (r"\bencoding='([^']*)'", r"--encoding \1"),
+    (r"\btask='([a-z]+)'", r"--task \1"),
+    (r" with rows_with_target\(table, target\)", ""),
+    (r", clip the gradients \(max_grad=[\d.]+\), or", " or"),
+)
 BAD_INPUT, INTERRUPTED, BROKEN_PIPE, OUR_FAULT = 2, 130, 141, 70
 
 
@@ -28,6 +42,7 @@ class Program(click.Group):
 
     def main(self, args: Sequence[str] | None = None, *more: Any, **named: Any) -> NoReturn:
         """Run, and exit: 0, or 2 for bad input, 130 for Ctrl-C."""
+        prepare()
         named["standalone_mode"] = False
         named.setdefault("prog_name", "chainrule")
         try:
@@ -44,7 +59,7 @@ class Program(click.Group):
             complain(usage_sentence(error))
             code = BAD_INPUT
         except ChainruleError as error:
-            complain(str(error))
+            complain(in_options(str(error)))
             code = BAD_INPUT
         except OSError as error:
             complain(system_sentence(error))
@@ -100,7 +115,21 @@ def usage_sentence(error: click.ClickException) -> str:
         )
         return f"{name}: {error.message}"
     message = error.message[:1].lower() + error.message[1:]
-    return f"{message}{where}" if isinstance(error, click.UsageError) else message
+    stop = "" if message.endswith((".", "!", "?")) else "."
+    return f"{message}{stop}{where}" if isinstance(error, click.UsageError) else message
+
+
+def in_options(sentence: str) -> str:
+    """The sentence of an error in the command's own options, where it names those of Python.
+
+    >>> in_options("Read it with encoding='cp1252' (--encoding cp1252), or with header=False.")
+    'Read it with --encoding cp1252, or with --no-header.'
+    >>> in_options("Read it with encoding='cp1252' (--encoding cp1252; others: latin-1).")
+    'Read it with --encoding cp1252 (others: latin-1).'
+    """
+    for pattern, words in SPELLINGS:
+        sentence = re.sub(pattern, words, sentence)
+    return sentence
 
 
 def system_sentence(error: OSError) -> str:

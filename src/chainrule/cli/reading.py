@@ -31,7 +31,8 @@ def open_both(
     if known and _is_text(data):  # what the options do not say, the training data tells
         header = header and fact(found, "data", "header") is not False
         stored = encoding or _text(fact(found, "data", "encoding"))
-    table, _ = open_source(data, header=header, encoding=stored)
+    kinds = found.preparation.kinds
+    table, _ = open_source(data, header=header, encoding=stored, kinds=kinds)
     return found, found.preparation, table
 
 

@@ -10,14 +10,15 @@ import numpy.typing as npt
 
 from chainrule.cli.reading import fact
 from chainrule.cli.split import divide, keep_rows
+from chainrule.cli.terminal import number_of
 from chainrule.errors import ChainruleError
-from chainrule.training import confusion_matrix, mae, r2, rmse
+from chainrule.training import confusion_matrix
 
 if TYPE_CHECKING:
     from chainrule.datasets import Preparation, Table
     from chainrule.files import Model
 
-__all__ = ["ClassScore", "Score", "score_all"]
+__all__ = ["ClassScore", "Score", "regression_scores", "score_all"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Score:
 
     target: str
     rows: int
-    values: dict[str, float]
+    values: dict[str, float | None]
     classes: tuple[Any, ...] | None = None
     confusion: tuple[tuple[int, ...], ...] = ()
 
@@ -83,7 +84,8 @@ def score_all(
                 scores["held_out"] = _score(model, preparation, rows.rows(held))
             scores["training"] = _score(model, preparation, rows.rows(training))
             what = (
-                f"the {len(held):,} rows held out are scored apart from the {len(training):,} trained on"
+                f"the {number_of(len(held), 'row')} held out {'is' if len(held) == 1 else 'are'} scored"
+                f" apart from the {len(training):,} trained on"
                 if len(held)
                 else "no rows were held out, so this says little about new ones"
             )
@@ -121,8 +123,27 @@ def _score(model: Model, preparation: Preparation, rows: Table) -> Score:
     if classes is not None:
         ids = model.network.classify(x)
         counts = confusion_matrix(ids, t, len(classes))
-        values = {"accuracy": float(np.trace(counts) / len(t))}
+        values: dict[str, float | None] = {"accuracy": float(np.trace(counts) / len(t))}
         return Score(target, len(t), values, classes, tuple(map(tuple, counts.tolist())))
-    y, true = preparation.unscale(model.network.predict(x)), preparation.unscale(t)
-    values = {"r2": r2(y, true), "rmse": rmse(y, true), "mae": mae(y, true)}
-    return Score(target, len(t), values)
+    return Score(target, len(t), regression_scores(preparation, model.network.predict(x), t))
+
+
+def regression_scores(
+    preparation: Preparation, y: npt.ArrayLike, t: npt.ArrayLike
+) -> dict[str, float | None]:
+    """R², RMSE and MAE of standardised answers and targets, the last two in the target's unit.
+
+    R² is None where it is not defined: for fewer than two rows, or if all targets are the same.
+    The differences are those of the standardised values: in the target's own unit their squares
+    could underflow to nothing, or overflow.
+    """
+    given, true = np.asarray(y, np.float64).ravel(), np.asarray(t, np.float64).ravel()
+    wrong, around = given - true, true - true.mean()
+    constant = bool((true == true[0]).all())
+    r2 = None if constant else 1 - float(np.sum(wrong**2)) / float(np.sum(around**2))
+    unit = preparation.spread
+    return {
+        "r2": r2,
+        "rmse": float(np.sqrt(np.mean(wrong**2))) * unit,
+        "mae": float(np.mean(np.abs(wrong))) * unit,
+    }

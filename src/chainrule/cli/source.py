@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 from chainrule.errors import DataError, SettingError, nearest, shown
 
@@ -18,9 +19,13 @@ TARGET_NAMES = ("target", "label", "class", "species", "y")
 
 
 def open_source(
-    data: str, *, header: bool = True, encoding: str | None = None
+    data: str,
+    *,
+    header: bool = True,
+    encoding: str | None = None,
+    kinds: Mapping[str, Literal["text", "number"]] | None = None,
 ) -> tuple[Table, str | None]:
-    """The table, and its target column where one is known."""
+    """The table, and its target column where one is known; `kinds` of its columns, if known."""
     from chainrule import datasets
 
     known = (*datasets.names(), *GENERATED)
@@ -32,13 +37,15 @@ def open_source(
             )
         return datasets.open_data(data) if data not in GENERATED else (_generated(data), "class")
     if not os.path.lexists(data):
-        guess = nearest(data, known).replace("Allowed:", "The sets that come with chainrule:")
+        sets = "he sets that come with chainrule:"
+        guess = nearest(data, known).replace("? Allowed:", f"? T{sets}")
+        guess = guess.replace("Allowed:", f"t{sets}")
         raise DataError(
             f"{shown(data)} is neither a file nor a set that comes with chainrule; {guess}."
         )
     if not header or encoding is not None:
-        return datasets.read_csv(data, encoding or "utf-8", header), None
-    return datasets.open_data(data)
+        return datasets.read_csv(data, encoding or "utf-8", header, kinds), None
+    return datasets.open_data(data, kinds)
 
 
 def _generated(name: str) -> Table:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.cli.terminal import number_of
 from chainrule.datasets import Preparation, Table, rows_with_target, stratified_split
 from chainrule.errors import DataError
 
@@ -36,8 +37,9 @@ def keep_rows(table: Table, target: str, missing: str) -> tuple[Table, tuple[str
     known, lost = rows_with_target(table, target)
     notes = []
     if lost:
-        plural = "rows have" if lost > 1 else "row has"
-        notes.append(f"{lost} of {len(table):,} {plural} no {target!r} and are left out.")
+        verbs = ("have", "are") if lost > 1 else ("has", "is")
+        rows = number_of(len(table), "row")
+        notes.append(f"{lost:,} of {rows} {verbs[0]} no {target!r} and {verbs[1]} left out.")
         table = table.rows(known)
     if missing == "fill":
         return table, tuple(notes)
@@ -49,7 +51,8 @@ def keep_rows(table: Table, target: str, missing: str) -> tuple[Table, tuple[str
         listed = ", ".join(f"{name!r} {count}" for name, count in list(counts.items())[:8])
         if missing == "error":
             raise DataError(
-                f"{table.source}: {int(gaps.sum())} of {len(table)} rows have missing cells ({listed})."
+                f"{table.source}: {int(gaps.sum())} of {number_of(len(table), 'row')}"
+                f" {'have' if gaps.sum() > 1 else 'has'} missing cells ({listed})."
                 " Complete them, or say --missing fill or --missing drop."
             )
         if gaps.all():
@@ -75,5 +78,18 @@ def divide(table: Table, target: str, task: Task, fraction: float, seed: int, mi
         everything = np.arange(len(table))
         return Rows(table, kind.task, everything, everything[:0], notes)
     t = kind.targets(alone)
+    alike = kind.classes is not None and len(np.unique(t)) == len(t)
+    if len(t) < 2 or alike:
+        what = (
+            "there is 1 row with a target only"
+            if len(t) < 2
+            else f"every one of the {len(t):,} classes of {target!r} has a single row"
+        )
+        numbers = bool(kind.classes) and not isinstance((kind.classes or [""])[0], str)
+        hint = " If these are numbers to predict, say --task regression." if numbers else ""
+        raise DataError(
+            f"{table.source}: {what}, which is needed for training, so none can be held out. Add"
+            f" rows, or say --validation 0.{hint}"
+        )
     training, held = stratified_split(t, fraction, seed)
     return Rows(table, kind.task, training, held, notes)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
 import sys
 import textwrap
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
 __all__ = [
     "complain",
+    "csv_out",
     "json_out",
+    "number_of",
     "paint",
+    "prepare",
     "printable",
     "remark",
     "rows",
@@ -22,6 +27,42 @@ __all__ = [
 ]
 
 STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
+
+
+#: What stands for our own signs where the output cannot hold them (cp1252, ASCII).
+PLAIN = {"→": "->", "─": "-", "·": ".", "×": "x", "−": "-", "²": "2", "…": "...", "√": "root "}
+
+
+def prepare() -> None:
+    """Make stdout and stderr take any text: what their encoding cannot hold comes out escaped."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def holds(stream: TextIO, text: str) -> bool:
+    """Whether the stream's encoding has every letter of the text."""
+    try:
+        text.encode(getattr(stream, "encoding", None) or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def fitting(text: str, stream: TextIO) -> str:
+    """The text with plain stand-ins for those of our signs that the stream cannot hold."""
+    if text.isascii() or holds(stream, text):
+        return text
+    return "".join(PLAIN[c] if c in PLAIN and not holds(stream, c) else c for c in text)
+
+
+def number_of(count: int, what: str, plural: str = "") -> str:
+    """A count with its noun.
+
+    >>> number_of(1, "row"), number_of(1200, "row"), number_of(2, "class", "classes")
+    ('1 row', '1,200 rows', '2 classes')
+    """
+    return f"{count:,} {what if count == 1 else plural or what + 's'}"
 
 
 def colourful(stream: TextIO) -> bool:
@@ -54,24 +95,45 @@ def printable(text: str) -> str:
 
 def say(text: str = "") -> None:
     """A line on stdout."""
-    print(text, flush=True)
+    print(fitting(text, sys.stdout), flush=True)
 
 
 def remark(text: str) -> None:
     """A remark on stderr, beside the results on stdout."""
-    print(f"{paint('Note:', 'yellow', stream=sys.stderr)} {printable(text)}", file=sys.stderr)
+    line = fitting(printable(text), sys.stderr)
+    print(f"{paint('Note:', 'yellow', stream=sys.stderr)} {line}", file=sys.stderr)
 
 
 def complain(text: str, start: str = "Error:") -> None:
     """One line on stderr."""
-    line = printable(" ".join(text.split()))
+    line = fitting(printable(" ".join(text.split())), sys.stderr)
     sys.stdout.flush()
     print(f"{paint(start, 'red', 'bold', stream=sys.stderr)} {line}", file=sys.stderr, flush=True)
 
 
 def json_out(data: Any) -> None:
-    """One JSON object on stdout."""
-    say(json.dumps(data, ensure_ascii=False, allow_nan=False))
+    """One JSON object on stdout; in ASCII where stdout is not UTF-8."""
+    encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("_", "-")
+    say(json.dumps(data, ensure_ascii=encoding not in ("utf-8", "utf8"), allow_nan=False))
+
+
+def csv_out(data: bytes) -> None:
+    """A CSV file on stdout, byte for byte."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def cells_wide(text: str) -> int:
+    """How many cells of a terminal the text takes: two a Chinese character.
+
+    >>> cells_wide("cat"), cells_wide("猫")
+    (3, 2)
+    """
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in text
+    )
 
 
 def width() -> int:
@@ -93,10 +155,12 @@ def rows(pairs: Iterable[tuple[str, str]]) -> None:
 def table(header: Sequence[str], body: Iterable[Sequence[str]], left: int = 1) -> None:
     """Columns, numbers to the right; the first `left` columns to the left."""
     lines = [tuple(map(printable, line)) for line in (header, *body)]
-    sizes = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    sizes = [max(cells_wide(line[i]) for line in lines) for i in range(len(header))]
     for n, line in enumerate(lines):
         cells = [
-            cell.ljust(size) if i < left else cell.rjust(size)
+            cell + " " * (size - cells_wide(cell))
+            if i < left
+            else " " * (size - cells_wide(cell)) + cell
             for i, (cell, size) in enumerate(zip(line, sizes, strict=True))
         ]
         text = "  ".join(cells).rstrip()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chainrule.cli.options import Hidden, Number, OneOf, data_argument, data_options, json_option
-from chainrule.cli.terminal import complain, json_out, paint, printable, rows, say
+from chainrule.cli.terminal import complain, json_out, number_of, paint, printable, rows, say
 
 if TYPE_CHECKING:
     from chainrule.cli.training import Plan, Trained
@@ -161,6 +161,8 @@ def train(as_json: bool, quiet: bool, **options: Any) -> None:
 
     DATA is a CSV, NPY, NPZ or IDX file, or a set that comes with chainrule: digits, iris,
     penguins, spiral, moons, circles, xor, blobs.
+
+    It runs on one thread, unless OPENBLAS_NUM_THREADS (OMP_, MKL_) says otherwise.
     """
     from chainrule.cli.training import Job
 
@@ -185,7 +187,8 @@ def train(as_json: bool, quiet: bool, **options: Any) -> None:
 
 def show_plan(plan: Plan) -> None:
     """What is going to be done, before it takes time."""
-    data = f"{plan.rows:,} rows, {plan.columns:,} columns; {plan.predicts}"
+    size = f"{number_of(plan.rows, 'row')}, {number_of(plan.columns, 'column')}"
+    data = f"{size}; {plan.predicts}"
     say(f"{paint(printable(plan.name), 'bold')}  {printable(data)}")
     say()
     notes = plan.notes[:30]
@@ -201,8 +204,9 @@ def show_plan(plan: Plan) -> None:
 def show_result(trained: Trained) -> None:
     """What came out, and what to type next."""
     say()
+    epochs = number_of(trained.epochs, "epoch")
     pairs = list(trained.figures)
-    pairs.append(("time", f"{trained.seconds:.1f} s, {trained.epochs} epochs{trained.why}"))
+    pairs.append(("time", f"{trained.seconds:.1f} s, {epochs}{trained.why}"))
     pairs.append(("model", f"{trained.out} ({_size(trained.bytes)}){trained.renamed}"))
     rows(pairs)
     say()

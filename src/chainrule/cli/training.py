@@ -5,16 +5,21 @@ from __future__ import annotations
 import math
 import os
 import re
+import signal
+import threading
 import time
 from dataclasses import dataclass, field
 from itertools import pairwise
+from types import FrameType
 from typing import Any, Literal
 
 import numpy as np
 
 from chainrule import optimizers, schedules
+from chainrule.cli.scoring import regression_scores
 from chainrule.cli.source import find_target, open_source, stem
 from chainrule.cli.split import Rows, divide
+from chainrule.cli.terminal import number_of
 from chainrule.cli.train import RATES, default_out
 from chainrule.datasets import Preparation, Table
 from chainrule.datasets.opening import physical_memory
@@ -23,7 +28,7 @@ from chainrule.files import save_model
 from chainrule.files.writing import check_place
 from chainrule.layers import Affine, Dropout, MeanSquaredError, SoftmaxWithLoss
 from chainrule.networks import ACTIVATIONS, Sequential
-from chainrule.training import EarlyStopping, Trainer, accuracy, mae, r2, rmse
+from chainrule.training import Callback, EarlyStopping, Trainer, accuracy
 from chainrule.version import __version__
 
 __all__ = ["Job", "Plan", "Trained"]
@@ -101,6 +106,33 @@ class Trained:
             **self.facts,
             "notes": list(self.notes),
         }
+
+
+class _CtrlC(Callback):
+    """Ctrl-C ends the training; the model so far is kept, however often it is pressed."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer, self.started = trainer, False
+        self.old: Any = None
+
+    def __enter__(self) -> _CtrlC:
+        alone = threading.current_thread() is threading.main_thread()
+        if alone and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            self.old = signal.signal(signal.SIGINT, self._asked)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.old is not None:
+            signal.signal(signal.SIGINT, self.old)
+
+    def on_start(self, trainer: Trainer) -> None:
+        """From now on there is something to keep."""
+        self.started = True
+
+    def _asked(self, number: int, frame: FrameType | None) -> None:
+        if not self.started:
+            raise KeyboardInterrupt
+        self.trainer.stop("interrupted by Ctrl-C")
 
 
 @dataclass(frozen=True)
@@ -196,8 +228,8 @@ class Job:
             else f"{target} is a number",
             notes=(*_news(table), *divided.notes, *preparation.notes),
             network=self.drawn(preparation, net),
-            training=f"{count:,} rows, {len(divided.held):,} held out; {epochs} epochs of {steps:,}"
-            f" step{'s' if steps > 1 else ''}, {type(optimizer).__name__}",
+            training=f"{number_of(count, 'row')}, {len(divided.held):,} held out;"
+            f" {number_of(epochs, 'epoch')} of {number_of(steps, 'step')}, {type(optimizer).__name__}",
             epochs=epochs,
             out=out,
             renamed=renamed,
@@ -254,14 +286,18 @@ class Job:
     def drawn(self, preparation: Preparation, net: Sequential) -> str:
         """The network in a line: 64 → 128 relu → 10."""
         outputs = len(preparation.classes) if preparation.classes else 1
-        parts = [f"{len(preparation.features)} inputs"]
+        parts = [number_of(len(preparation.features), "input")]
         parts += [f"{size} {self.activation}" for size in self.hidden]
-        parts.append(f"{outputs} output{'s' if outputs > 1 else ''}")
+        parts.append(number_of(outputs, "output"))
         count = sum(p.size for p in net.named_parameters().values())
-        return f"{' → '.join(parts)}; {count:,} parameters"
+        return f"{' → '.join(parts)}; {number_of(count, 'parameter')}"
 
     def run(self, plan: Plan, progress: str | None) -> Trained:
         """Train, score the held-out rows, and keep the model."""
+        with _CtrlC(plan.trainer) as watch:
+            return self._run(plan, progress, watch)
+
+    def _run(self, plan: Plan, progress: str | None, watch: Callback) -> Trained:
         table, preparation = plan.divided.table, plan.preparation
         training, held = plan.divided.training, plan.divided.held
         x, t = preparation.transform(table), preparation.targets(table)
@@ -276,6 +312,7 @@ class Job:
                 plan.facts["training"]["batch_size"],
                 validation=validation,
                 early_stopping=stopping,
+                callbacks=[watch],
                 progress=progress,
             )
         except NonFiniteError as error:
@@ -319,14 +356,15 @@ class Job:
         x, t = data
         y = np.asarray(plan.net.predict(x))
         chosen = "; they chose the epoch to keep, too" if self.patience else ""
+        count = number_of(len(t), "row")
         if plan.preparation.classes:
             right = accuracy(y, t)
-            told = f"{right:.1%}  ({round(right * len(t)):,} of {len(t):,} rows never trained on{chosen})"
+            told = f"{right:.1%}  ({round(right * len(t)):,} of {count} never trained on{chosen})"
             return {"accuracy": right}, [(f"{which} accuracy", told)]
-        y, t = plan.preparation.unscale(y), plan.preparation.unscale(t)
-        found = {"r2": r2(y, t), "rmse": rmse(y, t), "mae": mae(y, t)}
+        found = regression_scores(plan.preparation, y, t)
+        fit = "-" if found["r2"] is None else f"{found['r2']:.4f}"
         return found, [
-            (f"{which} R²", f"{found['r2']:.4f}  ({len(t):,} rows never trained on{chosen})"),
+            (f"{which} R²", f"{fit}  ({count} never trained on{chosen})"),
             (f"{which} RMSE", f"{found['rmse']:.4g} in units of {plan.preparation.target}"),
         ]
 

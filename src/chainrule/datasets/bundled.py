@@ -10,7 +10,7 @@ import numpy.typing as npt
 from chainrule.datasets.opening import Pathish, unpacked
 from chainrule.datasets.reading import read
 from chainrule.datasets.table import Table
-from chainrule.datasets.text_tables import parse_csv
+from chainrule.datasets.text_tables import Kinds, parse_csv
 from chainrule.errors import DataError, nearest, shown
 
 __all__ = ["digits", "iris", "load", "names", "open_data", "penguins"]
@@ -80,11 +80,12 @@ def penguins() -> Table:
     return load("penguins")
 
 
-def open_data(name_or_path: Pathish) -> tuple[Table, str | None]:
+def open_data(name_or_path: Pathish, kinds: Kinds | None = None) -> tuple[Table, str | None]:
     """A bundled set by its name, or else a file; with the target column where one is known.
 
     A bundled name wins over a file of that name; ./iris, or a `Path`, is always the file.
-    Known targets: those of the bundled sets, "label" of IDX files, "t" of .npz files.
+    Known targets: those of the bundled sets, "label" of IDX files, and in .npz files the array
+    beside the matrix. `kinds` are those of a text table's columns, as in `read_csv`.
 
     Raises:
         DataError: neither a bundled name nor a file, or a file that cannot be used.
@@ -108,9 +109,10 @@ def open_data(name_or_path: Pathish) -> tuple[Table, str | None]:
             f"{shown(where)} is neither a file nor a bundled data set; {guess}. "
             "Check the name, or give the path of a file."
         )
-    table = read(name_or_path)
+    table = read(name_or_path, kinds)
     lower = where.lower()
-    if lower.endswith(".npz") and "t" in table:
-        return table, "t"
+    if lower.endswith(".npz"):
+        last = table.names[-1]
+        return table, last if last != f"x{len(table.names) - 1}" else None
     made_by_idx = table.names[-1] == "label" and table.names[0] == "p0"
     return table, "label" if made_by_idx and not lower.endswith((".csv", ".csv.gz")) else None

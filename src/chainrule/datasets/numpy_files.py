@@ -42,10 +42,10 @@ def read_npy(path: Pathish) -> Table:
 
 
 def read_npz(path: Pathish) -> Table:
-    """Read a .npz file with a matrix `x` (rows, columns) and, if there is one, targets `t`.
+    """Read a .npz file with a matrix `x` (rows, columns) and, if there are any, targets `t`.
 
-    With other names: the only 2-D array is x, the only 1-D array, if any, is t. The
-    columns become x0, x1, … and "t".
+    With other names: the only 2-D array is x, the only array (rows,) or (rows, 1) beside it
+    the targets. The columns become x0, x1, …, and the targets' column keeps its name.
 
     Raises:
         DataError: the file cannot be opened, or its arrays are not such a pair.
@@ -61,28 +61,58 @@ def read_npz(path: Pathish) -> Table:
     data = fetch(path)
     refuse_others(data, where, "NPZ", ("zip",))
     arrays = _members(data, where)
+    chosen = _matrix(arrays, where)
+    x = arrays.pop(chosen)
+    target = _target(arrays, len(x), where)
+    beside = None if target is None else (target, arrays.pop(target).reshape(-1))
+    notes = []
+    if arrays:
+        verb = "arrays are" if len(arrays) > 1 else "array is"
+        notes.append(f"{len(arrays)} {verb} not used: {_shapes(arrays)}.")
+    return noticed(_table(x, beside, where).noted(*notes))
+
+
+def _matrix(arrays: dict[str, Array], where: str) -> str:
+    """The name of the matrix: x, or the only 2-D array (of more than one column)."""
     if "x" in arrays and arrays["x"].ndim == 2:
-        x, t = arrays["x"], arrays.get("t")
-    else:
-        matrices = [name for name, array in arrays.items() if array.ndim == 2]
-        vectors = [name for name, array in arrays.items() if array.ndim == 1]
-        if len(matrices) != 1 or len(vectors) > 1:
-            listed = ", ".join(f"{name} {array.shape}" for name, array in list(arrays.items())[:8])
-            raise DataError(
-                f"{where}: an array x (rows, columns) and an array t (rows,) are needed, or "
-                f"one 2-D and one 1-D array under other names. Got {listed or 'no arrays'}. "
-                "Save it with numpy.savez(path, x=x.reshape(len(x), -1), t=t)."
-            )
-        x, t = arrays[matrices[0]], arrays[vectors[0]] if vectors else None
-    if t is not None and t.shape != (len(x),):
+        return "x"
+    matrices = [name for name, array in arrays.items() if array.ndim == 2]
+    wide = [name for name in matrices if arrays[name].shape[1] > 1]
+    found = wide or matrices
+    if len(found) != 1:
         raise DataError(
-            f"{where}: x has {len(x)} rows, so t must have shape ({len(x)},). Got {t.shape}. "
-            "One-hot targets become ids by t.argmax(axis=1)."
+            f"{where}: an array x (rows, columns) and an array t (rows,) are needed, or "
+            f"one 2-D and one 1-D array under other names. Got {_shapes(arrays) or 'no arrays'}. "
+            "Save it with numpy.savez(path, x=x.reshape(len(x), -1), t=t)."
         )
-    return noticed(_table(x, t, where))
+    return found[0]
 
 
-def _table(x: Array, t: Array | None, where: str) -> Table:
+def _target(arrays: dict[str, Array], rows: int, where: str) -> str | None:
+    """The name of the targets: t, or y, or the only array with one number a row."""
+    usual = [name for name in ("t", "y") if name in arrays]
+    fitting = [name for name, array in arrays.items() if array.shape in ((rows,), (rows, 1))]
+    fitting = [usual[0]] if usual and (usual[0] in fitting or not fitting) else fitting
+    if len(fitting) > 1:
+        raise DataError(
+            f"{where}: several arrays could be the targets: {', '.join(fitting[:8])}. "
+            "Keep one of them, or call it t."
+        )
+    if usual and usual == fitting[:1] and arrays[usual[0]].shape not in ((rows,), (rows, 1)):
+        name = usual[0]
+        raise DataError(
+            f"{where}: x has {rows} rows, so {name} must have shape ({rows},). "
+            f"Got {arrays[name].shape}. One-hot targets become ids by {name}.argmax(axis=1)."
+        )
+    return fitting[0] if fitting else None
+
+
+def _shapes(arrays: dict[str, Array]) -> str:
+    more = f" and {len(arrays) - 8} more" if len(arrays) > 8 else ""
+    return ", ".join(f"{name} {array.shape}" for name, array in list(arrays.items())[:8]) + more
+
+
+def _table(x: Array, target: tuple[str, Array] | None, where: str) -> Table:
     if x.ndim != 2:
         raise DataError(
             f"{where}: a matrix (rows, columns) is needed. Got shape {x.shape}. "
@@ -95,9 +125,10 @@ def _table(x: Array, t: Array | None, where: str) -> Table:
             x = x.astype(np.float64)
     block = check_matrix(x, where)
     names = [f"x{i}" for i in range(block.shape[1])]
-    if t is None:
+    if target is None:
         return Table.assembled(names, [(names, block)], {}, where, notes)
-    return Table.assembled([*names, "t"], [(names, block)], {}, where, notes, {"t": t})
+    name, t = target
+    return Table.assembled([*names, name], [(names, block)], {}, where, notes, {name: t})
 
 
 def _members(data: bytes, where: str) -> dict[str, Array]:

@@ -27,6 +27,7 @@ MANY_TEXTS = 50
 TOO_MANY_TEXTS = 1000
 ROWS_AT_ONCE = 2048
 VERSION = 1
+LARGEST_TARGET = 1e300  # so that an answer of some deviations is still a number
 
 
 def rows_with_target(table: Table, target: str) -> tuple[npt.NDArray[np.bool_], int]:
@@ -123,6 +124,24 @@ class Preparation:
     def columns(self) -> tuple[str, ...]:
         """The table's columns that x is made of."""
         return tuple(part.name for part in self._parts)
+
+    @property
+    def spread(self) -> float:
+        """What one standardised unit of the target is in its own unit; 1 in classification."""
+        return self._spread
+
+    @property
+    def kinds(self) -> dict[str, Literal["text", "number"]]:
+        """What its columns and the target hold, for `read_csv(path, kinds=...)`.
+
+        >>> Preparation.fit(Table({"a": [1, 2], "t": ["p", "q"]}), "t").kinds
+        {'a': 'number', 't': 'text'}
+        """
+        found: dict[str, Literal["text", "number"]] = {
+            part.name: "number" if isinstance(part, _Number) else "text" for part in self._parts
+        }
+        words = self._classes is not None and isinstance(self._classes[0], str)
+        return {**found, self._target: "text" if words else "number"}
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -245,7 +264,7 @@ class Preparation:
                 row, column = np.argwhere(~np.isfinite(small))[0].tolist()
                 cell = table.matrix([names[column]], start + row, start + row + 1).item()
                 raise DataError(
-                    f"{table.source}, row {start + row}, column {names[column]!r}: the number is "
+                    f"{table.place(start + row, names[column])}: the number is "
                     f"too far from the training rows. Got {cell:g}; there the mean is "
                     f"{mean[column]:g} and the standard deviation {std[column]:g}. "
                     "Correct the cell, or leave it empty."
@@ -264,16 +283,29 @@ class Preparation:
         missing = int(table.missing(self._target).sum())
         if missing:
             raise DataError(
-                f"{where}: {missing} of {len(table)} rows have no target. "
-                "Leave them out with rows_with_target(table, target)."
+                f"{where}: {missing} of {_rows(table)} {'have' if missing > 1 else 'has'} no "
+                "target. Leave them out with rows_with_target(table, target)."
             )
         kind = table.kind(self._target)
         if self._classes is None:
             if kind == "text":
-                got = shown(table[self._target][0].item())
-                raise DataError(f"{where}: numbers are needed, as in training. Got {got}.")
-            y = (table.matrix([self._target]) - self._center) / self._spread
-            return np.asarray(y, dtype=np.float32)
+                cells = table[self._target].tolist()
+                row = next((i for i, cell in enumerate(cells) if not _is_number(cell)), 0)
+                raise DataError(
+                    f"{table.place(row, self._target)}: numbers are needed, as in training. "
+                    f"Got {shown(cells[row])}."
+                )
+            values = table.matrix([self._target])
+            with np.errstate(over="ignore"):
+                y = np.asarray((values - self._center) / self._spread, dtype=np.float32)
+            if not np.isfinite(y).all():
+                row = int(np.argmin(np.isfinite(y[:, 0])))
+                raise DataError(
+                    f"{table.place(row, self._target)}: the number is too far from the training "
+                    f"rows. Got {values[row, 0]:g}; there the mean is {self._center:g} and the "
+                    f"standard deviation {self._spread:g}. Correct the cell, or leave out the row."
+                )
+            return y
         if isinstance(self._classes[0], str):
             ids = _category_ids(table, _Text(self._target, self._classes))
         elif kind == "text":
@@ -288,8 +320,9 @@ class Preparation:
             column = table[self._target]
             some = ", ".join(dict.fromkeys(shown(column[i].item(), 40) for i in unknown[:50]))
             raise DataError(
-                f"{where}: {unknown.size} of {len(table)} rows are of a class that the training "
-                f"rows do not have. Got {some}; known are {_listed(self._classes)}. "
+                f"{table.place(int(unknown[0]), self._target)}: {unknown.size} of {_rows(table)} "
+                f"{'are' if unknown.size > 1 else 'is'} of a class that the training rows do not have. "
+                f"Got {some}; known are {_listed(self._classes)}. "
                 "Correct them, leave them out, or train again with such rows."
             )
         return ids
@@ -377,16 +410,19 @@ class Preparation:
             if isinstance(part, _Number) and table.kind(part.name) == "text"
         ]
         if wrong:
-            told = []
+            told, first = [], None
             for name in wrong[:5]:
                 column = table[name]
                 bad = [i for i, cell in enumerate(column.tolist()) if cell and not _is_number(cell)]
-                cells = ", ".join(f"{shown(column[i].item(), 40)} (row {i})" for i in bad[:3])
+                first = table.place(bad[0], name) if bad and first is None else first
+                cells = ", ".join(
+                    f"{shown(column[i].item(), 40)} ({table.line(i)})" for i in bad[:3]
+                )
                 rest = f", and {len(bad) - 3} more" if len(bad) > 3 else ""
                 told.append(f"column {name!r}: {cells or 'no number'}{rest}")
             more = f"; and {len(wrong) - 5} more columns" if len(wrong) > 5 else ""
             raise DataError(
-                f"{table.source}: texts where the training rows have numbers. Got "
+                f"{first or table.source}: texts where the training rows have numbers. Got "
                 f"{'; '.join(told)}{more}. Correct the cells, or leave them empty."
             )
 
@@ -496,7 +532,18 @@ def _fit_target(
             f"{where}: the target is {distinct[0]:g} in every row, so there is nothing to learn. "
             "Choose another target column."
         )
+    largest = max(abs(float(distinct[0])), abs(float(distinct[-1])))
+    if largest > LARGEST_TARGET:
+        raise DataError(
+            f"{where}: the numbers are too large to predict; they go up to {largest:.3g}, and "
+            f"at most {LARGEST_TARGET:g} is possible. Divide the column by a power of ten."
+        )
     center, spread = _moments(values)
+    if not spread > 0:
+        raise DataError(
+            f"{where}: the numbers differ by less than {2.0**-1022:.3g}, too little to predict. "
+            "Multiply the column by a power of ten."
+        )
     notes.append(
         f"{target!r} is a number to predict (regression), standardised with the training mean "
         f"{center:.6g} and standard deviation {spread:.6g}."
@@ -644,6 +691,10 @@ def _is_number(cell: str) -> bool:
         return math.isfinite(float(cell))
     except ValueError:
         return False
+
+
+def _rows(table: Table) -> str:
+    return f"{len(table)} row{'s' if len(table) != 1 else ''}"
 
 
 def _filled(name: str, count: int, median: float) -> str:

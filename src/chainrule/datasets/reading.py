@@ -8,7 +8,7 @@ from chainrule.datasets.idx import read_idx
 from chainrule.datasets.numpy_files import read_npy, read_npz
 from chainrule.datasets.opening import ADVICE, Pathish, fetch, kind_of, unpacked
 from chainrule.datasets.table import Table
-from chainrule.datasets.text_tables import read_csv
+from chainrule.datasets.text_tables import Kinds, read_csv
 from chainrule.errors import FormatError
 
 __all__ = ["read"]
@@ -16,11 +16,12 @@ __all__ = ["read"]
 TEXT_ENDINGS = (".csv", ".tsv", ".txt", ".data")
 
 
-def read(path: Pathish) -> Table:
+def read(path: Pathish, kinds: Kinds | None = None) -> Table:
     """Read a table from a file: CSV (or tabs, semicolons), IDX, .npy, .npz; CSV and IDX also .gz.
 
     The name's ending says what the file should be; if the first bytes say something else,
-    that is an error. A name without a known ending goes by the first bytes alone.
+    that is an error. A name without a known ending goes by the first bytes alone. `kinds` says
+    which columns of a text table are text and which numbers, as in `read_csv`.
 
     Raises:
         DataError: the file cannot be opened or its contents cannot be used.
@@ -36,7 +37,7 @@ def read(path: Pathish) -> Table:
     name = os.path.basename(where).lower()
     plain = name.removesuffix(".gz")
     if plain.endswith(TEXT_ENDINGS):
-        return read_csv(path)
+        return read_csv(path, kinds=kinds)
     if name.endswith(".npy"):
         return read_npy(path)
     if name.endswith(".npz"):
@@ -56,7 +57,7 @@ def read(path: Pathish) -> Table:
     if kind == "zip":
         return read_npz(path)
     if kind == "text" and "." not in plain.lstrip("."):
-        return read_csv(path)
+        return read_csv(path, kinds=kinds)
     raise FormatError(
         f"{where}: a file of this kind cannot be read; it is "
         f"{'plain text of an unknown kind' if kind == 'text' else kind}. "

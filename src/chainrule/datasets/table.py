@@ -73,7 +73,7 @@ class Table:
     [1.5, nan, 1.8]
     """
 
-    __slots__ = ("_blocks", "_length", "_names", "_notes", "_source", "_texts", "_where")
+    __slots__ = ("_blocks", "_length", "_lines", "_names", "_notes", "_source", "_texts", "_where")
 
     _names: tuple[str, ...]
     _source: str
@@ -82,6 +82,7 @@ class Table:
     _blocks: tuple[Column, ...]
     _where: dict[str, tuple[int, int]]
     _texts: dict[str, Texts]
+    _lines: npt.NDArray[np.int64] | None
 
     def __init__(
         self,
@@ -138,8 +139,12 @@ class Table:
         source: str,
         notes: Iterable[str] = (),
         more: Mapping[str, object] | None = None,
+        lines: npt.NDArray[np.int64] | None = None,
     ) -> Table:
-        """A table that takes over checked blocks (n, k) without a copy; for the readers."""
+        """A table that takes over checked blocks (n, k) without a copy; for the readers.
+
+        `lines` (n,) are the rows' places in the file that they were read from.
+        """
         all_blocks, all_texts = list(blocks), dict(texts)
         for name, value in (more or {}).items():
             column = _as_column(value, f"{source}, column {shown(name)}")
@@ -149,6 +154,7 @@ class Table:
                 all_blocks.append(([name], column.reshape(-1, 1)))
         table = object.__new__(cls)
         table._set(list(order), all_blocks, all_texts, source, notes)
+        object.__setattr__(table, "_lines", lines)
         return table
 
     def _set(
@@ -193,6 +199,7 @@ class Table:
         write(self, "_blocks", tuple(block for _, block in blocks))
         write(self, "_where", where)
         write(self, "_texts", texts)
+        write(self, "_lines", None)
 
     def __setattr__(self, name: str, value: object) -> None:
         """Refuse: a table cannot be changed."""
@@ -215,7 +222,7 @@ class Table:
             if names
         ]
         return Table.assembled, (
-            list(self._names), columns, self._texts, self._source, self._notes,
+            list(self._names), columns, self._texts, self._source, self._notes, None, self._lines,
         )  # fmt: skip
 
     @property
@@ -254,6 +261,20 @@ class Table:
         """Source, rows and the first names, on one line."""
         names = ", ".join(self._names[:6]) + (", …" if len(self._names) > 6 else "")
         return f"Table({self._source}: {self._length} rows x {len(self._names)} columns: {names})"
+
+    def place(self, row: int, name: str) -> str:
+        """Where a cell is, for messages: `pets.csv:17, column 'age'`, or by the row's position.
+
+        >>> Table({"a": [1, 2]}, "a list").place(1, "a")
+        "a list, row 1, column 'a'"
+        """
+        if self._lines is None:
+            return f"{self._source}, row {row}, column {name!r}"
+        return f"{self._source}:{self._lines[row]}, column {name!r}"
+
+    def line(self, row: int) -> str:
+        """The row within its file, for messages: `line 17`, or `row 3` where there are no lines."""
+        return f"row {row}" if self._lines is None else f"line {self._lines[row]}"
 
     def require(self, *names: str) -> None:
         """Raise a DataError that names every one of `names` that is not a column."""
@@ -417,6 +438,7 @@ class Table:
             write(table, name, getattr(self, name))
         write(table, "_blocks", blocks)
         write(table, "_texts", texts)
+        write(table, "_lines", None if self._lines is None else self._lines[take])
         write(table, "_length", len(range(self._length)[take] if isinstance(take, slice) else take))
         return table
 
@@ -446,6 +468,7 @@ class Table:
         write(table, "_notes", notes)
         write(table, "_source", self._source)
         write(table, "_length", self._length)
+        write(table, "_lines", self._lines)
         write(table, "_blocks", self._blocks)
         write(table, "_where", {n: place for n, place in self._where.items() if n in kept})
         write(table, "_texts", {n: text for n, text in self._texts.items() if n in kept})

@@ -11,9 +11,9 @@ import csv
 import io
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ from chainrule.datasets.opening import Pathish, fetch, refuse_others, room_for, 
 from chainrule.datasets.table import Table, Texts
 from chainrule.errors import DataError, FormatError, SettingError, shown
 
-__all__ = ["parse_csv", "read_csv"]
+__all__ = ["Kinds", "parse_csv", "read_csv"]
 
 MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "?"})
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
@@ -40,14 +40,21 @@ OTHER_WRITING = re.compile(r"[+-]?(?:0[xX][0-9a-fA-F]+|\d+(?:_\d+)+(?:\.\d+)?)",
 PLAIN = b"0123456789+-.eE"
 PLAIN_WHOLE = b"0123456789+-"
 
+TENS = 10 ** np.arange(1, 19, dtype=np.int64)
+
 Column = npt.NDArray[Any]
+#: What columns are known to hold, by name.
+Kinds = Mapping[str, Literal["text", "number"]]
 
 
-def read_csv(path: Pathish, encoding: str = "utf-8", header: bool = True) -> Table:
+def read_csv(
+    path: Pathish, encoding: str = "utf-8", header: bool = True, kinds: Kinds | None = None
+) -> Table:
     """Read a text table: separated by commas, semicolons or tabs, also packed as .gz.
 
     A column is numbers (int64, or float64 with NaN for missing) when every cell that is
-    not missing is a plain decimal number, and text otherwise. Missing is: nothing, NA,
+    not missing is a plain decimal number, and text otherwise. Whole numbers of which some
+    begin with a zero (007, a zip code) are text. Missing is: nothing, NA,
     N/A, NaN, nan, null, ?. Spaces around a cell are taken off. What was done by rule is in
     the table's `notes`.
 
@@ -55,6 +62,9 @@ def read_csv(path: Pathish, encoding: str = "utf-8", header: bool = True) -> Tab
         path: the file.
         encoding: how its letters are stored; a byte-order mark is taken off.
         header: the first row holds the names; False names the columns x0, x1, ….
+        kinds: "text" or "number" for columns whose kind is known, so that the cells of this
+            one file do not decide it: text stays as it is written, numbers may begin with
+            zeros. `Preparation.kinds` has those of the training rows.
 
     Raises:
         DataError: the file cannot be opened, or its rows or cells cannot be used; the
@@ -73,10 +83,16 @@ def read_csv(path: Pathish, encoding: str = "utf-8", header: bool = True) -> Tab
     if where.lower().endswith(".gz"):
         refuse_others(data, where, "gzip", ("gzip",))
         data = unpacked(data, where)
-    return parse_csv(data, where, encoding, header)
+    return parse_csv(data, where, encoding, header, kinds)
 
 
-def parse_csv(data: bytes, source: str, encoding: str = "utf-8", header: bool = True) -> Table:
+def parse_csv(
+    data: bytes,
+    source: str,
+    encoding: str = "utf-8",
+    header: bool = True,
+    kinds: Kinds | None = None,
+) -> Table:
     """The table in the bytes of a CSV file; `source` is its name in messages.
 
     >>> parse_csv(b"a;b\\n1;x\\n", "small.csv").notes
@@ -86,7 +102,8 @@ def parse_csv(data: bytes, source: str, encoding: str = "utf-8", header: bool = 
     if not data.strip():
         raise DataError(f"{source} is empty. A table needs a row of names and rows of data.")
     separator = _separator(data)
-    file = _File(data, source, separator)
+    _refuse_other_separators(data, source)
+    file = _File(data, source, separator, dict(kinds or {}))
     file.read_names(header)
     cells = data.count(separator.encode()) + data.count(b"\n") + 1
     room_for(len(data) + 8 * cells, source)
@@ -184,6 +201,28 @@ def _separator(data: bytes) -> str:
     return best
 
 
+def _refuse_other_separators(data: bytes, source: str) -> None:
+    """Refuse rows that are divided by bars or spaces alone: they would be one column of text."""
+    sample = data[: 1 << 16].decode("utf-8", "ignore").splitlines()
+    rows = [row.strip() for row in sample if row.strip()][:20]
+    if len(rows) < 2 or any(separator in rows[0] for separator in SEPARATORS):
+        return
+    by_bars = [row.strip("|").split("|") for row in rows]
+    by_spaces = [row.split() for row in rows]
+    if len({len(row) for row in by_bars}) == 1 and len(by_bars[0]) > 1:
+        what, count = "bars (|)", len(by_bars[0])
+    else:
+        what, count = "spaces", len(by_spaces[1])
+        even = len({len(row) for row in by_spaces[1:]}) == 1 and count > 1
+        named = len(by_spaces[0]) in (count, count - 1) and len(by_spaces[0]) > 1
+        if not (even and named and any(NUMBER.fullmatch(c) for r in by_spaces[1:] for c in r)):
+            return
+    raise DataError(
+        f"{source}: the {count} columns seem to be separated by {what}; columns are separated by "
+        "commas, semicolons or tabs. Save the table with one of these between its cells."
+    )
+
+
 @dataclass
 class _File:
     """The rows of one text table, made equally wide by rule; what was done is counted."""
@@ -191,6 +230,7 @@ class _File:
     data: bytes
     source: str
     separator: str
+    kinds: dict[str, str] = field(default_factory=dict)
     names: list[str] = field(default_factory=list)
     header: bool = True
     notes: list[str] = field(default_factory=list)
@@ -246,7 +286,8 @@ class _File:
             if width > 1 and not raw[-1].strip():
                 width -= 1
             self.names = [f"x{i}" for i in range(width)]
-            self.notes.append(f"There is no row of names; the columns are x0 to x{width - 1}.")
+            columns = f"columns are x0 to x{width - 1}" if width > 1 else "column is x0"
+            self.notes.append(f"There is no row of names; the {columns}.")
             return
         names = [name.strip() for name in raw]
         padded = sum(a != b for a, b in zip(names, self._raw_first_row(), strict=False))
@@ -325,6 +366,7 @@ class _File:
             return
         line, got = self.uneven[0]
         width = len(self.names)
+        there = f"there are {width} columns" if width > 1 else "there is 1 column"
         side = "too long" if got > width else "too short"
         more = ""
         if len(self.uneven) > 1:
@@ -333,7 +375,7 @@ class _File:
             more = f" Also: {listed}" + (f", and {rest} more rows." if rest > 0 else ".")
         raise DataError(
             f"{self.source}:{line}: the row is {side}. Got {got} cell{'s' if got != 1 else ''}; "
-            f"there are {width} columns.{more} Add or remove cells, and put cells that hold a "
+            f"{there}.{more} Add or remove cells, and put cells that hold a "
             f'separator ({SEPARATORS[self.separator]}) into quotes (").'
         )
 
@@ -343,9 +385,12 @@ class _File:
 
 
 def _read_numbers(file: _File) -> list[list[Column] | None]:
-    """First pass: for every column its chunks of numbers, or None if it is not all numbers."""
+    """First pass: for every column its chunks of numbers, or None if it is text."""
     width = len(file.names)
-    columns: list[list[Column] | None] = [[] for _ in range(width)]
+    columns: list[list[Column] | None] = [
+        None if file.kinds.get(name) == "text" else [] for name in file.names
+    ]
+    digits, zeros = [True] * width, [False] * width
     chunk_rows = max(50, CELLS_A_CHUNK // width)
     rows: list[list[str]] = []
 
@@ -357,7 +402,9 @@ def _read_numbers(file: _File) -> list[list[Column] | None]:
                 if numbers is None:
                     columns[j] = None
                 else:
-                    chunks.append(numbers)
+                    chunks.append(numbers.values)
+                    digits[j] = digits[j] and numbers.digits
+                    zeros[j] = zeros[j] or numbers.zeros
         rows.clear()
 
     for row in file.rows(first_pass=True):
@@ -366,10 +413,23 @@ def _read_numbers(file: _File) -> list[list[Column] | None]:
             take()
     if rows:
         take()
+    for j, name in enumerate(file.names):
+        if columns[j] is not None and digits[j] and zeros[j] and name not in (" ", *file.kinds):
+            columns[j] = None
+            file.kinds[name] = "text"
+            file.notes.append(f"{name!r} holds numbers that begin with 0, so it is read as text.")
     return columns
 
 
-def _numbers(cells: Sequence[str]) -> Column | None:
+class _Numbers(NamedTuple):
+    """Cells that are all numbers: whether they are digits only, and any begins with a zero."""
+
+    values: Column
+    digits: bool
+    zeros: bool
+
+
+def _numbers(cells: Sequence[str]) -> _Numbers | None:
     """The cells as numbers in the smallest whole-number type or float64; None if some is none.
 
     Texts made only of digits, signs, points and e are numbers exactly when float() takes
@@ -380,15 +440,19 @@ def _numbers(cells: Sequence[str]) -> Column | None:
     if not letters.translate(None, PLAIN):
         try:
             if not letters.translate(None, PLAIN_WHOLE):
-                return _smallest(np.fromiter(map(int, cells), np.int64, count))
+                whole_numbers = np.fromiter(map(int, cells), np.int64, count)
+                digits = b"-" not in letters and b"+" not in letters
+                # Leading zeros are the digits there are more of than the numbers need.
+                needed = count + int(np.searchsorted(TENS, whole_numbers, "right").sum())
+                return _Numbers(_smallest(whole_numbers), digits, digits and len(letters) > needed)
             values = np.fromiter(map(float, cells), np.float64, count)
-            return values if np.isfinite(values).all() else None
+            return _Numbers(values, False, False) if np.isfinite(values).all() else None
         except OverflowError:
             return None
         except ValueError:
             pass  # an empty cell, or a text such as 5-3
     values = np.empty(count)
-    whole = True
+    whole, digits, zeros = True, True, False
     for i, cell in enumerate(cells):
         cell = cell.strip()
         if cell in MISSING:
@@ -401,14 +465,16 @@ def _numbers(cells: Sequence[str]) -> Column | None:
         if math.isinf(value):
             return None
         whole = whole and WHOLE.fullmatch(cell) is not None
+        digits = digits and cell.isdigit()
+        zeros = zeros or (cell[0] == "0" and len(cell) > 1 and cell.isdigit())
         if len(cell) > 18 and _wide(cell):
             return None
     if whole:
         try:
-            return _smallest(np.array([int(cell) for cell in cells], dtype=np.int64))
+            values = _smallest(np.array([int(cell) for cell in cells], dtype=np.int64))
         except (OverflowError, ValueError):
             return None
-    return values
+    return _Numbers(values, digits, zeros)
 
 
 def _smallest(values: npt.NDArray[np.int64]) -> Column:
@@ -433,7 +499,8 @@ def _read_texts(file: _File, which: list[int]) -> dict[int, Texts]:
             known = seen[k]
             codes[k, i] = -1 if cell in MISSING else known.setdefault(cell, len(known))
     texts = {j: Texts(codes[k], tuple(seen[k])) for k, j in pairs}
-    problems = [found for j, text in texts.items() if (found := _mistake(file, j, text))]
+    guessed = [j for j in which if file.kinds.get(file.names[j]) != "text"]
+    problems = [found for j in guessed if (found := _mistake(file, j, texts[j]))]
     if problems:
         more = f"\n(and {len(problems) - 5} more columns)" if len(problems) > 5 else ""
         raise DataError("\n".join(problems[:5]) + more)
@@ -548,7 +615,8 @@ def _assembled(file: _File, columns: list[list[Column] | None], texts: dict[int,
     if file.trailing:
         s = "s" if file.trailing > 1 else ""
         notes.append(f"A separator at the end of {file.trailing} row{s} was taken off.")
-    table = Table.assembled(file.names, blocks, named, file.source, notes)
+    lines = np.array(file.lines, dtype=np.int64)
+    table = Table.assembled(file.names, blocks, named, file.source, notes, lines=lines)
     return noticed(_without_index(table) if " " in table else table)
 
 

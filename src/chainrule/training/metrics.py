@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
@@ -67,11 +68,14 @@ def _same_shape(found: Array, t: Array) -> Array:
 
 
 def r2(outputs: npt.ArrayLike, t: npt.ArrayLike) -> float:
-    """R² = 1 - Σ (y - t)² / Σ (t - mean t)², over all outputs; 0 is as good as the mean."""
+    """R² = 1 - Σ (y - t)² / Σ (t - mean t)², over all outputs; 0 is as good as the mean.
+
+    NaN where it has no meaning: for fewer than two rows, or targets that are all the same.
+    """
     y, t = _values(outputs, t)
     total = float(np.sum((t - t.mean(axis=0)) ** 2))
     rest = float(np.sum((y - t) ** 2))
-    return 1 - rest / total if total else (1.0 if rest == 0 else 0.0)
+    return 1 - rest / total if total else math.nan
 
 
 def rmse(outputs: npt.ArrayLike, t: npt.ArrayLike) -> float:
