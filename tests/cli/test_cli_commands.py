@@ -18,9 +18,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from tests.cli.driver import as_json, good, run
 
-from chainrule.cli import chainrule
 from chainrule.files import load_model
 from chainrule.version import __version__
 
@@ -38,22 +37,6 @@ HOUSES = "size,rooms,town,price\n" + "".join(
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def run(*args: str) -> Result:
-    return CliRunner().invoke(chainrule, args)
-
-
-def good(*args: str) -> str:
-    result = run(*args)
-    assert result.exit_code == 0, result.output
-    return result.stdout
-
-
-def as_json(*args: str) -> Any:
-    out = good(*args, "--json")
-    assert out.count("\n") == 1
-    return json.loads(out)
 
 
 def process(*args: str, **more: Any) -> subprocess.CompletedProcess[str]:

@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from tests.cli.driver import as_json, good, run
 
-from chainrule.cli import chainrule
 from chainrule.cli.terminal import table
 
 
@@ -23,20 +22,6 @@ from chainrule.cli.terminal import table
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def run(*args: str) -> Result:
-    return CliRunner().invoke(chainrule, args)
-
-
-def good(*args: str) -> str:
-    result = run(*args)
-    assert result.exit_code == 0, result.output
-    return result.stdout
-
-
-def as_json(*args: str) -> Any:
-    return json.loads(good(*args, "--json"))
 
 
 def fast(data: str, *more: str) -> list[str]:

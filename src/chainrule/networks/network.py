@@ -16,7 +16,7 @@ from chainrule.errors import (
     RecordingError,
     SettingError,
 )
-from chainrule.graph.variable import Parameter, Variable, current_recording
+from chainrule.graph.variable import Parameter, Variable, current_recording, recording
 from chainrule.layers.base import Layer, as_numbers
 from chainrule.layers.embedding import Embedding
 from chainrule.layers.initial import Seed, generator
@@ -282,10 +282,7 @@ class Network:
         key = ("loss", x.shape, t.shape, t.dtype, w is None, Layer.revision)
         program = self._programs.get(key)
         if program is None:
-            from chainrule.engine.plans import plan_loss
-
-            with training_mode():
-                program = self._remember(key, plan_loss(self, x, t, w))
+            program = self._record(key, "plan_loss", x, t, w)
         given = (x, t) if w is None else (x, t, w)
         loss, saved = self._run(program.functions["forward"], *given)
         self._ran = (program, saved)
@@ -311,14 +308,8 @@ class Network:
         """The recorded step `step(x, t[, w], rows)` for that many rows of prepared data."""
         shapes = [part for a in (x, t) for part in (a.shape[1:], a.dtype)]
         key = ("step", *shapes, w is None, len(rows), Layer.revision)
-        program = self._programs.get(key)
-        if program is None:
-            from chainrule.engine.plans import plan_step
-
-            with training_mode():
-                program = self._remember(key, plan_step(self, x, t, w, rows))
-        found: Program = program
-        return found
+        found: Program | None = self._programs.get(key)
+        return found or self._record(key, "plan_step", x, t, w, rows)
 
     def blame(self, x: Array, t: Array, loss: float) -> None:
         """Raise, naming the first layer whose output is not finite, and the rows."""
@@ -344,7 +335,6 @@ class Network:
         x = self.entering(x)
         names = {id(layer): name for name, layer in self.named_layers()}
         found: dict[str, Array] = {}
-        originals: dict[int, Callable[..., Any]] = {}
 
         def watch(layer: Layer) -> Callable[..., Any]:
             record = layer.record
@@ -356,12 +346,9 @@ class Network:
 
             return watched
 
-        from chainrule.graph.variable import recording
-
         try:
             for layer in self.layers:
-                originals[id(layer)] = watch(layer)
-                layer.__dict__["record"] = originals[id(layer)]
+                layer.__dict__["record"] = watch(layer)
             with recording(), evaluating(), quiet():
                 self.record_predict(Variable(x))
         finally:
@@ -387,7 +374,12 @@ class Network:
             return ids[:, 0] if ids.ndim == 2 and ids.shape[1] == 1 else ids
         return np.asarray(scores.argmax(axis=-1))
 
-    def _remember(self, key: Any, program: Any) -> Any:
+    def _record(self, key: Any, plan: str, *inputs: Any, training: bool = True) -> Program:
+        """Make the program with a function of `engine.plans`, and keep it."""
+        from chainrule.engine import plans
+
+        with training_mode(training):
+            program: Program = getattr(plans, plan)(self, *inputs)
         if len(self._programs) >= 24:
             self._programs.clear()
         self._programs[key] = program
@@ -458,10 +450,7 @@ def _planned(predict: Callable[..., Any]) -> Callable[..., Any]:
         key = ("predict", x.shape, x.dtype, Layer.revision)
         program = self._programs.get(key)
         if program is None:
-            from chainrule.engine.plans import plan_predict
-
-            with evaluating():
-                program = self._remember(key, plan_predict(self, x))
+            program = self._record(key, "plan_predict", x, training=False)
         return self._run(program.functions["predict"], x)
 
     return planned

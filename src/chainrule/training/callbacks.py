@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from chainrule.errors import SettingError, shown
+from chainrule.errors import SettingError
+from chainrule.settings import whole
 
 if TYPE_CHECKING:
     from chainrule.training.trainer import Trainer
@@ -59,11 +60,8 @@ class EarlyStopping(Callback):
         *,
         larger_is_better: bool | None = None,
     ) -> None:
-        if isinstance(patience, bool) or not isinstance(patience, int) or patience < 1:
-            raise SettingError(
-                f"patience={shown(patience)} must be a whole number of epochs, from 1."
-            )
-        self.monitor, self.patience, self.min_delta = monitor, patience, float(min_delta)
+        self.monitor, self.min_delta = monitor, float(min_delta)
+        self.patience = whole(patience, "patience")
         if larger_is_better is None:
             larger_is_better = LARGER_IS_BETTER.get(monitor.removeprefix("val_"))
         if larger_is_better is None:

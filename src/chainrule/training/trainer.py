@@ -19,7 +19,7 @@ from chainrule.layers.losses import Loss
 from chainrule.networks import Network
 from chainrule.nodes.base import quiet
 from chainrule.optimizers import Adam, Optimizer, clip_grads, global_norm
-from chainrule.settings import positive
+from chainrule.settings import positive, whole
 from chainrule.training.callbacks import Callback, EarlyStopping
 from chainrule.training.history import History
 from chainrule.training.metrics import Metric, named_metrics
@@ -95,8 +95,8 @@ class Trainer:
         `history.stopped` says so. A loss or gradient that is not finite raises NonFiniteError
         before the update, so the last good parameters stay.
         """
-        epochs = _count(epochs, "epochs")
-        batch_size = _count(batch_size, "batch_size")
+        epochs = whole(epochs, "epochs")
+        batch_size = whole(batch_size, "batch_size")
         x, t, w = self._enter(x, t, sample_weight)
         x, t, w, held = self._split(x, t, w, validation)
         batch_size = min(batch_size, len(x))
@@ -201,20 +201,18 @@ class Trainer:
     # -- state --------------------------------------------------------------------------------------
 
     def _state_arrays(self) -> list[Array]:
-        arrays = list(make_runs(self.model))
+        arrays = list(parameter_arrays(self.model))
         if isinstance(self.model, Network):
             arrays += self.model.named_buffers().values()
         return arrays
 
     def snapshot(self) -> Any:
         """A copy of parameters, buffers and the optimizer's state, for `restore`."""
-        slots = (
-            getattr(self.optimizer, "state", None)
-            if isinstance(self.optimizer, Optimizer)
-            else None
-        )
+        slots, iteration = None, None
+        if isinstance(self.optimizer, Optimizer):
+            slots, iteration = self.optimizer.state, self.optimizer.iter
         kept = None if slots is None else [[s.copy() for s in group] for group in slots]
-        return [a.copy() for a in self._state_arrays()], kept, getattr(self.optimizer, "iter", None)
+        return [a.copy() for a in self._state_arrays()], kept, iteration
 
     def restore(self, kept: Any) -> None:
         """Go back to a snapshot; every array keeps its address."""
@@ -233,7 +231,7 @@ class Trainer:
         return f"Trainer({self.model!r}, {self.optimizer!r}, epoch {self.current_epoch})"
 
 
-def make_runs(model: Any) -> list[Array]:
+def parameter_arrays(model: Any) -> list[Array]:
     """The parameter arrays of a model, each once."""
     if isinstance(model, Network):
         return [p.data for p in model.named_parameters().values()]
@@ -436,12 +434,6 @@ def _as_callback(given: Callback | Callable[[Trainer], None]) -> Callback:
     raise SettingError(
         f"{shown(given)} is no callback: give a Callback or a function of the trainer."
     )
-
-
-def _count(value: Any, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise SettingError(f"{name}={shown(value)} must be a whole number from 1.")
-    return int(value)
 
 
 def _finite(name: str, array: Array) -> None:
