@@ -1,4 +1,4 @@
-"""The README's Python blocks run as tests, in a folder of their own."""
+"""For all tests: the README's Python blocks run too, and nothing of the user's own is touched."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ from typing import Any
 
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
+
+# Kernels are kept in a folder of this run; "auto" is the NumPy engine, since most tests are of
+# other things than compiling, and those that are not say engine="compiled".
+_kernels = TemporaryDirectory(prefix="chainrule-tests-")
+os.environ.setdefault("CHAINRULE_CACHE", _kernels.name)
+os.environ.setdefault("CHAINRULE_ENGINE", "numpy")
 
 _here = str(Path.cwd())
 _room: list[TemporaryDirectory[str]] = []

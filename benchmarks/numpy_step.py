@@ -33,8 +33,8 @@ import numpy.typing as npt
 
 import chainrule as cr
 from chainrule.nodes.base import quiet
+from chainrule.training.loop import BUFFER
 from chainrule.training.steps import make_step
-from chainrule.training.trainer import BUFFER
 
 Array = npt.NDArray[Any]
 LR = 0.1
@@ -178,7 +178,7 @@ class Race:
         chapter = LayerNet(self.chapter_layers(self.copies()), ChapterLoss())
         layers = LayerNet(self.our_layers(self.copies()), cr.SoftmaxWithLoss())
         loop = self.network()
-        trained = cr.Trainer(self.network(), cr.SGD(LR))
+        trained = cr.Trainer(self.network(), cr.SGD(LR), engine="numpy")
         sgd = cr.SGD(LR)
         chapter_sgd = ChapterSGD()
         args = (self.x, self.t, self.order, self.batch)

@@ -135,7 +135,9 @@ class Optimizer:
         self.state: list[list[Array]] | None = None
         self._programs: dict[Any, Any] = {}
         #: The arrays of the latest update, and the program for each of them.
-        self._latest: tuple[list[Array], list[Array], list[bool] | None, list[Any]] | None = None
+        self._latest: (
+            tuple[list[Array], list[Array], list[bool] | None, list[Any] | None] | None
+        ) = None
         #: Arrays of updates before those, with their state: a frozen part keeps its state here.
         self._earlier: list[tuple[list[Array], list[list[Array]]]] = []
 
@@ -189,10 +191,10 @@ class Optimizer:
         )
         return programs if same else None
 
-    def _prepare(
+    def settle(
         self, params: Sequence[Array], grads: Sequence[Array], decays: Sequence[bool] | None
-    ) -> list[Any]:
-        """Check the arrays against each other and the state, and find or make their programs."""
+    ) -> None:
+        """Check the arrays against each other, and see that there is a state that fits them."""
         who = f"{type(self).__name__}.update"
         if isinstance(params, np.ndarray) or isinstance(grads, np.ndarray):
             raise ShapeError(
@@ -223,6 +225,28 @@ class Optimizer:
         if self.state is None:
             self.state = [[np.zeros_like(p) for _ in self.slots] for p in params]
         self._check_state(params)
+        self._latest = list(params), list(grads), None if decays is None else list(decays), None
+
+    def numbers_ahead(self, steps: int) -> Array:
+        """The numbers of the next updates, one row each: lr, the rule's own, and `SHARED`.
+
+        One row stands for all where the rate does not change.
+        """
+        if isinstance(self.schedule, Constant) and type(self).rate is Optimizer.rate:
+            steps = 1
+        at, rows = self.iter, []
+        try:
+            for self.iter in range(at, at + steps):
+                rows.append(self._given(1.0))
+        finally:
+            self.iter = at
+        return np.array(rows)
+
+    def _prepare(
+        self, params: Sequence[Array], grads: Sequence[Array], decays: Sequence[bool] | None
+    ) -> list[Any]:
+        """Settle the arrays, and find or make their programs."""
+        self.settle(params, grads, decays)
         programs = []
         for i, (p, g) in enumerate(zip(params, grads, strict=True)):
             decay = bool(p.ndim >= 2 if decays is None else decays[i])
@@ -232,8 +256,8 @@ class Optimizer:
 
                 self._programs[key] = plan_update(self, p, g, decay)
             programs.append(self._programs[key])
-        kept = None if decays is None else list(decays)
-        self._latest = list(params), list(grads), kept, programs
+        assert self._latest is not None
+        self._latest = *self._latest[:3], programs
         return programs
 
     def _check_state(self, params: Sequence[Array]) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chainrule.cli.options import data_argument, data_options, json_option
+from chainrule.cli.options import data_argument, data_options, engine_option, json_option
 from chainrule.cli.terminal import json_out, number_of, paint, printable, remark, rows, say, table
 
 if TYPE_CHECKING:
@@ -28,8 +28,11 @@ Examples:
 @click.argument("model", metavar="MODEL")
 @data_argument
 @data_options
+@engine_option
 @json_option
-def evaluate(model: str, data: str, no_header: bool, encoding: str | None, as_json: bool) -> None:
+def evaluate(
+    model: str, data: str, no_header: bool, encoding: str | None, engine: str, as_json: bool
+) -> None:
     """Score MODEL on DATA: accuracy and confusion matrix, or R², RMSE and MAE.
 
     On the data the model was trained on, the rows held out from training are scored apart.
@@ -38,6 +41,7 @@ def evaluate(model: str, data: str, no_header: bool, encoding: str | None, as_js
     from chainrule.cli.scoring import score_all
 
     found, preparation, rows_given = open_both(model, data, no_header, encoding)
+    found.network.engine = engine
     scores, notes = score_all(found, preparation, rows_given)
     if as_json:
         told: dict[str, Any] = {"model": model, "data": data, "target": preparation.target}

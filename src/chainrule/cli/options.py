@@ -145,3 +145,14 @@ def json_option(function: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Give one JSON object instead.")(
         function
     )
+
+
+def engine_option(function: F) -> F:
+    """--engine."""
+    return click.option(
+        "--engine",
+        type=OneOf(("auto", "numpy", "compiled")),
+        default="auto",
+        show_default=True,
+        help="What computes: machine code made for the network, or NumPy.",
+    )(function)

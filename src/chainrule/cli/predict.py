@@ -7,7 +7,7 @@ import io
 
 import click
 
-from chainrule.cli.options import data_argument, data_options, json_option
+from chainrule.cli.options import data_argument, data_options, engine_option, json_option
 from chainrule.cli.terminal import csv_out, json_out, number_of, printable, remark, say
 
 __all__ = ["predict"]
@@ -27,6 +27,7 @@ Examples:
 @click.option("--out", metavar="FILE", help="Write the CSV to a file.")
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @data_options
+@engine_option
 @json_option
 def predict(
     model: str,
@@ -36,6 +37,7 @@ def predict(
     force: bool,
     no_header: bool,
     encoding: str | None,
+    engine: str,
     as_json: bool,
 ) -> None:
     """Predict with MODEL for every row of DATA, as CSV: labels, or numbers in regression.
@@ -49,6 +51,7 @@ def predict(
     if out is not None:
         check_place(out, overwrite=force)
     found, preparation, table = open_both(model, data, no_header, encoding)
+    found.network.engine = engine
     if proba and not found.classifies:
         raise SettingError(
             f"--proba: {model} predicts a number ({preparation.target}), and numbers have no"

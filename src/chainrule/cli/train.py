@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chainrule.cli.options import Hidden, Number, OneOf, data_argument, data_options, json_option
+from chainrule.cli.options import (
+    Hidden,
+    Number,
+    OneOf,
+    data_argument,
+    data_options,
+    engine_option,
+    json_option,
+)
 from chainrule.cli.terminal import complain, json_out, number_of, paint, printable, rows, say
 
 if TYPE_CHECKING:
@@ -154,6 +162,13 @@ Examples:
     metavar="N",
     help="Same seed, same model, bit for bit.",
 )
+@engine_option
+@click.option(
+    "--threads",
+    type=Number(whole=True, least=1, most=64, example="2"),
+    metavar="N",
+    help="Threads of the compiled engine; by default one a core, where that pays.",
+)
 @json_option
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 def train(as_json: bool, quiet: bool, **options: Any) -> None:
@@ -162,7 +177,7 @@ def train(as_json: bool, quiet: bool, **options: Any) -> None:
     DATA is a CSV, NPY, NPZ or IDX file, or a set that comes with chainrule: digits, iris,
     penguins, spiral, moons, circles, xor, blobs.
 
-    It runs on one thread, unless OPENBLAS_NUM_THREADS (OMP_, MKL_) says otherwise.
+    NumPy's own products run on one thread, unless OPENBLAS_NUM_THREADS (OMP_, MKL_) says otherwise.
     """
     from chainrule.cli.training import Job
 
@@ -206,7 +221,8 @@ def show_result(trained: Trained) -> None:
     say()
     epochs = number_of(trained.epochs, "epoch")
     pairs = list(trained.figures)
-    pairs.append(("time", f"{trained.seconds:.1f} s, {epochs}{trained.why}"))
+    engine = trained.facts["training"]["engine"]
+    pairs.append(("time", f"{trained.seconds:.1f} s, {epochs}, {engine} engine{trained.why}"))
     pairs.append(("model", f"{trained.out} ({_size(trained.bytes)}){trained.renamed}"))
     rows(pairs)
     say()

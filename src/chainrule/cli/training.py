@@ -161,6 +161,8 @@ class Job:
     no_header: bool
     encoding: str | None
     seed: int
+    engine: str
+    threads: int | None
 
     def plan(self) -> Plan:
         """Everything that can be refused is refused here, before any training."""
@@ -237,7 +239,9 @@ class Job:
             preparation=preparation,
             divided=divided,
             net=net,
-            trainer=Trainer(net, optimizer, seed=int(seeds[1])),
+            trainer=Trainer(
+                net, optimizer, seed=int(seeds[1]), engine=self.engine, threads=self.threads
+            ),
         )
 
     def build(self, preparation: Preparation) -> Sequential:
@@ -326,6 +330,7 @@ class Job:
             **facts["training"],
             "epochs": len(history),
             "stopped": history.stopped,
+            "engine": plan.trainer.engine_used,
         }
         scores: dict[str, Any] = {}
         figures: list[tuple[str, str]] = []

@@ -6,7 +6,7 @@ differ only in what is given at every run and what is written where.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.engine.lowering import Lowered, fresh
-from chainrule.engine.primitives import take_rows
+from chainrule.engine.primitives import Function, take_rows
 from chainrule.engine.program import Program, Section, build
+from chainrule.engine.rules import FUNCTIONS
 from chainrule.engine.trace import Trace, Traced
 from chainrule.graph.graph import Graph
 from chainrule.graph.variable import Parameter, Variable, recording
@@ -42,13 +43,18 @@ class Recorded:
     """A formula recorded for some inputs: the graph, its leaves as traced values, its buffers."""
 
     def __init__(
-        self, formula: Callable[..., Variable], inputs: Sequence[tuple[str, Array]]
+        self,
+        formula: Callable[..., Variable],
+        inputs: Sequence[tuple[str, Array]],
+        rules: Mapping[Function, Function] = FUNCTIONS,
     ) -> None:
-        self.trace = Trace()
+        self.trace = Trace(rules)
         variables = [Variable(array, name) for name, array in inputs]
         with recording() as made:
             self.out = formula(*variables)
         self.written = list(made.written.items())
+        #: The output of every layer, in the order they ran.
+        self.outputs = made.outputs
         self.graph = Graph([self.out, *(v for _, v in self.written)])
         self.inputs = dict(zip([name for name, _ in inputs], variables, strict=True))
         self.arguments = {

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule.engine.primitives import Function, cast, put_flat, take_flat, take_rows
+from chainrule.layers.dropout import cells
 from chainrule.nodes.indexing import add_at, chosen, replaced
 
 if TYPE_CHECKING:
     from chainrule.engine.trace import Trace, Traced
 
-__all__ = ["FUNCTIONS"]
+__all__ = ["FUNCTIONS", "KERNEL_FUNCTIONS"]
 
 
 def _reduction(function: Function) -> Function:
@@ -119,6 +120,11 @@ def _replaced(trace: Trace, x: Traced, t: Traced, values: Any) -> Traced:
     return made
 
 
+def _cells(trace: Trace, clock: Traced, shape: tuple[int, ...]) -> Traced:
+    """Known beforehand, since only the shape counts."""
+    return trace.constant(cells(np.uint64(0), shape))
+
+
 #: What each function becomes.
 FUNCTIONS: dict[Function, Function] = {
     np.sum: _reduction(np.sum),
@@ -136,8 +142,33 @@ FUNCTIONS: dict[Function, Function] = {
     np.stack: _joined(np.stack),
     np.shape: lambda trace, x: x.shape,
     add_at: _plain(add_at),
+    cells: _cells,
     chosen: _chosen,
     replaced: _replaced,
     cast: _plain(cast),
     take_rows: _plain(take_rows),
+}
+
+
+def _flat_reduction(function: Function) -> Function:
+    """A reduction whose axes go, so that the same sum is written once; a view brings them back."""
+    reduced = _reduction(function)
+
+    def rule(trace: Trace, x: Traced, axis: Any = None, keepdims: bool = False) -> Traced:
+        made: Traced = reduced(trace, x, axis)
+        if not keepdims:
+            return made
+        given = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+        axes = {a % x.ndim for a in given}
+        return _reshape(trace, made, tuple(1 if i in axes else n for i, n in enumerate(x.shape)))
+
+    return rule
+
+
+#: The same for kernels, which count rows themselves.
+KERNEL_FUNCTIONS: dict[Function, Function] = FUNCTIONS | {
+    **{f: _flat_reduction(f) for f in (np.sum, np.prod, np.max, np.min)},
+    cells: _plain(cells),
+    chosen: _plain(chosen),
+    replaced: _plain(replaced),
 }

@@ -9,7 +9,7 @@ condition that is False) is left out. Engines read only the resulting `Trace`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 import numpy as np
@@ -117,7 +117,8 @@ class Traced(NDArrayOperatorsMixin):
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if getattr(func, "opaque", False):
             return self.trace.call(func, *args, **kwargs)
-        rule = FUNCTIONS.get(func)
+        rules = self.trace.rules
+        rule = rules.get(func)
         if rule is None:
             raise RecordingError(
                 f"np.{getattr(func, '__name__', func)} cannot be traced. Known: "
@@ -152,9 +153,13 @@ def _stand_in(value: Any) -> Any:
 
 
 class Trace:
-    """Primitive operations, in the order they were first asked for."""
+    """Primitive operations, in the order they were first asked for.
 
-    def __init__(self) -> None:
+    `rules` say what NumPy's functions come down to for the engine that will read the trace.
+    """
+
+    def __init__(self, rules: Mapping[Function, Function] = FUNCTIONS) -> None:
+        self.rules = rules
         self._memo: dict[Hashable, Any] = {}
         self.values: list[Traced] = []
 

@@ -38,9 +38,11 @@ class Recording:
 
     A buffer is an array that a step reads and writes without a gradient, such as a running
     mean. `read` holds the Variable that stands for it, `written` the value it is to get.
+    `outputs` are the layers' outputs in the order they ran, so that an engine can name them.
     """
 
     def __init__(self) -> None:
+        self.outputs: list[tuple[Any, Variable]] = []
         self.read: dict[tuple[Any, str], Variable] = {}
         self.written: dict[tuple[Any, str], Variable] = {}
 

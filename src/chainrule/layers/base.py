@@ -184,6 +184,9 @@ class Layer:
     def record(self, x: Variable, *more: Any) -> Variable:
         """The output as a Variable, in the dtype of the parameters."""
         out: Variable = self.formula(self.entering(x), *self.variables(), *more)
+        recording = current_recording()
+        if recording is not None:
+            recording.outputs.append((self, out))
         return out
 
     def entering(self, x: Variable) -> Variable:

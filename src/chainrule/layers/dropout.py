@@ -12,7 +12,7 @@ from chainrule.graph.variable import apply
 from chainrule.layers.base import Layer
 from chainrule.layers.initial import Seed, generator
 from chainrule.layers.mode import is_training, training_mode
-from chainrule.nodes.base import Node, Value
+from chainrule.nodes.base import Node, Value, primitive
 from chainrule.settings import below_one
 
 __all__ = ["Dropout", "UniformBits"]
@@ -29,6 +29,15 @@ def _mixed(z: Value) -> Value:
     return z ^ (z >> np.uint64(31))
 
 
+@primitive
+def cells(clock: Value, shape: tuple[int, ...]) -> Value:
+    """A·(row, column) for every element of an array: rows from 1, in the upper 32 bits."""
+    rows = shape[0] if shape else 1
+    columns = int(np.prod(shape[1:], dtype=np.int64))
+    row = np.arange(1, rows + 1, dtype=np.uint64)[:, None] << np.uint64(32)
+    return np.reshape((row | np.arange(columns, dtype=np.uint64)) * _A, shape)
+
+
 class UniformBits(Node):
     """Random 64-bit numbers for an (N, ...) array, each from (seed, clock, row, column) alone.
 
@@ -43,12 +52,8 @@ class UniformBits(Node):
 
     def forward(self, clock: Value) -> Value:
         """bits = mix(mix(seed + A·clock) + A·(row, column))."""
-        rows = self.shape[0] if self.shape else 1
-        columns = int(np.prod(self.shape[1:], dtype=np.int64))
         start = _mixed(np.uint64(self.seed) + clock * _A)
-        row = np.arange(1, rows + 1, dtype=np.uint64)[:, None] << np.uint64(32)
-        cell = (row | np.arange(columns, dtype=np.uint64)) * _A
-        return np.reshape(_mixed(start + cell), self.shape)
+        return _mixed(start + cells(clock, self.shape))
 
     def backward(self, dy: Value) -> None:
         """Random bits have no derivative: no gradient."""

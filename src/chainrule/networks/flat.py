@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
+from chainrule.aligned import aligned, room
 from chainrule.errors import ShapeError
 from chainrule.graph.variable import Parameter
 
@@ -27,7 +27,7 @@ class FlatBuffer:
         self.parameters = sorted(parameters, key=lambda p: not p.decays)
         dtype = parameters[0].dtype
         size = sum(p.size for p in parameters)
-        self.data, self.grad = np.zeros(size, dtype), np.zeros(size, dtype)
+        self.data, self.grad = room((size,), dtype), room((size,), dtype)
         for parameter, place in self.places():
             shape = parameter.shape
             parameter.move(self.data[place].reshape(shape), self.grad[place].reshape(shape))
@@ -58,6 +58,7 @@ class FlatBuffer:
 
     def restore(self) -> None:
         """Make the parameters views of the buffers again, after a copy or an unpickling."""
+        self.data, self.grad = aligned(self.data), aligned(self.grad)
         for parameter, place in self.places():
             parameter.data = self.data[place].reshape(parameter.shape)
             parameter._grad = self.grad[place].reshape(parameter.shape)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.engines import engine_name, extra_missing, missing_packages
 from chainrule.errors import (
     DataError,
     NonFiniteError,
@@ -27,11 +28,16 @@ from chainrule.networks.flat import FlatBuffer, follow_ties, tie
 from chainrule.nodes.base import Value, quiet
 
 if TYPE_CHECKING:
+    from chainrule.engine.compiled.predict import CompiledPredict
     from chainrule.engine.program import Program
 
 __all__ = ["Network", "layers_in"]
 
 Array = npt.NDArray[Any]
+
+
+#: Multiplications from which on `engine="auto"` predicts with compiled code: about a second's worth.
+_MUCH = 20_000_000_000
 
 
 class _Facts:
@@ -75,14 +81,27 @@ class Network:
         self._programs: dict[Any, Any] = {}
         self._ran: tuple[Any, Any] | None = None
         self._known: _Facts | None = None
+        self._engine = "numpy"
+        #: The latest compiled prediction, and the kind of rows that it takes without a change.
+        self._quick: tuple[Any, ...] = (None, None, None, None)
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if "predict" in cls.__dict__:
             setattr(cls, "predict", _planned(cls.__dict__["predict"]))  # noqa: B010
 
+    @property
+    def engine(self) -> str:
+        """What `predict` runs on: "numpy", "compiled", or "auto" by the amount of work."""
+        return self._engine
+
+    @engine.setter
+    def engine(self, name: str) -> None:
+        self._engine = engine_name(name)
+        self._quick = (None, None, None, None)
+
     def __setattr__(self, name: str, value: Any) -> None:
-        if name[0] != "_":
+        if name[0] != "_" and name != "engine":
             if is_hand_written(value) and not isinstance(value, Network):
                 value = OpaqueLayer(value)
             later = name in self.__dict__ or self.__dict__.get("_flats") is not None
@@ -250,7 +269,7 @@ class Network:
     def _output_shape(self, x: Array) -> tuple[int, ...]:
         key = ("shape", x.shape[1:], Layer.revision)
         if key not in self._programs:
-            self._programs[key] = self.predict(x[:1]).shape[1:]
+            self._keep(key, self._by_plan(x[:1]).shape[1:])
         return (len(x), *self._programs[key])
 
     def record_predict(self, x: Variable) -> Variable:
@@ -374,16 +393,72 @@ class Network:
             return ids[:, 0] if ids.ndim == 2 and ids.shape[1] == 1 else ids
         return np.asarray(scores.argmax(axis=-1))
 
+    def _by_plan(self, x: Array) -> Any:
+        """The outputs for x by the NumPy engine."""
+        key = ("predict", x.shape, x.dtype, Layer.revision)
+        program = self._programs.get(key)
+        if program is None:
+            program = self._record(key, "plan_predict", x, training=False)
+        return self._run(program.functions["predict"], x)
+
+    def ready(self, x: Array, say: Callable[[str], None]) -> None:
+        """Compile now what predicting rows like these is to be done with, if anything is."""
+        self._compiled(self.entering(x), say)
+
+    def _compiled(
+        self, x: Array, say: Callable[[str], None] | None = None
+    ) -> Callable[[Array], Array] | None:
+        """The compiled prediction for rows like these; None where NumPy's is to do it."""
+        if x.ndim == 0 or len(x) == 0:
+            return None
+        if self._engine == "auto" and self._little(x):
+            return None
+        key = ("compiled", x.shape[1:], x.dtype, Layer.revision)
+        if key not in self._programs:
+            self._keep(key, self._made_compiled(x, say))
+        found: CompiledPredict | None = self._programs[key]
+        if found is None or not found.takes(x):
+            return None
+        dtype = self.facts.dtype
+        if self._engine == "compiled" and x.dtype == dtype:
+            self._quick = (dtype, x.shape[1:], Layer.revision, found)
+        return found
+
+    def _made_compiled(self, x: Array, say: Callable[[str], None] | None) -> CompiledPredict | None:
+        missing = missing_packages()
+        if missing:
+            if self._engine == "compiled":
+                raise extra_missing(missing)
+            return None
+        try:
+            from chainrule.engine.compiled.predict import CompiledPredict
+            from chainrule.engine.compiled.symbolic import Declined
+        except ImportError:  # installed, but broken
+            return None
+        self.adopt()
+        try:
+            return CompiledPredict(self, x, say)
+        except Declined:
+            return None
+
+    def _little(self, x: Array) -> bool:
+        """Whether there is so little to compute that compiling first would not pay."""
+        weights = sum(p.size for p in self.named_parameters().values())
+        return len(x) * weights < _MUCH
+
     def _record(self, key: Any, plan: str, *inputs: Any, training: bool = True) -> Program:
         """Make the program with a function of `engine.plans`, and keep it."""
         from chainrule.engine import plans
 
         with training_mode(training):
             program: Program = getattr(plans, plan)(self, *inputs)
+        self._keep(key, program)
+        return program
+
+    def _keep(self, key: Any, program: Any) -> None:
         if len(self._programs) >= 24:
             self._programs.clear()
         self._programs[key] = program
-        return program
 
     # -- looking and keeping ----------------------------------------------------------------------
 
@@ -421,7 +496,13 @@ class Network:
         return f"{type(self).__name__}({inside}, loss={self.loss!r})"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_programs": {}, "_ran": None, "_known": None}
+        fresh: dict[str, Any] = {
+            "_programs": {},
+            "_ran": None,
+            "_known": None,
+            "_quick": (None,) * 4,
+        }
+        return {**self.__dict__, **fresh}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -443,15 +524,26 @@ def _planned(predict: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(predict)
     def planned(self: Network, x: Any) -> Any:
-        if isinstance(x, Variable):
+        if type(x) is np.ndarray:
+            dtype, tail, revision, quick = self._quick
+            if (
+                x.dtype is dtype
+                and x.ndim
+                and x.shape[1:] == tail
+                and x.shape[0]
+                and revision == Layer.revision
+            ):
+                return quick(x)
+        elif isinstance(x, Variable):
             return predict(self, x)
         x = self.entering(x)
         self._check_ids(x)
-        key = ("predict", x.shape, x.dtype, Layer.revision)
-        program = self._programs.get(key)
-        if program is None:
-            program = self._record(key, "plan_predict", x, training=False)
-        return self._run(program.functions["predict"], x)
+        if self._engine != "numpy":
+            compiled = self._compiled(x)
+            if compiled is not None:
+                out: Array = compiled(x)
+                return out
+        return self._by_plan(x)
 
     return planned
 

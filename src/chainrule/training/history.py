@@ -39,6 +39,11 @@ class History:
         self._losses[self._steps] = loss
         self._steps += 1
 
+    def add_steps(self, losses: npt.NDArray[np.float64]) -> None:
+        """The losses of several steps."""
+        self._losses[self._steps : self._steps + len(losses)] = losses
+        self._steps += len(losses)
+
     @property
     def losses(self) -> npt.NDArray[np.float64]:
         """The loss of every step so far."""

@@ -71,9 +71,26 @@ class Progress:
         self._done = 0
         self._shown = time.monotonic()
 
-    def step(self, epoch: int, loss: float) -> None:
-        """After a step, where there is a bar; it moves ten times a second."""
-        self._done += 1
+    @property
+    def shows(self) -> bool:
+        """Whether anything is shown."""
+        return self.bar is not None or self.lines
+
+    def say(self, line: str) -> None:
+        """A line for people, beside what is shown; nothing where nothing is to be shown."""
+        if self.bar is not None:
+            self.bar.write(line, file=sys.stderr)
+        elif self.lines:
+            print(line, file=sys.stderr, flush=True)
+
+    def begin(self) -> None:
+        """Count the time from here: what came before was compiling."""
+        if self.bar is not None:
+            self.bar.reset()
+
+    def step(self, epoch: int, loss: float, steps: int = 1) -> None:
+        """After some steps, where there is a bar; it moves ten times a second."""
+        self._done += steps
         now = time.monotonic()
         if now - self._shown > 0.1:
             self._shown = now

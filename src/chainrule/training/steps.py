@@ -20,6 +20,8 @@ class Step(Protocol):
     """What the Trainer needs of a step."""
 
     t: Array
+    #: The text of the latest program, if the step is one.
+    source: str | None
 
     def run(self, rows: Array) -> float:
         """The loss of these rows, with the gradients left in `grads()`."""
@@ -35,6 +37,7 @@ class RecordedStep:
         self.network = network
         self.x, self.t, self.w = x, t, w
         self.data = (x, t) if w is None else (x, t, w)
+        self.source: str | None = None
         self._begin()
 
     def _begin(self) -> None:
@@ -54,7 +57,9 @@ class RecordedStep:
         return loss
 
     def _plan(self, rows: Array) -> Callable[..., Any]:
-        return self.network.step_program(self.x, self.t, self.w, rows=rows).functions["step"]
+        program = self.network.step_program(self.x, self.t, self.w, rows=rows)
+        self.source = program.source
+        return program.functions["step"]
 
     def runs(self) -> tuple[list[Array], list[Array], list[bool]]:
         """What to update: the long runs of the flat buffers."""
@@ -66,6 +71,7 @@ class ByHandStep:
 
     def __init__(self, model: Any, x: Array, t: Array) -> None:
         self.model, self.x, self.t = model, x, t
+        self.source: str | None = None
 
     def run(self, rows: Array) -> float:
         """The loss of these rows, with the gradients left in the model's arrays."""

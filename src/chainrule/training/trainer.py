@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-import math
-import signal
-import threading
-import time
+import sys
 from collections.abc import Callable, Iterable, Sequence
-from types import FrameType
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.errors import DataError, NonFiniteError, SettingError, shown
+from chainrule.engines import engine_name, extra_missing, missing_packages
+from chainrule.errors import DataError, RecordingError, SettingError, shown
 from chainrule.layers.initial import Seed, generator
 from chainrule.layers.losses import Loss
 from chainrule.networks import Network
-from chainrule.nodes.base import quiet
-from chainrule.optimizers import Adam, Optimizer, clip_grads, global_norm
+from chainrule.optimizers import Adam, Optimizer
 from chainrule.settings import positive, whole
 from chainrule.training.callbacks import Callback, EarlyStopping
 from chainrule.training.history import History
+from chainrule.training.loop import Loop, Settings
 from chainrule.training.metrics import Metric, named_metrics
-from chainrule.training.progress import Progress
-from chainrule.training.steps import Step, make_step
 
 __all__ = ["Trainer"]
-
-#: How many elements NumPy copies at a time where an operand is repeated: a step stays within a
-#: few KiB of its plan, and is no slower than with NumPy's own 8,192.
-BUFFER = 416
 
 Array = npt.NDArray[Any]
 Data = tuple[npt.ArrayLike, npt.ArrayLike] | list[Array]
@@ -43,6 +34,11 @@ class Trainer:
     `forward(x, t)` and `backward()`; the optimizer is one of ours, or has `update(params, grads)`.
     `seed` shuffles and splits; the same seed gives the same bits.
 
+    `engine`: "compiled" runs many steps per call as machine code (extra `compiled`), "numpy" step
+    by step; "auto" takes the compiled one where it is installed and the model allows it.
+    `threads`: how many threads the compiled engine may use; by default one a core, or
+    CHAINRULE_NUM_THREADS. `engine_used` says what the latest fit ran on, and `engine_reason` why.
+
     >>> import chainrule as cr
     >>> x, t = cr.datasets.spiral()
     >>> trainer = cr.Trainer(cr.TwoLayerNet(2, 10, 3), cr.SGD(lr=1.0))
@@ -51,7 +47,15 @@ class Trainer:
     True
     """
 
-    def __init__(self, model: Any, optimizer: Any = None, *, seed: Seed = 0) -> None:
+    def __init__(
+        self,
+        model: Any,
+        optimizer: Any = None,
+        *,
+        seed: Seed = 0,
+        engine: str = "auto",
+        threads: int | None = None,
+    ) -> None:
         self.model = model
         self.optimizer = Adam() if optimizer is None else optimizer
         if not callable(getattr(self.optimizer, "update", None)):
@@ -62,7 +66,15 @@ class Trainer:
         self.history = History()
         self.current_epoch = 0
         self.rng = generator(seed)
-        self._stop: str | None = None
+        self.engine = engine_name(engine)
+        self.threads = None if threads is None else whole(threads, "threads")
+        #: What the latest fit ran on, and why not on the compiled engine, if so.
+        self.engine_used: str | None = None
+        self.engine_reason: str | None = None
+        self._told: str | None = None
+        self._source: str | None = None
+        #: Why training is to end, once something has asked for it.
+        self.stop_reason: str | None = None
 
     # -- training ---------------------------------------------------------------------------------
 
@@ -113,16 +125,84 @@ class Trainer:
                     " give fit(..., validation=0.2), or watch another column."
                 )
             watchers.append(stopping)
-        loop = _Loop(self, x, t, w, held, batch_size)
         wanted = held is not None or metrics is not None
-        loop.metrics = named_metrics(metrics, self._target(t)) if wanted else {}
-        loop.max_grad, loop.shuffle, loop.watchers = max_grad, shuffle, watchers
-        loop.progress = Progress(progress, epochs, loop.steps)
-        return loop.run(epochs)
+        scores = named_metrics(metrics, self._target(t)) if wanted else {}
+        settings = Settings(batch_size, held, scores, max_grad, shuffle, watchers, progress)
+        loop = self._loop(x, t, w, epochs, settings)
+        try:
+            return loop.run()
+        finally:
+            self._source = loop.source()
+
+    def _loop(self, x: Array, t: Array, w: Array | None, epochs: int, settings: Settings) -> Loop:
+        """The loop of the engine that takes this training."""
+        why, by_hand = None, False
+        if self.engine != "numpy":
+            why = self._by_hand()
+            by_hand = why is not None
+            why = why or self._broken()
+        if self.engine == "numpy" or why:
+            self.engine_used, self.engine_reason = "numpy", why
+            loop = Loop(self, x, t, w, epochs, settings)
+        else:
+            from chainrule.training.compiled import CompiledLoop
+
+            loop = CompiledLoop(self, x, t, w, epochs, settings)
+            by_hand = self.engine_used != "compiled"
+        self._tell_why(loop, by_hand)
+        return loop
+
+    def _tell_why(self, loop: Loop, by_hand: bool) -> None:
+        """Say once why this is not the compiled engine, where somebody would want to know."""
+        why = self.engine_reason
+        if why is None or why == self._told:
+            return
+        line = f"This training runs on the NumPy engine: {why}."
+        if self.engine == "compiled" and not loop.progress.shows:
+            print(line, file=sys.stderr, flush=True)
+        elif self.engine == "compiled" or by_hand:
+            loop.progress.say(line)
+        self._told = why
+
+    def _by_hand(self) -> str | None:
+        """What is written by hand here, so that only Python can run it."""
+        if not isinstance(self.model, Network):
+            return "the model is written by hand, in Python"
+        optimizer = type(self.optimizer)
+        if not issubclass(optimizer, Optimizer) or optimizer.update is not Optimizer.update:
+            return "the optimizer has an update of its own, in Python"
+        return None
+
+    def _broken(self) -> str | None:
+        """What the compiled engine needs and does not find."""
+        missing = missing_packages()
+        if missing:
+            if self.engine == "compiled":
+                raise extra_missing(missing)
+            return f"{missing[0]} is not installed"
+        try:
+            import chainrule.training.compiled  # noqa: F401
+        except ImportError as error:  # such as a Numba that is too old for this NumPy
+            return f"a package that the compiled engine needs cannot be loaded ({error})"
+        return None
+
+    def source(self, file: TextIO | None = None) -> None:
+        """Print the program that the latest fit ran, on standard output or into an open file.
+
+        For the compiled engine it is the text that was compiled; for the NumPy engine the
+        recorded step, one NumPy call a line.
+        """
+        if self._source is None:
+            if self.engine_used is None:
+                raise RecordingError("There is no program yet: call fit first.")
+            raise RecordingError(
+                "The latest fit ran no recorded step: a model written by hand runs as it is."
+            )
+        print(self._source.rstrip(), file=file)
 
     def stop(self, why: str) -> None:
         """End training after the step or epoch in hand."""
-        self._stop = why
+        self.stop_reason = why
 
     def _target(self, t: Array) -> str:
         """What the targets are: as the loss says; with a loss by hand, ids are classes."""
@@ -185,9 +265,10 @@ class Trainer:
     ) -> dict[str, float]:
         """The loss and the metrics on some data, layers behaving as in use."""
         x, t, _ = self._enter(x, t, None)
-        return self._evaluate(x, t, named_metrics(metrics, self._target(t)))
+        return self.evaluate_prepared(x, t, named_metrics(metrics, self._target(t)))
 
-    def _evaluate(self, x: Array, t: Array, metrics: dict[str, Metric]) -> dict[str, float]:
+    def evaluate_prepared(self, x: Array, t: Array, metrics: dict[str, Metric]) -> dict[str, float]:
+        """The loss and the metrics on data that is ready for the network."""
         y = np.asarray(self.model.predict(x))
         loss = getattr(self.model, "loss", None)
         found = {}
@@ -236,186 +317,6 @@ def parameter_arrays(model: Any) -> list[Array]:
     if isinstance(model, Network):
         return [p.data for p in model.named_parameters().values()]
     return list({id(p): p for p in model.params}.values())
-
-
-class _Loop:
-    """One fit: the epochs, the steps, and what may end them."""
-
-    metrics: dict[str, Metric]
-    max_grad: float | None
-    shuffle: bool
-    watchers: list[Callback]
-    progress: Progress
-
-    def __init__(
-        self,
-        trainer: Trainer,
-        x: Array,
-        t: Array,
-        w: Array | None,
-        held: tuple[Array, Array] | None,
-        batch_size: int,
-    ) -> None:
-        self.trainer, self.held = trainer, held
-        self.n, self.batch_size = len(x), batch_size
-        self.steps = math.ceil(self.n / batch_size)
-        self.step: Step = make_step(trainer.model, x, t, w)
-        self.x, self.w = x, w
-        self.buffers: list[Array] = []
-        if isinstance(trainer.model, Network):
-            self.buffers = list(trainer.model.named_buffers().values())
-        self.before = [b.copy() for b in self.buffers]
-        self.optimizer = trainer.optimizer
-        self.ours = isinstance(trainer.optimizer, Optimizer)
-        self.order = np.arange(self.n)
-
-    def run(self, epochs: int) -> History:
-        """All epochs."""
-        trainer, history = self.trainer, self.trainer.history
-        history.reserve(epochs * self.steps)
-        history.stopped = trainer._stop = None
-        self._tell("on_start")
-        ended = False
-        try:
-            with _Interrupt(trainer), quiet():
-                np.setbufsize(BUFFER)  # for this block only
-                for _ in range(epochs):
-                    self._epoch(trainer.current_epoch + 1)
-                    if trainer._stop:
-                        break
-            ended = True
-        finally:
-            self.progress.close()
-            if ended:
-                self._tell("on_end")
-        history.stopped = trainer._stop
-        return history
-
-    def _epoch(self, number: int) -> None:
-        trainer, history = self.trainer, self.trainer.history
-        started, total, rows = time.perf_counter(), 0.0, 0.0
-        self.order[...] = np.arange(self.n)
-        if self.shuffle:
-            trainer.rng.shuffle(self.order)
-        lr = float(getattr(trainer.optimizer, "lr", math.nan))
-        for i in range(self.steps):
-            batch = self.order[i * self.batch_size : (i + 1) * self.batch_size]
-            loss = self._step(batch, number, i)
-            history.add_step(loss)
-            # Of batches too, the mean is weighted: by rows, or by the weights of the rows.
-            weight = len(batch) if self.w is None else float(self.w[batch].sum())
-            total, rows = total + loss * weight, rows + weight
-            if self.progress.bar is not None:
-                self.progress.step(number, loss)
-            if self.watchers:
-                self._tell("on_step")
-            if trainer._stop:
-                break
-        trainer.current_epoch = number
-        figures = {"loss": total / rows if rows else 0.0}
-        figures.update(self._evaluated(number))
-        self._add_penalty(figures)
-        figures.update(lr=lr, seconds=time.perf_counter() - started)
-        history.epochs.append(figures)
-        if isinstance(trainer.optimizer, Optimizer):
-            trainer.optimizer.schedule.observe(figures.get("val_loss", figures["loss"]))
-        self.progress.epoch(number, figures)
-        self._tell("on_epoch")
-
-    def _evaluated(self, number: int) -> dict[str, float]:
-        """Loss and metrics on the held-out rows; without any, the metrics that were asked for."""
-        if self.held is None and not self.metrics:
-            return {}
-        data = (self.x, self.step.t) if self.held is None else self.held
-        try:
-            found = self.trainer._evaluate(*data, self.metrics)
-        except NonFiniteError as error:
-            which = "all" if self.held is None else "the held-out"
-            raise NonFiniteError(
-                f"Training stopped after epoch {number}, when {which} rows were evaluated. {error}"
-            ) from None
-        if self.held is None:
-            return {name: value for name, value in found.items() if name != "loss"}
-        return {f"val_{name}": value for name, value in found.items()}
-
-    def _add_penalty(self, figures: dict[str, float]) -> None:
-        optimizer = self.trainer.optimizer
-        if isinstance(optimizer, Optimizer) and (optimizer.l1 or optimizer.l2):
-            params, _, decays = self.step.runs()
-            figures["penalty"] = optimizer.penalty(params, decays)
-
-    def _step(self, rows: Array, epoch: int, i: int) -> float:
-        if self.buffers:
-            _copy(self.buffers, self.before)
-        loss = self.step.run(rows)
-        params, grads, decays = self.step.runs()
-        norm = clip_grads(grads, self.max_grad) if self.max_grad else global_norm(grads)
-        if not (math.isfinite(loss) and math.isfinite(norm) and self._sound()):
-            _copy(self.before, self.buffers)
-            self._blame(rows, epoch, i, loss)
-        if self.ours:
-            self.optimizer.update(params, grads, decays)
-        else:
-            self.optimizer.update(params, grads)
-        return loss
-
-    def _sound(self) -> bool:
-        return not self.buffers or all(np.isfinite(buffer).all() for buffer in self.buffers)
-
-    def _blame(self, rows: Array, epoch: int, i: int, loss: float) -> None:
-        model = self.trainer.model
-        what = (
-            f"the loss is {loss}"
-            if not math.isfinite(loss)
-            else ("a gradient or a running statistic is not finite")
-        )
-        where = ""
-        if isinstance(model, Network):
-            where = " " + model.find_nonfinite(self.x[rows])
-        raise NonFiniteError(
-            f"Training stopped in epoch {epoch}, batch {i + 1} of {self.steps}: {what}.{where} The"
-            f" parameters are those before this batch. Lower the learning rate (now"
-            f" {getattr(self.trainer.optimizer, 'lr', '?')}), clip the gradients (max_grad=1.0), or look"
-            " at the scale of the data."
-        )
-
-    def _tell(self, event: str) -> None:
-        for watcher in self.watchers:
-            try:
-                getattr(watcher, event)(self.trainer)
-            except Exception as error:
-                error.add_note(
-                    f"raised by the callback {type(watcher).__name__}.{event} in epoch"
-                    f" {self.trainer.current_epoch}; the model is as the last step left it"
-                )
-                raise
-
-
-def _copy(sources: list[Array], targets: list[Array]) -> None:
-    for source, target in zip(sources, targets, strict=True):
-        target[...] = source
-
-
-class _Interrupt:
-    """Ctrl-C asks for a stop at the next step's end; a second one raises at once."""
-
-    def __init__(self, trainer: Trainer) -> None:
-        self.trainer = trainer
-        self.old: Any = None
-
-    def __enter__(self) -> None:
-        if threading.current_thread() is threading.main_thread():
-            self.old = signal.getsignal(signal.SIGINT)
-            if self.old is signal.default_int_handler:
-                signal.signal(signal.SIGINT, self._asked)
-
-    def _asked(self, number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, self.old)
-        self.trainer.stop("interrupted by Ctrl-C")
-
-    def __exit__(self, *error: object) -> None:
-        if self.old is signal.default_int_handler:
-            signal.signal(signal.SIGINT, self.old)
 
 
 class _Function(Callback):

@@ -1,0 +1,162 @@
+"""Arrays: which values lie in one, which need none, and which take over another's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.engine.compiled.elements import Elements
+from chainrule.engine.compiled.schedule import Schedule, is_row, is_view, root_of, wide
+from chainrule.engine.compiled.slots import Slots, reads
+from chainrule.engine.compiled.symbolic import Value
+from chainrule.nodes.indexing import add_at
+
+__all__ = ["Written", "lay_out"]
+
+#: A target: its role, its name, its value, and whose it is.
+Written = tuple[str, str, Value, Any]
+
+
+def lay_out(
+    schedule: Schedule, slots: Slots, elements: Elements, written: Sequence[Written]
+) -> None:
+    """Give an array to every value that needs one."""
+    layout = _Layout(schedule, slots, elements, written)
+    layout.leaves()
+    layout.made()
+
+
+class _Layout:
+    def __init__(
+        self, schedule: Schedule, slots: Slots, elements: Elements, written: Sequence[Written]
+    ) -> None:
+        self.schedule, self.slots, self.elements = schedule, slots, elements
+        self.array, self.scratch = elements.array, elements.scratch
+        self.written = written
+        self.ends = {root_of(v) for _, _, v, _ in written}
+        self.taken: set[Value] = set()
+
+    def leaves(self) -> None:
+        """Data, parameters, buffers and constants lie in arrays that are given."""
+        for v in self.schedule.values:
+            if v.function is None:
+                leaf = v.payload
+                role = "bound" if leaf.array is not None else "data"
+                role = "constant" if leaf.known is not None else role
+                wanted = f"{v.name}_all" if role == "data" and self.elements.gathered else v.name
+                self.array[v] = self.elements.argument(wanted or "constant", role, v, leaf)
+
+    def made(self) -> None:
+        """What is computed: right in the array of a target, in one of its own, or in none."""
+        direct: dict[Value, tuple[str, str, Any]] = {}
+        for role, name, v, payload in self.written:
+            if self._goes_straight(role, v):
+                direct.setdefault(v, (role, name, payload))
+        for stage in self.schedule.stages:
+            for v in (*stage.calls, *stage.rows):
+                if v in direct:
+                    role, name, payload = direct[v]
+                    self.array[v] = self.elements.argument(name, role, v, payload)
+                elif self._needs_array(v):
+                    self._allot(v)
+
+    def _goes_straight(self, role: str, v: Value) -> bool:
+        """Whether a target can be computed right in its array."""
+        if v.function in (None, np.reshape) or is_view(v) or not v.shape:
+            return False
+        if role == "gradient":
+            return v in self.schedule.parts and v.function in (np.sum, np.matmul, add_at)
+        return role == "out" and is_row(v)
+
+    def _needs_array(self, v: Value) -> bool:
+        schedule = self.schedule
+        if not schedule.in_pass(v) or not is_row(v):
+            return v.shape != ()  # a single number is a variable
+        return (
+            v in self.ends
+            or not self._only_here(v)
+            or (
+                bool(wide(v))
+                and not all(
+                    self.slots.same_turn(u, v) and self.slots.in_place(v, u)
+                    for u in schedule.readers(v)
+                )
+            )
+        )
+
+    def _only_here(self, v: Value) -> bool:
+        """Whether all that read the value do so in the pass that makes it."""
+        place = self.schedule.place
+        return all(
+            self.schedule.in_pass(u) and place[u] == place[v] for u in self.schedule.readers(v)
+        )
+
+    def _allot(self, v: Value) -> None:
+        """An array for the value: of one row, that of an operand which nothing reads any more, or new."""
+        wanted = self.elements.wanted(v)
+        if v.function is np.reshape:  # another look at an array
+            self.array[v] = self.elements.names.unique(wanted)
+            return
+        if self.schedule.in_pass(v) and is_row(v):
+            if v not in self.ends and wide(v) and self._only_here(v):
+                self.scratch.add(v)
+                row = Value(None, (), {}, v.shape[1:], v.dtype)
+                self.array[v] = self.elements.argument(wanted, "work", row)
+                return
+            for r in self._behind(v):
+                if self._may_take(v, r):
+                    self.array[v] = self.array[r]
+                    self.taken.add(r)
+                    self._rename(v)
+                    return
+        self.array[v] = self.elements.argument(wanted, "work", v)
+
+    def _behind(self, v: Value) -> list[Value]:
+        """The arrays that v is computed from within its turn of the loop."""
+        found: list[Value] = []
+        ahead, seen = [v], {v}
+        while ahead:
+            for r in reads(ahead.pop()):
+                if r in seen:
+                    continue
+                seen.add(r)
+                if r in self.array:
+                    found.append(r)
+                elif r in self.slots.of and self.slots.same_turn(r, v):
+                    ahead.append(r)
+        return found
+
+    def _may_take(self, v: Value, r: Value) -> bool:
+        """Whether v can be written over r, which nothing needs once v is there."""
+        if r.function in (None, np.reshape) or r in self.scratch or r in self.taken:
+            return False  # a reshaped value is another's memory
+        argument = self.elements.arguments[self.array[r]]
+        alike = r.shape == v.shape and r.dtype == v.dtype and bool(wide(v))
+        if argument.role != "work" or not alike or r in self.ends:
+            return False
+        schedule, here = self.schedule, self.schedule.place[v]
+        for u in schedule.readers(r):
+            if not schedule.in_pass(u) or schedule.place[u] > here:
+                return False
+            late = self.slots.of[u] > self.slots.of[v] or not self.slots.in_place(r, u)
+            if schedule.place[u] == here and late:
+                return False
+        return True
+
+    def _rename(self, v: Value) -> None:
+        """Call a shared array by the name of its last value, if that has one."""
+        old = self.array[v]
+        if not v.name or v.name.startswith("d_"):
+            return
+        new = self.elements.names.unique(v.name)
+        arguments = self.elements.arguments
+        argument = arguments[old]
+        argument.name = new
+        kept = [(new if k == old else k, a) for k, a in arguments.items()]
+        arguments.clear()
+        arguments.update(kept)
+        for u, name in self.array.items():
+            if name == old:
+                self.array[u] = new

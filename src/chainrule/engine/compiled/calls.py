@@ -1,0 +1,261 @@
+"""Calls: what is done for all rows at once, or has no rows. Products, totals, and loops of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.engine.compiled.arrays import Written
+from chainrule.engine.compiled.elements import LOOPS, Elements
+from chainrule.engine.compiled.names import bare
+from chainrule.engine.compiled.places import Place, lined_up, picked, plus
+from chainrule.engine.compiled.reductions import accumulate, start_of, store_into
+from chainrule.engine.compiled.schedule import (
+    REDUCTIONS,
+    Schedule,
+    is_elementwise,
+    is_view,
+    root_of,
+    total,
+)
+from chainrule.engine.compiled.symbolic import Declined, Value
+from chainrule.engine.primitives import pick, take_rows
+from chainrule.layers.dropout import cells
+from chainrule.nodes.indexing import add_at, chosen
+
+__all__ = ["Calls"]
+
+_LETTERS = f"i{LOOPS}"
+#: Longer expressions get a variable of their own.
+_LONG = 60
+
+
+class Calls:
+    """The lines of a kernel that are no passes over the rows."""
+
+    def __init__(self, schedule: Schedule, elements: Elements, written: Sequence[Written]) -> None:
+        self.schedule, self.e = schedule, elements
+        self.ends = {root_of(v) for _, _, v, _ in written}
+        self.lines: list[str] = []
+
+    def write(self, calls: Sequence[Value]) -> None:
+        """The lines for these, in order; small loops of one form are made one."""
+        for run in self._runs(calls):
+            if self._joins_run(run[0]):
+                self._own_run(run)
+            else:
+                self._call(run[0])
+            self.e.forget()
+
+    def _call(self, v: Value) -> None:
+        f = v.function
+        if f is np.matmul:
+            if v.ndim == 2:
+                self._product(v)
+            else:
+                self._stacked_product(v)
+        elif f is total:
+            self._total(v)
+        elif f is np.reshape:
+            self._reshape(v)
+        elif f in (np.concatenate, np.stack):
+            self._join(v)
+        elif f in REDUCTIONS:
+            self._reduction(v)
+        elif f is add_at:
+            self._add_at(v)
+        elif is_elementwise(v) or f in (chosen, take_rows, pick):
+            self._elementwise(v)
+        else:
+            raise Declined(f"{getattr(f, '__name__', 'an operation')} has no compiled form")
+
+    # -- loops over all elements -----------------------------------------------------------------
+
+    def _nest(self, v: Value, near: Sequence[Value] = ()) -> tuple[list[str], Place]:
+        """Loops over all elements of a value, and the place in them."""
+        loops: list[str] = []
+        place: list[str] = []
+        for d in v.shape:
+            if d == 1:
+                place.append("0")
+                continue
+            place.append(_LETTERS[len(loops)])
+            length = self.e.length(d, (v, *near))
+            loops.append(f"for {place[-1]} in range({length}):")
+        return loops, tuple(place)
+
+    def _nested(self, loops: Sequence[str], *lines: str) -> None:
+        for depth, loop in enumerate(loops):
+            self.lines.append("    " * depth + loop)
+        self.lines += ["    " * len(loops) + line for line in lines]
+
+    def _set(self, v: Value, text: str) -> None:
+        """Set all elements of the value's array."""
+        self.lines.append(f"{self.e.array[v]}[:] = {text}")
+
+    def _elementwise(self, v: Value) -> None:
+        if not v.shape:
+            name = self.e.names.unique(self.e.wanted(v))
+            self.lines.append(f"{name} = {bare(self.e.expression(v, ()))}")
+            self.e.local[v] = name
+            return
+        loops, place = self._nest(v, v.operands)
+        text = bare(self.e.expression(v, place))
+        self._nested(loops, f"{store_into(self.e, v, place)} = {text}")
+
+    def _reduction(self, v: Value) -> None:
+        x, axes = v.args[0], v.kwargs["axis"]
+        loops, place = self._nest(x, [root_of(x)])
+        start = start_of(self.e, v)
+        if v.shape:
+            self._set(v, start)
+            target = store_into(self.e, v, tuple(p for a, p in enumerate(place) if a not in axes))
+        else:
+            target = self.e.names.unique(self.e.wanted(v))
+            self.lines.append(f"{target} = {start}")
+        text = self.e.element(x, place)
+        self._nested(loops, accumulate(self.e, v, target, text))
+        if not v.shape:
+            self.e.local[v] = target
+
+    def _add_at(self, v: Value) -> None:
+        """Zeros, with values added where a key says."""
+        x, key = v.args
+        self._set(v, self.e.literal(0, v.dtype))
+        loops, place = self._nest(x, [root_of(x)])
+        at = picked(key, v.ndim, place, self.e.number, self.e.element)
+        text = bare(self.e.element(x, place))
+        self._nested(loops, f"{store_into(self.e, v, at)} += {text}")
+
+    def _join(self, v: Value) -> None:
+        """Parts one after the other along an axis, or along a new one."""
+        axis, offset = v.kwargs["axis"] % v.ndim, "0"
+        for i, part in enumerate(v.args[0]):
+            loops, place = self._nest(part, [root_of(part)])
+            at = list(place)
+            if v.function is np.stack:
+                at.insert(axis, str(i))
+            else:
+                at[axis] = plus(at[axis], offset)
+                size = self.e.length(part.shape[axis], [root_of(part)])
+                offset = size if offset == "0" else f"{offset} + {size}"
+            text = bare(self.e.element(part, place, v.dtype))
+            self._nested(loops, f"{store_into(self.e, v, tuple(at))} = {text}")
+
+    # -- loops that have no rows, several operations in one ----------------------------------------
+
+    def _runs(self, calls: Sequence[Value]) -> list[list[Value]]:
+        """Calls in order, those that can share a loop together."""
+        runs: list[list[Value]] = []
+        for v in calls:
+            last = runs[-1] if runs else [v]
+            fits = self._joins_run(v) and self._joins_run(last[0]) and last[0].shape == v.shape
+            if runs and fits and not any(is_view(o) and root_of(o) in last for o in v.operands):
+                last.append(v)
+            else:
+                runs.append([v])
+        return runs
+
+    def _joins_run(self, v: Value) -> bool:
+        if not is_elementwise(v) or not v.shape or v.has_rows or v.function is cells:
+            return False
+        return not any(o.has_rows for o in v.operands)
+
+    def _own_run(self, values: Sequence[Value]) -> None:
+        """Elementwise operations of one shape that has no rows, in one loop."""
+        e, mine = self.e, set(values)
+        loops, place = self._nest(values[0], [r for v in values for r in (v, *v.operands)])
+        body: list[str] = []
+        for v in values:
+            text = e.expression(v, place)
+            users = self.schedule.readers(v)
+            inside = [u for u in users if u in mine]
+            outside = len(inside) < len(users) or v in self.ends
+            once = len(inside) == 1 and [root_of(o) for o in inside[0].operands].count(v) == 1
+            if not outside and once and len(text) < _LONG:
+                e.local[v] = text
+                continue
+            name = bare(text)
+            if inside:
+                name = e.local[v] = e.variable(v)
+                body.append(f"{name} = {bare(text)}")
+            if outside:
+                body.append(f"{store_into(e, v, place)} = {name}")
+        for v in values:
+            e.local.pop(v, None)
+        self._nested(loops, *body)
+
+    # -- products and totals -----------------------------------------------------------------------
+
+    def _product(self, v: Value) -> None:
+        """A product of matrices, turned ones as they lie."""
+        flags = "".join("t" if is_view(o) else "n" for o in v.operands)
+        function = {"nn": "dot", "tn": "dot_t", "nt": "dot_by_t", "tt": "dot_t_by_t"}[flags]
+        self.e.imports.add(function)
+        a, b = (self.e.array[root_of(o)] for o in v.operands)
+        self.lines.append(f"{function}(blas, {a}, {b}, {self.e.array[v]})")
+
+    def _stacked_product(self, v: Value) -> None:
+        """Products of matrices, one after the other, in plain loops."""
+        a, b = v.operands
+        loops, place = self._nest(v, [root_of(a), root_of(b)])
+        inner = "0" if a.shape[-1] == 1 else _LETTERS[len(loops)]
+        if inner != "0":
+            length = self.e.length(a.shape[-1], [root_of(a), root_of(b)])
+            loops.append(f"for {inner} in range({length}):")
+        self._set(v, self.e.literal(0, v.dtype))
+        front = place[:-2]
+        left = self.e.element(a, (*lined_up(front, a.shape[:-2]), place[-2], inner), v.dtype)
+        right = self.e.element(b, (*lined_up(front, b.shape[:-2]), inner, place[-1]), v.dtype)
+        self._nested(loops, f"{store_into(self.e, v, place)} += {left} * {right}")
+
+    def _total(self, v: Value) -> None:
+        """Add the parts of all shards: every shard gets the whole."""
+        e, x = self.e, v.args[0]
+        e.imports.add("together" if v.shape else "together_number")
+        parts = e.argument(f"{e.wanted(x)}_parts", "part", Value(None, (), {}, v.shape, v.dtype))
+        if v.shape:
+            arrays = f"{e.array[x]}, {parts}, {e.array[v]}"
+            self.lines.append(f"together(crew, shard, shards, {arrays})")
+            return
+        name = e.names.unique(f"whole_{e.wanted(x)}")
+        own = e.element(x, ())
+        e.imports.add(v.dtype.name)
+        self.lines.append(
+            f"{name} = {v.dtype.name}(together_number(crew, shard, shards, {own}, {parts}))"
+        )
+        e.local[v] = name
+
+    def _reshape(self, v: Value) -> None:
+        """Another look at an array; no numbers move."""
+        name = self.e.array[v]
+        if not v.shape:
+            raise Declined("it makes a single number of an array by reshaping")
+        root = root_of(v.args[0])
+        sizes = ", ".join(self.e.length(d, [root]) for d in v.shape)
+        self.lines.append(f"{name} = {self.e.array[root]}.reshape(({sizes},))")
+
+    # -- targets -------------------------------------------------------------------------------------
+
+    def finish(self, role: str, name: str, v: Value, payload: Any) -> None:
+        """Bring a target that was not computed in its array there."""
+        e = self.e
+        if role == "loss":
+            text = bare(e.element(v, ()))
+            part = v in self.schedule.parts
+            self.lines.append(f"return {text}" if part else f"return {text} if shard == 0 else 0.0")
+            return
+        there = e.arguments.get(e.array.get(v, ""))
+        if there is not None and there.role == role and there.payload is payload:
+            return
+        # A 0-dimensional gradient is the network's own array; other single numbers come as a row.
+        target = e.argument(name, role, v, payload)
+        loops, place = self._nest(v)
+        at = ", ".join(place) or ("()" if role == "gradient" else "0")
+        line = f"{target}[{at}] = {bare(e.element(v, place))}"
+        if role == "gradient" and v not in self.schedule.parts:
+            self.lines.append("if shard == 0:")
+            loops, line = [f"    {loop}" for loop in loops], f"    {line}"
+        self._nested(loops, line)

@@ -1,0 +1,261 @@
+"""Expressions: the text of one element of a value, from the arrays and variables that there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule.engine.compiled.formulas import formula, text_of
+from chainrule.engine.compiled.names import Names
+from chainrule.engine.compiled.places import Place, lined_up, picked, rows_text, through
+from chainrule.engine.compiled.schedule import is_row, is_view, total, wide
+from chainrule.engine.compiled.symbolic import Declined, Dim, Number, Rows, Value, Width
+from chainrule.engine.primitives import cast, filled, pick, take_rows
+from chainrule.layers.dropout import cells
+from chainrule.nodes.indexing import add_at, chosen, replaced
+
+__all__ = ["LOOPS", "Argument", "Elements", "own_place"]
+
+#: The loop variables of the axes after the rows.
+LOOPS = "jklmuv"
+
+#: Letters that mean something already.
+_KEPT = f"i{LOOPS}nr"
+
+#: What a value is called that has no name in the network's terms.
+_HINTS: dict[Any, str] = {
+    np.exp: "e", np.log: "log", np.log1p: "log", np.max: "largest", np.min: "smallest",
+    np.sum: "total", np.sqrt: "root", np.reciprocal: "inverse", np.matmul: "product",
+    np.add: "added", np.subtract: "difference", np.multiply: "term", np.divide: "ratio",
+    np.negative: "minus", np.tanh: "bend", np.power: "power", np.maximum: "larger",
+    np.minimum: "smaller", np.where: "kept", np.equal: "equal", np.greater: "above",
+    np.less: "below", np.bitwise_xor: "mixed", np.right_shift: "shifted", np.concatenate: "joined",
+    np.stack: "joined", chosen: "own", replaced: "others", cells: "cell", cast: "cast",
+    total: "whole", add_at: "scattered", pick: "picked", np.reshape: "table", filled: "copy",
+}  # fmt: skip
+
+
+@dataclass
+class Argument:
+    """An array that a kernel is given: what it is for, and how to make or find it.
+
+    `role` is "data", "bound", "constant", "work", "part", "gradient", "written" or "out".
+    """
+
+    name: str
+    role: str
+    shape: tuple[Dim, ...]
+    dtype: np.dtype[Any]
+    payload: Any = None
+
+
+def own_place(v: Value) -> Place:
+    """The place of a value's element in the loops around it: rows by i, other axes by j, k, …"""
+    loops = iter(LOOPS)
+    if is_row(v):
+        return ("i", *("0" if d == 1 else next(loops) for d in v.shape[1:]))
+    return tuple("0" if d == 1 else next(loops) for d in v.shape)
+
+
+class Elements:
+    """Where every value is to be found, and the text that reads one element of it."""
+
+    def __init__(self, dtype: np.dtype[Any], names: Names, *, gathered: bool) -> None:
+        self.dtype, self.names, self.gathered = dtype, names, gathered
+        self.arguments: dict[str, Argument] = {}
+        #: Values that lie in an array, and its name; `scratch` are arrays of a single row.
+        self.array: dict[Value, str] = {}
+        self.scratch: set[Value] = set()
+        #: Values that are a variable just now, or an expression to be put where they are read.
+        self.local: dict[Value, str] = {}
+        #: Numbers that stand in the text, and those that are read from the tables.
+        self.literals: dict[tuple[str, Any], str] = {}
+        self.numbers: dict[tuple[str, int], str] = {}
+        self.imports: set[str] = set()
+        #: Inside a pass: whether the row's number has been asked for, what is read once a row.
+        self.inside = self.uses_row = False
+        self.read_first: list[str] = []
+        self._given: list[tuple[tuple[str, Any], str]] = []
+        self._free: dict[tuple[str, Any], list[str]] = {}
+
+    # -- names -----------------------------------------------------------------------------------
+
+    def argument(self, wanted: str, role: str, v: Value, payload: Any = None) -> str:
+        """A new array for the kernel; gives its name."""
+        name = self.names.unique(wanted)
+        self.arguments[name] = Argument(name, role, v.shape or (1,), v.dtype, payload)
+        return name
+
+    def wanted(self, v: Value) -> str:
+        """What a value should be called."""
+        return v.name or _HINTS.get(v.function, "value")
+
+    def variable(self, v: Value) -> str:
+        """A variable for the value, until `forget`: one that is free again, or a new one."""
+        wanted = self.array[v] if v in self.array else self.wanted(v)
+        if v in self.array:  # hidden[i, j] as h
+            wanted = wanted[:3] if wanted[0] in _KEPT else wanted[0]
+        free = self._free.get((wanted, v.dtype))
+        name = free.pop(0) if free else self.names.unique(wanted)
+        self._given.append(((wanted, v.dtype), name))
+        return name
+
+    def forget(self) -> None:
+        """After a loop its variables are free for other values of their kind."""
+        for kind, name in self._given:
+            self._free.setdefault(kind, []).append(name)
+        self._given.clear()
+
+    # -- numbers ---------------------------------------------------------------------------------
+
+    def literal(self, value: Any, dtype: np.dtype[Any]) -> str:
+        """A number of the text, in a dtype."""
+        if dtype.kind == "b":
+            return str(bool(value))
+        value = float(value) if dtype.kind == "f" else int(value)
+        key = (dtype.name, value)
+        if key not in self.literals:
+            self.imports.add(dtype.name)
+            self.literals[key] = self.names.unique(text_of(value, dtype, self.dtype))
+        return self.literals[key]
+
+    def number(self, number: Number, dtype: np.dtype[Any] | None = None) -> str:
+        """A number of the step; a Python number takes the dtype of what it meets."""
+        dtype = number.dtype or dtype or self.dtype
+        if number.literal is not None:
+            return self.literal(number.literal, dtype)
+        key = (dtype.name, number.index)
+        if key not in self.numbers:
+            self.imports.add(dtype.name)
+            self.numbers[key] = self.names.unique(f"c{len(self.numbers) + 1}")
+        return self.numbers[key]
+
+    def length(self, d: Dim, near: Iterable[Value] = ()) -> str:
+        """The text of a length: of an array that has it, if there is one."""
+        if isinstance(d, Rows):
+            return rows_text(d)
+        if not isinstance(d, Width):
+            return str(d)
+        for v in (*near, *self.array):
+            if self.array.get(v) not in self.arguments or d not in v.shape:
+                continue  # in no array, or in one that is a view made later
+            axis = v.shape.index(d) - (v in self.scratch)
+            return f"{self.array[v]}.shape[{axis}]"
+        return self.number(d.number)
+
+    # -- elements --------------------------------------------------------------------------------
+
+    def element(self, v: Value | Number, place: Place, dtype: np.dtype[Any] | None = None) -> str:
+        """The text of one element; in another dtype, if one is given."""
+        if isinstance(v, Number):
+            return self.number(v, dtype)
+        if is_view(v):
+            x = v.args[0]
+            if isinstance(x, Number):
+                return self.element(x, (), dtype or v.dtype)
+            return self.element(x, through(v, place, self.number), dtype)
+        text = self.local.get(v) or self._from_array(v, place)
+        return self._in_dtype(text, v.dtype, dtype)
+
+    def _from_array(self, v: Value, place: Place) -> str:
+        if v not in self.array:
+            raise Declined("a value in it is kept in no array")
+        if v.function is None and v.payload.array is None and self.gathered and v.has_rows:
+            row = "r" if self.inside and place[0] == "i" else f"rows[{place[0]}]"
+            self.uses_row |= row == "r"
+            at: Place = (row, *place[1:])
+        else:
+            at = place[1:] if v in self.scratch else place
+        text = f"{self.array[v]}[{', '.join(at) if v.shape else '0'}]"
+        if self.inside and is_row(v) and not wide(v) and place[0] == "i":
+            # One number for the whole row: read it once.
+            name = self.local[v] = self.variable(v)
+            self.read_first.append(f"{name} = {text}")
+            return name
+        return text
+
+    def _in_dtype(self, text: str, have: np.dtype[Any], want: np.dtype[Any] | None) -> str:
+        """A text brought to another dtype, as NumPy would by itself, and Numba by other rules."""
+        if want is None or want == have:
+            return text
+        if want.kind == "b":
+            return f"({text} != {self.literal(0, have)})"
+        self.imports.add(want.name)
+        return f"{want.name}({text})"
+
+    def expression(self, v: Value, place: Place) -> str:
+        """The text of an element of a value, from those of its operands."""
+        f = v.function
+        if f is chosen:
+            x, t = v.args
+            return self.element(x, (*place, self._repeated(t, place)))
+        if f is pick:
+            x, key = v.args
+            return self.element(x, picked(key, x.ndim, place, self.number, self.element))
+        if f is take_rows:
+            table, ids = v.args
+            return self.element(table, (self.element(ids, place[: ids.ndim]), *place[ids.ndim :]))
+        if f is replaced:
+            x, t, new = v.args
+            self.imports.add("where")
+            at, other = self._repeated(t, place[:-1]), self._repeated(new, place[:-1], v.dtype)
+            return f"where({place[-1]} == {at}, {other}, {self.element(x, place, v.dtype)})"
+        if f is cells:
+            return self._cell(v, place)
+        wants = _meeting(v)
+        operands = v.args[:1] if f is cast else v.args
+        texts = [
+            self._repeated(a, place, want or (None if isinstance(a, Value) else v.dtype))
+            for a, want in zip(operands, wants, strict=True)
+        ]
+        if f is np.reciprocal:
+            texts.insert(0, self.literal(1, v.dtype))
+        return formula(v, texts, self.imports)
+
+    def _repeated(self, x: Any, place: Place, dtype: np.dtype[Any] | None = None) -> str:
+        """The element of an operand that NumPy repeats where it is needed; a number is any place's."""
+        if isinstance(x, Value):
+            return self.element(x, lined_up(place, x.shape), dtype)
+        if isinstance(x, Number):
+            return self.number(x, dtype)
+        return self.literal(x, dtype or self.dtype)
+
+    def _cell(self, v: Value, place: Place) -> str:
+        """The number of an element, from its row in the whole batch and its column."""
+        self.imports.add("cell")
+        column = place[1] if len(place) > 1 else "0"
+        for axis in range(2, len(place)):
+            column = f"({column}) * {self.length(v.shape[axis], [v])} + {place[axis]}"
+        d = v.shape[0] if v.shape else 1
+        if not isinstance(d, Rows):
+            return f"cell({place[0] if place else '0'}, {column})"
+        first = "first" if d.times == 1 else f"{d.times} * first"
+        return f"cell({first} + {place[0]}, {column})"
+
+
+#: Operations whose operands are compared as they are: the result is a truth value.
+_COMPARISONS = (
+    np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal,
+)  # fmt: skip
+_LOGICAL = (np.logical_and, np.logical_or, np.logical_not)
+
+
+def _meeting(v: Value) -> list[np.dtype[Any] | None]:
+    """The dtype that each operand is brought to before they meet."""
+    f, n = v.function, 1 if v.function is cast else len(v.args)
+    if f is np.where:
+        return [np.dtype(bool), v.dtype, v.dtype]
+    if f in _LOGICAL:
+        return [np.dtype(bool)] * n
+    if f in _COMPARISONS:
+        found = [a.dtype for a in v.args if a.dtype is not None]
+        common = np.result_type(*found)
+        if common.kind in "biu" and any(a.real for a in v.args if isinstance(a, Number)):
+            common = np.dtype(np.float64)
+        return [common] * n
+    if f in (cast, np.isfinite):
+        return [None] * n
+    return [v.dtype] * n

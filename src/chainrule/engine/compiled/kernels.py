@@ -1,0 +1,484 @@
+"""What generated kernels call: matrix products, selections, and threads that wait for each other.
+
+Each has a compiled form; those of one number are plain Python too, so that a generated kernel can
+also be run, slowly, without compiling.
+"""
+
+from __future__ import annotations
+
+import platform
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from chainrule.engine.compiled.blas import blas_at_hand
+
+with blas_at_hand():
+    import numba.np.arraymath  # the part of Numba that looks for a BLAS
+
+__all__ = [
+    "add_shards",
+    "cell",
+    "copy_rows",
+    "cos",
+    "dot",
+    "dot_by_t",
+    "dot_t",
+    "dot_t_by_t",
+    "isfinite",
+    "kernel",
+    "limited",
+    "maximum",
+    "minimum",
+    "part",
+    "put",
+    "share",
+    "sign",
+    "sin",
+    "sqrt",
+    "square",
+    "together",
+    "together_number",
+    "wait",
+    "where",
+]
+
+#: How kernels are compiled. Sums may be reordered (the order is then fixed by the machine code, so
+#: bits repeat), but NaN and infinity stay what they are: training looks for them.
+OPTIONS: Any = {
+    "nogil": True,
+    "_nrt": False,  # kernels make no arrays: no reference counts
+    "error_model": "numpy",
+    "fastmath": {"contract", "reassoc", "nsz", "arcp", "afn"},
+}
+
+
+def kernel(function: Any) -> Any:
+    """Compile a generated function, and keep the machine code beside its source."""
+    return numba.njit(function, cache=True, **OPTIONS)
+
+
+def part(function: Any) -> Any:
+    """Compile a generated function into the kernel that calls it."""
+    return numba.njit(function, inline="always", **OPTIONS)
+
+
+def _helper(function: Any) -> Any:
+    # Made part of the kernel: a copy that lived beside it might be compiled to other bits.
+    return numba.njit(function, forceinline=True, **OPTIONS)
+
+
+def _small(function: Any) -> Any:
+    return numba.njit(function, error_model="numpy", nogil=True, forceinline=True)
+
+
+# -- one number ---------------------------------------------------------------------------------
+
+
+@_small
+def maximum(a: Any, b: Any) -> Any:
+    """The larger; NaN if either is."""
+    return a if a > b or a != a else b
+
+
+@_small
+def minimum(a: Any, b: Any) -> Any:
+    """The smaller; NaN if either is."""
+    return a if a < b or a != a else b
+
+
+@_small
+def where(condition: Any, a: Any, b: Any) -> Any:
+    """a where the condition holds, else b."""
+    return a if condition else b
+
+
+@_small
+def isfinite(a: Any) -> Any:
+    """Whether a is neither NaN nor infinite."""
+    return a - a == 0
+
+
+@_small
+def sqrt(a: Any) -> Any:
+    """√a."""
+    return np.sqrt(a)
+
+
+@_small
+def sin(a: Any) -> Any:
+    """sin a."""
+    return np.sin(a)
+
+
+@_small
+def cos(a: Any) -> Any:
+    """cos a."""
+    return np.cos(a)
+
+
+@_small
+def sign(a: Any) -> Any:
+    """1, 0 or -1; NaN for NaN."""
+    return np.sign(a)
+
+
+@_small
+def square(a: Any) -> Any:
+    """a²."""
+    return a * a
+
+
+@_small
+def cell(row: Any, column: Any) -> Any:
+    """The counter of a row and a column, from which random bits are made (see `Dropout`)."""
+    at = (np.uint64(row + 1) << np.uint64(32)) | np.uint64(column)
+    return at * np.uint64(0x9E3779B97F4A7C15)
+
+
+@_small
+def share(n: Any, k: Any, shards: Any) -> Any:
+    """Where the part of shard k begins, of n things."""
+    return n * k // shards
+
+
+# -- products -----------------------------------------------------------------------------------
+
+
+@intrinsic
+def _gemm(
+    typing: Any, blas: Any, ta: Any, tb: Any, m: Any, n: Any, k: Any, a: Any, lda: Any, b: Any,
+    ldb: Any, c: Any, ldc: Any,
+) -> Any:  # fmt: skip
+    """BLAS's gemm(ta, tb, m, n, k, 1, a, lda, b, ldb, 0, c, ldc) at the address `blas`."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        real = context.get_value_type(signature.args[6].dtype)
+        int32, byte = ir.IntType(32), ir.IntType(8)
+        pointer = byte.as_pointer()
+
+        def by_address(value: Any, kind: Any) -> Any:
+            slot = cgutils.alloca_once(builder, kind)
+            builder.store(value, slot)
+            return builder.bitcast(slot, pointer)
+
+        def whole(value: Any) -> Any:
+            return by_address(builder.trunc(value, int32), int32)
+
+        def letter(value: Any) -> Any:
+            return by_address(builder.trunc(value, byte), byte)
+
+        def data(value: Any, kind: Any) -> Any:
+            return builder.bitcast(context.make_array(kind)(context, builder, value).data, pointer)
+
+        blas, ta, tb, m, n, k, a, lda, b, ldb, c, ldc = args
+        kinds = signature.args
+        given = [
+            letter(ta), letter(tb), whole(m), whole(n), whole(k),
+            by_address(ir.Constant(real, 1.0), real), data(a, kinds[6]), whole(lda),
+            data(b, kinds[8]), whole(ldb), by_address(ir.Constant(real, 0.0), real),
+            data(c, kinds[10]), whole(ldc),
+        ]  # fmt: skip
+        form = ir.FunctionType(ir.VoidType(), [pointer] * len(given))
+        builder.call(builder.inttoptr(blas, form.as_pointer()), given)
+        return context.get_dummy_value()
+
+    int64 = types.int64
+    form = types.void(*[int64] * 6, a, int64, b, int64, c, int64)
+    return form, codegen
+
+
+#: Products of fewer multiplications than this are done by plain loops.
+SMALL = 6000
+
+_N, _T = ord("N"), ord("T")
+
+
+#: Products with fewer columns than this are summed column by column, in registers.
+NARROW = 12
+
+
+@numba.njit(error_model="numpy", nogil=True, fastmath={"contract"})
+def _narrow(a: Any, b: Any, out: Any) -> None:
+    """out = a b for few columns: four sums at a time."""
+    n, inner, zero = out.shape[1], a.shape[1], out.dtype.type(0)
+    four = n - n % 4
+    for i in range(out.shape[0]):
+        for j in range(0, four, 4):
+            s = t = u = v = zero
+            for p in range(inner):
+                f = a[i, p]
+                s += f * b[p, j]
+                t += f * b[p, j + 1]
+                u += f * b[p, j + 2]
+                v += f * b[p, j + 3]
+            out[i, j], out[i, j + 1], out[i, j + 2], out[i, j + 3] = s, t, u, v
+        if n - four == 3:
+            s = t = u = zero
+            for p in range(inner):
+                f = a[i, p]
+                s += f * b[p, four]
+                t += f * b[p, four + 1]
+                u += f * b[p, four + 2]
+            out[i, four], out[i, four + 1], out[i, four + 2] = s, t, u
+        elif n - four == 2:
+            s = t = zero
+            for p in range(inner):
+                f = a[i, p]
+                s += f * b[p, four]
+                t += f * b[p, four + 1]
+            out[i, four], out[i, four + 1] = s, t
+        elif n - four == 1:
+            s = zero
+            for p in range(inner):
+                s += a[i, p] * b[p, four]
+            out[i, four] = s
+
+
+@_helper
+def dot(blas: Any, a: Any, b: Any, out: Any) -> None:
+    """out = a b."""
+    m, n, inner = out.shape[0], out.shape[1], a.shape[1]
+    if n == 1:
+        for i in range(m):
+            s = out.dtype.type(0)
+            for p in range(inner):
+                s += a[i, p] * b[p, 0]
+            out[i, 0] = s
+    elif m * n * inner < SMALL and n < NARROW and m > 1:
+        _narrow(a, b, out)
+    elif m * n * inner < SMALL or m == 1:
+        whole = inner - inner % 4  # four rows of b at a time, so that out is read and written less
+        for i in range(m):
+            for j in range(n):
+                out[i, j] = 0
+            for p in range(0, whole, 4):
+                f, g, h, e = a[i, p], a[i, p + 1], a[i, p + 2], a[i, p + 3]
+                for j in range(n):
+                    out[i, j] += f * b[p, j] + g * b[p + 1, j] + h * b[p + 2, j] + e * b[p + 3, j]
+            for p in range(whole, inner):
+                f = a[i, p]
+                for j in range(n):
+                    out[i, j] += f * b[p, j]
+    else:
+        _gemm(blas, _N, _N, n, m, inner, b, n, a, inner, out, n)
+
+
+@_helper
+def dot_t(blas: Any, a: Any, b: Any, out: Any) -> None:
+    """out = aᵀ b."""
+    m, n, inner = out.shape[0], out.shape[1], a.shape[0]
+    if n == 1:
+        for i in range(m):
+            out[i, 0] = 0
+        for p in range(inner):
+            f = b[p, 0]
+            for i in range(m):
+                out[i, 0] += a[p, i] * f
+    elif m * n * inner < SMALL and n < NARROW:
+        _narrow(a.T, b, out)
+    elif m * n * inner < SMALL:
+        for i in range(m):
+            for j in range(n):
+                out[i, j] = 0
+        for p in range(inner):
+            for i in range(m):
+                f = a[p, i]
+                for j in range(n):
+                    out[i, j] += f * b[p, j]
+    else:
+        _gemm(blas, _N, _T, n, m, inner, b, n, a, m, out, n)
+
+
+@_helper
+def dot_by_t(blas: Any, a: Any, b: Any, out: Any) -> None:
+    """out = a bᵀ."""
+    m, n, inner = out.shape[0], out.shape[1], a.shape[1]
+    if inner == 1:
+        for i in range(m):
+            f = a[i, 0]
+            for j in range(n):
+                out[i, j] = f * b[j, 0]
+    elif m * n * inner < SMALL:
+        for i in range(m):
+            for j in range(n):
+                s = out.dtype.type(0)
+                for p in range(inner):
+                    s += a[i, p] * b[j, p]
+                out[i, j] = s
+    else:
+        _gemm(blas, _T, _N, n, m, inner, b, inner, a, inner, out, n)
+
+
+@_helper
+def dot_t_by_t(blas: Any, a: Any, b: Any, out: Any) -> None:
+    """out = aᵀ bᵀ."""
+    m, n, inner = out.shape[0], out.shape[1], a.shape[0]
+    if m * n * inner < SMALL:
+        for i in range(m):
+            for j in range(n):
+                s = out.dtype.type(0)
+                for p in range(inner):
+                    s += a[p, i] * b[j, p]
+                out[i, j] = s
+    else:
+        _gemm(blas, _T, _T, n, m, inner, b, inner, a, m, out, n)
+
+
+@numba.njit(**OPTIONS)
+def copy_rows(source: Any, rows: Any, out: Any) -> None:
+    """out[i] = source[rows[i]]."""
+    for i in range(rows.shape[0]):
+        out[i] = source[rows[i]]
+
+
+# -- threads ------------------------------------------------------------------------------------
+
+# `crew` is an array of counters that all threads of a step share, each in a cache line of its
+# own: how many wait, how often all have met, and whether one has failed.
+WAITING, MET, FAILED, YIELD = 0, 16, 32, 48
+
+
+@intrinsic
+def _add(typing: Any, counters: Any, place: Any, amount: Any) -> Any:
+    """Add to a counter, in one piece; gives what it was."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, args[0])
+        at = builder.gep(array.data, [args[1]])
+        return builder.atomic_rmw("add", at, args[2], "seq_cst")
+
+    return types.int64(counters, types.int64, types.int64), codegen
+
+
+@intrinsic
+def _look(typing: Any, counters: Any, place: Any) -> Any:
+    """A counter, as the other threads have left it."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, args[0])
+        return builder.load_atomic(builder.gep(array.data, [args[1]]), "acquire", 8)
+
+    return types.int64(counters, types.int64), codegen
+
+
+_PAUSE = {"x86_64": "llvm.x86.sse2.pause", "amd64": "llvm.x86.sse2.pause"}.get(
+    platform.machine().lower()
+)
+
+
+@intrinsic
+def _pause(typing: Any) -> Any:
+    """Tell the processor that this is a waiting loop."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        if _PAUSE:
+            form = ir.FunctionType(ir.VoidType(), [])
+            builder.call(cgutils.get_or_insert_function(builder.module, form, _PAUSE), [])
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+@intrinsic
+def _call(typing: Any, address: Any) -> Any:
+    """Call a C function without arguments."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        form = ir.FunctionType(ir.IntType(32), [])
+        builder.call(builder.inttoptr(args[0], form.as_pointer()), [])
+        return context.get_dummy_value()
+
+    return types.void(types.int64), codegen
+
+
+@numba.njit(nogil=True, error_model="numpy")
+def wait(crew: Any, shards: Any) -> None:
+    """Go on when all threads have come here."""
+    if shards == 1:
+        return
+    turn: Any = _look(crew, MET)
+    if _add(crew, WAITING, 1) == shards - 1:
+        _add(crew, WAITING, -shards)
+        _add(crew, MET, 1)
+        return
+    spins = 0
+    while _look(crew, MET) == turn:
+        _pause()
+        spins += 1
+        if spins == 1000:  # a thread may be waiting for this very core
+            spins = 0
+            if _look(crew, FAILED):
+                return
+            if crew[YIELD]:
+                _call(crew[YIELD])
+
+
+@numba.njit(**OPTIONS)
+def together(crew: Any, k: Any, shards: Any, part: Any, parts: Any, out: Any) -> None:
+    """out = the sum of the parts of all shards, in their order."""
+    own, flat, to = parts[k], part.reshape(-1), out.reshape(-1)
+    for j in range(flat.shape[0]):
+        own[j] = flat[j]
+    wait(crew, shards)
+    for j in range(to.shape[0]):
+        to[j] = parts[0, j]
+    for s in range(1, shards):
+        for j in range(to.shape[0]):
+            to[j] += parts[s, j]
+
+
+@numba.njit(nogil=True, error_model="numpy")
+def together_number(crew: Any, k: Any, shards: Any, part: Any, parts: Any) -> Any:
+    """The sum of a number's parts over all shards, in their order."""
+    parts[k, 0] = part
+    wait(crew, shards)
+    whole = 0.0
+    for s in range(shards):
+        whole += parts[s, 0]
+    return whole
+
+
+# -- what the loop of a step calls ----------------------------------------------------------------
+
+
+@numba.njit(**OPTIONS)
+def put(to: Any, new: Any) -> Any:
+    """to[...] = new; gives 0, or NaN if a number is not finite."""
+    check = 0.0
+    a, b = to.reshape(-1), new.reshape(-1)
+    for i in range(a.shape[0]):
+        a[i] = b[i]
+        check += b[i] * 0.0
+    return check
+
+
+@_helper
+def add_shards(g: Any, others: Any, k: Any, shards: Any) -> Any:
+    """g += the other shards' gradients, for one thread's part of g; gives Σ g² of the part."""
+    low, high = share(g.size, k, shards), share(g.size, k + 1, shards)
+    mine, theirs, squares = g[low:high], others[:, low:high], 0.0
+    for s in range(theirs.shape[0]):
+        for i in range(mine.shape[0]):
+            mine[i] += theirs[s, i]
+    for i in range(mine.shape[0]):
+        squares += np.float64(mine[i]) * np.float64(mine[i])
+    return squares
+
+
+@numba.njit(nogil=True, error_model="numpy")
+def limited(checks: Any, shards: Any, limits: Any) -> Any:
+    """What scales the gradients so that their norm is at most each of two limits (0: none)."""
+    squares = 0.0
+    for s in range(shards):
+        squares += checks[s, 2]
+    norm, scale = np.sqrt(squares), 1.0
+    for limit in limits:
+        if limit > 0 and norm * scale > limit:
+            scale = limit / norm
+    return scale

@@ -1,0 +1,320 @@
+"""The whole text of a kernel file: the step, the optimizer's rule, and the loop around them."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule.engine.compiled import elementary, kernels
+from chainrule.engine.compiled.arrays import Written
+from chainrule.engine.compiled.elements import LOOPS, Argument
+from chainrule.engine.compiled.names import Names
+from chainrule.engine.compiled.places import rows_text
+from chainrule.engine.compiled.schedule import Schedule
+from chainrule.engine.compiled.source import Body
+from chainrule.engine.compiled.symbolic import Declined, Rows, Symbolic
+from chainrule.engine.compiled.update import RUN, update_source
+from chainrule.optimizers import Optimizer
+
+__all__ = ["Run", "Text", "handed_over", "predict_text", "salt", "train_text"]
+
+_FIRST = ("blas", "crew", "shard", "shards")
+_BUILT_IN = ("i", *LOOPS, "n", "r", "rows", "first", "numbers", "words", "abs", "range", "float")
+
+
+@dataclass
+class Run:
+    """A run of parameters that one kernel moves: which names its arrays have in the text."""
+
+    kernel: str
+    arrays: tuple[str, ...]
+
+
+@dataclass
+class Text:
+    """The source, and the arrays that its main function takes after the fixed ones."""
+
+    source: str
+    arguments: list[Argument]
+    runs: list[Run]
+    mixed: str | None
+
+
+def salt() -> str:
+    """What the machine code depends on besides the source: the helpers that go into it."""
+    return inspect.getsource(kernels) + inspect.getsource(elementary)
+
+
+def _body(
+    step: Symbolic, written: Sequence[Written], dtype: np.dtype[Any], gathered: bool
+) -> tuple[Body, Schedule]:
+    if any(role == "written" and v.has_rows for role, _, v, _ in written):
+        raise Declined("a buffer in it goes with the batch")
+    schedule = Schedule(step, [v for role, _, v, _ in written if role == "written"])
+    given = [
+        (role, name, schedule.total(v) if role == "written" else v, payload)
+        for role, name, v, payload in written
+    ]
+    names = Names((*_FIRST, *_GROUPS.values(), *kernels.__all__, *elementary.__all__, *_BUILT_IN))
+    try:
+        return Body(schedule, given, dtype, names, gathered=gathered), schedule
+    except (KeyError, IndexError, ValueError, TypeError, AttributeError, StopIteration) as error:
+        raise Declined("a part of it has no compiled form yet") from error
+
+
+def _function(body: Body, name: str, given: str, doc: str) -> list[str]:
+    """One shard's part as a function."""
+    e = body.elements
+    head = []
+    for a in body.arguments:
+        if a.role == "work" and any(isinstance(d, Rows) for d in a.shape):
+            head.append(f"{a.name} = {_for_n_rows(a)}")
+    for (dtype, value), local in e.literals.items():
+        number = f"float('{value}')" if value in (math.inf, -math.inf) else repr(value)
+        head.append(f"{local} = {dtype}({number})")
+    for (dtype, index), local in e.numbers.items():
+        table = "numbers" if dtype.startswith("float") else "words"
+        head.append(f"{local} = {dtype}({table}[{index}])")
+    groups = _grouped(body.arguments)
+    lines = ["@part", *_wrapped(f"def {name}({given}, {', '.join(groups)}):"), f'    """{doc}"""']
+    for group, names in groups.items():
+        lines += _wrapped(f"    ({', '.join(names)},) = {group}")
+    return lines + [f"    {line}" for line in [*head, *body.lines]]
+
+
+def _for_n_rows(a: Argument) -> str:
+    """The part of an array that holds n rows, which may be fewer than it has room for."""
+    first = a.shape[0]
+    if isinstance(first, Rows) and not any(isinstance(d, Rows) for d in a.shape[1:]):
+        return f"{a.name}[:{rows_text(first)}]"
+    sizes = [
+        rows_text(d) if isinstance(d, Rows) else f"{a.name}.shape[{axis}]"
+        for axis, d in enumerate(a.shape)
+    ]
+    whole = " * ".join(f"({size})" if "+" in size or "-" in size else size for size in sizes)
+    return f"{a.name}.reshape(-1)[:{whole}].reshape(({', '.join(sizes)}))"
+
+
+#: The groups that arrays are handed over in, by their role.
+_GROUPS = {
+    "data": "data",
+    "bound": "params",
+    "constant": "params",
+    "gradient": "grads",
+    "work": "work",
+    "part": "work",
+    "written": "written",
+    "out": "out",
+    "buffer": "buffers",
+}
+
+
+def _grouped(arguments: Sequence[Argument]) -> dict[str, list[str]]:
+    """The names of the arrays, by group."""
+    groups: dict[str, list[str]] = {}
+    for group in dict.fromkeys(_GROUPS.values()):
+        names = [a.name for a in arguments if _GROUPS[a.role] == group]
+        if names:
+            groups[group] = names
+    return groups
+
+
+def _wrapped(line: str, width: int = 98) -> list[str]:
+    """A long line of arguments on several lines."""
+    if len(line) <= width:
+        return [line]
+    head, rest = line.split("(", 1)
+    inside, tail = rest.rsplit(")", 1)
+    lines, current = [f"{head}("], "    "
+    pad = " " * (len(head) - len(head.lstrip()) + 4)
+    current = pad
+    for part in inside.split(", "):
+        if len(current) + len(part) + 2 > width:
+            lines.append(current.rstrip())
+            current = pad
+        current += f"{part}, "
+    lines.append(current.rstrip().rstrip(","))
+    lines.append(f"{pad[:-4]}){tail}")
+    return lines
+
+
+def _imports(used: set[str]) -> list[str]:
+    lines = []
+    dtypes = sorted(u for u in used if hasattr(np, u) and u[:3] in ("flo", "int", "uin"))
+    if dtypes:
+        lines.append(f"from numpy import {', '.join(dtypes)}")
+    for module in (elementary, kernels):
+        found = sorted(used & set(module.__all__))
+        if found:
+            lines += _wrapped_import(module.__name__, found)
+    return lines
+
+
+def _wrapped_import(module: str, names: list[str]) -> list[str]:
+    line = f"from {module} import {', '.join(names)}"
+    if len(line) <= 98:
+        return [line]
+    inside = textwrap.fill(", ".join(names), 94)
+    return [f"from {module} import (", textwrap.indent(f"{inside},", "    "), ")"]
+
+
+def train_text(
+    title: str,
+    step: Symbolic,
+    written: Sequence[Written],
+    optimizer: Optimizer,
+    decays: Sequence[bool],
+    dtypes: Sequence[np.dtype[Any]],
+    dtype: np.dtype[Any],
+    limited: bool,
+) -> Text:
+    """The kernel file of a training step."""
+    body, schedule = _body(step, written, dtype, gathered=True)
+    imports = {"kernel", "part", "share", "wait", *body.elements.imports}
+    step_lines = _function(
+        body,
+        "step",
+        "blas, crew, shard, shards, first, rows, numbers, words",
+        "Forward and backward for one shard's rows; gives its part of the loss.",
+    )
+    step_lines.insert(_after_doc(step_lines), "    n = rows.shape[0]")
+    updates: dict[str, str] = {}
+    runs: list[Run] = []
+    name = type(optimizer).__name__.lower()
+    name = name if name.isidentifier() else "update"
+    for i, (decay, kind) in enumerate(zip(decays, dtypes, strict=True)):
+        text, used = update_source(optimizer, kind, "UPDATE", decay, limited)
+        imports |= used
+        kernel = updates.setdefault(text, name if not updates else f"{name}_{len(updates) + 1}")
+        slots = [f"{s}{i + 1}" for s in optimizer.slots]
+        runs.append(Run(kernel, (f"p{i + 1}", f"g{i + 1}", f"others{i + 1}", *slots)))
+    update_text = [text.replace("UPDATE", kernel) for text, kernel in updates.items()]
+    loop, arguments = _loop(body, runs, limited, imports)
+    lines = [f'"""{title}"""', "", *_imports(imports), "", ""]
+    parts = ["\n".join(step_lines), *update_text, "\n".join(loop)]
+    source = "\n".join(lines) + "\n\n\n".join(parts) + "\n"
+    return Text(source, arguments, runs, schedule.mixed)
+
+
+def _after_doc(lines: list[str]) -> int:
+    return next(i for i, line in enumerate(lines) if line.startswith('    """')) + 1
+
+
+def _loop(
+    body: Body, runs: Sequence[Run], limited: bool, imports: set[str]
+) -> tuple[list[str], list[Argument]]:
+    """The function that takes many steps, one thread's part of each."""
+    arguments = body.arguments
+    buffers = [a for a in arguments if a.role == "written"]
+    targets = []
+    for a in buffers:
+        targets.append(
+            Argument(a.name.replace("new_", "old_"), "buffer", a.shape, a.dtype, a.payload)
+        )
+    given = [
+        *_FIRST, "batch", "order", "starts", "rates", "numbers", "words", "losses", "checks",
+        *(["limits"] if limited else []),
+        *_grouped(arguments), *(["buffers"] if targets else []), *(f"run{i + 1}" for i in range(len(runs))),
+    ]  # fmt: skip
+    call = (
+        "checks[s % 2, shard, 0] = step(blas, crew, shard, shards, low, rows[low:high], numbers[which],"
+        f" words[which], {', '.join(_grouped(arguments))})"
+    )
+    lines = [
+        "@kernel",
+        *_wrapped(f"def train({', '.join(given)}):"),
+        '    """Step after step, one thread\'s part of each; gives how many steps went well."""',
+        *(f"    {', '.join(run.arrays)} = run{i + 1}" for i, run in enumerate(runs)),
+        "    for s in range(starts.shape[0] - 1):",
+        "        rows = order[starts[s]:starts[s + 1]]",
+        "        m = rows.shape[0]",
+        "        which = 0 if m == batch else 1",
+        "        low, high = share(m, shard, shards), share(m, shard + 1, shards)",
+        *_wrapped(f"        {call}"),
+        "        wait(crew, shards)",
+        "        check = 0.0",
+    ]
+    if limited:
+        imports |= {"add_shards", "limited"}
+        lines.append("        checks[s % 2, shard, 2] = 0.0")
+        for run in runs:
+            _, g, others = run.arrays[:3]
+            lines.append(
+                f"        checks[s % 2, shard, 2] += add_shards({g}, {others}, shard, shards)"
+            )
+        lines += [
+            "        wait(crew, shards)",
+            "        scale = limited(checks[s % 2], shards, limits)",
+        ]
+    for i in range(len(buffers)):
+        imports.add("put")
+        lines += ["        if shard == 0:", f"            check += put(buffers[{i}], written[{i}])"]
+    lines.append("        rate = rates[min(s, rates.shape[0] - 1)]")
+    scale = "scale" if limited else "1.0"
+    for run in runs:
+        p, g, others, *slots = run.arrays
+        parts = [f"{p}[low:high]", f"{g}[low:high]", f"{others}[:, low:high]"]
+        parts += [f"{slot}[low:high]" for slot in slots]
+        lines += [
+            f"        end = share({p}.size, shard + 1, shards)",
+            f"        for low in range(share({p}.size, shard, shards), end, {RUN}):",
+            f"            high = min(low + {RUN}, end)",
+            *_wrapped(f"            check += {run.kernel}({', '.join(parts)}, rate, {scale})"),
+        ]
+    lines += [
+        "        checks[s % 2, shard, 1] = check",
+        "        wait(crew, shards)",
+        "        loss = check = 0.0",
+        "        for i in range(shards):",
+        "            loss += checks[s % 2, i, 0]",
+        "            check += checks[s % 2, i, 1]",
+        "        losses[s] = loss",
+        "        if not isfinite(loss + check):",
+        "            return s",
+        "    return starts.shape[0] - 1",
+    ]
+    imports.add("isfinite")
+    return lines, [*arguments, *targets]
+
+
+def handed_over(arguments: Sequence[Argument], arrays: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """The arrays by name, in the groups that the main function takes."""
+    return [tuple(arrays[name] for name in names) for names in _grouped(arguments).values()]
+
+
+def predict_text(
+    title: str, step: Symbolic, written: Sequence[Written], dtype: np.dtype[Any]
+) -> Text:
+    """The kernel file of a prediction: blocks of rows, one after the other."""
+    body, schedule = _body(step, written, dtype, gathered=False)
+    imports = {"kernel", "part", *body.elements.imports}
+    lines = _function(
+        body,
+        "forward",
+        "blas, crew, shard, shards, first, n, numbers, words",
+        "The outputs for n rows.",
+    )
+    arguments = body.arguments
+    groups = _grouped(arguments)
+    given = ["blas", "crew", "low", "high", "block", "numbers", "words", *groups]
+    parts = [f"({name}[0][start:stop],)" if name in ("data", "out") else name for name in groups]
+    loop = [
+        "@kernel",
+        *_wrapped(f"def predict({', '.join(given)}):"),
+        '    """Rows low to high, a block at a time."""',
+        "    for start in range(low, high, block):",
+        "        stop = min(start + block, high)",
+        *_wrapped(
+            "        forward(blas, crew, 0, 1, start, stop - start, numbers, words,"
+            f" {', '.join(parts)})"
+        ),
+    ]
+    head = [f'"""{title}"""', "", *_imports(imports), "", ""]
+    source = "\n".join(head) + "\n\n\n".join(["\n".join(lines), "\n".join(loop)]) + "\n"
+    return Text(source, arguments, [], schedule.mixed)

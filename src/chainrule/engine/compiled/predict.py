@@ -1,0 +1,158 @@
+"""Compiled prediction: rows in blocks, through buffers that hold one block."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.aligned import room
+from chainrule.engine.compiled.blas import blas
+from chainrule.engine.compiled.kernels import SMALL
+from chainrule.engine.compiled.module import handed_over, predict_text
+from chainrule.engine.compiled.record import record_predict
+from chainrule.engine.compiled.step import (
+    compiled,
+    id_limits,
+    in_one_piece,
+    loaded,
+    multiplications,
+    product_size,
+    readable,
+    tables,
+    within,
+)
+from chainrule.engine.compiled.symbolic import Declined, Rows, Value, overlay
+from chainrule.engine.compiled.threads import Crew, shards_for, thread_count
+
+if TYPE_CHECKING:
+    from chainrule.networks import Network
+
+__all__ = ["BLOCK", "CompiledPredict"]
+
+Array = npt.NDArray[Any]
+
+#: Rows that go through the network at a time: their values stay in the cache.
+BLOCK = 128
+#: Outputs of fewer numbers may come to lie near anything; larger ones do not at the same row.
+_LITTLE = 1024
+
+
+class CompiledPredict:
+    """A network's outputs for any number of rows, compiled; several threads may call it at once.
+
+    Rows are dealt with in blocks from the first on, whatever the number of threads. So the same
+    rows in the same places give the same bits; other places may give other last digits.
+    """
+
+    def __init__(
+        self, network: Network, x: Array, say: Callable[[str], None] | None = None
+    ) -> None:
+        record, targets = record_predict(network, x)
+        widths = set(x.shape[1:])
+        widths |= {d for p in network.named_parameters().values() for d in p.shape}
+        step = overlay(record, widths)
+        (out,) = step.targets
+        if not isinstance(out, Value) or not out.shape or not isinstance(out.shape[0], Rows):
+            raise Declined("its outputs do not go row by row")
+        kinds = " → ".join(type(layer).__name__ for layer in network.layers)
+        written = [(targets[0].role, targets[0].name, out, None)]
+        self.text = predict_text(f"Prediction of {kinds}.", step, written, network.dtype)
+        if self.text.mixed is not None:
+            raise Declined(self.text.mixed)
+        self._limits = [limit for ids, limit in id_limits(step, {"x": x}) if ids is x]
+        self.dtype, self._kind = network.dtype, out.dtype
+        self._tail = tuple(d for d in out.shape[1:] if isinstance(d, int))
+        self._width = math.prod(self._tail)
+        products = [v for v in step.values if v.function is np.matmul]
+        self.row_work = multiplications(step, 1)
+        # A single row goes through plain loops: a matrix times a vector is bound by memory.
+        most = max((product_size(v, 1) for v in products), default=0)
+        self.blas_rows = max(2, -(-SMALL // max(most, 1)))
+        self._numbers = tuple(a[0] for a in tables(step, [BLOCK]))
+        # Arrays to work in, for one row and for a block: those that no call is using now.
+        self._free: list[tuple[Any, ...]] = []
+        self._free_rows: list[tuple[tuple[Any, ...], Array]] = []
+        function = loaded(self.text.source, "predict").predict
+        given = self._arguments(0, 0, 1, x[:1].copy(), self._made(1), self._empty(1))
+        self._predict = compiled(function, given, say)
+
+    def _made(self, rows: int) -> tuple[Any, ...]:
+        """Arrays to work in, for so many rows, together with the parameters."""
+        arrays: dict[str, Any] = {}
+        for a in self.text.arguments:
+            if a.role == "work":
+                shape = tuple(d.at(rows) if isinstance(d, Rows) else d for d in a.shape)
+                arrays[a.name] = room(shape, a.dtype)
+            elif a.role not in ("data", "out"):
+                arrays[a.name] = in_one_piece(a.payload.array, a.role)
+            else:
+                arrays[a.name] = None
+        return tuple(handed_over(self.text.arguments, arrays)[1:-1])
+
+    def _empty(self, n: int) -> Array:
+        shape = (n, *self._tail)
+        return room(shape, self._kind) if n * self._width < _LITTLE else np.empty(shape, self._kind)
+
+    def _arguments(
+        self, address: int, low: int, high: int, x: Array, given: tuple[Any, ...], y: Array
+    ) -> tuple[Any, ...]:
+        # The data comes first of the groups, the outputs last.
+        return (address, _ALONE, low, high, BLOCK, *self._numbers, (x,), *given, (y,))
+
+    def _one(self, x: Array) -> Array:
+        """The outputs for a single row."""
+        free = self._free_rows
+        try:
+            given, y = free.pop()
+        except IndexError:
+            given, y = self._made(1), self._empty(1)
+        self._predict(*self._arguments(0, 0, 1, x, given, y))
+        out = y.copy()
+        free.append((given, y))
+        return out
+
+    def _some(self, address: int, low: int, high: int, x: Array, y: Array) -> None:
+        """Rows low to high."""
+        free = self._free
+        try:
+            given = free.pop()
+        except IndexError:
+            given = self._made(BLOCK)
+        self._predict(*self._arguments(address, low, high, x, given, y))
+        free.append(given)
+
+    def takes(self, x: Array) -> bool:
+        """Whether every id in x names a row of the tables; NumPy's engine says which does not."""
+        return all(within(x, limit) for limit in self._limits)
+
+    def __call__(self, x: Array) -> Array:
+        """The outputs for x."""
+        if not x.flags.carray:  # in one piece, aligned and writeable
+            x = readable(np.ascontiguousarray(x))
+        n = len(x)
+        if n == 1:
+            return self._one(x)
+        y = self._empty(n)
+        if n < self.blas_rows:
+            self._some(0, 0, n, x, y)
+            return y
+        library = blas()
+        address, blocks = library.address(self.dtype), -(-n // BLOCK)
+        with library:
+            shards = 1
+            if blocks > 1:
+                shards = min(shards_for(self.row_work * n, n, thread_count(None)), blocks)
+
+            def part(k: int, crew: Array) -> None:
+                low, high = (min(BLOCK * (blocks * i // shards), n) for i in (k, k + 1))
+                self._some(address, low, high, x, y)
+
+            Crew(shards, library.begin_thread).run(part)
+        return y
+
+
+_ALONE = np.zeros(64, np.int64)

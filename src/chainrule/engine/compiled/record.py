@@ -1,0 +1,161 @@
+"""Recording a network's step for kernels: targets, arrays, and names in the network's terms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.engine.compiled.symbolic import Declined, Recorded
+from chainrule.engine.memory import is_opaque, needed
+from chainrule.engine.plans import Recorded as Recording
+from chainrule.engine.rules import KERNEL_FUNCTIONS
+from chainrule.engine.trace import Traced
+from chainrule.graph.variable import Parameter
+from chainrule.layers.mode import training_mode
+
+if TYPE_CHECKING:
+    from chainrule.networks import Network
+
+__all__ = ["Target", "record_predict", "record_step"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass
+class Target:
+    """A value that a kernel is to leave somewhere: `role` "loss", "gradient", "written", "out"."""
+
+    role: str
+    name: str
+    payload: Any = None
+
+
+def _rows(array: Array, n: int) -> Array:
+    """n rows of the data, again from the first where there are fewer."""
+    return array[np.arange(n) % len(array)]
+
+
+def record_step(
+    network: Network, batch: Sequence[tuple[str, Array]]
+) -> tuple[Callable[[int], Recorded], list[Target]]:
+    """How to record forward and backward for n rows, and what the targets are."""
+    targets: list[Target] = []
+
+    def record(n: int) -> Recorded:
+        with training_mode(True):
+            rec = Recording(
+                network.record_loss, [(k, _rows(a, n)) for k, a in batch], KERNEL_FUNCTIONS
+            )
+            low = rec.lower()
+            loss, writes = rec.results(low)
+            wanted = [p for p in rec.parameters if p.trainable]
+            named = _named_values(network, rec)
+            arrows = [v for v in named if v.requires_grad]
+            grads = low.gradients([*wanted, *arrows])
+        names = _value_names(network, rec)
+        targets[:] = [Target("loss", "loss")]
+        found = [loss]
+        for leaf, value in writes:
+            targets.append(Target("written", f"new_{leaf.name}", leaf.array))
+            found.append(value)
+        for p, g in zip(wanted, grads, strict=False):
+            targets.append(Target("gradient", f"d{names[rec.leaves[p]]}", p))
+            found.append(g)
+        for v, g in zip(arrows, grads[len(wanted) :], strict=True):
+            names.setdefault(g, f"d_{named[v]}")
+        for v, name in named.items():
+            names.setdefault(low.value(v), name)
+        names.setdefault(loss, "loss")
+        return Recorded(n, _arrays(found), names)
+
+    return _declining(record), targets
+
+
+def record_predict(network: Network, x: Array) -> tuple[Callable[[int], Recorded], list[Target]]:
+    """How to record the outputs for n rows, layers behaving as in use."""
+    targets = [Target("out", "y")]
+
+    def record(n: int) -> Recorded:
+        with training_mode(False):
+            rec = Recording(network.record_predict, [("x", _rows(x, n))], KERNEL_FUNCTIONS)
+            low = rec.lower()
+            out, _ = rec.results(low)
+        names = _value_names(network, rec)
+        for v, name in _named_values(network, rec).items():
+            names.setdefault(low.value(v), name)
+        names[out] = "y"
+        return Recorded(n, _arrays([out]), names)
+
+    return _declining(record), targets
+
+
+def _declining(record: Callable[[int], Recorded]) -> Callable[[int], Recorded]:
+    """Recording for other batch sizes than the data's may fail: then the NumPy engine is to say why."""
+
+    def careful(n: int) -> Recorded:
+        try:
+            return record(n)
+        except Declined:
+            raise
+        except Exception as error:
+            raise Declined("it cannot be recorded for batches of another size") from error
+
+    return careful
+
+
+def _arrays(found: list[Traced]) -> list[Traced]:
+    for value in needed(found):
+        if is_opaque(value):
+            who = type(value.args[0].layer).__name__
+            raise Declined(f"{who} is written by hand, in Python")
+    return found
+
+
+def _value_names(network: Network, rec: Recording) -> dict[Traced, str]:
+    """Parameters and buffers as W1, b1, W2: numbered where a name is there more than once."""
+    parameters = network.named_parameters()
+    stems: dict[str, int] = {}
+    for path in parameters:
+        stem = path.rsplit(".", 1)[-1]
+        stems[stem] = stems.get(stem, 0) + 1
+    order: dict[str, int] = {}
+    names: dict[Traced, str] = {}
+    for path, p in parameters.items():
+        prefix, stem = path.rsplit(".", 1)
+        place = order.setdefault(prefix, len(order) + 1)
+        if isinstance(p, Parameter) and p in rec.leaves:
+            names[rec.leaves[p]] = stem if len(order) == 1 == stems[stem] else f"{stem}{place}"
+    return names
+
+
+def _named_values(network: Network, rec: Recording) -> dict[Any, str]:
+    """The outputs of layers by name: hidden1, hidden2, and scores or y at the end."""
+    outs = rec.outputs
+    loss = getattr(network.loss, "target", "values")
+    found: dict[Any, str] = {}
+    stage = 0
+    groups: list[list[Any]] = []
+    for layer, v in outs:
+        if layer is network.loss:
+            continue
+        if (
+            layer._parameters
+            and layer.parameters
+            and any(p.ndim >= 2 for p in layer._parameters.values())
+        ):
+            groups.append([])
+        if not groups:
+            groups.append([])
+        groups[-1].append(v)
+    for stage, group in enumerate(groups):
+        final = stage == len(groups) - 1
+        number = "" if len(groups) == 2 else str(stage + 1)
+        last = ("scores" if loss in ("classes", "binary") else "y") if final else f"hidden{number}"
+        for i, v in enumerate(group):
+            name = last if i == len(group) - 1 else f"z{stage + 1}" if i == 0 else f"h{stage + 1}"
+            found[v] = name
+    return found

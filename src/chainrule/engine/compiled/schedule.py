@@ -1,0 +1,375 @@
+"""When each operation of a step runs: passes over the rows, and the calls between them.
+
+A pass goes over the rows of a batch once and does everything that needs one row at a time. What
+needs all rows of an operand first (a matrix product) is a call, and parts one pass from the next.
+A sum over the rows is made in the pass that has its summands; each shard of the batch makes its
+own part of it. Parts are added over the shards at the end of the step if only gradients and the
+loss need them, at once (`total`) if the step itself goes on with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.engine.compiled.symbolic import ROWS, Cut, Dim, Rows, Symbolic, Value
+from chainrule.engine.primitives import cast, filled, pick, take_rows
+from chainrule.layers.dropout import cells
+from chainrule.nodes.indexing import add_at, chosen, replaced
+
+__all__ = [
+    "REDUCTIONS",
+    "Schedule",
+    "Stage",
+    "is_elementwise",
+    "is_row",
+    "is_view",
+    "root_of",
+    "total",
+    "wide",
+]
+
+
+def total(x: Any) -> Any:
+    """The sum of the parts that the shards have of x."""
+    return x
+
+
+#: What brings many numbers to one.
+REDUCTIONS = (np.sum, np.prod, np.max, np.min)
+
+
+def is_elementwise(v: Value) -> bool:
+    """Whether each element comes from the operands' elements in its own place."""
+    f = v.function
+    return (isinstance(f, np.ufunc) and f is not np.matmul) or f in (
+        np.where,
+        cast,
+        filled,
+        replaced,
+        cells,
+    )
+
+
+def is_view(v: Value) -> bool:
+    """Whether the value is read from its operand, elsewhere."""
+    f = v.function
+    if f in (np.transpose, np.broadcast_to):
+        return True
+    if f is np.reshape:  # where only axes of length 1 come or go
+        return _long(v.shape) == _long(v.args[0].shape)
+    return f is pick and not any(isinstance(k, Value) for k in v.args[1]) and _keeps_rows(v)
+
+
+def _long(shape: Iterable[Dim]) -> list[Dim]:
+    return [d for d in shape if d != 1]
+
+
+def root_of(v: Value) -> Value:
+    """The value that a view reads."""
+    while is_view(v) and isinstance(v.args[0], Value):
+        v = v.args[0]
+    return v
+
+
+def wide(v: Value) -> tuple[Dim, ...]:
+    """The axes of a row that are not of length 1."""
+    return tuple(d for d in v.shape[1:] if d != 1)
+
+
+def is_row(v: Value) -> bool:
+    """Whether the value has one part for every row of the batch."""
+    return bool(v.shape) and v.shape[0] == ROWS
+
+
+class Stage:
+    """Calls, then a pass over the rows."""
+
+    def __init__(self) -> None:
+        self.calls: list[Value] = []
+        self.rows: list[Value] = []
+
+
+class Schedule:
+    """The stages of a step; which values are parts of sums; why it cannot be sharded, if so."""
+
+    def __init__(self, step: Symbolic, whole: Iterable[Value] = ()) -> None:
+        """`whole` are targets that every shard needs the whole of, such as new buffers."""
+        self.mixed: str | None = None
+        self.parts: set[Value] = set()
+        self._totals: dict[Value, Value] = {}
+        self._copies: dict[Value, Value] = {}
+        self._whole = self._needed_whole(step.values, whole)
+        self.parts.clear()
+        #: The operations, and what operands were exchanged for: totals, copies in arrays.
+        self.values: list[Value] = []
+        for v in step.values:
+            self._enter(v)
+        for v in whole:
+            self.total(v)
+        self.users: dict[Value, list[Value]] = {v: [] for v in self.values}
+        for v in self.values:
+            for o in v.operands:
+                self.users[o].append(v)
+        self.stages = self._stages([v for v in step.targets if isinstance(v, Value)])
+
+    # -- what each operation may be given -----------------------------------------------------
+
+    def _enter(self, v: Value) -> None:
+        if v.function is None:
+            self.values.append(v)
+            return
+        self._shardable(v)
+        v.args = self._exchanged(v.args, self._whole_of)
+        part = self._is_part(v)
+        if not part:
+            v.args = self._exchanged(v.args, self.total)
+        if v.function is np.reshape and not is_view(v):
+            v.args = self._exchanged(v.args, self._untransposed)
+        elif v.function is np.matmul and v.ndim == 2:
+            v.args = self._exchanged(v.args, self._array)
+        if part:
+            self.parts.add(v)
+        self.values.append(v)
+
+    def _needed_whole(self, values: Sequence[Value], whole: Iterable[Value]) -> set[Value]:
+        """The sums over rows that the step itself goes on with."""
+        behind: dict[Value, set[Value]] = {}
+        found: set[Value] = set()
+        for v in values:
+            if v.function is None:
+                continue
+            if not self._is_part(v):
+                for o in v.operands:
+                    found |= behind.get(o, set())
+                continue
+            self.parts.add(v)
+            behind[v] = set[Value]().union(*(behind.get(o, ()) for o in v.operands)) or {v}
+        for v in whole:
+            found |= behind.get(v, set())
+        return found
+
+    def _exchanged(self, args: Any, by: Any) -> Any:
+        if isinstance(args, Value):
+            return by(args)
+        if isinstance(args, tuple):
+            return tuple(self._exchanged(a, by) for a in args)
+        return args
+
+    def _whole_of(self, v: Value) -> Value:
+        """The total of a sum that some of its users need whole: then all take that."""
+        return self.total(v) if v in self._whole else v
+
+    def total(self, v: Value) -> Value:
+        """The whole of a sum, where only the shard's part is known."""
+        if v not in self.parts:
+            return v
+        if v not in self._totals:
+            if is_view(v):
+                args = (self.total(v.args[0]), *v.args[1:])
+                made = Value(v.function, args, v.kwargs, v.shape, v.dtype, name=v.name)
+            else:
+                made = Value(total, (v,), {}, v.shape, v.dtype, name=v.name)
+            self._totals[v] = made
+            self.values.append(made)
+        return self._totals[v]
+
+    def _array(self, v: Value) -> Value:
+        """What a call reads: an array, which a slice or a repeated value is not."""
+        if v.function is np.transpose and v.ndim == 2:
+            x = self._array(v.args[0])
+            if x is v.args[0]:
+                return v
+            made = Value(np.transpose, (x, v.args[1]), {}, v.shape, v.dtype)
+            self.values.append(made)
+            return made
+        given = v.function is None and v.payload.array is None and is_row(v)
+        if given:  # the batch's own rows, gathered
+            return self._copy(v, v.name)
+        return v if root_of(v) is v else self._copy(v, "")
+
+    def _untransposed(self, v: Value) -> Value:
+        """What a reshaped value looks into: an array as it lies."""
+        return self._copy(v, "") if v.function is np.transpose else self._array(v)
+
+    def _copy(self, v: Value, name: str) -> Value:
+        if v not in self._copies:
+            made = Value(filled, (v,), {}, v.shape, v.dtype, name=name)
+            self._copies[v] = made
+            self.values.append(made)
+        return self._copies[v]
+
+    def in_pass(self, v: Value) -> bool:
+        """Whether the operation is done row by row, in a pass."""
+        if is_view(v) or v.function is None or self._row_problem(v):
+            return False
+        if v.function in REDUCTIONS:
+            x = v.args[0]
+            axes = v.kwargs["axis"]
+            if not is_row(x):
+                return False
+            if 0 in axes:
+                return v.function is np.sum
+            return not wide(v)
+        if v.function is add_at:
+            key = v.args[1]
+            return is_row(v.args[0]) and not v.has_rows and len(key) == 1 and is_row(key[0])
+        if v.function in (chosen, take_rows, pick):
+            return is_row(v)
+        return is_elementwise(v) and is_row(v)
+
+    def _is_part(self, v: Value) -> bool:
+        """Whether a shard has only its part of the value: sums over rows, and what is linear in them."""
+        f = v.function
+        if f is np.sum and v.args[0].has_rows and not v.has_rows:
+            return True
+        if f is add_at and v.args[0].has_rows and not v.has_rows:
+            return True
+        if f is np.matmul and v.args[0].has_rows and not v.has_rows:
+            return True
+        if v.has_rows:
+            return False
+        parts = [o in self.parts for o in v.operands]
+        if not any(parts):
+            return False
+        if f in (np.add, np.subtract):
+            return all(parts) and len(parts) == 2
+        if f is np.multiply:
+            return len(parts) == 1 or parts.count(True) == 1
+        if f is np.divide:
+            return v.args[0] in self.parts and v.args[1] not in self.parts
+        return f in (np.negative, np.positive, np.sum, filled) or is_view(v)
+
+    # -- whether a shard of the rows can go by itself ------------------------------------------
+
+    def _shardable(self, v: Value) -> None:
+        problem = self._row_problem(v)
+        if problem and not self.mixed:
+            self.mixed = problem
+
+    def _row_problem(self, v: Value) -> str | None:
+        """Why a row of the value needs other rows of the operands; None if it does not."""
+        name = getattr(v.function, "__name__", "?")
+        operands = v.operands
+        if not v.has_rows and not any(o.has_rows for o in operands):
+            return None
+        across = f"{name} works across the rows of a batch"
+        if v.function is np.matmul:
+            a, b = operands
+            forward = _leads(v) and _leads(a) and not b.has_rows
+            back = (
+                not v.has_rows
+                and a.ndim == b.ndim == 2
+                and a.function is np.transpose
+                and _leads(a.args[0])
+                and _leads(b)
+                and a.args[0].shape[0] == b.shape[0]
+            )
+            stacks = v.ndim > 2 and all(_leads(w) or not w.has_rows for w in (v, a, b))
+            alone = v.ndim == 2 and (forward or back)
+            return None if alone or (stacks and v.has_rows) else across
+        if v.function is np.transpose and v.has_rows:
+            return None if v.ndim == 2 or (_leads(v) and v.args[1][0] == 0) else across
+        if v.has_rows and not _leads(v):
+            return across
+        if any(o.has_rows and not _leads(o) for o in operands):
+            return across
+        if v.function in REDUCTIONS:
+            kept = 0 not in v.kwargs["axis"]
+            return None if kept or v.function is np.sum else across
+        if v.function in (np.concatenate, np.stack):
+            return across if v.kwargs["axis"] % v.ndim == 0 else None
+        if v.function in (pick, add_at):
+            x, key = v.args
+            table = v if v.function is add_at else x
+            if table.has_rows:  # a row of the table for each row: the rows are left as they are
+                return None if _keeps_rows(v) and x.has_rows and v.has_rows else across
+            ids = key[0] if len(key) == 1 else None
+            return None if isinstance(ids, Value) and _leads(ids) else across
+        if is_elementwise(v) and v.function is not cells:
+            # A row of an operand meets the row of the result only where their axes line up.
+            aligned = all(
+                o.ndim == v.ndim or (o.function is None and not o.shape)
+                for o in operands
+                if o.has_rows and v.function is not replaced
+            )
+            return None if aligned else across
+        return None
+
+    # -- passes and calls ------------------------------------------------------------------------
+
+    def _stages(self, targets: list[Value]) -> list[Stage]:
+        soonest: dict[Value, int] = {}
+        for v in self.values:
+            level = 0
+            for o in v.operands:
+                r = root_of(o)
+                step = 1 if self.in_pass(r) and not self._joins(v) else 0
+                level = max(level, soonest[r] + step)
+            soonest[v] = level
+        place = self._latest(soonest, targets)
+        stages = [Stage() for _ in range(max(place.values(), default=0) + 1)]
+        for v in self.values:
+            if v.function is None or is_view(v):
+                continue
+            stage = stages[place[v]]
+            (stage.rows if self.in_pass(v) else stage.calls).append(v)
+        self.place = place
+        return stages
+
+    def _joins(self, v: Value) -> bool:
+        """Whether the value is made in a pass, or is a view, read wherever its user is."""
+        return is_view(v) or self.in_pass(v)
+
+    def _latest(self, soonest: dict[Value, int], targets: list[Value]) -> dict[Value, int]:
+        """Elementwise work waits until it is needed, so that less is kept from pass to pass."""
+        place = dict(soonest)
+        ends = {root_of(t) for t in targets}
+        readers: dict[Value, list[Value]] = {v: [] for v in self.values}
+        for v in self.values:
+            for o in v.operands:
+                readers[root_of(o)].append(v)
+        for v in reversed(self.values):
+            users = self._real_users(v)
+            movable = self.in_pass(v) and is_elementwise(v) and is_row(v) and users
+            if v in ends or not movable:
+                continue
+            wanted = [place[u] if self.in_pass(u) else place[u] - 1 for u in users]
+            place[v] = max(place[v], min(wanted))
+        return place
+
+    def _real_users(self, v: Value) -> list[Value]:
+        """Who reads the value, through views too."""
+        found: list[Value] = []
+        ahead = list(self.users.get(v, ()))
+        while ahead:
+            u = ahead.pop()
+            if is_view(u):
+                ahead.extend(self.users.get(u, ()))
+            else:
+                found.append(u)
+        return found
+
+    def readers(self, v: Value) -> list[Value]:
+        """Who reads the value, through views too."""
+        return self._real_users(v)
+
+
+def _keeps_rows(v: Value) -> bool:
+    """Whether a key leaves the rows where they are, if there are any."""
+    x, key = v.args
+    first = key[0] if key else Cut()
+    whole = isinstance(first, Cut) and first.whole
+    return whole or not (v.has_rows or (isinstance(x, Value) and x.has_rows))
+
+
+def _leads(v: Value) -> bool:
+    """Whether the rows are the first axis, and only that."""
+    first = v.shape[0] if v.shape else 1
+    return (
+        isinstance(first, Rows)
+        and first.plus == 0
+        and not any(isinstance(d, Rows) for d in v.shape[1:])
+    )

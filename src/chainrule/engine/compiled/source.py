@@ -1,0 +1,206 @@
+"""From a scheduled step to Python source: passes over the rows, and the calls between them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from chainrule.engine.compiled.arrays import Written, lay_out
+from chainrule.engine.compiled.calls import Calls
+from chainrule.engine.compiled.elements import LOOPS, Argument, Elements, own_place
+from chainrule.engine.compiled.names import Names, bare, tidy
+from chainrule.engine.compiled.places import Place, picked
+from chainrule.engine.compiled.reductions import accumulate, start_of, store_into
+from chainrule.engine.compiled.schedule import Schedule, is_row, wide
+from chainrule.engine.compiled.slots import Slot, Slots, is_row_reduction, reads
+from chainrule.engine.compiled.symbolic import Value
+from chainrule.nodes.indexing import add_at
+
+__all__ = ["Argument", "Body"]
+
+#: Longer expressions get a variable of their own.
+_LONG = 60
+
+
+class Body:
+    """The lines of a kernel for n rows, and the arrays that it needs.
+
+    `written` are the targets: (role, name, value, payload).
+    """
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        written: Sequence[Written],
+        dtype: np.dtype[np.generic],
+        names: Names,
+        *,
+        gathered: bool,
+    ) -> None:
+        self.schedule, self.written = schedule, list(written)
+        self.elements = Elements(dtype, names, gathered=gathered)
+        self.slots = Slots(schedule)
+        lay_out(schedule, self.slots, self.elements, written)
+        self.calls = Calls(schedule, self.elements, written)
+        self.lines = self.calls.lines
+        for index, stage in enumerate(schedule.stages):
+            self.calls.write(stage.calls)
+            self._pass(index)
+        for role, name, v, payload in sorted(self.written, key=lambda w: w[0] == "loss"):
+            self.calls.finish(role, name, v, payload)
+        self.lines[:] = map(tidy, self.lines)
+        self._drop_unused()
+
+    def _drop_unused(self) -> None:
+        """Arrays that turned out to be variables are not to be handed over."""
+        used = set(re.findall(r"\w+", "\n".join(self.lines)))
+        for name, argument in list(self.elements.arguments.items()):
+            if name not in used and argument.role in ("work", "bound", "constant"):
+                del self.elements.arguments[name]
+
+    @property
+    def arguments(self) -> list[Argument]:
+        """The arrays that the kernel is given."""
+        return list(self.elements.arguments.values())
+
+    # -- a pass over the rows ------------------------------------------------------------------
+
+    def _pass(self, index: int) -> None:
+        e = self.elements
+        slots = self.slots.passes[index]
+        if not slots:
+            return
+        before: list[str] = []
+        inside: list[str] = []
+        e.uses_row, e.inside = False, True
+        e.read_first = []
+        for slot in slots:
+            inside += self._slot(slot, before)
+        e.inside = False
+        first = ["r = rows[i]"] if e.uses_row else []
+        self.lines += before
+        self.lines.append("for i in range(n):")
+        self.lines += [f"    {line}" for line in first + e.read_first + inside]
+        for v in [v for v in e.local if is_row(v)]:  # of the last row only
+            del e.local[v]
+        e.forget()
+
+    def _slot(self, slot: Slot, before: list[str]) -> list[str]:
+        """The lines of one slot; what must stand before the pass goes to `before`.
+
+        Within a turn all is read before anything is stored, since a value may be stored over one
+        that it is computed from.
+        """
+        e = self.elements
+        start: list[str] = []
+        body: list[str] = []
+        stores: list[str] = []
+        after: list[str] = []
+        read = self._read_often(slot, body)
+        for v in slot.values:
+            if v.function is add_at:
+                self._scatter(v, before, body)
+            elif is_row_reduction(v):
+                x = v.args[0]
+                name = e.variable(v)
+                start.append(f"{name} = {start_of(e, v)}")
+                body.append(accumulate(e, v, name, e.element(x, own_place(x))))
+                e.local[v] = name
+                if v in e.array:
+                    after.append(f"{self._target(v)} = {name}")
+            elif v.function is np.sum:
+                self._sum_over_rows(v, before, body)
+            else:
+                self._statement(v, slot, body, stores)
+        for o in read:
+            del e.local[o]
+        if slot.dims:
+            for v in slot.values:  # outside the loop its values are known by their arrays only
+                if wide(v) and v in e.local:
+                    del e.local[v]
+        return [*start, *self._looped(slot, body + stores), *after]
+
+    def _read_often(self, slot: Slot, body: list[str]) -> list[Value]:
+        """Elements of arrays that are read more than once in a turn: they get a variable."""
+        e = self.elements
+        found: list[Value] = []
+        if not slot.dims:
+            return found
+        mine = set(slot.values)
+        users: dict[Value, list[Value]] = {}
+        for v in slot.values:
+            for o in reads(v):
+                if o not in mine and o in e.array and is_row(o) and wide(o) == slot.dims:
+                    users.setdefault(o, []).append(v)
+        for o, by in users.items():
+            if len(by) > 1 and o not in e.local and all(self.slots.in_place(o, u) for u in by):
+                name = e.variable(o)
+                body.append(f"{name} = {e.element(o, own_place(o))}")
+                e.local[o] = name
+                found.append(o)
+        return found
+
+    def _statement(self, v: Value, slot: Slot, body: list[str], stores: list[str]) -> None:
+        """An elementwise value: put where it is read, or a variable, or stored, or both."""
+        e = self.elements
+        text = e.expression(v, own_place(v))
+        here = [u for u in self.schedule.readers(v) if self._same_pass(u, v)]
+        turn = [u for u in here if self.slots.same_turn(u, v)] if slot.dims else here
+        if v in e.array:
+            if not turn:
+                stores.append(f"{self._target(v)} = {bare(text)}")
+                return
+            stores.append(f"{self._target(v)} = {self._variable(v, text, body)}")
+        elif len(here) == 1 and reads(here[0]).count(v) == 1 and self._is_short(v, here[0], text):
+            e.local[v] = text
+        else:
+            self._variable(v, text, body)
+
+    def _is_short(self, v: Value, user: Value, text: str) -> bool:
+        """Whether the text can stand where the value is read: within the same turn, and not long."""
+        return self.slots.same_turn(user, v) and len(text) < _LONG
+
+    def _variable(self, v: Value, text: str, body: list[str]) -> str:
+        name = self.elements.local[v] = self.elements.variable(v)
+        body.append(f"{name} = {bare(text)}")
+        return name
+
+    def _same_pass(self, u: Value, v: Value) -> bool:
+        return self.schedule.in_pass(u) and self.schedule.place[u] == self.schedule.place[v]
+
+    def _looped(self, slot: Slot, lines: list[str]) -> list[str]:
+        if not lines or not slot.dims:
+            return lines
+        near = [r for v in slot.values for r in (v, *reads(v))]
+        found: list[str] = []
+        for depth, d in enumerate(slot.dims):
+            length = self.elements.length(d, near)
+            found.append("    " * depth + f"for {LOOPS[depth]} in range({length}):")
+        return found + ["    " * len(slot.dims) + line for line in lines]
+
+    def _target(self, v: Value) -> str:
+        place = own_place(v)
+        return store_into(self.elements, v, place[1:] if v in self.elements.scratch else place)
+
+    def _sum_over_rows(self, v: Value, before: list[str], body: list[str]) -> None:
+        e, x = self.elements, v.args[0]
+        text = e.element(x, own_place(x))
+        if not v.shape:
+            name = e.names.unique(e.wanted(v))
+            before.append(f"{name} = {start_of(e, v)}")
+            body.append(accumulate(e, v, name, text))
+            e.local[v] = name
+            return
+        axes = v.kwargs["axis"]
+        place = tuple(p for a, p in enumerate(own_place(x)) if a not in axes)
+        before.append(f"{e.array[v]}[:] = {e.literal(0, v.dtype)}")
+        body.append(accumulate(e, v, store_into(e, v, place), text))
+
+    def _scatter(self, v: Value, before: list[str], body: list[str]) -> None:
+        """Rows added into a table, each at its id."""
+        e, (x, key) = self.elements, v.args
+        at: Place = picked(key, v.ndim, own_place(x), e.number, e.element)
+        before.append(f"{e.array[v]}[:] = {e.literal(0, v.dtype)}")
+        body.append(f"{store_into(e, v, at)} += {bare(e.element(x, own_place(x)))}")

@@ -1,0 +1,330 @@
+"""The compiled training step: its kernel, its arrays, and many steps per call."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.aligned import aligned, room
+from chainrule.engine.compiled import cache
+from chainrule.engine.compiled.blas import blas
+from chainrule.engine.compiled.kernels import SMALL
+from chainrule.engine.compiled.module import Text, handed_over, salt, train_text
+from chainrule.engine.compiled.record import record_step
+from chainrule.engine.compiled.schedule import is_view
+from chainrule.engine.compiled.source import Argument
+from chainrule.engine.compiled.symbolic import Declined, Rows, Symbolic, Value, overlay
+from chainrule.engine.compiled.threads import Crew, shards_for, thread_count
+from chainrule.engine.primitives import cast, pick, take_rows
+from chainrule.optimizers import Optimizer
+
+if TYPE_CHECKING:
+    from chainrule.networks import Network
+
+__all__ = [
+    "CompiledStep",
+    "compiled",
+    "id_limits",
+    "in_one_piece",
+    "loaded",
+    "multiplications",
+    "product_size",
+    "readable",
+    "tables",
+    "within",
+]
+
+Array = npt.NDArray[Any]
+
+
+class CompiledStep:
+    """Forward, backward and update of a network, compiled; many steps per call."""
+
+    def __init__(
+        self,
+        network: Network,
+        optimizer: Optimizer,
+        data: Sequence[tuple[str, Array]],
+        batch_size: int,
+        *,
+        threads: int | None = None,
+        max_grad: float | None = None,
+        say: Callable[[str], None] | None = None,
+    ) -> None:
+        self.network, self.optimizer, self.batch = network, optimizer, batch_size
+        self.n = len(data[0][1])
+        self.last = self.n % batch_size or batch_size
+        self.max_grad = max_grad
+        self.limited = max_grad is not None or optimizer.clip_norm is not None
+        record, targets = record_step(network, data)
+        widths = {d for _, a in data for d in a.shape[1:]}
+        widths |= {d for p in network.named_parameters().values() for d in p.shape}
+        step = overlay(record, widths)
+        if not all(within(a, limit) for a, limit in id_limits(step, dict(data))):
+            raise Declined("an id in the data names no row of a table")
+        if not any(t.role == "gradient" for t in targets):
+            raise Declined("nothing in the network is to be trained")
+        self.numbers = tables(step, [batch_size, self.last])
+        self.segments = network.segments()
+        self.text = self._text(step, targets)
+        self.work = multiplications(step, batch_size)
+        mixed = self.text.mixed is not None
+        # Of the last, smaller batch a shard may get no row at all.
+        self.shards = 1 if mixed else shards_for(self.work, batch_size, thread_count(threads))
+        self.blas = blas() if self._uses_blas(step) else None
+        self._arrange(dict(data))
+        self.module = loaded(self.text.source, "step")
+        self.crew = Crew(self.shards, self._begin)
+        self.bad_loss = math.nan
+        self._losses, self._checks = np.zeros(1), np.zeros((2, self.shards, 16))
+        self._compile(say)
+
+    # -- the text --------------------------------------------------------------------------------
+
+    def _text(self, step: Symbolic, targets: Sequence[Any]) -> Text:
+        written = []
+        for target, value in zip(targets, step.targets, strict=True):
+            if not isinstance(value, Value):
+                raise Declined(f"its {target.role} is the same number for all data")
+            written.append((target.role, target.name, value, target.payload))
+        dtypes = {s[0].dtype for s in self.segments}
+        if len(dtypes) > 1:
+            raise Declined("its parameters are of several dtypes")
+        (dtype,) = dtypes
+        kinds = " → ".join(type(layer).__name__ for layer in self.network.layers)
+        title = (
+            f"A training step of {kinds}, {type(self.network.loss).__name__}, with"
+            f" {type(self.optimizer).__name__}."
+        )
+        return train_text(
+            title,
+            step,
+            written,
+            self.optimizer,
+            [s[2] for s in self.segments],
+            [s[0].dtype for s in self.segments],
+            dtype,
+            self.limited,
+        )
+
+    def _uses_blas(self, step: Symbolic) -> bool:
+        sizes = [product_size(v, self.batch) for v in step.values if v.function is np.matmul]
+        return any(size >= SMALL for size in sizes)
+
+    # -- the arrays ------------------------------------------------------------------------------
+
+    def _arrange(self, data: dict[str, Array]) -> None:
+        """The arrays of every shard, in the order of the kernel's arguments."""
+        optimizer, segments = self.optimizer, self.segments
+        params, grads = [s[0] for s in segments], [s[1] for s in segments]
+        decays = [s[2] for s in segments]
+        optimizer.settle(params, grads, decays)
+        assert optimizer.state is not None
+        for slots in optimizer.state:
+            slots[:] = map(aligned, slots)
+        self.others = [room((self.shards - 1, g.size), g.dtype) for g in grads]
+        self.shared: dict[str, Array] = {}
+        self.given: list[tuple[Any, ...]] = []
+        moved = []
+        for p, g, others, slots in zip(params, grads, self.others, optimizer.state, strict=True):
+            moved.append((p.reshape(-1), g.reshape(-1), others, *(s.reshape(-1) for s in slots)))
+        rows = -(-self.batch // self.shards)
+        for k in range(self.shards):
+            arrays = {a.name: self._array(a, k, rows, data) for a in self.text.arguments}
+            self.given.append((*handed_over(self.text.arguments, arrays), *moved))
+
+    def _array(self, a: Argument, k: int, rows: int, data: dict[str, Array]) -> Array:
+        if a.role == "data":
+            return readable(data[a.payload.name])
+        if a.role in ("bound", "constant", "buffer"):
+            return in_one_piece(a.payload if a.role == "buffer" else a.payload.array, a.role)
+        if a.role == "gradient":
+            return self._gradient(a.payload, k)
+        if a.role == "part":
+            if a.name not in self.shared:
+                size = math.prod(_at(a.shape, rows))
+                self.shared[a.name] = room((self.shards, max(size, 16)), np.dtype(a.dtype))
+            return self.shared[a.name]
+        return room(_at(a.shape, rows), a.dtype)
+
+    def _gradient(self, parameter: Any, k: int) -> Array:
+        """Where shard k leaves a parameter's gradient: the network's own array, or one like it."""
+        grad: Array = parameter.grad
+        if k == 0:
+            return grad
+        at = grad.ctypes.data
+        for (_, g, _), others in zip(self.segments, self.others, strict=True):
+            offset = at - g.ctypes.data
+            if 0 <= offset < g.nbytes or (offset == 0 and g.nbytes == 0):
+                first = offset // g.itemsize
+                found: Array = others[k - 1, first : first + grad.size].reshape(grad.shape)
+                return found
+        raise Declined("a gradient lies outside the network's arrays")
+
+    # -- compiling and running ---------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        if self.blas is not None:
+            self.blas.begin_thread()
+
+    def _compile(self, say: Callable[[str], None] | None) -> None:
+        nothing = np.zeros(1, np.intp)
+        given = self._arguments(0, self.crew.counters, nothing, nothing, self.rates(1))
+        self._train = compiled(self.module.train, given, say)
+
+    def rates(self, steps: int) -> Array:
+        """The optimizer's numbers for the next steps."""
+        return self.optimizer.numbers_ahead(steps)
+
+    def _arguments(
+        self, k: int, crew: Array, order: Array, starts: Array, rates: Array
+    ) -> tuple[Any, ...]:
+        numbers, words = self.numbers
+        address = 0 if self.blas is None else self.blas.address(self.segments[0][0].dtype)
+        limits = []
+        if self.limited:
+            limits = [np.array([self.max_grad or 0.0, self.optimizer.clip_norm or 0.0])]
+        return (
+            address, crew, k, self.shards, self.batch, order, starts, rates,
+            numbers, words, self._losses, self._checks, *limits, *self.given[k],
+        )  # fmt: skip
+
+    def run(self, order: Array, starts: Array, rates: Array) -> Array:
+        """Steps over these rows; the losses of those that went well.
+
+        `order` are row numbers, `starts` where each step's begin (and where the last one's end).
+        After a step that gave a number that is not finite no other is made, and what that step
+        has written is to be thrown away; its loss is `bad_loss`.
+        """
+        steps = len(starts) - 1
+        if len(self._losses) < steps:
+            self._losses = np.zeros(steps)
+
+        def work(k: int, crew: Array) -> Any:
+            return self._train(*self._arguments(k, crew, order, starts, rates))
+
+        with self.blas or contextlib.nullcontext():
+            done: int = self.crew.run(work)
+        self.optimizer.iter += done
+        if done < steps:
+            self.bad_loss = float(self._losses[done])
+        return self._losses[:done].copy()
+
+
+def id_limits(step: Symbolic, data: Mapping[str, Array]) -> list[tuple[Array, int]]:
+    """The data that are used as row numbers, each with the length of the table: kernels do not look."""
+    limits = []
+    for v in step.values:
+        if v.function is take_rows:
+            table, ids = v.args[0], v.args[1]
+        elif v.function is pick and len(v.args[1]) == 1 and isinstance(v.args[1][0], Value):
+            table, ids = v.args[0], v.args[1][0]
+        else:
+            continue
+        while ids.function in (cast, np.reshape) or is_view(ids):
+            ids = ids.args[0]
+        leaf = ids.payload
+        if ids.function is not None or isinstance(table.shape[0], Rows):
+            raise Declined("row numbers of a table are computed in it")
+        found = data.get(leaf.name) if leaf.array is None else leaf.array
+        if found is None:
+            raise Declined("row numbers of a table are computed in it")
+        limits.append((found, table.shape[0]))
+    return limits
+
+
+def within(ids: Array, rows: int) -> bool:
+    """Whether all ids name a row of a table."""
+    return not ids.size or bool(ids.min() >= 0 and ids.max() < rows)
+
+
+def loaded(source: str, name: str) -> Any:
+    """The module of a generated source."""
+    try:
+        return cache.load(source, name, salt())
+    except OSError as error:
+        raise Declined(f"there is no folder for compiled code ({error})") from error
+
+
+def compiled(function: Any, given: tuple[Any, ...], say: Callable[[str], None] | None) -> Any:
+    """A kernel for arguments like these, to be called with such alone: their types are not looked at."""
+    import numba
+    from numba.core.errors import NumbaError
+
+    signature = tuple(numba.typeof(a) for a in given)  # type: ignore[no-untyped-call,unused-ignore]
+    try:
+        cache.compile(function, signature, say)
+    except NumbaError as error:
+        what = next(filter(None, map(str.strip, str(error).splitlines())), type(error).__name__)
+        raise Declined(f"Numba cannot compile it: {what}") from error
+    try:
+        return function.overloads[signature].entry_point
+    except (AttributeError, KeyError):  # NUMBA_DISABLE_JIT, or another Numba
+        return function
+
+
+def _at(shape: tuple[Any, ...], n: int) -> tuple[int, ...]:
+    return tuple(d.at(n) if isinstance(d, Rows) else d for d in shape)
+
+
+def product_size(v: Value, n: int) -> int:
+    """The multiplications of a product for n rows."""
+    a = v.operands[0]
+    return math.prod(_at(v.shape, n)) * _at(a.shape, n)[-1]
+
+
+def multiplications(step: Symbolic, n: int) -> float:
+    """The multiplications of a step; everything else counts as a few for each element."""
+    total = 0
+    for v in step.values:
+        if v.function is np.matmul:
+            total += product_size(v, n)
+        elif v.function is not None:
+            total += 4 * math.prod(_at(v.shape, n))
+    return total
+
+
+def tables(step: Symbolic, sizes: Sequence[int]) -> tuple[Array, Array]:
+    """The numbers of a step for each batch size: as floats, and as 64-bit words."""
+    rows = [step.numbers.at(n) for n in sizes]
+    numbers, words = np.zeros((len(sizes), max(len(rows[0]), 1))), None
+    words = np.zeros(numbers.shape, np.uint64)
+    for i, row in enumerate(rows):
+        for j, value in enumerate(row):
+            numbers[i, j] = value
+            if isinstance(value, int):
+                words[i, j] = value % 2**64
+    return numbers, words
+
+
+def in_one_piece(array: Array, role: str) -> Array:
+    """A parameter, buffer or constant as kernels take it: the same memory, but for constants."""
+    if not array.flags.c_contiguous:
+        if role == "constant":
+            return np.ascontiguousarray(array)
+        raise Declined("one of its parameters does not lie in one piece")
+    array = array.reshape(-1) if array.ndim == 0 else array
+    return array if role == "buffer" else readable(array)
+
+
+def readable(array: Array) -> Array:
+    """The array, as one that Numba takes for writeable: kernels only read it."""
+    if array.flags.writeable and array.flags.aligned:
+        return array
+    if not array.flags.aligned:
+        return array.copy()
+    return np.asarray(_Unlocked(array))
+
+
+class _Unlocked:
+    """Another view of an array's memory, which it keeps alive."""
+
+    def __init__(self, array: Array) -> None:
+        self.array = array
+        interface = array.__array_interface__
+        self.__array_interface__ = {**interface, "data": (interface["data"][0], False)}

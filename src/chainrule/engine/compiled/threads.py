@@ -1,0 +1,199 @@
+"""Threads: how many, and the crew that takes the steps together, one shard of the batch each."""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.engine.compiled.kernels import FAILED, YIELD
+from chainrule.errors import SettingError
+from chainrule.settings import whole
+
+__all__ = ["Crew", "shards_for", "thread_count"]
+
+Array = npt.NDArray[Any]
+
+#: Below so many multiplications a step, threads cost more than they save.
+WORTH = 1_500_000
+#: More shards than this help no network that a CPU should train.
+MOST = 64
+
+
+def thread_count(threads: int | None) -> int:
+    """How many threads may be used: as asked, or as the environment says, or one a core.
+
+    In a worker process, as joblib and multiprocessing make them, one: the others are busy.
+    """
+    if threads is not None:
+        return min(whole(threads, "threads"), MOST)
+    text = os.environ.get("CHAINRULE_NUM_THREADS", "")
+    if text:
+        try:
+            return min(whole(int(text), "CHAINRULE_NUM_THREADS"), MOST)
+        except ValueError:
+            raise SettingError(
+                f'CHAINRULE_NUM_THREADS="{text}" must be a whole number from 1.'
+            ) from None
+    if multiprocessing.parent_process() is not None:
+        return 1
+    if hasattr(os, "process_cpu_count"):
+        cores = os.process_cpu_count()
+    elif hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count()
+    return max(1, min(cores or 1, MOST, _quota(_CPU_MAX)))
+
+
+#: How much of the processors this process's container may use, under Linux.
+_CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
+
+
+def _quota(path: Path) -> int:
+    """The whole cores of a container: threads that wait in turns for one are slower than one."""
+    try:
+        share, period = path.read_text().split()
+        return int(share) // int(period)
+    except (OSError, ValueError):  # no such file, or "max"
+        return MOST
+
+
+def shards_for(work: float, rows: int, threads: int) -> int:
+    """How many shards a step of so many multiplications is cut into: by its shapes alone."""
+    if work < WORTH or threads == 1:
+        return 1
+    return max(1, min(threads, rows // 8, int(work // (WORTH / 2))))
+
+
+def _yield_address() -> int:
+    """The C function that gives the core to another thread; 0 where there is none."""
+    try:
+        library: Any = ctypes.CDLL(None) if os.name == "posix" else ctypes.windll.kernel32  # type: ignore[attr-defined,unused-ignore]
+        function = library.sched_yield if os.name == "posix" else library.SwitchToThread
+        return ctypes.cast(function, ctypes.c_void_p).value or 0
+    except (OSError, AttributeError):
+        return 0
+
+
+_YIELD = _yield_address()
+
+
+class Crew:
+    """Threads that run one kernel together; the caller's thread is the first of them."""
+
+    def __init__(self, size: int, begin: Callable[[], None]) -> None:
+        self.size, self.begin = size, begin
+        self.counters = _counters()
+
+    def run(self, work: Callable[[int, Array], Any]) -> Any:
+        """work(k, counters) in every thread k at once; gives what work(0) gave here.
+
+        When one of them raises, the others are sent on their way at their next meeting, without
+        what the failed one would have done: what they work on is then to be thrown away.
+        """
+        if self.size == 1:
+            self.begin()
+            return work(0, self.counters)
+        counters = self.counters
+
+        def part(k: int) -> Any:
+            try:
+                self.begin()
+                return work(k, counters)
+            except BaseException:
+                counters[FAILED] = 1
+                raise
+
+        with _working:
+            tasks = [_Task(part, k) for k in range(1, self.size)]
+            try:
+                _hand_out(tasks)
+                result = part(0)
+                errors = [task.wait() for task in tasks]
+            except BaseException:
+                counters[FAILED] = 1
+                self.counters = _counters()  # those in use are in no state to go on with
+                for task in tasks:
+                    if not task.take():
+                        task.wait()
+                raise
+        for error in errors:
+            if error is not None:
+                self.counters = _counters()
+                raise error
+        return result
+
+
+def _counters() -> Array:
+    counters = np.zeros(64, np.int64)
+    counters[YIELD] = _YIELD
+    return counters
+
+
+class _Task:
+    """One thread's part of the work, done by the helper that takes it."""
+
+    def __init__(self, part: Callable[[int], Any], k: int) -> None:
+        self.part, self.k = part, k
+        self.error: BaseException | None = None
+        self._taken, self._ended = threading.Lock(), threading.Lock()
+        self._ended.acquire()
+
+    def take(self) -> bool:
+        """Whether nobody had taken it yet."""
+        return self._taken.acquire(blocking=False)
+
+    def do(self) -> None:
+        """Do it, in a helper."""
+        if self.take():
+            try:
+                self.part(self.k)
+            except BaseException as error:
+                self.error = error
+            self._ended.release()
+
+    def wait(self) -> BaseException | None:
+        """When it is done: what it raised, if anything."""
+        with self._ended:
+            return self.error
+
+
+#: Only one crew works at a time: two would take each other's cores away, step by step.
+_working = threading.Lock()
+#: Where the helpers wait for work: threads that stay, as starting one takes longer than a step.
+_helpers: list[queue.SimpleQueue[_Task]] = []
+
+
+def _hand_out(tasks: Sequence[_Task]) -> None:
+    while len(_helpers) < len(tasks):
+        inbox: queue.SimpleQueue[_Task] = queue.SimpleQueue()
+        name = f"chainrule-{len(_helpers) + 1}"
+        threading.Thread(target=_help, args=(inbox,), name=name, daemon=True).start()
+        _helpers.append(inbox)
+    for task, inbox in zip(tasks, _helpers, strict=False):
+        inbox.put(task)
+
+
+def _help(inbox: queue.SimpleQueue[_Task]) -> None:
+    while True:
+        inbox.get().do()  # in one line, so that a helper that waits holds no arrays
+
+
+def _after_fork() -> None:
+    """In a forked child the helpers are the parent's, and so is the lock that one may hold."""
+    global _working
+    _working = threading.Lock()
+    _helpers.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,130 @@
+"""The words that the compiled engine speaks in: operations, lengths and numbers of any batch size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from chainrule.engine.primitives import Function
+
+__all__ = ["ROWS", "Cut", "Declined", "Dim", "Number", "Rows", "Value", "Width"]
+
+
+class Declined(Exception):  # noqa: N818 - it is an answer, not an error
+    """Why the compiled engine leaves a step to the NumPy engine."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A length that goes with the batch: times · n + plus, for a batch of n rows."""
+
+    times: int = 1
+    plus: int = 0
+
+    def at(self, n: int) -> int:
+        """The length for n rows."""
+        return self.times * n + self.plus
+
+
+#: The batch axis itself.
+ROWS = Rows()
+
+
+class Width(int):
+    """A length that has nothing to do with the batch, read at run time.
+
+    Two widths are equal if the operations make them so, not if they happen to be: then the same
+    text serves every network of the same form. `number` is where the length itself is kept.
+    """
+
+    number: Number
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __ne__(self, other: object) -> bool:
+        return self is not other
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+#: A length: 1, a width, or one that goes with the batch.
+Dim: TypeAlias = int | Rows
+
+
+class Value:
+    """One operation for a batch of any size, or a leaf (`function` is None) with its `payload`.
+
+    The payload is the traced leaf: data, a parameter, a buffer or a constant array.
+    """
+
+    __slots__ = ("args", "dtype", "function", "kwargs", "name", "payload", "shape")
+
+    def __init__(
+        self,
+        function: Function | None,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        shape: tuple[Dim, ...],
+        dtype: np.dtype[Any],
+        *,
+        name: str = "",
+        payload: Any = None,
+    ) -> None:
+        self.function, self.args, self.kwargs = function, args, kwargs
+        self.shape, self.dtype, self.name, self.payload = shape, dtype, name, payload
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether any axis goes with the batch."""
+        return any(isinstance(d, Rows) for d in self.shape)
+
+    @property
+    def operands(self) -> list[Value]:
+        """The values among the arguments, numbers left out."""
+        found: list[Value] = []
+        _collect(self.args, found)
+        return found
+
+    def __repr__(self) -> str:
+        made = self.name or getattr(self.function, "__name__", "leaf")
+        return f"<{made} {self.shape} {self.dtype}>"
+
+
+def _collect(given: Any, found: list[Value]) -> None:
+    if isinstance(given, Value):
+        found.append(given)
+    elif isinstance(given, tuple | list):
+        for part in given:
+            _collect(part, found)
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number of the step: written out (`literal`), or read from place `index` at run time.
+
+    `dtype` is None for a Python number, which takes the dtype of what it meets.
+    """
+
+    literal: float | int | bool | None
+    index: int = -1
+    dtype: np.dtype[Any] | None = None
+    #: Whether it was written as a real number, 2.0 and not 2.
+    real: bool = False
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A slice of an axis: every step-th place from `start` on. `whole`: all of it."""
+
+    start: int | Rows | Number = 0
+    step: int = 1
+    whole: bool = True

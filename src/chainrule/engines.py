@@ -1,0 +1,49 @@
+"""Which engine runs a network: the names, and what the compiled one needs."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+
+from chainrule.errors import ExtraMissingError, SettingError, nearest, shown
+
+__all__ = ["ENGINES", "engine_name", "extra_missing", "missing_packages"]
+
+ENGINES = ("auto", "numpy", "compiled")
+
+_NEEDED = ("numba", "scipy", "threadpoolctl")
+
+
+def engine_name(given: object) -> str:
+    """The name of an engine, checked; for "auto", what CHAINRULE_ENGINE says, if it is set."""
+    if given == "auto":
+        preferred = os.environ.get("CHAINRULE_ENGINE") or "auto"
+        if preferred not in ENGINES:
+            raise SettingError(
+                f"CHAINRULE_ENGINE={shown(preferred)}: {nearest(preferred, ENGINES)}."
+            )
+        return preferred
+    if isinstance(given, str) and given in ENGINES:
+        return given
+    hint = nearest(given, ENGINES) if isinstance(given, str) else f"Allowed: {', '.join(ENGINES)}"
+    raise SettingError(f"engine={shown(given)}: {hint}.")
+
+
+def missing_packages() -> list[str]:
+    """What the compiled engine needs and is not installed."""
+    return [name for name in _NEEDED if not _found(name)]
+
+
+def _found(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):  # kept from being imported
+        return False
+
+
+def extra_missing(missing: list[str]) -> ExtraMissingError:
+    """The error that names the extra."""
+    return ExtraMissingError(
+        f'the compiled engine needs {" and ".join(missing)}: pip install "chainrule[compiled]", or'
+        ' use engine="numpy".'
+    )

@@ -1,0 +1,317 @@
+"""Generated kernels run as plain Python, and compared with the NumPy engine.
+
+Compiling takes seconds, which breadth cannot afford. So the generated text is executed as it
+stands, with what it imports served from the few lines below: NumPy for the products and the
+functions of one number, a barrier for the threads that wait for each other.
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import math
+import threading
+import types
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from chainrule.engine.compiled import cache, predict, step
+from chainrule.engine.compiled.predict import CompiledPredict
+from chainrule.engine.compiled.step import CompiledStep
+from chainrule.engine.plans import Recorded
+from chainrule.layers.mode import training_mode
+from chainrule.networks import Network
+from chainrule.nodes.base import quiet
+from chainrule.optimizers import SGD, Optimizer
+from chainrule.training.steps import RecordedStep
+
+__all__ = ["Data", "Outcome", "agree", "agree_in_use", "compiling", "plainly", "scale_of"]
+
+Array = npt.NDArray[Any]
+
+#: How far engines may part, as a share of the largest number that a step goes through.
+TOLERANCE = {"float64": 1e-12, "float32": 1e-5}
+
+
+# -- what generated text imports ------------------------------------------------------------------
+
+
+class Meeting:
+    """Where the threads of a step wait for each other."""
+
+    def __init__(self) -> None:
+        self.barriers: dict[int, threading.Barrier] = {}
+
+    def wait(self, crew: Any, shards: int) -> None:
+        if shards > 1:
+            self.barriers.setdefault(shards, threading.Barrier(shards, timeout=20)).wait()
+
+    def leave(self) -> None:
+        """One thread has failed: nobody is to wait for it."""
+        for barrier in self.barriers.values():
+            barrier.abort()
+
+    def together(self, crew: Any, k: int, shards: int, part: Any, parts: Any, out: Any) -> None:
+        parts[k, : part.size] = part.reshape(-1)
+        self.wait(crew, shards)
+        whole = parts[0, : part.size].copy()
+        for s in range(1, shards):
+            whole += parts[s, : part.size]
+        out.reshape(-1)[...] = whole
+
+    def together_number(self, crew: Any, k: int, shards: int, part: Any, parts: Any) -> Any:
+        parts[k, 0] = part
+        self.wait(crew, shards)
+        return sum(float(parts[s, 0]) for s in range(shards))
+
+
+def _product(turn_a: bool, turn_b: bool) -> Callable[..., None]:
+    def dot(blas: Any, a: Array, b: Array, out: Array) -> None:
+        # The arrays come as BLAS will want them: rows one after the other.
+        assert a.flags.c_contiguous
+        assert b.flags.c_contiguous
+        assert out.flags.c_contiguous
+        assert not np.shares_memory(out, a)
+        assert not np.shares_memory(out, b)
+        out[...] = (a.T if turn_a else a) @ (b.T if turn_b else b)
+
+    return dot
+
+
+def _share(n: int, k: int, shards: int) -> int:
+    return n * k // shards
+
+
+def _put(to: Array, new: Array) -> float:
+    to[...] = new
+    return float((np.asarray(new, float) * 0).sum())
+
+
+def _add_shards(g: Array, others: Array, k: int, shards: int) -> float:
+    part = slice(_share(g.size, k, shards), _share(g.size, k + 1, shards))
+    for other in others:
+        g[part] += other[part]
+    return float(np.sum(g[part].astype(float) ** 2))
+
+
+def _limited(checks: Array, shards: int, limits: Array) -> float:
+    norm, scale = math.sqrt(float(checks[:shards, 2].sum())), 1.0
+    for limit in limits:
+        if limit > 0 and norm * scale > limit:
+            scale = limit / norm
+    return scale
+
+
+def _cell(row: int, column: int) -> np.uint64:
+    at = np.uint64(row + 1) << np.uint64(32) | np.uint64(column)
+    return np.uint64(at * np.uint64(0x9E3779B97F4A7C15))
+
+
+def _same(function: Any) -> Any:
+    return function
+
+
+def _where(condition: Any, a: Any, b: Any) -> Any:
+    assert type(a) is type(b), (a, b)  # else the compiled text would mix their dtypes
+    return a if condition else b
+
+
+def stand_ins(meeting: Meeting) -> dict[str, Any]:
+    """By name, what `kernels` and `elementary` have for generated text."""
+    return {
+        "kernel": _same,
+        "part": _same,
+        "wait": meeting.wait,
+        "together": meeting.together,
+        "together_number": meeting.together_number,
+        "dot": _product(False, False),
+        "dot_t": _product(True, False),
+        "dot_by_t": _product(False, True),
+        "dot_t_by_t": _product(True, True),
+        "share": _share,
+        "put": _put,
+        "add_shards": _add_shards,
+        "limited": _limited,
+        "cell": _cell,
+        "where": _where,
+        **{
+            name: getattr(np, name)
+            for name in (
+                "exp", "log", "log1p", "tanh", "sqrt", "sin", "cos", "sign", "square", "maximum",
+                "minimum", "isfinite",
+            )
+        },
+    }  # fmt: skip
+
+
+def load(source: str, *_: Any) -> types.SimpleNamespace:
+    """The functions of a generated text, as plain Python."""
+    meeting = Meeting()
+    served = stand_ins(meeting)
+
+    def importing(name: str, *args: Any, **kwargs: Any) -> Any:
+        if name.startswith("chainrule.engine.compiled"):
+            return types.SimpleNamespace(**served)
+        return builtins.__import__(name, *args, **kwargs)
+
+    module: dict[str, Any] = {"__builtins__": {**vars(builtins), "__import__": importing}}
+    exec(compile(source, "<generated>", "exec"), module)
+
+    def quietly(function: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*args: Any) -> Any:
+            try:
+                with quiet():  # for this thread
+                    return function(*args)
+            except BaseException:
+                meeting.leave()
+                raise
+
+        return run
+
+    return types.SimpleNamespace(
+        **{k: quietly(module[k]) for k in ("train", "predict") if k in module}
+    )
+
+
+class _NoBlas:
+    def address(self, dtype: Any) -> int:
+        return 0
+
+    def begin_thread(self) -> None:
+        pass
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def plainly(shards: int = 1) -> Iterator[None]:
+    """Inside, generated kernels are plain Python, and run in so many shards where they can."""
+    with pytest.MonkeyPatch.context() as patch, compiling(shards):
+        patch.setattr(cache, "load", load)
+        patch.setattr(cache, "compile", lambda *_: False)
+        patch.setattr(step, "blas", _NoBlas)
+        patch.setattr(predict, "blas", _NoBlas)
+        yield
+
+
+@contextlib.contextmanager
+def compiling(shards: int = 1) -> Iterator[None]:
+    """Inside, steps are cut into so many shards where they can be."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (step, predict):
+            patch.setattr(module, "shards_for", lambda *_: shards)
+        yield
+
+
+# -- comparing --------------------------------------------------------------------------------------
+
+Data = tuple[Array, Array, Array | None]
+
+
+@dataclass
+class Outcome:
+    """A compiled step that agreed: its text, and how many shards it took."""
+
+    source: str
+    shards: int
+    mixed: str | None
+
+
+def scale_of(network: Network, data: Data) -> float:
+    """The largest number that a step goes through forwards."""
+    names = ("x", "t", "w")
+    given = [(n, a) for n, a in zip(names, data, strict=True) if a is not None]
+    with training_mode(True), quiet():
+        graph = Recorded(network.record_loss, given).graph
+    largest = 1.0
+    for node in graph.nodes:
+        for v in (*node.inputs, *node.outputs):
+            if v.dtype.kind == "f" and v.data.size:
+                largest = max(largest, float(np.abs(v.data).max()))
+    return largest
+
+
+def close(what: str, ours: Any, theirs: Any, scale: float, dtype: Any, slack: float = 1.0) -> None:
+    ours, theirs = np.asarray(ours, np.float64), np.asarray(theirs, np.float64)
+    assert ours.shape == theirs.shape, what
+    largest = max([scale, *np.abs(theirs[np.isfinite(theirs)]).ravel()])
+    limit = slack * TOLERANCE[np.dtype(dtype).name] * largest
+    same = (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))
+    with quiet():
+        worst = np.max(np.where(same, 0.0, np.abs(ours - theirs)), initial=0.0)
+    assert worst <= limit, f"{what}: {worst:.3g} apart, {limit:.3g} allowed\n{ours}\n{theirs}"
+
+
+def agree(
+    make: Callable[[], Network],
+    x: Any,
+    t: Any,
+    w: Any = None,
+    *,
+    batch: int | None = None,
+    optimizer: Callable[[], Optimizer] = lambda: SGD(0.1),
+    steps: int = 2,
+    slack: float = 1.0,
+    max_grad: float | None = None,
+) -> Outcome:
+    """Both engines take these steps: losses, gradients, buffers and parameters are alike."""
+    ours, theirs = make(), make()
+    data = theirs.prepare(x, t, w)
+    named: Sequence[tuple[str, Array]] = [
+        (n, a) for n, a in zip(("x", "t", "w"), ours.prepare(x, t, w), strict=True) if a is not None
+    ]
+    ours.adopt(), theirs.adopt()
+    n = len(data[0])
+    batch = batch or n
+    order = np.random.default_rng(n).permutation(n).astype(np.intp)
+    starts = np.append(np.arange(0, n, batch), n)
+    moves, moves_too = optimizer(), optimizer()
+    compiled = CompiledStep(ours, moves, named, min(batch, n), threads=8, max_grad=max_grad)
+    reference = RecordedStep(theirs, *data)
+    dtype = theirs.dtype
+    with contextlib.ExitStack():
+        for i in range(min(steps, len(starts) - 1)):
+            part = starts[i : i + 2] if i + 1 < steps else starts[-2:]
+            rows = order[part[0] : part[1]]
+            scale = scale_of(theirs, tuple(None if a is None else a[rows] for a in data))  # type: ignore[arg-type]
+            with quiet():
+                loss = reference.run(rows)
+                losses = compiled.run(rows, np.array([0, len(rows)]), compiled.rates(1))
+            close(
+                "loss", losses[0] if len(losses) else compiled.bad_loss, loss, scale, dtype, slack
+            )
+            grads = dict(zip(theirs.named_parameters(), theirs.grads, strict=False))
+            for name, g, h in zip(grads, ours.grads, theirs.grads, strict=True):
+                close(f"gradient of {name}", g, h, scale, dtype, slack)
+                scale = max(scale, float(np.abs(h).max()))
+            with quiet():
+                moves_too.update(*reference.runs())
+            if len(losses):
+                for name, p in ours.named_parameters().items():
+                    close(name, p.data, theirs.named_parameters()[name].data, scale, dtype, slack)
+                for name, b in ours.named_buffers().items():
+                    close(name, b, theirs.named_buffers()[name], scale, dtype, slack)
+    return Outcome(compiled.text.source, compiled.shards, compiled.text.mixed)
+
+
+def agree_in_use(make: Callable[[], Network], x: Any, *, slack: float = 1.0) -> str:
+    """Both engines predict alike; gives the compiled text."""
+    ours, theirs = make(), make()
+    x = ours.entering(x)
+    ours.adopt(), theirs.adopt()
+    with quiet():
+        wanted = theirs.predict(x)
+        scale = max([1.0, *(float(np.abs(a).max()) for a in theirs.activations(x).values())])
+        compiled = CompiledPredict(ours, x)
+        close("prediction", compiled(x), wanted, scale, wanted.dtype, slack)
+        close("one row", compiled(x[:1]), theirs.predict(x[:1]), scale, wanted.dtype, slack)
+    return compiled.text.source

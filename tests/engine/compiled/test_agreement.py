@@ -1,0 +1,146 @@
+"""Both engines agree: on every node, layer, loss and optimizer of the tables, step by step.
+
+The generated text runs as plain Python here (see `plain`), in one shard and in three;
+`test_agreement_compiled` compiles a selection of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+
+pytest.importorskip("numba")
+
+from tests.engine.compiled.made import OverParameters, OverRows, UnderLayer
+from tests.engine.compiled.plain import agree, agree_in_use, plainly
+from tests.layers.table import ROWS as LAYERS
+from tests.nodes.table import TABLE as NODES
+from tests.nodes.table import Case, draw
+from tests.optimizers.table import ROWS as OPTIMIZERS
+
+from chainrule.engine.compiled.symbolic import Declined
+from chainrule.errors import ChainruleError
+
+#: Why a case may be left to the NumPy engine.
+REASONS = (
+    "a constant array in it goes with the batch",
+    "a length in it does not go evenly with the batch size",
+    "row numbers of a table are computed in it",
+    "an id in the data names no row of a table",
+    "it picks by ids along several axes, or not along the first",
+)
+
+N, BATCH = 24, 13  # the last batch has 11 rows; no width of the tables is as long
+
+
+def cases(name: str, n: int) -> list[tuple[int, Case]]:
+    found = []
+    for i in range(n):
+        case, _ = draw(name, i)
+        empty = any(0 in a.shape for a in case.inputs)
+        with contextlib.suppress(ValueError):  # outputs of several shapes
+            empty |= 0 in np.shape(case.node.forward(*case.inputs))
+        if not empty:
+            found.append((i, case))
+    return found
+
+
+def agree_or_decline(make: Any, x: Any, t: Any, batch: int, shards: int) -> bool:
+    """Whether the engines have agreed; if not, the step was declined for one of the REASONS."""
+    reason = None
+    with plainly(shards):
+        try:
+            agree(make, x, t, batch=batch)
+        except Declined as given:
+            reason = str(given)
+    assert reason is None or reason in REASONS
+    return reason is None
+
+
+@pytest.mark.parametrize("name", NODES)
+def test_nodes_of_parameters(name: str) -> None:
+    agreed = 0
+    for i, case in cases(name, 5):
+        if name == "Stack" and not case.inputs[0].ndim:
+            continue
+        rng = np.random.default_rng(i)
+        x, t = rng.standard_normal((2, 7, 2))
+
+        def make(case: Case = case) -> cr.Network:
+            return OverParameters(case, np.float64)
+
+        agreed += agree_or_decline(make, x, t, 4, 1 + 2 * (i % 2))
+    assert agreed
+
+
+@pytest.mark.parametrize("name", NODES)
+def test_nodes_of_rows(name: str) -> None:
+    fitting = 0
+    for i, case in cases(name, 5):
+        n = len(case.inputs[0]) if case.inputs[0].ndim else 0
+        if not n or any(a.ndim == 0 or len(a) != n for a in case.inputs):
+            continue  # has no rows
+        x = OverRows.data(case.inputs, N)
+        t = np.random.default_rng(i).standard_normal((N, 1))
+
+        def make(case: Case = case) -> cr.Network:
+            return OverRows(case.node, case.inputs, case.moving)
+
+        try:
+            for rows in (BATCH, N - BATCH, 5, 7):
+                make().forward(x[:rows], t[:rows])
+        except (ChainruleError, ValueError, IndexError):
+            continue  # fits no other number of rows
+        fitting += 1
+        agree_or_decline(make, x, t, BATCH, 1 + 2 * (i % 2))
+    assert fitting or name in ("Repeat", "MatMul")
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("row", LAYERS, ids=lambda row: row.name)
+def test_layers_and_losses(row: Any, dtype: Any) -> None:
+    for number, shape in enumerate(row.shapes):
+        if len(shape) == 1 and row.name.startswith(("MatMul", "Affine")):
+            continue  # one row, without a batch
+        rng = np.random.default_rng(len(shape))
+        shape = (13, *shape[1:])
+        x, more = row.inputs(rng, shape, dtype)
+
+        def make(shape: Any = shape) -> cr.Network:
+            return UnderLayer(row, dtype, shape)
+
+        t = more[0] if row.is_loss else rng.standard_normal(make().predict(x).shape)
+        w = more[1] if row.weighted else None
+        with plainly(3 if number % 2 else 1):
+            agree(make, x, t, w, batch=8, slack=4)
+            if row.name != "Softmax" or len(shape) > 1:  # softmax of a column: rows as classes
+                agree_in_use(make, x)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("row", OPTIMIZERS, ids=lambda row: row.name)
+def test_optimizers(row: Any, dtype: Any) -> None:
+    def make() -> cr.Network:
+        sizes = {"dtype": dtype}
+        return cr.Sequential(
+            cr.Affine.sized(3, 4, **sizes), cr.Tanh(), cr.Affine.sized(4, 2, **sizes),
+            loss=cr.MeanSquaredError(),
+        )  # fmt: skip
+
+    rng = np.random.default_rng(0)
+    x, t = rng.standard_normal((12, 3)), rng.standard_normal((12, 2))
+    settings: list[dict[str, Any]] = [
+        {},
+        {"l1": 0.01, "l2": 0.1, "clip_value": 0.05},
+        {"weight_decay": 0.1, "clip_norm": 0.2},
+        {"lr": cr.Step(0.1, every=1) if hasattr(cr, "Step") else 0.02},
+    ]
+    for i, more in enumerate(settings):
+        with plainly(1 + 2 * (i % 2)):
+            agree(make, x, t, batch=4, steps=3, optimizer=lambda m=more: row.make(**m))  # type: ignore[misc]
+            agree(make, x, t, batch=4, steps=2, max_grad=None, optimizer=row.make)

@@ -1,0 +1,132 @@
+"""Both engines agree where the generated text is really compiled: a few networks that hold much.
+
+`python -m pytest -m long` compiles every case of the tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+
+pytest.importorskip("numba")
+
+from tests.engine.compiled import test_agreement as tables
+from tests.engine.compiled.plain import agree, agree_in_use, compiling
+from tests.engine.compiled.test_agreement_graphs import Affine, Formula
+from tests.layers.table import ROWS as LAYERS
+from tests.nodes.table import TABLE as NODES
+from tests.optimizers.table import ROWS as OPTIMIZERS
+
+
+@pytest.fixture(scope="module", autouse=True)
+def kernels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A folder for the machine code of these tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CHAINRULE_CACHE", str(tmp_path_factory.mktemp("kernels")))
+        yield
+
+
+def many_functions(x: Any, w: Any, b: Any, v: Any) -> Any:
+    """Functions of one number, truth values, whole numbers and small tables."""
+    h = x @ w + b
+    a = cr.sigmoid(h) + cr.exp(-h * h) + cr.log1p(h * h) * cr.log(2 + cr.tanh(h))
+    a = a + cr.sin(h) * cr.cos(h) + (2 + cr.tanh(h)) ** 1.3 + cr.maximum(h, 0.5 * a)
+    a = a - cr.minimum(h, b) + cr.sign(h) * h + cr.clip(h, -0.5, 0.7)
+    above, even = h > 0.25, cr.equal(cr.abs(h) > 0.5, h < 1)
+    a = a + cr.where(cr.logical_and(above, cr.logical_not(even)), a, -h) * above + even
+    a = a * cr.one_hot(np.array([0, 2, 1]), 3)[0] + a
+    return cr.softmax(a) @ (v / cr.norm(v, 0)) + cr.sqrt(1 + cr.std(a, 1, keepdims=True))
+
+
+def many_forms(x: Any, w: Any, b: Any, v: Any) -> Any:
+    """All that works elsewhere than in its own place."""
+    h = cr.concatenate([x[:, :2] @ w[:2], x[:, ::-1][:, 1:2] * v], 1)
+    h = cr.stack([h, h * h], 1)[:, 1] + h[:, [1, 0, 2, 3, 5, -1]]
+    h = h - cr.mean(h, 0) + cr.max(h, 0) * 0.1 + (h @ h.T) @ h / h.size
+    three = cr.reshape(h, (-1, 2, 3))
+    three = cr.reshape(three @ cr.transpose(three, (0, 2, 1)), (-1, 4)) * 0.1
+    three = three * cr.prod(1 + 0.1 * x, 1, keepdims=True)
+    return cr.concatenate([three[1:], three[:1]]) @ w + cr.sum(b)
+
+
+class Layers(cr.Network):
+    """Layers that take rows of words, and more of them after."""
+
+    def __init__(self, dtype: Any) -> None:
+        super().__init__(
+            loss=cr.SoftmaxWithLoss(label_smoothing=0.1, class_weights=[1, 2, 0.5]), seed=3
+        )
+        self.embed = cr.Embedding.sized(7, 4, dtype=dtype)
+        self.norm, self.middle = cr.LayerNorm.sized(4, dtype=dtype), Affine(4, 5, dtype=dtype)
+        self.rest = [
+            cr.BatchNorm.sized(5, dtype=dtype), cr.LeakyReLU(0.2), cr.Dropout(0.3),
+            Affine(5, 3, dtype=dtype),
+        ]  # fmt: skip
+
+    def predict(self, ids: Any) -> Any:
+        h = cr.mean(cr.gelu(self.middle(self.norm(self.embed(ids)))), 1)
+        for layer in self.rest:
+            h = layer(h)
+        return h
+
+
+BAGS: dict[str, tuple[Callable[[], cr.Network], Callable[[], cr.Optimizer]]] = {
+    "functions": (
+        lambda: Formula(many_functions, (4, 3), (3,), (3, 3), dtype=np.float32, loss=cr.Huber()),
+        lambda: cr.Adam(0.01, l2=0.01, clip_value=1.0),
+    ),
+    "forms": (lambda: Formula(many_forms, (4, 3), (3,), (1, 3)), lambda: cr.Nesterov(0.01)),
+    "layers": (lambda: Layers(np.float32), lambda: cr.AdamW(0.01, l1=0.01, clip_norm=0.5)),
+}
+
+
+@pytest.mark.parametrize("name", BAGS)
+def test_what_is_compiled(name: str) -> None:
+    make, optimizer = BAGS[name]
+    rng = np.random.default_rng(4)
+    x: Any = rng.standard_normal((19, 4))
+    t: Any = rng.standard_normal((19, 3))
+    w = rng.random(19) + 0.1
+    if name == "layers":
+        x, t = rng.integers(0, 7, (19, 3)).astype(np.uint8), rng.integers(0, 3, 19)
+    sources = set()
+    for shards in (1, 2, 5):
+        with compiling(shards):
+            done = agree(make, x, t, w, batch=8, slack=20, optimizer=optimizer, steps=3)
+        sources.add(done.source)
+        assert done.shards == (1 if name == "forms" else shards)
+    assert len(sources) == 1
+    if name == "layers":
+        agree_in_use(make, x, slack=5)
+
+
+# -- everything ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", NODES)
+def test_every_node_compiled(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "plainly", compiling)
+    tables.test_nodes_of_parameters(name)
+    tables.test_nodes_of_rows(name)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("row", LAYERS, ids=lambda row: row.name)
+def test_every_layer_compiled(row: Any, dtype: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "plainly", compiling)
+    tables.test_layers_and_losses(row, dtype)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("row", OPTIMIZERS, ids=lambda row: row.name)
+def test_every_optimizer_compiled(row: Any, dtype: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "plainly", compiling)
+    tables.test_optimizers(row, dtype)
