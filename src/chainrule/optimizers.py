@@ -232,15 +232,21 @@ class Optimizer:
 
         One row stands for all where the rate does not change.
         """
-        if isinstance(self.schedule, Constant) and type(self).rate is Optimizer.rate:
-            steps = 1
-        at, rows = self.iter, []
+        if isinstance(self.schedule, Constant):
+            one = np.array([self._given(1.0)])  # but for the rate, the same every time
+            if type(self).rate is Optimizer.rate:
+                return one
+            rows = np.repeat(one, steps, axis=0)
+            lr, first = self.lr, self.iter + 1
+            rows[:, 0] = [self.rate(lr, t) for t in range(first, first + steps)]
+            return rows
+        at, given = self.iter, []
         try:
             for self.iter in range(at, at + steps):
-                rows.append(self._given(1.0))
+                given.append(self._given(1.0))
         finally:
             self.iter = at
-        return np.array(rows)
+        return np.array(given)
 
     def _prepare(
         self, params: Sequence[Array], grads: Sequence[Array], decays: Sequence[bool] | None

@@ -15,6 +15,7 @@ from chainrule.layers.base import Layer
 from chainrule.optimizers import clip_grads
 from chainrule.schedules import Schedule
 from chainrule.training.callbacks import Callback, EarlyStopping
+from chainrule.training.history import History
 from chainrule.training.loop import Loop, Settings
 from chainrule.training.steps import make_step
 
@@ -87,16 +88,25 @@ class CompiledLoop(Loop):
             data.append(("w", self.w))
         trainer, self._kept = self.trainer, None
         self.step = make_step(trainer.model, self.x, self.t, self.w)
+        kinds = [part for name, a in data for part in (name, a.shape[1:], a.dtype)]
+        wanted = (*form, *kinds, self.batch_size, self.settings.max_grad, trainer.threads)
         try:
-            self.kernel = CompiledStep(
-                trainer.model,
-                self.optimizer,
-                data,
-                self.batch_size,
-                threads=trainer.threads,
-                max_grad=self.settings.max_grad,
-                say=self.progress.say,
-            )
+            kept, kernel = trainer.kernel or (None, None)  # type: tuple[Any, Any]
+            if kept == wanted:
+                kernel.take(data)
+            else:
+                kernel = CompiledStep(
+                    trainer.model,
+                    self.optimizer,
+                    data,
+                    self.batch_size,
+                    threads=trainer.threads,
+                    max_grad=self.settings.max_grad,
+                    say=self.progress.say,
+                )
+                # The optimizer's state, which belongs to the form, may be there only now.
+                trainer.kernel = ((*self._now(), *wanted[len(form) :]), kernel)
+            self.kernel = kernel
             trainer.engine_used, trainer.engine_reason = "compiled", None
         except Declined as reason:
             self.kernel = None
@@ -109,6 +119,14 @@ class CompiledLoop(Loop):
         switches = (bool(o.l1), bool(o.l2), bool(o.weight_decay), o.clip_value is None)
         # The kernel moves the very arrays of this state, so the list is kept to compare with.
         return (*switches, o.clip_norm is None, Layer.revision, _Same(o.state))
+
+    def run(self) -> History:
+        """All epochs; the kernel is kept for the next fit, the data are not."""
+        try:
+            return super().run()
+        finally:
+            if self.kernel is not None:
+                self.kernel.release()
 
     def source(self) -> str | None:
         """The text of the compiled step."""

@@ -73,6 +73,8 @@ class Trainer:
         self.engine_reason: str | None = None
         self._told: str | None = None
         self._source: str | None = None
+        #: The compiled step of the latest fit, and what it was made for.
+        self.kernel: tuple[Any, Any] | None = None
         #: Why training is to end, once something has asked for it.
         self.stop_reason: str | None = None
 
@@ -307,6 +309,9 @@ class Trainer:
             for group, old_group in zip(self.optimizer.state or [], slots or [], strict=True):
                 for slot, old in zip(group, old_group, strict=True):
                     slot[...] = old
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "kernel": None}
 
     def __repr__(self) -> str:
         return f"Trainer({self.model!r}, {self.optimizer!r}, epoch {self.current_epoch})"

@@ -21,6 +21,7 @@ from chainrule.engine.compiled.source import Argument
 from chainrule.engine.compiled.symbolic import Declined, Rows, Symbolic, Value, overlay
 from chainrule.engine.compiled.threads import Crew, shards_for, thread_count
 from chainrule.engine.primitives import cast, pick, take_rows
+from chainrule.nodes.indexing import add_at, chosen, replaced
 from chainrule.optimizers import Optimizer
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ __all__ = [
 
 Array = npt.NDArray[Any]
 
+#: Rows of the data that a recording is made with.
+SAMPLE = 16
+
 
 class CompiledStep:
     """Forward, backward and update of a network, compiled; many steps per call."""
@@ -57,19 +61,15 @@ class CompiledStep:
         say: Callable[[str], None] | None = None,
     ) -> None:
         self.network, self.optimizer, self.batch = network, optimizer, batch_size
-        self.n = len(data[0][1])
-        self.last = self.n % batch_size or batch_size
         self.max_grad = max_grad
         self.limited = max_grad is not None or optimizer.clip_norm is not None
-        record, targets = record_step(network, data)
+        # Recording wants rows of the right kind, whatever they hold; the step may outlive the data.
+        record, targets = record_step(network, [(name, a[:SAMPLE].copy()) for name, a in data])
         widths = {d for _, a in data for d in a.shape[1:]}
         widths |= {d for p in network.named_parameters().values() for d in p.shape}
-        step = overlay(record, widths)
-        if not all(within(a, limit) for a, limit in id_limits(step, dict(data))):
-            raise Declined("an id in the data names no row of a table")
+        step = self.step = overlay(record, widths)
         if not any(t.role == "gradient" for t in targets):
             raise Declined("nothing in the network is to be trained")
-        self.numbers = tables(step, [batch_size, self.last])
         self.segments = network.segments()
         self.text = self._text(step, targets)
         self.work = multiplications(step, batch_size)
@@ -77,7 +77,8 @@ class CompiledStep:
         # Of the last, smaller batch a shard may get no row at all.
         self.shards = 1 if mixed else shards_for(self.work, batch_size, thread_count(threads))
         self.blas = blas() if self._uses_blas(step) else None
-        self._arrange(dict(data))
+        self._arrange()
+        self.take(data)
         self.module = loaded(self.text.source, "step")
         self.crew = Crew(self.shards, self._begin)
         self.bad_loss = math.nan
@@ -118,8 +119,25 @@ class CompiledStep:
 
     # -- the arrays ------------------------------------------------------------------------------
 
-    def _arrange(self, data: dict[str, Array]) -> None:
-        """The arrays of every shard, in the order of the kernel's arguments."""
+    def take(self, data: Sequence[tuple[str, Array]]) -> None:
+        """Go on with other rows, of the same kind."""
+        by_name, n = dict(data), len(data[0][1])
+        if not all(within(a, limit) for a, limit in id_limits(self.step, by_name)):
+            raise Declined("an id in the data names no row of a table")
+        self.numbers = tables(self.step, [self.batch, n % self.batch or self.batch])
+        leaves = [a for a in self.text.arguments if a.role == "data"]
+        self._data = {a.name: readable(by_name[a.payload.name]) for a in leaves}
+        self.given = [
+            (*handed_over(self.text.arguments, {**arrays, **self._data}), *self._moved)
+            for arrays in self._arrays
+        ]
+
+    def release(self) -> None:
+        """Let the data go."""
+        self.given, self._data = [], {}
+
+    def _arrange(self) -> None:
+        """The arrays of every shard, but for the data."""
         optimizer, segments = self.optimizer, self.segments
         params, grads = [s[0] for s in segments], [s[1] for s in segments]
         decays = [s[2] for s in segments]
@@ -129,18 +147,17 @@ class CompiledStep:
             slots[:] = map(aligned, slots)
         self.others = [room((self.shards - 1, g.size), g.dtype) for g in grads]
         self.shared: dict[str, Array] = {}
-        self.given: list[tuple[Any, ...]] = []
-        moved = []
+        self._moved: list[tuple[Array, ...]] = []
+        moved = self._moved
         for p, g, others, slots in zip(params, grads, self.others, optimizer.state, strict=True):
             moved.append((p.reshape(-1), g.reshape(-1), others, *(s.reshape(-1) for s in slots)))
         rows = -(-self.batch // self.shards)
-        for k in range(self.shards):
-            arrays = {a.name: self._array(a, k, rows, data) for a in self.text.arguments}
-            self.given.append((*handed_over(self.text.arguments, arrays), *moved))
+        self._arrays = [
+            {a.name: self._array(a, k, rows) for a in self.text.arguments if a.role != "data"}
+            for k in range(self.shards)
+        ]
 
-    def _array(self, a: Argument, k: int, rows: int, data: dict[str, Array]) -> Array:
-        if a.role == "data":
-            return readable(data[a.payload.name])
+    def _array(self, a: Argument, k: int, rows: int) -> Array:
         if a.role in ("bound", "constant", "buffer"):
             return in_one_piece(a.payload if a.role == "buffer" else a.payload.array, a.role)
         if a.role == "gradient":
@@ -221,20 +238,26 @@ def id_limits(step: Symbolic, data: Mapping[str, Array]) -> list[tuple[Array, in
     limits = []
     for v in step.values:
         if v.function is take_rows:
-            table, ids = v.args[0], v.args[1]
-        elif v.function is pick and len(v.args[1]) == 1 and isinstance(v.args[1][0], Value):
-            table, ids = v.args[0], v.args[1][0]
+            most, ids = v.args[0].shape[0], v.args[1]
+        elif v.function in (chosen, replaced):
+            most, ids = v.args[0].shape[-1], v.args[1]
+        elif (
+            v.function in (pick, add_at) and len(v.args[1]) == 1 and isinstance(v.args[1][0], Value)
+        ):
+            most, ids = (v if v.function is add_at else v.args[0]).shape[0], v.args[1][0]
         else:
             continue
-        while ids.function in (cast, np.reshape) or is_view(ids):
+        while isinstance(ids, Value) and (ids.function in (cast, np.reshape) or is_view(ids)):
             ids = ids.args[0]
+        if not isinstance(ids, Value):  # a number of the formula, which ran when it was recorded
+            continue
         leaf = ids.payload
-        if ids.function is not None or isinstance(table.shape[0], Rows):
+        if ids.function is not None or isinstance(most, Rows):
             raise Declined("row numbers of a table are computed in it")
         found = data.get(leaf.name) if leaf.array is None else leaf.array
         if found is None:
             raise Declined("row numbers of a table are computed in it")
-        limits.append((found, table.shape[0]))
+        limits.append((found, most))
     return limits
 
 
