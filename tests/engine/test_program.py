@@ -146,3 +146,15 @@ def test_random_expressions_agree() -> None:
             for got, want in zip(program.functions["run"](*arrays), expected, strict=True):
                 scale = max(1.0, float(np.abs(want).max()))
                 np.testing.assert_allclose(got, want, rtol=0, atol=1e-11 * scale)
+
+
+def test_parameters_without_axes_get_their_gradients_from_a_stack() -> None:
+    class Weighted(cr.Layer):
+        def formula(self, x: Any, a: Any, b: Any) -> Any:
+            return x * cr.sum(cr.stack([a, b]) * np.array([1.0, 2.0]))
+
+    net = cr.Sequential(Weighted(a=np.array(1.5), b=np.array(2.5)), loss=cr.MeanSquaredError())
+    x = np.ones((4, 1))
+    net.forward(x, x)
+    net.backward()  # L = (a + 2b - 1)², so da = 2 · 5.5 and db = 4 · 5.5
+    assert [g.item() for g in net.grads] == [11.0, 22.0]

@@ -202,7 +202,10 @@ class _Builder:
         if value.weak:
             return np.array(value.known, dtype=value.dtype)
         source = self._view(value.args[0])
-        array: Array = value.function(source, *value.args[1:], **value.kwargs)  # type: ignore[misc]
+        if value.function is pick and value.ndim == 0:  # x[0] is a number, x[0, ...] a view
+            array: Array = source[(*(k for k in value.args[1] if k is not ...), ...)]
+        else:
+            array = value.function(source, *value.args[1:], **value.kwargs)  # type: ignore[misc]
         self.bound[value] = array
         return array
 
