@@ -178,26 +178,38 @@ class CompiledLoop(Loop):
             dice.state = before
             for row in order[: ended + failed]:
                 self._draw(row)
+        # Every epoch of one call is told to have taken the same time.
         share = (time.perf_counter() - started) / max(ended, 1)
-        for e in range(ended):
-            mean = self._mean(losses[e * steps : min((e + 1) * steps, done)], order[e])
-            # Every epoch of one call is told to have taken the same time.
+        means = self._means(losses[:done], order[:ended])
+        for e, mean in enumerate(means.tolist()):
             if e:
                 lr = float(self.optimizer.schedule(updates + e * steps))
-            self._close(number + e, mean, lr, time.perf_counter() - share)
+            if self.each_epoch:
+                self._close(number + e, mean, lr, time.perf_counter() - share)
+            else:  # nothing and nobody looks at it
+                trainer.current_epoch = number + e
+                figures = {"loss": mean, "lr": lr, "seconds": share}
+                trainer.history.epochs.append(figures)
+                if self.progress.shows:
+                    self.progress.epoch(number + e, figures)
         if failed:
             e, i = divmod(done, steps)
             self._fail(order[e, self.begins[i] : self.begins[i] + self.batch_size], number + e, i)
 
-    def _mean(self, losses: Array, order: Array) -> float:
-        """The loss of an epoch: batches count by their rows, or by the weights of these."""
-        k = len(losses)
-        if self.w is None:
-            weights: Array = self.sizes[:k]
-        else:
-            weights = np.add.reduceat(self.w[order].astype(float), self.begins)[:k]
-        whole = float(weights.sum())
-        return float(losses @ weights) / whole if whole else 0.0
+    def _means(self, losses: Array, orders: Array) -> Array:
+        """The loss of every epoch: batches count by their rows, or by the weights of these."""
+        table = np.zeros((len(orders), self.steps))
+        weights = np.empty_like(table)
+        weights[...] = self.sizes
+        if self.w is not None:
+            for row, order in zip(weights, orders, strict=True):
+                row[...] = np.add.reduceat(self.w[order].astype(float), self.begins)
+        k = min(len(losses), table.size)
+        table.reshape(-1)[:k] = losses[:k]
+        weights.reshape(-1)[k:] = 0  # of an epoch that was stopped
+        whole = weights.sum(axis=1)
+        means: Array = (table * weights).sum(axis=1) / np.where(whole == 0, 1, whole)
+        return means
 
     def _call(self, order: Array, starts: Array, epoch: int, i: int) -> tuple[Array, bool]:
         """One call of the kernel; the losses of the steps that went well, and whether one did not.

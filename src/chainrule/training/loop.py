@@ -75,7 +75,8 @@ class Loop:
         self.before = [b.copy() for b in self.buffers]
         self.optimizer = trainer.optimizer
         self.ours = isinstance(trainer.optimizer, Optimizer)
-        self.order = np.arange(self.n)
+        self.rows = np.arange(self.n)
+        self.order = self.rows.copy()
 
     def run(self) -> History:
         """All epochs."""
@@ -124,7 +125,7 @@ class Loop:
 
     def _draw(self, order: Array) -> None:
         """The order of the rows in an epoch."""
-        order[...] = np.arange(self.n)
+        order[...] = self.rows
         if self.settings.shuffle:
             self.trainer.rng.shuffle(order)
 
