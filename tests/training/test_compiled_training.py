@@ -762,3 +762,23 @@ def test_progress_lines_and_the_time_of_epochs(capfd: pytest.CaptureFixture[str]
     said = [line for line in capfd.readouterr().err.splitlines() if "Compiling" not in line]
     assert [line.split(":")[0] for line in said] == [f"epoch {e}/30" for e in range(1, 31)]
     assert all(0 < s < 5 and math.isfinite(s) for s in trainer.history["seconds"])
+
+
+def test_a_kept_kernel_follows_another_model_optimizer_state_and_data() -> None:
+    x, t = cr.datasets.spiral()
+    trainer = cr.Trainer(cr.TwoLayerNet(2, 10, 3), cr.Adam(0.01), engine="compiled")
+    trainer.fit(x, t, 2, 30, progress=None)
+    kernel = trainer.kernel
+    trainer.fit(x[:100], t[:100], 2, 30, progress=None)  # a last batch of 10 rows
+    assert trainer.kernel is kernel
+
+    def straight() -> cr.Trainer:
+        other = cr.Trainer(cr.TwoLayerNet(2, 10, 3, seed=5), cr.SGD(0.5), engine="compiled")
+        other.fit(x[:100], t[:100], 3, 30, progress=None)
+        return other
+
+    trainer.model, trainer.optimizer = cr.TwoLayerNet(2, 10, 3, seed=5), cr.SGD(0.5)
+    trainer.rng = np.random.default_rng(0)
+    trainer.fit(x[:100], t[:100], 3, 30, progress=None)
+    for p, q in zip(trainer.model.params, straight().model.params, strict=True):
+        assert p.tobytes() == q.tobytes()

@@ -89,7 +89,10 @@ class CompiledLoop(Loop):
         trainer, self._kept = self.trainer, None
         self.step = make_step(trainer.model, self.x, self.t, self.w)
         kinds = [part for name, a in data for part in (name, a.shape[1:], a.dtype)]
-        wanted = (*form, *kinds, self.batch_size, self.settings.max_grad, trainer.threads)
+        # A kept kernel takes any data of the kind, and any state of the optimizer.
+        whose = _Same(trainer.model), _Same(self.optimizer)
+        asked = self.batch_size, self.settings.max_grad, trainer.threads
+        wanted = (*form[:-1], *whose, *kinds, *asked)
         try:
             kept, kernel = trainer.kernel or (None, None)  # type: tuple[Any, Any]
             if kept == wanted:
@@ -104,8 +107,7 @@ class CompiledLoop(Loop):
                     max_grad=self.settings.max_grad,
                     say=self.progress.say,
                 )
-                # The optimizer's state, which belongs to the form, may be there only now.
-                trainer.kernel = ((*self._now(), *wanted[len(form) :]), kernel)
+                trainer.kernel = wanted, kernel
             self.kernel = kernel
             trainer.engine_used, trainer.engine_reason = "compiled", None
         except Declined as reason:

@@ -120,15 +120,16 @@ class CompiledStep:
     # -- the arrays ------------------------------------------------------------------------------
 
     def take(self, data: Sequence[tuple[str, Array]]) -> None:
-        """Go on with other rows, of the same kind."""
+        """Go on with other rows of the same kind, and with the optimizer's state as it now is."""
         by_name, n = dict(data), len(data[0][1])
         if not all(within(a, limit) for a, limit in id_limits(self.step, by_name)):
             raise Declined("an id in the data names no row of a table")
         self.numbers = tables(self.step, [self.batch, n % self.batch or self.batch])
         leaves = [a for a in self.text.arguments if a.role == "data"]
         self._data = {a.name: readable(by_name[a.payload.name]) for a in leaves}
+        moved = self._moved()
         self.given = [
-            (*handed_over(self.text.arguments, {**arrays, **self._data}), *self._moved)
+            (*handed_over(self.text.arguments, {**arrays, **self._data}), *moved)
             for arrays in self._arrays
         ]
 
@@ -137,24 +138,26 @@ class CompiledStep:
         self.given, self._data = [], {}
 
     def _arrange(self) -> None:
-        """The arrays of every shard, but for the data."""
-        optimizer, segments = self.optimizer, self.segments
-        params, grads = [s[0] for s in segments], [s[1] for s in segments]
-        decays = [s[2] for s in segments]
-        optimizer.settle(params, grads, decays)
-        assert optimizer.state is not None
-        for slots in optimizer.state:
-            slots[:] = map(aligned, slots)
-        self.others = [room((self.shards - 1, g.size), g.dtype) for g in grads]
+        """The arrays of every shard, but for the data and the optimizer's."""
+        self.others = [room((self.shards - 1, s[1].size), s[1].dtype) for s in self.segments]
         self.shared: dict[str, Array] = {}
-        self._moved: list[tuple[Array, ...]] = []
-        moved = self._moved
-        for p, g, others, slots in zip(params, grads, self.others, optimizer.state, strict=True):
-            moved.append((p.reshape(-1), g.reshape(-1), others, *(s.reshape(-1) for s in slots)))
         rows = -(-self.batch // self.shards)
         self._arrays = [
             {a.name: self._array(a, k, rows) for a in self.text.arguments if a.role != "data"}
             for k in range(self.shards)
+        ]
+
+    def _moved(self) -> list[tuple[Array, ...]]:
+        """What the optimizer moves: runs of parameters, gradients and its state."""
+        optimizer, segments = self.optimizer, self.segments
+        params, grads = [s[0] for s in segments], [s[1] for s in segments]
+        optimizer.settle(params, grads, [s[2] for s in segments])
+        assert optimizer.state is not None
+        for slots in optimizer.state:
+            slots[:] = map(aligned, slots)
+        return [
+            (p.reshape(-1), g.reshape(-1), others, *(s.reshape(-1) for s in slots))
+            for p, g, others, slots in zip(params, grads, self.others, optimizer.state, strict=True)
         ]
 
     def _array(self, a: Argument, k: int, rows: int) -> Array:
