@@ -303,8 +303,13 @@ class Optimizer:
             self.state = state
         return any(found)
 
+    @property
+    def number_names(self) -> tuple[str, ...]:
+        """What the numbers of an update are called, in the order every program takes them."""
+        return ("lr", *self.numbers, *SHARED)
+
     def _given(self, scale: float) -> list[float]:
-        """The numbers of this update, in the order every program takes them."""
+        """The numbers of this update, in the order of `number_names`."""
         # Python numbers take the dtype of the arrays; a NumPy scalar would impose its own.
         lr = float(self.schedule(self.iter))
         if not 0 <= lr < math.inf:

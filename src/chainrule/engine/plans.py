@@ -20,7 +20,7 @@ from chainrule.engine.rules import FUNCTIONS
 from chainrule.engine.trace import Trace, Traced
 from chainrule.graph.graph import Graph
 from chainrule.graph.variable import Parameter, Variable, recording
-from chainrule.optimizers import SHARED, Optimizer
+from chainrule.optimizers import Optimizer
 
 if TYPE_CHECKING:
     from chainrule.layers.base import Layer
@@ -167,7 +167,7 @@ def plan_update(optimizer: Optimizer, p: Array, g: Array, decay: bool) -> Callab
     parameter = trace.argument(p.shape, p.dtype, "p")
     gradient = trace.argument(g.shape, g.dtype, "g")
     slots = [trace.argument(p.shape, p.dtype, name) for name in optimizer.slots]
-    numbers = {name: trace.number(name) for name in ("lr", *optimizer.numbers, *SHARED)}
+    numbers = {name: trace.number(name) for name in optimizer.number_names}
     arguments = [parameter, gradient, *slots, *numbers.values()]
     new = optimizer.step(parameter, gradient.astype(p.dtype), list(slots), dict(numbers), decay)
     writes = list(zip([parameter, *slots], new, strict=True))

@@ -11,7 +11,6 @@ and a later one reads is handed on in a tuple called `saved`.
 
 from __future__ import annotations
 
-import keyword
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +28,7 @@ from chainrule.engine.memory import (
     needed,
     root_of,
 )
+from chainrule.engine.names import Names
 from chainrule.engine.primitives import cast, filled, item, pick, put_flat, take_flat, take_rows
 from chainrule.engine.trace import Traced
 from chainrule.nodes.base import quiet
@@ -84,7 +84,7 @@ class _Builder:
         self.constant_names: dict[int, str] = {}
         #: Known numbers, rows of ones and reductions, each held once.
         self.small: dict[Any, Any] = {}
-        self.taken: set[str] = set(keyword.kwlist) | {"saved"}
+        self.identifiers = Names({"saved"})
         self.names: dict[Traced, str] = {}
         self.bound: dict[Traced, Array] = {}
         self.pool = Pool()
@@ -129,21 +129,10 @@ class _Builder:
 
     # -- names --------------------------------------------------------------------------------
 
-    def _unique(self, wanted: str) -> str:
-        name = re.sub(r"\W", "_", wanted, flags=re.ASCII) or "v"
-        if name[0].isdigit():
-            name = "_" + name
-        unique, n = name, 1
-        while unique in self.taken:
-            n += 1
-            unique = f"{name}_{n}"
-        self.taken.add(unique)
-        return unique
-
     def _constant(self, value: Any, wanted: str) -> str:
         name = self.constant_names.get(id(value))
         if name is None:
-            name = self.constant_names[id(value)] = self._unique(wanted)
+            name = self.constant_names[id(value)] = self.identifiers.unique(wanted)
             self.constants[name] = value
         return name
 
@@ -172,7 +161,7 @@ class _Builder:
         elif value.is_view:
             return self._view_text(value)
         else:
-            name = self._unique(value.name or "v")
+            name = self.identifiers.unique(value.name or "v")
         self.names[value] = name
         return name
 

@@ -17,7 +17,6 @@ from chainrule.schedules import Schedule
 from chainrule.training.callbacks import Callback, EarlyStopping
 from chainrule.training.history import History
 from chainrule.training.loop import Loop, Settings
-from chainrule.training.steps import make_step
 
 if TYPE_CHECKING:
     from chainrule.training.trainer import Trainer
@@ -87,7 +86,6 @@ class CompiledLoop(Loop):
         if self.w is not None:
             data.append(("w", self.w))
         trainer, self._kept = self.trainer, None
-        self.step = make_step(trainer.model, self.x, self.t, self.w)
         kinds = [part for name, a in data for part in (name, a.shape[1:], a.dtype)]
         # A kept kernel takes any data of the kind, and any state of the optimizer.
         whose = _Same(trainer.model), _Same(self.optimizer)

@@ -46,10 +46,13 @@ class RecordedStep:
         segments = self.network.segments()
         self._runs = [s[0] for s in segments], [s[1] for s in segments], [s[2] for s in segments]
 
-    def run(self, rows: Array) -> float:
-        """The loss of these rows, with the gradients left in the network's arrays."""
+    def _renew(self) -> None:
         if self._revision != Layer.revision:  # a setting has changed
             self._begin()
+
+    def run(self, rows: Array) -> float:
+        """The loss of these rows, with the gradients left in the network's arrays."""
+        self._renew()
         step = self._steps.get(len(rows))
         if step is None:
             step = self._steps[len(rows)] = self._plan(rows)
@@ -63,6 +66,7 @@ class RecordedStep:
 
     def runs(self) -> tuple[list[Array], list[Array], list[bool]]:
         """What to update: the long runs of the flat buffers."""
+        self._renew()
         return self._runs
 
 

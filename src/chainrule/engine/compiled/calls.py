@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.engine.compiled.arrays import Written
-from chainrule.engine.compiled.elements import LOOPS, Elements
-from chainrule.engine.compiled.names import bare
+from chainrule.engine.compiled.elements import LONG, LOOPS, Elements
 from chainrule.engine.compiled.places import Place, lined_up, picked, plus
 from chainrule.engine.compiled.reductions import accumulate, start_of, store_into
 from chainrule.engine.compiled.schedule import (
@@ -21,6 +20,7 @@ from chainrule.engine.compiled.schedule import (
     total,
 )
 from chainrule.engine.compiled.symbolic import Declined, Value
+from chainrule.engine.names import bare
 from chainrule.engine.primitives import pick, take_rows
 from chainrule.layers.dropout import cells
 from chainrule.nodes.indexing import add_at, chosen
@@ -28,8 +28,6 @@ from chainrule.nodes.indexing import add_at, chosen
 __all__ = ["Calls"]
 
 _LETTERS = f"i{LOOPS}"
-#: Longer expressions get a variable of their own.
-_LONG = 60
 
 
 class Calls:
@@ -174,7 +172,7 @@ class Calls:
             inside = [u for u in users if u in mine]
             outside = len(inside) < len(users) or v in self.ends
             once = len(inside) == 1 and [root_of(o) for o in inside[0].operands].count(v) == 1
-            if not outside and once and len(text) < _LONG:
+            if not outside and once and len(text) < LONG:
                 e.local[v] = text
                 continue
             name = bare(text)

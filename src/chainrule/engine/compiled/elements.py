@@ -9,18 +9,21 @@ from typing import Any
 import numpy as np
 
 from chainrule.engine.compiled.formulas import formula, text_of
-from chainrule.engine.compiled.names import Names
 from chainrule.engine.compiled.places import Place, lined_up, picked, rows_text, through
 from chainrule.engine.compiled.schedule import is_row, is_view, total, wide
 from chainrule.engine.compiled.symbolic import Declined, Dim, Number, Rows, Value, Width
+from chainrule.engine.names import Names
 from chainrule.engine.primitives import cast, filled, pick, take_rows
 from chainrule.layers.dropout import cells
 from chainrule.nodes.indexing import add_at, chosen, replaced
 
-__all__ = ["LOOPS", "Argument", "Elements", "own_place"]
+__all__ = ["LONG", "LOOPS", "Argument", "Elements", "own_place"]
 
 #: The loop variables of the axes after the rows.
 LOOPS = "jklmuv"
+
+#: Longer expressions get a variable of their own.
+LONG = 60
 
 #: Letters that mean something already.
 _KEPT = f"i{LOOPS}nr"

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.engine.compiled.names import bare
 from chainrule.engine.compiled.symbolic import Declined
+from chainrule.engine.names import bare
 from chainrule.engine.primitives import cast, filled
 
 if TYPE_CHECKING:

@@ -24,7 +24,6 @@ with blas_at_hand():
 __all__ = [
     "add_shards",
     "cell",
-    "copy_rows",
     "cos",
     "dot",
     "dot_by_t",
@@ -328,13 +327,6 @@ def dot_t_by_t(blas: Any, a: Any, b: Any, out: Any) -> None:
                 out[i, j] = s
     else:
         _gemm(blas, _T, _T, n, m, inner, b, inner, a, m, out, n)
-
-
-@numba.njit(**OPTIONS)
-def copy_rows(source: Any, rows: Any, out: Any) -> None:
-    """out[i] = source[rows[i]]."""
-    for i in range(rows.shape[0]):
-        out[i] = source[rows[i]]
 
 
 # -- threads ------------------------------------------------------------------------------------

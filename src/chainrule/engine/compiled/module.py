@@ -14,12 +14,12 @@ import numpy as np
 from chainrule.engine.compiled import elementary, kernels
 from chainrule.engine.compiled.arrays import Written
 from chainrule.engine.compiled.elements import LOOPS, Argument
-from chainrule.engine.compiled.names import Names
 from chainrule.engine.compiled.places import rows_text
 from chainrule.engine.compiled.schedule import Schedule
 from chainrule.engine.compiled.source import Body
 from chainrule.engine.compiled.symbolic import Declined, Rows, Symbolic
 from chainrule.engine.compiled.update import RUN, update_source
+from chainrule.engine.names import Names
 from chainrule.optimizers import Optimizer
 
 __all__ = ["Run", "Text", "handed_over", "predict_text", "salt", "train_text"]
@@ -38,11 +38,10 @@ class Run:
 
 @dataclass
 class Text:
-    """The source, and the arrays that its main function takes after the fixed ones."""
+    """The source, the arrays that its main function takes, and why it cannot be sharded, if so."""
 
     source: str
     arguments: list[Argument]
-    runs: list[Run]
     mixed: str | None
 
 
@@ -68,10 +67,10 @@ def _body(
         raise Declined("a part of it has no compiled form yet") from error
 
 
-def _function(body: Body, name: str, given: str, doc: str) -> list[str]:
-    """One shard's part as a function."""
+def _function(body: Body, name: str, given: str, doc: str, first: Sequence[str] = ()) -> str:
+    """One shard's part as a function; the lines `first` come before all others."""
     e = body.elements
-    head = []
+    head: list[str] = []
     for a in body.arguments:
         if a.role == "work" and any(isinstance(d, Rows) for d in a.shape):
             head.append(f"{a.name} = {_for_n_rows(a)}")
@@ -83,9 +82,16 @@ def _function(body: Body, name: str, given: str, doc: str) -> list[str]:
         head.append(f"{local} = {dtype}({table}[{index}])")
     groups = _grouped(body.arguments)
     lines = ["@part", *_wrapped(f"def {name}({given}, {', '.join(groups)}):"), f'    """{doc}"""']
+    lines += [f"    {line}" for line in first]
     for group, names in groups.items():
         lines += _wrapped(f"    ({', '.join(names)},) = {group}")
-    return lines + [f"    {line}" for line in [*head, *body.lines]]
+    return "\n".join(lines + [f"    {line}" for line in [*head, *body.lines]])
+
+
+def _file(title: str, imports: set[str], functions: Sequence[str]) -> str:
+    """The text of a whole file."""
+    head = "\n".join([f'"""{title}"""', "", *_imports(imports)])
+    return head + "\n\n" + "\n\n\n".join(functions) + "\n"
 
 
 def _for_n_rows(a: Argument) -> str:
@@ -131,7 +137,7 @@ def _wrapped(line: str, width: int = 98) -> list[str]:
         return [line]
     head, rest = line.split("(", 1)
     inside, tail = rest.rsplit(")", 1)
-    lines, current = [f"{head}("], "    "
+    lines = [f"{head}("]
     pad = " " * (len(head) - len(head.lstrip()) + 4)
     current = pad
     for part in inside.split(", "):
@@ -170,40 +176,33 @@ def train_text(
     written: Sequence[Written],
     optimizer: Optimizer,
     decays: Sequence[bool],
-    dtypes: Sequence[np.dtype[Any]],
     dtype: np.dtype[Any],
     limited: bool,
 ) -> Text:
     """The kernel file of a training step."""
     body, schedule = _body(step, written, dtype, gathered=True)
     imports = {"kernel", "part", "share", "wait", *body.elements.imports}
-    step_lines = _function(
+    step_text = _function(
         body,
         "step",
         "blas, crew, shard, shards, first, rows, numbers, words",
         "Forward and backward for one shard's rows; gives its part of the loss.",
+        ["n = rows.shape[0]"],
     )
-    step_lines.insert(_after_doc(step_lines), "    n = rows.shape[0]")
     updates: dict[str, str] = {}
     runs: list[Run] = []
     name = type(optimizer).__name__.lower()
     name = name if name.isidentifier() else "update"
-    for i, (decay, kind) in enumerate(zip(decays, dtypes, strict=True)):
-        text, used = update_source(optimizer, kind, "UPDATE", decay, limited)
+    for i, decay in enumerate(decays):
+        text, used = update_source(optimizer, dtype, "UPDATE", decay, limited)
         imports |= used
         kernel = updates.setdefault(text, name if not updates else f"{name}_{len(updates) + 1}")
         slots = [f"{s}{i + 1}" for s in optimizer.slots]
         runs.append(Run(kernel, (f"p{i + 1}", f"g{i + 1}", f"others{i + 1}", *slots)))
     update_text = [text.replace("UPDATE", kernel) for text, kernel in updates.items()]
     loop, arguments = _loop(body, runs, limited, imports)
-    lines = [f'"""{title}"""', "", *_imports(imports), "", ""]
-    parts = ["\n".join(step_lines), *update_text, "\n".join(loop)]
-    source = "\n".join(lines) + "\n\n\n".join(parts) + "\n"
-    return Text(source, arguments, runs, schedule.mixed)
-
-
-def _after_doc(lines: list[str]) -> int:
-    return next(i for i, line in enumerate(lines) if line.startswith('    """')) + 1
+    source = _file(title, imports, [step_text, *update_text, "\n".join(loop)])
+    return Text(source, arguments, schedule.mixed)
 
 
 def _loop(
@@ -294,7 +293,7 @@ def predict_text(
     """The kernel file of a prediction: blocks of rows, one after the other."""
     body, schedule = _body(step, written, dtype, gathered=False)
     imports = {"kernel", "part", *body.elements.imports}
-    lines = _function(
+    forward = _function(
         body,
         "forward",
         "blas, crew, shard, shards, first, n, numbers, words",
@@ -315,6 +314,5 @@ def predict_text(
             f" {', '.join(parts)})"
         ),
     ]
-    head = [f'"""{title}"""', "", *_imports(imports), "", ""]
-    source = "\n".join(head) + "\n\n\n".join(["\n".join(lines), "\n".join(loop)]) + "\n"
-    return Text(source, arguments, [], schedule.mixed)
+    source = _file(title, imports, [forward, "\n".join(loop)])
+    return Text(source, arguments, schedule.mixed)

@@ -134,12 +134,10 @@ def _value_names(network: Network, rec: Recording) -> dict[Traced, str]:
 
 def _named_values(network: Network, rec: Recording) -> dict[Any, str]:
     """The outputs of layers by name: hidden1, hidden2, and scores or y at the end."""
-    outs = rec.outputs
     loss = getattr(network.loss, "target", "values")
     found: dict[Any, str] = {}
-    stage = 0
     groups: list[list[Any]] = []
-    for layer, v in outs:
+    for layer, v in rec.outputs:
         if layer is network.loss:
             continue
         if (

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from chainrule.engine.compiled.elements import Elements
-from chainrule.engine.compiled.names import bare
 from chainrule.engine.compiled.places import Place
 from chainrule.engine.compiled.symbolic import Value
+from chainrule.engine.names import bare
 
 __all__ = ["accumulate", "start_of", "store_into"]
 

@@ -121,7 +121,7 @@ class Schedule:
         if v.function is None:
             self.values.append(v)
             return
-        self._shardable(v)
+        self.mixed = self.mixed or self._row_problem(v)
         v.args = self._exchanged(v.args, self._whole_of)
         part = self._is_part(v)
         if not part:
@@ -223,14 +223,10 @@ class Schedule:
     def _is_part(self, v: Value) -> bool:
         """Whether a shard has only its part of the value: sums over rows, and what is linear in them."""
         f = v.function
-        if f is np.sum and v.args[0].has_rows and not v.has_rows:
-            return True
-        if f is add_at and v.args[0].has_rows and not v.has_rows:
-            return True
-        if f is np.matmul and v.args[0].has_rows and not v.has_rows:
-            return True
         if v.has_rows:
             return False
+        if f in (np.sum, add_at, np.matmul) and v.args[0].has_rows:
+            return True
         parts = [o in self.parts for o in v.operands]
         if not any(parts):
             return False
@@ -243,11 +239,6 @@ class Schedule:
         return f in (np.negative, np.positive, np.sum, filled) or is_view(v)
 
     # -- whether a shard of the rows can go by itself ------------------------------------------
-
-    def _shardable(self, v: Value) -> None:
-        problem = self._row_problem(v)
-        if problem and not self.mixed:
-            self.mixed = problem
 
     def _row_problem(self, v: Value) -> str | None:
         """Why a row of the value needs other rows of the operands; None if it does not."""
@@ -327,12 +318,8 @@ class Schedule:
         """Elementwise work waits until it is needed, so that less is kept from pass to pass."""
         place = dict(soonest)
         ends = {root_of(t) for t in targets}
-        readers: dict[Value, list[Value]] = {v: [] for v in self.values}
-        for v in self.values:
-            for o in v.operands:
-                readers[root_of(o)].append(v)
         for v in reversed(self.values):
-            users = self._real_users(v)
+            users = self.readers(v)
             movable = self.in_pass(v) and is_elementwise(v) and is_row(v) and users
             if v in ends or not movable:
                 continue
@@ -340,7 +327,7 @@ class Schedule:
             place[v] = max(place[v], min(wanted))
         return place
 
-    def _real_users(self, v: Value) -> list[Value]:
+    def readers(self, v: Value) -> list[Value]:
         """Who reads the value, through views too."""
         found: list[Value] = []
         ahead = list(self.users.get(v, ()))
@@ -351,10 +338,6 @@ class Schedule:
             else:
                 found.append(u)
         return found
-
-    def readers(self, v: Value) -> list[Value]:
-        """Who reads the value, through views too."""
-        return self._real_users(v)
 
 
 def _keeps_rows(v: Value) -> bool:

@@ -9,19 +9,16 @@ import numpy as np
 
 from chainrule.engine.compiled.arrays import Written, lay_out
 from chainrule.engine.compiled.calls import Calls
-from chainrule.engine.compiled.elements import LOOPS, Argument, Elements, own_place
-from chainrule.engine.compiled.names import Names, bare, tidy
+from chainrule.engine.compiled.elements import LONG, LOOPS, Argument, Elements, own_place
 from chainrule.engine.compiled.places import Place, picked
 from chainrule.engine.compiled.reductions import accumulate, start_of, store_into
 from chainrule.engine.compiled.schedule import Schedule, is_row, wide
 from chainrule.engine.compiled.slots import Slot, Slots, is_row_reduction, reads
 from chainrule.engine.compiled.symbolic import Value
+from chainrule.engine.names import Names, bare, tidy
 from chainrule.nodes.indexing import add_at
 
 __all__ = ["Argument", "Body"]
-
-#: Longer expressions get a variable of their own.
-_LONG = 60
 
 
 class Body:
@@ -160,7 +157,7 @@ class Body:
 
     def _is_short(self, v: Value, user: Value, text: str) -> bool:
         """Whether the text can stand where the value is read: within the same turn, and not long."""
-        return self.slots.same_turn(user, v) and len(text) < _LONG
+        return self.slots.same_turn(user, v) and len(text) < LONG
 
     def _variable(self, v: Value, text: str, body: list[str]) -> str:
         name = self.elements.local[v] = self.elements.variable(v)

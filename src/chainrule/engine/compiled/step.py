@@ -108,7 +108,6 @@ class CompiledStep:
             written,
             self.optimizer,
             [s[2] for s in self.segments],
-            [s[0].dtype for s in self.segments],
             dtype,
             self.limited,
         )

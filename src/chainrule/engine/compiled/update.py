@@ -7,22 +7,17 @@ from typing import Any
 import numpy as np
 
 from chainrule.engine.compiled.formulas import FORMULAS, needs_helper, text_of
-from chainrule.engine.compiled.names import Names, bare, tidy
 from chainrule.engine.compiled.symbolic import Declined
 from chainrule.engine.memory import needed
+from chainrule.engine.names import Names, bare, tidy
 from chainrule.engine.rules import KERNEL_FUNCTIONS
 from chainrule.engine.trace import Trace, Traced
-from chainrule.optimizers import SHARED, Optimizer
+from chainrule.optimizers import Optimizer
 
-__all__ = ["RUN", "numbers_of", "update_source"]
+__all__ = ["RUN", "update_source"]
 
 #: How many parameters are dealt with at a time: few enough to stay in the nearest cache.
 RUN = 2048
-
-
-def numbers_of(optimizer: Optimizer) -> tuple[str, ...]:
-    """The numbers that every update is given, in order."""
-    return ("lr", *optimizer.numbers, *SHARED)
 
 
 def update_source(
@@ -37,7 +32,7 @@ def update_source(
     n = 7  # any length: every element is dealt with alike
     p, g = (trace.argument((n,), dtype, k) for k in "pg")
     slots = [trace.argument((n,), dtype, slot) for slot in optimizer.slots]
-    numbers = {k: trace.number(k) for k in numbers_of(optimizer)}
+    numbers = {k: trace.number(k) for k in optimizer.number_names}
     scaled = g * numbers["scale"] if limited and optimizer.clip_norm is None else g
     try:
         new = optimizer.step(p, scaled, list(slots), dict(numbers), decay)
