@@ -35,6 +35,11 @@ class Schedule:
     def observe(self, loss: float) -> None:
         """Hear the loss of an epoch (on held-out data, if there is some)."""
 
+    @property
+    def observes(self) -> bool:
+        """Whether it makes anything of what it hears."""
+        return type(self).observe is not Schedule.observe
+
     def __repr__(self) -> str:
         inside = ", ".join(f"{k}={v!r}" for k, v in vars(self).items() if not k.startswith("_"))
         return f"{type(self).__name__}({inside})"
@@ -68,6 +73,11 @@ class _Nested(Schedule):
     def observe(self, loss: float) -> None:
         """Pass the loss on to the schedule inside."""
         self.lr.observe(loss)
+
+    @property
+    def observes(self) -> bool:
+        """Whether it, or the schedule inside, makes anything of what it hears."""
+        return self.lr.observes or type(self).observe is not _Nested.observe
 
 
 class Step(_Nested):

@@ -13,7 +13,6 @@ from chainrule.engine.compiled.step import CompiledStep
 from chainrule.engine.compiled.symbolic import Declined
 from chainrule.layers.base import Layer
 from chainrule.optimizers import clip_grads
-from chainrule.schedules import Schedule
 from chainrule.training.callbacks import Callback, EarlyStopping
 from chainrule.training.history import History
 from chainrule.training.loop import Loop, Settings
@@ -56,7 +55,7 @@ class CompiledLoop(Loop):
             or self.held is not None
             or self.optimizer.l1
             or self.optimizer.l2
-            or type(self.optimizer.schedule).observe is not Schedule.observe
+            or self.optimizer.schedule.observes
         )
         self.may_change = any(type(c) is not EarlyStopping for c in self.watchers)
         self.begins = np.arange(0, self.n, self.batch_size)
@@ -152,8 +151,7 @@ class CompiledLoop(Loop):
         dice = trainer.rng.bit_generator
         before, lr = dice.state, self._rate()
         order = np.empty((count, self.n), np.intp)
-        for row in order:
-            self._draw(row)
+        self._draw(order)
         starts = np.append(np.add.outer(np.arange(count) * self.n, self.begins), count * self.n)
         losses = np.empty(count * steps)
         done, failed = 0, False
@@ -176,22 +174,21 @@ class CompiledLoop(Loop):
         ended = done // steps if failed else -(-done // steps)
         if ended + failed < count:  # the epochs to come are drawn when they come
             dice.state = before
-            for row in order[: ended + failed]:
-                self._draw(row)
+            self._draw(order[: ended + failed])
         # Every epoch of one call is told to have taken the same time.
         share = (time.perf_counter() - started) / max(ended, 1)
         means = self._means(losses[:done], order[:ended])
-        for e, mean in enumerate(means.tolist()):
-            if e:
-                lr = float(self.optimizer.schedule(updates + e * steps))
+        schedule = self.optimizer.schedule
+        lrs = [lr, *(float(schedule(updates + e * steps)) for e in range(1, len(means)))]
+        for e, (mean, lr) in enumerate(zip(means.tolist(), lrs, strict=False)):
             if self.each_epoch:
                 self._close(number + e, mean, lr, time.perf_counter() - share)
-            else:  # nothing and nobody looks at it
-                trainer.current_epoch = number + e
-                figures = {"loss": mean, "lr": lr, "seconds": share}
-                trainer.history.epochs.append(figures)
-                if self.progress.shows:
-                    self.progress.epoch(number + e, figures)
+                continue
+            figures = {"loss": mean, "lr": lr, "seconds": share}  # nobody else looks at it
+            trainer.current_epoch = number + e
+            trainer.history.epochs.append(figures)
+            if self.progress.shows:
+                self.progress.epoch(number + e, figures)
         if failed:
             e, i = divmod(done, steps)
             self._fail(order[e, self.begins[i] : self.begins[i] + self.batch_size], number + e, i)

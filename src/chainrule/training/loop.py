@@ -124,10 +124,10 @@ class Loop:
         self._close(number, total / rows if rows else 0.0, lr, started)
 
     def _draw(self, order: Array) -> None:
-        """The order of the rows in an epoch."""
+        """The order of the rows in an epoch, or in several, one below the other."""
         order[...] = self.rows
         if self.settings.shuffle:
-            self.trainer.rng.shuffle(order)
+            self.trainer.rng.permuted(order, axis=-1, out=order)
 
     def _rate(self) -> float:
         return float(getattr(self.trainer.optimizer, "lr", math.nan))

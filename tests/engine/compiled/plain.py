@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from chainrule.engine.compiled import cache, predict, step
+from chainrule.engine.compiled import predict, step
 from chainrule.engine.compiled.predict import CompiledPredict
 from chainrule.engine.compiled.step import CompiledStep
 from chainrule.engine.plans import Recorded
@@ -83,6 +83,12 @@ def _product(turn_a: bool, turn_b: bool) -> Callable[..., None]:
     return dot
 
 
+def _affine(blas: Any, a: Array, b: Array, bias: Array, out: Array) -> None:
+    assert bias.shape == out.shape[1:]
+    _product(False, False)(blas, a, b, out)
+    out += bias
+
+
 def _share(n: int, k: int, shards: int) -> int:
     return n * k // shards
 
@@ -107,6 +113,11 @@ def _limited(checks: Array, shards: int, limits: Array) -> float:
     return scale
 
 
+def _shaped(array: Array, shape: tuple[int, ...]) -> Array:
+    assert array.flags.c_contiguous
+    return array.reshape(-1)[: math.prod(shape)].reshape(shape)
+
+
 def _cell(row: int, column: int) -> np.uint64:
     at = np.uint64(row + 1) << np.uint64(32) | np.uint64(column)
     return np.uint64(at * np.uint64(0x9E3779B97F4A7C15))
@@ -125,10 +136,10 @@ def stand_ins(meeting: Meeting) -> dict[str, Any]:
     """By name, what `kernels` and `elementary` have for generated text."""
     return {
         "kernel": _same,
-        "part": _same,
         "wait": meeting.wait,
         "together": meeting.together,
         "together_number": meeting.together_number,
+        "affine": _affine,
         "dot": _product(False, False),
         "dot_t": _product(True, False),
         "dot_by_t": _product(False, True),
@@ -137,6 +148,7 @@ def stand_ins(meeting: Meeting) -> dict[str, Any]:
         "put": _put,
         "add_shards": _add_shards,
         "limited": _limited,
+        "shaped": _shaped,
         "cell": _cell,
         "where": _where,
         **{
@@ -149,7 +161,7 @@ def stand_ins(meeting: Meeting) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def load(source: str, *_: Any) -> types.SimpleNamespace:
+def load(source: str) -> types.SimpleNamespace:
     """The functions of a generated text, as plain Python."""
     meeting = Meeting()
     served = stand_ins(meeting)
@@ -163,10 +175,10 @@ def load(source: str, *_: Any) -> types.SimpleNamespace:
     exec(compile(source, "<generated>", "exec"), module)
 
     def quietly(function: Callable[..., Any]) -> Callable[..., Any]:
-        def run(*args: Any) -> Any:
+        def run(**given: Any) -> Any:
             try:
                 with quiet():  # for this thread
-                    return function(*args)
+                    return function(**given)
             except BaseException:
                 meeting.leave()
                 raise
@@ -182,24 +194,47 @@ class _NoBlas:
     def address(self, dtype: Any) -> int:
         return 0
 
-    def begin_thread(self) -> None:
-        pass
+    def alone(self) -> contextlib.nullcontext[None]:
+        return contextlib.nullcontext()
 
-    def __enter__(self) -> None:
-        pass
 
-    def __exit__(self, *error: object) -> None:
-        pass
+class _Plain:
+    """A kernel that is called as it stands."""
+
+    def __init__(self, function: Callable[..., int]) -> None:
+        self.function = function
+
+    def call(self, given: dict[str, Any]) -> _PlainCall:
+        return _PlainCall(self.function, given)
+
+
+class _PlainCall:
+    def __init__(self, function: Callable[..., int], given: dict[str, Any]) -> None:
+        self.function, self.given = function, dict(given)
+
+    def change(self, **given: Any) -> None:
+        assert set(given) <= set(self.given)
+        self.given.update(given)
+
+    def forget(self, *names: str) -> None:
+        for name in names:
+            self.given[name] = None
+
+    def __call__(self) -> int:
+        return self.function(**self.given)
+
+
+def _kernel(source: str, name: str, *_: Any) -> _Plain:
+    return _Plain(getattr(load(source), name))
 
 
 @contextlib.contextmanager
 def plainly(shards: int = 1) -> Iterator[None]:
     """Inside, generated kernels are plain Python, and run in so many shards where they can."""
     with pytest.MonkeyPatch.context() as patch, compiling(shards):
-        patch.setattr(cache, "load", load)
-        patch.setattr(cache, "compile", lambda *_: False)
-        patch.setattr(step, "blas", _NoBlas)
-        patch.setattr(predict, "blas", _NoBlas)
+        for module in (step, predict):
+            patch.setattr(module, "kernel", _kernel)
+            patch.setattr(module, "blas", _NoBlas)
         yield
 
 

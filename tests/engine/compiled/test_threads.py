@@ -9,8 +9,9 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -119,21 +120,17 @@ def meet() -> Callable[..., int]:
     return meetings  # type: ignore[no-any-return, unused-ignore]
 
 
-def nothing() -> None:
-    pass
-
-
 @pytest.mark.parametrize(("size", "times"), [(1, 1000), (2, 1000), (8, 50), (64, 3)])
 def test_all_meet_every_time(meet: Callable[..., int], size: int, times: int) -> None:
     own = np.zeros((size, 8))
-    crew = threads.Crew(size, nothing)
+    crew = threads.Crew(size, nullcontext)
     for _ in range(3):
         assert crew.run(lambda k, counters: meet(counters, k, size, own, times)) == 0
 
 
 @pytest.mark.parametrize("who", [0, 1, 2])
 def test_one_that_fails_keeps_none_waiting(meet: Callable[..., int], who: int) -> None:
-    crew, own = threads.Crew(3, nothing), np.zeros((3, 8))
+    crew, own = threads.Crew(3, nullcontext), np.zeros((3, 8))
 
     def work(k: int, counters: Array) -> int:
         if k == who:
@@ -146,16 +143,62 @@ def test_one_that_fails_keeps_none_waiting(meet: Callable[..., int], who: int) -
         assert crew.run(lambda k, counters: meet(counters, k, 3, own, 100)) == 0
 
 
-def test_one_that_cannot_begin(meet: Callable[..., int]) -> None:
+@pytest.mark.parametrize("how", ["no context", "no entering"])
+@pytest.mark.parametrize("helper", [True, False])
+def test_one_that_cannot_begin(meet: Callable[..., int], how: str, helper: bool) -> None:
     main = threading.current_thread()
 
-    def begin() -> None:
-        if threading.current_thread() is not main:
-            raise MemoryError
+    def fail() -> None:
+        if (threading.current_thread() is not main) is helper:
+            raise MemoryError("mine")
+
+    @contextmanager
+    def entered() -> Iterator[None]:
+        fail()
+        yield
+
+    def given() -> Any:
+        fail()
+        return nullcontext()
 
     own = np.zeros((2, 8))
-    with pytest.raises(MemoryError):
-        threads.Crew(2, begin).run(lambda k, counters: meet(counters, k, 2, own, 10))
+    crew = threads.Crew(2, given if how == "no context" else entered)
+    for _ in range(2):
+        with pytest.raises(MemoryError, match="mine"):
+            crew.run(lambda k, counters: meet(counters, k, 2, own, 10))
+    crew.begin = nullcontext
+    assert crew.run(lambda k, counters: meet(counters, k, 2, own, 10)) == 0
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_each_is_within_its_own_while_it_works(size: int) -> None:
+    events: list[tuple[str, int]] = []
+
+    @contextmanager
+    def within() -> Iterator[None]:
+        events.append(("in", threading.get_ident()))
+        try:
+            yield
+        finally:
+            events.append(("out", threading.get_ident()))
+
+    def work(k: int, counters: Array) -> None:
+        events.append(("work", threading.get_ident()))
+        if k == failing:
+            raise KeyError("mine")
+
+    crew = threads.Crew(size, within)
+    for failing in (-1, 0, size - 1):
+        events.clear()
+        with nullcontext() if failing < 0 else pytest.raises(KeyError, match="mine"):
+            crew.run(work)
+        mine = threading.get_ident()
+        who = {thread for _, thread in events}
+        assert mine in who
+        if failing != 0:  # otherwise a helper may have had nothing to do any more
+            assert len(who) == size
+        for thread in who:
+            assert [what for what, whose in events if whose == thread] == ["in", "work", "out"]
 
 
 def test_an_interrupt_while_work_is_handed_out(
@@ -169,7 +212,7 @@ def test_an_interrupt_while_work_is_handed_out(
         whole(tasks[:1])
         raise KeyboardInterrupt
 
-    crew = threads.Crew(3, nothing)
+    crew = threads.Crew(3, nullcontext)
     monkeypatch.setattr(threads, "_hand_out", interrupted)
     with pytest.raises(KeyboardInterrupt):
         crew.run(lambda k, counters: meet(counters, k, 3, own, 1000))
@@ -179,7 +222,7 @@ def test_an_interrupt_while_work_is_handed_out(
 
 def test_crews_take_turns(meet: Callable[..., int]) -> None:
     def some(_: int) -> list[int]:
-        own, crew = np.zeros((2, 8)), threads.Crew(2, nothing)
+        own, crew = np.zeros((2, 8)), threads.Crew(2, nullcontext)
         return [crew.run(lambda k, c: meet(c, k, 2, own, 50)) for _ in range(20)]
 
     with ThreadPoolExecutor(4) as pool:
@@ -200,10 +243,10 @@ def test_helpers_stay_few_and_hold_nothing(meet: Callable[..., int]) -> None:
     def work(k: int, counters: Array, thing: Thing = thing) -> int:
         return meet(counters, k, 2, own, 2)
 
-    threads.Crew(2, nothing).run(work)
+    threads.Crew(2, nullcontext).run(work)
     before = threading.active_count()
     for _ in range(100):
-        threads.Crew(2, nothing).run(lambda k, c: meet(c, k, 2, own, 2))
+        threads.Crew(2, nullcontext).run(lambda k, c: meet(c, k, 2, own, 2))
     assert threading.active_count() == before
     del work, thing
     gc.collect()

@@ -111,7 +111,28 @@ class _Layout:
                     self.taken.add(r)
                     self._rename(v)
                     return
+        for r in self._read_in_loop(v):
+            if self._may_replace(v, r):
+                self.array[v] = self.array[r]
+                self.taken.add(r)
+                self._rename(v)
+                return
         self.array[v] = self.elements.argument(wanted, "work", v)
+
+    def _read_in_loop(self, v: Value) -> list[Value]:
+        """The arrays that are read in v's loop over all elements, if it has one that is kept."""
+        schedule = self.schedule
+        loop = schedule.loop.get(v)
+        mine = [u for u in schedule.flat if schedule.loop[u] == loop]
+        if v not in mine or not (v in self.ends or set(schedule.readers(v)) - set(mine)):
+            return []
+        return [r for u in mine for r in reads(u) if r in self.array and r not in mine]
+
+    def _may_replace(self, v: Value, r: Value) -> bool:
+        """Whether v can be written over r, which only their loop reads."""
+        schedule = self.schedule
+        mine = all(schedule.loop.get(u) == schedule.loop[v] for u in schedule.readers(r))
+        return mine and self._is_like(v, r)
 
     def _behind(self, v: Value) -> list[Value]:
         """The arrays that v is computed from within its turn of the loop."""
@@ -130,11 +151,7 @@ class _Layout:
 
     def _may_take(self, v: Value, r: Value) -> bool:
         """Whether v can be written over r, which nothing needs once v is there."""
-        if r.function in (None, np.reshape) or r in self.scratch or r in self.taken:
-            return False  # a reshaped value is another's memory
-        argument = self.elements.arguments[self.array[r]]
-        alike = r.shape == v.shape and r.dtype == v.dtype and bool(wide(v))
-        if argument.role != "work" or not alike or r in self.ends:
+        if not self._is_like(v, r):
             return False
         schedule, here = self.schedule, self.schedule.place[v]
         for u in schedule.readers(r):
@@ -144,6 +161,14 @@ class _Layout:
             if schedule.place[u] == here and late:
                 return False
         return True
+
+    def _is_like(self, v: Value, r: Value) -> bool:
+        """Whether r's array has room for v, and is nobody else's."""
+        if r.function in (None, np.reshape) or r in self.scratch or r in self.taken:
+            return False  # a reshaped value is another's memory
+        argument = self.elements.arguments[self.array[r]]
+        alike = r.shape == v.shape and r.dtype == v.dtype and bool(wide(v))
+        return argument.role == "work" and alike and r not in self.ends
 
     def _rename(self, v: Value) -> None:
         """Call a shared array by the name of its last value, if that has one."""

@@ -1,4 +1,4 @@
-"""Which BLAS multiplies the matrices: MKL where its package is installed, else SciPy's.
+"""Which BLAS multiplies the matrices: MKL's or SciPy's.
 
 A kernel is given the address of `sgemm` or `dgemm` when it runs, so that its machine code is the
 same for every BLAS. Each thread of a step multiplies its own shard, so the BLAS itself is held to
@@ -17,6 +17,7 @@ import re
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
@@ -31,7 +32,7 @@ __all__ = ["Blas", "blas", "blas_at_hand"]
 
 
 class Blas:
-    """A BLAS: its name, and where its products are. `with blas:` holds it to one thread."""
+    """A BLAS: its name, and where its products are."""
 
     name = ""
 
@@ -39,14 +40,9 @@ class Blas:
         """Where `sgemm` (float32) or `dgemm` (float64) is, in Fortran's form, with 32-bit sizes."""
         raise NotImplementedError
 
-    def begin_thread(self) -> None:
-        """Called by every thread before its first product."""
-
-    def __enter__(self) -> Blas:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        pass
+    def alone(self) -> AbstractContextManager[Any]:
+        """Each thread multiplies within this: the BLAS itself then uses that one thread."""
+        raise NotImplementedError
 
 
 class _Mkl(Blas):
@@ -59,8 +55,13 @@ class _Mkl(Blas):
         function = self.library.sgemm_ if dtype == np.float32 else self.library.dgemm_
         return _address(function)
 
-    def begin_thread(self) -> None:
-        self.library.MKL_Set_Num_Threads_Local(1)  # for the calling thread alone
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        before = self.library.MKL_Set_Num_Threads_Local(1)  # for the calling thread
+        try:
+            yield
+        finally:
+            self.library.MKL_Set_Num_Threads_Local(before)
 
 
 class _SciPy(Blas):
@@ -70,8 +71,10 @@ class _SciPy(Blas):
         self.capsules = cython_blas().__pyx_capi__
         self._lock = threading.Lock()
         self._held = 0
-        self._limit: Any = None
+        self._before: list[int] = []
         self._controller: Any = None
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._after_fork)
 
     def address(self, dtype: np.dtype[Any]) -> int:
         capsule = self.capsules["sgemm" if dtype == np.float32 else "dgemm"]
@@ -89,19 +92,33 @@ class _SciPy(Blas):
         pointer: int = api.PyCapsule_GetPointer(capsule, name)
         return pointer
 
-    def __enter__(self) -> Blas:
-        with self._lock:
-            self._held += 1
-            if self._held == 1:
-                self._limit = self._libraries().limit(limits=1)
-                self._limit.__enter__()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        with self._lock:
-            self._held -= 1
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        with self._lock:  # the limit holds for the whole process: from the first to the last
             if self._held == 0:
-                self._limit.__exit__(None, None, None)
+                self._before = [c.num_threads for c in self._libraries().lib_controllers]
+                self._set([1] * len(self._before))
+            self._held += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._held -= 1
+                if self._held == 0:
+                    self._set(self._before)
+
+    def _set(self, counts: list[int]) -> None:
+        for library, count in zip(self._libraries().lib_controllers, counts, strict=True):
+            # Newer ones let one thread alone set this; ours take turns, under a lock.
+            set_it = getattr(library, "_real_set_num_threads", library.set_num_threads)
+            set_it(count)
+
+    def _after_fork(self) -> None:
+        """In a forked child no thread of the parent's multiplies any more."""
+        self._lock = threading.Lock()
+        if self._held:
+            self._held = 0
+            self._set(self._before)
 
     def _libraries(self) -> Any:
         if self._controller is None:
@@ -167,6 +184,17 @@ def cython_blas() -> ModuleType:
     return importlib.import_module(name)
 
 
+@functools.cache
+def _amd_with_avx512() -> bool:
+    """Whether this is a processor whose AVX-512 OpenBLAS uses and MKL does not: half as fast."""
+    import llvmlite.binding as llvm
+
+    if not llvm.get_host_cpu_name().startswith("znver"):
+        return False
+    features = llvm.get_host_cpu_features()
+    return all(features.get(f"avx512{part}", False) for part in ("f", "cd", "bw", "dq", "vl"))
+
+
 def _mkl_path() -> Path | None:
     """The library of the package `mkl`, if that is installed."""
     try:
@@ -185,11 +213,15 @@ def _mkl_path() -> Path | None:
 
 @functools.cache
 def blas() -> Blas:
-    """The BLAS of this process: MKL if installed, else SciPy's; `CHAINRULE_BLAS` overrides."""
+    """The BLAS of this process: the faster one that is installed; `CHAINRULE_BLAS` overrides.
+
+    That is MKL, but on AMD's processors with AVX-512 SciPy's.
+    """
     wanted = os.environ.get("CHAINRULE_BLAS", "").lower()
     if wanted not in ("", "mkl", "scipy"):
         raise SettingError(f'CHAINRULE_BLAS="{wanted}" must be "mkl" or "scipy", or not be set.')
-    path = None if wanted == "scipy" else _mkl_path()
+    skip = wanted == "scipy" or (not wanted and _amd_with_avx512())
+    path = None if skip else _mkl_path()
     if path is not None:
         return _Mkl(path)
     if wanted == "mkl":

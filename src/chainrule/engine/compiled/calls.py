@@ -14,15 +14,16 @@ from chainrule.engine.compiled.reductions import accumulate, start_of, store_int
 from chainrule.engine.compiled.schedule import (
     REDUCTIONS,
     Schedule,
+    affine,
     is_elementwise,
     is_view,
     root_of,
     total,
+    wide,
 )
 from chainrule.engine.compiled.symbolic import Declined, Value
 from chainrule.engine.names import bare
 from chainrule.engine.primitives import pick, take_rows
-from chainrule.layers.dropout import cells
 from chainrule.nodes.indexing import add_at, chosen
 
 __all__ = ["Calls"]
@@ -40,8 +41,8 @@ class Calls:
 
     def write(self, calls: Sequence[Value]) -> None:
         """The lines for these, in order; small loops of one form are made one."""
-        for run in self._runs(calls):
-            if self._joins_run(run[0]):
+        for run in self.schedule.runs(calls):
+            if self.schedule.shares(run[0]):
                 self._own_run(run)
             else:
                 self._call(run[0])
@@ -49,7 +50,11 @@ class Calls:
 
     def _call(self, v: Value) -> None:
         f = v.function
-        if f is np.matmul:
+        if f is affine:
+            a, b, bias = (self.e.array[root_of(o)] for o in v.operands)
+            self.e.imports.add("affine")
+            self.lines.append(f"affine(blas, {a}, {b}, {bias}, {self.e.array[v]})")
+        elif f is np.matmul:
             if v.ndim == 2:
                 self._product(v)
             else:
@@ -144,46 +149,43 @@ class Calls:
 
     # -- loops that have no rows, several operations in one ----------------------------------------
 
-    def _runs(self, calls: Sequence[Value]) -> list[list[Value]]:
-        """Calls in order, those that can share a loop together."""
-        runs: list[list[Value]] = []
-        for v in calls:
-            last = runs[-1] if runs else [v]
-            fits = self._joins_run(v) and self._joins_run(last[0]) and last[0].shape == v.shape
-            if runs and fits and not any(is_view(o) and root_of(o) in last for o in v.operands):
-                last.append(v)
-            else:
-                runs.append([v])
-        return runs
-
-    def _joins_run(self, v: Value) -> bool:
-        if not is_elementwise(v) or not v.shape or v.has_rows or v.function is cells:
-            return False
-        return not any(o.has_rows for o in v.operands)
-
     def _own_run(self, values: Sequence[Value]) -> None:
-        """Elementwise operations of one shape that has no rows, in one loop."""
+        """Elementwise operations of one shape, in one loop: over the axes, or over all elements.
+
+        All is read before anything is stored, since a value may be stored over one that it is
+        computed from.
+        """
         e, mine = self.e, set(values)
-        loops, place = self._nest(values[0], [r for v in values for r in (v, *v.operands)])
+        kept = [v for v in values if v in self.ends or set(self.schedule.readers(v)) - mine]
+        e.flat = values[0] in self.schedule.flat
+        place: Place = ()
+        if e.flat:
+            size = f"{e.array[kept[0]]}.size" if wide(kept[0]) else "n"
+            loops = [f"for i in range({size}):"]
+        else:
+            loops, place = self._nest(values[0], [r for v in values for r in (v, *v.operands)])
         body: list[str] = []
+        stores: list[str] = []
         for v in values:
             text = e.expression(v, place)
-            users = self.schedule.readers(v)
-            inside = [u for u in users if u in mine]
-            outside = len(inside) < len(users) or v in self.ends
-            once = len(inside) == 1 and [root_of(o) for o in inside[0].operands].count(v) == 1
-            if not outside and once and len(text) < LONG:
+            inside = [u for u in self.schedule.readers(v) if u in mine]
+            if v not in kept and self._once(v, inside) and len(text) < LONG:
                 e.local[v] = text
-                continue
-            name = bare(text)
-            if inside:
+            elif kept == [v] and not inside:
+                stores.append(f"{store_into(e, v, place)} = {bare(text)}")
+            else:
                 name = e.local[v] = e.variable(v)
                 body.append(f"{name} = {bare(text)}")
-            if outside:
-                body.append(f"{store_into(e, v, place)} = {name}")
+                if v in kept:
+                    stores.append(f"{store_into(e, v, place)} = {name}")
         for v in values:
             e.local.pop(v, None)
-        self._nested(loops, *body)
+        e.flat = False
+        self._nested(loops, *body, *stores)
+
+    def _once(self, v: Value, users: Sequence[Value]) -> bool:
+        """Whether the value is read just once."""
+        return len(users) == 1 and [root_of(o) for o in users[0].operands].count(v) == 1
 
     # -- products and totals -----------------------------------------------------------------------
 
@@ -233,7 +235,8 @@ class Calls:
             raise Declined("it makes a single number of an array by reshaping")
         root = root_of(v.args[0])
         sizes = ", ".join(self.e.length(d, [root]) for d in v.shape)
-        self.lines.append(f"{name} = {self.e.array[root]}.reshape(({sizes},))")
+        self.e.imports.add("shaped")
+        self.lines.append(f"{name} = shaped({self.e.array[root]}, ({sizes},))")
 
     # -- targets -------------------------------------------------------------------------------------
 

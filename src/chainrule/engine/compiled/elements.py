@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule.engine.compiled.formulas import formula, text_of
 from chainrule.engine.compiled.places import Place, lined_up, picked, rows_text, through
-from chainrule.engine.compiled.schedule import is_row, is_view, total, wide
+from chainrule.engine.compiled.schedule import is_row, is_view, root_of, total, wide
 from chainrule.engine.compiled.symbolic import Declined, Dim, Number, Rows, Value, Width
 from chainrule.engine.names import Names
 from chainrule.engine.primitives import cast, filled, pick, take_rows
@@ -80,6 +80,8 @@ class Elements:
         self.imports: set[str] = set()
         #: Inside a pass: whether the row's number has been asked for, what is read once a row.
         self.inside = self.uses_row = False
+        #: Inside a loop over all elements, whatever their axes.
+        self.flat = False
         self.read_first: list[str] = []
         self._given: list[tuple[tuple[str, Any], str]] = []
         self._free: dict[tuple[str, Any], list[str]] = {}
@@ -155,13 +157,22 @@ class Elements:
         """The text of one element; in another dtype, if one is given."""
         if isinstance(v, Number):
             return self.number(v, dtype)
+        if self.flat:
+            v = root_of(v)
         if is_view(v):
             x = v.args[0]
             if isinstance(x, Number):
                 return self.element(x, (), dtype or v.dtype)
             return self.element(x, through(v, place, self.number), dtype)
-        text = self.local.get(v) or self._from_array(v, place)
+        if self.flat and v.shape:
+            text = self.local.get(v) or self.flat_place(v)
+        else:
+            text = self.local.get(v) or self._from_array(v, place)
         return self._in_dtype(text, v.dtype, dtype)
+
+    def flat_place(self, v: Value) -> str:
+        """The text of the i-th of all elements of a value's array."""
+        return f"{self.array[v]}[i]" if v.ndim == 1 else f"{self.array[v]}.flat[i]"
 
     def _from_array(self, v: Value, place: Place) -> str:
         if v not in self.array:
@@ -221,7 +232,7 @@ class Elements:
     def _repeated(self, x: Any, place: Place, dtype: np.dtype[Any] | None = None) -> str:
         """The element of an operand that NumPy repeats where it is needed; a number is any place's."""
         if isinstance(x, Value):
-            return self.element(x, lined_up(place, x.shape), dtype)
+            return self.element(x, place if self.flat else lined_up(place, x.shape), dtype)
         if isinstance(x, Number):
             return self.number(x, dtype)
         return self.literal(x, dtype or self.dtype)

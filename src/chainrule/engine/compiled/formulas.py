@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from chainrule.engine.compiled.helpers import HELPERS
 from chainrule.engine.compiled.symbolic import Declined
 from chainrule.engine.names import bare
 from chainrule.engine.primitives import cast, filled
@@ -58,30 +59,11 @@ FORMULAS: dict[Any, str] = {
     filled: "{}",
 }
 
-#: What kernels import from `elementary` and `kernels`.
-_HELPERS = frozenset(
-    [
-        "exp",
-        "log",
-        "log1p",
-        "tanh",
-        "sqrt",
-        "sin",
-        "cos",
-        "sign",
-        "square",
-        "maximum",
-        "minimum",
-        "where",
-        "isfinite",
-    ]
-)
-
 
 def needs_helper(function: Any) -> str | None:
     """The function that the text calls, if it calls one."""
     name = FORMULAS[function].split("(")[0]
-    return name if name in _HELPERS else None
+    return name if name in HELPERS else None
 
 
 def formula(v: Value, texts: Sequence[str], imports: set[str]) -> str:

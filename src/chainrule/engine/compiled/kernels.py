@@ -17,12 +17,15 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from chainrule.engine.compiled.blas import blas_at_hand
+from chainrule.engine.compiled.constants import FAILED, MET, NARROW, SMALL, WAITING, YIELD
+from chainrule.engine.compiled.layout import laid_out
 
 with blas_at_hand():
     import numba.np.arraymath  # the part of Numba that looks for a BLAS
 
 __all__ = [
     "add_shards",
+    "affine",
     "cell",
     "cos",
     "dot",
@@ -34,8 +37,8 @@ __all__ = [
     "limited",
     "maximum",
     "minimum",
-    "part",
     "put",
+    "shaped",
     "share",
     "sign",
     "sin",
@@ -58,12 +61,7 @@ OPTIONS: Any = {
 
 
 def kernel(function: Any) -> Any:
-    """Compile a generated function, and keep the machine code beside its source."""
-    return numba.njit(function, cache=True, **OPTIONS)
-
-
-def part(function: Any) -> Any:
-    """Compile a generated function into the kernel that calls it."""
+    """Compile a generated function, into the one that calls it."""
     return numba.njit(function, inline="always", **OPTIONS)
 
 
@@ -146,15 +144,34 @@ def share(n: Any, k: Any, shards: Any) -> Any:
     return n * k // shards
 
 
+# -- arrays -------------------------------------------------------------------------------------
+
+
+@intrinsic
+def shaped(typing: Any, array: Any, shape: Any) -> Any:
+    """The array's memory in another shape, which may have fewer elements."""
+    # NumPy's reshape in compiled code calls into Numba, and so would not run without it.
+    if array.layout != "C":
+        raise TypeError("only an array in one piece has another shape")
+    form = array.copy(ndim=len(shape))
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        old = context.make_array(array)(context, builder, args[0])
+        lengths = cgutils.unpack_tuple(builder, args[1])
+        return laid_out(context, builder, form, old.data, lengths)
+
+    return form(array, types.UniTuple(types.intp, len(shape))), codegen
+
+
 # -- products -----------------------------------------------------------------------------------
 
 
 @intrinsic
 def _gemm(
     typing: Any, blas: Any, ta: Any, tb: Any, m: Any, n: Any, k: Any, a: Any, lda: Any, b: Any,
-    ldb: Any, c: Any, ldc: Any,
+    ldb: Any, beta: Any, c: Any, ldc: Any,
 ) -> Any:  # fmt: skip
-    """BLAS's gemm(ta, tb, m, n, k, 1, a, lda, b, ldb, 0, c, ldc) at the address `blas`."""
+    """BLAS's gemm(ta, tb, m, n, k, 1, a, lda, b, ldb, beta, c, ldc) at the address `blas`."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         real = context.get_value_type(signature.args[6].dtype)
@@ -175,41 +192,36 @@ def _gemm(
         def data(value: Any, kind: Any) -> Any:
             return builder.bitcast(context.make_array(kind)(context, builder, value).data, pointer)
 
-        blas, ta, tb, m, n, k, a, lda, b, ldb, c, ldc = args
+        blas, ta, tb, m, n, k, a, lda, b, ldb, beta, c, ldc = args
         kinds = signature.args
         given = [
             letter(ta), letter(tb), whole(m), whole(n), whole(k),
             by_address(ir.Constant(real, 1.0), real), data(a, kinds[6]), whole(lda),
-            data(b, kinds[8]), whole(ldb), by_address(ir.Constant(real, 0.0), real),
-            data(c, kinds[10]), whole(ldc),
+            data(b, kinds[8]), whole(ldb), by_address(builder.sitofp(beta, real), real),
+            data(c, kinds[11]), whole(ldc),
         ]  # fmt: skip
         form = ir.FunctionType(ir.VoidType(), [pointer] * len(given))
         builder.call(builder.inttoptr(blas, form.as_pointer()), given)
         return context.get_dummy_value()
 
     int64 = types.int64
-    form = types.void(*[int64] * 6, a, int64, b, int64, c, int64)
+    form = types.void(*[int64] * 6, a, int64, b, int64, int64, c, int64)
     return form, codegen
 
-
-#: Products of fewer multiplications than this are done by plain loops.
-SMALL = 6000
 
 _N, _T = ord("N"), ord("T")
 
 
-#: Products with fewer columns than this are summed column by column, in registers.
-NARROW = 12
-
-
 @numba.njit(error_model="numpy", nogil=True, fastmath={"contract"})
-def _narrow(a: Any, b: Any, out: Any) -> None:
-    """out = a b for few columns: four sums at a time."""
+def _narrow(a: Any, b: Any, out: Any, more: Any) -> None:
+    """out = a b for few columns, or out += a b with `more`: four sums at a time."""
     n, inner, zero = out.shape[1], a.shape[1], out.dtype.type(0)
     four = n - n % 4
     for i in range(out.shape[0]):
         for j in range(0, four, 4):
             s = t = u = v = zero
+            if more:
+                s, t, u, v = out[i, j], out[i, j + 1], out[i, j + 2], out[i, j + 3]
             for p in range(inner):
                 f = a[i, p]
                 s += f * b[p, j]
@@ -219,6 +231,8 @@ def _narrow(a: Any, b: Any, out: Any) -> None:
             out[i, j], out[i, j + 1], out[i, j + 2], out[i, j + 3] = s, t, u, v
         if n - four == 3:
             s = t = u = zero
+            if more:
+                s, t, u = out[i, four], out[i, four + 1], out[i, four + 2]
             for p in range(inner):
                 f = a[i, p]
                 s += f * b[p, four]
@@ -227,35 +241,38 @@ def _narrow(a: Any, b: Any, out: Any) -> None:
             out[i, four], out[i, four + 1], out[i, four + 2] = s, t, u
         elif n - four == 2:
             s = t = zero
+            if more:
+                s, t = out[i, four], out[i, four + 1]
             for p in range(inner):
                 f = a[i, p]
                 s += f * b[p, four]
                 t += f * b[p, four + 1]
             out[i, four], out[i, four + 1] = s, t
         elif n - four == 1:
-            s = zero
+            s = out[i, four] if more else zero
             for p in range(inner):
                 s += a[i, p] * b[p, four]
             out[i, four] = s
 
 
 @_helper
-def dot(blas: Any, a: Any, b: Any, out: Any) -> None:
-    """out = a b."""
+def _product(blas: Any, a: Any, b: Any, out: Any, more: Any) -> None:
+    """out = a b, or out += a b with `more`."""
     m, n, inner = out.shape[0], out.shape[1], a.shape[1]
     if n == 1:
         for i in range(m):
-            s = out.dtype.type(0)
+            s = out[i, 0] if more else out.dtype.type(0)
             for p in range(inner):
                 s += a[i, p] * b[p, 0]
             out[i, 0] = s
     elif m * n * inner < SMALL and n < NARROW and m > 1:
-        _narrow(a, b, out)
+        _narrow(a, b, out, more)
     elif m * n * inner < SMALL or m == 1:
         whole = inner - inner % 4  # four rows of b at a time, so that out is read and written less
         for i in range(m):
-            for j in range(n):
-                out[i, j] = 0
+            if not more:
+                for j in range(n):
+                    out[i, j] = 0
             for p in range(0, whole, 4):
                 f, g, h, e = a[i, p], a[i, p + 1], a[i, p + 2], a[i, p + 3]
                 for j in range(n):
@@ -265,7 +282,22 @@ def dot(blas: Any, a: Any, b: Any, out: Any) -> None:
                 for j in range(n):
                     out[i, j] += f * b[p, j]
     else:
-        _gemm(blas, _N, _N, n, m, inner, b, n, a, inner, out, n)
+        _gemm(blas, _N, _N, n, m, inner, b, n, a, inner, more, out, n)
+
+
+@_helper
+def dot(blas: Any, a: Any, b: Any, out: Any) -> None:
+    """out = a b."""
+    _product(blas, a, b, out, 0)
+
+
+@_helper
+def affine(blas: Any, a: Any, b: Any, bias: Any, out: Any) -> None:
+    """out = a b + bias, the bias in every row."""
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            out[i, j] = bias[j]
+    _product(blas, a, b, out, 1)
 
 
 @_helper
@@ -280,7 +312,7 @@ def dot_t(blas: Any, a: Any, b: Any, out: Any) -> None:
             for i in range(m):
                 out[i, 0] += a[p, i] * f
     elif m * n * inner < SMALL and n < NARROW:
-        _narrow(a.T, b, out)
+        _narrow(a.T, b, out, 0)
     elif m * n * inner < SMALL:
         for i in range(m):
             for j in range(n):
@@ -291,7 +323,7 @@ def dot_t(blas: Any, a: Any, b: Any, out: Any) -> None:
                 for j in range(n):
                     out[i, j] += f * b[p, j]
     else:
-        _gemm(blas, _N, _T, n, m, inner, b, n, a, m, out, n)
+        _gemm(blas, _N, _T, n, m, inner, b, n, a, m, 0, out, n)
 
 
 @_helper
@@ -304,14 +336,25 @@ def dot_by_t(blas: Any, a: Any, b: Any, out: Any) -> None:
             for j in range(n):
                 out[i, j] = f * b[j, 0]
     elif m * n * inner < SMALL:
-        for i in range(m):
+        four, zero = m - m % 4, out.dtype.type(0)
+        for i in range(0, four, 4):  # four rows at a time, so that b is read less
             for j in range(n):
-                s = out.dtype.type(0)
+                s = t = u = v = zero
+                for p in range(inner):
+                    f = b[j, p]
+                    s += a[i, p] * f
+                    t += a[i + 1, p] * f
+                    u += a[i + 2, p] * f
+                    v += a[i + 3, p] * f
+                out[i, j], out[i + 1, j], out[i + 2, j], out[i + 3, j] = s, t, u, v
+        for i in range(four, m):
+            for j in range(n):
+                s = zero
                 for p in range(inner):
                     s += a[i, p] * b[j, p]
                 out[i, j] = s
     else:
-        _gemm(blas, _T, _N, n, m, inner, b, inner, a, inner, out, n)
+        _gemm(blas, _T, _N, n, m, inner, b, inner, a, inner, 0, out, n)
 
 
 @_helper
@@ -326,14 +369,12 @@ def dot_t_by_t(blas: Any, a: Any, b: Any, out: Any) -> None:
                     s += a[p, i] * b[j, p]
                 out[i, j] = s
     else:
-        _gemm(blas, _T, _T, n, m, inner, b, inner, a, m, out, n)
+        _gemm(blas, _T, _T, n, m, inner, b, inner, a, m, 0, out, n)
 
 
 # -- threads ------------------------------------------------------------------------------------
 
-# `crew` is an array of counters that all threads of a step share, each in a cache line of its
-# own: how many wait, how often all have met, and whether one has failed.
-WAITING, MET, FAILED, YIELD = 0, 16, 32, 48
+# `crew` is an array of counters that all threads of a step share.
 
 
 @intrinsic
@@ -414,9 +455,11 @@ def wait(crew: Any, shards: Any) -> None:
 @numba.njit(**OPTIONS)
 def together(crew: Any, k: Any, shards: Any, part: Any, parts: Any, out: Any) -> None:
     """out = the sum of the parts of all shards, in their order."""
-    own, flat, to = parts[k], part.reshape(-1), out.reshape(-1)
-    for j in range(flat.shape[0]):
-        own[j] = flat[j]
+    own = parts[k]
+    mine: Any = shaped(part, (part.size,))
+    to: Any = shaped(out, (out.size,))
+    for j in range(mine.shape[0]):
+        own[j] = mine[j]
     wait(crew, shards)
     for j in range(to.shape[0]):
         to[j] = parts[0, j]
@@ -443,7 +486,8 @@ def together_number(crew: Any, k: Any, shards: Any, part: Any, parts: Any) -> An
 def put(to: Any, new: Any) -> Any:
     """to[...] = new; gives 0, or NaN if a number is not finite."""
     check = 0.0
-    a, b = to.reshape(-1), new.reshape(-1)
+    a: Any = shaped(to, (to.size,))
+    b: Any = shaped(new, (new.size,))
     for i in range(a.shape[0]):
         a[i] = b[i]
         check += b[i] * 0.0

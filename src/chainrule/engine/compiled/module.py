@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -11,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.engine.compiled import elementary, kernels
 from chainrule.engine.compiled.arrays import Written
 from chainrule.engine.compiled.elements import LOOPS, Argument
+from chainrule.engine.compiled.helpers import HELPERS
 from chainrule.engine.compiled.places import rows_text
 from chainrule.engine.compiled.schedule import Schedule
 from chainrule.engine.compiled.source import Body
@@ -22,7 +21,7 @@ from chainrule.engine.compiled.update import RUN, update_source
 from chainrule.engine.names import Names
 from chainrule.optimizers import Optimizer
 
-__all__ = ["Run", "Text", "handed_over", "predict_text", "salt", "train_text"]
+__all__ = ["Run", "Text", "handed_over", "predict_text", "train_text"]
 
 _FIRST = ("blas", "crew", "shard", "shards")
 _BUILT_IN = ("i", *LOOPS, "n", "r", "rows", "first", "numbers", "words", "abs", "range", "float")
@@ -45,11 +44,6 @@ class Text:
     mixed: str | None
 
 
-def salt() -> str:
-    """What the machine code depends on besides the source: the helpers that go into it."""
-    return inspect.getsource(kernels) + inspect.getsource(elementary)
-
-
 def _body(
     step: Symbolic, written: Sequence[Written], dtype: np.dtype[Any], gathered: bool
 ) -> tuple[Body, Schedule]:
@@ -60,7 +54,7 @@ def _body(
         (role, name, schedule.total(v) if role == "written" else v, payload)
         for role, name, v, payload in written
     ]
-    names = Names((*_FIRST, *_GROUPS.values(), *kernels.__all__, *elementary.__all__, *_BUILT_IN))
+    names = Names((*_FIRST, *_GROUPS.values(), *HELPERS, *_BUILT_IN))
     try:
         return Body(schedule, given, dtype, names, gathered=gathered), schedule
     except (KeyError, IndexError, ValueError, TypeError, AttributeError, StopIteration) as error:
@@ -73,7 +67,7 @@ def _function(body: Body, name: str, given: str, doc: str, first: Sequence[str] 
     head: list[str] = []
     for a in body.arguments:
         if a.role == "work" and any(isinstance(d, Rows) for d in a.shape):
-            head.append(f"{a.name} = {_for_n_rows(a)}")
+            head.append(f"{a.name} = {_for_n_rows(a, e.imports)}")
     for (dtype, value), local in e.literals.items():
         number = f"float('{value}')" if value in (math.inf, -math.inf) else repr(value)
         head.append(f"{local} = {dtype}({number})")
@@ -81,7 +75,7 @@ def _function(body: Body, name: str, given: str, doc: str, first: Sequence[str] 
         table = "numbers" if dtype.startswith("float") else "words"
         head.append(f"{local} = {dtype}({table}[{index}])")
     groups = _grouped(body.arguments)
-    lines = ["@part", *_wrapped(f"def {name}({given}, {', '.join(groups)}):"), f'    """{doc}"""']
+    lines = ["@kernel", *_wrapped(f"def {name}({given}, {', '.join(groups)}):"), f'    """{doc}"""']
     lines += [f"    {line}" for line in first]
     for group, names in groups.items():
         lines += _wrapped(f"    ({', '.join(names)},) = {group}")
@@ -94,7 +88,7 @@ def _file(title: str, imports: set[str], functions: Sequence[str]) -> str:
     return head + "\n\n" + "\n\n\n".join(functions) + "\n"
 
 
-def _for_n_rows(a: Argument) -> str:
+def _for_n_rows(a: Argument, imports: set[str]) -> str:
     """The part of an array that holds n rows, which may be fewer than it has room for."""
     first = a.shape[0]
     if isinstance(first, Rows) and not any(isinstance(d, Rows) for d in a.shape[1:]):
@@ -103,8 +97,8 @@ def _for_n_rows(a: Argument) -> str:
         rows_text(d) if isinstance(d, Rows) else f"{a.name}.shape[{axis}]"
         for axis, d in enumerate(a.shape)
     ]
-    whole = " * ".join(f"({size})" if "+" in size or "-" in size else size for size in sizes)
-    return f"{a.name}.reshape(-1)[:{whole}].reshape(({', '.join(sizes)}))"
+    imports.add("shaped")
+    return f"shaped({a.name}, ({', '.join(sizes)}))"
 
 
 #: The groups that arrays are handed over in, by their role.
@@ -155,10 +149,10 @@ def _imports(used: set[str]) -> list[str]:
     dtypes = sorted(u for u in used if hasattr(np, u) and u[:3] in ("flo", "int", "uin"))
     if dtypes:
         lines.append(f"from numpy import {', '.join(dtypes)}")
-    for module in (elementary, kernels):
-        found = sorted(used & set(module.__all__))
+    for module in sorted(set(HELPERS.values())):
+        found = sorted(name for name in used if HELPERS.get(name) == module)
         if found:
-            lines += _wrapped_import(module.__name__, found)
+            lines += _wrapped_import(module, found)
     return lines
 
 
@@ -181,7 +175,7 @@ def train_text(
 ) -> Text:
     """The kernel file of a training step."""
     body, schedule = _body(step, written, dtype, gathered=True)
-    imports = {"kernel", "part", "share", "wait", *body.elements.imports}
+    imports = {"kernel", "share", "wait"}
     step_text = _function(
         body,
         "step",
@@ -189,6 +183,7 @@ def train_text(
         "Forward and backward for one shard's rows; gives its part of the loss.",
         ["n = rows.shape[0]"],
     )
+    imports |= body.elements.imports
     updates: dict[str, str] = {}
     runs: list[Run] = []
     name = type(optimizer).__name__.lower()
@@ -282,9 +277,12 @@ def _loop(
     return lines, [*arguments, *targets]
 
 
-def handed_over(arguments: Sequence[Argument], arrays: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+def handed_over(
+    arguments: Sequence[Argument], arrays: Mapping[str, Any]
+) -> dict[str, tuple[Any, ...]]:
     """The arrays by name, in the groups that the main function takes."""
-    return [tuple(arrays[name] for name in names) for names in _grouped(arguments).values()]
+    groups = _grouped(arguments)
+    return {group: tuple(arrays[name] for name in names) for group, names in groups.items()}
 
 
 def predict_text(
@@ -292,13 +290,13 @@ def predict_text(
 ) -> Text:
     """The kernel file of a prediction: blocks of rows, one after the other."""
     body, schedule = _body(step, written, dtype, gathered=False)
-    imports = {"kernel", "part", *body.elements.imports}
     forward = _function(
         body,
         "forward",
         "blas, crew, shard, shards, first, n, numbers, words",
         "The outputs for n rows.",
     )
+    imports = {"kernel", *body.elements.imports}
     arguments = body.arguments
     groups = _grouped(arguments)
     given = ["blas", "crew", "low", "high", "block", "numbers", "words", *groups]

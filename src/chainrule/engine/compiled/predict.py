@@ -11,17 +11,15 @@ import numpy.typing as npt
 
 from chainrule.aligned import room
 from chainrule.engine.compiled.blas import blas
-from chainrule.engine.compiled.kernels import SMALL
+from chainrule.engine.compiled.constants import SMALL
+from chainrule.engine.compiled.machine import Call, kernel
 from chainrule.engine.compiled.module import handed_over, predict_text
 from chainrule.engine.compiled.record import record_predict
 from chainrule.engine.compiled.step import (
-    compiled,
     id_limits,
     in_one_piece,
-    loaded,
     multiplications,
     product_size,
-    readable,
     tables,
     within,
 )
@@ -73,57 +71,58 @@ class CompiledPredict:
         most = max((product_size(v, 1) for v in products), default=0)
         self.blas_rows = max(2, -(-SMALL // max(most, 1)))
         self._numbers = tuple(a[0] for a in tables(step, [BLOCK]))
-        # Arrays to work in, for one row and for a block: those that no call is using now.
-        self._free: list[tuple[Any, ...]] = []
-        self._free_rows: list[tuple[tuple[Any, ...], Array]] = []
-        function = loaded(self.text.source, "predict").predict
-        given = self._arguments(0, 0, 1, x[:1].copy(), self._made(1), self._empty(1))
-        self._predict = compiled(function, given, say)
+        # Calls, with arrays to work in, for one row and for a block: those that are free now.
+        self._free: list[Call] = []
+        self._free_rows: list[tuple[Call, Array, Array]] = []
+        given = self._given(1, room((1, *x.shape[1:]), x.dtype), self._empty(1))
+        self._kernel: Any = kernel(self.text.source, "predict", given, say)
 
-    def _made(self, rows: int) -> tuple[Any, ...]:
-        """Arrays to work in, for so many rows, together with the parameters."""
+    def _given(self, rows: int, x: Array, y: Array) -> dict[str, Any]:
+        """The arguments, with arrays to work in for so many rows."""
         arrays: dict[str, Any] = {}
         for a in self.text.arguments:
             if a.role == "work":
                 shape = tuple(d.at(rows) if isinstance(d, Rows) else d for d in a.shape)
                 arrays[a.name] = room(shape, a.dtype)
-            elif a.role not in ("data", "out"):
-                arrays[a.name] = in_one_piece(a.payload.array, a.role)
+            elif a.role in ("data", "out"):
+                arrays[a.name] = x if a.role == "data" else y
             else:
-                arrays[a.name] = None
-        return tuple(handed_over(self.text.arguments, arrays)[1:-1])
+                arrays[a.name] = in_one_piece(a.payload.array, a.role)
+        numbers, words = self._numbers
+        return {
+            "blas": 0, "crew": _ALONE, "low": 0, "high": 1, "block": BLOCK, "numbers": numbers,
+            "words": words, **handed_over(self.text.arguments, arrays),
+        }  # fmt: skip
 
     def _empty(self, n: int) -> Array:
         shape = (n, *self._tail)
         return room(shape, self._kind) if n * self._width < _LITTLE else np.empty(shape, self._kind)
 
-    def _arguments(
-        self, address: int, low: int, high: int, x: Array, given: tuple[Any, ...], y: Array
-    ) -> tuple[Any, ...]:
-        # The data comes first of the groups, the outputs last.
-        return (address, _ALONE, low, high, BLOCK, *self._numbers, (x,), *given, (y,))
-
-    def _one(self, x: Array) -> Array:
+    def _one(self, row: Array) -> Array:
         """The outputs for a single row."""
         free = self._free_rows
         try:
-            given, y = free.pop()
+            call, x, y = free.pop()
         except IndexError:
-            given, y = self._made(1), self._empty(1)
-        self._predict(*self._arguments(0, 0, 1, x, given, y))
+            x, y = room(row.shape, row.dtype), self._empty(1)
+            call = self._kernel.call(self._given(1, x, y))
+        x[...] = row
+        call()
         out = y.copy()
-        free.append((given, y))
+        free.append((call, x, y))
         return out
 
     def _some(self, address: int, low: int, high: int, x: Array, y: Array) -> None:
         """Rows low to high."""
         free = self._free
         try:
-            given = free.pop()
+            call = free.pop()
         except IndexError:
-            given = self._made(BLOCK)
-        self._predict(*self._arguments(address, low, high, x, given, y))
-        free.append(given)
+            call = self._kernel.call(self._given(BLOCK, x, y))
+        call.change(blas=address, low=low, high=high, data=(x,), out=(y,))
+        call()
+        call.forget("data", "out")
+        free.append(call)
 
     def takes(self, x: Array) -> bool:
         """Whether every id in x names a row of the tables; NumPy's engine says which does not."""
@@ -131,27 +130,25 @@ class CompiledPredict:
 
     def __call__(self, x: Array) -> Array:
         """The outputs for x."""
-        if not x.flags.carray:  # in one piece, aligned and writeable
-            x = readable(np.ascontiguousarray(x))
         n = len(x)
         if n == 1:
             return self._one(x)
+        x = in_one_piece(x, "data")
         y = self._empty(n)
         if n < self.blas_rows:
             self._some(0, 0, n, x, y)
             return y
         library = blas()
         address, blocks = library.address(self.dtype), -(-n // BLOCK)
-        with library:
-            shards = 1
-            if blocks > 1:
-                shards = min(shards_for(self.row_work * n, n, thread_count(None)), blocks)
+        shards = 1
+        if blocks > 1:
+            shards = min(shards_for(self.row_work * n, n, thread_count(None)), blocks)
 
-            def part(k: int, crew: Array) -> None:
-                low, high = (min(BLOCK * (blocks * i // shards), n) for i in (k, k + 1))
-                self._some(address, low, high, x, y)
+        def part(k: int, crew: Array) -> None:
+            low, high = (min(BLOCK * (blocks * i // shards), n) for i in (k, k + 1))
+            self._some(address, low, high, x, y)
 
-            Crew(shards, library.begin_thread).run(part)
+        Crew(shards, library.alone).run(part)
         return y
 
 

@@ -47,4 +47,4 @@ def accumulate(e: Elements, v: Value, target: str, text: str) -> str:
 
 def store_into(e: Elements, v: Value, place: Place) -> str:
     """The text of the element of the value's array that is written."""
-    return f"{e.array[v]}[{', '.join(place) or '0'}]"
+    return e.flat_place(v) if e.flat else f"{e.array[v]}[{', '.join(place) or '0'}]"

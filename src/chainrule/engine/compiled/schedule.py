@@ -2,6 +2,8 @@
 
 A pass goes over the rows of a batch once and does everything that needs one row at a time. What
 needs all rows of an operand first (a matrix product) is a call, and parts one pass from the next.
+So does an exponential, a logarithm or a tanh, with what leads up to it and away from it: one loop
+over all elements is a loop of vector instructions, however short the rows are.
 A sum over the rows is made in the pass that has its summands; each shard of the batch makes its
 own part of it. Parts are added over the shards at the end of the step if only gradients and the
 loss need them, at once (`total`) if the step itself goes on with them.
@@ -9,6 +11,7 @@ loss need them, at once (`total`) if the step itself goes on with them.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -23,6 +26,7 @@ __all__ = [
     "REDUCTIONS",
     "Schedule",
     "Stage",
+    "affine",
     "is_elementwise",
     "is_row",
     "is_view",
@@ -32,10 +36,18 @@ __all__ = [
 ]
 
 
+def affine(a: Any, b: Any, bias: Any) -> Any:
+    """A product with a bias added to every row."""
+    return a @ b + bias
+
+
 def total(x: Any) -> Any:
     """The sum of the parts that the shards have of x."""
     return x
 
+
+#: Functions that take many instructions: worth doing for many numbers at once.
+_LONG = (np.exp, np.log, np.log1p, np.tanh)
 
 #: What brings many numbers to one.
 REDUCTIONS = (np.sum, np.prod, np.max, np.min)
@@ -101,11 +113,12 @@ class Schedule:
         self.parts: set[Value] = set()
         self._totals: dict[Value, Value] = {}
         self._copies: dict[Value, Value] = {}
-        self._whole = self._needed_whole(step.values, whole)
+        values = _with_biases(step)
+        self._whole = self._needed_whole(values, whole)
         self.parts.clear()
         #: The operations, and what operands were exchanged for: totals, copies in arrays.
         self.values: list[Value] = []
-        for v in step.values:
+        for v in values:
             self._enter(v)
         for v in whole:
             self.total(v)
@@ -113,7 +126,16 @@ class Schedule:
         for v in self.values:
             for o in v.operands:
                 self.users[o].append(v)
-        self.stages = self._stages([v for v in step.targets if isinstance(v, Value)])
+        targets = [v for v in step.targets if isinstance(v, Value)]
+        #: Operations on rows that are done for all elements in one loop.
+        self.flat: set[Value] = set()
+        self._flatten({root_of(v) for v in targets})
+        self.stages = self._stages(targets)
+        #: Operations outside the passes that share a loop: the number of the loop.
+        self.loop: dict[Value, int] = {}
+        for stage in self.stages:
+            for run in self.runs(stage.calls):
+                self.loop.update(dict.fromkeys(run, len(self.loop)))
 
     # -- what each operation may be given -----------------------------------------------------
 
@@ -128,7 +150,7 @@ class Schedule:
             v.args = self._exchanged(v.args, self.total)
         if v.function is np.reshape and not is_view(v):
             v.args = self._exchanged(v.args, self._untransposed)
-        elif v.function is np.matmul and v.ndim == 2:
+        elif v.function in (np.matmul, affine) and v.ndim == 2:
             v.args = self._exchanged(v.args, self._array)
         if part:
             self.parts.add(v)
@@ -203,7 +225,7 @@ class Schedule:
 
     def in_pass(self, v: Value) -> bool:
         """Whether the operation is done row by row, in a pass."""
-        if is_view(v) or v.function is None or self._row_problem(v):
+        if is_view(v) or v.function is None or v in self.flat or self._row_problem(v):
             return False
         if v.function in REDUCTIONS:
             x = v.args[0]
@@ -247,8 +269,8 @@ class Schedule:
         if not v.has_rows and not any(o.has_rows for o in operands):
             return None
         across = f"{name} works across the rows of a batch"
-        if v.function is np.matmul:
-            a, b = operands
+        if v.function in (np.matmul, affine):
+            a, b = operands[:2]
             forward = _leads(v) and _leads(a) and not b.has_rows
             back = (
                 not v.has_rows
@@ -288,6 +310,68 @@ class Schedule:
             )
             return None if aligned else across
         return None
+
+    # -- loops over all elements ---------------------------------------------------------------
+
+    def _flatten(self, ends: set[Value]) -> None:
+        """Find what is done for all elements in one loop: long functions, and what is next to them."""
+        ahead = [v for v in self.values if v.function in _LONG and self._may_be_flat(v)]
+        self.flat.update(ahead)
+        while ahead:
+            v = ahead.pop()
+            readers = self.readers(v)
+            found = readers if len(readers) == 1 and v not in ends else []
+            for o in map(root_of, v.operands):
+                if o not in ends and all(u in self.flat for u in self.readers(o)):
+                    found = [*found, o]
+            for u in found:
+                if u not in self.flat and self._may_be_flat(u):
+                    self.flat.add(u)
+                    ahead.append(u)
+
+    def _may_be_flat(self, v: Value) -> bool:
+        """Whether every element comes from those in the same place of arrays of the same form."""
+        if not (is_elementwise(v) and is_row(v)) or v.function in (replaced, cells):
+            return False
+        return not self._row_problem(v) and all(self._is_alike(o, v) for o in v.operands)
+
+    def _is_alike(self, o: Value, v: Value) -> bool:
+        r = root_of(o)
+        if not r.shape:
+            return True
+        while is_view(o):
+            if o.function is not np.reshape:
+                return False
+            o = o.args[0]
+        given = o.function is None and o.payload.array is None  # rows that are yet to be gathered
+        return _long(o.shape) == _long(v.shape) and not given
+
+    def runs(self, calls: Sequence[Value]) -> list[list[Value]]:
+        """Calls in order, those that can share a loop together."""
+        runs: list[list[Value]] = []
+        for v in calls:
+            if runs and self._follows(v, runs[-1]):
+                runs[-1].append(v)
+            else:
+                runs.append([v])
+        return runs
+
+    def _follows(self, v: Value, run: Sequence[Value]) -> bool:
+        """Whether the operation can join a loop."""
+        first = run[0]
+        if v in self.flat or first in self.flat:
+            return {v, first} <= self.flat and _long(first.shape) == _long(v.shape)
+        if not (self.shares(v) and self.shares(first) and first.shape == v.shape):
+            return False
+        return not any(is_view(o) and root_of(o) in run for o in v.operands)
+
+    def shares(self, v: Value) -> bool:
+        """Whether the operation is a loop over elements that others can join."""
+        if v in self.flat:
+            return True
+        if not is_elementwise(v) or not v.shape or v.has_rows or v.function is cells:
+            return False
+        return not any(o.has_rows for o in v.operands)
 
     # -- passes and calls ------------------------------------------------------------------------
 
@@ -338,6 +422,34 @@ class Schedule:
             else:
                 found.append(u)
         return found
+
+
+def _with_biases(step: Symbolic) -> list[Value]:
+    """The operations; a product to which nothing but a bias is done takes that in."""
+    users = Counter(o for v in step.values for o in v.operands)
+    users.update(v for v in step.targets if isinstance(v, Value))
+    gone: set[Value] = set()
+    for v in step.values:
+        if v.function is not np.add or v.ndim != 2 or not v.has_rows:
+            continue
+        if len(v.operands) != 2:
+            continue
+        for product, bias in (v.args, v.args[::-1]):
+            if bias.function is np.broadcast_to:
+                bias = bias.args[0]
+            if (
+                product.function is np.matmul
+                and product.shape == v.shape
+                and users[product] == 1
+                and not any(is_view(o) for o in product.args)
+                and isinstance(bias, Value)
+                and bias.shape == v.shape[1:]
+                and product.dtype == bias.dtype == v.dtype
+            ):
+                gone.add(product)
+                v.function, v.args, v.kwargs = affine, (*product.args, bias), {}
+                break
+    return [v for v in step.values if v not in gone]
 
 
 def _keeps_rows(v: Value) -> bool:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from chainrule.aligned import aligned, room
-from chainrule.engine.compiled import cache
 from chainrule.engine.compiled.blas import blas
-from chainrule.engine.compiled.kernels import SMALL
-from chainrule.engine.compiled.module import Text, handed_over, salt, train_text
+from chainrule.engine.compiled.constants import SMALL
+from chainrule.engine.compiled.machine import Call, kernel
+from chainrule.engine.compiled.module import Text, handed_over, train_text
 from chainrule.engine.compiled.record import record_step
 from chainrule.engine.compiled.schedule import is_view
 from chainrule.engine.compiled.source import Argument
@@ -29,13 +29,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CompiledStep",
-    "compiled",
     "id_limits",
     "in_one_piece",
-    "loaded",
     "multiplications",
     "product_size",
-    "readable",
     "tables",
     "within",
 ]
@@ -78,12 +75,12 @@ class CompiledStep:
         self.shards = 1 if mixed else shards_for(self.work, batch_size, thread_count(threads))
         self.blas = blas() if self._uses_blas(step) else None
         self._arrange()
-        self.take(data)
-        self.module = loaded(self.text.source, "step")
-        self.crew = Crew(self.shards, self._begin)
-        self.bad_loss = math.nan
         self._losses, self._checks = np.zeros(1), np.zeros((2, self.shards, 16))
-        self._compile(say)
+        self.crew = Crew(self.shards, nullcontext if self.blas is None else self.blas.alone)
+        self.bad_loss = math.nan
+        self._kernel: Any = None
+        self._say = say
+        self.take(data)
 
     # -- the text --------------------------------------------------------------------------------
 
@@ -123,18 +120,28 @@ class CompiledStep:
         by_name, n = dict(data), len(data[0][1])
         if not all(within(a, limit) for a, limit in id_limits(self.step, by_name)):
             raise Declined("an id in the data names no row of a table")
-        self.numbers = tables(self.step, [self.batch, n % self.batch or self.batch])
+        numbers, words = tables(self.step, [self.batch, n % self.batch or self.batch])
         leaves = [a for a in self.text.arguments if a.role == "data"]
-        self._data = {a.name: readable(by_name[a.payload.name]) for a in leaves}
-        moved = self._moved()
-        self.given = [
-            (*handed_over(self.text.arguments, {**arrays, **self._data}), *moved)
-            for arrays in self._arrays
-        ]
+        arrays = {a.name: in_one_piece(by_name[a.payload.name], "data") for a in leaves}
+        moved, nothing = self._moved(), np.zeros(1, np.intp)
+        address = 0 if self.blas is None else self.blas.address(self.segments[0][0].dtype)
+        given = [
+            {
+                "blas": address, "crew": self.crew.counters, "shard": k, "shards": self.shards,
+                "batch": self.batch, "order": nothing, "starts": nothing, "rates": self.rates(1),
+                "numbers": numbers, "words": words, "losses": self._losses, "checks": self._checks,
+                **({"limits": self._limits()} if self.limited else {}),
+                **handed_over(self.text.arguments, {**own, **arrays}), **moved,
+            }
+            for k, own in enumerate(self._arrays)
+        ]  # fmt: skip
+        if self._kernel is None:
+            self._kernel = kernel(self.text.source, "train", given[0], self._say)
+        self._calls: list[Call] = [self._kernel.call(arguments) for arguments in given]
 
     def release(self) -> None:
         """Let the data go."""
-        self.given, self._data = [], {}
+        self._calls = []
 
     def _arrange(self) -> None:
         """The arrays of every shard, but for the data and the optimizer's."""
@@ -146,7 +153,7 @@ class CompiledStep:
             for k in range(self.shards)
         ]
 
-    def _moved(self) -> list[tuple[Array, ...]]:
+    def _moved(self) -> dict[str, tuple[Array, ...]]:
         """What the optimizer moves: runs of parameters, gradients and its state."""
         optimizer, segments = self.optimizer, self.segments
         params, grads = [s[0] for s in segments], [s[1] for s in segments]
@@ -154,10 +161,15 @@ class CompiledStep:
         assert optimizer.state is not None
         for slots in optimizer.state:
             slots[:] = map(aligned, slots)
-        return [
-            (p.reshape(-1), g.reshape(-1), others, *(s.reshape(-1) for s in slots))
-            for p, g, others, slots in zip(params, grads, self.others, optimizer.state, strict=True)
-        ]
+        runs = zip(params, grads, self.others, optimizer.state, strict=True)
+        return {
+            f"run{i}": (p.reshape(-1), g.reshape(-1), others, *(s.reshape(-1) for s in slots))
+            for i, (p, g, others, slots) in enumerate(runs, 1)
+        }
+
+    def _limits(self) -> Array:
+        """What the norm of the gradients may be; 0: anything."""
+        return np.array([self.max_grad or 0.0, self.optimizer.clip_norm or 0.0])
 
     def _array(self, a: Argument, k: int, rows: int) -> Array:
         if a.role in ("bound", "constant", "buffer"):
@@ -185,33 +197,11 @@ class CompiledStep:
                 return found
         raise Declined("a gradient lies outside the network's arrays")
 
-    # -- compiling and running ---------------------------------------------------------------------
-
-    def _begin(self) -> None:
-        if self.blas is not None:
-            self.blas.begin_thread()
-
-    def _compile(self, say: Callable[[str], None] | None) -> None:
-        nothing = np.zeros(1, np.intp)
-        given = self._arguments(0, self.crew.counters, nothing, nothing, self.rates(1))
-        self._train = compiled(self.module.train, given, say)
+    # -- running --------------------------------------------------------------------------------------
 
     def rates(self, steps: int) -> Array:
         """The optimizer's numbers for the next steps."""
         return self.optimizer.numbers_ahead(steps)
-
-    def _arguments(
-        self, k: int, crew: Array, order: Array, starts: Array, rates: Array
-    ) -> tuple[Any, ...]:
-        numbers, words = self.numbers
-        address = 0 if self.blas is None else self.blas.address(self.segments[0][0].dtype)
-        limits = []
-        if self.limited:
-            limits = [np.array([self.max_grad or 0.0, self.optimizer.clip_norm or 0.0])]
-        return (
-            address, crew, k, self.shards, self.batch, order, starts, rates,
-            numbers, words, self._losses, self._checks, *limits, *self.given[k],
-        )  # fmt: skip
 
     def run(self, order: Array, starts: Array, rates: Array) -> Array:
         """Steps over these rows; the losses of those that went well.
@@ -224,11 +214,16 @@ class CompiledStep:
         if len(self._losses) < steps:
             self._losses = np.zeros(steps)
 
-        def work(k: int, crew: Array) -> Any:
-            return self._train(*self._arguments(k, crew, order, starts, rates))
+        limits = {"limits": self._limits()} if self.limited else {}
 
-        with self.blas or contextlib.nullcontext():
-            done: int = self.crew.run(work)
+        def work(k: int, crew: Array) -> int:
+            call = self._calls[k]
+            call.change(
+                crew=crew, order=order, starts=starts, rates=rates, losses=self._losses, **limits
+            )
+            return call()
+
+        done: int = self.crew.run(work)
         self.optimizer.iter += done
         if done < steps:
             self.bad_loss = float(self._losses[done])
@@ -268,31 +263,6 @@ def within(ids: Array, rows: int) -> bool:
     return not ids.size or bool(ids.min() >= 0 and ids.max() < rows)
 
 
-def loaded(source: str, name: str) -> Any:
-    """The module of a generated source."""
-    try:
-        return cache.load(source, name, salt())
-    except OSError as error:
-        raise Declined(f"there is no folder for compiled code ({error})") from error
-
-
-def compiled(function: Any, given: tuple[Any, ...], say: Callable[[str], None] | None) -> Any:
-    """A kernel for arguments like these, to be called with such alone: their types are not looked at."""
-    import numba
-    from numba.core.errors import NumbaError
-
-    signature = tuple(numba.typeof(a) for a in given)  # type: ignore[no-untyped-call,unused-ignore]
-    try:
-        cache.compile(function, signature, say)
-    except NumbaError as error:
-        what = next(filter(None, map(str.strip, str(error).splitlines())), type(error).__name__)
-        raise Declined(f"Numba cannot compile it: {what}") from error
-    try:
-        return function.overloads[signature].entry_point
-    except (AttributeError, KeyError):  # NUMBA_DISABLE_JIT, or another Numba
-        return function
-
-
 def _at(shape: tuple[Any, ...], n: int) -> tuple[int, ...]:
     return tuple(d.at(n) if isinstance(d, Rows) else d for d in shape)
 
@@ -328,28 +298,9 @@ def tables(step: Symbolic, sizes: Sequence[int]) -> tuple[Array, Array]:
 
 
 def in_one_piece(array: Array, role: str) -> Array:
-    """A parameter, buffer or constant as kernels take it: the same memory, but for constants."""
-    if not array.flags.c_contiguous:
-        if role == "constant":
-            return np.ascontiguousarray(array)
-        raise Declined("one of its parameters does not lie in one piece")
-    array = array.reshape(-1) if array.ndim == 0 else array
-    return array if role == "buffer" else readable(array)
-
-
-def readable(array: Array) -> Array:
-    """The array, as one that Numba takes for writeable: kernels only read it."""
-    if array.flags.writeable and array.flags.aligned:
-        return array
-    if not array.flags.aligned:
-        return array.copy()
-    return np.asarray(_Unlocked(array))
-
-
-class _Unlocked:
-    """Another view of an array's memory, which it keeps alive."""
-
-    def __init__(self, array: Array) -> None:
-        self.array = array
-        interface = array.__array_interface__
-        self.__array_interface__ = {**interface, "data": (interface["data"][0], False)}
+    """An array as kernels take it: the same memory, but for data and constants, which are read."""
+    if not (array.flags.c_contiguous and array.flags.aligned):
+        if role not in ("constant", "data"):
+            raise Declined("one of its parameters does not lie in one piece")
+        array = np.require(array, requirements=["C", "A"])
+    return array.reshape(-1) if array.ndim == 0 else array

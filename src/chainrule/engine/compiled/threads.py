@@ -8,13 +8,14 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.engine.compiled.kernels import FAILED, YIELD
+from chainrule.engine.compiled.constants import FAILED, YIELD
 from chainrule.errors import SettingError
 from chainrule.settings import whole
 
@@ -88,9 +89,12 @@ _YIELD = _yield_address()
 
 
 class Crew:
-    """Threads that run one kernel together; the caller's thread is the first of them."""
+    """Threads that run one kernel together; the caller's thread is the first of them.
 
-    def __init__(self, size: int, begin: Callable[[], None]) -> None:
+    `begin` gives what each thread is to be within while it works.
+    """
+
+    def __init__(self, size: int, begin: Callable[[], AbstractContextManager[Any]]) -> None:
         self.size, self.begin = size, begin
         self.counters = _counters()
 
@@ -101,14 +105,14 @@ class Crew:
         what the failed one would have done: what they work on is then to be thrown away.
         """
         if self.size == 1:
-            self.begin()
-            return work(0, self.counters)
+            with self.begin():
+                return work(0, self.counters)
         counters = self.counters
 
         def part(k: int) -> Any:
             try:
-                self.begin()
-                return work(k, counters)
+                with self.begin():
+                    return work(k, counters)
             except BaseException:
                 counters[FAILED] = 1
                 raise

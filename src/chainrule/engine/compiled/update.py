@@ -87,7 +87,7 @@ class _Writer:
                 body.append(f"{leaf.name}[i] = {bare(self._array(value))}")
         zero = self._literal(0.0)
         lines = [
-            "@part",
+            "@kernel",
             f"def {name}(p, g, others, {slots + ', ' if slots else ''}numbers, scale):",
         ]
         lines += [f"    {tidy(f'{local} = {text}')}" for text, local in self.head.items()]

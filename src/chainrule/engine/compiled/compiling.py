@@ -1,0 +1,97 @@
+"""From the text of a kernel to machine code: the part that needs Numba, once for each kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+from numba import types
+from numba.core.errors import NumbaError, UnsupportedBytecodeError
+from numba.extending import intrinsic
+
+from chainrule.engine.compiled.cache import Code
+from chainrule.engine.compiled.kernels import OPTIONS
+from chainrule.engine.compiled.layout import laid_out
+from chainrule.engine.compiled.symbolic import Declined
+
+__all__ = ["machine_code"]
+
+# Without the forms that Python and C would call: machine code that knows nothing of Python.
+_ALONE = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+
+def machine_code(source: str, path: Path, name: str, given: Sequence[Any]) -> Code:
+    """The machine code of the function `name`, called as `machine.Call` does.
+
+    Raises:
+        Declined: Numba cannot compile it.
+    """
+    module: dict[str, Any] = {"__name__": name}
+    exec(compile(source, str(path), "exec"), module)  # noqa: S102 - text that chainrule wrote
+    # Written out, so that Numba can take the function into this one, and compiles it only once.
+    text = ", ".join(f"given[{i}]" for i in range(len(given)))
+    text = f"def entry(words):\n    given = unpacked(words)\n    return function({text})\n"
+    njit: Any = numba.njit
+    try:
+        space = {"function": module[name], "unpacked": _unpacker(_type(tuple(given)))}
+        exec(compile(text, "<entry>", "exec"), space)  # noqa: S102 - as above
+        compiled = njit(space["entry"], **_ALONE, **OPTIONS)
+        if not hasattr(compiled, "overloads"):
+            raise Declined("Numba is told not to compile (NUMBA_DISABLE_JIT)")
+        compiled.compile((types.int64,))
+    except (NumbaError, UnsupportedBytecodeError, NotImplementedError) as error:
+        raise Declined(f"Numba cannot compile it: {_why(error)}") from error
+    (result,) = compiled.overloads.values()
+    _, _, (data, _) = result.library.serialize_using_object_code()
+    return Code(result.fndesc.llvm_func_name, data)
+
+
+def _why(error: Exception) -> str:
+    """What is wrong, in a line: Numba tells it in many, the first of which say where."""
+    lines = [line.strip(" >") for line in str(error).splitlines()]
+    lines = [line for line in lines if line and not line.startswith("Failed in ")]
+    if len(lines) > 1 and lines[0].endswith(":"):
+        return f"{lines[0]} {lines[1]}"
+    return lines[0] if lines else type(error).__name__
+
+
+def _type(argument: Any) -> Any:
+    """The Numba type of an argument."""
+    if isinstance(argument, tuple):
+        several: Any = types.Tuple
+        return several([_type(part) for part in argument])
+    if isinstance(argument, np.ndarray):
+        return types.Array(numba.from_dtype(argument.dtype), argument.ndim, "C")
+    return types.int64
+
+
+def _unpacker(kinds: Any) -> Any:
+    """A function that makes a tuple of arguments from the address of their words."""
+
+    def unpack(typing: Any, words: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            int64 = context.get_value_type(types.int64)
+            table, place = builder.inttoptr(args[0], int64.as_pointer()), iter(range(2**31))
+
+            def word() -> Any:
+                at = context.get_constant(types.int64, next(place))
+                return builder.load(builder.gep(table, [at]))
+
+            def made(kind: Any) -> Any:
+                if isinstance(kind, types.Array):
+                    element = context.get_data_type(kind.dtype)
+                    data = builder.inttoptr(word(), element.as_pointer())
+                    lengths = [word() for _ in range(kind.ndim)]
+                    return laid_out(context, builder, kind, data, lengths)
+                if kind == types.int64:
+                    return word()
+                return context.make_tuple(builder, kind, [made(part) for part in kind])
+
+            return made(kinds)
+
+        return kinds(types.int64), codegen
+
+    return intrinsic(unpack)

@@ -1,0 +1,26 @@
+"""What generated text may import, read off the files that have it: importing those imports Numba."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+__all__ = ["HELPERS", "salt"]
+
+_PACKAGE = __name__.rpartition(".")[0]
+_TEXTS = {
+    name: Path(__file__).with_name(f"{name}.py").read_text("utf-8")
+    for name in ("compiling", "constants", "elementary", "kernels", "layout", "machine")
+}
+
+#: The module of each function that generated text may import.
+HELPERS = {
+    function: f"{_PACKAGE}.{name}"
+    for name in ("elementary", "kernels")
+    for function in re.findall(r"^def ([a-z]\w*)\(", _TEXTS[name], re.MULTILINE)
+}
+
+
+def salt() -> str:
+    """What the machine code depends on besides the source: what goes into it, and hands over to it."""
+    return "\0".join(_TEXTS.values())

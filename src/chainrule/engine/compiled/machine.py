@@ -1,0 +1,134 @@
+"""Compiled kernels: found in the cache or compiled, loaded into the process, and called.
+
+A kernel takes one address: that of a table of 64-bit words, in which its arguments stand one
+after the other, a whole number as itself and an array as its address and its lengths. So a kernel
+is loaded and called without Numba, which takes longer to start than many a training.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import operator
+import os
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chainrule.engine.compiled import cache
+from chainrule.engine.compiled.helpers import salt
+from chainrule.engine.compiled.locks import Say
+from chainrule.version import __version__
+
+__all__ = ["Call", "Kernel", "kernel"]
+
+# int function(int64 *result, void **exception, int64 words), as Numba lays it out.
+_FORM = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
+
+
+class Kernel:
+    """A compiled function, for arguments of the kinds that it was compiled for."""
+
+    def __init__(self, code: cache.Code) -> None:
+        import llvmlite.binding as llvm
+
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        self._jit = llvm.create_lljit_compiler(suppress_errors=True)
+        library = llvm.JITLibraryBuilder().add_object_img(code.data).add_current_process()
+        # The tracker keeps the code in memory; a symbol that is not found raises here.
+        self._tracker = library.export_symbol(code.symbol).link(self._jit, "kernel")
+        self.function = _FORM(self._tracker[code.symbol])
+
+    def call(self, given: Mapping[str, Any]) -> Call:
+        """The arguments by name: whole numbers, arrays in one piece, and tuples of such."""
+        return Call(self, given)
+
+
+class Call:
+    """A kernel with its arguments: calling it runs it, from several threads at once if need be.
+
+    It keeps the arrays alive, whose memory the kernel takes as it is.
+    """
+
+    def __init__(self, kernel: Kernel, given: Mapping[str, Any]) -> None:
+        self._kernel, self._given = kernel, dict(given)  # the kernel keeps its code in memory
+        self._function = kernel.function
+        words = [0, 0]  # for the result, and for an exception
+        self._places = {}
+        for name, argument in given.items():
+            self._places[name] = len(words)
+            _lay_out(argument, words)
+        self._words = np.array(words, np.int64)
+        at = self._words.ctypes.data
+        self._addresses = at, at + 8, at + 16
+
+    def change(self, **given: Any) -> None:
+        """Other arguments of the same kinds."""
+        laid_out: list[tuple[int, list[int]]] = []
+        for name, argument in given.items():
+            words: list[int] = []
+            _lay_out(argument, words)
+            laid_out.append((self._places[name], words))
+        for first, words in laid_out:
+            self._words[first : first + len(words)] = words
+        self._given.update(given)
+
+    def forget(self, *names: str) -> None:
+        """Let go of arguments, which are to be changed before the next run."""
+        for name in names:
+            del self._given[name]
+
+    def __call__(self) -> int:
+        """Run; gives the kernel's result."""
+        if self._function(*self._addresses):
+            raise RuntimeError("a compiled kernel has raised an exception")
+        return int(self._words[0])
+
+
+def _lay_out(argument: Any, words: list[int]) -> None:
+    if isinstance(argument, tuple):
+        for part in argument:
+            _lay_out(part, words)
+    elif isinstance(argument, np.ndarray):
+        assert argument.flags.c_contiguous
+        assert argument.flags.aligned
+        words.append(argument.__array_interface__["data"][0])
+        words.extend(argument.shape)
+    else:
+        words.append(operator.index(argument))
+
+
+def _kind(argument: Any) -> str:
+    """What the machine code takes an argument for."""
+    if isinstance(argument, tuple):
+        return f"({' '.join(map(_kind, argument))})"
+    if isinstance(argument, np.ndarray):
+        return f"{argument.dtype}[{argument.ndim}]"
+    return "int"
+
+
+def kernel(source: str, name: str, given: Mapping[str, Any], say: Say | None) -> Kernel:
+    """The kernel that the function `name` of a source is, for arguments of the same kinds."""
+
+    def make(path: Path) -> cache.Code:
+        from chainrule.engine.compiled.compiling import machine_code
+
+        return machine_code(source, path, name, tuple(given.values()))
+
+    return cache.obtain(
+        source, name, [_kind(tuple(given.values())), *_ingredients()], make, Kernel, say
+    )
+
+
+def _ingredients() -> list[str]:
+    """What machine code depends on, besides the source and the kinds of arguments."""
+    import llvmlite.binding as llvm
+
+    packages = [f"{p} {metadata.version(p)}" for p in ("numba", "llvmlite")]
+    options = [f"{k}={v}" for k, v in sorted(os.environ.items()) if k.startswith("NUMBA_")]
+    features = llvm.get_host_cpu_features().flatten()
+    processor = [llvm.get_host_cpu_name(), features]
+    return [__version__, salt(), *packages, *processor, np.__version__, *options]
