@@ -84,7 +84,6 @@ def _limit(name: str, title: str, with_adam: bool) -> Entry:
 
 _JAX = ("jax", "optax")
 
-#: The first of ours that runs is what the others are compared with.
 PEERS = {
     entry.name: entry
     for entry in (

@@ -11,20 +11,19 @@ from __future__ import annotations
 import ctypes
 import os
 from concurrent.futures import ThreadPoolExecutor
-from importlib import metadata
 from typing import Any
 
 import numba
 import numpy as np
-import scipy.linalg.cython_blas
 from benchmarks.workloads import Array, Setting, Workload
 
+from chainrule.engine.compiled.blas import blas
+
 Product = tuple[Any, ...]
-_pythonapi: Any = ctypes.pythonapi
 
 
 def sgemm() -> Any:
-    """BLAS's `sgemm`: MKL's if it is installed, or SciPy's."""
+    """The `sgemm` of the BLAS that chainrule would take."""
     integer, number = ctypes.POINTER(ctypes.c_int), ctypes.POINTER(ctypes.c_float)
     array, text = ctypes.c_void_p, ctypes.c_char_p
     kind = ctypes.CFUNCTYPE(
@@ -43,26 +42,7 @@ def sgemm() -> Any:
         array,
         integer,
     )
-    library = mkl()
-    if library is not None:
-        return kind(("sgemm_", library))
-    capsule = scipy.linalg.cython_blas.__pyx_capi__["sgemm"]
-    _pythonapi.PyCapsule_GetName.argtypes = [ctypes.py_object]
-    _pythonapi.PyCapsule_GetName.restype = ctypes.c_char_p
-    _pythonapi.PyCapsule_GetPointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
-    _pythonapi.PyCapsule_GetPointer.restype = ctypes.c_void_p
-    name = _pythonapi.PyCapsule_GetName(capsule)
-    return kind(_pythonapi.PyCapsule_GetPointer(capsule, name))
-
-
-def mkl() -> ctypes.CDLL | None:
-    try:
-        files = metadata.files("mkl") or []
-    except metadata.PackageNotFoundError:
-        return None
-    names = ("libmkl_rt.so", "libmkl_rt.dylib", "mkl_rt")
-    found = [f for f in files if f.name.startswith(names)]
-    return ctypes.CDLL(str(found[0].locate())) if found else None
+    return kind(blas().address(np.dtype(np.float32)))
 
 
 def adam(p: Array, g: Array, m: Array, v: Array, rate: Any, rest: Any) -> None:
@@ -85,7 +65,7 @@ class BareStep:
         self.threads = ThreadPoolExecutor(cores)
         params = np.concatenate([p.ravel() for layer in setting.weights for p in layer])
         slots = [params, *(np.zeros_like(params) for _ in range(3))]
-        self.update = numba.njit(adam, nogil=True, fastmath=True)
+        self.update = numba.njit(adam, nogil=True, fastmath=True, error_model="numpy")
         self.shares = []
         for i in range(cores):
             begin, end = len(params) * i // cores, len(params) * (i + 1) // cores

@@ -11,7 +11,7 @@ __all__ = ["ENGINES", "engine_name", "extra_missing", "missing_packages"]
 
 ENGINES = ("auto", "numpy", "compiled")
 
-_NEEDED = ("numba", "scipy", "threadpoolctl")
+_NEEDED = ("numba", "llvmlite", "scipy", "threadpoolctl")
 
 
 def engine_name(given: object) -> str:
@@ -31,14 +31,21 @@ def engine_name(given: object) -> str:
 
 def missing_packages() -> list[str]:
     """What the compiled engine needs and is not installed."""
-    return [name for name in _NEEDED if not _found(name)]
+    return [name for name in _NEEDED if name not in _found and not _finds(name)]
 
 
-def _found(name: str) -> bool:
+#: What was found once, so that nobody looks on the disk for every fit.
+_found: set[str] = set()
+
+
+def _finds(name: str) -> bool:
     try:
-        return importlib.util.find_spec(name) is not None
+        found = importlib.util.find_spec(name) is not None
     except (ImportError, ValueError):  # kept from being imported
         return False
+    if found:
+        _found.add(name)
+    return found
 
 
 def extra_missing(missing: list[str]) -> ExtraMissingError:

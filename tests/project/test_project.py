@@ -48,7 +48,8 @@ def test_nothing_unsafe_is_called(path: Path) -> None:
     tree = ast.parse(path.read_text("utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            allowed = {"exec"} if path.name == "program.py" else set()
+            # What the engines run is text that they have written.
+            allowed = {"exec"} if path.name in ("program.py", "compiling.py") else set()
             assert node.func.id not in {"eval", "exec", "__import__"} - allowed, ast.unparse(node)
         if isinstance(node, ast.Import | ast.ImportFrom):
             names = [a.name for a in node.names] + [getattr(node, "module", "") or ""]

@@ -47,7 +47,6 @@ class CompiledLoop(Loop):
         settings: Settings,
     ) -> None:
         super().__init__(trainer, x, t, w, epochs, settings)
-        self.pace = 1e-3  # seconds a step takes, as far as is known
         self.each_step = any(map(_looks_at_steps, self.watchers))
         self.each_epoch = bool(
             self.watchers
@@ -140,7 +139,7 @@ class CompiledLoop(Loop):
                 self._epoch(number)
             else:
                 if not (self.each_epoch or self.each_step):
-                    count = int(min(left, max(1, CALL / (self.pace * self.steps))))
+                    count = int(min(left, max(1, CALL / (self.kernel.pace * self.steps))))
                 self._some(number, count)
             left -= count
 
@@ -159,8 +158,8 @@ class CompiledLoop(Loop):
             if self.each_step:
                 self._refresh()
             most = 1
-            if not self.each_step:
-                most = max(1, min(len(losses) - done, int(CALL / self.pace)))
+            if not self.each_step and self.kernel is not None:
+                most = max(1, min(len(losses) - done, int(CALL / self.kernel.pace)))
             here = starts[done : done + most + 1]
             found, failed = self._call(
                 order.reshape(-1), here, number + done // steps, done % steps
@@ -232,7 +231,7 @@ class CompiledLoop(Loop):
             raise
         steps = len(places) - 1
         # A slow first call says little; what follows is longer by and by.
-        self.pace = max((time.perf_counter() - began) / steps, self.pace / 8)
+        kernel.pace = max((time.perf_counter() - began) / steps, kernel.pace / 8)
         failed = len(losses) < steps
         if failed:
             self._return()

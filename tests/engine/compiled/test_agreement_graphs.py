@@ -290,10 +290,10 @@ def test_the_text_speaks_of_the_network() -> None:
     with plainly():
         text = CompiledStep(net, cr.SGD(1.0), data, 30).text.source
     for line in (
-        "dot(blas, x, W1, hidden)",
+        "affine(blas, x, W1, b1, hidden)",
         "dot_t(blas, hidden, d_scores, dW2)",
         "return loss",
-        "hidden[i, j] = one / (one + exp(-(hidden[i, j] + b1[j])))",
+        "hidden.flat[i] = one / (one + exp(-hidden.flat[i]))",
     ):
         assert line in text
     assert "((" not in text.replace("reshape((", "")

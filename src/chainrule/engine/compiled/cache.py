@@ -183,7 +183,10 @@ def _unpacked(data: bytes) -> Code | None:
     if data[:start] != FIRST + hashlib.sha256(rest).digest():
         return None
     symbol, _, found = rest.partition(b"\n")
-    return Code(symbol.decode(), found) if symbol.isascii() else None
+    try:
+        return Code(symbol.decode(), found)
+    except UnicodeDecodeError:
+        return None
 
 
 def _put(path: Path, data: bytes) -> None:

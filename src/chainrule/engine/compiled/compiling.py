@@ -29,16 +29,15 @@ def machine_code(source: str, path: Path, name: str, given: Sequence[Any]) -> Co
     Raises:
         Declined: Numba cannot compile it.
     """
-    module: dict[str, Any] = {"__name__": name}
-    exec(compile(source, str(path), "exec"), module)  # noqa: S102 - text that chainrule wrote
     # Written out, so that Numba can take the function into this one, and compiles it only once.
     text = ", ".join(f"given[{i}]" for i in range(len(given)))
-    text = f"def entry(words):\n    given = unpacked(words)\n    return function({text})\n"
+    text = f"\n\ndef entry(words):\n    given = unpacked(words)\n    return {name}({text})\n"
+    module: dict[str, Any] = {"__name__": name}
     njit: Any = numba.njit
     try:
-        space = {"function": module[name], "unpacked": _unpacker(_type(tuple(given)))}
-        exec(compile(text, "<entry>", "exec"), space)  # noqa: S102 - as above
-        compiled = njit(space["entry"], **_ALONE, **OPTIONS)
+        module["unpacked"] = _unpacker(_type(tuple(given)))
+        exec(compile(source + text, str(path), "exec"), module)  # noqa: S102 - our own text
+        compiled = njit(module["entry"], **_ALONE, **OPTIONS)
         if not hasattr(compiled, "overloads"):
             raise Declined("Numba is told not to compile (NUMBA_DISABLE_JIT)")
         compiled.compile((types.int64,))

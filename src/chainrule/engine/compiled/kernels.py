@@ -213,15 +213,15 @@ _N, _T = ord("N"), ord("T")
 
 
 @numba.njit(error_model="numpy", nogil=True, fastmath={"contract"})
-def _narrow(a: Any, b: Any, out: Any, more: Any) -> None:
-    """out = a b for few columns, or out += a b with `more`: four sums at a time."""
-    n, inner, zero = out.shape[1], a.shape[1], out.dtype.type(0)
+def _narrow(a: Any, b: Any, bias: Any, out: Any) -> None:
+    """out = a b + bias for few columns: four sums at a time. The bias may be empty."""
+    n, inner, some = out.shape[1], a.shape[1], bias.shape[0] > 0
     four = n - n % 4
     for i in range(out.shape[0]):
         for j in range(0, four, 4):
-            s = t = u = v = zero
-            if more:
-                s, t, u, v = out[i, j], out[i, j + 1], out[i, j + 2], out[i, j + 3]
+            s = t = u = v = out.dtype.type(0)
+            if some:
+                s, t, u, v = bias[j], bias[j + 1], bias[j + 2], bias[j + 3]
             for p in range(inner):
                 f = a[i, p]
                 s += f * b[p, j]
@@ -230,9 +230,9 @@ def _narrow(a: Any, b: Any, out: Any, more: Any) -> None:
                 v += f * b[p, j + 3]
             out[i, j], out[i, j + 1], out[i, j + 2], out[i, j + 3] = s, t, u, v
         if n - four == 3:
-            s = t = u = zero
-            if more:
-                s, t, u = out[i, four], out[i, four + 1], out[i, four + 2]
+            s = t = u = out.dtype.type(0)
+            if some:
+                s, t, u = bias[four], bias[four + 1], bias[four + 2]
             for p in range(inner):
                 f = a[i, p]
                 s += f * b[p, four]
@@ -240,39 +240,45 @@ def _narrow(a: Any, b: Any, out: Any, more: Any) -> None:
                 u += f * b[p, four + 2]
             out[i, four], out[i, four + 1], out[i, four + 2] = s, t, u
         elif n - four == 2:
-            s = t = zero
-            if more:
-                s, t = out[i, four], out[i, four + 1]
+            s = t = out.dtype.type(0)
+            if some:
+                s, t = bias[four], bias[four + 1]
             for p in range(inner):
                 f = a[i, p]
                 s += f * b[p, four]
                 t += f * b[p, four + 1]
             out[i, four], out[i, four + 1] = s, t
         elif n - four == 1:
-            s = out[i, four] if more else zero
+            s = bias[four] if some else out.dtype.type(0)
             for p in range(inner):
                 s += a[i, p] * b[p, four]
             out[i, four] = s
 
 
 @_helper
-def _product(blas: Any, a: Any, b: Any, out: Any, more: Any) -> None:
-    """out = a b, or out += a b with `more`."""
-    m, n, inner = out.shape[0], out.shape[1], a.shape[1]
+def affine(blas: Any, a: Any, b: Any, bias: Any, out: Any) -> None:
+    """out = a b + bias, the same bias in every row; an empty one is none."""
+    m, n, inner, some = out.shape[0], out.shape[1], a.shape[1], bias.shape[0] > 0
     if n == 1:
         for i in range(m):
-            s = out[i, 0] if more else out.dtype.type(0)
+            s = bias[0] if some else out.dtype.type(0)
             for p in range(inner):
                 s += a[i, p] * b[p, 0]
             out[i, 0] = s
-    elif m * n * inner < SMALL and n < NARROW and m > 1:
-        _narrow(a, b, out, more)
-    elif m * n * inner < SMALL or m == 1:
+        return
+    if m * n * inner < SMALL and n < NARROW and m > 1:
+        _narrow(a, b, bias, out)
+        return
+    for i in range(m):
+        if some:
+            for j in range(n):
+                out[i, j] = bias[j]
+        elif m * n * inner < SMALL or m == 1:
+            for j in range(n):
+                out[i, j] = 0
+    if m * n * inner < SMALL or m == 1:
         whole = inner - inner % 4  # four rows of b at a time, so that out is read and written less
         for i in range(m):
-            if not more:
-                for j in range(n):
-                    out[i, j] = 0
             for p in range(0, whole, 4):
                 f, g, h, e = a[i, p], a[i, p + 1], a[i, p + 2], a[i, p + 3]
                 for j in range(n):
@@ -282,22 +288,13 @@ def _product(blas: Any, a: Any, b: Any, out: Any, more: Any) -> None:
                 for j in range(n):
                     out[i, j] += f * b[p, j]
     else:
-        _gemm(blas, _N, _N, n, m, inner, b, n, a, inner, more, out, n)
+        _gemm(blas, _N, _N, n, m, inner, b, n, a, inner, some, out, n)
 
 
 @_helper
 def dot(blas: Any, a: Any, b: Any, out: Any) -> None:
     """out = a b."""
-    _product(blas, a, b, out, 0)
-
-
-@_helper
-def affine(blas: Any, a: Any, b: Any, bias: Any, out: Any) -> None:
-    """out = a b + bias, the bias in every row."""
-    for i in range(out.shape[0]):
-        for j in range(out.shape[1]):
-            out[i, j] = bias[j]
-    _product(blas, a, b, out, 1)
+    affine(blas, a, b, shaped(out, (0,)), out)
 
 
 @_helper
@@ -312,7 +309,7 @@ def dot_t(blas: Any, a: Any, b: Any, out: Any) -> None:
             for i in range(m):
                 out[i, 0] += a[p, i] * f
     elif m * n * inner < SMALL and n < NARROW:
-        _narrow(a.T, b, out, 0)
+        _narrow(a.T, b, shaped(out, (0,)), out)
     elif m * n * inner < SMALL:
         for i in range(m):
             for j in range(n):

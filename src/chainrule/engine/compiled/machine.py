@@ -20,6 +20,7 @@ import numpy as np
 from chainrule.engine.compiled import cache
 from chainrule.engine.compiled.helpers import salt
 from chainrule.engine.compiled.locks import Say
+from chainrule.engine.compiled.values import Declined
 from chainrule.version import __version__
 
 __all__ = ["Call", "Kernel", "kernel"]
@@ -114,8 +115,10 @@ def kernel(source: str, name: str, given: Mapping[str, Any], say: Say | None) ->
     """The kernel that the function `name` of a source is, for arguments of the same kinds."""
 
     def make(path: Path) -> cache.Code:
-        from chainrule.engine.compiled.compiling import machine_code
-
+        try:
+            from chainrule.engine.compiled.compiling import machine_code
+        except ImportError as error:  # such as a Numba that is too old for this NumPy
+            raise Declined(f"Numba cannot be loaded ({error})") from error
         return machine_code(source, path, name, tuple(given.values()))
 
     return cache.obtain(

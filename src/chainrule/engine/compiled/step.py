@@ -78,6 +78,7 @@ class CompiledStep:
         self._losses, self._checks = np.zeros(1), np.zeros((2, self.shards, 16))
         self.crew = Crew(self.shards, nullcontext if self.blas is None else self.blas.alone)
         self.bad_loss = math.nan
+        self.pace = 1e-3  # seconds a step takes, as far as is known
         self._kernel: Any = None
         self._say = say
         self.take(data)
