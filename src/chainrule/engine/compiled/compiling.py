@@ -9,7 +9,7 @@ from typing import Any
 import numba
 import numpy as np
 from numba import types
-from numba.core.errors import NumbaError, UnsupportedBytecodeError
+from numba.core import errors
 from numba.extending import intrinsic
 
 from chainrule.engine.compiled.cache import Code
@@ -18,6 +18,13 @@ from chainrule.engine.compiled.layout import laid_out
 from chainrule.engine.compiled.symbolic import Declined
 
 __all__ = ["machine_code"]
+
+#: What Numba raises at text that it has no form for; some of it only in newer versions.
+_FAILURES: tuple[type[Exception], ...] = (
+    errors.NumbaError,
+    getattr(errors, "UnsupportedBytecodeError", errors.NumbaError),
+    NotImplementedError,
+)
 
 # Without the forms that Python and C would call: machine code that knows nothing of Python.
 _ALONE = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
@@ -41,7 +48,7 @@ def machine_code(source: str, path: Path, name: str, given: Sequence[Any]) -> Co
         if not hasattr(compiled, "overloads"):
             raise Declined("Numba is told not to compile (NUMBA_DISABLE_JIT)")
         compiled.compile((types.int64,))
-    except (NumbaError, UnsupportedBytecodeError, NotImplementedError) as error:
+    except _FAILURES as error:
         raise Declined(f"Numba cannot compile it: {_why(error)}") from error
     (result,) = compiled.overloads.values()
     _, _, (data, _) = result.library.serialize_using_object_code()
