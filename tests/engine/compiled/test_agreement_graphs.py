@@ -251,9 +251,18 @@ def test_sizes_and_settings_do_not_change_the_text() -> None:
             (31, 0.45, 30),
             (6, 0.26, 4),
             (7, 0.2, 5),
+            (3, 0.25, 3),
+            (5, 0.5, 8),
         ]
     }
     assert len(texts) == 1
+
+    def smooth(classes: int, smoothing: float) -> Callable[[], cr.Network]:
+        loss = cr.SoftmaxWithLoss(label_smoothing=smoothing)
+        return lambda: cr.Sequential(cr.Affine.sized(4, classes), loss=loss)
+
+    settings = [(2, 0.1), (3, 0.3), (4, 0.2), (5, 0.1), (10, 0.4)]
+    assert len({source(smooth(k, s), x, t % k, 10) for k, s in settings}) == 1
 
     def cut(a: int, b: int) -> Callable[[], cr.Network]:
         def f(x: Any, w: Any, v: Any) -> Any:

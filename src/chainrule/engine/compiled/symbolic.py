@@ -67,9 +67,11 @@ class Symbolic:
     numbers: NumberTable
 
 
-#: Numbers that stand in the text themselves: those that formulas are written with. A number that
-#: goes with a width or a setting is read at run time.
-_WRITTEN = frozenset({0.0, 1.0, 2.0, 3.0, -1.0, 0.5, -0.5, -2.0, 4.0, -1.5, 1.5})
+#: Numbers that stand in the text themselves. Any other may be a setting, or go with a width that
+#: happens to be 2, and is read at run time: so one text serves all settings and widths.
+_WRITTEN = frozenset({0.0, 1.0, -1.0})
+#: Exponents that do: powers by these are products and roots.
+_EXPONENTS = frozenset({2.0, 3.0, 4.0, 0.5, -0.5, -2.0, 1.5, -1.5})
 
 
 #: How numbers go with the batch size: as 1/n in a mean, as n/(n - 1) in a variance.
@@ -207,6 +209,8 @@ class _Overlay:
         wanted = needed(first.targets)
         self._order = [t for t in first.targets[0].trace.values if t in wanted]
         self._axes = Axes(self._order)
+        powers = [t for t in self._order if t.function is np.power]
+        self._exponents = {t.args[1] for t in powers if isinstance(t.args[1], Traced)}
 
     def symbolic(self) -> Symbolic:
         for traced in self._order:
@@ -257,7 +261,8 @@ class _Overlay:
         if isinstance(va, bool):
             return Number(va, dtype=dtype)
         real = isinstance(va, float)
-        if va == vb and a.dtype.kind != "u" and float(va) in _WRITTEN:
+        written = _WRITTEN | _EXPONENTS if a in self._exponents else _WRITTEN
+        if va == vb and a.dtype.kind != "u" and float(va) in written:
             return Number(va, dtype=dtype, real=real)
         return Number(None, self.numbers.place(a, b), dtype, real)
 
