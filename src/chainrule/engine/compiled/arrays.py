@@ -72,6 +72,8 @@ class _Layout:
 
     def _needs_array(self, v: Value) -> bool:
         schedule = self.schedule
+        if v in schedule.flat:
+            return v in self.ends or self._leaves_its_loop(v)
         if not schedule.in_pass(v) or not is_row(v):
             return v.shape != ()  # a single number is a variable
         return (
@@ -95,7 +97,7 @@ class _Layout:
 
     def _allot(self, v: Value) -> None:
         """An array for the value: of one row, that of an operand which nothing reads any more, or new."""
-        wanted = self.elements.wanted(v)
+        wanted = self.elements.wanted_array(v)
         if v.function is np.reshape:  # another look at an array
             self.array[v] = self.elements.names.unique(wanted)
             return
@@ -120,13 +122,18 @@ class _Layout:
         self.array[v] = self.elements.argument(wanted, "work", v)
 
     def _read_in_loop(self, v: Value) -> list[Value]:
-        """The arrays that are read in v's loop over all elements, if it has one that is kept."""
-        schedule = self.schedule
-        loop = schedule.loop.get(v)
-        mine = [u for u in schedule.flat if schedule.loop[u] == loop]
-        if v not in mine or not (v in self.ends or set(schedule.readers(v)) - set(mine)):
+        """The arrays that are read in v's loop over all elements, if it has one."""
+        loop = self.schedule.loop
+        mine = [
+            u for u in self.schedule.values if u in self.schedule.flat and loop[u] == loop.get(v)
+        ]
+        if v not in mine:
             return []
         return [r for u in mine for r in reads(u) if r in self.array and r not in mine]
+
+    def _leaves_its_loop(self, v: Value) -> bool:
+        loop = self.schedule.loop
+        return any(loop.get(u) != loop[v] for u in self.schedule.readers(v))
 
     def _may_replace(self, v: Value, r: Value) -> bool:
         """Whether v can be written over r, which only their loop reads."""

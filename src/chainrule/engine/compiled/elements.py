@@ -40,6 +40,14 @@ _HINTS: dict[Any, str] = {
     total: "whole", add_at: "scattered", pick: "picked", np.reshape: "table", filled: "copy",
 }  # fmt: skip
 
+#: What an array of such values is called.
+_PLURALS: dict[Any, str] = {
+    np.exp: "exps", np.log: "logs", np.log1p: "logs", np.sum: "totals", np.sqrt: "roots",
+    np.reciprocal: "inverses", np.matmul: "products", np.add: "sums", np.subtract: "differences",
+    np.multiply: "terms", np.divide: "ratios", np.negative: "opposites", np.tanh: "bends",
+    np.power: "powers", cast: "casts", filled: "copies",
+}  # fmt: skip
+
 
 @dataclass
 class Argument:
@@ -97,6 +105,10 @@ class Elements:
     def wanted(self, v: Value) -> str:
         """What a value should be called."""
         return v.name or _HINTS.get(v.function, "value")
+
+    def wanted_array(self, v: Value) -> str:
+        """What an array of a value should be called."""
+        return v.name or _PLURALS.get(v.function) or self.wanted(v)
 
     def variable(self, v: Value) -> str:
         """A variable for the value, until `forget`: one that is free again, or a new one."""
