@@ -23,6 +23,7 @@ from tests.engine.compiled.expressions import CHOICES, A, Expression
 from tests.engine.compiled.made import Holder
 from tests.engine.compiled.plain import Outcome, agree, agree_in_use, plainly
 
+from chainrule.engine.compiled.predict import CompiledPredict
 from chainrule.engine.compiled.step import CompiledStep
 from chainrule.engine.compiled.symbolic import Declined
 
@@ -360,3 +361,25 @@ def test_declined_with_a_reason(name: str) -> None:
     with plainly(), pytest.raises(Declined) as caught:
         CompiledStep(net, cr.SGD(0.1), data, 8)
     assert str(caught.value) == reason
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, w: x @ w / x.shape[0],
+        lambda x, w: x @ w * x.size,
+        lambda x, w: x @ w - cr.mean(x @ w, 0),
+        lambda x, w: x @ w + cr.sum(x),
+        lambda x, w: x @ w / (1 + cr.std(x, 0)[:2]),
+    ],
+)
+def test_a_prediction_that_looks_at_the_whole_batch_is_declined(f: Callable[..., Any]) -> None:
+    """Blocks of rows know neither the other rows nor how many there are."""
+    x = np.random.default_rng(0).standard_normal((300, 4))
+    net = Formula(f, (4, 2))
+    with plainly(), pytest.raises(Declined, match="go with the other rows"):
+        CompiledPredict(net, net.entering(x))
+    ours, theirs = Formula(f, (4, 2)), Formula(f, (4, 2))
+    ours.engine = "compiled"
+    for n in (300, 128, 50):
+        np.testing.assert_array_equal(ours.predict(x[:n]), theirs.predict(x[:n]))

@@ -49,7 +49,7 @@ class Kernel:
 
 
 class Call:
-    """A kernel with its arguments: calling it runs it, from several threads at once if need be.
+    """A kernel with its arguments: calling it runs it. For one thread at a time.
 
     It keeps the arrays alive, whose memory the kernel takes as it is.
     """

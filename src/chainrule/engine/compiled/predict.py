@@ -61,6 +61,12 @@ class CompiledPredict:
         self.text = predict_text(f"Prediction of {kinds}.", step, written, network.dtype)
         if self.text.mixed is not None:
             raise Declined(self.text.mixed)
+        numbers, words = tables(step, [BLOCK, BLOCK + 1])
+        # A block of rows knows neither the other rows nor how many there are.
+        whole = any(a.role == "part" for a in self.text.arguments)
+        if whole or any(one.tobytes() != other.tobytes() for one, other in (numbers, words)):
+            raise Declined("its outputs for a row go with the other rows")
+        self._numbers = numbers[0], words[0]
         self._limits = [limit for ids, limit in id_limits(step, {"x": x}) if ids is x]
         self.dtype, self._kind = network.dtype, out.dtype
         self._tail = tuple(d for d in out.shape[1:] if isinstance(d, int))
@@ -70,7 +76,6 @@ class CompiledPredict:
         # A single row goes through plain loops: a matrix times a vector is bound by memory.
         most = max((product_size(v, 1) for v in products), default=0)
         self.blas_rows = max(2, -(-SMALL // max(most, 1)))
-        self._numbers = tuple(a[0] for a in tables(step, [BLOCK]))
         # Calls, with arrays to work in, for one row and for a block: those that are free now.
         self._free: list[Call] = []
         self._free_rows: list[tuple[Call, Array, Array]] = []
