@@ -107,19 +107,16 @@ class _Layout:
                 row = Value(None, (), {}, v.shape[1:], v.dtype)
                 self.array[v] = self.elements.argument(wanted, "work", row)
                 return
-            for r in self._behind(v):
-                if self._may_take(v, r):
-                    self.array[v] = self.array[r]
-                    self.taken.add(r)
-                    self._rename(v)
-                    return
-        for r in self._read_in_loop(v):
-            if self._may_replace(v, r):
-                self.array[v] = self.array[r]
-                self.taken.add(r)
-                self._rename(v)
-                return
-        self.array[v] = self.elements.argument(wanted, "work", v)
+            free = (r for r in self._behind(v) if self._may_take(v, r))
+        else:
+            free = (r for r in self._read_in_loop(v) if self._may_replace(v, r))
+        old = next(free, None)
+        if old is None:
+            self.array[v] = self.elements.argument(wanted, "work", v)
+            return
+        self.array[v] = self.array[old]
+        self.taken.add(old)
+        self._rename(v)
 
     def _read_in_loop(self, v: Value) -> list[Value]:
         """The arrays that are read in v's loop over all elements, if it has one."""

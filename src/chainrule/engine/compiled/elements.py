@@ -176,10 +176,9 @@ class Elements:
             if isinstance(x, Number):
                 return self.element(x, (), dtype or v.dtype)
             return self.element(x, through(v, place, self.number), dtype)
-        if self.flat and v.shape:
-            text = self.local.get(v) or self.flat_place(v)
-        else:
-            text = self.local.get(v) or self._from_array(v, place)
+        text = self.local.get(v)
+        if text is None:
+            text = self.flat_place(v) if self.flat and v.shape else self._from_array(v, place)
         return self._in_dtype(text, v.dtype, dtype)
 
     def flat_place(self, v: Value) -> str:
