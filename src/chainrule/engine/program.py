@@ -149,8 +149,11 @@ class _Builder:
             text = repr(value.known)
             return text if text[-1] not in "fn" else self._constant(value.known, "number")
         if value.weak and value.function is not None:
-            text = _WEAK_TEXT[value.function].format(*map(self._text, value.args))
-            return text
+            given = [self._text(a) for a in value.args]
+            if value.function in _WEAK_TEXT:
+                return _WEAK_TEXT[value.function].format(*given)
+            # Of any other function, too, a number that takes on the dtype of what it meets.
+            return f"{self._function(value.function)}({', '.join(given)}).item()"
         if value in self.bound or value.array is not None:
             array = self.bound.get(value, value.array)
             name = self._constant(array, value.name or "v")

@@ -270,9 +270,11 @@ class Trace:
     def _simplified(self, ufunc: np.ufunc, args: tuple[Traced, ...]) -> Traced | None:
         if ufunc is np.matmul:
             return None
-        if all(a.weak and a.known is not None for a in args) and ufunc in WEAK:
+        if all(a.weak and a.known is not None for a in args):
             dtype = args[0].dtype
-            known = WEAK[ufunc](*(a.known for a in args))
+            numbers = [a.known for a in args]
+            with quiet():
+                known = WEAK[ufunc](*numbers) if ufunc in WEAK else ufunc(*numbers).item()
             return self.constant(known, None if isinstance(known, bool) else dtype)
         shape = np.broadcast_shapes(*(a.shape for a in args))
         bare = tuple(a.args[0] if a.function is np.broadcast_to else a for a in args)

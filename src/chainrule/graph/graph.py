@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from chainrule.errors import RecordingError, ShapeError
 from chainrule.graph.chain_rule import chain_rule
-from chainrule.graph.variable import Array, Call, Variable
+from chainrule.graph.variable import Array, Call, Scope, Variable
 from chainrule.nodes import Branch, Node
 from chainrule.nodes.base import Value
 
@@ -41,11 +42,18 @@ class Graph:
         self.calls = calls
         self.inputs: tuple[Variable, ...] = ()
         self.nodes: list[Node] = []
+        #: The run of a layer that each node was recorded in; a Branch is in that of all its users.
+        self.scopes: dict[Node, Scope | None] = {}
         self._close(calls, stops)
 
     def _close(self, calls: list[Call], stops: set[Variable] | None) -> None:
         uses = Counter(v for call in calls for v in call.inputs)
         uses.update(self.outputs)
+        users: dict[Variable, list[Scope | None]] = {}
+        for call in calls:
+            for v in call.inputs:
+                if uses[v] > 1:
+                    users.setdefault(v, []).append(call.scope)
         made: set[Variable] = set()
         leaves: dict[Variable, None] = {}
         copies: dict[Variable, list[Variable]] = {}
@@ -57,11 +65,15 @@ class Graph:
                 if v.requires_grad and uses[v] > 1:
                     if v not in copies:
                         copies[v] = self._branch(v, uses[v])
+                        inside = users[v] + [None] * (uses[v] - len(users[v]))
+                        self.scopes[self.nodes[-1]] = functools.reduce(_common, inside)
                     v = copies[v].pop()
                 arrows.append(v)
             outputs = call.outputs
             made.update(outputs)
-            self.nodes.append(call.node.bound(tuple(arrows), outputs))
+            node = call.node.bound(tuple(arrows), outputs)
+            self.nodes.append(node)
+            self.scopes[node] = call.scope
         leaves.update((v, None) for v in self.outputs if v not in made)
         self.outputs = tuple(copies[v].pop() if v in copies else v for v in self.outputs)
         self.inputs = tuple(v for v in leaves if v.scalar is None)
@@ -116,6 +128,17 @@ class Graph:
         if not retain_graph:
             for hold in holds:
                 hold.release()
+
+
+def _common(a: Scope | None, b: Scope | None) -> Scope | None:
+    """The innermost run of a layer that both are in."""
+    around = set()
+    while a is not None:
+        around.add(a)
+        a = a.outer
+    while b is not None and b not in around:
+        b = b.outer
+    return b
 
 
 def _reachable(outputs: Iterable[Variable], stops: set[Variable]) -> list[Call]:

@@ -21,7 +21,17 @@ from chainrule.nodes.base import Value, quiet
 if TYPE_CHECKING:
     from chainrule.graph.graph import Graph
 
-__all__ = ["Call", "Parameter", "Recording", "Variable", "apply", "current_recording", "recording"]
+__all__ = [
+    "Call",
+    "Parameter",
+    "Recording",
+    "Scope",
+    "Variable",
+    "apply",
+    "current_recording",
+    "recording",
+    "within",
+]
 
 Array = npt.NDArray[Any]
 
@@ -31,6 +41,7 @@ FUNCTIONS: dict[Callable[..., Any], Callable[..., Value]] = {}
 
 _order = itertools.count()
 _recording: ContextVar[Recording | None] = ContextVar("chainrule_recording", default=None)
+_scope: ContextVar[Scope | None] = ContextVar("chainrule_scope", default=None)
 
 
 class Recording:
@@ -63,13 +74,35 @@ def recording() -> Iterator[Recording]:
         _recording.reset(token)
 
 
+class Scope:
+    """One run of a layer: what the nodes recorded meanwhile belong to. A layer may run twice."""
+
+    __slots__ = ("layer", "outer")
+
+    def __init__(self, layer: Any, outer: Scope | None) -> None:
+        self.layer, self.outer = layer, outer
+
+
+@contextmanager
+def within(layer: Any) -> Iterator[Scope]:
+    """What is recorded in here belongs to a run of this layer."""
+    made = Scope(layer, _scope.get())
+    token = _scope.set(made)
+    try:
+        yield made
+    finally:
+        _scope.reset(token)
+
+
 class Call:
     """One node applied to Variables: what the graph is made of."""
 
-    __slots__ = ("__weakref__", "_made", "_spare", "hold", "inputs", "node", "order")
+    __slots__ = ("__weakref__", "_made", "_spare", "hold", "inputs", "node", "order", "scope")
 
     def __init__(self, node: Node, inputs: tuple[Variable, ...], made: list[Variable]) -> None:
         self.node, self.inputs = node, inputs
+        #: The run of a layer that it was recorded in, if it was in one.
+        self.scope = _scope.get()
         self.order = next(_order)
         # Weak, so that a Variable and its Call do not keep each other alive.
         self._made = [weakref.ref(v) for v in made]

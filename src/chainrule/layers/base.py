@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.errors import DTypeError, RecordingError, ShapeError, shown
-from chainrule.graph.variable import Parameter, Variable, current_recording
+from chainrule.graph.variable import Parameter, Variable, current_recording, within
 from chainrule.layers.initial import Fill, Seed, generator
 from chainrule.layers.mode import is_training
 from chainrule.nodes.base import Value
@@ -183,7 +183,8 @@ class Layer:
 
     def record(self, x: Variable, *more: Any) -> Variable:
         """The output as a Variable, in the dtype of the parameters."""
-        out: Variable = self.formula(self.entering(x), *self.variables(), *more)
+        with within(self):
+            out: Variable = self.formula(self.entering(x), *self.variables(), *more)
         recording = current_recording()
         if recording is not None:
             recording.outputs.append((self, out))

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from chainrule.errors import DataError, NonFiniteError, SettingError, ShapeError, shown
 from chainrule.graph import functions
-from chainrule.graph.variable import Variable, current_recording
+from chainrule.graph.variable import Variable, current_recording, within
 from chainrule.layers.base import Layer, as_numbers
 from chainrule.nodes.base import Value
 from chainrule.settings import below_one, positive
@@ -108,7 +108,8 @@ class Loss(Layer):
                 w = None if weights is None else Variable(weights, "w", requires_grad=False)
         # Targets that are real numbers are compared in the dtype of the outputs.
         t = t if t.dtype.kind in "iu" else t.astype(x.dtype)
-        out: Variable = self.formula(x, t, w)
+        with within(self):
+            out: Variable = self.formula(x, t, w)
         return out
 
     def forward(self, x: Any, t: Any = None, sample_weight: npt.ArrayLike | None = None) -> Any:

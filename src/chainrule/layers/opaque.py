@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from chainrule.errors import RecordingError, ShapeError
-from chainrule.graph.variable import Parameter, Variable, apply
+from chainrule.graph.variable import Parameter, Variable, apply, within
 from chainrule.layers.base import Layer
 from chainrule.nodes.base import Node, Value, primitive
 
@@ -140,7 +140,8 @@ class OpaqueLayer(Layer):
         """The layer as one opaque node."""
         x = self.entering(x)
         node = Opaque(self.layer, 1 + len(more))
-        out: Variable = apply(node, x, *more, *self.variables())
+        with within(self):
+            out: Variable = apply(node, x, *more, *self.variables())
         return out
 
     def forward(self, x: Any, *more: Any) -> Any:
