@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from chainrule.aligned import _APART, _LINE
 from chainrule.engine.compiled import predict, step
 from chainrule.engine.compiled.predict import CompiledPredict
 from chainrule.engine.compiled.step import CompiledStep
@@ -70,23 +71,50 @@ class Meeting:
         return sum(float(parts[s, 0]) for s in range(shards))
 
 
-def _product(turn_a: bool, turn_b: bool) -> Callable[..., None]:
-    def dot(blas: Any, a: Array, b: Array, out: Array) -> None:
+def _of_all(own: Array, first: int, batch: int) -> Array:
+    """All rows of the batch, from a thread's own, which begin at row `first`."""
+    memory, size = own.base, batch * own.shape[1] * own.itemsize
+    assert memory is not None
+    start = _APART + -(memory.ctypes.data + _APART) % _LINE  # as `room` lays them out
+    rows: Array = memory[start : start + size].view(own.dtype).reshape(batch, own.shape[1])
+    # (Of an array without elements NumPy does not say where it lies.)
+    assert not own.size or own.ctypes.data == rows[first:].ctypes.data
+    return rows
+
+
+Team = tuple[Any, int, int, int, int]
+
+
+def _product(meeting: Meeting, turn_a: bool, turn_b: bool) -> Callable[..., None]:
+    """A product: where threads do it together, each does its share of the columns, in all rows."""
+
+    def dot(blas: Any, team: Team, a: Array, b: Array, out: Array) -> None:
         # The arrays come as BLAS will want them: rows one after the other.
-        assert a.flags.c_contiguous
-        assert b.flags.c_contiguous
-        assert out.flags.c_contiguous
+        for array in (a, b, out):
+            assert array.flags.c_contiguous
         assert not np.shares_memory(out, a)
         assert not np.shares_memory(out, b)
-        out[...] = (a.T if turn_a else a) @ (b.T if turn_b else b)
+        crew, shard, shards, first, batch = team
+        meeting.wait(crew, shards)
+        if shards > 1:
+            a = _of_all(a, first, batch)
+            b = _of_all(b, first, batch) if turn_a else b
+            out = out if turn_a else _of_all(out, first, batch)
+        n = out.shape[1]
+        mine = slice(_share(n, shard, shards), _share(n, shard + 1, shards))
+        out[:, mine] = ((a.T if turn_a else a) @ (b.T if turn_b else b))[:, mine]
+        meeting.wait(crew, shards)
 
     return dot
 
 
-def _affine(blas: Any, a: Array, b: Array, bias: Array, out: Array) -> None:
-    assert bias.shape == out.shape[1:]
-    _product(False, False)(blas, a, b, out)
-    out += bias
+def _affine(meeting: Meeting) -> Callable[..., None]:
+    def affine(blas: Any, team: Team, a: Array, b: Array, bias: Array, out: Array) -> None:
+        assert bias.shape == out.shape[1:]
+        _product(meeting, False, False)(blas, team, a, b, out)
+        out += bias
+
+    return affine
 
 
 def _share(n: int, k: int, shards: int) -> int:
@@ -139,11 +167,11 @@ def stand_ins(meeting: Meeting) -> dict[str, Any]:
         "wait": meeting.wait,
         "together": meeting.together,
         "together_number": meeting.together_number,
-        "affine": _affine,
-        "dot": _product(False, False),
-        "dot_t": _product(True, False),
-        "dot_by_t": _product(False, True),
-        "dot_t_by_t": _product(True, True),
+        "affine": _affine(meeting),
+        "dot": _product(meeting, False, False),
+        "dot_t": _product(meeting, True, False),
+        "dot_by_t": _product(meeting, False, True),
+        "dot_t_by_t": _product(meeting, True, True),
         "share": _share,
         "put": _put,
         "add_shards": _add_shards,

@@ -105,6 +105,26 @@ def test_what_is_compiled(name: str) -> None:
         agree_in_use(make, x, slack=5)
 
 
+def wide(dtype: Any) -> cr.Network:
+    """Layers so wide that threads share out the columns of their products, and one that is not."""
+    return cr.Sequential(
+        Affine(4, 350, dtype=dtype), cr.Tanh(), Affine(350, 330, dtype=dtype), cr.Dropout(0.4),
+        cr.MatMul.sized(330, 400, dtype=dtype, seed=5), cr.Tanh(), Affine(400, 3, dtype=dtype),
+        loss=cr.MeanSquaredError(), seed=2,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_products_that_threads_share(dtype: Any) -> None:
+    rng = np.random.default_rng(5)
+    x, t = rng.standard_normal((27, 4)), rng.standard_normal((27, 3))
+    for shards in (1, 2, 3, 5):  # of the last batch, 3 rows, two of five shards get none
+        with compiling(shards):
+            done = agree(lambda: wide(dtype), x, t, batch=8, slack=20, steps=4)
+        assert done.shards == shards
+        assert "dot_by_t(blas, team," in done.source
+
+
 # -- everything ----------------------------------------------------------------------------------------
 
 

@@ -300,8 +300,8 @@ def test_the_text_speaks_of_the_network() -> None:
     with plainly():
         text = CompiledStep(net, cr.SGD(1.0), data, 30).text.source
     for line in (
-        "affine(blas, x, W1, b1, hidden)",
-        "dot_t(blas, hidden, d_scores, dW2)",
+        "affine(blas, team, x, W1, b1, hidden)",
+        "dot_t(blas, team, hidden, d_scores, dW2)",
         "return loss",
         "hidden.flat[i] = one / (one + exp(-hidden.flat[i]))",
     ):

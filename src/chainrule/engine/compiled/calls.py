@@ -16,6 +16,7 @@ from chainrule.engine.compiled.schedule import (
     Schedule,
     affine,
     is_elementwise,
+    is_row,
     is_view,
     root_of,
     total,
@@ -53,7 +54,7 @@ class Calls:
         if f is affine:
             a, b, bias = (self.e.array[root_of(o)] for o in v.operands)
             self.e.imports.add("affine")
-            self.lines.append(f"affine(blas, {a}, {b}, {bias}, {self.e.array[v]})")
+            self.lines.append(f"affine(blas, {self._who(v)}, {a}, {b}, {bias}, {self.e.array[v]})")
         elif f is np.matmul:
             if v.ndim == 2:
                 self._product(v)
@@ -195,7 +196,22 @@ class Calls:
         function = {"nn": "dot", "tn": "dot_t", "nt": "dot_by_t", "tt": "dot_t_by_t"}[flags]
         self.e.imports.add(function)
         a, b = (self.e.array[root_of(o)] for o in v.operands)
-        self.lines.append(f"{function}(blas, {a}, {b}, {self.e.array[v]})")
+        self.lines.append(f"{function}(blas, {self._who(v)}, {a}, {b}, {self.e.array[v]})")
+
+    def _who(self, v: Value) -> str:
+        """Who computes a product: all threads of the step as a team, where they can, or each alone."""
+        # Of the sums over rows, those that nothing goes on with: gradients, in their own arrays.
+        argument = self.e.arguments.get(self.e.array[v])
+        gradient = argument is not None and argument.role == "gradient"
+        together = self.e.gathered and self.schedule.mixed is None
+        if v in self.schedule.parts:
+            together &= gradient and not self.schedule.readers(v)
+            together &= all(is_row(root_of(o)) for o in v.operands)
+        else:
+            together &= is_row(v) and is_row(v.operands[0])
+        if together and argument is not None:
+            argument.whole = gradient
+        return "team" if together else "alone"
 
     def _stacked_product(self, v: Value) -> None:
         """Products of matrices, one after the other, in plain loops."""

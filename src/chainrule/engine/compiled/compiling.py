@@ -13,7 +13,7 @@ from numba.core import errors
 from numba.extending import intrinsic
 
 from chainrule.engine.compiled.cache import Code
-from chainrule.engine.compiled.kernels import OPTIONS
+from chainrule.engine.compiled.kernels import ALONE, OPTIONS
 from chainrule.engine.compiled.layout import laid_out
 from chainrule.engine.compiled.symbolic import Declined
 
@@ -25,9 +25,6 @@ _FAILURES: tuple[type[Exception], ...] = (
     getattr(errors, "UnsupportedBytecodeError", errors.NumbaError),
     NotImplementedError,
 )
-
-# Without the forms that Python and C would call: machine code that knows nothing of Python.
-_ALONE = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 def machine_code(source: str, path: Path, name: str, given: Sequence[Any]) -> Code:
@@ -44,7 +41,7 @@ def machine_code(source: str, path: Path, name: str, given: Sequence[Any]) -> Co
     try:
         module["unpacked"] = _unpacker(_type(tuple(given)))
         exec(compile(source + text, str(path), "exec"), module)  # noqa: S102 - our own text
-        compiled = njit(module["entry"], **_ALONE, **OPTIONS)
+        compiled = njit(module["entry"], **ALONE, **OPTIONS)
         if not hasattr(compiled, "overloads"):
             raise Declined("Numba is told not to compile (NUMBA_DISABLE_JIT)")
         compiled.compile((types.int64,))

@@ -53,7 +53,8 @@ _PLURALS: dict[Any, str] = {
 class Argument:
     """An array that a kernel is given: what it is for, and how to make or find it.
 
-    `role` is "data", "bound", "constant", "work", "part", "gradient", "written" or "out".
+    `role` is "data", "bound", "constant", "work", "part", "gradient", "written" or "out". A `whole`
+    gradient is that of all rows, to which every thread has done its part.
     """
 
     name: str
@@ -61,6 +62,14 @@ class Argument:
     shape: tuple[Dim, ...]
     dtype: np.dtype[Any]
     payload: Any = None
+    whole: bool = False
+
+    @property
+    def shared(self) -> bool:
+        """Whether it has the rows of all threads, one thread's after the other's."""
+        first, *others = self.shape
+        leads = isinstance(first, Rows) and first.plus == 0
+        return self.role == "work" and leads and not any(isinstance(d, Rows) for d in others)
 
 
 def own_place(v: Value) -> Place:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.engine.compiled.arrays import Written
-from chainrule.engine.compiled.elements import LOOPS, Argument
+from chainrule.engine.compiled.elements import LOOPS, Argument, Elements
 from chainrule.engine.compiled.helpers import HELPERS
 from chainrule.engine.compiled.places import rows_text
 from chainrule.engine.compiled.schedule import Schedule
@@ -24,7 +25,21 @@ from chainrule.optimizers import Optimizer
 __all__ = ["Run", "Text", "handed_over", "predict_text", "train_text"]
 
 _FIRST = ("blas", "crew", "shard", "shards")
-_BUILT_IN = ("i", *LOOPS, "n", "r", "rows", "first", "numbers", "words", "abs", "range", "float")
+_BUILT_IN = (
+    "i",
+    *LOOPS,
+    "n",
+    "r",
+    "rows",
+    "first",
+    "batch",
+    "team",
+    "numbers",
+    "words",
+    "abs",
+    "range",
+    "float",
+)
 
 
 @dataclass
@@ -67,7 +82,7 @@ def _function(body: Body, name: str, given: str, doc: str, first: Sequence[str] 
     head: list[str] = []
     for a in body.arguments:
         if a.role == "work" and any(isinstance(d, Rows) for d in a.shape):
-            head.append(f"{a.name} = {_for_n_rows(a, e.imports)}")
+            head.append(f"{a.name} = {_own_rows(a, e)}")
     for (dtype, value), local in e.literals.items():
         number = f"float('{value}')" if value in (math.inf, -math.inf) else repr(value)
         head.append(f"{local} = {dtype}({number})")
@@ -77,6 +92,11 @@ def _function(body: Body, name: str, given: str, doc: str, first: Sequence[str] 
     groups = _grouped(body.arguments)
     lines = ["@kernel", *_wrapped(f"def {name}({given}, {', '.join(groups)}):"), f'    """{doc}"""']
     lines += [f"    {line}" for line in first]
+    used = set(re.findall(r"\w+", "\n".join(body.lines)))
+    if "team" in used:
+        lines.append("    team = crew, shard, shards, first, batch")
+    if "alone" in used:
+        lines.append("    alone = crew, 0, 1, 0, n")
     for group, names in groups.items():
         lines += _wrapped(f"    ({', '.join(names)},) = {group}")
     return "\n".join(lines + [f"    {line}" for line in [*head, *body.lines]])
@@ -88,16 +108,19 @@ def _file(title: str, imports: set[str], functions: Sequence[str]) -> str:
     return head + "\n\n" + "\n\n\n".join(functions) + "\n"
 
 
-def _for_n_rows(a: Argument, imports: set[str]) -> str:
-    """The part of an array that holds n rows, which may be fewer than it has room for."""
-    first = a.shape[0]
-    if isinstance(first, Rows) and not any(isinstance(d, Rows) for d in a.shape[1:]):
-        return f"{a.name}[:{rows_text(first)}]"
+def _own_rows(a: Argument, e: Elements) -> str:
+    """The part of an array that holds this thread's n rows, which may be fewer than it has room for."""
+    rows = a.shape[0]
+    if e.gathered and a.shared and isinstance(rows, Rows):
+        first = "first" if rows.times == 1 else f"{rows.times} * first"
+        return f"{a.name}[{first}:{first} + {rows_text(rows)}]"
+    if isinstance(rows, Rows) and not any(isinstance(d, Rows) for d in a.shape[1:]):
+        return f"{a.name}[:{rows_text(rows)}]"
     sizes = [
         rows_text(d) if isinstance(d, Rows) else f"{a.name}.shape[{axis}]"
         for axis, d in enumerate(a.shape)
     ]
-    imports.add("shaped")
+    e.imports.add("shaped")
     return f"shaped({a.name}, ({', '.join(sizes)}))"
 
 
@@ -179,7 +202,7 @@ def train_text(
     step_text = _function(
         body,
         "step",
-        "blas, crew, shard, shards, first, rows, numbers, words",
+        "blas, crew, shard, shards, first, batch, rows, numbers, words",
         "Forward and backward for one shard's rows; gives its part of the loss.",
         ["n = rows.shape[0]"],
     )
@@ -217,7 +240,7 @@ def _loop(
         *_grouped(arguments), *(["buffers"] if targets else []), *(f"run{i + 1}" for i in range(len(runs))),
     ]  # fmt: skip
     call = (
-        "checks[s % 2, shard, 0] = step(blas, crew, shard, shards, low, rows[low:high], numbers[which],"
+        "checks[s % 2, shard, 0] = step(blas, crew, shard, shards, low, m, rows[low:high], numbers[which],"
         f" words[which], {', '.join(_grouped(arguments))})"
     )
     lines = [

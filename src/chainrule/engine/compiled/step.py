@@ -112,7 +112,7 @@ class CompiledStep:
 
     def _uses_blas(self, step: Symbolic) -> bool:
         sizes = [product_size(v, self.batch) for v in step.values if v.function is np.matmul]
-        return any(size >= SMALL for size in sizes)
+        return any(size >= SMALL or self.shards > 1 for size in sizes)
 
     # -- the arrays ------------------------------------------------------------------------------
 
@@ -146,13 +146,25 @@ class CompiledStep:
 
     def _arrange(self) -> None:
         """The arrays of every shard, but for the data and the optimizer's."""
-        self.others = [room((self.shards - 1, s[1].size), s[1].dtype) for s in self.segments]
+        gradients = [a for a in self.text.arguments if a.role == "gradient"]
+        self.whole = {id(a.payload) for a in gradients if a.whole and self.shards > 1}
+        self.others = [self._others(grads) for _, grads, _ in self.segments]
         self.shared: dict[str, Array] = {}
         rows = -(-self.batch // self.shards)
         self._arrays = [
             {a.name: self._array(a, k, rows) for a in self.text.arguments if a.role != "data"}
             for k in range(self.shards)
         ]
+
+    def _others(self, grads: Array) -> Array:
+        """Where the other shards leave their parts of a run of gradients: nowhere, if it has none."""
+        inside = [
+            p
+            for p in self.network.named_parameters().values()
+            if p.trainable and np.shares_memory(p.grad, grads)
+        ]
+        alone = all(id(p) in self.whole for p in inside)
+        return room((0 if alone else self.shards - 1, grads.size), grads.dtype)
 
     def _moved(self) -> dict[str, tuple[Array, ...]]:
         """What the optimizer moves: runs of parameters, gradients and its state."""
@@ -182,12 +194,16 @@ class CompiledStep:
                 size = math.prod(_at(a.shape, rows))
                 self.shared[a.name] = room((self.shards, max(size, 16)), np.dtype(a.dtype))
             return self.shared[a.name]
+        if a.shared:
+            if a.name not in self.shared:
+                self.shared[a.name] = room(_at(a.shape, self.batch), a.dtype)
+            return self.shared[a.name]
         return room(_at(a.shape, rows), a.dtype)
 
     def _gradient(self, parameter: Any, k: int) -> Array:
         """Where shard k leaves a parameter's gradient: the network's own array, or one like it."""
         grad: Array = parameter.grad
-        if k == 0:
+        if k == 0 or id(parameter) in self.whole:
             return grad
         at = grad.ctypes.data
         for (_, g, _), others in zip(self.segments, self.others, strict=True):
