@@ -158,3 +158,13 @@ def test_parameters_without_axes_get_their_gradients_from_a_stack() -> None:
     net.forward(x, x)
     net.backward()  # L = (a + 2b - 1)², so da = 2 · 5.5 and db = 4 · 5.5
     assert [g.item() for g in net.grads] == [11.0, 22.0]
+
+
+@pytest.mark.parametrize("planned", [True, False])
+def test_what_is_known_of_a_number_is_computed_beforehand(planned: bool) -> None:
+    x = np.array([0.5, -1.0, 2.0])
+    program, expected = compiled(lambda v: cr.sum(2.0**v), x, planned=planned)
+    value, slope = program.functions["run"](x)
+    np.testing.assert_allclose([value, expected[0]], [np.sum(2.0**x)] * 2, rtol=1e-15)
+    np.testing.assert_allclose(slope, 2.0**x * np.log(2.0), rtol=1e-15)
+    assert "log" not in program.source

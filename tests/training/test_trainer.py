@@ -518,3 +518,16 @@ def test_learns_what_it_should() -> None:
     trainer = cr.Trainer(net, cr.Adam(0.003))
     trainer.fit(x / 16, t, 30, 32, validation=0.2, progress=None)
     assert trainer.history["val_accuracy"][-1] > 0.96
+
+
+def test_a_fit_within_a_fit_is_refused() -> None:
+    x, t = cr.datasets.spiral()
+    trainer = cr.Trainer(cr.TwoLayerNet(2, 10, 3), cr.SGD(lr=1.0))
+
+    def again(trainer: cr.Trainer) -> None:
+        trainer.fit(x, t, epochs=1)
+
+    with pytest.raises(SettingError, match="in the midst of another fit"):
+        trainer.fit(x, t, epochs=2, callbacks=[again], progress=None)
+    trainer.fit(x, t, epochs=1, progress=None)  # afterwards it may go on
+    assert len(trainer.history) == 2

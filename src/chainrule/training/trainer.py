@@ -77,6 +77,7 @@ class Trainer:
         self.kernel: tuple[Any, Any] | None = None
         #: Why training is to end, once something has asked for it.
         self.stop_reason: str | None = None
+        self._busy = False
 
     # -- training ---------------------------------------------------------------------------------
 
@@ -109,6 +110,11 @@ class Trainer:
         `history.stopped` says so. A loss or gradient that is not finite raises NonFiniteError
         before the update, so the last good parameters stay.
         """
+        if self._busy:
+            raise SettingError(
+                "fit was called while this trainer is in the midst of another fit, from a callback or"
+                " another thread. End that one first (trainer.stop(why)), or use a Trainer of its own."
+            )
         epochs = whole(epochs, "epochs")
         batch_size = whole(batch_size, "batch_size")
         x, t, w = self._enter(x, t, sample_weight)
@@ -131,9 +137,11 @@ class Trainer:
         scores = named_metrics(metrics, self._target(t)) if wanted else {}
         settings = Settings(batch_size, held, scores, max_grad, shuffle, watchers, progress)
         loop = self._loop(x, t, w, epochs, settings)
+        self._busy = True
         try:
             return loop.run()
         finally:
+            self._busy = False
             self._source = loop.source()
 
     def _loop(self, x: Array, t: Array, w: Array | None, epochs: int, settings: Settings) -> Loop:
@@ -311,7 +319,7 @@ class Trainer:
                     slot[...] = old
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "kernel": None}
+        return {**self.__dict__, "kernel": None, "_busy": False}
 
     def __repr__(self) -> str:
         return f"Trainer({self.model!r}, {self.optimizer!r}, epoch {self.current_epoch})"

@@ -390,11 +390,12 @@ def test_whatever_machine_code_depends_on_makes_another_kernel(
 
 
 def test_the_helpers_are_what_the_modules_offer() -> None:
-    for module in (elementary, kernels):
+    modules = elementary, kernels, products
+    for module in modules:
         named = {name for name, where in HELPERS.items() if where == module.__name__}
         assert named == set(module.__all__)
         assert Path(module.__file__).read_text("utf-8") in salt()
-    assert set(HELPERS.values()) == {elementary.__name__, kernels.__name__}
+    assert set(HELPERS.values()) == {module.__name__ for module in modules}
 
 
 @pytest.mark.parametrize(

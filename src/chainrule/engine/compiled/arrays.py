@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.engine.compiled.elements import Elements
-from chainrule.engine.compiled.schedule import Schedule, is_row, is_view, root_of, wide
+from chainrule.engine.compiled.rows import is_row, is_view, root_of, wide
+from chainrule.engine.compiled.schedule import Schedule
 from chainrule.engine.compiled.slots import Slots, reads
 from chainrule.engine.compiled.symbolic import Value
 from chainrule.nodes.indexing import add_at

@@ -69,6 +69,7 @@ class _SciPy(Blas):
 
     def __init__(self) -> None:
         self.capsules = cython_blas().__pyx_capi__
+        self._addresses: dict[np.dtype[Any], int] = {}
         self._lock = threading.Lock()
         self._held = 0
         self._before: list[int] = []
@@ -77,6 +78,11 @@ class _SciPy(Blas):
             os.register_at_fork(after_in_child=self._after_fork)
 
     def address(self, dtype: np.dtype[Any]) -> int:
+        if dtype not in self._addresses:
+            self._addresses[dtype] = self._address(dtype)
+        return self._addresses[dtype]
+
+    def _address(self, dtype: np.dtype[Any]) -> int:
         capsule = self.capsules["sgemm" if dtype == np.float32 else "dgemm"]
         api = ctypes.pythonapi
         api.PyCapsule_GetName.restype = ctypes.c_char_p

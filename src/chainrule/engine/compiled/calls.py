@@ -11,9 +11,8 @@ from chainrule.engine.compiled.arrays import Written
 from chainrule.engine.compiled.elements import LONG, LOOPS, Elements
 from chainrule.engine.compiled.places import Place, lined_up, picked, plus
 from chainrule.engine.compiled.reductions import accumulate, start_of, store_into
-from chainrule.engine.compiled.schedule import (
+from chainrule.engine.compiled.rows import (
     REDUCTIONS,
-    Schedule,
     affine,
     is_elementwise,
     is_row,
@@ -22,6 +21,7 @@ from chainrule.engine.compiled.schedule import (
     total,
     wide,
 )
+from chainrule.engine.compiled.schedule import Schedule
 from chainrule.engine.compiled.symbolic import Declined, Value
 from chainrule.engine.names import bare
 from chainrule.engine.primitives import pick, take_rows

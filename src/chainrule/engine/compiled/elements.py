@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule.engine.compiled.formulas import formula, text_of
 from chainrule.engine.compiled.places import Place, lined_up, picked, rows_text, through
-from chainrule.engine.compiled.schedule import is_row, is_view, root_of, total, wide
+from chainrule.engine.compiled.rows import is_row, is_view, root_of, total, wide
 from chainrule.engine.compiled.symbolic import Declined, Dim, Number, Rows, Value, Width
 from chainrule.engine.names import Names
 from chainrule.engine.primitives import cast, filled, pick, take_rows

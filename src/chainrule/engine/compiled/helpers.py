@@ -10,13 +10,13 @@ __all__ = ["HELPERS", "salt"]
 _PACKAGE = __name__.rpartition(".")[0]
 _TEXTS = {
     name: Path(__file__).with_name(f"{name}.py").read_text("utf-8")
-    for name in ("compiling", "constants", "elementary", "kernels", "layout", "machine")
+    for name in ("compiling", "constants", "elementary", "kernels", "layout", "machine", "products")
 }
 
 #: The module of each function that generated text may import.
 HELPERS = {
     function: f"{_PACKAGE}.{name}"
-    for name in ("elementary", "kernels")
+    for name in ("elementary", "kernels", "products")
     for function in re.findall(r"^def ([a-z]\w*)\(", _TEXTS[name], re.MULTILINE)
 }
 

@@ -25,6 +25,9 @@ from chainrule.version import __version__
 
 __all__ = ["Call", "Kernel", "kernel"]
 
+#: Intel's vector functions, which Numba takes for those of one number if they are there.
+_VECTOR_MATHS = ("intel-cmplr-lib-rt", "icc-rt")
+
 # int function(int64 *result, void **exception, int64 words), as Numba lays it out.
 _FORM = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
 
@@ -130,8 +133,15 @@ def _ingredients() -> list[str]:
     """What machine code depends on, besides the source and the kinds of arguments."""
     import llvmlite.binding as llvm
 
-    packages = [f"{p} {metadata.version(p)}" for p in ("numba", "llvmlite")]
+    packages = [f"{p} {_version(p)}" for p in ("numba", "llvmlite", *_VECTOR_MATHS)]
     options = [f"{k}={v}" for k, v in sorted(os.environ.items()) if k.startswith("NUMBA_")]
     features = llvm.get_host_cpu_features().flatten()
     processor = [llvm.get_host_cpu_name(), features]
     return [__version__, salt(), *packages, *processor, np.__version__, *options]
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "none"

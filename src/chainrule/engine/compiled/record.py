@@ -70,6 +70,9 @@ def record_step(
         for v, name in named.items():
             names.setdefault(low.value(v), name)
         names.setdefault(loss, "loss")
+        losses = rec.graph.nodes[-1].inputs[0]
+        if losses.shape[:1] == (n,):
+            names.setdefault(low.value(losses), "losses")
         return Recorded(n, _arrays(found), names)
 
     return _declining(record), targets

@@ -17,83 +17,28 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.engine.compiled.symbolic import ROWS, Cut, Dim, Rows, Symbolic, Value
-from chainrule.engine.primitives import cast, filled, pick, take_rows
+from chainrule.engine.compiled.rows import (
+    REDUCTIONS,
+    affine,
+    is_elementwise,
+    is_row,
+    is_view,
+    long_axes,
+    root_of,
+    row_problem,
+    total,
+    wide,
+)
+from chainrule.engine.compiled.symbolic import Symbolic, Value
+from chainrule.engine.primitives import filled, pick, take_rows
 from chainrule.layers.dropout import cells
 from chainrule.nodes.indexing import add_at, chosen, replaced
 
-__all__ = [
-    "REDUCTIONS",
-    "Schedule",
-    "Stage",
-    "affine",
-    "is_elementwise",
-    "is_row",
-    "is_view",
-    "root_of",
-    "total",
-    "wide",
-]
-
-
-def affine(a: Any, b: Any, bias: Any) -> Any:
-    """A product with a bias added to every row."""
-    return a @ b + bias
-
-
-def total(x: Any) -> Any:
-    """The sum of the parts that the shards have of x."""
-    return x
+__all__ = ["Schedule"]
 
 
 #: Functions that take many instructions: worth doing for many numbers at once.
 _LONG = (np.exp, np.log, np.log1p, np.tanh)
-
-#: What brings many numbers to one.
-REDUCTIONS = (np.sum, np.prod, np.max, np.min)
-
-
-def is_elementwise(v: Value) -> bool:
-    """Whether each element comes from the operands' elements in its own place."""
-    f = v.function
-    return (isinstance(f, np.ufunc) and f is not np.matmul) or f in (
-        np.where,
-        cast,
-        filled,
-        replaced,
-        cells,
-    )
-
-
-def is_view(v: Value) -> bool:
-    """Whether the value is read from its operand, elsewhere."""
-    f = v.function
-    if f in (np.transpose, np.broadcast_to):
-        return True
-    if f is np.reshape:  # where only axes of length 1 come or go
-        return _long(v.shape) == _long(v.args[0].shape)
-    return f is pick and not any(isinstance(k, Value) for k in v.args[1]) and _keeps_rows(v)
-
-
-def _long(shape: Iterable[Dim]) -> list[Dim]:
-    return [d for d in shape if d != 1]
-
-
-def root_of(v: Value) -> Value:
-    """The value that a view reads."""
-    while is_view(v) and isinstance(v.args[0], Value):
-        v = v.args[0]
-    return v
-
-
-def wide(v: Value) -> tuple[Dim, ...]:
-    """The axes of a row that are not of length 1."""
-    return tuple(d for d in v.shape[1:] if d != 1)
-
-
-def is_row(v: Value) -> bool:
-    """Whether the value has one part for every row of the batch."""
-    return bool(v.shape) and v.shape[0] == ROWS
 
 
 class Stage:
@@ -143,7 +88,7 @@ class Schedule:
         if v.function is None:
             self.values.append(v)
             return
-        self.mixed = self.mixed or self._row_problem(v)
+        self.mixed = self.mixed or row_problem(v)
         v.args = self._exchanged(v.args, self._whole_of)
         part = self._is_part(v)
         if not part:
@@ -225,7 +170,7 @@ class Schedule:
 
     def in_pass(self, v: Value) -> bool:
         """Whether the operation is done row by row, in a pass."""
-        if is_view(v) or v.function is None or v in self.flat or self._row_problem(v):
+        if is_view(v) or v.function is None or v in self.flat or row_problem(v):
             return False
         if v.function in REDUCTIONS:
             x = v.args[0]
@@ -260,57 +205,6 @@ class Schedule:
             return v.args[0] in self.parts and v.args[1] not in self.parts
         return f in (np.negative, np.positive, np.sum, filled) or is_view(v)
 
-    # -- whether a shard of the rows can go by itself ------------------------------------------
-
-    def _row_problem(self, v: Value) -> str | None:
-        """Why a row of the value needs other rows of the operands; None if it does not."""
-        name = getattr(v.function, "__name__", "?")
-        operands = v.operands
-        if not v.has_rows and not any(o.has_rows for o in operands):
-            return None
-        across = f"{name} works across the rows of a batch"
-        if v.function in (np.matmul, affine):
-            a, b = operands[:2]
-            forward = _leads(v) and _leads(a) and not b.has_rows
-            back = (
-                not v.has_rows
-                and a.ndim == b.ndim == 2
-                and a.function is np.transpose
-                and _leads(a.args[0])
-                and _leads(b)
-                and a.args[0].shape[0] == b.shape[0]
-            )
-            stacks = v.ndim > 2 and all(_leads(w) or not w.has_rows for w in (v, a, b))
-            alone = v.ndim == 2 and (forward or back)
-            return None if alone or (stacks and v.has_rows) else across
-        if v.function is np.transpose and v.has_rows:
-            return None if v.ndim == 2 or (_leads(v) and v.args[1][0] == 0) else across
-        if v.has_rows and not _leads(v):
-            return across
-        if any(o.has_rows and not _leads(o) for o in operands):
-            return across
-        if v.function in REDUCTIONS:
-            kept = 0 not in v.kwargs["axis"]
-            return None if kept or v.function is np.sum else across
-        if v.function in (np.concatenate, np.stack):
-            return across if v.kwargs["axis"] % v.ndim == 0 else None
-        if v.function in (pick, add_at):
-            x, key = v.args
-            table = v if v.function is add_at else x
-            if table.has_rows:  # a row of the table for each row: the rows are left as they are
-                return None if _keeps_rows(v) and x.has_rows and v.has_rows else across
-            ids = key[0] if len(key) == 1 else None
-            return None if isinstance(ids, Value) and _leads(ids) else across
-        if is_elementwise(v) and v.function is not cells:
-            # A row of an operand meets the row of the result only where their axes line up.
-            aligned = all(
-                o.ndim == v.ndim or (o.function is None and not o.shape)
-                for o in operands
-                if o.has_rows and v.function is not replaced
-            )
-            return None if aligned else across
-        return None
-
     # -- loops over all elements ---------------------------------------------------------------
 
     def _flatten(self, ends: set[Value]) -> None:
@@ -333,7 +227,7 @@ class Schedule:
         """Whether every element comes from those in the same place of arrays of the same form."""
         if not (is_elementwise(v) and is_row(v)) or v.function in (replaced, cells):
             return False
-        return not self._row_problem(v) and all(self._is_alike(o, v) for o in v.operands)
+        return not row_problem(v) and all(self._is_alike(o, v) for o in v.operands)
 
     def _is_alike(self, o: Value, v: Value) -> bool:
         r = root_of(o)
@@ -344,7 +238,7 @@ class Schedule:
                 return False
             o = o.args[0]
         given = o.function is None and o.payload.array is None  # rows that are yet to be gathered
-        return _long(o.shape) == _long(v.shape) and not given
+        return long_axes(o.shape) == long_axes(v.shape) and not given
 
     def runs(self, calls: Sequence[Value]) -> list[list[Value]]:
         """Calls in order, those that can share a loop together."""
@@ -360,7 +254,7 @@ class Schedule:
         """Whether the operation can join a loop."""
         first = run[0]
         if v in self.flat or first in self.flat:
-            return {v, first} <= self.flat and _long(first.shape) == _long(v.shape)
+            return {v, first} <= self.flat and long_axes(first.shape) == long_axes(v.shape)
         if not (self.shares(v) and self.shares(first) and first.shape == v.shape):
             return False
         return not any(is_view(o) and root_of(o) in run for o in v.operands)
@@ -450,21 +344,3 @@ def _with_biases(step: Symbolic) -> list[Value]:
                 v.function, v.args, v.kwargs = affine, (*product.args, bias), {}
                 break
     return [v for v in step.values if v not in gone]
-
-
-def _keeps_rows(v: Value) -> bool:
-    """Whether a key leaves the rows where they are, if there are any."""
-    x, key = v.args
-    first = key[0] if key else Cut()
-    whole = isinstance(first, Cut) and first.whole
-    return whole or not (v.has_rows or (isinstance(x, Value) and x.has_rows))
-
-
-def _leads(v: Value) -> bool:
-    """Whether the rows are the first axis, and only that."""
-    first = v.shape[0] if v.shape else 1
-    return (
-        isinstance(first, Rows)
-        and first.plus == 0
-        and not any(isinstance(d, Rows) for d in v.shape[1:])
-    )

@@ -8,12 +8,8 @@ import numpy as np
 
 from chainrule.engine.compiled.elements import own_place
 from chainrule.engine.compiled.places import Place, lined_up, through
-from chainrule.engine.compiled.schedule import (
-    REDUCTIONS,
-    Schedule,
-    root_of,
-    wide,
-)
+from chainrule.engine.compiled.rows import REDUCTIONS, root_of, wide
+from chainrule.engine.compiled.schedule import Schedule
 from chainrule.engine.compiled.symbolic import Dim, Value
 from chainrule.engine.primitives import pick, take_rows
 from chainrule.nodes.indexing import add_at, chosen

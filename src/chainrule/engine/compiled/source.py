@@ -12,7 +12,8 @@ from chainrule.engine.compiled.calls import Calls
 from chainrule.engine.compiled.elements import LONG, LOOPS, Argument, Elements, own_place
 from chainrule.engine.compiled.places import Place, picked
 from chainrule.engine.compiled.reductions import accumulate, start_of, store_into
-from chainrule.engine.compiled.schedule import Schedule, is_row, wide
+from chainrule.engine.compiled.rows import is_row, wide
+from chainrule.engine.compiled.schedule import Schedule
 from chainrule.engine.compiled.slots import Slot, Slots, is_row_reduction, reads
 from chainrule.engine.compiled.symbolic import Value
 from chainrule.engine.names import Names, bare, tidy

@@ -16,7 +16,7 @@ from chainrule.engine.compiled.constants import SMALL
 from chainrule.engine.compiled.machine import Call, kernel
 from chainrule.engine.compiled.module import Text, handed_over, train_text
 from chainrule.engine.compiled.record import record_step
-from chainrule.engine.compiled.schedule import is_view
+from chainrule.engine.compiled.rows import is_view
 from chainrule.engine.compiled.source import Argument
 from chainrule.engine.compiled.symbolic import Declined, Rows, Symbolic, Value, overlay
 from chainrule.engine.compiled.threads import Crew, shards_for, thread_count

@@ -1,0 +1,293 @@
+"""Products of matrices: plain loops for small ones, BLAS for large ones, several threads together.
+
+Each thread has its own rows of a batch, one after the other in arrays that hold those of all. A
+product of all rows is faster than one of few, so each thread computes some columns of it, if
+there are many. `team` says who calls: crew, shard, shards, the number of the thread's first row,
+and the rows of the batch.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from chainrule.engine.compiled.constants import NARROW, SMALL, WIDE
+from chainrule.engine.compiled.kernels import ALONE, OPTIONS, shaped, wait
+from chainrule.engine.compiled.layout import laid_out
+
+__all__ = ["affine", "dot", "dot_by_t", "dot_t", "dot_t_by_t"]
+
+
+@intrinsic
+def _of_all(typing: Any, own: Any, first: Any, batch: Any) -> Any:
+    """All rows of the batch, from a thread's own, which begin at row `first`."""
+    if own.ndim != 2 or own.layout != "C":
+        raise TypeError("rows of a batch lie one after the other")
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        rows = context.make_array(own)(context, builder, args[0])
+        width = builder.extract_value(rows.shape, 1)
+        data = builder.gep(rows.data, [builder.neg(builder.mul(args[1], width))])
+        return laid_out(context, builder, own, data, [args[2], width])
+
+    return own(own, types.intp, types.intp), codegen
+
+
+@intrinsic
+def _gemm(
+    typing: Any, blas: Any, ta: Any, tb: Any, m: Any, n: Any, k: Any, a: Any, lda: Any, b: Any,
+    ldb: Any, beta: Any, c: Any, ldc: Any,
+) -> Any:  # fmt: skip
+    """BLAS's gemm(ta, tb, m, n, k, 1, a, lda, b, ldb, beta, c, ldc) at the address `blas`."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        real = context.get_value_type(signature.args[6].dtype)
+        int32, byte = ir.IntType(32), ir.IntType(8)
+        pointer = byte.as_pointer()
+
+        def by_address(value: Any, kind: Any) -> Any:
+            slot = cgutils.alloca_once(builder, kind)
+            builder.store(value, slot)
+            return builder.bitcast(slot, pointer)
+
+        def whole(value: Any) -> Any:
+            return by_address(builder.trunc(value, int32), int32)
+
+        def letter(value: Any) -> Any:
+            return by_address(builder.trunc(value, byte), byte)
+
+        def data(value: Any, kind: Any) -> Any:
+            return builder.bitcast(context.make_array(kind)(context, builder, value).data, pointer)
+
+        blas, ta, tb, m, n, k, a, lda, b, ldb, beta, c, ldc = args
+        kinds = signature.args
+        given = [
+            letter(ta), letter(tb), whole(m), whole(n), whole(k),
+            by_address(ir.Constant(real, 1.0), real), data(a, kinds[6]), whole(lda),
+            data(b, kinds[8]), whole(ldb), by_address(builder.sitofp(beta, real), real),
+            data(c, kinds[11]), whole(ldc),
+        ]  # fmt: skip
+        form = ir.FunctionType(ir.VoidType(), [pointer] * len(given))
+        builder.call(builder.inttoptr(blas, form.as_pointer()), given)
+        return context.get_dummy_value()
+
+    int64 = types.int64
+    form = types.void(*[int64] * 6, a, int64, b, int64, int64, c, int64)
+    return form, codegen
+
+
+# Numbers of NumPy: for each of Python's a function that takes it would be compiled anew.
+_N, _T = np.int64(ord("N")), np.int64(ord("T"))
+
+
+@numba.njit(error_model="numpy", nogil=True, fastmath={"contract"}, **ALONE)
+def _narrow(a: Any, b: Any, bias: Any, out: Any) -> None:
+    """out = a b + bias for few columns: four sums at a time. The bias may be empty."""
+    n, inner, some = out.shape[1], a.shape[1], bias.shape[0] > 0
+    four = n - n % 4
+    for i in range(out.shape[0]):
+        for j in range(0, four, 4):
+            s = t = u = v = out.dtype.type(0)
+            if some:
+                s, t, u, v = bias[j], bias[j + 1], bias[j + 2], bias[j + 3]
+            for p in range(inner):
+                f = a[i, p]
+                s += f * b[p, j]
+                t += f * b[p, j + 1]
+                u += f * b[p, j + 2]
+                v += f * b[p, j + 3]
+            out[i, j], out[i, j + 1], out[i, j + 2], out[i, j + 3] = s, t, u, v
+        if n - four == 3:
+            s = t = u = out.dtype.type(0)
+            if some:
+                s, t, u = bias[four], bias[four + 1], bias[four + 2]
+            for p in range(inner):
+                f = a[i, p]
+                s += f * b[p, four]
+                t += f * b[p, four + 1]
+                u += f * b[p, four + 2]
+            out[i, four], out[i, four + 1], out[i, four + 2] = s, t, u
+        elif n - four == 2:
+            s = t = out.dtype.type(0)
+            if some:
+                s, t = bias[four], bias[four + 1]
+            for p in range(inner):
+                f = a[i, p]
+                s += f * b[p, four]
+                t += f * b[p, four + 1]
+            out[i, four], out[i, four + 1] = s, t
+        elif n - four == 1:
+            s = bias[four] if some else out.dtype.type(0)
+            for p in range(inner):
+                s += a[i, p] * b[p, four]
+            out[i, four] = s
+
+
+@numba.njit(nogil=True, error_model="numpy", **ALONE)
+def _cut(n: Any, k: Any, shards: Any) -> Any:
+    """Where the part of thread k begins, of n columns: at a whole vector."""
+    return min((n + 15) // 16 * k // shards * 16, n)
+
+
+@numba.njit(nogil=True, error_model="numpy", **ALONE)
+def _some_columns(blas: Any, team: Any, turn: Any, a: Any, b: Any, bias: Any, out: Any) -> None:
+    """A thread's columns of out = a b + bias, or of a bᵀ, in all rows of the batch."""
+    crew, shard, shards, first, batch = team
+    n, inner, some = out.shape[1], a.shape[1], bias.shape[0] > 0
+    low, high = _cut(n, shard, shards), _cut(n, shard + 1, shards)
+    wait(crew, shards)
+    x: Any = _of_all(a, first, batch)
+    y: Any = _of_all(out, first, batch)
+    if some:
+        for i in range(batch):
+            for j in range(low, high):
+                y[i, j] = bias[j]
+    if turn == _T:
+        _gemm(blas, _T, _N, high - low, batch, inner, b[low:], inner, x, inner, 0, y[:, low:], n)
+    else:
+        _gemm(blas, _N, _N, high - low, batch, inner, b[:, low:], n, x, inner, some, y[:, low:], n)
+    wait(crew, shards)
+
+
+@numba.njit(nogil=True, error_model="numpy", **ALONE)
+def _some_sums(blas: Any, team: Any, a: Any, b: Any, out: Any) -> None:
+    """A thread's rows or columns of out = aᵀ b, summed over all rows of the batch."""
+    crew, shard, shards, first, batch = team
+    wait(crew, shards)
+    m, n = out.shape
+    x: Any = _of_all(a, first, batch)
+    y: Any = _of_all(b, first, batch)
+    if m < n:
+        low, high = _cut(n, shard, shards), _cut(n, shard + 1, shards)
+        _gemm(blas, _N, _T, high - low, m, batch, y[:, low:], n, x, m, 0, out[:, low:], n)
+    else:
+        low, high = _cut(m, shard, shards), _cut(m, shard + 1, shards)
+        _gemm(blas, _N, _T, n, high - low, batch, y, n, x[:, low:], m, 0, out[low:], n)
+    wait(crew, shards)
+
+
+@numba.njit(**ALONE, **OPTIONS)
+def affine(blas: Any, team: Any, a: Any, b: Any, bias: Any, out: Any) -> None:
+    """out = a b + bias, the same bias in every row; an empty one is none."""
+    m, n, inner, some = out.shape[0], out.shape[1], a.shape[1], bias.shape[0] > 0
+    if team[2] > 1 and n >= WIDE * team[2]:
+        _some_columns(blas, team, _N, a, b, bias, out)
+        return
+    if n == 1:
+        for i in range(m):
+            s = bias[0] if some else out.dtype.type(0)
+            for p in range(inner):
+                s += a[i, p] * b[p, 0]
+            out[i, 0] = s
+        return
+    if m * n * inner < SMALL and n < NARROW and m > 1:
+        _narrow(a, b, bias, out)
+        return
+    for i in range(m):
+        if some:
+            for j in range(n):
+                out[i, j] = bias[j]
+        elif m * n * inner < SMALL or m == 1:
+            for j in range(n):
+                out[i, j] = 0
+    if m * n * inner < SMALL or m == 1:
+        whole = inner - inner % 4  # four rows of b at a time, so that out is read and written less
+        for i in range(m):
+            for p in range(0, whole, 4):
+                f, g, h, e = a[i, p], a[i, p + 1], a[i, p + 2], a[i, p + 3]
+                for j in range(n):
+                    out[i, j] += f * b[p, j] + g * b[p + 1, j] + h * b[p + 2, j] + e * b[p + 3, j]
+            for p in range(whole, inner):
+                f = a[i, p]
+                for j in range(n):
+                    out[i, j] += f * b[p, j]
+    else:
+        _gemm(blas, _N, _N, n, m, inner, b, n, a, inner, some, out, n)
+
+
+@numba.njit(forceinline=True, **ALONE, **OPTIONS)
+def dot(blas: Any, team: Any, a: Any, b: Any, out: Any) -> None:
+    """out = a b."""
+    affine(blas, team, a, b, shaped(out, (0,)), out)
+
+
+@numba.njit(**ALONE, **OPTIONS)
+def dot_t(blas: Any, team: Any, a: Any, b: Any, out: Any) -> None:
+    """out = aᵀ b."""
+    m, n, inner = out.shape[0], out.shape[1], a.shape[0]
+    if team[2] > 1:
+        _some_sums(blas, team, a, b, out)
+    elif n == 1:
+        for i in range(m):
+            out[i, 0] = 0
+        for p in range(inner):
+            f = b[p, 0]
+            for i in range(m):
+                out[i, 0] += a[p, i] * f
+    elif m * n * inner < SMALL and n < NARROW:
+        _narrow(a.T, b, shaped(out, (0,)), out)
+    elif m * n * inner < SMALL:
+        for i in range(m):
+            for j in range(n):
+                out[i, j] = 0
+        for p in range(inner):
+            for i in range(m):
+                f = a[p, i]
+                for j in range(n):
+                    out[i, j] += f * b[p, j]
+    else:
+        _gemm(blas, _N, _T, n, m, inner, b, n, a, m, 0, out, n)
+
+
+@numba.njit(**ALONE, **OPTIONS)
+def dot_by_t(blas: Any, team: Any, a: Any, b: Any, out: Any) -> None:
+    """out = a bᵀ."""
+    m, n, inner = out.shape[0], out.shape[1], a.shape[1]
+    if team[2] > 1 and n >= WIDE * team[2]:
+        _some_columns(blas, team, _T, a, b, shaped(out, (0,)), out)
+    elif inner == 1:
+        for i in range(m):
+            f = a[i, 0]
+            for j in range(n):
+                out[i, j] = f * b[j, 0]
+    elif m * n * inner < SMALL:
+        four, zero = m - m % 4, out.dtype.type(0)
+        for i in range(0, four, 4):  # four rows at a time, so that b is read less
+            for j in range(n):
+                s = t = u = v = zero
+                for p in range(inner):
+                    f = b[j, p]
+                    s += a[i, p] * f
+                    t += a[i + 1, p] * f
+                    u += a[i + 2, p] * f
+                    v += a[i + 3, p] * f
+                out[i, j], out[i + 1, j], out[i + 2, j], out[i + 3, j] = s, t, u, v
+        for i in range(four, m):
+            for j in range(n):
+                s = zero
+                for p in range(inner):
+                    s += a[i, p] * b[j, p]
+                out[i, j] = s
+    else:
+        _gemm(blas, _T, _N, n, m, inner, b, inner, a, inner, 0, out, n)
+
+
+@numba.njit(**ALONE, **OPTIONS)
+def dot_t_by_t(blas: Any, team: Any, a: Any, b: Any, out: Any) -> None:
+    """out = aᵀ bᵀ."""
+    m, n, inner = out.shape[0], out.shape[1], a.shape[0]
+    if m * n * inner < SMALL:
+        for i in range(m):
+            for j in range(n):
+                s = out.dtype.type(0)
+                for p in range(inner):
+                    s += a[p, i] * b[j, p]
+                out[i, j] = s
+    else:
+        _gemm(blas, _T, _T, n, m, inner, b, inner, a, m, 0, out, n)
