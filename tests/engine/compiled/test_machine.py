@@ -26,6 +26,7 @@ llvm = pytest.importorskip("llvmlite.binding")
 compiling = pytest.importorskip("chainrule.engine.compiled.compiling")
 elementary = pytest.importorskip("chainrule.engine.compiled.elementary")
 kernels = pytest.importorskip("chainrule.engine.compiled.kernels")
+products = pytest.importorskip("chainrule.engine.compiled.products")
 
 FIRST = "from chainrule.engine.compiled.kernels import kernel\n\n\n@kernel\n"
 DOUBLE = f"""{FIRST}\
