@@ -53,7 +53,8 @@ OPTIONS: Any = {
     "error_model": "numpy",
     "fastmath": {"contract", "reassoc", "nsz", "arcp", "afn"},
 }
-#: Without the forms that Python and C would call: machine code that knows nothing of Python.
+#: Without the forms that Python and C would call, which take longer to compile than many a helper:
+#: compiled code may call such a function, Python must not.
 ALONE: Any = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
@@ -68,7 +69,7 @@ def _helper(function: Any) -> Any:
 
 
 def _small(function: Any) -> Any:
-    return numba.njit(function, error_model="numpy", nogil=True, forceinline=True, **ALONE)
+    return numba.njit(function, error_model="numpy", nogil=True, forceinline=True)
 
 
 # -- one number ---------------------------------------------------------------------------------

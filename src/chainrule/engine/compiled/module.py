@@ -96,7 +96,7 @@ def _function(body: Body, name: str, given: str, doc: str, first: Sequence[str] 
     if "team" in used:
         lines.append("    team = crew, shard, shards, first, batch")
     if "alone" in used:
-        lines.append("    alone = crew, 0, 1, 0, n")
+        lines.append("    alone = crew, shard, 1, 0, n")
     for group, names in groups.items():
         lines += _wrapped(f"    ({', '.join(names)},) = {group}")
     return "\n".join(lines + [f"    {line}" for line in [*head, *body.lines]])

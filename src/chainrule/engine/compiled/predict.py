@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from chainrule.aligned import room
 from chainrule.engine.compiled.blas import blas
-from chainrule.engine.compiled.constants import SMALL
+from chainrule.engine.compiled.constants import SMALL, SPARE
 from chainrule.engine.compiled.machine import Call, kernel
 from chainrule.engine.compiled.module import handed_over, predict_text
 from chainrule.engine.compiled.record import record_predict
@@ -24,7 +24,7 @@ from chainrule.engine.compiled.step import (
     within,
 )
 from chainrule.engine.compiled.symbolic import Declined, Rows, Value, overlay
-from chainrule.engine.compiled.threads import Crew, shards_for, thread_count
+from chainrule.engine.compiled.threads import Crew, crew_words, shards_for, thread_count
 
 if TYPE_CHECKING:
     from chainrule.networks import Network
@@ -95,7 +95,7 @@ class CompiledPredict:
                 arrays[a.name] = in_one_piece(a.payload.array, a.role)
         numbers, words = self._numbers
         return {
-            "blas": 0, "crew": _ALONE, "low": 0, "high": 1, "block": BLOCK, "numbers": numbers,
+            "blas": 0, "crew": crew_words(SPARE), "low": 0, "high": 1, "block": BLOCK, "numbers": numbers,
             "words": words, **handed_over(self.text.arguments, arrays),
         }  # fmt: skip
 
@@ -155,6 +155,3 @@ class CompiledPredict:
 
         Crew(shards, library.alone).run(part)
         return y
-
-
-_ALONE = np.zeros(64, np.int64)

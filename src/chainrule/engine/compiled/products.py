@@ -17,7 +17,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from chainrule.engine.compiled.constants import NARROW, SMALL, WIDE
+from chainrule.engine.compiled.constants import COUNTERS, FEW, NARROW, SMALL, SPARE, WIDE
 from chainrule.engine.compiled.kernels import ALONE, OPTIONS, shaped, wait
 from chainrule.engine.compiled.layout import laid_out
 
@@ -245,6 +245,66 @@ def dot_t(blas: Any, team: Any, a: Any, b: Any, out: Any) -> None:
         _gemm(blas, _N, _T, n, m, inner, b, n, a, m, 0, out, n)
 
 
+@intrinsic
+def _spare(typing: Any, crew: Any, shard: Any, like: Any, m: Any, n: Any) -> Any:
+    """An array of m by n numbers in the place that each thread of a crew has to work in."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        words = context.make_array(crew)(context, builder, args[0]).data
+        first = builder.mul(args[1], context.get_constant(types.intp, SPARE))
+        place = builder.add(first, context.get_constant(types.intp, COUNTERS))
+        real = context.get_value_type(like.dtype)
+        data = builder.bitcast(builder.gep(words, [place]), real.as_pointer())
+        return laid_out(context, builder, like, data, [args[3], args[4]])
+
+    return like(crew, types.intp, like, types.intp, types.intp), codegen
+
+
+@intrinsic
+def _turn_four(typing: Any, a: Any, i: Any, j: Any, out: Any) -> Any:
+    """out[j:j + 4, i:i + 4] = a[i:i + 4, j:j + 4]ᵀ, as vectors."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        source, target = (
+            context.make_array(k)(context, builder, args[p]) for k, p in ((a, 0), (out, 3))
+        )
+        real, int32 = context.get_value_type(a.dtype), ir.IntType(32)
+        size, four = context.get_abi_sizeof(real), ir.VectorType(real, 4)
+
+        def at(array: Any, row: Any, k: int, column: Any) -> Any:
+            width = builder.extract_value(array.shape, 1)
+            row = builder.add(row, context.get_constant(types.intp, k))
+            place = builder.add(builder.mul(row, width), column)
+            return builder.bitcast(builder.gep(array.data, [place]), four.as_pointer())
+
+        rows = [builder.load(at(source, args[1], k, args[2]), align=size) for k in range(4)]
+        low, high = (ir.Constant(ir.VectorType(int32, 4), m) for m in ([0, 4, 1, 5], [2, 6, 3, 7]))
+        for _ in range(2):  # shuffled like two halves of a pack of cards, twice
+            pairs = [(rows[k], rows[k + 2], m) for k in range(2) for m in (low, high)]
+            rows = [builder.shuffle_vector(*pair) for pair in pairs]
+        for k in range(4):
+            builder.store(rows[k], at(target, args[2], k, args[1]), align=size)
+        return context.get_dummy_value()
+
+    return types.void(a, types.intp, types.intp, out), codegen
+
+
+@numba.njit(**ALONE, **OPTIONS)
+def _turn(a: Any, out: Any) -> None:
+    """out = aᵀ."""
+    m, n = a.shape[0], a.shape[1]
+    whole, even = m - m % 4, n - n % 4
+    for i in range(0, whole, 4):
+        for j in range(0, even, 4):
+            _turn_four(a, i, j, out)
+        for j in range(even, n):
+            for k in range(i, i + 4):
+                out[j, k] = a[k, j]
+    for i in range(whole, m):
+        for j in range(n):
+            out[j, i] = a[i, j]
+
+
 @numba.njit(**ALONE, **OPTIONS)
 def dot_by_t(blas: Any, team: Any, a: Any, b: Any, out: Any) -> None:
     """out = a bᵀ."""
@@ -274,6 +334,11 @@ def dot_by_t(blas: Any, team: Any, a: Any, b: Any, out: Any) -> None:
                 for p in range(inner):
                     s += a[i, p] * b[j, p]
                 out[i, j] = s
+    elif m * n * inner < FEW and b.size * b.itemsize <= 8 * SPARE:
+        # BLAS has no quick way for so few: it reads a turned matrix number by number.
+        turned: Any = _spare(team[0], team[1], b, inner, n)
+        _turn(b, turned)
+        _gemm(blas, _N, _N, n, m, inner, turned, n, a, inner, 0, out, n)
     else:
         _gemm(blas, _T, _N, n, m, inner, b, inner, a, inner, 0, out, n)
 

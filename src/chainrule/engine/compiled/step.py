@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from chainrule.aligned import aligned, room
 from chainrule.engine.compiled.blas import blas
-from chainrule.engine.compiled.constants import SMALL
+from chainrule.engine.compiled.constants import SMALL, SPARE
 from chainrule.engine.compiled.machine import Call, kernel
 from chainrule.engine.compiled.module import Text, handed_over, train_text
 from chainrule.engine.compiled.record import record_step
@@ -76,7 +76,8 @@ class CompiledStep:
         self.blas = blas() if self._uses_blas(step) else None
         self._arrange()
         self._losses, self._checks = np.zeros(1), np.zeros((2, self.shards, 16))
-        self.crew = Crew(self.shards, nullcontext if self.blas is None else self.blas.alone)
+        begin = nullcontext if self.blas is None else self.blas.alone
+        self.crew = Crew(self.shards, begin, SPARE)
         self.bad_loss = math.nan
         self.pace = 1e-3  # seconds a step takes, as far as is known
         self._kernel: Any = None
@@ -128,7 +129,7 @@ class CompiledStep:
         address = 0 if self.blas is None else self.blas.address(self.segments[0][0].dtype)
         given = [
             {
-                "blas": address, "crew": self.crew.counters, "shard": k, "shards": self.shards,
+                "blas": address, "crew": self.crew.words, "shard": k, "shards": self.shards,
                 "batch": self.batch, "order": nothing, "starts": nothing, "rates": self.rates(1),
                 "numbers": numbers, "words": words, "losses": self._losses, "checks": self._checks,
                 **({"limits": self._limits()} if self.limited else {}),

@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.engine.compiled.constants import FAILED, YIELD
+from chainrule.aligned import room
+from chainrule.engine.compiled.constants import COUNTERS, FAILED, YIELD
 from chainrule.errors import SettingError
 from chainrule.settings import whole
 
-__all__ = ["Crew", "shards_for", "thread_count"]
+__all__ = ["Crew", "crew_words", "shards_for", "thread_count"]
 
 Array = npt.NDArray[Any]
 
@@ -91,30 +92,33 @@ _YIELD = _yield_address()
 class Crew:
     """Threads that run one kernel together; the caller's thread is the first of them.
 
-    `begin` gives what each thread is to be within while it works.
+    `begin` gives what each thread is to be within while it works, `spare` are 64-bit words for each
+    to work in.
     """
 
-    def __init__(self, size: int, begin: Callable[[], AbstractContextManager[Any]]) -> None:
-        self.size, self.begin = size, begin
-        self.counters = _counters()
+    def __init__(
+        self, size: int, begin: Callable[[], AbstractContextManager[Any]], spare: int = 0
+    ) -> None:
+        self.size, self.begin, self.spare = size, begin, spare
+        self.words = crew_words(size * spare)
 
     def run(self, work: Callable[[int, Array], Any]) -> Any:
-        """work(k, counters) in every thread k at once; gives what work(0) gave here.
+        """work(k, words) in every thread k at once; gives what work(0) gave here.
 
         When one of them raises, the others are sent on their way at their next meeting, without
         what the failed one would have done: what they work on is then to be thrown away.
         """
         if self.size == 1:
             with self.begin():
-                return work(0, self.counters)
-        counters = self.counters
+                return work(0, self.words)
+        words = self.words
 
         def part(k: int) -> Any:
             try:
                 with self.begin():
-                    return work(k, counters)
+                    return work(k, words)
             except BaseException:
-                counters[FAILED] = 1
+                words[FAILED] = 1
                 raise
 
         with _working:
@@ -124,23 +128,26 @@ class Crew:
                 result = part(0)
                 errors = [task.wait() for task in tasks]
             except BaseException:
-                counters[FAILED] = 1
-                self.counters = _counters()  # those in use are in no state to go on with
+                words[FAILED] = 1
+                self.words = crew_words(
+                    self.size * self.spare
+                )  # those in use are in no state to go on with
                 for task in tasks:
                     if not task.take():
                         task.wait()
                 raise
         for error in errors:
             if error is not None:
-                self.counters = _counters()
+                self.words = crew_words(self.size * self.spare)
                 raise error
         return result
 
 
-def _counters() -> Array:
-    counters = np.zeros(64, np.int64)
-    counters[YIELD] = _YIELD
-    return counters
+def crew_words(spare: int) -> Array:
+    """What the threads of a crew share: counters, and words to work in."""
+    words = room((COUNTERS + spare,), np.dtype(np.int64))
+    words[YIELD] = _YIELD
+    return words
 
 
 class _Task:

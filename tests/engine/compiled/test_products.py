@@ -1,0 +1,140 @@
+"""Products in compiled code, for sizes that take every way there is, alone and shared by threads."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+pytest.importorskip("numba")
+pytest.importorskip("scipy")
+
+import numba
+
+from chainrule.aligned import room
+from chainrule.engine.compiled import products
+from chainrule.engine.compiled.blas import blas
+from chainrule.engine.compiled.constants import SPARE
+from chainrule.engine.compiled.kernels import share
+from chainrule.engine.compiled.threads import crew_words
+
+Array = npt.NDArray[Any]
+
+
+@numba.njit(nogil=True)
+def _run(
+    kind: int, gemm: int, team: Any, a: Array, b: Array, bias: Array, out: Array
+) -> None:  # fmt: skip
+    if kind == 0:
+        products.affine(gemm, team, a, b, bias, out)
+    elif kind == 1:
+        products.dot(gemm, team, a, b, out)
+    elif kind == 2:
+        products.dot_t(gemm, team, a, b, out)
+    elif kind == 3:
+        products.dot_by_t(gemm, team, a, b, out)
+    else:
+        products.dot_t_by_t(gemm, team, a, b, out)
+
+
+def expected(kind: int, a: Array, b: Array, bias: Array) -> Array:
+    """The same by NumPy, in twice the digits."""
+    a, b = a.astype(np.longdouble), b.astype(np.longdouble)
+    left = a.T if kind in (2, 4) else a
+    right = b.T if kind in (3, 4) else b
+    found: Array = left @ right + (bias if kind == 0 else 0)
+    return found
+
+
+#: Rows, inner length, columns: plain loops (few columns, and more), turned first, BLAS.
+SIZES = [
+    (1, 1, 1), (1, 784, 50), (7, 3, 1), (30, 2, 10), (30, 10, 3), (31, 10, 11), (5, 40, 6), (3, 5, 7),
+    (9, 30, 13), (32, 64, 64), (33, 61, 67), (100, 10, 50), (64, 5, 128), (17, 128, 130), (40, 300, 200),
+]  # fmt: skip
+KINDS = ["affine", "dot", "dot_t", "dot_by_t", "dot_t_by_t"]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", range(5), ids=KINDS)
+def test_alone(kind: int, dtype: str) -> None:
+    rng, crew = np.random.default_rng(kind), crew_words(SPARE)
+    gemm, eps = blas().address(np.dtype(dtype)), np.finfo(dtype).eps
+    with blas().alone():
+        for rows, inner, columns in SIZES:
+            a = rng.standard_normal((inner, rows) if kind in (2, 4) else (rows, inner))
+            b = rng.standard_normal((columns, inner) if kind in (3, 4) else (inner, columns))
+            a, b = a.astype(dtype), b.astype(dtype)
+            bias = rng.standard_normal(columns).astype(dtype)
+            out = np.full((rows, columns), np.nan, dtype)
+            _run(kind, gemm, (crew, 0, 1, 0, len(a)), a, b, bias, out)
+            scale = 1 + np.abs(bias).max() + np.abs(a).max() * np.abs(b).max() * inner
+            np.testing.assert_allclose(
+                out, expected(kind, a, b, bias).astype(float), rtol=0, atol=4 * eps * scale
+            )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", [0, 1, 2, 3], ids=KINDS[:4])
+@pytest.mark.parametrize(
+    ("batch", "inner", "columns"),
+    [(8, 300, 310), (3, 70, 400), (33, 20, 9), (33, 9, 20), (40, 250, 257), (5, 1, 1)],
+)
+def test_shared(kind: int, dtype: str, batch: int, inner: int, columns: int) -> None:
+    rng, shards = np.random.default_rng(batch), 4
+    crew, gemm = crew_words(shards * SPARE), blas().address(np.dtype(dtype))
+    a, b, out = (room(s, np.dtype(dtype)) for s in _shapes(kind, batch, inner, columns))
+    a[...], b[...] = rng.standard_normal(a.shape), rng.standard_normal(b.shape)
+    bias = rng.standard_normal(columns).astype(dtype)
+    out[...] = np.nan
+    if kind == 2 and batch < shards:
+        out[...] = 0
+    _own(kind, gemm, (crew, 0, 1, 0, batch), a, b, bias, out.copy())  # compiled before the race
+
+    def work(shard: int) -> None:
+        first, end = (share(batch, k, shards) for k in (shard, shard + 1))
+        with blas().alone():
+            _own(kind, gemm, (crew, shard, shards, first, batch), a, b, bias, out, first, end)
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(shards)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive()
+    length = batch if kind == 2 else inner
+    scale = 1 + np.abs(bias).max() + np.abs(a).max() * np.abs(b).max() * length
+    wanted = expected(kind, a, b, bias).astype(float)
+    np.testing.assert_allclose(out, wanted, rtol=0, atol=4 * np.finfo(dtype).eps * scale)
+
+
+def _shapes(kind: int, batch: int, inner: int, columns: int) -> tuple[tuple[int, int], ...]:
+    """Of the rows, of what they are multiplied with, and of the result."""
+    if kind == 2:
+        return (batch, inner), (batch, columns), (inner, columns)
+    return (batch, inner), (columns, inner) if kind == 3 else (inner, columns), (batch, columns)
+
+
+@numba.njit(nogil=True)
+def _on_rows(
+    kind: int, gemm: int, team: Any, a: Array, b: Array, bias: Array, out: Array, first: int, end: int
+) -> None:  # fmt: skip
+    own = a[first:end]
+    if kind == 2:
+        products.dot_t(gemm, team, own, b[first:end], out)
+    elif kind == 3:
+        products.dot_by_t(gemm, team, own, b, out[first:end])
+    elif kind == 0:
+        products.affine(gemm, team, own, b, bias, out[first:end])
+    else:
+        products.dot(gemm, team, own, b, out[first:end])
+
+
+def _own(
+    kind: int, gemm: int, team: Any, a: Array, b: Array, bias: Array, out: Array,
+    first: int = 0, end: int | None = None,
+) -> None:  # fmt: skip
+    """What one thread calls: the product, with its own rows of the batch."""
+    _on_rows(kind, gemm, team, a, b, bias, out, first, len(a) if end is None else end)
