@@ -1,9 +1,9 @@
 """No network at all: what the step's matrix products and Adam's memory traffic take by themselves.
 
-Every core has its share of the batch in a thread of its own, with BLAS on one thread: the
-products of forward (x W) and backward (xᵀ d, and d Wᵀ but for the first layer), then Adam over
-its share of the parameters. Threads never wait for each other, and nothing else is computed: with
-this BLAS, a step that shares the batch out cannot be much faster.
+Every core has a thread with BLAS on one thread: its share of the columns (of the rows where there
+are few columns) of each product of forward (x W) and backward (xᵀ d, and d Wᵀ but for the first
+layer), then Adam over its share of the parameters. Threads never wait for each other, and nothing
+else is computed: with this BLAS, a step cannot be much faster.
 """
 
 from __future__ import annotations
@@ -52,6 +52,15 @@ def adam(p: Array, g: Array, m: Array, v: Array, rate: Any, rest: Any) -> None:
         p[i] -= rate * m[i] / (np.sqrt(v[i]) + np.float32(1e-8))
 
 
+def share(array: Array, k: int, cores: int) -> tuple[slice, slice]:
+    """Core k's part of a matrix: some of its columns, or of its rows if there are few columns."""
+    rows, columns = array.shape
+    narrow = columns < 64 * cores
+    whole = rows if narrow else columns
+    part = slice(whole * k // cores, whole * (k + 1) // cores)
+    return (part, slice(columns)) if narrow else (slice(rows), part)
+
+
 class BareStep:
     probabilities = False
 
@@ -66,34 +75,41 @@ class BareStep:
         params = np.concatenate([p.ravel() for layer in setting.weights for p in layer])
         slots = [params, *(np.zeros_like(params) for _ in range(3))]
         self.update = numba.njit(adam, nogil=True, fastmath=True, error_model="numpy")
+        rng = np.random.default_rng(0)
+        layers = [W for W, _ in setting.weights]
+        widths = [layers[0].shape[0], *(W.shape[1] for W in layers)]
+        self.values = [rng.standard_normal((workload.batch, n)).astype(np.float32) for n in widths]
+        self.slopes = [np.full_like(x, 1e-3) for x in self.values]
+        self.layers, self.grads = layers, [np.empty_like(W) for W in layers]
         self.shares = []
-        for i in range(cores):
-            begin, end = len(params) * i // cores, len(params) * (i + 1) // cores
-            products = list(self.products(workload.batch // cores, setting.weights))
-            self.shares.append((products, [slot[begin:end] for slot in slots]))
+        for k in range(cores):
+            begin, end = len(params) * k // cores, len(params) * (k + 1) // cores
+            moved = [slot[begin:end] for slot in slots]
+            self.shares.append((list(self.products(k, cores)), moved))
 
-    def products(self, n: int, weights: list[tuple[Array, Array]]) -> Any:
-        """The products of n rows, each as `sgemm`'s arguments, with arrays of its own.
+    def products(self, k: int, cores: int) -> Any:
+        """One core's share of the products, each as `sgemm`'s arguments.
 
         `sgemm` counts along columns first, so it is asked for each product's transpose.
         """
-        rng = np.random.default_rng(0)
-        inputs = [rng.standard_normal((n, W.shape[0])).astype(np.float32) for W, _ in weights]
-        last = np.empty((n, weights[-1][0].shape[1]), np.float32)
-        outputs = [*inputs[1:], last]
-        for x, (W, _), y in zip(inputs, weights, outputs, strict=True):
-            yield self.product("N", "N", W, x, y.copy())
-        for i in reversed(range(len(weights))):
-            W = weights[i][0]
-            d = np.full_like(outputs[i], 1e-3)
-            yield self.product("N", "T", d, inputs[i], np.empty_like(W))
+        last = len(self.layers) - 1
+        for i, W in enumerate(self.layers):
+            y = self.values[i + 1] if i < last else np.empty_like(self.values[i + 1])
+            rows, columns = share(y, k, cores)
+            yield self.product("N", "N", W[:, columns], self.values[i][rows], y[rows, columns])
+        for i in reversed(range(last + 1)):
+            W, dW = self.layers[i], self.grads[i]
+            d, x, dx = self.slopes[i + 1], self.values[i], np.empty_like(self.values[i])
+            rows, columns = share(dW, k, cores)
+            yield self.product("N", "T", d[:, columns], x[:, rows], dW[rows, columns])
             if i:
-                yield self.product("T", "N", W, d, np.empty_like(inputs[i]))
+                rows, columns = share(dx, k, cores)
+                yield self.product("T", "N", W[columns], d[rows], dx[rows, columns])
 
     def product(self, turn_a: str, turn_b: str, a: Array, b: Array, c: Array) -> Product:
         inner = a.shape[0] if turn_a == "N" else a.shape[1]
         whole = [ctypes.c_int(n) for n in (c.shape[1], c.shape[0], inner)]
-        ld_a, ld_b, ld_c = (ctypes.byref(ctypes.c_int(q.shape[1])) for q in (a, b, c))
+        ld_a, ld_b, ld_c = (ctypes.byref(ctypes.c_int(q.strides[0] // 4)) for q in (a, b, c))
         one, zero = ctypes.byref(ctypes.c_float(1)), ctypes.byref(ctypes.c_float(0))
         kept = (a, b, c)  # beside their addresses
         return (
