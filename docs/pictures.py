@@ -76,6 +76,23 @@ def features() -> None:
     cr.draw_features(net, path=IMAGES / "features-iris.png", names=names)
 
 
+def judged() -> None:
+    """Which digits are taken for which, and how far a regression is off, on rows held out."""
+    net, x, t = _digits(20)
+    training, held = cr.datasets.stratified_split(t, 0.3, 0)
+    cr.Trainer(net, cr.Adam(lr=0.003), engine="numpy").fit(
+        x[training], t[training], 10, 32, progress=None
+    )
+    counts = cr.confusion_matrix(net.classify(x[held]), t[held], 10)
+    cr.draw_confusion(counts, path=IMAGES / "confusion.png")
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-2, 2, (600, 1)).astype(np.float32)
+    t = (x**3 - x + rng.normal(0, 0.4, x.shape)).astype(np.float32)
+    net = cr.TwoLayerNet(1, 30, 1, "tanh", loss=cr.MeanSquaredError())
+    cr.Trainer(net, cr.Adam(lr=0.01), engine="numpy").fit(x[:400], t[:400], 60, 32, progress=None)
+    cr.draw_residuals(net.predict(x[400:]), t[400:], path=IMAGES / "residuals.png")
+
+
 def histograms() -> None:
     """Activations and gradients of a deep network with sigmoids, where gradients vanish."""
     x, t = cr.datasets.digits()
@@ -120,7 +137,7 @@ def _digits(hidden: int) -> tuple[cr.Sequential, np.ndarray, np.ndarray]:
 
 
 PICTURES: dict[str, Callable[[], None]] = {
-    f.__name__: f for f in (spiral, history, regions, features, histograms, surface, race)
+    f.__name__: f for f in (spiral, history, regions, features, judged, histograms, surface, race)
 }
 
 if __name__ == "__main__":

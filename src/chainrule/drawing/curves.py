@@ -19,7 +19,7 @@ from chainrule.drawing.figure import (
     new_figure,
     whole_ticks,
 )
-from chainrule.drawing.words import WORDS, say
+from chainrule.drawing.words import say
 from chainrule.errors import DataError
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["draw_history"]
 
 HEIGHT = 3.6
+#: Metrics by their column in the history, as people write them.
+NAMES = {"accuracy": "accuracy", "r2": "R²", "rmse": "RMSE", "mae": "MAE"}
 #: From so many steps on, their line is kept as an image in SVG and PDF, which stay small.
 MANY_STEPS = 3000
 
@@ -86,7 +88,7 @@ def _metrics(ax: Any, history: History, names: list[str], lang: str) -> None:
     for i, name in enumerate(names):
         values, colour = history[name], PALETTE[(i + 1) % len(PALETTE)]
         bare = name.removeprefix("val_")
-        word = say(bare, lang) if bare in WORDS else label_of(bare)
+        word = say(NAMES[bare], lang) if bare in NAMES else label_of(bare)
         label = say("held-out {name}", lang, name=word) if name != bare else word
         ax.plot(
             epochs[-len(values) :], values, color=colour, linewidth=1.8, label=label,

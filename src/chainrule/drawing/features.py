@@ -23,8 +23,8 @@ __all__ = ["draw_features", "image_shape", "mosaic"]
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
 
-#: So few cells of a heat map have their numbers written in.
-FEW_CELLS = 160
+#: A heat map of so few inputs and units has its numbers written in.
+FEW = 16
 
 
 def draw_features(
@@ -123,7 +123,9 @@ def _images(name: str, W: Array, chosen: Array, shape: Shape, lang: str) -> Any:
     columns = math.ceil(math.sqrt(1.4 * len(images)))
     lines = math.ceil(len(images) / columns)
     figure, (ax,) = new_figure(width=0.72 * columns + 1.2, height=0.84 * lines + 0.3)
-    drawn = mosaic(ax, images, [str(j) for j in chosen], columns, cmap=SIGNED, most=largest)
+    drawn = mosaic(
+        ax, images, [str(j) for j in chosen], columns, cmap=SIGNED, limits=(-largest, largest)
+    )
     if len(shape) == 2:
         label = say("weight in {name}", lang, name=name)
         clipped = np.abs(W[:, chosen]).max() > largest
@@ -133,11 +135,17 @@ def _images(name: str, W: Array, chosen: Array, shape: Shape, lang: str) -> Any:
 
 
 def mosaic(
-    ax: Any, images: Sequence[Array], labels: Sequence[str], columns: int, *, cmap: str, most: float
+    ax: Any,
+    images: Sequence[Array],
+    labels: Sequence[str],
+    columns: int,
+    *,
+    cmap: str,
+    limits: tuple[float, float],
 ) -> Any:
     """Images in rows on one pair of axes, each with a label above it; the last one drawn.
 
-    The scale of colours goes from -most to most; an image of colours keeps its own.
+    The scale of colours goes from one limit to the other; an image of colours keeps its own.
     """
     height, width = images[0].shape[:2]
     gap, top = 0.08 * width, 0.24 * height
@@ -145,7 +153,7 @@ def mosaic(
         x = (k % columns) * (width + gap)
         y = (k // columns) * (height + top)
         drawn = ax.imshow(
-            image, cmap=cmap, vmin=-most, vmax=most, extent=(x, x + width, y + height, y)
+            image, cmap=cmap, vmin=limits[0], vmax=limits[1], extent=(x, x + width, y + height, y)
         )
         ax.text(x, y - 0.03 * height, label, fontsize=7, va="bottom", clip_on=False)
     lines = math.ceil(len(images) / columns)
@@ -164,12 +172,12 @@ def _heat_map(name: str, W: Array, chosen: Array, names: Sequence[object] | None
     drawn = ax.imshow(W, cmap=SIGNED, vmin=-largest, vmax=largest, aspect="auto")
     if inputs <= 40:
         ax.set_yticks(range(inputs), [label_of(n) for n in names or range(inputs)], fontsize=8)
-    if units <= 40:
-        ax.set_xticks(range(units), [str(j) for j in chosen], fontsize=8)
+    every = -(-units // 24)
+    ax.set_xticks(range(0, units, every), [str(j) for j in chosen[::every]], fontsize=8)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     ax.set(xlabel=say("unit", lang), ylabel="" if names else say("input", lang))
-    if W.size <= FEW_CELLS:
+    if inputs <= FEW and units <= FEW:
         for (i, j), w in np.ndenumerate(W):
             text = f"{w:+.2f}".replace("-", "−")
             ink = "black" if w > 0.1 * largest else "white"

@@ -206,6 +206,11 @@ class Trainer:
             )
         print(self._source.rstrip(), file=file)
 
+    @property
+    def threads_used(self) -> int:
+        """How many threads shared the batches of the latest fit; NumPy's BLAS may use more of its own."""
+        return self.kernel[1].shards if self.kernel and self.engine_used == "compiled" else 1
+
     def stop(self, why: str) -> None:
         """End training after the step or epoch in hand."""
         self.stop_reason = why
