@@ -89,7 +89,7 @@ def judged() -> None:
     x = rng.uniform(-2, 2, (600, 1)).astype(np.float32)
     t = (x**3 - x + rng.normal(0, 0.4, x.shape)).astype(np.float32)
     net = cr.TwoLayerNet(1, 30, 1, "tanh", loss=cr.MeanSquaredError())
-    cr.Trainer(net, cr.Adam(lr=0.01), engine="numpy").fit(x[:400], t[:400], 60, 32, progress=None)
+    cr.Trainer(net, cr.Adam(lr=0.01), engine="numpy").fit(x[:400], t[:400], 400, 32, progress=None)
     cr.draw_residuals(net.predict(x[400:]), t[400:], path=IMAGES / "residuals.png")
 
 

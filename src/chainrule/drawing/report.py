@@ -251,5 +251,5 @@ def _code(value: str) -> Html:
 
 def _command(parts: Sequence[str]) -> Html:
     """A command as a shell takes it: on one line, or, if it is long, on a line for each part."""
-    short = sum(map(len, parts)) + len(parts) <= 76
+    short = sum(map(len, parts)) + len(parts) <= 88
     return Html((" " if short else " \\\n    ").join(map(text, parts)))
