@@ -208,18 +208,19 @@ def draw_surface(
     >>> x, t = cr.datasets.spiral()
     >>> figure = cr.draw_surface(cr.TwoLayerNet(2, 10, 3), x, t, points=5)
     """
-    surface = loss_surface(
-        network, x, t, trajectory, directions=directions, span=span, points=points, seed=seed
-    )
-    scale = _Scale(surface)
+    relief = None
     if three_d and ax is None:
         figure, (ax, beside) = new_figure(2, width=10.4, height=4.4)
         beside.remove()
         relief = figure.add_subplot(1, 2, 2, projection="3d", computed_zorder=False)
-        _relief(relief, surface, scale, lang)
-    else:
-        ax = new_axes(ax, 5.6, 4.4)
+    ax = new_axes(ax, 5.6, 4.4)
+    surface = loss_surface(
+        network, x, t, trajectory, directions=directions, span=span, points=points, seed=seed
+    )
+    scale = _Scale(surface)
     _contours(ax, surface, scale, lang)
+    if relief is not None:
+        _relief(relief, surface, scale, lang)
     return finish(ax.figure, path)
 
 
