@@ -12,7 +12,7 @@ import pytest
 from tests.chapter import by_hand
 
 import chainrule as cr
-from chainrule.drawing.surface import loss_surface
+from chainrule.drawing.landscape import loss_surface
 from chainrule.errors import DataError, SettingError, ShapeError
 from chainrule.training.histograms import Histogram
 
