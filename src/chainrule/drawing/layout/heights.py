@@ -1,0 +1,201 @@
+"""How high everything in a level stands: in its column's order, and with straight arrows."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from typing import TYPE_CHECKING
+
+from chainrule.drawing.layout.columns import in_order
+from chainrule.drawing.layout.simplex import Pull, settle
+
+if TYPE_CHECKING:
+    from chainrule.drawing.layout.level import Item, Link
+
+__all__ = ["heights"]
+
+#: Free space between two things above each other.
+GAP = 8.0
+#: How much more a bend inside a long arrow costs than one at its end.
+STRAIGHT = 8.0
+#: How far apart arrows enter a circle.
+PORT = 14.0
+
+Rows = list[list[tuple[str, int]]]
+
+
+def heights(items: list[Item], links: list[Link], rows: Rows, effort: int) -> None:
+    """Give every item its y, and every link its straight pieces and their y; the top is 0."""
+    work = _Heights(items, links, rows)
+    y = work.solve(effort)
+    for i, item in enumerate(items):
+        item.y = y[i]
+    top = min(item.y - item.height / 2 for item in items)
+    for k, link in enumerate(links):
+        for a, _, v in work.pieces[k]:
+            if a <= 2 * link.labelled + 1:
+                at = y[v]
+        top = min(top, at - link.above, min(y[v] for _, _, v in work.pieces[k]) - 8.0)
+    for item in items:
+        item.y -= top
+    for k, link in enumerate(links):
+        out, into = work.ports[k]
+        pieces = [(a, b, y[v] - top) for a, b, v in work.pieces[k]]
+        tail, head = items[link.tail], items[link.head]
+        link.pieces = [
+            (2 * tail.column, 2 * tail.column, tail.y + out),
+            *pieces,
+            (2 * head.column, 2 * head.column, head.y + into),
+        ]
+
+
+class _Heights:
+    """The unknown heights (of items, then of straight pieces of links) and what pulls on them."""
+
+    def __init__(self, items: list[Item], links: list[Link], rows: Rows) -> None:
+        self.items, self.links, self.rows = items, links, rows
+        self.count = len(items)
+        #: For each link its pieces: (first column, last column, unknown).
+        self.pieces: list[list[tuple[int, int, int]]] = [[] for _ in links]
+        self._cut()
+        self.ports = self._ports()
+
+    def _cut(self) -> None:
+        """Cut long links where they cross one another, so that the pieces keep one order."""
+        running: set[int] = set()
+        for c, row in enumerate(self.rows):
+            here = [k for kind, k in row if kind != "item"]
+            going = [k for k in here if k in running]
+            places = {k: i for i, (kind, k) in enumerate(self.rows[c - 1]) if kind != "item"}
+            kept = set(_longest_rise(going, [places[k] for k in going]))
+            for k in here:
+                if k in kept:
+                    a, _, v = self.pieces[k][-1]
+                    self.pieces[k][-1] = (a, c, v)
+                else:
+                    self.pieces[k].append((c, c, self.count))
+                    self.count += 1
+            running = set(here)
+
+    def _ports(self) -> list[tuple[float, float]]:
+        """Where each link leaves its tail and enters its head, beside their centres."""
+        out: list[list[int]] = [[] for _ in self.items]
+        into: list[list[int]] = [[] for _ in self.items]
+        for c in range(1, len(self.rows), 2):
+            for _, k in self.rows[c]:
+                if c == 2 * self.links[k].first + 1:
+                    out[self.links[k].tail].append(k)
+                if c == 2 * self.links[k].last + 1:
+                    into[self.links[k].head].append(k)
+        ports = [(0.0, 0.0)] * len(self.links)
+        for i, item in enumerate(self.items):
+            for k, at in zip(out[i], self._fan(item, out[i]), strict=True):
+                fixed = self.links[k].out_port
+                ports[k] = (at if fixed is None else fixed, ports[k][1])
+            for k, at in zip(into[i], self._fan(item, into[i]), strict=True):
+                fixed = self.links[k].in_port
+                ports[k] = (ports[k][0], at if fixed is None else fixed)
+        return ports
+
+    def _fan(self, item: Item, ends: list[int]) -> list[float]:
+        """Links side by side, the one that carries a computation (if it is one) at the centre."""
+        if len(ends) < 2:
+            return [0.0] * len(ends)
+        most = max(self.links[k].weight for k in ends)
+        main = [j for j, k in enumerate(ends) if self.links[k].weight == most]
+        middle = float(main[0]) if len(main) == 1 else (len(ends) - 1) / 2
+        reach = 0.7 * item.height / 2
+        far = max(middle, len(ends) - 1 - middle)
+        step = min(PORT, math.floor(4 * reach / far) / 4)
+        return [(j - middle) * step for j in range(len(ends))]
+
+    def solve(self, effort: int) -> list[float]:
+        """All heights: apart as far as they must be, and with as little bending as may be."""
+        apart = self._separations()
+        pulls = [Pull(u, v, at, -math.inf, 0.0) for (u, v), at in apart.items()]
+        return settle(self._start(apart), [*pulls, *self._bends()], effort)
+
+    def _separations(self) -> dict[tuple[int, int], float]:
+        apart: dict[tuple[int, int], float] = {}
+        for c, row in enumerate(self.rows):
+            before: tuple[int, float] | None = None
+            for kind, k in row:
+                v, above, below = self._room(c, kind, k)
+                if before is not None:
+                    u, low = before
+                    apart[u, v] = max(apart.get((u, v), 0.0), low + GAP + above)
+                before = (v, below)
+        return apart
+
+    def _room(self, c: int, kind: str, k: int) -> tuple[int, float, float]:
+        """The unknown that stands here, and the room it takes above and below."""
+        if kind == "item":
+            half = self.items[k].height / 2
+            return k, half, half
+        v = next(v for a, b, v in self.pieces[k] if a <= c <= b)
+        link = self.links[k]
+        if c == 2 * link.labelled + 1:
+            return v, max(link.above, 8.0), max(link.below, 8.0)
+        return v, 8.0, 8.0
+
+    def _start(self, apart: dict[tuple[int, int], float]) -> list[float]:
+        """Everything as high as it can stand."""
+        y = [0.0] * self.count
+        follow: list[list[tuple[int, float]]] = [[] for _ in y]
+        for (u, v), at in apart.items():
+            follow[u].append((v, at))
+        for u in in_order(self.count, list(apart)):
+            for v, at in follow[u]:
+                y[v] = max(y[v], y[u] + at)
+        return y
+
+    def _bends(self) -> list[Pull]:
+        pulls = []
+        even = self._even()
+        for k, link in enumerate(self.links):
+            out, into = self.ports[k]
+            pieces = self.pieces[k]
+            # An end that nothing else hangs on costs no more than what it leads to.
+            pulls.append(Pull(link.tail, pieces[0][2], out, -3.0, 3.0))
+            for (_, _, u), (_, _, v) in zip(pieces, pieces[1:], strict=False):
+                pulls.append(Pull(u, v, 0.0, -STRAIGHT, STRAIGHT))
+            w = link.weight
+            pulls.append(Pull(pieces[-1][2], link.head, -even.get(k, into), -w, w))
+        return pulls
+
+    def _even(self) -> dict[int, float]:
+        """Where nothing but leaves enters an item, they stand evenly about its height."""
+        entering: dict[int, list[int]] = {}
+        for c in range(1, len(self.rows), 2):
+            for _, k in self.rows[c]:
+                if c == 2 * self.links[k].last + 1 and self.links[k].in_port is None:
+                    entering.setdefault(self.links[k].head, []).append(k)
+        wanted: dict[int, float] = {}
+        for ends in entering.values():
+            if len(ends) < 2 or any(self.links[k].weight != 1.0 for k in ends):
+                continue
+            at = [0.0]
+            for k, m in zip(ends, ends[1:], strict=False):
+                c = 2 * self.links[k].last + 1
+                below, above = self._room(c, "label", k)[2], self._room(c, "label", m)[1]
+                at.append(at[-1] + below + GAP + above)
+            middle = math.floor(2 * at[-1]) / 4
+            wanted.update((k, p - middle) for k, p in zip(ends, at, strict=True))
+        return wanted
+
+
+def _longest_rise(names: list[int], places: list[int]) -> list[int]:
+    """As many of the names as possible whose places rise (Fredman, 1975)."""
+    ends: list[int] = []
+    best: list[int] = []
+    before: list[int] = []
+    for i, p in enumerate(places):
+        n = bisect_left(ends, p)
+        before.append(best[n - 1] if n else -1)
+        ends[n : n + 1], best[n : n + 1] = [p], [i]
+    found = []
+    i = best[-1] if best else -1
+    while i >= 0:
+        found.append(names[i])
+        i = before[i]
+    return found
