@@ -34,8 +34,10 @@ class Vertex:
     round: bool = False
     group: Group | None = None
     content: Any = None
-    #: Where in its column a narrow thing stands: -1 at the left, 0 in the middle, 1 at the right.
-    lean: int = 0
+    #: How far apart arrows enter and leave, at most; where it is 0, all do at one point.
+    port: float = 18.0
+    #: A name at the start (1) or at the end (-1) of its only arrow, which needs no column.
+    beside: int = 0
     x: float = 0.0
     y: float = 0.0
 

@@ -59,7 +59,10 @@ class _Levels:
             self._add(
                 vertex.group,
                 vertex,
-                Item(vertex.width, vertex.height, vertex.round, vertex.lean, content=vertex),
+                Item(
+                    vertex.width, vertex.height, vertex.round, vertex.beside, vertex.port,
+                    content=vertex,
+                ),  # fmt: skip
             )
         for group in diagram.groups:
             self._add(group.outer, group, Item(0.0, 0.0, content=group))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from chainrule.drawing.layout.columns import in_order
@@ -16,10 +17,12 @@ __all__ = ["heights"]
 
 #: Free space between two things above each other.
 GAP = 8.0
+#: What an arrow takes above and below itself.
+ROOM = 8.0
 #: How much more a bend inside a long arrow costs than one at its end.
 STRAIGHT = 8.0
-#: How far apart arrows enter a circle.
-PORT = 14.0
+#: The weight of an arrow that carries a computation, and is not just an input.
+COMPUTED, INPUT = 3.0, 2.0
 
 Rows = list[list[tuple[str, int]]]
 
@@ -30,23 +33,26 @@ def heights(items: list[Item], links: list[Link], rows: Rows, effort: int) -> No
     y = work.solve(effort)
     for i, item in enumerate(items):
         item.y = y[i]
-    top = min(item.y - item.height / 2 for item in items)
+    top = min([item.y - item.height / 2 for item in items if not item.beside], default=math.inf)
     for k, link in enumerate(links):
         for a, _, v in work.pieces[k]:
             if a <= 2 * link.labelled + 1:
                 at = y[v]
-        top = min(top, at - link.above, min(y[v] for _, _, v in work.pieces[k]) - 8.0)
+        top = min(top, at - link.above, min(y[v] for _, _, v in work.pieces[k]) - ROOM)
     for item in items:
         item.y -= top
     for k, link in enumerate(links):
         out, into = work.ports[k]
         pieces = [(a, b, y[v] - top) for a, b, v in work.pieces[k]]
-        tail, head = items[link.tail], items[link.head]
-        link.pieces = [
-            (2 * tail.column, 2 * tail.column, tail.y + out),
-            *pieces,
-            (2 * head.column, 2 * head.column, head.y + into),
-        ]
+        for end, name, c in ((0, link.tail, 2 * link.first), (-1, link.head, 2 * link.last + 2)):
+            item = items[name]
+            if item.beside:
+                item.y = pieces[end][2]
+            elif end == 0:
+                pieces.insert(0, (c, c, item.y + out))
+            else:
+                pieces.append((c, c, item.y + into))
+        link.pieces = pieces
 
 
 class _Heights:
@@ -106,7 +112,7 @@ class _Heights:
         middle = float(main[0]) if len(main) == 1 else (len(ends) - 1) / 2
         reach = 0.7 * item.height / 2
         far = max(middle, len(ends) - 1 - middle)
-        step = min(PORT, math.floor(4 * reach / far) / 4)
+        step = min(item.port, math.floor(4 * reach / far) / 4)
         return [(j - middle) * step for j in range(len(ends))]
 
     def solve(self, effort: int) -> list[float]:
@@ -134,9 +140,10 @@ class _Heights:
             return k, half, half
         v = next(v for a, b, v in self.pieces[k] if a <= c <= b)
         link = self.links[k]
-        if c == 2 * link.labelled + 1:
-            return v, max(link.above, 8.0), max(link.below, 8.0)
-        return v, 8.0, 8.0
+        if c != 2 * link.labelled + 1:
+            return v, ROOM, ROOM
+        named = [i.height / 2 for i in (self.items[link.tail], self.items[link.head]) if i.beside]
+        return v, max(link.above, ROOM, *named), max(link.below, ROOM, *named)
 
     def _start(self, apart: dict[tuple[int, int], float]) -> list[float]:
         """Everything as high as it can stand."""
@@ -152,14 +159,19 @@ class _Heights:
     def _bends(self) -> list[Pull]:
         pulls = []
         even = self._even()
+        leaving = Counter(link.tail for link in self.links)
+        entering = Counter(link.head for link in self.links)
         for k, link in enumerate(self.links):
             out, into = self.ports[k]
             pieces = self.pieces[k]
-            # An end that nothing else hangs on costs no more than what it leads to.
-            pulls.append(Pull(link.tail, pieces[0][2], out, -3.0, 3.0))
+            # Where an arrow is the only one, nothing excuses a bend; where several part, much does.
+            alone = leaving[link.tail] == 1
+            only = 2.0 if alone and entering[link.head] == 1 else 1.0
+            w = only * COMPUTED if alone else 0.8 * link.weight
+            pulls.append(Pull(link.tail, pieces[0][2], out, -w, w))
             for (_, _, u), (_, _, v) in zip(pieces, pieces[1:], strict=False):
                 pulls.append(Pull(u, v, 0.0, -STRAIGHT, STRAIGHT))
-            w = link.weight
+            w = only * link.weight
             pulls.append(Pull(pieces[-1][2], link.head, -even.get(k, into), -w, w))
         return pulls
 
@@ -172,7 +184,8 @@ class _Heights:
                     entering.setdefault(self.links[k].head, []).append(k)
         wanted: dict[int, float] = {}
         for ends in entering.values():
-            if len(ends) < 2 or any(self.links[k].weight != 1.0 for k in ends):
+            weights = {self.links[k].weight for k in ends}
+            if len(ends) < 2 or len(weights) > 1 or max(weights) > INPUT:
                 continue
             at = [0.0]
             for k, m in zip(ends, ends[1:], strict=False):

@@ -31,7 +31,9 @@ class Item:
     width: float
     height: float
     round: bool = False
-    lean: int = 0
+    #: 1 for a name at the start of its only link, -1 at the end; it stands in the labels' column.
+    beside: int = 0
+    port: float = 18.0
     #: "left" or "right" for an arrow's way in or out of a group, which is at the edge.
     edge: str = ""
     content: Any = None
@@ -100,6 +102,12 @@ class Level:
             if item.edge:
                 item.column = 0 if item.edge == "left" else last
         for link in self.links:
+            tail, head = self.items[link.tail], self.items[link.head]
+            if tail.beside:
+                tail.column = head.column - 1
+            if head.beside:
+                head.column = tail.column + 1
+        for link in self.links:
             link.first, link.last = self.items[link.tail].column, self.items[link.head].column - 1
             link.labelled = (link.first + link.last) // 2
 
@@ -130,7 +138,7 @@ class Level:
         place = {v: i for column in order for i, v in enumerate(column)}
         rows: list[list[tuple[str, int]]] = [[] for _ in range(2 * count - 1)]
         for c, column in enumerate(order):
-            rows[2 * c] = [kinds[v] for v in column]
+            rows[2 * c] = [kinds[v] for v in column if not self._is_name(v)]
         gaps: list[list[tuple[Any, ...]]] = [[] for _ in range(count - 1)]
         for k, link in enumerate(self.links):
             for c in range(link.first, link.last + 1):
@@ -141,6 +149,9 @@ class Level:
         for c, gap in enumerate(gaps):
             rows[2 * c + 1] = [("label", key[-1]) for key in sorted(gap)]
         return rows
+
+    def _is_name(self, v: int) -> bool:
+        return v < len(self.items) and self.items[v].beside != 0
 
     def _first_order(
         self, ways: list[list[int]], kinds: list[tuple[str, int]], count: int
@@ -169,22 +180,35 @@ class Level:
 
     def _set_widths(self, count: int) -> None:
         widths = [SHORTEST if c % 2 else 0.0 for c in range(count)]
+        #: The room at the left and the right of the labels for the names beside arrows.
+        before, after = [0.0] * count, [0.0] * count
         for item in self.items:
-            widths[2 * item.column] = max(widths[2 * item.column], item.width)
+            c = 2 * item.column
+            if item.beside > 0:
+                before[c + 1] = max(before[c + 1], item.width)
+            elif item.beside < 0:
+                after[c - 1] = max(after[c - 1], item.width)
+            else:
+                widths[c] = max(widths[c], item.width)
         for link in self.links:
             c = 2 * link.labelled + 1
             widths[c] = max(widths[c], link.width)
+        widths = [sum(parts) for parts in zip(widths, before, after, strict=True)]
         left, right = _sides(widths, self._bends(count))
         self.width = right[-1]
         for item in self.items:
             c = 2 * item.column
-            free = widths[c] - item.width
-            item.x = left[c] + item.width / 2 + free * (item.lean + 1) / 2
             if item.edge:
                 item.x = 0.0 if item.edge == "left" else self.width
+            elif item.beside > 0:
+                item.x = left[c + 1] + before[c + 1] - item.width / 2
+            elif item.beside < 0:
+                item.x = right[c - 1] - after[c - 1] + item.width / 2
+            else:
+                item.x = (left[c] + right[c]) / 2
         for link in self.links:
             c = 2 * link.labelled + 1
-            link.label_x = (left[c] + right[c]) / 2
+            link.label_x = (left[c] + before[c] + right[c] - after[c]) / 2
             link.label_y = next(y for a, b, y in link.pieces if a <= c <= b)
             self._draw(link, left, right)
 
@@ -202,12 +226,9 @@ class Level:
         start = tail.x + tail.reach(link.pieces[0][2] - tail.y)
         end = head.x - head.reach(link.pieces[-1][2] - head.y)
         link.runs = []
-        for a, b, y in link.pieces:
-            run = Run(
-                start if a == 2 * tail.column else left[a],
-                end if b == 2 * head.column else right[b],
-                y,
-            )
+        for i, (a, b, y) in enumerate(link.pieces):
+            last = i == len(link.pieces) - 1
+            run = Run(left[a] if i else start, end if last else right[b], y)
             if link.runs and link.runs[-1].y == y:
                 run = Run(link.runs.pop().left, run.right, y)
             link.runs.append(run)
@@ -217,7 +238,7 @@ def _sides(widths: list[float], bends: list[float]) -> tuple[list[float], list[f
     """The left and the right side of every column; wide bends get wide gaps."""
     left, right = [0.0], [widths[0]]
     for width, bend in zip(widths[1:], bends, strict=True):
-        gap = 5.0 if bend == 0 else min(16.0 + 0.45 * bend, 90.0)
+        gap = 5.0 if bend == 0 else min(16.0 + 0.55 * bend, 110.0)
         left.append(round(right[-1] + gap, 2))
         right.append(left[-1] + width)
     return left, right
