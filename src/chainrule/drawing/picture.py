@@ -7,6 +7,7 @@ where their arrows start.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,7 +42,7 @@ from chainrule.drawing.words import words
 from chainrule.graph.variable import Array, Parameter, Scope, Variable
 from chainrule.nodes import Branch, Cast, Repeat
 
-__all__ = ["Options", "diagram_of", "scene_of"]
+__all__ = ["Label", "Options", "diagram_of", "scene_of"]
 
 #: Free space between an arrow and its label.
 AIR = 4.0
@@ -66,7 +67,7 @@ class Options:
 
 
 @dataclass(slots=True, frozen=True)
-class _Label:
+class Label:
     """What an arrow carries: the parts above and below it, and the words of its title."""
 
     above: Panel
@@ -140,9 +141,7 @@ def _in_full(array: Any) -> str:
     )
 
 
-def _arrow(
-    flow: Flow, weight: float, vertices: Mapping[Unit, Vertex], options: Options
-) -> Arrow:
+def _arrow(flow: Flow, weight: float, vertices: Mapping[Unit, Vertex], options: Options) -> Arrow:
     v = flow.variable
     constant = v.scalar is not None
     gradient = options.gradients.get(v)
@@ -160,7 +159,7 @@ def _arrow(
     if v in options.verdicts:
         mark = verdict_panel(options.verdicts[v])
         below = [beside(below[0], mark)] if below else [mark]
-    label = _Label(
+    label = Label(
         stacked(above), stacked(below), "" if constant else _described(v, options),
         gradient is not None, v in options.highlight,
     )  # fmt: skip
@@ -182,7 +181,7 @@ def _caption(name: str, v: Variable, options: Options) -> list[Panel]:
     parts = [text_panel(name, 14, name=True, role="name")] if name else []
     if shape:
         parts.append(text_panel(shape, 10.5, "muted", "shape"))
-    return [beside(*parts)] if len(parts) == 2 else parts
+    return [beside(parts[0], parts[1])] if len(parts) == 2 else parts
 
 
 def _weights(units: Units) -> dict[Flow, float]:
@@ -198,12 +197,16 @@ def _weights(units: Units) -> dict[Flow, float]:
     for i in in_order(len(number), links):
         for j in out[i]:
             arrives[j] = max(arrives[j], arrives[i] + steps[i])
+    data = Counter(head for tail, head in links if arrives[tail] + steps[tail] >= 0)
     weights = {}
     for flow, (tail, head) in zip(units.flows, links, strict=True):
-        if isinstance(flow.source, Leaf):
-            weights[flow] = 1.0 if _is_given(flow.source) else 2.0
+        here = arrives[tail] + steps[tail]
+        if here < 0:
+            weights[flow] = 1.0 if isinstance(flow.source, Leaf) else 1.5
+        elif isinstance(flow.source, Leaf) and data[head] > 1:
+            weights[flow] = 2.0
         else:
-            weights[flow] = 3.0 if arrives[tail] + steps[tail] == arrives[head] else 2.5
+            weights[flow] = 3.0 if here == arrives[head] else 2.5
     return weights
 
 
@@ -237,7 +240,7 @@ def _box(group: Group) -> Layer:
 
 
 def _drawn(arrow: Arrow, some_highlighted: bool) -> Layer:
-    label: _Label = arrow.content
+    label: Label = arrow.content
     marks: list[Mark] = []
     x, y = arrow.label_x, arrow.label_y
     shift = APART if label.back else 0.0

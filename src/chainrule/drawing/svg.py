@@ -15,7 +15,8 @@ FONTS = (
     " 'Noto Sans SC', 'WenQuanYi Micro Hei', sans-serif"
 )
 NAME_FONTS = (
-    "'STIX Two Text', 'Times New Roman', 'DejaVu Serif', 'Songti SC', SimSun, 'Noto Serif CJK SC', serif"
+    "'STIX Two Text', 'Times New Roman', 'DejaVu Serif', 'Songti SC', SimSun,"
+    " 'Noto Serif CJK SC', serif"
 )
 #: What XML cannot hold at all.
 _FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -64,7 +65,9 @@ def _element(mark: Mark, colours: dict[str, str]) -> str:
         return _text_element(mark, colours)
     paint = _paint(mark, colours)
     if isinstance(mark, Circle):
-        return f'<circle cx="{_number(mark.x)}" cy="{_number(mark.y)}" r="{_number(mark.r)}" {paint}/>'
+        return (
+            f'<circle cx="{_number(mark.x)}" cy="{_number(mark.y)}" r="{_number(mark.r)}" {paint}/>'
+        )
     if isinstance(mark, Rectangle):
         corner = f' rx="{_number(mark.r)}"' if mark.r else ""
         dash = ' stroke-dasharray="4 3"' if mark.dashed else ""
@@ -72,9 +75,7 @@ def _element(mark: Mark, colours: dict[str, str]) -> str:
             f'<rect x="{_number(mark.x)}" y="{_number(mark.y)}" width="{_number(mark.width)}"'
             f' height="{_number(mark.height)}"{corner} {paint}{dash}/>'
         )
-    d = "".join(
-        str(step[0]) + " ".join(_number(float(v)) for v in step[1:]) for step in mark.steps
-    )
+    d = "".join(str(step[0]) + " ".join(_number(float(v)) for v in step[1:]) for step in mark.steps)
     return f'<path d="{d}" {paint}/>'
 
 

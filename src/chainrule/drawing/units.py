@@ -15,7 +15,7 @@ from chainrule.graph.graph import Graph
 from chainrule.graph.variable import Parameter, Scope, Variable
 from chainrule.nodes import Branch, Node
 
-__all__ = ["End", "Flow", "Fold", "Leaf", "Middle", "Split", "Unit", "Units", "layer_title"]
+__all__ = ["MANY", "End", "Flow", "Fold", "Leaf", "Middle", "Split", "Unit", "Units", "layer_title"]
 
 Fold: TypeAlias = bool | str | Collection[str] | None
 
@@ -100,7 +100,7 @@ class Units:
 
     def __init__(self, graph: Graph, fold: Fold, names: Mapping[int, str]) -> None:
         self.graph, self.names = graph, names
-        self.scope: dict[Unit, Scope | None] = dict(graph.scopes)
+        self.scope: dict[Unit, Scope | None] = dict(graph.scopes.items())
         self.all_flows = self._all_flows()
         self.folded = self._choose(fold)
         self.middle: dict[Unit, Middle] = {}

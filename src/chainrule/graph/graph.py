@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from chainrule.graph.chain_rule import chain_rule
 from chainrule.graph.variable import Array, Call, Scope, Variable
 from chainrule.nodes import Branch, Node
 from chainrule.nodes.base import Value
+
+if TYPE_CHECKING:
+    from chainrule.drawing.drawing import Drawing, DrawOptions
 
 __all__ = ["Graph"]
 
@@ -128,6 +132,20 @@ class Graph:
         if not retain_graph:
             for hold in holds:
                 hold.release()
+
+    def draw(self, **options: Unpack[DrawOptions]) -> Drawing:
+        """The picture of the graph: nodes, and arrows with their values and gradients.
+
+        The options are those of `chainrule.drawing.DrawOptions`, for example `fold=True` to draw
+        each layer as one box, `gradients=False`, or `theme="dark"`.
+
+        >>> import chainrule as cr
+        >>> x = cr.Variable(3.0, name="x")
+        >>> (x * x).graph.draw(gradients=False).save("square.svg")  # doctest: +SKIP
+        """
+        from chainrule.drawing.drawing import draw_graph
+
+        return draw_graph(self, **options)
 
 
 def _common(a: Scope | None, b: Scope | None) -> Scope | None:

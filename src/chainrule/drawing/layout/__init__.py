@@ -7,6 +7,7 @@ around it; so no box can overlap another one, or a vertex that is not its own.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 from chainrule.drawing.diagram import Arrow, Diagram, Group, Run, Vertex
 from chainrule.drawing.layout.level import ARROW, Item, Level, Link
@@ -55,15 +56,9 @@ class _Levels:
             group: Level([], [], EFFORT) for group in (None, *diagram.groups)
         }
         self.item: dict[Vertex | Group, int] = {}
-        for vertex in diagram.vertices:
-            self._add(
-                vertex.group,
-                vertex,
-                Item(
-                    vertex.width, vertex.height, vertex.round, vertex.beside, vertex.port,
-                    content=vertex,
-                ),  # fmt: skip
-            )
+        for v in diagram.vertices:
+            item = Item(v.width, v.height, v.round, v.beside, v.port, content=v)
+            self._add(v.group, v, item)
         for group in diagram.groups:
             self._add(group.outer, group, Item(0.0, 0.0, content=group))
         #: The parts of every arrow, from left to right: the level, and the link in it.
@@ -129,7 +124,7 @@ class _Levels:
         item = self.of[group.outer].items[self.item[group]]
         item.width, item.height = group.width, group.height
         for parts in self.parts.values():
-            for (here, link), (there, after) in zip(parts, parts[1:], strict=False):
+            for (here, link), (there, after) in pairwise(parts):
                 if here is group:
                     y = level.items[link.head].y
                     after.out_port = y + group.title_height - group.height / 2

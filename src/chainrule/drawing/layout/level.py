@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from chainrule.drawing.diagram import Run
@@ -130,7 +131,7 @@ class Level:
                 left.append([])
                 right.append([])
             way.append(link.head)
-            for a, b in zip(way, way[1:], strict=False):
+            for a, b in pairwise(way):
                 right[a].append(b)
                 left[b].append(a)
             ways.append(way)
@@ -209,14 +210,13 @@ class Level:
         for link in self.links:
             c = 2 * link.labelled + 1
             link.label_x = (left[c] + before[c] + right[c] - after[c]) / 2
-            link.label_y = next(y for a, b, y in link.pieces if a <= c <= b)
             self._draw(link, left, right)
 
     def _bends(self, count: int) -> list[float]:
         """How far the links bend between each column and the next."""
         bends = [0.0] * (count - 1)
         for link in self.links:
-            for (_, b, y), (_, _, z) in zip(link.pieces, link.pieces[1:], strict=False):
+            for (_, b, y), (_, _, z) in pairwise(link.pieces):
                 bends[b] = max(bends[b], abs(y - z))
         return bends
 
