@@ -179,7 +179,10 @@ def _group_faults(
         for v, b in vertices.items():
             mine = group in around(v.group)
             if mine and not (
-                box[0] <= b[0] and box[1] + group.title_height <= b[1] and b[2] <= box[2] and b[3] <= box[3]
+                box[0] <= b[0]
+                and box[1] + group.title_height <= b[1]
+                and b[2] <= box[2]
+                and b[3] <= box[3]
             ):
                 found.append("a vertex is not inside its box")
             if not mine and overlap(box, b):
@@ -188,8 +191,8 @@ def _group_faults(
             both = group in around(arrow.source.group) & around(arrow.target.group)
             if not both and overlap(box, b):
                 found.append("a label lies on a box")
-    for a, b in combinations(diagram.groups, 2):
-        related = a in around(b) or b in around(a)
-        if not related and overlap(group_box(a), group_box(b)):
+    for one, other in combinations(diagram.groups, 2):
+        related = one in around(other) or other in around(one)
+        if not related and overlap(group_box(one), group_box(other)):
             found.append("two boxes overlap")
     return found

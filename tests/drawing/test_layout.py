@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import random
 import time
-from itertools import combinations, permutations
+from itertools import combinations, pairwise, permutations
 
 import numpy as np
 import pytest
+from tests.drawing.geometry import faults, random_diagram
 
 from chainrule.drawing.diagram import Arrow, Diagram, Vertex
 from chainrule.drawing.layout import lay_out
@@ -16,7 +17,6 @@ from chainrule.drawing.layout.columns import columns
 from chainrule.drawing.layout.crossings import crossings, ordered
 from chainrule.drawing.layout.heights import _longest_rise
 from chainrule.drawing.layout.simplex import Pull, settle
-from tests.drawing.geometry import faults, random_diagram
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -52,7 +52,7 @@ def test_the_same_diagram_gets_the_same_places() -> None:
 def test_a_long_arrow_is_straight_where_it_can_be() -> None:
     # A skip connection over a chain: one level run between its two bends.
     chain = [Vertex(40, 40, round=True) for _ in range(6)]
-    arrows = [Arrow(a, b, 30, 20, 20, 3.0) for a, b in zip(chain, chain[1:], strict=False)]
+    arrows = [Arrow(a, b, 30, 20, 20, 3.0) for a, b in pairwise(chain)]
     skip = Arrow(chain[0], chain[-1], 30, 20, 20, 2.5)
     lay_out(Diagram(chain, [*arrows, skip]))
     assert len({v.y for v in chain}) == 1
@@ -95,7 +95,7 @@ def test_three_hundred_vertices_take_less_than_a_second() -> None:
 
 def test_a_chain_of_ten_thousand_is_no_trouble() -> None:
     vertices = [Vertex(8, 8) for _ in range(10_000)]
-    diagram = Diagram(vertices, [Arrow(a, b) for a, b in zip(vertices, vertices[1:], strict=False)])
+    diagram = Diagram(vertices, [Arrow(a, b) for a, b in pairwise(vertices)])
     lay_out(diagram)
     assert len({v.y for v in vertices}) == 1
 
@@ -153,7 +153,7 @@ def test_the_simplex_out_of_effort_still_keeps_the_distances() -> None:
     pulls = [Pull(i, i + 1, 2, -math.inf, 0.0) for i in range(9)]
     pulls += [Pull(0, 9, 40, -5, 5), Pull(4, 5, 7, -1, 1)]
     y = settle([2.0 * i for i in range(10)], pulls, 12)
-    assert all(b - a >= 2 for a, b in zip(y, y[1:], strict=False))
+    assert all(b - a >= 2 for a, b in pairwise(y))
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -178,7 +178,7 @@ def random_columns(seed: int, sizes: list[int]) -> tuple[list[list[int]], list[l
         made.append(list(range(n, n + size)))
         n += size
     right: list[list[int]] = [[] for _ in range(n)]
-    for here, there in zip(made, made[1:], strict=False):
+    for here, there in pairwise(made):
         for v in here:
             right[v] = [w for w in there if rng.random() < 0.4]
     return made, right

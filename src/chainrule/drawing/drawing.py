@@ -33,7 +33,7 @@ class Drawing:
     >>> x, y = cr.Variable(2.0, name="x"), cr.Variable(3.0, name="y")
     >>> drawing = (x + y).draw()
     >>> drawing.svg.startswith("<svg"), drawing
-    (True, Drawing(3 arrows, 232×152))
+    (True, Drawing(3 arrows))
     """
 
     def __init__(self, diagram: Diagram, options: Options, theme: str) -> None:
@@ -109,25 +109,11 @@ class Drawing:
         )
 
     def __repr__(self) -> str:
-        scene = self.scene
-        return f"Drawing({len(self._diagram.arrows)} arrows, {scene.width:.0f}×{scene.height:.0f})"
+        return f"Drawing({len(self._diagram.arrows)} arrows)"
 
 
 class DrawOptions(TypedDict, total=False):
-    """What every `draw` takes.
-
-    `values`, `gradients`, `shapes`: what stands on the arrows; `gradients` may also be a mapping
-    from Variables to arrays, as `Graph.gradients()` gives it. `seed`: the gradient of an output
-    that is not one number, which without it has no gradients.
-
-    `fold`: True draws each layer as one box, False none, a name (of a class such as "Affine",
-    or of a layer in its network) or several only those; None folds where the graph is deep.
-
-    `names`: what Variables are called, instead of their own names. `highlight`: Variables whose
-    arrows stand out. `verdicts`: for Variables, "ok", "wrong", "kink" or "not finite" (or rows of
-    a check, which say so), drawn as a check mark, a cross, a bend or an exclamation mark.
-    `lang`: "en" or "zh". `theme`: "light", "dark", or "auto", which follows the reader's screen.
-    """
+    """What every `draw` takes; `Graph.draw` says what each is."""
 
     values: bool
     gradients: bool | Mapping[Variable, Any]

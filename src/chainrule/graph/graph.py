@@ -134,14 +134,32 @@ class Graph:
                 hold.release()
 
     def draw(self, **options: Unpack[DrawOptions]) -> Drawing:
-        """The picture of the graph: nodes, and arrows with their values and gradients.
+        """The picture: nodes, and arrows with the value above and the gradient below.
 
-        The options are those of `chainrule.drawing.DrawOptions`, for example `fold=True` to draw
-        each layer as one box, `gradients=False`, or `theme="dark"`.
+        Args:
+            **options: any of these.
+
+                * `values`, `gradients`, `shapes` (True): what stands on the arrows. `gradients` may
+                  also be a mapping from Variables to arrays, as `gradients()` gives it.
+                * `seed`: the gradient of an output that is not one number; without it such an
+                  output has no gradients.
+                * `fold`: True draws each layer as one box, False none; a name (of a class such as
+                  "Affine", or of a layer in its network) or several names fold those; None, the
+                  default, folds all where the graph is deep.
+                * `names`: a mapping from Variables to what they are called in the picture.
+                * `highlight`: Variables whose arrows stand out.
+                * `verdicts`: a mapping from Variables to "ok", "wrong", "kink" or "not finite" (or
+                  rows of a check, which say so): a check mark, a cross, a bend, an exclamation mark.
+                * `lang`: "en" or "zh"; `theme`: "light", "dark", or "auto" (the reader's choice).
+
+        Returns:
+            A `Drawing`: it shows itself in a notebook, has its text in `.svg`, and `.save(path)`
+            writes .svg, .png, .pdf or .dot.
 
         >>> import chainrule as cr
         >>> x = cr.Variable(3.0, name="x")
-        >>> (x * x).graph.draw(gradients=False).save("square.svg")  # doctest: +SKIP
+        >>> (x * x).graph.draw(gradients=False)
+        Drawing(4 arrows)
         """
         from chainrule.drawing.drawing import draw_graph
 

@@ -370,7 +370,7 @@ class Variable(NDArrayOperatorsMixin):
         self.graph.backward(retain_graph=retain_graph)
 
     def draw(self, **options: Unpack[DrawOptions]) -> Drawing:
-        """The picture of everything this value was computed from: `self.graph.draw(...)`.
+        """The picture of everything this value was computed from; the options are `Graph.draw`'s.
 
         >>> import chainrule as cr
         >>> x, y = cr.Variable(2.0, name="x"), cr.Variable(3.0, name="y")

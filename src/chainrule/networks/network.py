@@ -467,12 +467,12 @@ class Network:
         """The picture of the network at work on the rows x; with targets t, of the loss.
 
         With t the gradients of the loss are drawn too. Nothing of the network changes. The
-        options are those of `chainrule.drawing.DrawOptions`, such as `fold=True`.
+        options are those of `Graph.draw`, such as `fold=True` for one box a layer.
 
         >>> import chainrule as cr
         >>> x, t = cr.datasets.spiral()
         >>> cr.TwoLayerNet(2, 10, 3).draw(x[:5], t[:5], fold=True)
-        Drawing(6 arrows, 882×188)
+        Drawing(6 arrows)
         """
         from chainrule.drawing.networks import draw_network
 
