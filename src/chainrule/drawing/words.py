@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from chainrule.errors import SettingError, nearest
 
-__all__ = ["LANGUAGES", "WORDS", "say"]
+__all__ = ["LANGUAGES", "WORDS", "check_language", "say"]
 
 LANGUAGES = ("en", "zh")
 
 #: The English words are the keys; {…} is filled in by `say`.
 WORDS = {
+    # graphs
+    "value": "值",
+    "computational graph": "计算图",
+    "{n} nodes": "{n} 个节点",
+    "fold the layers": "折叠各层",
+    "unfold the layers": "展开各层",
+    "checked: right": "检验：正确",
+    "checked: WRONG": "检验：错误",
+    "checked: right, at a kink": "检验：正确，位于折点",
+    "not checked: not finite": "未检验：数值不是有限数",
     # curves
     "epoch": "轮次",
     "epochs": "训练轮数",
@@ -133,13 +143,18 @@ WORDS = {
 }
 
 
+def check_language(lang: str) -> str:
+    """The name of a language, checked."""
+    if lang not in LANGUAGES:
+        raise SettingError(f"lang={lang!r}: {nearest(str(lang), LANGUAGES)}.")
+    return lang
+
+
 def say(text: str, lang: str = "en", **values: object) -> str:
     """The words for an English text in a language, with the values filled in.
 
     >>> say("epoch", "zh"), say("held-out {name}", name="loss")
     ('轮次', 'held-out loss')
     """
-    if lang not in LANGUAGES:
-        raise SettingError(f"lang={lang!r}: {nearest(str(lang), LANGUAGES)}.")
-    words = WORDS[text] if lang == "zh" else text
+    words = WORDS[text] if check_language(lang) == "zh" else text
     return words.format(**values) if values else words

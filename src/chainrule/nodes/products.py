@@ -17,7 +17,7 @@ class MatMul(Node):
     axes before must be the same in both.
     """
 
-    symbol = "dot"
+    symbol = "MatMul"
 
     def forward(self, x: Value, W: Value) -> Value:
         """y = x W."""

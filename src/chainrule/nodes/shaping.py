@@ -49,7 +49,7 @@ class Repeat(Node):
     each is the other's backward.
     """
 
-    symbol = "repeat"
+    symbol = "Repeat"
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.shape = tuple(shape)

@@ -1,0 +1,210 @@
+"""Drawing: a picture in hand, to show, to save, or to give to Graphviz."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any, TypedDict
+
+import numpy as np
+
+from chainrule.drawing.diagram import Diagram
+from chainrule.drawing.picture import Options, diagram_of, scene_of
+from chainrule.drawing.scene import Scene
+from chainrule.drawing.svg import to_svg
+from chainrule.drawing.theme import check_theme
+from chainrule.drawing.units import MANY, Fold, Units
+from chainrule.drawing.words import check_language, say
+from chainrule.errors import SettingError, ShapeError, nearest
+from chainrule.files.writing import Pathish, write_whole
+from chainrule.graph.graph import Graph
+from chainrule.graph.variable import Array, Variable
+
+__all__ = ["DrawOptions", "Drawing", "draw_graph"]
+
+SUFFIXES = ("svg", "png", "pdf", "dot")
+
+
+class Drawing:
+    """The picture of a computation. In a notebook it shows itself.
+
+    >>> import chainrule as cr
+    >>> x, y = cr.Variable(2.0, name="x"), cr.Variable(3.0, name="y")
+    >>> drawing = (x + y).draw()
+    >>> drawing.svg.startswith("<svg"), drawing
+    (True, Drawing(3 arrows))
+    """
+
+    def __init__(self, diagram: Diagram, options: Options, theme: str) -> None:
+        self._diagram, self._options, self._theme = diagram, options, theme
+        #: The same with the layers unfolded, or folded, if there is such a picture.
+        self._other: Drawing | None = None
+        self._folded = False
+
+    @cached_property
+    def scene(self) -> Scene:
+        """What the picture is made of; every file format is written from it."""
+        return scene_of(self._diagram, self._options)
+
+    @cached_property
+    def svg(self) -> str:
+        """The picture as SVG text; the same graph gives the same text."""
+        return to_svg(self.scene, self._theme)
+
+    def to_dot(self) -> str:
+        """The graph in Graphviz's language, for those who want its layouts."""
+        from chainrule.drawing.dot import to_dot
+
+        return to_dot(self._diagram)
+
+    def save(self, path: Pathish, *, dpi: float = 192.0) -> None:
+        """Write the picture as .svg, .png, .pdf or .dot, by the name's ending; an old file is replaced.
+
+        `dpi` is for PNG: 96 is one dot a pixel. PNG and PDF need the extra [draw].
+
+        Raises:
+            SettingError: another ending, or a place where no file can be written.
+            ExtraMissingError: matplotlib is missing, or a font for Chinese text.
+        """
+        write_whole(path, self._bytes(os.fspath(path), dpi), overwrite=True)
+
+    def _bytes(self, path: str, dpi: float) -> bytes:
+        kind = os.path.splitext(path)[1].lower().removeprefix(".")
+        if kind == "svg":
+            return self.svg.encode()
+        if kind == "dot":
+            return self.to_dot().encode()
+        if kind in ("png", "pdf"):
+            from chainrule.drawing.raster import to_pdf, to_png
+
+            dark = self._theme == "dark"
+            return to_png(self.scene, dark, dpi) if kind == "png" else to_pdf(self.scene, dark)
+        raise SettingError(
+            f"{path}: a picture is written as one of {', '.join(f'.{s}' for s in SUFFIXES)}, which the"
+            f" ending of the name says; got {f'.{kind}' if kind else 'no ending'}."
+        )
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+    def _repr_html_(self) -> str:
+        """In a notebook: the picture; where there are layers, a click folds and unfolds them."""
+        if self._other is None:
+            return f'<div style="overflow-x:auto">{self.svg}</div>'
+        lang = self._options.lang
+        both = (self.svg, self._other.svg)
+        folded, unfolded = both if self._folded else both[::-1]
+        style = (
+            ".chainrule-folding>summary{cursor:pointer}"
+            ".chainrule-folding[open]>summary>.folded{display:none}"
+            ".chainrule-folding:not([open])>summary>.unfolded{display:none}"
+        )
+        return (
+            f'<details class="chainrule-folding"{"" if self._folded else " open"}'
+            f' style="overflow-x:auto"><summary><style>{style}</style>'
+            f'<span class="unfolded">{say("fold the layers", lang)}</span>'
+            f'<span class="folded">{say("unfold the layers", lang)}<br>{folded}</span></summary>'
+            f"{unfolded}</details>"
+        )
+
+    def __repr__(self) -> str:
+        return f"Drawing({len(self._diagram.arrows)} arrows)"
+
+
+class DrawOptions(TypedDict, total=False):
+    """What every `draw` takes; `Graph.draw` says what each is."""
+
+    values: bool
+    gradients: bool | Mapping[Variable, Any]
+    seed: Any
+    shapes: bool
+    fold: Fold
+    names: Mapping[Variable, str] | None
+    highlight: Iterable[Variable]
+    verdicts: Mapping[Variable, Any] | None
+    lang: str
+    theme: str
+
+
+def draw_graph(
+    graph: Graph,
+    *,
+    values: bool = True,
+    gradients: bool | Mapping[Variable, Any] = True,
+    seed: Any = None,
+    shapes: bool = True,
+    fold: Fold = None,
+    names: Mapping[Variable, str] | None = None,
+    highlight: Iterable[Variable] = (),
+    verdicts: Mapping[Variable, Any] | None = None,
+    lang: str = "en",
+    theme: str = "auto",
+    layer_names: Mapping[int, str] | None = None,
+) -> Drawing:
+    """The picture of a graph, as `Graph.draw`, `Variable.draw` and `Network.draw` give it."""
+    check_language(lang)
+    check_theme(theme)
+    options = Options(
+        values=values,
+        shapes=shapes,
+        gradients=_gradients(graph, gradients, seed),
+        names=dict(names or {}),
+        highlight=frozenset(highlight),
+        verdicts={v: _mark(verdict) for v, verdict in (verdicts or {}).items()},
+        lang=lang,
+    )
+    units = Units(graph, fold, layer_names or {})
+    # Numbers are taken now, since the arrays may change; laying out can wait.
+    drawing = Drawing(diagram_of(units, options), options, theme)
+    drawing._folded = bool(units.folded)
+    if units.can_fold and len(graph.nodes) <= MANY:
+        other = Units(graph, not units.folded, layer_names or {})
+        if other.folded != units.folded:
+            drawing._other = Drawing(diagram_of(other, options), options, theme)
+    return drawing
+
+
+def _gradients(
+    graph: Graph, given: bool | Mapping[Variable, Any], seed: Any
+) -> dict[Variable, Array]:
+    """The gradient of every arrow that has one."""
+    if not isinstance(given, bool):
+        found = {v: np.asarray(g) for v, g in given.items()}
+        for v, g in found.items():
+            if g.shape != v.shape:
+                raise ShapeError(
+                    f"gradients: the gradient of {v.name or 'a Variable'} has shape {g.shape}, and its"
+                    f" value {v.shape}; a gradient has the shape of its value."
+                )
+        return found
+    output = graph.outputs[0]
+    if not given or not output.requires_grad or (output.size != 1 and seed is None):
+        return {}
+    if seed is not None:
+        seed = np.asarray(seed, output.dtype)
+        if seed.shape != output.shape:
+            raise ShapeError(
+                f"seed is the gradient of the output, which has shape {output.shape}; got shape"
+                f" {seed.shape}."
+            )
+    return {v: np.asarray(g) for v, g in graph.gradients(seed).items()}
+
+
+#: What a verdict may be called, as a check words it, and the mark it gets.
+VERDICTS = {
+    "ok": "ok",
+    "ok, at a kink": "kink",
+    "kink": "kink",
+    "WRONG": "wrong",
+    "wrong": "wrong",
+    "not finite": "not finite",
+}
+
+
+def _mark(verdict: Any) -> str:
+    """The mark for a verdict: a word, or something that has one, such as a row of a check."""
+    word = getattr(verdict, "verdict", verdict)
+    if word not in VERDICTS:
+        raise SettingError(f"verdicts: {word!r} is not known; {nearest(str(word), VERDICTS)}.")
+    return VERDICTS[word]

@@ -1,0 +1,166 @@
+"""Layout: where everything in a diagram goes, from left to right, the same every time.
+
+Every group is laid out by itself, the innermost first, and then stands as one box in what is
+around it; so no box can overlap another one, or a vertex that is not its own.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+from chainrule.drawing.diagram import Arrow, Diagram, Group, Run, Vertex
+from chainrule.drawing.layout.level import ARROW, Item, Level, Link
+
+__all__ = ["lay_out"]
+
+#: Free space inside the border of a group, and around the whole picture.
+PADDING = 12.0
+#: The visits of vertices that one step may take for one level; about a tenth of a second's worth.
+EFFORT = 600_000
+
+
+def lay_out(diagram: Diagram) -> None:
+    """Give the diagram's vertices, groups and arrows their places."""
+    levels = _Levels(diagram)
+    for group in sorted(diagram.groups, key=_depth, reverse=True):
+        levels.inner(group)
+    level = levels.of[None]
+    level.lay_out()
+    diagram.width, diagram.height = level.width + 2 * PADDING, levels.bottom(level) + 2 * PADDING
+    levels.put_all()
+
+
+def _depth(group: Group) -> int:
+    depth = 0
+    while group.outer is not None:
+        group, depth = group.outer, depth + 1
+    return depth
+
+
+def _around(group: Group | None) -> list[Group | None]:
+    """A group and all that it stands in, out to the whole diagram (None)."""
+    found = [group]
+    while group is not None:
+        group = group.outer
+        found.append(group)
+    return found
+
+
+class _Levels:
+    """The diagram cut up into levels, and put together again."""
+
+    def __init__(self, diagram: Diagram) -> None:
+        self.diagram = diagram
+        self.of: dict[Group | None, Level] = {
+            group: Level([], [], EFFORT) for group in (None, *diagram.groups)
+        }
+        self.item: dict[Vertex | Group, int] = {}
+        for v in diagram.vertices:
+            item = Item(v.width, v.height, v.round, v.beside, v.port, content=v)
+            self._add(v.group, v, item)
+        for group in diagram.groups:
+            self._add(group.outer, group, Item(0.0, 0.0, content=group))
+        #: The parts of every arrow, from left to right: the level, and the link in it.
+        self.parts: dict[Arrow, list[tuple[Group | None, Link]]] = {}
+        for arrow in diagram.arrows:
+            self.parts[arrow] = self._cut(arrow)
+
+    def _add(self, group: Group | None, thing: Vertex | Group, item: Item) -> None:
+        items = self.of[group].items
+        self.item[thing] = len(items)
+        items.append(item)
+
+    def _cut(self, arrow: Arrow) -> list[tuple[Group | None, Link]]:
+        """An arrow as links: out of the groups of its source, across, and into its target's."""
+        out, into = _around(arrow.source.group), _around(arrow.target.group)
+        shared = next(group for group in out if group in into)
+        parts: list[tuple[Group | None, Link]] = []
+        tail: Vertex | Group = arrow.source
+        for group in out[: out.index(shared)]:
+            assert group is not None
+            parts.append((group, self._link(group, self.item[tail], self._end(group, "right"))))
+            tail = group
+        head: Vertex | Group = arrow.target
+        inner: list[tuple[Group | None, Link]] = []
+        for group in into[: into.index(shared)]:
+            assert group is not None
+            inner.append((group, self._link(group, self._end(group, "left"), self.item[head])))
+            head = group
+        across = self._link(shared, self.item[tail], self.item[head])
+        across.width, across.above, across.below = arrow.width, arrow.above, arrow.below
+        across.content = arrow
+        parts = [*parts, (shared, across), *reversed(inner)]
+        for _, link in parts:
+            link.weight = arrow.weight
+        return parts
+
+    def _link(self, group: Group | None, tail: int, head: int) -> Link:
+        link = Link(tail, head, above=ARROW, below=ARROW)
+        self.of[group].links.append(link)
+        return link
+
+    def _end(self, group: Group, edge: str) -> int:
+        items = self.of[group].items
+        items.append(Item(0.0, 2 * ARROW, edge=edge))
+        return len(items) - 1
+
+    @staticmethod
+    def bottom(level: Level) -> float:
+        """How far down the items and labels of a level reach."""
+        low = [item.y + item.height / 2 for item in level.items]
+        for link in level.links:
+            low += [link.label_y + link.below, *(run.y + ARROW for run in link.runs)]
+        return max(low, default=0.0)
+
+    def inner(self, group: Group) -> None:
+        """Lay a group's level out; the group becomes an item of that size, with ports."""
+        level = self.of[group]
+        level.lay_out()
+        missing = max(0.0, group.title_width - level.width)
+        group.width = level.width + missing + 2 * PADDING
+        # Whole numbers, so that heights stay exact.
+        group.height = math.ceil(self.bottom(level) + group.title_height + PADDING)
+        item = self.of[group.outer].items[self.item[group]]
+        item.width, item.height = group.width, group.height
+        for parts in self.parts.values():
+            for (here, link), (there, after) in pairwise(parts):
+                if here is group:
+                    y = level.items[link.head].y
+                    after.out_port = y + group.title_height - group.height / 2
+                elif there is group:
+                    y = level.items[after.tail].y
+                    link.in_port = y + group.title_height - group.height / 2
+
+    def put_all(self) -> None:
+        """From places in a level to places in the picture, the outermost level first."""
+        corner: dict[Group | None, tuple[float, float]] = {None: (PADDING, PADDING)}
+        for group in [None, *sorted(self.diagram.groups, key=_depth)]:
+            x, y = corner[group]
+            for item in self.of[group].items:
+                thing = item.content
+                if isinstance(thing, Vertex):
+                    thing.x, thing.y = x + item.x, y + item.y
+                elif isinstance(thing, Group):
+                    thing.x, thing.y = x + item.x - item.width / 2, y + item.y - item.height / 2
+                    spare = (thing.width - self.of[thing].width) / 2
+                    corner[thing] = (thing.x + spare, thing.y + thing.title_height)
+        for arrow, parts in self.parts.items():
+            arrow.runs = []
+            for group, link in parts:
+                x, y = corner[group]
+                self._draw(arrow, group, link, x, y)
+
+    def _draw(self, arrow: Arrow, group: Group | None, link: Link, x: float, y: float) -> None:
+        if link.content is arrow:
+            arrow.label_x, arrow.label_y = x + link.label_x, y + link.label_y
+        items = self.of[group].items
+        for i, run in enumerate(link.runs):
+            left, right = x + run.left, x + run.right
+            if group is not None and i == 0 and items[link.tail].edge:
+                left = group.x
+            if group is not None and i == len(link.runs) - 1 and items[link.head].edge:
+                right = group.x + group.width
+            if arrow.runs and abs(arrow.runs[-1].y - y - run.y) < 1e-6:
+                left = arrow.runs.pop().left
+            arrow.runs.append(Run(left, right, y + run.y))

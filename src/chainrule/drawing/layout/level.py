@@ -1,0 +1,244 @@
+"""One level of a diagram laid out by itself: items in columns, and links from left to right.
+
+There are two kinds of column, in turn: items, and the labels of the links between them. A link
+is level inside every column, where its row is its own, and curves only in the empty gaps
+between columns. So no link can go through an item, and no label can lie on anything.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from chainrule.drawing.diagram import Run
+from chainrule.drawing.layout.columns import columns
+from chainrule.drawing.layout.crossings import ordered
+from chainrule.drawing.layout.heights import heights
+
+__all__ = ["Item", "Level", "Link"]
+
+#: Half the thickness of an arrow, with the free space that it keeps on each side.
+ARROW = 8.0
+#: The least width of a column of labels, so that an arrow can be seen as one.
+SHORTEST = 18.0
+
+
+@dataclass(eq=False, slots=True)
+class Item:
+    """What stands in a column: a vertex, a group already laid out, or an end of a level."""
+
+    width: float
+    height: float
+    round: bool = False
+    #: 1 for a name at the start of its only link, -1 at the end; it stands in the labels' column.
+    beside: int = 0
+    port: float = 18.0
+    #: "left" or "right" for an arrow's way in or out of a group, which is at the edge.
+    edge: str = ""
+    content: Any = None
+    column: int = 0
+    x: float = 0.0
+    y: float = 0.0
+
+    def reach(self, offset: float) -> float:
+        """How far from the centre the outline is, at some height beside it."""
+        half = self.width / 2
+        if not self.round:
+            return half
+        r = self.height / 2
+        return half - r + math.sqrt(max(r * r - offset * offset, 0.0))
+
+
+@dataclass(eq=False, slots=True)
+class Link:
+    """A link between two items, with room for its label."""
+
+    tail: int
+    head: int
+    width: float = 0.0
+    above: float = 0.0
+    below: float = 0.0
+    weight: float = 1.0
+    #: Where it leaves and enters, beside the centre; None where the item has no fixed place for it.
+    out_port: float | None = None
+    in_port: float | None = None
+    content: Any = None
+    runs: list[Run] = field(default_factory=list)
+    label_x: float = 0.0
+    label_y: float = 0.0
+    #: The columns of labels it passes, and which of them has its own label.
+    first: int = 0
+    last: int = 0
+    labelled: int = 0
+    #: The straight pieces: (first column, last column, height), by even and odd columns.
+    pieces: list[tuple[int, int, float]] = field(default_factory=list)
+
+
+class Level:
+    """Items and links; `lay_out()` gives them places, the level's corner being (0, 0)."""
+
+    def __init__(self, items: list[Item], links: list[Link], effort: int) -> None:
+        self.items, self.links, self.effort = items, links, effort
+        self.width = self.height = 0.0
+
+    def lay_out(self) -> None:
+        """Columns, order, heights, and then widths, in which the links are drawn."""
+        if not self.items:
+            return
+        self._set_columns()
+        rows = self._order()
+        heights(self.items, self.links, rows, self.effort)
+        self._set_widths(len(rows))
+
+    def _set_columns(self) -> None:
+        ends = [(link.tail, link.head) for link in self.links]
+        for item, column in zip(
+            self.items, columns(len(self.items), ends, self.effort), strict=True
+        ):
+            item.column = column
+        last = max(item.column for item in self.items)
+        for item in self.items:
+            if item.edge:
+                item.column = 0 if item.edge == "left" else last
+        for link in self.links:
+            tail, head = self.items[link.tail], self.items[link.head]
+            if tail.beside:
+                tail.column = head.column - 1
+            if head.beside:
+                head.column = tail.column + 1
+        for link in self.links:
+            link.first, link.last = self.items[link.tail].column, self.items[link.head].column - 1
+            link.labelled = (link.first + link.last) // 2
+
+    def _order(self) -> list[list[tuple[str, int]]]:
+        """What stands in each column from top to bottom: ("item", i), ("pass", k) or ("label", k).
+
+        Even columns hold items and links that pass them, odd ones the labels of links.
+        """
+        count = 1 + max(item.column for item in self.items)
+        kinds: list[tuple[str, int]] = [("item", i) for i in range(len(self.items))]
+        left: list[list[int]] = [[] for _ in kinds]
+        right: list[list[int]] = [[] for _ in kinds]
+        #: The vertices of each link, one a column.
+        ways: list[list[int]] = []
+        for k, link in enumerate(self.links):
+            way = [link.tail]
+            for _ in range(link.first + 1, link.last + 1):
+                way.append(len(kinds))
+                kinds.append(("pass", k))
+                left.append([])
+                right.append([])
+            way.append(link.head)
+            for a, b in pairwise(way):
+                right[a].append(b)
+                left[b].append(a)
+            ways.append(way)
+        order = ordered(self._first_order(ways, kinds, count), left, right, self.effort)
+        place = {v: i for column in order for i, v in enumerate(column)}
+        rows: list[list[tuple[str, int]]] = [[] for _ in range(2 * count - 1)]
+        for c, column in enumerate(order):
+            rows[2 * c] = [kinds[v] for v in column if not self._is_name(v)]
+        gaps: list[list[tuple[Any, ...]]] = [[] for _ in range(count - 1)]
+        for k, link in enumerate(self.links):
+            for c in range(link.first, link.last + 1):
+                a, b = ways[k][c - link.first : c - link.first + 2]
+                out = link.out_port if c == link.first else None
+                into = link.in_port if c == link.last else None
+                gaps[c].append((place[a], out or 0.0, place[b], into or 0.0, k))
+        for c, gap in enumerate(gaps):
+            rows[2 * c + 1] = [("label", key[-1]) for key in sorted(gap)]
+        return rows
+
+    def _is_name(self, v: int) -> bool:
+        return v < len(self.items) and self.items[v].beside != 0
+
+    def _first_order(
+        self, ways: list[list[int]], kinds: list[tuple[str, int]], count: int
+    ) -> list[list[int]]:
+        """By a walk back from the ends along the first inputs first: without crossings for a tree."""
+        into: list[list[list[int]]] = [[] for _ in self.items]
+        for k, link in enumerate(self.links):
+            into[link.head].append(ways[k])
+        starts = {link.tail for link in self.links}
+        found: list[list[int]] = [[] for _ in range(count)]
+        seen = [False] * len(kinds)
+        ahead = [(v, self.items[v].column) for v in range(len(self.items)) if v not in starts][::-1]
+        while ahead:
+            v, column = ahead.pop()
+            if seen[v]:
+                continue
+            seen[v] = True
+            found[column].append(v)
+            if v >= len(self.items):
+                continue
+            for way in reversed(into[v]):
+                # The link's own vertices come before what is behind it.
+                steps = list(zip(way[:-1], range(column - len(way) + 1, column), strict=True))
+                ahead.extend(steps)
+        return found
+
+    def _set_widths(self, count: int) -> None:
+        widths = [SHORTEST if c % 2 else 0.0 for c in range(count)]
+        #: The room at the left and the right of the labels for the names beside arrows.
+        before, after = [0.0] * count, [0.0] * count
+        for item in self.items:
+            c = 2 * item.column
+            if item.beside > 0:
+                before[c + 1] = max(before[c + 1], item.width)
+            elif item.beside < 0:
+                after[c - 1] = max(after[c - 1], item.width)
+            else:
+                widths[c] = max(widths[c], item.width)
+        for link in self.links:
+            c = 2 * link.labelled + 1
+            widths[c] = max(widths[c], link.width)
+        widths = [sum(parts) for parts in zip(widths, before, after, strict=True)]
+        left, right = _sides(widths, self._bends(count))
+        self.width = right[-1]
+        for item in self.items:
+            c = 2 * item.column
+            if item.edge:
+                item.x = 0.0 if item.edge == "left" else self.width
+            elif item.beside > 0:
+                item.x = left[c + 1] + before[c + 1] - item.width / 2
+            elif item.beside < 0:
+                item.x = right[c - 1] - after[c - 1] + item.width / 2
+            else:
+                item.x = (left[c] + right[c]) / 2
+        for link in self.links:
+            c = 2 * link.labelled + 1
+            link.label_x = (left[c] + before[c] + right[c] - after[c]) / 2
+            self._draw(link, left, right)
+
+    def _bends(self, count: int) -> list[float]:
+        """How far the links bend between each column and the next."""
+        bends = [0.0] * (count - 1)
+        for link in self.links:
+            for (_, b, y), (_, _, z) in pairwise(link.pieces):
+                bends[b] = max(bends[b], abs(y - z))
+        return bends
+
+    def _draw(self, link: Link, left: list[float], right: list[float]) -> None:
+        """The level runs of a link, those at one height joined."""
+        tail, head = self.items[link.tail], self.items[link.head]
+        start = tail.x + tail.reach(link.pieces[0][2] - tail.y)
+        end = head.x - head.reach(link.pieces[-1][2] - head.y)
+        link.runs = []
+        for i, (a, b, y) in enumerate(link.pieces):
+            last = i == len(link.pieces) - 1
+            run = Run(left[a] if i else start, end if last else right[b], y)
+            if link.runs and link.runs[-1].y == y:
+                run = Run(link.runs.pop().left, run.right, y)
+            link.runs.append(run)
+
+
+def _sides(widths: list[float], bends: list[float]) -> tuple[list[float], list[float]]:
+    """The left and the right side of every column; wide bends get wide gaps."""
+    left, right = [0.0], [widths[0]]
+    for width, bend in zip(widths[1:], bends, strict=True):
+        gap = 5.0 if bend == 0 else min(16.0 + 0.55 * bend, 110.0)
+        left.append(round(right[-1] + gap, 2))
+        right.append(left[-1] + width)
+    return left, right

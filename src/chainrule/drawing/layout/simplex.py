@@ -1,0 +1,204 @@
+"""Positions that make a sum of pulls least: one network simplex, for columns and for heights.
+
+minimise Σ cost(y_head - y_tail) over all pulls; the cost of each has one kink, at a wanted
+distance, with slope `low` below it and `high` above it. `low = -∞` makes it a least distance.
+Such a sum is least where enough pulls to connect everything (a spanning tree) sit at their kink;
+each step takes one pull out of the tree, moves what hung on it as far as that helps, and ties it
+up with the pull that stopped it.
+
+Source: Gansner, Koutsofios, North and Vo, "A technique for drawing directed graphs", 1993,
+sections 2.3 and 4.2; the step across several kinks is the "long step" of the dual simplex.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+__all__ = ["Pull", "settle"]
+
+_NONE = -1
+_SMALL = 1e-9
+
+
+@dataclass(slots=True, frozen=True)
+class Pull:
+    """A wish for y[head] - y[tail] to be `at`, with its price per unit below and above."""
+
+    tail: int
+    head: int
+    at: float
+    low: float
+    high: float
+
+
+def settle(start: Sequence[float], pulls: Sequence[Pull], budget: int) -> list[float]:
+    """The positions that make the pulls' cost least, found from a start that breaks no least distance.
+
+    Distances should be exact in binary (halves, quarters), so that "at the kink" is exact. After
+    `budget` visits of vertices and pulls it stops where it is, which is again a valid place.
+    """
+    work = _Simplex(list(start), pulls, budget)
+    while work.improve():
+        pass
+    return work.y
+
+
+class _Simplex:
+    """The spanning tree, the slope of every pull outside it, and what they pull on each vertex."""
+
+    def __init__(self, y: list[float], pulls: Sequence[Pull], budget: int) -> None:
+        n = len(y)
+        self.y, self.pulls, self.budget = y, pulls, budget
+        self.around: list[list[int]] = [[] for _ in range(n)]
+        for e, pull in enumerate(pulls):
+            self.around[pull.tail].append(e)
+            self.around[pull.head].append(e)
+        #: In the tree: the parent and the pull to it; roots have neither, and may move freely.
+        self.parent, self.tie = [_NONE] * n, [_NONE] * n
+        self.children: list[dict[int, None]] = [{} for _ in range(n)]
+        self.in_tree = [False] * len(pulls)
+        self.slope = [p.high if y[p.head] - y[p.tail] >= p.at else p.low for p in pulls]
+        #: d(cost of the pulls outside the tree)/dy of each vertex.
+        self.force = [0.0] * n
+        self.stamp, self.seen = 0, [0] * n
+        self.roots: list[int] = []
+        self._grow()
+        for e, pull in enumerate(pulls):
+            if not self.in_tree[e]:
+                self.force[pull.head] += self.slope[e]
+                self.force[pull.tail] -= self.slope[e]
+
+    def _grow(self) -> None:
+        """Span what is connected by pulls that are at their kink already."""
+        reached = [False] * len(self.y)
+        for root in range(len(self.y)):
+            if reached[root]:
+                continue
+            reached[root] = True
+            self.roots.append(root)
+            ahead = [root]
+            for v in ahead:
+                for e in self.around[v]:
+                    pull = self.pulls[e]
+                    w = pull.head if pull.tail == v else pull.tail
+                    if not reached[w] and self.y[pull.head] - self.y[pull.tail] == pull.at:
+                        reached[w] = True
+                        self.in_tree[e] = True
+                        self.parent[w], self.tie[w] = v, e
+                        self.children[v][w] = None
+                        ahead.append(w)
+
+    def improve(self) -> bool:
+        """One pass over the tree: every part that wants to leave its place does. False: none did."""
+        order = list(self.roots)
+        for v in order:
+            order.extend(self.children[v])
+        total = list(self.force)
+        for v in reversed(order):
+            if self.parent[v] != _NONE:
+                total[self.parent[v]] += total[v]
+        unhappy = [(-rate, v) for v in order if (rate := self._rate(v, total[v])[0]) > _SMALL]
+        self.budget -= len(order)
+        moved = False
+        for _, v in sorted(unhappy):
+            if self.budget <= 0:
+                return False
+            moved = self._move(v) or moved
+        return moved
+
+    def _rate(self, v: int, force: float) -> tuple[float, int]:
+        """What moving v and all that hangs on it gains per unit, and in which direction."""
+        e = self.tie[v]
+        if e == _NONE:
+            return abs(force), -1 if force > 0 else 1
+        pull = self.pulls[e]
+        # Moving up by a unit costs `force` and the slope of the tie on that side.
+        up, down = (pull.high, pull.low) if pull.head == v else (-pull.low, -pull.high)
+        if -(force + up) > _SMALL:
+            return -(force + up), 1
+        return force + down, -1
+
+    def _move(self, v: int) -> bool:
+        part = [v]
+        for u in part:
+            part.extend(self.children[u])
+        self.budget -= len(part)
+        # An earlier move of this pass may have settled it.
+        rate, direction = self._rate(v, math.fsum([self.force[u] for u in part]))
+        if not rate > _SMALL:
+            return False
+        self.stamp += 1
+        for u in part:
+            self.seen[u] = self.stamp
+        step, passed, stop = self._reach(part, rate, direction)
+        for u in part:
+            self.y[u] += direction * step
+        self._cut(v, direction)
+        for e in passed:
+            pull = self.pulls[e]
+            self._turn(e, pull.low if self.slope[e] == pull.high else pull.high)
+        self._tie(v, stop)
+        return True
+
+    def _reach(self, part: list[int], rate: float, direction: int) -> tuple[float, list[int], int]:
+        """How far moving pays: the step, the pulls whose kink is passed, the one that stops it."""
+        events = []
+        for u in part:
+            self.budget -= len(self.around[u])
+            for e in self.around[u]:
+                if self.in_tree[e]:
+                    continue
+                pull = self.pulls[e]
+                inside = pull.head == u
+                if self.seen[pull.tail if inside else pull.head] == self.stamp:
+                    continue
+                grows = direction if inside else -direction
+                slack = self.y[pull.head] - self.y[pull.tail] - pull.at
+                if self.slope[e] == pull.high and grows < 0:
+                    events.append((slack, e))
+                elif self.slope[e] == pull.low and grows > 0:
+                    events.append((-slack, e))
+        events.sort()
+        for i, (step, e) in enumerate(events):
+            rate -= self.pulls[e].high - self.pulls[e].low
+            if rate <= _SMALL:
+                return step, [k for _, k in events[:i]], e
+        raise AssertionError("a pull without end: some vertex is held by nothing")
+
+    def _turn(self, e: int, slope: float) -> None:
+        """Give a pull outside the tree another slope."""
+        pull, change = self.pulls[e], slope - self.slope[e]
+        self.slope[e] = slope
+        self.force[pull.head] += change
+        self.force[pull.tail] -= change
+
+    def _cut(self, v: int, direction: int) -> None:
+        e = self.tie[v]
+        if e == _NONE:
+            self.roots.remove(v)
+            return
+        del self.children[self.parent[v]][v]
+        self.parent[v] = self.tie[v] = _NONE
+        pull = self.pulls[e]
+        self.in_tree[e] = False
+        self.slope[e] = 0.0
+        self._turn(e, pull.high if (pull.head == v) == (direction > 0) else pull.low)
+
+    def _tie(self, v: int, e: int) -> None:
+        """Hang the part whose root is v on the rest by the pull e."""
+        pull = self.pulls[e]
+        inside = self.seen[pull.head] == self.stamp
+        near, far = (pull.head, pull.tail) if inside else (pull.tail, pull.head)
+        self._turn(e, 0.0)
+        self.in_tree[e] = True
+        # From `near` up to v every vertex becomes the child of the one below it.
+        below, below_tie, u = far, e, near
+        while u != _NONE:
+            above, above_tie = self.parent[u], self.tie[u]
+            if above != _NONE:
+                del self.children[above][u]
+            self.parent[u], self.tie[u] = below, below_tie
+            self.children[below][u] = None
+            below, below_tie, u = u, above_tie, above

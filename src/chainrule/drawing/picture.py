@@ -1,0 +1,323 @@
+"""The book's picture of a graph: thin black arrows forward, thick blue ones back.
+
+The value stands above its arrow, the gradient below; the names of inputs and parameters stand
+where their arrows start.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from chainrule.drawing.diagram import Arrow, Diagram, Group, Run, Vertex
+from chainrule.drawing.layout import lay_out
+from chainrule.drawing.layout.columns import in_order
+from chainrule.drawing.panels import (
+    Panel,
+    array_panel,
+    beside,
+    shape_text,
+    stacked,
+    text_panel,
+    verdict_panel,
+)
+from chainrule.drawing.scene import Layer, Line, Mark, Rectangle, Scene, Text
+from chainrule.drawing.symbols import (
+    APART,
+    arrowhead,
+    box_vertex,
+    constant_vertex,
+    dot_vertex,
+    name_vertex,
+    symbol_vertex,
+)
+from chainrule.drawing.text import text_width
+from chainrule.drawing.units import End, Flow, Leaf, Middle, Split, Unit, Units
+from chainrule.drawing.words import say
+from chainrule.graph.variable import Array, Parameter, Scope, Variable
+from chainrule.nodes import Branch, Cast, Repeat
+
+__all__ = ["Label", "Options", "diagram_of", "scene_of"]
+
+#: Free space between an arrow and its label.
+AIR = 4.0
+
+#: What is said of a gradient that was checked.
+VERDICTS = {
+    "ok": "checked: right",
+    "wrong": "checked: WRONG",
+    "kink": "checked: right, at a kink",
+    "not finite": "not checked: not finite",
+}
+
+
+@dataclass(slots=True, frozen=True)
+class Options:
+    """What is shown on the arrows, and how."""
+
+    values: bool = True
+    shapes: bool = True
+    gradients: Mapping[Variable, Array] = field(default_factory=dict)
+    names: Mapping[Variable, str] = field(default_factory=dict)
+    highlight: Collection[Variable] = ()
+    verdicts: Mapping[Variable, str] = field(default_factory=dict)
+    lang: str = "en"
+    title: str = ""
+
+    def name(self, v: Variable) -> str:
+        """What a Variable is called."""
+        return self.names.get(v, v.name or "")
+
+
+@dataclass(slots=True, frozen=True)
+class Label:
+    """What an arrow carries: the parts above and below it, and the words of its title."""
+
+    above: Panel
+    below: Panel
+    title: str
+    back: bool
+    highlight: bool
+
+
+def diagram_of(units: Units, options: Options) -> Diagram:
+    """The sized things and arrows that are to be laid out."""
+    diagram = Diagram()
+    groups: dict[Scope | None, Group | None] = {None: None}
+    for scope in units.layers:
+        title = units.title(scope)
+        groups[scope] = Group(text_width(title, 12.5) * 1.08 + 8.0, 24.0, content=title)
+    for scope in units.layers:
+        group = groups[scope]
+        assert group is not None
+        group.outer = groups[units.outer(scope)]
+        diagram.groups.append(group)
+    vertices: dict[Unit, Vertex] = {}
+    for unit in units.things:
+        vertex = vertices[unit] = _vertex(unit, units, options)
+        vertex.group = groups[units.place[unit]]
+        diagram.vertices.append(vertex)
+    weights = _weights(units)
+    for flow in units.flows:
+        diagram.arrows.append(_arrow(flow, weights[flow], vertices, options))
+    return diagram
+
+
+def _vertex(unit: Unit, units: Units, options: Options) -> Vertex:
+    if isinstance(unit, Leaf):
+        v = unit.variable
+        if v.scalar is not None:
+            return constant_vertex(v.scalar)
+        return name_vertex(options.name(v), _described(v, options), 1)
+    if isinstance(unit, End):
+        return name_vertex(options.name(unit.variable), "", -1)
+    if isinstance(unit, Split):
+        return dot_vertex("Branch", back=False)
+    if isinstance(unit, Branch):
+        return dot_vertex(repr(unit), back=unit.inputs[0] in options.gradients)
+    if isinstance(unit, Middle):
+        return box_vertex(say("{n} nodes", options.lang, n=f"{unit.count:,}"), [], "")
+    if isinstance(unit, Scope):
+        parameters = getattr(unit.layer, "_parameters", {})
+        lines = [f"{name} {shape_text(p.shape)}" for name, p in parameters.items()]
+        return box_vertex(units.title(unit), lines, repr(unit.layer))
+    first = (type(unit).__doc__ or "").strip().split("\n")[0]
+    return symbol_vertex(unit.symbol or type(unit).__name__, f"{unit!r}\n{first}".strip())
+
+
+def _described(v: Variable, options: Options) -> str:
+    """A Variable in words: name, shape, dtype, value, gradient, verdict."""
+    lang = options.lang
+    name = options.name(v)
+    lines = [f"{name} {shape_text(v.shape)} {v.dtype}".strip().replace("  ", " ")]
+    lines.append(f"{say('value', lang)}: {_in_full(v.data)}")
+    if v in options.gradients:
+        lines.append(f"{say('gradient', lang)}: {_in_full(options.gradients[v])}")
+    if v in options.verdicts:
+        lines.append(say(VERDICTS[options.verdicts[v]], lang))
+    return "\n".join(lines)
+
+
+def _in_full(array: Any) -> str:
+    return np.array2string(
+        np.asarray(array), precision=6, threshold=60, edgeitems=3, separator=", "
+    )
+
+
+def _arrow(flow: Flow, weight: float, vertices: Mapping[Unit, Vertex], options: Options) -> Arrow:
+    v = flow.variable
+    constant = v.scalar is not None
+    gradient = options.gradients.get(v)
+    above: list[Panel] = []
+    below: list[Panel] = []
+    if not constant:
+        # A leaf and an end have their name beside them already.
+        # So has what comes out of a branch.
+        named = isinstance(flow.source, Leaf | Split | Branch) or isinstance(flow.target, End)
+        above += _caption("" if named else options.name(v), v, options)
+        if options.values:
+            above.append(array_panel(v.data, "value", "ink"))
+    if gradient is not None:
+        below.append(array_panel(np.asarray(gradient), "gradient", "gradient"))
+    if v in options.verdicts:
+        mark = verdict_panel(options.verdicts[v])
+        below = [beside(below[0], mark)] if below else [mark]
+    label = Label(
+        stacked(above), stacked(below), "" if constant else _described(v, options),
+        gradient is not None, v in options.highlight,
+    )  # fmt: skip
+    shift = APART if label.back else 0.0
+    return Arrow(
+        vertices[flow.source],
+        vertices[flow.target],
+        width=math.ceil(max(label.above.width, label.below.width)),
+        above=math.ceil(label.above.height + AIR + shift),
+        below=math.ceil(label.below.height + AIR + shift + 2),
+        weight=weight,
+        content=label,
+    )
+
+
+def _caption(name: str, v: Variable, options: Options) -> list[Panel]:
+    """The name and the shape, in one line."""
+    shape = shape_text(v.shape) if options.shapes and v.ndim else ""
+    parts = [text_panel(name, 14, name=True, role="name")] if name else []
+    if shape:
+        parts.append(text_panel(shape, 10.5, "muted", "shape"))
+    return [beside(parts[0], parts[1])] if len(parts) == 2 else parts
+
+
+def _weights(units: Units) -> dict[Flow, float]:
+    """How straight each arrow wants to be: a node's longest way in before others, inputs last."""
+    number = {unit: i for i, unit in enumerate(units.things)}
+    links = [(number[flow.source], number[flow.target]) for flow in units.flows]
+    out: list[list[int]] = [[] for _ in number]
+    for tail, head in links:
+        out[tail].append(head)
+    # What only copies numbers, such as the Repeat of a bias, makes a way no longer.
+    steps = [0 if isinstance(unit, Leaf | Split | Branch | Repeat | Cast) else 1 for unit in number]
+    arrives = [-1 if isinstance(unit, Leaf) and _is_given(unit) else 0 for unit in number]
+    for i in in_order(len(number), links):
+        for j in out[i]:
+            arrives[j] = max(arrives[j], arrives[i] + steps[i])
+    data = Counter(head for tail, head in links if arrives[tail] + steps[tail] >= 0)
+    weights = {}
+    for flow, (tail, head) in zip(units.flows, links, strict=True):
+        here = arrives[tail] + steps[tail]
+        if here < 0:
+            weights[flow] = 1.0 if isinstance(flow.source, Leaf) else 1.5
+        elif isinstance(flow.source, Leaf) and data[head] > 1:
+            weights[flow] = 2.0
+        else:
+            weights[flow] = 3.0 if here == arrives[head] else 2.5
+    return weights
+
+
+def _is_given(leaf: Leaf) -> bool:
+    """Whether it is part of the function, a parameter or a constant, rather than its input."""
+    return leaf.variable.scalar is not None or isinstance(leaf.variable, Parameter)
+
+
+def scene_of(diagram: Diagram, options: Options) -> Scene:
+    """The laid-out picture: boxes at the back, then arrows, nodes, and labels."""
+    lay_out(diagram)
+    title = options.title or say("computational graph", options.lang)
+    scene = Scene(math.ceil(diagram.width), math.ceil(diagram.height), title)
+    scene.layers += [_box(group) for group in diagram.groups]
+    some = bool(options.highlight)
+    scene.layers += [_drawn(arrow, some) for arrow in diagram.arrows]
+    scene.layers += [vertex.content.paint(vertex) for vertex in diagram.vertices]
+    return scene
+
+
+def _box(group: Group) -> Layer:
+    fill = "box" if group.outer is None else "inner box"
+    box = Rectangle(
+        group.x, group.y, group.width, group.height, 8.0, fill, "box line", 1.0, dashed=True
+    )
+    name = Text(
+        group.x + 10.0, group.y + 17.0, group.content, 12.5, "muted", "start", bold=True,
+        role="layer",
+    )  # fmt: skip
+    return Layer("layer", group.content, [box, name])
+
+
+def _drawn(arrow: Arrow, some_highlighted: bool) -> Layer:
+    label: Label = arrow.content
+    marks: list[Mark] = []
+    x, y = arrow.label_x, arrow.label_y
+    shift = APART if label.back else 0.0
+    if label.highlight:
+        halo = _path(arrow.runs, 0.0)
+        marks.append(Line(halo, stroke="highlight", stroke_width=18.0, strength=0.45))
+    marks += _forward(arrow, -shift)
+    if label.back:
+        marks += _backward(arrow, shift)
+    if label.above.marks:
+        marks += label.above.at(x, y - shift - AIR - label.above.height)
+    if label.below.marks:
+        marks += label.below.at(x, y + shift + AIR + 2)
+    return Layer("arrow", label.title, marks, faint=some_highlighted and not label.highlight)
+
+
+def _outline(vertex: Vertex, dy: float) -> float:
+    """How far from a vertex's centre its outline is, at this height beside it."""
+    half = vertex.width / 2
+    if not vertex.round:
+        return half
+    r = vertex.height / 2
+    return half - r + math.sqrt(max(r * r - dy * dy, 0.0))
+
+
+def _ends(arrow: Arrow, shift: float) -> list[Run]:
+    """The runs, cut at the outlines where the shifted arrow meets them."""
+    runs = list(arrow.runs)
+    dy = runs[0].y + shift - arrow.source.y
+    start = arrow.source.x + _outline(arrow.source, dy)
+    runs[0] = Run(start, max(runs[0].right, start), runs[0].y)
+    dy = runs[-1].y + shift - arrow.target.y
+    end = arrow.target.x - _outline(arrow.target, dy)
+    runs[-1] = Run(min(runs[-1].left, end), end, runs[-1].y)
+    return runs
+
+
+def _forward(arrow: Arrow, shift: float) -> list[Mark]:
+    runs = _ends(arrow, shift)
+    tip = runs[-1].right
+    if arrow.target.content.is_dot:
+        return [Line(_path(runs, shift), stroke="ink", stroke_width=1.4)]
+    runs[-1] = Run(runs[-1].left, tip - 6.0, runs[-1].y)
+    line = Line(_path(runs, shift), stroke="ink", stroke_width=1.4)
+    return [line, arrowhead(tip, runs[-1].y + shift, 9.0, 3.4, "ink")]
+
+
+def _backward(arrow: Arrow, shift: float) -> list[Mark]:
+    runs = _ends(arrow, shift)
+    if arrow.source.content.is_dot:
+        return [Line(_path(runs, shift), stroke="gradient", stroke_width=3.2)]
+    tip = runs[0].left + 1.0
+    runs[0] = Run(tip + 8.0, max(runs[0].right, tip + 8.0), runs[0].y)
+    line = Line(_path(runs, shift), stroke="gradient", stroke_width=3.2)
+    return [line, arrowhead(tip, runs[0].y + shift, -11.0, 5.2, "gradient")]
+
+
+def _path(runs: list[Run], shift: float) -> tuple[tuple[str | float, ...], ...]:
+    """Level runs joined by curves, all `shift` below; steep curves keep that distance sideways."""
+    steps: list[tuple[str | float, ...]] = [("M", runs[0].left, runs[0].y + shift)]
+    for i, run in enumerate(runs):
+        if i:
+            before = runs[i - 1]
+            width, rise = run.left - before.right, run.y - before.y
+            middle = (before.right + run.left) / 2
+            lean = min(1.0, abs(rise) / max(width, 1.0)) * math.copysign(1.0, rise)
+            middle -= lean * shift
+            steps.append(
+                ("C", middle, before.y + shift, middle, run.y + shift, run.left, run.y + shift)
+            )
+        steps.append(("L", run.right, run.y + shift))
+    return tuple(steps)

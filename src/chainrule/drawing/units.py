@@ -1,0 +1,303 @@
+"""From a recorded graph to what is drawn of it: nodes, folded layers, leaves, and arrows.
+
+A folded layer is one thing with its arrows; an unfolded one is a box around its nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from chainrule.drawing.layout.columns import in_order
+from chainrule.errors import SettingError, nearest
+from chainrule.graph.graph import Graph
+from chainrule.graph.variable import Parameter, Scope, Variable
+from chainrule.nodes import Branch, Node
+
+__all__ = ["MANY", "End", "Flow", "Fold", "Leaf", "Middle", "Split", "Unit", "Units", "layer_title"]
+
+Fold: TypeAlias = bool | str | Collection[str] | None
+
+#: From so many nodes on, layers fold by themselves.
+DEEP = 24
+#: From so many drawn things on, those in the middle become one box; so many stay at each end.
+MANY, KEPT = 400, 8
+
+
+@dataclass(eq=False, slots=True)
+class Leaf:
+    """Where an arrow starts that no node made: an input, a parameter, a constant."""
+
+    variable: Variable
+
+
+@dataclass(eq=False, slots=True)
+class End:
+    """Where an output goes."""
+
+    variable: Variable
+
+
+@dataclass(eq=False, slots=True)
+class Split:
+    """Where a value without a gradient goes several ways; with one it is a Branch."""
+
+    variable: Variable
+
+
+@dataclass(eq=False, slots=True)
+class Middle:
+    """The middle of a very long computation, as one box."""
+
+    count: int
+
+
+Unit: TypeAlias = Node | Scope | Leaf | End | Split | Middle
+
+
+@dataclass(eq=False, slots=True)
+class Flow:
+    """One arrow: a Variable on its way from one drawn thing to another."""
+
+    variable: Variable
+    source: Unit
+    target: Unit
+
+
+def layer_title(layer: Any, name: str = "") -> str:
+    """What a layer is called: `Affine 2→10`, with its name in the network if it has one."""
+    inner = getattr(layer, "layer", None)  # a hand-written layer in its wrapping
+    title = type(layer if inner is None else inner).__name__
+    parameters: Mapping[str, Parameter] = getattr(layer, "_parameters", {})
+    W = parameters.get("W", parameters.get("p0"))
+    if W is not None and W.ndim == 2:
+        title += f" {W.shape[0]}→{W.shape[1]}"
+    return f"{name}: {title}" if name and not name.replace(".", "").isdigit() else title
+
+
+def around(scope: Scope | None) -> list[Scope | None]:
+    """A scope and those it is in, out to None, which is all."""
+    found = [scope]
+    while scope is not None:
+        scope = scope.outer
+        found.append(scope)
+    return found
+
+
+def shared(a: Scope | None, b: Scope | None) -> Scope | None:
+    """The innermost scope that both are in."""
+    inside = set(around(b))
+    return next(scope for scope in around(a) if scope in inside)
+
+
+class Units:
+    """What is drawn of a graph, for one choice of what is folded.
+
+    `flows` are the arrows, `place` says in which unfolded layer a drawn thing stands, `layers`
+    are the unfolded layers that get a box.
+    """
+
+    def __init__(self, graph: Graph, fold: Fold, names: Mapping[int, str]) -> None:
+        self.graph, self.names = graph, names
+        self.scope: dict[Unit, Scope | None] = dict(graph.scopes.items())
+        self.all_flows = self._all_flows()
+        self.folded = self._choose(fold)
+        self.middle: dict[Unit, Middle] = {}
+        if fold is None:
+            self._shorten()
+        self._gather()
+        if self._is_knotted():
+            # A scope that a computation leaves and enters again cannot be a box.
+            self.scope = dict.fromkeys(self.scope)
+            self.folded = set()
+            self._gather()
+
+    @property
+    def can_fold(self) -> bool:
+        """Whether there are layers to fold or to unfold."""
+        return bool(self.folded or self.layers)
+
+    # -- all arrows, and where everything is ----------------------------------------------------
+
+    def _all_flows(self) -> list[Flow]:
+        nodes = self.graph.nodes
+        maker: dict[Variable, Unit] = {v: node for node in nodes for v in node.outputs}
+        uses: dict[Variable, list[Unit]] = {}
+        for node in nodes:
+            for v in node.inputs:
+                uses.setdefault(v, []).append(node)
+        for v in self.graph.outputs:
+            end = End(v)
+            self.scope[end] = None
+            uses.setdefault(v, []).append(end)
+        flows: dict[tuple[Variable, Unit], list[Flow]] = {}
+        first: list[Flow] = []
+        for v, targets in uses.items():
+            source = maker.get(v)
+            if isinstance(targets[0], Branch):
+                self.scope[targets[0]] = self._home(source, self._users(targets[0], uses))
+            if len(targets) > 1:
+                dot = Split(v)
+                self.scope[dot] = self._home(source, targets)
+                for target in targets:
+                    flows.setdefault((v, target), []).append(Flow(v, dot, target))
+                targets = [dot]
+            if source is None:
+                source = Leaf(v)
+                self.scope[source] = self._leaf_home(v, self.scope[targets[0]])
+            flow = Flow(v, source, targets[0])
+            if isinstance(targets[0], Split):
+                first.append(flow)
+            else:
+                flows.setdefault((v, targets[0]), []).append(flow)
+        # In the order in which the nodes take them, so that the first input is drawn on top.
+        ordered = [flows[v, node].pop(0) for node in nodes for v in node.inputs]
+        rest = [flow for left in flows.values() for flow in left]
+        return first + ordered + rest
+
+    def _users(self, branch: Branch, uses: Mapping[Variable, list[Unit]]) -> list[Unit]:
+        return [unit for v in branch.outputs for unit in uses.get(v, [])]
+
+    def _home(self, source: Unit | None, users: Iterable[Unit]) -> Scope | None:
+        """Where a branching stands: in its maker's layer if that uses it too, else with its users."""
+        scopes = [self.scope[user] for user in users]
+        if source is None:
+            home = scopes[0]
+            for scope in scopes[1:]:
+                home = shared(home, scope)
+            return home
+        places = around(self.scope[source])
+        return min((shared(self.scope[source], s) for s in scopes), key=places.index, default=None)
+
+    @staticmethod
+    def _leaf_home(v: Variable, scope: Scope | None) -> Scope | None:
+        """Parameters, constants and buffers are part of a layer; what has another name came in."""
+        if isinstance(v, Parameter) or (not v.requires_grad and v.name is None):
+            return scope
+        for place in around(scope):
+            if place is not None and v.name in getattr(place.layer, "_buffers", {}):
+                return place
+        return None
+
+    # -- folding ----------------------------------------------------------------------------------
+
+    def title(self, scope: Scope) -> str:
+        """What a run of a layer is called."""
+        return layer_title(scope.layer, self.names.get(id(scope.layer), ""))
+
+    def _scopes(self) -> dict[Scope, int]:
+        """Every scope, in the order they ran, with its depth."""
+        found: dict[Scope, int] = {}
+        for node in self.graph.nodes:
+            places = [s for s in around(self.scope[node]) if s is not None]
+            for depth, scope in enumerate(reversed(places)):
+                found[scope] = depth
+        return found
+
+    def _choose(self, fold: Fold) -> set[Scope]:
+        scopes = self._scopes()
+        if fold is False or (fold is None and len(self.graph.nodes) <= DEEP):
+            return set()
+        if fold is True or fold is None:
+            folded = {s for s, depth in scopes.items() if depth == 0}
+            for depth in range(1, 1 + max(scopes.values(), default=0)):
+                # A whole network within one layer is not worth a picture of one box.
+                if fold is None and self._visible(folded) < 3:
+                    folded = {s for s, d in scopes.items() if d == depth}
+            return folded
+        wanted = [fold] if isinstance(fold, str) else list(fold)
+        known: dict[str, set[Scope]] = {}
+        for scope in scopes:
+            kind = layer_title(scope.layer).partition(" ")[0]
+            for name in (kind, self.title(scope), self.names.get(id(scope.layer), kind)):
+                known.setdefault(name, set()).add(scope)
+        for name in wanted:
+            if name not in known:
+                raise SettingError(
+                    f"fold={name!r}: there is no layer of that name in this graph;"
+                    f" {nearest(str(name), known)}."
+                )
+        return set().union(*(known[name] for name in wanted))
+
+    def _visible(self, folded: set[Scope]) -> int:
+        self.folded, self.middle = folded, {}
+        return len({self.shown(node) for node in self.graph.nodes})
+
+    def shown(self, unit: Unit) -> Unit:
+        """What stands for it in the picture: itself, or the outermost folded layer it is in."""
+        if unit in self.middle:
+            return self.middle[unit]
+        for scope in reversed(around(self.scope[unit])):
+            if scope in self.folded:
+                assert scope is not None
+                return self.middle.get(scope, scope)
+        return unit
+
+    def _shorten(self) -> None:
+        """Make one box of the middle, if there is too much to look at."""
+        things = list(dict.fromkeys(self.shown(node) for node in self.graph.nodes))
+        if len(things) <= MANY:
+            return
+        inside = set(things[KEPT:-KEPT])
+        middle = Middle(sum(self.shown(node) in inside for node in self.graph.nodes))
+        self.scope[middle] = None
+        self.middle = dict.fromkeys(inside, middle)
+        for flow in reversed(self.all_flows):
+            # What only the middle needs is part of it.
+            if isinstance(flow.source, Leaf | Split) and self.shown(flow.target) is middle:
+                self.middle[flow.source] = middle
+
+    # -- what is drawn ------------------------------------------------------------------------------
+
+    def _gather(self) -> None:
+        self.flows: list[Flow] = []
+        for flow in self.all_flows:
+            source, target = self.shown(flow.source), self.shown(flow.target)
+            if source is not target:
+                self.flows.append(Flow(flow.variable, source, target))
+        things = dict.fromkeys(unit for f in self.flows for unit in (f.source, f.target))
+        self.things: list[Unit] = list(things)
+        inside: dict[Scope, list[Unit]] = {}
+        for unit in things:
+            for scope in around(self._outside(unit)):
+                if scope is not None:
+                    inside.setdefault(scope, []).append(unit)
+        #: A layer of a single node needs no box around it.
+        self.layers = [
+            scope
+            for scope in self._scopes()
+            if len(inside.get(scope, ())) > 1 and scope not in self.folded
+        ]
+        boxed = set(self.layers)
+        self.place: dict[Unit, Scope | None] = {}
+        for unit in things:
+            self.place[unit] = next(
+                s for s in around(self._outside(unit)) if s is None or s in boxed
+            )
+
+    def _outside(self, unit: Unit) -> Scope | None:
+        return unit.outer if isinstance(unit, Scope) else self.scope[unit]
+
+    def outer(self, scope: Scope) -> Scope | None:
+        """The next box around an unfolded layer."""
+        boxed = set(self.layers)
+        return next(s for s in around(scope.outer) if s is None or s in boxed)
+
+    def _is_knotted(self) -> bool:
+        """Whether arrows run in a circle between boxes."""
+        levels: dict[Scope | None, list[tuple[Unit, Unit]]] = {}
+        for flow in self.flows:
+            out, into = around(self.place[flow.source]), around(self.place[flow.target])
+            level = next(scope for scope in out if scope in into)
+            tail = [flow.source, *out][out.index(level)]
+            head = [flow.target, *into][into.index(level)]
+            assert tail is not None
+            assert head is not None
+            levels.setdefault(level, []).append((tail, head))
+        for pairs in levels.values():
+            number = {u: i for i, u in enumerate(dict.fromkeys(u for p in pairs for u in p))}
+            links = [(number[a], number[b]) for a, b in pairs]
+            if len(in_order(len(number), links)) < len(number):
+                return True
+        return False
