@@ -27,12 +27,15 @@ class SoftmaxCrossEntropy(Node):
         return rest, np.sum(rest, axis=-1), chosen(a, t)
 
     def forward(self, s: Value, t: Value) -> Value:
-        """l = log Σₖ e^(aₖ) - aₜ, the sum counted from 1: log1p(... - 1)."""
+        """l = -log(softmax(s)[t]); computed as log Σ e^a - aₜ, the sum counted from 1: log1p."""
         _, others, a_t = self.bound((s, t), ()).parts()
         return np.log1p(others + (np.exp(a_t) - 1)) - a_t
 
     def backward(self, dl: Value) -> tuple[Value, None]:
-        """∂l/∂sₖ = pₖ for the other classes; for the class itself pₜ - 1 = -Σ p of the others."""
+        """∂l/∂sₖ = pₖ, less 1 for the class t, so ds = dl · (softmax(s) - one_hot(t)).
+
+        For the class itself pₜ - 1 is computed as -Σ p of the others.
+        """
         rest, others, a_t = self.parts()
         scale = dl / (others + np.exp(a_t))
         return replaced(rest, self.inputs[1], -others) * np.expand_dims(scale, -1), None
@@ -45,11 +48,17 @@ class SigmoidCrossEntropy(Node):
     elementwise = True
 
     def forward(self, s: Value, t: Value) -> Value:
-        """l = max(s, 0) - s t + log(1 + e^(-|s|))."""
+        """l = -t · log(σ(s)) - (1 - t) · log(1 - σ(s)).
+
+        Computed as max(s, 0) - s t + log(1 + e^(-|s|)).
+        """
         return np.maximum(s, 0) - s * t + np.log1p(np.exp(np.minimum(s, -s)))
 
     def backward(self, dl: Value) -> tuple[Value, Value]:
-        """∂l/∂s = σ(s) - t = (1-t) σ(s) - t σ(-s), without cancellation; ∂l/∂t = -s."""
+        """∂l/∂s = σ(s) - t and ∂l/∂t = -s, so ds = dl · (σ(s) - t) and dt = -dl · s.
+
+        σ(s) - t is computed as (1-t) σ(s) - t σ(-s), without cancellation.
+        """
         s, t = self.inputs
         # Written so that no exponential overflows, here and in further derivatives.
         small = 1 + np.exp(np.minimum(s, -s))
