@@ -7,7 +7,6 @@ So backward is held to 1e-12 of the numbers it adds up, not to the 1e-6 of a dif
 
 from __future__ import annotations
 
-import copy
 import inspect
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -436,10 +435,10 @@ def _kept(parameters: list[Parameter]) -> Iterator[None]:
 @contextmanager
 def _doubled(opaque: Any) -> Iterator[None]:
     """A hand-written layer is stood in for by a copy of it, its arrays in float64."""
+    from chainrule.layers.opaque import in_float64
+
     original = opaque.layer
-    params, grads = list(original.params or []), list(original.grads or [])
-    # What deepcopy finds in its memo counts as copied: every reference becomes the new array.
-    opaque.layer = copy.deepcopy(original, {id(a): np.array(a, float) for a in params + grads})
+    opaque.layer = in_float64(original)
     for parameter, array in zip(opaque.parameters.values(), opaque.layer.params or [], strict=True):
         parameter.data = array
     try:

@@ -30,6 +30,10 @@ class Sigmoid(Node):
         y = self.out
         return dy * (y * (1 - y))
 
+    def elementary(self, x: Value) -> Value:
+        """Negate, exp, + 1, reciprocal."""
+        return 1 / (1 + np.exp(-x))
+
 
 class Tanh(Node):
     """y = tanh x."""
@@ -45,6 +49,11 @@ class Tanh(Node):
         """∂y/∂x = 1 - tanh² x, so dx = dy · (1 - y^2)."""
         y = self.out
         return dy * (1 - y * y)
+
+    def elementary(self, x: Value) -> Value:
+        """(eˣ - e⁻ˣ) / (eˣ + e⁻ˣ)."""
+        up, down = np.exp(x), np.exp(-x)
+        return (up - down) / (up + down)
 
 
 class ReLU(Node):
@@ -84,6 +93,10 @@ class LeakyReLU(Node):
         (x,) = self.inputs
         return np.where(x > 0, dy, self.slope * dy)
 
+    def elementary(self, x: Value) -> Value:
+        """A choice between x and slope · x."""
+        return np.where(x > 0, x, self.slope * x)
+
 
 class GELU(Node):
     """y = x/2 · (1 + tanh(c (x + a x³))), c = √(2/π), a = 0.044715: x times a smooth gate.
@@ -112,6 +125,10 @@ class GELU(Node):
         slope = self.c * (1 + 3 * self.a * (x * x))
         return dy * (0.5 * (1 + gate) + 0.5 * x * (1 - gate * gate) * slope)
 
+    def elementary(self, x: Value) -> Value:
+        """x/2 · (1 + tanh(c (x + a x³)))."""
+        return 0.5 * x * (1 + np.tanh(self.c * (x + self.a * (x * x * x))))
+
 
 class Softplus(Node):
     """y = log(1 + eˣ), a smooth ReLU, without overflow."""
@@ -128,6 +145,10 @@ class Softplus(Node):
         (x,) = self.inputs
         # Written so that neither exponential overflows, here and in further derivatives.
         return dy * (np.exp(np.minimum(x, 0)) / (1 + np.exp(np.minimum(x, -x))))
+
+    def elementary(self, x: Value) -> Value:
+        """log(1 + eˣ)."""
+        return np.log(1 + np.exp(x))
 
 
 class Softmax(Node):
@@ -147,6 +168,11 @@ class Softmax(Node):
         """∂yⱼ/∂xₖ = yⱼ (δⱼₖ - yₖ), so dx = y · (dy - Σ dy · y)."""
         y = self.out
         return y * (dy - np.sum(dy * y, axis=self.axis, keepdims=True))
+
+    def elementary(self, x: Value) -> Value:
+        """eˣ / Σ eˣ."""
+        e = np.exp(x)
+        return e / np.sum(e, axis=self.axis, keepdims=True)
 
 
 class LogSumExp(Node):
@@ -178,3 +204,7 @@ class LogSumExp(Node):
         if not self.keepdims:
             dy = np.expand_dims(dy, self.axis)
         return dy * (e / np.where(total == 0, 1, total))
+
+    def elementary(self, x: Value) -> Value:
+        """Log Σ eˣ."""
+        return np.log(np.sum(np.exp(x), axis=self.axis, keepdims=self.keepdims))

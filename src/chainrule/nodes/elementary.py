@@ -55,6 +55,10 @@ class Log1p(Node):
         (x,) = self.inputs
         return np.where((dy == 0) & (x == -1), 0, dy / (1 + x))
 
+    def elementary(self, x: Value) -> Value:
+        """Log(1 + x)."""
+        return np.log(1 + x)
+
 
 class Sqrt(Node):
     """y = √x. At x = 0, where the slope is infinite, the gradient is taken as 0.

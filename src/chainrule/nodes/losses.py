@@ -1,13 +1,39 @@
-"""SoftmaxCrossEntropy, SigmoidCrossEntropy: losses taken from scores, without cancellation."""
+"""CrossEntropy, of probabilities; SoftmaxCrossEntropy, SigmoidCrossEntropy, of scores: exact."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from chainrule.nodes.activations import Sigmoid, Softmax
 from chainrule.nodes.base import Node, Value
 from chainrule.nodes.indexing import chosen, replaced
 
-__all__ = ["SigmoidCrossEntropy", "SoftmaxCrossEntropy"]
+__all__ = ["CrossEntropy", "SigmoidCrossEntropy", "SoftmaxCrossEntropy"]
+
+
+class CrossEntropy(Node):
+    """lₙ = -log yₙ at the class tₙ: probabilities y (N, C) and ids t (N,) to losses (N,).
+
+    The chapter's equation 1.7, of whose sum a one-hot t leaves one term. A zero gradient stays
+    zero, also where y = 0.
+    """
+
+    symbol = "CE"
+
+    def forward(self, y: Value, t: Value) -> Value:
+        """l = -log(y[t])."""
+        return -np.log(chosen(y, t))
+
+    def backward(self, dl: Value) -> tuple[Value, None]:
+        """∂l/∂y = -1/y at the class t, so dy = -dl / y at the class t, else 0."""
+        y, t = self.inputs
+        y_t = chosen(y, t)
+        return replaced(0 * y, t, np.where((dl == 0) & (y_t == 0), 0, -dl / y_t)), None
+
+    def elementary(self, y: Value, t: Value) -> Value:
+        """Pick, log, negate."""
+        rows = np.indices(np.shape(t), sparse=True)
+        return -np.log(y[(*rows, t)])
 
 
 class SoftmaxCrossEntropy(Node):
@@ -40,6 +66,10 @@ class SoftmaxCrossEntropy(Node):
         scale = dl / (others + np.exp(a_t))
         return replaced(rest, self.inputs[1], -others) * np.expand_dims(scale, -1), None
 
+    def elementary(self, s: Value, t: Value) -> Value:
+        """Softmax, then cross entropy: the chapter's two nodes."""
+        return CrossEntropy().forward(Softmax().forward(s), t)
+
 
 class SigmoidCrossEntropy(Node):
     """l = -t log σ(s) - (1-t) log(1-σ(s)) for scores s and targets t in [0, 1], same shape."""
@@ -64,3 +94,8 @@ class SigmoidCrossEntropy(Node):
         small = 1 + np.exp(np.minimum(s, -s))
         yes, no = np.exp(np.minimum(s, 0)) / small, np.exp(np.minimum(-s, 0)) / small
         return dl * ((1 - t) * yes - t * no), -dl * s
+
+    def elementary(self, s: Value, t: Value) -> Value:
+        """-t log σ(s) - (1-t) log σ(-s), since 1 - σ(s) = σ(-s)."""
+        yes, no = Sigmoid().forward(s), Sigmoid().forward(-s)
+        return -t * np.log(yes) - (1 - t) * np.log(no)

@@ -135,6 +135,12 @@ class Var(_Reduction):
         d, n = self.deviation(x)
         return self.spread(x, dy * (2 / n)) * d
 
+    def elementary(self, x: Value) -> Value:
+        """The mean, the deviations, their squares, added and divided."""
+        n = self.count(x)
+        d = x - np.mean(x, axis=self.axis, keepdims=True)
+        return np.sum(d * d, axis=self.axis, keepdims=self.keepdims) / (n - self.ddof)
+
 
 class Std(Var):
     """y = √Var over the axes; the gradient of a constant's deviation is 0."""
@@ -153,6 +159,10 @@ class Std(Var):
         y = self.out
         slope = np.where(y == 0, 0, dy / (n * np.where(y == 0, 1, y)))
         return self.spread(x, slope) * d
+
+    def elementary(self, x: Value) -> Value:
+        """√Var."""
+        return np.sqrt(np.var(x, axis=self.axis, keepdims=self.keepdims, ddof=self.ddof))
 
 
 class Norm(_Reduction):
@@ -182,6 +192,10 @@ class Norm(_Reduction):
         y = self.out
         direction = x / self.spread(x, np.where(y == 0, 1, y))
         return self.spread(x, np.where(y == 0, 0, dy)) * direction
+
+    def elementary(self, x: Value) -> Value:
+        """√(Σ x²)."""
+        return np.sqrt(np.sum(x * x, axis=self.axis, keepdims=self.keepdims))
 
 
 class Max(_Reduction):
