@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.errors import RecordingError, ShapeError
 from chainrule.graph.chain_rule import chain_rule
+from chainrule.graph.sources import Place
 from chainrule.graph.variable import Array, Call, Scope, Variable
 from chainrule.nodes import Branch, Node
 from chainrule.nodes.base import Value
@@ -44,6 +45,8 @@ class Graph:
         self.nodes: list[Node] = []
         #: The run of a layer that each node was recorded in; a Branch is in that of all its users.
         self.scopes: dict[Node, Scope | None] = {}
+        #: Where each node was written; a Branch, which nobody wrote, is in none.
+        self.places: dict[Node, Place] = {}
         self._close(calls, stops)
 
     def _close(self, calls: list[Call], stops: set[Variable] | None) -> None:
@@ -74,6 +77,8 @@ class Graph:
             node = call.node.bound(tuple(arrows), outputs)
             self.nodes.append(node)
             self.scopes[node] = call.scope
+            if call.place is not None:
+                self.places[node] = call.place
         leaves.update((v, None) for v in self.outputs if v not in made)
         self.outputs = tuple(copies[v].pop() if v in copies else v for v in self.outputs)
         self.inputs = tuple(v for v in leaves if v.scalar is None)
@@ -85,6 +90,20 @@ class Graph:
         self.origin.update((copy, v) for copy in copies)
         self.nodes.append(Branch(k).bound((v,), tuple(copies)))
         return copies[::-1]
+
+    @functools.cached_property
+    def names(self) -> dict[Variable, str]:
+        """A name for every arrow: its own, or that of the layer or node it comes from."""
+        from chainrule.graph.naming import arrow_names
+
+        return arrow_names(self)
+
+    @functools.cached_property
+    def layers(self) -> dict[Scope, str]:
+        """A name for every run of a layer that nodes were recorded in."""
+        from chainrule.graph.naming import layer_names
+
+        return layer_names(self)
 
     def __repr__(self) -> str:
         names = ", ".join(v.name or "?" for v in self.inputs)

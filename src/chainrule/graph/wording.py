@@ -1,0 +1,166 @@
+"""What a node computes, as text: its docstrings' formulas, with names or numbers filled in.
+
+The docstring of `forward` begins with the formula, `z = x · y.`; that of `backward` says how
+each gradient comes about, `so dx = dz · y and dy = dz · x`. The letters are the arguments'
+names. This file only fills them in, so the node's own words are the one description of it.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule.nodes.base import Node
+
+__all__ = ["filled", "formula_of", "gradient_of", "number", "shape_text"]
+
+#: A word that may stand for an argument. ᵀ, ², ₖ end it.
+_WORD = re.compile(r"(?<![\w.])(Σ )?([A-Za-z_]\w*)", re.ASCII)
+#: The gradients of a docstring, up to the end of the sentence; and where the next one begins.
+_RULES = re.compile(r"\b[Ss]o (d\w+ = .+?)(?:[;:.](?:\s|$)|$)", re.ASCII | re.DOTALL)
+_NEXT = re.compile(r"(?:, | and )(?=d\w+ = )", re.ASCII)
+
+
+@functools.cache
+def _form(kind: type[Node]) -> tuple[str, tuple[str, ...], tuple[str, ...], dict[str, str]]:
+    """Of a class of nodes: its formula, the letters of inputs and outputs, the rule per letter."""
+    ins = _letters(kind.formula)
+    douts = _letters(kind.derivation)
+    outs = tuple(re.sub(r"^(\*?)d", r"\1", name) for name in douts)
+    text = re.split(r"[;.](?:\s|$)|\n", inspect.getdoc(kind.formula) or "")[0]
+    formula = text if " = " in text else ""
+    rules = {}
+    found = _RULES.search(inspect.getdoc(kind.derivation) or "")
+    for rule in _NEXT.split(found[1]) if found else ():
+        letter, how = rule.split(" = ", 1)
+        rules[letter[1:]] = " ".join(how.split())
+    return formula, ins, outs, rules
+
+
+def _letters(function: Any) -> tuple[str, ...]:
+    """The names of a method's arguments but self; one that takes the rest has a star."""
+    kinds = inspect.signature(function).parameters.values()
+    return tuple(("*" if p.kind is p.VAR_POSITIONAL else "") + p.name for p in kinds)[1:]
+
+
+def formula_of(node: Node, inputs: Sequence[str], outputs: Sequence[str]) -> str:
+    """What the node computes, with these names for its inputs and outputs: `L = a · b`."""
+    formula, ins, _, _ = _form(type(node))
+    left = ", ".join(outputs)
+    if not formula:
+        return f"{left} = {node.title}({', '.join(inputs)})"
+    return f"{left} = {filled(node, formula.split(' = ', 1)[1], _named(ins, inputs))}"
+
+
+def gradient_of(
+    node: Node, i: int, inputs: Sequence[str], outputs: Sequence[str], douts: Sequence[str]
+) -> str:
+    """How the gradient of input i comes about, `∂z · y`; empty where the node does not say."""
+    _, ins, outs, rules = _form(type(node))
+    letter = _letter(ins, i)
+    if letter not in rules:
+        return ""
+    names = _named(ins, inputs) | _named(outs, outputs)
+    for place, dout in enumerate(douts):
+        names["d" + _letter(outs, place)] = dout
+    names |= {f"d{k}": f"∂{names[k]}" for k in rules if k != letter and k in names}
+    if outs and outs[-1].startswith("*"):
+        names[f"Σ d{outs[-1][1:]}"] = " + ".join(douts[len(outs) - 1 :])
+    return filled(node, rules[letter], names)
+
+
+def _letter(letters: tuple[str, ...], i: int) -> str:
+    """The letter of argument i; of the rest, `xs` or `indices`, one is an `x`, an `indice`."""
+    if i < len(letters) and not letters[i].startswith("*"):
+        return letters[i]
+    return letters[-1][1:-1] if letters else ""
+
+
+def _named(letters: tuple[str, ...], names: Sequence[str]) -> dict[str, str]:
+    """The names by letter; all the rest by the letter of the rest."""
+    found = {
+        letter: name
+        for letter, name in zip(letters, names, strict=False)
+        if not letter.startswith("*")
+    }
+    if letters and letters[-1].startswith("*"):
+        found[letters[-1][1:]] = ", ".join(names[len(letters) - 1 :])
+    return found
+
+
+def filled(node: Node, text: str, names: Mapping[str, str]) -> str:
+    """The text with names, or numbers, in place of letters and of the node's own settings."""
+
+    def fill(found: re.Match[str]) -> str:
+        whole, letter = found[0], found[2]
+        if whole in names:
+            return names[whole]
+        name = names.get(letter)
+        if name is None:
+            return (found[1] or "") + _setting(node, letter, names)
+        before, after = text[: found.start()].rstrip(), text[found.end() :].lstrip()
+        alone = (not before or before[-1] in "(=,|" or before[-1].isalpha()) and after[:1] not in "^*"
+        if name.startswith("-") and not alone:
+            name = f"({name})"
+        return (found[1] or "") + name
+
+    return _WORD.sub(fill, text)
+
+
+def _setting(node: Node, word: str, names: Mapping[str, str]) -> str:
+    """A setting of the node in place of its name: a number, a shape, the axes, a key."""
+    value = getattr(node, word, word)
+    if word == "axis":
+        return "all axes" if value is None else f"axis {value}".replace("axis (", "axes (")
+    if word == "key" and value is not word:
+        arrays = iter(names.get("indices", "").split(", "))
+        parts = value if isinstance(value, tuple) else (value,)
+        return ", ".join(next(arrays) if isinstance(k, str) else _key(k) for k in parts)
+    if word == "shape" and isinstance(value, tuple):
+        return shape_text(value)
+    if isinstance(value, float | int) and not isinstance(value, bool):
+        return number(value)
+    if value is None and word in node.settings():
+        return "none"
+    return str(value) if isinstance(value, np.dtype) else word
+
+
+def _key(part: Any) -> str:
+    if isinstance(part, slice):
+        ends = ["" if end is None else str(end) for end in (part.start, part.stop, part.step)]
+        return ":".join(ends if part.step is not None else ends[:2])
+    if isinstance(part, np.ndarray):
+        return f"{part.size} ids" if part.size > 4 else str(part.tolist())
+    return "..." if part is Ellipsis else str(part)
+
+
+def shape_text(shape: tuple[int, ...]) -> str:
+    """A shape as the chapter writes it: `30×2`.
+
+    >>> shape_text((30, 2)), shape_text((5,)), shape_text(())
+    ('30×2', '5', 'one number')
+    """
+    return "×".join(map(str, shape)) if shape else "one number"
+
+
+def number(value: Any, digits: int = 4) -> str:
+    """A number to a few significant digits, without an exponent where it reads well.
+
+    >>> number(0.123456), number(-2.0), number(1e-9), number(1234567.0), number(True)
+    ('0.1235', '-2', '1e-09', '1.235e+06', 'True')
+    """
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value))
+    if isinstance(value, int | np.integer):
+        return str(int(value))
+    x = float(value)
+    if x != x:
+        return "NaN"
+    if x in (np.inf, -np.inf):
+        return "∞" if x > 0 else "-∞"
+    return "0" if x == 0 else f"{x:.{digits}g}"
