@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from chainrule.graph.sources import Place
 from chainrule.graph.variable import Array, Call, Scope, Variable
 from chainrule.nodes import Branch, Node
 from chainrule.nodes.base import Value
+
+if TYPE_CHECKING:
+    from chainrule.graph.steps import Step
 
 __all__ = ["Graph"]
 
@@ -125,6 +129,21 @@ class Graph:
                 )
             seed = np.ones_like(output.data)
         return chain_rule(self, seed, lambda v: v.data, wanted)
+
+    def steps(self) -> Iterator[Step]:
+        """The computation one operation at a time: every forward step, then every backward one.
+
+        >>> import chainrule as cr
+        >>> x, y = cr.Variable(2.0, name="x"), cr.Variable(3.0, name="y")
+        >>> for step in (x * y).graph.steps():
+        ...     print(step.formula)
+        L = x · y
+        ∂x = ∂L · y
+        ∂y = ∂L · x
+        """
+        from chainrule.graph.steps import steps
+
+        return steps(self)
 
     def backward(self, *, retain_graph: bool = False) -> None:
         """Fill `grad` of every Variable in the graph, then release the arrays for writing."""

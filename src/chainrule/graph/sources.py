@@ -62,7 +62,10 @@ def here(in_layer: bool, above: int) -> Place | None:
 
 @dataclass(frozen=True)
 class SourceLine:
-    """One line of source, and the part of it that was running."""
+    """A line of source, and the part of it that was running.
+
+    An expression over several lines is given as one.
+    """
 
     file: str
     line: int
@@ -76,27 +79,34 @@ class SourceLine:
         """The text of the operation itself, such as `x * y`."""
         return self.text[self.start : self.stop] or self.text
 
+    @property
+    def place(self) -> str:
+        """The file and the line, such as `spiral.py:12`."""
+        return f"{Path(self.file).name}:{self.line}"
+
     def __str__(self) -> str:
-        return f"{Path(self.file).name}:{self.line}  {self.text}"
+        return f"{self.place}  {self.text}".rstrip()
 
 
 def line_of(place: Place) -> SourceLine:
     """The line of a place; its text is empty where the source is not to be had."""
     code, instruction = place
-    first, last, start, stop = _span(code, instruction)
-    whole = linecache.getline(code.co_filename, first).rstrip("\n")
-    text = whole.strip()
-    if first != last or start is None or stop is None:
-        return SourceLine(code.co_filename, first, text)
-    # Columns count bytes, and from the start of the line.
-    before = len(whole) - len(whole.lstrip())
-    encoded = whole.encode()
-    a, b = (len(encoded[:n].decode(errors="replace")) - before for n in (start, stop))
-    return SourceLine(code.co_filename, first, text, max(a, 0), max(b, 0))
-
-
-def _span(code: CodeType, instruction: int) -> tuple[int, int, int | None, int | None]:
-    spans: Iterator[tuple[int | None, int | None, int | None, int | None]] = code.co_positions()
+    spans: Iterator[Any] = code.co_positions()
     first, last, start, stop = next(islice(spans, instruction // 2, None), (None,) * 4)
-    line = code.co_firstlineno if first is None else first
-    return line, line if last is None else last, start, stop
+    if first is None or last is None or last - first > 20:
+        first = last = first or code.co_firstlineno
+        start = stop = None
+    rows = [linecache.getline(code.co_filename, n).rstrip("\n") for n in range(first, last + 1)]
+    text = " ".join(row.strip() for row in rows)
+    if start is None or stop is None or not text:
+        return SourceLine(code.co_filename, first, text)
+    # Columns count bytes, from the start of the line.
+    begin = _column(rows[0], start)
+    end = len(text) - len(rows[-1].strip()) + _column(rows[-1], stop)
+    return SourceLine(code.co_filename, first, text, begin, end)
+
+
+def _column(row: str, byte: int) -> int:
+    """A place in a line, counted in bytes, as a place in the line without its indentation."""
+    before = len(row) - len(row.lstrip())
+    return max(len(row.encode()[:byte].decode(errors="replace")) - before, 0)

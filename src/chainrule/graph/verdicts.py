@@ -60,7 +60,9 @@ class Verdict:
         """Why it is wrong, in a few words."""
         if self.ok or self.note:
             return self.note
-        return f"at {self.place} backward gave {self.got:.17g}, the {self.oracle} {self.expected:.17g}"
+        return (
+            f"at {self.place} backward gave {self.got:.17g}, the {self.oracle} {self.expected:.17g}"
+        )
 
     def __str__(self) -> str:
         return f"{self.verdict}: {self.detail}" if self.detail else self.verdict

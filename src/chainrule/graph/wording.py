@@ -14,10 +14,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from chainrule.nodes.base import Node
 
-__all__ = ["filled", "formula_of", "gradient_of", "number", "shape_text"]
+__all__ = ["brief", "filled", "formula_of", "gradient_of", "number", "read_by", "shape_text"]
 
 #: A word that may stand for an argument. ᵀ, ², ₖ end it.
 _WORD = re.compile(r"(?<![\w.])(Σ )?([A-Za-z_]\w*)", re.ASCII)
@@ -74,6 +75,16 @@ def gradient_of(
     return filled(node, rules[letter], names)
 
 
+def read_by(node: Node, i: int) -> tuple[list[int], list[int]]:
+    """Which inputs and which outputs the gradient of input i is computed from, by the node's word."""
+    _, ins, outs, rules = _form(type(node))
+    words = {word for _, word in _WORD.findall(rules.get(_letter(ins, i), ""))}
+    found = []
+    for letters, arrows in ((ins, node.inputs), (outs, node.outputs)):
+        found.append([k for k in range(len(arrows)) if _letter(letters, k) in words])
+    return found[0], found[1]
+
+
 def _letter(letters: tuple[str, ...], i: int) -> str:
     """The letter of argument i; of the rest, `xs` or `indices`, one is an `x`, an `indice`."""
     if i < len(letters) and not letters[i].startswith("*"):
@@ -104,7 +115,9 @@ def filled(node: Node, text: str, names: Mapping[str, str]) -> str:
         if name is None:
             return (found[1] or "") + _setting(node, letter, names)
         before, after = text[: found.start()].rstrip(), text[found.end() :].lstrip()
-        alone = (not before or before[-1] in "(=,|" or before[-1].isalpha()) and after[:1] not in "^*"
+        alone = (not before or before[-1] in "(=,|" or before[-1].isalpha()) and after[
+            :1
+        ] not in "^*"
         if name.startswith("-") and not alone:
             name = f"({name})"
         return (found[1] or "") + name
@@ -164,3 +177,34 @@ def number(value: Any, digits: int = 4) -> str:
     if x in (np.inf, -np.inf):
         return "∞" if x > 0 else "-∞"
     return "0" if x == 0 else f"{x:.{digits}g}"
+
+
+def brief(value: npt.NDArray[Any]) -> str:
+    """An array in a few characters: its numbers if they are few, else its shape and range.
+
+    >>> brief(np.array(0.5)), brief(np.array([1.0, -2.5])), brief(np.arange(60.0).reshape(30, 2))
+    ('0.5', '[1, -2.5]', '30×2, from 0 to 59')
+    """
+    array = np.asarray(value)
+    if array.ndim == 0:
+        return number(array[()])
+    if array.size == 0:
+        return f"{shape_text(array.shape)}, empty"
+    if array.size <= 6 and array.ndim <= 2:
+        return _rows(array)
+    return f"{shape_text(array.shape)}, {_range(array)}"
+
+
+def _rows(array: npt.NDArray[Any]) -> str:
+    inside = map(number, array) if array.ndim == 1 else map(_rows, array)
+    return f"[{', '.join(inside)}]"
+
+
+def _range(array: npt.NDArray[Any]) -> str:
+    if array.dtype.kind == "b":
+        return f"{np.count_nonzero(array)} of {array.size} True"
+    bad = np.count_nonzero(~np.isfinite(array))
+    if bad:
+        return f"{bad} of {array.size} not finite"
+    low, high = array.min(), array.max()
+    return f"all {number(low)}" if low == high else f"from {number(low)} to {number(high)}"
