@@ -17,6 +17,7 @@ from chainrule.nodes import Branch, Node
 from chainrule.nodes.base import Value
 
 if TYPE_CHECKING:
+    from chainrule.graph.explain import Explanation
     from chainrule.graph.steps import Step
 
 __all__ = ["Graph"]
@@ -144,6 +145,43 @@ class Graph:
         from chainrule.graph.steps import steps
 
         return steps(self)
+
+    def explain(
+        self,
+        arrow: Variable | str,
+        element: int | tuple[int, ...] | None = None,
+        *,
+        gradient: bool = False,
+        row: int | None = None,
+        depth: int | None = None,
+        terms: int = 6,
+        lines: int = 60,
+    ) -> Explanation:
+        """Why this number: the derivation of an element of a value, or of a gradient.
+
+        `arrow` is a Variable or its name (see `names`), `element` its index. A value is derived
+        back to inputs and parameters, a gradient onwards to L: ∂L/∂x = Σ ∂L/∂y · ∂y/∂x over all
+        that x moves. With `row`, of one sample: its row of the arrow, or its part of a sum over
+        the batch. `depth` limits how far back it goes, `terms` how many terms of a sum are shown
+        (the largest, with the sum of the others) and `lines` the whole.
+
+        >>> import chainrule as cr
+        >>> x, W = cr.Variable([[1.0, 2.0]], name="x"), cr.Variable([[0.5], [-0.25]], name="W")
+        >>> print(cr.sigmoid(x @ W).graph.explain("matmul"))
+        matmul[0,0] = Σₖ x[0,k]·W[k,0] = 1·0.5 + 2·(-0.25) = 0.5 − 0.5 = 0.0
+        """
+        from chainrule.graph.explain import explain
+
+        return explain(
+            self,
+            arrow,
+            element,
+            gradient=gradient,
+            row=row,
+            depth=depth,
+            terms=terms,
+            lines=lines,
+        )
 
     def backward(self, *, retain_graph: bool = False) -> None:
         """Fill `grad` of every Variable in the graph, then release the arrays for writing."""

@@ -12,7 +12,7 @@ from chainrule.nodes import Branch
 if TYPE_CHECKING:
     from chainrule.graph.graph import Graph
 
-__all__ = ["arrow_names", "layer_names"]
+__all__ = ["around", "arrow_names", "landmarks", "layer_names"]
 
 
 def layer_names(graph: Graph) -> dict[Scope, str]:
@@ -56,6 +56,13 @@ def arrow_names(graph: Graph) -> dict[Variable, str]:
     names = dict(zip(arrows, _numbered(wanted, _by_layer(graph, arrows)), strict=True))
     _name_copies(graph, names)
     return names
+
+
+def landmarks(graph: Graph) -> set[Variable]:
+    """The arrows that people know: named ones, inputs, and what leaves a layer."""
+    own = {v for node in graph.nodes for v in (*node.inputs, *node.outputs)} - set(graph.origin)
+    made = {v for node in graph.nodes for v in node.outputs}
+    return {v for v in own if v.name is not None or v not in made} | set(_leaving(graph))
 
 
 def _root(graph: Graph, v: Variable) -> Variable:

@@ -108,19 +108,19 @@ def filled(node: Node, text: str, names: Mapping[str, str]) -> str:
     """The text with names, or numbers, in place of letters and of the node's own settings."""
 
     def fill(found: re.Match[str]) -> str:
-        whole, letter = found[0], found[2]
-        if whole in names:
-            return names[whole]
+        sign, letter = found[1] or "", found[2]
+        if sign and found[0] in names:
+            return names[found[0]]
         name = names.get(letter)
         if name is None:
-            return (found[1] or "") + _setting(node, letter, names)
+            return sign + _setting(node, letter, names)
         before, after = text[: found.start()].rstrip(), text[found.end() :].lstrip()
         alone = (not before or before[-1] in "(=,|" or before[-1].isalpha()) and after[
             :1
         ] not in "^*"
         if name.startswith("-") and not alone:
             name = f"({name})"
-        return (found[1] or "") + name
+        return sign + name
 
     return _WORD.sub(fill, text)
 
