@@ -91,6 +91,28 @@ class Reader:
             self.values(Factor(number.arrow, np.array([number.place]), number.gradient))[0]
         )
 
+    def is_beginning(self, n: Number) -> bool:
+        """Whether nothing more is to be said of a number: an input, or the gradient of L."""
+        links = self.takers if n.gradient else self.makers
+        return n.arrow not in links
+
+    def all_behind(self, numbers: Iterable[Number]) -> set[Variable]:
+        """Every arrow that these numbers came over."""
+        found: set[Variable] = set()
+        ahead = [(n.arrow, n.gradient) for n in numbers]
+        while ahead:
+            v, gradient = ahead.pop()
+            if v in found:
+                continue
+            found.add(v)
+            if gradient and v in self.takers:
+                outputs = self.takers[v][0].outputs
+                ahead += [(u, True) for u in outputs if u in self.gradients]
+            elif not gradient and v in self.makers:
+                inputs = self.makers[v][0].inputs
+                ahead += [(u, False) for u in inputs if u.scalar is None]
+        return found
+
     # -- sums --------------------------------------------------------------------------------
 
     def groups(self, number: Number) -> list[Group] | None:

@@ -119,8 +119,9 @@ def judged(
     kink = bool(abs(other - expected) > apart)
     slack = max(allowed, apart) if kink else allowed
     low, high = min(expected, other) - slack, max(expected, other) + slack
+    right = error <= allowed or (kink and low <= got <= high)
     return Verdict(
-        ok=bool(error <= allowed or (kink and low <= got <= high)),
+        ok=bool(right and np.isfinite(got) and np.isfinite(expected)),
         error=error,
         allowed=allowed,
         place=place,

@@ -7,11 +7,11 @@ names. This file only fills them in, so the node's own words are the one descrip
 
 from __future__ import annotations
 
-import functools
 import inspect
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -27,20 +27,35 @@ _RULES = re.compile(r"\b[Ss]o (d\w+ = .+?)(?:[;:.](?:\s|$)|$)", re.ASCII | re.DO
 _NEXT = re.compile(r"(?:, | and )(?=d\w+ = )", re.ASCII)
 
 
-@functools.cache
-def _form(kind: type[Node]) -> tuple[str, tuple[str, ...], tuple[str, ...], dict[str, str]]:
-    """Of a class of nodes: its formula, the letters of inputs and outputs, the rule per letter."""
-    ins = _letters(kind.formula)
-    douts = _letters(kind.derivation)
-    outs = tuple(re.sub(r"^(\*?)d", r"\1", name) for name in douts)
+class _Form(NamedTuple):
+    """What a class of nodes says of itself: its formula, and how the gradient of each letter comes."""
+
+    formula: str
+    #: The letters of inputs and outputs; that of a whole rest has a star.
+    ins: tuple[str, ...]
+    outs: tuple[str, ...]
+    rules: dict[str, str]
+
+
+_forms: WeakKeyDictionary[type[Node], _Form] = WeakKeyDictionary()
+
+
+def _form(node: Node) -> _Form:
+    kind = type(node)
+    if kind not in _forms:
+        _forms[kind] = _read(kind)
+    return _forms[kind]
+
+
+def _read(kind: type[Node]) -> _Form:
     text = re.split(r"[;.](?:\s|$)|\n", inspect.getdoc(kind.formula) or "")[0]
-    formula = text if " = " in text else ""
-    rules = {}
     found = _RULES.search(inspect.getdoc(kind.derivation) or "")
+    rules = {}
     for rule in _NEXT.split(found[1]) if found else ():
         letter, how = rule.split(" = ", 1)
         rules[letter[1:]] = " ".join(how.split())
-    return formula, ins, outs, rules
+    outs = tuple(re.sub(r"^(\*?)d", r"\1", name) for name in _letters(kind.derivation))
+    return _Form(text if " = " in text else "", _letters(kind.formula), outs, rules)
 
 
 def _letters(function: Any) -> tuple[str, ...]:
@@ -51,7 +66,7 @@ def _letters(function: Any) -> tuple[str, ...]:
 
 def formula_of(node: Node, inputs: Sequence[str], outputs: Sequence[str]) -> str:
     """What the node computes, with these names for its inputs and outputs: `L = a · b`."""
-    formula, ins, _, _ = _form(type(node))
+    formula, ins, _, _ = _form(node)
     left = ", ".join(outputs)
     if not formula:
         return f"{left} = {node.title}({', '.join(inputs)})"
@@ -62,7 +77,7 @@ def gradient_of(
     node: Node, i: int, inputs: Sequence[str], outputs: Sequence[str], douts: Sequence[str]
 ) -> str:
     """How the gradient of input i comes about, `∂z · y`; empty where the node does not say."""
-    _, ins, outs, rules = _form(type(node))
+    _, ins, outs, rules = _form(node)
     letter = _letter(ins, i)
     if letter not in rules:
         return ""
@@ -77,7 +92,7 @@ def gradient_of(
 
 def read_by(node: Node, i: int) -> tuple[list[int], list[int]]:
     """Which inputs and which outputs the gradient of input i is computed from, by the node's word."""
-    _, ins, outs, rules = _form(type(node))
+    _, ins, outs, rules = _form(node)
     words = {word for _, word in _WORD.findall(rules.get(_letter(ins, i), ""))}
     found = []
     for letters, arrows in ((ins, node.inputs), (outs, node.outputs)):
