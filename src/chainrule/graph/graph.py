@@ -17,11 +17,12 @@ from chainrule.nodes import Branch, Node
 from chainrule.nodes.base import Value
 
 if TYPE_CHECKING:
+    from chainrule.graph.detail import DetailedGraph
     from chainrule.graph.explain import Explanation
     from chainrule.graph.proof import Proof
     from chainrule.graph.steps import Step
 
-__all__ = ["Graph"]
+__all__ = ["Graph", "reachable"]
 
 
 class Graph:
@@ -43,7 +44,7 @@ class Graph:
     ) -> None:
         self.outputs = tuple(outputs)
         stops = None if inputs is None else set(inputs)
-        calls = _reachable(self.outputs, stops or set())
+        calls = reachable(self.outputs, stops or set())
         #: The original of a Variable that leaves a Branch.
         self.origin: dict[Variable, Variable] = {}
         self.calls = calls
@@ -96,6 +97,10 @@ class Graph:
         self.origin.update((copy, v) for copy in copies)
         self.nodes.append(Branch(k).bound((v,), tuple(copies)))
         return copies[::-1]
+
+    def root(self, v: Variable) -> Variable:
+        """The original of a copy that left a Branch; any other arrow is its own."""
+        return self.origin.get(v, v)
 
     @functools.cached_property
     def names(self) -> dict[Variable, str]:
@@ -169,7 +174,7 @@ class Graph:
         >>> import chainrule as cr
         >>> x, W = cr.Variable([[1.0, 2.0]], name="x"), cr.Variable([[0.5], [-0.25]], name="W")
         >>> print(cr.sigmoid(x @ W).graph.explain("matmul"))
-        matmul[0,0] = Σₖ x[0,k]·W[k,0] = 1·0.5 + 2·(-0.25) = 0.5 − 0.5 = 0.0
+        matmul[0,0] = Σₖ x[0,k]·W[k,0] = 1·0.5 + 2·(-0.25) = 0.5 − 0.5 = 0
         """
         from chainrule.graph.explain import explain
 
@@ -201,6 +206,26 @@ class Graph:
         from chainrule.graph.proof import prove
 
         return prove(self, elements=elements, seed=seed)
+
+    def detailed(self, levels: int | None = 1) -> DetailedGraph:
+        """The same computation by simpler nodes: Sigmoid as negate, exp, + 1 and reciprocal.
+
+        Each node that has a chain of simpler ones (`Node.elementary`) is unfolded into it, so many
+        `levels` deep, or all the way with None: SoftmaxCrossEntropy is Softmax and CrossEntropy,
+        these are exp, sum, divide, index and log. Everything is computed again by that chain. Where
+        it overflows and the folded node does not, `overflows` says so.
+
+        >>> import chainrule as cr
+        >>> x = cr.Variable([0.0, -1000.0], name="x")
+        >>> detail = cr.sigmoid(x).graph.detailed()
+        >>> [node.title for node in detail.nodes]
+        ['Neg', 'Exp', 'Add', 'Div']
+        >>> print(detail.overflows[0])
+        exp[1]: e^1000 overflows to ∞; the chain ends in sigmoid[1] = 0 all the same, as the Sigmoid node does
+        """
+        from chainrule.graph.detail import detailed
+
+        return detailed(self, levels)
 
     def backward(self, *, retain_graph: bool = False) -> None:
         """Fill `grad` of every Variable in the graph, then release the arrays for writing."""
@@ -236,7 +261,7 @@ def _common(a: Scope | None, b: Scope | None) -> Scope | None:
     return b
 
 
-def _reachable(outputs: Iterable[Variable], stops: set[Variable]) -> list[Call]:
+def reachable(outputs: Iterable[Variable], stops: set[Variable]) -> list[Call]:
     """The calls the outputs were made by, in the order they were made."""
     seen: set[Call] = set()
     ahead = [v.call for v in outputs if v.call is not None and v not in stops]

@@ -43,7 +43,7 @@ def arrow_names(graph: Graph) -> dict[Variable, str]:
     arrows = [v for v in _leaves(graph) if v not in made] + list(made)
     leaving = _leaving(graph)
     given = [v.name for v in arrows]
-    first = made.get(_root(graph, graph.outputs[0]))
+    first = made.get(graph.root(graph.outputs[0]))
     wanted = []
     for v, name in zip(arrows, given, strict=True):
         if name is None and v not in made:
@@ -65,16 +65,12 @@ def landmarks(graph: Graph) -> set[Variable]:
     return {v for v in own if v.name is not None or v not in made} | set(_leaving(graph))
 
 
-def _root(graph: Graph, v: Variable) -> Variable:
-    return graph.origin.get(v, v)
-
-
 def _leaves(graph: Graph) -> Iterable[Variable]:
     """What no node made, in the order it is used; numbers written in Python have no name."""
     found: dict[Variable, None] = {}
     for node in graph.nodes:
-        found.update((_root(graph, v), None) for v in node.inputs if v.scalar is None)
-    found.update((v, None) for v in (*graph.inputs, *(_root(graph, v) for v in graph.outputs)))
+        found.update((graph.root(v), None) for v in node.inputs if v.scalar is None)
+    found.update((v, None) for v in (*graph.inputs, *(graph.root(v) for v in graph.outputs)))
     return found
 
 
@@ -85,9 +81,9 @@ def _leaving(graph: Graph) -> dict[Variable, Scope]:
         if not isinstance(node, Branch):
             reached = set(around(graph.scopes[node]))
             for v in node.inputs:
-                root = _root(graph, v)
+                root = graph.root(v)
                 inside[root] = inside.get(root, reached) & reached
-    inside.update((_root(graph, v), set()) for v in graph.outputs)
+    inside.update((graph.root(v), set()) for v in graph.outputs)
     leaving = {}
     for node in graph.nodes:
         for v in node.outputs:
@@ -102,8 +98,8 @@ def _by_layer(graph: Graph, arrows: Iterable[Variable]) -> dict[int, int]:
     layers: dict[Variable, Scope | None] = {}
     for node in graph.nodes:
         for v in node.inputs:
-            if isinstance(_root(graph, v), Parameter):
-                layers.setdefault(_root(graph, v), graph.scopes[node])
+            if isinstance(graph.root(v), Parameter):
+                layers.setdefault(graph.root(v), graph.scopes[node])
     order = list(dict.fromkeys(layers.values()))
     return {i: order.index(layers[v]) + 1 for i, v in enumerate(arrows) if v in layers}
 
@@ -136,7 +132,7 @@ def _name_copies(graph: Graph, names: dict[Variable, str]) -> None:
         ends.update((v, to) for v in node.inputs)
     for node in graph.nodes:
         if isinstance(node, Branch):
-            source = names[_root(graph, node.inputs[0])]
+            source = names[graph.root(node.inputs[0])]
             wanted = [f"{source}→{ends[v]}" for v in node.outputs]
             several = Counter(wanted)
             seen: Counter[str] = Counter()

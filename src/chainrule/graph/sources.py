@@ -10,7 +10,6 @@ import contextlib
 import linecache
 import os
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -91,8 +90,8 @@ class SourceLine:
 def line_of(place: Place) -> SourceLine:
     """The line of a place; its text is empty where the source is not to be had."""
     code, instruction = place
-    spans: Iterator[Any] = code.co_positions()
-    first, last, start, stop = next(islice(spans, instruction // 2, None), (None,) * 4)
+    spans = islice(code.co_positions(), instruction // 2, None)
+    first, last, start, stop = next(spans, (None, None, None, None))
     if first is None or last is None or last - first > 20:
         first = last = first or code.co_firstlineno
         start = stop = None

@@ -189,7 +189,7 @@ def source_lines(graph: Graph, node: Node) -> tuple[SourceLine, ...]:
 
 def value_name(graph: Graph, v: Variable) -> str:
     """What a value is called: a copy that left a Branch like its original, a number by itself."""
-    root = graph.origin.get(v, v)
+    root = graph.root(v)
     return graph.names[root] if root in graph.names else number(v.scalar)
 
 

@@ -31,6 +31,7 @@ __all__ = [
     "apply",
     "current_recording",
     "recording",
+    "resumed",
     "within",
 ]
 
@@ -93,6 +94,16 @@ def within(layer: Any) -> Iterator[Scope]:
     token = _scope.set(made)
     try:
         yield made
+    finally:
+        _scope.reset(token)
+
+
+@contextmanager
+def resumed(scope: Scope | None) -> Iterator[None]:
+    """What is recorded in here belongs to a run of a layer that has been, or to none."""
+    token = _scope.set(scope)
+    try:
+        yield
     finally:
         _scope.reset(token)
 
