@@ -9,7 +9,6 @@ from chainrule.graph.detail import DetailedGraph
 from chainrule.graph.explain import Explanation
 from chainrule.graph.graph import Graph
 from chainrule.graph.proof import Proof
-from chainrule.graph.steps import Step
 from chainrule.graph.variable import Parameter, Variable
 
 __all__ = [
@@ -19,7 +18,6 @@ __all__ = [
     "Graph",
     "Parameter",
     "Proof",
-    "Step",
     "Variable",
     "check",
     "grad",
