@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from chainrule.errors import ShapeError
 from chainrule.graph.steps import gradient_text, value_name
 from chainrule.graph.sum_text import (
     Line,
@@ -47,16 +46,20 @@ class Piece(NamedTuple):
 
 
 class Writer:
-    """Writes the lines; `rows` are the arrows with a batch's rows, `terms` how many are shown."""
+    """Writes the lines: so many `terms` of a sum, of one `row` those of that row.
+
+    `rows` are the arrows whose first axis is the batch's.
+    """
 
     def __init__(
         self,
         graph: Graph,
         reader: Reader,
         rows: set[Variable],
+        row: int | None,
         terms: int,
     ) -> None:
-        self.graph, self.reader, self.rows, self.most = graph, reader, rows, terms
+        self.graph, self.reader, self.rows, self.row, self.most = graph, reader, rows, row, terms
         #: How exact the numbers themselves are, by their dtype.
         single = any(v.dtype == np.float32 for v in graph.names)
         self.eps = 2e-7 if single else 1e-12
@@ -69,6 +72,11 @@ class Writer:
     def _element(self, v: Variable, place: int, gradient: bool = False) -> str:
         name = self._name(v, gradient)
         return name if v.scalar is not None else element(name, v.shape, place)
+
+    def _original(self, v: Variable, place: int) -> str:
+        """The name of a value where it first stood: past copies, reshapes and the like."""
+        found = self.reader.traced(Factor(v, np.array([place]), False))
+        return self._element(found.arrow, int(found.places[0]))
 
     def name(self, n: Number) -> str:
         """What a number is called."""
@@ -96,7 +104,7 @@ class Writer:
 
     # -- one line --------------------------------------------------------------------------------
 
-    def line(self, n: Number, of_row: int | None) -> Said:
+    def line(self, n: Number) -> Said:
         """The line of a number, its terms, and the numbers to go on with."""
         line, value = Line(self.name(n)), self.reader.value(n)
         if self.reader.is_beginning(n):
@@ -106,7 +114,7 @@ class Writer:
             return self._formula(line, n, value)
         if n.gradient and self._rule(n) is not None:
             return self._by_rule(line, n, groups, value)
-        return self._sum(line, n, groups, value, of_row)
+        return self._sum(line, n, groups, value)
 
     def _beginning(self, line: Line, n: Number, value: float) -> Said:
         kind = "a parameter" if isinstance(n.arrow, Parameter) else "an input"
@@ -120,10 +128,8 @@ class Writer:
         factors = self.reader.touched(n)
         reached = [Number(f.arrow, int(p), False) for f in factors for p in f.places]
         if node.elementwise:
-            shape = n.arrow.shape
-            at = [n.place if v.shape == shape else 0 for v in node.inputs]
-            names = [self._element(v, p) for v, p in zip(node.inputs, at, strict=True)]
-            values = [np.reshape(v.data, -1)[p] for v, p in zip(node.inputs, at, strict=True)]
+            values = [np.reshape(v.data, -1)[n.place] for v in node.inputs]
+            names = [self._original(v, n.place) for v in node.inputs]
             texts = list(map(number, values))
             line.add(formula_of(node, names, [""])[3:])
             line.add(formula_of(node, texts, [""])[3:], exactly(texts, values, self.eps))
@@ -148,7 +154,7 @@ class Writer:
             for arrows in (node.inputs, node.outputs)
         ]
         names = [
-            [self._element(u, n.place) for u in arrows] for arrows in (node.inputs, node.outputs)
+            [self._original(u, n.place) for u in arrows] for arrows in (node.inputs, node.outputs)
         ]
         with_names = gradient_of(
             node, k, names[0], names[1], [self._element(v, n.place, gradient=True)]
@@ -167,9 +173,7 @@ class Writer:
         terms = tuple(Term(float(t), *found) for g in groups for t in self.reader.terms(g))
         return Said(line, terms, [Number(node.outputs[0], n.place, True)])
 
-    def _sum(
-        self, line: Line, n: Number, groups: list[Group], value: float, of_row: int | None
-    ) -> Said:
+    def _sum(self, line: Line, n: Number, groups: list[Group], value: float) -> Said:
         """A sum of products: Σ with letters, the largest terms in numbers, and the total."""
         if not groups:
             end = self.graph.names[self.graph.outputs[0]]
@@ -183,16 +187,11 @@ class Writer:
             line.note = f"where ∂{self.graph.names[n.arrow]} = {how}"
         pieces = self._pieces(n, groups)
         sizes = np.array([p.term.value for p in pieces])
-        if of_row is None:
-            chosen = np.sort(np.argsort(-np.abs(sizes), kind="stable")[: self.most])
-            rest = "more"
-        else:
-            chosen = np.array(
-                [i for i, p in enumerate(pieces) if self._in_row(p.factors, of_row)], int
-            )
-            if not len(chosen):
-                raise ShapeError(f"row {of_row} has no part of its own in {line.head}.")
-            chosen, rest = chosen[: self.most], "of other rows"
+        own = [i for i, p in enumerate(pieces) if self._belongs(p.factors) is not False]
+        if not any(self._belongs(pieces[i].factors) for i in own):
+            own = list(range(len(pieces)))
+        chosen = sorted(sorted(own, key=lambda i: -abs(sizes[i]))[: self.most])
+        rest = "of other rows" if len(chosen) == len(own) else "more"
         shown = [pieces[i] for i in chosen]
         values = [p.term.value for p in shown]
         left = len(pieces) - len(shown)
@@ -210,12 +209,23 @@ class Writer:
         numbers = [Number(f.arrow, int(f.places[0]), f.gradient) for f in further]
         return Said(line, tuple(p.term for p in pieces), numbers)
 
-    def _in_row(self, factors: list[Factor], row: int) -> bool:
-        return any(
-            f.arrow in self.rows
-            and int(np.unravel_index(int(f.places[0]), f.arrow.shape)[0]) == row
+    def has_part(self, n: Number) -> bool:
+        """Whether the row is that of the number, or has a part in it."""
+        if n.arrow in self.rows or self.reader.is_beginning(n):
+            return n.arrow in self.rows
+        groups = self.reader.groups(n)
+        if groups is None:
+            return True
+        return any(self._belongs(p.factors) for p in self._pieces(n, groups))
+
+    def _belongs(self, factors: list[Factor]) -> bool | None:
+        """Whether a term is of the row; None where it is of no row at all."""
+        rows = {
+            int(np.unravel_index(int(f.places[0]), f.arrow.shape)[0])
             for f in factors
-        )
+            if f.arrow in self.rows
+        }
+        return None if self.row is None or not rows else self.row in rows
 
     def _pieces(self, n: Number, groups: list[Group]) -> list[Piece]:
         """Every term of a sum, with its factors."""

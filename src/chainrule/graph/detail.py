@@ -146,11 +146,15 @@ def _overflows(graph: DetailedGraph) -> Iterator[Overflow]:
                 continue
             end = ends[v]
             bad = np.flatnonzero(~np.isfinite(v.data))
-            if len(bad) and end in folds and np.all(np.isfinite(end.data)):
+            if len(bad) and end in folds and _all_finite(end, *folds[end].inputs):
                 place = int(bad[0])
                 what = _what(graph, node, v, place)
                 text = f"{what}; {_instead(graph, folds[end], end, v, place)}"
                 yield Overflow(v, place, len(bad), text)
+
+
+def _all_finite(*arrows: Variable) -> bool:
+    return all(bool(np.all(np.isfinite(v.data))) for v in arrows)
 
 
 def _what(graph: Graph, node: Node, v: Variable, place: int) -> str:

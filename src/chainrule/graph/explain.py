@@ -70,17 +70,16 @@ def explain(
     if gradient and v not in reader.gradients:
         raise RecordingError(_no_gradient(graph, v))
     rows = _rows(graph)
-    of_row = None
     if row is not None:
-        element, of_row = _in_row(graph, v, element, row, rows)
+        element = _in_row(v, element, row, rows)
     asked = Number(v, _place(graph, v, element), gradient)
-    writer = Writer(graph, reader, rows, terms)
-    return _derive(writer, asked, of_row, lines=lines, depth=depth)
+    writer = Writer(graph, reader, rows, row, terms)
+    if row is not None and not writer.has_part(asked):
+        raise ShapeError(f"row {row} has no part of its own in {writer.name(asked)}.")
+    return _derive(writer, asked, lines=lines, depth=depth)
 
 
-def _derive(
-    writer: Writer, asked: Number, of_row: int | None, *, lines: int, depth: int | None
-) -> Explanation:
+def _derive(writer: Writer, asked: Number, *, lines: int, depth: int | None) -> Explanation:
     """The number asked for, then what it came from, nearest first."""
     reader = writer.reader
     ahead, seen = deque([(asked, 1)]), {asked}
@@ -89,7 +88,7 @@ def _derive(
     rounded = False
     while ahead and len(written) < lines:
         here, steps = ahead.popleft()
-        line, own, further = writer.line(here, of_row if here is asked else None)
+        line, own, further = writer.line(here)
         terms = own if here is asked else terms
         written += [text if here is asked else f"  {text}" for text in line.text()]
         rounded = rounded or line.rounded
@@ -152,12 +151,15 @@ def _place(graph: Graph, v: Variable, element: Element) -> int:
 
 
 def _rows(graph: Graph) -> set[Variable]:
-    """The arrows whose first axis is the batch's: what comes from the data, and has its length."""
+    """The arrows whose first axis is the batch's: what comes from the data, and has its length.
+
+    The data are the first input, and constants as long as it is: targets, weights of samples.
+    """
     data = [v for v in graph.inputs if v.ndim and not isinstance(v, Parameter) and v.scalar is None]
     if not data:
         return set()
     n = data[0].shape[0]
-    found = {v for v in data if v.shape[0] == n}
+    found = {data[0]} | {v for v in data if v.shape[0] == n and not v.requires_grad}
     for node in graph.nodes:
         if not found.isdisjoint(node.inputs):
             found.update(v for v in node.outputs if v.shape[:1] == (n,))
@@ -167,18 +169,16 @@ def _rows(graph: Graph) -> set[Variable]:
     return found
 
 
-def _in_row(
-    graph: Graph, v: Variable, element: Element, row: int, rows: set[Variable]
-) -> tuple[Element, int | None]:
-    """The element in that row; or, of what has no rows, the element and the row whose part it is."""
+def _in_row(v: Variable, element: Element, row: int, rows: set[Variable]) -> Element:
+    """The element in that row; of what has no rows, the element as it is."""
     lengths = {u.shape[0] for u in rows}
     if not lengths or not 0 <= row < min(lengths):
         raise ShapeError(
             f"row={row} is no row of the batch, which has {min(lengths, default=0)} rows, from 0."
         )
     if v not in rows:
-        return element, row
+        return element
     rest = () if element is None else element if isinstance(element, tuple) else (element,)
     if element is None and v.size == v.shape[0]:
         rest = (0,) * (v.ndim - 1)
-    return (row, *rest), None
+    return (row, *rest)

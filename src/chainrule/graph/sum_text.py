@@ -137,9 +137,11 @@ def product(numbers: Sequence[float], eps: float) -> tuple[str, bool]:
 
 
 def exactly(texts: Sequence[str], numbers: Sequence[float], eps: float) -> bool:
-    """Whether numbers are printed with nothing rounded off; ∞ and NaN are what they are."""
+    """Whether numbers are printed with nothing rounded off; ∞, NaN, True are what they are."""
     return all(
-        not math.isfinite(x) or abs(float(text) - x) <= eps * abs(x)
+        isinstance(x, bool | np.bool_)
+        or not math.isfinite(x)
+        or abs(float(text) - x) <= eps * abs(x)
         for text, x in zip(texts, numbers, strict=True)
     )
 

@@ -76,7 +76,7 @@ class Node:
         return None
 
     def apart(self) -> Node:
-        """The same operation to try things on: what is done with it leaves no trace elsewhere."""
+        """The same operation in float64, to try things on: that leaves no trace elsewhere."""
         return self.bound((), ())
 
     @property

@@ -89,6 +89,10 @@ class Cast(Node):
         (x,) = self.inputs
         return dy if dy.dtype == x.dtype else dy.astype(x.dtype)
 
+    def apart(self) -> Node:
+        """In float64 nothing is rounded to float32 in between."""
+        return Cast(np.float64 if self.dtype.kind == "f" else self.dtype)
+
 
 class Reshape(Node):
     """The same numbers, row by row, in another shape."""
