@@ -276,6 +276,12 @@ def softmax_cross_entropy_row(d: Draw) -> Case:
     return Case(nodes.SoftmaxCrossEntropy(), (s, t), (0,), cr.softmax_cross_entropy)
 
 
+def cross_entropy_row(d: Draw) -> Case:
+    rows, classes = d.shape(0, 2), d.length(zero=False)
+    y, t = d.array((*rows, classes), 0.05, 1), d.ids(rows, classes)
+    return Case(nodes.CrossEntropy(), (y, t), (0,), cr.cross_entropy)
+
+
 def sigmoid_cross_entropy_row(d: Draw) -> Case:
     shape = d.shape()
     s, t = d.array(shape, -6, 6), d.array(shape, 0, 1, away=())
@@ -462,6 +468,7 @@ TABLE: dict[str, Row] = {
     "Clip": clip_row,
     "Concatenate": concatenate_row,
     "Cos": unary(nodes.Cos, cr.cos, np.cos),
+    "CrossEntropy": cross_entropy_row,
     "Div": binary(nodes.Div, cr.divide, np.divide, 0.3),
     "Equal": choosing(nodes.Equal, cr.equal, np.equal, ()),
     "Exp": unary(nodes.Exp, cr.exp, np.exp),

@@ -1,13 +1,7 @@
-"""cr.check: is every gradient right? The chain rule against a complex step.
-
-For a real analytic function f, Im f(x + ihv) / h is the slope along v, and there is no
-difference in it to lose digits by: h may be 1e-20, and the slope comes out to the last digit.
-So backward is held to 1e-12 of the numbers it adds up, not to the 1e-6 of a difference.
-"""
+"""cr.check: is every gradient of a function right? The chain rule against a complex step."""
 
 from __future__ import annotations
 
-import copy
 import inspect
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -21,6 +15,8 @@ from chainrule.errors import CheckError, DTypeError, SettingError, ShapeError
 from chainrule.graph.chain_rule import chain_rule
 from chainrule.graph.graph import Graph
 from chainrule.graph.variable import Parameter, Variable, constant
+from chainrule.graph.verdicts import Verdict, judged, refused, table, weights, worst
+from chainrule.graph.verdicts import directions as ways
 from chainrule.nodes.base import quiet
 
 __all__ = ["CheckReport", "CheckRow", "check"]
@@ -28,41 +24,14 @@ __all__ = ["CheckReport", "CheckRow", "check"]
 Array = npt.NDArray[Any]
 Run = Callable[..., Any]
 
-#: The length of the complex step; its square vanishes beside 1.
-STEP = 1e-20
-#: What backward may be off by: this much of Σ|g·v|, and this much beside.
-RELATIVE, ABSOLUTE = 1e-12, 1e-14
-#: The same where only differences can be taken, which are good to some 1e-9 themselves.
-DIFFERENCES, ROUNDING = 1e-6, 1e-9
 
-
-@dataclass(frozen=True)
-class CheckRow:
+@dataclass(frozen=True, kw_only=True)
+class CheckRow(Verdict):
     """The verdict on one gradient: of the value (order 1) or of the gradient (order 2)."""
 
     name: str
     shape: tuple[int, ...]
     order: int
-    ok: bool
-    error: float
-    allowed: float
-    #: Where the error is largest against what is allowed: an element, or a random direction.
-    place: str
-    #: What backward says there, and what the oracle says.
-    got: float
-    expected: float
-    oracle: str
-    #: Whether the input lies on a kink, where the slope differs from side to side.
-    kink: bool = False
-    #: What is wrong, where no numbers could be compared.
-    note: str = ""
-
-    @property
-    def verdict(self) -> str:
-        """The verdict in a word or two."""
-        if self.ok:
-            return "ok, at a kink" if self.kink else "ok"
-        return "WRONG"
 
 
 @dataclass(frozen=True)
@@ -80,22 +49,12 @@ class CheckReport:
         return self.ok
 
     def __str__(self) -> str:
-        table = [("gradient", "shape", "verdict", "error", "allowed", "")]
+        lines: list[tuple[str, ...]] = [("gradient", "shape", "verdict", "error", "allowed", "")]
         for row in self.rows:
-            detail = row.note
-            if not row.ok and not detail:
-                detail = f"at {row.place} backward gave {row.got:.17g}, the {row.oracle} {row.expected:.17g}"
             name = "∂" * row.order + row.name if row.order == 1 else f"∂²{row.name}"
             numbers = (f"{row.error:.1e}", f"{row.allowed:.1e}")
-            table.append((name, str(row.shape), row.verdict, *numbers, detail))
-        widths = [max(len(line[i]) for line in table) for i in range(5)]
-        lines = [
-            "  ".join(
-                [cell.ljust(w) for cell, w in zip(line[:5], widths, strict=True)] + [line[5]]
-            ).rstrip()
-            for line in table
-        ]
-        return "\n".join([*lines, self.summary])
+            lines.append((name, str(row.shape), row.verdict, *numbers, row.detail))
+        return "\n".join([*table(lines), self.summary])
 
     __repr__ = __str__
 
@@ -148,38 +107,12 @@ def check(
             if not all(row.ok for row in rows):
                 break  # a wrong gradient has no right gradient of its own
             for i, gradient in enumerate(oracle.gradients(order)):
-                probes = _probes(rng, subject.values[i].shape, elements, directions)
-                rows.append(_worst([oracle.row(order, i, gradient, p, v) for p, v in probes]))
+                tries = ways(rng, subject.values[i].shape, elements, directions)
+                rows.append(oracle.row(order, i, gradient, tries))
     report = CheckReport(tuple(rows))
     if raise_on_failure and not report.ok:
         raise CheckError(str(report))
     return report
-
-
-def _probes(
-    rng: np.random.Generator, shape: tuple[int, ...], elements: bool, directions: int
-) -> Iterator[tuple[str, Array]]:
-    if elements:
-        for place in np.ndindex(shape):
-            v = np.zeros(shape)
-            v[place] = 1.0
-            yield f"element {place}", v
-    if not elements or 0 in shape:
-        for k in range(directions):
-            yield f"direction {k}", _weights(rng, shape)
-
-
-def _weights(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    """Random numbers away from 0, of both signs."""
-    return np.asarray(rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape))
-
-
-def _worst(rows: Sequence[CheckRow]) -> CheckRow:
-    def badness(row: CheckRow) -> tuple[bool, float]:
-        ratio = row.error / row.allowed
-        return not row.ok, ratio if np.isfinite(ratio) else np.inf
-
-    return max(rows, key=badness)
 
 
 # -- the oracle ------------------------------------------------------------------------------
@@ -191,8 +124,8 @@ class _Oracle:
     def __init__(self, subject: _Subject, rng: np.random.Generator) -> None:
         self.subject = subject
         out = constant(subject.run(subject.variables()))
-        self.u = _weights(rng, out.shape)
-        self.w = [_weights(rng, v.shape) for v in subject.values]
+        self.u = weights(rng, out.shape)
+        self.w = [weights(rng, v.shape) for v in subject.values]
         nodes = Graph([out]).nodes
         #: The size of the numbers that make up the value, which its rounding goes by.
         self.scale = float(np.sum(np.abs(self.u * out.data)))
@@ -235,69 +168,28 @@ class _Oracle:
             ]
             return sum(parts)
 
-    def complex_step(self, order: int, i: int, v: Array) -> float:
-        """The slope along v in input i, from above."""
-        values = [value.astype(complex) for value in self.subject.values]
-        values[i] = values[i] + 1j * STEP * v
-        return float(np.imag(self.value(order, values))) / STEP
-
-    def difference(self, order: int, i: int, v: Array, width: float) -> float:
-        """The slope along v in input i, by a central difference."""
-        ends = []
-        for sign in (1, -1):
-            values = list(self.subject.values)
-            values[i] = values[i] + sign * width * v
-            ends.append(float(np.real(self.value(order, values))))
-        return (ends[0] - ends[1]) / (2 * width)
-
-    def row(self, order: int, i: int, gradient: Array, place: str, v: Array) -> CheckRow:
-        """The verdict on one gradient along one direction."""
+    def row(
+        self, order: int, i: int, gradient: Array, tries: Iterator[tuple[str, Array]]
+    ) -> CheckRow:
+        """The verdict on one gradient, along some directions."""
         name, x = self.subject.names[i], self.subject.values[i]
-        expected = other = np.nan
+
+        def value(moved: Array) -> Any:
+            values = list(self.subject.values)
+            if moved.dtype.kind == "c":
+                values = [value.astype(complex) for value in values]
+            values[i] = moved
+            return self.value(order, values)
+
         if gradient.shape != x.shape:
             note = f"backward gave a gradient of shape {gradient.shape}"
-            oracle = "complex step" if self.analytic else "central difference"
-            return CheckRow(
-                name,
-                x.shape,
-                order,
-                False,
-                np.inf,
-                ABSOLUTE,
-                place,
-                np.nan,
-                np.nan,
-                oracle,
-                note=note,
-            )
-        if self.analytic:
-            try:
-                expected = self.complex_step(order, i, v)
-            except TypeError:  # float() of a complex Variable, in the user's own function
-                self.analytic = False
-        by_difference = not np.isfinite(expected) and bool(np.isfinite(gradient).all())
-        if by_difference:
-            # Opaque, or out of the range of complex arithmetic: σ(-1000). Large x, large steps.
-            reach = np.where(v == 0, 0, np.maximum(1, np.abs(x)))
-            width = float(reach.max(initial=1e-300))
-            v = v * reach / width
-            expected = self.difference(order, i, v, 6e-6 * width)
-        with quiet():
-            got, size = float(np.sum(gradient * v)), float(np.sum(np.abs(gradient * v)))
-        if by_difference:
-            oracle, allowed = "central difference", DIFFERENCES * size + ROUNDING * (1 + self.scale)
+            verdict = refused(note, self.analytic)
         else:
-            oracle, allowed = "complex step", RELATIVE * size + ABSOLUTE
-            if not abs(got - expected) <= allowed:
-                other = -self.complex_step(order, i, -v)
-        error = abs(got - expected)
-        # On a kink the slope differs from side to side, and any value between is a fair one.
-        kink = bool(abs(other - expected) > allowed)
-        low, high = min(expected, other) - allowed, max(expected, other) + allowed
-        ok = bool(error <= allowed or (kink and low <= got <= high))
-        return CheckRow(
-            name, x.shape, order, ok, error, allowed, place, got, expected, oracle, kink
-        )
+            verdict = worst(
+                judged(gradient, x, value, place, v, analytic=self.analytic, scale=self.scale)
+                for place, v in tries
+            )
+        return CheckRow(name=name, shape=x.shape, order=order, **vars(verdict))
 
 
 # -- what is checked ---------------------------------------------------------------------------
@@ -436,10 +328,10 @@ def _kept(parameters: list[Parameter]) -> Iterator[None]:
 @contextmanager
 def _doubled(opaque: Any) -> Iterator[None]:
     """A hand-written layer is stood in for by a copy of it, its arrays in float64."""
+    from chainrule.layers.opaque import in_float64
+
     original = opaque.layer
-    params, grads = list(original.params or []), list(original.grads or [])
-    # What deepcopy finds in its memo counts as copied: every reference becomes the new array.
-    opaque.layer = copy.deepcopy(original, {id(a): np.array(a, float) for a in params + grads})
+    opaque.layer = in_float64(original)
     for parameter, array in zip(opaque.parameters.values(), opaque.layer.params or [], strict=True):
         parameter.data = array
     try:

@@ -21,6 +21,7 @@ __all__ = [
     "clip",
     "concatenate",
     "cos",
+    "cross_entropy",
     "divide",
     "equal",
     "exp",
@@ -79,7 +80,7 @@ Axis = int | tuple[int, ...] | None
 
 
 def _of(node: type[nodes.Node], name: str) -> Callable[..., Value]:
-    """An elementwise node without settings, as a function."""
+    """A node without settings, as a function."""
 
     def function(*inputs: Value) -> Value:
         return apply(node(), *inputs)
@@ -120,6 +121,7 @@ logical_not = _of(nodes.LogicalNot, "logical_not")
 where = _of(nodes.Where, "where")
 maximum = _of(nodes.Maximum, "maximum")
 minimum = _of(nodes.Minimum, "minimum")
+cross_entropy = _of(nodes.CrossEntropy, "cross_entropy")
 sigmoid_cross_entropy = _of(nodes.SigmoidCrossEntropy, "sigmoid_cross_entropy")
 softmax_cross_entropy = _of(nodes.SoftmaxCrossEntropy, "softmax_cross_entropy")
 

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
 from chainrule.errors import RecordingError, ShapeError
 from chainrule.graph.chain_rule import chain_rule
+from chainrule.graph.sources import Place
 from chainrule.graph.variable import Array, Call, Scope, Variable
 from chainrule.nodes import Branch, Node
 from chainrule.nodes.base import Value
 
 if TYPE_CHECKING:
     from chainrule.drawing.drawing import Drawing, DrawOptions
+    from chainrule.graph.detail import DetailedGraph
+    from chainrule.graph.explain import Explanation
+    from chainrule.graph.proof import Proof
+    from chainrule.graph.steps import Step
 
-__all__ = ["Graph"]
+__all__ = ["Graph", "reachable"]
 
 
 class Graph:
@@ -40,7 +45,7 @@ class Graph:
     ) -> None:
         self.outputs = tuple(outputs)
         stops = None if inputs is None else set(inputs)
-        calls = _reachable(self.outputs, stops or set())
+        calls = reachable(self.outputs, stops or set())
         #: The original of a Variable that leaves a Branch.
         self.origin: dict[Variable, Variable] = {}
         self.calls = calls
@@ -48,6 +53,8 @@ class Graph:
         self.nodes: list[Node] = []
         #: The run of a layer that each node was recorded in; a Branch is in that of all its users.
         self.scopes: dict[Node, Scope | None] = {}
+        #: Where each node was written; a Branch, which nobody wrote, is in none.
+        self.places: dict[Node, Place] = {}
         self._close(calls, stops)
 
     def _close(self, calls: list[Call], stops: set[Variable] | None) -> None:
@@ -78,6 +85,8 @@ class Graph:
             node = call.node.bound(tuple(arrows), outputs)
             self.nodes.append(node)
             self.scopes[node] = call.scope
+            if call.place is not None:
+                self.places[node] = call.place
         leaves.update((v, None) for v in self.outputs if v not in made)
         self.outputs = tuple(copies[v].pop() if v in copies else v for v in self.outputs)
         self.inputs = tuple(v for v in leaves if v.scalar is None)
@@ -89,6 +98,24 @@ class Graph:
         self.origin.update((copy, v) for copy in copies)
         self.nodes.append(Branch(k).bound((v,), tuple(copies)))
         return copies[::-1]
+
+    def root(self, v: Variable) -> Variable:
+        """The original of a copy that left a Branch; any other arrow is its own."""
+        return self.origin.get(v, v)
+
+    @functools.cached_property
+    def names(self) -> dict[Variable, str]:
+        """A name for every arrow: its own, or that of the layer or node it comes from."""
+        from chainrule.graph.naming import arrow_names
+
+        return arrow_names(self)
+
+    @functools.cached_property
+    def layers(self) -> dict[Scope, str]:
+        """A name for every run of a layer that nodes were recorded in."""
+        from chainrule.graph.naming import layer_names
+
+        return layer_names(self)
 
     def __repr__(self) -> str:
         names = ", ".join(v.name or "?" for v in self.inputs)
@@ -110,6 +137,96 @@ class Graph:
                 )
             seed = np.ones_like(output.data)
         return chain_rule(self, seed, lambda v: v.data, wanted)
+
+    def steps(self) -> Iterator[Step]:
+        """The computation one operation at a time: every forward step, then every backward one.
+
+        >>> import chainrule as cr
+        >>> x, y = cr.Variable(2.0, name="x"), cr.Variable(3.0, name="y")
+        >>> for step in (x * y).graph.steps():
+        ...     print(step.formula)
+        L = x · y
+        ∂x = ∂L · y
+        ∂y = ∂L · x
+        """
+        from chainrule.graph.steps import steps
+
+        return steps(self)
+
+    def explain(
+        self,
+        arrow: Variable | str,
+        element: int | tuple[int, ...] | None = None,
+        *,
+        gradient: bool = False,
+        row: int | None = None,
+        depth: int | None = None,
+        terms: int = 6,
+        lines: int = 60,
+    ) -> Explanation:
+        """Why this number: the derivation of an element of a value, or of a gradient.
+
+        `arrow` is a Variable or its name (see `names`), `element` its index. A value is derived
+        back to inputs and parameters, a gradient onwards to L: ∂L/∂x = Σ ∂L/∂y · ∂y/∂x over all
+        that x moves. With `row`, of one sample: its row of the arrow, or its part of a sum over
+        the batch. `depth` limits how far back it goes, `terms` how many terms of a sum are shown
+        (the largest, with the sum of the others) and `lines` the whole.
+
+        >>> import chainrule as cr
+        >>> x, W = cr.Variable([[1.0, 2.0]], name="x"), cr.Variable([[0.5], [-0.25]], name="W")
+        >>> print(cr.sigmoid(x @ W).graph.explain("matmul"))
+        matmul[0,0] = Σₖ x[0,k]·W[k,0] = 1·0.5 + 2·(-0.25) = 0.5 − 0.5 = 0
+        """
+        from chainrule.graph.explain import explain
+
+        return explain(
+            self,
+            arrow,
+            element,
+            gradient=gradient,
+            row=row,
+            depth=depth,
+            terms=terms,
+            lines=lines,
+        )
+
+    def check(self, *, elements: bool = False, seed: int = 0) -> Proof:
+        """Is every arrow's gradient right? Each node's own backward against a numerical one.
+
+        At each node, for the gradient that really arrives there, its Jᵀu is compared with the
+        slope of its own forward along a random direction of each input (with `elements=True`
+        element by element), by a complex step on a float64 copy; for hand-written layers by
+        central differences. So a wrong node is WRONG at its own arrows and nowhere else. Inputs
+        and parameters are also checked from end to end.
+
+        >>> import chainrule as cr
+        >>> x, y = cr.Variable(2.0, name="x"), cr.Variable(3.0, name="y")
+        >>> print((x * y).graph.check().summary)
+        All 2 arrows agree with the complex step, and so do all 2 inputs from end to end.
+        """
+        from chainrule.graph.proof import prove
+
+        return prove(self, elements=elements, seed=seed)
+
+    def detailed(self, levels: int | None = 1) -> DetailedGraph:
+        """The same computation by simpler nodes: Sigmoid as negate, exp, + 1 and reciprocal.
+
+        Each node that has a chain of simpler ones (`Node.elementary`) is unfolded into it, so many
+        `levels` deep, or all the way with None: SoftmaxCrossEntropy is Softmax and CrossEntropy,
+        these are exp, sum, divide, index and log. Everything is computed again by that chain. Where
+        it overflows and the folded node does not, `overflows` says so.
+
+        >>> import chainrule as cr
+        >>> x = cr.Variable([0.0, -1000.0], name="x")
+        >>> detail = cr.sigmoid(x).graph.detailed()
+        >>> [node.title for node in detail.nodes]
+        ['Neg', 'Exp', 'Add', 'Div']
+        >>> print(detail.overflows[0])
+        exp[1]: e^1000 overflows to ∞; the chain ends in sigmoid[1] = 0 all the same, as the Sigmoid node does
+        """
+        from chainrule.graph.detail import detailed
+
+        return detailed(self, levels)
 
     def backward(self, *, retain_graph: bool = False) -> None:
         """Fill `grad` of every Variable in the graph, then release the arrays for writing."""
@@ -177,7 +294,7 @@ def _common(a: Scope | None, b: Scope | None) -> Scope | None:
     return b
 
 
-def _reachable(outputs: Iterable[Variable], stops: set[Variable]) -> list[Call]:
+def reachable(outputs: Iterable[Variable], stops: set[Variable]) -> list[Call]:
     """The calls the outputs were made by, in the order they were made."""
     seen: set[Call] = set()
     ahead = [v.call for v in outputs if v.call is not None and v not in stops]

@@ -15,6 +15,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from chainrule.errors import DTypeError, RecordingError, ShapeError, shown
 from chainrule.graph.locks import Hold
+from chainrule.graph.sources import here
 from chainrule.nodes import Cast, Node, Repeat
 from chainrule.nodes.base import Value, quiet
 
@@ -31,6 +32,7 @@ __all__ = [
     "apply",
     "current_recording",
     "recording",
+    "resumed",
     "within",
 ]
 
@@ -78,10 +80,12 @@ def recording() -> Iterator[Recording]:
 class Scope:
     """One run of a layer: what the nodes recorded meanwhile belong to. A layer may run twice."""
 
-    __slots__ = ("layer", "outer")
+    __slots__ = ("layer", "outer", "place")
 
     def __init__(self, layer: Any, outer: Scope | None) -> None:
         self.layer, self.outer = layer, outer
+        #: Where the user called it; inside a layer of the user's own, the line of its formula.
+        self.place = here(False, 4)
 
 
 @contextmanager
@@ -95,15 +99,37 @@ def within(layer: Any) -> Iterator[Scope]:
         _scope.reset(token)
 
 
+@contextmanager
+def resumed(scope: Scope | None) -> Iterator[None]:
+    """What is recorded in here belongs to a run of a layer that has been, or to none."""
+    token = _scope.set(scope)
+    try:
+        yield
+    finally:
+        _scope.reset(token)
+
+
 class Call:
     """One node applied to Variables: what the graph is made of."""
 
-    __slots__ = ("__weakref__", "_made", "_spare", "hold", "inputs", "node", "order", "scope")
+    __slots__ = (
+        "__weakref__",
+        "_made",
+        "_spare",
+        "hold",
+        "inputs",
+        "node",
+        "order",
+        "place",
+        "scope",
+    )
 
     def __init__(self, node: Node, inputs: tuple[Variable, ...], made: list[Variable]) -> None:
         self.node, self.inputs = node, inputs
         #: The run of a layer that it was recorded in, if it was in one.
         self.scope = _scope.get()
+        #: Where it was written: in the user's code, or in the formula of a layer.
+        self.place = here(self.scope is not None, 3)
         self.order = next(_order)
         # Weak, so that a Variable and its Call do not keep each other alive.
         self._made = [weakref.ref(v) for v in made]
@@ -441,7 +467,7 @@ def apply(node: Node, *inputs: Value) -> Value:
     The inputs of an elementwise node are brought to one shape by `Repeat` and to one dtype
     by `Cast`, which are nodes of their own; a Python number has neither shape nor dtype.
     """
-    if not any(isinstance(value, Variable) for value in inputs):
+    if not any([isinstance(value, Variable) for value in inputs]):
         with quiet():
             return node.formula(*(v if _scalar(v) else np.asarray(v) for v in inputs))
     variables = _aligned(node, inputs) if node.elementwise else tuple(map(constant, inputs))

@@ -88,6 +88,11 @@ class Layer:
         return self._buffers
 
     @property
+    def title(self) -> str:
+        """What people call the layer."""
+        return type(self).__name__
+
+    @property
     def trainable(self) -> bool:
         """Whether training changes the parameters; set it to False to freeze the layer."""
         return all(p.trainable for p in self._parameters.values())

@@ -117,7 +117,7 @@ class _Tick(Node):
     differentiable = False
 
     def forward(self, clock: Value) -> Value:
-        """clock + 1."""
+        """y = clock + 1."""
         return clock + np.uint64(1)
 
     def backward(self, dy: Value) -> None:
@@ -135,7 +135,7 @@ class _Below(Node):
         self.limit = limit
 
     def forward(self, bits: Value) -> Value:
-        """bits < limit."""
+        """y = (bits < limit)."""
         return bits < np.uint64(self.limit)
 
     def backward(self, dy: Value) -> None:

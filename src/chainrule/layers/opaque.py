@@ -13,7 +13,14 @@ from chainrule.graph.variable import Parameter, Variable, apply, within
 from chainrule.layers.base import Layer
 from chainrule.nodes.base import Node, Value, primitive
 
-__all__ = ["Opaque", "OpaqueLayer", "is_hand_written", "layer_backward", "layer_forward"]
+__all__ = [
+    "Opaque",
+    "OpaqueLayer",
+    "in_float64",
+    "is_hand_written",
+    "layer_backward",
+    "layer_forward",
+]
 
 
 def is_hand_written(thing: Any) -> bool:
@@ -25,6 +32,13 @@ def is_hand_written(thing: Any) -> bool:
         and hasattr(thing, "params")
         and hasattr(thing, "grads")
     )
+
+
+def in_float64(layer: Any) -> Any:
+    """A copy of a hand-written layer that keeps its arrays in float64, for checks."""
+    arrays = [*(layer.params or []), *(layer.grads or [])]
+    # What deepcopy finds in its memo counts as copied: every reference becomes the new array.
+    return copy.deepcopy(layer, {id(a): np.array(a, float) for a in arrays})
 
 
 class _Use:
@@ -116,6 +130,33 @@ class Opaque(Node):
         dx, *grads = layer_backward(self.use, dout, self.out, *inputs)
         return (dx, *(None for _ in inputs[1:]), *grads)
 
+    def apart(self) -> Node:
+        """A copy of the layer, in float64, that computes with the parameters it is handed."""
+        return _Apart(in_float64(self.layer), self.n_inputs)
+
+    @property
+    def title(self) -> str:
+        """The name of its class."""
+        return type(self.layer).__name__
+
+
+class _Apart(Opaque):
+    """A copy of a hand-written layer: its parameters are inputs like any other."""
+
+    def forward(self, x: Value, *rest: Value) -> Value:
+        """What the layer gives with these parameters."""
+        more = self.n_inputs - 1
+        for own, given in zip(self.layer.params or [], rest[more:], strict=True):
+            own[...] = given
+        out = np.asarray(self.layer.forward(x, *rest[:more]))
+        self.use = _latest[id(self.layer)] = _Use(self.layer, out)
+        return out
+
+    def backward(self, dout: Value) -> Value:
+        """What the layer's own backward gives, for the inputs and parameters of this node."""
+        self.formula(*self.inputs)
+        return super().backward(dout)
+
 
 class OpaqueLayer(Layer):
     """A hand-written layer in a network of ours: its arrays stay where they are."""
@@ -154,5 +195,10 @@ class OpaqueLayer(Layer):
         """The layer's own backward."""
         return self.layer.backward(dout)
 
+    @property
+    def title(self) -> str:
+        """The name of the class that was written by hand."""
+        return type(self.layer).__name__
+
     def __repr__(self) -> str:
-        return f"{type(self.layer).__name__} (hand-written)"
+        return f"{self.title} (hand-written)"

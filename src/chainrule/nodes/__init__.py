@@ -31,7 +31,7 @@ from chainrule.nodes.choice import (
 )
 from chainrule.nodes.elementary import Cos, Exp, Log, Log1p, Sin, Sqrt
 from chainrule.nodes.indexing import Index, IndexAdd, OneHot
-from chainrule.nodes.losses import SigmoidCrossEntropy, SoftmaxCrossEntropy
+from chainrule.nodes.losses import CrossEntropy, SigmoidCrossEntropy, SoftmaxCrossEntropy
 from chainrule.nodes.products import MatMul
 from chainrule.nodes.reductions import Max, Mean, Min, Norm, Prod, Std, Sum, Var
 from chainrule.nodes.shaping import (
@@ -53,6 +53,7 @@ __all__ = [
     "Clip",
     "Concatenate",
     "Cos",
+    "CrossEntropy",
     "Div",
     "Equal",
     "Exp",

@@ -22,13 +22,17 @@ class Sigmoid(Node):
     elementwise = True
 
     def forward(self, x: Value) -> Value:
-        """y = 1 / (1 + e⁻ˣ)."""
+        """y = 1 / (1 + e^-x)."""
         return 1 / (1 + np.exp(-x))
 
     def backward(self, dy: Value) -> Value:
-        """∂y/∂x = e⁻ˣ / (1 + e⁻ˣ)² = y (1 - y), so dx = dy · y (1 - y)."""
+        """∂y/∂x = e⁻ˣ / (1 + e⁻ˣ)² = y (1 - y), so dx = dy · y · (1 - y)."""
         y = self.out
         return dy * (y * (1 - y))
+
+    def elementary(self, x: Value) -> Value:
+        """Negate, exp, + 1, reciprocal."""
+        return 1 / (1 + np.exp(-x))
 
 
 class Tanh(Node):
@@ -38,13 +42,18 @@ class Tanh(Node):
     elementwise = True
 
     def forward(self, x: Value) -> Value:
-        """y = tanh x."""
+        """y = tanh(x)."""
         return np.tanh(x)
 
     def backward(self, dy: Value) -> Value:
-        """∂y/∂x = 1 - tanh² x, so dx = dy (1 - y²)."""
+        """∂y/∂x = 1 - tanh² x, so dx = dy · (1 - y^2)."""
         y = self.out
         return dy * (1 - y * y)
+
+    def elementary(self, x: Value) -> Value:
+        """(eˣ - e⁻ˣ) / (eˣ + e⁻ˣ)."""
+        up, down = np.exp(x), np.exp(-x)
+        return (up - down) / (up + down)
 
 
 class ReLU(Node):
@@ -58,7 +67,7 @@ class ReLU(Node):
         return np.maximum(x, 0)
 
     def backward(self, dy: Value) -> Value:
-        """∂y/∂x = 1 where x > 0, else 0, so dx = dy there and 0 elsewhere."""
+        """∂y/∂x = 1 where x > 0, else 0, so dx = dy where x > 0, else 0."""
         return np.where(self.out > 0, dy, 0)
 
 
@@ -76,13 +85,17 @@ class LeakyReLU(Node):
         self.slope = slope
 
     def forward(self, x: Value) -> Value:
-        """y = x where x > 0, slope · x elsewhere."""
+        """y = x where x > 0, else slope · x."""
         return np.where(x > 0, x, self.slope * x)
 
     def backward(self, dy: Value) -> Value:
-        """∂y/∂x = 1 where x > 0, else the slope."""
+        """∂y/∂x = 1 where x > 0, else the slope, so dx = dy where x > 0, else slope · dy."""
         (x,) = self.inputs
         return np.where(x > 0, dy, self.slope * dy)
+
+    def elementary(self, x: Value) -> Value:
+        """A choice between x and slope · x."""
+        return np.where(x > 0, x, self.slope * x)
 
 
 class GELU(Node):
@@ -98,16 +111,23 @@ class GELU(Node):
     a = 0.044715
 
     def forward(self, x: Value) -> Value:
-        """y = x/2 · (1 + tanh u), u = c (x + a x³)."""
+        """y = x / 2 · (1 + tanh(c · (x + a · x^3)))."""
         return 0.5 * x * (1 + np.tanh(self.c * (x + self.a * (x * x * x))))
 
     def backward(self, dy: Value) -> Value:
-        """∂y/∂x = (1 + tanh u)/2 + x/2 · (1 - tanh² u) · u′, u′ = c (1 + 3a x²)."""
+        """With u = c (x + a x³) and u′ = c (1 + 3a x²) the product rule gives the slope,
+
+        so dx = dy · ((1 + tanh(u)) / 2 + x / 2 · (1 - tanh(u)^2) · u′).
+        """
         (x,) = self.inputs
         x = np.minimum(np.maximum(x, -30), 30)  # beyond, the gate is 0 or 1 and x² could overflow
         gate = np.tanh(self.c * (x + self.a * (x * x * x)))
         slope = self.c * (1 + 3 * self.a * (x * x))
         return dy * (0.5 * (1 + gate) + 0.5 * x * (1 - gate * gate) * slope)
+
+    def elementary(self, x: Value) -> Value:
+        """x/2 · (1 + tanh(c (x + a x³)))."""
+        return 0.5 * x * (1 + np.tanh(self.c * (x + self.a * (x * x * x))))
 
 
 class Softplus(Node):
@@ -117,14 +137,18 @@ class Softplus(Node):
     elementwise = True
 
     def forward(self, x: Value) -> Value:
-        """y = max(x, 0) + log(1 + e^(-|x|))."""
+        """y = log(1 + e^x); computed as max(x, 0) + log(1 + e^(-|x|)), which cannot overflow."""
         return np.maximum(x, 0) + np.log1p(np.exp(np.minimum(x, -x)))
 
     def backward(self, dy: Value) -> Value:
-        """∂y/∂x = eˣ / (1 + eˣ) = 1 / (1 + e⁻ˣ), the sigmoid of x."""
+        """∂y/∂x = eˣ / (1 + eˣ), the sigmoid of x, so dx = dy / (1 + e^-x)."""
         (x,) = self.inputs
         # Written so that neither exponential overflows, here and in further derivatives.
         return dy * (np.exp(np.minimum(x, 0)) / (1 + np.exp(np.minimum(x, -x))))
+
+    def elementary(self, x: Value) -> Value:
+        """log(1 + eˣ)."""
+        return np.log(1 + np.exp(x))
 
 
 class Softmax(Node):
@@ -136,14 +160,19 @@ class Softmax(Node):
         self.axis = axis
 
     def forward(self, x: Value) -> Value:
-        """Shift by the largest logit, which cancels, so that no exponential overflows."""
+        """y = e^x / Σ e^x; shifted by the largest logit, so that no exponential overflows."""
         e = np.exp(x - np.max(x, axis=self.axis, keepdims=True))
         return e / np.sum(e, axis=self.axis, keepdims=True)
 
     def backward(self, dy: Value) -> Value:
-        """∂yⱼ/∂xₖ = yⱼ (δⱼₖ - yₖ), so dx = y (dy - Σⱼ dyⱼ yⱼ)."""
+        """∂yⱼ/∂xₖ = yⱼ (δⱼₖ - yₖ), so dx = y · (dy - Σ dy · y)."""
         y = self.out
         return y * (dy - np.sum(dy * y, axis=self.axis, keepdims=True))
+
+    def elementary(self, x: Value) -> Value:
+        """eˣ / Σ eˣ."""
+        e = np.exp(x)
+        return e / np.sum(e, axis=self.axis, keepdims=True)
 
 
 class LogSumExp(Node):
@@ -163,15 +192,19 @@ class LogSumExp(Node):
         return m, e, np.sum(e, axis=self.axis, keepdims=True)
 
     def forward(self, x: Value) -> Value:
-        """y = m + log Σⱼ e^(xⱼ - m) with m the largest logit."""
+        """y = log Σ e^x; computed as m + log Σ e^(x - m) with m the largest logit."""
         m, _, total = self.parts(x)
         y = m + np.log(total)
         return y if self.keepdims else np.squeeze(y, axis=self.axis)
 
     def backward(self, dy: Value) -> Value:
-        """∂y/∂xₖ = e^(xₖ) / Σⱼ e^(xⱼ): the softmax of x; 0 where every logit is -∞."""
+        """∂y/∂xₖ = e^(xₖ) / Σⱼ e^(xⱼ), so dx = dy · softmax(x); 0 where every logit is -∞."""
         (x,) = self.inputs
         _, e, total = self.parts(x)
         if not self.keepdims:
             dy = np.expand_dims(dy, self.axis)
         return dy * (e / np.where(total == 0, 1, total))
+
+    def elementary(self, x: Value) -> Value:
+        """Log Σ eˣ."""
+        return np.log(np.sum(np.exp(x), axis=self.axis, keepdims=self.keepdims))

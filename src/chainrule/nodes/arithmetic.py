@@ -20,7 +20,7 @@ class Add(Node):
         return x + y
 
     def backward(self, dz: Value) -> tuple[Value, Value]:
-        """∂z/∂x = ∂z/∂y = 1, so the gradient passes on to both as it is."""
+        """∂z/∂x = ∂z/∂y = 1, so dx = dz and dy = dz: the gradient passes on to both as it is."""
         return dz, dz
 
 
@@ -103,7 +103,7 @@ class Pow(Node):
         return x**y
 
     def backward(self, dz: Value) -> tuple[Value, Value]:
-        """∂z/∂x = y · x^(y-1) and ∂z/∂y = z · log x, each times dz."""
+        """So dx = dz · y · x ** (y - 1) and dy = dz · z · log(x)."""
         x, y = self.inputs
         slope = y * x ** np.where(y == 0, 1, y - 1)
         dx = np.where((dz == 0) & (x == 0), 0, dz * slope)
@@ -118,11 +118,11 @@ class Abs(Node):
     elementwise = True
 
     def forward(self, x: Value) -> Value:
-        """z = |x|, written so that it also holds, by its real part, for a complex step."""
+        """z = |x|; written so that it also holds, by its real part, for a complex step."""
         return np.where(x < 0, -x, x)
 
     def backward(self, dz: Value) -> Value:
-        """∂z/∂x = 1 for x > 0, -1 for x < 0; at the kink, 0."""
+        """∂z/∂x = 1 for x > 0, -1 for x < 0, so dx = dz · sign(x); at the kink, 0."""
         (x,) = self.inputs
         return np.where(x > 0, dz, np.where(x < 0, -dz, 0 * dz))
 
@@ -134,7 +134,7 @@ class Sign(Node):
     elementwise = True
 
     def forward(self, x: Value) -> Value:
-        """z = sign(x), in the dtype of x."""
+        """z = sign(x); in the dtype of x."""
         return np.where(x > 0, 1, np.where(x < 0, -1, 0 * x))
 
     def backward(self, dz: Value) -> Value:

@@ -68,6 +68,22 @@ class Node:
         """Compute the gradient of every input from the gradient of the output."""
         raise NotImplementedError(f"{type(self).__name__} has no backward")
 
+    def elementary(self, *inputs: Value) -> Value:
+        """The same by simpler nodes, written as a textbook would; None where there are none.
+
+        It gives the numbers of `forward` wherever none of its steps overflows.
+        """
+        return None
+
+    def apart(self) -> Node:
+        """The same operation in float64, to try things on: that leaves no trace elsewhere."""
+        return self.bound((), ())
+
+    @property
+    def title(self) -> str:
+        """What people call the operation."""
+        return type(self).__name__
+
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if "forward" in cls.__dict__:

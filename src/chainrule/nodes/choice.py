@@ -137,11 +137,11 @@ class Where(Node):
     elementwise = True
 
     def forward(self, condition: Value, x: Value, y: Value) -> Value:
-        """z = x where the condition holds, y elsewhere."""
+        """z = x where condition, else y."""
         return np.where(condition, x, y)
 
     def backward(self, dz: Value) -> tuple[None, Value, Value]:
-        """The gradient goes to the input that was chosen; the other gets 0."""
+        """So dx = dz where condition, else 0 and dy = 0 where condition, else dz."""
         condition = self.inputs[0]
         return None, np.where(condition, dz, 0), np.where(condition, 0, dz)
 
@@ -156,13 +156,13 @@ class Clip(Node):
         self.low, self.high = low, high
 
     def forward(self, x: Value) -> Value:
-        """y = min(max(x, low), high)."""
+        """y = x held between low and high."""
         if self.low is not None:
             x = np.maximum(x, self.low)
         return x if self.high is None else np.minimum(x, self.high)
 
     def backward(self, dy: Value) -> Value:
-        """∂y/∂x = 1 where low <= x <= high, else 0."""
+        """∂y/∂x = 1 inside, else 0, so dx = dy where low <= x <= high, else 0."""
         (x,) = self.inputs
         if self.low is not None:
             dy = np.where(x >= self.low, dy, 0)
@@ -180,7 +180,7 @@ class Maximum(Node):
         return np.maximum(x, y)
 
     def backward(self, dz: Value) -> tuple[Value, Value]:
-        """∂z/∂x = 1 where x > y, ½ where x = y, else 0; ∂z/∂y is what is left of 1."""
+        """So dx = dz where x > y, dz / 2 where x = y, else 0 and dy = dz - dx."""
         x, y = self.inputs
         half = np.where(x == y, 0.5 * dz, 0)
         return np.where(x > y, dz, half), np.where(x < y, dz, half)
@@ -197,7 +197,7 @@ class Minimum(Node):
         return np.minimum(x, y)
 
     def backward(self, dz: Value) -> tuple[Value, Value]:
-        """∂z/∂x = 1 where x < y, ½ where x = y, else 0; ∂z/∂y is what is left of 1."""
+        """So dx = dz where x < y, dz / 2 where x = y, else 0 and dy = dz - dx."""
         x, y = self.inputs
         half = np.where(x == y, 0.5 * dz, 0)
         return np.where(x < y, dz, half), np.where(x > y, dz, half)

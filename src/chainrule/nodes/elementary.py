@@ -16,7 +16,7 @@ class Exp(Node):
     elementwise = True
 
     def forward(self, x: Value) -> Value:
-        """y = eˣ."""
+        """y = e^x."""
         return np.exp(x)
 
     def backward(self, dy: Value) -> Value:
@@ -31,7 +31,7 @@ class Log(Node):
     elementwise = True
 
     def forward(self, x: Value) -> Value:
-        """y = log x."""
+        """y = log(x)."""
         return np.log(x)
 
     def backward(self, dy: Value) -> Value:
@@ -55,6 +55,10 @@ class Log1p(Node):
         (x,) = self.inputs
         return np.where((dy == 0) & (x == -1), 0, dy / (1 + x))
 
+    def elementary(self, x: Value) -> Value:
+        """Log(1 + x)."""
+        return np.log(1 + x)
+
 
 class Sqrt(Node):
     """y = √x. At x = 0, where the slope is infinite, the gradient is taken as 0.
@@ -70,7 +74,7 @@ class Sqrt(Node):
         return np.sqrt(x)
 
     def backward(self, dy: Value) -> Value:
-        """∂y/∂x = 1/(2√x) = 1/(2y), so dx = dy / (2y)."""
+        """∂y/∂x = 1/(2√x) = 1/(2y), so dx = dy / (2 · y)."""
         y = self.out
         return np.where(y == 0, 0, dy / (2 * y))
 
@@ -82,11 +86,11 @@ class Sin(Node):
     elementwise = True
 
     def forward(self, x: Value) -> Value:
-        """y = sin x."""
+        """y = sin(x)."""
         return np.sin(x)
 
     def backward(self, dy: Value) -> Value:
-        """∂y/∂x = cos x, so dx = dy · cos x."""
+        """∂y/∂x = cos x, so dx = dy · cos(x)."""
         (x,) = self.inputs
         return dy * np.cos(x)
 
@@ -98,10 +102,10 @@ class Cos(Node):
     elementwise = True
 
     def forward(self, x: Value) -> Value:
-        """y = cos x."""
+        """y = cos(x)."""
         return np.cos(x)
 
     def backward(self, dy: Value) -> Value:
-        """∂y/∂x = -sin x, so dx = -dy · sin x."""
+        """∂y/∂x = -sin x, so dx = -dy · sin(x)."""
         (x,) = self.inputs
         return -dy * np.sin(x)

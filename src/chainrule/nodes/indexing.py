@@ -92,7 +92,7 @@ class Index(Node):
         return x[_filled(self.key, indices)]
 
     def backward(self, dy: Value) -> tuple[Value, ...]:
-        """Each element picked has slope 1, so dy is added into zeros where it came from."""
+        """Each element picked has slope 1, so dx = zeros with dy added at [key]."""
         x, *indices = self.inputs
         dx = add_at(dy, _filled(self.key, indices), x.shape)
         return (dx, *(None for _ in indices))
@@ -108,11 +108,11 @@ class IndexAdd(Node):
         self.shape = tuple(shape)
 
     def forward(self, x: Value, *indices: Value) -> Value:
-        """y = zeros; y[key] += x."""
+        """y = zeros with x added at [key]."""
         return add_at(x, _filled(self.key, indices), self.shape)
 
     def backward(self, dy: Value) -> tuple[Value, ...]:
-        """Each element was added once, so its gradient is what stands where it went."""
+        """Each element was added once, so dx = dy[key]."""
         _, *indices = self.inputs
         return (dy[_filled(self.key, indices)], *(None for _ in indices))
 
@@ -127,7 +127,7 @@ class OneHot(Node):
         self.n, self.dtype = n, np.dtype(dtype)
 
     def forward(self, t: Value) -> Value:
-        """y = 1 where the column number is the id, else 0."""
+        """y = 1 in the column that t names, else 0."""
         return (np.expand_dims(t, -1) == np.arange(self.n)).astype(self.dtype)
 
     def backward(self, dy: Value) -> None:

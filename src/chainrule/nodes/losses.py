@@ -1,13 +1,39 @@
-"""SoftmaxCrossEntropy, SigmoidCrossEntropy: losses taken from scores, without cancellation."""
+"""CrossEntropy, of probabilities; SoftmaxCrossEntropy, SigmoidCrossEntropy, of scores: exact."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from chainrule.nodes.activations import Sigmoid, Softmax
 from chainrule.nodes.base import Node, Value
 from chainrule.nodes.indexing import chosen, replaced
 
-__all__ = ["SigmoidCrossEntropy", "SoftmaxCrossEntropy"]
+__all__ = ["CrossEntropy", "SigmoidCrossEntropy", "SoftmaxCrossEntropy"]
+
+
+class CrossEntropy(Node):
+    """lₙ = -log yₙ at the class tₙ: probabilities y (N, C) and ids t (N,) to losses (N,).
+
+    The chapter's equation 1.7, of whose sum a one-hot t leaves one term. A zero gradient stays
+    zero, also where y = 0.
+    """
+
+    symbol = "CE"
+
+    def forward(self, y: Value, t: Value) -> Value:
+        """l = -log(y[t])."""
+        return -np.log(chosen(y, t))
+
+    def backward(self, dl: Value) -> tuple[Value, None]:
+        """∂l/∂y = -1/y at the class t, so dy = -dl / y at the class t, else 0."""
+        y, t = self.inputs
+        y_t = chosen(y, t)
+        return replaced(0 * y, t, np.where((dl == 0) & (y_t == 0), 0, -dl / y_t)), None
+
+    def elementary(self, y: Value, t: Value) -> Value:
+        """Pick, log, negate."""
+        rows = np.indices(np.shape(t), sparse=True)
+        return -np.log(y[(*rows, t)])
 
 
 class SoftmaxCrossEntropy(Node):
@@ -27,15 +53,22 @@ class SoftmaxCrossEntropy(Node):
         return rest, np.sum(rest, axis=-1), chosen(a, t)
 
     def forward(self, s: Value, t: Value) -> Value:
-        """l = log Σₖ e^(aₖ) - aₜ, the sum counted from 1: log1p(... - 1)."""
+        """l = -log(softmax(s)[t]); computed as log Σ e^a - aₜ, the sum counted from 1: log1p."""
         _, others, a_t = self.bound((s, t), ()).parts()
         return np.log1p(others + (np.exp(a_t) - 1)) - a_t
 
     def backward(self, dl: Value) -> tuple[Value, None]:
-        """∂l/∂sₖ = pₖ for the other classes; for the class itself pₜ - 1 = -Σ p of the others."""
+        """∂l/∂sₖ = pₖ, less 1 for the class t, so ds = dl · (softmax(s) - one_hot(t)).
+
+        For the class itself pₜ - 1 is computed as -Σ p of the others.
+        """
         rest, others, a_t = self.parts()
         scale = dl / (others + np.exp(a_t))
         return replaced(rest, self.inputs[1], -others) * np.expand_dims(scale, -1), None
+
+    def elementary(self, s: Value, t: Value) -> Value:
+        """Softmax, then cross entropy: the chapter's two nodes."""
+        return CrossEntropy().forward(Softmax().forward(s), t)
 
 
 class SigmoidCrossEntropy(Node):
@@ -45,13 +78,24 @@ class SigmoidCrossEntropy(Node):
     elementwise = True
 
     def forward(self, s: Value, t: Value) -> Value:
-        """l = max(s, 0) - s t + log(1 + e^(-|s|))."""
+        """l = -t · log(σ(s)) - (1 - t) · log(1 - σ(s)).
+
+        Computed as max(s, 0) - s t + log(1 + e^(-|s|)).
+        """
         return np.maximum(s, 0) - s * t + np.log1p(np.exp(np.minimum(s, -s)))
 
     def backward(self, dl: Value) -> tuple[Value, Value]:
-        """∂l/∂s = σ(s) - t = (1-t) σ(s) - t σ(-s), without cancellation; ∂l/∂t = -s."""
+        """∂l/∂s = σ(s) - t and ∂l/∂t = -s, so ds = dl · (σ(s) - t) and dt = -dl · s.
+
+        σ(s) - t is computed as (1-t) σ(s) - t σ(-s), without cancellation.
+        """
         s, t = self.inputs
         # Written so that no exponential overflows, here and in further derivatives.
         small = 1 + np.exp(np.minimum(s, -s))
         yes, no = np.exp(np.minimum(s, 0)) / small, np.exp(np.minimum(-s, 0)) / small
         return dl * ((1 - t) * yes - t * no), -dl * s
+
+    def elementary(self, s: Value, t: Value) -> Value:
+        """-t log σ(s) - (1-t) log σ(-s), since 1 - σ(s) = σ(-s)."""
+        yes, no = Sigmoid().forward(s), Sigmoid().forward(-s)
+        return -t * np.log(yes) - (1 - t) * np.log(no)

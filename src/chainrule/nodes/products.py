@@ -20,7 +20,7 @@ class MatMul(Node):
     symbol = "MatMul"
 
     def forward(self, x: Value, W: Value) -> Value:
-        """y = x W."""
+        """y = x @ W."""
         if x.ndim < 2 or W.ndim < 2 or x.shape[:-2] != W.shape[:-2]:
             raise ShapeError(
                 "MatMul takes matrices, or stacks of matrices with the same axes in front; got shapes"
@@ -30,6 +30,6 @@ class MatMul(Node):
         return x @ W
 
     def backward(self, dy: Value) -> tuple[Value, Value]:
-        """∂yⱼ/∂xᵢ = Wᵢⱼ, so dx = dy Wᵀ; and dW = xᵀ dy, as the shapes demand."""
+        """∂yⱼ/∂xᵢ = Wᵢⱼ, so dx = dy @ Wᵀ and dW = xᵀ @ dy: as the shapes demand."""
         x, W = self.inputs
         return dy @ np.swapaxes(W, -1, -2), np.swapaxes(x, -1, -2) @ dy

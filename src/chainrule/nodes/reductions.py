@@ -51,11 +51,11 @@ class Sum(_Reduction):
     symbol = "Σ"
 
     def forward(self, x: Value) -> Value:
-        """y = Σ x."""
+        """y = Σ x over axis."""
         return np.sum(x, axis=self.axis, keepdims=self.keepdims)
 
     def backward(self, dy: Value) -> Value:
-        """∂y/∂x = 1 for every summand, so dx is dy repeated."""
+        """∂y/∂x = 1 for every summand, so dx = dy repeated."""
         (x,) = self.inputs
         return self.spread(x, dy)
 
@@ -66,12 +66,12 @@ class Mean(_Reduction):
     symbol = "mean"
 
     def forward(self, x: Value) -> Value:
-        """y = Σ x / n."""
+        """y = Σ x / n over axis."""
         n = self.count(x)
         return np.sum(x, axis=self.axis, keepdims=self.keepdims) / n
 
     def backward(self, dy: Value) -> Value:
-        """∂y/∂x = 1/n for every summand, so dx is dy / n repeated."""
+        """∂y/∂x = 1/n for every summand, so dx = dy / n repeated."""
         (x,) = self.inputs
         return self.spread(x, dy / self.count(x))
 
@@ -82,11 +82,11 @@ class Prod(_Reduction):
     symbol = "Π"
 
     def forward(self, x: Value) -> Value:
-        """y = Π x."""
+        """y = Π x over axis."""
         return np.prod(x, axis=self.axis, keepdims=self.keepdims)
 
     def backward(self, dy: Value) -> Value:
-        """∂y/∂xᵢ = Π xⱼ over j ≠ i: the product of the others."""
+        """∂y/∂xᵢ = Π xⱼ over j ≠ i, so dx = dy times the product of the others."""
         (x,) = self.inputs
         axes = self.axes(x)
         kept = tuple(i for i in range(x.ndim) if i not in axes)
@@ -125,15 +125,21 @@ class Var(_Reduction):
         return x - mean, n - self.ddof
 
     def forward(self, x: Value) -> Value:
-        """y = Σ (x - mean)² / (n - ddof)."""
+        """y = Σ (x - mean)^2 / (n - ddof) over axis."""
         d, n = self.deviation(x)
         return np.sum(d * d, axis=self.axis, keepdims=self.keepdims) / n
 
     def backward(self, dy: Value) -> Value:
-        """∂y/∂x = 2 (x - mean) / (n - ddof): the mean's own share sums to 0."""
+        """The mean's own share sums to 0, so dx = dy · 2 · (x - mean) / (n - ddof)."""
         (x,) = self.inputs
         d, n = self.deviation(x)
         return self.spread(x, dy * (2 / n)) * d
+
+    def elementary(self, x: Value) -> Value:
+        """The mean, the deviations, their squares, added and divided."""
+        n = self.count(x)
+        d = x - np.mean(x, axis=self.axis, keepdims=True)
+        return np.sum(d * d, axis=self.axis, keepdims=self.keepdims) / (n - self.ddof)
 
 
 class Std(Var):
@@ -142,17 +148,21 @@ class Std(Var):
     symbol = "std"
 
     def forward(self, x: Value) -> Value:
-        """y = √(Σ (x - mean)² / (n - ddof))."""
+        """y = √(Σ (x - mean)^2 / (n - ddof)) over axis."""
         d, n = self.deviation(x)
         return np.sqrt(np.sum(d * d, axis=self.axis, keepdims=self.keepdims) / n)
 
     def backward(self, dy: Value) -> Value:
-        """∂y/∂x = (x - mean) / ((n - ddof) · y); where y = 0, 0."""
+        """It is √Var, so dx = dy · (x - mean) / ((n - ddof) · y); where y = 0, 0."""
         (x,) = self.inputs
         d, n = self.deviation(x)
         y = self.out
         slope = np.where(y == 0, 0, dy / (n * np.where(y == 0, 1, y)))
         return self.spread(x, slope) * d
+
+    def elementary(self, x: Value) -> Value:
+        """√Var."""
+        return np.sqrt(np.var(x, axis=self.axis, keepdims=self.keepdims, ddof=self.ddof))
 
 
 class Norm(_Reduction):
@@ -161,7 +171,10 @@ class Norm(_Reduction):
     symbol = "‖x‖"
 
     def forward(self, x: Value) -> Value:
-        """y = s √(Σ (x/s)²), where s, the largest |x|, keeps the squares in range."""
+        """y = √(Σ x^2) over axis.
+
+        Computed as s √(Σ (x/s)²), where s, the largest |x|, keeps the squares in range.
+        """
         s = np.max(np.abs(x), axis=self.axis, keepdims=True)
         s = np.where((s == 0) | ~np.isfinite(s), 1, s)
         r = x / s
@@ -174,11 +187,15 @@ class Norm(_Reduction):
         return tuple(n for i, n in enumerate(x.shape) if i not in axes)
 
     def backward(self, dy: Value) -> Value:
-        """∂y/∂x = x / y; where y = 0, 0."""
+        """∂y/∂x = x / y, so dx = dy · x / y; where y = 0, 0."""
         (x,) = self.inputs
         y = self.out
         direction = x / self.spread(x, np.where(y == 0, 1, y))
         return self.spread(x, np.where(y == 0, 0, dy)) * direction
+
+    def elementary(self, x: Value) -> Value:
+        """√(Σ x²)."""
+        return np.sqrt(np.sum(x * x, axis=self.axis, keepdims=self.keepdims))
 
 
 class Max(_Reduction):
@@ -187,11 +204,11 @@ class Max(_Reduction):
     symbol = "max"
 
     def forward(self, x: Value) -> Value:
-        """y = max x."""
+        """y = max x over axis."""
         return np.max(x, axis=self.axis, keepdims=self.keepdims)
 
     def backward(self, dy: Value) -> Value:
-        """∂y/∂x = 1 at the one that was chosen, 1/k at each of k equal ones, else 0."""
+        """So dx = dy for the one that was chosen, else 0; each of k equal ones gets dy / k."""
         (x,) = self.inputs
         chosen = x == self.spread(x, self.out)
         k = np.sum(np.where(chosen, 1, 0 * x), axis=self.axis, keepdims=True)
@@ -204,5 +221,5 @@ class Min(Max):
     symbol = "min"
 
     def forward(self, x: Value) -> Value:
-        """y = min x."""
+        """y = min x over axis."""
         return np.min(x, axis=self.axis, keepdims=self.keepdims)

@@ -29,11 +29,11 @@ class Branch(Node):
         self.k = k
 
     def forward(self, x: Value) -> tuple[Value, ...]:
-        """Every one of the k outputs is x."""
+        """ys = x; the same value on each of the k arrows."""
         return (x,) * self.k
 
     def backward(self, *dys: Value) -> Value:
-        """Each copy has slope 1, so dx is the sum of what comes back."""
+        """Each copy has slope 1, so dx = Σ dys: the sum of what comes back."""
         came = [dy for dy in dys if dy is not None]
         dx = came[0]
         for dy in came[1:]:
@@ -55,11 +55,11 @@ class Repeat(Node):
         self.shape = tuple(shape)
 
     def forward(self, x: Value) -> Value:
-        """Repeat x to the shape."""
+        """y = x repeated to shape."""
         return np.broadcast_to(x, self.shape)
 
     def backward(self, dy: Value) -> Value:
-        """Each copy has slope 1, so dx is the sum over the copies."""
+        """Each copy has slope 1, so dx = Σ dy over the copies."""
         shape = np.shape(self.inputs[0])
         new = len(self.shape) - len(shape)
         if new:
@@ -79,15 +79,19 @@ class Cast(Node):
         self.dtype: np.dtype[Any] = np.dtype(dtype)
 
     def forward(self, x: Value) -> Value:
-        """y = x in the dtype; a complex number stays complex, so that a complex step passes."""
+        """y = x as dtype; a complex number stays complex, so that a complex step passes."""
         if x.dtype.kind == "c" and self.dtype.kind == "f":
             return x
         return x.astype(self.dtype)
 
     def backward(self, dy: Value) -> Value:
-        """∂y/∂x = 1, in the dtype of x."""
+        """∂y/∂x = 1, so dx = dy; in the dtype of x."""
         (x,) = self.inputs
         return dy if dy.dtype == x.dtype else dy.astype(x.dtype)
+
+    def apart(self) -> Node:
+        """In float64 nothing is rounded to float32 in between."""
+        return Cast(np.float64 if self.dtype.kind == "f" else self.dtype)
 
 
 class Reshape(Node):
@@ -99,11 +103,11 @@ class Reshape(Node):
         self.shape = tuple(shape)
 
     def forward(self, x: Value) -> Value:
-        """y = x in the shape."""
+        """y = x reshaped to shape."""
         return np.reshape(x, self.shape)
 
     def backward(self, dy: Value) -> Value:
-        """Every element keeps its value, so the gradient goes back to the old shape."""
+        """Every element keeps its value, so dx = dy reshaped back."""
         return np.reshape(dy, np.shape(self.inputs[0]))
 
 
@@ -116,11 +120,11 @@ class Transpose(Node):
         self.axes = None if axes is None else tuple(axes)
 
     def forward(self, x: Value) -> Value:
-        """y = x with its axes in the new order."""
+        """y = x transposed; its axes in the new order."""
         return np.transpose(x, self.axes)
 
     def backward(self, dy: Value) -> Value:
-        """Every element keeps its value, so the axes go back to the old order."""
+        """Every element keeps its value, so dx = dy transposed back."""
         if self.axes is None:
             return np.transpose(dy)
         n = len(self.axes)
@@ -137,11 +141,11 @@ class Concatenate(Node):
         self.axis = axis
 
     def forward(self, *xs: Value) -> Value:
-        """y = the inputs joined along the axis."""
+        """y = xs joined along axis."""
         return np.concatenate(xs, axis=self.axis)
 
     def backward(self, dy: Value) -> tuple[Value, ...]:
-        """Each input gets back its own part of the gradient."""
+        """Each input gets back what it gave, so dx = its own part of dy."""
         axis = self.axis % dy.ndim
         parts, start = [], 0
         for x in self.inputs:
@@ -160,10 +164,10 @@ class Stack(Node):
         self.axis = axis
 
     def forward(self, *xs: Value) -> Value:
-        """y = the inputs along a new axis."""
+        """y = xs side by side along axis."""
         return np.stack(xs, axis=self.axis)
 
     def backward(self, dy: Value) -> tuple[Value, ...]:
-        """Each input gets back its own slice of the gradient."""
+        """Each input gets back what it gave, so dx = its own slice of dy."""
         axis = self.axis % dy.ndim
         return tuple(dy[(slice(None),) * axis + (i,)] for i in range(len(self.inputs)))

@@ -1,0 +1,277 @@
+"""The line of one number: its sum or its formula, with names, with numbers, and the total."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from chainrule.graph.steps import gradient_text, value_name
+from chainrule.graph.sum_text import (
+    Line,
+    Term,
+    added,
+    element,
+    exactly,
+    factor_values,
+    product,
+    sigma,
+    symbols,
+    written,
+)
+from chainrule.graph.sums import Factor, Group, Number, Reader
+from chainrule.graph.variable import Parameter, Variable
+from chainrule.graph.wording import formula_of, gradient_of, number
+
+if TYPE_CHECKING:
+    from chainrule.graph.graph import Graph
+
+__all__ = ["Said", "Writer"]
+
+
+class Said(NamedTuple):
+    """A number's line, the terms of its sum, and the numbers to go on with."""
+
+    line: Line
+    terms: tuple[Term, ...]
+    further: list[Number]
+
+
+class Piece(NamedTuple):
+    """A term, its factors of one element each, and whether its numbers are exact as printed."""
+
+    term: Term
+    factors: list[Factor]
+    exact: bool
+
+
+class Writer:
+    """Writes the lines: so many `terms` of a sum, of one `row` those of that row.
+
+    `rows` are the arrows whose first axis is the batch's.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        reader: Reader,
+        rows: set[Variable],
+        row: int | None,
+        terms: int,
+    ) -> None:
+        self.graph, self.reader, self.rows, self.row, self.most = graph, reader, rows, row, terms
+        #: How exact the numbers themselves are, by their dtype.
+        single = any(v.dtype == np.float32 for v in graph.names)
+        self.eps = 2e-7 if single else 1e-12
+
+    # -- names ---------------------------------------------------------------------------------
+
+    def _name(self, v: Variable, gradient: bool) -> str:
+        return f"∂{self.graph.names[v]}" if gradient else value_name(self.graph, v)
+
+    def _element(self, v: Variable, place: int, gradient: bool = False) -> str:
+        name = self._name(v, gradient)
+        return name if v.scalar is not None else element(name, v.shape, place)
+
+    def _original(self, v: Variable, place: int) -> str:
+        """The name of a value where it first stood: past copies, reshapes and the like."""
+        found = self.reader.traced(Factor(v, np.array([place]), False))
+        return self._element(found.arrow, int(found.places[0]))
+
+    def name(self, n: Number) -> str:
+        """What a number is called."""
+        return self._element(n.arrow, n.place, n.gradient)
+
+    def _elements(self, factor: Factor) -> str:
+        """Elements of an arrow with their numbers: a whole row as one, `x[0,:] = 0.1, 0.3`."""
+        v, places = factor.arrow, factor.places
+        numbers = list(map(number, self.reader.values(factor)))
+        if v.dtype.kind in "biu":
+            numbers = [number(x) for x in np.reshape(v.data, -1)[places]]
+        indices = np.unravel_index(places, v.shape) if v.ndim else ()
+        fixed = [bool(np.all(i == i[0])) for i in indices]
+        whole = np.prod([n for n, f in zip(v.shape, fixed, strict=True) if not f]) == len(places)
+        more = f" and {len(numbers) - self.most} more" if len(numbers) > self.most else ""
+        if v.scalar is not None or not v.ndim:
+            return f"{self._name(v, False)} = {numbers[0]}"
+        if not whole:
+            each = [self._element(v, int(p)) for p in places[: self.most]]
+            return ", ".join(f"{e} = {x}" for e, x in zip(each, numbers, strict=False)) + more
+        parts = [str(int(i[0])) if f else ":" for i, f in zip(indices, fixed, strict=True)]
+        return (
+            f"{self._name(v, False)}[{','.join(parts)}] = {', '.join(numbers[: self.most])}{more}"
+        )
+
+    # -- one line --------------------------------------------------------------------------------
+
+    def line(self, n: Number) -> Said:
+        """The line of a number, its terms, and the numbers to go on with."""
+        line, value = Line(self.name(n)), self.reader.value(n)
+        if self.reader.is_beginning(n):
+            return self._beginning(line, n, value)
+        groups = self.reader.groups(n)
+        if groups is None:
+            return self._formula(line, n, value)
+        if n.gradient and self._rule(n) is not None:
+            return self._by_rule(line, n, groups, value)
+        return self._sum(line, n, groups, value)
+
+    def _beginning(self, line: Line, n: Number, value: float) -> Said:
+        kind = "a parameter" if isinstance(n.arrow, Parameter) else "an input"
+        said = f"{number(value)}, {'since ∂L/∂L = 1' if n.gradient else kind}"
+        line.add(said)
+        return Said(line, (Term(value, line.head, number(value)),), [])
+
+    def _formula(self, line: Line, n: Number, value: float) -> Said:
+        """A value that is no sum of products: its node's formula, and with the numbers."""
+        node = self.reader.makers[n.arrow][0]
+        factors = self.reader.touched(n)
+        reached = [Number(f.arrow, int(p), False) for f in factors for p in f.places]
+        if node.elementwise:
+            values = [np.reshape(v.data, -1)[n.place] for v in node.inputs]
+            names = [self._original(v, n.place) for v in node.inputs]
+            texts = list(map(number, values))
+            line.add(formula_of(node, names, [""])[3:])
+            line.add(formula_of(node, texts, [""])[3:], exactly(texts, values, self.eps))
+        else:
+            line.add(formula_of(node, [self._name(v, False) for v in node.inputs], [""])[3:])
+            line.note = ", ".join(self._elements(f) for f in factors)
+            line.note = f"where {line.note}" if line.note else ""
+        text = number(value)
+        line.add(text, exactly([text], [value], self.eps))
+        moving = [r for r in reached if r.arrow.dtype.kind == "f"]
+        return Said(line, (Term(value, line.ways[0][1], text),), moving[: self.most])
+
+    def _rule(self, n: Number) -> tuple[str, str] | None:
+        """How the gradient at an elementwise node comes about, with names and with numbers."""
+        node, k = self.reader.takers[n.arrow]
+        if not node.elementwise or self.reader.local(node).shape is not None:
+            return None
+        v = node.outputs[0]
+        dout = float(np.reshape(self.reader.gradients[v], -1)[n.place])
+        values = [
+            [number(np.reshape(u.data, -1)[n.place]) for u in arrows]
+            for arrows in (node.inputs, node.outputs)
+        ]
+        names = [
+            [self._original(u, n.place) for u in arrows] for arrows in (node.inputs, node.outputs)
+        ]
+        with_names = gradient_of(
+            node, k, names[0], names[1], [self._element(v, n.place, gradient=True)]
+        )
+        with_numbers = gradient_of(node, k, values[0], values[1], [number(dout)])
+        return (with_names, with_numbers) if with_names else None
+
+    def _by_rule(self, line: Line, n: Number, groups: list[Group], value: float) -> Said:
+        """A gradient at an elementwise node: its own rule, with the numbers."""
+        found = self._rule(n)
+        assert found is not None
+        node, _ = self.reader.takers[n.arrow]
+        line.add(found[0])
+        line.add(found[1], exact=False)
+        line.add(number(value), exactly([number(value)], [value], self.eps))
+        terms = tuple(Term(float(t), *found) for g in groups for t in self.reader.terms(g))
+        return Said(line, terms, [Number(node.outputs[0], n.place, True)])
+
+    def _sum(self, line: Line, n: Number, groups: list[Group], value: float) -> Said:
+        """A sum of products: Σ with letters, the largest terms in numbers, and the total."""
+        if not groups:
+            end = self.graph.names[self.graph.outputs[0]]
+            why = f", since nothing that it moves moves {end}" if n.gradient else ""
+            line.add(f"{number(value)}{why}")
+            return Said(line, (), [])
+        line.add(added(self._symbolic(n, g) for g in groups))
+        if groups[0].slope_of is not None:
+            node, k = self.reader.takers[n.arrow]
+            how = gradient_text(self.graph, node, k, self.reader.gradients)
+            line.note = f"where ∂{self.graph.names[n.arrow]} = {how}"
+        pieces = self._pieces(n, groups)
+        sizes = np.array([p.term.value for p in pieces])
+        own = [i for i, p in enumerate(pieces) if self._belongs(p.factors) is not False]
+        if not any(self._belongs(pieces[i].factors) for i in own):
+            own = list(range(len(pieces)))
+        chosen = sorted(sorted(own, key=lambda i: -abs(sizes[i]))[: self.most])
+        rest = "of other rows" if len(chosen) == len(own) else "more"
+        shown = [pieces[i] for i in chosen]
+        values = [p.term.value for p in shown]
+        left = len(pieces) - len(shown)
+        others = [float(sizes.sum() - sum(values))] if left else []
+        texts, total, exact = written([*values, *others], value, self.eps)
+        if any("·" in p.term.numbers for p in shown):
+            products = [p.term.numbers for p in shown] + ([f"{left} {rest}"] if left else [])
+            line.add(added(products), all(p.exact for p in shown))
+        if len(texts) > 1:
+            if left:
+                texts[-1] += f" ({left} {rest})"
+            line.add(added(texts), exact)
+        line.add(total, exact)
+        further = [f for p in shown for f in p.factors if f.gradient or not n.gradient]
+        numbers = [Number(f.arrow, int(f.places[0]), f.gradient) for f in further]
+        return Said(line, tuple(p.term for p in pieces), numbers)
+
+    def has_part(self, n: Number) -> bool:
+        """Whether the row is that of the number, or has a part in it."""
+        if n.arrow in self.rows or self.reader.is_beginning(n):
+            return n.arrow in self.rows
+        groups = self.reader.groups(n)
+        if groups is None:
+            return True
+        return any(self._belongs(p.factors) for p in self._pieces(n, groups))
+
+    def _belongs(self, factors: list[Factor]) -> bool | None:
+        """Whether a term is of the row; None where it is of no row at all."""
+        rows = {
+            int(np.unravel_index(int(f.places[0]), f.arrow.shape)[0])
+            for f in factors
+            if f.arrow in self.rows
+        }
+        return None if self.row is None or not rows else self.row in rows
+
+    def _pieces(self, n: Number, groups: list[Group]) -> list[Piece]:
+        """Every term of a sum, with its factors."""
+        found = []
+        for group in groups:
+            values = self.reader.terms(group)
+            for i, c in enumerate(group.coefficients):
+                own = [f._replace(places=f.places[i : i + 1]) for f in group.factors]
+                names = [self._element(f.arrow, int(f.places[0]), f.gradient) for f in own]
+                text = "·".join(names)
+                values_of = factor_values(self.reader, group.factors, i)
+                if group.slope_of is not None:
+                    text += f"·∂{names[0][1:]}/{self.name(n)}"
+                    values_of.append(float(c))
+                elif c == -1:
+                    text, values_of[0] = f"-{text}", -values_of[0]
+                elif c != 1:
+                    text = f"{_coefficient(float(c))}{text}"
+                    values_of.insert(0, float(c))
+                numbers, exact = product(values_of, self.eps)
+                found.append(Piece(Term(float(values[i]), text, numbers), own, exact))
+        return found
+
+    def _symbolic(self, n: Number, group: Group) -> str:
+        """A group in letters: `Σₖ x[0,k]·W[k,2]`."""
+        letters, texts = symbols(self.reader, group, self._name, self.rows)
+        if group.slope_of is not None:
+            texts.append(f"∂{texts[0][1:]}/{self.name(n)}")
+        inside = "·".join(texts)
+        count = len(group.coefficients)
+        if letters == "…":
+            if count <= 3:
+                return added(p.term.text for p in self._pieces(n, [group]))
+            return f"the sum of {count} {'products ' if len(texts) > 1 else ''}{inside}"
+        head = sigma(letters) if letters else ""
+        first = float(group.coefficients[0])
+        if group.slope_of is not None or not np.all(group.coefficients == first):
+            return f"{head}{'' if group.slope_of is not None else 'c·'}{inside}"
+        return f"{_coefficient(first)}{head}{inside}"
+
+
+def _coefficient(c: float) -> str:
+    """A constant in front: nothing for 1, and 1/30 for a thirtieth."""
+    if c in (1, -1):
+        return "" if c == 1 else "-"
+    whole = round(1 / c) if abs(c) < 1 else 0
+    if whole and abs(whole) < 10**6 and abs(c * whole - 1) < 1e-12:
+        return f"{'-' if whole < 0 else ''}1/{abs(whole)} · "
+    return f"{number(c)} · "

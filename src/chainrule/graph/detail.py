@@ -1,0 +1,185 @@
+"""Node detail: a graph with its nodes unfolded into simpler ones, and where that overflows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.errors import SettingError
+from chainrule.graph.graph import Graph, reachable
+from chainrule.graph.sum_text import element
+from chainrule.graph.variable import Scope, Variable, apply, recording, resumed
+from chainrule.graph.wording import formula_of, number
+from chainrule.nodes.base import Node
+
+__all__ = ["DetailedGraph", "Overflow", "detailed"]
+
+
+@dataclass(frozen=True)
+class Overflow:
+    """An arrow that is not finite in the detail, though the folded node's value is."""
+
+    arrow: Variable
+    #: The first element that is not finite, counted flat, and how many are.
+    place: int
+    count: int
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class DetailedGraph(Graph):
+    """A graph whose nodes have been unfolded."""
+
+    def __init__(
+        self,
+        outputs: Iterable[Variable],
+        inputs: Iterable[Variable],
+        folded: Graph,
+        shared: dict[Variable, Variable],
+        inside: dict[Variable, Variable],
+    ) -> None:
+        super().__init__(tuple(outputs), inputs)
+        #: The graph as it was.
+        self.folded = folded
+        #: For every arrow of the folded graph (but the copies of a Branch), the one here.
+        self.shared = shared
+        #: For every arrow here that a folded node has inside, or ends in, that node's arrow there.
+        self.inside = inside
+        #: The arrows that are not finite here and are in the folded graph, first to last.
+        self.overflows: tuple[Overflow, ...] = tuple(_overflows(self))
+
+
+def detailed(graph: Graph, levels: int | None) -> DetailedGraph:
+    """The graph unfolded so many levels deep (see `Graph.detailed`)."""
+    if levels is not None and levels < 1:
+        raise SettingError(
+            f"detailed: levels={levels} must be a whole number from 1, or None for all."
+        )
+    own = {v for node in graph.nodes for v in (*node.inputs, *node.outputs)} - set(graph.origin)
+    shared = {v: v for v in own | set(graph.inputs)}
+    inside: dict[Variable, Variable] = {}
+    here = graph
+    while levels is None or levels > 0:
+        unfolding = _Unfolding(here)
+        new = unfolding.new
+        belongs = {**{w: v for v, w in shared.items()}, **inside}
+        inside = {new[v]: folded for v, folded in inside.items()} | unfolding.inside_of(belongs)
+        shared = {v: new[w] for v, w in shared.items()}
+        here = Graph([new[here.root(v)] for v in here.outputs], graph.inputs)
+        if not unfolding.unfolded:
+            break
+        levels = None if levels is None else levels - 1
+    outputs = [here.root(v) for v in here.outputs]
+    return DetailedGraph(outputs, graph.inputs, graph, shared, inside)
+
+
+class _Unfolding:
+    """One level: every node again, or the simpler ones in its place."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        #: The arrow here of every arrow there.
+        self.new: dict[Variable, Variable] = {}
+        #: Of every node unfolded, the arrow it made there and those it has inside here.
+        self.unfolded: dict[Variable, list[Variable]] = {}
+        with recording():  # a look at the numbers: nothing is locked for a backward pass
+            for node in graph.nodes:
+                self._node(node)
+        for v in (*graph.inputs, *graph.outputs):
+            self._now(v)
+
+    def _now(self, v: Variable) -> Variable:
+        """An arrow there as it is here; what nothing has computed is itself."""
+        return self.new.setdefault(v, v)
+
+    def _node(self, node: Node) -> None:
+        inputs = [self._now(self.graph.root(v)) for v in node.inputs]
+        if node.outputs[0] in self.graph.origin:  # the Branch is put in again when the graph closes
+            self.new.update((v, inputs[0]) for v in node.outputs)
+            return
+        scope = self.graph.scopes[node]
+        place = self.graph.places.get(node)
+        with resumed(self._box(node, scope)):
+            out = node.elementary(*inputs)
+        unfolded = out is not None
+        if not unfolded:
+            with resumed(scope):
+                out = apply(node.bound((), ()), *inputs)
+        outs = out if isinstance(out, tuple) else (out,)
+        calls = reachable(outs, set(inputs))
+        for call in calls:
+            call.place = place
+        for v, w in zip(node.outputs, outs, strict=True):
+            w.name = v.name
+            self.new[v] = w
+        if unfolded:
+            self.unfolded[node.outputs[0]] = [w for call in calls for w in call.outputs]
+
+    def _box(self, node: Node, scope: Scope | None) -> Scope:
+        """What the simpler nodes are inside of: the node, where a layer of its name is not around."""
+        if scope is not None and scope.layer.title == node.title:
+            return scope
+        box = Scope(node, scope)
+        box.place = self.graph.places.get(node)
+        return box
+
+    def inside_of(self, folded: dict[Variable, Variable]) -> dict[Variable, Variable]:
+        """The arrows inside of unfolded nodes, each with the arrow of the first graph it belongs to."""
+        return {w: folded[v] for v, inner in self.unfolded.items() if v in folded for w in inner}
+
+
+# -- what is not finite ------------------------------------------------------------------------
+
+
+def _overflows(graph: DetailedGraph) -> Iterator[Overflow]:
+    folds = {v: node for node in graph.folded.nodes for v in node.outputs}
+    ends = {w: v for v, w in graph.shared.items()} | graph.inside
+    for node in graph.nodes:
+        for v in node.outputs:
+            if v not in ends or v.dtype.kind != "f":  # a copy that leaves a Branch
+                continue
+            end = ends[v]
+            bad = np.flatnonzero(~np.isfinite(v.data))
+            if len(bad) and end in folds and _all_finite(end, *folds[end].inputs):
+                place = int(bad[0])
+                what = _what(graph, node, v, place)
+                text = f"{what}; {_instead(graph, folds[end], end, v, place)}"
+                yield Overflow(v, place, len(bad), text)
+
+
+def _all_finite(*arrows: Variable) -> bool:
+    return all(bool(np.all(np.isfinite(v.data))) for v in arrows)
+
+
+def _what(graph: Graph, node: Node, v: Variable, place: int) -> str:
+    """`exp[1]: e^1000 overflows to ∞`."""
+    value = np.reshape(v.data, -1)[place]
+    name = element(graph.names[v], v.shape, place)
+    if not node.elementwise:
+        return f"{name} is {number(value)}"
+    numbers = [np.reshape(u.data, -1)[place] for u in node.inputs]
+    text = formula_of(node, list(map(number, numbers)), [""])[3:]
+    grew = np.isinf(value) and all(np.isfinite(numbers)) and all(numbers)
+    return f"{name}: {text} {'overflows to' if grew else 'is'} {number(value)}"
+
+
+def _instead(graph: DetailedGraph, node: Node, end: Variable, v: Variable, place: int) -> str:
+    """What the folded node does where its chain comes to this."""
+    there: npt.NDArray[Any] = np.reshape(end.data, -1)
+    here: npt.NDArray[Any] = np.reshape(graph.shared[end].data, -1)
+    gives = "finite numbers"
+    if v.shape[: end.ndim] == end.shape:  # the element that this one goes into
+        at = place // max(v.size // max(end.size, 1), 1)
+        there, here = there[at : at + 1], here[at : at + 1]
+        gives = f"{element(graph.folded.names[end], end.shape, at)} = {number(there[0])}"
+    if v not in graph.inside:
+        return f"folded, {gives}"
+    if np.allclose(there, here, rtol=1e-12):
+        return f"the chain ends in {gives} all the same, as the {node.title} node does"
+    return f"the {node.title} node computes it another way: {gives}"

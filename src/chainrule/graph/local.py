@@ -1,0 +1,253 @@
+"""One node at its numbers, element by element: what each output is made of, and what each input moves.
+
+Nothing here knows a node by name. All of it comes from running the node's own forward and
+backward: on the numbers themselves, on one-hot gradients, and on labels in place of numbers,
+which come out where the numbers would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.errors import RecordingError
+from chainrule.graph.variable import Variable, recording
+from chainrule.nodes.base import Node, quiet
+
+__all__ = ["Local", "Part", "as_float64"]
+
+Array = npt.NDArray[Any]
+
+
+class Part(NamedTuple):
+    """A share of a sum: coefficients times an element of one array, or of two arrays, for each."""
+
+    coefficients: Array
+    #: Which array, and which of its elements, counted flat; once or twice.
+    factors: tuple[tuple[int, Array], ...]
+
+
+def as_float64(x: Any) -> Array:
+    """Real numbers in float64, so that a slope comes out to the last digit; others as they are."""
+    array = np.asarray(x)
+    return array.astype(np.float64) if array.dtype.kind == "f" else array
+
+
+class Local:
+    """A node with the numbers at its inputs, in float64, apart from the graph it is in."""
+
+    def __init__(self, node: Node) -> None:
+        self.inputs = tuple(as_float64(v.data) for v in node.inputs)
+        self.node = node.apart()
+        self.outputs = self.forward(self.inputs)
+        #: The inputs that can move.
+        self.moving = [k for k, x in enumerate(self.inputs) if x.dtype.kind == "f"]
+
+    # -- running the node ------------------------------------------------------------------
+
+    def forward(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
+        """The outputs for some inputs."""
+        with quiet():
+            out = self.node.formula(*inputs)
+        return out if isinstance(out, tuple) else (out,)
+
+    def backward(self, douts: Sequence[Any], inputs: Sequence[Any] | None = None) -> list[Any]:
+        """The gradient of every input; 0 where the node gives none."""
+        at = self.inputs if inputs is None else tuple(inputs)
+        outputs = self.outputs if inputs is None else self.forward(at)
+        with quiet():
+            found = self.node.bound(at, outputs).derivation(*douts)
+        dxs = found if isinstance(found, tuple) else (found,)
+        return [np.zeros(x.shape) if dx is None else dx for x, dx in zip(at, dxs, strict=True)]
+
+    # -- what the node is ------------------------------------------------------------------
+
+    @cached_property
+    def shape(self) -> tuple[list[int], tuple[int, int] | None] | None:
+        """The inputs it is linear in by themselves, and the two it multiplies; None for the rest.
+
+        A gradient that does not move when its own input does belongs to a linear one; if it
+        moves with just one other input, those two are multiplied.
+        """
+        rng = np.random.default_rng(0)
+        us = [rng.normal(size=np.shape(out)) for out in self.outputs]
+        drawn = [(k, self.inputs[k]) for k in self.moving]
+
+        def at(moved: int | None) -> list[Any]:
+            # The same draw for what stays, another one for what moves.
+            fresh = [
+                np.random.default_rng([k, int(k == moved)]).normal(size=x.shape) for k, x in drawn
+            ]
+            inputs = list(self.inputs)
+            for (k, _), x in zip(drawn, fresh, strict=True):
+                inputs[k] = x
+            return self.backward(us, inputs)
+
+        before = at(None)
+        partners: dict[int, set[int]] = {k: set() for k in self.moving}
+        for moved in self.moving:
+            after = at(moved)
+            for k in self.moving:
+                if not np.allclose(before[k], after[k], rtol=1e-9, atol=1e-12):
+                    partners[k].add(moved)
+        pairs = [(k, *found) for k, found in partners.items() if found]
+        if not pairs:
+            return list(self.moving), None
+        if len(pairs) != 2 or pairs[0] != pairs[1][::-1]:
+            return None
+        (a, b) = pairs[0]
+        return [k for k in self.moving if k not in (a, b)], (a, b)
+
+    @cached_property
+    def copied(self) -> tuple[Array, Array] | None:
+        """For every element of the only output, which input it is copied from, and which element."""
+        if len(self.outputs) != 1:
+            return None
+        sizes = [x.size for x in self.inputs]
+        starts = np.cumsum([1, *sizes[:-1]])
+        labels = [
+            np.arange(s, s + x.size, dtype=float).reshape(x.shape) if k in self.moving else x
+            for k, (s, x) in enumerate(zip(starts, self.inputs, strict=True))
+        ]
+        label = np.asarray(self.forward(labels)[0], float).reshape(-1)
+        found = self._whole(label, int(sum(sizes)))
+        if found is None or not self._gathers(found, starts):
+            return None
+        which = np.searchsorted(starts, found, side="right") - 1
+        return which, found - starts[which]
+
+    def _gathers(self, labels: Array, starts: Array) -> bool:
+        """Whether other numbers come out at the same places."""
+        rng = np.random.default_rng(0)
+        tried = [
+            np.asarray(rng.integers(-99, 99, x.shape), float) if k in self.moving else x
+            for k, x in enumerate(self.inputs)
+        ]
+        flat = np.concatenate([np.zeros(1), *(np.reshape(x, -1) for x in tried)])
+        return np.array_equal(flat[labels], np.reshape(self.forward(tried)[0], -1))
+
+    def passed_on(self, k: int, m: int) -> Array | None:
+        """For every element of input k, the element of output m whose gradient it gets as it is."""
+        out = self.outputs[m]
+        us = [np.zeros(np.shape(o)) for o in self.outputs]
+        us[m] = np.arange(1.0, np.size(out) + 1).reshape(np.shape(out))
+        if self.shape is None:
+            return None
+        label = self._whole(np.reshape(self.backward(us)[k], -1), int(np.size(out)))
+        if label is None:
+            return None
+        us[m] = np.asarray(np.random.default_rng(0).integers(-99, 99, np.shape(out)), float)
+        same = np.array_equal(
+            np.reshape(us[m], -1)[label - 1], np.reshape(self.backward(us)[k], -1)
+        )
+        return label - 1 if same else None
+
+    @staticmethod
+    def _whole(labels: Array, most: int) -> Array | None:
+        """Labels as whole numbers from 1, or None where they are no labels any more."""
+        if not np.all((labels >= 1) & (labels <= most)):
+            return None
+        whole = labels.astype(np.int64)
+        return whole if np.array_equal(whole, labels) else None
+
+    # -- what an element is made of, and what it moves ----------------------------------------
+
+    def parts(self, m: int, place: int) -> list[Part] | None:
+        """Element `place` of output m as a sum of products; None where it is not one."""
+        if self.shape is None:
+            return None
+        singles, pair = self.shape
+        one = self._one_hot(m, place)
+        dxs = self.backward(one)
+        found = [self._slopes(k, dxs[k]) for k in singles]
+        if pair is not None:
+            a, b = pair
+            labels = self._labelled(b)
+            partner = self._whole_part(self.backward(one, labels)[a], a, b)
+            if partner is None:
+                return None
+            found.append(partner)
+        found = [part for part in found if len(part.coefficients)]
+        value = float(np.reshape(self.outputs[m], -1)[place])
+        sizes = [self.value(part) for part in found]
+        total = float(sum(np.sum(size) for size in sizes))
+        scale = float(sum(np.sum(np.abs(size)) for size in sizes))
+        return found if abs(total - value) <= 1e-9 * scale + 1e-300 else None
+
+    def touches(self, m: int, place: int) -> list[Part]:
+        """The elements that element `place` of output m is computed from, with its slopes."""
+        dxs = self.backward(self._one_hot(m, place))
+        return [p for p in (self._slopes(k, dxs[k]) for k in self.moving) if len(p.coefficients)]
+
+    def moves(self, k: int, place: int, m: int) -> Part:
+        """∂y/∂x for element `place` of input k and all of output m: factors are y, and the partner.
+
+        Where the slope is an element of another input, that is the second factor.
+        """
+        if self.shape is not None and self.shape[1] is not None and k in self.shape[1]:
+            a, b = self.shape[1]
+            other = b if k == a else a
+            column = self._column(k, place, m, self._labelled(other))
+            at = np.flatnonzero(column)
+            label = self._whole(column[at], self.inputs[other].size)
+            if label is not None:
+                return Part(np.ones(len(at)), ((m, at), (other, label - 1)))
+        column = self._column(k, place, m, None)
+        at = np.flatnonzero(column)
+        return Part(column[at], ((m, at),))
+
+    def value(self, part: Part) -> Array:
+        """The numbers of a part of an output."""
+        values = part.coefficients
+        for k, places in part.factors:
+            values = values * np.reshape(self.inputs[k], -1)[places]
+        return values
+
+    def _one_hot(self, m: int, place: int) -> list[Array]:
+        us = [np.zeros(np.shape(out)) for out in self.outputs]
+        us[m].reshape(-1)[place] = 1.0
+        return us
+
+    def _labelled(self, k: int) -> list[Any]:
+        """The inputs, with the numbers 1, 2, 3 … in place of those of input k."""
+        inputs = list(self.inputs)
+        inputs[k] = np.arange(1.0, inputs[k].size + 1).reshape(inputs[k].shape)
+        return inputs
+
+    def _slopes(self, k: int, dx: Any) -> Part:
+        flat = np.reshape(np.asarray(dx, float), -1)
+        at = np.flatnonzero(flat)
+        return Part(flat[at], ((k, at),))
+
+    def _whole_part(self, dx: Any, a: int, b: int) -> Part | None:
+        flat = np.reshape(dx, -1)
+        at = np.flatnonzero(flat)
+        label = self._whole(flat[at], self.inputs[b].size)
+        return None if label is None else Part(np.ones(len(at)), ((a, at), (b, label - 1)))
+
+    def _column(self, k: int, place: int, m: int, inputs: list[Any] | None) -> Array:
+        """∂y/∂x of one element of input k: the slope of its gradient in the gradient of y.
+
+        Backward is linear in what it is given, so differentiating it turns it round.
+        """
+        at = self.inputs if inputs is None else inputs
+        us = [Variable(np.zeros(np.shape(out))) for out in self.outputs]
+        try:
+            with recording():
+                dx = self.backward(us, at)[k]
+                if not isinstance(dx, Variable) or not dx.requires_grad:
+                    return np.zeros(us[m].size)
+                found = dx.reshape(-1)[place].graph.gradients(wanted=[us[m]])
+        except RecordingError:  # a hand-written backward takes arrays only
+            return self._column_by_rows(k, place, m, at)
+        return np.reshape(found.get(us[m], np.zeros(us[m].shape)), -1)
+
+    def _column_by_rows(self, k: int, place: int, m: int, at: Sequence[Any]) -> Array:
+        column = np.zeros(np.size(self.outputs[m]))
+        for j in range(len(column)):
+            column[j] = np.reshape(self.backward(self._one_hot(m, j), at)[k], -1)[place]
+        return column

@@ -1,0 +1,141 @@
+"""Names for every arrow and every layer of a graph, so that text and pictures can speak of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from chainrule.graph.variable import Parameter, Scope, Variable
+from chainrule.nodes import Branch
+
+if TYPE_CHECKING:
+    from chainrule.graph.graph import Graph
+
+__all__ = ["around", "arrow_names", "landmarks", "layer_names"]
+
+
+def layer_names(graph: Graph) -> dict[Scope, str]:
+    """A name for every run of a layer: its class, numbered where there are several of it."""
+    runs: dict[Scope, None] = {}
+    for node in graph.nodes:
+        runs.update((scope, None) for scope in reversed(list(around(graph.scopes[node]))))
+    titles = [scope.layer.title for scope in runs]
+    return dict(zip(runs, _numbered(titles), strict=True))
+
+
+def around(scope: Scope | None) -> Iterable[Scope]:
+    """A run of a layer and those it is in, from the inside out."""
+    while scope is not None:
+        yield scope
+        scope = scope.outer
+
+
+def arrow_names(graph: Graph) -> dict[Variable, str]:
+    """A name for every arrow.
+
+    An arrow with a name keeps it; where two have one name they are numbered, parameters by
+    their layer: W1 and b1, W2 and b2. What leaves a layer is called after it (`affine1`), what
+    else a node makes after the node (`matmul`), and a single last number is L. A copy that
+    leaves a Branch is called after both its ends: `x→mul`.
+    """
+    made = {v: node for node in graph.nodes for v in node.outputs if not isinstance(node, Branch)}
+    arrows = [v for v in _leaves(graph) if v not in made] + list(made)
+    leaving = _leaving(graph)
+    given = [v.name for v in arrows]
+    first = made.get(graph.root(graph.outputs[0]))
+    wanted = []
+    for v, name in zip(arrows, given, strict=True):
+        if name is None and v not in made:
+            name = "input" if v.requires_grad else "constant"
+        elif name is None and made[v] is first and v.size == 1 and "L" not in given:
+            name = "L"
+        elif name is None:
+            name = (leaving[v].layer if v in leaving else made[v]).title.lower()
+        wanted.append(name)
+    names = dict(zip(arrows, _numbered(wanted, _by_layer(graph, arrows)), strict=True))
+    _name_copies(graph, names)
+    return names
+
+
+def landmarks(graph: Graph) -> set[Variable]:
+    """The arrows that people know: named ones, inputs, and what leaves a layer."""
+    own = {v for node in graph.nodes for v in (*node.inputs, *node.outputs)} - set(graph.origin)
+    made = {v for node in graph.nodes for v in node.outputs}
+    return {v for v in own if v.name is not None or v not in made} | set(_leaving(graph))
+
+
+def _leaves(graph: Graph) -> Iterable[Variable]:
+    """What no node made, in the order it is used; numbers written in Python have no name."""
+    found: dict[Variable, None] = {}
+    for node in graph.nodes:
+        found.update((graph.root(v), None) for v in node.inputs if v.scalar is None)
+    found.update((v, None) for v in (*graph.inputs, *(graph.root(v) for v in graph.outputs)))
+    return found
+
+
+def _leaving(graph: Graph) -> dict[Variable, Scope]:
+    """The outermost run of a layer that each arrow leaves, where it leaves one."""
+    inside: dict[Variable, set[Scope]] = {}
+    for node in graph.nodes:
+        if not isinstance(node, Branch):
+            reached = set(around(graph.scopes[node]))
+            for v in node.inputs:
+                root = graph.root(v)
+                inside[root] = inside.get(root, reached) & reached
+    inside.update((graph.root(v), set()) for v in graph.outputs)
+    leaving = {}
+    for node in graph.nodes:
+        for v in node.outputs:
+            left = [s for s in around(graph.scopes[node]) if s not in inside.get(v, ())]
+            if left and v in inside:
+                leaving[v] = left[-1]
+    return leaving
+
+
+def _by_layer(graph: Graph, arrows: Iterable[Variable]) -> dict[int, int]:
+    """By its place, the number of the layer that each parameter belongs to, layers counted from 1."""
+    layers: dict[Variable, Scope | None] = {}
+    for node in graph.nodes:
+        for v in node.inputs:
+            if isinstance(graph.root(v), Parameter):
+                layers.setdefault(graph.root(v), graph.scopes[node])
+    order = list(dict.fromkeys(layers.values()))
+    return {i: order.index(layers[v]) + 1 for i, v in enumerate(arrows) if v in layers}
+
+
+def _numbered(wanted: list[str], numbers: dict[int, int] | None = None) -> list[str]:
+    """The names, made unique by a number behind each that several want."""
+    count = Counter(wanted)
+    taken = {name for name, n in count.items() if n == 1}
+    names: list[str] = []
+    next_of: Counter[str] = Counter()
+    for i, name in enumerate(wanted):
+        unique = name
+        if count[name] > 1:
+            next_of[name] += 1
+            number = (numbers or {}).get(i, next_of[name])
+            unique = f"{name}{number}"
+            while unique in taken:
+                next_of[name] += 1
+                unique = f"{name}{max(next_of[name], number)}"
+        taken.add(unique)
+        names.append(unique)
+    return names
+
+
+def _name_copies(graph: Graph, names: dict[Variable, str]) -> None:
+    """Call every copy that leaves a Branch after where it comes from and where it goes."""
+    ends: dict[Variable, str] = {v: "out" for v in graph.outputs}
+    for node in graph.nodes:
+        to = names[node.outputs[0]] if node.outputs[0] in names else node.title.lower()
+        ends.update((v, to) for v in node.inputs)
+    for node in graph.nodes:
+        if isinstance(node, Branch):
+            source = names[graph.root(node.inputs[0])]
+            wanted = [f"{source}→{ends[v]}" for v in node.outputs]
+            several = Counter(wanted)
+            seen: Counter[str] = Counter()
+            for v, name in zip(node.outputs, wanted, strict=True):
+                seen[name] += 1
+                names[v] = f"{name}.{seen[name]}" if several[name] > 1 else name

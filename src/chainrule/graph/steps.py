@@ -1,0 +1,210 @@
+"""Stepping: a graph played one operation at a time, forwards and then backwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.graph.naming import around
+from chainrule.graph.sources import SourceLine, line_of
+from chainrule.graph.wording import brief, formula_of, gradient_of, number, read_by
+
+if TYPE_CHECKING:
+    from chainrule.graph.graph import Graph
+    from chainrule.graph.variable import Variable
+    from chainrule.nodes.base import Node
+
+__all__ = ["Flow", "Step", "gradient_text", "source_lines", "steps", "value_name"]
+
+
+@dataclass(frozen=True, repr=False)
+class Flow:
+    """What flows along an arrow: the value, or on the way back the gradient (`∂` in its name)."""
+
+    name: str
+    value: npt.NDArray[Any]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the value."""
+        return self.value.shape
+
+    def __str__(self) -> str:
+        return f"{self.name} = {brief(self.value)}"
+
+    __repr__ = __str__
+
+
+@dataclass(frozen=True, repr=False)
+class Step:
+    """One operation: what came in, what it computed and how, what went out, and who wrote it.
+
+    A forward step takes values to values. A backward step takes the gradients that arrive at
+    the node's outputs to the gradients of its inputs; `formula` then has a line for each.
+    """
+
+    #: From 1, and how many steps there are in all.
+    number: int
+    of: int
+    #: "forward" or "backward".
+    direction: str
+    #: The node: its name, its symbol in a drawing, its place in `graph.nodes`, and its layer.
+    operation: str
+    symbol: str
+    index: int
+    layer: str
+    inputs: tuple[Flow, ...]
+    outputs: tuple[Flow, ...]
+    #: Such as `z = x · y`; backwards `∂x = ∂z · y`, with what the formula reads beside in `reads`.
+    formula: str
+    reads: tuple[Flow, ...]
+    #: Where it was written, from the user's line to the line of a layer's formula.
+    source: tuple[SourceLine, ...]
+
+    def __str__(self) -> str:
+        where = f" in {self.layer}" if self.layer else ""
+        lines = [f"Step {self.number} of {self.of}, {self.direction}: {self.operation}{where}"]
+        lines += [f"    {line}" for line in self.formula.splitlines()]
+        flows = [*self.inputs, *self.reads, *self.outputs]
+        shown = dict.fromkeys((flow.name, brief(flow.value)) for flow in flows)
+        shown = {pair: None for pair in shown if pair[0] != pair[1]}  # 2 = 2
+        width = max((len(name) for name, _ in shown), default=0)
+        lines += [f"      {name.ljust(width)}  {value}" for name, value in shown]
+        wide = max((len(line.place) for line in self.source), default=0)
+        lines += [f"    {line.place.ljust(wide)}  {line.text}".rstrip() for line in self.source]
+        if self.source and self.source[-1].part != self.source[-1].text:
+            inner = self.source[-1]
+            lines.append(" " * (6 + wide + inner.start) + "^" * len(inner.part))
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return (
+            f"<Step {self.number} of {self.of}, {self.direction}: {self.formula.splitlines()[0]}>"
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """The step in lists, numbers and strings, as JSON has them."""
+
+        def flows(given: tuple[Flow, ...]) -> list[dict[str, Any]]:
+            return [
+                {"name": f.name, "shape": list(f.shape), "value": f.value.tolist()} for f in given
+            ]
+
+        plain = {k: v for k, v in vars(self).items() if isinstance(v, str | int)}
+        source = [vars(line) | {"part": line.part} for line in self.source]
+        inputs, reads, outputs = map(flows, (self.inputs, self.reads, self.outputs))
+        return {**plain, "inputs": inputs, "reads": reads, "outputs": outputs, "source": source}
+
+
+def steps(graph: Graph) -> Iterator[Step]:
+    """Every forward step, then every backward step that a gradient flows through.
+
+    A gradient is taken of one number: of an output of another shape there are forward steps only.
+    """
+    output = graph.outputs[0]
+    gradients = graph.gradients() if output.requires_grad and output.size == 1 else {}
+    back = [
+        (i, node)
+        for i, node in reversed(list(enumerate(graph.nodes)))
+        if any(v in gradients for v in node.inputs) and any(v in gradients for v in node.outputs)
+    ]
+    count = len(graph.nodes) + len(back)
+    for i, node in enumerate(graph.nodes):
+        yield _forward(graph, i, node, count)
+    for k, (i, node) in enumerate(back):
+        yield _backward(graph, i, node, gradients, len(graph.nodes) + k + 1, count)
+
+
+def _forward(graph: Graph, i: int, node: Node, count: int) -> Step:
+    inputs = [value_name(graph, v) for v in node.inputs]
+    outputs = [graph.names[v] for v in node.outputs]
+    return Step(
+        **_where(graph, i, node),
+        number=i + 1,
+        of=count,
+        direction="forward",
+        inputs=tuple(Flow(n, _seen(v.data)) for n, v in zip(inputs, node.inputs, strict=True)),
+        outputs=tuple(Flow(n, _seen(v.data)) for n, v in zip(outputs, node.outputs, strict=True)),
+        formula=formula_of(node, inputs, outputs),
+        reads=(),
+    )
+
+
+def _backward(
+    graph: Graph, i: int, node: Node, gradients: Mapping[Variable, Any], number: int, count: int
+) -> Step:
+    lines, reads = [], {}
+    for k, v in enumerate(node.inputs):
+        if v in gradients:
+            lines.append(f"∂{graph.names[v]} = {gradient_text(graph, node, k, gradients)}")
+            ins, outs = read_by(node, k)
+            for u in (*(node.inputs[j] for j in ins), *(node.outputs[j] for j in outs)):
+                if u.scalar is None:
+                    name = value_name(graph, u)
+                    reads[name] = Flow(name, _seen(u.data))
+    return Step(
+        **_where(graph, i, node),
+        number=number,
+        of=count,
+        direction="backward",
+        inputs=_gradients(graph, node.outputs, gradients),
+        outputs=_gradients(graph, node.inputs, gradients),
+        formula="\n".join(lines),
+        reads=tuple(reads.values()),
+    )
+
+
+def gradient_text(graph: Graph, node: Node, k: int, gradients: Mapping[Variable, Any]) -> str:
+    """How the gradient of a node's k-th input comes about, with the arrows' names."""
+    inputs = [value_name(graph, v) for v in node.inputs]
+    outputs = [value_name(graph, v) for v in node.outputs]
+    douts = [f"∂{graph.names[v]}" for v in node.outputs if v in gradients]
+    how = gradient_of(node, k, inputs, outputs, douts)
+    return how or f"{node.title}.backward({', '.join(douts)})"
+
+
+def _where(graph: Graph, i: int, node: Node) -> dict[str, Any]:
+    scope = graph.scopes[node]
+    return {
+        "operation": node.title,
+        "symbol": node.symbol,
+        "index": i,
+        "layer": graph.layers[scope] if scope else "",
+        "source": source_lines(graph, node),
+    }
+
+
+def source_lines(graph: Graph, node: Node) -> tuple[SourceLine, ...]:
+    """Where a node was written, from the user's line inwards; nothing for a Branch."""
+    if node not in graph.places:
+        return ()
+    places = [scope.place for scope in around(graph.scopes[node])][::-1]
+    found = [line_of(place) for place in (*places, graph.places[node]) if place is not None]
+    return tuple(dict.fromkeys(found))
+
+
+def value_name(graph: Graph, v: Variable) -> str:
+    """What a value is called: a copy that left a Branch like its original, a number by itself."""
+    root = graph.root(v)
+    return graph.names[root] if root in graph.names else number(v.scalar)
+
+
+def _gradients(
+    graph: Graph, arrows: tuple[Variable, ...], gradients: Mapping[Variable, Any]
+) -> tuple[Flow, ...]:
+    return tuple(
+        Flow(f"∂{graph.names[v]}", _seen(np.asarray(gradients[v])))
+        for v in arrows
+        if v in gradients
+    )
+
+
+def _seen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The array to look at, and not to write into."""
+    view = array.view()
+    view.flags.writeable = False
+    return view

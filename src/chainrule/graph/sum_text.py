@@ -1,0 +1,190 @@
+"""Sums in writing: Σ with its letters, the numbers filled in, and totals that add up as printed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from chainrule.graph.sums import Factor, Group, Reader
+from chainrule.graph.variable import Variable
+from chainrule.graph.wording import number
+
+__all__ = [
+    "Line",
+    "Term",
+    "added",
+    "element",
+    "exactly",
+    "factor_values",
+    "product",
+    "sigma",
+    "symbols",
+    "written",
+]
+
+#: Letters for what a sum runs over: n for the rows of the batch, these for the rest.
+_LETTERS = "kjimlpst"
+_LOW = str.maketrans("nkjimlpst", "ₙₖⱼᵢₘₗₚₛₜ")
+#: A line longer than this is broken at its equals signs.
+WIDTH = 100
+
+
+@dataclass(frozen=True)
+class Term:
+    """One term of a sum: its value, and how it is written with names and with numbers."""
+
+    value: float
+    text: str
+    numbers: str
+
+    def __str__(self) -> str:
+        return f"{self.text} = {self.numbers}"
+
+
+class Line:
+    """`a = b = c ≈ d`: one number, said in several ways."""
+
+    def __init__(self, head: str) -> None:
+        self.head = head
+        self.ways: list[tuple[bool, str]] = []
+        self.note = ""
+
+    def add(self, text: str, exact: bool = True) -> None:
+        """Say it once more, unless that is the same again."""
+        if text and (not self.ways or self.ways[-1][1] != text):
+            self.ways.append((exact, text))
+
+    @property
+    def rounded(self) -> bool:
+        """Whether some of it is rounded."""
+        return not all(exact for exact, _ in self.ways)
+
+    def text(self) -> list[str]:
+        """The line, or one for each way where it is long."""
+        signs = ["=" if exact else "≈" for exact, _ in self.ways]
+        ways = [f"{sign} {way}" for sign, (_, way) in zip(signs, self.ways, strict=True)]
+        if self.note:
+            ways.insert(1, f"  {self.note}")
+        whole = " ".join([self.head, *ways])
+        if len(whole) <= WIDTH and not self.note:
+            return [whole]
+        indent = " " * len(self.head)
+        return [f"{self.head} {ways[0]}", *(f"{indent} {way}" for way in ways[1:])]
+
+
+# -- names of elements ------------------------------------------------------------------------
+
+
+def element(name: str, shape: tuple[int, ...], place: int) -> str:
+    """An element of an array: `W[0,2]`; a single number goes by its name alone."""
+    indices = np.unravel_index(place, shape) if shape else ()
+    return f"{name}[{','.join(str(int(i)) for i in indices)}]" if indices else name
+
+
+def symbols(
+    reader: Reader, group: Group, name: Callable[[Variable, bool], str], rows: set[Variable]
+) -> tuple[str, list[str]]:
+    """The letters a group runs over, and each factor with them: `k`, `x[0,k]`, `W[k,2]`.
+
+    Where its places follow no pattern, the letter is "…" and the factors have no indices.
+    """
+    count = len(group.coefficients)
+    columns: dict[bytes, str] = {}
+    texts, distinct = [], 1
+    vectors = []
+    free = iter(_LETTERS)
+    for factor in group.factors:
+        shape = factor.arrow.shape
+        indices = np.unravel_index(factor.places, shape) if shape else ()
+        parts = []
+        for axis, column in enumerate(indices):
+            if np.all(column == column[0]):
+                parts.append(str(int(column[0])))
+                continue
+            key = column.tobytes()
+            if key not in columns:
+                first = axis == 0 and factor.arrow in rows and "n" not in columns.values()
+                columns[key] = "n" if first else next(free, "?")
+                distinct *= len(np.unique(column))
+                vectors.append(column)
+            parts.append(columns[key])
+        base = name(factor.arrow, factor.gradient)
+        texts.append(f"{base}[{','.join(parts)}]" if parts else base)
+    letters = "".join(columns.values())
+    different = len(set(zip(*map(tuple, vectors), strict=True))) if vectors else 1
+    if "?" in letters or different != count or distinct != count:
+        return "…", [name(f.arrow, f.gradient) for f in group.factors]
+    return letters, texts
+
+
+def sigma(letters: str) -> str:
+    """Σ over some letters."""
+    return f"Σ{letters.translate(_LOW)} "
+
+
+# -- numbers ----------------------------------------------------------------------------------
+
+
+def product(numbers: Sequence[float], eps: float) -> tuple[str, bool]:
+    """A product in numbers, and whether they are exact as printed."""
+    texts = [number(x) for x in numbers]
+    exact = exactly(texts, numbers, eps)
+    rest = [f"({text})" if text.startswith("-") else text for text in texts[1:]]
+    return "·".join([texts[0], *rest]), exact
+
+
+def exactly(texts: Sequence[str], numbers: Sequence[float], eps: float) -> bool:
+    """Whether numbers are printed with nothing rounded off; ∞, NaN, True are what they are."""
+    return all(
+        isinstance(x, bool | np.bool_)
+        or not math.isfinite(x)
+        or abs(float(text) - x) <= eps * abs(x)
+        for text, x in zip(texts, numbers, strict=True)
+    )
+
+
+def written(values: Sequence[float], total: float, eps: float) -> tuple[list[str], str, bool]:
+    """Numbers and their total with so many digits that they add up; whether they are exact.
+
+    All have the same number of places behind the point, so a sum is off by half of the last
+    place a number at most. Very small and very large ones share a power of ten.
+    """
+    largest = max((abs(v) for v in (*values, total) if math.isfinite(v)), default=0.0)
+    if not largest or not all(map(math.isfinite, (*values, total))):
+        return [number(v) for v in values], number(total), True
+    power = math.floor(math.log10(largest))
+    shift = 10.0**power if power < -4 or power > 6 else 1.0
+    scaled = [v / shift for v in (*values, total)]
+    most = max(3 - (0 if shift != 1 else power), 0)
+    slack = eps * largest / shift
+
+    def exact(places: int) -> bool:
+        return all(abs(v - round(v, places)) <= slack for v in scaled)
+
+    places = next((d for d in range(most + 1) if exact(d)), most)
+    ending = "" if shift == 1 else f"e{power:+03d}"
+    texts = [f"{v:.{places}f}" for v in scaled]
+    texts = [t.lstrip("-") if float(t) == 0 else t for t in texts]
+    texts = ["0" if v == 0 else t + ending for v, t in zip(scaled, texts, strict=True)]
+    return texts[:-1], texts[-1], exact(places)
+
+
+def added(texts: Iterable[str]) -> str:
+    """`a + b − c`."""
+    whole = ""
+    for text in texts:
+        if not whole:
+            whole = text
+        elif text.startswith("-"):
+            whole += f" − {text[1:]}"
+        else:
+            whole += f" + {text}"
+    return whole
+
+
+def factor_values(reader: Reader, factors: Sequence[Factor], i: int) -> list[float]:
+    """The i-th number of every factor."""
+    return [float(reader.values(f._replace(places=f.places[i : i + 1]))[0]) for f in factors]

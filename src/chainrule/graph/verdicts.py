@@ -1,0 +1,192 @@
+"""Verdict: is one gradient right along one direction? Backward against a numerical slope.
+
+For a real analytic function f, Im f(x + ihv) / h is the slope along v, and there is no
+difference in it to lose digits by: h may be 1e-20, and the slope comes out to the last digit.
+So backward is held to 1e-12 of the numbers it adds up, not to the 1e-6 of a difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.nodes.base import quiet
+
+__all__ = ["Verdict", "directions", "judged", "refused", "table", "weights", "worst"]
+
+Array = npt.NDArray[Any]
+
+#: The length of the complex step; its square vanishes beside 1.
+STEP = 1e-20
+#: What backward may be off by: this much of Σ|g·v|, and this much beside.
+RELATIVE, ABSOLUTE = 1e-12, 1e-14
+#: The same where only differences can be taken, which are good to some 1e-9 themselves.
+DIFFERENCES, ROUNDING = 1e-6, 1e-9
+#: The step of a central difference, and by what part the slopes of two sides differ at a kink.
+WIDTH, APART = 6e-6, 1e-3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """Whether one gradient agrees with the numerical one, and by how much it does not."""
+
+    ok: bool
+    error: float = np.nan
+    allowed: float = np.nan
+    #: Where the error is largest against what is allowed: an element, or a random direction.
+    place: str = ""
+    #: What backward says there, and what the oracle says.
+    got: float = np.nan
+    expected: float = np.nan
+    oracle: str = "complex step"
+    #: Whether the input lies on a kink, where the slope differs from side to side.
+    kink: bool = False
+    #: What is wrong, where no numbers could be compared.
+    note: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """The verdict in a word or two."""
+        if self.ok:
+            return "ok, at a kink" if self.kink else "ok"
+        return "WRONG"
+
+    @property
+    def detail(self) -> str:
+        """Why it is wrong, in a few words."""
+        if self.ok or self.note:
+            return self.note
+        return (
+            f"at {self.place} backward gave {self.got:.17g}, the {self.oracle} {self.expected:.17g}"
+        )
+
+    def __str__(self) -> str:
+        return f"{self.verdict}: {self.detail}" if self.detail else self.verdict
+
+
+def refused(note: str, analytic: bool = True) -> Verdict:
+    """The verdict on what is no gradient at all."""
+    oracle = "complex step" if analytic else "central difference"
+    return Verdict(ok=False, error=np.inf, allowed=ABSOLUTE, oracle=oracle, note=note)
+
+
+def judged(
+    gradient: Array,
+    x: Array,
+    value: Callable[[Array], Any],
+    place: str,
+    v: Array,
+    *,
+    analytic: bool,
+    scale: float,
+) -> Verdict:
+    """The verdict on `gradient`, of the number `value(x)`, along v.
+
+    `analytic`: whether `value` takes a complex x. `scale`: the size of the numbers that make
+    up the value, which the rounding of differences goes by.
+    """
+    expected = other = np.nan
+    if analytic:
+        try:
+            expected = _complex_step(value, x, v)
+        except TypeError:  # float() of a complex Variable, in the user's own function
+            analytic = False
+    by_difference = not np.isfinite(expected) and bool(np.isfinite(gradient).all())
+    if by_difference:
+        # Opaque, or out of the range of complex arithmetic: σ(-1000). Large x, large steps.
+        reach = np.where(v == 0, 0, np.maximum(1, np.abs(x)))
+        width = float(reach.max(initial=1e-300))
+        v = v * reach / width
+        expected = _difference(value, x, v, WIDTH * width)
+    with quiet():
+        got, size = float(np.sum(gradient * v)), float(np.sum(np.abs(gradient * v)))
+    if by_difference:
+        oracle, allowed = "central difference", DIFFERENCES * size + ROUNDING * (1 + scale)
+        apart = APART * (1 + size)
+        if not abs(got - expected) <= allowed:
+            expected, other = _two_sides(value, x, v, WIDTH * width, expected, apart)
+    else:
+        oracle, allowed = "complex step", RELATIVE * size + ABSOLUTE
+        apart = allowed
+        if not abs(got - expected) <= allowed:
+            other = -_complex_step(value, x, -v)
+    error = abs(got - expected)
+    # On a kink the slope differs from side to side, and any value between is a fair one.
+    kink = bool(abs(other - expected) > apart)
+    slack = max(allowed, apart) if kink else allowed
+    low, high = min(expected, other) - slack, max(expected, other) + slack
+    right = error <= allowed or (kink and low <= got <= high)
+    return Verdict(
+        ok=bool(right and np.isfinite(got) and np.isfinite(expected)),
+        error=error,
+        allowed=allowed,
+        place=place,
+        got=got,
+        expected=expected,
+        oracle=oracle,
+        kink=kink,
+    )
+
+
+def _complex_step(value: Callable[[Array], Any], x: Array, v: Array) -> float:
+    """The slope along v, from above."""
+    return float(np.imag(value(x + 1j * STEP * v))) / STEP
+
+
+def _difference(value: Callable[[Array], Any], x: Array, v: Array, width: float) -> float:
+    """The slope along v, by a central difference."""
+    high, low = (float(np.real(value(x + sign * width * v))) for sign in (1, -1))
+    return (high - low) / (2 * width)
+
+
+def _two_sides(
+    value: Callable[[Array], Any], x: Array, v: Array, width: float, middle: float, apart: float
+) -> tuple[float, float]:
+    """The slopes of both sides where they are so far apart; else the middle one, and none."""
+    high, here, low = (float(np.real(value(x + sign * width * v))) for sign in (1, 0, -1))
+    above, below = (high - here) / width, (here - low) / width
+    return (above, below) if abs(above - below) > apart else (middle, np.nan)
+
+
+def directions(
+    rng: np.random.Generator, shape: tuple[int, ...], elements: bool, count: int = 1
+) -> Iterator[tuple[str, Array]]:
+    """The directions to try for a gradient of this shape, each with its name."""
+    if elements:
+        for place in np.ndindex(shape):
+            v = np.zeros(shape)
+            v[place] = 1.0
+            yield f"element {place}", v
+    if not elements or 0 in shape:
+        for k in range(count):
+            yield f"direction {k}", weights(rng, shape)
+
+
+def weights(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Random numbers away from 0, of both signs."""
+    return np.asarray(rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape))
+
+
+def worst(found: Iterable[Verdict]) -> Verdict:
+    """Of several verdicts on one gradient, the one that counts."""
+
+    def badness(verdict: Verdict) -> tuple[bool, float]:
+        ratio = verdict.error / verdict.allowed
+        return not verdict.ok, ratio if np.isfinite(ratio) else np.inf
+
+    return max(found, key=badness)
+
+
+def table(lines: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of cells, each column as wide as its widest cell; the last one as it comes."""
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]) - 1)]
+    return [
+        "  ".join(
+            [*(cell.ljust(w) for cell, w in zip(line, widths, strict=False)), line[-1]]
+        ).rstrip()
+        for line in lines
+    ]

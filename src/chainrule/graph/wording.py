@@ -1,0 +1,225 @@
+"""What a node computes, as text: its docstrings' formulas, with names or numbers filled in.
+
+The docstring of `forward` begins with the formula, `z = x · y.`; that of `backward` says how
+each gradient comes about, `so dx = dz · y and dy = dz · x`. The letters are the arguments'
+names. This file only fills them in, so the node's own words are the one description of it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.nodes.base import Node
+
+__all__ = ["brief", "filled", "formula_of", "gradient_of", "number", "read_by", "shape_text"]
+
+#: A word that may stand for an argument. ᵀ, ², ₖ end it.
+_WORD = re.compile(r"(?<![\w.])(Σ )?([A-Za-z_]\w*)", re.ASCII)
+#: The gradients of a docstring, up to the end of the sentence; and where the next one begins.
+_RULES = re.compile(r"\b[Ss]o (d\w+ = .+?)(?:[;:.](?:\s|$)|$)", re.ASCII | re.DOTALL)
+_NEXT = re.compile(r"(?:, | and )(?=d\w+ = )", re.ASCII)
+
+
+class _Form(NamedTuple):
+    """What a class of nodes says of itself: its formula, and how the gradient of each letter comes."""
+
+    formula: str
+    #: The letters of inputs and outputs; that of a whole rest has a star.
+    ins: tuple[str, ...]
+    outs: tuple[str, ...]
+    rules: dict[str, str]
+
+
+_forms: WeakKeyDictionary[type[Node], _Form] = WeakKeyDictionary()
+
+
+def _form(node: Node) -> _Form:
+    kind = type(node)
+    if kind not in _forms:
+        _forms[kind] = _read(kind)
+    return _forms[kind]
+
+
+def _read(kind: type[Node]) -> _Form:
+    text = re.split(r"[;.](?:\s|$)|\n", inspect.getdoc(kind.formula) or "")[0]
+    found = _RULES.search(inspect.getdoc(kind.derivation) or "")
+    rules = {}
+    for rule in _NEXT.split(found[1]) if found else ():
+        letter, how = rule.split(" = ", 1)
+        rules[letter[1:]] = " ".join(how.split())
+    outs = tuple(re.sub(r"^(\*?)d", r"\1", name) for name in _letters(kind.derivation))
+    return _Form(text if " = " in text else "", _letters(kind.formula), outs, rules)
+
+
+def _letters(function: Any) -> tuple[str, ...]:
+    """The names of a method's arguments but self; one that takes the rest has a star."""
+    kinds = inspect.signature(function).parameters.values()
+    return tuple(("*" if p.kind is p.VAR_POSITIONAL else "") + p.name for p in kinds)[1:]
+
+
+def formula_of(node: Node, inputs: Sequence[str], outputs: Sequence[str]) -> str:
+    """What the node computes, with these names for its inputs and outputs: `L = a · b`."""
+    formula, ins, _, _ = _form(node)
+    left = ", ".join(outputs)
+    if not formula:
+        return f"{left} = {node.title}({', '.join(inputs)})"
+    return f"{left} = {filled(node, formula.split(' = ', 1)[1], _named(ins, inputs))}"
+
+
+def gradient_of(
+    node: Node, i: int, inputs: Sequence[str], outputs: Sequence[str], douts: Sequence[str]
+) -> str:
+    """How the gradient of input i comes about, `∂z · y`; empty where the node does not say."""
+    _, ins, outs, rules = _form(node)
+    letter = _letter(ins, i)
+    if letter not in rules:
+        return ""
+    names = _named(ins, inputs) | _named(outs, outputs)
+    for place, dout in enumerate(douts):
+        names["d" + _letter(outs, place)] = dout
+    names |= {f"d{k}": f"∂{names[k]}" for k in rules if k != letter and k in names}
+    if outs and outs[-1].startswith("*"):
+        names[f"Σ d{outs[-1][1:]}"] = " + ".join(douts[len(outs) - 1 :])
+    return filled(node, rules[letter], names)
+
+
+def read_by(node: Node, i: int) -> tuple[list[int], list[int]]:
+    """Which inputs and which outputs the gradient of input i is computed from, by the node's word."""
+    _, ins, outs, rules = _form(node)
+    words = {word for _, word in _WORD.findall(rules.get(_letter(ins, i), ""))}
+    found = []
+    for letters, arrows in ((ins, node.inputs), (outs, node.outputs)):
+        found.append([k for k in range(len(arrows)) if _letter(letters, k) in words])
+    return found[0], found[1]
+
+
+def _letter(letters: tuple[str, ...], i: int) -> str:
+    """The letter of argument i; of the rest, `xs` or `indices`, one is an `x`, an `indice`."""
+    if i < len(letters) and not letters[i].startswith("*"):
+        return letters[i]
+    return letters[-1][1:-1] if letters else ""
+
+
+def _named(letters: tuple[str, ...], names: Sequence[str]) -> dict[str, str]:
+    """The names by letter; all the rest by the letter of the rest."""
+    found = {
+        letter: name
+        for letter, name in zip(letters, names, strict=False)
+        if not letter.startswith("*")
+    }
+    if letters and letters[-1].startswith("*"):
+        found[letters[-1][1:]] = ", ".join(names[len(letters) - 1 :])
+    return found
+
+
+def filled(node: Node, text: str, names: Mapping[str, str]) -> str:
+    """The text with names, or numbers, in place of letters and of the node's own settings."""
+
+    def fill(found: re.Match[str]) -> str:
+        sign, letter = found[1] or "", found[2]
+        if sign and found[0] in names:
+            return names[found[0]]
+        name = names.get(letter)
+        if name is None:
+            return sign + _setting(node, letter, names)
+        before, after = text[: found.start()].rstrip(), text[found.end() :].lstrip()
+        alone = (not before or before[-1] in "(=,|" or before[-1].isalpha()) and after[
+            :1
+        ] not in "^*"
+        if name.startswith("-") and not alone:
+            name = f"({name})"
+        return sign + name
+
+    return _WORD.sub(fill, text)
+
+
+def _setting(node: Node, word: str, names: Mapping[str, str]) -> str:
+    """A setting of the node in place of its name: a number, a shape, the axes, a key."""
+    value = getattr(node, word, word)
+    if word == "axis":
+        return "all axes" if value is None else f"axis {value}".replace("axis (", "axes (")
+    if word == "key" and value is not word:
+        arrays = iter(names.get("indices", "").split(", "))
+        parts = value if isinstance(value, tuple) else (value,)
+        return ", ".join(next(arrays) if isinstance(k, str) else _key(k) for k in parts)
+    if word == "shape" and isinstance(value, tuple):
+        return shape_text(value)
+    if isinstance(value, float | int) and not isinstance(value, bool):
+        return number(value)
+    if value is None and word in node.settings():
+        return "none"
+    return str(value) if isinstance(value, np.dtype) else word
+
+
+def _key(part: Any) -> str:
+    if isinstance(part, slice):
+        ends = ["" if end is None else str(end) for end in (part.start, part.stop, part.step)]
+        return ":".join(ends if part.step is not None else ends[:2])
+    if isinstance(part, np.ndarray):
+        return f"{part.size} ids" if part.size > 4 else str(part.tolist())
+    return "..." if part is Ellipsis else str(part)
+
+
+def shape_text(shape: tuple[int, ...]) -> str:
+    """A shape as the chapter writes it: `30×2`.
+
+    >>> shape_text((30, 2)), shape_text((5,)), shape_text(())
+    ('30×2', '5', 'one number')
+    """
+    return "×".join(map(str, shape)) if shape else "one number"
+
+
+def number(value: Any, digits: int = 4) -> str:
+    """A number to a few significant digits, without an exponent where it reads well.
+
+    >>> number(0.123456), number(-2.0), number(1e-9), number(1234567.0), number(True)
+    ('0.1235', '-2', '1e-09', '1.235e+06', 'True')
+    """
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value))
+    if isinstance(value, int | np.integer):
+        return str(int(value))
+    x = float(value)
+    if x != x:
+        return "NaN"
+    if x in (np.inf, -np.inf):
+        return "∞" if x > 0 else "-∞"
+    return "0" if x == 0 else f"{x:.{digits}g}"
+
+
+def brief(value: npt.NDArray[Any]) -> str:
+    """An array in a few characters: its numbers if they are few, else its shape and range.
+
+    >>> brief(np.array(0.5)), brief(np.array([1.0, -2.5])), brief(np.arange(60.0).reshape(30, 2))
+    ('0.5', '[1, -2.5]', '30×2, from 0 to 59')
+    """
+    array = np.asarray(value)
+    if array.ndim == 0:
+        return number(array[()])
+    if array.size == 0:
+        return f"{shape_text(array.shape)}, empty"
+    if array.size <= 6 and array.ndim <= 2:
+        return _rows(array)
+    return f"{shape_text(array.shape)}, {_range(array)}"
+
+
+def _rows(array: npt.NDArray[Any]) -> str:
+    inside = map(number, array) if array.ndim == 1 else map(_rows, array)
+    return f"[{', '.join(inside)}]"
+
+
+def _range(array: npt.NDArray[Any]) -> str:
+    if array.dtype.kind == "b":
+        return f"{np.count_nonzero(array)} of {array.size} True"
+    bad = np.count_nonzero(~np.isfinite(array))
+    if bad:
+        return f"{bad} of {array.size} not finite"
+    low, high = array.min(), array.max()
+    return f"all {number(low)}" if low == high else f"from {number(low)} to {number(high)}"

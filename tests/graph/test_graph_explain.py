@@ -1,0 +1,331 @@
+"""graph.explain(): terms add up to the number, printed ones to the printed total, for every node."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from tests.graph.recorded import graph_of, small_net, the_node
+from tests.nodes.table import TABLE, draw
+
+import chainrule as cr
+from chainrule.errors import RecordingError, SettingError, ShapeError
+from chainrule.graph.explain import Explanation
+from chainrule.graph.graph import Graph
+from chainrule.graph.variable import Variable
+
+Array = npt.NDArray[Any]
+CASES = 8
+
+
+def adds_up(said: Explanation, eps: float = 1e-12) -> None:
+    """The terms are the number, to the last digits of what they add."""
+    if said.terms:
+        values = np.array([term.value for term in said.terms])
+        assert abs(values.sum() - said.value) <= eps * np.abs(values).sum() + 1e-300, said
+    else:
+        assert said.value == 0, said
+    prints_up(said)
+
+
+def prints_up(said: Explanation) -> None:
+    """Every printed sum of plain numbers is its printed total, to half a last place a number."""
+    text = re.sub(r"\n\s+([=≈])", r" \1", str(said))
+    for line in text.splitlines():
+        ways = re.split(r" [=≈] ", line)
+        for way, after in itertools.pairwise(ways):
+            plain = re.sub(r" \(\d+ (more|of other rows)\)", "", way)
+            if " + " not in plain and " − " not in plain:
+                continue
+            numbers = re.split(r" ([+−]) ", plain)
+            if not all(re.fullmatch(r"-?[\d.]+(e[+-]\d+)?", x) for x in numbers[::2]):
+                continue
+            if not re.fullmatch(r"-?[\d.]+(e[+-]\d+)?", after):
+                continue
+            signs = [1, *(1 if s == "+" else -1 for s in numbers[1::2])]
+            values = [s * float(x) for s, x in zip(signs, numbers[::2], strict=True)]
+            last = max(_last_place(x) for x in (*numbers[::2], after))
+            assert abs(sum(values) - float(after)) <= (len(values) + 1) * last / 2 * (1 + 1e-9), (
+                line
+            )
+
+
+def _last_place(text: str) -> float:
+    digits, _, power = text.partition("e")
+    if digits.strip("-0.") == "":
+        return 0.0
+    return float(10.0 ** (int(power or 0) - len(digits.partition(".")[2])))
+
+
+def some(rng: np.random.Generator, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Up to three elements of an array."""
+    size = int(np.prod(shape))
+    places = rng.permutation(size)[:3]
+    return [tuple(int(i) for i in np.unravel_index(p, shape)) if shape else () for p in places]
+
+
+@pytest.mark.parametrize("name", sorted(TABLE))
+def test_values_and_gradients_of_every_node_add_up(name: str) -> None:
+    for i in range(CASES):
+        case, rng = draw(name, i)
+        graph = graph_of(case)
+        gradients = graph.gradients() if case.moving else {}
+        node = the_node(graph, case) if case.moving else graph.nodes[-1]
+        eps = 1e-7 if any(v.dtype == np.float32 for v in graph.names) else 1e-12
+        for v in node.outputs:
+            for place in some(rng, v.shape):
+                said = graph.explain(v, place)
+                assert said.value == v.data[place]
+                assert said.name.startswith(graph.names[v])
+                adds_up(said, eps)
+                assert v in said.arrows
+        for v in node.inputs:
+            if v not in gradients:
+                continue
+            for place in some(rng, v.shape):
+                said = graph.explain(v, place, gradient=True)
+                assert said.value == gradients[v][place]
+                adds_up(said, eps)
+
+
+@pytest.mark.parametrize("name", sorted(TABLE))
+def test_what_is_linear_is_written_as_a_sum_of_products(name: str) -> None:
+    """Which nodes are sums of products is found out by trying them; here it is by knowledge."""
+    sums = {"Add", "Sub", "Neg", "Mul", "MatMul", "Sum", "Mean", "Repeat", "Reshape", "Transpose"}
+    sums |= {"Concatenate", "Stack", "Index", "IndexAdd", "Branch", "Cast", "Where"}
+    from chainrule.graph.local import Local
+
+    kinds = set()
+    for i in range(CASES):
+        case, _ = draw(name, i)
+        if all(x.size for x in case.inputs) and case.moving:
+            graph = graph_of(case)
+            local = Local(the_node(graph, case))
+            out = np.size(local.outputs[0])
+            kinds.add(all(local.parts(0, p) is not None for p in range(out)) if out else True)
+    if name in sums:
+        assert kinds == {True}
+    elif kinds:
+        # At single points others are too: max(x, y) is x there. Not everywhere.
+        assert False in kinds or name in ("Clip", "Sign")
+
+
+X = np.array([[1.0, 2.0, -1.0], [0.5, 0.0, 4.0]])
+W = np.array([[1.0, 0.5], [2.0, -1.0], [0.25, 3.0]])
+
+
+def affine() -> tuple[Graph, dict[str, Variable]]:
+    vs = {"x": Variable(X, "x"), "W": Variable(W, "W"), "b": Variable(np.array([0.5, -1.0]), "b")}
+    s = vs["x"] @ vs["W"] + vs["b"]
+    s.name = "s"
+    L = cr.sum(cr.exp(s * 0.1))
+    return Graph([L]), vs | {"s": s}
+
+
+def test_an_affine_layer_is_one_line() -> None:
+    graph, vs = affine()
+    said = graph.explain("s", (0, 1))
+    assert str(said) == (
+        "s[0,1] = Σₖ x[0,k]·W[k,1] + b[1] = 1·0.5 + 2·(-1) − 1·3 − 1 = 0.5 − 2.0 − 3.0 − 1.0 = -5.5"
+    )
+    assert [t.value for t in said.terms] == [0.5, -2.0, -3.0, -1.0]
+    assert [t.text for t in said.terms] == [
+        "x[0,0]·W[0,1]",
+        "x[0,1]·W[1,1]",
+        "x[0,2]·W[2,1]",
+        "b[1]",
+    ]
+    assert {graph.names[v] for v in said.arrows} == {"s", "x", "W", "b", "matmul", "repeat"}
+    assert graph.explain(vs["s"], (0, 1)).lines == said.lines
+
+
+def test_a_gradient_runs_over_all_paths_to_the_loss() -> None:
+    graph, vs = affine()
+    said = graph.explain(vs["W"], (2, 0), gradient=True, depth=1)
+    ds = graph.gradients()[vs["s"]]
+    assert said.lines[0].startswith("∂W[2,0] = Σₙ ∂s[n,0]·x[n,2] ≈ ")
+    assert [t.value for t in said.terms] == pytest.approx([ds[0, 0] * -1, ds[1, 0] * 4], rel=1e-14)
+    whole = graph.explain(vs["W"], (2, 0), gradient=True)
+    assert {graph.names[v] for v in whole.arrows} >= {"W", "matmul", "s", "mul", "exp", "L"}
+    assert not {"x", "W"} & {graph.names[v] for v in graph.explain("b", 0, gradient=True).arrows}
+    last = [line for line in whole.lines if "∂exp[0,0]" in line.split("=")[0]]
+    assert last == ["  ∂exp[0,0] = ∂L = 1"]
+
+
+def test_one_sample_and_its_part_of_a_batch() -> None:
+    graph, vs = affine()
+    one = graph.explain("s", 1, row=0)
+    assert one.lines == graph.explain("s", (0, 1)).lines
+    part = graph.explain(vs["W"], (2, 0), gradient=True, row=1)
+    ds = graph.gradients()[vs["s"]]
+    assert "(1 of other rows)" in str(part)
+    assert part.value == graph.gradients()[vs["W"]][2, 0]
+    assert part.terms[1].value == pytest.approx(ds[1, 0] * 4, rel=1e-14)
+    assert "s[0," not in str(part)
+    loss = graph.explain(graph.outputs[0], row=1)
+    assert "exp[1,0]" in str(loss)
+    assert "exp[0,0] =" not in str(loss)
+    with pytest.raises(ShapeError, match="row=2 is no row of the batch, which has 2 rows"):
+        graph.explain("s", 0, row=2)
+    with pytest.raises(ShapeError, match=r"row 0 has no part of its own in b\[1\]"):
+        graph.explain("b", 1, row=0)
+
+
+def test_a_row_is_followed_through_what_is_no_sum() -> None:
+    x = Variable(X, "x")
+    graph = cr.sqrt(cr.mean(cr.exp(x))).graph
+    said = graph.explain("L", row=1, lines=2)
+    assert "(3 of other rows)" in str(said)
+    assert "exp[0," not in str(graph.explain("L", row=1))
+
+
+def test_a_network_is_derived_back_to_inputs_and_parameters() -> None:
+    _, graph = small_net()
+    names = graph.names
+    said = graph.explain("affine2", (0, 2))
+    assert said.lines[0] == "affine2[0,2] = Σₖ sigmoid[0,k]·W2[k,2] + b2[2]"
+    heads = [line.split(" ")[2] for line in said.lines if re.match(r"  \w", line)]
+    assert heads == [*(f"sigmoid[0,{k}]" for k in range(4)), *(f"affine1[0,{k}]" for k in range(4))]
+    reached = {names[v] for v in said.arrows}
+    assert {"x", "W1", "b1", "W2", "b2", "matmul1", "repeat1", "affine1", "sigmoid"} <= reached
+    assert "L" not in reached
+    prints_up(said)
+    back = graph.explain("W1", (0, 1), gradient=True, lines=200)
+    assert {"W1", "affine1", "sigmoid", "affine2", "L"} <= {names[v] for v in back.arrows}
+    assert not {"b1", "W2", "x"} & {names[v] for v in back.arrows}
+    prints_up(back)
+    assert back.lines[-2] == "  ∂softmaxcrossentropy[4] = 1/5 · ∂L = 0.2·1 = 0.2"
+
+
+def test_long_sums_show_the_largest_terms_and_the_sum_of_the_others() -> None:
+    rng = np.random.default_rng(0)
+    x, w = Variable(rng.normal(size=(2, 100)), "x"), Variable(rng.normal(size=(100, 1)), "W")
+    graph = cr.sum(cr.tanh(x @ w)).graph
+    said = graph.explain("matmul", (1, 0), terms=3)
+    assert said.lines[0] == "matmul[1,0] = Σₖ x[1,k]·W[k,0]"
+    assert said.lines[1].endswith(" + 97 more")
+    assert said.lines[2].endswith(" (97 more)")
+    assert len(said.terms) == 100
+    shown = sorted((abs(t.value) for t in said.terms), reverse=True)[:3]
+    for value in shown:
+        assert f"{value:.3f}" in said.lines[2]
+    adds_up(said)
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1e-3, 1.0, 1e5, 1e12])
+def test_sums_of_every_size_print_up(scale: float) -> None:
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        x = Variable(rng.normal(size=7) * scale * 10 ** rng.uniform(-3, 3, 7), "x")
+        said = cr.sum(x).graph.explain("L")
+        adds_up(said)
+
+
+def test_depth_and_lines_are_limits() -> None:
+    _, graph = small_net()
+    whole = graph.explain("affine2", (0, 2))
+    near = graph.explain("affine2", (0, 2), depth=1)
+    assert near.lines[:-1] == whole.lines[:4]
+    assert near.arrows < whole.arrows
+    assert not {"x", "affine1"} & {graph.names[v] for v in near.arrows}
+    short = graph.explain("affine2", (0, 2), lines=5)
+    assert short.arrows >= {v for v in whole.arrows if graph.names[v] != "repeat1"}
+    assert "numbers more, not derived here (lines=5)" in short.lines[-2]
+    with pytest.raises(SettingError, match="terms=0"):
+        graph.explain("L", terms=0)
+
+
+def test_other_nodes_show_their_formula_with_the_numbers() -> None:
+    s = Variable([[0.0, 1.0, 2.0]], "s")
+    graph = cr.sum(cr.softmax(s)[:, 1] * cr.sigmoid(s[:, 0])).graph
+    said = graph.explain("softmax", (0, 2), depth=1)
+    assert str(said).splitlines()[:2] == [
+        "softmax[0,2] = e^s / Σ e^s",
+        "               where s[0,:] = 0, 1, 2",
+    ]
+    line = graph.explain("sigmoid", 0).lines[0]
+    assert line == "sigmoid[0] = 1 / (1 + e^-s[0,0]) = 1 / (1 + e^-0) = 0.5"
+    low = Variable(-3.0, "x")
+    assert "1 / (1 + e^-(-3))" in str(cr.sigmoid(low).graph.explain("L"))
+
+
+def test_inputs_and_the_loss_itself_are_the_ends() -> None:
+    graph, _ = affine()
+    assert graph.explain("x", (0, 2)).lines == ("x[0,2] = -1, an input",)
+    assert graph.explain("L", gradient=True).lines == ("∂L = 1, since ∂L/∂L = 1",)
+    _, of_net = small_net()
+    assert of_net.explain("W1", (0, 0)).lines[0].endswith("a parameter")
+    x = Variable([-1.0, 2.0], "x")
+    dead = (cr.sum(cr.where(x > 5, x, 0.0))).graph
+    assert dead.explain("x", 0, gradient=True).value == 0
+    assert "∂where[0] where x[0] > 5" not in str(dead.explain("x", 0, gradient=True))
+
+
+def test_repeated_use_adds_up_over_the_branches() -> None:
+    x = Variable(3.0, "x")
+    graph = (x * x + x).graph
+    said = graph.explain("x", gradient=True)
+    assert said.lines[0] == "∂x = ∂L·x + ∂L·x + ∂L = 1·3 + 1·3 + 1 = 3 + 3 + 1 = 7"
+    assert graph.explain("L").lines == ("L = x·x + x = 3·3 + 3 = 9 + 3 = 12",)
+
+
+def test_a_hand_written_layer_is_explained_by_trying_it() -> None:
+    class MatMul:
+        def __init__(self) -> None:
+            self.params, self.grads = [W.copy()], [np.zeros_like(W)]
+
+        def forward(self, x: Array) -> Array:
+            self.x = x
+            return np.asarray(x @ self.params[0])
+
+        def backward(self, dout: Array) -> Array:
+            self.grads[0][...] = self.x.T @ dout
+            return np.asarray(dout @ self.params[0].T)
+
+    layer = MatMul()
+    net = cr.Sequential(layer, loss=cr.MeanSquaredError())
+    graph = net.forward(Variable(X, "x"), np.zeros((2, 2))).graph
+    assert str(graph.explain("matmul", (0, 1))).startswith(
+        "matmul[0,1] = Σₖ x[0,k]·p0[k,1] = 1·0.5 + 2·(-1) − 1·3"
+    )
+    said = graph.explain("p0", (1, 1), gradient=True)
+    assert said.lines[0].startswith("∂p0[1,1] = Σₙ ∂matmul[n,1]·x[n,1]")
+    adds_up(said)
+
+
+def test_float32_sums_are_said_to_be_rounded() -> None:
+    _, graph = small_net(np.float32)
+    said = graph.explain("affine2", (1, 0))
+    values = np.array([t.value for t in said.terms])
+    assert values.sum() == pytest.approx(said.value, rel=1e-6)
+    assert "≈" in str(said)
+    assert said.lines[-1].startswith("(≈: rounded to the digits shown")
+    prints_up(said)
+
+
+def test_what_cannot_be_explained_says_why() -> None:
+    graph, vs = affine()
+    with pytest.raises(ShapeError, match=r"s has shape \(2, 2\); say which element"):
+        graph.explain("s")
+    with pytest.raises(ShapeError, match=r"Got \(2, 0\)"):
+        graph.explain("s", (2, 0))
+    assert graph.explain("s", (-1, -1)).name == "s[1,1]"
+    with pytest.raises(SettingError, match="no arrow is called 'matmull': did you mean"):
+        graph.explain("matmull", 0)
+    with pytest.raises(RecordingError, match="no arrow of this graph"):
+        graph.explain(Variable(1.0))
+    with pytest.raises(RecordingError, match="a gradient is taken of one number"):
+        cr.exp(vs["x"]).graph.explain("x", (0, 0), gradient=True)
+    with pytest.raises(RecordingError, match="no gradient flows to t"):
+        small_net()[1].explain("t", 0, gradient=True)
+
+
+def test_explanations_show_themselves() -> None:
+    graph, _ = affine()
+    said = graph.explain("s", (0, 1))
+    assert repr(said) == "<Explanation of s[0,1] = -5.5, 1 lines>"
+    assert said._repr_html_() == f"<pre>{said}</pre>"
