@@ -30,6 +30,7 @@ from chainrule.nodes.base import Value, quiet
 if TYPE_CHECKING:
     from chainrule.engine.compiled.predict import CompiledPredict
     from chainrule.engine.program import Program
+    from chainrule.files.script import Script
 
 __all__ = ["Network", "layers_in"]
 
@@ -445,6 +446,12 @@ class Network:
         """Whether there is so little to compute that compiling first would not pay."""
         weights = sum(p.size for p in self.named_parameters().values())
         return len(x) * weights < _MUCH
+
+    def script(self, optimizer: Any, x: Any, t: Any = None, **settings: Any) -> Script:
+        """Training as one NumPy file that prints the same losses; see `files.training_script`."""
+        from chainrule.files.script import training_script
+
+        return training_script(self, optimizer, x, t, **settings)
 
     def _record(self, key: Any, plan: str, *inputs: Any, training: bool = True) -> Program:
         """Make the program with a function of `engine.plans`, and keep it."""
