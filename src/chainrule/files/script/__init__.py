@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from chainrule.files.script.program import training_script
+from chainrule.files.script.predicting import predicting_script
 from chainrule.files.script.script import Script
+from chainrule.files.script.training import training_script
 
-__all__ = ["Script", "training_script"]
+__all__ = ["Script", "predicting_script", "training_script"]

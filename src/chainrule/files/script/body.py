@@ -178,7 +178,9 @@ class Body:
             return None
         u = readers[0]
         fits = u.function in BINARY and (u.shape, u.dtype) == (v.shape, v.dtype)
-        first = u.args[0] is v or (u.args[1] is v and BINARY[u.function][0] in "+*") if fits else False
+        first = (
+            u.args[0] is v or (u.args[1] is v and BINARY[u.function][0] in "+*") if fits else False
+        )
         return u if first and self._stands(u) else None
 
     def _begun(self, u: Traced) -> Traced | None:

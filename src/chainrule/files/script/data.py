@@ -126,7 +126,7 @@ def find_maker(x: Any, t: Any) -> Made | None:
 
 
 def _fits(t: Any, ids: Array) -> bool:
-    return np.shape(t)[:1] == ids.shape[:1]
+    return bool(np.shape(t)[:1] == ids.shape[:1])
 
 
 def made_text(made: Made, x: Array, t: Array, names: tuple[str, str]) -> list[str] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -118,7 +118,8 @@ class Expressions:
         return text, level
 
     def _operation(self, v: Traced) -> Text:
-        f, args = v.function, v.args
+        f = v.function
+        args: Sequence[Any] = v.args
         if v.weak:
             return self._of_numbers(v)
         if f in VIEWS or f in (pick, take_rows):
@@ -248,7 +249,7 @@ class Expressions:
             elif k is Ellipsis:
                 parts.append("...")
             elif isinstance(k, int | np.integer):
-                parts.append(self._length(v, lambda a, i=i: int(a.args[1][i])))
+                parts.append(self._length(v, _entry(i)))
             else:
                 parts.append(self.text(k))
         return ", ".join(parts) + ("," if len(parts) == 1 and parts[0][0] == "(" else "")
@@ -259,7 +260,7 @@ class Expressions:
             if getattr(v.args[1][i], end) is None:
                 ends.append("")
             else:
-                ends.append(self._length(v, lambda a, e=end: getattr(a.args[1][i], e)))
+                ends.append(self._length(v, _entry(i, end)))
         start, stop, step = ends
         plain = all(part.lstrip("-").isalnum() or not part for part in ends)
         colon = ":" if plain else " : " if start else ": "
@@ -314,6 +315,11 @@ class Expressions:
             return f"{self.text(x, ATOM)}[{self.rows(x)}, {self.text(t)}]"
         ids = f"np.expand_dims({self.text(t)}, -1)"
         return f"np.take_along_axis({self.text(x)}, {ids}, -1)[..., 0]"
+
+
+def _entry(i: int, end: str | None = None) -> Callable[[Traced], int]:
+    """A number in a key, or an end of a slice in it."""
+    return lambda a: int(a.args[1][i] if end is None else getattr(a.args[1][i], end))
 
 
 def _added_axes(old: tuple[int, ...], new: tuple[int, ...]) -> str:
@@ -391,4 +397,3 @@ class _Layout:
             else:
                 self._seen[v] = np.zeros(v.shape, v.dtype)
         return self._seen[v]
-

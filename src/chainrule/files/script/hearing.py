@@ -19,9 +19,10 @@ from chainrule.graph.variable import Variable
 __all__ = ["hearing"]
 
 #: Names that mean something else in every formula.
-_GENERAL = frozenset(
-    "x y z w t s p g n arg out value values dx dy dz dl dout self inputs chosen".split()
-)
+_GENERAL = {
+    "self", "inputs", "arg", "x", "y", "z", "w", "t", "s", "p", "g", "n", "out", "value", "values",
+    "dx", "dy", "dz", "dl", "dout", "chosen",
+}  # fmt: skip
 #: Rooms whose own names are about recording, not about the network.
 _SILENT = ("chainrule.engine", "chainrule.graph", "chainrule.files", "chainrule.networks", "numpy")
 

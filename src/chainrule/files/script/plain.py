@@ -56,12 +56,15 @@ def body_of(
     `arguments` are texts for its arguments; `shape[0]` of a given tuple is its first item.
     """
     lines, first = _lines(function)
-    text = "\n".join(lines[first:])
-    for name, given in words.items():
-        text = re.sub(rf"(?<![\w.]){re.escape(name)}(?!\w)", lambda _, g=given: g, text)
-    for name, given in arguments.items():
-        text = re.sub(rf"(?<![\w.]){name}(?!\w)", lambda _, g=given: g, text)
+    text = _with(_with("\n".join(lines[first:]), words), arguments)
     return textwrap.dedent(text).splitlines()
+
+
+def _with(text: str, words: Mapping[str, str]) -> str:
+    """The text with other words in place of these, where they stand alone."""
+    for word, given in words.items():
+        text = re.sub(rf"(?<![\w.]){re.escape(word)}(?!\w)", given.replace("\\", r"\\"), text)
+    return text
 
 
 def function_text(
@@ -72,8 +75,7 @@ def function_text(
     tree = ast.parse("\n".join(lines)).body[0]
     assert isinstance(tree, ast.FunctionDef)
     text = "\n".join(lines[tree.body[0].lineno - 1 :])
-    for word, given in words.items():
-        text = re.sub(rf"(?<![\w.]){re.escape(word)}(?!\w)", lambda _, g=given: g, text)
+    text = _with(text, words)
     return f"def {name}({arguments}):\n{text}"
 
 

@@ -164,7 +164,7 @@ class _Told:
         scope = self.rec.graph.scopes[node]
         key = (node if scope is None else scope, backward)
         if key not in self._parts:
-            kind = type(node if scope is None else scope.layer)
+            kind: Any = type(node if scope is None else scope.layer)
             part = self._parts[key] = Part(identifier(kind.__name__), backward)
             if scope is not None and not backward:
                 is_loss = issubclass(kind, Loss)

@@ -33,6 +33,11 @@ class Script:
     text: str
     arrays: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        # As they are now: training goes on in the arrays of a network.
+        copies = {name: array.copy() for name, array in self.arrays.items()}
+        object.__setattr__(self, "arrays", copies)
+
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write the program to `path`, which ends in .py, and its arrays, if any, beside it.
 

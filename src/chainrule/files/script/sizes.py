@@ -6,6 +6,7 @@ which of its numbers go with the batch, and how.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
@@ -26,7 +27,11 @@ SUM, PRODUCT, SIGN, ATOM = 12, 13, 14, 20
 
 
 def alike(ours: Recorded, theirs: Recorded) -> dict[Traced, Traced] | None:
-    """Which value of one recording is which of another; None if they are not alike."""
+    """Which value of one recording is which of another; None if they are not alike.
+
+    What does nothing at their size they leave out, such as 2/n of a batch of two rows, or the sum
+    over a single row. It is in ours all the same, and does nothing there.
+    """
     twins: dict[Traced, Traced] = {}
     if len(ours.targets) != len(theirs.targets):
         return None
@@ -39,10 +44,36 @@ def alike(ours: Recorded, theirs: Recorded) -> dict[Traced, Traced] | None:
             continue
         twins[a] = b
         mine, others = a.operands, b.operands
-        if not _may_be(a, b) or len(mine) != len(others):
+        if _may_be(a, b) and len(mine) == len(others) and not _left_out(a, b):
+            ahead.extend(zip(mine, others, strict=True))
+            continue
+        if a.function is np.divide and b.function is np.reciprocal:  # 1 / x, whatever the 1 is
+            ahead += [(a.args[0], b.trace.constant(1.0, a.args[0].dtype)), (a.args[1], b.args[0])]
+            continue
+        operand, one = _idle(a, theirs.rows)
+        if operand is None:
             return None
-        ahead.extend(zip(mine, others, strict=True))
+        if one is not None:
+            ahead.append((one, b.trace.constant(1.0, one.dtype)))
+        ahead.append((operand, b))
     return twins
+
+
+def _idle(a: Traced, rows: int) -> tuple[Traced | None, Traced | None]:
+    """What a leaves as it is, at the right size; and the number that is 1 then, if there is one."""
+    if a.function in (np.multiply, np.divide):
+        places = (1, 0) if a.function is np.multiply else (1,)
+        for i in places:
+            if a.args[i].weak and a.args[i].known is not None:
+                return a.args[1 - i], a.args[i]
+    if rows == 1 and (a.is_view or a.function is np.sum) and a.operands:
+        return a.operands[0], None
+    return None, None
+
+
+def _left_out(a: Traced, b: Traced) -> bool:
+    """Whether a number is in a only: then b is what it is multiplied with."""
+    return _idle(a, 2)[1] is not None and not any(o.weak for o in b.operands)
 
 
 def _may_be(a: Traced, b: Traced) -> bool:
@@ -94,12 +125,11 @@ class Sizes:
             return f"{text} {'+' if plus > 0 else '-'} {abs(plus)}", SUM
         return text, level
 
-    def shape(self, v: Traced, ask: Callable[[Traced], tuple[int, ...]], alone: bool = False) -> str:
+    def shape(
+        self, v: Traced, ask: Callable[[Traced], tuple[int, ...]], alone: bool = False
+    ) -> str:
         """A shape: (n, 10); with `alone` a single length stands without brackets."""
-        parts = [
-            self.length(v, lambda a, i=i: ask(a)[i])[0]  # type: ignore[misc]
-            for i in range(len(ask(v)))
-        ]
+        parts = [self.length(v, _nth(ask, i))[0] for i in range(len(ask(v)))]
         if len(parts) == 1:
             return parts[0] if alone else f"({parts[0]},)"
         return f"({', '.join(parts)})"
@@ -113,9 +143,9 @@ class Sizes:
             return text, SIGN if text.startswith("-") else ATOM
         if all(isinstance(value, int) for value in values):
             return self.length(v, lambda a: a.known)
-        for text, level, formula in _forms(found):
+        for text, formula in _forms(found):
             if all(_exactly(formula, n, value) for n, value in found.items()):
-                return text, level
+                return text, PRODUCT
         return self._table(found)
 
     def _table(self, found: Mapping[int, Any]) -> Text:
@@ -129,6 +159,10 @@ class Sizes:
         return f"{{{pairs}}}[n]", ATOM
 
 
+def _nth(ask: Callable[[Traced], tuple[int, ...]], i: int) -> Callable[[Traced], int]:
+    return lambda a: ask(a)[i]
+
+
 def _exactly(formula: Callable[[int], float], n: int, value: float) -> bool:
     try:
         return formula(n) == value
@@ -136,28 +170,32 @@ def _exactly(formula: Callable[[int], float], n: int, value: float) -> bool:
         return False
 
 
-Form = tuple[str, int, Callable[[int], float]]
+Form = tuple[str, Callable[[int], float]]
+
+#: How numbers go with the batch size, as 1/n in a mean, as n/(n - 1) in a variance: the text, the
+#: number, and what the constant in it must be near.
+_KINDS: tuple[tuple[str, Callable[[float, int], float], Callable[[float, int], float]], ...] = (
+    ("{} / n", lambda c, n: c / n, lambda v, n: v * n),
+    ("{} * n", lambda c, n: c * n, lambda v, n: v / n),
+    ("{} * (n / (n - 1))", lambda c, n: c * (n / (n - 1)), lambda v, n: v * (n - 1) / n),
+    ("{} / (n - 1)", lambda c, n: c / (n - 1), lambda v, n: v * (n - 1)),
+)
 
 
 def _forms(found: Mapping[int, float]) -> Iterator[Form]:
-    """How a number may go with the batch size: as 1/n in a mean, as n/(n - 1) in a variance."""
+    """Formulas that a number may follow, the plainest first."""
     n = max(found)
     value = found[n]
     if not math.isfinite(value) or n < 2:
         return
-    c = Fraction(value * n).limit_denominator(10_000)
-    if c and math.isclose(value, c / n, rel_tol=1e-14):
-        p, q = c.numerator, c.denominator
-        yield f"{p} / n" if q == 1 else f"{p} / ({q} * n)", PRODUCT, lambda n: p / (q * n)
-    for c in _near(value * n):
-        yield f"{literal(c)} / n", PRODUCT, lambda n, c=c: c / n
-    for c in _near(value / n):
-        yield f"{literal(c)} * n", PRODUCT, lambda n, c=c: c * n
-    yield "n / (n - 1)", PRODUCT, lambda n: n / (n - 1)
-    for c in _near(value * (n - 1) / n):
-        yield f"{literal(c)} * (n / (n - 1))", PRODUCT, lambda n, c=c: c * (n / (n - 1))
-    for c in _near(value * (n - 1)):
-        yield f"{literal(c)} / (n - 1)", PRODUCT, lambda n, c=c: c / (n - 1)
+    ratio = Fraction(value * n).limit_denominator(10_000)
+    p, q = ratio.numerator, ratio.denominator
+    if p and math.isclose(value, p / (q * n), rel_tol=1e-14):
+        yield (f"{p} / n" if q == 1 else f"{p} / ({q} * n)"), lambda n: p / (q * n)
+    yield "n / (n - 1)", lambda n: n / (n - 1)
+    for text, formula, constant in _KINDS:
+        for c in _near(constant(value, n)):
+            yield text.format(literal(c)), functools.partial(formula, c)
 
 
 def _near(c: float) -> list[float]:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.engine.memory import needed, root_of
+from chainrule.engine.memory import needed
 from chainrule.engine.names import Names
-from chainrule.engine.trace import Trace, Traced
+from chainrule.engine.trace import Trace
 from chainrule.errors import RecordingError, SettingError, shown
-from chainrule.files.script.expressions import BINARY, Expressions, is_trivial
+from chainrule.files.script.expressions import Expressions
 from chainrule.files.script.hearing import hearing
 from chainrule.files.script.plain import body_of, function_text, literal
+from chainrule.files.script.rule import Rule
 from chainrule.files.script.wording import first_line
 from chainrule.optimizers import RUN, Optimizer, squares
 from chainrule.schedules import Constant, Schedule
@@ -67,7 +69,10 @@ class Update:
         self._given: dict[str, str] = {}
         self._rated = names.unique("lr_t")
         self._leaves = {k: names.unique(k) for k in ("p", "g", *optimizer.slots)}
-        rules = {decay: self._rule(decay) for decay in dict.fromkeys(g[0].decays for g in groups)}
+        before = set(names.taken)
+        rules = {
+            decay: self._rule(decay, before) for decay in dict.fromkeys(g[0].decays for g in groups)
+        }
         limits = max_grad is not None or optimizer.clip_norm is not None
         #: Whether the parameters must stand in the buffer's order.
         self.ordered = limits or len({tuple(rule) for rule in rules.values()}) > 1
@@ -134,12 +139,15 @@ class Update:
         if type(schedule).__module__ != "chainrule.schedules":
             return self._from_table("schedule", schedule, "step")
         words = {
-            f"self.{k}": literal(v) for k, v in vars(schedule).items() if not isinstance(v, Schedule)
+            f"self.{k}": literal(v)
+            for k, v in vars(schedule).items()
+            if not isinstance(v, Schedule)
         }
         for k, v in vars(schedule).items():
             if isinstance(v, Schedule):
                 words[f"self.{k}(step)"] = self._scheduled(v)
-        name = self.names.unique(type(schedule).__name__.lower())
+        kind = re.sub(r"(?<!^)(?=[A-Z])", "_", type(schedule).__name__).lower()
+        name = self.names.unique(f"{kind}_rate")
         self.functions.append(function_text(type(schedule).__call__, name, "step", words))
         return f"{name}(step)"
 
@@ -208,8 +216,8 @@ class Update:
 
     # -- the rule -----------------------------------------------------------------------------------
 
-    def _rule(self, decay: bool) -> list[str]:
-        """The lines that move one parameter p by its gradient g."""
+    def _rule(self, decay: bool, before: set[str]) -> list[str]:
+        """The lines that move one parameter p by its gradient g, in names that are free before."""
         trace, optimizer = Trace(), self.optimizer
         dtype = self.groups[0][0].dtype
         leaves = [trace.argument((7,), dtype, name) for name in self._leaves]
@@ -217,7 +225,7 @@ class Update:
         with hearing() as heard:
             p, g, *slots = leaves
             new = optimizer.step(p, g, list(slots), dict(numbers), decay)
-        e = Expressions(Names(self.names.taken))
+        e = Expressions(Names(before))
         e.named = dict(zip(leaves, self._leaves.values(), strict=True))
         used = needed(new)
         rated = type(optimizer).rate is not Optimizer.rate
@@ -226,8 +234,10 @@ class Update:
                 e.named[leaf] = self._number(name)
                 if name == "lr" and rated:
                     e.named[leaf] = self._rated
-        e.names.taken |= self.names.taken
-        return _Rule(e, [p, *slots], list(new), heard).lines()
+        e.names.taken |= set(self._given.values())
+        lines = Rule(e, [p, *slots], g, list(new), heard).lines()
+        self.names.taken |= e.names.taken
+        return lines
 
     def _loops(self, rules: dict[bool, list[str]]) -> None:
         leaves = ", ".join(self._leaves.values())
@@ -243,74 +253,3 @@ class Update:
             called = "weights" if group[0].decays else "biases"
             self.lines.append(f"for {leaves} in zip({cuts}):  # {called}, {which}")
             self.lines += [f"    {line}" for line in rules[group[0].decays]]
-
-
-class _Rule:
-    """The lines of an optimizer's rule: `places` get the `new` values, in place."""
-
-    def __init__(
-        self, e: Expressions, places: list[Traced], new: list[Traced], heard: dict[Any, str]
-    ) -> None:
-        self.e, self.places, self.new, self.heard = e, places, new, heard
-        used = needed(new)
-        self.order = [v for v in new[0].trace.values if v in used and not is_trivial(v)]
-        self.place_of = {v: i for i, v in enumerate(self.order)}
-        self.wanted = set(new)
-        self.readers: dict[Traced, list[Traced]] = {}
-        for u in self.order:
-            for o in u.operands:
-                self.readers.setdefault(root_of(o), []).append(u)
-
-    def lines(self) -> list[str]:
-        """One for each value that is read more than once, and one for each place."""
-        goes = {v: place for place, v in zip(self.places[1:], self.new[1:], strict=True)}
-        lines: list[str] = []
-        later: list[tuple[Traced, Traced]] = []
-        for place, v in zip(self.places[1:], self.new[1:], strict=True):
-            if v is not place and v in set(self.places):  # what stood there before
-                name = self.e.names.unique(f"old_{self.e.named[v]}")
-                lines.append(f"{name} = {self.e.named[v]}.copy()")
-                later.append((place, v))
-        olds = {v: line.split(" ")[0] for (_, v), line in zip(later, lines, strict=True)}
-        for v in self.order:
-            if v is self.new[0] and not self.readers.get(v):
-                continue
-            if v in goes and self._last_read(goes[v], v):
-                lines.append(self._write(goes[v], v))
-                self.e.named[v] = self.e.named[goes[v]]
-            elif self._stands(v) or v in goes:
-                name = self.e.names.unique(self.heard.get(v, "d"))
-                lines.append(f"{name} = {self.e.operation(v)[0]}")
-                self.e.named[v] = name
-                if v in goes:
-                    later.append((goes[v], v))
-        written = {v for v in self.order if v in self.e.named}
-        for place, v in zip(self.places[1:], self.new[1:], strict=True):
-            if v not in written and v is not place and v not in olds:
-                later.append((place, v))
-        lines.append(self._write(self.places[0], self.new[0]))
-        self.e.named.update(olds)
-        lines += [self._write(place, v) for place, v in later]
-        return lines
-
-    def _stands(self, v: Traced) -> bool:
-        return len(self.readers.get(v, [])) > 1 or (v in self.wanted and bool(self.readers.get(v)))
-
-    def _home(self, v: Traced) -> Traced:
-        """The value in whose line the text of v stands."""
-        while not (self._stands(v) or v in self.wanted):
-            v = self.readers[v][0]
-        return v
-
-    def _last_read(self, place: Traced, v: Traced) -> bool:
-        """Whether the old contents of the place are read by no line after that of v."""
-        homes = {self._home(u) for u in self.readers.get(place, [])}
-        return all(self.place_of[home] <= self.place_of[v] for home in homes)
-
-    def _write(self, place: Traced, v: Traced) -> str:
-        name = self.e.named[place]
-        if v not in self.e.named and v.function in BINARY and v.args[0] is place:
-            sign, _ = BINARY[v.function]
-            return f"{name} {sign}= {self.e.text(v.args[1])}"
-        return f"{name}[...] = {self.e.text(v)}"
-

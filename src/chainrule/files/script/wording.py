@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 __all__ = ["WIDTH", "comment", "first_line", "identifier", "listed", "spoken"]
@@ -45,7 +45,8 @@ def identifier(text: str) -> str:
 
 def listed(name: str, items: Sequence[str], indent: int = 0) -> list[str]:
     """`name = [a, b, c]`, going on with `name += [...]` where a line is full."""
-    lead, lines, rest = " " * indent, [], list(items)
+    lead, rest = " " * indent, list(items)
+    lines: list[str] = []
     while rest or not lines:
         start = f"{lead}{name} {'+=' if lines else '='} ["
         room, taken = WIDTH - len(start) - 1, 1
@@ -54,8 +55,3 @@ def listed(name: str, items: Sequence[str], indent: int = 0) -> list[str]:
         lines.append(f"{start}{', '.join(rest[:taken])}]")
         rest = rest[taken:]
     return lines
-
-
-def paragraphs(text: Iterable[str]) -> str:
-    """Blocks of lines with a blank line between."""
-    return "\n\n".join(block for block in text if block)
