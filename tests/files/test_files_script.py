@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.engine.compiled.expressions import Expression
 from tests.files.programs import run_all, spiral_network, trained
 from tests.layers.table import LAYERS, LOSSES
 from tests.layers.table import Row as LayerRow
@@ -87,7 +88,7 @@ def test_it_reads_like_the_chapter() -> None:
         "    dW2 = np.dot(hidden.T, d_scores)",
         "    d_hidden = np.dot(d_scores, W2.T)",
         "    d_z1 = d_hidden * (hidden * (1 - hidden))",
-        "    loss = np.sum(losses) / n",
+        "    loss = np.sum(losses) / n  # Mean: y = Σ x / n.",
         "        rows = order[start : start + 30]  # step 1: mini-batch",
         "            p -= lr * g",
     ):
@@ -435,7 +436,6 @@ def _changing() -> cr.Network:
             RecordingError,
             "has no loss",
         ),
-        (lambda: _changing().script(cr.SGD(), X, T), RecordingError, "last, smaller batch"),
         (lambda: spiral_network().script(cr.SGD(), X, T, epochs=0), SettingError, "epochs"),
         (lambda: spiral_network().script(cr.SGD(), X, T, seed=-1), SettingError, "seed"),
         (lambda: spiral_network().script(cr.SGD(), X[:, :1], T), Exception, "2 inputs"),
@@ -455,9 +455,25 @@ def test_what_cannot_be_written_says_why(
         make()
 
 
-def test_a_step_that_holds_for_one_size_is_written_for_that_size(tmp_path: Path) -> None:
-    network = _changing()
-    prints_the_same(tmp_path, both(network, cr.SGD(), X[:96], T[:96], epochs=2, batch_size=32))
+def test_a_step_that_is_another_for_each_size_is_written_for_each(tmp_path: Path) -> None:
+    prints_the_same(
+        tmp_path,
+        both(_changing(), cr.SGD(), X[:96], T[:96], epochs=2, batch_size=32),
+        both(_changing(), cr.SGD(), X[:80], T[:80], epochs=2, batch_size=32),
+        both(_changing(), cr.SGD(), X[:80], T[:80], epochs=2, batch_size=30),
+    )
+
+
+RANDOM = np.random.default_rng(6)
+
+
+@pytest.mark.parametrize("steps", [RANDOM.integers(0, 50, (n, 3)).tolist() for n in range(2, 8)])
+def test_random_expressions(steps: Any, tmp_path: Path) -> None:
+    x, t = RANDOM.standard_normal((19, 3)), RANDOM.standard_normal((19, 1))
+    pairs = [
+        both(Expression(steps, F), cr.SGD(0.01), x, t, epochs=2, batch_size=n) for n in (11, 19, 8)
+    ]
+    prints_the_same(tmp_path, *pairs)
 
 
 def test_saving_is_whole_or_not_at_all(tmp_path: Path) -> None:

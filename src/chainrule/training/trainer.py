@@ -220,7 +220,8 @@ class Trainer:
         bits = self.rng.bit_generator
         seed = getattr(bits.seed_seq, "entropy", None)
         child = getattr(bits.seed_seq, "spawn_key", ())
-        if type(seed) is not int or child or type(bits) is not np.random.PCG64:
+        usual = type(bits) is type(generator(0).bit_generator)
+        if type(seed) is not int or child or not usual:
             raise SettingError(
                 "a program needs a seed to shuffle by: make the Trainer with seed=0."
             )

@@ -218,19 +218,17 @@ class Body:
         parts = [self.recorded.parts.get(line.value) for line in made]
         before: Part | None = None
         for i, (line, part) in enumerate(zip(made, parts, strict=True)):
-            if part is None or part is before:
-                found += self._note(part, line.value, told) + line.texts
-                continue
-            if part.backward and (before is None or not before.backward):
-                found += ["", "# Backward: from the loss to every parameter."]
-            before = part
-            heading = self._heading(part, line.value, told)
-            alone = part not in parts[i + 1 :]
-            beside = f"{line.texts[0]}  {heading[0]}"
-            if alone and len(heading) == len(line.texts) == 1 and len(beside) + _INDENT <= WIDTH:
-                found.append(beside)
+            new = part is not None and part is not before
+            if part is not None and new:
+                if part.backward and (before is None or not before.backward):
+                    found += ["", "# Backward: from the loss to every parameter."]
+                said, alone = self._heading(part, line.value, told), part not in parts[i + 1 :]
+                before = part
             else:
-                found += heading + line.texts
+                said, alone = self._note(part, line.value, told), True
+            beside = f"{line.texts[0]}  {said[0]}" if said else ""
+            fits = len(said) == len(line.texts) == 1 and len(beside) + _INDENT <= WIDTH
+            found += [beside] if alone and fits else said + line.texts
         return [" " * _INDENT + line if line else "" for line in found]
 
     def _heading(self, part: Part, v: Traced, told: set[tuple[str, str]]) -> list[str]:

@@ -60,7 +60,7 @@ class Expressions:
         self.named: dict[Traced, str] = {}
         #: Arrays that never change, by name.
         self.constants: dict[str, npt.NDArray[Any]] = {}
-        #: Functions of ours that the text calls.
+        #: Functions of ours that the text calls, by their own names.
         self.functions: dict[Callable[..., Any], str] = {}
         #: Numbers that have a name, such as the seed of a mask.
         self.numbers: dict[int, str] = {}
@@ -158,9 +158,7 @@ class Expressions:
         raise RecordingError(f"{getattr(f, '__name__', f)} cannot be written out in a program.")
 
     def _called(self, function: Callable[..., Any]) -> str:
-        if function not in self.functions:
-            self.functions[function] = self.names.unique(function.__name__)
-        return self.functions[function]
+        return self.functions.setdefault(function, function.__name__)
 
     def _of_numbers(self, v: Traced) -> Text:
         """An operation of plain numbers, such as 1 - beta1."""
@@ -206,7 +204,8 @@ class Expressions:
         if added:
             return f"{self.text(x, ATOM)}[{added}]", ATOM
         shape = self._shape(v, lambda a: a.shape, alone=True)
-        return f"{self.text(x, ATOM)}.reshape{shape if shape[0] == '(' else f'({shape})'}", ATOM
+        plain = shape if shape[0] == "(" and v.shape else f"({shape})"
+        return f"{self.text(x, ATOM)}.reshape{plain}", ATOM
 
     def _full(self, v: Traced, shape: str) -> str:
         """One number, all over."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.engine.called import parameter_names
+from chainrule.engine.compiled.symbolic import unlike
 from chainrule.engine.names import Names
 from chainrule.engine.trace import Traced
 from chainrule.errors import ChainruleError, RecordingError
@@ -21,6 +21,7 @@ from chainrule.files.script.plain import function_text, literal
 from chainrule.files.script.recorded import Recorded
 from chainrule.files.script.sizes import Sizes, alike
 from chainrule.files.script.weights import Weights
+from chainrule.files.script.wording import WIDTH
 from chainrule.layers import dropout
 from chainrule.layers.base import Layer
 
@@ -36,7 +37,8 @@ TAKEN = {
     *dir(builtins), "np", "math", "csv", "sys", "Path", "kept", "file", "x", "t", "w", "n", "y",
     "params", "grads", "gradient", "predict", "prepare", "read", "rng", "epoch", "order", "start",
     "rows", "step", "loss", "total", "count", "weight", "norm", "run", "path", "answer", "ones",
-    "weight_decay", "max_grad", "clip_norm", "MISSING", "COLUMNS", "CLASSES",
+    "last_gradient", "taken", "mixed", "cells", "weight_decay", "max_grad", "clip_norm", "MISSING",
+    "COLUMNS", "CLASSES",
 }  # fmt: skip
 #: Those that mean something only in the loop, and may mean something else in a function.
 LOCAL = {
@@ -67,7 +69,7 @@ class Page:
 
     def function(self, recorded: Recorded, sizes: Sizes, arguments: Sequence[Traced]) -> Function:
         """A recording as the inside of a function."""
-        e = Expressions(self.inner, sizes)
+        e = Expressions(Names(self.inner.taken), sizes)
         e.numbers = dict(self.weights.numbers)
         named = {leaf: leaf.name for leaf in arguments}
         for p, name in self.parameters.items():
@@ -75,19 +77,21 @@ class Page:
             if leaf is not None:
                 named[leaf] = name
         named |= {leaf: self.buffers[key] for key, leaf in recorded.buffers.items()}
-        return Function(Body(recorded, e), named, self.buffers)
+        made = Function(Body(recorded, e), named, self.buffers)
+        self.inner.taken |= set(made.constants)
+        return made
 
-    def parameter_lines(self, function: Function) -> list[str]:
-        """The lines that make parameters, buffers, and the constants of a function."""
+    def parameter_lines(self, functions: Iterable[Function]) -> list[str]:
+        """The lines that make parameters, buffers, and the constants of functions."""
         lines = [f'{name} = kept["{name}"]' for name in self.weights.arrays]
         lines += self.weights.lines
-        for name, array in function.constants.items():
-            if array.size <= 12:
-                kind = f", dtype=np.{array.dtype.name}" if array.dtype != np.float64 else ""
-                lines.append(f"{name} = np.array({literal(array.tolist())}{kind})")
-            else:
+        for name, array in (pair for f in functions for pair in f.constants.items()):
+            kind = f", dtype=np.{array.dtype.name}" if array.dtype != np.float64 else ""
+            line = f"{name} = np.array({literal(array.tolist())}{kind})" if array.size < 50 else ""
+            if not line or len(line) > WIDTH:
                 self.arrays[name] = array
-                lines.append(f'{name} = kept["{name}"]')
+                line = f'{name} = kept["{name}"]'
+            lines.append(line)
         return lines
 
     def text(self, doc: Sequence[str], blocks: Sequence[str]) -> str:
@@ -165,14 +169,14 @@ def _helper(function: Callable[..., Any], name: str) -> str:
 
 def lay_out(
     record: Callable[[int], Recorded], widths: Iterable[int], used: tuple[int, ...]
-) -> tuple[Recorded, Sizes]:
+) -> list[tuple[Recorded, Sizes]]:
     """A recording for batches of any size, and how its lengths and numbers go with the batch.
 
-    `used` are the sizes that there will be. Where recordings of other sizes are not alike, the
-    program holds for one size only.
+    `used` are the sizes that there will be. If the network takes other operations for some sizes
+    than for others, each of these sizes gets a recording of its own.
     """
     exact = {n: record(n) for n in used}
-    for m1, m2 in _unlike(set(widths)):
+    for m1, m2 in unlike(set(widths)):
         try:
             base, other = record(m1), record(m2)
         except ChainruleError:
@@ -181,30 +185,13 @@ def lay_out(
         found = {n: twins for n, twins in beside.items() if twins is not None}
         if len(found) == len(beside):
             found.pop(m1, None)
-            return base, Sizes(base, found, used)
-    base = exact[used[0]]
-    others: dict[int, dict[Traced, Traced]] = {}
-    for n in used[1:]:
-        twins = alike(base, exact[n])
-        if twins is None:
-            raise RecordingError(
-                f"the network takes other operations for the last, smaller batch of {n} rows than for"
-                f" {used[0]}. Give a batch_size that divides the number of rows."
-            )
-        others[n] = twins
-    return base, Sizes(base, others, used)
-
-
-def _unlike(widths: set[int]) -> list[tuple[int, int]]:
-    """Pairs of small sizes that share no factor with each other, and stand for no width."""
-    found: list[int] = []
-    n = 5
-    while len(found) < 4:
-        prime = all(n % k for k in range(2, math.isqrt(n) + 1))
-        if prime and not any(w == n or (w > n and w % n == 0) for w in widths):
-            found.append(n)
-        n += 2
-    return [(found[0], found[1]), (found[2], found[3])]
+            return [(base, Sizes(base, found, used))]
+    if not exact:
+        raise RecordingError(
+            "the network takes other operations for one number of rows than for another, so no program"
+            " can predict as it does."
+        )
+    return [(made, Sizes(made, {}, (n,))) for n, made in exact.items()]
 
 
 def widths_of(network: Network, *arrays: Array | None) -> set[int]:

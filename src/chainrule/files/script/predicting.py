@@ -70,9 +70,11 @@ def predicting_script(model: Model) -> Script:
     network.adopt()
     page = Page(network)
     x = _example(network)
-    recorded, sizes = lay_out(lambda n: record_predict(network, x, n), widths_of(network, x), (1,))
+    ((recorded, sizes),) = lay_out(
+        lambda n: record_predict(network, x, n), widths_of(network, x), ()
+    )
     function = page.function(recorded, sizes, recorded.arguments)
-    parameters = page.parameter_lines(function)
+    parameters = page.parameter_lines([function])
     predict = [
         "def predict(x):",
         '    """The outputs of the network: scores or values, one row for each row of x."""',

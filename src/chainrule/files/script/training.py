@@ -27,6 +27,12 @@ __all__ = ["training_script"]
 
 Array = npt.NDArray[Any]
 
+#: The functions of a program: one for every batch, or one for each of two sizes.
+_GRADIENTS = (
+    ("gradient", "The loss of a mini-batch, and its gradient for every parameter."),
+    ("last_gradient", "The same for the last, smaller batch, which takes other operations."),
+)
+
 
 def training_script(
     network: Network,
@@ -107,7 +113,7 @@ class _Training:
     def script(self, epochs: int, batch_size: int, seed: int, shuffle: bool) -> Script:
         rows = len(self.data["x"])
         used = tuple(dict.fromkeys(n for n in (batch_size, rows % batch_size) if n))
-        base, sizes = lay_out(
+        laid_out = lay_out(
             lambda n: record_step(self.network, self.batch, n),
             widths_of(self.network, *self.data.values()),
             used,
@@ -119,21 +125,25 @@ class _Training:
                 "every parameter of the network is frozen: nothing would be trained."
             )
         steps = epochs * math.ceil(rows / batch_size)
-        function = page.function(base, sizes, base.arguments)
+        functions = [page.function(base, sizes, base.arguments) for base, sizes in laid_out]
         update = Update(self.optimizer, groups, steps, self.max_grad, page.names)
         params = self._params(groups, update.ordered)
         data = self._data()
         page.arrays |= update.arrays
+        helpers = dict.fromkeys(helper for function in functions for helper in function.helpers)
         text = page.text(
             self._doc(epochs, batch_size, seed, shuffle),
             [
                 *([MAKERS[self.made.name]] if self.made is not None and data[1] else []),
                 "\n".join(["# Data", *data[0]]),
-                self._parameters(params, function),
+                self._parameters(params, functions),
                 *update.functions,
-                *function.helpers,
-                self._gradient(function, params),
-                self._loop(update, epochs, batch_size, seed, shuffle),
+                *helpers,
+                *(
+                    self._gradient(*pair, params)
+                    for pair in zip(functions, _GRADIENTS, strict=False)
+                ),
+                self._loop(update, used, len(functions), [epochs, batch_size, seed], shuffle),
             ],
         )
         return Script(text, page.arrays)
@@ -174,19 +184,21 @@ class _Training:
         inside = set(buffer)
         return buffer if ordered else [p for p in self.page.parameters if p in inside]
 
-    def _parameters(self, params: Sequence[Parameter], function: Function) -> str:
-        lines = ["# Parameters", *self.page.parameter_lines(function)]
+    def _parameters(self, params: Sequence[Parameter], functions: Sequence[Function]) -> str:
+        lines = ["# Parameters", *self.page.parameter_lines(functions)]
         return "\n".join([*lines, *listed("params", [self.page.parameters[p] for p in params])])
 
-    def _gradient(self, function: Function, params: Sequence[Parameter]) -> str:
+    def _gradient(
+        self, function: Function, about: tuple[str, str], params: Sequence[Parameter]
+    ) -> str:
         e, found = function.e, dict(function.recorded.gradients)
         grads = [
             e.text(found[p]) if p in found else f"np.zeros_like({self.page.parameters[p]})"
             for p in params
         ]
         lines = [
-            f"def gradient({', '.join(self.data)}):",
-            '    """The loss of a mini-batch, and its gradient for every parameter."""',
+            f"def {about[0]}({', '.join(self.data)}):",
+            f'    """{about[1]}"""',
             *function.lines,
         ]
         if function.after:
@@ -198,7 +210,19 @@ class _Training:
             lines += [*listing, f"    return float({e.text(function.recorded.out)}), grads"]
         return "\n".join(lines)
 
-    def _loop(self, update: Update, epochs: int, batch_size: int, seed: int, shuffle: bool) -> str:
+    def _loop(
+        self,
+        update: Update,
+        used: Sequence[int],
+        functions: int,
+        numbers: Sequence[int],
+        shuffle: bool,
+    ) -> str:
+        epochs, batch_size, seed = numbers
+        call, choice = "gradient", []
+        if functions > 1:
+            call = "taken"
+            choice = [f"        taken = gradient if len(rows) == {used[0]} else last_gradient"]
         given = ", ".join(f"{name}[rows]" for name in self.data)
         weight, count = "len(rows)", "len(x)"
         if "w" in self.data:
@@ -216,7 +240,8 @@ class _Training:
             f"    total{', count' if count == 'count' else ''} = 0.0{', 0.0' if count == 'count' else ''}",
             f"    for start in range(0, len(x), {batch_size}):",
             f"        rows = order[start : start + {batch_size}]  # step 1: mini-batch",
-            f"        loss, grads = gradient({given})  # step 2: gradient",
+            *choice,
+            f"        loss, grads = {call}({given})  # step 2: gradient",
             f"        # step 3: update. {update.rule_note}",
             *(f"        {line}" for line in update.lines),
         ]
