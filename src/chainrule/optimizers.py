@@ -54,7 +54,7 @@ def global_norm(grads: Sequence[Array]) -> float:
     >>> global_norm([np.array([3.0]), np.array([4.0])])
     5.0
     """
-    total = _squares(grads[0]) if len(grads) == 1 else sum(map(_squares, grads))
+    total = squares(grads[0]) if len(grads) == 1 else sum(map(squares, grads))
     if not math.isfinite(total):  # float32 squares overflow before the numbers do
         total = sum(float(np.sum(np.square(g, dtype=np.float64))) for g in grads)
     return math.sqrt(total) if total == total else math.nan
@@ -62,16 +62,16 @@ def global_norm(grads: Sequence[Array]) -> float:
 
 #: How many numbers are squared and summed at a time: few enough that BLAS stays on one thread.
 #: More threads cost more than they save here, and would let the sum depend on their number.
-_RUN = 8192
+RUN = 8192
 
 
-def _squares(g: Array) -> float:
+def squares(g: Array) -> float:
     """Σ g²."""
-    if g.size <= _RUN:
+    if g.size <= RUN:
         return float(np.vdot(g, g))
     flat = g.reshape(-1)
-    whole = flat.size - flat.size % _RUN
-    runs, rest = flat[:whole].reshape(-1, _RUN), flat[whole:]
+    whole = flat.size - flat.size % RUN
+    runs, rest = flat[:whole].reshape(-1, RUN), flat[whole:]
     return float(np.add.reduce(np.vecdot(runs, runs))) + float(np.dot(rest, rest))
 
 
@@ -341,7 +341,7 @@ class Optimizer:
     def penalty(self, params: Sequence[Array], decays: Sequence[bool]) -> float:
         """What the decay adds to the loss: l2/2 · Σ p² + l1 · Σ |p| over the decayed parameters."""
         kept = [p for p, d in zip(params, decays, strict=True) if d]
-        two = sum(map(_squares, kept)) if self.l2 else 0.0
+        two = sum(map(squares, kept)) if self.l2 else 0.0
         one = sum(float(np.abs(p).sum()) for p in kept) if self.l1 else 0.0
         return 0.5 * self.l2 * two + self.l1 * one
 

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from chainrule.cli.evaluate import evaluate
+from chainrule.cli.export import export
 from chainrule.cli.inspect import inspect
 from chainrule.cli.predict import predict
 from chainrule.cli.terminal import complain, prepare, say
@@ -105,7 +106,8 @@ def usage_sentence(error: click.ClickException) -> str:
         hint = f"; did you mean {close[0]}?" if close else "."
         return f"there is no option {error.option_name}{hint}{where}"
     if isinstance(error, click.MissingParameter) and error.param is not None:
-        name = error.param.human_readable_name
+        option = isinstance(error.param, click.Option)
+        name = error.param.opts[-1] if option else error.param.human_readable_name
         return f"{name} is missing.{where}"
     if isinstance(error, click.BadParameter) and error.param is not None:
         name = (
@@ -162,5 +164,5 @@ def chainrule(ctx: click.Context) -> None:
         say(ctx.get_help())
 
 
-for _command in (train, predict, evaluate, inspect):
+for _command in (train, predict, evaluate, inspect, export):
     chainrule.add_command(_command)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from chainrule.datasets import Preparation, Table
     from chainrule.files import Model
 
-__all__ = ["Score", "score_all"]
+__all__ = ["Score", "score_all", "training_rows"]
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,18 @@ def score_all(
             return scores, (f"This is the data the model was trained on: {what}.",)
     rows, notes = keep_rows(table, preparation.target, "drop" if missing == "drop" else "fill")
     return {"all": _score(model, preparation, rows)}, (*notes, *preparation.remarks(rows))
+
+
+def training_rows(model: Model, preparation: Preparation, table: Table) -> Table:
+    """The rows to train on: those with a target, without those held out where that is known."""
+    table.require(preparation.target)
+    if fact(model, "data", "fingerprint") == table.fingerprint():
+        divided = _divided_again(model, preparation, table)
+        if divided is not None:
+            rows, training, _ = divided
+            return rows.rows(training)
+    missing = fact(model, "split", "missing")
+    return keep_rows(table, preparation.target, "drop" if missing == "drop" else "fill")[0]
 
 
 def _divided_again(

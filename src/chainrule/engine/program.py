@@ -84,7 +84,7 @@ class _Builder:
         self.constant_names: dict[int, str] = {}
         #: Known numbers, rows of ones and reductions, each held once.
         self.small: dict[Any, Any] = {}
-        self.identifiers = Names({"saved"})
+        self.identifiers = Names({"saved", *(section.name for section in sections)})
         self.names: dict[Traced, str] = {}
         self.bound: dict[Traced, Array] = {}
         self.pool = Pool()

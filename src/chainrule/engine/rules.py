@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule.engine.primitives import Function, cast, put_flat, take_flat, take_rows
-from chainrule.layers.dropout import cells
+from chainrule.layers.dropout import cells, mixed
 from chainrule.nodes.indexing import add_at, chosen, replaced
 
 if TYPE_CHECKING:
     from chainrule.engine.trace import Trace, Traced
 
-__all__ = ["FUNCTIONS", "KERNEL_FUNCTIONS"]
+__all__ = ["FUNCTIONS", "KERNEL_FUNCTIONS", "TEXT_FUNCTIONS"]
 
 
 def _reduction(function: Function) -> Function:
@@ -120,6 +120,12 @@ def _replaced(trace: Trace, x: Traced, t: Traced, values: Any) -> Traced:
     return made
 
 
+def _written_out(function: Function) -> Function:
+    """A function of ours that engines see through."""
+    text: Function = function.__wrapped__  # type: ignore[attr-defined]
+    return lambda trace, *args: text(*args)
+
+
 def _cells(trace: Trace, clock: Traced, shape: tuple[int, ...]) -> Traced:
     """Known beforehand, since only the shape counts."""
     return trace.constant(cells(np.uint64(0), shape))
@@ -144,6 +150,7 @@ FUNCTIONS: dict[Function, Function] = {
     add_at: _plain(add_at),
     cells: _cells,
     chosen: _chosen,
+    mixed: _written_out(mixed),
     replaced: _replaced,
     cast: _plain(cast),
     take_rows: _plain(take_rows),
@@ -171,4 +178,9 @@ KERNEL_FUNCTIONS: dict[Function, Function] = FUNCTIONS | {
     cells: _plain(cells),
     chosen: _plain(chosen),
     replaced: _plain(replaced),
+}
+
+#: The same for a program to read, which may call functions of its own and pick by ids.
+TEXT_FUNCTIONS: dict[Function, Function] = FUNCTIONS | {
+    function: _plain(function) for function in (cells, chosen, mixed, replaced)
 }

@@ -15,14 +15,15 @@ from chainrule.layers.mode import is_training, training_mode
 from chainrule.nodes.base import Node, Value, primitive
 from chainrule.settings import below_one
 
-__all__ = ["Dropout", "UniformBits"]
+__all__ = ["Dropout", "UniformBits", "cells", "mixed"]
 
 _A = np.uint64(0x9E3779B97F4A7C15)
 _B = np.uint64(0xBF58476D1CE4E5B9)
 _C = np.uint64(0x94D049BB133111EB)
 
 
-def _mixed(z: Value) -> Value:
+@primitive
+def mixed(z: Value) -> Value:
     """The finalizer of SplitMix64 (Steele, Lea and Flood, 2014): 64 bits, well stirred."""
     z = (z ^ (z >> np.uint64(30))) * _B
     z = (z ^ (z >> np.uint64(27))) * _C
@@ -35,7 +36,8 @@ def cells(clock: Value, shape: tuple[int, ...]) -> Value:
     rows = shape[0] if shape else 1
     columns = int(np.prod(shape[1:], dtype=np.int64))
     row = np.arange(1, rows + 1, dtype=np.uint64)[:, None] << np.uint64(32)
-    return np.reshape((row | np.arange(columns, dtype=np.uint64)) * _A, shape)
+    column = np.arange(columns, dtype=np.uint64)
+    return np.reshape((row | column) * _A, shape)
 
 
 class UniformBits(Node):
@@ -52,8 +54,8 @@ class UniformBits(Node):
 
     def forward(self, clock: Value) -> Value:
         """bits = mix(mix(seed + A·clock) + A·(row, column))."""
-        start = _mixed(np.uint64(self.seed) + clock * _A)
-        return _mixed(start + cells(clock, self.shape))
+        start = mixed(np.uint64(self.seed) + clock * _A)
+        return mixed(start + cells(clock, self.shape))
 
     def backward(self, dy: Value) -> None:
         """Random bits have no derivative: no gradient."""

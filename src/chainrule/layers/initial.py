@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from chainrule.errors import SettingError, nearest, shown
 
-__all__ = ["Init", "Seed", "generator", "initializer"]
+__all__ = ["NAMED", "Init", "Seed", "generator", "initializer"]
 
 Array = npt.NDArray[Any]
 Fill: TypeAlias = Callable[[np.random.Generator, tuple[int, ...]], npt.ArrayLike]
@@ -41,7 +41,8 @@ def _zeros(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     return np.zeros(shape)
 
 
-_NAMED: dict[str, Fill] = {
+#: The ways of drawing first weights.
+NAMED: dict[str, Fill] = {
     "xavier": _xavier,
     "he": _he,
     "book": _book,
@@ -59,12 +60,12 @@ def initializer(init: Init) -> Fill:
     """
     if callable(init):
         return init
-    if init not in _NAMED:
+    if init not in NAMED:
         raise SettingError(
-            f"init={shown(init)} is not known; {nearest(str(init), _NAMED)},"
+            f"init={shown(init)} is not known; {nearest(str(init), NAMED)},"
             " or a function of (Generator, shape)."
         )
-    return _NAMED[init]
+    return NAMED[init]
 
 
 def generator(seed: Seed) -> np.random.Generator:

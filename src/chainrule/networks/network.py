@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from chainrule.drawing.drawing import Drawing, DrawOptions
     from chainrule.engine.compiled.predict import CompiledPredict
     from chainrule.engine.program import Program
+    from chainrule.files.script import Script
 
 __all__ = ["Network", "layers_in"]
 
@@ -446,6 +447,31 @@ class Network:
         """Whether there is so little to compute that compiling first would not pay."""
         weights = sum(p.size for p in self.named_parameters().values())
         return len(x) * weights < _MUCH
+
+    def script(
+        self,
+        optimizer: Any,
+        x: Any,
+        t: Any = None,
+        *,
+        epochs: int = 10,
+        batch_size: int = 32,
+        seed: int = 0,
+        **settings: Any,
+    ) -> Script:
+        """Training as one NumPy file that prints the losses Trainer gives.
+
+        See `chainrule.files.training_script`; `settings` are its sample_weight, max_grad, shuffle.
+
+        >>> import chainrule as cr
+        >>> net = cr.TwoLayerNet(2, 10, 3)
+        >>> script = net.script(cr.SGD(lr=1.0), cr.datasets.spiral, epochs=300, batch_size=30)
+        >>> script.save("train_spiral.py")  # doctest: +SKIP
+        """
+        from chainrule.files.script import training_script
+
+        settings.update(epochs=epochs, batch_size=batch_size, seed=seed)
+        return training_script(self, optimizer, x, t, **settings)
 
     def _record(self, key: Any, plan: str, *inputs: Any, training: bool = True) -> Program:
         """Make the program with a function of `engine.plans`, and keep it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,9 @@ from chainrule.training.callbacks import Callback, EarlyStopping
 from chainrule.training.history import History
 from chainrule.training.loop import Loop, Settings
 from chainrule.training.metrics import Metric, named_metrics
+
+if TYPE_CHECKING:
+    from chainrule.files.script import Script
 
 __all__ = ["Trainer"]
 
@@ -215,6 +218,29 @@ class Trainer:
     def threads_used(self) -> int:
         """How many threads shared the batches of the latest fit; NumPy's BLAS may use more of its own."""
         return self.kernel[1].shards if self.kernel and self.engine_used == "compiled" else 1
+
+    def script(
+        self, x: Any, t: Any = None, epochs: int = 10, batch_size: int = 32, **settings: Any
+    ) -> Script:
+        """The NumPy program of a new Trainer's fit: same model, optimizer and seed; see `Network.script`.
+
+        The model begins where it is now, so ask before fit for a program that begins where fit did.
+        """
+        if not isinstance(self.model, Network):
+            raise RecordingError(
+                f"{type(self.model).__name__} is a model written by hand, in Python, so what it computes is"
+                " not known and cannot be written out. Write it as a cr.Network."
+            )
+        bits = self.rng.bit_generator
+        seed = getattr(bits.seed_seq, "entropy", None)
+        child = getattr(bits.seed_seq, "spawn_key", ())
+        usual = type(bits) is type(generator(0).bit_generator)
+        if type(seed) is not int or child or not usual:
+            raise SettingError(
+                "a program needs a seed to shuffle by: make the Trainer with seed=0."
+            )
+        settings.update(epochs=epochs, batch_size=batch_size, seed=seed)
+        return self.model.script(self.optimizer, x, t, **settings)
 
     def stop(self, why: str) -> None:
         """End training after the step or epoch in hand."""

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.engine.called import output_names, parameter_names
 from chainrule.engine.compiled.symbolic import Declined, Recorded
 from chainrule.engine.memory import is_opaque, needed
 from chainrule.engine.plans import Recorded as Recording
 from chainrule.engine.rules import KERNEL_FUNCTIONS
 from chainrule.engine.trace import Traced
-from chainrule.graph.variable import Parameter
 from chainrule.layers.mode import training_mode
 
 if TYPE_CHECKING:
@@ -53,10 +53,10 @@ def record_step(
             low = rec.lower()
             loss, writes = rec.results(low)
             wanted = [p for p in rec.parameters if p.trainable]
-            named = _named_values(network, rec)
+            named = output_names(network, rec.outputs)
             arrows = [v for v in named if v.requires_grad]
             grads = low.gradients([*wanted, *arrows])
-        names = _value_names(network, rec)
+        names = _parameter_leaves(network, rec)
         targets[:] = [Target("loss", "loss")]
         found = [loss]
         for leaf, value in writes:
@@ -87,8 +87,8 @@ def record_predict(network: Network, x: Array) -> tuple[Callable[[int], Recorded
             rec = Recording(network.record_predict, [("x", _rows(x, n))], KERNEL_FUNCTIONS)
             low = rec.lower()
             out, _ = rec.results(low)
-        names = _value_names(network, rec)
-        for v, name in _named_values(network, rec).items():
+        names = _parameter_leaves(network, rec)
+        for v, name in output_names(network, rec.outputs).items():
             names.setdefault(low.value(v), name)
         names[out] = "y"
         return Recorded(n, _arrays([out]), names)
@@ -118,45 +118,7 @@ def _arrays(found: list[Traced]) -> list[Traced]:
     return found
 
 
-def _value_names(network: Network, rec: Recording) -> dict[Traced, str]:
-    """Parameters and buffers as W1, b1, W2: numbered where a name is there more than once."""
-    parameters = network.named_parameters()
-    stems: dict[str, int] = {}
-    for path in parameters:
-        stem = path.rsplit(".", 1)[-1]
-        stems[stem] = stems.get(stem, 0) + 1
-    order: dict[str, int] = {}
-    names: dict[Traced, str] = {}
-    for path, p in parameters.items():
-        prefix, stem = path.rsplit(".", 1)
-        place = order.setdefault(prefix, len(order) + 1)
-        if isinstance(p, Parameter) and p in rec.leaves:
-            names[rec.leaves[p]] = stem if len(order) == 1 == stems[stem] else f"{stem}{place}"
-    return names
-
-
-def _named_values(network: Network, rec: Recording) -> dict[Any, str]:
-    """The outputs of layers by name: hidden1, hidden2, and scores or y at the end."""
-    loss = getattr(network.loss, "target", "values")
-    found: dict[Any, str] = {}
-    groups: list[list[Any]] = []
-    for layer, v in rec.outputs:
-        if layer is network.loss:
-            continue
-        if (
-            layer._parameters
-            and layer.parameters
-            and any(p.ndim >= 2 for p in layer._parameters.values())
-        ):
-            groups.append([])
-        if not groups:
-            groups.append([])
-        groups[-1].append(v)
-    for stage, group in enumerate(groups):
-        final = stage == len(groups) - 1
-        number = "" if len(groups) == 2 else str(stage + 1)
-        last = ("scores" if loss in ("classes", "binary") else "y") if final else f"hidden{number}"
-        for i, v in enumerate(group):
-            name = last if i == len(group) - 1 else f"z{stage + 1}" if i == 0 else f"h{stage + 1}"
-            found[v] = name
-    return found
+def _parameter_leaves(network: Network, rec: Recording) -> dict[Traced, str]:
+    """The names of the parameters that the recording reads."""
+    named = parameter_names(network)
+    return {rec.leaves[p]: name for p, name in named.items() if p in rec.leaves}

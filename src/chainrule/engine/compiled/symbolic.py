@@ -44,6 +44,7 @@ __all__ = [
     "Value",
     "Width",
     "overlay",
+    "unlike",
 ]
 
 Array = npt.NDArray[Any]
@@ -169,7 +170,7 @@ def _same_constant(a: Traced, b: Traced) -> bool:
 
 def overlay(record: Callable[[int], Recorded], widths: Iterable[int]) -> Symbolic:
     """The step for a batch of any size, from recordings at two sizes unlike all widths."""
-    for sizes in _unlike(set(widths)):
+    for sizes in unlike(set(widths)):
         first, second = record(sizes[0]), record(sizes[1])
         matching = _Matching(first.targets, second.targets)
         if not matching.differs:
@@ -179,7 +180,7 @@ def overlay(record: Callable[[int], Recorded], widths: Iterable[int]) -> Symboli
     raise Declined("it takes other operations for another batch size")
 
 
-def _unlike(widths: set[int]) -> list[tuple[int, int]]:
+def unlike(widths: set[int]) -> list[tuple[int, int]]:
     """Pairs of small batch sizes that share no factor with each other, and stand for no width.
 
     A second pair for when a number of the batch happens to be one of the formula's at the first.

@@ -1,0 +1,132 @@
+"""`chainrule export`: a model in another form; so far a program."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from chainrule.cli.options import Number, OneOf, data_options, json_option
+from chainrule.cli.terminal import json_out, number_of, printable, say
+
+if TYPE_CHECKING:
+    from chainrule.files import Model, Script
+
+__all__ = ["export"]
+
+
+@click.command(
+    short_help="Write a model as a NumPy program.",
+    epilog="""\b
+Examples:
+  chainrule export iris.safetensors --to script --out predict_iris.py
+  chainrule export iris.safetensors --to script --out train_iris.py --data iris.csv
+""",
+)
+@click.argument("model", metavar="MODEL")
+@click.option("--to", type=OneOf(("script",)), required=True, help="The form: a NumPy program.")
+@click.option("--out", metavar="FILE", required=True, help="Where it goes; ends in .py.")
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
+@click.option("--data", metavar="DATA", help="Rows to train on: the program then trains.")
+@click.option(
+    "--epochs",
+    type=Number(whole=True, least=1, most=1_000_000, example="20"),
+    metavar="N",
+    help="How many times it goes over the rows (with --data); as the model was trained.",
+)
+@click.option(
+    "--batch-size",
+    type=Number(whole=True, least=1, most=10**9, example="32"),
+    metavar="N",
+    help="Rows a step (with --data); as the model was trained.",
+)
+@data_options
+@json_option
+def export(
+    model: str,
+    to: str,
+    out: str,
+    force: bool,
+    data: str | None,
+    epochs: int | None,
+    batch_size: int | None,
+    no_header: bool,
+    encoding: str | None,
+    as_json: bool,
+) -> None:
+    """Write MODEL as a program that needs nothing but Python and NumPy.
+
+    The program predicts: `python FILE table.csv` prints what `chainrule predict` answers for each
+    row, and `python FILE inputs.npy` takes rows that are prepared already. With --data it trains
+    instead: it goes on from the weights of MODEL over the rows of DATA, with the optimizer MODEL
+    was trained with, begun anew, and prints the loss of every epoch. (Of the data MODEL was trained
+    on it takes the rows that were not held out.) Weights and rows lie in a file beside it that has
+    the same name and ends in .npz.
+    """
+    from chainrule.errors import SettingError
+
+    if data is None and (epochs or batch_size or no_header or encoding):
+        raise SettingError(
+            "--epochs, --batch-size, --no-header and --encoding are for a program that trains. Name the"
+            " rows with --data, too."
+        )
+    if data is None:
+        from chainrule.files import load_model, predicting_script
+
+        script = predicting_script(load_model(model))
+    else:
+        script = _training(model, data, epochs, batch_size, no_header, encoding)
+    script.save(out, overwrite=force)
+    beside = f"{out.removesuffix('.py')}.npz" if script.arrays else None
+    lines = len(script.text.splitlines())
+    if as_json:
+        json_out({"model": model, "out": out, "arrays": beside, "lines": lines, "data": data})
+        return
+    what = "predicts" if data is None else "trains"
+    with_arrays = f", with its arrays in {beside}" if beside else ""
+    say(printable(f"{out} {what}: {number_of(lines, 'line')} of NumPy{with_arrays}."))
+
+
+def _training(
+    model: str,
+    data: str,
+    epochs: int | None,
+    batch_size: int | None,
+    no_header: bool,
+    encoding: str | None,
+) -> Script:
+    """The program that trains the model on."""
+    from chainrule.cli.reading import fact, open_both
+    from chainrule.cli.scoring import training_rows
+    from chainrule.files import training_script
+
+    found, preparation, table = open_both(model, data, no_header, encoding)
+    rows = training_rows(found, preparation, table)
+    x, t = preparation.transform(rows), preparation.targets(rows)
+    epochs = epochs or _whole(fact(found, "training", "epochs")) or 10
+    batch_size = batch_size or _whole(fact(found, "training", "batch_size")) or 32
+    steps = epochs * -(-len(x) // batch_size)
+    optimizer = _optimizer(found, steps)
+    return training_script(found.network, optimizer, x, t, epochs=epochs, batch_size=batch_size)
+
+
+def _whole(value: Any) -> int | None:
+    return value if type(value) is int and value > 0 else None
+
+
+def _optimizer(found: Model, steps: int) -> Any:
+    """The optimizer that the facts of `chainrule train` tell of, begun anew; else Adam."""
+    from chainrule import optimizers, schedules
+    from chainrule.cli.reading import fact
+    from chainrule.cli.training import OPTIMIZERS
+    from chainrule.errors import ChainruleError
+
+    try:
+        kind: Any = OPTIMIZERS[fact(found, "training", "optimizer")]
+        rate = fact(found, "training", "lr")
+        if fact(found, "training", "schedule") == "cosine":
+            rate = schedules.Cosine(rate, steps=steps)
+        more = {key: fact(found, "training", key) or 0.0 for key in ("l2", "weight_decay")}
+        return kind(rate, **more)
+    except (ChainruleError, KeyError, TypeError):
+        return optimizers.Adam()

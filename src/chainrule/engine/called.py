@@ -1,0 +1,55 @@
+"""What the values of a network are called in generated text: W1, b1, hidden, scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from chainrule.graph.variable import Parameter, Variable
+    from chainrule.networks import Network
+
+__all__ = ["output_names", "parameter_names"]
+
+
+def parameter_names(network: Network) -> dict[Parameter, str]:
+    """Parameters as W1, b1, W2: numbered where a name is there more than once."""
+    parameters = network.named_parameters()
+    stems: dict[str, int] = {}
+    for path in parameters:
+        stem = path.rsplit(".", 1)[-1]
+        stems[stem] = stems.get(stem, 0) + 1
+    order: dict[str, int] = {}
+    names: dict[Parameter, str] = {}
+    for path, p in parameters.items():
+        prefix, stem = path.rsplit(".", 1)
+        place = order.setdefault(prefix, len(order) + 1)
+        names[p] = stem if len(order) == 1 == stems[stem] else f"{stem}{place}"
+    return names
+
+
+def output_names(network: Network, outputs: Iterable[tuple[Any, Variable]]) -> dict[Variable, str]:
+    """The outputs of layers by name: hidden1, hidden2, and scores or y at the end."""
+    loss = getattr(network.loss, "target", "values")
+    found: dict[Variable, str] = {}
+    groups: list[list[Variable]] = []
+    for layer, v in outputs:
+        if layer is network.loss:
+            continue
+        if (
+            layer._parameters
+            and layer.parameters
+            and any(p.ndim >= 2 for p in layer._parameters.values())
+        ):
+            groups.append([])
+        if not groups:
+            groups.append([])
+        groups[-1].append(v)
+    for stage, group in enumerate(groups):
+        final = stage == len(groups) - 1
+        number = "" if len(groups) == 2 else str(stage + 1)
+        last = ("scores" if loss in ("classes", "binary") else "y") if final else f"hidden{number}"
+        for i, v in enumerate(group):
+            name = last if i == len(group) - 1 else f"z{stage + 1}" if i == 0 else f"h{stage + 1}"
+            found[v] = name
+    return found

@@ -1,0 +1,225 @@
+"""Programs that predict: the answers of the model file, from raw tables, without chainrule."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.cli.driver import as_json, good
+from tests.cli.driver import run as command
+
+import chainrule as cr
+from chainrule.datasets import Preparation, Table, read_csv
+from chainrule.errors import SettingError
+from chainrule.files import Model, Script, load_model, predicting_script
+
+HOSTILE = ['x"""\n', "a\\", "'; import os #", '"', "{n}", "\u202e", "é, ü", "%s", "\\N{BEL}"]
+
+GUARD = """
+import runpy, sys
+sys.modules["chainrule"] = None  # importing it is an error
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def run(script: Script, folder: Path, *given: str) -> list[str]:
+    """Save the program, run it as a process of its own, and give the lines it prints."""
+    script.save(folder / "predict.py", overwrite=True)
+    code = f"import sys; sys.argv = {['predict.py', *given]!r}" + GUARD
+    done = subprocess.run(
+        [sys.executable, "-I", "-W", "error", "-c", code],
+        cwd=folder,
+        capture_output=True,
+        encoding="utf-8",
+        env={"PYTHONIOENCODING": "utf-8", "PYTHONUTF8": "1"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def write(path: Path, names: list[str], rows: list[list[Any]], delimiter: str = ",") -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, delimiter=delimiter)
+        writer.writerow(names)
+        writer.writerows(rows)
+
+
+def model_of(table: Table, target: str, loss: Any, outputs: int | None = None) -> Model:
+    prepared = Preparation.fit(table, target)
+    width = outputs or (len(prepared.classes) if prepared.classes else 1)
+    network = cr.Sequential(
+        cr.Affine.sized(len(prepared.features), 9), cr.BatchNorm.sized(9), cr.GELU(),
+        cr.Dropout(0.4), cr.Affine.sized(9, width), loss=loss, seed=2,
+    )  # fmt: skip
+    trainer = cr.Trainer(network, cr.Adam(0.01), engine="numpy")
+    x, t = prepared.transform(table), prepared.targets(table)
+    trainer.fit(x, t[:, None] if loss.target == "binary" else t, epochs=3, progress=None)
+    return Model(network, prepared)
+
+
+def test_a_table_of_numbers_and_texts_with_gaps(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    words = ["north", "south, east", ""]
+    rows = [
+        [
+            "" if i % 7 == 0 else f" {rng.standard_normal() * 50:.3f} ",
+            ["?", "NA", "5"][i % 3] if i % 5 == 0 else str(i),
+            words[i % 3],
+            "1.5",
+            ["yes", "no", "perhaps"][rng.integers(3)],
+        ]
+        for i in range(60)
+    ]
+    names = ["height", "count", "where", "constant", "answer"]
+    for delimiter in (",", ";", "\t"):
+        write(tmp_path / "table.csv", names, rows, delimiter)
+        table = read_csv(tmp_path / "table.csv")
+        model = model_of(table, "answer", cr.SoftmaxWithLoss())
+        wanted = [str(label) for label in model.predict(table)]
+        script = predicting_script(model)
+        assert run(script, tmp_path, "table.csv") == wanted
+    assert len(set(wanted)) > 1
+    assert model.preparation is not None
+    np.save(tmp_path / "inputs.npy", model.preparation.transform(table))
+    assert run(script, tmp_path, "inputs.npy") == wanted
+
+
+def test_numbers_in_their_own_unit(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    rows = [[f"{a:.4f}", f"{b:.4f}", f"{300 + 40 * a - b:.3f}"] for a, b in rng.random((40, 2))]
+    write(tmp_path / "table.csv", ["a", "b", "price"], rows)
+    table = read_csv(tmp_path / "table.csv")
+    model = model_of(table, "price", cr.MeanSquaredError())
+    printed = run(predicting_script(model), tmp_path, "table.csv")
+    np.testing.assert_array_equal([float(line) for line in printed], model.predict(table))
+
+
+def test_yes_or_no(tmp_path: Path) -> None:
+    x, t = cr.datasets.moons(60)
+    table = Table.from_matrix(x, ("a", "b"), {"side": t}, "moons")
+    model = model_of(table, "side", cr.SigmoidWithLoss(), outputs=1)
+    write(tmp_path / "table.csv", ["b", "more", "a"], [[b, "z", a] for a, b in x.tolist()])
+    printed = run(predicting_script(model), tmp_path, "table.csv")
+    assert printed == [str(label) for label in model.predict(table)]
+    assert len(set(printed)) == 2
+
+
+def test_a_model_without_preparation(tmp_path: Path) -> None:
+    x, t = cr.datasets.spiral()
+    network = cr.TwoLayerNet(2, 8, 3)
+    cr.Trainer(network, cr.SGD(1.0), engine="numpy").fit(x, t, epochs=5, progress=None)
+    script, wanted = predicting_script(Model(network)), network.classify(x).tolist()
+    np.save(tmp_path / "inputs.npy", x)
+    np.savetxt(tmp_path / "numbers.csv", x, delimiter=",", fmt="%.17g")
+    assert list(map(int, run(script, tmp_path, "inputs.npy"))) == wanted
+    assert list(map(int, run(script, tmp_path, "numbers.csv"))) == wanted
+    values = cr.Sequential(cr.Affine.sized(2, 2), loss=cr.MeanSquaredError())
+    printed = run(predicting_script(Model(values)), tmp_path, "inputs.npy")
+    np.testing.assert_array_equal([json.loads(line) for line in printed], values.predict(x))
+    ids = cr.Sequential(cr.Embedding.sized(4, 3), loss=cr.SoftmaxWithLoss())
+    with pytest.raises(SettingError, match="shape of this network's inputs is not known"):
+        predicting_script(Model(ids))
+
+
+def test_no_name_in_a_table_becomes_code(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    names = [*(name.strip() for name in HOSTILE), "target"]
+    rows = [
+        [HOSTILE[rng.integers(9)].strip() or "-" for _ in HOSTILE]
+        + [["\"\"\"\\", "';x", "${HOME}", "π"][rng.integers(4)]]
+        for _ in range(80)
+    ]  # fmt: skip
+    write(tmp_path / "table.csv", names, rows)
+    table = read_csv(tmp_path / "table.csv")
+    model = model_of(table, "target", cr.SoftmaxWithLoss())
+    script = predicting_script(model)
+    assert all(line.isprintable() for line in script.text.splitlines())
+    wanted = [str(label) for label in model.predict(table)]
+    assert run(script, tmp_path, "table.csv") == wanted
+    left = sorted(p.name for p in tmp_path.iterdir())
+    assert left == ["predict.npz", "predict.py", "table.csv"]
+
+
+def test_programs_are_tidy(tmp_path: Path) -> None:
+    from tests.files.test_files_script import tidy
+
+    table = cr.datasets.penguins()
+    predicting_script(model_of(table, "species", cr.SoftmaxWithLoss())).save(tmp_path / "a.py")
+    predicting_script(Model(cr.TwoLayerNet(2, 8, 3))).save(tmp_path / "b.py")
+    tidy(tmp_path)
+
+
+# -- the command ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def penguins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    table = cr.datasets.penguins()
+    cells = zip(*(table[name].tolist() for name in table.names), strict=True)
+    rows = [["" if cell != cell else cell for cell in row] for row in cells]
+    write(tmp_path / "birds.csv", list(table.names), rows)
+    good(
+        *("train", "birds.csv", "--target", "species", "--out", "m.safetensors"),
+        *("--epochs", "3", "--engine", "numpy", "--optimizer", "momentum", "--schedule", "cosine"),
+    )
+    return tmp_path
+
+
+def test_export_writes_a_program_that_predicts(penguins: Path) -> None:
+    said = good("export", "m.safetensors", "--to", "script", "--out", "p.py")
+    assert "p.py predicts" in said
+    assert "p.npz" in said
+    script = predicting_script(load_model("m.safetensors"))
+    assert (penguins / "p.py").read_text("utf-8") == script.text
+    answers = good("predict", "m.safetensors", "birds.csv").splitlines()[1:]
+    assert run(script, penguins, "birds.csv") == answers
+
+
+def test_export_writes_a_program_that_trains_on(penguins: Path) -> None:
+    command = ("export", "m.safetensors", "--to", "script", "--out", "t.py", "--data", "birds.csv")
+    told = as_json(*command, "--epochs", "2")
+    assert told["arrays"] == "t.npz"
+    text = (penguins / "t.py").read_text("utf-8")
+    assert "Momentum(lr=Cosine(" in " ".join(text.split())
+    with np.load("t.npz", allow_pickle=False) as kept:
+        x, t = kept["x"], kept["t"]
+    assert len(x) == 275  # the rows that were not held out
+    model = load_model("m.safetensors")
+    steps = 2 * -(-275 // 32)
+    optimizer = cr.Momentum(cr.schedules.Cosine(0.02, steps=steps))
+    history = cr.Trainer(model.network, optimizer, engine="numpy").fit(
+        x, t, epochs=2, batch_size=32, progress=None
+    )
+    printed = run(Script(text, dict(np.load("t.npz"))), penguins)
+    losses = [float(line.split()[-1]) for line in printed]
+    np.testing.assert_allclose(losses, [e["loss"] for e in history.epochs], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--to", "script", "--out", "p.txt"), "ends in .py"),
+        (("--to", "skript", "--out", "p.py"), 'did you mean "script"?'),
+        (("--to", "script"), "--out is missing"),
+        (("--to", "script", "--out", "birds.py"), "exists already"),
+        (("--to", "script", "--out", "p.py", "--epochs", "3"), "Name the rows with --data"),
+        (("--to", "script", "--out", "p.py", "--data", "no.csv"), "neither a file nor a set"),
+    ],
+)
+def test_export_refuses_in_a_sentence(penguins: Path, options: tuple[str, ...], says: str) -> None:
+    (penguins / "birds.py").write_text("mine")
+    before = sorted(p.name for p in penguins.iterdir())
+    result = command("export", "m.safetensors", *options)
+    assert result.exit_code == 2
+    assert says in " ".join(result.stderr.split())
+    assert "Traceback" not in result.output
+    assert sorted(p.name for p in penguins.iterdir()) == before
+    assert (penguins / "birds.py").read_text() == "mine"
