@@ -98,14 +98,11 @@ def test_without_matplotlib(
 
 
 def test_chinese_text_without_a_font(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fonts.cjk_font.cache_clear()
-    monkeypatch.setattr(fonts, "CJK_FONTS", ())
-    monkeypatch.setattr(fonts, "_FILES", ())
+    monkeypatch.setattr(fonts, "_known", lambda manager: None)
     drawing = cr.exp(Variable(1.0, name="输入")).draw()
     with pytest.raises(ExtraMissingError, match="fonts-noto-cjk"):
         drawing.save(tmp_path / "a.png")
     drawing.save(tmp_path / "a.svg")
-    fonts.cjk_font.cache_clear()
 
 
 def test_chinese_text_with_a_font(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def report_page(run: Run, lang: str = "en") -> str:
         _head(run, title, judged.headline(), lang),
         _data(run, lang),
         section(
-            say("Network", lang), network_picture(run.network, judged.x[:1], judged.t[:1], lang)
+            say("Network", lang), network_picture(run.network, judged.x[:4], judged.t[:4], lang)
         ),
         section(say("Training", lang), *_curves(run, lang)),
         section(judged.title(), *judged.parts()),
@@ -99,7 +99,8 @@ def _data(run: Run, lang: str) -> Html:
 
 
 def network_picture(network: Network, x: Array, t: Array, lang: str = "en") -> Html:
-    """The network as a table: its layers in the order they run, their outputs, their parameters."""
+    """The network's graph for these rows, layer by layer, and a table of its layers."""
+    drawn = Html(f'<div class="graph">{network.draw(x, t, fold=True, lang=lang).svg}</div>')
     layers = {f"layer {n} ({type(a).__name__})": (n, a) for n, a in network.named_layers()}
     body: list[Sequence[object]] = [(say("input", lang), "", _shape(x), "", "")]
     for key, out in network.activations(x).items():
@@ -109,7 +110,7 @@ def network_picture(network: Network, x: Array, t: Array, lang: str = "en") -> H
         body.append((name, type(layer).__name__, _shape(out), sizes, f"{count:,}" if count else ""))
     body.append((say("loss", lang), type(network.loss).__name__, "", "", ""))
     heads = ("layer", "kind", "output", "parameters", "count")
-    return table([say(head, lang) for head in heads], body, left=4)
+    return Html(drawn + table([say(head, lang) for head in heads], body, left=4))
 
 
 def _shape(out: Array) -> str:
