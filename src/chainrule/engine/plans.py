@@ -170,6 +170,12 @@ def plan_update(optimizer: Optimizer, p: Array, g: Array, decay: bool) -> Callab
     numbers = {name: trace.number(name) for name in optimizer.number_names}
     arguments = [parameter, gradient, *slots, *numbers.values()]
     new = optimizer.step(parameter, gradient.astype(p.dtype), list(slots), dict(numbers), decay)
-    writes = list(zip([parameter, *slots], new, strict=True))
+    places = [parameter, *slots]
+    # What was in one place may go to another, where it is to be as it was.
+    new = tuple(
+        np.positive(v) if v is not own and any(v is place for place in places) else v
+        for own, v in zip(places, new, strict=True)
+    )
+    writes = list(zip(places, new, strict=True))
     program = build([Section("update", arguments, [], writes)], planned=True)
     return program.functions["update"]

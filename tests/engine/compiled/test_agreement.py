@@ -142,3 +142,33 @@ def test_optimizers(row: Any, dtype: Any) -> None:
         with plainly(1 + 2 * (i % 2)):
             agree(make, x, t, batch=4, steps=3, optimizer=lambda m=more: row.make(**m))  # type: ignore[misc]
             agree(make, x, t, batch=4, steps=2, max_grad=None, optimizer=row.make)
+
+
+class HeavyBall(cr.Optimizer):
+    """Momentum by way of where the parameter was: the old p goes to the slot."""
+
+    slots = ("last", "before")
+
+    def rule(self, p: Any, g: Any, last: Any, before: Any, *, lr: Any) -> tuple[Any, ...]:
+        """p ← p - lr g + (p - last) / 2; last ← p; before ← last."""
+        return p - lr * g + 0.5 * (p - last) - 0.1 * before, p, last
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+def test_a_rule_may_keep_what_it_was_given(shards: int) -> None:
+    def make() -> cr.Network:
+        return cr.Sequential(
+            cr.Affine.sized(3, 2, dtype=np.float64), loss=cr.MeanSquaredError(), seed=1
+        )
+
+    rng = np.random.default_rng(0)
+    x, t = rng.standard_normal((12, 3)), rng.standard_normal((12, 2))
+    with plainly(shards):
+        agree(make, x, t, batch=3, steps=4, optimizer=lambda: HeavyBall(0.1))
+    p, g = np.array([1.0, -2.0]), np.array([0.5, 0.25])
+    last = before = np.zeros(2)
+    ours, optimizer = p.copy(), HeavyBall(0.1)
+    for _ in range(5):
+        optimizer.update([ours], [g])
+        p, last, before = p - 0.1 * g + 0.5 * (p - last) - 0.1 * before, p, last
+        np.testing.assert_allclose(ours, p, rtol=1e-14)

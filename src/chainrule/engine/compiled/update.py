@@ -71,6 +71,11 @@ class _Writer:
                 counts[o] = counts.get(o, 0) + 1
         goes = {v: leaf.name for leaf, v in zip(self.places, self.new, strict=True)}
         body = []
+        for place, v in zip(self.places, self.new, strict=True):
+            kept = v is not place and any(v is other for other in self.places)
+            if kept and v not in self.text:  # it is to be as it was, whatever is written before
+                self.text[v] = self.names.unique(f"old_{v.name}")
+                body.append(f"{self.text[v]} = {v.name}[i]")
         for v in order:
             if v.weak or v.function is None:
                 continue
