@@ -30,7 +30,7 @@ from chainrule.nodes.base import Value, quiet
 if TYPE_CHECKING:
     from chainrule.engine.compiled.predict import CompiledPredict
     from chainrule.engine.program import Program
-    from chainrule.files.script import Script
+    from chainrule.files.programs import Script
 
 __all__ = ["Network", "layers_in"]
 
@@ -467,7 +467,7 @@ class Network:
         >>> script = net.script(cr.SGD(lr=1.0), cr.datasets.spiral, epochs=300, batch_size=30)
         >>> script.save("train_spiral.py")  # doctest: +SKIP
         """
-        from chainrule.files.script import training_script
+        from chainrule.files.programs import training_script
 
         settings.update(epochs=epochs, batch_size=batch_size, seed=seed)
         return training_script(self, optimizer, x, t, **settings)

@@ -37,7 +37,7 @@ TAKEN = {
     *dir(builtins), "np", "math", "csv", "sys", "Path", "kept", "file", "x", "t", "w", "n", "y",
     "params", "grads", "gradient", "predict", "prepare", "read", "rng", "epoch", "order", "start",
     "rows", "step", "loss", "total", "count", "weight", "norm", "run", "path", "answer", "ones",
-    "last_gradient", "taken", "mixed", "cells", "weight_decay", "max_grad", "clip_norm", "MISSING",
+    "last_gradient", "taken", "mixed", "cells", "allow_pickle", "weight_decay", "max_grad", "clip_norm", "MISSING",
     "COLUMNS", "CLASSES",
 }  # fmt: skip
 #: Those that mean something only in the loop, and may mean something else in a function.
