@@ -363,7 +363,8 @@ def test_parameters_may_be_called_anything(tmp_path: Path) -> None:
 
         def __init__(self) -> None:
             named = {name: np.full(2, 1.0 + i) for i, name in enumerate(
-                ("np", "print", "lambda", "params", "file", "allow_pickle", "a b", "1", "π", "rows", "lr", "p", "step")
+                ("np", "print", "lambda", "params", "file", "allow_pickle", "a b", "1", "π", "rows",
+                 "lr", "p", "step", "gradient", "spiral", "bound", "kept", "x", "n", "ones", "dW")
             )}  # fmt: skip
             super().__init__(**named)
 
