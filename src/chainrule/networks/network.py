@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from chainrule.drawing.drawing import Drawing, DrawOptions
     from chainrule.engine.compiled.predict import CompiledPredict
     from chainrule.engine.program import Program
-    from chainrule.files.script import Script
+    from chainrule.files.programs import Script
 
 __all__ = ["Network", "layers_in"]
 
@@ -468,7 +468,7 @@ class Network:
         >>> script = net.script(cr.SGD(lr=1.0), cr.datasets.spiral, epochs=300, batch_size=30)
         >>> script.save("train_spiral.py")  # doctest: +SKIP
         """
-        from chainrule.files.script import training_script
+        from chainrule.files.programs import training_script
 
         settings.update(epochs=epochs, batch_size=batch_size, seed=seed)
         return training_script(self, optimizer, x, t, **settings)

@@ -22,7 +22,7 @@ from chainrule.training.loop import Loop, Settings
 from chainrule.training.metrics import Metric, named_metrics
 
 if TYPE_CHECKING:
-    from chainrule.files.script import Script
+    from chainrule.files.programs import Script
 
 __all__ = ["Trainer"]
 

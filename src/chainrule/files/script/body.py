@@ -217,6 +217,8 @@ class Body:
         told: set[tuple[str, str]] = set()
         parts = [self.recorded.parts.get(line.value) for line in made]
         before: Part | None = None
+        if any(part is not None and part.backward for part in parts):
+            found.append("# Forward: from x to the loss.")
         for i, (line, part) in enumerate(zip(made, parts, strict=True)):
             new = part is not None and part is not before
             if part is not None and new:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from chainrule.errors import SettingError, shown
 from chainrule.files.script.plain import literal
 
-__all__ = ["Made", "find_maker", "made_text"]
+__all__ = ["MAKERS", "Made", "find_maker", "made_text"]
 
 Array = npt.NDArray[Any]
 

@@ -16,6 +16,7 @@ from chainrule.engine.names import Names
 from chainrule.engine.trace import Traced
 from chainrule.errors import ChainruleError, RecordingError
 from chainrule.files.script.body import Body
+from chainrule.files.script.data import MAKERS
 from chainrule.files.script.expressions import Expressions
 from chainrule.files.script.plain import function_text, literal
 from chainrule.files.script.recorded import Recorded
@@ -37,8 +38,8 @@ TAKEN = {
     *dir(builtins), "np", "math", "csv", "sys", "Path", "kept", "file", "x", "t", "w", "n", "y",
     "params", "grads", "gradient", "predict", "prepare", "read", "rng", "epoch", "order", "start",
     "rows", "step", "loss", "total", "count", "weight", "norm", "run", "path", "answer", "ones",
-    "last_gradient", "taken", "mixed", "cells", "weight_decay", "max_grad", "clip_norm", "MISSING",
-    "COLUMNS", "CLASSES",
+    "last_gradient", "taken", "mixed", "cells", "allow_pickle", "weight_decay", "max_grad",
+    "clip_norm", "mask_seed", "bound", "MISSING", "COLUMNS", "CLASSES", *MAKERS,
 }  # fmt: skip
 #: Those that mean something only in the loop, and may mean something else in a function.
 LOCAL = {

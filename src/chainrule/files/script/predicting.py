@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.errors import SettingError
+from chainrule.files.programs import Script
 from chainrule.files.script.page import Page, lay_out, widths_of
 from chainrule.files.script.plain import literal
 from chainrule.files.script.recorded import record_predict
-from chainrule.files.script.script import Script
 from chainrule.files.script.wording import WIDTH, spoken
 from chainrule.layers import Embedding
 from chainrule.layers.losses import Loss
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from chainrule.files.model import Model
     from chainrule.networks import Network
 
-__all__ = ["predicting_script"]
+__all__ = ["predict"]
 
 _READ = '''\
 def read(path):
@@ -53,19 +53,8 @@ def prepare(table):
 '''
 
 
-def predicting_script(model: Model) -> Script:
-    """A program that predicts what the model predicts, from a CSV file or an array.
-
-    The weights are in the `.npz` beside it. `python FILE table.csv` prints an answer for every
-    row: the label, or the value in the target's own unit. The table has the columns the model was
-    trained on; gaps are filled and numbers scaled as then. `python FILE inputs.npy` takes an array
-    that is ready for the network: prepared rows, or, for a model kept without a preparation, rows
-    as they are (then a CSV file of plain numbers will do, too).
-
-    Raises:
-        RecordingError: a network with a part that cannot be written out.
-        SettingError: a network whose inputs have no known shape.
-    """
+def predict(model: Model) -> Script:
+    """The program that predicts: see `chainrule.files.predicting_script`."""
     network = model.network
     network.adopt()
     page = Page(network)
@@ -75,7 +64,7 @@ def predicting_script(model: Model) -> Script:
     )
     function = page.function(recorded, sizes, recorded.arguments)
     parameters = page.parameter_lines([function])
-    predict = [
+    lines = [
         "def predict(x):",
         '    """The outputs of the network: scores or values, one row for each row of x."""',
         *function.lines,
@@ -88,7 +77,7 @@ def predicting_script(model: Model) -> Script:
             _reader(model.facts),
             _PREPARE,
         ]
-    blocks += [*function.helpers, "\n".join(predict), "\n".join(_use(model, x.dtype))]
+    blocks += [*function.helpers, "\n".join(lines), "\n".join(_use(model, x.dtype))]
     return Script(page.text(_doc(model), blocks), page.arrays)
 
 

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.errors import DataError, SettingError, shown
+from chainrule.files.programs import Script
 from chainrule.files.script.data import MAKERS, Made, find_maker, made_text
 from chainrule.files.script.page import Function, Page, lay_out, widths_of
 from chainrule.files.script.recorded import record_step
-from chainrule.files.script.script import Script
 from chainrule.files.script.update import Update, refuse_by_hand
 from chainrule.files.script.wording import WIDTH, listed, spoken
 from chainrule.settings import positive, whole
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from chainrule.graph.variable import Parameter
     from chainrule.networks import Network
 
-__all__ = ["training_script"]
+__all__ = ["train"]
 
 Array = npt.NDArray[Any]
 
@@ -34,44 +34,20 @@ _GRADIENTS = (
 )
 
 
-def training_script(
+def train(
     network: Network,
     optimizer: Any,
     x: Any,
-    t: Any = None,
+    t: Any,
     *,
-    epochs: int = 10,
-    batch_size: int = 32,
-    seed: int = 0,
-    sample_weight: npt.ArrayLike | None = None,
-    max_grad: float | None = None,
-    shuffle: bool = True,
+    epochs: int,
+    batch_size: int,
+    seed: int,
+    sample_weight: npt.ArrayLike | None,
+    max_grad: float | None,
+    shuffle: bool,
 ) -> Script:
-    """One NumPy file, without chainrule, that trains as Trainer does and prints the same losses.
-
-    Forward, backward and update are written from the step that the NumPy engine runs: the same
-    NumPy calls on the same numbers in the same order. So for a float64 network every epoch's loss
-    comes out the same to the last digit, on the same machine with as many BLAS threads; in float32
-    the program computes in float32 too.
-
-    `x`, `t`: arrays; or one of chainrule's generated sets, `cr.datasets.spiral` or
-    `functools.partial(cr.datasets.moons, 500, seed=3)`, in place of x. What a seed made is made
-    again by the program: a generated set (also if its arrays are given), and first weights that are
-    still as they were drawn. All else is in `Script.arrays`, and goes to an `.npz` beside the file.
-    The network begins where it is now, and the optimizer anew; `seed` is Trainer's, the other
-    settings are those of `Trainer.fit`.
-
-    Raises:
-        RecordingError: a layer or an optimizer written by hand; a step that goes with the batch
-            size in a way that no text can follow.
-        SettingError: a schedule that listens to the losses, or a setting outside what is allowed.
-        DataError: data that the network does not take.
-
-    >>> import chainrule as cr
-    >>> script = training_script(cr.TwoLayerNet(2, 4, 3), cr.SGD(), cr.datasets.spiral, epochs=1)
-    >>> "z1 = np.dot(x, W1) + b1  # Affine: y = x W + b." in script.text
-    True
-    """
+    """The program that trains: see `chainrule.files.training_script`."""
     epochs, batch_size = whole(epochs, "epochs"), whole(batch_size, "batch_size")
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise SettingError(f"seed={shown(seed)} must be a whole number from 0.")
