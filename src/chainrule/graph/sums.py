@@ -20,8 +20,8 @@ __all__ = ["Factor", "Group", "Number", "Reader"]
 
 Array = npt.NDArray[Any]
 
-#: Sums of sums are written as one sum up to so many terms.
-_MOST = 64
+#: So many terms of a sum are written out in turn, into so many all told.
+_MOST, _LONGEST = 64, 100_000
 
 
 class Number(NamedTuple):
@@ -192,7 +192,7 @@ class Reader:
             else:
                 self.passed.add(factor.arrow)
                 inner = merged(inner)
-                if sum(len(g.coefficients) for g in inner) <= max(_MOST, 4 * len(factor.places)):
+                if sum(len(g.coefficients) for g in inner) <= _LONGEST:
                     return [*groups[:i], *inner, *groups[i + 1 :]]
         return None
 
