@@ -347,3 +347,62 @@ def test_explanations_show_themselves() -> None:
     said = graph.explain("s", (0, 1))
     assert repr(said) == "<Explanation of s[0,1] = -5.5, 1 lines>"
     assert said._repr_html_() == f"<pre>{said}</pre>"
+
+
+def test_numbers_written_in_python_are_coefficients() -> None:
+    x = Variable([1.0, 3.0], "x")
+    graph = cr.sum(0.5 * x + x * 2 - 1).graph
+    assert graph.explain("add", 1).lines == (
+        "add[1] = 1/2 · x[1] + 2 · x[1] = 0.5·3 + 2·3 = 1.5 + 6.0 = 7.5",
+    )
+    assert graph.explain("sub", 1).lines[0].startswith("sub[1] = 1/2 · x[1] + 2 · x[1] − 1 = ")
+    assert graph.explain("x", 1, gradient=True).value == 2.5
+
+
+def networks() -> list[Graph]:
+    rng = np.random.default_rng(3)
+    ids, t = np.array([1, 1, 4, 0]), np.array([0, 1, 1, 0])
+    words = cr.Sequential(
+        cr.Embedding.sized(5, 3, dtype=float),
+        cr.LayerNorm.sized(3, dtype=float),
+        cr.GELU(),
+        cr.Affine.sized(3, 2, dtype=float),
+        loss=cr.SoftmaxWithLoss(label_smoothing=0.1),
+        seed=0,
+    )
+    rows = cr.Sequential(
+        cr.Affine.sized(3, 4, dtype=float),
+        cr.BatchNorm.sized(4, dtype=float),
+        cr.Dropout(0.5),
+        cr.LeakyReLU(),
+        cr.MatMul.sized(4, 1, dtype=float),
+        loss=cr.Huber(),
+        seed=0,
+    )
+    x, y = rng.normal(size=(4, 3)), rng.normal(size=(4, 1))
+    m = Variable(rng.normal(size=(3, 4)), "m")
+    mixed = cr.sum(cr.where(m > 0, m, -m) * cr.max(m @ m.T, 1)[:, None] + cr.std(m[::-1], 0))
+    weights = np.array([1.0, 2.0, 0.5, 1.0])
+    return [
+        words.forward(Variable(ids, "ids"), t).graph,
+        rows.forward(Variable(x, "x"), y, weights).graph,
+        mixed.graph,
+        mixed.graph.detailed(None),
+    ]
+
+
+@pytest.mark.parametrize("which", range(4))
+def test_every_arrow_of_whole_networks_adds_up(which: int) -> None:
+    graph = networks()[which]
+    rng = np.random.default_rng(which)
+    gradients = graph.gradients()
+    for v in graph.names:
+        for place in some(rng, v.shape)[:2]:
+            if v.dtype.kind in "fiub":
+                said = graph.explain(v, place, depth=2)
+                assert said.value == v.data[place]
+                adds_up(said)
+            if v in gradients:
+                said = graph.explain(v, place, gradient=True, depth=2)
+                assert said.value == gradients[v][place]
+                adds_up(said, 1e-11)
