@@ -16,6 +16,7 @@ import chainrule as cr
 from chainrule.errors import RecordingError, SettingError, ShapeError
 from chainrule.graph.explain import Explanation
 from chainrule.graph.graph import Graph
+from chainrule.graph.local import Local
 from chainrule.graph.variable import Variable
 
 Array = npt.NDArray[Any]
@@ -93,25 +94,42 @@ def test_values_and_gradients_of_every_node_add_up(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(TABLE))
-def test_what_is_linear_is_written_as_a_sum_of_products(name: str) -> None:
-    """Which nodes are sums of products is found out by trying them; here it is by knowledge."""
+def test_what_is_taken_for_a_sum_of_products_is_one_everywhere(name: str) -> None:
+    """The sum found at one point is the node's value at other points too, and linear nodes have one."""
     sums = {"Add", "Sub", "Neg", "Mul", "MatMul", "Sum", "Mean", "Repeat", "Reshape", "Transpose"}
     sums |= {"Concatenate", "Stack", "Index", "IndexAdd", "Branch", "Cast", "Where"}
-    from chainrule.graph.local import Local
+    for i in range(3 * CASES):
+        case, rng = draw(name, i)
+        if not case.moving:
+            continue
+        local = Local(the_node(graph_of(case), case))
+        out = np.size(local.outputs[0])
+        for place in rng.permutation(out)[:3]:
+            parts = local.parts(0, int(place))
+            assert (parts is not None) or name not in sums, case
+            for scale in (1.0, -1.0, 30.0, -30.0):
+                moved = [
+                    scale * (x + rng.normal(size=x.shape)) if k in local.moving else x
+                    for k, x in enumerate(local.inputs)
+                ]
+                total = 0.0
+                for part in parts or []:
+                    values = part.coefficients
+                    for k, places in part.factors:
+                        values = values * np.reshape(moved[k], -1)[places]
+                    total += float(values.sum())
+                expected = float(np.reshape(local.forward(moved)[0], -1)[place])
+                if parts is not None:
+                    assert total == pytest.approx(expected, rel=1e-9, abs=1e-9), case
 
-    kinds = set()
-    for i in range(CASES):
-        case, _ = draw(name, i)
-        if all(x.size for x in case.inputs) and case.moving:
-            graph = graph_of(case)
-            local = Local(the_node(graph, case))
-            out = np.size(local.outputs[0])
-            kinds.add(all(local.parts(0, p) is not None for p in range(out)) if out else True)
-    if name in sums:
-        assert kinds == {True}
-    elif kinds:
-        # At single points others are too: max(x, y) is x there. Not everywhere.
-        assert False in kinds or name in ("Clip", "Sign")
+
+def test_the_side_of_a_kink_does_not_make_a_node_linear() -> None:
+    x = Variable([[1.0], [-0.5]], "x")
+    graph = cr.sum(cr.clip(cr.abs(x), high=1.0) * 3).graph
+    assert graph.explain("clip", (1, 0)).lines[0] == (
+        "clip[1,0] = abs[1,0] held between none and 1 = 0.5 held between none and 1 = 0.5"
+    )
+    assert graph.explain("abs", (1, 0)).lines == ("abs[1,0] = |x[1,0]| = |-0.5| = 0.5",)
 
 
 X = np.array([[1.0, 2.0, -1.0], [0.5, 0.0, 4.0]])
@@ -329,3 +347,62 @@ def test_explanations_show_themselves() -> None:
     said = graph.explain("s", (0, 1))
     assert repr(said) == "<Explanation of s[0,1] = -5.5, 1 lines>"
     assert said._repr_html_() == f"<pre>{said}</pre>"
+
+
+def test_numbers_written_in_python_are_coefficients() -> None:
+    x = Variable([1.0, 3.0], "x")
+    graph = cr.sum(0.5 * x + x * 2 - 1).graph
+    assert graph.explain("add", 1).lines == (
+        "add[1] = 1/2 · x[1] + 2 · x[1] = 0.5·3 + 2·3 = 1.5 + 6.0 = 7.5",
+    )
+    assert graph.explain("sub", 1).lines[0].startswith("sub[1] = 1/2 · x[1] + 2 · x[1] − 1 = ")
+    assert graph.explain("x", 1, gradient=True).value == 2.5
+
+
+def networks() -> list[Graph]:
+    rng = np.random.default_rng(3)
+    ids, t = np.array([1, 1, 4, 0]), np.array([0, 1, 1, 0])
+    words = cr.Sequential(
+        cr.Embedding.sized(5, 3, dtype=float),
+        cr.LayerNorm.sized(3, dtype=float),
+        cr.GELU(),
+        cr.Affine.sized(3, 2, dtype=float),
+        loss=cr.SoftmaxWithLoss(label_smoothing=0.1),
+        seed=0,
+    )
+    rows = cr.Sequential(
+        cr.Affine.sized(3, 4, dtype=float),
+        cr.BatchNorm.sized(4, dtype=float),
+        cr.Dropout(0.5),
+        cr.LeakyReLU(),
+        cr.MatMul.sized(4, 1, dtype=float),
+        loss=cr.Huber(),
+        seed=0,
+    )
+    x, y = rng.normal(size=(4, 3)), rng.normal(size=(4, 1))
+    m = Variable(rng.normal(size=(3, 4)), "m")
+    mixed = cr.sum(cr.where(m > 0, m, -m) * cr.max(m @ m.T, 1)[:, None] + cr.std(m[::-1], 0))
+    weights = np.array([1.0, 2.0, 0.5, 1.0])
+    return [
+        words.forward(Variable(ids, "ids"), t).graph,
+        rows.forward(Variable(x, "x"), y, weights).graph,
+        mixed.graph,
+        mixed.graph.detailed(None),
+    ]
+
+
+@pytest.mark.parametrize("which", range(4))
+def test_every_arrow_of_whole_networks_adds_up(which: int) -> None:
+    graph = networks()[which]
+    rng = np.random.default_rng(which)
+    gradients = graph.gradients()
+    for v in graph.names:
+        for place in some(rng, v.shape)[:2]:
+            if v.dtype.kind in "fiub":
+                said = graph.explain(v, place, depth=2)
+                assert said.value == v.data[place]
+                adds_up(said)
+            if v in gradients:
+                said = graph.explain(v, place, gradient=True, depth=2)
+                assert said.value == gradients[v][place]
+                adds_up(said, 1e-11)

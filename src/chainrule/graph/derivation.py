@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from chainrule.graph.steps import gradient_text, value_name
 from chainrule.graph.sum_text import (
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from chainrule.graph.graph import Graph
 
 __all__ = ["Said", "Writer"]
+
+Array = npt.NDArray[Any]
 
 
 class Said(NamedTuple):
@@ -104,8 +107,8 @@ class Writer:
 
     # -- one line --------------------------------------------------------------------------------
 
-    def line(self, n: Number) -> Said:
-        """The line of a number, its terms, and the numbers to go on with."""
+    def line(self, n: Number, every: bool = False) -> Said:
+        """The line of a number, and the numbers to go on with; its terms if `every` one is asked."""
         line, value = Line(self.name(n)), self.reader.value(n)
         if self.reader.is_beginning(n):
             return self._beginning(line, n, value)
@@ -114,7 +117,7 @@ class Writer:
             return self._formula(line, n, value)
         if n.gradient and self._rule(n) is not None:
             return self._by_rule(line, n, groups, value)
-        return self._sum(line, n, groups, value)
+        return self._sum(line, n, groups, value, every)
 
     def _beginning(self, line: Line, n: Number, value: float) -> Said:
         kind = "a parameter" if isinstance(n.arrow, Parameter) else "an input"
@@ -173,7 +176,7 @@ class Writer:
         terms = tuple(Term(float(t), *found) for g in groups for t in self.reader.terms(g))
         return Said(line, terms, [Number(node.outputs[0], n.place, True)])
 
-    def _sum(self, line: Line, n: Number, groups: list[Group], value: float) -> Said:
+    def _sum(self, line: Line, n: Number, groups: list[Group], value: float, every: bool) -> Said:
         """A sum of products: Σ with letters, the largest terms in numbers, and the total."""
         if not groups:
             end = self.graph.names[self.graph.outputs[0]]
@@ -185,16 +188,12 @@ class Writer:
             node, k = self.reader.takers[n.arrow]
             how = gradient_text(self.graph, node, k, self.reader.gradients)
             line.note = f"where ∂{self.graph.names[n.arrow]} = {how}"
-        pieces = self._pieces(n, groups)
-        sizes = np.array([p.term.value for p in pieces])
-        own = [i for i, p in enumerate(pieces) if self._belongs(p.factors) is not False]
-        if not any(self._belongs(pieces[i].factors) for i in own):
-            own = list(range(len(pieces)))
-        chosen = sorted(sorted(own, key=lambda i: -abs(sizes[i]))[: self.most])
-        rest = "of other rows" if len(chosen) == len(own) else "more"
-        shown = [pieces[i] for i in chosen]
+        places = [(group, i) for group in groups for i in range(len(group.coefficients))]
+        sizes = np.concatenate([self.reader.terms(group) for group in groups])
+        chosen, rest = self._chosen(groups, sizes)
+        shown = [self._piece(n, *places[i]) for i in chosen]
         values = [p.term.value for p in shown]
-        left = len(pieces) - len(shown)
+        left = len(places) - len(shown)
         others = [float(sizes.sum() - sum(values))] if left else []
         texts, total, exact = written([*values, *others], value, self.eps)
         if any("·" in p.term.numbers for p in shown):
@@ -207,7 +206,8 @@ class Writer:
         line.add(total, exact)
         further = [f for p in shown for f in p.factors if f.gradient or not n.gradient]
         numbers = [Number(f.arrow, int(f.places[0]), f.gradient) for f in further]
-        return Said(line, tuple(p.term for p in pieces), numbers)
+        terms = (self._piece(n, *place).term for place in places)
+        return Said(line, tuple(terms) if every else (), numbers)
 
     def has_part(self, n: Number) -> bool:
         """Whether the row is that of the number, or has a part in it."""
@@ -216,38 +216,47 @@ class Writer:
         groups = self.reader.groups(n)
         if groups is None:
             return True
-        return any(self._belongs(p.factors) for p in self._pieces(n, groups))
+        return any(np.any(self._belonging(group)[0]) for group in groups)
 
-    def _belongs(self, factors: list[Factor]) -> bool | None:
-        """Whether a term is of the row; None where it is of no row at all."""
-        rows = {
-            int(np.unravel_index(int(f.places[0]), f.arrow.shape)[0])
-            for f in factors
-            if f.arrow in self.rows
-        }
-        return None if self.row is None or not rows else self.row in rows
+    def _belonging(self, group: Group) -> tuple[Array, bool]:
+        """Which terms of a group are of the row; and whether its terms are of any row at all."""
+        inside = np.zeros(len(group.coefficients), bool)
+        of_rows = [f for f in group.factors if f.arrow in self.rows]
+        if self.row is None or not of_rows:
+            return inside, False
+        for f in of_rows:
+            inside |= np.unravel_index(f.places, f.arrow.shape)[0] == self.row
+        return inside, True
 
-    def _pieces(self, n: Number, groups: list[Group]) -> list[Piece]:
-        """Every term of a sum, with its factors."""
-        found = []
-        for group in groups:
-            values = self.reader.terms(group)
-            for i, c in enumerate(group.coefficients):
-                own = [f._replace(places=f.places[i : i + 1]) for f in group.factors]
-                names = [self._element(f.arrow, int(f.places[0]), f.gradient) for f in own]
-                text = "·".join(names)
-                values_of = factor_values(self.reader, group.factors, i)
-                if group.slope_of is not None:
-                    text += f"·∂{names[0][1:]}/{self.name(n)}"
-                    values_of.append(float(c))
-                elif c == -1:
-                    text, values_of[0] = f"-{text}", -values_of[0]
-                elif c != 1:
-                    text = f"{_coefficient(float(c))}{text}"
-                    values_of.insert(0, float(c))
-                numbers, exact = product(values_of, self.eps)
-                found.append(Piece(Term(float(values[i]), text, numbers), own, exact))
-        return found
+    def _chosen(self, groups: list[Group], sizes: Array) -> tuple[list[int], str]:
+        """The terms to show: the largest, of one row those that are no other row's; and the rest."""
+        found = [self._belonging(group) for group in groups]
+        own = np.concatenate([inside if of_rows else ~inside for inside, of_rows in found])
+        if not any(np.any(inside) for inside, _ in found):
+            own[:] = True
+        order = np.argsort(-np.abs(np.where(own, sizes, 0)), kind="stable")
+        order = order[own[order]]
+        shown = sorted(int(i) for i in order[: self.most])
+        return shown, "of other rows" if len(shown) == len(order) else "more"
+
+    def _piece(self, n: Number, group: Group, i: int) -> Piece:
+        """The i-th term of a group, with its factors."""
+        c = float(group.coefficients[i])
+        own = [f._replace(places=f.places[i : i + 1]) for f in group.factors]
+        values = factor_values(self.reader, group.factors, i)
+        value = float(np.prod(values)) * c
+        names = [self._element(f.arrow, int(f.places[0]), f.gradient) for f in own]
+        text = "·".join(names)
+        if group.slope_of is not None:
+            text += f"·∂{names[0][1:]}/{self.name(n)}"
+            values.append(c)
+        elif c == -1:
+            text, values[0] = f"-{text}", -values[0]
+        elif c != 1:
+            text = f"{_coefficient(c)}{text}"
+            values.insert(0, c)
+        numbers, exact = product(values, self.eps)
+        return Piece(Term(value, text, numbers), own, exact)
 
     def _symbolic(self, n: Number, group: Group) -> str:
         """A group in letters: `Σₖ x[0,k]·W[k,2]`."""
@@ -258,7 +267,7 @@ class Writer:
         count = len(group.coefficients)
         if letters == "…":
             if count <= 3:
-                return added(p.term.text for p in self._pieces(n, [group]))
+                return added(self._piece(n, group, i).term.text for i in range(count))
             return f"the sum of {count} {'products ' if len(texts) > 1 else ''}{inside}"
         head = sigma(letters) if letters else ""
         first = float(group.coefficients[0])

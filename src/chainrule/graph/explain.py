@@ -88,7 +88,7 @@ def _derive(writer: Writer, asked: Number, *, lines: int, depth: int | None) -> 
     rounded = False
     while ahead and len(written) < lines:
         here, steps = ahead.popleft()
-        line, own, further = writer.line(here)
+        line, own, further = writer.line(here, every=here is asked)
         terms = own if here is asked else terms
         written += [text if here is asked else f"  {text}" for text in line.text()]
         rounded = rounded or line.rounded

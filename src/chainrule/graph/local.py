@@ -75,25 +75,23 @@ class Local:
         """
         rng = np.random.default_rng(0)
         us = [rng.normal(size=np.shape(out)) for out in self.outputs]
-        drawn = [(k, self.inputs[k]) for k in self.moving]
+        base = {k: rng.normal(size=self.inputs[k].shape) for k in self.moving}
 
-        def at(moved: int | None) -> list[Any]:
-            # The same draw for what stays, another one for what moves.
-            fresh = [
-                np.random.default_rng([k, int(k == moved)]).normal(size=x.shape) for k, x in drawn
-            ]
+        def at(**moved: Any) -> list[Any]:
             inputs = list(self.inputs)
-            for (k, _), x in zip(drawn, fresh, strict=True):
-                inputs[k] = x
+            for k, x in base.items():
+                inputs[k] = moved.get(f"x{k}", x)
             return self.backward(us, inputs)
 
-        before = at(None)
+        before = at()
         partners: dict[int, set[int]] = {k: set() for k in self.moving}
-        for moved in self.moving:
-            after = at(moved)
-            for k in self.moving:
-                if not np.allclose(before[k], after[k], rtol=1e-9, atol=1e-12):
-                    partners[k].add(moved)
+        for moved, x in base.items():
+            # To the other side of 0, and of whatever else it may be compared with.
+            for other in (-x, 50 * rng.normal(size=x.shape), -50 * rng.normal(size=x.shape)):
+                after = at(**{f"x{moved}": other})
+                for k in self.moving:
+                    if not np.allclose(before[k], after[k], rtol=1e-9, atol=1e-12):
+                        partners[k].add(moved)
         pairs = [(k, *found) for k, found in partners.items() if found]
         if not pairs:
             return list(self.moving), None
@@ -123,12 +121,16 @@ class Local:
     def _gathers(self, labels: Array, starts: Array) -> bool:
         """Whether other numbers come out at the same places."""
         rng = np.random.default_rng(0)
-        tried = [
-            np.asarray(rng.integers(-99, 99, x.shape), float) if k in self.moving else x
-            for k, x in enumerate(self.inputs)
-        ]
-        flat = np.concatenate([np.zeros(1), *(np.reshape(x, -1) for x in tried)])
-        return np.array_equal(flat[labels], np.reshape(self.forward(tried)[0], -1))
+        drawn = [np.asarray(rng.integers(-(10**6), 10**6, x.shape), float) for x in self.inputs]
+        for sign in (1, -1):
+            tried = [
+                sign * d if k in self.moving else x
+                for k, (d, x) in enumerate(zip(drawn, self.inputs, strict=True))
+            ]
+            flat = np.concatenate([np.zeros(1), *(np.reshape(x, -1) for x in tried)])
+            if not np.array_equal(flat[labels], np.reshape(self.forward(tried)[0], -1)):
+                return False
+        return True
 
     def passed_on(self, k: int, m: int) -> Array | None:
         """For every element of input k, the element of output m whose gradient it gets as it is."""
@@ -178,10 +180,21 @@ class Local:
         scale = float(sum(np.sum(np.abs(size)) for size in sizes))
         return found if abs(total - value) <= 1e-9 * scale + 1e-300 else None
 
-    def touches(self, m: int, place: int) -> list[Part]:
-        """The elements that element `place` of output m is computed from, with its slopes."""
-        dxs = self.backward(self._one_hot(m, place))
-        return [p for p in (self._slopes(k, dxs[k]) for k in self.moving) if len(p.coefficients)]
+    def touches(self, m: int, place: int) -> list[tuple[int, Array]]:
+        """The elements of each input that element `place` of output m is computed from.
+
+        Slopes say so: those here, and since a slope may happen to be 0, those where all is equal.
+        """
+        ones = [np.ones(x.shape) if k in self.moving else x for k, x in enumerate(self.inputs)]
+        one = self._one_hot(m, place)
+        here, there = self.backward(one), self.backward(one, ones)
+        found = []
+        for k in self.moving:
+            slopes = [np.reshape(np.asarray(dxs[k], float), -1) for dxs in (here, there)]
+            at = np.flatnonzero((slopes[0] != 0) | (slopes[1] != 0))
+            if len(at):
+                found.append((k, at))
+        return found
 
     def moves(self, k: int, place: int, m: int) -> Part:
         """∂y/∂x for element `place` of input k and all of output m: factors are y, and the partner.

@@ -33,6 +33,11 @@ class Flow:
         """The shape of the value."""
         return self.value.shape
 
+    @property
+    def is_number(self) -> bool:
+        """Whether it is a number written in Python, which is its own name."""
+        return bool(self.value.size) and self.name == number(self.value.flat[0])
+
     def __str__(self) -> str:
         return f"{self.name} = {brief(self.value)}"
 
@@ -70,8 +75,7 @@ class Step:
         lines = [f"Step {self.number} of {self.of}, {self.direction}: {self.operation}{where}"]
         lines += [f"    {line}" for line in self.formula.splitlines()]
         flows = [*self.inputs, *self.reads, *self.outputs]
-        shown = dict.fromkeys((flow.name, brief(flow.value)) for flow in flows)
-        shown = {pair: None for pair in shown if pair[0] != pair[1]}  # 2 = 2
+        shown = dict.fromkeys((f.name, brief(f.value)) for f in flows if not f.is_number)
         width = max((len(name) for name, _ in shown), default=0)
         lines += [f"      {name.ljust(width)}  {value}" for name, value in shown]
         wide = max((len(line.place) for line in self.source), default=0)

@@ -97,7 +97,7 @@ def symbols(
     vectors = []
     free = iter(_LETTERS)
     for factor in group.factors:
-        shape = factor.arrow.shape
+        shape = factor.arrow.shape if factor.arrow.scalar is None else ()
         indices = np.unravel_index(factor.places, shape) if shape else ()
         parts = []
         for axis, column in enumerate(indices):

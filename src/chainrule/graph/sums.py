@@ -20,8 +20,8 @@ __all__ = ["Factor", "Group", "Number", "Reader"]
 
 Array = npt.NDArray[Any]
 
-#: Sums of sums are written as one sum up to so many terms.
-_MOST = 64
+#: So many terms of a sum are written out in turn, into so many all told.
+_MOST, _LONGEST = 64, 100_000
 
 
 class Number(NamedTuple):
@@ -125,20 +125,30 @@ class Reader:
             if opened is None:
                 break
             found = opened
-        return merged(
-            Group(g.coefficients, tuple(map(self.traced, g.factors)), g.slope_of) for g in found
-        )
+        return merged(map(self._finished, found))
+
+    def _finished(self, group: Group) -> Group:
+        """Every factor where it first stood, and numbers written in Python among the coefficients."""
+        if group.slope_of is not None:
+            return group
+        coefficients = group.coefficients
+        factors = tuple(map(self.traced, group.factors))
+        for factor in factors:
+            if factor.arrow.scalar is not None and len(factors) > 1:
+                coefficients = coefficients * self.values(factor)
+                factors = tuple(f for f in factors if f is not factor)
+        return Group(coefficients, factors)
 
     def touched(self, number: Number) -> list[Factor]:
         """The elements a value is computed from, where it is no sum of products."""
         node, m = self.makers[number.arrow]
-        parts = self.local(node).touches(m, number.place)
+        touched = self.local(node).touches(m, number.place)
         fixed = [
             Factor(v, np.array([number.place]), False)
             for v in node.inputs
             if v.dtype.kind != "f" and v.shape == number.arrow.shape
         ]
-        moving = [Factor(node.inputs[k], at, False) for p in parts for k, at in p.factors]
+        moving = [Factor(node.inputs[k], at, False) for k, at in touched]
         if node.elementwise:
             at = np.array([number.place])
             moving = [Factor(v, at, False) for v in node.inputs if v.dtype.kind == "f"]
@@ -192,7 +202,7 @@ class Reader:
             else:
                 self.passed.add(factor.arrow)
                 inner = merged(inner)
-                if sum(len(g.coefficients) for g in inner) <= max(_MOST, 4 * len(factor.places)):
+                if sum(len(g.coefficients) for g in inner) <= _LONGEST:
                     return [*groups[:i], *inner, *groups[i + 1 :]]
         return None
 
@@ -234,10 +244,12 @@ class Reader:
 
 
 def merged(groups: Iterable[Group]) -> list[Group]:
-    """The groups, those of the same arrows made one."""
+    """The groups, those of the same arrows and the same coefficient made one."""
     found: dict[Any, list[Group]] = {}
     for group in groups:
-        key = (*((f.arrow, f.gradient) for f in group.factors), group.slope_of)
+        first = group.coefficients[0]
+        same = first if np.all(group.coefficients == first) else None
+        key = (*((f.arrow, f.gradient) for f in group.factors), group.slope_of, same)
         found.setdefault(key, []).append(group)
     return [same[0] if len(same) == 1 else _joined(same) for same in found.values()]
 

@@ -144,7 +144,9 @@ def _setting(node: Node, word: str, names: Mapping[str, str]) -> str:
     """A setting of the node in place of its name: a number, a shape, the axes, a key."""
     value = getattr(node, word, word)
     if word == "axis":
-        return "all axes" if value is None else f"axis {value}".replace("axis (", "axes (")
+        axes = value if isinstance(value, tuple) else (value,)
+        several = f"ax{'i' if len(axes) == 1 else 'e'}s {', '.join(map(str, axes))}"
+        return "all axes" if value is None else several
     if word == "key" and value is not word:
         arrays = iter(names.get("indices", "").split(", "))
         parts = value if isinstance(value, tuple) else (value,)
