@@ -111,8 +111,8 @@ def diagram_of(units: Units, options: Options) -> Diagram:
 def _vertex(unit: Unit, units: Units, options: Options) -> Vertex:
     if isinstance(unit, Leaf):
         v = unit.variable
-        if v.scalar is not None:
-            return constant_vertex(v.scalar)
+        if unit.constant is not None:
+            return constant_vertex(unit.constant)
         return name_vertex(options.name(v), _described(v, options), 1)
     if isinstance(unit, End):
         return name_vertex(options.name(unit.variable), "", -1)
@@ -151,7 +151,7 @@ def _in_full(array: Any) -> str:
 
 def _arrow(flow: Flow, weight: float, vertices: Mapping[Unit, Vertex], options: Options) -> Arrow:
     v = flow.variable
-    constant = v.scalar is not None
+    constant = isinstance(flow.source, Leaf) and flow.source.constant is not None
     gradient = options.gradients.get(v)
     above: list[Panel] = []
     below: list[Panel] = []
@@ -220,7 +220,7 @@ def _weights(units: Units) -> dict[Flow, float]:
 
 def _is_given(leaf: Leaf) -> bool:
     """Whether it is part of the function, a parameter or a constant, rather than its input."""
-    return leaf.variable.scalar is not None or isinstance(leaf.variable, Parameter)
+    return leaf.constant is not None or isinstance(leaf.variable, Parameter)
 
 
 def scene_of(diagram: Diagram, options: Options) -> Scene:

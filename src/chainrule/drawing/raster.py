@@ -45,7 +45,8 @@ def _written(scene: Scene, dark: bool, kind: str, **options: Any) -> bytes:
     from matplotlib import rc_context
 
     buffer = io.BytesIO()
-    with rc_context({"pdf.fonttype": 42, "savefig.bbox": None, "path.simplify": False}):
+    # Outlines (type 3), since many CJK fonts cannot be embedded as TrueType (type 42).
+    with rc_context({"pdf.fonttype": 3, "savefig.bbox": None, "path.simplify": False}):
         figure.savefig(buffer, format=kind, facecolor=figure.get_facecolor(), **options)
     return buffer.getvalue()
 

@@ -96,7 +96,7 @@ def name_vertex(name: str, title: str, beside: int) -> Vertex:
     return Vertex(width, 18.0, beside=beside, content=Look("name", title, panel, "none"))
 
 
-def constant_vertex(value: float) -> Vertex:
+def constant_vertex(value: complex) -> Vertex:
     """A constant: a small grey number."""
     panel = text_panel(number(value), 11.5, "muted", "constant")
     width = math.ceil(panel.width) + 6.0
