@@ -204,12 +204,19 @@ def test_verdicts_are_marked_at_their_arrow() -> None:
 
 def test_settings_that_are_not_known() -> None:
     x = Variable(1.0)
-    with pytest.raises(SettingError, match='lang="fr" is not known'):
+    with pytest.raises(SettingError, match="lang='fr'"):
         x.draw(lang="fr")
     with pytest.raises(SettingError, match=r'theme="drak".*did you mean "dark"'):
         x.draw(theme="drak")
     with pytest.raises(TypeError, match="colour"):
         x.draw(colour="red")  # type: ignore[call-arg]
+
+
+def test_what_only_a_folded_layer_uses_several_times_comes_to_it_once() -> None:
+    loss = cr.SoftmaxWithLoss(label_smoothing=0.1)  # which uses the scores three times
+    net = cr.Sequential(cr.Affine.sized(4, 3), cr.ReLU(), loss=loss, seed=0)
+    svg = net.draw(np.ones((2, 4)), np.array([0, 1]), fold=True).svg
+    assert len(arrows(svg)) == 5  # x, from Affine, from ReLU, t, L
 
 
 def test_themes() -> None:

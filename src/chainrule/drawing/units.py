@@ -5,6 +5,7 @@ A folded layer is one thing with its arrows; an unfolded one is a box around its
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -176,15 +177,14 @@ class Units:
         return [unit for v in branch.outputs for unit in uses.get(v, [])]
 
     def _home(self, source: Unit | None, users: Iterable[Unit]) -> Scope | None:
-        """Where a branching stands: in its maker's layer if that uses it too, else with its users."""
+        """Where a branching stands: with its users, or in its maker's layer if that uses it too."""
         scopes = [self.scope[user] for user in users]
+        home = functools.reduce(shared, scopes)
         if source is None:
-            home = scopes[0]
-            for scope in scopes[1:]:
-                home = shared(home, scope)
             return home
         places = around(self.scope[source])
-        return min((shared(self.scope[source], s) for s in scopes), key=places.index, default=None)
+        made = min((shared(self.scope[source], s) for s in scopes), key=places.index)
+        return made if home in around(made) else home
 
     @staticmethod
     def _leaf_home(v: Variable, scope: Scope | None) -> Scope | None:
