@@ -406,3 +406,19 @@ def test_every_arrow_of_whole_networks_adds_up(which: int) -> None:
                 said = graph.explain(v, place, gradient=True, depth=2)
                 assert said.value == gradients[v][place]
                 adds_up(said, 1e-11)
+
+
+def test_numbers_that_are_not_finite_are_shown_as_they_are() -> None:
+    x = Variable([0.0, 1.0, 1000.0], "x")
+    graph = cr.sum(cr.log(x) + cr.exp(x) * 0.0).graph
+    for v in graph.names:
+        for place in np.ndindex(v.shape):
+            str(graph.explain(v, place))
+            str(graph.explain(v, place, gradient=True))
+    assert graph.explain("log", 0).lines == ("log[0] = log(x[0]) = log(0) = -∞",)
+    assert "NaN" in str(graph.explain("L"))
+    assert str(graph.explain("x", 0, gradient=True)).startswith(
+        "∂x[0] = ∂x→log[0] + ∂x→exp[0] = ∞ + 0 = ∞\n  ∂x→log[0] = ∂log[0] / x[0] = 1 / 0 = ∞"
+    )
+    assert [s.outputs[0].value.shape for s in graph.steps()]
+    assert "not finite" in str(graph.check())

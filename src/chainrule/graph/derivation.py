@@ -121,8 +121,7 @@ class Writer:
 
     def _beginning(self, line: Line, n: Number, value: float) -> Said:
         kind = "a parameter" if isinstance(n.arrow, Parameter) else "an input"
-        said = f"{number(value)}, {'since ∂L/∂L = 1' if n.gradient else kind}"
-        line.add(said)
+        line.add(f"{number(value)}, {f'since {line.head}/{line.head} = 1' if n.gradient else kind}")
         return Said(line, (Term(value, line.head, number(value)),), [])
 
     def _formula(self, line: Line, n: Number, value: float) -> Said:
@@ -145,25 +144,30 @@ class Writer:
         moving = [r for r in reached if r.arrow.dtype.kind == "f"]
         return Said(line, (Term(value, line.ways[0][1], text),), moving[: self.most])
 
-    def _rule(self, n: Number) -> tuple[str, str] | None:
-        """How the gradient at an elementwise node comes about, with names and with numbers."""
+    def _rule(self, n: Number) -> tuple[str, str, bool] | None:
+        """How the gradient at an elementwise node comes about: with names, with numbers, exactly?"""
         node, k = self.reader.takers[n.arrow]
         if not node.elementwise or self.reader.local(node).shape is not None:
             return None
         v = node.outputs[0]
         dout = float(np.reshape(self.reader.gradients[v], -1)[n.place])
         values = [
-            [number(np.reshape(u.data, -1)[n.place]) for u in arrows]
+            [np.reshape(u.data, -1)[n.place] for u in arrows]
             for arrows in (node.inputs, node.outputs)
         ]
+        texts = [list(map(number, row)) for row in values]
         names = [
             [self._original(u, n.place) for u in arrows] for arrows in (node.inputs, node.outputs)
         ]
         with_names = gradient_of(
             node, k, names[0], names[1], [self._element(v, n.place, gradient=True)]
         )
-        with_numbers = gradient_of(node, k, values[0], values[1], [number(dout)])
-        return (with_names, with_numbers) if with_names else None
+        with_numbers = gradient_of(node, k, texts[0], texts[1], [number(dout)])
+        every = [*zip(texts[0] + texts[1], values[0] + values[1], strict=True)]
+        exact = exactly([number(dout)], [dout], self.eps) and all(
+            exactly([text], [x], self.eps) for text, x in every if text in with_numbers
+        )
+        return (with_names, with_numbers, exact) if with_names else None
 
     def _by_rule(self, line: Line, n: Number, groups: list[Group], value: float) -> Said:
         """A gradient at an elementwise node: its own rule, with the numbers."""
@@ -171,9 +175,11 @@ class Writer:
         assert found is not None
         node, _ = self.reader.takers[n.arrow]
         line.add(found[0])
-        line.add(found[1], exact=False)
+        line.add(found[1], found[2])
         line.add(number(value), exactly([number(value)], [value], self.eps))
-        terms = tuple(Term(float(t), *found) for g in groups for t in self.reader.terms(g))
+        terms = tuple(
+            Term(float(t), found[0], found[1]) for g in groups for t in self.reader.terms(g)
+        )
         return Said(line, terms, [Number(node.outputs[0], n.place, True)])
 
     def _sum(self, line: Line, n: Number, groups: list[Group], value: float, every: bool) -> Said:
@@ -280,7 +286,7 @@ def _coefficient(c: float) -> str:
     """A constant in front: nothing for 1, and 1/30 for a thirtieth."""
     if c in (1, -1):
         return "" if c == 1 else "-"
-    whole = round(1 / c) if abs(c) < 1 else 0
-    if whole and abs(whole) < 10**6 and abs(c * whole - 1) < 1e-12:
+    whole = round(1 / c) if 1e-6 < abs(c) < 1 else 0
+    if whole and abs(c * whole - 1) < 1e-12:
         return f"{'-' if whole < 0 else ''}1/{abs(whole)} · "
     return f"{number(c)} · "

@@ -14,6 +14,7 @@ from chainrule.graph.sum_text import Term
 from chainrule.graph.sums import Number, Reader
 from chainrule.graph.variable import Parameter, Variable
 from chainrule.graph.wording import number
+from chainrule.nodes.base import quiet
 
 if TYPE_CHECKING:
     from chainrule.graph.graph import Graph
@@ -76,7 +77,8 @@ def explain(
     writer = Writer(graph, reader, rows, row, terms)
     if row is not None and not writer.has_part(asked):
         raise ShapeError(f"row {row} has no part of its own in {writer.name(asked)}.")
-    return _derive(writer, asked, lines=lines, depth=depth)
+    with quiet():
+        return _derive(writer, asked, lines=lines, depth=depth)
 
 
 def _derive(writer: Writer, asked: Number, *, lines: int, depth: int | None) -> Explanation:

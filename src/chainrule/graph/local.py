@@ -248,7 +248,8 @@ class Local:
         Backward is linear in what it is given, so differentiating it turns it round.
         """
         at = self.inputs if inputs is None else inputs
-        us = [Variable(np.zeros(np.shape(out))) for out in self.outputs]
+        # Not at 0, where some nodes let a zero gradient stay zero whatever the slope.
+        us = [Variable(np.ones(np.shape(out))) for out in self.outputs]
         try:
             with recording():
                 dx = self.backward(us, at)[k]
