@@ -489,3 +489,20 @@ def test_in_a_notebook() -> None:
     )
     x0 = Variable(1.0)
     assert cr.exp(x0).draw()._repr_html_().startswith('<div style="overflow-x:auto"><svg')
+
+
+def test_a_constant_stands_wherever_it_is_used() -> None:
+    two = Variable(2.0, requires_grad=False)
+    x = Variable(3.0, name="x")
+    drawing = (x * two + two).draw()
+    assert texts(drawing.svg, "constant") == ["2", "2"]
+    assert faults(drawing._diagram) == []
+
+
+def test_gradients_of_gradients_can_be_drawn() -> None:
+    x = Variable(1.5, name="x")
+    slope = cr.grad(lambda v: cr.sin(v) * v**2)(x)
+    drawing = slope.draw()
+    last = [a for a in arrows(drawing.svg) if a.gradient == [1.0] and a.value]
+    assert last[-1].value == [float(f"{np.cos(1.5) * 1.5**2 + 2 * 1.5 * np.sin(1.5):.4g}")]
+    assert faults(drawing._diagram) == []

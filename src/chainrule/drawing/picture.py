@@ -171,13 +171,12 @@ def _arrow(flow: Flow, weight: float, vertices: Mapping[Unit, Vertex], options: 
         stacked(above), stacked(below), "" if constant else _described(v, options),
         gradient is not None, v in options.highlight,
     )  # fmt: skip
-    shift = APART if label.back else 0.0
     return Arrow(
         vertices[flow.source],
         vertices[flow.target],
         width=math.ceil(max(label.above.width, label.below.width)),
-        above=math.ceil(label.above.height + AIR + shift),
-        below=math.ceil(label.below.height + AIR + shift + 2),
+        above=math.ceil(label.above.height + AIR + APART),
+        below=math.ceil(label.below.height + AIR + APART + 2),
         weight=weight,
         content=label,
     )
@@ -251,7 +250,7 @@ def _drawn(arrow: Arrow, some_highlighted: bool) -> Layer:
     label: Label = arrow.content
     marks: list[Mark] = []
     x, y = arrow.label_x, arrow.label_y
-    shift = APART if label.back else 0.0
+    shift = APART if label.back or arrow.source.content.outline == "two dots" else 0.0
     if label.highlight:
         halo = _path(arrow.runs, 0.0)
         marks.append(Line(halo, stroke="highlight", stroke_width=18.0, strength=0.45))
