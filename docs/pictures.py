@@ -33,6 +33,14 @@ def spiral() -> None:
     figure.savefig(IMAGES / "spiral.png")
 
 
+def graph() -> None:
+    """The README's expression, with values and gradients, every gradient checked."""
+    x, W = cr.Variable([[1.0, 2.0]], "x"), cr.Variable([[0.5, -1.0, 0.2], [0.3, 0.8, -0.4]], "W")
+    b = cr.Variable([0.1, 0.2, 0.3], "b")
+    recorded = cr.sum(cr.sigmoid(x @ W + b)).graph
+    recorded.draw(verdicts=recorded.check().verdicts).save(IMAGES / "graph.svg")
+
+
 def history() -> None:
     """Loss and accuracy on handwritten digits."""
     net, x, t = _digits(100)
@@ -138,7 +146,8 @@ def _digits(hidden: int) -> tuple[cr.Sequential, np.ndarray, np.ndarray]:
 
 
 PICTURES: dict[str, Callable[[], None]] = {
-    f.__name__: f for f in (spiral, history, regions, features, judged, histograms, surface, race)
+    f.__name__: f
+    for f in (spiral, graph, history, regions, features, judged, histograms, surface, race)
 }
 
 if __name__ == "__main__":

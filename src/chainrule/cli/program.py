@@ -11,6 +11,8 @@ from typing import Any, NoReturn
 
 import click
 
+from chainrule.cli.check import check
+from chainrule.cli.draw import draw
 from chainrule.cli.evaluate import evaluate
 from chainrule.cli.export import export
 from chainrule.cli.inspect import inspect
@@ -164,5 +166,5 @@ def chainrule(ctx: click.Context) -> None:
         say(ctx.get_help())
 
 
-for _command in (train, predict, evaluate, inspect, export):
+for _command in (train, predict, evaluate, inspect, draw, check, export):
     chainrule.add_command(_command)

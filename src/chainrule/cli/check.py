@@ -1,0 +1,67 @@
+"""`chainrule check`: is every gradient of a model, or of an expression, right?"""
+
+from __future__ import annotations
+
+import click
+
+from chainrule.cli.options import Number, data_options, json_option
+from chainrule.cli.terminal import json_out, printable, say
+
+__all__ = ["check"]
+
+
+@click.command(
+    short_help="Check every gradient of a model or an expression.",
+    epilog="""\b
+Examples:
+  chainrule check iris.safetensors --data iris
+  chainrule check 'softmax_cross_entropy(x @ W + b, t)' --set t=[0,1]
+""",
+)
+@click.argument("what", metavar="MODEL|EXPRESSION")
+@click.option(
+    "--set", "given", metavar="NAME=VALUE", multiple=True, help="x=3, W=[[1, 2], [3, 4]]."
+)
+@click.option("--data", metavar="DATA", help="Rows for a model; random ones without.")
+@click.option(
+    "--rows", "count", type=Number(whole=True, least=1, most=1000, example="3"), default=3,
+    metavar="N", show_default=True, help="How many rows of them.",
+)  # fmt: skip
+@click.option("--elements", is_flag=True, help="Element by element, which takes longer.")
+@data_options
+@json_option
+@click.pass_context
+def check(
+    context: click.Context,
+    what: str,
+    given: tuple[str, ...],
+    data: str | None,
+    count: int,
+    elements: bool,
+    no_header: bool,
+    encoding: str | None,
+    as_json: bool,
+) -> None:
+    """Hold every gradient of MODEL, or of an EXPRESSION, against a numerical one.
+
+    Each node by itself, for the gradient that really arrives there: its own backward against a
+    complex step (central differences where a node takes real numbers only). Parameters are also
+    tried from end to end. Exit code 1 if one disagrees.
+    """
+    from chainrule.cli.graphs import graph_of
+
+    graph, _, numbers = graph_of(what, given, data, count, no_header, encoding)
+    proof = graph.check(elements=elements)
+    if as_json:
+        rows = [
+            {"gradient": str(v.arrow), "node": v.node, "layer": v.layer, "verdict": v.verdict,
+             "error": v.error, "allowed": v.allowed}
+            for v in (*proof.rows, *proof.ends)
+        ]  # fmt: skip
+        json_out({"what": what, "ok": proof.ok, "numbers": numbers, "rows": rows})
+    else:
+        say(printable(f"{what}, with {numbers}:"))
+        say()
+        say(printable(str(proof)))
+    if not proof.ok:
+        context.exit(1)

@@ -1,0 +1,100 @@
+"""`chainrule draw`: the computational graph of a model or of an expression, as a picture."""
+
+from __future__ import annotations
+
+import click
+
+from chainrule.cli.options import Number, OneOf, data_options, json_option
+from chainrule.cli.terminal import json_out, printable, remark, say
+
+__all__ = ["draw"]
+
+
+@click.command(
+    short_help="Draw the computational graph of a model or an expression.",
+    epilog="""\b
+Examples:
+  chainrule draw 'sigmoid(x @ W + b)' --out sigmoid.svg
+  chainrule draw 'sum((x * w - t) ** 2)' --set x=2 --set w=0.5 --set t=3 --out loss.png --check
+  chainrule draw iris.safetensors --data iris --out iris.pdf --unfold
+""",
+)
+@click.argument("what", metavar="MODEL|EXPRESSION")
+@click.option("--out", metavar="FILE", required=True, help="Ends in .svg, .png, .pdf or .dot.")
+@click.option(
+    "--set", "given", metavar="NAME=VALUE", multiple=True, help="x=3, W=[[1, 2], [3, 4]]."
+)
+@click.option("--data", metavar="DATA", help="Rows for a model; random ones without.")
+@click.option(
+    "--rows", "count", type=Number(whole=True, least=1, most=1000, example="3"), default=3,
+    metavar="N", show_default=True, help="How many rows of them.",
+)  # fmt: skip
+@click.option("--fold/--unfold", default=None, help="Layers as boxes, or all of their nodes.")
+@click.option("--detail", is_flag=True, help="Sigmoid and the like as their elementary nodes.")
+@click.option("--check", is_flag=True, help="Check every gradient, and mark its arrow.")
+@click.option("--no-gradients", is_flag=True, help="Leave out the arrows back.")
+@click.option("--theme", type=OneOf(("light", "dark", "auto")), default="light", show_default=True)
+@click.option("--lang", type=OneOf(("en", "zh")), default="en", show_default=True)
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
+@data_options
+@json_option
+def draw(
+    what: str,
+    out: str,
+    given: tuple[str, ...],
+    data: str | None,
+    count: int,
+    fold: bool | None,
+    detail: bool,
+    check: bool,
+    no_gradients: bool,
+    theme: str,
+    lang: str,
+    force: bool,
+    no_header: bool,
+    encoding: str | None,
+    as_json: bool,
+) -> None:
+    """Draw how MODEL, or an EXPRESSION, is computed: values forward, gradients back.
+
+    An expression has names, numbers, + - * / ** @, brackets, .T and functions such as sigmoid, exp,
+    sum and softmax; a name without a value gets small random numbers in a shape that fits. Of an
+    expression that is not one number the sum is taken for the gradients.
+    """
+    import numpy as np
+
+    from chainrule.cli.graphs import graph_of
+    from chainrule.drawing.drawing import draw_graph
+    from chainrule.files.writing import check_place
+
+    check_place(out, force)
+    graph, names, numbers = graph_of(what, given, data, count, no_header, encoding)
+    overflows: list[str] = []
+    if detail:
+        graph = detailed = graph.detailed()
+        overflows = [overflow.text for overflow in detailed.overflows]
+    output = graph.outputs[0]
+    proof = graph.check() if check else None
+    drawing = draw_graph(
+        graph,
+        layer_names=names,
+        gradients=not no_gradients,
+        seed=np.ones_like(output.data) if output.size != 1 else None,
+        fold=fold,
+        verdicts={} if proof is None else proof.verdicts,
+        theme=theme,
+        lang=lang,
+    )
+    drawing.save(out)
+    facts = {"what": what, "out": out, "nodes": len(graph.nodes), "numbers": numbers}
+    facts["overflows"] = overflows
+    if proof is not None:
+        facts["ok"] = proof.ok
+    if as_json:
+        json_out(facts)
+        return
+    say(printable(f"{out}: {len(graph.nodes)} nodes, with {numbers}."))
+    for sentence in overflows:
+        remark(sentence)
+    if proof is not None:
+        say(proof.summary)

@@ -1,0 +1,264 @@
+"""An expression such as "sigmoid(x @ W + b)", read safely: only what is listed here means anything."""
+
+from __future__ import annotations
+
+import ast
+import json
+import math
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.errors import SettingError, nearest, shown
+from chainrule.graph import functions
+from chainrule.graph.variable import Variable
+
+__all__ = ["FUNCTIONS", "Expression", "read_value"]
+
+Array = npt.NDArray[Any]
+Shape: TypeAlias = tuple[int, ...]
+
+#: The functions an expression may call: of one value, of several, and those that take an axis.
+_ONE = (
+    "abs", "cos", "exp", "gelu", "log", "log1p", "relu", "sigmoid", "sign", "sin", "softplus",
+    "sqrt", "square", "tanh", "transpose",
+)  # fmt: skip
+_TWO = ("maximum", "minimum", "matmul", "softmax_cross_entropy")
+_AXIS = ("logsumexp", "max", "mean", "min", "norm", "prod", "softmax", "std", "sum", "var")
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    name: getattr(functions, name) for name in (*_ONE, *_TWO, *_AXIS)
+}
+
+_OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
+    ast.MatMult: operator.matmul,
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+}
+LONGEST, DEEPEST = 1000, 60
+#: Widths that a matrix without a value gets, one after the other; a batch has two rows.
+ROWS, WIDTHS = 2, (3, 4, 2, 5)
+
+
+class Expression:
+    """An expression that was read: the names in it, and its value for given values of these.
+
+    >>> f = Expression("sum((x @ W + b) ** 2)")
+    >>> f.names, f.shapes()["W"]
+    (['x', 'W', 'b'], (3, 4))
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        if len(text) > LONGEST:
+            raise SettingError(
+                f"the expression has {len(text):,} characters; {LONGEST:,} are allowed."
+            )
+        try:
+            self._tree = ast.parse(text.strip(), mode="eval").body
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            place = getattr(error, "offset", None)
+            where = f", at character {place}" if place else ""
+            raise self._wrong(
+                f"is no expression{where}. Write it as in Python: sigmoid(x @ W + b)"
+            ) from None
+        self.names: list[str] = []
+        self._look(self._tree, 0)
+        if not self.names:
+            raise self._wrong("has no name in it, so there is nothing to differentiate by")
+
+    def _wrong(self, why: str) -> SettingError:
+        return SettingError(f"the expression {shown(self.text, 60)} {why}.")
+
+    def _look(self, node: ast.AST, depth: int) -> None:
+        """See that every part is known, and collect the names."""
+        if depth > DEEPEST:
+            raise self._wrong(f"has more than {DEEPEST} brackets within brackets")
+        inside: list[ast.AST]
+        match node:
+            case ast.Name(id=name):
+                if name in FUNCTIONS:
+                    raise self._wrong(f"names the function {name} without calling it")
+                if name not in self.names:
+                    self.names.append(name)
+                return
+            case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
+                if not -1e300 < value < 1e300:
+                    raise self._wrong(
+                        f"has a number in it that is too large: {shown(str(value), 30)}"
+                    )
+                return
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
+                inside = [left, right]
+            case ast.UnaryOp(op=op, operand=operand) if type(op) in _OPERATORS:
+                inside = [operand]
+            case ast.Attribute(value=value, attr="T"):
+                inside = [value]
+            case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
+                inside = self._called(name, args, keywords)
+            case _:
+                what = ast.unparse(node) if not isinstance(node, ast.Starred) else "*"
+                raise self._wrong(
+                    f"has a part that is not allowed: {shown(what, 40)}. Names, numbers, + - * / ** @,"
+                    f" brackets, .T and these functions are: {', '.join(sorted(FUNCTIONS))}"
+                )
+        for part in inside:
+            self._look(part, depth + 1)
+
+    def _called(
+        self, name: str, args: list[ast.expr], keywords: list[ast.keyword]
+    ) -> list[ast.AST]:
+        if name not in FUNCTIONS:
+            raise self._wrong(
+                f"calls {shown(name, 30)}, which is not known; {nearest(name, FUNCTIONS)}"
+            )
+        wanted = 2 if name in _TWO else 1
+        if len(args) != wanted:
+            raise self._wrong(f"calls {name} with {len(args)} values; it takes {wanted}")
+        for keyword in keywords:
+            if keyword.arg != "axis" or name not in _AXIS or _whole(keyword.value) is None:
+                raise self._wrong(
+                    f"calls {name} with something else than values and axis=0, 1 or -1"
+                )
+        return list(args)
+
+    # -- values ------------------------------------------------------------------------------------
+
+    def value(self, variables: Mapping[str, Any]) -> Variable:
+        """The value, recorded, for Variables or arrays by name."""
+        try:
+            found = self._value(self._tree, variables)
+        except (OverflowError, ZeroDivisionError) as error:
+            raise self._wrong(f"cannot be computed: {error}") from None
+        return found if isinstance(found, Variable) else Variable(found)
+
+    def _value(self, node: ast.AST, given: Mapping[str, Any]) -> Any:
+        match node:
+            case ast.Name(id=name):
+                return given[name]
+            case ast.Constant(value=number):
+                # Real numbers: 9 ** 9 ** 9 is then infinite, where whole ones would fill the memory.
+                return float(number)  # type: ignore[arg-type]
+            case ast.BinOp(left=left, op=op, right=right):
+                a, b = self._value(left, given), self._value(right, given)
+                return _OPERATORS[type(op)](a, b)
+            case ast.UnaryOp(op=op, operand=operand):
+                return _OPERATORS[type(op)](self._value(operand, given))
+            case ast.Attribute(value=value):
+                return functions.transpose(_variable(self._value(value, given)))
+            case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
+                values = [_variable(self._value(a, given)) for a in args]
+                more = {"axis": _whole(keywords[0].value)} if keywords else {}
+                return FUNCTIONS[name](*values, **more)
+        raise AssertionError(node)
+
+    def variables(self, values: Mapping[str, Array], seed: int = 0) -> dict[str, Variable]:
+        """A Variable for each name: with the value that is given, else with small random numbers."""
+        for name in values:
+            if name not in self.names:
+                raise SettingError(
+                    f"{name!r} is given a value and does not stand in the expression;"
+                    f" {nearest(name, self.names)}."
+                )
+        shapes = self.shapes({name: a.shape for name, a in values.items()})
+        rng = np.random.default_rng(seed)
+        found = {}
+        for name in self.names:
+            data = values.get(name)
+            if data is None:
+                data = rng.integers(-20, 21, shapes[name]) / 10  # short numbers are easy to read
+            found[name] = Variable(data, name)
+        return found
+
+    def shapes(self, given: Mapping[str, Shape] | None = None) -> dict[str, Shape]:
+        """The shape of every name: as given, else guessed from how the names are used."""
+        known = dict(given or {})
+        self._shape(self._tree, known)
+        return {name: known.get(name, ()) for name in self.names}
+
+    def _shape(self, node: ast.AST, known: dict[str, Shape]) -> Shape | None:
+        """The shape of a part, None if nothing tells; names beside a product get theirs."""
+        match node:
+            case ast.Name(id=name):
+                return known.get(name)
+            case ast.BinOp(left=left, op=ast.MatMult(), right=right):
+                return self._product(left, right, known)
+            case ast.BinOp(left=left, right=right):
+                a, b = self._shape(left, known), self._shape(right, known)
+                for part, other in ((left, b), (right, a)):
+                    if isinstance(part, ast.Name) and part.id not in known and other:
+                        known[part.id] = other[-1:]  # as a bias: one for each column
+                return a if a is not None and len(a or ()) >= len(b or ()) else b
+            case ast.UnaryOp(operand=operand):
+                return self._shape(operand, known)
+            case ast.Attribute(value=value):
+                inner = self._shape(value, known)
+                return None if inner is None else inner[::-1]
+            case ast.Call(func=ast.Name(id="matmul"), args=[left, right]):
+                return self._product(left, right, known)
+            case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
+                shapes = [self._shape(a, known) for a in args]
+                if name in _AXIS and name != "softmax":
+                    return None if keywords else ()
+                return shapes[0]
+        return None
+
+    def _product(self, left: ast.AST, right: ast.AST, known: dict[str, Shape]) -> Shape | None:
+        a, b = self._shape(left, known), self._shape(right, known)
+        width = next(w for w in WIDTHS[len(known) % len(WIDTHS) :] + WIDTHS)
+        if a is None:
+            a = (ROWS, b[0] if b else width)
+            self._told(left, a, known)
+        if b is None:
+            b = (a[-1] if a else width, next(w for w in WIDTHS if w != (a or (0,))[-1]))
+            self._told(right, b, known)
+        return (*a[:-1], *b[1:])
+
+    def _told(self, node: ast.AST, shape: Shape, known: dict[str, Shape]) -> None:
+        """Let a part that nothing was known of have this shape."""
+        match node:
+            case ast.Name(id=name):
+                known[name] = shape
+            case ast.Attribute(value=value):
+                self._told(value, shape[::-1], known)
+            case ast.UnaryOp(operand=operand) | ast.Call(args=[operand]):
+                self._told(operand, shape, known)
+            case ast.BinOp(left=first, right=second):
+                for part in (first, second):
+                    if self._shape(part, known) is None:
+                        self._told(part, shape, known)
+
+
+def _variable(value: Any) -> Variable:
+    return value if isinstance(value, Variable) else Variable(value, requires_grad=False)
+
+
+def _whole(node: ast.AST) -> int | None:
+    """A whole number, with its sign."""
+    sign = 1
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        sign, node = -1, node.operand
+    if isinstance(node, ast.Constant) and type(node.value) is int and node.value < 100:
+        return sign * node.value
+    return None
+
+
+def read_value(text: str) -> tuple[str, Array]:
+    """A name and its value, from NAME=NUMBER or NAME=[[1, 2], [3, 4]]."""
+    name, sign, value = text.partition("=")
+    try:
+        array = np.array(json.loads(value), float)
+    except (ValueError, TypeError, RecursionError):
+        array = np.array(math.nan)
+    if not sign or not name.strip().isidentifier() or not np.isfinite(array).all():
+        raise SettingError(
+            f"--set {shown(text, 50)}: give a name and finite numbers, such as x=3 or W=[[1, 2], [3, 4]]."
+        )
+    return name.strip(), array

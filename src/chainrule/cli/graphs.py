@@ -1,0 +1,90 @@
+"""The graph that `draw` and `check` are asked for: of an expression, or of a model at work."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from chainrule.errors import SettingError, shown
+
+if TYPE_CHECKING:
+    from chainrule.files import Model
+    from chainrule.graph import Graph
+
+__all__ = ["graph_of", "is_model"]
+
+
+def is_model(what: str) -> bool:
+    """Whether this names a model file and is no expression."""
+    return what.endswith(".safetensors") or os.path.exists(what)
+
+
+def graph_of(
+    what: str,
+    given: Sequence[str],
+    data: str | None,
+    count: int,
+    no_header: bool,
+    encoding: str | None,
+) -> tuple[Graph, dict[int, str], str]:
+    """The graph, what its layers are called, and which numbers stand in it, in words."""
+    if is_model(what):
+        if given:
+            raise SettingError("--set gives a value to a name of an expression; a model has data.")
+        from chainrule.drawing.networks import network_graph
+
+        network, x, t, told = _at_work(what, data, count, no_header, encoding)
+        return *network_graph(network, x, t), told
+    if data is not None or no_header or encoding is not None:
+        raise SettingError(
+            f"--data is for a model, and {shown(what, 60)} names no file. Give values with --set x=3."
+        )
+    from chainrule.cli.expression import Expression, read_value
+
+    expression = Expression(what)
+    values = dict(map(read_value, given))
+    variables = expression.variables(values)
+    out = expression.value(variables)
+    out.name = out.name or ("L" if out.size == 1 else "y")
+    made_up = [f"{n} {'×'.join(map(str, v.shape))}".rstrip() for n, v in variables.items()]
+    made_up = [text for text, n in zip(made_up, variables, strict=True) if n not in values]
+    return out.graph, {}, f"random numbers for {', '.join(made_up)}" if made_up else "given values"
+
+
+def _at_work(
+    path: str, data: str | None, count: int, no_header: bool, encoding: str | None
+) -> tuple[Any, Any, Any, str]:
+    """The network of a model file, with rows and targets: of a table, or random ones."""
+    if data is not None:
+        from chainrule.cli.reading import open_both
+
+        found, preparation, table = open_both(path, data, no_header, encoding)
+        table.require(preparation.target)
+        from chainrule.cli.scoring import training_rows  # the rows that have a target
+
+        rows = training_rows(found, preparation, table)
+        rows = rows.rows(np.arange(min(count, len(rows))))
+        x, t = preparation.transform(rows), preparation.targets(rows)
+        return found.network, x, t, f"the first {len(x)} rows of {data}"
+    from chainrule.files import load_model
+
+    found = load_model(path)
+    x, t = _random(found, path, count)
+    return found.network, x, t, f"{count} random rows and targets"
+
+
+def _random(found: Model, path: str, count: int) -> tuple[Any, Any]:
+    network, rng = found.network, np.random.default_rng(0)
+    first = next((p for p in network.named_parameters().values() if p.ndim == 2), None)
+    width = len(found.preparation.features) if found.preparation else first and first.shape[0]
+    if not width or network.facts.takes_ids:
+        raise SettingError(f"{path} does not tell what it takes. Name rows for it with --data.")
+    x = rng.standard_normal((count, width)).astype(network.dtype)
+    y = network.predict(x)
+    kind = getattr(network.loss, "target", "values")
+    if kind == "classes":
+        return x, rng.integers(0, y.shape[-1], count)
+    return x, rng.integers(0, 2, y.shape) if kind == "binary" else rng.standard_normal(y.shape)

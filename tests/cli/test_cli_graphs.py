@@ -1,0 +1,220 @@
+"""`draw` and `check`: expressions mean what they say and nothing else; pictures show the numbers."""
+
+from __future__ import annotations
+
+import math
+import re
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.cli.driver import as_json, good, run
+
+import chainrule as cr
+from chainrule.cli.expression import FUNCTIONS, Expression
+from chainrule.errors import SettingError
+from chainrule.nodes import Sigmoid
+
+#: What NumPy has for the functions, to compute an expression in another way.
+NUMPY: dict[str, Any] = {
+    "sigmoid": lambda a: 1 / (1 + np.exp(-a)),
+    "relu": lambda a: np.maximum(a, 0),
+    "softmax": lambda a: np.exp(a) / np.exp(a).sum(-1, keepdims=True),
+    "softplus": lambda a: np.log1p(np.exp(a)),
+    **{
+        name: getattr(np, name)
+        for name in ("exp", "log", "tanh", "sin", "sum", "mean", "max", "abs", "maximum", "square")
+    },
+}
+EXPRESSIONS = [
+    "sigmoid(x @ W + b)",
+    "sum((tanh(x @ W1 + b1) @ W2 + b2) ** 2)",
+    "x * y + x",
+    "a * x ** 2 - b * x / 4 + -c",
+    "x @ W.T",
+    "x.T @ x",
+    "softmax(x @ W + b) * 2.5",
+    "sum(relu(x @ W), axis=0)",
+    "mean(maximum(x @ W, 0.5 * (x @ V)), axis=-1)",
+    "max(abs(x @ W)) - 3",
+    "-(exp(sin(x)) + softplus(y))",
+    "(x + 1) @ W @ V",
+    "x @ W + b + c",
+    "2 ** x",
+]
+
+
+@pytest.mark.parametrize("text", EXPRESSIONS)
+def test_an_expression_is_worth_what_numpy_says(text: str) -> None:
+    expression = Expression(text)
+    variables = expression.variables({})
+    got = expression.value(variables)
+    given = {name: v.data for name, v in variables.items()}
+    wanted = eval(text, {"__builtins__": {}}, {**NUMPY, **given})
+    np.testing.assert_allclose(got.data, wanted, rtol=1e-12, atol=1e-12)
+    assert got.graph.check().ok
+
+
+HOSTILE = [
+    "__import__('os').system('touch here')",
+    "x.__class__.__mro__",
+    "x.data",
+    "(lambda: x)()",
+    "[y for y in x]",
+    "x if y else z",
+    "x[0]",
+    "eval('x')",
+    "exec('x')",
+    "open('here', 'w')",
+    "f'{x}'",
+    "x := 3",
+    "x and y",
+    "x < y",
+    "sum(*x)",
+    "sum(x, axis=y)",
+    "sum(x, axis=999)",
+    "sum(x, **y)",
+    "sum(x)(y)",
+    "True * x",
+    "'a' * x",
+    "x + 1j",
+    "x * 1e999",
+    "9**9**9**9 * x",
+    "sigmoid",
+    "sigmoid()",
+    "x ** (",
+    "",
+    "1 + 1",
+    "x\ny",
+    "x; y",
+    "(" * 90 + "x" + ")" * 90,
+    "-" * 200 + "x",
+    "x" * 2000,
+    "x @ " * 100 + "x",
+    "reshape(x, 3)",
+    "foo(x)",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_anything_else_is_refused_in_a_sentence(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = run("draw", "--out", "a.svg", "--", text)
+    assert done.exit_code == 2
+    assert done.stderr.startswith("Error:")
+    assert "Traceback" not in done.output
+    assert len(done.stderr) < 900
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_function_is_known_and_takes_what_it_is_given() -> None:
+    for name in FUNCTIONS:
+        text = f"{name}(x, y)" if name in ("maximum", "minimum", "matmul") else f"{name}(x)"
+        if name == "softmax_cross_entropy":
+            continue
+        expression = Expression(text)
+        shape = (2, 2)
+        values = {n: np.array([[0.5, 1.5], [0.25, 2.0]]) for n in expression.names}
+        assert {v.shape for v in expression.variables(values).values()} == {shape}
+        assert expression.value(expression.variables(values)).graph.check().ok
+
+
+def texts_of(path: Path) -> list[str]:
+    root = ElementTree.parse(path).getroot()
+    return ["".join(node.itertext()) for node in root.iter() if node.tag.endswith("}text")]
+
+
+def test_a_picture_of_an_expression_has_its_numbers(tmp_path: Path) -> None:
+    out = tmp_path / "loss.svg"
+    told = good("draw", "(x * w - t) ** 2", "--set", "x=2", "--set", "w=0.5", "--set", "t=3",
+                "--out", str(out), "--check")  # fmt: skip
+    assert "agree with the complex step" in told
+    texts = texts_of(out)
+    assert texts.count("4") >= 1  # (1 - 3)²
+    assert "−2" in texts
+    assert "−8" in texts  # ∂L/∂w = 2 (xw - t) x
+    facts = as_json("draw", "x * y", "--out", str(tmp_path / "b.png"))
+    assert facts["nodes"] == 1
+    assert (tmp_path / "b.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_detail_unfolds_and_tells_of_overflow(tmp_path: Path) -> None:
+    args = ["draw", "sigmoid(x)", "--set", "x=[-1000, 0]"]
+    folded = as_json(*args, "--out", str(tmp_path / "a.svg"))
+    unfolded = as_json(*args, "--out", str(tmp_path / "b.svg"), "--detail")
+    assert folded["nodes"] == 1
+    assert unfolded["nodes"] == 4
+    assert folded["overflows"] == []
+    assert "overflows" in unfolded["overflows"][0]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("models") / "iris.safetensors"
+    good("train", "iris", "--epochs", "3", "--hidden", "5", "--seed", "1", "--out", str(path))
+    return str(path)
+
+
+def test_a_picture_of_a_model_at_work(model: str, tmp_path: Path) -> None:
+    out = tmp_path / "iris.svg"
+    told = good("draw", model, "--data", "iris", "--rows", "4", "--out", str(out), "--fold")
+    assert "the first 4 rows of iris" in told
+    found = cr.load_model(model)
+    assert found.preparation is not None
+    from chainrule.cli.reading import open_both
+    from chainrule.cli.scoring import training_rows
+
+    _, preparation, table = open_both(model, "iris", False, None)
+    rows = training_rows(found, preparation, table).rows(np.arange(4))
+    loss = found.network.forward(preparation.transform(rows), preparation.targets(rows))
+    numbers = [float(t) for t in texts_of(out) if re.fullmatch(r"\d+\.\d+", t)]
+    assert any(math.isclose(n, loss, rel_tol=1e-3) for n in numbers)
+    assert run("draw", model, "--out", str(out)).exit_code == 2  # it is there already
+    good("draw", model, "--out", str(out), "--force")
+
+
+def test_the_gradients_of_a_model_are_checked(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = good("check", model, "--data", "iris", "--elements")
+    assert "WRONG" not in told
+    assert "end to end" in told
+    assert as_json("check", model)["ok"]
+    monkeypatch.setattr(Sigmoid, "derivation", lambda self, dy: dy)
+    done = run("check", "sum(sigmoid(x @ W))")
+    assert done.exit_code == 1
+    wrong = [line for line in done.stdout.splitlines() if "WRONG" in line and "Sigmoid" in line]
+    assert len(wrong) == 1
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["draw", "x * y", "--out", "a.svg", "--set", "z=3"], "'z' is given a value"),
+        (["draw", "x * y", "--out", "a.svg", "--set", "x=[[1],[2,3]]"], "finite numbers"),
+        (["draw", "x * y", "--out", "a.svg", "--set", "x=NaN"], "finite numbers"),
+        (["draw", "x * y", "--out", "a.svg", "--set", "x"], "finite numbers"),
+        (["draw", "x * y", "--out", "a.gif"], ".svg"),
+        (["draw", "x * y", "--out", "no/such/a.svg"], "no/such"),
+        (["draw", "x @ W", "--out", "a.svg", "--set", "x=3"], "matmul"),
+        (["draw", "missing.safetensors", "--out", "a.svg"], "missing.safetensors"),
+        (["draw", "x * y", "--out", "a.svg", "--data", "iris"], "names no file"),
+        (["check", "x * y", "--rows", "0"], "--rows"),
+    ],
+)
+def test_bad_input(
+    args: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = run(*args)
+    assert done.exit_code == 2, done.output
+    assert said.lower() in done.stderr.lower()
+    assert "Traceback" not in done.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_errors_are_typed() -> None:
+    with pytest.raises(SettingError, match="not allowed"):
+        Expression("x.y")
