@@ -32,9 +32,12 @@ class History:
 
     def reserve(self, steps: int) -> None:
         """Make room for the losses of that many more steps, so that a step allocates nothing."""
-        room = np.empty(self._steps + steps)
-        room[: self._steps] = self.losses
-        self._losses = room
+        wanted = self._steps + steps
+        if wanted > len(self._losses):
+            # By half more at least, so that many short fits do not copy what there is each time.
+            room = np.empty(max(wanted, len(self._losses) * 3 // 2))
+            room[: self._steps] = self.losses
+            self._losses = room
 
     def add_step(self, loss: float) -> None:
         """The loss of one step."""

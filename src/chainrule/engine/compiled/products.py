@@ -88,12 +88,16 @@ _N, _T = np.int64(ord("N")), np.int64(ord("T"))
 
 @numba.njit(error_model="numpy", nogil=True, fastmath={"contract"}, **ALONE)
 def _narrow(a: Any, b: Any, bias: Any, out: Any) -> None:
-    """out = a b + bias for few columns: four sums at a time. The bias may be empty."""
-    n, inner, some = out.shape[1], a.shape[1], bias.shape[0] > 0
-    four = n - n % 4
-    for i in range(out.shape[0]):
+    """out = a b + bias for few columns, and at least two rows. The bias may be empty.
+
+    All of two or three columns at a time, in two rows; of more, four in one row.
+    """
+    m, n, inner, some = out.shape[0], out.shape[1], a.shape[1], bias.shape[0] > 0
+    zero = out.dtype.type(0)
+    four = n - n % 4 if n > 3 else 0
+    for i in range(m if n > 3 else 0):
         for j in range(0, four, 4):
-            s = t = u = v = out.dtype.type(0)
+            s = t = u = v = zero
             if some:
                 s, t, u, v = bias[j], bias[j + 1], bias[j + 2], bias[j + 3]
             for p in range(inner):
@@ -103,30 +107,24 @@ def _narrow(a: Any, b: Any, bias: Any, out: Any) -> None:
                 u += f * b[p, j + 2]
                 v += f * b[p, j + 3]
             out[i, j], out[i, j + 1], out[i, j + 2], out[i, j + 3] = s, t, u, v
-        if n - four == 3:
-            s = t = u = out.dtype.type(0)
-            if some:
-                s, t, u = bias[four], bias[four + 1], bias[four + 2]
-            for p in range(inner):
-                f = a[i, p]
-                s += f * b[p, four]
-                t += f * b[p, four + 1]
-                u += f * b[p, four + 2]
-            out[i, four], out[i, four + 1], out[i, four + 2] = s, t, u
-        elif n - four == 2:
-            s = t = out.dtype.type(0)
-            if some:
-                s, t = bias[four], bias[four + 1]
-            for p in range(inner):
-                f = a[i, p]
-                s += f * b[p, four]
-                t += f * b[p, four + 1]
-            out[i, four], out[i, four + 1] = s, t
-        elif n - four == 1:
-            s = bias[four] if some else out.dtype.type(0)
-            for p in range(inner):
-                s += a[i, p] * b[p, four]
-            out[i, four] = s
+    if four == n:
+        return
+    # What is left: one, two or three columns, of which a missing one is another twice.
+    middle, last = min(four + 1, n - 1), n - 1
+    for upper in range(0, m, 2):
+        i = min(upper, m - 2)
+        k = i + 1
+        s = t = u = zero
+        if some:
+            s, t, u = bias[four], bias[middle], bias[last]
+        w, x, y = s, t, u
+        for p in range(inner):
+            f, g = a[i, p], a[k, p]
+            c, d, e = b[p, four], b[p, middle], b[p, last]
+            s, t, u = s + f * c, t + f * d, u + f * e
+            w, x, y = w + g * c, x + g * d, y + g * e
+        out[i, four], out[i, middle], out[i, last] = s, t, u
+        out[k, four], out[k, middle], out[k, last] = w, x, y
 
 
 @numba.njit(nogil=True, error_model="numpy", **ALONE)
@@ -230,7 +228,7 @@ def dot_t(blas: Any, team: Any, a: Any, b: Any, out: Any) -> None:
             f = b[p, 0]
             for i in range(m):
                 out[i, 0] += a[p, i] * f
-    elif m * n * inner < SMALL and n < NARROW:
+    elif m * n * inner < SMALL and n < NARROW and m > 1:
         _narrow(a.T, b, shaped(out, (0,)), out)
     elif m * n * inner < SMALL:
         for i in range(m):
@@ -317,19 +315,19 @@ def dot_by_t(blas: Any, team: Any, a: Any, b: Any, out: Any) -> None:
             for j in range(n):
                 out[i, j] = f * b[j, 0]
     elif m * n * inner < SMALL:
-        four, zero = m - m % 4, out.dtype.type(0)
-        for i in range(0, four, 4):  # four rows at a time, so that b is read less
-            for j in range(n):
-                s = t = u = v = zero
+        zero, four, two = out.dtype.type(0), m - m % 4, n - n % 2
+        for i in range(0, four, 4):  # four rows and two columns at a time, so that less is read
+            for j in range(0, two, 2):
+                s = t = u = v = w = x = y = z = zero
                 for p in range(inner):
-                    f = b[j, p]
-                    s += a[i, p] * f
-                    t += a[i + 1, p] * f
-                    u += a[i + 2, p] * f
-                    v += a[i + 3, p] * f
+                    f, g = b[j, p], b[j + 1, p]
+                    c, d, e, h = a[i, p], a[i + 1, p], a[i + 2, p], a[i + 3, p]
+                    s, t, u, v = s + c * f, t + d * f, u + e * f, v + h * f
+                    w, x, y, z = w + c * g, x + d * g, y + e * g, z + h * g
                 out[i, j], out[i + 1, j], out[i + 2, j], out[i + 3, j] = s, t, u, v
-        for i in range(four, m):
-            for j in range(n):
+                out[i, j + 1], out[i + 1, j + 1], out[i + 2, j + 1], out[i + 3, j + 1] = w, x, y, z
+        for i in range(m):
+            for j in range(two if i < four else 0, n):
                 s = zero
                 for p in range(inner):
                     s += a[i, p] * b[j, p]
