@@ -56,7 +56,7 @@ def check(
         rows = [
             {"gradient": str(v.arrow), "node": v.node, "layer": v.layer, "verdict": v.verdict,
              "error": v.error, "allowed": v.allowed}
-            for v in (*proof.rows, *proof.ends)
+            for v in (*proof.rows, *proof.ends.values())
         ]  # fmt: skip
         json_out({"what": what, "ok": proof.ok, "numbers": numbers, "rows": rows})
     else:
