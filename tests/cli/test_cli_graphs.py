@@ -123,6 +123,16 @@ def test_every_function_is_known_and_takes_what_it_is_given() -> None:
         assert expression.value(expression.variables(values)).graph.check().ok
 
 
+def test_class_ids_are_whole_numbers_without_a_gradient() -> None:
+    told = good("check", "softmax_cross_entropy(x @ W + b, t)", "--set", "t=[0, 2]")
+    lines = told.splitlines()
+    assert any(line.startswith("∂W ") for line in lines)
+    assert not any(line.startswith("∂t ") for line in lines)
+    done = run("check", "mean(softmax_cross_entropy(x, t))", "--set", "t=[0, 0.5]")
+    assert done.exit_code == 2
+    assert "whole numbers" in done.stderr
+
+
 def texts_of(path: Path) -> list[str]:
     root = ElementTree.parse(path).getroot()
     return ["".join(node.itertext()) for node in root.iter() if node.tag.endswith("}text")]

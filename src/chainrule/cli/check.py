@@ -62,6 +62,7 @@ def check(
     else:
         say(printable(f"{what}, with {numbers}:"))
         say()
-        say(printable(str(proof)))
+        for line in str(proof).splitlines():
+            say(printable(line))
     if not proof.ok:
         context.exit(1)

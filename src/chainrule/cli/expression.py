@@ -70,6 +70,8 @@ class Expression:
                 f"is no expression{where}. Write it as in Python: sigmoid(x @ W + b)"
             ) from None
         self.names: list[str] = []
+        #: Names of class ids, which are whole numbers and have no gradient.
+        self.ids: set[str] = set()
         self._look(self._tree, 0)
         if not self.names:
             raise self._wrong("has no name in it, so there is nothing to differentiate by")
@@ -122,6 +124,10 @@ class Expression:
         wanted = 2 if name in _TWO else 1
         if len(args) != wanted:
             raise self._wrong(f"calls {name} with {len(args)} values; it takes {wanted}")
+        if name == "softmax_cross_entropy":
+            if not isinstance(args[1], ast.Name):
+                raise self._wrong(f"calls {name} with class ids that are no name")
+            self.ids.add(args[1].id)
         for keyword in keywords:
             if keyword.arg != "axis" or name not in _AXIS or _whole(keyword.value) is None:
                 raise self._wrong(
@@ -172,8 +178,14 @@ class Expression:
         found = {}
         for name in self.names:
             data = values.get(name)
-            if data is None:
+            if data is None and name in self.ids:
+                data = rng.integers(0, 2, shapes[name] or (ROWS,))
+            elif data is None:
                 data = rng.integers(-20, 21, shapes[name]) / 10  # short numbers are easy to read
+            if name in self.ids:
+                if (data != data.astype(int)).any():
+                    raise SettingError(f"{name} holds class ids, which are whole numbers from 0.")
+                data = data.astype(int)
             found[name] = Variable(data, name)
         return found
 
