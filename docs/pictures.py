@@ -1,13 +1,18 @@
-"""Draw the pictures of the README and the docs: `python docs/pictures.py`."""
+"""Draw the pictures of the README and the docs again: `python docs/pictures.py [NAME ...]`.
+
+The same program, library and matplotlib give the same bytes.
+"""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 import chainrule as cr
-from chainrule.drawing.curves import BLUE, SKY, draw_regions, new_figure
+from chainrule.drawing.figure import BLUE, SKY, new_figure
 
 IMAGES = Path(__file__).parent / "images"
 
@@ -16,18 +21,126 @@ def spiral() -> None:
     """Loss and decision regions of the chapter's network on the chapter's data."""
     x, t = cr.datasets.spiral()
     net = cr.TwoLayerNet(2, 10, 3)
-    history = cr.Trainer(net, cr.SGD(lr=1.0)).fit(x, t, 300, 30, progress=None)
+    history = cr.Trainer(net, cr.SGD(lr=1.0), engine="numpy").fit(x, t, 300, 30, progress=None)
     figure, (left, right) = new_figure(2, width=9.2, height=4.0)
     per_epoch = history.steps / len(history)
     steps = (np.arange(history.steps) + 1) / per_epoch
     left.plot(steps, history.losses, color=SKY, alpha=0.45, linewidth=0.6)
     left.plot(range(1, len(history) + 1), history["loss"], color=BLUE, linewidth=1.8)
     left.set(xlabel="epoch", ylabel="loss", ylim=(0, 1.25), title="300 epochs, 0.2 seconds")
-    draw_regions(net, x, t, ax=right)
+    cr.draw_regions(net, x, t, ax=right)
     right.set(title=f"the regions it learnt: {cr.accuracy(net.predict(x), t):.0%} right")
     figure.savefig(IMAGES / "spiral.png")
 
 
+def history() -> None:
+    """Loss and accuracy on handwritten digits."""
+    net, x, t = _digits(100)
+    trainer = cr.Trainer(net, cr.Adam(lr=0.003), engine="numpy")
+    trainer.fit(x, t, 30, 32, validation=0.2, progress=None)
+    trainer.history.plot(IMAGES / "history.png")
+    trainer.history.plot(IMAGES / "history-zh.png", lang="zh")
+
+
+def regions() -> None:
+    """Three classes; a yes-or-no question; and a number for every point."""
+    _, axes = new_figure(3, width=13.6, height=4.2)
+    x, t = cr.datasets.spiral()
+    net = cr.TwoLayerNet(2, 20, 3, "tanh")
+    cr.Trainer(net, cr.Adam(lr=0.02), engine="numpy").fit(x, t, 150, 30, progress=None)
+    cr.draw_regions(net, x, t, ax=axes[0])
+    x, t = cr.datasets.moons(noise=0.2)
+    net = cr.TwoLayerNet(2, 10, 1, "tanh", loss=cr.SigmoidWithLoss())
+    cr.Trainer(net, cr.Adam(lr=0.02), engine="numpy").fit(x, t, 300, 32, progress=None)
+    cr.draw_regions(net, x, t, ax=axes[1])
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-3, 3, (300, 2))
+    t = np.sin(x[:, :1]) * np.cos(x[:, 1:]) + 0.1 * rng.normal(size=(300, 1))
+    net = cr.TwoLayerNet(2, 40, 1, "tanh", loss=cr.MeanSquaredError())
+    cr.Trainer(net, cr.Adam(lr=0.02), engine="numpy").fit(x, t, 200, 32, progress=None)
+    cr.draw_regions(net, x, t, ax=axes[2], path=IMAGES / "regions.png")
+
+
+def features() -> None:
+    """What the first layer looks for in handwritten digits; and the weights for iris flowers."""
+    net, x, t = _digits(40)
+    cr.Trainer(net, cr.AdamW(lr=0.003, weight_decay=0.05), engine="numpy").fit(
+        x, t, 60, 32, progress=None
+    )
+    cr.draw_features(net, path=IMAGES / "features-digits.png")
+    x, t = cr.datasets.iris()
+    net = cr.TwoLayerNet(4, 8, 3, "tanh")
+    x = (x - x.mean(axis=0)) / x.std(axis=0)
+    cr.Trainer(net, cr.Adam(lr=0.01), engine="numpy").fit(x, t, 60, 16, progress=None)
+    names = ["sepal length", "sepal width", "petal length", "petal width"]
+    cr.draw_features(net, path=IMAGES / "features-iris.png", names=names)
+
+
+def judged() -> None:
+    """Which digits are taken for which, and how far a regression is off, on rows held out."""
+    net, x, t = _digits(20)
+    training, held = cr.datasets.stratified_split(t, 0.3, 0)
+    cr.Trainer(net, cr.Adam(lr=0.003), engine="numpy").fit(
+        x[training], t[training], 10, 32, progress=None
+    )
+    counts = cr.confusion_matrix(net.classify(x[held]), t[held], 10)
+    cr.draw_confusion(counts, path=IMAGES / "confusion.png")
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-2, 2, (600, 1)).astype(np.float32)
+    t = (x**3 - x + rng.normal(0, 0.4, x.shape)).astype(np.float32)
+    net = cr.TwoLayerNet(1, 30, 1, "tanh", loss=cr.MeanSquaredError())
+    cr.Trainer(net, cr.Adam(lr=0.01), engine="numpy").fit(x[:400], t[:400], 400, 32, progress=None)
+    cr.draw_residuals(net.predict(x[400:]), t[400:], path=IMAGES / "residuals.png")
+
+
+def histograms() -> None:
+    """Activations and gradients of a deep network with sigmoids, where gradients vanish."""
+    x, t = cr.datasets.digits()
+    layers = [cr.Affine.sized(64, 50), cr.Sigmoid()]
+    for _ in range(2):
+        layers += [cr.Affine.sized(50, 50), cr.Sigmoid()]
+    net = cr.Sequential(*layers, cr.Affine.sized(50, 10), loss=cr.SoftmaxWithLoss())
+    seen = cr.Histograms(at=[1, 2, 3, 5, 8, 12, 20, 30])
+    trainer = cr.Trainer(net, cr.SGD(lr=0.5), engine="numpy")
+    trainer.fit(x / 16, t, 30, 32, callbacks=[seen], progress=None)
+    seen.plot(IMAGES / "histograms.png")
+
+
+def surface() -> None:
+    """The loss surface of the chapter's network, with the path that training took."""
+    x, t = cr.datasets.spiral()
+    net = cr.TwoLayerNet(2, 10, 3)
+    trajectory = cr.Trajectory(every=5)
+    cr.Trainer(net, cr.SGD(lr=1.0), engine="numpy").fit(
+        x, t, 300, 30, callbacks=[trajectory], progress=None
+    )
+    cr.draw_surface(net, x, t, trajectory, IMAGES / "surface-path.png", three_d=True)
+    cr.draw_surface(net, x, t, path=IMAGES / "surface.png")
+
+
+def race() -> None:
+    """Optimizers from one start: on the digits, and on a long valley."""
+    net, x, t = _digits(50)
+    optimizers = [cr.SGD(0.1), cr.Momentum(0.05), cr.Nesterov(0.05), cr.AdaGrad(0.02),
+                  cr.RMSprop(0.002), cr.Adam(0.002)]  # fmt: skip
+    cr.race(net, optimizers, x, t, 20, engine="numpy", path=IMAGES / "race-digits.png")
+    cr.race(
+        lambda x, y: x**2 / 20 + y**2,
+        [cr.SGD(0.95), cr.Momentum(0.1), cr.AdaGrad(1.5), cr.Adam(0.3)],
+        start=(-7.0, 2.0), steps=40, path=IMAGES / "race-valley.png",
+    )  # fmt: skip
+
+
+def _digits(hidden: int) -> tuple[cr.Sequential, np.ndarray, np.ndarray]:
+    x, t = cr.datasets.digits()
+    return cr.TwoLayerNet(64, hidden, 10, "relu"), x / 16, t
+
+
+PICTURES: dict[str, Callable[[], None]] = {
+    f.__name__: f for f in (spiral, history, regions, features, judged, histograms, surface, race)
+}
+
 if __name__ == "__main__":
     IMAGES.mkdir(exist_ok=True)
-    spiral()
+    for name in sys.argv[1:] or PICTURES:
+        PICTURES[name]()

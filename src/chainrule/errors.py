@@ -22,6 +22,7 @@ __all__ = [
     "SettingError",
     "ShapeError",
     "nearest",
+    "printable",
     "shown",
 ]
 
@@ -70,6 +71,19 @@ def shown(value: object, limit: int = 80) -> str:
     """`repr(value)` on one line, cut to `limit` characters, for error messages."""
     text = repr(value).replace("\n", " ")
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def printable(text: str) -> str:
+    """The text with everything escaped that is no visible letter, so that no name can steer
+    a terminal or break a page.
+
+    >>> printable("a\\x1b[2Jb")
+    'a\\\\x1b[2Jb'
+    """
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode()
+        for c in text
+    )
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:

@@ -12,6 +12,12 @@ from chainrule import nodes as nodes
 from chainrule import optimizers as optimizers
 from chainrule import schedules as schedules
 from chainrule import training as training
+from chainrule.drawing.confusion import draw_confusion as draw_confusion
+from chainrule.drawing.features import draw_features as draw_features
+from chainrule.drawing.race import race as race
+from chainrule.drawing.regions import draw_regions as draw_regions
+from chainrule.drawing.residuals import draw_residuals as draw_residuals
+from chainrule.drawing.surface import draw_surface as draw_surface
 from chainrule.files import *  # noqa: F403
 from chainrule.graph import *  # noqa: F403
 from chainrule.graph.functions import *  # noqa: F403

@@ -80,22 +80,22 @@ def _r2(value: float | None) -> str:
 
 def _show_classes(score: Score) -> None:
     say()
+    names = [str(name) for name in score.classes or ()]
     body = [
         (
-            c.name,
+            name,
             f"{c.rows:,}",
             "-" if c.recall is None else f"{c.recall:.1%}",
             "-" if c.precision is None else f"{c.precision:.1%}",
         )
-        for c in score.per_class[: 5 * MANY_CLASSES]
+        for name, c in zip(names[: 5 * MANY_CLASSES], score.per_class, strict=False)
     ]
     table((score.target, "rows", "found", "right when said"), body)
-    if len(score.per_class) > MANY_CLASSES:
+    if len(names) > MANY_CLASSES:
         say()
-        say(f"({len(score.per_class)} classes: the confusion matrix is in --json)")
+        say(f"({len(names)} classes: the confusion matrix is in --json)")
         return
     say()
-    names = [c.name for c in score.per_class]
     say(paint("  which were taken for which (rows: what they are; columns: what was said)", "dim"))
     counts = [[f"{n:,}" if n else "·" for n in line] for line in score.confusion]
     table(("", *names), [(name, *line) for name, line in zip(names, counts, strict=True)])

@@ -13,22 +13,13 @@ from chainrule.cli.split import divide, keep_rows
 from chainrule.cli.terminal import number_of
 from chainrule.errors import ChainruleError
 from chainrule.training import confusion_matrix
+from chainrule.training.metrics import ClassScore, class_scores, regression_scores
 
 if TYPE_CHECKING:
     from chainrule.datasets import Preparation, Table
     from chainrule.files import Model
 
-__all__ = ["ClassScore", "Score", "regression_scores", "score_all"]
-
-
-@dataclass(frozen=True)
-class ClassScore:
-    """How one class fares: the part of its rows found, the part of its mentions that are right."""
-
-    name: str
-    rows: int
-    recall: float | None
-    precision: float | None
+__all__ = ["Score", "score_all"]
 
 
 @dataclass(frozen=True)
@@ -49,13 +40,7 @@ class Score:
     @property
     def per_class(self) -> list[ClassScore]:
         """The classes one by one."""
-        found = []
-        for i, name in enumerate(self.classes or ()):
-            line, column = self.confusion[i], [row[i] for row in self.confusion]
-            recall = line[i] / sum(line) if sum(line) else None
-            precision = line[i] / sum(column) if sum(column) else None
-            found.append(ClassScore(str(name), sum(line), recall, precision))
-        return found
+        return class_scores(self.confusion)
 
     def as_json(self) -> dict[str, Any]:
         """Everything, for a program that reads on."""
@@ -125,25 +110,5 @@ def _score(model: Model, preparation: Preparation, rows: Table) -> Score:
         counts = confusion_matrix(ids, t, len(classes))
         values: dict[str, float | None] = {"accuracy": float(np.trace(counts) / len(t))}
         return Score(target, len(t), values, classes, tuple(map(tuple, counts.tolist())))
-    return Score(target, len(t), regression_scores(preparation, model.network.predict(x), t))
-
-
-def regression_scores(
-    preparation: Preparation, y: npt.ArrayLike, t: npt.ArrayLike
-) -> dict[str, float | None]:
-    """R², RMSE and MAE of standardised answers and targets, the last two in the target's unit.
-
-    R² is None where it is not defined: for fewer than two rows, or if all targets are the same.
-    The differences are those of the standardised values: in the target's own unit their squares
-    could underflow to nothing, or overflow.
-    """
-    given, true = np.asarray(y, np.float64).ravel(), np.asarray(t, np.float64).ravel()
-    wrong, around = given - true, true - true.mean()
-    constant = bool((true == true[0]).all())
-    r2 = None if constant else 1 - float(np.sum(wrong**2)) / float(np.sum(around**2))
-    unit = preparation.spread
-    return {
-        "r2": r2,
-        "rmse": float(np.sqrt(np.mean(wrong**2))) * unit,
-        "mae": float(np.mean(np.abs(wrong))) * unit,
-    }
+    scores = regression_scores(model.network.predict(x), t, preparation.spread)
+    return Score(target, len(t), scores)

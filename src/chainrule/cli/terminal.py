@@ -12,6 +12,8 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
+from chainrule.errors import printable
+
 __all__ = [
     "complain",
     "csv_out",
@@ -78,19 +80,6 @@ def paint(text: str, *styles: str, stream: TextIO | None = None) -> str:
         return text
     codes = ";".join(STYLES[style] for style in styles)
     return f"\x1b[{codes}m{text}\x1b[0m"
-
-
-def printable(text: str) -> str:
-    """The text with everything escaped that is no visible letter, so that no name can steer
-    the terminal.
-
-    >>> printable("a\\x1b[2Jb")
-    'a\\\\x1b[2Jb'
-    """
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode()
-        for c in text
-    )
 
 
 def say(text: str = "") -> None:

@@ -45,6 +45,7 @@ Examples:
   chainrule train digits
   chainrule train iris.csv --target species --out iris.safetensors
   chainrule train houses.csv --target price --hidden 64,32 --epochs 200
+  chainrule train digits --report digits.html
 """,
 )
 @data_argument
@@ -169,6 +170,14 @@ Examples:
     metavar="N",
     help="Threads of the compiled engine; by default one a core, where that pays.",
 )
+@click.option("--report", metavar="FILE", help="Tell of it all on one HTML page, with pictures.")
+@click.option(
+    "--lang",
+    type=OneOf(("en", "zh")),
+    default="en",
+    show_default=True,
+    help="The language of the report.",
+)
 @json_option
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 def train(as_json: bool, quiet: bool, **options: Any) -> None:
@@ -179,9 +188,10 @@ def train(as_json: bool, quiet: bool, **options: Any) -> None:
 
     NumPy's own products run on one thread, unless OPENBLAS_NUM_THREADS (OMP_, MKL_) says otherwise.
     """
+    from chainrule.cli.reporting import command_line
     from chainrule.cli.training import Job
 
-    job = Job(**options)
+    job = Job(**options, command=command_line(click.get_current_context()))
     plan = job.plan()
     loud = not (as_json or quiet)
     if loud:
@@ -224,6 +234,8 @@ def show_result(trained: Trained) -> None:
     engine = trained.facts["training"]["engine"]
     pairs.append(("time", f"{trained.seconds:.1f} s, {epochs}, {engine} engine{trained.why}"))
     pairs.append(("model", f"{trained.out} ({_size(trained.bytes)}){trained.renamed}"))
+    if trained.report:
+        pairs.append(("report", trained.report))
     rows(pairs)
     say()
     model, data = shlex.quote(trained.out), shlex.quote(trained.data)

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from chainrule import optimizers, schedules
-from chainrule.cli.scoring import regression_scores
+from chainrule.cli.reporting import check_report, write_report
 from chainrule.cli.source import find_target, open_source, stem
 from chainrule.cli.split import Rows, divide
 from chainrule.cli.terminal import number_of
@@ -29,6 +29,7 @@ from chainrule.files.writing import check_place
 from chainrule.layers import Affine, Dropout, MeanSquaredError, SoftmaxWithLoss
 from chainrule.networks import ACTIVATIONS, Sequential
 from chainrule.training import Callback, EarlyStopping, Trainer, accuracy
+from chainrule.training.metrics import regression_scores
 from chainrule.version import __version__
 
 __all__ = ["Job", "Plan", "Trained"]
@@ -87,6 +88,7 @@ class Trained:
     figures: tuple[tuple[str, str], ...]
     facts: dict[str, Any]
     notes: tuple[str, ...]
+    report: str | None
 
     @property
     def interrupted(self) -> bool:
@@ -102,6 +104,7 @@ class Trained:
         """Everything for a program that reads on."""
         return {
             "model": self.out,
+            **({"report": self.report} if self.report else {}),
             "seconds": round(self.seconds, 3),
             **self.facts,
             "notes": list(self.notes),
@@ -163,11 +166,16 @@ class Job:
     seed: int
     engine: str
     threads: int | None
+    report: str | None
+    lang: str
+    command: list[str]
 
     def plan(self) -> Plan:
         """Everything that can be refused is refused here, before any training."""
         out, renamed = (self.out, "") if self.out else default_out(stem(self.data), self.force)
         check_place(out, overwrite=self.force)
+        if self.report is not None:
+            check_report(self.report, out, self.data, self.force)
         if os.path.exists(self.data) and os.path.exists(out) and os.path.samefile(self.data, out):
             raise SettingError(f"--out: {out} is the data itself. Name another file for the model.")
         if self.patience is not None and not self.validation:
@@ -340,6 +348,11 @@ class Job:
         else:
             figures = [("held out", "nothing, so how good the model is on new rows is not known")]
         out = self.keep(plan, facts)
+        if self.report is not None:
+            write_report(
+                self.report, plan, facts, data=self.data, command=self.command, seconds=seconds,
+                lang=self.lang, force=self.force,
+            )  # fmt: skip
         return Trained(
             data=self.data,
             out=out,
@@ -352,6 +365,7 @@ class Job:
             figures=tuple(figures),
             facts=facts,
             notes=plan.notes,
+            report=self.report,
         )
 
     def scores(
@@ -366,7 +380,7 @@ class Job:
             right = accuracy(y, t)
             told = f"{right:.1%}  ({round(right * len(t)):,} of {count} never trained on{chosen})"
             return {"accuracy": right}, [(f"{which} accuracy", told)]
-        found = regression_scores(plan.preparation, y, t)
+        found = regression_scores(y, t, plan.preparation.spread)
         fit = "-" if found["r2"] is None else f"{found['r2']:.4f}"
         return found, [
             (f"{which} R²", f"{fit}  ({count} never trained on{chosen})"),

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from chainrule.training.batches import get_mini_batch
 from chainrule.training.callbacks import Callback, EarlyStopping
+from chainrule.training.histograms import Histograms
 from chainrule.training.history import History
 from chainrule.training.metrics import accuracy, confusion_matrix, mae, r2, rmse, yes_no_accuracy
 from chainrule.training.trainer import Trainer
+from chainrule.training.trajectory import Trajectory
 
 __all__ = [
     "Callback",
     "EarlyStopping",
+    "Histograms",
     "History",
     "Trainer",
+    "Trajectory",
     "accuracy",
     "confusion_matrix",
     "get_mini_batch",

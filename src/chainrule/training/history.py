@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
+    import os
+
     from matplotlib.figure import Figure
 
 __all__ = ["History"]
@@ -66,11 +68,11 @@ class History:
         last = ", ".join(f"{k} {v:.4g}" for k, v in self.epochs[-1].items())
         return f"History({len(self.epochs)} epochs, {self.steps} steps; last: {last})"
 
-    def plot(self, path: str | None = None) -> Figure:
+    def plot(self, path: str | os.PathLike[str] | None = None, lang: str = "en") -> Figure:
         """Loss and metrics over the epochs, as a matplotlib figure; saved if a path is given."""
         from chainrule.drawing.curves import draw_history
 
-        return draw_history(self, path)
+        return draw_history(self, path, lang)
 
     def as_dict(self) -> dict[str, Any]:
         """The epochs as plain columns, for JSON."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,12 +14,15 @@ from chainrule.errors import SettingError, ShapeError, nearest
 
 __all__ = [
     "METRICS",
+    "ClassScore",
     "Metric",
     "accuracy",
+    "class_scores",
     "confusion_matrix",
     "default_metrics",
     "mae",
     "r2",
+    "regression_scores",
     "rmse",
     "yes_no_accuracy",
 ]
@@ -105,6 +109,52 @@ def confusion_matrix(ids: npt.ArrayLike, t: npt.ArrayLike, classes: int) -> npt.
     counts = np.zeros((classes, classes), np.int64)
     np.add.at(counts, (np.asarray(t), np.asarray(ids)), 1)
     return counts
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """How one class fares: its rows, the part of them found, the part of its mentions that are right.
+
+    A part of nothing is None.
+    """
+
+    rows: int
+    recall: float | None
+    precision: float | None
+
+
+def class_scores(counts: npt.ArrayLike) -> list[ClassScore]:
+    """The classes one by one, from a confusion matrix.
+
+    >>> class_scores([[1, 1], [0, 1]])[1]
+    ClassScore(rows=1, recall=1.0, precision=0.5)
+    """
+    table = np.asarray(counts)
+    hits, rows, told = np.diag(table), table.sum(axis=1), table.sum(axis=0)
+    return [
+        ClassScore(n, hit / n if n else None, hit / said if said else None)
+        for hit, n, said in zip(hits.tolist(), rows.tolist(), told.tolist(), strict=True)
+    ]
+
+
+def regression_scores(
+    y: npt.ArrayLike, t: npt.ArrayLike, unit: float = 1.0
+) -> dict[str, float | None]:
+    """R², RMSE and MAE of standardised answers and targets; the last two times `unit`.
+
+    R² is None where it is not defined: for fewer than two rows, or if all targets are the same.
+    The differences are those of the standardised values: in the target's own unit their squares
+    could underflow to nothing, or overflow.
+    """
+    given, true = np.asarray(y, np.float64).ravel(), np.asarray(t, np.float64).ravel()
+    wrong, around = given - true, true - true.mean()
+    constant = bool((true == true[0]).all())
+    r2 = None if constant else 1 - float(np.sum(wrong**2)) / float(np.sum(around**2))
+    return {
+        "r2": r2,
+        "rmse": float(np.sqrt(np.mean(wrong**2))) * unit,
+        "mae": float(np.mean(np.abs(wrong))) * unit,
+    }
 
 
 METRICS: dict[str, Metric] = {"accuracy": accuracy, "r2": r2, "rmse": rmse, "mae": mae}

@@ -77,6 +77,8 @@ class Trainer:
         self.kernel: tuple[Any, Any] | None = None
         #: Why training is to end, once something has asked for it.
         self.stop_reason: str | None = None
+        #: The rows of the fit in hand, ready for the network: (x, t, weights), for callbacks.
+        self.data: tuple[Array, Array, Array | None] | None = None
 
     # -- training ---------------------------------------------------------------------------------
 
@@ -131,9 +133,11 @@ class Trainer:
         scores = named_metrics(metrics, self._target(t)) if wanted else {}
         settings = Settings(batch_size, held, scores, max_grad, shuffle, watchers, progress)
         loop = self._loop(x, t, w, epochs, settings)
+        self.data = x, t, w
         try:
             return loop.run()
         finally:
+            self.data = None
             self._source = loop.source()
 
     def _loop(self, x: Array, t: Array, w: Array | None, epochs: int, settings: Settings) -> Loop:
@@ -201,6 +205,11 @@ class Trainer:
                 "The latest fit ran no recorded step: a model written by hand runs as it is."
             )
         print(self._source.rstrip(), file=file)
+
+    @property
+    def threads_used(self) -> int:
+        """How many threads shared the batches of the latest fit; NumPy's BLAS may use more of its own."""
+        return self.kernel[1].shards if self.kernel and self.engine_used == "compiled" else 1
 
     def stop(self, why: str) -> None:
         """End training after the step or epoch in hand."""
@@ -311,7 +320,7 @@ class Trainer:
                     slot[...] = old
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "kernel": None}
+        return {**self.__dict__, "kernel": None, "data": None}
 
     def __repr__(self) -> str:
         return f"Trainer({self.model!r}, {self.optimizer!r}, epoch {self.current_epoch})"

@@ -1,0 +1,87 @@
+"""The report of `chainrule train --report`: where it may go, and writing it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shlex
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from chainrule.errors import ExtraMissingError, SettingError
+from chainrule.files.writing import check_place, write_whole
+
+if TYPE_CHECKING:
+    from chainrule.cli.training import Plan
+
+__all__ = ["check_report", "command_line", "write_report"]
+
+
+def command_line(ctx: click.Context) -> list[str]:
+    """The command as it was given, to be typed again; every option is a part of its own."""
+    arguments, options = [], []
+    for param in ctx.command.params:
+        name = param.name or ""
+        if ctx.get_parameter_source(name) != ParameterSource.COMMANDLINE:
+            continue
+        value = ctx.params[name]
+        if isinstance(param, click.Argument):
+            arguments.append(str(value))
+        elif isinstance(param, click.Option) and param.is_flag:
+            options.append(param.opts[-1])
+        else:
+            told = (",".join(map(str, value)) or "none") if isinstance(value, tuple) else str(value)
+            options.append(shlex.join([param.opts[-1], told]))
+    start = shlex.join(["chainrule", str(ctx.info_name)])
+    if any(argument.startswith("-") for argument in arguments):
+        return [start, *options, shlex.join(["--", *arguments])]
+    return [shlex.join(["chainrule", str(ctx.info_name), *arguments]), *options]
+
+
+def check_report(report: str, out: str, data: str, force: bool) -> None:
+    """Refuse before any training what could not be written after it."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise ExtraMissingError(
+            "--report draws with matplotlib, which is in the extra [draw]: pip install 'chainrule[draw]'."
+        ) from None
+    check_place(report, overwrite=force)
+    for other, what in ((out, "the model"), (data, "the data")):
+        same = os.path.exists(report) and os.path.exists(other) and os.path.samefile(report, other)
+        if same or os.path.realpath(report) == os.path.realpath(other):
+            raise SettingError(f"--report: {report} is {what}. Name another file for the report.")
+
+
+def write_report(
+    path: str, plan: Plan, facts: dict[str, Any], *, data: str, command: list[str], seconds: float,
+    lang: str, force: bool,
+) -> None:  # fmt: skip
+    """Write the page, whole or not at all."""
+    from chainrule.drawing.judged import Run
+    from chainrule.drawing.report import report_page
+
+    run = Run(
+        name=plan.name,
+        command=command,
+        facts=facts,
+        notes=plan.notes,
+        table=plan.divided.table,
+        training=plan.divided.training,
+        held=plan.divided.held,
+        preparation=plan.preparation,
+        trainer=plan.trainer,
+        seconds=seconds,
+        checksum=_checksum(data),
+    )
+    write_whole(path, report_page(run, lang).encode(), overwrite=force)
+
+
+def _checksum(data: str) -> str | None:
+    """The sha256 of a file; None for a set that has no file."""
+    if not os.path.isfile(data):
+        return None
+    with open(data, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

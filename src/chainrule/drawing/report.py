@@ -1,0 +1,255 @@
+"""The report: a training run on one page, which needs nothing but itself."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.drawing.curves import draw_history
+from chainrule.drawing.features import draw_features, image_shape
+from chainrule.drawing.figure import label_of
+from chainrule.drawing.judged import Classes, Judged, Numbers, Run
+from chainrule.drawing.page import Html, beside, facts, picture, section, table, text, whole_page
+from chainrule.drawing.regions import draw_regions
+from chainrule.drawing.words import say
+from chainrule.graph.check import check
+from chainrule.networks import Network
+from chainrule.version import __version__
+
+__all__ = ["network_picture", "report_page"]
+
+Array = npt.NDArray[Any]
+
+#: The gradients are checked on so many rows, unless there are more parameters than this.
+CHECKED_ROWS, LARGE = 5, 3_000_000
+#: A layer of more inputs than this is not drawn as a heat map.
+WIDE = 40
+
+
+def report_page(run: Run, lang: str = "en") -> str:
+    """The report as HTML, with all its pictures inside: no scripts, and nothing from elsewhere."""
+    judged = Classes(run, lang) if run.preparation.classes else Numbers(run, lang)
+    title = say("{target}, learned from {name}", lang, target=run.preparation.target, name=run.name)
+    return whole_page(
+        title,
+        lang,
+        _head(run, title, judged.headline(), lang),
+        _data(run, lang),
+        section(
+            say("Network", lang), network_picture(run.network, judged.x[:1], judged.t[:1], lang)
+        ),
+        section(say("Training", lang), *_curves(run, lang)),
+        section(judged.title(), *judged.parts()),
+        section(say("Worst mistakes", lang), *judged.worst()),
+        *_features(judged, lang),
+        _gradients(run, lang),
+        _time(run, lang),
+        _again(run, lang),
+    )
+
+
+# -- what it is ------------------------------------------------------------------------------------
+
+
+def _head(run: Run, title: str, headline: tuple[str, str], lang: str) -> Html:
+    parameters = sum(p.size for p in run.network.named_parameters().values())
+    words = "for {epochs} epochs"
+    if run.trainer.engine_used == "compiled":
+        words += ", with compiling"
+    tiles = [
+        headline,
+        (f"{len(run.training):,}", say("rows trained on", lang)),
+        (f"{parameters:,}", say("parameters", lang)),
+        (f"{run.seconds:.1f} s", say(words, lang, epochs=f"{len(run.trainer.history):,}")),
+    ]
+    shown = "".join(
+        f"<div><b>{text(value)}</b><span>{text(what)}</span></div>" for value, what in tiles
+    )
+    made = say("A report of chainrule {version}.", lang, version=__version__)
+    stopped = run.trainer.history.stopped
+    note = say("Training ended early: {why}.", lang, why=stopped) if stopped else ""
+    return Html(
+        f"<h1>{text(title)}</h1><p class=lead>{text(made)} {text(note)}</p>\n<div class=tiles>{shown}</div>\n"
+    )
+
+
+def _data(run: Run, lang: str) -> Html:
+    data, preparation = run.facts["data"], run.preparation
+    pairs = [
+        (say("data", lang), data["name"]),
+        (say("rows", lang), f"{data['rows']:,}"),
+        (say("columns", lang), f"{data['columns']:,}"),
+        (say("target", lang), preparation.target),
+        (say("trained on", lang), f"{len(run.training):,}"),
+        (say("held out", lang), f"{len(run.held):,}"),
+        (say("inputs", lang), f"{len(preparation.features):,}"),
+    ]
+    if preparation.classes:
+        pairs.insert(4, (say("classes", lang), f"{len(preparation.classes):,}"))
+    notes = "".join(f"<li>{text(note)}</li>" for note in run.notes)
+    told = Html(f"<h3>{text(say('What was prepared', lang))}</h3><ul>{notes}</ul>") if notes else ""
+    middle = -(-len(pairs) // 2)
+    return section(say("Data", lang), beside(facts(pairs[:middle]), facts(pairs[middle:])), told)
+
+
+def network_picture(network: Network, x: Array, t: Array, lang: str = "en") -> Html:
+    """The network as a table: its layers in the order they run, their outputs, their parameters."""
+    layers = {f"layer {n} ({type(a).__name__})": (n, a) for n, a in network.named_layers()}
+    body: list[Sequence[object]] = [(say("input", lang), "", _shape(x), "", "")]
+    for key, out in network.activations(x).items():
+        name, layer = layers[key]
+        sizes = ", ".join(f"{n} {_size(p.shape)}" for n, p in layer.parameters.items())
+        count = sum(p.size for p in layer.parameters.values() if p.tied is None)
+        body.append((name, type(layer).__name__, _shape(out), sizes, f"{count:,}" if count else ""))
+    body.append((say("loss", lang), type(network.loss).__name__, "", "", ""))
+    heads = ("layer", "kind", "output", "parameters", "count")
+    return table([say(head, lang) for head in heads], body, left=4)
+
+
+def _shape(out: Array) -> str:
+    return "N×" + _size(out.shape[1:]) if out.ndim > 1 else "N"
+
+
+def _size(shape: Sequence[int]) -> str:
+    return "×".join(map(str, shape))
+
+
+def _curves(run: Run, lang: str) -> list[str]:
+    training, history = run.facts["training"], run.trainer.history
+    told = say(
+        "{optimizer}, learning rate {lr}, {epochs} epochs of {steps} steps with {batch} rows each.",
+        lang, optimizer=type(run.trainer.optimizer).__name__, lr=f"{training['lr']:g}",
+        epochs=f"{len(history):,}", steps=f"{history.steps // len(history):,}",
+        batch=f"{training['batch_size']:,}",
+    )  # fmt: skip
+    return [f"<p>{text(told)}</p>", picture(draw_history(history, lang=lang), "curves", told)]
+
+
+def _features(judged: Judged, lang: str) -> list[Html]:
+    """What the first layer looks for, where that can be seen; and the plane, if there are two inputs."""
+    network, names = judged.run.network, judged.run.preparation.features
+    W = next((p.data for p in network.named_parameters().values() if p.data.ndim == 2), None)
+    parts = []
+    if W is not None and (image_shape(len(W)) or (len(W) <= WIDE)):
+        title = say("What the first layer looks for", lang)
+        drawn = draw_features(
+            network, names=None if image_shape(len(W)) else names, most=40, lang=lang
+        )
+        parts.append(section(title, picture(drawn, "features", title)))
+    if len(names) == 2:
+        title = say("The plane as the network sees it", lang)
+        figure = draw_regions(
+            network, judged.x, judged.t, names=judged.run.preparation.classes, lang=lang
+        )
+        figure.axes[0].set(xlabel=_axis(names[0], lang), ylabel=_axis(names[1], lang))
+        parts.append(section(title, picture(figure, "regions", title)))
+    return parts
+
+
+def _axis(name: str, lang: str) -> str:
+    return say("{name}, standardised", lang, name=label_of(name))
+
+
+# -- whether to trust it ---------------------------------------------------------------------------
+
+
+def _gradients(run: Run, lang: str) -> Html:
+    title = say("Gradient check", lang)
+    if sum(p.size for p in run.network.named_parameters().values()) > LARGE:
+        return section(title, f"<p>{text(say('Left out: the network is large.', lang))}</p>")
+    places = np.linspace(0, len(run.training) - 1, min(CHECKED_ROWS, len(run.training))).astype(int)
+    rows = run.table.rows(run.training[places])
+    found = check(run.network, run.preparation.transform(rows), run.preparation.targets(rows))
+    body = [
+        (Html(f"∂loss/∂{text(row.name)}"), _size(row.shape), f"{row.error:.1e}", f"{row.allowed:.1e}",
+         Html(f"<span class={'good' if row.ok else 'bad'}>{text(say(row.verdict, lang))}</span>"))
+        for row in found.rows
+    ]  # fmt: skip
+    told = say(
+        "The gradients by the chain rule, on {count} rows, against a complex step along a random direction"
+        " (central differences for layers written by hand).", lang, count=len(places),
+    )  # fmt: skip
+    verdict = say(
+        "All {count} gradients agree." if found.ok else "{wrong} of {count} gradients disagree.",
+        lang, count=len(found.rows), wrong=sum(not row.ok for row in found.rows),
+    )  # fmt: skip
+    mark = "good" if found.ok else "bad"
+    heads = [say(h, lang) for h in ("gradient", "shape", "error", "allowed", "verdict")]
+    return section(
+        title,
+        f"<p class='verdict {mark}'>{text(verdict)}</p><p class=dim>{text(told)}</p>",
+        table(heads, body, left=2),
+    )
+
+
+def _time(run: Run, lang: str) -> Html:
+    history, trainer = run.trainer.history, run.trainer
+    steps = float(np.sum(history["seconds"]))
+    engine = str(trainer.engine_used) + (
+        f" ({trainer.engine_reason})" if trainer.engine_reason else ""
+    )
+    whole = "{seconds} s, with compiling" if trainer.engine_used == "compiled" else "{seconds} s"
+    pairs = [
+        (say("in all", lang), say(whole, lang, seconds=f"{run.seconds:.2f}")),
+        (say("in the epochs", lang), f"{steps:.2f} s"),
+        (say("samples per second", lang), f"{len(run.training) * len(history) / steps:,.0f}"),
+        (say("engine", lang), engine),
+        (say("threads", lang), trainer.threads_used),
+        (say("machine", lang), _machine()),
+    ]
+    return section(say("Time", lang), facts(pairs))
+
+
+def _machine() -> str:
+    name = platform.processor() or platform.machine()
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+            names = [
+                line.partition(":")[2].strip() for line in file if line.startswith("model name")
+            ]
+        name = names[0] if names else name
+    except OSError:
+        pass
+    return f"{name}, {os.cpu_count()} cores, {platform.system()} {platform.release()}"
+
+
+def _again(run: Run, lang: str) -> Html:
+    versions = [f"Python {platform.python_version()}", f"chainrule {__version__}"]
+    for package in ("numpy", "numba", "scipy", "matplotlib"):
+        try:
+            versions.append(f"{package} {metadata.version(package)}")
+        except metadata.PackageNotFoundError:
+            continue
+    pairs = [
+        (say("seed", lang), run.facts["training"]["seed"]),
+        (say("versions", lang), ", ".join(versions)),
+        (
+            say("fingerprint of the table", lang),
+            Html(f"<code>{text(run.facts['data']['fingerprint'])}</code>"),
+        ),
+    ]
+    if run.checksum is not None:
+        pairs.append((say("sha256 of the file", lang), Html(f"<code>{text(run.checksum)}</code>")))
+    words = "The same version, machine, engine, threads and seed give the same bits."
+    return section(
+        say("To do it again", lang),
+        f"<pre>{_command(run.command)}</pre>",
+        facts(pairs),
+        f"<p class=dim>{text(say(words, lang))}</p>",
+    )
+
+
+def _code(value: str) -> Html:
+    return Html(f"<code>{text(value)}</code>")
+
+
+def _command(parts: Sequence[str]) -> Html:
+    """A command as a shell takes it: on one line, or, if it is long, on a line for each part."""
+    short = sum(map(len, parts)) + len(parts) <= 88
+    return Html((" " if short else " \\\n    ").join(map(text, parts)))

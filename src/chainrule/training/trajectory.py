@@ -1,0 +1,64 @@
+"""Trajectory: where the parameters were, epoch by epoch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.networks import Network
+from chainrule.settings import whole
+from chainrule.training.callbacks import Callback
+
+if TYPE_CHECKING:
+    from chainrule.training.trainer import Trainer
+
+__all__ = ["Trajectory", "moving_arrays"]
+
+Array = npt.NDArray[Any]
+
+
+def moving_arrays(model: Any) -> list[Array]:
+    """The parameter arrays that training changes, each once."""
+    if isinstance(model, Network):
+        return model.params
+    return list({id(p): p for p in model.params}.values())
+
+
+class Trajectory(Callback):
+    """Keeps all parameters as one vector at the start, after every `every` epochs, and at the end.
+
+    `points` are the vectors, `epochs` when they were. `cr.draw_surface(network, x, t, trajectory)`
+    draws the path on the loss surface. A vector takes as much memory as the parameters.
+
+    >>> import chainrule as cr
+    >>> x, t = cr.datasets.spiral()
+    >>> path = cr.Trajectory(every=2)
+    >>> history = cr.Trainer(cr.TwoLayerNet(2, 10, 3)).fit(x, t, 5, callbacks=[path], progress=None)
+    >>> path.epochs, path.points[0].shape
+    ([0, 2, 4, 5], (63,))
+    """
+
+    def __init__(self, every: int = 1) -> None:
+        self.every = whole(every, "every")
+        self.epochs: list[int] = []
+        self.points: list[Array] = []
+
+    def on_start(self, trainer: Trainer) -> None:
+        """Where it begins."""
+        self._keep(trainer)
+
+    def on_epoch(self, trainer: Trainer) -> None:
+        """Where it is."""
+        if trainer.current_epoch % self.every == 0:
+            self._keep(trainer)
+
+    def on_end(self, trainer: Trainer) -> None:
+        """Where it ends."""
+        self._keep(trainer)
+
+    def _keep(self, trainer: Trainer) -> None:
+        if not self.epochs or self.epochs[-1] != trainer.current_epoch:
+            self.epochs.append(trainer.current_epoch)
+            self.points.append(np.concatenate([p.ravel() for p in moving_arrays(trainer.model)]))

@@ -1,0 +1,136 @@
+"""Words and fonts: every word has its Chinese, and Chinese letters have a font or a sentence."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+import string
+from pathlib import Path
+from typing import Any
+
+import pytest
+from matplotlib import font_manager, get_data_path
+from matplotlib.figure import Figure
+
+import chainrule as cr
+from chainrule.drawing import fonts
+from chainrule.drawing.figure import label_of, new_figure
+from chainrule.drawing.words import WORDS, say
+
+FOLDER = Path(fonts.__file__).parent
+DEJAVU = Path(get_data_path(), "fonts", "ttf", "DejaVuSansMono.ttf")
+
+
+def said() -> set[str]:
+    """The texts that the code says, where they stand in the call itself."""
+    found = set()
+    for path in FOLDER.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+                continue
+            if node.func.id != "say" or not node.args:
+                continue
+            given = node.args[0]
+            texts = [given.body, given.orelse] if isinstance(given, ast.IfExp) else [given]
+            found |= {
+                t.value for t in texts if isinstance(t, ast.Constant) and isinstance(t.value, str)
+            }
+    return found
+
+
+def test_every_word_that_is_said_is_in_the_table() -> None:
+    texts = said()
+    assert len(texts) > 40
+    assert texts - set(WORDS) == set()
+
+
+def test_the_languages_fill_in_the_same_values() -> None:
+    def blanks(text: str) -> set[str]:
+        return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+    for english, chinese in WORDS.items():
+        assert blanks(english) == blanks(chinese), english
+
+
+def test_an_unknown_language_is_named() -> None:
+    with pytest.raises(cr.errors.SettingError, match="Allowed: en, zh"):
+        say("loss", "zz")
+
+
+def without_fonts(monkeypatch: pytest.MonkeyPatch, installed: list[str]) -> None:
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", [])
+    monkeypatch.setattr(font_manager, "findSystemFonts", lambda: installed)
+
+
+def chinese() -> Figure:
+    figure, (ax,) = new_figure()
+    ax.set_title("损失")
+    return figure  # type: ignore[no-any-return]
+
+
+def test_without_a_font_one_line_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    history = trained().history
+    without_fonts(monkeypatch, [])
+    with pytest.raises(cr.errors.ExtraMissingError, match="fonts-noto-cjk") as error:
+        history.plot(tmp_path / "loss.png", lang="zh")
+    assert "\n" not in str(error.value)
+    assert list(tmp_path.iterdir()) == []
+    history.plot(lang="zh")  # nothing is rendered yet, and the reader may have a font
+
+
+def test_a_font_that_matplotlib_has_not_listed_yet_is_found(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    path = shutil.copy(DEJAVU, tmp_path / "some-cjk.ttf")
+    monkeypatch.setattr(fonts, "FAMILIES", ("No Such Font", "DejaVu Sans Mono"))
+    without_fonts(monkeypatch, [str(path)])
+    assert fonts.cjk_font() == "DejaVu Sans Mono"
+
+
+def test_chinese_texts_and_ticks_get_the_font_and_others_do_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fonts, "FAMILIES", ("DejaVu Sans Mono",))
+    figure, plain = chinese(), new_figure()[0]
+    before = plain.axes[0].title.get_fontfamily()
+    for one in (figure, plain):
+        fonts.set_fonts(one, needed=True)
+        one.canvas.draw()
+    ax: Any = figure.axes[0]
+    labels = [ax.title, ax.xaxis.label, *ax.get_xticklabels()]
+    assert {t.get_fontfamily()[-1] for t in labels} == {"DejaVu Sans Mono"}
+    assert {t.get_fontfamily()[0] for t in labels} == {before[0]}  # Latin letters keep theirs
+    assert plain.axes[0].title.get_fontfamily() == before
+
+
+def test_a_name_is_never_a_formula() -> None:
+    figure, (ax,) = new_figure()
+    ax.set_title(label_of("a$\\frac$b$"))  # would be an error, if it were parsed
+    figure.canvas.draw()
+
+
+def trained() -> cr.Trainer:
+    x, t = cr.datasets.spiral()
+    trainer = cr.Trainer(cr.TwoLayerNet(2, 10, 3), engine="numpy")
+    trainer.fit(x, t, 3, 30, validation=0.2, progress=None)
+    return trainer
+
+
+@pytest.mark.parametrize("ending", ["png", "pdf", "svg"])
+def test_the_same_figure_has_the_same_bytes(tmp_path: Path, ending: str) -> None:
+    history = trained().history
+    paths = [tmp_path / f"{name}.{ending}" for name in "ab"]
+    for path in paths:
+        history.plot(path)
+    first, second = (path.read_bytes() for path in paths)
+    assert first == second
+    assert {"png": b"\x89PNG", "pdf": b"%PDF", "svg": b"<?xml"}[ending] == first[
+        : 5 if ending == "svg" else 4
+    ]
+
+
+def test_a_figure_shows_itself_in_a_notebook() -> None:
+    figure: Any = trained().history.plot()
+    assert figure._repr_png_().startswith(b"\x89PNG")
