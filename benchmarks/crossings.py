@@ -73,10 +73,10 @@ def _bezier(a: Point, b: Point, c: Point, d: Point, steps: int = 12) -> Line:
 
 def by_dot(dot: str, n: int, links: list[tuple[int, int]]) -> list[Line]:
     """The arrows as `dot` draws them."""
-    text = "digraph { rankdir=LR; node [shape=circle, fixedsize=true, width=0.56, label=\"\"];\n"
+    text = 'digraph { rankdir=LR; node [shape=circle, fixedsize=true, width=0.56, label=""];\n'
     text += "".join(f"{v};" for v in range(n))
     text += "".join(f"{a} -> {b} [arrowhead=none];" for a, b in links) + "}"
-    out = subprocess.run(  # noqa: S603
+    out = subprocess.run(
         [dot, "-Tjson"], input=text, capture_output=True, text=True, check=True
     ).stdout
     drawn = json.loads(out)
@@ -86,7 +86,8 @@ def by_dot(dot: str, n: int, links: list[tuple[int, int]]) -> list[Line]:
         points = [(float(x), float(y)) for x, y in edge["_draw_"][-1]["points"]]
         line: Line = []
         for i in range(0, len(points) - 1, 3):
-            line += _bezier(*points[i : i + 4])
+            a, b, c, d = points[i : i + 4]
+            line += _bezier(a, b, c, d)
         lines[place[edge["tail"]], place[edge["head"]]] = line
     return [lines[link] for link in links]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -14,14 +14,14 @@ from chainrule.drawing.picture import Options, diagram_of, scene_of
 from chainrule.drawing.scene import Scene
 from chainrule.drawing.svg import to_svg
 from chainrule.drawing.theme import check_theme
-from chainrule.drawing.units import Fold, Units
+from chainrule.drawing.units import MANY, Fold, Units
 from chainrule.drawing.words import check_language, words
 from chainrule.errors import SettingError, ShapeError, nearest
 from chainrule.files.writing import Pathish, write_whole
 from chainrule.graph.graph import Graph
 from chainrule.graph.variable import Array, Variable
 
-__all__ = ["Drawing", "draw_graph"]
+__all__ = ["DrawOptions", "Drawing", "draw_graph"]
 
 SUFFIXES = ("svg", "png", "pdf", "dot")
 
@@ -33,15 +33,14 @@ class Drawing:
     >>> x, y = cr.Variable(2.0, name="x"), cr.Variable(3.0, name="y")
     >>> drawing = (x + y).draw()
     >>> drawing.svg.startswith("<svg"), drawing
-    (True, Drawing(3 arrows, 232×152))
+    (True, Drawing(3 arrows))
     """
 
-    def __init__(self, units: Units, options: Options, theme: str, other: Fold) -> None:
-        self._units, self._options, self._theme, self._other = units, options, theme, other
-
-    @cached_property
-    def _diagram(self) -> Diagram:
-        return diagram_of(self._units, self._options)
+    def __init__(self, diagram: Diagram, options: Options, theme: str) -> None:
+        self._diagram, self._options, self._theme = diagram, options, theme
+        #: The same with the layers unfolded, or folded, if there is such a picture.
+        self._other: Drawing | None = None
+        self._folded = False
 
     @cached_property
     def scene(self) -> Scene:
@@ -91,31 +90,41 @@ class Drawing:
 
     def _repr_html_(self) -> str:
         """In a notebook: the picture; where there are layers, a click folds and unfolds them."""
-        if not self._units.can_fold:
+        if self._other is None:
             return f'<div style="overflow-x:auto">{self.svg}</div>'
-        units = Units(self._units.graph, self._other, self._units.names)
-        other = Drawing(units, self._options, self._theme, None).svg
         told = words(self._options.lang)
-        folded, unfolded = (self.svg, other) if self._units.folded else (other, self.svg)
-        opened = "" if self._units.folded else " open"
+        both = (self.svg, self._other.svg)
+        folded, unfolded = both if self._folded else both[::-1]
         style = (
+            ".chainrule-folding>summary{cursor:pointer}"
             ".chainrule-folding[open]>summary>.folded{display:none}"
-            ".chainrule-folding:not([open])>summary>.word{display:none}"
-            ".chainrule-folding>summary{cursor:pointer;list-style-position:outside}"
+            ".chainrule-folding:not([open])>summary>.unfolded{display:none}"
         )
         return (
-            f'<details class="chainrule-folding"{opened} style="overflow-x:auto">'
-            f"<summary><style>{style}</style>"
-            f'<span class="word">{told["fold"]}</span>'
-            f'<span class="folded" title="{told["unfold"]}">{folded}</span></summary>'
+            f'<details class="chainrule-folding"{"" if self._folded else " open"}'
+            f' style="overflow-x:auto"><summary><style>{style}</style>'
+            f'<span class="unfolded">{told["fold"]}</span>'
+            f'<span class="folded">{told["unfold"]}<br>{folded}</span></summary>'
             f"{unfolded}</details>"
         )
 
     def __repr__(self) -> str:
-        scene = self.scene
-        return (
-            f"Drawing({len(self._diagram.arrows)} arrows, {scene.width:.0f}×{scene.height:.0f})"
-        )
+        return f"Drawing({len(self._diagram.arrows)} arrows)"
+
+
+class DrawOptions(TypedDict, total=False):
+    """What every `draw` takes; `Graph.draw` says what each is."""
+
+    values: bool
+    gradients: bool | Mapping[Variable, Any]
+    seed: Any
+    shapes: bool
+    fold: Fold
+    names: Mapping[Variable, str] | None
+    highlight: Iterable[Variable]
+    verdicts: Mapping[Variable, Any] | None
+    lang: str
+    theme: str
 
 
 def draw_graph(
@@ -128,23 +137,32 @@ def draw_graph(
     fold: Fold = None,
     names: Mapping[Variable, str] | None = None,
     highlight: Iterable[Variable] = (),
-    verdicts: Mapping[Variable, str] | None = None,
+    verdicts: Mapping[Variable, Any] | None = None,
     lang: str = "en",
     theme: str = "auto",
     layer_names: Mapping[int, str] | None = None,
 ) -> Drawing:
     """The picture of a graph, as `Graph.draw`, `Variable.draw` and `Network.draw` give it."""
+    check_language(lang)
+    check_theme(theme)
     options = Options(
         values=values,
         shapes=shapes,
         gradients=_gradients(graph, gradients, seed),
         names=dict(names or {}),
         highlight=frozenset(highlight),
-        verdicts={v: _verdict(verdict) for v, verdict in (verdicts or {}).items()},
-        lang=check_language(lang),
+        verdicts={v: _mark(verdict) for v, verdict in (verdicts or {}).items()},
+        lang=lang,
     )
     units = Units(graph, fold, layer_names or {})
-    return Drawing(units, options, check_theme(theme), False if units.folded else True)
+    # Numbers are taken now, since the arrays may change; laying out can wait.
+    drawing = Drawing(diagram_of(units, options), options, theme)
+    drawing._folded = bool(units.folded)
+    if units.can_fold and len(graph.nodes) <= MANY:
+        other = Units(graph, not units.folded, layer_names or {})
+        if other.folded != units.folded:
+            drawing._other = Drawing(diagram_of(other, options), options, theme)
+    return drawing
 
 
 def _gradients(
@@ -173,11 +191,20 @@ def _gradients(
     return {v: np.asarray(g) for v, g in graph.gradients(seed).items()}
 
 
-#: What a verdict may be called: by its mark, or as `cr.check` writes it.
-VERDICTS = {"ok": "ok", "WRONG": "wrong", "wrong": "wrong", "ok, at a kink": "kink", "kink": "kink"}
+#: What a verdict may be called, as a check words it, and the mark it gets.
+VERDICTS = {
+    "ok": "ok",
+    "ok, at a kink": "kink",
+    "kink": "kink",
+    "WRONG": "wrong",
+    "wrong": "wrong",
+    "not finite": "not finite",
+}
 
 
-def _verdict(verdict: str) -> str:
-    if verdict not in VERDICTS:
-        raise SettingError(f"verdicts: {verdict!r} is not known; {nearest(str(verdict), VERDICTS)}.")
-    return VERDICTS[verdict]
+def _mark(verdict: Any) -> str:
+    """The mark for a verdict: a word, or something that has one, such as a row of a check."""
+    word = getattr(verdict, "verdict", verdict)
+    if word not in VERDICTS:
+        raise SettingError(f"verdicts: {word!r} is not known; {nearest(str(word), VERDICTS)}.")
+    return VERDICTS[word]

@@ -17,7 +17,16 @@ import numpy.typing as npt
 from chainrule.drawing.scene import Line, Mark, Rectangle, Text, shifted
 from chainrule.drawing.text import text_width
 
-__all__ = ["Panel", "array_panel", "beside", "number", "shape_text", "stacked", "text_panel", "verdict_panel"]
+__all__ = [
+    "Panel",
+    "array_panel",
+    "beside",
+    "number",
+    "shape_text",
+    "stacked",
+    "text_panel",
+    "verdict_panel",
+]
 
 Array = npt.NDArray[Any]
 Steps: TypeAlias = tuple[tuple[str | float, ...], ...]
@@ -193,11 +202,12 @@ def beside(first: Panel, second: Panel, space: float = 5.0) -> Panel:
 
 
 def verdict_panel(verdict: str) -> Panel:
-    """A check mark (ok), a cross (wrong), or a bent line (right, but at a kink)."""
+    """A check mark (ok), a cross (wrong), a bent line (ok, but at a kink), or an exclamation mark."""
     shapes = {
         "ok": ((("M", 1, 6), ("L", 4.5, 10), ("L", 11, 1.5)), "good"),
         "wrong": ((("M", 1.5, 1.5), ("L", 10.5, 10.5), ("M", 10.5, 1.5), ("L", 1.5, 10.5)), "bad"),
         "kink": ((("M", 0.5, 9.5), ("L", 6, 3), ("L", 11.5, 9.5)), "kink"),
+        "not finite": ((("M", 6, 0.5), ("L", 6, 7.5), ("M", 6, 9.2), ("L", 6, 11.6)), "bad"),
     }
     steps, colour = shapes[verdict]
     return Panel(12.0, 12.0, (Line(steps, stroke=colour, stroke_width=2.4),))

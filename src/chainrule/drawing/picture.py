@@ -7,6 +7,7 @@ where their arrows start.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,7 +42,7 @@ from chainrule.drawing.words import words
 from chainrule.graph.variable import Array, Parameter, Scope, Variable
 from chainrule.nodes import Branch, Cast, Repeat
 
-__all__ = ["Options", "diagram_of", "scene_of"]
+__all__ = ["Label", "Options", "diagram_of", "scene_of"]
 
 #: Free space between an arrow and its label.
 AIR = 4.0
@@ -66,7 +67,7 @@ class Options:
 
 
 @dataclass(slots=True, frozen=True)
-class _Label:
+class Label:
     """What an arrow carries: the parts above and below it, and the words of its title."""
 
     above: Panel
@@ -102,8 +103,8 @@ def diagram_of(units: Units, options: Options) -> Diagram:
 def _vertex(unit: Unit, units: Units, options: Options) -> Vertex:
     if isinstance(unit, Leaf):
         v = unit.variable
-        if v.scalar is not None:
-            return constant_vertex(v.scalar)
+        if unit.constant is not None:
+            return constant_vertex(unit.constant)
         return name_vertex(options.name(v), _described(v, options), 1)
     if isinstance(unit, End):
         return name_vertex(options.name(unit.variable), "", -1)
@@ -140,11 +141,9 @@ def _in_full(array: Any) -> str:
     )
 
 
-def _arrow(
-    flow: Flow, weight: float, vertices: Mapping[Unit, Vertex], options: Options
-) -> Arrow:
+def _arrow(flow: Flow, weight: float, vertices: Mapping[Unit, Vertex], options: Options) -> Arrow:
     v = flow.variable
-    constant = v.scalar is not None
+    constant = isinstance(flow.source, Leaf) and flow.source.constant is not None
     gradient = options.gradients.get(v)
     above: list[Panel] = []
     below: list[Panel] = []
@@ -160,17 +159,16 @@ def _arrow(
     if v in options.verdicts:
         mark = verdict_panel(options.verdicts[v])
         below = [beside(below[0], mark)] if below else [mark]
-    label = _Label(
+    label = Label(
         stacked(above), stacked(below), "" if constant else _described(v, options),
         gradient is not None, v in options.highlight,
     )  # fmt: skip
-    shift = APART if label.back else 0.0
     return Arrow(
         vertices[flow.source],
         vertices[flow.target],
         width=math.ceil(max(label.above.width, label.below.width)),
-        above=math.ceil(label.above.height + AIR + shift),
-        below=math.ceil(label.below.height + AIR + shift + 2),
+        above=math.ceil(label.above.height + AIR + APART),
+        below=math.ceil(label.below.height + AIR + APART + 2),
         weight=weight,
         content=label,
     )
@@ -182,7 +180,7 @@ def _caption(name: str, v: Variable, options: Options) -> list[Panel]:
     parts = [text_panel(name, 14, name=True, role="name")] if name else []
     if shape:
         parts.append(text_panel(shape, 10.5, "muted", "shape"))
-    return [beside(*parts)] if len(parts) == 2 else parts
+    return [beside(parts[0], parts[1])] if len(parts) == 2 else parts
 
 
 def _weights(units: Units) -> dict[Flow, float]:
@@ -198,18 +196,22 @@ def _weights(units: Units) -> dict[Flow, float]:
     for i in in_order(len(number), links):
         for j in out[i]:
             arrives[j] = max(arrives[j], arrives[i] + steps[i])
+    data = Counter(head for tail, head in links if arrives[tail] + steps[tail] >= 0)
     weights = {}
     for flow, (tail, head) in zip(units.flows, links, strict=True):
-        if isinstance(flow.source, Leaf):
-            weights[flow] = 1.0 if _is_given(flow.source) else 2.0
+        here = arrives[tail] + steps[tail]
+        if here < 0:
+            weights[flow] = 1.0 if isinstance(flow.source, Leaf) else 1.5
+        elif isinstance(flow.source, Leaf) and data[head] > 1:
+            weights[flow] = 2.0
         else:
-            weights[flow] = 3.0 if arrives[tail] + steps[tail] == arrives[head] else 2.5
+            weights[flow] = 3.0 if here == arrives[head] else 2.5
     return weights
 
 
 def _is_given(leaf: Leaf) -> bool:
     """Whether it is part of the function, a parameter or a constant, rather than its input."""
-    return leaf.variable.scalar is not None or isinstance(leaf.variable, Parameter)
+    return leaf.constant is not None or isinstance(leaf.variable, Parameter)
 
 
 def scene_of(diagram: Diagram, options: Options) -> Scene:
@@ -237,10 +239,10 @@ def _box(group: Group) -> Layer:
 
 
 def _drawn(arrow: Arrow, some_highlighted: bool) -> Layer:
-    label: _Label = arrow.content
+    label: Label = arrow.content
     marks: list[Mark] = []
     x, y = arrow.label_x, arrow.label_y
-    shift = APART if label.back else 0.0
+    shift = APART if label.back or arrow.source.content.outline == "two dots" else 0.0
     if label.highlight:
         halo = _path(arrow.runs, 0.0)
         marks.append(Line(halo, stroke="highlight", stroke_width=18.0, strength=0.45))

@@ -9,7 +9,16 @@ from chainrule.drawing.panels import Panel, number, text_panel
 from chainrule.drawing.scene import Circle, Layer, Line, Mark, Rectangle, Text
 from chainrule.drawing.text import text_width
 
-__all__ = ["APART", "Look", "arrowhead", "box_vertex", "constant_vertex", "dot_vertex", "name_vertex", "symbol_vertex"]
+__all__ = [
+    "APART",
+    "Look",
+    "arrowhead",
+    "box_vertex",
+    "constant_vertex",
+    "dot_vertex",
+    "name_vertex",
+    "symbol_vertex",
+]
 
 RADIUS = 20.0
 #: The two arrows of a pair are so far above and below the middle between them.
@@ -87,7 +96,7 @@ def name_vertex(name: str, title: str, beside: int) -> Vertex:
     return Vertex(width, 18.0, beside=beside, content=Look("name", title, panel, "none"))
 
 
-def constant_vertex(value: float) -> Vertex:
+def constant_vertex(value: complex) -> Vertex:
     """A constant: a small grey number."""
     panel = text_panel(number(value), 11.5, "muted", "constant")
     width = math.ceil(panel.width) + 6.0

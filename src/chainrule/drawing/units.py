@@ -15,14 +15,14 @@ from chainrule.graph.graph import Graph
 from chainrule.graph.variable import Parameter, Scope, Variable
 from chainrule.nodes import Branch, Node
 
-__all__ = ["End", "Flow", "Fold", "Leaf", "Middle", "Split", "Unit", "Units", "layer_title"]
+__all__ = ["MANY", "End", "Flow", "Fold", "Leaf", "Middle", "Split", "Unit", "Units", "layer_title"]
 
 Fold: TypeAlias = bool | str | Collection[str] | None
 
 #: From so many nodes on, layers fold by themselves.
 DEEP = 24
 #: From so many drawn things on, those in the middle become one box; so many stay at each end.
-MANY, KEPT = 400, 8
+MANY, KEPT = 600, 8
 
 
 @dataclass(eq=False, slots=True)
@@ -30,6 +30,15 @@ class Leaf:
     """Where an arrow starts that no node made: an input, a parameter, a constant."""
 
     variable: Variable
+
+    @property
+    def constant(self) -> Any:
+        """The number, if it is one that was written into the formula; else None."""
+        v = self.variable
+        if v.scalar is not None:
+            return v.scalar
+        plain = v.name is None and not v.requires_grad and v.size == 1
+        return v.data.item() if plain else None
 
 
 @dataclass(eq=False, slots=True)
@@ -100,7 +109,7 @@ class Units:
 
     def __init__(self, graph: Graph, fold: Fold, names: Mapping[int, str]) -> None:
         self.graph, self.names = graph, names
-        self.scope: dict[Unit, Scope | None] = dict(graph.scopes)
+        self.scope: dict[Unit, Scope | None] = dict(graph.scopes.items())
         self.all_flows = self._all_flows()
         self.folded = self._choose(fold)
         self.middle: dict[Unit, Middle] = {}
@@ -137,6 +146,13 @@ class Units:
             source = maker.get(v)
             if isinstance(targets[0], Branch):
                 self.scope[targets[0]] = self._home(source, self._users(targets[0], uses))
+            if source is None and Leaf(v).constant is not None:
+                # Written again wherever it is used, as in a formula.
+                for target in targets:
+                    leaf = Leaf(v)
+                    self.scope[leaf] = self.scope[target]
+                    flows.setdefault((v, target), []).append(Flow(v, leaf, target))
+                continue
             if len(targets) > 1:
                 dot = Split(v)
                 self.scope[dot] = self._home(source, targets)

@@ -153,11 +153,11 @@ GRAPH_WORDS = {
         "graph": "computational graph",
         "nodes": "{n} nodes",
         "fold": "fold the layers",
-        "unfold": "click the picture to unfold the layers",
+        "unfold": "unfold the layers",
         "ok": "checked: right",
         "wrong": "checked: WRONG",
         "kink": "checked: right, at a kink",
-        "no value": "not given",
+        "not finite": "not checked: not finite",
     },
     "zh": {
         "value": "值",
@@ -165,11 +165,11 @@ GRAPH_WORDS = {
         "graph": "计算图",
         "nodes": "{n} 个节点",
         "fold": "折叠各层",
-        "unfold": "点击图片展开各层",
+        "unfold": "展开各层",
         "ok": "检验：正确",
         "wrong": "检验：错误",
         "kink": "检验：正确，位于折点",
-        "no value": "未给出",
+        "not finite": "未检验：数值不是有限数",
     },
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from chainrule.graph.chain_rule import chain_rule
 from chainrule.graph.variable import Array, Call, Scope, Variable
 from chainrule.nodes import Branch, Node
 from chainrule.nodes.base import Value
+
+if TYPE_CHECKING:
+    from chainrule.drawing.drawing import Drawing, DrawOptions
 
 __all__ = ["Graph"]
 
@@ -128,6 +132,38 @@ class Graph:
         if not retain_graph:
             for hold in holds:
                 hold.release()
+
+    def draw(self, **options: Unpack[DrawOptions]) -> Drawing:
+        """The picture: nodes, and arrows with the value above and the gradient below.
+
+        Args:
+            **options: any of these.
+
+                * `values`, `gradients`, `shapes` (True): what stands on the arrows. `gradients` may
+                  also be a mapping from Variables to arrays, as `gradients()` gives it.
+                * `seed`: the gradient of an output that is not one number; without it such an
+                  output has no gradients.
+                * `fold`: True draws each layer as one box, False none; a name (of a class such as
+                  "Affine", or of a layer in its network) or several names fold those; None, the
+                  default, folds all where the graph is deep.
+                * `names`: a mapping from Variables to what they are called in the picture.
+                * `highlight`: Variables whose arrows stand out.
+                * `verdicts`: a mapping from Variables to "ok", "wrong", "kink" or "not finite" (or
+                  rows of a check, which say so): a check mark, a cross, a bend, an exclamation mark.
+                * `lang`: "en" or "zh"; `theme`: "light", "dark", or "auto" (the reader's choice).
+
+        Returns:
+            A `Drawing`: it shows itself in a notebook, has its text in `.svg`, and `.save(path)`
+            writes .svg, .png, .pdf or .dot.
+
+        >>> import chainrule as cr
+        >>> x = cr.Variable(3.0, name="x")
+        >>> (x * x).graph.draw(gradients=False)
+        Drawing(4 arrows)
+        """
+        from chainrule.drawing.drawing import draw_graph
+
+        return draw_graph(self, **options)
 
 
 def _common(a: Scope | None, b: Scope | None) -> Scope | None:

@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from typing import TYPE_CHECKING, Any, SupportsIndex, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from chainrule.nodes import Cast, Node, Repeat
 from chainrule.nodes.base import Value, quiet
 
 if TYPE_CHECKING:
+    from chainrule.drawing.drawing import Drawing, DrawOptions
     from chainrule.graph.graph import Graph
 
 __all__ = [
@@ -367,6 +368,16 @@ class Variable(NDArrayOperatorsMixin):
         at the first, because the arrays may have changed since.
         """
         self.graph.backward(retain_graph=retain_graph)
+
+    def draw(self, **options: Unpack[DrawOptions]) -> Drawing:
+        """The picture of everything this value was computed from; the options are `Graph.draw`'s.
+
+        >>> import chainrule as cr
+        >>> x, y = cr.Variable(2.0, name="x"), cr.Variable(3.0, name="y")
+        >>> (x + y).draw().svg.count("<circle")
+        1
+        """
+        return self.graph.draw(**options)
 
     def _receive(self, gradient: Array) -> None:
         self._grad = gradient

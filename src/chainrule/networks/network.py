@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,7 @@ from chainrule.networks.flat import FlatBuffer, follow_ties, tie
 from chainrule.nodes.base import Value, quiet
 
 if TYPE_CHECKING:
+    from chainrule.drawing.drawing import Drawing, DrawOptions
     from chainrule.engine.compiled.predict import CompiledPredict
     from chainrule.engine.program import Program
 
@@ -461,6 +462,21 @@ class Network:
         self._programs[key] = program
 
     # -- looking and keeping ----------------------------------------------------------------------
+
+    def draw(self, x: Any, t: Any = None, **options: Unpack[DrawOptions]) -> Drawing:
+        """The picture of the network at work on the rows x; with targets t, of the loss.
+
+        With t the gradients of the loss are drawn too. Nothing of the network changes. The
+        options are those of `Graph.draw`, such as `fold=True` for one box a layer.
+
+        >>> import chainrule as cr
+        >>> x, t = cr.datasets.spiral()
+        >>> cr.TwoLayerNet(2, 10, 3).draw(x[:5], t[:5], fold=True)
+        Drawing(6 arrows)
+        """
+        from chainrule.drawing.networks import draw_network
+
+        return draw_network(self, x, t, **options)
 
     def summary(self) -> str:
         """A table of layers, shapes and parameters."""

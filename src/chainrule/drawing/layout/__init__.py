@@ -7,6 +7,7 @@ around it; so no box can overlap another one, or a vertex that is not its own.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 from chainrule.drawing.diagram import Arrow, Diagram, Group, Run, Vertex
 from chainrule.drawing.layout.level import ARROW, Item, Level, Link
@@ -55,17 +56,13 @@ class _Levels:
             group: Level([], [], EFFORT) for group in (None, *diagram.groups)
         }
         self.item: dict[Vertex | Group, int] = {}
-        for vertex in diagram.vertices:
-            self._add(
-                vertex.group,
-                vertex,
-                Item(
-                    vertex.width, vertex.height, vertex.round, vertex.beside, vertex.port,
-                    content=vertex,
-                ),  # fmt: skip
-            )
+        for v in diagram.vertices:
+            item = Item(v.width, v.height, v.round, v.beside, v.port, content=v)
+            self._add(v.group, v, item)
         for group in diagram.groups:
             self._add(group.outer, group, Item(0.0, 0.0, content=group))
+        #: Where a part of an arrow ends and the next begins, by the groups on both sides.
+        self.joints: dict[Group | None, list[tuple[Link, Link]]] = {}
         #: The parts of every arrow, from left to right: the level, and the link in it.
         self.parts: dict[Arrow, list[tuple[Group | None, Link]]] = {}
         for arrow in diagram.arrows:
@@ -98,6 +95,9 @@ class _Levels:
         parts = [*parts, (shared, across), *reversed(inner)]
         for _, link in parts:
             link.weight = arrow.weight
+        for before, after in pairwise(parts):
+            self.joints.setdefault(before[0], []).append((before[1], after[1]))
+            self.joints.setdefault(after[0], []).append((before[1], after[1]))
         return parts
 
     def _link(self, group: Group | None, tail: int, head: int) -> Link:
@@ -128,14 +128,13 @@ class _Levels:
         group.height = math.ceil(self.bottom(level) + group.title_height + PADDING)
         item = self.of[group.outer].items[self.item[group]]
         item.width, item.height = group.width, group.height
-        for parts in self.parts.values():
-            for (here, link), (there, after) in zip(parts, parts[1:], strict=False):
-                if here is group:
-                    y = level.items[link.head].y
-                    after.out_port = y + group.title_height - group.height / 2
-                elif there is group:
-                    y = level.items[after.tail].y
-                    link.in_port = y + group.title_height - group.height / 2
+        own = set(level.links)
+        middle = group.height / 2 - group.title_height
+        for before, after in self.joints.get(group, []):
+            if before in own and level.items[before.head].edge:
+                after.out_port = level.items[before.head].y - middle
+            elif after in own and level.items[after.tail].edge:
+                before.in_port = level.items[after.tail].y - middle
 
     def put_all(self) -> None:
         """From places in a level to places in the picture, the outermost level first."""

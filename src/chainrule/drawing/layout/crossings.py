@@ -12,6 +12,7 @@ from __future__ import annotations
 import random
 from bisect import bisect_right, insort
 from collections.abc import Sequence
+from itertools import pairwise
 
 __all__ = ["crossings", "ordered"]
 
@@ -21,7 +22,7 @@ Columns = list[list[int]]
 def crossings(columns: Sequence[Sequence[int]], right: Sequence[Sequence[int]]) -> int:
     """How many pairs of ties between neighbouring columns cross; `right[v]` is what v is tied to."""
     total = 0
-    for here, there in zip(columns, columns[1:], strict=False):
+    for here, there in pairwise(columns):
         place = {v: i for i, v in enumerate(there)}
         ends: list[int] = []
         for v in here:

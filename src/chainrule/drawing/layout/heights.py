@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections import Counter
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from chainrule.drawing.layout.columns import in_order
@@ -33,26 +34,34 @@ def heights(items: list[Item], links: list[Link], rows: Rows, effort: int) -> No
     y = work.solve(effort)
     for i, item in enumerate(items):
         item.y = y[i]
-    top = min([item.y - item.height / 2 for item in items if not item.beside], default=math.inf)
-    for k, link in enumerate(links):
-        for a, _, v in work.pieces[k]:
-            if a <= 2 * link.labelled + 1:
-                at = y[v]
-        top = min(top, at - link.above, min(y[v] for _, _, v in work.pieces[k]) - ROOM)
-    for item in items:
-        item.y -= top
     for k, link in enumerate(links):
         out, into = work.ports[k]
-        pieces = [(a, b, y[v] - top) for a, b, v in work.pieces[k]]
-        for end, name, c in ((0, link.tail, 2 * link.first), (-1, link.head, 2 * link.last + 2)):
-            item = items[name]
-            if item.beside:
-                item.y = pieces[end][2]
-            elif end == 0:
-                pieces.insert(0, (c, c, item.y + out))
-            else:
-                pieces.append((c, c, item.y + into))
-        link.pieces = pieces
+        link.pieces = [(a, b, y[v]) for a, b, v in work.pieces[k]]
+        tail, head = items[link.tail], items[link.head]
+        link.label_y = next(at for a, b, at in link.pieces if a <= 2 * link.labelled + 1 <= b)
+        # A name beside the arrow is as high as the arrow; anything else is met from its column.
+        if tail.beside:
+            tail.y = link.pieces[0][2]
+        else:
+            link.pieces.insert(0, (2 * link.first, 2 * link.first, tail.y + out))
+        if head.beside:
+            head.y = link.pieces[-1][2]
+        else:
+            link.pieces.append((2 * link.last + 2, 2 * link.last + 2, head.y + into))
+    _to_top(items, links)
+
+
+def _to_top(items: list[Item], links: list[Link]) -> None:
+    """Move everything up or down so that the highest thing touches 0."""
+    tops = [item.y - item.height / 2 for item in items]
+    for link in links:
+        tops += [link.label_y - link.above, *(at - ROOM for _, _, at in link.pieces)]
+    top = min(tops)
+    for item in items:
+        item.y -= top
+    for link in links:
+        link.label_y -= top
+        link.pieces = [(a, b, at - top) for a, b, at in link.pieces]
 
 
 class _Heights:
@@ -169,7 +178,7 @@ class _Heights:
             only = 2.0 if alone and entering[link.head] == 1 else 1.0
             w = only * COMPUTED if alone else 0.8 * link.weight
             pulls.append(Pull(link.tail, pieces[0][2], out, -w, w))
-            for (_, _, u), (_, _, v) in zip(pieces, pieces[1:], strict=False):
+            for (_, _, u), (_, _, v) in pairwise(pieces):
                 pulls.append(Pull(u, v, 0.0, -STRAIGHT, STRAIGHT))
             w = only * link.weight
             pulls.append(Pull(pieces[-1][2], link.head, -even.get(k, into), -w, w))
@@ -188,7 +197,7 @@ class _Heights:
             if len(ends) < 2 or len(weights) > 1 or max(weights) > INPUT:
                 continue
             at = [0.0]
-            for k, m in zip(ends, ends[1:], strict=False):
+            for k, m in pairwise(ends):
                 c = 2 * self.links[k].last + 1
                 below, above = self._room(c, "label", k)[2], self._room(c, "label", m)[1]
                 at.append(at[-1] + below + GAP + above)
@@ -211,4 +220,4 @@ def _longest_rise(names: list[int], places: list[int]) -> list[int]:
     while i >= 0:
         found.append(names[i])
         i = before[i]
-    return found
+    return found[::-1]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from chainrule.drawing.diagram import Run
@@ -80,7 +81,7 @@ class Level:
 
     def __init__(self, items: list[Item], links: list[Link], effort: int) -> None:
         self.items, self.links, self.effort = items, links, effort
-        self.width = self.height = 0.0
+        self.width = 0.0
 
     def lay_out(self) -> None:
         """Columns, order, heights, and then widths, in which the links are drawn."""
@@ -130,7 +131,7 @@ class Level:
                 left.append([])
                 right.append([])
             way.append(link.head)
-            for a, b in zip(way, way[1:], strict=False):
+            for a, b in pairwise(way):
                 right[a].append(b)
                 left[b].append(a)
             ways.append(way)
@@ -184,12 +185,8 @@ class Level:
         before, after = [0.0] * count, [0.0] * count
         for item in self.items:
             c = 2 * item.column
-            if item.beside > 0:
-                before[c + 1] = max(before[c + 1], item.width)
-            elif item.beside < 0:
-                after[c - 1] = max(after[c - 1], item.width)
-            else:
-                widths[c] = max(widths[c], item.width)
+            room = before if item.beside > 0 else after if item.beside < 0 else widths
+            room[c + item.beside] = max(room[c + item.beside], item.width)
         for link in self.links:
             c = 2 * link.labelled + 1
             widths[c] = max(widths[c], link.width)
@@ -197,26 +194,25 @@ class Level:
         left, right = _sides(widths, self._bends(count))
         self.width = right[-1]
         for item in self.items:
-            c = 2 * item.column
+            c = 2 * item.column + item.beside
             if item.edge:
                 item.x = 0.0 if item.edge == "left" else self.width
             elif item.beside > 0:
-                item.x = left[c + 1] + before[c + 1] - item.width / 2
+                item.x = left[c] + before[c] - item.width / 2
             elif item.beside < 0:
-                item.x = right[c - 1] - after[c - 1] + item.width / 2
+                item.x = right[c] - after[c] + item.width / 2
             else:
                 item.x = (left[c] + right[c]) / 2
         for link in self.links:
             c = 2 * link.labelled + 1
             link.label_x = (left[c] + before[c] + right[c] - after[c]) / 2
-            link.label_y = next(y for a, b, y in link.pieces if a <= c <= b)
             self._draw(link, left, right)
 
     def _bends(self, count: int) -> list[float]:
         """How far the links bend between each column and the next."""
         bends = [0.0] * (count - 1)
         for link in self.links:
-            for (_, b, y), (_, _, z) in zip(link.pieces, link.pieces[1:], strict=False):
+            for (_, b, y), (_, _, z) in pairwise(link.pieces):
                 bends[b] = max(bends[b], abs(y - z))
         return bends
 

@@ -99,9 +99,7 @@ class _Simplex:
         for v in reversed(order):
             if self.parent[v] != _NONE:
                 total[self.parent[v]] += total[v]
-        unhappy = [
-            (-rate, v) for v in order if (rate := self._rate(v, total[v])[0]) > _SMALL
-        ]
+        unhappy = [(-rate, v) for v in order if (rate := self._rate(v, total[v])[0]) > _SMALL]
         self.budget -= len(order)
         moved = False
         for _, v in sorted(unhappy):
