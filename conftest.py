@@ -1,4 +1,4 @@
-"""For all tests: the README's Python blocks run too, and nothing of the user's own is touched."""
+"""For all tests: the Python blocks of README and docs run too, and nothing of the user's own is touched."""
 
 from __future__ import annotations
 
@@ -31,5 +31,8 @@ def _leave(namespace: dict[str, Any]) -> None:
 
 
 pytest_collect_file = Sybil(
-    parsers=[PythonCodeBlockParser()], patterns=["README.md"], setup=_enter, teardown=_leave
+    parsers=[PythonCodeBlockParser()],
+    patterns=["README.md", "docs/*.md"],
+    setup=_enter,
+    teardown=_leave,
 ).pytest()

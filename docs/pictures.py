@@ -86,11 +86,12 @@ def judged() -> None:
     counts = cr.confusion_matrix(net.classify(x[held]), t[held], 10)
     cr.draw_confusion(counts, path=IMAGES / "confusion.png")
     rng = np.random.default_rng(0)
-    x = rng.uniform(-2, 2, (600, 1)).astype(np.float32)
-    t = (x**3 - x + rng.normal(0, 0.4, x.shape)).astype(np.float32)
-    net = cr.TwoLayerNet(1, 30, 1, "tanh", loss=cr.MeanSquaredError())
-    cr.Trainer(net, cr.Adam(lr=0.01), engine="numpy").fit(x[:400], t[:400], 400, 32, progress=None)
-    cr.draw_residuals(net.predict(x[400:]), t[400:], path=IMAGES / "residuals.png")
+    x = rng.uniform(-1, 1, (1500, 3)).astype(np.float32)
+    t = np.sin(3 * x[:, :1]) + 2 * x[:, 1:2] * x[:, 2:] + rng.normal(0, 0.15, (1500, 1))
+    net = cr.TwoLayerNet(3, 40, 1, "relu", loss=cr.MeanSquaredError())
+    rate = cr.schedules.Cosine(0.01, steps=60 * 32)
+    cr.Trainer(net, cr.Adam(rate), engine="numpy").fit(x[:1000], t[:1000], 60, 32, progress=None)
+    cr.draw_residuals(net.predict(x[1000:]), t[1000:], path=IMAGES / "residuals.png")
 
 
 def histograms() -> None:

@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from tests.chapter import by_hand
 
 import chainrule as cr
-from chainrule.drawing.surface import loss_surface
+from chainrule.drawing.landscape import loss_surface
 from chainrule.errors import DataError, SettingError, ShapeError
 from chainrule.training.histograms import Histogram
 
@@ -287,6 +288,50 @@ def test_surfaces_that_cannot_be() -> None:
         cr.draw_surface(model, x, t, path, directions="principle")
     with pytest.raises(ShapeError, match="points of 63 parameters, and the network 33"):
         cr.draw_surface(cr.TwoLayerNet(2, 5, 3), x, t, path)
+
+
+class ByHand:
+    """The chapter's network, of the chapter's own layers."""
+
+    def __init__(self) -> None:
+        rng = np.random.default_rng(0)
+        self.layers: list[Any] = [
+            by_hand.Affine(rng.normal(size=(2, 10)), np.zeros(10)), by_hand.Sigmoid(),
+            by_hand.Affine(rng.normal(size=(10, 3)), np.zeros(3)),
+        ]  # fmt: skip
+        self.loss_layer = cr.SoftmaxWithLoss()
+        self.params = [p for layer in self.layers for p in layer.params]
+        self.grads = [g for layer in self.layers for g in layer.grads]
+
+    def predict(self, x: Any) -> Any:
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x
+
+    def forward(self, x: Any, t: Any) -> Any:
+        return self.loss_layer.forward(self.predict(x), t)
+
+    def backward(self) -> None:
+        dout = self.loss_layer.backward()
+        for layer in reversed(self.layers):
+            dout = layer.backward(dout)
+
+
+def test_a_network_written_by_hand_has_a_surface_a_race_and_features() -> None:
+    x, t = cr.datasets.spiral()
+    model, path = ByHand(), cr.Trajectory()
+    before = [p.copy() for p in model.params]
+    trainer = cr.Trainer(model, cr.SGD(1.0), engine="numpy")
+    surface = loss_surface(model, x, t, points=3)
+    assert surface.losses[1, 1] == model.forward(x, t)
+    race = cr.race(model, [by_hand.SGD(1.0), cr.SGD(1.0)], x, t, 2, engine="numpy")
+    first, second = (list(np.asarray(line.get_ydata())) for line in race.axes[0].lines)
+    assert first == pytest.approx(second)
+    assert first[0] == surface.losses[1, 1]
+    assert all((p == q).all() for p, q in zip(model.params, before, strict=True))
+    trainer.fit(x, t, 2, callbacks=[path], progress=None)
+    assert loss_surface(model, x, t, path, points=2).path is not None
+    assert len(cr.draw_features(model).axes[0].images) == 1
 
 
 # -- race ---------------------------------------------------------------------------------------

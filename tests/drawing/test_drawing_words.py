@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import shutil
 import string
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -134,3 +136,35 @@ def test_the_same_figure_has_the_same_bytes(tmp_path: Path, ending: str) -> None
 def test_a_figure_shows_itself_in_a_notebook() -> None:
     figure: Any = trained().history.plot()
     assert figure._repr_png_().startswith(b"\x89PNG")
+
+
+def test_without_matplotlib_every_picture_names_the_extra_before_it_computes() -> None:
+    program = """
+import sys
+sys.modules["matplotlib"] = None
+import numpy as np, chainrule as cr
+x, t = cr.datasets.spiral()
+net = cr.TwoLayerNet(2, 10, 3)
+seen = cr.Histograms()
+trainer = cr.Trainer(net, engine="numpy")
+trainer.fit(x, t, 1, callbacks=[seen], progress=None)
+def never(*given, **more): raise AssertionError("computed")
+cr.Trainer.evaluate = never
+calls = [
+    lambda: trainer.history.plot(), lambda: seen.plot(), lambda: cr.draw_features(net),
+    lambda: cr.draw_regions(net, x, t), lambda: cr.draw_surface(net, x, t),
+    lambda: cr.race(net, [cr.SGD()], x, t), lambda: cr.race(min, [cr.SGD()], start=(0, 0)),
+    lambda: cr.draw_confusion([[1]]), lambda: cr.draw_residuals([1], [1]),
+]
+for call in calls:
+    try:
+        call()
+    except cr.errors.ExtraMissingError as error:
+        print(error)
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    lines = run.stdout.splitlines()
+    assert len(lines) == 9
+    assert all("pip install 'chainrule[draw]'" in line for line in lines)

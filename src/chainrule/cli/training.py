@@ -348,9 +348,10 @@ class Job:
         else:
             figures = [("held out", "nothing, so how good the model is on new rows is not known")]
         out = self.keep(plan, facts)
-        if self.report is not None:
+        report = self.report if len(history) else None
+        if report is not None:
             write_report(
-                self.report, plan, facts, data=self.data, command=self.command, seconds=seconds,
+                report, plan, facts, data=self.data, command=self.command, seconds=seconds,
                 lang=self.lang, force=self.force,
             )  # fmt: skip
         return Trained(
@@ -365,7 +366,7 @@ class Job:
             figures=tuple(figures),
             facts=facts,
             notes=plan.notes,
-            report=self.report,
+            report=report,
         )
 
     def scores(

@@ -39,10 +39,10 @@ def draw_features(
 ) -> Figure:
     """The weights W (D, H) of a layer, the first by default: one image for each of its H units.
 
-    `shape` is that of an input as an image: (8, 8), (28, 28), (32, 32, 3) for colours. None takes
-    a square if D is that of one of at least 7×7 pixels; otherwise W is drawn as one labelled heat map,
-    inputs down and units across, with `names` for the inputs. Of more than `most` units those
-    with the largest weights are drawn.
+    `shape` is that of an input as an image: (8, 8), (28, 28), (32, 32, 3) for colours. Without it
+    a square is taken if D is that of one of at least 7×7 pixels. Otherwise, or if the inputs have
+    `names`, W is drawn as one labelled heat map, inputs down and units across. Of more than
+    `most` units those with the largest weights are drawn.
 
     One scale holds for all: grey is 0, brighter is positive, darker is negative. In a colour image
     each channel is 0.5 + w / 2m, where m is the largest |w|.
@@ -60,7 +60,7 @@ def draw_features(
     inputs, units = W.shape
     chosen = _strongest(W, whole(most, "most"))
     if shape is None:
-        shape = image_shape(inputs)
+        shape = image_shape(inputs) if names is None else None
     elif math.prod(shape) != inputs or len(shape) not in (2, 3) or shape[2:] not in ((), (3,)):
         raise ShapeError(
             f"shape={shape} does not fit {name}, which has {inputs} inputs: give (height, width) or"

@@ -66,6 +66,8 @@ class Judged:
         self.rows = run.table.rows(run.held if self.held else run.training)
         self.x = run.preparation.transform(self.rows)
         self.t = np.asarray(run.preparation.targets(self.rows))
+        #: The shape of a row as an image, if the rows are images.
+        self.image = _image(run.preparation, self.rows)
 
     def title(self) -> str:
         """Which rows these are."""
@@ -135,10 +137,9 @@ class Classes(Judged):
         order: list[int] = np.argsort(truth, kind="stable")[:WORST].tolist()
         words = say("The rows whose true class the network thought least probable.", self.lang)
         parts = [f"<p class=dim>{text(words)}</p>"]
-        shape = self._image_shape()
-        if shape is not None:
-            parts.append(self._pictures(order, shape))
-        most = CELLS if shape is None else 0
+        if self.image is not None:
+            parts.append(self._pictures(order, self.image))
+        most = CELLS if self.image is None else 0
         heads = self.columns(most)
         heads += [say(h, self.lang) for h in ("it is", "probability", "said", "probability")]
         body = []
@@ -149,13 +150,6 @@ class Classes(Judged):
                 (*self.cells(i, most), self.classes[true], shares[0], self.classes[said], shares[1])
             )
         return [*parts, table(heads, body, left=len(heads))]
-
-    def _image_shape(self) -> tuple[int, ...] | None:
-        """The shape of a row as an image, if it is one: a square of numbers."""
-        preparation = self.run.preparation
-        if len(preparation.columns) != len(preparation.features):
-            return None
-        return image_shape(len(preparation.features))
 
     def _pictures(self, order: list[int], shape: tuple[int, ...]) -> Html:
         rows = self.rows.rows(np.array(order)).matrix(list(self.run.preparation.columns))
@@ -211,6 +205,18 @@ class Numbers(Judged):
         ]
         words = say("The rows with the largest errors.", self.lang)
         return [f"<p class=dim>{text(words)}</p>", table(heads, body, left=len(heads) - 3)]
+
+
+def _image(preparation: Preparation, rows: Table) -> tuple[int, ...] | None:
+    """The shape of a row as an image: a square of pixels p0, p1, …, none of them negative."""
+    columns = list(preparation.columns)
+    if (
+        len(columns) != len(preparation.features)
+        or len({c.rstrip("0123456789") for c in columns}) > 1
+    ):
+        return None
+    shape = image_shape(len(columns))
+    return shape if shape is not None and np.nanmin(rows.matrix(columns)) >= 0 else None
 
 
 def _percent(part: float | None) -> str:

@@ -78,11 +78,11 @@ def race(
     if hasattr(subject, "params"):
         if x is None or t is None:
             raise DataError("race(network, optimizers, x, t) needs the data x and t to train on.")
+        ax = new_axes(ax, 6.4, HEIGHT)
         losses = {
             name: _trained(subject, one, x, t, epochs, batch_size, seed, engine)
             for name, one in entrants.items()
         }
-        ax = new_axes(ax, 6.4, HEIGHT)
         _curves(ax, losses, epochs, say("epoch", lang), say("loss", lang), lang)
         return finish(ax.figure, path)
     if not callable(subject) or start is None:
@@ -90,17 +90,16 @@ def race(
             "race takes a network with x and t, or a function f(x, y) with start=(x, y); got"
             f" {shown(subject)}{'' if start is not None else ' and no start'}."
         )
-    paths = {
-        name: _walked(subject, one, start, whole(steps, "steps")) for name, one in entrants.items()
-    }
+    beside = None
     if ax is None:
         _, (ax, beside) = new_figure(2, width=11.0, height=HEIGHT)
+    paths = {n: _walked(subject, one, start, whole(steps, "steps")) for n, one in entrants.items()}
+    _contours(ax, subject, paths)
+    if beside is None:
+        ax.legend(frameon=False, fontsize=8)
+    else:
         heights = {name: _heights(subject, walked) for name, walked in paths.items()}
         _curves(beside, heights, steps, say("step", lang), "f(x, y)", lang)
-        _contours(ax, subject, paths)
-    else:
-        _contours(ax, subject, paths)
-        ax.legend(frameon=False, fontsize=8)
     return finish(ax.figure, path)
 
 

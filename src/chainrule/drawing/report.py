@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.drawing.curves import draw_history
-from chainrule.drawing.features import draw_features, image_shape
+from chainrule.drawing.features import draw_features
 from chainrule.drawing.figure import label_of
 from chainrule.drawing.judged import Classes, Judged, Numbers, Run
 from chainrule.drawing.page import Html, beside, facts, picture, section, table, text, whole_page
@@ -28,8 +28,8 @@ Array = npt.NDArray[Any]
 
 #: The gradients are checked on so many rows, unless there are more parameters than this.
 CHECKED_ROWS, LARGE = 5, 3_000_000
-#: A layer of more inputs than this is not drawn as a heat map.
-WIDE = 40
+#: A first layer of more inputs than this is drawn only if they are an image; and so many units of it.
+WIDE, UNITS = 40, 40
 
 
 def report_page(run: Run, lang: str = "en") -> str:
@@ -134,13 +134,10 @@ def _curves(run: Run, lang: str) -> list[str]:
 def _features(judged: Judged, lang: str) -> list[Html]:
     """What the first layer looks for, where that can be seen; and the plane, if there are two inputs."""
     network, names = judged.run.network, judged.run.preparation.features
-    W = next((p.data for p in network.named_parameters().values() if p.data.ndim == 2), None)
-    parts = []
-    if W is not None and (image_shape(len(W)) or (len(W) <= WIDE)):
+    shape, parts = judged.image, []
+    if shape is not None or len(names) <= WIDE:
         title = say("What the first layer looks for", lang)
-        drawn = draw_features(
-            network, names=None if image_shape(len(W)) else names, most=40, lang=lang
-        )
+        drawn = draw_features(network, shape, names=None if shape else names, most=UNITS, lang=lang)
         parts.append(section(title, picture(drawn, "features", title)))
     if len(names) == 2:
         title = say("The plane as the network sees it", lang)
