@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from chainrule.cli.evaluate import evaluate
+from chainrule.cli.figures import figures
 from chainrule.cli.inspect import inspect
 from chainrule.cli.predict import predict
 from chainrule.cli.terminal import complain, prepare, say
@@ -162,5 +163,5 @@ def chainrule(ctx: click.Context) -> None:
         say(ctx.get_help())
 
 
-for _command in (train, predict, evaluate, inspect):
+for _command in (train, predict, evaluate, inspect, figures):
     chainrule.add_command(_command)

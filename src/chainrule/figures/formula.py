@@ -1,0 +1,341 @@
+r"""Formulas: a little of TeX's mathematics as marks of a scene.
+
+Known are `\frac{a}{b}`, `_{}`, `^{}`, `\sum{j}`, `\text{words}`, `\fill{role}{...}` and `\,`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.drawing.panels import Panel, number
+from chainrule.drawing.scene import Line, Mark, Rectangle, Text, shifted
+from chainrule.drawing.text import text_width
+
+__all__ = [
+    "Box",
+    "boxed",
+    "column",
+    "formula",
+    "framed",
+    "matrix",
+    "numbers",
+    "plain",
+    "row",
+    "value",
+    "words",
+]
+
+#: Where the middle of a formula is, above its base line, in parts of the font size.
+AXIS = 0.3
+OPERATORS = "=+−·×≈→⇒∘<>←∥"
+#: Widths of italic letters with serifs, between those of Times and of DejaVu.
+NARROW, WIDE = "ijlftrJI1", "mwMW∂"
+TOKEN = re.compile(r"\\[a-z]+|\\,|[{}_^]|[^\\{}_^]")
+
+
+@dataclass(slots=True, frozen=True)
+class Box:
+    """Marks around a base line: (0, 0) is where it begins, `above` and `below` are heights."""
+
+    width: float
+    above: float
+    below: float
+    marks: tuple[Mark, ...] = ()
+
+    @property
+    def height(self) -> float:
+        """From the highest to the lowest."""
+        return self.above + self.below
+
+    def at(self, x: float, y: float) -> list[Mark]:
+        """Its marks, the base line beginning at (x, y)."""
+        return [shifted(mark, x, y) for mark in self.marks]
+
+    def panel(self) -> Panel:
+        """The same as a panel, whose corner is (0, 0)."""
+        return Panel(self.width, self.height, tuple(self.at(0.0, self.above)))
+
+    def text(self) -> str:
+        """The texts in it, one after the other."""
+        return " ".join(mark.text for mark in self.marks if isinstance(mark, Text))
+
+
+def formula(source: str, size: float = 16.0, fill: str = "ink", role: str = "formula") -> Box:
+    r"""A formula as a box.
+
+    >>> formula(r"\frac{∂L}{∂x} = y").text()
+    '∂L ∂x = y'
+    """
+    return _Reader(source, role).read(size, fill)
+
+
+def plain(source: str) -> str:
+    r"""A formula in one line of text.
+
+    >>> plain(r"\frac{∂L}{∂x_{ij}} = \sum{j} \text{of}\, y^2")
+    '∂L/∂x_ij = Σ of y^2'
+    """
+    text = re.sub(r"\\frac\{((?:[^{}]|\{[^{}]*\})*)\}\{", r"\1/{", source)
+    text = re.sub(r"\\sum\{[^}]*\}", "Σ", text)
+    text = re.sub(r"\\fill\{[^}]*\}", "", text).replace("\\,", " ")
+    return re.sub(r"\\[a-z]+|[{}]", "", text).replace("  ", " ").strip()
+
+
+def words(
+    text: str, size: float = 13.0, fill: str = "ink", *, bold: bool = False, flush: bool = False
+) -> Box:
+    """A line of words; `flush` ones stand at the left end of their box in any font."""
+    width = text_width(text, size) * (1.06 if bold else 1.0)
+    x, anchor = (0.0, "start") if flush else (width / 2, "middle")
+    mark = Text(x, 0.0, text, size, fill, anchor=anchor, bold=bold, role="words")
+    return Box(width, 0.86 * size, 0.24 * size, (mark,))
+
+
+def boxed(panel: Panel) -> Box:
+    """A panel as a box whose middle is at the height of an equals sign."""
+    above = panel.height / 2 + 5.0
+    marks = panel.at(panel.width / 2, -above)
+    return Box(panel.width, above, panel.height - above, tuple(marks))
+
+
+def row(*boxes: Box, space: float = 0.0) -> Box:
+    """Boxes on one base line."""
+    marks: list[Mark] = []
+    x = 0.0
+    for box in boxes:
+        marks += box.at(x, 0.0)
+        x += box.width + space
+    above = max((box.above for box in boxes), default=0.0)
+    below = max((box.below for box in boxes), default=0.0)
+    return Box(max(x - space, 0.0), above, below, tuple(marks))
+
+
+def column(*boxes: Box, space: float = 6.0, align: str = "middle") -> Box:
+    """Boxes under each other, on the base line of the first."""
+    width = max((box.width for box in boxes), default=0.0)
+    part = {"start": 0.0, "middle": 0.5, "end": 1.0}[align]
+    marks: list[Mark] = []
+    y = boxes[0].above
+    for i, box in enumerate(boxes):
+        y += box.above if i else 0.0
+        marks += box.at((width - box.width) * part, y - boxes[0].above)
+        y += box.below + space
+    return Box(width, boxes[0].above, y - space - boxes[0].above, tuple(marks))
+
+
+def framed(box: Box, fill: str = "none", stroke: str = "box line", pad: float = 8.0) -> Box:
+    """A box within a frame."""
+    frame = Rectangle(
+        0.0, -box.above - pad, box.width + 2 * pad, box.height + 2 * pad, 6.0, fill, stroke, 1.0
+    )  # fmt: skip
+    return Box(
+        box.width + 2 * pad, box.above + pad, box.below + pad, (frame, *box.at(pad, 0.0))
+    )
+
+
+def matrix(
+    rows: Sequence[Sequence[Box]],
+    size: float = 16.0,
+    fill: str = "ink",
+    *,
+    gap: float = 12.0,
+    marked: Iterable[tuple[int, int]] = (),
+) -> Box:
+    """Boxes in rows between brackets, the middle of it at the height of an equals sign.
+
+    The cells (i, j) in `marked` have a coloured ground.
+    """
+    widths = [max(line[j].width for line in rows) for j in range(len(rows[0]))]
+    lines = [
+        (max(box.above for box in line), max(box.below for box in line)) for line in rows
+    ]
+    space = 0.42 * size
+    height = sum(a + b for a, b in lines) + space * (len(lines) - 1) + 4.0
+    top = -height / 2 - AXIS * size
+    marked = set(marked)
+    marks: list[Mark] = []
+    behind: list[Mark] = []
+    y = top + 2.0
+    for i, (line, (above, below)) in enumerate(zip(rows, lines, strict=True)):
+        x = 9.0
+        for j, (box, width) in enumerate(zip(line, widths, strict=True)):
+            marks += box.at(x + (width - box.width) / 2, y + above)
+            if (i, j) in marked:
+                behind.append(
+                    Rectangle(
+                        x - gap / 2, y - space / 2, width + gap, above + below + space,
+                        fill="highlight", strength=0.35,
+                    )  # fmt: skip
+                )
+            x += width + gap
+        y += above + below + space
+    width = x - gap + 9.0
+    for side, inner in ((1.0, 5.0), (width - 1.0, width - 5.0)):
+        steps = (("M", inner, top), ("L", side, top), ("L", side, top + height))
+        marks.append(Line((*steps, ("L", inner, top + height)), stroke=fill, stroke_width=1.2))
+    return Box(width, -top, height + top, (*behind, *marks))
+
+
+def numbers(
+    array: npt.ArrayLike,
+    digits: int = 3,
+    size: float = 13.0,
+    fill: str = "ink",
+    marked: Iterable[tuple[int, int]] = (),
+) -> Box:
+    """A matrix of numbers; one row for a vector."""
+    values: npt.NDArray[Any] = np.atleast_2d(np.asarray(array))
+    lines = [[value(v, digits, size, fill) for v in line] for line in values]
+    return matrix(lines, size, fill, gap=11.0, marked=marked)
+
+
+def value(v: Any, digits: int = 3, size: float = 13.0, fill: str = "ink") -> Box:
+    """One number."""
+    text = number(v, digits)
+    width = text_width(text, size)
+    mark = Text(width / 2, 0.0, text, size, fill, role="number")
+    return Box(width, 0.76 * size, 0.06 * size, (mark,))
+
+
+class _Reader:
+    """The boxes of a formula, read from left to right."""
+
+    def __init__(self, source: str, role: str) -> None:
+        self.tokens: list[str] = TOKEN.findall(source)
+        self.role = role
+
+    def read(self, size: float, fill: str) -> Box:
+        """Up to the closing brace or the end."""
+        parts: list[Box] = []
+        tight = True  # a minus here is a sign
+        while self.tokens:
+            token = self.tokens.pop(0)
+            if token == "}":
+                break
+            if token in "_^":
+                parts.append(self._scripts(token, parts.pop(), size, fill))
+                continue
+            if token == " ":
+                continue
+            if token in OPERATORS and not self._is_sign(token, tight):
+                parts.append(_operator(token, size, fill, self.role, tight=tight and token in "−+"))
+                tight = True
+                continue
+            tight = token in "(["
+            parts.append(self._atom(token, size, fill))
+        return row(*parts)
+
+    def _is_sign(self, token: str, tight: bool) -> bool:
+        """Whether it is the minus of a number."""
+        return token == "−" and tight and bool(self.tokens) and self.tokens[0] in "0123456789∞"
+
+    def _group(self, size: float, fill: str) -> Box:
+        """What stands in braces, or the next token alone."""
+        token = self.tokens.pop(0)
+        return self.read(size, fill) if token == "{" else self._atom(token, size, fill, alone=True)
+
+    def _raw(self) -> str:
+        """The text in braces, as it is."""
+        assert self.tokens.pop(0) == "{"
+        end = self.tokens.index("}")
+        text = "".join(self.tokens[:end])
+        del self.tokens[: end + 1]
+        return text
+
+    def _atom(self, token: str, size: float, fill: str, *, alone: bool = False) -> Box:
+        if token == "\\frac":
+            return _fraction(self._group(0.92 * size, fill), self._group(0.92 * size, fill), size, fill)
+        if token == "\\sum":
+            return _sum(self._group(0.62 * size, fill), size, fill, self.role)
+        if token == "\\text":
+            return _text(self._raw(), 0.88 * size, fill, self.role)
+        if token == "\\fill":
+            role = self._raw()
+            return self._group(size, role)
+        if token == "\\,":
+            return Box(0.3 * size, 0.0, 0.0)
+        if token == "{":
+            return self.read(size, fill)
+        italic = _kind(token) == "name"
+        kind = "name" if italic else "number"
+        run = token
+        while not alone and self.tokens and _kind(self.tokens[0]) == kind:
+            run += self.tokens.pop(0)
+        if not italic:
+            return _text(run, 0.92 * size, fill, self.role)
+        width = size * sum(_letter(c) for c in run)
+        # Written up to its right end, so that an index stands close to it in any font.
+        hugged = not alone and bool(self.tokens) and self.tokens[0] in "_^"
+        mark = Text(
+            width if hugged else width / 2, 0.0, run, size, fill,
+            anchor="end" if hugged else "middle", name=True, role=self.role,
+        )  # fmt: skip
+        return Box(width, 0.72 * size, 0.22 * size, (mark,))
+
+    def _scripts(self, token: str, base: Box, size: float, fill: str) -> Box:
+        small = 0.68 * size
+        found = {token: self._group(small, fill)}
+        if self.tokens and self.tokens[0] in "_^" and self.tokens[0] not in found:
+            other = self.tokens.pop(0)
+            found[other] = self._group(small, fill)
+        marks = list(base.marks)
+        width, above, below = base.width, base.above, base.below
+        for place, box in found.items():
+            rise = -0.2 * size if place == "_" else max(0.42 * size, base.above - 0.36 * size)
+            marks += box.at(base.width + 0.05 * size, -rise)
+            width = max(width, base.width + box.width + 0.08 * size)
+            above, below = max(above, rise + box.above), max(below, box.below - rise)
+        return Box(width, above, below, tuple(marks))
+
+
+def _kind(token: str) -> str:
+    if len(token) == 1 and (token.isalpha() or token == "∂"):
+        return "name"
+    return "sign" if len(token) > 1 or token in OPERATORS + " _^{}" else "number"
+
+
+def _letter(c: str) -> float:
+    """The width of an italic letter, in parts of the size."""
+    if c in NARROW:
+        return 0.36
+    if c in WIDE:
+        return 0.56 if c == "∂" else 0.84
+    return 0.68 if c.isupper() else 0.54
+
+
+def _text(text: str, size: float, fill: str, role: str) -> Box:
+    width = text_width(text, size)
+    return Box(
+        width, 0.78 * size, 0.22 * size, (Text(width / 2, 0.0, text, size, fill, role=role),)
+    )
+
+
+def _operator(token: str, size: float, fill: str, role: str, *, tight: bool) -> Box:
+    box = _text(token, size, fill, role)
+    pad = 0.03 * size if tight else 0.24 * size
+    return Box(box.width + 2 * pad, 0.6 * size, 0.1 * size, tuple(box.at(pad, 0.0)))
+
+
+def _fraction(top: Box, bottom: Box, size: float, fill: str) -> Box:
+    width = max(top.width, bottom.width) + 0.3 * size
+    bar, air = -AXIS * size, 0.2 * size
+    marks = top.at((width - top.width) / 2, bar - air - top.below + 0.05 * size)
+    marks += bottom.at((width - bottom.width) / 2, bar + air + bottom.above)
+    marks.append(Line((("M", 1.0, bar), ("L", width - 1.0, bar)), stroke=fill, stroke_width=1.0))
+    return Box(width, air + top.height - bar, bar + air + bottom.height, tuple(marks))
+
+
+def _sum(under: Box, size: float, fill: str, role: str) -> Box:
+    sign = _text("Σ", 1.45 * size, fill, role)
+    width = max(sign.width, under.width)
+    marks = sign.at((width - sign.width) / 2, 0.2 * size)
+    marks += under.at((width - under.width) / 2, 0.38 * size + under.above)
+    return Box(
+        width + 0.12 * size, 0.95 * size, 0.38 * size + under.height, tuple(marks)
+    )
