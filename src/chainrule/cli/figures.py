@@ -27,8 +27,12 @@ Examples:
     "--format", "format_", type=OneOf(("svg", "png", "pdf")),
     help="The format of every file. [default: SVG for graphs, PNG for plots]",
 )  # fmt: skip
-@click.option("--only", metavar="FIGURE", multiple=True, help="A number, such as 1-19; may be given again.")
-@click.option("--list", "list_", is_flag=True, help="Say which figures there are, and draw nothing.")
+@click.option(
+    "--only", metavar="FIGURE", multiple=True, help="A number, such as 1-19; may be given again."
+)
+@click.option(
+    "--list", "list_", is_flag=True, help="Say which figures there are, and draw nothing."
+)
 def figures(
     out: str | None, lang: str, format_: str | None, only: tuple[str, ...], list_: bool
 ) -> None:

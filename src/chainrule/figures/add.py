@@ -6,7 +6,6 @@ from chainrule.drawing.scene import Scene
 from chainrule.figures.common import Unnamed, black, blue, either, figure, passes, tag, unnamed_box
 from chainrule.figures.flow import Tag, drawn
 from chainrule.figures.formula import row, value
-from chainrule.graph.functions import tanh
 from chainrule.graph.graph import Graph
 from chainrule.graph.variable import Array, Variable
 

@@ -8,7 +8,7 @@ from chainrule.drawing.panels import array_panel
 from chainrule.drawing.scene import Scene
 from chainrule.figures.common import blue
 from chainrule.figures.flow import Tag, drawn
-from chainrule.figures.formula import boxed, row, words
+from chainrule.figures.formula import boxed
 from chainrule.figures.matmul import shape_box
 from chainrule.graph.functions import sum as total
 from chainrule.graph.graph import Graph

@@ -47,14 +47,12 @@ class Canvas:
             if isinstance(mark, Rectangle):
                 self.reach(mark.x + mark.width, mark.y + mark.height)
 
-    def bracket(self, x: float, top: float, bottom: float, *, left: bool, stroke: str = "ink") -> None:
+    def bracket(
+        self, x: float, top: float, bottom: float, *, left: bool, stroke: str = "ink"
+    ) -> None:
         """A square bracket that holds together what is to the left (or right) of it."""
         lip = 6.0 if not left else -6.0
         self.line((x - lip, top), (x, top), (x, bottom), (x - lip, bottom), stroke=stroke)
-
-    def behind(self, mark: Mark) -> None:
-        """A mark under all that is there."""
-        self.layers.insert(0, Layer("drawing", "", [mark]))
 
     def _add(self, kind: str, marks: list[Mark], title: str) -> None:
         self.layers.append(Layer(kind, title, marks))
@@ -95,5 +93,7 @@ def titled(
         x = 0.0
         for width in wide[:-1]:
             x += width + gap
-            canvas.line((x - gap / 2, 4.0), (x - gap / 2, canvas.height), stroke="cell line", width=1.0)
+            canvas.line(
+                (x - gap / 2, 4.0), (x - gap / 2, canvas.height), stroke="cell line", width=1.0
+            )
     return canvas.done(title)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
+from chainrule.drawing.diagram import Vertex
 from chainrule.drawing.panels import number
 from chainrule.drawing.scene import Scene
 from chainrule.drawing.symbols import box_vertex
-from chainrule.drawing.diagram import Vertex
 from chainrule.figures.canvas import titled
 from chainrule.figures.flow import Tag
 from chainrule.figures.formula import Box, formula, value
-from chainrule.graph.variable import Array, Variable
+from chainrule.graph.variable import Variable
 from chainrule.layers import Layer
 from chainrule.nodes.base import Value
 
-__all__ = ["Sized", "Unnamed", "black", "blue", "either", "figure", "passes", "tag", "unnamed_box"]
+__all__ = ["Unnamed", "black", "blue", "either", "figure", "passes", "tag", "unnamed_box"]
 
 
 def either(lang: str, en: str, zh: str) -> str:
@@ -72,17 +72,3 @@ def passes(lang: str, draw: Callable[[bool], Scene], title: str, *, across: bool
         (either(lang, "backward", "反向传播"), draw(True)),
     ]
     return titled(title, parts, across=across)
-
-
-Gradients = Mapping[Variable, Array]
-
-
-def Sized(name: str, dims: str, shape: tuple[int, ...], fill: str = "ink") -> Box:  # noqa: N802
-    """A name with the letters of its shape and the numbers they stand for."""
-    from chainrule.figures.formula import row
-
-    told = "×".join(map(str, shape))
-    return row(
-        formula(name, 15.0, fill), formula(rf"\,\text{{{dims}}}", 14.0, fill, "shape"),
-        formula(rf"\,\text{{({told})}}", 12.0, "muted", "shape"),
-    )  # fmt: skip

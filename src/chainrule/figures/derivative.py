@@ -8,7 +8,7 @@ import numpy as np
 
 from chainrule.drawing.figure import BLUE, GREEN, ORANGE, SKY
 from chainrule.figures.common import either, figure
-from chainrule.figures.plots import new_plot, note
+from chainrule.figures.plots import WHITE, new_plot, note
 from chainrule.graph.derivatives import grad
 from chainrule.nodes.base import Value
 
@@ -47,7 +47,7 @@ def secants(lang: str) -> Any:
         ax.plot(x, curve(AT) + m * (x - AT), color=ORANGE, alpha=shade, linewidth=1.3, label=label)
         ax.plot([AT + h], [curve(AT + h)], "o", color=ORANGE, alpha=shade, markersize=6, zorder=4)
         if h >= 0.5:
-            note(ax, AT + h, curve(AT + h), f"$h = {h:g}$", dx=-8, dy=9, ha="right", color=ORANGE)
+            note(ax, (AT + h, curve(AT + h)), f"$h = {h:g}$", dx=-8, dy=9, ha="right", color=ORANGE)
     told = either(lang, "tangent: dy/dx", "切线：dy/dx")
     ax.plot(
         x, curve(AT) + slope * (x - AT), color=BLUE, linewidth=2.6, linestyle=(0, (6, 2)),
@@ -57,9 +57,9 @@ def secants(lang: str) -> Any:
     h = STEPS[0]
     low, high = curve(AT), curve(AT + h)
     ax.plot([AT, AT + h, AT + h], [low, low, high], color="0.45", linewidth=1.0, linestyle=":")
-    note(ax, AT + h / 2 + 0.5, low, "$h$", dy=-10)
-    note(ax, AT + h, (low + high) / 2, "$f(x+h)-f(x)$", dx=6, ha="left")
-    note(ax, AT, low, "$x$", dx=-10, dy=8)
+    note(ax, (AT + h / 2 + 0.5, low), "$h$", dy=-10)
+    note(ax, (AT + h, (low + high) / 2), "$f(x+h)-f(x)$", dx=6, ha="left", bbox=WHITE)
+    note(ax, (AT, low), "$x$", dx=-10, dy=8)
     ax.set(xlim=(-0.6, 4.2), ylim=(-0.5, 5.2), xlabel="$x$", ylabel="$y=f(x)$")
     ax.legend(frameon=False, loc="upper left")
     return plot
@@ -78,7 +78,7 @@ def tangents(lang: str) -> Any:
         top.plot([at], [square(at)], "o", color=BLUE, markersize=6)
         left = at <= 0
         note(
-            top, at, square(at), either(lang, f"slope {figure(slope)}", f"斜率 {figure(slope)}"),
+            top, (at, square(at)), either(lang, f"slope {figure(slope)}", f"斜率 {figure(slope)}"),
             dx=0 if at == 0 else (-12 if left else 12), dy=-16 if at == 0 else -3,
             ha="center" if at == 0 else ("right" if left else "left"), color=BLUE,
         )  # fmt: skip
@@ -86,7 +86,7 @@ def tangents(lang: str) -> Any:
         bottom.plot([at, at], [0, slope], color=SKY, linewidth=1.2)
     bottom.plot(x, 2 * x, color=GREEN, linewidth=1.6, linestyle=(0, (5, 2)))
     bottom.axhline(0, color="0.6", linewidth=0.8)
-    note(bottom, 2.35, 4.7, "$2x$", dx=-14, dy=2, color=GREEN)
+    note(bottom, (2.35, 4.7), "$2x$", dx=-14, dy=2, color=GREEN)
     top.sharex(bottom)
     top.tick_params(labelbottom=False)
     top.set(ylabel="$y = x^2$", ylim=(-1.1, 6.2))

@@ -27,7 +27,9 @@ def find(key: str) -> Figure:
     for figure in FIGURES:
         if key in (figure.number, figure.slug, figure.name) and key:
             return figure
-    raise SettingError(f"there is no figure {key!r}; {nearest(str(key), [f.key for f in FIGURES])}.")
+    raise SettingError(
+        f"there is no figure {key!r}; {nearest(str(key), [f.key for f in FIGURES])}."
+    )
 
 
 def draw(key: str, lang: str = "en") -> Picture:
@@ -45,11 +47,11 @@ def draw(key: str, lang: str = "en") -> Picture:
 
 
 def save(
-    folder: Pathish, lang: str = "en", format: str | None = None, only: Iterable[str] = ()
+    folder: Pathish, lang: str = "en", kind: str | None = None, only: Iterable[str] = ()
 ) -> list[str]:
     """Draw figures into a folder, which is made if need be, and `index.html`, which shows them.
 
-    `format` is "svg", "png" or "pdf"; without one, graphs are SVG and plots PNG. `only` names some
+    `kind` is "svg", "png" or "pdf"; without one, graphs are SVG and plots PNG. `only` names some
     figures; without it all are drawn. Nothing is written before all are drawn. Old files of the
     same names are replaced. Gives the paths written.
 
@@ -58,8 +60,8 @@ def save(
         ExtraMissingError: matplotlib or a font for Chinese text is missing.
     """
     check_language(lang)
-    if format is not None and format not in FORMATS:
-        raise SettingError(f"format={format!r} is not known; {nearest(str(format), FORMATS)}.")
+    if kind is not None and kind not in FORMATS:
+        raise SettingError(f"kind={kind!r} is no format of figures; {nearest(str(kind), FORMATS)}.")
     where = os.fspath(folder)
     if os.path.exists(where) and not os.path.isdir(where):
         raise SettingError(f"{where} is a file; give the name of a folder for the figures.")
@@ -68,9 +70,9 @@ def save(
     shown: list[tuple[Figure, str]] = []
     for figure in chosen:
         picture = Picture(figure.name, figure.draw(lang))
-        kind = format or picture.suits
-        files[f"{figure.name}.{kind}"] = picture.written(kind)
-        shown.append((figure, f"{figure.name}.{kind}"))
+        name = f"{figure.name}.{kind or picture.suits}"
+        files[name] = picture.written(kind or picture.suits)
+        shown.append((figure, name))
     files["index.html"] = index_page(shown, files, lang).encode()
     os.makedirs(where, exist_ok=True)
     paths = [os.path.join(where, name) for name in files]

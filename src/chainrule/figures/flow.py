@@ -18,6 +18,9 @@ from chainrule.figures.formula import Box, formula, plain
 from chainrule.graph.graph import Graph
 from chainrule.graph.variable import Scope, Variable
 
+#: No arrow is shorter, whatever it says.
+SHORTEST = 52.0
+
 __all__ = ["Sketch", "Tag", "drawn"]
 
 
@@ -76,7 +79,7 @@ def label(arrow: Arrow, tag: Tag, *, back: bool, roomy: bool = True) -> None:
     if not roomy:
         below = shown
     shift = APART if below.marks else 0.0
-    arrow.width = math.ceil(max(above.width, below.width)) + 6.0
+    arrow.width = max(SHORTEST, math.ceil(max(above.width, below.width)) + 16.0)
     arrow.above = math.ceil(above.height + AIR + shift)
     arrow.below = math.ceil(below.height + AIR + shift + 2)
 
@@ -131,7 +134,9 @@ class Sketch:
         """
         other = Vertex(2.0, height, content=Look("", "", Panel(0.0, 0.0), "none"))
         ends = (vertex, other) if out else (other, vertex)
-        between = Arrow(*ends, weight=9.0, content=Label(Panel(0, 0), Panel(0, 0), "", False, False))
+        between = Arrow(
+            *ends, weight=9.0, content=Label(Panel(0, 0), Panel(0, 0), "", False, False)
+        )
         arrows, vertices = self.diagram.arrows, self.diagram.vertices
         mine = [i for i, a in enumerate(arrows) if (a.source if out else a.target) is vertex]
         next_arrow = arrows[mine[len(mine) // 2]]

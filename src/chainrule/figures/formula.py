@@ -36,7 +36,7 @@ AXIS = 0.3
 OPERATORS = "=+−·×≈→⇒∘<>←∥"
 #: Widths of italic letters with serifs, between those of Times and of DejaVu.
 NARROW, WIDE = "ijlftrJI1", "mwMW∂"
-TOKEN = re.compile(r"\\[a-z]+|\\,|[{}_^]|[^\\{}_^]")
+PIECE = re.compile(r"\\[a-z]+|\\,|[{}_^]|[^\\{}_^]")
 
 
 @dataclass(slots=True, frozen=True)
@@ -134,9 +134,7 @@ def framed(box: Box, fill: str = "none", stroke: str = "box line", pad: float = 
     frame = Rectangle(
         0.0, -box.above - pad, box.width + 2 * pad, box.height + 2 * pad, 6.0, fill, stroke, 1.0
     )  # fmt: skip
-    return Box(
-        box.width + 2 * pad, box.above + pad, box.below + pad, (frame, *box.at(pad, 0.0))
-    )
+    return Box(box.width + 2 * pad, box.above + pad, box.below + pad, (frame, *box.at(pad, 0.0)))
 
 
 def matrix(
@@ -152,9 +150,7 @@ def matrix(
     The cells (i, j) in `marked` have a coloured ground.
     """
     widths = [max(line[j].width for line in rows) for j in range(len(rows[0]))]
-    lines = [
-        (max(box.above for box in line), max(box.below for box in line)) for line in rows
-    ]
+    lines = [(max(box.above for box in line), max(box.below for box in line)) for line in rows]
     space = 0.42 * size
     height = sum(a + b for a, b in lines) + space * (len(lines) - 1) + 4.0
     top = -height / 2 - AXIS * size
@@ -167,12 +163,8 @@ def matrix(
         for j, (box, width) in enumerate(zip(line, widths, strict=True)):
             marks += box.at(x + (width - box.width) / 2, y + above)
             if (i, j) in marked:
-                behind.append(
-                    Rectangle(
-                        x - gap / 2, y - space / 2, width + gap, above + below + space,
-                        fill="highlight", strength=0.35,
-                    )  # fmt: skip
-                )
+                ground = (x - gap / 2, y - space / 2, width + gap, above + below + space)
+                behind.append(Rectangle(*ground, fill="highlight", strength=0.35))
             x += width + gap
         y += above + below + space
     width = x - gap + 9.0
@@ -207,82 +199,89 @@ class _Reader:
     """The boxes of a formula, read from left to right."""
 
     def __init__(self, source: str, role: str) -> None:
-        self.tokens: list[str] = TOKEN.findall(source)
+        self.pieces: list[str] = PIECE.findall(source)
         self.role = role
 
     def read(self, size: float, fill: str) -> Box:
         """Up to the closing brace or the end."""
         parts: list[Box] = []
         tight = True  # a minus here is a sign
-        while self.tokens:
-            token = self.tokens.pop(0)
-            if token == "}":
+        while self.pieces:
+            piece = self.pieces.pop(0)
+            if piece == "}":
                 break
-            if token in "_^":
-                parts.append(self._scripts(token, parts.pop(), size, fill))
+            if piece in "_^":
+                parts.append(self._scripts(piece, parts.pop(), size, fill))
                 continue
-            if token == " ":
+            if piece == " ":
                 continue
-            if token in OPERATORS and not self._is_sign(token, tight):
-                parts.append(_operator(token, size, fill, self.role, tight=tight and token in "−+"))
+            if piece in OPERATORS and not self._is_sign(piece, tight):
+                parts.append(_operator(piece, size, fill, self.role, tight=tight and piece in "−+"))
                 tight = True
                 continue
-            tight = token in "(["
-            parts.append(self._atom(token, size, fill))
+            tight = piece in "(["
+            parts.append(self._atom(piece, size, fill))
         return row(*parts)
 
-    def _is_sign(self, token: str, tight: bool) -> bool:
+    def _is_sign(self, piece: str, tight: bool) -> bool:
         """Whether it is the minus of a number."""
-        return token == "−" and tight and bool(self.tokens) and self.tokens[0] in "0123456789∞"
+        return piece == "−" and tight and bool(self.pieces) and self.pieces[0] in "0123456789∞"
 
     def _group(self, size: float, fill: str) -> Box:
-        """What stands in braces, or the next token alone."""
-        token = self.tokens.pop(0)
-        return self.read(size, fill) if token == "{" else self._atom(token, size, fill, alone=True)
+        """What stands in braces, or the next piece alone."""
+        piece = self.pieces.pop(0)
+        return self.read(size, fill) if piece == "{" else self._atom(piece, size, fill, alone=True)
 
     def _raw(self) -> str:
         """The text in braces, as it is."""
-        assert self.tokens.pop(0) == "{"
-        end = self.tokens.index("}")
-        text = "".join(self.tokens[:end])
-        del self.tokens[: end + 1]
+        assert self.pieces.pop(0) == "{"
+        end = self.pieces.index("}")
+        text = "".join(self.pieces[:end])
+        del self.pieces[: end + 1]
         return text
 
-    def _atom(self, token: str, size: float, fill: str, *, alone: bool = False) -> Box:
-        if token == "\\frac":
-            return _fraction(self._group(0.92 * size, fill), self._group(0.92 * size, fill), size, fill)
-        if token == "\\sum":
+    def _atom(self, piece: str, size: float, fill: str, *, alone: bool = False) -> Box:
+        if piece == "\\frac":
+            return _fraction(
+                self._group(0.92 * size, fill), self._group(0.92 * size, fill), size, fill
+            )
+        if piece == "\\sum":
             return _sum(self._group(0.62 * size, fill), size, fill, self.role)
-        if token == "\\text":
+        if piece == "\\text":
             return _text(self._raw(), 0.88 * size, fill, self.role)
-        if token == "\\fill":
+        if piece == "\\fill":
             role = self._raw()
             return self._group(size, role)
-        if token == "\\,":
+        if piece == "\\,":
             return Box(0.3 * size, 0.0, 0.0)
-        if token == "{":
+        if piece == "{":
             return self.read(size, fill)
-        italic = _kind(token) == "name"
+        italic = _kind(piece) == "name"
         kind = "name" if italic else "number"
-        run = token
-        while not alone and self.tokens and _kind(self.tokens[0]) == kind:
-            run += self.tokens.pop(0)
+        run = piece
+        while not alone and self.pieces and self._goes_on(run, kind):
+            run += self.pieces.pop(0)
         if not italic:
             return _text(run, 0.92 * size, fill, self.role)
         width = size * sum(_letter(c) for c in run)
         # Written up to its right end, so that an index stands close to it in any font.
-        hugged = not alone and bool(self.tokens) and self.tokens[0] in "_^"
+        hugged = not alone and bool(self.pieces) and self.pieces[0] in "_^"
         mark = Text(
             width if hugged else width / 2, 0.0, run, size, fill,
             anchor="end" if hugged else "middle", name=True, role=self.role,
         )  # fmt: skip
         return Box(width, 0.72 * size, 0.22 * size, (mark,))
 
-    def _scripts(self, token: str, base: Box, size: float, fill: str) -> Box:
+    def _goes_on(self, run: str, kind: str) -> bool:
+        """Whether the next piece is written in one go with the run: letters, or a number."""
+        piece = self.pieces[0]
+        return _kind(piece) == kind or (piece == "−" and run.endswith("("))
+
+    def _scripts(self, piece: str, base: Box, size: float, fill: str) -> Box:
         small = 0.68 * size
-        found = {token: self._group(small, fill)}
-        if self.tokens and self.tokens[0] in "_^" and self.tokens[0] not in found:
-            other = self.tokens.pop(0)
+        found = {piece: self._group(small, fill)}
+        if self.pieces and self.pieces[0] in "_^" and self.pieces[0] not in found:
+            other = self.pieces.pop(0)
             found[other] = self._group(small, fill)
         marks = list(base.marks)
         width, above, below = base.width, base.above, base.below
@@ -294,10 +293,10 @@ class _Reader:
         return Box(width, above, below, tuple(marks))
 
 
-def _kind(token: str) -> str:
-    if len(token) == 1 and (token.isalpha() or token == "∂"):
+def _kind(piece: str) -> str:
+    if len(piece) == 1 and (piece.isalpha() or piece == "∂"):
         return "name"
-    return "sign" if len(token) > 1 or token in OPERATORS + " _^{}" else "number"
+    return "sign" if len(piece) > 1 or piece in OPERATORS + " _^{}" else "number"
 
 
 def _letter(c: str) -> float:
@@ -316,9 +315,9 @@ def _text(text: str, size: float, fill: str, role: str) -> Box:
     )
 
 
-def _operator(token: str, size: float, fill: str, role: str, *, tight: bool) -> Box:
-    box = _text(token, size, fill, role)
-    pad = 0.03 * size if tight else 0.24 * size
+def _operator(piece: str, size: float, fill: str, role: str, *, tight: bool) -> Box:
+    box = _text(piece, size, fill, role)
+    pad = 0.03 * size if tight else 0.2 * size
     return Box(box.width + 2 * pad, 0.6 * size, 0.1 * size, tuple(box.at(pad, 0.0)))
 
 
@@ -336,6 +335,4 @@ def _sum(under: Box, size: float, fill: str, role: str) -> Box:
     width = max(sign.width, under.width)
     marks = sign.at((width - sign.width) / 2, 0.2 * size)
     marks += under.at((width - under.width) / 2, 0.38 * size + under.above)
-    return Box(
-        width + 0.12 * size, 0.95 * size, 0.38 * size + under.height, tuple(marks)
-    )
+    return Box(width + 0.12 * size, 0.95 * size, 0.38 * size + under.height, tuple(marks))

@@ -8,7 +8,7 @@ import numpy as np
 
 from chainrule.drawing.figure import BLUE, GREEN, ORANGE, SKY
 from chainrule.figures.common import either, figure
-from chainrule.figures.plots import new_plot, note
+from chainrule.figures.plots import WHITE, new_plot, note
 from chainrule.graph.derivatives import grad
 from chainrule.graph.functions import sum as total
 from chainrule.graph.variable import Array
@@ -69,13 +69,24 @@ def _field(ax: Any, lang: str) -> None:
     ax.plot(*np.array([POINT + gradient, foot]).T, ":", color="black", linewidth=1.4, zorder=5)
     ax.plot(*foot, "s", color=ORANGE, markersize=5, zorder=6)
     ax.plot(*POINT, "o", color="black", markersize=7, zorder=6)
-    box = {"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.9}
     told = ", ".join(figure(g) for g in gradient)
-    note(ax, *POINT + gradient / 2, f"∇f =\n({told})", dx=12, dy=-12, ha="left", color=BLUE, bbox=box)
-    note(ax, *POINT + d, "d", dx=-11, dy=-2, color=ORANGE, bbox=box)
+    note(
+        ax,
+        POINT + gradient / 2,
+        f"∇f =\n({told})",
+        dx=12,
+        dy=-12,
+        ha="left",
+        color=BLUE,
+        bbox=WHITE,
+    )
+    note(ax, POINT + d, "d", dx=-11, dy=-2, color=ORANGE, bbox=WHITE)
     ax.set(xlabel="$x_0$", ylabel="$x_1$", aspect="equal", xlim=(-2, 2), ylim=(-2, 2))
     ax.grid(visible=False)
-    ax.set_title(either(lang, "f = x₀² + x₁²/2 and its gradients", "f = x₀² + x₁²/2 与各处的梯度"), fontsize=11)
+    ax.set_title(
+        either(lang, "f = x₀² + x₁²/2 and its gradients", "f = x₀² + x₁²/2 与各处的梯度"),
+        fontsize=11,
+    )
 
 
 def _unit(degrees: float) -> Array:
@@ -89,9 +100,9 @@ def _directions(ax: Any, lang: str) -> None:
         (1, "-", either(lang, "uphill (+)", "上升（+）")),
         (-1, (0, (4, 2)), either(lang, "downhill (−)", "下降（−）")),
     ):
-        r = np.where(sign * slopes >= 0, np.abs(slopes), np.nan)
+        shown = np.where(sign * slopes >= 0, np.abs(slopes), np.nan)
         colour = GREEN if sign > 0 else "0.45"
-        ax.plot(np.radians(angles), r, linestyle=style, color=colour, linewidth=2.0, label=told)
+        ax.plot(np.radians(angles), shown, linestyle=style, color=colour, linewidth=2.0, label=told)
     gradient = field(POINT)
     steepest, length = float(np.arctan2(gradient[1], gradient[0])), float(np.hypot(*gradient))
     slope, turned = along(DIRECTION)[0], float(np.radians(DIRECTION))
@@ -99,12 +110,23 @@ def _directions(ax: Any, lang: str) -> None:
         arrow = {"arrowstyle": "-|>", "color": colour, "lw": 2.6, "mutation_scale": 16}
         ax.annotate("", (angle, r), (0, 0), arrowprops=arrow | STRAIGHT)
     label = either(lang, "steepest", "最陡")
-    note(ax, steepest, length, f"{label}: |∇f| = {figure(length)}", dx=6, dy=2, ha="left", color=BLUE)
-    note(ax, turned, slope, f"∇f · d = {figure(slope)}", dx=0, dy=12, color=ORANGE)
+    note(
+        ax,
+        (steepest, length),
+        f"{label}: |∇f| = {figure(length)}",
+        dx=6,
+        dy=2,
+        ha="left",
+        color=BLUE,
+        bbox=WHITE,
+    )
+    note(ax, (turned, slope), f"∇f · d = {figure(slope)}", dx=0, dy=12, color=ORANGE)
     ax.set_rmax(1.6)
     ax.set_rticks([0.5, 1, 1.5])
     ax.set_rlabel_position(-67)
     ax.tick_params(labelsize=8)
-    title = either(lang, "slope of f at the point, in every direction d", "f 在该点沿各方向 d 的斜率")
+    title = either(
+        lang, "slope of f at the point, in every direction d", "f 在该点沿各方向 d 的斜率"
+    )
     ax.set_title(title, fontsize=11, pad=14)
     ax.legend(frameon=False, loc="lower left", fontsize=9, bbox_to_anchor=(-0.16, -0.14))

@@ -21,7 +21,8 @@ NUDGED, STEP = (1, 2), 0.001
 def g(W: Variable) -> Variable:
     """L = g(W), some number that comes of a matrix."""
     x = np.array([[0.5, -1.0], [1.5, 0.5], [-0.5, 1.0]])
-    return total(tanh(x @ W) ** 2)
+    L: Variable = total(tanh(x @ W) ** 2)
+    return L
 
 
 def example() -> tuple[Array, Array, float, float]:
@@ -38,7 +39,6 @@ def matrix_gradient(lang: str) -> Scene:
     """W and ∂L/∂W, letter by letter and number by number."""
     W, gradient, before, after = example()
     n, m = W.shape
-    i, j = NUDGED
     marked = [NUDGED]
     letters = [[black(f"w_{{{a + 1}{b + 1}}}", 16.0) for b in range(m)] for a in range(n)]
     slopes = [
@@ -56,10 +56,10 @@ def matrix_gradient(lang: str) -> Scene:
     ):  # fmt: skip
         canvas.put(name, 22.0, y, anchor="middle")
         canvas.put(black("=", 19.0), 52.0, y, anchor="middle")
-        x = canvas.put(symbols, 72.0, y)
-        x = canvas.put(black(" = ", 19.0), max(x, 240.0), y)
-        x = canvas.put(values, x + 4.0, y)
-        canvas.put(shape, x + 24.0, y)
+        canvas.put(symbols, 72.0, y)
+        canvas.put(black(" = ", 19.0), 232.0, y)
+        canvas.put(values, 264.0, y)
+        canvas.put(shape, 470.0, y)
         y += 104.0
     canvas.put(_nudge(lang, gradient[NUDGED], before, after), 0.0, y - 26.0)
     canvas.reach(canvas.width, y)

@@ -15,7 +15,15 @@ from chainrule.figures.formula import words
 from chainrule.graph.variable import Array
 from chainrule.layers import Affine
 
-__all__ = ["Block", "State", "address", "layer_addresses", "names_and_memory", "rebinding", "writing"]
+__all__ = [
+    "Block",
+    "State",
+    "address",
+    "layer_addresses",
+    "names_and_memory",
+    "rebinding",
+    "writing",
+]
 
 CELL, BLOCK, NAME = 34.0, 70.0, 22.0
 
@@ -88,7 +96,11 @@ def names_and_memory(lang: str) -> Scene:
     left = 0.0
     for code, told, states in (
         ("a = b", either(lang, "two names for one array", "一个数组，两个名字"), rebinding()),
-        ("a[...] = b", either(lang, "contents copied, address kept", "复制内容，地址不变"), writing()),
+        (
+            "a[...] = b",
+            either(lang, "contents copied, address kept", "复制内容，地址不变"),
+            writing(),
+        ),
     ):
         canvas.marks(Text(left, 16.0, code, 17.0, "ink", "start", bold=True, role="code"))
         canvas.put(words(told, 13.0, "muted", flush=True), left + 108.0, 16.0)
@@ -153,6 +165,4 @@ def _link(canvas: Canvas, x: float, y: float, to_x: float, to_y: float) -> None:
     """An arrow from a name to what it means."""
     middle = (x + to_x) / 2
     path = (("M", x, y), ("C", middle, y, middle, to_y, to_x - 8.0, to_y))
-    canvas.marks(
-        Line(path, stroke="ink", stroke_width=1.4), arrowhead(to_x, to_y, 9.0, 3.6, "ink")
-    )
+    canvas.marks(Line(path, stroke="ink", stroke_width=1.4), arrowhead(to_x, to_y, 9.0, 3.6, "ink"))

@@ -57,7 +57,9 @@ def all_paths(lang: str) -> Scene:
     canvas = Canvas()
     canvas.scene(scene, 0.0, 0.0)
     added = " + ".join(bracketed(a * b) for a, b in zip(dy, W, strict=True))
-    source = rf"\frac{{∂L}}{{∂x_{i}}} = \sum{{j}} \frac{{∂L}}{{∂y_j}} \frac{{∂y_j}}{{∂x_{i}}} = {added}"
+    source = (
+        rf"\frac{{∂L}}{{∂x_{i}}} = \sum{{j}} \frac{{∂L}}{{∂y_j}} \frac{{∂y_j}}{{∂x_{i}}} = {added}"
+    )
     line = blue(f"{source} = {figure(p.grad(p.x)[0, HERE])}", 17.0)
     canvas.put(line, scene.width / 2, scene.height + 14.0 + line.above, anchor="middle")
     return canvas.done(either(lang, "equation 1.12", "式 1.12"), 8.0)
@@ -92,7 +94,12 @@ def one_product(lang: str) -> Scene:
     parts: list[tuple[Box, Box, str, Array]] = [
         (_blue("x"), numbers(dx, 4, 15.0, "gradient", [(0, HERE)]), "1×D", dx),
         (_blue("y"), numbers(dy, 4, 15.0, "gradient", [(0, j) for j in range(h)]), "1×H", dy),
-        (black("W^T", 20.0), numbers(W.T, 4, 15.0, marked=[(j, HERE) for j in range(h)]), "H×D", W.T),
+        (
+            black("W^T", 20.0),
+            numbers(W.T, 4, 15.0, marked=[(j, HERE) for j in range(h)]),
+            "H×D",
+            W.T,
+        ),
     ]
     canvas = Canvas()
     x = 0.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ def trained() -> tuple[Sequential, Array, Array]:
     """The network after training on two circles, and the data."""
     x, t = circles(noise=0.08, seed=4)
     layers: list[Any] = []
-    for a, b in zip(SIZES, SIZES[1:], strict=False):
+    for a, b in pairwise(SIZES):
         layers += [Affine.sized(a, b, dtype=np.float64), Tanh()]
     net = Sequential(*layers[:-1], loss=SigmoidWithLoss(), seed=3)
     trainer = Trainer(net, SGD(lr=0.3), engine="numpy")
@@ -73,7 +74,15 @@ def playground(lang: str) -> Any:
     scale = _size(len(columns) - 1) / SPAN
     for label, marker, colour in ((0, "o", BLUE), (1, "^", ORANGE)):
         at = px + scale * x[t == label, 0], py + scale * x[t == label, 1]
-        ax.plot(*at, marker, color=colour, markersize=3.2, markeredgecolor="white", markeredgewidth=0.4, zorder=5)
+        ax.plot(
+            *at,
+            marker,
+            color=colour,
+            markersize=3.2,
+            markeredgecolor="white",
+            markeredgewidth=0.4,
+            zorder=5,
+        )
     _captions(ax, lang, places, largest)
     ax.set(xlim=(-0.75, 7.75), ylim=(-2.6, 2.25), aspect="equal")
     return plot
@@ -107,7 +116,9 @@ def _tile(ax: Any, x: float, y: float, half: float, shown: Array) -> None:
     ax.plot(x + frame[:, 0], y + frame[:, 1], color="black", linewidth=1.3, zorder=5)
 
 
-def _weight(ax: Any, start: tuple[float, float], end: tuple[float, float], w: float, largest: float) -> None:
+def _weight(
+    ax: Any, start: tuple[float, float], end: tuple[float, float], w: float, largest: float
+) -> None:
     """A line from unit to unit."""
     near, far = start[0] + 0.42, end[0] - (1.25 if end[0] > 6 else 0.42)
     s = np.linspace(0, 1, 40)

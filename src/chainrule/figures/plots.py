@@ -7,7 +7,10 @@ from typing import Any
 
 from chainrule.drawing.figure import new_figure, tidy
 
-__all__ = ["new_plot", "note"]
+__all__ = ["WHITE", "new_plot", "note"]
+
+#: What a text stands on where it crosses lines.
+WHITE = {"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.9}
 
 
 def new_plot(width: float, height: float, *kinds: str, **ratios: Sequence[float]) -> Any:
@@ -26,11 +29,9 @@ def new_plot(width: float, height: float, *kinds: str, **ratios: Sequence[float]
     return figure, axes
 
 
-def note(
-    ax: Any, x: float, y: float, text: str, *, dx: float = 0, dy: float = 0, **more: Any
-) -> None:
+def note(ax: Any, at: Any, text: str, *, dx: float = 0, dy: float = 0, **more: Any) -> None:
     """A text beside a point, so many points of type away."""
     ax.annotate(
-        text, (x, y), xytext=(dx, dy), textcoords="offset points",
+        text, at, xytext=(dx, dy), textcoords="offset points",
         **{"ha": "center", "va": "center", "fontsize": 11, "zorder": 8} | more,
     )  # fmt: skip

@@ -14,7 +14,7 @@ from chainrule.graph.functions import broadcast_to
 from chainrule.graph.functions import sum as total
 from chainrule.graph.variable import Array, Variable
 
-__all__ = ["N", "D", "repeat_node", "sum_node", "repeated", "summed"]
+__all__ = ["D", "N", "repeat_node", "repeated", "sum_node", "summed"]
 
 N, D = 3, 4
 
@@ -81,7 +81,12 @@ def repeat_node(lang: str) -> Scene:
         many = [
             Tag(
                 [numbers(y.data[i])],
-                [row(blue(rf"\frac{{∂L}}{{∂y_{i + 1}}} ="), numbers(gradients[y][i], fill="gradient"))],
+                [
+                    row(
+                        blue(rf"\frac{{∂L}}{{∂y_{i + 1}}} ="),
+                        numbers(gradients[y][i], fill="gradient"),
+                    )
+                ],
             )
             for i in range(N)
         ]
@@ -102,7 +107,12 @@ def sum_node(lang: str) -> Scene:
         many = [
             Tag(
                 [numbers(x.data[i])],
-                [row(blue(rf"\frac{{∂L}}{{∂x_{i + 1}}} ="), numbers(gradients[x][i], fill="gradient"))],
+                [
+                    row(
+                        blue(rf"\frac{{∂L}}{{∂x_{i + 1}}} ="),
+                        numbers(gradients[x][i], fill="gradient"),
+                    )
+                ],
             )
             for i in range(N)
         ]

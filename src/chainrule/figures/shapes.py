@@ -98,7 +98,11 @@ class _Line:
     def links(self) -> None:
         """The inner lengths are equal, and the outer ones are those of the result."""
         (a, b), (c, d), (e, f) = self.places
-        for start, end, depth, colour in ((d, e, 9.0, "good"), (a, c, 20.0, "muted"), (b, f, 31.0, "muted")):
+        for start, end, depth, colour in (
+            (d, e, 9.0, "good"),
+            (a, c, 20.0, "muted"),
+            (b, f, 31.0, "muted"),
+        ):
             top = self.y + 74.0
             self.canvas.line(
                 (start, top), (start, top + depth), (end, top + depth), (end, top),

@@ -6,16 +6,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-from chainrule.drawing.scene import Rectangle, Scene
 from chainrule.drawing.panels import verdict_panel
+from chainrule.drawing.scene import Scene
 from chainrule.figures.canvas import Canvas, titled
-from chainrule.figures.common import black, blue, either, figure, tag
+from chainrule.figures.common import black, either, figure, tag
 from chainrule.figures.flow import Tag, drawn
 from chainrule.figures.formula import boxed, value, words
 from chainrule.graph.derivatives import grad, numerical_gradient
 from chainrule.graph.functions import exp
 from chainrule.graph.functions import sigmoid as sigma
-from chainrule.graph.functions import sum as total
 from chainrule.graph.graph import Graph
 from chainrule.graph.variable import Variable
 from chainrule.nodes.base import Value
@@ -60,7 +59,10 @@ def sigmoid_derivative(lang: str) -> Scene:
     canvas.line((0.0, y - 32.0), (columns[-1] + 76.0, y - 32.0), stroke="cell line")
     for told, values in (
         (either(lang, "chainrule's backward pass", "chainrule 的反向传播"), live),
-        (either(lang, "numerical, (f(x+h) − f(x−h)) / 2h", "数值微分 (f(x+h) − f(x−h)) / 2h"), counted),
+        (
+            either(lang, "numerical, (f(x+h) − f(x−h)) / 2h", "数值微分 (f(x+h) − f(x−h)) / 2h"),
+            counted,
+        ),
     ):
         canvas.put(words(told, 13.0, "muted", flush=True), 0.0, y)
         _values(canvas, columns, y, values, live, 1e-9)
@@ -69,9 +71,11 @@ def sigmoid_derivative(lang: str) -> Scene:
     return canvas.done(either(lang, "the derivative of the sigmoid", "sigmoid 的导数"))
 
 
-def _values(canvas: Canvas, columns: list[float], y: float, got: object, live: object, off: float = 1e-15) -> None:
+def _values(
+    canvas: Canvas, columns: list[float], y: float, got: object, live: object, off: float = 1e-15
+) -> None:
     got, live = np.asarray(got), np.asarray(live)
-    for x, value_, right in zip(columns, got, live, strict=True):
+    for x, value_ in zip(columns, got, strict=True):
         canvas.put(value(float(value_), 8, 14.0), x, y, anchor="middle")
     verdict = "ok" if np.all(np.abs(got - live) <= off) else "wrong"
     canvas.put(boxed(verdict_panel(verdict)), columns[-1] + 60.0, y)

@@ -109,7 +109,7 @@ FIGURES: tuple[Figure, ...] = (
          "Moving along a direction d, f changes at the rate ∇f · d. No direction is steeper than"
          " that of the gradient, whose rate is its length |∇f|."),
         ("二元函数的梯度",
-         "沿方向 d 移动时，f 的变化率是 ∇f · d。没有哪个方向比梯度方向更陡，其变化率就是梯度的长度 |∇f|。"),
+         "沿方向 d 移动时，f 的变化率是 ∇f · d。没有哪个方向比梯度方向更陡，其变化率就是梯度的长度。"),
     ),
     row(
         "", "matrix-gradient", matrix_gradient.matrix_gradient,
@@ -149,7 +149,7 @@ FIGURES: tuple[Figure, ...] = (
         "", "add-within-backward", add.around_add_backward,
         ("The same, backward",
          "Thick blue arrows carry the derivatives of L against the flow, each written below its arrow."),
-        ("反向传播", "粗蓝箭头逆着数值的方向传递 L 的导数，导数写在箭头下方。"),
+        ("同一个图的反向传播", "粗蓝箭头逆着数值的方向传递 L 的导数，导数写在箭头下方。"),
     ),
     row(
         "1-18", "add", add.add_node,
@@ -173,7 +173,8 @@ FIGURES: tuple[Figure, ...] = (
     ),
     row(
         "1-22", "sum", repeat_sum.sum_node,
-        ("The Sum node", "Forward, the sum of N rows; backward, N copies of the gradient: Repeat the other way round."),
+        ("The Sum node",
+         "Forward, the sum of N rows; backward, N copies of the gradient: Repeat the other way round."),
         ("Sum 节点", "正向是 N 行之和；反向是把梯度复制 N 份：恰与 Repeat 相反。"),
     ),
     row(
@@ -194,7 +195,8 @@ FIGURES: tuple[Figure, ...] = (
     ),
     row(
         "eq-1.14", "one-product", paths.one_product,
-        ("All inner products at once", "The rows of W are the columns of Wᵀ, so one matrix product gives all of ∂L/∂x."),
+        ("All inner products at once",
+         "The rows of W are the columns of Wᵀ, so one matrix product gives all of ∂L/∂x."),
         ("一次求出所有内积", "W 的行就是 Wᵀ 的列，所以一次矩阵乘积便得到整个 ∂L/∂x。"),
     ),
     row(
@@ -216,16 +218,17 @@ FIGURES: tuple[Figure, ...] = (
     row(
         "1-27", "names-and-memory", memory.names_and_memory,
         ("Two names, or copied contents",
-         "a = b makes a another name of b's array. a[...] = b writes b's contents where a has always"
-         " been: that is how grads keep their addresses. The addresses are real."),
+         "After a = b both names mean one array, and nothing was copied. a[...] = b writes the contents"
+         " of b where a has always been, which is how grads keep their addresses. These are real."),
         ("两个名字，还是复制内容",
-         "a = b 让 a 成为 b 的数组的另一个名字；a[...] = b 把 b 的内容写进 a 原来的内存，grads 的地址因此不变。"
-         "图中的地址都是真实的。"),
+         "a = b 让 a 成为 b 的数组的另一个名字；a[...] = b 把 b 的内容写进 a 原来的内存，"
+         "grads 的地址因此不变。图中的地址都是真实的。"),
         repeats=False,
     ),
     row(
         "eq-1.15", "sigmoid-derivative", sigmoid.sigmoid_derivative,
-        ("The derivative of the sigmoid", "Each line of the derivation is computed at three places and compared."),
+        ("The derivative of the sigmoid",
+         "Each line of the derivation is computed at three places and compared."),
         ("sigmoid 的导数", "推导的每一行都在三处实际计算并相互比较。"),
     ),
     row(
@@ -235,12 +238,14 @@ FIGURES: tuple[Figure, ...] = (
     ),
     row(
         "1-29", "affine", affine.affine_layer,
-        ("The Affine layer", "A MatMul, and a bias that Repeat gives to every row; so ∂L/∂b is a sum over the rows."),
+        ("The Affine layer",
+         "A MatMul, and a bias that Repeat gives to every row; so ∂L/∂b is a sum over the rows."),
         ("Affine 层", "一个 MatMul，加上由 Repeat 分给每一行的偏置；因此 ∂L/∂b 是对各行求和。"),
     ),
     row(
         "1-30", "softmax-with-loss", softmax_loss.softmax_with_loss,
-        ("Softmax with Loss", "Of all the exponentials and logarithms y − t is left: how far off the answer is."),
+        ("Softmax with Loss",
+         "Of all the exponentials and logarithms y − t is left: how far off the answer is."),
         ("Softmax with Loss", "指数与对数相互抵消，反传的只剩 y − t，也就是答案差了多少。"),
     ),
     row(
