@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from chainrule.drawing.scene import Scene
+from chainrule.figures.boxes import row, value
 from chainrule.figures.common import Unnamed, black, blue, either, figure, passes, tag, unnamed_box
 from chainrule.figures.flow import Tag, drawn
-from chainrule.figures.formula import row, value
 from chainrule.graph.graph import Graph
 from chainrule.graph.variable import Array, Variable
 
@@ -38,7 +38,7 @@ def add_graph(lang: str) -> Scene:
     z = x + y
     z.name = "z"
     graph = z.graph
-    return drawn(graph, {v: tag(v) for v in (x, y, z)}, back=False)
+    return drawn(lang, graph, {v: tag(v) for v in (x, y, z)})
 
 
 def _around(lang: str, *, back: bool) -> Scene:
@@ -50,7 +50,7 @@ def _around(lang: str, *, back: bool) -> Scene:
         tags[v] = Tag([above], [blue(rf"\frac{{∂L}}{{∂{name}}} = {figure(e.grad(v))}")])
     tags[e.L] = Tag([value(e.L.data.item(), 4, 14.0)], tags[e.L].below)
     titles = {thing: unnamed_box(lang) for thing in (e.after, e.x, e.y)}
-    return drawn(e.graph, tags, back=back, fold=True, titles=titles)
+    return drawn(lang, e.graph, tags, e.gradients if back else None, fold=True, titles=titles)
 
 
 def around_add(lang: str) -> Scene:
@@ -75,6 +75,6 @@ def add_node(lang: str) -> Scene:
             for v in (e.x, e.y)
         }
         tags[e.z] = tag(e.z, e.grad(e.z), r"\frac{∂L}{∂z}")
-        return drawn(graph, tags, back=back)
+        return drawn(lang, graph, tags, e.gradients if back else None)
 
     return passes(lang, draw, either(lang, "the add node", "加法节点"))

@@ -6,9 +6,9 @@ import numpy as np
 
 from chainrule.drawing.panels import array_panel
 from chainrule.drawing.scene import Scene
+from chainrule.figures.boxes import boxed
 from chainrule.figures.common import blue
 from chainrule.figures.flow import Tag, drawn
-from chainrule.figures.formula import boxed
 from chainrule.figures.matmul import shape_box
 from chainrule.graph.functions import sum as total
 from chainrule.graph.graph import Graph
@@ -50,4 +50,4 @@ def affine_layer(lang: str) -> Scene:
             [shape_box(letters, v.shape, 13.0), boxed(array_panel(v.data, "value", "ink"))],
             [blue(source, 14.0), boxed(array_panel(gradients[v], "gradient", "gradient"))],
         )
-    return drawn(graph, tags, back=True)
+    return drawn(lang, graph, tags, gradients)

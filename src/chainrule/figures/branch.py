@@ -27,7 +27,7 @@ def branch_node(lang: str) -> Scene:
         for v, name in ((y, "y"), (z, "z")):
             end = sketch.name(name, -1)
             sketch.arrow(dot, end, tag(v, gradients[v], rf"\frac{{∂L}}{{∂{name}}}"))
-        sketch.balance(dot, 2.0, out=True)
+        sketch.balance(dot)
         return sketch.scene()
 
     return passes(lang, draw, either(lang, "the branch node", "分支节点"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chainrule.drawing.scene import Layer, Line, Mark, Rectangle, Scene, shifted
-from chainrule.figures.formula import Box, words
+from chainrule.figures.boxes import Box, words
 
 __all__ = ["Canvas", "titled"]
 

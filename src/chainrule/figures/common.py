@@ -9,9 +9,10 @@ from chainrule.drawing.diagram import Vertex
 from chainrule.drawing.panels import number
 from chainrule.drawing.scene import Scene
 from chainrule.drawing.symbols import box_vertex
+from chainrule.figures.boxes import Box, value
 from chainrule.figures.canvas import titled
 from chainrule.figures.flow import Tag
-from chainrule.figures.formula import Box, formula, value
+from chainrule.figures.formula import formula
 from chainrule.graph.variable import Variable
 from chainrule.layers import Layer
 from chainrule.nodes.base import Value

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule.drawing.scene import Scene
+from chainrule.figures.boxes import Box, row, value
 from chainrule.figures.canvas import Canvas
 from chainrule.figures.common import black, blue, either, figure
 from chainrule.figures.flow import Sketch, Tag
-from chainrule.figures.formula import Box, row, value
 from chainrule.graph.graph import Graph
 from chainrule.graph.variable import Variable
 from chainrule.layers import Affine, Layer, Sigmoid, Tanh

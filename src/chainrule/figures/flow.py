@@ -14,14 +14,15 @@ from chainrule.drawing.picture import AIR, Label, Options, diagram_of, painted, 
 from chainrule.drawing.scene import Scene
 from chainrule.drawing.symbols import APART, Look, box_vertex, dot_vertex, symbol_vertex
 from chainrule.drawing.units import End, Fold, Units
-from chainrule.figures.formula import Box, formula, plain
+from chainrule.figures.boxes import Box
+from chainrule.figures.formula import formula, plain
 from chainrule.graph.graph import Graph
-from chainrule.graph.variable import Scope, Variable
+from chainrule.graph.variable import Array, Scope, Variable
+
+__all__ = ["Sketch", "Tag", "drawn"]
 
 #: No arrow is shorter, whatever it says.
 SHORTEST = 52.0
-
-__all__ = ["Sketch", "Tag", "drawn"]
 
 
 @dataclass(slots=True, frozen=True)
@@ -30,26 +31,24 @@ class Tag:
 
     above: Sequence[Box] = ()
     below: Sequence[Box] = ()
-    title: str = ""
 
 
 def drawn(
+    lang: str,
     graph: Graph,
     tags: Mapping[Variable, Tag],
+    gradients: Mapping[Variable, Array] | None = None,
     *,
-    back: bool,
     fold: Fold = False,
-    names: Mapping[Variable, str] | None = None,
     titles: Mapping[Any, Vertex] | None = None,
 ) -> Scene:
     """The picture of a recorded graph: its arrows, with the tags in place of the plain labels.
 
-    `back` draws the blue arrows too, wherever a tag has something below; `titles` are what stands
-    for folded layers, and for inputs.
+    With `gradients` the blue arrows are drawn too, wherever a tag has something below. `titles` are
+    what stands for folded layers, and for inputs.
     """
-    # A Branch with gradients on its arrows looks different.
-    gradients = {v: v.data for v, tag in tags.items() if back and tag.below}
-    options = Options(names=dict(names or {}), gradients=gradients)
+    shown = {v: gradients[v] for v in tags if v in gradients} if gradients else {}
+    options = Options(gradients=shown, lang=lang)
     units = Units(graph, fold, {})
     diagram = diagram_of(units, options)
     for unit, vertex in zip(units.things, diagram.vertices, strict=True):
@@ -57,7 +56,8 @@ def drawn(
         if titles and thing in titles and not isinstance(unit, End):
             put_in_place(vertex, titles[thing])
     for flow, arrow in zip(units.flows, diagram.arrows, strict=True):
-        label(arrow, tags.get(flow.variable, Tag()), back=back)
+        # What it says in full when it is pointed at stays.
+        label(arrow, tags.get(flow.variable, Tag()), bool(shown), title=arrow.content.title)
     return scene_of(diagram, options)
 
 
@@ -67,7 +67,7 @@ def put_in_place(old: Vertex, new: Vertex) -> None:
     old.width, old.height = new.width, new.height
 
 
-def label(arrow: Arrow, tag: Tag, *, back: bool, roomy: bool = True) -> None:
+def label(arrow: Arrow, tag: Tag, back: bool, *, roomy: bool = True, title: str = "") -> None:
     """Give an arrow its label, and the room for it; if `roomy`, also for what is not shown.
 
     So a forward and a backward picture, side by side, look alike.
@@ -75,7 +75,7 @@ def label(arrow: Arrow, tag: Tag, *, back: bool, roomy: bool = True) -> None:
     above = stacked([box.panel() for box in tag.above], space=3.0)
     below = stacked([box.panel() for box in tag.below], space=4.0)
     shown = below if back else Panel(0.0, 0.0)
-    arrow.content = Label(above, shown, tag.title, back and bool(tag.below), False)
+    arrow.content = Label(above, shown, title, back and bool(tag.below), False)
     if not roomy:
         below = shown
     shift = APART if below.marks else 0.0
@@ -95,20 +95,20 @@ class Sketch:
         self.diagram.vertices.append(vertex)
         return vertex
 
-    def node(self, symbol: str, title: str = "") -> Vertex:
+    def node(self, symbol: str) -> Vertex:
         """An operation."""
-        return self._add(symbol_vertex(symbol, title))
+        return self._add(symbol_vertex(symbol, symbol))
 
-    def box(self, title: str, lines: Sequence[str] = ()) -> Vertex:
+    def box(self, title: str) -> Vertex:
         """A layer."""
-        return self._add(box_vertex(title, list(lines), ""))
+        return self._add(box_vertex(title, [], ""))
 
     def dot(self) -> Vertex:
         """A branching."""
         return self._add(dot_vertex("Branch", back=self.back))
 
     def name(self, source: str, beside: int, size: float = 17.0) -> Vertex:
-        """A name at the start (1) or the end (-1) of its arrow, or on its own (0)."""
+        """A name at the start (1) or at the end (-1) of its arrow."""
         panel = formula(source, size, role="name").panel()
         look = Look("name", plain(source), panel, "none")
         width = math.ceil(panel.width) + 6.0
@@ -117,31 +117,29 @@ class Sketch:
     def arrow(self, source: Vertex, target: Vertex, tag: Tag, *, weight: float = 2.0) -> Arrow:
         """An arrow between two of them."""
         arrow = Arrow(source, target, weight=weight)
-        label(arrow, tag, back=self.back, roomy=self.roomy)
+        label(arrow, tag, self.back, roomy=self.roomy)
         self.diagram.arrows.append(arrow)
         return arrow
 
-    def circle(self, source: str, title: str = "") -> Vertex:
+    def circle(self, source: str) -> Vertex:
         """A quantity in a circle."""
         panel = formula(source, 17.0, role="name").panel()
-        look = Look("node", title or plain(source), panel, "circle")
+        look = Look("node", plain(source), panel, "circle")
         return self._add(Vertex(40.0, 40.0, round=True, content=look))
 
-    def balance(self, vertex: Vertex, height: float, *, out: bool) -> None:
-        """Let the arrows out of a vertex (or into it) lie evenly above and below its middle.
+    def balance(self, vertex: Vertex) -> None:
+        """Let the arrows out of a vertex lie evenly above and below its middle.
 
         An even number of arrows has no middle one to be straight: room is kept for one.
         """
-        other = Vertex(2.0, height, content=Look("", "", Panel(0.0, 0.0), "none"))
-        ends = (vertex, other) if out else (other, vertex)
-        between = Arrow(
-            *ends, weight=9.0, content=Label(Panel(0, 0), Panel(0, 0), "", False, False)
-        )
+        other = Vertex(2.0, 2.0, content=Look("", "", Panel(0.0, 0.0), "none"))
+        nothing = Label(Panel(0.0, 0.0), Panel(0.0, 0.0), "", False, False)
+        between = Arrow(vertex, other, weight=9.0, content=nothing)
         arrows, vertices = self.diagram.arrows, self.diagram.vertices
-        mine = [i for i, a in enumerate(arrows) if (a.source if out else a.target) is vertex]
-        next_arrow = arrows[mine[len(mine) // 2]]
-        vertices.insert(vertices.index(next_arrow.target if out else next_arrow.source), other)
-        arrows.insert(arrows.index(next_arrow), between)
+        mine = [arrow for arrow in arrows if arrow.source is vertex]
+        after = mine[len(mine) // 2]
+        vertices.insert(vertices.index(after.target), other)
+        arrows.insert(arrows.index(after), between)
         self._unseen.append((other, between))
 
     def scene(self) -> Scene:

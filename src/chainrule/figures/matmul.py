@@ -6,9 +6,9 @@ import numpy as np
 
 from chainrule.drawing.panels import array_panel, shape_text
 from chainrule.drawing.scene import Scene
+from chainrule.figures.boxes import Box, boxed, numbers, row, words
 from chainrule.figures.common import blue
 from chainrule.figures.flow import Tag, drawn
-from chainrule.figures.formula import Box, boxed, numbers, row, words
 from chainrule.graph.functions import sum as total
 from chainrule.graph.graph import Graph
 from chainrule.graph.variable import Array, Variable
@@ -54,7 +54,7 @@ def matmul_node(lang: str) -> Scene:
         v: Tag([shape_box(letters, v.shape), numbers(v.data)])
         for v, letters in ((p.x, "1×D"), (p.W, "D×H"), (p.y, "1×H"))
     }
-    return drawn(p.graph, tags, back=False)
+    return drawn(lang, p.graph, tags)
 
 
 def batch_node(lang: str) -> Scene:
@@ -70,4 +70,4 @@ def batch_node(lang: str) -> Scene:
                 boxed(array_panel(p.grad(v), "gradient", "gradient")),
             ],
         )
-    return drawn(p.graph, tags, back=True)
+    return drawn(lang, p.graph, tags, p.gradients)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from chainrule.drawing.scene import Scene
+from chainrule.figures.boxes import Box, matrix, numbers, row, words
 from chainrule.figures.canvas import Canvas
 from chainrule.figures.common import black, blue, either, figure
-from chainrule.figures.formula import Box, matrix, numbers, row, words
 from chainrule.graph.functions import sum as total
 from chainrule.graph.functions import tanh
 from chainrule.graph.variable import Array, Variable

@@ -9,9 +9,9 @@ import numpy as np
 from chainrule.drawing.panels import number
 from chainrule.drawing.scene import Line, Rectangle, Scene, Text
 from chainrule.drawing.symbols import arrowhead
+from chainrule.figures.boxes import words
 from chainrule.figures.canvas import Canvas
 from chainrule.figures.common import black, either
-from chainrule.figures.formula import words
 from chainrule.graph.variable import Array
 from chainrule.layers import Affine
 

@@ -24,6 +24,6 @@ def multiply_node(lang: str) -> Scene:
         for v, other in ((x, y), (y, x)):
             source = rf"\frac{{∂L}}{{∂{v.name}}} = \frac{{∂L}}{{∂z}} · {other.name}"
             tags[v] = tag(v, gradients[v], source, f"{dz} · {figure(other.data)}")
-        return drawn(Graph([z]), tags, back=back)
+        return drawn(lang, Graph([z]), tags, gradients if back else None)
 
     return passes(lang, draw, either(lang, "the multiply node", "乘法节点"))

@@ -11,9 +11,9 @@ from chainrule.drawing.diagram import Vertex
 from chainrule.drawing.panels import array_panel, shape_text
 from chainrule.drawing.scene import Scene
 from chainrule.drawing.symbols import box_vertex
+from chainrule.figures.boxes import Box, boxed, numbers, row, value, words
 from chainrule.figures.common import black
 from chainrule.figures.flow import Tag, drawn
-from chainrule.figures.formula import Box, boxed, numbers, row, value, words
 from chainrule.graph.graph import Graph
 from chainrule.graph.variable import Array, Variable
 from chainrule.layers import Affine, CrossEntropyError, Layer, Sigmoid, Softmax, SoftmaxWithLoss
@@ -72,7 +72,7 @@ def _draw(last: list[Layer], lang: str) -> Scene:
         head = told if name in "xt" else row(black(f"{name}  "), told)
         tags[v] = Tag([head, _small(array)])
     tags[flows["L"]] = Tag([value(flows["L"].data.item(), 4, 14.0)])
-    return drawn(Graph([flows["L"]]), tags, back=False, fold=True, titles=boxes)
+    return drawn(lang, Graph([flows["L"]]), tags, fold=True, titles=boxes)
 
 
 def _small(array: Array) -> Box:

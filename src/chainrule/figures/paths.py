@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from chainrule.drawing.scene import Scene
+from chainrule.figures.boxes import Box, framed, numbers, row, words
 from chainrule.figures.canvas import Canvas
 from chainrule.figures.common import black, blue, either, figure
 from chainrule.figures.flow import Sketch, Tag
-from chainrule.figures.formula import Box, framed, numbers, row, words
 from chainrule.figures.matmul import Product, shape_box
 from chainrule.graph.variable import Array
 

@@ -6,10 +6,10 @@ import numpy as np
 
 from chainrule.drawing.panels import shape_text
 from chainrule.drawing.scene import Scene
+from chainrule.figures.boxes import Box, column, numbers, row, words
 from chainrule.figures.canvas import Canvas
 from chainrule.figures.common import black, blue, either, passes
 from chainrule.figures.flow import Sketch, Tag
-from chainrule.figures.formula import Box, column, numbers, row, words
 from chainrule.graph.functions import broadcast_to
 from chainrule.graph.functions import sum as total
 from chainrule.graph.variable import Array, Variable

@@ -6,9 +6,9 @@ import numpy as np
 
 from chainrule.drawing.panels import shape_text
 from chainrule.drawing.scene import Scene
+from chainrule.figures.boxes import Box, row, words
 from chainrule.figures.canvas import Canvas
 from chainrule.figures.common import black, blue, either, figure
-from chainrule.figures.formula import Box, row, words
 from chainrule.figures.matmul import Product
 from chainrule.graph.variable import Array
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from chainrule.drawing.panels import verdict_panel
 from chainrule.drawing.scene import Scene
+from chainrule.figures.boxes import boxed, value, words
 from chainrule.figures.canvas import Canvas, titled
 from chainrule.figures.common import black, either, figure, tag
 from chainrule.figures.flow import Tag, drawn
-from chainrule.figures.formula import boxed, value, words
 from chainrule.graph.derivatives import grad, numerical_gradient
 from chainrule.graph.functions import exp
 from chainrule.graph.functions import sigmoid as sigma
@@ -95,7 +95,7 @@ def sigmoid_node(lang: str) -> Scene:
         ),
         y: tag(y, gradients[y], r"\frac{∂L}{∂y}"),
     }  # fmt: skip
-    whole = drawn(Graph([y]), tags, back=True)
+    whole = drawn(lang, Graph([y]), tags, gradients)
     u = Variable(0.5, "x")
     out = 1 / (1 + exp(-u))
     out.name = "y"
@@ -112,7 +112,10 @@ def sigmoid_node(lang: str) -> Scene:
         either(lang, "the Sigmoid layer", "Sigmoid 层"),
         [
             (either(lang, "as one node", "作为一个节点"), whole),
-            (either(lang, "in elementary nodes", "拆成基本节点"), drawn(parts, labels, back=True)),
+            (
+                either(lang, "in elementary nodes", "拆成基本节点"),
+                drawn(lang, parts, labels, found),
+            ),
         ],
         across=False,
     )

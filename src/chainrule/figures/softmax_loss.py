@@ -6,9 +6,9 @@ import numpy as np
 
 from chainrule.drawing.panels import number
 from chainrule.drawing.scene import Scene
+from chainrule.figures.boxes import Box, row, value
 from chainrule.figures.common import black, blue
 from chainrule.figures.flow import Sketch, Tag
-from chainrule.figures.formula import Box, row, value
 from chainrule.graph.graph import Graph
 from chainrule.graph.variable import Array, Variable
 from chainrule.layers import CrossEntropyError, Softmax
