@@ -81,6 +81,7 @@ def test_no_text_stands_on_another(key: str, lang: str) -> None:
 @pytest.mark.parametrize(("key", "lang"), PLOTS)
 def test_plots_are_images_of_a_modest_size(key: str, lang: str) -> None:
     data = written(drawn(key, lang), "png")
+    assert data == written(drawn(key, lang), "png")
     assert data.startswith(b"\x89PNG")
     assert 20_000 < len(data) < 400_000
     assert not any(re.search(r"\bnan\b", text, re.I) for text in drawn(key, lang).texts())

@@ -46,7 +46,7 @@ def tells(key: str, *values: Any, digits: int = 4) -> None:
     """Every value stands in the picture, in both languages, as a text or a part of one."""
     for lang in LANGUAGES:
         texts = re.split(r"[ (),·+]+", said(key, lang))
-        for value in np.ravel(np.array(values, dtype=float)).tolist():
+        for value in np.concatenate([np.ravel(v) for v in values]).tolist():
             assert number(value, digits) in texts, (key, lang, value)
 
 

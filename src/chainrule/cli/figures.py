@@ -7,7 +7,7 @@ import os
 import click
 
 from chainrule.cli.options import OneOf
-from chainrule.cli.terminal import paint, printable, rows, say
+from chainrule.cli.terminal import number_of, paint, printable, rows, say
 
 __all__ = ["figures"]
 
@@ -51,6 +51,6 @@ def figures(
     written = save(out, lang, format_, only)
     size = sum(os.path.getsize(path) for path in written)
     say(
-        f"{len(written) - 1} figures, {size / 1e6:.1f} MB. To see them, open"
+        f"{number_of(len(written) - 1, 'figure')}, {size / 1e6:.1f} MB. To see them, open"
         f" {paint(printable(written[-1]), 'bold')}."
     )

@@ -115,6 +115,10 @@ def _plotted(plot: Any, kind: str) -> bytes:
     for text in plot.findobj(Text):
         text.set_math_fontfamily("stix")
     undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {"Software": None}}
+    if plot.get_layout_engine() is not None:
+        # Laid out once: each time the layout is made it moves a little further.
+        plot.draw_without_rendering()
+        plot.set_layout_engine("none")
     buffer = io.BytesIO()
     with rc_context({"svg.hashsalt": "chainrule", "pdf.fonttype": 3}):
         plot.savefig(buffer, format=kind, dpi=DPI["plot"], metadata=undated[kind])

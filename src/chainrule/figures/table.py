@@ -30,7 +30,7 @@ from chainrule.figures import (
 __all__ = ["FIGURES", "Figure"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Figure:
     """One figure of the chapter: `number` is the chapter's, or "" where it has none."""
 
