@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from chainrule import datasets as datasets
 from chainrule import errors as errors
+from chainrule import figures as figures
 from chainrule import files as files
 from chainrule import layers as layers
 from chainrule import nodes as nodes

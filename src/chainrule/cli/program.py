@@ -15,6 +15,7 @@ from chainrule.cli.check import check
 from chainrule.cli.draw import draw
 from chainrule.cli.evaluate import evaluate
 from chainrule.cli.export import export
+from chainrule.cli.figures import figures
 from chainrule.cli.inspect import inspect
 from chainrule.cli.predict import predict
 from chainrule.cli.terminal import complain, prepare, say
@@ -166,5 +167,5 @@ def chainrule(ctx: click.Context) -> None:
         say(ctx.get_help())
 
 
-for _command in (train, predict, evaluate, inspect, draw, check, export):
+for _command in (train, predict, evaluate, inspect, draw, check, figures, export):
     chainrule.add_command(_command)

@@ -42,7 +42,7 @@ from chainrule.drawing.words import say
 from chainrule.graph.variable import Array, Parameter, Scope, Variable
 from chainrule.nodes import Branch, Cast, Repeat
 
-__all__ = ["Label", "Options", "diagram_of", "scene_of"]
+__all__ = ["Label", "Options", "diagram_of", "painted", "scene_of"]
 
 #: Free space between an arrow and its label.
 AIR = 4.0
@@ -225,6 +225,11 @@ def _is_given(leaf: Leaf) -> bool:
 def scene_of(diagram: Diagram, options: Options) -> Scene:
     """The laid-out picture: boxes at the back, then arrows, nodes, and labels."""
     lay_out(diagram)
+    return painted(diagram, options)
+
+
+def painted(diagram: Diagram, options: Options) -> Scene:
+    """The picture of a diagram that is laid out already."""
     title = options.title or say("computational graph", options.lang)
     scene = Scene(math.ceil(diagram.width), math.ceil(diagram.height), title)
     scene.layers += [_box(group) for group in diagram.groups]

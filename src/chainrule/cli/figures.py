@@ -1,0 +1,56 @@
+"""`chainrule figures`: the chapter's figures, drawn from live computations."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from chainrule.cli.options import OneOf
+from chainrule.cli.terminal import number_of, paint, printable, rows, say
+
+__all__ = ["figures"]
+
+
+@click.command(
+    short_help="Draw the figures of the chapter.",
+    epilog="""\b
+Examples:
+  chainrule figures --out figures
+  chainrule figures --only 1-19 --only 1-30 --out figures --lang zh --format png
+  chainrule figures --list
+""",
+)
+@click.option("--out", metavar="DIR", help="The folder to draw into; it is made if need be.")
+@click.option("--lang", type=OneOf(("en", "zh")), default="en", help="The language. [default: en]")
+@click.option(
+    "--format", "format_", type=OneOf(("svg", "png", "pdf")),
+    help="The format of every file. [default: SVG for graphs, PNG for plots]",
+)  # fmt: skip
+@click.option(
+    "--only", metavar="FIGURE", multiple=True, help="A number, such as 1-19; may be given again."
+)
+@click.option(
+    "--list", "list_", is_flag=True, help="Say which figures there are, and draw nothing."
+)
+def figures(
+    out: str | None, lang: str, format_: str | None, only: tuple[str, ...], list_: bool
+) -> None:
+    """Draw the figures of the chapter; every number in them is computed now.
+
+    With them comes index.html, a page that shows them all.
+    """
+    from chainrule.figures import FIGURES, find, save
+
+    if list_:
+        chosen = [find(key) for key in only] or list(FIGURES)
+        rows([(figure.key, figure.title[lang]) for figure in chosen])
+        return
+    if out is None:
+        raise click.UsageError("--out is missing: name the folder to draw into.")
+    written = save(out, lang, format_, only)
+    size = sum(os.path.getsize(path) for path in written)
+    say(
+        f"{number_of(len(written) - 1, 'figure')}, {size / 1e6:.1f} MB. To see them, open"
+        f" {paint(printable(written[-1]), 'bold')}."
+    )

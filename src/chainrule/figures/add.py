@@ -1,0 +1,80 @@
+"""The add node: z = x + y alone, in the middle of a computation, and what it does to gradients."""
+
+from __future__ import annotations
+
+from chainrule.drawing.scene import Scene
+from chainrule.figures.boxes import row, value
+from chainrule.figures.common import Unnamed, black, blue, either, figure, passes, tag, unnamed_box
+from chainrule.figures.flow import Tag, drawn
+from chainrule.graph.graph import Graph
+from chainrule.graph.variable import Array, Variable
+
+__all__ = ["add_graph", "add_node", "around_add", "around_add_backward", "example"]
+
+
+class example:  # noqa: N801
+    """x and y come from somewhere, z = x + y goes somewhere: L = z² / 4. All is computed here."""
+
+    def __init__(self) -> None:
+        self.before = Unnamed(lambda u: 2 * u), Unnamed(lambda u: u + 2)
+        self.after = Unnamed(lambda z: z**2 / 4)
+        u, v = Variable(1.0, "u"), Variable(1.0, "v")
+        self.x, self.y = self.before[0].forward(u), self.before[1].forward(v)
+        self.z = self.x + self.y
+        self.L = self.after.forward(self.z)
+        for variable, name in ((self.x, "x"), (self.y, "y"), (self.z, "z"), (self.L, "L")):
+            variable.name = name
+        self.graph = Graph([self.L], inputs=[self.x, self.y])
+        self.gradients = self.graph.gradients()
+
+    def grad(self, v: Variable) -> Array:
+        """∂L/∂v."""
+        return self.gradients[v]
+
+
+def add_graph(lang: str) -> Scene:
+    """z = x + y: a node, and arrows that carry the values."""
+    x, y = Variable(2.0, "x"), Variable(3.0, "y")
+    z = x + y
+    z.name = "z"
+    graph = z.graph
+    return drawn(lang, graph, {v: tag(v) for v in (x, y, z)})
+
+
+def _around(lang: str, *, back: bool) -> Scene:
+    e = example()
+    tags = {}
+    for v in (e.x, e.y, e.z, e.L):
+        name = v.name or ""
+        above = row(black(f"{name} = ", 15.0), value(v.data.item(), 4, 14.0))
+        tags[v] = Tag([above], [blue(rf"\frac{{∂L}}{{∂{name}}} = {figure(e.grad(v))}")])
+    tags[e.L] = Tag([value(e.L.data.item(), 4, 14.0)], tags[e.L].below)
+    titles = {thing: unnamed_box(lang) for thing in (e.after, e.x, e.y)}
+    return drawn(lang, e.graph, tags, e.gradients if back else None, fold=True, titles=titles)
+
+
+def around_add(lang: str) -> Scene:
+    """The same node with other computations before and after it, up to L."""
+    return _around(lang, back=False)
+
+
+def around_add_backward(lang: str) -> Scene:
+    """And the derivatives of L that flow back through all of it."""
+    return _around(lang, back=True)
+
+
+def add_node(lang: str) -> Scene:
+    """Forward z = x + y; backward ∂L/∂z goes on unchanged, times 1."""
+    e = example()
+    graph = Graph([e.z], inputs=[e.x, e.y])
+
+    def draw(back: bool) -> Scene:
+        times = f"{figure(e.grad(e.z))} · 1"
+        tags = {
+            v: tag(v, e.grad(v), rf"\frac{{∂L}}{{∂{v.name}}} = \frac{{∂L}}{{∂z}} · 1", times)
+            for v in (e.x, e.y)
+        }
+        tags[e.z] = tag(e.z, e.grad(e.z), r"\frac{∂L}{∂z}")
+        return drawn(lang, graph, tags, e.gradients if back else None)
+
+    return passes(lang, draw, either(lang, "the add node", "加法节点"))

@@ -1,0 +1,33 @@
+"""The branch node: one value goes two ways, and the gradients of both come together."""
+
+from __future__ import annotations
+
+from chainrule.drawing.scene import Scene
+from chainrule.figures.common import either, figure, passes, tag
+from chainrule.figures.flow import Sketch
+from chainrule.graph.variable import Variable, apply
+from chainrule.nodes import Branch
+
+__all__ = ["branch_node"]
+
+
+def branch_node(lang: str) -> Scene:
+    """Forward the value is copied; backward ∂L/∂x is the sum of what comes back."""
+    x = Variable(3.0, "x")
+    y, z = apply(Branch(2), x)
+    L = y * y + 4 * z
+    gradients = L.graph.gradients()
+
+    def draw(back: bool) -> Scene:
+        sketch = Sketch(back=back)
+        dot = sketch.dot()
+        source = r"\frac{∂L}{∂x} = \frac{∂L}{∂y} + \frac{∂L}{∂z}"
+        total = f"{figure(gradients[y])} + {figure(gradients[z])}"
+        sketch.arrow(sketch.name("x", 1), dot, tag(x, gradients[x], source, total))
+        for v, name in ((y, "y"), (z, "z")):
+            end = sketch.name(name, -1)
+            sketch.arrow(dot, end, tag(v, gradients[v], rf"\frac{{∂L}}{{∂{name}}}"))
+        sketch.balance(dot)
+        return sketch.scene()
+
+    return passes(lang, draw, either(lang, "the branch node", "分支节点"))

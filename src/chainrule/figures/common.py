@@ -1,0 +1,75 @@
+"""What many figures share: two languages, blue formulas, live gradients, forward beside backward."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from chainrule.drawing.diagram import Vertex
+from chainrule.drawing.panels import number
+from chainrule.drawing.scene import Scene
+from chainrule.drawing.symbols import box_vertex
+from chainrule.figures.boxes import Box, value
+from chainrule.figures.canvas import titled
+from chainrule.figures.flow import Tag
+from chainrule.figures.formula import formula
+from chainrule.graph.variable import Variable
+from chainrule.layers import Layer
+from chainrule.nodes.base import Value
+
+__all__ = ["Unnamed", "black", "blue", "either", "figure", "passes", "tag", "unnamed_box"]
+
+
+def either(lang: str, en: str, zh: str) -> str:
+    """The text in the language of the figure."""
+    return zh if lang == "zh" else en
+
+
+def figure(v: Any, digits: int = 4) -> str:
+    """A number as it stands in a formula."""
+    return number(v.item() if hasattr(v, "item") else v, digits)
+
+
+def black(source: str, size: float = 15.0) -> Box:
+    """A formula of the forward pass."""
+    return formula(source, size)
+
+
+def blue(source: str, size: float = 15.0) -> Box:
+    """A formula of the backward pass."""
+    return formula(source, size, "gradient", "gradient")
+
+
+def tag(v: Variable, gradient: Any = None, source: str = "", numbers: str = "") -> Tag:
+    """The value of a scalar above; below, its gradient: a formula, the numbers in it, the result."""
+    below = []
+    if gradient is not None:
+        middle = f"= {numbers} " if numbers else ""
+        below = [blue(source), blue(f"{middle}= {figure(gradient)}", 14.0)]
+    return Tag([value(v.data.item(), 4, 14.0)], below)
+
+
+class Unnamed(Layer):
+    """Any computation at all, drawn as one box."""
+
+    def __init__(self, function: Callable[..., Value]) -> None:
+        super().__init__()
+        self.function = function
+
+    def formula(self, x: Value, *more: Value) -> Value:
+        """What the function gives."""
+        return self.function(x, *more)
+
+
+def unnamed_box(lang: str) -> Vertex:
+    """How it is drawn."""
+    return box_vertex(either(lang, "some computation", "某种计算"), [], "")
+
+
+def passes(lang: str, draw: Callable[[bool], Scene], title: str, *, across: bool = True) -> Scene:
+    """Forward beside backward, or above it."""
+    parts = [
+        (either(lang, "forward", "正向传播"), draw(False)),
+        (either(lang, "backward", "反向传播"), draw(True)),
+    ]
+    return titled(title, parts, across=across)

@@ -1,0 +1,100 @@
+"""Steps of SGD on a surface: each is −η times the gradient."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from chainrule.drawing.figure import BLUE, ORANGE
+from chainrule.figures.common import either, figure
+from chainrule.figures.gradient import field, surface
+from chainrule.figures.plots import WHITE, new_plot, note
+from chainrule.graph.variable import Array
+from chainrule.optimizers import SGD
+
+__all__ = ["LR", "START", "path", "sgd_step"]
+
+LR, START, STEPS = 0.3, (-1.7, 1.8), 7
+
+
+def path() -> tuple[Array, Array]:
+    """Where SGD goes on L(W) from the start, and the gradient at every place it was at."""
+    W, optimizer = np.array(START), SGD(lr=LR)
+    places, gradients = [W.copy()], []
+    for _ in range(STEPS):
+        gradient = field(W)
+        optimizer.update([W], [gradient])
+        gradients.append(gradient)
+        places.append(W.copy())
+    return np.array(places), np.array(gradients)
+
+
+def sgd_step(lang: str) -> Any:
+    """The way down on the surface, and seen from above, with the first step in numbers."""
+    places, gradients = path()
+    plot, (left, right) = new_plot(10.0, 4.6, "3d", "plain", width_ratios=(1.05, 1))
+    _above(left, places)
+    _map(right, places, gradients, lang)
+    return plot
+
+
+def _grid() -> tuple[Array, Array]:
+    side = np.linspace(-2.1, 2.1, 61)
+    grid = np.stack(np.meshgrid(side, side), axis=-1)
+    return grid, surface(grid)
+
+
+def _above(ax: Any, places: Array) -> None:
+    grid, height = _grid()
+    ax.plot_surface(
+        grid[..., 0],
+        grid[..., 1],
+        height,
+        cmap="cividis",
+        alpha=0.55,
+        linewidth=0,
+        antialiased=True,
+    )
+    z = surface(places) + 0.06
+    ax.plot(
+        places[:, 0], places[:, 1], z, "o-", color=ORANGE, linewidth=2.0, markersize=5, zorder=10
+    )
+    ax.view_init(elev=38, azim=-58)
+    ax.set(xlabel="$w_0$", ylabel="$w_1$", zlabel="$L$")
+    ax.tick_params(labelsize=7)
+    ax.set_box_aspect((1, 1, 0.75))
+
+
+def _map(ax: Any, places: Array, gradients: Array, lang: str) -> None:
+    across, up = np.linspace(-3.4, 1.6, 101), np.linspace(-1.6, 3.0, 93)
+    grid = np.stack(np.meshgrid(across, up), axis=-1)
+    ax.contour(
+        across, up, surface(grid), levels=np.arange(0.25, 14, 0.75), cmap="cividis", linewidths=0.8
+    )
+    arrow = {"arrowstyle": "-|>", "lw": 2.2, "mutation_scale": 14, "shrinkA": 0, "shrinkB": 0}
+    for here, there in pairwise(places):
+        ax.annotate("", there, here, arrowprops=arrow | {"color": ORANGE}, zorder=5)
+    ax.plot(places[:, 0], places[:, 1], "o", color=ORANGE, markersize=5, zorder=6)
+    first, g = places[0], gradients[0]
+    ax.annotate("", first + LR * g, first, arrowprops=arrow | {"color": BLUE, "lw": 2.8}, zorder=4)
+    slope, step = (", ".join(figure(v) for v in vector) for vector in (g, places[1] - first))
+    told = either(lang, "η × gradient, uphill", "η × 梯度，上坡")
+    note(
+        ax,
+        first + LR * g,
+        f"∂L/∂W = ({slope})\n{told}",
+        dx=-24,
+        dy=-58,
+        ha="left",
+        color=BLUE,
+        bbox=WHITE,
+    )
+    note(
+        ax, (first + places[1]) / 2, f"−η ∂L/∂W = ({step})", dx=10, dy=12, ha="left",
+        color=ORANGE, bbox=WHITE,
+    )  # fmt: skip
+    ax.set(xlabel="$w_0$", ylabel="$w_1$", aspect="equal", xlim=(-3.4, 1.6), ylim=(-1.6, 3.0))
+    ax.grid(visible=False)
+    ax.set_title(f"W ← W − η ∂L/∂W,  η = {LR}", fontsize=12)

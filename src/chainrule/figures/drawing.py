@@ -1,0 +1,81 @@
+"""Drawing figures by their numbers, and a folder of them with a page that shows all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from chainrule.drawing.words import check_language
+from chainrule.errors import SettingError, nearest
+from chainrule.figures.pages import index_page
+from chainrule.figures.picture import FORMATS, Picture
+from chainrule.figures.table import FIGURES, Figure
+from chainrule.files.writing import Pathish, write_whole
+
+__all__ = ["draw", "find", "save"]
+
+
+def find(key: str) -> Figure:
+    """The figure of a number ("1-19", "eq-1.13"), a slug ("multiply"), or a file name.
+
+    Raises:
+        SettingError: there is no such figure.
+
+    >>> find("multiply").name, find("1-19").heading("en")
+    ('1-19-multiply', 'Figure 1-19. The multiply node')
+    """
+    for figure in FIGURES:
+        if key in (figure.number, figure.slug, figure.name) and key:
+            return figure
+    raise SettingError(
+        f"there is no figure {key!r}; {nearest(str(key), [f.key for f in FIGURES])}."
+    )
+
+
+def draw(key: str, lang: str = "en") -> Picture:
+    """Draw one figure; every number in it is computed now.
+
+    Raises:
+        SettingError: there is no such figure or language.
+        ExtraMissingError: a plot, and matplotlib is missing (extra [draw]).
+
+    >>> draw("1-18", lang="zh")
+    Picture('1-18-add')
+    """
+    figure = find(key)
+    return Picture(figure.name, figure.draw(check_language(lang)))
+
+
+def save(
+    folder: Pathish, lang: str = "en", kind: str | None = None, only: Iterable[str] = ()
+) -> list[str]:
+    """Draw figures into a folder, which is made if need be, and `index.html`, which shows them.
+
+    `kind` is "svg", "png" or "pdf"; without one, graphs are SVG and plots PNG. `only` names some
+    figures; without it all are drawn. Nothing is written before all are drawn. Old files of the
+    same names are replaced. Gives the paths written.
+
+    Raises:
+        SettingError: there is no such figure, language or format, or the folder is a file.
+        ExtraMissingError: matplotlib or a font for Chinese text is missing.
+    """
+    check_language(lang)
+    if kind is not None and kind not in FORMATS:
+        raise SettingError(f"kind={kind!r} is no format of figures; {nearest(str(kind), FORMATS)}.")
+    where = os.fspath(folder)
+    if os.path.exists(where) and not os.path.isdir(where):
+        raise SettingError(f"{where} is a file; give the name of a folder for the figures.")
+    chosen = list(dict.fromkeys(find(key) for key in only)) or list(FIGURES)
+    files: dict[str, bytes] = {}
+    shown: list[tuple[Figure, str]] = []
+    for figure in chosen:
+        picture = Picture(figure.name, figure.draw(lang))
+        name = f"{figure.name}.{kind or picture.suits}"
+        files[name] = picture.written(kind or picture.suits)
+        shown.append((figure, name))
+    files["index.html"] = index_page(shown, files, lang).encode()
+    os.makedirs(where, exist_ok=True)
+    paths = [os.path.join(where, name) for name in files]
+    for path, data in zip(paths, files.values(), strict=True):
+        write_whole(path, data, overwrite=True)
+    return paths

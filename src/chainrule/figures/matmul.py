@@ -1,0 +1,73 @@
+"""The MatMul node: shapes above the arrows, for one row and for a batch."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chainrule.drawing.panels import array_panel, shape_text
+from chainrule.drawing.scene import Scene
+from chainrule.figures.boxes import Box, boxed, numbers, row, words
+from chainrule.figures.common import blue
+from chainrule.figures.flow import Tag, drawn
+from chainrule.graph.functions import sum as total
+from chainrule.graph.graph import Graph
+from chainrule.graph.variable import Array, Variable
+
+__all__ = ["Product", "batch_node", "matmul_node", "shape_box"]
+
+
+class Product:
+    """y = x W, and the gradients of an L that follows it."""
+
+    def __init__(self, n: int, d: int, h: int, seed: int = 5) -> None:
+        rng = np.random.default_rng(seed)
+        self.x = Variable(_drawn(rng, (n, d)), "x")
+        self.W = Variable(_drawn(rng, (d, h)), "W")
+        self.y = self.x @ self.W
+        self.y.name = "y"
+        self.graph = Graph([self.y])
+        # Any L will do; this one gives every element of y another gradient.
+        L = total(rng.integers(1, 6, (n, h)) / 10.0 * self.y**2)
+        self.gradients: dict[Variable, Array] = L.graph.gradients()
+
+    def grad(self, v: Variable) -> Array:
+        """∂L/∂v."""
+        return self.gradients[v]
+
+
+def _drawn(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Numbers that are easy to read: halves from -2 to 2, none of them 0."""
+    array: Array = rng.choice([-2.0, -1.5, -1.0, -0.5, 0.5, 1.0, 1.5, 2.0], shape)
+    return array
+
+
+def shape_box(letters: str, shape: tuple[int, ...], size: float = 15.0) -> Box:
+    """A shape in letters, and the numbers they stand for."""
+    told = words(f"  = {shape_text(shape)}", 0.8 * size, "muted")
+    return row(words(letters, size, bold=True), told)
+
+
+def matmul_node(lang: str) -> Scene:
+    """y = x W for one row: 1×D times D×H is 1×H."""
+    p = Product(1, 3, 4)
+    tags = {
+        v: Tag([shape_box(letters, v.shape), numbers(v.data)])
+        for v, letters in ((p.x, "1×D"), (p.W, "D×H"), (p.y, "1×H"))
+    }
+    return drawn(lang, p.graph, tags)
+
+
+def batch_node(lang: str) -> Scene:
+    """y = x W for N rows, with the gradients: each has the shape of its value."""
+    p = Product(5, 4, 6)
+    tags = {}
+    for v, letters in ((p.x, "N×D"), (p.W, "D×H"), (p.y, "N×H")):
+        name = rf"\frac{{∂L}}{{∂{v.name}}}"
+        tags[v] = Tag(
+            [shape_box(letters, v.shape), boxed(array_panel(v.data, "value", "ink"))],
+            [
+                row(blue(name), words(" " + letters, 14.0, "gradient", bold=True)),
+                boxed(array_panel(p.grad(v), "gradient", "gradient")),
+            ],
+        )
+    return drawn(lang, p.graph, tags, p.gradients)

@@ -1,0 +1,125 @@
+"""A figure in hand: a scene or a plot, to show, to save, or to look into."""
+
+from __future__ import annotations
+
+import io
+import os
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from chainrule.drawing.fonts import set_fonts
+from chainrule.drawing.scene import Scene
+from chainrule.drawing.svg import to_svg
+from chainrule.errors import SettingError, nearest
+from chainrule.files.writing import Pathish, write_whole
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Plot
+
+__all__ = ["FORMATS", "Picture"]
+
+FORMATS = ("svg", "png", "pdf")
+#: Dots to the inch of a PNG: graphs at twice the size of the screen, plots as they are sized.
+DPI = {"graph": 192.0, "plot": 110.0}
+
+
+class Picture:
+    """A drawn figure: `scene` is what a graph is made of, `plot` is a matplotlib figure.
+
+    >>> import chainrule as cr
+    >>> picture = cr.figures.draw("1-18")
+    >>> picture.kind, picture.svg.startswith("<svg")
+    ('graph', True)
+    """
+
+    def __init__(self, name: str, content: Scene | Plot) -> None:
+        self.name, self._content = name, content
+
+    @property
+    def kind(self) -> str:
+        """ "graph" or "plot"."""
+        return "graph" if isinstance(self._content, Scene) else "plot"
+
+    @property
+    def suits(self) -> str:
+        """The format that suits it: SVG for a graph, PNG for a plot."""
+        return "svg" if self.kind == "graph" else "png"
+
+    @property
+    def scene(self) -> Scene:
+        """The marks of a graph."""
+        assert isinstance(self._content, Scene)
+        return self._content
+
+    @property
+    def plot(self) -> Plot:
+        """The matplotlib figure of a plot."""
+        assert not isinstance(self._content, Scene)
+        return self._content
+
+    @cached_property
+    def svg(self) -> str:
+        """The picture as SVG text."""
+        return self.written("svg").decode()
+
+    def written(self, kind: str) -> bytes:
+        """The picture as the contents of a file: "svg", "png" or "pdf".
+
+        Raises:
+            SettingError: another format.
+            ExtraMissingError: matplotlib is missing, or a font for Chinese text.
+        """
+        if kind not in FORMATS:
+            raise SettingError(f"format={kind!r} is not known; {nearest(str(kind), FORMATS)}.")
+        if not isinstance(self._content, Scene):
+            return _plotted(self._content, kind)
+        if kind == "svg":
+            return to_svg(self._content, "light").encode()
+        from chainrule.drawing.raster import to_pdf, to_png
+
+        if kind == "pdf":
+            return to_pdf(self._content, dark=False)
+        return to_png(self._content, False, DPI["graph"])
+
+    def save(self, path: Pathish) -> None:
+        """Write it as .svg, .png or .pdf, by the ending of the name; an old file is replaced."""
+        kind = os.path.splitext(os.fspath(path))[1].lower().removeprefix(".")
+        write_whole(path, self.written(kind), overwrite=True)
+
+    def texts(self) -> list[str]:
+        """Every text in the picture."""
+        if isinstance(self._content, Scene):
+            return [text.text for text in self._content.texts()]
+        from matplotlib.text import Text
+
+        return [text.get_text() for text in self._content.findobj(Text) if text.get_text()]
+
+    def _repr_html_(self) -> str:
+        if self.kind == "graph":
+            return f'<div style="overflow-x:auto">{self.svg}</div>'
+        import base64
+
+        data = base64.b64encode(self.written("png")).decode()
+        return f'<img alt="{self.name}" src="data:image/png;base64,{data}">'
+
+    def __repr__(self) -> str:
+        return f"Picture({self.name!r})"
+
+
+def _plotted(plot: Any, kind: str) -> bytes:
+    """A matplotlib figure as a file; the same figure gives the same bytes."""
+    from matplotlib import rc_context
+    from matplotlib.text import Text
+
+    set_fonts(plot, needed=True)
+    for text in plot.findobj(Text):
+        text.set_math_fontfamily("stix")
+    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {"Software": None}}
+    if plot.get_layout_engine() is not None:
+        # Laid out once: each time the layout is made it moves a little further.
+        plot.draw_without_rendering()
+        plot.set_layout_engine("none")
+    buffer = io.BytesIO()
+    with rc_context({"svg.hashsalt": "chainrule", "pdf.fonttype": 3}):
+        plot.savefig(buffer, format=kind, dpi=DPI["plot"], metadata=undated[kind])
+    return buffer.getvalue()

@@ -1,0 +1,150 @@
+"""A small network as the TensorFlow playground shows one: what every unit sees, and every weight."""
+
+from __future__ import annotations
+
+import functools
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from chainrule.datasets import circles
+from chainrule.drawing.figure import BLUE, ORANGE
+from chainrule.figures.common import either, figure
+from chainrule.figures.plots import new_plot
+from chainrule.graph.variable import Array
+from chainrule.layers import Affine, SigmoidWithLoss, Tanh
+from chainrule.networks import Sequential
+from chainrule.optimizers import SGD
+from chainrule.training import Trainer
+
+__all__ = ["SIZES", "activations", "playground", "trained"]
+
+#: Two inputs, hidden layers of 4 and 2 with tanh, one output: as in the chapter's link.
+SIZES = (2, 4, 2, 1)
+#: The tiles show the plane from −SPAN to SPAN.
+SPAN = 1.35
+
+
+@functools.cache
+def trained() -> tuple[Sequential, Array, Array]:
+    """The network after training on two circles, and the data."""
+    x, t = circles(noise=0.08, seed=4)
+    layers: list[Any] = []
+    for a, b in pairwise(SIZES):
+        layers += [Affine.sized(a, b, dtype=np.float64), Tanh()]
+    net = Sequential(*layers[:-1], loss=SigmoidWithLoss(), seed=3)
+    trainer = Trainer(net, SGD(lr=0.3), engine="numpy")
+    trainer.fit(x, t, 120, 10, progress=None)
+    return net, x, t
+
+
+def activations(points: Array) -> list[Array]:
+    """What every column of units gives for these points: inputs, hidden layers, output."""
+    net, _, _ = trained()
+    columns = [points]
+    out = points
+    for layer in net.layers:
+        out = layer.forward(out)
+        if isinstance(layer, Tanh):
+            columns.append(out)
+    return [*columns, 1 / (1 + np.exp(-out))]
+
+
+def playground(lang: str) -> Any:
+    """Units as small maps of the plane, weights as lines: thick is large, dashed is negative."""
+    plot, (ax,) = new_plot(9.6, 4.9, "plain")
+    ax.set_axis_off()
+    side = np.linspace(-SPAN, SPAN, 61)
+    points = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
+    columns = [column.reshape(61, 61, -1) for column in activations(points)]
+    places = [_places(k, column.shape[-1]) for k, column in enumerate(columns)]
+    net, x, t = trained()
+    weights = [layer.W for layer in net.layers if isinstance(layer, Affine)]
+    largest = max(float(np.abs(W).max()) for W in weights)
+    for k, W in enumerate(weights):
+        for i, j in np.ndindex(W.shape):
+            _weight(ax, places[k][i], places[k + 1][j], float(W[i, j]), largest)
+    for k, column in enumerate(columns):
+        for i, (px, py) in enumerate(places[k]):
+            last = k == len(columns) - 1
+            shown = 2 * column[..., i] - 1 if last else column[..., i]
+            _tile(ax, px, py, _size(k), shown)
+    px, py = places[-1][0]
+    scale = _size(len(columns) - 1) / SPAN
+    for label, marker, colour in ((0, "o", BLUE), (1, "^", ORANGE)):
+        at = px + scale * x[t == label, 0], py + scale * x[t == label, 1]
+        ax.plot(
+            *at,
+            marker,
+            color=colour,
+            markersize=3.2,
+            markeredgecolor="white",
+            markeredgewidth=0.4,
+            zorder=5,
+        )
+    _captions(ax, lang, places, largest)
+    ax.set(xlim=(-0.75, 7.75), ylim=(-2.6, 2.25), aspect="equal")
+    return plot
+
+
+def _size(k: int) -> float:
+    """Half the side of a tile."""
+    return 1.25 if k == len(SIZES) - 1 else 0.42
+
+
+def _places(k: int, n: int) -> list[tuple[float, float]]:
+    """Where the units of a column are, from the top."""
+    x = (0.0, 2.0, 4.0, 6.4)[k]
+    return [(x, 1.06 * ((n - 1) / 2 - i)) for i in range(n)]
+
+
+def _tile(ax: Any, x: float, y: float, half: float, shown: Array) -> None:
+    """What a unit gives over the plane; a thin line where it is 0."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    colours = LinearSegmentedColormap.from_list("signed", [BLUE, "white", ORANGE])
+    extent = (x - half, x + half, y - half, y + half)
+    ax.imshow(
+        shown, extent=extent, origin="lower", cmap=colours, vmin=-1.35, vmax=1.35, zorder=3,
+        interpolation="bilinear",
+    )  # fmt: skip
+    side = np.linspace(-half, half, shown.shape[0])
+    if shown.min() < 0 < shown.max():
+        ax.contour(x + side, y + side, shown, levels=[0], colors="0.25", linewidths=0.7, zorder=4)
+    frame = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1)]) * half
+    ax.plot(x + frame[:, 0], y + frame[:, 1], color="black", linewidth=1.3, zorder=5)
+
+
+def _weight(
+    ax: Any, start: tuple[float, float], end: tuple[float, float], w: float, largest: float
+) -> None:
+    """A line from unit to unit."""
+    near, far = start[0] + 0.42, end[0] - (1.25 if end[0] > 6 else 0.42)
+    s = np.linspace(0, 1, 40)
+    y = start[1] + (end[1] - start[1]) * (3 * s**2 - 2 * s**3)
+    ax.plot(
+        near + (far - near) * s, y, color=ORANGE if w > 0 else BLUE,
+        linestyle="-" if w > 0 else (0, (2.5, 1)), linewidth=0.6 + 5 * abs(w) / largest, zorder=1,
+        solid_capstyle="butt",
+    )  # fmt: skip
+
+
+def _captions(ax: Any, lang: str, places: Any, largest: float) -> None:
+    told = [
+        either(lang, "inputs", "输入"), either(lang, "4 units, tanh", "4 个单元，tanh"),
+        either(lang, "2 units, tanh", "2 个单元，tanh"), either(lang, "output", "输出"),
+    ]  # fmt: skip
+    for k, text in enumerate(told):
+        ax.text(places[k][0][0], 2.15, text, ha="center", va="bottom", fontsize=11)
+    for i, (x, y) in enumerate(places[0]):
+        ax.text(x - 0.55, y, f"$x_{i + 1}$", ha="right", va="center", fontsize=13)
+    legend = either(
+        lang, f"lines are weights: solid +, dashed −, the thickest {figure(largest, 3)}",
+        f"线表示权重：实线为正，虚线为负，最粗的为 {figure(largest, 3)}",
+    )  # fmt: skip
+    ax.text(0.0, -2.45, legend, ha="left", va="center", fontsize=10, color="0.35")
+    net, x, t = trained()
+    right = float(np.mean(net.classify(x) == t))
+    told_right = either(lang, f"{right:.0%} right", f"正确率 {right:.0%}")
+    ax.text(places[-1][0][0], -1.45, told_right, ha="center", va="top", fontsize=11)

@@ -1,0 +1,121 @@
+"""Repeat and Sum: one array to N, N arrays to one; each is the other's backward pass."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chainrule.drawing.panels import shape_text
+from chainrule.drawing.scene import Scene
+from chainrule.figures.boxes import Box, column, numbers, row, words
+from chainrule.figures.canvas import Canvas
+from chainrule.figures.common import black, blue, either, passes
+from chainrule.figures.flow import Sketch, Tag
+from chainrule.graph.functions import broadcast_to
+from chainrule.graph.functions import sum as total
+from chainrule.graph.variable import Array, Variable
+
+__all__ = ["D", "N", "repeat_node", "repeated", "sum_node", "summed"]
+
+N, D = 3, 4
+
+
+def weights() -> Array:
+    """What follows: L = Σ weights · y, say, with another weight for every element."""
+    return np.random.default_rng(21).integers(-4, 5, (N, D)) / 2.0
+
+
+def repeated() -> tuple[Variable, Variable, dict[Variable, Array]]:
+    """x, y = x repeated N times, and the gradients of an L that follows."""
+    x = Variable(np.array([[2.0, -1.0, 0.5, 3.0]]), "x")
+    y = broadcast_to(x, (N, D))
+    return x, y, total(weights() * y).graph.gradients()
+
+
+def summed() -> tuple[Variable, Variable, dict[Variable, Array]]:
+    """x, y = the sum of its N rows, and the gradients of an L that follows."""
+    x = Variable(weights() + 1.0, "x")
+    y = total(x, axis=0, keepdims=True)
+    return x, y, total(np.array([[1.0, -2.0, 0.5, 1.5]]) * y).graph.gradients()
+
+
+def _whole(name: str, shape: tuple[int, ...]) -> Box:
+    """The name of an array of N rows, over its shape."""
+    return column(black(name, 19.0), words(f"N×D = {shape_text(shape)}", 12.0, "muted"))
+
+
+def _fan(one: Tag, many: list[Tag], whole: Box, node: str, *, out: bool, back: bool) -> Scene:
+    """One arrow on one side of a node; on the other N arrows, bracketed as one array."""
+    sketch = Sketch(back=back, roomy=False)
+    middle = sketch.node(node)
+    single = sketch.name("x" if out else "y", 1 if out else -1)
+    if out:
+        sketch.arrow(single, middle, one)
+    ends = []
+    for i, tag in enumerate(many, 1):
+        end = sketch.name(f"y_{i}" if out else f"x_{i}", -1 if out else 1)
+        sketch.arrow(*((middle, end) if out else (end, middle)), tag)
+        ends.append(end)
+    if not out:
+        sketch.arrow(middle, single, one)
+    scene = sketch.scene()
+    canvas = Canvas()
+    start = 0.0 if out else whole.width + 24.0
+    canvas.scene(scene, start, 0.0)
+    x = scene.width if out else start
+    canvas.bracket(x, ends[0].y - 18.0, ends[-1].y + 18.0, left=not out)
+    middle_y = (ends[0].y + ends[-1].y) / 2 + 5.0
+    canvas.put(whole, x + 10.0 if out else x - 10.0, middle_y, anchor="start" if out else "end")
+    return canvas.done("", 0.0)
+
+
+def repeat_node(lang: str) -> Scene:
+    """Forward x is copied N times; backward ∂L/∂x is the sum of the N gradients."""
+    x, y, gradients = repeated()
+
+    def draw(back: bool) -> Scene:
+        source = r"\frac{∂L}{∂x} = \sum{n} \frac{∂L}{∂y_n} ="
+        one = Tag(
+            [words(f"1×D = {shape_text(x.shape)}", 12.0, "muted"), numbers(x.data)],
+            [row(blue(source), numbers(gradients[x], fill="gradient"))],
+        )
+        many = [
+            Tag(
+                [numbers(y.data[i])],
+                [
+                    row(
+                        blue(rf"\frac{{∂L}}{{∂y_{i + 1}}} ="),
+                        numbers(gradients[y][i], fill="gradient"),
+                    )
+                ],
+            )
+            for i in range(N)
+        ]
+        return _fan(one, many, _whole("y", y.shape), "Repeat", out=True, back=back)
+
+    return passes(lang, draw, either(lang, "the Repeat node", "Repeat 节点"), across=False)
+
+
+def sum_node(lang: str) -> Scene:
+    """Forward N rows are added up; backward every row gets ∂L/∂y, unchanged."""
+    x, y, gradients = summed()
+
+    def draw(back: bool) -> Scene:
+        one = Tag(
+            [words(f"1×D = {shape_text(y.shape)}", 12.0, "muted"), numbers(y.data)],
+            [row(blue(r"\frac{∂L}{∂y} ="), numbers(gradients[y], fill="gradient"))],
+        )
+        many = [
+            Tag(
+                [numbers(x.data[i])],
+                [
+                    row(
+                        blue(rf"\frac{{∂L}}{{∂x_{i + 1}}} ="),
+                        numbers(gradients[x][i], fill="gradient"),
+                    )
+                ],
+            )
+            for i in range(N)
+        ]
+        return _fan(one, many, _whole("x", x.shape), "Sum", out=False, back=back)
+
+    return passes(lang, draw, either(lang, "the Sum node", "Sum 节点"), across=False)
