@@ -96,6 +96,7 @@ def _product(meeting: Meeting, turn_a: bool, turn_b: bool) -> Callable[..., None
         assert not np.shares_memory(out, b)
         crew, shard, shards, first, batch = team
         meeting.wait(crew, shards)
+        shard = 0 if shards == 1 else shard  # one that computes alone still says who it is
         if shards > 1:
             a = _of_all(a, first, batch)
             b = _of_all(b, first, batch) if turn_a else b
