@@ -169,6 +169,10 @@ def test_what_the_nodes_do_to_gradients() -> None:
     dz = 2 * x * y / 40
     assert f"= {number(dz)} · {number(y)} = {number(dz * y)}" in said("1-19")
     assert f"= {number(dz)} · {number(x)} = {number(dz * x)}" in said("1-19")
+    assert "∂L ∂x = ∂L ∂z · y" in said("1-19")
+    assert "∂L ∂y = ∂L ∂z · x" in said("1-19")
+    assert said("1-18").count("= ∂L ∂z · 1") == 2
+    assert "∂L ∂x = ∂L ∂y + ∂L ∂z" in said("1-20")
     # L = y² + 4z for the two copies y and z of x = 3.
     assert "= 6 + 4 = 10" in said("1-20")
 

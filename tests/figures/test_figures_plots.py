@@ -97,8 +97,8 @@ def test_every_step_is_minus_the_rate_times_the_gradient() -> None:
         assert f"({first})" in said("sgd", lang)
         assert f"η = {descent.LR}" in said("sgd", lang)
     plot = drawn("sgd").plot
-    path: Any = plot.axes[0].lines[0]
-    xs, ys, zs = path.get_data_3d()
+    line: Any = plot.axes[0].lines[0]
+    xs, ys, zs = line.get_data_3d()
     assert np.allclose(np.stack([xs, ys], 1), places)
     assert np.all(zs - heights >= 0)
     assert np.all(zs - heights < 0.1)

@@ -79,7 +79,9 @@ def _at_work(
 def _random(found: Model, path: str, count: int) -> tuple[Any, Any]:
     network, rng = found.network, np.random.default_rng(0)
     first = next((p for p in network.named_parameters().values() if p.ndim == 2), None)
-    width = len(found.preparation.features) if found.preparation else first and first.shape[0]
+    width = len(found.preparation.features) if found.preparation else None
+    if width is None and first is not None:
+        width = first.shape[0]
     if not width or network.facts.takes_ids:
         raise SettingError(f"{path} does not tell what it takes. Name rows for it with --data.")
     x = rng.standard_normal((count, width)).astype(network.dtype)

@@ -219,7 +219,8 @@ FIGURES: tuple[Figure, ...] = (
         "1-27", "names-and-memory", memory.names_and_memory,
         ("Two names, or copied contents",
          "After a = b both names mean one array, and nothing was copied. a[...] = b writes the contents"
-         " of b where a has always been, which is how grads keep their addresses. These are real."),
+         " of b where a has always been, which is how grads keep their addresses. The addresses"
+         " shown are real."),
         ("两个名字，还是复制内容",
          "a = b 让 a 成为 b 的数组的另一个名字；a[...] = b 把 b 的内容写进 a 原来的内存，"
          "grads 的地址因此不变。图中的地址都是真实的。"),
