@@ -228,3 +228,37 @@ def test_bad_input(
 def test_errors_are_typed() -> None:
     with pytest.raises(SettingError, match="not allowed"):
         Expression("x.y")
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["check", "softmax_cross_entropy(x, t)", "--set", "t=[0,5]"], "out of bounds"),
+        (["check", "sum(x, axis=5)"], "axis=5"),
+        (["check", "sum(x, axis=0)", "--set", "x=3"], "0 axes"),
+        (["check", "iris"], "no model file"),
+        (["check", "x * y", "--set", "x=true"], "finite numbers"),
+        (["check", "x * y", "--set", 'x="3"'], "finite numbers"),
+        (["check", "x * y", "--set", "x=1", "--set", "x=2"], "two values"),
+        (["check", "(-8) ** (1 / 3) * x"], "root of a negative number"),
+    ],
+)
+def test_more_bad_input(args: list[str], said: str) -> None:
+    done = run(*args)
+    assert done.exit_code == 2, done.output
+    assert said in done.stderr
+
+
+def test_what_is_not_finite_is_null_in_json() -> None:
+    done = run("check", "log(x)", "--set", "x=0", "--json")
+    assert done.exit_code == 1
+    assert '"error": null' in done.stdout
+
+
+def test_arrows_of_another_graph_are_refused() -> None:
+    x = cr.Variable([2.0], name="x")
+    L = cr.sum(x * x)
+    with pytest.raises(SettingError, match="no arrows of this graph.*Take the graph once"):
+        L.draw(verdicts=L.graph.check().verdicts)
+    graph = L.graph
+    graph.draw(verdicts=graph.check().verdicts)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import click
 
 from chainrule.cli.options import Number, data_options, json_option
@@ -55,7 +57,7 @@ def check(
     if as_json:
         rows = [
             {"gradient": str(v.arrow), "node": v.node, "layer": v.layer, "verdict": v.verdict,
-             "error": v.error, "allowed": v.allowed}
+             "error": _finite(v.error), "allowed": _finite(v.allowed)}
             for v in (*proof.rows, *proof.ends.values())
         ]  # fmt: skip
         json_out({"what": what, "ok": proof.ok, "numbers": numbers, "rows": rows})
@@ -66,3 +68,7 @@ def check(
             say(printable(line))
     if not proof.ok:
         context.exit(1)
+
+
+def _finite(number: float) -> float | None:
+    return number if math.isfinite(number) else None

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from chainrule.cli.options import Number, OneOf, data_options, json_option
 from chainrule.cli.terminal import json_out, printable, remark, say
+
+if TYPE_CHECKING:
+    from chainrule.graph import Graph
+    from chainrule.graph.proof import Proof
 
 __all__ = ["draw"]
 
@@ -38,7 +44,9 @@ Examples:
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @data_options
 @json_option
+@click.pass_context
 def draw(
+    context: click.Context,
     what: str,
     out: str,
     given: tuple[str, ...],
@@ -92,7 +100,13 @@ def draw(
         facts["ok"] = proof.ok
     if as_json:
         json_out(facts)
-        return
+    else:
+        _tell(out, graph, numbers, overflows, proof)
+    if proof is not None and not proof.ok:
+        context.exit(1)
+
+
+def _tell(out: str, graph: Graph, numbers: str, overflows: list[str], proof: Proof | None) -> None:
     say(printable(f"{out}: {len(graph.nodes)} nodes, with {numbers}."))
     for sentence in overflows:
         remark(sentence)

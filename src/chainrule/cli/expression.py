@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.errors import SettingError, nearest, shown
+from chainrule.errors import ChainruleError, SettingError, nearest, shown
 from chainrule.graph import functions
 from chainrule.graph.variable import Variable
 
@@ -141,8 +141,12 @@ class Expression:
         """The value, recorded, for Variables or arrays by name."""
         try:
             found = self._value(self._tree, variables)
-        except (OverflowError, ZeroDivisionError) as error:
+        except (OverflowError, ZeroDivisionError, IndexError, ValueError) as error:
+            if isinstance(error, ChainruleError):
+                raise
             raise self._wrong(f"cannot be computed: {error}") from None
+        if np.iscomplexobj(found.data if isinstance(found, Variable) else found):
+            raise self._wrong("has a root of a negative number in it")
         return found if isinstance(found, Variable) else Variable(found)
 
     def _value(self, node: ast.AST, given: Mapping[str, Any]) -> Any:
@@ -162,6 +166,10 @@ class Expression:
             case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
                 values = [_variable(self._value(a, given)) for a in args]
                 more = {"axis": _whole(keywords[0].value)} if keywords else {}
+                if more and not -values[0].ndim <= (more["axis"] or 0) < values[0].ndim:
+                    raise self._wrong(
+                        f"calls {name} with axis={more['axis']} of a value with {values[0].ndim} axes"
+                    )
                 return FUNCTIONS[name](*values, **more)
         raise AssertionError(node)
 
@@ -215,8 +223,19 @@ class Expression:
                 return None if inner is None else inner[::-1]
             case ast.Call(func=ast.Name(id="matmul"), args=[left, right]):
                 return self._product(left, right, known)
+            case ast.Call(func=ast.Name(id="softmax_cross_entropy"), args=[scores, ast.Name(id=t)]):
+                shape = self._shape(scores, known)
+                if shape is None:
+                    shape = (ROWS, WIDTHS[0])
+                    self._told(scores, shape, known)
+                known.setdefault(t, shape[:-1])
+                return shape[:-1]
             case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
                 shapes = [self._shape(a, known) for a in args]
+                if keywords and shapes[0] is None:
+                    guess = (ROWS, WIDTHS[0])
+                    self._told(args[0], guess, known)
+                    shapes[0] = guess
                 if name in _AXIS and name != "softmax":
                     return None if keywords else ()
                 return shapes[0]
@@ -266,8 +285,11 @@ def read_value(text: str) -> tuple[str, Array]:
     """A name and its value, from NAME=NUMBER or NAME=[[1, 2], [3, 4]]."""
     name, sign, value = text.partition("=")
     try:
-        array = np.array(json.loads(value), float)
-    except (ValueError, TypeError, RecursionError):
+        given = json.loads(value)
+        array = np.array(given, float)
+        if np.array(given).dtype.kind not in "iuf":  # true, or a text
+            raise TypeError
+    except (ValueError, TypeError, RecursionError, OverflowError):
         array = np.array(math.nan)
     if not sign or not name.strip().isidentifier() or not np.isfinite(array).all():
         raise SettingError(

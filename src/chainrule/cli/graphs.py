@@ -44,8 +44,20 @@ def graph_of(
         )
     from chainrule.cli.expression import Expression, read_value
 
+    if what.replace("_", "a").replace(".", "a").replace("/", "a").replace("-", "a").isalnum():
+        better = (
+            f" Did you mean {what}.safetensors?" if os.path.exists(f"{what}.safetensors") else ""
+        )
+        raise SettingError(
+            f"{shown(what, 60)} is no model file, and no expression with an operation in it.{better}"
+        )
     expression = Expression(what)
-    values = dict(map(read_value, given))
+    values: dict[str, Any] = {}
+    for text in given:
+        name, value = read_value(text)
+        if name in values:
+            raise SettingError(f"--set gives {name} two values. Give it one.")
+        values[name] = value
     variables = expression.variables(values)
     out = expression.value(variables)
     out.name = out.name or ("L" if out.size == 1 else "y")

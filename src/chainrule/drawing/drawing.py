@@ -16,7 +16,7 @@ from chainrule.drawing.svg import to_svg
 from chainrule.drawing.theme import check_theme
 from chainrule.drawing.units import MANY, Fold, Units
 from chainrule.drawing.words import check_language, say
-from chainrule.errors import SettingError, ShapeError, nearest
+from chainrule.errors import SettingError, ShapeError, nearest, shown
 from chainrule.files.writing import Pathish, write_whole
 from chainrule.graph.graph import Graph
 from chainrule.graph.variable import Array, Variable
@@ -145,12 +145,15 @@ def draw_graph(
     """The picture of a graph, as `Graph.draw`, `Variable.draw` and `Network.draw` give it."""
     check_language(lang)
     check_theme(theme)
+    highlight = frozenset(highlight)
+    _belong("highlight", highlight, graph)
+    _belong("verdicts", verdicts or (), graph)
     options = Options(
         values=values,
         shapes=shapes,
         gradients=_gradients(graph, gradients, seed),
         names=dict(names or {}),
-        highlight=frozenset(highlight),
+        highlight=highlight,
         verdicts={v: _mark(verdict) for v, verdict in (verdicts or {}).items()},
         lang=lang,
     )
@@ -163,6 +166,19 @@ def draw_graph(
         if other.folded != units.folded:
             drawing._other = Drawing(diagram_of(other, options), options, theme)
     return drawing
+
+
+def _belong(what: str, given: Iterable[Any], graph: Graph) -> None:
+    """See that these are arrows of the graph: each `v.graph` is a new one, with arrows of its own."""
+    arrows = {v for node in graph.nodes for v in (*node.inputs, *node.outputs)}
+    arrows.update(graph.inputs, graph.outputs)
+    strangers = [v for v in given if not isinstance(v, Variable) or v not in arrows]
+    if strangers:
+        raise SettingError(
+            f"{what}: {len(strangers)} of these are no arrows of this graph, such as"
+            f" {shown(strangers[0], 60)}. Take the graph once: g = L.graph;"
+            " g.draw(verdicts=g.check().verdicts)."
+        )
 
 
 def _gradients(
