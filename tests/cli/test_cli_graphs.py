@@ -258,7 +258,7 @@ def test_what_is_not_finite_is_null_in_json() -> None:
 def test_arrows_of_another_graph_are_refused() -> None:
     x = cr.Variable([2.0], name="x")
     L = cr.sum(x * x)
-    with pytest.raises(SettingError, match="no arrows of this graph.*Take the graph once"):
+    with pytest.raises(SettingError, match=r"no arrows of this graph.*Take the graph once"):
         L.draw(verdicts=L.graph.check().verdicts)
     graph = L.graph
     graph.draw(verdicts=graph.check().verdicts)
