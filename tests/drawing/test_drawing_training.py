@@ -242,9 +242,7 @@ def test_principal_directions_show_as_much_of_the_path_as_any_plane_can() -> Non
 def test_the_network_is_not_touched(three_d: bool, tmp_path: Path) -> None:
     model, x, t, path = spiral()
     before = copy.deepcopy(model)
-    figure: Any = cr.draw_surface(
-        model, x, t, path, tmp_path / "s.png", points=4, three_d=three_d, lang="zh"
-    )
+    figure: Any = cr.draw_surface(model, x, t, path, tmp_path / "s.png", points=4, three_d=three_d)
     assert same(model, before)
     assert len(figure.axes) == 2 + three_d
     surface = loss_surface(model, x, t, path, points=4)
