@@ -243,10 +243,6 @@ def _again(run: Run, lang: str) -> Html:
     )
 
 
-def _code(value: str) -> Html:
-    return Html(f"<code>{text(value)}</code>")
-
-
 def _command(parts: Sequence[str]) -> Html:
     """A command as a shell takes it: on one line, or, if it is long, on a line for each part."""
     short = sum(map(len, parts)) + len(parts) <= 88

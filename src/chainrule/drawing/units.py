@@ -13,7 +13,8 @@ from typing import Any, TypeAlias
 from chainrule.drawing.layout.columns import in_order
 from chainrule.errors import SettingError, nearest
 from chainrule.graph.graph import Graph
-from chainrule.graph.variable import Parameter, Scope, Variable
+from chainrule.graph.naming import around as runs_around
+from chainrule.graph.variable import Parameter, Scope, Variable, shared_scope
 from chainrule.nodes import Branch, Node
 
 __all__ = ["MANY", "End", "Flow", "Fold", "Leaf", "Middle", "Split", "Unit", "Units", "layer_title"]
@@ -88,17 +89,7 @@ def layer_title(layer: Any, name: str = "") -> str:
 
 def around(scope: Scope | None) -> list[Scope | None]:
     """A scope and those it is in, out to None, which is all."""
-    found = [scope]
-    while scope is not None:
-        scope = scope.outer
-        found.append(scope)
-    return found
-
-
-def shared(a: Scope | None, b: Scope | None) -> Scope | None:
-    """The innermost scope that both are in."""
-    inside = set(around(b))
-    return next(scope for scope in around(a) if scope in inside)
+    return [*runs_around(scope), None]
 
 
 class Units:
@@ -179,11 +170,11 @@ class Units:
     def _home(self, source: Unit | None, users: Iterable[Unit]) -> Scope | None:
         """Where a branching stands: with its users, or in its maker's layer if that uses it too."""
         scopes = [self.scope[user] for user in users]
-        home = functools.reduce(shared, scopes)
+        home = functools.reduce(shared_scope, scopes)
         if source is None:
             return home
         places = around(self.scope[source])
-        made = min((shared(self.scope[source], s) for s in scopes), key=places.index)
+        made = min((shared_scope(self.scope[source], s) for s in scopes), key=places.index)
         return made if home in around(made) else home
 
     @staticmethod

@@ -266,7 +266,7 @@ class Writer:
 
     def _symbolic(self, n: Number, group: Group) -> str:
         """A group in letters: `Σₖ x[0,k]·W[k,2]`."""
-        letters, texts = symbols(self.reader, group, self._name, self.rows)
+        letters, texts = symbols(group, self._name, self.rows)
         if group.slope_of is not None:
             texts.append(f"∂{texts[0][1:]}/{self.name(n)}")
         inside = "·".join(texts)

@@ -12,7 +12,7 @@ import numpy as np
 from chainrule.errors import RecordingError, ShapeError
 from chainrule.graph.chain_rule import chain_rule
 from chainrule.graph.sources import Place
-from chainrule.graph.variable import Array, Call, Scope, Variable
+from chainrule.graph.variable import Array, Call, Scope, Variable, shared_scope
 from chainrule.nodes import Branch, Node
 from chainrule.nodes.base import Value
 
@@ -77,7 +77,7 @@ class Graph:
                     if v not in copies:
                         copies[v] = self._branch(v, uses[v])
                         inside = users[v] + [None] * (uses[v] - len(users[v]))
-                        self.scopes[self.nodes[-1]] = functools.reduce(_common, inside)
+                        self.scopes[self.nodes[-1]] = functools.reduce(shared_scope, inside)
                     v = copies[v].pop()
                 arrows.append(v)
             outputs = call.outputs
@@ -281,17 +281,6 @@ class Graph:
         from chainrule.drawing.drawing import draw_graph
 
         return draw_graph(self, **options)
-
-
-def _common(a: Scope | None, b: Scope | None) -> Scope | None:
-    """The innermost run of a layer that both are in."""
-    around = set()
-    while a is not None:
-        around.add(a)
-        a = a.outer
-    while b is not None and b not in around:
-        b = b.outer
-    return b
 
 
 def reachable(outputs: Iterable[Variable], stops: set[Variable]) -> list[Call]:

@@ -85,7 +85,7 @@ def element(name: str, shape: tuple[int, ...], place: int) -> str:
 
 
 def symbols(
-    reader: Reader, group: Group, name: Callable[[Variable, bool], str], rows: set[Variable]
+    group: Group, name: Callable[[Variable, bool], str], rows: set[Variable]
 ) -> tuple[str, list[str]]:
     """The letters a group runs over, and each factor with them: `k`, `x[0,k]`, `W[k,2]`.
 

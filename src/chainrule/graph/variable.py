@@ -33,6 +33,7 @@ __all__ = [
     "current_recording",
     "recording",
     "resumed",
+    "shared_scope",
     "within",
 ]
 
@@ -86,6 +87,17 @@ class Scope:
         self.layer, self.outer = layer, outer
         #: Where the user called it; inside a layer of the user's own, the line of its formula.
         self.place = here(False, 4)
+
+
+def shared_scope(a: Scope | None, b: Scope | None) -> Scope | None:
+    """The innermost run of a layer that both are in."""
+    around = set()
+    while a is not None:
+        around.add(a)
+        a = a.outer
+    while b is not None and b not in around:
+        b = b.outer
+    return b
 
 
 @contextmanager

@@ -42,7 +42,6 @@ class Weights:
         self.arrays: dict[str, Array] = {}
         #: Numbers of the step that are drawn too: the seeds of masks.
         self.numbers: dict[int, str] = {}
-        self.needs_math = False
         self._random: np.random.Generator | None = None
         self._seeded = False
         if type(network.seed) is int:
@@ -94,7 +93,6 @@ class Weights:
         self.lines += lines
         if p.dtype != np.float64:
             text = f"({text}).astype(np.{p.dtype.name})"
-        self.needs_math = self.needs_math or "math." in "".join([*lines, text])
         self.lines.append(f"{name} = {text}")
 
     def _array(self, name: str, array: Array) -> None:
