@@ -17,6 +17,7 @@ from tests.nodes.table import TABLE, draw
 import chainrule as cr
 from chainrule.graph.graph import Graph
 from chainrule.graph.steps import Step
+from chainrule.graph.variable import Variable
 from chainrule.graph.wording import formula_of, gradient_of
 
 every_node = pytest.mark.parametrize("name", sorted(TABLE))
@@ -242,6 +243,27 @@ def test_a_step_is_plain_data() -> None:
         assert plain["operation"] == step.operation
         assert np.array_equal(plain["outputs"][0]["value"], step.outputs[0].value)
         assert plain["source"][-1]["part"] == step.source[-1].part
+
+
+def test_what_json_cannot_hold_is_text() -> None:
+    def strict(token: str) -> None:
+        raise AssertionError(f"{token} is no JSON")
+
+    x = Variable([[0.0, -1.0, 2.0]], "x")
+    with np.errstate(all="ignore"):
+        graph = cr.sum(cr.log(x) / (x * 0)).graph
+    steps = list(graph.steps())
+    plain = [
+        json.loads(json.dumps(step.as_dict()), parse_constant=strict) for step in steps
+    ]  # the numbers, and those that are none, as they are
+    for step, data in zip(steps, plain, strict=True):
+        for kind in ("inputs", "reads", "outputs"):
+            for flow, given in zip(getattr(step, kind), data[kind], strict=True):
+                back = np.array(given["value"], dtype=object)
+                found = np.vectorize(float, otypes=[float])(back)
+                assert np.array_equal(found, flow.value, equal_nan=True)
+    assert "-Infinity" in str(plain)
+    assert "NaN" in str(plain)
 
 
 def test_layers_are_named_and_their_formula_line_is_told() -> None:

@@ -52,7 +52,7 @@ def check(
     """
     from chainrule.cli.graphs import graph_of
 
-    graph, _, numbers = graph_of(what, given, data, count, no_header, encoding)
+    graph, numbers = graph_of(what, given, data, count, no_header, encoding)
     proof = graph.check(elements=elements)
     if as_json:
         rows = [

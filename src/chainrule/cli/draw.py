@@ -72,20 +72,17 @@ def draw(
     import numpy as np
 
     from chainrule.cli.graphs import graph_of
-    from chainrule.drawing.drawing import draw_graph
     from chainrule.files.writing import check_place
 
     check_place(out, force)
-    graph, names, numbers = graph_of(what, given, data, count, no_header, encoding)
+    graph, numbers = graph_of(what, given, data, count, no_header, encoding)
     overflows: list[str] = []
     if detail:
         graph = detailed = graph.detailed()
         overflows = [overflow.text for overflow in detailed.overflows]
     output = graph.outputs[0]
     proof = graph.check() if check else None
-    drawing = draw_graph(
-        graph,
-        layer_names=names,
+    drawing = graph.draw(
         gradients=not no_gradients,
         seed=np.ones_like(output.data) if output.size != 1 else None,
         fold=fold,

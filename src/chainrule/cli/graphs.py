@@ -29,15 +29,13 @@ def graph_of(
     count: int,
     no_header: bool,
     encoding: str | None,
-) -> tuple[Graph, dict[int, str], str]:
-    """The graph, what its layers are called, and which numbers stand in it, in words."""
+) -> tuple[Graph, str]:
+    """The graph, and which numbers stand in it, in words."""
     if is_model(what):
         if given:
             raise SettingError("--set gives a value to a name of an expression; a model has data.")
-        from chainrule.drawing.networks import network_graph
-
         network, x, t, told = _at_work(what, data, count, no_header, encoding)
-        return *network_graph(network, x, t), told
+        return network.graph(x, t), told
     if data is not None or no_header or encoding is not None:
         raise SettingError(
             f"--data is for a model, and {shown(what, 60)} names no file. Give values with --set x=3."
@@ -63,7 +61,7 @@ def graph_of(
     out.name = out.name or ("L" if out.size == 1 else "y")
     made_up = [f"{n} {'×'.join(map(str, v.shape))}".rstrip() for n, v in variables.items()]
     made_up = [text for text, n in zip(made_up, variables, strict=True) if n not in values]
-    return out.graph, {}, f"random numbers for {', '.join(made_up)}" if made_up else "given values"
+    return out.graph, f"random numbers for {', '.join(made_up)}" if made_up else "given values"
 
 
 def _at_work(

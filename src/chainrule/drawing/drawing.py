@@ -140,9 +140,8 @@ def draw_graph(
     verdicts: Mapping[Variable, Any] | None = None,
     lang: str = "en",
     theme: str = "auto",
-    layer_names: Mapping[int, str] | None = None,
 ) -> Drawing:
-    """The picture of a graph, as `Graph.draw`, `Variable.draw` and `Network.draw` give it."""
+    """The picture of a graph (see `Graph.draw`)."""
     check_language(lang)
     check_theme(theme)
     highlight = frozenset(highlight)
@@ -157,12 +156,12 @@ def draw_graph(
         verdicts={v: _mark(verdict) for v, verdict in (verdicts or {}).items()},
         lang=lang,
     )
-    units = Units(graph, fold, layer_names or {})
+    units = Units(graph, fold)
     # Numbers are taken now, since the arrays may change; laying out can wait.
     drawing = Drawing(diagram_of(units, options), options, theme)
     drawing._folded = bool(units.folded)
     if units.can_fold and len(graph.nodes) <= MANY:
-        other = Units(graph, not units.folded, layer_names or {})
+        other = Units(graph, not units.folded)
         if other.folded != units.folded:
             drawing._other = Drawing(diagram_of(other, options), options, theme)
     return drawing

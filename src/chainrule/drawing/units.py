@@ -99,8 +99,8 @@ class Units:
     are the unfolded layers that get a box.
     """
 
-    def __init__(self, graph: Graph, fold: Fold, names: Mapping[int, str]) -> None:
-        self.graph, self.names = graph, names
+    def __init__(self, graph: Graph, fold: Fold) -> None:
+        self.graph = graph
         self.scope: dict[Unit, Scope | None] = dict(graph.scopes.items())
         self.all_flows = self._all_flows()
         self.folded = self._choose(fold)
@@ -191,7 +191,7 @@ class Units:
 
     def title(self, scope: Scope) -> str:
         """What a run of a layer is called."""
-        return layer_title(scope.layer, self.names.get(id(scope.layer), ""))
+        return layer_title(scope.layer, self.graph.paths.get(id(scope.layer), ""))
 
     def _scopes(self) -> dict[Scope, int]:
         """Every scope, in the order they ran, with its depth."""
@@ -217,7 +217,7 @@ class Units:
         known: dict[str, set[Scope]] = {}
         for scope in scopes:
             kind = layer_title(scope.layer).partition(" ")[0]
-            for name in (kind, self.title(scope), self.names.get(id(scope.layer), kind)):
+            for name in (kind, self.title(scope), self.graph.paths.get(id(scope.layer), kind)):
                 known.setdefault(name, set()).add(scope)
         for name in wanted:
             if name not in known:

@@ -49,7 +49,7 @@ def drawn(
     """
     shown = {v: gradients[v] for v in tags if v in gradients} if gradients else {}
     options = Options(gradients=shown, lang=lang)
-    units = Units(graph, fold, {})
+    units = Units(graph, fold)
     diagram = diagram_of(units, options)
     for unit, vertex in zip(units.things, diagram.vertices, strict=True):
         thing = unit.layer if isinstance(unit, Scope) else getattr(unit, "variable", None)

@@ -44,7 +44,7 @@ class DetailedGraph(Graph):
         shared: dict[Variable, Variable],
         inside: dict[Variable, Variable],
     ) -> None:
-        super().__init__(tuple(outputs), inputs)
+        super().__init__(tuple(outputs), inputs, paths=folded.paths)
         #: The graph as it was.
         self.folded = folded
         #: For every arrow of the folded graph (but the copies of a Branch), the one here.

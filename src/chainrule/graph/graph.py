@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
@@ -41,11 +41,17 @@ class Graph:
     """
 
     def __init__(
-        self, outputs: Sequence[Variable], inputs: Iterable[Variable] | None = None
+        self,
+        outputs: Sequence[Variable],
+        inputs: Iterable[Variable] | None = None,
+        *,
+        paths: Mapping[int, str] | None = None,
     ) -> None:
         self.outputs = tuple(outputs)
-        stops = None if inputs is None else set(inputs)
-        calls = reachable(self.outputs, stops or set())
+        #: In the graph of a network: where each layer is in it, such as "blocks.0", by the layer's id.
+        self.paths: Mapping[int, str] = paths or {}
+        stops = None if inputs is None else dict.fromkeys(inputs)
+        calls = reachable(self.outputs, stops or ())
         #: The original of a Variable that leaves a Branch.
         self.origin: dict[Variable, Variable] = {}
         self.calls = calls
@@ -57,7 +63,7 @@ class Graph:
         self.places: dict[Node, Place] = {}
         self._close(calls, stops)
 
-    def _close(self, calls: list[Call], stops: set[Variable] | None) -> None:
+    def _close(self, calls: list[Call], stops: Collection[Variable] | None) -> None:
         uses = Counter(v for call in calls for v in call.inputs)
         uses.update(self.outputs)
         users: dict[Variable, list[Scope | None]] = {}
@@ -283,7 +289,7 @@ class Graph:
         return draw_graph(self, **options)
 
 
-def reachable(outputs: Iterable[Variable], stops: set[Variable]) -> list[Call]:
+def reachable(outputs: Iterable[Variable], stops: Collection[Variable]) -> list[Call]:
     """The calls the outputs were made by, in the order they were made."""
     seen: set[Call] = set()
     ahead = [v.call for v in outputs if v.call is not None and v not in stops]

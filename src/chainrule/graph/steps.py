@@ -91,11 +91,15 @@ class Step:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """The step in lists, numbers and strings, as JSON has them."""
+        """The step in lists, numbers and strings, as JSON has them.
+
+        JSON has no NaN and no infinity: such a number is the text "NaN", "Infinity" or
+        "-Infinity", which `float()` and JavaScript's `Number()` read.
+        """
 
         def flows(given: tuple[Flow, ...]) -> list[dict[str, Any]]:
             return [
-                {"name": f.name, "shape": list(f.shape), "value": f.value.tolist()} for f in given
+                {"name": f.name, "shape": list(f.shape), "value": _plain(f.value)} for f in given
             ]
 
         plain = {k: v for k, v in vars(self).items() if isinstance(v, str | int)}
@@ -205,6 +209,18 @@ def _gradients(
         for v in arrows
         if v in gradients
     )
+
+
+def _plain(value: npt.NDArray[Any]) -> Any:
+    """Nested lists of what JSON has: numbers and truth values, and text for others."""
+    if value.dtype.kind in "biu" or (value.dtype.kind == "f" and np.isfinite(value).all()):
+        return value.tolist()
+    if value.ndim:
+        return [_plain(part) for part in value]
+    x = value.item()
+    if isinstance(x, complex):
+        return str(x).strip("()")
+    return x if np.isfinite(x) else "NaN" if x != x else "Infinity" if x > 0 else "-Infinity"
 
 
 def _seen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from chainrule.engine.compiled.predict import CompiledPredict
     from chainrule.engine.program import Program
     from chainrule.files.programs import Script
+    from chainrule.graph.graph import Graph
 
 __all__ = ["Network", "layers_in"]
 
@@ -489,10 +490,46 @@ class Network:
 
     # -- looking and keeping ----------------------------------------------------------------------
 
+    def graph(
+        self,
+        x: npt.ArrayLike,
+        t: npt.ArrayLike | None = None,
+        sample_weight: npt.ArrayLike | None = None,
+        *,
+        training: bool | None = None,
+    ) -> Graph:
+        """The computational graph of the loss for a batch; without targets t, of the outputs.
+
+        It is recorded on a copy of the network: parameters, gradients, buffers and random numbers
+        stay as they are, and training on does not change the graph. `training` says whether
+        layers such as Dropout behave as in training, with the masks of the next step; by default
+        they do where there are targets, as in `forward(x, t)`.
+
+        Args:
+            x: the rows, as `predict` takes them; real numbers get a gradient too.
+            t: their targets, as the loss takes them.
+            sample_weight: a weight for each row, as in `forward`.
+            training: layers as in training (True) or as in use (False).
+
+        Raises:
+            DataError: rows or targets that do not fit the network or each other.
+
+        >>> import chainrule as cr
+        >>> x, t = cr.datasets.spiral()
+        >>> graph = cr.TwoLayerNet(2, 10, 3).graph(x[:5], t[:5])
+        >>> next(iter(graph.steps())).formula
+        'matmul1 = x @ W1'
+        >>> print(graph.check().summary)
+        All 13 arrows agree with the complex step, and so do all 5 inputs from end to end.
+        """
+        from chainrule.networks.graphs import network_graph
+
+        return network_graph(self, x, t, sample_weight, training)
+
     def draw(self, x: Any, t: Any = None, **options: Unpack[DrawOptions]) -> Drawing:
         """The picture of the network at work on the rows x; with targets t, of the loss.
 
-        With t the gradients of the loss are drawn too. Nothing of the network changes. The
+        The same as `net.graph(x, t).draw()`: with t the gradients of the loss are drawn too. The
         options are those of `Graph.draw`, such as `fold=True` for one box a layer.
 
         >>> import chainrule as cr
@@ -500,9 +537,7 @@ class Network:
         >>> cr.TwoLayerNet(2, 10, 3).draw(x[:5], t[:5], fold=True)
         Drawing(6 arrows)
         """
-        from chainrule.drawing.networks import draw_network
-
-        return draw_network(self, x, t, **options)
+        return self.graph(x, t).draw(**options)
 
     def summary(self) -> str:
         """A table of layers, shapes and parameters."""
