@@ -346,7 +346,7 @@ def test_a_layer_whose_inner_value_is_used_outside_too() -> None:
 def test_runs_that_a_computation_enters_again_are_drawn_without_boxes() -> None:
     # Nothing of ours records so; a graph made by hand may.
     x = Variable(0.5, name="x")
-    with within("here"):
+    with within(cr.Tanh()):
         a = cr.exp(x)
     graph = cr.sin(cr.tanh(a)).graph
     first = graph.scopes[graph.nodes[0]]

@@ -47,7 +47,7 @@ def _inside(diagram: Diagram, names: dict[Vertex, str]) -> list[str]:
         group = found
         if group is not None:
             lines.append(f"  subgraph cluster_{number[group]} {{")
-            lines.append(f"    label={_quoted(str(group.content))}; style=dashed;")
+            lines.append(f"    label={_quoted(group.content.title)}; style=dashed;")
             ahead.append("  }")
         lines += [f"  {names[v]} [{_style(v)}];" for v in within.get(group, ())]
         ahead += reversed(children.get(group, []))

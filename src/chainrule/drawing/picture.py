@@ -75,6 +75,14 @@ class Options:
 
 
 @dataclass(slots=True, frozen=True)
+class Heading:
+    """What stands above an unfolded layer, and what the layer is called in the graph."""
+
+    title: str
+    layer: str
+
+
+@dataclass(slots=True, frozen=True)
 class Label:
     """What an arrow carries: the parts above and below it, and the words of its title."""
 
@@ -83,6 +91,8 @@ class Label:
     title: str
     back: bool
     highlight: bool
+    #: What the arrow is called in the graph, if it is in one.
+    arrow: str = ""
 
 
 def diagram_of(units: Units, options: Options) -> Diagram:
@@ -90,22 +100,36 @@ def diagram_of(units: Units, options: Options) -> Diagram:
     diagram = Diagram()
     groups: dict[Scope | None, Group | None] = {None: None}
     for scope in units.layers:
-        title = units.title(scope)
-        groups[scope] = Group(text_width(title, 12.5) * 1.08 + 8.0, 24.0, content=title)
+        heading = Heading(units.title(scope), units.graph.layers[scope])
+        width = text_width(heading.title, 12.5) * 1.08 + 8.0
+        groups[scope] = Group(width, 24.0, content=heading)
     for scope in units.layers:
         group = groups[scope]
         assert group is not None
         group.outer = groups[units.outer(scope)]
         diagram.groups.append(group)
     vertices: dict[Unit, Vertex] = {}
+    numbers: dict[Unit, int] = {node: i for i, node in enumerate(units.graph.nodes)}
     for unit in units.things:
         vertex = vertices[unit] = _vertex(unit, units, options)
+        vertex.content.shows = _shown(unit, units, numbers)
         vertex.group = groups[units.place[unit]]
         diagram.vertices.append(vertex)
     weights = _weights(units)
     for flow in units.flows:
-        diagram.arrows.append(_arrow(flow, weights[flow], vertices, options))
+        diagram.arrows.append(_arrow(flow, weights[flow], vertices, units, options))
     return diagram
+
+
+def _shown(unit: Unit, units: Units, numbers: Mapping[Unit, int]) -> tuple[str, str] | None:
+    """What of the graph a vertex shows, for whoever looks for it in the picture."""
+    if unit in numbers:
+        return "node", str(numbers[unit])
+    if isinstance(unit, Scope):
+        return "layer", units.graph.layers[unit]
+    if isinstance(unit, Leaf | End | Split) and unit.variable.scalar is None:
+        return "arrow", units.graph.names[unit.variable]
+    return None
 
 
 def _vertex(unit: Unit, units: Units, options: Options) -> Vertex:
@@ -149,7 +173,13 @@ def _in_full(array: Any) -> str:
     )
 
 
-def _arrow(flow: Flow, weight: float, vertices: Mapping[Unit, Vertex], options: Options) -> Arrow:
+def _arrow(
+    flow: Flow,
+    weight: float,
+    vertices: Mapping[Unit, Vertex],
+    units: Units,
+    options: Options,
+) -> Arrow:
     v = flow.variable
     constant = isinstance(flow.source, Leaf) and flow.source.constant is not None
     gradient = options.gradients.get(v)
@@ -169,7 +199,7 @@ def _arrow(flow: Flow, weight: float, vertices: Mapping[Unit, Vertex], options: 
         below = [beside(below[0], mark)] if below else [mark]
     label = Label(
         stacked(above), stacked(below), "" if constant else _described(v, options),
-        gradient is not None, v in options.highlight,
+        gradient is not None, v in options.highlight, units.graph.names.get(v, ""),
     )  # fmt: skip
     return Arrow(
         vertices[flow.source],
@@ -240,15 +270,16 @@ def painted(diagram: Diagram, options: Options) -> Scene:
 
 
 def _box(group: Group) -> Layer:
+    heading: Heading = group.content
     fill = "box" if group.outer is None else "inner box"
     box = Rectangle(
         group.x, group.y, group.width, group.height, 8.0, fill, "box line", 1.0, dashed=True
     )
     name = Text(
-        group.x + 10.0, group.y + 17.0, group.content, 12.5, "muted", "start", bold=True,
+        group.x + 10.0, group.y + 17.0, heading.title, 12.5, "muted", "start", bold=True,
         role="layer",
     )  # fmt: skip
-    return Layer("layer", group.content, [box, name])
+    return Layer("layer", heading.title, [box, name], shows=("layer", heading.layer))
 
 
 def _drawn(arrow: Arrow, some_highlighted: bool) -> Layer:
@@ -266,7 +297,9 @@ def _drawn(arrow: Arrow, some_highlighted: bool) -> Layer:
         marks += label.above.at(x, y - shift - AIR - label.above.height)
     if label.below.marks:
         marks += label.below.at(x, y + shift + AIR + 2)
-    return Layer("arrow", label.title, marks, faint=some_highlighted and not label.highlight)
+    faint = some_highlighted and not label.highlight
+    shows = ("arrow", label.arrow) if label.arrow else None
+    return Layer("arrow", label.title, marks, faint, shows)
 
 
 def _outline(vertex: Vertex, dy: float) -> float:

@@ -90,6 +90,8 @@ class Layer:
     title: str = ""
     marks: list[Mark] = field(default_factory=list)
     faint: bool = False
+    #: What it shows of the graph: "arrow", "node" or "layer", and which one.
+    shows: tuple[str, str] | None = None
 
 
 @dataclass(slots=True)

@@ -52,7 +52,8 @@ def _by_the_readers_choice() -> str:
 
 def _group(layer: Layer, colours: dict[str, str]) -> list[str]:
     faint = ' opacity="0.3"' if layer.faint else ""
-    lines = [f'<g class="{layer.kind}"{faint}>']
+    shows = f' data-{layer.shows[0]}="{_text(layer.shows[1])}"' if layer.shows else ""
+    lines = [f'<g class="{layer.kind}"{faint}{shows}>']
     if layer.title:
         lines.append(f"<title>{_text(layer.title)}</title>")
     lines += [_element(mark, colours) for mark in layer.marks]
@@ -121,4 +122,6 @@ def _number(value: float) -> str:
 
 def _text(text: str) -> str:
     text = _FORBIDDEN.sub("\ufffd", text)
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return (
+        text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+    )

@@ -30,6 +30,8 @@ class Look:
 
     def __init__(self, kind: str, title: str, panel: Panel, outline: str) -> None:
         self.kind, self.title, self.panel, self.outline = kind, title, panel, outline
+        #: What it shows of the graph, as `Layer.shows` says it.
+        self.shows: tuple[str, str] | None = None
 
     @property
     def is_dot(self) -> bool:
@@ -58,7 +60,7 @@ class Look:
                 )
             )
         marks += self.panel.at(v.x, v.y - self.panel.height / 2)
-        return Layer(self.kind, self.title, marks)
+        return Layer(self.kind, self.title, marks, shows=self.shows)
 
 
 def _size(symbol: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from chainrule.drawing.scene import Layer, Line, Mark, Rectangle, Scene, shifted
 from chainrule.figures.boxes import Box, words
@@ -30,7 +31,7 @@ class Canvas:
         """A whole scene with its corner at (x, y); gives its right end."""
         for layer in scene.layers:
             marks = [shifted(mark, x, y) for mark in layer.marks]
-            self.layers.append(Layer(layer.kind, layer.title, marks, layer.faint))
+            self.layers.append(replace(layer, marks=marks, shows=None))
         self.reach(x + scene.width, y + scene.height)
         return x + scene.width
 
@@ -66,7 +67,7 @@ class Canvas:
         scene = Scene(self.width + 2 * margin, self.height + 2 * margin, title)
         for layer in self.layers:
             marks = [shifted(mark, margin, margin) for mark in layer.marks]
-            scene.layers.append(Layer(layer.kind, layer.title, marks, layer.faint))
+            scene.layers.append(replace(layer, marks=marks, shows=None))
         return scene
 
 

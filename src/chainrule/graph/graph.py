@@ -111,7 +111,11 @@ class Graph:
 
     @functools.cached_property
     def names(self) -> dict[Variable, str]:
-        """A name for every arrow: its own, or that of the layer or node it comes from."""
+        """A name for every arrow: its own, or that of the layer or node it comes from.
+
+        No two arrows have one name, and the same computation gives the same names, so that steps,
+        verdicts and pictures can be brought together by them.
+        """
         from chainrule.graph.naming import arrow_names
 
         return arrow_names(self)

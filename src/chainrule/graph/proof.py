@@ -29,6 +29,7 @@ Array = npt.NDArray[Any]
 class ArrowVerdict(Verdict):
     """The verdict on the gradient of one arrow, where it goes into a node; or from end to end."""
 
+    #: The arrow's name in `graph.names`, as in every step and in the picture's SVG (`data-arrow`).
     arrow: str
     shape: tuple[int, ...]
     #: The node that takes the arrow, and the run of a layer it is in; empty from end to end.

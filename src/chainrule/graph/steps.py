@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,10 +23,16 @@ __all__ = ["Flow", "Step", "gradient_text", "source_lines", "steps", "value_name
 
 @dataclass(frozen=True, repr=False)
 class Flow:
-    """What flows along an arrow: the value, or on the way back the gradient (`∂` in its name)."""
+    """What flows along an arrow: the value, or on the way back the gradient (`∂` in its name).
+
+    `arrow` is the arrow's own name in `graph.names`, which every step, the rows of a `Proof` and the
+    picture (`data-arrow` in its SVG) have for it; None for a number written in Python. The values
+    of several arrows have one name where a value is used several times: `x` on `x→mul` and `x→L`.
+    """
 
     name: str
     value: npt.NDArray[Any]
+    arrow: str | None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -50,6 +56,9 @@ class Step:
 
     A forward step takes values to values. A backward step takes the gradients that arrive at
     the node's outputs to the gradients of its inputs; `formula` then has a line for each.
+
+    `index` is the node's place in `graph.nodes`, and `layer` the layer's name in `graph.layers`:
+    in the SVG of the picture, `data-node` and `data-layer`.
     """
 
     #: From 1, and how many steps there are in all.
@@ -57,7 +66,7 @@ class Step:
     of: int
     #: "forward" or "backward".
     direction: str
-    #: The node: its name, its symbol in a drawing, its place in `graph.nodes`, and its layer.
+    #: The node: its name, its symbol in a drawing, its place in the graph, and its layer.
     operation: str
     symbol: str
     index: int
@@ -99,7 +108,13 @@ class Step:
 
         def flows(given: tuple[Flow, ...]) -> list[dict[str, Any]]:
             return [
-                {"name": f.name, "shape": list(f.shape), "value": _plain(f.value)} for f in given
+                {
+                    "name": f.name,
+                    "arrow": f.arrow,
+                    "shape": list(f.shape),
+                    "value": _plain(f.value),
+                }
+                for f in given
             ]
 
         plain = {k: v for k, v in vars(self).items() if isinstance(v, str | int)}
@@ -128,16 +143,16 @@ def steps(graph: Graph) -> Iterator[Step]:
 
 
 def _forward(graph: Graph, i: int, node: Node, count: int) -> Step:
-    inputs = [value_name(graph, v) for v in node.inputs]
-    outputs = [graph.names[v] for v in node.outputs]
+    inputs = _values(graph, node.inputs)
+    outputs = tuple(_flow(graph, graph.names[v], v, v.data) for v in node.outputs)
     return Step(
         **_where(graph, i, node),
         number=i + 1,
         of=count,
         direction="forward",
-        inputs=tuple(Flow(n, _seen(v.data)) for n, v in zip(inputs, node.inputs, strict=True)),
-        outputs=tuple(Flow(n, _seen(v.data)) for n, v in zip(outputs, node.outputs, strict=True)),
-        formula=formula_of(node, inputs, outputs),
+        inputs=inputs,
+        outputs=outputs,
+        formula=formula_of(node, [f.name for f in inputs], [f.name for f in outputs]),
         reads=(),
     )
 
@@ -145,15 +160,14 @@ def _forward(graph: Graph, i: int, node: Node, count: int) -> Step:
 def _backward(
     graph: Graph, i: int, node: Node, gradients: Mapping[Variable, Any], number: int, count: int
 ) -> Step:
-    lines, reads = [], {}
+    lines: list[str] = []
+    read: dict[Variable, None] = {}
     for k, v in enumerate(node.inputs):
         if v in gradients:
             lines.append(f"∂{graph.names[v]} = {gradient_text(graph, node, k, gradients)}")
             ins, outs = read_by(node, k)
-            for u in (*(node.inputs[j] for j in ins), *(node.outputs[j] for j in outs)):
-                if u.scalar is None:
-                    name = value_name(graph, u)
-                    reads[name] = Flow(name, _seen(u.data))
+            read.update((node.inputs[j], None) for j in ins)
+            read.update((node.outputs[j], None) for j in outs)
     return Step(
         **_where(graph, i, node),
         number=number,
@@ -162,7 +176,7 @@ def _backward(
         inputs=_gradients(graph, node.outputs, gradients),
         outputs=_gradients(graph, node.inputs, gradients),
         formula="\n".join(lines),
-        reads=tuple(reads.values()),
+        reads=_values(graph, [v for v in read if v.scalar is None]),
     )
 
 
@@ -201,14 +215,22 @@ def value_name(graph: Graph, v: Variable) -> str:
     return graph.names[root] if root in graph.names else number(v.scalar)
 
 
+def _values(graph: Graph, arrows: Iterable[Variable]) -> tuple[Flow, ...]:
+    return tuple(_flow(graph, value_name(graph, v), v, v.data) for v in arrows)
+
+
 def _gradients(
-    graph: Graph, arrows: tuple[Variable, ...], gradients: Mapping[Variable, Any]
+    graph: Graph, arrows: Iterable[Variable], gradients: Mapping[Variable, Any]
 ) -> tuple[Flow, ...]:
     return tuple(
-        Flow(f"∂{graph.names[v]}", _seen(np.asarray(gradients[v])))
+        _flow(graph, f"∂{graph.names[v]}", v, np.asarray(gradients[v]))
         for v in arrows
         if v in gradients
     )
+
+
+def _flow(graph: Graph, name: str, v: Variable, value: npt.NDArray[Any]) -> Flow:
+    return Flow(name, _seen(value), graph.names.get(v))
 
 
 def _plain(value: npt.NDArray[Any]) -> Any:
