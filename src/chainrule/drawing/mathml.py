@@ -1,0 +1,142 @@
+"""Formulas as MathML, which every browser sets by itself: from the text that steps and reasons have."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+__all__ = ["to_mathml"]
+
+#: Numbers, names with their index or their digits, and all else one character at a time.
+_TOKEN = re.compile(
+    r"(?P<space>\s+)"
+    r"|(?P<number>\d+(?:\.\d+)?(?:e[+-]?\d+)?)"
+    r"|(?P<word>∂?[^\W\d_ₐ-ₜᵀ²³′][^\W₀-ₜᵀ²³′]*)"
+    r"|(?P<sign>\*\*|<=|>=|!=|==|.)",
+    re.DOTALL,
+)
+_NUMBERED = re.compile(r"<msub><mi>([^<]*)</mi><mn>(\d+)</mn></msub>")
+_DIGITS = re.compile(r"(.*?[^\d])_?(\d+)", re.DOTALL)
+_LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₚᵣₛₜ", "0123456789aehijklmnprst")
+_SIGNS = {"*": "·", "-": "−", "**": "^", "<=": "≤", ">=": "≥", "!=": "≠", "==": "="}
+_OPEN, _CLOSE = "([", ")]"
+#: Words that are functions or constants of a formula, not of a sentence.
+_FUNCTIONS = frozenset(
+    "sin cos tan tanh exp log max min sign softmax one_hot mean slope low high axis".split()
+)
+
+
+def to_mathml(text: str, names: Collection[str] = ()) -> str:
+    """A formula as a `<math>` element; `names` are those of arrows, which no grammar could tell.
+
+    What is no formula stands as text, so every text has a rendering.
+
+    >>> to_mathml("y = x^2")
+    '<math><mi>y</mi><mo>=</mo><msup><mi>x</mi><mrow><mn>2</mn></mrow></msup></math>'
+    """
+    reader = _Reader(text, names)
+    return f"<math>{''.join(reader.row())}</math>"
+
+
+class _Reader:
+    def __init__(self, text: str, names: Collection[str]) -> None:
+        known = sorted((re.escape(name) for name in names), key=len, reverse=True)
+        self.name = re.compile(rf"∂?(?:{'|'.join(known)})(?![^\Wᵀ²³′₀-ₜ]|→)") if known else None
+        self.text, self.at = text, 0
+
+    def row(self, until: str = "") -> list[str]:
+        """The elements up to a closing sign, or to the end."""
+        found: list[str] = []
+        while self.at < len(self.text) and self.text[self.at] not in (until or "\0"):
+            self._element(found)
+        self.at += 1
+        return found
+
+    def _element(self, found: list[str]) -> None:
+        kind, token = self._next()
+        if kind == "space":
+            return
+        if token in _OPEN:
+            inside = self.row(_CLOSE[_OPEN.index(token)])
+            self._bracketed(found, token, inside)
+        elif token == "√":
+            found.append(f"<msqrt>{self._argument()}</msqrt>")
+        elif token in ("^", "**") and found:
+            found.append(f"<msup>{found.pop()}{self._argument()}</msup>")
+        elif token in ("ᵀ", "²", "³", "′") and found:
+            raised = {"ᵀ": "<mo>⊤</mo>", "′": "<mo>′</mo>"}.get(
+                token, f"<mn>{'23'['²³'.find(token)]}</mn>"
+            )
+            found.append(f"<msup>{found.pop()}{raised}</msup>")
+        elif token.translate(_LOWERED) != token and found:
+            found.append(f"<msub>{found.pop()}<mi>{token.translate(_LOWERED)}</mi></msub>")
+        elif kind == "word":
+            self._word(found, token)
+        elif token in "-−" and (not found or found[-1].startswith("<mo")):
+            found.append('<mo form="prefix">−</mo>')
+        else:
+            found.append(_leaf(kind, token))
+
+    def _next(self) -> tuple[str, str]:
+        named = self.name.match(self.text, self.at) if self.name else None
+        if named and (self.at == 0 or not self.text[self.at - 1].isalnum()):
+            self.at = named.end()
+            return "name", named[0]
+        found = _TOKEN.match(self.text, self.at)
+        assert found is not None
+        self.at = found.end()
+        return str(found.lastgroup), found[0]
+
+    def _word(self, found: list[str], word: str) -> None:
+        """A letter or a function is set as one; the words of a sentence stay together."""
+        after = self.text[self.at : self.at + 1]
+        if len(word) == 1 or word in _FUNCTIONS or after == "(" or word.startswith("∂"):
+            found.append(_leaf("name", word))
+            return
+        spaced = f"\u00a0{_escaped(word)}\u00a0"
+        if found and found[-1].startswith("<mtext>"):
+            found[-1] = found[-1].removesuffix("</mtext>").rstrip("\u00a0") + f"{spaced}</mtext>"
+        else:
+            found.append(f"<mtext>{spaced}</mtext>")
+
+    def _argument(self) -> str:
+        """What a root or a power takes: a sign and one element, or what stands in brackets."""
+        taken: list[str] = []
+        while self.at < len(self.text) and self.text[self.at] in " -−":
+            if self.text[self.at] != " ":
+                taken.append('<mo form="prefix">−</mo>')
+            self.at += 1
+        if self.text[self.at : self.at + 1] == "(":
+            self.at += 1
+            taken += self.row(")")
+        elif self.at < len(self.text):
+            self._element(taken)
+        return f"<mrow>{''.join(taken)}</mrow>"
+
+    def _bracketed(self, found: list[str], opening: str, inside: list[str]) -> None:
+        """Brackets; behind a name, square ones hold its index."""
+        content = "".join(inside)
+        if opening == "[" and found and found[-1].endswith(("</mi>", "</msub>", "</mrow>")):
+            # The number of W1 and the place in it would be hard to tell apart below one another.
+            name = _NUMBERED.sub(r"<mi>\1\2</mi>", found.pop())
+            found.append(f"<msub><mrow>{name}</mrow><mrow>{content}</mrow></msub>")
+            return
+        closing = _CLOSE[_OPEN.index(opening)]
+        found.append(f"<mrow><mo>{opening}</mo>{content}<mo>{closing}</mo></mrow>")
+
+
+def _leaf(kind: str, token: str) -> str:
+    if kind == "number":
+        return f"<mn>{token}</mn>"
+    if kind in ("name", "word"):
+        if token.startswith("∂") and len(token) > 1:
+            return f"<mrow><mi>∂</mi>{_leaf('name', token[1:])}</mrow>"
+        digits = _DIGITS.fullmatch(token)
+        if digits and "→" not in token:
+            return f"<msub><mi>{_escaped(digits[1])}</mi><mn>{digits[2]}</mn></msub>"
+        return f"<mi>{_escaped(token)}</mi>"
+    return f"<mo>{_escaped(_SIGNS.get(token, token))}</mo>"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
