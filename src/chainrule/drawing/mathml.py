@@ -22,7 +22,8 @@ _SIGNS = {"*": "·", "-": "−", "**": "^", "<=": "≤", ">=": "≥", "!=": "≠
 _OPEN, _CLOSE = "([", ")]"
 #: Words that are functions or constants of a formula, not of a sentence.
 _FUNCTIONS = frozenset(
-    "sin cos tan tanh exp log max min sign softmax one_hot mean slope low high axis".split()
+    {"sin", "cos", "tan", "tanh", "exp", "log", "max", "min", "sign", "softmax", "one_hot"}
+    | {"mean", "slope", "low", "high", "axis"}
 )
 
 
@@ -53,29 +54,29 @@ class _Reader:
         return found
 
     def _element(self, found: list[str]) -> None:
-        kind, token = self._next()
+        kind, part = self._next()
         if kind == "space":
             return
-        if token in _OPEN:
-            inside = self.row(_CLOSE[_OPEN.index(token)])
-            self._bracketed(found, token, inside)
-        elif token == "√":
+        if part in _OPEN:
+            inside = self.row(_CLOSE[_OPEN.index(part)])
+            self._bracketed(found, part, inside)
+        elif part == "√":
             found.append(f"<msqrt>{self._argument()}</msqrt>")
-        elif token in ("^", "**") and found:
+        elif part in ("^", "**") and found:
             found.append(f"<msup>{found.pop()}{self._argument()}</msup>")
-        elif token in ("ᵀ", "²", "³", "′") and found:
+        elif part in ("ᵀ", "²", "³", "′") and found:
             raised = {"ᵀ": "<mo>⊤</mo>", "′": "<mo>′</mo>"}.get(
-                token, f"<mn>{'23'['²³'.find(token)]}</mn>"
+                part, f"<mn>{'23'['²³'.find(part)]}</mn>"
             )
             found.append(f"<msup>{found.pop()}{raised}</msup>")
-        elif token.translate(_LOWERED) != token and found:
-            found.append(f"<msub>{found.pop()}<mi>{token.translate(_LOWERED)}</mi></msub>")
+        elif part.translate(_LOWERED) != part and found:
+            found.append(f"<msub>{found.pop()}<mi>{part.translate(_LOWERED)}</mi></msub>")
         elif kind == "word":
-            self._word(found, token)
-        elif token in "-−" and (not found or found[-1].startswith("<mo")):
+            self._word(found, part)
+        elif part in "-−" and (not found or found[-1].startswith("<mo")):
             found.append('<mo form="prefix">−</mo>')
         else:
-            found.append(_leaf(kind, token))
+            found.append(_leaf(kind, part))
 
     def _next(self) -> tuple[str, str]:
         named = self.name.match(self.text, self.at) if self.name else None
@@ -125,17 +126,17 @@ class _Reader:
         found.append(f"<mrow><mo>{opening}</mo>{content}<mo>{closing}</mo></mrow>")
 
 
-def _leaf(kind: str, token: str) -> str:
+def _leaf(kind: str, part: str) -> str:
     if kind == "number":
-        return f"<mn>{token}</mn>"
+        return f"<mn>{part}</mn>"
     if kind in ("name", "word"):
-        if token.startswith("∂") and len(token) > 1:
-            return f"<mrow><mi>∂</mi>{_leaf('name', token[1:])}</mrow>"
-        digits = _DIGITS.fullmatch(token)
-        if digits and "→" not in token:
+        if part.startswith("∂") and len(part) > 1:
+            return f"<mrow><mi>∂</mi>{_leaf('name', part[1:])}</mrow>"
+        digits = _DIGITS.fullmatch(part)
+        if digits and "→" not in part:
             return f"<msub><mi>{_escaped(digits[1])}</mi><mn>{digits[2]}</mn></msub>"
-        return f"<mi>{_escaped(token)}</mi>"
-    return f"<mo>{_escaped(_SIGNS.get(token, token))}</mo>"
+        return f"<mi>{_escaped(part)}</mi>"
+    return f"<mo>{_escaped(_SIGNS.get(part, part))}</mo>"
 
 
 def _escaped(text: str) -> str:

@@ -1,0 +1,1 @@
+"""The playground: a network that can be watched, stopped, opened and taken home."""
