@@ -86,10 +86,10 @@ class Inside:
 
     @cached_property
     def svg(self) -> str:
-        """The picture, with keys: arrows by their names, nodes by their places in the graph."""
+        """The picture; its classes let a page give it other colours, and it has no style of its own."""
         return self.graph.draw(
             gradients=self.gradients, fold=False, lang=self.lang, theme="light"
-        ).keyed_svg
+        ).svg
 
     # -- step by step ---------------------------------------------------------------------------
 
@@ -103,12 +103,6 @@ class Inside:
     def _operation(self, step: Step) -> dict[str, Any]:
         node = self.graph.nodes[step.index]
         forward = step.direction == "forward"
-        if forward:
-            ins = [(f, v) for f, v in zip(step.inputs, node.inputs, strict=True)]
-            outs = [(f, v) for f, v in zip(step.outputs, node.outputs, strict=True)]
-        else:
-            ins = self._with_gradient(step.inputs, node.outputs)
-            outs = self._with_gradient(step.outputs, node.inputs)
         phase = step.direction
         if forward and any(isinstance(s.layer, Loss) for s in around(self.graph.scopes[node])):
             phase = "loss"
@@ -119,33 +113,17 @@ class Inside:
             "symbol": step.symbol,
             "layer": step.layer,
             "formulas": [self._formula(line) for line in step.formula.splitlines()],
-            "inputs": [self._flow(f, v, not forward) for f, v in ins],
-            "reads": [self._read(f) for f in step.reads],
-            "outputs": [self._flow(f, v, not forward) for f, v in outs],
+            "inputs": [_flow(f, gradient=not forward) for f in step.inputs],
+            "reads": [_flow(f, gradient=False) for f in step.reads],
+            "outputs": [_flow(f, gradient=not forward) for f in step.outputs],
             "source": [
                 {"place": s.place, "text": s.text, "start": s.start, "stop": s.stop}
                 for s in step.source
             ],
         }
 
-    def _with_gradient(
-        self, flows: Sequence[Flow], arrows: Sequence[Variable]
-    ) -> list[tuple[Flow, Variable]]:
-        return list(zip(flows, (v for v in arrows if v in self.gradients), strict=True))
-
     def _formula(self, text: str) -> dict[str, str]:
         return {"text": text, "mathml": to_mathml(text, self._names)}
-
-    def _flow(self, flow: Flow, v: Variable, gradient: bool) -> dict[str, Any]:
-        """What flows along an arrow: its name, and which arrow of the picture it is; a number has none."""
-        arrow = self.graph.names.get(v)
-        found: dict[str, Any] = {"name": flow.name, "arrow": arrow, "gradient": gradient}
-        if arrow is None:
-            found["number"] = float(flow.value)
-        return found
-
-    def _read(self, flow: Flow) -> dict[str, Any]:
-        return {"name": flow.name, "arrow": flow.name, "gradient": False}
 
     # -- the update -----------------------------------------------------------------------------
 
@@ -162,7 +140,7 @@ class Inside:
 
     def _parameters(self) -> dict[str, str]:
         """The names that the graph gives the parameters, by their paths in the network."""
-        found = {}
+        found: dict[str, str] = {}
         for node in self.graph.nodes:
             for v in node.inputs:
                 root = self.graph.root(v)
@@ -337,3 +315,11 @@ class Inside:
                     found.update((v, column) for v in node.outputs)
         found.update((v, 0) for v in self.graph.inputs if v.name == "x")
         return found
+
+
+def _flow(flow: Flow, *, gradient: bool) -> dict[str, Any]:
+    """What flows along an arrow: its name, and which arrow of the picture; a number is on none."""
+    found: dict[str, Any] = {"name": flow.name, "arrow": flow.arrow, "gradient": gradient}
+    if flow.arrow is None:
+        found["number"] = float(flow.value)
+    return found

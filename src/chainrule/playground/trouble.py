@@ -71,11 +71,11 @@ def _stuck(column: Column) -> tuple[tuple[int, ...], str]:
     """The units of a column through which next to no gradient comes."""
     y = column.outputs
     if column.activation == "relu":
-        return _where(~(y > 0).any(axis=0)), "dead"
+        return _where(np.all(y <= 0, axis=0)), "dead"
     slopes = {"tanh": 1 - y * y, "sigmoid": 4 * y * (1 - y)}
     if column.activation not in slopes:
         return (), ""
-    flat = (slopes[column.activation] < FLAT).mean(axis=0)
+    flat = np.mean(slopes[column.activation] < FLAT, axis=0)
     return _where(flat >= NEARLY_ALL), "saturated"
 
 
