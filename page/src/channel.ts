@@ -1,0 +1,129 @@
+/** How the page talks with a session: over a WebSocket here, over a widget's model in a notebook. */
+
+import { decode, type Message } from "./message";
+
+export type Command = { do: string; [field: string]: unknown };
+
+/** What a session refused, in sentences for people. */
+export class Refused extends Error {
+  constructor(
+    readonly errors: string[],
+    readonly field?: string,
+  ) {
+    super(errors.join(" "));
+  }
+}
+
+export type Connection = "opening" | "open" | "lost";
+
+export interface Channel {
+  /** Sends a command; its answer, or `Refused`. */
+  send(command: Command): Promise<Message>;
+  /** Sends a file, which may be larger than a command. */
+  upload(name: string, body: Blob): Promise<Message>;
+  /** Calls `hear` with every message. */
+  listen(hear: (message: Message) => void): void;
+  /** Calls `tell` whenever the connection changes. */
+  watch(tell: (connection: Connection) => void): void;
+}
+
+/** Answers that are awaited, by id: what every channel needs. */
+export class Answers {
+  #next = 1;
+  #awaited = new Map<number, { resolve: (m: Message) => void; reject: (e: Error) => void }>();
+
+  expect(): { id: number; answer: Promise<Message> } {
+    const id = this.#next++;
+    const answer = new Promise<Message>((resolve, reject) => {
+      this.#awaited.set(id, { resolve, reject });
+    });
+    return { id, answer };
+  }
+
+  hear(message: Message): void {
+    const awaited = message.id === undefined ? undefined : this.#awaited.get(message.id);
+    if (!awaited) return;
+    this.#awaited.delete(message.id as number);
+    const refused = refusal(message);
+    if (refused) awaited.reject(refused);
+    else awaited.resolve(message);
+  }
+
+  /** Gives up all that is awaited. */
+  drop(): void {
+    for (const { reject } of this.#awaited.values()) reject(new Refused([]));
+    this.#awaited.clear();
+  }
+}
+
+function refusal(message: Message): Refused | null {
+  if (message.kind !== "error") return null;
+  return new Refused(message["errors"] as string[], message["field"] as string | undefined);
+}
+
+const FIRST_WAIT = 250;
+const LONGEST_WAIT = 8000;
+
+export class WebSocketChannel implements Channel {
+  #socket: WebSocket | null = null;
+  #answers = new Answers();
+  #hear: ((message: Message) => void)[] = [];
+  #tell: ((connection: Connection) => void)[] = [];
+  #wait = FIRST_WAIT;
+
+  constructor(private readonly base: URL) {
+    this.#open();
+  }
+
+  async send(command: Command): Promise<Message> {
+    if (this.#socket?.readyState !== WebSocket.OPEN) throw new Refused([]);
+    const { id, answer } = this.#answers.expect();
+    this.#socket.send(JSON.stringify({ id, ...command }));
+    return answer;
+  }
+
+  async upload(name: string, body: Blob): Promise<Message> {
+    const url = new URL("upload", this.base);
+    url.searchParams.set("name", name);
+    const response = await fetch(url, { method: "POST", body });
+    const message = decode(await response.arrayBuffer());
+    const refused = refusal(message);
+    if (refused) throw refused;
+    return message;
+  }
+
+  listen(hear: (message: Message) => void): void {
+    this.#hear.push(hear);
+  }
+
+  watch(tell: (connection: Connection) => void): void {
+    this.#tell.push(tell);
+  }
+
+  #open(): void {
+    const url = new URL("socket", this.base);
+    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+    const socket = new WebSocket(url);
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => {
+      this.#wait = FIRST_WAIT;
+      this.#changed("open");
+    };
+    socket.onmessage = (event: MessageEvent<ArrayBuffer>) => {
+      const message = decode(event.data);
+      for (const hear of this.#hear) hear(message);
+      this.#answers.hear(message);
+    };
+    socket.onclose = () => {
+      this.#answers.drop();
+      this.#changed("lost");
+      setTimeout(() => this.#open(), this.#wait * (0.75 + Math.random() / 2));
+      this.#wait = Math.min(2 * this.#wait, LONGEST_WAIT);
+    };
+    this.#socket = socket;
+  }
+
+  #changed(connection: Connection): void {
+    for (const tell of this.#tell) tell(connection);
+  }
+}

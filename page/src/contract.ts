@@ -1,0 +1,145 @@
+/** What the server's messages hold. */
+
+import type { Message, NdArray } from "./message";
+
+export type Arrays<Name extends string> = Record<Name, NdArray> & Record<string, NdArray>;
+
+export interface Settings {
+  mode: "teaching" | "compatible";
+  data: string;
+  noise: number;
+  train_part: number;
+  data_seed: number | string;
+  features: string[];
+  hidden: number[];
+  activations: string[];
+  init: string;
+  weight_seed: number;
+  loss: string;
+  optimizer: string;
+  optimizer_numbers: Record<string, number>;
+  learning_rate: number;
+  l1: number;
+  l2: number;
+  dropout: number;
+  batch_size: number;
+  target: string | null;
+  [field: string]: unknown;
+}
+
+export interface DataChoice {
+  key: string;
+  problem: "classification" | "regression";
+  plane: boolean;
+}
+
+export interface OptimizerChoice {
+  key: string;
+  numbers: { name: string; default: number; least: number; most: number }[];
+  slots: string[];
+}
+
+export interface Caps {
+  layers: number;
+  units: number;
+  parameters: number;
+  points: number;
+  batch_size: number;
+  learning_rate: number;
+  penalty: number;
+}
+
+export type Palette = Record<string, string>;
+
+/** What may be chosen, once: arrays `thumb_<key>` (n, 3) are x, y and label of a data set. */
+export interface Hello extends Message {
+  version: string;
+  caps: Caps;
+  choices: {
+    data: DataChoice[];
+    features: string[];
+    activations: string[];
+    inits: string[];
+    losses: string[];
+    optimizers: OptimizerChoice[];
+    learning_rates: number[];
+    rates: number[];
+  };
+  theme: { light: Palette; dark: Palette };
+}
+
+export interface Column {
+  kind: "features" | "hidden" | "output";
+  layer: number | null;
+  activation: string | null;
+  units: string[];
+}
+
+/** One parameter: it leads into column `column`; its numbers begin at `offset` of `weights`. */
+export interface Parameter {
+  name: string;
+  column: number;
+  shape: number[];
+  offset: number;
+}
+
+export interface RunEntry {
+  id: number;
+  parent: number | null;
+  forked_at: number | null;
+  step: number;
+  end: number;
+  /** What differs from the parent's settings. */
+  settings: Partial<Settings>;
+  label: string;
+}
+
+/** Everything but what time changes: arrays `points`, `labels`, `features`, `curve_<run>`. */
+export interface State extends Message {
+  version: number;
+  settings: Settings;
+  problem: "classification" | "regression";
+  live: string[];
+  network: { columns: Column[]; parameters: Parameter[] };
+  data: {
+    train: number;
+    test: number;
+    names: string[];
+    classes: string[] | null;
+    target: string | null;
+    plane: { x: [number, number]; y: [number, number]; names: [string, string] } | null;
+    notes: string[];
+  };
+  runs: RunEntry[];
+  position: { run: number; step: number; end: number };
+  link: string;
+  compatible: boolean;
+}
+
+export interface Trouble {
+  kind: string;
+  column: number | null;
+  units?: number[];
+  value?: number | null;
+  step: number;
+  sentence?: string;
+}
+
+/** What time changes; complete in itself. Arrays: `map`, `units`, `weights`, `grads`, `slots`, `curve`, `batch`. */
+export interface Frame extends Message {
+  seq: number;
+  run: number;
+  step: number;
+  end: number;
+  epoch: number;
+  batch: number;
+  batches: number;
+  playing: boolean;
+  rate: number;
+  loss: number | null;
+  train_loss: number | null;
+  test_loss: number | null;
+  train_score: number | null;
+  test_score: number | null;
+  trouble: Trouble[];
+}

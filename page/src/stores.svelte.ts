@@ -1,0 +1,164 @@
+/** What the page knows and shows, in one place; parts read it with `useApp()`. */
+
+import { createContext } from "svelte";
+import { Refused, type Channel, type Command, type Connection } from "./channel";
+import type { Frame, Hello, Palette, Settings, State } from "./contract";
+import type { Message } from "./message";
+import { known, text, type Key, type Language } from "./text";
+
+export type Theme = "light" | "dark";
+
+/** A unit of the network by column (0 are the features) and place in it; or one number of a parameter. */
+export type Selection =
+  | { kind: "unit"; column: number; index: number }
+  | { kind: "weight"; parameter: number; place: number[] };
+
+/** What the pointer does on the output map: paints points of a class, or erases around it. */
+export type Brush = { paint: number } | { erase: number };
+
+export interface Notice {
+  id: number;
+  tone: "error" | "good";
+  lines: string[];
+}
+
+export class App {
+  hello = $state.raw<Hello | null>(null);
+  state = $state.raw<State | null>(null);
+  frame = $state.raw<Frame | null>(null);
+  connection = $state<Connection>("opening");
+
+  selected = $state.raw<Selection | null>(null);
+  hovered = $state.raw<Selection | null>(null);
+  brush = $state.raw<Brush | null>(null);
+  /** Runs whose curves are drawn beside that of the present one. */
+  compared = $state.raw<readonly number[]>([]);
+  showTest = $state(false);
+  showBatch = $state(false);
+  discretize = $state(false);
+  /** Whether the view of the step's computational graph is open. */
+  inside = $state(false);
+
+  language = $state<Language>(chosen("language", ["en", "zh"]) ?? browserLanguage());
+  theme = $state<Theme>(chosen("theme", ["light", "dark"]) ?? preferredTheme());
+  reducedMotion = $state(matchMedia("(prefers-reduced-motion: reduce)").matches);
+  notices = $state.raw<Notice[]>([]);
+
+  /** The library's colours by what they mean, in the present theme. */
+  palette: Palette = $derived(this.hello?.theme[this.theme] ?? {});
+  playing: boolean = $derived(this.frame?.playing ?? false);
+
+  #nextNotice = 1;
+
+  constructor(private readonly channel: Channel) {
+    channel.listen((message) => this.#hear(message));
+    channel.watch((connection) => (this.connection = connection));
+    matchMedia("(prefers-reduced-motion: reduce)").addEventListener("change", (event) => {
+      this.reducedMotion = event.matches;
+    });
+  }
+
+  /** A text in the present language. */
+  readonly t = (key: Key, values: Record<string, unknown> = {}): string =>
+    text(this.language, key, values);
+
+  /** The text of `prefix.name`, or the name itself where there is none: for what the server names. */
+  readonly named = (prefix: string, name: string): string => {
+    const key = `${prefix}.${name}`;
+    return known(key) ? text(this.language, key) : name;
+  };
+
+  /** Sends a command; its answer, or null when it was refused, which the page then says. */
+  async do(command: Command): Promise<Message | null> {
+    try {
+      return await this.channel.send(command);
+    } catch (error) {
+      this.#refused(error);
+      return null;
+    }
+  }
+
+  /** Changes some settings. */
+  configure(settings: Partial<Settings>): Promise<Message | null> {
+    return this.do({ do: "configure", settings });
+  }
+
+  async upload(name: string, body: Blob): Promise<Message | null> {
+    try {
+      return await this.channel.upload(name, body);
+    } catch (error) {
+      this.#refused(error);
+      return null;
+    }
+  }
+
+  notify(tone: Notice["tone"], lines: string[]): void {
+    const id = this.#nextNotice++;
+    this.notices = [...this.notices.slice(-2), { id, tone, lines }];
+    setTimeout(() => this.dismiss(id), tone === "good" ? 4000 : 12000);
+  }
+
+  dismiss(id: number): void {
+    this.notices = this.notices.filter((notice) => notice.id !== id);
+  }
+
+  setLanguage(language: Language): void {
+    this.language = language;
+    keep("language", language);
+  }
+
+  setTheme(theme: Theme): void {
+    this.theme = theme;
+    keep("theme", theme);
+  }
+
+  #hear(message: Message): void {
+    if (message.kind === "hello") this.hello = message as Hello;
+    else if (message.kind === "state") this.#changed(message as State);
+    else if (message.kind === "frame") this.frame = message as Frame;
+  }
+
+  #changed(state: State): void {
+    const before = this.state?.network.columns.map((column) => column.units.length).join();
+    const after = state.network.columns.map((column) => column.units.length).join();
+    if (before !== after) this.selected = this.hovered = null;
+    const runs = state.runs.map((run) => run.id);
+    this.compared = this.compared.filter((run) => runs.includes(run));
+    this.state = state;
+  }
+
+  #refused(error: unknown): void {
+    if (!(error instanceof Refused)) throw error;
+    this.notify("error", error.errors.length ? error.errors : [this.t("connection.unsent")]);
+  }
+}
+
+export const [useApp, provideApp] = createContext<App>();
+
+function browserLanguage(): Language {
+  return navigator.languages.find((name) => /^(zh|en)\b/i.test(name))?.startsWith("zh")
+    ? "zh"
+    : "en";
+}
+
+function preferredTheme(): Theme {
+  return matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+}
+
+/** What was chosen before; nothing where the browser keeps nothing. */
+function chosen<Name extends string>(what: string, names: Name[]): Name | null {
+  try {
+    const name = localStorage.getItem(`chainrule.${what}`);
+    return names.find((known) => known === name) ?? null;
+  } catch {
+    return null;
+  }
+}
+
+function keep(what: string, name: string): void {
+  try {
+    localStorage.setItem(`chainrule.${what}`, name);
+  } catch {
+    // A browser that keeps nothing asks again next time.
+  }
+}
