@@ -192,8 +192,11 @@ def test_levels_are_checked_and_a_graph_without_detail_comes_back_as_it_is() -> 
     x = Variable([1.0, 2.0], "x")
     graph = cr.sum(x * x).graph
     assert titles(graph.detailed(None)) == titles(graph)
-    with pytest.raises(SettingError, match="levels=0"):
-        graph.detailed(0)
+    for levels in (0, "a", 1.5, True):
+        with pytest.raises(
+            SettingError, match=r"detailed: levels=.* must be a whole number from 1"
+        ):
+            graph.detailed(levels)  # type: ignore[arg-type]
     agree(graph, graph.detailed(5))
 
 

@@ -342,6 +342,46 @@ def test_what_cannot_be_explained_says_why() -> None:
         small_net()[1].explain("t", 0, gradient=True)
 
 
+def test_arguments_of_another_kind_are_refused_in_a_sentence() -> None:
+    graph, _ = affine()
+    wrong: list[Any] = [0.7, True, [0, 1], "0", (0, 1.0), (0,), (0, 1, 2), (np.bool_(True), 0)]
+    for element in wrong:
+        with pytest.raises(ShapeError, match="say which element by whole numbers"):
+            graph.explain("s", element)
+    assert graph.explain("s", (np.int64(0), np.int8(1))).name == "s[0,1]"
+    for row in ("a", 0.0, True, [0]):
+        with pytest.raises(ShapeError, match="is no row of the batch"):
+            graph.explain("s", 0, row=row)
+    for setting in ({"depth": "x"}, {"depth": 0}, {"terms": 1.5}, {"lines": True}):
+        with pytest.raises(SettingError, match="must be a whole number from 1"):
+            graph.explain("s", (0, 0), **setting)
+    with pytest.raises(RecordingError, match="asked of 7 of this graph"):
+        graph.explain(7)  # type: ignore[arg-type]
+
+
+def test_an_empty_array_has_nothing_to_explain() -> None:
+    x = Variable(np.ones((0, 2)), "x")
+    graph = cr.sum(cr.exp(x)).graph
+    with pytest.raises(ShapeError, match=r"x has shape \(0, 2\): there is no element"):
+        graph.explain("x", (0, 0))
+    with pytest.raises(ShapeError, match="row=0 is no row of the batch, which has 0 rows"):
+        graph.explain("exp", 0, row=0)
+    assert str(graph.explain("L")) == "L = 0"
+    assert graph.check()
+    assert len(list(graph.steps())) == 4
+
+
+def test_an_unknown_name_of_many_is_told_the_nearest() -> None:
+    y = Variable(1.0, "y")
+    for i in range(40):
+        y = y * 1.5
+        y.name = f"value{i}"
+    with pytest.raises(SettingError) as told:
+        y.graph.explain("valu39")
+    assert 'did you mean "value39"?' in str(told.value)
+    assert str(told.value).endswith("and 29 more (graph.names).")
+
+
 def test_explanations_show_themselves() -> None:
     graph, _ = affine()
     said = graph.explain("s", (0, 1))

@@ -13,6 +13,7 @@ from tests.nodes.table import TABLE, draw
 
 import chainrule as cr
 from chainrule import nodes
+from chainrule.errors import DTypeError
 from chainrule.graph.graph import Graph
 from chainrule.graph.variable import Variable, apply
 
@@ -167,6 +168,73 @@ def test_a_backward_that_breaks_says_how_and_the_rest_is_still_checked(way: str,
     assert not proof.ok
     before = {"mul1", "x"} if way != "none" else set()  # where there is no gradient, none flows on
     assert before <= {row.arrow for row in proof.rows if row.ok}
+
+
+def test_the_summary_says_what_disagrees_with_what() -> None:
+    graph = net_graph(Layer(0), cr.Tanh(), Layer(1, dW=0.5))
+    assert graph.check().summary.splitlines() == [
+        "1 of 7 arrows disagrees with the central difference: ∂p02 at Layer in Layer2.",
+        "From end to end ∂p02 is wrong, as what comes from there must.",
+    ]
+    both = cr.sum(apply(Spoiled("none"), Variable(X, "x")) * cr.tanh(Variable(X, "y"))).graph
+    assert "1 of 5 arrows disagrees with the complex step: ∂x at Spoiled." in both.check().summary
+    many = Variable(X, "x")
+    for _ in range(9):
+        many = apply(Spoiled("raises"), many)
+    summary = cr.sum(many).graph.check().summary
+    assert summary.startswith("9 of 10 arrows cannot be compared, since backward raised KeyError")
+    assert summary.endswith(" and 3 more.")
+
+
+class Dropped:
+    """Dropout by hand, with a generator of its own, or one that it only borrows."""
+
+    borrowed = np.random.default_rng(0)
+
+    def __init__(self, own: bool) -> None:
+        self.params: list[Any] = []
+        self.grads: list[Any] = []
+        if own:
+            self.rng = np.random.default_rng(0)
+
+    def forward(self, x: Array) -> Array:
+        rng = self.__dict__.get("rng", self.borrowed)
+        self.kept = rng.random(x.shape) > 0.5
+        return np.where(self.kept, 2 * x, 0)
+
+    def backward(self, dout: Array) -> Array:
+        return np.where(self.kept, 2 * dout, 0)
+
+
+def test_random_numbers_of_a_layer_by_hand_are_drawn_again_or_told_of() -> None:
+    from chainrule.graph.verdicts import CHANGING
+
+    W = np.random.default_rng(1).normal(size=(3, 3))
+    assert net_graph(
+        cr.Affine(W, np.zeros(3)), Dropped(own=True), cr.Affine(W, np.zeros(3))
+    ).check()
+    proof = net_graph(cr.Affine(W, np.zeros(3)), Dropped(own=False)).check()
+    (row,) = [row for row in proof.rows if not row.ok]
+    assert (row.node, row.note) == ("Dropped", CHANGING)
+    assert f"cannot be compared, since {CHANGING}: ∂affine at Dropped." in proof.summary
+    assert {end.note for end in proof.ends.values()} == {CHANGING}
+    for own in (True, False):
+        report = cr.check(cr.Sequential(Dropped(own), loss=cr.SoftmaxWithLoss()), X, T)
+        assert [row.note for row in report.rows] == [CHANGING]
+
+
+def test_complex_numbers_are_refused_in_a_sentence() -> None:
+    x = Variable(2.0, "x")
+    for graph in ((x * (1 + 2j)).graph, cr.sum(Variable([1j], "z") ** 2).graph):
+        for use in (graph.check, graph.gradients, graph.backward):
+            with pytest.raises(DTypeError, match=r"holds complex128, and gradients are taken"):
+                use()
+        with pytest.raises(DTypeError):
+            graph.explain("L")
+        assert {step.direction for step in graph.steps()} == {"forward"}
+        assert graph.draw().svg
+    with pytest.raises(DTypeError):
+        cr.check(lambda x: x * 1j, np.ones(2))
 
 
 def test_kinks_are_told_and_count_as_right() -> None:

@@ -17,8 +17,8 @@ from tests.nodes.table import TABLE, draw
 import chainrule as cr
 from chainrule.graph.graph import Graph
 from chainrule.graph.steps import Step
-from chainrule.graph.variable import Variable
-from chainrule.graph.wording import formula_of, gradient_of
+from chainrule.graph.variable import Variable, apply
+from chainrule.graph.wording import formula_of, gradient_of, read_by
 
 every_node = pytest.mark.parametrize("name", sorted(TABLE))
 CASES = 12
@@ -301,6 +301,41 @@ def test_a_node_without_words_is_called_by_its_name() -> None:
     x = cr.Variable(2.0, name="x")
     steps = list(Cube().forward(x).graph.steps())
     assert [s.formula for s in steps] == ["L = Cube(x)", "∂x = Cube.backward(∂L)"]
+
+
+def test_the_arguments_of_backward_may_have_any_names() -> None:
+    class Half(cr.nodes.Node):
+        def forward(self, a: Any) -> Any:
+            """y = e^(a / 2)."""
+            return np.exp(a / 2)
+
+        def backward(self, g: Any) -> Any:
+            """∂y/∂a = y / 2, so da = g · y / 2."""
+            return g * self.outputs[0] / 2
+
+    class Both(cr.nodes.Node):
+        elementwise = True
+
+        def forward(self, a: Any, b: Any) -> Any:
+            """s, p = a + b, a · b."""
+            return a + b, a * b
+
+        def backward(self, upper: Any, lower: Any) -> Any:
+            """So da = upper + lower · b and db = upper + lower · a."""
+            a, b = self.inputs
+            return upper + lower * b, upper + lower * a
+
+    x, y = Variable(2.0, "x"), Variable(3.0, "y")
+    assert [s.formula for s in Half().forward(x).graph.steps()] == [
+        "L = e^(x / 2)",
+        "∂x = ∂L · L / 2",
+    ]
+    assert read_by(Half().forward(x).graph.nodes[0], 0) == ([], [0])
+    s, p = apply(Both(), x, y)
+    steps = list((s * p).graph.steps())
+    assert steps[2].formula == "∂both1 = ∂L · both2\n∂both2 = ∂L · both1"
+    assert steps[3].formula == "∂x = ∂both1 + ∂both2 · y\n∂y = ∂both1 + ∂both2 · x"
+    assert [f.name for f in steps[3].reads] == ["y", "x"]
 
 
 def test_long_graphs_do_not_recurse() -> None:

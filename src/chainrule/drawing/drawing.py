@@ -194,7 +194,7 @@ def _gradients(
                 )
         return found
     output = graph.outputs[0]
-    if not given or not output.requires_grad or (output.size != 1 and seed is None):
+    if not given or not output.requires_grad or (seed is None and not graph.has_gradients):
         return {}
     if seed is not None:
         seed = np.asarray(seed, output.dtype)

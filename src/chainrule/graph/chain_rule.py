@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
-from chainrule.errors import ShapeError
+from chainrule.errors import DTypeError, ShapeError
 from chainrule.nodes.base import Value, quiet
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from chainrule.graph.variable import Variable
     from chainrule.nodes.base import Node
 
-__all__ = ["chain_rule"]
+__all__ = ["chain_rule", "first_complex", "refuse_complex"]
 
 
 def chain_rule(
@@ -87,3 +87,19 @@ def _flows(graph: Graph, wanted: Collection[Variable] | None) -> set[Variable]:
         if node.differentiable and not flows.isdisjoint(node.inputs):
             flows.update(v for v in node.outputs if v.dtype.kind in "fc")
     return flows
+
+
+def first_complex(graph: Graph) -> Variable | None:
+    """The first arrow with complex numbers that a gradient would flow back along, if there is one."""
+    arrows = (v for node in graph.nodes for v in (*node.inputs, *node.outputs))
+    return next((v for v in arrows if v.requires_grad and v.dtype.kind == "c"), None)
+
+
+def refuse_complex(graph: Graph) -> None:
+    """Raise where numbers are complex: the gradients here are slopes of real numbers."""
+    v = first_complex(graph)
+    if v is not None:
+        raise DTypeError(
+            f"{graph.names[v]} holds {v.dtype}, and gradients are taken and checked of real numbers"
+            " only. Compute with floats, the real and the imaginary part as two arrays."
+        )

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.errors import SettingError
 from chainrule.graph.graph import Graph, reachable
 from chainrule.graph.sum_text import element
 from chainrule.graph.variable import Scope, Variable, apply, recording, resumed
 from chainrule.graph.wording import formula_of, number
 from chainrule.nodes.base import Node
+from chainrule.settings import whole
 
 __all__ = ["DetailedGraph", "Overflow", "detailed"]
 
@@ -57,10 +57,7 @@ class DetailedGraph(Graph):
 
 def detailed(graph: Graph, levels: int | None) -> DetailedGraph:
     """The graph unfolded so many levels deep (see `Graph.detailed`)."""
-    if levels is not None and levels < 1:
-        raise SettingError(
-            f"detailed: levels={levels} must be a whole number from 1, or None for all."
-        )
+    levels = None if levels is None else whole(levels, "detailed: levels")
     own = {v for node in graph.nodes for v in (*node.inputs, *node.outputs)} - set(graph.origin)
     shared = {v: v for v in own | set(graph.inputs)}
     inside: dict[Variable, Variable] = {}

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chainrule.errors import RecordingError, SettingError, ShapeError, nearest
+from chainrule.errors import RecordingError, SettingError, ShapeError, nearest, shown
+from chainrule.graph.chain_rule import refuse_complex
 from chainrule.graph.derivation import Writer
 from chainrule.graph.sum_text import Term
 from chainrule.graph.sums import Number, Reader
 from chainrule.graph.variable import Parameter, Variable
 from chainrule.graph.wording import number
 from chainrule.nodes.base import quiet
+from chainrule.settings import whole
 
 if TYPE_CHECKING:
     from chainrule.graph.graph import Graph
@@ -22,6 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["Explanation", "explain"]
 
 Element = int | tuple[int, ...] | None
+
+#: So many names of arrows are told at most where one is not known.
+MOST = 12
 
 
 @dataclass(frozen=True, repr=False)
@@ -62,10 +68,9 @@ def explain(
     lines: int = 60,
 ) -> Explanation:
     """The derivation of one number (see `Graph.explain`)."""
-    if terms < 1 or lines < 1 or (depth is not None and depth < 1):
-        raise SettingError(
-            f"explain: terms={terms}, lines={lines} and depth={depth} must be at least 1."
-        )
+    terms, lines = whole(terms, "explain: terms"), whole(lines, "explain: lines")
+    depth = None if depth is None else whole(depth, "explain: depth")
+    refuse_complex(graph)
     v = _arrow(graph, arrow)
     reader = Reader(graph)
     if gradient and v not in reader.gradients:
@@ -114,15 +119,16 @@ def _arrow(graph: Graph, arrow: Variable | str) -> Variable:
     if isinstance(arrow, str):
         found = [v for v, name in graph.names.items() if name == arrow]
         if not found:
-            raise SettingError(
-                f"no arrow is called {arrow!r}: {nearest(arrow, graph.names.values())}."
-            )
+            names = list(graph.names.values())
+            near = list(dict.fromkeys([*get_close_matches(arrow, names), *names]))[:MOST]
+            more = f" and {len(names) - len(near)} more (graph.names)" if len(names) > MOST else ""
+            raise SettingError(f"no arrow is called {shown(arrow)}: {nearest(arrow, near)}{more}.")
         return found[0]
-    if arrow not in graph.names:
+    if not isinstance(arrow, Variable) or arrow not in graph.names:
+        what = "a Variable that is no arrow" if isinstance(arrow, Variable) else shown(arrow, 60)
         raise RecordingError(
-            "explain() was asked of a Variable that is no arrow of this graph. Ask the graph of what"
-            " was computed from it (y.graph), or name an arrow: "
-            f"{', '.join(list(graph.names.values())[:12])}."
+            f"explain() was asked of {what} of this graph. Ask the graph of what was computed from it"
+            f" (y.graph), or name an arrow: {', '.join(list(graph.names.values())[:MOST])}."
         )
     return arrow
 
@@ -138,18 +144,27 @@ def _no_gradient(graph: Graph, v: Variable) -> str:
 
 
 def _place(graph: Graph, v: Variable, element: Element) -> int:
-    indices = () if element is None else element if isinstance(element, tuple) else (element,)
     if element is None and v.size == 1:
         return 0
-    if len(indices) != v.ndim or any(
-        not -n <= i < n for i, n in zip(indices, v.shape, strict=True)
+    if v.size == 0:
+        raise ShapeError(f"{graph.names[v]} has shape {v.shape}: there is no element to explain.")
+    indices = () if element is None else element if isinstance(element, tuple) else (element,)
+    if (
+        len(indices) != v.ndim
+        or not all(map(_is_whole, indices))
+        or any(not -n <= i < n for i, n in zip(indices, v.shape, strict=True))
     ):
+        example = 0 if v.ndim == 1 else tuple(0 for _ in v.shape)
         raise ShapeError(
-            f"{graph.names[v]} has shape {v.shape}; say which element, such as"
-            f" element={tuple(0 for _ in v.shape)}. Got {element}."
+            f"{graph.names[v]} has shape {v.shape}; say which element by whole numbers, such as"
+            f" element={example}. Got {shown(element, 60)}."
         )
     wrapped = tuple(int(i) % n for i, n in zip(indices, v.shape, strict=True))
     return int(np.ravel_multi_index(wrapped, v.shape)) if wrapped else 0
+
+
+def _is_whole(index: object) -> bool:
+    return isinstance(index, int | np.integer) and not isinstance(index, bool)
 
 
 def _rows(graph: Graph) -> set[Variable]:
@@ -174,9 +189,9 @@ def _rows(graph: Graph) -> set[Variable]:
 def _in_row(v: Variable, element: Element, row: int, rows: set[Variable]) -> Element:
     """The element in that row; of what has no rows, the element as it is."""
     lengths = {u.shape[0] for u in rows}
-    if not lengths or not 0 <= row < min(lengths):
+    if not lengths or not _is_whole(row) or not 0 <= row < min(lengths):
         raise ShapeError(
-            f"row={row} is no row of the batch, which has {min(lengths, default=0)} rows, from 0."
+            f"row={shown(row, 60)} is no row of the batch, which has {min(lengths, default=0)} rows, from 0."
         )
     if v not in rows:
         return element

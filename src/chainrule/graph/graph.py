@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Unpack
 import numpy as np
 
 from chainrule.errors import RecordingError, ShapeError
-from chainrule.graph.chain_rule import chain_rule
+from chainrule.graph.chain_rule import chain_rule, first_complex, refuse_complex
 from chainrule.graph.sources import Place
 from chainrule.graph.variable import Array, Call, Scope, Variable, shared_scope
 from chainrule.nodes import Branch, Node
@@ -131,13 +131,24 @@ class Graph:
         names = ", ".join(v.name or "?" for v in self.inputs)
         return f"Graph({len(self.nodes)} nodes, from {names or 'nothing'})"
 
+    @property
+    def has_gradients(self) -> bool:
+        """Whether its output is one number that real numbers lead to, so that gradients flow back."""
+        output = self.outputs[0]
+        return output.requires_grad and output.size == 1 and first_complex(self) is None
+
     def gradients(
         self, seed: Value = None, wanted: Sequence[Variable] | None = None
     ) -> dict[Variable, Array]:
         """∂(first output)/∂(arrow) for every arrow, as arrays; the output must be a scalar.
 
         For an output of another shape give `seed`, the gradient of what follows it.
+
+        Raises:
+            ShapeError: an output that is not one number, without a seed.
+            DTypeError: complex numbers on the way, whose derivative is another matter.
         """
+        refuse_complex(self)
         output = self.outputs[0]
         if seed is None:
             if output.size != 1:

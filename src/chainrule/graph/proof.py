@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.graph.chain_rule import chain_rule
+from chainrule.graph.chain_rule import chain_rule, refuse_complex
 from chainrule.graph.local import as_float64
 from chainrule.graph.variable import Variable
-from chainrule.graph.verdicts import Verdict, directions, judged, refused, table, weights, worst
+from chainrule.graph.verdicts import (
+    CHANGING,
+    Verdict,
+    directions,
+    judged,
+    refused,
+    repeats,
+    table,
+    weights,
+    worst,
+)
 from chainrule.graph.wording import number
 from chainrule.nodes.base import Node, Value, quiet
 
@@ -81,34 +91,50 @@ class Proof:
         rows, ends = self.rows, tuple(self.ends.values())
         if not rows:
             return "No gradient flows in this graph: there is nothing to check."
-        oracles = " and the ".join(dict.fromkeys(row.oracle for row in rows))
         if self.ok:
             return (
-                f"{_all(len(rows), 'arrow')} with the {oracles}, and so"
+                f"{'The arrow agrees' if len(rows) == 1 else f'All {len(rows)} arrows agree'} with the"
+                f" {_oracles(rows)}, and so"
                 f" {'does the input' if len(ends) == 1 else f'do all {len(ends)} inputs'} from end to end."
             )
+        groups: dict[str, list[ArrowVerdict]] = {}
+        for row in rows:
+            if not row.ok:
+                groups.setdefault(row.note if row.finite else "not finite", []).append(row)
         lines = [
-            f"{len(found)} of {len(rows)} arrows {what}: "
-            + ", ".join(
-                f"∂{r.arrow} at {r.node}{f' in {r.layer}' if r.layer else ''}" for r in found
-            )
-            for what, found in (
-                (f"disagree with the {oracles}", [r for r in rows if not r.ok and r.finite]),
-                ("carry NaN or infinity", [r for r in rows if not r.finite]),
-            )
-            if found
+            f"{len(found)} of {len(rows)} arrows {_what(note, found)}:"
+            f" {_listed([_where(row) for row in found])}."
+            for note, found in groups.items()
         ]
-        bad = [f"∂{r.arrow}" for r in ends if not r.ok and r.finite]
+        bad = [f"∂{r.arrow}" for r in ends if not r.ok and r.finite and not r.note]
         if bad:
             behind = ", as what comes from there must" if lines else ""
             lines.append(
-                f"From end to end {', '.join(bad)} {'are' if len(bad) > 1 else 'is'} wrong{behind}."
+                f"From end to end {_listed(bad)} {'are' if len(bad) > 1 else 'is'} wrong{behind}."
             )
         return "\n".join(lines)
 
 
-def _all(n: int, what: str) -> str:
-    return f"The {what} agrees" if n == 1 else f"All {n} {what}s agree"
+def _oracles(rows: Iterable[ArrowVerdict]) -> str:
+    return " and the ".join(dict.fromkeys(row.oracle for row in rows))
+
+
+def _what(note: str, rows: Sequence[ArrowVerdict]) -> str:
+    """What is the matter with some arrows."""
+    s = "s" if len(rows) == 1 else ""
+    if note == "not finite":
+        return "carries NaN or infinity" if s else "carry NaN or infinity"
+    return f"cannot be compared, since {note}" if note else f"disagree{s} with the {_oracles(rows)}"
+
+
+def _where(row: ArrowVerdict) -> str:
+    """`∂W1 at MatMul in Affine1`."""
+    return f"∂{row.arrow} at {row.node}{f' in {row.layer}' if row.layer else ''}"
+
+
+def _listed(names: Sequence[str], most: int = 6) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def _cells(row: ArrowVerdict) -> tuple[str, ...]:
@@ -120,6 +146,7 @@ def _cells(row: ArrowVerdict) -> tuple[str, ...]:
 
 def prove(graph: Graph, *, elements: bool = False, seed: int = 0) -> Proof:
     """A verdict on every arrow a gradient flows back along (see `Graph.check`)."""
+    refuse_complex(graph)
     walk = _Walk(graph, elements, np.random.default_rng(seed))
     output = graph.outputs[0]
     if not output.requires_grad:
@@ -256,10 +283,11 @@ class _Trial:
                     np.sum(u * out) for u, out in zip(self.us, outs, strict=True) if u is not None
                 )
 
-        return worst(
+        found = worst(
             judged(np.asarray(gradient), x, value, at, v, analytic=self.analytic, scale=self.scale)
             for at, v in directions(walk.rng, x.shape, walk.elements)
         )
+        return _repeatable(found, lambda: value(x), self.analytic)
 
 
 class _Replay:
@@ -311,7 +339,7 @@ class _Replay:
         """Whether a gradient agrees with the slope of the whole graph."""
         x = self.values[v]
         dx = np.zeros(x.shape) if gradient is None else np.asarray(gradient)
-        return worst(
+        found = worst(
             judged(
                 dx,
                 x,
@@ -323,3 +351,10 @@ class _Replay:
             )
             for at, way in directions(walk.rng, x.shape, False)
         )
+        return _repeatable(found, lambda: self.run({v: x}), self.analytic)
+
+
+def _repeatable(found: Verdict, run: Callable[[], Any], analytic: bool) -> Verdict:
+    """The verdict, unless the numbers it goes by are other ones each time."""
+    doubtful = not found.ok or found.kink
+    return refused(CHANGING, analytic) if doubtful and not repeats(run) else found

@@ -128,8 +128,7 @@ def steps(graph: Graph) -> Iterator[Step]:
 
     A gradient is taken of one number: of an output of another shape there are forward steps only.
     """
-    output = graph.outputs[0]
-    gradients = graph.gradients() if output.requires_grad and output.size == 1 else {}
+    gradients = graph.gradients() if graph.has_gradients else {}
     back = [
         (i, node)
         for i, node in reversed(list(enumerate(graph.nodes)))

@@ -56,10 +56,7 @@ class Reader:
         self.graph = graph
         self.makers = {v: (node, m) for node in graph.nodes for m, v in enumerate(node.outputs)}
         self.takers = {v: (node, k) for node in graph.nodes for k, v in enumerate(node.inputs)}
-        output = graph.outputs[0]
-        self.gradients: dict[Variable, Array] = (
-            graph.gradients() if output.requires_grad and output.size == 1 else {}
-        )
+        self.gradients: dict[Variable, Array] = graph.gradients() if graph.has_gradients else {}
         self.landmarks = landmarks(graph)
         self._locals: dict[Node, Local] = {}
         #: The arrows that the sums so far lead over, those written out in between included.

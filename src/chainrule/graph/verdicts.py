@@ -16,7 +16,17 @@ import numpy.typing as npt
 
 from chainrule.nodes.base import quiet
 
-__all__ = ["Verdict", "directions", "judged", "refused", "table", "weights", "worst"]
+__all__ = [
+    "CHANGING",
+    "Verdict",
+    "directions",
+    "judged",
+    "refused",
+    "repeats",
+    "table",
+    "weights",
+    "worst",
+]
 
 Array = npt.NDArray[Any]
 
@@ -28,6 +38,12 @@ RELATIVE, ABSOLUTE = 1e-12, 1e-14
 DIFFERENCES, ROUNDING = 1e-6, 1e-9
 #: The step of a central difference, and by what part the slopes of two sides differ at a kink.
 WIDTH, APART = 6e-6, 1e-3
+
+
+#: What is said of a forward that draws random numbers which cannot be drawn again.
+CHANGING = (
+    "forward gives other numbers each time (random ones?), so there is no slope to compare with"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +88,12 @@ def refused(note: str, analytic: bool = True) -> Verdict:
     """The verdict on what is no gradient at all."""
     oracle = "complex step" if analytic else "central difference"
     return Verdict(ok=False, error=np.inf, allowed=ABSOLUTE, oracle=oracle, note=note)
+
+
+def repeats(run: Callable[[], Any]) -> bool:
+    """Whether a computation gives the same numbers twice."""
+    first, second = (np.array(run()) for _ in range(2))
+    return np.array_equal(first, second, equal_nan=True)
 
 
 def judged(

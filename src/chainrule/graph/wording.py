@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -31,9 +32,10 @@ class _Form(NamedTuple):
     """What a class of nodes says of itself: its formula, and how the gradient of each letter comes."""
 
     formula: str
-    #: The letters of inputs and outputs; that of a whole rest has a star.
+    #: The letters of inputs, outputs and outputs' gradients; that of a whole rest has a star.
     ins: tuple[str, ...]
     outs: tuple[str, ...]
+    douts: tuple[str, ...]
     rules: dict[str, str]
 
 
@@ -54,8 +56,15 @@ def _read(kind: type[Node]) -> _Form:
     for rule in _NEXT.split(found[1]) if found else ():
         letter, how = rule.split(" = ", 1)
         rules[letter[1:]] = " ".join(how.split())
-    outs = tuple(re.sub(r"^(\*?)d", r"\1", name) for name in _letters(kind.derivation))
-    return _Form(text if " = " in text else "", _letters(kind.formula), outs, rules)
+    formula = text if " = " in text else ""
+    douts = _letters(kind.derivation)
+    # The gradient of y is dy; if backward's author calls it g, the formula tells that y comes out.
+    left = formula.partition(" = ")[0].split(", ")
+    outs = tuple(
+        re.sub(r"^(\*?)d", r"\1", dout) if re.match(r"\*?d", dout) else out
+        for dout, out in zip_longest(douts, left[: len(douts)], fillvalue="")
+    )
+    return _Form(formula, _letters(kind.formula), outs, douts, rules)
 
 
 def _letters(function: Any) -> tuple[str, ...]:
@@ -66,7 +75,7 @@ def _letters(function: Any) -> tuple[str, ...]:
 
 def formula_of(node: Node, inputs: Sequence[str], outputs: Sequence[str]) -> str:
     """What the node computes, with these names for its inputs and outputs: `L = a · b`."""
-    formula, ins, _, _ = _form(node)
+    formula, ins, *_ = _form(node)
     left = ", ".join(outputs)
     if not formula:
         return f"{left} = {node.title}({', '.join(inputs)})"
@@ -77,22 +86,22 @@ def gradient_of(
     node: Node, i: int, inputs: Sequence[str], outputs: Sequence[str], douts: Sequence[str]
 ) -> str:
     """How the gradient of input i comes about, `∂z · y`; empty where the node does not say."""
-    _, ins, outs, rules = _form(node)
+    _, ins, outs, letters, rules = _form(node)
     letter = _letter(ins, i)
     if letter not in rules:
         return ""
     names = _named(ins, inputs) | _named(outs, outputs)
     for place, dout in enumerate(douts):
-        names["d" + _letter(outs, place)] = dout
+        names[_letter(letters, place)] = dout
     names |= {f"d{k}": f"∂{names[k]}" for k in rules if k != letter and k in names}
-    if outs and outs[-1].startswith("*"):
-        names[f"Σ d{outs[-1][1:]}"] = " + ".join(douts[len(outs) - 1 :])
+    if letters and letters[-1].startswith("*"):
+        names[f"Σ {letters[-1][1:]}"] = " + ".join(douts[len(letters) - 1 :])
     return filled(node, rules[letter], names)
 
 
 def read_by(node: Node, i: int) -> tuple[list[int], list[int]]:
     """Which inputs and which outputs the gradient of input i is computed from, by the node's word."""
-    _, ins, outs, rules = _form(node)
+    _, ins, outs, _, rules = _form(node)
     words = {word for _, word in _WORD.findall(rules.get(_letter(ins, i), ""))}
     found = []
     for letters, arrows in ((ins, node.inputs), (outs, node.outputs)):
@@ -181,13 +190,16 @@ def shape_text(shape: tuple[int, ...]) -> str:
 def number(value: Any, digits: int = 4) -> str:
     """A number to a few significant digits, without an exponent where it reads well.
 
-    >>> number(0.123456), number(-2.0), number(1e-9), number(1234567.0), number(True)
-    ('0.1235', '-2', '1e-09', '1.235e+06', 'True')
+    >>> number(0.123456), number(-2.0), number(1e-9), number(1234567.0), number(True), number(1 - 2j)
+    ('0.1235', '-2', '1e-09', '1.235e+06', 'True', '(1-2i)')
     """
     if isinstance(value, bool | np.bool_):
         return str(bool(value))
     if isinstance(value, int | np.integer):
         return str(int(value))
+    if isinstance(value, complex | np.complexfloating):
+        real, imaginary = number(value.real, digits), number(value.imag, digits)
+        return f"({real}{'' if imaginary.startswith('-') else '+'}{imaginary}i)"
     x = float(value)
     if x != x:
         return "NaN"
@@ -223,5 +235,7 @@ def _range(array: npt.NDArray[Any]) -> str:
     bad = np.count_nonzero(~np.isfinite(array))
     if bad:
         return f"{bad} of {array.size} not finite"
+    if array.dtype.kind == "c":
+        return "complex"
     low, high = array.min(), array.max()
     return f"all {number(low)}" if low == high else f"from {number(low)} to {number(high)}"

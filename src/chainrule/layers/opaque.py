@@ -141,15 +141,19 @@ class Opaque(Node):
 
 
 class _Apart(Opaque):
-    """A copy of a hand-written layer: its parameters are inputs like any other."""
+    """A copy of a hand-written layer: its parameters are inputs like any other.
+
+    Each run begins with the layer as it was, its random numbers included.
+    """
 
     def forward(self, x: Value, *rest: Value) -> Value:
         """What the layer gives with these parameters."""
         more = self.n_inputs - 1
-        for own, given in zip(self.layer.params or [], rest[more:], strict=True):
+        layer = copy.deepcopy(self.layer)
+        for own, given in zip(layer.params or [], rest[more:], strict=True):
             own[...] = given
-        out = np.asarray(self.layer.forward(x, *rest[:more]))
-        self.use = _latest[id(self.layer)] = _Use(self.layer, out)
+        out = np.asarray(layer.forward(x, *rest[:more]))
+        self.use = _latest[id(layer)] = _Use(layer, out)
         return out
 
     def backward(self, dout: Value) -> Value:
