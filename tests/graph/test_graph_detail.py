@@ -192,11 +192,12 @@ def test_levels_are_checked_and_a_graph_without_detail_comes_back_as_it_is() -> 
     x = Variable([1.0, 2.0], "x")
     graph = cr.sum(x * x).graph
     assert titles(graph.detailed(None)) == titles(graph)
-    for levels in (0, "a", 1.5, True):
+    wrong: list[Any] = [0, "a", 1.5, True]
+    for levels in wrong:
         with pytest.raises(
             SettingError, match=r"detailed: levels=.* must be a whole number from 1"
         ):
-            graph.detailed(levels)  # type: ignore[arg-type]
+            graph.detailed(levels)
     agree(graph, graph.detailed(5))
 
 

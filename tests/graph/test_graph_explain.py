@@ -348,8 +348,10 @@ def test_arguments_of_another_kind_are_refused_in_a_sentence() -> None:
     for element in wrong:
         with pytest.raises(ShapeError, match="say which element by whole numbers"):
             graph.explain("s", element)
-    assert graph.explain("s", (np.int64(0), np.int8(1))).name == "s[0,1]"
-    for row in ("a", 0.0, True, [0]):
+    whole: Any = (np.int64(0), np.int8(1))
+    assert graph.explain("s", whole).name == "s[0,1]"
+    rows: list[Any] = ["a", 0.0, True, [0]]
+    for row in rows:
         with pytest.raises(ShapeError, match="is no row of the batch"):
             graph.explain("s", 0, row=row)
     for setting in ({"depth": "x"}, {"depth": 0}, {"terms": 1.5}, {"lines": True}):
