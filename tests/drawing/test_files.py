@@ -131,3 +131,36 @@ def test_dot_text_is_what_graphviz_reads(drawing: Drawing) -> None:
             out = subprocess.run([dot, "-Tplain"], input=source, capture_output=True, text=True)
             assert out.returncode == 0, out.stderr
             assert "syntax error" not in out.stderr
+
+
+def never(*_: object) -> float:
+    raise AssertionError("this was computed before the file's name was looked at")
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a", "a.dot", "none/a.png"])
+def test_a_plot_is_refused_before_anything_is_computed(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    sentence = "there is no folder" if "none" in name else r"as one of \.svg, \.png, \.pdf, which"
+    with pytest.raises(SettingError, match=sentence):
+        cr.race(never, [cr.SGD(0.1)], start=(1.0, 1.0), path=path)
+    with pytest.raises(SettingError, match=sentence):
+        cr.Histograms().plot(path)
+    with pytest.raises(SettingError, match=sentence):
+        cr.Trainer(cr.TwoLayerNet(2, 4, 3), cr.SGD(0.1)).history.plot(path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_plot_replaces_a_file_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a.pdf"
+    path.write_text("old")
+    names = ["yes", "no"]
+    cr.draw_confusion([[3, 1], [0, 2]], names, path)
+    first = path.read_bytes()
+    assert first.startswith(b"%PDF")
+    cr.draw_confusion([[3, 1], [0, 2]], names, path)
+    assert path.read_bytes() == first
+    path.unlink()
+    path.symlink_to(tmp_path / "elsewhere.pdf")
+    with pytest.raises(SettingError, match="is a symbolic link"):
+        cr.draw_confusion([[3, 1], [0, 2]], names, path)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.pdf"]

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.drawing.figure import BLUE, ORANGE, Pathish, finish, label_of, new_axes
+from chainrule.drawing.figure import BLUE, ORANGE, finish, label_of, new_axes
+from chainrule.drawing.saving import check_path
 from chainrule.drawing.words import say
 from chainrule.errors import ShapeError
+from chainrule.files.writing import Pathish
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,6 +40,7 @@ def draw_confusion(
     >>> counts = cr.confusion_matrix([0, 1, 1], [0, 0, 1], 2)
     >>> figure = cr.draw_confusion(counts, ["no", "yes"])
     """
+    check_path(path)
     table = np.asarray(counts)
     classes = len(table)
     if table.shape != (classes, classes) or not classes:

@@ -12,15 +12,16 @@ from chainrule.drawing.figure import (
     ORANGE,
     PALETTE,
     SKY,
-    Pathish,
     end_labels,
     finish,
     label_of,
     new_figure,
     whole_ticks,
 )
+from chainrule.drawing.saving import check_path
 from chainrule.drawing.words import say
 from chainrule.errors import DataError
+from chainrule.files.writing import Pathish
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,6 +39,7 @@ MANY_STEPS = 3000
 
 def draw_history(history: History, path: Pathish | None = None, lang: str = "en") -> Figure:
     """Loss (every step and every epoch) on the left, metrics over the epochs on the right."""
+    check_path(path)
     if not history.epochs:
         raise DataError("this history is empty: call fit(...) first, then plot.")
     metrics = [

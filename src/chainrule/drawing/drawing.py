@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any, TypedDict
@@ -11,6 +10,7 @@ import numpy as np
 
 from chainrule.drawing.diagram import Diagram
 from chainrule.drawing.picture import Options, diagram_of, scene_of
+from chainrule.drawing.saving import GRAPHS, check_path, format_of
 from chainrule.drawing.scene import Scene
 from chainrule.drawing.svg import to_svg
 from chainrule.drawing.theme import check_theme
@@ -22,8 +22,6 @@ from chainrule.graph.graph import Graph
 from chainrule.graph.variable import Array, Variable
 
 __all__ = ["DrawOptions", "Drawing", "draw_graph"]
-
-SUFFIXES = ("svg", "png", "pdf", "dot")
 
 
 class Drawing:
@@ -67,23 +65,18 @@ class Drawing:
             SettingError: another ending, or a place where no file can be written.
             ExtraMissingError: matplotlib is missing, or a font for Chinese text.
         """
-        write_whole(path, self._bytes(os.fspath(path), dpi), overwrite=True)
+        check_path(path, GRAPHS)
+        write_whole(path, self._bytes(format_of(path), dpi), overwrite=True)
 
-    def _bytes(self, path: str, dpi: float) -> bytes:
-        kind = os.path.splitext(path)[1].lower().removeprefix(".")
+    def _bytes(self, kind: str, dpi: float) -> bytes:
         if kind == "svg":
             return self.svg.encode()
         if kind == "dot":
             return self.to_dot().encode()
-        if kind in ("png", "pdf"):
-            from chainrule.drawing.raster import to_pdf, to_png
+        from chainrule.drawing.raster import to_pdf, to_png
 
-            dark = self._theme == "dark"
-            return to_png(self.scene, dark, dpi) if kind == "png" else to_pdf(self.scene, dark)
-        raise SettingError(
-            f"{path}: a picture is written as one of {', '.join(f'.{s}' for s in SUFFIXES)}, which the"
-            f" ending of the name says; got {f'.{kind}' if kind else 'no ending'}."
-        )
+        dark = self._theme == "dark"
+        return to_png(self.scene, dark, dpi) if kind == "png" else to_pdf(self.scene, dark)
 
     def _repr_svg_(self) -> str:
         return self.svg

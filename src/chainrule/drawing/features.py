@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.drawing.figure import SIGNED, Pathish, finish, label_of, new_figure
+from chainrule.drawing.figure import SIGNED, finish, label_of, new_figure
+from chainrule.drawing.saving import check_path
 from chainrule.drawing.words import say
 from chainrule.errors import SettingError, ShapeError, nearest, shown
+from chainrule.files.writing import Pathish
 from chainrule.networks import Network
 from chainrule.settings import whole
 
@@ -56,6 +58,7 @@ def draw_features(
     >>> len(cr.draw_features(net).axes[0].images)
     10
     """
+    check_path(path)
     name, W = weights_of(network, layer)
     inputs, units = W.shape
     chosen = _strongest(W, whole(most, "most"))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from chainrule.drawing.fonts import set_fonts
+from chainrule.drawing.saving import PLOTS, format_of, rendered
 from chainrule.errors import ExtraMissingError
+from chainrule.files.writing import Pathish, write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,8 +34,6 @@ __all__ = [
     "tidy",
     "whole_ticks",
 ]
-
-Pathish = str | os.PathLike[str]
 
 #: Colours that stay apart for colour-blind readers (Okabe and Ito, 2008).
 BLUE, ORANGE, GREEN, PINK, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9"
@@ -79,20 +78,11 @@ def tidy(ax: Any) -> None:
 def finish(figure: Any, path: Pathish | None = None) -> Figure:
     """See to the fonts, save the figure if a path is given, and hand it on.
 
-    The ending of `path` says the format: PNG, PDF, SVG. The same figure gives the same bytes.
+    The ending of `path` says the format, which `check_path` has looked at before.
     """
     set_fonts(figure, needed=path is not None)
     if path is not None:
-        from matplotlib import rc_context
-
-        where = os.fspath(path)
-        undated: dict[str, dict[str, None]] = {
-            ".svg": {"Date": None},
-            ".pdf": {"CreationDate": None},
-        }
-        metadata = undated.get(os.path.splitext(where)[1].lower(), {})
-        with rc_context({"svg.hashsalt": "chainrule"}):
-            figure.savefig(where, metadata=metadata)
+        write_whole(path, rendered(figure, format_of(path, PLOTS)), overwrite=True)
     drawn: Figure = figure
     return drawn
 

@@ -13,7 +13,6 @@ import numpy.typing as npt
 from chainrule.drawing.figure import (
     DASHES,
     PALETTE,
-    Pathish,
     end_labels,
     finish,
     label_of,
@@ -22,8 +21,10 @@ from chainrule.drawing.figure import (
     tidy,
     whole_ticks,
 )
+from chainrule.drawing.saving import check_path
 from chainrule.drawing.words import say
 from chainrule.errors import DataError, NonFiniteError, SettingError, shown
+from chainrule.files.writing import Pathish
 from chainrule.graph.derivatives import grad
 from chainrule.nodes.base import quiet
 from chainrule.settings import whole
@@ -74,6 +75,7 @@ def race(
     >>> [len(line.get_xdata()) for line in figure.axes[1].lines]
     [31, 31]
     """
+    check_path(path)
     entrants = _named(optimizers)
     if hasattr(subject, "params"):
         if x is None or t is None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Any
 
 from chainrule.drawing.fonts import cjk_font
+from chainrule.drawing.saving import rendered
 from chainrule.drawing.scene import Circle, Layer, Line, Mark, Rectangle, Scene, Text
 from chainrule.drawing.text import has_cjk
 from chainrule.drawing.theme import DARK, LIGHT
@@ -32,23 +32,21 @@ def to_png(scene: Scene, dark: bool, dpi: float) -> bytes:
             f" {scene.height * dpi / PIXELS:.0f} dots; a side may have {LARGEST}. Give a smaller dpi,"
             " fold the layers, or save it as .svg."
         )
-    return _written(scene, dark, "png", dpi=dpi, metadata={"Software": None})
+    return _written(scene, dark, "png", dpi)
 
 
 def to_pdf(scene: Scene, dark: bool) -> bytes:
     """The scene as a PDF page of its size."""
-    return _written(scene, dark, "pdf", metadata={"CreationDate": None})
+    return _written(scene, dark, "pdf")
 
 
-def _written(scene: Scene, dark: bool, kind: str, **options: Any) -> bytes:
+def _written(scene: Scene, dark: bool, kind: str, dpi: float | str = "figure") -> bytes:
     figure = _figure(scene, DARK if dark else LIGHT)
     from matplotlib import rc_context
 
-    buffer = io.BytesIO()
-    # Outlines (type 3), since many CJK fonts cannot be embedded as TrueType (type 42).
-    with rc_context({"pdf.fonttype": 3, "savefig.bbox": None, "path.simplify": False}):
-        figure.savefig(buffer, format=kind, facecolor=figure.get_facecolor(), **options)
-    return buffer.getvalue()
+    exact = {"savefig.bbox": None, "savefig.facecolor": "auto", "path.simplify": False}
+    with rc_context(exact):
+        return rendered(figure, kind, dpi)
 
 
 def _figure(scene: Scene, colours: dict[str, str]) -> Figure:

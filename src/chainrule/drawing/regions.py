@@ -10,14 +10,15 @@ import numpy.typing as npt
 from chainrule.drawing.figure import (
     MARKERS,
     PALETTE,
-    Pathish,
     finish,
     label_of,
     new_axes,
     nice_levels,
 )
+from chainrule.drawing.saving import check_path
 from chainrule.drawing.words import say
 from chainrule.errors import DataError, ShapeError
+from chainrule.files.writing import Pathish
 from chainrule.layers.losses import Loss
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def draw_regions(
     >>> x, t = cr.datasets.spiral()
     >>> figure = cr.draw_regions(cr.TwoLayerNet(2, 10, 3), x, t)
     """
+    check_path(path)
     x, t = np.asarray(x), np.asarray(t)
     if x.ndim != 2 or x.shape[1] != 2:
         raise DataError(f"decision regions need two features, x of shape (N, 2); got {x.shape}.")

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.drawing.figure import BLUE, ORANGE, Pathish, finish, label_of, new_figure
+from chainrule.drawing.figure import BLUE, ORANGE, finish, label_of, new_figure
+from chainrule.drawing.saving import check_path
 from chainrule.drawing.words import say
 from chainrule.errors import ShapeError
+from chainrule.files.writing import Pathish
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,6 +37,7 @@ def draw_residuals(
     >>> import chainrule as cr
     >>> figure = cr.draw_residuals([1.0, 2.1], [1.1, 1.9], "price")
     """
+    check_path(path)
     given, true = np.asarray(y, dtype=float).ravel(), np.asarray(t, dtype=float).ravel()
     if given.shape != true.shape or not given.size:
         raise ShapeError(f"{given.size} answers do not go with {true.size} truths, one each.")

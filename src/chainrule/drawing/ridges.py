@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.drawing.figure import BLUE, ORANGE, Pathish, finish, new_figure, whole_ticks
+from chainrule.drawing.figure import BLUE, ORANGE, finish, new_figure, whole_ticks
+from chainrule.drawing.saving import check_path
 from chainrule.drawing.words import say
 from chainrule.errors import DataError
+from chainrule.files.writing import Pathish
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,6 +34,7 @@ def draw_histograms(
     Every ridge has its own vertical scale. The numbers at the right are units that are dead
     (0 for every row), outputs that are saturated, and gradients that are exactly 0.
     """
+    check_path(path)
     if not records:
         raise DataError("nothing was recorded: give fit(..., callbacks=[histograms]), then plot.")
     layers = list(dict.fromkeys(record.layer for record in records))

@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from chainrule.drawing.figure import (
     ORANGE,
-    Pathish,
     finish,
     new_axes,
     new_figure,
@@ -17,8 +16,10 @@ from chainrule.drawing.figure import (
     tidy,
 )
 from chainrule.drawing.landscape import LossSurface, Numbers, loss_surface
+from chainrule.drawing.saving import check_path
 from chainrule.drawing.words import say
 from chainrule.errors import NonFiniteError
+from chainrule.files.writing import Pathish
 from chainrule.layers.initial import Seed
 from chainrule.training.trajectory import Trajectory
 
@@ -62,6 +63,7 @@ def draw_surface(
     >>> x, t = cr.datasets.spiral()
     >>> figure = cr.draw_surface(cr.TwoLayerNet(2, 10, 3), x, t, points=5)
     """
+    check_path(path)
     relief = None
     if three_d and ax is None:
         figure, (ax, beside) = new_figure(2, width=10.4, height=4.4)

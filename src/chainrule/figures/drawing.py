@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
+from chainrule.drawing.saving import PLOTS
 from chainrule.drawing.words import check_language
 from chainrule.errors import SettingError, nearest
 from chainrule.figures.pages import index_page
-from chainrule.figures.picture import FORMATS, Picture
+from chainrule.figures.picture import Picture
 from chainrule.figures.table import FIGURES, Figure
 from chainrule.files.writing import Pathish, write_whole
 
@@ -60,8 +61,8 @@ def save(
         ExtraMissingError: matplotlib or a font for Chinese text is missing.
     """
     check_language(lang)
-    if kind is not None and kind not in FORMATS:
-        raise SettingError(f"kind={kind!r} is no format of figures; {nearest(str(kind), FORMATS)}.")
+    if kind is not None and kind not in PLOTS:
+        raise SettingError(f"kind={kind!r} is no format of figures; {nearest(str(kind), PLOTS)}.")
     where = os.fspath(folder)
     if os.path.exists(where) and not os.path.isdir(where):
         raise SettingError(f"{where} is a file; give the name of a folder for the figures.")

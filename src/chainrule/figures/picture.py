@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
-import os
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from chainrule.drawing.fonts import set_fonts
+from chainrule.drawing.saving import PLOTS, format_of, rendered
 from chainrule.drawing.scene import Scene
 from chainrule.drawing.svg import to_svg
 from chainrule.errors import SettingError, nearest
@@ -16,9 +15,8 @@ from chainrule.files.writing import Pathish, write_whole
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Plot
 
-__all__ = ["FORMATS", "Picture"]
+__all__ = ["Picture"]
 
-FORMATS = ("svg", "png", "pdf")
 #: Dots to the inch of a PNG: graphs at twice the size of the screen, plots as they are sized.
 DPI = {"graph": 192.0, "plot": 110.0}
 
@@ -69,8 +67,8 @@ class Picture:
             SettingError: another format.
             ExtraMissingError: matplotlib is missing, or a font for Chinese text.
         """
-        if kind not in FORMATS:
-            raise SettingError(f"format={kind!r} is not known; {nearest(str(kind), FORMATS)}.")
+        if kind not in PLOTS:
+            raise SettingError(f"format={kind!r} is not known; {nearest(str(kind), PLOTS)}.")
         if not isinstance(self._content, Scene):
             return _plotted(self._content, kind)
         if kind == "svg":
@@ -83,8 +81,7 @@ class Picture:
 
     def save(self, path: Pathish) -> None:
         """Write it as .svg, .png or .pdf, by the ending of the name; an old file is replaced."""
-        kind = os.path.splitext(os.fspath(path))[1].lower().removeprefix(".")
-        write_whole(path, self.written(kind), overwrite=True)
+        write_whole(path, self.written(format_of(path, PLOTS)), overwrite=True)
 
     def texts(self) -> list[str]:
         """Every text in the picture."""
@@ -108,18 +105,13 @@ class Picture:
 
 def _plotted(plot: Any, kind: str) -> bytes:
     """A matplotlib figure as a file; the same figure gives the same bytes."""
-    from matplotlib import rc_context
     from matplotlib.text import Text
 
     set_fonts(plot, needed=True)
     for text in plot.findobj(Text):
         text.set_math_fontfamily("stix")
-    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {"Software": None}}
     if plot.get_layout_engine() is not None:
         # Laid out once: each time the layout is made it moves a little further.
         plot.draw_without_rendering()
         plot.set_layout_engine("none")
-    buffer = io.BytesIO()
-    with rc_context({"svg.hashsalt": "chainrule", "pdf.fonttype": 3}):
-        plot.savefig(buffer, format=kind, dpi=DPI["plot"], metadata=undated[kind])
-    return buffer.getvalue()
+    return rendered(plot, kind, DPI["plot"])
