@@ -6,6 +6,7 @@ import ast
 import copy
 import functools
 import math
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -224,6 +225,24 @@ class Slopes(cr.Optimizer):
         """A step, and a little of the last one."""
         step = lr * (g + 0.5 * slope)
         return p - step - 0.01 * way, g, way + step
+
+
+def test_smoothed_labels_are_written_as_shares_of_the_batch(tmp_path: Path) -> None:
+    rng = np.random.default_rng(8)
+    pairs = []
+    for smoothing, classes, batch in (
+        (0.1, 3, 32), (0.1, 10, 32), (0.1, 10, 61), (0.25, 7, 24), (0.05, 4, 40), (0.3, 101, 30),
+    ):  # fmt: skip
+        x, t = rng.standard_normal((61, 4)), rng.integers(0, classes, 61)
+        network = cr.Sequential(
+            cr.Affine.sized(4, classes, dtype=F), seed=1,
+            loss=cr.SoftmaxWithLoss(label_smoothing=smoothing),
+        )  # fmt: skip
+        pairs.append(both(network, cr.SGD(lr=0.5), x, t, epochs=4, batch_size=batch))
+        text = pairs[-1][0].text
+        assert "[n]" not in text, text
+        assert not re.search(r"\d\.\d{9}", text), text  # no number that nobody chose
+    prints_the_same(tmp_path, *pairs)
 
 
 def test_updates_of_all_kinds(tmp_path: Path) -> None:

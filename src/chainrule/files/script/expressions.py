@@ -130,8 +130,7 @@ class Expressions:
         if isinstance(f, np.ufunc) or f is np.where:
             args = _slim(v) if f is not np.matmul else args
         if f in BINARY:
-            sign, level = BINARY[f]
-            return f"{self.text(args[0], level)} {sign} {self.text(args[1], level + 1)}", level
+            return self._binary(f, args)
         if f in COMPARISONS:
             left, right = (self.text(a, _COMPARED + 1) for a in args)
             return f"{left} {COMPARISONS[f]} {right}", _COMPARED
@@ -158,6 +157,14 @@ class Expressions:
             return f"np.{f.__name__}({', '.join(map(self.text, args))})", ATOM
         raise RecordingError(f"{getattr(f, '__name__', f)} cannot be written out in a program.")
 
+    def _binary(self, f: Callable[..., Any], args: Sequence[Any]) -> Text:
+        """a + b; and a - b where b is written with a minus, which gives the same bits."""
+        sign, level = BINARY[f]
+        left, right = self.text(args[0], level), self.text(args[1], level + 1)
+        if sign == "+" and right.startswith("-"):
+            sign, right = "-", right[1:]
+        return f"{left} {sign} {right}", level
+
     def _called(self, function: Callable[..., Any]) -> str:
         return self.functions.setdefault(function, function.__name__)
 
@@ -165,8 +172,7 @@ class Expressions:
         """An operation of plain numbers, such as 1 - beta1."""
         f, args = v.function, v.args
         if f in BINARY:
-            sign, level = BINARY[f]
-            return f"{self.text(args[0], level)} {sign} {self.text(args[1], level + 1)}", level
+            return self._binary(f, args)
         if f is np.negative:
             return f"-{self.text(args[0], SIGN)}", SIGN
         if f in (np.sqrt, np.power):

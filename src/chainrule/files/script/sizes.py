@@ -7,6 +7,7 @@ which of its numbers go with the batch, and how.
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
@@ -155,6 +156,9 @@ class Sizes:
                 "a number in the network goes with the batch size in a way that cannot be written out."
                 " Give a batch_size that divides the number of rows."
             )
+        if len(self.used) == 1:
+            text = literal(found[self.used[0]])
+            return text, SIGN if text.startswith("-") else ATOM
         pairs = ", ".join(f"{n}: {literal(found[n])}" for n in self.used)
         return f"{{{pairs}}}[n]", ATOM
 
@@ -172,10 +176,15 @@ def _exactly(formula: Callable[[int], float], n: int, value: float) -> bool:
 
 Form = tuple[str, Callable[[int], float]]
 
+#: A constant of so many letters is one that somebody chose; a sum has been shared among up to so
+#: many parts.
+PLAIN, PARTS = 8, 1001
+
 #: How numbers go with the batch size, as 1/n in a mean, as n/(n - 1) in a variance: the text, the
 #: number, and what the constant in it must be near.
 _KINDS: tuple[tuple[str, Callable[[float, int], float], Callable[[float, int], float]], ...] = (
     ("{} / n", lambda c, n: c / n, lambda v, n: v * n),
+    ("{} * (1 / n)", lambda c, n: c * (1 / n), lambda v, n: v * n),
     ("{} * n", lambda c, n: c * n, lambda v, n: v / n),
     ("{} * (n / (n - 1))", lambda c, n: c * (n / (n - 1)), lambda v, n: v * (n - 1) / n),
     ("{} / (n - 1)", lambda c, n: c / (n - 1), lambda v, n: v * (n - 1)),
@@ -193,9 +202,26 @@ def _forms(found: Mapping[int, float]) -> Iterator[Form]:
     if p and math.isclose(value, p / (q * n), rel_tol=1e-14):
         yield (f"{p} / n" if q == 1 else f"{p} / ({q} * n)"), lambda n: p / (q * n)
     yield "n / (n - 1)", lambda n: n / (n - 1)
-    for text, formula, constant in _KINDS:
-        for c in _near(constant(value, n)):
+    near = [
+        (text, formula, c)
+        for text, formula, constant in _KINDS
+        for c in _near(constant(value, n))
+    ]
+    plain = [len(repr(c)) <= PLAIN for _, _, c in near]
+    for text, formula, c in itertools.compress(near, plain):
+        yield text.format(literal(c)), functools.partial(formula, c)
+    # A weight shared among the classes, as in label smoothing.
+    shares = [(float(f"{value * n * k:.{PLAIN}g}"), k) for k in range(2, PARTS)]
+    for c, k in sorted(shares, key=lambda share: len(repr(share[0]))):
+        if math.isclose(c, value * n * k, rel_tol=1e-14):
+            yield f"{literal(c)} * (1 / n) / {k}", functools.partial(_share, c, k)
+    for (text, formula, c), is_plain in zip(near, plain, strict=True):
+        if not is_plain:
             yield text.format(literal(c)), functools.partial(formula, c)
+
+
+def _share(c: float, k: int, n: int) -> float:
+    return c * (1 / n) / k
 
 
 def _near(c: float) -> list[float]:
