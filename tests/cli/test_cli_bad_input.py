@@ -197,7 +197,7 @@ def test_a_few_in_processes_of_their_own(tmp_path: Path) -> None:
         (["train", "\udcff"], "neither a file nor"),
     ]:
         done = subprocess.run(
-            [sys.executable, "-m", "chainrule.cli", *args],
+            [sys.executable, "-m", "chainrule", *args],
             capture_output=True,
             text=True,
             cwd=tmp_path,

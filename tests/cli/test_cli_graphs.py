@@ -225,6 +225,30 @@ def test_bad_input(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_ending_is_looked_at_before_anything_is_computed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("chainrule.cli.graphs.graph_of", lambda *_, **__: pytest.fail("computed"))
+    for out, got in (("a.txt", "got .txt"), ("a", "got no ending")):
+        done = run("draw", "x * y", "--out", out)
+        assert done.exit_code == 2
+        assert got in done.stderr
+
+
+def test_a_model_that_takes_no_tables_is_drawn_from_python(tmp_path: Path) -> None:
+    path = str(tmp_path / "m.safetensors")
+    cr.files.save_model(path, cr.TwoLayerNet(4, 3, 3))
+    for command, words in (
+        (["draw", path, "--out", "a.svg"], ").network.draw(x, t)."),
+        (["check", path], ").network.graph(x, t).check()."),
+        (["export", path, "--to", "script", "--out", "a.py"], ".network.script(optimizer, x, t)."),
+        (["evaluate", path, "iris"], ").predict(x)."),
+    ):
+        done = run(*command, *(["--data", "iris"] if command[0] != "evaluate" else []))
+        assert done.exit_code == 2
+        assert words in done.stderr, done.stderr
+
+
 def test_errors_are_typed() -> None:
     with pytest.raises(SettingError, match="not allowed"):
         Expression("x.y")

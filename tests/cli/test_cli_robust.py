@@ -30,7 +30,7 @@ def fast(data: str, *more: str) -> list[str]:
 
 def process(*args: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
-        [sys.executable, "-m", "chainrule.cli", *args],
+        [sys.executable, "-m", "chainrule", *args],
         capture_output=True,
         timeout=60,
         env={**os.environ, **environment},
@@ -137,7 +137,7 @@ def test_the_bar_shows_the_held_out_accuracy(columns: int) -> None:
     parent, child = pty.openpty()
     fcntl.ioctl(child, termios.TIOCSWINSZ, np.array([24, columns, 0, 0], np.uint16).tobytes())
     env = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
-    line = [sys.executable, "-m", "chainrule.cli", "train", "digits", "--epochs", "12"]
+    line = [sys.executable, "-m", "chainrule", "train", "digits", "--epochs", "12"]
     running = subprocess.Popen(
         line, stdout=child, stderr=child, stdin=child, env={**env, "TERM": "xterm", "NO_COLOR": "1"}
     )

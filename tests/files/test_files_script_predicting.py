@@ -123,9 +123,58 @@ def test_a_model_without_preparation(tmp_path: Path) -> None:
     values = cr.Sequential(cr.Affine.sized(2, 2), loss=cr.MeanSquaredError())
     printed = run(predicting_script(Model(values)), tmp_path, "inputs.npy")
     np.testing.assert_array_equal([json.loads(line) for line in printed], values.predict(x))
-    ids = cr.Sequential(cr.Embedding.sized(4, 3), loss=cr.SoftmaxWithLoss())
-    with pytest.raises(SettingError, match="shape of this network's inputs is not known"):
-        predicting_script(Model(ids))
+    for layers in ([cr.Embedding.sized(4, 3)], [cr.Embedding.sized(4, 3), cr.Affine.sized(3, 2)]):
+        ids = cr.Sequential(*layers, loss=cr.SoftmaxWithLoss())
+        with pytest.raises(SettingError, match="shape of this network's inputs is not known"):
+            predicting_script(Model(ids))
+
+
+def refused(script: Script, folder: Path, *given: str) -> str:
+    """The sentence that the program ends with."""
+    script.save(folder / "predict.py", overwrite=True)
+    done = subprocess.run(
+        [sys.executable, "predict.py", *given],
+        cwd=folder, capture_output=True, encoding="utf-8", check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, ""), done
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.stderr.strip()
+
+
+def test_what_a_table_lacks_is_said_in_a_sentence(tmp_path: Path) -> None:
+    names = ["age", "town", "wage"]
+    rows = [[str(20 + i), ["Ulm", "Bonn"][i % 2], str(i * 3.5)] for i in range(30)]
+    write(tmp_path / "table.csv", names, rows)
+    script = predicting_script(
+        model_of(read_csv(tmp_path / "table.csv"), "wage", cr.MeanSquaredError())
+    )
+    for text, sentence in (
+        ("town,wage\nUlm,3\n", "bad.csv: no column 'age'. Columns: town, wage."),
+        ("wage\n1\n", "bad.csv: no column 'age', 'town'. Columns: wage."),
+        ("age,town\n3,Ulm\n4\n", "bad.csv, line 3: 1 cells, but 2 columns."),
+        ("age,town\n3,Ulm\n4,Bonn,5\n", "bad.csv, line 3: 3 cells, but 2 columns."),
+        (
+            'town,age\n"Ulm\n(Donau)",4\nBonn,old\n',
+            "bad.csv, line 4, column 'age': 'old' is not a finite number.",
+        ),
+        ("town,age\nUlm,1e999\n", "bad.csv, line 2, column 'age': '1e999' is not a finite number."),
+        ("age,town\n", "bad.csv: there are no rows of data."),
+        ("", "bad.csv: there are no rows of data."),
+    ):
+        (tmp_path / "bad.csv").write_text(text, encoding="utf-8")
+        assert refused(script, tmp_path, "bad.csv") == sentence
+    # A separator at the end of a line is no cell, and of blank lines nothing is asked.
+    (tmp_path / "good.csv").write_text("age,town,\n20,Ulm,\n\n21,Bonn\n", encoding="utf-8")
+    assert len(run(script, tmp_path, "good.csv")) == 2
+    assert refused(script, tmp_path, "none.csv") == "none.csv: No such file or directory"
+    assert refused(script, tmp_path, ".") == ".: Is a directory"
+    (tmp_path / "bad.csv").write_bytes(b"age,town\n\xff,Ulm\n")
+    assert refused(script, tmp_path, "bad.csv").startswith("bad.csv: 'utf-8' codec can't decode")
+    np.save(tmp_path / "wide.npy", np.zeros((3, 7)))
+    assert refused(script, tmp_path, "wide.npy").endswith(
+        "rows of 3 numbers are needed; got an array (3, 7)."
+    )
+    assert refused(script, tmp_path) == "use: python predict.py table.csv|inputs.npy"
 
 
 def test_no_name_in_a_table_becomes_code(tmp_path: Path) -> None:

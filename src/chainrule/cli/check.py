@@ -52,7 +52,9 @@ def check(
     """
     from chainrule.cli.graphs import graph_of
 
-    graph, numbers = graph_of(what, given, data, count, no_header, encoding)
+    graph, numbers = graph_of(
+        what, given, data, count, no_header, encoding, from_python="network.graph(x, t).check()"
+    )
     proof = graph.check(elements=elements)
     if as_json:
         rows = [

@@ -72,10 +72,14 @@ def draw(
     import numpy as np
 
     from chainrule.cli.graphs import graph_of
+    from chainrule.drawing.saving import format_of
     from chainrule.files.writing import check_place
 
+    format_of(out)
     check_place(out, force)
-    graph, numbers = graph_of(what, given, data, count, no_header, encoding)
+    graph, numbers = graph_of(
+        what, given, data, count, no_header, encoding, from_python="network.draw(x, t)"
+    )
     overflows: list[str] = []
     if detail:
         graph = detailed = graph.detailed()

@@ -100,7 +100,9 @@ def _training(
     from chainrule.cli.scoring import training_rows
     from chainrule.files import training_script
 
-    found, preparation, table = open_both(model, data, no_header, encoding)
+    found, preparation, table = open_both(
+        model, data, no_header, encoding, from_python="network.script(optimizer, x, t)"
+    )
     rows = training_rows(found, preparation, table)
     x, t = preparation.transform(rows), preparation.targets(rows)
     epochs = epochs or _whole(fact(found, "training", "epochs")) or 10

@@ -29,12 +29,17 @@ def graph_of(
     count: int,
     no_header: bool,
     encoding: str | None,
+    *,
+    from_python: str,
 ) -> tuple[Graph, str]:
-    """The graph, and which numbers stand in it, in words."""
+    """The graph, and which numbers stand in it, in words.
+
+    `from_python` is what does the same with arrays, for a model that takes no tables.
+    """
     if is_model(what):
         if given:
             raise SettingError("--set gives a value to a name of an expression; a model has data.")
-        network, x, t, told = _at_work(what, data, count, no_header, encoding)
+        network, x, t, told = _at_work(what, data, count, no_header, encoding, from_python)
         return network.graph(x, t), told
     if data is not None or no_header or encoding is not None:
         raise SettingError(
@@ -65,13 +70,20 @@ def graph_of(
 
 
 def _at_work(
-    path: str, data: str | None, count: int, no_header: bool, encoding: str | None
+    path: str,
+    data: str | None,
+    count: int,
+    no_header: bool,
+    encoding: str | None,
+    from_python: str,
 ) -> tuple[Any, Any, Any, str]:
     """The network of a model file, with rows and targets: of a table, or random ones."""
     if data is not None:
         from chainrule.cli.reading import open_both
 
-        found, preparation, table = open_both(path, data, no_header, encoding)
+        found, preparation, table = open_both(
+            path, data, no_header, encoding, from_python=from_python
+        )
         table.require(preparation.target)
         from chainrule.cli.scoring import training_rows  # the rows that have a target
 

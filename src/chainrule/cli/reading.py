@@ -15,16 +15,24 @@ __all__ = ["fact", "open_both"]
 
 
 def open_both(
-    model: str, data: str, no_header: bool, encoding: str | None
+    model: str,
+    data: str,
+    no_header: bool,
+    encoding: str | None,
+    *,
+    from_python: str = "predict(x)",
 ) -> tuple[Model, Preparation, Table]:
-    """The model, its preparation, and the table, read as the training data was."""
+    """The model, its preparation, and the table, read as the training data was.
+
+    `from_python` is what does the same with arrays, for a model that takes no tables.
+    """
     from chainrule.files import load_model
 
     found = load_model(model)
     if found.preparation is None:
         raise SettingError(
             f"{model} was kept without a preparation of its data, so it takes arrays and no tables."
-            " Use it from Python: chainrule.files.load_model(path).predict(x)."
+            f" Use it from Python: chainrule.files.load_model(path).{from_python}."
         )
     known = fact(found, "data", "header") is not None
     header, stored = not no_header, encoding

@@ -157,7 +157,7 @@ class Expressions:
             return f"np.{f.__name__}({', '.join(map(self.text, args))})", ATOM
         raise RecordingError(f"{getattr(f, '__name__', f)} cannot be written out in a program.")
 
-    def _binary(self, f: Callable[..., Any], args: Sequence[Any]) -> Text:
+    def _binary(self, f: Any, args: Sequence[Any]) -> Text:
         """a + b; and a - b where b is written with a minus, which gives the same bits."""
         sign, level = BINARY[f]
         left, right = self.text(args[0], level), self.text(args[1], level + 1)

@@ -36,8 +36,8 @@ Array = npt.NDArray[Any]
 #: Names that a program has of its own.
 TAKEN = {
     *dir(builtins), "np", "math", "csv", "sys", "Path", "kept", "file", "x", "t", "w", "n", "y",
-    "params", "grads", "gradient", "predict", "prepare", "read", "rng", "epoch", "order", "start",
-    "rows", "step", "loss", "total", "count", "weight", "norm", "run", "path", "answer", "ones",
+    "params", "grads", "gradient", "predict", "prepare", "number", "read", "rng", "epoch", "order", "start",
+    "rows", "step", "loss", "total", "count", "weight", "norm", "run", "path", "answer", "error", "ones",
     "last_gradient", "taken", "mixed", "cells", "allow_pickle", "weight_decay", "max_grad",
     "clip_norm", "mask_seed", "bound", "MISSING", "COLUMNS", "CLASSES", *MAKERS,
 }  # fmt: skip

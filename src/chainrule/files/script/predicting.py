@@ -26,19 +26,43 @@ __all__ = ["predict"]
 
 _READ = '''\
 def read(path):
-    """The columns of a table by name; its first line holds the names."""
+    """The columns of a table by name, and the line of each row; {names}."""
     with open(path, encoding={encoding}, newline="") as file:
         first = file.readline()
         file.seek(0)
         delimiter = max(",;\\t", key=first.count)
-        rows = [row for row in csv.reader(file, delimiter=delimiter) if row]
-    names = {names}
-    return {{name.strip(): column for name, column in zip(names, zip({rows}))}}
+        reader = csv.reader(file, delimiter=delimiter, skipinitialspace=delimiter != "\\t")
+        rows = [(reader.line_num, row) for row in reader if row]
+    names = {first} if rows else []
+    if not rows:
+        sys.exit(f"{{path}}: there are no rows of data.")
+    if not names[-1]:
+        names.pop()  # a separator at the end of the line
+    for line, row in rows:
+        if len(row) != len(names) and (len(row) != len(names) + 1 or row[-1].strip()):
+            sys.exit(f"{{path}}, line {{line}}: {{len(row)}} cells, but {{len(names)}} columns.")
+    return dict(zip(names, zip(*(row for _, row in rows)))), [line for line, _ in rows]
+'''
+
+_NUMBER = '''\
+def number(cell, place):
+    """The number in a cell."""
+    try:
+        value = float(cell)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        sys.exit(f"{place}: {cell!r} is not a finite number.")
+    return value
 '''
 
 _PREPARE = '''\
-def prepare(table):
+def prepare(path):
     """The inputs of the network: numbers as (cell - mean) / deviation, texts as 0 and 1."""
+    table, lines = read(path)
+    absent = [repr(name) for name, *_ in COLUMNS if name not in table]
+    if absent:
+        sys.exit(f"{path}: no column {', '.join(absent)}. Columns: {', '.join(table)}.")
     inputs = []
     for name, *how in COLUMNS:
         cells = [cell.strip() for cell in table[name]]
@@ -47,8 +71,10 @@ def prepare(table):
             inputs += [np.array([cell == word for cell in cells], float) for word in how[0]]
         else:
             mean, deviation, median = how
-            numbers = np.array([float(cell) if cell else median for cell in cells])
-            inputs.append((numbers - mean) / deviation if deviation else 0 * numbers)
+            places = [f"{path}, line {line}, column {name!r}" for line in lines]
+            numbers = [number(c, at) if c else median for c, at in zip(cells, places)]
+            numbers = np.array(numbers) - mean
+            inputs.append(numbers / deviation if deviation else 0 * numbers)
     return np.column_stack(inputs)
 '''
 
@@ -75,22 +101,23 @@ def predict(model: Model) -> Script:
         blocks += [
             _columns(model.preparation),
             _reader(model.facts),
+            _NUMBER,
             _PREPARE,
         ]
-    blocks += [*function.helpers, "\n".join(lines), "\n".join(_use(model, x.dtype))]
+    blocks += [*function.helpers, "\n".join(lines), "\n".join(_use(model, x))]
     return Script(page.text(_doc(model), blocks), page.arrays)
 
 
 def _example(network: Network) -> npt.NDArray[Any]:
     """Two rows like those the network takes."""
     for layer in network.layers:
+        if isinstance(layer, Embedding):
+            break
         for p in layer._parameters.values():
-            if isinstance(layer, Embedding):
-                break
             return np.zeros((2, p.shape[0]), network.dtype)
     raise SettingError(
         "the shape of this network's inputs is not known from its layers, so no program that predicts"
-        " can be written. Give data to train on (--data FILE)."
+        " can be written. From Python, network.script(optimizer, x, t) writes one that trains."
     )
 
 
@@ -155,33 +182,37 @@ def _reader(facts: dict[str, Any]) -> str:
     encoding = data.get("encoding")
     text = literal(encoding if isinstance(encoding, str) else "utf-8-sig")
     headless = data.get("header") is False
-    return (
-        _READ.format(
-            encoding=text,
-            names='[f"x{i}" for i in range(len(rows[0]))]' if headless else "rows[0]",
-            rows="*rows" if headless else "*rows[1:]",
-        ).replace("its first line holds the names", "the columns are x0, x1, ...")
+    return _READ.format(
+        encoding=text,
+        names="these are x0, x1, ..." if headless else "the first line holds the names",
+        first='[f"x{i}" for i in range(len(rows[0][1]))]'
         if headless
-        else (_READ.format(encoding=text, names="rows[0]", rows="*rows[1:]"))
+        else "[name.strip() for name in rows.pop(0)[1]]",
     )
 
 
-def _use(model: Model, dtype: np.dtype[Any]) -> list[str]:
+def _use(model: Model, x: npt.NDArray[Any]) -> list[str]:
     """What the program does with the file it is given."""
     kinds = "numbers.csv|inputs.npy" if model.preparation is None else "table.csv|inputs.npy"
-    read = 'np.loadtxt(path, delimiter=",", ndmin=2)'
+    read, errors = 'np.loadtxt(path, delimiter=",", ndmin=2)', "OSError, ValueError"
     if model.preparation is not None:
-        read = "prepare(read(path))"
+        read, errors = "prepare(path)", "OSError, ValueError, csv.Error"
     lines = [
         "# The answers",
         "if len(sys.argv) != 2:",
         f'    sys.exit(f"use: python {{sys.argv[0]}} {kinds}")',
         "path = sys.argv[1]",
-        'if path.endswith(".npy"):',
-        "    x = np.load(path, allow_pickle=False)",
-        "else:",
-        f"    x = {read}",
-        f"y = predict(x.astype(np.{dtype.name}))",
+        "try:",
+        '    if path.endswith(".npy"):',
+        "        x = np.load(path, allow_pickle=False)",
+        "    else:",
+        f"        x = {read}",
+        f"    x = x.astype(np.{x.dtype.name})",
+        f"except ({errors}) as error:",
+        "    sys.exit(f\"{path}: {getattr(error, 'strerror', None) or error}\")",
+        f"if x.ndim != 2 or x.shape[1] != {x.shape[1]}:",
+        f'    sys.exit(f"{{path}}: rows of {x.shape[1]} numbers are needed; got an array {{x.shape}}.")',
+        "y = predict(x)",
     ]
     answer = "y"
     if model.classifies:

@@ -203,9 +203,7 @@ def _forms(found: Mapping[int, float]) -> Iterator[Form]:
         yield (f"{p} / n" if q == 1 else f"{p} / ({q} * n)"), lambda n: p / (q * n)
     yield "n / (n - 1)", lambda n: n / (n - 1)
     near = [
-        (text, formula, c)
-        for text, formula, constant in _KINDS
-        for c in _near(constant(value, n))
+        (text, formula, c) for text, formula, constant in _KINDS for c in _near(constant(value, n))
     ]
     plain = [len(repr(c)) <= PLAIN for _, _, c in near]
     for text, formula, c in itertools.compress(near, plain):

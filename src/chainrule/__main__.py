@@ -1,4 +1,4 @@
-"""`python -m chainrule.cli` is the command, too."""
+"""`python -m chainrule` is the command."""
 
 from __future__ import annotations
 
