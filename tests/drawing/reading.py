@@ -47,11 +47,11 @@ def arrows(svg: str) -> list[DrawnArrow]:
             continue
         title = group.find(f"{SVG}title")
         arrow = DrawnArrow("" if title is None else title.text or "")
-        for element in group:
+        for element in group.iter():
             names = (element.get("class") or "").split()
             if element.tag == f"{SVG}text":
                 arrow.texts.setdefault(names[-1], []).append(element.text or "")
-            else:
+            elif element.tag != f"{SVG}g":
                 arrow.marks += names
         found.append(arrow)
     return found

@@ -291,15 +291,17 @@ def _drawn(arrow: Arrow, some_highlighted: bool) -> Layer:
         halo = _path(arrow.runs, 0.0)
         marks.append(Line(halo, stroke="highlight", stroke_width=18.0, strength=0.45))
     marks += _forward(arrow, -shift)
-    if label.back:
-        marks += _backward(arrow, shift)
     if label.above.marks:
         marks += label.above.at(x, y - shift - AIR - label.above.height)
+    ahead = len(marks)
+    if label.back:
+        marks += _backward(arrow, shift)
     if label.below.marks:
         marks += label.below.at(x, y + shift + AIR + 2)
     faint = some_highlighted and not label.highlight
     shows = ("arrow", label.arrow) if label.arrow else None
-    return Layer("arrow", label.title, marks, faint, shows)
+    back = ahead if len(marks) > ahead else None
+    return Layer("arrow", label.title, marks, faint, shows, back)
 
 
 def _outline(vertex: Vertex, dy: float) -> float:

@@ -92,6 +92,8 @@ class Layer:
     faint: bool = False
     #: What it shows of the graph: "arrow", "node" or "layer", and which one.
     shows: tuple[str, str] | None = None
+    #: From which mark on they are of the way back: the gradient and its arrow.
+    back: int | None = None
 
 
 @dataclass(slots=True)

@@ -56,8 +56,11 @@ def _group(layer: Layer, colours: dict[str, str]) -> list[str]:
     lines = [f'<g class="{layer.kind}"{faint}{shows}>']
     if layer.title:
         lines.append(f"<title>{_text(layer.title)}</title>")
-    lines += [_element(mark, colours) for mark in layer.marks]
-    return [*lines, "</g>"]
+    elements = [_element(mark, colours) for mark in layer.marks]
+    if layer.back is not None:
+        elements.insert(layer.back, '<g class="back">')
+        elements.append("</g>")
+    return [*lines, *elements, "</g>"]
 
 
 def _element(mark: Mark, colours: dict[str, str]) -> str:
