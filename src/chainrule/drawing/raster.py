@@ -44,8 +44,7 @@ def _written(scene: Scene, dark: bool, kind: str, dpi: float | str = "figure") -
     figure = _figure(scene, DARK if dark else LIGHT)
     from matplotlib import rc_context
 
-    exact = {"savefig.bbox": None, "savefig.facecolor": "auto", "path.simplify": False}
-    with rc_context(exact):
+    with rc_context({"savefig.bbox": None, "savefig.facecolor": "auto", "path.simplify": False}):
         return rendered(figure, kind, dpi)
 
 
