@@ -38,9 +38,13 @@ export class App {
   discretize = $state(false);
   /** Whether the view of the step's computational graph is open. */
   inside = $state(false);
+  /** The dialog that is open. */
+  dialog = $state<"table" | "link" | "help" | null>(null);
 
   language = $state<Language>(chosen("language", ["en", "zh"]) ?? browserLanguage());
   theme = $state<Theme>(chosen("theme", ["light", "dark"]) ?? preferredTheme());
+  /** Whether single letters are shortcuts; people who speak to their computer turn them off. */
+  letters = $state(chosen("letters", ["on", "off"]) !== "off");
   reducedMotion = $state(matchMedia("(prefers-reduced-motion: reduce)").matches);
   notices = $state.raw<Notice[]>([]);
 
@@ -83,6 +87,18 @@ export class App {
     return this.do({ do: "configure", settings });
   }
 
+  /** Trains one epoch or batch further. */
+  step(unit: "epoch" | "batch"): Promise<Message | null> {
+    return this.do({ do: "step", unit, count: 1 });
+  }
+
+  /** Goes back so many batches, at most to the beginning. */
+  async back(batches: number): Promise<void> {
+    if (!this.frame || this.frame.step === 0) return;
+    if (this.playing) await this.do({ do: "pause" });
+    await this.do({ do: "goto", step: Math.max(0, this.frame.step - batches) });
+  }
+
   async upload(name: string, body: Blob): Promise<Message | null> {
     try {
       return await this.channel.upload(name, body);
@@ -110,6 +126,11 @@ export class App {
   setTheme(theme: Theme): void {
     this.theme = theme;
     keep("theme", theme);
+  }
+
+  setLetters(on: boolean): void {
+    this.letters = on;
+    keep("letters", on ? "on" : "off");
   }
 
   #hear(message: Message): void {
