@@ -41,6 +41,47 @@ def graph() -> None:
     recorded.draw(verdicts=recorded.check().verdicts).save(IMAGES / "graph.svg")
 
 
+def seeing() -> None:
+    """The pictures of docs/seeing.md: why, a wrong layer, a node in detail, a network at work."""
+    x, W = cr.Variable([[1.0, 2.0]], "x"), cr.Variable([[0.5, -1.0, 0.2], [0.3, 0.8, -0.4]], "W")
+    b = cr.Variable([0.1, 0.2, 0.3], "b")
+    recorded = cr.sum(cr.sigmoid(x @ W + b)).graph
+    why = recorded.explain("W", (1, 0), gradient=True)
+    recorded.draw(highlight=why.arrows).save(IMAGES / "seeing-why.svg")
+    points, ids = cr.datasets.spiral()
+    first = MyAffine(np.random.default_rng(0).normal(size=(2, 4)), np.zeros(4))
+    net = cr.Sequential(
+        first, cr.Sigmoid(), cr.Affine.sized(4, 3, dtype=float), loss=cr.SoftmaxWithLoss(), seed=0
+    )
+    recorded = net.graph(points[::60], ids[::60])
+    verdicts = recorded.check().verdicts
+    recorded.draw(verdicts=verdicts, fold=False).save(IMAGES / "seeing-wrong.svg")
+    detail = cr.sigmoid(cr.Variable([2.0, -1000.0], "s")).graph.detailed()
+    detail.draw(gradients=False).save(IMAGES / "seeing-detail.svg")
+    net, x, t = _digits(50)
+    cr.Trainer(net, cr.Adam(lr=0.003), engine="numpy").fit(x, t, 5, 32, progress=None)
+    net.draw(x[:32], t[:32], fold=True).save(IMAGES / "seeing-network.svg")
+
+
+class MyAffine:
+    """An Affine layer by hand, whose gradient of W is divided by the batch size by mistake."""
+
+    def __init__(self, W: np.ndarray, b: np.ndarray) -> None:
+        self.params, self.grads = [W, b], [np.zeros_like(W), np.zeros_like(b)]
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        """The output for x."""
+        self.x = x
+        W, b = self.params
+        return x @ W + b
+
+    def backward(self, dout: np.ndarray) -> np.ndarray:
+        """The gradient of x, and those of W and b into `grads`."""
+        self.grads[0][...] = self.x.T @ dout / len(self.x)
+        self.grads[1][...] = dout.sum(axis=0)
+        return dout @ self.params[0].T
+
+
 def history() -> None:
     """Loss and accuracy on handwritten digits."""
     net, x, t = _digits(100)
@@ -147,7 +188,7 @@ def _digits(hidden: int) -> tuple[cr.Sequential, np.ndarray, np.ndarray]:
 
 PICTURES: dict[str, Callable[[], None]] = {
     f.__name__: f
-    for f in (spiral, graph, history, regions, features, judged, histograms, surface, race)
+    for f in (spiral, graph, seeing, history, regions, features, judged, histograms, surface, race)
 }
 
 if __name__ == "__main__":

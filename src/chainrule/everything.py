@@ -14,6 +14,7 @@ from chainrule import optimizers as optimizers
 from chainrule import schedules as schedules
 from chainrule import training as training
 from chainrule.drawing.confusion import draw_confusion as draw_confusion
+from chainrule.drawing.drawing import Drawing as Drawing
 from chainrule.drawing.features import draw_features as draw_features
 from chainrule.drawing.race import race as race
 from chainrule.drawing.regions import draw_regions as draw_regions

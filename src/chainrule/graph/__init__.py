@@ -1,14 +1,24 @@
-"""The graph: Variables, recording, the backward pass, numerical gradients and their check."""
+"""The graph: Variables, recording, the backward pass, numerical gradients and their check.
+
+`chainrule` has the names in `__all__` too; the others are of what methods give.
+"""
 
 from __future__ import annotations
 
 from chainrule.graph import functions as functions  # Variables look their functions up there
 from chainrule.graph.check import CheckReport, check
+from chainrule.graph.check import CheckRow as CheckRow
 from chainrule.graph.derivatives import grad, numerical_gradient
 from chainrule.graph.detail import DetailedGraph
+from chainrule.graph.detail import Overflow as Overflow
 from chainrule.graph.explain import Explanation
 from chainrule.graph.graph import Graph
+from chainrule.graph.proof import ArrowVerdict as ArrowVerdict
 from chainrule.graph.proof import Proof
+from chainrule.graph.sources import SourceLine as SourceLine
+from chainrule.graph.steps import Flow as Flow
+from chainrule.graph.steps import Step as Step
+from chainrule.graph.sum_text import Term as Term
 from chainrule.graph.variable import Parameter, Variable
 
 __all__ = [

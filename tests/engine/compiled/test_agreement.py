@@ -136,7 +136,7 @@ def test_optimizers(row: Any, dtype: Any) -> None:
         {},
         {"l1": 0.01, "l2": 0.1, "clip_value": 0.05},
         {"weight_decay": 0.1, "clip_norm": 0.2},
-        {"lr": cr.Step(0.1, every=1) if hasattr(cr, "Step") else 0.02},
+        {"lr": cr.schedules.Step(0.1, every=1)},
     ]
     for i, more in enumerate(settings):
         with plainly(1 + 2 * (i % 2)):
