@@ -1,0 +1,89 @@
+/** What `inside`, `explain` and `check` answer. */
+
+import type { Message } from "../../message";
+
+/** A value, or a gradient, on its way into or out of an operation. */
+export interface Flow {
+  name: string;
+  /** The arrow of the picture it is on (`data-arrow`); none for a number or an optimizer's slot. */
+  arrow: string | null;
+  gradient: boolean;
+  number?: number;
+  array?: string;
+}
+
+export interface Formula {
+  text: string;
+  mathml: string;
+}
+
+export interface SourceLine {
+  place: string;
+  text: string;
+  start: number;
+  stop: number;
+}
+
+export type Phase = "forward" | "loss" | "backward" | "update";
+
+export interface Step {
+  phase: Phase;
+  /** The node of the picture (`data-node`). */
+  node: string | null;
+  title: string;
+  symbol: string;
+  layer: string;
+  formulas: Formula[];
+  inputs: Flow[];
+  reads: Flow[];
+  outputs: Flow[];
+  source: SourceLine[];
+  numbers?: Record<string, number>;
+}
+
+export interface Arrow {
+  name: string;
+  shape: number[];
+  value: string;
+  gradient: string | null;
+  parameter: boolean;
+  /** The column of units that the last axis runs over. */
+  column: number | null;
+}
+
+/** The graph of the batch that comes next. Arrays: those that arrows and flows name. */
+export interface InsideMessage extends Message {
+  step: number;
+  rows: number;
+  of: number;
+  svg: string;
+  steps: Step[];
+  arrows: Record<string, Arrow>;
+  overflows: string[];
+}
+
+export interface Verdict {
+  verdict: string;
+  sentence: string;
+}
+
+export interface Verdicts extends Message {
+  verdicts: Record<string, Verdict>;
+  summary: string;
+  svg: string;
+}
+
+export interface ExplainedLine {
+  text: string;
+  mathml?: string;
+  goes_on: boolean;
+}
+
+export interface Explained extends Message {
+  name: string;
+  value: number;
+  lines: ExplainedLine[];
+  arrows: string[];
+}
+
+export const PHASES: Phase[] = ["forward", "loss", "backward", "update"];
