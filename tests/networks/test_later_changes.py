@@ -275,3 +275,30 @@ def test_small_things() -> None:
     with pytest.raises(ChainruleError, match="every prediction needs one target"):
         cr.accuracy(X, T[:5])
     assert cr.r2(X[:, 0], X[:, :1]) == 1.0
+
+
+def test_a_layer_that_only_some_batches_use_has_no_gradient_in_the_others() -> None:
+    class Wide(cr.Network):
+        def __init__(self) -> None:
+            super().__init__(loss=cr.MeanSquaredError(), seed=0)
+            self.first, self.extra = cr.Affine.sized(2, 1), cr.Affine.sized(2, 1)
+
+        def predict(self, x: Any) -> Any:
+            y = self.first(x)
+            return y + self.extra(x) if len(x) == 4 else y
+
+    x, t = np.ones((7, 2), np.float32), np.ones((7, 1), np.float32)
+    net = Wide()
+    for rows in (4, 3, 4):
+        net.forward(x[:rows], t[:rows])
+        net.backward()
+        assert all(g.any() == (rows == 4) for g in net.grads[2:])
+        assert all(g.any() for g in net.grads[:2])
+    net = Wide()
+    before = [p.copy() for p in net.params]
+    # Two mini-batches, of 4 rows and of 3: only the first moves the layer.
+    cr.Trainer(net, cr.SGD(0.1), engine="numpy").fit(x, t, 1, 4, shuffle=False, progress=None)
+    once = Wide()
+    cr.Trainer(once, cr.SGD(0.1), engine="numpy").fit(x[:4], t[:4], 1, 4, progress=None)
+    assert all(np.array_equal(p, q) for p, q in zip(net.params[2:], once.params[2:], strict=True))
+    assert not any(np.array_equal(p, q) for p, q in zip(net.params, before, strict=True))

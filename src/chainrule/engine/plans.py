@@ -6,7 +6,7 @@ differ only in what is given at every run and what is written where.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -87,10 +87,10 @@ class Recorded:
         return low.value(self.graph.outputs[0]), writes
 
     def gradient_writes(
-        self, low: Lowered, seed: Traced | None = None
+        self, low: Lowered, seed: Traced | None = None, more: Iterable[Parameter] = ()
     ) -> list[tuple[Traced, Traced]]:
-        """Every trainable parameter's gradient, into its array."""
-        wanted = [p for p in self.parameters if p.trainable]
+        """Every trainable parameter's gradient, into its array; 0 where `more` is not in use."""
+        wanted = [p for p in dict.fromkeys([*self.parameters, *more]) if p.trainable]
         grads = low.gradients(wanted, seed)
         return [
             (self.trace.bind(p.grad, f"d{p.name}"), g) for p, g in zip(wanted, grads, strict=True)
@@ -134,7 +134,8 @@ def plan_loss(network: Network, x: Array, t: Array, w: Array | None) -> Program:
     low = rec.lower()
     loss, writes = rec.results(low)
     forward = Section("forward", list(rec.arguments.values()), [loss], writes)
-    backward = Section("backward", [], [], rec.gradient_writes(low))
+    gradients = rec.gradient_writes(low, more=network.named_parameters().values())
+    backward = Section("backward", [], [], gradients)
     return build([forward, backward], planned=True)
 
 
@@ -157,8 +158,8 @@ def plan_step(network: Network, x: Array, t: Array, w: Array | None, rows: Array
         rec.leaves[rec.inputs[name]] = rec.trace.call(take_rows, data, numbers)
     low = rec.lower()
     loss, writes = rec.results(low)
-    step = Section("step", [*whole.values(), numbers], [loss], writes + rec.gradient_writes(low))
-    return build([step], planned=True)
+    writes += rec.gradient_writes(low, more=network.named_parameters().values())
+    return build([Section("step", [*whole.values(), numbers], [loss], writes)], planned=True)
 
 
 def plan_update(optimizer: Optimizer, p: Array, g: Array, decay: bool) -> Callable[..., Any]:
