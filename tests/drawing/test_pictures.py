@@ -22,7 +22,8 @@ import chainrule as cr
 from chainrule.drawing.panels import number
 from chainrule.drawing.text import text_width
 from chainrule.errors import DataError, SettingError, ShapeError
-from chainrule.graph.variable import Variable, within
+from chainrule.graph.recording import within
+from chainrule.graph.variable import Variable
 
 
 def spiral_net() -> tuple[cr.TwoLayerNet, np.ndarray, np.ndarray]:

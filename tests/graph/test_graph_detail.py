@@ -13,7 +13,8 @@ import chainrule as cr
 from chainrule.errors import SettingError
 from chainrule.graph.detail import DetailedGraph
 from chainrule.graph.graph import Graph
-from chainrule.graph.variable import Scope, Variable
+from chainrule.graph.recording import Scope
+from chainrule.graph.variable import Variable
 
 CASES = 25
 UNFOLDS = {

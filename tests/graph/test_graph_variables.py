@@ -17,7 +17,8 @@ import chainrule as cr
 from chainrule import nodes
 from chainrule.errors import RecordingError, ShapeError
 from chainrule.graph import locks
-from chainrule.graph.variable import Parameter, Variable, apply, recording
+from chainrule.graph.recording import recording
+from chainrule.graph.variable import Parameter, Variable, apply
 
 Array = npt.NDArray[Any]
 

@@ -39,7 +39,8 @@ from chainrule.drawing.symbols import (
 from chainrule.drawing.text import text_width
 from chainrule.drawing.units import End, Flow, Leaf, Middle, Split, Unit, Units
 from chainrule.drawing.words import say
-from chainrule.graph.variable import Array, Parameter, Scope, Variable
+from chainrule.graph.recording import Scope
+from chainrule.graph.variable import Array, Parameter, Variable
 from chainrule.nodes import Branch, Cast, Repeat
 
 __all__ = ["Label", "Options", "diagram_of", "painted", "scene_of"]

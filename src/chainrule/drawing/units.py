@@ -14,7 +14,8 @@ from chainrule.drawing.layout.columns import in_order
 from chainrule.errors import SettingError, nearest
 from chainrule.graph.graph import Graph
 from chainrule.graph.naming import around as runs_around
-from chainrule.graph.variable import Parameter, Scope, Variable, shared_scope
+from chainrule.graph.recording import Scope, shared_scope
+from chainrule.graph.variable import Parameter, Variable
 from chainrule.nodes import Branch, Node
 
 __all__ = ["MANY", "End", "Flow", "Fold", "Leaf", "Middle", "Split", "Unit", "Units", "layer_title"]

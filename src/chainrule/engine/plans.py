@@ -19,7 +19,8 @@ from chainrule.engine.program import Program, Section, build
 from chainrule.engine.rules import FUNCTIONS
 from chainrule.engine.trace import Trace, Traced
 from chainrule.graph.graph import Graph
-from chainrule.graph.variable import Parameter, Variable, recording
+from chainrule.graph.recording import recording
+from chainrule.graph.variable import Parameter, Variable
 from chainrule.optimizers import Optimizer
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.graph.graph import Graph, reachable
+from chainrule.graph.recording import Scope, recording, resumed
 from chainrule.graph.sum_text import element
-from chainrule.graph.variable import Scope, Variable, apply, recording, resumed
+from chainrule.graph.variable import Variable, apply
 from chainrule.graph.wording import formula_of, number
 from chainrule.nodes.base import Node
 from chainrule.settings import whole

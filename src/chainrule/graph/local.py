@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.errors import RecordingError
-from chainrule.graph.variable import Variable, recording
+from chainrule.graph.recording import recording
+from chainrule.graph.variable import Variable
 from chainrule.nodes.base import Node, quiet
 
 __all__ = ["Local", "Part", "as_float64"]

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from chainrule.graph.variable import Parameter, Scope, Variable
+from chainrule.graph.recording import Scope
+from chainrule.graph.variable import Parameter, Variable
 from chainrule.nodes import Branch
 
 if TYPE_CHECKING:

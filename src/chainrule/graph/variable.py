@@ -1,12 +1,10 @@
-"""Variable: a value on an arrow of the computational graph, and how operations record themselves."""
+"""Variable: a value on an arrow of the computational graph, and how a node is recorded on it."""
 
 from __future__ import annotations
 
 import itertools
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, SupportsIndex, Unpack
 
 import numpy as np
@@ -15,6 +13,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from chainrule.errors import DTypeError, RecordingError, ShapeError, shown
 from chainrule.graph.locks import Hold
+from chainrule.graph.recording import current_recording, current_scope
 from chainrule.graph.sources import here
 from chainrule.nodes import Cast, Node, Repeat
 from chainrule.nodes.base import Value, quiet
@@ -23,19 +22,7 @@ if TYPE_CHECKING:
     from chainrule.drawing.drawing import Drawing, DrawOptions
     from chainrule.graph.graph import Graph
 
-__all__ = [
-    "Call",
-    "Parameter",
-    "Recording",
-    "Scope",
-    "Variable",
-    "apply",
-    "current_recording",
-    "recording",
-    "resumed",
-    "shared_scope",
-    "within",
-]
+__all__ = ["Call", "Parameter", "Variable", "apply"]
 
 Array = npt.NDArray[Any]
 
@@ -44,81 +31,6 @@ UFUNCS: dict[np.ufunc, Callable[..., Value]] = {}
 FUNCTIONS: dict[Callable[..., Any], Callable[..., Value]] = {}
 
 _order = itertools.count()
-_recording: ContextVar[Recording | None] = ContextVar("chainrule_recording", default=None)
-_scope: ContextVar[Scope | None] = ContextVar("chainrule_scope", default=None)
-
-
-class Recording:
-    """A step being recorded for an engine: its buffers, as they were and as they will be.
-
-    A buffer is an array that a step reads and writes without a gradient, such as a running
-    mean. `read` holds the Variable that stands for it, `written` the value it is to get.
-    `outputs` are the layers' outputs in the order they ran, so that an engine can name them.
-    """
-
-    def __init__(self) -> None:
-        self.outputs: list[tuple[Any, Variable]] = []
-        self.read: dict[tuple[Any, str], Variable] = {}
-        self.written: dict[tuple[Any, str], Variable] = {}
-
-
-def current_recording() -> Recording | None:
-    """The step being recorded for an engine, if one is."""
-    return _recording.get()
-
-
-@contextmanager
-def recording() -> Iterator[Recording]:
-    """Record for an engine: nothing is locked, and no value may steer Python's control flow."""
-    made = Recording()
-    token = _recording.set(made)
-    try:
-        yield made
-    finally:
-        _recording.reset(token)
-
-
-class Scope:
-    """One run of a layer: what the nodes recorded meanwhile belong to. A layer may run twice."""
-
-    __slots__ = ("layer", "outer", "place")
-
-    def __init__(self, layer: Any, outer: Scope | None) -> None:
-        self.layer, self.outer = layer, outer
-        #: Where the user called it; inside a layer of the user's own, the line of its formula.
-        self.place = here(False, 4)
-
-
-def shared_scope(a: Scope | None, b: Scope | None) -> Scope | None:
-    """The innermost run of a layer that both are in."""
-    around = set()
-    while a is not None:
-        around.add(a)
-        a = a.outer
-    while b is not None and b not in around:
-        b = b.outer
-    return b
-
-
-@contextmanager
-def within(layer: Any) -> Iterator[Scope]:
-    """What is recorded in here belongs to a run of this layer."""
-    made = Scope(layer, _scope.get())
-    token = _scope.set(made)
-    try:
-        yield made
-    finally:
-        _scope.reset(token)
-
-
-@contextmanager
-def resumed(scope: Scope | None) -> Iterator[None]:
-    """What is recorded in here belongs to a run of a layer that has been, or to none."""
-    token = _scope.set(scope)
-    try:
-        yield
-    finally:
-        _scope.reset(token)
 
 
 class Call:
@@ -139,7 +51,7 @@ class Call:
     def __init__(self, node: Node, inputs: tuple[Variable, ...], made: list[Variable]) -> None:
         self.node, self.inputs = node, inputs
         #: The run of a layer that it was recorded in, if it was in one.
-        self.scope = _scope.get()
+        self.scope = current_scope()
         #: Where it was written: in the user's code, or in the formula of a layer.
         self.place = here(self.scope is not None, 3)
         self.order = next(_order)
@@ -491,7 +403,7 @@ def apply(node: Node, *inputs: Value) -> Value:
     call = Call(node, variables, made)
     for variable in made:
         variable.call = call
-    if _recording.get() is None:
+    if current_recording() is None:
         call.hold = Hold([v.data for v in (*variables, *made) if v.scalar is None])
     return tuple(made) if type(out) is tuple else made[0]
 

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.errors import DTypeError, RecordingError, ShapeError, shown
-from chainrule.graph.variable import Parameter, Variable, current_recording, within
+from chainrule.graph.recording import current_recording, within
+from chainrule.graph.variable import Parameter, Variable
 from chainrule.layers.initial import Fill, Seed, generator
 from chainrule.layers.mode import is_training
 from chainrule.nodes.base import Value

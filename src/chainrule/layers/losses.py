@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from chainrule.errors import DataError, NonFiniteError, SettingError, ShapeError, shown
 from chainrule.graph import functions
-from chainrule.graph.variable import Variable, current_recording, within
+from chainrule.graph.recording import current_recording, within
+from chainrule.graph.variable import Variable
 from chainrule.layers.base import Layer, as_numbers
 from chainrule.nodes.base import Value
 from chainrule.settings import below_one, positive

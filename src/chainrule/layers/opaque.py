@@ -9,7 +9,8 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from chainrule.errors import RecordingError, ShapeError
-from chainrule.graph.variable import Parameter, Variable, apply, within
+from chainrule.graph.recording import within
+from chainrule.graph.variable import Parameter, Variable, apply
 from chainrule.layers.base import Layer
 from chainrule.nodes.base import Node, Value, primitive
 

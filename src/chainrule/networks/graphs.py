@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy.typing as npt
 
 from chainrule.graph.graph import Graph
-from chainrule.graph.variable import Variable, recording
+from chainrule.graph.recording import recording
+from chainrule.graph.variable import Variable
 from chainrule.layers.mode import training_mode
 from chainrule.nodes.base import quiet
 

@@ -17,7 +17,8 @@ from chainrule.errors import (
     RecordingError,
     SettingError,
 )
-from chainrule.graph.variable import Parameter, Variable, current_recording, recording
+from chainrule.graph.recording import current_recording, recording
+from chainrule.graph.variable import Parameter, Variable
 from chainrule.layers.base import Layer, as_numbers
 from chainrule.layers.embedding import Embedding
 from chainrule.layers.initial import Seed, generator

@@ -21,8 +21,9 @@ from chainrule.graph.explain import Explanation
 from chainrule.graph.graph import Graph
 from chainrule.graph.naming import around
 from chainrule.graph.proof import Proof
+from chainrule.graph.recording import recording
 from chainrule.graph.steps import Flow, Step, value_name
-from chainrule.graph.variable import Parameter, Variable, recording
+from chainrule.graph.variable import Parameter, Variable
 from chainrule.layers.losses import Loss
 from chainrule.networks import Network
 from chainrule.nodes.base import quiet
