@@ -187,3 +187,15 @@ def test_inputs_come_in_the_order_they_are_used() -> None:
     unused = [cr.Variable(1.0, name=f"u{i}") for i in range(30)]
     graph = Graph([a * b], inputs=[*unused, b, a])
     assert [v.name for v in graph.inputs] == ["a", "b", *(v.name for v in unused)]
+
+
+def test_activations_are_of_every_layer_those_by_hand_too() -> None:
+    net = cr.Sequential(Noisy(), cr.Affine.sized(4, 3), cr.Tanh(), loss=cr.SoftmaxWithLoss())
+    before = state(net)
+    found = net.activations(X)
+    assert list(found) == ["layer 0 (Noisy)", "layer 1 (Affine)", "layer 2 (Tanh)"]
+    assert state(net) == before
+    noisy, affine, tanh = found.values()
+    assert not np.allclose(noisy, X * 0.5)  # with the noise of a copy
+    np.testing.assert_allclose(affine, noisy @ net.params[1] + net.params[2], rtol=1e-5)
+    np.testing.assert_array_equal(tanh, np.tanh(affine))

@@ -191,6 +191,10 @@ class Layer:
         """The output as a Variable, in the dtype of the parameters."""
         with within(self):
             out: Variable = self.formula(self.entering(x), *self.variables(), *more)
+        return self.noted(out)
+
+    def noted(self, out: Variable) -> Variable:
+        """The output of this run, which a step that is being recorded keeps by the layer."""
         recording = current_recording()
         if recording is not None:
             recording.outputs.append((self, out))

@@ -188,7 +188,7 @@ class OpaqueLayer(Layer):
         node = Opaque(self.layer, 1 + len(more))
         with within(self):
             out: Variable = apply(node, x, *more, *self.variables())
-        return out
+        return self.noted(out)
 
     def forward(self, x: Any, *more: Any) -> Any:
         """The layer's own forward for an array; a node for a Variable."""

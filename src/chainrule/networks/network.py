@@ -17,16 +17,16 @@ from chainrule.errors import (
     RecordingError,
     SettingError,
 )
-from chainrule.graph.recording import current_recording, recording
+from chainrule.graph.recording import current_recording
 from chainrule.graph.variable import Parameter, Variable
 from chainrule.layers.base import Layer, as_numbers
 from chainrule.layers.embedding import Embedding
 from chainrule.layers.initial import Seed, generator
 from chainrule.layers.losses import Loss
-from chainrule.layers.mode import evaluating, training_mode
+from chainrule.layers.mode import training_mode
 from chainrule.layers.opaque import OpaqueLayer, is_hand_written
 from chainrule.networks.flat import FlatBuffer, follow_ties, tie
-from chainrule.nodes.base import Value, quiet
+from chainrule.nodes.base import Value
 
 if TYPE_CHECKING:
     from chainrule.drawing.drawing import Drawing, DrawOptions
@@ -343,41 +343,15 @@ class Network:
 
     def find_nonfinite(self, x: Array) -> str:
         """Where NaN or infinity first appears for these rows, in a sentence."""
-        for name, value in [("the input", x), *self.activations(x).items()]:
-            bad = np.flatnonzero(~np.isfinite(value.reshape(len(value), -1)).all(axis=1))
-            if len(bad):
-                rows = ", ".join(map(str, bad[:3])) + (
-                    f" and {len(bad) - 3} more" if len(bad) > 3 else ""
-                )
-                return f"The first non-finite values are in {name}, rows {rows} of the batch."
-        return "All layers' outputs are finite; the loss itself overflows."
+        from chainrule.networks.looking import first_nonfinite
+
+        return first_nonfinite(self, x)
 
     def activations(self, x: npt.ArrayLike) -> dict[str, Array]:
         """The output of every layer for x, by the layer's name, in the order they run."""
-        self.adopt()
-        x = self.entering(x)
-        names = {id(layer): name for name, layer in self.named_layers()}
-        found: dict[str, Array] = {}
+        from chainrule.networks.looking import activations
 
-        def watch(layer: Layer) -> Callable[..., Any]:
-            record = layer.record
-
-            def watched(*inputs: Any) -> Any:
-                out = record(*inputs)
-                found[f"layer {names[id(layer)]} ({type(layer).__name__})"] = out.data
-                return out
-
-            return watched
-
-        try:
-            for layer in self.layers:
-                layer.__dict__["record"] = watch(layer)
-            with recording(), evaluating(), quiet():
-                self.record_predict(Variable(x))
-        finally:
-            for layer in self.layers:
-                layer.__dict__.pop("record", None)
-        return found
+        return activations(self, x)
 
     def predict_proba(self, x: npt.ArrayLike) -> Array:
         """Probabilities: the outputs through the loss's own softmax or sigmoid."""
@@ -542,32 +516,9 @@ class Network:
 
     def summary(self) -> str:
         """A table of layers, shapes and parameters."""
-        self.adopt()
-        rows = [("layer", "parameters", "count", "")]
-        total = trained = 0
-        for name, layer in self.named_layers():
-            shapes = " ".join(
-                f"{n} {'×'.join(map(str, p.shape))}" for n, p in layer._parameters.items()
-            )
-            count = sum(p.size for p in layer._parameters.values() if p.tied is None)
-            total += count
-            trained += count if layer.trainable else 0
-            kind = repr(layer) if isinstance(layer, OpaqueLayer) else type(layer).__name__
-            note = "" if layer.trainable else "frozen"
-            if any(p.tied for p in layer._parameters.values()):
-                note = "shared"
-            rows.append((f"{name}  {kind}", shapes or "-", f"{count:,}", note))
-        loss = type(self.loss).__name__ if self.loss is not None else "none"
-        widths = [max(len(row[i]) for row in rows) for i in range(4)]
-        lines = [
-            f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}  {d}".rstrip()
-            for a, b, c, d in rows
-        ]
-        rule = "─" * max(map(len, lines))
-        lines.insert(1, rule)
-        frozen = f", {total - trained:,} of them frozen" if trained != total else ""
-        lines += [rule, f"{total:,} parameters{frozen}, {self.dtype}; loss: {loss}"]
-        return "\n".join(lines)
+        from chainrule.networks.looking import summary
+
+        return summary(self)
 
     def __repr__(self) -> str:
         inside = ", ".join(f"{name}={layer!r}" for name, layer in self.named_layers())

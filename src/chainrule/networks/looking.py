@@ -1,0 +1,76 @@
+"""What a network has inside, to look at: its layers in a table, and the output of each for some rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.graph.recording import recording
+from chainrule.graph.variable import Variable
+from chainrule.layers.mode import evaluating
+from chainrule.layers.opaque import OpaqueLayer
+from chainrule.nodes.base import quiet
+
+if TYPE_CHECKING:
+    from chainrule.layers.base import Layer
+    from chainrule.networks.network import Network
+
+__all__ = ["activations", "first_nonfinite", "summary"]
+
+Array = npt.NDArray[Any]
+
+
+def activations(network: Network, x: npt.ArrayLike) -> dict[str, Array]:
+    """The output of every layer for x (see `Network.activations`)."""
+    network.adopt()
+    rows = Variable(network.entering(x))
+    names = {id(layer): f"layer {path} ({layer.title})" for path, layer in network.named_layers()}
+    with recording() as made, evaluating(), quiet():
+        network.record_predict(rows)
+    return {names[id(layer)]: out.data for layer, out in made.outputs if id(layer) in names}
+
+
+def first_nonfinite(network: Network, x: Array) -> str:
+    """Where NaN or infinity first appears for these rows, in a sentence."""
+    for name, value in [("the input", x), *activations(network, x).items()]:
+        bad = np.flatnonzero(~np.isfinite(value.reshape(len(value), -1)).all(axis=1))
+        if len(bad):
+            more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
+            rows = ", ".join(map(str, bad[:3])) + more
+            return f"The first non-finite values are in {name}, rows {rows} of the batch."
+    return "All layers' outputs are finite; the loss itself overflows."
+
+
+def summary(network: Network) -> str:
+    """A table of layers, shapes and parameters (see `Network.summary`)."""
+    network.adopt()
+    rows = [("layer", "parameters", "count", "")]
+    rows += [_row(path, layer) for path, layer in network.named_layers()]
+    widths = [max(len(row[i]) for row in rows) for i in range(4)]
+    lines = [
+        f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}  {d}".rstrip() for a, b, c, d in rows
+    ]
+    rule = "─" * max(map(len, lines))
+    lines.insert(1, rule)
+    total = sum(_count(layer) for layer in network.layers)
+    still = sum(_count(layer) for layer in network.layers if not layer.trainable)
+    frozen = f", {still:,} of them frozen" if still else ""
+    loss = type(network.loss).__name__ if network.loss is not None else "none"
+    lines += [rule, f"{total:,} parameters{frozen}, {network.dtype}; loss: {loss}"]
+    return "\n".join(lines)
+
+
+def _row(path: str, layer: Layer) -> tuple[str, str, str, str]:
+    parameters = layer._parameters
+    shapes = " ".join(f"{name} {'×'.join(map(str, p.shape))}" for name, p in parameters.items())
+    kind = repr(layer) if isinstance(layer, OpaqueLayer) else type(layer).__name__
+    note = "" if layer.trainable else "frozen"
+    if any(p.tied for p in parameters.values()):
+        note = "shared"
+    return f"{path}  {kind}", shapes or "-", f"{_count(layer):,}", note
+
+
+def _count(layer: Layer) -> int:
+    return sum(p.size for p in layer._parameters.values() if p.tied is None)
