@@ -187,6 +187,9 @@ def test_one_sample_and_its_part_of_a_batch() -> None:
     loss = graph.explain(graph.outputs[0], row=1)
     assert "exp[1,0]" in str(loss)
     assert "exp[0,0] =" not in str(loss)
+    assert graph.explain("s", (1, 0), row=1).name == graph.explain("s", 0, row=1).name == "s[1,0]"
+    with pytest.raises(ShapeError, match=r"element=\(0, 1\) of s is not in row 1"):
+        graph.explain("s", (0, 1), row=1)
     with pytest.raises(ShapeError, match="row=2 is no row of the batch, which has 2 rows"):
         graph.explain("s", 0, row=2)
     with pytest.raises(ShapeError, match=r"row 0 has no part of its own in b\[1\]"):

@@ -77,7 +77,7 @@ def explain(
         raise RecordingError(_no_gradient(graph, v))
     rows = _rows(graph)
     if row is not None:
-        element = _in_row(v, element, row, rows)
+        element = _in_row(graph, v, element, row, rows)
     asked = Number(v, _place(graph, v, element), gradient)
     writer = Writer(graph, reader, rows, row, terms)
     if row is not None and not writer.has_part(asked):
@@ -186,8 +186,8 @@ def _rows(graph: Graph) -> set[Variable]:
     return found
 
 
-def _in_row(v: Variable, element: Element, row: int, rows: set[Variable]) -> Element:
-    """The element in that row; of what has no rows, the element as it is."""
+def _in_row(graph: Graph, v: Variable, element: Element, row: int, rows: set[Variable]) -> Element:
+    """The element in that row, given with or without it; of what has no rows, as it is."""
     lengths = {u.shape[0] for u in rows}
     if not lengths or not _is_whole(row) or not 0 <= row < min(lengths):
         raise ShapeError(
@@ -198,4 +198,11 @@ def _in_row(v: Variable, element: Element, row: int, rows: set[Variable]) -> Ele
     rest = () if element is None else element if isinstance(element, tuple) else (element,)
     if element is None and v.size == v.shape[0]:
         rest = (0,) * (v.ndim - 1)
-    return (row, *rest)
+    if len(rest) != v.ndim:
+        return (row, *rest)
+    if rest[0] != row:
+        raise ShapeError(
+            f"element={shown(element, 60)} of {graph.names[v]} is not in row {row}. Leave out row=, or"
+            " give the element in the row."
+        )
+    return element

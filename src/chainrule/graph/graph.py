@@ -190,9 +190,10 @@ class Graph:
 
         `arrow` is a Variable or its name (see `names`), `element` its index. A value is derived
         back to inputs and parameters, a gradient onwards to L: ∂L/∂x = Σ ∂L/∂y · ∂y/∂x over all
-        that x moves. With `row`, of one sample: its row of the arrow, or its part of a sum over
-        the batch. `depth` limits how far back it goes, `terms` how many terms of a sum are shown
-        (the largest, with the sum of the others) and `lines` the whole.
+        that x moves. With `row`, of one sample: the element in its row of the arrow (which need not
+        be said again in `element`), or its part of a sum over the batch. `depth` limits how far back
+        it goes, `terms` how many terms of a sum are shown (the largest, with the sum of the others)
+        and `lines` the whole.
 
         >>> import chainrule as cr
         >>> x, W = cr.Variable([[1.0, 2.0]], name="x"), cr.Variable([[0.5], [-0.25]], name="W")
