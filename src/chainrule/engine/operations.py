@@ -1,0 +1,170 @@
+"""How one operation is written: a NumPy call on a line or two, into the memory chosen for it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chainrule.engine.primitives import cast, filled, item, pick, put_flat, take_flat, take_rows
+from chainrule.engine.texts import Texts
+from chainrule.engine.trace import Traced
+from chainrule.nodes.indexing import add_at
+
+__all__ = ["lines_of"]
+
+_REDUCE = {np.sum: "add", np.prod: "multiply", np.max: "maximum", np.min: "minimum"}
+
+
+def lines_of(texts: Texts, value: Traced, out: str | None) -> list[str]:
+    """The lines that compute a value into `out`, or afresh under its own name."""
+    f, args = value.function, value.args
+    assert f is not None
+    if isinstance(f, np.ufunc):
+        return [_call(texts, value, _ufunc_name(texts, value), _operands(texts, value), out)]
+    if f is np.where:
+        return _where(texts, value, out)
+    if f in _REDUCE:
+        return _reduction(texts, value, out)
+    x = texts.text(args[0]) if args and isinstance(args[0], Traced) else ""
+    if f is take_rows and out is not None:
+        return [f"{x}.take({texts.text(args[1])}, 0, {out}, 'clip')"]
+    if f is take_flat:
+        taken = f"{x}.take({texts.text(args[1])}, None, {out}, 'clip')"
+        return [taken if out is not None else f"{texts.text(value)} = {taken}"]
+    if f is put_flat:
+        return _put(texts, value, out)
+    if out is None:
+        given = [
+            *map(texts.text, args),
+            *(f"{k}={texts.text(v)}" for k, v in value.kwargs.items()),
+        ]
+        name = texts.text(value)
+        if f is pick:
+            return [f"{name} = {x}[{texts.key(args[1])}]"]
+        if f is cast:
+            return [f"{name} = {x}.astype({given[1]})"]
+        if f is item:
+            return [f"{name} = {x}[{args[1]}]"]
+        if f is take_rows:
+            return [f"{name} = {x}[{given[1]}]"]
+        return [f"{name} = {texts.function(f)}({', '.join(given)})"]
+    if f in (np.concatenate, np.stack):
+        parts = texts.text(tuple(args[0]))
+        axis = value.kwargs["axis"]
+        return [f"{texts.function(f)}({parts}, axis={axis}, out={out})"]
+    if f is add_at:
+        key = texts.plain(args[1]) if len(args[1]) > 1 else texts.text(args[1][0])
+        return [
+            f"{out}.fill(0)",
+            f"{texts.constant(texts.small.setdefault('at', np.add.at), 'add_at')}({out}, {key}, {x})",
+        ]
+    if f is pick:
+        return [f"{out}[...] = {x}[{texts.key(args[1])}]"]
+    if f is np.reshape:
+        seen = texts.bound[value].reshape(args[0].shape)
+        return [f"{texts.function(np.copyto)}({texts.constant(seen, 'v')}, {x})"]
+    if f in (cast, filled):
+        return [f"{texts.function(np.copyto)}({out}, {x}, 'unsafe')"]
+    given = [*map(texts.text, args), *(f"{k}={texts.text(v)}" for k, v in value.kwargs.items())]
+    return [f"{out}[...] = {texts.function(f)}({', '.join(given)})"]
+
+
+def _call(texts: Texts, value: Traced, function: str, operands: list[str], out: str | None) -> str:
+    if out is None:
+        return f"{texts.text(value)} = {function}({', '.join(operands)})"
+    # NumPy wants these two told by name which operand is the result.
+    named = "out=" if value.function in (np.maximum, np.minimum) else ""
+    return f"{function}({', '.join([*operands, named + out])})"
+
+
+def _ufunc_name(texts: Texts, value: Traced) -> str:
+    if value.function is np.matmul and value.ndim == 2:
+        return texts.function(np.dot)  # the same product, with less around it
+    return texts.function(value.function)
+
+
+def _operands(texts: Texts, value: Traced) -> list[str]:
+    """The operands of a ufunc; a known number as an array of the right dtype, which is faster."""
+    ufunc = value.function
+    assert isinstance(ufunc, np.ufunc)
+    kinds = [
+        (type(o.known) if o.known is not None else float) if o.weak else o.dtype for o in value.args
+    ]
+    loop = None
+    given = []
+    for i, operand in enumerate(value.args):
+        if operand.weak and operand.known is not None and not all(o.weak for o in value.args):
+            loop = loop or ufunc.resolve_dtypes((*kinds, None))
+            number = np.array(operand.known, dtype=loop[i])
+            given.append(texts.number(number))
+        else:
+            given.append(texts.text(operand))
+    return given
+
+
+def _put(texts: Texts, value: Traced, out: str | None) -> list[str]:
+    x, places = map(texts.text, value.args[:2])
+    lines = []
+    if out is None:
+        out = texts.text(value)
+        lines.append(f"{out} = {x}.copy()")
+    elif out != x:
+        lines.append(f"{texts.function(np.copyto)}({out}, {x})")
+    new = value.args[2]
+    if isinstance(new, Traced) and new.weak:
+        new = new.known
+    text = (
+        texts.text(new)
+        if isinstance(new, Traced)
+        else texts.number(np.array(new, dtype=value.dtype))
+    )
+    return [*lines, f"{out}.put({places}, {text}, 'clip')"]
+
+
+def _where(texts: Texts, value: Traced, out: str | None) -> list[str]:
+    condition, x, y = map(texts.text, value.args)
+    if out is None:
+        given = []
+        for operand in value.args[1:]:
+            known = operand.weak and operand.known is not None
+            given.append(
+                texts.number(np.array(operand.known, dtype=value.dtype))
+                if known
+                else texts.text(operand)
+            )
+        return [
+            f"{texts.text(value)} = {texts.function(np.where)}({condition}, {', '.join(given)})"
+        ]
+    copyto = texts.function(np.copyto)
+    lines = []
+    if y != out:
+        lines.append(f"{copyto}({out}, {y})")
+    lines.append(f"{copyto}({out}, {x}, 'same_kind', {condition})")
+    return lines
+
+
+def _reduction(texts: Texts, value: Traced, out: str | None) -> list[str]:
+    x: Traced = value.args[0]
+    axes, keepdims = value.kwargs["axis"], value.kwargs["keepdims"]
+    source = texts.text(x)
+    if value.function is np.sum and x.ndim == 2 and x.dtype in (np.float32, np.float64):
+        # One product with ones is the fastest sum of rows or of columns that NumPy has.
+        if axes == (0,):
+            ones = np.ones((1, x.shape[0]) if keepdims else x.shape[0], x.dtype)
+            return [_call(texts, value, texts.function(np.dot), [texts.ones(ones), source], out)]
+        if axes == (1,):
+            ones = np.ones((x.shape[1], 1) if keepdims else x.shape[1], x.dtype)
+            return [_call(texts, value, texts.function(np.dot), [source, texts.ones(ones)], out)]
+    ufunc = _REDUCE[value.function]  # type: ignore[index]
+    method = texts.small.setdefault(("reduce", ufunc), getattr(np, ufunc).reduce)
+    reduce = texts.constant(method, f"{ufunc}_reduce")
+    axis = axes[0] if len(axes) == 1 else axes
+    dtype = texts.constant(value.dtype, value.dtype.name)
+    if out is None:
+        return [f"{texts.text(value)} = {reduce}({source}, {axis}, {dtype}, None, {keepdims})"]
+    if value in texts.bound and axes == (1,) and x.ndim == 2 and x.shape[1] <= 32 < x.size:
+        # Over few columns NumPy goes number by number; over rows, many at a time.
+        columns = texts.constant(np.empty(x.shape[::-1], x.dtype), "columns")
+        flat = texts.constant(texts.bound[value].reshape(-1), value.name or "v")
+        turn = f"{texts.function(np.copyto)}({columns}, {source}.T)"
+        return [turn, f"{reduce}({columns}, 0, {dtype}, {flat}, False)"]
+    return [f"{reduce}({source}, {axis}, {dtype}, {out}, {keepdims})"]
