@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pytest
 
 import chainrule as cr
+from chainrule.engine.called import parameter_names
 from chainrule.errors import DataError, RecordingError
 
 Array = npt.NDArray[Any]
@@ -199,3 +200,11 @@ def test_activations_are_of_every_layer_those_by_hand_too() -> None:
     assert not np.allclose(noisy, X * 0.5)  # with the noise of a copy
     np.testing.assert_allclose(affine, noisy @ net.params[1] + net.params[2], rtol=1e-5)
     np.testing.assert_array_equal(tanh, np.tanh(affine))
+
+
+@pytest.mark.parametrize("name", ["two layers", "norms and dropout", "skip"])
+def test_parameters_are_called_the_same_in_the_graph_and_in_programs(name: str) -> None:
+    net = networks()[name]
+    graph = net.graph(X, T)
+    drawn = {n: v.shape for v, n in graph.names.items() if isinstance(v, cr.Parameter)}
+    assert drawn == {n: p.shape for p, n in parameter_names(net).items()}

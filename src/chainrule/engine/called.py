@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -13,19 +14,18 @@ __all__ = ["output_names", "parameter_names"]
 
 
 def parameter_names(network: Network) -> dict[Parameter, str]:
-    """Parameters as W1, b1, W2: numbered where a name is there more than once."""
+    """Parameters as W1, b1, W2, gamma: numbered by their layer where several have one name.
+
+    The names that the network's graph gives them.
+    """
     parameters = network.named_parameters()
-    stems: dict[str, int] = {}
-    for path in parameters:
-        stem = path.rsplit(".", 1)[-1]
-        stems[stem] = stems.get(stem, 0) + 1
-    order: dict[str, int] = {}
-    names: dict[Parameter, str] = {}
-    for path, p in parameters.items():
-        prefix, stem = path.rsplit(".", 1)
-        place = order.setdefault(prefix, len(order) + 1)
-        names[p] = stem if len(order) == 1 == stems[stem] else f"{stem}{place}"
-    return names
+    split = [path.rsplit(".", 1) for path in parameters]
+    several = Counter(stem for _, stem in split)
+    layers = list(dict.fromkeys(layer for layer, _ in split))
+    return {
+        p: stem if several[stem] == 1 else f"{stem}{layers.index(layer) + 1}"
+        for p, (layer, stem) in zip(parameters.values(), split, strict=True)
+    }
 
 
 def output_names(network: Network, outputs: Iterable[tuple[Any, Variable]]) -> dict[Variable, str]:
