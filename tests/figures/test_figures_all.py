@@ -189,5 +189,5 @@ def test_figures_are_found_by_number_slug_and_name() -> None:
         figures.draw("1-119")
     with pytest.raises(cr.errors.SettingError, match="Allowed"):
         figures.draw("1-19", "fr")
-    with pytest.raises(cr.errors.SettingError, match="svg, png, pdf"):
+    with pytest.raises(cr.errors.SettingError, match=r"\.svg, \.png, \.pdf"):
         drawn("1-19").save("a.gif")

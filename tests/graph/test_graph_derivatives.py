@@ -108,3 +108,9 @@ def test_numerical_gradient_puts_the_number_back_when_f_fails() -> None:
 def test_numerical_gradient_refuses_whole_numbers() -> None:
     with pytest.raises(DTypeError, match="needs a floating-point array; got ndarray of int64"):
         cr.numerical_gradient(np.sum, np.array([1, 2]))
+
+
+def test_an_analytic_function_of_complex_numbers_has_its_complex_derivative() -> None:
+    z = np.array([0.5 + 1j, -1j])
+    found = cr.grad(lambda z: cr.sum(cr.exp(z) * z))(z)
+    np.testing.assert_allclose(found, np.exp(z) * (1 + z), rtol=1e-14)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -176,6 +177,10 @@ def test_rows_that_do_not_fit_are_refused_in_a_sentence() -> None:
         net.graph(X, T[:5])
     with pytest.raises(DataError, match="at least one row"):
         net.graph(X[:0], T[:0])
+    lock: Any = cr.TwoLayerNet(4, 5, 3)
+    lock.own = threading.Lock()
+    with pytest.raises(RecordingError, match="TwoLayerNet holds something that cannot be copied"):
+        lock.graph(X, T)
     with pytest.raises(RecordingError, match="has no loss"):
         cr.Sequential(cr.Affine.sized(4, 3)).graph(X, T)
 

@@ -22,7 +22,8 @@ def grad(f: Callable[..., Value], argument: int | tuple[int, ...] = 0) -> Callab
 
     Arrays in, arrays out; Variables in, Variables out, so it composes to any order. A Variable
     that f uses without being handed it counts as well, since the gradient depends on it; the
-    parameters of layers do not (to differentiate by them next, hand in a Variable).
+    parameters of layers do not (to differentiate by them next, hand in a Variable). Of complex
+    arrays it gives the derivative that analytic functions have.
 
     >>> import chainrule as cr
     >>> cube = lambda x: x ** 3
@@ -58,7 +59,7 @@ def grad(f: Callable[..., Value], argument: int | tuple[int, ...] = 0) -> Callab
                 seed = constant(np.ones_like(out.data))
                 found = chain_rule(graph, seed, lambda v: graph.origin.get(v, v), chosen)
             else:  # nobody differentiates again: arrays are enough
-                found = graph.gradients(wanted=chosen)
+                found = chain_rule(graph, np.ones_like(out.data), lambda v: v.data, chosen)
         grads = [found.get(v, np.zeros_like(v.data)) for v in chosen]
         # An array is handed out as the caller's own: no view, and shared with no other gradient.
         results = [constant(g) if recorded else np.array(g) for g in grads]

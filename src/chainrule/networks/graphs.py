@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy.typing as npt
 
+from chainrule.errors import RecordingError
 from chainrule.graph.graph import Graph
 from chainrule.graph.recording import recording
 from chainrule.graph.variable import Variable
@@ -28,13 +29,23 @@ def network_graph(
 ) -> Graph:
     """The graph of the loss, or of the outputs (see `Network.graph`)."""
     network.adopt()
-    twin = copy.deepcopy(network)
+    twin = _copied(network)
     paths = {id(layer): path for path, layer in twin.named_layers()}
     inputs, targets = _entering(twin, x, t, sample_weight)
     with training_mode(bool(targets) if training is None else training), recording(), quiet():
         out = twin.record_loss(inputs, *targets) if targets else twin.record_predict(inputs)
     out.name = out.name or ("L" if targets else "y")
     return Graph([out], paths=paths)
+
+
+def _copied(network: Network) -> Network:
+    try:
+        return copy.deepcopy(network)
+    except Exception as error:  # whatever the user's own layers hold
+        raise RecordingError(
+            f"{type(network).__name__} holds something that cannot be copied ({error}), and its graph is"
+            " recorded on a copy, so that nothing changes. Keep modules, files and locks out of layers."
+        ) from error
 
 
 def _entering(
