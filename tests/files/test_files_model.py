@@ -48,6 +48,7 @@ LOSS: dict[str, Callable[[], Any]] = {
     "SigmoidWithLoss": lambda: cr.SigmoidWithLoss(),
     "CrossEntropyError": lambda: cr.CrossEntropyError(class_weights=[1, 2, 0.1]),
     "MeanSquaredError": lambda: cr.MeanSquaredError(),
+    "HalfSquaredError": lambda: cr.HalfSquaredError(),
     "MeanAbsoluteError": lambda: cr.MeanAbsoluteError(),
     "Huber": lambda: cr.Huber(0.25),
 }

@@ -207,6 +207,7 @@ ROWS = [
         for w in (False, True)
         for name, make in (
             ("MeanSquaredError", _loss(cr.MeanSquaredError)),
+            ("HalfSquaredError", _loss(cr.HalfSquaredError)),
             ("MeanAbsoluteError", _loss(cr.MeanAbsoluteError)),
             ("Huber", _loss(cr.Huber)),
             ("Huber 0.3", _loss(cr.Huber, delta=0.3)),

@@ -204,6 +204,7 @@ def test_sigmoid_with_loss_far_out(s: float) -> None:
 
 VALUE_LOSSES: list[tuple[Any, Callable[[float], float], Callable[[float], float]]] = [
     (cr.MeanSquaredError(), lambda d: d * d, lambda d: 2 * d),
+    (cr.HalfSquaredError(), lambda d: d * d / 2, lambda d: d),
     (cr.MeanAbsoluteError(), abs, lambda d: (d > 0) - (d < 0)),
     (cr.Huber(), lambda d: huber(d, 1), lambda d: min(max(d, -1), 1)),
     (cr.Huber(0.25), lambda d: huber(d, 0.25), lambda d: min(max(d, -0.25), 0.25)),
@@ -246,6 +247,7 @@ EVERY_LOSS: list[tuple[Any, Any]] = [
     (cr.CrossEntropyError, lambda rng: (rng.dirichlet(np.ones(3), 5), rng.integers(0, 3, 5))),
     (cr.SigmoidWithLoss, lambda rng: (rng.standard_normal((5, 2)), rng.integers(0, 2, (5, 2)))),
     (cr.MeanSquaredError, lambda rng: (rng.standard_normal((5, 2)), rng.random((5, 2)))),
+    (cr.HalfSquaredError, lambda rng: (rng.standard_normal((5, 2)), rng.random((5, 2)))),
     (cr.MeanAbsoluteError, lambda rng: (rng.standard_normal((5, 2)), rng.random((5, 2)))),
     (cr.Huber, lambda rng: (rng.standard_normal((5, 2)), rng.random((5, 2)))),
 ]

@@ -17,7 +17,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 #: The rooms, top to bottom; each may import, at module level, only from those above it.
 ROOMS = [
     "errors", "version", "nodes", "graph", "layers", "networks", "schedules", "optimizers",
-    "engine", "datasets", "files", "training", "drawing", "cli",
+    "engine", "datasets", "files", "training", "drawing", "playground", "cli",
 ]  # fmt: skip
 
 

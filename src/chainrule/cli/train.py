@@ -7,12 +7,12 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from chainrule.cli.options import (
     Hidden,
     Number,
     OneOf,
-    data_argument,
     data_options,
     engine_option,
     json_option,
@@ -38,6 +38,19 @@ RATES = {
 INTERRUPTED = 130
 
 
+class Epochs(Number):
+    """How often to go through the rows; what a link describes can be left untrained, too."""
+
+    def __init__(self) -> None:
+        super().__init__(whole=True, least=1, most=10**6, example="100")
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        """The number, or an error that says what is allowed."""
+        if ctx.get_parameter_source("playground") == ParameterSource.COMMANDLINE:
+            return Number(whole=True, least=0, most=10**6).convert(value, param, ctx)
+        return super().convert(value, param, ctx)
+
+
 @click.command(
     short_help="Train a network on a table and keep it in a file.",
     epilog="""\b
@@ -46,9 +59,10 @@ Examples:
   chainrule train iris.csv --target species --out iris.safetensors
   chainrule train houses.csv --target price --hidden 64,32 --epochs 200
   chainrule train digits --report digits.html
+  chainrule train --playground '#dataset=xor&networkShape=4,2&seed=0.40401' --epochs 100
 """,
 )
-@data_argument
+@click.argument("data", metavar="DATA", required=False)
 @click.option("--target", metavar="COLUMN", help="The column to predict.")
 @click.option("--out", metavar="FILE", help="Where the model goes; DATA.safetensors by default.")
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
@@ -89,7 +103,7 @@ Examples:
 )
 @click.option(
     "--epochs",
-    type=Number(whole=True, least=1, most=10**6, example="100"),
+    type=Epochs(),
     metavar="N",
     help="Times through the rows; by default about 5,000 steps, in 10 to 200 epochs.",
 )
@@ -178,9 +192,16 @@ Examples:
     show_default=True,
     help="The language of the report.",
 )
+@click.option(
+    "--playground",
+    is_eager=True,  # --epochs asks for it
+    metavar="LINK",
+    help="Train what a TensorFlow Playground link describes, with its data and its weights, for"
+    " --epochs; in place of DATA and all other options but --json.",
+)
 @json_option
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
-def train(as_json: bool, quiet: bool, **options: Any) -> None:
+def train(playground: str | None, as_json: bool, quiet: bool, **options: Any) -> None:
     """Train a network on DATA and keep it in a file.
 
     DATA is a CSV, NPY, NPZ or IDX file, or a set that comes with chainrule: digits, iris,
@@ -188,10 +209,20 @@ def train(as_json: bool, quiet: bool, **options: Any) -> None:
 
     NumPy's own products run on one thread, unless OPENBLAS_NUM_THREADS (OMP_, MKL_) says otherwise.
     """
+    ctx = click.get_current_context()
+    if playground is not None:
+        from chainrule.cli.link import refuse_others, train_link
+
+        refuse_others(ctx)
+        train_link(playground, options["epochs"], as_json=as_json, quiet=quiet)
+        return
     from chainrule.cli.reporting import command_line
     from chainrule.cli.training import Job
 
-    job = Job(**options, command=command_line(click.get_current_context()))
+    if options["data"] is None:
+        missing = next(param for param in ctx.command.params if param.name == "data")
+        raise click.MissingParameter(ctx=ctx, param=missing)
+    job = Job(**options, command=command_line(ctx))
     plan = job.plan()
     loud = not (as_json or quiet)
     if loud:
@@ -207,7 +238,7 @@ def train(as_json: bool, quiet: bool, **options: Any) -> None:
             f" {trained.out}.",
             "Stopped:",
         )
-        click.get_current_context().exit(INTERRUPTED)
+        ctx.exit(INTERRUPTED)
 
 
 def show_plan(plan: Plan) -> None:

@@ -22,6 +22,7 @@ from chainrule.layers import (
     CrossEntropyError,
     Dropout,
     Embedding,
+    HalfSquaredError,
     Huber,
     Layer,
     LayerNorm,
@@ -87,6 +88,7 @@ LOSSES = _table(
     Kind(SigmoidWithLoss),
     Kind(CrossEntropyError, options=("class_weights",)),
     Kind(MeanSquaredError),
+    Kind(HalfSquaredError),
     Kind(MeanAbsoluteError),
     Kind(Huber),
 )

@@ -10,6 +10,7 @@ from chainrule.layers.dropout import Dropout
 from chainrule.layers.embedding import Embedding
 from chainrule.layers.losses import (
     CrossEntropyError,
+    HalfSquaredError,
     Huber,
     Loss,
     MeanAbsoluteError,
@@ -27,6 +28,7 @@ __all__ = [
     "CrossEntropyError",
     "Dropout",
     "Embedding",
+    "HalfSquaredError",
     "Huber",
     "Layer",
     "LayerNorm",

@@ -22,6 +22,7 @@ from chainrule.settings import below_one, positive
 
 __all__ = [
     "CrossEntropyError",
+    "HalfSquaredError",
     "Huber",
     "Loss",
     "MeanAbsoluteError",
@@ -328,6 +329,23 @@ class MeanSquaredError(Loss):
         """l = (y - t)²."""
         d = y - t
         return d * d
+
+
+class HalfSquaredError(Loss):
+    """L = mean of ½ (y - t)² over all elements; y and t of one shape. dy = (y - t) / n.
+
+    Half of MeanSquaredError, so that the gradient has no factor 2; TensorFlow Playground's loss.
+
+    >>> import chainrule as cr, numpy as np
+    >>> loss = cr.HalfSquaredError()
+    >>> float(loss.forward(np.array([[3.0]]), np.array([[1.0]]))), loss.backward()
+    (2.0, array([[2.]]))
+    """
+
+    def rows(self, y: Value, t: Value) -> Value:
+        """l = ½ (y - t)²."""
+        d = y - t
+        return 0.5 * (d * d)
 
 
 class MeanAbsoluteError(Loss):

@@ -215,7 +215,7 @@ class CompiledLoop(Loop):
         kernel, history = self.kernel, self.trainer.history
         rows, places = order[starts[0] : starts[-1]], starts - starts[0]
         if kernel is None:  # since a callback, in the midst of an epoch
-            history.add_step(self._step(rows, epoch, i))
+            history.add_step(self.take(rows, epoch, i))
             return history.losses[-1:], False
         try:
             rates = kernel.rates(len(places) - 1)

@@ -110,7 +110,7 @@ class Loop:
         lr = self._rate()
         for i in range(self.steps):
             batch = self.order[i * self.batch_size : (i + 1) * self.batch_size]
-            loss = self._step(batch, number, i)
+            loss = self.take(batch, number, i)
             history.add_step(loss)
             # Of batches too, the mean is weighted: by rows, or by the weights of the rows.
             weight = len(batch) if self.w is None else float(self.w[batch].sum())
@@ -168,7 +168,12 @@ class Loop:
             params, _, decays = self.step.runs()
             figures["penalty"] = optimizer.penalty(params, decays)
 
-    def _step(self, rows: Array, epoch: int, i: int) -> float:
+    def take(self, rows: Array, epoch: int, i: int) -> float:
+        """One step with these rows: gradient, check, update; the loss before the update.
+
+        Raises:
+            NonFiniteError: the loss or a gradient is not finite, and nothing was updated.
+        """
         loss, (params, grads, decays) = self._gradient(rows, epoch, i)
         if self.ours and not params:  # all is frozen, and the state is to wait for what comes
             self.optimizer.iter += 1
