@@ -36,7 +36,7 @@ def test_the_last_line_is_the_losses_at_full_precision(
 
 def test_in_a_process_of_its_own_and_an_address_in_full() -> None:
     address = f"https://playground.tensorflow.org/{LINK}"
-    command = [sys.executable, "-W", "error", "-m", "chainrule.cli", "train", "--playground"]
+    command = [sys.executable, "-W", "error", "-m", "chainrule", "train", "--playground"]
     found = subprocess.run([*command, address, "--json"], capture_output=True, text=True)
     assert found.returncode == 0, found.stderr
     assert found.stderr == ""
