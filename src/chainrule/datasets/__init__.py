@@ -4,6 +4,7 @@ from chainrule.datasets.bundled import digits, iris, load, names, open_data, pen
 from chainrule.datasets.generated import blobs, circles, moons, spiral, xor
 from chainrule.datasets.idx import read_idx
 from chainrule.datasets.numpy_files import read_npy, read_npz
+from chainrule.datasets.playground import playground
 from chainrule.datasets.preparation import Preparation, rows_with_target
 from chainrule.datasets.reading import read
 from chainrule.datasets.splitting import stratified_split
@@ -23,6 +24,7 @@ __all__ = [
     "open_data",
     "parse_csv",
     "penguins",
+    "playground",
     "read",
     "read_csv",
     "read_idx",

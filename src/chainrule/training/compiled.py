@@ -150,7 +150,7 @@ class CompiledLoop(Loop):
         dice = trainer.rng.bit_generator
         before, lr = dice.state, self._rate()
         order = np.empty((count, self.n), np.intp)
-        self._draw(order)
+        self.draw(order)
         starts = np.append(np.add.outer(np.arange(count) * self.n, self.begins), count * self.n)
         losses = np.empty(count * steps)
         done, failed = 0, False
@@ -173,7 +173,7 @@ class CompiledLoop(Loop):
         ended = done // steps if failed else -(-done // steps)
         if ended + failed < count:  # the epochs to come are drawn when they come
             dice.state = before
-            self._draw(order[: ended + failed])
+            self.draw(order[: ended + failed])
         # Every epoch of one call is told to have taken the same time.
         share = (time.perf_counter() - started) / max(ended, 1)
         means = self._means(losses[:done], order[:ended])

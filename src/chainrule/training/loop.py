@@ -106,7 +106,7 @@ class Loop:
     def _epoch(self, number: int) -> None:
         trainer, history = self.trainer, self.trainer.history
         started, total, rows = time.perf_counter(), 0.0, 0.0
-        self._draw(self.order)
+        self.draw(self.order)
         lr = self._rate()
         for i in range(self.steps):
             batch = self.order[i * self.batch_size : (i + 1) * self.batch_size]
@@ -123,7 +123,7 @@ class Loop:
                 break
         self._close(number, total / rows if rows else 0.0, lr, started)
 
-    def _draw(self, order: Array) -> None:
+    def draw(self, order: Array) -> None:
         """The order of the rows in an epoch, or in several, one below the other."""
         order[...] = self.rows
         if self.settings.shuffle:

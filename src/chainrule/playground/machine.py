@@ -1,0 +1,220 @@
+"""A machine: network, optimizer and loop, whose whole state can be taken down and put back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.errors import NonFiniteError
+from chainrule.nodes.base import quiet
+from chainrule.playground.building import make_network, make_optimizer
+from chainrule.playground.data import Data
+from chainrule.playground.settings import Settings
+from chainrule.training import Trainer
+from chainrule.training.loop import Loop
+from chainrule.training.loop import Settings as LoopSettings
+from chainrule.training.metrics import accuracy, r2
+
+__all__ = ["Machine", "State"]
+
+Array = npt.NDArray[Any]
+
+#: What a change of makes a machine useless, since it is built with them.
+BUILT_IN = ("optimizer", "dropout", "batch_size")
+
+
+@dataclass(frozen=True)
+class State:
+    """All that the next step depends on: what the arrays hold, and where in the epoch it is.
+
+    `epoch` counts the epochs that are over, `batch` the batches of the one in hand; `rng` is the
+    generator's state before the order of that one was drawn.
+    """
+
+    epoch: int
+    batch: int
+    weights: Array
+    slots: Array
+    updates: int
+    clocks: tuple[Array, ...]
+    rng: Mapping[str, Any]
+
+    @property
+    def nbytes(self) -> int:
+        """About how much memory it takes."""
+        return self.weights.nbytes + self.slots.nbytes + 2_000
+
+
+class Machine:
+    """Trains the network of some settings, a step at a time, as `cr.Trainer` does."""
+
+    def __init__(self, settings: Settings, data: Data) -> None:
+        self.settings, self.data = settings, data
+        self.network = make_network(settings, data)
+        self.optimizer = make_optimizer(settings)
+        self.trainer = Trainer(
+            self.network, self.optimizer, seed=settings.weight_seed, engine="numpy"
+        )
+        x, t = data.inputs(data.rows, settings.features), data.targets(settings.loss)
+        x, t = np.ascontiguousarray(x), np.ascontiguousarray(t)
+        n = data.train
+        self.train, self.test = (x[:n], t[:n]), (x[n:], t[n:])
+        self.metric = r2 if data.classes is None else accuracy
+        self.epoch = self.batch = 0
+        self.loop = Loop(self.trainer, *self.train, None, 0, LoopSettings(settings.batch_size))
+        self.flat = self.network.adopt()[0]
+        self.optimizer.settle(*self.loop.step.runs())
+        self._drawn = False
+        self._rng: Mapping[str, Any] = self._generator.state
+        #: The rows of the latest step, and their loss.
+        self.rows: Array | None = None
+        self.loss: float | None = None
+
+    @property
+    def _generator(self) -> np.random.BitGenerator:
+        return self.trainer.rng.bit_generator
+
+    @property
+    def batches(self) -> int:
+        """How many batches an epoch has."""
+        return self.loop.steps
+
+    @property
+    def parameters(self) -> list[Array]:
+        """The parameters, in the order of `flat`."""
+        return [p.data for p in self.flat.parameters]
+
+    def suits(self, settings: Settings) -> bool:
+        """Whether it could go on with these settings, of which only live ones may differ."""
+        return all(getattr(settings, name) == getattr(self.settings, name) for name in BUILT_IN)
+
+    def upcoming(self) -> Array:
+        """The rows of the step that comes next."""
+        loop, size = self.loop, self.settings.batch_size
+        if not self._drawn:
+            self._rng = self._generator.state
+            loop.draw(loop.order)
+            self._drawn = True
+        rows: Array = loop.order[self.batch * size : (self.batch + 1) * size]
+        return rows
+
+    @contextmanager
+    def unchanged(self) -> Iterator[None]:
+        """Whatever is done in here is taken back."""
+        state, grad = self.state(), self.flat.grad.copy()
+        rows, loss = self.rows, self.loss
+        try:
+            yield
+        finally:
+            self.restore(state)
+            self.flat.grad[...] = grad
+            self.rows, self.loss = rows, loss
+
+    def step(self) -> bool:
+        """Take a step; whether an epoch ended with it.
+
+        Raises:
+            NonFiniteError: a number is not finite, and nothing has changed.
+        """
+        loop, rows = self.loop, self.upcoming()
+        self.loss = loop.take(rows, self.epoch + 1, self.batch)
+        self.rows = rows
+        self.batch += 1
+        if self.batch < loop.steps:
+            return False
+        self.rows = rows.copy()  # the next order is drawn in the same place
+        self.epoch, self.batch, self._drawn = self.epoch + 1, 0, False
+        return True
+
+    def new_epoch(self) -> None:
+        """Leave the rest of the epoch in hand."""
+        self.batch, self._drawn = 0, False
+
+    @property
+    def slots(self) -> Array:
+        """The optimizer's slots (slots, P), in the order of the weights."""
+        found = np.empty((len(self.optimizer.slots), self.flat.data.size))
+        at = 0
+        for group in self.optimizer.state or []:
+            for row, slot in zip(found, group, strict=True):
+                row[at : at + slot.size] = slot
+            at += group[0].size if group else 0
+        return found
+
+    def state(self) -> State:
+        """A copy of all that the next step depends on."""
+        return State(
+            self.epoch,
+            self.batch,
+            self.flat.data.copy(),
+            self.slots,
+            self.optimizer.iter,
+            tuple(clock.copy() for clock in self.network.named_buffers().values()),
+            self._rng if self._drawn else self._generator.state,
+        )
+
+    def restore(self, state: State, *, slots: bool = True) -> None:
+        """Put a state back; without its slots, the optimizer begins anew."""
+        self.flat.data[...] = state.weights
+        groups = self.optimizer.state or []
+        at = 0
+        for group in groups if slots else []:
+            for kept, slot in zip(state.slots, group, strict=True):
+                slot[...] = kept[at : at + slot.size].reshape(slot.shape)
+            at += group[0].size if group else 0
+        self.optimizer.iter = state.updates if slots else 0
+        # Layers with a clock that are new begin at 0.
+        for clock, kept in zip(self.network.named_buffers().values(), state.clocks, strict=False):
+            clock[...] = kept
+        self.epoch, self.batch = state.epoch, state.batch
+        self._rng = self._generator.state = dict(state.rng)
+        self.rows = self.loss = None
+        self._drawn = state.batch > 0
+        if self._drawn:
+            self.loop.draw(self.loop.order)
+
+    def changed(self, settings: Settings) -> Machine:
+        """This machine, or where that does not do another one in its state, with other settings."""
+        if self.suits(settings):
+            self._set_numbers(settings)
+            return self
+        if settings.batch_size != self.settings.batch_size:
+            self.new_epoch()
+        other = Machine(settings, self.data)
+        other.restore(self.state(), slots=settings.optimizer == self.settings.optimizer)
+        other.flat.grad[...] = self.flat.grad
+        other.rows, other.loss = self.rows, self.loss
+        return other
+
+    def _set_numbers(self, settings: Settings) -> None:
+        old, optimizer = self.settings, self.optimizer
+        self.settings = settings
+        if settings.learning_rate != old.learning_rate:
+            optimizer.lr = settings.learning_rate
+        for name in ("l1", "l2"):
+            if getattr(settings, name) != getattr(old, name):
+                setattr(optimizer, name, getattr(settings, name))
+        for name, value in settings.optimizer_numbers.items():
+            if value != old.optimizer_numbers[name]:
+                setattr(optimizer, name, value)
+
+    def scores(self) -> tuple[float, float, float, float]:
+        """Losses and scores as the network is now: train, test loss; train, test score."""
+        found = [self._score(*rows) for rows in (self.train, self.test)]
+        return found[0][0], found[1][0], found[0][1], found[1][1]
+
+    def _score(self, x: Array, t: Array) -> tuple[float, float]:
+        if not len(x):
+            return math.nan, math.nan
+        try:
+            with quiet():
+                found = self.trainer.evaluate_prepared(x, t, {"score": self.metric})
+        except NonFiniteError:
+            return math.nan, math.nan
+        return found["loss"], found["score"]

@@ -1,0 +1,368 @@
+"""Session: one learner, whatever the page is connected by."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from chainrule.drawing.words import check_language
+from chainrule.errors import ChainruleError, NonFiniteError, nearest, shown
+from chainrule.playground import views
+from chainrule.playground.caps import Caps
+from chainrule.playground.data import Data, draw
+from chainrule.playground.exports import export
+from chainrule.playground.inside import Inside, look_inside
+from chainrule.playground.messages import Message
+from chainrule.playground.run import Edit, Run
+from chainrule.playground.settings import DATA_FIELDS, LIVE, Problems, Settings, number, several, whole
+
+__all__ = ["Session"]
+
+#: Steps between two looks at the clock are the run's affair; this many are as good as endless.
+MANY = 1 << 30
+#: How many runs of the history are kept.
+MOST_RUNS = 20
+#: Seconds over which the rate is smoothed.
+SMOOTH = 0.5
+
+
+class Session:
+    """One learner's settings, data and runs; commands change it, messages show it.
+
+    One caller at a time: it is not for several threads at once. `version` counts the changes of
+    what `state` tells, `moved` those of what `frame` shows.
+
+    >>> session = Session()
+    >>> session.do({"do": "step", "unit": "epoch", "count": 2}).fields["ok"]
+    True
+    >>> frame = session.frame()
+    >>> frame.fields["epoch"], frame.arrays["map"].shape
+    (2, (1, 100, 100))
+    >>> session.do({"do": "configure", "settings": {"noise": 7}}).fields["errors"]
+    ['noise must be a number from 0 to 0.5. Got 7.']
+    """
+
+    def __init__(self, caps: Caps | None = None) -> None:
+        self.caps = caps or Caps()
+        self.version = self.moved = 0
+        self.playing = False
+        #: Samples a second, smoothed.
+        self.rate = 0.0
+        self.runs: dict[int, Run] = {}
+        self._numbers = 0
+        self._target: int | None = None
+        self._view: views.View | None = None
+        #: The step that was last looked into, for what is asked about it.
+        self._inside: Inside | None = None
+        self._rated = 0.0
+        settings = Settings()
+        self._begin(settings, draw(settings))
+
+    # -- what is shown ----------------------------------------------------------------------------
+
+    def hello(self) -> Message:
+        """What may be chosen."""
+        return views.hello(self.caps)
+
+    def state(self) -> Message:
+        """All but what time changes."""
+        return views.state(self)
+
+    def frame(self) -> Message:
+        """What time changes, complete in itself."""
+        return views.frame(self)
+
+    def view(self) -> views.View:
+        """The view of the present run, as long as its machine stays."""
+        if self._view is None or self._view.machine is not self.run.machine:
+            self._view = views.View(self.run)
+        return self._view
+
+    # -- time -------------------------------------------------------------------------------------
+
+    def advance(self, seconds: float) -> bool:
+        """Go on for about so long, if there is anything to do; whether anything moved."""
+        if self._target is not None:
+            self._travel(seconds)
+        elif self.playing:
+            self._play(seconds)
+        else:
+            return False
+        self.moved += 1
+        return True
+
+    def _play(self, seconds: float) -> None:
+        before, now = self.run.step, time.perf_counter()
+        self._train(MANY, seconds)
+        passed = time.perf_counter() - self._rated
+        if now - self._rated > 1:  # it has only begun
+            passed = time.perf_counter() - now
+            self.rate = 0.0
+        samples = (self.run.step - before) * self.run.settings.batch_size
+        part = min(1.0, passed / SMOOTH)
+        self.rate += (samples / passed - self.rate) * (part if self.rate else 1)
+        self._rated = time.perf_counter()
+
+    def _train(self, steps: int, seconds: float | None = None) -> None:
+        try:
+            self.run.advance(steps, seconds)
+        except NonFiniteError:
+            self.playing = False  # the run says why
+
+    def _travel(self, seconds: float | None = None) -> None:
+        assert self._target is not None
+        self.run.advance(self._target - self.run.step, seconds)
+        if self.run.step == self._target:
+            self._target = None
+
+    # -- commands ---------------------------------------------------------------------------------
+
+    def do(self, command: Mapping[str, Any]) -> Message:
+        """Do what a command says, or nothing of it; the reply, or an error with sentences."""
+        answer: dict[str, Any] = {"id": command.get("id")}
+        try:
+            action = command.get("do")
+            if not isinstance(action, str) or action not in self._commands:
+                raise Problems(
+                    [
+                        f"There is no command {shown(action)}; {nearest(str(action), self._commands)}."
+                    ]
+                )
+            method, fields = self._commands[action]
+            given = {name: value for name, value in command.items() if name not in ("do", "id")}
+            wrong = [
+                f"The command {action} has no field {shown(name)};"
+                f" {nearest(name, fields) if fields else 'it has none'}."
+                for name in given
+                if name not in fields
+            ]
+            if wrong:
+                raise Problems(wrong)
+            if self._target is not None and action not in ("goto", "state", "hello"):
+                self._travel()  # arrive first
+            found = method(self, **given)
+        except Problems as error:
+            return Message("error", {**answer, "errors": error.problems})
+        except (ChainruleError, TypeError) as error:
+            return Message("error", {**answer, "errors": [str(error)]})
+        if isinstance(found, Message):
+            return Message(found.kind, {**answer, **found.fields}, found.arrays)
+        return Message("reply", {**answer, "ok": True, **(found or {})})
+
+    @property
+    def run(self) -> Run:
+        """The run that is shown."""
+        return self.runs[self._present]
+
+    def _begin(self, settings: Settings, data: Data) -> None:
+        """A new run, from first weights on."""
+        run = Run(settings, data, self._numbers)
+        old = self.runs.get(self._present) if self.runs else None
+        if old is not None and not old.end and not old.events:
+            del self.runs[old.number]  # nothing happened in it
+        self._show(run)
+
+    def _show(self, run: Run) -> None:
+        """Show a run, new or known; the others rest."""
+        if run.number not in self.runs:
+            self._numbers = run.number + 1
+            self.runs[run.number] = run
+        for other in self.runs.values():
+            if other is not run:
+                other.rest()
+        self._present = run.number
+        oldest = [number for number in self.runs if number != run.number]
+        for number_ in oldest[: max(len(self.runs) - MOST_RUNS, 0)]:
+            del self.runs[number_]
+        self._changed()
+
+    def _changed(self) -> None:
+        self.version += 1
+        self.moved += 1
+
+    def _now(self) -> Run:
+        """The present run at its end: itself, or where it has gone back, a branch."""
+        run = self.run
+        if run.step < run.end:
+            run = run.branch(self._numbers)
+            self._show(run)
+        return run
+
+    def _configure(self, settings: Any = None) -> None:
+        if not isinstance(settings, Mapping):
+            raise Problems([f"configure needs settings, an object. Got {shown(settings)}."])
+        old = self.run.settings
+        new = old.changed(settings, self.caps)
+        differing = set(new.differing(old))
+        if not differing:
+            return
+        if differing <= set(LIVE):
+            self._now().change(new)
+            self._changed()
+            return
+        data = draw(new) if differing & set(DATA_FIELDS) else self.run.data
+        new = data.suited(new, settings)
+        self._begin_within_caps(new, data)
+
+    def _begin_within_caps(self, settings: Settings, data: Data) -> None:
+        data.check(settings)
+        sizes = [len(settings.features), *settings.hidden, data.outputs[settings.loss]]
+        count = sum((n + 1) * m for n, m in itertools.pairwise(sizes))
+        if count > self.caps.parameters:
+            raise Problems(
+                [
+                    f"This network has {count:,} weights and biases; at most"
+                    f" {self.caps.parameters:,} are allowed. Take fewer or smaller layers."
+                ]
+            )
+        self.playing = False
+        self._begin(settings, data)
+
+    def _play_command(self) -> None:
+        self.playing = True
+        self._changed()
+
+    def _pause(self) -> None:
+        self.playing = False
+        self._changed()
+
+    def _step(self, unit: Any = "batch", count: Any = 1) -> None:
+        if unit not in ("batch", "epoch"):
+            raise Problems([f'unit must be "batch" or "epoch". Got {shown(unit)}.'])
+        steps = whole(1, 10_000)(count, "count")
+        self.playing = False
+        machine = self.run.machine
+        if unit == "epoch":
+            steps = steps * machine.batches - machine.batch
+        self._train(steps)
+        self._changed()
+
+    def _goto(self, step: Any = None) -> None:
+        step = whole(0, self.run.end)(step, "step")
+        self.playing = False
+        self.run.seek(step)
+        self._target = step
+        self._travel(SOON)
+        self._changed()
+
+    def _reset(self) -> None:
+        self.playing = False
+        if self.run.events:
+            self._begin(self.run.settings, self.run.data)
+        else:
+            self._goto(0)
+
+    def _regenerate(self) -> None:
+        new = replace(self.run.settings, data_seed=int(self.run.settings.data_seed) + 1)
+        self._begin_within_caps(new, draw(new))
+
+    def _new_weights(self) -> None:
+        new = replace(self.run.settings, weight_seed=self.run.settings.weight_seed + 1)
+        self._begin_within_caps(new, self.run.data)
+
+    def _edit(self, parameter: Any = None, place: Any = None, value: Any = None) -> None:
+        parameters = self.run.machine.parameters
+        index = whole(0, len(parameters) - 1)(parameter, "parameter")
+        shape = parameters[index].shape
+        if not isinstance(place, list) or len(place) != len(shape):
+            raise Problems([f"place must be a list of {len(shape)} numbers. Got {shown(place)}."])
+        found = tuple(
+            whole(0, n - 1)(i, f"place[{axis}]")
+            for axis, (i, n) in enumerate(zip(place, shape, strict=True))
+        )
+        new = number(-1e6, 1e6)(value, "value")
+        self._now().edit(Edit(index, found, new))
+        self._changed()
+
+    def _select_run(self, run: Any = None) -> None:
+        found = self._known_run(run)
+        self.playing = False
+        found.step = found.end
+        self._show(found)
+
+    def _drop_run(self, run: Any = None) -> None:
+        found = self._known_run(run)
+        if found is self.run:
+            raise Problems(["The run that is shown cannot be dropped. Select another one first."])
+        del self.runs[found.number]
+        self._changed()
+
+    # -- inside the step that comes next ------------------------------------------------------------
+
+    def _look_inside(self, detail: Any = False, lang: Any = "en") -> Message:
+        if not isinstance(detail, bool):
+            raise Problems([f"detail must be true or false. Got {shown(detail)}."])
+        language = check_language(lang)
+        self._inside = look_inside(self.run.machine, detail=detail, lang=language)
+        found = self._inside.message()
+        fields = {"run": self.run.number, "step": self.run.step, **found.fields}
+        return Message(found.kind, fields, found.arrays)
+
+    def _looked(self) -> Inside:
+        if self._inside is None:
+            raise Problems(["There is no open step to ask about: look inside first."])
+        return self._inside
+
+    def _explain(
+        self,
+        arrow: Any = None,
+        element: Any = None,
+        gradient: Any = False,
+        row: Any = None,
+        update: Any = None,
+    ) -> Message:
+        inside = self._looked()
+        if not isinstance(arrow, str):
+            raise Problems([f"arrow must be the name of an arrow. Got {shown(arrow)}."])
+        place = several(whole(0, 1 << 30), 8)(element or [], "element")
+        if update is not None:
+            found = inside.explain_update(arrow, place, str(update))
+        else:
+            of = None if row is None else whole(0, 1 << 30)(row, "row")
+            found = inside.explain(arrow, place, gradient=gradient is True, row=of)
+        return Message("explained", found)
+
+    def _check(self) -> Message:
+        return self._looked().verdicts()
+
+    def _export(self, what: Any = None, lang: Any = "en") -> Message:
+        made = export(self.run, str(what), check_language(lang))
+        fields = {"name": made.name, "media": made.media}
+        return Message("export", fields, {"bytes": np.frombuffer(made.data, np.uint8)})
+
+    def _known_run(self, run: Any) -> Run:
+        if isinstance(run, bool) or not isinstance(run, int) or run not in self.runs:
+            raise Problems(
+                [f"There is no run {shown(run)}; {nearest(str(run), map(str, self.runs))}."]
+            )
+        return self.runs[run]
+
+    #: Every command: what does it, and the fields it takes.
+    _commands: ClassVar[dict[str, tuple[Callable[..., Any], tuple[str, ...]]]] = {
+        "configure": (_configure, ("settings",)),
+        "play": (_play_command, ()),
+        "pause": (_pause, ()),
+        "step": (_step, ("unit", "count")),
+        "goto": (_goto, ("step",)),
+        "reset": (_reset, ()),
+        "regenerate": (_regenerate, ()),
+        "new_weights": (_new_weights, ()),
+        "edit": (_edit, ("parameter", "place", "value")),
+        "select_run": (_select_run, ("run",)),
+        "drop_run": (_drop_run, ("run",)),
+        "inside": (_look_inside, ("detail", "lang")),
+        "explain": (_explain, ("arrow", "element", "gradient", "row", "update")),
+        "check": (_check, ()),
+        "export": (_export, ("what", "lang")),
+        "state": (state, ()),
+        "hello": (hello, ()),
+    }
+
+
+#: How long a command may take before it goes on in `advance`.
+SOON = 0.05

@@ -1,0 +1,305 @@
+"""Settings: all that decides a run, checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from chainrule.errors import SettingError, nearest, shown
+from chainrule.layers.initial import NAMED
+from chainrule.optimizers import (
+    SGD,
+    AdaGrad,
+    Adam,
+    AdamW,
+    Momentum,
+    Nesterov,
+    Optimizer,
+    RMSprop,
+)
+from chainrule.playground.caps import Caps
+
+__all__ = [
+    "ACTIVATIONS",
+    "DATA_FIELDS",
+    "DATA_SETS",
+    "FEATURES",
+    "INITS",
+    "LIVE",
+    "LOSSES",
+    "OPTIMIZERS",
+    "Problems",
+    "Settings",
+    "number_defaults",
+]
+
+DATA_SETS = (
+    *("circle", "xor", "gauss", "spiral", "plane", "gaussian"),
+    *("book_spiral", "digits", "own", "painted"),
+)
+#: What a network can be given of a point of the plane.
+FEATURES = ("x", "y", "x2", "y2", "xy", "sinx", "siny")
+ACTIVATIONS = ("tanh", "relu", "sigmoid", "linear", "leaky_relu", "gelu")
+INITS = tuple(NAMED)
+LOSSES = ("squared", "softmax")
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    kind.__name__: kind for kind in (SGD, Momentum, Nesterov, AdaGrad, RMSprop, Adam, AdamW)
+}
+#: What changes while a run goes on.
+LIVE = (*("optimizer", "optimizer_numbers", "learning_rate", "l1", "l2", "dropout", "batch_size"),)
+#: What decides the data.
+DATA_FIELDS = ("mode", "data", "noise", "train_part", "data_seed", "target")
+MOST_SEED = 2**31 - 1
+
+
+class Problems(SettingError):  # noqa: N818 - each of them is a sentence
+    """What is wrong with a command; `problems` has a sentence for each thing."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = list(problems)
+        super().__init__(" ".join(self.problems))
+
+
+def number_defaults(optimizer: str) -> dict[str, float]:
+    """The numbers of an optimizer besides the learning rate, with their defaults.
+
+    >>> number_defaults("Momentum"), number_defaults("SGD")
+    ({'momentum': 0.9}, {})
+    """
+    kind = OPTIMIZERS[optimizer]
+    parameters = inspect.signature(kind).parameters
+    names = [*kind.numbers, *(["weight_decay"] if kind is AdamW else [])]
+    return {name: float(parameters[name].default) for name in names}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that decides a run. `changed` gives other settings, checked.
+
+    >>> Settings().changed({"hidden": [3], "noise": 0.1}, Caps()).activations
+    ('tanh',)
+    >>> Settings().changed({"noise": 2}, Caps())
+    Traceback (most recent call last):
+    ...
+    chainrule.playground.settings.Problems: noise must be a number from 0 to 0.5. Got 2.
+    """
+
+    mode: str = "teaching"
+    data: str = "circle"
+    noise: float = 0.0
+    train_part: float = 0.5
+    data_seed: int | str = 0
+    target: str | None = None
+    features: tuple[str, ...] = ("x", "y")
+    hidden: tuple[int, ...] = (4, 2)
+    activations: tuple[str, ...] = ("tanh", "tanh")
+    init: str = "xavier"
+    weight_seed: int = 0
+    loss: str = "squared"
+    optimizer: str = "SGD"
+    optimizer_numbers: Mapping[str, float] = field(default_factory=dict)
+    learning_rate: float = 0.03
+    l1: float = 0.0
+    l2: float = 0.0
+    dropout: float = 0.0
+    batch_size: int = 10
+
+    def __post_init__(self) -> None:
+        numbers = number_defaults(self.optimizer) | dict(self.optimizer_numbers)
+        object.__setattr__(self, "optimizer_numbers", numbers)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Every field, as JSON has it."""
+        return {
+            f.name: list(value) if isinstance(value, tuple) else value
+            for f in dataclasses.fields(self)
+            for value in [getattr(self, f.name)]
+        }
+
+    def changed(self, changes: Mapping[str, Any], caps: Caps) -> Settings:
+        """These settings with some changed; what has to follow from a change follows.
+
+        Activations keep up with the hidden layers, and another optimizer begins with its own
+        numbers.
+
+        Raises:
+            Problems: fields that are unknown or out of range, a sentence for each.
+        """
+        checks, problems = _checks(caps), []
+        found: dict[str, Any] = {}
+        for name, value in changes.items():
+            if name not in checks:
+                problems.append(f"There is no setting {shown(name)}; {nearest(name, checks)}.")
+                continue
+            try:
+                found[name] = checks[name](value, name)
+            except SettingError as error:
+                problems.append(str(error))
+        if problems:
+            raise Problems(problems)
+        if "hidden" in found and "activations" not in found:
+            n = len(found["hidden"])
+            last = self.activations[-1:] or ("tanh",)
+            found["activations"] = (self.activations + last * n)[:n]
+        given = found.get("optimizer_numbers", {})
+        same = found.get("optimizer", self.optimizer) == self.optimizer
+        found["optimizer_numbers"] = {**self.optimizer_numbers, **given} if same else given
+        new = dataclasses.replace(self, **found)
+        new._agree()
+        return new
+
+    def _agree(self) -> None:
+        """Raise if two fields contradict each other."""
+        problems = []
+        if isinstance(self.data_seed, str) and self.mode == "teaching":
+            problems.append(
+                f"data_seed must be a whole number from 0 to {MOST_SEED}; a text is for"
+                f" TensorFlow Playground's links. Got {shown(self.data_seed)}."
+            )
+        if len(self.activations) != len(self.hidden):
+            problems.append(
+                f"There are {len(self.hidden)} hidden layers and {len(self.activations)}"
+                " activations; give one activation for each hidden layer."
+            )
+        known = number_defaults(self.optimizer)
+        for name in self.optimizer_numbers:
+            if name not in known:
+                allowed = nearest(name, known) if known else "it has none"
+                problems.append(f"{self.optimizer} has no number {shown(name)}; {allowed}.")
+        if not problems:
+            try:
+                OPTIMIZERS[self.optimizer](**self.optimizer_numbers)
+            except SettingError as error:
+                problems.append(str(error))
+        if problems:
+            raise Problems(problems)
+
+    def differing(self, other: Settings) -> dict[str, Any]:
+        """The fields of this that differ from the other's, as JSON has them."""
+        before = other.as_dict()
+        return {name: value for name, value in self.as_dict().items() if value != before[name]}
+
+
+Check: TypeAlias = Callable[[Any, str], Any]
+
+
+def number(least: float, most: float) -> Check:
+    """A number from `least` to `most`."""
+
+    def check(value: Any, name: str) -> float:
+        good = isinstance(value, int | float) and not isinstance(value, bool)
+        if not (good and math.isfinite(value) and least <= value <= most):
+            raise SettingError(
+                f"{name} must be a number from {least:g} to {most:g}. Got {shown(value)}."
+            )
+        return float(value)
+
+    return check
+
+
+def whole(least: int, most: int) -> Check:
+    """A whole number from `least` to `most`."""
+
+    def check(value: Any, name: str) -> int:
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise SettingError(
+                f"{name} must be a whole number from {least} to {most}. Got {shown(value)}."
+            )
+        return value
+
+    return check
+
+
+def one_of(names: Iterable[str]) -> Check:
+    """One of some names."""
+    allowed = tuple(names)
+
+    def check(value: Any, name: str) -> str:
+        if not isinstance(value, str) or value not in allowed:
+            raise SettingError(f"{name} cannot be {shown(value)}; {nearest(str(value), allowed)}.")
+        return value
+
+    return check
+
+
+def text(most: int) -> Check:
+    """A text."""
+
+    def check(value: Any, name: str) -> str:
+        if not isinstance(value, str) or len(value) > most:
+            raise SettingError(
+                f"{name} must be a text of at most {most} characters. Got {shown(value)}."
+            )
+        return value
+
+    return check
+
+
+def several(each: Check, most: int, least: int = 0) -> Check:
+    """A list, each entry checked."""
+
+    def check(value: Any, name: str) -> tuple[Any, ...]:
+        if not isinstance(value, list | tuple) or not least <= len(value) <= most:
+            raise SettingError(
+                f"{name} must be a list of {least} to {most} entries. Got {shown(value)}."
+            )
+        return tuple(each(entry, f"{name}[{i}]") for i, entry in enumerate(value))
+
+    return check
+
+
+def _different(each: Check) -> Check:
+    def check(value: Any, name: str) -> tuple[Any, ...]:
+        found: tuple[Any, ...] = each(value, name)
+        if len(set(found)) < len(found):
+            raise SettingError(f"{name} has an entry twice. Got {shown(value)}.")
+        return found
+
+    return check
+
+
+def _or_none(check: Check) -> Check:
+    return lambda value, name: None if value is None else check(value, name)
+
+
+def _seed(value: Any, name: str) -> int | str:
+    """A whole number; in compatible mode a text."""
+    found: int | str = (text(100) if isinstance(value, str) else whole(0, MOST_SEED))(value, name)
+    return found
+
+
+def _numbers(value: Any, name: str) -> dict[str, float]:
+    """Numbers by name; the optimizer checks them itself."""
+    if not isinstance(value, Mapping) or len(value) > 10:
+        raise SettingError(f"{name} must be an object of numbers. Got {shown(value)}.")
+    return {str(key): number(-1e9, 1e9)(v, f"{name}.{key}") for key, v in value.items()}
+
+
+def _checks(caps: Caps) -> dict[str, Check]:
+    return {
+        "mode": one_of(("teaching", "compatible")),
+        "data": one_of(DATA_SETS),
+        "noise": number(0, 0.5),
+        "train_part": number(0.1, 0.9),
+        "data_seed": _seed,
+        "target": _or_none(text(200)),
+        "features": _different(several(text(200), 1000, 1)),
+        "hidden": several(whole(1, caps.units), caps.layers),
+        "activations": several(one_of(ACTIVATIONS), caps.layers),
+        "init": one_of(INITS),
+        "weight_seed": whole(0, MOST_SEED),
+        "loss": one_of(LOSSES),
+        "optimizer": one_of(OPTIMIZERS),
+        "optimizer_numbers": _numbers,
+        "learning_rate": number(0, caps.learning_rate),
+        "l1": number(0, caps.penalty),
+        "l2": number(0, caps.penalty),
+        "dropout": number(0, 0.9),
+        "batch_size": whole(1, caps.batch_size),
+    }

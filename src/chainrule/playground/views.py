@@ -1,0 +1,355 @@
+"""What is shown: the choices there are, the state, and the frame that time changes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.datasets import playground, spiral
+from chainrule.datasets.playground import PLAYGROUND
+from chainrule.drawing.theme import DARK, LIGHT
+from chainrule.graph.functions import concatenate
+from chainrule.layers import Affine, Dropout, Layer
+from chainrule.networks import Network
+from chainrule.nodes.base import Value, quiet
+from chainrule.optimizers import Optimizer
+from chainrule.playground.caps import Caps
+from chainrule.playground.data import Data
+from chainrule.playground.messages import Message
+from chainrule.playground.run import Edit, Run
+from chainrule.playground.settings import (
+    ACTIVATIONS,
+    FEATURES,
+    INITS,
+    LIVE,
+    LOSSES,
+    OPTIMIZERS,
+    Settings,
+    number_defaults,
+)
+from chainrule.settings import below_one
+from chainrule.version import __version__
+
+if TYPE_CHECKING:
+    from chainrule.playground.session import Session
+
+__all__ = ["View", "frame", "hello", "state"]
+
+Array = npt.NDArray[Any]
+
+#: Points along a side: of the map of one output, of each of several, of a unit.
+LARGE, MEDIUM, SMALL = 100, 50, 16
+#: Rows of the curve that are sent, points of a thumbnail.
+CURVE, THUMB = 400, 200
+#: Gradients and slots are sent up to so many parameters.
+MOST_GRADIENTS = 5_000
+LEARNING_RATES = (1e-5, 1e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1, 3, 10)
+RATES = (0, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1, 3, 10)
+
+
+# -- once --------------------------------------------------------------------------------------
+
+
+def hello(caps: Caps) -> Message:
+    """What may be chosen."""
+    choices = {
+        "data": [
+            {"key": key, "problem": problem, "plane": plane} for key, problem, plane in _data_sets()
+        ],
+        "features": list(FEATURES),
+        "activations": list(ACTIVATIONS),
+        "inits": list(INITS),
+        "losses": list(LOSSES),
+        "optimizers": [_optimizer(name, kind) for name, kind in OPTIMIZERS.items()],
+        "learning_rates": list(LEARNING_RATES),
+        "rates": list(RATES),
+    }
+    fields = {
+        "version": __version__,
+        "caps": vars(caps),
+        "choices": choices,
+        "theme": {"light": LIGHT, "dark": DARK},
+    }
+    return Message("hello", fields, _thumbs())
+
+
+def _data_sets() -> list[tuple[str, str, bool]]:
+    sets = [
+        (key, "regression" if key in ("plane", "gaussian") else "classification", True)
+        for key in (*PLAYGROUND, "book_spiral", "painted")
+    ]
+    return [*sets, ("digits", "classification", False), ("own", "classification", False)]
+
+
+@cache
+def _thumbs() -> dict[str, Array]:
+    """Some points of every data set of the plane: x, y, label."""
+    found = {}
+    for key in (*PLAYGROUND, "book_spiral"):
+        x, t = spiral() if key == "book_spiral" else playground(key)
+        some = np.random.default_rng(0).permutation(len(x))[:THUMB]
+        found[f"thumb_{key}"] = np.column_stack([x[some], t[some]]).astype(np.float32)
+    return found
+
+
+def _optimizer(name: str, kind: type[Optimizer]) -> dict[str, Any]:
+    numbers = []
+    for number, default in number_defaults(name).items():
+        most = math.nextafter(1, 0) if kind.numbers.get(number) is below_one else 1.0
+        least = 0.0 if number not in kind.numbers or most < 1 else 1e-12
+        numbers.append({"name": number, "default": default, "least": least, "most": most})
+    return {"key": name, "numbers": numbers, "slots": list(kind.slots)}
+
+
+# -- the state ---------------------------------------------------------------------------------
+
+
+def state(session: Session) -> Message:
+    """All but what time changes."""
+    run = session.run
+    data, settings = run.data, run.settings
+    fields = {
+        "version": session.version,
+        "settings": settings.as_dict(),
+        "problem": data.problem,
+        "live": list(LIVE),
+        "network": _network(run),
+        "data": {
+            "train": data.train,
+            "test": data.test,
+            "names": list(data.names),
+            "classes": None if data.classes is None else list(data.classes),
+            "target": data.target,
+            "plane": data.plane and vars(data.plane),
+            "notes": list(data.notes),
+            "image": data.image,
+        },
+        "runs": [_run_entry(other, session.runs) for other in session.runs.values()],
+        "position": {"run": run.number, "step": run.step, "end": run.end},
+        "link": "",
+        "compatible": settings.mode == "compatible",
+    }
+    arrays: dict[str, Array] = {"labels": data.labels.astype(np.float32)}
+    if data.plane is not None:
+        arrays["points"] = data.rows.astype(np.float32)
+        grid = data.inputs(data.plane.grid(SMALL), data.names)
+        arrays["features"] = grid.T.reshape(-1, SMALL, SMALL).astype(np.float32)
+    for other in session.runs.values():
+        arrays[f"curve_{other.number}"] = other.curve.sample(CURVE).astype(np.float32)
+    return Message("state", fields, arrays)
+
+
+def _network(run: Run) -> dict[str, Any]:
+    """The columns of units, and the parameters that lead into each."""
+    settings, data, machine = run.settings, run.data, run.machine
+    affine = [i for i, layer in enumerate(machine.network.sequence) if isinstance(layer, Affine)]
+    columns: list[dict[str, Any]] = [
+        {
+            "kind": "features",
+            "layer": None,
+            "activation": None,
+            "units": list(settings.features),
+        }
+    ]
+    for k, (width, activation) in enumerate(
+        zip(settings.hidden, settings.activations, strict=True), 1
+    ):
+        units = [f"h{k}.{j}" for j in range(1, width + 1)]
+        columns.append(
+            {"kind": "hidden", "layer": affine[k - 1], "activation": activation, "units": units}
+        )
+    columns.append(
+        {
+            "kind": "output",
+            "layer": affine[-1],
+            "activation": output_activation(settings, data),
+            "units": _outputs(settings, data),
+        }
+    )
+    names = {
+        id(parameter): (kind, affine.index(i) + 1)
+        for i in affine
+        for kind, parameter in machine.network.sequence[i].parameters.items()
+    }
+    parameters = []
+    for parameter, place in machine.flat.places():
+        kind, column = names[id(parameter)]
+        parameters.append(
+            {
+                "name": f"{kind}{column}",
+                "column": column,
+                "shape": list(parameter.shape),
+                "offset": place.start,
+            }
+        )
+    return {"columns": columns, "parameters": parameters}
+
+
+def output_activation(settings: Settings, data: Data) -> str:
+    """What the outputs go through before they are shown."""
+    if data.classes is None:
+        return "linear"
+    return "softmax" if settings.loss == "softmax" else "tanh"
+
+
+def _outputs(settings: Settings, data: Data) -> list[str]:
+    if data.outputs[settings.loss] == 1 or data.classes is None:
+        return [data.target or "y"]
+    return list(data.classes)
+
+
+def _run_entry(run: Run, runs: dict[int, Run]) -> dict[str, Any]:
+    parent = runs.get(run.parent) if run.parent is not None else None
+    final = run.settings_at(run.end + 1)
+    before = Settings() if parent is None else parent.settings_at((run.forked_at or 0) + 1)
+    differing = final.differing(before)
+    label = ", ".join(f"{name}: {_short(value)}" for name, value in differing.items())
+    events = [
+        {
+            "step": event.step,
+            "edit": {
+                "parameter": event.what.parameter,
+                "place": list(event.what.place),
+                "value": event.what.value,
+            },
+        }
+        if isinstance(event.what, Edit)
+        else {"step": event.step, "settings": _listed(event.what)}
+        for event in run.events
+    ]
+    return {
+        "id": run.number,
+        "parent": run.parent if parent is not None else None,
+        "forked_at": run.forked_at if parent is not None else None,
+        "step": run.step,
+        "end": run.end,
+        "settings": differing,
+        "label": label,
+        "events": events,
+    }
+
+
+def _listed(changes: Any) -> dict[str, Any]:
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in changes.items()}
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list):
+        return "-".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+# -- the frame ---------------------------------------------------------------------------------
+
+
+class Units(Network):
+    """All hidden units of a network side by side, and its outputs: (N, units + outputs)."""
+
+    def __init__(self, network: Network, sequence: Sequence[Layer]) -> None:
+        super().__init__()
+        self.sequence = tuple(sequence)
+
+    def predict(self, x: Value) -> Value:
+        """What every unit gives for x, column by column."""
+        found: list[Value] = []
+        for layer in self.sequence:
+            x = layer.forward(x)
+            if isinstance(layer, Affine):
+                found.append(x)
+            elif not isinstance(layer, Dropout):
+                found[-1] = x
+        return concatenate(found, axis=1)
+
+
+class View:
+    """Shows the network of one machine at work, over the plane or over the rows."""
+
+    def __init__(self, run: Run) -> None:
+        machine = run.machine
+        self.machine, self.data, self.settings = machine, run.data, run.settings
+        self.network, self.loss = machine.network, machine.network.loss
+        self.units = Units(self.network, self.network.sequence)
+        self.outputs = self.data.outputs[self.settings.loss]
+        self.hidden = sum(self.settings.hidden)
+        self.size = LARGE if self.outputs == 1 else MEDIUM
+        if self.data.plane is not None:
+            self._large, self._small = self._grid(self.size), self._grid(SMALL)
+
+    def _grid(self, size: int) -> Array:
+        assert self.data.plane is not None
+        return self.data.inputs(self.data.plane.grid(size), self.settings.features)
+
+    def map(self) -> Array:
+        """The outputs over the plane (K, S, S)."""
+        found = self.shown(self.network.predict(self._large))
+        return _maps(found, self.size)
+
+    def unit_maps(self) -> Array:
+        """The hidden units over the plane (U, 16, 16)."""
+        return _maps(self.units.predict(self._small)[:, : self.hidden], SMALL)
+
+    def shown(self, y: Array) -> Array:
+        """The outputs as they are shown: after softmax, if that is in the loss."""
+        out: Array = self.loss.link(y)
+        return out
+
+
+def _maps(columns: Array, size: int) -> Array:
+    return columns.T.reshape(-1, size, size).astype(np.float32)
+
+
+def frame(session: Session) -> Message:
+    """What time changes; it changes nothing itself."""
+    run, view = session.run, session.view()
+    machine = run.machine
+    train_loss, test_loss, train_score, test_score = run.scores
+    fields = {
+        "seq": session.moved,
+        "run": run.number,
+        "step": run.step,
+        "end": run.end,
+        "epoch": machine.epoch,
+        "batch": machine.batch,
+        "batches": machine.batches,
+        "playing": session.playing,
+        "rate": session.rate,
+        "loss": machine.loss,
+        "train_loss": train_loss,
+        "test_loss": test_loss,
+        "train_score": train_score,
+        "test_score": test_score,
+        "trouble": _trouble(run),
+    }
+    arrays: dict[str, Array] = {"weights": machine.flat.data.copy()}
+    with quiet():
+        if run.data.plane is not None:
+            arrays["map"] = view.map()
+            if view.hidden:
+                arrays["units"] = view.unit_maps()
+    if machine.flat.data.size <= MOST_GRADIENTS:
+        arrays["grads"] = machine.flat.grad.copy()
+        arrays["slots"] = machine.slots
+    arrays["curve"] = run.curve.sample(CURVE)
+    if machine.rows is not None:
+        arrays["batch"] = machine.rows.astype(np.int32)
+    return Message("frame", fields, arrays)
+
+
+def _trouble(run: Run) -> list[dict[str, Any]]:
+    if run.failure is None:
+        return []
+    return [
+        {
+            "kind": "not_finite",
+            "column": None,
+            "units": [],
+            "value": None,
+            "step": run.step,
+            "sentence": run.failure,
+        }
+    ]

@@ -1,0 +1,307 @@
+"""A session: commands, what they change, what they refuse."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from chainrule.playground.caps import Caps
+from chainrule.playground.messages import Message
+from chainrule.playground.session import Session
+
+
+def ok(session: Session, do: str, **fields: Any) -> Message:
+    reply = session.do({"id": 1, "do": do, **fields})
+    assert reply.kind == "reply", reply.fields
+    assert reply.fields["id"] == 1
+    assert reply.fields["ok"]
+    return reply
+
+
+def errors(session: Session, do: Any, **fields: Any) -> list[str]:
+    before, version = everything(session), session.version
+    reply = session.do({"id": 2, "do": do, **fields})
+    assert reply.kind == "error"
+    assert reply.fields["id"] == 2
+    assert everything(session) == before
+    assert session.version == version
+    found: list[str] = reply.fields["errors"]
+    assert found
+    assert all(isinstance(line, str) and line.endswith(".") for line in found)
+    return found
+
+
+def everything(session: Session) -> tuple[bytes, bytes]:
+    return session.state().to_bytes(), session.frame().to_bytes()
+
+
+def test_a_frame_has_what_the_page_draws() -> None:
+    session = Session()
+    ok(session, "step", unit="epoch", count=3)
+    frame = Message.from_bytes(session.frame().to_bytes())
+    f, arrays, machine = frame.fields, frame.arrays, session.run.machine
+    assert (f["step"], f["end"], f["epoch"], f["batch"], f["batches"]) == (75, 75, 3, 0, 25)
+    assert arrays["map"].shape == (1, 100, 100)
+    assert arrays["units"].shape == (6, 16, 16)
+    data = session.run.data
+    x, t = data.inputs(data.rows, ["x", "y"]), data.targets("squared")
+    y = machine.network.predict(x)
+    half = ((y - t) ** 2 / 2)[:, 0]
+    assert f["train_loss"] == pytest.approx(half[:250].mean(), rel=1e-12)
+    assert f["test_loss"] == pytest.approx(half[250:].mean(), rel=1e-12)
+    assert f["train_score"] == np.mean((y > 0)[:250] == (t > 0)[:250])
+    assert f["loss"] == machine.loss
+    corner = machine.network.predict(np.array([[-6.0, 6.0], [6.0, 6.0], [-6.0, -6.0]]))[:, 0]
+    big = arrays["map"][0]
+    assert [big[0, 0], big[0, -1], big[-1, 0]] == pytest.approx(corner.tolist(), rel=1e-6)
+    hidden = np.tanh(
+        np.array([[-6.0, 6.0]]) @ machine.network.sequence[0].W + machine.network.sequence[0].b
+    )
+    assert arrays["units"][:4, 0, 0] == pytest.approx(hidden[0], rel=1e-6)
+    assert np.array_equal(arrays["curve"][:, 1], [0, 1, 2, 3])
+    assert arrays["curve"][-1, 2:].tolist() == [
+        f["train_loss"], f["test_loss"], f["train_score"], f["test_score"]
+    ]  # fmt: skip
+    assert sorted(arrays["batch"].tolist()) == sorted(set(arrays["batch"].tolist()))
+
+
+def test_the_parameters_of_the_state_find_their_numbers_in_the_frame() -> None:
+    session = Session()
+    ok(session, "configure", settings={"hidden": [3, 5], "features": ["x2", "xy", "x"]})
+    state, frame = session.state(), session.frame()
+    network = session.run.machine.network
+    layers = [layer for layer in network.sequence if layer.params]
+    for parameter in state.fields["network"]["parameters"]:
+        layer = layers[parameter["column"] - 1]
+        array = layer.W if parameter["name"][0] == "W" else layer.b
+        start = parameter["offset"]
+        found = frame.arrays["weights"][start : start + array.size]
+        assert parameter["shape"] == list(array.shape)
+        assert np.array_equal(found, array.ravel())
+    assert [len(c["units"]) for c in state.fields["network"]["columns"]] == [3, 3, 5, 1]
+
+
+def test_showing_changes_nothing() -> None:
+    shown, hidden = Session(), Session()
+    for session in (shown, hidden):
+        ok(session, "configure", settings={"dropout": 0.3, "optimizer": "Adam"})
+    for _ in range(30):
+        for session in (shown, hidden):
+            ok(session, "step")
+        for _ in range(2):
+            shown.frame().to_bytes()
+            shown.state().to_bytes()
+            shown.hello()
+    assert shown.run.machine.flat.data.tobytes() == hidden.run.machine.flat.data.tobytes()
+    assert shown.frame().arrays["slots"].tobytes() == hidden.frame().arrays["slots"].tobytes()
+
+
+def test_a_live_setting_goes_on_and_from_the_past_it_branches() -> None:
+    session = Session()
+    ok(session, "step", count=20)
+    ok(session, "configure", settings={"learning_rate": 0.1})
+    assert len(session.runs) == 1
+    assert session.run.end == 20
+    ok(session, "step", count=5)
+    weights = session.frame().arrays["weights"]
+    ok(session, "goto", step=10)
+    ok(session, "configure", settings={"learning_rate": 1})
+    assert list(session.runs) == [0, 1]
+    assert session.run.number == 1
+    entry = session.state().fields["runs"][1]
+    assert (entry["parent"], entry["forked_at"], entry["end"]) == (0, 10, 10)
+    assert entry["settings"] == {"learning_rate": 1.0}
+    ok(session, "select_run", run=0)
+    assert session.frame().arrays["weights"].tobytes() == weights.tobytes()
+    assert session.frame().fields["step"] == 25
+    ok(session, "drop_run", run=1)
+    assert list(session.runs) == [0]
+
+
+def test_other_settings_begin_a_new_run_and_an_untouched_one_goes() -> None:
+    session = Session()
+    ok(session, "configure", settings={"data": "xor"})
+    assert [run["settings"] for run in session.state().fields["runs"]] == [{"data": "xor"}]
+    ok(session, "step")
+    ok(session, "configure", settings={"hidden": [8, 8, 8]})
+    assert len(session.runs) == 2
+    assert session.run.settings.activations == ("tanh",) * 3
+    assert session.frame().fields["step"] == 0
+
+
+def test_reset_is_the_first_step_again() -> None:
+    session = Session()
+    first = session.frame().arrays["weights"]
+    ok(session, "step", count=30)
+    ok(session, "reset")
+    assert len(session.runs) == 1
+    assert session.frame().fields["end"] == 30
+    assert np.array_equal(session.frame().arrays["weights"], first)
+    ok(session, "edit", parameter=0, place=[0, 1], value=2)
+    ok(session, "reset")
+    assert np.array_equal(session.frame().arrays["weights"], first)
+    assert session.frame().fields["end"] == 0
+
+
+def test_new_data_and_new_weights() -> None:
+    session = Session()
+    points, weights = session.state().arrays["points"], session.frame().arrays["weights"]
+    ok(session, "regenerate")
+    assert not np.array_equal(session.state().arrays["points"], points)
+    assert np.array_equal(session.frame().arrays["weights"], weights)
+    ok(session, "new_weights")
+    assert not np.array_equal(session.frame().arrays["weights"], weights)
+
+
+def test_an_edit_is_shown_at_once() -> None:
+    session = Session()
+    ok(session, "step", count=3)
+    before = session.frame()
+    index = [p["name"] for p in session.state().fields["network"]["parameters"]].index("b3")
+    ok(session, "edit", parameter=index, place=[0], value=-3.5)
+    after = session.frame()
+    offset = session.state().fields["network"]["parameters"][index]["offset"]
+    assert after.arrays["weights"][offset] == -3.5
+    assert after.fields["train_loss"] != before.fields["train_loss"]
+    assert not np.array_equal(after.arrays["map"], before.arrays["map"])
+
+
+def test_playing_moves_and_going_back_pauses() -> None:
+    session = Session()
+    assert not session.advance(0.01)
+    ok(session, "play")
+    for _ in range(5):
+        assert session.advance(0.02)
+    end = session.run.end
+    assert end > 50
+    assert session.rate > 1000
+    ok(session, "goto", step=end // 2)
+    while session.advance(0.01):
+        pass
+    assert session.run.step == end // 2
+    assert not session.playing
+    ok(session, "play")
+    session.advance(0.5)
+    assert session.run.end > end
+
+
+def test_what_is_not_finite_pauses_and_says_why() -> None:
+    session = Session()
+    ok(session, "configure", settings={"data": "plane", "activations": ["relu", "relu"]})
+    ok(session, "configure", settings={"learning_rate": 100})
+    ok(session, "play")
+    while session.playing:
+        session.advance(0.05)
+    frame = Message.from_bytes(session.frame().to_bytes())
+    (trouble,) = frame.fields["trouble"]
+    assert trouble["kind"] == "not_finite"
+    assert trouble["step"] == frame.fields["step"]
+    assert "Lower the learning rate" in trouble["sentence"]
+    assert np.isfinite(frame.arrays["weights"]).all()
+    ok(session, "configure", settings={"learning_rate": 0.001})
+    assert not session.frame().fields["trouble"]
+
+
+@pytest.mark.parametrize("optimizer", ["Momentum", "Adam"])
+def test_slots_are_in_the_order_of_the_weights(optimizer: str) -> None:
+    session = Session()
+    ok(session, "configure", settings={"optimizer": optimizer})
+    ok(session, "step", count=4)
+    frame, machine = session.frame(), session.run.machine
+    x, t = machine.train
+    rows = frame.arrays["batch"]
+    machine.network.forward(x[rows], t[rows])
+    assert frame.arrays["slots"].shape[0] == len(machine.optimizer.slots)
+    ok(session, "step")
+    assert not np.array_equal(session.frame().arrays["slots"], frame.arrays["slots"])
+    zero = frame.arrays["slots"][0] == 0
+    assert not zero.any()
+
+
+BAD_SETTINGS: list[dict[str, Any]] = [
+    {"noise": 0.51}, {"noise": "0.1"}, {"noise": True}, {"noise": None}, {"noise": float("nan")},
+    {"train_part": 0}, {"data": "moon"}, {"data": 3}, {"data": []}, {"features": []},
+    {"features": ["x", "x"]}, {"features": ["z"]}, {"features": "x"}, {"hidden": [0]},
+    {"hidden": [65]}, {"hidden": [4] * 7}, {"hidden": 4}, {"hidden": [2.5]}, {"hidden": [True]},
+    {"activations": ["tanh"]}, {"activations": ["step", "tanh"]}, {"init": "he2"},
+    {"weight_seed": -1}, {"weight_seed": 2**31}, {"loss": "hinge"}, {"optimizer": "Lion"},
+    {"optimizer_numbers": {"beta1": 0.5}}, {"optimizer_numbers": [1]},
+    {"optimizer": "Adam", "optimizer_numbers": {"beta1": 1.0}}, {"learning_rate": -0.1},
+    {"learning_rate": 101}, {"l1": -1}, {"l2": 1e9}, {"dropout": 0.95}, {"batch_size": 0},
+    {"batch_size": 1e9}, {"mode": "fast"}, {"target": 3}, {"nonsense": 1}, {"data_seed": -3},
+    {"data_seed": [1]}, {"data": "plane", "loss": "softmax"}, {"data_seed": "0.4"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("settings", BAD_SETTINGS, ids=json.dumps)
+def test_wrong_settings_are_refused_and_change_nothing(settings: dict[str, Any]) -> None:
+    session = Session()
+    ok(session, "step", count=2)
+    errors(session, "configure", settings=settings)
+
+
+def test_all_problems_are_told_at_once() -> None:
+    found = errors(Session(), "configure", settings={"noise": 2, "l1": -1, "hiden": []})
+    assert len(found) == 3
+    assert 'did you mean "hidden"?' in found[2]
+
+
+BAD_COMMANDS: list[dict[str, Any]] = [
+    {"do": "explode"}, {"do": None}, {"do": ["play"]}, {"do": "play", "loud": True},
+    {"do": "configure"}, {"do": "configure", "settings": []}, {"do": "step", "unit": "year"},
+    {"do": "step", "count": 0}, {"do": "step", "count": 10_001}, {"do": "step", "count": "3"},
+    {"do": "goto"}, {"do": "goto", "step": 3}, {"do": "goto", "step": -1},
+    {"do": "goto", "step": 1.5}, {"do": "edit"}, {"do": "edit", "parameter": 99},
+    {"do": "edit", "parameter": 0, "place": [0], "value": 1},
+    {"do": "edit", "parameter": 0, "place": [0, 4], "value": 1},
+    {"do": "edit", "parameter": 0, "place": [0, -1], "value": 1},
+    {"do": "edit", "parameter": 0, "place": [0, 0], "value": None},
+    {"do": "edit", "parameter": 0, "place": [0, 0], "value": float("inf")},
+    {"do": "edit", "parameter": 0, "place": [[0], 0], "value": 1},
+    {"do": "select_run", "run": 7}, {"do": "select_run", "run": [0]}, {"do": "select_run"},
+    {"do": "drop_run", "run": 0}, {"do": "drop_run", "run": False},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", BAD_COMMANDS, ids=json.dumps)
+def test_wrong_commands_are_refused_and_change_nothing(command: dict[str, Any]) -> None:
+    session = Session()
+    ok(session, "step", count=2)
+    errors(session, **command)
+
+
+def test_a_network_over_the_cap_is_refused() -> None:
+    session = Session(Caps(parameters=100))
+    (sentence,) = errors(session, "configure", settings={"hidden": [10, 10]})
+    assert "151 weights and biases" in sentence
+    assert "100" in sentence
+
+
+def test_hello_tells_what_may_be_chosen_and_all_of_it_can_be() -> None:
+    session = Session()
+    hello = Message.from_bytes(session.hello().to_bytes())
+    choices = hello.fields["choices"]
+    for name, field in (
+        ("activations", "activations"), ("inits", "init"), ("learning_rates", "learning_rate"),
+        ("rates", "l1"), ("rates", "l2"), ("losses", "loss"),
+    ):  # fmt: skip
+        for value in choices[name]:
+            one = [value, value] if field == "activations" else value
+            ok(session, "configure", settings={field: one})
+    for optimizer in choices["optimizers"]:
+        numbers = {n["name"]: n["default"] for n in optimizer["numbers"]}
+        ok(session, "configure", settings={"optimizer": optimizer["key"]})
+        assert session.run.settings.optimizer_numbers == numbers
+        for n in optimizer["numbers"]:
+            for value in (n["least"], n["most"]):
+                ok(session, "configure", settings={"optimizer_numbers": {n["name"]: value}})
+    for data in choices["data"]:
+        if data["plane"] and data["key"] != "painted":
+            ok(session, "configure", settings={"data": data["key"], "loss": "squared"})
+            assert session.state().fields["problem"] == data["problem"]
+            thumb = hello.arrays[f"thumb_{data['key']}"]
+            assert thumb.shape == (200, 3)
+    assert set(hello.fields["theme"]["light"]) == set(hello.fields["theme"]["dark"])
