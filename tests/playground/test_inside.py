@@ -116,7 +116,7 @@ def test_arrows_belong_to_the_units_they_come_from() -> None:
 @pytest.mark.parametrize("detail", [False, True])
 def test_the_picture_has_every_step_and_no_style(detail: bool) -> None:
     shown = inside(cr.SGD(), detail)
-    svg = ET.fromstring(shown.svg)
+    svg = ET.fromstring(shown.svg())
     elements = list(svg.iter())
     assert not any(e.tag.endswith("style") or "style" in e.attrib for e in elements)
     nodes = {e.get("data-node") for e in elements}

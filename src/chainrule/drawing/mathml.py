@@ -112,6 +112,8 @@ class _Reader:
             taken += self.row(")")
         elif self.at < len(self.text):
             self._element(taken)
+            if self.text[self.at : self.at + 1] == "[":  # its index belongs to it
+                self._element(taken)
         return f"<mrow>{''.join(taken)}</mrow>"
 
     def _bracketed(self, found: list[str], opening: str, inside: list[str]) -> None:

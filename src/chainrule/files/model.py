@@ -30,7 +30,7 @@ from chainrule.networks import Network
 if TYPE_CHECKING:
     from chainrule.datasets import Preparation, Table
 
-__all__ = ["Model", "load_model", "save_model"]
+__all__ = ["Model", "load_model", "pack_model", "save_model"]
 
 Array = npt.NDArray[Any]
 Pathish = str | os.PathLike[str]
@@ -127,6 +127,15 @@ def save_model(
     >>> save_model(pathlib.Path(tempfile.mkdtemp(), "iris.safetensors"), net)
     """
     check_place(path, overwrite)
+    write_whole(path, pack_model(network, preparation, facts), overwrite=overwrite)
+
+
+def pack_model(
+    network: Network,
+    preparation: Preparation | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> bytes:
+    """The contents of a model file (see `save_model`, which has the errors)."""
     if not isinstance(network, Network):
         raise SettingError(
             f"save_model keeps a chainrule network; got {shown(network)}. A network written by hand"
@@ -150,10 +159,10 @@ def save_model(
         "facts": _plain_facts(facts),
     }
     data = pack(tensors, description)
-    kept = unpack(data, os.fspath(path)).tensors()
+    kept = unpack(data, "the model").tensors()
     if any(kept[name].tobytes() != array.tobytes() for name, array in tensors.items()):
         raise FormatError("The arrays did not come back as they were; nothing was saved.")
-    write_whole(path, data, overwrite=overwrite)
+    return data
 
 
 def load_model(path: Pathish) -> Model:

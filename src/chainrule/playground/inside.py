@@ -7,7 +7,7 @@ the reasons and the verdicts. Here they are only brought into a form that can be
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.drawing.mathml import to_mathml
-from chainrule.errors import SettingError, nearest
+from chainrule.errors import NonFiniteError, SettingError, nearest
 from chainrule.graph.explain import Explanation
 from chainrule.graph.graph import Graph
 from chainrule.graph.naming import around
@@ -24,15 +24,22 @@ from chainrule.graph.proof import Proof
 from chainrule.graph.recording import recording
 from chainrule.graph.steps import Flow, Step, value_name
 from chainrule.graph.variable import Parameter, Variable
+from chainrule.layers import Affine
 from chainrule.layers.losses import Loss
 from chainrule.networks import Network
 from chainrule.nodes.base import quiet
 from chainrule.optimizers import Optimizer
+from chainrule.playground.machine import Machine
+from chainrule.playground.messages import Message
 
-__all__ = ["Inside", "Update"]
+__all__ = ["Inside", "Update", "look_inside"]
 
 Array = npt.NDArray[Any]
 
+#: So many numbers on the arrows of one step can be looked at.
+MOST_NUMBERS = 400_000
+#: So many characters of a derivation stand on a line.
+NARROW = 44
 #: The letters for the parameter and its gradient in the docstring of an optimizer's rule.
 _LETTER = re.compile(r"(?<![A-Za-z∂])[pg](?![A-Za-z₀-₉])")
 #: What that docstring calls the numbers.
@@ -76,6 +83,8 @@ class Inside:
     columns: Mapping[str, int] = field(default_factory=dict)
     detail: bool = False
     lang: str = "en"
+    #: Why the step cannot be made, if it cannot.
+    failure: str | None = None
 
     def __post_init__(self) -> None:
         graph = self.network.graph(self.x, self.t, training=True)
@@ -85,11 +94,17 @@ class Inside:
         #: Which names a formula may have, so that they are set as names.
         self._names = {*self.graph.names.values(), "lr", *self.optimizer.numbers}
 
-    @cached_property
-    def svg(self) -> str:
-        """The picture; its classes let a page give it other colours, and it has no style of its own."""
+    def svg(self, *, checked: bool = False) -> str:
+        """The picture; its classes let a page give it other colours, and it has no style of its own.
+
+        With `checked` there is a mark for the verdict on every arrow.
+        """
         return self.graph.draw(
-            gradients=self.gradients, fold=False, lang=self.lang, theme="light"
+            gradients=self.gradients,
+            verdicts=self.proof.verdicts if checked else None,
+            fold=False,
+            lang=self.lang,
+            theme="light",
         ).svg
 
     # -- step by step ---------------------------------------------------------------------------
@@ -120,6 +135,7 @@ class Inside:
             "source": [
                 {"place": s.place, "text": s.text, "start": s.start, "stop": s.stop}
                 for s in step.source
+                if s.text
             ],
         }
 
@@ -220,7 +236,7 @@ class Inside:
         """Why a number of an arrow is what it is, as lines, with the arrows it comes along."""
         place = None if element is None else tuple(element)
         found = self.graph.explain(arrow, place, gradient=gradient, row=row, lines=lines)
-        return self._explained(found, [self.graph.names[v] for v in found.arrows])
+        return self._explained(found, [self.graph.names[v] for v in found.arrows], self._names)
 
     def explain_update(self, arrow: str, element: Sequence[int], slot: str = "p") -> dict[str, Any]:
         """Why a parameter, or a slot of it, is what it is after the update: the rule, in numbers."""
@@ -243,18 +259,27 @@ class Inside:
             moved = o.step(p, g, slots, dict(numbers), update.decays)
         out = moved[wanted.index(slot)]
         out.name = f"new {arrow if slot == 'p' else slot}"
-        found = Graph([out]).explain(out, tuple(element))
-        return self._explained(found, [arrow])
+        rule = Graph([out])
+        found = rule.explain(out, tuple(element))
+        return self._explained(found, [arrow], set(rule.names.values()))
 
-    def _explained(self, found: Explanation, arrows: Sequence[str]) -> dict[str, Any]:
-        lines = []
+    def _explained(
+        self, found: Explanation, arrows: Sequence[str], names: Collection[str]
+    ) -> dict[str, Any]:
+        lines: list[dict[str, Any]] = []
         for line in found.lines:
             text = line.strip()
-            # A line begins with a name; one that goes on with the one before, with = or ≈.
-            part: dict[str, Any] = {"text": text, "goes_on": text[:1] in ("=", "≈")}
-            if not text.startswith(("(", "…")):
-                part["mathml"] = to_mathml(text, self._names)
-            lines.append(part)
+            if text.startswith(("(", "…")):  # a remark
+                lines.append({"text": text, "goes_on": False})
+                continue
+            for part in _pieces(text):
+                lines.append(
+                    {
+                        "text": part,
+                        "mathml": to_mathml(part, names),
+                        "goes_on": part[:1] in ("=", "≈"),
+                    }
+                )
         return {
             "name": found.name,
             "value": found.value,
@@ -264,9 +289,8 @@ class Inside:
 
     def check(self) -> dict[str, dict[str, str]]:
         """The verdict on the gradient of every arrow, in a word and in a sentence."""
-        proof: Proof = self.graph.check()
         found = {}
-        for v, row in proof.verdicts.items():
+        for v, row in self.proof.verdicts.items():
             sentence = f"∂{row.arrow} at {row.node}: {row.verdict}, error {row.error:.1e}"
             found[self.graph.names[v]] = {
                 "verdict": row.verdict,
@@ -274,7 +298,40 @@ class Inside:
             }
         return found
 
+    @cached_property
+    def proof(self) -> Proof:
+        """The check of every gradient."""
+        return self.graph.check()
+
     # -- to be sent -----------------------------------------------------------------------------
+
+    def message(self) -> Message:
+        """All of it for the page."""
+        arrows, arrays = self.arrays()
+        numbers = sum(array.size for array in arrays.values())
+        if numbers > MOST_NUMBERS:
+            raise SettingError(
+                f"There are {numbers:,} numbers on the arrows of this step, and the page shows at most"
+                f" {MOST_NUMBERS:,}. Take a smaller batch or a smaller network to look inside."
+            )
+        fields = {
+            "rows": len(self.x),
+            "svg": self.svg(),
+            "steps": list(self.steps()),
+            "arrows": arrows,
+            "overflows": [o.text for o in getattr(self.graph, "overflows", ())],
+            "failure": self.failure,
+        }
+        return Message("inside", fields, arrays)
+
+    def verdicts(self) -> Message:
+        """The check of every gradient, and the picture with its marks."""
+        fields = {
+            "verdicts": self.check(),
+            "summary": self.proof.summary,
+            "svg": self.svg(checked=True),
+        }
+        return Message("verdicts", fields)
 
     def arrays(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """Every arrow by its name: what is known of it, and its arrays by their names."""
@@ -318,9 +375,66 @@ class Inside:
         return found
 
 
+def _pieces(text: str) -> list[str]:
+    """A line of a derivation as lines that fit beside a picture, broken before = and ≈."""
+    if len(text) <= NARROW:
+        return [text]
+    first, *rest = re.split(r" (?=[=≈] )", text)
+    return [f"{first} {rest[0]}", *rest[1:]] if rest else [first]
+
+
 def _flow(flow: Flow, *, gradient: bool) -> dict[str, Any]:
     """What flows along an arrow: its name, and which arrow of the picture; a number is on none."""
     found: dict[str, Any] = {"name": flow.name, "arrow": flow.arrow, "gradient": gradient}
     if flow.arrow is None:
-        found["number"] = float(flow.value)
+        found["number"] = float(flow.value.flat[0])
+    return found
+
+
+def look_inside(machine: Machine, *, detail: bool = False, lang: str = "en") -> Inside:
+    """The step that a machine takes next. The step is made, and taken back again."""
+    rows = machine.upcoming()
+    x, t = (array[rows] for array in machine.train)
+    before = _parameters(machine)
+    after, failure = before, None
+    with machine.unchanged():
+        try:
+            machine.step()
+            after = _parameters(machine)
+        except NonFiniteError as error:
+            failure = str(error)
+    return Inside(
+        machine.network,
+        machine.optimizer,
+        x,
+        t,
+        before,
+        after,
+        _columns(machine.network),
+        detail,
+        lang,
+        failure,
+    )
+
+
+def _parameters(machine: Machine) -> dict[str, dict[str, Array]]:
+    """Copies of every parameter and its slots, by the parameter's path."""
+    paths = {id(p): path for path, p in machine.network.named_parameters().items()}
+    slots, at = machine.slots, 0
+    found: dict[str, dict[str, Array]] = {}
+    for p in machine.flat.parameters:
+        own = {"p": p.data.copy()}
+        for name, slot in zip(machine.optimizer.slots, slots, strict=True):
+            own[name] = slot[at : at + p.size].reshape(p.shape).copy()
+        found[paths[id(p)]] = own
+        at += p.size
+    return found
+
+
+def _columns(network: Network) -> dict[str, int]:
+    """The column of units that a layer gives, by its path."""
+    found, column = {}, 0
+    for path, layer in network.named_layers():
+        column += isinstance(layer, Affine)
+        found[path] = column
     return found

@@ -19,7 +19,15 @@ from chainrule.playground.exports import export
 from chainrule.playground.inside import Inside, look_inside
 from chainrule.playground.messages import Message
 from chainrule.playground.run import Edit, Run
-from chainrule.playground.settings import DATA_FIELDS, LIVE, Problems, Settings, number, several, whole
+from chainrule.playground.settings import (
+    DATA_FIELDS,
+    LIVE,
+    Problems,
+    Settings,
+    number,
+    several,
+    whole,
+)
 
 __all__ = ["Session"]
 

@@ -1,0 +1,252 @@
+"""What can be taken home from a run: code, a NumPy program, the model, the data, the picture."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.drawing.raster import to_png
+from chainrule.errors import SettingError, nearest
+from chainrule.files.model import pack_model
+from chainrule.layers import Affine, Dropout
+from chainrule.networks import Sequential
+from chainrule.playground.building import make_network, make_optimizer
+from chainrule.playground.data import Data
+from chainrule.playground.run import Run
+from chainrule.playground.settings import Settings
+
+__all__ = ["EXPORTS", "Export", "export"]
+
+Array = npt.NDArray[Any]
+
+#: How many epochs a program runs for a network that was not trained yet.
+EPOCHS = 100
+#: Rows of a batch in a picture.
+MOST_ROWS = 30
+
+
+@dataclass(frozen=True)
+class Export:
+    """A file to take home."""
+
+    name: str
+    media: str
+    data: bytes
+
+
+def export(run: Run, what: str, lang: str = "en") -> Export:
+    """The file of one of `EXPORTS` for a run as it stands.
+
+    "code": chainrule code that trains the same network on the same data, bit for bit if nothing was
+    changed on the way. "script": the same as plain NumPy, without chainrule. "model": a model file.
+    "data": the rows as CSV. "svg" and "png": the computational graph of a batch.
+
+    >>> from chainrule.playground.data import draw
+    >>> run = Run(Settings(), draw(Settings()))
+    >>> print(export(run, "code").data.decode().splitlines()[0])
+    \"\"\"A network from chainrule's playground, trained again: 2-4-2-1 on the data set circle.
+    """
+    if what not in EXPORTS:
+        raise SettingError(f"There is nothing to export called {what!r}: {nearest(what, EXPORTS)}.")
+    return EXPORTS[what](run, lang)
+
+
+def _epochs(run: Run) -> int:
+    return max(run.machine.epoch, 0) or EPOCHS
+
+
+# -- programs ----------------------------------------------------------------------------------
+
+
+def _script(run: Run, lang: str) -> Export:
+    machine = run.machine
+    settings = machine.settings
+    made = make_network(settings, run.data).script(
+        make_optimizer(settings),
+        *machine.train,
+        epochs=_epochs(run),
+        batch_size=min(settings.batch_size, len(machine.train[0])),
+        seed=settings.weight_seed,
+    )
+    return _program("train", made.text, made.arrays)
+
+
+def _program(name: str, text: str, arrays: Mapping[str, Array]) -> Export:
+    """A program; with its arrays, if it reads any, in one archive."""
+    if not arrays:
+        return Export(f"{name}.py", "text/x-python", text.encode())
+    packed, archive = io.BytesIO(), io.BytesIO()
+    np.savez(packed, **arrays)  # type: ignore[arg-type]
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as files:
+        for file, data in ((f"{name}.py", text.encode()), (f"{name}.npz", packed.getvalue())):
+            # A date of its own, so that the same program gives the same bytes.
+            files.writestr(zipfile.ZipInfo(file), data, zipfile.ZIP_DEFLATED)
+    return Export(f"{name}.zip", "application/zip", archive.getvalue())
+
+
+#: How the inputs are written that the playground makes of a point.
+_INPUTS = {
+    "x": "x1", "y": "x2", "x2": "x1 * x1", "y2": "x2 * x2", "xy": "x1 * x2",
+    "sinx": "np.sin(x1)", "siny": "np.sin(x2)",
+}  # fmt: skip
+
+
+def _code(run: Run, lang: str) -> Export:
+    """Chainrule code."""
+    settings, data = run.machine.settings, run.data
+    network = make_network(settings, data)
+    sizes = "-".join(
+        map(str, [len(settings.features), *settings.hidden, data.outputs[settings.loss]])
+    )
+    lines = [
+        f'"""A network from chainrule\'s playground, trained again: {sizes} on the data set {settings.data}.',
+        "",
+        "Nothing else but chainrule is needed: pip install chainrule.",
+        '"""',
+        "",
+        "import numpy as np",
+        "",
+        "import chainrule as cr",
+        "",
+    ]
+    from_seed = _data_code(settings, data)
+    arrays: dict[str, Array] = {}
+    if from_seed is None:
+        arrays = {
+            "rows": data.rows,
+            "labels": data.labels,
+            "train": np.arange(len(data.rows)) < data.train,
+        }
+        from_seed = [
+            'with np.load("playground.npz") as file:',
+            '    rows, labels, is_train = file["rows"], file["labels"], file["train"]',
+            "train, test = np.flatnonzero(is_train), np.flatnonzero(~is_train)",
+        ]
+    lines += [*from_seed, *_inputs_code(settings, data), _targets_code(settings, data), ""]
+    score = "r2" if data.classes is None else "accuracy"
+    layers = ",\n    ".join(_layers_code(network, settings))
+    lines += [
+        f"net = cr.Sequential(\n    {layers},\n    loss=cr.{type(network.loss).__name__}(),"
+        f"\n    seed={settings.weight_seed},\n)",
+        f"optimizer = cr.{make_optimizer(settings)!r}",
+        f'trainer = cr.Trainer(net, optimizer, seed={settings.weight_seed}, engine="numpy")',
+        f"history = trainer.fit(x[train], t[train], epochs={_epochs(run)},"
+        f" batch_size={min(settings.batch_size, data.train)}, progress=None)",
+        "",
+        f'print("train", trainer.evaluate(x[train], t[train], metrics=["{score}"]))',
+        f'print("test", trainer.evaluate(x[test], t[test], metrics=["{score}"]))',
+    ]
+    if run.events:
+        steps = ", ".join(str(event.step) for event in run.events[:8])
+        lines[2:2] = [
+            f"In the playground something was changed by hand at step {steps}; here nothing is."
+        ]
+    return _program("playground", "\n".join(lines) + "\n", arrays)
+
+
+def _data_code(settings: Settings, data: Data) -> list[str] | None:
+    """How the data come about from their seed; None where they have none."""
+    from chainrule.datasets.playground import PLAYGROUND
+
+    if settings.mode != "teaching" or settings.data not in PLAYGROUND:
+        return None
+    held = 1 - settings.train_part
+    return [
+        f"seed = {settings.data_seed}",
+        f'rows, labels = cr.datasets.playground("{settings.data}", {settings.noise!r}, seed=seed)',
+        "rng = np.random.default_rng([seed, 1])",
+        f"train, test = cr.datasets.stratified_split(labels, {held!r}, rng)",
+    ]
+
+
+def _inputs_code(settings: Settings, data: Data) -> list[str]:
+    if data.formulas:
+        inputs = ", ".join(_INPUTS[name] for name in settings.features)
+        return ["x1, x2 = rows.T", f"x = np.stack([{inputs}], axis=1)"]
+    if settings.features == data.names:
+        return ["x = rows"]
+    columns = [data.names.index(name) for name in settings.features]
+    return [f"x = rows[:, {columns}]"]
+
+
+def _targets_code(settings: Settings, data: Data) -> str:
+    if data.classes is None:
+        return "t = labels[:, None]"
+    if settings.loss == "softmax":
+        return "t = labels"
+    if len(data.classes) <= 2:
+        return "t = np.where(labels == 1, 1.0, -1.0)[:, None]"
+    return f"t = np.where(labels[:, None] == np.arange({len(data.classes)}), 1.0, -1.0)"
+
+
+def _layers_code(network: Sequential, settings: Settings) -> list[str]:
+    found = []
+    hidden = -1
+    for layer in network.layers:
+        kind = type(layer).__name__
+        if isinstance(layer, Affine):
+            hidden += 1
+            n, m = layer.W.shape
+            found.append(f'cr.Affine.sized({n}, {m}, init="{settings.init}", dtype=np.float64)')
+        elif isinstance(layer, Dropout):
+            seed = settings.weight_seed + hidden
+            found.append(f"cr.Dropout({settings.dropout!r}, seed={seed})")
+        else:
+            found.append(f"cr.{kind}()")
+    return found
+
+
+# -- the rest ------------------------------------------------------------------------------------
+
+
+def _model(run: Run, lang: str) -> Export:
+    machine = run.machine
+    facts = {"playground": machine.settings.as_dict(), "steps": run.step}
+    data = pack_model(machine.network, None, facts)
+    return Export("playground.safetensors", "application/octet-stream", data)
+
+
+def _data(run: Run, lang: str) -> Export:
+    """The rows with their labels, and whether they are trained on."""
+    data, text = run.data, io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    names = ["x1", "x2"] if data.formulas else list(data.names)
+    writer.writerow([*names, data.target or "label", "part"])
+    for i, (row, label) in enumerate(zip(data.rows.tolist(), data.labels.tolist(), strict=True)):
+        told = label if data.classes is None else data.classes[int(label)]
+        writer.writerow([*row, told, "train" if i < data.train else "test"])
+    return Export("playground.csv", "text/csv", text.getvalue().encode())
+
+
+def _drawing(run: Run, lang: str) -> Any:
+    machine = run.machine
+    x, t = machine.train
+    rows = machine.rows if machine.rows is not None else np.arange(len(x))
+    rows = rows[:MOST_ROWS]
+    return machine.network.draw(x[rows], t[rows], lang=lang, theme="light")
+
+
+def _svg(run: Run, lang: str) -> Export:
+    return Export("network.svg", "image/svg+xml", _drawing(run, lang).svg.encode())
+
+
+def _png(run: Run, lang: str) -> Export:
+    return Export("network.png", "image/png", to_png(_drawing(run, lang).scene, False, 192.0))
+
+
+#: What can be taken home, by its name.
+EXPORTS: dict[str, Callable[[Run, str], Export]] = {
+    "code": _code,
+    "script": _script,
+    "model": _model,
+    "data": _data,
+    "svg": _svg,
+    "png": _png,
+}
