@@ -92,6 +92,14 @@ export interface RunEntry {
   /** What differs from the parent's settings. */
   settings: Partial<Settings>;
   label: string;
+  events: RunEvent[];
+}
+
+/** What was changed in the middle of a run. */
+export interface RunEvent {
+  step: number;
+  settings?: Partial<Settings>;
+  edit?: { parameter: number; place: number[]; value: number };
 }
 
 /** Everything but what time changes: arrays `points`, `labels`, `features`, `curve_<run>`. */
@@ -108,6 +116,8 @@ export interface State extends Message {
     classes: string[] | null;
     target: string | null;
     plane: { x: [number, number]; y: [number, number]; names: [string, string] } | null;
+    /** Rows and columns of the image whose pixels the features are. */
+    image?: [number, number] | null;
     notes: string[];
   };
   runs: RunEntry[];

@@ -1,0 +1,451 @@
+/** The network as a picture on a canvas, drawn anew for every frame: lines below, tiles above. */
+
+import type { Frame, Hello, Palette, Parameter, State } from "../contract";
+import type { Numbers } from "../message";
+import type { Selection } from "../stores.svelte";
+import { between, css, rgb, signedShades, signs, SHADES } from "./colour";
+import { cleared, contour, enlarge, largest, shade, Sheet, type Range } from "./heat";
+import { along, lineBetween, trace, type Layout, type Place } from "./layout";
+import {
+  biasesOf,
+  bounded,
+  featureKeys,
+  flat,
+  rank,
+  targetRange,
+  weightsInto,
+} from "./network";
+import { short } from "./numbers";
+
+export interface Look {
+  hello: Hello;
+  state: State;
+  frame: Frame;
+  palette: Palette;
+  layout: Layout;
+  width: number;
+  height: number;
+  discretize: boolean;
+  hovered: Selection | null;
+  selected: Selection | null;
+  /** Whether lines flow. */
+  moving: boolean;
+  /** A unit as trouble names it: its column and place. */
+  isTroubled: (column: number, index: number) => boolean;
+}
+
+/** Lines are drawn in strokes of many at once, by sign and strength. */
+const LEVELS = 12;
+const THINNEST = 0.6;
+const THICKEST = 7;
+/** More lines between two columns than these make a haze: only the strongest are drawn. */
+export const MOST_LINES = 500;
+/** Up to so many lines flow. */
+const FLOWING = 400;
+const CONTOURED = 26;
+const MARKED = 22;
+
+/** The largest weight, 1 at least: what the thickest line stands for. */
+export function thickest(state: State, weights: Numbers): number {
+  let most = 1;
+  for (const { shape, offset } of state.network.parameters) {
+    if (shape.length === 2) most = largest(weights, offset, shape[0]! * shape[1]!, most);
+  }
+  return most;
+}
+
+/** The size that a weight must have to be drawn, where there are more than MOST_LINES. */
+export function threshold(weights: Numbers, { shape, offset }: Parameter): number {
+  const length = shape[0]! * shape[1]!;
+  if (length <= MOST_LINES) return 0;
+  const sizes = Float64Array.from({ length }, (_, k) => Math.abs(weights[offset + k]!)).sort();
+  return sizes[length - MOST_LINES]!;
+}
+
+export class Picture {
+  #tiles = new Sheet();
+  #phase = 0;
+  #shades: Uint32Array = new Uint32Array(SHADES);
+  #shadesOf: Palette | null = null;
+
+  draw(canvas: HTMLCanvasElement, look: Look): void {
+    if (this.#shadesOf !== look.palette) {
+      this.#shadesOf = look.palette;
+      this.#shades = signedShades(look.palette);
+    }
+    if (look.moving) this.#phase += 1;
+    const context = cleared(canvas, look.width, look.height);
+    this.#lines(context, look);
+    this.#units(context, look);
+  }
+
+  #lines(context: CanvasRenderingContext2D, look: Look): void {
+    const { state, frame, layout, palette } = look;
+    const weights = frame.arrays["weights"]!.data;
+    const most = thickest(state, weights);
+    const chosen = look.hovered ?? look.selected;
+    const [negative, positive] = signs(palette).map(css) as [string, string];
+    const total = state.network.parameters.reduce(
+      (sum, { shape }) => sum + (shape.length === 2 ? shape[0]! * shape[1]! : 0),
+      0,
+    );
+    context.lineCap = "butt";
+    for (let column = 1; column < layout.units.length; column++) {
+      const parameter = weightsInto(state, column);
+      if (!parameter) continue;
+      const from = layout.units[column - 1]!;
+      const to = layout.units[column]!;
+      if (column === 1 && state.data.image) {
+        this.#bundle(context, look, parameter, from[0]!, to);
+        continue;
+      }
+      const least = threshold(weights, parameter);
+      const wide = Math.max(1.5, Math.min(THICKEST, from[0]!.size * 0.4, to[0]!.size * 0.4));
+      const paths: (Path2D | undefined)[] = [];
+      for (let i = 0; i < from.length; i++) {
+        for (let j = 0; j < to.length; j++) {
+          const weight = weights[parameter.offset + i * to.length + j]!;
+          const size = Math.abs(weight);
+          if (!(size >= least)) continue;
+          const touched =
+            chosen?.kind !== "unit" ||
+            (chosen.column === column - 1 && chosen.index === i) ||
+            (chosen.column === column && chosen.index === j);
+          const level = Math.min(LEVELS - 1, Math.floor((LEVELS * size) / most));
+          const slot = (weight < 0 ? 0 : LEVELS) + level + (touched ? 0 : 2 * LEVELS);
+          trace((paths[slot] ??= new Path2D()), lineBetween(from[i]!, to[j]!));
+        }
+      }
+      for (const touched of [false, true]) {
+        for (let level = 0; level < LEVELS; level++) {
+          for (const sign of [0, 1]) {
+            const path = paths[sign * LEVELS + level + (touched ? 0 : 2 * LEVELS)];
+            if (!path) continue;
+            const strength = (level + 0.5) / LEVELS;
+            context.lineWidth = THINNEST + (wide - THINNEST) * strength;
+            context.strokeStyle = sign ? positive : negative;
+            context.globalAlpha = (0.3 + 0.7 * Math.min(1, 1.6 * strength)) * (touched ? 1 : 0.2);
+            const dash = 3 + context.lineWidth * 0.9;
+            context.setLineDash(sign ? [] : [dash, dash * 0.55]);
+            context.lineDashOffset = -this.#phase % (dash * 1.55);
+            context.stroke(path);
+            if (sign && look.moving && total <= FLOWING && touched) {
+              context.strokeStyle = palette["paper"]!;
+              context.globalAlpha = 0.55;
+              context.lineWidth *= 0.5;
+              context.setLineDash([2, 22]);
+              context.lineDashOffset = -this.#phase % 24;
+              context.stroke(path);
+            }
+          }
+        }
+      }
+    }
+    context.globalAlpha = 1;
+    context.setLineDash([]);
+    for (const selection of [look.selected, look.hovered]) {
+      if (selection?.kind === "weight") this.#chosenLine(context, look, selection, most);
+    }
+  }
+
+  /** All the weights from the pixels of an image into a unit, as one line of their norm. */
+  #bundle(
+    context: CanvasRenderingContext2D,
+    look: Look,
+    { offset, shape }: Parameter,
+    from: Place,
+    to: Place[],
+  ): void {
+    const weights = look.frame.arrays["weights"]!.data;
+    const [inputs = 0, units = 0] = shape;
+    const norms = to.map((_, j) => {
+      let sum = 0;
+      for (let i = 0; i < inputs; i++) sum += weights[offset + i * units + j]! ** 2;
+      return Math.sqrt(sum);
+    });
+    const most = Math.max(1, ...norms);
+    context.strokeStyle = look.palette["box line"]!;
+    to.forEach((place, j) => {
+      const path = new Path2D();
+      trace(path, lineBetween(from, place));
+      context.lineWidth = Math.min(0.4 * place.size, 1 + (4 * norms[j]!) / most);
+      context.stroke(path);
+    });
+  }
+
+  #chosenLine(
+    context: CanvasRenderingContext2D,
+    { state, frame, layout, palette }: Look,
+    { parameter, place }: Extract<Selection, { kind: "weight" }>,
+    most: number,
+  ): void {
+    const found = state.network.parameters[parameter];
+    const from = layout.units[(found?.column ?? 0) - 1]?.[place[0]!];
+    const to = layout.units[found?.column ?? 0]?.[place[1] ?? -1];
+    if (!found || !from || !to) return;
+    const weight = frame.arrays["weights"]!.data[flat(found, place)]!;
+    const line = lineBetween(from, to);
+    const path = new Path2D();
+    trace(path, line);
+    const width = THINNEST + THICKEST * Math.min(1, Math.abs(weight) / most);
+    context.lineCap = "round";
+    context.strokeStyle = palette["highlight"]!;
+    context.lineWidth = width + 5;
+    context.globalAlpha = 0.55;
+    context.stroke(path);
+    context.globalAlpha = 1;
+    context.lineCap = "butt";
+    context.strokeStyle = css(signs(palette)[weight < 0 ? 0 : 1]);
+    context.lineWidth = Math.max(1.25, width);
+    context.setLineDash(weight < 0 ? [3 + width, 2 + width / 2] : []);
+    context.stroke(path);
+    context.setLineDash([]);
+    const { x, y } = along(line, 0.5);
+    const text = short(weight);
+    context.font = "600 12px system-ui, sans-serif";
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    context.lineJoin = "round";
+    context.lineWidth = 5;
+    context.strokeStyle = palette["paper"]!;
+    context.strokeText(text, x, y - 12);
+    context.fillStyle = palette["ink"]!;
+    context.fillText(text, x, y - 12);
+  }
+
+  #units(context: CanvasRenderingContext2D, look: Look): void {
+    const { hello, state, frame, layout } = look;
+    const columns = state.network.columns;
+    const features = state.arrays["features"];
+    const units = frame.arrays["units"];
+    const map = frame.arrays["map"];
+    if (state.data.image) this.#image(context, look);
+    else {
+      const keys = featureKeys(hello, state);
+      const side = features?.shape[1] ?? 0;
+      if (features) {
+        this.#shadeMaps(features.data, keys.length, side, look, () => null);
+      }
+      for (const place of layout.features) {
+        context.globalAlpha = place.index < 0 ? 0.35 : 1;
+        const at = keys.indexOf(place.key);
+        if (features) this.#tile(context, look, place, features.data, at, side, 0);
+        else this.#knob(context, look, place);
+      }
+      context.globalAlpha = 1;
+    }
+    const hidden = columns.filter((column) => column.kind === "hidden");
+    if (units) {
+      const [count = 0, side = 0] = units.shape;
+      const ranges = hidden.flatMap((column) =>
+        column.units.map(() => (bounded(column.activation) ? { middle: 0, half: 1 } : null)),
+      );
+      this.#shadeMaps(units.data, count, side, look, (k) => ranges[k] ?? null);
+      hidden.forEach((_, k) => {
+        layout.units[k + 1]!.forEach((place, index) => {
+          this.#tile(context, look, place, units.data, rank(state, k + 1, index), side, 0);
+        });
+      });
+    } else {
+      hidden.forEach((_, k) => {
+        layout.units[k + 1]!.forEach((place, index) => {
+          if (k === 0 && state.data.image) this.#weightImage(context, look, place, index);
+          else this.#bar(context, look, place, rank(state, k + 1, index));
+        });
+      });
+    }
+    const last = columns.length - 1;
+    if (map) {
+      const [count = 0, side = 0] = map.shape;
+      const range = targetRange(state);
+      this.#shadeMaps(map.data, count, side, look, () => range);
+      layout.units[last]!.forEach((place, index) => {
+        const softmax = columns[last]!.activation === "softmax";
+        this.#tile(context, look, place, map.data, index, side, softmax ? 0.5 : range.middle);
+      });
+    } else layout.units[last]!.forEach((place) => this.#knob(context, look, place));
+    this.#marks(context, look);
+  }
+
+  /** Puts the maps below each other on the sheet; a range of null is the map's own. */
+  #shadeMaps(
+    values: Numbers,
+    count: number,
+    side: number,
+    { discretize }: Look,
+    rangeOf: (k: number) => Range | null,
+  ): void {
+    const area = side * side;
+    const pixels = this.#tiles.pixels(side, side * count);
+    for (let k = 0; k < count; k++) {
+      const range = rangeOf(k) ?? { middle: 0, half: largest(values, k * area, area, 1e-9) };
+      shade(pixels, k * area, values, k * area, area, range, this.#shades, discretize);
+    }
+    this.#tiles.put();
+  }
+
+  #tile(
+    context: CanvasRenderingContext2D,
+    { palette, discretize }: Look,
+    { x, y, size }: Place,
+    values: Numbers,
+    at: number,
+    side: number,
+    level: number,
+  ): void {
+    const left = x - size / 2;
+    const top = y - size / 2;
+    context.imageSmoothingEnabled = !discretize;
+    enlarge(context, this.#tiles, at, side, left, top, size);
+    if (size >= CONTOURED) {
+      const line = new Path2D();
+      contour(line, values, at * side * side, side, level, left, top, size);
+      context.strokeStyle = palette["ink"]!;
+      context.lineWidth = 0.7;
+      const opacity = context.globalAlpha;
+      context.globalAlpha = 0.6 * opacity;
+      context.stroke(line);
+      context.globalAlpha = opacity;
+    }
+    this.#frame(context, palette, left, top, size);
+  }
+
+  #frame(
+    context: CanvasRenderingContext2D,
+    palette: Palette,
+    left: number,
+    top: number,
+    size: number,
+  ): void {
+    context.strokeStyle = palette["ink"]!;
+    context.lineWidth = size >= CONTOURED ? 1.1 : 0.6;
+    context.strokeRect(left, top, size, size);
+  }
+
+  /** An input or output that has no map. */
+  #knob(context: CanvasRenderingContext2D, { palette }: Look, { x, y, size }: Place): void {
+    context.fillStyle = palette["box"]!;
+    context.fillRect(x - size / 2, y - size / 2, size, size);
+    this.#frame(context, palette, x - size / 2, y - size / 2, size);
+  }
+
+  /** The mean activation over the data, up or down from the middle. */
+  #bar(context: CanvasRenderingContext2D, look: Look, place: Place, at: number): void {
+    const means = look.frame.arrays["means"]?.data;
+    const mean = Math.max(-1, Math.min(1, means?.[at] ?? 0));
+    const { x, y, size } = place;
+    context.fillStyle = look.palette["paper"]!;
+    context.fillRect(x - size / 2, y - size / 2, size, size);
+    context.fillStyle = css(signs(look.palette)[mean < 0 ? 0 : 1]);
+    context.globalAlpha = 0.8;
+    const height = (Math.abs(mean) * size) / 2;
+    context.fillRect(x - size * 0.22, mean < 0 ? y : y - height, size * 0.44, height);
+    context.globalAlpha = 1;
+    context.fillStyle = look.palette["muted"]!;
+    context.fillRect(x - size / 2, y - 0.5, size, 1);
+    this.#frame(context, look.palette, x - size / 2, y - size / 2, size);
+  }
+
+  /** What a unit of the first layer looks for in the image: its weights, where their pixels are. */
+  #weightImage(context: CanvasRenderingContext2D, look: Look, place: Place, unit: number): void {
+    const { state, frame, palette } = look;
+    const parameter = weightsInto(state, 1)!;
+    const [rows = 0, across = 0] = state.data.image!;
+    const weights = frame.arrays["weights"]!.data;
+    const units = parameter.shape[1]!;
+    const own = Float64Array.from(
+      { length: rows * across },
+      (_, i) => weights[parameter.offset + i * units + unit]!,
+    );
+    const pixels = this.#tiles.pixels(across, rows);
+    const range = { middle: 0, half: largest(own, 0, own.length, 1e-9) };
+    shade(pixels, 0, own, 0, own.length, range, this.#shades);
+    this.#stamp(context, palette, place, across, rows);
+  }
+
+  /** The image that the inputs are: how much the first layer weighs each pixel. */
+  #image(context: CanvasRenderingContext2D, { state, frame, palette, layout }: Look): void {
+    const parameter = weightsInto(state, 1)!;
+    const [rows = 0, across = 0] = state.data.image!;
+    const weights = frame.arrays["weights"]!.data;
+    const units = parameter.shape[1]!;
+    const norms = Float64Array.from({ length: rows * across }, (_, i) => {
+      let sum = 0;
+      for (let j = 0; j < units; j++) sum += weights[parameter.offset + i * units + j]! ** 2;
+      return Math.sqrt(sum);
+    });
+    const most = largest(norms, 0, norms.length, 1e-9);
+    const paper = rgb(palette["paper"]!);
+    const ink = rgb(palette["ink"]!);
+    const pixels = this.#tiles.pixels(across, rows);
+    norms.forEach((norm, i) => {
+      const [r, g, b] = between(paper, ink, (0.75 * norm) / most);
+      pixels[i] = ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
+    });
+    this.#stamp(context, palette, layout.features[0]!, across, rows);
+  }
+
+  #stamp(
+    context: CanvasRenderingContext2D,
+    palette: Palette,
+    { x, y, size }: Place,
+    across: number,
+    rows: number,
+  ): void {
+    this.#tiles.put();
+    context.imageSmoothingEnabled = false;
+    context.drawImage(
+      this.#tiles.canvas, 0, 0, across, rows, x - size / 2, y - size / 2, size, size,
+    );
+    this.#frame(context, palette, x - size / 2, y - size / 2, size);
+  }
+
+  /** Biases in the lower left corner; rings around what is chosen, pointed at or in trouble. */
+  #marks(context: CanvasRenderingContext2D, look: Look): void {
+    const { state, frame, layout, palette } = look;
+    const weights = frame.arrays["weights"]!.data;
+    for (let column = 1; column < layout.units.length; column++) {
+      const biases = biasesOf(state, column);
+      layout.units[column]!.forEach((place, index) => {
+        const left = place.x - place.size / 2;
+        const bottom = place.y + place.size / 2;
+        if (biases && place.size >= MARKED) {
+          const bias = weights[biases.offset + index]!;
+          const colour = signs(palette)[bias < 0 ? 0 : 1];
+          const strength = Math.min(1, 0.12 + Math.abs(bias) / 2);
+          context.fillStyle = css(between(rgb(palette["paper"]!), colour, strength));
+          context.strokeStyle = palette["ink"]!;
+          context.lineWidth = 1;
+          context.beginPath();
+          if (bias < 0) context.rect(left - 4, bottom - 4, 8, 8);
+          else context.arc(left, bottom, 4.6, 0, 2 * Math.PI);
+          context.fill();
+          context.stroke();
+        }
+        if (look.isTroubled(column, index)) this.#ring(context, place, palette["bad"]!, 2.5, [4, 3]);
+      });
+    }
+    const ring = (selection: Selection | null, width: number): void => {
+      if (selection?.kind !== "unit") return;
+      const place = layout.units[selection.column]?.[selection.index];
+      if (place) this.#ring(context, place, palette["highlight"]!, width, []);
+    };
+    ring(look.selected, 3);
+    ring(look.hovered, 2);
+  }
+
+  #ring(
+    context: CanvasRenderingContext2D,
+    { x, y, size }: Place,
+    colour: string,
+    width: number,
+    dash: number[],
+  ): void {
+    const half = size / 2 + 1 + width / 2;
+    context.strokeStyle = colour;
+    context.lineWidth = width;
+    context.setLineDash(dash);
+    context.strokeRect(x - half, y - half, 2 * half, 2 * half);
+    context.setLineDash([]);
+  }
+}
