@@ -21,8 +21,11 @@ from chainrule.layers import (
 )
 from chainrule.networks import Sequential
 from chainrule.optimizers import Optimizer
+from chainrule.playground.compatible.optimizer import PlaygroundSGD
+from chainrule.playground.compatible.training import Compatible
 from chainrule.playground.data import Data
 from chainrule.playground.settings import OPTIMIZERS, Settings, number_defaults
+from chainrule.playground.translation import link_of
 
 __all__ = ["make_network", "make_optimizer"]
 
@@ -42,6 +45,8 @@ def make_network(settings: Settings, data: Data) -> Sequential:
     Dropout draws its masks from seeds of its own, so that it can be switched on without changing
     the first weights.
     """
+    if settings.mode == "compatible":
+        return Compatible(link_of(settings), again=settings.weight_seed).network
     layers: list[Layer] = []
     sizes = [len(settings.features), *settings.hidden, data.outputs[settings.loss]]
     for k, (n, m) in enumerate(itertools.pairwise(sizes)):
@@ -60,6 +65,8 @@ def make_network(settings: Settings, data: Data) -> Sequential:
 
 def make_optimizer(settings: Settings) -> Optimizer:
     """The optimizer, before its first update."""
+    if settings.mode == "compatible":
+        return PlaygroundSGD(settings.learning_rate, l1=settings.l1, l2=settings.l2)
     numbers = number_defaults(settings.optimizer) | dict(settings.optimizer_numbers)
     kind = OPTIMIZERS[settings.optimizer]
     return kind(settings.learning_rate, l1=settings.l1, l2=settings.l2, **numbers)

@@ -11,7 +11,9 @@ import numpy.typing as npt
 
 from chainrule.datasets import playground, spiral, stratified_split
 from chainrule.datasets.playground import PLAYGROUND
+from chainrule.playground.compatible.training import Compatible
 from chainrule.playground.settings import FEATURES, Problems, Settings
+from chainrule.playground.translation import link_of
 
 __all__ = ["Data", "Plane", "draw"]
 
@@ -131,9 +133,9 @@ class Data:
 
 def draw(settings: Settings) -> Data:
     """The data that the settings ask for."""
-    if settings.mode == "compatible":
-        raise Problems(["The compatible mode is still to come."])
     plane = Plane((-6.0, 6.0), (-6.0, 6.0))
+    if settings.mode == "compatible":
+        return _compatible(settings, plane)
     seed = int(settings.data_seed)
     x: Array
     t: Array
@@ -152,3 +154,20 @@ def draw(settings: Settings) -> Data:
     kinds = int(t.max()) + 1 if t.dtype.kind == "i" else 0
     classes = tuple(str(k) for k in range(kinds)) if kinds else None
     return Data(x[order], t[order], len(train), FEATURES, classes, plane)
+
+
+def _compatible(settings: Settings, plane: Plane) -> Data:
+    """The data of a TensorFlow Playground link, in its order."""
+    link = link_of(settings)
+    model = Compatible(link)
+    rows, labels = model.points[:, :2], model.points[:, 2]
+    classes = None
+    if link.problem == "classification":
+        labels, classes = (labels > 0).astype(int), ("−1", "+1")
+    notes: tuple[str, ...] = ()
+    if settings.batch_size > link.train_rows:
+        notes = (
+            f"A batch of {settings.batch_size} rows is larger than the {link.train_rows} rows to train"
+            " with, so nothing is learnt: that is how TensorFlow Playground does it.",
+        )
+    return Data(rows, labels, link.train_rows, FEATURES, classes, plane, notes=notes)

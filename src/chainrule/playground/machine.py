@@ -14,6 +14,7 @@ import numpy.typing as npt
 from chainrule.errors import NonFiniteError
 from chainrule.nodes.base import quiet
 from chainrule.playground.building import make_network, make_optimizer
+from chainrule.playground.compatible.training import epoch_batches
 from chainrule.playground.data import Data
 from chainrule.playground.settings import Settings
 from chainrule.training import Trainer
@@ -44,6 +45,8 @@ class State:
     updates: int
     clocks: tuple[Array, ...]
     rng: Mapping[str, Any]
+    #: The losses of the epoch in hand, added up over its rows.
+    total: float
 
     @property
     def nbytes(self) -> int:
@@ -68,6 +71,11 @@ class Machine:
         self.metric = r2 if data.classes is None else accuracy
         self.epoch = self.batch = 0
         self.loop = Loop(self.trainer, *self.train, None, 0, LoopSettings(settings.batch_size))
+        #: The batches of the first epoch and of the later ones, where no order is drawn.
+        self._fixed: tuple[list[Array], list[Array]] | None = None
+        if settings.mode == "compatible":
+            self._fixed = epoch_batches(n, settings.batch_size)
+            self.loop.steps = len(self._fixed[0])
         self.flat = self.network.adopt()[0]
         self.optimizer.settle(*self.loop.step.runs())
         self._drawn = False
@@ -75,6 +83,9 @@ class Machine:
         #: The rows of the latest step, and their loss.
         self.rows: Array | None = None
         self.loss: float | None = None
+        #: The mean loss of the latest epoch's batches, each before its update: what Trainer tells.
+        self.epoch_loss = math.nan
+        self._total = 0.0
 
     @property
     def _generator(self) -> np.random.BitGenerator:
@@ -96,6 +107,8 @@ class Machine:
 
     def upcoming(self) -> Array:
         """The rows of the step that comes next."""
+        if self._fixed is not None:
+            return self._fixed[self.epoch > 0][self.batch]
         loop, size = self.loop, self.settings.batch_size
         if not self._drawn:
             self._rng = self._generator.state
@@ -125,16 +138,25 @@ class Machine:
         loop, rows = self.loop, self.upcoming()
         self.loss = loop.take(rows, self.epoch + 1, self.batch)
         self.rows = rows
+        self._total += self.loss * len(rows)
         self.batch += 1
         if self.batch < loop.steps:
             return False
         self.rows = rows.copy()  # the next order is drawn in the same place
-        self.epoch, self.batch, self._drawn = self.epoch + 1, 0, False
+        self.epoch_loss = self._total / self._seen(self.epoch)
+        self.epoch, self.batch, self._drawn, self._total = self.epoch + 1, 0, False, 0.0
         return True
+
+    def _seen(self, epoch: int) -> int:
+        """How many rows the batches of an epoch have."""
+        n = len(self.train[0])
+        if self._fixed is None:
+            return n
+        return sum(map(len, self._fixed[epoch > 0]))
 
     def new_epoch(self) -> None:
         """Leave the rest of the epoch in hand."""
-        self.batch, self._drawn = 0, False
+        self.batch, self._drawn, self._total = 0, False, 0.0
 
     @property
     def slots(self) -> Array:
@@ -157,6 +179,7 @@ class Machine:
             self.optimizer.iter,
             tuple(clock.copy() for clock in self.network.named_buffers().values()),
             self._rng if self._drawn else self._generator.state,
+            self._total,
         )
 
     def restore(self, state: State, *, slots: bool = True) -> None:
@@ -172,10 +195,10 @@ class Machine:
         # Layers with a clock that are new begin at 0.
         for clock, kept in zip(self.network.named_buffers().values(), state.clocks, strict=False):
             clock[...] = kept
-        self.epoch, self.batch = state.epoch, state.batch
+        self.epoch, self.batch, self._total = state.epoch, state.batch, state.total
         self._rng = self._generator.state = dict(state.rng)
         self.rows = self.loss = None
-        self._drawn = state.batch > 0
+        self._drawn = state.batch > 0 and self._fixed is None
         if self._drawn:
             self.loop.draw(self.loop.order)
 

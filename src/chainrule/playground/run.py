@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
@@ -56,15 +57,18 @@ class _Kept:
 
 
 class Curve:
-    """Losses and scores at the ends of epochs: step, epoch, train and test loss, train and test score."""
+    """Losses and scores at the ends of epochs.
+
+    Step, epoch, train and test loss, train and test score, and the mean loss of the batches.
+    """
 
     def __init__(self) -> None:
-        self.rows = np.empty((64, 6))
+        self.rows = np.empty((64, 7))
         self.n = 0
         #: Every so many epochs are kept; the last one besides.
         self.every = 1
 
-    def add(self, step: int, epoch: int, scores: Scores) -> None:
+    def add(self, step: int, epoch: int, scores: Scores, epoch_loss: float) -> None:
         """One more row, unless it is known already."""
         if self.n and step <= self.rows[self.n - 1, 0]:
             return
@@ -78,7 +82,7 @@ class Curve:
                 self.rows[: self.n] = kept
             else:
                 self.rows = np.concatenate([self.rows, np.empty_like(self.rows)])
-        self.rows[self.n] = (step, epoch, *scores)
+        self.rows[self.n] = (step, epoch, *scores, epoch_loss)
         self.n += 1
 
     def until(self, step: int) -> Curve:
@@ -88,6 +92,12 @@ class Curve:
         other.n = int(np.searchsorted(self.rows[: self.n, 0], step, side="right"))
         other.rows = self.rows.copy()
         return other
+
+    def losses(self, step: int) -> list[float]:
+        """The losses on the training rows up to a step."""
+        n = int(np.searchsorted(self.rows[: self.n, 0], step, side="right"))
+        found: list[float] = self.rows[:n, 2].tolist()
+        return found
 
     def sample(self, most: int) -> Array:
         """At most so many rows, the first and the last among them."""
@@ -129,7 +139,7 @@ class Run:
         self._every = 1
         self._machine: Machine | None = None
         self._begin()
-        self.curve.add(0, 0, self.scores)
+        self.curve.add(0, 0, self.scores, math.nan)
 
     # -- where it stands --------------------------------------------------------------------------
 
@@ -170,7 +180,7 @@ class Run:
             NonFiniteError: a step is not finite; the run stays where it was before it.
         """
         machine = self.machine
-        if not self.data.train:
+        if not machine.batches:
             return
         until = None if seconds is None else time.perf_counter() + seconds
         with quiet():
@@ -188,7 +198,7 @@ class Run:
                 self.end = max(self.end, self.step)
                 if ended:
                     self.scores = machine.scores()
-                    self.curve.add(self.step, machine.epoch, self.scores)
+                    self.curve.add(self.step, machine.epoch, self.scores, machine.epoch_loss)
                 if new and self.step % self._every == 0:
                     self._keep()
                 if self.step <= self._last_event:

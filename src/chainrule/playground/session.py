@@ -14,11 +14,13 @@ from chainrule.drawing.words import check_language
 from chainrule.errors import ChainruleError, NonFiniteError, nearest, shown
 from chainrule.playground import views
 from chainrule.playground.caps import Caps
+from chainrule.playground.compatible.links import new_seed
 from chainrule.playground.data import Data, draw
 from chainrule.playground.exports import export
 from chainrule.playground.inside import Inside, look_inside
+from chainrule.playground.linking import read_link
 from chainrule.playground.messages import Message
-from chainrule.playground.run import Edit, Run
+from chainrule.playground.run import Edit, Event, Run
 from chainrule.playground.settings import (
     DATA_FIELDS,
     LIVE,
@@ -52,7 +54,7 @@ class Session:
     >>> frame.fields["epoch"], frame.arrays["map"].shape
     (2, (1, 100, 100))
     >>> session.do({"do": "configure", "settings": {"noise": 7}}).fields["errors"]
-    ['noise must be a number from 0 to 0.5. Got 7.']
+    ['noise must be a number from 0 to 0.8. Got 7.']
     """
 
     def __init__(self, caps: Caps | None = None) -> None:
@@ -64,6 +66,8 @@ class Session:
         self.runs: dict[int, Run] = {}
         self._numbers = 0
         self._target: int | None = None
+        #: What is still to be done of what a link says.
+        self._script: list[Event] = []
         self._view: views.View | None = None
         #: The step that was last looked into, for what is asked about it.
         self._inside: Inside | None = None
@@ -95,7 +99,9 @@ class Session:
 
     def advance(self, seconds: float) -> bool:
         """Go on for about so long, if there is anything to do; whether anything moved."""
-        if self._target is not None:
+        if self._script:
+            self._follow(seconds)
+        elif self._target is not None:
             self._travel(seconds)
         elif self.playing:
             self._play(seconds)
@@ -266,6 +272,10 @@ class Session:
             self._goto(0)
 
     def _regenerate(self) -> None:
+        if self.run.settings.mode == "compatible":
+            fresh = replace(self.run.settings, data_seed=new_seed())
+            self._begin_within_caps(fresh, draw(fresh))
+            return
         new = replace(self.run.settings, data_seed=int(self.run.settings.data_seed) + 1)
         self._begin_within_caps(new, draw(new))
 
@@ -298,6 +308,29 @@ class Session:
         if found is self.run:
             raise Problems(["The run that is shown cannot be dropped. Select another one first."])
         del self.runs[found.number]
+        self._changed()
+
+    def _link(self, text: Any = None) -> dict[str, Any]:
+        if not isinstance(text, str):
+            raise Problems([f"text must be a link. Got {shown(text)}."])
+        linked = read_link(text, self.caps)
+        self._begin_within_caps(linked.settings, draw(linked.settings))
+        self._script = [*linked.events, Event(linked.step, {})]
+        return {"view": dict(linked.view), "notes": list(linked.notes)}
+
+    def _follow(self, seconds: float) -> None:
+        """Do again what a link says was done, for about so long."""
+        event = self._script[0]
+        self._train(event.step - self.run.step, seconds)
+        if self.run.failure is not None:
+            self._script.clear()
+        elif self.run.step == event.step:
+            self._script.pop(0)
+            if isinstance(event.what, Edit):
+                edit = event.what
+                self._edit(edit.parameter, list(edit.place), edit.value)
+            elif event.what:
+                self._configure(event.what)
         self._changed()
 
     # -- inside the step that comes next ------------------------------------------------------------
@@ -363,6 +396,7 @@ class Session:
         "edit": (_edit, ("parameter", "place", "value")),
         "select_run": (_select_run, ("run",)),
         "drop_run": (_drop_run, ("run",)),
+        "link": (_link, ("text",)),
         "inside": (_look_inside, ("detail", "lang")),
         "explain": (_explain, ("arrow", "element", "gradient", "row", "update")),
         "check": (_check, ()),

@@ -45,10 +45,15 @@ DATA_SETS = (
 FEATURES = ("x", "y", "x2", "y2", "xy", "sinx", "siny")
 ACTIVATIONS = ("tanh", "relu", "sigmoid", "linear", "leaky_relu", "gelu")
 INITS = tuple(NAMED)
+#: The first weights of compatible mode: between -0.5 and 0.5, biases 0.1.
+REFERENCE = "reference"
 LOSSES = ("squared", "softmax")
 OPTIMIZERS: dict[str, type[Optimizer]] = {
     kind.__name__: kind for kind in (SGD, Momentum, Nesterov, AdaGrad, RMSprop, Adam, AdamW)
 }
+#: What TensorFlow Playground has of these.
+COMPATIBLE_DATA = DATA_SETS[:6]
+COMPATIBLE_ACTIVATIONS = {"tanh", "relu", "sigmoid", "linear"}
 #: What changes while a run goes on.
 LIVE = (*("optimizer", "optimizer_numbers", "learning_rate", "l1", "l2", "dropout", "batch_size"),)
 #: What decides the data.
@@ -85,7 +90,7 @@ class Settings:
     >>> Settings().changed({"noise": 2}, Caps())
     Traceback (most recent call last):
     ...
-    chainrule.playground.settings.Problems: noise must be a number from 0 to 0.5. Got 2.
+    chainrule.playground.settings.Problems: noise must be a number from 0 to 0.8. Got 2.
     """
 
     mode: str = "teaching"
@@ -149,8 +154,19 @@ class Settings:
         same = found.get("optimizer", self.optimizer) == self.optimizer
         found["optimizer_numbers"] = {**self.optimizer_numbers, **given} if same else given
         new = dataclasses.replace(self, **found)
+        if "mode" in found and found["mode"] != self.mode:
+            new = new._translated(found)
         new._agree()
         return new
+
+    def _translated(self, asked: Mapping[str, Any]) -> Settings:
+        """These settings after a change of mode, with what the new mode needs."""
+        if self.mode == "teaching":
+            first: dict[str, Any] = {"init": "xavier", "data_seed": 0, "weight_seed": 0}
+        else:
+            ordered = tuple(name for name in FEATURES if name in self.features)
+            first = {"init": REFERENCE, "data_seed": "0", "weight_seed": 0, "features": ordered}
+        return dataclasses.replace(self, **{k: v for k, v in first.items() if k not in asked})
 
     def _agree(self) -> None:
         """Raise if two fields contradict each other."""
@@ -165,6 +181,7 @@ class Settings:
                 f"There are {len(self.hidden)} hidden layers and {len(self.activations)}"
                 " activations; give one activation for each hidden layer."
             )
+        problems += self._strange()
         known = number_defaults(self.optimizer)
         for name in self.optimizer_numbers:
             if name not in known:
@@ -177,6 +194,30 @@ class Settings:
                 problems.append(str(error))
         if problems:
             raise Problems(problems)
+
+    def _strange(self) -> Iterable[str]:
+        """What there is none of in the present mode, in sentences."""
+        if self.mode == "teaching":
+            if self.init == REFERENCE:
+                yield 'The first weights "reference" are for compatible mode only.'
+            if isinstance(self.data_seed, str):
+                yield f"data_seed must be a whole number. Got {shown(self.data_seed)}."
+            return
+        leave = 'Leave its mode (mode "teaching") to use that.'
+        known = {"data": COMPATIBLE_DATA, "init": (REFERENCE, "zeros"), "loss": ("squared",)}
+        known |= {"optimizer": ("SGD",)}
+        for name, values in known.items():
+            if getattr(self, name) not in values:
+                yield f"TensorFlow Playground has no {name} {getattr(self, name)}. {leave}"
+        if self.dropout:
+            yield f"TensorFlow Playground has no dropout. {leave}"
+        if len(set(self.activations)) > 1 or not set(self.activations) <= COMPATIBLE_ACTIVATIONS:
+            yield (
+                "TensorFlow Playground has one activation for all hidden layers, out of"
+                f" {', '.join(sorted(COMPATIBLE_ACTIVATIONS))}. {leave}"
+            )
+        if self.l1 and self.l2:
+            yield f"TensorFlow Playground has L1 or L2, not both. {leave}"
 
     def differing(self, other: Settings) -> dict[str, Any]:
         """The fields of this that differ from the other's, as JSON has them."""
@@ -285,14 +326,14 @@ def _checks(caps: Caps) -> dict[str, Check]:
     return {
         "mode": one_of(("teaching", "compatible")),
         "data": one_of(DATA_SETS),
-        "noise": number(0, 0.5),
-        "train_part": number(0.1, 0.9),
+        "noise": number(0, 0.8),
+        "train_part": number(0.01, 0.99),
         "data_seed": _seed,
         "target": _or_none(text(200)),
         "features": _different(several(text(200), 1000, 1)),
         "hidden": several(whole(1, caps.units), caps.layers),
         "activations": several(one_of(ACTIVATIONS), caps.layers),
-        "init": one_of(INITS),
+        "init": one_of((*INITS, REFERENCE)),
         "weight_seed": whole(0, MOST_SEED),
         "loss": one_of(LOSSES),
         "optimizer": one_of(OPTIMIZERS),

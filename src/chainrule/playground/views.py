@@ -20,6 +20,7 @@ from chainrule.nodes.base import Value, quiet
 from chainrule.optimizers import Optimizer
 from chainrule.playground.caps import Caps
 from chainrule.playground.data import Data
+from chainrule.playground.linking import write_link
 from chainrule.playground.messages import Message
 from chainrule.playground.run import Edit, Run
 from chainrule.playground.settings import (
@@ -32,6 +33,7 @@ from chainrule.playground.settings import (
     Settings,
     number_defaults,
 )
+from chainrule.playground.trouble import Column, Trouble, troubles
 from chainrule.settings import below_one
 from chainrule.version import __version__
 
@@ -48,6 +50,8 @@ LARGE, MEDIUM, SMALL = 100, 50, 16
 CURVE, THUMB = 400, 200
 #: Gradients and slots are sent up to so many parameters.
 MOST_GRADIENTS = 5_000
+#: So many rows tell whether a unit is dead.
+SOME_ROWS = 500
 LEARNING_RATES = (1e-5, 1e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1, 3, 10)
 RATES = (0, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1, 3, 10)
 
@@ -131,7 +135,7 @@ def state(session: Session) -> Message:
         },
         "runs": [_run_entry(other, session.runs) for other in session.runs.values()],
         "position": {"run": run.number, "step": run.step, "end": run.end},
-        "link": "",
+        "link": write_link(run),
         "compatible": settings.mode == "compatible",
     }
     arrays: dict[str, Array] = {"labels": data.labels.astype(np.float32)}
@@ -293,6 +297,23 @@ class View:
         """The hidden units over the plane (U, 16, 16)."""
         return _maps(self.units.predict(self._small)[:, : self.hidden], SMALL)
 
+    def troubles(self, run: Run) -> list[Trouble]:
+        """What is wrong with the network as it learns, after its first step."""
+        machine = self.machine
+        if machine.rows is None or not self.hidden:
+            return []
+        x = machine.train[0][:SOME_ROWS]
+        widths = [*self.settings.hidden, self.outputs]
+        ends = np.cumsum(widths)
+        names = [*self.settings.activations, output_activation(self.settings, self.data)]
+        outputs = np.split(np.asarray(self.units.predict(x)), ends[:-1], axis=1)
+        affine = [layer for layer in self.network.sequence if isinstance(layer, Affine)]
+        columns = [
+            Column(name, y, layer.grads[0])
+            for name, y, layer in zip(names, outputs, affine, strict=True)
+        ]
+        return troubles(columns, run.curve.losses(run.step))
+
     def shown(self, y: Array) -> Array:
         """The outputs as they are shown: after softmax, if that is in the loss."""
         out: Array = self.loss.link(y)
@@ -323,7 +344,7 @@ def frame(session: Session) -> Message:
         "test_loss": test_loss,
         "train_score": train_score,
         "test_score": test_score,
-        "trouble": _trouble(run),
+        "trouble": _trouble(run, view),
     }
     arrays: dict[str, Array] = {"weights": machine.flat.data.copy()}
     with quiet():
@@ -340,16 +361,10 @@ def frame(session: Session) -> Message:
     return Message("frame", fields, arrays)
 
 
-def _trouble(run: Run) -> list[dict[str, Any]]:
-    if run.failure is None:
-        return []
-    return [
-        {
-            "kind": "not_finite",
-            "column": None,
-            "units": [],
-            "value": None,
-            "step": run.step,
-            "sentence": run.failure,
-        }
-    ]
+def _trouble(run: Run, view: View) -> list[dict[str, Any]]:
+    """What is wrong: that it cannot go on, or what `troubles` finds."""
+    failed = [Trouble("not_finite")] if run.failure is not None else []
+    found = [vars(trouble) | {"step": run.step} for trouble in failed or view.troubles(run)]
+    for trouble in found:
+        trouble["sentence"] = run.failure
+    return found

@@ -61,8 +61,8 @@ class Compatible:
     [0.005287, 0.007721]
     """
 
-    def __init__(self, link: Link, caps: Caps | None = None) -> None:
-        """Draw data and first weights.
+    def __init__(self, link: Link, caps: Caps | None = None, *, again: int = 0) -> None:
+        """Draw data and first weights; `again`: those after the page's Reset, so many times.
 
         Raises:
             LinkError: the link cannot be trained within the caps.
@@ -73,6 +73,8 @@ class Compatible:
         x, t = columns(self.points[:, :2], link.features), self.points[:, 2:]
         n = link.train_rows
         self.train, self.test = (x[:n], t[:n].copy()), (x[n:], t[n:].copy())
+        for _ in range(again):
+            self._layers()
         self.network = Sequential(*self._layers(), loss=HalfSquaredError())
         rate = link.regularization_rate
         self.optimizer = PlaygroundSGD(

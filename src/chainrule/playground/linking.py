@@ -1,0 +1,154 @@
+"""Links: what a run is, as the text behind `#` in the page's address; TensorFlow Playground's, too."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, unquote
+
+from chainrule.errors import shown
+from chainrule.playground.caps import Caps
+from chainrule.playground.compatible.links import Link, LinkError
+from chainrule.playground.run import Edit, Event, Run
+from chainrule.playground.settings import Problems, Settings
+from chainrule.playground.translation import link_of, settings_of
+
+__all__ = ["Linked", "read_link", "write_link"]
+
+#: How a link of our own begins.
+OURS = "chainrule=1"
+#: So many steps are made again when a link is opened; a longer run begins at its first step.
+MOST_STEPS = 100_000
+#: So many changes on the way are kept in a link.
+MOST_EVENTS = 50
+
+
+@dataclass(frozen=True)
+class Linked:
+    """What a link says: settings, then what to do with the run, and how to look at it."""
+
+    settings: Settings
+    events: tuple[Event, ...] = ()
+    step: int = 0
+    #: What the page is to show: "test" and "discretize" of a TensorFlow Playground link.
+    view: Mapping[str, bool] = field(default_factory=dict)
+    #: What of the link says nothing.
+    notes: tuple[str, ...] = ()
+
+
+# -- links of our own --------------------------------------------------------------------------
+
+
+def write_link(run: Run) -> str:
+    """The link to a run as it stands, with its `#`; opening it gives the same bits.
+
+    >>> from chainrule.playground.data import draw
+    >>> settings = Settings(data="xor", hidden=(3,), activations=("relu",))
+    >>> write_link(Run(settings, draw(settings)))
+    '#chainrule=1&data=xor&hidden=3&activations=relu'
+    """
+    if run.start.mode == "compatible" and not run.events:
+        return f"#{link_of(run.start)}"
+    parts = [OURS]
+    parts += [
+        f"{name}={_written(value)}" for name, value in run.start.differing(Settings()).items()
+    ]
+    if run.step <= MOST_STEPS and len(run.events) <= MOST_EVENTS:
+        events = [_event(event) for event in run.events if event.step <= run.step]
+        if events:
+            parts.append(f"events={quote(json.dumps(events, separators=(',', ':')), safe='')}")
+        if run.step:
+            parts.append(f"step={run.step}")
+    return "#" + "&".join(parts)
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ",".join(f"{quote(name, safe='')}:{number!r}" for name, number in value.items())
+    if isinstance(value, list):
+        return ",".join(_written(entry) for entry in value)
+    return quote(value if isinstance(value, str) else json.dumps(value), safe="")
+
+
+def _event(event: Event) -> list[Any]:
+    if isinstance(event.what, Edit):
+        edit = event.what
+        return [event.step, [edit.parameter, list(edit.place), edit.value]]
+    return [event.step, dict(event.what)]
+
+
+def read_link(text: str, caps: Caps) -> Linked:
+    """What a link says: one of ours, or of TensorFlow Playground; an address, `#…`, or what follows.
+
+    Raises:
+        Problems: what cannot be trained, a sentence for each thing.
+    """
+    after = text.strip().partition("#")[2] or text.strip()
+    if after.startswith(OURS):
+        return _read_ours(after, caps)
+    link = Link.parse(text)
+    try:
+        link.checked(caps)
+    except LinkError as error:
+        raise Problems(error.problems) from None
+    view = {"test": link.show_test_data, "discretize": link.discretize}
+    return Linked(settings_of(link), view=view, notes=tuple(Link.passed_over(text)))
+
+
+def _read_ours(text: str, caps: Caps) -> Linked:
+    pairs = dict(part.partition("=")[::2] for part in text.split("&")[1:])
+    step = _json(pairs.pop("step", "0"), "step")
+    events = _json(unquote(pairs.pop("events", "[]")), "events")
+    changes = {name: _value(name, unquote(value)) for name, value in pairs.items()}
+    settings = Settings().changed(changes, caps)
+    if isinstance(step, bool) or not isinstance(step, int) or not 0 <= step <= MOST_STEPS:
+        raise Problems([f"step must be a whole number from 0 to {MOST_STEPS}. Got {shown(step)}."])
+    return Linked(settings, _read_events(events, step), step)
+
+
+def _read_events(events: Any, step: int) -> tuple[Event, ...]:
+    """What was changed on the way; whether it can be done shows when it is."""
+    found: list[Event] = []
+    good = isinstance(events, list) and len(events) <= MOST_EVENTS
+    for event in events if good else [None]:
+        at, what = event if isinstance(event, list) and len(event) == 2 else (None, None)
+        last = found[-1].step if found else 0
+        if isinstance(at, bool) or not isinstance(at, int) or not last <= at <= step:
+            raise Problems(["The events of the link are not a list of [step, change]."])
+        if isinstance(what, list) and len(what) == 3 and isinstance(what[1], list):
+            found.append(Event(at, Edit(what[0], tuple(what[1]), what[2])))
+        elif isinstance(what, dict):
+            found.append(Event(at, what))
+        else:
+            raise Problems(["An event of the link is neither settings nor an edit."])
+    return tuple(found)
+
+
+def _json(text: str, name: str) -> Any:
+    def refuse(constant: str) -> Any:
+        raise ValueError(constant)
+
+    try:
+        return json.loads(text, parse_constant=refuse)
+    except (ValueError, RecursionError):
+        raise Problems([f"{name} of the link cannot be read. Got {shown(text)}."]) from None
+
+
+def _value(name: str, text: str) -> Any:
+    """The value of a field, of the kind that its default is of; `changed` checks the rest."""
+    default = getattr(Settings(), name, None)
+    if isinstance(default, Mapping):
+        pairs = (part.partition(":") for part in text.split(",") if part)
+        return {key: _json(value, name) for key, _, value in pairs}
+    if isinstance(default, tuple):
+        entries = [entry for entry in text.split(",") if entry]
+        return [_json(entry, name) for entry in entries] if name == "hidden" else entries
+    if isinstance(default, str) or name in ("target", "data_seed"):
+        return _seed(text) if name == "data_seed" else text
+    return _json(text, name)
+
+
+def _seed(text: str) -> int | str:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else text
