@@ -97,7 +97,7 @@ def test_the_data_have_every_row() -> None:
     run = trained(RUNS["three classes"], 1)
     rows = list(csv.DictReader(io.StringIO(export(run, "data").data.decode())))
     assert len(rows) == 300
-    assert [float(row["x1"]) for row in rows] == run.data.rows[:, 0].tolist()
+    assert [float(row["x1"]) for row in rows] == run.data.inputs(["x"])[:, 0].tolist()
     assert sum(row["part"] == "train" for row in rows) == run.data.train
     assert {row["label"] for row in rows} == {"0", "1", "2"}
 

@@ -40,7 +40,7 @@ def test_an_undisturbed_run_is_the_trainers_fit(optimizer: str, dropout: float) 
         optimizer=optimizer, dropout=dropout, l2=0.01, weight_seed=3, batch_size=30, data="spiral"
     )
     data, settings = run.data, run.settings
-    x, t = data.inputs(data.rows, settings.features), data.targets("squared")
+    x, t = data.inputs(settings.features), data.targets("squared")
     train, test = (x[: data.train], t[: data.train]), (x[data.train :], t[data.train :])
     network = make_network(settings, data)
     trainer = cr.Trainer(network, make_optimizer(settings), seed=3, engine="numpy")

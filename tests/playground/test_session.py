@@ -47,7 +47,7 @@ def test_a_frame_has_what_the_page_draws() -> None:
     assert arrays["map"].shape == (1, 100, 100)
     assert arrays["units"].shape == (6, 16, 16)
     data = session.run.data
-    x, t = data.inputs(data.rows, ["x", "y"]), data.targets("squared")
+    x, t = data.inputs(["x", "y"]), data.targets("squared")
     y = machine.network.predict(x)
     half = ((y - t) ** 2 / 2)[:, 0]
     assert f["train_loss"] == pytest.approx(half[:250].mean(), rel=1e-12)

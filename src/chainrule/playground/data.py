@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,11 +12,12 @@ import numpy.typing as npt
 
 from chainrule.datasets import playground, spiral, stratified_split
 from chainrule.datasets.playground import PLAYGROUND
+from chainrule.datasets.table import Table
 from chainrule.playground.compatible.training import Compatible
 from chainrule.playground.settings import FEATURES, Problems, Settings
 from chainrule.playground.translation import link_of
 
-__all__ = ["Data", "Plane", "draw"]
+__all__ = ["SQUARE", "Data", "Plane", "Points", "draw"]
 
 Array = npt.NDArray[Any]
 
@@ -52,26 +54,41 @@ class Plane:
         return np.column_stack([np.tile(x, size), np.repeat(y, size)])
 
 
+SQUARE = Plane((-6.0, 6.0), (-6.0, 6.0))
+
+
 @dataclass(frozen=True, eq=False)
-class Data:
+class Data(ABC):
     """The rows of a run, those to train on first.
 
-    `rows` (n, ·) are points of the plane, or the columns `names`; `labels` (n,) class ids, or
-    values where `classes` is None. The first `train` rows are trained on.
+    `labels` (n,) are class ids, or values where `classes` is None. The first `train` rows are
+    trained on. `names` are the inputs that a network may be given, its features.
     """
 
-    rows: Array
     labels: Array
     train: int
     names: tuple[str, ...]
     classes: tuple[str, ...] | None
-    plane: Plane | None = None
     target: str | None = None
     notes: tuple[str, ...] = ()
-    #: Whether the inputs are formulas of a point, rather than columns.
-    formulas: bool = True
-    #: Rows and columns, where the columns are the pixels of an image.
+    #: Rows and columns, where the inputs are the pixels of an image.
     image: tuple[int, int] | None = None
+
+    @abstractmethod
+    def inputs(self, features: Sequence[str]) -> Array:
+        """What the network is given of every row (n, features)."""
+
+    @abstractmethod
+    def plane(self, features: Sequence[str]) -> Plane | None:
+        """The plane that the rows are points of; None if they are of no plane, or of more."""
+
+    @abstractmethod
+    def points(self, features: Sequence[str]) -> Array:
+        """The rows as points (n, 2) of the plane."""
+
+    @abstractmethod
+    def grid(self, features: Sequence[str], size: int) -> Array:
+        """What the network is given of the points (size², features) of a grid over the plane."""
 
     @property
     def problem(self) -> str:
@@ -81,20 +98,13 @@ class Data:
     @property
     def test(self) -> int:
         """How many rows there are to test on."""
-        return len(self.rows) - self.train
+        return len(self.labels) - self.train
 
     @property
     def outputs(self) -> dict[str, int]:
         """How many outputs a network needs, by its loss."""
         n = 1 if self.classes is None else len(self.classes)
         return {"squared": n if n > 2 else 1, "softmax": n}
-
-    def inputs(self, rows: Array, features: Sequence[str]) -> Array:
-        """What the network is given (n, features) for rows like those of the data."""
-        if self.formulas:
-            x, y = rows.T
-            return np.stack([_FORMULAS[name](x, y) for name in features], axis=1)
-        return rows[:, [self.names.index(name) for name in features]]
 
     def targets(self, loss: str) -> Array:
         """The targets as the loss takes them: ids, ±1 for each output, or values (n, 1)."""
@@ -109,11 +119,21 @@ class Data:
     def suited(self, settings: Settings, asked: Mapping[str, Any]) -> Settings:
         """The settings with features and a loss of these data, where none were asked for."""
         changes: dict[str, Any] = {}
-        if "features" not in asked and not set(settings.features) <= set(self.names):
-            changes["features"] = self.names[:2] if self.formulas else self.names
+        if "features" in asked:
+            changes["features"] = self.expanded(settings.features)
+        elif not set(settings.features) <= set(self.names):
+            changes["features"] = self.usual()
         if "loss" not in asked and self.classes is None:
             changes["loss"] = "squared"
         return replace(settings, **changes)
+
+    def expanded(self, features: tuple[str, ...]) -> tuple[str, ...]:
+        """Features by their own names, where a column of a table may stand for several."""
+        return features
+
+    def usual(self) -> tuple[str, ...]:
+        """The features that a network is given if nobody chooses."""
+        return self.names
 
     def check(self, settings: Settings) -> None:
         """Raise if the settings do not suit these data."""
@@ -131,32 +151,80 @@ class Data:
             raise Problems(problems)
 
 
-def draw(settings: Settings) -> Data:
-    """The data that the settings ask for."""
-    plane = Plane((-6.0, 6.0), (-6.0, 6.0))
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Points(Data):
+    """Points of the plane; the inputs are formulas of their coordinates."""
+
+    rows: Array
+    shown: Plane = SQUARE
+
+    def inputs(self, features: Sequence[str]) -> Array:
+        """The formulas of every row."""
+        return formulas(self.rows, features)
+
+    def plane(self, features: Sequence[str]) -> Plane:
+        """The plane, whatever the features."""
+        return self.shown
+
+    def points(self, features: Sequence[str]) -> Array:
+        """The rows themselves."""
+        return self.rows
+
+    def grid(self, features: Sequence[str], size: int) -> Array:
+        """The formulas of the points of the grid."""
+        return formulas(self.shown.grid(size), features)
+
+    def usual(self) -> tuple[str, ...]:
+        """The coordinates."""
+        return self.names[:2]
+
+
+def formulas(points: Array, features: Sequence[str]) -> Array:
+    """Formulas (n, features) of points (n, 2)."""
+    x, y = points.T
+    return np.stack([_FORMULAS[name](x, y) for name in features], axis=1)
+
+
+def draw(settings: Settings, table: Table | None = None) -> Data:
+    """The data that the settings ask for; `table` is the learner's own, if there is one."""
     if settings.mode == "compatible":
-        return _compatible(settings, plane)
+        return _compatible(settings)
     seed = int(settings.data_seed)
+    if settings.data == "painted":
+        return _painted(settings, seed)
+    if settings.data in ("own", "digits"):
+        from chainrule.playground.tables import digit_cells, table_cells
+
+        return digit_cells(settings) if settings.data == "digits" else table_cells(settings, table)
     x: Array
     t: Array
+    plane = SQUARE
     if settings.data in PLAYGROUND:
         x, t = playground(settings.data, settings.noise, seed)
-    elif settings.data == "book_spiral":
+    else:
         x, t = spiral((BOOK_SEED + seed) % 2**32)
         shift = np.random.default_rng(seed).uniform(-0.2, 0.2, x.shape)
         x, plane = x + settings.noise * shift, Plane((-1.2, 1.2), (-1.2, 1.2))
-    else:
-        raise Problems([f"The data set {settings.data!r} is still to come."])
     # Its own stream: the points are drawn from the seed itself.
     held = np.random.default_rng([seed, 1])
     train, test = stratified_split(t, 1 - settings.train_part, held)
     order = np.concatenate([train, test])
     kinds = int(t.max()) + 1 if t.dtype.kind == "i" else 0
     classes = tuple(str(k) for k in range(kinds)) if kinds else None
-    return Data(x[order], t[order], len(train), FEATURES, classes, plane)
+    return Points(t[order], len(train), FEATURES, classes, rows=x[order], shown=plane)
 
 
-def _compatible(settings: Settings, plane: Plane) -> Data:
+def _painted(settings: Settings, seed: int) -> Data:
+    """Points painted by hand. Where a point falls stays so when others are added."""
+    found = np.array(settings.points, dtype=float).reshape(-1, 3)
+    labels = found[:, 2].astype(int)
+    train = np.random.default_rng([seed, 1]).random(len(found)) < settings.train_part
+    order = np.concatenate([np.flatnonzero(train), np.flatnonzero(~train)])
+    classes = tuple(str(k + 1) for k in range(max(2, labels.max(initial=0) + 1)))
+    return Points(labels[order], int(train.sum()), FEATURES, classes, rows=found[order, :2])
+
+
+def _compatible(settings: Settings) -> Data:
     """The data of a TensorFlow Playground link, in its order."""
     link = link_of(settings)
     model = Compatible(link)
@@ -170,4 +238,4 @@ def _compatible(settings: Settings, plane: Plane) -> Data:
             f"A batch of {settings.batch_size} rows is larger than the {link.train_rows} rows to train"
             " with, so nothing is learnt: that is how TensorFlow Playground does it.",
         )
-    return Data(rows, labels, link.train_rows, FEATURES, classes, plane, notes=notes)
+    return Points(labels, link.train_rows, FEATURES, classes, notes=notes, rows=rows)

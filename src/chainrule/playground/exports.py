@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +18,10 @@ from chainrule.files.model import pack_model
 from chainrule.layers import Affine, Dropout
 from chainrule.networks import Sequential
 from chainrule.playground.building import make_network, make_optimizer
-from chainrule.playground.data import Data
+from chainrule.playground.data import Data, Points
 from chainrule.playground.run import Run
 from chainrule.playground.settings import Settings
+from chainrule.playground.tables import Cells
 
 __all__ = ["EXPORTS", "Export", "export"]
 
@@ -119,11 +120,9 @@ def _code(run: Run, lang: str) -> Export:
     from_seed = _data_code(settings, data)
     arrays: dict[str, Array] = {}
     if from_seed is None:
-        arrays = {
-            "rows": data.rows,
-            "labels": data.labels,
-            "train": np.arange(len(data.rows)) < data.train,
-        }
+        rows = data.rows if isinstance(data, Points) else data.inputs(data.names)
+        is_train = np.arange(len(rows)) < data.train
+        arrays = {"rows": rows, "labels": data.labels, "train": is_train}
         from_seed = [
             'with np.load("playground.npz") as file:',
             '    rows, labels, is_train = file["rows"], file["labels"], file["train"]',
@@ -167,7 +166,7 @@ def _data_code(settings: Settings, data: Data) -> list[str] | None:
 
 
 def _inputs_code(settings: Settings, data: Data) -> list[str]:
-    if data.formulas:
+    if isinstance(data, Points):
         inputs = ", ".join(_INPUTS[name] for name in settings.features)
         return ["x1, x2 = rows.T", f"x = np.stack([{inputs}], axis=1)"]
     if settings.features == data.names:
@@ -209,19 +208,34 @@ def _layers_code(network: Sequential, settings: Settings) -> list[str]:
 def _model(run: Run, lang: str) -> Export:
     machine = run.machine
     facts = {"playground": machine.settings.as_dict(), "steps": run.step}
-    data = pack_model(machine.network, None, facts)
+    preparation = getattr(run.data, "preparation", None)
+    if machine.settings.features != run.data.names:
+        preparation = None  # it makes more columns than the network takes
+    if preparation is not None and machine.settings.loss == "squared" and run.data.classes:
+        preparation = None  # its answers are class ids, and these outputs are none
+    data = pack_model(machine.network, preparation, facts)
     return Export("playground.safetensors", "application/octet-stream", data)
 
 
 def _data(run: Run, lang: str) -> Export:
-    """The rows with their labels, and whether they are trained on."""
+    """The rows with their labels, and whether they are trained on; a table as it was handed in."""
     data, text = run.data, io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    names = ["x1", "x2"] if data.formulas else list(data.names)
-    writer.writerow([*names, data.target or "label", "part"])
-    for i, (row, label) in enumerate(zip(data.rows.tolist(), data.labels.tolist(), strict=True)):
-        told = label if data.classes is None else data.classes[int(label)]
-        writer.writerow([*row, told, "train" if i < data.train else "test"])
+    parts = ["train" if i < data.train else "test" for i in range(len(data.labels))]
+    if isinstance(data, Cells) and data.table is not None:
+        columns = [data.table[name].tolist() for name in data.table.names]
+        writer.writerow([*data.table.names, "part"])
+        writer.writerows(zip(*columns, parts, strict=True))
+    else:
+        points = isinstance(data, Points)
+        rows = data.rows if isinstance(data, Points) else data.inputs(data.names)
+        labels: Iterable[Any] = data.labels.tolist()
+        if data.classes is not None:
+            labels = [data.classes[k] for k in data.labels]
+        writer.writerow([*(("x1", "x2") if points else data.names), "label", "part"])
+        writer.writerows(
+            [*row, t, p] for row, t, p in zip(rows.tolist(), labels, parts, strict=True)
+        )
     return Export("playground.csv", "text/csv", text.getvalue().encode())
 
 

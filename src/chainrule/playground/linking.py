@@ -67,6 +67,8 @@ def write_link(run: Run) -> str:
 def _written(value: Any) -> str:
     if isinstance(value, Mapping):
         return ",".join(f"{quote(name, safe='')}:{number!r}" for name, number in value.items())
+    if isinstance(value, list) and value and isinstance(value[0], tuple):
+        return ";".join(",".join(map(str, point)) for point in value)
     if isinstance(value, list):
         return ",".join(_written(entry) for entry in value)
     return quote(value if isinstance(value, str) else json.dumps(value), safe="")
@@ -142,6 +144,9 @@ def _value(name: str, text: str) -> Any:
     if isinstance(default, Mapping):
         pairs = (part.partition(":") for part in text.split(",") if part)
         return {key: _json(value, name) for key, _, value in pairs}
+    if name == "points":
+        points = (part.split(",") for part in text.split(";") if part)
+        return [[_json(number, name) for number in point] for point in points]
     if isinstance(default, tuple):
         entries = [entry for entry in text.split(",") if entry]
         return [_json(entry, name) for entry in entries] if name == "hidden" else entries

@@ -64,7 +64,7 @@ class Machine:
         self.trainer = Trainer(
             self.network, self.optimizer, seed=settings.weight_seed, engine="numpy"
         )
-        x, t = data.inputs(data.rows, settings.features), data.targets(settings.loss)
+        x, t = data.inputs(settings.features), data.targets(settings.loss)
         x, t = np.ascontiguousarray(x), np.ascontiguousarray(t)
         n = data.train
         self.train, self.test = (x[:n], t[:n]), (x[n:], t[n:])

@@ -6,10 +6,12 @@ import itertools
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from math import hypot
 from typing import Any, ClassVar
 
 import numpy as np
 
+from chainrule.datasets.table import Table
 from chainrule.drawing.words import check_language
 from chainrule.errors import ChainruleError, NonFiniteError, nearest, shown
 from chainrule.playground import views
@@ -30,6 +32,7 @@ from chainrule.playground.settings import (
     several,
     whole,
 )
+from chainrule.playground.tables import read_table
 
 __all__ = ["Session"]
 
@@ -66,6 +69,9 @@ class Session:
         self.runs: dict[int, Run] = {}
         self._numbers = 0
         self._target: int | None = None
+        #: The learner's own table; and whether no run has it yet.
+        self.table: Table | None = None
+        self._new_table = False
         #: What is still to be done of what a link says.
         self._script: list[Event] = []
         self._view: views.View | None = None
@@ -213,15 +219,21 @@ class Session:
         old = self.run.settings
         new = old.changed(settings, self.caps)
         differing = set(new.differing(old))
-        if not differing:
+        if not differing and not (new.data == "own" and self._new_table):
             return
-        if differing <= set(LIVE):
+        if differing and differing <= set(LIVE):
             self._now().change(new)
             self._changed()
             return
-        data = draw(new) if differing & set(DATA_FIELDS) else self.run.data
+        data = self.run.data
+        if differing & set(DATA_FIELDS) or (new.data == "own" and self._new_table):
+            data = self._drawn(new)
         new = data.suited(new, settings)
         self._begin_within_caps(new, data)
+        self._new_table = False
+
+    def _drawn(self, settings: Settings) -> Data:
+        return draw(settings, self.table)
 
     def _begin_within_caps(self, settings: Settings, data: Data) -> None:
         data.check(settings)
@@ -274,10 +286,10 @@ class Session:
     def _regenerate(self) -> None:
         if self.run.settings.mode == "compatible":
             fresh = replace(self.run.settings, data_seed=new_seed())
-            self._begin_within_caps(fresh, draw(fresh))
+            self._begin_within_caps(fresh, self._drawn(fresh))
             return
         new = replace(self.run.settings, data_seed=int(self.run.settings.data_seed) + 1)
-        self._begin_within_caps(new, draw(new))
+        self._begin_within_caps(new, self._drawn(new))
 
     def _new_weights(self) -> None:
         new = replace(self.run.settings, weight_seed=self.run.settings.weight_seed + 1)
@@ -310,11 +322,54 @@ class Session:
         del self.runs[found.number]
         self._changed()
 
+    # -- own data -----------------------------------------------------------------------------------
+
+    def upload(self, name: str, body: bytes) -> Message:
+        """Take a table; the reply tells its columns, or the error what is wrong with it, and where."""
+        try:
+            return Message("reply", {"ok": True, **self._take_table(name, body)})
+        except Problems as error:
+            return Message("error", {"errors": error.problems})
+        except ChainruleError as error:
+            return Message("error", {"errors": [str(error)]})
+
+    def _take_table(self, name: str, body: bytes) -> dict[str, Any]:
+        table = read_table(name, body)
+        if len(table.names) < 2:
+            raise Problems(
+                ["A table needs two columns at least: one to predict, one to do it from."]
+            )
+        self.table, self._new_table = table, True
+        return {"columns": list(table.names), "rows": len(table), "notes": list(table.notes)}
+
+    def _paste(self, text: Any = None) -> dict[str, Any]:
+        if not isinstance(text, str):
+            raise Problems([f"text must be a table as text. Got {shown(text)}."])
+        return self._take_table("the pasted table", text.encode())
+
+    def _paint(self, points: Any = None, erase: Any = None) -> None:
+        old = self.run.settings
+        rubber = several(several(number(-100, 100), 3, 3), 100)(erase or [], "erase")
+        kept = [p for p in old.points if all(hypot(p[0] - x, p[1] - y) > r for x, y, r in rubber)]
+        if not isinstance(points or [], list):
+            raise Problems([f"points must be a list. Got {shown(points)}."])
+        self._configure({"data": "painted", "points": [*kept, *(points or [])]})
+
+    def _unit(self, column: Any = None, index: Any = None) -> Message:
+        hidden = self.run.settings.hidden
+        k = whole(1, max(len(hidden), 1))(column, "column")
+        j = whole(0, hidden[k - 1] - 1 if hidden else 0)(index, "index")
+        view = self.view()
+        if not hidden or not view.has_plane:
+            raise Problems(["There is no map of a unit here."])
+        found = view.unit_map(sum(hidden[: k - 1]) + j)
+        return Message("unit", {"column": k, "index": j}, {"map": found})
+
     def _link(self, text: Any = None) -> dict[str, Any]:
         if not isinstance(text, str):
             raise Problems([f"text must be a link. Got {shown(text)}."])
         linked = read_link(text, self.caps)
-        self._begin_within_caps(linked.settings, draw(linked.settings))
+        self._begin_within_caps(linked.settings, self._drawn(linked.settings))
         self._script = [*linked.events, Event(linked.step, {})]
         return {"view": dict(linked.view), "notes": list(linked.notes)}
 
@@ -396,6 +451,9 @@ class Session:
         "edit": (_edit, ("parameter", "place", "value")),
         "select_run": (_select_run, ("run",)),
         "drop_run": (_drop_run, ("run",)),
+        "paste": (_paste, ("text",)),
+        "paint": (_paint, ("points", "erase")),
+        "unit": (_unit, ("column", "index")),
         "link": (_link, ("text",)),
         "inside": (_look_inside, ("detail", "lang")),
         "explain": (_explain, ("arrow", "element", "gradient", "row", "update")),

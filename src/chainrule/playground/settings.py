@@ -57,8 +57,10 @@ COMPATIBLE_ACTIVATIONS = {"tanh", "relu", "sigmoid", "linear"}
 #: What changes while a run goes on.
 LIVE = (*("optimizer", "optimizer_numbers", "learning_rate", "l1", "l2", "dropout", "batch_size"),)
 #: What decides the data.
-DATA_FIELDS = ("mode", "data", "noise", "train_part", "data_seed", "target")
+DATA_FIELDS = ("mode", "data", "noise", "train_part", "data_seed", "target", "points")
 MOST_SEED = 2**31 - 1
+#: So many classes can be painted.
+MOST_CLASSES = 8
 
 
 class Problems(SettingError):  # noqa: N818 - each of them is a sentence
@@ -99,6 +101,8 @@ class Settings:
     train_part: float = 0.5
     data_seed: int | str = 0
     target: str | None = None
+    #: Painted by hand: x, y and the number of a class.
+    points: tuple[tuple[float, float, int], ...] = ()
     features: tuple[str, ...] = ("x", "y")
     hidden: tuple[int, ...] = (4, 2)
     activations: tuple[str, ...] = ("tanh", "tanh")
@@ -305,6 +309,14 @@ def _different(each: Check) -> Check:
     return check
 
 
+def _point(value: Any, name: str) -> tuple[float, float, int]:
+    """A painted point, to two decimals."""
+    if not isinstance(value, list | tuple) or len(value) != 3:
+        raise SettingError(f"{name} must be a list of x, y and a class. Got {shown(value)}.")
+    x, y = (round(number(-6, 6)(v, name), 2) for v in value[:2])
+    return x, y, whole(0, MOST_CLASSES - 1)(value[2], name)
+
+
 def _or_none(check: Check) -> Check:
     return lambda value, name: None if value is None else check(value, name)
 
@@ -330,6 +342,7 @@ def _checks(caps: Caps) -> dict[str, Check]:
         "train_part": number(0.01, 0.99),
         "data_seed": _seed,
         "target": _or_none(text(200)),
+        "points": several(_point, caps.points),
         "features": _different(several(text(200), 1000, 1)),
         "hidden": several(whole(1, caps.units), caps.layers),
         "activations": several(one_of(ACTIVATIONS), caps.layers),

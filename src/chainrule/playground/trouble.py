@@ -70,6 +70,8 @@ def troubles(columns: Sequence[Column], losses: Sequence[float]) -> list[Trouble
 def _stuck(column: Column) -> tuple[tuple[int, ...], str]:
     """The units of a column through which next to no gradient comes."""
     y = column.outputs
+    if not len(y):
+        return (), ""
     if column.activation == "relu":
         return _where(np.all(y <= 0, axis=0)), "dead"
     slopes = {"tanh": 1 - y * y, "sigmoid": 4 * y * (1 - y)}

@@ -117,6 +117,7 @@ def state(session: Session) -> Message:
     """All but what time changes."""
     run = session.run
     data, settings = run.data, run.settings
+    plane = data.plane(settings.features)
     fields = {
         "version": session.version,
         "settings": settings.as_dict(),
@@ -129,7 +130,7 @@ def state(session: Session) -> Message:
             "names": list(data.names),
             "classes": None if data.classes is None else list(data.classes),
             "target": data.target,
-            "plane": data.plane and vars(data.plane),
+            "plane": plane and vars(plane),
             "notes": list(data.notes),
             "image": data.image,
         },
@@ -139,10 +140,12 @@ def state(session: Session) -> Message:
         "compatible": settings.mode == "compatible",
     }
     arrays: dict[str, Array] = {"labels": data.labels.astype(np.float32)}
-    if data.plane is not None:
-        arrays["points"] = data.rows.astype(np.float32)
-        grid = data.inputs(data.plane.grid(SMALL), data.names)
-        arrays["features"] = grid.T.reshape(-1, SMALL, SMALL).astype(np.float32)
+    if plane is not None:
+        arrays["points"] = data.points(settings.features).astype(np.float32)
+        maps = np.zeros((len(data.names), SMALL * SMALL), np.float32)
+        known = [name for name in data.names if name in FEATURES or name in settings.features]
+        maps[[data.names.index(name) for name in known]] = data.grid(known, SMALL).T
+        arrays["features"] = maps.reshape(-1, SMALL, SMALL)
     for other in session.runs.values():
         arrays[f"curve_{other.number}"] = other.curve.sample(CURVE).astype(np.float32)
     return Message("state", fields, arrays)
@@ -243,6 +246,8 @@ def _listed(changes: Any) -> dict[str, Any]:
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, list) and value and isinstance(value[0], tuple):
+        return f"{len(value)}"
     if isinstance(value, list):
         return "-".join(map(str, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
@@ -281,12 +286,10 @@ class View:
         self.outputs = self.data.outputs[self.settings.loss]
         self.hidden = sum(self.settings.hidden)
         self.size = LARGE if self.outputs == 1 else MEDIUM
-        if self.data.plane is not None:
-            self._large, self._small = self._grid(self.size), self._grid(SMALL)
-
-    def _grid(self, size: int) -> Array:
-        assert self.data.plane is not None
-        return self.data.inputs(self.data.plane.grid(size), self.settings.features)
+        self.has_plane = self.data.plane(self.settings.features) is not None
+        if self.has_plane:
+            grids = (self.data.grid(self.settings.features, n) for n in (self.size, SMALL))
+            self._large, self._small = grids
 
     def map(self) -> Array:
         """The outputs over the plane (K, S, S)."""
@@ -313,6 +316,31 @@ class View:
             for name, y, layer in zip(names, outputs, affine, strict=True)
         ]
         return troubles(columns, run.curve.losses(run.step))
+
+    def unit_map(self, k: int) -> Array:
+        """The k-th hidden unit over the plane (S, S), as large as a map of one output."""
+        grid = self.data.grid(self.settings.features, LARGE)
+        found: Array = _maps(self.units.predict(grid)[:, k : k + 1], LARGE)[0]
+        return found
+
+    def means(self) -> Array:
+        """What every hidden unit gives for the training rows, on average (U,)."""
+        outputs: Array = self.units.predict(self.machine.train[0][:SOME_ROWS])
+        found: Array = outputs[:, : self.hidden].mean(axis=0).astype(np.float32)
+        return found
+
+    def answers(self) -> dict[str, Array]:
+        """Without a plane: how often each class was taken for each, or the output of every row."""
+        halves = self.machine.train, self.machine.test
+        y = [self.network.predict(x) if len(x) else np.zeros((0, self.outputs)) for x, _ in halves]
+        if self.data.classes is None:
+            return {"predicted": np.concatenate(y)[:, 0].astype(np.float32)}
+        n, count = len(self.data.classes), np.split(self.data.labels, [self.data.train])
+        found = np.zeros((2, n, n), np.int32)
+        for k, out in enumerate(y):
+            said = (out[:, 0] > 0).astype(int) if out.shape[1] == 1 else out.argmax(axis=1)
+            np.add.at(found[k], (count[k].astype(int), said), 1)
+        return {"confusion": found}
 
     def shown(self, y: Array) -> Array:
         """The outputs as they are shown: after softmax, if that is in the loss."""
@@ -348,10 +376,14 @@ def frame(session: Session) -> Message:
     }
     arrays: dict[str, Array] = {"weights": machine.flat.data.copy()}
     with quiet():
-        if run.data.plane is not None:
+        if view.has_plane:
             arrays["map"] = view.map()
             if view.hidden:
                 arrays["units"] = view.unit_maps()
+        else:
+            arrays |= view.answers()
+            if view.hidden and run.data.train:
+                arrays["means"] = view.means()
     if machine.flat.data.size <= MOST_GRADIENTS:
         arrays["grads"] = machine.flat.grad.copy()
         arrays["slots"] = machine.slots

@@ -1,0 +1,171 @@
+"""Rows that are cells of a table: the learner's own, read as the command reads one; and the digits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.datasets import Preparation, digits, parse_csv, rows_with_target, stratified_split
+from chainrule.datasets.table import Table
+from chainrule.playground.caps import Caps
+from chainrule.playground.data import Array, Data, Plane
+from chainrule.playground.settings import Problems, Settings
+
+__all__ = ["Cells", "digit_cells", "read_table", "table_cells"]
+
+#: A file may have so many bytes.
+MOST_BYTES = 2 << 20
+#: A target of whole numbers with at most so many values is one of classes, as `Preparation` says.
+FEW = 20
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Cells(Data):
+    """The cells of a table as numbers: one column for each of `names`."""
+
+    matrix: Array
+    #: The table and how it was prepared, where there is one.
+    table: Table | None = None
+    preparation: Preparation | None = None
+
+    def inputs(self, features: Sequence[str]) -> Array:
+        """The columns of the features."""
+        return self.matrix[:, self._places(features)]
+
+    def plane(self, features: Sequence[str]) -> Plane | None:
+        """The plane of the two features, if they are two columns of numbers, in their own units."""
+        if len(features) != 2 or not set(features) <= set(self._numbers):
+            return None
+        points = self.points(features)
+        ends = []
+        for low, high in zip(points.min(axis=0), points.max(axis=0), strict=True):
+            margin = 0.06 * (high - low) or 1.0
+            ends.append((float(low - margin), float(high + margin)))
+        return Plane(ends[0], ends[1], (features[0], features[1]))
+
+    def points(self, features: Sequence[str]) -> Array:
+        """The two columns, in their own units."""
+        scale, shift = self._units(features)
+        return self.inputs(features) * scale + shift
+
+    def grid(self, features: Sequence[str], size: int) -> Array:
+        """The points of the grid, as the network is given them."""
+        plane = self.plane(features)
+        assert plane is not None
+        scale, shift = self._units(features)
+        return (plane.grid(size) - shift) / scale
+
+    def expanded(self, features: tuple[str, ...]) -> tuple[str, ...]:
+        """A column of texts stands for all its categories."""
+        found: dict[str, None] = {}
+        for name in features:
+            own = [n for n in self.names if n.startswith(f"{name}=")] if name in self._texts else []
+            found.update(dict.fromkeys(own or [name]))
+        return tuple(found)
+
+    def _places(self, features: Sequence[str]) -> list[int]:
+        return [self.names.index(name) for name in features]
+
+    @property
+    def _numbers(self) -> list[str]:
+        kinds = self.preparation.kinds if self.preparation else {}
+        return [name for name in self.names if kinds.get(name) == "number"]
+
+    @property
+    def _texts(self) -> list[str]:
+        kinds = self.preparation.kinds if self.preparation else {}
+        return [name for name, kind in kinds.items() if kind == "text"]
+
+    def _units(self, features: Sequence[str]) -> tuple[Array, Array]:
+        """What one standardised unit of these columns is, and where their zero is."""
+        assert self.preparation is not None
+        # Cells of 0 and 1, prepared like all others, tell both.
+        kinds = self.preparation.kinds
+        cells = {
+            name: [0.0, 1.0] if kinds[name] == "number" else ["", ""]
+            for name in self.preparation.columns
+        }
+        probe = self.preparation.transform(Table(cells))[:, self._places(features)].astype(float)
+        scale = 1 / (probe[1] - probe[0])
+        return scale, -probe[0] * scale
+
+
+def read_table(name: str, body: bytes) -> Table:
+    """The table in a CSV file that was handed in.
+
+    Raises:
+        DataError: what is wrong with it, and where.
+        Problems: it is too large.
+    """
+    if len(body) > MOST_BYTES:
+        raise Problems([f"{name} has {len(body):,} bytes; at most {MOST_BYTES:,} are taken."])
+    return parse_csv(body, name or "the table")
+
+
+def table_cells(settings: Settings, table: Table | None, caps: Caps | None = None) -> Cells:
+    """The rows of the learner's table, prepared as `chainrule train` does it, by the training rows."""
+    if table is None:
+        raise Problems(["There is no table yet: choose a file, or paste one."])
+    target = settings.target if settings.target is not None else table.names[-1]
+    if target not in table:
+        raise Problems([f"The table has no column {target!r} to predict."])
+    known, lost = rows_with_target(table, target)
+    notes = [*table.notes]
+    if lost:
+        notes.append(f"{lost} rows without a value in {target!r} are left out.")
+    rows = np.flatnonzero(known)
+    rng = np.random.default_rng([int(settings.data_seed), 1])
+    most = (caps or Caps()).points
+    if len(rows) > most:
+        notes.append(f"{most:,} of {len(rows):,} rows were drawn.")
+        rows = np.sort(rng.choice(rows, most, replace=False))
+    table = table.rows(rows)
+    order, n = _split(table, target, settings.train_part, rng)
+    table = table.rows(order)
+    preparation = Preparation.fit(table.rows(slice(0, n)), target)
+    classes = preparation.classes
+    labels = np.asarray(preparation.targets(table), dtype=float if classes is None else int)
+    return Cells(
+        labels.reshape(-1),
+        n,
+        preparation.features,
+        None if classes is None else tuple(map(str, classes)),
+        target,
+        (*notes, *preparation.notes),
+        matrix=preparation.transform(table).astype(float),
+        table=table,
+        preparation=preparation,
+    )
+
+
+def _split(
+    table: Table, target: str, part: float, rng: np.random.Generator
+) -> tuple[npt.NDArray[np.intp], int]:
+    """The rows in a new order, and how many are for training: of each class one at least."""
+    if len(table) < 4:
+        raise Problems([f"The table has {len(table)} rows with a target; at least 4 are needed."])
+    values, ids = np.unique(table[target], return_inverse=True)
+    order = rng.permutation(len(table))
+    place = np.empty(len(table))
+    if table.kind(target) == "text" or len(values) <= FEW:
+        for k in range(len(values)):
+            own = order[ids[order] == k]
+            place[own] = np.arange(len(own)) / len(own)
+    else:
+        place[order] = np.arange(len(table)) / len(table)
+    train = place < part
+    return np.concatenate([order[train[order]], order[~train[order]]]), int(train.sum())
+
+
+def digit_cells(settings: Settings) -> Cells:
+    """Handwritten digits, 8 by 8 pixels from 0 to 1."""
+    x, t = digits()
+    held = np.random.default_rng([int(settings.data_seed), 1])
+    train, test = stratified_split(t, 1 - settings.train_part, held)
+    order = np.concatenate([train, test])
+    names = tuple(f"pixel {i // 8},{i % 8}" for i in range(64))
+    classes = tuple(str(k) for k in range(10))
+    return Cells(t[order], len(train), names, classes, image=(8, 8), matrix=x[order] / 16)
