@@ -4,5 +4,5 @@ import { keepAddress } from "./address.svelte";
 import { WebSocketChannel } from "./channel";
 import { mount } from "./mount";
 
-const { app } = mount(document.body, new WebSocketChannel(new URL(".", location.href)));
+const { app } = mount(document.body, new WebSocketChannel(new URL(".", location.href)), true);
 keepAddress(app);

@@ -12,8 +12,9 @@ export interface Mounted {
   remove: () => void;
 }
 
-export function mount(target: HTMLElement, channel: Channel): Mounted {
-  const app = new App(channel);
+/** `alone`: whether the playground is the whole page, and so may take every key for itself. */
+export function mount(target: HTMLElement, channel: Channel, alone: boolean): Mounted {
+  const app = new App(channel, alone);
   const component = mountComponent(Playground, { target, props: { app } });
   return { app, remove: () => void unmount(component) };
 }

@@ -36,6 +36,8 @@ export class App {
   showTest = $state(false);
   showBatch = $state(false);
   discretize = $state(false);
+  /** Hears of every key before the page does, and says whether it took it. */
+  intercept: ((event: KeyboardEvent) => boolean) | null = null;
   /** Whether the view of the step's computational graph is open. */
   inside = $state(false);
   /** The dialog that is open. */
@@ -54,7 +56,10 @@ export class App {
 
   #nextNotice = 1;
 
-  constructor(private readonly channel: Channel) {
+  constructor(
+    private readonly channel: Channel,
+    readonly alone: boolean,
+  ) {
     channel.listen((message) => this.#hear(message));
     channel.watch((connection) => (this.connection = connection));
     matchMedia("(prefers-reduced-motion: reduce)").addEventListener("change", (event) => {

@@ -16,6 +16,8 @@ from chainrule.version import __version__ as __version__
 if TYPE_CHECKING:
     from chainrule.everything import *  # noqa: F403
 else:
+    #: Names of rooms that few people enter, each loaded for itself.
+    _LATE = {"Playground": "chainrule.playground.notebook"}
 
     def __getattr__(name: str) -> object:
         """A room by its name, or a public name from one of them; all are kept once found."""
@@ -27,11 +29,14 @@ else:
             return import_module(f"chainrule.{name}")
         if name != "__all__" and name.startswith("__"):
             raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
+        if name in _LATE:
+            globals()[name] = getattr(import_module(_LATE[name]), name)
+            return globals()[name]
         everything = import_module("chainrule.everything")
         found = {
             key: getattr(everything, key) for key in everything.__all__ if key not in globals()
         }
-        globals().update(found, __all__=sorted({*everything.__all__, "__version__"}))
+        globals().update(found, __all__=sorted({*everything.__all__, *_LATE, "__version__"}))
         if name not in globals():
             from difflib import get_close_matches
 

@@ -38,7 +38,9 @@ from chainrule.optimizers import RMSprop as RMSprop
 from chainrule.optimizers import clip_grads as clip_grads
 from chainrule.training import *  # noqa: F403
 
-if not TYPE_CHECKING:
+if TYPE_CHECKING:
+    from chainrule.playground.notebook import Playground as Playground
+else:
     __all__ = sorted(
         name
         for name in globals()
