@@ -17,6 +17,7 @@ from chainrule.cli.evaluate import evaluate
 from chainrule.cli.export import export
 from chainrule.cli.figures import figures
 from chainrule.cli.inspect import inspect
+from chainrule.cli.play import play
 from chainrule.cli.predict import predict
 from chainrule.cli.terminal import complain, prepare, say
 from chainrule.cli.train import train
@@ -167,5 +168,5 @@ def chainrule(ctx: click.Context) -> None:
         say(ctx.get_help())
 
 
-for _command in (train, predict, evaluate, inspect, draw, check, figures, export):
+for _command in (train, predict, evaluate, inspect, draw, check, figures, export, play):
     chainrule.add_command(_command)

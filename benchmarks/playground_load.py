@@ -1,0 +1,359 @@
+"""How many the playground serves, and how fast: a real server and real clients, on loopback.
+
+    python benchmarks/playground_load.py            # all scenarios, about 2 minutes
+    python benchmarks/playground_load.py speed      # one of them
+
+Every scenario has targets; the exit status says whether all were met. Nothing leaves this machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import os
+import random
+import re
+import signal
+import socket
+import statistics
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+MIB = 1 << 20
+
+
+@dataclass
+class Server:
+    """`chainrule play` in a process of its own, and one learner's way in."""
+
+    process: asyncio.subprocess.Process
+    port: int
+    #: The path of the link that lets learners in.
+    link: str
+    cookie: str = ""
+
+    @property
+    def memory(self) -> int:
+        """Bytes that the process holds in memory."""
+        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text("ascii").split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+    @property
+    def processor_time(self) -> float:
+        """Seconds of processor time that the process has used."""
+        fields = (
+            Path(f"/proc/{self.process.pid}/stat").read_text("ascii").rpartition(")")[2].split()
+        )
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Cookie": self.cookie, "Origin": f"http://127.0.0.1:{self.port}"}
+
+    async def learner(self) -> Server:
+        """The same server, with a new learner's cookie."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        host = f"Host: 127.0.0.1:{self.port}"
+        writer.write(f"GET {self.link} HTTP/1.1\r\n{host}\r\n\r\n".encode())
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        writer.close()
+        cookie = re.search(r"(?mi)^set-cookie: ([^;]+);", head)
+        assert cookie, head
+        return replace(self, cookie=cookie[1])
+
+    def client(self) -> connect:
+        return connect(
+            f"ws://127.0.0.1:{self.port}/socket",
+            additional_headers=self.headers,
+            compression=None,
+            max_size=None,
+            proxy=None,
+        )
+
+    def handshake(self) -> bytes:
+        lines = [
+            "GET /socket HTTP/1.1", f"Host: 127.0.0.1:{self.port}", "Upgrade: websocket",
+            "Connection: Upgrade", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+            "Sec-WebSocket-Version: 13", *(f"{name}: {value}" for name, value in self.headers.items()),
+        ]  # fmt: skip
+        return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+@asynccontextmanager
+async def serving(*options: str) -> AsyncIterator[Server]:
+    """A server with these options of the command."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "chainrule", "play", "--no-browser", "--port", "0", *options,
+        stdout=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    try:
+        line = (await process.stdout.readline()).decode()
+        found = re.search(r"127\.0\.0\.1:(\d+)(/\?token=\S+)", line)
+        assert found, line
+        yield await Server(process, int(found[1]), found[2]).learner()
+    finally:
+        process.send_signal(signal.SIGINT)
+        await process.wait()
+
+
+def header(message: bytes) -> dict[str, Any]:
+    """The header of a message."""
+    size = int.from_bytes(message[:4], "little")
+    found: dict[str, Any] = json.loads(message[4 : 4 + size])
+    return found
+
+
+def is_frame(message: bytes | str) -> bool:
+    assert isinstance(message, bytes)
+    return message[4:40].startswith(b'{"kind": "frame"')
+
+
+@dataclass
+class Seen:
+    """When a client got its frames, and the latest of them."""
+
+    times: list[float] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+    last: bytes = b""
+
+    def rate(self) -> float:
+        return (
+            (len(self.times) - 1) / (self.times[-1] - self.times[0]) if len(self.times) > 1 else 0
+        )
+
+    def longest_gap(self) -> float:
+        return max((b - a for a, b in itertools.pairwise(self.times)), default=0.0)
+
+
+async def watch(client: ClientConnection, seconds: float) -> Seen:
+    """Read for so long."""
+    seen = Seen()
+    end = time.perf_counter() + seconds
+    while (left := end - time.perf_counter()) > 0:
+        try:
+            message = await asyncio.wait_for(client.recv(), left)
+        except (TimeoutError, ConnectionClosed):
+            break
+        if is_frame(message):
+            seen.times.append(time.perf_counter())
+            seen.sizes.append(len(message))
+            seen.last = bytes(message)
+    return seen
+
+
+async def play(client: ClientConnection) -> None:
+    await client.send('{"id": 1, "do": "play"}')
+
+
+def verdict(name: str, told: str, good: bool) -> bool:
+    print(f"{'met ' if good else 'MISSED'}  {name}: {told}", flush=True)
+    return good
+
+
+async def speed(seconds: float = 10.0) -> bool:
+    """Frames and samples a second at one client, while the default network trains."""
+    async with serving() as server, server.client() as client:
+        await play(client)
+        await watch(client, 2)
+        first = await watch(client, 0.3)
+        seen = await watch(client, seconds)
+        a, b = header(first.last), header(seen.last)
+        samples = (b["step"] - a["step"]) * 10 / (seen.times[-1] - first.times[-1])
+        return verdict(
+            "speed",
+            f"{seen.rate():.1f} frames/s (target 30) of {statistics.mean(seen.sizes) / 1024:.0f} KiB,"
+            f" longest gap {1000 * seen.longest_gap():.0f} ms, at {samples:,.0f} samples/s"
+            " (target 200,000)",
+            seen.rate() >= 30 and samples >= 200_000,
+        )
+
+
+async def many(count: int = 200, seconds: float = 15.0) -> bool:
+    """So many clients of one learner, while the network trains."""
+    options = ("--max-clients", "400", "--max-per-address", "400")
+    async with serving(*options) as server:
+        clients = [await server.client() for _ in range(count)]
+        await play(clients[0])
+        await asyncio.gather(*(watch(client, 2) for client in clients))
+        before, used = server.memory, server.processor_time
+        seen = await asyncio.gather(*(watch(client, seconds) for client in clients))
+        rates = sorted(one.rate() for one in seen)
+        growth = (server.memory - before) / MIB
+        load = (server.processor_time - used) / seconds
+        for client in clients:
+            client.transport.abort()
+        return verdict(
+            f"{count} clients",
+            f"slowest {rates[0]:.1f}, median {rates[count // 2]:.1f} frames/s (target 19), longest gap"
+            f" {1000 * max(one.longest_gap() for one in seen):.0f} ms, memory {growth:+.1f} MiB,"
+            f" {load:.2f} cores",
+            rates[0] >= 19,
+        )
+
+
+async def deaf(count: int = 20, good: int = 5, seconds: float = 20.0) -> bool:
+    """So many that never read, beside good ones, while the network trains."""
+    options = ("--max-clients", "64", "--max-per-address", "64")
+    async with serving(*options) as server:
+        clients = [await server.client() for _ in range(good)]
+        await play(clients[0])
+        await asyncio.gather(*(watch(client, 3) for client in clients))
+        before = server.memory
+        sockets = []
+        for _ in range(count):
+            one = socket.create_connection(("127.0.0.1", server.port))
+            one.sendall(server.handshake())
+            sockets.append(one)
+        tops: list[int] = []
+
+        async def look() -> None:
+            while True:
+                tops.append(server.memory)
+                await asyncio.sleep(0.1)
+
+        looking = asyncio.create_task(look())
+        seen = await asyncio.gather(*(watch(client, seconds) for client in clients))
+        looking.cancel()
+        slowest = min(one.rate() for one in seen)
+        growth = (max(tops) - before) / MIB
+        cut = 0
+        for one in sockets:
+            one.setblocking(False)
+            cut += is_cut(one)
+            one.close()
+        await asyncio.gather(*(client.close() for client in clients))
+        return verdict(
+            f"{count} that never read, {good} good ones",
+            f"slowest good one {slowest:.1f} frames/s (target 19), memory at most {growth:+.1f} MiB"
+            f" (target 8), {cut} of {count} cut off",
+            slowest >= 19 and growth <= 8 and cut == count,
+        )
+
+
+def is_cut(one: socket.socket) -> bool:
+    """Whether the other side has cut a connection, after all that it sent before."""
+    try:
+        while one.recv(MIB):
+            pass
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        pass
+    return True
+
+
+async def garbage(handshakes: int = 5_000, frames: int = 5_000, seed: int = 0) -> bool:
+    """Random handshakes, then random frames after good handshakes; a learner keeps playing."""
+    chance = random.Random(seed)
+    async with serving("--max-per-address", "16") as server, server.client() as client:
+        await play(client)
+        stranger = await server.learner()
+        watching = asyncio.create_task(watch(client, 3600))
+        before = server.memory
+        for _ in range(handshakes):
+            await throw(server.port, mangled(stranger.handshake(), chance))
+        sent = 0
+        while sent < frames:
+            count = chance.randint(1, 8)
+            sent += count
+            noise = b"".join(random_frame(chance) for _ in range(count))
+            await throw(server.port, noise, after=stranger.handshake())
+        growth = (server.memory - before) / MIB
+        await client.close()
+        seen = await watching
+        after = await server.learner()
+        async with after.client() as another:
+            greeting = header(bytes(await another.recv()))["kind"]
+        return verdict(
+            f"{handshakes:,} random handshakes and {frames:,} random frames (seed {seed})",
+            f"beside them {seen.rate():.1f} frames/s (target 19), memory {growth:+.1f} MiB, and a"
+            f" new learner is greeted with {greeting}",
+            seen.rate() >= 19 and greeting == "hello",
+        )
+
+
+async def throw(port: int, data: bytes, after: bytes = b"") -> None:
+    """Send bytes, perhaps after a handshake, hear a little of what comes back, and go."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        if after:
+            writer.write(after)
+            head = await reader.readuntil(b"\r\n\r\n")
+            if head.startswith(b"HTTP/1.1 503 "):  # those before are just being shown out
+                await asyncio.sleep(0.1)
+                return await throw(port, data, after)
+            assert head.startswith(b"HTTP/1.1 101 "), head
+        writer.write(data)
+        await asyncio.wait_for(reader.read(64), 0.01)
+    except (TimeoutError, ConnectionError):
+        pass
+    finally:
+        writer.transport.abort()
+
+
+def mangled(data: bytes, chance: random.Random) -> bytes:
+    """A handshake with bytes changed, cut out, doubled, or nothing but noise."""
+    if chance.random() < 0.2:
+        return chance.randbytes(chance.randint(1, 2_000))
+    changed = bytearray(data)
+    for _ in range(chance.randint(1, 8)):
+        at = chance.randrange(len(changed))
+        match chance.randrange(4):
+            case 0:
+                changed[at] = chance.randrange(256)
+            case 1:
+                del changed[at : at + chance.randint(1, 20)]
+            case 2:
+                changed[at:at] = changed[at : at + chance.randint(1, 400)]
+            case 3:
+                changed[at:at] = chance.randbytes(chance.randint(1, 20))
+    return bytes(changed)
+
+
+def random_frame(chance: random.Random) -> bytes:
+    """A frame, more or less: any opcode, bits, mask and length; text that is nearly a command."""
+    words = ["{", "}", "[", "]", '"do"', ":", '"step"', '"goto"', '"configure"', ",", "NaN", "1e999",
+             "-1", '"settings"', '"\\ud800"', '"\\u0000"', '"count"', "null", "true"]  # fmt: skip
+    if chance.random() < 0.3:
+        return chance.randbytes(chance.randint(1, 200))
+    body = (
+        "".join(chance.choices(words, k=chance.randint(0, 30))).encode()
+        if chance.random() < 0.7
+        else chance.randbytes(chance.randint(0, 300))
+    )
+    first = 0x81 if chance.random() < 0.7 else chance.randrange(256)
+    if len(body) < 126:
+        head = struct.pack("!BB", first, 0x80 | len(body))
+    else:
+        head = struct.pack("!BBH", first, 0x80 | 126, len(body))
+    mask = chance.randbytes(4)
+    return head + mask + bytes(byte ^ mask[i % 4] for i, byte in enumerate(body))
+
+
+SCENARIOS: dict[str, Callable[[], Awaitable[bool]]] = {
+    "speed": speed,
+    "many": many,
+    "deaf": deaf,
+    "garbage": garbage,
+}
+
+
+async def main(names: list[str]) -> int:
+    met = [await SCENARIOS[name]() for name in names or SCENARIOS]
+    return 0 if all(met) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main(sys.argv[1:])))

@@ -1,0 +1,166 @@
+"""Guards: what every request passes before any route sees it. What no rule lets in stays out."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from urllib.parse import parse_qs
+
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from chainrule.playground.server.access import Access
+from chainrule.playground.server.faults import fault
+from chainrule.playground.server.limits import Limits
+
+__all__ = ["Guards", "Hosts"]
+
+HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:;"
+        " font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none';"
+        " frame-ancestors 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "cross-origin-resource-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-store",
+}
+#: What a browser says of requests that our own page makes, or that people make themselves.
+OWN_SITES = {"same-origin", "none"}
+READING = {"GET", "HEAD"}
+LINK = "Open the link that `chainrule play` printed, or paste it into the address bar."
+
+
+class Hosts:
+    """The values of the Host header that mean this server.
+
+    A page of a stranger can give this server's address a name of its own (DNS rebinding), so names
+    are let in one by one; addresses cannot be rebound, so on a server for others any will do.
+
+    >>> hosts = Hosts(8700)
+    >>> [host in hosts for host in ("127.0.0.1:8700", "LOCALHOST:8700", "localhost.:8700")]
+    [True, True, False]
+    >>> "192.0.2.1:8700" in hosts, "192.0.2.1:8700" in Hosts(8700, others=("class.example",))
+    (False, True)
+    """
+
+    def __init__(self, port: int, others: Iterable[str] = ()) -> None:
+        names = {"127.0.0.1", "localhost", "[::1]", *(name.lower() for name in others)}
+        self._any_address = bool(set(names) - {"127.0.0.1", "localhost", "[::1]"})
+        self._port = port
+        self._allowed = {f"{name}:{port}" for name in names} | (names if port == 80 else set())
+
+    def __contains__(self, host: str) -> bool:
+        if host.lower() in self._allowed:
+            return True
+        name, _, port = host.rpartition(":")
+        return self._any_address and port == str(self._port) and is_address(name)
+
+
+def is_address(name: str) -> bool:
+    """Whether a host is written as an address, not as a name."""
+    try:
+        if name.startswith("[") and name.endswith("]"):
+            return ipaddress.IPv6Address(name[1:-1]) is not None
+        return ipaddress.IPv4Address(name) is not None
+    except ValueError:
+        return False
+
+
+class Guards:
+    """Wraps the whole application, so that no route can be without guards.
+
+    In this order: the header's size, the form of the path, Host, Sec-Fetch-Site, Origin, and the
+    cookie, or at "/" a token. All answers get the security headers.
+    """
+
+    def __init__(self, app: ASGIApp, access: Access, hosts: Hosts, limits: Limits) -> None:
+        self.app, self.access, self.hosts, self.limits = app, access, hosts, limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request in, or answer it."""
+
+        begun = False
+
+        async def secure(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            if message["type"] in ("http.response.start", "websocket.http.response.start"):
+                added = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+                message = {**message, "headers": [*message.get("headers", ()), *added]}
+            await send(message)
+
+        answer: ASGIApp = self.refusal(scope) or self.entry(scope) or self.app
+        try:
+            await answer(scope, receive, secure)
+        except Exception:
+            sentence = fault()
+            if begun:
+                raise
+            await refuse(sentence, 500)(scope, receive, secure)
+
+    def refusal(self, scope: Scope) -> Response | None:
+        """The answer to a request that no page of ours makes; None if all is well."""
+        raw: list[tuple[bytes, bytes]] = scope["headers"]
+        target = scope["raw_path"] + scope["query_string"]
+        size = len(target) + sum(len(name) + len(value) + 4 for name, value in raw)
+        if len(raw) > self.limits.headers or size > self.limits.header:
+            return refuse("The header of the request is too large.", 431)
+        if not target.startswith(b"/"):
+            return refuse("The path of the request must begin with a slash.", 400)
+        host = values(raw, b"host")
+        if len(host) != 1 or host[0] not in self.hosts:
+            return refuse(f"This is not the address of the playground. {LINK}")
+        if not set(values(raw, b"sec-fetch-site")) <= OWN_SITES:
+            return refuse(f"Another site may not lead here. {LINK}")
+        origin = values(raw, b"origin")
+        reading = scope["type"] == "http" and scope["method"] in READING
+        if (origin or not reading) and origin != [f"http://{host[0]}"]:
+            return refuse("Only the playground's own page may do this.")
+        return None
+
+    def entry(self, scope: Scope) -> Response | None:
+        """The answer to a request without a cookie; None if it has one, which names the learner."""
+        learner = self.learner(scope["headers"])
+        query = parse_qs(scope["query_string"].decode("latin-1"))
+        token = query.get("token", [])
+        if scope["type"] == "http" and scope["path"] == "/" and scope["method"] == "GET" and token:
+            if not self.access.admits(token[0]):
+                return refuse(f"This link is used up, or of an earlier start. {LINK}")
+            return self.welcome(learner, query)
+        if learner is None:
+            return refuse(f"The playground does not know this browser. {LINK}")
+        scope.setdefault("state", {})["learner"] = learner
+        return None
+
+    def welcome(self, learner: str | None, query: Mapping[str, list[str]]) -> Response:
+        """To the page, with the cookie instead of the token, which so stays in no history."""
+        lang = query.get("lang", [""])[0]
+        answer = RedirectResponse(f"/?lang={lang}" if lang in ("en", "zh") else "/", 303)
+        answer.set_cookie(
+            self.access.cookie_name, self.access.cookie(learner), httponly=True, samesite="strict"
+        )
+        return answer
+
+    def learner(self, raw: list[tuple[bytes, bytes]]) -> str | None:
+        """The learner whom the cookie names."""
+        for header in values(raw, b"cookie"):
+            for pair in header.split(";"):
+                name, _, value = pair.strip().partition("=")
+                if name == self.access.cookie_name:
+                    found = self.access.learner(value)
+                    if found is not None:
+                        return found
+        return None
+
+
+def values(raw: Iterable[tuple[bytes, bytes]], wanted: bytes) -> list[str]:
+    """All values of a header; there may be several where there should be one."""
+    return [value.decode("latin-1") for name, value in raw if name.lower() == wanted]
+
+
+def refuse(sentence: str, status: int = 403) -> Response:
+    """A refusal in a sentence."""
+    return PlainTextResponse(f"{sentence}\n", status)
