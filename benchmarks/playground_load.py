@@ -143,13 +143,13 @@ async def watch(client: ClientConnection, seconds: float) -> Seen:
     end = time.perf_counter() + seconds
     while (left := end - time.perf_counter()) > 0:
         try:
-            message = await asyncio.wait_for(client.recv(), left)
+            message = await asyncio.wait_for(client.recv(decode=False), left)
         except (TimeoutError, ConnectionClosed):
             break
         if is_frame(message):
             seen.times.append(time.perf_counter())
             seen.sizes.append(len(message))
-            seen.last = bytes(message)
+            seen.last = message
     return seen
 
 
@@ -275,7 +275,7 @@ async def garbage(handshakes: int = 5_000, frames: int = 5_000, seed: int = 0) -
         seen = await watching
         after = await server.learner()
         async with after.client() as another:
-            greeting = header(bytes(await another.recv()))["kind"]
+            greeting = header(await another.recv(decode=False))["kind"]
         return verdict(
             f"{handshakes:,} random handshakes and {frames:,} random frames (seed {seed})",
             f"beside them {seen.rate():.1f} frames/s (target 19), memory {growth:+.1f} MiB, and a"

@@ -51,7 +51,9 @@ def test_options_out_of_bounds(option: str) -> None:
     assert option.partition("=")[0] in refusal(option)
 
 
-@pytest.mark.parametrize("link", ["#activation=tanhh", "#networkShape=1000,1000", "#noise=NaN"])
+@pytest.mark.parametrize(
+    "link", ["#batchSize=0", "#networkShape=1000,1000", "#noise=NaN", "#chainrule=1&hidden=0"]
+)
 def test_links_that_do_not_fit(link: str) -> None:
     assert refusal(link)
 

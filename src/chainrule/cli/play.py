@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["play"]
 
 
-def a_cap(flag: str, default: int, words: str) -> object:
+def a_cap(flag: str, default: int, words: str) -> Callable[[Any], Any]:
     """An option that changes one of the caps."""
     return click.option(
         flag, type=Number(whole=True, least=1, most=10**6), default=default, show_default=True,
@@ -81,6 +82,7 @@ def play(
             f"The playground needs {', '.join(missing)}: pip install 'chainrule[play]'."
         )
     from chainrule.playground.caps import Caps
+    from chainrule.playground.linking import read_link
     from chainrule.playground.server.limits import Limits
     from chainrule.playground.server.listening import is_loopback
     from chainrule.playground.server.serve import Server
@@ -93,6 +95,8 @@ def play(
     limits = Limits(clients=max_clients, clients_per_address=max_per_address, sessions=max_sessions)
     if link is not None:
         beginning(caps, link)  # what is wrong with it is said now, not in the page
+        for note in read_link(link, caps).notes:
+            say(note)
     server = Server(lambda: beginning(caps, link), host, port, limits)
     if port and server.port != port:
         say(f"Port {port} is taken; this is {server.port}.")

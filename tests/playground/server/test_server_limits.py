@@ -9,11 +9,11 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from chainrule.playground.messages import Message
 from tests.playground.server.process import Answer, Served, header, serving, until
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from chainrule.errors import SettingError
+from chainrule.playground.messages import Message
 from chainrule.playground.server.learners import Client, Learners
 from chainrule.playground.server.limits import Limits
 from chainrule.playground.server.listening import listen
@@ -79,7 +79,7 @@ def test_who_does_not_say_what_they_want_is_cut_off_and_shuts_nobody_out(served:
             one.connect(("127.0.0.1", served.port))
             one.sendall(beginning)
             sockets.append(one)
-        ended = {}
+        ended: dict[int, float] = {}
         while len(ended) < len(sockets) and time.monotonic() < began + 9:
             time.sleep(0.2)
             for number, one in enumerate(sockets):
@@ -169,7 +169,10 @@ def test_a_file_comes_in(served: Served) -> None:
         assert answer.status == 200
         assert answer.headers["content-type"] == "application/octet-stream"
         assert header(answer.body)["kind"] == "reply"
-        assert until(client, "state")["settings"]["data"] == "own"
+        assert header(answer.body)["columns"] == TABLE.split(b"\n")[0].decode().split(",")
+        client.send('{"do": "configure", "settings": {"data": "own"}}')
+        while until(client, "state")["settings"]["data"] != "own":
+            pass
 
 
 def test_files_that_are_refused(served: Served) -> None:

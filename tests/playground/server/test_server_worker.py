@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from chainrule.playground.messages import Message
 
+from chainrule.playground.messages import Message
 from chainrule.playground.server.learners import Client, Learners
 from chainrule.playground.server.limits import Limits
 from chainrule.playground.server.worker import Worker

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -37,7 +37,7 @@ def application(
     return Guards(Router(routes, redirect_slashes=False), access, hosts, limits)
 
 
-def serving(asset: Asset) -> Callable[[Request], Response]:
+def serving(asset: Asset) -> Callable[[Request], Awaitable[Response]]:
     """What answers with a file of the page."""
 
     async def serve(request: Request) -> Response:
