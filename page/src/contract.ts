@@ -91,7 +91,6 @@ export interface RunEntry {
   end: number;
   /** What differs from the parent's settings. */
   settings: Partial<Settings>;
-  label: string;
   events: RunEvent[];
 }
 

@@ -1,4 +1,4 @@
-/** The curve of a run: rows of step, epoch, train and test loss, train and test score. */
+/** The curve of a run: step, epoch, losses, scores, and the mean loss of the epoch's batches. */
 
 import type { NdArray } from "../message";
 
@@ -8,7 +8,8 @@ export const TRAIN_LOSS = 2;
 export const TEST_LOSS = 3;
 export const TRAIN_SCORE = 4;
 export const TEST_SCORE = 5;
-const WIDTH = 6;
+export const EPOCH_LOSS = 6;
+const WIDTH = 7;
 
 export class Curve {
   readonly rows: number;

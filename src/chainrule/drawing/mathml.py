@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+from chainrule.drawing.words import WORDS, say
+
 __all__ = ["to_mathml"]
 
 #: Numbers, names with their index or their digits, and all else one character at a time.
@@ -16,6 +18,7 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _NUMBERED = re.compile(r"<msub><mi>([^<]*)</mi><mn>(\d+)</mn></msub>")
+_WORDS = re.compile("<mtext>\u00a0([^<]*)\u00a0</mtext>")
 _DIGITS = re.compile(r"(.*?[^\d])_?(\d+)", re.DOTALL)
 _LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₚᵣₛₜ", "0123456789aehijklmnprst")
 _SIGNS = {"*": "·", "-": "−", "**": "^", "<=": "≤", ">=": "≥", "!=": "≠", "==": "="}
@@ -27,7 +30,7 @@ _FUNCTIONS = frozenset(
 )
 
 
-def to_mathml(text: str, names: Collection[str] = ()) -> str:
+def to_mathml(text: str, names: Collection[str] = (), lang: str = "en") -> str:
     """A formula as a `<math>` element; `names` are those of arrows, which no grammar could tell.
 
     What is no formula stands as text, so every text has a rendering.
@@ -35,8 +38,16 @@ def to_mathml(text: str, names: Collection[str] = ()) -> str:
     >>> to_mathml("y = x^2")
     '<math><mi>y</mi><mo>=</mo><msup><mi>x</mi><mrow><mn>2</mn></mrow></msup></math>'
     """
-    reader = _Reader(text, names)
-    return f"<math>{''.join(reader.row())}</math>"
+    row = "".join(_Reader(text, names).row())
+    if lang != "en":
+        row = _WORDS.sub(lambda found: f"<mtext>\u00a0{_told(found[1], lang)}\u00a0</mtext>", row)
+    return f"<math>{row}</math>"
+
+
+def _told(words: str, lang: str) -> str:
+    """The words of a formula in another language, where they are known in it."""
+    plain = words.replace("\u00a0", " ")
+    return say(plain, lang) if plain in WORDS else words
 
 
 class _Reader:

@@ -140,7 +140,7 @@ class Inside:
         }
 
     def _formula(self, text: str) -> dict[str, str]:
-        return {"text": text, "mathml": to_mathml(text, self._names)}
+        return {"text": text, "mathml": to_mathml(text, self._names, self.lang)}
 
     # -- the update -----------------------------------------------------------------------------
 
@@ -276,7 +276,7 @@ class Inside:
                 lines.append(
                     {
                         "text": part,
-                        "mathml": to_mathml(part, names),
+                        "mathml": to_mathml(part, names, self.lang),
                         "goes_on": part[:1] in ("=", "≈"),
                     }
                 )

@@ -215,7 +215,6 @@ def _run_entry(run: Run, runs: dict[int, Run]) -> dict[str, Any]:
     final = run.settings_at(run.end + 1)
     before = Settings() if parent is None else parent.settings_at((run.forked_at or 0) + 1)
     differing = final.differing(before)
-    label = ", ".join(f"{name}: {_short(value)}" for name, value in differing.items())
     events = [
         {
             "step": event.step,
@@ -236,21 +235,12 @@ def _run_entry(run: Run, runs: dict[int, Run]) -> dict[str, Any]:
         "step": run.step,
         "end": run.end,
         "settings": differing,
-        "label": label,
         "events": events,
     }
 
 
 def _listed(changes: Any) -> dict[str, Any]:
     return {k: list(v) if isinstance(v, tuple) else v for k, v in changes.items()}
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, list) and value and isinstance(value[0], tuple):
-        return f"{len(value)}"
-    if isinstance(value, list):
-        return "-".join(map(str, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 # -- the frame ---------------------------------------------------------------------------------
