@@ -21,6 +21,8 @@ from chainrule.playground.translation import link_of, settings_of
 def done(session: Session, do: str, **fields: Any) -> dict[str, Any]:
     answer = session.do({"do": do, **fields})
     assert answer.kind == "reply", answer.fields
+    while not session.playing and session.advance(0.05):
+        pass
     return dict(answer.fields)
 
 
@@ -168,3 +170,17 @@ def test_any_text_is_a_link_or_refused(begin: str, text: str) -> None:
     with suppress(Problems):
         linked = read_link(begin + text, Caps())
         assert linked.settings.changed({}, Caps()) == linked.settings
+
+
+def test_a_change_in_a_link_that_cannot_be_done_ends_what_is_done_again() -> None:
+    session = Session()
+    text = '#chainrule=1&events=[[2,{"learning_rate":0.5}],[3,[0,[9,9],1]],[4,{"l2":0.1}]]&step=6'
+    assert session.do({"do": "link", "text": text}).kind == "reply"
+    while session.advance(0.01):
+        pass
+    assert session.run.settings.learning_rate == 0.5
+    assert (session.run.step, session.run.settings.l2) == (3, 0)
+    session.do({"do": "link", "text": "#chainrule=1&step=90000"})
+    session.advance(0.001)
+    session.do({"do": "pause"})
+    assert not session.advance(0.01)

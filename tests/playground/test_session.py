@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import numpy as np
 import pytest
 
+import chainrule.playground.session as module
 from chainrule.playground.caps import Caps
 from chainrule.playground.messages import Message
 from chainrule.playground.session import Session
@@ -306,3 +308,106 @@ def test_hello_tells_what_may_be_chosen_and_all_of_it_can_be() -> None:
             thumb = hello.arrays[f"thumb_{data['key']}"]
             assert thumb.shape == (200, 3)
     assert set(hello.fields["theme"]["light"]) == set(hello.fields["theme"]["dark"])
+
+
+def test_the_run_that_is_shown_can_be_selected_and_goes_to_its_end() -> None:
+    session = Session()
+    ok(session, "step", count=30)
+    end = session.frame().arrays["weights"].tobytes()
+    ok(session, "goto", step=4)
+    ok(session, "select_run", run=0)
+    assert session.frame().fields["step"] == 30
+    assert session.frame().arrays["weights"].tobytes() == end
+
+
+def test_a_long_way_is_gone_in_slices_and_can_be_ended() -> None:
+    session = Session()
+    ok(session, "configure", settings={"hidden": [64] * 6})
+    before = time.perf_counter()
+    ok(session, "step", unit="epoch", count=10_000)
+    assert time.perf_counter() - before < 1
+    first = session.run.step
+    assert session.advance(0.01)
+    assert first < session.run.step < 250_000
+    ok(session, "configure", settings={"learning_rate": 0.1})
+    assert not session.advance(0.01)
+    ok(session, "step", count=3)
+    assert session.run.end == session.run.step
+
+
+def test_painting_while_it_learns_goes_on_learning_in_one_run() -> None:
+    session = Session()
+    ok(session, "step")
+    ok(session, "paint", points=[[x / 10, 1, int(x > 0)] for x in range(-20, 20)])
+    assert not session.playing
+    ok(session, "play")
+    session.advance(0.05)
+    runs = len(session.runs)
+    for k in range(5):
+        ok(session, "paint", points=[[k, -2, 1]])
+        assert session.playing
+        session.advance(0.01)
+        assert session.run.step > 0
+    assert len(session.runs) == runs
+    ok(session, "paint", erase=[[0, 0, 50]])
+    session.advance(0.01)
+    assert session.frame().fields["step"] == 0
+
+
+def test_a_number_that_is_dragged_is_one_change() -> None:
+    session = Session()
+    ok(session, "step", count=5)
+    for value in np.linspace(0, 1, 50).tolist():
+        ok(session, "edit", parameter=0, place=[0, 0], value=value)
+    for rate in np.linspace(0.01, 1, 50).tolist():
+        ok(session, "configure", settings={"learning_rate": rate})
+    events = session.state().fields["runs"][0]["events"]
+    assert [event["step"] for event in events] == [5, 5]
+    assert events[0]["edit"]["value"] == 1
+    assert events[1]["settings"] == {"learning_rate": 1.0}
+    ok(session, "edit", parameter=0, place=[0, 1], value=0)
+    assert len(session.run.events) == 3
+
+
+def test_the_memory_of_a_history_is_bounded() -> None:
+    session = Session()
+    ends = {}
+    for k in range(30):
+        changes = {"hidden": [64] * 6, "optimizer": "Adam", "weight_seed": k}
+        ok(session, "configure", settings=changes)
+        session.run.advance(20)
+        ends[session.run.number] = session.frame().arrays["weights"].tobytes()
+    assert len(session.runs) == 20
+    assert sum(run.nbytes for run in session.runs.values()) <= 16 << 20
+    oldest = min(session.runs)
+    ok(session, "select_run", run=oldest)
+    while session.advance(0.05):
+        pass
+    assert session.frame().arrays["weights"].tobytes() == ends[oldest]
+
+
+def test_a_run_takes_so_many_changes_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_CHANGES", 3)
+    session = Session()
+    for k in range(3):
+        ok(session, "step")
+        ok(session, "configure", settings={"learning_rate": 0.1 + k})
+    (sentence,) = errors(session, "configure", settings={"learning_rate": 1})
+    assert "reset" in sentence
+    ok(session, "goto", step=1)
+    (sentence,) = errors(session, "edit", parameter=0, place=[0, 0], value=1)
+    ok(session, "reset")
+    ok(session, "configure", settings={"learning_rate": 1})
+
+
+def test_where_there_is_no_batch_there_is_nothing_to_look_into() -> None:
+    session = Session()
+    ok(session, "link", text="#batchSize=300&seed=0.4")
+    assert "fewer rows" in errors(session, "inside")[0]
+
+
+def test_a_step_with_ids_and_dropout_can_be_sent() -> None:
+    session = Session()
+    ok(session, "configure", settings={"loss": "softmax", "dropout": 0.3})
+    inside = Message.from_bytes(session.do({"do": "inside"}).to_bytes())
+    assert set(inside.arrays["value t"].ravel().tolist()) <= {0, 1}

@@ -52,7 +52,7 @@ def test_a_table_with_odd_names_gaps_and_texts_is_learnt() -> None:
 
 def test_what_the_rows_become_is_learnt_from_the_training_rows_alone() -> None:
     table = read_table("people.csv", people().encode())
-    data = table_cells(Settings(data="own", train_part=0.3), table)
+    data = table_cells(Settings(data="own", train_part=0.3), table, Caps())
     assert data.table is not None
     train = data.table.rows(slice(0, data.train))
     again = cr.datasets.Preparation.fit(train, "Klasse\u00a0ja")
@@ -62,7 +62,7 @@ def test_what_the_rows_become_is_learnt_from_the_training_rows_alone() -> None:
 
 def test_two_columns_of_numbers_are_a_plane_in_their_own_units() -> None:
     table = read_table("people.csv", people().encode())
-    data = table_cells(Settings(data="own"), table)
+    data = table_cells(Settings(data="own"), table, Caps())
     features = ("Größe (cm)", "Gewicht, kg")
     plane = data.plane(features)
     assert plane is not None
@@ -167,3 +167,26 @@ def test_a_unit_has_a_map_of_its_own() -> None:
     np.testing.assert_allclose(found, h[:, 1].reshape(100, 100), rtol=1e-5, atol=1e-6)
     assert session.do({"do": "unit", "column": 3, "index": 0}).kind == "error"
     assert session.do({"do": "unit", "column": 1, "index": 4}).kind == "error"
+
+
+def test_a_table_that_would_become_too_many_inputs_or_classes_is_refused() -> None:
+    names = ",".join(f"c{i}" for i in range(30))
+    cells = [",".join(f"word{row % 40}" for _ in range(30)) for row in range(400)]
+    lines = [f"{names},kind", *(f"{cell},{i % 2}" for i, cell in enumerate(cells))]
+    session = Session()
+    assert session.upload("wide.csv", "\n".join(lines).encode()).kind == "reply"
+    (sentence,) = session.do({"do": "configure", "settings": {"data": "own"}}).fields["errors"]
+    assert "inputs" in sentence
+    lines = ["x,kind", *(f"{i},word{i % 300}" for i in range(600))]
+    assert session.upload("many.csv", "\n".join(lines).encode()).kind == "reply"
+    (sentence,) = session.do({"do": "configure", "settings": {"data": "own"}}).fields["errors"]
+    assert "300 different answers" in sentence
+
+
+def test_the_caps_of_the_session_hold_for_a_table() -> None:
+    session = Session(Caps(points=20))
+    session.upload("long.csv", ("x,y\n" + "\n".join(f"{i},{i / 7}" for i in range(100))).encode())
+    assert session.do({"do": "configure", "settings": {"data": "own"}}).kind == "reply"
+    data = session.state().fields["data"]
+    assert data["train"] + data["test"] == 20
+    assert any("20 of 100 rows" in note for note in data["notes"])

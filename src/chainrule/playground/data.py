@@ -13,6 +13,7 @@ import numpy.typing as npt
 from chainrule.datasets import playground, spiral, stratified_split
 from chainrule.datasets.playground import PLAYGROUND
 from chainrule.datasets.table import Table
+from chainrule.playground.caps import Caps
 from chainrule.playground.compatible.training import Compatible
 from chainrule.playground.settings import FEATURES, Problems, Settings
 from chainrule.playground.translation import link_of
@@ -89,6 +90,11 @@ class Data(ABC):
     @abstractmethod
     def grid(self, features: Sequence[str], size: int) -> Array:
         """What the network is given of the points (size², features) of a grid over the plane."""
+
+    @property
+    @abstractmethod
+    def nbytes(self) -> int:
+        """About how much memory the rows take."""
 
     @property
     def problem(self) -> str:
@@ -174,6 +180,11 @@ class Points(Data):
         """The formulas of the points of the grid."""
         return formulas(self.shown.grid(size), features)
 
+    @property
+    def nbytes(self) -> int:
+        """About how much memory the rows take."""
+        return self.rows.nbytes + self.labels.nbytes
+
     def usual(self) -> tuple[str, ...]:
         """The coordinates."""
         return self.names[:2]
@@ -185,7 +196,7 @@ def formulas(points: Array, features: Sequence[str]) -> Array:
     return np.stack([_FORMULAS[name](x, y) for name in features], axis=1)
 
 
-def draw(settings: Settings, table: Table | None = None) -> Data:
+def draw(settings: Settings, table: Table | None = None, caps: Caps | None = None) -> Data:
     """The data that the settings ask for; `table` is the learner's own, if there is one."""
     if settings.mode == "compatible":
         return _compatible(settings)
@@ -195,7 +206,9 @@ def draw(settings: Settings, table: Table | None = None) -> Data:
     if settings.data in ("own", "digits"):
         from chainrule.playground.tables import digit_cells, table_cells
 
-        return digit_cells(settings) if settings.data == "digits" else table_cells(settings, table)
+        if settings.data == "digits":
+            return digit_cells(settings)
+        return table_cells(settings, table, caps or Caps())
     x: Array
     t: Array
     plane = SQUARE

@@ -322,7 +322,8 @@ class Inside:
             "overflows": [o.text for o in getattr(self.graph, "overflows", ())],
             "failure": self.failure,
         }
-        return Message("inside", fields, arrays)
+        # Ids and random bits, too, as numbers to look at.
+        return Message("inside", fields, {k: a.astype(np.float64) for k, a in arrays.items()})
 
     def verdicts(self) -> Message:
         """The check of every gradient, and the picture with its marks."""
@@ -393,6 +394,10 @@ def _flow(flow: Flow, *, gradient: bool) -> dict[str, Any]:
 
 def look_inside(machine: Machine, *, detail: bool = False, lang: str = "en") -> Inside:
     """The step that a machine takes next. The step is made, and taken back again."""
+    if not machine.batches:
+        raise SettingError(
+            "There is no batch to look into: fewer rows to train on than a batch takes."
+        )
     rows = machine.upcoming()
     x, t = (array[rows] for array in machine.train)
     before = _parameters(machine)

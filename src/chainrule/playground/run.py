@@ -15,7 +15,7 @@ import numpy.typing as npt
 from chainrule.errors import NonFiniteError
 from chainrule.nodes.base import quiet
 from chainrule.playground.data import Data
-from chainrule.playground.machine import Machine, State
+from chainrule.playground.machine import BUILT_IN, Machine, State
 from chainrule.playground.settings import Settings
 from chainrule.training.loop import BUFFER
 
@@ -274,8 +274,11 @@ class Run:
         self.machine  # noqa: B018 - built, before the event is among those to meet
         event = Event(self.step, what)
         self.failure = None
-        self.events.append(event)
         self._do(event)
+        if self._last_event == self.step and (both := _merged(self.events[-1].what, what)):
+            self.events[-1] = Event(self.step, both)
+        else:
+            self.events.append(event)
 
     def branch(self, number: int) -> Run:
         """Another run with all that happened up to here; this one lets go of its machine."""
@@ -316,6 +319,22 @@ class Run:
     def rest(self) -> None:
         """Let go of the machine, until it is needed again."""
         self._machine = None
+
+
+def _merged(
+    first: Mapping[str, Any] | Edit, then: Mapping[str, Any] | Edit
+) -> Mapping[str, Any] | Edit | None:
+    """One change in place of two at the same step, where the first leaves no trace."""
+    if isinstance(first, Edit) or isinstance(then, Edit):
+        same = isinstance(first, Edit) and isinstance(then, Edit)
+        return then if same and _place(first) == _place(then) else None
+    if set(BUILT_IN) & (set(first) | set(then)):
+        return None
+    return {**first, **then}
+
+
+def _place(edit: Any) -> tuple[int, tuple[int, ...]]:
+    return edit.parameter, edit.place
 
 
 def _step(event: Event | _Kept) -> int:

@@ -38,8 +38,14 @@ __all__ = ["Session"]
 
 #: Steps between two looks at the clock are the run's affair; this many are as good as endless.
 MANY = 1 << 30
-#: How many runs of the history are kept.
-MOST_RUNS = 20
+#: How many runs of the history are kept, and how many bytes of data and of states with them.
+MOST_RUNS, MOST_DATA, MOST_STATES = 20, 64 << 20, 8 << 20
+#: How many changes a run may have.
+MOST_CHANGES = 2_000
+#: For how long a command works at once; the rest of the way is gone in `advance`.
+SOON = 0.05
+#: For how long a command that needs to be there waits.
+PATIENCE = 0.5
 #: Seconds over which the rate is smoothed.
 SMOOTH = 0.5
 
@@ -68,6 +74,7 @@ class Session:
         self.rate = 0.0
         self.runs: dict[int, Run] = {}
         self._numbers = 0
+        #: The step that it is on its way to.
         self._target: int | None = None
         #: The learner's own table; and whether no run has it yet.
         self.table: Table | None = None
@@ -134,11 +141,32 @@ class Session:
         except NonFiniteError:
             self.playing = False  # the run says why
 
-    def _travel(self, seconds: float | None = None) -> None:
+    def _go(self, step: int) -> None:
+        """Be on the way to a step, known or new."""
+        self.playing = False
+        self._target = step
+        self._travel(SOON)
+        self._changed()
+
+    def _travel(self, seconds: float) -> None:
         assert self._target is not None
-        self.run.advance(self._target - self.run.step, seconds)
-        if self.run.step == self._target:
+        run = self.run
+        self._train(self._target - run.step, seconds)
+        if run.step == self._target or run.failure is not None or not run.machine.batches:
             self._target = None
+
+    def _arrive(self) -> None:
+        """Be where the learner wanted to go: new steps can be left out, known ones cannot."""
+        if self._target is not None:
+            self._travel(PATIENCE)
+        if self._target is not None and self._target <= self.run.end:
+            raise Problems(
+                [
+                    f"The run is on its way to step {self._target}, and at {self.run.step} now. Ask"
+                    " again when it is there."
+                ]
+            )
+        self._target = None
 
     # -- commands ---------------------------------------------------------------------------------
 
@@ -163,8 +191,10 @@ class Session:
             ]
             if wrong:
                 raise Problems(wrong)
-            if self._target is not None and action not in ("goto", "state", "hello"):
-                self._travel()  # arrive first
+            if action not in self._anywhere:
+                self._arrive()
+            if action not in ("state", "hello"):
+                self._script = []
             found = method(self, **given)
         except Problems as error:
             return Message("error", {**answer, "errors": error.problems})
@@ -195,11 +225,17 @@ class Session:
         for other in self.runs.values():
             if other is not run:
                 other.rest()
-        self._present = run.number
-        oldest = [number for number in self.runs if number != run.number]
-        for number_ in oldest[: max(len(self.runs) - MOST_RUNS, 0)]:
-            del self.runs[number_]
+        self._present, self._target = run.number, None
+        others = [other for other in self.runs.values() if other is not run]
+        while others and (len(others) >= MOST_RUNS or self._data_bytes() > MOST_DATA):
+            del self.runs[others.pop(0).number]  # the oldest
+        while sum(other.nbytes for other in others) > MOST_STATES:
+            max(others, key=lambda other: other.nbytes).thin()
         self._changed()
+
+    def _data_bytes(self) -> int:
+        """How much memory the data of all runs take; those that share theirs count once."""
+        return sum({id(run.data): run.data.nbytes for run in self.runs.values()}.values())
 
     def _changed(self) -> None:
         self.version += 1
@@ -208,6 +244,13 @@ class Session:
     def _now(self) -> Run:
         """The present run at its end: itself, or where it has gone back, a branch."""
         run = self.run
+        if len(run.events) >= MOST_CHANGES:
+            raise Problems(
+                [
+                    f"This run has been changed {len(run.events):,} times, and its past would take"
+                    " too long to go back to. Begin a new one with reset."
+                ]
+            )
         if run.step < run.end:
             run = run.branch(self._numbers)
             self._show(run)
@@ -233,7 +276,7 @@ class Session:
         self._new_table = False
 
     def _drawn(self, settings: Settings) -> Data:
-        return draw(settings, self.table)
+        return draw(settings, self.table, self.caps)
 
     def _begin_within_caps(self, settings: Settings, data: Data) -> None:
         data.check(settings)
@@ -254,27 +297,22 @@ class Session:
         self._changed()
 
     def _pause(self) -> None:
-        self.playing = False
+        self.playing, self._target = False, None
         self._changed()
 
     def _step(self, unit: Any = "batch", count: Any = 1) -> None:
         if unit not in ("batch", "epoch"):
             raise Problems([f'unit must be "batch" or "epoch". Got {shown(unit)}.'])
         steps = whole(1, 10_000)(count, "count")
-        self.playing = False
         machine = self.run.machine
         if unit == "epoch":
             steps = steps * machine.batches - machine.batch
-        self._train(steps)
-        self._changed()
+        self._go(self.run.step + steps)
 
     def _goto(self, step: Any = None) -> None:
         step = whole(0, self.run.end)(step, "step")
-        self.playing = False
         self.run.seek(step)
-        self._target = step
-        self._travel(SOON)
-        self._changed()
+        self._go(step)
 
     def _reset(self) -> None:
         self.playing = False
@@ -311,9 +349,8 @@ class Session:
 
     def _select_run(self, run: Any = None) -> None:
         found = self._known_run(run)
-        self.playing = False
-        found.step = found.end
         self._show(found)
+        self._goto(found.end)
 
     def _drop_run(self, run: Any = None) -> None:
         found = self._known_run(run)
@@ -353,7 +390,15 @@ class Session:
         kept = [p for p in old.points if all(hypot(p[0] - x, p[1] - y) > r for x, y, r in rubber)]
         if not isinstance(points or [], list):
             raise Problems([f"points must be a list. Got {shown(points)}."])
-        self._configure({"data": "painted", "points": [*kept, *(points or [])]})
+        new = old.changed({"data": "painted", "points": [*kept, *(points or [])]}, self.caps)
+        if new == old:
+            return
+        data = self._drawn(new)
+        playing, before = self.playing, self.run
+        self._begin_within_caps(data.suited(new, {}), data)
+        if playing and old.data == "painted":  # points come while it learns: one run, not many
+            self.playing = True
+            self.runs.pop(before.number, None)
 
     def _unit(self, column: Any = None, index: Any = None) -> Message:
         hidden = self.run.settings.hidden
@@ -375,17 +420,21 @@ class Session:
 
     def _follow(self, seconds: float) -> None:
         """Do again what a link says was done, for about so long."""
-        event = self._script[0]
+        event, *rest = self._script
         self._train(event.step - self.run.step, seconds)
-        if self.run.failure is not None:
-            self._script.clear()
-        elif self.run.step == event.step:
-            self._script.pop(0)
-            if isinstance(event.what, Edit):
+        if self.run.failure is None and self.run.step < event.step:
+            return
+        try:
+            if self.run.failure is not None:
+                rest = []
+            elif isinstance(event.what, Edit):
                 edit = event.what
                 self._edit(edit.parameter, list(edit.place), edit.value)
             elif event.what:
                 self._configure(event.what)
+        except ChainruleError:  # a change that this run does not allow ends what is done again
+            rest = []
+        self._script = rest
         self._changed()
 
     # -- inside the step that comes next ------------------------------------------------------------
@@ -438,6 +487,10 @@ class Session:
             )
         return self.runs[run]
 
+    #: Commands that do not ask where the run stands.
+    _anywhere: ClassVar = frozenset(
+        {"goto", "pause", "select_run", "drop_run", "link", "paste", "state", "hello"}
+    )
     #: Every command: what does it, and the fields it takes.
     _commands: ClassVar[dict[str, tuple[Callable[..., Any], tuple[str, ...]]]] = {
         "configure": (_configure, ("settings",)),
@@ -462,7 +515,3 @@ class Session:
         "state": (state, ()),
         "hello": (hello, ()),
     }
-
-
-#: How long a command may take before it goes on in `advance`.
-SOON = 0.05

@@ -18,6 +18,8 @@ __all__ = ["Cells", "digit_cells", "read_table", "table_cells"]
 
 #: A file may have so many bytes.
 MOST_BYTES = 2 << 20
+#: So many inputs can be chosen from, and so many classes can be told apart.
+MOST_INPUTS, MOST_CLASSES = 1_000, 100
 #: A target of whole numbers with at most so many values is one of classes, as `Preparation` says.
 FEW = 20
 
@@ -34,6 +36,11 @@ class Cells(Data):
     def inputs(self, features: Sequence[str]) -> Array:
         """The columns of the features."""
         return self.matrix[:, self._places(features)]
+
+    @property
+    def nbytes(self) -> int:
+        """About how much memory the rows take."""
+        return self.matrix.nbytes + self.labels.nbytes
 
     def plane(self, features: Sequence[str]) -> Plane | None:
         """The plane of the two features, if they are two columns of numbers, in their own units."""
@@ -105,7 +112,7 @@ def read_table(name: str, body: bytes) -> Table:
     return parse_csv(body, name or "the table")
 
 
-def table_cells(settings: Settings, table: Table | None, caps: Caps | None = None) -> Cells:
+def table_cells(settings: Settings, table: Table | None, caps: Caps) -> Cells:
     """The rows of the learner's table, prepared as `chainrule train` does it, by the training rows."""
     if table is None:
         raise Problems(["There is no table yet: choose a file, or paste one."])
@@ -118,7 +125,7 @@ def table_cells(settings: Settings, table: Table | None, caps: Caps | None = Non
         notes.append(f"{lost} rows without a value in {target!r} are left out.")
     rows = np.flatnonzero(known)
     rng = np.random.default_rng([int(settings.data_seed), 1])
-    most = (caps or Caps()).points
+    most = caps.points
     if len(rows) > most:
         notes.append(f"{most:,} of {len(rows):,} rows were drawn.")
         rows = np.sort(rng.choice(rows, most, replace=False))
@@ -126,6 +133,7 @@ def table_cells(settings: Settings, table: Table | None, caps: Caps | None = Non
     order, n = _split(table, target, settings.train_part, rng)
     table = table.rows(order)
     preparation = Preparation.fit(table.rows(slice(0, n)), target)
+    _check_size(preparation)
     classes = preparation.classes
     labels = np.asarray(preparation.targets(table), dtype=float if classes is None else int)
     return Cells(
@@ -139,6 +147,24 @@ def table_cells(settings: Settings, table: Table | None, caps: Caps | None = Non
         table=table,
         preparation=preparation,
     )
+
+
+def _check_size(preparation: Preparation) -> None:
+    """Raise if there are more inputs or classes than can be shown."""
+    problems = []
+    if len(preparation.features) > MOST_INPUTS:
+        problems.append(
+            f"The columns would become {len(preparation.features):,} inputs, since a column of texts"
+            f" becomes one for each text; at most {MOST_INPUTS:,} are taken. Leave columns of many"
+            " texts out of the table."
+        )
+    if preparation.classes is not None and len(preparation.classes) > MOST_CLASSES:
+        problems.append(
+            f"The column {preparation.target!r} has {len(preparation.classes):,} different answers; at"
+            f" most {MOST_CLASSES} classes are taken. Choose another column to predict."
+        )
+    if problems:
+        raise Problems(problems)
 
 
 def _split(

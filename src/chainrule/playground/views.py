@@ -46,6 +46,8 @@ Array = npt.NDArray[Any]
 
 #: Points along a side: of the map of one output, of each of several, of a unit.
 LARGE, MEDIUM, SMALL = 100, 50, 16
+#: With more hidden units than these, a large map would take most of the time.
+MANY_UNITS = 128
 #: Rows of the curve that are sent, points of a thumbnail.
 CURVE, THUMB = 400, 200
 #: Gradients and slots are sent up to so many parameters.
@@ -275,7 +277,7 @@ class View:
         self.units = Units(self.network, self.network.sequence)
         self.outputs = self.data.outputs[self.settings.loss]
         self.hidden = sum(self.settings.hidden)
-        self.size = LARGE if self.outputs == 1 else MEDIUM
+        self.size = LARGE if self.outputs == 1 and self.hidden <= MANY_UNITS else MEDIUM
         self.has_plane = self.data.plane(self.settings.features) is not None
         if self.has_plane:
             grids = (self.data.grid(self.settings.features, n) for n in (self.size, SMALL))
