@@ -262,18 +262,20 @@ class Session:
         old = self.run.settings
         new = old.changed(settings, self.caps)
         differing = set(new.differing(old))
-        if not differing and not (new.data == "own" and self._new_table):
+        other_table = self._new_table and settings.get("data") == "own"
+        if not differing and not other_table:
             return
-        if differing and differing <= set(LIVE):
+        untouched = not self.run.end and not self.run.events
+        if differing and differing <= set(LIVE) and not untouched:
             self._now().change(new)
             self._changed()
             return
         data = self.run.data
-        if differing & set(DATA_FIELDS) or (new.data == "own" and self._new_table):
+        if differing & set(DATA_FIELDS) or other_table:
             data = self._drawn(new)
         new = data.suited(new, settings)
         self._begin_within_caps(new, data)
-        self._new_table = False
+        self._new_table = self._new_table and not other_table
 
     def _drawn(self, settings: Settings) -> Data:
         return draw(settings, self.table, self.caps)

@@ -1,0 +1,41 @@
+"""The server, the browser, and a fresh learner for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tests.playground.browser.driving import Seen, browser_of, chromium
+from tests.playground.server.process import Served, serving
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Any]:
+    chromium()
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright, browser_of(playwright) as found:
+        yield found
+
+
+@pytest.fixture(scope="package")
+def served() -> Iterator[Served]:
+    chromium()
+    with serving() as found:
+        yield found
+
+
+@pytest.fixture
+def seen(browser: Any, served: Served) -> Iterator[Seen]:
+    """A tab of a new learner, which must end without a fault."""
+    context = browser.new_context(
+        viewport={"width": 1440, "height": 900}, locale="en-GB", accept_downloads=True
+    )
+    context.set_default_timeout(10_000)
+    tab = Seen(context, served.origin)
+    tab.page.goto(f"{served.origin}/?token={served.token}")
+    tab.page.wait_for_selector("canvas")
+    tab.settled()
+    yield tab
+    context.close()
+    assert tab.faults == []

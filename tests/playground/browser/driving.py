@@ -1,0 +1,126 @@
+"""A real page in a real browser: the command's own process, Debian's Chromium, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chainrule.playground.messages import Message
+
+PAGE = Path(__file__).parents[3] / "page"
+#: The page without a built page, or a browser: nothing to test.
+BUILT = Path(__file__).parents[3] / "src" / "chainrule" / "playground" / "static" / "index.html"
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+WORDS: dict[str, dict[str, str]] = {
+    lang: json.loads((PAGE / "src" / "text" / f"{lang}.json").read_text("utf-8"))
+    for lang in ("en", "zh")
+}
+
+
+def chromium() -> str:
+    """Where Chromium is; without it, or without the page, the test is left out."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        pytest.skip("no Chromium here: apt-get install chromium")
+    if not BUILT.exists():
+        pytest.skip("the page is not built here (CHAINRULE_SKIP_PAGE): pip install -e .")
+    return found
+
+
+class Seen:
+    """A tab with the playground, and what went wrong in it."""
+
+    def __init__(self, context: Any, origin: str) -> None:
+        self.page = context.new_page()
+        self.origin = origin
+        self.faults: list[str] = []
+        self.messages: dict[str, Message] = {}
+        self.page.on("console", lambda m: m.type in ("error", "warning") and self.fault(m.text))
+        self.page.on("pageerror", lambda error: self.fault(str(error)))
+        self.page.on("websocket", lambda socket: socket.on("framereceived", self.hear))
+        context.route(lambda url: not url.startswith((origin, "blob:", "data:")), self.stranger)
+
+    def fault(self, text: str) -> None:
+        self.faults.append(text)
+
+    def stranger(self, route: Any) -> None:
+        self.fault(f"asked another host: {route.request.url}")
+        route.abort()
+
+    def hear(self, payload: Any) -> None:
+        message = Message.from_bytes(payload)
+        self.messages[message.kind] = message
+
+    # -- the page's parts, by what they are called ------------------------------------------------
+
+    def button(self, key: str, lang: str = "en", **values: Any) -> Any:
+        return self.page.get_by_role("button", name=WORDS[lang][key].format(**values), exact=True)
+
+    def choose(self, key: str, option: str) -> None:
+        """Choose in one of the menus of the bar above."""
+        self.page.get_by_role("combobox", name=WORDS["en"][key], exact=True).select_option(option)
+
+    def data_set(self, key: str) -> None:
+        radio = self.page.get_by_role("radio", name=WORDS["en"][f"data.{key}"], exact=True)
+        self.page.locator("label", has=radio).click()
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+            self.page.wait_for_timeout(40)
+
+    def score(self, row: str, column: int = 0) -> float:
+        """A number of the table of scores, with all its digits."""
+        cells = self.page.get_by_role("row", name=re.compile(f"^{WORDS['en'][f'scores.{row}']}"))
+        return float(cells.locator("td").nth(column).get_attribute("title"))
+
+    def until(self, what: str, seconds: float = 20) -> None:
+        """Wait until a JavaScript expression is true; asked from outside, as the page lets no text run."""
+        end = time.monotonic() + seconds
+        while not self.page.evaluate(what):
+            assert time.monotonic() < end, f"still not true: {what}"
+            self.page.wait_for_timeout(50)
+
+    @property
+    def step(self) -> int:
+        """The step that the time line shows."""
+        slider = self.page.get_by_role("slider", name=WORDS["en"]["time.title"])
+        return int(float(slider.get_attribute("aria-valuenow") or slider.input_value()))
+
+    def settled(self) -> None:
+        """Wait until the page shows what the session has answered."""
+        self.page.wait_for_timeout(250)
+
+    def take_home(self, what: str) -> tuple[str, bytes]:
+        """Export; the file's name and content."""
+        self.button("export").click()
+        with self.page.expect_download() as download:
+            # In the list that has opened, by the words in bold.
+            self.page.locator("[popover] li, ul li").filter(
+                has=self.page.locator(
+                    "strong", has_text=re.compile(f"^{re.escape(WORDS['en'][f'export.{what}'])}$")
+                )
+            ).get_by_role("button").click()
+        file = download.value
+        return file.suggested_filename, Path(file.path()).read_bytes()
+
+
+@contextmanager
+def browser_of(playwright: Any) -> Iterator[Any]:
+    """Chromium, once for a module."""
+    found = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+    try:
+        yield found
+    finally:
+        found.close()
