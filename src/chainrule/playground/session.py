@@ -211,16 +211,18 @@ class Session:
 
     def _begin(self, settings: Settings, data: Data) -> None:
         """A new run, from first weights on."""
-        run = Run(settings, data, self._numbers)
+        number = self._numbers
         old = self.runs.get(self._present) if self.runs else None
+        run = Run(settings, data, number)
         if old is not None and not old.end and not old.events:
             del self.runs[old.number]  # nothing happened in it
+            run.number = old.number
         self._show(run)
 
     def _show(self, run: Run) -> None:
         """Show a run, new or known; the others rest."""
         if run.number not in self.runs:
-            self._numbers = run.number + 1
+            self._numbers = max(self._numbers, run.number + 1)
             self.runs[run.number] = run
         for other in self.runs.values():
             if other is not run:

@@ -149,7 +149,7 @@ def state(session: Session) -> Message:
         maps[[data.names.index(name) for name in known]] = data.grid(known, SMALL).T
         arrays["features"] = maps.reshape(-1, SMALL, SMALL)
     for other in session.runs.values():
-        arrays[f"curve_{other.number}"] = other.curve.sample(CURVE).astype(np.float32)
+        arrays[f"curve_{other.number}"] = other.curve.sample(CURVE)
     return Message("state", fields, arrays)
 
 

@@ -46,13 +46,17 @@ class Seen:
         self.origin = origin
         self.faults: list[str] = []
         self.messages: dict[str, Message] = {}
-        self.page.on("console", lambda m: m.type in ("error", "warning") and self.fault(m.text))
+        self.page.on("console", self.told)
         self.page.on("pageerror", lambda error: self.fault(str(error)))
         self.page.on("websocket", lambda socket: socket.on("framereceived", self.hear))
         context.route(lambda url: not url.startswith((origin, "blob:", "data:")), self.stranger)
 
     def fault(self, text: str) -> None:
         self.faults.append(text)
+
+    def told(self, message: Any) -> None:
+        if message.type in ("error", "warning"):
+            self.fault(message.text)
 
     def stranger(self, route: Any) -> None:
         self.fault(f"asked another host: {route.request.url}")
@@ -66,6 +70,11 @@ class Seen:
 
     def button(self, key: str, lang: str = "en", **values: Any) -> Any:
         return self.page.get_by_role("button", name=WORDS[lang][key].format(**values), exact=True)
+
+    def move(self, key: str) -> None:
+        """Press one of the buttons beside the time line, which are called −50 and so on as well."""
+        self.page.get_by_role("button", name=WORDS["en"][key]).click()
+        self.settled()
 
     def choose(self, key: str, option: str) -> None:
         """Choose in one of the menus of the bar above."""

@@ -47,13 +47,11 @@ def test_going_back_and_forward_gives_the_same_bits(seen: Seen) -> None:
     assert seen.step == 76
     name, model = seen.take_home("model")
     assert name.endswith(".safetensors")
-    seen.button("time.back_far").click()
-    seen.settled()
+    seen.move("time.back_far")
     assert seen.step == 26
     _, earlier = seen.take_home("model")
     assert earlier != model
-    seen.button("time.on_far").click()
-    seen.settled()
+    seen.move("time.on_far")
     assert seen.step == 76
     assert seen.take_home("model")[1] == model
     # Another learning rate from an earlier step is another run.
@@ -146,7 +144,7 @@ def test_points_are_painted_and_learnt(seen: Seen) -> None:
     plot = seen.page.locator(".plot")
     box = plot.bounding_box()
     for k, (side, brush) in enumerate(((0.25, 1), (0.75, 2))):
-        seen.button("brush.class", **{"class": brush}).click()
+        seen.button("brush.class", "en", **{"class": brush}).click()
         for i in range(12):
             x = box["x"] + side * box["width"] + 9 * (i % 4)
             seen.page.mouse.click(x, box["y"] + 60 + 24 * (i // 4) + 3 * k)
