@@ -5,9 +5,13 @@ The same program, library and matplotlib give the same bytes.
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -186,9 +190,65 @@ def _digits(hidden: int) -> tuple[cr.Sequential, np.ndarray, np.ndarray]:
     return cr.TwoLayerNet(64, hidden, 10, "relu"), x / 16, t
 
 
+def playground() -> None:
+    """The page of the playground, at work and inside a step; needs Playwright and Chromium."""
+    with _page() as page:
+        page.keyboard.press("Shift+ArrowRight")
+        for _ in range(60):
+            page.keyboard.press("Shift+ArrowRight")
+        page.wait_for_timeout(1500)
+        page.screenshot(path=IMAGES / "playground.png")
+        page.keyboard.press(".")
+        page.wait_for_timeout(1000)
+        page.get_by_role("button", name="Backward", exact=True).click()
+        for _ in range(8):
+            page.keyboard.press(".")
+            page.wait_for_timeout(60)
+        page.locator(".cards td button").nth(2).click()
+        page.wait_for_timeout(800)
+        page.screenshot(path=IMAGES / "playground-inside.png")
+
+
+@contextmanager
+def _page() -> Iterator[Any]:
+    """The page in its default state, in Chromium, served by the command itself."""
+    from playwright.sync_api import sync_playwright
+
+    command = [sys.executable, "-m", "chainrule", "play", "--no-browser", "--port", "0"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own command
+    try:
+        assert server.stdout is not None
+        link = server.stdout.readline().split()[-1]
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(
+                executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+            )
+            page = browser.new_page(viewport={"width": 1440, "height": 900}, locale="en-GB")
+            page.goto(link)
+            page.wait_for_selector("canvas")
+            page.wait_for_timeout(500)
+            yield page
+            browser.close()
+    finally:
+        server.terminate()
+        server.wait()
+
+
 PICTURES: dict[str, Callable[[], None]] = {
     f.__name__: f
-    for f in (spiral, graph, seeing, history, regions, features, judged, histograms, surface, race)
+    for f in (
+        spiral,
+        graph,
+        seeing,
+        history,
+        regions,
+        features,
+        judged,
+        histograms,
+        surface,
+        race,
+        playground,
+    )
 }
 
 if __name__ == "__main__":
