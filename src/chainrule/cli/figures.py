@@ -38,7 +38,8 @@ def figures(
 ) -> None:
     """Draw the figures of the chapter; every number in them is computed now.
 
-    With them comes index.html, a page that shows them all.
+    With them comes index.html, a page that shows them all, and where Chromium is installed a picture
+    of the playground's page as it opens, playground-page.png.
     """
     from chainrule.figures import FIGURES, find, save
 
@@ -49,8 +50,25 @@ def figures(
     if out is None:
         raise click.UsageError("--out is missing: name the folder to draw into.")
     written = save(out, lang, format_, only)
+    page = None if only else _page(out, lang)
     size = sum(os.path.getsize(path) for path in written)
     say(
         f"{number_of(len(written) - 1, 'figure')}, {size / 1e6:.1f} MB. To see them, open"
         f" {paint(printable(written[-1]), 'bold')}."
     )
+    if page is not None:
+        say(f"The playground's page, in Chromium: {printable(page)}.")
+
+
+def _page(out: str, lang: str) -> str | None:
+    """The name of the picture of the playground's page, if it could be taken."""
+    from chainrule.files.writing import write_whole
+    from chainrule.playground.screenshot import chromium, screenshot
+
+    browser = chromium()
+    picture = None if browser is None else screenshot(browser, lang)
+    if picture is None:
+        return None
+    path = os.path.join(out, "playground-page.png")
+    write_whole(path, picture, overwrite=True)
+    return path

@@ -1,0 +1,64 @@
+"""A picture of the page itself, in its default state, taken by Chromium where there is one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+
+__all__ = ["chromium", "screenshot"]
+
+#: What the browser is called, on one system and another.
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+WIDTH, HEIGHT = 1440, 900
+#: Seconds until there is no hope any more; a picture takes two.
+PATIENCE = 30
+
+
+def chromium() -> str | None:
+    """Where Chromium is, if all is there that a picture of the page needs."""
+    built = files("chainrule.playground").joinpath("static", "index.html").is_file()
+    if not built or any(find_spec(name) is None for name in ("starlette", "uvicorn", "websockets")):
+        return None
+    return next(filter(None, map(shutil.which, NAMES)), None)
+
+
+def screenshot(browser: str, lang: str = "en") -> bytes | None:
+    """The page as PNG, 1440 by 900; None if the browser gave no picture.
+
+    The page is served by `chainrule play` in a process of its own, to this machine only.
+    """
+    command = [sys.executable, "-m", "chainrule", "play", "--no-browser", "--port=0"]
+    with (
+        tempfile.TemporaryDirectory() as room,
+        subprocess.Popen(  # noqa: S603 - our own command
+            [*command, f"--lang={lang}"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        ) as server,
+    ):
+        try:
+            assert server.stdout is not None
+            link = server.stdout.readline().split()[-1:]
+            picture = Path(room, "page.png")
+            flags = [
+                "--headless", "--disable-gpu", "--no-first-run", "--hide-scrollbars",
+                f"--user-data-dir={room}/profile", f"--window-size={WIDTH},{HEIGHT}",
+                "--virtual-time-budget=4000", f"--screenshot={picture}",
+            ]  # fmt: skip
+            if hasattr(os, "geteuid") and os.geteuid() == 0:
+                flags.append("--no-sandbox")  # without which it does not start as root
+            subprocess.run(  # noqa: S603 - the browser that is installed, our own page
+                [browser, *flags, *link], capture_output=True, timeout=PATIENCE, check=False
+            )
+            return picture.read_bytes() if picture.exists() else None
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            server.terminate()
