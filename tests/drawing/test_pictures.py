@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -179,8 +180,10 @@ def test_gradients_may_be_given() -> None:
 def test_names_can_be_given_and_everything_is_escaped() -> None:
     x = Variable(1.0, name='<&"\x00>')
     svg = cr.exp(x).draw(names={x: "损失 & <b>"}).svg
-    assert texts(svg, "name") == ["损失 & <b>"]
-    root(cr.exp(x).draw().svg)
+    assert texts(svg, "name") == ["损失 & <b>", "L"]
+    assert texts(cr.exp(x).draw().svg, "name") == [r'<&"\x00>', "L"]
+    spoilt = cr.exp(x).draw(names={x: "a\x1b[2Jb\n"}).svg
+    assert texts(spoilt, "name") == [r"a\x1b[2Jb\n", "L"]
 
 
 def test_highlighted_arrows_stand_out() -> None:
@@ -201,6 +204,107 @@ def test_verdicts_are_marked_at_their_arrow() -> None:
     assert "s-good" in z.draw(verdicts={x: report.rows[0]}).svg
     with pytest.raises(SettingError, match="'fine' is not known"):
         z.draw(verdicts={x: "fine"})
+
+
+def test_arrows_are_given_as_variables_or_by_name() -> None:
+    net, x, t = spiral_net()
+    graph = net.graph(x, t)
+    W2 = next(v for v, name in graph.names.items() if name == "W2")
+    assert graph.draw(highlight="W2").svg == graph.draw(highlight=[W2]).svg
+    assert graph.draw(highlight=W2).svg == graph.draw(highlight={"W2"}).svg
+    assert graph.draw(verdicts={"W2": "ok"}).svg == graph.draw(verdicts={W2: "ok"}).svg
+    assert "kernel" in texts(graph.draw(names={"W2": "kernel"}, fold=False).svg, "name")
+    renamed = graph.draw(names={"x": "rows", "W1": "V"}, fold=True).svg
+    assert texts(renamed, "parameter")[0] == "V 2×10"
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"highlight": "W"}, 'no arrow is called .W.: did you mean "x"|no arrow is called .W.'),
+        ({"highlight": [3]}, "highlight: 1 of these are no arrows of this graph, such as 3"),
+        ({"highlight": 3}, "highlight takes arrows, Variables or their names; got 3"),
+        ({"highlight": [Variable(1.0)]}, "highlight: 1 of these are no arrows of this graph"),
+        ({"names": "W"}, "names takes a mapping from arrows"),
+        ({"names": {"q": "a"}}, "no arrow is called .q."),
+        ({"names": {"x": 3}}, "x is called by a text; got 3"),
+        ({"verdicts": ["x"]}, "verdicts takes a mapping"),
+        ({"gradients": "x"}, "gradients takes a mapping"),
+        ({"gradients": {"q": 1.0}}, "no arrow is called .q."),
+        ({"seed": "x"}, "seed is the gradient of the output, an array of numbers; got 'x'"),
+        ({"fold": "Foo"}, "fold='Foo': this graph has no layers"),
+        ({"unfold": ["Foo"]}, "unfold='Foo': this graph has no layers"),
+        ({"fold": 3}, "fold must be the name of a layer, or several, or True or False; got 3"),
+        ({"fold": [3]}, "fold must be the name of a layer"),
+    ],
+)
+def test_what_is_no_arrow_and_no_layer_is_told_in_a_sentence(
+    options: dict[str, Any], sentence: str
+) -> None:
+    x = Variable(2.0, name="x")
+    with pytest.raises(SettingError, match=sentence):
+        (x * x + x).draw(**options)
+
+
+def test_the_worst_verdict_inside_stands_on_the_folded_layer() -> None:
+    net, x, t = spiral_net()
+    graph = net.graph(x, t)
+    proof = graph.check()
+    svg = graph.draw(verdicts=proof.verdicts, fold=True).svg
+    assert 'class="s-bad"' not in svg
+    mixed = dict(proof.verdicts)
+    W1 = next(v for v in mixed if graph.names[v] == "W1")
+    b1 = next(v for v in mixed if graph.names[v] == "b1")
+    mixed[W1] = replace(mixed[W1], ok=False, place="direction 0", got=2.0, expected=3.0)
+    for inside in (mixed, {W1: "wrong", b1: "kink"}, {W1: "not finite"}):
+        svg = graph.draw(verdicts=inside, fold=True).svg
+        boxes = {box.get("data-layer"): box for box in root(svg).iter() if box.get("data-layer")}
+        signs = {name: [e.get("class") for e in box.iter()] for name, box in boxes.items()}
+        assert [name for name in signs if "s-bad" in signs[name]] == ["Affine1"]
+        assert "s-kink" not in signs["Affine1"]
+    boxes = {b.get("data-layer"): b for b in root(graph.draw(verdicts=mixed, fold=True).svg).iter()}
+    title = next(boxes["Affine1"].iter("{http://www.w3.org/2000/svg}title")).text or ""
+    assert "∂W1 checked: WRONG; at direction 0 backward gave 2, the complex step 3" in title
+    assert "b1" not in title
+
+
+def test_the_picture_says_where_the_detail_overflows() -> None:
+    x = Variable([0.0, -1000.0, 3.0], name="x")
+    graph = cr.sum(cr.sigmoid(x)).graph
+    assert texts(graph.draw().svg, "note") == []
+    detail = graph.detailed()
+    svg = detail.draw().svg
+    assert texts(svg, "note") == [f"! {overflow}" for overflow in detail.overflows]
+    marked = [a.title for a in arrows(svg) if "s-bad" in a.marks]
+    assert [title.splitlines()[-1] for title in marked] == [str(o) for o in detail.overflows]
+    folded = detail.draw(fold=True).svg
+    (box,) = [e for e in root(folded).iter() if e.get("data-layer") == "Sigmoid"]
+    assert "e^1000 overflows" in "".join(e.text or "" for e in box.iter())
+    assert "s-bad" in [e.get("class") for e in box.iter()]
+    # Longer lines than the picture is wide are broken, and stay inside.
+    drawing = cr.sigmoid(x).graph.detailed().draw(fold=True, values=False)
+    ends = [t.x + text_width(t.text, t.size) for t in drawing.scene.texts() if t.role == "note"]
+    assert max(ends) <= drawing.scene.width
+    assert sum(t.count("!") for t in texts(drawing.svg, "note")) == 2 < len(ends)
+
+
+def test_text_and_picture_call_arrows_alike() -> None:
+    net, x, t = spiral_net()
+    graph = net.graph(x, t)
+    svg = graph.draw(fold=False).svg
+    copies = set(graph.origin)
+    shown = {*texts(svg, "name"), *texts(svg, "made")}
+    assert shown == {name for v, name in graph.names.items() if v not in copies}
+    for element in root(svg).iter():
+        if element.get("class") == "arrow":
+            called = element.get("data-arrow")
+            assert (element[0].text or "").startswith(f"{called} ")
+
+
+def test_a_layer_by_hand_is_drawn_by_its_name() -> None:
+    net = cr.Sequential(Doubled(), cr.Affine.sized(2, 3), loss=cr.SoftmaxWithLoss())
+    svg = net.draw(np.ones((2, 2)), np.array([0, 1]), fold=False).svg
+    assert texts(svg, "symbol")[0] == "Doubled"
 
 
 def test_settings_that_are_not_known() -> None:
@@ -233,7 +337,7 @@ def test_a_value_without_a_gradient_may_go_several_ways() -> None:
     t = Variable(np.array([1, 2]), name="t")
     out = cr.sum(t * t + t)
     drawing = out.draw()
-    assert texts(drawing.svg, "name") == ["t"]
+    assert texts(drawing.svg, "name") == ["t", "L"]
     assert faults(drawing._diagram) == []
 
 
@@ -250,17 +354,17 @@ def test_text_widths_cover_what_fonts_need() -> None:
 def test_layers_are_boxes_and_fold() -> None:
     net, x, t = spiral_net()
     unfolded, folded = net.draw(x, t, fold=False), net.draw(x, t, fold=True)
-    assert texts(unfolded.svg, "layer") == ["Affine 2→10", "Affine 10→3", "SoftmaxWithLoss"]
+    assert texts(unfolded.svg, "layer") == ["Affine1 2→10", "Affine2 10→3", "SoftmaxWithLoss"]
     assert texts(unfolded.svg, "symbol") == [
         "MatMul", "Repeat", "+", "σ", "MatMul", "Repeat", "+", "softmax+CE", "mean",
     ]  # fmt: skip
     assert texts(folded.svg, "layer") == [
-        "Affine 2→10",
+        "Affine1 2→10",
         "Sigmoid",
-        "Affine 10→3",
+        "Affine2 10→3",
         "SoftmaxWithLoss",
     ]
-    assert texts(folded.svg, "parameter") == ["W 2×10", "b 10", "W 10×3", "b 3"]
+    assert texts(folded.svg, "parameter") == ["W1 2×10", "b1 10", "W2 10×3", "b2 3"]
     # Every arrow that is still seen says what it said before.
     assert not Counter(a.title for a in arrows(folded.svg)) - Counter(
         a.title for a in arrows(unfolded.svg)
@@ -272,12 +376,27 @@ def test_layers_are_boxes_and_fold() -> None:
 def test_single_layers_fold_by_name() -> None:
     net, x, t = spiral_net()
     svg = net.draw(x, t, fold="Affine").svg
-    assert texts(svg, "layer").count("Affine 2→10") == 1
+    assert texts(svg, "layer").count("Affine1 2→10") == 1
     assert texts(svg, "symbol") == ["σ", "softmax+CE", "mean"]
-    svg = net.draw(x, t, fold=["Affine 10→3", "2"]).svg
-    assert texts(svg, "symbol") == ["MatMul", "Repeat", "+", "σ", "softmax+CE", "mean"]
+    for name in ("2", "Affine2", "Affine2 10→3"):  # in the network, in text, in the picture
+        svg = net.draw(x, t, fold=[name]).svg
+        assert texts(svg, "symbol") == ["MatMul", "Repeat", "+", "σ", "softmax+CE", "mean"]
     with pytest.raises(SettingError, match="fold='Afine': there is no layer of that name"):
         net.draw(x, t, fold="Afine")
+
+
+def test_a_layer_is_looked_into_while_the_others_are_folded() -> None:
+    net, x, t = spiral_net()
+    svg = net.draw(x, t, unfold="Affine2").svg
+    assert texts(svg, "layer") == ["Affine2 10→3", "Affine1 2→10", "Sigmoid", "SoftmaxWithLoss"]
+    assert texts(svg, "symbol") == ["MatMul", "Repeat", "+"]
+    inner = cr.Sequential(cr.Affine.sized(2, 3), cr.Tanh())
+    nested = cr.Sequential(inner, cr.Affine.sized(3, 3), loss=cr.SoftmaxWithLoss())
+    svg = nested.draw(x, t, unfold="Affine1").svg
+    assert texts(svg, "symbol") == ["MatMul", "Repeat", "+"]
+    assert "Tanh" in texts(svg, "layer")  # folded in a layer that is not
+    with pytest.raises(SettingError, match=r"unfold='Afine'.*did you mean"):
+        net.draw(x, t, unfold="Afine")
 
 
 def deep_net(depth: int) -> cr.Sequential:
@@ -318,7 +437,7 @@ def test_layers_in_layers() -> None:
     x = Variable(np.ones((2, 2), np.float32), name="x")
     out = cr.sum(Pair()(x))
     drawing = out.draw()
-    assert sorted(texts(drawing.svg, "layer")) == ["Affine 2→3", "Affine 3→2", "Pair"]
+    assert sorted(texts(drawing.svg, "layer")) == ["Affine1 2→3", "Affine2 3→2", "Pair"]
     assert faults(drawing._diagram) == []
     assert [g.outer is None for g in drawing._diagram.groups] == [True, False, False]
     assert texts(out.draw(fold=True).svg, "layer") == ["Pair"]
@@ -366,7 +485,7 @@ def test_the_drawn_gradients_of_a_network_are_its_gradients() -> None:
     net.backward()
     drawn = {a.title.split(" ")[0]: a for a in arrows(net.draw(x, t).svg)}
     assert drawn["L"].value == [float(f"{loss:.4g}")]
-    last = next(a for a in arrows(net.draw(x, t).svg) if a.title.startswith("b 3 "))
+    last = next(a for a in arrows(net.draw(x, t).svg) if a.title.startswith("b2 3 "))
     assert last.gradient == pytest.approx(net.grads[3], rel=5e-3)
 
 

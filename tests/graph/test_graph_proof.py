@@ -173,8 +173,8 @@ def test_a_backward_that_breaks_says_how_and_the_rest_is_still_checked(way: str,
 def test_the_summary_says_what_disagrees_with_what() -> None:
     graph = net_graph(Layer(0), cr.Tanh(), Layer(1, dW=0.5))
     assert graph.check().summary.splitlines() == [
-        "1 of 7 arrows disagrees with the central difference: ∂p02 at Layer in Layer2.",
-        "From end to end ∂p02 is wrong, as what comes from there must.",
+        "1 of 7 arrows disagrees with the central difference: ∂p0_2 at Layer in Layer2.",
+        "From end to end ∂p0_2 is wrong, as what comes from there must.",
     ]
     both = cr.sum(apply(Spoiled("none"), Variable(X, "x")) * cr.tanh(Variable(X, "y"))).graph
     assert "1 of 5 arrows disagrees with the complex step: ∂x at Spoiled." in both.check().summary

@@ -14,11 +14,12 @@ from chainrule.drawing.saving import GRAPHS, check_path, format_of
 from chainrule.drawing.scene import Scene
 from chainrule.drawing.svg import to_svg
 from chainrule.drawing.theme import check_theme
-from chainrule.drawing.units import MANY, Fold, Units
+from chainrule.drawing.units import MANY, Fold, Names, Units
 from chainrule.drawing.words import check_language, say
-from chainrule.errors import SettingError, ShapeError, nearest, shown
+from chainrule.errors import SettingError, ShapeError, nearest, printable, shown
 from chainrule.files.writing import Pathish, write_whole
 from chainrule.graph.graph import Graph
+from chainrule.graph.naming import arrow_called
 from chainrule.graph.variable import Array, Variable
 
 __all__ = ["DrawOptions", "Drawing", "draw_graph"]
@@ -113,9 +114,10 @@ class DrawOptions(TypedDict, total=False):
     seed: Any
     shapes: bool
     fold: Fold
-    names: Mapping[Variable, str] | None
-    highlight: Iterable[Variable]
-    verdicts: Mapping[Variable, Any] | None
+    unfold: Names
+    names: Mapping[Variable, str] | Mapping[str, str] | None
+    highlight: Iterable[Variable | str] | Variable | str
+    verdicts: Mapping[Variable, Any] | Mapping[str, Any] | None
     lang: str
     theme: str
 
@@ -128,28 +130,35 @@ def draw_graph(
     seed: Any = None,
     shapes: bool = True,
     fold: Fold = None,
-    names: Mapping[Variable, str] | None = None,
-    highlight: Iterable[Variable] = (),
-    verdicts: Mapping[Variable, Any] | None = None,
+    unfold: Names = (),
+    names: Mapping[Variable, str] | Mapping[str, str] | None = None,
+    highlight: Iterable[Variable | str] | Variable | str = (),
+    verdicts: Mapping[Variable, Any] | Mapping[str, Any] | None = None,
     lang: str = "en",
     theme: str = "auto",
 ) -> Drawing:
     """The picture of a graph (see `Graph.draw`)."""
     check_language(lang)
     check_theme(theme)
-    highlight = frozenset(highlight)
-    _belong("highlight", highlight, graph)
-    _belong("verdicts", verdicts or (), graph)
+    arrows = _Arrows(graph)
+    if isinstance(highlight, str | Variable):
+        highlight = [highlight]
+    judged = arrows.mapping("verdicts", verdicts)
+    reasons = {v: getattr(verdict, "detail", "") for v, verdict in judged.items()}
+    called = {v: _name(v, name) for v, name in arrows.mapping("names", names).items()}
     options = Options(
         values=values,
         shapes=shapes,
-        gradients=_gradients(graph, gradients, seed),
-        names=dict(names or {}),
-        highlight=highlight,
-        verdicts={v: _mark(verdict) for v, verdict in (verdicts or {}).items()},
+        gradients=_gradients(graph, gradients, seed, arrows),
+        names=called,
+        made={v: _renamed(v, name, graph, called) for v, name in graph.names.items()},
+        highlight=frozenset(arrows.those("highlight", highlight)),
+        verdicts={v: _mark(verdict) for v, verdict in judged.items()},
+        reasons={v: reason for v, reason in reasons.items() if reason},
+        overflows={o.arrow: o.text for o in getattr(graph, "overflows", ())},
         lang=lang,
     )
-    units = Units(graph, fold)
+    units = Units(graph, fold, unfold)
     # Numbers are taken now, since the arrays may change; laying out can wait.
     drawing = Drawing(diagram_of(units, options), options, theme)
     drawing._folded = bool(units.folded)
@@ -160,25 +169,59 @@ def draw_graph(
     return drawing
 
 
-def _belong(what: str, given: Iterable[Any], graph: Graph) -> None:
-    """See that these are arrows of the graph: each `v.graph` is a new one, with arrows of its own."""
-    arrows = {v for node in graph.nodes for v in (*node.inputs, *node.outputs)}
-    arrows.update(graph.inputs, graph.outputs)
-    strangers = [v for v in given if not isinstance(v, Variable) or v not in arrows]
-    if strangers:
-        raise SettingError(
-            f"{what}: {len(strangers)} of these are no arrows of this graph, such as"
-            f" {shown(strangers[0], 60)}. Take the graph once: g = L.graph;"
-            " g.draw(verdicts=g.check().verdicts)."
-        )
+class _Arrows:
+    """The arrows of a graph, as they are given: Variables of its own, or names."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        # Each `v.graph` is a new one, with arrows of its own.
+        self.own = {v for node in graph.nodes for v in (*node.inputs, *node.outputs)}
+        self.own.update(graph.names, graph.inputs, graph.outputs)
+
+    def those(self, option: str, given: Any) -> list[Variable]:
+        """The arrows meant by the option."""
+        if not isinstance(given, Iterable):
+            raise SettingError(
+                f"{option} takes arrows, Variables or their names; got {shown(given, 60)}."
+            )
+        found = [arrow_called(self.graph, v) if isinstance(v, str) else v for v in given]
+        strangers = [v for v in found if not isinstance(v, Variable) or v not in self.own]
+        if strangers:
+            raise SettingError(
+                f"{option}: {len(strangers)} of these are no arrows of this graph, such as"
+                f" {shown(strangers[0], 60)}. Take the graph once: g = L.graph;"
+                " g.draw(verdicts=g.check().verdicts)."
+            )
+        return found
+
+    def mapping(self, option: str, given: Any) -> dict[Variable, Any]:
+        """What is given for each arrow."""
+        if given is None:
+            return {}
+        if not isinstance(given, Mapping):
+            raise SettingError(
+                f"{option} takes a mapping from arrows (Variables or their names); got"
+                f" {shown(given, 60)}."
+            )
+        return dict(zip(self.those(option, given), given.values(), strict=True))
 
 
-def _gradients(
-    graph: Graph, given: bool | Mapping[Variable, Any], seed: Any
-) -> dict[Variable, Array]:
+def _name(v: Variable, name: Any) -> str:
+    if not isinstance(name, str):
+        raise SettingError(f"names: {v.name or 'an arrow'} is called by a text; got {shown(name)}.")
+    return printable(name)
+
+
+def _renamed(v: Variable, name: str, graph: Graph, called: Mapping[Variable, str]) -> str:
+    """The name of a copy that leaves a Branch begins with that of the original."""
+    root = graph.root(v)
+    return called[root] + name[len(graph.names[root]) :] if root in called else name
+
+
+def _gradients(graph: Graph, given: Any, seed: Any, arrows: _Arrows) -> dict[Variable, Array]:
     """The gradient of every arrow that has one."""
     if not isinstance(given, bool):
-        found = {v: np.asarray(g) for v, g in given.items()}
+        found = {v: np.asarray(g) for v, g in arrows.mapping("gradients", given).items()}
         for v, g in found.items():
             if g.shape != v.shape:
                 raise ShapeError(
@@ -190,7 +233,12 @@ def _gradients(
     if not given or not output.requires_grad or (seed is None and not graph.has_gradients):
         return {}
     if seed is not None:
-        seed = np.asarray(seed, output.dtype)
+        try:
+            seed = np.asarray(seed, output.dtype)
+        except (TypeError, ValueError):
+            raise SettingError(
+                f"seed is the gradient of the output, an array of numbers; got {shown(seed)}."
+            ) from None
         if seed.shape != output.shape:
             raise ShapeError(
                 f"seed is the gradient of the output, which has shape {output.shape}; got shape"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +26,7 @@ from chainrule.drawing.panels import (
     text_panel,
     verdict_panel,
 )
-from chainrule.drawing.scene import Layer, Line, Mark, Rectangle, Scene, Text
+from chainrule.drawing.scene import Layer, Line, Mark, Rectangle, Scene, Text, shifted
 from chainrule.drawing.symbols import (
     APART,
     arrowhead,
@@ -48,13 +48,17 @@ __all__ = ["Label", "Options", "diagram_of", "painted", "scene_of"]
 #: Free space between an arrow and its label.
 AIR = 4.0
 
-#: What is said of a gradient that was checked.
+#: What is said of a gradient that was checked, the worst first.
 VERDICTS = {
-    "ok": "checked: right",
     "wrong": "checked: WRONG",
-    "kink": "checked: right, at a kink",
     "not finite": "not checked: not finite",
+    "kink": "checked: right, at a kink",
+    "ok": "checked: right",
 }
+#: The height of a line below the picture, and how wide such lines may be at least.
+NOTE, NARROW = 17, 460.0
+#: So many arrows inside of a folded layer, and so many overflows, are told of.
+MOST = 4
 
 
 @dataclass(slots=True, frozen=True)
@@ -64,15 +68,21 @@ class Options:
     values: bool = True
     shapes: bool = True
     gradients: Mapping[Variable, Array] = field(default_factory=dict)
+    #: What arrows are called by the user, and what text calls the others.
     names: Mapping[Variable, str] = field(default_factory=dict)
+    made: Mapping[Variable, str] = field(default_factory=dict)
     highlight: Collection[Variable] = ()
+    #: What was found of gradients, and why, in a sentence.
     verdicts: Mapping[Variable, str] = field(default_factory=dict)
+    reasons: Mapping[Variable, str] = field(default_factory=dict)
+    #: A sentence on every value that is not finite where a simpler picture's is.
+    overflows: Mapping[Variable, str] = field(default_factory=dict)
     lang: str = "en"
     title: str = ""
 
     def name(self, v: Variable) -> str:
         """What a Variable is called."""
-        return self.names.get(v, v.name or "")
+        return self.names.get(v) or self.made.get(v) or v.name or ""
 
 
 @dataclass(slots=True, frozen=True)
@@ -146,25 +156,67 @@ def _vertex(unit: Unit, units: Units, options: Options) -> Vertex:
     if isinstance(unit, Branch):
         return dot_vertex(repr(unit), back=unit.inputs[0] in options.gradients)
     if isinstance(unit, Middle):
-        return box_vertex(say("{n} nodes", options.lang, n=f"{unit.count:,}"), [], "")
+        title = say("{n} nodes", options.lang, n=f"{unit.count:,}")
+        signs, told = _inside(unit, units, options)
+        return box_vertex(title, [], "\n".join(told), signs)
     if isinstance(unit, Scope):
         parameters = getattr(unit.layer, "_parameters", {})
-        lines = [f"{name} {shape_text(p.shape)}" for name, p in parameters.items()]
-        return box_vertex(units.title(unit), lines, repr(unit.layer))
+        lines = [
+            f"{options.name(p) or name} {shape_text(p.shape)}" for name, p in parameters.items()
+        ]
+        signs, told = _inside(unit, units, options)
+        return box_vertex(units.title(unit), lines, "\n".join([repr(unit.layer), *told]), signs)
+    scope = units.graph.scopes.get(unit)
+    place = f" · {units.graph.layers[scope]}" if scope is not None else ""
     first = (type(unit).__doc__ or "").strip().split("\n")[0]
-    return symbol_vertex(unit.symbol or type(unit).__name__, f"{unit!r}\n{first}".strip())
+    return symbol_vertex(unit.symbol or unit.title, f"{unit!r}{place}\n{first}".strip())
+
+
+def _inside(unit: Scope | Middle, units: Units, options: Options) -> tuple[list[Panel], list[str]]:
+    """Signs of what is on the arrows inside of a folded box, the worst verdict and overflows; in words."""
+    arrows = units.hidden.get(unit, [])
+    signs: list[Panel] = []
+    told: list[str] = []
+    found = {options.verdicts[v] for v in arrows if v in options.verdicts}
+    for verdict in VERDICTS:
+        if verdict in found:
+            signs.append(verdict_panel(verdict))
+            told += [
+                f"∂{options.name(v)} {_judged(v, options)}"
+                for v in arrows
+                if options.verdicts.get(v) == verdict
+            ]
+            break
+    over = [options.overflows[v] for v in arrows if v in options.overflows]
+    if over:
+        signs.append(verdict_panel("not finite"))
+    return signs, [*_few(told, options.lang), *_few(over, options.lang)]
+
+
+def _few(lines: Sequence[str], lang: str) -> list[str]:
+    """The first few of them, and how many more there are."""
+    more = len(lines) - MOST
+    return [*lines[:MOST], *([say("… and {n} more", lang, n=str(more))] if more > 0 else [])]
+
+
+def _judged(v: Variable, options: Options) -> str:
+    """The verdict on a gradient, and why."""
+    said = say(VERDICTS[options.verdicts[v]], options.lang)
+    return f"{said}; {options.reasons[v]}" if v in options.reasons else said
 
 
 def _described(v: Variable, options: Options) -> str:
     """A Variable in words: name, shape, dtype, value, gradient, verdict."""
     lang = options.lang
     name = options.name(v)
-    lines = [f"{name} {shape_text(v.shape)} {v.dtype}".strip().replace("  ", " ")]
+    lines = [" ".join(part for part in (name, shape_text(v.shape), str(v.dtype)) if part)]
     lines.append(f"{say('value', lang)}: {_in_full(v.data)}")
     if v in options.gradients:
         lines.append(f"{say('gradient', lang)}: {_in_full(options.gradients[v])}")
     if v in options.verdicts:
-        lines.append(say(VERDICTS[options.verdicts[v]], lang))
+        lines.append(_judged(v, options))
+    if v in options.overflows:
+        lines.append(options.overflows[v])
     return "\n".join(lines)
 
 
@@ -190,9 +242,12 @@ def _arrow(
         # A leaf and an end have their name beside them already.
         # So has what comes out of a branch.
         named = isinstance(flow.source, Leaf | Split | Branch) or isinstance(flow.target, End)
-        above += _caption("" if named else options.name(v), v, options)
+        above += _caption(v, options, named=not named)
         if options.values:
             above.append(array_panel(v.data, "value", "ink"))
+        if v in options.overflows:
+            mark = verdict_panel("not finite")
+            above = [*above[:-1], beside(above[-1], mark)] if above else [mark]
     if gradient is not None:
         below.append(array_panel(np.asarray(gradient), "gradient", "gradient"))
     if v in options.verdicts:
@@ -213,10 +268,14 @@ def _arrow(
     )
 
 
-def _caption(name: str, v: Variable, options: Options) -> list[Panel]:
-    """The name and the shape, in one line."""
+def _caption(v: Variable, options: Options, *, named: bool) -> list[Panel]:
+    """The name and the shape, in one line; a name that nobody gave is a small one."""
     shape = shape_text(v.shape) if options.shapes and v.ndim else ""
-    parts = [text_panel(name, 14, name=True, role="name")] if name else []
+    parts = []
+    if named and (v in options.names or v.name):
+        parts = [text_panel(options.name(v), 14, name=True, role="name")]
+    elif named and options.name(v):
+        parts = [text_panel(options.name(v), 10.5, "muted", name=True, role="made")]
     if shape:
         parts.append(text_panel(shape, 10.5, "muted", "shape"))
     return [beside(parts[0], parts[1])] if len(parts) == 2 else parts
@@ -262,12 +321,36 @@ def scene_of(diagram: Diagram, options: Options) -> Scene:
 def painted(diagram: Diagram, options: Options) -> Scene:
     """The picture of a diagram that is laid out already."""
     title = options.title or say("computational graph", options.lang)
-    scene = Scene(math.ceil(diagram.width), math.ceil(diagram.height), title)
+    notes = _notes(options, max(diagram.width, NARROW))
+    wide = max([diagram.width, *(12 + text_width(m.text, m.size) + 12 for m in notes)])
+    scene = Scene(math.ceil(wide), math.ceil(diagram.height) + NOTE * len(notes), title)
     scene.layers += [_box(group) for group in diagram.groups]
     some = bool(options.highlight)
     scene.layers += [_drawn(arrow, some) for arrow in diagram.arrows]
     scene.layers += [vertex.content.paint(vertex) for vertex in diagram.vertices]
+    if notes:
+        below = [shifted(mark, 0.0, diagram.height) for mark in notes]
+        scene.layers.append(Layer("notes", "", below))
     return scene
+
+
+def _notes(options: Options, width: float) -> list[Text]:
+    """Lines below the picture: where the detail overflows."""
+    sentences = list(options.overflows.values())
+    lines: list[str] = []
+    for sentence in _few([f"! {s}" for s in sentences], options.lang):
+        line = ""
+        for word in sentence.split(" "):
+            longer = f"{line} {word}" if line else word
+            if line and text_width(longer, 11.5) > width - 24.0:
+                lines.append(line)
+                longer = f"   {word}"
+            line = longer
+        lines.append(line)
+    return [
+        Text(12.0, NOTE * i + 8.0, line, 11.5, "bad", "start", role="note")
+        for i, line in enumerate(lines)
+    ]
 
 
 def _box(group: Group) -> Layer:

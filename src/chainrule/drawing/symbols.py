@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from chainrule.drawing.diagram import Vertex
-from chainrule.drawing.panels import Panel, number, text_panel
+from chainrule.drawing.panels import Panel, beside, number, text_panel
 from chainrule.drawing.scene import Circle, Layer, Line, Mark, Rectangle, Text
 from chainrule.drawing.text import text_width
 
@@ -105,11 +106,15 @@ def constant_vertex(value: complex) -> Vertex:
     return Vertex(width, 16.0, beside=1, content=Look("constant", "", panel, "none"))
 
 
-def box_vertex(title: str, lines: list[str], tip: str) -> Vertex:
-    """A folded layer: its name, and what parameters it has."""
-    width = max([text_width(title, 13) * 1.08, *(text_width(line, 10.5) for line in lines)])
+def box_vertex(title: str, lines: list[str], tip: str, signs: Sequence[Panel] = ()) -> Vertex:
+    """A folded layer: its name, what parameters it has, and signs of what is inside."""
+    wide = text_width(title, 13) * 1.08
+    head = Panel(wide, 14.0, (Text(wide / 2, 12.0, title, 13, bold=True, role="layer"),))
+    for sign in signs:
+        head = beside(head, sign, space=6.0)
+    width = max([head.width, *(text_width(line, 10.5) for line in lines)])
     height = 16.0 + 14.0 * len(lines)
-    marks: list[Mark] = [Text(width / 2, 12.0, title, 13, bold=True, role="layer")]
+    marks: list[Mark] = head.at(width / 2, 0.0)
     for i, line in enumerate(lines):
         marks.append(Text(width / 2, 27.0 + 14 * i, line, 10.5, "muted", role="parameter"))
     look = Look("folded", tip, Panel(width, height, tuple(marks)), "box")

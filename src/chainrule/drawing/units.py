@@ -11,16 +11,17 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from chainrule.drawing.layout.columns import in_order
-from chainrule.errors import SettingError, nearest
+from chainrule.errors import SettingError, nearest, shown
 from chainrule.graph.graph import Graph
 from chainrule.graph.naming import around as runs_around
 from chainrule.graph.recording import Scope, shared_scope
 from chainrule.graph.variable import Parameter, Variable
 from chainrule.nodes import Branch, Node
 
-__all__ = ["MANY", "End", "Flow", "Fold", "Leaf", "Middle", "Split", "Unit", "Units", "layer_title"]
+__all__ = ["MANY", "End", "Flow", "Fold", "Leaf", "Middle", "Names", "Split", "Unit", "Units"]
 
-Fold: TypeAlias = bool | str | Collection[str] | None
+Names: TypeAlias = str | Collection[str]
+Fold: TypeAlias = bool | Names | None
 
 #: From so many nodes on, layers fold by themselves.
 DEEP = 24
@@ -77,17 +78,6 @@ class Flow:
     target: Unit
 
 
-def layer_title(layer: Any, name: str = "") -> str:
-    """What a layer is called: `Affine 2→10`, with its name in the network if it has one."""
-    inner = getattr(layer, "layer", None)  # a hand-written layer in its wrapping
-    title = type(layer if inner is None else inner).__name__
-    parameters: Mapping[str, Parameter] = getattr(layer, "_parameters", {})
-    W = parameters.get("W", parameters.get("p0"))
-    if W is not None and W.ndim == 2:
-        title += f" {W.shape[0]}→{W.shape[1]}"
-    return f"{name}: {title}" if name and not name.replace(".", "").isdigit() else title
-
-
 def around(scope: Scope | None) -> list[Scope | None]:
     """A scope and those it is in, out to None, which is all."""
     return [*runs_around(scope), None]
@@ -100,11 +90,11 @@ class Units:
     are the unfolded layers that get a box.
     """
 
-    def __init__(self, graph: Graph, fold: Fold) -> None:
+    def __init__(self, graph: Graph, fold: Fold, unfold: Names = ()) -> None:
         self.graph = graph
         self.scope: dict[Unit, Scope | None] = dict(graph.scopes.items())
         self.all_flows = self._all_flows()
-        self.folded = self._choose(fold)
+        self.folded = self._choose(fold, unfold)
         self.middle: dict[Unit, Middle] = {}
         if fold is None:
             self._shorten()
@@ -191,8 +181,13 @@ class Units:
     # -- folding ----------------------------------------------------------------------------------
 
     def title(self, scope: Scope) -> str:
-        """What a run of a layer is called."""
-        return layer_title(scope.layer, self.graph.paths.get(id(scope.layer), ""))
+        """What stands on a layer: `Affine1 2→10`, with its name in the network if it has one."""
+        title, name = self.graph.layers[scope], self.graph.paths.get(id(scope.layer), "")
+        parameters: Mapping[str, Parameter] = getattr(scope.layer, "_parameters", {})
+        W = parameters.get("W", parameters.get("p0"))
+        if W is not None and W.ndim == 2:
+            title += f" {W.shape[0]}→{W.shape[1]}"
+        return f"{name}: {title}" if name and not name.replace(".", "").isdigit() else title
 
     def _scopes(self) -> dict[Scope, int]:
         """Every scope, in the order they ran, with its depth."""
@@ -203,7 +198,17 @@ class Units:
                 found[scope] = depth
         return found
 
-    def _choose(self, fold: Fold) -> set[Scope]:
+    def _choose(self, fold: Fold, unfold: Names) -> set[Scope]:
+        inside_out = self._named("unfold", unfold)
+        folded = self._folded(True if fold is None and inside_out else fold)
+        for wanted in inside_out:
+            for scope in reversed(list(runs_around(wanted))):
+                if scope in folded:
+                    folded.remove(scope)
+                    folded |= {s for s in self._scopes() if s.outer is scope}
+        return folded
+
+    def _folded(self, fold: Fold) -> set[Scope]:
         scopes = self._scopes()
         if fold is False or (fold is None and len(self.graph.nodes) <= DEEP):
             return set()
@@ -214,19 +219,34 @@ class Units:
                 if fold is None and self._visible(folded) < 3:
                     folded = {s for s, d in scopes.items() if d == depth}
             return folded
-        wanted = [fold] if isinstance(fold, str) else list(fold)
-        known: dict[str, set[Scope]] = {}
-        for scope in scopes:
-            kind = layer_title(scope.layer).partition(" ")[0]
-            for name in (kind, self.title(scope), self.graph.paths.get(id(scope.layer), kind)):
-                known.setdefault(name, set()).add(scope)
+        return set(self._named("fold", fold))
+
+    def _named(self, option: str, given: Names) -> list[Scope]:
+        """The runs of layers of these names: of a class, in the picture, or in the network."""
+        wanted = [given] if isinstance(given, str) else given
+        if not isinstance(wanted, Collection) or not all(isinstance(name, str) for name in wanted):
+            kinds = "the name of a layer, or several" + (", or True or False" * (option == "fold"))
+            raise SettingError(f"{option} must be {kinds}; got {shown(given)}.")
+        known: dict[str, dict[Scope, None]] = {}
+        for scope in self._scopes() if wanted else ():
+            names = (
+                scope.layer.title, self.graph.layers[scope], self.title(scope),
+                self.graph.paths.get(id(scope.layer)),
+            )  # fmt: skip
+            for name in names:
+                if name is not None:
+                    known.setdefault(name, {})[scope] = None
+        found: dict[Scope, None] = {}
         for name in wanted:
+            if not known:
+                raise SettingError(f"{option}={name!r}: this graph has no layers.")
             if name not in known:
                 raise SettingError(
-                    f"fold={name!r}: there is no layer of that name in this graph;"
-                    f" {nearest(str(name), known)}."
+                    f"{option}={name!r}: there is no layer of that name in this graph;"
+                    f" {nearest(name, known)}."
                 )
-        return set().union(*(known[name] for name in wanted))
+            found |= known[name]
+        return list(found)
 
     def _visible(self, folded: set[Scope]) -> int:
         self.folded, self.middle = folded, {}
@@ -260,10 +280,14 @@ class Units:
 
     def _gather(self) -> None:
         self.flows: list[Flow] = []
+        #: What is on the arrows inside of a folded layer.
+        self.hidden: dict[Unit, list[Variable]] = {}
         for flow in self.all_flows:
             source, target = self.shown(flow.source), self.shown(flow.target)
             if source is not target:
                 self.flows.append(Flow(flow.variable, source, target))
+            else:
+                self.hidden.setdefault(source, []).append(flow.variable)
         things = dict.fromkeys(unit for f in self.flows for unit in (f.source, f.target))
         self.things: list[Unit] = list(things)
         inside: dict[Scope, list[Unit]] = {}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chainrule.errors import RecordingError, SettingError, ShapeError, nearest, shown
+from chainrule.errors import RecordingError, ShapeError, shown
 from chainrule.graph.chain_rule import refuse_complex
 from chainrule.graph.derivation import Writer
+from chainrule.graph.naming import MOST, arrow_called
 from chainrule.graph.sum_text import Term
 from chainrule.graph.sums import Number, Reader
 from chainrule.graph.variable import Parameter, Variable
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["Explanation", "explain"]
 
 Element = int | tuple[int, ...] | None
-
-#: So many names of arrows are told at most where one is not known.
-MOST = 12
 
 
 @dataclass(frozen=True, repr=False)
@@ -117,13 +114,7 @@ def _derive(writer: Writer, asked: Number, *, lines: int, depth: int | None) -> 
 
 def _arrow(graph: Graph, arrow: Variable | str) -> Variable:
     if isinstance(arrow, str):
-        found = [v for v, name in graph.names.items() if name == arrow]
-        if not found:
-            names = list(graph.names.values())
-            near = list(dict.fromkeys([*get_close_matches(arrow, names), *names]))[:MOST]
-            more = f" and {len(names) - len(near)} more (graph.names)" if len(names) > MOST else ""
-            raise SettingError(f"no arrow is called {shown(arrow)}: {nearest(arrow, near)}{more}.")
-        return found[0]
+        return arrow_called(graph, arrow)
     if not isinstance(arrow, Variable) or arrow not in graph.names:
         what = "a Variable that is no arrow" if isinstance(arrow, Variable) else shown(arrow, 60)
         raise RecordingError(

@@ -284,12 +284,15 @@ class Graph:
                 * `seed`: the gradient of an output that is not one number; without it such an
                   output has no gradients.
                 * `fold`: True draws each layer as one box, False none; a name (of a class such as
-                  "Affine", or of a layer in its network) or several names fold those; None, the
-                  default, folds all where the graph is deep.
-                * `names`: a mapping from Variables to what they are called in the picture.
-                * `highlight`: Variables whose arrows stand out.
-                * `verdicts`: a mapping from Variables to "ok", "wrong", "kink" or "not finite" (or
+                  "Affine", or of one layer as the picture and the steps call it, "Affine1") or
+                  several names fold those; None, the default, folds all where the graph is deep.
+                * `unfold`: the name of a layer, or several, to look into while the others are folded.
+                * `names`: a mapping from arrows to what they are called in the picture. An arrow
+                  is a Variable of this graph or its name (see `names`), here and below.
+                * `highlight`: arrows that stand out.
+                * `verdicts`: a mapping from arrows to "ok", "wrong", "kink" or "not finite" (or
                   rows of a check, which say so): a check mark, a cross, a bend, an exclamation mark.
+                  A folded layer has the worst of what is inside.
                 * `lang`: "en" or "zh"; `theme`: "light", "dark", or "auto" (the reader's choice).
 
         Returns:

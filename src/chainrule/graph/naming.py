@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from chainrule.errors import SettingError, nearest, printable, shown
 from chainrule.graph.recording import Scope
 from chainrule.graph.variable import Parameter, Variable
 from chainrule.nodes import Branch
@@ -13,7 +15,18 @@ from chainrule.nodes import Branch
 if TYPE_CHECKING:
     from chainrule.graph.graph import Graph
 
-__all__ = ["around", "arrow_names", "landmarks", "layer_names"]
+__all__ = ["MOST", "around", "arrow_called", "arrow_names", "landmarks", "layer_names"]
+
+#: So many names of arrows are told at most where one is not known.
+MOST = 12
+
+
+class _Within(Protocol):
+    @property
+    def outer(self: _T) -> _T | None: ...
+
+
+_T = TypeVar("_T", bound=_Within)
 
 
 def layer_names(graph: Graph) -> dict[Scope, str]:
@@ -25,11 +38,11 @@ def layer_names(graph: Graph) -> dict[Scope, str]:
     return dict(zip(runs, _numbered(titles), strict=True))
 
 
-def around(scope: Scope | None) -> Iterable[Scope]:
-    """A run of a layer and those it is in, from the inside out."""
-    while scope is not None:
-        yield scope
-        scope = scope.outer
+def around(inner: _T | None) -> Iterator[_T]:
+    """What stands within another of its kind, such as a run of a layer, from the inside out."""
+    while inner is not None:
+        yield inner
+        inner = inner.outer
 
 
 def arrow_names(graph: Graph) -> dict[Variable, str]:
@@ -43,7 +56,8 @@ def arrow_names(graph: Graph) -> dict[Variable, str]:
     made = {v: node for node in graph.nodes for v in node.outputs if not isinstance(node, Branch)}
     arrows = [v for v in _leaves(graph) if v not in made] + list(made)
     leaving = _leaving(graph)
-    given = [v.name for v in arrows]
+    # No name can steer a terminal or break a picture.
+    given = [None if v.name is None else printable(v.name) for v in arrows]
     first = made.get(graph.root(graph.outputs[0]))
     wanted = []
     for v, name in zip(arrows, given, strict=True):
@@ -57,6 +71,21 @@ def arrow_names(graph: Graph) -> dict[Variable, str]:
     names = dict(zip(arrows, _numbered(wanted, _by_layer(graph, arrows)), strict=True))
     _name_copies(graph, names)
     return names
+
+
+def arrow_called(graph: Graph, name: str) -> Variable:
+    """The arrow of that name.
+
+    Raises:
+        SettingError: there is none; the sentence has the nearest names.
+    """
+    for v, called in graph.names.items():
+        if called == name:
+            return v
+    names = list(graph.names.values())
+    near = list(dict.fromkeys([*get_close_matches(name, names), *names]))[:MOST]
+    more = f" and {len(names) - len(near)} more (graph.names)" if len(names) > MOST else ""
+    raise SettingError(f"no arrow is called {shown(name)}: {nearest(name, near)}{more}.")
 
 
 def landmarks(graph: Graph) -> set[Variable]:
@@ -106,7 +135,7 @@ def _by_layer(graph: Graph, arrows: Iterable[Variable]) -> dict[int, int]:
 
 
 def _numbered(wanted: list[str], numbers: dict[int, int] | None = None) -> list[str]:
-    """The names, made unique by a number behind each that several want."""
+    """The names, made unique by a number behind each that several want: W1, W2; p0_1, p0_2."""
     count = Counter(wanted)
     taken = {name for name, n in count.items() if n == 1}
     names: list[str] = []
@@ -116,10 +145,11 @@ def _numbered(wanted: list[str], numbers: dict[int, int] | None = None) -> list[
         if count[name] > 1:
             next_of[name] += 1
             number = (numbers or {}).get(i, next_of[name])
-            unique = f"{name}{number}"
+            stem = f"{name}_" if name[-1:].isdigit() else name
+            unique = f"{stem}{number}"
             while unique in taken:
                 next_of[name] += 1
-                unique = f"{name}{max(next_of[name], number)}"
+                unique = f"{stem}{max(next_of[name], number)}"
         taken.add(unique)
         names.append(unique)
     return names

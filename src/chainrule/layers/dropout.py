@@ -100,7 +100,7 @@ class Dropout(Layer):
         bits = apply(UniformBits(self.mask_seed or 0, x.shape), clock)
         self.write_buffer("clock", apply(_Tick(), clock))
         # bits is uniform over the 64-bit numbers, so this is True with probability `ratio`.
-        dropped = apply(_Below(int(self.ratio * 2**64)), bits)
+        dropped = apply(Below(int(self.ratio * 2**64)), bits)
         scale = 1 / (1 - self.ratio)
         return functions.where(dropped, 0, x * scale)
 
@@ -127,7 +127,7 @@ class _Tick(Node):
         return
 
 
-class _Below(Node):
+class Below(Node):
     """bits < limit, in whole numbers."""
 
     symbol = "<"

@@ -102,7 +102,6 @@ for _function, _stand_in in (
 class Opaque(Node):
     """A hand-written layer's own forward and backward; first order only."""
 
-    symbol = "by hand"
     analytic = False
 
     def __init__(self, layer: Any, n_inputs: int = 1) -> None:
@@ -130,6 +129,11 @@ class Opaque(Node):
         inputs = self.inputs[: self.n_inputs]
         dx, *grads = layer_backward(self.use, dout, self.out, *inputs)
         return (dx, *(None for _ in inputs[1:]), *grads)
+
+    @property
+    def symbol(self) -> str:  # type: ignore[override]
+        """In pictures it goes by the name of its class."""
+        return self.title
 
     def apart(self) -> Node:
         """A copy of the layer, in float64, that computes with the parameters it is handed."""

@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from chainrule.drawing.diagram import Arrow, Diagram, Group, Run, Vertex
 from chainrule.drawing.layout.level import ARROW, Item, Level, Link
+from chainrule.graph.naming import around
 
 __all__ = ["lay_out"]
 
@@ -32,19 +33,7 @@ def lay_out(diagram: Diagram) -> None:
 
 
 def _depth(group: Group) -> int:
-    depth = 0
-    while group.outer is not None:
-        group, depth = group.outer, depth + 1
-    return depth
-
-
-def _around(group: Group | None) -> list[Group | None]:
-    """A group and all that it stands in, out to the whole diagram (None)."""
-    found = [group]
-    while group is not None:
-        group = group.outer
-        found.append(group)
-    return found
+    return sum(1 for _ in around(group))
 
 
 class _Levels:
@@ -75,7 +64,8 @@ class _Levels:
 
     def _cut(self, arrow: Arrow) -> list[tuple[Group | None, Link]]:
         """An arrow as links: out of the groups of its source, across, and into its target's."""
-        out, into = _around(arrow.source.group), _around(arrow.target.group)
+        # None is the whole diagram.
+        out, into = [*around(arrow.source.group), None], [*around(arrow.target.group), None]
         shared = next(group for group in out if group in into)
         parts: list[tuple[Group | None, Link]] = []
         tail: Vertex | Group = arrow.source
