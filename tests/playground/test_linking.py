@@ -184,3 +184,17 @@ def test_a_change_in_a_link_that_cannot_be_done_ends_what_is_done_again() -> Non
     session.advance(0.001)
     session.do({"do": "pause"})
     assert not session.advance(0.01)
+
+
+def test_a_batch_that_becomes_too_large_on_the_way_ends_it_there() -> None:
+    session = opened("#seed=0.40401")
+    done(session, "step", count=20)
+    done(session, "configure", settings={"batch_size": 300})
+    done(session, "goto", step=5)
+    done(session, "play")
+    session.advance(0.2)
+    assert session.run.step == 20
+    done(session, "pause")
+    done(session, "configure", settings={"batch_size": 10})
+    done(session, "step")
+    assert session.run.step == 21

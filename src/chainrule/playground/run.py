@@ -203,6 +203,8 @@ class Run:
                     self._keep()
                 if self.step <= self._last_event:
                     machine = self._meet()
+                    if not machine.batches:
+                        break
                 if until is not None and time.perf_counter() > until:
                     break
 

@@ -42,10 +42,9 @@ MANY = 1 << 30
 MOST_RUNS, MOST_DATA, MOST_STATES = 20, 64 << 20, 8 << 20
 #: How many changes a run may have.
 MOST_CHANGES = 2_000
-#: For how long a command works at once; the rest of the way is gone in `advance`.
-SOON = 0.05
-#: For how long a command that needs to be there waits.
-PATIENCE = 0.5
+#: For how long a way is gone at once, when the time line is dragged, and else; the rest of the way
+#: is gone in `advance`.
+SOON, PATIENCE = 0.05, 0.5
 #: Seconds over which the rate is smoothed.
 SMOOTH = 0.5
 
@@ -141,11 +140,11 @@ class Session:
         except NonFiniteError:
             self.playing = False  # the run says why
 
-    def _go(self, step: int) -> None:
+    def _go(self, step: int, seconds: float) -> None:
         """Be on the way to a step, known or new."""
         self.playing = False
         self._target = step
-        self._travel(SOON)
+        self._travel(seconds)
         self._changed()
 
     def _travel(self, seconds: float) -> None:
@@ -311,12 +310,12 @@ class Session:
         machine = self.run.machine
         if unit == "epoch":
             steps = steps * machine.batches - machine.batch
-        self._go(self.run.step + steps)
+        self._go(self.run.step + steps, PATIENCE)
 
     def _goto(self, step: Any = None) -> None:
         step = whole(0, self.run.end)(step, "step")
         self.run.seek(step)
-        self._go(step)
+        self._go(step, SOON)
 
     def _reset(self) -> None:
         self.playing = False

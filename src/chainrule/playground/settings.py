@@ -317,6 +317,16 @@ def _point(value: Any, name: str) -> tuple[float, float, int]:
     return x, y, whole(0, MOST_CLASSES - 1)(value[2], name)
 
 
+def _above_zero(check: Check) -> Check:
+    def above(value: Any, name: str) -> float:
+        found: float = check(value, name)
+        if not found:
+            raise SettingError(f"{name} must be above 0. Got {shown(value)}.")
+        return found
+
+    return above
+
+
 def _or_none(check: Check) -> Check:
     return lambda value, name: None if value is None else check(value, name)
 
@@ -351,7 +361,7 @@ def _checks(caps: Caps) -> dict[str, Check]:
         "loss": one_of(LOSSES),
         "optimizer": one_of(OPTIMIZERS),
         "optimizer_numbers": _numbers,
-        "learning_rate": number(0, caps.learning_rate),
+        "learning_rate": _above_zero(number(0, caps.learning_rate)),
         "l1": number(0, caps.penalty),
         "l2": number(0, caps.penalty),
         "dropout": number(0, 0.9),
