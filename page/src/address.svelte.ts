@@ -1,4 +1,7 @@
-/** The address of the page is a link to what it shows: it is followed once, and kept up to date. */
+/**
+ * The address of the page: behind #, a link to what it shows, followed once and kept up to date;
+ * behind ?, the language that the command was given, which is taken as chosen here.
+ */
 
 import type { App } from "./stores.svelte";
 
@@ -17,4 +20,10 @@ export function keepAddress(app: App): void {
   window.addEventListener("hashchange", () => {
     if (location.hash.length > 1) void app.do({ do: "link", text: location.hash });
   });
+}
+
+export function takeLanguage(app: App): void {
+  const asked = new URLSearchParams(location.search).get("lang");
+  if (asked === "en" || asked === "zh") app.setLanguage(asked);
+  if (location.search) history.replaceState(null, "", location.pathname + location.hash);
 }

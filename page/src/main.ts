@@ -1,8 +1,9 @@
 /** The page of `chainrule play`. */
 
-import { keepAddress } from "./address.svelte";
+import { keepAddress, takeLanguage } from "./address.svelte";
 import { WebSocketChannel } from "./channel";
 import { mount } from "./mount";
 
 const { app } = mount(document.body, new WebSocketChannel(new URL(".", location.href)), true);
+takeLanguage(app);
 keepAddress(app);

@@ -80,14 +80,14 @@ def test_who_does_not_say_what_they_want_is_cut_off_and_shuts_nobody_out(served:
             one.sendall(beginning)
             sockets.append(one)
         ended: dict[int, float] = {}
-        while len(ended) < len(sockets) and time.monotonic() < began + 9:
+        while len(ended) < len(sockets) and time.monotonic() < began + 20:
             time.sleep(0.2)
             for number, one in enumerate(sockets):
                 if number not in ended and is_ended(one, drip=number in (2, 4)):
                     ended[number] = time.monotonic() - began
         assert len(ended) == len(sockets)
         # so many at once found no room; of the others, each had its time
-        assert all(4 < ended[number] < 7.5 for number in range(5)), ended
+        assert all(4 < ended[number] < 12 for number in range(5)), ended
         with served.client() as client:
             until(client, "frame")
 
