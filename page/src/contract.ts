@@ -1,8 +1,12 @@
 /** What the server's messages hold. */
 
 import type { Message, NdArray } from "./message";
+import type { Language } from "./text";
 
 export type Arrays<Name extends string> = Record<Name, NdArray> & Record<string, NdArray>;
+
+/** Remarks, in each language. */
+export type Notes = Record<Language, string[]>;
 
 export interface Settings {
   mode: "teaching" | "compatible";
@@ -117,7 +121,7 @@ export interface State extends Message {
     plane: { x: [number, number]; y: [number, number]; names: [string, string] } | null;
     /** Rows and columns of the image whose pixels the features are. */
     image?: [number, number] | null;
-    notes: string[];
+    notes: Notes;
   };
   runs: RunEntry[];
   position: { run: number; step: number; end: number };

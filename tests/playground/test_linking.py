@@ -105,7 +105,7 @@ def test_a_batch_larger_than_the_data_learns_nothing_and_says_so() -> None:
     before = session.run.machine.flat.data.copy()
     done(session, "step", unit="epoch", count=3)
     np.testing.assert_array_equal(session.run.machine.flat.data, before)
-    assert "nothing is learnt" in session.state().fields["data"]["notes"][0]
+    assert "nothing is learnt" in session.state().fields["data"]["notes"]["en"][0]
 
 
 def test_reset_draws_the_next_weights_of_the_stream() -> None:

@@ -43,7 +43,7 @@ def test_a_table_with_odd_names_gaps_and_texts_is_learnt() -> None:
     state, frame = session.state(), session.frame()
     assert state.fields["data"]["plane"] is None
     assert state.fields["data"]["names"][2:] == ["Stadt=Berlin", "Stadt=Köln", "Stadt=Ulm"]
-    assert any("missing" in note for note in state.fields["data"]["notes"])
+    assert any("missing" in note for note in state.fields["data"]["notes"]["en"])
     confusion = frame.arrays["confusion"]
     assert confusion.sum(axis=(1, 2)).tolist() == [60, 60]
     right = confusion.diagonal(axis1=1, axis2=2).sum(axis=1) / 60
@@ -100,7 +100,7 @@ def test_a_new_table_is_taken_though_the_settings_are_the_same() -> None:
         done(session, "configure", settings={"data": "own", "target": "y"})
         rows = session.run.data.points(("a", "a"))
         assert rows.shape == (40, 2)
-        note = next(n for n in session.state().fields["data"]["notes"] if "'y'" in n)
+        note = next(n for n in session.state().fields["data"]["notes"]["en"] if "'y'" in n)
         assert f"mean {np.mean([k * i + 0.5 for i in range(40)]):.3g}"[:8] in note or k == 2
     assert len(session.runs) == 1  # nothing had happened in the first
 
@@ -189,4 +189,4 @@ def test_the_caps_of_the_session_hold_for_a_table() -> None:
     assert session.do({"do": "configure", "settings": {"data": "own"}}).kind == "reply"
     data = session.state().fields["data"]
     assert data["train"] + data["test"] == 20
-    assert any("20 of 100 rows" in note for note in data["notes"])
+    assert any("20 of 100 rows" in note for note in data["notes"]["en"])

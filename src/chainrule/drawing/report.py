@@ -15,6 +15,7 @@ from chainrule.drawing.curves import draw_history
 from chainrule.drawing.features import draw_features
 from chainrule.drawing.figure import label_of
 from chainrule.drawing.judged import Classes, Judged, Numbers, Run
+from chainrule.drawing.notes import note_in
 from chainrule.drawing.page import Html, beside, facts, picture, section, table, text, whole_page
 from chainrule.drawing.regions import draw_regions
 from chainrule.drawing.words import say
@@ -92,7 +93,7 @@ def _data(run: Run, lang: str) -> Html:
     ]
     if preparation.classes:
         pairs.insert(4, (say("classes", lang), f"{len(preparation.classes):,}"))
-    notes = "".join(f"<li>{text(note)}</li>" for note in run.notes)
+    notes = "".join(f"<li>{text(note_in(note, lang))}</li>" for note in run.notes)
     told = Html(f"<h3>{text(say('What was prepared', lang))}</h3><ul>{notes}</ul>") if notes else ""
     middle = -(-len(pairs) // 2)
     return section(say("Data", lang), beside(facts(pairs[:middle]), facts(pairs[middle:])), told)

@@ -380,7 +380,11 @@ class Session:
                 ["A table needs two columns at least: one to predict, one to do it from."]
             )
         self.table, self._new_table = table, True
-        return {"columns": list(table.names), "rows": len(table), "notes": list(table.notes)}
+        return {
+            "columns": list(table.names),
+            "rows": len(table),
+            "notes": views.in_both(table.notes),
+        }
 
     def _paste(self, text: Any = None) -> dict[str, Any]:
         if not isinstance(text, str):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,9 @@ import numpy.typing as npt
 
 from chainrule.datasets import playground, spiral
 from chainrule.datasets.playground import PLAYGROUND
+from chainrule.drawing.notes import note_in
 from chainrule.drawing.theme import DARK, LIGHT
+from chainrule.drawing.words import LANGUAGES
 from chainrule.graph.functions import concatenate
 from chainrule.layers import Affine, Dropout, Layer
 from chainrule.networks import Network
@@ -133,7 +135,7 @@ def state(session: Session) -> Message:
             "classes": None if data.classes is None else list(data.classes),
             "target": data.target,
             "plane": plane and vars(plane),
-            "notes": list(data.notes),
+            "notes": in_both(data.notes),
             "image": data.image,
         },
         "runs": [_run_entry(other, session.runs) for other in session.runs.values()],
@@ -151,6 +153,11 @@ def state(session: Session) -> Message:
     for other in session.runs.values():
         arrays[f"curve_{other.number}"] = other.curve.sample(CURVE)
     return Message("state", fields, arrays)
+
+
+def in_both(notes: Iterable[str]) -> dict[str, list[str]]:
+    """Remarks in both languages, since the page may change from one to the other."""
+    return {lang: [note_in(note, lang) for note in notes] for lang in LANGUAGES}
 
 
 def _network(run: Run) -> dict[str, Any]:

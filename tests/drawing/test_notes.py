@@ -1,0 +1,47 @@
+"""Every remark that tables and preparations make has its Chinese: none is left in English."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+import chainrule as cr
+from chainrule.drawing.notes import note_in
+
+#: Names in the tables below, which stay as they are.
+NAMES = r"x\d+|town|none|one|code|text|flat|empty|y|c|n|[ab]|Ulm|Bonn|TensorFlow|Playground|e"
+
+
+def tables() -> list[tuple[bytes, str]]:
+    rng = np.random.default_rng(0)
+    rows = [
+        f"{rng.normal():.3f};{'' if i % 7 == 0 else i * 1.5};{['Ulm', 'Bonn', ''][i % 3]};0{i % 5};"
+        f"w{i};1;;same;{'ab'[i % 2]};{rng.normal():.4f}"
+        for i in range(60)
+    ]
+    head = "n; x0 ;town;code;text;flat;empty;one;c;y"
+    return [
+        ("\n".join([head, *rows, "", ""]).encode(), "c"),
+        ("\n".join([head, *rows]).encode(), "y"),
+        ("\n".join(["n,c", *(f"{i}.5,{i % 3}," for i in range(40))]).encode(), "c"),
+    ]
+
+
+def test_every_remark_is_translated_whole() -> None:
+    seen = 0
+    for body, target in tables():
+        table = cr.datasets.parse_csv(body, "t.csv")
+        preparation = cr.datasets.Preparation.fit(table, target)
+        for note in (*table.notes, *preparation.notes):
+            chinese = note_in(note, "zh")
+            left = re.sub(rf"'[^']*'|\(missing\)|\b(?:w\d+|{NAMES})\b", "", chinese)
+            assert not re.search("[A-Za-z]{2}", left), (note, chinese)
+            assert set(re.findall(r"\d+", note)) == set(re.findall(r"\d+", chinese)), note
+            assert note_in(note, "en") == note
+            seen += 1
+    assert seen > 15
+
+
+def test_what_is_not_known_stays() -> None:
+    assert note_in("Something else.", "zh") == "Something else."
