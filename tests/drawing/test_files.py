@@ -63,7 +63,7 @@ def test_a_picture_too_large_for_png(tmp_path: Path) -> None:
     for _ in range(800):
         y = cr.tanh(y)
     with pytest.raises(SettingError, match=r"a side may have 60000.*smaller dpi"):
-        y.draw(fold=False).save(tmp_path / "a.png")
+        y.draw(fold=False, width=None).save(tmp_path / "a.png")
     with pytest.raises(SettingError, match="dpi must be a number from 10 to 2400; got 0"):
         y.draw().save(tmp_path / "a.png", dpi=0)
 

@@ -291,7 +291,7 @@ def test_the_picture_says_where_the_detail_overflows() -> None:
 def test_text_and_picture_call_arrows_alike() -> None:
     net, x, t = spiral_net()
     graph = net.graph(x, t)
-    svg = graph.draw(fold=False).svg
+    svg = graph.draw(fold=False, width=None).svg
     copies = set(graph.origin)
     shown = {*texts(svg, "name"), *texts(svg, "made")}
     assert shown == {name for v, name in graph.names.items() if v not in copies}
@@ -417,11 +417,11 @@ def test_a_long_computation_without_layers_folds_in_the_middle() -> None:
     y = Variable(1.0, name="x")
     for _ in range(10_000):
         y = cr.tanh(y)
-    drawing = y.draw()
+    drawing = y.draw(width=None)
     assert texts(drawing.svg, "layer") == ["9,984 nodes"]
     assert len(arrows(drawing.svg)) == 18
     assert "9,984 个节点" in y.draw(lang="zh").svg
-    everything = y.draw(fold=False, gradients=False)
+    everything = y.draw(fold=False, gradients=False, width=None)
     assert len(arrows(everything.svg)) == 10_001
 
 

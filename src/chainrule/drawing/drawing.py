@@ -21,8 +21,12 @@ from chainrule.files.writing import Pathish, write_whole
 from chainrule.graph.graph import Graph
 from chainrule.graph.naming import arrow_called
 from chainrule.graph.variable import Array, Variable
+from chainrule.settings import positive
 
 __all__ = ["DrawOptions", "Drawing", "draw_graph"]
+
+#: Pictures are at most about so wide, in pixels, if nothing else is asked for.
+WIDE = 1600.0
 
 
 class Drawing:
@@ -118,6 +122,7 @@ class DrawOptions(TypedDict, total=False):
     names: Mapping[Variable, str] | Mapping[str, str] | None
     highlight: Iterable[Variable | str] | Variable | str
     verdicts: Mapping[Variable, Any] | Mapping[str, Any] | None
+    width: float | None
     lang: str
     theme: str
 
@@ -134,6 +139,7 @@ def draw_graph(
     names: Mapping[Variable, str] | Mapping[str, str] | None = None,
     highlight: Iterable[Variable | str] | Variable | str = (),
     verdicts: Mapping[Variable, Any] | Mapping[str, Any] | None = None,
+    width: float | None = WIDE,
     lang: str = "en",
     theme: str = "auto",
 ) -> Drawing:
@@ -156,6 +162,7 @@ def draw_graph(
         verdicts={v: _mark(verdict) for v, verdict in judged.items()},
         reasons={v: reason for v, reason in reasons.items() if reason},
         overflows={o.arrow: o.text for o in getattr(graph, "overflows", ())},
+        width=None if width is None else positive(width, "width"),
         lang=lang,
     )
     units = Units(graph, fold, unfold)

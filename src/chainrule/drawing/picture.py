@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from chainrule.drawing.panels import (
     text_panel,
     verdict_panel,
 )
+from chainrule.drawing.rows import in_rows
 from chainrule.drawing.scene import Layer, Line, Mark, Rectangle, Scene, Text, shifted
 from chainrule.drawing.symbols import (
     APART,
@@ -77,6 +78,8 @@ class Options:
     reasons: Mapping[Variable, str] = field(default_factory=dict)
     #: A sentence on every value that is not finite where a simpler picture's is.
     overflows: Mapping[Variable, str] = field(default_factory=dict)
+    #: A picture that would be wider goes on in rows.
+    width: float | None = None
     lang: str = "en"
     title: str = ""
 
@@ -102,8 +105,18 @@ class Label:
     title: str
     back: bool
     highlight: bool
-    #: What the arrow is called in the graph, if it is in one.
+    #: What the arrow is called in the graph, if it is in one, and in the picture.
     arrow: str = ""
+    name: str = ""
+
+    def name_beyond(self, side: int) -> Vertex:
+        """The name at the end (-1) of an arrow that goes on elsewhere, or where it does (1)."""
+        return name_vertex(f"{self.name} …" if side < 0 else f"… {self.name}", self.title, side)
+
+    def without_numbers(self) -> Label:
+        """That of the arrow's second part, whose numbers are read at the first."""
+        nothing = Panel(0.0, 0.0)
+        return replace(self, above=nothing, below=nothing)
 
 
 def diagram_of(units: Units, options: Options) -> Diagram:
@@ -256,6 +269,7 @@ def _arrow(
     label = Label(
         stacked(above), stacked(below), "" if constant else _described(v, options),
         gradient is not None, v in options.highlight, units.graph.names.get(v, ""),
+        options.name(v),
     )  # fmt: skip
     return Arrow(
         vertices[flow.source],
@@ -315,6 +329,8 @@ def _is_given(leaf: Leaf) -> bool:
 def scene_of(diagram: Diagram, options: Options) -> Scene:
     """The laid-out picture: boxes at the back, then arrows, nodes, and labels."""
     lay_out(diagram)
+    if options.width is not None:
+        diagram = in_rows(diagram, options.width)
     return painted(diagram, options)
 
 

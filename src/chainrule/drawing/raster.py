@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from chainrule.drawing.fonts import cjk_font
+from chainrule.drawing.fonts import cjk_font, has_cjk
 from chainrule.drawing.saving import rendered
 from chainrule.drawing.scene import Circle, Layer, Line, Mark, Rectangle, Scene, Text
-from chainrule.drawing.text import has_cjk
 from chainrule.drawing.theme import DARK, LIGHT
 from chainrule.errors import ExtraMissingError, SettingError
 

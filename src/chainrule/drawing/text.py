@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-__all__ = ["has_cjk", "text_width"]
+__all__ = ["text_width"]
 
 #: Widths in thousandths of the font size from the space to "~", those of DejaVu Sans, which is
 #: wider than Helvetica or Arial, so that a text takes no more room than is kept for it.
@@ -37,8 +37,3 @@ def _width(character: str) -> int:
     if unicodedata.category(character) in ("Sm", "So"):
         return 840
     return 700 if character.isalpha() else 640
-
-
-def has_cjk(text: str) -> bool:
-    """Whether a text needs a font with Chinese, Japanese or Korean characters."""
-    return any(unicodedata.east_asian_width(c) in "WF" for c in text)
