@@ -45,7 +45,7 @@ export function layout(hello: Hello, state: State, width: number, height: number
 
   const spread = (count: number, x: number): Place[] => {
     const pitch = Math.min(LARGEST_PITCH, room / count);
-    const gap = Math.min(pitch * 0.3, 14 + pitch * 0.1);
+    const gap = pitch < 16 ? 1.2 : Math.min(pitch * 0.3, 14 + pitch * 0.1);
     const size = Math.max(4, Math.min(LARGEST_TILE, pitch - gap, 0.5 * apart));
     return Array.from({ length: count }, (_, k) => ({
       x,
@@ -73,7 +73,7 @@ export function layout(hello: Hello, state: State, width: number, height: number
   return {
     units,
     features,
-    columns: columns.map((_, k) => ({ x: first + k * apart, width: Math.min(apart - 8, 104) })),
+    columns: columns.map((_, k) => ({ x: first + k * apart, width: Math.min(apart - 6, 104) })),
   };
 }
 

@@ -111,6 +111,11 @@ export function bounded(activation: string | null): boolean {
   return activation === "tanh" || activation === "sigmoid" || activation === "softmax";
 }
 
+/** The value half-way between no and yes, where a map's line is drawn. */
+export function middle(activation: string | null): number {
+  return activation === "sigmoid" || activation === "softmax" ? 0.5 : 0;
+}
+
 /** The middle and the half width of the targets' range: what colours of a regression mean. */
 export function targetRange(state: State): { middle: number; half: number } {
   const labels = state.arrays["labels"]?.data;

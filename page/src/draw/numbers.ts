@@ -6,8 +6,8 @@ const MINUS = "\u2212";
 export function short(value: number | null | undefined, digits = 2): string {
   if (value === null || value === undefined) return "–";
   if (!Number.isFinite(value)) return special(value);
-  if (value === 0) return "0";
   const size = Math.abs(value);
+  if (Number.isInteger(value) && size < 1e5) return String(value).replace("-", MINUS);
   if (size >= 1e5 || size < 1e-3) {
     return value.toExponential(digits - 1).replace("e+", "e").replaceAll("-", MINUS);
   }
@@ -28,10 +28,12 @@ export function percent(value: number | null | undefined): string {
   return `${shown.toFixed(shown === 0 || shown === 100 ? 0 : places)}%`;
 }
 
-/** Every digit that tells this number from its neighbours. */
+/** Every digit that tells this number from its neighbours; small ones as 2.5e−5. */
 export function exact(value: number | null | undefined): string {
   if (value === null || value === undefined) return "–";
-  return Number.isFinite(value) ? String(value).replaceAll("-", MINUS) : special(value);
+  if (!Number.isFinite(value)) return special(value);
+  const small = value !== 0 && Math.abs(value) < 1e-3;
+  return (small ? value.toExponential() : String(value)).replaceAll("-", MINUS);
 }
 
 /** With its sign, always: +0.53. */

@@ -11,6 +11,7 @@ import {
   bounded,
   featureKeys,
   flat,
+  middle,
   rank,
   targetRange,
   weightsInto,
@@ -39,7 +40,9 @@ const LEVELS = 12;
 const THINNEST = 0.6;
 const THICKEST = 7;
 /** More lines between two columns than these make a haze: only the strongest are drawn. */
-export const MOST_LINES = 500;
+export const MOST_LINES = 300;
+/** Of more lines than these, each is the fainter the more there are. */
+const CLEAR = 120;
 /** Up to so many lines flow. */
 const FLOWING = 400;
 const CONTOURED = 26;
@@ -100,6 +103,8 @@ export class Picture {
         continue;
       }
       const least = threshold(weights, parameter);
+      const drawn = Math.min(MOST_LINES, from.length * to.length);
+      const haze = Math.min(1, Math.sqrt(CLEAR / drawn));
       const wide = Math.max(1.5, Math.min(THICKEST, from[0]!.size * 0.4, to[0]!.size * 0.4));
       const paths: (Path2D | undefined)[] = [];
       for (let i = 0; i < from.length; i++) {
@@ -124,7 +129,8 @@ export class Picture {
             const strength = (level + 0.5) / LEVELS;
             context.lineWidth = THINNEST + (wide - THINNEST) * strength;
             context.strokeStyle = sign ? positive : negative;
-            context.globalAlpha = (0.3 + 0.7 * Math.min(1, 1.6 * strength)) * (touched ? 1 : 0.2);
+            context.globalAlpha =
+              (0.3 + 0.7 * Math.min(1, 1.6 * strength)) * (touched ? haze : 0.2 * haze);
             const dash = 3 + context.lineWidth * 0.9;
             context.setLineDash(sign ? [] : [dash, dash * 0.55]);
             context.lineDashOffset = -this.#phase % (dash * 1.55);
@@ -241,16 +247,22 @@ export class Picture {
         column.units.map(() => (bounded(column.activation) ? { middle: 0, half: 1 } : null)),
       );
       this.#shadeMaps(units.data, count, side, look, (k) => ranges[k] ?? null);
-      hidden.forEach((_, k) => {
+      hidden.forEach((column, k) => {
         layout.units[k + 1]!.forEach((place, index) => {
-          this.#tile(context, look, place, units.data, rank(state, k + 1, index), side, 0);
+          const at = rank(state, k + 1, index);
+          this.#tile(context, look, place, units.data, at, side, middle(column.activation));
         });
       });
     } else {
-      hidden.forEach((_, k) => {
+      const means = frame.arrays["means"]?.data ?? new Float32Array(0);
+      hidden.forEach((column, k) => {
+        const first = rank(state, k + 1, 0);
+        const most = bounded(column.activation)
+          ? 1
+          : largest(means, first, column.units.length, 1e-9);
         layout.units[k + 1]!.forEach((place, index) => {
           if (k === 0 && state.data.image) this.#weightImage(context, look, place, index);
-          else this.#bar(context, look, place, rank(state, k + 1, index));
+          else this.#bar(context, look, place, means[first + index] ?? 0, most);
         });
       });
     }
@@ -259,9 +271,9 @@ export class Picture {
       const [count = 0, side = 0] = map.shape;
       const range = targetRange(state);
       this.#shadeMaps(map.data, count, side, look, () => range);
+      const level = range.middle + middle(columns[last]!.activation);
       layout.units[last]!.forEach((place, index) => {
-        const softmax = columns[last]!.activation === "softmax";
-        this.#tile(context, look, place, map.data, index, side, softmax ? 0.5 : range.middle);
+        this.#tile(context, look, place, map.data, index, side, level);
       });
     } else layout.units[last]!.forEach((place) => this.#knob(context, look, place));
     this.#marks(context, look);
@@ -318,7 +330,7 @@ export class Picture {
     size: number,
   ): void {
     context.strokeStyle = palette["ink"]!;
-    context.lineWidth = size >= CONTOURED ? 1.1 : 0.6;
+    context.lineWidth = size >= CONTOURED ? 1.1 : 0.5;
     context.strokeRect(left, top, size, size);
   }
 
@@ -329,16 +341,14 @@ export class Picture {
     this.#frame(context, palette, x - size / 2, y - size / 2, size);
   }
 
-  /** The mean activation over the data, up or down from the middle. */
-  #bar(context: CanvasRenderingContext2D, look: Look, place: Place, at: number): void {
-    const means = look.frame.arrays["means"]?.data;
-    const mean = Math.max(-1, Math.min(1, means?.[at] ?? 0));
+  /** The mean activation over the data, up or down from the middle; `most` fills the tile. */
+  #bar(context: CanvasRenderingContext2D, look: Look, place: Place, mean: number, most: number): void {
     const { x, y, size } = place;
     context.fillStyle = look.palette["paper"]!;
     context.fillRect(x - size / 2, y - size / 2, size, size);
     context.fillStyle = css(signs(look.palette)[mean < 0 ? 0 : 1]);
     context.globalAlpha = 0.8;
-    const height = (Math.abs(mean) * size) / 2;
+    const height = (Math.min(1, Math.abs(mean) / most) * size) / 2;
     context.fillRect(x - size * 0.22, mean < 0 ? y : y - height, size * 0.44, height);
     context.globalAlpha = 1;
     context.fillStyle = look.palette["muted"]!;

@@ -26,7 +26,7 @@ def test_the_spiral_is_learnt_by_clicking_only(seen: Seen) -> None:
         for _ in range(clicks):
             seen.button("network.more_units", layer=layer).click()
             seen.settled()
-    for name in ("sin x", "sin y"):
+    for name in ("sin x₁", "sin x₂"):
         seen.button("network.feature", name=name).click()
         seen.settled()
     seen.choose("optimizer", "Adam")
