@@ -95,11 +95,11 @@ def test_one_view_without_scrolling(seen: Seen, size: tuple[int, int]) -> None:
 
 
 def test_a_weight_is_changed_by_keys_alone(seen: Seen) -> None:
-    seen.button("network.feature", name="x").focus()
+    seen.button("network.feature", name="x₁").focus()
     seen.press("ArrowRight")
     seen.settled()
     name = seen.page.evaluate("document.activeElement.getAttribute('aria-label')")
-    assert name.startswith("weight from x to unit 1 of layer 1")
+    assert name.startswith("weight from x₁ to unit 1 of layer 1")
     seen.press("Enter")
     seen.settled()
     seen.page.keyboard.type("0.625")
