@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 from numbers import Real
 
 import numpy as np
@@ -16,7 +17,8 @@ __all__ = ["PLAYGROUND", "playground"]
 
 Floats = npt.NDArray[np.float64]
 Targets = npt.NDArray[np.int64] | Floats
-Random = np.random.Generator
+if TYPE_CHECKING:  # NumPy loads its generators when they are first asked for
+    Random = np.random.Generator
 
 #: Points of a classification, half of them of each class; and of a regression.
 CLASSIFICATION, REGRESSION = 500, 1200

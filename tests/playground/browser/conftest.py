@@ -10,7 +10,7 @@ from tests.playground.browser.driving import Seen, browser_of, chromium
 from tests.playground.server.process import Served, serving
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     chromium()
     sync_api = pytest.importorskip("playwright.sync_api")
@@ -18,7 +18,7 @@ def browser() -> Iterator[Any]:
         yield found
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def served() -> Iterator[Served]:
     chromium()
     with serving() as found:
