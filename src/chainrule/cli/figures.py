@@ -50,7 +50,7 @@ def figures(
     if out is None:
         raise click.UsageError("--out is missing: name the folder to draw into.")
     written = save(out, lang, format_, only)
-    page = None if only else _page(out, lang)
+    page = None if only or format_ not in (None, "png") else _page(out, lang)
     size = sum(os.path.getsize(path) for path in written)
     say(
         f"{number_of(len(written) - 1, 'figure')}, {size / 1e6:.1f} MB. To see them, open"

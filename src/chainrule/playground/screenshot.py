@@ -18,6 +18,10 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 WIDTH, HEIGHT = 1440, 900
 #: Seconds until there is no hope any more; a picture takes two.
 PATIENCE = 30
+#: Milliseconds to wait for the page: a busy machine may show an empty one at first.
+WAITS = (4_000, 15_000, 60_000)
+#: An empty page is a picture of fewer bytes.
+BLANK = 60_000
 
 
 def chromium() -> str | None:
@@ -46,19 +50,28 @@ def screenshot(browser: str, lang: str = "en") -> bytes | None:
         try:
             assert server.stdout is not None
             link = server.stdout.readline().split()[-1:]
-            picture = Path(room, "page.png")
-            flags = [
-                "--headless", "--disable-gpu", "--no-first-run", "--hide-scrollbars",
-                f"--user-data-dir={room}/profile", f"--window-size={WIDTH},{HEIGHT}",
-                "--virtual-time-budget=4000", f"--screenshot={picture}",
-            ]  # fmt: skip
-            if hasattr(os, "geteuid") and os.geteuid() == 0:
-                flags.append("--no-sandbox")  # without which it does not start as root
-            subprocess.run(  # noqa: S603 - the browser that is installed, our own page
-                [browser, *flags, *link], capture_output=True, timeout=PATIENCE, check=False
-            )
-            return picture.read_bytes() if picture.exists() else None
+            for wait in WAITS:
+                picture = _taken(browser, link, Path(room), wait)
+                if len(picture) > BLANK:
+                    return picture
+            return None
         except subprocess.TimeoutExpired:
             return None
         finally:
             server.terminate()
+
+
+def _taken(browser: str, link: list[str], room: Path, wait: int) -> bytes:
+    """What the browser shows after so many milliseconds of its own time; empty if nothing."""
+    picture = room / f"{wait}.png"
+    flags = [
+        "--headless", "--disable-gpu", "--no-first-run", "--hide-scrollbars",
+        f"--user-data-dir={room}/profile-{wait}", f"--window-size={WIDTH},{HEIGHT}",
+        f"--virtual-time-budget={wait}", f"--screenshot={picture}",
+    ]  # fmt: skip
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        flags.append("--no-sandbox")  # without which it does not start as root
+    subprocess.run(  # noqa: S603 - the browser that is installed, our own page
+        [browser, *flags, *link], capture_output=True, timeout=PATIENCE, check=False
+    )
+    return picture.read_bytes() if picture.exists() else b""
