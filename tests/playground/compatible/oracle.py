@@ -129,16 +129,23 @@ INPUTS: dict[str, Callable[[float, float], float]] = {
     "ySquared": lambda x, y: y * y, "xTimesY": lambda x, y: x * y,
     "sinX": lambda x, y: math.sin(x), "sinY": lambda x, y: math.sin(y),
 }  # fmt: skip
+
+
+def sigmoid(z: float) -> float:
+    return 1 / (1 + math.exp(-z)) if z > -700 else 0.0
+
+
 #: Each activation and its slope, both of the sum that goes in.
 ACTIVATIONS: dict[str, tuple[Callable[[float], float], Callable[[float], float]]] = {
     "tanh": (math.tanh, lambda z: 1 - math.tanh(z) ** 2),
     "relu": (lambda z: max(0.0, z), lambda z: 1.0 if z > 0 else 0.0),
-    "sigmoid": (
-        lambda z: 1 / (1 + math.exp(-z)),
-        lambda z: 1 / (1 + math.exp(-z)) * (1 - 1 / (1 + math.exp(-z))),
-    ),
+    "sigmoid": (lambda z: sigmoid(z), lambda z: sigmoid(z) * (1 - sigmoid(z))),
     "linear": (lambda z: z, lambda z: 1.0),
 }
+
+
+def half_square(d: float) -> float:
+    return 0.5 * (d * d)  # infinite where ** 2 would raise
 
 
 class Neuron:
@@ -242,7 +249,7 @@ class Oracle:
 
     def losses(self) -> tuple[float, float]:
         train, test = (
-            sum(0.5 * (self.forward(x, y) - label) ** 2 for x, y, label in rows) / len(rows)
+            sum(half_square(self.forward(x, y) - label) for x, y, label in rows) / len(rows)
             for rows in (self.train, self.test)
         )
         return train, test

@@ -138,16 +138,36 @@ def drawn_state(rng: random.Random) -> dict[str, Any]:
 
 
 def compare(state: dict[str, Any], epochs: int) -> None:
-    page = Oracle(**state)
+    """Same losses after every epoch and same weights, as far as the page's numbers mean anything.
+
+    Where training is chaotic, the last digit of a weight soon decides over all of them. A second
+    oracle that begins with such a digit changed tells how far: it may differ as much as we do.
+    """
+    page, nudged = Oracle(**state), Oracle(**state)
+    for wires in nudged.wires:
+        for wire in wires:
+            wire.weight = math.nextafter(wire.weight, math.inf)
     model = model_of(page.link())
     for epoch in range(epochs + 1):
         if epoch:
             page.epoch()
-            model.advance()
-        assert model.losses() == pytest.approx(page.losses(), rel=1e-9, abs=1e-12), page.link()
+            nudged.epoch()
+            try:
+                model.advance()
+            except NonFiniteError:
+                assert not math.isfinite(sum(page.losses())), page.link()
+                return
+        losses = page.losses()
+        spread = max(abs(a - b) / b for a, b in zip(nudged.losses(), losses, strict=True) if b)
+        if spread > 1e-6:
+            return
+        assert model.losses() == pytest.approx(losses, rel=1e-9 + 100 * spread, abs=1e-12), (
+            page.link()
+        )
     flat = [wire.weight for wires in page.wires for wire in wires]
     ours = np.concatenate([W.T.ravel() for W in model.network.params[::2]])
-    np.testing.assert_allclose(ours, flat, rtol=1e-8, atol=1e-11, err_msg=page.link())
+    rtol, atol = 1e-8 + 100 * spread, 1e-11
+    np.testing.assert_allclose(ours, flat, rtol=rtol, atol=atol, err_msg=page.link())
 
 
 @pytest.mark.parametrize("seed", range(16))
