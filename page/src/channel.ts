@@ -61,6 +61,11 @@ function refusal(message: Message): Refused | null {
   return new Refused(message["errors"] as string[], message["field"] as string | undefined);
 }
 
+/** Milliseconds a command, when many come: the server cuts off who sends more than 50 a second. */
+const APART = 25;
+/** For so long commands may come faster. */
+const LENIENCE = 500;
+
 const FIRST_WAIT = 250;
 const LONGEST_WAIT = 8000;
 
@@ -70,16 +75,29 @@ export class WebSocketChannel implements Channel {
   #hear: ((message: Message) => void)[] = [];
   #tell: ((connection: Connection) => void)[] = [];
   #wait = FIRST_WAIT;
+  /** Done when the command before has been sent. */
+  #turn = Promise.resolve();
+  #due = 0;
 
   constructor(private readonly base: URL) {
     this.#open();
   }
 
   async send(command: Command): Promise<Message> {
+    this.#turn = this.#turn.then(() => this.#pace());
+    await this.#turn;
     if (this.#socket?.readyState !== WebSocket.OPEN) throw new Refused([]);
     const { id, answer } = this.#answers.expect();
     this.#socket.send(JSON.stringify({ id, ...command }));
     return answer;
+  }
+
+  /** Waits as long as the next command must: a key that is held down says much. */
+  async #pace(): Promise<void> {
+    const now = performance.now();
+    this.#due = Math.max(this.#due, now - LENIENCE) + APART;
+    const wait = this.#due - now;
+    if (wait > 0) await new Promise((done) => setTimeout(done, wait));
   }
 
   async upload(name: string, body: Blob): Promise<Message> {
