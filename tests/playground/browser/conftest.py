@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.playground.browser.driving import Seen, browser_of, chromium
+from tests.playground.browser.driving import Seen, browser_of, chromium, opened
 from tests.playground.server.process import Served, serving
 
 
@@ -27,15 +27,5 @@ def served() -> Iterator[Served]:
 
 @pytest.fixture
 def seen(browser: Any, served: Served) -> Iterator[Seen]:
-    """A tab of a new learner, which must end without a fault."""
-    context = browser.new_context(
-        viewport={"width": 1440, "height": 900}, locale="en-GB", accept_downloads=True
-    )
-    context.set_default_timeout(10_000)
-    tab = Seen(context, served.origin)
-    tab.page.goto(f"{served.origin}/?token={served.token}")
-    tab.page.wait_for_selector("canvas")
-    tab.settled()
-    yield tab
-    context.close()
-    assert tab.faults == []
+    with opened(browser, served) as tab:
+        yield tab

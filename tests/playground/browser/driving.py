@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.playground.server.process import Served
 
 from chainrule.playground.messages import Message
 
 PAGE = Path(__file__).parents[3] / "page"
-#: The page without a built page, or a browser: nothing to test.
+#: Without the built page, or a browser, there is nothing to test.
 BUILT = Path(__file__).parents[3] / "src" / "chainrule" / "playground" / "static" / "index.html"
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -48,8 +49,14 @@ class Seen:
         self.messages: dict[str, Message] = {}
         self.page.on("console", self.told)
         self.page.on("pageerror", lambda error: self.fault(str(error)))
-        self.page.on("websocket", lambda socket: socket.on("framereceived", self.hear))
+        self.page.on("websocket", self.connected)
         context.route(lambda url: not url.startswith((origin, "blob:", "data:")), self.stranger)
+
+    def connected(self, socket: Any) -> None:
+        if not socket.url.startswith(self.origin.replace("http", "ws", 1)):
+            self.fault(f"asked another host: {socket.url}")
+        socket.on("framereceived", self.hear)
+        socket.on("close", lambda _: self.fault("the server closed the connection"))
 
     def fault(self, text: str) -> None:
         self.faults.append(text)
@@ -89,6 +96,14 @@ class Seen:
             self.page.keyboard.press(key)
             self.page.wait_for_timeout(40)
 
+    def hold(self, key: str, times: int, shift: bool = False) -> None:
+        """Hold a key down on the fastest of keyboards: so many presses before the page can answer."""
+        self.page.evaluate(
+            "([key, times, shiftKey]) => { for (let k = 0; k < times; k++) document.body.dispatchEvent("
+            "new KeyboardEvent('keydown', {key, shiftKey, repeat: k > 0, bubbles: true})) }",
+            [key, times, shift],
+        )
+
     def score(self, row: str, column: int = 0) -> float:
         """A number of the table of scores, with all its digits."""
         cells = self.page.get_by_role("row", name=re.compile(f"^{WORDS['en'][f'scores.{row}']}"))
@@ -107,6 +122,14 @@ class Seen:
         slider = self.page.get_by_role("slider", name=WORDS["en"]["time.title"])
         return int(float(slider.get_attribute("aria-valuenow") or slider.input_value()))
 
+    def until_step(self, wanted: int, seconds: float = 20) -> None:
+        """Wait until the page shows a step."""
+        end = time.monotonic() + seconds
+        while self.step != wanted:
+            assert time.monotonic() < end, f"at step {self.step}, not {wanted}"
+            self.page.wait_for_timeout(50)
+        self.settled()
+
     def settled(self) -> None:
         """Wait until the page shows what the session has answered."""
         self.page.wait_for_timeout(250)
@@ -123,6 +146,22 @@ class Seen:
             ).get_by_role("button").click()
         file = download.value
         return file.suggested_filename, Path(file.path()).read_bytes()
+
+
+@contextmanager
+def opened(browser: Any, served: Served, path: str = "", **options: Any) -> Iterator[Seen]:
+    """A tab of a new learner, which must end without a fault."""
+    size = {"width": 1440, "height": 900}
+    context = browser.new_context(**{"viewport": size, "locale": "en-GB", **options})
+    context.set_default_timeout(10_000)
+    tab = Seen(context, served.origin)
+    tab.page.goto(f"{served.origin}/?token={served.token}{path}")
+    tab.page.wait_for_selector("canvas")
+    tab.settled()
+    yield tab
+    faults = list(tab.faults)  # closing the tab ends its connection
+    context.close()
+    assert faults == []
 
 
 @contextmanager

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.playground.browser.driving import PAGE, WORDS, Seen
+from tests.playground.browser.driving import PAGE, WORDS, Seen, opened
+from tests.playground.server.process import Served
 
 EN, ZH = WORDS["en"], WORDS["zh"]
 AXE = PAGE / "node_modules" / "axe-core" / "axe.min.js"
@@ -39,15 +41,9 @@ def test_no_english_sentence_is_left_in_chinese(seen: Seen) -> None:
     assert not re.search("[一-鿿]", seen.page.inner_text("body").replace("中", ""))
 
 
-def test_the_browsers_language_is_taken(browser: Any, seen: Seen) -> None:
-    context = browser.new_context(locale="zh-CN")
-    tab = Seen(context, seen.origin)
-    context.add_cookies(seen.page.context.cookies())
-    tab.page.goto(seen.origin)
-    tab.page.wait_for_selector("canvas")
-    assert ZH["data"] in tab.page.inner_text("body")
-    context.close()
-    assert tab.faults == []
+def test_the_browsers_language_is_taken(browser: Any, served: Served) -> None:
+    with opened(browser, served, locale="zh-CN") as tab:
+        assert ZH["data"] in tab.page.inner_text("body")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -61,10 +57,12 @@ def test_no_serious_fault_for_a_screen_reader(seen: Seen, lang: str, theme: str)
     if theme == "dark":
         seen.button("theme.dark", lang).click()
     seen.press("Shift+ArrowRight")
-    for opening in ("", ".", "Escape", "?"):
+    for opening in ("", ".", "Escape", "?", "Escape", "o", "Escape", "l"):
         if opening:
             seen.press(opening)
-            page.wait_for_timeout(900)
+            page.wait_for_timeout(500)
+        if opening == "Escape":
+            continue
         page.evaluate(AXE.read_text("utf-8"))
         found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
         serious = [
@@ -125,3 +123,57 @@ def test_a_number_is_asked_why_by_keys_alone(seen: Seen) -> None:
     seen.button("inside.check").click()
     seen.settled()
     assert "agree" in seen.page.locator(".summary").first.inner_text()
+
+
+def test_tab_reaches_every_control_in_the_order_of_the_page(seen: Seen) -> None:
+    seen.press("Shift+ArrowRight", "ArrowLeft")  # so that there is a past and a future
+    seen.settled()
+    # Of radio buttons one is reached, and arrows lead to the others; of the units of a layer, too.
+    expected = seen.page.evaluate(
+        "[...document.querySelectorAll('*')].flatMap((e, k) => e.tabIndex >= 0 && !e.disabled"
+        " && e.checkVisibility() && (e.type != 'radio' || e.checked) ? [k] : [])"
+    )
+    visited, regions = [], []
+    for _ in expected:
+        seen.page.keyboard.press("Tab")
+        place, region, outlines = seen.page.evaluate(
+            "(e => [[...document.querySelectorAll('*')].indexOf(e),"
+            " e.closest('.top, .data, .network, .output, .time').classList[0],"
+            " [e, e.parentElement, e.nextElementSibling].filter(Boolean)"
+            ".map(one => getComputedStyle(one).outlineStyle)])(document.activeElement)"
+        )
+        assert "solid" in outlines  # where the keys go can be seen
+        visited.append(place)
+        regions.append(region)
+    assert visited == expected
+    assert list(dict.fromkeys(regions)) == ["top", "data", "network", "output", "time"]
+    assert len(regions) > 45
+
+
+@pytest.mark.parametrize(
+    ("key", "effect"),
+    [
+        ("r", lambda state, frame: frame["step"] == 0),
+        ("w", lambda state, frame: state["settings"]["weight_seed"] == 1),
+        ("n", lambda state, frame: state["settings"]["data_seed"] == 1),
+        ("ArrowRight", lambda state, frame: frame["step"] == 51),
+        ("ArrowLeft", lambda state, frame: frame["step"] == 49),
+        ("Shift+ArrowRight", lambda state, frame: frame["step"] == 75),
+        ("Shift+ArrowLeft", lambda state, frame: frame["step"] == 25),
+        (" ", lambda state, frame: frame["playing"]),
+    ],
+)
+def test_keys_train(seen: Seen, key: str, effect: Callable[[Any, Any], bool]) -> None:
+    seen.press("Shift+ArrowRight", "Shift+ArrowRight")
+    seen.until_step(50)
+    seen.press(key)
+    seen.settled()
+    assert effect(seen.messages["state"].fields, seen.messages["frame"].fields)
+
+
+def test_keys_switch_what_is_shown(seen: Seen) -> None:
+    for key, name in (("t", "map.test"), ("b", "map.batch"), ("d", "map.discretize")):
+        box = seen.page.get_by_role("checkbox", name=EN[name], exact=True)
+        before = box.is_checked()
+        seen.press(key)
+        assert box.is_checked() is not before
