@@ -9,15 +9,20 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import uvicorn
 from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocketDisconnect
 from tests.playground.server.process import Served, serving
+from uvicorn.protocols.utils import ClientDisconnected
+from uvicorn.server import ServerState
 
 from chainrule.playground.server.access import Access
 from chainrule.playground.server.app import application
-from chainrule.playground.server.guards import HEADERS, Hosts
+from chainrule.playground.server.guards import HEADERS, Guards, Hosts
 from chainrule.playground.server.learners import Learners
 from chainrule.playground.server.limits import Limits
 from chainrule.playground.server.listening import own_address
+from chainrule.playground.server.protocols import protocols
 from chainrule.playground.server.static import Asset
 
 
@@ -200,6 +205,52 @@ def test_every_route_is_guarded() -> None:
             "X",
         }:
             assert asyncio.run(status(kind, method, route.path)) == 403
+
+
+GONE = [ClientDisconnected(), WebSocketDisconnect(1006)]
+
+
+@pytest.mark.parametrize(("error", "told"), [*((gone, 0) for gone in GONE), (OSError("x"), 1)])
+def test_who_has_gone_is_no_fault(
+    error: Exception, told: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise error
+
+    async def receive() -> Any:
+        raise AssertionError("nothing is read")
+
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    access = Access(80)
+    cookie = f"{access.cookie_name}={access.cookie()}".encode()
+    scope = {
+        "type": "http", "method": "GET", "path": "/", "raw_path": b"/", "query_string": b"",
+        "headers": [(b"host", b"localhost"), (b"cookie", cookie)],
+    }  # fmt: skip
+    asyncio.run(Guards(app, access, Hosts(80), Limits())(scope, receive, send))
+    assert len(caplog.records) == told
+    assert [message["status"] for message in sent[:1]] == [500] * told
+    if told:
+        assert b"OSError" not in sent[1]["body"]
+        number = caplog.messages[0].removeprefix("error ")
+        assert number.encode() in sent[1]["body"]
+
+
+def test_a_connection_that_broke_a_rule_takes_nothing_more() -> None:
+    async def run() -> None:
+        config = uvicorn.Config(lambda: None, log_config=None)
+        _, websocket = protocols(Limits())
+        connection: Any = websocket(config, ServerState(), {})  # type: ignore[call-arg]
+        connection.handshake_complete = connection.close_sent = True
+        for kind in ("websocket.send", "websocket.close"):
+            with pytest.raises(ClientDisconnected):
+                await connection.send({"type": kind, "bytes": b""})
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "X"])

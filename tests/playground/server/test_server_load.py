@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import random
 
 import pytest
 from benchmarks import playground_load
+from tests.playground.server.process import serving
 
 from chainrule.errors import FormatError
 from chainrule.playground.server.static import built_page
@@ -26,6 +28,25 @@ def test_some_never_read() -> None:
 
 def test_garbage() -> None:
     assert asyncio.run(playground_load.garbage(handshakes=400, frames=400))
+
+
+def test_garbage_is_no_fault_of_ours() -> None:
+    """Nothing of it is told in the terminal."""
+    chance = random.Random(1)
+    with serving() as served:
+        handshake = served.handshake(*served.headers(Origin=served.origin))
+
+        async def throw() -> None:
+            for _ in range(100):
+                noise = b"".join(playground_load.random_frame(chance) for _ in range(8))
+                await playground_load.throw(served.port, noise, after=handshake)
+                await playground_load.throw(
+                    served.port, playground_load.mangled(handshake, chance) + noise
+                )
+
+        asyncio.run(throw())
+        assert served.get("/").status == 200
+    assert served.said.endswith("Ctrl-C ends it.\nThe playground has ended.\n")
 
 
 @pytest.mark.long

@@ -8,6 +8,8 @@ from urllib.parse import parse_qs
 
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnect
+from uvicorn.protocols.utils import ClientDisconnected
 
 from chainrule.playground.server.access import Access
 from chainrule.playground.server.faults import fault
@@ -95,6 +97,8 @@ class Guards:
         answer: ASGIApp = self.refusal(scope) or self.entry(scope) or self.app
         try:
             await answer(scope, receive, secure)
+        except (ClientDisconnected, WebSocketDisconnect):
+            return  # who asked has gone
         except Exception:
             sentence = fault()
             if begun:

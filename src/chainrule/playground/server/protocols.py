@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode, Frame
 from websockets.http11 import Request
@@ -62,6 +64,12 @@ def protocols(
                 # A client that never reads takes no closing frame either.
                 state: dict[str, Any] = self.scope["state"]
                 state["abort"] = self.transport.abort
+
+        async def send(self, message: ASGISendEvent) -> None:
+            await self.writable.wait()
+            if self.close_sent:  # for a broken rule or a ping without answer: as good as gone
+                raise ClientDisconnected
+            await super().send(message)
 
         def handle_cont(self, event: Frame) -> None:
             if len(self.frames) >= PARTS:
