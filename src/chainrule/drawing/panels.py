@@ -16,13 +16,13 @@ import numpy.typing as npt
 
 from chainrule.drawing.scene import Line, Mark, Rectangle, Text, shifted
 from chainrule.drawing.text import text_width
+from chainrule.graph.wording import number as plain_number
 
 __all__ = [
     "Panel",
     "array_panel",
     "beside",
     "number",
-    "shape_text",
     "stacked",
     "text_panel",
     "verdict_panel",
@@ -53,31 +53,12 @@ class Panel:
 
 
 def number(value: Any, digits: int = 4) -> str:
-    """A number as text, with so many digits that count.
+    """A number as in a text, with a minus sign as books print it.
 
-    >>> number(0.69314718), number(-1200000.0), number(3), number(float("inf"))
-    ('0.6931', '−1.2e6', '3', '∞')
+    >>> number(0.69314718), number(-1200000.0), number(3), number(1 - 2j)
+    ('0.6931', '−1.2e6', '3', '1−2i')
     """
-    if isinstance(value, bool | np.bool_):
-        return str(bool(value))
-    if isinstance(value, complex | np.complexfloating):
-        imaginary = number(value.imag, digits)
-        return f"{number(value.real, digits)}{'' if imaginary[0] == '−' else '+'}{imaginary}i"
-    if isinstance(value, int | np.integer):
-        text = str(int(value))
-    elif math.isnan(value):
-        return "NaN"
-    elif math.isinf(value):
-        text = "∞" if value > 0 else "-∞"
-    else:
-        mantissa, _, exponent = f"{value:.{digits}g}".partition("e")
-        text = f"{mantissa}e{int(exponent)}" if exponent else mantissa
-    return "0" if text == "-0" else text.replace("-", "−")
-
-
-def shape_text(shape: Sequence[int]) -> str:
-    """A shape as people write it: 5×10."""
-    return "×".join(map(str, shape))
+    return plain_number(value, digits).strip("()").replace("-", "−")
 
 
 def text_panel(

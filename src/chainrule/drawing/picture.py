@@ -21,7 +21,6 @@ from chainrule.drawing.panels import (
     Panel,
     array_panel,
     beside,
-    shape_text,
     stacked,
     text_panel,
     verdict_panel,
@@ -42,6 +41,7 @@ from chainrule.drawing.units import End, Flow, Leaf, Middle, Split, Unit, Units
 from chainrule.drawing.words import say
 from chainrule.graph.recording import Scope
 from chainrule.graph.variable import Array, Parameter, Variable
+from chainrule.graph.wording import shape_text
 from chainrule.nodes import Branch, Cast, Repeat
 
 __all__ = ["Label", "Options", "diagram_of", "painted", "scene_of"]
@@ -222,7 +222,11 @@ def _described(v: Variable, options: Options) -> str:
     """A Variable in words: name, shape, dtype, value, gradient, verdict."""
     lang = options.lang
     name = options.name(v)
-    lines = [" ".join(part for part in (name, shape_text(v.shape), str(v.dtype)) if part)]
+    lines = [
+        " ".join(
+            part for part in (name, shape_text(v.shape) if v.ndim else "", str(v.dtype)) if part
+        )
+    ]
     lines.append(f"{say('value', lang)}: {_in_full(v.data)}")
     if v in options.gradients:
         lines.append(f"{say('gradient', lang)}: {_in_full(options.gradients[v])}")

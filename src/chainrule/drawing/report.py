@@ -20,6 +20,7 @@ from chainrule.drawing.page import Html, beside, facts, picture, section, table,
 from chainrule.drawing.regions import draw_regions
 from chainrule.drawing.words import say
 from chainrule.graph.check import check
+from chainrule.graph.wording import shape_text
 from chainrule.networks import Network
 from chainrule.version import __version__
 
@@ -106,7 +107,7 @@ def network_picture(network: Network, x: Array, t: Array, lang: str = "en") -> H
     body: list[Sequence[object]] = [(say("input", lang), "", _shape(x), "", "")]
     for key, out in network.activations(x).items():
         name, layer = layers[key]
-        sizes = ", ".join(f"{n} {_size(p.shape)}" for n, p in layer.parameters.items())
+        sizes = ", ".join(f"{n} {shape_text(p.shape)}" for n, p in layer.parameters.items())
         count = sum(p.size for p in layer.parameters.values() if p.tied is None)
         body.append((name, type(layer).__name__, _shape(out), sizes, f"{count:,}" if count else ""))
     body.append((say("loss", lang), type(network.loss).__name__, "", "", ""))
@@ -115,11 +116,7 @@ def network_picture(network: Network, x: Array, t: Array, lang: str = "en") -> H
 
 
 def _shape(out: Array) -> str:
-    return "N×" + _size(out.shape[1:]) if out.ndim > 1 else "N"
-
-
-def _size(shape: Sequence[int]) -> str:
-    return "×".join(map(str, shape))
+    return "N×" + shape_text(out.shape[1:]) if out.ndim > 1 else "N"
 
 
 def _curves(run: Run, lang: str) -> list[str]:
@@ -166,7 +163,7 @@ def _gradients(run: Run, lang: str) -> Html:
     rows = run.table.rows(run.training[places])
     found = check(run.network, run.preparation.transform(rows), run.preparation.targets(rows))
     body = [
-        (Html(f"∂loss/∂{text(row.name)}"), _size(row.shape), f"{row.error:.1e}", f"{row.allowed:.1e}",
+        (Html(f"∂loss/∂{text(row.name)}"), shape_text(row.shape), f"{row.error:.1e}", f"{row.allowed:.1e}",
          Html(f"<span class={'good' if row.ok else 'bad'}>{text(say(row.verdict, lang))}</span>"))
         for row in found.rows
     ]  # fmt: skip

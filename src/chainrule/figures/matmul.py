@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from chainrule.drawing.panels import array_panel, shape_text
+from chainrule.drawing.panels import array_panel
 from chainrule.drawing.scene import Scene
 from chainrule.figures.boxes import Box, boxed, numbers, row, words
 from chainrule.figures.common import blue
@@ -12,6 +12,7 @@ from chainrule.figures.flow import Tag, drawn
 from chainrule.graph.functions import sum as total
 from chainrule.graph.graph import Graph
 from chainrule.graph.variable import Array, Variable
+from chainrule.graph.wording import shape_text
 
 __all__ = ["Product", "batch_node", "matmul_node", "shape_box"]
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from chainrule.datasets import spiral
 from chainrule.drawing.diagram import Vertex
-from chainrule.drawing.panels import array_panel, shape_text
+from chainrule.drawing.panels import array_panel
 from chainrule.drawing.scene import Scene
 from chainrule.drawing.symbols import box_vertex
 from chainrule.figures.boxes import Box, boxed, numbers, row, value, words
@@ -16,6 +16,7 @@ from chainrule.figures.common import black
 from chainrule.figures.flow import Tag, drawn
 from chainrule.graph.graph import Graph
 from chainrule.graph.variable import Array, Variable
+from chainrule.graph.wording import shape_text
 from chainrule.layers import Affine, CrossEntropyError, Layer, Sigmoid, Softmax, SoftmaxWithLoss
 from chainrule.networks import TwoLayerNet
 from chainrule.optimizers import SGD

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from chainrule.drawing.panels import shape_text
 from chainrule.drawing.scene import Scene
 from chainrule.figures.boxes import Box, column, numbers, row, words
 from chainrule.figures.canvas import Canvas
@@ -13,6 +12,7 @@ from chainrule.figures.flow import Sketch, Tag
 from chainrule.graph.functions import broadcast_to
 from chainrule.graph.functions import sum as total
 from chainrule.graph.variable import Array, Variable
+from chainrule.graph.wording import shape_text
 
 __all__ = ["D", "N", "repeat_node", "repeated", "sum_node", "summed"]
 
@@ -41,6 +41,23 @@ def summed() -> tuple[Variable, Variable, dict[Variable, Array]]:
 def _whole(name: str, shape: tuple[int, ...]) -> Box:
     """The name of an array of N rows, over its shape."""
     return column(black(name, 19.0), words(f"N×D = {shape_text(shape)}", 12.0, "muted"))
+
+
+def _one(x: Array, *gradient: Box) -> Tag:
+    """What the single array says: its shape and numbers, and its gradient."""
+    return Tag([words(f"1×D = {shape_text(x.shape)}", 12.0, "muted"), numbers(x)], [row(*gradient)])
+
+
+def _each(name: str, rows: Array, gradients: Array) -> list[Tag]:
+    """What the N arrows say: a row, and its gradient."""
+    return [
+        Tag([numbers(values)], [row(blue(rf"\frac{{∂L}}{{∂{name}_{i}}} ="), _blue(gradient))])
+        for i, (values, gradient) in enumerate(zip(rows, gradients, strict=True), 1)
+    ]
+
+
+def _blue(gradient: Array) -> Box:
+    return numbers(gradient, fill="gradient")
 
 
 def _fan(one: Tag, many: list[Tag], whole: Box, node: str, *, out: bool, back: bool) -> Scene:
@@ -74,22 +91,8 @@ def repeat_node(lang: str) -> Scene:
 
     def draw(back: bool) -> Scene:
         source = r"\frac{∂L}{∂x} = \sum{n} \frac{∂L}{∂y_n} ="
-        one = Tag(
-            [words(f"1×D = {shape_text(x.shape)}", 12.0, "muted"), numbers(x.data)],
-            [row(blue(source), numbers(gradients[x], fill="gradient"))],
-        )
-        many = [
-            Tag(
-                [numbers(y.data[i])],
-                [
-                    row(
-                        blue(rf"\frac{{∂L}}{{∂y_{i + 1}}} ="),
-                        numbers(gradients[y][i], fill="gradient"),
-                    )
-                ],
-            )
-            for i in range(N)
-        ]
+        one = _one(x.data, blue(source), _blue(gradients[x]))
+        many = _each("y", y.data, gradients[y])
         return _fan(one, many, _whole("y", y.shape), "Repeat", out=True, back=back)
 
     return passes(lang, draw, either(lang, "the Repeat node", "Repeat 节点"), across=False)
@@ -100,22 +103,8 @@ def sum_node(lang: str) -> Scene:
     x, y, gradients = summed()
 
     def draw(back: bool) -> Scene:
-        one = Tag(
-            [words(f"1×D = {shape_text(y.shape)}", 12.0, "muted"), numbers(y.data)],
-            [row(blue(r"\frac{∂L}{∂y} ="), numbers(gradients[y], fill="gradient"))],
-        )
-        many = [
-            Tag(
-                [numbers(x.data[i])],
-                [
-                    row(
-                        blue(rf"\frac{{∂L}}{{∂x_{i + 1}}} ="),
-                        numbers(gradients[x][i], fill="gradient"),
-                    )
-                ],
-            )
-            for i in range(N)
-        ]
+        one = _one(y.data, blue(r"\frac{∂L}{∂y} ="), _blue(gradients[y]))
+        many = _each("x", x.data, gradients[x])
         return _fan(one, many, _whole("x", x.shape), "Sum", out=False, back=back)
 
     return passes(lang, draw, either(lang, "the Sum node", "Sum 节点"), across=False)

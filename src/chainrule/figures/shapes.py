@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from chainrule.drawing.panels import shape_text
 from chainrule.drawing.scene import Scene
 from chainrule.figures.boxes import Box, row, words
 from chainrule.figures.canvas import Canvas
 from chainrule.figures.common import black, blue, either, figure
 from chainrule.figures.matmul import Product
 from chainrule.graph.variable import Array
+from chainrule.graph.wording import shape_text
 
 __all__ = ["by_shapes", "shape_check"]
 

@@ -191,7 +191,7 @@ def number(value: Any, digits: int = 4) -> str:
     """A number to a few significant digits, without an exponent where it reads well.
 
     >>> number(0.123456), number(-2.0), number(1e-9), number(1234567.0), number(True), number(1 - 2j)
-    ('0.1235', '-2', '1e-09', '1.235e+06', 'True', '(1-2i)')
+    ('0.1235', '-2', '1e-9', '1.235e6', 'True', '(1-2i)')
     """
     if isinstance(value, bool | np.bool_):
         return str(bool(value))
@@ -205,7 +205,8 @@ def number(value: Any, digits: int = 4) -> str:
         return "NaN"
     if x in (np.inf, -np.inf):
         return "∞" if x > 0 else "-∞"
-    return "0" if x == 0 else f"{x:.{digits}g}"
+    mantissa, _, exponent = f"{x:.{digits}g}".partition("e")
+    return f"{mantissa}e{int(exponent)}" if exponent else "0" if x == 0 else mantissa
 
 
 def brief(value: npt.NDArray[Any]) -> str:
