@@ -12,6 +12,7 @@ import numpy.typing as npt
 from chainrule.drawing.figure import SIGNED, finish, label_of, new_figure
 from chainrule.drawing.saving import check_path
 from chainrule.drawing.words import say
+from chainrule.engine.called import parameter_names
 from chainrule.errors import SettingError, ShapeError, nearest, shown
 from chainrule.files.writing import Pathish
 from chainrule.networks import Network
@@ -85,17 +86,23 @@ def draw_features(
 def weights_of(network: Any, layer: str | None = None) -> tuple[str, Array]:
     """A layer's matrix of weights (inputs, units), with its name; the first one by default."""
     if isinstance(network, Network):
-        found = {n: p.data for n, p in network.named_parameters().items() if p.data.ndim == 2}
+        called = parameter_names(network)
+        found = {
+            path: (called[p], p.data)
+            for path, p in network.named_parameters().items()
+            if p.data.ndim == 2
+        }
     else:
-        found = {f"params[{i}]": p for i, p in enumerate(network.params) if np.ndim(p) == 2}
+        pairs = [(f"params[{i}]", p) for i, p in enumerate(network.params) if np.ndim(p) == 2]
+        found = {name: (name, p) for name, p in pairs}
     if not found:
         raise SettingError(
             f"{type(network).__name__} has no layer with a matrix of weights to draw."
         )
     if layer is None:
-        return next(iter(found.items()))
-    for name, W in found.items():
-        if layer in (name, name.rpartition(".")[0]):
+        return next(iter(found.values()))
+    for path, (name, W) in found.items():
+        if layer in (path, path.rpartition(".")[0], name):
             return name, W
     raise SettingError(f"layer={shown(layer)} has no matrix of weights; {nearest(layer, found)}.")
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
+from unicodedata import east_asian_width
 
 import numpy as np
 
@@ -90,12 +93,15 @@ def finish(figure: Any, path: Pathish | None = None) -> Figure:
 def label_of(name: object, most: int = 24) -> str:
     """A name of the user's as a label: one line, not too long, and no formula whatever is in it.
 
-    >>> label_of("a$x$"), label_of("tab\\tor\\nline"), label_of("long " * 9)
-    ('a\\\\$x\\\\$', 'tab or line', 'long long long long lon…')
+    A Chinese letter is as wide as two others.
+
+    >>> label_of("a$x$"), label_of("tab\\tor\\nline"), label_of("long " * 9), label_of("猫" * 13)
+    ('a\\\\$x\\\\$', 'tab or line', 'long long long long lon…', '猫猫猫猫猫猫猫猫猫猫猫…')
     """
     text = "".join(c if c.isprintable() else " " for c in str(name))
-    if len(text) > most:
-        text = text[: most - 1] + "…"
+    widths = list(accumulate(2 if east_asian_width(c) in "WF" else 1 for c in text))
+    if widths and widths[-1] > most:
+        text = text[: bisect_right(widths, most - 1)] + "…"
     return text.replace("$", r"\$")
 
 

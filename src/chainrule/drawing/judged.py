@@ -13,6 +13,7 @@ from chainrule.datasets import Preparation, Table
 from chainrule.drawing.confusion import draw_confusion
 from chainrule.drawing.features import image_shape, mosaic
 from chainrule.drawing.figure import finish, label_of, new_figure
+from chainrule.drawing.notes import note_in
 from chainrule.drawing.page import Html, beside, facts, picture, table, text
 from chainrule.drawing.residuals import draw_residuals
 from chainrule.drawing.words import say
@@ -63,7 +64,8 @@ class Judged:
 
     def __init__(self, run: Run, lang: str) -> None:
         self.run, self.lang, self.held = run, lang, len(run.held) > 0
-        self.rows = run.table.rows(run.held if self.held else run.training)
+        self.places = run.held if self.held else run.training
+        self.rows = run.table.rows(self.places)
         self.x = run.preparation.transform(self.rows)
         self.t = np.asarray(run.preparation.targets(self.rows))
         #: The shape of a row as an image, if the rows are images.
@@ -79,15 +81,19 @@ class Judged:
         words = "No rows were held out, so this says little about new ones."
         return "" if self.held else f"<p class=dim>{text(say(words, self.lang))}</p>"
 
+    def place(self, row: int) -> Html:
+        """Where a row is, in its file or in the whole table."""
+        line = self.run.table.line(int(self.places[row]))
+        return Html(f"<span class=fixed>{text(note_in(line, self.lang))}</span>")
+
     def cells(self, row: int, most: int = CELLS) -> list[str]:
-        """Where a row is, and its first cells."""
+        """The first cells of a row."""
         columns = self.run.preparation.columns[:most]
-        place = Html(f"<span class=fixed>{text(self.rows.line(row))}</span>")
-        return [place, *(_cell(self.rows[name][row]) for name in columns)]
+        return [_cell(self.rows[name][row]) for name in columns]
 
     def columns(self, most: int = CELLS) -> list[str]:
         """The names of those."""
-        return [say("row", self.lang), *self.run.preparation.columns[:most]]
+        return list(self.run.preparation.columns[:most])
 
 
 class Classes(Judged):
@@ -140,15 +146,17 @@ class Classes(Judged):
         if self.image is not None:
             parts.append(self._pictures(order, self.image))
         most = CELLS if self.image is None else 0
-        heads = self.columns(most)
-        heads += [say(h, self.lang) for h in ("it is", "probability", "said", "probability")]
+        heads = [say(h, self.lang) for h in ("row", "it is", "probability", "said", "probability")]
         body = []
         for i in order:
             true, said = self.t[i], self.ids[i]
             shares = [f"{self.shares[i, k]:.1%}" for k in (true, said)]
-            body.append(
-                (*self.cells(i, most), self.classes[true], shares[0], self.classes[said], shares[1])
-            )
+            answer = text(self.classes[said])
+            if said != true:
+                answer = Html(f"<span class='verdict bad'>{answer} ✗</span>")
+            answers = (self.classes[true], shares[0], answer, shares[1])
+            body.append((self.place(i), *answers, *self.cells(i, most)))
+        heads += self.columns(most)
         return [*parts, table(heads, body, left=len(heads))]
 
     def _pictures(self, order: list[int], shape: tuple[int, ...]) -> Html:
@@ -162,7 +170,7 @@ class Classes(Judged):
         limits = float(np.nanmin(rows)), float(np.nanmax(rows))
         images = [row.reshape(shape) for row in rows]
         mosaic(ax, images, labels, across, cmap="Greys", limits=limits)
-        return picture(finish(figure), "worst", say("Worst mistakes", self.lang))
+        return picture(finish(figure), "worst", say("The hardest rows", self.lang))
 
 
 class Numbers(Judged):
@@ -184,11 +192,11 @@ class Numbers(Judged):
     def parts(self) -> list[str]:
         """R², RMSE, MAE, and the residuals."""
         target = self.run.preparation.target
-        unit = say("in units of {target}", self.lang, target=target)
+        unit = say(" in units of {target}", self.lang, target=target)
         pairs = [
             ("R²", self.headline()[0]),
-            ("RMSE", f"{self.scores['rmse']:.4g} {unit}"),
-            ("MAE", f"{self.scores['mae']:.4g} {unit}"),
+            ("RMSE", f"{self.scores['rmse']:.4g}{unit}"),
+            ("MAE", f"{self.scores['mae']:.4g}{unit}"),
         ]
         drawn = draw_residuals(self.said, self.true, target, lang=self.lang)
         label = say("residuals", self.lang)
@@ -198,13 +206,15 @@ class Numbers(Judged):
         """The rows with the largest errors."""
         wrong = self.said - self.true
         order: list[int] = np.argsort(-np.abs(wrong), kind="stable")[:WORST].tolist()
-        heads = self.columns() + [say(h, self.lang) for h in ("it is", "said", "said − true")]
+        heads = [say(h, self.lang) for h in ("row", "it is", "said", "said − true")]
+        heads += self.columns()
         body = [
-            (*self.cells(i), f"{self.true[i]:.6g}", f"{self.said[i]:.6g}", f"{wrong[i]:+.6g}")
+            (self.place(i), f"{self.true[i]:.6g}", f"{self.said[i]:.6g}",
+             f"{wrong[i]:+.6g}".replace("-", "−"), *self.cells(i))
             for i in order
-        ]
+        ]  # fmt: skip
         words = say("The rows with the largest errors.", self.lang)
-        return [f"<p class=dim>{text(words)}</p>", table(heads, body, left=len(heads) - 3)]
+        return [f"<p class=dim>{text(words)}</p>", table(heads, body, left=len(heads))]
 
 
 def _image(preparation: Preparation, rows: Table) -> tuple[int, ...] | None:
@@ -224,4 +234,7 @@ def _percent(part: float | None) -> str:
 
 
 def _cell(cell: Any) -> str:
-    return f"{cell:g}" if isinstance(cell, float | np.floating) else str(cell)
+    """A cell of a table; a dash where it is missing."""
+    if isinstance(cell, float | np.floating):
+        return "–" if np.isnan(cell) else f"{cell:g}"
+    return str(cell) or "–"

@@ -1,4 +1,4 @@
-"""Remarks on data in Chinese: what tables and preparations say of themselves, sentence by sentence."""
+"""Remarks in Chinese: what tables, preparations and trainings say of themselves, one by one."""
 
 from __future__ import annotations
 
@@ -48,6 +48,18 @@ _SENTENCES = tuple(
         (r"(.+) became (\d+) columns \((.+)\), (\d+) cells? missing\.",
          "{0} 变为 {1} 列（{2}），缺失 {3} 个。"),
         (r"(.+) became (\d+) columns \((.+)\)\.", "{0} 变为 {1} 列（{2}）。"),
+        (r"([\d,]+) of ([\d,]+) rows? (?:have|has) no ('.+') and (?:are|is) left out\.",
+         "{1} 行中有 {0} 行没有 {2}，已略去。"),
+        (r"(\d+) rows? with missing cells (?:are|is) left out \((.+)\)\.",
+         "有缺失值的 {0} 行已略去（{1}）。"),
+        (r"The labels were read from (.+)\.", "标签读自 {0}。"),
+        (r"(\d+) arrays? (?:are|is) not used: (.+)\.", "{0} 个数组没有用到：{1}。"),
+        (r"The numbers were (\S+) and are kept as float64\.", "数字原为 {0}，按 float64 保存。"),
+        (r"line (\d+)", "第 {0} 行"),
+        (r"row (\d+)", "行 {0}"),
+        (r"interrupted by Ctrl-C", "被 Ctrl-C 中断"),
+        (r"(\S+) has not improved for (\d+) epochs", "{0} 已有 {1} 轮没有改善"),
+        (r"(\S+) is not installed", "未安装 {0}"),
         (r"A batch of (\d+) rows is larger than the (\d+) rows to train with, so nothing is learnt:"
          r" that is how TensorFlow Playground does it\.",
          "一批 {0} 行比 {1} 行训练数据还多，因此什么也学不到：TensorFlow Playground 就是这样。"),
@@ -56,7 +68,7 @@ _SENTENCES = tuple(
 
 
 def note_in(note: str, lang: str) -> str:
-    """A remark on data in a language; one that is not known stays in English.
+    """A remark in a language; one that is not known stays in English.
 
     >>> note_in("'species' has 3 classes: a (2), b (2), c (1).", "zh")
     "'species' 有 3 个类别：a (2), b (2), c (1)。"
@@ -66,5 +78,11 @@ def note_in(note: str, lang: str) -> str:
     for pattern, chinese in _SENTENCES:
         found = pattern.fullmatch(note)
         if found:
-            return chinese.format(*found.groups())
+            return chinese.format(*(_parts_in_chinese(part) for part in found.groups()))
     return note
+
+
+def _parts_in_chinese(names: str) -> str:
+    """A list of names, of which some may be left out, or a name that stands for no text."""
+    names = re.sub(r" and (\d+) more$", r" 等，另有 \1 个", names)
+    return re.sub(r"\(missing\)$", "（缺失）", names)

@@ -19,6 +19,7 @@ from chainrule.drawing.notes import note_in
 from chainrule.drawing.page import Html, beside, facts, picture, section, table, text, whole_page
 from chainrule.drawing.regions import draw_regions
 from chainrule.drawing.words import say
+from chainrule.engine.called import parameter_names
 from chainrule.graph.check import check
 from chainrule.graph.wording import shape_text
 from chainrule.networks import Network
@@ -48,7 +49,7 @@ def report_page(run: Run, lang: str = "en") -> str:
         ),
         section(say("Training", lang), *_curves(run, lang)),
         section(judged.title(), *judged.parts()),
-        section(say("Worst mistakes", lang), *judged.worst()),
+        section(say("The hardest rows", lang), *judged.worst()),
         *_features(judged, lang),
         _gradients(run, lang),
         _time(run, lang),
@@ -75,7 +76,8 @@ def _head(run: Run, title: str, headline: tuple[str, str], lang: str) -> Html:
     )
     made = say("A report of chainrule {version}.", lang, version=__version__)
     stopped = run.trainer.history.stopped
-    note = say("Training ended early: {why}.", lang, why=stopped) if stopped else ""
+    why = note_in(stopped or "", lang)
+    note = say("Training ended early: {why}.", lang, why=why) if stopped else ""
     return Html(
         f"<h1>{text(title)}</h1><p class=lead>{text(made)} {text(note)}</p>\n<div class=tiles>{shown}</div>\n"
     )
@@ -101,18 +103,23 @@ def _data(run: Run, lang: str) -> Html:
 
 
 def network_picture(network: Network, x: Array, t: Array, lang: str = "en") -> Html:
-    """The network's graph for these rows, layer by layer, and a table of its layers."""
-    drawn = Html(f'<div class="graph">{network.draw(x, t, fold=True, lang=lang).svg}</div>')
-    layers = {f"layer {n} ({type(a).__name__})": (n, a) for n, a in network.named_layers()}
-    body: list[Sequence[object]] = [(say("input", lang), "", _shape(x), "", "")]
+    """The network's graph for these rows, layer by layer, and a table of its layers, named alike."""
+    graph = network.graph(x, t)
+    drawn = Html(f'<div class="graph">{graph.draw(fold=True, lang=lang).svg}</div>')
+    runs = {graph.paths.get(id(run.layer)): name for run, name in graph.layers.items()}
+    called = parameter_names(network)
+    layers = {f"layer {n} ({layer.title})": (n, layer) for n, layer in network.named_layers()}
+    body: list[Sequence[object]] = [(say("input", lang), _shape(x), "", "")]
     for key, out in network.activations(x).items():
-        name, layer = layers[key]
-        sizes = ", ".join(f"{n} {shape_text(p.shape)}" for n, p in layer.parameters.items())
-        count = sum(p.size for p in layer.parameters.values() if p.tied is None)
-        body.append((name, type(layer).__name__, _shape(out), sizes, f"{count:,}" if count else ""))
-    body.append((say("loss", lang), type(network.loss).__name__, "", "", ""))
-    heads = ("layer", "kind", "output", "parameters", "count")
-    return Html(drawn + table([say(head, lang) for head in heads], body, left=4))
+        path, layer = layers[key]
+        parameters = layer._parameters.values()
+        sizes = ", ".join(f"{called[p]} {shape_text(p.shape)}" for p in parameters)
+        count = sum(p.size for p in parameters if p.tied is None)
+        name = runs.get(path, layer.title)
+        body.append((name, _shape(out), sizes, f"{count:,}" if count else ""))
+    body.append((type(network.loss).__name__, "", "", ""))
+    heads = ("layer", "output", "parameters", "count")
+    return Html(drawn + table([say(head, lang) for head in heads], body, left=3))
 
 
 def _shape(out: Array) -> str:
@@ -137,7 +144,11 @@ def _features(judged: Judged, lang: str) -> list[Html]:
     if shape is not None or len(names) <= WIDE:
         title = say("What the first layer looks for", lang)
         drawn = draw_features(network, shape, names=None if shape else names, most=UNITS, lang=lang)
-        parts.append(section(title, picture(drawn, "features", title)))
+        words = (
+            "A bright weight makes the unit larger where its input is large, a dark one smaller."
+        )
+        told = f"<p class=dim>{text(say(words, lang))}</p>"
+        parts.append(section(title, told, picture(drawn, "features", title)))
     if len(names) == 2:
         title = say("The plane as the network sees it", lang)
         figure = draw_regions(
@@ -162,8 +173,11 @@ def _gradients(run: Run, lang: str) -> Html:
     places = np.linspace(0, len(run.training) - 1, min(CHECKED_ROWS, len(run.training))).astype(int)
     rows = run.table.rows(run.training[places])
     found = check(run.network, run.preparation.transform(rows), run.preparation.targets(rows))
+    paths, called = run.network.named_parameters(), parameter_names(run.network)
+    names = {path: called[p] for path, p in paths.items()}
     body = [
-        (Html(f"∂loss/∂{text(row.name)}"), shape_text(row.shape), f"{row.error:.1e}", f"{row.allowed:.1e}",
+        (Html(f"∂L/∂{text(names.get(row.name, row.name))}"), shape_text(row.shape),
+         f"{row.error:.1e}", f"{row.allowed:.1e}",
          Html(f"<span class={'good' if row.ok else 'bad'}>{text(say(row.verdict, lang))}</span>"))
         for row in found.rows
     ]  # fmt: skip
@@ -187,22 +201,21 @@ def _gradients(run: Run, lang: str) -> Html:
 def _time(run: Run, lang: str) -> Html:
     history, trainer = run.trainer.history, run.trainer
     steps = float(np.sum(history["seconds"]))
-    engine = str(trainer.engine_used) + (
-        f" ({trainer.engine_reason})" if trainer.engine_reason else ""
-    )
+    why = note_in(trainer.engine_reason or "", lang)
+    engine = say("{what} ({why})", lang, what=trainer.engine_used, why=why)
     whole = "{seconds} s, with compiling" if trainer.engine_used == "compiled" else "{seconds} s"
     pairs = [
         (say("in all", lang), say(whole, lang, seconds=f"{run.seconds:.2f}")),
         (say("in the epochs", lang), f"{steps:.2f} s"),
         (say("samples per second", lang), f"{len(run.training) * len(history) / steps:,.0f}"),
-        (say("engine", lang), engine),
+        (say("engine", lang), engine if why else trainer.engine_used),
         (say("threads", lang), trainer.threads_used),
-        (say("machine", lang), _machine()),
+        (say("machine", lang), _machine(lang)),
     ]
     return section(say("Time", lang), facts(pairs))
 
 
-def _machine() -> str:
+def _machine(lang: str) -> str:
     name = platform.processor() or platform.machine()
     try:
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
@@ -212,7 +225,8 @@ def _machine() -> str:
         name = names[0] if names else name
     except OSError:
         pass
-    return f"{name}, {os.cpu_count()} cores, {platform.system()} {platform.release()}"
+    cores = say("{count} cores", lang, count=os.cpu_count())
+    return f"{name}, {cores}, {platform.system()} {platform.release()}"
 
 
 def _again(run: Run, lang: str) -> Html:

@@ -95,7 +95,6 @@ WORDS = {
     "What was prepared": "数据准备",
     "Network": "网络",
     "layer": "层",
-    "kind": "类型",
     "output": "输出",
     "count": "个数",
     "Training": "训练过程",
@@ -112,7 +111,7 @@ WORDS = {
     "residuals": "残差",
     "found (recall)": "找到的比例（召回率）",
     "right when said (precision)": "预测正确的比例（精确率）",
-    "Worst mistakes": "最严重的错误",
+    "The hardest rows": "最难的行",
     "The rows whose true class the network thought least probable.": (
         "网络认为真实类别概率最低的那些行。"
     ),
@@ -120,8 +119,11 @@ WORDS = {
     "row": "行",
     "it is": "真实",
     "probability": "概率",
-    "in units of {target}": "（单位同 {target}）",
+    " in units of {target}": "（单位同 {target}）",
     "What the first layer looks for": "第一层在寻找什么",
+    "A bright weight makes the unit larger where its input is large, a dark one smaller.": (
+        "亮的权重：输入越大，单元的值越大；暗的权重则相反。"
+    ),
     "The plane as the network sees it": "网络眼中的平面",
     "{name}, standardised": "{name}（标准化）",
     "Gradient check": "梯度检验",
@@ -149,6 +151,8 @@ WORDS = {
     "engine": "引擎",
     "threads": "线程数",
     "machine": "机器",
+    "{what} ({why})": "{what}（{why}）",
+    "{count} cores": "{count} 核",
     "To do it again": "如何重现",
     "seed": "随机种子",
     "versions": "版本",
