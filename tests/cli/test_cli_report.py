@@ -20,7 +20,7 @@ from chainrule.files import load_model
 
 FAST = ["--epochs", "5", "--hidden", "8"]
 #: Elements without an end tag.
-VOID = {"meta", "br", "hr", "img", "link", "input"}
+VOID = {"wbr", "meta", "br", "hr", "img", "link", "input"}
 NASTY = [
     "</script><script>alert(1)</script>",
     '"onload="x',

@@ -41,9 +41,9 @@ def section(title: str, *parts: str) -> Html:
 
 def table(header: Sequence[object], rows: Iterable[Sequence[object]], left: int = 1) -> Html:
     """A table; its first `left` columns hold words, the others numbers, which stand to the right."""
-    heads = "".join(
-        f"<th{_side(i, left)} scope=col>{text(name)}</th>" for i, name in enumerate(header)
-    )
+    # A long name may go on in the next line where it has an underline.
+    names = (text(name).replace("_", "_<wbr>") for name in header)
+    heads = "".join(f"<th{_side(i, left)} scope=col>{name}</th>" for i, name in enumerate(names))
     body = "".join(
         "<tr>"
         + "".join(f"<td{_side(i, left)}>{text(c)}</td>" for i, c in enumerate(row))
