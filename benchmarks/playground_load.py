@@ -1,6 +1,6 @@
 """How many the playground serves, and how fast: a real server and real clients, on loopback.
 
-    python benchmarks/playground_load.py            # all scenarios, about 2 minutes
+    python benchmarks/playground_load.py            # all scenarios, about 3 minutes
     python benchmarks/playground_load.py speed      # one of them
 
 Every scenario has targets; the exit status says whether all were met. Nothing leaves this machine.
@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 MIB = 1 << 20
 
@@ -48,6 +48,11 @@ class Server:
         """Bytes that the process holds in memory."""
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text("ascii").split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
+
+    @property
+    def files(self) -> int:
+        """Open files and sockets of the process."""
+        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
 
     @property
     def processor_time(self) -> float:
@@ -203,6 +208,67 @@ async def many(count: int = 200, seconds: float = 15.0) -> bool:
         )
 
 
+async def classroom(count: int = 30, seconds: float = 15.0) -> bool:
+    """A class in which everybody trains a network of their own: the time is shared, fairly."""
+    options = ("--max-clients", "400", "--max-per-address", "400", "--max-sessions", "400")
+    async with serving(*options) as server:
+        clients = [await (await server.learner()).client() for _ in range(count)]
+        for client in clients:
+            await play(client)
+        first = await asyncio.gather(*(watch(client, 3) for client in clients))
+        before = server.memory
+        seen = await asyncio.gather(*(watch(client, seconds) for client in clients))
+        rates = sorted(one.rate() for one in seen)
+        learnt = sorted(
+            (header(b.last)["step"] - header(a.last)["step"]) * 10 / (b.times[-1] - a.times[-1])
+            for a, b in zip(first, seen, strict=True)
+        )
+        for client in clients:
+            client.transport.abort()
+        return verdict(
+            f"a class of {count}, each with a network of their own",
+            f"slowest {rates[0]:.1f}, median {rates[count // 2]:.1f} frames/s (target 10), longest gap"
+            f" {1000 * max(one.longest_gap() for one in seen):.0f} ms, {learnt[0]:,.0f} to"
+            f" {learnt[-1]:,.0f} samples/s each, memory {(server.memory - before) / MIB:+.1f} MiB",
+            rates[0] >= 10 and learnt[-1] < 2 * learnt[0],
+        )
+
+
+async def storm(rounds: int = 1_000, seed: int = 0) -> bool:
+    """Learners who come and go, in every way there is, beside one who plays."""
+    chance = random.Random(seed)
+    async with serving("--max-per-address", "16") as server, server.client() as client:
+        await play(client)
+        stranger = await server.learner()
+
+        async def come_and_go() -> None:
+            try:
+                async with stranger.client() as other:
+                    if chance.random() < 0.5:
+                        await other.recv(decode=False)
+                    if chance.random() < 0.5:
+                        other.transport.abort()
+            except (ConnectionClosed, InvalidStatus, EOFError, OSError):
+                pass
+
+        for _ in range(50):
+            await come_and_go()
+        before, files = server.memory, server.files
+        watching = asyncio.create_task(watch(client, 3600))
+        for _ in range(rounds // 4):
+            await asyncio.gather(*(come_and_go() for _ in range(4)))
+        await asyncio.sleep(1)
+        growth, more = (server.memory - before) / MIB, server.files - files
+        await client.close()
+        seen = await watching
+        return verdict(
+            f"{rounds:,} that come and go (seed {seed})",
+            f"beside them {seen.rate():.1f} frames/s (target 19), memory {growth:+.1f} MiB (target 8),"
+            f" open files {more:+d} (target 5)",
+            seen.rate() >= 19 and growth <= 8 and more <= 5,
+        )
+
+
 async def deaf(count: int = 20, good: int = 5, seconds: float = 20.0) -> bool:
     """So many that never read, beside good ones, while the network trains."""
     options = ("--max-clients", "64", "--max-per-address", "64")
@@ -345,6 +411,8 @@ def random_frame(chance: random.Random) -> bytes:
 SCENARIOS: dict[str, Callable[[], Awaitable[bool]]] = {
     "speed": speed,
     "many": many,
+    "class": classroom,
+    "storm": storm,
     "deaf": deaf,
     "garbage": garbage,
 }

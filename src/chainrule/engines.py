@@ -25,8 +25,7 @@ def engine_name(given: object) -> str:
         return preferred
     if isinstance(given, str) and given in ENGINES:
         return given
-    hint = nearest(given, ENGINES) if isinstance(given, str) else f"Allowed: {', '.join(ENGINES)}"
-    raise SettingError(f"engine={shown(given)}: {hint}.")
+    raise SettingError(f"engine={shown(given)} is not known; {nearest(given, ENGINES)}.")
 
 
 def missing_packages() -> list[str]:

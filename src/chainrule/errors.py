@@ -21,6 +21,7 @@ __all__ = [
     "RecordingError",
     "SettingError",
     "ShapeError",
+    "guess",
     "nearest",
     "printable",
     "shown",
@@ -86,13 +87,25 @@ def printable(text: str) -> str:
     )
 
 
-def nearest(name: str, allowed: Iterable[str]) -> str:
+def guess(name: object, allowed: Iterable[str]) -> str:
+    """A question with the allowed name that is nearest, or nothing if none is near.
+
+    >>> guess("rleu", ["relu", "sigmoid"]), guess(3, ["relu", "sigmoid"])
+    ('did you mean "relu"?', '')
+    """
+    close = get_close_matches(str(name), list(allowed), n=1)
+    return f'did you mean "{close[0]}"?' if close else ""
+
+
+def nearest(name: object, allowed: Iterable[str], called: str = "allowed") -> str:
     """The allowed names as a phrase, with the nearest one first if one is near.
 
     >>> nearest("rleu", ["relu", "sigmoid"])
     'did you mean "relu"? Allowed: relu, sigmoid'
+    >>> nearest("x", ["relu", "sigmoid"])
+    'allowed: relu, sigmoid'
     """
     names = list(allowed)
-    close = get_close_matches(name, names, n=1)
-    hint = f'did you mean "{close[0]}"? ' if close else ""
-    return f"{hint}Allowed: {', '.join(names)}"
+    hint = guess(name, names)
+    start = f"{hint} {called[0].upper()}{called[1:]}" if hint else called
+    return f"{start}: {', '.join(names)}"

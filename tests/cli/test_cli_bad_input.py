@@ -74,7 +74,7 @@ CASES: list[tuple[str, str, Make | None, str]] = [
             ("--patience", "a whole number from 1", ("0",)),
             ("--seed", "a whole number from 0", ("-1", "1.5", "a")),
             ("--task", "Allowed: auto", ("regresion",)),
-            ("--missing", "Allowed: fill", ("mean",)),
+            ("--missing", "allowed: fill", ("mean",)),
         ]
         for value in values
     ],

@@ -55,7 +55,7 @@ def test_the_languages_fill_in_the_same_values() -> None:
 
 
 def test_an_unknown_language_is_named() -> None:
-    with pytest.raises(cr.errors.SettingError, match="Allowed: en, zh"):
+    with pytest.raises(cr.errors.SettingError, match="allowed: en, zh"):
         say("loss", "zz")
 
 

@@ -75,6 +75,40 @@ def test_the_widget_answers_and_trains_while_the_kernel_is_idle() -> None:
 
 
 @widget
+def test_the_products_of_training_use_one_thread_and_the_notebook_keeps_its_own() -> None:
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    controller = threadpoolctl.ThreadpoolController()
+    if not controller.select(user_api="blas").lib_controllers:
+        pytest.skip("threadpoolctl does not know this NumPy's BLAS")
+
+    def threads() -> set[int]:
+        return {one.num_threads for one in controller.select(user_api="blas").lib_controllers}
+
+    async def cell() -> list[set[int]]:
+        playground = Playground()
+        sent(playground)
+        counts = []
+        advance = playground.session.advance
+
+        def watched(seconds: float) -> bool:
+            counts.append(threads())
+            return advance(seconds)
+
+        playground.session.advance = watched  # type: ignore[method-assign]
+        ask(playground, {"id": 1, "do": "play"})
+        await asyncio.sleep(0.1)
+        ask(playground, {"id": 2, "do": "pause"})
+        await asyncio.sleep(0.05)
+        return counts
+
+    with controller.limit(limits=2, user_api="blas"):
+        counts = asyncio.run(cell())
+        assert counts
+        assert all(count == {1} for count in counts)
+        assert threads() == {2}
+
+
+@widget
 def test_a_notebook_is_given_the_widget() -> None:
     pytest.importorskip("anywidget")
     playground = Playground()

@@ -413,3 +413,12 @@ def test_a_step_with_ids_and_dropout_can_be_sent() -> None:
     ok(session, "configure", settings={"loss": "softmax", "dropout": 0.3})
     inside = Message.from_bytes(session.do({"do": "inside"}).to_bytes())
     assert set(inside.arrays["value t"].ravel().tolist()) <= {0, 1}
+
+
+def test_a_step_that_is_too_large_to_open_leaves_none_open() -> None:
+    session = Session()
+    assert session.do({"do": "inside"}).kind == "inside"
+    ok(session, "configure", settings={"data": "digits", "hidden": [64, 64], "batch_size": 1000})
+    assert "Take a smaller batch" in errors(session, "inside")[0]
+    assert "look inside first" in errors(session, "check")[0]
+    assert "look inside first" in errors(session, "explain", arrow="L")[0]

@@ -37,11 +37,9 @@ def open_source(
             )
         return datasets.open_data(data) if data not in GENERATED else (_generated(data), "class")
     if not os.path.lexists(data):
-        sets = "he sets that come with chainrule:"
-        guess = nearest(data, known).replace("? Allowed:", f"? T{sets}")
-        guess = guess.replace("Allowed:", f"t{sets}")
+        hint = nearest(data, known, "the sets that come with chainrule")
         raise DataError(
-            f"{shown(data)} is neither a file nor a set that comes with chainrule; {guess}."
+            f"{shown(data)} is neither a file nor a set that comes with chainrule; {hint}."
         )
     if not header or encoding is not None:
         return datasets.read_csv(data, encoding or "utf-8", header, kinds), None

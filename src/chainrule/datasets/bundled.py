@@ -38,9 +38,7 @@ def load(name: str) -> Table:
 petal_width_cm, species)
     """
     if name not in TARGETS:
-        raise DataError(
-            f"There is no bundled data set {shown(name)}; {nearest(str(name), names())}."
-        )
+        raise DataError(f"There is no bundled data set {shown(name)}; {nearest(name, names())}.")
     from importlib import resources
 
     file = resources.files("chainrule.datasets").joinpath("data", f"{name}.csv.gz")
@@ -104,9 +102,9 @@ def open_data(name_or_path: Pathish, kinds: Kinds | None = None) -> tuple[Table,
             )
         return table, TARGETS[where]
     if not os.path.lexists(where):
-        guess = nearest(where, names()).replace("Allowed:", "Bundled data sets:")
+        hint = nearest(where, names(), "bundled data sets")
         raise DataError(
-            f"{shown(where)} is neither a file nor a bundled data set; {guess}. "
+            f"{shown(where)} is neither a file nor a bundled data set; {hint}. "
             "Check the name, or give the path of a file."
         )
     table = read(name_or_path, kinds)

@@ -125,7 +125,7 @@ def playground(
     """
     if name not in PLAYGROUND:
         raise SettingError(
-            f"playground: there is no data set {shown(name)}; {nearest(str(name), PLAYGROUND)}."
+            f"playground: there is no data set {shown(name)}; {nearest(name, PLAYGROUND)}."
         )
     good = isinstance(noise, Real) and not isinstance(noise, bool)
     if not good or not 0.0 <= float(noise) <= 0.5:

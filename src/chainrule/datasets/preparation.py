@@ -182,11 +182,11 @@ class Preparation:
         """
         if task not in ("auto", "classification", "regression"):
             raise SettingError(
-                f"task: {nearest(str(task), ['auto', 'classification', 'regression'])}. "
+                f"task: {nearest(task, ['auto', 'classification', 'regression'])}. "
                 f"Got {shown(task)}."
             )
         if target not in table:
-            hint = nearest(str(target), table.names[:40]).replace("Allowed:", "Columns:")
+            hint = nearest(target, table.names[:40], "columns")
             raise DataError(
                 f"{table.source}: no column {shown(target)} to be the target; {hint}. "
                 "Name the column that the network shall predict."

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.errors import DataError, nearest, shown
+from chainrule.errors import DataError, guess, shown
 
 __all__ = ["Table"]
 
@@ -284,8 +284,8 @@ class Table:
         listed = ", ".join(repr(name) for name in absent[:5])
         more = f" and {len(absent) - 5} more" if len(absent) > 5 else ""
         first = _first(self._names, 12)
-        hint = nearest(str(absent[0]), self._names).split(" Allowed: ")[0]
-        hint = f" For {absent[0]!r}, {hint}" if hint.startswith("did you mean") else ""
+        hint = guess(absent[0], self._names)
+        hint = f" For {absent[0]!r}, {hint}" if hint else ""
         plural = "s" if len(absent) > 1 else ""
         raise DataError(
             f"{self._source}: no column{plural} {listed}{more}.{hint} Columns: {first}."

@@ -269,5 +269,5 @@ def _mark(verdict: Any) -> str:
     """The mark for a verdict: a word, or something that has one, such as a row of a check."""
     word = getattr(verdict, "verdict", verdict)
     if word not in VERDICTS:
-        raise SettingError(f"verdicts: {word!r} is not known; {nearest(str(word), VERDICTS)}.")
+        raise SettingError(f"verdicts: {word!r} is not known; {nearest(word, VERDICTS)}.")
     return VERDICTS[word]

@@ -67,7 +67,7 @@ def loss_surface(
         found, shares = _random(arrays, generator(seed)), None
     elif directions != "principal":
         raise SettingError(
-            f"directions={shown(directions)}: {nearest(str(directions), ('random', 'principal'))}."
+            f"directions={shown(directions)}: {nearest(directions, ('random', 'principal'))}."
         )
     elif steps is None:
         raise SettingError(

@@ -50,6 +50,6 @@ def check_theme(theme: str) -> str:
     """The name of a theme, checked."""
     if theme not in ("light", "dark", "auto"):
         raise SettingError(
-            f'theme="{theme}" is not known; {nearest(str(theme), ("light", "dark", "auto"))}.'
+            f'theme="{theme}" is not known; {nearest(theme, ("light", "dark", "auto"))}.'
         )
     return theme

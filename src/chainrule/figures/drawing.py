@@ -28,9 +28,7 @@ def find(key: str) -> Figure:
     for figure in FIGURES:
         if key in (figure.number, figure.slug, figure.name) and key:
             return figure
-    raise SettingError(
-        f"there is no figure {key!r}; {nearest(str(key), [f.key for f in FIGURES])}."
-    )
+    raise SettingError(f"there is no figure {key!r}; {nearest(key, [f.key for f in FIGURES])}.")
 
 
 def draw(key: str, lang: str = "en") -> Picture:
@@ -62,7 +60,7 @@ def save(
     """
     check_language(lang)
     if kind is not None and kind not in PLOTS:
-        raise SettingError(f"kind={kind!r} is no format of figures; {nearest(str(kind), PLOTS)}.")
+        raise SettingError(f"kind={kind!r} is no format of figures; {nearest(kind, PLOTS)}.")
     where = os.fspath(folder)
     if os.path.exists(where) and not os.path.isdir(where):
         raise SettingError(f"{where} is a file; give the name of a folder for the figures.")

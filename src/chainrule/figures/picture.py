@@ -68,7 +68,7 @@ class Picture:
             ExtraMissingError: matplotlib is missing, or a font for Chinese text.
         """
         if kind not in PLOTS:
-            raise SettingError(f"format={kind!r} is not known; {nearest(str(kind), PLOTS)}.")
+            raise SettingError(f"format={kind!r} is not known; {nearest(kind, PLOTS)}.")
         if not isinstance(self._content, Scene):
             return _plotted(self._content, kind)
         if kind == "svg":

@@ -350,7 +350,7 @@ def _known(name: Any, table: Mapping[str, Any], where: str) -> str:
     if not isinstance(name, str) or name not in table:
         raise FormatError(
             f"{where} is of kind {shown(name)}, which this chainrule does not know;"
-            f" {nearest(str(name), table)}. A newer chainrule may."
+            f" {nearest(name, table)}. A newer chainrule may."
         )
     return name
 

@@ -62,7 +62,7 @@ def initializer(init: Init) -> Fill:
         return init
     if init not in NAMED:
         raise SettingError(
-            f"init={shown(init)} is not known; {nearest(str(init), NAMED)},"
+            f"init={shown(init)} is not known; {nearest(init, NAMED)},"
             " or a function of (Generator, shape)."
         )
     return NAMED[init]

@@ -55,7 +55,7 @@ def export(run: Run, what: str, lang: str = "en") -> Export:
     \"\"\"A network from chainrule's playground, trained again: 2-4-2-1 on the data set circle.
     """
     if what not in EXPORTS:
-        raise SettingError(f"There is nothing to export called {what!r}: {nearest(what, EXPORTS)}.")
+        raise SettingError(f"There is nothing to export called {what!r}; {nearest(what, EXPORTS)}.")
     return EXPORTS[what](run, lang)
 
 

@@ -249,7 +249,7 @@ class Inside:
         o = self.optimizer
         wanted = ("p", *o.slots)
         if slot not in wanted:
-            raise SettingError(f"slot={slot!r} is not known: {nearest(slot, wanted)}.")
+            raise SettingError(f"slot={slot!r} is not known; {nearest(slot, wanted)}.")
         gradient = next(g for v, g in self.gradients.items() if self.graph.names[v] == arrow)
         numbers = dict(zip(o.number_names, o.numbers_ahead(1)[0].tolist(), strict=True))
         with recording(), quiet():

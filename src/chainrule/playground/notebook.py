@@ -20,7 +20,7 @@ __all__ = ["Playground"]
 #: The page as a module, as it is built into the package.
 WIDGET = Path(__file__).parent / "static" / "widget"
 #: Seconds of training between two looks at the notebook's other affairs, and between two frames.
-SLICE, FRAME, IDLE = 0.01, 1 / 30, 0.05
+SLICE, FRAME = 0.01, 1 / 30
 
 
 class Playground:
@@ -43,6 +43,7 @@ class Playground:
     ) -> None:
         self.session = Session(caps)
         self._task: asyncio.Task[None] | None = None
+        self._blas: Any = None
         if link is not None:
             self.do("link", text=link)
         if settings:
@@ -80,15 +81,18 @@ class Playground:
         """
         try:
             import anywidget
+            import threadpoolctl
         except ImportError:
             raise ExtraMissingError(
-                "The playground in a notebook needs anywidget: pip install 'chainrule[widget]'."
+                "The playground in a notebook needs anywidget and threadpoolctl:"
+                " pip install 'chainrule[widget]'."
             ) from None
         if not (WIDGET / "widget.js").exists():
             raise ExtraMissingError(
                 "This chainrule was installed without its page (CHAINRULE_SKIP_PAGE). Install it again"
                 " without that: pip install --force-reinstall 'chainrule[widget]'."
             )
+        self._blas = threadpoolctl.ThreadpoolController()
         kind = type(
             "PlaygroundWidget",
             (anywidget.AnyWidget,),
@@ -128,14 +132,17 @@ class Playground:
 
     async def _train(self) -> None:
         """Train while there is something to do, and show it, a slice at a time."""
-        shown = 0.0
-        while self.session.advance(SLICE):
-            now = time.perf_counter()
-            if now - shown > FRAME:
-                shown = now
-                self._show(self.session.frame())
+        shown, going = 0.0, True
+        while going:
+            # These products are small: on several threads they would wait for one another.
+            with self._blas.limit(limits=1, user_api="blas"):
+                going = self.session.advance(SLICE)
+                now = time.perf_counter()
+                if not going or now - shown > FRAME:
+                    shown = now
+                    messages = [] if going else [self.session.state()]
+                    self._show(*messages, self.session.frame())
             await asyncio.sleep(0)
-        self._show(self.session.state(), self.session.frame())
 
     def _show(self, *messages: Message) -> None:
         if "widget" in self.__dict__:  # which is made when it is first shown

@@ -176,9 +176,7 @@ class Session:
             action = command.get("do")
             if not isinstance(action, str) or action not in self._commands:
                 raise Problems(
-                    [
-                        f"There is no command {shown(action)}; {nearest(str(action), self._commands)}."
-                    ]
+                    [f"There is no command {shown(action)}; {nearest(action, self._commands)}."]
                 )
             method, fields = self._commands[action]
             given = {name: value for name, value in command.items() if name not in ("do", "id")}
@@ -450,8 +448,10 @@ class Session:
         if not isinstance(detail, bool):
             raise Problems([f"detail must be true or false. Got {shown(detail)}."])
         language = check_language(lang)
-        self._inside = look_inside(self.run.machine, detail=detail, lang=language)
-        found = self._inside.message()
+        self._inside = None  # nothing is open if this step is too large
+        inside = look_inside(self.run.machine, detail=detail, lang=language)
+        found = inside.message()
+        self._inside = inside
         fields = {"run": self.run.number, "step": self.run.step, **found.fields}
         return Message(found.kind, fields, found.arrays)
 
@@ -489,9 +489,7 @@ class Session:
 
     def _known_run(self, run: Any) -> Run:
         if isinstance(run, bool) or not isinstance(run, int) or run not in self.runs:
-            raise Problems(
-                [f"There is no run {shown(run)}; {nearest(str(run), map(str, self.runs))}."]
-            )
+            raise Problems([f"There is no run {shown(run)}; {nearest(run, map(str, self.runs))}."])
         return self.runs[run]
 
     #: Commands that do not ask where the run stands.

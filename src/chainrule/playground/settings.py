@@ -267,7 +267,7 @@ def one_of(names: Iterable[str]) -> Check:
 
     def check(value: Any, name: str) -> str:
         if not isinstance(value, str) or value not in allowed:
-            raise SettingError(f"{name} cannot be {shown(value)}; {nearest(str(value), allowed)}.")
+            raise SettingError(f"{name} cannot be {shown(value)}; {nearest(value, allowed)}.")
         return value
 
     return check

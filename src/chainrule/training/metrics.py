@@ -182,5 +182,5 @@ def named_metrics(metrics: Iterable[str | Metric] | None, target: str) -> dict[s
             known = METRICS | default_metrics(target)
             chosen[metric] = known[metric]
         else:
-            raise SettingError(f'metric "{metric}" is not known; {nearest(str(metric), METRICS)}.')
+            raise SettingError(f'metric "{metric}" is not known; {nearest(metric, METRICS)}.')
     return chosen

@@ -10,7 +10,7 @@ from itertools import pairwise
 from random import SystemRandom
 from typing import Any, TypeAlias
 
-from chainrule.errors import SettingError, nearest, shown
+from chainrule.errors import SettingError, guess, nearest, shown
 from chainrule.playground.caps import Caps
 from chainrule.playground.compatible.data import FEATURES, SIZES
 from chainrule.playground.compatible.javascript import WHITESPACE, number, number_text
@@ -132,8 +132,8 @@ class Link:
         found = []
         for key, value in _pairs(text).items():
             if key not in words and not key.endswith(_HIDE) and key:
-                hint = nearest(key, words).partition(" Allowed")[0]
-                near = f"; {hint}" if hint.startswith("did") else "."
+                hint = guess(key, words)
+                near = f"; {hint}" if hint else "."
                 found.append(f'The link says "{key}", which is no setting{near}')
             elif value and words.get(key) and value not in words[key]:
                 found.append(f"{key}={shown(value)} is not known; {nearest(value, words[key])}.")
