@@ -15,7 +15,7 @@ from chainrule.drawing.scene import Scene
 from chainrule.drawing.svg import to_svg
 from chainrule.drawing.theme import check_theme
 from chainrule.drawing.units import MANY, Fold, Names, Units
-from chainrule.drawing.words import check_language, say
+from chainrule.drawing.words import check_language
 from chainrule.errors import SettingError, ShapeError, nearest, printable, shown
 from chainrule.files.writing import Pathish, write_whole
 from chainrule.graph.graph import Graph
@@ -88,23 +88,14 @@ class Drawing:
 
     def _repr_html_(self) -> str:
         """In a notebook: the picture; where there are layers, a click folds and unfolds them."""
+        from chainrule.drawing.notebook import in_notebook
+
         if self._other is None:
-            return f'<div style="overflow-x:auto">{self.svg}</div>'
-        lang = self._options.lang
-        both = (self.svg, self._other.svg)
-        folded, unfolded = both if self._folded else both[::-1]
-        style = (
-            ".chainrule-folding>summary{cursor:pointer}"
-            ".chainrule-folding[open]>summary>.folded{display:none}"
-            ".chainrule-folding:not([open])>summary>.unfolded{display:none}"
-        )
-        return (
-            f'<details class="chainrule-folding"{"" if self._folded else " open"}'
-            f' style="overflow-x:auto"><summary><style>{style}</style>'
-            f'<span class="unfolded">{say("fold the layers", lang)}</span>'
-            f'<span class="folded">{say("unfold the layers", lang)}<br>{folded}</span></summary>'
-            f"{unfolded}</details>"
-        )
+            return in_notebook(self.svg, lang=self._options.lang)
+        one, other = self.svg, self._other.svg
+        if self._folded:
+            one, other = other, one
+        return in_notebook(one, other, open_=not self._folded, lang=self._options.lang)
 
     def __repr__(self) -> str:
         return f"Drawing({len(self._diagram.arrows)} arrows)"
