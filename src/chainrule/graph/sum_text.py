@@ -165,7 +165,7 @@ def written(values: Sequence[float], total: float, eps: float) -> tuple[list[str
         return all(abs(v - round(v, places)) <= slack for v in scaled)
 
     places = next((d for d in range(most + 1) if exact(d)), most)
-    ending = "" if shift == 1 else f"e{power:+03d}"
+    ending = "" if shift == 1 else f"e{power}"
     texts = [f"{v:.{places}f}" for v in scaled]
     texts = [t.lstrip("-") if float(t) == 0 else t for t in texts]
     texts = ["0" if v == 0 else t + ending for v, t in zip(scaled, texts, strict=True)]
