@@ -116,6 +116,22 @@ def test_reset_draws_the_next_weights_of_the_stream() -> None:
     assert np.abs(session.run.machine.network.params[0]).max() <= 0.5
 
 
+@pytest.mark.parametrize("more", [(), ("new_weights",), ("regenerate",)])
+def test_a_link_to_a_compatible_run_opens_at_its_step(more: tuple[str, ...]) -> None:
+    session = opened("#seed=0.40401&networkShape=3&dataset=xor")
+    for what in more:
+        done(session, what)
+    done(session, "step", unit="batch", count=57)
+    link = session.state().fields["link"]
+    assert link.endswith("&step=57")
+    again = opened(link)
+    while again.advance(0.05):
+        pass
+    assert again.run.settings == session.run.settings
+    assert again.run.step == 57
+    np.testing.assert_array_equal(again.run.machine.flat.data, session.run.machine.flat.data)
+
+
 @given(
     st.builds(
         Link,
@@ -147,6 +163,7 @@ def test_settings_say_all_that_a_link_says_of_training(link: Link) -> None:
         "#chainrule=1&hidden=NaN",
         "#chainrule=1&step=1e9",
         "#chainrule=1&step=-1",
+        "#networkShape=3&step=100001",
         "#chainrule=1&nonsense=1",
         "#chainrule=1&events=%5B%5B1%2C%22x%22%5D%5D&step=3",
         "#chainrule=1&events=%5B%5B5%2C%7B%7D%5D%5D&step=3",

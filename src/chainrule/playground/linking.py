@@ -19,6 +19,8 @@ __all__ = ["Linked", "read_link", "write_link"]
 
 #: How a link of our own begins.
 OURS = "chainrule=1"
+#: The last words of a link to a run that has begun.
+STEP = "&step="
 #: So many steps are made again when a link is opened; a longer run begins at its first step.
 MOST_STEPS = 100_000
 #: So many changes on the way are kept in a link.
@@ -50,7 +52,11 @@ def write_link(run: Run) -> str:
     '#chainrule=1&data=xor&hidden=3&activations=relu'
     """
     if run.start.mode == "compatible" and not run.events:
-        return f"#{link_of(run.start)}"
+        theirs = link_of(run.start)
+        if settings_of(theirs) == run.start:
+            # The page of TensorFlow Playground passes over what it does not know, such as a step.
+            there = f"{STEP}{run.step}" if 0 < run.step <= MOST_STEPS else ""
+            return f"#{theirs}{there}"
     parts = [OURS]
     parts += [
         f"{name}={_written(value)}" for name, value in run.start.differing(Settings()).items()
@@ -60,7 +66,7 @@ def write_link(run: Run) -> str:
         if events:
             parts.append(f"events={quote(json.dumps(events, separators=(',', ':')), safe='')}")
         if run.step:
-            parts.append(f"step={run.step}")
+            parts.append(f"{STEP[1:]}{run.step}")
     return "#" + "&".join(parts)
 
 
@@ -90,24 +96,33 @@ def read_link(text: str, caps: Caps) -> Linked:
     after = text.strip().partition("#")[2] or text.strip()
     if after.startswith(OURS):
         return _read_ours(after, caps)
-    link = Link.parse(text)
+    begin, _, last = text.strip().rpartition(STEP)
+    if not (begin and last.isascii() and last.isdigit()):
+        begin, last = text, "0"
+    link = Link.parse(begin)
     try:
         link.checked(caps)
     except LinkError as error:
         raise Problems(error.problems) from None
     view = {"test": link.show_test_data, "discretize": link.discretize}
-    return Linked(settings_of(link), view=view, notes=tuple(Link.passed_over(text)))
+    notes = tuple(Link.passed_over(begin))
+    return Linked(settings_of(link), step=_step(last), view=view, notes=notes)
 
 
 def _read_ours(text: str, caps: Caps) -> Linked:
     pairs = dict(part.partition("=")[::2] for part in text.split("&")[1:])
-    step = _json(pairs.pop("step", "0"), "step")
+    step = _step(pairs.pop("step", "0"))
     events = _json(unquote(pairs.pop("events", "[]")), "events")
     changes = {name: _value(name, unquote(value)) for name, value in pairs.items()}
     settings = Settings().changed(changes, caps)
+    return Linked(settings, _read_events(events, step), step)
+
+
+def _step(text: str) -> int:
+    step = _json(text, "step")
     if isinstance(step, bool) or not isinstance(step, int) or not 0 <= step <= MOST_STEPS:
         raise Problems([f"step must be a whole number from 0 to {MOST_STEPS}. Got {shown(step)}."])
-    return Linked(settings, _read_events(events, step), step)
+    return step
 
 
 def _read_events(events: Any, step: int) -> tuple[Event, ...]:
