@@ -167,7 +167,12 @@ function browserLanguage(): Language {
     : "en";
 }
 
+/** What a notebook says of its own theme (JupyterLab, VS Code, Colab, marimo), or else the system. */
 function preferredTheme(): Theme {
+  for (const theme of ["light", "dark"] as const) {
+    const says = `[data-jp-theme-light="${theme === "light"}"], .vscode-${theme}, .${theme}-theme`;
+    if (document.querySelector(`body:is(${says}), html[theme="${theme}"]`)) return theme;
+  }
   return matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 }
 
