@@ -14,6 +14,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import socket
 import statistics
@@ -183,6 +184,72 @@ async def speed(seconds: float = 10.0) -> bool:
             " (target 200,000)",
             seen.rate() >= 30 and samples >= 200_000,
         )
+
+
+#: Counts the frames that reach the page, and the pictures that the browser shows meanwhile.
+COUNTING = """
+window.frames_seen = 0; window.pictures = 0;
+const Plain = WebSocket;
+window.WebSocket = class extends Plain {
+  constructor(...given) {
+    super(...given);
+    const opens = new TextEncoder().encode('{"kind": "frame"');
+    this.addEventListener("message", ({ data }) => {
+      const head = new Uint8Array(data, 4, opens.length);
+      window.frames_seen += opens.every((byte, i) => byte === head[i]);
+    });
+  }
+};
+const count = () => { window.pictures += 1; requestAnimationFrame(count); };
+requestAnimationFrame(count);
+"""
+
+
+async def page(seconds: float = 10.0) -> bool:
+    """The same in a real Chromium, which draws on the same machine (Playwright; Debian's chromium)."""
+    try:
+        from playwright.async_api import async_playwright
+    except ImportError:
+        print("left out  page: pip install playwright")
+        return True
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        print("left out  page: no chromium here")
+        return True
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
+        )
+        began = time.perf_counter()
+        async with serving() as server:
+            tab = await browser.new_page(viewport={"width": 1440, "height": 900})
+            await tab.add_init_script(COUNTING)
+            await tab.goto(f"http://127.0.0.1:{server.port}{server.link}")
+            await tab.wait_for_function("window.frames_seen > 0")
+            ready = time.perf_counter() - began
+            await tab.keyboard.press("Space")
+            await asyncio.sleep(2)
+            counts = "[window.frames_seen, window.pictures, performance.now() / 1000]"
+            first = await tab.evaluate(counts)
+            begun = await told(tab)
+            await asyncio.sleep(seconds)
+            last = await tab.evaluate(counts)
+            ended = await told(tab)
+            await browser.close()
+        took = last[2] - first[2]
+        frames, pictures = (last[0] - first[0]) / took, (last[1] - first[1]) / took
+        samples = (ended - begun) * 10 / took
+        return verdict(
+            "page in Chromium",
+            f"first frame {ready:.1f} s after the command (target 2), {frames:.1f} frames/s (target 30),"
+            f" {pictures:.0f} pictures/s, at {samples:,.0f} samples/s (target 200,000)",
+            ready <= 2 and frames >= 30 and samples >= 200_000,
+        )
+
+
+async def told(tab: Any) -> int:
+    """The step that the page shows."""
+    return int(re.sub(r"\D", "", await tab.inner_text(".where output")))
 
 
 async def many(count: int = 200, seconds: float = 15.0) -> bool:
@@ -410,6 +477,7 @@ def random_frame(chance: random.Random) -> bytes:
 
 SCENARIOS: dict[str, Callable[[], Awaitable[bool]]] = {
     "speed": speed,
+    "page": page,
     "many": many,
     "class": classroom,
     "storm": storm,
