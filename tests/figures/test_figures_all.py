@@ -187,7 +187,7 @@ def test_figures_are_found_by_number_slug_and_name() -> None:
             figures.find(wrong)
     with pytest.raises(cr.errors.SettingError, match='did you mean "1-19"'):
         figures.draw("1-119")
-    with pytest.raises(cr.errors.SettingError, match="Allowed"):
+    with pytest.raises(cr.errors.SettingError, match="allowed: en, zh"):
         figures.draw("1-19", "fr")
     with pytest.raises(cr.errors.SettingError, match=r"\.svg, \.png, \.pdf"):
         drawn("1-19").save("a.gif")

@@ -88,7 +88,7 @@ class Drawing:
 
     def _repr_html_(self) -> str:
         """In a notebook: the picture; where there are layers, a click folds and unfolds them."""
-        from chainrule.drawing.notebook import in_notebook
+        from chainrule.drawing.notebook_html import in_notebook
 
         if self._other is None:
             return in_notebook(self.svg, lang=self._options.lang)

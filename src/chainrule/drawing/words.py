@@ -167,7 +167,7 @@ WORDS = {
 def check_language(lang: str) -> str:
     """The name of a language, checked."""
     if lang not in LANGUAGES:
-        raise SettingError(f"lang={lang!r}: {nearest(lang, LANGUAGES)}.")
+        raise SettingError(f"lang={lang!r} is not known; {nearest(lang, LANGUAGES)}.")
     return lang
 
 
