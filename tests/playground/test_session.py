@@ -422,3 +422,16 @@ def test_a_step_that_is_too_large_to_open_leaves_none_open() -> None:
     assert "Take a smaller batch" in errors(session, "inside")[0]
     assert "look inside first" in errors(session, "check")[0]
     assert "look inside first" in errors(session, "explain", arrow="L")[0]
+
+
+def test_points_may_come_before_the_first_step_of_a_run_that_plays() -> None:
+    session = Session()
+    ok(session, "paint", points=[[0, 0, 1], [1, 1, 0], [2, 0, 1], [0, 2, 0]])
+    ok(session, "play")
+    before = session.run.number
+    assert session.do({"do": "paint", "points": [[-1, 0, 1], [0, -1, 0]]}).kind == "reply"
+    assert session.playing
+    assert session.run.number == before
+    session.advance(0.01)
+    assert session.run.step > 0
+    assert len(session.run.settings.points) == 6

@@ -403,7 +403,8 @@ class Session:
         self._begin_within_caps(data.suited(new, {}), data)
         if playing and old.data == "painted":  # points come while it learns: one run, not many
             self.playing = True
-            self.runs.pop(before.number, None)
+            if self.runs.get(before.number) is before:  # a run not begun has given its number on
+                del self.runs[before.number]
 
     def _unit(self, column: Any = None, index: Any = None) -> Message:
         hidden = self.run.settings.hidden
