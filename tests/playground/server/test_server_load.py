@@ -1,4 +1,4 @@
-"""The scenarios of benchmarks/playground_load.py, in short."""
+"""The scenarios of benchmarks/playground_load.py, in short: that they are lived through, not how fast."""
 
 from __future__ import annotations
 
@@ -19,15 +19,19 @@ except FormatError:
 
 
 def test_many_clients() -> None:
-    assert asyncio.run(playground_load.many(count=60, seconds=3))
+    assert asyncio.run(playground_load.many(count=60, seconds=3, rate=1))
 
 
 def test_some_never_read() -> None:
-    assert asyncio.run(playground_load.deaf(count=10, good=3, seconds=9))
+    assert asyncio.run(playground_load.deaf(count=10, good=3, seconds=9, rate=1))
 
 
 def test_garbage() -> None:
-    assert asyncio.run(playground_load.garbage(handshakes=400, frames=400))
+    assert asyncio.run(playground_load.garbage(handshakes=400, frames=400, rate=1))
+
+
+def test_learners_who_come_and_go() -> None:
+    assert asyncio.run(playground_load.storm(rounds=200, rate=1))
 
 
 def test_garbage_is_no_fault_of_ours() -> None:
@@ -47,8 +51,3 @@ def test_garbage_is_no_fault_of_ours() -> None:
         asyncio.run(throw())
         assert served.get("/").status == 200
     assert served.said.endswith("Ctrl-C ends it.\nThe playground has ended.\n")
-
-
-@pytest.mark.long
-def test_speed() -> None:
-    assert asyncio.run(playground_load.speed())
