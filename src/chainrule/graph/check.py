@@ -289,8 +289,8 @@ def _subject(f: Any, arrays: Sequence[npt.ArrayLike]) -> Iterator[_Subject]:
         layers = [*f.layers, f.loss]
         arguments, call = _of_network(f, inputs)
     else:
-        parameters = {n: p.tied[0] if p.tied else p for n, p in f.parameters.items()}
-        layers = [f]
+        parameters = {n: p.tied[0] if p.tied else p for n, p in f.named_parameters().items()}
+        layers = [layer for _, layer in f.named_layers()]
         arguments, call = _of_layer(
             f, inputs, len(inputs) if not isinstance(f, Loss | OpaqueLayer) else 1
         )

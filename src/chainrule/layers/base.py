@@ -16,7 +16,7 @@ from chainrule.layers.mode import is_training
 from chainrule.nodes.base import Value
 from chainrule.settings import Check
 
-__all__ = ["Layer"]
+__all__ = ["Layer", "as_numbers", "layers_in"]
 
 Array = npt.NDArray[Any]
 
@@ -29,7 +29,8 @@ class Layer:
     and every gradient stays the same for life.
 
     Write a layer by giving its `formula(x, *parameters)`; the backward pass follows from the
-    nodes the formula is made of. Arrays in, arrays out; Variables in, Variables out.
+    nodes the formula is made of. Arrays in, arrays out; Variables in, Variables out. The layers
+    it holds in its attributes, which the formula may call, are trained with it.
 
     >>> import chainrule as cr, numpy as np
     >>> class Scale(cr.Layer):
@@ -73,15 +74,29 @@ class Layer:
             self.initialize(generator(self._seed))
         return self._parameters
 
+    def named_parameters(self) -> dict[str, Parameter]:
+        """Its own parameters by name, and those of the layers it holds, such as "table.W"."""
+        return {
+            f"{path}.{name}" if path else name: parameter
+            for path, layer in self.named_layers()
+            for name, parameter in layer.parameters.items()
+        }
+
+    def named_layers(self) -> list[tuple[str, Layer]]:
+        """The layer, named "", and every layer in its attributes, such as "table" or "heads.0"."""
+        found: dict[int, tuple[str, Layer]] = {}
+        layers_in("", self, found)
+        return list(found.values())
+
     @property
     def params(self) -> list[Array]:
-        """The parameter arrays."""
-        return [p.data for p in self.parameters.values()]
+        """The parameter arrays, those of the layers it holds after its own."""
+        return [p.data for p in self.named_parameters().values()]
 
     @property
     def grads(self) -> list[Array]:
         """The gradient arrays, in the order of `params`."""
-        return [p.grad for p in self.parameters.values()]
+        return [p.grad for p in self.named_parameters().values()]
 
     @property
     def buffers(self) -> dict[str, Array]:
@@ -96,12 +111,14 @@ class Layer:
     @property
     def trainable(self) -> bool:
         """Whether training changes the parameters; set it to False to freeze the layer."""
-        return all(p.trainable for p in self._parameters.values())
+        own = (p for _, layer in self.named_layers() for p in layer._parameters.values())
+        return all(p.trainable for p in own)
 
     @trainable.setter
     def trainable(self, on: bool) -> None:
-        for parameter in self._parameters.values():
-            parameter.trainable = bool(on)
+        for _, layer in self.named_layers():
+            for parameter in layer._parameters.values():
+                parameter.trainable = bool(on)
         Layer.revision += 1
 
     def fill_later(self, fills: Mapping[str, Fill], seed: Seed) -> None:
@@ -201,8 +218,14 @@ class Layer:
         return out
 
     def entering(self, x: Variable) -> Variable:
-        """x in the dtype the layer computes in: that of its parameters, else of x."""
-        return x if self.takes_ids else x.astype(self._computes_in(x.dtype))
+        """x in the dtype the layer computes in: that of its parameters, else of x; ids as they are."""
+        return x if self._keeps(x.dtype) else x.astype(self._computes_in(x.dtype))
+
+    def _keeps(self, dtype: np.dtype[Any]) -> bool:
+        """Whether x stays as it is: it is ids, for this layer or for one that it holds."""
+        return self.takes_ids or (
+            dtype.kind in "iu" and any(layer.takes_ids for _, layer in self.named_layers())
+        )
 
     def _computes_in(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
         """The dtype the layer computes in, for an x of this dtype: whole numbers count as float64."""
@@ -235,7 +258,7 @@ class Layer:
         Half precision is for keeping data, and is brought to the dtype of the parameters.
         """
         array = as_numbers(x, self)
-        if self.takes_ids or (array.dtype.kind == "f" and array.dtype != np.float16):
+        if (array.dtype.kind == "f" and array.dtype != np.float16) or self._keeps(array.dtype):
             return array
         return array.astype(self._computes_in(array.dtype))
 
@@ -278,6 +301,26 @@ class Layer:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_plans": {}, "_run": None}
+
+
+def layers_in(name: str, value: Any, found: dict[int, tuple[str, Layer]]) -> None:
+    """Find the layers in an attribute of a network or a layer, each once, with its name."""
+    before = f"{name}." if name else ""
+    if isinstance(value, Layer):
+        if id(value) not in found:
+            found[id(value)] = (name, value)
+            for attribute, part in vars(value).items():
+                if not attribute.startswith("_"):
+                    layers_in(before + attribute, part, found)
+    elif hasattr(value, "named_layers"):  # a network
+        for inner, layer in value.named_layers():
+            found.setdefault(id(layer), (before + inner, layer))
+    elif isinstance(value, list | tuple):
+        for i, part in enumerate(value):
+            layers_in(f"{before}{i}", part, found)
+    elif isinstance(value, dict):
+        for key, part in value.items():
+            layers_in(f"{before}{key}", part, found)
 
 
 def _parameter_array(layer: Layer, name: str, value: npt.ArrayLike) -> Array:

@@ -19,7 +19,7 @@ from chainrule.errors import (
 )
 from chainrule.graph.recording import current_recording
 from chainrule.graph.variable import Parameter, Variable
-from chainrule.layers.base import Layer, as_numbers
+from chainrule.layers.base import Layer, as_numbers, layers_in
 from chainrule.layers.embedding import Embedding
 from chainrule.layers.initial import Seed, generator
 from chainrule.layers.losses import Loss
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from chainrule.files.programs import Script
     from chainrule.graph.graph import Graph
 
-__all__ = ["Network", "layers_in"]
+__all__ = ["Network"]
 
 Array = npt.NDArray[Any]
 
@@ -575,18 +575,3 @@ def _planned(predict: Callable[..., Any]) -> Callable[..., Any]:
         return self._by_plan(x)
 
     return planned
-
-
-def layers_in(name: str, value: Any, found: dict[int, tuple[str, Layer]]) -> None:
-    """Find the layers in an attribute of a network, each once, with the name it is reached by."""
-    if isinstance(value, Layer):
-        found.setdefault(id(value), (name, value))
-    elif isinstance(value, Network):
-        for inner, layer in value.named_layers():
-            found.setdefault(id(layer), (f"{name}.{inner}", layer))
-    elif isinstance(value, list | tuple):
-        for i, part in enumerate(value):
-            layers_in(f"{name}.{i}", part, found)
-    elif isinstance(value, dict):
-        for key, part in value.items():
-            layers_in(f"{name}.{key}", part, found)

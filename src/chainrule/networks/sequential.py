@@ -23,10 +23,10 @@ from chainrule.layers import (
     SoftmaxWithLoss,
     Tanh,
 )
-from chainrule.layers.base import Layer
+from chainrule.layers.base import Layer, layers_in
 from chainrule.layers.initial import Init, Seed
 from chainrule.layers.opaque import OpaqueLayer, is_hand_written
-from chainrule.networks.network import Network, layers_in
+from chainrule.networks.network import Network
 from chainrule.nodes.base import Value
 
 __all__ = ["ACTIVATIONS", "Sequential", "TwoLayerNet"]
