@@ -15,7 +15,7 @@ from chainrule.nodes import Branch
 if TYPE_CHECKING:
     from chainrule.graph.graph import Graph
 
-__all__ = ["MOST", "around", "arrow_called", "arrow_names", "landmarks", "layer_names"]
+__all__ = ["MOST", "around", "arrow_called", "arrow_names", "landmarks", "layer_names", "leaving"]
 
 #: So many names of arrows are told at most where one is not known.
 MOST = 12
@@ -55,7 +55,7 @@ def arrow_names(graph: Graph) -> dict[Variable, str]:
     """
     made = {v: node for node in graph.nodes for v in node.outputs if not isinstance(node, Branch)}
     arrows = [v for v in _leaves(graph) if v not in made] + list(made)
-    leaving = _leaving(graph)
+    left = leaving(graph)
     # No name can steer a terminal or break a picture.
     given = [None if v.name is None else printable(v.name) for v in arrows]
     first = made.get(graph.root(graph.outputs[0]))
@@ -66,7 +66,7 @@ def arrow_names(graph: Graph) -> dict[Variable, str]:
         elif name is None and made[v] is first and v.size == 1 and "L" not in given:
             name = "L"
         elif name is None:
-            name = (leaving[v].layer if v in leaving else made[v]).title.lower()
+            name = (left[v].layer if v in left else made[v]).title.lower()
         wanted.append(name)
     names = dict(zip(arrows, _numbered(wanted, _by_layer(graph, arrows)), strict=True))
     _name_copies(graph, names)
@@ -92,7 +92,7 @@ def landmarks(graph: Graph) -> set[Variable]:
     """The arrows that people know: named ones, inputs, and what leaves a layer."""
     own = {v for node in graph.nodes for v in (*node.inputs, *node.outputs)} - set(graph.origin)
     made = {v for node in graph.nodes for v in node.outputs}
-    return {v for v in own if v.name is not None or v not in made} | set(_leaving(graph))
+    return {v for v in own if v.name is not None or v not in made} | set(leaving(graph))
 
 
 def _leaves(graph: Graph) -> Iterable[Variable]:
@@ -104,7 +104,7 @@ def _leaves(graph: Graph) -> Iterable[Variable]:
     return found
 
 
-def _leaving(graph: Graph) -> dict[Variable, Scope]:
+def leaving(graph: Graph) -> dict[Variable, Scope]:
     """The outermost run of a layer that each arrow leaves, where it leaves one."""
     inside: dict[Variable, set[Scope]] = {}
     for node in graph.nodes:
@@ -114,13 +114,13 @@ def _leaving(graph: Graph) -> dict[Variable, Scope]:
                 root = graph.root(v)
                 inside[root] = inside.get(root, reached) & reached
     inside.update((graph.root(v), set()) for v in graph.outputs)
-    leaving = {}
+    found = {}
     for node in graph.nodes:
         for v in node.outputs:
             left = [s for s in around(graph.scopes[node]) if s not in inside.get(v, ())]
             if left and v in inside:
-                leaving[v] = left[-1]
-    return leaving
+                found[v] = left[-1]
+    return found
 
 
 def _by_layer(graph: Graph, arrows: Iterable[Variable]) -> dict[int, int]:

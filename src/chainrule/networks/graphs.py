@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
@@ -17,7 +17,9 @@ from chainrule.nodes.base import quiet
 if TYPE_CHECKING:
     from chainrule.networks.network import Network
 
-__all__ = ["network_graph"]
+__all__ = ["graph_of_rows", "network_graph"]
+
+Array = npt.NDArray[Any]
 
 
 def network_graph(
@@ -28,12 +30,29 @@ def network_graph(
     training: bool | None,
 ) -> Graph:
     """The graph of the loss, or of the outputs (see `Network.graph`)."""
+    if t is None:
+        return graph_of_rows(network, network.entering(x), training=bool(training))
+    rows, targets, weights = network.prepare(x, t, sample_weight)
+    return graph_of_rows(
+        network, rows, targets, weights, training=training is None or bool(training)
+    )
+
+
+def graph_of_rows(
+    network: Network, x: Array, t: Array | None = None, w: Array | None = None, *, training: bool
+) -> Graph:
+    """The same, of rows that are ready for the network."""
     network.adopt()
     twin = _copied(network)
     paths = {id(layer): path for path, layer in twin.named_layers()}
-    inputs, targets = _entering(twin, x, t, sample_weight)
-    with training_mode(bool(targets) if training is None else training), recording(), quiet():
-        out = twin.record_loss(inputs, *targets) if targets else twin.record_predict(inputs)
+    rows = Variable(x.copy(), "x")
+    targets = [
+        Variable(array.copy(), name, requires_grad=False)
+        for array, name in ((t, "t"), (w, "w"))
+        if array is not None
+    ]
+    with training_mode(training), recording(), quiet():
+        out = twin.record_loss(rows, *targets) if targets else twin.record_predict(rows)
     out.name = out.name or ("L" if targets else "y")
     return Graph([out], paths=paths)
 
@@ -46,19 +65,3 @@ def _copied(network: Network) -> Network:
             f"{type(network).__name__} holds something that cannot be copied ({error}), and its graph is"
             " recorded on a copy, so that nothing changes. Keep modules, files and locks out of layers."
         ) from error
-
-
-def _entering(
-    network: Network,
-    x: npt.ArrayLike,
-    t: npt.ArrayLike | None,
-    sample_weight: npt.ArrayLike | None,
-) -> tuple[Variable, list[Variable]]:
-    """The rows; and their targets and weights, as far as there are any."""
-    if t is None:
-        return Variable(network.entering(x).copy(), "x"), []
-    rows, targets, weights = network.prepare(x, t, sample_weight)
-    given = [(targets, "t")] + ([] if weights is None else [(weights, "w")])
-    return Variable(rows.copy(), "x"), [
-        Variable(array.copy(), name, requires_grad=False) for array, name in given
-    ]

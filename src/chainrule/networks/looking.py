@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import numpy.typing as npt
 
 from chainrule.graph.recording import recording
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from chainrule.layers.base import Layer
     from chainrule.networks.network import Network
 
-__all__ = ["activations", "first_nonfinite", "summary"]
+__all__ = ["activations", "summary"]
 
 Array = npt.NDArray[Any]
 
@@ -30,17 +29,6 @@ def activations(network: Network, x: npt.ArrayLike) -> dict[str, Array]:
     with recording() as made, evaluating(), quiet():
         network.record_predict(rows)
     return {names[id(layer)]: out.data for layer, out in made.outputs if id(layer) in names}
-
-
-def first_nonfinite(network: Network, x: Array) -> str:
-    """Where NaN or infinity first appears for these rows, in a sentence."""
-    for name, value in [("the input", x), *activations(network, x).items()]:
-        bad = np.flatnonzero(~np.isfinite(value.reshape(len(value), -1)).all(axis=1))
-        if len(bad):
-            more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
-            rows = ", ".join(map(str, bad[:3])) + more
-            return f"The first non-finite values are in {name}, rows {rows} of the batch."
-    return "All layers' outputs are finite; the loss itself overflows."
 
 
 def summary(network: Network) -> str:

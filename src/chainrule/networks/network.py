@@ -311,7 +311,7 @@ class Network:
         self._ran = (program, saved)
         loss = loss.item()
         if not math.isfinite(loss):
-            self.blame(x, t, loss)
+            self.blame(x, t, w, loss)
         return loss
 
     def backward(self, dout: float = 1.0) -> None:
@@ -334,18 +334,21 @@ class Network:
         found: Program | None = self._programs.get(key)
         return found or self._record(key, "plan_step", x, t, w, rows)
 
-    def blame(self, x: Array, t: Array, loss: float) -> None:
-        """Raise, naming the first layer whose output is not finite, and the rows."""
-        where = self.find_nonfinite(x)
+    def blame(self, x: Array, t: Array, w: Array | None, loss: float) -> None:
+        """Raise, naming the first value or gradient that is not finite, its layer and the rows."""
+        where = self.find_nonfinite(x, t, w)
         raise NonFiniteError(
             f"the loss is {loss}. {where} Lower the learning rate, or look at the data."
         )
 
-    def find_nonfinite(self, x: Array) -> str:
-        """Where NaN or infinity first appears for these rows, in a sentence."""
-        from chainrule.networks.looking import first_nonfinite
+    def find_nonfinite(self, x: Array, t: Array | None = None, w: Array | None = None) -> str:
+        """Where NaN or infinity first appears for these rows, forwards or else backwards: a sentence.
 
-        return first_nonfinite(self, x)
+        The rows, targets and weights are as `prepare` gives them.
+        """
+        from chainrule.networks.nonfinite import first_nonfinite
+
+        return first_nonfinite(self, x, t, w)
 
     def activations(self, x: npt.ArrayLike) -> dict[str, Array]:
         """The output of every layer for x, by the layer's name, in the order they run."""

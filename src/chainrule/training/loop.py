@@ -208,7 +208,8 @@ class Loop:
         )
         where = ""
         if isinstance(model, Network):
-            where = " " + model.find_nonfinite(self.x[rows])
+            w = None if self.w is None else self.w[rows]
+            where = " " + model.find_nonfinite(self.x[rows], self.t[rows], w)
         raise NonFiniteError(
             f"Training stopped in epoch {epoch}, batch {i + 1} of {self.steps}: {what}.{where} The"
             f" parameters are those before this batch. Lower the learning rate (now"
