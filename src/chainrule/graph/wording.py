@@ -190,8 +190,10 @@ def shape_text(shape: tuple[int, ...]) -> str:
 def number(value: Any, digits: int = 4) -> str:
     """A number to a few significant digits, without an exponent where it reads well.
 
-    >>> number(0.123456), number(-2.0), number(1e-9), number(1234567.0), number(True), number(1 - 2j)
-    ('0.1235', '-2', '1e-9', '1.235e6', 'True', '(1-2i)')
+    >>> number(0.123456), number(-2.0), number(1e-9), number(1234567.0), number(-1000.0, 3)
+    ('0.1235', '-2', '1e-9', '1.235e6', '-1000')
+    >>> number(True), number(1 - 2j)
+    ('True', '(1-2i)')
     """
     if isinstance(value, bool | np.bool_):
         return str(bool(value))
@@ -206,6 +208,8 @@ def number(value: Any, digits: int = 4) -> str:
     if x in (np.inf, -np.inf):
         return "∞" if x > 0 else "-∞"
     mantissa, _, exponent = f"{x:.{digits}g}".partition("e")
+    if exponent and 0 < int(exponent) < 5:  # 1234 and not 1.23e3, whatever the digits
+        return f"{x:.0f}"
     return f"{mantissa}e{int(exponent)}" if exponent else "0" if x == 0 else mantissa
 
 
