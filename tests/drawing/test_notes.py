@@ -43,5 +43,26 @@ def test_every_remark_is_translated_whole() -> None:
     assert seen > 15
 
 
+def test_every_overflow_is_translated_whole() -> None:
+    big = cr.Variable([[1000.0, -800.0, 0.0]], "x")
+    graphs = [
+        *(cr.sum(f(big)).graph for f in (cr.sigmoid, cr.tanh, cr.gelu, cr.softplus)),
+        cr.mean(cr.softmax_cross_entropy(big, np.array([1]))).graph,
+    ]
+    seen = set()
+    for graph in graphs:
+        for levels in (1, None):
+            detail = graph.detailed(levels)
+            for overflow in (*detail.overflows, *detail.gradient_overflows()):
+                chinese = note_in(overflow.text, "zh")
+                words = r"\b(?:is|the|chain|overflows|folded|sends|computes|finite|node|numbers)\b"
+                assert not re.search(words, chinese), chinese
+                assert re.findall(r"[\d.]+|∞|NaN", overflow.text) == re.findall(
+                    r"[\d.]+|∞|NaN", chinese
+                )
+                seen.add(re.sub(r"[^\u4e00-\u9fff]", "", chinese))
+    assert len(seen) > 5
+
+
 def test_what_is_not_known_stays() -> None:
     assert note_in("Something else.", "zh") == "Something else."

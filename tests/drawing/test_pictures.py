@@ -20,9 +20,11 @@ from tests.drawing.geometry import faults
 from tests.drawing.reading import arrows, number_in, root, texts
 
 import chainrule as cr
+from chainrule.drawing.notes import note_in
 from chainrule.drawing.panels import number
 from chainrule.drawing.text import text_width
 from chainrule.errors import DataError, SettingError, ShapeError
+from chainrule.graph.detail import Overflow
 from chainrule.graph.recording import within
 from chainrule.graph.variable import Variable
 
@@ -273,10 +275,21 @@ def test_the_picture_says_where_the_detail_overflows() -> None:
     graph = cr.sum(cr.sigmoid(x)).graph
     assert texts(graph.draw().svg, "note") == []
     detail = graph.detailed()
-    svg = detail.draw().svg
+    svg = detail.draw(gradients=False).svg
     assert texts(svg, "note") == [f"! {overflow}" for overflow in detail.overflows]
     marked = [a.title for a in arrows(svg) if "s-bad" in a.marks]
     assert [title.splitlines()[-1] for title in marked] == [str(o) for o in detail.overflows]
+    # On the way back 0 · ∞ is NaN, and what comes after it: marked, and told, like the values.
+    back = detail.gradient_overflows()
+    assert [detail.names[o.arrow] for o in back] == ["neg", "x"]
+    for drawn, words in ((detail.draw(), str), (detail.draw(lang="zh"), in_chinese)):
+        assert texts(drawn.svg, "note") == [f"! {words(o)}" for o in (*detail.overflows, *back)]
+        marked = [a.title for a in arrows(drawn.svg) if "s-bad" in a.marks]
+        told = {title.splitlines()[-1] for title in marked}
+        assert told == {words(o) for o in (*detail.overflows, *back)}
+    checked = arrows(detail.draw(verdicts=detail.check().verdicts).svg)
+    (neg,) = [a for a in checked if a.title.startswith("neg ")]
+    assert neg.marks.count("s-bad") == 1
     folded = detail.draw(fold=True).svg
     (box,) = [e for e in root(folded).iter() if e.get("data-layer") == "Sigmoid"]
     assert "e^1000 overflows" in "".join(e.text or "" for e in box.iter())
@@ -286,6 +299,12 @@ def test_the_picture_says_where_the_detail_overflows() -> None:
     ends = [t.x + text_width(t.text, t.size) for t in drawing.scene.texts() if t.role == "note"]
     assert max(ends) <= drawing.scene.width
     assert sum(t.count("!") for t in texts(drawing.svg, "note")) == 2 < len(ends)
+
+
+def in_chinese(overflow: Overflow) -> str:
+    told = note_in(str(overflow), "zh")
+    assert not re.search(r"\b(?:is|the|overflows|folded|node)\b", told), told
+    return told
 
 
 def test_text_and_picture_call_arrows_alike() -> None:

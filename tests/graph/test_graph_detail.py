@@ -10,7 +10,7 @@ from tests.graph.recorded import graph_of, small_net, the_node
 from tests.nodes.table import TABLE, draw
 
 import chainrule as cr
-from chainrule.errors import SettingError
+from chainrule.errors import SettingError, ShapeError
 from chainrule.graph.detail import DetailedGraph
 from chainrule.graph.graph import Graph
 from chainrule.graph.recording import Scope
@@ -224,3 +224,30 @@ def test_a_node_of_ones_own_unfolds_too() -> None:
     detail = graph.detailed()
     assert titles(detail) == ["Branch", "Mul", "Mul", "Sum"]
     agree(graph, detail)
+
+
+def test_gradients_that_overflow_are_told_from_the_first_on() -> None:
+    x, w = Variable([0.0, -1000.0], "x"), Variable([2.0, 1.0], "w")
+    detail = cr.sum(cr.sigmoid(x * w)).graph.detailed()
+    assert [str(o) for o in detail.gradient_overflows()] == [
+        "∂neg[1]: 0 · ∞ is NaN; the Sigmoid node sends back ∂mul[1] = 0",
+        "∂mul[1] is NaN; folded, ∂mul[1] = 0",
+        "∂x[1] is NaN; folded, ∂x[1] = 0",
+        "∂w[1] is NaN; folded, ∂w[1] = 0",
+    ]
+    gradients = detail.gradients()
+    for overflow in detail.gradient_overflows():
+        bad = np.flatnonzero(~np.isfinite(gradients[overflow.arrow]))
+        assert (overflow.place, overflow.count) == (bad[0], len(bad))
+    every = {v for v, g in gradients.items() if not np.isfinite(g).all()}
+    assert every == {o.arrow for o in detail.gradient_overflows()}
+
+
+def test_of_an_output_of_several_numbers_the_seed_is_asked_for() -> None:
+    graph = cr.sigmoid(Variable([0.0, -1000.0], "x")).graph.detailed()
+    assert len(graph.gradient_overflows(np.ones(2))) == 2
+    assert graph.gradient_overflows(np.array([1.0, 0.0])) != ()  # 0 · ∞ all the same
+    with pytest.raises(ShapeError):
+        graph.gradient_overflows()
+    assert cr.sigmoid(Variable([0.0], "x")).graph.detailed().gradient_overflows() == ()
+    assert cr.sum(cr.sqrt(Variable([0.0, 1.0], "x"))).graph.detailed().gradient_overflows() == ()

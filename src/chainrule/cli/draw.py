@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -80,15 +80,13 @@ def draw(
     graph, numbers = graph_of(
         what, given, data, count, no_header, encoding, from_python="network.draw(x, t)"
     )
-    overflows: list[str] = []
-    if detail:
-        graph = detailed = graph.detailed()
-        overflows = [overflow.text for overflow in detailed.overflows]
+    graph = graph.detailed() if detail else graph
     output = graph.outputs[0]
+    seed = np.ones_like(output.data) if output.size != 1 else None
     proof = graph.check() if check else None
     drawing = graph.draw(
         gradients=not no_gradients,
-        seed=np.ones_like(output.data) if output.size != 1 else None,
+        seed=seed,
         fold=fold,
         verdicts={} if proof is None else proof.verdicts,
         theme=theme,
@@ -96,6 +94,7 @@ def draw(
     )
     drawing.save(out)
     facts = {"what": what, "out": out, "nodes": len(graph.nodes), "numbers": numbers}
+    overflows = _overflows(graph, seed, not no_gradients)
     facts["overflows"] = overflows
     if proof is not None:
         facts["ok"] = proof.ok
@@ -105,6 +104,16 @@ def draw(
         _tell(out, graph, numbers, overflows, proof)
     if proof is not None and not proof.ok:
         context.exit(1)
+
+
+def _overflows(graph: Graph, seed: Any, gradients: bool) -> list[str]:
+    """Sentences on what is not finite in the detail and is where it is folded."""
+    from chainrule.graph.detail import DetailedGraph
+
+    if not isinstance(graph, DetailedGraph):
+        return []
+    back = graph.gradient_overflows(seed) if gradients and graph.outputs[0].requires_grad else ()
+    return [overflow.text for overflow in (*graph.overflows, *back)]
 
 
 def _tell(out: str, graph: Graph, numbers: str, overflows: list[str], proof: Proof | None) -> None:

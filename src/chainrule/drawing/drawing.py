@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 import numpy as np
 
 from chainrule.drawing.diagram import Diagram
+from chainrule.drawing.notes import note_in
 from chainrule.drawing.picture import Options, diagram_of, scene_of
 from chainrule.drawing.saving import GRAPHS, check_path, format_of
 from chainrule.drawing.scene import Scene
@@ -18,6 +19,7 @@ from chainrule.drawing.units import MANY, Fold, Names, Units
 from chainrule.drawing.words import check_language
 from chainrule.errors import SettingError, ShapeError, nearest, printable, shown
 from chainrule.files.writing import Pathish, write_whole
+from chainrule.graph.detail import DetailedGraph, Overflow
 from chainrule.graph.graph import Graph
 from chainrule.graph.naming import arrow_called
 from chainrule.graph.variable import Array, Variable
@@ -141,18 +143,20 @@ def draw_graph(
     if isinstance(highlight, str | Variable):
         highlight = [highlight]
     judged = arrows.mapping("verdicts", verdicts)
+    back = _gradients(graph, gradients, seed, arrows)
     reasons = {v: getattr(verdict, "detail", "") for v, verdict in judged.items()}
     called = {v: _name(v, name) for v, name in arrows.mapping("names", names).items()}
     options = Options(
         values=values,
         shapes=shapes,
-        gradients=_gradients(graph, gradients, seed, arrows),
+        gradients=back,
         names=called,
         made={v: _renamed(v, name, graph, called) for v, name in graph.names.items()},
         highlight=frozenset(arrows.those("highlight", highlight)),
         verdicts={v: _mark(verdict) for v, verdict in judged.items()},
         reasons={v: reason for v, reason in reasons.items() if reason},
-        overflows={o.arrow: o.text for o in getattr(graph, "overflows", ())},
+        overflows=_told(graph.overflows if isinstance(graph, DetailedGraph) else (), lang),
+        gradient_overflows=_told(_lost(graph, back, gradients, seed), lang),
         width=None if width is None else positive(width, "width"),
         lang=lang,
     )
@@ -243,6 +247,21 @@ def _gradients(graph: Graph, given: Any, seed: Any, arrows: _Arrows) -> dict[Var
                 f" {seed.shape}."
             )
     return {v: np.asarray(g) for v, g in graph.gradients(seed).items()}
+
+
+def _lost(
+    graph: Graph, back: Mapping[Variable, Array], given: Any, seed: Any
+) -> tuple[Overflow, ...]:
+    """Where the gradients overflow in the detail, and not where it is folded."""
+    if not isinstance(graph, DetailedGraph) or not isinstance(given, bool):
+        return ()
+    if all(np.isfinite(g).all() for g in back.values()):
+        return ()
+    return graph.gradient_overflows(seed)
+
+
+def _told(overflows: Iterable[Overflow], lang: str) -> dict[Variable, str]:
+    return {o.arrow: note_in(o.text, lang) for o in overflows}
 
 
 #: What a verdict may be called, as a check words it, and the mark it gets.

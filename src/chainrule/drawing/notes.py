@@ -1,4 +1,4 @@
-"""Remarks in Chinese: what tables, preparations and trainings say of themselves, one by one."""
+"""Remarks in Chinese: what tables, preparations, trainings and graphs say of themselves, one by one."""
 
 from __future__ import annotations
 
@@ -60,6 +60,14 @@ _SENTENCES = tuple(
         (r"interrupted by Ctrl-C", "被 Ctrl-C 中断"),
         (r"(\S+) has not improved for (\d+) epochs", "{0} 已有 {1} 轮没有改善"),
         (r"(\S+) is not installed", "未安装 {0}"),
+        (r"(.+): (.+) overflows to (-?∞)", "{0}：{1} 溢出为 {2}"),
+        (r"(.+): (.+) is (NaN|-?∞)", "{0}：{1} 得 {2}"),
+        (r"(.+) is (NaN|-?∞)", "{0} 为 {1}"),
+        (r"the chain ends in (.+) all the same, as the (.+) node does",
+         "这条链最终仍得 {0}，与 {1} 节点相同"),
+        (r"the (.+) node computes it another way: (.+)", "{0} 节点用另一种算法，得 {1}"),
+        (r"the (.+) node sends back (.+)", "{0} 节点传回 {1}"),
+        (r"folded, (.+)", "折叠时 {0}"),
         (r"A batch of (\d+) rows is larger than the (\d+) rows to train with, so nothing is learnt:"
          r" that is how TensorFlow Playground does it\.",
          "一批 {0} 行比 {1} 行训练数据还多，因此什么也学不到：TensorFlow Playground 就是这样。"),
@@ -72,9 +80,13 @@ def note_in(note: str, lang: str) -> str:
 
     >>> note_in("'species' has 3 classes: a (2), b (2), c (1).", "zh")
     "'species' 有 3 个类别：a (2), b (2), c (1)。"
+    >>> note_in("exp: e^1000 overflows to ∞; folded, L = 0", "zh")
+    'exp：e^1000 溢出为 ∞；折叠时 L = 0'
     """
     if lang == "en":
         return note
+    if "; " in note:
+        return "；".join(note_in(part, lang) for part in note.split("; "))
     for pattern, chinese in _SENTENCES:
         found = pattern.fullmatch(note)
         if found:
@@ -85,4 +97,5 @@ def note_in(note: str, lang: str) -> str:
 def _parts_in_chinese(names: str) -> str:
     """A list of names, of which some may be left out, or a name that stands for no text."""
     names = re.sub(r" and (\d+) more$", r" 等，另有 \1 个", names)
+    names = re.sub(r"^finite numbers$", "有限的数", names)
     return re.sub(r"\(missing\)$", "（缺失）", names)

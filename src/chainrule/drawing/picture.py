@@ -76,8 +76,9 @@ class Options:
     #: What was found of gradients, and why, in a sentence.
     verdicts: Mapping[Variable, str] = field(default_factory=dict)
     reasons: Mapping[Variable, str] = field(default_factory=dict)
-    #: A sentence on every value that is not finite where a simpler picture's is.
+    #: A sentence on every value, and every gradient, that is not finite where a simpler picture's is.
     overflows: Mapping[Variable, str] = field(default_factory=dict)
+    gradient_overflows: Mapping[Variable, str] = field(default_factory=dict)
     #: A picture that would be wider goes on in rows.
     width: float | None = None
     lang: str = "en"
@@ -200,10 +201,13 @@ def _inside(unit: Scope | Middle, units: Units, options: Options) -> tuple[list[
                 if options.verdicts.get(v) == verdict
             ]
             break
-    over = [options.overflows[v] for v in arrows if v in options.overflows]
-    if over:
+    over = [
+        [texts[v] for v in arrows if v in texts]
+        for texts in (options.overflows, options.gradient_overflows)
+    ]
+    if any(over) and "not finite" not in found:
         signs.append(verdict_panel("not finite"))
-    return signs, [*_few(told, options.lang), *_few(over, options.lang)]
+    return signs, [line for lines in (told, *over) for line in _few(lines, options.lang)]
 
 
 def _few(lines: Sequence[str], lang: str) -> list[str]:
@@ -232,8 +236,7 @@ def _described(v: Variable, options: Options) -> str:
         lines.append(f"{say('gradient', lang)}: {_in_full(options.gradients[v])}")
     if v in options.verdicts:
         lines.append(_judged(v, options))
-    if v in options.overflows:
-        lines.append(options.overflows[v])
+    lines += [texts[v] for texts in (options.overflows, options.gradient_overflows) if v in texts]
     return "\n".join(lines)
 
 
@@ -267,8 +270,9 @@ def _arrow(
             above = [*above[:-1], beside(above[-1], mark)] if above else [mark]
     if gradient is not None:
         below.append(array_panel(np.asarray(gradient), "gradient", "gradient"))
-    if v in options.verdicts:
-        mark = verdict_panel(options.verdicts[v])
+    verdict = options.verdicts.get(v, "not finite" if v in options.gradient_overflows else None)
+    if verdict is not None:
+        mark = verdict_panel(verdict)
         below = [beside(below[0], mark)] if below else [mark]
     label = Label(
         stacked(above), stacked(below), "" if constant else _described(v, options),
@@ -355,10 +359,14 @@ def painted(diagram: Diagram, options: Options) -> Scene:
 
 
 def _notes(options: Options, width: float) -> list[Text]:
-    """Lines below the picture: where the detail overflows."""
-    sentences = list(options.overflows.values())
+    """Lines below the picture: where the detail overflows, forwards and then backwards."""
+    sentences = [
+        line
+        for texts in (options.overflows, options.gradient_overflows)
+        for line in _few([f"! {text}" for text in texts.values()], options.lang)
+    ]
     lines: list[str] = []
-    for sentence in _few([f"! {s}" for s in sentences], options.lang):
+    for sentence in sentences:
         line = ""
         for word in sentence.split(" "):
             longer = f"{line} {word}" if line else word

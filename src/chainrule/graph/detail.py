@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,8 @@ from chainrule.graph.graph import Graph, reachable
 from chainrule.graph.recording import Scope, recording, resumed
 from chainrule.graph.sum_text import element
 from chainrule.graph.variable import Variable, apply
-from chainrule.graph.wording import formula_of, number
-from chainrule.nodes.base import Node
+from chainrule.graph.wording import formula_of, gradient_of, number
+from chainrule.nodes.base import Node, Value
 from chainrule.settings import whole
 
 __all__ = ["DetailedGraph", "Overflow", "detailed"]
@@ -22,7 +22,7 @@ __all__ = ["DetailedGraph", "Overflow", "detailed"]
 
 @dataclass(frozen=True)
 class Overflow:
-    """An arrow that is not finite in the detail, though the folded node's value is."""
+    """An arrow whose value, or gradient, is not finite in the detail, though it is where it is folded."""
 
     arrow: Variable
     #: The first element that is not finite, counted flat, and how many are.
@@ -54,6 +54,18 @@ class DetailedGraph(Graph):
         self.inside = inside
         #: The arrows that are not finite here and are in the folded graph, first to last.
         self.overflows: tuple[Overflow, ...] = tuple(_overflows(self))
+
+    def gradient_overflows(self, seed: Value = None) -> tuple[Overflow, ...]:
+        """The arrows whose gradients are not finite here and are in the folded graph, as they come.
+
+        `seed` is the gradient of an output that is not one number.
+
+        >>> import chainrule as cr
+        >>> detail = cr.sigmoid(cr.Variable(-1000.0, name="x")).graph.detailed()
+        >>> print(detail.gradient_overflows()[0])
+        ∂neg: 0 · ∞ is NaN; the Sigmoid node sends back ∂x = 0
+        """
+        return tuple(_overflows_back(self, seed))
 
 
 def detailed(graph: Graph, levels: int | None) -> DetailedGraph:
@@ -149,6 +161,62 @@ def _overflows(graph: DetailedGraph) -> Iterator[Overflow]:
                 what = _what(graph, node, v, place)
                 text = f"{what}; {_instead(graph, folds[end], end, v, place)}"
                 yield Overflow(v, place, len(bad), text)
+
+
+def _overflows_back(graph: DetailedGraph, seed: Value) -> Iterator[Overflow]:
+    folds = {v: node for node in graph.folded.nodes for v in node.outputs}
+    ends = {w: v for v, w in graph.shared.items()}
+    here, there = graph.gradients(seed), graph.folded.gradients(seed)
+    for node in reversed(graph.nodes):
+        for k, v in enumerate(node.inputs):
+            bad = np.flatnonzero(~np.isfinite(here.get(v, np.zeros(()))))
+            if not len(bad):
+                continue
+            place, root = int(bad[0]), graph.root(v)
+            if root in ends:
+                gives = _sent(graph.folded, ends[root], there, root.shape, place)
+                instead = f"folded, {gives}"
+            else:
+                fold = folds[graph.inside[root]]
+                moved = next(u for u in fold.inputs if u in there)
+                gives = _sent(graph.folded, moved, there, root.shape, place)
+                instead = f"the {fold.title} node sends back {gives}"
+            if gives:
+                what = _what_back(graph, node, k, place, here)
+                yield Overflow(v, place, len(bad), f"{what}; {instead}")
+
+
+def _sent(
+    graph: Graph, v: Variable, gradients: Mapping[Variable, Any], shape: tuple[int, ...], place: int
+) -> str:
+    """`∂x[1] = 0`, if the gradient is finite there; of another shape, in general."""
+    if not np.isfinite(gradients.get(v, np.nan)).all():
+        return ""
+    if v.shape != shape:
+        return "finite numbers"
+    name = element(f"∂{graph.names[graph.root(v)]}", shape, place)
+    return f"{name} = {number(_at(gradients[v], place))}"
+
+
+def _what_back(
+    graph: Graph, node: Node, k: int, place: int, gradients: Mapping[Variable, Any]
+) -> str:
+    """`∂neg[1]: 0 · ∞ is NaN`."""
+    v = node.inputs[k]
+    name, value = element(f"∂{graph.names[v]}", v.shape, place), _at(gradients[v], place)
+    arrived = [_at(gradients[u], place) for u in node.outputs if u in gradients]
+    if node.elementwise and np.isfinite(arrived).all():  # else it is old news
+        ins, outs = ([number(_at(u.data, place)) for u in us] for us in (node.inputs, node.outputs))
+        how = gradient_of(node, k, ins, outs, list(map(number, arrived)))
+        if how and "∂" not in how:
+            return f"{name}: {how} is {number(value)}"
+    return f"{name} is {number(value)}"
+
+
+def _at(array: Any, place: int) -> Any:
+    """An element, counted flat; of one number, that."""
+    flat = np.reshape(array, -1)
+    return flat[place if len(flat) > 1 else 0]
 
 
 def _all_finite(*arrows: Variable) -> bool:

@@ -30,20 +30,23 @@ def network_graph(
     training: bool | None,
 ) -> Graph:
     """The graph of the loss, or of the outputs (see `Network.graph`)."""
+    twin = _copied(network)  # its layers are asked for the shape of the outputs, too
     if t is None:
-        return graph_of_rows(network, network.entering(x), training=bool(training))
-    rows, targets, weights = network.prepare(x, t, sample_weight)
-    return graph_of_rows(
-        network, rows, targets, weights, training=training is None or bool(training)
-    )
+        return _recorded(twin, twin.entering(x), training=bool(training))
+    rows, targets, weights = twin.prepare(x, t, sample_weight)
+    return _recorded(twin, rows, targets, weights, training=training is None or bool(training))
 
 
 def graph_of_rows(
     network: Network, x: Array, t: Array | None = None, w: Array | None = None, *, training: bool
 ) -> Graph:
     """The same, of rows that are ready for the network."""
-    network.adopt()
-    twin = _copied(network)
+    return _recorded(_copied(network), x, t, w, training=training)
+
+
+def _recorded(
+    twin: Network, x: Array, t: Array | None = None, w: Array | None = None, *, training: bool
+) -> Graph:
     paths = {id(layer): path for path, layer in twin.named_layers()}
     rows = Variable(x.copy(), "x")
     targets = [
@@ -58,6 +61,7 @@ def graph_of_rows(
 
 
 def _copied(network: Network) -> Network:
+    network.adopt()
     try:
         return copy.deepcopy(network)
     except Exception as error:  # whatever the user's own layers hold
