@@ -11,12 +11,13 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from tests.drawing.geometry import faults
+from tests.drawing.geometry import Point, faults, line_of
 from tests.drawing.reading import arrows, number_in, root, texts
 
 import chainrule as cr
@@ -635,6 +636,44 @@ def test_a_constant_stands_wherever_it_is_used() -> None:
     x = Variable(3.0, name="x")
     drawing = (x * two + two).draw()
     assert texts(drawing.svg, "constant") == ["2", "2"]
+    assert faults(drawing._diagram) == []
+
+
+def test_a_constant_stands_beside_where_it_goes() -> None:
+    x, y = Variable(2.0, name="x"), Variable(3.0, name="y")
+    k = 0.5
+    drawing = (k * x + k * y + k * (x * y) + k + k * x * x + k * y).draw()
+    assert texts(drawing.svg, "constant") == ["0.5"] * 6
+    assert faults(drawing._diagram) == []
+    lines = [line_of(arrow) for arrow in drawing._diagram.arrows]
+    for leaf, arrow in zip(lines, drawing._diagram.arrows, strict=True):
+        if arrow.source.content.outline == "name" and arrow.content.title == "":
+            for other in lines:
+                # What ends in the same node meets it there, at another height.
+                assert other is leaf or not meet(leaf[:-1], other[:-1])
+    # What would be a step of a few pixels in an arrow is none.
+    for arrow in drawing._diagram.arrows:
+        steps = [abs(a.y - b.y) for a, b in pairwise(arrow.runs)]
+        assert not any(0 < step < 5 for step in steps), (arrow.content.name, steps)
+
+
+def meet(one: list[Point], other: list[Point]) -> bool:
+    """Whether two lines cross."""
+
+    def side(a: Point, b: Point, c: Point) -> float:
+        return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+
+    return any(
+        side(a, b, c) * side(a, b, d) < 0 and side(c, d, a) * side(c, d, b) < 0
+        for a, b in pairwise(one)
+        for c, d in pairwise(other)
+    )
+
+
+def test_an_array_in_a_formula_is_drawn_once() -> None:
+    a, x = np.array([1.0, 2.0, 3.0]), Variable([1.0, 1.0, 2.0], name="x")
+    drawing = cr.sum((x * a + a) * a - a / (x + a)).draw()
+    assert texts(drawing.svg, "name").count("constant") == 1
     assert faults(drawing._diagram) == []
 
 

@@ -391,3 +391,18 @@ def test_backward_may_read_an_output_that_nobody_kept() -> None:
     report = cr.check(f, np.array([1.0, -3.0]), elements=True, second_order=True)
     assert report, str(report)
     assert float(cr.grad(cr.grad(f))(5.0)) == 2.0
+
+
+def test_an_array_used_twice_is_one_input() -> None:
+    a, x = np.array([1.0, 2.0, 3.0]), cr.Variable([1.0, 1.0, 2.0], name="x")
+    L = cr.sum((x * a + a) * a[::-1] - a.copy())
+    assert [v.data.tolist() for v in L.graph.inputs if v is not x] == [
+        [1, 2, 3],
+        [3, 2, 1],
+        [1, 2, 3],
+    ]
+    L.backward()
+    assert x.grad is not None
+    np.testing.assert_array_equal(x.grad, a * a[::-1])
+    other = cr.Variable(a, name="other", requires_grad=False)  # what has a name is itself
+    assert [v.name for v in (x * other + other * a).graph.inputs] == ["x", "other", None]

@@ -254,14 +254,16 @@ def _arrow(
     options: Options,
 ) -> Arrow:
     v = flow.variable
+    # What a constant carries is read at its leaf, and once of a value that splits up.
     constant = isinstance(flow.source, Leaf) and flow.source.constant is not None
+    told = constant or isinstance(flow.source, Split)
     gradient = options.gradients.get(v)
     above: list[Panel] = []
     below: list[Panel] = []
-    if not constant:
+    if not told:
         # A leaf and an end have their name beside them already.
         # So has what comes out of a branch.
-        named = isinstance(flow.source, Leaf | Split | Branch) or isinstance(flow.target, End)
+        named = isinstance(flow.source, Leaf | Branch) or isinstance(flow.target, End)
         above += _caption(v, options, named=not named)
         if options.values:
             above.append(array_panel(v.data, "value", "ink"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
@@ -75,10 +75,12 @@ class Graph:
         made: set[Variable] = set()
         leaves: dict[Variable, None] = {}
         copies: dict[Variable, list[Variable]] = {}
+        arrays: dict[Hashable, Variable] = {}
         for call in calls:
             arrows = []
             for v in call.inputs:
                 if v not in made:
+                    v = arrays.setdefault(_array_of(v), v)
                     leaves[v] = None
                 if v.requires_grad and uses[v] > 1:
                     if v not in copies:
@@ -308,6 +310,14 @@ class Graph:
         from chainrule.drawing.drawing import draw_graph
 
         return draw_graph(self, **options)
+
+
+def _array_of(v: Variable) -> Hashable:
+    """What tells a leaf: itself; of a nameless constant its array, which may be used many times."""
+    if v.requires_grad or v.name is not None or v.scalar is not None or v.call is not None:
+        return v
+    a = v.data
+    return a.__array_interface__["data"][0], a.shape, a.strides, a.dtype
 
 
 def reachable(outputs: Iterable[Variable], stops: Collection[Variable]) -> list[Call]:

@@ -22,6 +22,8 @@ GAP = 8.0
 ROOM = 8.0
 #: How much more a bend inside a long arrow costs than one at its end.
 STRAIGHT = 8.0
+#: A bend of so little would look like a wobble: the arrow meets the outline beside its place.
+SMALL = 7.0
 #: The weight of an arrow that carries a computation, and is not just an input.
 COMPUTED, INPUT = 3.0, 2.0
 
@@ -43,12 +45,21 @@ def heights(items: list[Item], links: list[Link], rows: Rows, effort: int) -> No
         if tail.beside:
             tail.y = link.pieces[0][2]
         else:
-            link.pieces.insert(0, (2 * link.first, 2 * link.first, tail.y + out))
+            at = _met(tail, out, link.out_port, link.pieces[0][2])
+            link.pieces.insert(0, (2 * link.first, 2 * link.first, at))
         if head.beside:
             head.y = link.pieces[-1][2]
         else:
-            link.pieces.append((2 * link.last + 2, 2 * link.last + 2, head.y + into))
+            at = _met(head, into, link.in_port, link.pieces[-1][2])
+            link.pieces.append((2 * link.last + 2, 2 * link.last + 2, at))
     _to_top(items, links)
+
+
+def _met(item: Item, port: float, fixed: float | None, at: float) -> float:
+    """The height at which a link that runs at some height meets an item: a small bend is none."""
+    bend = at - item.y - port
+    free = fixed is None and not item.edge
+    return at if free and abs(bend) <= min(SMALL, 0.3 * item.height / 2) else item.y + port
 
 
 def _to_top(items: list[Item], links: list[Link]) -> None:

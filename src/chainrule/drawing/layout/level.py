@@ -148,8 +148,29 @@ class Level:
                 into = link.in_port if c == link.last else None
                 gaps[c].append((place[a], out or 0.0, place[b], into or 0.0, k))
         for c, gap in enumerate(gaps):
-            rows[2 * c + 1] = [("label", key[-1]) for key in sorted(gap)]
+            rows[2 * c + 1] = [("label", k) for k in self._between(sorted(gap))]
         return rows
+
+    def _between(self, gap: list[tuple[Any, ...]]) -> list[int]:
+        """The links of a column of labels in order: a leaf's among those that go where it goes.
+
+        A leaf begins in this very column, so its link crosses nothing on the way here.
+        """
+        rows = [key for key in gap if self.items[self.links[key[-1]].tail].beside <= 0]
+        for leaf in gap:
+            if self.items[self.links[leaf[-1]].tail].beside <= 0:
+                continue
+            ends = [key[2:4] for key in rows]
+            crossed = sum(end < leaf[2:4] for end in ends)  # if it is on top of all
+            fewest, best = crossed, 0
+            wanted = sum(key < leaf for key in rows)
+            for i, end in enumerate(ends, 1):
+                crossed += (end > leaf[2:4]) - (end < leaf[2:4])
+                nearer = abs(i - wanted) < abs(best - wanted)
+                if crossed < fewest or (crossed == fewest and nearer):
+                    fewest, best = crossed, i
+            rows.insert(best, leaf)
+        return [key[-1] for key in rows]
 
     def _is_name(self, v: int) -> bool:
         return v < len(self.items) and self.items[v].beside != 0
