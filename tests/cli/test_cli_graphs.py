@@ -7,10 +7,12 @@ import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
+from xml.etree.ElementTree import Element
 
 import numpy as np
 import pytest
 from tests.cli.driver import as_json, good, run
+from tests.drawing.reading import texts
 
 import chainrule as cr
 from chainrule.cli.expression import FUNCTIONS, Expression
@@ -171,7 +173,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def test_a_picture_of_a_model_at_work(model: str, tmp_path: Path) -> None:
     out = tmp_path / "iris.svg"
-    told = good("draw", model, "--data", "iris", "--rows", "4", "--out", str(out), "--fold")
+    told = good("draw", model, "--data", "iris", "--rows", "4", "--out", str(out), "--fold", "all")
     assert "the first 4 rows of iris" in told
     found = cr.load_model(model)
     assert found.preparation is not None
@@ -185,6 +187,79 @@ def test_a_picture_of_a_model_at_work(model: str, tmp_path: Path) -> None:
     assert any(math.isclose(n, loss, rel_tol=1e-3) for n in numbers)
     assert run("draw", model, "--out", str(out)).exit_code == 2  # it is there already
     good("draw", model, "--out", str(out), "--force")
+
+
+def drawn(*args: str) -> Element:
+    """The picture that the command draws."""
+    done = run("draw", *args, "--out", "a.svg", "--force")
+    assert done.exit_code == 0, done.output
+    return ElementTree.parse("a.svg").getroot()
+
+
+def boxes(picture: Element) -> set[str]:
+    """The layers in it, as boxes around nodes or in their place."""
+    return {box.get("data-layer", "") for box in picture.iter() if box.get("data-layer")}
+
+
+def nodes(picture: Element) -> int:
+    return sum(1 for g in picture.iter() if g.get("data-node"))
+
+
+def test_layers_fold_and_unfold_by_name(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folded, unfolded = (nodes(drawn(model, option, "all")) for option in ("--fold", "--unfold"))
+    assert folded == 0
+    assert unfolded == as_json("draw", model, "--out", "b.svg")["nodes"]
+    one = nodes(drawn(model, "--unfold", "Affine1"))
+    two = nodes(drawn(model, "--unfold", "Affine1", "--unfold", "Affine2"))
+    assert 0 < one < two < unfolded
+    assert nodes(drawn(model, "--unfold", "Affine")) == two
+    assert nodes(drawn(model, "--fold", "all", "--unfold", "Affine1")) == one
+    assert nodes(drawn(model, "--fold", "Affine")) == unfolded - two
+    assert nodes(drawn(model, "--unfold", "all", "--fold", "Affine")) == unfolded - two
+    layers = as_json("draw", model, "--out", "b.svg", "--force")["layers"]
+    assert {"Affine1", "Affine2"} <= boxes(drawn(model, "--fold", "all")) <= set(layers)
+
+
+def test_the_options_of_a_picture_reach_it(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    whole = [float(drawn(model, "--width", w).get("width", "")) for w in ("none", "900")]
+    assert whole[1] < 0.6 * whole[0]  # the loss, which stays in one row, is 1,600 wide
+    assert nodes(drawn(model, "--width", "900")) == nodes(drawn(model, "--width", "none"))
+    shown = {c.get("class") for c in drawn(model, "--highlight", "W1").iter()}
+    assert "s-highlight" in shown
+    assert "s-highlight" not in {c.get("class") for c in drawn(model).iter()}
+    for option, role in (("values", "value"), ("shapes", "shape"), ("gradients", "gradient")):
+        drawn("x * y", "--set", "x=[1, 2]", "--set", "y=[3, 5]")
+        assert len(texts(Path("a.svg").read_text(), role)) >= 3
+        drawn("x * y", "--set", "x=[1, 2]", "--set", "y=[3, 5]", f"--no-{option}")
+        assert texts(Path("a.svg").read_text(), role) == []
+    drawn("x * w + b", "--name", "mul=pull", "--name", "b=the = bias", "--lang", "zh")
+    assert {"pull", "the = bias"} <= set(texts_of(Path("a.svg")))
+    for dpi in ("48", "192"):
+        good("draw", "x * y", "--out", f"{dpi}.png", "--dpi", dpi)
+    small, large = (Path(f"{dpi}.png").read_bytes() for dpi in ("48", "192"))
+    assert int.from_bytes(large[16:20]) == pytest.approx(4 * int.from_bytes(small[16:20]), rel=0.02)
+
+
+def test_a_model_of_ids_is_drawn_with_random_ids(tmp_path: Path) -> None:
+    path = str(tmp_path / "m.safetensors")
+    net = cr.Sequential(
+        cr.Sequential(cr.Embedding.sized(10, 4), cr.Tanh()), cr.Affine.sized(4, 3),
+        loss=cr.SoftmaxWithLoss(),
+    )  # fmt: skip
+    cr.files.save_model(path, net)
+    assert as_json("check", path, "--rows", "5")["ok"]
+    assert "5 random rows" in good("draw", path, "--rows", "5", "--out", str(tmp_path / "a.svg"))
+    cr.files.save_model(path, cr.Sequential(cr.Tanh(), loss=cr.MeanSquaredError()), overwrite=True)
+    done = run("check", path)
+    assert done.exit_code == 2
+    assert "no layer that tells how wide" in done.stderr
+    assert "load_model(path).network.graph(x, t).check()." in done.stderr
 
 
 def test_the_gradients_of_a_model_are_checked(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,6 +287,15 @@ def test_the_gradients_of_a_model_are_checked(model: str, monkeypatch: pytest.Mo
         (["draw", "missing.safetensors", "--out", "a.svg"], "missing.safetensors"),
         (["draw", "x * y", "--out", "a.svg", "--data", "iris"], "names no file"),
         (["check", "x * y", "--rows", "0"], "--rows"),
+        (["draw", "x * y", "--out", "a.svg", "--unfold", "Affine"], "no layers"),
+        (["draw", "x * y", "--out", "a.svg", "--fold", "all", "--unfold", "all"], "contradict"),
+        (["draw", "x * y", "--out", "a.svg", "--unfold"], "requires an argument"),
+        (["draw", "x * y", "--out", "a.svg", "--width", "-3"], "above 0, such as 1200, or none"),
+        (["draw", "x * y", "--out", "a.svg", "--width", "wide"], "or none"),
+        (["draw", "x * y", "--out", "a.svg", "--dpi", "1e9"], "--dpi"),
+        (["draw", "x * y", "--out", "a.svg", "--highlight", "z"], "no arrow is called"),
+        (["draw", "x * y", "--out", "a.svg", "--name", "x"], "ARROW=TEXT"),
+        (["draw", "x * y", "--out", "a.svg", "--name", "z=h"], "no arrow is called"),
     ],
 )
 def test_bad_input(
@@ -239,7 +323,9 @@ def test_a_model_that_takes_no_tables_is_drawn_from_python(tmp_path: Path) -> No
     path = str(tmp_path / "m.safetensors")
     cr.files.save_model(path, cr.TwoLayerNet(4, 3, 3))
     for command, words in (
-        (["draw", path, "--out", "a.svg"], ").network.draw(x, t)."),
+        (["draw", path, "--out", "a.svg"], ").network.draw(x, t).save('a.svg')."),
+        (["draw", path, "--out", "a.svg"], "leave --data out"),
+        (["check", path], "leave --data out"),
         (["check", path], ").network.graph(x, t).check()."),
         (["export", path, "--to", "script", "--out", "a.py"], ".network.script(optimizer, x, t)."),
         (["evaluate", path, "iris"], ").predict(x)."),

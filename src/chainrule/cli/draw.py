@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chainrule.cli.options import Number, OneOf, data_options, json_option
+from chainrule.cli.options import Number, data_options, json_option
+from chainrule.cli.picture import picture_options, picture_settings
 from chainrule.cli.terminal import json_out, printable, remark, say
+from chainrule.errors import shown
 
 if TYPE_CHECKING:
     from chainrule.graph import Graph
@@ -22,7 +24,8 @@ __all__ = ["draw"]
 Examples:
   chainrule draw 'sigmoid(x @ W + b)' --out sigmoid.svg
   chainrule draw 'sum((x * w - t) ** 2)' --set x=2 --set w=0.5 --set t=3 --out loss.png --check
-  chainrule draw iris.safetensors --data iris --out iris.pdf --unfold
+  chainrule draw iris.safetensors --data iris --out iris.pdf --unfold all
+  chainrule draw iris.safetensors --out iris.png --unfold Affine1 --highlight W1 --width 900
 """,
 )
 @click.argument("what", metavar="MODEL|EXPRESSION")
@@ -35,39 +38,40 @@ Examples:
     "--rows", "count", type=Number(whole=True, least=1, most=1000, example="3"), default=3,
     metavar="N", show_default=True, help="How many rows of them.",
 )  # fmt: skip
-@click.option("--fold/--unfold", default=None, help="Layers as boxes, or all of their nodes.")
 @click.option("--detail", is_flag=True, help="Sigmoid and the like as their elementary nodes.")
 @click.option("--check", is_flag=True, help="Check every gradient, and mark its arrow.")
-@click.option("--no-gradients", is_flag=True, help="Leave out the arrows back.")
-@click.option("--theme", type=OneOf(("light", "dark", "auto")), default="light", show_default=True)
-@click.option("--lang", type=OneOf(("en", "zh")), default="en", show_default=True)
+@picture_options
+@click.option(
+    "--dpi", type=Number(least=20, most=1200, example="96"), default=192, metavar="N",
+    show_default=True, help="Dots an inch, for .png.",
+)  # fmt: skip
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @data_options
 @json_option
 @click.pass_context
 def draw(
     context: click.Context,
+    /,
     what: str,
     out: str,
     given: tuple[str, ...],
     data: str | None,
     count: int,
-    fold: bool | None,
     detail: bool,
     check: bool,
-    no_gradients: bool,
-    theme: str,
-    lang: str,
+    dpi: float,
     force: bool,
     no_header: bool,
     encoding: str | None,
     as_json: bool,
+    **picture: Any,
 ) -> None:
     """Draw how MODEL, or an EXPRESSION, is computed: values forward, gradients back.
 
     An expression has names, numbers, + - * / ** @, brackets, .T and functions such as sigmoid, exp,
     sum and softmax; a name without a value gets small random numbers in a shape that fits. Of an
-    expression that is not one number the sum is taken for the gradients.
+    expression that is not one number the sum is taken for the gradients. Layers and arrows are called
+    as in the picture; `chainrule check` lists the arrows.
     """
     import numpy as np
 
@@ -77,24 +81,21 @@ def draw(
 
     format_of(out)
     check_place(out, force)
+    settings = picture_settings(**picture)
     graph, numbers = graph_of(
-        what, given, data, count, no_header, encoding, from_python="network.draw(x, t)"
-    )
+        what, given, data, count, no_header, encoding,
+        from_python=f"network.draw(x, t).save({shown(out)})",
+    )  # fmt: skip
     graph = graph.detailed() if detail else graph
     output = graph.outputs[0]
     seed = np.ones_like(output.data) if output.size != 1 else None
     proof = graph.check() if check else None
-    drawing = graph.draw(
-        gradients=not no_gradients,
-        seed=seed,
-        fold=fold,
-        verdicts={} if proof is None else proof.verdicts,
-        theme=theme,
-        lang=lang,
-    )
-    drawing.save(out)
+    settings["seed"] = seed
+    settings["verdicts"] = {} if proof is None else proof.verdicts
+    graph.draw(**settings).save(out, dpi=dpi)
     facts = {"what": what, "out": out, "nodes": len(graph.nodes), "numbers": numbers}
-    overflows = _overflows(graph, seed, not no_gradients)
+    facts["layers"] = list(graph.layers.values())
+    overflows = _overflows(graph, seed, bool(settings["gradients"]))
     facts["overflows"] = overflows
     if proof is not None:
         facts["ok"] = proof.ok

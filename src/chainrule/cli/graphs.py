@@ -82,8 +82,9 @@ def _at_work(
         from chainrule.cli.reading import open_both
 
         found, preparation, table = open_both(
-            path, data, no_header, encoding, from_python=from_python
-        )
+            path, data, no_header, encoding, from_python=from_python,
+            otherwise=" Or leave --data out: random rows are taken.",
+        )  # fmt: skip
         table.require(preparation.target)
         from chainrule.cli.scoring import training_rows  # the rows that have a target
 
@@ -94,21 +95,32 @@ def _at_work(
     from chainrule.files import load_model
 
     found = load_model(path)
-    x, t = _random(found, path, count)
+    x, t = _random(found, path, count, from_python)
     return found.network, x, t, f"{count} random rows and targets"
 
 
-def _random(found: Model, path: str, count: int) -> tuple[Any, Any]:
+def _random(found: Model, path: str, count: int, from_python: str) -> tuple[Any, Any]:
     network, rng = found.network, np.random.default_rng(0)
-    first = next((p for p in network.named_parameters().values() if p.ndim == 2), None)
-    width = len(found.preparation.features) if found.preparation else None
-    if width is None and first is not None:
-        width = first.shape[0]
-    if not width or network.facts.takes_ids:
-        raise SettingError(f"{path} does not tell what it takes. Name rows for it with --data.")
-    x = rng.standard_normal((count, width)).astype(network.dtype)
+    x = _random_rows(found, count, rng)
+    if x is None:
+        raise SettingError(
+            f"{path} has no layer that tells how wide its rows are. Use it from Python:"
+            f" chainrule.files.load_model(path).{from_python}."
+        )
     y = network.predict(x)
     kind = getattr(network.loss, "target", "values")
     if kind == "classes":
         return x, rng.integers(0, y.shape[-1], count)
     return x, rng.integers(0, 2, y.shape) if kind == "binary" else rng.standard_normal(y.shape)
+
+
+def _random_rows(found: Model, count: int, rng: np.random.Generator) -> Any:
+    """Rows that the network takes: ids for a table, or numbers as wide as its first weights."""
+    for layer in found.network.layers:
+        shapes = [p.shape for p in layer.parameters.values()]
+        if shapes and layer.takes_ids:
+            return rng.integers(0, shapes[0][0], count)
+        if shapes or found.preparation:
+            width = len(found.preparation.features) if found.preparation else shapes[0][0]
+            return rng.standard_normal((count, width)).astype(found.network.dtype)
+    return None

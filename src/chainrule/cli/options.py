@@ -10,7 +10,7 @@ import click
 
 from chainrule.errors import nearest, shown
 
-__all__ = ["Hidden", "Number", "OneOf", "data_argument", "data_options", "json_option"]
+__all__ = ["Hidden", "Number", "OneOf", "OrNone", "data_argument", "data_options", "json_option"]
 
 if TYPE_CHECKING:
     _Kind = click.ParamType[Any]
@@ -76,6 +76,24 @@ class Number(_Kind):
 
 def _number(value: float) -> str:
     return f"{int(value):,}" if value == int(value) else f"{value:g}"
+
+
+class OrNone(_Kind):
+    """A number, or "none"."""
+
+    name = "number or none"
+
+    def __init__(self, number: Number) -> None:
+        self.number = number
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float | None:
+        """The number, or None for "none"."""
+        if str(value).strip().lower() == "none":
+            return None
+        try:
+            return self.number.convert(value, param, ctx)
+        except click.BadParameter as error:
+            self.fail(f"{error.message.removesuffix('.')}, or none.", param, ctx)
 
 
 class OneOf(_Kind):

@@ -21,10 +21,12 @@ def open_both(
     encoding: str | None,
     *,
     from_python: str = "predict(x)",
+    otherwise: str = "",
 ) -> tuple[Model, Preparation, Table]:
     """The model, its preparation, and the table, read as the training data was.
 
-    `from_python` is what does the same with arrays, for a model that takes no tables.
+    `from_python` is what does the same with arrays, for a model that takes no tables, and
+    `otherwise` a sentence on what else can be done.
     """
     from chainrule.files import load_model
 
@@ -33,6 +35,7 @@ def open_both(
         raise SettingError(
             f"{model} was kept without a preparation of its data, so it takes arrays and no tables."
             f" Use it from Python: chainrule.files.load_model(path).{from_python}."
+            f"{otherwise}"
         )
     known = fact(found, "data", "header") is not None
     header, stored = not no_header, encoding
