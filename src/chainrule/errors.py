@@ -90,11 +90,16 @@ def printable(text: str) -> str:
 def guess(name: object, allowed: Iterable[str]) -> str:
     """A question with the allowed name that is nearest, or nothing if none is near.
 
+    Capital letters make no difference: x may be meant for X.
+
     >>> guess("rleu", ["relu", "sigmoid"]), guess(3, ["relu", "sigmoid"])
     ('did you mean "relu"?', '')
+    >>> guess("SPECIES", ["species", "size"])
+    'did you mean "species"?'
     """
-    close = get_close_matches(str(name), list(allowed), n=1)
-    return f'did you mean "{close[0]}"?' if close else ""
+    folded = {known.casefold(): known for known in reversed(list(allowed))}
+    close = get_close_matches(str(name).casefold(), folded, n=1)
+    return f'did you mean "{folded[close[0]]}"?' if close else ""
 
 
 def nearest(name: object, allowed: Iterable[str], called: str = "allowed") -> str:

@@ -48,7 +48,7 @@ def folder(name: str) -> Make:
     return lambda: Path(name).mkdir()
 
 
-CASES: list[tuple[str, str, Make | None, str]] = [
+CASES: list[tuple[str, str | list[str], Make | None, str]] = [
     # the command line itself
     ("an unknown command", "trian digits", None, "did you mean train?"),
     ("an unknown option", "train iris --epoch 3", None, "did you mean --epochs?"),
@@ -56,6 +56,12 @@ CASES: list[tuple[str, str, Make | None, str]] = [
     ("no data", "train", None, "DATA is missing"),
     ("no model", "predict", None, "MODEL is missing"),
     ("no data to predict", "predict m.safetensors", None, "DATA is missing"),
+    ("a long unknown option", "train iris --" + "x" * 3000, None, "…. Run `chainrule train --help`"),
+    ("an empty name to write to", ["train", "iris", "--out", ""], None, "give the name of a file."),
+    ("a model on stdout", "train iris --out -", None, "--out: got '-'; give the name of a file."),
+    ("a report on stdout", "train iris --report -", None, "--report: got '-'; give the name of a file."),
+    ("answers to -", "predict m iris --out -", None, "Without --out the answers go to standard output."),
+    ("figures into -", "figures --out -", None, "give the name of a folder."),
     ("a word too many", "inspect a b", None, "unexpected extra argument (b). Run `chainrule inspect"),
     ("an option without its value", "train iris --lr", None, "requires an argument"),
     # option values
@@ -72,7 +78,7 @@ CASES: list[tuple[str, str, Make | None, str]] = [
             ("--dropout", "a number from 0 to below 1", ("1", "nan")),
             ("--l2", "a number from 0", ("-1", "nan")),
             ("--patience", "a whole number from 1", ("0",)),
-            ("--seed", "a whole number from 0", ("-1", "1.5", "a")),
+            ("--seed", "a whole number from 0 to 9,223,372,036,854,775,807", ("-1", "1.5", "a", "9" * 20)),
             ("--task", "Allowed: auto", ("regresion",)),
             ("--missing", "allowed: fill", ("mean",)),
         ]
@@ -84,6 +90,8 @@ CASES: list[tuple[str, str, Make | None, str]] = [
     # data
     ("a misspelt set", "train irs", None, 'did you mean "iris"? The sets that'),
     ("no such set", "train qqqq", None, "with chainrule; the sets that"),
+    ("a misspelt file", "train rose.csv", write("rows.csv", ROWS), 'did you mean "rows.csv"? The sets that'),
+    ("capital letters", "train t.csv --target LABEL", write("t.csv", ROWS), 'did you mean "label"?'),
     ("an empty file", "train t.csv", write("t.csv", ""), "t.csv is empty"),
     ("a header only", "train t.csv", write("t.csv", "x,label\n"), "0 rows"),
     ("a folder", "train t.csv", folder("t.csv"), "is a folder"),
@@ -91,6 +99,9 @@ CASES: list[tuple[str, str, Make | None, str]] = [
     ("a short row", "train t.csv", write("t.csv", "x,label\n1,a\n2\n"), "t.csv:3: the row is too short"),
     ("Latin-1", "train t.csv", write("t.csv", "x,label\n1,\xe4\n2,b\n".encode("latin-1")),
      "read it with --encoding cp1252 (others: latin-1, gb18030, shift_jis),"),
+    ("Chinese of Windows", "train t.csv", write("t.csv", "数,类别\n1,猫\n2,狗\n".encode("gb18030")),
+     "read it with --encoding gb18030 (others: big5, shift_jis, cp1252), or save it as UTF-8."),
+    ("random bytes", "train t.csv", write("t.csv", bytes(range(128, 256)) + bytes(9)), "is a NUL byte"),
     ("no such encoding", "train t.csv --encoding utf-9", write("t.csv", ROWS), "'utf-9'"),
     ("a damaged npy", "train t.npy --target x0", write("t.npy", b"\x93NUMPY\x01"), "t.npy"),
     ("a pickle as npy", "train t.npy", write("t.npy", pickle.dumps([1])), "t.npy"),
@@ -146,13 +157,27 @@ CASES: list[tuple[str, str, Make | None, str]] = [
      lambda: (model()(), write("t.csv", "x,z,label\n1,2,c\n")()),
      "t.csv:2, column 'label': 1 of 1 row is of a class that the training rows do not have"),
     ("predictions over the data", "predict m.safetensors rows.csv --out rows.csv", model(), "exists already"),
+    ("and with force", "predict m.safetensors rows.csv --out ./rows.csv --force", model(),
+     "--out: ./rows.csv is the data. Name another file."),
+    ("predictions over the model", "predict m.safetensors rows.csv --out m.safetensors --force", model(),
+     "--out: m.safetensors is the model. Name another file."),
+    ("a picture over the model", "draw m.svg --out m.svg --force",
+     lambda: (model()(), Path("m.safetensors").rename("m.svg")), "--out: m.svg is the model."),
+    ("arrays over the data", "export m.safetensors --to script --out p.py --data p.npz --force",
+     lambda: (model()(), write("p.npz", "arrays")()),
+     "--out: p.npz is the data."),
+    # links
+    ("a link that is no good", ["train", "--playground", "#nosuch=1&noise=x"], None, "noise=NaN must be"),
 ]  # fmt: skip
+
+
+ALSO_IN_JSON = ("train iris --s", "predict m ")
 
 
 @pytest.mark.parametrize(("name", "line", "make", "words"), CASES, ids=[c[0] for c in CASES])
 def test_bad_input(
     name: str,
-    line: str,
+    line: str | list[str],
     make: Make | None,
     words: str,
     tmp_path: Path,
@@ -162,12 +187,33 @@ def test_bad_input(
     if make is not None:
         make()
     before = contents(tmp_path)
-    for more in ([], ["--json"]) if line.startswith(("train iris --s", "predict m ")) else ([],):
-        result = CliRunner().invoke(chainrule, [*line.split(), *more])
+    typed = line.split() if isinstance(line, str) else line
+    for more in ([], ["--json"]) if " ".join(typed).startswith(ALSO_IN_JSON) else ([],):
+        result = CliRunner().invoke(chainrule, [*typed, *more])
         assert result.exit_code == 2, result.output
         check_sentence(result.stderr, words)
         assert result.stdout == ""
     assert contents(tmp_path) == before
+
+
+def test_a_folder_without_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("old.csv").write_text("mine")
+    model()()
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere
+    for out, more in (("new.csv", []), ("old.csv", ["--force"])):
+        line = ["predict", "m.safetensors", "rows.csv", "--out", out, *more]
+        result = CliRunner().invoke(chainrule, line)
+        assert result.exit_code == 2, result.output
+        check_sentence(result.stderr, f"{out}: no permission to write in this folder.")
+    assert Path("old.csv").read_text() == "mine"
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="a folder where no file can be made")
+def test_the_file_is_named_and_not_a_temporary_one() -> None:
+    result = CliRunner().invoke(chainrule, ["draw", "x * y", "--out", "/proc/a.svg"])
+    assert result.exit_code == 2
+    check_sentence(result.stderr, "Error: /proc/a.svg: ")
 
 
 def contents(place: Path) -> dict[str, Any]:

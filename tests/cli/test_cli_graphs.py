@@ -350,6 +350,11 @@ def test_errors_are_typed() -> None:
         (["check", "x * y", "--set", "x=true"], "finite numbers"),
         (["check", "x * y", "--set", 'x="3"'], "finite numbers"),
         (["check", "x * y", "--set", "x=1", "--set", "x=2"], "two values"),
+        (["check", "softmax_cross_entropy(x, t)", "--set", "t=[-1,1]"], "whole numbers from 0"),
+        (["check", "x * y", "--set", "x=[]"], "finite numbers"),
+        (["check", "9 ** 9 ** 9 * x"], "one of its numbers becomes too large"),
+        (["check", "./nosuch"], "no model file"),
+        (["check", "x.__class__"], "no model file"),
         (["check", "(-8) ** (1 / 3) * x"], "root of a negative number"),
     ],
 )
@@ -357,6 +362,22 @@ def test_more_bad_input(args: list[str], said: str) -> None:
     done = run(*args)
     assert done.exit_code == 2, done.output
     assert said in done.stderr
+
+
+@pytest.mark.parametrize("text", ["x-1", "x/y", "x_1/2", "W.T", "x.T/y"])
+def test_what_reads_like_a_path_may_be_an_expression(text: str, tmp_path: Path) -> None:
+    told = good("check", text)
+    assert f"{text}, with random numbers" in told
+    assert "with the complex step" in told
+    assert "WRONG" not in told
+
+
+def test_a_model_without_its_ending(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("x-1.safetensors").write_text("")
+    done = run("check", "x-1")
+    assert done.exit_code == 2
+    assert "Did you mean x-1.safetensors?" in done.stderr
 
 
 def test_what_is_not_finite_is_null_in_json() -> None:

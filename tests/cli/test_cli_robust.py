@@ -197,6 +197,75 @@ def test_ctrl_c_twice_in_training_keeps_the_model(monkeypatch: pytest.MonkeyPatc
     assert Path("iris.safetensors").exists()
 
 
+# -- streams -------------------------------------------------------------------------------------
+
+ROWS = "x,z,label\n" + "".join(f"{i},{i * i % 7},{'ab'[i % 2]}\n" for i in range(40))
+
+
+def shell(line: str) -> subprocess.CompletedProcess[str]:
+    """A line of bash, in which $C is the command."""
+    command = f'"{sys.executable}" -W error -m chainrule'
+    return subprocess.run(
+        ["bash", "-c", line.replace("$C", command)], capture_output=True, text=True, timeout=60
+    )
+
+
+def test_a_table_on_standard_input() -> None:
+    Path("rows.csv").write_text(ROWS)
+    good(*fast("rows.csv"))
+    piped = shell("cat rows.csv | $C train - --epochs 3 --hidden 4 --quiet")
+    assert (piped.returncode, piped.stderr) == (0, "")
+    answers = good("predict", "rows.safetensors", "rows.csv")
+    assert shell("cut -d, -f1-2 rows.csv | $C predict stdin.safetensors -").stdout == answers
+    scores = json.loads(shell("$C evaluate stdin.safetensors - --json < rows.csv").stdout)
+    assert scores["same_data"] is True
+    assert "first 3 rows of" in shell("$C check stdin.safetensors --data - < rows.csv").stdout
+    Path("gb.csv").write_bytes("数,label\n1,猫\n2,狗\n3,猫\n4,狗\n".encode("gb18030"))
+    read = shell("cat gb.csv | $C train - --encoding gb18030 --validation 0 --epochs 1")
+    assert "狗 (2), 猫 (2)" in read.stdout
+    assert "4 rows" in shell("$C evaluate stdin-2.safetensors - < gb.csv").stdout
+    for line, words in (
+        ("$C predict stdin.safetensors - < /dev/null", "standard input is empty"),
+        ("$C predict stdin.safetensors - <&-", "standard input is empty"),
+        (
+            "printf 'x,z\\n1\\n' | $C predict stdin.safetensors -",
+            "standard input:2: the row is too",
+        ),
+        ("gzip -c rows.csv | $C predict stdin.safetensors -", "standard input: this is gzip"),
+    ):
+        refused = shell(line)
+        assert (refused.returncode, refused.stdout) == (2, ""), refused.stderr
+        assert words in refused.stderr.splitlines()[0]
+
+
+def test_streams_that_are_closed_or_full() -> None:
+    Path("rows.csv").write_text(ROWS)
+    good(*fast("rows.csv"))
+    predict = "$C predict rows.safetensors rows.csv"
+    for line, code, told in (
+        (f"{predict} >&- 2>&-", 0, ""),
+        ("$C nonsense 2>&-", 2, ""),
+        ("$C nonsense 2>/dev/full", 2, ""),
+        (f"{predict} >/dev/full", 2, "Error: standard output: no space left on device.\n"),
+        (f"{predict} | true; exit ${{PIPESTATUS[0]}}", 141, ""),
+        ("$C inspect rows.safetensors | true; exit ${PIPESTATUS[0]}", 141, ""),
+        ("$C train rows.csv --epochs 2 2>&1 | head -0; exit ${PIPESTATUS[0]}", 141, ""),
+    ):
+        done = shell(line)
+        assert (done.returncode, done.stderr) == (code, told), line
+    assert [file.name for file in Path().glob("*.safetensors")] == ["rows.safetensors"]
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80])
+def test_help_fits_a_narrow_terminal(columns: int) -> None:
+    done = process("train", "--help", COLUMNS=str(columns))
+    lines = done.stdout.decode().splitlines()
+    options = lines[lines.index("Options:") : lines.index("  Examples:")]
+    long = [line for line in options if len(line) > columns]
+    assert all("|" in line for line in long)  # the words that are allowed stay in one piece
+    assert len(long) <= 3
+
+
 # -- scores --------------------------------------------------------------------------------------
 
 

@@ -36,6 +36,18 @@ def test_all_figures_in_a_format(tmp_path: Path) -> None:
     assert all((tmp_path / name).read_text("utf-8").rstrip().endswith("</svg>") for name in names)
 
 
+def test_another_page_stays_as_it_is(tmp_path: Path) -> None:
+    page = tmp_path / "index.html"
+    page.write_text("<title>Mine</title>")
+    refused = run("figures", "--only", "1-19", "--out", str(tmp_path))
+    assert refused.exit_code == 2
+    assert "index.html is another page than that of the figures" in refused.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["index.html"]
+    page.unlink()
+    for lang in ("en", "zh", "en"):  # its own is replaced
+        good("figures", "--only", "1-19", "--out", str(tmp_path), "--lang", lang)
+
+
 class Links(HTMLParser):
     def __init__(self) -> None:
         super().__init__()

@@ -8,6 +8,7 @@ import click
 
 from chainrule.cli.options import Number, data_options, json_option
 from chainrule.cli.picture import picture_options, picture_settings
+from chainrule.cli.places import Place, keep_apart
 from chainrule.cli.terminal import json_out, printable, remark, say
 from chainrule.errors import shown
 
@@ -29,7 +30,9 @@ Examples:
 """,
 )
 @click.argument("what", metavar="MODEL|EXPRESSION")
-@click.option("--out", metavar="FILE", required=True, help="Ends in .svg, .png, .pdf or .dot.")
+@click.option(
+    "--out", type=Place(), metavar="FILE", required=True, help="Ends in .svg, .png, .pdf or .dot."
+)
 @click.option(
     "--set", "given", metavar="NAME=VALUE", multiple=True, help="x=3, W=[[1, 2], [3, 4]]."
 )
@@ -82,6 +85,7 @@ def draw(
     format_of(out)
     check_place(out, force)
     settings = picture_settings(**picture)
+    keep_apart("--out", out, {"the model": what, "the data": data})
     graph, numbers = graph_of(
         what, given, data, count, no_header, encoding,
         from_python=f"network.draw(x, t).save({shown(out)})",

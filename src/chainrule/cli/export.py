@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chainrule.cli.options import Number, OneOf, data_options, json_option
+from chainrule.cli.places import Place, keep_apart
 from chainrule.cli.terminal import json_out, number_of, printable, say
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ Examples:
 )
 @click.argument("model", metavar="MODEL")
 @click.option("--to", type=OneOf(("script",)), required=True, help="The form: a NumPy program.")
-@click.option("--out", metavar="FILE", required=True, help="Where it goes; ends in .py.")
+@click.option(
+    "--out", type=Place(), metavar="FILE", required=True, help="Where it goes; ends in .py."
+)
 @click.option("--force", is_flag=True, help="Overwrite existing files.")
 @click.option("--data", metavar="DATA", help="Rows to train on: the program then trains.")
 @click.option(
@@ -70,6 +73,9 @@ def export(
             "--epochs, --batch-size, --no-header and --encoding are for a program that trains. Name the"
             " rows with --data, too."
         )
+    beside = f"{out.removesuffix('.py')}.npz"
+    for path in (out, beside):
+        keep_apart("--out", path, {"the model": model, "the data": data})
     if data is None:
         from chainrule.files import load_model, predicting_script
 
@@ -77,13 +83,20 @@ def export(
     else:
         script = _training(model, data, epochs, batch_size, no_header, encoding)
     script.save(out, overwrite=force)
-    beside = f"{out.removesuffix('.py')}.npz" if script.arrays else None
     lines = len(script.text.splitlines())
     if as_json:
-        json_out({"model": model, "out": out, "arrays": beside, "lines": lines, "data": data})
+        json_out(
+            {
+                "model": model,
+                "out": out,
+                "arrays": beside if script.arrays else None,
+                "lines": lines,
+                "data": data,
+            }
+        )
         return
     what = "predicts" if data is None else "trains"
-    with_arrays = f", with its arrays in {beside}" if beside else ""
+    with_arrays = f", with its arrays in {beside}" if script.arrays else ""
     say(printable(f"{out} {what}: {number_of(lines, 'line')} of NumPy{with_arrays}."))
 
 

@@ -82,7 +82,7 @@ class Expression:
     def _look(self, node: ast.AST, depth: int) -> None:
         """See that every part is known, and collect the names."""
         if depth > DEEPEST:
-            raise self._wrong(f"has more than {DEEPEST} brackets within brackets")
+            raise self._wrong(f"goes more than {DEEPEST} operations deep")
         inside: list[ast.AST]
         match node:
             case ast.Name(id=name):
@@ -144,7 +144,9 @@ class Expression:
         except (OverflowError, ZeroDivisionError, IndexError, ValueError) as error:
             if isinstance(error, ChainruleError):
                 raise
-            raise self._wrong(f"cannot be computed: {error}") from None
+            too_large = isinstance(error, OverflowError)
+            why = "one of its numbers becomes too large" if too_large else str(error)
+            raise self._wrong(f"cannot be computed: {why}") from None
         if np.iscomplexobj(found.data if isinstance(found, Variable) else found):
             raise self._wrong("has a root of a negative number in it")
         return found if isinstance(found, Variable) else Variable(found)
@@ -191,7 +193,7 @@ class Expression:
             elif data is None:
                 data = rng.integers(-20, 21, shapes[name]) / 10  # short numbers are easy to read
             if name in self.ids:
-                if (data != data.astype(int)).any():
+                if (data != data.astype(int)).any() or (data < 0).any():
                     raise SettingError(f"{name} holds class ids, which are whole numbers from 0.")
                 data = data.astype(int)
             found[name] = Variable(data, name)
@@ -291,7 +293,12 @@ def read_value(text: str) -> tuple[str, Array]:
             raise TypeError
     except (ValueError, TypeError, RecursionError, OverflowError):
         array = np.array(math.nan)
-    if not sign or not name.strip().isidentifier() or not np.isfinite(array).all():
+    if (
+        not sign
+        or not name.strip().isidentifier()
+        or not np.isfinite(array).all()
+        or not array.size
+    ):
         raise SettingError(
             f"--set {shown(text, 50)}: give a name and finite numbers, such as x=3 or W=[[1, 2], [3, 4]]."
         )

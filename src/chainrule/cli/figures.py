@@ -7,7 +7,8 @@ import os
 import click
 
 from chainrule.cli.options import OneOf
-from chainrule.cli.terminal import number_of, paint, printable, rows, say
+from chainrule.cli.places import Place
+from chainrule.cli.terminal import number_of, paint, printable, rows, say, size_of
 
 __all__ = ["figures"]
 
@@ -21,7 +22,12 @@ Examples:
   chainrule figures --list
 """,
 )
-@click.option("--out", metavar="DIR", help="The folder to draw into; it is made if need be.")
+@click.option(
+    "--out",
+    type=Place(what="folder"),
+    metavar="DIR",
+    help="The folder to draw into; it is made if need be.",
+)
 @click.option("--lang", type=OneOf(("en", "zh")), default="en", help="The language. [default: en]")
 @click.option(
     "--format", "format_", type=OneOf(("svg", "png", "pdf")),
@@ -51,9 +57,9 @@ def figures(
         raise click.UsageError("--out is missing: name the folder to draw into.")
     written = save(out, lang, format_, only)
     page = None if only or format_ not in (None, "png") else _page(out, lang)
-    size = sum(os.path.getsize(path) for path in written)
+    size = size_of(sum(os.path.getsize(path) for path in written))
     say(
-        f"{number_of(len(written) - 1, 'figure')}, {size / 1e6:.1f} MB. To see them, open"
+        f"{number_of(len(written) - 1, 'figure')}, {size}. To see them, open"
         f" {paint(printable(written[-1]), 'bold')}."
     )
     if page is not None:

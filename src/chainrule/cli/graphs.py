@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from chainrule.graph import Graph
 
 __all__ = ["graph_of", "is_model"]
+
+#: A name alone, a number alone, or what begins as only a path does; not x / y or x - 1.
+NAME_OR_PATH = re.compile(r"\w*|(?:\.\.?|~)?/.*|[\w./-]*\.(?!T\b)[A-Za-z_]\w*")
 
 
 def is_model(what: str) -> bool:
@@ -47,10 +51,9 @@ def graph_of(
         )
     from chainrule.cli.expression import Expression, read_value
 
-    if what.replace("_", "a").replace(".", "a").replace("/", "a").replace("-", "a").isalnum():
-        better = (
-            f" Did you mean {what}.safetensors?" if os.path.exists(f"{what}.safetensors") else ""
-        )
+    meant = os.path.exists(f"{what}.safetensors")
+    if meant or NAME_OR_PATH.fullmatch(what):
+        better = f" Did you mean {what}.safetensors?" if meant else ""
         raise SettingError(
             f"{shown(what, 60)} is no model file, and no expression with an operation in it.{better}"
         )

@@ -38,9 +38,9 @@ def train_link(text: str, epochs: int | None, *, as_json: bool, quiet: bool) -> 
     """Train for some epochs, and tell the losses."""
     from chainrule.playground.compatible import Compatible, Link
 
+    model = Compatible(Link.parse(text))
     for sentence in Link.passed_over(text):
         remark(f"{sentence} It is passed over, as on the page.")
-    model = Compatible(Link.parse(text))
     epochs = _EPOCHS if epochs is None else epochs
     if as_json:
         model.advance(epochs)

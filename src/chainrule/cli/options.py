@@ -65,7 +65,7 @@ class Number(_Kind):
             parts.append(
                 f"{'to ' if self.least is not None else 'and '}below {_number(self.below)}"
             )
-        if self.most is not None and self.most < 10**9:
+        if self.most is not None:
             parts.append(
                 f"to {_number(self.most)}"
                 if self.above is None

@@ -8,6 +8,7 @@ import io
 import click
 
 from chainrule.cli.options import data_argument, data_options, engine_option, json_option
+from chainrule.cli.places import Place, keep_apart
 from chainrule.cli.terminal import csv_out, json_out, number_of, printable, remark, say
 
 __all__ = ["predict"]
@@ -24,7 +25,12 @@ Examples:
 @click.argument("model", metavar="MODEL")
 @data_argument
 @click.option("--proba", is_flag=True, help="Give the probability of every class, too.")
-@click.option("--out", metavar="FILE", help="Write the CSV to a file.")
+@click.option(
+    "--out",
+    type=Place("Without --out the answers go to standard output."),
+    metavar="FILE",
+    help="Write the CSV to a file.",
+)
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @data_options
 @engine_option
@@ -50,6 +56,7 @@ def predict(
 
     if out is not None:
         check_place(out, overwrite=force)
+        keep_apart("--out", out, {"the model": model, "the data": data})
     found, preparation, table = open_both(model, data, no_header, encoding)
     found.network.engine = engine
     if proba and not found.classifies:

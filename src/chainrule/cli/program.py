@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
@@ -42,8 +43,34 @@ SPELLINGS = (
 BAD_INPUT, INTERRUPTED, BROKEN_PIPE, OUR_FAULT = 2, 130, 141, 70
 
 
+class _ReaderGoneError(Exception):
+    """What reads our output has ended."""
+
+
+class Layout(click.HelpFormatter):
+    """A help page whose options leave room for the words beside them on a narrow terminal, too."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.width = min(self.width, max(shutil.get_terminal_size().columns - 2, 30))
+
+    def write_dl(
+        self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2
+    ) -> None:
+        """Options or commands, each with its words."""
+        super().write_dl(rows, min(col_max, max(self.width * 3 // 8, 12)), col_spacing)
+
+
+class Context(click.Context):
+    """A context whose help pages have our layout."""
+
+    formatter_class = Layout
+
+
 class Program(click.Group):
     """A group whose every way to fail is one sentence on stderr and an exit code."""
+
+    context_class = Context
 
     def main(self, args: Sequence[str] | None = None, *more: Any, **named: Any) -> NoReturn:
         """Run, and exit: 0, or 2 for bad input, 130 for Ctrl-C."""
@@ -56,7 +83,7 @@ class Program(click.Group):
         except (click.Abort, KeyboardInterrupt):
             complain("interrupted; nothing was written.", "Stopped:")
             code = INTERRUPTED
-        except BrokenPipeError:
+        except (BrokenPipeError, _ReaderGoneError):
             # The reader has gone, which is no fault. Python would complain at its own flush.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = BROKEN_PIPE
@@ -81,6 +108,13 @@ class Program(click.Group):
             )
             code = OUR_FAULT
         sys.exit(code if isinstance(code, int) else 0)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # click would exit with 1, which says that a gradient is wrong
+            raise _ReaderGoneError from None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -108,7 +142,8 @@ def usage_sentence(error: click.ClickException) -> str:
         known = [name for p in ctx.command.params for name in p.opts] if ctx else []
         close = get_close_matches(error.option_name, known, n=1)
         hint = f"; did you mean {close[0]}?" if close else "."
-        return f"there is no option {error.option_name}{hint}{where}"
+        name = error.option_name
+        return f"there is no option {name if len(name) < 60 else name[:60] + '…'}{hint}{where}"
     if isinstance(error, click.MissingParameter) and error.param is not None:
         option = isinstance(error.param, click.Option)
         name = error.param.opts[-1] if option else error.param.human_readable_name
@@ -169,4 +204,5 @@ def chainrule(ctx: click.Context) -> None:
 
 
 for _command in (train, predict, evaluate, inspect, draw, check, figures, export, play):
+    _command.context_class = Context
     chainrule.add_command(_command)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from chainrule.cli.source import open_source
+from chainrule.cli.source import STDIN, open_source
 from chainrule.errors import SettingError
 
 if TYPE_CHECKING:
@@ -48,7 +48,9 @@ def open_both(
 
 
 def _is_text(data: str) -> bool:
-    return data.lower().removesuffix(".gz").endswith((".csv", ".tsv", ".txt", ".data"))
+    return data == STDIN or data.lower().removesuffix(".gz").endswith(
+        (".csv", ".tsv", ".txt", ".data")
+    )
 
 
 def _text(value: Any) -> str | None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from chainrule.errors import ExtraMissingError, SettingError
+from chainrule.cli.places import keep_apart
+from chainrule.errors import ExtraMissingError
 from chainrule.files.writing import check_place, write_whole
 
 if TYPE_CHECKING:
@@ -49,10 +50,7 @@ def check_report(report: str, out: str, data: str, force: bool) -> None:
             "--report draws with matplotlib, which is in the extra [draw]: pip install 'chainrule[draw]'."
         ) from None
     check_place(report, overwrite=force)
-    for other, what in ((out, "the model"), (data, "the data")):
-        same = os.path.exists(report) and os.path.exists(other) and os.path.samefile(report, other)
-        if same or os.path.realpath(report) == os.path.realpath(other):
-            raise SettingError(f"--report: {report} is {what}. Name another file for the report.")
+    keep_apart("--report", report, {"the model": out, "the data": data})
 
 
 def write_report(

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from chainrule.errors import DataError, SettingError, nearest, shown
+from chainrule.errors import DataError, SettingError, guess, shown
 
 if TYPE_CHECKING:
     from chainrule.datasets import Table
 
-__all__ = ["GENERATED", "TARGET_NAMES", "find_target", "open_source", "stem"]
+__all__ = ["GENERATED", "STDIN", "TARGET_NAMES", "find_target", "open_source", "stem"]
 
+STDIN = "-"
 GENERATED = ("spiral", "moons", "circles", "xor", "blobs")
 #: A column of one of these names is the target, if there is exactly one.
 TARGET_NAMES = ("target", "label", "class", "species", "y")
@@ -25,8 +27,16 @@ def open_source(
     encoding: str | None = None,
     kinds: Mapping[str, Literal["text", "number"]] | None = None,
 ) -> tuple[Table, str | None]:
-    """The table, and its target column where one is known; `kinds` of its columns, if known."""
+    """The table, and its target column where one is known; `kinds` of its columns, if known.
+
+    "-" is a text table on standard input.
+    """
     from chainrule import datasets
+
+    if data == STDIN:
+        from chainrule.datasets.text_tables import parse_csv
+
+        return parse_csv(_piped(), "standard input", encoding or "utf-8", header, kinds), None
 
     known = (*datasets.names(), *GENERATED)
     if data in known:
@@ -37,13 +47,40 @@ def open_source(
             )
         return datasets.open_data(data) if data not in GENERATED else (_generated(data), "class")
     if not os.path.lexists(data):
-        hint = nearest(data, known, "the sets that come with chainrule")
+        hint = guess(data, [*known, *_beside(data)])
+        sets = f"{hint} The" if hint else "the"
         raise DataError(
-            f"{shown(data)} is neither a file nor a set that comes with chainrule; {hint}."
+            f"{shown(data)} is neither a file nor a set that comes with chainrule; {sets} sets that come"
+            f" with chainrule: {', '.join(known)}."
         )
     if not header or encoding is not None:
         return datasets.read_csv(data, encoding or "utf-8", header, kinds), None
     return datasets.open_data(data, kinds)
+
+
+def _beside(data: str) -> list[str]:
+    """The tables in the folder that this name is in, to find a misspelt one."""
+    folder = os.path.dirname(data)
+    try:
+        names = os.listdir(folder or ".")
+    except (OSError, ValueError):
+        return []
+    tables = (".csv", ".tsv", ".txt", ".data", ".gz", ".npy", ".npz", ".idx")
+    return [os.path.join(folder, name) for name in sorted(names) if name.lower().endswith(tables)]
+
+
+def _piped() -> bytes:
+    """All of standard input, if a quarter of the memory holds it."""
+    from chainrule.datasets.opening import physical_memory
+
+    most = physical_memory() // 4
+    found = sys.stdin.buffer.read(most + 1)
+    if len(found) > most:
+        raise DataError(
+            f"standard input is longer than {most:,} bytes, a quarter of this machine's memory. Take"
+            " fewer rows or columns."
+        )
+    return found
 
 
 def _generated(name: str) -> Table:
@@ -84,7 +121,7 @@ def find_target(table: Table, given: str | None, known: str | None) -> str:
 
 def stem(data: str) -> str:
     """A name for the model: that of the data, without folder and endings."""
-    name = os.path.basename(data.rstrip("/"))
+    name = "stdin" if data == STDIN else os.path.basename(data.rstrip("/"))
     for ending in (".gz", ".csv", ".tsv", ".txt", ".data", ".npy", ".npz", ".idx"):
         if name.lower().endswith(ending) and len(name) > len(ending):
             name = name[: -len(ending)]

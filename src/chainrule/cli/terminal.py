@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -9,7 +10,7 @@ import shutil
 import sys
 import textwrap
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TextIO
 
 from chainrule.errors import printable
@@ -25,6 +26,7 @@ __all__ = [
     "remark",
     "rows",
     "say",
+    "size_of",
     "width",
 ]
 
@@ -36,7 +38,13 @@ PLAIN = {"→": "->", "─": "-", "·": ".", "×": "x", "−": "-", "²": "2", "
 
 
 def prepare() -> None:
-    """Make stdout and stderr take any text: what their encoding cannot hold comes out escaped."""
+    """Make stdout and stderr take any text: what their encoding cannot hold comes out escaped.
+
+    A closed stream (`>&-`) becomes one that leads nowhere, so that no file gets its number.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -67,6 +75,15 @@ def number_of(count: int, what: str, plural: str = "") -> str:
     return f"{count:,} {what if count == 1 else plural or what + 's'}"
 
 
+def size_of(count: int) -> str:
+    """A number of bytes, short.
+
+    >>> size_of(1500), size_of(2_500_000)
+    ('1 KiB', '2.4 MiB')
+    """
+    return f"{count / 1024:.0f} KiB" if count < 1 << 20 else f"{count / (1 << 20):.1f} MiB"
+
+
 def colourful(stream: TextIO) -> bool:
     """Whether the stream is a terminal that wants colours (NO_COLOR: no-color.org)."""
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
@@ -82,22 +99,39 @@ def paint(text: str, *styles: str, stream: TextIO | None = None) -> str:
     return f"\x1b[{codes}m{text}\x1b[0m"
 
 
+@contextlib.contextmanager
+def _named() -> Iterator[None]:
+    """Where something could not be written, for the message: a full disk, say."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = "standard output"
+        raise
+
+
 def say(text: str = "") -> None:
     """A line on stdout."""
-    print(fitting(text, sys.stdout), flush=True)
+    with _named():
+        print(fitting(text, sys.stdout), flush=True)
 
 
 def remark(text: str) -> None:
     """A remark on stderr, beside the results on stdout."""
-    line = fitting(printable(text), sys.stderr)
-    print(f"{paint('Note:', 'yellow', stream=sys.stderr)} {line}", file=sys.stderr)
+    _aside(f"{paint('Note:', 'yellow', stream=sys.stderr)} {printable(text)}")
 
 
 def complain(text: str, start: str = "Error:") -> None:
     """One line on stderr."""
-    line = fitting(printable(" ".join(text.split())), sys.stderr)
-    sys.stdout.flush()
-    print(f"{paint(start, 'red', 'bold', stream=sys.stderr)} {line}", file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+    line = printable(" ".join(text.split()))
+    _aside(f"{paint(start, 'red', 'bold', stream=sys.stderr)} {line}")
+
+
+def _aside(line: str) -> None:
+    """A line on stderr; if it cannot be written, the exit code still tells."""
+    with contextlib.suppress(OSError):
+        print(fitting(line, sys.stderr), file=sys.stderr, flush=True)
 
 
 def json_out(data: Any) -> None:
@@ -108,9 +142,10 @@ def json_out(data: Any) -> None:
 
 def csv_out(data: bytes) -> None:
     """A CSV file on stdout, byte for byte."""
-    sys.stdout.flush()
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
+    with _named():
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
 
 
 def cells_wide(text: str) -> int:

@@ -17,7 +17,17 @@ from chainrule.cli.options import (
     engine_option,
     json_option,
 )
-from chainrule.cli.terminal import complain, json_out, number_of, paint, printable, rows, say
+from chainrule.cli.places import Place
+from chainrule.cli.terminal import (
+    complain,
+    json_out,
+    number_of,
+    paint,
+    printable,
+    rows,
+    say,
+    size_of,
+)
 
 if TYPE_CHECKING:
     from chainrule.cli.training import Plan, Trained
@@ -64,7 +74,9 @@ Examples:
 )
 @click.argument("data", metavar="DATA", required=False)
 @click.option("--target", metavar="COLUMN", help="The column to predict.")
-@click.option("--out", metavar="FILE", help="Where the model goes; DATA.safetensors by default.")
+@click.option(
+    "--out", type=Place(), metavar="FILE", help="Where the model goes; DATA.safetensors by default."
+)
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @click.option(
     "--hidden",
@@ -184,7 +196,9 @@ Examples:
     metavar="N",
     help="Threads of the compiled engine; by default one a core, where that pays.",
 )
-@click.option("--report", metavar="FILE", help="Tell of it all on one HTML page, with pictures.")
+@click.option(
+    "--report", type=Place(), metavar="FILE", help="Tell of it all on one HTML page, with pictures."
+)
 @click.option(
     "--lang",
     type=OneOf(("en", "zh")),
@@ -264,7 +278,7 @@ def show_result(trained: Trained) -> None:
     pairs = list(trained.figures)
     engine = trained.facts["training"]["engine"]
     pairs.append(("time", f"{trained.seconds:.1f} s, {epochs}, {engine} engine{trained.why}"))
-    pairs.append(("model", f"{trained.out} ({_size(trained.bytes)}){trained.renamed}"))
+    pairs.append(("model", f"{trained.out} ({size_of(trained.bytes)}){trained.renamed}"))
     if trained.report:
         pairs.append(("report", trained.report))
     rows(pairs)
@@ -275,10 +289,6 @@ def show_result(trained: Trained) -> None:
             f"{paint('next' if i == 0 else '    ', 'dim')}  "
             + paint(f"chainrule {command} {printable(model)} {printable(data)}", "bold")
         )
-
-
-def _size(count: int) -> str:
-    return f"{count / 1024:.0f} KiB" if count < 1 << 20 else f"{count / (1 << 20):.1f} MiB"
 
 
 def default_out(name: str, force: bool) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from chainrule import optimizers, schedules
+from chainrule.cli.places import keep_apart
 from chainrule.cli.reporting import check_report, write_report
 from chainrule.cli.source import find_target, open_source, stem
 from chainrule.cli.split import Rows, divide
@@ -176,8 +177,7 @@ class Job:
         check_place(out, overwrite=self.force)
         if self.report is not None:
             check_report(self.report, out, self.data, self.force)
-        if os.path.exists(self.data) and os.path.exists(out) and os.path.samefile(self.data, out):
-            raise SettingError(f"--out: {out} is the data itself. Name another file for the model.")
+        keep_apart("--out", out, {"the data itself": self.data})
         if self.patience is not None and not self.validation:
             raise SettingError(
                 "--patience watches the held-out rows, and --validation 0 holds none out."

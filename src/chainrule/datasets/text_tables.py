@@ -144,6 +144,7 @@ def _as_utf8(data: bytes, source: str, encoding: str) -> bytes:
                 f"Read it with encoding='{wide.lower()}' (--encoding {wide.lower()}), "
                 "or save it as UTF-8."
             )
+        _refuse_nul(data, source)  # before its bytes are taken for letters
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as problem:
@@ -151,13 +152,16 @@ def _as_utf8(data: bytes, source: str, encoding: str) -> bytes:
         got = data[problem.start : problem.start + 1].hex()
         raise FormatError(
             f"{source}:{line}: the text is not {encoding}: byte 0x{got} at offset "
-            f"{problem.start} does not belong to it. If the file comes from an older "
-            "Windows program, read it with encoding='cp1252' (--encoding cp1252; others: "
-            "latin-1, gb18030, shift_jis), or save it as UTF-8."
+            f"{problem.start} does not belong to it. {_likely(data)}, or save it as UTF-8."
         ) from None
     if name != "utf-8":
         data = text.removeprefix("\ufeff").encode("utf-8", "surrogatepass")
     data = data.removeprefix(b"\xef\xbb\xbf")
+    _refuse_nul(data, source)
+    return data
+
+
+def _refuse_nul(data: bytes, source: str) -> None:
     nul = data.find(b"\0")
     if nul >= 0:
         line = data.count(b"\n", 0, nul) + 1
@@ -165,7 +169,20 @@ def _as_utf8(data: bytes, source: str, encoding: str) -> bytes:
             f"{source}:{line}: there is a NUL byte (offset {nul}; {data.count(bytes(1))} in all), "
             "which no text has. The file is damaged or not a text table; save it again."
         )
-    return data
+
+
+def _likely(data: bytes) -> str:
+    """Which encoding to try: letters of two bytes each are Chinese, single ones Western."""
+    runs = re.findall(rb"[\x80-\xff]+", data[: 1 << 20])
+    if sum(len(run) % 2 == 0 for run in runs) > 0.8 * len(runs) and len(runs) > 1:
+        return (
+            "It looks like Chinese of an older Windows program: read it with encoding='gb18030' "
+            "(--encoding gb18030; others: big5, shift_jis, cp1252)"
+        )
+    return (
+        "If the file comes from an older Windows program, read it with encoding='cp1252' "
+        "(--encoding cp1252; others: latin-1, gb18030, shift_jis)"
+    )
 
 
 def _lines(data: bytes) -> io.TextIOWrapper:

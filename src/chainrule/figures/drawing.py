@@ -8,12 +8,14 @@ from collections.abc import Iterable
 from chainrule.drawing.saving import PLOTS
 from chainrule.drawing.words import check_language
 from chainrule.errors import SettingError, nearest
-from chainrule.figures.pages import index_page
+from chainrule.figures.pages import TITLES, index_page
 from chainrule.figures.picture import Picture
 from chainrule.figures.table import FIGURES, Figure
 from chainrule.files.writing import Pathish, write_whole
 
 __all__ = ["draw", "find", "save"]
+
+PAGE = "index.html"
 
 
 def find(key: str) -> Figure:
@@ -55,7 +57,8 @@ def save(
     same names are replaced. Gives the paths written.
 
     Raises:
-        SettingError: there is no such figure, language or format, or the folder is a file.
+        SettingError: there is no such figure, language or format, the folder is a file, or its
+            index.html is another page.
         ExtraMissingError: matplotlib or a font for Chinese text is missing.
     """
     check_language(lang)
@@ -64,6 +67,7 @@ def save(
     where = os.fspath(folder)
     if os.path.exists(where) and not os.path.isdir(where):
         raise SettingError(f"{where} is a file; give the name of a folder for the figures.")
+    _refuse_another_page(os.path.join(where, PAGE))
     chosen = list(dict.fromkeys(find(key) for key in only)) or list(FIGURES)
     files: dict[str, bytes] = {}
     shown: list[tuple[Figure, str]] = []
@@ -72,9 +76,23 @@ def save(
         name = f"{figure.name}.{kind or picture.suits}"
         files[name] = picture.written(kind or picture.suits)
         shown.append((figure, name))
-    files["index.html"] = index_page(shown, files, lang).encode()
+    files[PAGE] = index_page(shown, files, lang).encode()
     os.makedirs(where, exist_ok=True)
     paths = [os.path.join(where, name) for name in files]
     for path, data in zip(paths, files.values(), strict=True):
         write_whole(path, data, overwrite=True)
     return paths
+
+
+def _refuse_another_page(path: str) -> None:
+    """An index.html that was there before and is not of these figures stays."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            start = file.read(2000)
+    except OSError:  # none there, mostly
+        return
+    if not any(f"<title>{title}</title>" in start for title in TITLES.values()):
+        raise SettingError(
+            f"{path} is another page than that of the figures, and is left as it is. Name another"
+            " folder for the figures."
+        )

@@ -41,8 +41,7 @@ def check_place(path: Pathish, overwrite: bool = False) -> None:
     except FileNotFoundError:
         found = None
     if found is None:
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise SettingError(f"{where}: no permission to write in {folder}. Name another folder.")
+        _check_permission(where, folder)
         return
     if stat.S_ISDIR(found.st_mode):
         raise SettingError(f"{where} is a folder. Name a file inside it.")
@@ -58,6 +57,13 @@ def check_place(path: Pathish, overwrite: bool = False) -> None:
             f"{where} exists already, and is left as it is. Give another name, or say that it may"
             " be overwritten (overwrite=True; --force)."
         )
+    _check_permission(where, folder)  # a new file takes the old one's place
+
+
+def _check_permission(where: str, folder: str) -> None:
+    if not os.access(folder, os.W_OK | os.X_OK):
+        named = "this folder" if folder == "." else folder
+        raise SettingError(f"{where}: no permission to write in {named}. Name another folder.")
 
 
 def write_whole(path: Pathish, data: bytes, *, overwrite: bool = False) -> None:
@@ -78,7 +84,11 @@ def write_whole(path: Pathish, data: bytes, *, overwrite: bool = False) -> None:
     _sweep(folder)
     temporary = os.path.join(folder, f".chainrule-{os.urandom(8).hex()}.tmp")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
-    handle = os.open(temporary, flags | getattr(os, "O_BINARY", 0), 0o600)
+    try:
+        handle = os.open(temporary, flags | getattr(os, "O_BINARY", 0), 0o600)
+    except OSError as error:
+        error.filename = where  # the name that people know
+        raise
     try:
         try:
             _lock(handle)

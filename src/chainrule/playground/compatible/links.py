@@ -133,8 +133,9 @@ class Link:
         for key, value in _pairs(text).items():
             if key not in words and not key.endswith(_HIDE) and key:
                 hint = guess(key, words)
+                name = key if len(key) <= 40 else f"{key[:40]}…"
                 near = f"; {hint}" if hint else "."
-                found.append(f'The link says "{key}", which is no setting{near}')
+                found.append(f'The link says "{name}", which is no setting{near}')
             elif value and words.get(key) and value not in words[key]:
                 found.append(f"{key}={shown(value)} is not known; {nearest(value, words[key])}.")
         return found
