@@ -227,7 +227,7 @@ class Graph:
         >>> import chainrule as cr
         >>> x, y = cr.Variable(2.0, name="x"), cr.Variable(3.0, name="y")
         >>> print((x * y).graph.check().summary)
-        All 2 arrows agree with the complex step, and so do all 2 inputs from end to end.
+        Both arrows agree with the complex step, and so do both inputs from end to end.
         """
         from chainrule.graph.proof import prove
 

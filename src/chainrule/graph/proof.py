@@ -92,17 +92,18 @@ class Proof:
         if not rows:
             return "No gradient flows in this graph: there is nothing to check."
         if self.ok:
+            arrows = {1: "The arrow agrees", 2: "Both arrows agree"}
+            inputs = {1: "does the input", 2: "do both inputs"}
             return (
-                f"{'The arrow agrees' if len(rows) == 1 else f'All {len(rows)} arrows agree'} with the"
-                f" {_oracles(rows)}, and so"
-                f" {'does the input' if len(ends) == 1 else f'do all {len(ends)} inputs'} from end to end."
+                f"{arrows.get(len(rows), f'All {len(rows)} arrows agree')} with the {_oracles(rows)}, and"
+                f" so {inputs.get(len(ends), f'do all {len(ends)} inputs')} from end to end."
             )
         groups: dict[str, list[ArrowVerdict]] = {}
         for row in rows:
             if not row.ok:
                 groups.setdefault(row.note if row.finite else "not finite", []).append(row)
         lines = [
-            f"{len(found)} of {len(rows)} arrows {_what(note, found)}:"
+            f"{len(found)} of {len(rows)} {'arrow' if len(rows) == 1 else 'arrows'} {_what(note, found)}:"
             f" {_listed([_where(row) for row in found])}."
             for note, found in groups.items()
         ]
