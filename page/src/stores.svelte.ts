@@ -48,6 +48,8 @@ export class App {
   /** Whether single letters are shortcuts; people who speak to their computer turn them off. */
   letters = $state(chosen("letters", ["on", "off"]) !== "off");
   reducedMotion = $state(matchMedia("(prefers-reduced-motion: reduce)").matches);
+  /** Whether the page is used with fingers. */
+  coarse = $state(matchMedia("(pointer: coarse)").matches);
   notices = $state.raw<Notice[]>([]);
 
   /** The library's colours by what they mean, in the present theme. */
@@ -64,6 +66,9 @@ export class App {
     channel.watch((connection) => (this.connection = connection));
     matchMedia("(prefers-reduced-motion: reduce)").addEventListener("change", (event) => {
       this.reducedMotion = event.matches;
+    });
+    matchMedia("(pointer: coarse)").addEventListener("change", (event) => {
+      this.coarse = event.matches;
     });
   }
 

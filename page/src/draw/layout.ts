@@ -24,7 +24,9 @@ export interface Layout {
   columns: { x: number; width: number }[];
 }
 
+/** What stands above the units; fingers need larger buttons. */
 export const HEADING = 108;
+export const COARSE_HEADING = 156;
 const LABELS = 58;
 const OUTPUTS = 66;
 const BOTTOM = 10;
@@ -32,16 +34,22 @@ const LARGEST_TILE = 54;
 const LARGEST_PITCH = 84;
 const IMAGE = 84;
 
-/** The layout of a state's network on a stage of this size. */
-export function layout(hello: Hello, state: State, width: number, height: number): Layout {
+/** The layout of a state's network on a stage of this size, below a heading. */
+export function layout(
+  hello: Hello,
+  state: State,
+  width: number,
+  height: number,
+  heading: number,
+): Layout {
   const columns = state.network.columns;
   const keys = featureKeys(hello, state);
   const image = state.data.image ?? null;
   const first = LABELS + (image ? IMAGE : LARGEST_TILE) / 2;
   const last = Math.max(first + 80, width - OUTPUTS - LARGEST_TILE / 2);
   const apart = (last - first) / (columns.length - 1);
-  const room = Math.max(60, height - HEADING - BOTTOM);
-  const middle = HEADING + room / 2;
+  const room = Math.max(60, height - heading - BOTTOM);
+  const middle = heading + room / 2;
 
   const spread = (count: number, x: number): Place[] => {
     const pitch = Math.min(LARGEST_PITCH, room / count);
