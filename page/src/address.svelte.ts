@@ -9,16 +9,16 @@ export function keepAddress(app: App): void {
   let followed = false;
   $effect.root(() => {
     $effect(() => {
-      const link = app.state?.link;
-      if (link === undefined) return;
+      if (!app.state) return;
+      const link = app.link;
       const asked = location.hash;
-      if (!followed && asked.length > 1 && asked !== link) void app.do({ do: "link", text: asked });
+      if (!followed && asked.length > 1 && asked !== link) void app.follow(asked);
       else history.replaceState(null, "", link || location.pathname);
       followed = true;
     });
   });
   window.addEventListener("hashchange", () => {
-    if (location.hash.length > 1) void app.do({ do: "link", text: location.hash });
+    if (location.hash.length > 1) void app.follow(location.hash);
   });
 }
 

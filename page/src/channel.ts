@@ -1,20 +1,19 @@
 /** How the page talks with a session: over a WebSocket here, over a widget's model in a notebook. */
 
+import type { Notes } from "./contract";
 import { decode, type Message } from "./message";
 
 export type Command = { do: string; [field: string]: unknown };
 
-/** What a session refused, in sentences for people. */
+/** What a session refused, in sentences for people; none where nothing answered. */
 export class Refused extends Error {
-  constructor(
-    readonly errors: string[],
-    readonly field?: string,
-  ) {
-    super(errors.join(" "));
+  constructor(readonly told: Notes | null) {
+    super(told?.en.join(" "));
   }
 }
 
-export type Connection = "opening" | "open" | "lost";
+/** "gone": lost for so long that chainrule is not likely to come back by itself. */
+export type Connection = "opening" | "open" | "lost" | "gone";
 
 export interface Channel {
   /** Sends a command; its answer, or `Refused`. */
@@ -51,14 +50,13 @@ export class Answers {
 
   /** Gives up all that is awaited. */
   drop(): void {
-    for (const { reject } of this.#awaited.values()) reject(new Refused([]));
+    for (const { reject } of this.#awaited.values()) reject(new Refused(null));
     this.#awaited.clear();
   }
 }
 
 function refusal(message: Message): Refused | null {
-  if (message.kind !== "error") return null;
-  return new Refused(message["errors"] as string[], message["field"] as string | undefined);
+  return message.kind === "error" ? new Refused(message["told"] as Notes) : null;
 }
 
 /** Milliseconds a command, when many come: the server cuts off who sends more than 50 a second. */
@@ -68,6 +66,8 @@ const LENIENCE = 500;
 
 const FIRST_WAIT = 250;
 const LONGEST_WAIT = 8000;
+/** A server that has not answered so many times in a row is gone. */
+const GONE = 3;
 
 export class WebSocketChannel implements Channel {
   #socket: WebSocket | null = null;
@@ -75,6 +75,7 @@ export class WebSocketChannel implements Channel {
   #hear: ((message: Message) => void)[] = [];
   #tell: ((connection: Connection) => void)[] = [];
   #wait = FIRST_WAIT;
+  #failures = 0;
   /** Done when the command before has been sent. */
   #turn = Promise.resolve();
   #due = 0;
@@ -86,7 +87,7 @@ export class WebSocketChannel implements Channel {
   async send(command: Command): Promise<Message> {
     this.#turn = this.#turn.then(() => this.#pace());
     await this.#turn;
-    if (this.#socket?.readyState !== WebSocket.OPEN) throw new Refused([]);
+    if (this.#socket?.readyState !== WebSocket.OPEN) throw new Refused(null);
     const { id, answer } = this.#answers.expect();
     this.#socket.send(JSON.stringify({ id, ...command }));
     return answer;
@@ -103,8 +104,12 @@ export class WebSocketChannel implements Channel {
   async upload(name: string, body: Blob): Promise<Message> {
     const url = new URL("upload", this.base);
     url.searchParams.set("name", name);
-    const response = await fetch(url, { method: "POST", body });
-    const message = decode(await response.arrayBuffer());
+    const message = await fetch(url, { method: "POST", body })
+      .then((response) => response.arrayBuffer())
+      .then(decode)
+      .catch(() => {
+        throw new Refused(null); // no server, or another one
+      });
     const refused = refusal(message);
     if (refused) throw refused;
     return message;
@@ -125,6 +130,7 @@ export class WebSocketChannel implements Channel {
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {
       this.#wait = FIRST_WAIT;
+      this.#failures = 0;
       this.#changed("open");
     };
     socket.onmessage = (event: MessageEvent<ArrayBuffer>) => {
@@ -134,7 +140,8 @@ export class WebSocketChannel implements Channel {
     };
     socket.onclose = () => {
       this.#answers.drop();
-      this.#changed("lost");
+      this.#failures += 1;
+      this.#changed(this.#failures > GONE ? "gone" : "lost");
       setTimeout(() => this.#open(), this.#wait * (0.75 + Math.random() / 2));
       this.#wait = Math.min(2 * this.#wait, LONGEST_WAIT);
     };

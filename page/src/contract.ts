@@ -105,6 +105,13 @@ export interface RunEvent {
   edit?: { parameter: number; place: number[]; value: number };
 }
 
+/** What the page shows besides; a link can ask for it. */
+export interface Shows {
+  test: boolean;
+  batch: boolean;
+  discretize: boolean;
+}
+
 /** Everything but what time changes: arrays `points`, `labels`, `features`, `curve_<run>`. */
 export interface State extends Message {
   version: number;
@@ -126,6 +133,8 @@ export interface State extends Message {
   runs: RunEntry[];
   position: { run: number; step: number; end: number };
   link: string;
+  /** What the latest link wants to be shown, and how many links were opened. */
+  shows: Partial<Shows> & { link: number };
   compatible: boolean;
 }
 
@@ -135,7 +144,7 @@ export interface Trouble {
   units?: number[];
   value?: number | null;
   step: number;
-  sentence?: string;
+  sentences?: Notes;
 }
 
 /** What time changes; complete in itself. Arrays: `map`, `units`, `weights`, `grads`, `slots`, `curve`, `batch`. */

@@ -2,7 +2,7 @@
 
 import { createContext } from "svelte";
 import { Refused, type Channel, type Command, type Connection } from "./channel";
-import type { Frame, Hello, Palette, Settings, State } from "./contract";
+import type { Frame, Hello, Notes, Palette, Settings, State } from "./contract";
 import type { Message } from "./message";
 import { known, text, type Key, type Language } from "./text";
 
@@ -57,6 +57,8 @@ export class App {
   playing: boolean = $derived(this.frame?.playing ?? false);
 
   #nextNotice = 1;
+  /** How many links had been opened when what they show was last taken over. */
+  #links = 0;
 
   constructor(
     private readonly channel: Channel,
@@ -118,10 +120,33 @@ export class App {
     }
   }
 
+  /** Opens a link; whether it could be opened. */
+  async follow(text: string): Promise<boolean> {
+    const answer = await this.do({ do: "link", text });
+    const notes = (answer?.["notes"] as Notes | undefined)?.[this.language] ?? [];
+    if (notes.length) this.notify("good", notes);
+    return answer !== null;
+  }
+
+  /** The link to what the page shows. */
+  link: string = $derived.by(() => {
+    const link = this.state?.link ?? "";
+    const shows = { test: this.showTest, batch: this.showBatch, discretize: this.discretize };
+    if (this.state?.compatible && !link.includes("chainrule=")) {
+      return link
+        .replace("showTestData=false", `showTestData=${shows.test}`)
+        .replace("discretize=false", `discretize=${shows.discretize}`);
+    }
+    const on = Object.entries(shows).filter(([, wanted]) => wanted);
+    return on.length ? `${link}&view=${on.map(([name]) => name).join(",")}` : link;
+  });
+
+  /** Says something; what was said before in the same tone is said no longer. */
   notify(tone: Notice["tone"], lines: string[]): void {
     const id = this.#nextNotice++;
-    this.notices = [...this.notices.slice(-2), { id, tone, lines }];
-    setTimeout(() => this.dismiss(id), tone === "good" ? 4000 : 12000);
+    this.notices = [...this.notices.filter((one) => one.tone !== tone), { id, tone, lines }];
+    const long = 3000 + 60 * lines.join("").length;
+    setTimeout(() => this.dismiss(id), tone === "good" ? Math.max(4000, long) : 9000 + long);
   }
 
   dismiss(id: number): void {
@@ -155,12 +180,18 @@ export class App {
     if (before !== after) this.selected = this.hovered = null;
     const runs = state.runs.map((run) => run.id);
     this.compared = this.compared.filter((run) => runs.includes(run));
+    if (this.#links !== state.shows.link) {
+      this.#links = state.shows.link;
+      this.showTest = state.shows.test ?? this.showTest;
+      this.showBatch = state.shows.batch ?? this.showBatch;
+      this.discretize = state.shows.discretize ?? this.discretize;
+    }
     this.state = state;
   }
 
   #refused(error: unknown): void {
     if (!(error instanceof Refused)) throw error;
-    this.notify("error", error.errors.length ? error.errors : [this.t("connection.unsent")]);
+    this.notify("error", error.told?.[this.language] ?? [this.t("connection.unsent")]);
   }
 }
 

@@ -35,7 +35,7 @@ def test_every_remark_is_translated_whole() -> None:
         preparation = cr.datasets.Preparation.fit(table, target)
         for note in (*table.notes, *preparation.notes):
             chinese = note_in(note, "zh")
-            left = re.sub(rf"'[^']*'|\(missing\)|\b(?:w\d+|{NAMES})\b", "", chinese)
+            left = re.sub(rf"“[^”]*”|\(missing\)|\b(?:w\d+|{NAMES})\b", "", chinese)
             assert not re.search("[A-Za-z]{2}", left), (note, chinese)
             assert set(re.findall(r"\d+", note)) == set(re.findall(r"\d+", chinese)), note
             assert note_in(note, "en") == note

@@ -203,7 +203,8 @@ def test_what_is_not_finite_pauses_and_says_why() -> None:
     (trouble,) = frame.fields["trouble"]
     assert trouble["kind"] == "not_finite"
     assert trouble["step"] == frame.fields["step"]
-    assert "Lower the learning rate" in trouble["sentence"]
+    assert "the loss is" in trouble["sentences"]["en"][0]
+    assert "损失" in trouble["sentences"]["zh"][0]
     assert np.isfinite(frame.arrays["weights"]).all()
     ok(session, "configure", settings={"learning_rate": 0.001})
     kinds = {found["kind"] for found in session.frame().fields["trouble"]}

@@ -4,98 +4,109 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["note_in"]
+__all__ = ["known_sentences", "note_in"]
 
-#: An English sentence, with its names and numbers as groups, and the Chinese one.
-_SENTENCES = tuple(
-    (re.compile(pattern, re.DOTALL), chinese)
-    for pattern, chinese in (
-        (r"The columns are separated by commas\.", "各列以逗号分隔。"),
-        (r"The columns are separated by semicolons\.", "各列以分号分隔。"),
-        (r"The columns are separated by tabs\.", "各列以制表符分隔。"),
-        (r"There is no row of names; the columns? (?:is|are) (.+)\.", "没有列名行；各列命名为 {0}。"),
-        (r"The spaces around (\d+) column names? were taken off\.", "去掉了 {0} 个列名两端的空格。"),
-        (r"(\d+) blank lines? (?:was|were) skipped\.", "跳过了 {0} 个空行。"),
-        (r"A separator at the end of (\d+) rows? was taken off\.", "去掉了 {0} 行末尾的分隔符。"),
-        (r"The first column has no name and only counts the rows; it was left out\.",
-         "第一列没有名称，只是行号，已略去。"),
-        (r"(.+) holds numbers that begin with 0, so it is read as text\.",
-         "{0} 中有以 0 开头的数字，因此按文本读取。"),
-        (r"(\d+) missing cells? in ('.+')\.", "{1} 中有 {0} 个缺失值。"),
-        (r"(\d+) missing cells in (\d+) more columns\.", "另有 {1} 列共 {0} 个缺失值。"),
-        (r"(\d+) columns? holds? no value at all: (.+)\.", "{0} 列完全没有值：{1}。"),
-        (r"(\d+) columns? holds? one value only: (.+)\.", "{0} 列只有一个值：{1}。"),
-        (r"(\d+) rows without a value in ('.+') are left out\.", "{1} 没有值的 {0} 行已略去。"),
-        (r"([\d,]+) of ([\d,]+) rows were drawn\.", "从 {1} 行中随机抽取了 {0} 行。"),
-        (r"(.+) has (\d+) classes: (.+)\.", "{0} 有 {1} 个类别：{2}。"),
-        (r"(.+) is a number to predict \(regression\), standardised with the training mean (\S+) and"
-         r" standard deviation (\S+)\.",
-         "{0} 是要预测的数值（回归），已按训练集的均值 {1} 和标准差 {2} 标准化。"),
-        (r"(\d+) number columns? (?:was|were) standardised: minus the training mean, divided by the"
-         r" training standard deviation \((.+)\)\.",
-         "{0} 个数值列已标准化：减去训练集均值，再除以训练集标准差（{1}）。"),
-        (r"(\d+) missing cells? in ('.+') (?:was|were) filled with the training median (\S+)\.",
-         "{1} 中的 {0} 个缺失值已用训练集中位数 {2} 填补。"),
-        (r"Missing cells in (\d+) more columns were filled likewise\.", "另有 {0} 列的缺失值也这样填补。"),
-        (r"(\d+) columns? holds? one value only in the training rows and became 0: (.+)\.",
-         "{0} 列在训练集中只有一个值，已变为 0：{1}。"),
-        (r"(\d+) columns? (?:has|have) no value in the training rows and (?:was|were) left out: (.+)\.",
-         "{0} 列在训练集中没有值，已略去：{1}。"),
-        (r"(.+) was left out: (\d+) distinct texts in (\d+) rows?\.",
-         "{0} 已略去：{2} 行中有 {1} 种不同的文本。"),
-        (r"(.+) was left out: it holds one text only, (.+)\.", "{0} 已略去：只有一种文本 {1}。"),
-        (r"(.+) was left out: it holds no text at all\.", "{0} 已略去：完全没有文本。"),
-        (r"(.+) became (\d+) columns \((.+)\), (\d+) cells? missing\.",
-         "{0} 变为 {1} 列（{2}），缺失 {3} 个。"),
-        (r"(.+) became (\d+) columns \((.+)\)\.", "{0} 变为 {1} 列（{2}）。"),
-        (r"([\d,]+) of ([\d,]+) rows? (?:have|has) no ('.+') and (?:are|is) left out\.",
-         "{1} 行中有 {0} 行没有 {2}，已略去。"),
-        (r"(\d+) rows? with missing cells (?:are|is) left out \((.+)\)\.",
-         "有缺失值的 {0} 行已略去（{1}）。"),
-        (r"The labels were read from (.+)\.", "标签读自 {0}。"),
-        (r"(\d+) arrays? (?:are|is) not used: (.+)\.", "{0} 个数组没有用到：{1}。"),
-        (r"The numbers were (\S+) and are kept as float64\.", "数字原为 {0}，按 float64 保存。"),
-        (r"line (\d+)", "第 {0} 行"),
-        (r"row (\d+)", "行 {0}"),
-        (r"interrupted by Ctrl-C", "被 Ctrl-C 中断"),
-        (r"(\S+) has not improved for (\d+) epochs", "{0} 已有 {1} 轮没有改善"),
-        (r"(\S+) is not installed", "未安装 {0}"),
-        (r"(.+): (.+) overflows to (-?∞)", "{0}：{1} 溢出为 {2}"),
-        (r"(.+): (.+) is (NaN|-?∞)", "{0}：{1} 得 {2}"),
-        (r"(.+) is (NaN|-?∞)", "{0} 为 {1}"),
-        (r"the chain ends in (.+) all the same, as the (.+) node does",
-         "这条链最终仍得 {0}，与 {1} 节点相同"),
-        (r"the (.+) node computes it another way: (.+)", "{0} 节点用另一种算法，得 {1}"),
-        (r"the (.+) node sends back (.+)", "{0} 节点传回 {1}"),
-        (r"folded, (.+)", "折叠时 {0}"),
-        (r"A batch of (\d+) rows is larger than the (\d+) rows to train with, so nothing is learnt:"
-         r" that is how TensorFlow Playground does it\.",
-         "一批 {0} 行比 {1} 行训练数据还多，因此什么也学不到：TensorFlow Playground 就是这样。"),
-    )
+Sentences = tuple[tuple[re.Pattern[str], str], ...]
+
+
+def known_sentences(*pairs: tuple[str, str]) -> Sentences:
+    """English sentences, with their names and numbers as groups, and the Chinese ones."""
+    return tuple((re.compile(pattern, re.DOTALL), chinese) for pattern, chinese in pairs)
+
+
+_SENTENCES = known_sentences(
+    (r"The columns are separated by commas\.", "各列以逗号分隔。"),
+    (r"The columns are separated by semicolons\.", "各列以分号分隔。"),
+    (r"The columns are separated by tabs\.", "各列以制表符分隔。"),
+    (r"There is no row of names; the columns? (?:is|are) (.+)\.", "没有列名行；各列命名为 {0}。"),
+    (r"The spaces around (\d+) column names? were taken off\.", "去掉了 {0} 个列名两端的空格。"),
+    (r"(\d+) blank lines? (?:was|were) skipped\.", "跳过了 {0} 个空行。"),
+    (r"A separator at the end of (\d+) rows? was taken off\.", "去掉了 {0} 行末尾的分隔符。"),
+    (r"The first column has no name and only counts the rows; it was left out\.",
+     "第一列没有名称，只是行号，已略去。"),
+    (r"(.+) holds numbers that begin with 0, so it is read as text\.",
+     "{0} 中有以 0 开头的数字，因此按文本读取。"),
+    (r"(\d+) missing cells? in ('.+')\.", "{1} 中有 {0} 个缺失值。"),
+    (r"(\d+) missing cells in (\d+) more columns\.", "另有 {1} 列共 {0} 个缺失值。"),
+    (r"(\d+) columns? holds? no value at all: (.+)\.", "{0} 列完全没有值：{1}。"),
+    (r"(\d+) columns? holds? one value only: (.+)\.", "{0} 列只有一个值：{1}。"),
+    (r"(\d+) rows without a value in ('.+') are left out\.", "{1} 没有值的 {0} 行已略去。"),
+    (r"([\d,]+) of ([\d,]+) rows were drawn\.", "从 {1} 行中随机抽取了 {0} 行。"),
+    (r"(.+) has (\d+) classes: (.+)\.", "{0} 有 {1} 个类别：{2}。"),
+    (r"(.+) is a number to predict \(regression\), standardised with the training mean (\S+) and"
+     r" standard deviation (\S+)\.",
+     "{0} 是要预测的数值（回归），已按训练集的均值 {1} 和标准差 {2} 标准化。"),
+    (r"(\d+) number columns? (?:was|were) standardised: minus the training mean, divided by the"
+     r" training standard deviation \((.+)\)\.",
+     "{0} 个数值列已标准化：减去训练集均值，再除以训练集标准差（{1}）。"),
+    (r"(\d+) missing cells? in ('.+') (?:was|were) filled with the training median (\S+)\.",
+     "{1} 中的 {0} 个缺失值已用训练集中位数 {2} 填补。"),
+    (r"Missing cells in (\d+) more columns were filled likewise\.", "另有 {0} 列的缺失值也这样填补。"),
+    (r"(\d+) columns? holds? one value only in the training rows and became 0: (.+)\.",
+     "{0} 列在训练集中只有一个值，已变为 0：{1}。"),
+    (r"(\d+) columns? (?:has|have) no value in the training rows and (?:was|were) left out: (.+)\.",
+     "{0} 列在训练集中没有值，已略去：{1}。"),
+    (r"(.+) was left out: (\d+) distinct texts in (\d+) rows?\.",
+     "{0} 已略去：{2} 行中有 {1} 种不同的文本。"),
+    (r"(.+) was left out: it holds one text only, (.+)\.", "{0} 已略去：只有一种文本 {1}。"),
+    (r"(.+) was left out: it holds no text at all\.", "{0} 已略去：完全没有文本。"),
+    (r"(.+) became (\d+) columns \((.+)\), (\d+) cells? missing\.",
+     "{0} 变为 {1} 列（{2}），缺失 {3} 个。"),
+    (r"(.+) became (\d+) columns \((.+)\)\.", "{0} 变为 {1} 列（{2}）。"),
+    (r"([\d,]+) of ([\d,]+) rows? (?:have|has) no ('.+') and (?:are|is) left out\.",
+     "{1} 行中有 {0} 行没有 {2}，已略去。"),
+    (r"(\d+) rows? with missing cells (?:are|is) left out \((.+)\)\.",
+     "有缺失值的 {0} 行已略去（{1}）。"),
+    (r"The labels were read from (.+)\.", "标签读自 {0}。"),
+    (r"(\d+) arrays? (?:are|is) not used: (.+)\.", "{0} 个数组没有用到：{1}。"),
+    (r"The numbers were (\S+) and are kept as float64\.", "数字原为 {0}，按 float64 保存。"),
+    (r"line (\d+)", "第 {0} 行"),
+    (r"row (\d+)", "行 {0}"),
+    (r"interrupted by Ctrl-C", "被 Ctrl-C 中断"),
+    (r"(\S+) has not improved for (\d+) epochs", "{0} 已有 {1} 轮没有改善"),
+    (r"(\S+) is not installed", "未安装 {0}"),
+    (r"(.+): (.+) overflows to (-?∞)", "{0}：{1} 溢出为 {2}"),
+    (r"(.+): (.+) is (NaN|-?∞)", "{0}：{1} 得 {2}"),
+    (r"(.+) is (NaN|-?∞)", "{0} 为 {1}"),
+    (r"the chain ends in (.+) all the same, as the (.+) node does",
+     "这条链最终仍得 {0}，与 {1} 节点相同"),
+    (r"the (.+) node computes it another way: (.+)", "{0} 节点用另一种算法，得 {1}"),
+    (r"the (.+) node sends back (.+)", "{0} 节点传回 {1}"),
+    (r"folded, (.+)", "折叠时 {0}"),
+    (r"A batch of (\d+) rows is larger than the (\d+) rows to train with, so nothing is learnt:"
+     r" that is how TensorFlow Playground does it\.",
+     "一批 {0} 行比 {1} 行训练数据还多，因此什么也学不到：TensorFlow Playground 就是这样。"),
 )  # fmt: skip
 
 
-def note_in(note: str, lang: str) -> str:
-    """A remark in a language; one that is not known stays in English.
+def note_in(note: str, lang: str, further: Sentences = ()) -> str:
+    """A remark in a language; one that is not known, here or among `further`, stays in English.
 
     >>> note_in("'species' has 3 classes: a (2), b (2), c (1).", "zh")
-    "'species' 有 3 个类别：a (2), b (2), c (1)。"
+    '“species” 有 3 个类别：a（2），b（2），c（1）。'
     >>> note_in("exp: e^1000 overflows to ∞; folded, L = 0", "zh")
     'exp：e^1000 溢出为 ∞；折叠时 L = 0'
     """
     if lang == "en":
         return note
-    if "; " in note:
-        return "；".join(note_in(part, lang) for part in note.split("; "))
-    for pattern, chinese in _SENTENCES:
+    for pattern, chinese in (*further, *_SENTENCES):
         found = pattern.fullmatch(note)
         if found:
-            return chinese.format(*(_parts_in_chinese(part) for part in found.groups()))
-    return note
+            parts = (_part_in_chinese(part or "", further) for part in found.groups())
+            return chinese.format(*parts)
+    halves = note.split("; ")
+    said = [note_in(half, lang, further) for half in halves] if len(halves) > 1 else halves
+    return note if any(map(str.__eq__, said, halves)) else "；".join(said)
 
 
-def _parts_in_chinese(names: str) -> str:
-    """A list of names, of which some may be left out, or a name that stands for no text."""
-    names = re.sub(r" and (\d+) more$", r" 等，另有 \1 个", names)
-    names = re.sub(r"^finite numbers$", "有限的数", names)
-    return re.sub(r"\(missing\)$", "（缺失）", names)
+def _part_in_chinese(part: str, further: Sentences) -> str:
+    """A name, number or list in a sentence, with Chinese marks; or a phrase of its own."""
+    for pattern, chinese in further:
+        if not pattern.groups and pattern.fullmatch(part):
+            return chinese
+    part = re.sub(r" and (\d+) more$", r" 等，另有 \1 个", part)
+    part = re.sub(r"^finite numbers$", "有限的数", part)
+    part = re.sub(r"\(missing\)$", "（缺失）", part)
+    part = re.sub(r" ?\((\d+)\)(?=$|, | 等)", r"（\1）", part)
+    part = re.sub(r"'([^']*)'", r"“\1”", part)
+    return part.replace(", ", "，")

@@ -31,6 +31,7 @@ from chainrule.nodes.base import quiet
 from chainrule.optimizers import Optimizer
 from chainrule.playground.machine import Machine
 from chainrule.playground.messages import Message
+from chainrule.playground.refusals import said_in
 
 __all__ = ["Inside", "Update", "look_inside"]
 
@@ -270,7 +271,7 @@ class Inside:
         for line in found.lines:
             text = line.strip()
             if text.startswith(("(", "…")):  # a remark
-                lines.append({"text": text, "goes_on": False})
+                lines.append({"text": said_in(text, self.lang), "goes_on": False})
                 continue
             for part in _pieces(text):
                 lines.append(
@@ -294,7 +295,9 @@ class Inside:
             sentence = f"∂{row.arrow} at {row.node}: {row.verdict}, error {row.error:.1e}"
             found[self.graph.names[v]] = {
                 "verdict": row.verdict,
-                "sentence": f"{sentence}, allowed {row.allowed:.1e}. {row.detail}".strip(),
+                "sentence": said_in(
+                    f"{sentence}, allowed {row.allowed:.1e}. {row.detail}".strip(), self.lang
+                ),
             }
         return found
 
@@ -329,7 +332,9 @@ class Inside:
         """The check of every gradient, and the picture with its marks."""
         fields = {
             "verdicts": self.check(),
-            "summary": self.proof.summary,
+            "summary": "\n".join(
+                said_in(line, self.lang) for line in self.proof.summary.splitlines()
+            ),
             "svg": self.svg(checked=True),
         }
         return Message("verdicts", fields)

@@ -25,6 +25,8 @@ STEP = "&step="
 MOST_STEPS = 100_000
 #: So many changes on the way are kept in a link.
 MOST_EVENTS = 50
+#: What the page may show besides, which it adds to a link itself: `view=test,batch`.
+VIEW = ("test", "batch", "discretize")
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Linked:
     settings: Settings
     events: tuple[Event, ...] = ()
     step: int = 0
-    #: What the page is to show: "test" and "discretize" of a TensorFlow Playground link.
+    #: What the page is to show, as VIEW names it.
     view: Mapping[str, bool] = field(default_factory=dict)
     #: What of the link says nothing.
     notes: tuple[str, ...] = ()
@@ -104,7 +106,7 @@ def read_link(text: str, caps: Caps) -> Linked:
         link.checked(caps)
     except LinkError as error:
         raise Problems(error.problems) from None
-    view = {"test": link.show_test_data, "discretize": link.discretize}
+    view = {"test": link.show_test_data, "batch": False, "discretize": link.discretize}
     notes = tuple(Link.passed_over(begin))
     return Linked(settings_of(link), step=_step(last), view=view, notes=notes)
 
@@ -113,9 +115,11 @@ def _read_ours(text: str, caps: Caps) -> Linked:
     pairs = dict(part.partition("=")[::2] for part in text.split("&")[1:])
     step = _step(pairs.pop("step", "0"))
     events = _json(unquote(pairs.pop("events", "[]")), "events")
+    shows = pairs.pop("view", "").split(",")
     changes = {name: _value(name, unquote(value)) for name, value in pairs.items()}
     settings = Settings().changed(changes, caps)
-    return Linked(settings, _read_events(events, step), step)
+    view = {name: name in shows for name in VIEW}
+    return Linked(settings, _read_events(events, step), step, view)
 
 
 def _step(text: str) -> int:

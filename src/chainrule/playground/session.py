@@ -22,6 +22,7 @@ from chainrule.playground.exports import export
 from chainrule.playground.inside import Inside, look_inside
 from chainrule.playground.linking import read_link
 from chainrule.playground.messages import Message
+from chainrule.playground.refusals import in_both, refused
 from chainrule.playground.run import Edit, Event, Run
 from chainrule.playground.settings import (
     DATA_FIELDS,
@@ -80,6 +81,9 @@ class Session:
         self._new_table = False
         #: What is still to be done of what a link says.
         self._script: list[Event] = []
+        #: What the latest link wants to be shown, and how many links were opened.
+        self.shows: Mapping[str, bool] = {}
+        self.links = 0
         self._view: views.View | None = None
         #: The step that was last looked into, for what is asked about it.
         self._inside: Inside | None = None
@@ -194,9 +198,9 @@ class Session:
                 self._script = []
             found = method(self, **given)
         except Problems as error:
-            return Message("error", {**answer, "errors": error.problems})
+            return refused(error.problems, **answer)
         except (ChainruleError, TypeError) as error:
-            return Message("error", {**answer, "errors": [str(error)]})
+            return refused([str(error)], **answer)
         if isinstance(found, Message):
             return Message(found.kind, {**answer, **found.fields}, found.arrays)
         return Message("reply", {**answer, "ok": True, **(found or {})})
@@ -367,9 +371,9 @@ class Session:
         try:
             return Message("reply", {"ok": True, **self._take_table(name, body)})
         except Problems as error:
-            return Message("error", {"errors": error.problems})
+            return refused(error.problems)
         except ChainruleError as error:
-            return Message("error", {"errors": [str(error)]})
+            return refused([str(error)])
 
     def _take_table(self, name: str, body: bytes) -> dict[str, Any]:
         table = read_table(name, body)
@@ -381,7 +385,7 @@ class Session:
         return {
             "columns": list(table.names),
             "rows": len(table),
-            "notes": views.in_both(table.notes),
+            "notes": in_both(table.notes),
         }
 
     def _paste(self, text: Any = None) -> dict[str, Any]:
@@ -422,7 +426,8 @@ class Session:
         linked = read_link(text, self.caps)
         self._begin_within_caps(linked.settings, self._drawn(linked.settings))
         self._script = [*linked.events, Event(linked.step, {})]
-        return {"view": dict(linked.view), "notes": list(linked.notes)}
+        self.shows, self.links = linked.view, self.links + 1
+        return {"view": dict(linked.view), "notes": in_both(linked.notes)}
 
     def _follow(self, seconds: float) -> None:
         """Do again what a link says was done, for about so long."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,7 @@ import numpy.typing as npt
 
 from chainrule.datasets import playground, spiral
 from chainrule.datasets.playground import PLAYGROUND
-from chainrule.drawing.notes import note_in
 from chainrule.drawing.theme import DARK, LIGHT
-from chainrule.drawing.words import LANGUAGES
 from chainrule.graph.functions import concatenate
 from chainrule.layers import Affine, Dropout, Layer
 from chainrule.networks import Network
@@ -24,6 +23,7 @@ from chainrule.playground.caps import Caps
 from chainrule.playground.data import Data
 from chainrule.playground.linking import write_link
 from chainrule.playground.messages import Message
+from chainrule.playground.refusals import in_both
 from chainrule.playground.run import Edit, Run
 from chainrule.playground.settings import (
     ACTIVATIONS,
@@ -141,6 +141,7 @@ def state(session: Session) -> Message:
         "runs": [_run_entry(other, session.runs) for other in session.runs.values()],
         "position": {"run": run.number, "step": run.step, "end": run.end},
         "link": write_link(run),
+        "shows": {**session.shows, "link": session.links},
         "compatible": settings.mode == "compatible",
     }
     arrays: dict[str, Array] = {"labels": data.labels.astype(np.float32)}
@@ -153,11 +154,6 @@ def state(session: Session) -> Message:
     for other in session.runs.values():
         arrays[f"curve_{other.number}"] = other.curve.sample(CURVE)
     return Message("state", fields, arrays)
-
-
-def in_both(notes: Iterable[str]) -> dict[str, list[str]]:
-    """Remarks in both languages, since the page may change from one to the other."""
-    return {lang: [note_in(note, lang) for note in notes] for lang in LANGUAGES}
 
 
 def _network(run: Run) -> dict[str, Any]:
@@ -396,6 +392,11 @@ def _trouble(run: Run, view: View) -> list[dict[str, Any]]:
     """What is wrong: that it cannot go on, or what `troubles` finds."""
     failed = [Trouble("not_finite")] if run.failure is not None else []
     found = [vars(trouble) | {"step": run.step} for trouble in failed or view.troubles(run)]
-    for trouble in found:
-        trouble["sentence"] = run.failure
+    if run.failure is not None:
+        found[0]["sentences"] = in_both(_what_failed(run.failure))
     return found
+
+
+def _what_failed(failure: str) -> list[str]:
+    """The sentences that say what happened and where; what to try, the page offers itself."""
+    return re.findall(r".+?\.(?= |$)", failure.partition(" The parameters are those")[0].strip())

@@ -12,6 +12,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from chainrule.errors import FormatError
 from chainrule.playground.messages import Message
+from chainrule.playground.refusals import refused
 from chainrule.playground.server.commands import read_command
 from chainrule.playground.server.learners import Client, Learner, Learners
 from chainrule.playground.server.limits import Limits
@@ -116,7 +117,7 @@ class Gate:
             try:
                 command = read_command(text, self.limits.depth)
             except FormatError as error:
-                client.answer(Message("error", {"id": None, "errors": [str(error)]}).to_bytes())
+                client.answer(refused([str(error)], id=None).to_bytes())
                 continue
             answer = await self.worker.do(learner, doing(command), command.get("id"))
             client.answer(answer)

@@ -7,7 +7,7 @@ import asyncio
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from chainrule.playground.messages import Message
+from chainrule.playground import refusals
 from chainrule.playground.server.learners import Learners
 from chainrule.playground.server.limits import Limits
 from chainrule.playground.server.worker import Worker
@@ -69,5 +69,5 @@ class Uploads:
 def refused(sentence: str, status: int) -> Response:
     """A refusal in a sentence."""
     headers = {"Connection": "close", **({"Retry-After": "5"} if status == 503 else {})}
-    message = Message("error", {"id": None, "errors": [sentence]})
+    message = refusals.refused([sentence], id=None)
     return Response(message.to_bytes(), status, headers, MEDIA)

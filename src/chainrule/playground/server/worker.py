@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from chainrule.playground.messages import Message
+from chainrule.playground.refusals import refused
 from chainrule.playground.server.faults import fault
 from chainrule.playground.server.learners import Job, Learner, Learners
 from chainrule.playground.server.limits import Limits
@@ -163,4 +164,4 @@ def unseen(learner: Learner) -> bool:
 
 def failed(name: int | None) -> bytes:
     """What a learner is told when a turn has raised."""
-    return Message("error", {"id": name, "errors": [fault()]}).to_bytes()
+    return refused([fault()], id=name).to_bytes()

@@ -1,0 +1,145 @@
+"""What a session refuses or remarks, in both languages: the page shows the one that is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from chainrule.drawing.notes import known_sentences, note_in
+from chainrule.drawing.words import LANGUAGES
+from chainrule.playground.messages import Message
+
+__all__ = ["in_both", "refused", "said_in"]
+
+#: Sentences of the playground, as `drawing/notes.py` has those of the library.
+_SENTENCES = known_sentences(
+    # settings and edits
+    (r"(\S+) must be a number from (\S+) to (\S+)\. Got (.+)\.",
+     "{0} 必须是 {1} 到 {2} 之间的数。现在是 {3}。"),
+    (r"(\S+) must be a whole number from (\S+) to (\S+)\. Got (.+)\.",
+     "{0} 必须是 {1} 到 {2} 之间的整数。现在是 {3}。"),
+    (r"(\S+) must be a list of (\d+) to (\d+) entries\. Got (.+)\.",
+     "{0} 必须有 {1} 到 {2} 项。现在是 {3}。"),
+    (r"(\S+) must be above 0\. Got (.+)\.", "{0} 必须大于 0。现在是 {1}。"),
+    (r"(\S+) cannot be (.+?); (.+)\.", "{0} 不能是 {1}；{2}。"),
+    (r"There is no feature ('.+') in these data\.", "这份数据中没有特征 {0}。"),
+    (r"The softmax loss is for classes, and these data have numbers to predict\. Choose the loss"
+     r' "squared"\.', "softmax 损失用于分类，而这份数据要预测数值。请改用平方误差。"),
+    (r"This network has ([\d,]+) weights and biases; at most ([\d,]+) are allowed\. Take fewer or"
+     r" smaller layers\.",
+     "这个网络有 {0} 个权重和偏置，最多允许 {1} 个。请减少层数或单元数。"),
+    (r"This run has been changed ([\d,]+) times, and its past would take too long to go back to\."
+     r" Begin a new one with reset\.",
+     "这次运行已经改动了 {0} 次，再回到过去会太久。请从初始权重重新开始。"),
+    (r"The run is on its way to step (\d+), and at (\d+) now\. Ask again when it is there\.",
+     "运行正在前往第 {0} 步，现在到了第 {1} 步。请稍后再试。"),
+    (r"The run that is shown cannot be dropped\. Select another one first\.",
+     "正在显示的运行不能删除。请先选择另一个。"),
+    (r"There is no batch to look into: fewer rows to train on than a batch takes\.",
+     "没有可以查看的批次：训练样本少于一批。"),
+    (r"There are ([\d,]+) numbers on the arrows of this step, and the page shows at most ([\d,]+)\."
+     r" Take a smaller batch or a smaller network to look inside\.",
+     "这一步的箭头上有 {0} 个数，页面最多显示 {1} 个。请减小批大小或网络再查看。"),
+    (r"(\S+) has no number ('.+'); (?:.+)\.", "{0} 没有名为 {1} 的参数。"),
+    # tables
+    (r"the (?:pasted )?table", "粘贴的表格"),
+    (r"The file is too large: at most (\S+) MiB can be taken\.", "文件太大：最多 {0} MiB。"),
+    (r"(.+) has ([\d,]+) bytes; at most ([\d,]+) are taken\.", "{0} 有 {1} 字节，最多 {2} 字节。"),
+    (r"The file did not come in time\.", "文件没有及时传到。"),
+    (r"There is no table yet: choose a file, or paste one\.", "还没有表格：请选择文件，或粘贴表格。"),
+    (r"A table needs two columns at least: one to predict, one to do it from\.",
+     "表格至少要有两列：一列用来预测，一列是要预测的。"),
+    (r"The table has no column (.+) to predict\.", "表格中没有要预测的列 {0}。"),
+    (r"The table has (\d+) rows? with a target; at least (\d+) are needed\.",
+     "表格中有目标值的只有 {0} 行，至少需要 {1} 行。"),
+    (r"The columns would become ([\d,]+) inputs, since a column of texts becomes one for each text;"
+     r" at most ([\d,]+) are taken\. Leave columns of many texts out of the table\.",
+     "这些列会变成 {0} 个输入，因为文本列的每种文本都是一个输入；最多 {1} 个。请去掉文本种类很多的列。"),
+    (r"The column ('.+') has ([\d,]+) different answers; at most ([\d,]+) classes are taken\. Choose"
+     r" another column to predict\.",
+     "列 {0} 有 {1} 种不同的取值，最多 {2} 个类别。请选择另一列来预测。"),
+    (r"(.+) is empty\. A table needs a row of names and rows of data\.",
+     "{0} 是空的。表格需要一行列名和若干行数据。"),
+    (r"(.+) has 0 rows: there is nothing after the row of names\. Add rows of data.*",
+     "{0} 没有数据：列名行之后什么也没有。请添加数据行。"),
+    (r"(.+):(\d+): the row is too (?:long|short)\. Got (\d+) cells?; there (?:are|is) (\d+) columns?\..*",
+     "{0} 第 {1} 行有 {2} 格，而表格有 {3} 列。请增减单元格；含有分隔符的单元格要加双引号。"),
+    (r"(.+):(\d+): two columns have the same name: ('.+').*\. Give every column a name of its own\.",
+     "{0} 第 {1} 行：有两列同名：{2}。请给每列取不同的名字。"),
+    (r"(.+):(\d+): (\d+) of (\d+) column names (?:are numbers|is a number) \((.+)\), so the row of"
+     r" names seems to be missing\..*",
+     "{0} 第 {1} 行：{3} 个列名中有 {2} 个是数字（{4}），似乎缺少列名行。请在第一行写上列名。"),
+    (r"(.+): the (\d+) columns seem to be separated by (.+?); columns are separated by commas,"
+     r" semicolons or tabs\..*",
+     "{0}：各列似乎用别的符号分隔。请用逗号、分号或制表符分隔各列。"),
+    (r"(.+), column ('.+'): there is one class only, (.+), so there is nothing to tell apart\. Add rows"
+     r" of another class, or choose another target column\.",
+     "{0}，列 {1}：只有一个类别 {2}，没有可区分的。请添加其他类别的行，或选择另一列。"),
+    (r"(.+), column ('.+'): the target is (\S+) in every row, so there is nothing to learn\. Choose"
+     r" another target column\.", "{0}，列 {1}：目标值在每一行都是 {2}，没有可学的。请选择另一列。"),
+    (r"(.+): no column is left to learn from besides the target ('.+')\..*",
+     "{0}：除了目标列 {1}，没有可用来学习的列。"),
+    # links
+    (r"(\S+) of the link cannot be read\. Got (.+)\.", "链接中的 {0} 无法读取：{1}。"),
+    (r"The link says (.+), which is no setting(?:; .+|\.)", "链接中的 {0} 不是任何设置。"),
+    (r"(\S+=.+) is not known; (.+)\.", "链接中的 {0} 不认识；{1}。"),
+    (r"(\S+=.+) must be a (?:whole )?number from (\S+) to (\S+)\.", "链接中的 {0} 必须在 {1} 到 {2} 之间。"),
+    (r"(\S+=.+) must be .+\.", "链接中的 {0} 不在允许的范围内。"),
+    (r"(networkShape=\S+) has .+", "链接中的 {0} 太大。"),
+    (r"No input is on; .+", "链接中没有打开任何输入。"),
+    # what stops a training
+    (r"Training stopped in epoch (\d+), batch (\d+) of (\d+): the loss is (\S+)\.",
+     "第 {0} 轮的第 {1} 批（共 {2} 批）：损失为 {3}。"),
+    (r"Training stopped in epoch (\d+), batch (\d+) of (\d+): a gradient or a running statistic is"
+     r" not finite\.", "第 {0} 轮的第 {1} 批（共 {2} 批）：有的梯度不是有限数。"),
+    (r"All layers' outputs are finite; the loss itself overflows\.",
+     "各层输出都是有限数，是损失本身溢出了。"),
+    (r"The first non-finite values are in (.+), rows (.+) of the batch\.",
+     "最先出现非有限数的是 {0}，批中第 {1} 行。"),
+    # inside a step
+    (r"(?:The arrow agrees|All (\d+) arrows agree) with the (.+), and so (?:does the input|do all (\d+)"
+     r" inputs) from end to end\.",
+     "{0} 条箭头上的梯度都与{1}一致，{2} 个输入从头到尾也都一致。"),
+    (r"No gradient flows in this graph: there is nothing to check\.", "此图中没有梯度流动，无可检验。"),
+    (r"(\d+) of (\d+) arrows disagrees? with the (.+?): (.+)\.", "{1} 条箭头中有 {0} 条与{2}不一致：{3}。"),
+    (r"(\d+) of (\d+) arrows (?:carry|carries) NaN or infinity: (.+)\.",
+     "{1} 条箭头中有 {0} 条带有 NaN 或无穷大：{2}。"),
+    (r"(\d+) of (\d+) arrows cannot be compared, since (.+?): (.+)\.",
+     "{1} 条箭头中有 {0} 条无法比较：{3}。"),
+    (r"From end to end (.+) (?:is|are) wrong.*", "从头到尾看，{0} 有错。"),
+    (r"(∂.+) at (.+): ok, error (\S+), allowed (\S+)\.", "{1} 处的 {0}：正确，误差 {2}，允许 {3}。"),
+    (r"(∂.+) at (.+): ok, at a kink, error (\S+), allowed (\S+)\.",
+     "{1} 处的 {0}：正确，位于折点，误差 {2}，允许 {3}。"),
+    (r"(∂.+) at (.+): WRONG, error (\S+), allowed (\S+)\.(.*)",
+     "{1} 处的 {0}：错误，误差 {2}，允许 {3}。{4}"),
+    (r"\(≈: rounded to the digits shown, in which the sums add up\.\)",
+     "（≈：已舍入到所示位数，按这些位数相加是对的。）"),
+    (r"… and (\d+) numbers more, not derived here \(lines=\d+\)\.", "……还有 {0} 个数，这里不再推导。"),
+    (r"complex step", "复数步长法"),
+    (r"central difference", "中心差分"),
+    (r"complex step and the central difference", "复数步长法和中心差分"),
+    # faults
+    (r"chainrule itself failed \(error (\S+)\)\. Its terminal says more; please report what it says\.",
+     "chainrule 自身出错（错误 {0}）。终端里有详细信息，请报告给我们。"),
+)  # fmt: skip
+
+
+def said_in(sentence: str, lang: str) -> str:
+    """A sentence of a session in a language; one that is not known stays in English.
+
+    >>> said_in("value must be a number from 0 to 1. Got 7.", "zh")
+    'value 必须是 0 到 1 之间的数。现在是 7。'
+    """
+    return note_in(sentence, lang, _SENTENCES)
+
+
+def in_both(sentences: Iterable[str]) -> dict[str, list[str]]:
+    """Sentences in both languages, since the page may change from one to the other."""
+    kept = list(sentences)
+    return {lang: [said_in(sentence, lang) for sentence in kept] for lang in LANGUAGES}
+
+
+def refused(errors: Iterable[str], **fields: Any) -> Message:
+    """The message that says why a command was refused."""
+    kept = list(errors)
+    return Message("error", {**fields, "errors": kept, "told": in_both(kept)})

@@ -1,0 +1,88 @@
+"""What a session refuses is said in both languages, names and numbers kept."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from chainrule.playground.refusals import said_in
+from chainrule.playground.session import Session
+
+ROWS = "".join(f"{k},{k % 3},{'xy'[k % 2]}\n" for k in range(20))
+
+
+def no_english(sentence: str) -> bool:
+    """Whether no word of English is left but names in quotes, identifiers and symbols."""
+    kept = re.sub(
+        r"“[^”]*”|softmax|NaN|MiB|chainrule|[\w.]+=\S*|∂\S+", "", sentence
+    )
+    return not re.search(r"[A-Za-z]{2,} [A-Za-z]{2,}", kept)
+
+
+@pytest.mark.parametrize(
+    ("command", "number"),
+    [
+        ({"do": "edit", "parameter": 0, "place": [0, 0], "value": 1e300}, "1e+300"),
+        ({"do": "edit", "parameter": 0, "place": [9, 0], "value": 1}, "9"),
+        ({"do": "configure", "settings": {"hidden": [4] * 99}}, None),
+        ({"do": "configure", "settings": {"learning_rate": 0}}, "0"),
+        ({"do": "configure", "settings": {"noise": 7}}, "7"),
+        ({"do": "configure", "settings": {"data": "own"}}, None),
+        ({"do": "configure", "settings": {"data": "plane", "loss": "softmax"}}, None),
+        ({"do": "configure", "settings": {"optimizer_numbers": {"momentum": 7}}}, None),
+        ({"do": "drop_run", "run": 0}, None),
+        ({"do": "link", "text": "#networkShape=900"}, "900"),
+        ({"do": "link", "text": "#batchSize=0"}, "0"),
+        ({"do": "link", "text": "#chainrule=1&hidden=x"}, "x"),
+        ({"do": "paste", "text": ""}, None),
+        ({"do": "paste", "text": "a,b\n"}, None),
+        ({"do": "paste", "text": "one\n1\n2\n"}, None),
+        ({"do": "paste", "text": "a,b\n1,2\n3,4,5\n"}, "2"),
+        ({"do": "paste", "text": "a,a\n1,2\n"}, "a"),
+        ({"do": "paste", "text": "1,2\n3,4\n"}, "1"),
+    ],
+)
+def test_refusals_are_in_both_languages(command: dict[str, Any], number: str | None) -> None:
+    told = Session().do(command).fields["told"]
+    assert len(told["en"]) == len(told["zh"]) > 0
+    for english, chinese in zip(told["en"], told["zh"], strict=True):
+        assert re.search("[一-鿿]", chinese), english
+        assert no_english(chinese), chinese
+    if number is not None:
+        assert any(number in chinese for chinese in told["zh"])
+
+
+@pytest.mark.parametrize(
+    "text", ["a,b,c\n1,2,x\n", f"a,b,c\n{ROWS.replace('y', 'x')}", "a,b\n" + "1,7.5\n" * 9]
+)
+def test_tables_that_cannot_be_learnt_say_so_in_both_languages(text: str) -> None:
+    session = Session()
+    answer = session.do({"do": "paste", "text": text})
+    if answer.kind != "error":
+        answer = session.do({"do": "configure", "settings": {"data": "own"}})
+    assert answer.kind == "error"
+    assert all(re.search("[一-鿿]", chinese) for chinese in answer.fields["told"]["zh"])
+    assert all(no_english(chinese) for chinese in answer.fields["told"]["zh"])
+
+
+def test_a_step_is_explained_and_checked_in_chinese() -> None:
+    session = Session()
+    session.do({"do": "step", "unit": "epoch", "count": 1})
+    session.do({"do": "inside", "lang": "zh"})
+    arrows = session.do({"do": "inside", "lang": "zh"}).fields["arrows"]
+    assert "W1" in arrows
+    lines = session.do(
+        {"do": "explain", "arrow": "W1", "element": [0, 0], "gradient": True}
+    ).fields["lines"]
+    remarks = [line["text"] for line in lines if line["text"].startswith(("(", "（", "…"))]
+    assert remarks and all(re.search("[一-鿿]", remark) for remark in remarks)
+    found = session.do({"do": "check"}).fields
+    assert re.search("一致", found["summary"])
+    sentences = [verdict["sentence"] for verdict in found["verdicts"].values()]
+    assert sentences and all("正确" in sentence for sentence in sentences)
+
+
+def test_unknown_sentences_stay_as_they_are() -> None:
+    assert said_in("Nobody has said this.", "zh") == "Nobody has said this."
