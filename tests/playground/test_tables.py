@@ -153,7 +153,9 @@ def test_digits_are_images() -> None:
     done(session, "configure", settings={"data": "digits", "loss": "softmax", "hidden": [16]})
     done(session, "step", unit="epoch", count=2)
     frame = session.frame()
-    assert frame.arrays["means"].shape == (16,)
+    means = frame.arrays["means"]
+    assert means.shape == (16 + 10,)
+    assert means[16:].sum() == pytest.approx(1, abs=1e-6)
     assert "map" not in frame.arrays
 
 

@@ -30,6 +30,9 @@ export const COARSE_HEADING = 156;
 const LABELS = 58;
 const OUTPUTS = 66;
 const BOTTOM = 10;
+/** So much is kept free for the legend, on a stage of this height. */
+const LEGEND = 24;
+export const LEGEND_FROM = 420;
 const LARGEST_TILE = 54;
 const LARGEST_PITCH = 84;
 const IMAGE = 84;
@@ -48,7 +51,8 @@ export function layout(
   const first = LABELS + (image ? IMAGE : LARGEST_TILE) / 2;
   const last = Math.max(first + 80, width - OUTPUTS - LARGEST_TILE / 2);
   const apart = (last - first) / (columns.length - 1);
-  const room = Math.max(60, height - heading - BOTTOM);
+  const legend = height >= LEGEND_FROM ? LEGEND : 0;
+  const room = Math.max(60, height - heading - BOTTOM - legend);
   const middle = heading + room / 2;
 
   const spread = (count: number, x: number): Place[] => {

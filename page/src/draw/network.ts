@@ -15,7 +15,8 @@ export function featureKeys(hello: Hello, state: State): string[] {
 }
 
 /** A feature as formulas write it; a column of a table keeps its name. */
-export function featureName({ named }: App, state: State, key: string): string {
+export function featureName({ named, t }: App, state: State, key: string): string {
+  if (state.data.image) return t("network.pixel", { place: key.replace(/^pixel /, "") });
   return isTable(state) ? key : named("value", key);
 }
 
@@ -71,7 +72,7 @@ export function chosenElement(
   };
 }
 
-/** The place of a hidden unit among all hidden units, column by column. */
+/** The place of a unit among all hidden units and outputs, column by column. */
 export function rank(state: State, columnIndex: number, index: number): number {
   let before = 0;
   for (let k = 1; k < columnIndex; k++) before += column(state, k)?.units.length ?? 0;

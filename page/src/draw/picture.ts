@@ -241,6 +241,7 @@ export class Picture {
       context.globalAlpha = 1;
     }
     const hidden = columns.filter((column) => column.kind === "hidden");
+    const means = frame.arrays["means"]?.data ?? new Float32Array(0);
     if (units) {
       const [count = 0, side = 0] = units.shape;
       const ranges = hidden.flatMap((column) =>
@@ -254,7 +255,6 @@ export class Picture {
         });
       });
     } else {
-      const means = frame.arrays["means"]?.data ?? new Float32Array(0);
       hidden.forEach((column, k) => {
         const first = rank(state, k + 1, 0);
         const most = bounded(column.activation)
@@ -275,7 +275,14 @@ export class Picture {
       layout.units[last]!.forEach((place, index) => {
         this.#tile(context, look, place, map.data, index, side, level);
       });
-    } else layout.units[last]!.forEach((place) => this.#knob(context, look, place));
+    } else {
+      const { activation, units: outputs } = columns[last]!;
+      const first = rank(state, last, 0);
+      const most = activation === "tanh" ? 1 : largest(means, first, outputs.length, 1e-9);
+      layout.units[last]!.forEach((place, index) => {
+        this.#bar(context, look, place, means[first + index] ?? 0, most);
+      });
+    }
     this.#marks(context, look);
   }
 

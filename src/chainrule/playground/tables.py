@@ -43,8 +43,10 @@ class Cells(Data):
         return self.matrix.nbytes + self.labels.nbytes
 
     def plane(self, features: Sequence[str]) -> Plane | None:
-        """The plane of the two features, if they are two columns of numbers, in their own units."""
+        """The plane of the two features, in their own units, if they are columns of numbers that vary."""
         if len(features) != 2 or not set(features) <= set(self._numbers):
+            return None
+        if not len(self.labels) or not np.ptp(self.inputs(features), axis=0).all():
             return None
         points = self.points(features)
         ends = []

@@ -319,9 +319,10 @@ class View:
         return found
 
     def means(self) -> Array:
-        """What every hidden unit gives for the training rows, on average (U,)."""
-        outputs: Array = self.units.predict(self.machine.train[0][:SOME_ROWS])
-        found: Array = outputs[:, : self.hidden].mean(axis=0).astype(np.float32)
+        """What every unit gives for the training rows, on average: hidden ones, outputs (U + K,)."""
+        y: Array = np.asarray(self.units.predict(self.machine.train[0][:SOME_ROWS]))
+        parts = y[:, : self.hidden], self.shown(y[:, self.hidden :])
+        found: Array = np.concatenate(parts, axis=1).mean(axis=0).astype(np.float32)
         return found
 
     def answers(self) -> dict[str, Array]:
@@ -377,7 +378,7 @@ def frame(session: Session) -> Message:
                 arrays["units"] = view.unit_maps()
         else:
             arrays |= view.answers()
-            if view.hidden and run.data.train:
+            if run.data.train:
                 arrays["means"] = view.means()
     if machine.flat.data.size <= MOST_GRADIENTS:
         arrays["grads"] = machine.flat.grad.copy()
