@@ -87,7 +87,9 @@ export class App {
   /** Sends a command; its answer, or null when it was refused, which the page then says. */
   async do(command: Command): Promise<Message | null> {
     try {
-      return await this.channel.send(command);
+      const answer = await this.channel.send(command);
+      if (command.do !== "inside") this.#settled();
+      return answer;
     } catch (error) {
       this.#refused(error);
       return null;
@@ -113,7 +115,9 @@ export class App {
 
   async upload(name: string, body: Blob): Promise<Message | null> {
     try {
-      return await this.channel.upload(name, body);
+      const answer = await this.channel.upload(name, body);
+      this.#settled();
+      return answer;
     } catch (error) {
       this.#refused(error);
       return null;
@@ -147,6 +151,12 @@ export class App {
     this.notices = [...this.notices.filter((one) => one.tone !== tone), { id, tone, lines }];
     const long = 3000 + 60 * lines.join("").length;
     setTimeout(() => this.dismiss(id), tone === "good" ? Math.max(4000, long) : 9000 + long);
+  }
+
+  /** What was refused before is of no more interest once something else was done. */
+  #settled(): void {
+    const kept = this.notices.filter((notice) => notice.tone !== "error");
+    if (kept.length < this.notices.length) this.notices = kept;
   }
 
   dismiss(id: number): void {

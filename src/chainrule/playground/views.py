@@ -400,4 +400,5 @@ def _trouble(run: Run, view: View) -> list[dict[str, Any]]:
 
 def _what_failed(failure: str) -> list[str]:
     """The sentences that say what happened and where; what to try, the page offers itself."""
-    return re.findall(r".+?\.(?= |$)", failure.partition(" The parameters are those")[0].strip())
+    told = failure.partition(" The parameters are those")[0]
+    return re.findall(r"\S.*?\.(?=\s|$)", told)
