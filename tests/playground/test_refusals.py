@@ -15,9 +15,7 @@ ROWS = "".join(f"{k},{k % 3},{'xy'[k % 2]}\n" for k in range(20))
 
 def no_english(sentence: str) -> bool:
     """Whether no word of English is left but names in quotes, identifiers and symbols."""
-    kept = re.sub(
-        r"“[^”]*”|softmax|NaN|MiB|chainrule|[\w.]+=\S*|∂\S+", "", sentence
-    )
+    kept = re.sub(r"“[^”]*”|softmax|NaN|MiB|chainrule|[\w.]+=\S*|∂\S+", "", sentence)
     return not re.search(r"[A-Za-z]{2,} [A-Za-z]{2,}", kept)
 
 
@@ -77,11 +75,13 @@ def test_a_step_is_explained_and_checked_in_chinese() -> None:
         {"do": "explain", "arrow": "W1", "element": [0, 0], "gradient": True}
     ).fields["lines"]
     remarks = [line["text"] for line in lines if line["text"].startswith(("(", "（", "…"))]
-    assert remarks and all(re.search("[一-鿿]", remark) for remark in remarks)
+    assert remarks
+    assert all(re.search("[一-鿿]", remark) for remark in remarks)
     found = session.do({"do": "check"}).fields
     assert re.search("一致", found["summary"])
     sentences = [verdict["sentence"] for verdict in found["verdicts"].values()]
-    assert sentences and all("正确" in sentence for sentence in sentences)
+    assert sentences
+    assert all("正确" in sentence for sentence in sentences)
 
 
 def test_unknown_sentences_stay_as_they_are() -> None:

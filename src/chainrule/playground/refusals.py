@@ -89,9 +89,9 @@ _SENTENCES = known_sentences(
     (r"No input is on; .+", "链接中没有打开任何输入。"),
     # what stops a training
     (r"Training stopped in epoch (\d+), batch (\d+) of (\d+): the loss is (\S+)\.",
-     "第 {0} 轮的第 {1} 批（共 {2} 批）：损失为 {3}。"),
+     "训练停在第 {0} 轮的第 {1} 批（共 {2} 批）：损失为 {3}。"),
     (r"Training stopped in epoch (\d+), batch (\d+) of (\d+): a gradient or a running statistic is"
-     r" not finite\.", "第 {0} 轮的第 {1} 批（共 {2} 批）：有的梯度不是有限数。"),
+     r" not finite\.", "训练停在第 {0} 轮的第 {1} 批（共 {2} 批）：有的梯度不是有限数。"),
     (r"All layers' outputs are finite; the loss itself overflows\.",
      "各层输出都是有限数，是损失本身溢出了。"),
     (r"The first non-finite values are in (.+), rows (.+) of the batch\.",

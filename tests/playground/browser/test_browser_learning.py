@@ -304,3 +304,70 @@ def test_every_number_of_a_step_is_the_librarys(seen: Seen) -> None:
         place = slice(at := parameter["offset"], at + kept["p"].size)
         for array, name in zip((frame["weights"], *frame["slots"]), "pmv", strict=True):
             assert array[place].tolist() == kept[name].reshape(-1).tolist()
+
+
+def test_the_chart_reads_the_mean_loss_that_the_script_prints(seen: Seen) -> None:
+    seen.press(*["Shift+ArrowRight"] * 4)
+    seen.until_step(100)
+    seen.page.locator("svg.chart").focus()
+    seen.press("End", "ArrowLeft")
+    row = seen.page.get_by_role("row", name=re.compile(f"^{EN['chart.batches']}"))
+    shown = float(row.locator("td").first.inner_text())
+    assert shown == pytest.approx(seen.messages["frame"].arrays["curve"][3, 6], rel=1e-2)
+
+
+def test_a_link_says_what_is_shown(seen: Seen, browser: Any, served: Served) -> None:
+    seen.press("t", "d")
+    seen.settled()
+    link = seen.page.url.partition("#")[2]
+    assert link.endswith("view=test,discretize")
+    with opened(browser, served, f"#{link}") as other:
+        for key, on in (("map.test", True), ("map.batch", False), ("map.discretize", True)):
+            box = other.page.get_by_role("checkbox", name=EN[key], exact=True)
+            assert box.is_checked() is on
+    # TensorFlow Playground's links say it in their own way, and what they mistake is told.
+    shows = CHAPTERS_LINK.replace("showTestData=false", "showTestData=true") + "&lerningRate=1"
+    seen.press("d", "l")
+    box = seen.page.get_by_label(EN["link.other"], exact=True)
+    box.fill(f"#{shows}")
+    box.press("Enter")
+    seen.settled()
+    assert seen.page.get_by_role("checkbox", name=EN["map.test"], exact=True).is_checked()
+    assert "lerningRate" in seen.page.locator(".notices").inner_text()
+    assert "showTestData=true" in seen.page.url
+
+
+def test_the_digits_are_learnt_by_the_suggested_network(seen: Seen) -> None:
+    seen.data_set("digits")
+    seen.settled()
+    seen.button("suggested.digits").click()
+    seen.settled()
+    seen.hold("ArrowRight", 6, shift=True)
+    seen.until_step(6 * 90)
+    assert seen.score("test", 1) > 0.9
+    # Every output has its bar, and the weight of one pixel can be picked and changed.
+    assert seen.messages["frame"].arrays["means"].shape == (32 + 10,)
+    seen.page.get_by_role("button", name="unit 3 of layer 1").first.click()
+    pixel = seen.page.locator(".card").get_by_role("button", name=re.compile("^pixel 3,4"))
+    pixel.click()
+    seen.page.keyboard.type("0.375")
+    seen.press("Enter")
+    seen.settled()
+    (first, *_) = seen.messages["state"].fields["network"]["parameters"]
+    at = first["offset"] + (8 * 3 + 4) * 32 + 2
+    assert seen.messages["frame"].arrays["weights"][at] == 0.375
+
+
+def test_the_three_arms_are_learnt_by_the_textbooks_network(seen: Seen) -> None:
+    seen.data_set("book_spiral")
+    seen.settled()
+    seen.button("suggested.book_spiral").click()
+    seen.settled()
+    settings = seen.messages["state"].fields["settings"]
+    assert settings["hidden"] == [10]
+    assert not seen.button("suggested.book_spiral").is_visible()
+    seen.button("play").click()
+    seen.page.wait_for_timeout(4000)
+    seen.button("pause").click()
+    seen.settled()
+    assert seen.score("train", 1) > 0.9

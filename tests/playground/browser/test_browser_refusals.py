@@ -1,0 +1,85 @@
+"""What goes wrong is said where people look, in their language."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from tests.playground.browser.driving import WORDS, Seen, opened
+from tests.playground.server.process import Served, serving
+
+EN, ZH = WORDS["en"], WORDS["zh"]
+
+
+def test_a_refused_table_says_why_in_the_dialog_and_in_chinese(seen: Seen) -> None:
+    seen.page.get_by_role("button", name="简体中文").click()
+    seen.press("o")
+    seen.page.get_by_label(ZH["table.paste"]).fill("a,b\n1,2\n1,2,3\n")
+    seen.button("table.read", "zh").click()
+    seen.settled()
+    notice = seen.page.locator("dialog [role=alert]").inner_text()
+    assert "第 3 行" in notice
+    assert not re.search("[A-Za-z]{3}", notice)
+    # A good one takes the complaint away.
+    seen.page.get_by_label(ZH["table.paste"]).fill("a,b\n" + "1,2\n2,1\n" * 5)
+    seen.button("table.read", "zh").click()
+    seen.settled()
+    assert seen.page.locator("dialog [role=alert]").inner_text().strip() == ""
+
+
+def test_what_stopped_a_training_is_said_in_chinese(seen: Seen) -> None:
+    seen.data_set("plane")
+    seen.choose("activation", "relu")
+    seen.settled()
+    seen.choose("learning_rate", "10")
+    seen.page.get_by_role("button", name="简体中文").click()
+    seen.press(*["Shift+ArrowRight"] * 6)
+    seen.settled()
+    text = seen.page.locator(".trouble").inner_text()
+    assert "训练停在" in text
+    assert not re.search("[A-Za-z]{4}", text.replace("leaky ReLU", ""))
+    # One of the remedies is to begin again.
+    seen.page.locator(".trouble").get_by_role("button", name=ZH["keys.reset"]).click()
+    seen.settled()
+    assert seen.messages["frame"].fields["step"] == 0
+
+
+@pytest.mark.parametrize("typed", ["nan", "-", "e", ""])
+def test_what_is_no_number_leaves_the_weight(seen: Seen, typed: str) -> None:
+    before = seen.messages["frame"].arrays["weights"].tolist()
+    seen.page.get_by_role("button", name="unit 1 of layer 1").first.click()
+    seen.page.keyboard.press("Control+a")
+    seen.page.keyboard.press("Delete")
+    seen.page.keyboard.type(typed)
+    seen.press("Enter")
+    seen.settled()
+    assert seen.messages["frame"].arrays["weights"].tolist() == before
+    seen.press("Escape")
+
+
+def test_a_server_that_has_gone_says_what_to_do(browser: Any) -> None:
+    with serving() as served:
+        context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB")
+        page = context.new_page()
+        page.goto(f"{served.origin}/?token={served.token}")
+        page.wait_for_selector("canvas")
+    page.get_by_text(EN["connection.gone"]).wait_for(timeout=20_000)
+    page.get_by_role("button", name=EN["play"], exact=True).click()
+    page.get_by_text(EN["connection.unsent"]).wait_for(timeout=5_000)
+    context.close()
+
+
+def test_two_tabs_are_one_training(browser: Any, served: Served) -> None:
+    with opened(browser, served) as one:
+        other = one.page.context.new_page()
+        other.goto(f"{served.origin}/")
+        other.wait_for_selector("canvas")
+        one.press("Shift+ArrowRight")
+        one.until_step(25)
+        other.get_by_text("1/25").or_(other.locator("dd.epoch", has_text="1")).first.wait_for()
+        other.close()
+        one.page.reload()
+        one.page.wait_for_selector("canvas")
+        one.until_step(25)
+        one.faults.clear()  # a tab that is left or loaded anew ends its connection
