@@ -98,16 +98,16 @@ def play(
         for note in read_link(link, caps).notes:
             say(note)
     server = Server(lambda: beginning(caps, link), host, port, limits)
-    if port and server.port != port:
-        say(f"Port {port} is taken; this is {server.port}.")
-    say(f"The playground: {paint(server.link(server.near, server.access.token, lang), 'bold')}")
-    if server.remote:
-        say(f"For others:     {server.link(server.far, server.access.token, lang)}")
-        say("Whoever has the link can come in. The connection is not encrypted.")
-    say("Ctrl-C ends it.")
-    if not no_browser:
-        server.open_browser(lang)
-    try:
+    try:  # Ctrl-C may come as soon as the link is there
+        if port and server.port != port:
+            say(f"Port {port} is taken; this is {server.port}.")
+        say(f"The playground: {paint(server.link(server.near, server.access.token, lang), 'bold')}")
+        if server.remote:
+            say(f"For others:     {server.link(server.far, server.access.token, lang)}")
+            say("Whoever has the link can come in. The connection is not encrypted.")
+        say("Ctrl-C ends it.")
+        if not no_browser:
+            server.open_browser(lang)
         server.run()
     except KeyboardInterrupt:
         say("The playground has ended.")
