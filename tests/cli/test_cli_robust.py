@@ -131,13 +131,13 @@ def test_one_thread_unless_the_user_says_otherwise() -> None:
     assert "one thread" in good("train", "--help")
 
 
-@pytest.mark.parametrize("columns", [60, 80])
-def test_the_bar_shows_the_held_out_accuracy(columns: int) -> None:
+def on_a_terminal(columns: int, *args: str) -> str:
+    """What the command writes on a terminal of this width."""
     fcntl, pty, termios = (pytest.importorskip(name) for name in ("fcntl", "pty", "termios"))
     parent, child = pty.openpty()
     fcntl.ioctl(child, termios.TIOCSWINSZ, np.array([24, columns, 0, 0], np.uint16).tobytes())
     env = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
-    line = [sys.executable, "-m", "chainrule", "train", "digits", "--epochs", "12"]
+    line = [sys.executable, "-m", "chainrule", *args]
     running = subprocess.Popen(
         line, stdout=child, stderr=child, stdin=child, env={**env, "TERM": "xterm", "NO_COLOR": "1"}
     )
@@ -153,7 +153,13 @@ def test_the_bar_shows_the_held_out_accuracy(columns: int) -> None:
         seen += part
     running.wait()
     os.close(parent)
-    last = [part for part in seen.decode().replace("\n", "\r").split("\r") if "100%|" in part][-1]
+    return seen.decode()
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+def test_the_bar_shows_the_held_out_accuracy(columns: int) -> None:
+    seen = on_a_terminal(columns, "train", "digits", "--epochs", "12")
+    last = [part for part in seen.replace("\n", "\r").split("\r") if "100%|" in part][-1]
     assert len(last) <= columns
     assert len(last.split("|")[1]) >= 10
     assert "held-out 9" in last
@@ -312,3 +318,35 @@ def test_one_is_not_many() -> None:
     Path("one.csv").write_text("x\n1\n")
     told = good("predict", "t.safetensors", "one.csv", "--out", "o.csv")
     assert told == "1 prediction of label is in o.csv.\n"
+
+
+# -- narrow terminals --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80])
+def test_lines_are_no_wider_than_the_terminal(columns: int) -> None:
+    rows = "".join(
+        f"{i},{i * 7 % 5},{'very long name of a class ' + 'abc'[i % 3]}\n" for i in range(60)
+    )
+    Path("t.csv").write_text("n,m,label\n" + rows)
+    good(*fast("t.csv"))
+    for args in (
+        ["train", "t.csv", "--epochs", "2", "--hidden", "4"],
+        ["inspect", "t.safetensors"],
+        ["evaluate", "t.safetensors", "t.csv"],
+        ["check", "t.safetensors", "--data", "t.csv"],
+        ["train", "nosuch.csv"],
+    ):
+        lines = [x for x in on_a_terminal(columns, *args).splitlines() if "%|" not in x]
+        # A command to copy stays in one piece, and so does a table of names and their numbers.
+        whole = ("chainrule ", "very long", "right when said")
+        wide = [x for x in lines if len(x) > columns and not any(words in x for words in whole)]
+        assert wide == [], args
+        assert any(line.strip() for line in lines)
+    told = " ".join(on_a_terminal(columns, "check", "t.safetensors").split())
+    assert ("too narrow for all columns" in told) == (columns < 100)
+    assert "∂W1" in told
+    matrix = on_a_terminal(columns, "evaluate", "t.safetensors", "t.csv").splitlines()
+    heads = [line for line in matrix if line.split() == ["1", "2", "3"]]
+    assert len(heads) == 1
+    assert any(line.startswith("  3 very long name of a class c") for line in matrix)

@@ -7,7 +7,7 @@ import math
 import click
 
 from chainrule.cli.options import Number, data_options, json_option
-from chainrule.cli.terminal import json_out, printable, say
+from chainrule.cli.terminal import json_out, paragraph, printable, say, width
 
 __all__ = ["check"]
 
@@ -22,7 +22,11 @@ Examples:
 )
 @click.argument("what", metavar="MODEL|EXPRESSION")
 @click.option(
-    "--set", "given", metavar="NAME=VALUE", multiple=True, help="x=3, W=[[1, 2], [3, 4]]."
+    "--set",
+    "given",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="A value: x=3 or W=[[1, 2], [3, 4]]; may be given again.",
 )
 @click.option("--data", metavar="DATA", help="Rows for a model; random ones without.")
 @click.option(
@@ -64,10 +68,14 @@ def check(
         ]  # fmt: skip
         json_out({"what": what, "ok": proof.ok, "numbers": numbers, "rows": rows})
     else:
-        say(printable(f"{what}, with {numbers}:"))
+        paragraph(f"{what}, with {numbers}:")
         say()
-        for line in str(proof).splitlines():
+        lines = proof.lines(width())
+        for line in lines:
             say(printable(line))
+        if lines != proof.lines():
+            paragraph("The terminal is too narrow for all columns; --json has them.", "dim")
+        paragraph(proof.summary)
     if not proof.ok:
         context.exit(1)
 

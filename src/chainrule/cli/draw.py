@@ -9,7 +9,7 @@ import click
 from chainrule.cli.options import Number, data_options, json_option
 from chainrule.cli.picture import picture_options, picture_settings
 from chainrule.cli.places import Place, keep_apart
-from chainrule.cli.terminal import json_out, printable, remark, say
+from chainrule.cli.terminal import json_out, paragraph, printable, remark, say
 from chainrule.errors import shown
 
 if TYPE_CHECKING:
@@ -34,7 +34,11 @@ Examples:
     "--out", type=Place(), metavar="FILE", required=True, help="Ends in .svg, .png, .pdf or .dot."
 )
 @click.option(
-    "--set", "given", metavar="NAME=VALUE", multiple=True, help="x=3, W=[[1, 2], [3, 4]]."
+    "--set",
+    "given",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="A value: x=3 or W=[[1, 2], [3, 4]]; may be given again.",
 )
 @click.option("--data", metavar="DATA", help="Rows for a model; random ones without.")
 @click.option(
@@ -124,6 +128,6 @@ def _overflows(graph: Graph, seed: Any, gradients: bool) -> list[str]:
 def _tell(out: str, graph: Graph, numbers: str, overflows: list[str], proof: Proof | None) -> None:
     say(printable(f"{out}: {len(graph.nodes)} nodes, with {numbers}."))
     for sentence in overflows:
-        remark(sentence)
+        remark(f"{sentence.removesuffix('.')}.")
     if proof is not None:
-        say(proof.summary)
+        paragraph(proof.summary)

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chainrule.cli.options import data_argument, data_options, engine_option, json_option
-from chainrule.cli.terminal import json_out, number_of, paint, printable, remark, rows, say, table
+from chainrule.cli.terminal import (
+    json_out,
+    number_of,
+    paint,
+    paragraph,
+    printable,
+    remark,
+    rows,
+    say,
+    table,
+    too_wide,
+)
 
 if TYPE_CHECKING:
     from chainrule.cli.scoring import Score
@@ -96,6 +107,11 @@ def _show_classes(score: Score) -> None:
         say(f"({len(names)} classes: the confusion matrix is in --json)")
         return
     say()
-    say(paint("  which were taken for which (rows: what they are; columns: what was said)", "dim"))
+    paragraph("which were taken for which (rows: what they are; columns: what was said)", "dim")
     counts = [[f"{n:,}" if n else "·" for n in line] for line in score.confusion]
-    table(("", *names), [(name, *line) for name, line in zip(names, counts, strict=True)])
+    head = ("", *names)
+    lines = [(name, *line) for name, line in zip(names, counts, strict=True)]
+    if too_wide(head, lines):  # short heads: the numbers of the rows
+        head = ("", *(str(i) for i in range(1, len(names) + 1)))
+        lines = [(f"{i} {line[0]}", *line[1:]) for i, line in enumerate(lines, 1)]
+    table(head, lines)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chainrule.cli.options import json_option
-from chainrule.cli.terminal import json_out, paint, printable, rows, say
+from chainrule.cli.terminal import json_out, paint, paragraph, printable, rows, say
 
 if TYPE_CHECKING:
     from chainrule.datasets import Preparation
@@ -49,8 +49,10 @@ def inspect(model: str, as_json: bool) -> None:
         return
     say(f"{paint(printable(model), 'bold')}  {os.path.getsize(model):,} bytes")
     say()
-    for i, line in enumerate(found.network.summary().splitlines()):
+    *layers, total = found.network.summary().splitlines()
+    for i, line in enumerate(layers):
         say(paint(line, "dim") if i == 0 or set(line) == {"─"} else line)
+    paragraph(total)
     say()
     if preparation is None:
         say("It was kept without a preparation of its data: it takes arrays as they are.")

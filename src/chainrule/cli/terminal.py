@@ -16,17 +16,21 @@ from typing import Any, TextIO
 from chainrule.errors import printable
 
 __all__ = [
+    "cells_wide",
     "complain",
     "csv_out",
     "json_out",
     "number_of",
     "paint",
+    "paragraph",
     "prepare",
     "printable",
     "remark",
     "rows",
     "say",
     "size_of",
+    "table",
+    "too_wide",
     "width",
 ]
 
@@ -117,21 +121,22 @@ def say(text: str = "") -> None:
 
 def remark(text: str) -> None:
     """A remark on stderr, beside the results on stdout."""
-    _aside(f"{paint('Note:', 'yellow', stream=sys.stderr)} {printable(text)}")
+    _aside("Note:", printable(text), "yellow")
 
 
 def complain(text: str, start: str = "Error:") -> None:
     """One line on stderr."""
     with contextlib.suppress(OSError):
         sys.stdout.flush()
-    line = printable(" ".join(text.split()))
-    _aside(f"{paint(start, 'red', 'bold', stream=sys.stderr)} {line}")
+    _aside(start, printable(" ".join(text.split())), "red", "bold")
 
 
-def _aside(line: str) -> None:
+def _aside(start: str, text: str, *styles: str) -> None:
     """A line on stderr; if it cannot be written, the exit code still tells."""
+    lines = wrapped(fitting(text, sys.stderr), width(sys.stderr) - len(start) - 1)
+    told = f"\n{' ' * (len(start) + 1)}".join(lines)
     with contextlib.suppress(OSError):
-        print(fitting(line, sys.stderr), file=sys.stderr, flush=True)
+        print(paint(start, *styles, stream=sys.stderr), told, file=sys.stderr, flush=True)
 
 
 def json_out(data: Any) -> None:
@@ -160,9 +165,23 @@ def cells_wide(text: str) -> int:
     )
 
 
-def width() -> int:
-    """How many letters fit on a line of the terminal; no limit elsewhere."""
-    return min(shutil.get_terminal_size().columns, 100) if sys.stdout.isatty() else 10_000
+def width(stream: TextIO | None = None) -> int:
+    """How many letters fit on a line of the terminal that the stream (stdout) is; no limit elsewhere."""
+    if not (sys.stdout if stream is None else stream).isatty():
+        return 10_000
+    return min(shutil.get_terminal_size().columns, 100)
+
+
+def wrapped(text: str, room: int) -> list[str]:
+    """The text in lines of this many letters; a word that is longer, such as a path, stays whole."""
+    return textwrap.wrap(text, max(room, 20), break_long_words=False, break_on_hyphens=False)
+
+
+def paragraph(text: str, *styles: str) -> None:
+    """Lines on stdout, no wider than the terminal."""
+    for line in text.splitlines():
+        for part in wrapped(printable(line), width()) or [""]:
+            say(paint(part, *styles))
 
 
 def rows(pairs: Iterable[tuple[str, str]]) -> None:
@@ -170,16 +189,21 @@ def rows(pairs: Iterable[tuple[str, str]]) -> None:
     told = list(pairs)
     indent = max((len(name) for name, _ in told), default=0) + 2
     for name, text in told:
-        lines = textwrap.wrap(printable(text), max(width() - indent, 30)) or [""]
+        lines = wrapped(printable(text), width() - indent) or [""]
         for i, line in enumerate(lines):
             start = name if i == 0 else ""
             say(f"{paint(start, 'dim')}{' ' * (indent - len(start))}{line}")
 
 
+def too_wide(header: Sequence[str], body: Iterable[Sequence[str]]) -> bool:
+    """Whether such a table has longer lines than the terminal."""
+    _, sizes = _laid_out(header, body)
+    return sum(sizes) + 2 * len(sizes) > width()
+
+
 def table(header: Sequence[str], body: Iterable[Sequence[str]], left: int = 1) -> None:
     """Columns, numbers to the right; the first `left` columns to the left."""
-    lines = [tuple(map(printable, line)) for line in (header, *body)]
-    sizes = [max(cells_wide(line[i]) for line in lines) for i in range(len(header))]
+    lines, sizes = _laid_out(header, body)
     for n, line in enumerate(lines):
         cells = [
             cell + " " * (size - cells_wide(cell))
@@ -189,3 +213,11 @@ def table(header: Sequence[str], body: Iterable[Sequence[str]], left: int = 1) -
         ]
         text = "  ".join(cells).rstrip()
         say(f"  {paint(text, 'dim') if n == 0 else text}")
+
+
+def _laid_out(
+    header: Sequence[str], body: Iterable[Sequence[str]]
+) -> tuple[list[tuple[str, ...]], list[int]]:
+    """The cells as they are shown, and how wide each column is."""
+    lines = [tuple(map(printable, line)) for line in (header, *body)]
+    return lines, [max(cells_wide(line[i]) for line in lines) for i in range(len(header))]

@@ -19,14 +19,17 @@ from chainrule.cli.options import (
 )
 from chainrule.cli.places import Place
 from chainrule.cli.terminal import (
+    cells_wide,
     complain,
     json_out,
     number_of,
     paint,
+    paragraph,
     printable,
     rows,
     say,
     size_of,
+    width,
 )
 
 if TYPE_CHECKING:
@@ -211,7 +214,7 @@ Examples:
     is_eager=True,  # --epochs asks for it
     metavar="LINK",
     help="Train what a TensorFlow Playground link describes, with its data and its weights, for"
-    " --epochs; in place of DATA and all other options but --json.",
+    " --epochs; in place of DATA and all other options but --json and --quiet.",
 )
 @json_option
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
@@ -259,7 +262,12 @@ def show_plan(plan: Plan) -> None:
     """What is going to be done, before it takes time."""
     size = f"{number_of(plan.rows, 'row')}, {number_of(plan.columns, 'column')}"
     data = f"{size}; {plan.predicts}"
-    say(f"{paint(printable(plan.name), 'bold')}  {printable(data)}")
+    name = paint(printable(plan.name), "bold")
+    if cells_wide(f"{plan.name}  {data}") <= width():
+        say(f"{name}  {printable(data)}")
+    else:
+        say(name)
+        paragraph(data)
     say()
     notes = plan.notes[:30]
     if len(plan.notes) > 30:

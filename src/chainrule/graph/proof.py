@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["ArrowVerdict", "Proof", "prove"]
 
 Array = npt.NDArray[Any]
+HEAD = ("gradient", "into", "layer", "shape", "verdict", "error", "allowed", "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,11 +78,21 @@ class Proof:
         return self.ok
 
     def __str__(self) -> str:
-        head = ("gradient", "into", "layer", "shape", "verdict", "error", "allowed", "")
-        lines = [head, *map(_cells, self.rows)]
+        return "\n".join([*self.lines(), self.summary])
+
+    def lines(self, width: int | None = None) -> list[str]:
+        """The table of all verdicts, with fewer columns where it would be wider than `width`."""
+        cells = [HEAD, *map(_cells, self.rows)]
         if self.ends:
-            lines += [("", "", "", "", "", "", "", ""), *map(_cells, self.ends.values())]
-        return "\n".join([*table(lines), self.summary])
+            cells += [("",) * len(HEAD), *map(_cells, self.ends.values())]
+        names = list(HEAD)
+        for least in ("allowed", "shape", "error", "layer", "into"):
+            if width is None or max(len(line) for line in table([c[:-1] for c in cells])) <= width:
+                break
+            i = names.index(least)
+            del names[i]
+            cells = [(*line[:i], *line[i + 1 :]) for line in cells]
+        return table(cells)
 
     __repr__ = __str__
 
