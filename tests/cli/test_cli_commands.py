@@ -480,3 +480,52 @@ except AttributeError as error:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+# -- columns not to learn from --------------------------------------------------------------------
+
+
+def people() -> str:
+    """A table with a column of identifiers, one of dates, and one of gaps."""
+    lines = [
+        f"{7000 + i * 3},2024-0{1 + i % 2}-{1 + i % 25:02d},{'' if i % 2 else i},{i % 9},"
+        f"{'ab'[i % 9 > 3]}\n"
+        for i in range(90)
+    ]
+    return "PersonId,seen,gaps,n,label\n" + "".join(lines)
+
+
+def test_identifiers_and_dates_are_spoken_of() -> None:
+    Path("t.csv").write_text(people())
+    told = good(*fast("t.csv", "--epochs", "1"))
+    assert "'PersonId' has another whole number in every row, as identifiers have." in told
+    assert "'seen' holds dates" in told
+    # Whole numbers of another name, or such that repeat, are numbers.
+    Path("u.csv").write_text("year,id,y\n" + "".join(f"{i},{i // 2},{i % 2}\n" for i in range(60)))
+    assert "identifiers" not in good(*fast("u.csv", "--epochs", "1"))
+
+
+def test_columns_can_be_left_out() -> None:
+    Path("t.csv").write_text(people())
+    without = ["--without", "PersonId", "--without", "seen", "--without", "gaps"]
+    # Every other row has a gap, in a column that is left out: no row is.
+    told = as_json(*fast("t.csv", *without, "--missing", "drop"))
+    assert told["split"]["training_rows"] + told["split"]["held_out_rows"] == 90
+    assert told["data"]["without"] == ["PersonId", "seen", "gaps"]
+    assert told["notes"][0] == "'PersonId', 'seen', 'gaps' were left out, as asked."
+    assert not any("identifiers" in note or "dates" in note for note in told["notes"])
+    scores = as_json("evaluate", "t.safetensors", "t.csv")
+    assert scores["same_data"] is True
+    assert scores["held_out"]["accuracy"] == told["held_out"]["accuracy"]
+    Path("new.csv").write_text("n\n1\n8\n")
+    assert good("predict", "t.safetensors", "new.csv") == "prediction\na\nb\n"
+    # Rows of another table are not dropped for what is not learned from.
+    Path("more.csv").write_text(people() + "1,,,2,a\n")
+    assert as_json("evaluate", "t.safetensors", "more.csv")["all"]["rows"] == 91
+
+
+def test_amounts_are_written_as_people_write_them() -> None:
+    Path("houses.csv").write_text(HOUSES)
+    good(*fast("houses.csv", "--target", "price", "--epochs", "3"))
+    told = good("evaluate", "houses.safetensors", "houses.csv")
+    assert re.search(r"held out: RMSE +\d\d,\d{3} in units of price", told), told

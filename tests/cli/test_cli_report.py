@@ -261,9 +261,9 @@ def test_without_matplotlib_one_line_names_the_extra(monkeypatch: pytest.MonkeyP
 
 
 def test_the_command_can_be_typed_again() -> None:
-    Path("-data.csv").write_text("a,y\n" + "".join(f"{i},{i % 2}\n" for i in range(40)))
+    Path("-data.csv").write_text("a,y,b c,数\n" + "".join(f"{i},{i % 2},1,2\n" for i in range(40)))
     given = ["train", "--report", "a b.html", "--out", "m.safetensors", "--hidden", "none", "--quiet",
-             "--epochs", "2", "--", "-data.csv"]  # fmt: skip
+             "--without", "b c", "--without", "数", "--epochs", "2", "--", "-data.csv"]  # fmt: skip
     good(*given)
     text = Path("a b.html").read_text("utf-8")
     command = re.search(r"<pre>(.*?)</pre>", text, re.S)

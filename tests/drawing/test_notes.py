@@ -7,10 +7,26 @@ import re
 import numpy as np
 
 import chainrule as cr
+from chainrule.cli.hints import hints
 from chainrule.drawing.notes import note_in
 
 #: Names in the tables below, which stay as they are.
 NAMES = r"x\d+|town|none|one|code|text|flat|empty|y|c|n|[ab]|Ulm|Bonn|TensorFlow|Playground|e"
+
+
+def test_what_the_command_says_of_columns_is_translated() -> None:
+    table = cr.datasets.Table(
+        {
+            "id": list(range(40)),
+            "e": [f"2024-01-{i % 28 + 1:02d}" for i in range(40)],
+            "y": [0, 1] * 20,
+        }
+    )
+    said = (*hints(table, cr.datasets.Preparation.fit(table, "y")), "'e' was left out, as asked.")
+    assert len(said) == 3
+    for note in said:
+        left = re.sub(r"“[^”]*”|--without", "", note_in(note, "zh"))
+        assert not re.search("[A-Za-z]{2}", left), note
 
 
 def tables() -> list[tuple[bytes, str]]:

@@ -77,11 +77,13 @@ def _figures(score: Score, which: str) -> list[tuple[str, str]]:
         part = f"{score.right:,} of {number_of(score.rows, 'row')}"
         right = f"{score.values['accuracy']:.1%}  ({part})"
         return [(f"{start}accuracy", right)]
+    from chainrule.training.metrics import in_units
+
     unit = f"in units of {score.target}"
     return [
         (f"{start}R²", f"{_r2(score.values['r2'])}  ({number_of(score.rows, 'row')})"),
-        (f"{start}RMSE", f"{score.values['rmse']:.4g} {unit}"),
-        (f"{start}MAE", f"{score.values['mae']:.4g} {unit}"),
+        (f"{start}RMSE", f"{in_units(score.values['rmse'])} {unit}"),
+        (f"{start}MAE", f"{in_units(score.values['mae'])} {unit}"),
     ]
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
 from chainrule.cli.places import keep_apart
+from chainrule.cli.source import STDIN
+from chainrule.cli.terminal import typed
 from chainrule.errors import ExtraMissingError
 from chainrule.files.writing import check_place, write_whole
 
@@ -32,13 +33,15 @@ def command_line(ctx: click.Context) -> list[str]:
             arguments.append(str(value))
         elif isinstance(param, click.Option) and param.is_flag:
             options.append(param.opts[-1])
+        elif param.multiple:
+            options += [typed(param.opts[-1], one) for one in value]
         else:
             told = (",".join(map(str, value)) or "none") if isinstance(value, tuple) else str(value)
-            options.append(shlex.join([param.opts[-1], told]))
-    start = shlex.join(["chainrule", str(ctx.info_name)])
-    if any(argument.startswith("-") for argument in arguments):
-        return [start, *options, shlex.join(["--", *arguments])]
-    return [shlex.join(["chainrule", str(ctx.info_name), *arguments]), *options]
+            options.append(typed(param.opts[-1], told))
+    start = typed("chainrule", str(ctx.info_name))
+    if any(argument.startswith("-") and argument != STDIN for argument in arguments):
+        return [start, *options, typed("--", *arguments)]
+    return [typed("chainrule", str(ctx.info_name), *arguments), *options]
 
 
 def check_report(report: str, out: str, data: str, force: bool) -> None:

@@ -60,7 +60,8 @@ def score_all(
     """Scores by name ("held_out", "training", or "all"), and sentences about the rows."""
     table.require(preparation.target)
     missing = fact(model, "split", "missing")
-    if fact(model, "data", "fingerprint") == table.fingerprint():
+    same, table = _as_learned(model, preparation, table)
+    if same:
         divided = _divided_again(model, preparation, table)
         if divided is not None:
             rows, training, held = divided
@@ -82,13 +83,22 @@ def score_all(
 def training_rows(model: Model, preparation: Preparation, table: Table) -> Table:
     """The rows to train on: those with a target, without those held out where that is known."""
     table.require(preparation.target)
-    if fact(model, "data", "fingerprint") == table.fingerprint():
+    same, table = _as_learned(model, preparation, table)
+    if same:
         divided = _divided_again(model, preparation, table)
         if divided is not None:
             rows, training, _ = divided
             return rows.rows(training)
     missing = fact(model, "split", "missing")
     return keep_rows(table, preparation.target, "drop" if missing == "drop" else "fill")[0]
+
+
+def _as_learned(model: Model, preparation: Preparation, table: Table) -> tuple[bool, Table]:
+    """Whether this is the training data, and the table without what was left out of that."""
+    same = fact(model, "data", "fingerprint") == table.fingerprint()
+    without = fact(model, "data", "without")
+    names = without if isinstance(without, list) else []
+    return same, table.drop(*(n for n in table.names if n in names and n != preparation.target))
 
 
 def _divided_again(

@@ -6,6 +6,8 @@ import contextlib
 import io
 import json
 import os
+import re
+import shlex
 import shutil
 import sys
 import textwrap
@@ -31,12 +33,14 @@ __all__ = [
     "size_of",
     "table",
     "too_wide",
+    "typed",
     "width",
 ]
 
 STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
 
 
+PLAIN_WORD = re.compile(r"[\w@%+=:,./-]+")
 #: What stands for our own signs where the output cannot hold them (cp1252, ASCII).
 PLAIN = {"→": "->", "─": "-", "·": ".", "×": "x", "−": "-", "²": "2", "…": "...", "√": "root "}
 
@@ -77,6 +81,15 @@ def number_of(count: int, what: str, plural: str = "") -> str:
     ('1 row', '1,200 rows', '2 classes')
     """
     return f"{count:,} {what if count == 1 else plural or what + 's'}"
+
+
+def typed(*words: str) -> str:
+    """The words as they are typed in a shell; letters of any language need no quotes.
+
+    >>> typed("train", "房价.csv", "a b")
+    "train 房价.csv 'a b'"
+    """
+    return " ".join(w if PLAIN_WORD.fullmatch(w) else shlex.quote(w) for w in words)
 
 
 def size_of(count: int) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -29,6 +28,7 @@ from chainrule.cli.terminal import (
     rows,
     say,
     size_of,
+    typed,
     width,
 )
 
@@ -77,6 +77,12 @@ Examples:
 )
 @click.argument("data", metavar="DATA", required=False)
 @click.option("--target", metavar="COLUMN", help="The column to predict.")
+@click.option(
+    "--without",
+    multiple=True,
+    metavar="COLUMN",
+    help="A column not to learn from; may be given again.",
+)
 @click.option(
     "--out", type=Place(), metavar="FILE", help="Where the model goes; DATA.safetensors by default."
 )
@@ -291,7 +297,7 @@ def show_result(trained: Trained) -> None:
         pairs.append(("report", trained.report))
     rows(pairs)
     say()
-    model, data = shlex.quote(trained.out), shlex.quote(trained.data)
+    model, data = typed(trained.out), typed(trained.data)
     for i, command in enumerate(("predict", "evaluate")):
         say(
             f"{paint('next' if i == 0 else '    ', 'dim')}  "

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from chainrule import optimizers, schedules
+from chainrule.cli.hints import hints
 from chainrule.cli.places import keep_apart
 from chainrule.cli.reporting import check_report, write_report
 from chainrule.cli.source import find_target, open_source, stem
@@ -30,7 +31,7 @@ from chainrule.files.writing import check_place
 from chainrule.layers import Affine, Dropout, MeanSquaredError, SoftmaxWithLoss
 from chainrule.networks import ACTIVATIONS, Sequential
 from chainrule.training import Callback, EarlyStopping, Trainer, accuracy
-from chainrule.training.metrics import regression_scores
+from chainrule.training.metrics import in_units, regression_scores
 from chainrule.version import __version__
 
 __all__ = ["Job", "Plan", "Trained"]
@@ -145,6 +146,7 @@ class Job:
 
     data: str
     target: str | None
+    without: tuple[str, ...]
     out: str | None
     force: bool
     hidden: tuple[int, ...]
@@ -185,7 +187,8 @@ class Job:
             )
         table, known = open_source(self.data, header=not self.no_header, encoding=self.encoding)
         target = find_target(table, self.target, known)
-        divided = divide(table, target, self.task, self.validation, self.seed, self.missing)
+        learned_from = self.learned_from(table, target)
+        divided = divide(learned_from, target, self.task, self.validation, self.seed, self.missing)
         learned = divided.table.rows(divided.training)
         preparation = Preparation.fit(learned, target, divided.task)
         net = self.build(preparation)
@@ -205,6 +208,7 @@ class Job:
                 "columns": len(table.names),
                 "header": not self.no_header,
                 "encoding": self.encoding,
+                "without": list(self.without),
             },
             "split": {
                 "validation": self.validation,
@@ -236,7 +240,12 @@ class Job:
             predicts=f"{target} is one of {len(classes)} classes"
             if classes
             else f"{target} is a number",
-            notes=(*_news(table), *divided.notes, *preparation.notes),
+            notes=(
+                *_news(learned_from),
+                *divided.notes,
+                *preparation.notes,
+                *hints(learned, preparation),
+            ),
             network=self.drawn(preparation, net),
             training=f"{number_of(count, 'row')}, {len(divided.held):,} held out;"
             f" {number_of(epochs, 'epoch')} of {number_of(steps, 'step')}, {type(optimizer).__name__}",
@@ -251,6 +260,19 @@ class Job:
                 net, optimizer, seed=int(seeds[1]), engine=self.engine, threads=self.threads
             ),
         )
+
+    def learned_from(self, table: Table, target: str) -> Table:
+        """The table without the columns that are left out on purpose."""
+        if target in self.without:
+            raise SettingError(
+                f"--without {target}: this is the column to predict. Leave out others, or name another"
+                " --target."
+            )
+        if not self.without:
+            return table
+        listed = ", ".join(map(repr, self.without))
+        verb = "were" if len(self.without) > 1 else "was"
+        return table.drop(*self.without).noted(f"{listed} {verb} left out, as asked.")
 
     def build(self, preparation: Preparation) -> Sequential:
         """The network: inputs, hidden layers, and one output a class, or one number."""
@@ -385,7 +407,7 @@ class Job:
         fit = "-" if found["r2"] is None else f"{found['r2']:.4f}"
         return found, [
             (f"{which} R²", f"{fit}  ({count} never trained on{chosen})"),
-            (f"{which} RMSE", f"{found['rmse']:.4g} in units of {plan.preparation.target}"),
+            (f"{which} RMSE", f"{in_units(found['rmse'])} in units of {plan.preparation.target}"),
         ]
 
     def keep(self, plan: Plan, facts: dict[str, Any]) -> str:

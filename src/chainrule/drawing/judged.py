@@ -19,7 +19,7 @@ from chainrule.drawing.residuals import draw_residuals
 from chainrule.drawing.words import say
 from chainrule.networks import Network
 from chainrule.training import Trainer, confusion_matrix
-from chainrule.training.metrics import class_scores, regression_scores
+from chainrule.training.metrics import class_scores, in_units, regression_scores
 
 __all__ = ["Classes", "Judged", "Numbers", "Run"]
 
@@ -195,8 +195,8 @@ class Numbers(Judged):
         unit = say(" in units of {target}", self.lang, target=target)
         pairs = [
             ("R²", self.headline()[0]),
-            ("RMSE", f"{self.scores['rmse']:.4g}{unit}"),
-            ("MAE", f"{self.scores['mae']:.4g}{unit}"),
+            ("RMSE", f"{in_units(self.scores['rmse'])}{unit}"),
+            ("MAE", f"{in_units(self.scores['mae'])}{unit}"),
         ]
         drawn = draw_residuals(self.said, self.true, target, lang=self.lang)
         label = say("residuals", self.lang)

@@ -48,6 +48,14 @@ _SENTENCES = known_sentences(
      "{0} 列在训练集中没有值，已略去：{1}。"),
     (r"(.+) was left out: (\d+) distinct texts in (\d+) rows?\.",
      "{0} 已略去：{2} 行中有 {1} 种不同的文本。"),
+    (r"(.+) (?:was|were) left out, as asked\.", "{0} 已按要求略去。"),
+    (r"(.+) has another whole number in every row, as identifiers have\. If it is one, leave the"
+     r" column out \(--without\)\.",
+     "{0} 每行的整数都不同，像是编号。若是编号，请去掉这一列（--without）。"),
+    (r"(.+) holds dates, and each is taken as a text of its own\. Put what counts into columns of"
+     r" numbers \(year, month, weekday\), or leave the column out \(--without\)\.",
+     "{0} 是日期，每个日期都被当作一种文本。请把有用的部分写成数值列（年、月、星期），"
+     "或去掉这一列（--without）。"),
     (r"(.+) was left out: it holds one text only, (.+)\.", "{0} 已略去：只有一种文本 {1}。"),
     (r"(.+) was left out: it holds no text at all\.", "{0} 已略去：完全没有文本。"),
     (r"(.+) became (\d+) columns \((.+)\), (\d+) cells? missing\.",

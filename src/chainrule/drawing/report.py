@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 from collections.abc import Sequence
 from importlib import metadata
 from typing import Any
@@ -105,7 +106,12 @@ def _data(run: Run, lang: str) -> Html:
 def network_picture(network: Network, x: Array, t: Array, lang: str = "en") -> Html:
     """The network's graph for these rows, layer by layer, and a table of its layers, named alike."""
     graph = network.graph(x, t)
-    drawn = Html(f'<div class="graph">{graph.draw(fold=True, lang=lang).svg}</div>')
+    svg = graph.draw(fold=True, lang=lang).svg
+    width = re.search(r'<svg[^>]* width="([\d.]+)"', svg)
+    # A little too wide is made a little smaller; much too wide can be pushed aside.
+    least = f"{0.85 * float(width[1]):.0f}px" if width else "auto"
+    svg = svg.replace("<svg ", f'<svg style="min-width:{least}" ', 1)
+    drawn = Html(f'<div class="graph">{svg}</div>')
     runs = {graph.paths.get(id(run.layer)): name for run, name in graph.layers.items()}
     called = parameter_names(network)
     layers = {f"layer {n} ({layer.title})": (n, layer) for n, layer in network.named_layers()}

@@ -20,6 +20,7 @@ __all__ = [
     "class_scores",
     "confusion_matrix",
     "default_metrics",
+    "in_units",
     "mae",
     "r2",
     "regression_scores",
@@ -135,6 +136,17 @@ def class_scores(counts: npt.ArrayLike) -> list[ClassScore]:
         ClassScore(n, hit / n if n else None, hit / said if said else None)
         for hit, n, said in zip(hits.tolist(), rows.tolist(), told.tolist(), strict=True)
     ]
+
+
+def in_units(value: float | None) -> str:
+    """An error in the units of the target, as people write amounts; a dash for none.
+
+    >>> in_units(29552.4), in_units(61.914), in_units(0.000123456), in_units(2.5e12)
+    ('29,552', '61.91', '0.0001235', '2.5e+12')
+    """
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"
 
 
 def regression_scores(
