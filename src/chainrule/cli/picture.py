@@ -39,8 +39,14 @@ _OPTIONS = (
         "--width", type=OrNone(Number(above=0, example="1200")), default=1600, metavar="PIXELS",
         show_default=True, help="A wider picture goes on in rows; none for one row.",
     ),
-    click.option("--theme", type=OneOf(("light", "dark", "auto")), default="light", show_default=True),
-    click.option("--lang", type=OneOf(("en", "zh")), default="en", show_default=True),
+    click.option(
+        "--theme", type=OneOf(("light", "dark", "auto")), default="light", show_default=True,
+        help="For a light page, a dark one, or as the reader's is.",
+    ),
+    click.option(
+        "--lang", type=OneOf(("en", "zh")), default="en", show_default=True,
+        help="The language of the words in it.",
+    ),
 )  # fmt: skip
 
 
