@@ -8,26 +8,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.datasets.table import GROUP, Table
+from chainrule.datasets.described import VERSION, check_json
+from chainrule.datasets.fitting import (
+    MISSING,
+    NumberColumn,
+    Task,
+    TextColumn,
+    filled_in,
+    fit_columns,
+    fit_target,
+    listed,
+)
+from chainrule.datasets.table import Table
 from chainrule.errors import DataError, FormatError, SettingError, nearest, shown
 
 __all__ = ["Preparation", "rows_with_target"]
 
-Task = Literal["classification", "regression"]
-MISSING = "(missing)"
-FEW_CLASSES = 20
-MANY_TEXTS = 50
-TOO_MANY_TEXTS = 1000
 ROWS_AT_ONCE = 2048
-VERSION = 1
-LARGEST_TARGET = 1e300  # so that an answer of some deviations is still a number
 
 
 def rows_with_target(table: Table, target: str) -> tuple[npt.NDArray[np.bool_], int]:
@@ -49,24 +51,6 @@ def rows_with_target(table: Table, target: str) -> tuple[npt.NDArray[np.bool_], 
             "so there is nothing to learn from. Choose another target column."
         )
     return known, int(len(table) - known.sum())
-
-
-@dataclass(frozen=True)
-class _Number:
-    """x = (cell - mean) / std; 0 where std is 0; a missing cell counts as the median."""
-
-    name: str
-    mean: float
-    std: float
-    median: float
-
-
-@dataclass(frozen=True)
-class _Text:
-    """One column of 0 and 1 for each category."""
-
-    name: str
-    categories: tuple[str, ...]
 
 
 class Preparation:
@@ -95,7 +79,7 @@ class Preparation:
         classes: tuple[str, ...] | tuple[int, ...] | None,
         center: float,
         spread: float,
-        parts: Sequence[_Number | _Text],
+        parts: Sequence[NumberColumn | TextColumn],
         notes: Sequence[str],
     ) -> None:
         self._target = target
@@ -138,7 +122,8 @@ class Preparation:
         {'a': 'number', 't': 'text'}
         """
         found: dict[str, Literal["text", "number"]] = {
-            part.name: "number" if isinstance(part, _Number) else "text" for part in self._parts
+            part.name: "number" if isinstance(part, NumberColumn) else "text"
+            for part in self._parts
         }
         words = self._classes is not None and isinstance(self._classes[0], str)
         return {**found, self._target: "text" if words else "number"}
@@ -148,7 +133,7 @@ class Preparation:
         """A name for every column of x: `bill_length_mm`, `island=Biscoe`."""
         found: list[str] = []
         for part in self._parts:
-            if isinstance(part, _Number):
+            if isinstance(part, NumberColumn):
                 found.append(part.name)
             else:
                 found.extend(f"{part.name}={c or MISSING}" for c in part.categories)
@@ -199,8 +184,8 @@ class Preparation:
                 "table = table.rows(mask)."
             )
         notes: list[str] = []
-        kind, classes, center, spread = _fit_target(table, target, task, notes)
-        parts = _fit_columns(table, target, notes)
+        kind, classes, center, spread = fit_target(table, target, task, notes)
+        parts = fit_columns(table, target, notes)
         if not parts:
             raise DataError(
                 f"{table.source}: no column is left to learn from besides the target "
@@ -220,9 +205,9 @@ class Preparation:
         position = 0
         names: list[str] = []
         places: list[int] = []
-        numbers: list[_Number] = []
+        numbers: list[NumberColumn] = []
         for part in self._parts:
-            if isinstance(part, _Number):
+            if isinstance(part, NumberColumn):
                 names.append(part.name)
                 places.append(position)
                 numbers.append(part)
@@ -242,7 +227,7 @@ class Preparation:
         out: npt.NDArray[np.float32],
         names: list[str],
         places: list[int],
-        numbers: list[_Number],
+        numbers: list[NumberColumn],
     ) -> None:
         mean = np.array([part.mean for part in numbers])
         constant = np.array([part.std == 0.0 for part in numbers])
@@ -307,7 +292,7 @@ class Preparation:
                 )
             return y
         if isinstance(self._classes[0], str):
-            ids = _category_ids(table, _Text(self._target, self._classes))
+            ids = _category_ids(table, TextColumn(self._target, self._classes))
         elif kind == "text":
             ids = np.full(len(table), -1, dtype=np.int64)
         else:
@@ -322,7 +307,7 @@ class Preparation:
             raise DataError(
                 f"{table.place(int(unknown[0]), self._target)}: {unknown.size} of {_rows(table)} "
                 f"{'are' if unknown.size > 1 else 'is'} of a class that the training rows do not have. "
-                f"Got {some}; known are {_listed(self._classes)}. "
+                f"Got {some}; known are {listed(self._classes)}. "
                 "Correct them, leave them out, or train again with such rows."
             )
         return ids
@@ -375,9 +360,9 @@ class Preparation:
         counts = table.missing_counts()
         found = []
         for part in self._parts:
-            if isinstance(part, _Number):
+            if isinstance(part, NumberColumn):
                 if counts.get(part.name):
-                    found.append(_filled(part.name, counts[part.name], part.median))
+                    found.append(filled_in(part.name, counts[part.name], part.median))
                 continue
             unseen = int((_category_ids(table, part) < 0).sum())
             if unseen:
@@ -402,12 +387,12 @@ class Preparation:
             raise DataError(
                 f"{table.source}: {len(absent)} column{plural} of the training rows "
                 f"{'are' if plural else 'is'} absent: {', '.join(hints)}{more}. Columns here: "
-                f"{_listed(table.names)}. Rename or add the column{plural}."
+                f"{listed(table.names)}. Rename or add the column{plural}."
             )
         wrong = [
             part.name
             for part in self._parts
-            if isinstance(part, _Number) and table.kind(part.name) == "text"
+            if isinstance(part, NumberColumn) and table.kind(part.name) == "text"
         ]
         if wrong:
             told, first = [], None
@@ -435,7 +420,7 @@ class Preparation:
         """
         columns: list[dict[str, Any]] = []
         for part in self._parts:
-            if isinstance(part, _Number):
+            if isinstance(part, NumberColumn):
                 columns.append(
                     {
                         "name": part.name,
@@ -469,7 +454,7 @@ class Preparation:
                 message names all such places.
         """
         problems: list[str] = []
-        _check_json(data, problems)
+        check_json(data, problems)
         if problems:
             more = f" (and {len(problems) - 10} more)" if len(problems) > 10 else ""
             raise FormatError(
@@ -478,13 +463,13 @@ class Preparation:
                 + more
                 + ". Train and save the model again."
             )
-        parts: list[_Number | _Text] = []
+        parts: list[NumberColumn | TextColumn] = []
         for column in data["columns"]:
             if column["kind"] == "number":
                 mean, std, median = (float(column[key]) for key in ("mean", "std", "median"))
-                parts.append(_Number(column["name"], mean, std, median))
+                parts.append(NumberColumn(column["name"], mean, std, median))
             else:
-                parts.append(_Text(column["name"], tuple(column["categories"])))
+                parts.append(TextColumn(column["name"], tuple(column["categories"])))
         return cls(
             data["target"],
             data["task"],
@@ -496,180 +481,7 @@ class Preparation:
         )
 
 
-def _fit_target(
-    table: Table, target: str, task: str, notes: list[str]
-) -> tuple[Task, tuple[str, ...] | tuple[int, ...] | None, float, float]:
-    where = f"{table.source}, column {target!r}"
-    if table.kind(target) == "text":
-        if task == "regression":
-            raise DataError(
-                f"{where}: regression needs numbers. Got texts, such as "
-                f"{shown(table[target][0].item())}. Use task='classification', or another target."
-            )
-        text = table.texts(target)
-        counts = np.bincount(text.codes, minlength=len(text.categories)).tolist()
-        found = dict(zip(text.categories, counts, strict=True))
-        words = tuple(sorted(name for name, count in found.items() if count))
-        _several(words, where)
-        notes.append(_class_note(target, words, [found[name] for name in words]))
-        return "classification", words, 0.0, 1.0
-    values = table.matrix([target])[:, 0]
-    distinct, sizes = np.unique(values, return_counts=True)
-    whole = bool((distinct == np.floor(distinct)).all() and np.abs(distinct).max() <= 2**53)
-    if task == "classification" and not whole:
-        odd = distinct[distinct != np.floor(distinct)]
-        raise DataError(
-            f"{where}: classes are texts or whole numbers. Got "
-            f"{odd[0] if odd.size else distinct[-1]}. Use task='regression', or another target."
-        )
-    if task == "classification" or (task == "auto" and whole and len(distinct) <= FEW_CLASSES):
-        ids = tuple(int(value) for value in distinct.tolist())
-        _several(ids, where)
-        notes.append(_class_note(target, ids, sizes.tolist()))
-        return "classification", ids, 0.0, 1.0
-    if len(distinct) < 2:
-        raise DataError(
-            f"{where}: the target is {distinct[0]:g} in every row, so there is nothing to learn. "
-            "Choose another target column."
-        )
-    largest = max(abs(float(distinct[0])), abs(float(distinct[-1])))
-    if largest > LARGEST_TARGET:
-        raise DataError(
-            f"{where}: the numbers are too large to predict; they go up to {largest:.3g}, and "
-            f"at most {LARGEST_TARGET:g} is possible. Divide the column by a power of ten."
-        )
-    center, spread = _moments(values)
-    if not spread > 0:
-        raise DataError(
-            f"{where}: the numbers differ by less than {2.0**-1022:.3g}, too little to predict. "
-            "Multiply the column by a power of ten."
-        )
-    notes.append(
-        f"{target!r} is a number to predict (regression), standardised with the training mean "
-        f"{center:.6g} and standard deviation {spread:.6g}."
-    )
-    return "regression", None, center, spread
-
-
-def _several(classes: Sequence[object], where: str) -> None:
-    if len(classes) < 2:
-        raise DataError(
-            f"{where}: there is one class only, {shown(classes[0])}, so there is nothing to "
-            "tell apart. Add rows of another class, or choose another target column."
-        )
-
-
-def _class_note(target: str, classes: Sequence[object], counts: list[int]) -> str:
-    pairs = [f"{name} ({count})" for name, count in zip(classes, counts, strict=True)]
-    return f"{target!r} has {len(classes)} classes: {_listed(pairs)}."
-
-
-def _fit_columns(table: Table, target: str, notes: list[str]) -> list[_Number | _Text]:
-    """The rules for every column but the target, in the table's order."""
-    names = [name for name in table.names if name != target]
-    learned = _fit_numbers(table, [name for name in names if table.kind(name) != "text"])
-    gaps = table.missing_counts()
-    parts: list[_Number | _Text] = []
-    empty, constant, filled = [], [], []
-    for name in names:
-        if table.kind(name) == "text":
-            part = _fit_text(table, name, notes)
-            if part is not None:
-                parts.append(part)
-            continue
-        number = learned[name]
-        if number is None:
-            empty.append(name)
-            continue
-        parts.append(number)
-        if number.std == 0.0:
-            constant.append(name)
-        if gaps.get(name):
-            filled.append(_filled(name, gaps[name], number.median))
-    numbers = [part.name for part in parts if isinstance(part, _Number)]
-    if numbers:
-        plural = "s were" if len(numbers) > 1 else " was"
-        notes.append(
-            f"{len(numbers)} number column{plural} standardised: minus the training mean, "
-            f"divided by the training standard deviation ({_listed(numbers, 4)})."
-        )
-    notes.extend(filled[:20])
-    if len(filled) > 20:
-        notes.append(f"Missing cells in {len(filled) - 20} more columns were filled likewise.")
-    if constant:
-        notes.append(
-            f"{len(constant)} column{'s hold' if len(constant) > 1 else ' holds'} one value only "
-            f"in the training rows and became 0: {_listed(constant, 5)}."
-        )
-    if empty:
-        notes.append(
-            f"{len(empty)} column{'s have' if len(empty) > 1 else ' has'} no value in the "
-            f"training rows and {'were' if len(empty) > 1 else 'was'} left out: "
-            f"{_listed(empty, 5)}."
-        )
-    return parts
-
-
-def _fit_text(table: Table, name: str, notes: list[str]) -> _Text | None:
-    text = table.texts(name)
-    counts = np.bincount(text.codes[text.codes >= 0], minlength=len(text.categories))
-    present = sorted(c for c, n in zip(text.categories, counts.tolist(), strict=True) if n)
-    missing = int((text.codes < 0).sum())
-    distinct, rows = len(present), len(table)
-    if distinct > TOO_MANY_TEXTS or (distinct > MANY_TEXTS and distinct * 2 > rows):
-        notes.append(f"{name!r} was left out: {distinct} distinct texts in {rows} rows.")
-        return None
-    if distinct + (missing > 0) < 2:
-        what = f"one text only, {shown(present[0])}" if present else "no text at all"
-        notes.append(f"{name!r} was left out: it holds {what}.")
-        return None
-    categories = tuple(present) + (("",) if missing else ())
-    shown_names = _listed([c or MISSING for c in categories])
-    gap = f", {missing} cell{'s' if missing > 1 else ''} missing" if missing else ""
-    notes.append(f"{name!r} became {len(categories)} columns ({shown_names}){gap}.")
-    return _Text(name, categories)
-
-
-def _fit_numbers(table: Table, names: list[str]) -> dict[str, _Number | None]:
-    """Mean, deviation and median of the known cells; None for a column without any."""
-    learned: dict[str, _Number | None] = {}
-    for start in range(0, len(names), GROUP):
-        group = names[start : start + GROUP]
-        cells = np.ascontiguousarray(table.matrix(group).T)
-        for name, values in zip(group, cells, strict=True):
-            gaps = np.isnan(values)
-            known = values[~gaps] if gaps.any() else values
-            if not known.size:
-                learned[name] = None
-                continue
-            mean, std = _moments(known)
-            learned[name] = _Number(name, mean, std, _median(known))
-    return learned
-
-
-def _moments(values: npt.NDArray[np.float64]) -> tuple[float, float]:
-    """Mean and standard deviation, without overflow; exactly (value, 0) for a constant."""
-    low, high = float(values.min()), float(values.max())
-    if low == high:
-        return low, 0.0
-    exponent = max(math.frexp(low)[1], math.frexp(high)[1])
-    scaled = np.ldexp(values, -exponent)  # a power of two: changes no digit
-    mean = float(scaled.mean())
-    scaled -= mean
-    std = math.sqrt(float(np.mean(scaled * scaled)))
-    std = min(std, math.nextafter(1.0, 0.0))
-    return math.ldexp(mean, exponent), math.ldexp(std, exponent)
-
-
-def _median(values: npt.NDArray[np.float64]) -> float:
-    half = len(values) // 2
-    if len(values) % 2:
-        return float(np.partition(values, half)[half])
-    both = np.partition(values, [half - 1, half])
-    return float(both[half - 1]) / 2 + float(both[half]) / 2
-
-
-def _category_ids(table: Table, part: _Text) -> npt.NDArray[np.int64]:
+def _category_ids(table: Table, part: TextColumn) -> npt.NDArray[np.int64]:
     """For every row the position of its text among the categories; -1 if it is not there."""
     place = {category: i for i, category in enumerate(part.categories)}
     if table.kind(part.name) == "text":
@@ -695,113 +507,3 @@ def _is_number(cell: str) -> bool:
 
 def _rows(table: Table) -> str:
     return f"{len(table)} row{'s' if len(table) != 1 else ''}"
-
-
-def _filled(name: str, count: int, median: float) -> str:
-    plural = "s" if count > 1 else ""
-    return (
-        f"{count} missing cell{plural} in {name!r} {'were' if plural else 'was'} filled with "
-        f"the training median {median:.6g}."
-    )
-
-
-def _listed(names: Sequence[object], most: int = 12) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(str(name) for name in names[:most]) + more
-
-
-def _check_json(data: object, problems: list[str]) -> None:
-    keys = ("version", "target", "task", "classes", "center", "spread", "columns", "notes")
-    if not _has_keys(data, keys, "the whole", problems):
-        return
-    assert isinstance(data, Mapping)
-    if data["version"] != VERSION or type(data["version"]) is not int:
-        problems.append(f"version: {VERSION} is known, got {shown(data['version'])}")
-    _is_name(data["target"], "target", problems)
-    if data["task"] not in ("classification", "regression"):
-        problems.append(f"task: classification or regression, got {shown(data['task'])}")
-    _check_classes(data["classes"], data["task"], problems)
-    _is_finite(data["center"], "center", problems)
-    if _is_finite(data["spread"], "spread", problems) and not data["spread"] > 0:
-        problems.append(f"spread: a number above 0, got {shown(data['spread'])}")
-    if not isinstance(data["notes"], list) or not all(isinstance(n, str) for n in data["notes"]):
-        problems.append(f"notes: a list of texts, got {shown(data['notes'])}")
-    columns = data["columns"]
-    if not isinstance(columns, list) or not columns:
-        problems.append(f"columns: a list that is not empty, got {shown(columns)}")
-        return
-    seen: set[str] = set()
-    for i, column in enumerate(columns):
-        name = _check_column(column, f"columns[{i}]", problems)
-        if name is not None and (name in seen or name == data["target"]):
-            problems.append(f"columns[{i}].name: {shown(name)} occurs twice")
-        seen.add(name or "")
-
-
-def _check_classes(classes: object, task: object, problems: list[str]) -> None:
-    if task == "regression":
-        if classes is not None:
-            problems.append(f"classes: null in regression, got {shown(classes)}")
-        return
-    texts = isinstance(classes, list) and all(isinstance(c, str) and c for c in classes)
-    numbers = isinstance(classes, list) and all(type(c) is int and abs(c) <= 2**53 for c in classes)
-    if not isinstance(classes, list) or not (texts or numbers) or len(classes) < 2:
-        problems.append(
-            f"classes: two or more texts, or two or more whole numbers, got {shown(classes)}"
-        )
-    elif any(not a < b for a, b in pairwise(classes)):
-        problems.append(f"classes: must be sorted, each once, got {shown(classes)}")
-
-
-def _check_column(column: object, where: str, problems: list[str]) -> str | None:
-    kind = column.get("kind") if isinstance(column, Mapping) else None
-    if kind == "number":
-        if not _has_keys(column, ("name", "kind", "mean", "std", "median"), where, problems):
-            return None
-        assert isinstance(column, Mapping)
-        for key in ("mean", "std", "median"):
-            _is_finite(column[key], f"{where}.{key}", problems)
-        if type(column["std"]) in (int, float) and column["std"] < 0:
-            problems.append(f"{where}.std: 0 or more, got {shown(column['std'])}")
-    elif kind == "text":
-        if not _has_keys(column, ("name", "kind", "categories"), where, problems):
-            return None
-        assert isinstance(column, Mapping)
-        words = column["categories"]
-        good = isinstance(words, list) and words and all(isinstance(w, str) for w in words)
-        if not good or len(set(words)) < len(words):
-            problems.append(f"{where}.categories: distinct texts, got {shown(words)}")
-    else:
-        problems.append(f"{where}.kind: number or text, got {shown(kind)}")
-        return None
-    return column["name"] if _is_name(column["name"], f"{where}.name", problems) else None
-
-
-def _has_keys(data: object, keys: Sequence[str], where: str, problems: list[str]) -> bool:
-    if not isinstance(data, Mapping):
-        problems.append(f"{where}: an object with keys, got {shown(data)}")
-        return False
-    absent = [key for key in keys if key not in data]
-    unknown = [key for key in data if key not in keys]
-    if absent:
-        problems.append(f"{where}: {', '.join(absent)} missing")
-    if unknown:
-        problems.append(f"{where}: unknown {', '.join(shown(key) for key in unknown[:5])}")
-    return not absent
-
-
-def _is_name(value: object, where: str, problems: list[str]) -> bool:
-    good = isinstance(value, str) and value != ""
-    if not good:
-        problems.append(f"{where}: a text that is not empty, got {shown(value)}")
-    return good
-
-
-def _is_finite(value: object, where: str, problems: list[str]) -> bool:
-    try:
-        good = type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
-    except OverflowError:
-        good = False
-    if not good:
-        problems.append(f"{where}: a finite number, got {shown(value)}")
-    return good

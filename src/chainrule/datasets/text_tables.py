@@ -18,9 +18,10 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.datasets.encodings import as_utf8
 from chainrule.datasets.opening import Pathish, fetch, refuse_others, room_for, unpacked
 from chainrule.datasets.table import Table, Texts
-from chainrule.errors import DataError, FormatError, SettingError, shown
+from chainrule.errors import DataError, FormatError, shown
 
 __all__ = ["Kinds", "parse_csv", "read_csv"]
 
@@ -98,7 +99,7 @@ def parse_csv(
     >>> parse_csv(b"a;b\\n1;x\\n", "small.csv").notes
     ('The columns are separated by semicolons.',)
     """
-    data = _as_utf8(data, source, encoding)
+    data = as_utf8(data, source, encoding)
     if not data.strip():
         raise DataError(f"{source} is empty. A table needs a row of names and rows of data.")
     separator = _separator(data)
@@ -117,72 +118,6 @@ def parse_csv(
         )
     texts = _read_texts(file, [j for j, column in enumerate(columns) if column is None])
     return _assembled(file, columns, texts)
-
-
-def _as_utf8(data: bytes, source: str, encoding: str) -> bytes:
-    """The bytes as UTF-8 without a byte-order mark, or an error that says where they break."""
-    import codecs
-
-    try:
-        name = codecs.lookup(encoding).name
-        b"aaaa".decode(encoding, "replace")  # refuses base64 and the like
-    except (LookupError, TypeError, ValueError):
-        raise SettingError(
-            f"encoding: there is no text encoding {shown(encoding)}. "
-            "Common ones: utf-8, latin-1, cp1252, utf-16, gb18030, shift_jis."
-        ) from None
-    if not name.startswith(("utf-16", "utf-32")):
-        wide = "UTF-32" if data[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff") else ""
-        wide = wide or ("UTF-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "")
-        few = data[:4000]
-        if not wide and len(few) > 3 and few.count(b"\0") > len(few) // 3:
-            wide = "UTF-16"
-        refuse_others(data if not wide else b"a", source, "CSV", ("text",))
-        if wide:
-            raise FormatError(
-                f"{source}: the text is stored as {wide}, not {encoding}. "
-                f"Read it with encoding='{wide.lower()}' (--encoding {wide.lower()}), "
-                "or save it as UTF-8."
-            )
-        _refuse_nul(data, source)  # before its bytes are taken for letters
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError as problem:
-        line = data.count(b"\n", 0, problem.start) + 1
-        got = data[problem.start : problem.start + 1].hex()
-        raise FormatError(
-            f"{source}:{line}: the text is not {encoding}: byte 0x{got} at offset "
-            f"{problem.start} does not belong to it. {_likely(data)}, or save it as UTF-8."
-        ) from None
-    if name != "utf-8":
-        data = text.removeprefix("\ufeff").encode("utf-8", "surrogatepass")
-    data = data.removeprefix(b"\xef\xbb\xbf")
-    _refuse_nul(data, source)
-    return data
-
-
-def _refuse_nul(data: bytes, source: str) -> None:
-    nul = data.find(b"\0")
-    if nul >= 0:
-        line = data.count(b"\n", 0, nul) + 1
-        raise FormatError(
-            f"{source}:{line}: there is a NUL byte (offset {nul}; {data.count(bytes(1))} in all), "
-            "which no text has. The file is damaged or not a text table; save it again."
-        )
-
-
-def _likely(data: bytes) -> str:
-    """Which encoding to try: letters of two bytes each are Chinese, single ones Western."""
-    runs = re.findall(rb"[\x80-\xff]+", data[: 1 << 20])
-    if sum(len(run) % 2 == 0 for run in runs) > 0.8 * len(runs) and len(runs) > 1:
-        return (
-            "It looks like Chinese of an older Windows program: read it with encoding='gb18030' "
-            "(--encoding gb18030; others: big5, shift_jis, cp1252)"
-        )
-    return (
-        "If the file comes from an older Windows program, read it with encoding='cp1252' "
-        "(--encoding cp1252; others: latin-1, gb18030, shift_jis)"
-    )
 
 
 def _lines(data: bytes) -> io.TextIOWrapper:
