@@ -302,7 +302,8 @@ def _caption(v: Variable, options: Options, *, named: bool) -> list[Panel]:
         parts = [text_panel(options.name(v), 10.5, "muted", name=True, role="made")]
     if shape:
         parts.append(text_panel(shape, 10.5, "muted", "shape"))
-    return [beside(parts[0], parts[1])] if len(parts) == 2 else parts
+    # A name in italics leans over its end.
+    return [beside(parts[0], parts[1], 9.0)] if len(parts) == 2 else parts
 
 
 def _weights(units: Units) -> dict[Flow, float]:

@@ -95,7 +95,7 @@ def name_vertex(name: str, title: str, beside: int) -> Vertex:
         width = text_width(name, size)
         mark = Text(width / 2, 0.8 * size, name, size, name=True, role="name")
         panel = Panel(width, size, (mark,))
-    width = math.ceil(panel.width) + 6.0 if name else 2.0
+    width = math.ceil(panel.width) + 10.0 if name else 2.0
     return Vertex(width, 18.0, beside=beside, content=Look("name", title, panel, "none"))
 
 

@@ -32,7 +32,7 @@ def _width(character: str) -> int:
         return _ASCII[ord(character) - 32]
     if unicodedata.combining(character):
         return 0
-    if unicodedata.east_asian_width(character) in "WF":
+    if character in "…—→←" or unicodedata.east_asian_width(character) in "WF":
         return 1000
     if unicodedata.category(character) in ("Sm", "So"):
         return 840

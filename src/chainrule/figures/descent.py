@@ -34,7 +34,7 @@ def path() -> tuple[Array, Array]:
 def sgd_step(lang: str) -> Any:
     """The way down on the surface, and seen from above, with the first step in numbers."""
     places, gradients = path()
-    plot, (left, right) = new_plot(10.0, 4.6, "3d", "plain", width_ratios=(1.05, 1))
+    plot, (left, right) = new_plot(10.6, 4.6, "3d", "plain", width_ratios=(1.12, 1))
     _above(left, places)
     _map(right, places, gradients, lang)
     return plot
@@ -62,9 +62,11 @@ def _above(ax: Any, places: Array) -> None:
         places[:, 0], places[:, 1], z, "o-", color=ORANGE, linewidth=2.0, markersize=5, zorder=10
     )
     ax.view_init(elev=38, azim=-58)
-    ax.set(xlabel="$w_0$", ylabel="$w_1$", zlabel="$L$")
+    ax.set(xlabel="$w_0$", ylabel="$w_1$")
+    ax.text(2.4, 2.4, 7.4, "$L$", fontsize=11)  # above its axis, since the map is beside it
     ax.tick_params(labelsize=7)
-    ax.set_box_aspect((1, 1, 0.75))
+    ax.set_box_aspect((1, 1, 0.75), zoom=1.05)
+    ax.set_in_layout(False)  # its own room is larger than the figure, and pushes the map out of it
 
 
 def _map(ax: Any, places: Array, gradients: Array, lang: str) -> None:

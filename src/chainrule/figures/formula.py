@@ -46,6 +46,8 @@ class _Reader:
     def __init__(self, source: str, role: str) -> None:
         self.pieces: list[str] = PIECE.findall(source)
         self.role = role
+        #: The sign that was read last.
+        self.last = ""
 
     def read(self, size: float, fill: str) -> Box:
         """Up to the closing brace or the end."""
@@ -64,8 +66,9 @@ class _Reader:
                 parts.append(_operator(piece, size, fill, self.role, tight=tight and piece in "−+"))
                 tight = True
                 continue
-            tight = piece in "(["
+            self.last = piece
             parts.append(self._atom(piece, size, fill))
+            tight = self.last in "(["
         return row(*parts)
 
     def _is_sign(self, piece: str, tight: bool) -> bool:
@@ -106,6 +109,7 @@ class _Reader:
         run = piece
         while not alone and self.pieces and self._goes_on(run, kind):
             run += self.pieces.pop(0)
+        self.last = run[-1]
         if not italic:
             return _text(run, 0.92 * size, fill, self.role)
         width = size * sum(_letter(c) for c in run)
@@ -149,7 +153,7 @@ def _letter(c: str) -> float:
     if c in NARROW:
         return 0.36
     if c in WIDE:
-        return 0.56 if c == "∂" else 0.84
+        return {"∂": 0.56, "W": 0.95}.get(c, 0.84)
     return 0.68 if c.isupper() else 0.54
 
 

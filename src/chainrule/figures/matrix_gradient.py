@@ -71,7 +71,7 @@ def _nudge(lang: str, slope: float, before: float, after: float) -> Box:
     name = f"w_{{{i}{j}}}"
     told = either(lang, "makes", "使")
     source = (
-        rf"{name} + {STEP} \,\text{{{told}}}\, L: {figure(before, 6)} → {figure(after, 6)},"
+        rf"{name} + {STEP} \,\text{{{told}}}\, L:\, {figure(before, 6)} → {figure(after, 6)},"
         rf"\,\, \frac{{{figure(after - before, 3)}}}{{{STEP}}} ="
         rf" {figure((after - before) / STEP, 3)} ≈ \fill{{gradient}}{{\frac{{∂L}}{{∂{name}}}}}"
         rf" = \fill{{gradient}}{{{figure(slope, 3)}}}"

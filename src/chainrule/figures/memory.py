@@ -9,6 +9,7 @@ import numpy as np
 from chainrule.drawing.panels import number
 from chainrule.drawing.scene import Line, Rectangle, Scene, Text
 from chainrule.drawing.symbols import arrowhead
+from chainrule.drawing.text import text_width
 from chainrule.figures.boxes import words
 from chainrule.figures.canvas import Canvas
 from chainrule.figures.common import black, either
@@ -120,10 +121,12 @@ def names_and_memory(lang: str) -> Scene:
         "layer.grads[0] 在 backward() 前后：内容更新，地址不变",
     )  # fmt: skip
     canvas.put(words(told, 13.0, flush=True), 0.0, y + 6.0)
-    for where, x in ((before, 560.0), (after, 680.0)):
+    right = left - 46.0
+    wide = text_width(hex(after), 13.0)
+    for where, x in ((before, right - 2 * wide - 28.0), (after, right - wide)):
         canvas.marks(_address(where, x, y + 6.0))
-    canvas.put(black("=", 15.0), 662.0, y + 6.0)
-    canvas.reach(left - 46.0, y + 10.0)
+    canvas.put(black("=", 15.0), right - wide - 14.0, y + 6.0, anchor="middle")
+    canvas.reach(right, y + 10.0)
     return canvas.done(either(lang, "names and memory", "名字与内存"))
 
 

@@ -70,7 +70,7 @@ def _draw(last: list[Layer], lang: str) -> Scene:
     for name, v in flows.items():
         array = sample()[1] if name == "t" else v.data
         told = words(shape_text(array.shape), 12.0, "muted")
-        head = told if name in "xt" else row(black(f"{name}  "), told)
+        head = told if name in "xt" else row(black(rf"{name}\,\,"), told)
         tags[v] = Tag([head, _small(array)])
     tags[flows["L"]] = Tag([value(flows["L"].data.item(), 4, 14.0)])
     return drawn(lang, Graph([flows["L"]]), tags, fold=True, titles=boxes)
