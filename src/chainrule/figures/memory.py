@@ -122,7 +122,7 @@ def names_and_memory(lang: str) -> Scene:
     )  # fmt: skip
     canvas.put(words(told, 13.0, flush=True), 0.0, y + 6.0)
     right = left - 46.0
-    wide = text_width(hex(after), 13.0)
+    wide = text_width("0x" + 12 * "d", 13.0)  # whatever the digits are in this run
     for where, x in ((before, right - 2 * wide - 28.0), (after, right - wide)):
         canvas.marks(_address(where, x, y + 6.0))
     canvas.put(black("=", 15.0), right - wide - 14.0, y + 6.0, anchor="middle")
