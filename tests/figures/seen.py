@@ -70,7 +70,10 @@ def circles(scene: Scene) -> int:
 
 def box_of_text(text: Any) -> tuple[float, float, float, float]:
     """Left, top, right and bottom of a text, by the table of widths."""
-    width = text_width(text.text, text.size) * 0.8  # fonts are narrower than the table
+    # The table is DejaVu's, in which PNGs are written; italics and Chinese are narrower.
+    width = text_width(text.text, text.size) * (
+        0.8 if text.name or not text.text.isascii() else 1.0
+    )
     start = {"start": 0.0, "middle": 0.5, "end": 1.0}[text.anchor]
     x = text.x - start * width
     return x, text.y - 0.62 * text.size, x + width, text.y + 0.02 * text.size

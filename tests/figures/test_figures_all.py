@@ -78,6 +78,19 @@ def test_no_text_stands_on_another(key: str, lang: str) -> None:
         assert across <= 1 or down <= 1, (first, second)
 
 
+@pytest.mark.parametrize("key", sorted({key for key, _ in PLOTS}))
+def test_no_words_of_a_plot_are_cut(key: str) -> None:
+    plot = figures.draw(key, "en").plot
+    plot.draw_without_rendering()
+    for ax in plot.axes:
+        flat = () if hasattr(ax, "zaxis") else ax.texts
+        for text in (ax.title, ax.xaxis.label, ax.yaxis.label, *flat):
+            if text.get_visible() and text.get_text():
+                box = text.get_window_extent()
+                assert plot.bbox.x0 <= box.x0 <= box.x1 <= plot.bbox.x1, text
+                assert plot.bbox.y0 <= box.y0 <= box.y1 <= plot.bbox.y1, text
+
+
 @pytest.mark.parametrize(("key", "lang"), PLOTS)
 def test_plots_are_images_of_a_modest_size(key: str, lang: str) -> None:
     data = written(drawn(key, lang), "png")

@@ -10,6 +10,8 @@ import pytest
 from tests.figures.seen import arrows, circles, drawn, numbers_in, said
 
 from chainrule.drawing.panels import number
+from chainrule.drawing.scene import Text
+from chainrule.drawing.text import text_width
 from chainrule.figures import (
     affine,
     composition,
@@ -22,6 +24,7 @@ from chainrule.figures import (
     sigmoid,
     softmax_loss,
 )
+from chainrule.figures.formula import formula
 
 LANGUAGES = ("en", "zh")
 
@@ -284,6 +287,22 @@ def test_a_name_moves_and_contents_are_copied() -> None:
     assert a2.address != b2.address
     assert a2.contents == b2.contents == (4, 5, 6)
     assert (a2.names, b2.names) == (("a",), ("b",))
+
+
+def test_operators_stand_apart_from_what_they_join() -> None:
+    def gap(source: str) -> float:
+        (left, plus, right) = formula(source, 16.0).marks
+        assert isinstance(left, Text)
+        assert isinstance(plus, Text)
+        assert isinstance(right, Text)
+        widths = [text_width(t.text, t.size) / 2 for t in (left, plus, right)]
+        before = plus.x - left.x - widths[0] - widths[1]
+        assert before == pytest.approx(right.x - plus.x - widths[1] - widths[2])
+        return before
+
+    gaps = [gap(source) for source in ("(1) + (2)", "(1) − 2", "1 + 2")]
+    assert gaps == pytest.approx([3.2] * 3)
+    assert len(formula("(−1)", 16.0).marks) == 1
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
