@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -78,6 +79,35 @@ def test_every_overflow_is_translated_whole() -> None:
                 )
                 seen.add(re.sub(r"[^\u4e00-\u9fff]", "", chinese))
     assert len(seen) > 5
+
+
+def test_every_reason_for_a_verdict_is_translated_whole() -> None:
+    class Off:
+        params: ClassVar[list[Any]] = []
+        grads: ClassVar[list[Any]] = []
+
+        def forward(self, x: Any) -> Any:
+            return 2 * x
+
+        def backward(self, dout: Any) -> Any:
+            return 3 * dout
+
+    wrong = cr.Sequential(Off(), cr.Affine.sized(2, 1), loss=cr.MeanSquaredError())
+    one = np.ones((1, 2), np.float32), np.zeros((1, 1), np.float32)
+    infinite = cr.sum(cr.exp(cr.Variable([1.0, 1e4], "x"))).graph
+    root = cr.sum(cr.log(cr.Variable([0.0], "x"))).graph
+    proofs = [
+        wrong.graph(*one).check(), wrong.graph(*one).check(elements=True), infinite.check(),
+        root.check(), cr.log(cr.Variable(0.0, "x")).graph.check(),
+    ]  # fmt: skip
+    details = {row.detail for proof in proofs for row in proof.rows if row.detail}
+    kinds = {re.sub(r"[^a-z]+", " ", detail) for detail in details}
+    assert len(kinds) >= 3, kinds
+    for detail in details:
+        chinese = note_in(detail, "zh")
+        assert not re.search(r"\b(?:at|the|gave|is|are|here|direction|element)\b", chinese), chinese
+        shown = detail if " at [" in detail else detail.replace("1 of 1", "")  # of one number
+        assert set(re.findall(r"[\d.]+|∞", shown)) == set(re.findall(r"[\d.]+|∞", chinese))
 
 
 def test_what_is_not_known_stays() -> None:

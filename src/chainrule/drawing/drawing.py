@@ -144,7 +144,7 @@ def draw_graph(
         highlight = [highlight]
     judged = arrows.mapping("verdicts", verdicts)
     back = _gradients(graph, gradients, seed, arrows)
-    reasons = {v: getattr(verdict, "detail", "") for v, verdict in judged.items()}
+    reasons = {v: note_in(getattr(verdict, "detail", ""), lang) for v, verdict in judged.items()}
     called = {v: _name(v, name) for v, name in arrows.mapping("names", names).items()}
     options = Options(
         values=values,

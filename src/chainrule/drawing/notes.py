@@ -73,6 +73,16 @@ _SENTENCES = known_sentences(
     (r"interrupted by Ctrl-C", "被 Ctrl-C 中断"),
     (r"(\S+) has not improved for (\d+) epochs", "{0} 已有 {1} 轮没有改善"),
     (r"(\S+) is not installed", "未安装 {0}"),
+    (r"at (direction|element) (.+) backward gave (\S+), the (complex step|central difference) (\S+)",
+     "在{0} {1} 处 backward 给出 {2}，{3}给出 {4}"),
+    (r"backward gave a gradient of shape (.+)", "backward 给出的梯度形状为 {0}"),
+    (r"the value is (\S+) at (\[.+\]), and (\d+) of (\d+) are not finite",
+     "{1} 处的值为 {0}，{3} 个值中有 {2} 个不是有限数"),
+    (r"the value is (\S+), and 1 of 1 are not finite", "值为 {0}，不是有限数"),
+    (r"a gradient that is not finite arrived here", "到达这里的梯度不是有限数"),
+    (r"the slope is not finite here", "这里的斜率不是有限数"),
+    (r"forward gives other numbers each time \(random ones\?\), so there is no slope to compare with",
+     "forward 每次给出不同的数（随机数？），因此没有可比较的斜率"),
     (r"(.+): (.+) overflows to (-?∞)", "{0}：{1} 溢出为 {2}"),
     (r"(.+): (.+) is (NaN|-?∞)", "{0}：{1} 得 {2}"),
     (r"(.+) is (NaN|-?∞)", "{0} 为 {1}"),
@@ -85,6 +95,16 @@ _SENTENCES = known_sentences(
      r" that is how TensorFlow Playground does it\.",
      "一批 {0} 行比 {1} 行训练数据还多，因此什么也学不到：TensorFlow Playground 就是这样。"),
 )  # fmt: skip
+
+
+#: Terms that stand in sentences in place of names.
+_TERMS = {
+    "finite numbers": "有限的数",
+    "direction": "方向",
+    "element": "元素",
+    "complex step": "复步微分",
+    "central difference": "中心差分",
+}
 
 
 def note_in(note: str, lang: str, further: Sentences = ()) -> str:
@@ -112,8 +132,8 @@ def _part_in_chinese(part: str, further: Sentences) -> str:
     for pattern, chinese in further:
         if not pattern.groups and pattern.fullmatch(part):
             return chinese
+    part = _TERMS.get(part, part)
     part = re.sub(r" and (\d+) more$", r" 等，另有 \1 个", part)
-    part = re.sub(r"^finite numbers$", "有限的数", part)
     part = re.sub(r"\(missing\)$", "（缺失）", part)
     part = re.sub(r" ?\((\d+)\)(?=$|, | 等)", r"（\1）", part)
     part = re.sub(r"'([^']*)'", r"“\1”", part)
