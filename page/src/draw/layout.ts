@@ -33,8 +33,9 @@ const BOTTOM = 10;
 /** So much is kept free for the legend, on a stage of this height. */
 const LEGEND = 24;
 export const LEGEND_FROM = 420;
-const LARGEST_TILE = 54;
-const LARGEST_PITCH = 84;
+/** On a large screen tiles are larger: a twelfth of the height. */
+const TILE = 54;
+const LARGEST_TILE = 84;
 const IMAGE = 84;
 
 /** The layout of a state's network on a stage of this size, below a heading. */
@@ -48,17 +49,18 @@ export function layout(
   const columns = state.network.columns;
   const keys = featureKeys(hello, state);
   const image = state.data.image ?? null;
-  const first = LABELS + (image ? IMAGE : LARGEST_TILE) / 2;
-  const last = Math.max(first + 80, width - OUTPUTS - LARGEST_TILE / 2);
-  const apart = (last - first) / (columns.length - 1);
   const legend = height >= LEGEND_FROM ? LEGEND : 0;
   const room = Math.max(60, height - heading - BOTTOM - legend);
   const middle = heading + room / 2;
+  const tile = Math.max(TILE, Math.min(LARGEST_TILE, room / 12, width / 12));
+  const first = LABELS + (image ? IMAGE : tile) / 2;
+  const last = Math.max(first + 80, width - OUTPUTS - tile / 2);
+  const apart = (last - first) / (columns.length - 1);
 
   const spread = (count: number, x: number): Place[] => {
-    const pitch = Math.min(LARGEST_PITCH, room / count);
+    const pitch = Math.min(1.55 * tile, room / count);
     const gap = pitch < 16 ? 1.2 : Math.min(pitch * 0.3, 14 + pitch * 0.1);
-    const size = Math.max(4, Math.min(LARGEST_TILE, pitch - gap, 0.5 * apart));
+    const size = Math.max(4, Math.min(tile, pitch - gap, 0.5 * apart));
     return Array.from({ length: count }, (_, k) => ({
       x,
       y: middle + (k - (count - 1) / 2) * pitch,

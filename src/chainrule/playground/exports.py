@@ -20,7 +20,7 @@ from chainrule.networks import Sequential
 from chainrule.playground.building import make_network, make_optimizer
 from chainrule.playground.data import Data, Points
 from chainrule.playground.run import Run
-from chainrule.playground.settings import Settings
+from chainrule.playground.settings import Problems, Settings
 from chainrule.playground.tables import Cells
 
 __all__ = ["EXPORTS", "Export", "export"]
@@ -56,6 +56,10 @@ def export(run: Run, what: str, lang: str = "en") -> Export:
     """
     if what not in EXPORTS:
         raise SettingError(f"There is nothing to export called {what!r}; {nearest(what, EXPORTS)}.")
+    if what != "model" and not run.data.train:
+        raise Problems(
+            ["There are no rows to train on yet, so there is nothing to export but the model."]
+        )
     return EXPORTS[what](run, lang)
 
 

@@ -35,6 +35,8 @@ _SENTENCES = known_sentences(
      "运行正在前往第 {0} 步，现在到了第 {1} 步。请稍后再试。"),
     (r"The run that is shown cannot be dropped\. Select another one first\.",
      "正在显示的运行不能删除。请先选择另一个。"),
+    (r"There are no rows to train on yet, so there is nothing to export but the model\.",
+     "还没有训练样本，除了模型没有可导出的。"),
     (r"There is no batch to look into: fewer rows to train on than a batch takes\.",
      "没有可以查看的批次：训练样本少于一批。"),
     (r"There are ([\d,]+) numbers on the arrows of this step, and the page shows at most ([\d,]+)\."

@@ -116,8 +116,10 @@ def test_long_names_and_large_numbers_stay_in_their_places(seen: Seen) -> None:
         over = seen.page.evaluate(
             "name => { const all = document.querySelector(name); const box = all.getBoundingClientRect();"
             " return [...all.querySelectorAll('p, li, .name, text, h2, td, th')]"
-            ".filter(e => e.checkVisibility() && !e.closest('.unseen')).map(e => [e.textContent, e.getBoundingClientRect()])"
-            ".filter(([, at]) => at.width > 0 && (at.left < box.left - 1 || at.right > box.right + 1))"
+            ".filter(e => e.checkVisibility() && !e.closest('.unseen'))"
+            ".map(e => [e.textContent, e.getBoundingClientRect()])"
+            ".filter(([, at]) => at.width > 0 && (at.left < box.left - 1"
+            " || at.right > box.right + 1))"
             ".map(([text]) => text) }",
             region,
         )
