@@ -135,6 +135,8 @@ def test_painted_points_keep_their_part_and_can_be_erased() -> None:
     data = session.run.data
     after = {tuple(p): i < data.train for i, p in enumerate(data.points(()).tolist())}
     assert rows.items() <= after.items()
+    assert rows[1, 2]  # the first one trains: there is something to learn from at once
+    assert abs(data.train - data.test) <= 2
     assert data.classes == ("1", "2", "3")
     done(session, "paint", erase=[[0, 0, 50]])
     assert len(session.run.data.labels) == 0

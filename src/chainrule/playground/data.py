@@ -35,6 +35,8 @@ _FORMULAS: dict[str, Callable[[Array, Array], Array]] = {
 assert tuple(_FORMULAS) == FEATURES
 #: The book's spiral is the one of this seed.
 BOOK_SEED = 1984
+#: Multiples of the golden ratio, without their whole parts, are spread evenly however many there are.
+GOLDEN = (5**0.5 - 1) / 2
 
 
 @dataclass(frozen=True)
@@ -228,10 +230,10 @@ def draw(settings: Settings, table: Table | None = None, caps: Caps | None = Non
 
 
 def _painted(settings: Settings, seed: int) -> Data:
-    """Points painted by hand. Where a point falls stays so when others are added."""
+    """Points painted by hand, the first for training. Where one falls stays so as others come."""
     found = np.array(settings.points, dtype=float).reshape(-1, 3)
     labels = found[:, 2].astype(int)
-    train = np.random.default_rng([seed, 1]).random(len(found)) < settings.train_part
+    train = (np.arange(len(found)) + seed) * GOLDEN % 1 < settings.train_part
     order = np.concatenate([np.flatnonzero(train), np.flatnonzero(~train)])
     classes = tuple(str(k + 1) for k in range(max(2, labels.max(initial=0) + 1)))
     return Points(labels[order], int(train.sum()), FEATURES, classes, rows=found[order, :2])
