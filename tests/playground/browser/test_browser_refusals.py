@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.playground.browser.driving import WORDS, Seen, opened
 from tests.playground.server.process import Served, serving
@@ -83,3 +84,29 @@ def test_two_tabs_are_one_training(browser: Any, served: Served) -> None:
         one.page.wait_for_selector("canvas")
         one.until_step(25)
         one.faults.clear()  # a tab that is left or loaded anew ends its connection
+
+
+def test_clicks_on_everything_while_it_learns_are_no_fault(seen: Seen) -> None:
+    rng = np.random.default_rng(7)
+    seen.button("play").click()
+    sizes = [(700, 500), (1024, 768), (1440, 900), (820, 1180)]
+    for k in range(120):
+        seen.page.evaluate(
+            "k => { const all = [...document.querySelectorAll('.top button, .data label,"
+            " .network button, .time button, .output input, .output button')].filter(e =>"
+            " e.checkVisibility() && !e.disabled && !e.closest('[popover]'));"
+            " all[k % all.length].click() }",
+            int(rng.integers(10_000)),
+        )
+        if k % 20 == 0:
+            width, height = sizes[int(rng.integers(len(sizes)))]
+            seen.page.set_viewport_size({"width": width, "height": height})
+        seen.page.wait_for_timeout(15)
+    seen.press("Escape")
+    seen.page.set_viewport_size({"width": 1440, "height": 900})
+    seen.settled()
+    seen.data_set("circle")
+    seen.settled()
+    seen.press("Shift+ArrowRight")
+    seen.settled()
+    assert seen.score("train") > 0
