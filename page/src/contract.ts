@@ -125,6 +125,8 @@ export interface State extends Message {
     names: string[];
     classes: string[] | null;
     target: string | null;
+    /** Targets and outputs, times the first plus the second, are in the table's own unit. */
+    unit: [number, number];
     plane: { x: [number, number]; y: [number, number]; names: [string, string] } | null;
     /** Rows and columns of the image whose pixels the features are. */
     image?: [number, number] | null;

@@ -96,6 +96,11 @@ export class App {
     }
   }
 
+  /** Asks for something that may just have gone; null then. */
+  async ask(command: Command): Promise<Message | null> {
+    return this.channel.send(command).catch(() => null);
+  }
+
   /** Changes some settings. */
   configure(settings: Partial<Settings>): Promise<Message | null> {
     return this.do({ do: "configure", settings });

@@ -117,6 +117,11 @@ export function middle(activation: string | null): number {
   return activation === "sigmoid" || activation === "softmax" ? 0.5 : 0;
 }
 
+/** A target or an output of a regression as the table has it. */
+export function inOwnUnit({ data }: State, value: number): number {
+  return value * data.unit[0] + data.unit[1];
+}
+
 /** The middle and the half width of the targets' range: what colours of a regression mean. */
 export function targetRange(state: State): { middle: number; half: number } {
   const labels = state.arrays["labels"]?.data;

@@ -104,6 +104,11 @@ class Data(ABC):
         return "regression" if self.classes is None else "classification"
 
     @property
+    def unit(self) -> tuple[float, float]:
+        """What a target of 1 is in the table's own unit, and where 0 is there."""
+        return 1.0, 0.0
+
+    @property
     def test(self) -> int:
         """How many rows there are to test on."""
         return len(self.labels) - self.train

@@ -38,6 +38,14 @@ class Cells(Data):
         return self.matrix[:, self._places(features)]
 
     @property
+    def unit(self) -> tuple[float, float]:
+        """Of numbers to predict, which are standardised: their deviation, and their mean."""
+        if self.preparation is None or self.classes is not None:
+            return super().unit
+        zero, one = self.preparation.unscale([0.0, 1.0])
+        return float(one - zero), float(zero)
+
+    @property
     def nbytes(self) -> int:
         """About how much memory the rows take."""
         return self.matrix.nbytes + self.labels.nbytes

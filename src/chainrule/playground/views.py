@@ -134,6 +134,7 @@ def state(session: Session) -> Message:
             "names": list(data.names),
             "classes": None if data.classes is None else list(data.classes),
             "target": data.target,
+            "unit": list(data.unit),
             "plane": plane and vars(plane),
             "notes": in_both(data.notes),
             "image": data.image,

@@ -29,8 +29,8 @@ def overlap(one: list[float], other: list[float]) -> bool:
 def test_regions_lie_beside_each_other(
     browser: Any, served: Served, size: tuple[int, int], touch: bool
 ) -> None:
-    options = {"viewport": {"width": size[0], "height": size[1]}, "has_touch": touch}
-    with opened(browser, served, is_mobile=touch, **options) as tab:
+    view = {"width": size[0], "height": size[1]}
+    with opened(browser, served, viewport=view, has_touch=touch, is_mobile=touch) as tab:
         for inside in (False, True):
             if inside:
                 tab.press(".")
@@ -139,3 +139,22 @@ def test_a_column_of_one_value_is_no_plane(seen: Seen) -> None:
     seen.press("Shift+ArrowRight")
     seen.settled()
     assert seen.score("train") < 10
+
+
+def test_predicted_numbers_are_in_the_tables_own_unit(seen: Seen) -> None:
+    rows = "\n".join(
+        f"{k},{(k * 7) % 11},{(k * 5) % 13},{200 + 10 * k + k % 3}.5" for k in range(40)
+    )
+    seen.press("o")
+    seen.page.get_by_label(EN["table.paste"]).fill(f"a,b,c,price\n{rows}")
+    seen.button("table.read").click()
+    seen.settled()
+    seen.button("table.use").click()
+    seen.settled()
+    ticks = seen.page.locator(".plot text:not(.name)").all_text_contents()
+    assert {"200", "400", "600"} <= set(ticks)
+    # With two inputs there is a map, and it is read in that unit too.
+    seen.button("network.feature", name="c").click()
+    seen.settled()
+    ends = seen.page.locator(".legend .end").all_inner_texts()
+    assert 150 < float(ends[0]) < 250 < 550 < float(ends[1]) < 650
