@@ -117,9 +117,9 @@ _SENTENCES = known_sentences(
     (r"\(≈: rounded to the digits shown, in which the sums add up\.\)",
      "（≈：已舍入到所示位数，按这些位数相加是对的。）"),
     (r"… and (\d+) numbers more, not derived here \(lines=\d+\)\.", "……还有 {0} 个数，这里不再推导。"),
-    (r"complex step", "复数步长法"),
+    (r"complex step", "复步微分"),
     (r"central difference", "中心差分"),
-    (r"complex step and the central difference", "复数步长法和中心差分"),
+    (r"complex step and the central difference", "复步微分和中心差分"),
     # faults
     (r"chainrule itself failed \(error (\S+)\)\. Its terminal says more; please report what it says\.",
      "chainrule 自身出错（错误 {0}）。终端里有详细信息，请报告给我们。"),
