@@ -350,3 +350,20 @@ def test_lines_are_no_wider_than_the_terminal(columns: int) -> None:
     heads = [line for line in matrix if line.split() == ["1", "2", "3"]]
     assert len(heads) == 1
     assert any(line.startswith("  3 very long name of a class c") for line in matrix)
+
+
+def test_ctrl_c_while_the_command_is_being_loaded() -> None:
+    code = (
+        "import os, signal, sys\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "class Slow:\n"
+        "    def find_spec(self, name, *more):\n"
+        "        if name == 'chainrule.cli.evaluate':\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Slow())\n"
+        "from chainrule.cli import main\n"
+        "main()\n"
+    )
+    line = [sys.executable, "-c", code, "--version"]
+    done = subprocess.run(line, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
