@@ -500,6 +500,11 @@ def test_identifiers_and_dates_are_spoken_of() -> None:
     told = good(*fast("t.csv", "--epochs", "1"))
     assert "'PersonId' has another whole number in every row, as identifiers have." in told
     assert "'seen' holds dates" in told
+    amounts = "".join(f"{i % 40} cm,C{i % 40},{'ab'[i % 2]}\n" for i in range(90))
+    Path("a.csv").write_text("size,cabin,label\n" + amounts)
+    told = good(*fast("a.csv", "--epochs", "1"))
+    assert "'size' holds amounts such as 0 cm, and each is taken as a text of its own." in told
+    assert "'cabin' holds" not in told
     # Whole numbers of another name, or such that repeat, are numbers.
     Path("u.csv").write_text("year,id,y\n" + "".join(f"{i},{i // 2},{i % 2}\n" for i in range(60)))
     assert "identifiers" not in good(*fast("u.csv", "--epochs", "1"))

@@ -20,13 +20,14 @@ def test_what_the_command_says_of_columns_is_translated() -> None:
         {
             "id": list(range(40)),
             "e": [f"2024-01-{i % 28 + 1:02d}" for i in range(40)],
+            "c": [f"{i} cm" for i in range(40)],
             "y": [0, 1] * 20,
         }
     )
     said = (*hints(table, cr.datasets.Preparation.fit(table, "y")), "'e' was left out, as asked.")
-    assert len(said) == 3
+    assert len(said) == 4
     for note in said:
-        left = re.sub(r"“[^”]*”|--without", "", note_in(note, "zh"))
+        left = re.sub(r"“[^”]*”|--without|0 cm", "", note_in(note, "zh"))
         assert not re.search("[A-Za-z]{2}", left), note
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -87,6 +88,14 @@ def divide(table: Table, target: str, task: Task, fraction: float, seed: int, mi
         )
         numbers = bool(kind.classes) and not isinstance((kind.classes or [""])[0], str)
         hint = " If these are numbers to predict, say --task regression." if numbers else ""
+        if (
+            alike
+            and not numbers
+            and all(re.search(r"\d", str(name)) for name in kind.classes or ())
+        ):
+            hint = (
+                " If these are amounts, write them as numbers alone, without units and signs: 1.5."
+            )
         raise DataError(
             f"{table.source}: {what}, which is needed for training, so none can be held out. Add"
             f" rows, or say --validation 0.{hint}"

@@ -102,6 +102,11 @@ def parse_csv(
     data = as_utf8(data, source, encoding)
     if not data.strip():
         raise DataError(f"{source} is empty. A table needs a row of names and rows of data.")
+    if first := re.match(rb'"?sep=(.)"?\r?\n', data):
+        raise DataError(
+            f"{source}:1: this line only says which separator spreadsheets are to take"
+            f" ({shown(first[1].decode('utf-8', 'replace'))}), and is no row of names. Take the line out."
+        )
     separator = _separator(data)
     _refuse_other_separators(data, source)
     file = _File(data, source, separator, dict(kinds or {}))

@@ -52,6 +52,9 @@ _SENTENCES = known_sentences(
     (r"(.+) has another whole number in every row, as identifiers have\. If it is one, leave the"
      r" column out \(--without\)\.",
      "{0} 每行的整数都不同，像是编号。若是编号，请去掉这一列（--without）。"),
+    (r"(.+) holds amounts such as (.+), and each is taken as a text of its own\. Write them as numbers"
+     r" alone, and the unit into the column's name\.",
+     "{0} 中是 {1} 这样带单位的数量，每一个都被当作一种文本。请只写数字，把单位写进列名。"),
     (r"(.+) holds dates, and each is taken as a text of its own\. Put what counts into columns of"
      r" numbers \(year, month, weekday\), or leave the column out \(--without\)\.",
      "{0} 是日期，每个日期都被当作一种文本。请把有用的部分写成数值列（年、月、星期），"
