@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 
+import chainrule as cr
 from chainrule.playground.refusals import said_in
 from chainrule.playground.session import Session
 
@@ -86,3 +89,24 @@ def test_a_step_is_explained_and_checked_in_chinese() -> None:
 
 def test_unknown_sentences_stay_as_they_are() -> None:
     assert said_in("Nobody has said this.", "zh") == "Nobody has said this."
+
+
+def test_whatever_is_not_finite_first_is_told_in_chinese() -> None:
+    """Every sentence of `networks/nonfinite.py` on small networks that overflow in every place."""
+    x, t = np.ones((3, 2), np.float32), np.zeros((3, 1), np.float32)
+    seen = set()
+    for at, size in itertools.product(range(4), (1e20, 1e30, 3e38)):
+        net = cr.Sequential(
+            cr.Affine.sized(2, 2), cr.ReLU(), cr.Affine.sized(2, 1), loss=cr.HalfSquaredError()
+        )
+        net.params[at][...] = size
+        seen.add(net.find_nonfinite(x, t))
+    inputs = x.copy()
+    inputs[1] = np.inf
+    seen.add(net.find_nonfinite(inputs, t))
+    kinds = {re.sub(r"[\d.,]+", "", english) for english in seen}
+    assert len(kinds) >= 4, kinds
+    for english in seen:
+        chinese = said_in(english, "zh")
+        assert not re.search(r"\b(?:the|is|are|in|of|by|rows|layer|loss)\b", chinese), chinese
+        assert set(re.findall(r"\d", english)) == set(re.findall(r"\d", chinese))

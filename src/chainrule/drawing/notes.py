@@ -133,8 +133,10 @@ def note_in(note: str, lang: str, further: Sentences = ()) -> str:
 def _part_in_chinese(part: str, further: Sentences) -> str:
     """A name, number or list in a sentence, with Chinese marks; or a phrase of its own."""
     for pattern, chinese in further:
-        if not pattern.groups and pattern.fullmatch(part):
-            return chinese
+        if found := pattern.fullmatch(part):
+            return chinese.format(
+                *(_part_in_chinese(inner or "", further) for inner in found.groups())
+            )
     part = _TERMS.get(part, part)
     part = re.sub(r" and (\d+) more$", r" 等，另有 \1 个", part)
     part = re.sub(r"\(missing\)$", "（缺失）", part)

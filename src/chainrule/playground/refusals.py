@@ -94,10 +94,23 @@ _SENTENCES = known_sentences(
      "训练停在第 {0} 轮的第 {1} 批（共 {2} 批）：损失为 {3}。"),
     (r"Training stopped in epoch (\d+), batch (\d+) of (\d+): a gradient or a running statistic is"
      r" not finite\.", "训练停在第 {0} 轮的第 {1} 批（共 {2} 批）：有的梯度不是有限数。"),
-    (r"All layers' outputs are finite; the loss itself overflows\.",
-     "各层输出都是有限数，是损失本身溢出了。"),
     (r"The first non-finite values are in (.+), rows (.+) of the batch\.",
-     "最先出现非有限数的是 {0}，批中第 {1} 行。"),
+     "最先出现非有限数的是{0}，批中第 {1} 行。"),
+    (r"The first non-finite values are in (.+)\.", "最先出现非有限数的是{0}。"),
+    (r"All values are finite on the way forward; on the way back the first non-finite gradient is"
+     r" (∂\S+), sent back by (.+), rows (.+) of the batch\.",
+     "前向的值都是有限数；反向时最先不是有限数的梯度是 {0}，由{1}传回，批中第 {2} 行。"),
+    (r"All values are finite on the way forward; on the way back the first non-finite gradient is"
+     r" (∂\S+), sent back by (.+)\.",
+     "前向的值都是有限数；反向时最先不是有限数的梯度是 {0}，由{1}传回。"),
+    (r"All of its values and gradients are finite one by one; the norm of the gradients, or a running"
+     r" statistic, overflows\.", "各个值和梯度都是有限数；是梯度的范数或滑动统计量溢出了。"),
+    (r"the input", "输入"),
+    (r"a (\S+) node", " {0} 节点"),
+    (r"(.+)'s (\S+)", "{0}的 {1} "),
+    (r"the loss \((.+)\)", "损失（{0}）"),
+    (r"layer (\S+) \((.+)\)", "第 {0} 层（{1}）"),
+    (r"(\S+) of (the loss \(.+\)|layer \S+ \(.+\))", "{1}中的 {0}"),
     # inside a step
     (r"(?:The arrow agrees|All (\d+) arrows agree) with the (.+), and so (?:does the input|do all (\d+)"
      r" inputs) from end to end\.",
