@@ -146,3 +146,19 @@ def test_what_is_not_there_is_refused_by_name() -> None:
         shown.explain_update("w1", (0, 0))
     with pytest.raises(SettingError, match="m, v"):
         shown.explain_update("W1", (0, 0), "h")
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_values_and_gradients_that_overflow_are_told_and_marked(lang: str) -> None:
+    net = cr.Sequential(
+        cr.Affine(np.array([[-1000.0]]), np.zeros(1)), cr.Sigmoid(), loss=cr.MeanSquaredError()
+    )
+    shown = Inside(net, cr.SGD(lr=0.1), np.ones((1, 1)), np.ones((1, 1)), detail=True, lang=lang)
+    told = shown.overflows()
+    assert any("exp[0,0]" in sentence and "∞" in sentence for sentence in told)
+    assert any("∂neg[0,0]" in sentence and "NaN" in sentence for sentence in told)
+    assert ("overflows to" in told[0]) == (lang == "en")
+    assert all(f"! {sentence}" in shown.svg() for sentence in told[:2])
+    assert shown.svg().count('class="s-bad"') == len(told)
+    plain = Inside(net, cr.SGD(lr=0.1), np.ones((1, 1)), np.ones((1, 1)), lang=lang)
+    assert plain.overflows() == []

@@ -16,7 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.drawing.mathml import to_mathml
+from chainrule.drawing.notes import note_in
 from chainrule.errors import NonFiniteError, SettingError, nearest
+from chainrule.graph.detail import DetailedGraph
 from chainrule.graph.explain import Explanation
 from chainrule.graph.graph import Graph
 from chainrule.graph.naming import around
@@ -101,12 +103,18 @@ class Inside:
         With `checked` there is a mark for the verdict on every arrow.
         """
         return self.graph.draw(
-            gradients=self.gradients,
             verdicts=self.proof.verdicts if checked else None,
             fold=False,
             lang=self.lang,
             theme="light",
         ).svg
+
+    def overflows(self) -> list[str]:
+        """Sentences on what is not finite in the detail, and is where it is folded."""
+        if not isinstance(self.graph, DetailedGraph):
+            return []
+        back = self.graph.gradient_overflows() if self.gradients else ()
+        return [note_in(o.text, self.lang) for o in (*self.graph.overflows, *back)]
 
     # -- step by step ---------------------------------------------------------------------------
 
@@ -322,7 +330,7 @@ class Inside:
             "svg": self.svg(),
             "steps": list(self.steps()),
             "arrows": arrows,
-            "overflows": [o.text for o in getattr(self.graph, "overflows", ())],
+            "overflows": self.overflows(),
             "failure": self.failure,
         }
         # Ids and random bits, too, as numbers to look at.
