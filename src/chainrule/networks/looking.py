@@ -35,7 +35,9 @@ def summary(network: Network) -> str:
     """A table of layers, shapes and parameters (see `Network.summary`)."""
     network.adopt()
     rows = [("layer", "parameters", "count", "")]
-    rows += [_row(path, layer) for path, layer in network.named_layers()]
+    named = network.named_layers()
+    wide = max((len(path) for path, _ in named), default=0)
+    rows += [_row(path.ljust(wide), layer) for path, layer in named]
     widths = [max(len(row[i]) for row in rows) for i in range(4)]
     lines = [
         f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}  {d}".rstrip() for a, b, c, d in rows
