@@ -76,3 +76,13 @@ def inside_the_picture(diagram: Diagram) -> None:
 def test_a_width_that_is_none(width: object) -> None:
     with pytest.raises(SettingError, match="width"):
         cr.Variable(1.0).draw(width=width)  # type: ignore[arg-type]
+
+
+def test_a_last_row_is_worth_one() -> None:
+    s = cr.Variable([[3.0, 0.0], [0.0, 1.0]], "s")
+    loss = cr.mean(cr.softmax_cross_entropy(s, np.array([1, 0])))
+    graph = loss.graph.detailed(None)  # a wide layer, and a mean behind it
+    whole = graph.draw(width=None)
+    width = whole.scene.width - 80.0
+    assert graph.draw(width=width).svg == whole.svg
+    assert [n for n in texts(graph.draw(width=width / 2).svg, "name") if "…" in n]

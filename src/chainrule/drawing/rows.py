@@ -18,6 +18,9 @@ BETWEEN = 16.0
 #: An arrow that is cut is as bad as a row that is this much longer or shorter than the others.
 CUT = 120.0
 
+#: A last row shorter than this part of the width is not worth one: it goes on in the row before.
+SHORT = 0.2
+
 
 def in_rows(diagram: Diagram, width: float) -> Diagram:
     """The diagram, which is laid out, or the same in rows of about that width, laid out again.
@@ -79,6 +82,8 @@ def _cuts(diagram: Diagram, width: float) -> list[float]:
         here = min(
             near, key=lambda c: abs(c - wanted) + CUT * (bisect(starts, c) - bisect(ends, c))
         )
+        if diagram.width - here < SHORT * width:
+            break
         cuts.append(here)
         while gaps and gaps[0] <= here:
             gaps.popleft()

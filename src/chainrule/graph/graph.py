@@ -295,7 +295,7 @@ class Graph:
                 * `verdicts`: a mapping from arrows to "ok", "wrong", "kink" or "not finite" (or
                   rows of a check, which say so): a check mark, a cross, a bend, an exclamation mark.
                   A folded layer has the worst of what is inside.
-                * `width` (1600): a picture that would be wider goes on in rows; None, in one row.
+                * `width` (1600), about: a picture that would be wider goes on in rows; None, in one row.
                 * `lang`: "en" or "zh"; `theme`: "light", "dark", or "auto" (the reader's choice).
 
         Returns:
