@@ -325,6 +325,8 @@ def test_a_layer_by_hand_is_drawn_by_its_name() -> None:
     net = cr.Sequential(Doubled(), cr.Affine.sized(2, 3), loss=cr.SoftmaxWithLoss())
     svg = net.draw(np.ones((2, 2)), np.array([0, 1]), fold=False).svg
     assert texts(svg, "symbol")[0] == "Doubled"
+    assert " object at 0x" not in svg  # an address, other ones every time
+    assert "<title>Doubled (hand-written)" in svg
 
 
 def test_settings_that_are_not_known() -> None:

@@ -144,6 +144,9 @@ class Opaque(Node):
         """The name of its class."""
         return type(self.layer).__name__
 
+    def __repr__(self) -> str:
+        return f"{self.title} (hand-written)"
+
 
 class _Apart(Opaque):
     """A copy of a hand-written layer: its parameters are inputs like any other.
