@@ -72,6 +72,9 @@ def test_a_graph_of_it_takes_ids(detail: bool, tmp_path: Path) -> None:
     assert len(list(graph.steps())) > 30
     assert "W1[1,0]" in str(graph.explain("embedding", (0, 0, 0)))
     assert "Words" in graph.draw().svg
+    folded = graph.draw(fold=True).svg
+    assert all(f">{p}</text>" in folded for p in ("W1 10×4", "W2 4×4", "b2 4", "W3 4×4"))
+    assert "… and 1 more" in folded  # b3, of the last layer inside
     assert net.graph(X).outputs[0].shape == (2, 3)
 
 

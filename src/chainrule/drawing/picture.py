@@ -26,7 +26,8 @@ from chainrule.drawing.panels import (
     verdict_panel,
 )
 from chainrule.drawing.rows import in_rows
-from chainrule.drawing.scene import Layer, Line, Mark, Rectangle, Scene, Text, shifted
+from chainrule.drawing.scene import Layer as Painted
+from chainrule.drawing.scene import Line, Mark, Rectangle, Scene, Text, shifted
 from chainrule.drawing.symbols import (
     APART,
     arrowhead,
@@ -42,6 +43,7 @@ from chainrule.drawing.words import say
 from chainrule.graph.recording import Scope
 from chainrule.graph.variable import Array, Parameter, Variable
 from chainrule.graph.wording import shape_text
+from chainrule.layers.base import Layer
 from chainrule.nodes import Branch, Cast, Repeat
 
 __all__ = ["Label", "Options", "diagram_of", "painted", "scene_of"]
@@ -174,10 +176,9 @@ def _vertex(unit: Unit, units: Units, options: Options) -> Vertex:
         signs, told = _inside(unit, units, options)
         return box_vertex(title, [], "\n".join(told), signs)
     if isinstance(unit, Scope):
-        parameters = getattr(unit.layer, "_parameters", {})
-        lines = [
-            f"{options.name(p) or name} {shape_text(p.shape)}" for name, p in parameters.items()
-        ]
+        held = unit.layer.named_parameters() if isinstance(unit.layer, Layer) else {}
+        lines = [f"{options.name(p) or name} {shape_text(p.shape)}" for name, p in held.items()]
+        lines = _few(lines, options.lang)
         signs, told = _inside(unit, units, options)
         return box_vertex(units.title(unit), lines, "\n".join([repr(unit.layer), *told]), signs)
     scope = units.graph.scopes.get(unit)
@@ -357,7 +358,7 @@ def painted(diagram: Diagram, options: Options) -> Scene:
     scene.layers += [vertex.content.paint(vertex) for vertex in diagram.vertices]
     if notes:
         below = [shifted(mark, 0.0, diagram.height) for mark in notes]
-        scene.layers.append(Layer("notes", "", below))
+        scene.layers.append(Painted("notes", "", below))
     return scene
 
 
@@ -384,7 +385,7 @@ def _notes(options: Options, width: float) -> list[Text]:
     ]
 
 
-def _box(group: Group) -> Layer:
+def _box(group: Group) -> Painted:
     heading: Heading = group.content
     fill = "box" if group.outer is None else "inner box"
     box = Rectangle(
@@ -394,10 +395,10 @@ def _box(group: Group) -> Layer:
         group.x + 10.0, group.y + 17.0, heading.title, 12.5, "muted", "start", bold=True,
         role="layer",
     )  # fmt: skip
-    return Layer("layer", heading.title, [box, name], shows=("layer", heading.layer))
+    return Painted("layer", heading.title, [box, name], shows=("layer", heading.layer))
 
 
-def _drawn(arrow: Arrow, some_highlighted: bool) -> Layer:
+def _drawn(arrow: Arrow, some_highlighted: bool) -> Painted:
     label: Label = arrow.content
     marks: list[Mark] = []
     x, y = arrow.label_x, arrow.label_y
@@ -416,7 +417,7 @@ def _drawn(arrow: Arrow, some_highlighted: bool) -> Layer:
     faint = some_highlighted and not label.highlight
     shows = ("arrow", label.arrow) if label.arrow else None
     back = ahead if len(marks) > ahead else None
-    return Layer("arrow", label.title, marks, faint, shows, back)
+    return Painted("arrow", label.title, marks, faint, shows, back)
 
 
 def _outline(vertex: Vertex, dy: float) -> float:

@@ -14,7 +14,7 @@ WORDS = {
     "value": "值",
     "computational graph": "计算图",
     "{n} nodes": "{n} 个节点",
-    "… and {n} more": "……另有 {n} 条",
+    "… and {n} more": "……另有 {n} 项",
     "fold the layers": "折叠各层",
     "unfold the layers": "展开各层",
     "checked: right": "检验：正确",
