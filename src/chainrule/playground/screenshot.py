@@ -16,8 +16,8 @@ __all__ = ["chromium", "screenshot"]
 #: What the browser is called, on one system and another.
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WIDTH, HEIGHT = 1440, 900
-#: Seconds until there is no hope any more; a picture takes two.
-PATIENCE = 30
+#: Seconds until there is no hope any more; a picture takes two, on a busy machine twenty.
+PATIENCE = 90
 #: Milliseconds to wait for the page: a busy machine may show an empty one at first.
 WAITS = (4_000, 15_000, 60_000)
 #: An empty page is a picture of fewer bytes.
