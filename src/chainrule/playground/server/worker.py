@@ -18,6 +18,8 @@ __all__ = ["Worker"]
 
 #: The shortest slice of training, in seconds: below, taking turns costs more than training.
 SHORTEST = 0.002
+#: For about so many seconds a learner waits while the others catch up.
+LONGEST_WAIT = 0.4
 
 
 class Worker(threading.Thread):
@@ -94,10 +96,12 @@ class Worker(threading.Thread):
                 else:
                     wait = min(learner.next_frame - now, wait or 1.0)
         if found:
-            # Nobody saves time up: who did nothing counts as having used what the least one has.
+            # Nobody saves time up: who did nothing counts as having used what the least one has. And
+            # nobody pays for one long turn, such as opening a step, with more than a short wait.
             least = min(learner.spent for learner in found)
+            most = least + LONGEST_WAIT / len(found)
             for learner in known:
-                learner.spent = max(learner.spent, least)
+                learner.spent = min(max(learner.spent, least), most)
         return found, wait
 
     def turn(self, learner: Learner, waiting: int) -> None:
@@ -137,7 +141,7 @@ class Worker(threading.Thread):
 
     def show(self, learner: Learner, session: Session, waiting: int) -> None:
         """Send what is new to the learner's clients: made once, whatever their number."""
-        now = time.perf_counter()
+        now, began = time.perf_counter(), time.thread_time()
         state = frame = None
         if session.version != learner.version:
             learner.version = session.version
@@ -145,8 +149,9 @@ class Worker(threading.Thread):
         if state or (learner.wanting and unseen(learner) and learner.next_frame <= now):
             learner.moved, learner.wanting = session.moved, False
             frame = session.frame().to_bytes()
-            cost = time.perf_counter() - now
-            # Frames may take half of the time, not more.
+            # Frames may take half of the time, not more. Waiting for other threads does not count:
+            # once it took long, a learner in a class would see nothing for a second.
+            cost = time.thread_time() - began
             learner.next_frame = now + max(1 / self.limits.frames, 2 * cost * waiting)
         if state or frame:
             self.post(learner.show, state, frame)
