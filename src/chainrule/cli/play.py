@@ -98,7 +98,7 @@ def play(
         for note in read_link(link, caps).notes:
             say(note)
     server = Server(lambda: beginning(caps, link), host, port, limits)
-    try:  # Ctrl-C may come as soon as the link is there
+    with server.ending:  # Ctrl-C may come as soon as the link is there
         if port and server.port != port:
             say(f"Port {port} is taken; this is {server.port}.")
         say(f"The playground: {paint(server.link(server.near, server.access.token, lang), 'bold')}")
@@ -109,8 +109,7 @@ def play(
         if not no_browser:
             server.open_browser(lang)
         server.run()
-    except KeyboardInterrupt:
-        say("The playground has ended.")
+    say("The playground has ended.")
 
 
 def beginning(caps: Caps, link: str | None) -> Session:

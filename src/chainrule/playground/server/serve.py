@@ -13,6 +13,7 @@ import uvicorn
 
 from chainrule.playground.server.access import Access
 from chainrule.playground.server.app import application
+from chainrule.playground.server.ending import Ending
 from chainrule.playground.server.guards import Hosts
 from chainrule.playground.server.learners import Learners
 from chainrule.playground.server.limits import Limits
@@ -49,6 +50,7 @@ class Server:
         self.socket = listen(host, port)
         self.port: int = self.socket.getsockname()[1]
         self.access = Access(self.port)
+        self.ending = Ending()
         self.remote = not is_loopback(host)
         #: The host of links for this machine, and that for others.
         self.near = "127.0.0.1" if host in WILDCARDS else host
@@ -67,7 +69,7 @@ class Server:
         threading.Thread(target=webbrowser.open, args=(link,), daemon=True).start()
 
     def run(self) -> None:
-        """Serve until Ctrl-C or SIGTERM."""
+        """Serve until Ctrl-C or SIGTERM, which may have come since `with server.ending:`."""
         # Malformed requests are nothing to report, and faults the guards report.
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         asyncio.run(self.serve())
@@ -103,6 +105,7 @@ class Server:
             date_header=False,
         )
         server = uvicorn.Server(config)
+        self.ending.watch(server)
         worker.start()
         try:
             await server.serve([self.socket])
