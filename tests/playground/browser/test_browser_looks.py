@@ -125,6 +125,27 @@ def test_a_number_is_asked_why_by_keys_alone(seen: Seen) -> None:
     assert "agree" in seen.page.locator(".summary").first.inner_text()
 
 
+def test_what_was_asked_is_answered_in_the_other_language_too(seen: Seen) -> None:
+    seen.press("Shift+ArrowRight", ".")
+    seen.page.wait_for_selector("section.inside svg")
+    for _ in range(16):
+        seen.press(".")
+    seen.page.locator(".cards td button").first.click()
+    seen.settled()
+    seen.button("inside.check").click()
+    seen.settled()
+    at = re.findall(r"\d+", seen.page.locator(".count").inner_text())
+    numbers = seen.page.locator(".cards math").first.text_content()
+    seen.page.get_by_role("button", name="简体中文").click()
+    seen.settled()
+    seen.page.get_by_role("heading", name=ZH["inside.why"]).wait_for()
+    assert re.findall(r"\d+", seen.page.locator(".count").inner_text()) == at
+    assert seen.page.locator(".cards math").first.text_content() == numbers
+    said = seen.page.locator(".summary").first
+    said.wait_for()
+    assert re.search("[一-鿿]", said.inner_text())
+
+
 def test_tab_reaches_every_control_in_the_order_of_the_page(seen: Seen) -> None:
     seen.press("Shift+ArrowRight", "ArrowLeft")  # so that there is a past and a future
     seen.settled()
