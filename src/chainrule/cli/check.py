@@ -6,7 +6,7 @@ import math
 
 import click
 
-from chainrule.cli.options import Number, data_options, json_option
+from chainrule.cli.options import data_options, graph_options, json_option
 from chainrule.cli.terminal import json_out, paragraph, printable, say, width
 
 __all__ = ["check"]
@@ -21,18 +21,7 @@ Examples:
 """,
 )
 @click.argument("what", metavar="MODEL|EXPRESSION")
-@click.option(
-    "--set",
-    "given",
-    metavar="NAME=VALUE",
-    multiple=True,
-    help="A value: x=3 or W=[[1, 2], [3, 4]]; may be given again.",
-)
-@click.option("--data", metavar="DATA", help="Rows for a model; random ones without.")
-@click.option(
-    "--rows", "count", type=Number(whole=True, least=1, most=1000, example="3"), default=3,
-    metavar="N", show_default=True, help="How many rows of them.",
-)  # fmt: skip
+@graph_options
 @click.option("--elements", is_flag=True, help="Element by element, which takes longer.")
 @data_options
 @json_option

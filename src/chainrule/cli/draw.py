@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chainrule.cli.options import Number, data_options, json_option
+from chainrule.cli.options import Number, data_options, graph_options, json_option
 from chainrule.cli.picture import picture_options, picture_settings
 from chainrule.cli.places import Place, keep_apart
 from chainrule.cli.terminal import json_out, paragraph, printable, remark, say
@@ -33,18 +33,7 @@ Examples:
 @click.option(
     "--out", type=Place(), metavar="FILE", required=True, help="Ends in .svg, .png, .pdf or .dot."
 )
-@click.option(
-    "--set",
-    "given",
-    metavar="NAME=VALUE",
-    multiple=True,
-    help="A value: x=3 or W=[[1, 2], [3, 4]]; may be given again.",
-)
-@click.option("--data", metavar="DATA", help="Rows for a model; random ones without.")
-@click.option(
-    "--rows", "count", type=Number(whole=True, least=1, most=1000, example="3"), default=3,
-    metavar="N", show_default=True, help="How many rows of them.",
-)  # fmt: skip
+@graph_options
 @click.option("--detail", is_flag=True, help="Sigmoid and the like as their elementary nodes.")
 @click.option("--check", is_flag=True, help="Check every gradient, and mark its arrow.")
 @picture_options

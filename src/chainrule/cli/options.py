@@ -10,7 +10,17 @@ import click
 
 from chainrule.errors import nearest, shown
 
-__all__ = ["Hidden", "Number", "OneOf", "OrNone", "data_argument", "data_options", "json_option"]
+__all__ = [
+    "Hidden",
+    "Number",
+    "OneOf",
+    "OrNone",
+    "data_argument",
+    "data_options",
+    "engine_option",
+    "graph_options",
+    "json_option",
+]
 
 if TYPE_CHECKING:
     _Kind = click.ParamType[Any]
@@ -156,6 +166,21 @@ def data_options(function: F) -> F:
     return click.option(
         "--no-header", is_flag=True, help="The first line holds data: name the columns x0, x1, ..."
     )(function)
+
+
+def graph_options(function: F) -> F:
+    """The values of an expression's variables, and the rows of a model."""
+    function = click.option(
+        "--rows", "count", type=Number(whole=True, least=1, most=1000, example="3"), default=3,
+        metavar="N", show_default=True, help="How many rows of them.",
+    )(function)  # fmt: skip
+    function = click.option(
+        "--data", metavar="DATA", help="Rows for a model; random ones without."
+    )(function)
+    return click.option(
+        "--set", "given", metavar="NAME=VALUE", multiple=True,
+        help="A value: x=3 or W=[[1, 2], [3, 4]]; may be given again.",
+    )(function)  # fmt: skip
 
 
 def json_option(function: F) -> F:

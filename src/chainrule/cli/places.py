@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 else:
     _Kind = click.ParamType  # not generic before click 8.2
 
-__all__ = ["Place", "keep_apart"]
+__all__ = ["Place", "free_name", "keep_apart"]
 
 
 class Place(_Kind):
@@ -49,3 +49,14 @@ def keep_apart(option: str, path: str, others: Mapping[str, str | None]) -> None
         same = os.path.exists(path) and os.path.exists(other) and os.path.samefile(path, other)
         if same or os.path.realpath(path) == os.path.realpath(other):
             raise SettingError(f"{option}: {path} is {what}. Name another file.")
+
+
+def free_name(name: str, force: bool) -> tuple[str, str]:
+    """The first free name for a model, and a remark if it is not the plain one."""
+    plain = f"{name}.safetensors"
+    if force or not os.path.lexists(plain):
+        return plain, ""
+    number = 2
+    while os.path.lexists(f"{name}-{number}.safetensors"):
+        number += 1
+    return f"{name}-{number}.safetensors", f"; {plain} was there already, and stays"

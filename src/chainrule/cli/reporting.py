@@ -16,7 +16,7 @@ from chainrule.errors import ExtraMissingError
 from chainrule.files.writing import check_place, write_whole
 
 if TYPE_CHECKING:
-    from chainrule.cli.training import Plan
+    from chainrule.cli.plan import Plan
 
 __all__ = ["check_report", "command_line", "write_report"]
 

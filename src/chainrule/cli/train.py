@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -33,7 +32,7 @@ from chainrule.cli.terminal import (
 )
 
 if TYPE_CHECKING:
-    from chainrule.cli.training import Plan, Trained
+    from chainrule.cli.plan import Plan, Trained
 
 __all__ = ["train"]
 
@@ -245,6 +244,7 @@ def train(playground: str | None, as_json: bool, quiet: bool, **options: Any) ->
     if options["data"] is None:
         missing = next(param for param in ctx.command.params if param.name == "data")
         raise click.MissingParameter(ctx=ctx, param=missing)
+    options["lr"] = options["lr"] or RATES[options["optimizer"]]
     job = Job(**options, command=command_line(ctx))
     plan = job.plan()
     loud = not (as_json or quiet)
@@ -303,14 +303,3 @@ def show_result(trained: Trained) -> None:
             f"{paint('next' if i == 0 else '    ', 'dim')}  "
             + paint(f"chainrule {command} {printable(model)} {printable(data)}", "bold")
         )
-
-
-def default_out(name: str, force: bool) -> tuple[str, str]:
-    """The first free name for a model, and a remark if it is not the plain one."""
-    plain = f"{name}.safetensors"
-    if force or not os.path.lexists(plain):
-        return plain, ""
-    number = 2
-    while os.path.lexists(f"{name}-{number}.safetensors"):
-        number += 1
-    return f"{name}-{number}.safetensors", f"; {plain} was there already, and stays"

@@ -5,24 +5,22 @@ from __future__ import annotations
 import math
 import os
 import re
-import signal
-import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
-from types import FrameType
 from typing import Any, Literal
 
 import numpy as np
 
 from chainrule import optimizers, schedules
 from chainrule.cli.hints import hints
-from chainrule.cli.places import keep_apart
+from chainrule.cli.interrupt import CtrlC
+from chainrule.cli.places import free_name, keep_apart
+from chainrule.cli.plan import Plan, Trained
 from chainrule.cli.reporting import check_report, write_report
 from chainrule.cli.source import find_target, open_source, stem
-from chainrule.cli.split import Rows, divide
+from chainrule.cli.split import divide
 from chainrule.cli.terminal import number_of
-from chainrule.cli.train import RATES, default_out
 from chainrule.datasets import Preparation, Table
 from chainrule.datasets.opening import physical_memory
 from chainrule.errors import NonFiniteError, SettingError
@@ -34,7 +32,7 @@ from chainrule.training import Callback, EarlyStopping, Trainer, accuracy
 from chainrule.training.metrics import in_units, regression_scores
 from chainrule.version import __version__
 
-__all__ = ["Job", "Plan", "Trained"]
+__all__ = ["Job"]
 
 OPTIMIZERS: dict[str, type[optimizers.Optimizer]] = {
     "adamw": optimizers.AdamW,
@@ -55,92 +53,6 @@ def _news(table: Table) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What will be done, known before training: for the eyes, and the parts to do it with."""
-
-    name: str
-    rows: int
-    columns: int
-    predicts: str
-    notes: tuple[str, ...]
-    network: str
-    training: str
-    epochs: int
-    out: str
-    renamed: str
-    facts: dict[str, Any]
-    preparation: Preparation = field(repr=False)
-    divided: Rows = field(repr=False)
-    net: Sequential = field(repr=False)
-    trainer: Trainer = field(repr=False)
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What came out."""
-
-    data: str
-    out: str
-    renamed: str
-    bytes: int
-    seconds: float
-    epochs: int
-    stopped: str | None
-    scores: dict[str, Any]
-    figures: tuple[tuple[str, str], ...]
-    facts: dict[str, Any]
-    notes: tuple[str, ...]
-    report: str | None
-
-    @property
-    def interrupted(self) -> bool:
-        """Whether Ctrl-C ended it."""
-        return self.stopped is not None and "Ctrl-C" in self.stopped
-
-    @property
-    def why(self) -> str:
-        """Why it ended before the last epoch, if it did."""
-        return f"; {self.stopped}" if self.stopped else ""
-
-    def as_json(self) -> dict[str, Any]:
-        """Everything for a program that reads on."""
-        return {
-            "model": self.out,
-            **({"report": self.report} if self.report else {}),
-            "seconds": round(self.seconds, 3),
-            **self.facts,
-            "notes": list(self.notes),
-        }
-
-
-class _CtrlC(Callback):
-    """Ctrl-C ends the training; the model so far is kept, however often it is pressed."""
-
-    def __init__(self, trainer: Trainer) -> None:
-        self.trainer, self.started = trainer, False
-        self.old: Any = None
-
-    def __enter__(self) -> _CtrlC:
-        alone = threading.current_thread() is threading.main_thread()
-        if alone and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            self.old = signal.signal(signal.SIGINT, self._asked)
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self.old is not None:
-            signal.signal(signal.SIGINT, self.old)
-
-    def on_start(self, trainer: Trainer) -> None:
-        """From now on there is something to keep."""
-        self.started = True
-
-    def _asked(self, number: int, frame: FrameType | None) -> None:
-        if not self.started:
-            raise KeyboardInterrupt
-        self.trainer.stop("interrupted by Ctrl-C")
-
-
-@dataclass(frozen=True)
 class Job:
     """The options of one `chainrule train`."""
 
@@ -152,7 +64,7 @@ class Job:
     hidden: tuple[int, ...]
     activation: str
     optimizer: str
-    lr: float | None
+    lr: float
     schedule: str
     epochs: int | None
     batch_size: int | None
@@ -175,7 +87,7 @@ class Job:
 
     def plan(self) -> Plan:
         """Everything that can be refused is refused here, before any training."""
-        out, renamed = (self.out, "") if self.out else default_out(stem(self.data), self.force)
+        out, renamed = (self.out, "") if self.out else free_name(stem(self.data), self.force)
         check_place(out, overwrite=self.force)
         if self.report is not None:
             check_report(self.report, out, self.data, self.force)
@@ -221,7 +133,7 @@ class Job:
                 "hidden": list(self.hidden),
                 "activation": self.activation,
                 "optimizer": self.optimizer,
-                "lr": self.lr or RATES[self.optimizer],
+                "lr": self.lr,
                 "schedule": self.schedule,
                 "weight_decay": optimizer.weight_decay,
                 "l2": self.l2,
@@ -307,7 +219,7 @@ class Job:
 
     def make_optimizer(self, steps: int) -> optimizers.Optimizer:
         """The optimizer with its schedule."""
-        rate: Any = self.lr or RATES[self.optimizer]
+        rate: Any = self.lr
         if self.schedule == "cosine":
             rate = schedules.Cosine(rate, steps=steps)
         decay = self.weight_decay
@@ -328,7 +240,7 @@ class Job:
 
     def run(self, plan: Plan, progress: str | None) -> Trained:
         """Train, score the held-out rows, and keep the model."""
-        with _CtrlC(plan.trainer) as watch:
+        with CtrlC(plan.trainer) as watch:
             return self._run(plan, progress, watch)
 
     def _run(self, plan: Plan, progress: str | None, watch: Callback) -> Trained:
@@ -421,6 +333,6 @@ class Job:
             except SettingError:
                 if self.out is not None or self.force or not os.path.lexists(out):
                     raise
-                out, _ = default_out(stem(self.data), force=False)
+                out, _ = free_name(stem(self.data), force=False)
             else:
                 return out

@@ -1,0 +1,39 @@
+"""Ctrl-C while a network trains."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+from chainrule.training import Callback, Trainer
+
+__all__ = ["CtrlC"]
+
+
+class CtrlC(Callback):
+    """Ctrl-C ends the training; the model so far is kept, however often it is pressed."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self.trainer, self.started = trainer, False
+        self.old: Any = None
+
+    def __enter__(self) -> CtrlC:
+        alone = threading.current_thread() is threading.main_thread()
+        if alone and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            self.old = signal.signal(signal.SIGINT, self._asked)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.old is not None:
+            signal.signal(signal.SIGINT, self.old)
+
+    def on_start(self, trainer: Trainer) -> None:
+        """From now on there is something to keep."""
+        self.started = True
+
+    def _asked(self, number: int, frame: FrameType | None) -> None:
+        if not self.started:
+            raise KeyboardInterrupt
+        self.trainer.stop("interrupted by Ctrl-C")
