@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chainrule.datasets import opening, parse_csv, read, read_csv
-from chainrule.datasets.text_tables import MISSING, NUMBER
+from chainrule.datasets.cells import MISSING, NUMBER
 from chainrule.errors import ChainruleError, DataError, FormatError, SettingError
 
 NUMBERS = "".join(f"{i},{i * 0.5},w{i % 3}\n" for i in range(30))

@@ -18,8 +18,8 @@ from chainrule.datasets.opening import (
     room_for,
     unpacked,
 )
+from chainrule.datasets.remarks import noticed
 from chainrule.datasets.table import Table, check_matrix
-from chainrule.datasets.text_tables import noticed
 from chainrule.errors import DataError, FormatError
 
 __all__ = ["read_idx"]

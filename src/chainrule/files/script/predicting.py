@@ -135,7 +135,7 @@ def _doc(model: Model) -> list[str]:
 
 def _columns(preparation: Preparation) -> str:
     """How each column of a table is prepared, as data."""
-    from chainrule.datasets.text_tables import MISSING
+    from chainrule.datasets.cells import MISSING
 
     kept = preparation.to_json()
     rows = []
