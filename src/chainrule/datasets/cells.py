@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["MISSING", "NUMBER", "Column", "Numbers", "numbers_of", "sort_of", "too_wide"]
+from chainrule.datasets.columns import Column
+
+__all__ = ["MISSING", "NUMBER", "Numbers", "numbers_of", "sort_of", "too_wide"]
 
 MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "?"})
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
@@ -23,8 +25,6 @@ OTHER_WRITING = re.compile(r"[+-]?(?:0[xX][0-9a-fA-F]+|\d+(?:_\d+)+(?:\.\d+)?)",
 PLAIN = b"0123456789+-.eE"
 PLAIN_WHOLE = b"0123456789+-"
 TENS = 10 ** np.arange(1, 19, dtype=np.int64)
-
-Column = npt.NDArray[Any]
 
 
 class Numbers(NamedTuple):

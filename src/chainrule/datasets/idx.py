@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.datasets.columns import check_matrix
 from chainrule.datasets.opening import (
     Pathish,
     fetch,
@@ -19,7 +20,7 @@ from chainrule.datasets.opening import (
     unpacked,
 )
 from chainrule.datasets.remarks import noticed
-from chainrule.datasets.table import Table, check_matrix
+from chainrule.datasets.table import Table
 from chainrule.errors import DataError, FormatError
 
 __all__ = ["read_idx"]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from chainrule.datasets.cells import sort_of, too_wide
-from chainrule.datasets.table import Texts
+from chainrule.datasets.columns import Texts
 from chainrule.datasets.text_rows import TextFile
 from chainrule.errors import shown
 

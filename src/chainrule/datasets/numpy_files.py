@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.datasets.columns import check_matrix
 from chainrule.datasets.opening import Pathish, fetch, refuse_others, room_for
 from chainrule.datasets.remarks import noticed
-from chainrule.datasets.table import Table, check_matrix
+from chainrule.datasets.table import Table
 from chainrule.errors import DataError, FormatError
 
 __all__ = ["read_npy", "read_npz"]

@@ -13,12 +13,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from chainrule.datasets.cells import MISSING, Column, numbers_of
+from chainrule.datasets.cells import MISSING, numbers_of
+from chainrule.datasets.columns import Column, Texts
 from chainrule.datasets.encodings import as_utf8
 from chainrule.datasets.mistakes import mistake
 from chainrule.datasets.opening import Pathish, fetch, refuse_others, room_for, unpacked
 from chainrule.datasets.remarks import noticed
-from chainrule.datasets.table import Table, Texts
+from chainrule.datasets.table import Table
 from chainrule.datasets.text_rows import TextFile, refuse_other_separators, separator_of
 from chainrule.errors import DataError, shown
 
