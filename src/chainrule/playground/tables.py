@@ -99,15 +99,8 @@ class Cells(Data):
     def _units(self, features: Sequence[str]) -> tuple[Array, Array]:
         """What one standardised unit of these columns is, and where their zero is."""
         assert self.preparation is not None
-        # Cells of 0 and 1, prepared like all others, tell both.
-        kinds = self.preparation.kinds
-        cells = {
-            name: [0.0, 1.0] if kinds[name] == "number" else ["", ""]
-            for name in self.preparation.columns
-        }
-        probe = self.preparation.transform(Table(cells))[:, self._places(features)].astype(float)
-        scale = 1 / (probe[1] - probe[0])
-        return scale, -probe[0] * scale
+        mean, deviation = np.transpose([self.preparation.scales[name] for name in features])
+        return deviation, mean
 
 
 def read_table(name: str, body: bytes) -> Table:

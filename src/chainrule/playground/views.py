@@ -147,7 +147,8 @@ def state(session: Session) -> Message:
     }
     arrays: dict[str, Array] = {"labels": data.labels.astype(np.float32)}
     if plane is not None:
-        arrays["points"] = data.points(settings.features).astype(np.float32)
+        # Whole doubles: a column of seconds since 1970 differs in its last digits only.
+        arrays["points"] = np.asarray(data.points(settings.features), float)
         maps = np.zeros((len(data.names), SMALL * SMALL), np.float32)
         known = [name for name in data.names if name in FEATURES or name in settings.features]
         maps[[data.names.index(name) for name in known]] = data.grid(known, SMALL).T
