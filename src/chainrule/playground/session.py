@@ -33,6 +33,7 @@ from chainrule.playground.settings import (
     several,
     whole,
 )
+from chainrule.playground.table_refusals import on_the_page
 from chainrule.playground.tables import read_table
 
 __all__ = ["Session"]
@@ -376,7 +377,10 @@ class Session:
             return refused([str(error)])
 
     def _take_table(self, name: str, body: bytes) -> dict[str, Any]:
-        table = read_table(name, body)
+        try:
+            table = read_table(name, body)
+        except ChainruleError as error:
+            raise Problems(map(on_the_page, str(error).splitlines())) from None
         if len(table.names) < 2:
             raise Problems(
                 ["A table needs two columns at least: one to predict, one to do it from."]
@@ -391,7 +395,7 @@ class Session:
     def _paste(self, text: Any = None) -> dict[str, Any]:
         if not isinstance(text, str):
             raise Problems([f"text must be a table as text. Got {shown(text)}."])
-        return self._take_table("the pasted table", text.encode())
+        return self._take_table("the pasted table", text.encode(errors="replace"))
 
     def _paint(self, points: Any = None, erase: Any = None) -> None:
         old = self.run.settings
