@@ -147,7 +147,7 @@ class _Reader:
 
 def _is_name(word: str) -> bool:
     """Whether a word is one of a formula, not of a sentence."""
-    return word.isalpha() and (len(word) == 1 or word in _FUNCTIONS) or word.startswith("∂")
+    return (word.isalpha() and (len(word) == 1 or word in _FUNCTIONS)) or word.startswith("∂")
 
 
 def _leaf(kind: str, part: str) -> str:
