@@ -15,14 +15,14 @@ from chainrule.playground.run import Edit, Event, Run
 from chainrule.playground.settings import Problems, Settings
 from chainrule.playground.translation import link_of, settings_of
 
-__all__ = ["Linked", "read_link", "write_link"]
+__all__ = ["Linked", "read_link", "whole_link", "write_link"]
 
 #: How a link of our own begins.
 OURS = "chainrule=1"
 #: The last words of a link to a run that has begun.
 STEP = "&step="
 #: So many steps are made again when a link is opened; a longer run begins at its first step.
-MOST_STEPS = 100_000
+MOST_STEPS = 1_000_000
 #: So many changes on the way are kept in a link.
 MOST_EVENTS = 50
 #: What the page may show besides, which it adds to a link itself: `view=test,batch`.
@@ -45,8 +45,15 @@ class Linked:
 # -- links of our own --------------------------------------------------------------------------
 
 
+def whole_link(run: Run) -> bool:
+    """Whether the link leads to where the run stands, not only to its beginning."""
+    return run.step <= MOST_STEPS and len(run.events) <= MOST_EVENTS
+
+
 def write_link(run: Run) -> str:
     """The link to a run as it stands, with its `#`; opening it gives the same bits.
+
+    Of a run that took too many steps or changes it is the link to the beginning.
 
     >>> from chainrule.playground.data import draw
     >>> settings = Settings(data="xor", hidden=(3,), activations=("relu",))
@@ -63,7 +70,7 @@ def write_link(run: Run) -> str:
     parts += [
         f"{name}={_written(value)}" for name, value in run.start.differing(Settings()).items()
     ]
-    if run.step <= MOST_STEPS and len(run.events) <= MOST_EVENTS:
+    if whole_link(run):
         events = [_event(event) for event in run.events if event.step <= run.step]
         if events:
             parts.append(f"events={quote(json.dumps(events, separators=(',', ':')), safe='')}")
@@ -96,8 +103,10 @@ def read_link(text: str, caps: Caps) -> Linked:
         Problems: what cannot be trained, a sentence for each thing.
     """
     after = text.strip().partition("#")[2] or text.strip()
-    if after.startswith(OURS):
+    if after == OURS or after.startswith(f"{OURS}&"):
         return _read_ours(after, caps)
+    if after.startswith("chainrule="):
+        raise Problems(["The link is of another version of chainrule, and cannot be opened here."])
     begin, _, last = text.strip().rpartition(STEP)
     if not (begin and last.isascii() and last.isdigit()):
         begin, last = text, "0"

@@ -48,6 +48,8 @@ _SENTENCES = known_sentences(
      "这一步的箭头上有 {0} 个数，页面最多显示 {1} 个。请减小批大小或网络再查看。"),
     (r"(\S+) has no number ('.+'); (?:.+)\.", "{0} 没有名为 {1} 的参数。"),
     # links
+    (r"The link is of another version of chainrule, and cannot be opened here\.",
+     "这个链接来自另一版本的 chainrule，无法在此打开。"),
     (r"(\S+) of the link cannot be read\. Got (.+)\.", "链接中的 {0} 无法读取：{1}。"),
     (r"The link says (.+), which is no setting(?:; .+|\.)", "链接中的 {0} 不是任何设置。"),
     (r"(\S+=.+) is not known; (.+)\.", "链接中的 {0} 不认识；{1}。"),

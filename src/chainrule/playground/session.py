@@ -144,6 +144,7 @@ class Session:
             self.run.advance(steps, seconds)
         except NonFiniteError:
             self.playing = False  # the run says why
+            self._changed()
 
     def _go(self, step: int, seconds: float) -> None:
         """Be on the way to a step, known or new."""
@@ -158,6 +159,7 @@ class Session:
         self._train(self._target - run.step, seconds)
         if run.step == self._target or run.failure is not None or not run.machine.batches:
             self._target = None
+            self._changed()  # the link leads to another step now
 
     def _arrive(self) -> None:
         """Be where the learner wanted to go: new steps can be left out, known ones cannot."""

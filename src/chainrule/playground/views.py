@@ -21,7 +21,7 @@ from chainrule.nodes.base import Value, quiet
 from chainrule.optimizers import Optimizer
 from chainrule.playground.caps import Caps
 from chainrule.playground.data import Data
-from chainrule.playground.linking import write_link
+from chainrule.playground.linking import whole_link, write_link
 from chainrule.playground.messages import Message
 from chainrule.playground.refusals import in_both
 from chainrule.playground.run import Edit, Run
@@ -142,6 +142,7 @@ def state(session: Session) -> Message:
         "runs": [_run_entry(other, session.runs) for other in session.runs.values()],
         "position": {"run": run.number, "step": run.step, "end": run.end},
         "link": write_link(run),
+        "link_whole": whole_link(run),
         "shows": {**session.shows, "link": session.links},
         "compatible": settings.mode == "compatible",
     }
