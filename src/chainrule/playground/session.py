@@ -414,7 +414,14 @@ class Session:
         if playing and old.data == "painted":  # points come while it learns: one run, not many
             self.playing = True
             if self.runs.get(before.number) is before:  # a run not begun has given its number on
-                del self.runs[before.number]
+                self._take_place_of(before)
+
+    def _take_place_of(self, before: Run) -> None:
+        """The present run, which is new, stands where another stood, under its number."""
+        run = self.runs.pop(self._present)
+        self._numbers = run.number
+        run.number = self._present = before.number
+        self.runs[run.number] = run
 
     def _unit(self, column: Any = None, index: Any = None) -> Message:
         hidden = self.run.settings.hidden
