@@ -159,6 +159,22 @@ def test_a_training_that_stops_by_itself_tells_its_link() -> None:
     assert session.state().fields["link"].endswith(f"&step={session.run.step}")
 
 
+def test_what_a_link_does_not_name_follows_from_its_data() -> None:
+    session = opened("#chainrule=1&data=digits&hidden=5")
+    assert len(session.run.settings.features) == 64
+    assert session.state().fields["link"] == "#chainrule=1&data=digits&hidden=5&activations=tanh"
+    done(session, "configure", settings={"features": ["pixel 3,3", "pixel 4,4"]})
+    assert session.state().fields["link"].count("pixel") == 2
+    # A table's columns may be called like those of the plane, so their names are always there.
+    rows = "".join(f"{k},{k * k % 7},{k % 5},{'ab'[k % 2]}\n" for k in range(20))
+    done(session, "paste", text="x,y,z,class\n" + rows)
+    done(session, "configure", settings={"data": "own", "features": ["x", "y", "z"]})
+    link = session.state().fields["link"]
+    done(session, "link", text=link)
+    assert session.run.settings.features == ("x", "y", "z")
+    assert session.state().fields["link"] == link
+
+
 def test_a_run_too_long_for_a_link_says_so() -> None:
     run = Session().run
     assert whole_link(run)

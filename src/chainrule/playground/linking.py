@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -40,6 +40,8 @@ class Linked:
     view: Mapping[str, bool] = field(default_factory=dict)
     #: What of the link says nothing.
     notes: tuple[str, ...] = ()
+    #: The settings that it names; the others may follow from the data.
+    named: frozenset[str] = frozenset()
 
 
 # -- links of our own --------------------------------------------------------------------------
@@ -66,10 +68,12 @@ def write_link(run: Run) -> str:
             # The page of TensorFlow Playground passes over what it does not know, such as a step.
             there = f"{STEP}{run.step}" if 0 < run.step <= MOST_STEPS else ""
             return f"#{theirs}{there}"
-    parts = [OURS]
-    parts += [
-        f"{name}={_written(value)}" for name, value in run.start.differing(Settings()).items()
-    ]
+    usual = Settings()
+    given = run.start.differing(usual)
+    plain = replace(run.start, features=usual.features)
+    if run.data.suited(plain, {}).features == run.start.features:
+        given.pop("features", None)  # those that the data have by themselves
+    parts = [OURS, *(f"{name}={_written(value)}" for name, value in given.items())]
     if whole_link(run):
         events = [_event(event) for event in run.events if event.step <= run.step]
         if events:
@@ -128,7 +132,8 @@ def _read_ours(text: str, caps: Caps) -> Linked:
     changes = {name: _value(name, unquote(value)) for name, value in pairs.items()}
     settings = Settings().changed(changes, caps)
     view = {name: name in shows for name in VIEW}
-    return Linked(settings, _read_events(events, step), step, view)
+    events = _read_events(events, step)
+    return Linked(settings, events, step, view, named=frozenset(changes))
 
 
 def _step(text: str) -> int:

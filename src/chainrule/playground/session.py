@@ -437,7 +437,11 @@ class Session:
         if not isinstance(text, str):
             raise Problems([f"text must be a link. Got {shown(text)}."])
         linked = read_link(text, self.caps)
-        self._begin_within_caps(linked.settings, self._drawn(linked.settings))
+        data = self._drawn(linked.settings)
+        settings = linked.settings
+        if settings.mode != "compatible":
+            settings = data.suited(settings, dict.fromkeys(linked.named))
+        self._begin_within_caps(settings, data)
         self._script = [*linked.events, Event(linked.step, {})]
         self.shows, self.links = linked.view, self.links + 1
         return {"view": dict(linked.view), "notes": in_both(linked.notes)}
