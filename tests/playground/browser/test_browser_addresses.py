@@ -55,3 +55,12 @@ def test_a_link_that_leads_to_the_beginning_only_says_so(seen: Seen) -> None:
     seen.press("l")
     assert seen.page.get_by_text(EN["link.begins"]).is_visible()
     seen.press("Escape")
+
+
+def test_what_was_said_of_one_link_is_not_said_of_the_next(seen: Seen) -> None:
+    for link, said in (("#activation=TANH&seed=0.1", True), ("#activation=relu&seed=0.1", False)):
+        seen.press("l")
+        seen.page.locator("#other-link").fill(link)
+        seen.press("Enter")
+        seen.settled()
+        assert ("'TANH' is not known" in seen.page.inner_text("body")) == said
