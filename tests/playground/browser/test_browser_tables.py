@@ -88,3 +88,36 @@ def test_a_refused_table_leaves_nothing_of_the_one_before(seen: Seen) -> None:
     read(seen, "a,a\n1,2\n")
     assert seen.button("table.use").count() == 0
     assert seen.page.get_by_role("dialog").get_by_role("checkbox").count() == 0
+
+
+def test_a_dialog_that_was_left_can_be_opened_again_from_its_tile(seen: Seen) -> None:
+    for _ in range(2):
+        seen.data_set("own")
+        assert seen.page.get_by_role("dialog").count() == 1
+        seen.press("Escape")
+        checked = seen.page.locator("aside.data input[type=radio]:checked")
+        assert checked.evaluate_all("all => all.map(e => e.value)") == ["circle"]
+    # By keys the sets are gone through as everywhere, and → is a step again after a click.
+    seen.page.get_by_role("radio", name=EN["data.circle"], exact=True).focus()
+    seen.press("ArrowRight")
+    seen.settled()
+    assert seen.messages["state"].fields["settings"]["data"] == "xor"
+    seen.press("ArrowRight")
+    seen.settled()
+    assert seen.messages["state"].fields["settings"]["data"] == "gauss"
+    seen.data_set("spiral")
+    seen.settled()
+    seen.press("ArrowRight")
+    seen.until_step(1)
+    assert seen.messages["state"].fields["settings"]["data"] == "spiral"
+
+
+def test_the_column_to_predict_is_told_of_runs_with_tables_only(seen: Seen) -> None:
+    read(seen, table(list(range(40)), [k * k % 7 for k in range(40)]))
+    use(seen)
+    seen.press("ArrowRight")
+    seen.data_set("xor")
+    seen.settled()
+    first, second = seen.page.locator("aside.output li").all_inner_texts()
+    assert "target" not in first
+    assert "target" in second
