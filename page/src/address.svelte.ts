@@ -12,7 +12,8 @@ export function keepAddress(app: App): void {
       if (!app.state) return;
       const link = app.link;
       const asked = location.hash;
-      if (!followed && asked.length > 1 && asked !== link) void app.follow(asked);
+      const elsewhere = asked.length > 1 && asked !== link && !reloaded(asked, link, app.state.position.step);
+      if (!followed && elsewhere) void app.follow(asked);
       else history.replaceState(null, "", link || location.pathname);
       followed = true;
     });
@@ -20,6 +21,14 @@ export function keepAddress(app: App): void {
   window.addEventListener("hashchange", () => {
     if (location.hash.length > 1) void app.follow(location.hash);
   });
+}
+
+/** Whether the page was loaded again while its run went on: that is shown, not begun anew. */
+function reloaded(asked: string, link: string, step: number): boolean {
+  const [entry] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
+  const run = (text: string) => text.replace(/&(step|view)=[^&]*/g, "");
+  const then = Number(/&step=(\d+)/.exec(asked)?.[1] ?? 0);
+  return entry?.type === "reload" && run(asked) === run(link) && then <= step;
 }
 
 export function takeLanguage(app: App): void {

@@ -135,6 +135,8 @@ export interface State extends Message {
   runs: RunEntry[];
   position: { run: number; step: number; end: number };
   link: string;
+  /** Whether the link leads to where the run stands, not only to its beginning. */
+  link_whole: boolean;
   /** What the latest link wants to be shown, and how many links were opened. */
   shows: Partial<Shows> & { link: number };
   compatible: boolean;

@@ -132,6 +132,7 @@ export class App {
   /** Opens a link; whether it could be opened. */
   async follow(text: string): Promise<boolean> {
     const answer = await this.do({ do: "link", text });
+    if (answer) this.notices = []; // what was said of an earlier one
     const notes = (answer?.["notes"] as Notes | undefined)?.[this.language] ?? [];
     if (notes.length) this.notify("good", notes);
     return answer !== null;

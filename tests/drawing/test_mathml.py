@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import chainrule as cr
 from chainrule.drawing.mathml import to_mathml
 
-ELEMENTS = {"math", "mi", "mn", "mo", "mtext", "mrow", "msup", "msub", "msqrt"}
+ELEMENTS = {"math", "mi", "mn", "mo", "mtext", "mrow", "msup", "msub", "msqrt", "mspace"}
 
 
 def said(mathml: str) -> str:
@@ -26,7 +26,7 @@ def test_any_text_is_well_formed_and_only_of_these_elements(text: str, names: se
     names = {re.sub("[^ -\ud7ff]", "", name) for name in names} - {""}
     found = ET.fromstring(to_mathml(text, names))
     assert {e.tag for e in found.iter()} <= ELEMENTS
-    assert not any(e.attrib.keys() - {"form"} for e in found.iter())
+    assert not any(e.attrib.keys() - {"form", "width"} for e in found.iter())
     # Fixed numbers of children: a power without its base would be an error in the browser.
     assert all(len(e) == 2 for e in found.iter() if e.tag in ("msup", "msub"))
 
@@ -46,10 +46,12 @@ def test_any_text_is_well_formed_and_only_of_these_elements(text: str, names: se
         ("y = √(Σ x^2) over axis", "<msqrt><mrow><mi>Σ</mi>"),
         ("b1 = Σ ∂z over the copies", "<mtext>\u00a0over\u00a0the\u00a0copies\u00a0</mtext>"),
         ("a<b & c", "<mo>&lt;</mo>"),
+        ("v ← momentum v", '<mi>momentum</mi><mspace width="0.2em"/><mi>v</mi>'),
+        ("p - lr ∂W1", '<mi>lr</mi><mspace width="0.2em"/><mrow><mi>∂</mi>'),
     ],
 )
 def test_what_is_set_as_what(text: str, inside: str) -> None:
-    assert inside in to_mathml(text, {"W1", "b1", "x", "z"})
+    assert inside in to_mathml(text, {"W1", "b1", "x", "z", "lr", "momentum"})
 
 
 def test_names_of_arrows_stay_whole_and_nothing_is_lost() -> None:

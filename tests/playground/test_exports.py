@@ -42,6 +42,23 @@ def trained(settings: dict[str, Any], epochs: int = 4) -> Run:
     return session.run
 
 
+#: TensorFlow Playground links; in the last, rows are left over at the end of an epoch.
+LINKS = {
+    "default": "#seed=0.40401",
+    "l1": "#dataset=spiral&regularization=L1&regularizationRate=0.01&noise=20&seed=0.7",
+    "regression": "#problem=regression&regDataset=reg-gauss&batchSize=1&networkShape=3&seed=1",
+    "rows left over": "#dataset=xor&batchSize=30&activation=relu&seed=0.2",
+}
+
+
+def opened(link: str, epochs: int = 4) -> Run:
+    session = Session()
+    assert session.do({"do": "link", "text": link}).kind == "reply"
+    session.do({"do": "new_weights"})
+    session.do({"do": "step", "unit": "epoch", "count": epochs})
+    return session.run
+
+
 def printed(run: Run, what: str, folder: Path) -> str:
     """What an exported program prints."""
     made = export(run, what)
@@ -57,17 +74,25 @@ def printed(run: Run, what: str, folder: Path) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("name", RUNS)
+def started(name: str) -> Run:
+    kind, _, which = name.partition(": ")
+    return opened(LINKS[which]) if kind == "link" else trained(RUNS[name])
+
+
+EVERY = [*RUNS, *(f"link: {name}" for name in LINKS)]
+
+
+@pytest.mark.parametrize("name", EVERY[:-1])
 def test_the_script_prints_the_losses_of_the_run(name: str, tmp_path: Path) -> None:
-    run = trained(RUNS[name])
+    run = started(name)
     lines = printed(run, "script", tmp_path).splitlines()
     losses = [float(line.split()[-1]) for line in lines]
     assert losses == run.curve.sample(9)[1:, 6].tolist()
 
 
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("name", EVERY)
 def test_the_code_ends_where_the_run_stands(name: str, tmp_path: Path) -> None:
-    run = trained(RUNS[name])
+    run = started(name)
     out = printed(run, "code", tmp_path)
     found = [json.loads(text.replace("'", '"')) for text in re.findall(r"{.*}", out)]
     train, test, *scores = run.scores
@@ -75,12 +100,32 @@ def test_the_code_ends_where_the_run_stands(name: str, tmp_path: Path) -> None:
     assert [f.popitem()[1] for f in found] == scores
 
 
-def test_code_says_what_was_changed_by_hand(tmp_path: Path) -> None:
+def test_a_script_that_could_not_print_the_same_losses_is_refused() -> None:
+    with pytest.raises(SettingError, match="divides 250"):
+        export(opened(LINKS["rows left over"]), "script")
+
+
+@pytest.mark.parametrize("link", ["", LINKS["default"]])
+def test_programs_say_what_was_changed_by_hand(link: str) -> None:
     session = Session()
-    session.do({"do": "step", "unit": "batch", "count": 3})
-    session.do({"do": "edit", "parameter": 0, "place": [0, 0], "value": 1.0})
+    session.do({"do": "link", "text": link})
+    for _ in range(2):
+        session.do({"do": "step", "unit": "batch", "count": 3})
+        session.do({"do": "edit", "parameter": 0, "place": [0, 0], "value": 1.0})
     session.do({"do": "step", "unit": "epoch", "count": 1})
-    assert "changed by hand at step 3" in export(session.run, "code").data.decode()
+    for what in ("code", "script"):
+        assert "changed by hand at step 3, 6; here" in program(session.run, what)
+    session.do({"do": "goto", "step": 4})  # what was changed later plays no part
+    assert "changed by hand at step 3; here" in program(session.run, "code")
+
+
+def program(run: Run, what: str) -> str:
+    """The text of an exported program."""
+    made = export(run, what)
+    if made.name.endswith(".zip"):
+        archive = zipfile.ZipFile(io.BytesIO(made.data))
+        return archive.read(made.name.replace(".zip", ".py")).decode()
+    return made.data.decode()
 
 
 def test_the_model_file_is_the_network(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from chainrule.playground.caps import Caps
 from chainrule.playground.compatible.links import Link
-from chainrule.playground.linking import read_link
+from chainrule.playground.linking import read_link, whole_link, write_link
 from chainrule.playground.session import Session
 from chainrule.playground.settings import Problems
 from chainrule.playground.translation import link_of, settings_of
@@ -132,6 +132,60 @@ def test_a_link_to_a_compatible_run_opens_at_its_step(more: tuple[str, ...]) -> 
     np.testing.assert_array_equal(again.run.machine.flat.data, session.run.machine.flat.data)
 
 
+def test_the_link_is_to_where_a_long_way_has_ended() -> None:
+    session = Session()
+    done(session, "step", unit="batch", count=10_000)
+    while session.advance(0.05):
+        pass
+    assert session.state().fields["link"].endswith("&step=10000")
+    before = session.version
+    done(session, "goto", step=9_999)
+    while session.advance(0.001):
+        pass
+    assert session.version > before
+    assert session.state().fields["link"].endswith("&step=9999")
+
+
+def test_a_training_that_stops_by_itself_tells_its_link() -> None:
+    session = Session()
+    settings = {"data": "plane", "learning_rate": 100.0, "activations": ["linear", "linear"]}
+    done(session, "configure", settings=settings)
+    done(session, "play")
+    told = session.version
+    while session.advance(0.01):
+        pass
+    assert session.run.failure is not None
+    assert session.version > told
+    assert session.state().fields["link"].endswith(f"&step={session.run.step}")
+
+
+def test_what_a_link_does_not_name_follows_from_its_data() -> None:
+    session = opened("#chainrule=1&data=digits&hidden=5")
+    assert len(session.run.settings.features) == 64
+    assert session.state().fields["link"] == "#chainrule=1&data=digits&hidden=5&activations=tanh"
+    done(session, "configure", settings={"features": ["pixel 3,3", "pixel 4,4"]})
+    assert session.state().fields["link"].count("pixel") == 2
+    # A table's columns may be called like those of the plane, so their names are always there.
+    rows = "".join(f"{k},{k * k % 7},{k % 5},{'ab'[k % 2]}\n" for k in range(20))
+    done(session, "paste", text="x,y,z,class\n" + rows)
+    done(session, "configure", settings={"data": "own", "features": ["x", "y", "z"]})
+    link = session.state().fields["link"]
+    done(session, "link", text=link)
+    assert session.run.settings.features == ("x", "y", "z")
+    assert session.state().fields["link"] == link
+
+
+def test_a_run_too_long_for_a_link_says_so() -> None:
+    run = Session().run
+    assert whole_link(run)
+    run.step = run.end = 500_000  # half a minute of the default network
+    assert whole_link(run)
+    assert write_link(run) == "#chainrule=1&step=500000"
+    run.step = run.end = 2_000_000
+    assert not whole_link(run)
+    assert write_link(run) == "#chainrule=1"
+
+
 @given(
     st.builds(
         Link,
@@ -163,7 +217,9 @@ def test_settings_say_all_that_a_link_says_of_training(link: Link) -> None:
         "#chainrule=1&hidden=NaN",
         "#chainrule=1&step=1e9",
         "#chainrule=1&step=-1",
-        "#networkShape=3&step=100001",
+        "#chainrule=2&data=xor",
+        "#chainrule=10",
+        "#networkShape=3&step=1000001",
         "#chainrule=1&nonsense=1",
         "#chainrule=1&events=%5B%5B1%2C%22x%22%5D%5D&step=3",
         "#chainrule=1&events=%5B%5B5%2C%7B%7D%5D%5D&step=3",

@@ -43,6 +43,19 @@ def no_english(sentence: str) -> bool:
         ({"do": "paste", "text": "a,b\n1,2\n3,4,5\n"}, "2"),
         ({"do": "paste", "text": "a,a\n1,2\n"}, "a"),
         ({"do": "paste", "text": "1,2\n3,4\n"}, "1"),
+        ({"do": "paste", "text": "a;b\n1,5;x\n2,5;y\n"}, "2,5"),
+        ({"do": "paste", "text": "a;b\n1,5;2,5\n3,5;4,5\n"}, "4,5"),
+        ({"do": "paste", "text": "a,b\n1,inf\n2,3\n"}, "inf"),
+        ({"do": "paste", "text": f"a,b\n1,{'9' * 400}\n"}, "99"),
+        ({"do": "paste", "text": "a,b\n0x1F,1\n3,4\n"}, "0x1F"),
+        ({"do": "paste", "text": "a,b\n" + "1,2\n" * 30 + "1,oops\n"}, "oops"),
+        ({"do": "paste", "text": 'a,b\n"1,x\n2,3\n'}, "2"),
+        ({"do": "paste", "text": f"a,b\n{'x' * 200_000},1\n"}, "131072"),
+        ({"do": "paste", "text": "sep=;\na;b\n1;2\n"}, ";"),
+        ({"do": "paste", "text": "a,,c\n1,2,3\n2,3,4\n"}, "2"),
+        ({"do": "paste", "text": "a,b\n1,\0\n"}, "2"),
+        ({"do": "paste", "text": '{"a": [1, 2]}'}, "JSON"),
+        ({"do": "paste", "text": "<html><body>hello</body></html>"}, "HTML"),
     ],
 )
 def test_refusals_are_in_both_languages(command: dict[str, Any], number: str | None) -> None:
@@ -110,3 +123,10 @@ def test_whatever_is_not_finite_first_is_told_in_chinese() -> None:
         chinese = said_in(english, "zh")
         assert not re.search(r"\b(?:the|is|are|in|of|by|rows|layer|loss)\b", chinese), chinese
         assert set(re.findall(r"\d", english)) == set(re.findall(r"\d", chinese))
+
+
+def test_a_table_is_not_refused_with_an_option_of_the_command() -> None:
+    for text in ("1,2\n3,4\n", "a,b\n"):
+        (said,) = Session().do({"do": "paste", "text": text}).fields["errors"]
+        assert "--" not in said
+        assert "row of names" in said

@@ -345,16 +345,22 @@ def test_painting_while_it_learns_goes_on_learning_in_one_run() -> None:
     assert not session.playing
     ok(session, "play")
     session.advance(0.05)
-    runs = len(session.runs)
+    runs = list(session.runs)
     for k in range(5):
         ok(session, "paint", points=[[k, -2, 1]])
         assert session.playing
         session.advance(0.01)
         assert session.run.step > 0
-    assert len(session.runs) == runs
+    assert list(session.runs) == runs
+    assert session.run.number == runs[-1]
     ok(session, "paint", erase=[[0, 0, 50]])
     session.advance(0.01)
     assert session.frame().fields["step"] == 0
+    ok(session, "regenerate")
+    ok(session, "step")
+    ok(session, "new_weights")
+    assert len(session.runs) == len({run.number for run in session.runs.values()})
+    assert all(number == run.number for number, run in session.runs.items())
 
 
 def test_a_number_that_is_dragged_is_one_change() -> None:

@@ -194,3 +194,37 @@ def test_the_caps_of_the_session_hold_for_a_table() -> None:
     data = session.state().fields["data"]
     assert data["train"] + data["test"] == 20
     assert any("20 of 100 rows" in note for note in data["notes"]["en"])
+
+
+@pytest.mark.parametrize(
+    ("mean", "deviation"),
+    [(0.0, 1.0), (2020.0, 3.0), (8e4, 2e4), (1.7e9, 1e4), (1e12, 1e3), (5e-300, 1e-301), (1e300, 1e299)],
+)  # fmt: skip
+def test_the_plane_is_in_the_tables_own_units(mean: float, deviation: float) -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(mean, deviation, 60).tolist(), rng.normal(0, 1, 60).tolist()
+    rows = [f"{a[i]!r},{b[i]!r},{'pq'[i % 2]}" for i in range(60)]
+    session = Session()
+    session.upload("a.csv", "\n".join(["a,b,c", *rows]).encode())
+    done(session, "configure", settings={"data": "own", "target": "c", "features": ["a", "b"]})
+    state = session.state()
+    table = session.run.data.table  # type: ignore[attr-defined]
+    points = state.arrays["points"]
+    np.testing.assert_allclose(points[:, 0], table["a"], rtol=0, atol=1e-6 * deviation)
+    margin = 0.06 * (max(a) - min(a))
+    ends = (min(a) - margin, max(a) + margin)
+    assert state.fields["data"]["plane"]["x"] == pytest.approx(ends, rel=0, abs=1e-6 * deviation)
+    session.frame().to_bytes(), state.to_bytes()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "heading"),
+    [("gb18030", "身高"), ("cp1252", "Größe"), ("utf-16", "身高"), ("utf-16-le", "ß"), ("utf-16-be", "a")],
+)  # fmt: skip
+def test_tables_of_older_programs_are_read_and_it_is_said(encoding: str, heading: str) -> None:
+    text = f"{heading},b,{heading}2\n" + "".join(f"{i},{i * i},{'xy'[i % 2]}\n" for i in range(9))
+    answer = Session().upload("old.csv", text.encode(encoding))
+    assert answer.fields["columns"] == [heading, "b", f"{heading}2"]
+    told = answer.fields["notes"]
+    assert any(encoding in note for note in told["en"])
+    assert told["en"] != told["zh"]

@@ -8,7 +8,7 @@ import re
 from chainrule.datasets.opening import refuse_others
 from chainrule.errors import FormatError, SettingError, shown
 
-__all__ = ["as_utf8"]
+__all__ = ["as_utf8", "likely_encoding"]
 
 
 def as_utf8(data: bytes, source: str, encoding: str) -> bytes:
@@ -22,11 +22,7 @@ def as_utf8(data: bytes, source: str, encoding: str) -> bytes:
             "Common ones: utf-8, latin-1, cp1252, utf-16, gb18030, shift_jis."
         ) from None
     if not name.startswith(("utf-16", "utf-32")):
-        wide = "UTF-32" if data[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff") else ""
-        wide = wide or ("UTF-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "")
-        few = data[:4000]
-        if not wide and len(few) > 3 and few.count(b"\0") > len(few) // 3:
-            wide = "UTF-16"
+        wide = _wide(data)
         refuse_others(data if not wide else b"a", source, "CSV", ("text",))
         if wide:
             raise FormatError(
@@ -51,6 +47,32 @@ def as_utf8(data: bytes, source: str, encoding: str) -> bytes:
     return data
 
 
+def likely_encoding(data: bytes) -> str:
+    """The encoding that text is in, by its marks and letters; a guess, unless it is UTF-8.
+
+    >>> likely_encoding("身高,体重".encode()), likely_encoding("身高,体重".encode("gb18030"))
+    ('utf-8', 'gb18030')
+    """
+    if wide := _wide(data):
+        low = data[:2] != b"\xfe\xff" and b"\0" in data[1:4000:2]
+        marked = data[:2] in (b"\xff\xfe", b"\xfe\xff") or wide == "UTF-32"
+        return wide.lower() if marked else "utf-16-le" if low else "utf-16-be"
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return "gb18030" if _like_chinese(data) else "cp1252"
+    return "utf-8"
+
+
+def _wide(data: bytes) -> str:
+    """UTF-16 or UTF-32, if the bytes look like it."""
+    if data[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff"):
+        return "UTF-32"
+    few = data[:4000]
+    many = len(few) > 3 and few.count(b"\0") > len(few) // 3
+    return "UTF-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") or many else ""
+
+
 def _refuse_nul(data: bytes, source: str) -> None:
     nul = data.find(b"\0")
     if nul >= 0:
@@ -62,9 +84,8 @@ def _refuse_nul(data: bytes, source: str) -> None:
 
 
 def _likely(data: bytes) -> str:
-    """Which encoding to try: letters of two bytes each are Chinese, single ones Western."""
-    runs = re.findall(rb"[\x80-\xff]+", data[: 1 << 20])
-    if sum(len(run) % 2 == 0 for run in runs) > 0.8 * len(runs) and len(runs) > 1:
+    """Which encoding to try."""
+    if _like_chinese(data):
         return (
             "It looks like Chinese of an older Windows program: read it with encoding='gb18030' "
             "(--encoding gb18030; others: big5, shift_jis, cp1252)"
@@ -73,3 +94,12 @@ def _likely(data: bytes) -> str:
         "If the file comes from an older Windows program, read it with encoding='cp1252' "
         "(--encoding cp1252; others: latin-1, gb18030, shift_jis)"
     )
+
+
+def _like_chinese(data: bytes) -> bool:
+    """Letters of two bytes each, of which common ones begin below 0xd8; Western ones are small."""
+    runs = re.findall(rb"[\x80-\xff]+", data[: 1 << 20])
+    even = sum(len(run) % 2 == 0 for run in runs)
+    first = b"".join(run[::2] for run in runs)
+    common = sum(byte < 0xD8 for byte in first)
+    return len(runs) > 1 and even > 0.8 * len(runs) and common > 0.5 * len(first)

@@ -115,6 +115,16 @@ class Preparation:
         return self._spread
 
     @property
+    def scales(self) -> dict[str, tuple[float, float]]:
+        """Mean and standard deviation of every column of numbers; it is scaled by them.
+
+        >>> Preparation.fit(Table({"a": [1, 3], "t": ["p", "q"]}), "t").scales
+        {'a': (2.0, 1.0)}
+        """
+        numbers = (part for part in self._parts if isinstance(part, NumberColumn))
+        return {part.name: (part.mean, part.std) for part in numbers}
+
+    @property
     def kinds(self) -> dict[str, Literal["text", "number"]]:
         """What its columns and the target hold, for `read_csv(path, kinds=...)`.
 

@@ -23,6 +23,8 @@ _DIGITS = re.compile(r"(.*?[^\d])_?(\d+)", re.DOTALL)
 _LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₚᵣₛₜ", "0123456789aehijklmnprst")
 _SIGNS = {"*": "·", "-": "−", "**": "^", "<=": "≤", ">=": "≥", "!=": "≠", "==": "="}
 _OPEN, _CLOSE = "([", ")]"
+#: How what can be multiplied ends, and what stands between two such where no sign does.
+_OPERAND, _THIN = ("</mi>", "</mn>", "</msub>", "</msup>", "</mrow>"), '<mspace width="0.2em"/>'
 #: Words that are functions or constants of a formula, not of a sentence.
 _FUNCTIONS = frozenset(
     {"sin", "cos", "tan", "tanh", "exp", "log", "max", "min", "sign", "softmax", "one_hot"}
@@ -55,6 +57,7 @@ class _Reader:
         known = sorted((re.escape(name) for name in names), key=len, reverse=True)
         self.name = re.compile(rf"∂?(?:{'|'.join(known)})(?![^\Wᵀ²³′₀-ₜ]|→)") if known else None
         self.text, self.at = text, 0
+        self.spaced = False
 
     def row(self, until: str = "") -> list[str]:
         """The elements up to a closing sign, or to the end."""
@@ -66,8 +69,11 @@ class _Reader:
 
     def _element(self, found: list[str]) -> None:
         kind, part = self._next()
+        spaced, self.spaced = self.spaced, kind == "space"
         if kind == "space":
             return
+        if spaced and (kind == "name" or _is_name(part)) and "".join(found[-1:]).endswith(_OPERAND):
+            found.append(_THIN)  # a product: "lr g" must not become lrg
         if part in _OPEN:
             inside = self.row(_CLOSE[_OPEN.index(part)])
             self._bracketed(found, part, inside)
@@ -102,7 +108,7 @@ class _Reader:
     def _word(self, found: list[str], word: str) -> None:
         """A letter or a function is set as one; the words of a sentence stay together."""
         after = self.text[self.at : self.at + 1]
-        if len(word) == 1 or word in _FUNCTIONS or after == "(" or word.startswith("∂"):
+        if _is_name(word) or after == "(":
             found.append(_leaf("name", word))
             return
         spaced = f"\u00a0{_escaped(word)}\u00a0"
@@ -137,6 +143,11 @@ class _Reader:
             return
         closing = _CLOSE[_OPEN.index(opening)]
         found.append(f"<mrow><mo>{opening}</mo>{content}<mo>{closing}</mo></mrow>")
+
+
+def _is_name(word: str) -> bool:
+    """Whether a word is one of a formula, not of a sentence."""
+    return (word.isalpha() and (len(word) == 1 or word in _FUNCTIONS)) or word.startswith("∂")
 
 
 def _leaf(kind: str, part: str) -> str:

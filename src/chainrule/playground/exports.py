@@ -22,6 +22,7 @@ from chainrule.playground.data import Data, Points
 from chainrule.playground.run import Run
 from chainrule.playground.settings import Problems, Settings
 from chainrule.playground.tables import Cells
+from chainrule.playground.translation import link_of
 
 __all__ = ["EXPORTS", "Export", "export"]
 
@@ -72,15 +73,35 @@ def _epochs(run: Run) -> int:
 
 def _script(run: Run, lang: str) -> Export:
     machine = run.machine
-    settings = machine.settings
+    settings, rows = machine.settings, run.data.train
+    compatible = settings.mode == "compatible"
+    if compatible and rows % settings.batch_size:
+        raise Problems(
+            [
+                "A NumPy script cannot begin an epoch with the rows left over from the one before, as"
+                f" TensorFlow Playground does. Take a batch size that divides {rows}."
+            ]
+        )
     made = make_network(settings, run.data).script(
         make_optimizer(settings),
         *machine.train,
         epochs=_epochs(run),
-        batch_size=min(settings.batch_size, len(machine.train[0])),
+        batch_size=min(settings.batch_size, rows),
         seed=settings.weight_seed,
+        shuffle=not compatible,
     )
-    return _program("train", made.text, made.arrays)
+    changed = "".join(f"# {line}\n" for line in _changes(run))
+    return _program("train", changed + made.text, made.arrays)
+
+
+def _changes(run: Run) -> list[str]:
+    """What a program leaves out of the way to where the run stands."""
+    steps = sorted({event.step for event in run.events if event.step <= run.step})
+    if not steps:
+        return []
+    more = f" and {len(steps) - 8} more" if len(steps) > 8 else ""
+    at = ", ".join(map(str, steps[:8]))
+    return [f"In the playground something was changed by hand at step {at}{more}; here nothing is."]
 
 
 def _program(name: str, text: str, arrays: Mapping[str, Array]) -> Export:
@@ -106,16 +127,23 @@ _INPUTS = {
 def _code(run: Run, lang: str) -> Export:
     """Chainrule code."""
     settings, data = run.machine.settings, run.data
-    network = make_network(settings, data)
     sizes = "-".join(
         map(str, [len(settings.features), *settings.hidden, data.outputs[settings.loss]])
     )
-    lines = [
+    top = [
         f'"""A network from chainrule\'s playground, trained again: {sizes} on the data set {settings.data}.',
         "",
+        *_changes(run),
         "Nothing else but chainrule is needed: pip install chainrule.",
         '"""',
         "",
+    ]
+    score = "r2" if data.classes is None else "accuracy"
+    if settings.mode == "compatible":
+        return _program("playground", "\n".join([*top, *_compatible_code(run, score), ""]), {})
+    network = make_network(settings, data)
+    lines = [
+        *top,
         "import numpy as np",
         "",
         "import chainrule as cr",
@@ -133,7 +161,6 @@ def _code(run: Run, lang: str) -> Export:
             "train, test = np.flatnonzero(is_train), np.flatnonzero(~is_train)",
         ]
     lines += [*from_seed, *_inputs_code(settings, data), _targets_code(settings, data), ""]
-    score = "r2" if data.classes is None else "accuracy"
     layers = ",\n    ".join(_layers_code(network, settings))
     lines += [
         f"net = cr.Sequential(\n    {layers},\n    loss=cr.{type(network.loss).__name__}(),"
@@ -146,12 +173,23 @@ def _code(run: Run, lang: str) -> Export:
         f'print("train", trainer.evaluate(x[train], t[train], metrics=["{score}"]))',
         f'print("test", trainer.evaluate(x[test], t[test], metrics=["{score}"]))',
     ]
-    if run.events:
-        steps = ", ".join(str(event.step) for event in run.events[:8])
-        lines[2:2] = [
-            f"In the playground something was changed by hand at step {steps}; here nothing is."
-        ]
     return _program("playground", "\n".join(lines) + "\n", arrays)
+
+
+def _compatible_code(run: Run, score: str) -> list[str]:
+    """That of a TensorFlow Playground link: its data, first weights and order of rows."""
+    settings = run.machine.settings
+    again = f", again={settings.weight_seed}" if settings.weight_seed else ""
+    return [
+        "from chainrule.playground.compatible import Compatible, Link",
+        "",
+        f'link = Link.parse("#{link_of(settings)}")',
+        f"model = Compatible(link{again})",
+        f"model.advance(epochs={_epochs(run)})",
+        "",
+        f'print("train", model.trainer.evaluate(*model.train, metrics=["{score}"]))',
+        f'print("test", model.trainer.evaluate(*model.test, metrics=["{score}"]))',
+    ]
 
 
 def _data_code(settings: Settings, data: Data) -> list[str] | None:

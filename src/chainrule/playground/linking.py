@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -15,14 +15,14 @@ from chainrule.playground.run import Edit, Event, Run
 from chainrule.playground.settings import Problems, Settings
 from chainrule.playground.translation import link_of, settings_of
 
-__all__ = ["Linked", "read_link", "write_link"]
+__all__ = ["Linked", "read_link", "whole_link", "write_link"]
 
 #: How a link of our own begins.
 OURS = "chainrule=1"
 #: The last words of a link to a run that has begun.
 STEP = "&step="
 #: So many steps are made again when a link is opened; a longer run begins at its first step.
-MOST_STEPS = 100_000
+MOST_STEPS = 1_000_000
 #: So many changes on the way are kept in a link.
 MOST_EVENTS = 50
 #: What the page may show besides, which it adds to a link itself: `view=test,batch`.
@@ -40,13 +40,22 @@ class Linked:
     view: Mapping[str, bool] = field(default_factory=dict)
     #: What of the link says nothing.
     notes: tuple[str, ...] = ()
+    #: The settings that it names; the others may follow from the data.
+    named: frozenset[str] = frozenset()
 
 
 # -- links of our own --------------------------------------------------------------------------
 
 
+def whole_link(run: Run) -> bool:
+    """Whether the link leads to where the run stands, not only to its beginning."""
+    return run.step <= MOST_STEPS and len(run.events) <= MOST_EVENTS
+
+
 def write_link(run: Run) -> str:
     """The link to a run as it stands, with its `#`; opening it gives the same bits.
+
+    Of a run that took too many steps or changes it is the link to the beginning.
 
     >>> from chainrule.playground.data import draw
     >>> settings = Settings(data="xor", hidden=(3,), activations=("relu",))
@@ -59,11 +68,13 @@ def write_link(run: Run) -> str:
             # The page of TensorFlow Playground passes over what it does not know, such as a step.
             there = f"{STEP}{run.step}" if 0 < run.step <= MOST_STEPS else ""
             return f"#{theirs}{there}"
-    parts = [OURS]
-    parts += [
-        f"{name}={_written(value)}" for name, value in run.start.differing(Settings()).items()
-    ]
-    if run.step <= MOST_STEPS and len(run.events) <= MOST_EVENTS:
+    usual = Settings()
+    given = run.start.differing(usual)
+    plain = replace(run.start, features=usual.features)
+    if run.data.suited(plain, {}).features == run.start.features:
+        given.pop("features", None)  # those that the data have by themselves
+    parts = [OURS, *(f"{name}={_written(value)}" for name, value in given.items())]
+    if whole_link(run):
         events = [_event(event) for event in run.events if event.step <= run.step]
         if events:
             parts.append(f"events={quote(json.dumps(events, separators=(',', ':')), safe='')}")
@@ -96,8 +107,10 @@ def read_link(text: str, caps: Caps) -> Linked:
         Problems: what cannot be trained, a sentence for each thing.
     """
     after = text.strip().partition("#")[2] or text.strip()
-    if after.startswith(OURS):
+    if after == OURS or after.startswith(f"{OURS}&"):
         return _read_ours(after, caps)
+    if after.startswith("chainrule="):
+        raise Problems(["The link is of another version of chainrule, and cannot be opened here."])
     begin, _, last = text.strip().rpartition(STEP)
     if not (begin and last.isascii() and last.isdigit()):
         begin, last = text, "0"
@@ -119,7 +132,8 @@ def _read_ours(text: str, caps: Caps) -> Linked:
     changes = {name: _value(name, unquote(value)) for name, value in pairs.items()}
     settings = Settings().changed(changes, caps)
     view = {name: name in shows for name in VIEW}
-    return Linked(settings, _read_events(events, step), step, view)
+    events = _read_events(events, step)
+    return Linked(settings, events, step, view, named=frozenset(changes))
 
 
 def _step(text: str) -> int:

@@ -8,10 +8,11 @@ from typing import Any
 from chainrule.drawing.notes import known_sentences, note_in
 from chainrule.drawing.words import LANGUAGES
 from chainrule.playground.messages import Message
+from chainrule.playground.table_refusals import TABLE_SENTENCES
 
 __all__ = ["in_both", "refused", "said_in"]
 
-#: Sentences of the playground, as `drawing/notes.py` has those of the library.
+#: Sentences of the playground but those on tables, as `drawing/notes.py` has those of the library.
 _SENTENCES = known_sentences(
     # settings and edits
     (r"(\S+) must be a number from (\S+) to (\S+)\. Got (.+)\.",
@@ -37,51 +38,18 @@ _SENTENCES = known_sentences(
      "正在显示的运行不能删除。请先选择另一个。"),
     (r"There are no rows to train on yet, so there is nothing to export but the model\.",
      "还没有训练样本，除了模型没有可导出的。"),
+    (r"A NumPy script cannot begin an epoch with the rows left over from the one before, as TensorFlow"
+     r" Playground does\. Take a batch size that divides (\d+)\.",
+     "NumPy 脚本不能像 TensorFlow Playground 那样把剩下的样本留到下一轮。请取能整除 {0} 的批大小。"),
     (r"There is no batch to look into: fewer rows to train on than a batch takes\.",
      "没有可以查看的批次：训练样本少于一批。"),
     (r"There are ([\d,]+) numbers on the arrows of this step, and the page shows at most ([\d,]+)\."
      r" Take a smaller batch or a smaller network to look inside\.",
      "这一步的箭头上有 {0} 个数，页面最多显示 {1} 个。请减小批大小或网络再查看。"),
     (r"(\S+) has no number ('.+'); (?:.+)\.", "{0} 没有名为 {1} 的参数。"),
-    # tables
-    (r"the (?:pasted )?table", "粘贴的表格"),
-    (r"The file is too large: at most (\S+) MiB can be taken\.", "文件太大：最多 {0} MiB。"),
-    (r"(.+) has ([\d,]+) bytes; at most ([\d,]+) are taken\.", "{0} 有 {1} 字节，最多 {2} 字节。"),
-    (r"The file did not come in time\.", "文件没有及时传到。"),
-    (r"There is no table yet: choose a file, or paste one\.", "还没有表格：请选择文件，或粘贴表格。"),
-    (r"A table needs two columns at least: one to predict, one to do it from\.",
-     "表格至少要有两列：一列用来预测，一列是要预测的。"),
-    (r"The table has no column (.+) to predict\.", "表格中没有要预测的列 {0}。"),
-    (r"The table has (\d+) rows? with a target; at least (\d+) are needed\.",
-     "表格中有目标值的只有 {0} 行，至少需要 {1} 行。"),
-    (r"The columns would become ([\d,]+) inputs, since a column of texts becomes one for each text;"
-     r" at most ([\d,]+) are taken\. Leave columns of many texts out of the table\.",
-     "这些列会变成 {0} 个输入，因为文本列的每种文本都是一个输入；最多 {1} 个。请去掉文本种类很多的列。"),
-    (r"The column ('.+') has ([\d,]+) different answers; at most ([\d,]+) classes are taken\. Choose"
-     r" another column to predict\.",
-     "列 {0} 有 {1} 种不同的取值，最多 {2} 个类别。请选择另一列来预测。"),
-    (r"(.+) is empty\. A table needs a row of names and rows of data\.",
-     "{0} 是空的。表格需要一行列名和若干行数据。"),
-    (r"(.+) has 0 rows: there is nothing after the row of names\. Add rows of data.*",
-     "{0} 没有数据：列名行之后什么也没有。请添加数据行。"),
-    (r"(.+):(\d+): the row is too (?:long|short)\. Got (\d+) cells?; there (?:are|is) (\d+) columns?\..*",
-     "{0} 第 {1} 行有 {2} 格，而表格有 {3} 列。请增减单元格；含有分隔符的单元格要加双引号。"),
-    (r"(.+):(\d+): two columns have the same name: ('.+').*\. Give every column a name of its own\.",
-     "{0} 第 {1} 行：有两列同名：{2}。请给每列取不同的名字。"),
-    (r"(.+):(\d+): (\d+) of (\d+) column names (?:are numbers|is a number) \((.+)\), so the row of"
-     r" names seems to be missing\..*",
-     "{0} 第 {1} 行：{3} 个列名中有 {2} 个是数字（{4}），似乎缺少列名行。请在第一行写上列名。"),
-    (r"(.+): the (\d+) columns seem to be separated by (.+?); columns are separated by commas,"
-     r" semicolons or tabs\..*",
-     "{0}：各列似乎用别的符号分隔。请用逗号、分号或制表符分隔各列。"),
-    (r"(.+), column ('.+'): there is one class only, (.+), so there is nothing to tell apart\. Add rows"
-     r" of another class, or choose another target column\.",
-     "{0}，列 {1}：只有一个类别 {2}，没有可区分的。请添加其他类别的行，或选择另一列。"),
-    (r"(.+), column ('.+'): the target is (\S+) in every row, so there is nothing to learn\. Choose"
-     r" another target column\.", "{0}，列 {1}：目标值在每一行都是 {2}，没有可学的。请选择另一列。"),
-    (r"(.+): no column is left to learn from besides the target ('.+')\..*",
-     "{0}：除了目标列 {1}，没有可用来学习的列。"),
     # links
+    (r"The link is of another version of chainrule, and cannot be opened here\.",
+     "这个链接来自另一版本的 chainrule，无法在此打开。"),
     (r"(\S+) of the link cannot be read\. Got (.+)\.", "链接中的 {0} 无法读取：{1}。"),
     (r"The link says (.+), which is no setting(?:; .+|\.)", "链接中的 {0} 不是任何设置。"),
     (r"(\S+=.+) is not known; (.+)\.", "链接中的 {0} 不认识；{1}。"),
@@ -145,7 +113,7 @@ def said_in(sentence: str, lang: str) -> str:
     >>> said_in("value must be a number from 0 to 1. Got 7.", "zh")
     'value 必须是 0 到 1 之间的数。现在是 7。'
     """
-    return note_in(sentence, lang, _SENTENCES)
+    return note_in(sentence, lang, (*_SENTENCES, *TABLE_SENTENCES))
 
 
 def in_both(sentences: Iterable[str]) -> dict[str, list[str]]:

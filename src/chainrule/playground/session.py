@@ -33,6 +33,7 @@ from chainrule.playground.settings import (
     several,
     whole,
 )
+from chainrule.playground.table_refusals import on_the_page
 from chainrule.playground.tables import read_table
 
 __all__ = ["Session"]
@@ -143,6 +144,7 @@ class Session:
             self.run.advance(steps, seconds)
         except NonFiniteError:
             self.playing = False  # the run says why
+            self._changed()
 
     def _go(self, step: int, seconds: float) -> None:
         """Be on the way to a step, known or new."""
@@ -157,6 +159,7 @@ class Session:
         self._train(self._target - run.step, seconds)
         if run.step == self._target or run.failure is not None or not run.machine.batches:
             self._target = None
+            self._changed()  # the link leads to another step now
 
     def _arrive(self) -> None:
         """Be where the learner wanted to go: new steps can be left out, known ones cannot."""
@@ -376,7 +379,10 @@ class Session:
             return refused([str(error)])
 
     def _take_table(self, name: str, body: bytes) -> dict[str, Any]:
-        table = read_table(name, body)
+        try:
+            table = read_table(name, body)
+        except ChainruleError as error:
+            raise Problems(map(on_the_page, str(error).splitlines())) from None
         if len(table.names) < 2:
             raise Problems(
                 ["A table needs two columns at least: one to predict, one to do it from."]
@@ -391,7 +397,7 @@ class Session:
     def _paste(self, text: Any = None) -> dict[str, Any]:
         if not isinstance(text, str):
             raise Problems([f"text must be a table as text. Got {shown(text)}."])
-        return self._take_table("the pasted table", text.encode())
+        return self._take_table("the pasted table", text.encode(errors="replace"))
 
     def _paint(self, points: Any = None, erase: Any = None) -> None:
         old = self.run.settings
@@ -408,7 +414,14 @@ class Session:
         if playing and old.data == "painted":  # points come while it learns: one run, not many
             self.playing = True
             if self.runs.get(before.number) is before:  # a run not begun has given its number on
-                del self.runs[before.number]
+                self._take_place_of(before)
+
+    def _take_place_of(self, before: Run) -> None:
+        """The present run, which is new, stands where another stood, under its number."""
+        run = self.runs.pop(self._present)
+        self._numbers = run.number
+        run.number = self._present = before.number
+        self.runs[run.number] = run
 
     def _unit(self, column: Any = None, index: Any = None) -> Message:
         hidden = self.run.settings.hidden
@@ -424,7 +437,11 @@ class Session:
         if not isinstance(text, str):
             raise Problems([f"text must be a link. Got {shown(text)}."])
         linked = read_link(text, self.caps)
-        self._begin_within_caps(linked.settings, self._drawn(linked.settings))
+        data = self._drawn(linked.settings)
+        settings = linked.settings
+        if settings.mode != "compatible":
+            settings = data.suited(settings, dict.fromkeys(linked.named))
+        self._begin_within_caps(settings, data)
         self._script = [*linked.events, Event(linked.step, {})]
         self.shows, self.links = linked.view, self.links + 1
         return {"view": dict(linked.view), "notes": in_both(linked.notes)}

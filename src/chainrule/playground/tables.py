@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.datasets import Preparation, digits, parse_csv, rows_with_target, stratified_split
+from chainrule.datasets.encodings import likely_encoding
 from chainrule.datasets.table import Table
 from chainrule.playground.caps import Caps
 from chainrule.playground.data import Array, Data, Plane
@@ -99,19 +100,12 @@ class Cells(Data):
     def _units(self, features: Sequence[str]) -> tuple[Array, Array]:
         """What one standardised unit of these columns is, and where their zero is."""
         assert self.preparation is not None
-        # Cells of 0 and 1, prepared like all others, tell both.
-        kinds = self.preparation.kinds
-        cells = {
-            name: [0.0, 1.0] if kinds[name] == "number" else ["", ""]
-            for name in self.preparation.columns
-        }
-        probe = self.preparation.transform(Table(cells))[:, self._places(features)].astype(float)
-        scale = 1 / (probe[1] - probe[0])
-        return scale, -probe[0] * scale
+        mean, deviation = np.transpose([self.preparation.scales[name] for name in features])
+        return deviation, mean
 
 
 def read_table(name: str, body: bytes) -> Table:
-    """The table in a CSV file that was handed in.
+    """The table in a CSV file that was handed in, whatever program saved it.
 
     Raises:
         DataError: what is wrong with it, and where.
@@ -119,7 +113,9 @@ def read_table(name: str, body: bytes) -> Table:
     """
     if len(body) > MOST_BYTES:
         raise Problems([f"{name} has {len(body):,} bytes; at most {MOST_BYTES:,} are taken."])
-    return parse_csv(body, name or "the table")
+    encoding = likely_encoding(body)
+    table = parse_csv(body, name or "the table", encoding)
+    return table if encoding == "utf-8" else table.noted(f"The text was read as {encoding}.")
 
 
 def table_cells(settings: Settings, table: Table | None, caps: Caps) -> Cells:

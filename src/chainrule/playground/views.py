@@ -21,7 +21,7 @@ from chainrule.nodes.base import Value, quiet
 from chainrule.optimizers import Optimizer
 from chainrule.playground.caps import Caps
 from chainrule.playground.data import Data
-from chainrule.playground.linking import write_link
+from chainrule.playground.linking import whole_link, write_link
 from chainrule.playground.messages import Message
 from chainrule.playground.refusals import in_both
 from chainrule.playground.run import Edit, Run
@@ -142,12 +142,14 @@ def state(session: Session) -> Message:
         "runs": [_run_entry(other, session.runs) for other in session.runs.values()],
         "position": {"run": run.number, "step": run.step, "end": run.end},
         "link": write_link(run),
+        "link_whole": whole_link(run),
         "shows": {**session.shows, "link": session.links},
         "compatible": settings.mode == "compatible",
     }
     arrays: dict[str, Array] = {"labels": data.labels.astype(np.float32)}
     if plane is not None:
-        arrays["points"] = data.points(settings.features).astype(np.float32)
+        # Whole doubles: a column of seconds since 1970 differs in its last digits only.
+        arrays["points"] = np.asarray(data.points(settings.features), float)
         maps = np.zeros((len(data.names), SMALL * SMALL), np.float32)
         known = [name for name in data.names if name in FEATURES or name in settings.features]
         maps[[data.names.index(name) for name in known]] = data.grid(known, SMALL).T

@@ -132,7 +132,7 @@ def test_what_is_taken_home_does_the_same(seen: Seen, what: str, tmp_path: Path)
     seen.settled()
     seen.press("r")
     seen.press(*["Shift+ArrowRight"] * 3)
-    seen.settled()
+    seen.until_step(75)
     curve = seen.messages["frame"].arrays["curve"]
     name, data = seen.take_home(what)
     if name.endswith(".zip"):

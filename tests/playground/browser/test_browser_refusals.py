@@ -113,3 +113,15 @@ def test_clicks_on_everything_while_it_learns_are_no_fault(seen: Seen) -> None:
     seen.press("Shift+ArrowRight")
     seen.settled()
     assert seen.score("train") > 0
+
+
+def test_a_step_that_cannot_be_opened_shows_nothing_of_the_one_before(seen: Seen) -> None:
+    seen.press(".")
+    seen.page.wait_for_selector("section.inside svg")
+    seen.data_set("painted")
+    seen.settled()
+    assert seen.page.locator("section.inside svg").count() == 0
+    assert seen.button("inside.check").count() == 0
+    assert "There is no batch to look into" in seen.page.inner_text("body")
+    seen.data_set("xor")
+    seen.page.wait_for_selector("section.inside svg")
