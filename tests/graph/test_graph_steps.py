@@ -201,7 +201,6 @@ def test_the_formulas_of_elementwise_nodes_are_true(name: str) -> None:
             how = gradient_of(node, k, letters, ["r"], ["∂r"])
             if not (name == "Pow" and k == 1 and names["a"] < 0):
                 assert worked_out(how, known) == pytest.approx(expected, rel=1e-10, abs=1e-14), how
-            known[f"d_{letters[k]}"] = expected
     assert tried > 20
 
 
@@ -336,6 +335,21 @@ def test_the_arguments_of_backward_may_have_any_names() -> None:
     assert steps[2].formula == "∂both1 = ∂L · both2\n∂both2 = ∂L · both1"
     assert steps[3].formula == "∂x = ∂both1 + ∂both2 · y\n∂y = ∂both1 + ∂both2 · x"
     assert [f.name for f in steps[3].reads] == ["y", "x"]
+
+
+def test_a_gradient_is_told_without_that_of_another_input() -> None:
+    """The other input may be a number, or one of several copies: ∂1 and ∂x are not what is meant."""
+    x = Variable(2.0, "x")
+    backward = [s.formula for s in (1 / x).graph.steps() if s.direction == "backward"]
+    assert backward == ["∂x = -(∂L / x) · L"]
+    y, z = Variable(6.0, "y"), Variable(3.0, "z")
+    graph = (y / z + y).graph
+    division = next(s for s in graph.steps() if s.direction == "backward" and s.operation == "Div")
+    assert division.formula == "∂y→div = ∂div / z\n∂z = -(∂div / z) · div"
+    assert [f.name for f in division.reads] == ["z", "div"]
+    assert graph.explain("z", gradient=True).lines[0] == (
+        "∂z = -(∂div / z) · div = -(1 / 3) · 2 ≈ -0.6667"
+    )
 
 
 def test_long_graphs_do_not_recurse() -> None:
