@@ -313,6 +313,35 @@ def test_what_is_not_finite_says_so() -> None:
     assert cr.sum(cr.softmax(s) * np.array([1.0, 2.0, 3.0])).graph.check()
 
 
+@pytest.mark.parametrize(
+    ("function", "at", "node"),
+    [(cr.sqrt, [0.0, 4.0], "Sqrt"), (cr.log, [-1.0, 2.0], "Log"), (cr.log1p, [-3.0, 0.5], "Log1p")],
+)
+def test_where_there_is_no_slope_backward_is_not_called_wrong(
+    function: Any, at: list[float], node: str
+) -> None:
+    """√ has none at 0, and log none below 0, though in complex numbers there are values beside."""
+    proof = cr.sum(function(Variable(at, "x"))).graph.check()
+    assert not proof.ok
+    assert "WRONG" not in str(proof)
+    assert f"has a slope that is not finite: ∂x at {node}." in proof.summary
+    assert cr.sum(function(Variable([1e-3, 4.0], "x"))).graph.check()
+
+
+def test_a_wrong_gradient_is_wrong_whatever_the_slope() -> None:
+    """Beside a slope of 0, of rounding alone, or of a very large number."""
+
+    class Wrong(nodes.Node):
+        def forward(self, x: Any, y: Any) -> Any:
+            return (x - x) * y + 1e12 * y
+
+        def backward(self, dz: Any) -> Any:
+            return dz * 1e-9, dz * 1e12 * (1 + 1e-9)
+
+    proof = cr.sum(apply(Wrong(), Variable(X, "x"), Variable(X, "y"))).graph.check(elements=True)
+    assert [row.verdict for row in proof.rows if row.node == "Wrong"] == ["WRONG", "WRONG"]
+
+
 def test_float32_is_checked_to_the_last_digit_of_float64() -> None:
     net, graph = small_net(np.float32)
     params = [p.copy() for p in net.params]

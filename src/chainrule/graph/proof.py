@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["ArrowVerdict", "Proof", "prove"]
 
 Array = npt.NDArray[Any]
+#: What is said of arrows whose numbers, or only whose slopes, are not finite.
+NOT_FINITE, STEEP = "not finite", "the slope is not finite here"
 HEAD = ("gradient", "into", "layer", "shape", "verdict", "error", "allowed", "")
 
 
@@ -52,7 +54,14 @@ class ArrowVerdict(Verdict):
     @property
     def verdict(self) -> str:
         """The verdict in a word or two."""
-        return super().verdict if self.finite else "not finite"
+        return super().verdict if self.finite else NOT_FINITE
+
+    @property
+    def trouble(self) -> str:
+        """What it shares with other arrows that are not right."""
+        if self.finite or (self.note == STEEP and math.isfinite(self.got)):
+            return self.note
+        return NOT_FINITE
 
 
 @dataclass(frozen=True)
@@ -112,7 +121,7 @@ class Proof:
         groups: dict[str, list[ArrowVerdict]] = {}
         for row in rows:
             if not row.ok:
-                groups.setdefault(row.note if row.finite else "not finite", []).append(row)
+                groups.setdefault(row.trouble, []).append(row)
         lines = [
             f"{len(found)} of {len(rows)} {'arrow' if len(rows) == 1 else 'arrows'} {_what(note, found)}:"
             f" {_listed([_where(row) for row in found])}."
@@ -134,8 +143,10 @@ def _oracles(rows: Iterable[ArrowVerdict]) -> str:
 def _what(note: str, rows: Sequence[ArrowVerdict]) -> str:
     """What is the matter with some arrows."""
     s = "s" if len(rows) == 1 else ""
-    if note == "not finite":
+    if note == NOT_FINITE:
         return "carries NaN or infinity" if s else "carry NaN or infinity"
+    if note == STEEP:
+        return f"{'has' if s else 'have'} a slope that is not finite"
     return f"cannot be compared, since {note}" if note else f"disagree{s} with the {_oracles(rows)}"
 
 
@@ -235,7 +246,7 @@ def _why_not_finite(v: Variable, us: Sequence[Value]) -> str:
         )
     if any(u is not None and not np.all(np.isfinite(u)) for u in us):
         return "a gradient that is not finite arrived here"
-    return "the slope is not finite here"
+    return STEEP
 
 
 class _Trial:

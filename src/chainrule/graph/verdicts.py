@@ -7,6 +7,7 @@ So backward is held to 1e-12 of the numbers it adds up, not to the 1e-6 of a dif
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +33,9 @@ Array = npt.NDArray[Any]
 
 #: The length of the complex step; its square vanishes beside 1.
 STEP = 1e-20
+#: A slope that is so much less by a step so much longer, and no rounding either, has no limit: that
+#: of √x at 0, and of log x below 0.
+STEEP, FURTHER, LARGE = 1e3, 1e8, 1e6
 #: What backward may be off by: this much of Σ|g·v|, and this much beside.
 RELATIVE, ABSOLUTE = 1e-12, 1e-14
 #: The same where only differences can be taken, which are good to some 1e-9 themselves.
@@ -136,6 +140,9 @@ def judged(
         apart = allowed
         if not abs(got - expected) <= allowed:
             other = -_complex_step(value, x, -v)
+            longer = abs(_complex_step(value, x, v, STEP * FURTHER))
+            if abs(expected) > max(STEEP * longer, LARGE * allowed):
+                expected = other = math.copysign(math.inf, expected)
     error = abs(got - expected)
     # On a kink the slope differs from side to side, and any value between is a fair one.
     kink = bool(abs(other - expected) > apart)
@@ -154,9 +161,9 @@ def judged(
     )
 
 
-def _complex_step(value: Callable[[Array], Any], x: Array, v: Array) -> float:
+def _complex_step(value: Callable[[Array], Any], x: Array, v: Array, step: float = STEP) -> float:
     """The slope along v, from above."""
-    return float(np.imag(value(x + 1j * STEP * v))) / STEP
+    return float(np.imag(value(x + 1j * step * v))) / step
 
 
 def _difference(value: Callable[[Array], Any], x: Array, v: Array, width: float) -> float:
