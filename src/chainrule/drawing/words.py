@@ -37,6 +37,8 @@ WORDS = {
     "at the class": "在类别",
     "joined along": "拼接",
     "as": "转为",
+    # tables
+    "(missing)": "（缺失）",
     # curves
     "epoch": "轮次",
     "epochs": "训练轮数",
