@@ -352,6 +352,11 @@ def test_a_gradient_is_told_without_that_of_another_input() -> None:
     )
 
 
+def test_a_blank_name_is_no_name() -> None:
+    graph = (Variable(1.0, "") * Variable(2.0, " ")).graph
+    assert list(graph.names.values()) == ["input1", "input2", "L"]
+
+
 def test_long_graphs_do_not_recurse() -> None:
     x = cr.Variable(0.5, name="x")
     y = x
