@@ -180,9 +180,7 @@ class Maximum(Node):
         return np.maximum(x, y)
 
     def backward(self, dz: Value) -> tuple[Value, Value]:
-        """The chosen one gets dz.
-
-        So dx = dz where x > y, dz / 2 where x = y, else 0 and
+        """So dx = dz where x > y, dz / 2 where x = y, else 0 and
         dy = dz where x < y, dz / 2 where x = y, else 0.
         """
         x, y = self.inputs
@@ -201,9 +199,7 @@ class Minimum(Node):
         return np.minimum(x, y)
 
     def backward(self, dz: Value) -> tuple[Value, Value]:
-        """The chosen one gets dz.
-
-        So dx = dz where x < y, dz / 2 where x = y, else 0 and
+        """So dx = dz where x < y, dz / 2 where x = y, else 0 and
         dy = dz where x > y, dz / 2 where x = y, else 0.
         """
         x, y = self.inputs
