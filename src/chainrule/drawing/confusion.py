@@ -47,7 +47,9 @@ def draw_confusion(
         raise ShapeError(f"a confusion matrix is square; got shape {table.shape}.")
     if names is not None and len(names) != classes:
         raise ShapeError(f"{classes} classes came with {len(names)} names.")
-    side = min(max(0.4 * classes, 1.6), 8.5)
+    # A cell has room for the longest count that is written in it, in figures of 7 points.
+    longest = max(len(f"{count:,}") for count in table.flat) if classes <= MANY else 0
+    side = max(min(max(0.4 * classes, 1.6), 8.5), 0.075 * longest * classes)
     ax = new_axes(ax, side + 1.6, side + 1.1)
     ax.imshow(_colours(table), aspect="equal")
     ax.grid(visible=False)
