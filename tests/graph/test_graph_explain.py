@@ -246,6 +246,22 @@ def test_sums_of_every_size_print_up(scale: float) -> None:
         adds_up(said)
 
 
+@pytest.mark.parametrize(
+    ("numbers", "line"),
+    [
+        ([0.3, -0.2999412], "0.300000 − 0.299941 ≈ 0.000059"),
+        ([123.45678, -123.45612], "123.45678 − 123.45612 = 0.00066"),
+        ([1.5, -1.2], "1.5 − 1.2 = 0.3"),
+        ([0.1, 0.2, -0.3], "0.1 + 0.2 − 0.3 = 0.0"),  # 5.6e-17 is rounding, and not shown
+        ([1e-320, 2e-320], "1.000e-320 + 2.000e-320 ≈ 3.000e-320"),
+        ([999_980_000.0, 0.0], "1.000e9 + 0 ≈ 1.000e9"),
+    ],
+)
+def test_what_is_left_of_a_sum_has_digits(numbers: list[float], line: str) -> None:
+    said = cr.sum(Variable(numbers, "x")).graph.explain("L")
+    assert said.lines[0].endswith(line)
+
+
 def test_depth_and_lines_are_limits() -> None:
     _, graph = small_net()
     whole = graph.explain("affine2", (0, 2))

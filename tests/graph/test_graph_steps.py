@@ -352,6 +352,32 @@ def test_a_gradient_is_told_without_that_of_another_input() -> None:
     )
 
 
+def test_an_output_that_leads_nowhere_has_the_gradient_0() -> None:
+    class Wave(cr.nodes.Node):
+        elementwise = True
+
+        def forward(self, a: Any) -> Any:
+            """s, c = sin(a), cos(a)."""
+            return np.sin(a), np.cos(a)
+
+        def backward(self, ds: Any, dc: Any) -> Any:
+            """So da = ds · c - dc · s."""
+            s, c = self.outputs
+            return (0 if ds is None else ds * c) - (0 if dc is None else dc * s)
+
+    a = Variable([0.3, 0.7], "a")
+    for which, formula in ((0, "∂wave1 · wave2 - 0 · wave1"), (1, "0 · wave2 - ∂wave2 · wave1")):
+        graph = cr.sum(apply(Wave(), a)[which]).graph
+        assert list(graph.steps())[-1].formula == f"∂a = {formula}"
+        assert graph.check()
+    # Each part of the gradient is told, whichever outputs it came by.
+    s, c = apply(Wave(), a)
+    why = cr.sum(s * 2 + c * 3).graph.explain("a", 1, gradient=True)
+    assert why.value == pytest.approx(2 * np.cos(0.7) - 3 * np.sin(0.7))
+    assert sum(term.value for term in why.terms) == pytest.approx(why.value)
+    assert "2·0.7648 + 3·(-0.6442)" in str(why)
+
+
 def test_a_blank_name_is_no_name() -> None:
     graph = (Variable(1.0, "") * Variable(2.0, " ")).graph
     assert list(graph.names.values()) == ["input1", "input2", "L"]

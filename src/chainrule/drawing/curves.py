@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sized
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -87,7 +87,7 @@ def _losses(ax: Any, history: History, lang: str) -> None:
     ax.legend(frameon=False)
 
 
-def _mark(values: Sequence[float]) -> str | None:
+def _mark(values: Sized) -> str | None:
     """A dot where there is one number only, of which no line can be drawn."""
     return "o" if len(values) == 1 else None
 

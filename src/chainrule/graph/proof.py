@@ -276,7 +276,7 @@ class _Trial:
             with quiet():
                 found = self.here.derivation(*us)
         except Exception as error:  # the user's own code may raise anything
-            return (), f"backward raised {type(error).__name__}: {error}"
+            return (), f"backward raised {type(error).__name__}: {error}".rstrip(".")
         found = found if isinstance(found, tuple) else (found,)
         if len(found) != len(self.inputs):
             return (), f"backward gave {len(found)} gradients for {len(self.inputs)} inputs"

@@ -183,9 +183,9 @@ def gradient_text(graph: Graph, node: Node, k: int, gradients: Mapping[Variable,
     """How the gradient of a node's k-th input comes about, with the arrows' names."""
     inputs = [value_name(graph, v) for v in node.inputs]
     outputs = [value_name(graph, v) for v in node.outputs]
-    douts = [f"∂{graph.names[v]}" for v in node.outputs if v in gradients]
+    douts = [f"∂{graph.names[v]}" if v in gradients else "" for v in node.outputs]
     how = gradient_of(node, k, inputs, outputs, douts)
-    return how or f"{node.title}.backward({', '.join(douts)})"
+    return how or f"{node.title}.backward({', '.join(filter(None, douts))})"
 
 
 def _where(graph: Graph, i: int, node: Node) -> dict[str, Any]:

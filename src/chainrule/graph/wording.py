@@ -85,16 +85,19 @@ def formula_of(node: Node, inputs: Sequence[str], outputs: Sequence[str]) -> str
 def gradient_of(
     node: Node, i: int, inputs: Sequence[str], outputs: Sequence[str], douts: Sequence[str]
 ) -> str:
-    """How the gradient of input i comes about, `∂z · y`; empty where the node does not say."""
+    """How the gradient of input i comes about, `∂z · y`; empty where the node does not say.
+
+    `douts` has a name for every output's gradient, which is empty where none comes back.
+    """
     _, ins, outs, letters, rules = _form(node)
     rule = _alone(rules, _letter(ins, i))
     if not rule:
         return ""
     names = _named(ins, inputs) | _named(outs, outputs)
     for place, dout in enumerate(douts):
-        names[_letter(letters, place)] = dout
+        names[_letter(letters, place)] = dout or "0"
     if letters and letters[-1].startswith("*"):
-        names[f"Σ {letters[-1][1:]}"] = " + ".join(douts[len(letters) - 1 :])
+        names[f"Σ {letters[-1][1:]}"] = " + ".join(filter(None, douts[len(letters) - 1 :]))
     return filled(node, rule, names)
 
 
