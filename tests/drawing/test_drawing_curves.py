@@ -166,6 +166,28 @@ def test_what_cannot_be_drawn_says_why() -> None:
         cr.draw_regions(two, x, np.zeros((300, 2)))
 
 
+def test_regions_need_places_and_a_name_for_every_class() -> None:
+    x, t = cr.datasets.spiral()
+    net = cr.TwoLayerNet(2, 3, 3)
+    with pytest.raises(ShapeError, match="1 names were given, and there is a class 2"):
+        cr.draw_regions(net, x, t, names=["a"])
+    x = x.copy()
+    x[7, 1] = np.nan
+    with pytest.raises(DataError, match=r"row 7 of x is .* and 1 of 300 rows are not finite"):
+        cr.draw_regions(net, x, t)
+
+
+def test_names_that_begin_alike_keep_their_ends() -> None:
+    names = [f"a class with a long name, number {i}" for i in range(3)]
+    ax: Any = cr.draw_confusion(np.eye(3, dtype=int), names).axes[0]
+    labels = [t.get_text() for t in ax.get_yticklabels()]
+    assert labels == [f"a class…number {i}" for i in range(3)]
+    heat: Any = cr.draw_features(
+        cr.TwoLayerNet(3, 2, 2), names=["猫" * 20 + str(i) for i in range(3)]
+    )
+    assert len({t.get_text() for t in heat.axes[0].get_yticklabels()}) == 3
+
+
 def test_axes_of_ones_own_are_drawn_on(tmp_path: Path) -> None:
     net, x, t, _ = spiral_net(1)
     figure, axes = new_figure(2)

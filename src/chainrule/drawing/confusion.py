@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.drawing.figure import BLUE, ORANGE, finish, label_of, new_axes
+from chainrule.drawing.figure import BLUE, ORANGE, finish, labels_of, new_axes
 from chainrule.drawing.saving import check_path
 from chainrule.drawing.words import say
 from chainrule.errors import ShapeError
@@ -57,7 +57,7 @@ def draw_confusion(
     ax.tick_params(length=0, labelsize=8)
     ax.set(xlabel=say("what was said", lang), ylabel=say("what it is", lang))
     if classes <= MANY:
-        labels = [label_of(name, 16) for name in names or range(classes)]
+        labels = labels_of(names or range(classes), 16)
         steep = 90 if classes * max(map(len, labels)) > 45 else 0
         ax.set_xticks(range(classes), labels, rotation=steep)
         ax.set_yticks(range(classes), labels)

@@ -35,8 +35,8 @@ Array = npt.NDArray[Any]
 CHECKED_ROWS, LARGE = 5, 3_000_000
 #: A first layer of more inputs than this is drawn only if they are an image; and so many units of it.
 WIDE, UNITS = 40, 40
-#: The network's picture goes on in rows at this width: the page has 944 pixels, and shrinks it a little.
-WIDTH = 1080
+#: The page is so many pixels wide; the network's picture goes on in rows at a little more, and shrinks.
+PAGE, WIDTH = 944, 1080
 
 
 def report_page(run: Run, lang: str = "en") -> str:
@@ -112,7 +112,7 @@ def network_picture(network: Network, x: Array, t: Array, lang: str = "en") -> H
     svg = graph.draw(fold=True, lang=lang, width=WIDTH).svg
     width = re.search(r'<svg[^>]* width="([\d.]+)"', svg)
     # On a narrow screen it is made a little smaller, and what is still too wide can be pushed aside.
-    least = f"{0.85 * float(width[1]):.0f}px" if width else "auto"
+    least = f"{min(0.85 * float(width[1]), PAGE):.0f}px" if width else "auto"
     svg = svg.replace("<svg ", f'<svg style="min-width:{least}" ', 1)
     drawn = Html(f'<div class="graph">{svg}</div>')
     runs = {graph.paths.get(id(run.layer)): name for run, name in graph.layers.items()}
