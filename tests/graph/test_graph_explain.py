@@ -127,7 +127,7 @@ def test_the_side_of_a_kink_does_not_make_a_node_linear() -> None:
     x = Variable([[1.0], [-0.5]], "x")
     graph = cr.sum(cr.clip(cr.abs(x), high=1.0) * 3).graph
     assert graph.explain("clip", (1, 0)).lines[0] == (
-        "clip[1,0] = abs[1,0] held between none and 1 = 0.5 held between none and 1 = 0.5"
+        "clip[1,0] = abs[1,0] held between -∞ and 1 = 0.5 held between -∞ and 1 = 0.5"
     )
     assert graph.explain("abs", (1, 0)).lines == ("abs[1,0] = |x[1,0]| = |-0.5| = 0.5",)
 

@@ -91,13 +91,11 @@ class Reader(ast.NodeVisitor):
         "abs": abs,
         "sign": lambda x: (x > 0) - (x < 0),
         "sigma": lambda x: 1 / (1 + math.exp(-x)),
-        "held": lambda x, low, high: min(
-            max(x, -math.inf if low is None else low), math.inf if high is None else high
-        ),
+        "held": lambda x, low, high: min(max(x, low), high),
     }
 
     def __init__(self, names: dict[str, float]) -> None:
-        self.names: dict[str, Any] = {**names, "e": math.e, "none": None}
+        self.names: dict[str, Any] = {**names, "e": math.e, "inf": math.inf}
 
     def visit_Expression(self, node: ast.Expression) -> Any:
         return self.visit(node.body)
@@ -162,7 +160,7 @@ def worked_out(text: str, names: dict[str, float]) -> float:
 def computed(text: str, names: dict[str, float]) -> float:
     """The textbook's signs turned into Python's, and worked out."""
     text = re.sub(r"(\w+) held between (\S+) and (\S+)", r"held(\1, \2, \3)", text)
-    text = re.sub(r"none <= | <= none", "", text)
+    text = re.sub(r"-∞ <= | <= ∞", "", text).replace("∞", "inf")
     text = re.sub(r"\|(\w+)\|", r"abs(\1)", text)
     text = re.sub(r"√(\w+)", r"sqrt(\1)", text)
     for sign, python in (("·", "*"), ("^", "**"), ("σ(", "sigma("), ("∂", "d_"), (" = ", " == ")):

@@ -181,7 +181,7 @@ def _setting(node: Node, word: str, names: Mapping[str, str]) -> str:
     if isinstance(value, float | int) and not isinstance(value, bool):
         return number(value)
     if value is None and word in node.settings():
-        return "none"
+        return {"low": "-∞", "high": "∞"}.get(word, "none")
     return str(value) if isinstance(value, np.dtype) else word
 
 
