@@ -13,6 +13,7 @@ from tests.nodes.table import TABLE, draw
 
 import chainrule as cr
 from chainrule import nodes
+from chainrule.cells import cells_wide
 from chainrule.errors import DTypeError
 from chainrule.graph.graph import Graph
 from chainrule.graph.variable import Variable, apply
@@ -311,6 +312,15 @@ def test_what_is_not_finite_says_so() -> None:
     # A logit of -∞ is a probability of 0, whose gradient is in order.
     s = Variable(np.array([[-np.inf, 0.0, 1.0]]), "s")
     assert cr.sum(cr.softmax(s) * np.array([1.0, 2.0, 3.0])).graph.check()
+
+
+def test_chinese_names_keep_the_columns() -> None:
+    """A Chinese letter takes two cells of a terminal."""
+    text = str(cr.sum(cr.tanh(Variable(X, "数据")) * Variable(X, "w")).graph.check())
+    rows = [line for line in text.splitlines() if "Tanh" in line or " Mul " in line]
+    places = {cells_wide(line[: line.index(" ok")]) for line in rows}
+    assert len(rows) == 3
+    assert len(places) == 1
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from tests.graph.recorded import NAMES, graph_of, small_net
 from tests.nodes.table import TABLE, draw
 
 import chainrule as cr
+from chainrule.cells import cells_wide
 from chainrule.graph.graph import Graph
 from chainrule.graph.steps import Step
 from chainrule.graph.variable import Variable, apply
@@ -374,6 +375,20 @@ def test_an_output_that_leads_nowhere_has_the_gradient_0() -> None:
     assert why.value == pytest.approx(2 * np.cos(0.7) - 3 * np.sin(0.7))
     assert sum(term.value for term in why.terms) == pytest.approx(why.value)
     assert "2·0.7648 + 3·(-0.6442)" in str(why)
+
+
+def test_chinese_names_stand_in_columns() -> None:
+    数据, w = Variable([[1.0, 2.0]], "数据"), Variable([[0.5], [1.0]], "w")
+    graph = cr.sum(数据 @ w).graph
+    lines = str(next(graph.steps())).splitlines()
+    assert lines[2:5] == [
+        "      数据    [[1, 2]]",
+        "      w       [[0.5], [1]]",
+        "      matmul  [[2.5]]",
+    ]
+    written, marks = lines[5:7]
+    assert cells_wide(written[: written.index("数据 @ w")]) == marks.index("^")
+    assert marks.count("^") == cells_wide("数据 @ w")
 
 
 def test_a_blank_name_is_no_name() -> None:

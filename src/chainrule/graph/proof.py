@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.cells import cells_wide
 from chainrule.graph.chain_rule import chain_rule, refuse_complex
 from chainrule.graph.local import as_float64
 from chainrule.graph.variable import Variable
@@ -96,7 +97,7 @@ class Proof:
             cells += [("",) * len(HEAD), *map(_cells, self.ends.values())]
         names = list(HEAD)
         for least in ("allowed", "shape", "error", "layer", "into"):
-            if width is None or max(len(line) for line in table([c[:-1] for c in cells])) <= width:
+            if width is None or max(map(cells_wide, table([c[:-1] for c in cells]))) <= width:
                 break
             i = names.index(least)
             del names[i]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from chainrule.cells import cells_wide
 from chainrule.graph.sums import Factor, Group, Reader
 from chainrule.graph.variable import Variable
 from chainrule.graph.wording import number
@@ -69,9 +70,9 @@ class Line:
         if self.note:
             ways.insert(1, f"  {self.note}")
         whole = " ".join([self.head, *ways])
-        if len(whole) <= WIDTH and not self.note:
+        if cells_wide(whole) <= WIDTH and not self.note:
             return [whole]
-        indent = " " * len(self.head)
+        indent = " " * cells_wide(self.head)
         return [f"{self.head} {ways[0]}", *(f"{indent} {way}" for way in ways[1:])]
 
 

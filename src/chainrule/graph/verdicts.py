@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.cells import cells_wide, padded
 from chainrule.nodes.base import quiet
 
 __all__ = [
@@ -212,10 +213,10 @@ def worst(found: Iterable[Verdict]) -> Verdict:
 
 def table(lines: Sequence[Sequence[str]]) -> list[str]:
     """Lines of cells, each column as wide as its widest cell; the last one as it comes."""
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]) - 1)]
+    widths = [max(cells_wide(line[i]) for line in lines) for i in range(len(lines[0]) - 1)]
     return [
         "  ".join(
-            [*(cell.ljust(w) for cell, w in zip(line, widths, strict=False)), line[-1]]
+            [*(padded(cell, w) for cell, w in zip(line, widths, strict=False)), line[-1]]
         ).rstrip()
         for line in lines
     ]
