@@ -310,6 +310,15 @@ def test_repeated_use_adds_up_over_the_branches() -> None:
     assert graph.explain("L").lines == ("L = x·x + x = 3·3 + 3 = 9 + 3 = 12",)
 
 
+def test_the_value_of_a_copy_is_told_as_its_original() -> None:
+    x = Variable([2.0, 3.0], "x")
+    graph = cr.sum(x * cr.sin(x)).graph
+    copy = graph.explain("x→mul", 1)
+    assert copy.lines == ("x[1] = 3, an input",)
+    assert {graph.names[v] for v in copy.arrows} == {"x", "x→mul"}
+    assert graph.explain("x→mul", 1, gradient=True).name == "∂x→mul[1]"
+
+
 def test_a_hand_written_layer_is_explained_by_trying_it() -> None:
     class MatMul:
         def __init__(self) -> None:
