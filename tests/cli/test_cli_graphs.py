@@ -174,7 +174,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_a_picture_of_a_model_at_work(model: str, tmp_path: Path) -> None:
     out = tmp_path / "iris.svg"
     told = good("draw", model, "--data", "iris", "--rows", "4", "--out", str(out), "--fold", "all")
-    assert "the first 4 rows of iris" in told
+    assert "the first 4 training rows of iris" in told
     found = cr.load_model(model)
     assert found.preparation is not None
     from chainrule.cli.reading import open_both
@@ -244,6 +244,24 @@ def test_the_options_of_a_picture_reach_it(
         good("draw", "x * y", "--out", f"{dpi}.png", "--dpi", dpi)
     small, large = (Path(f"{dpi}.png").read_bytes() for dpi in ("48", "192"))
     assert int.from_bytes(large[16:20]) == pytest.approx(4 * int.from_bytes(small[16:20]), rel=0.02)
+
+
+def test_counts_of_one_are_told_as_one(model: str, tmp_path: Path) -> None:
+    assert "a.svg: 1 node, with" in good("draw", "tanh(x)", "--out", str(tmp_path / "a.svg"))
+    assert "the first 1 training row of iris" in good(
+        "check", model, "--data", "iris", "--rows", "1"
+    )
+    assert "with 1 random row and targets" in good("check", model, "--rows", "1")
+
+
+def test_names_of_an_expression_stay_when_its_value_would_have_the_same(tmp_path: Path) -> None:
+    for expression, names in (
+        ("sum(x, axis=0) * y", ("x", "y")),
+        ("sum(L * y)", ("L", "y")),
+    ):
+        rows = as_json("check", expression)["rows"]
+        assert set(names) <= {row["gradient"] for row in rows}
+    good("draw", "sum(x, axis=0) * y", "--out", str(tmp_path / "y.svg"), "--highlight", "y")
 
 
 def test_a_model_of_ids_is_drawn_with_random_ids(tmp_path: Path) -> None:

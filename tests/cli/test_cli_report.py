@@ -210,6 +210,15 @@ def test_hostile_names_stay_text() -> None:
     assert page.text.startswith(f'{target}, learned from <h&"x> ')
 
 
+def test_the_picture_of_a_deep_network_goes_on_in_rows() -> None:
+    """Nothing of it lies beyond the page's edge, where a printed page has no way to go."""
+    good("train", "iris", "--epochs", "2", "--hidden", "8,8,8,8", "--report", "deep.html")
+    page = Page("deep.html")
+    picture = next(found for tag, found in page.tags if tag == "svg")
+    assert float(re.sub(r"\D", "", picture["style"] or "")) <= 944  # the page's own width
+    assert page.text.count("Affine5 8→3") == 1
+
+
 def test_names_that_no_page_can_hold_are_escaped() -> None:
     Path("t.csv").write_bytes(
         b"a\x1b,\x07b,label\n" + b"".join(b"%d,%d,%d\n" % (i, i, i % 2) for i in range(60))
@@ -231,6 +240,14 @@ def test_in_chinese() -> None:
     good("train", "houses.csv", "--target", "price", *FAST, "--report", "h.html", "--lang", "zh",
          "--validation", "0")  # fmt: skip
     assert "没有留出数据" in Page("h.html").text
+
+
+def test_empty_cells_are_told_in_the_language_of_the_page() -> None:
+    rows = [f"{i},{('red', '', 'blue')[i % 3]},{i % 2}" for i in range(60)]
+    Path("t.csv").write_text("\n".join(["size,colour,label", *rows]))
+    for lang, word in (("en", "(missing)"), ("zh", "（缺失）")):
+        good("train", "t.csv", *FAST, "--report", "t.html", "--lang", lang, "--force")
+        assert f"colour={word}" in Page("t.html").text
 
 
 def test_the_place_is_looked_at_before_training() -> None:

@@ -43,6 +43,16 @@ def test_the_lines_are_the_history() -> None:
     assert right.texts[0].get_text() == f"held-out accuracy\n{history['val_accuracy'][-1]:.3f}"
 
 
+def test_one_epoch_of_one_step_is_to_be_seen() -> None:
+    """A line of one point shows nothing; a dot does."""
+    x, t = cr.datasets.spiral()
+    trainer = cr.Trainer(cr.TwoLayerNet(2, 3, 3), cr.SGD(0.1), engine="numpy")
+    trainer.fit(x, t, 1, len(x), validation=(x, t), progress=None)
+    left, right = trainer.history.plot().axes
+    assert [line.get_marker() for line in (*left.lines, *right.lines)] == ["o"] * 4
+    assert {line.get_marker() for line in spiral_net(2)[3].history.plot().axes[0].lines} == {"None"}
+
+
 def test_any_number_of_metrics_of_any_name_are_drawn() -> None:
     def metric(name: str) -> Any:
         def f(y: Any, t: Any) -> float:
@@ -156,6 +166,28 @@ def test_what_cannot_be_drawn_says_why() -> None:
         cr.draw_regions(two, x, np.zeros((300, 2)))
 
 
+def test_regions_need_places_and_a_name_for_every_class() -> None:
+    x, t = cr.datasets.spiral()
+    net = cr.TwoLayerNet(2, 3, 3)
+    with pytest.raises(ShapeError, match="1 names were given, and there is a class 2"):
+        cr.draw_regions(net, x, t, names=["a"])
+    x = x.copy()
+    x[7, 1] = np.nan
+    with pytest.raises(DataError, match=r"row 7 of x is .* and 1 of 300 rows are not finite"):
+        cr.draw_regions(net, x, t)
+
+
+def test_names_that_begin_alike_keep_their_ends() -> None:
+    names = [f"a class with a long name, number {i}" for i in range(3)]
+    ax: Any = cr.draw_confusion(np.eye(3, dtype=int), names).axes[0]
+    labels = [t.get_text() for t in ax.get_yticklabels()]
+    assert labels == [f"a class…number {i}" for i in range(3)]
+    heat: Any = cr.draw_features(
+        cr.TwoLayerNet(3, 2, 2), names=["猫" * 20 + str(i) for i in range(3)]
+    )
+    assert len({t.get_text() for t in heat.axes[0].get_yticklabels()}) == 3
+
+
 def test_axes_of_ones_own_are_drawn_on(tmp_path: Path) -> None:
     net, x, t, _ = spiral_net(1)
     figure, axes = new_figure(2)
@@ -265,6 +297,20 @@ def test_many_classes_have_no_numbers_but_all_colours() -> None:
         cr.draw_confusion(np.ones((2, 3)))
     with pytest.raises(ShapeError, match="2 classes came with 1 names"):
         cr.draw_confusion(np.eye(2), ["a"])
+
+
+def test_long_counts_do_not_touch() -> None:
+    counts = np.full((16, 16), 12_345_678)
+    figure = cr.draw_confusion(counts)
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts[:16]]
+    gaps = [after.x0 - before.x1 for before, after in pairwise(boxes)]
+    assert min(gaps) > 2
+
+
+def test_residuals_of_what_is_no_number_say_which_row() -> None:
+    with pytest.raises(DataError, match="row 1 has the answer nan and the truth 2, and 1 of 3"):
+        cr.draw_residuals([1.0, np.nan, 3.0], [1.0, 2.0, 3.0])
 
 
 def test_residuals_are_answers_less_truths() -> None:

@@ -390,6 +390,37 @@ def test_on_a_function_the_paths_are_the_optimizers_own() -> None:
     assert alone is figure
 
 
+def test_a_way_out_of_bounds_does_not_hide_the_others() -> None:
+    def valley(x: Any, y: Any) -> Any:
+        return x**2 + 50 * y**2
+
+    axes: Any = cr.race(valley, [cr.SGD(0.1), cr.Adam(0.1)], start=(3, 1), steps=60).axes
+    contours = axes[0]
+    wild, calm = (contours.lines[2 * i].get_xydata() for i in range(2))
+    (left, right), (bottom, top) = contours.get_xlim(), contours.get_ylim()
+    assert np.abs(wild).max() > 1e50
+    inside = (left < calm[:, 0]) & (calm[:, 0] < right) & (bottom < calm[:, 1]) & (calm[:, 1] < top)
+    assert inside.mean() > 0.9
+    assert top - bottom < 10
+    # Where no way leads down, all of every way is shown.
+    hill: Any = cr.race(lambda x, y: x**2 + y**2, [cr.SGD(2.0)], start=(1, 1), steps=3).axes
+    assert hill[0].get_xlim()[1] > 5
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_the_words_beside_a_relief_stay_in_the_picture(lang: str) -> None:
+    model, x, t = cr.TwoLayerNet(2, 8, 3), *cr.datasets.spiral()
+    figure = cr.draw_surface(model, x, t, None, three_d=True, points=5, lang=lang)
+    figure.draw_without_rendering()
+    relief: Any = figure.axes[-1] if hasattr(figure.axes[-1], "zaxis") else figure.axes[1]
+    for axis in (relief.xaxis, relief.yaxis, relief.zaxis):
+        box = axis.label.get_window_extent()
+        assert box.x0 > 0
+        assert box.x1 < figure.bbox.width
+        ticks = [tick.get_window_extent() for tick in axis.get_ticklabels() if tick.get_text()]
+        assert not any(box.overlaps(tick) for tick in ticks)
+
+
 def test_races_that_cannot_start() -> None:
     x, t = cr.datasets.spiral()
     model = cr.TwoLayerNet(2, 10, 3)

@@ -125,6 +125,7 @@ def test_the_sign_is_told_by_more_than_the_hue() -> None:
         (0.0, "0"), (-0.0, "0"), (1.0, "1"), (-2.5, "−2.5"), (0.693147, "0.6931"), (123456.0, "1.235e5"),
         (1e-7, "1e−7"), (float("nan"), "NaN"), (float("-inf"), "−∞"), (True, "True"), (12345, "12345"),
         (np.float32(0.1), "0.1"), (1 - 2j, "1−2i"),
+        (np.int64(999_999_999), "999999999"), (np.uint64(16_293_135_042_712_963_653), "1.629e19"),
     ],
 )  # fmt: skip
 def test_how_numbers_are_written(value: object, text: str) -> None:

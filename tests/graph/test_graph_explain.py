@@ -127,7 +127,7 @@ def test_the_side_of_a_kink_does_not_make_a_node_linear() -> None:
     x = Variable([[1.0], [-0.5]], "x")
     graph = cr.sum(cr.clip(cr.abs(x), high=1.0) * 3).graph
     assert graph.explain("clip", (1, 0)).lines[0] == (
-        "clip[1,0] = abs[1,0] held between none and 1 = 0.5 held between none and 1 = 0.5"
+        "clip[1,0] = abs[1,0] held between -∞ and 1 = 0.5 held between -∞ and 1 = 0.5"
     )
     assert graph.explain("abs", (1, 0)).lines == ("abs[1,0] = |x[1,0]| = |-0.5| = 0.5",)
 
@@ -246,6 +246,22 @@ def test_sums_of_every_size_print_up(scale: float) -> None:
         adds_up(said)
 
 
+@pytest.mark.parametrize(
+    ("numbers", "line"),
+    [
+        ([0.3, -0.2999412], "0.300000 − 0.299941 ≈ 0.000059"),
+        ([123.45678, -123.45612], "123.45678 − 123.45612 = 0.00066"),
+        ([1.5, -1.2], "1.5 − 1.2 = 0.3"),
+        ([0.1, 0.2, -0.3], "0.1 + 0.2 − 0.3 = 0.0"),  # 5.6e-17 is rounding, and not shown
+        ([1e-320, 2e-320], "1.000e-320 + 2.000e-320 ≈ 3.000e-320"),
+        ([999_980_000.0, 0.0], "1.000e9 + 0 ≈ 1.000e9"),
+    ],
+)
+def test_what_is_left_of_a_sum_has_digits(numbers: list[float], line: str) -> None:
+    said = cr.sum(Variable(numbers, "x")).graph.explain("L")
+    assert said.lines[0].endswith(line)
+
+
 def test_depth_and_lines_are_limits() -> None:
     _, graph = small_net()
     whole = graph.explain("affine2", (0, 2))
@@ -292,6 +308,15 @@ def test_repeated_use_adds_up_over_the_branches() -> None:
     said = graph.explain("x", gradient=True)
     assert said.lines[0] == "∂x = ∂L·x + ∂L·x + ∂L = 1·3 + 1·3 + 1 = 3 + 3 + 1 = 7"
     assert graph.explain("L").lines == ("L = x·x + x = 3·3 + 3 = 9 + 3 = 12",)
+
+
+def test_the_value_of_a_copy_is_told_as_its_original() -> None:
+    x = Variable([2.0, 3.0], "x")
+    graph = cr.sum(x * cr.sin(x)).graph
+    copy = graph.explain("x→mul", 1)
+    assert copy.lines == ("x[1] = 3, an input",)
+    assert {graph.names[v] for v in copy.arrows} == {"x", "x→mul"}
+    assert graph.explain("x→mul", 1, gradient=True).name == "∂x→mul[1]"
 
 
 def test_a_hand_written_layer_is_explained_by_trying_it() -> None:

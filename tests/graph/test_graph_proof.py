@@ -13,6 +13,7 @@ from tests.nodes.table import TABLE, draw
 
 import chainrule as cr
 from chainrule import nodes
+from chainrule.cells import cells_wide
 from chainrule.errors import DTypeError
 from chainrule.graph.graph import Graph
 from chainrule.graph.variable import Variable, apply
@@ -311,6 +312,44 @@ def test_what_is_not_finite_says_so() -> None:
     # A logit of -∞ is a probability of 0, whose gradient is in order.
     s = Variable(np.array([[-np.inf, 0.0, 1.0]]), "s")
     assert cr.sum(cr.softmax(s) * np.array([1.0, 2.0, 3.0])).graph.check()
+
+
+def test_chinese_names_keep_the_columns() -> None:
+    """A Chinese letter takes two cells of a terminal."""
+    text = str(cr.sum(cr.tanh(Variable(X, "数据")) * Variable(X, "w")).graph.check())
+    rows = [line for line in text.splitlines() if "Tanh" in line or " Mul " in line]
+    places = {cells_wide(line[: line.index(" ok")]) for line in rows}
+    assert len(rows) == 3
+    assert len(places) == 1
+
+
+@pytest.mark.parametrize(
+    ("function", "at", "node"),
+    [(cr.sqrt, [0.0, 4.0], "Sqrt"), (cr.log, [-1.0, 2.0], "Log"), (cr.log1p, [-3.0, 0.5], "Log1p")],
+)
+def test_where_there_is_no_slope_backward_is_not_called_wrong(
+    function: Any, at: list[float], node: str
+) -> None:
+    """√ has none at 0, and log none below 0, though in complex numbers there are values beside."""
+    proof = cr.sum(function(Variable(at, "x"))).graph.check()
+    assert not proof.ok
+    assert "WRONG" not in str(proof)
+    assert f"has a slope that is not finite: ∂x at {node}." in proof.summary
+    assert cr.sum(function(Variable([1e-3, 4.0], "x"))).graph.check()
+
+
+def test_a_wrong_gradient_is_wrong_whatever_the_slope() -> None:
+    """Beside a slope of 0, of rounding alone, or of a very large number."""
+
+    class Wrong(nodes.Node):
+        def forward(self, x: Any, y: Any) -> Any:
+            return (x - x) * y + 1e12 * y
+
+        def backward(self, dz: Any) -> Any:
+            return dz * 1e-9, dz * 1e12 * (1 + 1e-9)
+
+    proof = cr.sum(apply(Wrong(), Variable(X, "x"), Variable(X, "y"))).graph.check(elements=True)
+    assert [row.verdict for row in proof.rows if row.node == "Wrong"] == ["WRONG", "WRONG"]
 
 
 def test_float32_is_checked_to_the_last_digit_of_float64() -> None:

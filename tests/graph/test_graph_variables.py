@@ -53,6 +53,12 @@ def test_what_it_shows() -> None:
     assert bool(cr.max(x) > 4)
 
 
+def test_a_name_is_a_text() -> None:
+    wrong: Any = np.float32  # as the second argument of np.array
+    with pytest.raises(cr.errors.SettingError, match="name is a text, such as name='x'"):
+        cr.Variable([1.0, 2.0], wrong)
+
+
 def test_one_import_is_enough_to_compute() -> None:
     text = "from chainrule.graph.variable import Variable; print((Variable(1.0) + 1).data)"
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)

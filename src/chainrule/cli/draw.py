@@ -9,7 +9,7 @@ import click
 from chainrule.cli.options import Number, data_options, graph_options, json_option
 from chainrule.cli.picture import picture_options, picture_settings
 from chainrule.cli.places import Place, keep_apart
-from chainrule.cli.terminal import json_out, paragraph, printable, remark, say
+from chainrule.cli.terminal import json_out, number_of, paragraph, printable, remark, say
 from chainrule.errors import shown
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _overflows(graph: Graph, seed: Any, gradients: bool) -> list[str]:
 
 
 def _tell(out: str, graph: Graph, numbers: str, overflows: list[str], proof: Proof | None) -> None:
-    say(printable(f"{out}: {len(graph.nodes)} nodes, with {numbers}."))
+    say(printable(f"{out}: {number_of(len(graph.nodes), 'node')}, with {numbers}."))
     for sentence in overflows:
         remark(f"{sentence.removesuffix('.')}.")
     if proof is not None:

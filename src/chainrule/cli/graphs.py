@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from chainrule.cli.terminal import number_of
 from chainrule.errors import SettingError, shown
 
 if TYPE_CHECKING:
@@ -66,7 +67,9 @@ def graph_of(
         values[name] = value
     variables = expression.variables(values)
     out = expression.value(variables)
-    out.name = out.name or ("L" if out.size == 1 else "y")
+    result = "L" if out.size == 1 else "y"
+    if out.name is None and result not in variables:  # else it is called after its node
+        out.name = result
     made_up = [f"{n} {'×'.join(map(str, v.shape))}".rstrip() for n, v in variables.items()]
     made_up = [text for text, n in zip(made_up, variables, strict=True) if n not in values]
     return out.graph, f"random numbers for {', '.join(made_up)}" if made_up else "given values"
@@ -92,14 +95,15 @@ def _at_work(
         from chainrule.cli.scoring import training_rows  # the rows that have a target
 
         rows = training_rows(found, preparation, table)
+        kind = "row" if len(rows) == len(table) else "training row"
         rows = rows.rows(np.arange(min(count, len(rows))))
         x, t = preparation.transform(rows), preparation.targets(rows)
-        return found.network, x, t, f"the first {len(x)} rows of {data}"
+        return found.network, x, t, f"the first {number_of(len(x), kind)} of {data}"
     from chainrule.files import load_model
 
     found = load_model(path)
     x, t = _random(found, path, count, from_python)
-    return found.network, x, t, f"{count} random rows and targets"
+    return found.network, x, t, f"{number_of(count, 'random row')} and targets"
 
 
 def _random(found: Model, path: str, count: int, from_python: str) -> tuple[Any, Any]:

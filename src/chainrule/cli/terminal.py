@@ -11,14 +11,13 @@ import shlex
 import shutil
 import sys
 import textwrap
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TextIO
 
+from chainrule.cells import cells_wide
 from chainrule.errors import printable
 
 __all__ = [
-    "cells_wide",
     "complain",
     "csv_out",
     "json_out",
@@ -164,18 +163,6 @@ def csv_out(data: bytes) -> None:
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
-
-
-def cells_wide(text: str) -> int:
-    """How many cells of a terminal the text takes: two a Chinese character.
-
-    >>> cells_wide("cat"), cells_wide("猫")
-    (3, 2)
-    """
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
-        for c in text
-    )
 
 
 def width(stream: TextIO | None = None) -> int:

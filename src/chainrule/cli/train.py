@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from chainrule.cells import cells_wide
 from chainrule.cli.options import (
     Hidden,
     Number,
@@ -17,7 +18,6 @@ from chainrule.cli.options import (
 )
 from chainrule.cli.places import Place
 from chainrule.cli.terminal import (
-    cells_wide,
     complain,
     json_out,
     number_of,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.drawing.figure import BLUE, ORANGE, finish, label_of, new_axes
+from chainrule.drawing.figure import BLUE, ORANGE, finish, labels_of, new_axes
 from chainrule.drawing.saving import check_path
 from chainrule.drawing.words import say
 from chainrule.errors import ShapeError
@@ -47,7 +47,9 @@ def draw_confusion(
         raise ShapeError(f"a confusion matrix is square; got shape {table.shape}.")
     if names is not None and len(names) != classes:
         raise ShapeError(f"{classes} classes came with {len(names)} names.")
-    side = min(max(0.4 * classes, 1.6), 8.5)
+    # A cell has room for the longest count that is written in it, in figures of 7 points.
+    longest = max(len(f"{count:,}") for count in table.flat) if classes <= MANY else 0
+    side = max(min(max(0.4 * classes, 1.6), 8.5), 0.075 * longest * classes)
     ax = new_axes(ax, side + 1.6, side + 1.1)
     ax.imshow(_colours(table), aspect="equal")
     ax.grid(visible=False)
@@ -55,7 +57,7 @@ def draw_confusion(
     ax.tick_params(length=0, labelsize=8)
     ax.set(xlabel=say("what was said", lang), ylabel=say("what it is", lang))
     if classes <= MANY:
-        labels = [label_of(name, 16) for name in names or range(classes)]
+        labels = labels_of(names or range(classes), 16)
         steep = 90 if classes * max(map(len, labels)) > 45 else 0
         ax.set_xticks(range(classes), labels, rotation=steep)
         ax.set_yticks(range(classes), labels)

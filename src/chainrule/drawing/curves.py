@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,20 +59,37 @@ def draw_history(history: History, path: Pathish | None = None, lang: str = "en"
 def _losses(ax: Any, history: History, lang: str) -> None:
     epochs = np.arange(1, len(history) + 1)
     at = (np.arange(history.steps) + 1) * len(history) / history.steps
-    steps = ax.plot(at, history.losses, color=SKY, alpha=0.45, linewidth=0.7)[0]
+    steps = ax.plot(
+        at,
+        history.losses,
+        color=SKY,
+        alpha=0.45,
+        linewidth=0.7,
+        marker=_mark(history.losses),
+        clip_on=history.steps > 1,
+    )[0]
     steps.set(label=say("each step", lang), rasterized=len(at) > MANY_STEPS)
     # The mean over the steps of an epoch belongs to its middle, what is held out to its end.
-    ax.plot(epochs - 0.5, history["loss"], color=BLUE, linewidth=1.8, label=say("training", lang))
-    if history["val_loss"]:
+    ax.plot(
+        epochs - 0.5, history["loss"], color=BLUE, linewidth=1.8, label=say("training", lang),
+        marker=_mark(history["loss"]),
+    )  # fmt: skip
+    held = history["val_loss"]
+    if held:
         ax.plot(
-            epochs[-len(history["val_loss"]) :], history["val_loss"], color=ORANGE,
-            linewidth=1.8, linestyle=DASHES[1], label=say("held out", lang),
+            epochs[-len(held) :], held, color=ORANGE, linewidth=1.8, linestyle=DASHES[1],
+            label=say("held out", lang), marker=_mark(held), clip_on=len(held) > 1,
         )  # fmt: skip
     low, high = _limits(history)
     ax.set(xlabel=say("epoch", lang), ylabel=say("loss", lang), ylim=(low, high))
     ax.set_xlim(0, len(history))
     whole_ticks(ax.xaxis)
     ax.legend(frameon=False)
+
+
+def _mark(values: Sized) -> str | None:
+    """A dot where there is one number only, of which no line can be drawn."""
+    return "o" if len(values) == 1 else None
 
 
 def _limits(history: History) -> tuple[float, float]:
@@ -94,7 +112,7 @@ def _metrics(ax: Any, history: History, names: list[str], lang: str) -> None:
         label = say("held-out {name}", lang, name=word) if name != bare else word
         ax.plot(
             epochs[-len(values) :], values, color=colour, linewidth=1.8, label=label,
-            linestyle=DASHES[i % len(DASHES)], marker="o" if len(values) == 1 else None,
+            linestyle=DASHES[i % len(DASHES)], marker=_mark(values),
         )  # fmt: skip
         ends.append((float(epochs[-1]), values[-1], f"{label}\n{values[-1]:.3f}", colour))
     ax.set(xlabel=say("epoch", lang))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.drawing.figure import SIGNED, finish, label_of, new_figure
+from chainrule.drawing.figure import SIGNED, finish, labels_of, new_figure
 from chainrule.drawing.saving import check_path
 from chainrule.drawing.words import say
 from chainrule.engine.called import parameter_names
@@ -181,7 +181,7 @@ def _heat_map(name: str, W: Array, chosen: Array, names: Sequence[object] | None
     ax.grid(visible=False)
     drawn = ax.imshow(W, cmap=SIGNED, vmin=-largest, vmax=largest, aspect="auto")
     if inputs <= 40:
-        ax.set_yticks(range(inputs), [label_of(n) for n in names or range(inputs)], fontsize=8)
+        ax.set_yticks(range(inputs), labels_of(names or range(inputs)), fontsize=8)
     every = -(-units // 24)
     ax.set_xticks(range(0, units, every), [str(j) for j in chosen[::every]], fontsize=8)
     ax.tick_params(length=0)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 from unicodedata import east_asian_width
@@ -31,6 +32,7 @@ __all__ = [
     "end_labels",
     "finish",
     "label_of",
+    "labels_of",
     "new_axes",
     "new_figure",
     "nice_levels",
@@ -98,11 +100,42 @@ def label_of(name: object, most: int = 24) -> str:
     >>> label_of("a$x$"), label_of("tab\\tor\\nline"), label_of("long " * 9), label_of("猫" * 13)
     ('a\\\\$x\\\\$', 'tab or line', 'long long long long lon…', '猫猫猫猫猫猫猫猫猫猫猫…')
     """
-    text = "".join(c if c.isprintable() else " " for c in str(name))
-    widths = list(accumulate(2 if east_asian_width(c) in "WF" else 1 for c in text))
-    if widths and widths[-1] > most:
-        text = text[: bisect_right(widths, most - 1)] + "…"
+    text = _on_one_line(name)
+    if _beginning(text, most) != text:
+        text = f"{_beginning(text, most - 1)}…"
     return text.replace("$", r"\$")
+
+
+def labels_of(names: Iterable[object], most: int = 24) -> list[str]:
+    """Labels for names that stand together: where their beginnings are alike, the ends are kept, too.
+
+    >>> labels_of(["width in mm, left", "width in mm, right", "height in mm"], 13)
+    ['width …, left', 'width …right', 'height in mm']
+    """
+    whole = list(names)
+    labels = [label_of(name, most) for name in whole]
+    count = Counter(labels)
+    return [
+        _with_its_end(_on_one_line(name), most) if count[label] > 1 and "…" in label else label
+        for name, label in zip(whole, labels, strict=True)
+    ]
+
+
+def _with_its_end(text: str, most: int) -> str:
+    """A text that is too long, cut in the middle."""
+    half = (most - 1) // 2
+    end = _beginning(text[::-1], most - 1 - half)[::-1]
+    return f"{_beginning(text, half)}…{end.lstrip()}".replace("$", r"\$")
+
+
+def _on_one_line(name: object) -> str:
+    return "".join(c if c.isprintable() else " " for c in str(name))
+
+
+def _beginning(text: str, most: int) -> str:
+    """As much of a text as has the width of so many letters."""
+    widths = list(accumulate(2 if east_asian_width(c) in "WF" else 1 for c in text))
+    return text[: bisect_right(widths, most)]
 
 
 def whole_ticks(axis: Any, most: int = 9) -> None:

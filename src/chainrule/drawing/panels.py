@@ -37,6 +37,8 @@ WRITTEN = (3, 4)
 ROWS, COLUMNS = (6, 4, 1), (10, 6, 2)
 CELL = 9.0
 GAP = 5.0
+#: Whole numbers from here on are rounded like others: the bits of Dropout's dice would fill the picture.
+LONG = 10**10
 
 
 @dataclass(slots=True, frozen=True)
@@ -58,6 +60,8 @@ def number(value: Any, digits: int = 4) -> str:
     >>> number(0.69314718), number(-1200000.0), number(3), number(1 - 2j)
     ('0.6931', '−1.2e6', '3', '1−2i')
     """
+    if isinstance(value, np.integer) and abs(int(value)) >= LONG:
+        value = float(value)
     return plain_number(value, digits).strip("()").replace("-", "−")
 
 

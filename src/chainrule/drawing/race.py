@@ -39,6 +39,8 @@ Numbers = npt.NDArray[np.float64]
 Optimizers = Sequence[Any] | Mapping[str, Any]
 
 HEIGHT = 4.0
+#: A point this many times as far above the start as the best one is below it has run out of bounds.
+FAR = 25.0
 #: Points on a side of the contour plot of a function.
 POINTS = 121
 
@@ -195,7 +197,9 @@ def _contours(ax: Any, f: Callable[..., Any], paths: Mapping[str, Numbers]) -> N
     """The paths on the contours of f."""
     tidy(ax)
     ax.grid(visible=False)
-    sides = [_side(np.concatenate([p[:, k] for p in paths.values()])) for k in range(2)]
+    points = np.concatenate(list(paths.values()))
+    near = points[_near(np.array(_heights(f, points)))]
+    sides = [_side(near[:, k]) for k in range(2)]
     with quiet():
         heights = np.array([[float(f(a, b)) for a in sides[0]] for b in sides[1]])
     known = heights[np.isfinite(heights)]
@@ -217,6 +221,12 @@ def _contours(ax: Any, f: Callable[..., Any], paths: Mapping[str, Numbers]) -> N
     ax.set(
         xlabel="x", ylabel="y", xlim=(sides[0][0], sides[0][-1]), ylim=(sides[1][0], sides[1][-1])
     )
+
+
+def _near(heights: Numbers) -> npt.NDArray[np.bool_]:
+    """The points to show, the first one among them: all but those far up, if any way leads down."""
+    down = heights[0] - np.min(heights, where=np.isfinite(heights), initial=heights[0])
+    return np.asarray(heights <= heights[0] + FAR * down) if down > 0 else heights == heights
 
 
 def _side(values: Numbers) -> Numbers:

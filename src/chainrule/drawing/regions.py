@@ -11,7 +11,7 @@ from chainrule.drawing.figure import (
     MARKERS,
     PALETTE,
     finish,
-    label_of,
+    labels_of,
     new_axes,
     nice_levels,
 )
@@ -60,6 +60,12 @@ def draw_regions(
         raise DataError(f"decision regions need two features, x of shape (N, 2); got {x.shape}.")
     if len(t) != len(x):
         raise ShapeError(f"x has {len(x)} rows and t has {len(t)}; every row needs one target.")
+    bad = np.flatnonzero(~np.isfinite(x).all(axis=1))
+    if len(bad):
+        raise DataError(
+            f"a plane has finite places only; row {bad[0]} of x is {x[bad[0]].tolist()}, and"
+            f" {len(bad)} of {len(x)} rows are not finite. Leave such rows out."
+        )
     ax = new_axes(ax, 4.9, 4.4)
     ax.grid(visible=False)
     u, v = _sides(x)
@@ -114,7 +120,14 @@ def _classes(
     """A class for every point, as a colour, and its probability, as the colour's strength."""
     t = t.argmax(axis=1) if t.ndim == 2 and t.shape[1] > 1 else t.reshape(len(x)).astype(int)
     ids, sure = _answers(network, plane)
-    classes = int(max(ids.max(), t.max())) + 1 if names is None else len(names)
+    classes = int(max(ids.max(), t.max())) + 1
+    if names is not None:
+        if len(names) < classes:
+            raise ShapeError(
+                f"{len(names)} names were given, and there is a class {classes - 1}, counted from 0."
+                " Name every class."
+            )
+        classes = len(names)
     image = np.ones((len(plane), 4))
     colours = np.array([_rgb(PALETTE[i % len(PALETTE)]) for i in range(classes)])
     image[:, :3] = colours[ids]
@@ -129,12 +142,13 @@ def _classes(
     for k in np.unique(ids)[1:]:
         inside = (ids == k).astype(float).reshape(POINTS, POINTS)
         ax.contour(u, v, inside, levels=[0.5], colors="0.35", linewidths=0.6)
+    labels = None if names is None else labels_of(names)
     for k in range(classes):
         if (t == k).any():
             ax.scatter(
                 *x[t == k].T, s=16, marker=MARKERS[k % len(MARKERS)],
                 color=PALETTE[k % len(PALETTE)], linewidths=0.9,
-                label=None if names is None else label_of(names[k]),
+                label=None if labels is None else labels[k],
             )  # fmt: skip
     if names is not None:
         ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.datasets.fitting import MISSING
 from chainrule.drawing.curves import draw_history
 from chainrule.drawing.features import draw_features
 from chainrule.drawing.figure import label_of
@@ -34,6 +35,8 @@ Array = npt.NDArray[Any]
 CHECKED_ROWS, LARGE = 5, 3_000_000
 #: A first layer of more inputs than this is drawn only if they are an image; and so many units of it.
 WIDE, UNITS = 40, 40
+#: The page is so many pixels wide; the network's picture goes on in rows at a little more, and shrinks.
+PAGE, WIDTH = 944, 1080
 
 
 def report_page(run: Run, lang: str = "en") -> str:
@@ -106,10 +109,10 @@ def _data(run: Run, lang: str) -> Html:
 def network_picture(network: Network, x: Array, t: Array, lang: str = "en") -> Html:
     """The network's graph for these rows, layer by layer, and a table of its layers, named alike."""
     graph = network.graph(x, t)
-    svg = graph.draw(fold=True, lang=lang).svg
+    svg = graph.draw(fold=True, lang=lang, width=WIDTH).svg
     width = re.search(r'<svg[^>]* width="([\d.]+)"', svg)
-    # A little too wide is made a little smaller; much too wide can be pushed aside.
-    least = f"{0.85 * float(width[1]):.0f}px" if width else "auto"
+    # On a narrow screen it is made a little smaller, and what is still too wide can be pushed aside.
+    least = f"{min(0.85 * float(width[1]), PAGE):.0f}px" if width else "auto"
     svg = svg.replace("<svg ", f'<svg style="min-width:{least}" ', 1)
     drawn = Html(f'<div class="graph">{svg}</div>')
     runs = {graph.paths.get(id(run.layer)): name for run, name in graph.layers.items()}
@@ -145,7 +148,8 @@ def _curves(run: Run, lang: str) -> list[str]:
 
 def _features(judged: Judged, lang: str) -> list[Html]:
     """What the first layer looks for, where that can be seen; and the plane, if there are two inputs."""
-    network, names = judged.run.network, judged.run.preparation.features
+    network = judged.run.network
+    names = [_feature(name, lang) for name in judged.run.preparation.features]
     shape, parts = judged.image, []
     if shape is not None or len(names) <= WIDE:
         title = say("What the first layer looks for", lang)
@@ -163,6 +167,12 @@ def _features(judged: Judged, lang: str) -> list[Html]:
         figure.axes[0].set(xlabel=_axis(names[0], lang), ylabel=_axis(names[1], lang))
         parts.append(section(title, picture(figure, "regions", title)))
     return parts
+
+
+def _feature(name: str, lang: str) -> str:
+    """An input's name, in which what stands for empty cells is said in the page's language."""
+    column, equals, kind = name.rpartition("=")
+    return column + equals + say(MISSING, lang) if equals and kind == MISSING else name
 
 
 def _axis(name: str, lang: str) -> str:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from chainrule.drawing.figure import BLUE, ORANGE, finish, label_of, new_figure
 from chainrule.drawing.saving import check_path
 from chainrule.drawing.words import say
-from chainrule.errors import ShapeError
+from chainrule.errors import DataError, ShapeError
 from chainrule.files.writing import Pathish
 
 if TYPE_CHECKING:
@@ -41,6 +41,13 @@ def draw_residuals(
     given, true = np.asarray(y, dtype=float).ravel(), np.asarray(t, dtype=float).ravel()
     if given.shape != true.shape or not given.size:
         raise ShapeError(f"{given.size} answers do not go with {true.size} truths, one each.")
+    bad = np.flatnonzero(~np.isfinite(given) | ~np.isfinite(true))
+    if len(bad):
+        i = int(bad[0])
+        raise DataError(
+            f"residuals are drawn of finite numbers; row {i} has the answer {given[i]:g} and the truth"
+            f" {true[i]:g}, and {len(bad)} of {len(true)} rows are not finite. Leave such rows out."
+        )
     figure, (left, right) = new_figure(2, width=9.6, height=3.9)
     what = f"{label_of(name)}, " if name else ""
     ends = min(given.min(), true.min()), max(given.max(), true.max())

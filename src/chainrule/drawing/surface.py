@@ -172,13 +172,15 @@ def _relief(ax: Any, surface: LossSurface, scale: _Scale, lang: str) -> None:
     center = _height_at(surface, height, np.zeros((1, 2)))
     ax.plot(0, 0, center, "*", color="white", markersize=11, markeredgecolor="black", zorder=11)
     ax.view_init(elev=36, azim=-60)
-    ax.set_box_aspect((1, 1, 0.7), zoom=0.9)
+    ax.set_box_aspect((1, 1, 0.7), zoom=0.82)
     ax.tick_params(labelsize=7, pad=0)
     label = say("log₁₀ loss", lang) if scale.log else say("loss", lang)
     names = {"xlabel": say("first direction", lang), "ylabel": say("second direction", lang)}
     ax.set(**names, zlabel=label)
+    ax.locator_params(nbins=5)
     for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
         axis.label.set_size(9)
+        axis.labelpad = 5
         axis.set_pane_color((1, 1, 1, 0))
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from chainrule.errors import SettingError, nearest
 
 __all__ = ["LANGUAGES", "WORDS", "check_language", "say"]
 
 LANGUAGES = ("en", "zh")
+
+#: One of something, where the words have the plural.
+_ONE = re.compile(r"(?<![\d.,])(1 (?:core|epoch|node|row|step))s\b")
 
 #: The English words are the keys; {…} is filled in by `say`.
 WORDS = {
@@ -37,6 +42,8 @@ WORDS = {
     "at the class": "在类别",
     "joined along": "拼接",
     "as": "转为",
+    # tables
+    "(missing)": "（缺失）",
     # curves
     "epoch": "轮次",
     "epochs": "训练轮数",
@@ -174,8 +181,10 @@ def check_language(lang: str) -> str:
 def say(text: str, lang: str = "en", **values: object) -> str:
     """The words for an English text in a language, with the values filled in.
 
-    >>> say("epoch", "zh"), say("held-out {name}", name="loss")
-    ('轮次', 'held-out loss')
+    >>> say("epoch", "zh"), say("held-out {name}", name="loss"), say("{n} nodes", n=1)
+    ('轮次', 'held-out loss', '1 node')
     """
     words = WORDS[text] if check_language(lang) == "zh" else text
-    return words.format(**values) if values else words
+    if not values:
+        return words
+    return _ONE.sub(r"\1", words.format(**values)) if lang == "en" else words.format(**values)

@@ -149,6 +149,8 @@ class Writer:
         node, k = self.reader.takers[n.arrow]
         if not node.elementwise or self.reader.local(node).shape is not None:
             return None
+        if len(node.outputs) > 1:
+            return None  # a sum over the gradients that arrive
         v = node.outputs[0]
         dout = float(np.reshape(self.reader.gradients[v], -1)[n.place])
         values = [

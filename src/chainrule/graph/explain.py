@@ -72,6 +72,9 @@ def explain(
     reader = Reader(graph)
     if gradient and v not in reader.gradients:
         raise RecordingError(_no_gradient(graph, v))
+    if not gradient:  # a copy is told as the value that it is of
+        reader.passed.add(v)
+        v = graph.root(v)
     rows = _rows(graph)
     if row is not None:
         element = _in_row(graph, v, element, row, rows)

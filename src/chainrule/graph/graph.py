@@ -132,7 +132,8 @@ class Graph:
 
     def __repr__(self) -> str:
         names = ", ".join(v.name or "?" for v in self.inputs)
-        return f"Graph({len(self.nodes)} nodes, from {names or 'nothing'})"
+        nodes = "1 node" if len(self.nodes) == 1 else f"{len(self.nodes)} nodes"
+        return f"Graph({nodes}, from {names or 'nothing'})"
 
     @property
     def has_gradients(self) -> bool:

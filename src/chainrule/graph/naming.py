@@ -56,8 +56,8 @@ def arrow_names(graph: Graph) -> dict[Variable, str]:
     made = {v: node for node in graph.nodes for v in node.outputs if not isinstance(node, Branch)}
     arrows = [v for v in _leaves(graph) if v not in made] + list(made)
     left = leaving(graph)
-    # No name can steer a terminal or break a picture.
-    given = [None if v.name is None else printable(v.name) for v in arrows]
+    # No name can steer a terminal or break a picture; a blank one is none.
+    given = [printable(v.name) if v.name and v.name.strip() else None for v in arrows]
     first = made.get(graph.root(graph.outputs[0]))
     wanted = []
     for v, name in zip(arrows, given, strict=True):

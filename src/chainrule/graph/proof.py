@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.cells import cells_wide
 from chainrule.graph.chain_rule import chain_rule, refuse_complex
 from chainrule.graph.local import as_float64
 from chainrule.graph.variable import Variable
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 __all__ = ["ArrowVerdict", "Proof", "prove"]
 
 Array = npt.NDArray[Any]
+#: What is said of arrows whose numbers, or only whose slopes, are not finite.
+NOT_FINITE, STEEP = "not finite", "the slope is not finite here"
 HEAD = ("gradient", "into", "layer", "shape", "verdict", "error", "allowed", "")
 
 
@@ -52,7 +55,14 @@ class ArrowVerdict(Verdict):
     @property
     def verdict(self) -> str:
         """The verdict in a word or two."""
-        return super().verdict if self.finite else "not finite"
+        return super().verdict if self.finite else NOT_FINITE
+
+    @property
+    def trouble(self) -> str:
+        """What it shares with other arrows that are not right."""
+        if self.finite or (self.note == STEEP and math.isfinite(self.got)):
+            return self.note
+        return NOT_FINITE
 
 
 @dataclass(frozen=True)
@@ -87,7 +97,7 @@ class Proof:
             cells += [("",) * len(HEAD), *map(_cells, self.ends.values())]
         names = list(HEAD)
         for least in ("allowed", "shape", "error", "layer", "into"):
-            if width is None or max(len(line) for line in table([c[:-1] for c in cells])) <= width:
+            if width is None or max(map(cells_wide, table([c[:-1] for c in cells]))) <= width:
                 break
             i = names.index(least)
             del names[i]
@@ -112,7 +122,7 @@ class Proof:
         groups: dict[str, list[ArrowVerdict]] = {}
         for row in rows:
             if not row.ok:
-                groups.setdefault(row.note if row.finite else "not finite", []).append(row)
+                groups.setdefault(row.trouble, []).append(row)
         lines = [
             f"{len(found)} of {len(rows)} {'arrow' if len(rows) == 1 else 'arrows'} {_what(note, found)}:"
             f" {_listed([_where(row) for row in found])}."
@@ -134,8 +144,10 @@ def _oracles(rows: Iterable[ArrowVerdict]) -> str:
 def _what(note: str, rows: Sequence[ArrowVerdict]) -> str:
     """What is the matter with some arrows."""
     s = "s" if len(rows) == 1 else ""
-    if note == "not finite":
+    if note == NOT_FINITE:
         return "carries NaN or infinity" if s else "carry NaN or infinity"
+    if note == STEEP:
+        return f"{'has' if s else 'have'} a slope that is not finite"
     return f"cannot be compared, since {note}" if note else f"disagree{s} with the {_oracles(rows)}"
 
 
@@ -235,7 +247,7 @@ def _why_not_finite(v: Variable, us: Sequence[Value]) -> str:
         )
     if any(u is not None and not np.all(np.isfinite(u)) for u in us):
         return "a gradient that is not finite arrived here"
-    return "the slope is not finite here"
+    return STEEP
 
 
 class _Trial:
@@ -265,7 +277,7 @@ class _Trial:
             with quiet():
                 found = self.here.derivation(*us)
         except Exception as error:  # the user's own code may raise anything
-            return (), f"backward raised {type(error).__name__}: {error}"
+            return (), f"backward raised {type(error).__name__}: {error}".rstrip(".")
         found = found if isinstance(found, tuple) else (found,)
         if len(found) != len(self.inputs):
             return (), f"backward gave {len(found)} gradients for {len(self.inputs)} inputs"

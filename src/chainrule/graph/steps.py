@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.cells import cells_wide, padded
 from chainrule.graph.naming import around
 from chainrule.graph.sources import SourceLine, line_of
 from chainrule.graph.wording import brief, formula_of, gradient_of, number, read_by
@@ -85,13 +86,14 @@ class Step:
         lines += [f"    {line}" for line in self.formula.splitlines()]
         flows = [*self.inputs, *self.reads, *self.outputs]
         shown = dict.fromkeys((f.name, brief(f.value)) for f in flows if not f.is_number)
-        width = max((len(name) for name, _ in shown), default=0)
-        lines += [f"      {name.ljust(width)}  {value}" for name, value in shown]
-        wide = max((len(line.place) for line in self.source), default=0)
-        lines += [f"    {line.place.ljust(wide)}  {line.text}".rstrip() for line in self.source]
+        width = max((cells_wide(name) for name, _ in shown), default=0)
+        lines += [f"      {padded(name, width)}  {value}" for name, value in shown]
+        wide = max((cells_wide(line.place) for line in self.source), default=0)
+        lines += [f"    {padded(line.place, wide)}  {line.text}".rstrip() for line in self.source]
         if self.source and self.source[-1].part != self.source[-1].text:
             inner = self.source[-1]
-            lines.append(" " * (6 + wide + inner.start) + "^" * len(inner.part))
+            before = cells_wide(inner.text[: inner.start])
+            lines.append(" " * (6 + wide + before) + "^" * cells_wide(inner.part))
         return "\n".join(lines)
 
     def __repr__(self) -> str:
@@ -183,9 +185,9 @@ def gradient_text(graph: Graph, node: Node, k: int, gradients: Mapping[Variable,
     """How the gradient of a node's k-th input comes about, with the arrows' names."""
     inputs = [value_name(graph, v) for v in node.inputs]
     outputs = [value_name(graph, v) for v in node.outputs]
-    douts = [f"∂{graph.names[v]}" for v in node.outputs if v in gradients]
+    douts = [f"∂{graph.names[v]}" if v in gradients else "" for v in node.outputs]
     how = gradient_of(node, k, inputs, outputs, douts)
-    return how or f"{node.title}.backward({', '.join(douts)})"
+    return how or f"{node.title}.backward({', '.join(filter(None, douts))})"
 
 
 def _where(graph: Graph, i: int, node: Node) -> dict[str, Any]:

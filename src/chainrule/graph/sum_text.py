@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from chainrule.cells import cells_wide
 from chainrule.graph.sums import Factor, Group, Reader
 from chainrule.graph.variable import Variable
 from chainrule.graph.wording import number
@@ -69,9 +70,9 @@ class Line:
         if self.note:
             ways.insert(1, f"  {self.note}")
         whole = " ".join([self.head, *ways])
-        if len(whole) <= WIDTH and not self.note:
+        if cells_wide(whole) <= WIDTH and not self.note:
             return [whole]
-        indent = " " * len(self.head)
+        indent = " " * cells_wide(self.head)
         return [f"{self.head} {ways[0]}", *(f"{indent} {way}" for way in ways[1:])]
 
 
@@ -155,21 +156,31 @@ def written(values: Sequence[float], total: float, eps: float) -> tuple[list[str
     largest = max((abs(v) for v in (*values, total) if math.isfinite(v)), default=0.0)
     if not largest or not all(map(math.isfinite, (*values, total))):
         return [number(v) for v in values], number(total), True
-    power = math.floor(math.log10(largest))
-    shift = 10.0**power if power < -4 or power > 6 else 1.0
-    scaled = [v / shift for v in (*values, total)]
-    most = max(3 - (0 if shift != 1 else power), 0)
-    slack = eps * largest / shift
+    power = _power(largest)
+    shifted = power < -4 or power > 6
+    # In two steps, since the smallest numbers' power of ten is no number itself.
+    half = power // 2 if shifted else 0
+    scaled = [v / 10.0**half / 10.0 ** (power - half if shifted else 0) for v in (*values, total)]
+    most = max(3 - (0 if shifted else power), 0)
+    slack = eps * max(map(abs, scaled))
+    left = abs(scaled[-1])
+    if 1e3 * slack < left < 10.0 ** (1 - most):  # most of it cancels: two digits of what is left
+        most = min(most + 6, 1 - _power(left))
 
     def exact(places: int) -> bool:
         return all(abs(v - round(v, places)) <= slack for v in scaled)
 
     places = next((d for d in range(most + 1) if exact(d)), most)
-    ending = "" if shift == 1 else f"e{power}"
+    ending = f"e{power}" if shifted else ""
     texts = [f"{v:.{places}f}" for v in scaled]
     texts = [t.lstrip("-") if float(t) == 0 else t for t in texts]
     texts = ["0" if v == 0 else t + ending for v, t in zip(scaled, texts, strict=True)]
     return texts[:-1], texts[-1], exact(places)
+
+
+def _power(x: float) -> int:
+    """The power of ten of a positive number that is written with four digits."""
+    return int(f"{x:.3e}".partition("e")[2])
 
 
 def added(texts: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from chainrule.errors import DTypeError, RecordingError, ShapeError, shown
+from chainrule.errors import DTypeError, RecordingError, SettingError, ShapeError, shown
 from chainrule.graph.locks import Hold
 from chainrule.graph.recording import current_recording, current_scope
 from chainrule.graph.sources import here
@@ -104,6 +104,11 @@ class Variable(NDArrayOperatorsMixin):
         if isinstance(data, Variable):
             raise RecordingError(
                 "Variable(...) takes an array, and got a Variable. Use it as it is, or pass its .data."
+            )
+        if name is not None and not isinstance(name, str):
+            raise SettingError(
+                f"name={shown(name)}: a Variable's name is a text, such as name='x'. It has the dtype of"
+                " its array: Variable(np.asarray(data, dtype))."
             )
         array = np.asarray(data)
         kind = array.dtype.kind

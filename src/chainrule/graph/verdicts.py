@@ -7,6 +7,7 @@ So backward is held to 1e-12 of the numbers it adds up, not to the 1e-6 of a dif
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.cells import cells_wide, padded
 from chainrule.nodes.base import quiet
 
 __all__ = [
@@ -32,6 +34,9 @@ Array = npt.NDArray[Any]
 
 #: The length of the complex step; its square vanishes beside 1.
 STEP = 1e-20
+#: A slope that is so much less by a step so much longer, and no rounding either, has no limit: that
+#: of √x at 0, and of log x below 0.
+STEEP, FURTHER, LARGE = 1e3, 1e8, 1e6
 #: What backward may be off by: this much of Σ|g·v|, and this much beside.
 RELATIVE, ABSOLUTE = 1e-12, 1e-14
 #: The same where only differences can be taken, which are good to some 1e-9 themselves.
@@ -136,6 +141,9 @@ def judged(
         apart = allowed
         if not abs(got - expected) <= allowed:
             other = -_complex_step(value, x, -v)
+            longer = abs(_complex_step(value, x, v, STEP * FURTHER))
+            if abs(expected) > max(STEEP * longer, LARGE * allowed):
+                expected = other = math.copysign(math.inf, expected)
     error = abs(got - expected)
     # On a kink the slope differs from side to side, and any value between is a fair one.
     kink = bool(abs(other - expected) > apart)
@@ -154,9 +162,9 @@ def judged(
     )
 
 
-def _complex_step(value: Callable[[Array], Any], x: Array, v: Array) -> float:
+def _complex_step(value: Callable[[Array], Any], x: Array, v: Array, step: float = STEP) -> float:
     """The slope along v, from above."""
-    return float(np.imag(value(x + 1j * STEP * v))) / STEP
+    return float(np.imag(value(x + 1j * step * v))) / step
 
 
 def _difference(value: Callable[[Array], Any], x: Array, v: Array, width: float) -> float:
@@ -205,10 +213,10 @@ def worst(found: Iterable[Verdict]) -> Verdict:
 
 def table(lines: Sequence[Sequence[str]]) -> list[str]:
     """Lines of cells, each column as wide as its widest cell; the last one as it comes."""
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]) - 1)]
+    widths = [max(cells_wide(line[i]) for line in lines) for i in range(len(lines[0]) - 1)]
     return [
         "  ".join(
-            [*(cell.ljust(w) for cell, w in zip(line, widths, strict=False)), line[-1]]
+            [*(padded(cell, w) for cell, w in zip(line, widths, strict=False)), line[-1]]
         ).rstrip()
         for line in lines
     ]

@@ -25,7 +25,7 @@ __all__ = ["brief", "filled", "formula_of", "gradient_of", "number", "read_by", 
 _WORD = re.compile(r"(?<![\w.])(Σ )?([A-Za-z_]\w*)", re.ASCII)
 #: The gradients of a docstring, up to the end of the sentence; and where the next one begins.
 _RULES = re.compile(r"\b[Ss]o (d\w+ = .+?)(?:[;:.](?:\s|$)|$)", re.ASCII | re.DOTALL)
-_NEXT = re.compile(r"(?:, | and )(?=d\w+ = )", re.ASCII)
+_NEXT = re.compile(r"(?:, |\s+and\s+)(?=d\w+ = )", re.ASCII)
 
 
 class _Form(NamedTuple):
@@ -85,24 +85,40 @@ def formula_of(node: Node, inputs: Sequence[str], outputs: Sequence[str]) -> str
 def gradient_of(
     node: Node, i: int, inputs: Sequence[str], outputs: Sequence[str], douts: Sequence[str]
 ) -> str:
-    """How the gradient of input i comes about, `∂z · y`; empty where the node does not say."""
+    """How the gradient of input i comes about, `∂z · y`; empty where the node does not say.
+
+    `douts` has a name for every output's gradient, which is empty where none comes back.
+    """
     _, ins, outs, letters, rules = _form(node)
-    letter = _letter(ins, i)
-    if letter not in rules:
+    rule = _alone(rules, _letter(ins, i))
+    if not rule:
         return ""
     names = _named(ins, inputs) | _named(outs, outputs)
     for place, dout in enumerate(douts):
-        names[_letter(letters, place)] = dout
-    names |= {f"d{k}": f"∂{names[k]}" for k in rules if k != letter and k in names}
+        names[_letter(letters, place)] = dout or "0"
     if letters and letters[-1].startswith("*"):
-        names[f"Σ {letters[-1][1:]}"] = " + ".join(douts[len(letters) - 1 :])
-    return filled(node, rules[letter], names)
+        names[f"Σ {letters[-1][1:]}"] = " + ".join(filter(None, douts[len(letters) - 1 :]))
+    return filled(node, rule, names)
+
+
+def _alone(rules: Mapping[str, str], letter: str, within: tuple[str, ...] = ()) -> str:
+    """The rule of a letter, in no other input's gradient: with that one's own rule in its place.
+
+    The other input may be a number, without a gradient, or a copy, whose gradient is a part of ∂x.
+    """
+
+    def other(found: re.Match[str]) -> str:
+        word = found[2]
+        inner = _alone(rules, word[1:], (*within, letter)) if word.startswith("d") else ""
+        return f"{found[1] or ''}{f'({inner})' if inner else word}"
+
+    return "" if letter in within else _WORD.sub(other, rules.get(letter, ""))
 
 
 def read_by(node: Node, i: int) -> tuple[list[int], list[int]]:
     """Which inputs and which outputs the gradient of input i is computed from, by the node's word."""
     _, ins, outs, _, rules = _form(node)
-    words = {word for _, word in _WORD.findall(rules.get(_letter(ins, i), ""))}
+    words = {word for _, word in _WORD.findall(_alone(rules, _letter(ins, i)))}
     found = []
     for letters, arrows in ((ins, node.inputs), (outs, node.outputs)):
         found.append([k for k in range(len(arrows)) if _letter(letters, k) in words])
@@ -165,7 +181,7 @@ def _setting(node: Node, word: str, names: Mapping[str, str]) -> str:
     if isinstance(value, float | int) and not isinstance(value, bool):
         return number(value)
     if value is None and word in node.settings():
-        return "none"
+        return {"low": "-∞", "high": "∞"}.get(word, "none")
     return str(value) if isinstance(value, np.dtype) else word
 
 

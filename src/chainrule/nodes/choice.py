@@ -180,7 +180,9 @@ class Maximum(Node):
         return np.maximum(x, y)
 
     def backward(self, dz: Value) -> tuple[Value, Value]:
-        """So dx = dz where x > y, dz / 2 where x = y, else 0 and dy = dz - dx."""
+        """So dx = dz where x > y, dz / 2 where x = y, else 0 and
+        dy = dz where x < y, dz / 2 where x = y, else 0.
+        """
         x, y = self.inputs
         half = np.where(x == y, 0.5 * dz, 0)
         return np.where(x > y, dz, half), np.where(x < y, dz, half)
@@ -197,7 +199,9 @@ class Minimum(Node):
         return np.minimum(x, y)
 
     def backward(self, dz: Value) -> tuple[Value, Value]:
-        """So dx = dz where x < y, dz / 2 where x = y, else 0 and dy = dz - dx."""
+        """So dx = dz where x < y, dz / 2 where x = y, else 0 and
+        dy = dz where x > y, dz / 2 where x = y, else 0.
+        """
         x, y = self.inputs
         half = np.where(x == y, 0.5 * dz, 0)
         return np.where(x < y, dz, half), np.where(x > y, dz, half)

@@ -87,6 +87,8 @@ _SENTENCES = known_sentences(
     (r"(\d+) of (\d+) arrows disagrees? with the (.+?): (.+)\.", "{1} 条箭头中有 {0} 条与{2}不一致：{3}。"),
     (r"(\d+) of (\d+) arrows (?:carry|carries) NaN or infinity: (.+)\.",
      "{1} 条箭头中有 {0} 条带有 NaN 或无穷大：{2}。"),
+    (r"(\d+) of (\d+) arrows (?:have|has) a slope that is not finite: (.+)\.",
+     "{1} 条箭头中有 {0} 条的斜率不是有限数：{2}。"),
     (r"(\d+) of (\d+) arrows cannot be compared, since (.+?): (.+)\.",
      "{1} 条箭头中有 {0} 条无法比较：{3}。"),
     (r"From end to end (.+) (?:is|are) wrong.*", "从头到尾看，{0} 有错。"),
