@@ -13,10 +13,10 @@ from tests.nodes.table import TABLE, draw
 
 import chainrule as cr
 from chainrule import nodes
-from chainrule.cells import cells_wide
 from chainrule.errors import DTypeError
 from chainrule.graph.graph import Graph
 from chainrule.graph.variable import Variable, apply
+from chainrule.text_width import cells_wide
 
 Array = npt.NDArray[Any]
 CASES = 15

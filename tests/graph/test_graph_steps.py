@@ -15,11 +15,11 @@ from tests.graph.recorded import NAMES, graph_of, small_net
 from tests.nodes.table import TABLE, draw
 
 import chainrule as cr
-from chainrule.cells import cells_wide
 from chainrule.graph.graph import Graph
 from chainrule.graph.steps import Step
 from chainrule.graph.variable import Variable, apply
 from chainrule.graph.wording import formula_of, gradient_of, read_by
+from chainrule.text_width import cells_wide
 
 every_node = pytest.mark.parametrize("name", sorted(TABLE))
 CASES = 12

@@ -14,8 +14,8 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TextIO
 
-from chainrule.cells import cells_wide
 from chainrule.errors import printable
+from chainrule.text_width import cells_wide
 
 __all__ = [
     "complain",

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from chainrule.cells import cells_wide
 from chainrule.cli.options import (
     Hidden,
     Number,
@@ -30,6 +29,7 @@ from chainrule.cli.terminal import (
     typed,
     width,
 )
+from chainrule.text_width import cells_wide
 
 if TYPE_CHECKING:
     from chainrule.cli.plan import Plan, Trained

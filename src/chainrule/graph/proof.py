@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.cells import cells_wide
 from chainrule.graph.chain_rule import chain_rule, refuse_complex
 from chainrule.graph.local import as_float64
 from chainrule.graph.variable import Variable
@@ -27,6 +26,7 @@ from chainrule.graph.verdicts import (
 )
 from chainrule.graph.wording import number
 from chainrule.nodes.base import Node, Value, quiet
+from chainrule.text_width import cells_wide
 
 if TYPE_CHECKING:
     from chainrule.graph.graph import Graph

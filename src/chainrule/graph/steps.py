@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.cells import cells_wide, padded
 from chainrule.graph.naming import around
 from chainrule.graph.sources import SourceLine, line_of
 from chainrule.graph.wording import brief, formula_of, gradient_of, number, read_by
+from chainrule.text_width import cells_wide, padded
 
 if TYPE_CHECKING:
     from chainrule.graph.graph import Graph

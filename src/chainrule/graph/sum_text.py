@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule.cells import cells_wide
 from chainrule.graph.sums import Factor, Group, Reader
 from chainrule.graph.variable import Variable
 from chainrule.graph.wording import number
+from chainrule.text_width import cells_wide
 
 __all__ = [
     "Line",

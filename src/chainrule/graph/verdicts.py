@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.cells import cells_wide, padded
 from chainrule.nodes.base import quiet
+from chainrule.text_width import cells_wide, padded
 
 __all__ = [
     "CHANGING",

@@ -115,9 +115,10 @@ class GELU(Node):
         return 0.5 * x * (1 + np.tanh(self.c * (x + self.a * (x * x * x))))
 
     def backward(self, dy: Value) -> Value:
-        """With u = c (x + a x³) and u′ = c (1 + 3a x²) the product rule gives the slope,
+        """By the product rule, with u = c (x + a x³) in the gate.
 
-        so dx = dy · ((1 + tanh(u)) / 2 + x / 2 · (1 - tanh(u)^2) · u′).
+        So dx = dy · ((1 + tanh(u)) / 2 + x / 2 · (1 - tanh(u)^2) · c · (1 + 3 · a · x^2)),
+        u = c · (x + a · x^3).
         """
         (x,) = self.inputs
         x = np.minimum(np.maximum(x, -30), 30)  # beyond, the gate is 0 or 1 and x² could overflow

@@ -16,7 +16,7 @@ from chainrule.engine.rules import TEXT_FUNCTIONS
 from chainrule.engine.trace import Traced
 from chainrule.errors import RecordingError
 from chainrule.files.script.hearing import hearing
-from chainrule.files.script.wording import first_line, identifier
+from chainrule.files.script.wording import first_words, identifier
 from chainrule.graph.chain_rule import chain_rule
 from chainrule.layers.losses import Loss
 from chainrule.layers.mode import training_mode
@@ -152,7 +152,7 @@ class _Told:
         part, ahead = self._part(node, backward), list(found)
         kind = type(node)
         formula = kind.derivation if backward else kind.formula
-        note = (identifier(kind.__name__), first_line(formula))
+        note = (identifier(kind.__name__), first_words(formula))
         while ahead:
             value = ahead.pop()
             if value.function is not None and value not in self.made.parts:
@@ -168,7 +168,7 @@ class _Told:
             part = self._parts[key] = Part(identifier(kind.__name__), backward)
             if scope is not None and not backward:
                 is_loss = issubclass(kind, Loss)
-                part.note = first_line(kind.rows if is_loss else kind.formula)
+                part.note = first_words(kind.rows if is_loss else kind.formula)
                 part.nodes_too = is_loss or not part.note
         return self._parts[key]
 

@@ -17,7 +17,7 @@ from chainrule.files.script.expressions import Expressions
 from chainrule.files.script.hearing import hearing
 from chainrule.files.script.plain import body_of, function_text, literal
 from chainrule.files.script.rule import Rule
-from chainrule.files.script.wording import first_line
+from chainrule.files.script.wording import first_words
 from chainrule.optimizers import RUN, Optimizer, squares
 from chainrule.schedules import Constant, Schedule
 
@@ -63,7 +63,7 @@ class Update:
         self.settings: list[str] = []
         self.functions: list[str] = []
         self.lines: list[str] = []
-        self.rule_note = first_line(type(optimizer).rule)
+        self.rule_note = first_words(type(optimizer).rule)
         self.arrays: dict[str, npt.NDArray[Any]] = {}
         self.counts = False
         self._given: dict[str, str] = {}

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["WIDTH", "comment", "first_line", "identifier", "listed", "spoken"]
+__all__ = ["WIDTH", "comment", "first_words", "identifier", "listed", "spoken"]
 
 #: The longest line.
 WIDTH = 100
@@ -32,10 +32,9 @@ def comment(text: str, indent: int = 0) -> list[str]:
     )
 
 
-def first_line(thing: Any) -> str:
-    """The first line of a docstring, or nothing."""
-    lines = (getattr(thing, "__doc__", None) or "").strip().splitlines()
-    return spoken(lines[0]) if lines else ""
+def first_words(thing: Any) -> str:
+    """What a docstring says up to its first empty line, or nothing."""
+    return spoken(re.split(r"\n\s*\n", (getattr(thing, "__doc__", None) or "").strip())[0])
 
 
 def identifier(text: str) -> str:
