@@ -225,7 +225,10 @@ def test_a_table_on_standard_input() -> None:
     assert shell("cut -d, -f1-2 rows.csv | $C predict stdin.safetensors -").stdout == answers
     scores = json.loads(shell("$C evaluate stdin.safetensors - --json < rows.csv").stdout)
     assert scores["same_data"] is True
-    assert "first 3 rows of" in shell("$C check stdin.safetensors --data - < rows.csv").stdout
+    assert (
+        "first 3 training rows of standard input"
+        in shell("$C check stdin.safetensors --data - < rows.csv").stdout
+    )
     Path("gb.csv").write_bytes("数,label\n1,猫\n2,狗\n3,猫\n4,狗\n".encode("gb18030"))
     read = shell("cat gb.csv | $C train - --encoding gb18030 --validation 0 --epochs 1")
     assert "狗 (2), 猫 (2)" in read.stdout

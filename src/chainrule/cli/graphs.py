@@ -93,12 +93,14 @@ def _at_work(
         )  # fmt: skip
         table.require(preparation.target)
         from chainrule.cli.scoring import training_rows  # the rows that have a target
+        from chainrule.cli.source import STDIN
 
         rows = training_rows(found, preparation, table)
         kind = "row" if len(rows) == len(table) else "training row"
         rows = rows.rows(np.arange(min(count, len(rows))))
         x, t = preparation.transform(rows), preparation.targets(rows)
-        return found.network, x, t, f"the first {number_of(len(x), kind)} of {data}"
+        name = "standard input" if data == STDIN else data
+        return found.network, x, t, f"the first {number_of(len(x), kind)} of {name}"
     from chainrule.files import load_model
 
     found = load_model(path)
