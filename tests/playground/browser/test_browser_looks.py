@@ -46,8 +46,15 @@ def test_the_browsers_language_is_taken(browser: Any, served: Served) -> None:
         assert ZH["data"] in tab.page.inner_text("body")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize(
+    ("lang", "theme"),
+    [
+        ("en", "light"),
+        ("zh", "dark"),
+        pytest.param("en", "dark", marks=pytest.mark.long),
+        pytest.param("zh", "light", marks=pytest.mark.long),
+    ],
+)
 def test_no_serious_fault_for_a_screen_reader(seen: Seen, lang: str, theme: str) -> None:
     if not AXE.exists():
         pytest.skip("axe-core is not here: npm ci, in page/")
