@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import unicodedata
+from bisect import bisect_right
+from itertools import accumulate
 
-__all__ = ["cells_wide", "padded"]
+__all__ = ["beginning", "cells_wide", "padded"]
+
+
+def _cells(letter: str) -> int:
+    if unicodedata.combining(letter):
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
 
 
 def cells_wide(text: str) -> int:
@@ -13,12 +21,16 @@ def cells_wide(text: str) -> int:
     >>> cells_wide("cat"), cells_wide("猫")
     (3, 2)
     """
-    if text.isascii():
-        return len(text)
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
-        for c in text
-    )
+    return len(text) if text.isascii() else sum(map(_cells, text))
+
+
+def beginning(text: str, cells: int) -> str:
+    """As much of the text as takes so many cells at most.
+
+    >>> beginning("cat", 2), beginning("猫咪", 3)
+    ('ca', '猫')
+    """
+    return text[: bisect_right(list(accumulate(map(_cells, text))), cells)]
 
 
 def padded(text: str, cells: int) -> str:

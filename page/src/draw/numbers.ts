@@ -12,12 +12,12 @@ export function short(value: number | null | undefined, digits = 2): string {
   if (value === null || value === undefined) return "–";
   if (!Number.isFinite(value)) return special(value);
   const size = Math.abs(value);
-  if (Number.isInteger(value) && size < 1e5) return String(value).replace("-", MINUS);
+  if (Number.isInteger(value) && size < 1e5) return minus(String(value));
   if (size >= 1e5 || size < 1e-3) {
-    return value.toExponential(digits - 1).replace("e+", "e").replaceAll("-", MINUS);
+    return minus(value.toExponential(digits - 1).replace("e+", "e"));
   }
   const places = Math.max(0, digits - 1 - Math.floor(Math.log10(size)));
-  return value.toFixed(places).replace("-", MINUS);
+  return minus(value.toFixed(places));
 }
 
 /** A loss or a score: as many digits as tell two epochs apart. */
@@ -38,7 +38,7 @@ export function exact(value: number | null | undefined): string {
   if (value === null || value === undefined) return "–";
   if (!Number.isFinite(value)) return special(value);
   const small = value !== 0 && Math.abs(value) < 1e-3;
-  return (small ? value.toExponential() : String(value)).replaceAll("-", MINUS);
+  return minus(small ? value.toExponential() : String(value));
 }
 
 /** With its sign, always: +0.53. */

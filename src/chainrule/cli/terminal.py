@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TextIO
 
 from chainrule.errors import printable
-from chainrule.text_width import cells_wide
+from chainrule.text_width import cells_wide, padded
 
 __all__ = [
     "complain",
@@ -206,9 +206,7 @@ def table(header: Sequence[str], body: Iterable[Sequence[str]], left: int = 1) -
     lines, sizes = _laid_out(header, body)
     for n, line in enumerate(lines):
         cells = [
-            cell + " " * (size - cells_wide(cell))
-            if i < left
-            else " " * (size - cells_wide(cell)) + cell
+            padded(cell, size) if i < left else " " * (size - cells_wide(cell)) + cell
             for i, (cell, size) in enumerate(zip(line, sizes, strict=True))
         ]
         text = "  ".join(cells).rstrip()

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import accumulate
 from typing import TYPE_CHECKING, Any
-from unicodedata import east_asian_width
 
 import numpy as np
 
@@ -15,6 +12,7 @@ from chainrule.drawing.fonts import set_fonts
 from chainrule.drawing.saving import PLOTS, format_of, rendered
 from chainrule.errors import ExtraMissingError
 from chainrule.files.writing import Pathish, write_whole
+from chainrule.text_width import beginning
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -101,8 +99,8 @@ def label_of(name: object, most: int = 24) -> str:
     ('a\\\\$x\\\\$', 'tab or line', 'long long long long lon…', '猫猫猫猫猫猫猫猫猫猫猫…')
     """
     text = _on_one_line(name)
-    if _beginning(text, most) != text:
-        text = f"{_beginning(text, most - 1)}…"
+    if beginning(text, most) != text:
+        text = f"{beginning(text, most - 1)}…"
     return text.replace("$", r"\$")
 
 
@@ -124,18 +122,12 @@ def labels_of(names: Iterable[object], most: int = 24) -> list[str]:
 def _with_its_end(text: str, most: int) -> str:
     """A text that is too long, cut in the middle."""
     half = (most - 1) // 2
-    end = _beginning(text[::-1], most - 1 - half)[::-1]
-    return f"{_beginning(text, half)}…{end.lstrip()}".replace("$", r"\$")
+    end = beginning(text[::-1], most - 1 - half)[::-1]
+    return f"{beginning(text, half)}…{end.lstrip()}".replace("$", r"\$")
 
 
 def _on_one_line(name: object) -> str:
     return "".join(c if c.isprintable() else " " for c in str(name))
-
-
-def _beginning(text: str, most: int) -> str:
-    """As much of a text as has the width of so many letters."""
-    widths = list(accumulate(2 if east_asian_width(c) in "WF" else 1 for c in text))
-    return text[: bisect_right(widths, most)]
 
 
 def whole_ticks(axis: Any, most: int = 9) -> None:

@@ -98,11 +98,11 @@ def race(
     if ax is None:
         _, (ax, beside) = new_figure(2, width=11.0, height=HEIGHT)
     paths = {n: _walked(subject, one, start, whole(steps, "steps")) for n, one in entrants.items()}
-    _contours(ax, subject, paths)
+    heights = {name: _heights(subject, walked) for name, walked in paths.items()}
+    _contours(ax, subject, paths, np.concatenate(list(heights.values())))
     if beside is None:
         ax.legend(frameon=False, fontsize=8)
     else:
-        heights = {name: _heights(subject, walked) for name, walked in paths.items()}
         _curves(beside, heights, steps, say("step", lang), "f(x, y)", lang)
     return finish(ax.figure, path)
 
@@ -193,12 +193,13 @@ def _curves(
     end_labels(ax, ends, 0.75 * HEIGHT)
 
 
-def _contours(ax: Any, f: Callable[..., Any], paths: Mapping[str, Numbers]) -> None:
-    """The paths on the contours of f."""
+def _contours(
+    ax: Any, f: Callable[..., Any], paths: Mapping[str, Numbers], walked: Numbers
+) -> None:
+    """The paths on the contours of f, which is `walked` high along all of them, one after the other."""
     tidy(ax)
     ax.grid(visible=False)
-    points = np.concatenate(list(paths.values()))
-    near = points[_near(np.array(_heights(f, points)))]
+    near = np.concatenate(list(paths.values()))[_near(walked)]
     sides = [_side(near[:, k]) for k in range(2)]
     with quiet():
         heights = np.array([[float(f(a, b)) for a in sides[0]] for b in sides[1]])

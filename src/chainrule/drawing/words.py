@@ -10,8 +10,8 @@ __all__ = ["LANGUAGES", "WORDS", "check_language", "say"]
 
 LANGUAGES = ("en", "zh")
 
-#: One of something, where the words have the plural.
-_ONE = re.compile(r"(?<![\d.,])(1 (?:core|epoch|node|row|step))s\b")
+#: A number of things in the words, which is told without the s if it is one.
+_COUNTED = re.compile(r"(\{(\w+)\} (?:core|epoch|node|row|step))s\b")
 
 #: The English words are the keys; {…} is filled in by `say`.
 WORDS = {
@@ -181,10 +181,12 @@ def check_language(lang: str) -> str:
 def say(text: str, lang: str = "en", **values: object) -> str:
     """The words for an English text in a language, with the values filled in.
 
-    >>> say("epoch", "zh"), say("held-out {name}", name="loss"), say("{n} nodes", n=1)
-    ('轮次', 'held-out loss', '1 node')
+    >>> say("epoch", "zh"), say("held-out {name}", name="of 1 steps"), say("{n} nodes", n=1)
+    ('轮次', 'held-out of 1 steps', '1 node')
     """
     words = WORDS[text] if check_language(lang) == "zh" else text
     if not values:
         return words
-    return _ONE.sub(r"\1", words.format(**values)) if lang == "en" else words.format(**values)
+    return _COUNTED.sub(lambda n: n[1] if str(values[n[2]]) == "1" else n[0], words).format(
+        **values
+    )

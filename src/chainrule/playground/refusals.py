@@ -12,7 +12,7 @@ from chainrule.playground.table_refusals import TABLE_SENTENCES
 
 __all__ = ["in_both", "refused", "said_in"]
 
-#: Sentences of the playground but those on tables, as `drawing/notes.py` has those of the library.
+#: Sentences of the playground, as `drawing/notes.py` has those of the library.
 _SENTENCES = known_sentences(
     # settings and edits
     (r"(\S+) must be a number from (\S+) to (\S+)\. Got (.+)\.",
@@ -106,7 +106,7 @@ _SENTENCES = known_sentences(
     # faults
     (r"chainrule itself failed \(error (\S+)\)\. Its terminal says more; please report what it says\.",
      "chainrule 自身出错（错误 {0}）。终端里有详细信息，请报告给我们。"),
-)  # fmt: skip
+) + TABLE_SENTENCES  # fmt: skip
 
 
 def said_in(sentence: str, lang: str) -> str:
@@ -115,7 +115,7 @@ def said_in(sentence: str, lang: str) -> str:
     >>> said_in("value must be a number from 0 to 1. Got 7.", "zh")
     'value 必须是 0 到 1 之间的数。现在是 7。'
     """
-    return note_in(sentence, lang, (*_SENTENCES, *TABLE_SENTENCES))
+    return note_in(sentence, lang, _SENTENCES)
 
 
 def in_both(sentences: Iterable[str]) -> dict[str, list[str]]:

@@ -114,12 +114,17 @@ def test_a_weight_is_changed_by_keys_alone(seen: Seen) -> None:
     assert 0.625 in weights
 
 
-def test_a_number_is_asked_why_by_keys_alone(seen: Seen) -> None:
+def a_number_inside(seen: Seen) -> Any:
+    """One that can be asked why, at the 17th operation of a step."""
     seen.press("Shift+ArrowRight", ".")
     seen.page.wait_for_selector("section.inside svg")
     for _ in range(16):
         seen.press(".")
-    seen.page.locator(".cards td button").first.focus()
+    return seen.page.locator(".cards td button").first
+
+
+def test_a_number_is_asked_why_by_keys_alone(seen: Seen) -> None:
+    a_number_inside(seen).focus()
     seen.press("Enter")
     seen.settled()
     assert seen.page.get_by_role("heading", name=EN["inside.why"]).is_visible()
@@ -133,11 +138,7 @@ def test_a_number_is_asked_why_by_keys_alone(seen: Seen) -> None:
 
 
 def test_what_was_asked_is_answered_in_the_other_language_too(seen: Seen) -> None:
-    seen.press("Shift+ArrowRight", ".")
-    seen.page.wait_for_selector("section.inside svg")
-    for _ in range(16):
-        seen.press(".")
-    seen.page.locator(".cards td button").first.click()
+    a_number_inside(seen).click()
     seen.settled()
     seen.button("inside.check").click()
     seen.settled()

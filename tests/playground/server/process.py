@@ -141,11 +141,18 @@ class Served:
         )
 
 
+NOT_BUILT = "the page is not built: pip install -e . does it"
+
+
+def page_is_built() -> bool:
+    return files("chainrule.playground").joinpath("static", "index.html").is_file()
+
+
 @contextmanager
 def serving(*options: str, port: int = 0) -> Iterator[Served]:
     """A server with these options; it is ended as people end it, with Ctrl-C."""
-    if not files("chainrule.playground").joinpath("static", "index.html").is_file():
-        pytest.skip("the page is not built: pip install -e . does it")
+    if not page_is_built():
+        pytest.skip(NOT_BUILT)
     process = subprocess.Popen(
         [sys.executable, "-W", "error", "-m", "chainrule", "play", "--no-browser",
          "--port", str(port), *options],

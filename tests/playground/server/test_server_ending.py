@@ -7,22 +7,24 @@ import socket
 import subprocess
 import sys
 import time
-from importlib.resources import files
 
 import pytest
 import uvicorn
+from tests.playground.server.process import NOT_BUILT, page_is_built
 
 from chainrule.playground.server.serve import Server
 from chainrule.playground.session import Session
 
-pytestmark = pytest.mark.skipif(
-    not files("chainrule.playground").joinpath("static", "index.html").is_file(),
-    reason="the page is not built: pip install -e . does it",
-)
+pytestmark = pytest.mark.skipif(not page_is_built(), reason=NOT_BUILT)
 
 
 def interrupt() -> None:
     os.kill(os.getpid(), signal.SIGINT)
+
+
+def assert_gone(server: Server) -> None:
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", server.port)).close()
 
 
 def test_asked_before_there_is_a_loop() -> None:
@@ -32,18 +34,14 @@ def test_asked_before_there_is_a_loop() -> None:
         interrupt()
         server.run()
     assert [signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)] == before
-    with (
-        pytest.raises(ConnectionRefusedError),
-        socket.create_connection(("127.0.0.1", server.port)),
-    ):
-        pass
+    assert_gone(server)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(
     ("owner", "name"),
     [
-        (asyncio, "new_event_loop"),
+        (asyncio.events, "new_event_loop"),
         (uvicorn, "Config"),
         (uvicorn.Server, "capture_signals"),
         (uvicorn.Server, "startup"),
@@ -61,19 +59,12 @@ def test_asked_while_it_starts_and_ends(
         os.kill(os.getpid(), number)
         return made(*given, **named)
 
-    if owner is asyncio:
-        monkeypatch.setattr("asyncio.events.new_event_loop", asked)
-    else:
-        monkeypatch.setattr(owner, name, asked)
+    monkeypatch.setattr(owner, name, asked)
     with server.ending:
         if name == "shutdown":
             interrupt()
         server.run()
-    with (
-        pytest.raises(ConnectionRefusedError),
-        socket.create_connection(("127.0.0.1", server.port)),
-    ):
-        pass
+    assert_gone(server)
 
 
 @pytest.mark.long
