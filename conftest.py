@@ -16,6 +16,8 @@ from sybil.parsers.markdown import PythonCodeBlockParser
 _kernels = TemporaryDirectory(prefix="chainrule-tests-")
 os.environ.setdefault("CHAINRULE_CACHE", _kernels.name)
 os.environ.setdefault("CHAINRULE_ENGINE", "numpy")
+# What is read before it was written, or after its memory was given away, is to be NaN.
+os.environ.setdefault("CHAINRULE_DEBUG", "1")
 
 _here = str(Path.cwd())
 _room: list[TemporaryDirectory[str]] = []

@@ -1,7 +1,13 @@
-"""Memory: whose memory a value is, what may take it over, and a pool of buffers."""
+"""Memory: whose memory a value is, what may take it over, and a pool of buffers.
+
+With `CHAINRULE_DEBUG=1` planned memory is spoilt: filled with NaN before every run, and wherever a
+value is read for the last time. So a value that is read before it was written, or after its memory
+was given away, shows at once. chainrule's own tests always run so.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,7 +17,18 @@ import numpy.typing as npt
 from chainrule.engine.primitives import put_flat
 from chainrule.engine.trace import Traced
 
-__all__ = ["Pool", "in_place", "is_elementwise", "is_opaque", "memories", "needed", "root_of"]
+__all__ = [
+    "Pool",
+    "debugging",
+    "in_place",
+    "is_elementwise",
+    "is_opaque",
+    "memories",
+    "needed",
+    "owner",
+    "root_of",
+    "spoil",
+]
 
 Array = npt.NDArray[Any]
 
@@ -42,11 +59,42 @@ def needed(targets: Iterable[Traced]) -> set[Traced]:
     return seen
 
 
+def debugging() -> bool:
+    """Whether planned memory is to be spoilt, as `CHAINRULE_DEBUG` says."""
+    return os.environ.get("CHAINRULE_DEBUG", "0") not in ("", "0")
+
+
+def spoil(*arrays: Array) -> None:
+    """Fill arrays in one piece with bytes that are NaN as real numbers, and absurd as others.
+
+    >>> a = np.zeros(2)
+    >>> spoil(a)
+    >>> a
+    array([nan, nan])
+    """
+    for array in arrays:
+        array.reshape(-1).view(np.uint8).fill(0xFF)
+
+
+def owner(array: Array) -> Array:
+    """The array whose memory it is that an array looks into.
+
+    >>> a = np.zeros((2, 3))
+    >>> owner(a.T[1:]) is a
+    True
+    """
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
 class Pool:
     """Buffers of bytes, handed out and taken back."""
 
     def __init__(self) -> None:
         self.free: list[Array] = []
+        #: Every buffer there is.
+        self.rooms: list[Array] = []
         self.nbytes = 0
 
     def take(self, nbytes: int) -> Array:
@@ -59,7 +107,8 @@ class Pool:
         self.nbytes += nbytes
         room = np.empty(nbytes + 64, np.uint8)
         start = -room.ctypes.data % 64  # whole cache lines, and the same bits whatever malloc gives
-        return room[start : start + nbytes]
+        self.rooms.append(room[start : start + nbytes])
+        return self.rooms[-1]
 
     def give(self, buffer: Array) -> None:
         """Take a buffer back."""

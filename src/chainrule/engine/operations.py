@@ -42,6 +42,8 @@ def lines_of(texts: Texts, value: Traced, out: str | None) -> list[str]:
             return [f"{name} = {x}[{texts.key(args[1])}]"]
         if f is cast:
             return [f"{name} = {x}.astype({given[1]})"]
+        if f is filled:
+            return [f"{name} = {x}.copy()"]
         if f is item:
             return [f"{name} = {x}[{args[1]}]"]
         if f is take_rows:
@@ -59,9 +61,6 @@ def lines_of(texts: Texts, value: Traced, out: str | None) -> list[str]:
         ]
     if f is pick:
         return [f"{out}[...] = {x}[{texts.key(args[1])}]"]
-    if f is np.reshape:
-        seen = texts.bound[value].reshape(args[0].shape)
-        return [f"{texts.function(np.copyto)}({texts.constant(seen, 'v')}, {x})"]
     if f in (cast, filled):
         return [f"{texts.function(np.copyto)}({out}, {x}, 'unsafe')"]
     given = [*map(texts.text, args), *(f"{k}={texts.text(v)}" for k, v in value.kwargs.items())]
@@ -163,8 +162,8 @@ def _reduction(texts: Texts, value: Traced, out: str | None) -> list[str]:
         return [f"{texts.text(value)} = {reduce}({source}, {axis}, {dtype}, None, {keepdims})"]
     if value in texts.bound and axes == (1,) and x.ndim == 2 and x.shape[1] <= 32 < x.size:
         # Over few columns NumPy goes number by number; over rows, many at a time.
-        columns = texts.constant(np.empty(x.shape[::-1], x.dtype), "columns")
-        flat = texts.constant(texts.bound[value].reshape(-1), value.name or "v")
+        columns = texts.working(x.shape[::-1], x.dtype, "columns")
+        flat = texts.constant(np.reshape(texts.bound[value], -1, copy=False), value.name or "v")
         turn = f"{texts.function(np.copyto)}({columns}, {source}.T)"
         return [turn, f"{reduce}({columns}, 0, {dtype}, {flat}, False)"]
     return [f"{reduce}({source}, {axis}, {dtype}, {out}, {keepdims})"]

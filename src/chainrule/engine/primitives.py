@@ -61,8 +61,8 @@ def put_flat(x: Value, places: Value, values: Value) -> Value:
 
 @primitive
 def filled(x: Value) -> Value:
-    """x as an array of its own, where a repeated view would not do."""
-    return np.ascontiguousarray(x)
+    """x as an array of its own, row by row, where a view of other memory would not do."""
+    return x.copy()
 
 
 @primitive

@@ -20,17 +20,21 @@ import numpy.typing as npt
 
 from chainrule.engine.memory import (
     Pool,
+    debugging,
     in_place,
     is_elementwise,
     is_opaque,
     memories,
     needed,
+    owner,
     root_of,
+    spoil,
 )
 from chainrule.engine.operations import lines_of
 from chainrule.engine.primitives import item
 from chainrule.engine.texts import Texts
 from chainrule.engine.trace import Traced
+from chainrule.graph.recording import Copies
 from chainrule.nodes.base import quiet
 
 __all__ = ["Program", "Section", "build"]
@@ -56,6 +60,8 @@ class Program:
     functions: dict[str, Callable[..., Any]]
     nbytes: int = 0
     arrays: dict[str, Any] = field(default_factory=dict, repr=False)
+    #: What was read of arrays while planning; after a change a new program has to be made.
+    copied: Copies = field(default_factory=list, repr=False)
 
 
 def build(sections: Sequence[Section], *, planned: bool) -> Program:
@@ -66,6 +72,7 @@ def build(sections: Sequence[Section], *, planned: bool) -> Program:
 class _Builder:
     def __init__(self, sections: Sequence[Section], planned: bool) -> None:
         self.sections, self.planned = sections, planned
+        self.debug = planned and debugging()
         self.texts = Texts(section.name for section in sections)
         self.pool = Pool()
         #: The buffer behind a value (planned), and the fresh arrays that are ours to reuse.
@@ -115,6 +122,7 @@ class _Builder:
             for argument in section.arguments:
                 self.texts.text(argument)
         bodies = [self._body(s) for s in range(len(self.sections))]
+        bodies[0] = [*self._spoilt([*self.pool.rooms, *self.texts.scratch]), *bodies[0]]
         for s, section in enumerate(self.sections):
             saved_in, saved_out = self._saved(s - 1), self._saved(s)
             given = [self.texts.text(a) for a in section.arguments]
@@ -129,8 +137,12 @@ class _Builder:
             lines.append(f"    return {', '.join(results)}" if results else "    return None")
             texts.append("\n".join(lines))
         source = "\n\n\n".join(texts) + "\n"
+        self._assert_sound()
         space = dict(self.texts.constants)
         exec(compile(source, "<chainrule program>", "exec"), space)  # noqa: S102 - our own text
+        if self.debug:
+            lines = source.splitlines(keepends=True)
+            source = "".join(line for line in lines if not line.lstrip().startswith(self._spoil))
         # A decorated function costs half of what a `with` block around the call would.
         functions = {section.name: quiet()(space[section.name]) for section in self.sections}
         return Program(source, functions, self.pool.nbytes, self.texts.constants)
@@ -151,15 +163,11 @@ class _Builder:
         lines: list[str] = []
         direct, after = self._destinations(s)
         for i, value in enumerate(self.steps[s]):
-            if (
-                value.function is None
-                or value.weak
-                or (value.is_view and not self.texts.copies(value))
-            ):
+            if value.function is None or value.weak or value.is_view:
                 continue
             out = self._place(value, (s, i), direct)
             lines += lines_of(self.texts, value, out)
-            self._recycle(value, (s, i))
+            lines += self._spoilt(self._recycle(value, (s, i)))
         for destination, value in after:
             lines.append(
                 f"{self.texts.function(np.copyto)}({self.texts.text(destination)}, {self.texts.text(value)})"
@@ -179,6 +187,8 @@ class _Builder:
                 and value.function is not item
                 and self.section_of[value] == s
                 and (value.shape, value.dtype) == (destination.shape, destination.dtype)
+                # Views of the value are planned for an array laid out row by row.
+                and (destination.array is None or destination.array.flags.c_contiguous)
                 and root_of(value) not in self.kept
                 and self._unread_after(destination, value)
             )
@@ -195,7 +205,9 @@ class _Builder:
         if last != here:
             return last < here
         reads = [o for o in value.operands if root_of(o) is destination]
-        return is_elementwise(value) and all(o is destination for o in reads)
+        # As `np.where(c, new, old)` may be written over `old`, but over `new` only after the choice.
+        over = [o for o in in_place(value) if o is destination]
+        return is_elementwise(value) and len(over) == len(reads)
 
     def _place(
         self, value: Traced, now: tuple[int, int], direct: dict[Traced, Traced]
@@ -246,11 +258,44 @@ class _Builder:
                 return operand
         return None
 
-    def _recycle(self, value: Traced, now: tuple[int, int]) -> None:
+    def _recycle(self, value: Traced, now: tuple[int, int]) -> list[Array]:
+        """Take back the buffers that nothing reads after this."""
         if not self.planned:
-            return
-        for operand in {root_of(o) for o in value.operands}:
-            if operand in self.owned and self.last[operand] == now and operand not in self.kept:
-                self.pool.give(self.owned.pop(operand))
+            return []
+        over = [
+            operand
+            for operand in {root_of(o) for o in value.operands}
+            if operand in self.owned and self.last[operand] == now and operand not in self.kept
+        ]
         if value in self.owned and value not in self.last and value not in self.kept:
-            self.pool.give(self.owned.pop(value))
+            over.append(value)
+        buffers = [self.owned.pop(v) for v in over]
+        for buffer in buffers:
+            self.pool.give(buffer)
+        return buffers
+
+    # -- what must hold -----------------------------------------------------------------------
+
+    def _spoilt(self, buffers: list[Array]) -> list[str]:
+        """The line that fills these with NaN, while debugging; it is not shown in the source."""
+        if not self.debug or not buffers:
+            return []
+        return [f"{self._spoil}{', '.join(self.texts.constant(b, 'room') for b in buffers)})"]
+
+    @property
+    def _spoil(self) -> str:
+        return f"{self.texts.function(spoil)}("
+
+    def _assert_sound(self) -> None:
+        """Every array that the program holds is somebody's memory, or never changes.
+
+        A copy that was made while planning would be neither: no run would write it again.
+        """
+        leaves = (v for steps in self.steps for v in steps if v.array is not None)
+        owners = [v.array for v in leaves] + [d.array for s in self.sections for d, _ in s.writes]
+        known = {
+            id(owner(a)) for a in (*owners, *self.pool.rooms, *self.texts.scratch) if a is not None
+        }
+        for name, array in self.texts.constants.items():
+            if isinstance(array, np.ndarray) and array.flags.writeable and array.size:
+                assert id(owner(array)) in known, f"{name} is a copy that nothing writes"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.engine.primitives import Function, cast, put_flat, take_flat, take_rows
+from chainrule.engine.primitives import Function, cast, filled, put_flat, take_flat, take_rows
 from chainrule.layers.dropout import cells, mixed
 from chainrule.nodes.indexing import add_at, chosen, replaced
 
@@ -46,7 +46,11 @@ def _where(trace: Trace, condition: Any, x: Any, y: Any) -> Traced:
     return made
 
 
-def _reshape(trace: Trace, x: Traced, shape: Any) -> Traced:
+def _as_it_is(trace: Trace, x: Traced, shape: tuple[int, ...]) -> Traced:
+    return x
+
+
+def _reshape(trace: Trace, x: Traced, shape: Any, ready: Function = _as_it_is) -> Traced:
     wanted = (shape,) if isinstance(shape, int) else tuple(shape)
     if x.weak:
         return trace.repeated(x, wanted) if wanted else x
@@ -56,8 +60,27 @@ def _reshape(trace: Trace, x: Traced, shape: Any) -> Traced:
         return trace.repeated(_reshape(trace, x.args[0], ()), wanted)
     if x.function is np.broadcast_to and x.args[0].weak:
         return trace.repeated(x.args[0], wanted)
-    made: Traced = x if x.shape == wanted else trace.call(np.reshape, x, wanted)
+    if x.shape == wanted:
+        return x
+    made: Traced = trace.call(np.reshape, ready(trace, x, wanted), wanted)
     return made
+
+
+def _in_one_piece(trace: Trace, x: Traced, shape: tuple[int, ...]) -> Traced:
+    """x if NumPy can look at it in this shape, else a copy of it, which is an operation."""
+    if x.layout is None:  # told only at run time, where every use makes the view that it needs
+        return x
+    try:
+        np.reshape(x.layout, shape, copy=False)
+    except ValueError:
+        copy: Traced = trace.call(filled, x)
+        return copy
+    return x
+
+
+def _reshape_view(trace: Trace, x: Traced, shape: Any) -> Traced:
+    """A reshape that is always a view."""
+    return _reshape(trace, x, shape, _in_one_piece)
 
 
 def _transpose(trace: Trace, x: Traced, axes: Any = None) -> Traced:
@@ -76,12 +99,14 @@ def _swapaxes(trace: Trace, x: Traced, a: int, b: int) -> Traced:
 
 def _expand_dims(trace: Trace, x: Traced, axis: int) -> Traced:
     at = axis % (x.ndim + 1)
-    return _reshape(trace, x, (*x.shape[:at], 1, *x.shape[at:]))
+    made: Traced = trace.rules[np.reshape](trace, x, (*x.shape[:at], 1, *x.shape[at:]))
+    return made
 
 
 def _squeeze(trace: Trace, x: Traced, axis: Any = None) -> Traced:
     stand_in = np.broadcast_to(np.zeros(()), x.shape)
-    return _reshape(trace, x, np.squeeze(stand_in, axis).shape)
+    made: Traced = trace.rules[np.reshape](trace, x, np.squeeze(stand_in, axis).shape)
+    return made
 
 
 def _broadcast_to(trace: Trace, x: Any, shape: tuple[int, ...]) -> Traced:
@@ -138,7 +163,7 @@ FUNCTIONS: dict[Function, Function] = {
     np.max: _reduction(np.max),
     np.min: _reduction(np.min),
     np.where: _where,
-    np.reshape: _reshape,
+    np.reshape: _reshape_view,
     np.transpose: _transpose,
     np.swapaxes: _swapaxes,
     np.expand_dims: _expand_dims,
@@ -172,8 +197,11 @@ def _flat_reduction(function: Function) -> Function:
     return rule
 
 
+#: The same where a reshape is one, wherever the numbers lie.
+_ANYWHERE: dict[Function, Function] = {**FUNCTIONS, np.reshape: _reshape}
+
 #: The same for kernels, which count rows themselves.
-KERNEL_FUNCTIONS: dict[Function, Function] = FUNCTIONS | {
+KERNEL_FUNCTIONS: dict[Function, Function] = _ANYWHERE | {
     **{f: _flat_reduction(f) for f in (np.sum, np.prod, np.max, np.min)},
     cells: _plain(cells),
     chosen: _plain(chosen),
@@ -181,6 +209,6 @@ KERNEL_FUNCTIONS: dict[Function, Function] = FUNCTIONS | {
 }
 
 #: The same for a program to read, which may call functions of its own and pick by ids.
-TEXT_FUNCTIONS: dict[Function, Function] = FUNCTIONS | {
+TEXT_FUNCTIONS: dict[Function, Function] = _ANYWHERE | {
     function: _plain(function) for function in (cells, chosen, mixed, replaced)
 }

@@ -11,8 +11,7 @@ import numpy.typing as npt
 
 from chainrule.engine.memory import root_of
 from chainrule.engine.names import Names
-from chainrule.engine.primitives import pick
-from chainrule.engine.trace import Traced
+from chainrule.engine.trace import Traced, seen
 
 __all__ = ["Texts"]
 
@@ -42,6 +41,8 @@ class Texts:
         self.names: dict[Traced, str] = {}
         #: The arrays that values are computed into, where they are planned.
         self.bound: dict[Traced, Array] = {}
+        #: Arrays that single operations work in.
+        self.scratch: list[Array] = []
 
     def constant(self, value: Any, wanted: str) -> str:
         """The name of something that is the same in every run, which the program is handed."""
@@ -104,19 +105,20 @@ class Texts:
         )
 
     def view(self, value: Traced) -> Array:
-        """The view of a bound array, made once, now."""
+        """The view of a bound array, made once, now; what it shows is what the array will hold."""
+        chain: list[Traced] = []
+        while value not in self.bound and value.array is None and not value.weak:
+            chain.append(value)
+            value = value.args[0]
         if value in self.bound:
-            return self.bound[value]
-        if value.array is not None:
-            return value.array
-        if value.weak:
-            return np.array(value.known, dtype=value.dtype)
-        source = self.view(value.args[0])
-        if value.function is pick and value.ndim == 0:  # x[0] is a number, x[0, ...] a view
-            array: Array = source[(*(k for k in value.args[1] if k is not ...), ...)]
+            array = self.bound[value]
+        elif value.array is not None:
+            array = value.array
         else:
-            array = value.function(source, *value.args[1:], **value.kwargs)  # type: ignore[misc]
-        self.bound[value] = array
+            array = np.array(value.known, dtype=value.dtype)
+            array.flags.writeable = False
+        for view in reversed(chain):
+            array = self.bound[view] = seen(view, array)
         return array
 
     def _view_text(self, value: Traced) -> str:
@@ -134,20 +136,19 @@ class Texts:
         """How an index stands between brackets."""
         return ", ".join(map(self.text, key)) + ("," if len(key) == 1 else "")
 
-    def copies(self, value: Traced) -> bool:
-        """Whether a reshape of bound memory cannot be a view, so that it is an operation."""
-        if value.function is not np.reshape or not self.is_bound(root_of(value)):
-            return False
-        return not np.shares_memory(
-            self.view(value.args[0]), np.reshape(self.view(value.args[0]), value.args[1])
-        )
+    def working(self, shape: tuple[int, ...], dtype: Any, wanted: str) -> str:
+        """The name of an array for one operation to work in; it holds nothing between operations."""
+        self.scratch.append(np.empty(shape, dtype))
+        return self.constant(self.scratch[-1], wanted)
 
     def number(self, number: Array) -> str:
         """The name of a number that is held as an array of its dtype."""
+        number.flags.writeable = False
         known = self.small.setdefault((number.dtype.str, number.tobytes()), number)
         label = re.sub(r"\W", "_", repr(number.item()).replace("-", "m"))
         return self.constant(known, f"n_{label}")
 
     def ones(self, ones: Array) -> str:
         """The name of a row or a column of ones, to add up with."""
+        ones.flags.writeable = False
         return self.constant(self.small.setdefault((ones.dtype.str, ones.shape), ones), "ones")

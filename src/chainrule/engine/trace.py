@@ -8,20 +8,25 @@ condition that is False) is left out. Engines read only the resulting `Trace`.
 
 from __future__ import annotations
 
+import itertools
 import math
+import operator
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.mixins import NDArrayOperatorsMixin
+from numpy.lib.stride_tricks import as_strided
 
 from chainrule.engine.primitives import VIEWS, WEAK, Function, cast, filled, item, pick
 from chainrule.engine.rules import FUNCTIONS
 from chainrule.errors import RecordingError
+from chainrule.graph.recording import Copies
 from chainrule.nodes.base import quiet
+from chainrule.nodes.indexing import add_at
 
-__all__ = ["Trace", "Traced"]
+__all__ = ["Trace", "Traced", "seen"]
 
 
 class Traced(NDArrayOperatorsMixin):
@@ -32,6 +37,8 @@ class Traced(NDArrayOperatorsMixin):
     """
 
     __slots__ = (
+        "_layout",
+        "_operands",
         "args",
         "array",
         "dtype",
@@ -61,6 +68,8 @@ class Traced(NDArrayOperatorsMixin):
         self.trace, self.function, self.args, self.kwargs = trace, function, args, kwargs
         self.shape, self.dtype = shape, np.dtype(dtype)
         self.name, self.array, self.weak, self.known = name, array, weak, known
+        self._layout: npt.NDArray[Any] | None = None
+        self._operands: list[Traced] | None = None
 
     @property
     def ndim(self) -> int:
@@ -80,17 +89,44 @@ class Traced(NDArrayOperatorsMixin):
     @property
     def operands(self) -> list[Traced]:
         """The Traced values among the arguments."""
-        found: list[Traced] = []
-        _collect((self.args, tuple(self.kwargs.values())), found)
-        return found
+        if self._operands is None:
+            self._operands = []
+            _collect((self.args, tuple(self.kwargs.values())), self._operands)
+        return self._operands
 
     @property
     def is_view(self) -> bool:
         """Whether the value is another look at its first operand's memory."""
         return self.function in VIEWS or (self.function is pick and _is_basic(self.args[1]))
 
-    def __hash__(self) -> int:
-        return id(self)
+    @property
+    def layout(self) -> npt.NDArray[Any] | None:
+        """How the value will lie in memory, as an array to take views of and never to read.
+
+        The results of operations are laid out row by row, the array of a leaf is as it is. None
+        where only the run tells: for what is given at every run, and the views of it.
+        """
+        chain: list[Traced] = []
+        value = self
+        while value._layout is None and value.is_view:
+            chain.append(value)
+            value = value.args[0]
+        layout = value._layout
+        if layout is None:
+            layout = value._layout = value._own_layout()
+        for view in reversed(chain):
+            layout = view._layout = None if layout is None else seen(view, layout)
+        return layout
+
+    def _own_layout(self) -> npt.NDArray[Any] | None:
+        if self.function is None:
+            return self.array
+        steps = itertools.accumulate(self.shape[:0:-1], operator.mul, initial=self.dtype.itemsize)
+        strides = tuple(steps)[::-1] if self.shape else ()
+        return as_strided(np.zeros((), self.dtype), self.shape, strides)
+
+    # An identity, not a value: `==` of two is an operation.
+    __hash__ = object.__hash__
 
     def __repr__(self) -> str:
         made = self.name if self.function is None else getattr(self.function, "__name__", "?")
@@ -127,6 +163,20 @@ class Traced(NDArrayOperatorsMixin):
         return rule(self.trace, *args, **kwargs)
 
 
+def seen(view: Traced, source: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The view of a source. Where NumPy could only copy, it raises: a plan has made a mistake."""
+    found: npt.NDArray[Any]
+    if view.function is np.reshape:
+        found = np.reshape(source, view.args[1], copy=False)
+        return found
+    if view.function is pick and view.ndim == 0:  # x[0] is a number, x[0, ...] a view
+        found = source[(*(k for k in view.args[1] if k is not ...), ...)]
+        return found
+    assert view.function is not None
+    found = view.function(source, *view.args[1:], **view.kwargs)
+    return found
+
+
 def _collect(given: Any, found: list[Traced]) -> None:
     if isinstance(given, Traced):
         found.append(given)
@@ -144,7 +194,8 @@ def _stand_in(value: Any) -> Any:
     if isinstance(value, Traced):
         if value.weak:
             return 1.0 if value.known is None else value.known
-        return np.broadcast_to(np.zeros((), value.dtype), value.shape)
+        number = np.zeros((), value.dtype)
+        return np.ndarray(value.shape, value.dtype, number, 0, (0,) * len(value.shape))
     if isinstance(value, tuple):
         return tuple(map(_stand_in, value))
     if isinstance(value, list):
@@ -158,8 +209,12 @@ class Trace:
     `rules` say what NumPy's functions come down to for the engine that will read the trace.
     """
 
-    def __init__(self, rules: Mapping[Function, Function] = FUNCTIONS) -> None:
+    def __init__(
+        self, rules: Mapping[Function, Function] = FUNCTIONS, copied: Copies | None = None
+    ) -> None:
         self.rules = rules
+        #: What was read of arrays that the program will not read itself.
+        self.copied: Copies = [] if copied is None else copied
         self._memo: dict[Hashable, Any] = {}
         self.values: list[Traced] = []
 
@@ -172,6 +227,15 @@ class Trace:
     def argument(self, shape: tuple[int, ...], dtype: npt.DTypeLike, name: str) -> Traced:
         """A leaf that is given at every run."""
         return self._leaf(shape, dtype, name=name)
+
+    def held(self, array: npt.NDArray[Any]) -> Traced:
+        """A constant that is an array of somebody's: what it holds is read at every run."""
+        key = ("held", id(array))
+        if key not in self._memo:
+            leaf = self._memo[key] = self.bind(array, "c")
+            leaf.known = array
+        found: Traced = self._memo[key]
+        return found
 
     def number(self, name: str) -> Traced:
         """A Python number that is given at every run, such as the learning rate."""
@@ -214,9 +278,12 @@ class Trace:
             if simple is not None:
                 return simple
             if function is np.matmul:
+                dtype = np.result_type(*(a.dtype for a in args))
+                args = tuple(a.astype(dtype) for a in args)
                 args = tuple(self.call(filled, a) if _is_repeated(a) else a for a in args)
-        elif function is filled and not _is_repeated(args[0]):
-            return args[0]
+        elif function in (pick, add_at):
+            shape = args[0].shape if function is pick else args[2]
+            args = (args[0], self._from_start(args[1], shape), *args[2:])
         return self._record(function, args, kwargs)
 
     def lift(self, arg: Any, function: Function) -> Any:
@@ -228,6 +295,23 @@ class Trace:
         if isinstance(arg, list | tuple) and any(isinstance(a, Traced | np.ndarray) for a in arg):
             return type(arg)(self.lift(a, function) for a in arg)
         return arg
+
+    def _from_start(self, key: Any, shape: tuple[int, ...]) -> Any:
+        """A key whose known row numbers count from the start of their axis, not from its end.
+
+        An engine may look at x[a:b] as a part of x, which ends elsewhere.
+        """
+        parts = key if isinstance(key, tuple) else (key,)
+        taken = sum(part is not None and part is not Ellipsis for part in parts)
+        counted, axis = [], 0
+        for part in parts:
+            ids = part.known if isinstance(part, Traced) else None
+            if isinstance(ids, np.ndarray) and ids.dtype.kind == "i" and (ids < 0).any():
+                self.copied.append((ids, ids.copy()))
+                part = self.constant(np.where(ids < 0, ids + shape[axis], ids))
+            counted.append(part)
+            axis += len(shape) - taken if part is Ellipsis else part is not None
+        return tuple(counted)
 
     def _record(self, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         key = (function, _key(args), _key(tuple(sorted(kwargs.items()))))
@@ -271,8 +355,10 @@ class Trace:
         if ufunc is np.matmul:
             return None
         if all(a.weak and a.known is not None for a in args):
-            dtype = args[0].dtype
             numbers = [a.known for a in args]
+            # The operands of a node have one dtype: another one is that of a number in its text.
+            real = [a.dtype for a in args if a.dtype.kind == "f"]
+            dtype = min(real, key=lambda d: d.itemsize) if real else args[0].dtype
             with quiet():
                 known = WEAK[ufunc](*numbers) if ufunc in WEAK else ufunc(*numbers).item()
             return self.constant(known, None if isinstance(known, bool) else dtype)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
 
 from chainrule.graph.sources import here
 
@@ -13,10 +16,12 @@ if TYPE_CHECKING:
     from chainrule.graph.variable import Variable
 
 __all__ = [
+    "Copies",
     "Recording",
     "Scope",
     "current_recording",
     "current_scope",
+    "outdated",
     "recording",
     "resumed",
     "shared_scope",
@@ -27,16 +32,38 @@ _recording: ContextVar[Recording | None] = ContextVar("chainrule_recording", def
 _scope: ContextVar[Scope | None] = ContextVar("chainrule_scope", default=None)
 
 
+#: Arrays, each with what it held.
+Copies: TypeAlias = list[tuple[npt.NDArray[Any], npt.NDArray[Any]]]
+
+
+def outdated(copies: Copies) -> bool:
+    """Whether one of the arrays has changed since.
+
+    >>> import numpy as np
+    >>> a = np.array([1, 2])
+    >>> copies = [(a, a.copy())]
+    >>> outdated(copies)
+    False
+    >>> a[0] = 3
+    >>> outdated(copies)
+    True
+    """
+    return any(not np.array_equal(array, held) for array, held in copies)
+
+
 class Recording:
     """A step being recorded for an engine: its buffers, as they were and as they will be.
 
     A buffer is an array that a step reads and writes without a gradient, such as a running
     mean. `read` holds the Variable that stands for it, `written` the value it is to get.
     `outputs` are the layers' outputs in the order they ran, so that an engine can name them.
+    `copied` are arrays of the user's own that the step does not read itself, with what they held:
+    after a change of one of them the step has to be recorded again.
     """
 
     def __init__(self) -> None:
         self.outputs: list[tuple[Any, Variable]] = []
+        self.copied: Copies = []
         self.read: dict[tuple[Any, str], Variable] = {}
         self.written: dict[tuple[Any, str], Variable] = {}
 
