@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -49,9 +50,18 @@ class _Use:
         self.layer, self.shape, self.dtype = layer, out.shape, out.dtype
 
     def run(self, inputs: tuple[Any, ...]) -> Any:
-        out = np.asarray(self.layer.forward(*inputs))
+        out = _apart(self.layer.forward, inputs)
         _latest[id(self.layer)] = self
         return out
+
+
+def _apart(function: Callable[..., Any], inputs: tuple[Any, ...]) -> Any:
+    """What a member of the layer gives, sharing no memory with anybody.
+
+    By hand one may give back the very array that came in, or a look at it, write into it, keep it
+    for the way back, or give the same array at every call. A step computes with all of them at once.
+    """
+    return np.array(function(*map(np.array, inputs)))
 
 
 #: Which use of a layer ran last: `backward` belongs to that one. A use keeps its layer alive, so
@@ -70,10 +80,8 @@ def layer_backward(use: _Use, dout: Value, out: Value, *inputs: Value) -> Value:
     """The layer's own backward: dx, then a copy of every gradient it wrote."""
     if _latest.get(id(use.layer)) is not use:
         use.run(inputs)  # the layer stands elsewhere too, and remembers only its latest input
-    dx = use.layer.backward(dout)
-    if dx is None:
-        dx = np.zeros_like(inputs[0])
-    dx = np.asarray(dx)
+    dx = use.layer.backward(np.array(dout))
+    dx = np.zeros_like(inputs[0]) if dx is None else np.array(dx)
     if dx.shape != inputs[0].shape:
         raise ShapeError(
             f"{type(use.layer).__name__}.backward gave dx of shape {dx.shape} for an input of shape"
@@ -113,8 +121,7 @@ class Opaque(Node):
         inputs = (x, *rest[: self.n_inputs - 1])
         if self.use is None:
             # A copy is asked for the first shape, so that recording leaves no trace in the layer.
-            plain = tuple(np.asarray(v) for v in inputs)
-            out = np.asarray(copy.deepcopy(self.layer).forward(*plain))
+            out = _apart(copy.deepcopy(self.layer).forward, inputs)
             self.use = _Use(self.layer, out)
             return out
         return layer_forward(self.use, *inputs)
@@ -160,7 +167,7 @@ class _Apart(Opaque):
         layer = copy.deepcopy(self.layer)
         for own, given in zip(layer.params or [], rest[more:], strict=True):
             own[...] = given
-        out = np.asarray(layer.forward(x, *rest[:more]))
+        out = _apart(layer.forward, (x, *rest[:more]))
         self.use = _latest[id(layer)] = _Use(layer, out)
         return out
 
