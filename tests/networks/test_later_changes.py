@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from tests.engine.compiled.plain import plainly
 
 import chainrule as cr
 from chainrule.errors import ChainruleError, SettingError, ShapeError
@@ -302,3 +303,60 @@ def test_a_layer_that_only_some_batches_use_has_no_gradient_in_the_others() -> N
     cr.Trainer(once, cr.SGD(0.1), engine="numpy").fit(x[:4], t[:4], 1, 4, progress=None)
     assert all(np.array_equal(p, q) for p, q in zip(net.params[2:], once.params[2:], strict=True))
     assert not any(np.array_equal(p, q) for p, q in zip(net.params, before, strict=True))
+
+
+class Reading(cr.Network):
+    """A network that reads an array of its own, in one way or another."""
+
+    def __init__(self, read: Any, dtype: Any) -> None:
+        super().__init__(loss=cr.MeanSquaredError())
+        self.read, self.body = read, cr.Affine.sized(3, 2, dtype=dtype)
+        self.mask = np.array([True, False, True, True])
+        self.ids = np.array([0, -1, 2])
+        self.weights = np.array([1.0, 2.0, 3.0, 4.0])
+        self.wide = np.ones((3, 8))
+
+    def predict(self, x: Any) -> Any:
+        return self.body(self.read(self, x))
+
+
+READINGS: dict[str, tuple[Any, Any]] = {
+    "mask": (lambda n, x: x[:, n.mask], lambda n: n.mask.__setitem__(slice(None), [1, 1, 0, 1])),
+    "negative ids": (lambda n, x: x[:, n.ids], lambda n: n.ids.__setitem__(1, -2)),
+    "weights": (lambda n, x: (x * n.weights)[:, 1:], lambda n: n.weights.__imul__(-1)),
+    "look": (lambda n, x: (x * n.weights[::-1])[:, 1:], lambda n: n.weights.__imul__(2)),
+    "strided": (lambda n, x: (x * n.wide[1, ::2])[:, 1:], lambda n: n.wide.__iadd__(1)),
+    "two that were alike": (
+        lambda n, x: (x * n.wide[0, :4] + x * n.wide[2, 4:])[:, 1:],
+        lambda n: n.wide[2].__imul__(5),
+    ),
+}
+
+
+@pytest.mark.parametrize("engine", ["numpy", "compiled"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", READINGS)
+def test_arrays_that_a_network_reads_may_change_in_place(
+    name: str, dtype: Any, engine: str
+) -> None:
+    read, change = READINGS[name]
+    network = Reading(read, dtype)
+    t = X[:, :2]
+    with plainly():
+        network.engine = engine
+        trainer = cr.Trainer(network, cr.SGD(1e-9), engine=engine)
+
+        def seen() -> list[float]:
+            losses = trainer.fit(X, t, 1, 30, progress=None).losses[-1:]
+            out = network.predict(X)
+            with cr.evaluating():
+                exact = network.predict(cr.Variable(X.astype(dtype))).data
+            np.testing.assert_allclose(out, exact, rtol=1e-5, atol=1e-6)
+            wanted = float(np.mean((exact - t) ** 2))
+            return [*losses, network.forward(X, t), wanted]
+
+        before, _ = seen(), change(network)
+        after = seen()
+    assert before[:2] == pytest.approx([before[2]] * 2, rel=1e-5)
+    assert after[:2] == pytest.approx([after[2]] * 2, rel=1e-5)
+    assert before[2] != pytest.approx(after[2], rel=1e-3)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from chainrule.engine.memory import debugging
 from chainrule.engine.trace import Trace, Traced
 from chainrule.graph.chain_rule import chain_rule
 from chainrule.graph.graph import Graph
@@ -26,7 +27,9 @@ class Lowered:
                 inputs = tuple(self.value(v) for v in node.inputs)
                 out = node.formula(*inputs)
                 outs = out if isinstance(out, tuple) else (out,)
-                self.values.update(zip(node.outputs, outs, strict=True))
+                for v, traced in zip(node.outputs, outs, strict=True):
+                    self._assert_dtype(traced, v)
+                    self.values[v] = traced
 
     def value(self, variable: Variable) -> Traced:
         """The traced value on an arrow; what is neither given nor computed is a constant."""
@@ -36,7 +39,7 @@ class Lowered:
                 number = self.trace.constant(variable.scalar, variable.dtype)
                 found = self.trace.repeated(number, variable.shape) if variable.shape else number
             else:
-                found = self.trace.constant(variable.data)
+                found = self.trace.held(variable.data)
             self.values[variable] = found
         return found
 
@@ -52,7 +55,13 @@ class Lowered:
             return self.trace.repeated(self.trace.constant(0.0, v.dtype), v.shape)
         if gradient.weak:
             return self.trace.repeated(gradient, v.shape)
-        return gradient
+        self._assert_dtype(gradient, v)
+        return gradient.astype(v.dtype)
+
+    def _assert_dtype(self, traced: Traced, v: Variable) -> None:
+        """An engine computes in the dtypes of the graph: a number in the text of a node has none."""
+        if debugging():
+            assert traced.weak or traced.dtype == v.dtype, f"{traced!r} for {v.dtype}"
 
 
 def fresh(value: Traced) -> Traced:

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.engine.lowering import Lowered, fresh
-from chainrule.engine.primitives import Function, take_rows
+from chainrule.engine.memory import root_of
+from chainrule.engine.primitives import Function, filled, take_rows
 from chainrule.engine.program import Program, Section, build
 from chainrule.engine.rules import FUNCTIONS
 from chainrule.engine.trace import Trace, Traced
@@ -49,10 +50,10 @@ class Recorded:
         inputs: Sequence[tuple[str, Array]],
         rules: Mapping[Function, Function] = FUNCTIONS,
     ) -> None:
-        self.trace = Trace(rules)
         variables = [Variable(array, name) for name, array in inputs]
         with recording() as made:
             self.out = formula(*variables)
+        self.trace = Trace(rules, made.copied)
         self.written = list(made.written.items())
         #: The output of every layer, in the order they ran.
         self.outputs = made.outputs
@@ -85,7 +86,7 @@ class Recorded:
                 self.buffers[key] = self.trace.bind(layer.buffers[name], name)
             leaf = self.buffers[key]
             writes.append((leaf, low.value(variable)))
-        return low.value(self.graph.outputs[0]), writes
+        return low.value(self.graph.outputs[0]), _at_once(writes)
 
     def gradient_writes(
         self, low: Lowered, seed: Traced | None = None, more: Iterable[Parameter] = ()
@@ -109,6 +110,13 @@ class LayerPlan:
     dtype: np.dtype[Any]
 
 
+def _built(rec: Recorded, *sections: Section, planned: bool) -> Program:
+    """The program of a recording."""
+    program = build(sections, planned=planned)
+    program.copied = rec.trace.copied
+    return program
+
+
 def _named(inputs: Sequence[Array | None], names: str) -> list[tuple[str, Array]]:
     return [(n, a) for n, a in zip(names.split(), inputs, strict=False) if a is not None]
 
@@ -124,7 +132,7 @@ def plan_layer(layer: Layer, inputs: Sequence[Array | None]) -> LayerPlan:
     wanted: list[Variable] = [x] if x.requires_grad else []
     returns = [fresh(g) for g in low.gradients(wanted, dout)]
     backward = Section("backward", [dout], returns, rec.gradient_writes(low, dout))
-    program = build([forward, backward], planned=False)
+    program = _built(rec, forward, backward, planned=False)
     run = program.functions
     return LayerPlan(program, run["forward"], run["backward"], rec.out.shape, rec.out.dtype)
 
@@ -137,16 +145,15 @@ def plan_loss(network: Network, x: Array, t: Array, w: Array | None) -> Program:
     forward = Section("forward", list(rec.arguments.values()), [loss], writes)
     gradients = rec.gradient_writes(low, more=network.named_parameters().values())
     backward = Section("backward", [], [], gradients)
-    return build([forward, backward], planned=True)
+    return _built(rec, forward, backward, planned=True)
 
 
 def plan_predict(network: Network, x: Array) -> Program:
     """A network's outputs for x, as a fresh array."""
     rec = Recorded(network.record_predict, [("x", x)])
     out, writes = rec.results(rec.lower())
-    return build(
-        [Section("predict", list(rec.arguments.values()), [fresh(out)], writes)], planned=False
-    )
+    section = Section("predict", list(rec.arguments.values()), [fresh(out)], writes)
+    return _built(rec, section, planned=False)
 
 
 def plan_step(network: Network, x: Array, t: Array, w: Array | None, rows: Array) -> Program:
@@ -160,7 +167,23 @@ def plan_step(network: Network, x: Array, t: Array, w: Array | None, rows: Array
     low = rec.lower()
     loss, writes = rec.results(low)
     writes += rec.gradient_writes(low, more=network.named_parameters().values())
-    return build([Section("step", [*whole.values(), numbers], [loss], writes)], planned=True)
+    section = Section("step", [*whole.values(), numbers], [loss], writes)
+    return _built(rec, section, planned=True)
+
+
+def _at_once(writes: Iterable[tuple[Traced, Traced]]) -> list[tuple[Traced, Traced]]:
+    """The writes, such that the order in which they are made says nothing.
+
+    What is in one place may go to another, where it is to be as it was before either was written.
+    """
+    writes = list(writes)
+    places = {place for place, _ in writes}
+    return [
+        (place, value.trace.call(filled, value))
+        if root_of(value) in places and value is not place
+        else (place, value)
+        for place, value in writes
+    ]
 
 
 def plan_update(optimizer: Optimizer, p: Array, g: Array, decay: bool) -> Callable[..., Any]:
@@ -172,12 +195,6 @@ def plan_update(optimizer: Optimizer, p: Array, g: Array, decay: bool) -> Callab
     numbers = {name: trace.number(name) for name in optimizer.number_names}
     arguments = [parameter, gradient, *slots, *numbers.values()]
     new = optimizer.step(parameter, gradient.astype(p.dtype), list(slots), dict(numbers), decay)
-    places = [parameter, *slots]
-    # What was in one place may go to another, where it is to be as it was.
-    new = tuple(
-        np.positive(v) if v is not own and any(v is place for place in places) else v
-        for own, v in zip(places, new, strict=True)
-    )
-    writes = list(zip(places, new, strict=True))
+    writes = _at_once(zip([parameter, *slots], new, strict=True))
     program = build([Section("update", arguments, [], writes)], planned=True)
     return program.functions["update"]

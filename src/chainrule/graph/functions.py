@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule import nodes
 from chainrule.errors import RecordingError, ShapeError
+from chainrule.graph.recording import current_recording
 from chainrule.graph.variable import FUNCTIONS, UFUNCS, Variable, apply
 from chainrule.nodes.base import Value
 from chainrule.nodes.indexing import add_at, chosen, replaced
@@ -256,28 +257,62 @@ def squeeze(x: Value, axis: Axis = None) -> Value:
     return reshape(x, np.squeeze(_data(x), axis).shape)
 
 
-def concatenate(xs: Sequence[Value], axis: int = 0) -> Value:
-    """The arrays one after the other along an axis."""
-    return apply(nodes.Concatenate(axis), *xs)
+def concatenate(xs: Sequence[Value], axis: int | None = 0) -> Value:
+    """The arrays one after the other along an axis; all their elements where `axis` is None."""
+    if axis is None:
+        xs, axis = [reshape(x, -1) for x in xs], 0
+    return apply(nodes.Concatenate(axis), *_of_one_dtype(xs))
 
 
 def stack(xs: Sequence[Value], axis: int = 0) -> Value:
     """The arrays side by side along a new axis."""
-    return apply(nodes.Stack(axis), *xs)
+    return apply(nodes.Stack(axis), *_of_one_dtype(xs))
+
+
+def _of_one_dtype(xs: Sequence[Value]) -> list[Value]:
+    """Joined values in the dtype of the join, so that each gets its gradient in its own."""
+    given = [x if isinstance(x, Variable) else np.asarray(x) for x in xs]
+    dtypes = {x.dtype for x in given}
+    if len(dtypes) < 2:
+        return given
+    dtype = np.result_type(*dtypes)
+    return [x if x.dtype == dtype else x.astype(dtype) for x in given]
 
 
 def _split_key(key: Any) -> tuple[tuple[Any, ...], list[Value]]:
-    """A key with its arrays taken out, and the arrays: they are inputs of the Index node."""
-    parts, arrays = [], []
+    """A key with its arrays taken out, and the arrays: they are inputs of the Index node.
+
+    A mask is the numbers of its True places, whose count is then known.
+    """
+    parts: list[Any] = []
+    arrays: list[Value] = []
     for part in key if isinstance(key, tuple) else (key,):
-        if isinstance(part, Variable | np.ndarray | list):
-            empty = isinstance(part, list) and not part  # which NumPy would read as real numbers
-            ids = np.zeros(0, np.intp) if empty else part
-            arrays.append(ids if isinstance(ids, Variable) else np.asarray(ids))
-            parts.append(nodes.Index.INPUT)
-        else:
+        if not isinstance(part, Variable | np.ndarray | list):
             parts.append(part)
+            continue
+        empty = isinstance(part, list) and not part  # which NumPy would read as real numbers
+        ids = np.zeros(0, np.intp) if empty else part
+        ids = ids if isinstance(ids, Variable) else np.asarray(ids)
+        found = _places_of(ids) if ids.dtype == bool and ids.ndim else [ids]
+        arrays += found
+        parts += [nodes.Index.INPUT] * len(found)
     return tuple(parts), arrays
+
+
+def _places_of(mask: Value) -> list[Value]:
+    """Where a mask is True, along each of its axes."""
+    recording = current_recording()
+    if isinstance(mask, Variable):
+        if recording is not None and mask.call is not None:
+            raise RecordingError(
+                "x[mask] with a mask that is computed was asked for while a step is being recorded. How"
+                " many elements it picks would go with the values, and a recorded step has fixed shapes."
+                " Weigh the elements instead: cr.where(mask, x, 0)."
+            )
+        mask = mask.data
+    if recording is not None:
+        recording.copied.append((mask, mask.copy()))
+    return list(mask.nonzero())
 
 
 def index(x: Value, key: Any) -> Value:

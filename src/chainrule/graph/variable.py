@@ -433,11 +433,11 @@ def _aligned(node: Node, inputs: tuple[Value, ...]) -> tuple[Variable, ...]:
             continue
         v = constant(value)
         if v.data.dtype != dtype and v.data.dtype.kind != "b":
-            v = (
-                apply(Cast(dtype), v)
-                if isinstance(value, Variable)
-                else constant(v.data.astype(dtype))
+            # An array that a step reads may have changed by the next one.
+            live = isinstance(value, Variable) or (
+                isinstance(value, np.ndarray) and value.ndim and current_recording() is not None
             )
+            v = apply(Cast(dtype), v) if live else constant(v.data.astype(dtype))
         aligned.append(v if v.data.shape == shape else apply(Repeat(shape), v))
     return tuple(aligned)
 

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.errors import DTypeError, RecordingError, ShapeError, shown
-from chainrule.graph.recording import current_recording, within
-from chainrule.graph.variable import Parameter, Variable
+from chainrule.graph.recording import current_recording, outdated, within
+from chainrule.graph.variable import Parameter, Variable, apply
 from chainrule.layers.initial import Fill, Seed, generator
 from chainrule.layers.mode import is_training
-from chainrule.nodes.base import Value
+from chainrule.nodes.base import Node, Value
 from chainrule.settings import Check
 
 __all__ = ["Layer", "as_numbers", "layers_in"]
@@ -180,8 +180,9 @@ class Layer:
         if recording is None:
             return Variable(self._buffers[name].copy(), name, requires_grad=False)
         key = (self, name)
-        if key in recording.written:
-            return recording.written[key]
+        if key in recording.written:  # by another run of the layer in the same step
+            held: Variable = apply(_Held(), recording.written[key])
+            return held
         if key not in recording.read:
             recording.read[key] = Variable(self._buffers[name], name, requires_grad=False)
         return recording.read[key]
@@ -244,7 +245,7 @@ class Layer:
         """
         if type(x) is np.ndarray and not more:  # the usual case, without detours
             plan = self._plans.get((x.shape, x.dtype, is_training(), Layer.revision))
-            if plan is not None:
+            if plan is not None and not plan.program.copied:
                 out, saved = plan.forward(x)
                 self.__dict__["_run"] = (plan, saved)
                 return out
@@ -267,7 +268,7 @@ class Layer:
         kinds = [part for a in inputs for part in ((None,) if a is None else (a.shape, a.dtype))]
         key = (*kinds, is_training(), Layer.revision)
         plan = self._plans.get(key)
-        if plan is None:
+        if plan is None or outdated(plan.program.copied):
             from chainrule.engine.plans import plan_layer
 
             if len(self._plans) >= 16:
@@ -301,6 +302,21 @@ class Layer:
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_plans": {}, "_run": None}
+
+
+class _Held(Node):
+    """What was written into a buffer, read again: no gradient goes through it."""
+
+    symbol = "buffer"
+    differentiable = False
+
+    def forward(self, x: Value) -> Value:
+        """y = x; of a complex number its real part, so that a complex step does not pass."""
+        return x.real if x.dtype.kind == "c" else x
+
+    def backward(self, dy: Value) -> None:
+        """A buffer has no derivative."""
+        return
 
 
 def layers_in(name: str, value: Any, found: dict[int, tuple[str, Layer]]) -> None:

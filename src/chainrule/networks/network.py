@@ -17,7 +17,7 @@ from chainrule.errors import (
     RecordingError,
     SettingError,
 )
-from chainrule.graph.recording import current_recording
+from chainrule.graph.recording import current_recording, outdated
 from chainrule.graph.variable import Parameter, Variable
 from chainrule.layers.base import Layer, as_numbers, layers_in
 from chainrule.layers.embedding import Embedding
@@ -304,7 +304,7 @@ class Network:
         x, t, w = self.prepare(x, t, sample_weight)
         key = ("loss", x.shape, t.shape, t.dtype, w is None, Layer.revision)
         program = self._programs.get(key)
-        if program is None:
+        if program is None or outdated(program.copied):
             program = self._record(key, "plan_loss", x, t, w)
         given = (x, t) if w is None else (x, t, w)
         loss, saved = self._run(program.functions["forward"], *given)
@@ -332,7 +332,9 @@ class Network:
         shapes = [part for a in (x, t) for part in (a.shape[1:], a.dtype)]
         key = ("step", *shapes, w is None, len(rows), Layer.revision)
         found: Program | None = self._programs.get(key)
-        return found or self._record(key, "plan_step", x, t, w, rows)
+        if found is None or outdated(found.copied):
+            found = self._record(key, "plan_step", x, t, w, rows)
+        return found
 
     def blame(self, x: Array, t: Array, w: Array | None, loss: float) -> None:
         """Raise, naming the first value or gradient that is not finite, its layer and the rows."""
@@ -378,7 +380,7 @@ class Network:
         """The outputs for x by the NumPy engine."""
         key = ("predict", x.shape, x.dtype, Layer.revision)
         program = self._programs.get(key)
-        if program is None:
+        if program is None or outdated(program.copied):
             program = self._record(key, "plan_predict", x, training=False)
         return self._run(program.functions["predict"], x)
 
@@ -395,13 +397,14 @@ class Network:
         if self._engine == "auto" and self._little(x):
             return None
         key = ("compiled", x.shape[1:], x.dtype, Layer.revision)
-        if key not in self._programs:
+        known = self._programs.get(key)
+        if key not in self._programs or (known is not None and outdated(known.copied)):
             self._keep(key, self._made_compiled(x, say))
         found: CompiledPredict | None = self._programs[key]
         if found is None or not found.takes(x):
             return None
         dtype = self.facts.dtype
-        if self._engine == "compiled" and x.dtype == dtype:
+        if self._engine == "compiled" and x.dtype == dtype and not found.copied:
             self._quick = (dtype, x.shape[1:], Layer.revision, found)
         return found
 

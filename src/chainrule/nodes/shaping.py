@@ -82,6 +82,8 @@ class Cast(Node):
         """y = x as dtype; a complex number stays complex, so that a complex step passes."""
         if x.dtype.kind == "c" and self.dtype.kind == "f":
             return x
+        if x.dtype.kind == "c" and self.dtype.kind in "biu":
+            x = x.real  # a whole number has no derivative
         return x.astype(self.dtype)
 
     def backward(self, dy: Value) -> Value:

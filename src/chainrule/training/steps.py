@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.engine.program import Program
+from chainrule.graph.recording import outdated
 from chainrule.layers.base import Layer
 from chainrule.networks import Network
 
@@ -42,7 +43,7 @@ class RecordedStep:
 
     def _begin(self) -> None:
         self._revision = Layer.revision
-        self._steps: dict[int, Any] = {}
+        self._steps: dict[int, Program] = {}
         segments = self.network.segments()
         self._runs = [s[0] for s in segments], [s[1] for s in segments], [s[2] for s in segments]
 
@@ -54,15 +55,15 @@ class RecordedStep:
         """The loss of these rows, with the gradients left in the network's arrays."""
         self._renew()
         step = self._steps.get(len(rows))
-        if step is None:
+        if step is None or (step.copied and outdated(step.copied)):
             step = self._steps[len(rows)] = self._plan(rows)
-        loss: float = step(*self.data, rows).item()
+        loss: float = step.functions["step"](*self.data, rows).item()
         return loss
 
-    def _plan(self, rows: Array) -> Callable[..., Any]:
+    def _plan(self, rows: Array) -> Program:
         program = self.network.step_program(self.x, self.t, self.w, rows=rows)
         self.source = program.source
-        return program.functions["step"]
+        return program
 
     def runs(self) -> tuple[list[Array], list[Array], list[bool]]:
         """What to update: the long runs of the flat buffers."""

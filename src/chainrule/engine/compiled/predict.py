@@ -18,6 +18,7 @@ from chainrule.engine.compiled.record import record_predict
 from chainrule.engine.compiled.step import (
     id_limits,
     in_one_piece,
+    kept_in_one_piece,
     multiplications,
     product_size,
     tables,
@@ -53,6 +54,7 @@ class CompiledPredict:
         widths = set(x.shape[1:])
         widths |= {d for p in network.named_parameters().values() for d in p.shape}
         step = overlay(record, widths)
+        self.copied = step.copied
         (out,) = step.targets
         if not isinstance(out, Value) or not out.shape or not isinstance(out.shape[0], Rows):
             raise Declined("its outputs do not go row by row")
@@ -91,6 +93,8 @@ class CompiledPredict:
                 arrays[a.name] = room(shape, a.dtype)
             elif a.role in ("data", "out"):
                 arrays[a.name] = x if a.role == "data" else y
+            elif a.role == "constant":
+                arrays[a.name] = kept_in_one_piece(a.payload.array, self.copied)
             else:
                 arrays[a.name] = in_one_piece(a.payload.array, a.role)
         numbers, words = self._numbers

@@ -18,9 +18,11 @@ from chainrule.engine.compiled.module import Text, handed_over, train_text
 from chainrule.engine.compiled.record import record_step
 from chainrule.engine.compiled.rows import is_view
 from chainrule.engine.compiled.source import Argument
-from chainrule.engine.compiled.symbolic import Declined, Rows, Symbolic, Value, overlay
+from chainrule.engine.compiled.symbolic import Cut, Declined, Rows, Symbolic, Value, overlay
 from chainrule.engine.compiled.threads import Crew, shards_for, thread_count
+from chainrule.engine.memory import debugging, spoil
 from chainrule.engine.primitives import cast, pick, take_rows
+from chainrule.graph.recording import Copies
 from chainrule.nodes.indexing import add_at, chosen, replaced
 from chainrule.optimizers import Optimizer
 
@@ -31,6 +33,7 @@ __all__ = [
     "CompiledStep",
     "id_limits",
     "in_one_piece",
+    "kept_in_one_piece",
     "multiplications",
     "product_size",
     "tables",
@@ -41,6 +44,8 @@ Array = npt.NDArray[Any]
 
 #: Rows of the data that a recording is made with.
 SAMPLE = 16
+#: Arrays that every run writes before it reads them.
+_WRITTEN = ("part", "work")
 
 
 class CompiledStep:
@@ -65,9 +70,17 @@ class CompiledStep:
         widths = {d for _, a in data for d in a.shape[1:]}
         widths |= {d for p in network.named_parameters().values() for d in p.shape}
         step = self.step = overlay(record, widths)
+        self.copied = step.copied
         if not any(t.role == "gradient" for t in targets):
             raise Declined("nothing in the network is to be trained")
         self.segments = network.segments()
+        moved = {id(t.payload) for t in targets if t.role == "gradient"}
+        #: The gradients of parameters that the loss does not go by: nothing else writes them.
+        self.idle = [
+            p.grad
+            for p in network.named_parameters().values()
+            if p.trainable and id(p) not in moved
+        ]
         self.text = self._text(step, targets)
         self.work = multiplications(step, batch_size)
         mixed = self.text.mixed is not None
@@ -186,7 +199,9 @@ class CompiledStep:
         return np.array([self.max_grad or 0.0, self.optimizer.clip_norm or 0.0])
 
     def _array(self, a: Argument, k: int, rows: int) -> Array:
-        if a.role in ("bound", "constant", "buffer"):
+        if a.role == "constant":
+            return kept_in_one_piece(a.payload.array, self.copied)
+        if a.role in ("bound", "buffer"):
             return in_one_piece(a.payload if a.role == "buffer" else a.payload.array, a.role)
         if a.role == "gradient":
             return self._gradient(a.payload, k)
@@ -233,6 +248,13 @@ class CompiledStep:
             self._losses = np.zeros(steps)
 
         limits = {"limits": self._limits()} if self.limited else {}
+        for grad in self.idle:
+            grad.fill(0)
+        if debugging():
+            for k, own in enumerate(self._arrays):
+                # The other shards' parts of a gradient that the first one has alone stay 0.
+                roles = _WRITTEN if k else (*_WRITTEN, "gradient")
+                spoil(*(own[a.name] for a in self.text.arguments if a.role in roles))
 
         def work(k: int, crew: Array) -> int:
             call = self._calls[k]
@@ -262,7 +284,9 @@ def id_limits(step: Symbolic, data: Mapping[str, Array]) -> list[tuple[Array, in
             most, ids = (v if v.function is add_at else v.args[0]).shape[0], v.args[1][0]
         else:
             continue
+        looks: list[Value] = []
         while isinstance(ids, Value) and (ids.function in (cast, np.reshape) or is_view(ids)):
+            looks.append(ids)
             ids = ids.args[0]
         if not isinstance(ids, Value):  # a number of the formula, which ran when it was recorded
             continue
@@ -272,8 +296,37 @@ def id_limits(step: Symbolic, data: Mapping[str, Array]) -> list[tuple[Array, in
         found = data.get(leaf.name) if leaf.array is None else leaf.array
         if found is None:
             raise Declined("row numbers of a table are computed in it")
-        limits.append((found, most))
+        limits.append((_columns(found, looks[::-1], step), most))
     return limits
+
+
+def _columns(ids: Array, looks: Sequence[Value], step: Symbolic) -> Array:
+    """The part of the data that is row numbers, such as one column; all of it where that is unclear."""
+    part = ids
+    for v in looks:
+        if v.function is cast:
+            continue
+        if v.function is not pick or part.ndim != v.args[0].ndim:
+            return part
+        key: list[Any] = []
+        source = out = 0  # the axes of what is looked at, and of what is seen
+        for k in v.args[1]:
+            places: Any = slice(None)
+            if isinstance(k, Cut) and not k.whole:
+                length = v.shape[out]
+                if isinstance(k.start, Rows) or isinstance(length, Rows):
+                    return part
+                first = step.numbers.now(k.start)
+                part = np.take(part, first + k.step * np.arange(length), source)
+            elif isinstance(k, Rows):
+                return part
+            elif not isinstance(k, Cut):
+                places = None if k is None else step.numbers.now(k)
+            key.append(places)
+            source += k is not None
+            out += k is None or isinstance(k, Cut)
+        part = part[tuple(key)]
+    return part
 
 
 def within(ids: Array, rows: int) -> bool:
@@ -313,6 +366,14 @@ def tables(step: Symbolic, sizes: Sequence[int]) -> tuple[Array, Array]:
             if isinstance(value, int):
                 words[i, j] = value % 2**64
     return numbers, words
+
+
+def kept_in_one_piece(array: Array, copied: Copies) -> Array:
+    """A constant as kernels take it; of one that had to be copied, `copied` says what it held."""
+    found = in_one_piece(array, "constant")
+    if array.size and not np.may_share_memory(found, array):
+        copied.append((array, found))
+    return found
 
 
 def in_one_piece(array: Array, role: str) -> Array:

@@ -30,6 +30,7 @@ from chainrule.engine.compiled.values import (
 from chainrule.engine.memory import needed
 from chainrule.engine.primitives import VIEWS, pick
 from chainrule.engine.trace import Traced
+from chainrule.graph.recording import Copies
 from chainrule.nodes.indexing import add_at
 
 __all__ = [
@@ -57,6 +58,7 @@ class Recorded:
     rows: int
     targets: list[Traced]
     names: dict[Traced, str] = field(default_factory=dict)
+    copied: Copies = field(default_factory=list)
 
 
 @dataclass
@@ -66,6 +68,8 @@ class Symbolic:
     values: list[Value]
     targets: list[Value | Number]
     numbers: NumberTable
+    #: What was read of arrays that the kernels will not read themselves.
+    copied: Copies
 
 
 #: Numbers that stand in the text themselves. Any other may be a setting, or go with a width that
@@ -101,6 +105,14 @@ class NumberTable:
         """The place of a number, given as it stands in the two recordings: a leaf, or itself."""
         self.leaves.append((a, b))
         return len(self.leaves) - 1
+
+    def now(self, number: int | Number) -> int:
+        """A place in an axis that has nothing to do with the batch."""
+        if not isinstance(number, Number):
+            return number
+        return int(
+            _number(self.leaves[number.index][0]) if number.literal is None else number.literal
+        )
 
     def at(self, n: int) -> list[Any]:
         """Every number, for a batch of n rows."""
@@ -217,7 +229,7 @@ class _Overlay:
         for traced in self._order:
             self.made[traced] = self._make(traced, self.twin[traced])
         targets = [self.made[t] for t in self.first.targets]
-        return Symbolic(self.values, targets, self.numbers)
+        return Symbolic(self.values, targets, self.numbers, self.first.copied)
 
     def _make(self, a: Traced, b: Traced) -> Value | Number:
         if a.known is not None and a.ndim == 0:

@@ -230,7 +230,9 @@ class Expressions:
         x = v.args[0]
         if x.function is np.broadcast_to and x.args[0].weak:
             return self._full(x, self._shape(x, lambda a: a.shape))
-        return f"np.ascontiguousarray({self.text(x)})"
+        if x.function is np.broadcast_to:
+            return f"np.ascontiguousarray({self.text(x)})"
+        return f"{self.text(x, ATOM)}.copy()"
 
     def zeros(self, v: Traced) -> str:
         """An array of zeros like v."""
