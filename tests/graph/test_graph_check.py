@@ -279,3 +279,24 @@ def test_comparisons_of_complex_numbers_go_by_the_real_part() -> None:
     assert np.array_equal(nodes.Greater().forward(step, 0)[:2], [True, False])
     assert np.array_equal(nodes.Abs().forward(step)[2:], step[2:] * [1, -1])
     assert np.array_equal(nodes.ReLU().forward(step), [1e-20j, 0, 1 + 1e-20j, 0])
+
+
+def test_where_many_kinks_meet_the_gradient_is_tried_beside_them() -> None:
+    """ReLU on rows of zeros, as at the edge of a picture: along one direction nothing fits."""
+    W = rng.normal(size=(6, 5))
+    x = np.zeros((8, 6))
+    report = cr.check(lambda x: cr.relu(x @ W), x)
+    assert report.ok, str(report)
+    assert report.rows[0].verdict == "ok, at a kink"
+
+
+def test_a_wrong_gradient_at_many_kinks_is_found() -> None:
+    class WrongReLU(nodes.Node):
+        def forward(self, x: Any) -> Any:
+            return np.where(x > 0, x, 0)
+
+        def backward(self, dy: Any) -> Any:
+            return np.where(self.inputs[0] > 0, 1.01 * dy, 0)
+
+    W = rng.normal(size=(6, 5))
+    assert not cr.check(lambda x: apply(WrongReLU(), x @ W), np.zeros((8, 6)))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import click
 
-from chainrule.cli.options import data_options, graph_options, json_option
+from chainrule.cli.options import data_options, engine_option, graph_options, json_option
 from chainrule.cli.terminal import json_out, paragraph, printable, say, width
 
 __all__ = ["check"]
@@ -24,6 +25,7 @@ Examples:
 @graph_options
 @click.option("--elements", is_flag=True, help="Element by element, which takes longer.")
 @data_options
+@engine_option
 @json_option
 @click.pass_context
 def check(
@@ -35,27 +37,46 @@ def check(
     elements: bool,
     no_header: bool,
     encoding: str | None,
+    engine: str,
     as_json: bool,
 ) -> None:
     """Hold every gradient of MODEL, or of an EXPRESSION, against a numerical one.
 
     Each node by itself, for the gradient that really arrives there: its own backward against a
     complex step (central differences where a node takes real numbers only). Parameters are also
-    tried from end to end. Exit code 1 if one disagrees.
+    tried from end to end. Of a model, the training step that the engine would run is held against the
+    graph, too. Exit code 1 if one disagrees.
     """
     from chainrule.cli.graphs import graph_of
 
-    graph, numbers = graph_of(
+    graph, numbers, at_work = graph_of(
         what, given, data, count, no_header, encoding, from_python="network.graph(x, t).check()"
     )
     proof = graph.check(elements=elements)
+    step = None
+    if at_work is not None:
+        from chainrule.training.step_check import check_step
+
+        step = check_step(*at_work, engine=engine)
+    ok = proof.ok and (step is None or step.ok)
     if as_json:
         rows = [
             {"gradient": str(v.arrow), "node": v.node, "layer": v.layer, "verdict": v.verdict,
              "error": _finite(v.error), "allowed": _finite(v.allowed)}
             for v in (*proof.rows, *proof.ends.values())
         ]  # fmt: skip
-        json_out({"what": what, "ok": proof.ok, "numbers": numbers, "rows": rows})
+        found: dict[str, Any] = {"what": what, "ok": ok, "numbers": numbers, "rows": rows}
+        if step is not None:
+            found["step"] = {
+                "engine": step.engine,
+                "reason": step.reason,
+                "rows": [
+                    {"gradient": name, "verdict": v.verdict, "error": _finite(v.error),
+                     "allowed": _finite(v.allowed)}
+                    for name, v in step.verdicts.items()
+                ],
+            }  # fmt: skip
+        json_out(found)
     else:
         paragraph(f"{what}, with {numbers}:")
         say()
@@ -65,7 +86,11 @@ def check(
         if lines != proof.lines():
             paragraph("The terminal is too narrow for all columns; --json has them.", "dim")
         paragraph(proof.summary)
-    if not proof.ok:
+        if step is not None:
+            for line in step.lines():
+                say(printable(line))
+            paragraph(step.summary)
+    if not ok:
         context.exit(1)
 
 

@@ -79,7 +79,7 @@ def draw(
     check_place(out, force)
     settings = picture_settings(**picture)
     keep_apart("--out", out, {"the model": what, "the data": data})
-    graph, numbers = graph_of(
+    graph, numbers, _ = graph_of(
         what, given, data, count, no_header, encoding,
         from_python=f"network.draw(x, t).save({shown(out)})",
     )  # fmt: skip

@@ -15,6 +15,10 @@ from chainrule.errors import SettingError, shown
 if TYPE_CHECKING:
     from chainrule.files import Model
     from chainrule.graph import Graph
+    from chainrule.networks import Network
+
+    #: A network, rows and their targets.
+    AtWork = tuple[Network, Any, Any]
 
 __all__ = ["graph_of", "is_model"]
 
@@ -36,8 +40,8 @@ def graph_of(
     encoding: str | None,
     *,
     from_python: str,
-) -> tuple[Graph, str]:
-    """The graph, and which numbers stand in it, in words.
+) -> tuple[Graph, str, AtWork | None]:
+    """The graph, which numbers stand in it, in words, and the network, rows and targets of a model.
 
     `from_python` is what does the same with arrays, for a model that takes no tables.
     """
@@ -45,7 +49,7 @@ def graph_of(
         if given:
             raise SettingError("--set gives a value to a name of an expression; a model has data.")
         network, x, t, told = _at_work(what, data, count, no_header, encoding, from_python)
-        return network.graph(x, t), told
+        return network.graph(x, t), told, (network, x, t)
     if data is not None or no_header or encoding is not None:
         raise SettingError(
             f"--data is for a model, and {shown(what, 60)} names no file. Give values with --set x=3."
@@ -72,7 +76,8 @@ def graph_of(
         out.name = result
     made_up = [f"{n} {'×'.join(map(str, v.shape))}".rstrip() for n, v in variables.items()]
     made_up = [text for text, n in zip(made_up, variables, strict=True) if n not in values]
-    return out.graph, f"random numbers for {', '.join(made_up)}" if made_up else "given values"
+    told = f"random numbers for {', '.join(made_up)}" if made_up else "given values"
+    return out.graph, told, None
 
 
 def _at_work(

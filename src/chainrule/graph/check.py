@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +29,13 @@ from chainrule.graph.verdicts import directions as ways
 from chainrule.nodes.base import quiet
 from chainrule.settings import whole
 
-__all__ = ["CheckReport", "CheckRow", "check"]
+if TYPE_CHECKING:
+    from chainrule.training.step_check import StepCheck
+
+__all__ = ["CheckReport", "CheckRow", "check", "check_rows"]
+
+#: How far a point beside a kink is from it.
+BESIDE = 1e-5
 
 Array = npt.NDArray[Any]
 Run = Callable[..., Any]
@@ -46,14 +52,18 @@ class CheckRow(Verdict):
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What `check` found: one row for each gradient. It is true if every row is."""
+    """What `check` found: one row for each gradient. It is true if every row is.
+
+    Of a network with its loss, `step` says what was found of the step that training runs.
+    """
 
     rows: tuple[CheckRow, ...]
+    step: StepCheck | None = None
 
     @property
     def ok(self) -> bool:
-        """Whether every gradient agrees with the oracle."""
-        return all(row.ok for row in self.rows)
+        """Whether every gradient agrees with the oracle, and the step with the graph."""
+        return all(row.ok for row in self.rows) and (self.step is None or self.step.ok)
 
     def __bool__(self) -> bool:
         return self.ok
@@ -64,7 +74,8 @@ class CheckReport:
             name = "∂" * row.order + row.name if row.order == 1 else f"∂²{row.name}"
             numbers = (f"{row.error:.1e}", f"{row.allowed:.1e}")
             lines.append((name, str(row.shape), row.verdict, *numbers, row.detail))
-        return "\n".join([*table(lines), self.summary])
+        wrong = [] if self.step is None else self.step.lines()
+        return "\n".join([*table(lines), *wrong, self.summary])
 
     __repr__ = __str__
 
@@ -75,12 +86,11 @@ class CheckReport:
         wrong = [("∂²" if r.order == 2 else "∂") + r.name for r in self.rows if not r.ok]
         rows = [row for row in self.rows if not row.ok] or self.rows
         oracles = " and the ".join(dict.fromkeys(row.oracle for row in rows))
+        told = f"{len(wrong)} of {n} gradients disagree with the {oracles}: {', '.join(wrong)}."
         if not wrong:
-            return (
-                f"{'The gradient agrees' if n == 1 else f'All {n} gradients agree'}"
-                f" with the {oracles}."
-            )
-        return f"{len(wrong)} of {n} gradients disagree with the {oracles}: {', '.join(wrong)}."
+            agree = "The gradient agrees" if n == 1 else f"All {n} gradients agree"
+            told = f"{agree} with the {oracles}."
+        return told if self.step is None else f"{told} {self.step.summary}"
 
 
 def check(
@@ -90,6 +100,7 @@ def check(
     second_order: bool = False,
     directions: int = 1,
     seed: int = 0,
+    engine: str = "auto",
     raise_on_failure: bool = False,
 ) -> CheckReport:
     """Compare the gradients of `f` at these arrays, by the chain rule, with a complex step.
@@ -104,10 +115,30 @@ def check(
     which takes longer and says where the error is. `second_order=True` also checks the gradient
     of the gradient. What has a hand-written layer in it is held against central differences.
 
+    Of a network with its loss, the step that training runs is looked at, too: its loss and every
+    gradient, in the network's own dtype and with layers as in training, on the `engine` that Trainer
+    would take ("numpy", "compiled"), against the graph by itself. The report's `step` says on which.
+
     >>> import chainrule as cr, numpy as np
     >>> print(cr.check(lambda x, W: cr.tanh(x @ W), np.ones((2, 3)), np.ones((3, 1))).summary)
     All 2 gradients agree with the complex step.
     """
+    rows = check_rows(f, arrays, elements, second_order, directions, seed)
+    report = CheckReport(rows, _step_of(f, arrays, engine))
+    if raise_on_failure and not report.ok:
+        raise CheckError(str(report))
+    return report
+
+
+def check_rows(
+    f: Any,
+    arrays: Sequence[npt.ArrayLike],
+    elements: bool = False,
+    second_order: bool = False,
+    directions: int = 1,
+    seed: int = 0,
+) -> tuple[CheckRow, ...]:
+    """The verdicts of `check` on the chain rule alone."""
     directions = whole(directions, "check: directions")
     with _subject(f, arrays) as subject:
         rng = np.random.default_rng(seed)
@@ -119,10 +150,18 @@ def check(
             for i, gradient in enumerate(oracle.gradients(order)):
                 tries = ways(rng, subject.values[i].shape, elements, directions)
                 rows.append(oracle.row(order, i, gradient, tries))
-    report = CheckReport(tuple(rows))
-    if raise_on_failure and not report.ok:
-        raise CheckError(str(report))
-    return report
+    return tuple(rows)
+
+
+def _step_of(f: Any, arrays: Sequence[npt.ArrayLike], engine: str) -> StepCheck | None:
+    """What there is to say of the training step, if `f` is a network, with targets."""
+    from chainrule.networks import Network
+
+    if not isinstance(f, Network) or len(arrays) < 2 or not f.params:
+        return None
+    from chainrule.training.step_check import check_step
+
+    return check_step(f, *arrays, engine=engine)
 
 
 # -- the oracle ------------------------------------------------------------------------------
@@ -133,6 +172,7 @@ class _Oracle:
 
     def __init__(self, subject: _Subject, rng: np.random.Generator) -> None:
         self.subject = subject
+        self.rng = rng
         out = constant(subject.run(subject.variables()))
         self.u = weights(rng, out.shape)
         self.w = [weights(rng, v.shape) for v in subject.values]
@@ -187,28 +227,62 @@ class _Oracle:
     ) -> CheckRow:
         """The verdict on one gradient, along some directions."""
         name, x = self.subject.names[i], self.subject.values[i]
-
-        def value(moved: Array) -> Any:
-            values = list(self.subject.values)
-            if moved.dtype.kind == "c":
-                values = [value.astype(complex) for value in values]
-            values[i] = moved
-            return self.value(order, values)
-
         if gradient.shape != x.shape:
             note = f"backward gave a gradient of shape {gradient.shape}"
             verdict = refused(note, self.analytic)
         else:
-            verdict = worst(
-                judged(gradient, x, value, place, v, analytic=self.analytic, scale=self.scale)
-                for place, v in tries
-            )
+            ways = list(tries)
+            verdict = self._judged(order, i, gradient, ways)
             doubtful = not verdict.ok or verdict.kink
             if doubtful and not (
-                repeats(lambda: value(x)) and repeats(lambda: self.gradients(order)[i])
+                repeats(lambda: self._value(order, i, x))
+                and repeats(lambda: self.gradients(order)[i])
             ):
                 verdict = refused(CHANGING, self.analytic)
+            elif verdict.kink and not verdict.ok and np.isfinite(gradient).all():
+                verdict = self._beside(order, i, ways, verdict)
         return CheckRow(name=name, shape=x.shape, order=order, **vars(verdict))
+
+    def _judged(
+        self, order: int, i: int, gradient: Array, ways: Sequence[tuple[str, Array]]
+    ) -> Verdict:
+        return worst(
+            judged(
+                gradient,
+                self.subject.values[i],
+                lambda moved: self._value(order, i, moved),
+                place,
+                v,
+                analytic=self.analytic,
+                scale=self.scale,
+            )
+            for place, v in ways
+        )
+
+    def _value(self, order: int, i: int, moved: Array) -> Any:
+        values = list(self.subject.values)
+        if moved.dtype.kind == "c":
+            values = [value.astype(complex) for value in values]
+        values[i] = moved
+        return self.value(order, values)
+
+    def _beside(
+        self, order: int, i: int, ways: Sequence[tuple[str, Array]], found: Verdict
+    ) -> Verdict:
+        """The verdict where many kinks meet, as of ReLU on rows of zeros: from just beside them.
+
+        There each of them may take either of its slopes, and along one direction their sum need not
+        lie between those of the two sides.
+        """
+        kept = self.subject.values
+        try:
+            self.subject.values = [
+                v + BESIDE * np.maximum(1, np.abs(v)) * weights(self.rng, v.shape) for v in kept
+            ]
+            verdict = self._judged(order, i, self.gradients(order)[i], ways)
+        finally:
+            self.subject.values = kept
+        return replace(verdict, kink=True) if verdict.ok else found
 
 
 # -- what is checked ---------------------------------------------------------------------------

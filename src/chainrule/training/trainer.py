@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.engines import engine_name, extra_missing, missing_packages
-from chainrule.errors import DataError, RecordingError, SettingError, shown
+from chainrule.errors import CheckError, DataError, RecordingError, SettingError, shown
+from chainrule.graph.check import CheckReport, check_rows
 from chainrule.layers.initial import Seed, generator
 from chainrule.layers.losses import Loss
 from chainrule.networks import Network
@@ -41,6 +42,8 @@ class Trainer:
     by step; "auto" takes the compiled one where it is installed and the model allows it.
     `threads`: how many threads the compiled engine may use; by default one a core, or
     CHAINRULE_NUM_THREADS. `engine_used` says what the latest fit ran on, and `engine_reason` why.
+    `check=True` makes every fit begin with `cr.check` on its first rows, of the graph and of the very
+    step that is to run; what it finds is in `checked`, and CheckError if a gradient is wrong.
 
     >>> import chainrule as cr
     >>> x, t = cr.datasets.spiral()
@@ -58,6 +61,7 @@ class Trainer:
         seed: Seed = 0,
         engine: str = "auto",
         threads: int | None = None,
+        check: bool = False,
     ) -> None:
         self.model = model
         self.optimizer = Adam() if optimizer is None else optimizer
@@ -74,6 +78,9 @@ class Trainer:
         #: What the latest fit ran on, and why not on the compiled engine, if so.
         self.engine_used: str | None = None
         self.engine_reason: str | None = None
+        self.check = check
+        #: What the check found that the latest fit began with.
+        self.checked: CheckReport | None = None
         self._told: str | None = None
         self._source: str | None = None
         #: The compiled step of the latest fit, and what it was made for.
@@ -141,12 +148,38 @@ class Trainer:
         scores = named_metrics(metrics, self._target(t)) if wanted else {}
         settings = Settings(batch_size, held, scores, max_grad, shuffle, watchers, progress)
         loop = self._loop(x, t, w, epochs, settings)
+        if self.check:
+            self._check(x, t, w, settings)
         self.data = x, t, w
         try:
             return loop.run()
         finally:
             self.data = None
             self._source = loop.source()
+
+    def _check(self, x: Array, t: Array, w: Array | None, settings: Settings) -> None:
+        """Hold the gradients of the first rows, and the step on them, against the graph."""
+        if not isinstance(self.model, Network):
+            raise SettingError(
+                f"check=True looks into a chainrule network, and {type(self.model).__name__} is written by"
+                " hand. Check its layers one by one: cr.check(layer, x)."
+            )
+        from chainrule.training.step_check import check_step
+
+        n = settings.batch_size
+        batch = [a[:n] for a in (x, t, w) if a is not None]
+        optimizer = self.optimizer if isinstance(self.optimizer, Optimizer) else None
+        step = check_step(
+            self.model,
+            *batch,
+            engine=self.engine_used or "numpy",
+            optimizer=optimizer,
+            max_grad=settings.max_grad,
+            threads=self.threads,
+        )
+        self.checked = CheckReport(check_rows(self.model, batch), step)
+        if not self.checked.ok:
+            raise CheckError(str(self.checked))
 
     def _loop(self, x: Array, t: Array, w: Array | None, epochs: int, settings: Settings) -> Loop:
         """The loop of the engine that takes this training."""
