@@ -1,0 +1,160 @@
+"""Random networks by every road: eager Variables, a complex step, both engines, the script, predict.
+
+`python -m pytest -m long tests/differential` takes 100,000 networks and compiles 1,000.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.differential.agreement import (
+    NUMPY_ROADS,
+    STEPS,
+    Case,
+    Unfit,
+    compare,
+    compiled,
+    compiled_predictions,
+    script,
+)
+from tests.differential.networks import PlannedNetwork, data, draw_plan, make
+from tests.differential.shrinking import shrunk
+from tests.engine.compiled.plain import compiling, plainly
+
+import chainrule as cr
+from chainrule import nodes
+from chainrule.nodes import Node
+from chainrule.training.step_check import check_step
+
+Road = Callable[[Case], list[str]]
+
+#: How many networks one test takes.
+CHUNK = 250
+
+
+def scan(first: int, n: int, roads: Sequence[Road], **how: Any) -> None:
+    """None of n networks goes wrong; the first that does is shown as small as it can be.
+
+    Networks that say nothing (at a kink, not finite, declined) do not count, and are few.
+    """
+    unfit: Counter[str] = Counter()
+    seed, left = first, n
+    while left:
+        plan = draw_plan(seed, **{"tame": bool(seed % 2), **how})
+        seed += 1
+        try:
+            wrong = compare(plan, roads)
+        except Unfit as why:
+            unfit[str(why)] += 1
+            assert unfit.total() <= max(2, n // 10), unfit
+            continue
+        left -= 1
+        if wrong:
+            small = shrunk(plan, lambda p: bool(_compared(p, roads)))
+            pytest.fail("\n".join([f"seed {seed - 1}: {small}", *compare(small, roads)]))
+
+
+def _compared(plan: Any, roads: Sequence[Road]) -> list[str]:
+    try:
+        return compare(plan, roads)
+    except Unfit:
+        return []
+
+
+@pytest.mark.parametrize("chunk", range(2_000 // CHUNK))
+def test_the_numpy_engine(chunk: int) -> None:
+    scan(chunk * 1_000, CHUNK, NUMPY_ROADS)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("chunk", range(100))
+def test_the_numpy_engine_at_length(chunk: int) -> None:
+    scan(1_000_000 + chunk * 10_000, 250, NUMPY_ROADS)
+    scan(1_000_000 + chunk * 10_000 + 5_000, 750, STEPS)
+
+
+def _script(folder: Path) -> Road:
+    return lambda case: script(case, folder) or []
+
+
+def test_written_programs(tmp_path: Path) -> None:
+    scan(10_000, 100, [_script(tmp_path)], by_hand=False)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("chunk", range(10))
+def test_written_programs_at_length(chunk: int, tmp_path: Path) -> None:
+    scan(3_000_000 + chunk * 10_000, 500, [_script(tmp_path)], by_hand=False)
+
+
+def plain(shards: int) -> Road:
+    """The text of the compiled engine, run as Python."""
+
+    def road(case: Case) -> list[str]:
+        with plainly(shards):
+            return [*compiled(case), *compiled_predictions(case)]
+
+    return road
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+def test_kernels_as_python(shards: int) -> None:
+    scan(20_000, 100, [plain(shards)], by_hand=False)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("chunk", range(20))
+def test_kernels_as_python_at_length(chunk: int) -> None:
+    scan(4_000_000 + chunk * 10_000, 500, [plain(1), plain(2)], by_hand=False)
+
+
+def in_machine_code(case: Case) -> list[str]:
+    """The compiled engine as it is used, alone and in two shards."""
+    wrong = compiled(case)
+    with compiling(2):
+        return [*wrong, *compiled(case)]
+
+
+@pytest.mark.parametrize("chunk", range(5))
+def test_the_compiled_engine(chunk: int) -> None:
+    scan(30_000 + chunk * 1_000, 10, [in_machine_code], by_hand=False, moves=2)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("chunk", range(100))
+def test_the_compiled_engine_at_length(chunk: int) -> None:
+    roads = [in_machine_code, compiled_predictions] if chunk % 10 == 0 else [in_machine_code]
+    scan(5_000_000 + chunk * 1_000, 10, roads, by_hand=False, moves=3)
+
+
+def looked_at(case: Case) -> list[str]:
+    """What `cr.check` says of the step: nothing, where all is well."""
+    x, t, w = case.part(0)
+    return check_step(case.fresh(), x, t, w, engine="numpy").lines()
+
+
+def test_the_check_of_a_step_finds_nothing_where_there_is_nothing() -> None:
+    scan(40_000, 60, [looked_at])
+
+
+def test_every_node_and_layer_is_drawn() -> None:
+    """What is public takes part: a new node or layer has to have its row among the moves."""
+    seen_nodes, seen_layers, seen_losses = set(), set(), set()
+    for seed in range(700):
+        net: PlannedNetwork = make(draw_plan(seed, tame=bool(seed % 2)))
+        x, t, w = net.prepare(*data(net.plan, 4))
+        more = () if w is None else (cr.Variable(w, requires_grad=False),)
+        loss = net.record_loss(cr.Variable(x), cr.Variable(t, requires_grad=False), *more)
+        seen_nodes |= {type(node).__name__ for node in loss.graph.nodes}
+        seen_layers |= {type(layer).__name__ for layer in net.layers}
+        seen_losses.add(type(net.loss).__name__)
+    public = {name for name in nodes.__all__ if getattr(nodes, name) is not Node}
+    assert not public - seen_nodes, sorted(public - seen_nodes)
+    layers = {n for n in cr.layers.__all__ if isinstance(getattr(cr.layers, n), type)}
+    layers -= {"Layer", "Loss"}
+    missing = layers - seen_layers - seen_losses
+    assert not missing, sorted(missing)
