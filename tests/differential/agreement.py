@@ -201,7 +201,7 @@ class Case:
 
 def _coarse(plan: Plan) -> bool:
     """Whether something in it is computed in float32."""
-    return plan.dtype == "float32" or "float32" in repr((plan.moves, plan.parts))
+    return plan.dtype == "float32" or plan.both or "float32" in repr((plan.moves, plan.parts))
 
 
 def oracle(case: Case) -> list[str]:
@@ -359,8 +359,11 @@ def compiled_predictions(case: Case) -> list[str]:
     try:
         with cr.evaluating(), quiet():
             wanted = net.predict(cr.Variable(case.x)).data
+            many = np.concatenate([case.x] * 3)
+            right_of_many = net.predict(cr.Variable(many)).data
         for what, x, right in (
             ("rows", case.x, wanted),
+            ("rows in blocks", many, right_of_many),
             ("one row", case.x[:1], net._by_plan(net.entering(case.x[:1]))),
         ):
             if (off := gap(net.predict(x), right)) > case.limit:
@@ -393,20 +396,32 @@ def compare(plan: Plan, roads: Sequence[Callable[[Case], list[str]]] = NUMPY_ROA
 
 
 def steady(plan: Plan) -> bool:
-    """Whether the gradients hardly change when every parameter moves by a rounding error or so."""
+    """Whether outputs and gradients hardly change when every number moves by a rounding error or so."""
     limit = TOLERANCE["float32" if _coarse(plan) else "float64"]
     first: dict[str, Array] | None = None
     for k in range(4):
         net = make(plan)
         x, t, w = net.prepare(*data(plan, N))
         rng = np.random.default_rng(k)
+
+        def moved(a: Array, size: float = limit * 0.01 * bool(k), rng: Any = rng) -> Array:
+            noise = size * rng.standard_normal(a.shape) * (np.abs(a) + 0.1)
+            return np.asarray(a + noise, a.dtype)
+
         for p in net.named_parameters().values():
-            noise = limit * 0.01 * rng.standard_normal(p.shape) if k else np.zeros(p.shape)
-            p.data += (noise * (np.abs(p.data) + 0.1)).astype(p.dtype)
-        _, grads = _eager(net, x[:BATCH], t[:BATCH], None if w is None else w[:BATCH])
+            p.data[...] = moved(p.data)
+        ids = plan.entry == "ids"
+        real = x[:, :-1] if ids else x
+        if x.dtype.kind == "f":
+            x = np.concatenate([moved(real), x[:, -1:]], 1) if ids else moved(x)
+        with cr.evaluating(), quiet():
+            y = net.predict(cr.Variable(x)).data
+        _, found = _eager(net, x[:BATCH], t[:BATCH], None if w is None else w[:BATCH])
+        least = 1e-3 * max((float(np.abs(g).max()) for g in found.values()), default=0.0)
         if first is None:
-            first = grads
-        least = 1e-3 * max((float(np.abs(g).max()) for g in first.values()), default=0.0)
-        if any(gap(g, first[name], least) > limit * 0.5 for name, g in grads.items()):
+            first = {**found, "": y}
+        if gap(y, first[""]) > limit * 0.5:
+            return False
+        if any(gap(g, first[name], least) > limit * 0.5 for name, g in found.items()):
             return False
     return True

@@ -62,6 +62,8 @@ class Plan:
     ends: tuple[tuple[int, int, int], ...] = ()
     loss: str = "MeanSquaredError"
     weighted: bool = False
+    #: Whether every other layer is float32, whatever the dtype.
+    both: bool = False
     tame: bool = field(default=False, compare=False)
 
 
@@ -233,7 +235,10 @@ class PlannedNetwork(cr.Network):
         super().__init__(loss=losses.get(plan.loss, getattr(cr, plan.loss))(), seed=plan.seed)
         self.plan = plan
         dtype = np.dtype(plan.dtype)
-        self.parts = [_opened(layer(part, dtype, i)) for i, part in enumerate(plan.parts)]
+        self.parts = [
+            _opened(layer(part, np.dtype(np.float32) if plan.both and i % 2 else dtype, i))
+            for i, part in enumerate(plan.parts)
+        ]
         self.head = cr.Affine.sized(sum(width for _, _, width in plan.ends), 3, dtype=dtype)
 
     def predict(self, x: Any) -> Any:
@@ -314,6 +319,7 @@ def draw_plan(
         entry,
         loss=str(d.one_of(_LOSSES)),
         weighted=d.chance(0.25),
+        both=by_hand and d.chance(0.06),
         tame=tame,
     )
     values = entered(plan, cr.Variable(data(plan, ROWS)[0].astype(_wide(plan))))

@@ -27,6 +27,7 @@ from tests.engine.compiled.plain import compiling, plainly
 
 import chainrule as cr
 from chainrule import nodes
+from chainrule.engine.compiled import predict
 from chainrule.nodes import Node
 from chainrule.training.step_check import check_step
 
@@ -95,7 +96,8 @@ def plain(shards: int) -> Road:
     """The text of the compiled engine, run as Python."""
 
     def road(case: Case) -> list[str]:
-        with plainly(shards):
+        with plainly(shards), pytest.MonkeyPatch.context() as patch:
+            patch.setattr(predict, "BLOCK", 4)
             return [*compiled(case), *compiled_predictions(case)]
 
     return road

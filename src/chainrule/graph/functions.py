@@ -11,7 +11,7 @@ import numpy as np
 from chainrule import nodes
 from chainrule.errors import RecordingError, ShapeError
 from chainrule.graph.recording import current_recording
-from chainrule.graph.variable import FUNCTIONS, UFUNCS, Variable, apply
+from chainrule.graph.variable import FUNCTIONS, UFUNCS, Variable, apply, constant
 from chainrule.nodes.base import Value
 from chainrule.nodes.indexing import add_at, chosen, replaced
 
@@ -350,8 +350,9 @@ def matmul(x: Value, W: Value) -> Value:
         flat = apply(nodes.MatMul(), reshape(x, (-1, x.shape[-1])), W)
         return reshape(flat, (*x.shape[:-1], W.shape[-1]))
     stacks = np.broadcast_shapes(x.shape[:-2], W.shape[:-2])
-    x = broadcast_to(x, stacks + x.shape[-2:])
-    W = broadcast_to(W, stacks + W.shape[-2:])
+    # Of a constant, too, the copies are a node: how many there are may go with the batch.
+    x = broadcast_to(constant(x), stacks + x.shape[-2:])
+    W = broadcast_to(constant(W), stacks + W.shape[-2:])
     return apply(nodes.MatMul(), x, W)
 
 
