@@ -311,9 +311,10 @@ def alone(case: Case) -> list[str]:
 
 
 def script(case: Case, folder: Path) -> list[str] | None:
-    """The written program: the losses of the NumPy engine, to the last digit in float64.
+    """The written program: the losses of the NumPy engine.
 
-    None where it is refused, as for layers written by hand.
+    (To the last digit they are the same where BLAS does not go by where its arrays lie, which
+    `tests/files` holds it to.) None where it is refused, as for layers written by hand.
     """
     x, t, w = case.given
     settings: dict[str, Any] = {"epochs": EPOCHS, "batch_size": BATCH, "shuffle": False}
@@ -333,8 +334,7 @@ def script(case: Case, folder: Path) -> list[str] | None:
     wrong = []
     for line, row in zip(lines, history.epochs, strict=True):
         loss = float(line.split()[-1])
-        exact = case.plan.dtype == "float64"
-        if loss != row["loss"] if exact else gap(loss, row["loss"]) > case.limit:
+        if gap(loss, row["loss"]) > (case.limit if _coarse(case.plan) else 1e-10):
             wrong.append(f"script: {line}, and Trainer has {row['loss']!r}")
     return wrong
 

@@ -264,7 +264,7 @@ class _Builder:
             return []
         over = [
             operand
-            for operand in {root_of(o) for o in value.operands}
+            for operand in dict.fromkeys(map(root_of, value.operands))
             if operand in self.owned and self.last[operand] == now and operand not in self.kept
         ]
         if value in self.owned and value not in self.last and value not in self.kept:
