@@ -302,3 +302,15 @@ def test_joined_along_no_axis() -> None:
     cr.sum(cr.concatenate([a, b], None) * np.arange(7.0)).backward()
     np.testing.assert_array_equal(a.grad, [[0, 1], [2, 3]])
     np.testing.assert_array_equal(b.grad, [4, 5, 6])
+
+
+def test_truth_values_that_a_network_gives_turned_round() -> None:
+    """They raised: np.positive, which made a copy of them, takes numbers only."""
+
+    class Signs(Net):
+        def predict(self, x: Any) -> Any:
+            return (self.a(x) > 0)[:, ::-1]
+
+    x, _ = rows(float)
+    signs = Signs(lambda n, x: x, cr.MeanSquaredError(), float)
+    np.testing.assert_array_equal(signs.predict(x), signs.predict(cr.Variable(x)).data)

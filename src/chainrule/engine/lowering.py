@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from chainrule.engine.memory import debugging
+from chainrule.engine.primitives import filled
 from chainrule.engine.trace import Trace, Traced
 from chainrule.graph.chain_rule import chain_rule
 from chainrule.graph.graph import Graph
@@ -70,6 +69,6 @@ def fresh(value: Traced) -> Traced:
     while root.is_view:
         root = root.args[0]
     if root.function is None or value is not root:
-        made: Traced = value.trace._record(np.positive, (value,), {})
+        made: Traced = value.trace.call(filled, value)
         return made
     return value
