@@ -8,10 +8,24 @@ export interface Tick {
   text: string;
 }
 
-/** In pixels: a sign, the space between two numbers, and the longest that a margin has room for. */
-const SIGN = 6.3;
+/** In pixels: the space between two numbers, and the longest that a margin has room for. */
 const APART = 8;
 const LONGEST = 35;
+/** The letters of axes are smaller than the page's own. */
+const SMALLER = 2;
+
+let pen: CanvasRenderingContext2D | null = null;
+
+/** How wide a text beside an axis is, in pixels, in whatever font the page is shown. */
+export function widthOf(text: string): number {
+  const root = document.querySelector(".playground") ?? document.body;
+  const { fontSize, fontFamily } = getComputedStyle(root);
+  const size = parseFloat(fontSize) - SMALLER;
+  pen ??= document.createElement("canvas").getContext("2d");
+  if (!pen) return 0.7 * size * text.length;
+  pen.font = `${size}px ${fontFamily}`;
+  return pen.measureText(text).width;
+}
 
 /** At most about so many ticks; `lying` where the numbers stand side by side, not below each other. */
 export function ticksOf(scale: ScaleLinear<number, number>, most: number, lying: boolean): Tick[] {
@@ -20,7 +34,7 @@ export function ticksOf(scale: ScaleLinear<number, number>, most: number, lying:
     const values = scale.ticks(wanted);
     const step = values.length > 1 ? values[1]! - values[0]! : high - low;
     const found = values.map((value) => ({ value, text: onAxis(value, step, values) }));
-    const length = SIGN * Math.max(...found.map(({ text }) => text.length));
+    const length = Math.max(...found.map(({ text }) => widthOf(text)));
     const room = Math.abs(scale(low + step) - scale(low));
     if (wanted === 1 || (lying ? length + APART <= room : length <= LONGEST)) return found;
   }
@@ -28,7 +42,7 @@ export function ticksOf(scale: ScaleLinear<number, number>, most: number, lying:
 
 /** How long a number beside an axis is to be set, where it is too long for the margin. */
 export function squeezed(text: string): number | undefined {
-  return SIGN * text.length > LONGEST ? LONGEST : undefined;
+  return widthOf(text) > LONGEST ? LONGEST : undefined;
 }
 
 /** One of the values of an axis that are a step apart: 0.25, 40k, 2e−9. */
