@@ -335,7 +335,24 @@ def draw_plan(
         return draw_plan(seed + 1_000_003, tame=tame, by_hand=by_hand, moves=moves)
     chosen = sorted({late[-1], *(int(d.one_of(late)) for _ in range(d.number(0, 2)))})
     ends = tuple((i, batch_axes(values[i].shape)[0], values[i].size // ROWS) for i in chosen)
-    return dataclasses.replace(plan, moves=tuple(maker.moves), parts=tuple(maker.parts), ends=ends)
+    drawn = dataclasses.replace(plan, moves=tuple(maker.moves), parts=tuple(maker.parts), ends=ends)
+    if not _goes_with_the_batch(drawn):
+        return draw_plan(seed + 1_000_003, tame=tame, by_hand=by_hand, moves=moves)
+    return drawn
+
+
+def _goes_with_the_batch(plan: Plan, n: int = 11) -> bool:
+    """Whether what looked like rows are rows: an axis may have come out as long by chance."""
+    x = data(plan, n)[0]
+    try:
+        with np.errstate(all="ignore"):
+            values = flow(plan.moves, entered(plan, cr.Variable(x)), looked(plan))
+    except (cr.errors.ChainruleError, ValueError, IndexError):
+        return False
+    return all(
+        values[i].shape[axis] % n == 0 and values[i].size == n * width
+        for i, axis, width in plan.ends
+    )
 
 
 def _wide(plan: Plan) -> Any:
