@@ -135,12 +135,11 @@ def _eager(network: Network, batch: Data) -> Found:
     with training_mode(True), recording(), quiet():
         loss = network.record_loss(Variable(x), Variable(t, requires_grad=False), *more)
         found = loss.graph.gradients() if loss.requires_grad else {}
-    grads = {k: found.get(p) for k, p in _named(network).items()}
-    named = _named(network)
-    return {
-        "loss": loss.data,
-        **{k: np.zeros_like(named[k].data) if g is None else np.array(g) for k, g in grads.items()},
+    grads = {
+        k: np.array(found[p]) if p in found else np.zeros_like(p.data)
+        for k, p in _named(network).items()
     }
+    return {"loss": loss.data, **grads}
 
 
 def _by_graph(
