@@ -51,6 +51,8 @@ export class App {
   /** Whether the page is used with fingers. */
   coarse = $state(matchMedia("(pointer: coarse)").matches);
   notices = $state.raw<Notice[]>([]);
+  /** How many commands wait for their answer. */
+  awaited = $state(0);
 
   /** The library's colours by what they mean, in the present theme. */
   palette: Palette = $derived(this.hello?.theme[this.theme] ?? {});
@@ -87,7 +89,7 @@ export class App {
   /** Sends a command; its answer, or null when it was refused, which the page then says. */
   async do(command: Command): Promise<Message | null> {
     try {
-      const answer = await this.channel.send(command);
+      const answer = await this.#waited(this.channel.send(command));
       if (command.do !== "inside") this.#settled();
       return answer;
     } catch (error) {
@@ -99,6 +101,11 @@ export class App {
   /** Asks for something that may just have gone; null then. */
   async ask(command: Command): Promise<Message | null> {
     return this.channel.send(command).catch(() => null);
+  }
+
+  async #waited(answer: Promise<Message>): Promise<Message> {
+    this.awaited += 1;
+    return answer.finally(() => (this.awaited -= 1));
   }
 
   /** Changes some settings. */
@@ -120,7 +127,7 @@ export class App {
 
   async upload(name: string, body: Blob): Promise<Message | null> {
     try {
-      const answer = await this.channel.upload(name, body);
+      const answer = await this.#waited(this.channel.upload(name, body));
       this.#settled();
       return answer;
     } catch (error) {

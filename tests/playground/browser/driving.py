@@ -109,7 +109,7 @@ class Seen:
         cells = self.page.get_by_role("row", name=re.compile(f"^{WORDS['en'][f'scores.{row}']}"))
         return float(cells.locator("td").nth(column).get_attribute("title"))
 
-    def until(self, what: str, seconds: float = 20) -> None:
+    def until(self, what: str, seconds: float = 60) -> None:
         """Wait until a JavaScript expression is true; asked from outside, as the page lets no text run."""
         end = time.monotonic() + seconds
         while not self.page.evaluate(what):
@@ -122,7 +122,7 @@ class Seen:
         slider = self.page.get_by_role("slider", name=WORDS["en"]["time.title"])
         return int(float(slider.get_attribute("aria-valuenow") or slider.input_value()))
 
-    def until_step(self, wanted: int, seconds: float = 20) -> None:
+    def until_step(self, wanted: int, seconds: float = 60) -> None:
         """Wait until the page shows a step."""
         end = time.monotonic() + seconds
         while self.step != wanted:
@@ -130,9 +130,23 @@ class Seen:
             self.page.wait_for_timeout(50)
         self.settled()
 
+    def until_beyond(self, step: int, seconds: float = 60) -> int:
+        """Wait until the page shows a later step; which."""
+        end = time.monotonic() + seconds
+        while (now := self.step) <= step:
+            assert time.monotonic() < end, f"still at step {now}"
+            self.page.wait_for_timeout(50)
+        return now
+
     def settled(self) -> None:
-        """Wait until the page shows what the session has answered."""
-        self.page.wait_for_timeout(250)
+        """Wait until the page shows what the session has answered, however busy the machine is."""
+        calm = 0
+        end = time.monotonic() + 60
+        while calm < 3:  # a part may wait a moment before it asks
+            assert time.monotonic() < end, "a command has not been answered"
+            self.page.wait_for_timeout(60)
+            busy = self.page.locator(".playground[aria-busy=true]").count()
+            calm = 0 if busy else calm + 1
 
     def take_home(self, what: str) -> tuple[str, bytes]:
         """Export; the file's name and content."""
@@ -153,7 +167,7 @@ def opened(browser: Any, served: Served, path: str = "", **options: Any) -> Iter
     """A tab of a new learner, which must end without a fault."""
     size = {"width": 1440, "height": 900}
     context = browser.new_context(**{"viewport": size, "locale": "en-GB", **options})
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(60_000)
     tab = Seen(context, served.origin)
     tab.page.goto(f"{served.origin}/?token={served.token}{path}")
     tab.page.wait_for_selector("canvas")

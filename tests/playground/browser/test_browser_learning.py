@@ -18,6 +18,11 @@ from tests.playground.server.process import Served, serving
 import chainrule as cr
 
 EN = WORDS["en"]
+#: A number of the table of scores, for the page's own waiting.
+SCORE = (
+    "Number([...document.querySelectorAll('tr')].find(r => r.innerText.startsWith('{row}'))"
+    ".querySelectorAll('td')[{column}].title)"
+)
 CHAPTERS_LINK = (
     "activation=tanh&batchSize=10&dataset=circle"
     "&regDataset=reg-plane&learningRate=0.03&regularizationRate=0&noise=0&networkShape=4,2"
@@ -40,8 +45,7 @@ def test_the_spiral_is_learnt_by_clicking_only(seen: Seen) -> None:
     seen.choose("learning_rate", "0.01")
     seen.settled()
     seen.button("play").click()
-    row = f"[...document.querySelectorAll('tr')].find(r => r.innerText.startsWith('{EN['scores.test']}'))"
-    seen.until(f"Number({row}.querySelector('td').title) < 0.05", 60)
+    seen.until(SCORE.format(row=EN["scores.test"], column=0) + " < 0.05", 120)
     seen.button("pause").click()
     seen.settled()
     assert seen.score("test") < 0.05
@@ -367,7 +371,5 @@ def test_the_three_arms_are_learnt_by_the_textbooks_network(seen: Seen) -> None:
     assert settings["hidden"] == [10]
     assert not seen.button("suggested.book_spiral").is_visible()
     seen.button("play").click()
-    seen.page.wait_for_timeout(4000)
+    seen.until(SCORE.format(row=EN["scores.train"], column=1) + " > 0.9")
     seen.button("pause").click()
-    seen.settled()
-    assert seen.score("train", 1) > 0.9

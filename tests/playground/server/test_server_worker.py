@@ -195,10 +195,10 @@ def test_the_newest_frame_waits_and_no_answer_is_lost() -> None:
     client.answer(b"answer 1")
     client.show(None, b"frame 3")
     client.answer(b"answer 2")
-    assert [client.take() for _ in range(5)] == [
-        b"state 1", b"answer 1", b"answer 2", b"frame 3", None,
-    ]  # fmt: skip
-    client.show(None, b"frame 4")
+    assert [client.take() for _ in range(3)] == [b"state 1", b"frame 3", b"answer 1"]
+    client.show(None, b"frame 4")  # of no command
+    assert [client.take() for _ in range(3)] == [b"answer 2", b"frame 4", None]
+    client.show(None, b"frame 5")
     client.show(b"state 2", None)  # the frame was of the state before
     assert [client.take(), client.take()] == [b"state 2", None]
     for _ in range(3):

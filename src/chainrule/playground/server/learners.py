@@ -28,13 +28,16 @@ class Client:
     """One tab of a learner: what waits to be sent to it.
 
     A state or a frame is complete in itself, so only the newest waits; a new state takes away a
-    frame from before it. Answers all wait, in order, but no more than `answers` of them.
+    frame from before it. Answers all wait, in order, but no more than `answers` of them. What a
+    command has changed, state and frame, is sent before its answer.
     """
 
     def __init__(self, address: str, answers: int) -> None:
         self.address = address
         self.state: bytes | None = None
         self.frame: bytes | None = None
+        #: Whether the frame belongs to a state whose turn was before it.
+        self.paired = False
         self.answers: deque[bytes] = deque()
         #: Whether more answers came than may wait.
         self.overrun = False
@@ -44,7 +47,7 @@ class Client:
     def show(self, state: bytes | None, frame: bytes | None) -> None:
         """Put what is new in place of what is old."""
         if state is not None:
-            self.state, self.frame = state, None
+            self.state, self.frame, self.paired = state, None, True
         if frame is not None:
             self.frame = frame
         self.woken()
@@ -58,13 +61,13 @@ class Client:
         self.woken()
 
     def take(self) -> bytes | None:
-        """The next to be sent, and no longer waiting: the state, answers, then the frame."""
+        """The next to be sent, and no longer waiting: the state and its frame, answers, a frame."""
         if self.state is not None:
             message, self.state = self.state, None
             return message
-        if self.answers:
+        if self.answers and not (self.paired and self.frame):
             return self.answers.popleft()
-        frame, self.frame = self.frame, None
+        frame, self.frame, self.paired = self.frame, None, False
         return frame
 
 
