@@ -254,9 +254,18 @@ def _opened(made: Any) -> Any:
     return cr.layers.opaque.OpaqueLayer(made)
 
 
+def _looked_at(part: Part, i: int) -> Any:
+    """A layer of no network, to be called on Variables; its weights are drawn from i."""
+    made = _opened(layer(part, np.dtype(float), i))
+    for _, one in made.named_layers():
+        if one.waits_for_seed:
+            one.initialize(np.random.default_rng(i))
+    return made
+
+
 def looked(plan: Plan) -> list[Any]:
     """The layers of a plan, to be called on Variables."""
-    return [_opened(layer(part, np.dtype(float), i)) for i, part in enumerate(plan.parts)]
+    return [_looked_at(part, i) for i, part in enumerate(plan.parts)]
 
 
 def _in_rows(v: Any, axis: int, width: int) -> Any:
@@ -413,7 +422,7 @@ class _Maker:
         if self.d.chance(0.1):
             part = dataclasses.replace(part, frozen=True)
         self.parts.append(part)
-        self.layers.append(_opened(layer(part, np.dtype(float), len(self.layers))))
+        self.layers.append(_looked_at(part, len(self.layers)))
         return len(self.parts) - 1
 
     def add(self, values: list[Any], k: int, i: int) -> None:

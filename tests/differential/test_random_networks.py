@@ -66,6 +66,11 @@ def _compared(plan: Any, roads: Sequence[Road]) -> list[str]:
         return []
 
 
+def test_a_seed_is_one_network() -> None:
+    for seed in range(60):
+        assert draw_plan(seed) == draw_plan(seed)
+
+
 @pytest.mark.parametrize("chunk", range(2_000 // CHUNK))
 def test_the_numpy_engine(chunk: int) -> None:
     scan(chunk * 1_000, CHUNK, NUMPY_ROADS)
