@@ -84,7 +84,7 @@ def reference_steps(
     for rows in batches:
         loss, grads = _eager(net, x[rows], t[rows], None if w is None else w[rows])
         with quiet():  # a norm that overflows ends a training, as the Trainer says
-            squares = [np.vdot(g, g) for g in grads.values()]
+            squares = [float(np.vdot(g, g)) for g in grads.values()]
         if not np.isfinite([loss, *squares]).all():
             raise Unfit("not finite")
         losses.append(loss)
