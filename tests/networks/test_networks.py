@@ -306,3 +306,25 @@ def test_a_batch_of_any_size(rows: int) -> None:
     for p, g in zip(network.params, network.grads, strict=True):
         numeric = cr.numerical_gradient(lambda _: network.forward(X[:rows], T[:rows]), p)
         np.testing.assert_allclose(g, numeric, rtol=1e-5, atol=1e-8)
+
+
+class Against(cr.Network):
+    """Every row against every other of its batch, as contrastive losses are: one row says nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(loss=cr.MeanSquaredError(), seed=0)
+        self.a = cr.Affine.sized(3, 4)
+
+    def predict(self, x: Any) -> Any:
+        h = self.a(x)
+        row = cr.squeeze(cr.mean(h, 0, keepdims=True)[:, None])
+        return h[:, :1] + cr.softmax(h @ h.T)[:, 1:2] + row[:1]
+
+
+@pytest.mark.parametrize("engine", ["numpy", "compiled"])
+def test_a_network_that_needs_several_rows_is_trained(engine: str) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((12, 3))
+    t = x[:, :1] - x[:, 1:2]
+    history = cr.Trainer(Against(), cr.SGD(lr=0.1), engine=engine).fit(x, t, 20, 4, progress=None)
+    assert history.losses[-1] < 0.5 * history.losses[0]

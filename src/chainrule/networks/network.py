@@ -57,6 +57,10 @@ class _Facts:
         self.takes_ids = any(layer.takes_ids for layer in network.layers)
 
 
+#: Rows by which the shape of an output is found.
+_SEVERAL = 32
+
+
 class Network:
     """A function of layers, and a loss.
 
@@ -273,7 +277,8 @@ class Network:
     def _output_shape(self, x: Array) -> tuple[int, ...]:
         key = ("shape", x.shape[1:], Layer.revision)
         if key not in self._programs:
-            self._keep(key, self._by_plan(x[:1]).shape[1:])
+            # More than one row, since an axis of length 1 may be squeezed away or repeated.
+            self._keep(key, self._by_plan(x[:_SEVERAL]).shape[1:])
         return (len(x), *self._programs[key])
 
     def record_predict(self, x: Variable) -> Variable:
