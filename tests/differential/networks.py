@@ -372,6 +372,11 @@ def _fits_the_end(v: cr.Variable) -> bool:
     return len(batch_axes(v.shape)) == 1 and v.size // ROWS <= 60
 
 
+def _matrix(v: cr.Variable) -> bool:
+    """Whether v has the form that layers written by hand take: rows of numbers, one for each of the batch."""
+    return v.ndim == 2 and v.shape[0] == ROWS
+
+
 class _Maker:
     """Draws moves and layers, and runs each at once, to see that it goes."""
 
@@ -434,6 +439,8 @@ class _Maker:
         v = values[i]
         if self.layers and self.d.chance(0.25):  # one that there is already
             k = self.d.number(0, len(self.layers) - 1)
+            if self.parts[k].name.startswith("by hand") and not _matrix(v):
+                raise NotHere
             try:
                 self.add(values, k, i)
             except (cr.errors.ChainruleError, ValueError, IndexError):
@@ -459,7 +466,7 @@ class _Maker:
             kinds += ["BatchNorm", "Dropout", "memory"]
         if self.depth < 2:
             kinds += ["formula", "formula", "formula", "nested"]
-        if self.by_hand and leading and v.ndim == 2 and self.depth == 0 and not d.tame:
+        if self.by_hand and _matrix(v) and self.depth == 0 and not d.tame:
             kinds += ["by hand: affine", *BY_HAND]
         kind = str(d.one_of(kinds))
         if kind in ("Affine", "MatMul", "by hand: affine"):
