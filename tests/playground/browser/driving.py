@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -109,11 +109,11 @@ class Seen:
         cells = self.page.get_by_role("row", name=re.compile(f"^{WORDS['en'][f'scores.{row}']}"))
         return float(cells.locator("td").nth(column).get_attribute("title"))
 
-    def until(self, what: str, seconds: float = 60) -> None:
-        """Wait until a JavaScript expression is true; asked from outside, as the page lets no text run."""
+    def until(self, true: Callable[[], bool], what: str, seconds: float = 60) -> None:
+        """Wait until it is true; `what` says what was waited for in vain."""
         end = time.monotonic() + seconds
-        while not self.page.evaluate(what):
-            assert time.monotonic() < end, f"still not true: {what}"
+        while not true():
+            assert time.monotonic() < end, f"still not so: {what}"
             self.page.wait_for_timeout(50)
 
     @property
@@ -124,29 +124,20 @@ class Seen:
 
     def until_step(self, wanted: int, seconds: float = 60) -> None:
         """Wait until the page shows a step."""
-        end = time.monotonic() + seconds
-        while self.step != wanted:
-            assert time.monotonic() < end, f"at step {self.step}, not {wanted}"
-            self.page.wait_for_timeout(50)
+        self.until(lambda: self.step == wanted, f"the page shows step {wanted}", seconds)
         self.settled()
 
-    def until_beyond(self, step: int, seconds: float = 60) -> int:
-        """Wait until the page shows a later step; which."""
-        end = time.monotonic() + seconds
-        while (now := self.step) <= step:
-            assert time.monotonic() < end, f"still at step {now}"
-            self.page.wait_for_timeout(50)
-        return now
+    def until_text(self, selector: str, text: str) -> None:
+        """Wait until a part of the page reads so."""
+        part = self.page.locator(selector)
+        self.until(lambda: part.inner_text() == text, f"{selector} reads {text!r}")
 
     def settled(self) -> None:
         """Wait until the page shows what the session has answered, however busy the machine is."""
-        calm = 0
-        end = time.monotonic() + 60
-        while calm < 3:  # a part may wait a moment before it asks
-            assert time.monotonic() < end, "a command has not been answered"
+        busy = self.page.locator(".playground[aria-busy=true]")
+        for _ in range(3):  # a part may wait a moment before it asks
             self.page.wait_for_timeout(60)
-            busy = self.page.locator(".playground[aria-busy=true]").count()
-            calm = 0 if busy else calm + 1
+            self.until(lambda: not busy.count(), "every command has been answered")
 
     def take_home(self, what: str) -> tuple[str, bytes]:
         """Export; the file's name and content."""

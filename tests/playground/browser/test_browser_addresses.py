@@ -20,7 +20,9 @@ def runs(seen: Seen) -> int:
 
 def test_a_reload_while_it_learns_shows_the_training_that_goes_on(seen: Seen) -> None:
     seen.button("play").click()
-    step = seen.until_beyond(0)
+    seen.until(lambda: seen.step > 0, "it learns")
+    step = seen.step
+    assert step > 0
     reload(seen)
     assert seen.step >= step
     assert runs(seen) == 1

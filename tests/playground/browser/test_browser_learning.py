@@ -18,11 +18,6 @@ from tests.playground.server.process import Served, serving
 import chainrule as cr
 
 EN = WORDS["en"]
-#: A number of the table of scores, for the page's own waiting.
-SCORE = (
-    "Number([...document.querySelectorAll('tr')].find(r => r.innerText.startsWith('{row}'))"
-    ".querySelectorAll('td')[{column}].title)"
-)
 CHAPTERS_LINK = (
     "activation=tanh&batchSize=10&dataset=circle"
     "&regDataset=reg-plane&learningRate=0.03&regularizationRate=0&noise=0&networkShape=4,2"
@@ -45,7 +40,7 @@ def test_the_spiral_is_learnt_by_clicking_only(seen: Seen) -> None:
     seen.choose("learning_rate", "0.01")
     seen.settled()
     seen.button("play").click()
-    seen.until(SCORE.format(row=EN["scores.test"], column=0) + " < 0.05", 120)
+    seen.until(lambda: seen.score("test") < 0.05, "the loss of the test rows is below 0.05", 120)
     seen.button("pause").click()
     seen.settled()
     assert seen.score("test") < 0.05
@@ -276,7 +271,7 @@ def test_every_number_of_a_step_is_the_librarys(seen: Seen) -> None:
     checked = 0
     for k in range(count):
         step = told.fields["steps"][k]
-        seen.until(f"document.querySelector('.count').innerText == '{k + 1} of {count}'")
+        seen.until_text(".count", f"{k + 1} of {count}")
         shown = seen.page.eval_on_selector_all(
             ".cards figure",
             "all => all.map(f => [f.querySelector('b').innerText, f.classList.contains('gradient'),"
@@ -371,5 +366,7 @@ def test_the_three_arms_are_learnt_by_the_textbooks_network(seen: Seen) -> None:
     assert settings["hidden"] == [10]
     assert not seen.button("suggested.book_spiral").is_visible()
     seen.button("play").click()
-    seen.until(SCORE.format(row=EN["scores.train"], column=1) + " > 0.9")
+    seen.until(lambda: seen.score("train", 1) > 0.9, "nine of ten rows are right")
     seen.button("pause").click()
+    seen.settled()
+    assert seen.score("train", 1) > 0.9
