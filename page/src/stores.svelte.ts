@@ -51,7 +51,7 @@ export class App {
   /** Whether the page is used with fingers. */
   coarse = $state(matchMedia("(pointer: coarse)").matches);
   notices = $state.raw<Notice[]>([]);
-  /** How many commands wait for their answer. */
+  /** How many commands wait for their answer; what the page only asks, over and over, does not count. */
   awaited = $state(0);
 
   /** The library's colours by what they mean, in the present theme. */

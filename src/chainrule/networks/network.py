@@ -42,6 +42,8 @@ Array = npt.NDArray[Any]
 
 #: Multiplications from which on `engine="auto"` predicts with compiled code: about a second's worth.
 _MUCH = 20_000_000_000
+#: Rows by which the shape of an output is found.
+_SEVERAL = 32
 
 
 class _Facts:
@@ -55,10 +57,6 @@ class _Facts:
         dtypes = [p.dtype for p in parameters]
         self.dtype: np.dtype[Any] = np.result_type(*dtypes) if dtypes else np.dtype(np.float64)
         self.takes_ids = any(layer.takes_ids for layer in network.layers)
-
-
-#: Rows by which the shape of an output is found.
-_SEVERAL = 32
 
 
 class Network:

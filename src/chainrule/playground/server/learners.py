@@ -36,7 +36,7 @@ class Client:
         self.address = address
         self.state: bytes | None = None
         self.frame: bytes | None = None
-        #: Whether the frame belongs to a state whose turn was before it.
+        #: Whether the frame goes with the state before it, so that no answer comes between them.
         self.paired = False
         self.answers: deque[bytes] = deque()
         #: Whether more answers came than may wait.
@@ -47,7 +47,7 @@ class Client:
     def show(self, state: bytes | None, frame: bytes | None) -> None:
         """Put what is new in place of what is old."""
         if state is not None:
-            self.state, self.frame, self.paired = state, None, True
+            self.state, self.frame, self.paired = state, None, frame is not None
         if frame is not None:
             self.frame = frame
         self.woken()
@@ -65,7 +65,7 @@ class Client:
         if self.state is not None:
             message, self.state = self.state, None
             return message
-        if self.answers and not (self.paired and self.frame):
+        if self.answers and not self.paired:
             return self.answers.popleft()
         frame, self.frame, self.paired = self.frame, None, False
         return frame
