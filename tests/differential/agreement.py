@@ -41,6 +41,9 @@ LR = 0.05
 #: How far two roads may part, as a share of the largest number of the kind.
 TOLERANCE = {"float64": 1e-9, "float32": 1e-3}
 
+#: So often the numbers are moved to find a kink: some show themselves in one direction of eight only.
+MOVES = 32
+
 
 class Unfit(Exception):
     """The network says nothing here: it overflows, or stands at a kink where rounding decides."""
@@ -432,7 +435,7 @@ def steady(plan: Plan) -> bool:
     """Whether outputs and gradients hardly change when every number moves by a rounding error or so."""
     limit = TOLERANCE["float32" if _coarse(plan) else "float64"]
     first: dict[str, Array] | None = None
-    for k in range(4):
+    for k in range(MOVES):
         net = make(plan)
         x, t, w = net.prepare(*data(plan, N))
         rng = np.random.default_rng(k)
