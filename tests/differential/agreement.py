@@ -20,7 +20,7 @@ from tests.differential.networks import Formula, Plan, PlannedNetwork, data, ent
 
 import chainrule as cr
 from chainrule.errors import NonFiniteError
-from chainrule.graph.recording import recording
+from chainrule.graph.recording import complex_steps, recording
 from chainrule.nodes.base import quiet
 
 __all__ = [
@@ -114,7 +114,7 @@ def complex_step(net: cr.Network, prepared: Data, grads: dict[str, Array]) -> tu
                 p.data = p.data + 1j * h * ways[k]
         more = () if w is None else (cr.Variable(w.astype(float), requires_grad=False),)
         target = cr.Variable(t if t.dtype.kind in "iu" else t.astype(float), requires_grad=False)
-        with quiet(), recording():
+        with quiet(), recording(), complex_steps():
             loss = net.record_loss(cr.Variable(x, requires_grad=False), target, *more)
     finally:
         for k, p in net.named_parameters().items():

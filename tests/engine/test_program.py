@@ -48,7 +48,7 @@ EXPRESSIONS: dict[str, tuple[Any, list[tuple[int, ...]]]] = {
     "statistics": (lambda x: cr.sum((x - cr.mean(x, 0)) / cr.std(x, 0) * x), [(6, 3)]),
     "where": (lambda x, y: cr.sum(cr.where(x > y, x * y, cr.exp(x))), [(3, 4), (3, 4)]),
     "prod": (lambda x: cr.sum(cr.prod(x, 1)), [(3, 4)]),
-    "norm": (lambda x: cr.norm(x) * cr.norm(x, 0).sum(), [(3, 4)]),
+    "norm": (lambda x: cr.norm(x) * cr.norm(x, axis=0).sum(), [(3, 4)]),
     "stacks of matrices": (lambda x, y: cr.sum(x @ y), [(2, 3, 4), (2, 4, 5)]),
     "powers": (lambda x: cr.sum(cr.exp(x) ** 2 + cr.exp(x) ** -0.5 + cr.exp(x) ** 1.7), [(7,)]),
     "scalar": (lambda x: x * x * 3.0 + 1.0, [()]),

@@ -135,10 +135,15 @@ Row = Callable[[Draw], Case]
 
 
 def unary(
-    node: type[Node], function: Any, numpy: Any = None, low: float = -2.0, high: float = 2.0
+    node: type[Node],
+    function: Any,
+    numpy: Any = None,
+    low: float = -2.0,
+    high: float = 2.0,
+    moving: tuple[int, ...] = (0,),
 ) -> Row:
     def draw(d: Draw) -> Case:
-        return Case(node(), (d.array(d.shape(), low, high),), (0,), function, numpy)
+        return Case(node(), (d.array(d.shape(), low, high),), moving, function, numpy)
 
     return draw
 
@@ -212,6 +217,28 @@ def reduction(
         )
 
     return draw
+
+
+def cumsum_row(d: Draw) -> Case:
+    shape = d.shape(1, 3)
+    axis = d.axis_of(len(shape))
+    return Case(
+        nodes.Cumsum(axis),
+        (d.array(shape),),
+        (0,),
+        lambda v: cr.cumsum(v, axis),
+        lambda v: np.cumsum(v, axis=axis),
+    )
+
+
+def mod_row(d: Draw) -> Case:
+    """x well inside a step of y, since at its ends z jumps."""
+    shape = d.shape()
+    y = d.rng.uniform(0.5, 2, shape) * d.rng.choice([-1.0, 1.0], shape)
+    x = y * (d.rng.integers(-3, 4, shape) + d.rng.uniform(0.1, 0.9, shape))
+    return Case(
+        nodes.Mod(), (d.laid_out(np.asarray(x), False), np.asarray(y)), (0, 1), cr.mod, np.mod
+    )
 
 
 # -- single rows ---------------------------------------------------------------------------------
@@ -463,15 +490,29 @@ def one_hot_row(d: Draw) -> Case:
 TABLE: dict[str, Row] = {
     "Abs": unary(nodes.Abs, cr.abs, np.abs),
     "Add": binary(nodes.Add, cr.add, np.add),
+    "Arccos": unary(nodes.Arccos, cr.arccos, np.arccos, -0.9, 0.9),
+    "Arccosh": unary(nodes.Arccosh, cr.arccosh, np.arccosh, 1.1, 4),
+    "Arcsin": unary(nodes.Arcsin, cr.arcsin, np.arcsin, -0.9, 0.9),
+    "Arcsinh": unary(nodes.Arcsinh, cr.arcsinh, np.arcsinh),
+    "Arctan": unary(nodes.Arctan, cr.arctan, np.arctan),
+    "Arctan2": binary(nodes.Arctan2, cr.arctan2, np.arctan2, 0.2),
+    "Arctanh": unary(nodes.Arctanh, cr.arctanh, np.arctanh, -0.9, 0.9),
     "Branch": branch_row,
     "Cast": cast_row,
+    "Cbrt": unary(nodes.Cbrt, cr.cbrt, np.cbrt, 0.1, 3),
+    "Ceil": unary(nodes.Ceil, cr.ceil, np.ceil, moving=()),
     "Clip": clip_row,
     "Concatenate": concatenate_row,
     "Cos": unary(nodes.Cos, cr.cos, np.cos),
+    "Cosh": unary(nodes.Cosh, cr.cosh, np.cosh),
     "CrossEntropy": cross_entropy_row,
+    "Cumsum": cumsum_row,
     "Div": binary(nodes.Div, cr.divide, np.divide, 0.3),
     "Equal": choosing(nodes.Equal, cr.equal, np.equal, ()),
     "Exp": unary(nodes.Exp, cr.exp, np.exp),
+    "Exp2": unary(nodes.Exp2, cr.exp2, np.exp2),
+    "Expm1": unary(nodes.Expm1, cr.expm1, np.expm1),
+    "Floor": unary(nodes.Floor, cr.floor, np.floor, moving=()),
     "GELU": unary(nodes.GELU, cr.gelu, low=-4, high=4),
     "Greater": choosing(nodes.Greater, cr.greater, np.greater, ()),
     "GreaterEqual": choosing(nodes.GreaterEqual, cr.greater_equal, np.greater_equal, ()),
@@ -481,7 +522,9 @@ TABLE: dict[str, Row] = {
     "Less": choosing(nodes.Less, cr.less, np.less, ()),
     "LessEqual": choosing(nodes.LessEqual, cr.less_equal, np.less_equal, ()),
     "Log": unary(nodes.Log, cr.log, np.log, 0.1, 4),
+    "Log10": unary(nodes.Log10, cr.log10, np.log10, 0.1, 4),
     "Log1p": unary(nodes.Log1p, cr.log1p, np.log1p, -0.9, 4),
+    "Log2": unary(nodes.Log2, cr.log2, np.log2, 0.1, 4),
     "LogSumExp": logsumexp_row,
     "LogicalAnd": truth(nodes.LogicalAnd, cr.logical_and, np.logical_and, 2),
     "LogicalNot": truth(nodes.LogicalNot, cr.logical_not, np.logical_not, 1),
@@ -492,9 +535,10 @@ TABLE: dict[str, Row] = {
     "Mean": reduction(nodes.Mean, cr.mean, np.mean),
     "Min": reduction(nodes.Min, cr.min, np.min, "apart"),
     "Minimum": choosing(nodes.Minimum, cr.minimum, np.minimum, (0, 1)),
+    "Mod": mod_row,
     "Mul": binary(nodes.Mul, cr.multiply, np.multiply),
     "Neg": unary(nodes.Neg, cr.negative, np.negative),
-    "Norm": reduction(nodes.Norm, cr.norm, None),
+    "Norm": reduction(nodes.Norm, lambda x, axis, k: cr.norm(x, None, axis, k), None),
     "NotEqual": choosing(nodes.NotEqual, cr.not_equal, np.not_equal, ()),
     "OneHot": one_hot_row,
     "Pow": pow_row,
@@ -502,10 +546,12 @@ TABLE: dict[str, Row] = {
     "ReLU": unary(nodes.ReLU, cr.relu),
     "Repeat": repeat_row,
     "Reshape": reshape_row,
+    "Rint": unary(nodes.Rint, cr.rint, np.rint, moving=()),
     "Sigmoid": unary(nodes.Sigmoid, cr.sigmoid, low=-8, high=8),
     "SigmoidCrossEntropy": sigmoid_cross_entropy_row,
     "Sign": unary(nodes.Sign, cr.sign, np.sign),
     "Sin": unary(nodes.Sin, cr.sin, np.sin),
+    "Sinh": unary(nodes.Sinh, cr.sinh, np.sinh),
     "Softmax": softmax_row,
     "SoftmaxCrossEntropy": softmax_cross_entropy_row,
     "Softplus": unary(nodes.Softplus, cr.softplus, low=-8, high=8),
@@ -514,8 +560,10 @@ TABLE: dict[str, Row] = {
     "Std": reduction(nodes.Std, cr.std, np.std, "ddof"),
     "Sub": binary(nodes.Sub, cr.subtract, np.subtract),
     "Sum": reduction(nodes.Sum, cr.sum, np.sum, empty=True),
+    "Tan": unary(nodes.Tan, cr.tan, np.tan, -1.3, 1.3),
     "Tanh": unary(nodes.Tanh, cr.tanh, np.tanh, -3, 3),
     "Transpose": transpose_row,
+    "Trunc": unary(nodes.Trunc, cr.trunc, np.trunc, moving=()),
     "Var": reduction(nodes.Var, cr.var, np.var, "ddof"),
     "Where": where_row,
 }

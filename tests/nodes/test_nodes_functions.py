@@ -77,7 +77,7 @@ REFERENCES: dict[str, tuple[tuple[Any, ...], Callable[..., Any]]] = {
     "minimum": ((x, y), np.minimum),
     "multiply": ((x, y), np.multiply),
     "negative": ((x,), np.negative),
-    "norm": ((x, -1, True), lambda v, a, k: np.linalg.norm(v, axis=a, keepdims=k)),
+    "norm": ((x, 1, -1, True), np.linalg.norm),
     "not_equal": ((x, y), np.not_equal),
     "one_hot": ((ids, 4), lambda t, n: np.eye(n)[t]),
     "power": ((p, y), np.power),

@@ -8,7 +8,13 @@ from __future__ import annotations
 from chainrule.graph import functions as functions  # Variables look their functions up there
 from chainrule.graph.check import CheckReport, check
 from chainrule.graph.check import CheckRow as CheckRow
-from chainrule.graph.derivatives import grad, numerical_gradient
+from chainrule.graph.derivatives import (
+    grad,
+    hessian,
+    jacobian,
+    numerical_gradient,
+    value_and_grad,
+)
 from chainrule.graph.detail import DetailedGraph
 from chainrule.graph.detail import Overflow as Overflow
 from chainrule.graph.explain import Explanation
@@ -31,5 +37,8 @@ __all__ = [
     "Variable",
     "check",
     "grad",
+    "hessian",
+    "jacobian",
     "numerical_gradient",
+    "value_and_grad",
 ]

@@ -14,7 +14,8 @@ import numpy.typing as npt
 from chainrule.errors import CheckError, DTypeError, ShapeError
 from chainrule.graph.chain_rule import chain_rule, refuse_complex
 from chainrule.graph.graph import Graph
-from chainrule.graph.variable import Parameter, Variable, constant
+from chainrule.graph.recording import differentiating
+from chainrule.graph.variable import Parameter, Variable, as_array, constant
 from chainrule.graph.verdicts import (
     CHANGING,
     Verdict,
@@ -337,7 +338,8 @@ class _Subject:
         inputs: list[Any] = list(self.arguments)
         for i, variable in zip(self.moving, variables, strict=False):
             inputs[i] = variable
-        return self.call(*inputs)
+        with differentiating("cr.check"):
+            return self.call(*inputs)
 
 
 @contextmanager
@@ -348,10 +350,13 @@ def _subject(f: Any, arrays: Sequence[npt.ArrayLike]) -> Iterator[_Subject]:
     from chainrule.layers.opaque import OpaqueLayer, is_hand_written
     from chainrule.networks import Network
 
-    inputs = [np.array(a) for a in arrays]
+    inputs = [np.array(as_array(a)) for a in arrays]
     if is_hand_written(f) and not isinstance(f, Network):
         f = OpaqueLayer(f)
     if not isinstance(f, Layer | Network):
+        if not any(a.dtype.kind in "fc" for a in inputs):
+            # Whole numbers beside floats are ids; where there is nothing else, they are numbers.
+            inputs = [a.astype(float) if a.dtype.kind in "iu" else a for a in inputs]
         yield _Subject(f, list(zip(_names(f, len(inputs)), inputs, strict=True)), {})
         return
     if not inputs:

@@ -1,76 +1,272 @@
-"""cr.grad, and numerical_gradient: derivatives of a function, by the chain rule and by differences."""
+"""cr.grad, value_and_grad, jacobian, hessian by the chain rule; numerical_gradient by differences."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from chainrule.errors import DTypeError, ShapeError
+from chainrule.errors import DTypeError, RecordingError, SettingError, ShapeError, shown
 from chainrule.graph.chain_rule import chain_rule
+from chainrule.graph.functions import reshape, stack
 from chainrule.graph.graph import Graph
-from chainrule.graph.variable import Array, Parameter, Variable, apply, constant
+from chainrule.graph.recording import differentiating
+from chainrule.graph.trees import has_variable, is_numeric, leaves, mapped
+from chainrule.graph.variable import Array, Parameter, Variable, apply, as_array, constant
 from chainrule.nodes import Branch
 from chainrule.nodes.base import Value
 
-__all__ = ["grad", "numerical_gradient"]
+__all__ = ["grad", "hessian", "jacobian", "numerical_gradient", "value_and_grad"]
+
+#: By which arguments: by its place, by its name, or several of these.
+Argument: TypeAlias = int | str | Sequence[int | str]
 
 
-def grad(f: Callable[..., Value], argument: int | tuple[int, ...] = 0) -> Callable[..., Any]:
+def grad(
+    f: Callable[..., Value], argument: Argument = 0, *, has_aux: bool = False
+) -> Callable[..., Any]:
     """The function that gives ∂f/∂(argument), by the chain rule; f must give one number.
+
+    `argument` is the place or the name of an argument, or a list of several. An argument may be a
+    number, an array, or lists, tuples and dicts of arrays; its gradient comes in the same form.
+    Whole numbers are taken as floats. With `has_aux`, f gives (number, more), and the gradient
+    comes as (gradient, more).
 
     Arrays in, arrays out; Variables in, Variables out, so it composes to any order. A Variable
     that f uses without being handed it counts as well, since the gradient depends on it; the
     parameters of layers do not (to differentiate by them next, hand in a Variable). Of complex
     arrays it gives the derivative that analytic functions have.
 
-    >>> import chainrule as cr
+    >>> import chainrule as cr, numpy as np
     >>> cube = lambda x: x ** 3
     >>> float(cr.grad(cube)(2.0)), float(cr.grad(cr.grad(cube))(2.0))
     (12.0, 12.0)
+    >>> loss = lambda params, x: cr.sum((params["W"] @ x + params["b"]) ** 2)
+    >>> found = cr.grad(loss)({"W": np.eye(2), "b": np.ones(2)}, np.array([1.0, 2.0]))
+    >>> found["b"]
+    array([4., 6.])
     """
-    wanted = argument if isinstance(argument, tuple) else (argument,)
+    valued = value_and_grad(f, argument, has_aux=has_aux)
 
-    def gradient(*args: Value) -> Any:
-        recorded = any(isinstance(arg, Variable) for arg in args)
-        inner = list(args)
-        for i in wanted:
-            # A Variable of its own, so that f may use the same outer Variable elsewhere.
-            inner[i] = (
-                apply(Branch(1), args[i])[0] if isinstance(args[i], Variable) else _float(args[i])
-            )
-        chosen = [inner[i] for i in wanted]
-        chosen_set = set(chosen)
-        out = f(*inner)
-        found: dict[Variable, Value] = {}
-        if isinstance(out, Variable):
-            if out.size != 1:
-                raise ShapeError(
-                    f"cr.grad needs a function that gives one number; it gave shape {out.shape}."
-                    " Reduce it first, with cr.sum or cr.mean."
-                )
-            graph = Graph([out], inputs=chosen)
-            recorded = recorded or any(
-                v.requires_grad and v not in chosen_set and not isinstance(v, Parameter)
-                for v in graph.inputs
-            )
-            if recorded:
-                seed = constant(np.ones_like(out.data))
-                found = chain_rule(graph, seed, lambda v: graph.origin.get(v, v), chosen)
-            else:  # nobody differentiates again: arrays are enough
-                found = chain_rule(graph, np.ones_like(out.data), lambda v: v.data, chosen)
-        grads = [found.get(v, np.zeros_like(v.data)) for v in chosen]
-        # An array is handed out as the caller's own: no view, and shared with no other gradient.
-        results = [constant(g) if recorded else np.array(g) for g in grads]
-        return tuple(results) if isinstance(argument, tuple) else results[0]
+    def gradient(*args: Value, **kwargs: Value) -> Any:
+        value, found = valued(*args, **kwargs)
+        return (found, value[1]) if has_aux else found
 
     return gradient
 
 
-def _float(arg: Value) -> Variable:
-    array = np.asarray(arg)
+def value_and_grad(
+    f: Callable[..., Value], argument: Argument = 0, *, has_aux: bool = False
+) -> Callable[..., tuple[Any, Any]]:
+    """The function that gives the value of f and ∂f/∂(argument) at once; see `grad`.
+
+    >>> import chainrule as cr
+    >>> value, slope = cr.value_and_grad(lambda x, a: a * x ** 2)(3.0, a=2.0)
+    >>> float(value), float(slope)
+    (18.0, 12.0)
+    """
+    several = isinstance(argument, Sequence) and not isinstance(argument, str)
+    wanted: Sequence[Any] = argument if several else (argument,)  # type: ignore[assignment]
+
+    def valued(*args: Value, **kwargs: Value) -> tuple[Any, Any]:
+        run = _Run("cr.grad", f, wanted, args, kwargs)
+        out, more = run.out, None
+        if has_aux:
+            out, more = _two(out)
+        out = _variable("cr.grad", out)
+        if out.size != 1:
+            raise ShapeError(
+                f"cr.grad needs a function that gives one number; it gave shape {out.shape}."
+                " Reduce it first, with cr.sum or cr.mean, or ask for cr.jacobian."
+            )
+        found = run.gradients(out, [np.ones_like(out.data)])[0]
+        grads = [mapped(lambda v: found.get(v) if isinstance(v, Variable) else None, tree)
+                 for tree in run.chosen]  # fmt: skip
+        value: Any = out if run.recorded else np.array(out.data)
+        if has_aux:
+            value = (value, more if run.recorded else mapped(_plain, more))
+        return value, tuple(grads) if several else grads[0]
+
+    return valued
+
+
+def jacobian(f: Callable[..., Value], argument: int | str = 0) -> Callable[..., Any]:
+    """The function that gives ∂fᵢ/∂xⱼ for every element of f's value and of the argument.
+
+    The shape is that of the value and then that of the argument. It takes one pass back through
+    the graph for each element of the value.
+
+    >>> import chainrule as cr, numpy as np
+    >>> cr.jacobian(lambda x: x[:2] * x[2])(np.array([1.0, 2.0, 3.0]))
+    array([[3., 0., 1.],
+           [0., 3., 2.]])
+    """
+
+    def rows(*args: Value, **kwargs: Value) -> Any:
+        run = _Run("cr.jacobian", f, (argument,), args, kwargs)
+        out = _variable("cr.jacobian", run.out)
+        units = np.eye(out.size, dtype=out.dtype).reshape(out.size, *out.shape)
+        found = run.gradients(out, list(units))
+
+        def of(v: Any) -> Any:
+            if not isinstance(v, Variable):
+                return None
+            parts = [row[v] for row in found]
+            if not parts:
+                return np.zeros((*out.shape, *v.shape), v.dtype)
+            whole = reshape(stack(parts), (*out.shape, *v.shape))
+            return whole if run.recorded else np.array(whole)
+
+        return mapped(of, run.chosen[0])
+
+    return rows
+
+
+def hessian(f: Callable[..., Value], argument: int | str = 0) -> Callable[..., Any]:
+    """The function that gives ∂²f/∂xᵢ∂xⱼ; f must give one number. The argument is one array.
+
+    >>> import chainrule as cr, numpy as np
+    >>> cr.hessian(lambda x: x[0] ** 2 * x[1])(np.array([3.0, 2.0]))
+    array([[4., 6.],
+           [6., 0.]])
+    """
+    return jacobian(grad(f, argument), argument)
+
+
+class _Run:
+    """One call of a function whose arguments have become Variables where a gradient is wanted."""
+
+    def __init__(
+        self,
+        what: str,
+        f: Callable[..., Value],
+        wanted: Sequence[int | str],
+        args: tuple[Value, ...],
+        kwargs: dict[str, Value],
+    ) -> None:
+        #: Whether Variables came in, so that Variables are to go out.
+        self.recorded = has_variable([list(args), kwargs])
+        given: dict[int | str, Any] = dict(enumerate(args))
+        given.update(kwargs)
+        keys = [_place(what, f, one, given) for one in wanted]
+        self.chosen: list[Any] = []
+        for key in keys:
+            given[key] = mapped(_opened, given[key])
+            self.chosen.append(given[key])
+        if not any(isinstance(v, Variable) for v in leaves(self.chosen)):
+            raise DTypeError(
+                f"{what}: argument {', '.join(map(repr, keys))} of the function holds no numbers; got"
+                f" {shown(self.chosen[0])}. Hand in a number, an array, or lists and dicts of arrays."
+            )
+        with differentiating(what):
+            self.out = f(
+                *(given[i] for i in range(len(args))), **{name: given[name] for name in kwargs}
+            )
+
+    def gradients(self, out: Variable, seeds: Sequence[Array]) -> list[dict[Variable, Value]]:
+        """For each gradient of the value: those of the Variables that were chosen, zeros included."""
+        chosen = [v for v in leaves(self.chosen) if isinstance(v, Variable)]
+        graph = Graph([out], inputs=chosen)
+        mine = set(chosen)
+        self.recorded = self.recorded or any(
+            v.requires_grad and v not in mine and not isinstance(v, Parameter) for v in graph.inputs
+        )
+        results = []
+        for seed in seeds:
+            found: dict[Variable, Value]
+            if self.recorded:
+                found = chain_rule(graph, constant(seed), lambda v: graph.origin.get(v, v), chosen)
+            else:  # nobody differentiates again: arrays are enough
+                found = chain_rule(graph, seed, lambda v: v.data, chosen)
+            grads = {v: found.get(v, np.zeros_like(v.data)) for v in chosen}
+            # An array is handed out as the caller's own: no view, and shared with no other gradient.
+            results.append(
+                {v: constant(g) if self.recorded else np.array(g) for v, g in grads.items()}
+            )
+        return results
+
+
+def _place(
+    what: str, f: Callable[..., Value], wanted: int | str, given: dict[int | str, Any]
+) -> int | str:
+    """The key of a wanted argument among those given."""
+    n = sum(isinstance(key, int) for key in given)
+    if isinstance(wanted, int | np.integer) and not isinstance(wanted, bool):
+        place = int(wanted) + (n if wanted < 0 else 0)
+        if 0 <= place < n:
+            return place
+    elif wanted in given:
+        return wanted
+    elif isinstance(wanted, str):
+        names = _names(f)
+        if wanted in names and names.index(wanted) < n:
+            return names.index(wanted)
+    raise SettingError(
+        f"{what}: argument={wanted!r} names none of the arguments that the function was called with:"
+        f" {n} by place (0 to {n - 1})"
+        + (
+            f", and {', '.join(k for k in given if isinstance(k, str))} by name"
+            if n < len(given)
+            else ""
+        )
+        + ". Give the place or the name of one, or a list of several."
+    )
+
+
+def _names(f: Callable[..., Any]) -> list[str]:
+    try:
+        return list(inspect.signature(f).parameters)
+    except (TypeError, ValueError):  # some built-in callables do not tell
+        return []
+
+
+def _opened(leaf: Any) -> Any:
+    """A leaf as a Variable to differentiate by; what is no number stays as it is."""
+    if isinstance(leaf, Variable):
+        # A Variable of its own, so that f may use the same outer Variable elsewhere.
+        return apply(Branch(1), leaf)[0] if leaf.dtype.kind in "fc" else leaf.astype(float)
+    if not is_numeric(leaf):
+        return leaf
+    array = as_array(leaf)
     return Variable(array if array.dtype.kind in "fc" else array.astype(float), requires_grad=True)
+
+
+def _plain(leaf: Any) -> Any:
+    return np.array(leaf.data) if isinstance(leaf, Variable) else leaf
+
+
+def _two(out: Any) -> tuple[Any, Any]:
+    if not isinstance(out, tuple) or len(out) != 2:
+        raise RecordingError(
+            f"has_aux=True wants a function that gives (number, more); it gave {_kind(out)}."
+        )
+    return out
+
+
+def _variable(what: str, out: Any) -> Variable:
+    """What the function gave, if a gradient can flow back from it."""
+    if isinstance(out, np.ndarray) and out.dtype == object and out.size == 1:
+        out = out.item()
+    if isinstance(out, Variable):
+        return out
+    if isinstance(out, tuple | list) and has_variable(out):
+        raise RecordingError(
+            f"{what}: the function gave {_kind(out)}. Give one Variable: join them with cr.stack or"
+            " cr.concatenate, add them up, or return (number, more) with has_aux=True."
+        )
+    raise RecordingError(
+        f"{what}: the function gave {_kind(out)}, and no Variable, so no gradient flows back from it."
+        " Compute with the functions of chainrule or NumPy on the Variables that come in: cr.exp(x), not"
+        " math.exp(x). What float(), int(), .item() and .data give is a plain number."
+    )
+
+
+def _kind(out: Any) -> str:
+    if out is None:
+        return "nothing (None; is the return missing?)"
+    return f"{shown(out, 40)} ({type(out).__name__})"
 
 
 def numerical_gradient(f: Callable[[Array], Any], x: Array, h: float | None = None) -> Array:

@@ -11,6 +11,7 @@ import numpy as np
 
 from chainrule.errors import RecordingError, ShapeError
 from chainrule.graph.chain_rule import chain_rule, first_complex, refuse_complex
+from chainrule.graph.plain import refuse_plain
 from chainrule.graph.recording import Scope, shared_scope
 from chainrule.graph.sources import Place
 from chainrule.graph.variable import Array, Call, Variable
@@ -263,6 +264,9 @@ class Graph:
                 " have changed since. Compute the value again, or call backward(retain_graph=True)"
                 " the first time."
             )
+        refuse_plain(self)
+        if not any(v.requires_grad for v in self.inputs):
+            raise RecordingError(self._without_gradient)
         given: set[int] = set()
         gradients = self.gradients()
         for variable, gradient in gradients.items():
@@ -275,6 +279,21 @@ class Graph:
         if not retain_graph:
             for hold in holds:
                 hold.release()
+
+    @property
+    def _without_gradient(self) -> str:
+        """Why there is nothing to differentiate by."""
+        whole = [v for v in self.inputs if v.dtype.kind in "biu"]
+        if not whole:
+            return (
+                "backward(): the value depends on nothing that has a gradient. Give what you want to"
+                " differentiate by as a Variable: cr.Variable(x)."
+            )
+        named = ", ".join(f"{self.names[v]} ({v.dtype})" for v in whole[:3])
+        return (
+            f"backward(): the value depends on whole numbers only, {named}, and these have no gradient."
+            " Write floats: cr.Variable(3.0), or cr.Variable(numpy.asarray(x, float))."
+        )
 
     def draw(self, **options: Unpack[DrawOptions]) -> Drawing:
         """The picture: nodes, and arrows with the value above and the gradient below.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.errors import RecordingError
 from chainrule.graph.sources import here
 
 if TYPE_CHECKING:
@@ -19,16 +20,22 @@ __all__ = [
     "Copies",
     "Recording",
     "Scope",
+    "complex_steps",
     "current_recording",
     "current_scope",
+    "differentiated",
+    "differentiating",
     "outdated",
     "recording",
     "resumed",
     "shared_scope",
+    "stepping",
     "within",
 ]
 
 _recording: ContextVar[Recording | None] = ContextVar("chainrule_recording", default=None)
+_differentiated: ContextVar[str | None] = ContextVar("chainrule_differentiated", default=None)
+_stepping: ContextVar[bool] = ContextVar("chainrule_stepping", default=False)
 _scope: ContextVar[Scope | None] = ContextVar("chainrule_scope", default=None)
 
 
@@ -79,9 +86,52 @@ def recording() -> Iterator[Recording]:
     made = Recording()
     token = _recording.set(made)
     try:
-        yield made
+        with _said_by_us():
+            yield made
     finally:
         _recording.reset(token)
+
+
+def differentiated() -> str | None:
+    """What differentiates the function that is running, such as "cr.grad", if something does."""
+    return _differentiated.get()
+
+
+@contextmanager
+def differentiating(what: str) -> Iterator[None]:
+    """Run a function whose gradient is wanted: no value may leave the graph unseen."""
+    token = _differentiated.set(what)
+    try:
+        with _said_by_us():
+            yield
+    finally:
+        _differentiated.reset(token)
+
+
+@contextmanager
+def complex_steps() -> Iterator[None]:
+    """Complex numbers are steps beside real ones: a node takes the imaginary part as it is."""
+    token = _stepping.set(True)
+    try:
+        yield
+    finally:
+        _stepping.reset(token)
+
+
+def stepping() -> bool:
+    """Whether complex numbers are steps beside real ones."""
+    return _stepping.get()
+
+
+@contextmanager
+def _said_by_us() -> Iterator[None]:
+    """`a[0] = x` makes NumPy ask x for a number, and hide why there is none."""
+    try:
+        yield
+    except ValueError as error:
+        if isinstance(error.__cause__, RecordingError):
+            raise error.__cause__.with_traceback(error.__traceback__) from None
+        raise
 
 
 class Scope:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import re
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, SupportsIndex, Unpack
 
 import numpy as np
@@ -12,9 +13,10 @@ import numpy.typing as npt
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from chainrule.errors import DTypeError, RecordingError, SettingError, ShapeError, shown
+from chainrule.graph.array_methods import ArrayMethods
 from chainrule.graph.locks import Hold
-from chainrule.graph.recording import current_recording, current_scope
-from chainrule.graph.sources import here
+from chainrule.graph.recording import current_recording, current_scope, differentiated, stepping
+from chainrule.graph.sources import here, line_of
 from chainrule.nodes import Cast, Node, Repeat
 from chainrule.nodes.base import Value, quiet
 
@@ -31,6 +33,13 @@ UFUNCS: dict[np.ufunc, Callable[..., Value]] = {}
 FUNCTIONS: dict[Callable[..., Any], Callable[..., Value]] = {}
 
 _order = itertools.count()
+
+
+def _names_of_functions() -> list[str]:
+    """What cr. has to compute with."""
+    from chainrule.graph import functions
+
+    return functions.__all__
 
 
 class Call:
@@ -75,7 +84,7 @@ class Call:
         return variable
 
 
-class Variable(NDArrayOperatorsMixin):
+class Variable(ArrayMethods, NDArrayOperatorsMixin):
     """A value on an arrow: `data`, its gradient `grad`, a `name`, and the node that made it.
 
     Operators, `@`, slicing, `cr.exp` and the other functions, and NumPy's own functions of
@@ -93,7 +102,7 @@ class Variable(NDArrayOperatorsMixin):
     array([3., 4.])
     """
 
-    __slots__ = ("__weakref__", "_grad", "call", "data", "name", "requires_grad", "scalar")
+    __slots__ = ("__weakref__", "_grad", "call", "data", "name", "read", "requires_grad", "scalar")
 
     data: Array
     call: Call | None
@@ -110,13 +119,10 @@ class Variable(NDArrayOperatorsMixin):
                 f"name={shown(name)}: a Variable's name is a text, such as name='x'. It has the dtype of"
                 " its array: Variable(np.asarray(data, dtype))."
             )
-        array = np.asarray(data)
+        array = as_array(data)
         kind = array.dtype.kind
         if kind not in "biufc":
-            raise DTypeError(
-                f"a Variable holds numbers; got dtype {array.dtype} ({shown(data, 40)})."
-                " Convert it with .astype(float) first."
-            )
+            raise _no_numbers(data, array)
         if kind == "f" and array.dtype.itemsize == 2:
             raise DTypeError(
                 "a Variable does not hold float16: sums overflow above 65,504 and gradients round to 0."
@@ -125,11 +131,18 @@ class Variable(NDArrayOperatorsMixin):
         self.data = array
         self.name = name
         inexact = kind in "fc"
-        self.requires_grad = inexact if requires_grad is None else requires_grad and inexact
+        if requires_grad and not inexact:
+            raise DTypeError(
+                f"requires_grad=True, but whole numbers ({array.dtype}) have no gradient: a small change of"
+                f" them means nothing. Give floats: cr.Variable(numpy.asarray(data, float))."
+            )
+        self.requires_grad = inexact if requires_grad is None else bool(requires_grad)
         self._grad: Array | None = None
         self.call = None
         # The Python number a constant was written as, which has no dtype of its own.
         self.scalar: float | None = None
+        #: How many operations had been recorded when it was first read as a plain number.
+        self.read: int | None = None
 
     # -- what it is ---------------------------------------------------------------------
 
@@ -163,14 +176,6 @@ class Variable(NDArrayOperatorsMixin):
         """The dtype of `data`."""
         return self.data.dtype
 
-    @property
-    def T(self) -> Variable:  # noqa: N802 - NumPy's name
-        """The axes reversed."""
-        from chainrule.graph import functions
-
-        made: Variable = functions.transpose(self)
-        return made
-
     def __len__(self) -> int:
         return len(self.data)
 
@@ -183,17 +188,61 @@ class Variable(NDArrayOperatorsMixin):
     # An identity, not a value: `==` of two Variables is a node.
     __hash__ = object.__hash__
 
+    def __getattr__(self, name: str) -> Any:
+        # Only reached when ordinary lookup fails.
+        hint = ""
+        if name in _names_of_functions():
+            hint = f" It is a function here: cr.{name}(x)."
+        elif hasattr(np.ndarray, name):
+            hint = f" Of the plain array, without a gradient: x.data.{name}."
+        raise AttributeError(f"a Variable has no attribute {name!r}.{hint}", name=name, obj=self)
+
     # -- what it refuses ----------------------------------------------------------------
 
     def _number(self, what: str) -> Any:
         if current_recording() is not None:
             raise RecordingError(
-                f"{what}() of a Variable{f' ({self.name})' if self.name else ''} was asked for while"
+                f"{what}() of a Variable{self._named} was asked for while"
                 " a step is being recorded. The recorded step is run again with other values, so no"
                 " value may steer Python's control flow. Write the choice with cr.where, or take the"
                 " number from the data before training."
             )
+        if self.requires_grad and self.size == 1:
+            if differentiated() is not None:
+                raise RecordingError(self._cut(f"{what}()"))
+            if self.read is None:
+                self.read = next(_order)
         return self.data.item()
+
+    @property
+    def _named(self) -> str:
+        return f" ({self.name})" if self.name else ""
+
+    def _cut(self, what: str) -> str:
+        """Why nothing plain may be made of it, where a gradient is wanted."""
+        place = here(False, 3)
+        line = None if place is None else line_of(place)
+        text = line.text if line else ""
+        called = re.search(r"\bmath\.(\w+)", line.part if line else "")
+        if what == "bool()":
+            instead = "Compare it: x > 0 is a decision, and may steer an if."
+        elif called and called[1] in _names_of_functions():
+            instead = f"Write cr.{called[1]}, which takes Variables, and not math.{called[1]}."
+        elif re.search(r"\]\s*=[^=]", text) or re.search(r"\b(array|asarray|fromiter)\(", text):
+            instead = "An array cannot hold Variables: collect them in a list, and join it, cr.stack(list)."
+        else:
+            instead = (
+                "Compute with the Variable itself: cr.exp(x), not math.exp(x); cr.stack([a, b]), not"
+                " numpy.array([a, b])."
+            )
+        who = differentiated()
+        where = f", in a function that {who} differentiates" if who else ""
+        return (
+            f"{what} of a Variable{self._named} was asked for{where}"
+            f"{f' ({line})' if text else ''}: through a plain number no gradient flows back."
+            f" {instead} If the plain {'array' if what == 'an array' else 'number'} is what you want, with"
+            " no gradient, say so: x.data."
+        )
 
     def __float__(self) -> float:
         return float(self._number("float"))
@@ -204,15 +253,27 @@ class Variable(NDArrayOperatorsMixin):
     def __bool__(self) -> bool:
         return bool(self._number("bool"))
 
-    def item(self) -> Any:
-        """The value of a Variable with one element, as a Python number."""
-        return self._number("item")
+    def __complex__(self) -> complex:
+        return complex(self._number("complex"))
+
+    def __round__(self, ndigits: int | None = None) -> Any:
+        return round(self._number("round"), ndigits)
+
+    def __format__(self, spec: str) -> str:
+        return (
+            format(self.data.item(), spec) if spec and self.size == 1 else format(str(self), spec)
+        )
+
+    def item(self, *place: SupportsIndex) -> Any:
+        """One value as a Python number: the only one, or that at a place."""
+        return self[place].item() if place else self._number("item")
+
+    def tolist(self) -> Any:
+        """The values as Python numbers, in lists."""
+        return self._number("tolist") if self.ndim == 0 else [v.tolist() for v in self]
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
-        raise RecordingError(
-            "a Variable was handed to something that wants a plain array, which would lose its"
-            " gradient. Use .data for the array, or a function of the chainrule namespace."
-        )
+        raise RecordingError(self._cut("an array"))
 
     def __setitem__(self, key: Any, value: Any) -> None:
         raise RecordingError(
@@ -224,30 +285,28 @@ class Variable(NDArrayOperatorsMixin):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         function = UFUNCS.get(ufunc)
+        if function is not None and method == "__call__" and not kwargs:
+            return function(*inputs)
+        from chainrule.graph.functions.numpy_calls import call_ufunc
+
         out = kwargs.get("out", ())
         if len(out) == 1 and out[0] is self and inputs[0] is self:
             kwargs = {}  # `x += y` gives x a new value, as it does for a number
-        if function is None or method != "__call__" or kwargs:
-            detail = f".{method}" if method != "__call__" else ""
-            options = f" with {', '.join(kwargs)}" if kwargs else ""
-            raise RecordingError(
-                f"np.{ufunc.__name__}{detail}{options} is not known for Variables. Known: "
-                f"{', '.join(sorted(f.__name__ for f in UFUNCS))}."
-            )
-        return function(*inputs)
+        return call_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        function = FUNCTIONS.get(func)
-        if function is None:
-            raise RecordingError(
-                f"np.{getattr(func, '__name__', func)} is not known for Variables. Known: "
-                f"{', '.join(sorted(f.__name__ for f in FUNCTIONS if hasattr(np, f.__name__)))}."
-            )
-        return function(*args, **kwargs)
+        from chainrule.graph.functions.numpy_calls import call_function
+
+        return call_function(func, args, kwargs)
 
     @staticmethod
     def __chainrule_apply__(node: Node, *inputs: Value) -> Value:
         return apply(node, *inputs)
+
+    def astype(self, dtype: npt.DTypeLike, *, copy: bool = True) -> Variable:
+        """The same numbers in another dtype."""
+        made: Variable = self if self.dtype == np.dtype(dtype) else apply(Cast(dtype), self)
+        return made
 
     def __getitem__(self, key: Any) -> Variable:
         from chainrule.graph import functions
@@ -257,54 +316,6 @@ class Variable(NDArrayOperatorsMixin):
 
     def __iter__(self) -> Iterator[Variable]:
         return (self[i] for i in range(len(self)))
-
-    def reshape(self, *shape: SupportsIndex | tuple[int, ...]) -> Variable:
-        """The same numbers in another shape; one length may be -1."""
-        from chainrule.graph import functions
-
-        wanted = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
-        made: Variable = functions.reshape(self, wanted)
-        return made
-
-    def transpose(self, *axes: int) -> Variable:
-        """The axes in another order."""
-        from chainrule.graph import functions
-
-        made: Variable = functions.transpose(self, axes or None)
-        return made
-
-    def astype(self, dtype: npt.DTypeLike) -> Variable:
-        """The same numbers in another dtype."""
-        made: Variable = self if self.dtype == np.dtype(dtype) else apply(Cast(dtype), self)
-        return made
-
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Variable:
-        """Σ over the axes."""
-        from chainrule.graph import functions
-
-        made: Variable = functions.sum(self, axis, keepdims)
-        return made
-
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Variable:
-        """Σ / n over the axes."""
-        from chainrule.graph import functions
-
-        made: Variable = functions.mean(self, axis, keepdims)
-        return made
-
-    def max(self, axis: Any = None, keepdims: bool = False) -> Variable:
-        """The largest over the axes."""
-        from chainrule.graph import functions
-
-        made: Variable = functions.max(self, axis, keepdims)
-        return made
-
-    def min(self, axis: Any = None, keepdims: bool = False) -> Variable:
-        """The smallest over the axes."""
-        from chainrule.graph import functions
-
-        made: Variable = functions.min(self, axis, keepdims)
-        return made
 
     # -- the chain rule ------------------------------------------------------------------
 
@@ -385,6 +396,39 @@ def _scalar(value: Value) -> bool:
     return type(value) in _NUMBERS
 
 
+def as_array(value: Any) -> Array:
+    """What NumPy makes of a value, if it says all that the value says."""
+    if type(value) is np.ndarray:
+        return value
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise DTypeError(
+            f"an array with {np.count_nonzero(value.mask)} masked elements has no value there to compute"
+            " with. Fill them (x.filled(0)), or take the others (x.compressed())."
+        )
+    if isinstance(value, np.matrix):
+        raise DTypeError(
+            "numpy.matrix multiplies by * as matrices do, and a Variable element by element. Give an"
+            " array, numpy.asarray(m), and write products of matrices with @."
+        )
+    if hasattr(value, "toarray") and hasattr(value, "nnz"):
+        raise DTypeError(
+            f"a sparse matrix ({type(value).__name__}) has to be dense here: give x.toarray()."
+        )
+    return np.asarray(value)
+
+
+def _no_numbers(data: Any, array: Array) -> DTypeError:
+    if array.dtype == object and any(isinstance(v, Variable) for v in array.flat):
+        return DTypeError(
+            "an array of Variables is no array of numbers. Join them, so that gradients flow back to each:"
+            " cr.stack(list)."
+        )
+    return DTypeError(
+        f"a Variable holds numbers; got dtype {array.dtype} ({shown(data, 40)})."
+        " Convert it with .astype(float) first."
+    )
+
+
 def constant(value: Value) -> Variable:
     """A Variable without a gradient."""
     return value if isinstance(value, Variable) else Variable(value, requires_grad=False)
@@ -397,9 +441,14 @@ def apply(node: Node, *inputs: Value) -> Value:
     by `Cast`, which are nodes of their own; a Python number has neither shape nor dtype.
     """
     if not any([isinstance(value, Variable) for value in inputs]):
+        given = [v if _scalar(v) else as_array(v) for v in inputs]
+        if not node.holomorphic:
+            _refuse_complex(node, given)
         with quiet():
-            return node.formula(*(v if _scalar(v) else np.asarray(v) for v in inputs))
+            return node.formula(*given)
     variables = _aligned(node, inputs) if node.elementwise else tuple(map(constant, inputs))
+    if not node.holomorphic:
+        _refuse_complex(node, variables)
     with quiet():
         out = node.formula(*[v.data for v in variables])
     needs = node.differentiable and any([v.requires_grad for v in variables])
@@ -413,11 +462,22 @@ def apply(node: Node, *inputs: Value) -> Value:
     return tuple(made) if type(out) is tuple else made[0]
 
 
+def _refuse_complex(node: Node, values: Iterable[Any]) -> None:
+    """Raise where an operation of real numbers would get complex ones."""
+    found = [np.iscomplexobj(v) if type(v) in _NUMBERS else v.dtype.kind == "c" for v in values]
+    if any(found) and not stepping():
+        raise DTypeError(
+            f"{type(node).__name__} is an operation of real numbers, without a derivative by complex ones,"
+            " and was given complex numbers. Compute with the real and the imaginary part as two"
+            " Variables."
+        )
+
+
 def _aligned(node: Node, inputs: tuple[Value, ...]) -> tuple[Variable, ...]:
     """The inputs of an elementwise node as Variables of one shape and one dtype."""
     numbers = [v for v in inputs if type(v) in _NUMBERS]
     arrays = [
-        v.data if isinstance(v, Variable) else np.asarray(v)
+        v.data if isinstance(v, Variable) else as_array(v)
         for v in inputs
         if type(v) not in _NUMBERS
     ]

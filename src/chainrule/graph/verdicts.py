@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.graph.recording import complex_steps
 from chainrule.nodes.base import quiet
 from chainrule.text_width import cells_wide, padded
 
@@ -164,7 +165,8 @@ def judged(
 
 def _complex_step(value: Callable[[Array], Any], x: Array, v: Array, step: float = STEP) -> float:
     """The slope along v, from above."""
-    return float(np.imag(value(x + 1j * step * v))) / step
+    with complex_steps():
+        return float(np.imag(value(x + 1j * step * v))) / step
 
 
 def _difference(value: Callable[[Array], Any], x: Array, v: Array, width: float) -> float:

@@ -29,11 +29,12 @@ from chainrule.nodes.choice import (
     NotEqual,
     Where,
 )
-from chainrule.nodes.elementary import Cos, Exp, Log, Log1p, Sin, Sqrt
+from chainrule.nodes.elementary import Cbrt, Exp, Exp2, Expm1, Log, Log1p, Log2, Log10, Sqrt
 from chainrule.nodes.indexing import Index, IndexAdd, OneHot
 from chainrule.nodes.losses import CrossEntropy, SigmoidCrossEntropy, SoftmaxCrossEntropy
 from chainrule.nodes.products import MatMul
-from chainrule.nodes.reductions import Max, Mean, Min, Norm, Prod, Std, Sum, Var
+from chainrule.nodes.reductions import Cumsum, Max, Mean, Min, Norm, Prod, Std, Sum, Var
+from chainrule.nodes.rounding import Ceil, Floor, Mod, Rint, Trunc
 from chainrule.nodes.shaping import (
     Branch,
     Cast,
@@ -43,20 +44,48 @@ from chainrule.nodes.shaping import (
     Stack,
     Transpose,
 )
+from chainrule.nodes.trigonometry import (
+    Arccos,
+    Arccosh,
+    Arcsin,
+    Arcsinh,
+    Arctan,
+    Arctan2,
+    Arctanh,
+    Cos,
+    Cosh,
+    Sin,
+    Sinh,
+    Tan,
+)
 
 __all__ = [
     "GELU",
     "Abs",
     "Add",
+    "Arccos",
+    "Arccosh",
+    "Arcsin",
+    "Arcsinh",
+    "Arctan",
+    "Arctan2",
+    "Arctanh",
     "Branch",
     "Cast",
+    "Cbrt",
+    "Ceil",
     "Clip",
     "Concatenate",
     "Cos",
+    "Cosh",
     "CrossEntropy",
+    "Cumsum",
     "Div",
     "Equal",
     "Exp",
+    "Exp2",
+    "Expm1",
+    "Floor",
     "Greater",
     "GreaterEqual",
     "Index",
@@ -66,6 +95,8 @@ __all__ = [
     "LessEqual",
     "Log",
     "Log1p",
+    "Log2",
+    "Log10",
     "LogSumExp",
     "LogicalAnd",
     "LogicalNot",
@@ -76,6 +107,7 @@ __all__ = [
     "Mean",
     "Min",
     "Minimum",
+    "Mod",
     "Mul",
     "Neg",
     "Node",
@@ -87,10 +119,12 @@ __all__ = [
     "ReLU",
     "Repeat",
     "Reshape",
+    "Rint",
     "Sigmoid",
     "SigmoidCrossEntropy",
     "Sign",
     "Sin",
+    "Sinh",
     "Softmax",
     "SoftmaxCrossEntropy",
     "Softplus",
@@ -99,8 +133,10 @@ __all__ = [
     "Std",
     "Sub",
     "Sum",
+    "Tan",
     "Tanh",
     "Transpose",
+    "Trunc",
     "Var",
     "Where",
 ]

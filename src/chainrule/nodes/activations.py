@@ -20,6 +20,7 @@ class Sigmoid(Node):
 
     symbol = "σ"
     elementwise = True
+    holomorphic = False
 
     def forward(self, x: Value) -> Value:
         """y = 1 / (1 + e^-x)."""
@@ -61,6 +62,7 @@ class ReLU(Node):
 
     symbol = "ReLU"
     elementwise = True
+    holomorphic = False
 
     def forward(self, x: Value) -> Value:
         """y = max(x, 0)."""
@@ -80,6 +82,7 @@ class LeakyReLU(Node):
 
     symbol = "LReLU"
     elementwise = True
+    holomorphic = False
 
     def __init__(self, slope: float = 0.01) -> None:
         self.slope = slope
@@ -106,6 +109,7 @@ class GELU(Node):
 
     symbol = "GELU"
     elementwise = True
+    holomorphic = False
 
     c = math.sqrt(2 / math.pi)
     a = 0.044715
@@ -136,6 +140,7 @@ class Softplus(Node):
 
     symbol = "softplus"
     elementwise = True
+    holomorphic = False
 
     def forward(self, x: Value) -> Value:
         """y = log(1 + e^x); computed as max(x, 0) + log(1 + e^(-|x|)), which cannot overflow."""
@@ -156,6 +161,7 @@ class Softmax(Node):
     """yₖ = e^(xₖ) / Σⱼ e^(xⱼ) along an axis; a logit of -∞ gets the probability 0."""
 
     symbol = "softmax"
+    holomorphic = False
 
     def __init__(self, axis: int = -1) -> None:
         self.axis = axis
@@ -180,6 +186,7 @@ class LogSumExp(Node):
     """y = log Σⱼ e^(xⱼ) along an axis, without overflow."""
 
     symbol = "lse"
+    holomorphic = False
 
     def __init__(self, axis: int = -1, keepdims: bool = False) -> None:
         self.axis, self.keepdims = axis, keepdims

@@ -116,6 +116,7 @@ class Abs(Node):
 
     symbol = "|x|"
     elementwise = True
+    holomorphic = False
 
     def forward(self, x: Value) -> Value:
         """z = |x|; written so that it also holds, by its real part, for a complex step."""
@@ -132,6 +133,7 @@ class Sign(Node):
 
     symbol = "sgn"
     elementwise = True
+    holomorphic = False
 
     def forward(self, x: Value) -> Value:
         """z = sign(x); in the dtype of x."""

@@ -52,6 +52,9 @@ class Node:
     #: False where the text takes real numbers only, so that a complex step cannot check it.
     analytic: ClassVar[bool] = True
 
+    #: Whether the operation is an analytic function, which has a derivative by complex numbers, too.
+    holomorphic: ClassVar[bool] = True
+
     inputs: tuple[Value, ...] = ()
     outputs: tuple[Value, ...] = ()
 

@@ -58,6 +58,7 @@ class Less(_Comparison):
     """z = (x < y)."""
 
     symbol = "<"
+    holomorphic = False
 
     def forward(self, x: Value, y: Value) -> Value:
         """z = (x < y)."""
@@ -68,6 +69,7 @@ class LessEqual(_Comparison):
     """z = (x <= y)."""
 
     symbol = "≤"
+    holomorphic = False
 
     def forward(self, x: Value, y: Value) -> Value:
         """z = (x <= y)."""
@@ -78,6 +80,7 @@ class Greater(_Comparison):
     """z = (x > y)."""
 
     symbol = ">"
+    holomorphic = False
 
     def forward(self, x: Value, y: Value) -> Value:
         """z = (x > y)."""
@@ -88,6 +91,7 @@ class GreaterEqual(_Comparison):
     """z = (x >= y)."""
 
     symbol = "≥"
+    holomorphic = False
 
     def forward(self, x: Value, y: Value) -> Value:
         """z = (x >= y)."""
@@ -151,6 +155,7 @@ class Clip(Node):
 
     symbol = "clip"
     elementwise = True
+    holomorphic = False
 
     def __init__(self, low: float | None = None, high: float | None = None) -> None:
         self.low, self.high = low, high
@@ -174,6 +179,7 @@ class Maximum(Node):
 
     symbol = "max"
     elementwise = True
+    holomorphic = False
 
     def forward(self, x: Value, y: Value) -> Value:
         """z = max(x, y)."""
@@ -193,6 +199,7 @@ class Minimum(Node):
 
     symbol = "min"
     elementwise = True
+    holomorphic = False
 
     def forward(self, x: Value, y: Value) -> Value:
         """z = min(x, y)."""

@@ -1,12 +1,14 @@
-"""Exp, Log, Log1p, Sqrt, Sin, Cos: the elementary functions, element by element."""
+"""Exponentials, logarithms and roots, element by element."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
 from chainrule.nodes.base import Node, Value
 
-__all__ = ["Cos", "Exp", "Log", "Log1p", "Sin", "Sqrt"]
+__all__ = ["Cbrt", "Exp", "Exp2", "Expm1", "Log", "Log1p", "Log2", "Log10", "Sqrt"]
 
 
 class Exp(Node):
@@ -79,33 +81,85 @@ class Sqrt(Node):
         return np.where(y == 0, 0, dy / (2 * y))
 
 
-class Sin(Node):
-    """y = sin x, x in radians."""
+class Exp2(Node):
+    """y = 2ˣ."""
 
-    symbol = "sin"
+    symbol = "exp2"
     elementwise = True
 
     def forward(self, x: Value) -> Value:
-        """y = sin(x)."""
-        return np.sin(x)
+        """y = 2^x."""
+        return np.exp2(x)
 
     def backward(self, dy: Value) -> Value:
-        """∂y/∂x = cos x, so dx = dy · cos(x)."""
-        (x,) = self.inputs
-        return dy * np.cos(x)
+        """∂y/∂x = y · log 2, so dx = dy · y · log(2)."""
+        return dy * self.out * math.log(2)
 
 
-class Cos(Node):
-    """y = cos x, x in radians."""
+class Expm1(Node):
+    """y = eˣ - 1, exact for small x."""
 
-    symbol = "cos"
+    symbol = "expm1"
     elementwise = True
 
     def forward(self, x: Value) -> Value:
-        """y = cos(x)."""
-        return np.cos(x)
+        """y = e^x - 1."""
+        return np.expm1(x)
 
     def backward(self, dy: Value) -> Value:
-        """∂y/∂x = -sin x, so dx = -dy · sin(x)."""
+        """∂y/∂x = eˣ = y + 1, so dx = dy · (y + 1)."""
+        return dy * (self.out + 1)
+
+    def elementary(self, x: Value) -> Value:
+        """e^x - 1."""
+        return np.exp(x) - 1
+
+
+class Log2(Node):
+    """y = log x, to the base 2. A zero gradient stays zero, also at x = 0."""
+
+    symbol = "log₂"
+    elementwise = True
+
+    def forward(self, x: Value) -> Value:
+        """y = log₂(x)."""
+        return np.log2(x)
+
+    def backward(self, dy: Value) -> Value:
+        """∂y/∂x = 1/(x · log 2), so dx = dy / (x · log(2))."""
         (x,) = self.inputs
-        return -dy * np.sin(x)
+        return np.where((dy == 0) & (x == 0), 0, dy / (x * math.log(2)))
+
+
+class Log10(Node):
+    """y = log x, to the base 10. A zero gradient stays zero, also at x = 0."""
+
+    symbol = "log₁₀"
+    elementwise = True
+
+    def forward(self, x: Value) -> Value:
+        """y = log₁₀(x)."""
+        return np.log10(x)
+
+    def backward(self, dy: Value) -> Value:
+        """∂y/∂x = 1/(x · log 10), so dx = dy / (x · log(10))."""
+        (x,) = self.inputs
+        return np.where((dy == 0) & (x == 0), 0, dy / (x * math.log(10)))
+
+
+class Cbrt(Node):
+    """y = ∛x, also of negative x. At x = 0, where the slope is infinite, the gradient is taken as 0."""
+
+    symbol = "cbrt"
+    elementwise = True
+    analytic = False
+    holomorphic = False
+
+    def forward(self, x: Value) -> Value:
+        """y = ∛x."""
+        return np.cbrt(x)
+
+    def backward(self, dy: Value) -> Value:
+        """∂y/∂x = 1/(3y²), so dx = dy / (3 · y²)."""
+        y = self.out
+        return np.where(y == 0, 0, dy / (3 * y * y))

@@ -19,6 +19,7 @@ class CrossEntropy(Node):
     """
 
     symbol = "CE"
+    holomorphic = False
 
     def forward(self, y: Value, t: Value) -> Value:
         """l = -log(y[t])."""
@@ -44,6 +45,7 @@ class SoftmaxCrossEntropy(Node):
     """
 
     symbol = "softmax+CE"
+    holomorphic = False
 
     def parts(self) -> tuple[Value, Value, Value]:
         """Eᵃ with the class left out, its sum over the row, and a of the class; a = s - max s."""
@@ -76,6 +78,7 @@ class SigmoidCrossEntropy(Node):
 
     symbol = "σ+CE"
     elementwise = True
+    holomorphic = False
 
     def forward(self, s: Value, t: Value) -> Value:
         """l = -t · log(σ(s)) - (1 - t) · log(1 - σ(s)).

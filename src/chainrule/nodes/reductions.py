@@ -1,4 +1,4 @@
-"""Sum, Mean, Prod, Var, Std, Norm, Max, Min: many numbers to few, over any axes."""
+"""Sum, Mean, Prod, Var, Std, Norm, Max, Min: many numbers to few, over any axes; and Cumsum."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from chainrule.errors import ShapeError
 from chainrule.nodes.base import Node, Value
 
-__all__ = ["Max", "Mean", "Min", "Norm", "Prod", "Std", "Sum", "Var"]
+__all__ = ["Cumsum", "Max", "Mean", "Min", "Norm", "Prod", "Std", "Sum", "Var"]
 
 
 class _Reduction(Node):
@@ -106,6 +106,7 @@ class Var(_Reduction):
     """y = Σ (x - mean)² / (n - ddof) over the axes."""
 
     symbol = "var"
+    holomorphic = False
 
     def __init__(
         self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, ddof: int = 0
@@ -169,6 +170,7 @@ class Norm(_Reduction):
     """y = √(Σ x²) over the axes, without overflow; the gradient of a zero vector is 0."""
 
     symbol = "‖x‖"
+    holomorphic = False
 
     def forward(self, x: Value) -> Value:
         """y = √(Σ x^2) over axis.
@@ -202,6 +204,7 @@ class Max(_Reduction):
     """y = the largest x over the axes; equal largest ones share the gradient evenly."""
 
     symbol = "max"
+    holomorphic = False
 
     def forward(self, x: Value) -> Value:
         """y = max x over axis."""
@@ -223,3 +226,21 @@ class Min(Max):
     def forward(self, x: Value) -> Value:
         """y = min x over axis."""
         return np.min(x, axis=self.axis, keepdims=self.keepdims)
+
+
+class Cumsum(Node):
+    """y = the running sum of x along an axis."""
+
+    symbol = "Σ→"
+
+    def __init__(self, axis: int = 0) -> None:
+        self.axis = axis
+
+    def forward(self, x: Value) -> Value:
+        """y = Σ x up to each place along axis."""
+        return np.cumsum(x, axis=self.axis)
+
+    def backward(self, dy: Value) -> Value:
+        """x is part of every later sum, so dx = Σ dy from its place on."""
+        back = (slice(None),) * (self.axis % dy.ndim) + (slice(None, None, -1),)
+        return np.cumsum(dy[back], axis=self.axis)[back]

@@ -77,7 +77,7 @@ CHOICES: list[Make] = [
     _of_rows(lambda a, b: cr.logsumexp(a, keepdims=True)),
     _of_rows(lambda a, b: cr.mean(a, 1, keepdims=True) - a),
     _of_rows(lambda a, b: cr.var(a, 1, keepdims=True)),
-    _of_rows(lambda a, b: cr.norm(a, 1) * 0.3),
+    _of_rows(lambda a, b: cr.norm(a, axis=1) * 0.3),
     _of_rows(lambda a, b: a - cr.mean(a, 0)),
     _of_rows(lambda a, b: a / cr.std(a, 0)[None, :] if a.shape[0] > 2 else a),
     _of_rows(lambda a, b: cr.mean(a, 0)),

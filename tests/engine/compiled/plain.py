@@ -184,7 +184,9 @@ def stand_ins(meeting: Meeting) -> dict[str, Any]:
             name: getattr(np, name)
             for name in (
                 "exp", "log", "log1p", "tanh", "sqrt", "sin", "cos", "sign", "square", "maximum",
-                "minimum", "isfinite",
+                "minimum", "isfinite", "exp2", "expm1", "log2", "log10", "cbrt", "tan", "arcsin", "arccos",
+                "arctan", "arctan2", "sinh", "cosh", "arcsinh", "arccosh", "arctanh", "floor", "ceil",
+                "trunc", "rint", "remainder",
             )
         },
     }  # fmt: skip

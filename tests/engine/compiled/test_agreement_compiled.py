@@ -40,7 +40,7 @@ def many_functions(x: Any, w: Any, b: Any, v: Any) -> Any:
     above, even = h > 0.25, cr.equal(cr.abs(h) > 0.5, h < 1)
     a = a + cr.where(cr.logical_and(above, cr.logical_not(even)), a, -h) * above + even
     a = a * cr.one_hot(np.array([0, 2, 1]), 3)[0] + a
-    return cr.softmax(a) @ (v / cr.norm(v, 0)) + cr.sqrt(1 + cr.std(a, 1, keepdims=True))
+    return cr.softmax(a) @ (v / cr.norm(v, axis=0)) + cr.sqrt(1 + cr.std(a, 1, keepdims=True))
 
 
 def many_forms(x: Any, w: Any, b: Any, v: Any) -> Any:

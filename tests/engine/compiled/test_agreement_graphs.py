@@ -88,7 +88,7 @@ FORMS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
         lambda x, w: cr.concatenate([x[1:], x[:1]]) @ w * 0.5 + x @ w, ((4, 2),)
     ),
     "weight norm": (
-        lambda x, v, g: x @ (v * (g / cr.norm(v, 0))), ((4, 2), (2,))
+        lambda x, v, g: x @ (v * (g / cr.norm(v, axis=0))), ((4, 2), (2,))
     ),
     "a parameter twice": (lambda x, w, b: cr.tanh(x @ w + b) @ (w.T @ w) + b, ((4, 2), (2,))),
     "a constant table": (

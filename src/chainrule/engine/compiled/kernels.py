@@ -25,22 +25,42 @@ with blas_at_hand():
 
 __all__ = [
     "add_shards",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctan2",
+    "arctanh",
+    "cbrt",
+    "ceil",
     "cell",
     "cos",
+    "cosh",
+    "exp2",
+    "expm1",
+    "floor",
     "isfinite",
     "kernel",
     "limited",
+    "log2",
+    "log10",
     "maximum",
     "minimum",
     "put",
+    "remainder",
+    "rint",
     "shaped",
     "share",
     "sign",
     "sin",
+    "sinh",
     "sqrt",
     "square",
+    "tan",
     "together",
     "together_number",
+    "trunc",
     "wait",
     "where",
 ]
@@ -115,6 +135,126 @@ def sin(a: Any) -> Any:
 def cos(a: Any) -> Any:
     """cos a."""
     return np.cos(a)
+
+
+@_small
+def exp2(a: Any) -> Any:
+    """2 to the a."""
+    return np.exp2(a)
+
+
+@_small
+def expm1(a: Any) -> Any:
+    """eᵃ - 1."""
+    return np.expm1(a)
+
+
+@_small
+def log2(a: Any) -> Any:
+    """log a, to the base 2."""
+    return np.log2(a)
+
+
+@_small
+def log10(a: Any) -> Any:
+    """log a, to the base 10."""
+    return np.log10(a)
+
+
+@_small
+def cbrt(a: Any) -> Any:
+    """∛a."""
+    return np.cbrt(a)
+
+
+@_small
+def tan(a: Any) -> Any:
+    """tan a."""
+    return np.tan(a)
+
+
+@_small
+def arcsin(a: Any) -> Any:
+    """arcsin a."""
+    return np.arcsin(a)
+
+
+@_small
+def arccos(a: Any) -> Any:
+    """arccos a."""
+    return np.arccos(a)
+
+
+@_small
+def arctan(a: Any) -> Any:
+    """arctan a."""
+    return np.arctan(a)
+
+
+@_small
+def sinh(a: Any) -> Any:
+    """sinh a."""
+    return np.sinh(a)
+
+
+@_small
+def cosh(a: Any) -> Any:
+    """cosh a."""
+    return np.cosh(a)
+
+
+@_small
+def arcsinh(a: Any) -> Any:
+    """arcsinh a."""
+    return np.arcsinh(a)
+
+
+@_small
+def arccosh(a: Any) -> Any:
+    """arccosh a."""
+    return np.arccosh(a)
+
+
+@_small
+def arctanh(a: Any) -> Any:
+    """arctanh a."""
+    return np.arctanh(a)
+
+
+@_small
+def floor(a: Any) -> Any:
+    """a rounded down."""
+    return np.floor(a)
+
+
+@_small
+def ceil(a: Any) -> Any:
+    """a rounded up."""
+    return np.ceil(a)
+
+
+@_small
+def trunc(a: Any) -> Any:
+    """a rounded towards 0."""
+    return np.trunc(a)
+
+
+@_small
+def rint(a: Any) -> Any:
+    """a rounded to the nearest whole number."""
+    return np.rint(a)
+
+
+@_small
+def arctan2(a: Any, b: Any) -> Any:
+    """The angle of the point (b, a)."""
+    return np.arctan2(a, b)
+
+
+@_small
+def remainder(a: Any, b: Any) -> Any:
+    """What is left of a after whole steps of b."""
+    return np.remainder(a, b)
 
 
 @_small

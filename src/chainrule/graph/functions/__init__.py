@@ -1,0 +1,31 @@
+"""cr.exp, cr.sum, ...: the nodes as functions, for arrays and Variables, and what is made of them.
+
+A function that is also NumPy's has NumPy's name and meaning; `numpy_names.py` says which are known when
+NumPy itself is called on a Variable, and which of its arguments.
+"""
+
+from __future__ import annotations
+
+from chainrule.graph.functions import (
+    elementwise,
+    joining,
+    losses,
+    picking,
+    products,
+    reductions,
+    shaping,
+)
+from chainrule.graph.functions import numpy_names as numpy_names  # tells Variables NumPy's names
+from chainrule.graph.functions.elementwise import *  # noqa: F403
+from chainrule.graph.functions.joining import *  # noqa: F403
+from chainrule.graph.functions.losses import *  # noqa: F403
+from chainrule.graph.functions.picking import *  # noqa: F403
+from chainrule.graph.functions.products import *  # noqa: F403
+from chainrule.graph.functions.reductions import *  # noqa: F403
+from chainrule.graph.functions.shaping import *  # noqa: F403
+
+__all__ = [
+    name
+    for module in (elementwise, reductions, shaping, joining, picking, products, losses)
+    for name in module.__all__
+]

@@ -1,0 +1,318 @@
+"""Functions of every element: arithmetic, elementary functions, activations, comparisons, choices."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from chainrule import nodes
+from chainrule.errors import DTypeError
+from chainrule.graph.functions.values import value_of
+from chainrule.graph.recording import stepping
+from chainrule.graph.variable import apply
+from chainrule.nodes.base import Value
+
+__all__ = [
+    "abs",
+    "add",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctan2",
+    "arctanh",
+    "cbrt",
+    "ceil",
+    "clip",
+    "cos",
+    "cosh",
+    "deg2rad",
+    "divide",
+    "equal",
+    "exp",
+    "exp2",
+    "expm1",
+    "floor",
+    "floor_divide",
+    "fmax",
+    "fmin",
+    "gelu",
+    "greater",
+    "greater_equal",
+    "heaviside",
+    "hypot",
+    "isfinite",
+    "isinf",
+    "isnan",
+    "leaky_relu",
+    "less",
+    "less_equal",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "logaddexp",
+    "logaddexp2",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
+    "maximum",
+    "minimum",
+    "mod",
+    "multiply",
+    "nan_to_num",
+    "negative",
+    "not_equal",
+    "power",
+    "rad2deg",
+    "reciprocal",
+    "relu",
+    "rint",
+    "round",
+    "sigmoid",
+    "sign",
+    "sin",
+    "sinc",
+    "sinh",
+    "softplus",
+    "sqrt",
+    "square",
+    "subtract",
+    "tan",
+    "tanh",
+    "trunc",
+    "where",
+]  # fmt: skip
+
+
+def _of(node: type[nodes.Node], name: str) -> Callable[..., Value]:
+    """A node without settings, as a function."""
+
+    def function(*inputs: Value) -> Value:
+        return apply(node(), *inputs)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = node.__doc__
+    return function
+
+
+add = _of(nodes.Add, "add")
+subtract = _of(nodes.Sub, "subtract")
+multiply = _of(nodes.Mul, "multiply")
+divide = _of(nodes.Div, "divide")
+negative = _of(nodes.Neg, "negative")
+power = _of(nodes.Pow, "power")
+mod = _of(nodes.Mod, "mod")
+abs = _of(nodes.Abs, "abs")
+sign = _of(nodes.Sign, "sign")
+exp = _of(nodes.Exp, "exp")
+exp2 = _of(nodes.Exp2, "exp2")
+expm1 = _of(nodes.Expm1, "expm1")
+log = _of(nodes.Log, "log")
+log2 = _of(nodes.Log2, "log2")
+log10 = _of(nodes.Log10, "log10")
+log1p = _of(nodes.Log1p, "log1p")
+sqrt = _of(nodes.Sqrt, "sqrt")
+cbrt = _of(nodes.Cbrt, "cbrt")
+sin = _of(nodes.Sin, "sin")
+cos = _of(nodes.Cos, "cos")
+tan = _of(nodes.Tan, "tan")
+arcsin = _of(nodes.Arcsin, "arcsin")
+arccos = _of(nodes.Arccos, "arccos")
+arctan = _of(nodes.Arctan, "arctan")
+arctan2 = _of(nodes.Arctan2, "arctan2")
+sinh = _of(nodes.Sinh, "sinh")
+cosh = _of(nodes.Cosh, "cosh")
+tanh = _of(nodes.Tanh, "tanh")
+arcsinh = _of(nodes.Arcsinh, "arcsinh")
+arccosh = _of(nodes.Arccosh, "arccosh")
+arctanh = _of(nodes.Arctanh, "arctanh")
+floor = _of(nodes.Floor, "floor")
+ceil = _of(nodes.Ceil, "ceil")
+trunc = _of(nodes.Trunc, "trunc")
+rint = _of(nodes.Rint, "rint")
+sigmoid = _of(nodes.Sigmoid, "sigmoid")
+relu = _of(nodes.ReLU, "relu")
+gelu = _of(nodes.GELU, "gelu")
+softplus = _of(nodes.Softplus, "softplus")
+equal = _of(nodes.Equal, "equal")
+not_equal = _of(nodes.NotEqual, "not_equal")
+less = _of(nodes.Less, "less")
+less_equal = _of(nodes.LessEqual, "less_equal")
+greater = _of(nodes.Greater, "greater")
+greater_equal = _of(nodes.GreaterEqual, "greater_equal")
+logical_and = _of(nodes.LogicalAnd, "logical_and")
+logical_or = _of(nodes.LogicalOr, "logical_or")
+logical_not = _of(nodes.LogicalNot, "logical_not")
+maximum = _of(nodes.Maximum, "maximum")
+minimum = _of(nodes.Minimum, "minimum")
+where = _of(nodes.Where, "where")
+
+
+def square(x: Value) -> Value:
+    """x · x."""
+    return apply(nodes.Mul(), x, x)
+
+
+def reciprocal(x: Value) -> Value:
+    """1 / x."""
+    return divide(1.0, x)
+
+
+def leaky_relu(x: Value, slope: Value = 0.01) -> Value:
+    """x where x > 0, slope · x elsewhere; a slope that is a Variable has a gradient."""
+    if isinstance(slope, int | float | np.number):
+        return apply(nodes.LeakyReLU(float(slope)), x)
+    return where(greater(x, 0), x, multiply(slope, x))
+
+
+def clip(x: Value, low: Value | None = None, high: Value | None = None) -> Value:
+    """x held between low and high, which may be arrays or Variables; None on a side holds nothing.
+
+    With numbers for ends the gradient is 1 inside and at both ends, else 0. With arrays it is that of
+    `minimum(maximum(x, low), high)`: at an end x and the end have half of it each.
+    """
+    ends = [None if end is None else _number(end) for end in (low, high)]
+    if all(e is None or isinstance(e, int | float) for e in ends):
+        return apply(nodes.Clip(*ends), x)
+    y = x if low is None else maximum(x, low)
+    return y if high is None else minimum(y, high)
+
+
+def _number(x: Value) -> Any:
+    """A number without a shape as Python's, anything else as it is."""
+    return x.item() if isinstance(x, np.number) else x
+
+
+def hypot(x: Value, y: Value) -> Value:
+    """√(x² + y²), without overflow."""
+    from chainrule.graph.functions.joining import stack
+    from chainrule.graph.functions.reductions import norm
+    from chainrule.graph.functions.shaping import broadcast_arrays
+
+    return norm(stack(broadcast_arrays(x, y)), axis=0)
+
+
+def logaddexp(x: Value, y: Value) -> Value:
+    """Log(e^x + e^y), without overflow."""
+    return _log_of_sum(x, y, 1.0)
+
+
+def logaddexp2(x: Value, y: Value) -> Value:
+    """Log₂(2^x + 2^y), without overflow."""
+    return _log_of_sum(x, y, math.log(2))
+
+
+def _log_of_sum(x: Value, y: Value, scale: float) -> Value:
+    d = subtract(x, y)
+    # Equal infinities have no difference.
+    same = equal(x, y)
+    rest = log1p(exp(negative(multiply(abs(where(same, 0.0, d)), scale))))
+    return add(where(same, x, maximum(x, y)), divide(rest, scale))
+
+
+def logical_xor(x: Value, y: Value) -> Value:
+    """Whether one of the two is true, and not the other."""
+    return not_equal(not_equal(x, 0), not_equal(y, 0))
+
+
+def fmax(x: Value, y: Value) -> Value:
+    """The larger of x and y; where one of them is NaN, the other."""
+    return where(isnan(x), y, where(isnan(y), x, maximum(x, y)))
+
+
+def fmin(x: Value, y: Value) -> Value:
+    """The smaller of x and y; where one of them is NaN, the other."""
+    return where(isnan(x), y, where(isnan(y), x, minimum(x, y)))
+
+
+def heaviside(x: Value, at_zero: Value) -> Value:
+    """0 where x < 0, `at_zero` where x = 0, 1 where x > 0."""
+    step = where(less(x, 0), 0.0, where(equal(x, 0), at_zero, 1.0))
+    return where(isnan(x), x, step)
+
+
+def floor_divide(x: Value, y: Value) -> Value:
+    """The whole part of x / y, rounded down: `x // y`. No gradient flows through it."""
+    return rint(divide(subtract(x, mod(x, y)), y))
+
+
+def isnan(x: Value) -> Value:
+    """Where x is not a number."""
+    return not_equal(x, x)
+
+
+def isinf(x: Value) -> Value:
+    """Where x is infinite."""
+    return equal(abs(x), np.inf)
+
+
+def isfinite(x: Value) -> Value:
+    """Where x is neither infinite nor NaN."""
+    return less(abs(x), np.inf)
+
+
+def nan_to_num(
+    x: Value, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
+) -> Value:
+    """x with NaN and infinities replaced, by default by 0 and the largest numbers of the dtype."""
+    x = value_of(x)
+    if x.dtype.kind != "f":
+        return x
+    most = np.finfo(x.dtype)
+    high = float(most.max) if posinf is None else posinf
+    low = float(most.min) if neginf is None else neginf
+    y = where(isnan(x), nan, x)
+    return where(equal(y, np.inf), high, where(equal(y, -np.inf), low, y))
+
+
+def round(x: Value, decimals: int = 0) -> Value:
+    """x rounded to so many decimals, halves to even; no gradient flows through it."""
+    if decimals == 0:
+        return rint(x)
+    scale = math.pow(10.0, decimals)
+    if decimals > 0:
+        return divide(rint(multiply(x, scale)), scale)
+    return multiply(rint(multiply(x, scale)), math.pow(10.0, -decimals))
+
+
+def sinc(x: Value) -> Value:
+    """Sin(π x) / (π x), and 1 at x = 0."""
+    zero = equal(x, 0)
+    y = multiply(where(zero, 1.0, x), math.pi)
+    return where(zero, 1.0, divide(sin(y), y))
+
+
+def real(x: Value) -> Value:
+    """The real part: of real numbers, x itself. Complex Variables are refused, see `conjugate`."""
+    return conjugate(x)
+
+
+def conjugate(x: Value) -> Value:
+    """The complex conjugate: of real numbers, x itself.
+
+    Of complex ones it has no derivative by them, as analytic functions have, so Variables of complex
+    numbers are refused.
+    """
+    x = value_of(x)
+    if x.dtype.kind == "c" and not stepping():
+        raise DTypeError(
+            "the conjugate, the real and the imaginary part have no derivative by complex numbers. Compute"
+            " with the real and the imaginary part as two Variables."
+        )
+    return x
+
+
+def deg2rad(x: Value) -> Value:
+    """Degrees as radians."""
+    return multiply(x, math.pi / 180)
+
+
+def rad2deg(x: Value) -> Value:
+    """Radians as degrees."""
+    return multiply(x, 180 / math.pi)

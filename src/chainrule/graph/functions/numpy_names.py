@@ -1,0 +1,388 @@
+"""NumPy's names: what `numpy.f` of a Variable calls. One row for each function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from chainrule.errors import RecordingError
+from chainrule.graph.functions import elementwise as el
+from chainrule.graph.functions import joining, picking, products, reductions, shaping
+from chainrule.graph.functions.numpy_calls import takes
+from chainrule.graph.functions.values import data_of, shape_of, told, value_of
+from chainrule.graph.variable import FUNCTIONS, UFUNCS
+from chainrule.nodes.base import Value
+from chainrule.nodes.indexing import add_at, chosen, replaced
+
+__all__: list[str] = []
+
+Function = Callable[..., Any]
+
+# -- ufuncs ---------------------------------------------------------------------------------------------
+
+
+def _of_truths(function: Function) -> Function:
+    """`&`, `|`, `^` and `~`, which on whole numbers would mean their bits."""
+
+    def of_truths(*inputs: Value) -> Value:
+        for x in inputs:
+            if np.asarray(data_of(x)).dtype != bool:
+                raise RecordingError(
+                    f"{function.__name__}, written &, |, ^ or ~, takes truth values for Variables; got"
+                    f" {np.asarray(data_of(x)).dtype}. Compare first: (x > 0) & (y > 0)."
+                )
+        return function(*inputs)
+
+    return of_truths
+
+
+UFUNCS |= {
+    np.add: el.add,
+    np.subtract: el.subtract,
+    np.multiply: el.multiply,
+    np.divide: el.divide,
+    np.negative: el.negative,
+    np.positive: value_of,
+    np.power: el.power,
+    np.float_power: el.power,
+    np.remainder: el.mod,
+    np.floor_divide: el.floor_divide,
+    np.square: el.square,
+    np.reciprocal: el.reciprocal,
+    np.absolute: el.abs,
+    np.fabs: el.abs,
+    np.sign: el.sign,
+    np.conjugate: el.conjugate,
+    np.exp: el.exp,
+    np.exp2: el.exp2,
+    np.expm1: el.expm1,
+    np.log: el.log,
+    np.log2: el.log2,
+    np.log10: el.log10,
+    np.log1p: el.log1p,
+    np.logaddexp: el.logaddexp,
+    np.logaddexp2: el.logaddexp2,
+    np.sqrt: el.sqrt,
+    np.cbrt: el.cbrt,
+    np.sin: el.sin,
+    np.cos: el.cos,
+    np.tan: el.tan,
+    np.arcsin: el.arcsin,
+    np.arccos: el.arccos,
+    np.arctan: el.arctan,
+    np.arctan2: el.arctan2,
+    np.hypot: el.hypot,
+    np.sinh: el.sinh,
+    np.cosh: el.cosh,
+    np.tanh: el.tanh,
+    np.arcsinh: el.arcsinh,
+    np.arccosh: el.arccosh,
+    np.arctanh: el.arctanh,
+    np.deg2rad: el.deg2rad,
+    np.radians: el.deg2rad,
+    np.rad2deg: el.rad2deg,
+    np.degrees: el.rad2deg,
+    np.floor: el.floor,
+    np.ceil: el.ceil,
+    np.trunc: el.trunc,
+    np.rint: el.rint,
+    np.heaviside: el.heaviside,
+    np.maximum: el.maximum,
+    np.minimum: el.minimum,
+    np.fmax: el.fmax,
+    np.fmin: el.fmin,
+    np.equal: el.equal,
+    np.not_equal: el.not_equal,
+    np.less: el.less,
+    np.less_equal: el.less_equal,
+    np.greater: el.greater,
+    np.greater_equal: el.greater_equal,
+    np.logical_and: el.logical_and,
+    np.logical_or: el.logical_or,
+    np.logical_xor: el.logical_xor,
+    np.logical_not: el.logical_not,
+    np.bitwise_and: _of_truths(el.logical_and),
+    np.bitwise_or: _of_truths(el.logical_or),
+    np.bitwise_xor: _of_truths(el.logical_xor),
+    np.invert: _of_truths(el.logical_not),
+    np.isfinite: el.isfinite,
+    np.isnan: el.isnan,
+    np.isinf: el.isinf,
+    np.matmul: products.matmul,
+}
+
+# -- functions ------------------------------------------------------------------------------------------
+
+
+def _with_dtype(function: Function) -> Function:
+    """A reduction with NumPy's dtype (what is added up is converted first), where and initial."""
+    neutral = {"sum": 0, "prod": 1}.get(function.__name__)
+    fold = {"sum": el.add, "prod": el.multiply, "max": el.maximum, "min": el.minimum}.get(
+        function.__name__
+    )
+
+    def reduced(
+        x: Value,
+        axis: Any = None,
+        keepdims: bool = False,
+        dtype: Any = None,
+        where: Any = True,
+        initial: Any = None,
+        **more: Any,
+    ) -> Value:
+        if dtype is not None:
+            x = value_of(x).astype(dtype)
+        if where is not True:
+            empty = neutral if neutral is not None else initial
+            if empty is None:
+                raise RecordingError(
+                    f"np.{function.__name__} of a Variable with where= needs initial=, the value of nothing."
+                )
+            x = el.where(where, x, empty)
+        made = function(x, axis, keepdims, **more)
+        return made if initial is None or fold is None else fold(made, initial)
+
+    reduced.__name__ = function.__name__
+    if fold is None:
+        # No neutral element: where and initial are not among the arguments.
+        def plain(
+            x: Value, axis: Any = None, keepdims: bool = False, dtype: Any = None, ddof: int = 0
+        ) -> Value:
+            more = {} if function is reductions.mean else {"ddof": ddof}
+            return reduced(x, axis, keepdims, dtype, **more)
+
+        plain.__name__ = function.__name__
+        return plain
+    return reduced
+
+
+for _numpy, _ours in (
+    (np.sum, reductions.sum),
+    (np.prod, reductions.prod),
+    (np.max, reductions.max),
+    (np.min, reductions.min),
+    (np.amax, reductions.max),
+    (np.amin, reductions.min),
+    (np.mean, reductions.mean),
+    (np.var, reductions.var),
+    (np.std, reductions.std),
+):
+    takes(_numpy, _with_dtype(_ours), a="x", correction="ddof")
+
+
+def _clip(
+    x: Value,
+    a_min: Any = None,
+    a_max: Any = None,
+    *,
+    min: Any = None,
+    max: Any = None,
+    dtype: Any = None,
+) -> Value:
+    low, high = (b if a is None else a for a, b in ((a_min, min), (a_max, max)))
+    made = el.clip(x, low, high)
+    return made if dtype is None else made.astype(dtype)
+
+
+def _where(condition: Value, x: Any = None, y: Any = None) -> Any:
+    if x is None and y is None:
+        return np.nonzero(told(condition, "np.where of a condition alone"))
+    return el.where(condition, x, y)
+
+
+def _reshape(x: Value, shape: Any, order: str = "C") -> Value:
+    x = value_of(x)
+    if order in ("C", "K", "A"):
+        return shaping.reshape(x, shape)
+    if order != "F":
+        raise RecordingError(f"np.reshape: order={order!r} must be 'C' or 'F' for Variables.")
+    # Column by column: row by row of the transposed, with the axes of both reversed.
+    lengths = (shape,) if isinstance(shape, int | np.integer) else tuple(shape)
+    return shaping.transpose(shaping.reshape(shaping.transpose(x), lengths[::-1]))
+
+
+def _ravel(x: Value, order: str = "C") -> Value:
+    return _reshape(x, -1, order)
+
+
+def _running(function: Function) -> Function:
+    def running(x: Value, axis: int | None = None, dtype: Any = None) -> Value:
+        x = value_of(x)
+        return function(x if dtype is None else x.astype(dtype), axis)
+
+    return running
+
+
+def _joined(function: Function) -> Function:
+    def joined(arrays: Any, axis: Any = 0, *, dtype: Any = None) -> Value:
+        made = function(arrays, axis)
+        return made if dtype is None else made.astype(dtype)
+
+    return joined
+
+
+def _each(function: Function) -> Function:
+    """A function of one array, of several: a list of what it gives."""
+    return lambda *xs: function(xs[0]) if len(xs) == 1 else tuple(function(x) for x in xs)
+
+
+def _parts(function: Function) -> Function:
+    """A split along one axis."""
+
+    def parts(x: Value, indices_or_sections: Any, axis: int = 0) -> list[Value]:
+        found: list[Value] = function(x, indices_or_sections, axis)
+        return found
+
+    return parts
+
+
+def _along(axis: int) -> Function:
+    def parts(x: Value, indices_or_sections: Any) -> list[Value]:
+        ndim = len(shape_of(x))
+        return joining.split(x, indices_or_sections, 0 if axis == 1 and ndim == 1 else axis)
+
+    return parts
+
+
+def _data(function: Function) -> Function:
+    """A question whose answer is plain: True or False, a count, a shape."""
+
+    def asked(*args: Any, **kwargs: Any) -> Any:
+        def plain(v: Any) -> Any:
+            return told(v, f"np.{function.__name__}")
+
+        return function(*map(plain, args), **{k: plain(v) for k, v in kwargs.items()})
+
+    return asked
+
+
+def _einsum(*operands: Any, optimize: Any = False) -> Value:
+    return products.einsum(*operands)
+
+
+def _average(x: Value, axis: Any = None, weights: Any = None, keepdims: bool = False) -> Value:
+    return reductions.average(x, axis, weights, keepdims)
+
+
+def _moved(x: Value, source: Any, destination: Any) -> Value:
+    return shaping.moveaxis(x, source, destination)
+
+
+def _rollaxis(x: Value, axis: int, start: int = 0) -> Value:
+    n = len(shape_of(x))
+    axis %= n
+    start = start + n if start < 0 else start
+    return shaping.moveaxis(x, axis, start - 1 if axis < start else start)
+
+
+def _chosen(x: Value, t: Value) -> Value:
+    named = el.equal(shaping.expand_dims(t, -1), np.arange(x.shape[-1]))
+    return reductions.sum(el.where(named, x, 0), -1)
+
+
+def _replaced(x: Value, t: Value, values: Value) -> Value:
+    named = el.equal(shaping.expand_dims(t, -1), np.arange(x.shape[-1]))
+    return el.where(
+        named, values if isinstance(values, int) else shaping.expand_dims(values, -1), x
+    )
+
+
+takes(np.clip, _clip, a="x")
+takes(np.where, _where)
+takes(np.reshape, _reshape, a="x")
+takes(np.ravel, _ravel, a="x")
+takes(np.transpose, shaping.transpose, a="x")
+takes(np.swapaxes, shaping.swapaxes, a="x", axis1="a", axis2="b")
+takes(np.moveaxis, _moved, a="x")
+takes(np.rollaxis, _rollaxis, a="x")
+takes(np.expand_dims, shaping.expand_dims, a="x")
+takes(np.squeeze, shaping.squeeze, a="x")
+takes(np.broadcast_to, shaping.broadcast_to, array="x")
+takes(np.flip, shaping.flip, m="x")
+takes(np.flipud, shaping.flipud, m="x")
+takes(np.fliplr, shaping.fliplr, m="x")
+takes(np.rot90, shaping.rot90, m="x")
+takes(np.roll, shaping.roll, a="x")
+takes(np.tile, shaping.tile, A="x")
+takes(np.repeat, shaping.repeat, a="x")
+takes(np.pad, shaping.pad, array="x", constant_values="constant_values")
+takes(np.zeros_like, shaping.zeros_like, a="x")
+takes(np.ones_like, shaping.ones_like, a="x")
+takes(np.full_like, shaping.full_like, a="x")
+takes(np.empty_like, shaping.zeros_like, prototype="x")
+takes(np.copy, value_of, a="x")
+takes(np.concatenate, _joined(joining.concatenate))
+takes(np.stack, _joined(joining.stack))
+takes(np.hstack, joining.hstack, tup="xs")
+takes(np.vstack, joining.vstack, tup="xs")
+takes(np.dstack, joining.dstack, tup="xs")
+takes(np.column_stack, joining.column_stack, tup="xs")
+takes(np.append, joining.append, arr="x")
+takes(np.split, _parts(joining.split), ary="x")
+takes(np.array_split, _parts(joining.array_split), ary="x")
+takes(np.hsplit, _along(1), ary="x")
+takes(np.vsplit, _along(0), ary="x")
+takes(np.dsplit, _along(2), ary="x")
+takes(np.unstack, joining.unstack)
+takes(np.dot, products.dot, a="x", b="y")
+takes(np.inner, products.inner, a="x", b="y")
+takes(np.vdot, products.vdot, a="x", b="y")
+takes(np.outer, products.outer, a="x", b="y")
+takes(np.tensordot, products.tensordot, a="x", b="y")
+takes(np.kron, products.kron, a="x", b="y")
+takes(np.cross, products.cross, a="x", b="y")
+takes(np.linalg.matrix_power, products.matrix_power, a="x")
+takes(np.linalg.norm, reductions.norm)
+takes(np.take, picking.take, a="x")
+takes(np.take_along_axis, picking.take_along_axis, arr="x")
+takes(np.sort, picking.sort, a="x")
+takes(np.argsort, picking.argsort, a="x")
+takes(np.diag, picking.diag, v="x")
+takes(np.diagonal, picking.diagonal, a="x")
+takes(np.trace, picking.trace, a="x")
+takes(np.tril, picking.tril, m="x")
+takes(np.triu, picking.triu, m="x")
+takes(np.average, _average, a="x")
+takes(np.ptp, reductions.ptp, a="x")
+takes(np.median, reductions.median, a="x")
+takes(np.nansum, reductions.nansum, a="x")
+takes(np.nanmean, reductions.nanmean, a="x")
+takes(np.argmax, reductions.argmax, a="x")
+takes(np.argmin, reductions.argmin, a="x")
+takes(np.any, reductions.any, a="x")
+takes(np.all, reductions.all, a="x")
+takes(np.count_nonzero, reductions.count_nonzero, a="x")
+takes(np.cumsum, _running(reductions.cumsum), a="x")
+takes(np.cumprod, _running(reductions.cumprod), a="x")
+takes(np.diff, reductions.diff, a="x")
+takes(np.trapezoid, reductions.trapezoid)
+takes(np.round, el.round, a="x")
+takes(np.around, el.round, a="x")
+takes(np.fix, lambda x: el.trunc(x))
+takes(np.nan_to_num, el.nan_to_num)
+takes(np.sinc, el.sinc)
+
+_OTHERS: dict[Function, Function] = {
+    np.real: el.real,
+    np.einsum: _einsum,
+    np.atleast_1d: _each(shaping.atleast_1d),
+    np.atleast_2d: _each(shaping.atleast_2d),
+    np.atleast_3d: _each(shaping.atleast_3d),
+    np.broadcast_arrays: lambda *xs, subok=False: tuple(shaping.broadcast_arrays(*xs)),
+    np.shape: lambda a: shape_of(a),
+    np.ndim: lambda a: len(shape_of(a)),
+    np.size: lambda a, axis=None: int(np.size(data_of(a), axis)),
+    **{
+        f: _data(f)
+        for f in (
+            np.allclose, np.isclose, np.array_equal, np.nonzero, np.argwhere, np.flatnonzero,
+            np.iscomplexobj, np.isrealobj, np.result_type, np.array_repr, np.array_str, np.array2string,
+        )
+    },
+    add_at: picking.index_add,
+    chosen: _chosen,
+    replaced: _replaced,
+}  # fmt: skip
+FUNCTIONS |= _OTHERS

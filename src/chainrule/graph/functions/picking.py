@@ -1,0 +1,174 @@
+"""Picking elements out and putting them in place: by key, by ids, by order, by the diagonal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chainrule import nodes
+from chainrule.errors import RecordingError, SettingError, ShapeError
+from chainrule.graph.functions import elementwise as el
+from chainrule.graph.functions.reductions import sum
+from chainrule.graph.functions.shaping import moveaxis, reshape
+from chainrule.graph.functions.values import axis_of, told, value_of
+from chainrule.graph.recording import current_recording
+from chainrule.graph.variable import Variable, apply
+from chainrule.nodes.base import Value
+
+__all__ = [
+    "argsort", "diag", "diagonal", "index", "index_add", "sort", "take", "take_along_axis", "trace",
+    "tril", "triu",
+]  # fmt: skip
+
+
+def _split_key(key: Any) -> tuple[tuple[Any, ...], list[Value]]:
+    """A key with its arrays taken out, and the arrays: they are inputs of the Index node.
+
+    A mask is the numbers of its True places, whose count is then known.
+    """
+    parts: list[Any] = []
+    arrays: list[Value] = []
+    for part in key if isinstance(key, tuple) else (key,):
+        if not isinstance(part, Variable | np.ndarray | list):
+            parts.append(part)
+            continue
+        empty = isinstance(part, list) and not part  # which NumPy would read as real numbers
+        ids = np.zeros(0, np.intp) if empty else value_of(part)
+        if ids.dtype.kind not in "biu":
+            raise ShapeError(
+                f"x[...] takes whole numbers, slices and truth values; got an array of {ids.dtype}."
+                " Convert ids first: ids.astype(int)."
+            )
+        found = _places_of(ids) if ids.dtype == bool and ids.ndim else [ids]
+        arrays += found
+        parts += [nodes.Index.INPUT] * len(found)
+    return tuple(parts), arrays
+
+
+def _places_of(mask: Value) -> list[Value]:
+    """Where a mask is True, along each of its axes."""
+    recording = current_recording()
+    if isinstance(mask, Variable):
+        if recording is not None and mask.call is not None:
+            raise RecordingError(
+                "x[mask] with a mask that is computed was asked for while a step is being recorded. How"
+                " many elements it picks would go with the values, and a recorded step has fixed shapes."
+                " Weigh the elements instead: cr.where(mask, x, 0)."
+            )
+        mask = mask.data
+    if recording is not None:
+        recording.copied.append((mask, mask.copy()))
+    return list(mask.nonzero())
+
+
+def index(x: Value, key: Any) -> Value:
+    """x[key]: slices, numbers, None, and arrays of ids or truth values."""
+    parts, arrays = _split_key(key)
+    return apply(nodes.Index(parts), x, *arrays)
+
+
+def index_add(x: Value, key: Any, shape: tuple[int, ...]) -> Value:
+    """Zeros of a shape with x added at the key; repeated ids add up."""
+    parts, arrays = _split_key(key)
+    return apply(nodes.IndexAdd(parts, shape), x, *arrays)
+
+
+def take(x: Value, indices: Value, axis: int | None = None, mode: str = "raise") -> Value:
+    """The elements at these places along an axis; of all elements, row by row, for None.
+
+    `mode` says what a place beyond the end means: "raise", "wrap" (count on from the start) or "clip"
+    (the last).
+    """
+    x, ids = value_of(x), value_of(indices)
+    if axis is None:
+        x, axis = reshape(x, -1), 0
+    place = axis_of(axis, x.ndim, "take")
+    n = x.shape[place]
+    if mode != "raise":
+        if mode not in ("wrap", "clip"):
+            raise SettingError(f"take: mode={mode!r} must be 'raise', 'wrap' or 'clip'.")
+        known = told(ids, "take with a mode")
+        ids = known % n if mode == "wrap" else np.clip(known, 0, n - 1)
+    return index(x, (*(slice(None),) * place, ids))
+
+
+def take_along_axis(x: Value, indices: Value, axis: int | None = -1) -> Value:
+    """For every place of `indices` the element of x that it names along the axis."""
+    x, ids = value_of(x), value_of(indices)
+    if axis is None:
+        x, axis = reshape(x, -1), 0
+    place = axis_of(axis, x.ndim, "take_along_axis")
+    if ids.ndim != x.ndim:
+        raise ShapeError(
+            f"take_along_axis: indices have {ids.ndim} axes and x has {x.ndim}; they must have as many."
+        )
+    key: list[Any] = []
+    for i in range(x.ndim):
+        if i == place:
+            key.append(ids)
+        else:
+            line = np.arange(x.shape[i] if x.shape[i] != 1 else 1)
+            key.append(line.reshape([-1 if j == i else 1 for j in range(x.ndim)]))
+    return index(x, tuple(key))
+
+
+def argsort(x: Value, axis: int | None = -1) -> Any:
+    """The places of the elements in ascending order, as a plain array."""
+    return np.argsort(told(x, "argsort"), axis=axis, kind="stable")
+
+
+def sort(x: Value, axis: int | None = -1) -> Value:
+    """The elements in ascending order along an axis; of all, row by row, for None."""
+    x = value_of(x)
+    if axis is None:
+        x, axis = reshape(x, -1), 0
+    return take_along_axis(x, argsort(x, axis), axis)
+
+
+# -- by the diagonal ------------------------------------------------------------------------------------
+
+
+def diagonal(x: Value, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Value:
+    """The elements where the two axes have the same place (the second `offset` further), last."""
+    x = value_of(x)
+    if x.ndim < 2:
+        raise ShapeError(f"diagonal needs at least two axes; got shape {x.shape}.")
+    moved = moveaxis(x, (axis1, axis2), (-2, -1))
+    n, m = moved.shape[-2:]
+    rows = np.arange(max(0, min(n, m - offset) if offset >= 0 else min(n + offset, m)))
+    return moved[(..., rows - min(offset, 0), rows + max(offset, 0))]
+
+
+def diag(x: Value, k: int = 0) -> Value:
+    """The k-th diagonal of a matrix; or the matrix with a vector on its k-th diagonal."""
+    x = value_of(x)
+    if x.ndim == 2:
+        return diagonal(x, k)
+    if x.ndim != 1:
+        raise ShapeError(f"diag takes a vector or a matrix; got shape {x.shape}.")
+    n = x.shape[0] + abs(k)
+    rows = np.arange(x.shape[0])
+    return index_add(x, (rows - min(k, 0), rows + max(k, 0)), (n, n))
+
+
+def trace(x: Value, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Value:
+    """The sum along the diagonal."""
+    return sum(diagonal(x, offset, axis1, axis2), -1)
+
+
+def _lower(shape: tuple[int, ...], k: int) -> Any:
+    n, m = shape[-2:] if len(shape) > 1 else (shape[0], shape[0])
+    return np.tri(n, m, k, dtype=bool)
+
+
+def tril(x: Value, k: int = 0) -> Value:
+    """The last two axes with zeros above the k-th diagonal."""
+    x = value_of(x)
+    return el.where(_lower(x.shape, k), x, 0)
+
+
+def triu(x: Value, k: int = 0) -> Value:
+    """The last two axes with zeros below the k-th diagonal."""
+    x = value_of(x)
+    return el.where(~_lower(x.shape, k - 1), x, 0)

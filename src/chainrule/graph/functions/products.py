@@ -1,0 +1,287 @@
+"""Products of matrices and of more: matmul, dot, outer, tensordot, einsum, kron, cross."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from chainrule import nodes
+from chainrule.errors import SettingError, ShapeError
+from chainrule.graph.functions import elementwise as el
+from chainrule.graph.functions.joining import stack
+from chainrule.graph.functions.picking import diagonal
+from chainrule.graph.functions.reductions import sum
+from chainrule.graph.functions.shaping import (
+    broadcast_to,
+    moveaxis,
+    reshape,
+    squeeze,
+    transpose,
+)
+from chainrule.graph.functions.values import axis_of, value_of
+from chainrule.graph.variable import Variable, apply, constant
+from chainrule.nodes.base import Value
+
+__all__ = [
+    "cross", "dot", "einsum", "inner", "kron", "matmul", "matrix_power", "outer", "tensordot", "vdot",
+]  # fmt: skip
+
+
+def matmul(x: Value, W: Value) -> Value:
+    """x W: vectors, matrices and stacks of matrices, as NumPy's `@`."""
+    x, W = value_of(x), value_of(W)
+    if not isinstance(x, Variable) and not isinstance(W, Variable):
+        return x @ W
+    if x.ndim == 0 or W.ndim == 0:
+        raise ShapeError("matmul needs at least one axis on each side; use * with a single number.")
+    inner = W.shape[-2] if W.ndim > 1 else W.shape[0]
+    if x.shape[-1] != inner:
+        raise ShapeError(
+            f"matmul got shapes {x.shape} and {W.shape}: the last axis of the first ({x.shape[-1]})"
+            f" must equal the {'last but one' if W.ndim > 1 else 'only'} axis of the second ({inner})."
+        )
+    dtype = np.result_type(x.dtype, W.dtype)
+    x, W = (v if v.dtype == dtype else v.astype(dtype) for v in (x, W))
+    if x.ndim == 1:
+        return squeeze(matmul(reshape(x, (1, -1)), W), -2 if W.ndim > 1 else 0)
+    if W.ndim == 1:
+        return squeeze(matmul(x, reshape(W, (-1, 1))), -1)
+    if W.ndim == 2 and x.ndim > 2:
+        flat = apply(nodes.MatMul(), reshape(x, (-1, x.shape[-1])), W)
+        return reshape(flat, (*x.shape[:-1], W.shape[-1]))
+    stacks = np.broadcast_shapes(x.shape[:-2], W.shape[:-2])
+    # Of a constant, too, the copies are a node: how many there are may go with the batch.
+    x = broadcast_to(constant(x), stacks + x.shape[-2:])
+    W = broadcast_to(constant(W), stacks + W.shape[-2:])
+    return apply(nodes.MatMul(), x, W)
+
+
+def dot(x: Value, y: Value) -> Value:
+    """Sums of products over the last axis of x and the last but one of y, as `numpy.dot` has them.
+
+    A number multiplies; vectors and matrices are as in `matmul`; with more axes every row of x meets
+    every matrix of y: (..., n) and (..., n, m) give the axes of x, then those of y.
+    """
+    x, y = value_of(x), value_of(y)
+    if x.ndim == 0 or y.ndim == 0:
+        return el.multiply(x, y)
+    if x.ndim <= 2 and y.ndim <= 2:
+        return matmul(x, y)
+    return tensordot(x, y, ((x.ndim - 1,), (max(y.ndim - 2, 0),)))
+
+
+def inner(x: Value, y: Value) -> Value:
+    """Sums of products over the last axes."""
+    x, y = value_of(x), value_of(y)
+    if x.ndim == 0 or y.ndim == 0:
+        return el.multiply(x, y)
+    return tensordot(x, y, ((x.ndim - 1,), (y.ndim - 1,)))
+
+
+def vdot(x: Value, y: Value) -> Value:
+    """The sum of the products of all elements, row by row."""
+    return matmul(reshape(value_of(x), -1), reshape(value_of(y), -1))
+
+
+def outer(x: Value, y: Value) -> Value:
+    """Every element of x times every element of y: a matrix."""
+    return el.multiply(reshape(value_of(x), (-1, 1)), reshape(value_of(y), (1, -1)))
+
+
+def tensordot(x: Value, y: Value, axes: Any = 2) -> Value:
+    """Sums of products over axes of x and of y: the last n and the first n, or those of two lists."""
+    x, y = value_of(x), value_of(y)
+    if isinstance(axes, int | np.integer):
+        given: tuple[Any, Any] = (range(x.ndim - axes, x.ndim), range(axes))
+    else:
+        given = tuple(a if isinstance(a, Sequence | range) else (a,) for a in axes)  # type: ignore[assignment]
+    left = [axis_of(a, x.ndim, "tensordot") for a in given[0]]
+    right = [axis_of(a, y.ndim, "tensordot") for a in given[1]]
+    if [x.shape[a] for a in left] != [y.shape[a] for a in right]:
+        raise ShapeError(
+            f"tensordot: the axes {left} of shape {x.shape} and {right} of shape {y.shape} must be as"
+            " long as each other."
+        )
+    stay_x = [a for a in range(x.ndim) if a not in left]
+    stay_y = [a for a in range(y.ndim) if a not in right]
+    n = math.prod(x.shape[a] for a in left)
+    rows = reshape(transpose(x, (*stay_x, *left)), (math.prod(x.shape[a] for a in stay_x), n))
+    columns = reshape(transpose(y, (*right, *stay_y)), (n, math.prod(y.shape[a] for a in stay_y)))
+    shape = (*(x.shape[a] for a in stay_x), *(y.shape[a] for a in stay_y))
+    return reshape(matmul(rows, columns), shape)
+
+
+def kron(x: Value, y: Value) -> Value:
+    """x with every element replaced by it times y."""
+    x, y = value_of(x), value_of(y)
+    n = max(x.ndim, y.ndim)
+    a, b = ((1,) * (n - v.ndim) + v.shape for v in (x, y))
+    wide = reshape(x, tuple(part for length in a for part in (length, 1)))
+    fine = reshape(y, tuple(part for length in b for part in (1, length)))
+    return reshape(el.multiply(wide, fine), tuple(p * q for p, q in zip(a, b, strict=True)))
+
+
+def cross(x: Value, y: Value, axis: int = -1) -> Value:
+    """The vector at right angles to two vectors of three elements, along an axis."""
+    x, y = (moveaxis(value_of(v), axis, -1) for v in (x, y))
+    if x.shape[-1] != 3 or y.shape[-1] != 3:
+        raise ShapeError(
+            f"cross takes vectors of three elements along axis {axis}; got {x.shape[-1]} and {y.shape[-1]}."
+        )
+    (a, b, c), (d, e, f) = ([v[..., i] for i in range(3)] for v in (x, y))
+    parts = [b * f - c * e, c * d - a * f, a * e - b * d]
+    return stack(parts, axis if axis < 0 or parts[0].ndim >= axis else -1)
+
+
+def matrix_power(x: Value, n: int) -> Value:
+    """A square matrix multiplied by itself, n times in all; n from 0."""
+    x, n = value_of(x), operator.index(n)
+    if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
+        raise ShapeError(f"matrix_power takes square matrices; got shape {x.shape}.")
+    if n < 0:
+        raise SettingError(f"matrix_power: n={n} must be at least 0 for Variables.")
+    if n == 0:
+        return broadcast_to(np.eye(x.shape[-1], dtype=x.dtype), x.shape)
+    power: Any = None
+    square = x
+    while n:
+        if n % 2:
+            power = square if power is None else matmul(power, square)
+        n //= 2
+        square = matmul(square, square) if n else square
+    return power
+
+
+# -- einsum ---------------------------------------------------------------------------------------------
+
+
+def einsum(formula: str, *xs: Value) -> Value:
+    """Sums of products by Einstein's notation: letters name axes, those not in the result are summed.
+
+    `...` stands for the axes that have no letter, and the result may be left out: then it has the
+    letters that occur once, in the order of the alphabet.
+
+    >>> import chainrule as cr, numpy as np
+    >>> cr.einsum("ij,jk->ik", np.ones((2, 3)), np.ones((3, 2)))
+    array([[3., 3.],
+           [3., 3.]])
+    """
+    if not isinstance(formula, str):
+        raise SettingError(
+            "einsum: write the axes as a text before the arrays, such as cr.einsum('ij,jk->ik', a, b); got"
+            f" {type(formula).__name__}."
+        )
+    values = [value_of(x) for x in xs]
+    operands, result = _axes_of(formula, values)
+    values = [_own_axes(x, axes) for x, axes in zip(values, operands, strict=True)]
+    letters = ["".join(dict.fromkeys(axes)) for axes in operands]
+    while len(values) > 1:
+        later = "".join(letters[2:]) + result
+        made, name = _pair(values[0], letters[0], values[1], letters[1], later)
+        values, letters = [made, *values[2:]], [name, *letters[2:]]
+    (x,), (name,) = values, letters
+    gone = tuple(i for i, letter in enumerate(name) if letter not in result)
+    x, name = (sum(x, gone) if gone else x), "".join(a for a in name if a in result)
+    return transpose(x, tuple(name.index(a) for a in result)) if name != result else x
+
+
+def _axes_of(formula: str, values: list[Any]) -> tuple[list[str], str]:
+    """The axes of every operand and of the result, each as a letter."""
+    text = formula.replace(" ", "")
+    left, arrow, right = text.partition("->")
+    operands = left.split(",")
+    if len(operands) != len(values):
+        raise ShapeError(
+            f"einsum({formula!r}) speaks of {len(operands)} arrays and was given {len(values)}."
+        )
+    free = [c for c in map(chr, range(0x391, 0x3A9)) if c not in text]
+    spare = [
+        x.ndim - len(axes.replace("...", "")) if "..." in axes else 0
+        for x, axes in zip(values, operands, strict=True)
+    ]
+    most = "".join(free[: max(spare, default=0)])
+    named = []
+    for x, axes, n in zip(values, operands, spare, strict=True):
+        own = axes.replace("...", most[len(most) - n :]) if n >= 0 else axes
+        if len(own) != x.ndim or "." in own or not all(c.isalpha() for c in own):
+            raise ShapeError(
+                f"einsum({formula!r}): {axes!r} names {len(axes.replace('...', ''))} axes of an array of"
+                f" shape {x.shape}. Give every axis one letter, or ... for several."
+            )
+        named.append(own)
+    every = "".join(named)
+    if arrow:
+        result = right.replace("...", most)
+    else:
+        once = sorted(c for c in set(every) if every.count(c) == 1 and c not in most)
+        result = most + "".join(once)
+    wrong = [c for c in result if c not in every] or [c for c in result if result.count(c) > 1]
+    if wrong:
+        raise ShapeError(
+            f"einsum({formula!r}): {wrong[0]!r} of the result must occur among the arrays, and once in it."
+        )
+    sizes: dict[str, int] = {}
+    for x, axes in zip(values, named, strict=True):
+        for letter, n in zip(axes, x.shape, strict=True):
+            if sizes.get(letter, 1) not in (1, n) and n != 1:
+                raise ShapeError(
+                    f"einsum({formula!r}): the axis {letter!r} is {sizes[letter]} long in one array and {n}"
+                    " in another."
+                )
+            sizes[letter] = max(n, sizes.get(letter, 1)) if n else 0
+    return named, result
+
+
+def _own_axes(x: Any, axes: str) -> Any:
+    """x with its diagonal where a letter stands twice."""
+    for letter in dict.fromkeys(axes):
+        while axes.count(letter) > 1:
+            first = axes.index(letter)
+            second = axes.index(letter, first + 1)
+            x = moveaxis(diagonal(x, 0, first, second), -1, first)
+            axes = axes[:second] + axes[second + 1 :]
+    return x
+
+
+def _pair(x: Any, a: str, y: Any, b: str, later: str) -> tuple[Any, str]:
+    """Two operands as one: a product of matrices, the letters of both in front that are kept."""
+    # What only one of them has, and nobody asks for, is summed first.
+    for_x = tuple(i for i, c in enumerate(a) if c not in b and c not in later)
+    for_y = tuple(i for i, c in enumerate(b) if c not in a and c not in later)
+    x = sum(x, for_x) if for_x else x
+    y = sum(y, for_y) if for_y else y
+    a = "".join(c for i, c in enumerate(a) if i not in for_x)
+    b = "".join(c for i, c in enumerate(b) if i not in for_y)
+    both = [c for c in a if c in b]
+    kept, summed = [c for c in both if c in later], [c for c in both if c not in later]
+    rows, columns = [c for c in a if c not in b], [c for c in b if c not in a]
+    x, y = _sized(x, a, y, b, both)
+    if not summed:
+        wide = transpose(x, tuple(map(a.index, kept + rows)))
+        wide = reshape(wide, (*wide.shape, *(1,) * len(columns)))
+        tall = transpose(y, tuple(map(b.index, kept + columns)))
+        k = len(kept)
+        tall = reshape(tall, (*tall.shape[:k], *(1,) * len(rows), *tall.shape[k:]))
+        return el.multiply(wide, tall), "".join(kept + rows + columns)
+    left = transpose(x, tuple(map(a.index, kept + rows + summed)))
+    right = transpose(y, tuple(map(b.index, kept + summed + columns)))
+    k, r, s = len(kept), len(rows), len(summed)
+    front, n = left.shape[:k], math.prod(left.shape[k + r :])
+    product = matmul(
+        reshape(left, (*front, math.prod(left.shape[k : k + r]), n)),
+        reshape(right, (*front, n, math.prod(right.shape[k + s :]))),
+    )
+    shape = (*front, *left.shape[k : k + r], *right.shape[k + s :])
+    return reshape(product, shape), "".join(kept + rows + columns)
+
+
+def _sized(x: Any, a: str, y: Any, b: str, both: list[str]) -> tuple[Any, Any]:
+    """The two with every letter that both have as long in each."""
+    longest = {c: max(x.shape[a.index(c)], y.shape[b.index(c)]) for c in both}
+    x = broadcast_to(x, tuple(longest.get(c, n) for c, n in zip(a, x.shape, strict=True)))
+    y = broadcast_to(y, tuple(longest.get(c, n) for c, n in zip(b, y.shape, strict=True)))
+    return x, y

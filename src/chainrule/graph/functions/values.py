@@ -1,0 +1,85 @@
+"""What functions ask of a value, be it an array, a number or a Variable."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from chainrule.errors import RecordingError, SettingError
+from chainrule.graph.recording import current_recording
+from chainrule.graph.variable import Variable, as_array
+from chainrule.nodes.base import Value
+
+__all__ = ["Axis", "axis_of", "data_of", "kept", "shape_of", "value_of"]
+
+Axis: TypeAlias = int | tuple[int, ...] | None
+
+
+def data_of(x: Value) -> Any:
+    """The numbers of a value."""
+    return x.data if isinstance(x, Variable) else x
+
+
+def value_of(x: Value) -> Any:
+    """A value that has a shape and a dtype: a Variable, or what NumPy makes of anything else.
+
+    A list with Variables in it is joined, as `numpy.array` would a list of numbers.
+    """
+    if isinstance(x, Variable):
+        return x
+    if isinstance(x, list | tuple) and _holds_variables(x):
+        from chainrule.graph.functions.joining import stack
+
+        return stack([value_of(part) for part in x])
+    array = as_array(x)
+    if array.dtype == object and array.size and _holds_variables(array.reshape(-1).tolist()):
+        return value_of(array.tolist())
+    return array
+
+
+def _holds_variables(parts: Any) -> bool:
+    return any(
+        isinstance(p, Variable) or (isinstance(p, list | tuple) and _holds_variables(p))
+        for p in parts
+    )
+
+
+def shape_of(x: Value) -> tuple[int, ...]:
+    """The shape of a value."""
+    return tuple(np.shape(data_of(x)))
+
+
+def axis_of(axis: Any, ndim: int, what: str) -> int:
+    """One axis, counted from the front."""
+    try:
+        found = operator.index(axis)
+    except TypeError:
+        raise SettingError(f"{what}: axis={axis!r} must be a whole number.") from None
+    if not -ndim <= found < ndim:
+        raise SettingError(
+            f"{what}: axis={found} is not there: the array has {ndim} axes, {-ndim} to {ndim - 1}."
+        )
+    return found % ndim
+
+
+def kept(what: str, keepdims: Any) -> bool:
+    """Whether reduced axes stay, each of length 1."""
+    if not isinstance(keepdims, bool | np.bool_):
+        raise SettingError(
+            f"{what}: keepdims={keepdims!r} must be True or False. The arguments are (x, axis, keepdims);"
+            " others go by name, such as dtype=float."
+        )
+    return bool(keepdims)
+
+
+def told(x: Value, what: str) -> Any:
+    """The numbers of a value, to decide by them at once; refused while a step is being recorded."""
+    if isinstance(x, Variable) and current_recording() is not None and x.call is not None:
+        raise RecordingError(
+            f"{what} of a value that is computed was asked for while a step is being recorded. What it"
+            " gives goes with the values, which are others at every run. Write the choice with cr.where,"
+            " or compute it from the data before training."
+        )
+    return data_of(x)
