@@ -538,7 +538,7 @@ TABLE: dict[str, Row] = {
     "Mod": mod_row,
     "Mul": binary(nodes.Mul, cr.multiply, np.multiply),
     "Neg": unary(nodes.Neg, cr.negative, np.negative),
-    "Norm": reduction(nodes.Norm, lambda x, axis, k: cr.norm(x, None, axis, k), None),
+    "Norm": reduction(nodes.Norm, cr.norm, None),
     "NotEqual": choosing(nodes.NotEqual, cr.not_equal, np.not_equal, ()),
     "OneHot": one_hot_row,
     "Pow": pow_row,

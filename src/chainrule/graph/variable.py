@@ -265,8 +265,11 @@ class Variable(ArrayMethods, NDArrayOperatorsMixin):
         )
 
     def item(self, *place: SupportsIndex) -> Any:
-        """One value as a Python number: the only one, or that at a place."""
-        return self[place].item() if place else self._number("item")
+        """One value as a Python number: the only one, or that at a place (one number: in the row of all)."""
+        if not place:
+            return self._number("item")
+        row = self.reshape(-1) if len(place) == 1 else self
+        return row[place].item()
 
     def tolist(self) -> Any:
         """The values as Python numbers, in lists."""

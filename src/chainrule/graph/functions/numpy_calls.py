@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import RecordingError, guess
+from chainrule.errors import RecordingError, SettingError, guess
 from chainrule.graph.functions import reductions, shaping
 from chainrule.graph.functions.values import value_of
 from chainrule.graph.variable import FUNCTIONS, UFUNCS
@@ -168,6 +168,11 @@ class Named:
                     f" {', '.join(dict.fromkeys(known))}."
                 )
             given[name] = value
+        if isinstance(given.get("dtype"), bool):
+            raise SettingError(
+                f"np.{self.name} got dtype={given['dtype']}, which is no dtype. Did you mean"
+                f" keepdims={given['dtype']}? NumPy has dtype in that place: write the name, too."
+            )
         ours: dict[str, Any] = {}
         for name, value in given.items():
             default = self.defaults.get(name, inspect.Parameter.empty)

@@ -334,6 +334,7 @@ takes(np.tensordot, products.tensordot, a="x", b="y")
 takes(np.kron, products.kron, a="x", b="y")
 takes(np.cross, products.cross, a="x", b="y")
 takes(np.linalg.matrix_power, products.matrix_power, a="x")
+takes(np.real, el.real, val="x")
 takes(np.linalg.norm, reductions.norm)
 takes(np.take, picking.take, a="x")
 takes(np.take_along_axis, picking.take_along_axis, arr="x")
@@ -365,7 +366,6 @@ takes(np.nan_to_num, el.nan_to_num)
 takes(np.sinc, el.sinc)
 
 _OTHERS: dict[Function, Function] = {
-    np.real: el.real,
     np.einsum: _einsum,
     np.atleast_1d: _each(shaping.atleast_1d),
     np.atleast_2d: _each(shaping.atleast_2d),

@@ -125,8 +125,11 @@ def _spread(y: Value, shape: tuple[int | None, ...], keepdims: bool) -> Value:
     return reshape(y, tuple(n or 1 for n in shape)) if keepdims else y
 
 
-def norm(x: Value, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Value:
-    """The length of vectors, or the size of matrices, as `numpy.linalg.norm` has them.
+def norm(x: Value, axis: Axis = None, keepdims: bool = False, ord: Any = None) -> Value:
+    """The length of vectors, or the size of matrices: `numpy.linalg.norm`, with the axis first.
+
+    The axis comes first as in all reductions here; `numpy.linalg.norm(x, ord, axis)` of a Variable has
+    NumPy's own order.
 
     Without `ord` it is √(Σ x²) over the axes, or over all elements, without overflow. Of vectors (x of
     one axis, or `axis` a number) `ord` p gives (Σ |x|ᵖ)^(1/p); inf the largest |x|, -inf the smallest,
@@ -134,7 +137,7 @@ def norm(x: Value, ord: Any = None, axis: Axis = None, keepdims: bool = False) -
     -1 give the largest and smallest sum of |x| of a column, inf and -inf of a row, "fro" √(Σ x²).
 
     >>> import chainrule as cr
-    >>> cr.norm([[1.0, -2.0], [3.0, 4.0]], 1), cr.norm([3.0, 4.0])
+    >>> cr.norm([[1.0, -2.0], [3.0, 4.0]], ord=1), cr.norm([3.0, 4.0])
     (6.0, 5.0)
     """
     x, keepdims = value_of(x), kept("norm", keepdims)
