@@ -24,6 +24,7 @@ __all__ = [
     "guess",
     "nearest",
     "printable",
+    "refuse_class",
     "shown",
 ]
 
@@ -72,6 +73,21 @@ def shown(value: object, limit: int = 80) -> str:
     """`repr(value)` on one line, cut to `limit` characters, for error messages."""
     text = repr(value).replace("\n", " ")
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def refuse_class(given: object, where: str, wanted: str) -> None:
+    """An error if a class stands where one of its objects is wanted.
+
+    >>> class SGD: ...
+    >>> refuse_class(SGD, "optimizer", "an optimizer")
+    Traceback (most recent call last):
+    ...
+    chainrule.errors.SettingError: optimizer is the class SGD, and not an optimizer yet: write SGD(...).
+    """
+    if isinstance(given, type):
+        raise SettingError(
+            f"{where} is the class {given.__name__}, and not {wanted} yet: write {given.__name__}(...)."
+        )
 
 
 def printable(text: str) -> str:

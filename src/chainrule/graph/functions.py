@@ -10,6 +10,11 @@ import numpy as np
 
 from chainrule import nodes
 from chainrule.errors import RecordingError, ShapeError
+from chainrule.graph.losses import (
+    cross_entropy,
+    sigmoid_cross_entropy,
+    softmax_cross_entropy,
+)
 from chainrule.graph.recording import current_recording
 from chainrule.graph.variable import FUNCTIONS, UFUNCS, Variable, apply, constant
 from chainrule.nodes.base import Value
@@ -24,6 +29,7 @@ __all__ = [
     "cos",
     "cross_entropy",
     "divide",
+    "elu",
     "equal",
     "exp",
     "expand_dims",
@@ -47,6 +53,7 @@ __all__ = [
     "mean",
     "min",
     "minimum",
+    "mish",
     "multiply",
     "negative",
     "norm",
@@ -56,9 +63,11 @@ __all__ = [
     "prod",
     "relu",
     "reshape",
+    "selu",
     "sigmoid",
     "sigmoid_cross_entropy",
     "sign",
+    "silu",
     "sin",
     "softmax",
     "softmax_cross_entropy",
@@ -109,6 +118,9 @@ sigmoid = _of(nodes.Sigmoid, "sigmoid")
 tanh = _of(nodes.Tanh, "tanh")
 relu = _of(nodes.ReLU, "relu")
 gelu = _of(nodes.GELU, "gelu")
+selu = _of(nodes.SELU, "selu")
+silu = _of(nodes.SiLU, "silu")
+mish = _of(nodes.Mish, "mish")
 softplus = _of(nodes.Softplus, "softplus")
 equal = _of(nodes.Equal, "equal")
 not_equal = _of(nodes.NotEqual, "not_equal")
@@ -122,9 +134,6 @@ logical_not = _of(nodes.LogicalNot, "logical_not")
 where = _of(nodes.Where, "where")
 maximum = _of(nodes.Maximum, "maximum")
 minimum = _of(nodes.Minimum, "minimum")
-cross_entropy = _of(nodes.CrossEntropy, "cross_entropy")
-sigmoid_cross_entropy = _of(nodes.SigmoidCrossEntropy, "sigmoid_cross_entropy")
-softmax_cross_entropy = _of(nodes.SoftmaxCrossEntropy, "softmax_cross_entropy")
 
 
 def square(x: Value) -> Value:
@@ -135,6 +144,11 @@ def square(x: Value) -> Value:
 def leaky_relu(x: Value, slope: float = 0.01) -> Value:
     """x where x > 0, slope · x elsewhere."""
     return apply(nodes.LeakyReLU(slope), x)
+
+
+def elu(x: Value, alpha: float = 1.0) -> Value:
+    """x where x > 0, alpha · (e^x - 1) elsewhere."""
+    return apply(nodes.ELU(alpha), x)
 
 
 def clip(x: Value, low: float | None = None, high: float | None = None) -> Value:

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.errors import DTypeError, RecordingError, ShapeError, shown
+from chainrule.errors import DTypeError, RecordingError, ShapeError
+from chainrule.graph.data import as_numbers
 from chainrule.graph.recording import current_recording, outdated, within
 from chainrule.graph.variable import Parameter, Variable, apply
 from chainrule.layers.initial import Fill, Seed, generator
@@ -16,7 +17,7 @@ from chainrule.layers.mode import is_training
 from chainrule.nodes.base import Node, Value
 from chainrule.settings import Check
 
-__all__ = ["Layer", "as_numbers", "layers_in"]
+__all__ = ["Layer", "layers_in"]
 
 Array = npt.NDArray[Any]
 
@@ -169,7 +170,8 @@ class Layer:
 
     def __repr__(self) -> str:
         sizes = [f"{n}: {'×'.join(map(str, p.shape))}" for n, p in self._parameters.items()]
-        settings = [f"{name}={getattr(self, name)!r}" for name in type(self).settings]
+        values = {name: getattr(self, name) for name in type(self).settings}
+        settings = [f"{name}={value!r}" for name, value in values.items() if value is not None]
         return f"{type(self).__name__}({', '.join(sizes + settings)})"
 
     # -- buffers ----------------------------------------------------------------------------
@@ -365,39 +367,3 @@ def _one_dtype(layer: Layer) -> None:
             f"{type(layer).__name__}: the parameters of a layer have one dtype; got"
             f" {', '.join(f'{name} {dtype}' for name, dtype in dtypes.items())}. Convert one with .astype."
         )
-
-
-def as_numbers(x: Any, owner: Any) -> Array:
-    """x as an array of numbers, or one clear error."""
-    if isinstance(x, np.ndarray) and x.dtype.kind in "fiub":
-        if isinstance(x, np.ma.MaskedArray):
-            raise DTypeError(
-                f"{type(owner).__name__} got a masked array, whose mask would be lost."
-                " Fill it first: x.filled(value)."
-            )
-        return np.asarray(x)
-    try:
-        array = np.asarray(x)
-    except ValueError:
-        raise ShapeError(f"{type(owner).__name__} got {_uneven(x)}.") from None
-    if (
-        array.dtype.kind == "O"
-        and array.size
-        and all(isinstance(v, int | float) for v in array.flat)
-    ):
-        array = array.astype(float)
-    if array.dtype.kind not in "fiub":
-        raise DTypeError(
-            f"{type(owner).__name__} needs an array of numbers; got dtype {array.dtype}"
-            f" ({shown(x, 40)})."
-        )
-    return array
-
-
-def _uneven(rows: Any) -> str:
-    """Which row of a list differs from the first in length."""
-    lengths = [len(row) if hasattr(row, "__len__") else None for row in rows]
-    for i, n in enumerate(lengths):
-        if n != lengths[0]:
-            return f"rows of unequal length: row 0 has {lengths[0]} entries and row {i} has {n}"
-    return "nested rows of unequal length"

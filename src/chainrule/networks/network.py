@@ -17,9 +17,10 @@ from chainrule.errors import (
     RecordingError,
     SettingError,
 )
-from chainrule.graph.recording import current_recording, outdated
+from chainrule.graph.data import as_numbers
+from chainrule.graph.recording import current_recording, outdated, recording
 from chainrule.graph.variable import Parameter, Variable
-from chainrule.layers.base import Layer, as_numbers, layers_in
+from chainrule.layers.base import Layer, layers_in
 from chainrule.layers.embedding import Embedding
 from chainrule.layers.initial import Seed, generator
 from chainrule.layers.losses import Loss
@@ -232,7 +233,8 @@ class Network:
         self, x: npt.ArrayLike, t: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> tuple[Array, Array, Array | None]:
         """Data as the recorded step takes it, checked once, at the door."""
-        x, t = self.entering(x), as_numbers(t, self)
+        x = self.entering(x)
+        t = self.loss.given(t) if isinstance(self.loss, Loss) else as_numbers(t, self)
         if x.ndim == 0 or len(x) == 0:
             raise DataError(
                 f"{type(self).__name__} needs at least one row; got x of shape {x.shape}."
@@ -247,7 +249,23 @@ class Network:
             return x, t, None
         t = self.loss.targets(self._output_shape(x), t)
         t = t if t.dtype.kind in "iu" else t.astype(self.dtype, copy=False)
-        return x, t, self.loss.weights(t, sample_weight, self.dtype)
+        w = self.loss.weights(t, sample_weight, self.dtype)
+        for check in self._checks(x, t, w):
+            check(t)
+        return x, t, w
+
+    def _checks(self, x: Array, t: Array, w: Array | None) -> list[Callable[[Array], Any]]:
+        """What functions in a loss of the user's own ask of the targets; its recording says so."""
+        if type(self.loss).__module__.startswith("chainrule."):
+            return []
+        key = ("checks", x.shape[1:], t.shape[1:], t.dtype, w is None, Layer.revision)
+        if key not in self._programs:
+            few, targets = Variable(x[:2], "x"), Variable(t[:2], "t")
+            with training_mode(True), recording() as made:
+                self.record_loss(few, targets, None if w is None else Variable(w[:2], "w"))
+            self._keep(key, [check for of, check in made.checks if of is targets])
+        found: list[Callable[[Array], Any]] = self._programs[key]
+        return found
 
     def _check_ids(self, x: Array) -> None:
         if x.dtype.kind not in "iu":

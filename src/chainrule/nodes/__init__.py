@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from chainrule.nodes.activations import (
+    ELU,
     GELU,
+    SELU,
     LeakyReLU,
     LogSumExp,
+    Mish,
     ReLU,
     Sigmoid,
+    SiLU,
     Softmax,
     Softplus,
     Tanh,
@@ -31,7 +35,12 @@ from chainrule.nodes.choice import (
 )
 from chainrule.nodes.elementary import Cos, Exp, Log, Log1p, Sin, Sqrt
 from chainrule.nodes.indexing import Index, IndexAdd, OneHot
-from chainrule.nodes.losses import CrossEntropy, SigmoidCrossEntropy, SoftmaxCrossEntropy
+from chainrule.nodes.losses import (
+    CrossEntropy,
+    SigmoidCrossEntropy,
+    SoftmaxCrossEntropy,
+    SoftTargetCrossEntropy,
+)
 from chainrule.nodes.products import MatMul
 from chainrule.nodes.reductions import Max, Mean, Min, Norm, Prod, Std, Sum, Var
 from chainrule.nodes.shaping import (
@@ -45,7 +54,9 @@ from chainrule.nodes.shaping import (
 )
 
 __all__ = [
+    "ELU",
     "GELU",
+    "SELU",
     "Abs",
     "Add",
     "Branch",
@@ -76,6 +87,7 @@ __all__ = [
     "Mean",
     "Min",
     "Minimum",
+    "Mish",
     "Mul",
     "Neg",
     "Node",
@@ -87,10 +99,12 @@ __all__ = [
     "ReLU",
     "Repeat",
     "Reshape",
+    "SiLU",
     "Sigmoid",
     "SigmoidCrossEntropy",
     "Sign",
     "Sin",
+    "SoftTargetCrossEntropy",
     "Softmax",
     "SoftmaxCrossEntropy",
     "Softplus",

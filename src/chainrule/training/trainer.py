@@ -351,7 +351,19 @@ class Trainer:
             found["loss"] = float(loss.forward(y, t))
         else:
             found["loss"] = float(self.model.forward(x, t))
-        found.update((name, metric(y, t)) for name, metric in metrics.items())
+        counted = loss.counted(t) if isinstance(loss, Loss) else None
+        if counted is not None:  # what the loss ignores says nothing in a metric, either
+            y, t = y[counted], t[counted]
+        for name, metric in metrics.items():
+            value = metric(y, t)
+            if np.ndim(value) or not isinstance(
+                value, int | float | np.number | np.ndarray | np.bool_
+            ):
+                raise SettingError(
+                    f"the metric {name} gave {shown(value, 40)}; a metric of (outputs, targets) gives one"
+                    " number."
+                )
+            found[name] = float(value)
         return found
 
     # -- state --------------------------------------------------------------------------------------
