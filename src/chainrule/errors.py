@@ -21,6 +21,7 @@ __all__ = [
     "RecordingError",
     "SettingError",
     "ShapeError",
+    "forgotten_init",
     "guess",
     "nearest",
     "printable",
@@ -73,6 +74,15 @@ def shown(value: object, limit: int = 80) -> str:
     """`repr(value)` on one line, cut to `limit` characters, for error messages."""
     text = repr(value).replace("\n", " ")
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def forgotten_init(owner: object, base: str) -> SettingError:
+    """The error for an object whose own `__init__` did not call that of its base class."""
+    name = type(owner).__name__
+    return SettingError(
+        f"{name} is not ready: {name}.__init__ has to call super().__init__(), which makes what every"
+        f" {base} needs. Write it as the first line."
+    )
 
 
 def refuse_class(given: object, where: str, wanted: str) -> None:

@@ -212,6 +212,9 @@ def _describe_layer(
     frozen = [key for key, p in layer._parameters.items() if not p.trainable]
     if frozen:
         found["frozen"] = frozen
+    factors = {key: p.lr_factor for key, p in layer._parameters.items() if p.lr_factor != 1}
+    if factors:
+        found["lr_factors"] = factors
     return found
 
 
@@ -265,7 +268,7 @@ def _walk(network: Any, prefix: str, where: str, depth: int) -> list[tuple[str, 
 
 
 def _check_layer(layer: Any, table: Mapping[str, Kind], where: str) -> Kind:
-    _keys(layer, {"kind"}, {"settings", "arrays", "tied", "frozen"}, where)
+    _keys(layer, {"kind"}, {"settings", "arrays", "tied", "frozen", "lr_factors"}, where)
     kind = table[_known(layer["kind"], table, where)]
     settings = layer.get("settings", {})
     allowed = {*kind.settings, *kind.options}
@@ -298,6 +301,10 @@ def _check_layer(layer: Any, table: Mapping[str, Kind], where: str) -> Kind:
     frozen = layer.get("frozen", [])
     if not isinstance(frozen, list) or not all(key in kind.arrays for key in frozen):
         raise FormatError(f"{where}: frozen names arrays of the layer; got {shown(frozen)}.")
+    factors = layer.get("lr_factors", {})
+    _keys(factors, set(), set(kind.arrays), f"{where}, lr_factors")
+    if not all(type(n) in (int, float) and 0 < n < 1e300 for n in factors.values()):
+        raise FormatError(f"{where}: lr_factors must be numbers above 0; got {shown(factors)}.")
     return kind
 
 
@@ -360,6 +367,8 @@ def _build_layer(kind: Kind, described: Json, place: str, arrays: Mapping[str, A
         layer.buffers[key][...] = arrays[f"{place}.{key}"]
     for key in described.get("frozen", []):
         layer._parameters[key].trainable = False
+    for key, factor in described.get("lr_factors", {}).items():
+        layer._parameters[key].lr_factor = float(factor)
     return layer
 
 

@@ -29,7 +29,7 @@ def first_text(t: Any) -> str | None:
     if hasattr(t, "toarray") or (isinstance(t, np.ndarray) and t.dtype.kind not in "USTO"):
         return None
     first = t
-    while isinstance(first, list | tuple) or (getattr(first, "shape", ()) and len(first)):
+    while isinstance(first, list | tuple) or np.ndim(first):
         if not len(first):
             return None
         first = first[0] if isinstance(first, list | tuple) else np.asarray(first)[0]

@@ -19,6 +19,7 @@ from chainrule.layers import (
     Function,
     LayerNorm,
     LeakyReLU,
+    Loss,
     MatMul,
     Mish,
     ReLU,
@@ -62,6 +63,11 @@ KEEPS_WIDTH = (
 
 def _as_layer(given: Any, where: str) -> Any:
     """A layer or network as it is; a hand-written layer or a function as one of ours."""
+    if isinstance(given, Loss):
+        raise SettingError(
+            f"{where} is the loss {type(given).__name__}: give it apart from the layers,"
+            f" cr.Sequential(..., loss=cr.{type(given).__name__}())."
+        )
     if isinstance(given, Layer | Network):
         return given
     if is_hand_written(given):

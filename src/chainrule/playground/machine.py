@@ -20,7 +20,7 @@ from chainrule.playground.settings import Settings
 from chainrule.training import Trainer
 from chainrule.training.loop import Loop
 from chainrule.training.loop import Settings as LoopSettings
-from chainrule.training.metrics import answer_accuracy, class_accuracy, r2
+from chainrule.training.metrics import Metric, answer_accuracy, class_accuracy, r2
 
 __all__ = ["Machine", "State"]
 
@@ -68,7 +68,7 @@ class Machine:
         x, t = np.ascontiguousarray(x), np.ascontiguousarray(t)
         n = data.train
         self.train, self.test = (x[:n], t[:n]), (x[n:], t[n:])
-        self.metric = r2
+        self.metric: Metric = r2
         if data.classes is not None:
             several = t.ndim == 1 or t.shape[-1] > 1
             self.metric = class_accuracy if several else answer_accuracy

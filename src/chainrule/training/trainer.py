@@ -10,7 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.engines import engine_name, extra_missing, missing_packages
-from chainrule.errors import CheckError, DataError, RecordingError, SettingError, shown
+from chainrule.errors import (
+    CheckError,
+    DataError,
+    RecordingError,
+    SettingError,
+    refuse_class,
+    shown,
+)
 from chainrule.graph.check import CheckReport, check_rows
 from chainrule.layers.initial import Seed, generator
 from chainrule.layers.losses import Loss
@@ -63,6 +70,13 @@ class Trainer:
         threads: int | None = None,
         check: bool = False,
     ) -> None:
+        refuse_class(model, "model", "a network")
+        refuse_class(optimizer, "optimizer", "an optimizer")
+        if not callable(getattr(model, "forward", None)):
+            raise SettingError(
+                f"model={shown(model)} is no network: give a cr.Network, or an object with params, grads,"
+                " forward(x, t) and backward()."
+            )
         self.model = model
         self.optimizer = Adam() if optimizer is None else optimizer
         if not callable(getattr(self.optimizer, "update", None)):
@@ -136,6 +150,12 @@ class Trainer:
         watchers = [_as_callback(c) for c in callbacks]
         if early_stopping is not None:
             stopping = early_stopping
+            refuse_class(stopping, "early_stopping", "an EarlyStopping")
+            if isinstance(stopping, str):
+                raise SettingError(
+                    f"early_stopping={shown(stopping)} is a patience in epochs, or an EarlyStopping: give"
+                    f" cr.EarlyStopping({shown(stopping)}, patience=10)."
+                )
             if not isinstance(stopping, EarlyStopping):
                 stopping = EarlyStopping(patience=stopping)
             if held is None and stopping.monitor.startswith("val_"):
@@ -420,6 +440,7 @@ class _Function(Callback):
 def _as_callback(given: Callback | Callable[[Trainer], None]) -> Callback:
     if isinstance(given, Callback):
         return given
+    refuse_class(given, "a callback", "a callback")
     if callable(given):
         return _Function(given)
     raise SettingError(
