@@ -20,7 +20,6 @@ __all__ = [
     "Cosine",
     "Exponential",
     "OfStep",
-    "Rate",
     "ReduceOnPlateau",
     "Schedule",
     "Step",

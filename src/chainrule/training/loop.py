@@ -176,7 +176,8 @@ class Loop:
         if self.ours and not params:  # all is frozen, and the state is to wait for what comes
             self.optimizer.iter += 1
         elif self.ours:
-            self.optimizer.update(params, grads, decays, factors)
+            # An optimizer with an update of its own need not know of factors.
+            self.optimizer.update(params, grads, decays, *(() if factors is None else (factors,)))
         else:
             self.optimizer.update(params, grads)
         return loss

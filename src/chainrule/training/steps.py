@@ -15,8 +15,8 @@ from chainrule.networks import Network
 __all__ = ["ByHandStep", "RecordedStep", "Runs", "Step", "make_step"]
 
 Array = npt.NDArray[Any]
-#: Parameters, gradients, whether decay applies, and the factors of the learning rate.
-Runs: TypeAlias = tuple[list[Array], list[Array], list[bool], list[float]]
+#: Parameters, gradients, whether decay applies, and factors of the learning rate, if some differ.
+Runs: TypeAlias = tuple[list[Array], list[Array], list[bool], list[float] | None]
 
 
 class Step(Protocol):
@@ -51,7 +51,7 @@ class RecordedStep:
             [s.data for s in segments],
             [s.grad for s in segments],
             [s.decays for s in segments],
-            [s.lr_factor for s in segments],
+            [s.lr_factor for s in segments] if any(s.lr_factor != 1 for s in segments) else None,
         )
 
     def _renew(self) -> None:
@@ -103,7 +103,7 @@ class ByHandStep:
                 grads.append(g)
             else:
                 grads[i] = grads[i] + (g if p.strides == params[i].strides else g.T)
-        return params, grads, [np.ndim(p) >= 2 for p in params], [1.0 for _ in params]
+        return params, grads, [np.ndim(p) >= 2 for p in params], None
 
 
 def make_step(model: Any, x: Array, t: Array, w: Array | None) -> Step:
