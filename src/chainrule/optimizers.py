@@ -491,8 +491,9 @@ class Momentum(Optimizer):
 class Nesterov(Momentum):
     """v ← momentum · v - lr · dW; W ← W + momentum · v - lr · dW, with the new v.
 
-    The parameters stand where Nesterov's look ahead ends, so dW is taken there. Source:
-    Nesterov, 1983, in the form of Bengio, Boulanger-Lewandowski and Pascanu, 2013.
+    The parameters stand where Nesterov's look ahead ends, so dW is taken there. The rate stands
+    inside v, as in Momentum. Source: Nesterov, 1983, in the form of Bengio, Boulanger-Lewandowski
+    and Pascanu, 2013.
     """
 
     def rule(

@@ -81,6 +81,8 @@ def test_yes_or_no() -> None:
     s, t = np.array([-1.5, 0.2, 3.0]), np.array([0, 0, 1])
     for form in (s, s[:, None]):
         assert cr.accuracy(form, t) == cr.yes_no_accuracy(form, t) == 2 / 3
+    assert cr.accuracy(s, [-1, -1, 1]) == 2 / 3
+    assert cr.accuracy([[0.2, 0.9], [0.1, 0.3]], [[-1, 1], [1, -1]]) == 0.5
     p = 1 / (1 + np.exp(-s))
     assert cr.yes_no_accuracy(p, t, threshold=0.5) == 2 / 3
     assert cr.yes_no_accuracy([0, 1, 1], [0, 1, 0]) == 2 / 3

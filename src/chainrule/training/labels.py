@@ -107,7 +107,8 @@ def _of_columns(y: Array, true: Array) -> Labels:
             f"predictions of shape {y.shape} are {classes} scores a row, and need targets of shape"
             f" {y.shape[:-1]} (ids) or {y.shape} (one-hot); got {true.shape}."
         )
-    hot = one_hot_ids(true)
+    signs = (np.abs(true) == 1).all()  # 1 for the class, -1 for the others
+    hot = one_hot_ids((true + 1) / 2) if signs else one_hot_ids(true)
     if y.dtype.kind in "iub" and true.dtype.kind in "iub":
         if hot is None or one_hot_ids(y) is None:
             if max(y.max(), true.max()) > 1:
@@ -144,6 +145,8 @@ def _of_one_column(y: Array, true: Array) -> Labels:
                 f"predictions such as {max(values):g} beside targets of 0 and 1 could be ids, or scores of"
                 " yes." + _ONE_COLUMN
             )
+    elif set(np.unique(true).tolist()) == {-1, 1}:
+        return Labels(y > 0, true > 0, 2)  # the sign says which
     elif y.min() >= 0 and y.max() <= 1:
         raise DataError(
             f"predictions from {y.min():.4g} to {y.max():.4g}, one a row, could be probabilities, or scores"

@@ -72,7 +72,7 @@ class Trainer:
     ) -> None:
         refuse_class(model, "model", "a network")
         refuse_class(optimizer, "optimizer", "an optimizer")
-        if not callable(getattr(model, "forward", None)):
+        if model is None or isinstance(model, str | Optimizer):
             raise SettingError(
                 f"model={shown(model)} is no network: give a cr.Network, or an object with params, grads,"
                 " forward(x, t) and backward()."
