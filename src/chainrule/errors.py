@@ -21,9 +21,11 @@ __all__ = [
     "RecordingError",
     "SettingError",
     "ShapeError",
+    "forgotten_init",
     "guess",
     "nearest",
     "printable",
+    "refuse_class",
     "shown",
 ]
 
@@ -72,6 +74,30 @@ def shown(value: object, limit: int = 80) -> str:
     """`repr(value)` on one line, cut to `limit` characters, for error messages."""
     text = repr(value).replace("\n", " ")
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def forgotten_init(owner: object, base: str) -> SettingError:
+    """The error for an object whose own `__init__` did not call that of its base class."""
+    name = type(owner).__name__
+    return SettingError(
+        f"{name} is not ready: {name}.__init__ has to call super().__init__(), which makes what every"
+        f" {base} needs. Write it as the first line."
+    )
+
+
+def refuse_class(given: object, where: str, wanted: str) -> None:
+    """An error if a class stands where one of its objects is wanted.
+
+    >>> class SGD: ...
+    >>> refuse_class(SGD, "optimizer", "an optimizer")
+    Traceback (most recent call last):
+    ...
+    chainrule.errors.SettingError: optimizer is the class SGD, and not an optimizer yet: write SGD(...).
+    """
+    if isinstance(given, type):
+        raise SettingError(
+            f"{where} is the class {given.__name__}, and not {wanted} yet: write {given.__name__}(...)."
+        )
 
 
 def printable(text: str) -> str:

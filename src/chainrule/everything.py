@@ -22,7 +22,13 @@ from chainrule.drawing.residuals import draw_residuals as draw_residuals
 from chainrule.drawing.surface import draw_surface as draw_surface
 from chainrule.files import *  # noqa: F403
 from chainrule.graph import *  # noqa: F403
-from chainrule.graph.functions import *  # noqa: F403
+from chainrule.graph.functions.elementwise import *  # noqa: F403
+from chainrule.graph.functions.joining import *  # noqa: F403
+from chainrule.graph.functions.losses import *  # noqa: F403
+from chainrule.graph.functions.picking import *  # noqa: F403
+from chainrule.graph.functions.products import *  # noqa: F403
+from chainrule.graph.functions.reductions import *  # noqa: F403
+from chainrule.graph.functions.shaping import *  # noqa: F403
 from chainrule.layers import *  # noqa: F403
 from chainrule.networks import Network as Network
 from chainrule.networks import Sequential as Sequential

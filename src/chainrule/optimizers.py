@@ -14,9 +14,15 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.errors import DTypeError, SettingError, ShapeError
+from chainrule.errors import (
+    DTypeError,
+    SettingError,
+    ShapeError,
+    forgotten_init,
+    nearest,
+)
 from chainrule.nodes.base import Value, quiet
-from chainrule.schedules import Constant, Schedule, as_schedule
+from chainrule.schedules import Constant, Rate, as_schedule
 from chainrule.settings import Check, below_one, from_zero, optional_positive, positive
 
 __all__ = [
@@ -100,9 +106,10 @@ class Optimizer:
     settings that `rule` takes by name, each with its check (see `chainrule.settings`), which is
     made whenever it is set.
 
-    `lr` is a number or a schedule. `l2` adds l2 · p to the gradient and `l1` adds l1 · sign(p),
-    for weights and not for biases (arrays with one axis), unless `decays` says otherwise;
-    `weight_decay` shrinks the same weights by lr · weight_decay · p, apart from the gradient.
+    `lr` is a number, a schedule, or a function of the number of updates before. `l2` adds l2 · p
+    to the gradient and `l1` adds l1 · sign(p), for weights and not for biases (arrays with one
+    axis), unless `decays` says otherwise; `weight_decay` shrinks the same weights by
+    lr · weight_decay · p, apart from the gradient. A layer's `lr_factor` multiplies lr for it.
     `clip_value` holds every gradient between ± the value, `clip_norm` scales all of them
     together to that global norm at most; both before the decay.
 
@@ -118,14 +125,17 @@ class Optimizer:
 
     def __init__(
         self,
-        lr: float | Schedule,
+        lr: Rate,
         *,
         l1: float = 0.0,
         l2: float = 0.0,
         weight_decay: float = 0.0,
         clip_value: float | None = None,
         clip_norm: float | None = None,
+        **unknown: Any,
     ) -> None:
+        if unknown:
+            self._refuse(next(iter(unknown)))
         self.schedule = as_schedule(lr)
         self.l1, self.l2, self.weight_decay = l1, l2, weight_decay
         self.clip_value, self.clip_norm = clip_value, clip_norm
@@ -135,11 +145,32 @@ class Optimizer:
         self.state: list[list[Array]] | None = None
         self._programs: dict[Any, Any] = {}
         #: The arrays of the latest update, and the program for each of them.
-        self._latest: (
-            tuple[list[Array], list[Array], list[bool] | None, list[Any] | None] | None
-        ) = None
+        self._latest: tuple[list[Array], list[Array], tuple[Any, Any], list[Any] | None] | None = (
+            None
+        )
         #: Arrays of updates before those, with their state: a frozen part keeps its state here.
         self._earlier: list[tuple[list[Array], list[list[Array]]]] = []
+
+    def _refuse(self, option: str) -> None:
+        """An error for an option that there is not, with the optimizer that has it, if one has."""
+        known = [*self.number_names[: -len(SHARED)], *_DECAY_AND_CLIPPING]
+        others = [
+            kind.__name__
+            for kind in (Momentum, RMSprop, Adam)
+            if option in kind.numbers and not isinstance(self, kind)
+        ]
+        usual = {"learning_rate": "lr", "alpha": "lr", "rho": "decay_rate", "betas": "beta1"}
+        what = f"; {nearest(option, known)}"
+        if others:
+            what = f", which cr.{others[0]} has. Allowed: {', '.join(known)}"
+        elif usual.get(option) in known:
+            what = f"; here it is called {usual[option]}. Allowed: {', '.join(known)}"
+        raise SettingError(f"{type(self).__name__} has no option {option}{what}.")
+
+    def __getattr__(self, name: str) -> Any:
+        if name[:2] != "__" and "schedule" not in self.__dict__:
+            raise forgotten_init(self, "Optimizer")
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     @property
     def lr(self) -> float:
@@ -147,7 +178,7 @@ class Optimizer:
         return self.schedule(self.iter)
 
     @lr.setter
-    def lr(self, lr: float | Schedule) -> None:
+    def lr(self, lr: Rate) -> None:
         self.schedule = as_schedule(lr)
 
     def rule(self, p: Value, g: Value, *slots: Value, **numbers: Value) -> tuple[Value, ...]:
@@ -159,12 +190,20 @@ class Optimizer:
         return lr
 
     def update(
-        self, params: Sequence[Array], grads: Sequence[Array], decays: Sequence[bool] | None = None
+        self,
+        params: Sequence[Array],
+        grads: Sequence[Array],
+        decays: Sequence[bool] | None = None,
+        factors: Sequence[float] | None = None,
     ) -> None:
-        """Move every parameter, in place, by its gradient."""
-        programs = self._known(params, grads, decays)
+        """Move every parameter, in place, by its gradient.
+
+        `decays` says which of them decay (by default, matrices), `factors` what the learning rate is
+        multiplied with for each.
+        """
+        programs = self._known(params, grads, decays, factors)
         if programs is None:  # other arrays than last time: all is checked before any is changed
-            programs = self._prepare(params, grads, decays)
+            programs = self._prepare(params, grads, decays, factors)
         assert self.state is not None
         scale = 1.0
         if self.clip_norm is not None:
@@ -176,23 +215,31 @@ class Optimizer:
         self.iter += 1
 
     def _known(
-        self, params: Sequence[Array], grads: Sequence[Array], decays: Sequence[bool] | None
+        self,
+        params: Sequence[Array],
+        grads: Sequence[Array],
+        decays: Sequence[bool] | None,
+        factors: Sequence[float] | None,
     ) -> list[Any] | None:
         """The programs of the latest update, if it was of these very arrays."""
         if self._latest is None or self.state is None:
             return None
-        old_params, old_grads, old_decays, programs = self._latest
+        old_params, old_grads, old_ways, programs = self._latest
         same = (
             len(params) == len(old_params)
             and len(grads) == len(old_grads)
             and all(map(is_, params, old_params))
             and all(map(is_, grads, old_grads))
-            and decays == old_decays
+            and (decays, factors) == old_ways
         )
         return programs if same else None
 
     def settle(
-        self, params: Sequence[Array], grads: Sequence[Array], decays: Sequence[bool] | None
+        self,
+        params: Sequence[Array],
+        grads: Sequence[Array],
+        decays: Sequence[bool] | None = None,
+        factors: Sequence[float] | None = None,
     ) -> None:
         """Check the arrays against each other, and see that there is a state that fits them."""
         who = f"{type(self).__name__}.update"
@@ -225,7 +272,8 @@ class Optimizer:
         if self.state is None:
             self.state = [[np.zeros_like(p) for _ in self.slots] for p in params]
         self._check_state(params)
-        self._latest = list(params), list(grads), None if decays is None else list(decays), None
+        ways = tuple(None if each is None else list(each) for each in (decays, factors))
+        self._latest = list(params), list(grads), (ways[0], ways[1]), None
 
     def numbers_ahead(self, steps: int) -> Array:
         """The numbers of the next updates, one row each: lr, the rule's own, and `SHARED`.
@@ -249,18 +297,23 @@ class Optimizer:
         return np.array(given)
 
     def _prepare(
-        self, params: Sequence[Array], grads: Sequence[Array], decays: Sequence[bool] | None
+        self,
+        params: Sequence[Array],
+        grads: Sequence[Array],
+        decays: Sequence[bool] | None,
+        factors: Sequence[float] | None,
     ) -> list[Any]:
         """Settle the arrays, and find or make their programs."""
-        self.settle(params, grads, decays)
+        self.settle(params, grads, decays, factors)
         programs = []
         for i, (p, g) in enumerate(zip(params, grads, strict=True)):
             decay = bool(p.ndim >= 2 if decays is None else decays[i])
-            key = (p.shape, p.dtype, g.dtype, decay)
+            factor = 1.0 if factors is None else factors[i]
+            key = (p.shape, p.dtype, g.dtype, decay, factor)
             if key not in self._programs:
                 from chainrule.engine.plans import plan_update
 
-                self._programs[key] = plan_update(self, p, g, decay)
+                self._programs[key] = plan_update(self, p, g, decay, factor)
             programs.append(self._programs[key])
         assert self._latest is not None
         self._latest = *self._latest[:3], programs
@@ -322,10 +375,21 @@ class Optimizer:
         return [self.rate(lr, self.iter + 1), *numbers, *shared]
 
     def step(
-        self, p: Value, g: Value, slots: list[Value], numbers: dict[str, Value], decay: bool
+        self,
+        p: Value,
+        g: Value,
+        slots: list[Value],
+        numbers: dict[str, Value],
+        decay: bool,
+        factor: float = 1.0,
     ) -> tuple[Value, ...]:
-        """Clipping, decay, then the rule: the new parameter and the new slots."""
+        """Clipping, decay, then the rule: the new parameter and the new slots.
+
+        `factor` multiplies the learning rate of this parameter.
+        """
         l1, l2, shrink, clip, scale = (numbers.pop(name) for name in SHARED)
+        if factor != 1:
+            numbers["lr"], shrink = numbers["lr"] * factor, shrink * factor
         if self.clip_norm is not None:
             g = g * scale
         if self.clip_value is not None:
@@ -336,7 +400,15 @@ class Optimizer:
             g = g + l1 * np.sign(p)
         if decay and self.weight_decay:
             p = p - shrink * p
-        return self.rule(p, g, *slots, **numbers)
+        new = self.rule(p, g, *slots, **numbers)
+        if not isinstance(new, tuple) or len(new) != 1 + len(slots):
+            given = f"{len(new)} values" if isinstance(new, tuple) else "one value alone"
+            wanted = ", ".join(("p", *self.slots)) + "," * (not slots)
+            raise SettingError(
+                f"{type(self).__name__}.rule gave {given}; it returns a tuple of the new parameter and the"
+                f" new slots, return ({wanted})."
+            )
+        return new
 
     def penalty(self, params: Sequence[Array], decays: Sequence[bool]) -> float:
         """What the decay adds to the loss: l2/2 · Σ p² + l1 · Σ |p| over the decayed parameters."""
@@ -386,7 +458,7 @@ def _copy_shared(q: Array, old: list[Array], p: Array, slots: list[Array]) -> bo
 class SGD(Optimizer):
     """Stochastic gradient descent, the chapter's: W ← W - lr · dW."""
 
-    def __init__(self, lr: float | Schedule = 0.01, **shared: Any) -> None:
+    def __init__(self, lr: Rate = 0.01, **shared: Any) -> None:
         super().__init__(lr, **shared)
 
     def rule(self, p: Value, g: Value, *, lr: Value) -> tuple[Value, ...]:
@@ -395,12 +467,16 @@ class SGD(Optimizer):
 
 
 class Momentum(Optimizer):
-    """v ← momentum · v - lr · dW; W ← W + v. Source: Polyak, 1964."""
+    """v ← momentum · v - lr · dW; W ← W + v. Source: Polyak, 1964.
+
+    The rate stands inside v, as in the book and in Keras: after a schedule has lowered it, the
+    steps of before go on at their old size. PyTorch and optax keep v free of it, W ← W - lr · v.
+    """
 
     slots = ("v",)
     numbers: ClassVar = {"momentum": below_one}
 
-    def __init__(self, lr: float | Schedule = 0.01, momentum: float = 0.9, **shared: Any) -> None:
+    def __init__(self, lr: Rate = 0.01, momentum: float = 0.9, **shared: Any) -> None:
         super().__init__(lr, **shared)
         self.momentum = momentum
 
@@ -415,8 +491,9 @@ class Momentum(Optimizer):
 class Nesterov(Momentum):
     """v ← momentum · v - lr · dW; W ← W + momentum · v - lr · dW, with the new v.
 
-    The parameters stand where Nesterov's look ahead ends, so dW is taken there. Source:
-    Nesterov, 1983, in the form of Bengio, Boulanger-Lewandowski and Pascanu, 2013.
+    The parameters stand where Nesterov's look ahead ends, so dW is taken there. The rate stands
+    inside v, as in Momentum. Source: Nesterov, 1983, in the form of Bengio, Boulanger-Lewandowski
+    and Pascanu, 2013.
     """
 
     def rule(
@@ -434,7 +511,7 @@ class AdaGrad(Optimizer):
     slots = ("h",)
     numbers: ClassVar = {"eps": positive}
 
-    def __init__(self, lr: float | Schedule = 0.01, *, eps: float = 1e-7, **shared: Any) -> None:
+    def __init__(self, lr: Rate = 0.01, *, eps: float = 1e-7, **shared: Any) -> None:
         super().__init__(lr, **shared)
         self.eps = eps
 
@@ -452,7 +529,7 @@ class RMSprop(Optimizer):
 
     def __init__(
         self,
-        lr: float | Schedule = 0.01,
+        lr: Rate = 0.01,
         decay_rate: float = 0.99,
         *,
         eps: float = 1e-7,
@@ -481,7 +558,7 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        lr: float | Schedule = 0.001,
+        lr: Rate = 0.001,
         beta1: float = 0.9,
         beta2: float = 0.999,
         *,
@@ -524,7 +601,7 @@ class AdamW(Adam):
 
     def __init__(
         self,
-        lr: float | Schedule = 0.001,
+        lr: Rate = 0.001,
         beta1: float = 0.9,
         beta2: float = 0.999,
         *,

@@ -9,20 +9,27 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import TypeAlias
 
-from chainrule.errors import SettingError, shown
+from chainrule.errors import SettingError, refuse_class, shown
 from chainrule.settings import from_zero, positive, rate_factor, unit, whole
 
 __all__ = [
     "Constant",
     "Cosine",
     "Exponential",
+    "OfStep",
     "ReduceOnPlateau",
     "Schedule",
     "Step",
     "WarmUp",
     "as_schedule",
 ]
+
+
+#: A learning rate: a number, a schedule, or a function of the number of updates before.
+Rate: TypeAlias = "float | Schedule | Callable[[int], float]"
 
 
 class Schedule:
@@ -45,9 +52,12 @@ class Schedule:
         return f"{type(self).__name__}({inside})"
 
 
-def as_schedule(lr: float | Schedule) -> Schedule:
-    """A schedule from a number or a schedule."""
-    return lr if isinstance(lr, Schedule) else Constant(lr)
+def as_schedule(lr: Rate) -> Schedule:
+    """A schedule from a number, a schedule, or a function of the number of updates before."""
+    if isinstance(lr, Schedule):
+        return lr
+    refuse_class(lr, "lr", "a schedule")
+    return OfStep(lr) if callable(lr) else Constant(lr)
 
 
 class Constant(Schedule):
@@ -57,8 +67,11 @@ class Constant(Schedule):
         try:
             self.lr = positive(lr, "lr")
         except SettingError:
+            arrays = isinstance(lr, list | tuple)
+            hint = " An optimizer is not given the parameters: cr.Trainer(net, cr.SGD(lr=0.01))."
             raise SettingError(
                 f"lr={shown(lr)} must be a finite number above 0, or a schedule; for example 0.01."
+                f"{hint * arrays}"
             ) from None
 
     def __call__(self, step: int) -> float:
@@ -66,8 +79,36 @@ class Constant(Schedule):
         return self.lr
 
 
+class OfStep(Schedule):
+    """The rate by a function of your own, of the number of updates done before, from 0.
+
+    A function alone does: `cr.SGD(lr=lambda step: 0.1 / (1 + step))`. Updates are counted, not
+    epochs: an epoch has as many as it has batches.
+
+    >>> OfStep(lambda step: 0.1 * 0.5 ** (step // 10))(25)
+    0.025
+    """
+
+    def __init__(self, function: Callable[[int], float]) -> None:
+        self.function = function
+
+    def __call__(self, step: int) -> float:
+        """What the function gives."""
+        lr = self.function(step)
+        try:
+            return float(lr)
+        except (TypeError, ValueError):
+            raise SettingError(
+                f"the schedule {self!r} gave {shown(lr, 40)} for update {step}; a learning rate is one"
+                " number."
+            ) from None
+
+    def __repr__(self) -> str:
+        return f"OfStep({getattr(self.function, '__name__', 'function')})"
+
+
 class _Nested(Schedule):
-    def __init__(self, lr: float | Schedule) -> None:
+    def __init__(self, lr: Rate) -> None:
         self.lr = as_schedule(lr)
 
     def observe(self, loss: float) -> None:
@@ -83,7 +124,7 @@ class _Nested(Schedule):
 class Step(_Nested):
     """The rate times `factor` after every `every` updates: lr · factor^⌊step / every⌋."""
 
-    def __init__(self, lr: float | Schedule, every: int, factor: float = 0.1) -> None:
+    def __init__(self, lr: Rate, every: int, factor: float = 0.1) -> None:
         super().__init__(lr)
         self.every, self.factor = whole(every, "every"), rate_factor(factor, "factor")
 
@@ -95,7 +136,7 @@ class Step(_Nested):
 class Exponential(_Nested):
     """The rate times `factor` over every `every` updates, smoothly: lr · factor^(step / every)."""
 
-    def __init__(self, lr: float | Schedule, every: int, factor: float = 0.1) -> None:
+    def __init__(self, lr: Rate, every: int, factor: float = 0.1) -> None:
         super().__init__(lr)
         self.every, self.factor = whole(every, "every"), rate_factor(factor, "factor")
 
@@ -110,7 +151,7 @@ class Cosine(_Nested):
     Source: Loshchilov and Hutter, "SGDR", 2017.
     """
 
-    def __init__(self, lr: float | Schedule, steps: int, end: float = 0.0) -> None:
+    def __init__(self, lr: Rate, steps: int, end: float = 0.0) -> None:
         super().__init__(lr)
         self.steps = whole(steps, "steps")
         self.end = unit(end, "end")
@@ -122,9 +163,14 @@ class Cosine(_Nested):
 
 
 class WarmUp(_Nested):
-    """The rate grows in equal parts over the first `steps` updates, then the schedule inside rules."""
+    """The rate grows in equal parts over the first `steps` updates, then the schedule inside rules.
 
-    def __init__(self, lr: float | Schedule, steps: int) -> None:
+    It multiplies: the schedule inside counts its updates from the very first. PyTorch's and optax's
+    chains begin the second schedule only when the first has ended; so does
+    `WarmUp(OfStep(lambda step: schedule(max(0, step - 10))), steps=10)`.
+    """
+
+    def __init__(self, lr: Rate, steps: int) -> None:
         super().__init__(lr)
         self.steps = whole(steps, "steps")
 
@@ -134,11 +180,14 @@ class WarmUp(_Nested):
 
 
 class ReduceOnPlateau(_Nested):
-    """The rate times `factor` whenever the loss has not improved for `patience` epochs."""
+    """The rate times `factor` whenever the loss has not improved for `patience` epochs.
+
+    It is cut at the patience-th epoch without improvement, as in Keras; PyTorch waits one longer.
+    """
 
     def __init__(
         self,
-        lr: float | Schedule,
+        lr: Rate,
         factor: float = 0.5,
         patience: int = 5,
         min_delta: float = 0.0,

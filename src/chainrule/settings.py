@@ -15,6 +15,7 @@ __all__ = [
     "below_one",
     "finite",
     "from_zero",
+    "optional_id",
     "optional_positive",
     "positive",
     "rate_factor",
@@ -59,6 +60,15 @@ def optional_positive(value: Any, name: str) -> float | None:
     if not (_number(value) and value > 0):
         raise _refuse(value, name, "a finite number above 0, or None")
     return float(value)
+
+
+def optional_id(value: Any, name: str) -> int | None:
+    """A whole number, or None for none."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise _refuse(value, name, "a whole number, such as -1, or None")
+    return int(value)
 
 
 def from_zero(value: Any, name: str) -> float:

@@ -166,6 +166,10 @@ _rows(
         "relu": cr.relu,
         "leaky_relu": lambda v: cr.leaky_relu(v, 0.2),
         "gelu": cr.gelu,
+        "elu": lambda v: cr.elu(v, 0.7),
+        "selu": cr.selu,
+        "silu": cr.silu,
+        "mish": cr.mish,
         "softplus": cr.softplus,
         "square": cr.square,
         "clip": lambda v: cr.clip(v, -0.7, 0.9),
@@ -485,6 +489,9 @@ _rows(
     _of_classes,
     {
         "softmax cross entropy": lambda v, t: cr.softmax_cross_entropy(v, _ids(t)),
+        "cross entropy of rows": lambda v, t: cr.softmax_cross_entropy(
+            v, cr.one_hot(_ids(t), v.shape[1], v.dtype) * 0.7 + 0.3 / v.shape[1]
+        ),
         "cross entropy": lambda v, t: cr.cross_entropy(cr.softmax(v) * 0.9 + 0.01, _ids(t)),
         "one-hot": lambda v, t: v * cr.one_hot(_ids(t), v.shape[1], v.dtype) + v * 0.5,
     },

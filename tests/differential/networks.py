@@ -460,6 +460,7 @@ class _Maker:
         if n % ROWS == 0:
             raise NotHere
         plain = ["Sigmoid", "Tanh", "ReLU", "LeakyReLU", "GELU", "Softmax"]
+        plain += ["ELU", "SELU", "SiLU", "Mish"]
         kinds = ["Affine", "Affine", "Affine", "MatMul", "LayerNorm", "plain", "plain", "tied"]
         leading = v.shape[0] == ROWS
         if leading:

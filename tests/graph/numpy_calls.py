@@ -171,6 +171,7 @@ def _unary(low: float, high: float) -> Row:
     }
 
 
+_f: Any
 for _f in (np.negative, np.positive, np.square, np.absolute, np.fabs, np.sign, np.exp, np.exp2, np.expm1,
            np.sin, np.cos, np.sinh, np.cosh, np.tanh, np.arcsinh, np.arctan, np.cbrt, np.deg2rad, np.radians,
            np.rad2deg, np.degrees, np.floor, np.ceil, np.trunc, np.rint, np.isfinite, np.isnan, np.isinf,
@@ -209,16 +210,16 @@ def _pair(d: Draw, low: float = -2, high: float = 2) -> tuple[Any, Any]:
     shape = d.shape()
     other = tuple(1 if d.number(0, 3) == 0 else n for n in shape)[d.number(0, len(shape)) :]
     a, b = d.moving(shape, low, high), d.moving(other, low, high)
-    pair = [a, b]
+    pair: list[Any] = [a, b]
     way = d.number(0, 6)
     if way == 1:
-        pair[1] = b.array  # type: ignore[call-overload]
+        pair[1] = b.array
     elif way == 2:
-        pair[1] = float(d.array((), low, high))  # type: ignore[call-overload]
+        pair[1] = float(d.array((), low, high))
     elif way == 3:
-        pair[1] = d.number(1, 3)  # type: ignore[call-overload]
+        pair[1] = d.number(1, 3)
     elif way == 4:
-        pair[1] = b.array.tolist()  # type: ignore[call-overload]
+        pair[1] = b.array.tolist()
     return (pair[1], pair[0]) if d.number(0, 1) else (pair[0], pair[1])
 
 

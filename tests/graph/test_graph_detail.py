@@ -19,13 +19,18 @@ from chainrule.graph.variable import Variable
 CASES = 25
 UNFOLDS = {
     "CrossEntropy",
+    "ELU",
     "GELU",
     "LeakyReLU",
     "Log1p",
     "LogSumExp",
+    "Mish",
     "Norm",
+    "SELU",
+    "SiLU",
     "Sigmoid",
     "SigmoidCrossEntropy",
+    "SoftTargetCrossEntropy",
     "Softmax",
     "SoftmaxCrossEntropy",
     "Softplus",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -81,7 +82,7 @@ def agrees(call: Call) -> bool:
             continue
         got = np.asarray(data(a))
         assert (got.shape, got.dtype) == (np.shape(b), b.dtype), str(call)
-        np.testing.assert_allclose(got, b, rtol=1e-12, atol=1e-13, err_msg=str(call))
+        np.testing.assert_allclose(got, np.asarray(b), rtol=1e-12, atol=1e-13, err_msg=str(call))
     if all(m.array.dtype.kind == "f" for m in call.moving()):
         slopes_agree(str(call), call.run, [(made[id(m)], m) for m in call.moving()], ours)
     return True
@@ -222,7 +223,7 @@ def test_every_method_of_an_array_is_the_same_or_says_what_to_write() -> None:
 
 
 def test_methods_take_numpys_arguments() -> None:
-    a = np.arange(24.0).reshape(2, 3, 4)
+    a: Any = np.arange(24.0).reshape(2, 3, 4)
     v = cr.Variable(a)
     assert np.array_equal(v.sum(1, float, None, True).data, a.sum(1, float, None, True))
     assert np.array_equal(v.reshape([4, 6]).data, a.reshape([4, 6]))
@@ -230,14 +231,14 @@ def test_methods_take_numpys_arguments() -> None:
     assert np.array_equal(v.transpose((2, 0, 1)).data, a.transpose((2, 0, 1)))
     assert v.argmax() == a.argmax()
     assert np.array_equal(v.std(axis=(0, 2), ddof=1).data, a.std(axis=(0, 2), ddof=1))
-    with pytest.raises(SettingError, match="got dtype=True, which is no dtype.*keepdims=True"):
+    with pytest.raises(SettingError, match=r"got dtype=True, which is no dtype.*keepdims=True"):
         v.sum(1, True)
 
 
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda v: np.sum(v, axes=0), "axes"),
+        (lambda v: functools.partial(np.sum, v)(**{"axes": 0}), "axes"),
         (lambda v: np.clip(v, 0, 1, out=np.zeros(3)), "does not take out="),
         (lambda v: np.fft.fft(v), "np.fft.fft is not known"),
         (lambda v: np.linalg.svd(v), "x.data"),

@@ -170,7 +170,9 @@ def computed(text: str, names: dict[str, float]) -> float:
 
 
 ELEMENTWISE = sorted(
-    name for name in TABLE if draw(name, 0)[0].node.elementwise and name not in ("GELU",)
+    name
+    for name in TABLE
+    if draw(name, 0)[0].node.elementwise and name not in ("GELU", "Mish", "SELU")
 )
 
 

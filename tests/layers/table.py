@@ -39,11 +39,22 @@ def ids_below(n: int) -> Callable[[Rng, Shape], Array]:
 
 
 def class_targets(rng: Rng, x: Array) -> Array:
-    return rng.integers(0, x.shape[1], len(x))
+    return rng.integers(0, x.shape[-1], x.shape[:-1])
 
 
 def one_hot_targets(rng: Rng, x: Array) -> Array:
     return np.eye(x.shape[1])[class_targets(rng, x)]
+
+
+def class_probabilities(rng: Rng, x: Array) -> Array:
+    return probabilities(rng, x.shape)
+
+
+def padded_ids(rng: Rng, x: Array) -> Array:
+    ids = rng.integers(0, x.shape[-1], x.shape[:-1])
+    ids[0] = -1
+    ids[-1] = 0
+    return ids
 
 
 def value_targets(rng: Rng, x: Array) -> Array:
@@ -85,6 +96,10 @@ class Row:
             more.append(rng.random(len(x)) + 0.1)
         more = [a.astype(dtype) if a.dtype.kind == "f" else a for a in more]
         return (x if self.takes_ids else x.astype(dtype)), more
+
+
+def wave(x: Any) -> Any:
+    return np.sin(x) * x
 
 
 ANY_AXES: tuple[Shape, ...] = ((5,), (4, 3), (1, 3), (4, 1), (2, 3, 4), (2, 1, 3, 2))
@@ -131,6 +146,14 @@ ROWS = [
     Row("LeakyReLU", lambda d: cr.LeakyReLU(), ANY_AXES, away_from_zero),
     Row("LeakyReLU 0.3", lambda d: cr.LeakyReLU(0.3), ((4, 3),), away_from_zero),
     Row("GELU", lambda d: cr.GELU(), ANY_AXES),
+    Row("ELU", lambda d: cr.ELU(), ANY_AXES, away_from_zero),
+    Row("ELU 0.3", lambda d: cr.ELU(0.3), ((4, 3),), away_from_zero),
+    Row("SELU", lambda d: cr.SELU(), ANY_AXES, away_from_zero),
+    Row("SiLU", lambda d: cr.SiLU(), ANY_AXES),
+    Row("Mish", lambda d: cr.Mish(), ANY_AXES),
+    Row("Flatten", lambda d: cr.Flatten(), ANY_AXES),
+    Row("Function cr.silu", lambda d: cr.Function(cr.silu), ANY_AXES),
+    Row("Function of one's own", lambda d: cr.Function(wave), ANY_AXES),
     Row("Softmax", lambda d: cr.Softmax(), ANY_AXES),
     Row("Dropout", lambda d: cr.Dropout(0.4, seed=7), ANY_AXES, modes=(False, True)),
     Row("Dropout 0", lambda d: cr.Dropout(0, seed=7), ((4, 3),), modes=(False, True)),
@@ -175,6 +198,47 @@ ROWS = [
         weighted=True,
     ),
     Row(
+        "SoftmaxWithLoss of probabilities",
+        _loss(cr.SoftmaxWithLoss),
+        (*TABLES, (2, 4, 3)),
+        target=class_probabilities,
+    ),
+    Row(
+        "SoftmaxWithLoss of probabilities, weighted",
+        _loss(cr.SoftmaxWithLoss, class_weights=[1.0, 0.5, 2.0], label_smoothing=0.1),
+        ((6, 3),),
+        target=class_probabilities,
+        weighted=True,
+    ),
+    Row(
+        "SoftmaxWithLoss of sequences",
+        _loss(cr.SoftmaxWithLoss),
+        ((5, 4, 3), (2, 1, 2), (3, 2, 2, 3)),
+        target=class_targets,
+        weighted=True,
+    ),
+    Row(
+        "SoftmaxWithLoss of padded sequences",
+        _loss(cr.SoftmaxWithLoss, ignore_index=-1, class_weights=[1.0, 0.5, 2.0]),
+        ((5, 4, 3), (6, 3)),
+        target=padded_ids,
+        weighted=True,
+    ),
+    Row(
+        "CrossEntropyError of probabilities",
+        _loss(cr.CrossEntropyError),
+        ((6, 3), (2, 4, 3)),
+        probabilities,
+        target=class_probabilities,
+    ),
+    Row(
+        "CrossEntropyError padded",
+        _loss(cr.CrossEntropyError, ignore_index=-1),
+        ((6, 3),),
+        probabilities,
+        target=padded_ids,
+    ),
+    Row(
         "CrossEntropyError",
         _loss(cr.CrossEntropyError),
         TABLES,
@@ -201,6 +265,19 @@ ROWS = [
         ((5,), (4, 3)),
         target=soft_targets,
         weighted=True,
+    ),
+    Row(
+        "SigmoidWithLoss, a yes counts 3",
+        _loss(cr.SigmoidWithLoss, pos_weight=3.0),
+        ((5,), (4, 3)),
+        target=soft_targets,
+        weighted=True,
+    ),
+    Row(
+        "SigmoidWithLoss, weights of a yes",
+        _loss(cr.SigmoidWithLoss, pos_weight=[1.0, 0.5, 2.0]),
+        ((4, 3),),
+        target=yes_no_targets,
     ),
     *(
         Row(f"{name}{' weighted' * w}", make, ANY_AXES, target=value_targets, weighted=w)

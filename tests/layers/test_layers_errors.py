@@ -97,7 +97,7 @@ BAD: list[tuple[Callable[[], Any], type[Exception], tuple[str, ...]]] = [
     (
         lambda: cr.SoftmaxWithLoss().forward(np.ones((2, 3, 4)), [0, 1]),
         ShapeError,
-        ("(rows, classes)", "(2, 3, 4)"),
+        ("(2, 3) (class ids)", "(2, 3, 4)", "got (2,)"),
     ),
     (
         lambda: cr.SoftmaxWithLoss().forward(SCORES[:, :0], [0, 0]),
@@ -131,17 +131,17 @@ BAD: list[tuple[Callable[[], Any], type[Exception], tuple[str, ...]]] = [
     ),
     (lambda: cr.SoftmaxWithLoss().forward(SCORES, [0, np.nan]), DataError, ("t[1] is nan",)),
     (lambda: cr.SoftmaxWithLoss().forward(SCORES, [0, np.inf]), DataError, ("t[1] is inf",)),
-    (lambda: cr.SoftmaxWithLoss().forward(SCORES, ["a", "b"]), DTypeError, ("numbers", "<U1")),
+    (lambda: cr.SoftmaxWithLoss().forward(SCORES, ["a", "b"]), DTypeError, ("'a'", "np.unique(t")),
     (lambda: cr.SoftmaxWithLoss().forward(SCORES, [None, 1]), DTypeError, ("numbers", "None")),
     (
         lambda: cr.SoftmaxWithLoss().forward(SCORES, [[1, 0, 0], [1, 1, 0]]),
         DataError,
-        ("single 1", "row 1", "[1, 1, 0]", "label_smoothing"),
+        ("single 1", "row 1", "[1, 1, 0]", "SigmoidWithLoss"),
     ),
     (
-        lambda: cr.SoftmaxWithLoss().forward(SCORES, [[0.5, 0.5, 0], [1, 0, 0]]),
+        lambda: cr.SoftmaxWithLoss().forward(SCORES, [[0.5, 0.6, 0], [1, 0, 0]]),
         DataError,
-        ("single 1", "row 0", "0.5"),
+        ("add up to 1", "row 0", "0.6", "adds up to 1.1"),
     ),
     (
         lambda: cr.SoftmaxWithLoss().forward(SCORES, np.zeros((2, 3))),
@@ -154,11 +154,11 @@ BAD: list[tuple[Callable[[], Any], type[Exception], tuple[str, ...]]] = [
         ("CrossEntropyError", "0 to 2"),
     ),
     (lambda: cr.MeanSquaredError().forward(SCORES, [1, 2]), ShapeError, ("(2, 3)", "(2,)")),
-    (lambda: cr.Huber().forward(np.ones((2, 1)), [1.0, 2.0]), ShapeError, ("(2, 1)", "t[:, None]")),
+    (lambda: cr.Huber().forward(np.ones((2, 1)), [[1.0, 2.0]]), ShapeError, ("(2, 1)", "(1, 2)")),
     (
         lambda: cr.SigmoidWithLoss().forward(b, [0, 2, 1]),
         DataError,
-        ("0 to 1", "0.0 to 2.0", "Softmax"),
+        ("0 to 1", "from 0 to 2", "Softmax"),
     ),
     (lambda: cr.SigmoidWithLoss().forward(b, [0, np.nan, 1]), DataError, ("0 to 1", "nan")),
     (lambda: cr.SigmoidWithLoss().forward(SCORES, [0, 1]), ShapeError, ("(2, 3)", "(2,)")),

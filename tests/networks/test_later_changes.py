@@ -273,7 +273,7 @@ def test_small_things() -> None:
     v = cr.Variable(X)
     assert v[[]].shape == (0, 4)
     assert cr.logsumexp(v, axis=None).item() == pytest.approx(np.log(np.exp(X).sum()))
-    with pytest.raises(ChainruleError, match="every prediction needs one target"):
+    with pytest.raises(ChainruleError, match=r"need targets of shape \(30,\) \(ids\)"):
         cr.accuracy(X, T[:5])
     assert cr.r2(X[:, 0], X[:, :1]) == 1.0
 

@@ -259,6 +259,11 @@ def leaky_relu_row(d: Draw) -> Case:
     return Case(nodes.LeakyReLU(slope), (x,), (0,), lambda v: cr.leaky_relu(v, slope))
 
 
+def elu_row(d: Draw) -> Case:
+    alpha = d.one_of((1.0, 0.3, 2.0))
+    return Case(nodes.ELU(alpha), (d.array(d.shape()),), (0,), lambda v: cr.elu(v, alpha))
+
+
 def clip_row(d: Draw) -> Case:
     low, high = d.one_of(((-1.0, 1.0), (None, 0.5), (-0.5, None), (None, None), (0, 1)))
     x = d.array(d.shape(), away=(-1, 1, 0.5, -0.5, 0))
@@ -301,6 +306,16 @@ def softmax_cross_entropy_row(d: Draw) -> Case:
     rows, classes = d.shape(0, 2), d.length(zero=False)
     s, t = d.array((*rows, classes), -4, 4), d.ids(rows, classes)
     return Case(nodes.SoftmaxCrossEntropy(), (s, t), (0,), cr.softmax_cross_entropy)
+
+
+def soft_target_cross_entropy_row(d: Draw) -> Case:
+    rows, classes = d.shape(0, 2), d.length(zero=False)
+    t = np.exp(d.rng.standard_normal((*rows, classes)))
+    inputs = (
+        d.array((*rows, classes), -4, 4),
+        d.laid_out(t / t.sum(axis=-1, keepdims=True), spread=False),
+    )
+    return Case(nodes.SoftTargetCrossEntropy(), inputs, (0, 1), cr.softmax_cross_entropy)
 
 
 def cross_entropy_row(d: Draw) -> Case:
@@ -508,6 +523,7 @@ TABLE: dict[str, Row] = {
     "CrossEntropy": cross_entropy_row,
     "Cumsum": cumsum_row,
     "Div": binary(nodes.Div, cr.divide, np.divide, 0.3),
+    "ELU": elu_row,
     "Equal": choosing(nodes.Equal, cr.equal, np.equal, ()),
     "Exp": unary(nodes.Exp, cr.exp, np.exp),
     "Exp2": unary(nodes.Exp2, cr.exp2, np.exp2),
@@ -533,6 +549,7 @@ TABLE: dict[str, Row] = {
     "Max": reduction(nodes.Max, cr.max, np.max, "apart"),
     "Maximum": choosing(nodes.Maximum, cr.maximum, np.maximum, (0, 1)),
     "Mean": reduction(nodes.Mean, cr.mean, np.mean),
+    "Mish": unary(nodes.Mish, cr.mish, low=-6, high=6),
     "Min": reduction(nodes.Min, cr.min, np.min, "apart"),
     "Minimum": choosing(nodes.Minimum, cr.minimum, np.minimum, (0, 1)),
     "Mod": mod_row,
@@ -547,11 +564,14 @@ TABLE: dict[str, Row] = {
     "Repeat": repeat_row,
     "Reshape": reshape_row,
     "Rint": unary(nodes.Rint, cr.rint, np.rint, moving=()),
+    "SELU": unary(nodes.SELU, cr.selu, low=-6),
+    "SiLU": unary(nodes.SiLU, cr.silu, low=-6, high=6),
     "Sigmoid": unary(nodes.Sigmoid, cr.sigmoid, low=-8, high=8),
     "SigmoidCrossEntropy": sigmoid_cross_entropy_row,
     "Sign": unary(nodes.Sign, cr.sign, np.sign),
     "Sin": unary(nodes.Sin, cr.sin, np.sin),
     "Sinh": unary(nodes.Sinh, cr.sinh, np.sinh),
+    "SoftTargetCrossEntropy": soft_target_cross_entropy_row,
     "Softmax": softmax_row,
     "SoftmaxCrossEntropy": softmax_cross_entropy_row,
     "Softplus": unary(nodes.Softplus, cr.softplus, low=-8, high=8),

@@ -247,7 +247,7 @@ def test_bad_settings_are_refused_with_name_and_value(row: Row) -> None:
                     act()
                 assert f"{name}={bad!r} must be a" in str(caught.value)
         assert getattr(optimizer, name) == before
-    with pytest.raises(TypeError, match="momentun"):
+    with pytest.raises(SettingError, match="has no option momentun"):
         row.make(momentun=0.9)
 
 

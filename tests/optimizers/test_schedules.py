@@ -18,11 +18,17 @@ from chainrule.schedules import (
     Constant,
     Cosine,
     Exponential,
+    OfStep,
     ReduceOnPlateau,
     Schedule,
     Step,
     WarmUp,
 )
+
+
+def hyperbola(n: int) -> float:
+    return 0.3 / (1 + n)
+
 
 FORMULAS: list[tuple[Any, Callable[[int], float]]] = [
     (Constant(0.3), lambda n: 0.3),
@@ -42,6 +48,8 @@ FORMULAS: list[tuple[Any, Callable[[int], float]]] = [
     (WarmUp(0.3, 8), lambda n: 0.3 * (n + 1) / 8 if n < 8 else 0.3),
     (WarmUp(0.3, 1), lambda n: 0.3),
     (ReduceOnPlateau(0.3), lambda n: 0.3),
+    (OfStep(hyperbola), lambda n: 0.3 / (1 + n)),
+    (WarmUp(hyperbola, 4), lambda n: 0.3 / (1 + n) * min(1, (n + 1) / 4)),
     (
         WarmUp(Step(Cosine(0.3, 50), 20, 0.5), 5),
         lambda n: (

@@ -630,7 +630,7 @@ class ByHand:
 
 
 class Own(cr.SGD):
-    def update(self, params: Any, grads: Any, decays: Any = None) -> None:
+    def update(self, params: Any, grads: Any, decays: Any = None, factors: Any = None) -> None:
         for p, g in zip(params, grads, strict=True):
             p -= 0.5 * g
         self.iter += 1

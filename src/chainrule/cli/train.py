@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["train"]
 
-ACTIVATIONS = ("relu", "leaky_relu", "gelu", "tanh", "sigmoid")
+ACTIVATIONS = ("relu", "leaky_relu", "elu", "selu", "silu", "mish", "gelu", "tanh", "sigmoid")
 #: The optimizers by name, each with a first learning rate that suits it.
 RATES = {
     "adamw": 0.01,

@@ -74,7 +74,7 @@ def _losses(ax: Any, history: History, lang: str) -> None:
         epochs - 0.5, history["loss"], color=BLUE, linewidth=1.8, label=say("training", lang),
         marker=_mark(history["loss"]),
     )  # fmt: skip
-    held = history["val_loss"]
+    held = history.column("val_loss")
     if held:
         ax.plot(
             epochs[-len(held) :], held, color=ORANGE, linewidth=1.8, linestyle=DASHES[1],
@@ -96,7 +96,9 @@ def _limits(history: History) -> tuple[float, float]:
     """The ends of the loss axis: a few wild steps do not flatten the rest."""
     wild = np.quantile(history.losses, (0.005, 0.995)).tolist()
     shown = [
-        value for value in (*wild, *history["loss"], *history["val_loss"]) if np.isfinite(value)
+        value
+        for value in (*wild, *history["loss"], *history.column("val_loss"))
+        if np.isfinite(value)
     ]
     low, high = min([0.0, *shown]), max(shown, default=1.0)
     return 1.08 * low, 1.08 * high or 1.0

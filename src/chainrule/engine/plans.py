@@ -186,7 +186,9 @@ def _at_once(writes: Iterable[tuple[Traced, Traced]]) -> list[tuple[Traced, Trac
     ]
 
 
-def plan_update(optimizer: Optimizer, p: Array, g: Array, decay: bool) -> Callable[..., Any]:
+def plan_update(
+    optimizer: Optimizer, p: Array, g: Array, decay: bool, factor: float
+) -> Callable[..., Any]:
     """An optimizer's rule for arrays of one shape: `update(p, g, *slots, *numbers)`, in place."""
     trace = Trace()
     parameter = trace.argument(p.shape, p.dtype, "p")
@@ -194,7 +196,8 @@ def plan_update(optimizer: Optimizer, p: Array, g: Array, decay: bool) -> Callab
     slots = [trace.argument(p.shape, p.dtype, name) for name in optimizer.slots]
     numbers = {name: trace.number(name) for name in optimizer.number_names}
     arguments = [parameter, gradient, *slots, *numbers.values()]
-    new = optimizer.step(parameter, gradient.astype(p.dtype), list(slots), dict(numbers), decay)
+    given = parameter, gradient.astype(p.dtype), list(slots), dict(numbers)
+    new = optimizer.step(*given, decay, factor)
     writes = _at_once(zip([parameter, *slots], new, strict=True))
     program = build([Section("update", arguments, [], writes)], planned=True)
     return program.functions["update"]

@@ -16,12 +16,16 @@ import numpy.typing as npt
 
 from chainrule.errors import ChainruleError, FormatError, SettingError, nearest, shown
 from chainrule.layers import (
+    ELU,
     GELU,
+    SELU,
     Affine,
     BatchNorm,
     CrossEntropyError,
     Dropout,
     Embedding,
+    Flatten,
+    Function,
     HalfSquaredError,
     Huber,
     Layer,
@@ -31,13 +35,16 @@ from chainrule.layers import (
     MatMul,
     MeanAbsoluteError,
     MeanSquaredError,
+    Mish,
     ReLU,
     Sigmoid,
     SigmoidWithLoss,
+    SiLU,
     Softmax,
     SoftmaxWithLoss,
     Tanh,
 )
+from chainrule.layers.function import KEPT
 from chainrule.layers.opaque import OpaqueLayer
 from chainrule.networks import Network, Sequential, TwoLayerNet
 
@@ -61,8 +68,8 @@ class Kind:
 
     @property
     def settings(self) -> tuple[str, ...]:
-        """The names of the numbers it is made with."""
-        return tuple(self.cls.settings)
+        """The names of the numbers it is always made with."""
+        return tuple(name for name in self.cls.settings if name not in self.options)
 
 
 def _table(*kinds: Kind) -> dict[str, Kind]:
@@ -81,12 +88,18 @@ LAYERS = _table(
     Kind(ReLU),
     Kind(LeakyReLU),
     Kind(GELU),
+    Kind(ELU),
+    Kind(SELU),
+    Kind(SiLU),
+    Kind(Mish),
     Kind(Softmax),
+    Kind(Flatten),
+    Kind(Function, options=("function",)),
 )
 LOSSES = _table(
-    Kind(SoftmaxWithLoss, options=("class_weights",)),
-    Kind(SigmoidWithLoss),
-    Kind(CrossEntropyError, options=("class_weights",)),
+    Kind(SoftmaxWithLoss, options=("class_weights", "ignore_index")),
+    Kind(SigmoidWithLoss, options=("pos_weight",)),
+    Kind(CrossEntropyError, options=("class_weights", "ignore_index")),
     Kind(MeanSquaredError),
     Kind(HalfSquaredError),
     Kind(MeanAbsoluteError),
@@ -170,9 +183,17 @@ def _describe_layer(
             " own Python code, and a file holds numbers and the names of chainrule's own layers"
             f" only ({', '.join(table)})." + _BY_HAND
         )
+    if isinstance(layer, Function) and layer.kept is None:
+        raise SettingError(
+            f"{where}, the function {layer.title}, cannot be kept in a model file: it is written in your"
+            f" own Python code. Of functions a file holds the names of chainrule's:"
+            f" {', '.join(f'cr.{known}' for known in KEPT)}." + _BY_HAND
+        )
     found: Json = {"kind": name}
     settings = {key: getattr(layer, key) for key in kind.settings}
     settings |= {key: _plain(getattr(layer, key)) for key in kind.options}
+    if isinstance(layer, Function):
+        settings["function"] = layer.kept
     settings = {key: value for key, value in settings.items() if value is not None}
     if settings:
         found["settings"] = settings
@@ -191,6 +212,9 @@ def _describe_layer(
     frozen = [key for key, p in layer._parameters.items() if not p.trainable]
     if frozen:
         found["frozen"] = frozen
+    factors = {key: p.lr_factor for key, p in layer._parameters.items() if p.lr_factor != 1}
+    if factors:
+        found["lr_factors"] = factors
     return found
 
 
@@ -244,15 +268,21 @@ def _walk(network: Any, prefix: str, where: str, depth: int) -> list[tuple[str, 
 
 
 def _check_layer(layer: Any, table: Mapping[str, Kind], where: str) -> Kind:
-    _keys(layer, {"kind"}, {"settings", "arrays", "tied", "frozen"}, where)
+    _keys(layer, {"kind"}, {"settings", "arrays", "tied", "frozen", "lr_factors"}, where)
     kind = table[_known(layer["kind"], table, where)]
     settings = layer.get("settings", {})
     allowed = {*kind.settings, *kind.options}
     _keys(settings, set(kind.settings), allowed, f"{where}, settings")
     for key, value in settings.items():
-        numbers = value if key == "class_weights" and isinstance(value, list) else [value]
+        if key == "function":
+            _known(value, KEPT, f"{where}, the function")
+            continue
+        several = key in ("class_weights", "pos_weight") and isinstance(value, list)
+        numbers = value if several else [value]
         if not all(type(n) in (int, float) and -1e300 < n < 1e300 for n in numbers):
             raise FormatError(f"{where}: {key} must be a finite number; got {shown(value)}.")
+        if key == "ignore_index" and type(value) is not int:
+            raise FormatError(f"{where}: ignore_index must be a whole number; got {shown(value)}.")
         if key == "mask_seed" and (type(value) is not int or not 0 <= value < 2**64):
             raise FormatError(f"{where}: mask_seed must be a whole number; got {shown(value)}.")
     arrays = layer.get("arrays", {})
@@ -271,6 +301,10 @@ def _check_layer(layer: Any, table: Mapping[str, Kind], where: str) -> Kind:
     frozen = layer.get("frozen", [])
     if not isinstance(frozen, list) or not all(key in kind.arrays for key in frozen):
         raise FormatError(f"{where}: frozen names arrays of the layer; got {shown(frozen)}.")
+    factors = layer.get("lr_factors", {})
+    _keys(factors, set(), set(kind.arrays), f"{where}, lr_factors")
+    if not all(type(n) in (int, float) and 0 < n < 1e300 for n in factors.values()):
+        raise FormatError(f"{where}: lr_factors must be numbers above 0; got {shown(factors)}.")
     return kind
 
 
@@ -333,6 +367,8 @@ def _build_layer(kind: Kind, described: Json, place: str, arrays: Mapping[str, A
         layer.buffers[key][...] = arrays[f"{place}.{key}"]
     for key in described.get("frozen", []):
         layer._parameters[key].trainable = False
+    for key, factor in described.get("lr_factors", {}).items():
+        layer._parameters[key].lr_factor = float(factor)
     return layer
 
 

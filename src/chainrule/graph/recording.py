@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -66,11 +66,13 @@ class Recording:
     `outputs` are the layers' outputs in the order they ran, so that an engine can name them.
     `copied` are arrays of the user's own that the step does not read itself, with what they held:
     after a change of one of them the step has to be recorded again.
+    `checks` are what functions ask of values that the step is given, such as targets.
     """
 
     def __init__(self) -> None:
         self.outputs: list[tuple[Any, Variable]] = []
         self.copied: Copies = []
+        self.checks: list[tuple[Variable, Callable[[npt.NDArray[Any]], Any]]] = []
         self.read: dict[tuple[Any, str], Variable] = {}
         self.written: dict[tuple[Any, str], Variable] = {}
 

@@ -197,6 +197,12 @@ class Variable(ArrayMethods, NDArrayOperatorsMixin):
             hint = f" Of the plain array, without a gradient: x.data.{name}."
         raise AttributeError(f"a Variable has no attribute {name!r}.{hint}", name=name, obj=self)
 
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        """A copy of a computed value is the value alone, and no gradient goes through it."""
+        if self.call is None:
+            return super().__reduce_ex__(protocol)
+        return _value_alone, (self.data, self.name, self._grad)
+
     # -- what it refuses ----------------------------------------------------------------
 
     def _number(self, what: str) -> Any:
@@ -336,6 +342,12 @@ class Variable(ArrayMethods, NDArrayOperatorsMixin):
         for writing; a second `backward()` of the same computation needs `retain_graph=True`
         at the first, because the arrays may have changed since.
         """
+        if self.call is None and not self.requires_grad:
+            raise RecordingError(
+                "backward() of a Variable that nothing was computed for, and that has no gradient: whole"
+                " numbers have none, nor has the copy of a computed value. Call backward() of the value"
+                " itself; for a log, keep its number, loss.item()."
+            )
         self.graph.backward(retain_graph=retain_graph)
 
     def draw(self, **options: Unpack[DrawOptions]) -> Drawing:
@@ -352,10 +364,16 @@ class Variable(ArrayMethods, NDArrayOperatorsMixin):
         self._grad = gradient
 
 
+def _value_alone(data: Array, name: str | None, grad: Array | None) -> Variable:
+    made = Variable(data.copy(), name, requires_grad=False)
+    made._grad = grad
+    return made
+
+
 class Parameter(Variable):
     """A Variable that training changes: its `grad` is one array, overwritten in place for life."""
 
-    __slots__ = ("adopted", "decays", "tied", "trainable")
+    __slots__ = ("adopted", "decays", "lr_factor", "tied", "trainable")
 
     def __init__(self, data: Array, name: str | None = None, grad: Array | None = None) -> None:
         super().__init__(data, name, requires_grad=True)
@@ -363,6 +381,8 @@ class Parameter(Variable):
         self.trainable = True
         #: Whether weight decay applies: to matrices by default, not to biases and gains.
         self.decays = self.data.ndim >= 2
+        #: What the learning rate is multiplied with, for this parameter.
+        self.lr_factor = 1.0
         #: Whether a network has moved the arrays into its flat buffers.
         self.adopted = False
         #: The parameter whose memory this one shares, and whether as its transpose.

@@ -3,31 +3,46 @@
 from __future__ import annotations
 
 from chainrule.graph.functions import one_hot
-from chainrule.layers.activations import GELU, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
+from chainrule.layers.activations import (
+    ELU,
+    GELU,
+    SELU,
+    LeakyReLU,
+    Mish,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Tanh,
+)
 from chainrule.layers.affine import Affine, MatMul
 from chainrule.layers.base import Layer
+from chainrule.layers.class_losses import CrossEntropyError, SigmoidWithLoss, SoftmaxWithLoss
 from chainrule.layers.dropout import Dropout
 from chainrule.layers.embedding import Embedding
+from chainrule.layers.flatten import Flatten
+from chainrule.layers.function import Function
 from chainrule.layers.losses import (
-    CrossEntropyError,
     HalfSquaredError,
     Huber,
     Loss,
     MeanAbsoluteError,
     MeanSquaredError,
-    SigmoidWithLoss,
-    SoftmaxWithLoss,
 )
 from chainrule.layers.mode import evaluating, is_training, training_mode
 from chainrule.layers.normalization import BatchNorm, LayerNorm
 
 __all__ = [
+    "ELU",
     "GELU",
+    "SELU",
     "Affine",
     "BatchNorm",
     "CrossEntropyError",
     "Dropout",
     "Embedding",
+    "Flatten",
+    "Function",
     "HalfSquaredError",
     "Huber",
     "Layer",
@@ -37,7 +52,9 @@ __all__ = [
     "MatMul",
     "MeanAbsoluteError",
     "MeanSquaredError",
+    "Mish",
     "ReLU",
+    "SiLU",
     "Sigmoid",
     "SigmoidWithLoss",
     "Softmax",

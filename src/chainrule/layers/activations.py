@@ -1,4 +1,4 @@
-"""Sigmoid, Tanh, ReLU, LeakyReLU, GELU, Softmax: activations as layers."""
+"""Activations as layers: Sigmoid, Tanh, Softmax; ReLU and its kin."""
 
 from __future__ import annotations
 
@@ -10,7 +10,18 @@ from chainrule.layers.base import Layer
 from chainrule.nodes.base import Value
 from chainrule.settings import finite
 
-__all__ = ["GELU", "LeakyReLU", "ReLU", "Sigmoid", "Softmax", "Tanh"]
+__all__ = [
+    "ELU",
+    "GELU",
+    "SELU",
+    "LeakyReLU",
+    "Mish",
+    "ReLU",
+    "SiLU",
+    "Sigmoid",
+    "Softmax",
+    "Tanh",
+]
 
 
 class _Activation(Layer):
@@ -61,6 +72,52 @@ class LeakyReLU(_Activation):
     def formula(self, x: Value) -> Value:
         """y = x where x > 0, slope · x elsewhere."""
         return functions.leaky_relu(x, self.slope)
+
+
+class ELU(_Activation):
+    """y = x where x > 0, alpha · (eˣ - 1) elsewhere, any shape.
+
+    >>> import chainrule as cr, numpy as np
+    >>> cr.ELU().forward(np.array([1.0, -1000.0]))
+    array([ 1., -1.])
+    """
+
+    settings: ClassVar = {"alpha": finite}
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        super().__init__()
+        self.alpha = alpha
+
+    def formula(self, x: Value) -> Value:
+        """y = x where x > 0, alpha · (eˣ - 1) elsewhere."""
+        return functions.elu(x, self.alpha)
+
+
+class SELU(_Activation):
+    """y = c · x where x > 0, c · a · (eˣ - 1) elsewhere, any shape; c = 1.0507, a = 1.6733.
+
+    Made for weights of variance 1/inputs: init="xavier" where inputs and outputs are alike.
+    """
+
+    def formula(self, x: Value) -> Value:
+        """y = c · x where x > 0, c · a · (eˣ - 1) elsewhere."""
+        return functions.selu(x)
+
+
+class SiLU(_Activation):
+    """y = x / (1 + e⁻ˣ), any shape: x times its sigmoid. Keras calls it Swish, too."""
+
+    def formula(self, x: Value) -> Value:
+        """y = x times its sigmoid."""
+        return functions.silu(x)
+
+
+class Mish(_Activation):
+    """y = x · tanh(log(1 + eˣ)), any shape."""
+
+    def formula(self, x: Value) -> Value:
+        """y = x times a smooth gate."""
+        return functions.mish(x)
 
 
 class GELU(_Activation):

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.errors import ShapeError
+from chainrule.errors import SettingError, ShapeError
 from chainrule.layers.base import Layer
 from chainrule.layers.initial import Init, Seed, initializer
 from chainrule.nodes.base import Value
@@ -29,6 +29,7 @@ class MatMul(Layer):
     W: npt.NDArray[Any]
 
     def __init__(self, W: npt.ArrayLike) -> None:
+        _not_sizes("MatMul", W)
         super().__init__(W=W)
         _two_axes(self, "W")
 
@@ -71,6 +72,7 @@ class Affine(Layer):
     b: npt.NDArray[Any]
 
     def __init__(self, W: npt.ArrayLike, b: npt.ArrayLike) -> None:
+        _not_sizes("Affine", W, b)
         super().__init__(W=W, b=b)
         _two_axes(self, "W")
         W_, b_ = (p.data for p in self._parameters.values())
@@ -93,7 +95,8 @@ class Affine(Layer):
     ) -> Self:
         """A layer with first weights drawn by `init`, from the seed of the network it joins; b = 0.
 
-        `init`: "xavier", "he", "book" (0.01 · normal), "uniform", "zeros", or a function.
+        `init`: "xavier", "he", "book" (0.01 · normal), "uniform", "orthogonal", "zeros", or
+        a function of (Generator, shape).
 
         >>> import chainrule as cr
         >>> cr.Affine.sized(2, 10, init="he", seed=0).W.shape
@@ -107,6 +110,15 @@ class Affine(Layer):
     def formula(self, x: Value, W: Value, b: Value) -> Value:
         """y = x W + b."""
         return _product(self, x, W) + b
+
+
+def _not_sizes(name: str, *given: Any) -> None:
+    if all(isinstance(n, int | np.integer) for n in given):
+        sizes = ", ".join(map(str, given))
+        raise SettingError(
+            f"{name}({sizes}) takes arrays, as in the chapter. For a layer of a size, with first weights"
+            f" drawn from the seed, write {name}.sized({sizes if len(given) > 1 else 'inputs, outputs'})."
+        )
 
 
 def _two_axes(layer: Layer, name: str) -> None:

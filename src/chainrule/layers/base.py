@@ -8,15 +8,22 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.errors import DTypeError, RecordingError, ShapeError, shown
+from chainrule.errors import (
+    DTypeError,
+    RecordingError,
+    SettingError,
+    ShapeError,
+    forgotten_init,
+)
+from chainrule.graph.data import as_numbers
 from chainrule.graph.recording import current_recording, outdated, within
 from chainrule.graph.variable import Parameter, Variable, apply
 from chainrule.layers.initial import Fill, Seed, generator
 from chainrule.layers.mode import is_training
 from chainrule.nodes.base import Node, Value
-from chainrule.settings import Check
+from chainrule.settings import Check, positive
 
-__all__ = ["Layer", "as_numbers", "layers_in"]
+__all__ = ["Arrays", "Layer", "is_hand_written", "layers_in"]
 
 Array = npt.NDArray[Any]
 
@@ -50,6 +57,8 @@ class Layer:
     settings: ClassVar[Mapping[str, Check]] = {}
     #: Counts changes of settings in all layers, so that recorded plans know they are outdated.
     revision: ClassVar[int] = 0
+    #: Whether it stands for a layer written by hand, which it holds.
+    opaque: ClassVar[bool] = False
     #: Whether the input is whole-number ids, which are not cast to the parameters' dtype.
     takes_ids: ClassVar[bool] = False
 
@@ -91,12 +100,12 @@ class Layer:
     @property
     def params(self) -> list[Array]:
         """The parameter arrays, those of the layers it holds after its own."""
-        return [p.data for p in self.named_parameters().values()]
+        return Arrays(p.data for p in self.named_parameters().values())
 
     @property
     def grads(self) -> list[Array]:
         """The gradient arrays, in the order of `params`."""
-        return [p.grad for p in self.named_parameters().values()]
+        return Arrays(p.grad for p in self.named_parameters().values())
 
     @property
     def buffers(self) -> dict[str, Array]:
@@ -119,6 +128,24 @@ class Layer:
         for _, layer in self.named_layers():
             for parameter in layer._parameters.values():
                 parameter.trainable = bool(on)
+        Layer.revision += 1
+
+    @property
+    def lr_factor(self) -> float | None:
+        """What the learning rate is multiplied with for the parameters; None if they differ in it.
+
+        Set it to 0.1, say, where a layer that has learnt already is to learn on more slowly. With
+        every optimizer, and the shrinking of `weight_decay` goes by the same rate.
+        """
+        own = {p.lr_factor for _, layer in self.named_layers() for p in layer._parameters.values()}
+        return next(iter(own)) if len(own) == 1 else None if own else 1.0
+
+    @lr_factor.setter
+    def lr_factor(self, factor: float | None) -> None:
+        factor = positive(factor, f"{type(self).__name__}: lr_factor")
+        for _, layer in self.named_layers():
+            for parameter in layer._parameters.values():
+                parameter.lr_factor = factor
         Layer.revision += 1
 
     def fill_later(self, fills: Mapping[str, Fill], seed: Seed) -> None:
@@ -150,14 +177,22 @@ class Layer:
                 return (
                     self.parameters[name].data if arrays == "_parameters" else self._buffers[name]
                 )
+        if name[:2] != "__" and "_parameters" not in self.__dict__:
+            raise forgotten_init(self, "Layer")
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in self.__dict__.get("_parameters", {}) or name in self.__dict__.get(
             "_buffers", {}
         ):
-            getattr(self, name)[...] = value  # the contents change, never the address
+            self._fill(name, value)
             return
+        if name in ("params", "grads", "parameters", "buffers"):
+            raise SettingError(
+                f"{type(self).__name__}: {name} cannot be set. Give a layer's parameters by name to"
+                " super().__init__(W=W), and its formula(x, W) is handed them; a class without base"
+                " class may keep its own params and grads."
+            )
         check = type(self).settings.get(name)
         if check is not None:
             value = check(value, f"{type(self).__name__}: {name}")
@@ -167,9 +202,21 @@ class Layer:
             Layer.revision += 1
         object.__setattr__(self, name, value)
 
+    def _fill(self, name: str, value: Any) -> None:
+        """Other contents for a parameter or buffer: the address never changes, nor does the shape."""
+        array: Array = getattr(self, name)
+        given = as_numbers(value, self)
+        if given.ndim and given.shape != array.shape:
+            raise ShapeError(
+                f"{type(self).__name__}: {name} has shape {array.shape}, and was given an array of shape"
+                f" {given.shape}. Give one of its shape, or a single number for all of it."
+            )
+        array[...] = given
+
     def __repr__(self) -> str:
         sizes = [f"{n}: {'×'.join(map(str, p.shape))}" for n, p in self._parameters.items()]
-        settings = [f"{name}={getattr(self, name)!r}" for name in type(self).settings]
+        values = {name: getattr(self, name) for name in type(self).settings}
+        settings = [f"{name}={value!r}" for name, value in values.items() if value is not None]
         return f"{type(self).__name__}({', '.join(sizes + settings)})"
 
     # -- buffers ----------------------------------------------------------------------------
@@ -304,6 +351,16 @@ class Layer:
         return {**self.__dict__, "_plans": {}, "_run": None}
 
 
+class Arrays(list[Array]):
+    """`params` or `grads`: the arrays themselves, so that another array in the list would mean nothing."""
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise SettingError(
+            "params and grads list the arrays that training reads and writes; another array in the list"
+            " would not be one of them. Change its contents instead: params[0][...] = W."
+        )
+
+
 class _Held(Node):
     """What was written into a buffer, read again: no gradient goes through it."""
 
@@ -319,6 +376,29 @@ class _Held(Node):
         return
 
 
+def is_hand_written(thing: Any) -> bool:
+    """Whether something keeps the chapter's contract without being one of our layers."""
+    return (
+        not isinstance(thing, Layer | type)
+        and callable(getattr(thing, "forward", None))
+        and callable(getattr(thing, "backward", None))
+        and hasattr(thing, "params")
+        and hasattr(thing, "grads")
+    )
+
+
+def _trained(part: Any, owner: Layer, attribute: str) -> None:
+    """An error for a hand-written layer inside a layer, which its backward would pass by."""
+    parts = part if isinstance(part, list | tuple) else (part,)
+    for one in parts:
+        if is_hand_written(one) and not hasattr(one, "named_layers"):
+            raise SettingError(
+                f"{type(owner).__name__}.{attribute} holds {type(one).__name__}, a layer written by hand,"
+                " whose backward a formula does not call: it would not be trained. Write it as a"
+                " cr.Layer with a formula, or hold it in a cr.Network."
+            )
+
+
 def layers_in(name: str, value: Any, found: dict[int, tuple[str, Layer]]) -> None:
     """Find the layers in an attribute of a network or a layer, each once, with its name."""
     before = f"{name}." if name else ""
@@ -326,7 +406,8 @@ def layers_in(name: str, value: Any, found: dict[int, tuple[str, Layer]]) -> Non
         if id(value) not in found:
             found[id(value)] = (name, value)
             for attribute, part in vars(value).items():
-                if not attribute.startswith("_"):
+                if not attribute.startswith("_") and not value.opaque:
+                    _trained(part, value, attribute)
                     layers_in(before + attribute, part, found)
     elif hasattr(value, "named_layers"):  # a network
         for inner, layer in value.named_layers():
@@ -365,39 +446,3 @@ def _one_dtype(layer: Layer) -> None:
             f"{type(layer).__name__}: the parameters of a layer have one dtype; got"
             f" {', '.join(f'{name} {dtype}' for name, dtype in dtypes.items())}. Convert one with .astype."
         )
-
-
-def as_numbers(x: Any, owner: Any) -> Array:
-    """x as an array of numbers, or one clear error."""
-    if isinstance(x, np.ndarray) and x.dtype.kind in "fiub":
-        if isinstance(x, np.ma.MaskedArray):
-            raise DTypeError(
-                f"{type(owner).__name__} got a masked array, whose mask would be lost."
-                " Fill it first: x.filled(value)."
-            )
-        return np.asarray(x)
-    try:
-        array = np.asarray(x)
-    except ValueError:
-        raise ShapeError(f"{type(owner).__name__} got {_uneven(x)}.") from None
-    if (
-        array.dtype.kind == "O"
-        and array.size
-        and all(isinstance(v, int | float) for v in array.flat)
-    ):
-        array = array.astype(float)
-    if array.dtype.kind not in "fiub":
-        raise DTypeError(
-            f"{type(owner).__name__} needs an array of numbers; got dtype {array.dtype}"
-            f" ({shown(x, 40)})."
-        )
-    return array
-
-
-def _uneven(rows: Any) -> str:
-    """Which row of a list differs from the first in length."""
-    lengths = [len(row) if hasattr(row, "__len__") else None for row in rows]
-    for i, n in enumerate(lengths):
-        if n != lengths[0]:
-            return f"rows of unequal length: row 0 has {lengths[0]} entries and row {i} has {n}"
-    return "nested rows of unequal length"

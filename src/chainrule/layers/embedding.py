@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.errors import DTypeError, ShapeError
+from chainrule.graph.data import as_numbers
 from chainrule.graph.variable import Variable
 from chainrule.layers.affine import _two_axes
-from chainrule.layers.base import Layer, as_numbers
+from chainrule.layers.base import Layer
 from chainrule.layers.initial import Init, Seed, initializer
 from chainrule.nodes.base import Value
 from chainrule.settings import whole

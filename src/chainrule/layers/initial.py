@@ -41,12 +41,21 @@ def _zeros(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     return np.zeros(shape)
 
 
+def _orthogonal(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    rows, columns = math.prod(shape[:-1]), shape[-1]
+    a = rng.standard_normal((max(rows, columns), min(rows, columns)))
+    q, r = np.linalg.qr(a)
+    q = q * np.where(np.diag(r) < 0, -1.0, 1.0)  # so that every direction is as likely
+    return (q if rows >= columns else q.T).reshape(shape)
+
+
 #: The ways of drawing first weights.
 NAMED: dict[str, Fill] = {
     "xavier": _xavier,
     "he": _he,
     "book": _book,
     "uniform": _uniform,
+    "orthogonal": _orthogonal,
     "zeros": _zeros,
 }
 
@@ -56,7 +65,9 @@ def initializer(init: Init) -> Fill:
 
     "xavier": normal, variance 2/(inputs + outputs) (Glorot and Bengio, 2010), for sigmoid and
     tanh. "he": normal, variance 2/inputs (He et al., 2015), for ReLU. "book": 0.01 · normal.
-    "uniform": between ±1/√inputs. "zeros". Or any function of a Generator and a shape.
+    "uniform": between ±1/√inputs. "zeros". "orthogonal": rows or columns, the fewer, of length 1
+    and at right angles (Saxe et al., 2014), for deep or recurrent networks. Or any
+    function of a Generator and a shape.
     """
     if callable(init):
         return init

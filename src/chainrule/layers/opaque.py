@@ -12,7 +12,7 @@ import numpy as np
 from chainrule.errors import RecordingError, ShapeError
 from chainrule.graph.recording import within
 from chainrule.graph.variable import Parameter, Variable, apply
-from chainrule.layers.base import Layer
+from chainrule.layers.base import Layer, is_hand_written
 from chainrule.nodes.base import Node, Value, primitive
 
 __all__ = [
@@ -22,18 +22,29 @@ __all__ = [
     "is_hand_written",
     "layer_backward",
     "layer_forward",
+    "wrapped",
 ]
 
 
-def is_hand_written(thing: Any) -> bool:
-    """Whether something keeps the chapter's contract without being one of our layers."""
-    return (
-        not isinstance(thing, Layer | type)
-        and callable(getattr(thing, "forward", None))
-        and callable(getattr(thing, "backward", None))
-        and hasattr(thing, "params")
-        and hasattr(thing, "grads")
-    )
+def wrapped(value: Any) -> Any:
+    """The value with every hand-written layer in it as one of ours, which a network trains.
+
+    Lists and dicts are changed in place, since what is put into them later is to be found, too.
+    """
+    if isinstance(value, list):
+        for i, part in enumerate(value):
+            if (made := wrapped(part)) is not part:
+                value[i] = made
+    elif isinstance(value, dict):
+        for key, part in value.items():
+            if (made := wrapped(part)) is not part:
+                value[key] = made
+    elif type(value) is tuple:
+        parts = tuple(map(wrapped, value))
+        return value if all(a is b for a, b in zip(parts, value, strict=True)) else parts
+    elif is_hand_written(value) and not hasattr(value, "named_layers"):
+        return OpaqueLayer(value)
+    return value
 
 
 def in_float64(layer: Any) -> Any:
@@ -179,6 +190,8 @@ class _Apart(Opaque):
 
 class OpaqueLayer(Layer):
     """A hand-written layer in a network of ours: its arrays stay where they are."""
+
+    opaque = True
 
     def __init__(self, layer: Any) -> None:
         super().__init__()

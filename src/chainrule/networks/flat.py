@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
@@ -11,9 +11,20 @@ from chainrule.aligned import aligned, room
 from chainrule.errors import ShapeError
 from chainrule.graph.variable import Parameter
 
-__all__ = ["FlatBuffer", "follow_ties", "tie"]
+__all__ = ["FlatBuffer", "Segment", "follow_ties", "tie"]
 
 Array = npt.NDArray[Any]
+
+
+class Segment(NamedTuple):
+    """A run of parameters that an optimizer moves as one."""
+
+    data: Array
+    grad: Array
+    #: Whether weight decay applies to it.
+    decays: bool
+    #: What the learning rate is multiplied with.
+    lr_factor: float
 
 
 class FlatBuffer:
@@ -40,21 +51,22 @@ class FlatBuffer:
             yield parameter, slice(start, start + parameter.size)
             start += parameter.size
 
-    def segments(self) -> Iterator[tuple[Array, Array, bool]]:
-        """The longest runs of trainable parameters alike in decay: (data, grad, decays)."""
-        start, end, decays = 0, 0, False
+    def segments(self) -> Iterator[Segment]:
+        """The longest runs of trainable parameters alike in decay and rate."""
+        start, end, way = 0, 0, (False, 1.0)
         for parameter, place in self.places():
-            if parameter.trainable and end == place.start > start and decays == parameter.decays:
+            own = parameter.decays, parameter.lr_factor
+            if parameter.trainable and end == place.start > start and way == own:
                 end = place.stop
                 continue
             if end > start:
-                yield self.data[start:end], self.grad[start:end], decays
+                yield Segment(self.data[start:end], self.grad[start:end], *way)
             start, end = (
                 (place.start, place.stop) if parameter.trainable else (place.stop, place.stop)
             )
-            decays = parameter.decays
+            way = own
         if end > start:
-            yield self.data[start:end], self.grad[start:end], decays
+            yield Segment(self.data[start:end], self.grad[start:end], *way)
 
     def restore(self) -> None:
         """Make the parameters views of the buffers again, after a copy or an unpickling."""

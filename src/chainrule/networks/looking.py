@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from chainrule.graph.recording import recording
 from chainrule.graph.variable import Variable
+from chainrule.layers.function import Function
 from chainrule.layers.mode import evaluating
 from chainrule.layers.opaque import OpaqueLayer
 from chainrule.nodes.base import quiet
@@ -55,7 +56,7 @@ def summary(network: Network) -> str:
 def _row(path: str, layer: Layer) -> tuple[str, str, str, str]:
     parameters = layer._parameters
     shapes = " ".join(f"{name} {'×'.join(map(str, p.shape))}" for name, p in parameters.items())
-    kind = repr(layer) if isinstance(layer, OpaqueLayer) else type(layer).__name__
+    kind = repr(layer) if isinstance(layer, OpaqueLayer | Function) else type(layer).__name__
     note = "" if layer.trainable else "frozen"
     if any(p.tied for p in parameters.values()):
         note = "shared"

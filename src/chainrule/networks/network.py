@@ -16,16 +16,20 @@ from chainrule.errors import (
     NonFiniteError,
     RecordingError,
     SettingError,
+    forgotten_init,
+    refuse_class,
+    shown,
 )
-from chainrule.graph.recording import current_recording, outdated
+from chainrule.graph.data import as_numbers
+from chainrule.graph.recording import current_recording, outdated, recording
 from chainrule.graph.variable import Parameter, Variable
-from chainrule.layers.base import Layer, as_numbers, layers_in
+from chainrule.layers.base import Arrays, Layer, layers_in
 from chainrule.layers.embedding import Embedding
 from chainrule.layers.initial import Seed, generator
 from chainrule.layers.losses import Loss
 from chainrule.layers.mode import training_mode
-from chainrule.layers.opaque import OpaqueLayer, is_hand_written
-from chainrule.networks.flat import FlatBuffer, follow_ties, tie
+from chainrule.layers.opaque import is_hand_written, wrapped
+from chainrule.networks.flat import FlatBuffer, Segment, follow_ties, tie
 from chainrule.nodes.base import Value
 
 if TYPE_CHECKING:
@@ -52,8 +56,8 @@ class _Facts:
     def __init__(self, network: Network) -> None:
         parameters = list(network.named_parameters().values())
         self.revision = Layer.revision
-        self.params = [p.data for p in parameters if p.trainable]
-        self.grads = [p.grad for p in parameters if p.trainable]
+        self.params = Arrays(p.data for p in parameters if p.trainable)
+        self.grads = Arrays(p.grad for p in parameters if p.trainable)
         dtypes = [p.dtype for p in parameters]
         self.dtype: np.dtype[Any] = np.result_type(*dtypes) if dtypes else np.dtype(np.float64)
         self.takes_ids = any(layer.takes_ids for layer in network.layers)
@@ -108,8 +112,9 @@ class Network:
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name[0] != "_" and name != "engine":
-            if is_hand_written(value) and not isinstance(value, Network):
-                value = OpaqueLayer(value)
+            value = wrapped(value)
+            if name == "loss":
+                _check_loss(value)
             later = name in self.__dict__ or self.__dict__.get("_flats") is not None
             if later and current_recording() is None:
                 # Another layer, loss or setting: what was recorded with the old one is outdated,
@@ -117,6 +122,11 @@ class Network:
                 Layer.revision += 1
                 object.__setattr__(self, "_flats", None)
         object.__setattr__(self, name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        if name[:2] != "__" and "_programs" not in self.__dict__:
+            raise forgotten_init(self, "Network")
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def __call__(self, x: Any) -> Any:
         """`predict(x)`, so that a network can stand in another one like a layer."""
@@ -181,6 +191,9 @@ class Network:
         """Draw the first weights, tie shared ones, and move all into flat buffers; done once."""
         if self._flats is not None:
             return self._flats
+        for name, value in vars(self).items():
+            if name[0] != "_":
+                wrapped(value)  # what was put into a list since
         layers = self.layers
         if getattr(self.loss, "params", None):
             raise SettingError(
@@ -205,14 +218,15 @@ class Network:
             layer.forget()
         return self._flats
 
-    def segments(self) -> list[tuple[Array, Array, bool]]:
-        """What an optimizer updates: few long runs of (parameters, gradients, whether decayed)."""
+    def segments(self) -> list[Segment]:
+        """What an optimizer updates: few long runs of parameters that are treated alike."""
         flats = self.adopt()
         runs = [run for flat in flats for run in flat.segments()]
         inside = {id(p) for flat in flats for p in flat.parameters}
         for parameter in self.named_parameters().values():
             if parameter.trainable and id(parameter) not in inside:
-                runs.append((parameter.data, parameter.grad, parameter.decays))
+                p = parameter
+                runs.append(Segment(p.data, p.grad, p.decays, p.lr_factor))
         return runs
 
     @property
@@ -234,22 +248,44 @@ class Network:
         self, x: npt.ArrayLike, t: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> tuple[Array, Array, Array | None]:
         """Data as the recorded step takes it, checked once, at the door."""
-        x, t = self.entering(x), as_numbers(t, self)
+        given, x = x, self.entering(x)
+        t = self.loss.given(t) if isinstance(self.loss, Loss) else as_numbers(t, self)
         if x.ndim == 0 or len(x) == 0:
             raise DataError(
                 f"{type(self).__name__} needs at least one row; got x of shape {x.shape}."
             )
         if t.ndim == 0 or len(t) != len(x):
+            several = isinstance(given, list | tuple) and len(given) == len(x) and x.ndim > 2
+            hint = (
+                f" If x is {len(x)} inputs of one row each, put them side by side, np.concatenate(x,"
+                " axis=1), and let predict(x) take its columns apart, x[:, :3]."
+            )
             raise DataError(
                 f"{type(self).__name__}: x has {len(x)} rows and t has"
-                f" {len(t) if t.ndim else 'no'} rows; every row needs one target."
+                f" {len(t) if t.ndim else 'no'} rows; every row needs one target.{hint * several}"
             )
         self._check_ids(x)
         if not isinstance(self.loss, Loss):
             return x, t, None
         t = self.loss.targets(self._output_shape(x), t)
         t = t if t.dtype.kind in "iu" else t.astype(self.dtype, copy=False)
-        return x, t, self.loss.weights(t, sample_weight, self.dtype)
+        w = self.loss.weights(t, sample_weight, self.dtype)
+        for check in self._checks(x, t, w):
+            check(t)
+        return x, t, w
+
+    def _checks(self, x: Array, t: Array, w: Array | None) -> list[Callable[[Array], Any]]:
+        """What functions in a loss of the user's own ask of the targets; its recording says so."""
+        if type(self.loss).__module__.startswith("chainrule."):
+            return []
+        key = ("checks", x.shape[1:], t.shape[1:], t.dtype, w is None, Layer.revision)
+        if key not in self._programs:
+            few, targets = Variable(x[:2], "x"), Variable(t[:2], "t")
+            with training_mode(True), recording() as made:
+                self.record_loss(few, targets, None if w is None else Variable(w[:2], "w"))
+            self._keep(key, [check for of, check in made.checks if of is targets])
+        found: list[Callable[[Array], Any]] = self._programs[key]
+        return found
 
     def _check_ids(self, x: Array) -> None:
         if x.dtype.kind not in "iu":
@@ -555,6 +591,18 @@ class Network:
         memo[id(self)] = twin
         twin.__setstate__(copy.deepcopy(self.__getstate__(), memo))
         return twin
+
+
+def _check_loss(loss: Any) -> None:
+    """An error for what is no loss: its class, its name, a function."""
+    if loss is None or isinstance(loss, Layer) or is_hand_written(loss):
+        return
+    refuse_class(loss, "loss", "a loss")
+    raise SettingError(
+        f"loss={shown(loss)} is no loss: give for example cr.SoftmaxWithLoss() for classes,"
+        " cr.SigmoidWithLoss() for yes or no, cr.MeanSquaredError() for values; or write a cr.Loss with"
+        " rows(x, t)."
+    )
 
 
 def _planned(predict: Callable[..., Any]) -> Callable[..., Any]:

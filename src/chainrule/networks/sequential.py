@@ -8,17 +8,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.errors import SettingError, ShapeError, nearest
+from chainrule.errors import SettingError, ShapeError, nearest, refuse_class, shown
 from chainrule.layers import (
+    ELU,
     GELU,
+    SELU,
     Affine,
     BatchNorm,
     Dropout,
+    Function,
     LayerNorm,
     LeakyReLU,
+    Loss,
     MatMul,
+    Mish,
     ReLU,
     Sigmoid,
+    SiLU,
     Softmax,
     SoftmaxWithLoss,
     Tanh,
@@ -32,21 +38,61 @@ from chainrule.nodes.base import Value
 __all__ = ["ACTIVATIONS", "Sequential", "TwoLayerNet"]
 
 #: Activations by name, each with the first weights that suit it.
-ACTIVATIONS: dict[str, tuple[Callable[[], Layer], str]] = {
+ACTIVATIONS: dict[str, tuple[type[Layer], str]] = {
     "sigmoid": (Sigmoid, "xavier"),
     "tanh": (Tanh, "xavier"),
     "relu": (ReLU, "he"),
     "leaky_relu": (LeakyReLU, "he"),
     "gelu": (GELU, "he"),
+    "elu": (ELU, "he"),
+    "selu": (SELU, "xavier"),
+    "silu": (SiLU, "he"),
+    "mish": (Mish, "he"),
 }
 
 
 #: Layers that give as many outputs a row as they take inputs.
-KEEPS_WIDTH = (Sigmoid, Tanh, ReLU, LeakyReLU, GELU, Softmax, Dropout, BatchNorm, LayerNorm)
+KEEPS_WIDTH = (
+    *(layer for layer, _ in ACTIVATIONS.values()),
+    Softmax,
+    Dropout,
+    BatchNorm,
+    LayerNorm,
+)
+
+
+def _as_layer(given: Any, where: str) -> Any:
+    """A layer or network as it is; a hand-written layer or a function as one of ours."""
+    if isinstance(given, Loss):
+        raise SettingError(
+            f"{where} is the loss {type(given).__name__}: give it apart from the layers,"
+            f" cr.Sequential(..., loss=cr.{type(given).__name__}())."
+        )
+    if isinstance(given, Layer | Network):
+        return given
+    if is_hand_written(given):
+        return OpaqueLayer(given)
+    refuse_class(given, where, "a layer")
+    if isinstance(given, list | tuple):
+        raise SettingError(
+            f"{where} is a {type(given).__name__}: give the layers one by one,"
+            " cr.Sequential(*layers, loss=...)."
+        )
+    if callable(given):
+        return Function(given)
+    hint = f"; {nearest(given, ACTIVATIONS)}" if isinstance(given, str) else ""
+    if isinstance(given, str) and given in ACTIVATIONS:
+        hint = f"; write cr.{ACTIVATIONS[given][0].__name__}()"
+    raise SettingError(
+        f"{where} is {shown(given)}{hint}. A layer has params, grads, forward(x) and backward(dout); a"
+        " function of one array, such as cr.tanh, will do, too."
+    )
 
 
 class Sequential(Network):
     """Layers in order: the output of one is the input of the next.
+
+    A function of one array, such as `cr.tanh` or a lambda, stands for a `Function` layer.
 
     >>> import chainrule as cr
     >>> net = cr.Sequential(
@@ -65,19 +111,11 @@ class Sequential(Network):
 
     def __init__(self, *layers: Any, loss: Any = None, seed: Seed = 0) -> None:
         super().__init__(loss=loss, seed=seed)
+        once: dict[int, Any] = {}  # a hand-written layer used twice is wrapped once
         for i, layer in enumerate(layers):
-            if not isinstance(layer, Layer | Network) and not is_hand_written(layer):
-                raise SettingError(
-                    f"Sequential: layer {i} is {layer!r}; a layer has params, grads, forward(x) and"
-                    " backward(dout)."
-                )
-        once: dict[int, Layer] = {}  # a hand-written layer used twice is wrapped once
-        self.sequence: tuple[Any, ...] = tuple(
-            once.setdefault(id(layer), OpaqueLayer(layer))
-            if is_hand_written(layer) and not isinstance(layer, Network)
-            else layer
-            for layer in layers
-        )
+            if id(layer) not in once:
+                once[id(layer)] = _as_layer(layer, f"Sequential: layer {i}")
+        self.sequence: tuple[Any, ...] = tuple(once[id(layer)] for layer in layers)
         self._check_widths()
         self.adopt()
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from chainrule.nodes.activations import (
+    ELU,
     GELU,
+    SELU,
     LeakyReLU,
     LogSumExp,
+    Mish,
     ReLU,
     Sigmoid,
+    SiLU,
     Softmax,
     Softplus,
     Tanh,
@@ -31,7 +35,12 @@ from chainrule.nodes.choice import (
 )
 from chainrule.nodes.elementary import Cbrt, Exp, Exp2, Expm1, Log, Log1p, Log2, Log10, Sqrt
 from chainrule.nodes.indexing import Index, IndexAdd, OneHot
-from chainrule.nodes.losses import CrossEntropy, SigmoidCrossEntropy, SoftmaxCrossEntropy
+from chainrule.nodes.losses import (
+    CrossEntropy,
+    SigmoidCrossEntropy,
+    SoftmaxCrossEntropy,
+    SoftTargetCrossEntropy,
+)
 from chainrule.nodes.products import MatMul
 from chainrule.nodes.reductions import Cumsum, Max, Mean, Min, Norm, Prod, Std, Sum, Var
 from chainrule.nodes.rounding import Ceil, Floor, Mod, Rint, Trunc
@@ -60,7 +69,9 @@ from chainrule.nodes.trigonometry import (
 )
 
 __all__ = [
+    "ELU",
     "GELU",
+    "SELU",
     "Abs",
     "Add",
     "Arccos",
@@ -107,6 +118,7 @@ __all__ = [
     "Mean",
     "Min",
     "Minimum",
+    "Mish",
     "Mod",
     "Mul",
     "Neg",
@@ -120,11 +132,13 @@ __all__ = [
     "Repeat",
     "Reshape",
     "Rint",
+    "SiLU",
     "Sigmoid",
     "SigmoidCrossEntropy",
     "Sign",
     "Sin",
     "Sinh",
+    "SoftTargetCrossEntropy",
     "Softmax",
     "SoftmaxCrossEntropy",
     "Softplus",

@@ -1,4 +1,4 @@
-"""Sigmoid, Tanh, ReLU, LeakyReLU, GELU, Softplus, Softmax, LogSumExp: activations, each stable."""
+"""Activations, each stable: Sigmoid, Tanh, Softplus, Softmax, LogSumExp; ReLU and its kin."""
 
 from __future__ import annotations
 
@@ -8,7 +8,36 @@ import numpy as np
 
 from chainrule.nodes.base import Node, Value
 
-__all__ = ["GELU", "LeakyReLU", "LogSumExp", "ReLU", "Sigmoid", "Softmax", "Softplus", "Tanh"]
+__all__ = [
+    "ELU",
+    "GELU",
+    "SELU",
+    "LeakyReLU",
+    "LogSumExp",
+    "Mish",
+    "ReLU",
+    "SiLU",
+    "Sigmoid",
+    "Softmax",
+    "Softplus",
+    "Tanh",
+]
+
+
+def _exp_less_one(x: Value) -> Value:
+    """e^x - 1 for x <= 0, without the cancellation near 0: 2h / (1 - h) with h = tanh(x/2)."""
+    h = np.tanh(x / 2)
+    return 2 * h / (1 - h)
+
+
+def _sigmoid(x: Value) -> Value:
+    """1 / (1 + e^-x), written so that no exponential overflows, here and in further derivatives."""
+    return np.exp(np.minimum(x, 0)) / (1 + np.exp(np.minimum(x, -x)))
+
+
+def _softplus(x: Value) -> Value:
+    """log(1 + e^x) without overflow."""
+    return np.maximum(x, 0) + np.log1p(np.exp(np.minimum(x, -x)))
 
 
 class Sigmoid(Node):
@@ -101,6 +130,115 @@ class LeakyReLU(Node):
         return np.where(x > 0, x, self.slope * x)
 
 
+class ELU(Node):
+    """y = x where x > 0, alpha · (eˣ - 1) elsewhere: a ReLU that goes on below 0, to -alpha.
+
+    Source: Clevert, Unterthiner and Hochreiter, "Fast and accurate deep network learning by
+    exponential linear units", 2016.
+    """
+
+    symbol = "ELU"
+    elementwise = True
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        self.alpha = alpha
+
+    def forward(self, x: Value) -> Value:
+        """y = x where x > 0, else alpha · (e^x - 1)."""
+        return np.where(x > 0, x, self.alpha * _exp_less_one(np.minimum(x, 0)))
+
+    def backward(self, dy: Value) -> Value:
+        """∂y/∂x = 1 where x > 0, else alpha eˣ, so dx = dy where x > 0, else dy · alpha · e^x."""
+        (x,) = self.inputs
+        return np.where(x > 0, dy, dy * (self.alpha * np.exp(np.minimum(x, 0))))
+
+    def elementary(self, x: Value) -> Value:
+        """A choice between x and alpha · (eˣ - 1)."""
+        return np.where(x > 0, x, self.alpha * (np.exp(x) - 1))
+
+
+class SELU(Node):
+    """y = c · x where x > 0, c · a · (eˣ - 1) elsewhere, c = 1.0507, a = 1.6733.
+
+    The numbers are such that layers with weights of variance 1/inputs keep mean 0 and variance 1.
+    Source: Klambauer, Unterthiner, Mayr and Hochreiter, "Self-normalizing neural networks", 2017.
+    """
+
+    symbol = "SELU"
+    elementwise = True
+
+    c = 1.0507009873554805
+    a = 1.6732632423543772
+
+    def forward(self, x: Value) -> Value:
+        """y = c · x where x > 0, else c · a · (e^x - 1)."""
+        return np.where(x > 0, self.c * x, self.c * self.a * _exp_less_one(np.minimum(x, 0)))
+
+    def backward(self, dy: Value) -> Value:
+        """∂y/∂x = c where x > 0, else c a eˣ, so dx = dy · c where x > 0, else dy · c · a · e^x."""
+        (x,) = self.inputs
+        below = self.c * self.a * np.exp(np.minimum(x, 0))
+        return np.where(x > 0, dy * self.c, dy * below)
+
+    def elementary(self, x: Value) -> Value:
+        """A choice between c · x and c · a · (eˣ - 1)."""
+        return np.where(x > 0, self.c * x, self.c * self.a * (np.exp(x) - 1))
+
+
+class SiLU(Node):
+    """y = x / (1 + e⁻ˣ), x times its sigmoid; Swish is another name.
+
+    Source: Elfwing, Uchibe and Doya, "Sigmoid-weighted linear units", 2018.
+    """
+
+    symbol = "SiLU"
+    elementwise = True
+
+    def forward(self, x: Value) -> Value:
+        """y = x / (1 + e^-x)."""
+        return x * _sigmoid(x)
+
+    def backward(self, dy: Value) -> Value:
+        """By the product rule, with σ(x) = 1 / (1 + e⁻ˣ).
+
+        So dx = dy · σ(x) · (1 + x · (1 - σ(x))).
+        """
+        (x,) = self.inputs
+        gate = _sigmoid(x)
+        return dy * (gate * (1 + x * _sigmoid(-x)))
+
+    def elementary(self, x: Value) -> Value:
+        """x / (1 + e⁻ˣ)."""
+        return x / (1 + np.exp(-x))
+
+
+class Mish(Node):
+    """y = x · tanh(log(1 + eˣ)): smooth, and a little below 0 for some x below 0.
+
+    Source: Misra, "Mish: a self regularized non-monotonic activation function", 2020.
+    """
+
+    symbol = "Mish"
+    elementwise = True
+
+    def forward(self, x: Value) -> Value:
+        """y = x · tanh(log(1 + e^x))."""
+        return x * np.tanh(_softplus(x))
+
+    def backward(self, dy: Value) -> Value:
+        """By the product rule, with u = log(1 + eˣ), whose slope is σ(x).
+
+        So dx = dy · (tanh(u) + x · (1 - tanh(u)^2) · σ(x)), u = log(1 + e^x).
+        """
+        (x,) = self.inputs
+        gate = np.tanh(_softplus(x))
+        return dy * (gate + x * (1 - gate * gate) * _sigmoid(x))
+
+    def elementary(self, x: Value) -> Value:
+        """x · tanh(log(1 + eˣ))."""
+        return x * np.tanh(np.log(1 + np.exp(x)))
+
+
 class GELU(Node):
     """y = x/2 · (1 + tanh(c (x + a x³))), c = √(2/π), a = 0.044715: x times a smooth gate.
 
@@ -144,13 +282,12 @@ class Softplus(Node):
 
     def forward(self, x: Value) -> Value:
         """y = log(1 + e^x); computed as max(x, 0) + log(1 + e^(-|x|)), which cannot overflow."""
-        return np.maximum(x, 0) + np.log1p(np.exp(np.minimum(x, -x)))
+        return _softplus(x)
 
     def backward(self, dy: Value) -> Value:
         """∂y/∂x = eˣ / (1 + eˣ), the sigmoid of x, so dx = dy / (1 + e^-x)."""
         (x,) = self.inputs
-        # Written so that neither exponential overflows, here and in further derivatives.
-        return dy * (np.exp(np.minimum(x, 0)) / (1 + np.exp(np.minimum(x, -x))))
+        return dy * _sigmoid(x)
 
     def elementary(self, x: Value) -> Value:
         """log(1 + eˣ)."""

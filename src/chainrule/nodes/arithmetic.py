@@ -92,7 +92,8 @@ class Pow(Node):
     """z = x ** y.
 
     x ** 0 is the constant 1. The gradient for y is taken as 0 where x <= 0, where z is real
-    for single values of y only. A zero gradient stays zero, also where x = 0.
+    for single values of y only. A zero gradient stays zero, also where x = 0; any other is infinite
+    there for y between 0 and 1, of x ** 0.5 too, where the gradient of sqrt(x) is taken as 0.
     """
 
     symbol = "**"

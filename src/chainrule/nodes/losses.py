@@ -1,4 +1,4 @@
-"""CrossEntropy, of probabilities; SoftmaxCrossEntropy, SigmoidCrossEntropy, of scores: exact."""
+"""CrossEntropy, of probabilities; of scores Softmax-, SoftTarget-, SigmoidCrossEntropy: exact."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from chainrule.nodes.activations import Sigmoid, Softmax
 from chainrule.nodes.base import Node, Value
 from chainrule.nodes.indexing import chosen, replaced
 
-__all__ = ["CrossEntropy", "SigmoidCrossEntropy", "SoftmaxCrossEntropy"]
+__all__ = ["CrossEntropy", "SigmoidCrossEntropy", "SoftTargetCrossEntropy", "SoftmaxCrossEntropy"]
 
 
 class CrossEntropy(Node):
@@ -71,6 +71,46 @@ class SoftmaxCrossEntropy(Node):
     def elementary(self, s: Value, t: Value) -> Value:
         """Softmax, then cross entropy: the chapter's two nodes."""
         return CrossEntropy().forward(Softmax().forward(s), t)
+
+
+class SoftTargetCrossEntropy(Node):
+    """lₙ = -Σₖ tₙₖ log softmax(sₙ)ₖ: scores s (N, C), probabilities t (N, C) to losses (N,).
+
+    The targets of a teacher, of several people who disagree, of mixed pictures. Where a row of t
+    has a single 1, it is SoftmaxCrossEntropy of that class.
+    """
+
+    symbol = "softmax+CE"
+
+    def parts(self) -> tuple[Value, Value, Value]:
+        """The scores less the largest of their row, a; e^a; and Σ e^a - 1, counted without loss."""
+        s, _ = self.inputs
+        a = s - np.max(s, axis=-1, keepdims=True)
+        e = np.exp(a)
+        largest = np.sum(np.where(a == 0, e, 0), axis=-1, keepdims=True)
+        others = np.sum(np.where(a == 0, 0, e), axis=-1, keepdims=True)
+        return a, e, others + (largest - 1)
+
+    def forward(self, s: Value, t: Value) -> Value:
+        """l = -Σ t · log(softmax(s)); computed as Σ t · (log Σ e^a - a), where no term is negative."""
+        a, _, more = self.bound((s, t), ()).parts()
+        # An impossible class that is not asked for says nothing: 0 · ∞ would be NaN.
+        return np.sum(np.where(t == 0, 0, t * (np.log1p(more) - a)), axis=-1)
+
+    def backward(self, dl: Value) -> tuple[Value, Value]:
+        """∂l/∂s = softmax(s) Σ t - t and ∂l/∂t = -log softmax(s).
+
+        So ds = dl · (softmax(s) · Σ t - t) and dt = -dl · log(softmax(s)).
+        """
+        _, t = self.inputs
+        a, e, more = self.parts()
+        dl = np.expand_dims(dl, -1)
+        ds = dl * (e / (1 + more) * np.sum(t, axis=-1, keepdims=True) - t)
+        return ds, dl * (np.log1p(more) - a)
+
+    def elementary(self, s: Value, t: Value) -> Value:
+        """Softmax, log, times t, sum, negate."""
+        return -np.sum(t * np.log(Softmax().forward(s)), axis=-1)
 
 
 class SigmoidCrossEntropy(Node):

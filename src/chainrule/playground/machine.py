@@ -20,7 +20,7 @@ from chainrule.playground.settings import Settings
 from chainrule.training import Trainer
 from chainrule.training.loop import Loop
 from chainrule.training.loop import Settings as LoopSettings
-from chainrule.training.metrics import accuracy, r2
+from chainrule.training.metrics import Metric, answer_accuracy, class_accuracy, r2
 
 __all__ = ["Machine", "State"]
 
@@ -68,7 +68,10 @@ class Machine:
         x, t = np.ascontiguousarray(x), np.ascontiguousarray(t)
         n = data.train
         self.train, self.test = (x[:n], t[:n]), (x[n:], t[n:])
-        self.metric = r2 if data.classes is None else accuracy
+        self.metric: Metric = r2
+        if data.classes is not None:
+            several = t.ndim == 1 or t.shape[-1] > 1
+            self.metric = class_accuracy if several else answer_accuracy
         self.epoch = self.batch = 0
         self.loop = Loop(self.trainer, *self.train, None, 0, LoopSettings(settings.batch_size))
         #: The batches of the first epoch and of the later ones, where no order is drawn.

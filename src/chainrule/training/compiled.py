@@ -199,8 +199,9 @@ class CompiledLoop(Loop):
         weights = np.empty_like(table)
         weights[...] = self.sizes
         if self.w is not None:
+            each = self.w.astype(float).reshape(self.n, -1).sum(axis=1)
             for row, order in zip(weights, orders, strict=True):
-                row[...] = np.add.reduceat(self.w[order].astype(float), self.begins)
+                row[...] = np.add.reduceat(each[order], self.begins)
         k = min(len(losses), table.size)
         table.reshape(-1)[:k] = losses[:k]
         weights.reshape(-1)[k:] = 0  # of an epoch that was stopped

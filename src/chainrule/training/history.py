@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.errors import SettingError, nearest, shown
+
 if TYPE_CHECKING:
     import os
 
@@ -21,7 +23,8 @@ class History:
     `history.losses` are the mini-batch losses in order. `history.epochs` is a list with one
     dict an epoch: "loss" (the mean over its rows), "val_loss" and metrics such as
     "val_accuracy" if there is held-out data, "penalty" if there is decay, "lr", "seconds".
-    `history["val_loss"]` is one column. `stopped` says why training ended early, if it did.
+    `history["val_loss"]` is one column; a name that is no column raises SettingError. `stopped`
+    says why training ended early, if it did.
     """
 
     def __init__(self) -> None:
@@ -60,6 +63,16 @@ class History:
         return self._steps
 
     def __getitem__(self, name: str) -> list[float]:
+        columns = dict.fromkeys(key for epoch in self.epochs for key in epoch)
+        if columns and name not in columns:
+            what = f"; {nearest(name, columns, 'it has')}"
+            if isinstance(name, str) and name.startswith("val_") and "val_loss" not in columns:
+                what = ", since no rows were held out: fit(..., validation=0.2)"
+            raise SettingError(f"the history has no column {shown(name)}{what}.")
+        return self.column(name)
+
+    def column(self, name: str) -> list[float]:
+        """A column, which is empty if no epoch has it."""
         return [epoch[name] for epoch in self.epochs if name in epoch]
 
     def __len__(self) -> int:

@@ -8,7 +8,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ from chainrule.training.callbacks import Callback
 from chainrule.training.history import History
 from chainrule.training.metrics import Metric
 from chainrule.training.progress import Progress
-from chainrule.training.steps import Step, make_step
+from chainrule.training.steps import Runs, Step, make_step
 
 if TYPE_CHECKING:
     from chainrule.training.trainer import Trainer
@@ -33,8 +33,6 @@ __all__ = ["Interrupt", "Loop", "Settings"]
 BUFFER = 416
 
 Array = npt.NDArray[Any]
-#: Parameters, gradients, and whether decay applies.
-Runs: TypeAlias = tuple[list[Array], list[Array], list[bool]]
 
 
 @dataclass
@@ -165,8 +163,8 @@ class Loop:
     def _add_penalty(self, figures: dict[str, float]) -> None:
         optimizer = self.trainer.optimizer
         if isinstance(optimizer, Optimizer) and (optimizer.l1 or optimizer.l2):
-            params, _, decays = self.step.runs()
-            figures["penalty"] = optimizer.penalty(params, decays)
+            runs = self.step.runs()
+            figures["penalty"] = optimizer.penalty(runs[0], runs[2])
 
     def take(self, rows: Array, epoch: int, i: int) -> float:
         """One step with these rows: gradient, check, update; the loss before the update.
@@ -174,11 +172,12 @@ class Loop:
         Raises:
             NonFiniteError: the loss or a gradient is not finite, and nothing was updated.
         """
-        loss, (params, grads, decays) = self._gradient(rows, epoch, i)
+        loss, (params, grads, decays, factors) = self._gradient(rows, epoch, i)
         if self.ours and not params:  # all is frozen, and the state is to wait for what comes
             self.optimizer.iter += 1
         elif self.ours:
-            self.optimizer.update(params, grads, decays)
+            # An optimizer with an update of its own need not know of factors.
+            self.optimizer.update(params, grads, decays, *(() if factors is None else (factors,)))
         else:
             self.optimizer.update(params, grads)
         return loss

@@ -10,18 +10,23 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.errors import SettingError, ShapeError, nearest
+from chainrule.errors import DataError, SettingError, ShapeError, nearest, refuse_class, shown
+from chainrule.graph.data import as_numbers
+from chainrule.settings import whole
+from chainrule.training.labels import finite, paired, same_shape
 
 __all__ = [
     "METRICS",
     "ClassScore",
     "Metric",
     "accuracy",
+    "answer_accuracy",
+    "class_accuracy",
     "class_scores",
     "confusion_matrix",
-    "default_metrics",
     "in_units",
     "mae",
+    "named_metrics",
     "r2",
     "regression_scores",
     "rmse",
@@ -34,50 +39,70 @@ Metric: TypeAlias = Callable[[Array, Array], float]
 
 
 def accuracy(outputs: npt.ArrayLike, t: npt.ArrayLike) -> float:
-    """The part of the rows whose class is right: scores (N, C) and ids or one-hot rows.
+    """The part of the rows whose class is right, as scikit-learn's accuracy_score for labels.
 
-    Scores (N,) or (N, 1) are one yes-or-no question, yes above 0. For several questions in one
-    row, each with an answer of its own, see `yes_no_accuracy`.
+    outputs: ids or texts, as `network.classify` and scikit-learn give them (N,); scores or
+    probabilities of each class, or one-hot rows (N, C). t: ids or texts (N,), one-hot rows or
+    probabilities (N, C). Sequences go too: (N, T, C) and (N, T). Scores (N,) or (N, 1) are one
+    yes-or-no question, yes above 0, with targets 0 and 1. For several questions in one row, each
+    with an answer of its own, see `yes_no_accuracy`.
 
+    Raises:
+        DataError: what could be read in two ways, such as 0.3 and 0.8 in a single column: scores or
+            probabilities?
+
+    >>> accuracy([0, 1, 2, 2], [0, 2, 1, 1])
+    0.25
     >>> accuracy([[2.0, 1.0], [0.0, 3.0]], [0, 0])
     0.5
+    >>> accuracy(["cat", "dog"], ["cat", "cow"])
+    0.5
     """
-    scores, targets = np.asarray(outputs), np.asarray(t)
-    if scores.ndim < 2 or scores.shape[-1] == 1:
-        return yes_no_accuracy(scores, targets)
-    if targets.shape == scores.shape:
-        targets = targets.argmax(axis=-1)
-    ids: Array = scores.argmax(axis=-1)
-    return float(np.mean(ids == _same_shape(ids, targets)))
+    labels = paired(outputs, t)
+    return float(np.mean(labels.found == labels.true))
 
 
-def yes_no_accuracy(outputs: npt.ArrayLike, t: npt.ArrayLike) -> float:
-    """The part of the yes-or-no answers that are right: scores of any shape, yes above 0.
+def yes_no_accuracy(
+    outputs: npt.ArrayLike, t: npt.ArrayLike, threshold: float | None = None
+) -> float:
+    """The part of the yes-or-no answers that are right, of any shape: yes above the threshold.
+
+    The threshold is 0 for scores, 0.5 for probabilities and answers 0 and 1. Without one, numbers
+    beyond 0 and 1 are scores; t is yes above 0.5.
+
+    Raises:
+        DataError: without a threshold, numbers between 0 and 1: probabilities or scores?
 
     >>> yes_no_accuracy([[2.0, -1.0], [3.0, 4.0]], [[1, 0], [1, 0]])
     0.75
+    >>> yes_no_accuracy([0.2, 0.9], [0, 1], threshold=0.5)
+    1.0
     """
-    yes = np.asarray(outputs) > 0
-    return float(np.mean(yes == (_same_shape(yes, np.asarray(t)) > 0.5)))
-
-
-def _same_shape(found: Array, t: Array) -> Array:
-    if found.shape != t.shape and found.size == t.size and found.ndim + t.ndim == 3:
-        t = t.reshape(found.shape)  # (N,) beside (N, 1)
-    if found.shape != t.shape:
-        raise ShapeError(
-            f"predictions of shape {found.shape} do not match targets of shape {t.shape}: every"
-            " prediction needs one target."
+    y = finite(as_numbers(outputs, "outputs"), "outputs")
+    true = same_shape(y, finite(as_numbers(t, "targets"), "targets"))
+    if true.min() < 0 or true.max() > 1:
+        raise DataError(
+            f"yes-or-no targets go from 0 to 1; got values from {true.min():g} to {true.max():g}."
         )
-    return t
+    if threshold is None:
+        threshold = 0.0
+        if y.min() >= 0 and y.max() <= 1 and not ((y == 0) | (y == 1)).all():
+            raise DataError(
+                f"outputs from {y.min():.4g} to {y.max():.4g} could be probabilities, or scores of which"
+                " those above 0 are a yes. Say which: threshold=0.5 or threshold=0."
+            )
+    return float(np.mean((y > threshold) == (true > 0.5)))
 
 
 def r2(outputs: npt.ArrayLike, t: npt.ArrayLike) -> float:
     """R² = 1 - Σ (y - t)² / Σ (t - mean t)², over all outputs; 0 is as good as the mean.
 
-    NaN where it has no meaning: for fewer than two rows, or targets that are all the same.
+    Of several columns each counts by its variance (scikit-learn's "variance_weighted"). NaN where
+    it has no meaning: for fewer than two rows, or targets that are all the same.
     """
     y, t = _values(outputs, t)
+    if (t == t[:1]).all():
+        return math.nan
     total = float(np.sum((t - t.mean(axis=0)) ** 2))
     rest = float(np.sum((y - t) ** 2))
     return 1 - rest / total if total else math.nan
@@ -96,19 +121,43 @@ def mae(outputs: npt.ArrayLike, t: npt.ArrayLike) -> float:
 
 
 def _values(outputs: npt.ArrayLike, t: npt.ArrayLike) -> tuple[Array, Array]:
-    y, t = np.asarray(outputs, dtype=float), np.asarray(t, dtype=float)
-    return y, _same_shape(y, t)
+    y, true = as_numbers(outputs, "outputs"), as_numbers(t, "targets")
+    y, true = finite(y, "outputs").astype(float), finite(true, "targets").astype(float)
+    true = same_shape(y, true)
+    return (y, true) if y.ndim else (y[None], true[None])
 
 
-def confusion_matrix(ids: npt.ArrayLike, t: npt.ArrayLike, classes: int) -> npt.NDArray[np.int64]:
-    """Counts (classes, classes): row, the true class; column, the predicted one.
+def confusion_matrix(
+    outputs: npt.ArrayLike, t: npt.ArrayLike, classes: int | None = None
+) -> npt.NDArray[np.int64]:
+    """Counts (C, C): row, the true class; column, the predicted one.
 
-    >>> confusion_matrix([0, 1, 1], [0, 0, 1], 2)
+    `outputs` and `t` are whatever `accuracy` takes. `classes` is C; without it, as many as there are
+    scores a row, or as the largest id asks for. Texts stand in the order of the alphabet.
+
+    >>> confusion_matrix([0, 1, 1], [0, 0, 1])
     array([[1, 1],
            [0, 1]])
     """
-    counts = np.zeros((classes, classes), np.int64)
-    np.add.at(counts, (np.asarray(t), np.asarray(ids)), 1)
+    labels = paired(outputs, t)
+    found, true = labels.found.ravel(), labels.true.ravel()
+    if found.dtype.kind == "U":
+        names, ids = np.unique(np.concatenate([true, found]), return_inverse=True)
+        true, found = ids[: len(true)], ids[len(true) :]
+        known = len(names)
+    else:
+        true, found = true.astype(np.int64), found.astype(np.int64)
+        known = labels.classes or int(max(true.max(), found.max())) + 1
+    n = known if classes is None else whole(classes, "classes")
+    for what, ids in (("targets", true), ("predictions", found)):
+        bad = (ids < 0) | (ids >= n)
+        if bad.any():
+            raise DataError(
+                f"confusion_matrix counts classes from 0 to {n - 1}; the {what} hold {ids[bad][0]}."
+                " Give more classes, or renumber them."
+            )
+    counts = np.zeros((n, n), np.int64)
+    np.add.at(counts, (true, found), 1)
     return counts
 
 
@@ -131,6 +180,8 @@ def class_scores(counts: npt.ArrayLike) -> list[ClassScore]:
     ClassScore(rows=1, recall=1.0, precision=0.5)
     """
     table = np.asarray(counts)
+    if table.ndim != 2 or table.shape[0] != table.shape[1]:
+        raise ShapeError(f"a confusion matrix is square; got shape {table.shape}.")
     hits, rows, told = np.diag(table), table.sum(axis=1), table.sum(axis=0)
     return [
         ClassScore(n, hit / n if n else None, hit / said if said else None)
@@ -172,27 +223,56 @@ def regression_scores(
 METRICS: dict[str, Metric] = {"accuracy": accuracy, "r2": r2, "rmse": rmse, "mae": mae}
 
 
-def default_metrics(target: str) -> dict[str, Metric]:
-    """The metrics that go with the targets of a loss."""
-    chosen: dict[str, dict[str, Metric]] = {
-        "values": {"r2": r2},
-        "classes": {"accuracy": accuracy},
-        "binary": {"accuracy": yes_no_accuracy},
-    }
-    return chosen.get(target, {})
+def class_accuracy(scores: Array, t: Array) -> float:
+    """The accuracy of what is known to be scores (..., C) of classes."""
+    true = t.argmax(axis=-1) if t.shape == scores.shape else t
+    return float(np.mean(scores.argmax(axis=-1) == true))
 
 
-def named_metrics(metrics: Iterable[str | Metric] | None, target: str) -> dict[str, Metric]:
+def answer_accuracy(scores: Array, t: Array) -> float:
+    """The accuracy of what is known to be yes-or-no scores: yes above 0, t above 0.5."""
+    return float(np.mean((scores > 0) == (same_shape(scores, t) > 0.5)))
+
+
+#: What goes with the outputs of a network, by the targets of its loss.
+_OF_TARGET: dict[str, dict[str, Metric]] = {
+    "values": {"r2": r2},
+    "classes": {"accuracy": class_accuracy},
+    "binary": {"accuracy": answer_accuracy},
+}
+#: Columns that a history has by itself.
+_TAKEN = ("loss", "penalty", "lr", "seconds")
+
+
+def named_metrics(
+    metrics: str | Metric | Iterable[str | Metric] | None, target: str
+) -> dict[str, Metric]:
     """Metrics by name, from names and functions; None gives the ones that suit the targets."""
+    suited = _OF_TARGET.get(target, {})
     if metrics is None:
-        return default_metrics(target)
+        return suited
     chosen: dict[str, Metric] = {}
-    for metric in [metrics] if isinstance(metrics, str) else metrics:
-        if callable(metric):
-            chosen[getattr(metric, "__name__", "metric")] = metric
-        elif metric in METRICS:
-            known = METRICS | default_metrics(target)
-            chosen[metric] = known[metric]
-        else:
-            raise SettingError(f'metric "{metric}" is not known; {nearest(metric, METRICS)}.')
+    for metric in [metrics] if isinstance(metrics, str) or callable(metrics) else metrics:
+        name, function = _named(metric, METRICS | suited)
+        if metric is accuracy or (metric is yes_no_accuracy and target == "binary"):
+            function = suited.get("accuracy", function)  # what the outputs are is known here
+        if chosen.get(name, function) is not function:
+            raise SettingError(
+                f'two metrics are called "{name}"; give each function a name of its own, by def.'
+            )
+        chosen[name] = function
     return chosen
+
+
+def _named(metric: Any, known: dict[str, Metric]) -> tuple[str, Metric]:
+    if isinstance(metric, str) and metric in known:
+        return metric, known[metric]
+    refuse_class(metric, f"the metric {getattr(metric, '__name__', '')}", "a metric")
+    if not callable(metric):
+        raise SettingError(f"metric {shown(metric)} is not known; {nearest(metric, known)}.")
+    name = str(getattr(metric, "__name__", type(metric).__name__))
+    if name in _TAKEN:
+        raise SettingError(
+            f'a metric cannot be called "{name}", which is a column of every history; rename it.'
+        )
+    return name, metric

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +12,11 @@ from chainrule.graph.recording import outdated
 from chainrule.layers.base import Layer
 from chainrule.networks import Network
 
-__all__ = ["ByHandStep", "RecordedStep", "Step", "make_step"]
+__all__ = ["ByHandStep", "RecordedStep", "Runs", "Step", "make_step"]
 
 Array = npt.NDArray[Any]
+#: Parameters, gradients, whether decay applies, and factors of the learning rate, if some differ.
+Runs: TypeAlias = tuple[list[Array], list[Array], list[bool], list[float] | None]
 
 
 class Step(Protocol):
@@ -27,8 +29,8 @@ class Step(Protocol):
     def run(self, rows: Array) -> float:
         """The loss of these rows, with the gradients left in `grads()`."""
 
-    def runs(self) -> tuple[list[Array], list[Array], list[bool]]:
-        """What to update: parameters, gradients, and whether decay applies."""
+    def runs(self) -> Runs:
+        """What to update."""
 
 
 class RecordedStep:
@@ -45,7 +47,12 @@ class RecordedStep:
         self._revision = Layer.revision
         self._steps: dict[int, Program] = {}
         segments = self.network.segments()
-        self._runs = [s[0] for s in segments], [s[1] for s in segments], [s[2] for s in segments]
+        self._runs = (
+            [s.data for s in segments],
+            [s.grad for s in segments],
+            [s.decays for s in segments],
+            [s.lr_factor for s in segments] if any(s.lr_factor != 1 for s in segments) else None,
+        )
 
     def _renew(self) -> None:
         if self._revision != Layer.revision:  # a setting has changed
@@ -65,7 +72,7 @@ class RecordedStep:
         self.source = program.source
         return program
 
-    def runs(self) -> tuple[list[Array], list[Array], list[bool]]:
+    def runs(self) -> Runs:
         """What to update: the long runs of the flat buffers."""
         self._renew()
         return self._runs
@@ -84,7 +91,7 @@ class ByHandStep:
         self.model.backward()
         return loss
 
-    def runs(self) -> tuple[list[Array], list[Array], list[bool]]:
+    def runs(self) -> Runs:
         """What to update: every array once; a shared one, or its transpose, has its gradients added."""
         params: list[Array] = []
         grads: list[Array] = []
@@ -96,7 +103,7 @@ class ByHandStep:
                 grads.append(g)
             else:
                 grads[i] = grads[i] + (g if p.strides == params[i].strides else g.T)
-        return params, grads, [np.ndim(p) >= 2 for p in params]
+        return params, grads, [np.ndim(p) >= 2 for p in params], None
 
 
 def make_step(model: Any, x: Array, t: Array, w: Array | None) -> Step:

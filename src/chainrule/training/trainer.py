@@ -10,7 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.engines import engine_name, extra_missing, missing_packages
-from chainrule.errors import CheckError, DataError, RecordingError, SettingError, shown
+from chainrule.errors import (
+    CheckError,
+    DataError,
+    RecordingError,
+    SettingError,
+    refuse_class,
+    shown,
+)
 from chainrule.graph.check import CheckReport, check_rows
 from chainrule.layers.initial import Seed, generator
 from chainrule.layers.losses import Loss
@@ -63,6 +70,13 @@ class Trainer:
         threads: int | None = None,
         check: bool = False,
     ) -> None:
+        refuse_class(model, "model", "a network")
+        refuse_class(optimizer, "optimizer", "an optimizer")
+        if model is None or isinstance(model, str | Optimizer):
+            raise SettingError(
+                f"model={shown(model)} is no network: give a cr.Network, or an object with params, grads,"
+                " forward(x, t) and backward()."
+            )
         self.model = model
         self.optimizer = Adam() if optimizer is None else optimizer
         if not callable(getattr(self.optimizer, "update", None)):
@@ -136,6 +150,12 @@ class Trainer:
         watchers = [_as_callback(c) for c in callbacks]
         if early_stopping is not None:
             stopping = early_stopping
+            refuse_class(stopping, "early_stopping", "an EarlyStopping")
+            if isinstance(stopping, str):
+                raise SettingError(
+                    f"early_stopping={shown(stopping)} is a patience in epochs, or an EarlyStopping: give"
+                    f" cr.EarlyStopping({shown(stopping)}, patience=10)."
+                )
             if not isinstance(stopping, EarlyStopping):
                 stopping = EarlyStopping(patience=stopping)
             if held is None and stopping.monitor.startswith("val_"):
@@ -351,7 +371,19 @@ class Trainer:
             found["loss"] = float(loss.forward(y, t))
         else:
             found["loss"] = float(self.model.forward(x, t))
-        found.update((name, metric(y, t)) for name, metric in metrics.items())
+        counted = loss.counted(t) if isinstance(loss, Loss) else None
+        if counted is not None:  # what the loss ignores says nothing in a metric, either
+            y, t = y[counted], t[counted]
+        for name, metric in metrics.items():
+            value = metric(y, t)
+            if np.ndim(value) or not isinstance(
+                value, int | float | np.number | np.ndarray | np.bool_
+            ):
+                raise SettingError(
+                    f"the metric {name} gave {shown(value, 40)}; a metric of (outputs, targets) gives one"
+                    " number."
+                )
+            found[name] = float(value)
         return found
 
     # -- state --------------------------------------------------------------------------------------
@@ -408,6 +440,7 @@ class _Function(Callback):
 def _as_callback(given: Callback | Callable[[Trainer], None]) -> Callback:
     if isinstance(given, Callback):
         return given
+    refuse_class(given, "a callback", "a callback")
     if callable(given):
         return _Function(given)
     raise SettingError(

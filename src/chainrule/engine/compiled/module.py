@@ -192,7 +192,7 @@ def train_text(
     step: Symbolic,
     written: Sequence[Written],
     optimizer: Optimizer,
-    decays: Sequence[bool],
+    ways: Sequence[tuple[bool, float]],
     dtype: np.dtype[Any],
     limited: bool,
 ) -> Text:
@@ -211,8 +211,8 @@ def train_text(
     runs: list[Run] = []
     name = type(optimizer).__name__.lower()
     name = name if name.isidentifier() else "update"
-    for i, decay in enumerate(decays):
-        text, used = update_source(optimizer, dtype, "UPDATE", decay, limited)
+    for i, (decay, factor) in enumerate(ways):
+        text, used = update_source(optimizer, dtype, "UPDATE", decay, factor, limited)
         imports |= used
         kernel = updates.setdefault(text, name if not updates else f"{name}_{len(updates) + 1}")
         slots = [f"{s}{i + 1}" for s in optimizer.slots]

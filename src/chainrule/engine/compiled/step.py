@@ -105,7 +105,7 @@ class CompiledStep:
             if not isinstance(value, Value):
                 raise Declined(f"its {target.role} is the same number for all data")
             written.append((target.role, target.name, value, target.payload))
-        dtypes = {s[0].dtype for s in self.segments}
+        dtypes = {s.data.dtype for s in self.segments}
         if len(dtypes) > 1:
             raise Declined("its parameters are of several dtypes")
         (dtype,) = dtypes
@@ -119,7 +119,7 @@ class CompiledStep:
             step,
             written,
             self.optimizer,
-            [s[2] for s in self.segments],
+            [(s.decays, s.lr_factor) for s in self.segments],
             dtype,
             self.limited,
         )
@@ -139,7 +139,7 @@ class CompiledStep:
         leaves = [a for a in self.text.arguments if a.role == "data"]
         arrays = {a.name: in_one_piece(by_name[a.payload.name], "data") for a in leaves}
         moved, nothing = self._moved(), np.zeros(1, np.intp)
-        address = 0 if self.blas is None else self.blas.address(self.segments[0][0].dtype)
+        address = 0 if self.blas is None else self.blas.address(self.segments[0].data.dtype)
         given = [
             {
                 "blas": address, "crew": self.crew.words, "shard": k, "shards": self.shards,
@@ -162,7 +162,7 @@ class CompiledStep:
         """The arrays of every shard, but for the data and the optimizer's."""
         gradients = [a for a in self.text.arguments if a.role == "gradient"]
         self.whole = {id(a.payload) for a in gradients if a.whole and self.shards > 1}
-        self.others = [self._others(grads) for _, grads, _ in self.segments]
+        self.others = [self._others(s.grad) for s in self.segments]
         self.shared: dict[str, Array] = {}
         rows = -(-self.batch // self.shards)
         self._arrays = [
@@ -183,8 +183,8 @@ class CompiledStep:
     def _moved(self) -> dict[str, tuple[Array, ...]]:
         """What the optimizer moves: runs of parameters, gradients and its state."""
         optimizer, segments = self.optimizer, self.segments
-        params, grads = [s[0] for s in segments], [s[1] for s in segments]
-        optimizer.settle(params, grads, [s[2] for s in segments])
+        params, grads, decays, factors = map(list, zip(*segments, strict=True))
+        optimizer.settle(params, grads, decays, factors)
         assert optimizer.state is not None
         for slots in optimizer.state:
             slots[:] = map(aligned, slots)
@@ -222,7 +222,8 @@ class CompiledStep:
         if k == 0 or id(parameter) in self.whole:
             return grad
         at = grad.ctypes.data
-        for (_, g, _), others in zip(self.segments, self.others, strict=True):
+        for segment, others in zip(self.segments, self.others, strict=True):
+            g = segment.grad
             offset = at - g.ctypes.data
             if 0 <= offset < g.nbytes or (offset == 0 and g.nbytes == 0):
                 first = offset // g.itemsize

@@ -21,7 +21,12 @@ RUN = 2048
 
 
 def update_source(
-    optimizer: Optimizer, dtype: np.dtype[Any], name: str, decay: bool, limited: bool
+    optimizer: Optimizer,
+    dtype: np.dtype[Any],
+    name: str,
+    decay: bool,
+    factor: float,
+    limited: bool,
 ) -> tuple[str, set[str]]:
     """The kernel `name(p, g, others, *slots, numbers, scale)`, and what it imports.
 
@@ -35,7 +40,7 @@ def update_source(
     numbers = {k: trace.number(k) for k in optimizer.number_names}
     scaled = g * numbers["scale"] if limited and optimizer.clip_norm is None else g
     try:
-        new = optimizer.step(p, scaled, list(slots), dict(numbers), decay)
+        new = optimizer.step(p, scaled, list(slots), dict(numbers), decay, factor)
     except Exception as error:
         raise Declined("the optimizer's rule cannot be recorded") from error
     return _Writer(trace, dtype, numbers, [p, *slots], g, list(new), limited).source(name)

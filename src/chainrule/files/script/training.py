@@ -240,7 +240,9 @@ def runs(network: Network) -> list[list[Parameter]]:
         before: Parameter | None = None
         for p in flat.parameters:
             if p.trainable:
-                if before is not None and before.trainable and before.decays == p.decays:
+                way = p.decays, p.lr_factor
+                last = None if before is None else (before.decays, before.lr_factor)
+                if before is not None and before.trainable and last == way:
                     found[-1].append(p)
                 else:
                     found.append([p])

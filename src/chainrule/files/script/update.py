@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,12 +19,20 @@ from chainrule.files.script.plain import body_of, function_text, literal
 from chainrule.files.script.rule import Rule
 from chainrule.files.script.wording import first_words
 from chainrule.optimizers import RUN, Optimizer, squares
-from chainrule.schedules import Constant, Schedule
+from chainrule.schedules import Constant, OfStep, Schedule
 
 if TYPE_CHECKING:
     from chainrule.graph.variable import Parameter
 
 __all__ = ["Update", "refuse_by_hand"]
+
+
+Way: TypeAlias = tuple[bool, float]
+
+
+def _way(group: Sequence[Parameter]) -> Way:
+    """What the parameters of a run are alike in: whether they decay, the factor of their rate."""
+    return group[0].decays, group[0].lr_factor
 
 
 def refuse_by_hand(optimizer: Any) -> None:
@@ -70,9 +78,7 @@ class Update:
         self._rated = names.unique("lr_t")
         self._leaves = {k: names.unique(k) for k in ("p", "g", *optimizer.slots)}
         before = set(names.taken)
-        rules = {
-            decay: self._rule(decay, before) for decay in dict.fromkeys(g[0].decays for g in groups)
-        }
+        rules = {way: self._rule(*way, before) for way in dict.fromkeys(_way(g) for g in groups)}
         limits = max_grad is not None or optimizer.clip_norm is not None
         #: Whether the parameters must stand in the buffer's order.
         self.ordered = limits or len({tuple(rule) for rule in rules.values()}) > 1
@@ -136,7 +142,7 @@ class Update:
         """The text of the rate before update number `step`, from 0."""
         if isinstance(schedule, Constant):
             return literal(schedule.lr)
-        if type(schedule).__module__ != "chainrule.schedules":
+        if type(schedule).__module__ != "chainrule.schedules" or isinstance(schedule, OfStep):
             return self._from_table("schedule", schedule, "step")
         words = {
             f"self.{k}": literal(v)
@@ -216,7 +222,7 @@ class Update:
 
     # -- the rule -----------------------------------------------------------------------------------
 
-    def _rule(self, decay: bool, before: set[str]) -> list[str]:
+    def _rule(self, decay: bool, factor: float, before: set[str]) -> list[str]:
         """The lines that move one parameter p by its gradient g, in names that are free before."""
         trace, optimizer = Trace(), self.optimizer
         dtype = self.groups[0][0].dtype
@@ -224,7 +230,7 @@ class Update:
         numbers = {name: trace.number(name) for name in optimizer.number_names}
         with hearing() as heard:
             p, g, *slots = leaves
-            new = optimizer.step(p, g, list(slots), dict(numbers), decay)
+            new = optimizer.step(p, g, list(slots), dict(numbers), decay, factor)
         e = Expressions(Names(before))
         e.named = dict(zip(leaves, self._leaves.values(), strict=True))
         used = needed(new)
@@ -239,7 +245,7 @@ class Update:
         self.names.taken |= e.names.taken
         return lines
 
-    def _loops(self, rules: dict[bool, list[str]]) -> None:
+    def _loops(self, rules: dict[Way, list[str]]) -> None:
         leaves = ", ".join(self._leaves.values())
         lists = ["params", "grads", *(self._state(slot) for slot in self.optimizer.slots)]
         if len({tuple(rule) for rule in rules.values()}) == 1:
@@ -248,8 +254,10 @@ class Update:
             self.lines += [f"    {line}" for line in rule]
             return
         for group, cut in zip(self.groups, self._cuts(), strict=True):
-            which = "which decay" if group[0].decays else "which do not decay"
+            decay, factor = _way(group)
+            which = "which decay" if decay else "which do not decay"
+            which += f", at {factor:g} times the rate" if factor != 1 else ""
             cuts = ", ".join(f"{name}[{cut}]" for name in lists)
-            called = "weights" if group[0].decays else "biases"
+            called = "weights" if decay else "biases"
             self.lines.append(f"for {leaves} in zip({cuts}):  # {called}, {which}")
-            self.lines += [f"    {line}" for line in rules[group[0].decays]]
+            self.lines += [f"    {line}" for line in rules[decay, factor]]

@@ -32,6 +32,7 @@ __all__ = [
     "cosh",
     "deg2rad",
     "divide",
+    "elu",
     "equal",
     "exp",
     "exp2",
@@ -63,6 +64,7 @@ __all__ = [
     "logical_xor",
     "maximum",
     "minimum",
+    "mish",
     "mod",
     "multiply",
     "nan_to_num",
@@ -74,8 +76,10 @@ __all__ = [
     "relu",
     "rint",
     "round",
+    "selu",
     "sigmoid",
     "sign",
+    "silu",
     "sin",
     "sinc",
     "sinh",
@@ -139,6 +143,9 @@ rint = _of(nodes.Rint, "rint")
 sigmoid = _of(nodes.Sigmoid, "sigmoid")
 relu = _of(nodes.ReLU, "relu")
 gelu = _of(nodes.GELU, "gelu")
+selu = _of(nodes.SELU, "selu")
+silu = _of(nodes.SiLU, "silu")
+mish = _of(nodes.Mish, "mish")
 softplus = _of(nodes.Softplus, "softplus")
 equal = _of(nodes.Equal, "equal")
 not_equal = _of(nodes.NotEqual, "not_equal")
@@ -169,6 +176,11 @@ def leaky_relu(x: Value, slope: Value = 0.01) -> Value:
     if isinstance(slope, int | float | np.number):
         return apply(nodes.LeakyReLU(float(slope)), x)
     return where(greater(x, 0), x, multiply(slope, x))
+
+
+def elu(x: Value, alpha: float = 1.0) -> Value:
+    """x where x > 0, alpha · (e^x - 1) elsewhere."""
+    return apply(nodes.ELU(alpha), x)
 
 
 def clip(x: Value, low: Value | None = None, high: Value | None = None) -> Value:

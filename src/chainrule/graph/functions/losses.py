@@ -1,22 +1,129 @@
-"""Losses of rows as functions, and the ids of classes as rows of 0 and 1."""
+"""cr.cross_entropy, cr.softmax_cross_entropy, ...: losses of rows, checked; and ids as rows of 0 and 1.
+
+The targets are checked as the loss layers check them, wherever their values are at hand.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from chainrule import nodes
-from chainrule.errors import ShapeError
-from chainrule.graph.functions.elementwise import _of
+from chainrule.errors import DTypeError, ShapeError
+from chainrule.graph.functions.elementwise import logical_and
+from chainrule.graph.recording import current_recording
+from chainrule.graph.targets import answer_data, answers, class_data, class_targets
 from chainrule.graph.variable import Variable, apply
 from chainrule.nodes.base import Value
 
 __all__ = ["cross_entropy", "one_hot", "sigmoid_cross_entropy", "softmax_cross_entropy"]
 
-cross_entropy = _of(nodes.CrossEntropy, "cross_entropy")
-sigmoid_cross_entropy = _of(nodes.SigmoidCrossEntropy, "sigmoid_cross_entropy")
-softmax_cross_entropy = _of(nodes.SoftmaxCrossEntropy, "softmax_cross_entropy")
+Array = npt.NDArray[Any]
+Check = Callable[[Any, tuple[int, ...], Array], Array]
+
+
+def cross_entropy(y: Value, t: Value) -> Value:
+    """lₙ = -log yₙ at the class tₙ, of probabilities y (..., C): losses (...).
+
+    t: class ids (...), one-hot rows or probabilities (..., C); with those, l = -Σ t · log(y).
+
+    Raises:
+        DataError: ids that are not whole numbers from 0 to C - 1, or rows of t that are no
+            probabilities.
+
+    >>> import chainrule as cr
+    >>> cr.cross_entropy([[0.25, 0.75], [0.5, 0.5]], [0, 1]).round(3)
+    array([1.386, 0.693])
+    """
+    return of_probabilities(y, _targets("cross_entropy", y, t, class_targets))
+
+
+def softmax_cross_entropy(s: Value, t: Value) -> Value:
+    """lₙ = -log softmax(sₙ) at the class tₙ, of scores s (..., C): losses (...).
+
+    t: class ids (...), one-hot rows or probabilities (..., C); with those, l = -Σ t · log(softmax(s)).
+
+    Raises:
+        DataError: ids that are not whole numbers from 0 to C - 1, or rows of t that are no
+            probabilities.
+
+    >>> import chainrule as cr
+    >>> cr.softmax_cross_entropy([[0.0, 0.0], [0.0, 0.0]], [[1, 0], [0.5, 0.5]]).round(3)
+    array([0.693, 0.693])
+    """
+    return of_scores(s, _targets("softmax_cross_entropy", s, t, class_targets))
+
+
+def sigmoid_cross_entropy(s: Value, t: Value) -> Value:
+    """l = -t log σ(s) - (1-t) log(1-σ(s)) for scores s and targets t in [0, 1], of one shape.
+
+    A single number t stands for all scores.
+
+    Raises:
+        DataError: targets outside of 0 to 1.
+
+    >>> import chainrule as cr
+    >>> cr.sigmoid_cross_entropy([0.0, 0.0], [0, 1]).round(3)
+    array([0.693, 0.693])
+    """
+    return of_answers(s, _targets("sigmoid_cross_entropy", s, t, _answers))
+
+
+def _answers(who: Any, shape: tuple[int, ...], t: Array) -> Array:
+    return answers(who, shape if t.ndim else (), t)
+
+
+def _targets(who: str, s: Value, t: Value, check: Check) -> Value:
+    """The targets, checked; what a recorded step is to read is checked where it comes in."""
+    shape = s.shape if isinstance(s, Variable) else np.shape(s)
+    if check is class_targets and not (shape and shape[-1]):
+        raise ShapeError(
+            f"{who} takes scores or probabilities (..., C), of one class at least; got shape {shape}."
+        )
+    if not isinstance(t, Variable):
+        take = class_data if check is class_targets else answer_data
+        checked = check(who, shape, take(who, t))
+        return t if isinstance(t, int | float) else checked  # a plain number has no dtype
+    given = t.data
+    checked = check(who, shape, given.real)  # a complex step is beside the real part
+    recording = current_recording()
+    if recording is not None:
+        recording.checks.append((t, lambda values: check(who, (len(values), *shape[1:]), values)))
+    if checked is given:
+        return t
+    if check is _answers:
+        return t.reshape(checked.shape)
+    if given.shape == shape:  # as probabilities, even where a 1 stands alone: with a gradient
+        return t if given.dtype.kind in "fc" else t.astype(np.float64)
+    if recording is not None:
+        raise DTypeError(
+            f"{who} in a recorded network takes class ids as whole numbers of shape {shape[:-1]}; got"
+            f" {given.dtype} of shape {given.shape}."
+        )
+    return checked
+
+
+def of_probabilities(y: Value, t: Value) -> Value:
+    """Cross entropy of checked targets: ids, or probabilities."""
+    if t.dtype.kind not in "fc":
+        return apply(nodes.CrossEntropy(), y, t)
+    impossible = logical_and(t == 0, y == 0)  # and right: 0 · log 0 = 0
+    return -((t * np.log(np.where(impossible, 1, y))).sum(-1))
+
+
+def of_scores(s: Value, t: Value) -> Value:
+    """Softmax and cross entropy of checked targets: ids, or probabilities."""
+    soft = t.dtype.kind in "fc"
+    node = nodes.SoftTargetCrossEntropy if soft else nodes.SoftmaxCrossEntropy
+    return apply(node(), s, t)
+
+
+def of_answers(s: Value, t: Value) -> Value:
+    """Sigmoid and cross entropy of checked targets."""
+    return apply(nodes.SigmoidCrossEntropy(), s, t)
 
 
 def one_hot(t: Value, n: int, dtype: Any = np.float64) -> Value:

@@ -31,10 +31,16 @@ class PlaygroundSGD(SGD):
         super().__init__(lr, l1=l1, l2=l2)
 
     def step(
-        self, p: Value, g: Value, slots: list[Value], numbers: dict[str, Value], decay: bool
+        self,
+        p: Value,
+        g: Value,
+        slots: list[Value],
+        numbers: dict[str, Value],
+        decay: bool,
+        factor: float = 1.0,
     ) -> tuple[Value, ...]:
         """The gradient's step, then the penalty's: the new parameter and whether it is dead."""
-        lr, l1, l2 = numbers["lr"], numbers["l1"], numbers["l2"]
+        lr, l1, l2 = numbers["lr"] * factor, numbers["l1"], numbers["l2"]
         (dead,) = slots
         (moved,) = self.rule(p, g, lr=lr)
         if not decay:

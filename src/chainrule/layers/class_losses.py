@@ -1,0 +1,221 @@
+"""The losses of classifiers: SoftmaxWithLoss, CrossEntropyError, SigmoidWithLoss."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.errors import SettingError, ShapeError, shown
+from chainrule.graph import functions
+from chainrule.graph.data import as_numbers
+from chainrule.graph.functions.losses import of_answers, of_probabilities, of_scores
+from chainrule.graph.targets import answer_data, answers, class_data, class_targets
+from chainrule.layers.losses import Loss
+from chainrule.nodes.base import Value
+from chainrule.settings import below_one, optional_id
+
+__all__ = ["CrossEntropyError", "SigmoidWithLoss", "SoftmaxWithLoss"]
+
+Array = npt.NDArray[Any]
+
+
+def _weights(owner: Loss, name: str, given: npt.ArrayLike | None, each: str) -> Array | None:
+    """A setting that is one number from 0 for each class or column; it stays as it is."""
+    if given is None:
+        return None
+    weights = np.array(as_numbers(given, owner), float)
+    if weights.ndim > 1 or not np.all(np.isfinite(weights)) or np.any(weights < 0):
+        raise SettingError(
+            f"{type(owner).__name__}: {name} must be one number from 0 for each {each}; got"
+            f" {shown(given)}."
+        )
+    weights.flags.writeable = False
+    return weights
+
+
+class _ClassLoss(Loss):
+    """What losses of classes share: the check of the targets, and a weight for each class."""
+
+    target = "classes"
+    settings: ClassVar = {"ignore_index": optional_id}
+
+    def __init__(
+        self, *, class_weights: npt.ArrayLike | None = None, ignore_index: int | None = None
+    ) -> None:
+        super().__init__()
+        self.class_weights = _weights(self, "class_weights", class_weights, "class")
+        if self.class_weights is not None and self.class_weights.ndim == 0:
+            raise SettingError(
+                f"{type(self).__name__}: class_weights must be one number from 0 for each class; got"
+                f" {shown(class_weights)}."
+            )
+        self.ignore_index = ignore_index
+
+    def given(self, t: Any) -> Array:
+        """The targets as an array of numbers; of texts, how to make them ids."""
+        return class_data(self, t)
+
+    def targets(self, x_shape: tuple[int, ...], t: Array) -> Array:
+        """Class ids, from ids or one-hot rows; or probabilities."""
+        if len(x_shape) < 2 or not x_shape[-1]:
+            raise ShapeError(
+                f"{type(self).__name__} takes outputs of shape (rows, classes), of one class at least;"
+                f" got shape {x_shape}."
+            )
+        classes = x_shape[-1]
+        if self.class_weights is not None and len(self.class_weights) != classes:
+            raise SettingError(
+                f"{type(self).__name__}: class_weights has {len(self.class_weights)} entries, and there"
+                f" are {classes} classes; give one number for each."
+            )
+        return class_targets(self, x_shape, t, self.ignore_index)
+
+    def counted(self, t: Array) -> Array | None:
+        """Which of the checked targets are not to be ignored; None where all count."""
+        if self.ignore_index is None or t.dtype.kind == "f":
+            return None
+        counted: Array = t != self.ignore_index
+        return None if counted.all() else counted
+
+    def places(self, t: Array) -> tuple[int, ...]:
+        """The shape of the losses: one for each id, or row of probabilities."""
+        return t.shape[:-1] if t.dtype.kind == "f" else t.shape
+
+    def weights(self, t: Array, sample_weight: npt.ArrayLike | None, dtype: Any) -> Array | None:
+        """Sample weight times class weight, 0 for what is ignored; None where all are 1."""
+        w = super().weights(t, sample_weight, dtype)
+        more: list[Array] = []
+        counted = self.counted(t)
+        if self.class_weights is not None:
+            ids = t if counted is None else np.where(counted, t, 0)
+            soft = t.dtype.kind == "f"  # the mean of the weights, by the targets
+            more.append(t @ self.class_weights if soft else self.class_weights[ids])
+        if counted is not None:
+            more.append(counted)
+        for factor in more:
+            factor = factor.astype(dtype)
+            w = factor if w is None else w.reshape(w.shape + (1,) * (factor.ndim - w.ndim)) * factor
+        return w
+
+    def named(self, x: Value, t: Value) -> Value:
+        """The targets for `rows`; ids of which some are ignored as rows with a 1, these without."""
+        if self.ignore_index is None or t.dtype.kind == "f":
+            return t
+        hot = functions.equal(functions.expand_dims(t, -1), np.arange(x.shape[-1]))
+        return functions.where(hot, np.ones((), x.dtype), np.zeros((), x.dtype))
+
+
+class SoftmaxWithLoss(_ClassLoss):
+    """Softmax and cross entropy: scores (N, C), t class ids (N,), one-hot rows or probabilities (N, C).
+
+    L = Σ wₙ lₙ / Σ wₙ with lₙ = -log softmax(sₙ) at the right class (chapter, equations 1.6 to
+    1.8 and figure 1-30); ds = (softmax(s) - t) / N. Exact for any gap between scores. With
+    probabilities, lₙ = -Σₖ tₙₖ log softmax(sₙ)ₖ. Sequences go as well: scores (N, T, C), t (N, T).
+
+    `label_smoothing` ε puts the target (1-ε) on the class and ε/C on every class (Szegedy et
+    al., 2016). `class_weights`: a factor for each class, that weights the whole row, smoothing
+    included (Keras does so; PyTorch weights each smoothed class); of probabilities, the factors'
+    mean by t. `ignore_index`: the id of targets that are left out, such as -1 for padding.
+
+    >>> import chainrule as cr, numpy as np
+    >>> loss = cr.SoftmaxWithLoss()
+    >>> float(loss.forward(np.array([[0.0, 0.0]]), np.array([1])))
+    0.6931471805599453
+    >>> loss.backward()
+    array([[ 0.5, -0.5]])
+    >>> padded = cr.SoftmaxWithLoss(ignore_index=-1)
+    >>> _ = padded.forward(np.zeros((2, 2)), np.array([1, -1]))
+    >>> padded.backward()
+    array([[ 0.5, -0.5],
+           [ 0. ,  0. ]])
+    """
+
+    settings: ClassVar = {"label_smoothing": below_one, **_ClassLoss.settings}
+
+    def __init__(
+        self,
+        *,
+        class_weights: npt.ArrayLike | None = None,
+        label_smoothing: float = 0.0,
+        ignore_index: int | None = None,
+    ) -> None:
+        super().__init__(class_weights=class_weights, ignore_index=ignore_index)
+        self.label_smoothing = label_smoothing
+
+    def rows(self, s: Value, t: Value) -> Value:
+        """lₙ = -log softmax(sₙ) at tₙ."""
+        losses = of_scores(s, self.named(s, t))
+        e = self.label_smoothing
+        if e == 0:
+            return losses
+        even = functions.logsumexp(s) - functions.mean(s, -1)
+        return (1 - e) * losses + e * even
+
+    def link(self, s: Value) -> Value:
+        """Probabilities (N, C)."""
+        return functions.softmax(s)
+
+
+class CrossEntropyError(_ClassLoss):
+    """Cross entropy of probabilities y (N, C), t class ids (N,), one-hot rows or probabilities (N, C).
+
+    L = -Σ wₙ log yₙ[tₙ] / Σ wₙ (chapter, equations 1.7 and 1.8). A probability of 0 at the
+    right class is an infinite loss and raises: nothing is added inside the logarithm. After a
+    Softmax layer this is the chapter's chain of two; SoftmaxWithLoss is the safe form, and tells
+    of `class_weights` and `ignore_index`.
+    """
+
+    def rows(self, y: Value, t: Value) -> Value:
+        """lₙ = -log yₙ[tₙ]."""
+        return of_probabilities(y, self.named(y, t))
+
+
+class SigmoidWithLoss(Loss):
+    """Sigmoid and binary cross entropy: scores (N,), (N, 1) or (N, K), t in [0, 1], same shape.
+
+    L = mean of -p t log σ(s) - (1-t) log(1-σ(s)), for each of K yes-or-no questions; for scores
+    (N, 1), t may also be (N,). ds = (σ(s) - t) / (number of scores), for p = 1.
+
+    `pos_weight` p: what a yes counts, one number or one for each question; above 1 it makes up
+    for rare ones. The mean is over the scores all the same, as PyTorch has it.
+
+    >>> import chainrule as cr, numpy as np
+    >>> loss = cr.SigmoidWithLoss(pos_weight=3.0)
+    >>> round(float(loss.forward(np.zeros(2), np.array([1, 0]))), 4)  # (3 + 1)/2 · log 2
+    1.3863
+    """
+
+    target = "binary"
+
+    def __init__(self, *, pos_weight: npt.ArrayLike | None = None) -> None:
+        super().__init__()
+        self.pos_weight = _weights(self, "pos_weight", pos_weight, "question")
+
+    def given(self, t: Any) -> Array:
+        """The targets as an array of numbers; of texts, how to make them 0 and 1."""
+        return answer_data(self, t)
+
+    def targets(self, x_shape: tuple[int, ...], t: Array) -> Array:
+        """Numbers from 0 to 1 of the scores' shape."""
+        p = self.pos_weight
+        if p is not None and p.ndim and p.shape != x_shape[-1:]:
+            raise SettingError(
+                f"{type(self).__name__}: pos_weight has {len(p)} entries, and there are"
+                f" {x_shape[-1] if x_shape else 'no'} scores a row; give one number, or one for each."
+            )
+        return super().targets(x_shape, answers(self, x_shape, t))
+
+    def rows(self, s: Value, t: Value) -> Value:
+        """l = -p t log σ(s) - (1-t) log(1-σ(s))."""
+        p = self.pos_weight
+        if p is None:
+            return of_answers(s, t)
+        # A plain number takes the dtype of the scores; in an array it is given.
+        p = p.item() if p.ndim == 0 else p.astype(s.dtype)
+        return p * t * functions.softplus(-s) + (1 - t) * functions.softplus(s)
+
+    def link(self, s: Value) -> Value:
+        """Probabilities of yes."""
+        return functions.sigmoid(s)

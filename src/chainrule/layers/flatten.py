@@ -1,0 +1,30 @@
+"""Flatten: each row of any shape as one row of numbers."""
+
+from __future__ import annotations
+
+import math
+
+from chainrule.errors import ShapeError
+from chainrule.graph import functions
+from chainrule.layers.base import Layer
+from chainrule.nodes.base import Value
+
+__all__ = ["Flatten"]
+
+
+class Flatten(Layer):
+    """y = x with the axes after the first made one: x (N, ...), y (N, D); pictures for an Affine.
+
+    >>> import chainrule as cr, numpy as np
+    >>> cr.Flatten().forward(np.zeros((5, 8, 8))).shape
+    (5, 64)
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def formula(self, x: Value) -> Value:
+        """y = x, one row of numbers for each."""
+        if not x.ndim:
+            raise ShapeError("Flatten takes rows, x of shape (N, ...); got a single number.")
+        return functions.reshape(x, (x.shape[0], math.prod(x.shape[1:])))
