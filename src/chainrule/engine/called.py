@@ -19,13 +19,19 @@ def parameter_names(network: Network) -> dict[Parameter, str]:
     The names that the network's graph gives them.
     """
     parameters = network.named_parameters()
-    split = [path.rsplit(".", 1) for path in parameters]
+    split = [_parted(path) for path in parameters]
     several = Counter(stem for _, stem in split)
     layers = list(dict.fromkeys(layer for layer, _ in split))
     return {
         p: stem if several[stem] == 1 else f"{stem}{layers.index(layer) + 1}"
         for p, (layer, stem) in zip(parameters.values(), split, strict=True)
     }
+
+
+def _parted(path: str) -> tuple[str, str]:
+    """The layer and the name of a parameter in it; one in a list is called by the list, too."""
+    layer, _, name = path.rpartition(".")
+    return (layer, name) if name.isidentifier() else ("", path.replace(".", "_"))
 
 
 def output_names(network: Network, outputs: Iterable[tuple[Any, Variable]]) -> dict[Variable, str]:

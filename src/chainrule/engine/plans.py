@@ -20,7 +20,7 @@ from chainrule.engine.program import Program, Section, build
 from chainrule.engine.rules import FUNCTIONS
 from chainrule.engine.trace import Trace, Traced
 from chainrule.graph.graph import Graph
-from chainrule.graph.recording import recording
+from chainrule.graph.reads import ArrayRead, Reads, recorded
 from chainrule.graph.variable import Parameter, Variable
 from chainrule.optimizers import Optimizer
 
@@ -51,9 +51,8 @@ class Recorded:
         rules: Mapping[Function, Function] = FUNCTIONS,
     ) -> None:
         variables = [Variable(array, name) for name, array in inputs]
-        with recording() as made:
-            self.out = formula(*variables)
-        self.trace = Trace(rules, made.copied)
+        self.out, made, self._arrays = recorded(formula, variables)
+        self.trace = Trace(rules, made.reads)
         self.written = list(made.written.items())
         #: The output of every layer, in the order they ran.
         self.outputs = made.outputs
@@ -72,6 +71,12 @@ class Recorded:
         self.parameters = [v for v in self.graph.inputs if isinstance(v, Parameter)]
         for parameter in self.parameters:
             self.leaves[parameter] = self.trace.bind(parameter.data, parameter.name or "p")
+
+    @property
+    def reads(self) -> Reads:
+        """What was read beside the inputs, that the program will not read itself."""
+        bound = {id(value.array) for value in self.trace.values if value.array is not None}
+        return self.trace.reads + [ArrayRead(a) for a in self._arrays if id(a) not in bound]
 
     def lower(self) -> Lowered:
         """The forward pass as primitives."""
@@ -113,7 +118,7 @@ class LayerPlan:
 def _built(rec: Recorded, *sections: Section, planned: bool) -> Program:
     """The program of a recording."""
     program = build(sections, planned=planned)
-    program.copied = rec.trace.copied
+    program.reads = rec.reads
     return program
 
 

@@ -34,7 +34,7 @@ from chainrule.engine.operations import lines_of
 from chainrule.engine.primitives import item
 from chainrule.engine.texts import Texts
 from chainrule.engine.trace import Traced
-from chainrule.graph.recording import Copies
+from chainrule.graph.reads import Reads
 from chainrule.nodes.base import quiet
 
 __all__ = ["Program", "Section", "build"]
@@ -61,7 +61,7 @@ class Program:
     nbytes: int = 0
     arrays: dict[str, Any] = field(default_factory=dict, repr=False)
     #: What was read of arrays while planning; after a change a new program has to be made.
-    copied: Copies = field(default_factory=list, repr=False)
+    reads: Reads = field(default_factory=list, repr=False)
 
 
 def build(sections: Sequence[Section], *, planned: bool) -> Program:

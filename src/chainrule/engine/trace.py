@@ -22,7 +22,7 @@ from numpy.lib.stride_tricks import as_strided
 from chainrule.engine.primitives import VIEWS, WEAK, Function, cast, filled, item, pick
 from chainrule.engine.rules import FUNCTIONS
 from chainrule.errors import RecordingError
-from chainrule.graph.recording import Copies
+from chainrule.graph.reads import ArrayRead, Reads
 from chainrule.nodes.base import quiet
 from chainrule.nodes.indexing import add_at
 
@@ -210,11 +210,11 @@ class Trace:
     """
 
     def __init__(
-        self, rules: Mapping[Function, Function] = FUNCTIONS, copied: Copies | None = None
+        self, rules: Mapping[Function, Function] = FUNCTIONS, reads: Reads | None = None
     ) -> None:
         self.rules = rules
-        #: What was read of arrays that the program will not read itself.
-        self.copied: Copies = [] if copied is None else copied
+        #: What was read that the program will not read itself.
+        self.reads: Reads = [] if reads is None else reads
         self._memo: dict[Hashable, Any] = {}
         self.values: list[Traced] = []
 
@@ -307,7 +307,7 @@ class Trace:
         for part in parts:
             ids = part.known if isinstance(part, Traced) else None
             if isinstance(ids, np.ndarray) and ids.dtype.kind == "i" and (ids < 0).any():
-                self.copied.append((ids, ids.copy()))
+                self.reads.append(ArrayRead(ids))
                 part = self.constant(np.where(ids < 0, ids + shape[axis], ids))
             counted.append(part)
             axis += len(shape) - taken if part is Ellipsis else part is not None

@@ -44,6 +44,7 @@ from chainrule.layers import (
     SoftmaxWithLoss,
     Tanh,
 )
+from chainrule.layers.base import dotted
 from chainrule.layers.function import KEPT
 from chainrule.layers.opaque import OpaqueLayer
 from chainrule.networks import Network, Sequential, TwoLayerNet
@@ -127,7 +128,7 @@ def describe(network: Network) -> Json:
     network.adopt()
     places: dict[int, str] = {}
     owners = {
-        id(parameter): f"{prefix}.{name}"
+        id(parameter): dotted(prefix, name)
         for prefix, layer in network.named_layers()
         for name, parameter in layer._parameters.items()
     }

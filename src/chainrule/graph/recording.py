@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import numpy.typing as npt
 
 from chainrule.errors import RecordingError
 from chainrule.graph.sources import here
 
 if TYPE_CHECKING:
+    from chainrule.graph.reads import Reads
     from chainrule.graph.variable import Variable
 
 __all__ = [
-    "Copies",
     "Recording",
     "Scope",
     "complex_steps",
@@ -25,7 +24,6 @@ __all__ = [
     "current_scope",
     "differentiated",
     "differentiating",
-    "outdated",
     "recording",
     "resumed",
     "shared_scope",
@@ -39,39 +37,20 @@ _stepping: ContextVar[bool] = ContextVar("chainrule_stepping", default=False)
 _scope: ContextVar[Scope | None] = ContextVar("chainrule_scope", default=None)
 
 
-#: Arrays, each with what it held.
-Copies: TypeAlias = list[tuple[npt.NDArray[Any], npt.NDArray[Any]]]
-
-
-def outdated(copies: Copies) -> bool:
-    """Whether one of the arrays has changed since.
-
-    >>> import numpy as np
-    >>> a = np.array([1, 2])
-    >>> copies = [(a, a.copy())]
-    >>> outdated(copies)
-    False
-    >>> a[0] = 3
-    >>> outdated(copies)
-    True
-    """
-    return any(not np.array_equal(array, held) for array, held in copies)
-
-
 class Recording:
     """A step being recorded for an engine: its buffers, as they were and as they will be.
 
     A buffer is an array that a step reads and writes without a gradient, such as a running
     mean. `read` holds the Variable that stands for it, `written` the value it is to get.
     `outputs` are the layers' outputs in the order they ran, so that an engine can name them.
-    `copied` are arrays of the user's own that the step does not read itself, with what they held:
-    after a change of one of them the step has to be recorded again.
+    `reads` are what it read of the user's own that it will not read itself: after a change of one of them
+    the step has to be recorded again.
     `checks` are what functions ask of values that the step is given, such as targets.
     """
 
     def __init__(self) -> None:
         self.outputs: list[tuple[Any, Variable]] = []
-        self.copied: Copies = []
+        self.reads: Reads = []
         self.checks: list[tuple[Variable, Callable[[npt.NDArray[Any]], Any]]] = []
         self.read: dict[tuple[Any, str], Variable] = {}
         self.written: dict[tuple[Any, str], Variable] = {}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any, ClassVar
+from weakref import ReferenceType
 
 import numpy as np
 import numpy.typing as npt
@@ -16,14 +18,15 @@ from chainrule.errors import (
     forgotten_init,
 )
 from chainrule.graph.data import as_numbers
-from chainrule.graph.recording import current_recording, outdated, within
+from chainrule.graph.reads import outdated
+from chainrule.graph.recording import current_recording, within
 from chainrule.graph.variable import Parameter, Variable, apply
 from chainrule.layers.initial import Fill, Seed, generator
 from chainrule.layers.mode import is_training
 from chainrule.nodes.base import Node, Value
 from chainrule.settings import Check, positive
 
-__all__ = ["Arrays", "Layer", "is_hand_written", "layers_in"]
+__all__ = ["Arrays", "Layer", "as_parameters", "dotted", "is_hand_written", "layers_in", "refill"]
 
 Array = npt.NDArray[Any]
 
@@ -71,6 +74,10 @@ class Layer:
         self._buffers: dict[str, Array] = {}
         self._fills: dict[str, Fill] = {}
         self._seed: Seed = None
+        #: The network whose seed the first weights come from.
+        self._home: ReferenceType[Any] | None = None
+        #: What was drawn without the seed of a network, by name, and what came out.
+        self._alone: tuple[dict[str, Fill], bytes] | None = None
         self._plans: dict[Any, Any] = {}
         self._run: tuple[Any, Any] | None = None
 
@@ -80,13 +87,13 @@ class Layer:
     def parameters(self) -> dict[str, Parameter]:
         """The parameters by name, as Variables."""
         if self._fills:
-            self.initialize(generator(self._seed))
+            self.first_weights()
         return self._parameters
 
     def named_parameters(self) -> dict[str, Parameter]:
         """Its own parameters by name, and those of the layers it holds, such as "table.W"."""
         return {
-            f"{path}.{name}" if path else name: parameter
+            dotted(path, name): parameter
             for path, layer in self.named_layers()
             for name, parameter in layer.parameters.items()
         }
@@ -155,7 +162,31 @@ class Layer:
     @property
     def waits_for_seed(self) -> bool:
         """Whether the first weights are still to be drawn, from the seed of a network."""
+        if self._alone is not None and self._digest() == self._alone[1]:
+            self._fills = self._alone[0]  # looked at, and not changed: not yet drawn for good
+        self._alone = None
         return bool(self._fills) and self._seed is None
+
+    def first_weights(self) -> None:
+        """Draw what waits for it now, since somebody looks: from the seed of the network it is in.
+
+        In no network and without a seed of its own a layer draws from the system; a network that it is
+        put into later draws again, so that its seed gives the same bits whatever was looked at before.
+        """
+        home = None if self._home is None else self._home()
+        if home is not None and self._seed is None:
+            home.first_weights()
+        if self._fills:
+            fills = self._fills
+            self.initialize(generator(self._seed))
+            if self._seed is None:
+                self._alone = fills, self._digest()
+
+    def _digest(self) -> bytes:
+        found = hashlib.blake2b()
+        for parameter in self._parameters.values():
+            found.update(parameter.data.tobytes())
+        return found.digest()
 
     def initialize(self, rng: np.random.Generator) -> None:
         """Draw the parameters that wait for it."""
@@ -196,6 +227,11 @@ class Layer:
         check = type(self).settings.get(name)
         if check is not None:
             value = check(value, f"{type(self).__name__}: {name}")
+        value = as_parameters(value)
+        held = self.__dict__.get(name)
+        if isinstance(held, Parameter) and not isinstance(value, Variable) and value is not None:
+            refill(self, name, held.data, value)
+            return
         # Recorded plans hold what the formula read, so any change makes them outdated; what a
         # formula itself leaves behind while it is recorded is no such change.
         if name in self.__dict__ and name[0] != "_" and current_recording() is None:
@@ -204,14 +240,7 @@ class Layer:
 
     def _fill(self, name: str, value: Any) -> None:
         """Other contents for a parameter or buffer: the address never changes, nor does the shape."""
-        array: Array = getattr(self, name)
-        given = as_numbers(value, self)
-        if given.ndim and given.shape != array.shape:
-            raise ShapeError(
-                f"{type(self).__name__}: {name} has shape {array.shape}, and was given an array of shape"
-                f" {given.shape}. Give one of its shape, or a single number for all of it."
-            )
-        array[...] = given
+        refill(self, name, getattr(self, name), value)
 
     def __repr__(self) -> str:
         sizes = [f"{n}: {'×'.join(map(str, p.shape))}" for n, p in self._parameters.items()]
@@ -292,7 +321,7 @@ class Layer:
         """
         if type(x) is np.ndarray and not more:  # the usual case, without detours
             plan = self._plans.get((x.shape, x.dtype, is_training(), Layer.revision))
-            if plan is not None and not plan.program.copied:
+            if plan is not None and not plan.program.reads:
                 out, saved = plan.forward(x)
                 self.__dict__["_run"] = (plan, saved)
                 return out
@@ -315,7 +344,7 @@ class Layer:
         kinds = [part for a in inputs for part in ((None,) if a is None else (a.shape, a.dtype))]
         key = (*kinds, is_training(), Layer.revision)
         plan = self._plans.get(key)
-        if plan is None or outdated(plan.program.copied):
+        if plan is None or outdated(plan.program.reads):
             from chainrule.engine.plans import plan_layer
 
             if len(self._plans) >= 16:
@@ -348,7 +377,7 @@ class Layer:
         self._run = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_plans": {}, "_run": None}
+        return {**self.__dict__, "_plans": {}, "_run": None, "_home": None}
 
 
 class Arrays(list[Array]):
@@ -399,8 +428,65 @@ def _trained(part: Any, owner: Layer, attribute: str) -> None:
             )
 
 
-def layers_in(name: str, value: Any, found: dict[int, tuple[str, Layer]]) -> None:
-    """Find the layers in an attribute of a network or a layer, each once, with its name."""
+class Bare(Layer):
+    """What stands for a parameter that a network or a layer holds by itself, as `self.a`."""
+
+    def __init__(self, parameter: Parameter) -> None:
+        super().__init__()
+        self._parameters = {"": parameter}
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return "Parameter"
+
+
+def dotted(path: str, name: str) -> str:
+    """The name of a parameter by that of its layer: "first.W"; "a" where it stands by itself."""
+    return f"{path}.{name}".strip(".")
+
+
+def as_parameters(value: Any) -> Any:
+    """The value with Variables that have a gradient, and are not computed, as parameters.
+
+    Lists and dicts are changed in place, since what is put into them later is to be found, too.
+    """
+    if isinstance(value, list | dict):
+        places = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, part in list(places):
+            if (made := as_parameters(part)) is not part:
+                value[key] = made
+    elif type(value) is tuple:
+        parts = tuple(map(as_parameters, value))
+        return value if all(a is b for a, b in zip(parts, value, strict=True)) else parts
+    elif type(value) is Variable and value.call is None and value.requires_grad:
+        return Parameter(value.data, value.name)
+    return value
+
+
+def refill(owner: Any, name: str, array: Array, value: Any) -> None:
+    """Other contents for a parameter or buffer: the address never changes, nor does the shape."""
+    given = as_numbers(value, owner)
+    if given.ndim and given.shape != array.shape:
+        raise ShapeError(
+            f"{type(owner).__name__}: {name} has shape {array.shape}, and was given an array of shape"
+            f" {given.shape}. Give one of its shape, or a single number for all of it."
+        )
+    array[...] = given
+
+
+def layers_in(
+    name: str,
+    value: Any,
+    found: dict[int, tuple[str, Layer]],
+    held: list[Any] | None = None,
+) -> None:
+    """Find the layers in an attribute of a network or a layer, each once, with its name.
+
+    `held` gets the lists and dicts on the way, in which others may stand later.
+    """
+    if held is not None and isinstance(value, list | dict):
+        held.append(value)
     before = f"{name}." if name else ""
     if isinstance(value, Layer):
         if id(value) not in found:
@@ -408,16 +494,22 @@ def layers_in(name: str, value: Any, found: dict[int, tuple[str, Layer]]) -> Non
             for attribute, part in vars(value).items():
                 if not attribute.startswith("_") and not value.opaque:
                     _trained(part, value, attribute)
-                    layers_in(before + attribute, part, found)
+                    layers_in(before + attribute, part, found, held)
+    elif isinstance(value, Parameter):
+        own = (p for _, layer in found.values() for p in layer._parameters.values())
+        if all(p is not value for p in own):
+            found[id(value)] = (name, Bare(value))
     elif hasattr(value, "named_layers"):  # a network
+        if held is not None:
+            held += value.containers()
         for inner, layer in value.named_layers():
             found.setdefault(id(layer), (before + inner, layer))
     elif isinstance(value, list | tuple):
         for i, part in enumerate(value):
-            layers_in(f"{before}{i}", part, found)
+            layers_in(f"{before}{i}", part, found, held)
     elif isinstance(value, dict):
         for key, part in value.items():
-            layers_in(f"{before}{key}", part, found)
+            layers_in(f"{before}{key}", part, found, held)
 
 
 def _parameter_array(layer: Layer, name: str, value: npt.ArrayLike) -> Array:

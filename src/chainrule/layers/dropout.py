@@ -79,23 +79,33 @@ class Dropout(Layer):
         self.ratio = ratio
         self._seed = seed
         self.mask_seed: int | None = None
+        self._alone_seed: int | None = None
         self._buffers = {"clock": np.zeros((), np.uint64)}
 
     @property
     def waits_for_seed(self) -> bool:
         """Whether the seed of the masks is still to come from a network."""
-        return self.mask_seed is None and self._seed is None
+        return self._seed is None and self.mask_seed in (None, self._alone_seed)
+
+    def first_weights(self) -> None:
+        """Take a seed now: from the network that the layer is in, or one of its own."""
+        home = None if self._home is None else self._home()
+        if home is not None and self._seed is None:
+            home.first_weights()
+        if self.mask_seed is None:
+            self.initialize(generator(self._seed))
+            self._alone_seed = self.mask_seed
 
     def initialize(self, rng: np.random.Generator) -> None:
         """Take the seed of the masks from a network."""
-        self.mask_seed = int(rng.integers(2**63))
+        self.mask_seed, self._alone_seed = int(rng.integers(2**63)), None
 
     def formula(self, x: Value) -> Value:
         """y = x / (1 - ratio) where the element is kept, else 0."""
         if not is_training() or self.ratio == 0:
             return x
         if self.mask_seed is None:
-            self.initialize(generator(self._seed))
+            self.first_weights()
         clock = self.buffer("clock")
         bits = apply(UniformBits(self.mask_seed or 0, x.shape), clock)
         self.write_buffer("clock", apply(_Tick(), clock))

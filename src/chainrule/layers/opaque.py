@@ -12,7 +12,7 @@ import numpy as np
 from chainrule.errors import RecordingError, ShapeError
 from chainrule.graph.recording import within
 from chainrule.graph.variable import Parameter, Variable, apply
-from chainrule.layers.base import Layer, is_hand_written
+from chainrule.layers.base import Layer, as_parameters, is_hand_written
 from chainrule.nodes.base import Node, Value, primitive
 
 __all__ = [
@@ -44,7 +44,7 @@ def wrapped(value: Any) -> Any:
         return value if all(a is b for a, b in zip(parts, value, strict=True)) else parts
     elif is_hand_written(value) and not hasattr(value, "named_layers"):
         return OpaqueLayer(value)
-    return value
+    return as_parameters(value)
 
 
 def in_float64(layer: Any) -> Any:

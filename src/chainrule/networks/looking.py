@@ -56,7 +56,7 @@ def summary(network: Network) -> str:
 def _row(path: str, layer: Layer) -> tuple[str, str, str, str]:
     parameters = layer._parameters
     shapes = " ".join(f"{name} {'×'.join(map(str, p.shape))}" for name, p in parameters.items())
-    kind = repr(layer) if isinstance(layer, OpaqueLayer | Function) else type(layer).__name__
+    kind = repr(layer) if isinstance(layer, OpaqueLayer | Function) else layer.title
     note = "" if layer.trainable else "frozen"
     if any(p.tied for p in parameters.values()):
         note = "shared"

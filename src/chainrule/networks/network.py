@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -21,9 +22,10 @@ from chainrule.errors import (
     shown,
 )
 from chainrule.graph.data import as_numbers
-from chainrule.graph.recording import current_recording, outdated, recording
+from chainrule.graph.reads import ContainerRead, outdated
+from chainrule.graph.recording import current_recording, recording
 from chainrule.graph.variable import Parameter, Variable
-from chainrule.layers.base import Arrays, Layer, layers_in
+from chainrule.layers.base import Arrays, Layer, dotted, layers_in, refill
 from chainrule.layers.embedding import Embedding
 from chainrule.layers.initial import Seed, generator
 from chainrule.layers.losses import Loss
@@ -88,6 +90,10 @@ class Network:
         self.loss = loss
         self.seed = seed
         self._flats: list[FlatBuffer] | None = None
+        #: Where the draws of first weights have come to, with the seed that they began at.
+        self._draws: tuple[Seed, np.random.Generator] | None = None
+        #: The lists and dicts with layers in them, as they were when they were looked through.
+        self._held: list[ContainerRead] = []
         self._programs: dict[Any, Any] = {}
         self._ran: tuple[Any, Any] | None = None
         self._known: _Facts | None = None
@@ -115,6 +121,14 @@ class Network:
             value = wrapped(value)
             if name == "loss":
                 _check_loss(value)
+            held = self.__dict__.get(name)
+            if (
+                isinstance(held, Parameter)
+                and not isinstance(value, Variable)
+                and value is not None
+            ):
+                refill(self, name, held.data, value)
+                return
             later = name in self.__dict__ or self.__dict__.get("_flats") is not None
             if later and current_recording() is None:
                 # Another layer, loss or setting: what was recorded with the old one is outdated,
@@ -122,6 +136,16 @@ class Network:
                 Layer.revision += 1
                 object.__setattr__(self, "_flats", None)
         object.__setattr__(self, name, value)
+        if name[0] != "_" and name not in ("engine", "seed", "loss"):
+            self._house(value)
+
+    def _house(self, value: Any) -> None:
+        """Let layers that wait for a seed know whose it will be."""
+        found: dict[int, tuple[str, Layer]] = {}
+        layers_in("", value, found)
+        here = weakref.ref(self)
+        for _, layer in found.values():
+            layer._home = here
 
     def __getattr__(self, name: str) -> Any:
         if name[:2] != "__" and "_programs" not in self.__dict__:
@@ -151,15 +175,23 @@ class Network:
                 layers_in(name, value, found)
         return list(found.values())
 
+    def containers(self) -> list[Any]:
+        """The lists and dicts in its attributes, in which layers may stand."""
+        found: list[Any] = []
+        for name, value in vars(self).items():
+            if not name.startswith("_") and name != "loss":
+                layers_in(name, value, {}, found)
+        return found
+
     def named_parameters(self) -> dict[str, Parameter]:
         """Every parameter once, such as "first.W"; a tied one under its first name."""
         self.adopt()
-        return {
-            f"{prefix}.{name}": parameter
-            for prefix, layer in self.named_layers()
-            for name, parameter in layer._parameters.items()
-            if parameter.tied is None
-        }
+        names: dict[Parameter, str] = {}
+        for prefix, layer in self.named_layers():
+            for name, parameter in layer._parameters.items():
+                if parameter.tied is None:
+                    names.setdefault(parameter, dotted(prefix, name))
+        return {name: parameter for parameter, name in names.items()}
 
     def named_buffers(self) -> dict[str, Array]:
         """Every buffer, such as "norm.running_mean"."""
@@ -173,7 +205,7 @@ class Network:
     def facts(self) -> _Facts:
         """What every call needs to know of the layers, gathered once."""
         known = self._known
-        if known is None or known.revision != Layer.revision:
+        if known is None or known.revision != Layer.revision or outdated(self._held):
             known = self._known = _Facts(self)
         return known
 
@@ -187,26 +219,38 @@ class Network:
         """Their gradients, in the same order; overwritten in place by every `backward`."""
         return self.facts.grads
 
+    def first_weights(self) -> list[Layer]:
+        """Draw the first weights that are still to be drawn, by the seed; all layers."""
+        layers = self.layers
+        if isinstance(self.loss, Layer):
+            layers = [*layers, self.loss]
+        for layer in [layer for layer in layers if layer.waits_for_seed]:
+            home = None if layer._home is None else layer._home()
+            if home is not None and home is not self:
+                home.first_weights()  # a network that this one stands in
+            if layer.waits_for_seed:
+                if self._draws is None or self._draws[0] != self.seed:
+                    self._draws = self.seed, generator(self.seed)
+                layer.initialize(self._draws[1])
+        return layers
+
     def adopt(self) -> list[FlatBuffer]:
         """Draw the first weights, tie shared ones, and move all into flat buffers; done once."""
         if self._flats is not None:
-            return self._flats
+            if not self._held or not outdated(self._held):
+                return self._flats
+            Layer.revision += 1  # other layers stand in a list or dict
+            self._flats = None
         for name, value in vars(self).items():
             if name[0] != "_":
                 wrapped(value)  # what was put into a list since
-        layers = self.layers
         if getattr(self.loss, "params", None):
             raise SettingError(
                 f"the loss {type(self.loss).__name__} has parameters of its own, which training would"
                 " leave out. Put them into a layer at the end of the network, and let the loss compare."
             )
-        if isinstance(self.loss, Layer):
-            layers = [*layers, self.loss]
-        rng = generator(self.seed)
-        for layer in layers:
-            if layer.waits_for_seed:
-                layer.initialize(rng)
-        parameters = [p for layer in layers for p in layer.parameters.values()]
+        layers = self.first_weights()
+        parameters = list(dict.fromkeys(p for a in layers for p in a.parameters.values()))
         tie(parameters)
         own = [p for p in parameters if not p.adopted and p.tied is None]
         by_dtype: dict[Any, list[Parameter]] = {}
@@ -216,6 +260,7 @@ class Network:
         follow_ties(parameters)
         for layer in layers:
             layer.forget()
+        self._held = [ContainerRead("", held) for held in self.containers()]
         return self._flats
 
     def segments(self) -> list[Segment]:
@@ -343,7 +388,7 @@ class Network:
         x, t, w = self.prepare(x, t, sample_weight)
         key = ("loss", x.shape, t.shape, t.dtype, w is None, Layer.revision)
         program = self._programs.get(key)
-        if program is None or outdated(program.copied):
+        if program is None or outdated(program.reads):
             program = self._record(key, "plan_loss", x, t, w)
         given = (x, t) if w is None else (x, t, w)
         loss, saved = self._run(program.functions["forward"], *given)
@@ -371,7 +416,7 @@ class Network:
         shapes = [part for a in (x, t) for part in (a.shape[1:], a.dtype)]
         key = ("step", *shapes, w is None, len(rows), Layer.revision)
         found: Program | None = self._programs.get(key)
-        if found is None or outdated(found.copied):
+        if found is None or outdated(found.reads):
             found = self._record(key, "plan_step", x, t, w, rows)
         return found
 
@@ -419,7 +464,7 @@ class Network:
         """The outputs for x by the NumPy engine."""
         key = ("predict", x.shape, x.dtype, Layer.revision)
         program = self._programs.get(key)
-        if program is None or outdated(program.copied):
+        if program is None or outdated(program.reads):
             program = self._record(key, "plan_predict", x, training=False)
         return self._run(program.functions["predict"], x)
 
@@ -437,13 +482,13 @@ class Network:
             return None
         key = ("compiled", x.shape[1:], x.dtype, Layer.revision)
         known = self._programs.get(key)
-        if key not in self._programs or (known is not None and outdated(known.copied)):
+        if key not in self._programs or (known is not None and outdated(known.reads)):
             self._keep(key, self._made_compiled(x, say))
         found: CompiledPredict | None = self._programs[key]
         if found is None or not found.takes(x):
             return None
         dtype = self.facts.dtype
-        if self._engine == "compiled" and x.dtype == dtype and not found.copied:
+        if self._engine == "compiled" and x.dtype == dtype and not found.reads and not self._held:
             self._quick = (dtype, x.shape[1:], Layer.revision, found)
         return found
 
@@ -583,6 +628,7 @@ class Network:
         for flat in self._flats or []:
             flat.restore()
         follow_ties([p for layer in self.layers for p in layer._parameters.values()])
+        self._house(self.layers)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Network:
         import copy
@@ -621,6 +667,7 @@ def _planned(predict: Callable[..., Any]) -> Callable[..., Any]:
             ):
                 return quick(x)
         elif isinstance(x, Variable):
+            self.adopt()
             return predict(self, x)
         x = self.entering(x)
         self._check_ids(x)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from chainrule.engine.compiled.step import CompiledStep
 from chainrule.engine.compiled.symbolic import Declined
-from chainrule.graph.recording import outdated
+from chainrule.graph.reads import outdated
 from chainrule.layers.base import Layer
 from chainrule.optimizers import clip_grads
 from chainrule.training.callbacks import Callback, EarlyStopping
@@ -79,7 +79,7 @@ class CompiledLoop(Loop):
     def _refresh(self) -> None:
         """See that there is a kernel for the training as it now is: a callback may change it."""
         form = self._now()
-        if form == self._form and not (self.kernel and outdated(self.kernel.copied)):
+        if form == self._form and not (self.kernel and outdated(self.kernel.reads)):
             return
         data = [("x", self.x), ("t", self.t)]
         if self.w is not None:
@@ -92,7 +92,7 @@ class CompiledLoop(Loop):
         wanted = (*form[:-1], *whose, *kinds, *asked)
         try:
             kept, kernel = trainer.kernel or (None, None)  # type: tuple[Any, Any]
-            if kept == wanted and not outdated(kernel.copied):
+            if kept == wanted and not outdated(kernel.reads):
                 kernel.take(data)
             else:
                 kernel = CompiledStep(

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.engine.program import Program
-from chainrule.graph.recording import outdated
+from chainrule.graph.reads import outdated
 from chainrule.layers.base import Layer
 from chainrule.networks import Network
 
@@ -62,7 +62,7 @@ class RecordedStep:
         """The loss of these rows, with the gradients left in the network's arrays."""
         self._renew()
         step = self._steps.get(len(rows))
-        if step is None or (step.copied and outdated(step.copied)):
+        if step is None or (step.reads and outdated(step.reads)):
             step = self._steps[len(rows)] = self._plan(rows)
         loss: float = step.functions["step"](*self.data, rows).item()
         return loss

@@ -54,7 +54,7 @@ class CompiledPredict:
         widths = set(x.shape[1:])
         widths |= {d for p in network.named_parameters().values() for d in p.shape}
         step = overlay(record, widths)
-        self.copied = step.copied
+        self.reads = step.reads
         (out,) = step.targets
         if not isinstance(out, Value) or not out.shape or not isinstance(out.shape[0], Rows):
             raise Declined("its outputs do not go row by row")
@@ -94,7 +94,7 @@ class CompiledPredict:
             elif a.role in ("data", "out"):
                 arrays[a.name] = x if a.role == "data" else y
             elif a.role == "constant":
-                arrays[a.name] = kept_in_one_piece(a.payload.array, self.copied)
+                arrays[a.name] = kept_in_one_piece(a.payload.array, self.reads)
             else:
                 arrays[a.name] = in_one_piece(a.payload.array, a.role)
         numbers, words = self._numbers

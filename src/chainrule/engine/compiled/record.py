@@ -73,7 +73,7 @@ def record_step(
         losses = rec.graph.nodes[-1].inputs[0]
         if losses.shape[:1] == (n,):
             names.setdefault(low.value(losses), "losses")
-        return Recorded(n, _arrays(found), names, rec.trace.copied)
+        return Recorded(n, _arrays(found), names, rec.reads)
 
     return _declining(record), targets
 
@@ -91,7 +91,7 @@ def record_predict(network: Network, x: Array) -> tuple[Callable[[int], Recorded
         for v, name in output_names(network, rec.outputs).items():
             names.setdefault(low.value(v), name)
         names[out] = "y"
-        return Recorded(n, _arrays([out]), names, rec.trace.copied)
+        return Recorded(n, _arrays([out]), names, rec.reads)
 
     return _declining(record), targets
 

@@ -22,7 +22,7 @@ from chainrule.engine.compiled.symbolic import Cut, Declined, Rows, Symbolic, Va
 from chainrule.engine.compiled.threads import Crew, shards_for, thread_count
 from chainrule.engine.memory import debugging, spoil
 from chainrule.engine.primitives import cast, pick, take_rows
-from chainrule.graph.recording import Copies
+from chainrule.graph.reads import ArrayRead, Reads
 from chainrule.nodes.indexing import add_at, chosen, replaced
 from chainrule.optimizers import Optimizer
 
@@ -70,7 +70,7 @@ class CompiledStep:
         widths = {d for _, a in data for d in a.shape[1:]}
         widths |= {d for p in network.named_parameters().values() for d in p.shape}
         step = self.step = overlay(record, widths)
-        self.copied = step.copied
+        self.reads = step.reads
         if not any(t.role == "gradient" for t in targets):
             raise Declined("nothing in the network is to be trained")
         self.segments = network.segments()
@@ -200,7 +200,7 @@ class CompiledStep:
 
     def _array(self, a: Argument, k: int, rows: int) -> Array:
         if a.role == "constant":
-            return kept_in_one_piece(a.payload.array, self.copied)
+            return kept_in_one_piece(a.payload.array, self.reads)
         if a.role in ("bound", "buffer"):
             return in_one_piece(a.payload if a.role == "buffer" else a.payload.array, a.role)
         if a.role == "gradient":
@@ -369,11 +369,11 @@ def tables(step: Symbolic, sizes: Sequence[int]) -> tuple[Array, Array]:
     return numbers, words
 
 
-def kept_in_one_piece(array: Array, copied: Copies) -> Array:
-    """A constant as kernels take it; of one that had to be copied, `copied` says what it held."""
+def kept_in_one_piece(array: Array, reads: Reads) -> Array:
+    """A constant as kernels take it; of one that had to be copied, `reads` says what it held."""
     found = in_one_piece(array, "constant")
     if array.size and not np.may_share_memory(found, array):
-        copied.append((array, found))
+        reads.append(ArrayRead(array))
     return found
 
 

@@ -30,7 +30,7 @@ from chainrule.engine.compiled.values import (
 from chainrule.engine.memory import needed
 from chainrule.engine.primitives import VIEWS, pick
 from chainrule.engine.trace import Traced
-from chainrule.graph.recording import Copies
+from chainrule.graph.reads import Reads
 from chainrule.nodes.indexing import add_at
 
 __all__ = [
@@ -58,7 +58,7 @@ class Recorded:
     rows: int
     targets: list[Traced]
     names: dict[Traced, str] = field(default_factory=dict)
-    copied: Copies = field(default_factory=list)
+    reads: Reads = field(default_factory=list)
 
 
 @dataclass
@@ -69,7 +69,7 @@ class Symbolic:
     targets: list[Value | Number]
     numbers: NumberTable
     #: What was read of arrays that the kernels will not read themselves.
-    copied: Copies
+    reads: Reads
 
 
 #: Numbers that stand in the text themselves. Any other may be a setting, or go with a width that
@@ -229,7 +229,7 @@ class _Overlay:
         for traced in self._order:
             self.made[traced] = self._make(traced, self.twin[traced])
         targets = [self.made[t] for t in self.first.targets]
-        return Symbolic(self.values, targets, self.numbers, self.first.copied)
+        return Symbolic(self.values, targets, self.numbers, self.first.reads)
 
     def _make(self, a: Traced, b: Traced) -> Value | Number:
         if a.known is not None and a.ndim == 0:

@@ -58,7 +58,9 @@ def _places_of(mask: Value) -> list[Value]:
             )
         mask = mask.data
     if recording is not None:
-        recording.copied.append((mask, mask.copy()))
+        from chainrule.graph.reads import ArrayRead
+
+        recording.reads.append(ArrayRead(mask))
     return list(mask.nonzero())
 
 

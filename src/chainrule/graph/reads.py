@@ -1,0 +1,317 @@
+"""What a formula reads beside its inputs, and whether that is as it was when a step was recorded.
+
+A recorded step is run without Python. So what the formula reads elsewhere (globals, closures, dicts,
+lists, attributes of objects, arrays that it computes with at once) is looked up when the step is
+recorded, and compared before every run: after a change the step is recorded again.
+"""
+
+from __future__ import annotations
+
+import dis
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.errors import RecordingError
+from chainrule.graph.recording import Recording, recording
+from chainrule.graph.variable import Variable
+
+__all__ = ["ArrayRead", "Read", "Reads", "outdated", "recorded"]
+
+Array = npt.NDArray[Any]
+
+#: Values that are told by what they are, not by which object they are.
+_PLAIN = (bool, int, float, complex, str, bytes, type(None), np.generic)
+#: More entries than this are not looked through, one by one, for what they hold.
+_MANY = 1000
+#: Packages whose functions read nothing of the user's.
+_LIBRARIES = frozenset({*sys.stdlib_module_names, "chainrule", "numpy", "scipy"} - {"__main__"})
+_GONE = object()
+
+
+class Read(Protocol):
+    """Something that was read when a step was recorded."""
+
+    def changed(self) -> bool:
+        """Whether it is another one now."""
+
+
+Reads: TypeAlias = list[Read]
+
+
+def outdated(reads: Iterable[Read]) -> bool:
+    """Whether something that was read has changed since.
+
+    >>> import numpy as np
+    >>> a = np.array([1, 2])
+    >>> reads = [ArrayRead(a)]
+    >>> outdated(reads)
+    False
+    >>> a[0] = 3
+    >>> outdated(reads)
+    True
+    """
+    return any([read.changed() for read in reads])
+
+
+class ArrayRead:
+    """The numbers of an array that the step does not read itself."""
+
+    def __init__(self, array: Array) -> None:
+        self.array, self.held = array, array.copy()
+
+    def changed(self) -> bool:
+        """Whether it holds other numbers."""
+        return not np.array_equal(self.array, self.held, equal_nan=self.array.dtype.kind in "fc")
+
+
+class ValueRead:
+    """What a name stands for: a global, a variable around the function, an attribute."""
+
+    def __init__(self, name: str, get: Callable[[], Any]) -> None:
+        self.name, self.get = name, get
+        self.value = get()
+
+    def changed(self) -> bool:
+        """Whether the name stands for something else."""
+        return not _same(self.get(), self.value)
+
+
+class ContainerRead:
+    """What stands in a list, dict or set; computed Variables that a formula leaves there do not count."""
+
+    def __init__(self, name: str, container: Any) -> None:
+        self.name, self.container = name, container
+        self.held = _listed(container)
+        self.plain = all(isinstance(v, _PLAIN) for v in self.held)
+
+    def changed(self) -> bool:
+        """Whether other things stand in it."""
+        now = _listed(self.container)
+        if self.plain and len(now) > _MANY:
+            return now != self.held
+        return len(now) != len(self.held) or not all(map(_same, now, self.held))
+
+
+def _listed(container: Any) -> list[Any]:
+    if isinstance(container, Mapping):
+        return [part for item in container.items() for part in item if not _computed(part)]
+    return [part for part in container if not _computed(part)]
+
+
+def _computed(value: Any) -> bool:
+    return isinstance(value, Variable) and value.call is not None
+
+
+def _same(a: Any, b: Any) -> bool:
+    if a is b:
+        return True
+    return isinstance(a, _PLAIN) and type(a) is type(b) and bool(a == b or (a != a and b != b))
+
+
+class Walk:
+    """Everything that functions reach by the names in their text.
+
+    A name in the text of one of them counts for all, since they hand each other what they read.
+    """
+
+    def __init__(self, owner: Any, names: Iterable[str]) -> None:
+        self.names = set(names)
+        self.stored: set[str] = set()
+        while True:
+            self.reads: list[ValueRead | ContainerRead] = []
+            #: What tells by itself when it is changed, or is written by the formula before it is read.
+            self.own: list[ValueRead] = []
+            self.arrays: list[Array] = []
+            self.generators: list[str] = []
+            self._texts: set[CodeType] = set()
+            self._seen: set[int] = set()
+            self._alive: list[Any] = []
+            self._visit("self", owner)
+            for path, layer in owner.named_layers():
+                if not layer.opaque:
+                    self._visit(path or "self", layer)
+            found = self.names.union(*(names_in(text) for text in self._texts))
+            if found == self.names:
+                break
+            self.names = found
+            self.stored = set().union(*(stored_in(text) for text in self._texts))
+
+    @property
+    def written(self) -> bool:
+        """Whether there is a function of the user's own among them."""
+        return bool(self._texts)
+
+    def _visit(self, name: str, value: Any) -> None:
+        if isinstance(value, _PLAIN) or id(value) in self._seen:
+            return
+        self._seen.add(id(value))
+        self._alive.append(value)
+        if isinstance(value, FunctionType):
+            self._function(value)
+        elif isinstance(value, MethodType):
+            self._visit(name, value.__func__)
+            self._visit(name, value.__self__)
+        elif isinstance(value, np.ndarray):
+            self.arrays.append(value)
+        elif isinstance(value, list | dict | set):
+            self.reads.append(ContainerRead(name, value))
+            self._inside(name, value)
+        elif isinstance(value, tuple | frozenset):
+            self._inside(name, value)
+        elif isinstance(value, property):
+            self._visit(name, value.fget)
+        elif isinstance(value, staticmethod | classmethod):
+            self._visit(name, value.__func__)
+        elif _draws(value):
+            self.generators.append(name)
+        elif isinstance(value, ModuleType):
+            if not _is_library(value.__name__):
+                self._names_of(name, vars(value))
+        elif isinstance(value, type):
+            self._class(name, value)
+        elif not isinstance(value, Variable):
+            self._object(name, value)
+
+    def _function(self, function: Any) -> None:
+        function = inspect.unwrap(function)
+        if not isinstance(function, FunctionType) or _is_library(function.__module__ or ""):
+            return
+        self._texts.add(function.__code__)
+        used = names_in(function.__code__)
+        for name in sorted(used & function.__globals__.keys()):
+            self._entry(name, function.__globals__, name)
+        for name, cell in zip(
+            function.__code__.co_freevars, function.__closure__ or (), strict=True
+        ):
+            self._value(name, functools.partial(_contents, cell))
+        for value in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
+            self._visit(f"a default of {function.__name__}", value)
+
+    def _inside(self, name: str, container: Any) -> None:
+        if len(container) > _MANY:
+            return
+        if isinstance(container, dict):
+            for key, part in list(container.items()):
+                self._visit(f"{name}[{key!r}]", part)
+            return
+        for i, part in enumerate(list(container)):
+            self._visit(f"{name}[{i}]", part)
+
+    def _object(self, name: str, value: Any) -> None:
+        kind, held = type(value), getattr(value, "__dict__", {})
+        self._names_of(name, held, tells=hasattr(value, "named_layers"))
+        for key in sorted(self.names):
+            if isinstance(getattr(kind, key, None), MemberDescriptorType):  # one of __slots__
+                self._value(f"{name}.{key}", functools.partial(getattr, value, key, _GONE))
+        self._class(name, kind)
+
+    def _class(self, name: str, kind: type) -> None:
+        for parent in kind.__mro__:
+            if not _is_library(parent.__module__):
+                self._names_of(name, vars(parent))
+
+    def _names_of(self, name: str, held: Mapping[str, Any], tells: bool = False) -> None:
+        """What an object, class or module has under the names; one that `tells` says when it changes."""
+        for key in sorted(self.names & held.keys()):
+            self._entry(f"{name}.{key}", held, key, own=tells and key[0] != "_")
+
+    def _entry(self, name: str, held: Mapping[str, Any], key: str, own: bool = False) -> None:
+        self._value(name, lambda: held.get(key, _GONE), own or key in self.stored)
+
+    def _value(self, name: str, get: Callable[[], Any], own: bool = False) -> None:
+        read = ValueRead(name, get)
+        if own:
+            if isinstance(read.value, _PLAIN):
+                self.own.append(read)
+        elif not isinstance(read.value, ModuleType) and not _computed(read.value):
+            self.reads.append(read)
+        self._visit(name, read.value)
+
+
+@functools.lru_cache(maxsize=256)
+def stored_in(text: CodeType) -> frozenset[str]:
+    """The names that the text of a function gives a value to, outside of itself."""
+    kinds = ("STORE_ATTR", "STORE_GLOBAL", "STORE_DEREF")
+    inner = (stored_in(part) for part in text.co_consts if isinstance(part, CodeType))
+    here = (str(i.argval) for i in dis.get_instructions(text) if i.opname in kinds)
+    return frozenset(here).union(*inner)
+
+
+def names_in(text: CodeType) -> set[str]:
+    """The names in the text of a function, and in those of the functions inside it."""
+    return {*text.co_names}.union(
+        *(names_in(part) for part in text.co_consts if isinstance(part, CodeType))
+    )
+
+
+def _contents(cell: Any) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # not filled yet
+        return _GONE
+
+
+def _is_library(module: str) -> bool:
+    return module.partition(".")[0] in _LIBRARIES
+
+
+def _draws(value: Any) -> bool:
+    """Whether something draws random numbers: a generator, or a method of one."""
+    kinds = ("Generator", "RandomState", "Random", "SystemRandom")
+    holder = getattr(value, "__self__", value)
+    return type(holder).__name__ in kinds and _is_library(type(holder).__module__)
+
+
+# -- recording ------------------------------------------------------------------------------------------
+
+#: Where the text of a network, a layer or a loss begins.
+_FORMULAS = ("predict", "formula", "rows", "record", "loss", "function")
+
+
+def recorded(
+    formula: Callable[..., Variable], inputs: Sequence[Variable]
+) -> tuple[Variable, Recording, list[Array]]:
+    """Record a formula: its output, what it left in the recording, and arrays that it may compute with.
+
+    What the user wrote is run twice, since it will not be run again: a step can only be recorded if it
+    is the same each time.
+    """
+    with recording() as made:
+        out = formula(*inputs)
+    owner: Any = getattr(formula, "__self__", None)
+    if not hasattr(owner, "named_layers"):
+        return out, made, []
+    walk = Walk(owner, _FORMULAS)
+    if walk.written and not any(layer.opaque for _, layer in owner.named_layers()):
+        with recording():
+            again = formula(*inputs)
+        _refuse_change(owner, walk, np.array_equal(out.data, again.data, equal_nan=True))
+    made.reads += walk.reads
+    return out, made, walk.arrays
+
+
+def _refuse_change(owner: Any, walk: Walk, equal: bool) -> None:
+    """An error for what is not the same at every run."""
+    moved = [read.name for read in (*walk.reads, *walk.own) if read.changed()]
+    if equal and not moved:
+        return
+    who = f"{type(owner).__name__}.{'predict' if hasattr(owner, 'predict') else 'formula'}"
+    if moved:
+        said = f"{who} changes {moved[0]} whenever it is run"
+    elif walk.generators:
+        said = f"{who} draws from {walk.generators[0]}, so it gives other values whenever it is run"
+    else:
+        said = f"{who} gives other values whenever it is run, for the same rows"
+    raise RecordingError(
+        f"{said}. It is recorded once, and then run without Python, so there would be no further change: at"
+        " every step the values of the first time. For noise inside a network use cr.Dropout, which draws"
+        " anew at every step; to vary the data, call trainer.fit(vary(x), t, epochs=1) once for each epoch;"
+        " what counts or is scheduled, set between the steps, in a callback."
+    )
