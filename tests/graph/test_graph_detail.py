@@ -20,6 +20,7 @@ CASES = 25
 UNFOLDS = {
     "CrossEntropy",
     "ELU",
+    "Expm1",
     "GELU",
     "LeakyReLU",
     "Log1p",

@@ -84,9 +84,35 @@ class Reader(ast.NodeVisitor):
     functions: ClassVar[dict[str, Callable[..., Any]]] = {
         "sqrt": math.sqrt,
         "log": math.log,
-        "tanh": math.tanh,
-        "sin": math.sin,
-        "cos": math.cos,
+        **{
+            name: getattr(math, name.replace("arc", "a"))
+            for name in (
+                *(
+                    "sin",
+                    "cos",
+                    "tan",
+                    "sinh",
+                    "cosh",
+                    "tanh",
+                    "arcsin",
+                    "arccos",
+                    "arctan",
+                    "arctan2",
+                ),
+                *(
+                    "arcsinh",
+                    "arccosh",
+                    "arctanh",
+                    "floor",
+                    "ceil",
+                    "trunc",
+                    "log2",
+                    "log10",
+                    "cbrt",
+                ),
+            )
+        },
+        "round": round,
         "max": max,
         "min": min,
         "abs": abs,
@@ -118,6 +144,7 @@ class Reader(ast.NodeVisitor):
             ast.Sub: lambda: x - y,
             ast.Mult: lambda: x * y,
             ast.Div: lambda: x / y,
+            ast.Mod: lambda: x % y,
             ast.Pow: lambda: x**y,
         }
         return ways[type(node.op)]()
@@ -158,13 +185,22 @@ def worked_out(text: str, names: dict[str, float]) -> float:
     raise AssertionError(f"{text} leaves a case out")
 
 
+SIGNS = (
+    *(("·", "*"), ("^", "**"), ("σ(", "sigma("), ("∂", "d_"), (" = ", " == "), (" mod ", " % ")),
+    *(("√(", "sqrt("), ("²", "**2"), ("₂", "2"), ("₁₀", "10")),
+)
+
+
 def computed(text: str, names: dict[str, float]) -> float:
     """The textbook's signs turned into Python's, and worked out."""
     text = re.sub(r"(\w+) held between (\S+) and (\S+)", r"held(\1, \2, \3)", text)
     text = re.sub(r"-∞ <= | <= ∞", "", text).replace("∞", "inf")
     text = re.sub(r"\|(\w+)\|", r"abs(\1)", text)
     text = re.sub(r"√(\w+)", r"sqrt(\1)", text)
-    for sign, python in (("·", "*"), ("^", "**"), ("σ(", "sigma("), ("∂", "d_"), (" = ", " == ")):
+    text = re.sub(r"∛(\w+)", r"cbrt(\1)", text)
+    text = re.sub(r"⌊(.*?)⌋", r"floor(\1)", text)
+    text = re.sub(r"⌈(.*?)⌉", r"ceil(\1)", text)
+    for sign, python in SIGNS:
         text = text.replace(sign, python)
     return float(Reader(names).visit(ast.parse(text.strip(), mode="eval")))
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from chainrule import layers
 from chainrule.graph import Parameter, Variable
+from chainrule.graph.recording import complex_steps
 
 Array = npt.NDArray[Any]
 
@@ -57,7 +58,7 @@ def slope(layer: Any, training: bool, x: Array, more: list[Any], along: str, v: 
     else:
         z = x if twin.takes_ids else x.astype(complex)
         twin._parameters[along].data[...] += 1j * STEP * v
-    with layers.training_mode(training):
+    with layers.training_mode(training), complex_steps():
         out = twin.record(Variable(z), *more)
     return np.asarray(out.data.imag / STEP)
 

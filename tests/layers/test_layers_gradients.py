@@ -13,6 +13,7 @@ from tests.layers.table import ROWS, Row
 
 import chainrule as cr
 from chainrule import layers
+from chainrule.graph.recording import complex_steps
 
 Array = npt.NDArray[Any]
 
@@ -48,6 +49,7 @@ def test_first_order(row: Row, training: bool) -> None:
 
 
 @pytest.mark.parametrize(("row", "training"), modes)
+@complex_steps()
 def test_second_order(row: Row, training: bool) -> None:
     for case, shape in enumerate(row.shapes):
         rng = np.random.default_rng([case, 2])

@@ -32,7 +32,7 @@ class Floor(_Rounding):
     symbol = "floor"
 
     def forward(self, x: Value) -> Value:
-        """y = x rounded down."""
+        """y = ⌊x⌋."""
         return np.floor(_real(x))
 
 
@@ -42,7 +42,7 @@ class Ceil(_Rounding):
     symbol = "ceil"
 
     def forward(self, x: Value) -> Value:
-        """y = x rounded up."""
+        """y = ⌈x⌉."""
         return np.ceil(_real(x))
 
 
@@ -52,7 +52,7 @@ class Trunc(_Rounding):
     symbol = "trunc"
 
     def forward(self, x: Value) -> Value:
-        """y = x rounded towards 0."""
+        """y = trunc(x)."""
         return np.trunc(_real(x))
 
 
@@ -62,7 +62,7 @@ class Rint(_Rounding):
     symbol = "round"
 
     def forward(self, x: Value) -> Value:
-        """y = x rounded to the nearest whole number."""
+        """y = round(x)."""
         return np.rint(_real(x))
 
 
@@ -79,6 +79,6 @@ class Mod(Node):
         return np.remainder(x, y)
 
     def backward(self, dz: Value) -> tuple[Value, Value]:
-        """Between the jumps the number of steps n = ⌊x / y⌋ stays, so dx = dz and dy = -dz · n."""
+        """Between the jumps the number of steps stays, so dx = dz and dy = -dz · ⌊x / y⌋."""
         x, y = self.inputs
         return dz, -dz * np.rint((x - self.out) / y)

@@ -129,7 +129,7 @@ class Arctan2(Node):
     holomorphic = False
 
     def forward(self, x: Value, y: Value) -> Value:
-        """z = the angle whose tangent is x / y, in the quarter that their signs say."""
+        """z = arctan2(x, y)."""
         return np.arctan2(x, y)
 
     def backward(self, dz: Value) -> tuple[Value, Value]:
