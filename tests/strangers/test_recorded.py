@@ -1,0 +1,453 @@
+"""What a network reads beside its rows: seen when it changes, or refused when it is recorded."""
+
+from __future__ import annotations
+
+import copy
+import random
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+import chainrule as cr
+from chainrule.errors import RecordingError, ShapeError
+
+Array = npt.NDArray[Any]
+X = np.random.default_rng(0).standard_normal((6, 2))
+T = X[:, :1] * 2 - X[:, 1:]
+TEMPERATURE = 1.0
+
+
+def made(body: Callable[..., Any], start: Callable[[Any], None] = lambda net: None) -> Any:
+    """A network whose predict is `body(net, x)`, with what `start` puts into it."""
+
+    class Net(cr.Network):
+        def __init__(self) -> None:
+            super().__init__(loss=cr.MeanSquaredError(), seed=0)
+            self.a = cr.Affine.sized(2, 2, dtype=float)
+            start(self)
+
+    Net.predict = _planned(body)  # type: ignore[method-assign]
+    return Net()
+
+
+def _planned(body: Callable[..., Any]) -> Any:
+    """The function as a class would have it."""
+
+    class Holder(cr.Network):
+        predict = body
+
+    return Holder.predict
+
+
+def helper(x: Any) -> Any:
+    return x * 2
+
+
+class Slots:
+    __slots__ = ("t",)
+
+    def __init__(self) -> None:
+        self.t = 1.0
+
+
+def closure() -> tuple[Callable[..., Any], Callable[[], None]]:
+    k = 2.0
+
+    def body(net: Any, x: Any) -> Any:
+        return net.a(x) * k
+
+    def change() -> None:
+        nonlocal k
+        k = 7.0
+
+    return body, change
+
+
+def deep(net: Any, x: Any) -> Any:
+    x = net.a(x)
+    for block in net.blocks:
+        x = cr.tanh(block(x))
+    return x
+
+
+WAITING = cr.Affine.sized(2, 2, dtype=float, seed=5)
+BODY, CHANGE = closure()
+
+
+def change_global() -> None:
+    global TEMPERATURE
+    TEMPERATURE += 4
+
+
+def change_helper() -> None:
+    def other(x: Any) -> Any:
+        return x * 9
+
+    globals()["helper"] = other
+
+
+def put(name: str, value: Any) -> Callable[[Any], None]:
+    return lambda net: setattr(net, name, value)
+
+
+def put_new(name: str, value: Callable[[], Any]) -> Callable[[Any], None]:
+    return lambda net: setattr(net, name, value())
+
+
+CHANGES: dict[str, tuple[Callable[..., Any], Callable[[Any], None], Callable[[Any], None]]] = {
+    "a dict": (
+        lambda net, x: net.a(x) * net.cfg["T"],
+        put("cfg", {"T": 1.0}),
+        lambda net: net.cfg.update(T=100.0),
+    ),
+    "a list of numbers": (
+        lambda net, x: net.a(x) * net.ts[-1],
+        put("ts", [1.0]),
+        lambda net: net.ts.append(3.0),
+    ),
+    "a dict in a list": (
+        lambda net, x: net.a(x) * net.cfgs[0]["T"],
+        put("cfgs", [{"T": 1.0}]),
+        lambda net: net.cfgs[0].update(T=3.0),
+    ),
+    "a private attribute": (
+        lambda net, x: net.a(x) * net._t,
+        put("_t", 1.0),
+        lambda net: setattr(net, "_t", 3.0),
+    ),
+    "an attribute": (lambda net, x: net.a(x) * net.t, put("t", 1.0), put("t", 3.0)),
+    "a namespace": (
+        lambda net, x: net.a(x) * net.c.t,
+        put("c", SimpleNamespace(t=1.0)),
+        lambda net: setattr(net.c, "t", 4.0),
+    ),
+    "slots": (lambda net, x: net.a(x) * net.c.t, put("c", Slots()), lambda net: setattr(net.c, "t", 4.0)),
+    "a global": (lambda net, x: net.a(x) * TEMPERATURE, lambda net: None, lambda net: change_global()),
+    "a closure": (BODY, lambda net: None, lambda net: CHANGE()),
+    "a helper": (lambda net, x: helper(net.a(x)), lambda net: None, lambda net: change_helper()),
+    "a function in an attribute": (
+        lambda net, x: net.f(net.a(x)),
+        put("f", lambda x: x * 2),
+        put("f", lambda x: x * 5),
+    ),
+    "a class attribute": (
+        lambda net, x: net.a(x) * getattr(net, "scale", 1.0) * type(net).T,
+        lambda net: setattr(type(net), "T", 1.0),
+        lambda net: setattr(type(net), "T", 2.0),
+    ),
+    "an array computed with at once": (
+        lambda net, x: net.a(x) * (net.arr * 2),
+        lambda net: setattr(net, "arr", np.ones(2)),
+        lambda net: net.arr.fill(9.0),
+    ),
+    "an array": (
+        lambda net, x: net.a(x) * net.arr,
+        lambda net: setattr(net, "arr", np.ones(2)),
+        lambda net: net.arr.fill(9.0),
+    ),
+    "an array that chooses": (
+        lambda net, x: net.a(x) * (3.0 if net.arr.any() else 1.0),
+        lambda net: setattr(net, "arr", np.zeros(2)),
+        lambda net: net.arr.fill(9.0),
+    ),
+    "a list of layers": (deep, put_new("blocks", list), lambda net: net.blocks.append(WAITING)),
+    "a dict of layers": (
+        lambda net, x: deep(SimpleNamespace(a=net.a, blocks=net.named.values()), x),
+        put_new("named", dict),
+        lambda net: net.named.update(w=WAITING),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.source("strangers A4")
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_is_seen_by_batches_of_every_size(name: str) -> None:
+    body, start, change = CHANGES[name]
+    net = made(body, start)
+    before = net.predict(X)
+    assert np.array_equal(net.predict(X[:3]), before[:3])
+    net.forward(X, np.zeros((6, 2)))
+    change(net)
+    after = net.predict(X)
+    assert not np.allclose(after, before)
+    right = net.predict(cr.Variable(X)).data
+    np.testing.assert_allclose(after, right, rtol=1e-12)
+    for n in (3, 5):
+        np.testing.assert_allclose(net.predict(X[:n]), right[:n], rtol=1e-12)
+    loss = net.forward(X, np.zeros((6, 2)))
+    assert loss == pytest.approx(float(np.mean(right**2)), rel=1e-12)
+
+
+@pytest.mark.source("strangers A4")
+def test_a_change_between_epochs_is_trained_with() -> None:
+    def losses(change: bool) -> Array:
+        net = made(lambda net, x: net.a(x) * net.cfg["T"], put("cfg", {"T": 1.0}))
+
+        def after(run: Any) -> None:
+            if change:
+                net.cfg["T"] *= 0.5
+
+        trainer = cr.Trainer(net, cr.SGD(0.1), engine="numpy")
+        trainer.fit(X, np.repeat(T, 2, 1), 4, 6, progress=None, callbacks=[after])
+        return trainer.history.losses
+
+    still, moved = losses(False), losses(True)
+    assert still[0] == moved[0]
+    assert not np.allclose(still[1:], moved[1:])
+
+
+@pytest.mark.source("strangers A4")
+def test_a_layer_put_into_a_list_later_is_trained() -> None:
+    net = made(deep, put("blocks", [cr.Affine.sized(2, 2, dtype=float)]))
+    net.predict(X)
+    count = len(net.params)
+    block = cr.Affine.sized(2, 2, dtype=float)
+    net.blocks.append(block)
+    assert len(net.params) == count + 2
+    first = block.W.copy()
+    cr.Trainer(net, cr.SGD(0.1), engine="numpy").fit(X, np.repeat(T, 2, 1), 2, 6, progress=None)
+    assert not np.array_equal(block.W, first)
+    del net.blocks[-1]
+    assert len(net.params) == count
+
+
+def drawn(net: Any, x: Any) -> Any:
+    return net.a(x) + net.rng.normal(size=2)
+
+
+def counted(net: Any, x: Any) -> Any:
+    net.n += 1
+    return net.a(x)
+
+
+def counted_inside(net: Any, x: Any) -> Any:
+    net.state["n"] += 1
+    return net.a(x) * (2.0 if net.state["n"] > 9 else 1.0)
+
+
+def once(net: Any, x: Any) -> Any:
+    y = net.a(x) if net.first else net.a(x) * 2
+    net.first = False
+    return y
+
+
+REFUSED: dict[str, tuple[Callable[..., Any], Callable[[Any], None], str]] = {
+    "NumPy's global": (lambda net, x: net.a(x) + np.random.normal(size=2), lambda net: None, "other values"),
+    "Python's": (lambda net, x: net.a(x) * random.random(), lambda net: None, "other values"),
+    "a generator": (drawn, put_new("rng", lambda: np.random.default_rng(0)), r"draws from self\.rng"),
+    "a new generator": (
+        lambda net, x: net.a(x) * np.random.default_rng().random(), lambda net: None, "other values",
+    ),
+    "the clock": (lambda net, x: net.a(x) * time.perf_counter(), lambda net: None, "other values"),
+    "a counter": (counted, put("n", 0), r"changes self\.n"),
+    "a counter in a dict": (counted_inside, put("state", {"n": 0}), r"changes self\.state"),
+    "only the first time": (once, put("first", True), "other values"),
+}  # fmt: skip
+
+
+@pytest.mark.source("strangers A4")
+@pytest.mark.parametrize("engine", ["numpy", "compiled"])
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_never_the_same_is_refused(name: str, engine: str) -> None:
+    body, start, said = REFUSED[name]
+    net = made(body, start)
+    with pytest.raises(RecordingError, match=f"Net.predict .*{said}.*cr.Dropout"):
+        net.predict(X)
+    trainer = cr.Trainer(made(body, start), cr.SGD(0.1), engine=engine)
+    with pytest.raises(RecordingError, match=said):
+        trainer.fit(X, np.repeat(T, 2, 1), 1, 6, progress=None)
+
+
+@pytest.mark.source("strangers A4")
+def test_what_a_formula_keeps_to_be_looked_at_is_no_change() -> None:
+    def body(net: Any, x: Any) -> Any:
+        net.hidden = net.a(x)
+        net.shape, net._last = x.shape, x.shape
+        net.kept.append(net.hidden)
+        return net.hidden
+
+    net = made(body, put("kept", []))
+    assert np.array_equal(net.predict(X)[:3], net.predict(X[:3]))
+    assert np.array_equal(net.predict(X)[:3], net.predict(X[:3]))
+
+
+@pytest.mark.source("strangers A4")
+def test_a_seeded_generator_made_in_the_formula_is_the_same_each_time() -> None:
+    net = made(lambda net, x: net.a(x) + np.random.default_rng(3).normal(size=2))
+    right = net.a(X) + np.random.default_rng(3).normal(size=2)
+    np.testing.assert_allclose(net.predict(X), right, rtol=1e-12)
+
+
+@pytest.mark.source("strangers A4")
+def test_a_layer_of_ones_own_sees_changes_too() -> None:
+    class Scaled(cr.Layer):
+        def __init__(self) -> None:
+            super().__init__(a=np.ones(2))
+            self.cfg = {"T": 1.0}
+
+        def formula(self, x: Any, a: Any) -> Any:
+            return x * a * self.cfg["T"]
+
+    layer = Scaled()
+    net = cr.Sequential(layer, loss=cr.MeanSquaredError())
+    assert np.array_equal(layer.forward(X), X)
+    assert np.array_equal(net.predict(X), X)
+    layer.cfg["T"] = 5.0
+    assert np.array_equal(layer.forward(X), 5 * X)
+    assert np.array_equal(net.predict(X), 5 * X)
+
+
+@pytest.mark.source("strangers A4")
+def test_a_lambda_in_a_sequential_sees_what_it_reads() -> None:
+    cfg = {"T": 1.0}
+    net = cr.Sequential(lambda x: x * cfg["T"], loss=cr.MeanSquaredError())
+    assert np.array_equal(net.predict(X), X)
+    cfg["T"] = 2.0
+    assert np.array_equal(net.predict(X), 2 * X)
+
+
+# -- parameters that stand by themselves -----------------------------------------------------------------
+
+
+class Bare(cr.Network):
+    def __init__(self) -> None:
+        super().__init__(loss=cr.MeanSquaredError(), seed=0)
+        self.a = cr.Affine.sized(2, 2, dtype=float)
+        self.g = cr.Parameter(np.ones(2))
+        self.v = cr.Variable([0.0, 0.0])
+        self.ws = [cr.Variable(np.ones(2)), {"deep": cr.Parameter(np.full(2, 0.5))}]
+
+    def predict(self, x: Any) -> Any:
+        return self.a(x) * self.g + self.v * self.ws[0] * self.ws[1]["deep"]
+
+
+class Layered(cr.Layer):
+    def __init__(self) -> None:
+        super().__init__(a=np.ones(2))
+        self.shift = cr.Variable(np.zeros(2))
+
+    def formula(self, x: Any, a: Any) -> Any:
+        return x * a + self.shift
+
+
+@pytest.mark.source("peers W6")
+@pytest.mark.parametrize("engine", ["numpy", "compiled"])
+def test_parameters_by_themselves_are_trained_checked_counted_and_copied(engine: str) -> None:
+    net = Bare()
+    assert list(net.named_parameters()) == ["a.W", "a.b", "g", "v", "ws.0", "ws.1.deep"]
+    assert cr.check(net, X, np.repeat(T, 2, 1))
+    first = [p.copy() for p in net.params]
+    trainer = cr.Trainer(net, cr.Adam(0.05), engine=engine)
+    trainer.fit(X, X * 3 + 5, 40, 3, progress=None)
+    assert trainer.engine_used == engine
+    assert all(not np.array_equal(a, b) for a, b in zip(net.params, first, strict=True))
+    assert "14 parameters" in net.summary()
+    twin = copy.deepcopy(net)
+    twin.g = 0.0
+    assert np.array_equal(twin.g.data, [0, 0])
+    assert not np.array_equal(net.g.data, twin.g.data)
+    with pytest.raises(ShapeError, match=r"g has shape \(2,\)"):
+        net.g = np.ones(3)
+
+
+@pytest.mark.source("peers W6")
+def test_both_engines_and_the_script_agree_on_parameters_by_themselves() -> None:
+    found = []
+    for engine in ("numpy", "compiled"):
+        trainer = cr.Trainer(Bare(), cr.SGD(0.1), engine=engine)
+        trainer.fit(X, X * 3 + 5, 5, 4, progress=None)
+        found.append(trainer.history.losses)
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-12)
+
+
+@pytest.mark.source("peers W6")
+def test_a_layer_holds_parameters_too() -> None:
+    layer = Layered()
+    assert list(layer.named_parameters()) == ["a", "shift"]
+    assert cr.check(layer, X)
+    layer.forward(X)
+    layer.backward(np.ones((6, 2)))
+    assert np.array_equal(layer.grads[1], [6.0, 6.0])
+    net = cr.Sequential(layer, loss=cr.MeanSquaredError())
+    assert len(net.params) == 2
+    cr.Trainer(net, cr.SGD(0.1), engine="numpy").fit(X, X + 2, 60, 6, progress=None)
+    assert np.allclose(layer.shift.data, 2, atol=0.1)
+
+
+# -- the same seed, whatever was looked at ------------------------------------------------------------------
+
+
+class Seeded(cr.Network):
+    def __init__(self, look: Callable[[Any], Any], late: Callable[[Any], Any]) -> None:
+        super().__init__(loss=cr.MeanSquaredError(), seed=0)
+        self.a = cr.Affine.sized(2, 4)
+        look(self)
+        self.d = cr.Dropout(0.5)
+        self.blocks = [cr.Affine.sized(4, 4)]
+        self.o = cr.Affine.sized(4, 1)
+        late(self)
+
+    def predict(self, x: Any) -> Any:
+        return self.o(self.blocks[0](self.d(cr.tanh(self.a(x)))))
+
+
+LOOKS: dict[str, Callable[[Any], Any]] = {
+    "nothing": lambda net: None,
+    "weights": lambda net: net.a.W,
+    "params": lambda net: net.a.params,
+    "calls": lambda net: net.a.forward(X.astype(np.float32)),
+    "records": lambda net: net.a(cr.Variable(X.astype(np.float32))),
+    "all": lambda net: [layer.params for layer in net.layers],
+    "dropout": lambda net: [
+        layer.forward(np.ones((2, 4), np.float32), True)
+        for layer in net.layers
+        if isinstance(layer, cr.Dropout)
+    ],
+}
+
+
+@pytest.mark.source("peers W5")
+@pytest.mark.parametrize("early", LOOKS)
+@pytest.mark.parametrize("late", LOOKS)
+def test_looking_at_weights_draws_nothing_of_its_own(early: str, late: str) -> None:
+    def bits(net: Any) -> tuple[bytes, int]:
+        return b"".join(p.tobytes() for p in net.params), net.d.mask_seed
+
+    assert bits(Seeded(LOOKS[early], LOOKS[late])) == bits(
+        Seeded(LOOKS["nothing"], LOOKS["nothing"])
+    )
+
+
+@pytest.mark.source("peers W5")
+def test_looking_before_a_network_is_there() -> None:
+    looked, plain = cr.Affine.sized(2, 3), cr.Affine.sized(2, 3)
+    assert np.any(looked.W != 0)
+    nets = [cr.Sequential(first, cr.Affine.sized(3, 1), seed=4) for first in (looked, plain)]
+    assert all(np.array_equal(a, b) for a, b in zip(*(n.params for n in nets), strict=True))
+    set_by_hand = cr.Affine.sized(2, 3)
+    set_by_hand.W = 1.0
+    assert np.all(cr.Sequential(set_by_hand, cr.Affine.sized(3, 1), seed=4).params[0] == 1)
+    net = Seeded(LOOKS["nothing"], LOOKS["nothing"])
+    net.predict(cr.Variable(X.astype(np.float32)))
+    assert np.array_equal(net.a.W, Seeded(LOOKS["nothing"], LOOKS["nothing"]).params[0])
+
+
+@pytest.mark.source("peers W5")
+def test_a_network_in_a_network_has_the_outer_seed() -> None:
+    class Outer(cr.Network):
+        def __init__(self, look: bool) -> None:
+            super().__init__(loss=cr.MeanSquaredError(), seed=7)
+            self.inner = cr.Sequential(cr.Affine.sized(2, 2), cr.Affine.sized(2, 2), seed=1)
+            if look:
+                _ = self.inner.params
+
+        def predict(self, x: Any) -> Any:
+            return self.inner(x)
+
+    a, b = Outer(True), Outer(False)
+    assert all(np.array_equal(p, q) for p, q in zip(a.params, b.params, strict=True))
