@@ -8,16 +8,31 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
-# Kernels are kept in a folder of this run; "auto" is the NumPy engine, since most tests are of
-# other things than compiling, and those that are not say engine="compiled".
-_kernels = TemporaryDirectory(prefix="chainrule-tests-")
-os.environ.setdefault("CHAINRULE_CACHE", _kernels.name)
+# Kernels are kept in a folder of this run, which all of its processes share: what one has compiled
+# the others find. "auto" is the NumPy engine, since most tests are of other things than compiling,
+# and those that are not say engine="compiled".
+if "CHAINRULE_CACHE" not in os.environ:
+    _kernels = TemporaryDirectory(prefix="chainrule-tests-")
+    os.environ["CHAINRULE_CACHE"] = _kernels.name
 os.environ.setdefault("CHAINRULE_ENGINE", "numpy")
 # What is read before it was written, or after its memory was given away, is to be NaN.
 os.environ.setdefault("CHAINRULE_DEBUG", "1")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One process a core for the whole suite; none beside this one for files that are named."""
+    if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+        return 0
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(cores or 1, MOST) if cores != 1 else 0
+
+
+#: More processes than this have little to do, and each of them compiles in half a gigabyte.
+MOST = 8
 
 _here = str(Path.cwd())
 _room: list[TemporaryDirectory[str]] = []
