@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
@@ -23,6 +24,10 @@ os.environ.setdefault("CHAINRULE_ENGINE", "numpy")
 os.environ.setdefault("CHAINRULE_DEBUG", "1")
 
 
+#: More processes than this have little to do, and each of them compiles in half a gigabyte.
+MOST = 8
+
+
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """One process a core for the whole suite; none beside this one for files that are named."""
     if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
@@ -31,8 +36,9 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return min(cores or 1, MOST) if cores != 1 else 0
 
 
-#: More processes than this have little to do, and each of them compiles in half a gigabyte.
-MOST = 8
+# How busy the machine is says nothing about what is tested.
+settings.register_profile("any", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any")
 
 _here = str(Path.cwd())
 _room: list[TemporaryDirectory[str]] = []
