@@ -28,6 +28,31 @@ os.environ.setdefault("CHAINRULE_DEBUG", "1")
 MOST = 8
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--part 3/10`, for modes that take too long at once (a day runs one of twenty in `.ci/run`)."""
+    parser.addoption(
+        "--part", metavar="K/N", help="of the tests chosen, every Nth from the Kth on: --part 3/10"
+    )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of the tests that -m and -k have chosen, the part that is asked for."""
+    if (part := config.getoption("part")) is None:
+        return
+    chosen = part_of(items, part)
+    config.hook.pytest_deselected(items=list(set(items) - set(chosen)))
+    items[:] = chosen
+
+
+def part_of(items: list[Any], part: str) -> list[Any]:
+    """One here and one there, so that what takes long is in every part."""
+    k, _, n = part.partition("/")
+    if not (k.isdecimal() and n.isdecimal() and 1 <= int(k) <= int(n)):
+        raise pytest.UsageError(f"--part wants K/N, 1 ≤ K ≤ N, such as 3/10; got {part}")
+    return items[int(k) - 1 :: int(n)]
+
+
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """One process a core for the whole suite; none beside this one for files that are named."""
     if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
