@@ -8,16 +8,62 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
+from hypothesis import HealthCheck, settings
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
-# Kernels are kept in a folder of this run; "auto" is the NumPy engine, since most tests are of
-# other things than compiling, and those that are not say engine="compiled".
-_kernels = TemporaryDirectory(prefix="chainrule-tests-")
-os.environ.setdefault("CHAINRULE_CACHE", _kernels.name)
+# Kernels are kept in a folder of this run, which all of its processes share: what one has compiled
+# the others find. "auto" is the NumPy engine, since most tests are of other things than compiling,
+# and those that are not say engine="compiled".
+if "CHAINRULE_CACHE" not in os.environ:
+    _kernels = TemporaryDirectory(prefix="chainrule-tests-")
+    os.environ["CHAINRULE_CACHE"] = _kernels.name
 os.environ.setdefault("CHAINRULE_ENGINE", "numpy")
 # What is read before it was written, or after its memory was given away, is to be NaN.
 os.environ.setdefault("CHAINRULE_DEBUG", "1")
+
+
+#: More processes than this have little to do, and each of them compiles in half a gigabyte.
+MOST = 8
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--part 3/10`, for modes that take too long at once (a day runs one of twenty in `.ci/run`)."""
+    parser.addoption(
+        "--part", metavar="K/N", help="of the tests chosen, every Nth from the Kth on: --part 3/10"
+    )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of the tests that -m and -k have chosen, the part that is asked for."""
+    if (part := config.getoption("part")) is None:
+        return
+    chosen = part_of(items, part)
+    config.hook.pytest_deselected(items=list(set(items) - set(chosen)))
+    items[:] = chosen
+
+
+def part_of(items: list[Any], part: str) -> list[Any]:
+    """One here and one there, so that what takes long is in every part."""
+    k, _, n = part.partition("/")
+    if not (k.isdecimal() and n.isdecimal() and 1 <= int(k) <= int(n)):
+        raise pytest.UsageError(f"--part wants K/N, 1 ≤ K ≤ N, such as 3/10; got {part}")
+    return items[int(k) - 1 :: int(n)]
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One process a core for the whole suite; none beside this one for files that are named."""
+    if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+        return 0
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(cores or 1, MOST) if cores != 1 else 0
+
+
+# How busy the machine is says nothing about what is tested.
+settings.register_profile("any", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any")
 
 _here = str(Path.cwd())
 _room: list[TemporaryDirectory[str]] = []

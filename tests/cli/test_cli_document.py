@@ -67,7 +67,7 @@ class Shell:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=self.environment,
-            timeout=60,
+            timeout=300,
         )
         self.code = done.returncode
         return done.stdout.decode()
@@ -89,7 +89,7 @@ class Shell:
             if text.startswith(awaited):
                 running.send_signal(signal.SIGINT)
                 break
-        rest, _ = running.communicate(timeout=60)
+        rest, _ = running.communicate(timeout=300)
         self.code = running.returncode
         return seen + rest
 

@@ -32,7 +32,7 @@ def process(*args: str, **environment: str) -> subprocess.CompletedProcess[bytes
     return subprocess.run(
         [sys.executable, "-m", "chainrule", *args],
         capture_output=True,
-        timeout=60,
+        timeout=300,
         env={**os.environ, **environment},
     )
 
@@ -125,7 +125,7 @@ def test_one_thread_unless_the_user_says_otherwise() -> None:
     clean = {name: value for name, value in os.environ.items() if name not in names}
     for env, expected in ((clean, "1 1 1"), ({**clean, "OMP_NUM_THREADS": "3"}, "1 3 1")):
         done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, env=env, timeout=60
+            [sys.executable, "-c", code], capture_output=True, text=True, env=env, timeout=300
         )
         assert done.stdout.splitlines()[-1] == expected, done.stderr
     assert "one thread" in good("train", "--help")
@@ -212,7 +212,7 @@ def shell(line: str) -> subprocess.CompletedProcess[str]:
     """A line of bash, in which $C is the command."""
     command = f'"{sys.executable}" -W error -m chainrule'
     return subprocess.run(
-        ["bash", "-c", line.replace("$C", command)], capture_output=True, text=True, timeout=60
+        ["bash", "-c", line.replace("$C", command)], capture_output=True, text=True, timeout=300
     )
 
 
@@ -368,5 +368,5 @@ def test_ctrl_c_while_the_command_is_being_loaded() -> None:
         "main()\n"
     )
     line = [sys.executable, "-c", code, "--version"]
-    done = subprocess.run(line, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(line, capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")

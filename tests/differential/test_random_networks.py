@@ -33,8 +33,10 @@ from chainrule.training.step_check import check_step
 
 Road = Callable[[Case], list[str]]
 
-#: How many networks one test takes.
-CHUNK = 250
+
+def chunks(usual: int, of: int) -> list[Any]:
+    """Numbers of chunks: so many are taken in the default mode, the others at length."""
+    return [*range(usual), *(pytest.param(k, marks=pytest.mark.long) for k in range(usual, of))]
 
 
 def scan(first: int, n: int, roads: Sequence[Road], **how: Any) -> None:
@@ -71,9 +73,9 @@ def test_a_seed_is_one_network() -> None:
         assert draw_plan(seed) == draw_plan(seed)
 
 
-@pytest.mark.parametrize("chunk", range(2_000 // CHUNK))
+@pytest.mark.parametrize("chunk", chunks(4, of=16))
 def test_the_numpy_engine(chunk: int) -> None:
-    scan(chunk * 1_000, CHUNK, NUMPY_ROADS)
+    scan(chunk * 500, 125, NUMPY_ROADS)
 
 
 @pytest.mark.long
@@ -87,8 +89,9 @@ def _script(folder: Path) -> Road:
     return lambda case: script(case, folder) or []
 
 
-def test_written_programs(tmp_path: Path) -> None:
-    scan(10_000, 100, [_script(tmp_path)], by_hand=False)
+@pytest.mark.parametrize("chunk", chunks(1, of=2))
+def test_written_programs(chunk: int, tmp_path: Path) -> None:
+    scan(10_000 + chunk * 500, 50, [_script(tmp_path)], by_hand=False)
 
 
 @pytest.mark.long
@@ -109,8 +112,9 @@ def plain(shards: int) -> Road:
 
 
 @pytest.mark.parametrize("shards", [1, 3])
-def test_kernels_as_python(shards: int) -> None:
-    scan(20_000, 100, [plain(shards)], by_hand=False)
+@pytest.mark.parametrize("chunk", chunks(1, of=2))
+def test_kernels_as_python(chunk: int, shards: int) -> None:
+    scan(20_000 + chunk * 500, 50, [plain(shards)], by_hand=False)
 
 
 @pytest.mark.long
@@ -126,9 +130,9 @@ def in_machine_code(case: Case) -> list[str]:
         return [*wrong, *compiled(case)]
 
 
-@pytest.mark.parametrize("chunk", range(5))
+@pytest.mark.parametrize("chunk", chunks(1, of=10))
 def test_the_compiled_engine(chunk: int) -> None:
-    scan(30_000 + chunk * 1_000, 10, [in_machine_code], by_hand=False, moves=2)
+    scan(30_000 + chunk * 500, 5, [in_machine_code], by_hand=False, moves=2)
 
 
 @pytest.mark.long

@@ -12,6 +12,7 @@ import pytest
 from tests.chapter import by_hand
 
 import chainrule as cr
+from chainrule.drawing.fonts import letters_as_text
 from chainrule.drawing.landscape import loss_surface
 from chainrule.errors import DataError, SettingError, ShapeError
 from chainrule.training.histograms import Histogram
@@ -411,7 +412,8 @@ def test_a_way_out_of_bounds_does_not_hide_the_others() -> None:
 def test_the_words_beside_a_relief_stay_in_the_picture(lang: str) -> None:
     model, x, t = cr.TwoLayerNet(2, 8, 3), *cr.datasets.spiral()
     figure = cr.draw_surface(model, x, t, None, three_d=True, points=5, lang=lang)
-    figure.draw_without_rendering()
+    with letters_as_text():  # whether or not this machine has a font for them
+        figure.draw_without_rendering()
     relief: Any = figure.axes[-1] if hasattr(figure.axes[-1], "zaxis") else figure.axes[1]
     for axis in (relief.xaxis, relief.yaxis, relief.zaxis):
         box = axis.label.get_window_extent()

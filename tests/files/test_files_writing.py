@@ -234,7 +234,7 @@ def test_kill_9_never_leaves_a_torn_file(tmp_path: Path) -> None:
         [sys.executable, "-c", SUPERVISOR, str(file)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
     )
     assert (done.stdout, done.stderr) == ("0\n", "")

@@ -320,7 +320,7 @@ class Bare(cr.Network):
         self.a = cr.Affine.sized(2, 2, dtype=float)
         self.g = cr.Parameter(np.ones(2))
         self.v = cr.Variable([0.0, 0.0])
-        self.ws = [cr.Variable(np.ones(2)), {"deep": cr.Parameter(np.full(2, 0.5))}]
+        self.ws: list[Any] = [cr.Variable(np.ones(2)), {"deep": cr.Parameter(np.full(2, 0.5))}]
 
     def predict(self, x: Any) -> Any:
         return self.a(x) * self.g + self.v * self.ws[0] * self.ws[1]["deep"]
@@ -338,7 +338,7 @@ class Layered(cr.Layer):
 @pytest.mark.source("peers W6")
 @pytest.mark.parametrize("engine", ["numpy", "compiled"])
 def test_parameters_by_themselves_are_trained_checked_counted_and_copied(engine: str) -> None:
-    net = Bare()
+    net: Any = Bare()
     assert list(net.named_parameters()) == ["a.W", "a.b", "g", "v", "ws.0", "ws.1.deep"]
     assert cr.check(net, X, np.repeat(T, 2, 1))
     first = [p.copy() for p in net.params]
@@ -430,7 +430,7 @@ def test_looking_before_a_network_is_there() -> None:
     nets = [cr.Sequential(first, cr.Affine.sized(3, 1), seed=4) for first in (looked, plain)]
     assert all(np.array_equal(a, b) for a, b in zip(*(n.params for n in nets), strict=True))
     set_by_hand = cr.Affine.sized(2, 3)
-    set_by_hand.W = 1.0
+    set_by_hand.W = np.ones((2, 3))
     assert np.all(cr.Sequential(set_by_hand, cr.Affine.sized(3, 1), seed=4).params[0] == 1)
     net = Seeded(LOOKS["nothing"], LOOKS["nothing"])
     net.predict(cr.Variable(X.astype(np.float32)))

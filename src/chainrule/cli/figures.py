@@ -8,7 +8,7 @@ import click
 
 from chainrule.cli.options import OneOf
 from chainrule.cli.places import Place
-from chainrule.cli.terminal import number_of, paint, printable, rows, say, size_of
+from chainrule.cli.terminal import number_of, paint, printable, remark, rows, say, size_of
 
 __all__ = ["figures"]
 
@@ -48,6 +48,7 @@ def figures(
     of the playground's page as it opens, playground-page.png.
     """
     from chainrule.figures import FIGURES, find, save
+    from chainrule.figures.drawing import plot_format
 
     if list_:
         chosen = [find(key) for key in only] or list(FIGURES)
@@ -55,6 +56,11 @@ def figures(
         return
     if out is None:
         raise click.UsageError("--out is missing: name the folder to draw into.")
+    if format_ is None and plot_format(lang) == "svg":
+        remark(
+            "no font here has Chinese letters, so plots are written as SVG, which needs none. For PNG"
+            " install one, for example fonts-noto-cjk (Debian, Ubuntu)."
+        )
     written = save(out, lang, format_, only)
     page = None if only or format_ not in (None, "png") else _page(out, lang)
     size = size_of(sum(os.path.getsize(path) for path in written))

@@ -24,6 +24,7 @@ class Plan:
     notes: tuple[str, ...]
     network: str
     training: str
+    engine: str
     epochs: int
     out: str
     renamed: str

@@ -281,6 +281,7 @@ def show_plan(plan: Plan) -> None:
     pairs = [("data" if i == 0 else "", note) for i, note in enumerate(notes)]
     pairs.append(("network", plan.network))
     pairs.append(("training", plan.training))
+    pairs.append(("engine", plan.engine))
     rows(pairs)
     say()
 

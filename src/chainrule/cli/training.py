@@ -29,6 +29,7 @@ from chainrule.files.writing import check_place
 from chainrule.layers import Affine, Dropout, MeanSquaredError, SoftmaxWithLoss
 from chainrule.networks import ACTIVATIONS, Sequential
 from chainrule.training import Callback, EarlyStopping, Trainer, accuracy
+from chainrule.training.choice import engine_line
 from chainrule.training.metrics import in_units, regression_scores
 from chainrule.version import __version__
 
@@ -110,6 +111,11 @@ class Job:
         epochs = self.epochs or min(max(math.ceil(STEPS / steps), 10), 200)
         optimizer = self.make_optimizer(steps * epochs)
         seeds = np.random.SeedSequence(self.seed).generate_state(2)
+        trainer = Trainer(
+            net, optimizer, seed=int(seeds[1]), engine=self.engine, threads=self.threads
+        )
+        first = learned.rows(np.arange(batch))
+        x, t = preparation.transform(first), preparation.targets(first)
         facts = {
             "made_by": "chainrule train",
             "chainrule": __version__,
@@ -161,6 +167,7 @@ class Job:
             network=self.drawn(preparation, net),
             training=f"{number_of(count, 'row')}, {len(divided.held):,} held out;"
             f" {number_of(epochs, 'epoch')} of {number_of(steps, 'step')}, {type(optimizer).__name__}",
+            engine=engine_line(trainer, *net.prepare(x, t), steps=steps * epochs),
             epochs=epochs,
             out=out,
             renamed=renamed,
@@ -168,9 +175,7 @@ class Job:
             preparation=preparation,
             divided=divided,
             net=net,
-            trainer=Trainer(
-                net, optimizer, seed=int(seeds[1]), engine=self.engine, threads=self.threads
-            ),
+            trainer=trainer,
         )
 
     def learned_from(self, table: Table, target: str) -> Table:

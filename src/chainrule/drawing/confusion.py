@@ -40,7 +40,7 @@ def draw_confusion(
     >>> counts = cr.confusion_matrix([0, 1, 1], [0, 0, 1], 2)
     >>> figure = cr.draw_confusion(counts, ["no", "yes"])
     """
-    check_path(path)
+    check_path(path, lang=lang)
     table = np.asarray(counts)
     classes = len(table)
     if table.shape != (classes, classes) or not classes:

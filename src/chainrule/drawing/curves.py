@@ -40,7 +40,7 @@ MANY_STEPS = 3000
 
 def draw_history(history: History, path: Pathish | None = None, lang: str = "en") -> Figure:
     """Loss (every step and every epoch) on the left, metrics over the epochs on the right."""
-    check_path(path)
+    check_path(path, lang=lang)
     if not history.epochs:
         raise DataError("this history is empty: call fit(...) first, then plot.")
     metrics = [

@@ -59,7 +59,7 @@ def draw_features(
     >>> len(cr.draw_features(net).axes[0].images)
     10
     """
-    check_path(path)
+    check_path(path, lang=lang)
     name, W = weights_of(network, layer)
     inputs, units = W.shape
     chosen = _strongest(W, whole(most, "most"))

@@ -83,8 +83,9 @@ def finish(figure: Any, path: Pathish | None = None) -> Figure:
 
     The ending of `path` says the format, which `check_path` has looked at before.
     """
-    set_fonts(figure, needed=path is not None)
-    if path is not None:
+    if path is None:
+        set_fonts(figure, needed=False)
+    else:
         write_whole(path, rendered(figure, format_of(path, PLOTS)), overwrite=True)
     drawn: Figure = figure
     return drawn

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from chainrule.errors import ExtraMissingError
 
-__all__ = ["cjk_font", "has_cjk", "set_fonts"]
+__all__ = ["cjk_font", "has_cjk", "lacks_font", "letters_as_text", "set_fonts"]
 
 #: Families with simplified Chinese letters, the best to read first.
 FAMILIES = (
@@ -54,9 +57,9 @@ def cjk_font() -> str:
         found = _known(manager)
     if found is None:
         raise ExtraMissingError(
-            "Chinese letters need a font that has them, and none was found: install one, for"
-            " example fonts-noto-cjk (Debian, Ubuntu), google-noto-sans-cjk-fonts (Fedora) or"
-            " font-noto-sans-cjk (Homebrew)."
+            "Chinese letters in PNG and PDF need a font that has them, and none was found: install one,"
+            " for example fonts-noto-cjk (Debian, Ubuntu), google-noto-sans-cjk-fonts (Fedora) or"
+            " font-noto-sans-cjk (Homebrew); or write SVG, which needs none."
         )
     return found
 
@@ -66,25 +69,55 @@ def _known(manager: Any) -> str | None:
     return next((family for family in FAMILIES if family in names), None)
 
 
-def set_fonts(artist: Any, *, needed: bool) -> None:
+def lacks_font() -> bool:
+    """Whether no font with Chinese letters is installed.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+    """
+    import matplotlib  # noqa: F401
+
+    try:
+        cjk_font()
+    except ExtraMissingError:
+        return True
+    return False
+
+
+def set_fonts(artist: Any, *, needed: bool) -> bool:
     """Give every text in a figure, or on axes, a font for the Chinese letters in it, if any.
 
-    `needed`: raise ExtraMissingError if there is no such font; else leave the text as it is.
+    `needed`: raise ExtraMissingError if there is no such font; else leave the text as it is. Gives
+    whether every letter has a font now.
     """
     from matplotlib import rcParams
     from matplotlib.axis import Axis
     from matplotlib.text import Text
 
     if not any(has_cjk(text.get_text()) for text in artist.findobj(Text)):
-        return
+        return True
     try:
         family = cjk_font()
     except ExtraMissingError:
         if needed:
             raise
-        return
+        return False
     families = [*rcParams["font.family"], family]  # letter by letter, the first that has it
     for axis in artist.findobj(Axis):  # what its tick labels are made with when it is drawn
         axis.set_tick_params(labelfontfamily=families)
     for text in artist.findobj(Text):
         text.set_fontfamily(families)
+    return True
+
+
+@contextmanager
+def letters_as_text() -> Iterator[None]:
+    """Within this, matplotlib writes the letters of an SVG as letters, for the reader's own fonts.
+
+    That no font here has them does not matter then, and matplotlib's warnings of it are left out.
+    """
+    from matplotlib import rc_context
+
+    with rc_context({"svg.fonttype": "none"}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph .* missing from font")
+        yield

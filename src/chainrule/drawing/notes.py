@@ -76,6 +76,8 @@ _SENTENCES = known_sentences(
     (r"interrupted by Ctrl-C", "被 Ctrl-C 中断"),
     (r"(\S+) has not improved for (\d+) epochs", "{0} 已有 {1} 轮没有改善"),
     (r"(\S+) is not installed", "未安装 {0}"),
+    (r"compiling it would take (.+), and save nothing", "编译需要{0}，且不能节省时间"),
+    (r"compiling it would take (.+), and save (.+)", "编译需要{0}，只能节省{1}"),
     (r"at (direction|element) (.+) backward gave (\S+), the (complex step|central difference) (\S+)",
      "在{0} {1} 处 backward 给出 {2}，{3}给出 {4}"),
     (r"backward gave a gradient of shape (.+)", "backward 给出的梯度形状为 {0}"),
@@ -110,6 +112,15 @@ _TERMS = {
 }
 
 
+#: How long something takes, within a sentence.
+_DURATIONS = known_sentences(
+    (r"less than a second", "不到 1 秒"),
+    (r"about (\d+) s", "约 {0} 秒"),
+    (r"about (\d+) minutes?", "约 {0} 分钟"),
+    (r"about ([\d.]+) hours", "约 {0} 小时"),
+)
+
+
 def note_in(note: str, lang: str, further: Sentences = ()) -> str:
     """A remark in a language; one that is not known, here or among `further`, stays in English.
 
@@ -132,7 +143,7 @@ def note_in(note: str, lang: str, further: Sentences = ()) -> str:
 
 def _part_in_chinese(part: str, further: Sentences) -> str:
     """A name, number or list in a sentence, with Chinese marks; or a phrase of its own."""
-    for pattern, chinese in further:
+    for pattern, chinese in (*further, *_DURATIONS):
         if found := pattern.fullmatch(part):
             return chinese.format(
                 *(_part_in_chinese(inner or "", further) for inner in found.groups())

@@ -5,12 +5,12 @@ from __future__ import annotations
 import html
 import io
 import re
-import warnings
 from collections.abc import Iterable, Sequence
 from importlib import resources
 from typing import Any
 
 from chainrule.drawing.figure import BLUE, GREEN, ORANGE, PINK, SKY
+from chainrule.drawing.fonts import letters_as_text
 from chainrule.errors import printable
 
 __all__ = ["Html", "beside", "facts", "picture", "section", "table", "text", "whole_page"]
@@ -76,9 +76,7 @@ def picture(figure: Any, name: str, alt: str) -> Html:
     from matplotlib import rc_context
 
     out = io.StringIO()
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": name}), warnings.catch_warnings():
-        # The reader's browser draws the letters; that no font here has them does not matter.
-        warnings.filterwarnings("ignore", r"Glyph .* missing from font")
+    with rc_context({"svg.hashsalt": name}), letters_as_text():
         figure.savefig(
             out, format="svg", transparent=True, bbox_inches="tight", metadata={"Date": None}
         )

@@ -77,7 +77,7 @@ def race(
     >>> [len(line.get_xdata()) for line in figure.axes[1].lines]
     [31, 31]
     """
-    check_path(path)
+    check_path(path, lang=lang)
     entrants = _named(optimizers)
     if hasattr(subject, "params"):
         if x is None or t is None:

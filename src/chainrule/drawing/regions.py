@@ -54,7 +54,7 @@ def draw_regions(
     >>> x, t = cr.datasets.spiral()
     >>> figure = cr.draw_regions(cr.TwoLayerNet(2, 10, 3), x, t)
     """
-    check_path(path)
+    check_path(path, lang=lang)
     x, t = np.asarray(x), np.asarray(t)
     if x.ndim != 2 or x.shape[1] != 2:
         raise DataError(f"decision regions need two features, x of shape (N, 2); got {x.shape}.")

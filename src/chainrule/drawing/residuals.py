@@ -37,7 +37,7 @@ def draw_residuals(
     >>> import chainrule as cr
     >>> figure = cr.draw_residuals([1.0, 2.1], [1.1, 1.9], "price")
     """
-    check_path(path)
+    check_path(path, lang=lang)
     given, true = np.asarray(y, dtype=float).ravel(), np.asarray(t, dtype=float).ravel()
     if given.shape != true.shape or not given.size:
         raise ShapeError(f"{given.size} answers do not go with {true.size} truths, one each.")

@@ -34,7 +34,7 @@ def draw_histograms(
     Every ridge has its own vertical scale. The numbers at the right are units that are dead
     (0 for every row), outputs that are saturated, and gradients that are exactly 0.
     """
-    check_path(path)
+    check_path(path, lang=lang)
     if not records:
         raise DataError("nothing was recorded: give fit(..., callbacks=[histograms]), then plot.")
     layers = list(dict.fromkeys(record.layer for record in records))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import os
+from contextlib import nullcontext
 from typing import Any
 
+from chainrule.drawing.fonts import cjk_font, letters_as_text, set_fonts
 from chainrule.errors import SettingError
 from chainrule.files.writing import Pathish, check_place
 
-__all__ = ["GRAPHS", "PLOTS", "check_path", "format_of", "rendered"]
+__all__ = ["GRAPHS", "PLOTS", "check_letters", "check_path", "format_of", "rendered"]
 
 #: What a graph, and what a plot, is written as.
 GRAPHS = ("svg", "png", "pdf", "dot")
@@ -35,20 +38,45 @@ def format_of(path: Pathish, formats: tuple[str, ...] = GRAPHS) -> str:
     return kind
 
 
-def check_path(path: Pathish | None, formats: tuple[str, ...] = PLOTS) -> None:
-    """Raise a SettingError unless a picture can be written there: worth asking before long work."""
+def check_path(path: Pathish | None, formats: tuple[str, ...] = PLOTS, *, lang: str = "en") -> None:
+    """Raise unless a picture with words in this language can be written: to be asked before long work.
+
+    Raises:
+        SettingError: another ending, or a place where no file can be written.
+        ExtraMissingError: a PNG or PDF with Chinese words, and no font that has them.
+    """
     if path is not None:
-        format_of(path, formats)
+        kind = format_of(path, formats)
         check_place(path, overwrite=True)
+        if lang == "zh":
+            check_letters(kind)
+
+
+def check_letters(kind: str) -> None:
+    """Raise an ExtraMissingError if files of this format need a font for Chinese, and there is none."""
+    if kind in ("png", "pdf") and importlib.util.find_spec("matplotlib") is not None:
+        cjk_font()
 
 
 def rendered(figure: Any, kind: str, dpi: float | str = "figure") -> bytes:
-    """A matplotlib figure as the contents of a file; the same figure gives the same bytes."""
+    """A matplotlib figure as the contents of a file; the same figure gives the same bytes.
+
+    An SVG whose Chinese letters no font here has leaves them to the reader's fonts, with some room
+    around, as nobody knows yet how high they are.
+
+    Raises:
+        ExtraMissingError: a PNG or PDF with Chinese letters, and no font that has them.
+    """
     from matplotlib import rc_context
 
     undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {"Software": None}}
     buffer = io.BytesIO()
+    known = set_fonts(figure, needed=kind != "svg")
+    room: dict[str, Any] = {} if known else {"bbox_inches": "tight", "pad_inches": 0.1}
     # Outlines (type 3), since many CJK fonts cannot be embedded as TrueType (type 42).
-    with rc_context({"svg.hashsalt": "chainrule", "pdf.fonttype": 3}):
-        figure.savefig(buffer, format=kind, dpi=dpi, metadata=undated[kind])
+    with (
+        rc_context({"svg.hashsalt": "chainrule", "pdf.fonttype": 3}),
+        nullcontext() if known else letters_as_text(),
+    ):
+        figure.savefig(buffer, format=kind, dpi=dpi, metadata=undated[kind], **room)
     return buffer.getvalue()

@@ -63,7 +63,7 @@ def draw_surface(
     >>> x, t = cr.datasets.spiral()
     >>> figure = cr.draw_surface(cr.TwoLayerNet(2, 10, 3), x, t, points=5)
     """
-    check_path(path)
+    check_path(path, lang=lang)
     relief = None
     if three_d and ax is None:
         figure, (ax, beside) = new_figure(2, width=10.4, height=4.4)

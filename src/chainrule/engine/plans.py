@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.engine.cost import Work, work_of
 from chainrule.engine.lowering import Lowered, fresh
-from chainrule.engine.memory import root_of
+from chainrule.engine.memory import needed, root_of
 from chainrule.engine.primitives import Function, filled, take_rows
 from chainrule.engine.program import Program, Section, build
 from chainrule.engine.rules import FUNCTIONS
@@ -36,6 +37,7 @@ __all__ = [
     "plan_predict",
     "plan_step",
     "plan_update",
+    "update_work",
 ]
 
 Array = npt.NDArray[Any]
@@ -195,6 +197,16 @@ def plan_update(
     optimizer: Optimizer, p: Array, g: Array, decay: bool, factor: float
 ) -> Callable[..., Any]:
     """An optimizer's rule for arrays of one shape: `update(p, g, *slots, *numbers)`, in place."""
+    program = build([_update(optimizer, p, g, decay, factor)], planned=True)
+    return program.functions["update"]
+
+
+def update_work(optimizer: Optimizer, p: Array, g: Array, decay: bool, factor: float) -> Work:
+    """What `plan_update` would have to do."""
+    return work_of(needed(v for _, v in _update(optimizer, p, g, decay, factor).writes))
+
+
+def _update(optimizer: Optimizer, p: Array, g: Array, decay: bool, factor: float) -> Section:
     trace = Trace()
     parameter = trace.argument(p.shape, p.dtype, "p")
     gradient = trace.argument(g.shape, g.dtype, "g")
@@ -204,5 +216,4 @@ def plan_update(
     given = parameter, gradient.astype(p.dtype), list(slots), dict(numbers)
     new = optimizer.step(*given, decay, factor)
     writes = _at_once(zip([parameter, *slots], new, strict=True))
-    program = build([Section("update", arguments, [], writes)], planned=True)
-    return program.functions["update"]
+    return Section("update", arguments, [], writes)

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.engine.cost import Work, work_of
 from chainrule.engine.memory import (
     Pool,
     debugging,
@@ -62,6 +63,8 @@ class Program:
     arrays: dict[str, Any] = field(default_factory=dict, repr=False)
     #: What was read of arrays while planning; after a change a new program has to be made.
     reads: Reads = field(default_factory=list, repr=False)
+    #: What one run of all functions has to do.
+    work: Work = field(default_factory=Work)
 
 
 def build(sections: Sequence[Section], *, planned: bool) -> Program:
@@ -145,7 +148,8 @@ class _Builder:
             source = "".join(line for line in lines if not line.lstrip().startswith(self._spoil))
         # A decorated function costs half of what a `with` block around the call would.
         functions = {section.name: quiet()(space[section.name]) for section in self.sections}
-        return Program(source, functions, self.pool.nbytes, self.texts.constants)
+        work = work_of(value for steps in self.steps for value in steps)
+        return Program(source, functions, self.pool.nbytes, self.texts.constants, work=work)
 
     def _saved(self, s: int) -> list[Traced]:
         """Run-time values of section s or earlier that a later section reads."""

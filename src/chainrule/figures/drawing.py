@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 
-from chainrule.drawing.saving import PLOTS
+from chainrule.drawing.fonts import lacks_font
+from chainrule.drawing.saving import PLOTS, check_letters
 from chainrule.drawing.words import check_language
 from chainrule.errors import SettingError, nearest
 from chainrule.figures.pages import TITLES, index_page
@@ -13,7 +14,7 @@ from chainrule.figures.picture import Picture
 from chainrule.figures.table import FIGURES, Figure
 from chainrule.files.writing import Pathish, write_whole
 
-__all__ = ["draw", "find", "save"]
+__all__ = ["draw", "find", "plot_format", "save"]
 
 PAGE = "index.html"
 
@@ -48,13 +49,13 @@ def draw(key: str, lang: str = "en") -> Picture:
 
 
 def save(
-    folder: Pathish, lang: str = "en", kind: str | None = None, only: Iterable[str] = ()
+    folder: Pathish, lang: str = "en", kind: str | None = None, only: Sequence[str] = ()
 ) -> list[str]:
     """Draw figures into a folder, which is made if need be, and `index.html`, which shows them.
 
-    `kind` is "svg", "png" or "pdf"; without one, graphs are SVG and plots PNG. `only` names some
-    figures; without it all are drawn. Nothing is written before all are drawn. Old files of the
-    same names are replaced. Gives the paths written.
+    `kind` is "svg", "png" or "pdf"; without one, graphs are SVG and plots `plot_format(lang)`. `only`
+    names some figures; without it all are drawn. Nothing is written before all are drawn. Old files
+    of the same names are replaced. Gives the paths written.
 
     Raises:
         SettingError: there is no such figure, language or format, the folder is a file, or its
@@ -68,13 +69,18 @@ def save(
     if os.path.exists(where) and not os.path.isdir(where):
         raise SettingError(f"{where} is a file; give the name of a folder for the figures.")
     _refuse_another_page(os.path.join(where, PAGE))
+    if (
+        lang == "zh" and kind is not None and not only
+    ):  # of some figures, none may have such letters
+        check_letters(kind)
     chosen = list(dict.fromkeys(find(key) for key in only)) or list(FIGURES)
     files: dict[str, bytes] = {}
     shown: list[tuple[Figure, str]] = []
     for figure in chosen:
         picture = Picture(figure.name, figure.draw(lang))
-        name = f"{figure.name}.{kind or picture.suits}"
-        files[name] = picture.written(kind or picture.suits)
+        suits = plot_format(lang) if picture.kind == "plot" else picture.suits
+        name = f"{figure.name}.{kind or suits}"
+        files[name] = picture.written(kind or suits)
         shown.append((figure, name))
     files[PAGE] = index_page(shown, files, lang).encode()
     os.makedirs(where, exist_ok=True)
@@ -82,6 +88,14 @@ def save(
     for path, data in zip(paths, files.values(), strict=True):
         write_whole(path, data, overwrite=True)
     return paths
+
+
+def plot_format(lang: str) -> str:
+    """What suits plots: PNG; SVG for Chinese words where no font here has such letters."""
+    try:
+        return "svg" if lang == "zh" and lacks_font() else "png"
+    except ImportError:  # no matplotlib, which is told where one is drawn
+        return "png"
 
 
 def _refuse_another_page(path: str) -> None:

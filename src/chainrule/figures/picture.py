@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from chainrule.drawing.fonts import set_fonts
+from chainrule.drawing.fonts import letters_as_text, set_fonts
 from chainrule.drawing.saving import PLOTS, format_of, rendered
 from chainrule.drawing.scene import Scene
 from chainrule.drawing.svg import to_svg
@@ -107,11 +108,11 @@ def _plotted(plot: Any, kind: str) -> bytes:
     """A matplotlib figure as a file; the same figure gives the same bytes."""
     from matplotlib.text import Text
 
-    set_fonts(plot, needed=True)
     for text in plot.findobj(Text):
         text.set_math_fontfamily("stix")
     if plot.get_layout_engine() is not None:
         # Laid out once: each time the layout is made it moves a little further.
-        plot.draw_without_rendering()
+        with nullcontext() if set_fonts(plot, needed=kind != "svg") else letters_as_text():
+            plot.draw_without_rendering()
         plot.set_layout_engine("none")
     return rendered(plot, kind, DPI["plot"])

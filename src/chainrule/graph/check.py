@@ -117,8 +117,9 @@ def check(
     of the gradient. What has a hand-written layer in it is held against central differences.
 
     Of a network with its loss, the step that training runs is looked at, too: its loss and every
-    gradient, in the network's own dtype and with layers as in training, on the `engine` that Trainer
-    would take ("numpy", "compiled"), against the graph by itself. The report's `step` says on which.
+    gradient, in the network's own dtype and with layers as in training, against the graph by itself.
+    `engine` says on which engine: "compiled", or "numpy", which "auto" is here (nothing is compiled
+    for one step). cr.Trainer(..., check=True) looks at the very step that its fit runs.
 
     >>> import chainrule as cr, numpy as np
     >>> print(cr.check(lambda x, W: cr.tanh(x @ W), np.ones((2, 3)), np.ones((3, 1))).summary)

@@ -37,6 +37,7 @@ from chainrule.nodes.base import Value
 if TYPE_CHECKING:
     from chainrule.drawing.drawing import Drawing, DrawOptions
     from chainrule.engine.compiled.predict import CompiledPredict
+    from chainrule.engine.cost import Estimate
     from chainrule.engine.program import Program
     from chainrule.files.programs import Script
     from chainrule.graph.graph import Graph
@@ -46,8 +47,6 @@ __all__ = ["Network"]
 Array = npt.NDArray[Any]
 
 
-#: Multiplications from which on `engine="auto"` predicts with compiled code: about a second's worth.
-_MUCH = 20_000_000_000
 #: Rows by which the shape of an output is found.
 _SEVERAL = 32
 
@@ -108,7 +107,7 @@ class Network:
 
     @property
     def engine(self) -> str:
-        """What `predict` runs on: "numpy", "compiled", or "auto" by the amount of work."""
+        """What `predict` runs on: "numpy", "compiled", or "auto": whichever is sooner done with one call."""
         return self._engine
 
     @engine.setter
@@ -462,11 +461,20 @@ class Network:
 
     def _by_plan(self, x: Array) -> Any:
         """The outputs for x by the NumPy engine."""
+        return self._run(self._predict_program(x).functions["predict"], x)
+
+    def _predict_program(self, x: Array) -> Program:
         key = ("predict", x.shape, x.dtype, Layer.revision)
-        program = self._programs.get(key)
-        if program is None or outdated(program.reads):
-            program = self._record(key, "plan_predict", x, training=False)
-        return self._run(program.functions["predict"], x)
+        found: Program | None = self._programs.get(key)
+        if found is None or outdated(found.reads):
+            found = self._record(key, "plan_predict", x, training=False)
+        return found
+
+    def _predict_cost(self, x: Array) -> Estimate:
+        """What predicting these rows costs on each engine, and compiling it."""
+        from chainrule.engine.cost import estimate
+
+        return estimate(self._predict_program(x).work)
 
     def ready(self, x: Array, say: Callable[[str], None]) -> None:
         """Compile now what predicting rows like these is to be done with, if anything is."""
@@ -478,7 +486,7 @@ class Network:
         """The compiled prediction for rows like these; None where NumPy's is to do it."""
         if x.ndim == 0 or len(x) == 0:
             return None
-        if self._engine == "auto" and self._little(x):
+        if self._engine == "auto" and not self._predict_cost(x).pays(1):
             return None
         key = ("compiled", x.shape[1:], x.dtype, Layer.revision)
         known = self._programs.get(key)
@@ -505,14 +513,9 @@ class Network:
             return None
         self.adopt()
         try:
-            return CompiledPredict(self, x, say)
+            return CompiledPredict(self, x, say, lambda: self._predict_cost(x).compiling)
         except Declined:
             return None
-
-    def _little(self, x: Array) -> bool:
-        """Whether there is so little to compute that compiling first would not pay."""
-        weights = sum(p.size for p in self.named_parameters().values())
-        return len(x) * weights < _MUCH
 
     def script(
         self,

@@ -15,6 +15,7 @@ from chainrule.graph.reads import outdated
 from chainrule.layers.base import Layer
 from chainrule.optimizers import clip_grads
 from chainrule.training.callbacks import Callback, EarlyStopping
+from chainrule.training.choice import weighed
 from chainrule.training.history import History
 from chainrule.training.loop import Loop, Settings
 
@@ -103,6 +104,7 @@ class CompiledLoop(Loop):
                     threads=trainer.threads,
                     max_grad=self.settings.max_grad,
                     say=self.progress.say,
+                    seconds=self._seconds,
                 )
                 trainer.kernel = wanted, kernel
             self.kernel = kernel
@@ -111,6 +113,12 @@ class CompiledLoop(Loop):
             self.kernel = None
             trainer.engine_used, trainer.engine_reason = "numpy", str(reason)
         self._form = self._now()
+
+    def _seconds(self) -> float:
+        """How long compiling takes, about."""
+        n = self.batch_size
+        w = None if self.w is None else self.w[:n]
+        return weighed(self.trainer, self.x[:n], self.t[:n], w).compiling
 
     def _now(self) -> Any:
         """What the kernel is made for."""

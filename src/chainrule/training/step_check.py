@@ -90,6 +90,9 @@ def check_step(
 ) -> StepCheck:
     """Hold one training step of an engine, forward and backward, against the graph by itself.
 
+    "auto" is the NumPy engine, as nothing is compiled for one step; where CHAINRULE_ENGINE says so,
+    another.
+
     It runs on a copy of the network, in the network's own dtype, as in training. The step runs
     twice: with the parameters as they are, and with others and the rows in reverse, so that nothing
     that was read while it was planned can pass for what it reads when it runs.
@@ -208,18 +211,16 @@ def _made(
     max_grad: float | None,
     threads: int | None,
 ) -> _Made:
-    """The step of the engine that training would take."""
+    """The step of the engine."""
     reason = None
-    if engine != "numpy":
+    if engine == "compiled":
         missing = missing_packages()
-        if missing and engine == "compiled":
+        if missing:
             raise extra_missing(missing)
-        reason = f"{missing[0]} is not installed" if missing else None
-        if reason is None:
-            try:
-                return _compiled(network, data, optimizer, max_grad, threads)
-            except _declined() as why:
-                reason = str(why)
+        try:
+            return _compiled(network, data, optimizer, max_grad, threads)
+        except _declined() as why:
+            reason = str(why)
     step = RecordedStep(network, *data)
 
     def run(rows: Array) -> Found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.engines import engine_name, extra_missing, missing_packages
+from chainrule.engines import engine_name
 from chainrule.errors import (
     CheckError,
     DataError,
@@ -25,6 +26,7 @@ from chainrule.networks import Network
 from chainrule.optimizers import Adam, Optimizer
 from chainrule.settings import positive, whole
 from chainrule.training.callbacks import Callback, EarlyStopping
+from chainrule.training.choice import choose
 from chainrule.training.history import History
 from chainrule.training.loop import Loop, Settings
 from chainrule.training.metrics import Metric, named_metrics
@@ -46,7 +48,9 @@ class Trainer:
     `seed` shuffles and splits; the same seed gives the same bits.
 
     `engine`: "compiled" runs many steps per call as machine code (extra `compiled`), "numpy" step
-    by step; "auto" takes the compiled one where it is installed and the model allows it.
+    by step; "auto" takes the compiled one where it is installed, the model allows it, and compiling
+    saves more time than it costs: by the network, the shapes and the steps, never by what is in a
+    cache, so that bits repeat.
     `threads`: how many threads the compiled engine may use; by default one a core, or
     CHAINRULE_NUM_THREADS. `engine_used` says what the latest fit ran on, and `engine_reason` why.
     `check=True` makes every fit begin with `cr.check` on its first rows, of the graph and of the very
@@ -203,13 +207,12 @@ class Trainer:
 
     def _loop(self, x: Array, t: Array, w: Array | None, epochs: int, settings: Settings) -> Loop:
         """The loop of the engine that takes this training."""
-        why, by_hand = None, False
-        if self.engine != "numpy":
-            why = self._by_hand()
-            by_hand = why is not None
-            why = why or self._broken()
-        if self.engine == "numpy" or why:
-            self.engine_used, self.engine_reason = "numpy", why
+        n = settings.batch_size
+        batch = x[:n], t[:n], None if w is None else w[:n]
+        choice = choose(self, *batch, steps=epochs * math.ceil(len(x) / n))
+        by_hand = choice.by_hand
+        self.engine_used, self.engine_reason = choice.engine, choice.reason
+        if choice.engine == "numpy":
             loop = Loop(self, x, t, w, epochs, settings)
         else:
             from chainrule.training.compiled import CompiledLoop
@@ -230,28 +233,6 @@ class Trainer:
         elif self.engine == "compiled" or by_hand:
             loop.progress.say(line)
         self._told = why
-
-    def _by_hand(self) -> str | None:
-        """What is written by hand here, so that only Python can run it."""
-        if not isinstance(self.model, Network):
-            return "the model is written by hand, in Python"
-        optimizer = type(self.optimizer)
-        if not issubclass(optimizer, Optimizer) or optimizer.update is not Optimizer.update:
-            return "the optimizer has an update of its own, in Python"
-        return None
-
-    def _broken(self) -> str | None:
-        """What the compiled engine needs and does not find."""
-        missing = missing_packages()
-        if missing:
-            if self.engine == "compiled":
-                raise extra_missing(missing)
-            return f"{missing[0]} is not installed"
-        try:
-            import chainrule.training.compiled  # noqa: F401
-        except ImportError as error:  # such as a Numba that is too old for this NumPy
-            return f"a package that the compiled engine needs cannot be loaded ({error})"
-        return None
 
     def source(self, file: TextIO | None = None) -> None:
         """Print the program that the latest fit ran, on standard output or into an open file.

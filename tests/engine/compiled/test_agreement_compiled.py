@@ -1,4 +1,4 @@
-"""Both engines agree where the generated text is really compiled: a few networks that hold much.
+"""Both engines agree where the generated text is really compiled: some small networks that hold much.
 
 `python -m pytest -m long` compiles every case of the tables.
 """
@@ -31,27 +31,45 @@ def kernels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-def many_functions(x: Any, w: Any, b: Any, v: Any) -> Any:
-    """Functions of one number, truth values, whole numbers and small tables."""
+# Compiling takes longer than in proportion to what is compiled, so these are some small ones.
+
+
+def functions(x: Any, w: Any, b: Any, v: Any) -> Any:
+    """Functions of one number."""
     h = x @ w + b
     a = cr.sigmoid(h) + cr.exp(-h * h) + cr.log1p(h * h) * cr.log(2 + cr.tanh(h))
-    a = a + cr.sin(h) * cr.cos(h) + (2 + cr.tanh(h)) ** 1.3 + cr.maximum(h, 0.5 * a)
-    a = a - cr.minimum(h, b) + cr.sign(h) * h + cr.clip(h, -0.5, 0.7)
+    return (a + cr.sin(h) * cr.cos(h) + (2 + cr.tanh(h)) ** 1.3 + cr.sqrt(1 + h * h)) @ v
+
+
+def choices(x: Any, w: Any, b: Any, v: Any) -> Any:
+    """Truth values, whole numbers and small tables."""
+    h = x @ w + b
+    a = cr.maximum(h, 0.5 * x[:, :3]) - cr.minimum(h, b) + cr.sign(h) * h + cr.clip(h, -0.5, 0.7)
     above, even = h > 0.25, cr.equal(cr.abs(h) > 0.5, h < 1)
     a = a + cr.where(cr.logical_and(above, cr.logical_not(even)), a, -h) * above + even
-    a = a * cr.one_hot(np.array([0, 2, 1]), 3)[0] + a
-    return cr.softmax(a) @ (v / cr.norm(v, axis=0)) + cr.sqrt(1 + cr.std(a, 1, keepdims=True))
+    return (a * cr.one_hot(np.array([0, 2, 1]), 3)[0] + a) @ v
 
 
-def many_forms(x: Any, w: Any, b: Any, v: Any) -> Any:
-    """All that works elsewhere than in its own place."""
+def sums(x: Any, w: Any, b: Any, v: Any) -> Any:
+    """What rows are scaled by."""
+    h = x @ w + b
+    return cr.softmax(h) @ (v / cr.norm(v, 0)) + cr.sqrt(1 + cr.std(h, 1, keepdims=True))
+
+
+def parts(x: Any, w: Any, b: Any, v: Any) -> Any:
+    """Parts of arrays, put together in another order."""
     h = cr.concatenate([x[:, :2] @ w[:2], x[:, ::-1][:, 1:2] * v], 1)
     h = cr.stack([h, h * h], 1)[:, 1] + h[:, [1, 0, 2, 3, 5, -1]]
+    return cr.concatenate([h[1:], h[:1]])[:, :4] @ w + cr.sum(b)
+
+
+def rows(x: Any, w: Any, b: Any, v: Any) -> Any:
+    """What mixes the rows of a batch, and products of several matrices."""
+    h = cr.concatenate([x, x[:, :2]], 1)
     h = h - cr.mean(h, 0) + cr.max(h, 0) * 0.1 + (h @ h.T) @ h / h.size
     three = cr.reshape(h, (-1, 2, 3))
     three = cr.reshape(three @ cr.transpose(three, (0, 2, 1)), (-1, 4)) * 0.1
-    three = three * cr.prod(1 + 0.1 * x, 1, keepdims=True)
-    return cr.concatenate([three[1:], three[:1]]) @ w + cr.sum(b)
+    return (three * cr.prod(1 + 0.1 * x, 1, keepdims=True)) @ w + b * v
 
 
 class Layers(cr.Network):
@@ -77,15 +95,24 @@ class Layers(cr.Network):
 
 BAGS: dict[str, tuple[Callable[[], cr.Network], Callable[[], cr.Optimizer]]] = {
     "functions": (
-        lambda: Formula(many_functions, (4, 3), (3,), (3, 3), dtype=np.float32, loss=cr.Huber()),
+        lambda: Formula(functions, (4, 3), (3,), (3, 3), dtype=np.float32, loss=cr.Huber()),
         lambda: cr.Adam(0.01, l2=0.01, clip_value=1.0),
     ),
-    "forms": (lambda: Formula(many_forms, (4, 3), (3,), (1, 3)), lambda: cr.Nesterov(0.01)),
+    "choices": (lambda: Formula(choices, (4, 3), (3,), (3, 3), dtype=np.float32), cr.RMSprop),
+    "sums": (lambda: Formula(sums, (4, 3), (3,), (3, 3)), cr.AdaGrad),
+    "parts": (lambda: Formula(parts, (4, 3), (3,), (1, 3)), lambda: cr.Nesterov(0.01)),
+    "rows": (lambda: Formula(rows, (4, 3), (3,), (1, 3)), lambda: cr.Momentum(0.01)),
     "layers": (lambda: Layers(np.float32), lambda: cr.AdamW(0.01, l1=0.01, clip_norm=0.5)),
 }
 
 
-@pytest.mark.parametrize("name", BAGS)
+#: What takes longest to compile: the random networks have much of it, too.
+LONG = ("sums", "parts")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.long) if n in LONG else n for n in BAGS]
+)
 def test_what_is_compiled(name: str) -> None:
     make, optimizer = BAGS[name]
     rng = np.random.default_rng(4)
@@ -99,7 +126,7 @@ def test_what_is_compiled(name: str) -> None:
         with compiling(shards):
             done = agree(make, x, t, w, batch=8, slack=20, optimizer=optimizer, steps=3)
         sources.add(done.source)
-        assert done.shards == (1 if name == "forms" else shards)
+        assert done.shards == (1 if name in ("parts", "rows") else shards)
     assert len(sources) == 1
     if name == "layers":
         agree_in_use(make, x, slack=5)
@@ -114,7 +141,7 @@ def wide(dtype: Any) -> cr.Network:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.long)])
 def test_products_that_threads_share(dtype: Any) -> None:
     rng = np.random.default_rng(5)
     x, t = rng.standard_normal((27, 4)), rng.standard_normal((27, 3))

@@ -169,7 +169,7 @@ def run(program: str, kernel: Path) -> str:
     """What a process of its own prints."""
     found = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", program, str(kernel)],
-        capture_output=True, text=True, timeout=60,
+        capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert found.returncode == 0, found.stderr
     return found.stdout.strip()
@@ -196,7 +196,7 @@ def test_a_process_that_is_started_meanwhile_does_not_hold_it(kernel: Path) -> N
         assert free(kernel)
         assert other.poll() is None
     finally:
-        other.communicate(timeout=20)
+        other.communicate(timeout=300)
 
 
 #: A thread that holds a lock while its process forks: the child looks whether it is free.

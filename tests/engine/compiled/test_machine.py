@@ -466,7 +466,7 @@ print(len(said), "numba" in sys.modules, "scipy" in sys.modules, out.tobytes().h
 
 def process() -> list[str]:
     run = subprocess.run(
-        [sys.executable, "-W", "error", "-c", PROCESS], capture_output=True, text=True, timeout=60
+        [sys.executable, "-W", "error", "-c", PROCESS], capture_output=True, text=True, timeout=300
     )
     assert run.returncode == 0, run.stderr
     assert not run.stderr
@@ -591,7 +591,7 @@ def test_what_cannot_be_compiled_is_declined(place: Path, body: str, why: str) -
 
 
 def died(program: str) -> bool:
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60)
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=300)
     return run.returncode != 0
 
 

@@ -65,9 +65,9 @@ def test_a_server_that_has_gone_says_what_to_do(browser: Any) -> None:
         page = context.new_page()
         page.goto(f"{served.origin}/?token={served.token}")
         page.wait_for_selector("canvas")
-    page.get_by_text(EN["connection.gone"]).wait_for(timeout=20_000)
+    page.get_by_text(EN["connection.gone"]).wait_for(timeout=60_000)
     page.get_by_role("button", name=EN["play"], exact=True).click()
-    page.get_by_text(EN["connection.unsent"]).wait_for(timeout=5_000)
+    page.get_by_text(EN["connection.unsent"]).wait_for(timeout=60_000)
     context.close()
 
 

@@ -113,7 +113,7 @@ class Served:
     def opened(self, receive_buffer: int = 0) -> Iterator[socket.socket]:
         """A WebSocket of our page as a plain socket, from after the handshake on."""
         with socket.socket() as one:
-            one.settimeout(5)
+            one.settimeout(60)
             if receive_buffer:
                 one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
             one.connect(("127.0.0.1", self.port))
@@ -126,7 +126,7 @@ class Served:
 
     def shake(self, *headers: tuple[str, str]) -> int:
         """The status with which a handshake with these headers is answered."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as one:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as one:
             one.sendall(self.handshake(*headers))
             return int(one.recv(1 << 12).split()[1])
 
@@ -172,7 +172,7 @@ def serving(*options: str, port: int = 0) -> Iterator[Served]:
     finally:
         process.send_signal(signal.SIGINT)
         try:
-            served.said += process.communicate(timeout=5)[0]
+            served.said += process.communicate(timeout=60)[0]
         finally:
             process.kill()
             process.stdout.close()
@@ -186,7 +186,7 @@ def header(message: bytes | str) -> dict[str, Any]:
     return found
 
 
-def until(client: ClientConnection, kind: str, seconds: float = 10.0, **wanted: Any) -> Any:
+def until(client: ClientConnection, kind: str, seconds: float = 60.0, **wanted: Any) -> Any:
     """The header of the next message of a kind, with these fields."""
     end = time.monotonic() + seconds
     while True:

@@ -37,7 +37,7 @@ def do(client: ClientConnection, number: int, what: str, **fields: object) -> di
     """Send a command; the header of its answer."""
     client.send(json.dumps({"id": number, "do": what, **fields}))
     while True:
-        found = header(client.recv(timeout=10))
+        found = header(client.recv(timeout=60))
         if found.get("id") == number:
             return found
 
@@ -46,7 +46,7 @@ def closing(client: ClientConnection) -> int | None:
     """The code with which the server closes, after all that it had sent."""
     try:
         while True:
-            client.recv(timeout=10)
+            client.recv(timeout=60)
     except ConnectionClosed as ended:
         return ended.rcvd.code if ended.rcvd else None
 
@@ -62,7 +62,7 @@ def closing_code(one: socket.socket) -> int | None:
 
 
 def test_who_comes_is_told_everything_in_order(client: ClientConnection) -> None:
-    kinds = [header(client.recv(timeout=10))["kind"] for _ in range(3)]
+    kinds = [header(client.recv(timeout=60))["kind"] for _ in range(3)]
     assert kinds == ["hello", "state", "frame"]
 
 

@@ -28,6 +28,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from chainrule.engine.compiled.folder import folder
 from chainrule.engine.compiled.locks import Say, locked
+from chainrule.engine.cost import duration
 
 __all__ = ["Code", "obtain"]
 
@@ -63,6 +64,7 @@ def obtain(
     make: Callable[[Path], Code],
     use: Callable[[Code], T],
     say: Say | None = None,
+    seconds: Callable[[], float] | None = None,
 ) -> T:
     """What `use` makes of a source's machine code, kept or else made now.
 
@@ -74,6 +76,7 @@ def obtain(
         use: loads machine code, and gives the function; an exception says that it cannot be.
         say: called with a line of text before anything that takes long, and when the machine
             code could not be kept. Whatever it raises is passed on.
+        seconds: how long compiling takes, about; asked only where it is to be said.
 
     The same source, name and ingredients give the same object within a process. What is damaged
     is compiled anew; what cannot be written is done without.
@@ -85,17 +88,22 @@ def obtain(
     stem = f"{_clean(name)}_{_digest([source, name, *ingredients])}"
     with _obtaining:
         if stem not in _obtained:
-            _obtained[stem] = _kept_or_made(stem, source, make, use, say)
+            _obtained[stem] = _kept_or_made(stem, source, make, use, say, seconds)
         found: T = _obtained[stem]
         return found
 
 
 def _kept_or_made(
-    stem: str, source: str, make: Callable[[Path], Code], use: Callable[[Code], T], say: Say
+    stem: str,
+    source: str,
+    make: Callable[[Path], Code],
+    use: Callable[[Code], T],
+    say: Say,
+    seconds: Callable[[], float] | None,
 ) -> T:
     kernels, reason = folder()
     if kernels is None:
-        say(_announced(reason))
+        say(_announced(reason, seconds))
         return use(make(Path(f"{stem}.py")))
     kernel = kernels / stem
     found = _used(kernel, use)
@@ -106,7 +114,7 @@ def _kept_or_made(
             found = _used(kernel, use)
             if found is not None:
                 return found[0]
-        say(_announced("" if held else f"{kernel} cannot be locked"))
+        say(_announced("" if held else f"{kernel} cannot be locked", seconds))
         path = kernel / f"{stem}.py"
         if held:
             with contextlib.suppress(OSError):
@@ -124,10 +132,11 @@ def _kept_or_made(
         return function
 
 
-def _announced(reason: str) -> str:
+def _announced(reason: str, seconds: Callable[[], float] | None) -> str:
     """What is said before compiling, and why the code is not kept, if so."""
     often = f"in every process, as {reason}" if reason else "once"
-    return f"Compiling for this kind of network: some seconds, {often}."
+    long = duration(seconds()) if seconds is not None else "some seconds"
+    return f"Compiling for this kind of network: {long}, {often}."
 
 
 def _silent(line: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import operator
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -114,8 +114,17 @@ def _kind(argument: Any) -> str:
     return "int"
 
 
-def kernel(source: str, name: str, given: Mapping[str, Any], say: Say | None) -> Kernel:
-    """The kernel that the function `name` of a source is, for arguments of the same kinds."""
+def kernel(
+    source: str,
+    name: str,
+    given: Mapping[str, Any],
+    say: Say | None,
+    seconds: Callable[[], float] | None = None,
+) -> Kernel:
+    """The kernel that the function `name` of a source is, for arguments of the same kinds.
+
+    `seconds` gives about how long compiling takes, to be told to people by `say`.
+    """
 
     def make(path: Path) -> cache.Code:
         try:
@@ -124,9 +133,8 @@ def kernel(source: str, name: str, given: Mapping[str, Any], say: Say | None) ->
             raise Declined(f"Numba cannot be loaded ({error})") from error
         return machine_code(source, path, name, tuple(given.values()))
 
-    return cache.obtain(
-        source, name, [_kind(tuple(given.values())), *_ingredients()], make, Kernel, say
-    )
+    ingredients = [_kind(tuple(given.values())), *_ingredients()]
+    return cache.obtain(source, name, ingredients, make, Kernel, say, seconds)
 
 
 def _ingredients() -> list[str]:

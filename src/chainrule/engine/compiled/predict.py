@@ -48,7 +48,11 @@ class CompiledPredict:
     """
 
     def __init__(
-        self, network: Network, x: Array, say: Callable[[str], None] | None = None
+        self,
+        network: Network,
+        x: Array,
+        say: Callable[[str], None] | None = None,
+        seconds: Callable[[], float] | None = None,
     ) -> None:
         record, targets = record_predict(network, x)
         widths = set(x.shape[1:])
@@ -82,7 +86,7 @@ class CompiledPredict:
         self._free: list[Call] = []
         self._free_rows: list[tuple[Call, Array, Array]] = []
         given = self._given(1, room((1, *x.shape[1:]), x.dtype), self._empty(1))
-        self._kernel: Any = kernel(self.text.source, "predict", given, say)
+        self._kernel: Any = kernel(self.text.source, "predict", given, say, seconds)
 
     def _given(self, rows: int, x: Array, y: Array) -> dict[str, Any]:
         """The arguments, with arrays to work in for so many rows."""

@@ -61,6 +61,7 @@ class CompiledStep:
         threads: int | None = None,
         max_grad: float | None = None,
         say: Callable[[str], None] | None = None,
+        seconds: Callable[[], float] | None = None,
     ) -> None:
         self.network, self.optimizer, self.batch = network, optimizer, batch_size
         self.max_grad = max_grad
@@ -94,7 +95,7 @@ class CompiledStep:
         self.bad_loss = math.nan
         self.pace = 1e-3  # seconds a step takes, as far as is known
         self._kernel: Any = None
-        self._say = say
+        self._say, self._seconds = say, seconds
         self.take(data)
 
     # -- the text --------------------------------------------------------------------------------
@@ -151,7 +152,7 @@ class CompiledStep:
             for k, own in enumerate(self._arrays)
         ]  # fmt: skip
         if self._kernel is None:
-            self._kernel = kernel(self.text.source, "train", given[0], self._say)
+            self._kernel = kernel(self.text.source, "train", given[0], self._say, self._seconds)
         self._calls: list[Call] = [self._kernel.call(arguments) for arguments in given]
 
     def release(self) -> None:

@@ -1,0 +1,140 @@
+"""What a training step costs on either engine, and what compiling it would cost.
+
+All of it follows from operations and their shapes, never from a clock or from what is in a cache:
+the same training takes the same engine everywhere, so that its bits repeat.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
+
+import numpy as np
+
+from chainrule.engine.memory import is_opaque
+from chainrule.engine.trace import Traced
+
+__all__ = ["Estimate", "Work", "compiled_of", "duration", "estimate", "paced", "work_of"]
+
+#: Functions that take many instructions for each number.
+_LONG = (np.exp, np.log, np.log1p, np.tanh, np.power, np.sin, np.cos)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a program has to do in one run.
+
+    `calls` of NumPy, `elements` that they read or write, `long` of these by an exponential or the
+    like, `multiplications` in products of matrices; among the calls `stacks`, products of several
+    matrices each, of so many `matrices` in all; `views` beside the calls; and `by_hand` layers, which
+    only Python can run.
+    """
+
+    calls: int = 0
+    elements: int = 0
+    long: int = 0
+    multiplications: int = 0
+    stacks: int = 0
+    matrices: int = 0
+    views: int = 0
+    by_hand: int = 0
+
+    def __add__(self, other: Work) -> Work:
+        return Work(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+
+def work_of(operations: Iterable[Traced]) -> Work:
+    """The work of some operations."""
+    total = Counter[str]()
+    for v in operations:
+        if v.function is None or v.weak:
+            continue
+        if v.is_view:
+            total["views"] += 1
+            continue
+        total["calls"] += 1
+        total["by_hand"] += is_opaque(v)
+        if v.function is np.matmul:
+            total["multiplications"] += v.size * v.operands[0].shape[-1]
+            if v.ndim > 2:
+                total["stacks"] += 1
+                total["matrices"] += math.prod(v.shape[:-2])
+            continue
+        # A sum reads more than it gives. What rows are gathered from is read in part only.
+        size = max(v.size, *(o.size for o in v.operands if o.function is not None), 0)
+        total["elements"] += size
+        total["long"] += size if v.function in _LONG else 0
+    return Work(**total)
+
+
+# -- seconds --------------------------------------------------------------------------------------
+
+#: Seconds on one core, fitted by `benchmarks/engine_choice.py` to networks of many structures: for a
+#: step on each engine, and for each of `paced`.
+NUMPY = (3.9e-05, 1e-06, 4.3e-10, 2e-09, 3.7e-11, 8.1e-07)
+COMPILED = (1.4e-06, 4.4e-08, 1.7e-10, 2e-09, 3.7e-11, 8.1e-07)
+#: And to compile one: to begin with, and for each of `compiled_of`.
+COMPILING = (10, 0.068, 1.4, 0.029)
+
+
+def paced(work: Work) -> tuple[float, ...]:
+    """What the time of a step goes by: calls, elements, long ones, multiplications, matrices."""
+    return 1, work.calls, work.elements, work.long, work.multiplications, work.matrices
+
+
+def compiled_of(work: Work) -> tuple[float, ...]:
+    """What compiling goes by: calls, stacks, and views squared, as there are in loops over time."""
+    return 1, work.calls, work.stacks, work.views**2
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds on one core: to compile a step, and to run it once on each engine.
+
+    `by_hand`: a layer in it is written by hand, so that it cannot be compiled at all.
+    """
+
+    compiling: float
+    numpy: float
+    compiled: float
+    by_hand: bool
+
+    def saved(self, steps: int) -> float:
+        """What the compiled engine would save in so many steps, compiling left out."""
+        return steps * max(self.numpy - self.compiled, 0.0)
+
+    def pays(self, steps: int) -> bool:
+        """Whether compiling saves more than it costs."""
+        return self.saved(steps) > self.compiling
+
+
+def estimate(work: Work) -> Estimate:
+    """The seconds that the work of a step takes."""
+    return Estimate(
+        _sum_of(compiled_of(work), COMPILING),
+        _sum_of(paced(work), NUMPY),
+        _sum_of(paced(work), COMPILED),
+        bool(work.by_hand),
+    )
+
+
+def _sum_of(amounts: Iterable[float], prices: Iterable[float]) -> float:
+    return sum(a * p for a, p in zip(amounts, prices, strict=True))
+
+
+def duration(seconds: float) -> str:
+    """Roughly how long that is, in words.
+
+    >>> [duration(s) for s in (0.2, 1.2, 11.6, 80, 370, 9000)]
+    ['less than a second', 'about 1 s', 'about 12 s', 'about 1 minute', 'about 6 minutes', 'about 2.5 hours']
+    """
+    if seconds < 0.95:
+        return "less than a second"
+    if seconds < 59.5:
+        return f"about {seconds:.0f} s"
+    if seconds < 5400:
+        minutes = round(seconds / 60)
+        return f"about {minutes} minute{'s' if minutes > 1 else ''}"
+    return f"about {seconds / 3600:.1f} hours"

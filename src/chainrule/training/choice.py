@@ -1,0 +1,104 @@
+"""Which engine a training takes: by its structure, its shapes and its steps, so that bits repeat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.engine.cost import Estimate, Work, duration, estimate
+from chainrule.engine.plans import update_work
+from chainrule.engines import extra_missing, missing_packages
+from chainrule.networks import Network
+from chainrule.optimizers import Optimizer
+
+if TYPE_CHECKING:
+    from chainrule.training.trainer import Trainer
+
+__all__ = ["Choice", "choose", "engine_line", "step_work", "weighed"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The engine, why it is not the compiled one, and whether a part written by hand is why."""
+
+    engine: str
+    reason: str | None = None
+    by_hand: bool = False
+
+
+def choose(trainer: Trainer, x: Array, t: Array, w: Array | None, steps: int) -> Choice:
+    """The engine for so many more steps on batches like this one: x, t, weights, of prepared data.
+
+    "auto" takes the compiled engine where it saves more than compiling costs, over all steps that
+    the trainer has made and is to make. What the cache holds is not asked: the two engines differ
+    in their last bits, and the same program is to give the same bits whenever it runs.
+    """
+    if trainer.engine == "numpy":
+        return Choice("numpy")
+    why = _by_hand(trainer)
+    if why is not None:
+        return Choice("numpy", why, by_hand=True)
+    missing = missing_packages()
+    if missing and trainer.engine == "compiled":
+        raise extra_missing(missing)
+    if missing:
+        return Choice("numpy", f"{missing[0]} is not installed")
+    if trainer.engine == "auto":
+        found, steps = weighed(trainer, x, t, w), trainer.history.steps + steps
+        # One with a part by hand is declined, and the reason is then told.
+        if not found.by_hand and not found.pays(steps):
+            return Choice("numpy", _too_dear(found, steps))
+    try:
+        import chainrule.training.compiled  # noqa: F401
+    except ImportError as error:  # such as a Numba that is too old for this NumPy
+        why = f"a package that the compiled engine needs cannot be loaded ({error})"
+        return Choice("numpy", why)
+    return Choice("compiled")
+
+
+def weighed(trainer: Trainer, x: Array, t: Array, w: Array | None) -> Estimate:
+    """What a step on this batch costs on each engine, with the update, and what compiling it does."""
+    return estimate(step_work(trainer.model, trainer.optimizer, x, t, w))
+
+
+def step_work(network: Network, optimizer: Optimizer, x: Array, t: Array, w: Array | None) -> Work:
+    """What a training step on this batch has to do, update and all."""
+    work = network.step_program(x, t, w, rows=np.arange(len(x))).work
+    for run in network.segments():
+        work += update_work(optimizer, *run)
+    return work
+
+
+def engine_line(trainer: Trainer, x: Array, t: Array, w: Array | None, steps: int) -> str:
+    """In a line, the engine that so many steps will take, and why."""
+    choice = choose(trainer, x, t, w, steps)
+    if choice.engine == "numpy":
+        return f"NumPy, as {choice.reason}" if choice.reason else "NumPy, as asked"
+    found = weighed(trainer, x, t, w)
+    compiling = f"compiling takes {duration(found.compiling)}, once"
+    if trainer.engine == "compiled":
+        return f"compiled, as asked; {compiling}"
+    return f"compiled; {compiling}, and saves {duration(found.saved(steps))}"
+
+
+def _too_dear(found: Estimate, steps: int) -> str:
+    saved = found.saved(steps)
+    return (
+        f"compiling it would take {duration(found.compiling)}, and save"
+        f" {duration(saved) if saved else 'nothing'}"
+    )
+
+
+def _by_hand(trainer: Trainer) -> str | None:
+    """What is written by hand here, so that only Python can run it."""
+    if not isinstance(trainer.model, Network):
+        return "the model is written by hand, in Python"
+    optimizer = type(trainer.optimizer)
+    if not issubclass(optimizer, Optimizer) or optimizer.update is not Optimizer.update:
+        return "the optimizer has an update of its own, in Python"
+    return None
