@@ -124,6 +124,38 @@ def slopes_agree(
             assert ours == pytest.approx(slope, rel=FAR, abs=FAR), what
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        np.add,
+        np.subtract,
+        np.multiply,
+        np.divide,
+        np.power,
+        np.hypot,
+        np.arctan2,
+        np.logaddexp,
+        np.logaddexp2,
+    ],
+    ids=name,
+)
+def test_smooth_functions_at_equal_arguments(function: Any) -> None:
+    """Random numbers never meet, and where two are one a rule made of choices may show its seams."""
+    at = np.array([0.75, 1.0, 2.5])
+
+    def both(x: Any, y: Any) -> Any:
+        return cr.sum(function(x, y) * np.array([1.0, -2.0, 0.5]))
+
+    for f in (
+        lambda x: both(x, at),
+        lambda x: both(at, x),
+        lambda x: both(x, x),
+        lambda x: both(x, 1.0),
+    ):
+        report = cr.check(f, at, elements=True, second_order=True)
+        assert report, str(report)
+
+
 # -- programs -------------------------------------------------------------------------------------------
 
 SMOOTH = [

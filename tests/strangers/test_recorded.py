@@ -379,6 +379,47 @@ def test_a_layer_holds_parameters_too() -> None:
     assert np.allclose(layer.shift.data, 2, atol=0.1)
 
 
+FOREIGN = cr.Parameter(np.ones(2), "foreign")
+FREE = cr.Variable(np.ones(2))
+
+
+@pytest.mark.source("peers W6")
+@pytest.mark.parametrize(
+    "body",
+    [
+        lambda net, x: net.a(x) * FOREIGN,
+        lambda net, x: net.a(x) * FREE,
+        lambda net, x: net.a(x) * net._hidden,
+        lambda net, x: net._layer(net.a(x)),
+    ],
+)
+@pytest.mark.parametrize("engine", ["numpy", "compiled"])
+def test_what_nobody_would_train_is_refused(body: Callable[..., Any], engine: str) -> None:
+    def start(net: Any) -> None:
+        net._hidden, net._layer = cr.Parameter(np.ones(2)), cr.Affine.sized(2, 2, dtype=float)
+
+    for net in (made(body, start), made(body, start)):
+        with pytest.raises(RecordingError, match="does not hold, so it would never be trained"):
+            net.predict(X)
+        with pytest.raises(RecordingError, match="does not hold, so it would never be trained"):
+            cr.Trainer(net, cr.SGD(0.1), engine=engine).fit(X, X, 1, 6, progress=None)
+    constant = made(lambda net, x: net.a(x) * FOREIGN.data)
+    assert np.array_equal(constant.predict(X), constant.a(X))
+
+
+@pytest.mark.source("strangers A4")
+def test_the_numbers_of_a_parameter_are_said_to_be_a_constant() -> None:
+    net = made(lambda net, x: net.a(x) @ net.a.W.T)
+    with pytest.warns(UserWarning, match=r"reads the numbers of a\.W as a constant"):
+        net.predict(X)
+    for body in (
+        lambda net, x: net.a(x) @ net.a.parameters["W"].T,
+        lambda net, x: net.a(x) @ cr.Variable(net.a.W, "W", requires_grad=False).T,
+    ):
+        quiet = made(body)
+        assert np.array_equal(quiet.predict(X), net.predict(X))
+
+
 # -- the same seed, whatever was looked at ------------------------------------------------------------------
 
 

@@ -21,7 +21,7 @@ from chainrule.engine.program import Program, Section, build
 from chainrule.engine.rules import FUNCTIONS
 from chainrule.engine.trace import Trace, Traced
 from chainrule.graph.graph import Graph
-from chainrule.graph.reads import ArrayRead, Reads, recorded
+from chainrule.graph.reads import ArrayRead, Reads, recorded, refuse_untrained
 from chainrule.graph.variable import Parameter, Variable
 from chainrule.optimizers import Optimizer
 
@@ -60,6 +60,9 @@ class Recorded:
         self.outputs = made.outputs
         self.graph = Graph([self.out, *(v for _, v in self.written)])
         self.inputs = dict(zip([name for name, _ in inputs], variables, strict=True))
+        owner: Any = getattr(formula, "__self__", None)
+        if hasattr(owner, "adopt"):  # a network
+            refuse_untrained(owner, self.graph.inputs, [*variables, *made.read.values()])
         self.arguments = {
             name: self.trace.argument(v.shape, v.dtype, name) for name, v in self.inputs.items()
         }

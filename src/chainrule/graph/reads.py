@@ -11,6 +11,7 @@ import dis
 import functools
 import inspect
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any, Protocol, TypeAlias
@@ -20,9 +21,9 @@ import numpy.typing as npt
 
 from chainrule.errors import RecordingError
 from chainrule.graph.recording import Recording, recording
-from chainrule.graph.variable import Variable
+from chainrule.graph.variable import Parameter, Variable
 
-__all__ = ["ArrayRead", "Read", "Reads", "outdated", "recorded"]
+__all__ = ["ArrayRead", "Read", "Reads", "outdated", "recorded", "refuse_untrained"]
 
 Array = npt.NDArray[Any]
 
@@ -295,6 +296,39 @@ def recorded(
         _refuse_change(owner, walk, np.array_equal(out.data, again.data, equal_nan=True))
     made.reads += walk.reads
     return out, made, walk.arrays
+
+
+def refuse_untrained(owner: Any, leaves: Iterable[Variable], given: Iterable[Variable]) -> None:
+    """An error for a Variable that wants a gradient and that nobody would train; a word on constants.
+
+    `leaves` is everything that the formula of a network computed with, `given` its inputs.
+    """
+    named = owner.named_parameters()
+    known = {*given, *named.values()}
+    known.update(
+        p.tied[0] for _, a in owner.named_layers() for p in a.parameters.values() if p.tied
+    )
+    for leaf in leaves:
+        if leaf in known or leaf.call is not None:
+            continue
+        if leaf.requires_grad:
+            kind = "Parameter" if isinstance(leaf, Parameter) else "Variable"
+            raise RecordingError(
+                f"{type(owner).__name__}.predict computes with a {kind} of shape {leaf.shape}"
+                f"{f' ({leaf.name})' if leaf.name else ''} that the network does not hold, so it would"
+                " never be trained. Hold it, or its layer, in an attribute whose name begins with a letter:"
+                " self.g = cr.Parameter(...). If it is a constant, compute with its numbers, .data."
+            )
+        for name, parameter in named.items():
+            if leaf.name is None and leaf.ndim and np.may_share_memory(leaf.data, parameter.data):
+                path, _, last = name.rpartition(".")
+                warnings.warn(
+                    f"{type(owner).__name__}.predict reads the numbers of {name} as a constant: there no"
+                    f" gradient flows to it. The parameter itself is self.{path}.parameters[{last!r}]. If"
+                    f" a constant is meant, say so: cr.Variable(self.{name}, {last!r},"
+                    " requires_grad=False).",
+                    stacklevel=2,
+                )
 
 
 def _refuse_change(owner: Any, walk: Walk, equal: bool) -> None:

@@ -212,20 +212,16 @@ def hypot(x: Value, y: Value) -> Value:
 
 def logaddexp(x: Value, y: Value) -> Value:
     """Log(e^x + e^y), without overflow."""
-    return _log_of_sum(x, y, 1.0)
+    # The larger one comes first, and what is left is smooth, so it has every derivative at a tie, too.
+    d = subtract(x, y)
+    d = where(logical_and(equal(x, y), isinf(x)), 0.0, d)  # equal infinities have no difference
+    return where(greater(d, 0), add(x, softplus(negative(d))), add(y, softplus(d)))
 
 
 def logaddexp2(x: Value, y: Value) -> Value:
     """Log₂(2^x + 2^y), without overflow."""
-    return _log_of_sum(x, y, math.log(2))
-
-
-def _log_of_sum(x: Value, y: Value, scale: float) -> Value:
-    d = subtract(x, y)
-    # Equal infinities have no difference.
-    same = equal(x, y)
-    rest = log1p(exp(negative(multiply(abs(where(same, 0.0, d)), scale))))
-    return add(where(same, x, maximum(x, y)), divide(rest, scale))
+    scale = math.log(2)
+    return divide(logaddexp(multiply(x, scale), multiply(y, scale)), scale)
 
 
 def logical_xor(x: Value, y: Value) -> Value:
