@@ -101,6 +101,22 @@ def stands_alone(case: Case, rng: np.random.Generator) -> list[str]:
     return faults
 
 
+def answers_what_is_asked(case: Case, rng: np.random.Generator) -> list[str]:
+    """The gradient of one input is the same bits, whether those of the others are wanted or not."""
+    us = [away(rng, np.shape(out)) for out in outputs(anew(case).forward(*case.inputs))]
+    if isinstance(case.node, Cast):
+        us = [u.astype(case.node.dtype) for u in us]
+    everything = gradients(case, *us)
+    faults = []
+    for i in case.moving:
+        node = anew(case)
+        node.forward(*case.inputs)
+        node.asked = tuple(k == i for k in range(len(case.inputs)))
+        if not np.array_equal(outputs(node.backward(*us))[i], everything[i]):
+            faults.append(f"input {i}: another gradient where it alone is asked for")
+    return faults
+
+
 def is_dual(case: Case, rng: np.random.Generator) -> list[str]:
     """⟨J v, u⟩ = ⟨v, Jᵀ u⟩ with every input moving at once."""
     vs = {i: away(rng, case.inputs[i].shape) for i in case.moving}

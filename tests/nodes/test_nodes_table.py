@@ -34,7 +34,8 @@ def test_stand_alone_gradients_and_laws(name: str) -> None:
     for i in range(CASES):
         case, rng = draw(name, i)
         faults = laws.stands_alone(case, rng) + laws.is_linear(case, rng)
-        report(faults + laws.is_dual(case, rng) + laws.keeps_dtype(case, rng), case, i)
+        faults += laws.is_dual(case, rng) + laws.keeps_dtype(case, rng)
+        report(faults + laws.answers_what_is_asked(case, rng), case, i)
 
 
 @every_node

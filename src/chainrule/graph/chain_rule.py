@@ -10,8 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from chainrule.errors import DTypeError, ShapeError
 from chainrule.nodes.base import Value, quiet
+from chainrule.nodes.indexing import Index
+from chainrule.nodes.shaping import Branch
 
 if TYPE_CHECKING:
     from chainrule.graph.graph import Graph
@@ -29,14 +33,19 @@ def chain_rule(
     *,
     strict: bool = True,
     derive: Callable[[Node, Sequence[Value]], Value] | None = None,
+    in_place: bool = False,
 ) -> dict[Variable, Value]:
     """The gradient of the graph's first output on every arrow it flows back along.
 
     `seed` is the gradient of the output itself, `value_of` gives the value on a forward
     arrow, and `wanted`, if given, leaves out the arrows that lead to none of these. `strict`
     refuses a gradient that has not the shape of its value. `derive`, if given, is asked for the
-    gradients at each node in place of its derivation: a check looks on as they are made.
+    gradients at each node in place of its derivation: a check looks on as they are made. With `in_place`,
+    for arrays, what picks of one array hand back is added up in one array of its shape, and the
+    gradients on the arrows to the picks, which are 0 nearly everywhere, are left out.
     """
+    forks = {v for node in graph.nodes if isinstance(node, Branch) for v in node.outputs}
+    forks = forks if in_place else set()
     flows = _flows(graph, wanted)
     gradients: dict[Variable, Value] = {graph.outputs[0]: seed}
     with quiet():
@@ -48,7 +57,13 @@ def chain_rule(
                 tuple([value_of(v) for v in node.inputs]),
                 tuple([value_of(v) for v in node.outputs]),
             )
-            dxs = here.derivation(*douts) if derive is None else derive(node, douts)
+            here.asked = tuple([v in flows for v in node.inputs])
+            if isinstance(here, Index) and node.inputs[0] in forks:
+                dxs: Value = (Picked(here, douts[0]), *(None for _ in node.inputs[1:]))
+            elif any([type(d) is Picked for d in douts]):
+                dxs = added_up(douts)
+            else:
+                dxs = here.derivation(*douts) if derive is None else derive(node, douts)
             if not isinstance(dxs, tuple):
                 dxs = (dxs,)
             if len(dxs) != len(node.inputs):
@@ -61,7 +76,40 @@ def chain_rule(
                     if strict and getattr(dx, "shape", ()) != variable.shape:
                         _refuse(node, variable, getattr(dx, "shape", ()))
                     gradients[variable] = dx
-    return gradients
+    return {v: g for v, g in gradients.items() if type(g) is not Picked} if forks else gradients
+
+
+class Picked:
+    """The gradient that a pick hands back: 0 but where it has picked."""
+
+    def __init__(self, node: Index, dout: Value) -> None:
+        self.node, self.dout = node, dout
+        self.shape = node.inputs[0].shape
+
+    def add_to(self, total: Value) -> None:
+        """Add it, in place."""
+        key = self.node.places
+        if all(isinstance(k, int | slice) or k is None or k is Ellipsis for k in key):
+            total[key] += self.dout
+        else:
+            np.add.at(total, key, self.dout)
+
+
+def added_up(douts: Sequence[Value]) -> Value:
+    """The sum of what comes back along the arrows of a branch."""
+    came = [d for d in douts if d is not None]
+    first = came[0]
+    if type(first) is Picked:
+        total = np.zeros(first.shape, first.dout.dtype)
+        first.add_to(total)
+    else:
+        total = np.array(first)
+    for d in came[1:]:
+        if type(d) is Picked:
+            d.add_to(total)
+        else:
+            total += d
+    return total
 
 
 def _refuse(node: Node, variable: Variable, shape: tuple[int, ...]) -> None:

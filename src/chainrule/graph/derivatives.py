@@ -179,7 +179,7 @@ class _Run:
             if self.recorded:
                 found = chain_rule(graph, constant(seed), lambda v: graph.origin.get(v, v), chosen)
             else:  # nobody differentiates again: arrays are enough
-                found = chain_rule(graph, seed, lambda v: v.data, chosen)
+                found = chain_rule(graph, seed, lambda v: v.data, chosen, in_place=True)
             grads = {v: found.get(v, np.zeros_like(v.data)) for v in chosen}
             # An array is handed out as the caller's own: no view, and shared with no other gradient.
             results.append(

@@ -143,11 +143,16 @@ class Graph:
         return output.requires_grad and output.size == 1 and first_complex(self) is None
 
     def gradients(
-        self, seed: Value = None, wanted: Sequence[Variable] | None = None
+        self,
+        seed: Value = None,
+        wanted: Sequence[Variable] | None = None,
+        *,
+        in_place: bool = False,
     ) -> dict[Variable, Array]:
         """∂(first output)/∂(arrow) for every arrow, as arrays; the output must be a scalar.
 
-        For an output of another shape give `seed`, the gradient of what follows it.
+        For an output of another shape give `seed`, the gradient of what follows it. With `in_place`
+        the gradients on arrows that only pick elements of an array are left out, which is quicker.
 
         Raises:
             ShapeError: an output that is not one number, without a seed.
@@ -162,7 +167,7 @@ class Graph:
                     " Reduce it first, with cr.sum or cr.mean."
                 )
             seed = np.ones_like(output.data)
-        return chain_rule(self, seed, lambda v: v.data, wanted)
+        return chain_rule(self, seed, lambda v: v.data, wanted, in_place=in_place)
 
     def steps(self) -> Iterator[Step]:
         """The computation one operation at a time: every forward step, then every backward one.
@@ -268,7 +273,7 @@ class Graph:
         if not any(v.requires_grad for v in self.inputs):
             raise RecordingError(self._without_gradient)
         given: set[int] = set()
-        gradients = self.gradients()
+        gradients = self.gradients(in_place=True)
         for variable, gradient in gradients.items():
             # A node may hand one array to two Variables; what each keeps is its own.
             own = np.asarray(gradient)

@@ -52,7 +52,7 @@ class Mul(Node):
     def backward(self, dz: Value) -> tuple[Value, Value]:
         """∂z/∂x = y and ∂z/∂y = x, so dx = dz · y and dy = dz · x: the inputs change places."""
         x, y = self.inputs
-        return dz * y, dz * x
+        return dz * y if self.asks(0) else None, dz * x if self.asks(1) else None
 
 
 class Div(Node):
@@ -70,7 +70,7 @@ class Div(Node):
         _, y = self.inputs
         unasked = (dz == 0) & (y == 0)
         dx = np.where(unasked, 0, dz / y)
-        return dx, np.where(unasked, 0, -dx * self.out)
+        return dx, np.where(unasked, 0, -dx * self.out) if self.asks(1) else None
 
 
 class Neg(Node):
@@ -108,8 +108,9 @@ class Pow(Node):
         x, y = self.inputs
         slope = y * x ** np.where(y == 0, 1, y - 1)
         dx = np.where((dz == 0) & (x == 0), 0, dz * slope)
-        dy = np.where(x > 0, dz * self.out * np.log(np.where(x > 0, x, 1)), 0)
-        return dx, dy
+        if not self.asks(1):
+            return dx, None
+        return dx, np.where(x > 0, dz * self.out * np.log(np.where(x > 0, x, 1)), 0)
 
 
 class Abs(Node):

@@ -57,6 +57,8 @@ class Node:
 
     inputs: tuple[Value, ...] = ()
     outputs: tuple[Value, ...] = ()
+    #: For which inputs the chain rule asks for a gradient; None: for all.
+    asked: tuple[bool, ...] | None = None
 
     #: The text of `forward` alone, which remembers nothing: what recording and tracing call.
     formula: ClassVar[Callable[..., Value]]
@@ -115,6 +117,10 @@ class Node:
                 " use Variables or the function of the same name, which do that by themselves."
             )
 
+    def asks(self, i: int) -> bool:
+        """Whether anybody wants the gradient of input i: that of a constant need not be computed."""
+        return self.asked is None or self.asked[i]
+
     @property
     def out(self) -> Value:
         """The remembered output."""
@@ -122,7 +128,7 @@ class Node:
 
     def settings(self) -> dict[str, Any]:
         """What the node was made with, such as an axis."""
-        return {k: v for k, v in self.__dict__.items() if k not in ("inputs", "outputs")}
+        return {k: v for k, v in self.__dict__.items() if k not in ("inputs", "outputs", "asked")}
 
     def __repr__(self) -> str:
         inside = ", ".join(f"{k}={v!r}" for k, v in self.settings().items())

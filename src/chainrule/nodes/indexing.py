@@ -87,6 +87,11 @@ class Index(Node):
     def __init__(self, key: Any) -> None:
         self.key = _parts(key)
 
+    @property
+    def places(self) -> tuple[Any, ...]:
+        """The key with the inputs in it."""
+        return _filled(self.key, self.inputs[1:])
+
     def forward(self, x: Value, *indices: Value) -> Value:
         """y = x[key]."""
         return x[_filled(self.key, indices)]
@@ -94,7 +99,7 @@ class Index(Node):
     def backward(self, dy: Value) -> tuple[Value, ...]:
         """Each element picked has slope 1, so dx = zeros with dy added at [key]."""
         x, *indices = self.inputs
-        dx = add_at(dy, _filled(self.key, indices), x.shape)
+        dx = add_at(dy, self.places, x.shape)
         return (dx, *(None for _ in indices))
 
 

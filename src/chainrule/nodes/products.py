@@ -32,4 +32,5 @@ class MatMul(Node):
     def backward(self, dy: Value) -> tuple[Value, Value]:
         """∂yⱼ/∂xᵢ = Wᵢⱼ, so dx = dy @ Wᵀ and dW = xᵀ @ dy: as the shapes demand."""
         x, W = self.inputs
-        return dy @ np.swapaxes(W, -1, -2), np.swapaxes(x, -1, -2) @ dy
+        dx = dy @ np.swapaxes(W, -1, -2) if self.asks(0) else None
+        return dx, np.swapaxes(x, -1, -2) @ dy if self.asks(1) else None
