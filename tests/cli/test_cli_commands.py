@@ -45,7 +45,8 @@ def process(*args: str, **more: Any) -> subprocess.CompletedProcess[str]:
 
 
 def fast(data: str, *more: str) -> list[str]:
-    return ["train", data, "--epochs", "30", "--hidden", "16", *more]
+    epochs = [] if "--epochs" in more else ["--epochs", "30"]
+    return ["train", data, *epochs, "--hidden", "16", *more]
 
 
 # -- the main job -------------------------------------------------------------------------------
@@ -493,12 +494,16 @@ def test_identifiers_and_dates_are_spoken_of() -> None:
     Path("t.csv").write_text(people())
     told = good(*fast("t.csv", "--epochs", "1"))
     assert "'PersonId' has another whole number in every row, as identifiers have." in told
-    assert "'seen' holds dates" in told
+    assert "'seen' holds dates, and each is a text of its own." in told
+    assert "--date seen" in told
+    told = good(*fast("t.csv", "--epochs", "1", "--date", "seen"))
+    assert "holds dates" not in told
+    assert "PersonId, seen, gaps, n)" in " ".join(told.split())
     amounts = "".join(f"{i % 40} cm,C{i % 40},{'ab'[i % 2]}\n" for i in range(90))
     Path("a.csv").write_text("size,cabin,label\n" + amounts)
     told = good(*fast("a.csv", "--epochs", "1"))
-    assert "'size' holds amounts such as 0 cm, and each is taken as a text of its own." in told
-    assert "'cabin' holds" not in told
+    assert "90 cells of 'size' are read without their sign or unit, such as '0 cm' (line 2)" in told
+    assert "'cabin' became 38 columns" in told
     # Whole numbers of another name, or such that repeat, are numbers.
     Path("u.csv").write_text("year,id,y\n" + "".join(f"{i},{i // 2},{i % 2}\n" for i in range(60)))
     assert "identifiers" not in good(*fast("u.csv", "--epochs", "1"))

@@ -178,9 +178,10 @@ def test_a_picture_of_a_model_at_work(model: str, tmp_path: Path) -> None:
     found = cr.load_model(model)
     assert found.preparation is not None
     from chainrule.cli.reading import open_both
+    from chainrule.cli.said import Said
     from chainrule.cli.scoring import training_rows
 
-    _, preparation, table = open_both(model, "iris", False, None)
+    _, preparation, table = open_both(model, "iris", Said())
     rows = training_rows(found, preparation, table).rows(np.arange(4))
     loss = found.network.forward(preparation.transform(rows), preparation.targets(rows))
     numbers = [float(t) for t in texts_of(out) if re.fullmatch(r"\d+\.\d+", t)]

@@ -25,7 +25,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def fast(data: str, *more: str) -> list[str]:
-    return ["train", data, "--epochs", "3", "--hidden", "4", *more]
+    epochs = [] if "--epochs" in more else ["--epochs", "3"]
+    return ["train", data, *epochs, "--hidden", "4", *more]
 
 
 def process(*args: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
@@ -237,7 +238,7 @@ def test_a_table_on_standard_input() -> None:
         ("$C predict stdin.safetensors - < /dev/null", "standard input is empty"),
         ("$C predict stdin.safetensors - <&-", "standard input is empty"),
         (
-            "printf 'x,z\\n1\\n' | $C predict stdin.safetensors -",
+            "printf 'x,z\\n1,2,3,4\\n' | $C predict stdin.safetensors -",
             "standard input:2: the row is too",
         ),
         ("gzip -c rows.csv | $C predict stdin.safetensors -", "standard input: this is gzip"),

@@ -130,11 +130,11 @@ def test_a_text_column_stays_text_whatever_the_other_rows_hold() -> None:
     cells = ["007", "A1", "12", "1.50", "1.5"]
     prepared = Preparation.fit(parse_csv(b"s,n,t\n007,1,a\nA1,2,b\n12,3,a\n1.50,4,b\n", "f"), "t")
     assert prepared.kinds == {"s": "text", "n": "number", "t": "text"}
-    together = parse_csv(b"s,n\n007,1\nA1,1\n12,1\n1.50,1\n1.5,1\n", "f", kinds=prepared.kinds)
+    together = parse_csv(b"s,n\n007,1\nA1,1\n12,1\n1.50,1\n1.5,1\n", "f", kinds=prepared.forms)
     x = prepared.transform(together)
     assert x[:, :4].sum(axis=1).tolist() == [1, 1, 1, 1, 0]
     for i, cell in enumerate(cells):
-        alone = parse_csv(f"s,n\n{cell},001\n".encode(), "f", kinds=prepared.kinds)
+        alone = parse_csv(f"s,n\n{cell},001\n".encode(), "f", kinds=prepared.forms)
         assert alone["s"].tolist() == [cell]
         assert prepared.transform(alone).tolist() == x[i : i + 1].tolist()
 

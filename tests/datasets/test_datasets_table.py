@@ -96,7 +96,6 @@ def test_matrix_over_blocks() -> None:
         ({"a": [[1, 2]]}, "1-D"),
         ({"a": [1.0, float("inf")]}, "infinite"),
         ({"a": [1 + 2j]}, "dtype complex"),
-        ({"a": np.array(["2020-01-01"], dtype="datetime64[D]")}, "datetime64"),
         ({"a": [b"x"]}, "dtype"),
         ({"a": [1, "x"]}, "mixed"),
         ({"a": [None, 1, "x"]}, "one kind only"),

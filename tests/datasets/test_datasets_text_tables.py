@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chainrule.datasets import opening, parse_csv, read, read_csv
-from chainrule.datasets.cells import MISSING, NUMBER
+from chainrule.datasets.cells import MISSING, NUMBER, too_wide
+from chainrule.datasets.writings import written
 from chainrule.errors import ChainruleError, DataError, FormatError, SettingError
 
 NUMBERS = "".join(f"{i},{i * 0.5},w{i % 3}\n" for i in range(30))
@@ -23,36 +24,11 @@ NUMBERS = "".join(f"{i},{i * 0.5},w{i % 3}\n" for i in range(30))
 REFUSED: list[tuple[str, bytes, type[ChainruleError], list[str]]] = [
     ("D1", b"\n \n", DataError, ["f.csv is empty"]),
     ("D2", b"a,b\n", DataError, ["0 rows", "--no-header"]),
-    ("D3", b"5.1,3.5,setosa\n4.9,3.0,setosa\n", DataError, ["f.csv:1", "5.1", "--no-header"]),
     ("D4", b"a,b\n1,2\n1,2,3\n", DataError, ["f.csv:3", "too long", "3 cells", "2 columns"]),
-    ("D5", b"a,b\n1\n", DataError, ["f.csv:2", "too short", "1 cell;", "2 columns"]),
-    ("D5+", b"a,b\n" + b"1\n" * 9, DataError, ["f.csv:2", "line 3 has 1", "6 more rows"]),
     ("D6", b"a,b\nx,1\nZo\xeb,1\n", FormatError, ["f.csv:3", "0xeb", "offset 10", "--encoding"]),
     ("D7", "a,b\n1,2\n".encode("utf-16"), FormatError, ["UTF-16", "encoding='utf-16'"]),
     ("D7 no mark", "a,b\n1,2\n".encode("utf-16-le"), FormatError, ["UTF-16"]),
     ("D7 32", "a,b\n1,2\n".encode("utf-32"), FormatError, ["UTF-32"]),
-    ("D10", b'a,b\n"1,234",2\n', DataError, ["f.csv:2, column 'a'", "'1,234'", "comma"]),
-    ("D10 ;", b"a;b\n1,5;2\n2;2\n", DataError, ["f.csv:2, column 'a'", "'1,5'", "point"]),
-    (
-        "D11",
-        ("a,b,c\n" + NUMBERS + "x,1,w\n").encode(),
-        DataError,
-        ["f.csv:32, column 'a'", "'x'", "30 of 31"],
-    ),
-    (
-        "D11+",
-        ("a,b,c\n" + NUMBERS * 4 + "x,y,w\n" * 5).encode(),
-        DataError,
-        ["f.csv:122, column 'a'", "(line 123)", "and 2 more", "column 'b'", "'y'"],
-    ),
-    ("D12", ("a,b,c\ninf,1,w\n" + NUMBERS).encode(), DataError, ["column 'a'", "infinite"]),
-    ("D13", b"a,b\n1,2\n1e400,2\n", DataError, ["f.csv:3, column 'a'", "1e400", "too large"]),
-    ("D14 int", b"a\n1\n" + b"9" * 30 + b"\n", DataError, ["column 'a'", "9223372036854775807"]),
-    ("D14 gap", b"a,b\n,1\n" + b"9" * 30 + b",2\n", DataError, ["column 'a'", "too large"]),
-    ("D14 hex", b"a,b\n0x1F,2\n3,2\n", DataError, ["f.csv:2, column 'a'", "'0x1F'", "0xff"]),
-    ("D14 _", b"a,b\n1_000,2\n", DataError, ["f.csv:2, column 'a'", "'1_000'"]),
-    ("D15", b"a,b,a\n1,2,3\n", DataError, ["f.csv:1", "'a' (columns 1 and 3)"]),
-    ("D15 strip", b"a, a \n1,2\n", DataError, ["same name"]),
     ("D16", b'a,b\n1,2\n1,"x\n2,3\n', FormatError, ["f.csv:3", "never closed"]),
     ("D16 after", b'a,b\n1,"x"y\n', FormatError, ["f.csv:2", "goes on after"]),
     ("D17", b"a,b\n1,\0\n", FormatError, ["f.csv:2", "NUL", "offset 6"]),
@@ -64,11 +40,6 @@ REFUSED: list[tuple[str, bytes, type[ChainruleError], list[str]]] = [
     ("D20 npy", b"\x93NUMPY\x01\0", FormatError, ["npy"]),
     ("D20 json", b'[{"a": 1}]', FormatError, ["JSON"]),
     ("D24", b"PAR1aaaaPAR1", FormatError, ["Parquet", "to_csv"]),
-    ("no name", b"a,,b\n0,1,2\n", DataError, ["no name", "column 2"]),
-    ("spaces", b"5.1 3.5 0\n4.9 3.0 1\n", DataError, ["by spaces", "commas, semicolons or tabs"]),
-    ("R", b"a  b\n1 0.5  x\n 2 0.5 y\n", DataError, ["3 columns", "by spaces"]),
-    ("bars", b"| a | b |\n| p | q |\n", DataError, ["2 columns", "bars (|)"]),
-    ("no index", b",a\n5,1\n9,2\n", DataError, ["column 1 has no name"]),
 ]
 
 
@@ -95,6 +66,16 @@ def test_refused(data: bytes, error: type[ChainruleError], parts: list[str]) -> 
         b"a;b\n1;x\n2;y\n",
         b"a\tb\n1\tx\n2\ty\n",
         b",a,b\n0,1,x\n1,2,y\n",
+        b"a|b\n1|x\n2|y\n",
+        b"| a | b |\n|---|--:|\n| 1 | x |\n| 2 | y |\n",
+        b"a   b\n 1   x\n 2\ty\n",
+        b"# taken in May\n# by hand\na,b\n1,x\n2,y\n",
+        b"# a,b\n1,x\n# a remark\n2,y\n",
+        b"sep=;\r\na;b\r\n1;x\r\n2;y\r\n",
+        b'"a" ,"b"\n"1" ,"x" \n"2" ,"y"\n',
+        b'"a" "b"\n"7" 1 "x"\n"9" 2 "y"\n',
+        b"a,b,,\n1,x,,\n2,y,,\n",
+        b"a,b\n1.0,x\n$2,y\n",
     ],
 )
 def test_accepted_writings_of_one_table(data: bytes) -> None:
@@ -109,12 +90,13 @@ def test_what_was_done_is_said() -> None:
     assert "separated by semicolons" in parse_csv(b"a;b\n1;x\n", "f").notes[0]
     assert "separated by tabs" in parse_csv(b"a\tb\n1\tx\n", "f").notes[0]
     notes = " ".join(parse_csv(b" a ,b,\n1,x,\n\n2,,\n", "f").notes)
-    for part in ("spaces around 1 column name", "1 blank line", "end of 3 rows", "missing cell"):
+    for part in ("spaces around 1 column name", "1 blank line", "neither name", "missing cell"):
         assert part in notes
     notes = " ".join(parse_csv(b"a,b,c\n1,,x\n1,,y\n", "f").notes)
     assert "1 column holds one value only: 'a'" in notes
     assert "1 column holds no value at all: 'b'" in notes
     assert "only counts the rows" in " ".join(parse_csv(b",a\n0,5\n1,6\n", "f").notes)
+    assert "end of 2 rows" in " ".join(parse_csv(b"a,b\n1,x,\n2,y,\n3,z\n", "f").notes)
     assert parse_csv(b"a,b\n1,x\n2,y\n", "f").notes == ()
 
 
@@ -149,7 +131,7 @@ def test_digits_that_begin_with_zero_are_text() -> None:
     table = parse_csv(b"zip,n,m,z\n01234,0,-01,0\n56789,10,2,0\n,5,3,1\n", "f")
     assert [table.kind(name) for name in table.names] == ["text", "int", "int", "int"]
     assert table["zip"].tolist() == ["01234", "56789", ""]
-    assert "'zip' holds numbers that begin with 0, so it is read as text." in table.notes
+    assert any(note.startswith("'zip' holds numbers that begin with 0") for note in table.notes)
     assert parse_csv(b"a,b\n01,1\n1.5,1\n", "f")["a"].tolist() == [1, 1.5]
     late = parse_csv(("a,b\n" + "1,1\n" * 250_000 + "02,1\n").encode(), "f")
     assert late["a"][[0, -1]].tolist() == ["1", "02"]
@@ -183,8 +165,8 @@ def test_encodings() -> None:
 
 
 def test_quoted_line_ends_do_not_shift_line_numbers() -> None:
-    with pytest.raises(DataError, match=r"f\.csv:5: the row is too short"):
-        parse_csv(b'a,b\n"x\ny",1\nz,2\nw\n', "f.csv")
+    with pytest.raises(DataError, match=r"f\.csv:5: the row is too long"):
+        parse_csv(b'a,b\n"x\ny",1\nz,2\nw,3,4\n', "f.csv")
 
 
 def test_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,14 +176,13 @@ def test_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     packed.write_bytes(gzip.compress(b"a,b\n1,x\n"))
     assert read(plain).fingerprint() == read(str(packed)).fingerprint()
     assert read(plain).source == str(plain)
-    for name in ("a.tsv", "a.txt", "a.data", "a"):
+    for name in ("a.tsv", "a.txt", "a.data", "a", "a.dat", "a.tab", "a.psv", "a.all-data"):
         (tmp_path / name).write_bytes(b"a,b\n1,x\n")
         assert read(tmp_path / name).names == ("a", "b")
 
     (tmp_path / "empty.csv").touch()
     (tmp_path / "cut.csv.gz").write_bytes(packed.read_bytes()[:-12])
     (tmp_path / "odd.parquet").write_bytes(b"PAR1")
-    (tmp_path / "odd.foo").write_bytes(b"a,b\n1,2\n")
     (tmp_path / "not.csv.gz").write_bytes(b"a,b\n1,2\n")
     for name, error, part in (
         ("none.csv", DataError, "no such file"),
@@ -209,7 +190,6 @@ def test_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("empty.csv", DataError, "is empty"),
         ("cut.csv.gz", FormatError, "damaged or cut short"),
         ("odd.parquet", FormatError, "Parquet.*to_csv"),
-        ("odd.foo", FormatError, "ends in .csv"),
         ("not.csv.gz", FormatError, "plain text, not gzip"),
         ("nul\0.csv", DataError, "cannot be read"),
     ):
@@ -295,12 +275,13 @@ def test_round_trip(
 
 @settings(max_examples=300, deadline=None)
 @given(st.text(max_size=12) | st.from_regex(NUMBER, fullmatch=True))
-def test_a_cell_is_a_number_exactly_when_it_reads_as_one(cell: str) -> None:
+@example("010000000000000001")
+def test_a_plain_number_is_itself_and_no_cell_is_lost(cell: str) -> None:
     stream = io.StringIO()
     csv.writer(stream, quoting=csv.QUOTE_ALL).writerow(["x", cell])
     data = b"k,v\n" + stream.getvalue().encode("utf-8", "ignore")
     try:
-        table = parse_csv(data, "f.csv")
+        table = parse_csv(data, "f.csv", header=True)
     except ChainruleError:
         return
     cell = cell.encode("utf-8", "ignore").decode().strip()
@@ -308,11 +289,15 @@ def test_a_cell_is_a_number_exactly_when_it_reads_as_one(cell: str) -> None:
         assert table.missing("v").all()
     elif cell.isascii() and cell.isdigit() and len(cell) > 1 and cell[0] == "0":
         assert table["v"].tolist() == [cell]
-        assert parse_csv(data, "f.csv", kinds={"v": "number"})["v"].tolist() == [int(cell)]
-    elif NUMBER.fullmatch(cell):
+        wanted = float(cell) if too_wide(cell) else int(cell)
+        assert parse_csv(data, "f.csv", kinds={"v": "number"})["v"].tolist() == [wanted]
+    elif NUMBER.fullmatch(cell) and math.isfinite(float(cell)) and not too_wide(cell):
         assert table.matrix(["v"]).item() == float(cell)
+    elif table.kind("v") == "text":
+        assert table["v"].tolist() == [cell]
     else:
-        assert table.kind("v") == "text"
+        assert written(cell) is not None
+        assert table.notes
 
 
 @settings(max_examples=300, deadline=None)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.drawing.notes import note_in
 from chainrule.playground.refusals import said_in
 from chainrule.playground.session import Session
 
@@ -40,19 +41,9 @@ def no_english(sentence: str) -> bool:
         ({"do": "paste", "text": ""}, None),
         ({"do": "paste", "text": "a,b\n"}, None),
         ({"do": "paste", "text": "one\n1\n2\n"}, None),
-        ({"do": "paste", "text": "a,b\n1,2\n3,4,5\n"}, "2"),
-        ({"do": "paste", "text": "a,a\n1,2\n"}, "a"),
-        ({"do": "paste", "text": "1,2\n3,4\n"}, "1"),
-        ({"do": "paste", "text": "a;b\n1,5;x\n2,5;y\n"}, "2,5"),
-        ({"do": "paste", "text": "a;b\n1,5;2,5\n3,5;4,5\n"}, "4,5"),
-        ({"do": "paste", "text": "a,b\n1,inf\n2,3\n"}, "inf"),
-        ({"do": "paste", "text": f"a,b\n1,{'9' * 400}\n"}, "99"),
-        ({"do": "paste", "text": "a,b\n0x1F,1\n3,4\n"}, "0x1F"),
-        ({"do": "paste", "text": "a,b\n" + "1,2\n" * 30 + "1,oops\n"}, "oops"),
+        ({"do": "paste", "text": "a,b\n1,2\n3,4\n5,6,7\n"}, "2"),
         ({"do": "paste", "text": 'a,b\n"1,x\n2,3\n'}, "2"),
         ({"do": "paste", "text": f"a,b\n{'x' * 200_000},1\n"}, "131072"),
-        ({"do": "paste", "text": "sep=;\na;b\n1;2\n"}, ";"),
-        ({"do": "paste", "text": "a,,c\n1,2,3\n2,3,4\n"}, "2"),
         ({"do": "paste", "text": "a,b\n1,\0\n"}, "2"),
         ({"do": "paste", "text": '{"a": [1, 2]}'}, "JSON"),
         ({"do": "paste", "text": "<html><body>hello</body></html>"}, "HTML"),
@@ -79,6 +70,71 @@ def test_tables_that_cannot_be_learnt_say_so_in_both_languages(text: str) -> Non
     assert answer.kind == "error"
     assert all(re.search("[一-鿿]", chinese) for chinese in answer.fields["told"]["zh"])
     assert all(no_english(chinese) for chinese in answer.fields["told"]["zh"])
+
+
+def many(cells: str, rows: int = 30) -> str:
+    """A table of rows whose first cells are in turn those given, after numbers of every kind."""
+    given = cells.split()
+    return "a,b\n" + "".join(
+        f'"{given[i] if i < len(given) else i + 0.5}",{i}\n' for i in range(rows)
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("a;b\n1,5;2\n2,5;3\n", "1.5"),
+        ("a|b\n1|2\n2|3\n", "竖线"),
+        ("a b\n1 2\n2 3\n", "空格"),
+        ("5.1,3.5,setosa\n4.9,3.1,setosa\n", "x0 to x2"),
+        ("state,2021\nUtah,-3\nOhio,4\n", "2021"),
+        ("a,a,,b,\n1,2,3,4,\n5,6,7,8,\n", "Unnamed: 2"),
+        (",a,b\nx,1,2\ny,3,4\n", "各行都不同"),
+        ("a b\n1 2 3\n4 5 6\n", "R"),
+        ("# remark\n#\na,b\n1,2\n#x\n3,4\n", "第一行之前的 2 行"),
+        ("a,b\n1\n3,4\n", "第 2 行"),
+        (many("1,234"), "1234"),
+        (many("12% 13%"), "12%"),
+        (many("1.5M 2k"), "1500000"),
+        (many("(34.44)"), "-34.44"),
+        (many("<0.25"), "0.25"),
+        (many("34*"), "脚注"),
+        (many("1'234"), "1234"),
+        (many('=""34""'), "34"),
+        (many("inf"), "无穷大"),
+        (many("oops"), "oops"),
+        (many("NULL -"), "NULL"),
+        ("id,b\n99999999999999999999,1\n99999999999999999998,2\n", "18"),
+        ("day,b\n2024-01-31,1\n2024-02-01,2\n", "日期"),
+        ("w,b\n12 kg,1\n13 lb,2\n14 kg,3\n", "12 kg"),
+        (
+            "w,b\n" + "".join(f"{'abcdefghij'[i]}{i},{i}\n" for i in range(9)) + "1,1\n2,2\n3,3\n",
+            "1",
+        ),
+        ("zip,b\n01234,1\n02345,2\n", "以 0 开头"),
+    ],
+)
+def test_notes_on_a_table_are_in_both_languages(text: str, number: str) -> None:
+    answer = Session().do({"do": "paste", "text": text})
+    assert answer.kind == "reply", answer.fields
+    told = answer.fields["notes"]
+    assert len(told["en"]) == len(told["zh"]) > 0
+    for english, chinese in zip(told["en"], told["zh"], strict=True):
+        assert "--" not in english
+        assert re.search("[一-鿿]", chinese), english
+        assert no_english(chinese), chinese
+    assert any(number in chinese for chinese in told["zh"]), told["zh"]
+
+
+def test_advice_of_the_command_is_in_chinese_in_a_report() -> None:
+    text = many("oops (1) - 1,234") + "".join(f"{i}.125,9\n" for i in range(9))
+    more = "d,e,f\n" + "".join(f"2024-01-0{i},9{i}0000000000000000000,{i}\n" for i in range(1, 9))
+    notes = [note for t in (text, more) for note in cr.datasets.parse_csv(t.encode(), "f").notes]
+    advised = [note for note in notes if "--" in note]
+    assert len(advised) >= 4
+    for note in advised:
+        chinese = note_in(note, "zh")
+        assert no_english(re.sub(r"--[\w-]+ \S+", "", chinese)), chinese
 
 
 def test_a_step_is_explained_and_checked_in_chinese() -> None:
@@ -126,7 +182,11 @@ def test_whatever_is_not_finite_first_is_told_in_chinese() -> None:
 
 
 def test_a_table_is_not_refused_with_an_option_of_the_command() -> None:
-    for text in ("1,2\n3,4\n", "a,b\n"):
-        (said,) = Session().do({"do": "paste", "text": text}).fields["errors"]
-        assert "--" not in said
-        assert "row of names" in said
+    (said,) = Session().do({"do": "paste", "text": "a,b\n"}).fields["errors"]
+    assert "--" not in said
+    assert "row of names" in said
+    session = Session()
+    session.upload("t.csv", ("x,y\n" + "".join(f"{i},{i}:30\n" for i in range(200))).encode())
+    (said,) = session.do({"do": "configure", "settings": {"data": "own"}}).fields["errors"]
+    assert "--" not in said
+    assert "Choose another column to predict." in said

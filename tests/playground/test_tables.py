@@ -115,7 +115,7 @@ def test_large_tables_are_drawn_from_and_small_ones_refused() -> None:
         (b"a\n1\n2", "two columns"),
         (b"", "empty"),
         (b"<html>", "HTML"),
-        (b"a,b\n1\n", "n.csv:2"),
+        (b"a,b\n1,2,3\n4,5\n", "n.csv:2"),
         (b"a,b\n" + b"1,2\n" * 700_000, "bytes"),
     ]:
         assert what in session.upload("n.csv", body).fields["errors"][0]
@@ -181,7 +181,7 @@ def test_a_table_that_would_become_too_many_inputs_or_classes_is_refused() -> No
     assert session.upload("wide.csv", "\n".join(lines).encode()).kind == "reply"
     (sentence,) = session.do({"do": "configure", "settings": {"data": "own"}}).fields["errors"]
     assert "inputs" in sentence
-    lines = ["x,kind", *(f"{i},word{i % 300}" for i in range(600))]
+    lines = ["x,kind", *(f"{i},word{i % 300}" for i in range(1800))]
     assert session.upload("many.csv", "\n".join(lines).encode()).kind == "reply"
     (sentence,) = session.do({"do": "configure", "settings": {"data": "own"}}).fields["errors"]
     assert "300 different answers" in sentence

@@ -7,13 +7,15 @@ from typing import Any
 
 import click
 
-from chainrule.cli.options import data_options, engine_option, graph_options, json_option
+from chainrule.cli.options import Command, data_options, engine_option, graph_options, json_option
+from chainrule.cli.said import Said
 from chainrule.cli.terminal import json_out, paragraph, printable, say, width
 
 __all__ = ["check"]
 
 
 @click.command(
+    cls=Command,
     short_help="Check every gradient of a model or an expression.",
     epilog="""\b
 Examples:
@@ -35,8 +37,7 @@ def check(
     data: str | None,
     count: int,
     elements: bool,
-    no_header: bool,
-    encoding: str | None,
+    said: Said,
     engine: str,
     as_json: bool,
 ) -> None:
@@ -50,7 +51,7 @@ def check(
     from chainrule.cli.graphs import graph_of
 
     graph, numbers, at_work = graph_of(
-        what, given, data, count, no_header, encoding, from_python="network.graph(x, t).check()"
+        what, given, data, count, said, from_python="network.graph(x, t).check()"
     )
     proof = graph.check(elements=elements)
     step = None

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chainrule.cli.options import Number, data_options, graph_options, json_option
+from chainrule.cli.options import Command, Number, data_options, graph_options, json_option
 from chainrule.cli.picture import picture_options, picture_settings
 from chainrule.cli.places import Place, keep_apart
 from chainrule.cli.terminal import json_out, number_of, paragraph, printable, remark, say
 from chainrule.errors import shown
 
 if TYPE_CHECKING:
+    from chainrule.cli.said import Said
     from chainrule.graph import Graph
     from chainrule.graph.proof import Proof
 
@@ -20,6 +21,7 @@ __all__ = ["draw"]
 
 
 @click.command(
+    cls=Command,
     short_help="Draw the computational graph of a model or an expression.",
     epilog="""\b
 Examples:
@@ -57,8 +59,7 @@ def draw(
     check: bool,
     dpi: float,
     force: bool,
-    no_header: bool,
-    encoding: str | None,
+    said: Said,
     as_json: bool,
     **picture: Any,
 ) -> None:
@@ -80,7 +81,7 @@ def draw(
     settings = picture_settings(**picture)
     keep_apart("--out", out, {"the model": what, "the data": data})
     graph, numbers, _ = graph_of(
-        what, given, data, count, no_header, encoding,
+        what, given, data, count, said,
         from_python=f"network.draw(x, t).save({shown(out)})",
     )  # fmt: skip
     graph = graph.detailed() if detail else graph

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chainrule.cli.options import data_argument, data_options, engine_option, json_option
+from chainrule.cli.options import Command, data_argument, data_options, engine_option, json_option
 from chainrule.cli.terminal import (
     json_out,
     number_of,
@@ -21,6 +21,7 @@ from chainrule.cli.terminal import (
 )
 
 if TYPE_CHECKING:
+    from chainrule.cli.said import Said
     from chainrule.cli.scoring import Score
 
 __all__ = ["evaluate"]
@@ -29,6 +30,7 @@ MANY_CLASSES = 20
 
 
 @click.command(
+    cls=Command,
     short_help="Score a model on rows whose answers are known.",
     epilog="""\b
 Examples:
@@ -41,9 +43,7 @@ Examples:
 @data_options
 @engine_option
 @json_option
-def evaluate(
-    model: str, data: str, no_header: bool, encoding: str | None, engine: str, as_json: bool
-) -> None:
+def evaluate(model: str, data: str, said: Said, engine: str, as_json: bool) -> None:
     """Score MODEL on DATA: accuracy and confusion matrix, or R², RMSE and MAE.
 
     On the data the model was trained on, the rows held out from training are scored apart.
@@ -51,7 +51,7 @@ def evaluate(
     from chainrule.cli.reading import open_both
     from chainrule.cli.scoring import score_all
 
-    found, preparation, rows_given = open_both(model, data, no_header, encoding)
+    found, preparation, rows_given = open_both(model, data, said)
     found.network.engine = engine
     scores, notes = score_all(found, preparation, rows_given)
     if as_json:

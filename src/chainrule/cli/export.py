@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chainrule.cli.options import Number, OneOf, data_options, json_option
+from chainrule.cli.options import Command, Number, OneOf, data_options, json_option
 from chainrule.cli.places import Place, keep_apart
 from chainrule.cli.terminal import json_out, number_of, printable, say
 
 if TYPE_CHECKING:
+    from chainrule.cli.said import Said
     from chainrule.files import Model, Script
 
 __all__ = ["export"]
 
 
 @click.command(
+    cls=Command,
     short_help="Write a model as a NumPy program.",
     epilog="""\b
 Examples:
@@ -53,8 +55,7 @@ def export(
     data: str | None,
     epochs: int | None,
     batch_size: int | None,
-    no_header: bool,
-    encoding: str | None,
+    said: Said,
     as_json: bool,
 ) -> None:
     """Write MODEL as a program that needs nothing but Python and NumPy.
@@ -68,10 +69,10 @@ def export(
     """
     from chainrule.errors import SettingError
 
-    if data is None and (epochs or batch_size or no_header or encoding):
+    if data is None and (epochs or batch_size or said):
         raise SettingError(
-            "--epochs, --batch-size, --no-header and --encoding are for a program that trains. Name the"
-            " rows with --data, too."
+            "--epochs, --batch-size and how rows are read (--no-header, --encoding, ...) are for a program"
+            " that trains. Name the rows with --data, too."
         )
     beside = f"{out.removesuffix('.py')}.npz"
     for path in (out, beside):
@@ -81,7 +82,7 @@ def export(
 
         script = predicting_script(load_model(model))
     else:
-        script = _training(model, data, epochs, batch_size, no_header, encoding)
+        script = _training(model, data, epochs, batch_size, said)
     script.save(out, overwrite=force)
     lines = len(script.text.splitlines())
     if as_json:
@@ -105,8 +106,7 @@ def _training(
     data: str,
     epochs: int | None,
     batch_size: int | None,
-    no_header: bool,
-    encoding: str | None,
+    said: Said,
 ) -> Script:
     """The program that trains the model on."""
     from chainrule.cli.reading import fact, open_both
@@ -114,7 +114,7 @@ def _training(
     from chainrule.files import training_script
 
     found, preparation, table = open_both(
-        model, data, no_header, encoding, from_python="network.script(optimizer, x, t)"
+        model, data, said, from_python="network.script(optimizer, x, t)"
     )
     rows = training_rows(found, preparation, table)
     x, t = preparation.transform(rows), preparation.targets(rows)

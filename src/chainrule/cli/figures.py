@@ -6,7 +6,7 @@ import os
 
 import click
 
-from chainrule.cli.options import OneOf
+from chainrule.cli.options import Command, OneOf
 from chainrule.cli.places import Place
 from chainrule.cli.terminal import number_of, paint, printable, remark, rows, say, size_of
 
@@ -14,6 +14,7 @@ __all__ = ["figures"]
 
 
 @click.command(
+    cls=Command,
     short_help="Draw the figures of the chapter.",
     epilog="""\b
 Examples:

@@ -13,6 +13,7 @@ from chainrule.cli.terminal import number_of
 from chainrule.errors import SettingError, shown
 
 if TYPE_CHECKING:
+    from chainrule.cli.said import Said
     from chainrule.files import Model
     from chainrule.graph import Graph
     from chainrule.networks import Network
@@ -36,8 +37,7 @@ def graph_of(
     given: Sequence[str],
     data: str | None,
     count: int,
-    no_header: bool,
-    encoding: str | None,
+    said: Said,
     *,
     from_python: str,
 ) -> tuple[Graph, str, AtWork | None]:
@@ -48,9 +48,9 @@ def graph_of(
     if is_model(what):
         if given:
             raise SettingError("--set gives a value to a name of an expression; a model has data.")
-        network, x, t, told = _at_work(what, data, count, no_header, encoding, from_python)
+        network, x, t, told = _at_work(what, data, count, said, from_python)
         return network.graph(x, t), told, (network, x, t)
-    if data is not None or no_header or encoding is not None:
+    if data is not None or said:
         raise SettingError(
             f"--data is for a model, and {shown(what, 60)} names no file. Give values with --set x=3."
         )
@@ -84,8 +84,7 @@ def _at_work(
     path: str,
     data: str | None,
     count: int,
-    no_header: bool,
-    encoding: str | None,
+    said: Said,
     from_python: str,
 ) -> tuple[Any, Any, Any, str]:
     """The network of a model file, with rows and targets: of a table, or random ones."""
@@ -93,7 +92,7 @@ def _at_work(
         from chainrule.cli.reading import open_both
 
         found, preparation, table = open_both(
-            path, data, no_header, encoding, from_python=from_python,
+            path, data, said, from_python=from_python,
             otherwise=" Or leave --data out: random rows are taken.",
         )  # fmt: skip
         table.require(preparation.target)

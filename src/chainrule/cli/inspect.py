@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chainrule.cli.options import json_option
+from chainrule.cli.options import Command, json_option
 from chainrule.cli.terminal import json_out, paint, paragraph, printable, rows, say
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ __all__ = ["inspect"]
 
 
 @click.command(
+    cls=Command,
     short_help="Show what a model file holds.",
     epilog="""\b
 Example:

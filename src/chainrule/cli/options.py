@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from chainrule.cli.said import Said
 from chainrule.errors import nearest, shown
 
 __all__ = [
+    "Command",
     "Hidden",
     "Number",
     "OneOf",
@@ -28,6 +32,19 @@ else:
     _Kind = click.ParamType  # not generic before click 8.2
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Command(click.Command):
+    """A command that takes every option once, but those that may be given again."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """The values, or an error that names an option given twice."""
+        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        for param in order:
+            if isinstance(param, click.Option) and not param.multiple and order.count(param) > 1:
+                name = " or ".join((*param.opts[-1:], *param.secondary_opts[-1:]))
+                raise click.UsageError(f"{name} is given twice. Give it once.", ctx)
+        return super().parse_args(ctx, args)
 
 
 class Number(_Kind):
@@ -157,15 +174,43 @@ def data_argument(function: F) -> F:
 
 
 def data_options(function: F) -> F:
-    """How a text file is to be read."""
-    function = click.option(
-        "--encoding",
-        metavar="NAME",
-        help="How a text file is stored, if not as UTF-8: latin-1, ...",
-    )(function)
-    return click.option(
-        "--no-header", is_flag=True, help="The first line holds data: name the columns x0, x1, ..."
-    )(function)
+    """How a text file is to be read: all of it in one argument, `said`."""
+    names = [field.name for field in fields(Said)]
+
+    @functools.wraps(function)
+    def collected(*args: Any, **options: Any) -> Any:
+        return function(*args, said=Said(**{name: options.pop(name) for name in names}), **options)
+
+    column: dict[str, Any] = {"multiple": True, "metavar": "COLUMN"}
+    for option in reversed(
+        (
+            click.option(
+                "--header/--no-header", default=None, help="The first line holds the names of the"
+                " columns, or data (x0, x1, ...); by default its cells tell.",
+            ),
+            click.option(
+                "--encoding", metavar="NAME",
+                help="How a text file is stored, if not as UTF-8: latin-1, ...",
+            ),
+            click.option("--text", **column, help="A column to read as text; may be given again."),
+            click.option(
+                "--number", **column, help="A column to read as numbers; words in it count as missing.",
+            ),
+            click.option("--date", **column, help="A column to read as dates, in days."),
+            click.option(
+                "--decimal", type=OneOf((".", ",")), help="The decimal sign, if the cells do not tell.",
+            ),
+            click.option(
+                "--missing-words", metavar="WORD,...",
+                help="The words for a missing cell, in place of the usual ones (NA, NULL, ?, ...).",
+            ),
+            click.option(
+                "--day-first/--month-first", default=None, help="How dates such as 3/4/2024 begin.",
+            ),
+        )
+    ):  # fmt: skip
+        collected = option(collected)
+    return collected  # type: ignore[return-value]
 
 
 def graph_options(function: F) -> F:

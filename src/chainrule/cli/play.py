@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chainrule.cli.options import Number, OneOf
+from chainrule.cli.options import Command, Number, OneOf
 from chainrule.cli.terminal import paint, say
 from chainrule.errors import ExtraMissingError, SettingError
 
@@ -28,6 +28,7 @@ def a_cap(flag: str, default: int, words: str) -> Callable[[Any], Any]:
 
 
 @click.command(
+    cls=Command,
     short_help="Watch a network learn, in the browser.",
     epilog="""\b
 Examples:

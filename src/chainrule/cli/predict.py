@@ -7,14 +7,16 @@ import io
 
 import click
 
-from chainrule.cli.options import data_argument, data_options, engine_option, json_option
+from chainrule.cli.options import Command, data_argument, data_options, engine_option, json_option
 from chainrule.cli.places import Place, keep_apart
+from chainrule.cli.said import Said
 from chainrule.cli.terminal import csv_out, json_out, number_of, printable, remark, say
 
 __all__ = ["predict"]
 
 
 @click.command(
+    cls=Command,
     short_help="Predict a label or a number for every row.",
     epilog="""\b
 Examples:
@@ -41,8 +43,7 @@ def predict(
     proba: bool,
     out: str | None,
     force: bool,
-    no_header: bool,
-    encoding: str | None,
+    said: Said,
     engine: str,
     as_json: bool,
 ) -> None:
@@ -50,21 +51,21 @@ def predict(
 
     DATA has the columns the model was trained on; a target column is not needed.
     """
-    from chainrule.cli.reading import open_both
+    from chainrule.cli.reading import notes_on, open_both
     from chainrule.errors import SettingError
     from chainrule.files.writing import check_place, write_whole
 
     if out is not None:
         check_place(out, overwrite=force)
         keep_apart("--out", out, {"the model": model, "the data": data})
-    found, preparation, table = open_both(model, data, no_header, encoding)
+    found, preparation, table = open_both(model, data, said, target=False)
     found.network.engine = engine
     if proba and not found.classifies:
         raise SettingError(
             f"--proba: {model} predicts a number ({preparation.target}), and numbers have no"
             " probabilities. Leave --proba out."
         )
-    remarks = preparation.remarks(table)
+    remarks = notes_on(table, preparation)
     answers = found.predict(table).tolist()
     chances = found.predict_proba(table).tolist() if proba else None
     classes = list(preparation.classes) if preparation.classes else None

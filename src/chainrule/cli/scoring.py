@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.cli.reading import fact
+from chainrule.cli.reading import fact, notes_on
 from chainrule.cli.split import divide, keep_rows
 from chainrule.cli.terminal import number_of
 from chainrule.errors import ChainruleError
@@ -76,8 +76,25 @@ def score_all(
                 else "no rows were held out, so this says little about new ones"
             )
             return scores, (f"This is the data the model was trained on: {what}.",)
-    rows, notes = keep_rows(table, preparation.target, "drop" if missing == "drop" else "fill")
-    return {"all": _score(model, preparation, rows)}, (*notes, *preparation.remarks(rows))
+    fill: Any = "drop" if missing == "drop" else "fill"
+    rows, notes = keep_rows(table, preparation.target, fill, preparation.task)
+    scores = {"all": _score(model, preparation, rows)}
+    return scores, (*notes, *_unknown(preparation, rows), *notes_on(rows, preparation))
+
+
+def _unknown(preparation: Preparation, rows: Table) -> list[str]:
+    """A sentence about labels that the training rows do not have."""
+    if preparation.classes is None:
+        return []
+    labels = preparation.unknown_labels(rows)
+    if not labels:
+        return []
+    count, some = sum(labels.values()), [f"{name!r} ({n})" for name, n in labels.items()]
+    more = f" and {len(some) - 6} more" if len(some) > 6 else ""
+    return [
+        f"{number_of(count, 'row')} {'is' if count == 1 else 'are'} of a class that the training rows do"
+        f" not have: {', '.join(some[:6])}{more}. {'It counts' if count == 1 else 'They count'} as wrong."
+    ]
 
 
 def training_rows(model: Model, preparation: Preparation, table: Table) -> Table:
@@ -90,7 +107,8 @@ def training_rows(model: Model, preparation: Preparation, table: Table) -> Table
             rows, training, _ = divided
             return rows.rows(training)
     missing = fact(model, "split", "missing")
-    return keep_rows(table, preparation.target, "drop" if missing == "drop" else "fill")[0]
+    fill = "drop" if missing == "drop" else "fill"
+    return keep_rows(table, preparation.target, fill, preparation.task)[0]
 
 
 def _as_learned(model: Model, preparation: Preparation, table: Table) -> tuple[bool, Table]:
@@ -124,13 +142,17 @@ def _divided_again(
 
 
 def _score(model: Model, preparation: Preparation, rows: Table) -> Score:
-    t = preparation.targets(rows)
     x = preparation.transform(rows)
     target, classes = preparation.target, preparation.classes
     if classes is not None:
-        ids = model.network.classify(x)
-        counts = confusion_matrix(ids, t, len(classes))
+        t, unknown = preparation.class_ids(rows), preparation.unknown_labels(rows)
+        # Labels that training did not have are classes of their own, which nobody ever says.
+        t[t < 0] = len(classes)
+        ids, known = model.network.classify(x), len(classes)
+        counts = confusion_matrix(ids, t, known + bool(unknown))
         values: dict[str, float | None] = {"accuracy": float(np.trace(counts) / len(t))}
-        return Score(target, len(t), values, classes, tuple(map(tuple, counts.tolist())))
-    scores = regression_scores(model.network.predict(x), t, preparation.spread)
-    return Score(target, len(t), scores)
+        names = (*classes, *([f"new: {', '.join(unknown)}"] if unknown else []))
+        return Score(target, len(t), values, names, tuple(map(tuple, counts.tolist())))
+    y = preparation.targets(rows)
+    scores = regression_scores(model.network.predict(x), y, preparation.spread)
+    return Score(target, len(y), scores)

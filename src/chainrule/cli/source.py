@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
+from chainrule.cli.said import Said
 from chainrule.errors import DataError, SettingError, guess, shown
 
 if TYPE_CHECKING:
     from chainrule.datasets import Table
+    from chainrule.datasets.forms import Kinds
 
-__all__ = ["GENERATED", "STDIN", "TARGET_NAMES", "find_target", "open_source", "stem"]
+__all__ = ["GENERATED", "STDIN", "TARGET_NAMES", "find_target", "is_text", "open_source", "stem"]
 
 STDIN = "-"
+ENDINGS = (".csv", ".tsv", ".txt", ".data", ".dat", ".tab", ".psv", ".npy", ".npz", ".idx")
 GENERATED = ("spiral", "moons", "circles", "xor", "blobs")
 #: A column of one of these names is the target, if there is exactly one.
 TARGET_NAMES = ("target", "label", "class", "species", "y")
@@ -22,40 +25,53 @@ TARGET_NAMES = ("target", "label", "class", "species", "y")
 
 def open_source(
     data: str,
-    *,
-    header: bool = True,
-    encoding: str | None = None,
-    kinds: Mapping[str, Literal["text", "number"]] | None = None,
+    said: Said = Said(),  # noqa: B008 - it cannot be changed
+    known: Kinds | None = None,
+    judged: Callable[[str], bool] | None = None,
 ) -> tuple[Table, str | None]:
-    """The table, and its target column where one is known; `kinds` of its columns, if known.
+    """The table, and its target column where one is known; a text table is read as is `said`.
 
+    `known` is what a model knows of the columns, and `judged` says of which the notes speak.
     "-" is a text table on standard input.
     """
     from chainrule import datasets
 
     if data == STDIN:
-        from chainrule.datasets.text_tables import parse_csv
+        from chainrule.datasets.text_tables import parse_text
 
-        return parse_csv(_piped(), "standard input", encoding or "utf-8", header, kinds), None
+        return parse_text(_piped(), "standard input", said.reading(known, judged)), None
 
-    known = (*datasets.names(), *GENERATED)
-    if data in known:
-        if not header or encoding is not None:
+    sets = (*datasets.names(), *GENERATED)
+    if data in sets:
+        if said:
             raise SettingError(
-                f"{data} is a data set that comes with chainrule, so --no-header and --encoding do not"
-                f" apply. For a file of that name say ./{data}."
+                f"{data} is a data set that comes with chainrule, so {said.options} does not apply: it"
+                f" says how a text file is read. For a file of that name say ./{data}."
             )
         return datasets.open_data(data) if data not in GENERATED else (_generated(data), "class")
     if not os.path.lexists(data):
-        hint = guess(data, [*known, *_beside(data)])
-        sets = f"{hint} The" if hint else "the"
+        hint = guess(data, [*sets, *_beside(data)])
+        start = f"{hint} The" if hint else "the"
         raise DataError(
-            f"{shown(data)} is neither a file nor a set that comes with chainrule; {sets} sets that come"
-            f" with chainrule: {', '.join(known)}."
+            f"{shown(data)} is neither a file nor a set that comes with chainrule; {start} sets that come"
+            f" with chainrule: {', '.join(sets)}."
         )
-    if not header or encoding is not None:
-        return datasets.read_csv(data, encoding or "utf-8", header, kinds), None
-    return datasets.open_data(data, kinds)
+    if said and not is_text(data):
+        raise SettingError(
+            f"{data} is no text file, so {said.options} does not apply: it says how one is read."
+        )
+    from chainrule.datasets.bundled import open_with
+
+    return open_with(data, said.reading(known, judged))
+
+
+def is_text(data: str) -> bool:
+    """Whether this is read as text: all but the sets that come along, and files of arrays."""
+    if data == STDIN:
+        return True
+    name = data.lower().removesuffix(".gz")
+    arrays = (".npy", ".npz", ".idx", "-ubyte", ".idx1", ".idx2", ".idx3")
+    return os.path.lexists(data) and not name.endswith(arrays)
 
 
 def _beside(data: str) -> list[str]:
@@ -65,7 +81,7 @@ def _beside(data: str) -> list[str]:
         names = os.listdir(folder or ".")
     except (OSError, ValueError):
         return []
-    tables = (".csv", ".tsv", ".txt", ".data", ".gz", ".npy", ".npz", ".idx")
+    tables = (*ENDINGS, ".gz")
     return [os.path.join(folder, name) for name in sorted(names) if name.lower().endswith(tables)]
 
 
@@ -122,7 +138,7 @@ def find_target(table: Table, given: str | None, known: str | None) -> str:
 def stem(data: str) -> str:
     """A name for the model: that of the data, without folder and endings."""
     name = "stdin" if data == STDIN else os.path.basename(data.rstrip("/"))
-    for ending in (".gz", ".csv", ".tsv", ".txt", ".data", ".npy", ".npz", ".idx"):
+    for ending in (".gz", *ENDINGS):
         if name.lower().endswith(ending) and len(name) > len(ending):
             name = name[: -len(ending)]
     return name or "model"

@@ -33,15 +33,28 @@ class Rows:
     notes: tuple[str, ...]
 
 
-def keep_rows(table: Table, target: str, missing: str) -> tuple[Table, tuple[str, ...]]:
+def keep_rows(
+    table: Table, target: str, missing: str, task: Task = "auto"
+) -> tuple[Table, tuple[str, ...]]:
     """The rows that can be learned from, and sentences about those that cannot."""
-    known, lost = rows_with_target(table, target)
+    known, lost = rows_with_target(table, target, task)
     notes = []
-    if lost:
-        verbs = ("have", "are") if lost > 1 else ("has", "is")
+    words = table.words(target)
+    wordy = np.zeros(len(table), bool) if words is None else (words.codes >= 0) & ~known
+    if words is not None and wordy.any():
+        said = dict.fromkeys(words.categories[code] for code in words.codes[wordy].tolist())
+        some = ", ".join(map(repr, list(said)[:3])) + (", …" if len(said) > 3 else "")
+        verbs = ("have words", "are") if wordy.sum() > 1 else ("has a word", "is")
+        notes.append(
+            f"{int(wordy.sum()):,} of {number_of(len(table), 'row')} {verbs[0]} in place of a number"
+            f" in {target!r} ({some}) and {verbs[1]} left out. (As classes: --task classification.)"
+        )
+    if lost - wordy.sum():
+        count = int(lost - wordy.sum())
+        verbs = ("have", "are") if count > 1 else ("has", "is")
         rows = number_of(len(table), "row")
-        notes.append(f"{lost:,} of {rows} {verbs[0]} no {target!r} and {verbs[1]} left out.")
-        table = table.rows(known)
+        notes.append(f"{count:,} of {rows} {verbs[0]} no {target!r} and {verbs[1]} left out.")
+    table = table.rows(known) if lost else table
     if missing == "fill":
         return table, tuple(notes)
     gaps = np.zeros(len(table), bool)
@@ -69,7 +82,7 @@ def keep_rows(table: Table, target: str, missing: str) -> tuple[Table, tuple[str
 
 def divide(table: Table, target: str, task: Task, fraction: float, seed: int, missing: str) -> Rows:
     """Leave out the rows without a target, then hold back a fraction, class by class."""
-    table, notes = keep_rows(table, target, missing)
+    table, notes = keep_rows(table, target, missing, task)
     # The target's kind decides how to divide; the preparation itself sees the training rows only.
     beside = "row" if target != "row" else "line"
     column: Sequence[Any] = table.column(target)  # type: ignore[assignment]

@@ -8,6 +8,7 @@ import click
 from click.core import ParameterSource
 
 from chainrule.cli.options import (
+    Command,
     Hidden,
     Number,
     OneOf,
@@ -64,6 +65,7 @@ class Epochs(Number):
 
 
 @click.command(
+    cls=Command,
     short_help="Train a network on a table and keep it in a file.",
     epilog="""\b
 Examples:

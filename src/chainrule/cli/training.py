@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import time
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,7 +16,9 @@ from chainrule.cli.hints import hints
 from chainrule.cli.interrupt import CtrlC
 from chainrule.cli.places import free_name, keep_apart
 from chainrule.cli.plan import Plan, Trained
+from chainrule.cli.reading import news
 from chainrule.cli.reporting import check_report, write_report
+from chainrule.cli.said import Said
 from chainrule.cli.source import find_target, open_source, stem
 from chainrule.cli.split import divide
 from chainrule.cli.terminal import number_of
@@ -48,9 +49,9 @@ OPTIMIZERS: dict[str, type[optimizers.Optimizer]] = {
 STEPS = 5000
 
 
-def _news(table: Table) -> list[str]:
-    """What the reader noticed, without the gaps and constants of which the preparation tells more."""
-    return [note for note in table.notes if not re.search("missing cell|one value only", note)]
+def _has_names(table: Table) -> bool:
+    """Whether the columns have names of their own."""
+    return table.names != tuple(f"x{i}" for i in range(len(table.names)))
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,7 @@ class Job:
     label_smoothing: float
     task: Literal["auto", "classification", "regression"]
     missing: str
-    no_header: bool
-    encoding: str | None
+    said: Said
     seed: int
     engine: str
     threads: int | None
@@ -98,7 +98,9 @@ class Job:
                 "--patience watches the held-out rows, and --validation 0 holds none out."
                 " Leave one of the two out."
             )
-        table, known = open_source(self.data, header=not self.no_header, encoding=self.encoding)
+        without = frozenset(self.without)
+        table, known = open_source(self.data, self.said, judged=lambda name: name not in without)
+        self.said.check(table)
         target = find_target(table, self.target, known)
         learned_from = self.learned_from(table, target)
         divided = divide(learned_from, target, self.task, self.validation, self.seed, self.missing)
@@ -124,8 +126,8 @@ class Job:
                 "fingerprint": table.fingerprint(),
                 "rows": len(table),
                 "columns": len(table.names),
-                "header": not self.no_header,
-                "encoding": self.encoding,
+                **self.said.facts(),
+                "header": _has_names(table) if self.said.header is None else self.said.header,
                 "without": list(self.without),
             },
             "split": {
@@ -159,7 +161,7 @@ class Job:
             if classes
             else f"{target} is a number",
             notes=(
-                *_news(learned_from),
+                *news(learned_from),
                 *divided.notes,
                 *preparation.notes,
                 *hints(learned, preparation),

@@ -1,6 +1,7 @@
 """Data: made from a formula, bundled, or read from files; and made ready for a network."""
 
 from chainrule.datasets.bundled import digits, iris, load, names, open_data, penguins
+from chainrule.datasets.forms import Form
 from chainrule.datasets.generated import blobs, circles, moons, spiral, xor
 from chainrule.datasets.idx import read_idx
 from chainrule.datasets.numpy_files import read_npy, read_npz
@@ -12,6 +13,7 @@ from chainrule.datasets.table import Table
 from chainrule.datasets.text_tables import parse_csv, read_csv
 
 __all__ = [
+    "Form",
     "Preparation",
     "Table",
     "blobs",

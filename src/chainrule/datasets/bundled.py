@@ -7,13 +7,15 @@ import os
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.datasets.forms import Kinds
 from chainrule.datasets.opening import Pathish, unpacked
-from chainrule.datasets.reading import read
+from chainrule.datasets.reading import read_with
+from chainrule.datasets.rules import Reading
 from chainrule.datasets.table import Table
-from chainrule.datasets.text_tables import Kinds, parse_csv
+from chainrule.datasets.text_tables import parse_csv
 from chainrule.errors import DataError, nearest, shown
 
-__all__ = ["digits", "iris", "load", "names", "open_data", "penguins"]
+__all__ = ["digits", "iris", "load", "names", "open_data", "open_with", "penguins"]
 
 TARGETS = {"digits": "digit", "iris": "species", "penguins": "species"}
 
@@ -93,6 +95,11 @@ def open_data(name_or_path: Pathish, kinds: Kinds | None = None) -> tuple[Table,
     >>> len(table), target
     (344, 'species')
     """
+    return open_with(name_or_path, Reading(kinds=dict(kinds or {})))
+
+
+def open_with(name_or_path: Pathish, reading: Reading) -> tuple[Table, str | None]:
+    """`open_data` with all that is said of a text table in one object."""
     where = os.fspath(name_or_path)
     if isinstance(name_or_path, str) and where in TARGETS:
         table = load(where)
@@ -107,7 +114,7 @@ def open_data(name_or_path: Pathish, kinds: Kinds | None = None) -> tuple[Table,
             f"{shown(where)} is neither a file nor a bundled data set; {hint}. "
             "Check the name, or give the path of a file."
         )
-    table = read(name_or_path, kinds)
+    table = read_with(name_or_path, reading)
     lower = where.lower()
     if lower.endswith(".npz"):
         last = table.names[-1]

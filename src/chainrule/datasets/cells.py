@@ -1,4 +1,4 @@
-"""What one cell of a text table may be: missing, a number, or something that was meant as one."""
+"""What one cell of a text table may be: missing, or a plain number; and many cells at once."""
 
 from __future__ import annotations
 
@@ -12,34 +12,43 @@ import numpy.typing as npt
 
 from chainrule.datasets.columns import Column
 
-__all__ = ["MISSING", "NUMBER", "Numbers", "numbers_of", "sort_of", "too_wide"]
+__all__ = ["MISSING", "NO_NUMBER", "NUMBER", "Numbers", "numbers_of", "too_wide"]
 
-MISSING = frozenset({"", "NA", "N/A", "NaN", "nan", "null", "?"})
+#: What says in a column of any kind that a value is missing.
+MISSING = frozenset(
+    {"", "NA", "N/A", "n/a", "NaN", "nan", "NAN", "Nan", "-NaN", "-nan", "na", "null", "NULL", "Null",
+     "?", "<NA>", "NaT", "#N/A", "#N/A N/A", "#NA", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!",
+     "#NULL!", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"}
+)  # fmt: skip
+#: What says so only where the others are numbers; among texts each may be a text like any other.
+NO_NUMBER = frozenset(
+    {"None", "none", "NONE", "-", "--", "---", "–", "—", ".", "..", "...", "…", "*", "**", "***",
+     "n.a.", "N.A.", "n.d.", "N.D.", "nil", "Nil", "NIL"}
+)  # fmt: skip
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
-COMMA = re.compile(
-    r"[+-]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+,\d+|\d{1,3}(?:\.\d{3})+,\d+)", re.ASCII
-)
-INFINITE = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
-OTHER_WRITING = re.compile(r"[+-]?(?:0[xX][0-9a-fA-F]+|\d+(?:_\d+)+(?:\.\d+)?)", re.ASCII)
 PLAIN = b"0123456789+-.eE"
 PLAIN_WHOLE = b"0123456789+-"
 TENS = 10 ** np.arange(1, 19, dtype=np.int64)
 
 
 class Numbers(NamedTuple):
-    """Cells that are all numbers: whether they are digits only, and any begins with a zero."""
+    """Cells that are all numbers: whether they are digits only, any begins with a zero, has a point."""
 
     values: Column
     digits: bool
     zeros: bool
+    points: bool
 
 
-def numbers_of(cells: Sequence[str]) -> Numbers | None:
+def numbers_of(
+    cells: Sequence[str], missing: frozenset[str] = MISSING, words: dict[str, int] | None = None
+) -> Numbers | None:
     """The cells as numbers in the smallest whole-number type or float64; None if some is none.
 
     Texts made only of digits, signs, points and e are numbers exactly when float() takes
-    them; so the slow look at single cells is for columns with gaps.
+    them; so the slow look at single cells is for columns with gaps. `words` counts the words
+    among the `missing` ones.
     """
     letters = "".join(cells).encode("utf-8", "surrogatepass")
     count = len(cells)
@@ -50,20 +59,25 @@ def numbers_of(cells: Sequence[str]) -> Numbers | None:
                 digits = b"-" not in letters and b"+" not in letters
                 # Leading zeros are the digits there are more of than the numbers need.
                 needed = count + int(np.searchsorted(TENS, whole_numbers, "right").sum())
-                return Numbers(_smallest(whole_numbers), digits, digits and len(letters) > needed)
+                zeros = digits and len(letters) > needed
+                return Numbers(_smallest(whole_numbers), digits, zeros, False)
             values = np.fromiter(map(float, cells), np.float64, count)
-            return Numbers(values, False, False) if np.isfinite(values).all() else None
+            if not np.isfinite(values).all():
+                return None
+            return Numbers(values, False, False, b"." in letters)
         except OverflowError:
             return None
         except ValueError:
             pass  # an empty cell, or a text such as 5-3
     values = np.empty(count)
-    whole, digits, zeros = True, True, False
+    whole, digits, zeros, points = True, True, False, False
     for i, cell in enumerate(cells):
         cell = cell.strip()
-        if cell in MISSING:
+        if cell in missing:
             values[i] = np.nan
             whole = False
+            if cell and words is not None:
+                words[cell] = words.get(cell, 0) + 1
             continue
         if not NUMBER.fullmatch(cell):
             return None
@@ -73,6 +87,7 @@ def numbers_of(cells: Sequence[str]) -> Numbers | None:
         whole = whole and WHOLE.fullmatch(cell) is not None
         digits = digits and cell.isdigit()
         zeros = zeros or (cell[0] == "0" and len(cell) > 1 and cell.isdigit())
+        points = points or "." in cell
         if len(cell) > 18 and too_wide(cell):
             return None
     if whole:
@@ -80,7 +95,7 @@ def numbers_of(cells: Sequence[str]) -> Numbers | None:
             values = _smallest(np.array([int(cell) for cell in cells], dtype=np.int64))
         except (OverflowError, ValueError):
             return None
-    return Numbers(values, digits, zeros)
+    return Numbers(values, digits, zeros, points)
 
 
 def _smallest(values: npt.NDArray[np.int64]) -> Column:
@@ -90,16 +105,6 @@ def _smallest(values: npt.NDArray[np.int64]) -> Column:
         if limits.min <= low and high <= limits.max:
             return values.astype(kind)
     return values
-
-
-def sort_of(cell: str) -> str:
-    """What a cell is: "number", "large", "comma", "infinite", "other" (0xff, 1_000), or "text"."""
-    if NUMBER.fullmatch(cell):
-        return "large" if math.isinf(float(cell)) else "number"
-    for pattern, sort in ((COMMA, "comma"), (INFINITE, "infinite"), (OTHER_WRITING, "other")):
-        if pattern.fullmatch(cell):
-            return sort
-    return "text"
 
 
 def too_wide(cell: str) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import decimal
+import numbers
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.datasets.dates import days
 from chainrule.errors import DataError, shown
 
 __all__ = ["Column", "Texts", "as_column", "check_matrix", "encoded"]
@@ -71,7 +75,11 @@ def encoded(cells: Iterable[str]) -> Texts:
 
 
 def as_column(value: object, where: str) -> Column | Texts:
-    """A column from what somebody gave, or a DataError that begins with `where`."""
+    """A column from what somebody gave, or a DataError that begins with `where`.
+
+    Lists, arrays, and columns of pandas and polars: dates become days since the first of January
+    1970, whatever marks a missing cell (None, NaN, NA, NaT) a missing cell.
+    """
     if isinstance(value, Texts):
         return value
     if isinstance(value, np.ma.MaskedArray) and bool(np.ma.getmaskarray(value).any()):
@@ -79,29 +87,69 @@ def as_column(value: object, where: str) -> Column | Texts:
             f"{where}: a masked array's mask would be lost. "
             "Mark missing cells by NaN: array.astype(float).filled(numpy.nan)."
         )
-    try:
-        array = np.array(value)
-    except ValueError:
-        raise DataError(f"{where}: the rows are of unlike length. Got {shown(value)}.") from None
+    array = _as_array(value, where)
     if array.ndim != 1:
         raise DataError(f"{where}: a column is 1-D. Got shape {array.shape}.")
     if array.dtype.kind == "U":
         if not isinstance(value, np.ndarray) and not all(isinstance(v, str) for v in value):  # type: ignore[attr-defined]
-            raise DataError(f"{where}: texts and numbers are mixed. Got {shown(value)}.")
+            raise DataError(f"{where}: texts and numbers are mixed. {_MIXED} Got {shown(value)}.")
         return encoded(array.tolist())
-    if array.dtype.kind == "O":
-        cells = array.tolist()
-        if any(isinstance(cell, str) for cell in cells) and all(
-            cell is None or isinstance(cell, str) for cell in cells
-        ):
+    if array.dtype.kind in "mM":
+        unit = np.timedelta64(1, "ns") if array.dtype.kind == "m" else np.datetime64(0, "ns")
+        whole = array.astype(f"{unit.dtype}").astype(np.int64)
+        found = np.where(np.isnat(array), np.nan, whole / 86_400_000_000_000)
+        return _whole_or_not(found)
+    if array.dtype.kind in "OT":
+        cells = [None if _is_missing(cell) else cell for cell in array.tolist()]
+        known = [cell for cell in cells if cell is not None]
+        if known and all(isinstance(cell, str) for cell in known):
             return encoded("" if cell is None else cell for cell in cells)
-        if all(cell is None or isinstance(cell, int | float | np.number) for cell in cells):
-            array = np.array([np.nan if c is None else float(c) for c in cells])
-        else:
-            odd = next((c for c in cells if not isinstance(c, str | int | float | None)), cells)
+        if known and all(isinstance(cell, dt.date) for cell in known):
+            return _whole_or_not(np.array([np.nan if c is None else days(c) for c in cells]))
+        if not all(isinstance(c, numbers.Real | decimal.Decimal | np.bool_) for c in known):
+            odd = next((c for c in known if not isinstance(c, str | int | float)), cells)
             raise DataError(
-                f"{where}: a column holds numbers or texts, one kind only. Got {shown(odd)}."
+                f"{where}: a column holds numbers, texts or dates, one kind only. {_MIXED}"
+                f" Got {shown(odd)}."
             )
+        if known == cells and known and all(isinstance(c, numbers.Integral) for c in known):
+            array = np.array([int(c) for c in known])
+        else:
+            array = np.array([np.nan if c is None else float(c) for c in cells])
     if not len(array):
         return array.astype(np.float64)
     return check_matrix(array.reshape(-1, 1), where)[:, 0]
+
+
+_MIXED = "Make it one: column.astype(str), or pandas.to_numeric(column, errors='coerce')."
+
+
+def _as_array(value: object, where: str) -> Column:
+    """The cells as an array of NumPy's own dtypes, or of Python objects."""
+    if not isinstance(value, np.ndarray) and hasattr(value, "to_numpy"):  # pandas, polars
+        kind = str(getattr(value, "dtype", ""))
+        plain = isinstance(getattr(value, "dtype", None), np.dtype)
+        if not plain and not kind.lower().startswith(("date", "duration")):
+            return np.array([*_objects(value), None], dtype=object)[:-1]
+        value = np.asarray(value)
+    try:
+        return np.array(value)
+    except ValueError:
+        raise DataError(f"{where}: the rows are of unlike length. Got {shown(value)}.") from None
+
+
+def _objects(value: Any) -> list[Any]:
+    return list(value.to_list()) if hasattr(value, "to_list") else list(value)
+
+
+def _is_missing(cell: object) -> bool:
+    """Whether this stands for no value: None, NaN of any kind, pandas.NA, NaT."""
+    if cell is None or type(cell).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(cell, float | np.floating | decimal.Decimal) and cell != cell
+
+
+def _whole_or_not(values: npt.NDArray[np.float64]) -> Column:
+    """Days as int64 if each is a whole one."""
+    whole = bool((values == np.floor(values)).all())
+    return values.astype(np.int64) if whole and len(values) else values

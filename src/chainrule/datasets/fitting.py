@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -10,18 +11,27 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.datasets.columns import Texts
+from chainrule.datasets.dates import day_of
+from chainrule.datasets.forms import Form
 from chainrule.datasets.table import GROUP, Table
+from chainrule.datasets.writings import written
 from chainrule.errors import DataError, shown
 
 __all__ = [
     "MISSING",
     "NumberColumn",
+    "Part",
     "Task",
     "TextColumn",
+    "WordColumn",
+    "category_ids",
     "filled_in",
     "fit_columns",
     "fit_target",
+    "labels_in",
     "listed",
+    "short",
 ]
 
 Task = Literal["classification", "regression"]
@@ -29,6 +39,7 @@ MISSING = "(missing)"
 FEW_CLASSES = 20
 MANY_TEXTS = 50
 TOO_MANY_TEXTS = 1000
+NUMBER = Form("number")
 LARGEST_TARGET = 1e300  # so that an answer of some deviations is still a number
 
 
@@ -40,6 +51,7 @@ class NumberColumn:
     mean: float
     std: float
     median: float
+    form: Form = NUMBER
 
 
 @dataclass(frozen=True)
@@ -50,21 +62,62 @@ class TextColumn:
     categories: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class WordColumn:
+    """One column of 0 and 1 for each word that stands among the numbers of a column."""
+
+    name: str
+    categories: tuple[str, ...]
+
+
+Part = NumberColumn | TextColumn | WordColumn
+
+
+def category_ids(
+    table: Table, name: str, categories: Sequence[str], beside: bool = False
+) -> npt.NDArray[np.int64]:
+    """For every row the place of its text among the categories, -1 if it has none there.
+
+    Of a column of numbers these are the numbers as texts and the words, or (`beside`) the words alone.
+    """
+    place = {category: i for i, category in enumerate(categories)}
+
+    def of(text: Texts, empty: int) -> npt.NDArray[np.int64]:
+        ids = [place.get(category, -1) for category in text.categories]
+        return np.array([*ids, empty], dtype=np.int64)[text.codes]
+
+    if table.kind(name) == "text":
+        return of(table.texts(name), place.get("", -1))
+    words = table.words(name)
+    if beside:
+        return np.full(len(table), -1, np.int64) if words is None else of(words, -1)
+    whole = table.kind(name) == "int"
+    cells = table[name].tolist()
+    texts = ("" if cell != cell else str(cell if whole else short(cell)) for cell in cells)
+    found = np.fromiter((place.get(text, -1) for text in texts), np.int64, len(table))
+    return found if words is None else np.where(words.codes >= 0, of(words, -1), found)
+
+
+def short(value: float) -> str:
+    """A number as a text, without the point of a whole one."""
+    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+
+
 def fit_target(
     table: Table, target: str, task: str, notes: list[str]
 ) -> tuple[Task, tuple[str, ...] | tuple[int, ...] | None, float, float]:
     """The task, the classes, and the centre and spread of numbers; `notes` gets a sentence."""
     where = f"{table.source}, column {target!r}"
-    if table.kind(target) == "text":
+    found = labels_in(table, target, task)
+    if found is not None:
+        words = tuple(sorted(found))
         if task == "regression":
             raise DataError(
                 f"{where}: regression needs numbers. Got texts, such as "
-                f"{shown(table[target][0].item())}. Use task='classification', or another target."
+                f"{shown(words[0])}. Use task='classification', or another target."
             )
-        text = table.texts(target)
-        counts = np.bincount(text.codes, minlength=len(text.categories)).tolist()
-        found = dict(zip(text.categories, counts, strict=True))
-        words = tuple(sorted(name for name, count in found.items() if count))
+        if task == "auto":
+            _refuse_many(where, target, words, len(table))
         _several(words, where)
         notes.append(_class_note(target, words, [found[name] for name in words]))
         return "classification", words, 0.0, 1.0
@@ -106,6 +159,43 @@ def fit_target(
     return "regression", None, center, spread
 
 
+def labels_in(table: Table, target: str, task: str) -> dict[str, int] | None:
+    """The texts of the target and how often each occurs; None if it is numbers.
+
+    Words beside numbers are labels, too, where these are few and whole, or classes are asked for.
+    """
+    if table.kind(target) == "text":
+        text = table.texts(target)
+        counts = np.bincount(text.codes, minlength=len(text.categories)).tolist()
+        return {name: n for name, n in zip(text.categories, counts, strict=True) if n}
+    words = table.words(target)
+    if words is None or not bool((words.codes >= 0).any()) or task == "regression":
+        return None
+    values = table.matrix([target])[:, 0]
+    numbers, often = np.unique(values[~np.isnan(values)], return_counts=True)
+    counts = np.bincount(words.codes[words.codes >= 0], minlength=len(words.categories)).tolist()
+    beside = {name: n for name, n in zip(words.categories, counts, strict=True) if n}
+    whole = bool((numbers == np.floor(numbers)).all())
+    if task == "auto" and not (whole and len(numbers) + len(beside) <= FEW_CLASSES):
+        return None
+    return {
+        short(value): n for value, n in zip(numbers.tolist(), often.tolist(), strict=True)
+    } | beside
+
+
+def _refuse_many(where: str, target: str, words: Sequence[str], rows: int) -> None:
+    """Refuse a column of texts that nobody would mean as classes."""
+    numbers = sum(bool(written(word)) or day_of(word, False) is not None for word in words)
+    single = 2 * len(words) > rows
+    if len(words) > MANY_TEXTS and (single or 2 * numbers > len(words)):
+        raise DataError(
+            f"{where}: there are {len(words)} different texts in {rows} rows, such as"
+            f" {shown(words[0], 40)} and {shown(words[-1], 40)}, which would each be a class. If they are"
+            f" numbers or dates, say so (--number, --date); if they are classes, task='classification';"
+            " or choose another target."
+        )
+
+
 def _several(classes: Sequence[object], where: str) -> None:
     if len(classes) < 2:
         raise DataError(
@@ -119,12 +209,12 @@ def _class_note(target: str, classes: Sequence[object], counts: list[int]) -> st
     return f"{target!r} has {len(classes)} classes: {listed(pairs)}."
 
 
-def fit_columns(table: Table, target: str, notes: list[str]) -> list[NumberColumn | TextColumn]:
+def fit_columns(table: Table, target: str, notes: list[str]) -> list[Part]:
     """The rules for every column but the target, in the table's order."""
     names = [name for name in table.names if name != target]
     learned = _fit_numbers(table, [name for name in names if table.kind(name) != "text"])
     gaps = table.missing_counts()
-    parts: list[NumberColumn | TextColumn] = []
+    parts: list[Part] = []
     empty, constant, filled = [], [], []
     for name in names:
         if table.kind(name) == "text":
@@ -133,10 +223,13 @@ def fit_columns(table: Table, target: str, notes: list[str]) -> list[NumberColum
                 parts.append(part)
             continue
         number = learned[name]
-        if number is None:
+        beside = _fit_words(table, name, notes)
+        if number is None and beside is None:
             empty.append(name)
             continue
-        parts.append(number)
+        parts.extend(part for part in (number, beside) if part is not None)
+        if number is None:
+            continue
         if number.std == 0.0:
             constant.append(name)
         if gaps.get(name):
@@ -173,6 +266,11 @@ def _fit_text(table: Table, name: str, notes: list[str]) -> TextColumn | None:
     distinct, rows = len(present), len(table)
     if distinct > TOO_MANY_TEXTS or (distinct > MANY_TEXTS and distinct * 2 > rows):
         notes.append(f"{name!r} was left out: {distinct} distinct texts in {rows} rows.")
+        digits = [category for category in present if re.match(r"\W*\d", category)]
+        if 2 * len(digits) > distinct and not all(day_of(c, False) is not None for c in digits):
+            notes[-1] += (
+                f" (If they are numbers, such as {shown(digits[0], 40)}, write them as 12.5.)"
+            )
         return None
     if distinct + (missing > 0) < 2:
         what = f"one text only, {shown(present[0])}" if present else "no text at all"
@@ -183,6 +281,29 @@ def _fit_text(table: Table, name: str, notes: list[str]) -> TextColumn | None:
     gap = f", {missing} cell{'s' if missing > 1 else ''} missing" if missing else ""
     notes.append(f"{name!r} became {len(categories)} columns ({shown_names}){gap}.")
     return TextColumn(name, categories)
+
+
+def _fit_words(table: Table, name: str, notes: list[str]) -> WordColumn | None:
+    """The rule for the words beside the numbers of a column; None where there are none."""
+    words = table.words(name)
+    if words is None:
+        return None
+    counts = np.bincount(words.codes[words.codes >= 0], minlength=len(words.categories)).tolist()
+    present = sorted(c for c, n in zip(words.categories, counts, strict=True) if n)
+    if not present:
+        return None
+    if len(present) > MANY_TEXTS and len(present) * 2 > len(table):
+        notes.append(
+            f"The words among the numbers of {name!r} were left out, and count as missing:"
+            f" {len(present)} distinct texts in {len(table)} rows."
+        )
+        return None
+    plural = "s" if len(present) > 1 else ""
+    notes.append(
+        f"The words among the numbers of {name!r} became {len(present)} more column{plural}"
+        f" ({listed(present)}); where they stand, the number is the training median."
+    )
+    return WordColumn(name, tuple(present))
 
 
 def _fit_numbers(table: Table, names: list[str]) -> dict[str, NumberColumn | None]:
@@ -198,7 +319,8 @@ def _fit_numbers(table: Table, names: list[str]) -> dict[str, NumberColumn | Non
                 learned[name] = None
                 continue
             mean, std = _moments(known)
-            learned[name] = NumberColumn(name, mean, std, _median(known))
+            form = table.form(name) or NUMBER
+            learned[name] = NumberColumn(name, mean, std, _median(known), form)
     return learned
 
 

@@ -8,22 +8,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.datasets.described import VERSION, check_json
+from chainrule.datasets.described import VERSION, check_json, described, restored
 from chainrule.datasets.fitting import (
     MISSING,
     NumberColumn,
+    Part,
     Task,
     TextColumn,
+    WordColumn,
+    category_ids,
     filled_in,
     fit_columns,
     fit_target,
+    labels_in,
     listed,
+    short,
 )
+from chainrule.datasets.forms import Form, Kind
 from chainrule.datasets.table import Table
 from chainrule.errors import DataError, FormatError, SettingError, nearest, shown
 
@@ -32,8 +39,12 @@ __all__ = ["Preparation", "rows_with_target"]
 ROWS_AT_ONCE = 2048
 
 
-def rows_with_target(table: Table, target: str) -> tuple[npt.NDArray[np.bool_], int]:
+def rows_with_target(
+    table: Table, target: str, task: str = "auto"
+) -> tuple[npt.NDArray[np.bool_], int]:
     """A mask (n,) of the rows whose target is known, and how many are not.
+
+    A word in place of a number is a target only where the task is classification.
 
     Raises:
         DataError: no such column, or no row with a target.
@@ -45,6 +56,9 @@ def rows_with_target(table: Table, target: str) -> tuple[npt.NDArray[np.bool_], 
     """
     table.require(target)
     known = ~table.missing(target)
+    words = table.words(target)
+    if words is not None and labels_in(table, target, task) is None:
+        known &= words.codes < 0
     if not known.any():
         raise DataError(
             f"{table.source}, column {target!r}: every one of the {len(table)} cells is missing, "
@@ -79,8 +93,9 @@ class Preparation:
         classes: tuple[str, ...] | tuple[int, ...] | None,
         center: float,
         spread: float,
-        parts: Sequence[NumberColumn | TextColumn],
+        parts: Sequence[Part],
         notes: Sequence[str],
+        form: Form | None = None,
     ) -> None:
         self._target = target
         self._task: Task = task
@@ -88,6 +103,8 @@ class Preparation:
         self._center, self._spread = center, spread
         self._parts = tuple(parts)
         self._notes = tuple(notes)
+        words = classes is not None and isinstance(classes[0], str)
+        self._form = form or Form("text" if words else "mixed" if classes else "number")
 
     @property
     def target(self) -> str:
@@ -107,7 +124,7 @@ class Preparation:
     @property
     def columns(self) -> tuple[str, ...]:
         """The table's columns that x is made of."""
-        return tuple(part.name for part in self._parts)
+        return tuple(dict.fromkeys(part.name for part in self._parts))
 
     @property
     def spread(self) -> float:
@@ -125,18 +142,33 @@ class Preparation:
         return {part.name: (part.mean, part.std) for part in numbers}
 
     @property
-    def kinds(self) -> dict[str, Literal["text", "number"]]:
-        """What its columns and the target hold, for `read_csv(path, kinds=...)`.
+    def kinds(self) -> dict[str, Kind]:
+        """What its columns and the target hold.
 
         >>> Preparation.fit(Table({"a": [1, 2], "t": ["p", "q"]}), "t").kinds
         {'a': 'number', 't': 'text'}
         """
-        found: dict[str, Literal["text", "number"]] = {
-            part.name: "number" if isinstance(part, NumberColumn) else "text"
-            for part in self._parts
-        }
-        words = self._classes is not None and isinstance(self._classes[0], str)
-        return {**found, self._target: "text" if words else "number"}
+        kinds = {name: form.kind for name, form in self.forms.items()}
+        if self._classes is not None and not isinstance(self._classes[0], str):
+            kinds[self._target] = "number"
+        return kinds
+
+    @property
+    def forms(self) -> dict[str, Form]:
+        """How its columns and the target were written, for `read_csv(path, kinds=...)`.
+
+        >>> Preparation.fit(Table({"a": [1, 2], "t": ["p", "q"]}), "t").forms["a"]
+        Form(kind='number', decimal='', unit='', day_first=None)
+        """
+        found: dict[str, Form] = {}
+        for part in self._parts:
+            if isinstance(part, NumberColumn):
+                found[part.name] = part.form
+            elif isinstance(part, WordColumn):
+                found[part.name] = replace(found.get(part.name, Form("mixed")), kind="mixed")
+            else:
+                found[part.name] = Form("text")
+        return {**found, self._target: self._form}
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -186,7 +218,7 @@ class Preparation:
                 f"{table.source}: no column {shown(target)} to be the target; {hint}. "
                 "Name the column that the network shall predict."
             )
-        _, lost = rows_with_target(table, target)
+        _, lost = rows_with_target(table, target, task)
         if lost:
             raise DataError(
                 f"{table.source}, column {target!r}: {lost} of {len(table)} rows have no target. "
@@ -201,7 +233,10 @@ class Preparation:
                 f"{table.source}: no column is left to learn from besides the target "
                 f"{target!r}. {' '.join(notes)}"
             )
-        return cls(target, kind, classes, center, spread, parts, notes)
+        form = table.form(target)
+        if classes is not None and form is not None and form.kind != "text":
+            form = replace(form, kind="mixed")  # a word in later rows is a class, if an unknown one
+        return cls(target, kind, classes, center, spread, parts, notes, form)
 
     def transform(self, table: Table) -> npt.NDArray[np.float32]:
         """The table's rows as x float32 (n, len(features)); other columns are ignored.
@@ -223,7 +258,7 @@ class Preparation:
                 numbers.append(part)
                 position += 1
                 continue
-            ids = _category_ids(table, part)
+            ids = _ids(table, part)
             rows = np.flatnonzero(ids >= 0)
             out[rows, position + ids[rows]] = 1.0
             position += len(part.categories)
@@ -273,47 +308,15 @@ class Preparation:
             DataError: the column is absent, or cells are missing, of a class that the
                 training rows do not have, or no numbers in regression.
         """
-        table.require(self._target)
-        where = f"{table.source}, column {self._target!r}"
-        missing = int(table.missing(self._target).sum())
-        if missing:
-            raise DataError(
-                f"{where}: {missing} of {_rows(table)} {'have' if missing > 1 else 'has'} no "
-                "target. Leave them out with rows_with_target(table, target)."
-            )
-        kind = table.kind(self._target)
         if self._classes is None:
-            if kind == "text":
-                cells = table[self._target].tolist()
-                row = next((i for i, cell in enumerate(cells) if not _is_number(cell)), 0)
-                raise DataError(
-                    f"{table.place(row, self._target)}: numbers are needed, as in training. "
-                    f"Got {shown(cells[row])}."
-                )
-            values = table.matrix([self._target])
-            with np.errstate(over="ignore"):
-                y = np.asarray((values - self._center) / self._spread, dtype=np.float32)
-            if not np.isfinite(y).all():
-                row = int(np.argmin(np.isfinite(y[:, 0])))
-                raise DataError(
-                    f"{table.place(row, self._target)}: the number is too far from the training "
-                    f"rows. Got {values[row, 0]:g}; there the mean is {self._center:g} and the "
-                    f"standard deviation {self._spread:g}. Correct the cell, or leave out the row."
-                )
-            return y
-        if isinstance(self._classes[0], str):
-            ids = _category_ids(table, TextColumn(self._target, self._classes))
-        elif kind == "text":
-            ids = np.full(len(table), -1, dtype=np.int64)
-        else:
-            values = table.matrix([self._target])[:, 0]
-            known = np.array(self._classes, dtype=np.float64)
-            ids = np.searchsorted(known, values).clip(0, len(known) - 1).astype(np.int64)
-            ids[known[ids] != values] = -1
+            return self._standardised(table)
+        ids = self.class_ids(table)
+        missing = table.missing(self._target)
+        if missing.any():
+            self._refuse_missing(table, int(missing.sum()))
         unknown = np.flatnonzero(ids < 0)
         if unknown.size:
-            column = table[self._target]
-            some = ", ".join(dict.fromkeys(shown(column[i].item(), 40) for i in unknown[:50]))
+            some = ", ".join(shown(name, 40) for name in list(self.unknown_labels(table))[:50])
             raise DataError(
                 f"{table.place(int(unknown[0]), self._target)}: {unknown.size} of {_rows(table)} "
                 f"{'are' if unknown.size > 1 else 'is'} of a class that the training rows do not have. "
@@ -321,6 +324,77 @@ class Preparation:
                 "Correct them, leave them out, or train again with such rows."
             )
         return ids
+
+    def _standardised(self, table: Table) -> npt.NDArray[np.float32]:
+        """The target column of regression."""
+        table.require(self._target)
+        if table.kind(self._target) == "text":
+            cells = table[self._target].tolist()
+            row = next((i for i, cell in enumerate(cells) if not _is_number(cell)), 0)
+            raise DataError(
+                f"{table.place(row, self._target)}: numbers are needed, as in training. "
+                f"Got {shown(cells[row])}."
+            )
+        values = table.matrix([self._target])
+        missing = int(np.isnan(values).sum())
+        if missing:
+            self._refuse_missing(table, missing)
+        with np.errstate(over="ignore"):
+            y = np.asarray((values - self._center) / self._spread, dtype=np.float32)
+        if not np.isfinite(y).all():
+            row = int(np.argmin(np.isfinite(y[:, 0])))
+            raise DataError(
+                f"{table.place(row, self._target)}: the number is too far from the training "
+                f"rows. Got {values[row, 0]:g}; there the mean is {self._center:g} and the "
+                f"standard deviation {self._spread:g}. Correct the cell, or leave out the row."
+            )
+        return y
+
+    def _refuse_missing(self, table: Table, missing: int) -> None:
+        raise DataError(
+            f"{table.source}, column {self._target!r}: {missing} of {_rows(table)}"
+            f" {'have' if missing > 1 else 'has'} no "
+            "target. Leave them out with rows_with_target(table, target)."
+        )
+
+    def class_ids(self, table: Table) -> npt.NDArray[np.int64]:
+        """The target column as class ids int64 (n,), and -1 for a class the training rows do not have.
+
+        Raises:
+            DataError: the column is absent, or this is regression.
+
+        >>> prepared = Preparation.fit(Table({"a": [1, 2], "t": ["p", "q"]}), "t")
+        >>> prepared.class_ids(Table({"t": ["q", "z"]})).tolist()
+        [1, -1]
+        """
+        table.require(self._target)
+        if self._classes is None:
+            raise DataError(f"{self._target!r} is a number to predict (regression): no classes.")
+        if isinstance(self._classes[0], str):
+            return category_ids(table, self._target, self._classes)
+        if table.kind(self._target) == "text":
+            return np.full(len(table), -1, dtype=np.int64)
+        values = table.matrix([self._target])[:, 0]
+        known = np.array(self._classes, dtype=np.float64)
+        ids = np.searchsorted(known, values).clip(0, len(known) - 1).astype(np.int64)
+        ids[known[ids] != values] = -1
+        return ids
+
+    def unknown_labels(self, table: Table) -> dict[str, int]:
+        """The labels that the training rows do not have, and how many rows each has.
+
+        >>> prepared = Preparation.fit(Table({"a": [1, 2], "t": ["p", "q"]}), "t")
+        >>> prepared.unknown_labels(Table({"t": ["q", "z", "z"]}))
+        {'z': 2}
+        """
+        found: dict[str, int] = {}
+        column, words = table[self._target].tolist(), table.words(self._target)
+        beside = words.decoded().tolist() if words is not None else [""] * len(table)
+        for i in np.flatnonzero((self.class_ids(table) < 0) & ~table.missing(self._target)):
+            cell = column[i]
+            label = beside[i] or (cell if isinstance(cell, str) else short(float(cell)))
+            found[label] = found.get(label, 0) + 1
+        return found
 
     def labels(self, ids: npt.ArrayLike) -> npt.NDArray[Any]:
         """Class ids (any shape) as the target's own labels: str, or int64.
@@ -374,7 +448,12 @@ class Preparation:
                 if counts.get(part.name):
                     found.append(filled_in(part.name, counts[part.name], part.median))
                 continue
-            unseen = int((_category_ids(table, part) < 0).sum())
+            ids = _ids(table, part)
+            new = ids < 0
+            if isinstance(part, WordColumn):
+                words = table.words(part.name)
+                new &= np.zeros(len(table), bool) if words is None else words.codes >= 0
+            unseen = int(new.sum())
             if unseen:
                 found.append(
                     f"{unseen} cell{'s' if unseen > 1 else ''} in {part.name!r} "
@@ -428,22 +507,6 @@ class Preparation:
         >>> Preparation.from_json(prepared.to_json()).to_json() == prepared.to_json()
         True
         """
-        columns: list[dict[str, Any]] = []
-        for part in self._parts:
-            if isinstance(part, NumberColumn):
-                columns.append(
-                    {
-                        "name": part.name,
-                        "kind": "number",
-                        "mean": part.mean,
-                        "std": part.std,
-                        "median": part.median,
-                    }
-                )
-            else:
-                columns.append(
-                    {"name": part.name, "kind": "text", "categories": list(part.categories)}
-                )
         return {
             "version": VERSION,
             "target": self._target,
@@ -451,8 +514,9 @@ class Preparation:
             "classes": None if self._classes is None else list(self._classes),
             "center": self._center,
             "spread": self._spread,
-            "columns": columns,
+            "columns": [described(part) for part in self._parts],
             "notes": list(self._notes),
+            "form": asdict(self._form),
         }
 
     @classmethod
@@ -473,39 +537,21 @@ class Preparation:
                 + more
                 + ". Train and save the model again."
             )
-        parts: list[NumberColumn | TextColumn] = []
-        for column in data["columns"]:
-            if column["kind"] == "number":
-                mean, std, median = (float(column[key]) for key in ("mean", "std", "median"))
-                parts.append(NumberColumn(column["name"], mean, std, median))
-            else:
-                parts.append(TextColumn(column["name"], tuple(column["categories"])))
         return cls(
             data["target"],
             data["task"],
             None if data["classes"] is None else tuple(data["classes"]),
             float(data["center"]),
             float(data["spread"]),
-            parts,
+            [restored(column) for column in data["columns"]],
             data["notes"],
+            Form(**data["form"]) if data.get("form") else None,
         )
 
 
-def _category_ids(table: Table, part: TextColumn) -> npt.NDArray[np.int64]:
-    """For every row the position of its text among the categories; -1 if it is not there."""
-    place = {category: i for i, category in enumerate(part.categories)}
-    if table.kind(part.name) == "text":
-        text = table.texts(part.name)
-        ids = [place.get(category, -1) for category in text.categories]
-        return np.array([*ids, place.get("", -1)], dtype=np.int64)[text.codes]
-    whole = table.kind(part.name) == "int"
-    cells = table[part.name].tolist()
-    words = ("" if cell != cell else str(cell if whole else _short(cell)) for cell in cells)
-    return np.fromiter((place.get(word, -1) for word in words), np.int64, len(table))
-
-
-def _short(value: float) -> str:
-    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+def _ids(table: Table, part: TextColumn | WordColumn) -> npt.NDArray[np.int64]:
+    """For every row the place of its text among the part's categories; -1 if it is not there."""
+    return category_ids(table, part.name, part.categories, beside=isinstance(part, WordColumn))
 
 
 def _is_number(cell: str) -> bool:

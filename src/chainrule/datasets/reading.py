@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import os
 
+from chainrule.datasets.forms import Kinds
 from chainrule.datasets.idx import read_idx
 from chainrule.datasets.numpy_files import read_npy, read_npz
 from chainrule.datasets.opening import ADVICE, Pathish, fetch, kind_of, unpacked
+from chainrule.datasets.rules import Reading
 from chainrule.datasets.table import Table
-from chainrule.datasets.text_tables import Kinds, read_csv
+from chainrule.datasets.text_tables import read_text
 from chainrule.errors import FormatError
 
-__all__ = ["read"]
+__all__ = ["TEXT_ENDINGS", "read", "read_with"]
 
-TEXT_ENDINGS = (".csv", ".tsv", ".txt", ".data")
+#: Endings that are taken off to name a model; a text table may have any other, too.
+TEXT_ENDINGS = (".csv", ".tsv", ".txt", ".data", ".dat", ".tab", ".psv")
 
 
 def read(path: Pathish, kinds: Kinds | None = None) -> Table:
-    """Read a table from a file: CSV (or tabs, semicolons), IDX, .npy, .npz; CSV and IDX also .gz.
+    """Read a table from a file: text (see `read_csv`), IDX, .npy, .npz; text and IDX also .gz.
 
     The name's ending says what the file should be; if the first bytes say something else,
     that is an error. A name without a known ending goes by the first bytes alone. `kinds` says
-    which columns of a text table are text and which numbers, as in `read_csv`.
+    which columns of a text table hold what, as in `read_csv`.
 
     Raises:
         DataError: the file cannot be opened or its contents cannot be used.
@@ -33,11 +36,16 @@ def read(path: Pathish, kinds: Kinds | None = None) -> Table:
     >>> read(file).names
     ('name', 'age')
     """
+    return read_with(path, Reading(kinds=dict(kinds or {})))
+
+
+def read_with(path: Pathish, reading: Reading) -> Table:
+    """`read` with all that is said of a text table in one object."""
     where = os.fspath(path)
     name = os.path.basename(where).lower()
     plain = name.removesuffix(".gz")
     if plain.endswith(TEXT_ENDINGS):
-        return read_csv(path, kinds=kinds)
+        return read_text(path, reading)
     if name.endswith(".npy"):
         return read_npy(path)
     if name.endswith(".npz"):
@@ -56,13 +64,12 @@ def read(path: Pathish, kinds: Kinds | None = None) -> Table:
         return read_npy(path)
     if kind == "zip":
         return read_npz(path)
-    if kind == "text" and "." not in plain.lstrip("."):
-        return read_csv(path, kinds=kinds)
+    if kind == "text":
+        return read_text(path, reading)
     raise FormatError(
-        f"{where}: a file of this kind cannot be read; it is "
-        f"{'plain text of an unknown kind' if kind == 'text' else kind}. "
-        "Files that can: .csv, .tsv, .txt, .data (each also .gz), .npy, .npz, and IDX. "
-        + ADVICE.get(kind, "If it is a text table, give it a name that ends in .csv.")
+        f"{where}: a file of this kind cannot be read; it is {kind}. "
+        "Files that can: text tables such as .csv, .tsv, .txt, .dat (each also .gz), .npy, .npz,"
+        f" and IDX. {ADVICE.get(kind, 'If it is a table, save it as CSV.')}"
     )
 
 

@@ -7,11 +7,13 @@ Texts live as codes into the list of distinct texts.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from chainrule.datasets.columns import Column, Texts, as_column, check_matrix
+from chainrule.datasets.forms import Form
 from chainrule.errors import DataError, guess, shown
 
 __all__ = ["Table"]
@@ -43,14 +45,15 @@ class Table:
     has none; a text column as an array of str, where "" is a missing cell.
 
     Args:
-        columns: name to 1-D array (or list) of whole numbers, floats, bools or texts;
-            None is a missing cell. The arrays are copied.
+        columns: name to 1-D array (or list) of whole numbers, floats, bools, texts or dates, or a
+            frame of pandas or polars; None, NaN and NA are missing cells, dates become days since
+            the first of January 1970. The arrays are copied.
         source: where the data came from, for messages: a path, say.
         notes: sentences about what was done to the data on its way here.
 
     Raises:
         DataError: columns of unlike length, not 1-D, infinite, or of another kind
-            (dates, complex numbers, bytes).
+            (complex numbers, bytes, texts and numbers mixed).
 
     >>> table = Table({"height": [1.5, None, 1.8], "name": ["Ann", "Bo", ""]})
     >>> len(table), table.names, table.missing_counts()
@@ -59,7 +62,10 @@ class Table:
     [1.5, nan, 1.8]
     """
 
-    __slots__ = ("_blocks", "_length", "_lines", "_names", "_notes", "_source", "_texts", "_where")
+    __slots__ = (
+        "_blocks", "_forms", "_length", "_lines", "_names", "_notes", "_source", "_texts", "_where",
+        "_words",
+    )  # fmt: skip
 
     _names: tuple[str, ...]
     _source: str
@@ -68,18 +74,28 @@ class Table:
     _blocks: tuple[Column, ...]
     _where: dict[str, tuple[int, int]]
     _texts: dict[str, Texts]
+    _words: dict[str, Texts]
+    _forms: dict[str, Form]
     _lines: npt.NDArray[np.int64] | None
 
     def __init__(
         self,
-        columns: Mapping[str, object],
+        columns: Mapping[str, object] | Any,
         source: str = "a table",
         notes: Iterable[str] = (),
     ) -> None:
+        from chainrule.datasets.frames import frame_columns
+
+        given = frame_columns(columns, source)
+        if given is None:
+            raise DataError(
+                f"{source}: columns by name are needed: a dict, or a frame of pandas or polars."
+                f" Got {shown(columns)}. For a matrix: Table.from_matrix(x)."
+            )
         blocks: list[tuple[list[str], Column]] = []
         texts: dict[str, Texts] = {}
         sizes: dict[str, int] = {}
-        for name, value in columns.items():
+        for name, value in given.items():
             column = as_column(value, f"{source}, column {shown(name)}")
             if isinstance(column, Texts):
                 texts[name] = column
@@ -90,7 +106,7 @@ class Table:
         if len(set(sizes.values())) > 1:
             listed = ", ".join(f"{name!r} {size}" for name, size in list(sizes.items())[:5])
             raise DataError(f"{source}: the columns of a table must be equally long. Got {listed}.")
-        self._set(list(columns), blocks, texts, source, notes)
+        self._set(list(given), blocks, texts, source, notes)
 
     @classmethod
     def from_matrix(
@@ -126,10 +142,13 @@ class Table:
         notes: Iterable[str] = (),
         more: Mapping[str, object] | None = None,
         lines: npt.NDArray[np.int64] | None = None,
+        words: Mapping[str, Texts] | None = None,
+        forms: Mapping[str, Form] | None = None,
     ) -> Table:
         """A table that takes over checked blocks (n, k) without a copy; for the readers.
 
-        `lines` (n,) are the rows' places in the file that they were read from.
+        `lines` (n,) are the rows' places in the file that they were read from, `words` what
+        stands in place of numbers in number columns, and `forms` how the columns were written.
         """
         all_blocks, all_texts = list(blocks), dict(texts)
         for name, value in (more or {}).items():
@@ -141,6 +160,8 @@ class Table:
         table = object.__new__(cls)
         table._set(list(order), all_blocks, all_texts, source, notes)
         object.__setattr__(table, "_lines", lines)
+        object.__setattr__(table, "_words", dict(words or {}))
+        object.__setattr__(table, "_forms", dict(forms or {}))
         return table
 
     def _set(
@@ -186,6 +207,8 @@ class Table:
         write(self, "_where", where)
         write(self, "_texts", texts)
         write(self, "_lines", None)
+        write(self, "_words", {})
+        write(self, "_forms", {})
 
     def __setattr__(self, name: str, value: object) -> None:
         """Refuse: a table cannot be changed."""
@@ -209,6 +232,7 @@ class Table:
         ]
         return Table.assembled, (
             list(self._names), columns, self._texts, self._source, self._notes, None, self._lines,
+            self._words, self._forms,
         )  # fmt: skip
 
     @property
@@ -308,6 +332,24 @@ class Table:
             raise DataError(f"{self._source}, column {name!r} holds numbers, not texts.")
         return self._texts[name]
 
+    def words(self, name: str) -> Texts | None:
+        """What stands in place of numbers in a number column, as a column of texts; None if nothing.
+
+        Where a word stands the column itself has NaN, and `missing` is False.
+
+        >>> from chainrule.datasets import parse_csv
+        >>> table = parse_csv(b"n\\n1\\nfew\\n3\\n7\\n", "few.csv")
+        >>> table["n"].tolist(), table.words("n").decoded().tolist()
+        ([1.0, nan, 3.0, 7.0], ['', 'few', '', ''])
+        """
+        self.require(name)
+        return self._words.get(name)
+
+    def form(self, name: str) -> Form | None:
+        """How the column's cells were written in the file it was read from, if they were."""
+        self.require(name)
+        return self._forms.get(name)
+
     def matrix(
         self, names: Sequence[str] | None = None, start: int = 0, stop: int | None = None
     ) -> npt.NDArray[np.float64]:
@@ -345,7 +387,10 @@ class Table:
             return np.asarray(self._texts[name].codes < 0)
         b, i = self._where[name]
         column = self._blocks[b][:, i]
-        return np.isnan(column) if column.dtype.kind == "f" else np.zeros(len(column), bool)
+        if column.dtype.kind != "f":
+            return np.zeros(len(column), bool)
+        gaps = np.isnan(column)
+        return gaps & (self._words[name].codes < 0) if name in self._words else gaps
 
     def missing_counts(self) -> dict[str, int]:
         """How many cells are missing, for every column that lacks any."""
@@ -361,6 +406,8 @@ class Table:
                 b, i = self._where[name]
                 found = in_block[b]
                 count = 0 if found is None else int(found[i])
+                if name in self._words:
+                    count -= int((self._words[name].codes >= 0).sum())
             if count:
                 counts[name] = count
         return counts
@@ -382,7 +429,7 @@ class Table:
                 known = codes[codes >= 0]
                 if known.size and bool((known == known[0]).all()):
                     found.append(name)
-            elif same[self._where[name][0]][self._where[name][1]]:
+            elif same[self._where[name][0]][self._where[name][1]] and name not in self._words:
                 found.append(name)
         return tuple(found)
 
@@ -395,33 +442,19 @@ class Table:
         >>> Table({"a": [1, 2, 3]}).rows([2, 0])["a"].tolist()
         [3, 1]
         """
-        take: slice | npt.NDArray[np.intp]
-        if isinstance(indices, slice):
-            take = indices
-        else:
-            given = np.asarray(indices)
-            if given.dtype == bool and given.shape == (self._length,):
-                take = np.flatnonzero(given)
-            elif given.ndim == 1 and (given.dtype.kind in "iu" or not given.size):
-                if given.size and not (-self._length <= given.min() and given.max() < self._length):
-                    raise DataError(
-                        f"{self._source} has {self._length} rows, 0 to {self._length - 1}. "
-                        f"Got positions from {given.min()} to {given.max()}."
-                    )
-                take = given.astype(np.intp)
-            else:
-                raise DataError(
-                    f"The rows of a table are taken by whole numbers, by a mask of {self._length} "
-                    f"bools, or by a slice. Got {shown(indices)}."
-                )
+        take = _taken(indices, self._length, self._source)
         table: Table = object.__new__(type(self))
         write = object.__setattr__
         blocks = tuple(block[take] for block in self._blocks)
-        texts = {n: Texts(t.codes[take], t.categories) for n, t in self._texts.items()}
-        for array in (*blocks, *(t.codes for t in texts.values())):
+        texts, words = (
+            {n: Texts(t.codes[take], t.categories) for n, t in columns.items()}
+            for columns in (self._texts, self._words)
+        )
+        for array in (*blocks, *(t.codes for t in (*texts.values(), *words.values()))):
             array.flags.writeable = False
-        for name in ("_names", "_source", "_notes", "_where"):
+        for name in ("_names", "_source", "_notes", "_where", "_forms"):
             write(table, name, getattr(self, name))
+        write(table, "_words", words)
         write(table, "_blocks", blocks)
         write(table, "_texts", texts)
         write(table, "_lines", None if self._lines is None else self._lines[take])
@@ -440,6 +473,23 @@ class Table:
         self.require(*names)
         return self._with(tuple(name for name in self._names if name not in names), self._notes)
 
+    def renamed(self, names: Mapping[str, str]) -> Table:
+        """The same table with columns of other names; nothing is copied.
+
+        >>> Table({"a": [1], "b": [2]}).renamed({"a": "c"}).names
+        ('c', 'b')
+        """
+        self.require(*names)
+        table = self._with(self._names, self._notes)
+        write = object.__setattr__
+        write(table, "_names", tuple(names.get(name, name) for name in self._names))
+        for part in ("_where", "_texts", "_words", "_forms"):
+            columns = getattr(self, part)
+            write(table, part, {names.get(name, name): value for name, value in columns.items()})
+        if _repeats(list(table.names)):
+            raise DataError(f"{self._source}: two columns would have the same name.")
+        return table
+
     def noted(self, *notes: str) -> Table:
         """The same table with these sentences added to its notes."""
         return self._with(self._names, self._notes + notes)
@@ -457,7 +507,8 @@ class Table:
         write(table, "_lines", self._lines)
         write(table, "_blocks", self._blocks)
         write(table, "_where", {n: place for n, place in self._where.items() if n in kept})
-        write(table, "_texts", {n: text for n, text in self._texts.items() if n in kept})
+        for part in ("_texts", "_words", "_forms"):
+            write(table, part, {n: v for n, v in getattr(self, part).items() if n in kept})
         return table
 
     def fingerprint(self) -> str:
@@ -469,50 +520,31 @@ class Table:
         >>> Table({"a": [1, 2]}).fingerprint()[:8]
         '0a243105'
         """
-        import hashlib
+        from chainrule.datasets.fingerprints import fingerprint_of
 
-        digest = hashlib.sha256(f"table {self._length} {len(self._names)}".encode())
+        return fingerprint_of(self)
 
-        def add_text(text: str) -> None:
-            data = text.encode("utf-8", "surrogatepass")
-            digest.update(len(data).to_bytes(8, "little") + data)
 
-        names = list(self._names)
-        while names:
-            name = names[0]
-            if name in self._texts:
-                add_text("text")
-                add_text(name)
-                text = self._texts[name]
-                for code in text.codes.tolist():
-                    if code < 0:
-                        digest.update(b"\xff" * 8)
-                    else:
-                        add_text(text.categories[code])
-                names = names[1:]
-                continue
-            block, group = self._group(names)
-            wide = "<f8" if block.dtype.kind == "f" else "<i8"
-            cells = np.empty((len(group), self._length), dtype=wide)
-            cells[...] = block.T
-            if wide == "<f8":
-                cells[np.isnan(cells)] = np.nan
-            for k, member in enumerate(group):
-                add_text("float" if wide == "<f8" else "int")
-                add_text(member)
-                digest.update(cells[k].data)
-            names = names[len(group) :]
-        return digest.hexdigest()
-
-    def _group(self, names: list[str]) -> tuple[Column, list[str]]:
-        """The longest start of `names` (GROUP at most) that lies in one block."""
-        b = self._where[names[0]][0]
-        group: list[str] = []
-        for name in names[:GROUP]:
-            if self._where.get(name, (-1, 0))[0] != b:
-                break
-            group.append(name)
-        return self._blocks[b][:, _stretch([self._where[n][1] for n in group])], group
+def _taken(
+    indices: npt.ArrayLike | slice, length: int, source: str
+) -> slice | npt.NDArray[np.intp]:
+    """The rows that are meant by positions, a mask or a slice."""
+    if isinstance(indices, slice):
+        return indices
+    given = np.asarray(indices)
+    if given.dtype == bool and given.shape == (length,):
+        return np.flatnonzero(given)
+    if given.ndim != 1 or (given.dtype.kind not in "iu" and given.size):
+        raise DataError(
+            f"The rows of a table are taken by whole numbers, by a mask of {length} "
+            f"bools, or by a slice. Got {shown(indices)}."
+        )
+    if given.size and not (-length <= given.min() and given.max() < length):
+        raise DataError(
+            f"{source} has {length} rows, 0 to {length - 1}. "
+            f"Got positions from {given.min()} to {given.max()}."
+        )
+    return given.astype(np.intp)
 
 
 def _repeats(order: list[str]) -> bool:

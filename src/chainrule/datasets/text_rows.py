@@ -2,230 +2,193 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from chainrule.datasets.cells import NUMBER
-from chainrule.errors import DataError, FormatError
+from chainrule.datasets.headers import has_names, unique_names
+from chainrule.datasets.layouts import SEPARATORS, Layout
+from chainrule.errors import DataError
 
-__all__ = ["TextFile", "refuse_other_separators", "separator_of"]
+__all__ = ["INDEX", "TextFile"]
 
-SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
-
-
-def _lines(data: bytes) -> io.TextIOWrapper:
-    return io.TextIOWrapper(io.BytesIO(data), "utf-8", "surrogatepass", newline="")
-
-
-def separator_of(data: bytes) -> str:
-    """The separator that splits the first rows most evenly; a comma if none is better."""
-    sample = data[: 1 << 16]
-    cut = max(sample.rfind(b"\n"), sample.rfind(b"\r"))
-    if len(data) > len(sample) and cut > 0:
-        sample = sample[:cut]
-    best, best_score = ",", (0, 1)
-    for separator in SEPARATORS:
-        widths: list[int] = []
-        try:
-            for row in csv.reader(
-                _lines(sample.decode("utf-8", "ignore").encode()),
-                delimiter=separator,
-                skipinitialspace=separator != "\t",
-            ):
-                if row:
-                    widths.append(len(row))
-                if len(widths) == 20:
-                    break
-        except csv.Error:
-            pass
-        if not widths or widths[0] == 1:
-            continue
-        score = (sum(width == widths[0] for width in widths) * 20 // len(widths), widths[0])
-        if score > best_score:
-            best, best_score = separator, score
-    return best
-
-
-def refuse_other_separators(data: bytes, source: str) -> None:
-    """Refuse rows that are divided by bars or spaces alone: they would be one column of text."""
-    sample = data[: 1 << 16].decode("utf-8", "ignore").splitlines()
-    rows = [row.strip() for row in sample if row.strip()][:20]
-    if len(rows) < 2 or any(separator in rows[0] for separator in SEPARATORS):
-        return
-    by_bars = [row.strip("|").split("|") for row in rows]
-    by_spaces = [row.split() for row in rows]
-    if len({len(row) for row in by_bars}) == 1 and len(by_bars[0]) > 1:
-        what, count = "bars (|)", len(by_bars[0])
-    else:
-        what, count = "spaces", len(by_spaces[1])
-        even = len({len(row) for row in by_spaces[1:]}) == 1 and count > 1
-        named = len(by_spaces[0]) in (count, count - 1) and len(by_spaces[0]) > 1
-        if not (even and named and any(NUMBER.fullmatch(c) for r in by_spaces[1:] for c in r)):
-            return
-    raise DataError(
-        f"{source}: the {count} columns seem to be separated by {what}; columns are separated by "
-        "commas, semicolons or tabs. Save the table with one of these between its cells."
-    )
+#: What the first column is called while nobody has named it; names have no spaces around them.
+INDEX = " "
+SAMPLE = 200
 
 
 @dataclass
 class TextFile:
     """The rows of one text table, made equally wide by rule; what was done is counted."""
 
-    data: bytes
+    layout: Layout
     source: str
-    separator: str
-    kinds: dict[str, str] = field(default_factory=dict)
     names: list[str] = field(default_factory=list)
     header: bool = True
     notes: list[str] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
     blank: int = 0
+    comments: int = 0
     trailing: int = 0
+    short: list[tuple[int, int]] = field(default_factory=list)
     uneven: list[tuple[int, int]] = field(default_factory=list)
 
-    def records(self, counting: bool = False) -> Iterator[tuple[int, list[str]]]:
-        """Line number and cells of every row that is not blank; counts the blank ones."""
-        reader = csv.reader(
-            _lines(self.data),
-            delimiter=self.separator,
-            strict=True,
-            skipinitialspace=self.separator != "\t",
-        )
-        line = 1
-        try:
-            for row in reader:
-                if row:
-                    yield line, row
-                else:
-                    self.blank += counting
-                line = reader.line_num + 1
-        except csv.Error as problem:
-            raise self._quote_error(str(problem), line) from None
-
-    def _quote_error(self, problem: str, line: int) -> FormatError:
-        if "field limit" in problem:
-            return FormatError(
-                f"{self.source}:{line}: a cell in the row that starts here is longer than "
-                f'{csv.field_size_limit()} characters. Mostly a quote (") was opened and '
-                "never closed; close it, or shorten the cell."
+    def read_names(self, header: bool | None, known: Collection[str]) -> None:
+        """Take the names from the first row, or number the columns; the cells tell which, if nobody does."""
+        said = [SEPARATORS.get(self.layout.separator, repr(self.layout.separator))]
+        if self.layout.separator != ",":
+            self.notes.append(f"The columns are separated by {said[0]}.")
+        if self.layout.above:
+            lines = f"{self.layout.above} line{'s' if self.layout.above > 1 else ''}"
+            self.notes.append(
+                f"{lines} above the first row {'were' if lines[-1] == 's' else 'was'} skipped."
             )
-        if "unexpected end" in problem:
-            return FormatError(
-                f'{self.source}:{line}: a quote (") opened in the row that starts here is never '
-                'closed. Close it, or write a quote inside a quoted cell twice ("").'
-            )
-        return FormatError(
-            f"{self.source}:{line}: a quoted cell goes on after its closing quote. "
-            'Write a quote inside a quoted cell twice ("").'
-        )
-
-    def read_names(self, header: bool) -> None:
-        """Take the names from the first row, or number the columns."""
-        self.header = header
-        first_line, raw = next(self.records(), (1, []))
-        if self.separator != ",":
-            self.notes.append(f"The columns are separated by {SEPARATORS[self.separator]}.")
-        if not header:
-            width = len(raw)
-            if width > 1 and not raw[-1].strip():
-                width -= 1
-            self.names = [f"x{i}" for i in range(width)]
-            columns = f"columns are x0 to x{width - 1}" if width > 1 else "column is x0"
-            self.notes.append(f"There is no row of names; the {columns}.")
+        sample = [row for _, row in islice(self.layout.records(), SAMPLE) if _holds(row)]
+        sample = sample[:1] + [row for row in sample[1:] if not row[0].lstrip().startswith("#")]
+        if not sample:
+            sample = [[]]
+        self.header = has_names(sample, known) if header is None else header
+        widths = Counter(len(row) for row in sample[self.header :])
+        width = max(widths, key=lambda n: (widths[n], n), default=len(sample[0]))
+        if not self.header:
+            self._number_columns(sample, width, told=header is None)
             return
-        names = [name.strip() for name in raw]
-        padded = sum(a != b for a, b in zip(names, self._raw_first_row(), strict=False))
-        if len(names) > 1 and not names[-1]:
-            names.pop()
-            self.trailing += 1
-        if padded:
+        names = [name.strip() for name in sample[0]]
+        padded = sum(a != b for a, b in zip(names, sample[0], strict=True))
+        if padded and self.layout.separator not in " |":
             self.notes.append(
                 f"The spaces around {padded} column name{'s' if padded > 1 else ''} were taken off."
             )
-        self.names = names
-        self._check_names(first_line)
+        longer = set(widths) == {len(names) + 1} and any(r[-1].strip() for r in sample[1:])
+        if longer:
+            self.notes.append("The rows have one cell more than there are names, as R writes them.")
+        self._name(names, longer)
+        self._note_numbers(told=header is None)
 
-    def _raw_first_row(self) -> list[str]:
-        rows = csv.reader(_lines(self.data), delimiter=self.separator)
-        return next((row for row in rows if row), [])
+    def _number_columns(self, sample: list[list[str]], width: int, told: bool) -> None:
+        while width > 1 and not any(row[width - 1].strip() for row in sample if len(row) >= width):
+            width -= 1
+        self.names = [f"x{i}" for i in range(width)]
+        columns = f"columns are x0 to x{width - 1}" if width > 1 else "column is x0"
+        self.notes.append(f"There is no row of names; the {columns}.")
+        if told:
+            cells = ", ".join(cell.strip() for cell in sample[0][:3])
+            more = ", …" if len(sample[0]) > 3 else ""
+            self.notes[-1] += (
+                f" The first row holds data ({cells}{more})."
+                " (If it holds names: header=True, --header.)"
+            )
 
-    def _check_names(self, line: int) -> None:
-        where = f"{self.source}:{line}"
-        numbers = [name for name in self.names if NUMBER.fullmatch(name)]
-        if numbers:
-            some = ", ".join(numbers[:3]) + (", …" if len(numbers) > 3 else "")
-            raise DataError(
-                f"{where}: {len(numbers)} of {len(self.names)} column names "
-                f"{'are numbers' if len(numbers) > 1 else 'is a number'} ({some}), so the row of "
-                "names seems to be missing. If this row is data, read the file with "
-                "header=False (--no-header); if these are names, begin them with a letter."
-            )
-        empty = [j for j, name in enumerate(self.names) if not name]
-        if empty and not (empty == [0] and len(self.names) > 1):
-            listed = ", ".join(str(j + 1) for j in empty[:5])
-            raise DataError(
-                f"{where}: {len(empty)} column{'s have' if len(empty) > 1 else ' has'} no name "
-                f"(column {listed}). Give every column a name in the first row."
-            )
-        if empty:
-            self.names[0] = " "  # no other name is: names are stripped
-        seen: dict[str, int] = {}
-        twice = []
-        for j, name in enumerate(self.names, 1):
-            if name in seen:
-                twice.append(f"{name!r} (columns {seen[name]} and {j})")
-            seen.setdefault(name, j)
+    def _name(self, names: list[str], longer: bool) -> None:
+        self.names, empty, twice = unique_names(names)
+        self._unnamed = [self.names[j] for j in empty]
+        if longer:
+            self.names.insert(0, INDEX)
+        elif empty[:1] == [0] and len(names) > 1:
+            self.names[0] = INDEX
+            del self._unnamed[0]
         if twice:
-            more = f", and {len(twice) - 3} more" if len(twice) > 3 else ""
-            raise DataError(
-                f"{where}: two columns have the same name: {', '.join(twice[:3])}{more}. "
-                "Give every column a name of its own."
+            some = ", ".join(map(repr, twice[:3])) + (", …" if len(twice) > 3 else "")
+            self.notes.append(
+                f"{len(twice)} name{'s occur' if len(twice) > 1 else ' occurs'} more than once"
+                f" ({some}); the later columns are called {twice[0]!r} with .1, .2 behind."
             )
+
+    _unnamed: list[str] = field(default_factory=list)
+
+    def _note_numbers(self, told: bool) -> None:
+        numbers = [name for name in self.names if NUMBER.fullmatch(name)]
+        if told and numbers:
+            some = ", ".join(numbers[:3]) + (", …" if len(numbers) > 3 else "")
+            self.notes.append(
+                f"{len(numbers)} of {len(self.names)} column names"
+                f" {'are numbers' if len(numbers) > 1 else 'is a number'} ({some})."
+                " (If the first row holds data: header=False, --no-header.)"
+            )
+
+    @property
+    def unnamed(self) -> list[str]:
+        """The columns behind the first that nobody has named."""
+        return self._unnamed
 
     def rows(self, first_pass: bool) -> Iterator[list[str]]:
         """The rows of data, every one `len(names)` wide; the first pass counts and checks."""
         width = len(self.names)
-        records = self.records(counting=first_pass)
-        if self.header:
-            next(records)
-        for line, row in records:
+        needed = max((j + 1 for j, n in enumerate(self.names) if n not in self._unnamed), default=0)
+        skip = self.header
+        for line, row in self.layout.records():
             if len(row) != width:
-                if len(row) == width + 1 and not row[-1].strip():
-                    row.pop()
-                    self.trailing += first_pass
-                elif len(row) == 1 and not row[0].strip():
+                if not row or (len(row) == 1 and not row[0].strip()):
                     self.blank += first_pass
                     continue
-                else:
-                    if first_pass:
-                        self.uneven.append((line, len(row)))
+                if not skip and row[0].lstrip().startswith("#"):
+                    self.comments += first_pass
                     continue
+                if skip:
+                    skip = False
+                    continue
+                if len(row) > width:
+                    if any(cell.strip() for cell in row[width:]):
+                        if first_pass:
+                            self.uneven.append((line, len(row)))
+                        continue
+                    del row[width:]
+                    self.trailing += first_pass
+                else:
+                    if first_pass and len(row) < needed:
+                        self.short.append((line, len(row)))
+                    row += [""] * (width - len(row))
+            elif skip:
+                skip = False
+                continue
             if first_pass:
                 self.lines.append(line)
             yield row
 
     def raise_problems(self) -> None:
-        """Raise one error about all rows that are too long or too short."""
+        """Raise one error about all rows that are too long."""
         if not self.uneven:
             return
         line, got = self.uneven[0]
         width = len(self.names)
         there = f"there are {width} columns" if width > 1 else "there is 1 column"
-        side = "too long" if got > width else "too short"
         more = ""
         if len(self.uneven) > 1:
             listed = ", ".join(f"line {n} has {k}" for n, k in self.uneven[1:3])
             rest = len(self.uneven) - 3
             more = f" Also: {listed}" + (f", and {rest} more rows." if rest > 0 else ".")
+        sign = SEPARATORS.get(self.layout.separator, "separator")
         raise DataError(
-            f"{self.source}:{line}: the row is {side}. Got {got} cell{'s' if got != 1 else ''}; "
+            f"{self.source}:{line}: the row is too long. Got {got} cell{'s' if got != 1 else ''}; "
             f"{there}.{more} Add or remove cells, and put cells that hold a "
-            f'separator ({SEPARATORS[self.separator]}) into quotes (").'
+            f'separator ({sign}) into quotes (").'
         )
 
-    def at(self, row: int, j: int) -> str:
-        """Where a cell is: `file.csv:17, column 'age'`."""
-        return f"{self.source}:{self.lines[row]}, column {self.names[j]!r}"
+    def counted(self) -> list[str]:
+        """What was done to rows, a sentence each."""
+        found = []
+        if self.blank:
+            s = "s were" if self.blank > 1 else " was"
+            found.append(f"{self.blank} blank line{s} skipped.")
+        if self.comments:
+            s = "s were" if self.comments > 1 else " was"
+            found.append(
+                f"{self.comments} line{s} skipped that begin{'s' * (self.comments < 2)} with #."
+            )
+        if self.trailing:
+            s = "s" if self.trailing > 1 else ""
+            found.append(f"A separator at the end of {self.trailing} row{s} was taken off.")
+        if self.short:
+            line, got = self.short[0]
+            s = "s are" if len(self.short) > 1 else " is"
+            found.append(
+                f"{len(self.short)} row{s} cut short (line {line}: {got} of {len(self.names)} cells);"
+                " the cells that lack count as missing."
+            )
+        return found
+
+
+def _holds(row: list[str]) -> bool:
+    return bool(row) and (len(row) > 1 or bool(row[0].strip()))

@@ -1,60 +1,71 @@
-"""CSV and its relatives, read column by column; every number is checked, nothing is guessed away.
+"""CSV and its relatives: bytes, rows of cells, names, columns whose kind is decided once.
 
-The file is walked through once for the numbers. Columns that are not numbers all the way
-down are walked through a second time as texts, and there the mistakes are told apart
-from real text.
+The file is walked through once for the numbers. Columns that are not plain numbers all the way
+down are walked through a second time as texts; what these hold `deciding` tells, for all of
+them together, since one column may tell how the numbers of another are written.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from chainrule.datasets.cells import MISSING, numbers_of
+from chainrule.datasets.cells import numbers_of
 from chainrule.datasets.columns import Column, Texts
+from chainrule.datasets.deciding import Candidate, Decided
 from chainrule.datasets.encodings import as_utf8
-from chainrule.datasets.mistakes import mistake
+from chainrule.datasets.forms import Form, Kinds
+from chainrule.datasets.layouts import layout_of
 from chainrule.datasets.opening import Pathish, fetch, refuse_others, room_for, unpacked
-from chainrule.datasets.remarks import noticed
+from chainrule.datasets.remarks import Remarks
+from chainrule.datasets.rules import Reading
 from chainrule.datasets.table import Table
-from chainrule.datasets.text_rows import TextFile, refuse_other_separators, separator_of
-from chainrule.errors import DataError, shown
+from chainrule.datasets.text_rows import INDEX, TextFile
+from chainrule.errors import DataError
 
-__all__ = ["Kinds", "parse_csv", "read_csv"]
+__all__ = ["parse_csv", "parse_text", "read_csv", "read_text"]
 
 CELLS_A_CHUNK = 400_000
 
-#: What columns are known to hold, by name.
-Kinds = Mapping[str, Literal["text", "number"]]
-
 
 def read_csv(
-    path: Pathish, encoding: str = "utf-8", header: bool = True, kinds: Kinds | None = None
+    path: Pathish,
+    encoding: str = "utf-8",
+    header: bool | None = None,
+    kinds: Kinds | None = None,
+    *,
+    decimal: str = "",
+    missing_words: Iterable[str] | None = None,
+    day_first: bool | None = None,
 ) -> Table:
-    """Read a text table: separated by commas, semicolons or tabs, also packed as .gz.
+    """Read a text table: separated by commas, semicolons, tabs, bars or spaces, also packed as .gz.
 
-    A column is numbers (int64, or float64 with NaN for missing) when every cell that is
-    not missing is a plain decimal number, and text otherwise. Whole numbers of which some
-    begin with a zero (007, a zip code) are text. Missing is: nothing, NA,
-    N/A, NaN, nan, null, ?. Spaces around a cell are taken off. What was done by rule is in
-    the table's `notes`.
+    A column is numbers (int64, or float64 with NaN for missing) when its cells can be read as
+    numbers, as people write them: 1,234.5, 1.234,5, $12, 12 kg, 52.88%, (34.44) for -34.44. Where
+    words stand among them they stay beside the numbers (`Table.words`), if there are no more
+    different words than numbers; else the column is text. Whole numbers that begin with a zero
+    (007, a zip code) are text. Whatever was done by rule is in the table's `notes`.
 
     Args:
         path: the file.
         encoding: how its letters are stored; a byte-order mark is taken off.
-        header: the first row holds the names; False names the columns x0, x1, ….
-        kinds: "text" or "number" for columns whose kind is known, so that the cells of this
-            one file do not decide it: text stays as it is written, numbers may begin with
-            zeros. `Preparation.kinds` has those of the training rows.
+        header: whether the first row holds the names; by default its cells tell. Without names
+            the columns are x0, x1, ….
+        kinds: "text", "number" or "date" for columns whose kind is known: text stays as it is
+            written, numbers may begin with zeros, words among numbers count as missing, dates
+            become days since the first of January 1970. `Preparation.forms` has what the
+            training rows told.
+        decimal: "." or "," if it is known how decimals are written.
+        missing_words: the words for a missing cell, in place of the usual ones (NA, NULL, ?, …).
+        day_first: whether 3/4/2024 is in April, for columns of dates.
 
     Raises:
-        DataError: the file cannot be opened, or its rows or cells cannot be used; the
-            message says line and column.
+        DataError: the file cannot be opened, or rows are too long; the message says the line.
         FormatError: the file is not text in this encoding, or its quotes do not close.
-        SettingError: an unknown encoding.
+        SettingError: an unknown encoding, or a kind or sign that is none.
 
     >>> import pathlib, tempfile
     >>> file = pathlib.Path(tempfile.mkdtemp(), "pets.csv")
@@ -62,149 +73,268 @@ def read_csv(
     >>> read_csv(file)["age"].tolist()
     [3.0, nan]
     """
-    data = fetch(path)
-    where = str(path)
-    if where.lower().endswith(".gz"):
-        refuse_others(data, where, "gzip", ("gzip",))
-        data = unpacked(data, where)
-    return parse_csv(data, where, encoding, header, kinds)
+    return read_text(path, _reading(encoding, header, kinds, decimal, missing_words, day_first))
 
 
 def parse_csv(
     data: bytes,
     source: str,
     encoding: str = "utf-8",
-    header: bool = True,
+    header: bool | None = None,
     kinds: Kinds | None = None,
+    *,
+    decimal: str = "",
+    missing_words: Iterable[str] | None = None,
+    day_first: bool | None = None,
 ) -> Table:
-    """The table in the bytes of a CSV file; `source` is its name in messages.
+    """The table in the bytes of a CSV file; `source` is its name in messages, the rest as `read_csv`.
 
     >>> parse_csv(b"a;b\\n1;x\\n", "small.csv").notes
     ('The columns are separated by semicolons.',)
     """
-    data = as_utf8(data, source, encoding)
+    reading = _reading(encoding, header, kinds, decimal, missing_words, day_first)
+    return parse_text(data, source, reading)
+
+
+def _reading(
+    encoding: str,
+    header: bool | None,
+    kinds: Kinds | None,
+    decimal: str,
+    words: Iterable[str] | None,
+    day_first: bool | None,
+) -> Reading:
+    missing = words if words is None or isinstance(words, str) else frozenset(words)
+    return Reading(encoding, header, dict(kinds or {}), decimal, missing, day_first)  # type: ignore[arg-type]
+
+
+def read_text(path: Pathish, reading: Reading) -> Table:
+    """`read_csv` with all that is said of the table in one object."""
+    data = fetch(path)
+    where = str(path)
+    if where.lower().endswith(".gz"):
+        refuse_others(data, where, "gzip", ("gzip",))
+        data = unpacked(data, where)
+    return parse_text(data, where, reading)
+
+
+def parse_text(data: bytes, source: str, reading: Reading) -> Table:
+    """`parse_csv` with all that is said of the table in one object."""
+    data = as_utf8(data, source, reading.encoding)
     if not data.strip():
         raise DataError(f"{source} is empty. A table needs a row of names and rows of data.")
-    if first := re.match(rb'"?sep=(.)"?\r?\n', data):
-        raise DataError(
-            f"{source}:1: this line only says which separator spreadsheets are to take"
-            f" ({shown(first[1].decode('utf-8', 'replace'))}), and is no row of names. Take the line out."
-        )
-    separator = separator_of(data)
-    refuse_other_separators(data, source)
-    file = TextFile(data, source, separator, dict(kinds or {}))
-    file.read_names(header)
-    cells = data.count(separator.encode()) + data.count(b"\n") + 1
+    layout = layout_of(data, source)
+    file = TextFile(layout, source)
+    file.read_names(reading.header, reading.kinds)
+    if not file.names:
+        raise DataError(f"{source} is empty. A table needs a row of names and rows of data.")
+    cells = data.count(layout.separator.encode()) + data.count(b"\n") + 1
     room_for(len(data) + 8 * cells, source)
-    columns = _read_numbers(file)
-    file.raise_problems()
-    if not file.lines:
-        raise DataError(
-            f"{source} has 0 rows: there is nothing after the row of names. "
-            "Add rows of data"
-            + (", or say header=False (--no-header) if the first row is data." if header else ".")
-        )
-    texts = _read_texts(file, [j for j, column in enumerate(columns) if column is None])
-    return _assembled(file, columns, texts)
+    return _Columns(file, reading).table()
 
 
-def _read_numbers(file: TextFile) -> list[list[Column] | None]:
-    """First pass: for every column its chunks of numbers, or None if it is text."""
-    width = len(file.names)
-    columns: list[list[Column] | None] = [
-        None if file.kinds.get(name) == "text" else [] for name in file.names
-    ]
-    digits, zeros = [True] * width, [False] * width
-    chunk_rows = max(50, CELLS_A_CHUNK // width)
-    rows: list[list[str]] = []
+class _Columns:
+    """The columns of one file on their way from cells to a table."""
 
-    def take() -> None:
-        for j, cells in enumerate(zip(*rows, strict=True)):
-            chunks = columns[j]
-            if chunks is not None:
-                numbers = numbers_of(cells)
-                if numbers is None:
+    def __init__(self, file: TextFile, reading: Reading) -> None:
+        self.file, self.reading = file, reading
+        self.forms = [reading.form(name) for name in file.names]
+        self.words: list[dict[str, int]] = [{} for _ in file.names]
+        self.points = [False] * len(file.names)
+        self.decided: dict[int, Decided] = {}
+        self.texts: dict[int, Texts] = {}
+
+    def table(self) -> Table:
+        file = self.file
+        numbers = self._plain_numbers()
+        file.raise_problems()
+        if not file.lines:
+            raise DataError(
+                f"{file.source} has 0 rows: there is nothing after the row of names. "
+                "Add rows of data, or say header=False (--no-header) if the first row is data."
+            )
+        self._decide([j for j, column in enumerate(numbers) if column is None])
+        if any(d.form.decimal == "," for d in self.decided.values()):
+            self._decide_again([j for j, p in enumerate(self.points) if p and numbers[j]], numbers)
+        table = self._assembled(numbers)
+        remarks = Remarks(file, self.reading, self.texts, self.decided, self.words)
+        return remarks.noted(_without_unnamed(table, file, self.reading))
+
+    def _plain_numbers(self) -> list[list[Column] | None]:
+        """First pass: for every column its chunks of plain numbers, or None if it is something else."""
+        width = len(self.file.names)
+        columns: list[list[Column] | None] = [
+            None if form is not None and form.kind in ("text", "date") else []
+            for form in self.forms
+        ]
+        digits, zeros = [True] * width, [False] * width
+        missing = self.reading.missing | self.reading.missing_numbers
+        chunk_rows = max(50, CELLS_A_CHUNK // width)
+        rows: list[list[str]] = []
+
+        def take() -> None:
+            for j, cells in enumerate(zip(*rows, strict=True)):
+                chunks = columns[j]
+                if chunks is None:
+                    continue
+                numbers = numbers_of(cells, missing, self.words[j])
+                form = self.forms[j]
+                comma = self.reading.decimal == "," or (form is not None and form.decimal == ",")
+                if numbers is None or (numbers.points and comma):
                     columns[j] = None
-                else:
-                    chunks.append(numbers.values)
-                    digits[j] = digits[j] and numbers.digits
-                    zeros[j] = zeros[j] or numbers.zeros
-        rows.clear()
+                    continue
+                chunks.append(numbers.values)
+                digits[j] = digits[j] and numbers.digits
+                zeros[j] = zeros[j] or numbers.zeros
+                self.points[j] = self.points[j] or numbers.points
+            rows.clear()
 
-    for row in file.rows(first_pass=True):
-        rows.append(row)
-        if len(rows) == chunk_rows:
+        for row in self.file.rows(first_pass=True):
+            rows.append(row)
+            if len(rows) == chunk_rows:
+                take()
+        if rows:
             take()
-    if rows:
-        take()
-    for j, name in enumerate(file.names):
-        if columns[j] is not None and digits[j] and zeros[j] and name not in (" ", *file.kinds):
-            columns[j] = None
-            file.kinds[name] = "text"
-            file.notes.append(f"{name!r} holds numbers that begin with 0, so it is read as text.")
-    return columns
+        for j, chunks in enumerate(columns):
+            if chunks is None or (digits[j] and zeros[j] and self.forms[j] is None):
+                columns[j] = None
+                self.words[j] = {}
+            elif self.words[j] and all(c.dtype.kind == "f" and np.isnan(c).all() for c in chunks):
+                columns[j] = None  # words only: "-" may be a text like any other
+                self.words[j] = {}
+        return columns
 
+    def _decide(self, which: list[int]) -> None:
+        """Second pass: these columns as texts, and what they hold."""
+        if not which:
+            return
+        self._read_texts(which)
+        missing = self.reading.missing_numbers
+        candidates = {j: Candidate(self.texts[j], self.forms[j], missing) for j in which}
+        otherwise = self._decimal(candidates)
+        for j, candidate in candidates.items():
+            self.decided[j] = candidate.decide(
+                self.reading.decimal, otherwise, self.reading.day_first
+            )
 
-def _read_texts(file: TextFile, which: list[int]) -> dict[int, Texts]:
-    """Second pass: these columns as texts; mistaken numbers among them are one error."""
-    if not which:
-        return {}
-    seen: list[dict[str, int]] = [{} for _ in which]
-    codes = np.empty((len(which), len(file.lines)), dtype=np.int32)
-    pairs = list(enumerate(which))
-    for i, row in enumerate(file.rows(first_pass=False)):
-        for k, j in pairs:
-            cell = row[j].strip()
-            known = seen[k]
-            codes[k, i] = -1 if cell in MISSING else known.setdefault(cell, len(known))
-    texts = {j: Texts(codes[k], tuple(seen[k])) for k, j in pairs}
-    guessed = [j for j in which if file.kinds.get(file.names[j]) != "text"]
-    problems = [found for j in guessed if (found := mistake(file, j, texts[j]))]
-    if problems:
-        more = f"\n(and {len(problems) - 5} more columns)" if len(problems) > 5 else ""
-        raise DataError("\n".join(problems[:5]) + more)
-    return texts
+    def _decimal(self, candidates: dict[int, Candidate]) -> str:
+        """How decimals are written in a column whose own cells do not tell."""
+        numeric = [
+            c for c in candidates.values() if c.form is None or c.form.kind in ("number", "mixed")
+        ]
+        commas = sum(c.commas > 0 and not c.points for c in numeric)
+        points = sum(c.points > 0 and not c.commas for c in numeric) + sum(self.points)
+        if commas != points:
+            return "," if commas > points else "."
+        return "," if self.file.layout.separator == ";" else "."
 
+    def _decide_again(self, which: list[int], numbers: list[list[Column] | None]) -> None:
+        """1.234 among columns of 1,5: one thousand two hundred and thirty-four, if all are so."""
+        if not which:
+            return
+        self._read_texts(which)
+        for j in which:
+            candidate = Candidate(self.texts[j], self.forms[j], self.reading.missing_numbers)
+            form = self.forms[j]
+            if candidate.points or (form is not None and form.decimal == "."):
+                del self.texts[j]
+                continue
+            self.decided[j] = candidate.decide(self.reading.decimal, ",")
+            numbers[j] = None
 
-def _assembled(
-    file: TextFile, columns: list[list[Column] | None], texts: dict[int, Texts]
-) -> Table:
-    rows = len(file.lines)
-    by_type: dict[np.dtype[Any], list[int]] = {}
-    for j, chunks in enumerate(columns):
-        if chunks is not None:
-            kinds = {chunk.dtype for chunk in chunks}
-            common = np.result_type(*kinds)
-            by_type.setdefault(common, []).append(j)
-    blocks = []
-    for dtype, members in by_type.items():
-        block = np.empty((rows, len(members)), dtype=dtype)
-        for k, j in enumerate(members):
-            start = 0
-            for chunk in columns[j] or ():
-                block[start : start + len(chunk), k] = chunk
-                start += len(chunk)
-            columns[j] = None
-        blocks.append(([file.names[j] for j in members], block))
-    named = {file.names[j]: text for j, text in texts.items()}
-    notes = list(file.notes)
-    if file.blank:
-        notes.append(f"{file.blank} blank line{'s were' if file.blank > 1 else ' was'} skipped.")
-    if file.trailing:
-        s = "s" if file.trailing > 1 else ""
-        notes.append(f"A separator at the end of {file.trailing} row{s} was taken off.")
-    lines = np.array(file.lines, dtype=np.int64)
-    table = Table.assembled(file.names, blocks, named, file.source, notes, lines=lines)
-    return noticed(_without_index(table) if " " in table else table)
+    def _read_texts(self, which: list[int]) -> None:
+        missing = self.reading.missing
+        seen: list[dict[str, int]] = [{} for _ in which]
+        codes = np.empty((len(which), len(self.file.lines)), dtype=np.int32)
+        pairs = list(enumerate(which))
+        for i, row in enumerate(self.file.rows(first_pass=False)):
+            for k, j in pairs:
+                cell = row[j].strip()
+                if cell in missing:
+                    codes[k, i] = -1
+                    if cell:
+                        self.words[j][cell] = self.words[j].get(cell, 0) + 1
+                else:
+                    known = seen[k]
+                    codes[k, i] = known.setdefault(cell, len(known))
+        self.texts |= {j: Texts(codes[k], tuple(seen[k])) for k, j in pairs}
 
-
-def _without_index(table: Table) -> Table:
-    """Leave out the column named " " if it counts the rows; else it is an error."""
-    if table.kind(" ") == "int" and bool((np.diff(table[" "]) == 1).all()):
-        return table.drop(" ").noted(
-            "The first column has no name and only counts the rows; it was left out."
+    def _assembled(self, numbers: list[list[Column] | None]) -> Table:
+        file = self.file
+        rows = len(file.lines)
+        forms: dict[str, Form] = {}
+        texts: dict[str, Texts] = {}
+        words: dict[str, Texts] = {}
+        by_type: dict[np.dtype[Any], list[int]] = {}
+        for j, name in enumerate(file.names):
+            chunks, decided = numbers[j], self.decided.get(j)
+            if chunks is None and decided is not None:
+                forms[name] = decided.form
+                if decided.values is None:
+                    texts[name] = self.texts[j]
+                    continue
+                kept = decided.words_of(self.texts[j])
+                if kept is not None:
+                    words[name] = kept
+                chunks = numbers[j] = [_whole(decided.numbers_of(self.texts[j]))]
+            else:
+                forms[name] = self.forms[j] or Form("number", "." if self.points[j] else "")
+            assert chunks is not None
+            by_type.setdefault(np.result_type(*{chunk.dtype for chunk in chunks}), []).append(j)
+        blocks = []
+        for dtype, members in by_type.items():
+            block = np.empty((rows, len(members)), dtype=dtype)
+            for k, j in enumerate(members):
+                start = 0
+                for chunk in numbers[j] or ():
+                    block[start : start + len(chunk), k] = chunk
+                    start += len(chunk)
+                numbers[j] = None
+            blocks.append(([file.names[j] for j in members], block))
+        lines = np.array(file.lines, dtype=np.int64)
+        return Table.assembled(
+            file.names,
+            blocks,
+            texts,
+            file.source,
+            file.notes,
+            lines=lines,
+            words=words,
+            forms=forms,
         )
-    raise DataError(
-        f"{table.source}:1: column 1 has no name, and it does not just count the rows. "
-        "Give every column a name in the first row."
-    )
+
+
+def _whole(values: npt.NDArray[np.float64]) -> Column:
+    """Whole numbers without gaps as int64, as a plain column of them would be."""
+    if bool((values == np.floor(values)).all()) and bool((np.abs(values) < 2**53).all()):
+        return values.astype(np.int64)
+    return values
+
+
+def _without_unnamed(table: Table, file: TextFile, reading: Reading) -> Table:
+    """Leave out the column of the rows' own names, and columns that have neither name nor value."""
+    empty = [name for name in file.unnamed if bool(table.missing(name).all())]
+    if empty and len(empty) < len(table.names):
+        s = "s have" if len(empty) > 1 else " has"
+        them = "they were" if len(empty) > 1 else "it was"
+        table = table.drop(*empty).noted(
+            f"{len(empty)} column{s} neither name nor value; {them} left out."
+        )
+    left = [name for name in file.unnamed if name not in empty]
+    if INDEX in table:
+        if "Unnamed: 0" not in reading.kinds and len(table.names) > 1:
+            if table.kind(INDEX) == "int" and bool((np.diff(table[INDEX]) == 1).all()):
+                return table.drop(INDEX).noted(
+                    "The first column has no name and only counts the rows; it was left out."
+                )
+            if table.kind(INDEX) != "float" and len(np.unique(table[INDEX])) == len(table):
+                return table.drop(INDEX).noted(
+                    "The first column has no name and another entry in every row; it was left out."
+                )
+        table = table.renamed({INDEX: "Unnamed: 0"})
+        left.insert(0, "Unnamed: 0")
+    if left:
+        s = "s have" if len(left) > 1 else " has"
+        called = f"{'are' if len(left) > 1 else 'is'} called {', '.join(left[:3])}"
+        table = table.noted(f"{len(left)} column{s} no name and {called}.")
+    return table

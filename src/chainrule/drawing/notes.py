@@ -18,6 +18,83 @@ _SENTENCES = known_sentences(
     (r"The columns are separated by commas\.", "各列以逗号分隔。"),
     (r"The columns are separated by semicolons\.", "各列以分号分隔。"),
     (r"The columns are separated by tabs\.", "各列以制表符分隔。"),
+    (r"The columns are separated by bars\.", "各列以竖线分隔。"),
+    (r"The columns are separated by spaces\.", "各列以空格分隔。"),
+    (r"The columns are separated by (.+)\.", "各列以 {0} 分隔。"),
+    (r"(\d+) lines? above the first row (?:was|were) skipped\.", "跳过了第一行之前的 {0} 行。"),
+    (r"(\d+) lines? (?:was|were) skipped that begins? with #\.", "跳过了以 # 开头的 {0} 行。"),
+    (r"There is no row of names; the columns? (?:is|are) (x\d+(?: to x\d+)?)\. The first row holds data"
+     r" \((.+)\)\.", "没有列名行：第一行是数据（{1}）；各列命名为 {0}。"),
+    (r"The rows have one cell more than there are names, as R writes them\.",
+     "每行比列名多一格，与 R 写出的文件相同。"),
+    (r"(\d+) of (\d+) column names (?:are numbers|is a number) \((.+)\)\.",
+     "{1} 个列名中有 {0} 个是数字（{2}）。"),
+    (r"(\d+) names? occurs? more than once \((.+)\); the later columns are called ('.+') with \.1, \.2"
+     r" behind\.", "{0} 个列名重复（{1}）；后面的列命名为 {2} 加 .1、.2。"),
+    (r"(\d+) columns? ha(?:s|ve) neither name nor value; (?:it was|they were) left out\.",
+     "{0} 列既没有名称也没有值，已略去。"),
+    (r"(\d+) columns? ha(?:s|ve) no name and (?:is|are) called (.+)\.", "{0} 列没有名称，命名为 {1}。"),
+    (r"The first column has no name and another entry in every row; it was left out\.",
+     "第一列没有名称，各行都不同，已略去。"),
+    (r"(\d+) rows? (?:is|are) cut short \(line (\d+): (\d+) of (\d+) cells\); the cells that lack count"
+     r" as missing\.", "{0} 行不完整（第 {1} 行：{3} 格中只有 {2} 格），缺少的单元格算作缺失。"),
+    *(
+        (rf"(\d+) cells? of (.+) {english}, such as (.+) \(line (\d+)\), read as (\S+)\.",
+         f"{{1}} 中有 {{0}} 格{chinese}，如第 {{3}} 行的 {{2}}，读作 {{4}}。")
+        for english, chinese in (
+            ("ha(?:s|ve) a decimal comma", "以逗号作小数点"),
+            ("ha(?:s|ve) signs between thousands", "带有千位分隔符"),
+            ("(?:is|are) read without (?:its|their) sign or unit", "去掉了符号或单位"),
+            ("ha(?:s|ve) a letter for thousands or millions", "带有表示千或百万的字母"),
+            ("(?:is|are) negative, in parentheses", "是括号中的负数"),
+            ("(?:is a bound or an estimate|are bounds or estimates)", "是界限或估计"),
+            ("ha(?:s|ve) (?:a mark of a footnote|marks of footnotes)", "带有脚注标记"),
+            ("(?:is a number|are numbers) written another way", "是别样写法的数字"),
+            ("(?:is a number|are numbers) in quotes of a spreadsheet", "是电子表格引号中的数字"),
+        )
+    ),
+    *(
+        (rf"(\d+) cells? of (.+) {english} and counts? as missing, such as (.+) \(line (\d+)\)\.",
+         f"{{1}} 中有 {{0}} 格{chinese}，算作缺失，如第 {{3}} 行的 {{2}}。")
+        for english, chinese in (
+            ("(?:is|are) infinite", "为无穷大"),
+            ("(?:is no number|are no numbers)", "不是数字"),
+            ("(?:is no date|are no dates)", "不是日期"),
+        )
+    ),
+    (r"(.+) \(line (\d+)\) in (.+) can be read in two ways; it is read as (\S+)\.",
+     "{2} 中第 {1} 行的 {0} 有两种读法，现读作 {3}。"),
+    (r"(.+) \(line (\d+)\) in (.+) can be read in two ways; the month is taken to be first\.",
+     "{2} 中第 {1} 行的 {0} 有两种读法，现按月在前读取。"),
+    (r"(\d+) cells? of (.+) (?:is a word|are words) among the numbers and (?:is|are) kept beside them,"
+     r" such as (.+) \(line (\d+)\)\.", "{1} 的数字中有 {0} 格是文字，另作保留，如第 {3} 行的 {2}。"),
+    (r"(\d+) cells? of (.+) says? (.+) and counts? as missing\.", "{1} 中有 {0} 格写着 {2}，算作缺失。"),
+    (r"(.+) holds whole numbers of more than 18 digits, so it is read as text\.",
+     "{0} 中有超过 18 位的整数，因此按文本读取。"),
+    (r"(.+) holds dates, and each is a text of its own\.", "{0} 是日期，每个日期都被当作一种文本。"),
+    (r"(.+) holds numbers with several units, such as (.+) \(line (\d+)\), so it is read as text: write all"
+     r" in one\.", "{0} 的数字单位不一，如第 {2} 行的 {1}，因此按文本读取：请统一单位。"),
+    (r"(.+) is text: (\d+) different numbers, such as (.+) \(line (\d+)\), stand among more words\.",
+     "{0} 是文本：其中有 {1} 种数字，如第 {3} 行的 {2}，文字更多。"),
+    (r"The words among the numbers of (.+) became (\d+) more columns? \((.+)\); where they stand, the number"
+     r" is the training median\.",
+     "{0} 的数字中的文字另外变为 {1} 列（{2}）；这些格的数字取训练集中位数。"),
+    (r"The words among the numbers of (.+) were left out, and count as missing: (\d+) distinct texts in"
+     r" (\d+) rows\.", "{0} 的数字中的文字已略去，算作缺失：{2} 行中有 {1} 种。"),
+    (r"([\d,]+) of ([\d,]+) rows? (?:have words|has a word) in place of a number in (.+) \((.+)\) and"
+     r" (?:is|are) left out\.", "{1} 行中有 {0} 行在 {2} 中不是数字而是文字（{3}），已略去。"),
+    (r"As numbers: (--number .+)\.", "按数字读取：{0}"),
+    (r"As numbers, words missing: (--number .+)\.", "按数字读取，文字算缺失：{0}"),
+    (r"As numbers of days: (--date .+)\.", "按日期读取，以天计：{0}"),
+    (r"If it holds names: header=True, --header\.", "若是列名：--header"),
+    (r"If the first row holds data: header=False, --no-header\.", "若第一行是数据：--no-header"),
+    (r"The other way: (--decimal .)\.", "另一种读法：{0}"),
+    (r"The day first: --day-first\.", "日在前：--day-first"),
+    (r"All as text: (--text .+); as missing: (--number .+), or (--missing-words .+)\.",
+     "全按文本：{0}；算缺失：{1}，或 {2}"),
+    (r"If one is a value: --missing-words\.", "若其中有真实的值：--missing-words"),
+    (r"If they are numbers, such as (.+), write them as 12\.5\.", "若是数字，如 {0}，请写作 12.5。"),
+    (r"As classes: --task classification\.", "作为类别：--task classification"),
     (r"There is no row of names; the columns? (?:is|are) (.+)\.", "没有列名行；各列命名为 {0}。"),
     (r"The spaces around (\d+) column names? were taken off\.", "去掉了 {0} 个列名两端的空格。"),
     (r"(\d+) blank lines? (?:was|were) skipped\.", "跳过了 {0} 个空行。"),
@@ -52,13 +129,6 @@ _SENTENCES = known_sentences(
     (r"(.+) has another whole number in every row, as identifiers have\. If it is one, leave the"
      r" column out \(--without\)\.",
      "{0} 每行的整数都不同，像是编号。若是编号，请去掉这一列（--without）。"),
-    (r"(.+) holds amounts such as (.+), and each is taken as a text of its own\. Write them as numbers"
-     r" alone, and the unit into the column's name\.",
-     "{0} 中是 {1} 这样带单位的数量，每一个都被当作一种文本。请只写数字，把单位写进列名。"),
-    (r"(.+) holds dates, and each is taken as a text of its own\. Put what counts into columns of"
-     r" numbers \(year, month, weekday\), or leave the column out \(--without\)\.",
-     "{0} 是日期，每个日期都被当作一种文本。请把有用的部分写成数值列（年、月、星期），"
-     "或去掉这一列（--without）。"),
     (r"(.+) was left out: it holds one text only, (.+)\.", "{0} 已略去：只有一种文本 {1}。"),
     (r"(.+) was left out: it holds no text at all\.", "{0} 已略去：完全没有文本。"),
     (r"(.+) became (\d+) columns \((.+)\), (\d+) cells? missing\.",
@@ -131,6 +201,9 @@ def note_in(note: str, lang: str, further: Sentences = ()) -> str:
     """
     if lang == "en":
         return note
+    if advice := re.fullmatch(r"(.+?\.) \(((?:As|If|The|All) .+--.+|If they .+)\)", note, re.S):
+        head, tail = (note_in(part, lang, further) for part in advice.groups())
+        return f"{head}（{tail}）"
     for pattern, chinese in (*further, *_SENTENCES):
         found = pattern.fullmatch(note)
         if found:

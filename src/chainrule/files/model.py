@@ -28,7 +28,7 @@ from chainrule.layers.losses import Loss
 from chainrule.networks import Network
 
 if TYPE_CHECKING:
-    from chainrule.datasets import Preparation, Table
+    from chainrule.datasets import Preparation
 
 __all__ = ["Model", "load_model", "pack_model", "save_model"]
 
@@ -62,11 +62,17 @@ class Model:
             return self.preparation.task == "classification"
         return isinstance(self.network.loss, Loss) and self.network.loss.target != "values"
 
-    def predict(self, data: Table | npt.ArrayLike) -> Array:
+    def predict(self, data: Any) -> Array:
         """The label (n,) of every row, or in regression the value (n,) in the target's own unit.
 
-        `data` is a table as it was read, or an array whose columns are `preparation.columns`;
-        for a model without preparation, an array as the network takes it, and class ids come out.
+        `data` is a table as it was read, a frame (pandas, polars) or a dict of columns, whose
+        columns are found by name; or an array whose columns are `preparation.columns`, in this
+        order. For a model without preparation, an array as the network takes it, and class ids
+        come out. Columns that the model does not use are ignored.
+
+        Raises:
+            DataError: columns that the model uses are absent (they are named), or unfit.
+            ShapeError: an array of another width.
         """
         x = self._inputs(data)
         if self.preparation is None:
@@ -78,11 +84,11 @@ class Model:
         y: Array = self.preparation.unscale(self.network.predict(x))
         return y[:, 0]
 
-    def predict_proba(self, data: Table | npt.ArrayLike) -> Array:
+    def predict_proba(self, data: Any) -> Array:
         """The probability of every class, (n, classes), in the order of `preparation.classes`."""
         return self.network.predict_proba(self._inputs(data))
 
-    def _inputs(self, data: Table | npt.ArrayLike) -> Array:
+    def _inputs(self, data: Any) -> Array:
         from chainrule.datasets import Table
 
         if isinstance(data, Table):
@@ -93,8 +99,22 @@ class Model:
                 )
             return self.preparation.transform(data)
         if self.preparation is None:
+            from chainrule.datasets.frames import frame_columns
+
+            if frame_columns(data) is not None:
+                raise DataError(
+                    "This model was kept without a preparation, so it takes arrays and no frames."
+                    " Give the array its network takes, its columns in order: frame.to_numpy()."
+                )
             return np.asarray(data)
-        x, columns = np.asarray(data), self.preparation.columns
+        from chainrule.datasets.frames import frame_columns, table_of
+
+        columns = self.preparation.columns
+        frame = frame_columns(data)
+        if frame is not None:
+            known = {n: f for n, f in self.preparation.forms.items() if n in columns}
+            return self.preparation.transform(table_of(frame, known))
+        x = np.asarray(data)
         if x.ndim != 2 or x.shape[1] != len(columns):
             raise ShapeError(
                 f"This model takes rows of {len(columns)} cells ({', '.join(columns[:5])}"

@@ -8,7 +8,7 @@ from typing import Any
 from chainrule.drawing.notes import known_sentences, note_in
 from chainrule.drawing.words import LANGUAGES
 from chainrule.playground.messages import Message
-from chainrule.playground.table_refusals import TABLE_SENTENCES
+from chainrule.playground.table_refusals import TABLE_SENTENCES, on_the_page
 
 __all__ = ["in_both", "refused", "said_in"]
 
@@ -126,5 +126,5 @@ def in_both(sentences: Iterable[str]) -> dict[str, list[str]]:
 
 def refused(errors: Iterable[str], **fields: Any) -> Message:
     """The message that says why a command was refused."""
-    kept = list(errors)
+    kept = [on_the_page(error) for error in errors]
     return Message("error", {**fields, "errors": kept, "told": in_both(kept)})

@@ -382,7 +382,7 @@ class Session:
         try:
             table = read_table(name, body)
         except ChainruleError as error:
-            raise Problems(map(on_the_page, str(error).splitlines())) from None
+            raise Problems(str(error).splitlines()) from None
         if len(table.names) < 2:
             raise Problems(
                 ["A table needs two columns at least: one to predict, one to do it from."]
@@ -391,7 +391,7 @@ class Session:
         return {
             "columns": list(table.names),
             "rows": len(table),
-            "notes": in_both(table.notes),
+            "notes": in_both(map(on_the_page, table.notes)),
         }
 
     def _paste(self, text: Any = None) -> dict[str, Any]:

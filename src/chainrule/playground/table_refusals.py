@@ -12,10 +12,10 @@ __all__ = ["TABLE_SENTENCES", "on_the_page"]
 _AT = r"(.+?)(?::(\d+))?(?:, column ('.+?'))?"
 #: What the library advises and the page has no way of doing.
 _ADVICE = (
-    (r"If this row is data, read the file with header=False \(--no-header\); if these are names,"
-     r" begin them with a letter\.",
-     "Write a row of names above it; if these are names, begin them with a letter."),
+    (r" \((?:As|If|The|All) [^\n]*--[^\n]*\)$", ""),
     (r", or say header=False \(--no-header\) if the first row is data", ""),
+    (r"If they are numbers or dates, say so .*; or choose another target\.",
+     "Choose another column to predict."),
 )  # fmt: skip
 
 TABLE_SENTENCES = known_sentences(
@@ -39,16 +39,8 @@ TABLE_SENTENCES = known_sentences(
      "{0} 是空的。表格需要一行列名和若干行数据。"),
     (r"(.+) has 0 rows: there is nothing after the row of names\. Add rows of data.*",
      "{0} 没有数据：列名行之后什么也没有。请添加数据行。"),
-    (r"(.+):(\d+): the row is too (?:long|short)\. Got (\d+) cells?; there (?:are|is) (\d+) columns?\..*",
+    (r"(.+):(\d+): the row is too long\. Got (\d+) cells?; there (?:are|is) (\d+) columns?\..*",
      "{0} 第 {1} 行有 {2} 格，而表格有 {3} 列。请增减单元格；含有分隔符的单元格要加双引号。"),
-    (r"(.+):(\d+): two columns have the same name: ('.+').*\. Give every column a name of its own\.",
-     "{0} 第 {1} 行：有两列同名：{2}。请给每列取不同的名字。"),
-    (r"(.+):(\d+): (\d+) of (\d+) column names (?:are numbers|is a number) \((.+)\), so the row of"
-     r" names seems to be missing\..*",
-     "{0} 第 {1} 行：{3} 个列名中有 {2} 个是数字（{4}），似乎缺少列名行。请在第一行写上列名。"),
-    (r"(.+): the (\d+) columns seem to be separated by (.+?); columns are separated by commas,"
-     r" semicolons or tabs\..*",
-     "{0}：各列似乎用别的符号分隔。请用逗号、分号或制表符分隔各列。"),
     (r"(.+), column ('.+'): there is one class only, (.+), so there is nothing to tell apart\. Add rows"
      r" of another class, or choose another target column\.",
      "{0}，列 {1}：只有一个类别 {2}，没有可区分的。请添加其他类别的行，或选择另一列。"),
@@ -56,26 +48,14 @@ TABLE_SENTENCES = known_sentences(
      r" another target column\.", "{0}，列 {1}：目标值在每一行都是 {2}，没有可学的。请选择另一列。"),
     (r"(.+): no column is left to learn from besides the target ('.+')\..*",
      "{0}：除了目标列 {1}，没有可用来学习的列。"),
+    (r"(.+), column ('.+'): there are (\d+) different texts in (\d+) rows, such as ('.+') and ('.+'), which"
+     r" would each be a class\. Choose another column to predict\.",
+     "{0}，列 {1}：{3} 行中有 {2} 种不同的文本，如 {4} 和 {5}，每一种都会成为一类。请选择另一列来预测。"),
     (r"The text was read as (\S+)\.", "文本按 {0} 编码读取。"),
-    (_AT + r": numbers are written with a comma\. Got (.+)\. Write 1\.5 for one and a half .*",
-     "{0} 第 {1} 行，列 {2}：数字中有逗号：{3}。请用点作小数点，不要千位分隔符：1.5、1234。"),
-    (_AT + r": a cell is infinite\. Got (.+)\. Numbers must be finite\..*",
-     "{0} 第 {1} 行，列 {2}：有无穷大的单元格：{3}。数字必须有限；缺失的值请留空。"),
-    (_AT + r": a number is too large\. Got (.+)\. Numbers go up to .*",
-     "{0} 第 {1} 行，列 {2}：数字太大：{3}。请改短、留空，或去掉这一列。"),
-    (_AT + r": a number is written in another way\. Got (.+)\. Plain decimal numbers .*",
-     "{0} 第 {1} 行，列 {2}：数字的写法不对：{3}。请写成普通的十进制数，如 1000 或 255。"),
-    (_AT + r": a cell in a column of numbers is not a number \((\d+) of (\d+) are\)\. Got (.+)\."
-     r" Correct the cells, .*",
-     "{0} 第 {1} 行，列 {2}：数字列（{4} 格中 {3} 格是数字）里有别的内容：{5}。请改正或留空。"),
     (_AT + r': a quote \("\) opened in the row that starts here is never closed\..*',
      "{0} 第 {1} 行：从这里开始的一行有没有闭合的双引号。请补上；引号内的双引号要写两次。"),
     (_AT + r": a cell in the row that starts here is longer than (\d+) characters\..*",
      "{0} 第 {1} 行：从这里开始的一行有超过 {3} 个字符的单元格，多半是双引号没有闭合。"),
-    (_AT + r": this line only says which separator spreadsheets are to take \((.+)\), .*",
-     "{0} 第 {1} 行：这一行只说明分隔符（{3}），不是列名。请删去这一行。"),
-    (_AT + r": (\d+) columns? (?:has|have) no name \(columns? (.+?)\)\..*",
-     "{0} 第 {1} 行：有 {3} 列没有名称（第 {4} 列）。请在第一行给每列写上名称。"),
     (_AT + r": there is a NUL byte .*", "{0} 第 {1} 行：有空字节，文件已损坏或不是文本表格。请重新保存。"),
     (_AT + r": this is (.+?), not CSV\. .*", "{0}：这是 {3}，不是 CSV。请另存为 CSV。"),
 )  # fmt: skip

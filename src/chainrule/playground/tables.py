@@ -14,6 +14,7 @@ from chainrule.datasets.table import Table
 from chainrule.playground.caps import Caps
 from chainrule.playground.data import Array, Data, Plane
 from chainrule.playground.settings import Problems, Settings
+from chainrule.playground.table_refusals import on_the_page
 
 __all__ = ["Cells", "digit_cells", "read_table", "table_cells"]
 
@@ -80,8 +81,9 @@ class Cells(Data):
         """A column of texts stands for all its categories."""
         found: dict[str, None] = {}
         for name in features:
+            # A column of numbers with words beside them stands for the words, too.
             own = [n for n in self.names if n.startswith(f"{name}=")] if name in self._texts else []
-            found.update(dict.fromkeys(own or [name]))
+            found.update(dict.fromkeys([name, *own] if name in self.names else own or [name]))
         return tuple(found)
 
     def _places(self, features: Sequence[str]) -> list[int]:
@@ -90,12 +92,12 @@ class Cells(Data):
     @property
     def _numbers(self) -> list[str]:
         kinds = self.preparation.kinds if self.preparation else {}
-        return [name for name in self.names if kinds.get(name) == "number"]
+        return [name for name in self.names if kinds.get(name) in ("number", "mixed", "date")]
 
     @property
     def _texts(self) -> list[str]:
         kinds = self.preparation.kinds if self.preparation else {}
-        return [name for name, kind in kinds.items() if kind == "text"]
+        return [name for name, kind in kinds.items() if kind in ("text", "mixed")]
 
     def _units(self, features: Sequence[str]) -> tuple[Array, Array]:
         """What one standardised unit of these columns is, and where their zero is."""
@@ -126,7 +128,7 @@ def table_cells(settings: Settings, table: Table | None, caps: Caps) -> Cells:
     if target not in table:
         raise Problems([f"The table has no column {target!r} to predict."])
     known, lost = rows_with_target(table, target)
-    notes = [*table.notes]
+    notes = [on_the_page(note) for note in table.notes]
     if lost:
         notes.append(f"{lost} rows without a value in {target!r} are left out.")
     rows = np.flatnonzero(known)

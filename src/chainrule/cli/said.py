@@ -1,0 +1,119 @@
+"""What the options of a command say of a text table, before anything of it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal
+
+from chainrule.errors import DataError, SettingError, shown
+
+if TYPE_CHECKING:
+    from chainrule.datasets import Table
+    from chainrule.datasets.forms import Kinds
+    from chainrule.datasets.rules import Reading
+
+__all__ = ["Said"]
+
+
+@dataclass(frozen=True)
+class Said:
+    """The options on how a text table is read; what is None or empty its cells tell."""
+
+    header: bool | None = None
+    encoding: str | None = None
+    text: tuple[str, ...] = ()
+    number: tuple[str, ...] = ()
+    date: tuple[str, ...] = ()
+    decimal: str | None = None
+    missing_words: str | None = None
+    day_first: bool | None = None
+
+    def __bool__(self) -> bool:
+        return self != Said()
+
+    @property
+    def options(self) -> str:
+        """Those that were given, as they are typed."""
+        names = {"header": "--no-header" if self.header is False else "--header"}
+        given = [f.name for f in fields(self) if getattr(self, f.name) != f.default]
+        found = [names.get(name, f"--{name.replace('_', '-')}") for name in given]
+        return " and ".join([", ".join(found[:-1])] * (len(found) > 1) + found[-1:])
+
+    @property
+    def kinds(self) -> dict[str, Literal["text", "number", "date"]]:
+        """The kind of each column that was named."""
+        found: dict[str, Literal["text", "number", "date"]] = {}
+        for kind in ("text", "number", "date"):
+            for name in getattr(self, kind):
+                if found.setdefault(name, kind) != kind:
+                    raise SettingError(
+                        f"--{found[name]} {name} and --{kind} {name}: a column is one of the two."
+                        " Leave one out."
+                    )
+        return found
+
+    def reading(
+        self, known: Kinds | None = None, judged: Callable[[str], bool] | None = None
+    ) -> Reading:
+        """How the table is read; what is `known` of a column gives way to what is said of it."""
+        from chainrule.datasets.rules import Reading
+
+        words = self.missing_words
+        return Reading(
+            encoding=self.encoding or "utf-8",
+            header=self.header,
+            kinds={**(known or {}), **self.kinds},
+            decimal=self.decimal or "",
+            missing_words=None if words is None else frozenset(w.strip() for w in words.split(",")),
+            day_first=self.day_first,
+            **({} if judged is None else {"judged": judged}),
+        )
+
+    def check(self, table: Table) -> None:
+        """Raise if a column that was named is not there, or holds nothing of what was said."""
+        kinds = self.kinds
+        table.require(*kinds)
+        for name, kind in kinds.items():
+            if kind != "text" and table.kind(name) == "text":
+                cell = next((c for c in table.texts(name).categories), "")
+                example = (
+                    "2024-01-31, 1/31/2024, 31.1.2024 or Jan 31, 2024"
+                    if kind == "date"
+                    else "1234.5, 1,234.5, $12 or 12 kg"
+                )
+                raise DataError(
+                    f"--{kind} {name}: no cell of {table.source}, column {name!r}, is a {kind} such as"
+                    f" {example}. Got {shown(cell, 40)}. Leave the option out."
+                )
+
+    def facts(self) -> dict[str, Any]:
+        """What is kept with a model, so that later rows are read alike."""
+        return {
+            "header": self.header,
+            "encoding": self.encoding,
+            "kinds": dict(self.kinds),
+            "decimal": self.decimal,
+            "missing_words": self.missing_words,
+            "day_first": self.day_first,
+        }
+
+    def after(self, facts: Any) -> Said:
+        """These options, and where they are silent those that a model was trained with."""
+        if not isinstance(facts, dict):
+            return self
+        kinds = facts.get("kinds")
+        named = kinds if isinstance(kinds, dict) else {}
+        kept: dict[str, Any] = {}
+        for name in ("encoding", "decimal", "missing_words", "day_first"):
+            wanted: Any = bool if name == "day_first" else str
+            value = facts.get(name)
+            given = getattr(self, name)
+            kept[name] = value if given is None and isinstance(value, wanted) else given
+        for kind in ("text", "number", "date"):
+            own = tuple(n for n, k in named.items() if k == kind and n not in self.kinds)
+            kept[kind] = (*getattr(self, kind), *own)
+        header = self.header
+        if header is None and facts.get("header") is False:
+            header = False
+        return Said(header=header, **kept)

@@ -1,0 +1,70 @@
+"""The sha256 of a table's contents."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from chainrule.datasets.columns import Texts
+
+if TYPE_CHECKING:
+    from chainrule.datasets.table import Table
+
+__all__ = ["fingerprint_of"]
+
+GROUP = 32
+
+
+def fingerprint_of(table: Table) -> str:
+    """64 hex digits over names, kinds and contents; the storage of numbers makes no difference."""
+    rows, names = len(table), list(table.names)
+    digest = hashlib.sha256(f"table {rows} {len(names)}".encode())
+
+    def add_text(text: str) -> None:
+        data = text.encode("utf-8", "surrogatepass")
+        digest.update(len(data).to_bytes(8, "little") + data)
+
+    def add_texts(kind: str, name: str, text: Texts) -> None:
+        add_text(kind)
+        add_text(name)
+        for code in text.codes.tolist():
+            if code < 0:
+                digest.update(b"\xff" * 8)
+            else:
+                add_text(text.categories[code])
+
+    while names:
+        kind = table.kind(names[0])
+        if kind == "text":
+            add_texts("text", names[0], table.texts(names[0]))
+            names = names[1:]
+            continue
+        group = _alike(table, names, kind)
+        cells = np.empty((len(group), rows), dtype="<f8" if kind == "float" else "<i8")
+        for k, name in enumerate(group):
+            cells[k] = table.column(name)
+        if kind == "float":
+            cells[np.isnan(cells)] = np.nan
+        for k, name in enumerate(group):
+            add_text(kind)
+            add_text(name)
+            digest.update(cells[k].data)
+        names = names[len(group) :]
+    for name in table.names:
+        words = table.words(name)
+        if words is not None:
+            add_texts("words", name, words)
+    return digest.hexdigest()
+
+
+def _alike(table: Table, names: Sequence[str], kind: str) -> list[str]:
+    """The longest start of `names` (GROUP at most) that is of one kind."""
+    group: list[str] = []
+    for name in names[:GROUP]:
+        if table.kind(name) != kind:
+            break
+        group.append(name)
+    return group

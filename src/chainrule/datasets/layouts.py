@@ -1,0 +1,313 @@
+"""How a text table is laid out: what stands between its cells, before its first row, and quotes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import dropwhile, islice
+
+from chainrule.datasets.headers import has_names
+from chainrule.datasets.writings import written
+from chainrule.errors import FormatError
+
+__all__ = ["SEPARATORS", "Layout", "layout_of"]
+
+#: In the order in which they are believed when several divide the rows evenly.
+SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "bars", ",": "commas", " ": "spaces"}
+SAMPLE, SAMPLE_ROWS = 1 << 16, 60
+
+
+@dataclass
+class Layout:
+    """The rows of a text table as lists of cells, each with the number of its line."""
+
+    data: bytes
+    source: str
+    separator: str
+    #: So many lines before the first row are comments, or say the separator.
+    above: int = 0
+    #: A backslash before a quote keeps it.
+    backslash: bool = False
+    #: Every row begins and ends with a bar.
+    framed: bool = False
+
+    def records(self) -> Iterator[tuple[int, list[str]]]:
+        """Line number and cells of every row; no cell at all for a blank line."""
+        lines: Iterable[str] = _lines(self.data)
+        if self.separator == " ":
+            lines = (line.expandtabs(1).strip() + "\n" for line in lines)
+        reader = csv.reader(
+            lines,
+            delimiter=self.separator,
+            strict=True,
+            skipinitialspace=self.separator != "\t",
+            escapechar="\\" if self.backslash else None,
+        )
+        first = line = self.above + 1
+        try:
+            for row in reader:
+                if self.framed and row:
+                    row = row[1:-1] if not row[-1].strip() else row[1:]
+                    if all(re.fullmatch(r"\s*:?-{2,}:?\s*", cell) for cell in row):
+                        line = first + reader.line_num
+                        continue  # the rule below the names
+                yield line, row
+                line = first + reader.line_num
+        except csv.Error as problem:
+            raise _quote_error(str(problem), f"{self.source}:{line}") from None
+
+
+def layout_of(data: bytes, source: str) -> Layout:
+    """The layout in which the rows are most even; what does not belong to the rows is taken off."""
+    above, separator = 0, ""
+    if first := re.match(rb'"?sep=(.)"?\r?\n', data):
+        separator, above, data = first[1].decode("utf-8", "replace"), 1, data[first.end() :]
+    above, data = _without_comments(data, above)
+    if not separator:
+        separator = _separator_of(data)
+    above, data = _without_titles(data, above, separator)
+    layout = Layout(data, source, separator, above)
+    sample = list(islice(_rows(_cut(data), separator), SAMPLE_ROWS))
+    layout.framed = (
+        separator == "|"
+        and len(sample) > 1
+        and all(not r[0].strip() and len(r) > 2 for r in sample)
+    )
+    if b'"' in data:
+        try:
+            _quoting(layout)
+        except FormatError:
+            if separator == " " or not _by_spaces(_cut(data)):
+                raise
+            layout.separator, layout.framed = " ", False  # the commas were in its numbers
+            _quoting(layout)
+    return layout
+
+
+def _quoting(layout: Layout) -> None:
+    """Take backslashes before quotes, and spaces behind them, if the rows cannot be read without."""
+    problem, widths = _fault(layout)
+    if problem is None:
+        if b'\\"' in layout.data:  # no fault, yet the backslashes may be there for the quotes
+            layout.backslash = True
+            layout.backslash = _fault(layout) == (None, widths)
+        return
+    data, sign = layout.data, re.escape(layout.separator.encode())
+    for backslash in (False, True) if b'\\"' in data else (False,):
+        for tidy in (False, True):
+            if tidy and layout.separator != " ":
+                cell = rb'"(?:[^"]|"")*"' if not backslash else rb'"(?:[^"\\]|\\.|"")*"'
+                begins = rb"((?:^|" + sign + rb")[ ]*" + cell + rb")"
+                spaced = re.compile(begins + rb"[ \t]+(?=" + sign + rb"|\r|\n|\Z)", re.MULTILINE)
+                layout.data = spaced.sub(rb"\1", data)
+            layout.backslash = backslash
+            if _fault(layout)[0] is None:
+                return
+            layout.data = data
+    layout.backslash = False
+    raise problem
+
+
+def _fault(layout: Layout) -> tuple[FormatError | None, Counter[int]]:
+    """What is wrong with the quotes, and how many rows there are of each width."""
+    widths: Counter[int] = Counter()
+    try:
+        for _, row in layout.records():
+            widths[len(row)] += 1
+    except FormatError as problem:
+        return problem, widths
+    return None, widths
+
+
+def _without_comments(data: bytes, above: int) -> tuple[int, bytes]:
+    """The data without the lines before the first row that begin with #, unless one holds the names."""
+    lines: list[bytes] = []
+    rest = data
+    while rest.startswith(b"#"):
+        line, end, after = rest.partition(b"\n")
+        lines.append(line + end)
+        rest = after
+    if not lines or not rest.strip():
+        return above, data
+    separator = _separator_of(rest)
+    rows = list(islice(_rows(_cut(rest), separator), SAMPLE_ROWS))
+    below = rows[0] if rows else []
+    last = next(_rows(lines[-1], separator), [])
+    if separator == " " and last and last[0] == "#":
+        last = [] if has_names(rows) else last[1:]  # words of a remark
+    if len(last) == len(below) > 1 and not all(map(_is_number, last)):
+        named = re.sub(rb"^#[ \t]+", b"", lines[-1])
+        return above + len(lines) - 1, named + rest
+    return above + len(lines), rest
+
+
+def _without_titles(data: bytes, above: int, separator: str) -> tuple[int, bytes]:
+    """The data without lines before the first row that have one cell, where the rows have more."""
+    if separator == " " or separator == "|":
+        return above, data
+    sample = _cut(data)
+    width, _ = _usual([_width(row) for row in islice(_rows(sample, separator), SAMPLE_ROWS)])
+    count, rest, apart = 0, data, False
+    while rest and count < SAMPLE_ROWS:
+        line, _, after = rest.partition(b"\n")
+        row = next(_rows(line, separator), [])
+        if _held(row) > 1 or line.count(b'"') % 2:
+            break
+        count, rest, apart = count + 1, after, not line.strip()
+    rows = list(islice(_rows(_cut(rest), separator), SAMPLE_ROWS))
+    if not count or width < 2 or len(rows) < 2 or _width(rows[0]) < width - 1:
+        return above, data
+    # A name alone above two columns, and data right below, is how R writes a table of one column.
+    cells = len(next(_rows(data.partition(b"\n")[0], separator), []))
+    if has_names(rows) or apart or cells < width - 1:
+        return above + count, rest
+    return above, data
+
+
+def _separator_of(data: bytes) -> str:
+    """The separator that divides the first rows most evenly; a comma if none does."""
+    sample = _cut(data)
+    best, best_score = ",", (False, False, False, 0.0)
+    for separator in SEPARATORS:
+        if separator == " ":
+            continue
+        rows = list(islice(_rows(sample, separator), SAMPLE_ROWS))
+        rows = [row for row in rows if not row[0].startswith("#")]
+        if not rows:
+            continue
+        # Cells that are empty at the ends of rows may be cells, or separators too many.
+        filled = _evenness([_width(row) for row in rows])
+        share = max(_evenness([len(row) for row in rows]), filled)
+        others = tuple(set(SEPARATORS) - {separator, " "})
+        clean = 2 * sum(any(cell.startswith(others) for cell in row) for row in rows) < len(rows)
+        score = (filled > 0, _named(rows, separator), clean, share)
+        if share and score > best_score:
+            best, best_score = separator, score
+    _, named, _, share = best_score
+    if best == "\t" and _several_in_one(sample):
+        return " "  # tabs here and there among the spaces
+    if (share < 0.9 or not named) and _by_spaces(sample):
+        return " " if not share or _numeric(sample, " ") > _numeric(sample, best) else best
+    return best
+
+
+def _named(rows: Sequence[list[str]], separator: str) -> bool:
+    """Whether the first row has several cells, or is a title above names."""
+    if len(rows[0]) > 1:
+        return True
+    table = list(dropwhile(lambda row: _held(row) < 2, rows))
+    signs = list(SEPARATORS)
+    better = ('"', *signs[: signs.index(separator)])
+    cells = (rows[0][0], *(table[0] if table else ()))
+    if any(sign in cell for cell in cells for sign in better):
+        return False  # names, which stand between other signs
+    return len(table) > 1 and has_names(table)
+
+
+def _held(row: Sequence[str]) -> int:
+    """How many cells of a row are not empty."""
+    return sum(bool(cell.strip()) for cell in row)
+
+
+def _several_in_one(sample: bytes) -> bool:
+    """Whether in most rows several numbers with spaces between them stand between two tabs."""
+    rows = list(islice(_rows(sample, "\t"), SAMPLE_ROWS))
+    several = (
+        any(
+            len(c.split()) > 1 and all(map(_is_number, c.split())) and not _is_number(c)
+            for c in row
+        )
+        for row in rows
+    )
+    by_spaces = list(islice(_rows(sample, " "), 2))
+    even = len({len(row) for row in by_spaces}) == 1  # else the names tell of tabs
+    return even and 2 * sum(several) > len(rows) and _by_spaces(sample)
+
+
+def _numeric(sample: bytes, separator: str) -> float:
+    """Which part of the cells are numbers."""
+    cells = [cell for row in islice(_rows(sample, separator), SAMPLE_ROWS) for cell in row]
+    return sum(map(_is_number, cells)) / max(len(cells), 1)
+
+
+def _evenness(widths: Sequence[int]) -> float:
+    """Which part of the rows is as wide as most of them are; 0 if that is one cell."""
+    width, often = _usual(widths)
+    return often / len(widths) if width > 1 else 0.0
+
+
+def _usual(widths: Sequence[int]) -> tuple[int, int]:
+    """The width that most rows have, the largest of several; and how many have it."""
+    return max(Counter(widths).items(), key=lambda item: item[::-1], default=(0, 0))
+
+
+def _by_spaces(sample: bytes) -> bool:
+    """Whether spaces divide the rows: equally many cells in each (of names, one less), and numbers."""
+    rows = list(islice(_rows(sample, " "), SAMPLE_ROWS))
+    if len(rows) < 2:
+        return False
+    count = len(rows[1])
+    even = count > 1 and all(len(row) == count for row in rows[1:])
+    named = 1 < len(rows[0]) <= count and len(rows[0]) >= count - 1
+    if not even or not named or not any(_is_number(cell) for row in rows[1:] for cell in row):
+        return False
+    divided = (any(c[0] in ",;|" or c[-1] in ",;|" for c in row if c) for row in rows)
+    return 2 * sum(divided) <= len(rows)
+
+
+def _width(row: list[str]) -> int:
+    """How many cells a row has, without empty ones at its end."""
+    return next((j for j in range(len(row), 0, -1) if row[j - 1].strip()), len(row))
+
+
+def _is_number(cell: str) -> bool:
+    return written(cell.strip()) is not None
+
+
+def _rows(data: bytes, separator: str) -> Iterator[list[str]]:
+    """The rows so far as quotes allow, for a first look."""
+    lines: Iterable[str] = _lines(data)
+    if separator == " ":
+        lines = (line.expandtabs(1).strip() + "\n" for line in lines)
+    rows = csv.reader(lines, delimiter=separator, skipinitialspace=separator != "\t")
+    try:
+        for row in rows:
+            if row:
+                yield row
+    except csv.Error:
+        return
+
+
+def _cut(data: bytes) -> bytes:
+    """The first rows, whole ones."""
+    sample = data[:SAMPLE]
+    cut = max(sample.rfind(b"\n"), sample.rfind(b"\r"))
+    if len(data) > len(sample) and cut > 0:
+        sample = sample[:cut]
+    return sample.decode("utf-8", "ignore").encode()
+
+
+def _lines(data: bytes) -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO(data), "utf-8", "surrogatepass", newline="")
+
+
+def _quote_error(problem: str, where: str) -> FormatError:
+    if "field limit" in problem:
+        return FormatError(
+            f"{where}: a cell in the row that starts here is longer than "
+            f'{csv.field_size_limit()} characters. Mostly a quote (") was opened and '
+            "never closed; close it, or shorten the cell."
+        )
+    if "unexpected end" in problem:
+        return FormatError(
+            f'{where}: a quote (") opened in the row that starts here is never '
+            'closed. Close it, or write a quote inside a quoted cell twice ("").'
+        )
+    return FormatError(
+        f"{where}: a quoted cell goes on after its closing quote. "
+        'Write a quote inside a quoted cell twice ("").'
+    )

@@ -1,0 +1,61 @@
+"""How a text table is to be read: what somebody says of it; the rest its cells tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from chainrule.datasets.cells import MISSING, NO_NUMBER
+from chainrule.datasets.forms import Form, Kind, form_of
+from chainrule.errors import SettingError, nearest, shown
+
+__all__ = ["Reading"]
+
+KINDS = ("text", "number", "date", "mixed")
+
+
+def _every(name: str) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is said of a text table before it is read; see `read_csv` for each.
+
+    `judged` says of which columns the notes are to speak.
+    """
+
+    encoding: str = "utf-8"
+    header: bool | None = None
+    kinds: Mapping[str, Kind | Form] = field(default_factory=dict)
+    decimal: str = ""
+    missing_words: frozenset[str] | None = None
+    day_first: bool | None = None
+    judged: Callable[[str], bool] = field(default=_every, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.decimal not in ("", ".", ","):
+            raise SettingError(f'decimal: a point "." or a comma ",". Got {shown(self.decimal)}.')
+        for name, kind in self.kinds.items():
+            if not isinstance(kind, Form) and kind not in KINDS:
+                raise SettingError(
+                    f"kinds: what {shown(name)} holds; {nearest(kind, KINDS)}. Got {shown(kind)}."
+                )
+        if isinstance(self.missing_words, str):
+            raise SettingError(
+                f"missing_words: several texts, as a list. Got {shown(self.missing_words)}."
+            )
+
+    def form(self, name: str) -> Form | None:
+        """What is known of a column."""
+        return form_of(self.kinds.get(name))
+
+    @property
+    def missing(self) -> frozenset[str]:
+        """The words that mean missing in any column."""
+        return MISSING if self.missing_words is None else frozenset(self.missing_words) | {""}
+
+    @property
+    def missing_numbers(self) -> frozenset[str]:
+        """The words that mean missing among numbers only."""
+        return NO_NUMBER if self.missing_words is None else frozenset()
