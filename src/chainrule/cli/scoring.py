@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.cli.judging import beside, simplest, verdict
 from chainrule.cli.reading import fact
 from chainrule.cli.split import divide, keep_rows
 from chainrule.cli.terminal import number_of
@@ -31,6 +32,9 @@ class Score:
     values: dict[str, float | None]
     classes: tuple[Any, ...] | None = None
     confusion: tuple[tuple[int, ...], ...] = ()
+    #: Beside the simplest models: as a line to show, and a sentence if they are as good.
+    compared: tuple[tuple[str, str], ...] = ()
+    verdict: str = ""
 
     @property
     def right(self) -> int:
@@ -67,7 +71,9 @@ def score_all(
             rows, training, held = divided
             scores = {}
             if len(held):
-                scores["held_out"] = _score(model, preparation, rows.rows(held))
+                scores["held_out"] = _score(
+                    model, preparation, rows.rows(held), "the held-out rows"
+                )
             scores["training"] = _score(model, preparation, rows.rows(training))
             what = (
                 f"the {number_of(len(held), 'row')} held out {'is' if len(held) == 1 else 'are'} scored"
@@ -77,7 +83,10 @@ def score_all(
             )
             return scores, (f"This is the data the model was trained on: {what}.",)
     rows, notes = keep_rows(table, preparation.target, "drop" if missing == "drop" else "fill")
-    return {"all": _score(model, preparation, rows)}, (*notes, *preparation.remarks(rows))
+    return {"all": _score(model, preparation, rows, "these rows")}, (
+        *notes,
+        *preparation.remarks(rows),
+    )
 
 
 def training_rows(model: Model, preparation: Preparation, table: Table) -> Table:
@@ -123,14 +132,25 @@ def _divided_again(
     return divided.table, divided.training, divided.held
 
 
-def _score(model: Model, preparation: Preparation, rows: Table) -> Score:
+def _score(model: Model, preparation: Preparation, rows: Table, which: str = "") -> Score:
+    """The scores of some rows; `which` says for the verdict what they are, if it is to be given."""
     t = preparation.targets(rows)
     x = preparation.transform(rows)
+    y = np.asarray(model.network.predict(x))
     target, classes = preparation.target, preparation.classes
+    compared: tuple[tuple[str, str], ...] = ()
+    said: tuple[str, ...] = ()
+    simple: dict[str, float | None] = {}
+    if which and model.baselines is not None and y.shape[1:] == model.baselines.answer.shape:
+        found = model.baselines.compare(y, x, t)
+        simple = simplest(found)
+        compared = tuple(beside(found, preparation, model.baselines))
+        hidden = bool(fact(model, "training", "hidden"))
+        said = verdict(found, preparation, model.baselines, which, hidden)
     if classes is not None:
-        ids = model.network.classify(x)
-        counts = confusion_matrix(ids, t, len(classes))
-        values: dict[str, float | None] = {"accuracy": float(np.trace(counts) / len(t))}
-        return Score(target, len(t), values, classes, tuple(map(tuple, counts.tolist())))
-    scores = regression_scores(model.network.predict(x), t, preparation.spread)
-    return Score(target, len(t), scores)
+        counts = confusion_matrix(model.network.classify(x), t, len(classes))
+        values: dict[str, float | None] = {"accuracy": float(np.trace(counts) / len(t)), **simple}
+        confusion = tuple(map(tuple, counts.tolist()))
+        return Score(target, len(t), values, classes, confusion, compared, " ".join(said))
+    scores = regression_scores(y, t, preparation.spread) | simple
+    return Score(target, len(t), scores, compared=compared, verdict=" ".join(said))
