@@ -54,11 +54,12 @@ def evaluate(model: str, data: str, said: Said, engine: str, as_json: bool) -> N
     found, preparation, rows_given = open_both(model, data, said)
     found.network.engine = engine
     scores, notes = score_all(found, preparation, rows_given)
+    verdicts = [score.verdict for score in scores.values() if score.verdict]
     if as_json:
         told: dict[str, Any] = {"model": model, "data": data, "target": preparation.target}
         told |= {"task": preparation.task, "same_data": "held_out" in scores}
         told |= {name: score.as_json() for name, score in scores.items()}
-        json_out({**told, "notes": list(notes)})
+        json_out({**told, "notes": [*notes, *verdicts]})
         return
     for sentence in notes:
         remark(sentence)
@@ -67,6 +68,9 @@ def evaluate(model: str, data: str, said: Said, engine: str, as_json: bool) -> N
     main = scores.get("held_out") or scores.get("all") or scores["training"]
     names = {"held_out": "held out", "training": "trained on", "all": ""}
     rows([pair for name, score in scores.items() for pair in _figures(score, names[name])])
+    for sentence in verdicts:
+        say()
+        remark(sentence)
     if main.classes is not None:
         _show_classes(main)
 
@@ -76,7 +80,7 @@ def _figures(score: Score, which: str) -> list[tuple[str, str]]:
     if score.classes is not None:
         part = f"{score.right:,} of {number_of(score.rows, 'row')}"
         right = f"{score.values['accuracy']:.1%}  ({part})"
-        return [(f"{start}accuracy", right)]
+        return [(f"{start}accuracy", right), *score.compared]
     from chainrule.training.metrics import in_units
 
     unit = f"in units of {score.target}"
@@ -84,6 +88,7 @@ def _figures(score: Score, which: str) -> list[tuple[str, str]]:
         (f"{start}R²", f"{_r2(score.values['r2'])}  ({number_of(score.rows, 'row')})"),
         (f"{start}RMSE", f"{in_units(score.values['rmse'])} {unit}"),
         (f"{start}MAE", f"{in_units(score.values['mae'])} {unit}"),
+        *score.compared,
     ]
 
 

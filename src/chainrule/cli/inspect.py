@@ -103,4 +103,10 @@ def _plain(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value):
         return f"{value[:12]}…"  # a fingerprint; --json has all of it
+    if isinstance(value, list) and value and all(isinstance(part, dict) for part in value):
+        told = (
+            ", ".join(f"{k.replace('_', ' ')} {_plain(v)}" for k, v in part.items())
+            for part in value
+        )
+        return " | ".join(told)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -8,7 +8,7 @@ from typing import Any
 from chainrule.cli.split import Rows
 from chainrule.datasets import Preparation
 from chainrule.networks import Sequential
-from chainrule.training import Trainer
+from chainrule.training import Recipe, Trainer
 
 __all__ = ["Plan", "Trained"]
 
@@ -23,9 +23,10 @@ class Plan:
     predicts: str
     notes: tuple[str, ...]
     network: str
-    training: str
+    held_out: str
+    training: tuple[str, ...]
+    recipes: tuple[Recipe, ...]
     engine: str
-    epochs: int
     out: str
     renamed: str
     facts: dict[str, Any]
@@ -45,11 +46,13 @@ class Trained:
     bytes: int
     seconds: float
     epochs: int
+    planned: int
     stopped: str | None
     scores: dict[str, Any]
     figures: tuple[tuple[str, str], ...]
     facts: dict[str, Any]
     notes: tuple[str, ...]
+    verdict: tuple[str, ...]
     report: str | None
 
     @property
@@ -69,5 +72,5 @@ class Trained:
             **({"report": self.report} if self.report else {}),
             "seconds": round(self.seconds, 3),
             **self.facts,
-            "notes": list(self.notes),
+            "notes": [*self.notes, *filter(None, [" ".join(self.verdict)])],
         }

@@ -16,6 +16,8 @@ from chainrule.errors import ExtraMissingError
 from chainrule.files.writing import check_place, write_whole
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from chainrule.cli.plan import Plan
 
 __all__ = ["check_report", "command_line", "write_report"]
@@ -58,7 +60,7 @@ def check_report(report: str, out: str, data: str, force: bool) -> None:
 
 def write_report(
     path: str, plan: Plan, facts: dict[str, Any], *, data: str, command: list[str], seconds: float,
-    lang: str, force: bool,
+    verdict: Sequence[str], lang: str, force: bool,
 ) -> None:  # fmt: skip
     """Write the page, whole or not at all."""
     from chainrule.drawing.judged import Run
@@ -69,6 +71,7 @@ def write_report(
         command=command,
         facts=facts,
         notes=plan.notes,
+        verdict=verdict,
         table=plan.divided.table,
         training=plan.divided.training,
         held=plan.divided.held,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.cli.judging import beside, simplest, verdict
 from chainrule.cli.reading import fact, notes_on
 from chainrule.cli.split import divide, keep_rows
 from chainrule.cli.terminal import number_of
@@ -31,6 +32,9 @@ class Score:
     values: dict[str, float | None]
     classes: tuple[Any, ...] | None = None
     confusion: tuple[tuple[int, ...], ...] = ()
+    #: Beside the simplest models: as a line to show, and a sentence if they are as good.
+    compared: tuple[tuple[str, str], ...] = ()
+    verdict: str = ""
 
     @property
     def right(self) -> int:
@@ -67,7 +71,9 @@ def score_all(
             rows, training, held = divided
             scores = {}
             if len(held):
-                scores["held_out"] = _score(model, preparation, rows.rows(held))
+                scores["held_out"] = _score(
+                    model, preparation, rows.rows(held), "the held-out rows"
+                )
             scores["training"] = _score(model, preparation, rows.rows(training))
             what = (
                 f"the {number_of(len(held), 'row')} held out {'is' if len(held) == 1 else 'are'} scored"
@@ -78,7 +84,7 @@ def score_all(
             return scores, (f"This is the data the model was trained on: {what}.",)
     fill: Any = "drop" if missing == "drop" else "fill"
     rows, notes = keep_rows(table, preparation.target, fill, preparation.task)
-    scores = {"all": _score(model, preparation, rows)}
+    scores = {"all": _score(model, preparation, rows, "these rows")}
     return scores, (*notes, *_unknown(preparation, rows), *notes_on(rows, preparation))
 
 
@@ -141,18 +147,33 @@ def _divided_again(
     return divided.table, divided.training, divided.held
 
 
-def _score(model: Model, preparation: Preparation, rows: Table) -> Score:
-    x = preparation.transform(rows)
+def _score(model: Model, preparation: Preparation, rows: Table, which: str = "") -> Score:
+    """The scores of some rows; `which` says for the verdict what they are, if it is to be given."""
     target, classes = preparation.target, preparation.classes
-    if classes is not None:
-        t, unknown = preparation.class_ids(rows), preparation.unknown_labels(rows)
+    unknown = preparation.unknown_labels(rows) if classes is not None else {}
+    if classes is None:
+        t = preparation.targets(rows)
+    else:
+        t = preparation.class_ids(rows)
         # Labels that training did not have are classes of their own, which nobody ever says.
         t[t < 0] = len(classes)
-        ids, known = model.network.classify(x), len(classes)
-        counts = confusion_matrix(ids, t, known + bool(unknown))
-        values: dict[str, float | None] = {"accuracy": float(np.trace(counts) / len(t))}
+    x = preparation.transform(rows)
+    y = np.asarray(model.network.predict(x))
+    compared: tuple[tuple[str, str], ...] = ()
+    said: tuple[str, ...] = ()
+    simple: dict[str, float | None] = {}
+    if which and model.baselines is not None and y.shape[1:] == model.baselines.answer.shape:
+        found = model.baselines.compare(y, x, t)
+        simple = simplest(found)
+        compared = tuple(beside(found, preparation, model.baselines))
+        hidden = bool(fact(model, "training", "hidden"))
+        said = verdict(found, preparation, model.baselines, which, hidden)
+    if classes is not None:
+        counts = confusion_matrix(model.network.classify(x), t, len(classes) + bool(unknown))
+        right = float(np.trace(counts) / len(t))
+        values: dict[str, float | None] = {"accuracy": right, **simple}
         names = (*classes, *([f"new: {', '.join(unknown)}"] if unknown else []))
-        return Score(target, len(t), values, names, tuple(map(tuple, counts.tolist())))
-    y = preparation.targets(rows)
-    scores = regression_scores(model.network.predict(x), y, preparation.spread)
-    return Score(target, len(y), scores)
+        confusion = tuple(map(tuple, counts.tolist()))
+        return Score(target, len(t), values, names, confusion, compared, " ".join(said))
+    scores = regression_scores(y, t, preparation.spread) | simple
+    return Score(target, len(t), scores, compared=compared, verdict=" ".join(said))

@@ -174,7 +174,7 @@ def width(stream: TextIO | None = None) -> int:
 
 def wrapped(text: str, room: int) -> list[str]:
     """The text in lines of this many letters; a word that is longer, such as a path, stays whole."""
-    return textwrap.wrap(text, max(room, 20), break_long_words=False, break_on_hyphens=False)
+    return textwrap.wrap(text, max(room, 16), break_long_words=False, break_on_hyphens=False)
 
 
 def paragraph(text: str, *styles: str) -> None:

@@ -24,6 +24,7 @@ from chainrule.cli.terminal import (
     paint,
     paragraph,
     printable,
+    remark,
     rows,
     say,
     size_of,
@@ -127,7 +128,7 @@ Examples:
     "--epochs",
     type=Epochs(),
     metavar="N",
-    help="Times through the rows; by default about 5,000 steps, in 10 to 200 epochs.",
+    help="Times through the rows; by default chosen with the weight decay, on training rows left out.",
 )
 @click.option(
     "--batch-size",
@@ -153,7 +154,7 @@ Examples:
     "--weight-decay",
     type=Number(least=0, most=1000, example="0.1"),
     metavar="RATE",
-    help="Shrink the weights at each update; 0.1 for adamw, else 0.",
+    help="Shrink the weights at each update; by default chosen with the epochs, for adamw; else 0.",
 )
 @click.option(
     "--l2",
@@ -259,7 +260,7 @@ def train(playground: str | None, as_json: bool, quiet: bool, **options: Any) ->
         show_result(trained)
     if trained.interrupted:
         complain(
-            f"interrupted in epoch {trained.epochs} of {plan.epochs}; the model so far is in"
+            f"interrupted in epoch {trained.epochs} of {trained.planned}; the model so far is in"
             f" {trained.out}.",
             "Stopped:",
         )
@@ -282,7 +283,8 @@ def show_plan(plan: Plan) -> None:
         notes = (*notes, f"and {len(plan.notes) - 30} more remarks; see `chainrule inspect`")
     pairs = [("data" if i == 0 else "", note) for i, note in enumerate(notes)]
     pairs.append(("network", plan.network))
-    pairs.append(("training", plan.training))
+    first, *more = plan.training
+    pairs += [("training", f"{plan.held_out}; {first}"), *(("", line) for line in more)]
     pairs.append(("engine", plan.engine))
     rows(pairs)
     say()
@@ -299,6 +301,9 @@ def show_result(trained: Trained) -> None:
     if trained.report:
         pairs.append(("report", trained.report))
     rows(pairs)
+    if trained.verdict:
+        say()
+        remark(" ".join(trained.verdict))
     say()
     model, data = typed(trained.out), typed(trained.data)
     for i, command in enumerate(("predict", "evaluate")):

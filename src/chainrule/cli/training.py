@@ -12,8 +12,10 @@ from typing import Any, Literal
 import numpy as np
 
 from chainrule import optimizers, schedules
+from chainrule.cli.choosing import choose, chosen, drawn_up, tried
 from chainrule.cli.hints import hints
 from chainrule.cli.interrupt import CtrlC
+from chainrule.cli.judging import held_out, judge
 from chainrule.cli.places import free_name, keep_apart
 from chainrule.cli.plan import Plan, Trained
 from chainrule.cli.reading import news
@@ -29,9 +31,15 @@ from chainrule.files import save_model
 from chainrule.files.writing import check_place
 from chainrule.layers import Affine, Dropout, MeanSquaredError, SoftmaxWithLoss
 from chainrule.networks import ACTIVATIONS, Sequential
-from chainrule.training import Callback, EarlyStopping, Trainer, accuracy
+from chainrule.training import (
+    Baselines,
+    Callback,
+    EarlyStopping,
+    Recipe,
+    Trainer,
+    recipes_for,
+)
 from chainrule.training.choice import engine_line
-from chainrule.training.metrics import in_units, regression_scores
 from chainrule.version import __version__
 
 __all__ = ["Job"]
@@ -45,8 +53,6 @@ OPTIMIZERS: dict[str, type[optimizers.Optimizer]] = {
     "rmsprop": optimizers.RMSprop,
     "adagrad": optimizers.AdaGrad,
 }
-#: About how many steps a training takes by default; 10 to 200 epochs of them.
-STEPS = 5000
 
 
 def _has_names(table: Table) -> bool:
@@ -109,9 +115,9 @@ class Job:
         net = self.build(preparation)
         count = len(divided.training)
         batch = min(self.batch_size or (32 if count < 10_000 else 128), count)
-        steps = math.ceil(count / batch)
-        epochs = self.epochs or min(max(math.ceil(STEPS / steps), 10), 200)
-        optimizer = self.make_optimizer(steps * epochs)
+        recipes = self.recipes(count, batch)
+        steps = math.ceil(count / batch) * max(recipe.epochs for recipe in recipes)
+        optimizer = self.make_optimizer()
         seeds = np.random.SeedSequence(self.seed).generate_state(2)
         trainer = Trainer(
             net, optimizer, seed=int(seeds[1]), engine=self.engine, threads=self.threads
@@ -143,9 +149,7 @@ class Job:
                 "optimizer": self.optimizer,
                 "lr": self.lr,
                 "schedule": self.schedule,
-                "weight_decay": optimizer.weight_decay,
                 "l2": self.l2,
-                "epochs": epochs,
                 "batch_size": batch,
                 "dropout": self.dropout,
                 "label_smoothing": self.label_smoothing if preparation.classes else None,
@@ -167,10 +171,10 @@ class Job:
                 *hints(learned, preparation),
             ),
             network=self.drawn(preparation, net),
-            training=f"{number_of(count, 'row')}, {len(divided.held):,} held out;"
-            f" {number_of(epochs, 'epoch')} of {number_of(steps, 'step')}, {type(optimizer).__name__}",
-            engine=engine_line(trainer, *net.prepare(x, t), steps=steps * epochs),
-            epochs=epochs,
+            held_out=f"{number_of(count, 'row')}, {len(divided.held):,} held out",
+            training=drawn_up(recipes, count, batch, type(optimizer).__name__),
+            recipes=recipes,
+            engine=engine_line(trainer, *net.prepare(x, t), steps=steps),
             out=out,
             renamed=renamed,
             facts=facts,
@@ -224,16 +228,33 @@ class Job:
                 " Give smaller sizes."
             )
 
-    def make_optimizer(self, steps: int) -> optimizers.Optimizer:
-        """The optimizer with its schedule."""
-        rate: Any = self.lr
-        if self.schedule == "cosine":
-            rate = schedules.Cosine(rate, steps=steps)
+    def recipes(self, rows: int, batch_size: int) -> tuple[Recipe, ...]:
+        """What to choose from: nothing, once a part of it is given, or another optimizer."""
+        usual = recipes_for(rows, batch_size)
+        if not self.given():
+            return usual
         decay = self.weight_decay
         if decay is None:
-            decay = 0.1 if self.optimizer == "adamw" else 0.0
+            decay = usual[0].weight_decay if self.optimizer == "adamw" else 0.0
+        return (Recipe(self.epochs or usual[0].epochs, decay),)
+
+    def given(self) -> list[str]:
+        """The options by which somebody takes the choice of the recipe into their own hands."""
+        given = {
+            "--epochs": self.epochs is not None,
+            "--weight-decay": self.weight_decay is not None,
+            "--patience": self.patience is not None,
+            "--optimizer": self.optimizer != "adamw",
+        }
+        return [option for option, is_given in given.items() if is_given]
+
+    def make_optimizer(self) -> optimizers.Optimizer:
+        """The optimizer with its schedule, which a recipe makes as long as the training."""
+        rate: Any = self.lr
+        if self.schedule == "cosine":
+            rate = schedules.Cosine(rate, steps=1)
         kind: Any = OPTIMIZERS[self.optimizer]
-        made: optimizers.Optimizer = kind(rate, l2=self.l2, weight_decay=decay)
+        made: optimizers.Optimizer = kind(rate, l2=self.l2)
         return made
 
     def drawn(self, preparation: Preparation, net: Sequential) -> str:
@@ -254,15 +275,16 @@ class Job:
         table, preparation = plan.divided.table, plan.preparation
         training, held = plan.divided.training, plan.divided.held
         x, t = preparation.transform(table), preparation.targets(table)
+        learned, batch_size = (x[training], t[training]), plan.facts["training"]["batch_size"]
         validation = (x[held], t[held]) if len(held) else None
         stopping = None if self.patience is None else EarlyStopping(patience=self.patience)
         started = time.perf_counter()
         try:
+            choice = choose(plan, learned, batch_size, progress)
             history = plan.trainer.fit(
-                x[training],
-                t[training],
-                plan.epochs,
-                plan.facts["training"]["batch_size"],
+                *learned,
+                choice.recipe.epochs,
+                batch_size,
                 validation=validation,
                 early_stopping=stopping,
                 callbacks=[watch],
@@ -277,23 +299,24 @@ class Job:
         facts = dict(plan.facts)
         facts["training"] = {
             **facts["training"],
+            "weight_decay": choice.recipe.weight_decay,
             "epochs": len(history),
+            **tried(choice),
             "stopped": history.stopped,
             "engine": plan.trainer.engine_used,
         }
-        scores: dict[str, Any] = {}
-        figures: list[tuple[str, str]] = []
+        baselines = Baselines.fit(*learned, classes=len(preparation.classes or ()) or None)
+        judged = None
         if validation is not None:
-            scores, figures = self.scores(plan, validation, "held-out")
-            facts["held_out"] = scores
-        else:
-            figures = [("held out", "nothing, so how good the model is on new rows is not known")]
-        out = self.keep(plan, facts)
+            judged = judge(plan.net, preparation, baselines, *validation)
+            facts["held_out"] = judged.scores
+        out = self.keep(plan, facts, baselines)
+        verdict = judged.verdict(bool(self.hidden), self.given()) if judged else ()
         report = self.report if len(history) else None
         if report is not None:
             write_report(
                 report, plan, facts, data=self.data, command=self.command, seconds=seconds,
-                lang=self.lang, force=self.force,
+                verdict=verdict, lang=self.lang, force=self.force,
             )  # fmt: skip
         return Trained(
             data=self.data,
@@ -302,41 +325,25 @@ class Job:
             bytes=os.path.getsize(out),
             seconds=seconds,
             epochs=len(history),
+            planned=choice.recipe.epochs,
             stopped=history.stopped,
-            scores=scores,
-            figures=tuple(figures),
+            scores=judged.scores if judged else {},
+            figures=(*chosen(choice), *held_out(judged, self.patience is not None)),
             facts=facts,
             notes=plan.notes,
+            verdict=verdict,
             report=report,
         )
 
-    def scores(
-        self, plan: Plan, data: tuple[Any, Any], which: str
-    ) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-        """The scores of some rows, as numbers and in words."""
-        x, t = data
-        y = np.asarray(plan.net.predict(x))
-        chosen = "; they chose the epoch to keep, too" if self.patience else ""
-        count = number_of(len(t), "row")
-        if plan.preparation.classes:
-            right = accuracy(y, t)
-            told = f"{right:.1%}  ({round(right * len(t)):,} of {count} never trained on{chosen})"
-            return {"accuracy": right}, [(f"{which} accuracy", told)]
-        found = regression_scores(y, t, plan.preparation.spread)
-        fit = "-" if found["r2"] is None else f"{found['r2']:.4f}"
-        return found, [
-            (f"{which} R²", f"{fit}  ({count} never trained on{chosen})"),
-            (f"{which} RMSE", f"{in_units(found['rmse'])} in units of {plan.preparation.target}"),
-        ]
-
-    def keep(self, plan: Plan, facts: dict[str, Any]) -> str:
+    def keep(self, plan: Plan, facts: dict[str, Any], baselines: Baselines) -> str:
         """Save the model; if the default name was taken meanwhile, under the next free one."""
         out = plan.out
         while True:
             try:
                 save_model(
-                    out, plan.net, preparation=plan.preparation, facts=facts, overwrite=self.force
-                )
+                    out, plan.net, preparation=plan.preparation, facts=facts,
+                    baselines=baselines, overwrite=self.force,
+                )  # fmt: skip
             except SettingError:
                 if self.out is not None or self.force or not os.path.lexists(out):
                     raise

@@ -41,6 +41,8 @@ class Run:
     facts: dict[str, Any]
     #: Sentences about the data and their preparation.
     notes: Sequence[str]
+    #: Sentences if the network is no better than the simplest models.
+    verdict: Sequence[str]
     #: The rows with a target, and which of them were trained on and held out.
     table: Table
     training: npt.NDArray[np.intp]
@@ -77,9 +79,29 @@ class Judged:
         return say(words, self.lang, count=f"{len(self.t):,}")
 
     def warning(self) -> str:
-        """A sentence where no rows were held out."""
-        words = "No rows were held out, so this says little about new ones."
-        return "" if self.held else f"<p class=dim>{text(say(words, self.lang))}</p>"
+        """How well the simplest models do, and what to think of it; or that no rows were held out."""
+        if not self.held:
+            words = say("No rows were held out, so this says little about new ones.", self.lang)
+            return f"<p class=dim>{text(words)}</p>"
+        return "".join(f"<p class=dim>{text(line)}</p>" for line in self.compared() if line)
+
+    def compared(self) -> list[str]:
+        """The scores of the simplest models, and the verdict."""
+        scores, classes = self.run.facts["held_out"], bool(self.run.preparation.classes)
+        constant, linear = (
+            "-"
+            if scores[name] is None
+            else f"{scores[name]:.1%}"
+            if classes
+            else f"{scores[name]:.4f}"
+            for name in ("constant", "linear")
+        )
+        told = say(
+            "To compare: {linear} by a linear model, {constant} by the same answer for every row.",
+            self.lang, linear=linear, constant=constant,
+        )  # fmt: skip
+        space = "" if self.lang == "zh" else " "
+        return [told, space.join(note_in(line, self.lang) for line in self.run.verdict)]
 
     def place(self, row: int) -> Html:
         """Where a row is, in its file or in the whole table."""

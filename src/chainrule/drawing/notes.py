@@ -166,6 +166,26 @@ _SENTENCES = known_sentences(
     (r"the (.+) node computes it another way: (.+)", "{0} 节点用另一种算法，得 {1}"),
     (r"the (.+) node sends back (.+)", "{0} 节点传回 {1}"),
     (r"folded, (.+)", "折叠时 {0}"),
+    (r"On the held-out rows the model is no better than always saying the mean (.+) \((\S+) against"
+     r" (\S+)\)\.", "在留出的行上，模型不比总是回答 {0} 的均值好（{1}，均值为 {2}）。"),
+    (r"On the held-out rows the model is no better than always saying the mean (.+)\.",
+     "在留出的行上，模型不比总是回答 {0} 的均值好。"),
+    (r"On the held-out rows the model is no better than always saying (.+) \((\S+) against (\S+)\)\.",
+     "在留出的行上，模型不比总是回答 {0} 好（{1}，总是如此回答为 {2}）。"),
+    (r"On the held-out rows the model is no better than always saying (.+)\.",
+     "在留出的行上，模型不比总是回答 {0} 好。"),
+    (r"On the held-out rows a linear model is better \((\S+) against (\S+)\)\.",
+     "在留出的行上，线性模型更好（{0}，此模型为 {1}）。"),
+    (r"Try more rows, or columns that tell more of (.+)\.", "请增加行数，或增加与 {0} 更有关的列。"),
+    (r"Else try more rows, or columns that tell more of (.+)\.",
+     "仍然如此时，请增加行数，或增加与 {0} 更有关的列。"),
+    (r"Try more rows, or other columns\.", "请增加行数，或换用其他列。"),
+    (r"Else try more rows, or other columns\.", "仍然如此时，请增加行数，或换用其他列。"),
+    (r"Try --hidden none, which makes a linear model, or more rows\.",
+     "请试用 --hidden none（即线性模型），或增加行数。"),
+    (r"Else try --hidden none, which makes a linear model, or more rows\.",
+     "仍然如此时，请试用 --hidden none（即线性模型），或增加行数。"),
+    (r"Try it without (.+) first\.", "请先不带 {0} 试一次。"),
     (r"A batch of (\d+) rows is larger than the (\d+) rows to train with, so nothing is learnt:"
      r" that is how TensorFlow Playground does it\.",
      "一批 {0} 行比 {1} 行训练数据还多，因此什么也学不到：TensorFlow Playground 就是这样。"),
@@ -222,6 +242,7 @@ def _part_in_chinese(part: str, further: Sentences) -> str:
                 *(_part_in_chinese(inner or "", further) for inner in found.groups())
             )
     part = _TERMS.get(part, part)
+    part = re.sub(r"(--\S+) and (--\S+)$", r"\1, \2", part)
     part = re.sub(r" and (\d+) more$", r" 等，另有 \1 个", part)
     part = re.sub(r"\(missing\)$", "（缺失）", part)
     part = re.sub(r" ?\((\d+)\)(?=$|, | 等)", r"（\1）", part)

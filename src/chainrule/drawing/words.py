@@ -110,6 +110,9 @@ WORDS = {
     ),
     "On the {count} rows held out": "在 {count} 行留出数据上",
     "On the {count} rows trained on": "在 {count} 行训练数据上",
+    "To compare: {linear} by a linear model, {constant} by the same answer for every row.": (
+        "对比：线性模型为 {linear}，对每一行都给同一答案为 {constant}。"
+    ),
     "No rows were held out, so this says little about new ones.": (
         "没有留出数据，因此这些数字说明不了模型在新数据上的好坏。"
     ),

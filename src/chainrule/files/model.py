@@ -22,6 +22,7 @@ from chainrule.errors import (
     shown,
 )
 from chainrule.files.architecture import build, describe, expected_arrays
+from chainrule.files.baselines import NAMES, arrays_of, baselines_in
 from chainrule.files.container import Contents, pack, unpack
 from chainrule.files.writing import check_place, write_whole
 from chainrule.layers.losses import Loss
@@ -29,6 +30,7 @@ from chainrule.networks import Network
 
 if TYPE_CHECKING:
     from chainrule.datasets import Preparation
+    from chainrule.training import Baselines
 
 __all__ = ["Model", "load_model", "pack_model", "save_model"]
 
@@ -54,6 +56,8 @@ class Model:
     network: Network
     preparation: Preparation | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    #: The simplest models of the same training rows, to compare with; None if they were not kept.
+    baselines: Baselines | None = None
 
     @property
     def classifies(self) -> bool:
@@ -129,12 +133,14 @@ def save_model(
     *,
     preparation: Preparation | None = None,
     facts: Mapping[str, Any] | None = None,
+    baselines: Baselines | None = None,
     overwrite: bool = False,
 ) -> None:
     """Keep a Sequential of chainrule's layers in one safetensors file.
 
     The file is written whole or not at all; an existing one is replaced only with `overwrite`.
     The same network, preparation and facts give the same bytes. `facts` is anything JSON holds.
+    `baselines` are for `chainrule evaluate` to compare with.
 
     Raises:
         SettingError: a place that cannot be written to, an existing file, a network with code of
@@ -147,13 +153,14 @@ def save_model(
     >>> save_model(pathlib.Path(tempfile.mkdtemp(), "iris.safetensors"), net)
     """
     check_place(path, overwrite)
-    write_whole(path, pack_model(network, preparation, facts), overwrite=overwrite)
+    write_whole(path, pack_model(network, preparation, facts, baselines), overwrite=overwrite)
 
 
 def pack_model(
     network: Network,
     preparation: Preparation | None = None,
     facts: Mapping[str, Any] | None = None,
+    baselines: Baselines | None = None,
 ) -> bytes:
     """The contents of a model file (see `save_model`, which has the errors)."""
     if not isinstance(network, Network):
@@ -164,6 +171,7 @@ def pack_model(
     described = describe(network)
     tensors: dict[str, Array] = {n: p.data for n, p in network.named_parameters().items()}
     tensors.update(network.named_buffers())
+    tensors.update(arrays_of(baselines, preparation))
     for name, array in tensors.items():
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             place = ", ".join(map(str, np.argwhere(~np.isfinite(array))[0]))
@@ -224,8 +232,9 @@ def load_model(path: Pathish) -> Model:
             preparation = Preparation.from_json(description["preparation"])
         except FormatError as error:
             raise FormatError(f"{where}: {error}") from None
+    baselines = baselines_in(tensors, preparation, where)
     network = build(description["network"], tensors, where)
-    return Model(network, preparation, facts)
+    return Model(network, preparation, facts, baselines)
 
 
 def _checked(contents: Contents, where: str) -> dict[str, Array]:
@@ -239,7 +248,7 @@ def _checked(contents: Contents, where: str) -> dict[str, Array]:
         elif (info.dtype, info.shape) != (dtype, shape):
             problems.append(f"{name} is {info.dtype} {info.shape} and should be {dtype} {shape}")
     for name in contents.infos:
-        if name not in expected:
+        if name not in expected and name not in NAMES:
             hint = nearest(name, expected).split("? ")[0]
             near = f" ({hint}?)" if hint.startswith("did you mean") else ""
             problems.append(f"{shown(name)} belongs to no layer{near}")

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+from chainrule.training.baselines import Baselines, Comparison
 from chainrule.training.batches import get_mini_batch
 from chainrule.training.callbacks import Callback, EarlyStopping
 from chainrule.training.histograms import Histograms
 from chainrule.training.history import History
+from chainrule.training.linear import Linear, fit_linear
 from chainrule.training.metrics import accuracy, confusion_matrix, mae, r2, rmse, yes_no_accuracy
+from chainrule.training.recipes import Choice, Recipe, choose_recipe, recipes_for
 from chainrule.training.trainer import Trainer
 from chainrule.training.trajectory import Trajectory
 
 __all__ = [
+    "Baselines",
     "Callback",
+    "Choice",
+    "Comparison",
     "EarlyStopping",
     "Histograms",
     "History",
+    "Linear",
+    "Recipe",
     "Trainer",
     "Trajectory",
     "accuracy",
+    "choose_recipe",
     "confusion_matrix",
+    "fit_linear",
     "get_mini_batch",
     "mae",
     "r2",
+    "recipes_for",
     "rmse",
     "yes_no_accuracy",
 ]

@@ -51,17 +51,17 @@ def _brief(epoch: dict[str, float], room: int | None) -> str:
 
 
 class Progress:
-    """What a fit shows while it runs: "auto", "bar", "lines" or None."""
+    """What a fit shows while it runs: "auto", "bar", "lines", "notes" (no epochs) or None."""
 
     def __init__(self, mode: str | bool | None, epochs: int, steps: int) -> None:
         if mode is True:
             mode = "auto"
-        if mode not in ("auto", "bar", "lines", None, False):
+        if mode not in ("auto", "bar", "lines", "notes", None, False):
             raise SettingError(f'progress={shown(mode)} must be "auto", "bar", "lines" or None.')
         if mode == "auto":
             mode = "bar" if sys.stderr.isatty() or "ipykernel" in sys.modules else "lines"
         self.epochs, self.steps = epochs, steps
-        self.lines = mode == "lines"
+        self.lines, self.notes = mode == "lines", mode == "notes"
         self.bar: Any = None
         if mode == "bar":
             from tqdm.auto import tqdm
@@ -74,13 +74,13 @@ class Progress:
     @property
     def shows(self) -> bool:
         """Whether anything is shown."""
-        return self.bar is not None or self.lines
+        return self.bar is not None or self.lines or self.notes
 
     def say(self, line: str) -> None:
         """A line for people, beside what is shown; nothing where nothing is to be shown."""
         if self.bar is not None:
             self.bar.write(line, file=sys.stderr)
-        elif self.lines:
+        elif self.lines or self.notes:
             print(line, file=sys.stderr, flush=True)
 
     def begin(self) -> None:

@@ -1,0 +1,118 @@
+"""What a model has to beat: one answer for every row, and a straight line."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.errors import DataError, ShapeError
+from chainrule.layers.initial import generator
+from chainrule.training.linear import Linear, fit_linear
+from chainrule.training.metrics import r2
+
+__all__ = ["Baselines", "Comparison"]
+
+Array = npt.NDArray[Any]
+
+#: The line is fitted to so many rows and numbers at most, drawn from all rows, and to so many columns.
+ROWS, NUMBERS, COLUMNS = 10_000, 4_000_000, 1_000
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The scores of one model and of the baselines on the same rows: accuracy, or R².
+
+    A score is None where it has no meaning, or there is no line. `worse_than` says what the model
+    does not beat: "constant" if it is no better than one answer for every row; "linear" if a line
+    is better, and by more than chance would explain (the differences, row by row, add up to more
+    than the root of their squares, one standard error).
+    """
+
+    model: float | None
+    constant: float | None
+    linear: float | None
+    worse_than: Literal["constant", "linear"] | None
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """The simplest models of some training rows: `answer` for every row, and `linear`.
+
+    `answer` is the mean of the targets (outputs,), or in classification the share of every class,
+    of which the largest is the answer. `linear` is None for tables of over 1,000 columns.
+
+    >>> x, t = [[0.0], [1.0], [2.0], [3.0]], [0, 0, 0, 1]
+    >>> baselines = Baselines.fit(x, t, classes=2)
+    >>> baselines.answer.tolist()
+    [0.75, 0.25]
+    >>> scores = [[1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [0.0, 1.0]]
+    >>> found = baselines.compare(scores, x, t)
+    >>> found.model, found.constant, found.worse_than
+    (0.5, 0.75, 'constant')
+    """
+
+    answer: npt.NDArray[np.float64]
+    linear: Linear | None
+    classifies: bool
+
+    @classmethod
+    def fit(cls, x: npt.ArrayLike, t: npt.ArrayLike, classes: int | None = None) -> Baselines:
+        """Those of training rows x (n, columns), with values (n,) or (n, outputs), or class ids (n,).
+
+        Raises:
+            DataError, ShapeError: as `fit_linear`.
+        """
+        rows, targets = np.asarray(x), np.asarray(t)
+        if rows.ndim != 2 or targets.shape[:1] != rows.shape[:1]:
+            raise ShapeError(
+                f"x must be (n, columns) with a target for every row; got shapes {rows.shape} and"
+                f" {targets.shape}."
+            )
+        if not len(rows):
+            raise DataError("x has no rows, so there is nothing to compare with.")
+        if classes is None:
+            answer = targets.astype(np.float64).reshape(len(rows), -1).mean(axis=0)
+        else:
+            answer = np.bincount(targets, minlength=classes) / len(targets)
+        line = None
+        if rows.shape[1] <= COLUMNS:
+            most = min(ROWS, NUMBERS // max(rows.shape[1], 1))
+            if len(rows) > most:  # drawn, as every second row may be of the same class
+                some = generator(0).permutation(len(rows))[:most]
+                rows, targets = rows[some], targets[some]
+            line = fit_linear(rows, targets, classes)
+        return cls(answer, line, classes is not None)
+
+    def compare(self, y: npt.ArrayLike, x: npt.ArrayLike, t: npt.ArrayLike) -> Comparison:
+        """A model's outputs y (n, outputs) for the rows x, beside what the baselines make of them."""
+        given, true = np.asarray(y, np.float64), np.asarray(t)
+        constant = np.broadcast_to(self.answer, given.shape)
+        line = None if self.linear is None else self.linear.predict(x)
+        costs = self._costs(given, true)
+        worse: Literal["constant", "linear"] | None = None
+        if costs.any() and costs.sum() >= self._costs(constant, true).sum():
+            worse = "constant"
+        elif line is not None:
+            gaps = costs - self._costs(line, true)
+            if gaps.sum() > math.sqrt(np.sum(gaps**2)):
+                worse = "linear"
+        line_score = None if line is None else self._score(line, true)
+        return Comparison(self._score(given, true), self._score(constant, true), line_score, worse)
+
+    def _costs(self, y: Array, t: Array) -> npt.NDArray[np.float64]:
+        """What each row costs: 1 for a wrong class, or the squared error."""
+        if self.classifies:
+            wrong: npt.NDArray[np.float64] = (y.argmax(axis=1) != t).astype(np.float64)
+            return wrong
+        squares: npt.NDArray[np.float64] = ((y - t.reshape(y.shape)) ** 2).sum(axis=1)
+        return squares
+
+    def _score(self, y: Array, t: Array) -> float | None:
+        if self.classifies:
+            return 1.0 - float(self._costs(y, t).mean()) if len(t) else None
+        score = r2(y, t.reshape(y.shape))
+        return score if math.isfinite(score) else None

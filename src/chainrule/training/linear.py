@@ -1,0 +1,137 @@
+"""The straight line through some rows: what a network has to beat to be worth its weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.errors import DataError, SettingError, ShapeError
+from chainrule.settings import from_zero, whole
+
+__all__ = ["Linear", "fit_linear"]
+
+Array = npt.NDArray[Any]
+Floats = npt.NDArray[np.float64]
+
+#: The largest gradient, a row, at which softmax regression counts as fitted.
+ENOUGH = 1e-6
+#: It is given up after so many rounds, or after so much work, but not before a few: what is there by
+#: then is close to as good as a line gets.
+ROUNDS, WORK, FEW = 500, 200_000_000, 50
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A linear model: `predict(x)` is x @ W + b, values or scores of classes; see `fit_linear`."""
+
+    W: Floats
+    b: Floats
+
+    def predict(self, x: npt.ArrayLike) -> Floats:
+        """Values or scores (n, outputs) of the rows x (n, columns).
+
+        Raises:
+            ShapeError: rows of another length.
+        """
+        rows = np.asarray(x, np.float64)
+        if rows.ndim != 2 or rows.shape[1] != len(self.W):
+            raise ShapeError(
+                f"This linear model takes rows of {len(self.W)} numbers, x (n, {len(self.W)}); got"
+                f" shape {rows.shape}."
+            )
+        found: Floats = rows @ self.W + self.b
+        return found
+
+
+def fit_linear(
+    x: npt.ArrayLike, t: npt.ArrayLike, classes: int | None = None, *, ridge: float = 1.0
+) -> Linear:
+    """The linear model of some rows: least squares, or softmax regression if `classes` is given.
+
+    It makes Σ ½ (xW + b - t)² + ½ ridge Σ W² small, or Σ cross-entropy(xW + b, t) + ½ ridge Σ W².
+    `b` pays nothing. Both have one smallest value, so the result depends on no seed.
+
+    x: (n, columns), standardised; t: values (n,) or (n, outputs), or class ids (n,) below `classes`.
+
+    Raises:
+        DataError: no rows, numbers that are not finite, or ids out of range.
+        ShapeError: x is no table, or t does not have its rows.
+        SettingError: a ridge below 0, fewer than two classes.
+
+    >>> line = fit_linear([[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0], ridge=0)
+    >>> line.predict([[10.0]]).round(6).tolist()
+    [[21.0]]
+    >>> two = fit_linear([[-1.0], [-2.0], [1.0], [3.0]], [0, 0, 1, 1], classes=2)
+    >>> two.predict([[-4.0], [4.0]]).argmax(axis=1).tolist()
+    [0, 1]
+    """
+    rows, targets = np.asarray(x, np.float64), np.asarray(t)
+    ridge = from_zero(ridge, "ridge")
+    if rows.ndim != 2 or targets.shape[:1] != rows.shape[:1] or targets.ndim > 2:
+        raise ShapeError(
+            f"fit_linear takes x (n, columns) and a target for every row; got shapes {rows.shape}"
+            f" and {targets.shape}."
+        )
+    if not len(rows) or not np.isfinite(rows).all():
+        what = "x has no rows" if not len(rows) else "x has numbers that are not finite"
+        raise DataError(f"fit_linear: {what}, so no line can be fitted.")
+    if classes is None:
+        values = targets.astype(np.float64).reshape(len(rows), -1)
+        if not np.isfinite(values).all():
+            raise DataError("fit_linear: t has numbers that are not finite.")
+        return _least_squares(rows, values, ridge)
+    if whole(classes, "classes") < 2:
+        raise SettingError(f"classes={classes}: a choice needs two classes at least.")
+    ids = targets.reshape(len(rows), -1)
+    if ids.shape[1] != 1 or ids.dtype.kind not in "iu" or ids.min() < 0 or ids.max() >= classes:
+        raise DataError(
+            f"fit_linear: t must be class ids (n,), whole numbers from 0 to {classes - 1}."
+        )
+    return _softmax_regression(rows, np.eye(classes)[ids[:, 0]], ridge)
+
+
+def _least_squares(x: Floats, t: Floats, ridge: float) -> Linear:
+    """W solves (XᵀX + ridge) W = XᵀT, for X and T less their means."""
+    center, mean = x.mean(axis=0), t.mean(axis=0)
+    moved = x - center
+    gram = moved.T @ moved + ridge * np.eye(x.shape[1])
+    right = moved.T @ (t - mean)
+    # Columns that depend on each other, without a ridge: the shortest W that fits.
+    W = np.linalg.solve(gram, right) if ridge else np.linalg.lstsq(moved, t - mean)[0]
+    return Linear(W, mean - center @ W)
+
+
+def _softmax_regression(x: Floats, t: Floats, ridge: float) -> Linear:
+    """Newton's steps with one matrix for all of them, hastened as Nesterov does.
+
+    The second derivative of the cross-entropy by the scores is at most ½, whatever the scores; so
+    ½ XᵀX + ridge is never too small, and each step goes down. Source: Böhning, "Multinomial
+    logistic regression algorithm", 1992.
+    """
+    center = x.mean(axis=0)
+    ones = np.concatenate([x - center, np.ones((len(x), 1))], axis=1)
+    penalty = np.full((ones.shape[1], 1), max(ridge, 1e-9 * len(x)))
+    penalty[-1] = 0.0
+    inverse = np.linalg.inv(0.5 * ones.T @ ones + np.diag(penalty[:, 0]))
+    W = np.zeros((ones.shape[1], t.shape[1]))
+    W[-1] = np.log(np.maximum(t.mean(axis=0), 1e-9))
+    ahead, speed = W, 0
+    work = len(x) * (x.shape[1] + 3 * t.shape[1])
+    for _ in range(min(ROUNDS, max(FEW, WORK // work))):
+        gradient = ones.T @ (_softmax(ones @ ahead) - t) + penalty * ahead
+        if np.abs(gradient).max() <= ENOUGH * len(x):
+            break
+        new = ahead - inverse @ gradient
+        # Too far ahead: the gradient there points back along the way, so begin the run-up anew.
+        speed = 0 if np.sum(gradient * (new - W)) > 0 else speed + 1
+        ahead, W = new + speed / (speed + 3) * (new - W), new
+    return Linear(ahead[:-1], ahead[-1] - center @ ahead[:-1])
+
+
+def _softmax(scores: Floats) -> Floats:
+    e = np.exp(scores - scores.max(axis=1, keepdims=True))
+    shares: Floats = e / e.sum(axis=1, keepdims=True)
+    return shares
