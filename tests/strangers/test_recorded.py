@@ -492,3 +492,85 @@ def test_a_network_in_a_network_has_the_outer_seed() -> None:
 
     a, b = Outer(True), Outer(False)
     assert all(np.array_equal(p, q) for p, q in zip(a.params, b.params, strict=True))
+
+
+# -- constants in a network -------------------------------------------------------------------------------
+
+WIDE = np.random.default_rng(1).standard_normal((6, 6))
+MASK = np.array([True, False, True, True, False, True])
+
+
+class Chosen(cr.Network):
+    def __init__(self, key: Any) -> None:
+        super().__init__(loss=cr.MeanSquaredError(), seed=0)
+        self.o = cr.Affine.sized(4, 1, dtype=float)
+        self.key = key
+
+    def predict(self, x: Any) -> Any:
+        return self.o(x[:, self.key])
+
+
+@pytest.mark.source("peers W9")
+@pytest.mark.parametrize("engine", ["numpy", "compiled"])
+@pytest.mark.parametrize("key", [MASK, MASK.tolist(), np.flatnonzero(MASK), [0, 2, 3, -1]], ids=str)
+def test_a_constant_mask_or_index(key: Any, engine: str) -> None:
+    net = Chosen(key)
+    right = net.o(WIDE[:, MASK])
+    assert np.array_equal(net.predict(WIDE), right)
+    assert net.forward(WIDE, WIDE[:, :1]) == pytest.approx(
+        float(np.mean((right - WIDE[:, :1]) ** 2))
+    )
+    trainer = cr.Trainer(net, cr.SGD(0.1), engine=engine)
+    trainer.fit(WIDE, WIDE[:, :1], 3, 4, progress=None)
+    assert trainer.engine_used == engine
+    assert trainer.history.losses[-1] < trainer.history.losses[0]
+
+
+@pytest.mark.source("peers 4: declined")
+@pytest.mark.parametrize("engine", ["numpy", "compiled"])
+def test_a_constant_adjacency_and_ids_of_two_tables(engine: str) -> None:
+    class Graph(cr.Network):
+        def __init__(self) -> None:
+            super().__init__(loss=cr.MeanSquaredError(), seed=0)
+            self.o = cr.Affine.sized(3, 2, dtype=float)
+            self.near = np.random.default_rng(1).random((5, 5))
+
+        def predict(self, x: Any) -> Any:
+            return self.near @ self.o(x)
+
+    class Tables(cr.Network):
+        def __init__(self) -> None:
+            super().__init__(loss=cr.MeanSquaredError(), seed=0)
+            self.u, self.i = (
+                cr.Embedding.sized(9, 3, dtype=float),
+                cr.Embedding.sized(7, 3, dtype=float),
+            )
+
+        def predict(self, x: Any) -> Any:
+            return cr.sum(self.u(x[:, 0]) * self.i(x[:, 1]), 1, keepdims=True)
+
+    nodes = np.random.default_rng(0).standard_normal((8, 5, 3))
+    pairs = np.stack([np.arange(20) % 9, np.arange(20) % 7], 1)
+    for net, x, t in (
+        (Graph(), nodes, np.zeros((8, 5, 2))),
+        (Tables(), pairs, np.ones((20, 1))),
+    ):
+        trainer = cr.Trainer(net, cr.SGD(0.1), engine=engine)
+        trainer.fit(x, t, 2, 4, progress=None)
+        assert trainer.engine_used == engine, trainer.engine_reason
+        if isinstance(net, Graph):
+            right = net.near @ (x @ net.o.W + net.o.b)
+        else:
+            right = np.sum(net.u.W[x[:, 0]] * net.i.W[x[:, 1]], 1, keepdims=True)
+        np.testing.assert_allclose(net.predict(x), right, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.source("peers W11")
+def test_joined_float32_and_float64_keep_their_own() -> None:
+    a, b = cr.Variable(np.ones(2, np.float32)), cr.Variable(np.ones(2))
+    cr.sum(cr.concatenate([a, b], None) * 2).backward()
+    assert a.grad is not None
+    assert b.grad is not None
+    assert a.grad.dtype == np.float32
+    assert b.grad.dtype == np.float64
+    assert np.array_equal(a.grad, [2, 2])
