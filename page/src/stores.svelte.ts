@@ -118,11 +118,9 @@ export class App {
     return this.do({ do: "step", unit, count: 1 });
   }
 
-  /** Goes back so many batches, at most to the beginning. */
-  async back(batches: number): Promise<void> {
-    if (!this.frame || this.frame.step === 0) return;
-    if (this.playing) await this.do({ do: "pause" });
-    await this.do({ do: "goto", step: Math.max(0, this.frame.step - batches) });
+  /** Goes back one epoch or batch, at most to the beginning; from where the run is by then. */
+  back(unit: "epoch" | "batch"): Promise<Message | null> {
+    return this.do({ do: "back", unit, count: 1 });
   }
 
   async upload(name: string, body: Blob): Promise<Message | null> {

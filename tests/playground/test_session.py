@@ -248,6 +248,28 @@ def test_wrong_settings_are_refused_and_change_nothing(settings: dict[str, Any])
     errors(session, "configure", settings=settings)
 
 
+def test_steps_back_add_up_from_where_the_run_is_going() -> None:
+    session = Session()
+    ok(session, "step", count=60)
+    weights = {}
+    for step in (57, 32, 0):
+        ok(session, "goto", step=step)
+        weights[step] = session.frame().arrays["weights"].tobytes()
+    ok(session, "goto", step=60)
+    for _ in range(3):  # three quick keys, before anything was shown
+        ok(session, "back")
+    assert session.frame().fields["step"] == 57
+    assert session.frame().arrays["weights"].tobytes() == weights[57]
+    ok(session, "back", unit="epoch")
+    assert session.frame().fields["step"] == 57 - session.run.machine.batches
+    assert session.frame().arrays["weights"].tobytes() == weights[32]
+    ok(session, "back", count=10_000)
+    assert session.frame().fields["step"] == 0
+    assert session.frame().arrays["weights"].tobytes() == weights[0]
+    ok(session, "back")
+    assert session.frame().fields["step"] == 0
+
+
 def test_all_problems_are_told_at_once() -> None:
     found = errors(Session(), "configure", settings={"noise": 2, "l1": -1, "hiden": []})
     assert len(found) == 3
@@ -258,6 +280,7 @@ BAD_COMMANDS: list[dict[str, Any]] = [
     {"do": "explode"}, {"do": None}, {"do": ["play"]}, {"do": "play", "loud": True},
     {"do": "configure"}, {"do": "configure", "settings": []}, {"do": "step", "unit": "year"},
     {"do": "step", "count": 0}, {"do": "step", "count": 10_001}, {"do": "step", "count": "3"},
+    {"do": "back", "unit": "year"}, {"do": "back", "count": 0}, {"do": "back", "count": True},
     {"do": "goto"}, {"do": "goto", "step": 3}, {"do": "goto", "step": -1},
     {"do": "goto", "step": 1.5}, {"do": "edit"}, {"do": "edit", "parameter": 99},
     {"do": "edit", "parameter": 0, "place": [0], "value": 1},

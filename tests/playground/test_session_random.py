@@ -61,6 +61,7 @@ def random_command(r: random.Random, session: Session) -> dict[str, Any]:
         lambda: {"do": "step", "count": r.randint(1, 30)},
         lambda: {"do": "goto", "step": r.randint(0, max(run.end, 1))},
         lambda: {"do": "goto", "step": r.randint(0, max(run.end, 1))},
+        lambda: {"do": "back", "unit": r.choice(["batch", "epoch"]), "count": r.randint(1, 4)},
         lambda: {"do": "configure", "settings": live(r)},
         lambda: {"do": "configure", "settings": live(r)},
         lambda: {"do": "configure", "settings": other(r)},

@@ -51,6 +51,13 @@ SOON, PATIENCE = 0.05, 0.5
 SMOOTH = 0.5
 
 
+def _steps(unit: Any, count: Any) -> int:
+    """How many batches or epochs a command asks for."""
+    if unit not in ("batch", "epoch"):
+        raise Problems([f'unit must be "batch" or "epoch". Got {shown(unit)}.'])
+    return whole(1, 10_000)(count, "count")
+
+
 class Session:
     """One learner's settings, data and runs; commands change it, messages show it.
 
@@ -309,13 +316,17 @@ class Session:
         self._changed()
 
     def _step(self, unit: Any = "batch", count: Any = 1) -> None:
-        if unit not in ("batch", "epoch"):
-            raise Problems([f'unit must be "batch" or "epoch". Got {shown(unit)}.'])
-        steps = whole(1, 10_000)(count, "count")
+        steps = _steps(unit, count)
         machine = self.run.machine
         if unit == "epoch":
             steps = steps * machine.batches - machine.batch
         self._go(self.run.step + steps, PATIENCE)
+
+    def _back(self, unit: Any = "batch", count: Any = 1) -> None:
+        """So many steps back, at most to the beginning: from where it is going, if on the way."""
+        steps = _steps(unit, count) * (self.run.machine.batches if unit == "epoch" else 1)
+        now = self.run.step if self._target is None else self._target
+        self._goto(max(0, min(now, self.run.end) - steps))
 
     def _goto(self, step: Any = None) -> None:
         step = whole(0, self.run.end)(step, "step")
@@ -517,7 +528,7 @@ class Session:
 
     #: Commands that do not ask where the run stands.
     _anywhere: ClassVar = frozenset(
-        {"goto", "pause", "select_run", "drop_run", "link", "paste", "state", "hello"}
+        {"back", "goto", "pause", "select_run", "drop_run", "link", "paste", "state", "hello"}
     )
     #: Every command: what does it, and the fields it takes.
     _commands: ClassVar[dict[str, tuple[Callable[..., Any], tuple[str, ...]]]] = {
@@ -525,6 +536,7 @@ class Session:
         "play": (_play_command, ()),
         "pause": (_pause, ()),
         "step": (_step, ("unit", "count")),
+        "back": (_back, ("unit", "count")),
         "goto": (_goto, ("step",)),
         "reset": (_reset, ()),
         "regenerate": (_regenerate, ()),
