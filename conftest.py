@@ -29,7 +29,7 @@ MOST = 8
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--part 3/10`, for modes that take too long at once (a day runs one of twenty in `.ci/run`)."""
+    """`--part 3/10`, for modes that take too long at once (`.ci/run` runs another of a hundred each day)."""
     parser.addoption(
         "--part", metavar="K/N", help="of the tests chosen, every Nth from the Kth on: --part 3/10"
     )
@@ -37,7 +37,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of the tests that -m and -k have chosen, the part that is asked for."""
+    """Of the tests that -m and -k have chosen, the part that is asked for; a page stays in one piece."""
+    for item in items:
+        if item.path.suffix == ".md":  # a block goes on from the one before it
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
     if (part := config.getoption("part")) is None:
         return
     chosen = part_of(items, part)

@@ -578,6 +578,7 @@ TABLE: dict[str, Row] = {
     "Sqrt": unary(nodes.Sqrt, cr.sqrt, np.sqrt, 0.1, 4),
     "Stack": stack_row,
     "Std": reduction(nodes.Std, cr.std, np.std, "ddof"),
+    "StopGradient": unary(nodes.StopGradient, cr.stop_gradient, moving=()),
     "Sub": binary(nodes.Sub, cr.subtract, np.subtract),
     "Sum": reduction(nodes.Sum, cr.sum, np.sum, empty=True),
     "Tan": unary(nodes.Tan, cr.tan, np.tan, -1.3, 1.3),

@@ -106,6 +106,7 @@ REFERENCES: dict[str, tuple[tuple[Any, ...], Callable[..., Any]]] = {
     "squeeze": ((x[:, None], 1), np.squeeze),
     "stack": (([x, y], -1), lambda xs, axis: np.stack(xs, axis)),
     "std": ((x, 1), np.std),
+    "stop_gradient": ((x,), np.positive),
     "subtract": ((x, y), np.subtract),
     "sum": ((x, -2), np.sum),
     "swapaxes": ((x, 0, -1), np.swapaxes),

@@ -397,12 +397,29 @@ def test_tables_and_sparse_matrices_say_what_to_do() -> None:
 
 
 @pytest.mark.source("strangers 22")
-@pytest.mark.parametrize("way", [copy.copy, copy.deepcopy, lambda v: pickle.loads(pickle.dumps(v))])
-def test_the_copy_of_a_computed_value_is_the_value_alone(way: Callable[[Any], Any]) -> None:
+@pytest.mark.parametrize("way", [copy.copy, copy.deepcopy, lambda v: copy.deepcopy([v])[0]])
+def test_a_gradient_flows_through_the_copy_of_a_computed_value(way: Callable[[Any], Any]) -> None:
+    x = cr.Variable(np.array([1.0, 2.0]), "x")
+    L = cr.sum(way(x * x) * x)
+    kept = way(L)
+    assert kept.data == 9.0
+    kept.backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [3.0, 12.0]
+    assert np.array_equal(cr.grad(lambda v: cr.sum(way(v) * way(v * 2)))(np.ones(2)), [4.0, 4.0])
+    own = way(x)
+    assert own is not x
+    assert own.grad.tolist() == [3.0, 12.0]
+
+
+@pytest.mark.source("strangers 22")
+def test_what_a_file_keeps_of_a_computed_value_is_the_value_alone() -> None:
     x = cr.Variable(np.array([1.0, 2.0]), "x")
     L = cr.sum(x * x)
-    kept = way(L)
+    kept = pickle.loads(pickle.dumps(L))
     assert kept.data == 5.0
+    with pytest.raises(RecordingError, match="a pickle"):
+        cr.grad(lambda v: cr.sum(pickle.loads(pickle.dumps(v * 2))))(np.ones(2))
     with pytest.raises(RecordingError, match="keep its number"):
         kept.backward()
     del kept

@@ -20,7 +20,6 @@ from chainrule.engine.primitives import Function, filled, take_rows
 from chainrule.engine.program import Program, Section, build
 from chainrule.engine.rules import FUNCTIONS
 from chainrule.engine.trace import Trace, Traced
-from chainrule.graph.graph import Graph
 from chainrule.graph.reads import ArrayRead, Reads, recorded, refuse_untrained
 from chainrule.graph.variable import Parameter, Variable
 from chainrule.optimizers import Optimizer
@@ -53,12 +52,12 @@ class Recorded:
         rules: Mapping[Function, Function] = FUNCTIONS,
     ) -> None:
         variables = [Variable(array, name) for name, array in inputs]
-        self.out, made, self._arrays = recorded(formula, variables)
+        self.graph, made, self._arrays = recorded(formula, variables)
+        self.out = self.graph.outputs[0]
         self.trace = Trace(rules, made.reads)
         self.written = list(made.written.items())
         #: The output of every layer, in the order they ran.
         self.outputs = made.outputs
-        self.graph = Graph([self.out, *(v for _, v in self.written)])
         self.inputs = dict(zip([name for name, _ in inputs], variables, strict=True))
         owner: Any = getattr(formula, "__self__", None)
         if hasattr(owner, "adopt"):  # a network

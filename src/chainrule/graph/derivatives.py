@@ -76,6 +76,11 @@ def value_and_grad(
         if has_aux:
             out, more = _two(out)
         out = _variable("cr.grad", out)
+        if out.call is None and all(out is not v for v in leaves(run.chosen)):
+            raise RecordingError(
+                "cr.grad: the function gave a Variable that nothing was computed for, so no gradient flows"
+                " back from it. Compute with the Variables that come in."
+            )
         if out.size != 1:
             raise ShapeError(
                 f"cr.grad needs a function that gives one number; it gave shape {out.shape}."
@@ -153,8 +158,8 @@ class _Run:
         keys = [_place(what, f, one, given) for one in wanted]
         self.chosen: list[Any] = []
         for key in keys:
-            given[key] = mapped(_opened, given[key])
-            self.chosen.append(given[key])
+            self.chosen.append(mapped(_opened, given[key]))
+            given[key] = mapped(lambda leaf: leaf, self.chosen[-1])  # which the function may change
         if not any(isinstance(v, Variable) for v in leaves(self.chosen)):
             raise DTypeError(
                 f"{what}: argument {', '.join(map(repr, keys))} of the function holds no numbers; got"

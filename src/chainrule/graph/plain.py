@@ -66,8 +66,6 @@ def _made_of(v: Variable) -> Iterator[tuple[float, str]]:
     x = v.data.item()
     if isinstance(x, complex):
         return
-    if _long(x):
-        yield x, f"float({v.name or 'x'})"
     for name, function in _FUNCTIONS.items():
         try:
             found = function(x)
@@ -75,6 +73,7 @@ def _made_of(v: Variable) -> Iterator[tuple[float, str]]:
             continue
         if _long(found):
             yield found, f"math.{name}({v.name or 'x'})"
+            yield -found, f"-math.{name}({v.name or 'x'})"
 
 
 def _long(number: float) -> bool:
@@ -83,12 +82,8 @@ def _long(number: float) -> bool:
 
 def _told(call: Call, v: Variable, number: float, text: str) -> str:
     line = "" if call.place is None else f" at {line_of(call.place)}"
-    name = text.removeprefix("math.").partition("(")[0]
-    instead = (
-        f"Write cr.{name}({v.name or 'x'})"
-        if text.startswith("math.")
-        else f"Use {v.name or 'the Variable'} itself"
-    )
+    name = text.removeprefix("-").removeprefix("math.").partition("(")[0]
+    instead = f"Write cr.{name}({v.name or 'x'})"
     return (
         f"the number {number!r} that {type(call.node).__name__} was given{line} is {text} of a Variable of"
         " the same computation, taken as a plain number, through which no gradient flows back."

@@ -9,19 +9,33 @@ from __future__ import annotations
 
 import dis
 import functools
-import inspect
+import random
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import (
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    MutableMapping,
+    MutableSequence,
+    MutableSet,
+    Sequence,
+)
+from contextlib import contextmanager
+from functools import partial
 from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.errors import RecordingError
+from chainrule.errors import RecordingError, shown
+from chainrule.graph.graph import Graph
 from chainrule.graph.recording import Recording, recording
 from chainrule.graph.variable import Parameter, Variable
+from chainrule.nodes.base import quiet
 
 __all__ = ["ArrayRead", "Read", "Reads", "outdated", "recorded", "refuse_untrained"]
 
@@ -34,6 +48,48 @@ _MANY = 1000
 #: Packages whose functions read nothing of the user's.
 _LIBRARIES = frozenset({*sys.stdlib_module_names, "chainrule", "numpy", "scipy"} - {"__main__"})
 _GONE = object()
+#: What holds other things, which may change.
+_CONTAINERS = (list, bytearray, MutableMapping, MutableSequence, MutableSet, deque)
+#: Methods that no expression calls.
+_NOT_CALLED = frozenset(
+    f"__{name}__"
+    for name in (
+        *(
+            "new",
+            "init",
+            "del",
+            "repr",
+            "str",
+            "setattr",
+            "delattr",
+            "setitem",
+            "delitem",
+            "reduce",
+        ),
+        *(
+            "reduce_ex",
+            "getstate",
+            "setstate",
+            "copy",
+            "deepcopy",
+            "init_subclass",
+            "set_name",
+            "dict",
+        ),
+        *(
+            "class_getitem",
+            "weakref",
+            "doc",
+            "module",
+            "annotations",
+            "slots",
+            "sizeof",
+            "dir",
+            "hash",
+        ),
+        *("match_args", "dataclass_fields", "dataclass_params", "replace", "eq"),
+    )
+)
 
 
 class Read(Protocol):
@@ -62,14 +118,23 @@ def outdated(reads: Iterable[Read]) -> bool:
 
 
 class ArrayRead:
-    """The numbers of an array that the step does not read itself."""
+    """What stands in an array that the step does not read itself."""
 
     def __init__(self, array: Array) -> None:
         self.array, self.held = array, array.copy()
 
     def changed(self) -> bool:
-        """Whether it holds other numbers."""
-        return not np.array_equal(self.array, self.held, equal_nan=self.array.dtype.kind in "fc")
+        """Whether something else stands in it."""
+        if self.array.dtype.hasobject:
+            return not all(map(_same, self.array.ravel().tolist(), self.held.ravel().tolist()))
+        return not np.array_equal(_bits(self.array), _bits(self.held))
+
+
+def _bits(array: Array) -> Array:
+    """The array as whole numbers, quickly compared, in which NaN is as good as any."""
+    flat = np.ascontiguousarray(array).reshape(-1)
+    size = flat.dtype.itemsize
+    return flat.view(np.dtype(f"u{size}") if size in (1, 2, 4, 8) else np.uint8)
 
 
 class ValueRead:
@@ -90,13 +155,16 @@ class ContainerRead:
     def __init__(self, name: str, container: Any) -> None:
         self.name, self.container = name, container
         self.held = _listed(container)
-        self.plain = all(isinstance(v, _PLAIN) for v in self.held)
+        #: A copy, if plain values are all there is: Python compares those at once.
+        self.plain = None
+        if type(container) in (list, dict, set) and all(isinstance(v, _PLAIN) for v in self.held):
+            self.plain = container.copy()
 
     def changed(self) -> bool:
         """Whether other things stand in it."""
+        if self.plain is not None and self.container == self.plain:
+            return False
         now = _listed(self.container)
-        if self.plain and len(now) > _MANY:
-            return now != self.held
         return len(now) != len(self.held) or not all(map(_same, now, self.held))
 
 
@@ -130,7 +198,8 @@ class Walk:
             #: What tells by itself when it is changed, or is written by the formula before it is read.
             self.own: list[ValueRead] = []
             self.arrays: list[Array] = []
-            self.generators: list[str] = []
+            #: What draws random numbers, by name.
+            self.generators: dict[str, Any] = {}
             self._texts: set[CodeType] = set()
             self._seen: set[int] = set()
             self._alive: list[Any] = []
@@ -138,11 +207,11 @@ class Walk:
             for path, layer in owner.named_layers():
                 if not layer.opaque:
                     self._visit(path or "self", layer)
-            found = self.names.union(*(names_in(text) for text in self._texts))
-            if found == self.names:
+            names = self.names.union(*(names_in(text) for text in self._texts))
+            stored = self.stored.union(*(stored_in(text) for text in self._texts))
+            if (names, stored) == (self.names, self.stored):
                 break
-            self.names = found
-            self.stored = set().union(*(stored_in(text) for text in self._texts))
+            self.names, self.stored = names, stored
 
     @property
     def written(self) -> bool:
@@ -161,9 +230,14 @@ class Walk:
             self._visit(name, value.__self__)
         elif isinstance(value, np.ndarray):
             self.arrays.append(value)
-        elif isinstance(value, list | dict | set):
+        elif isinstance(value, partial):
+            self._visit(name, value.func)
+            self._inside(name, (*value.args, *value.keywords.values()))
+        elif isinstance(value, _CONTAINERS):
             self.reads.append(ContainerRead(name, value))
             self._inside(name, value)
+            if type(value).__module__ not in ("builtins", "collections", "array"):
+                self._object(name, value)
         elif isinstance(value, tuple | frozenset):
             self._inside(name, value)
         elif isinstance(value, property):
@@ -171,7 +245,7 @@ class Walk:
         elif isinstance(value, staticmethod | classmethod):
             self._visit(name, value.__func__)
         elif _draws(value):
-            self.generators.append(name)
+            self.generators[name] = getattr(value, "__self__", value)
         elif isinstance(value, ModuleType):
             if not _is_library(value.__name__):
                 self._names_of(name, vars(value))
@@ -180,9 +254,9 @@ class Walk:
         elif not isinstance(value, Variable):
             self._object(name, value)
 
-    def _function(self, function: Any) -> None:
-        function = inspect.unwrap(function)
-        if not isinstance(function, FunctionType) or _is_library(function.__module__ or ""):
+    def _function(self, function: FunctionType) -> None:
+        self._visit(function.__name__, getattr(function, "__wrapped__", None))
+        if _is_library(function.__globals__.get("__name__") or ""):
             return
         self._texts.add(function.__code__)
         used = names_in(function.__code__)
@@ -191,14 +265,14 @@ class Walk:
         for name, cell in zip(
             function.__code__.co_freevars, function.__closure__ or (), strict=True
         ):
-            self._value(name, functools.partial(_contents, cell))
+            self._value(name, partial(_contents, cell))
         for value in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
             self._visit(f"a default of {function.__name__}", value)
 
     def _inside(self, name: str, container: Any) -> None:
         if len(container) > _MANY:
             return
-        if isinstance(container, dict):
+        if isinstance(container, Mapping):
             for key, part in list(container.items()):
                 self._visit(f"{name}[{key!r}]", part)
             return
@@ -207,16 +281,19 @@ class Walk:
 
     def _object(self, name: str, value: Any) -> None:
         kind, held = type(value), getattr(value, "__dict__", {})
-        self._names_of(name, held, tells=hasattr(value, "named_layers"))
+        self._names_of(name, held, tells=hasattr(type(value), "named_layers"))
         for key in sorted(self.names):
             if isinstance(getattr(kind, key, None), MemberDescriptorType):  # one of __slots__
-                self._value(f"{name}.{key}", functools.partial(getattr, value, key, _GONE))
+                self._value(f"{name}.{key}", partial(getattr, value, key, _GONE))
         self._class(name, kind)
 
     def _class(self, name: str, kind: type) -> None:
         for parent in kind.__mro__:
             if not _is_library(parent.__module__):
                 self._names_of(name, vars(parent))
+                for key, part in vars(parent).items():  # what operators and calls run
+                    if key[:2] == "__" and key not in _NOT_CALLED:
+                        self._visit(f"{name}.{key}", part)
 
     def _names_of(self, name: str, held: Mapping[str, Any], tells: bool = False) -> None:
         """What an object, class or module has under the names; one that `tells` says when it changes."""
@@ -278,24 +355,117 @@ _FORMULAS = ("predict", "formula", "rows", "record", "loss", "function")
 
 def recorded(
     formula: Callable[..., Variable], inputs: Sequence[Variable]
-) -> tuple[Variable, Recording, list[Array]]:
-    """Record a formula: its output, what it left in the recording, and arrays that it may compute with.
+) -> tuple[Graph, Recording, list[Array]]:
+    """Record a formula: its graph, what it left in the recording, and arrays that it may compute with.
 
-    What the user wrote is run twice, since it will not be run again: a step can only be recorded if it
-    is the same each time.
+    What the user wrote is run a second time, on other rows and other weights, where the recorded graph
+    must give the same: otherwise it went by numbers that are others at every step. So a formula that
+    cannot be recorded is refused, whatever the reason.
     """
     with recording() as made:
-        out = formula(*inputs)
+        out = _output(formula, inputs)
+    graph = Graph([out, *made.written.values()])
     owner: Any = getattr(formula, "__self__", None)
-    if not hasattr(owner, "named_layers"):
-        return out, made, []
+    if not hasattr(type(owner), "named_layers"):
+        return graph, made, []
     walk = Walk(owner, _FORMULAS)
     if walk.written and not any(layer.opaque for _, layer in owner.named_layers()):
-        with recording():
-            again = formula(*inputs)
-        _refuse_change(owner, walk, np.array_equal(out.data, again.data, equal_nan=True))
+        before = _states(walk)
+        equal = _again(formula, inputs, owner, graph)
+        _refuse_change(owner, walk, equal, _states(walk) != before)
     made.reads += walk.reads
-    return out, made, walk.arrays
+    return graph, made, walk.arrays
+
+
+def _output(formula: Callable[..., Variable], inputs: Sequence[Variable]) -> Variable:
+    out = formula(*inputs)
+    if not isinstance(out, Variable):
+        owner = getattr(formula, "__self__", formula)
+        raise RecordingError(
+            f"{type(owner).__name__} gave {shown(out, 40)} ({type(out).__name__}), and must give one"
+            " Variable: what is computed of x with layers, operators and functions. Several outputs are put"
+            " side by side, cr.concatenate(list, axis=-1); a plain array has lost its gradient."
+        )
+    return out
+
+
+def _again(
+    formula: Callable[..., Variable], inputs: Sequence[Variable], owner: Any, graph: Graph
+) -> bool:
+    """Whether the graph and the formula itself give the same where rows and weights are others."""
+    others = [_moved(v) for v in inputs]
+    with _weights_moved(owner), quiet():
+        try:
+            with recording() as made:
+                right = _output(formula, others)
+        except Exception:  # rows that it does not take, so the same ones must do
+            others = list(inputs)
+            try:
+                with recording() as made:
+                    right = _output(formula, others)
+            except Exception:
+                return False
+        found = _replayed(graph, dict(zip(inputs, others, strict=True)))
+    wanted = [right, *made.written.values()]
+    return len(found) == len(wanted) and all(
+        np.array_equal(a, b.data, equal_nan=a.dtype.kind in "fc")
+        for a, b in zip(found, wanted, strict=True)
+    )
+
+
+def _moved(v: Variable) -> Variable:
+    """The rows in another order, and real numbers a little smaller; targets and ids stay what they are."""
+    data = np.roll(v.data, 1, axis=0) if v.ndim else v.data
+    if v.name == "x" and data.dtype.kind == "f":
+        data = data * data.dtype.type(0.9375)
+    return Variable(data, v.name, requires_grad=v.requires_grad)
+
+
+@contextmanager
+def _weights_moved(owner: Any) -> Iterator[None]:
+    """Meanwhile every parameter is a little smaller: what was read of one as a plain number shows."""
+    arrays = [p.data for _, a in owner.named_layers() for p in a.parameters.values()]
+    arrays = [a for a in arrays if a.flags.writeable]
+    kept = [a.copy() for a in arrays]
+    try:
+        for a, old in zip(arrays, kept, strict=True):
+            np.multiply(old, a.dtype.type(0.9375), out=a)
+        yield
+    finally:
+        for a, old in zip(arrays, kept, strict=True):
+            a[...] = old
+
+
+def _replayed(graph: Graph, given: dict[Variable, Variable]) -> list[Array]:
+    """The outputs of a graph for other inputs; everything else as it is now."""
+    values: dict[Variable, Any] = {}
+
+    def value(v: Variable) -> Any:
+        if v not in values:
+            values[v] = given.get(v, v).data
+        return values[v]
+
+    for node in graph.nodes:
+        out = node.formula(*map(value, node.inputs))
+        values.update(zip(node.outputs, out if isinstance(out, tuple) else (out,), strict=True))
+    return [np.asarray(value(v)) for v in graph.outputs]
+
+
+def _states(walk: Walk) -> list[Any]:
+    """Where the random generators stand that the formula may draw from."""
+    found: list[Any] = [_state(g) for g in walk.generators.values()]
+    if walk.generators or "random" in walk.names:
+        with np.printoptions(threshold=10**6):
+            found += [random.getstate(), repr(np.random.get_state(legacy=False))]
+    return found
+
+
+def _state(generator: Any) -> str:
+    with np.printoptions(threshold=10**6):
+        if hasattr(generator, "bit_generator"):
+            return repr(generator.bit_generator.state)
+        state = getattr(generator, "getstate", None) or generator.get_state
+        return repr(state())
 
 
 def refuse_untrained(owner: Any, leaves: Iterable[Variable], given: Iterable[Variable]) -> None:
@@ -331,21 +501,28 @@ def refuse_untrained(owner: Any, leaves: Iterable[Variable], given: Iterable[Var
                 )
 
 
-def _refuse_change(owner: Any, walk: Walk, equal: bool) -> None:
+def _refuse_change(owner: Any, walk: Walk, equal: bool, drawn: bool) -> None:
     """An error for what is not the same at every run."""
     moved = [read.name for read in (*walk.reads, *walk.own) if read.changed()]
-    if equal and not moved:
+    if equal and not moved and not drawn:
         return
-    who = f"{type(owner).__name__}.{'predict' if hasattr(owner, 'predict') else 'formula'}"
+    who = f"{type(owner).__name__}.{'predict' if hasattr(type(owner), 'predict') else 'formula'}"
+    once = "It is recorded once, and then run without Python:"
     if moved:
-        said = f"{who} changes {moved[0]} whenever it is run"
-    elif walk.generators:
-        said = f"{who} draws from {walk.generators[0]}, so it gives other values whenever it is run"
-    else:
-        said = f"{who} gives other values whenever it is run, for the same rows"
+        raise RecordingError(
+            f"{who} changes {moved[0]} whenever it is run. {once} there would be no further change. What"
+            " counts, logs or is scheduled is set between the steps, in a callback of fit."
+        )
+    if drawn or "default_rng" in walk.names:
+        what = next(iter(walk.generators), "a random generator")
+        raise RecordingError(
+            f"{who} draws from {what}, so it gives other values whenever it is run. {once} every step would"
+            " have the draws of the first. For noise inside a network use cr.Dropout, which draws anew at"
+            " every step; to vary the data, call trainer.fit(vary(x), t, epochs=1) once for each epoch."
+        )
     raise RecordingError(
-        f"{said}. It is recorded once, and then run without Python, so there would be no further change: at"
-        " every step the values of the first time. For noise inside a network use cr.Dropout, which draws"
-        " anew at every step; to vary the data, call trainer.fit(vary(x), t, epochs=1) once for each epoch;"
-        " what counts or is scheduled, set between the steps, in a callback."
+        f"{who} computes with numbers that are others at every run: .data of a Variable or what was found"
+        f" from it, the numbers of a parameter, the clock. {once} they would stay what they were. Write"
+        " such a choice with cr.where and comparisons, a value of the rows with cr.max, cr.mean or cr.sort;"
+        " a gradient is stopped by cr.stop_gradient(x)."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import re
 import weakref
@@ -197,10 +198,37 @@ class Variable(ArrayMethods, NDArrayOperatorsMixin):
             hint = f" Of the plain array, without a gradient: x.data.{name}."
         raise AttributeError(f"a Variable has no attribute {name!r}.{hint}", name=name, obj=self)
 
+    @property
+    def _taking_part(self) -> bool:
+        """Whether it is part of a computation, whose gradients a copy must not cut."""
+        recorded = current_recording() is not None or differentiated() is not None
+        return self.call is not None or (self.requires_grad and recorded)
+
+    def __copy__(self) -> Variable:
+        """What is computed never changes, so it is its own copy."""
+        return self if self._taking_part else self._with(lambda part: part)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Variable:
+        """The same; of a Variable made by hand, one with arrays of its own."""
+        made = self if self._taking_part else self._with(lambda part: copy.deepcopy(part, memo))
+        memo[id(self)] = made
+        return made
+
+    def _with(self, copied: Callable[[Any], Any]) -> Variable:
+        """One like it, with these copies of its parts."""
+        made: Variable = object.__new__(type(self))
+        for kind in type(self).__mro__:
+            for name in getattr(kind, "__slots__", ()):
+                if name != "__weakref__" and hasattr(self, name):
+                    object.__setattr__(made, name, copied(getattr(self, name)))
+        return made
+
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
-        """A copy of a computed value is the value alone, and no gradient goes through it."""
+        """What a file keeps of a computed value is the value alone."""
         if self.call is None:
             return super().__reduce_ex__(protocol)
+        if differentiated() is not None or current_recording() is not None:
+            raise RecordingError(self._cut("a pickle"))
         return _value_alone, (self.data, self.name, self._grad)
 
     # -- what it refuses ----------------------------------------------------------------
@@ -476,7 +504,7 @@ def apply(node: Node, *inputs: Value) -> Value:
         out = node.formula(*[v.data for v in variables])
     needs = node.differentiable and any([v.requires_grad for v in variables])
     outs = out if type(out) is tuple else (out,)
-    made = [Variable(o, requires_grad=needs) for o in outs]
+    made = [Variable(o, requires_grad=needs and o.dtype.kind in "fc") for o in outs]
     call = Call(node, variables, made)
     for variable in made:
         variable.call = call

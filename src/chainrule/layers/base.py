@@ -26,7 +26,16 @@ from chainrule.layers.mode import is_training
 from chainrule.nodes.base import Node, Value
 from chainrule.settings import Check, positive
 
-__all__ = ["Arrays", "Layer", "as_parameters", "dotted", "is_hand_written", "layers_in", "refill"]
+__all__ = [
+    "Arrays",
+    "Layer",
+    "as_parameters",
+    "dotted",
+    "is_hand_written",
+    "layers_in",
+    "networks_in",
+    "refill",
+]
 
 Array = npt.NDArray[Any]
 
@@ -409,8 +418,8 @@ def is_hand_written(thing: Any) -> bool:
     """Whether something keeps the chapter's contract without being one of our layers."""
     return (
         not isinstance(thing, Layer | type)
-        and callable(getattr(thing, "forward", None))
-        and callable(getattr(thing, "backward", None))
+        and callable(getattr(type(thing), "forward", None))
+        and callable(getattr(type(thing), "backward", None))
         and hasattr(thing, "params")
         and hasattr(thing, "grads")
     )
@@ -420,7 +429,7 @@ def _trained(part: Any, owner: Layer, attribute: str) -> None:
     """An error for a hand-written layer inside a layer, which its backward would pass by."""
     parts = part if isinstance(part, list | tuple) else (part,)
     for one in parts:
-        if is_hand_written(one) and not hasattr(one, "named_layers"):
+        if is_hand_written(one) and not hasattr(type(one), "named_layers"):
             raise SettingError(
                 f"{type(owner).__name__}.{attribute} holds {type(one).__name__}, a layer written by hand,"
                 " whose backward a formula does not call: it would not be trained. Write it as a"
@@ -499,7 +508,7 @@ def layers_in(
         own = (p for _, layer in found.values() for p in layer._parameters.values())
         if all(p is not value for p in own):
             found[id(value)] = (name, Bare(value))
-    elif hasattr(value, "named_layers"):  # a network
+    elif hasattr(type(value), "named_layers"):  # a network
         if held is not None:
             held += value.containers()
         for inner, layer in value.named_layers():
@@ -510,6 +519,16 @@ def layers_in(
     elif isinstance(value, dict):
         for key, part in value.items():
             layers_in(f"{before}{key}", part, found, held)
+
+
+def networks_in(value: Any) -> list[Any]:
+    """The networks in an attribute: itself, or in a list or dict."""
+    if isinstance(value, list | tuple):
+        return [inner for part in value for inner in networks_in(part)]
+    if isinstance(value, dict):
+        return networks_in(list(value.values()))
+    networks = hasattr(type(value), "named_layers") and not isinstance(value, Layer)
+    return [value, *networks_in(list(vars(value).values()))] if networks else []
 
 
 def _parameter_array(layer: Layer, name: str, value: npt.ArrayLike) -> Array:

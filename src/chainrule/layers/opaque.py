@@ -42,7 +42,7 @@ def wrapped(value: Any) -> Any:
     elif type(value) is tuple:
         parts = tuple(map(wrapped, value))
         return value if all(a is b for a, b in zip(parts, value, strict=True)) else parts
-    elif is_hand_written(value) and not hasattr(value, "named_layers"):
+    elif is_hand_written(value) and not hasattr(type(value), "named_layers"):
         return OpaqueLayer(value)
     return as_parameters(value)
 

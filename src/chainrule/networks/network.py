@@ -25,7 +25,7 @@ from chainrule.graph.data import as_numbers
 from chainrule.graph.reads import ContainerRead, outdated
 from chainrule.graph.recording import current_recording, recording
 from chainrule.graph.variable import Parameter, Variable
-from chainrule.layers.base import Arrays, Layer, dotted, layers_in, refill
+from chainrule.layers.base import Arrays, Layer, dotted, layers_in, networks_in, refill
 from chainrule.layers.embedding import Embedding
 from chainrule.layers.initial import Seed, generator
 from chainrule.layers.losses import Loss
@@ -144,7 +144,10 @@ class Network:
         layers_in("", value, found)
         here = weakref.ref(self)
         for _, layer in found.values():
-            layer._home = here
+            first = None if layer._home is None else layer._home()
+            # A network that stands in this one hands its layers on; any other one keeps them.
+            if first is None or any(first is inner for inner in networks_in(value)):
+                layer._home = here
 
     def __getattr__(self, name: str) -> Any:
         if name[:2] != "__" and "_programs" not in self.__dict__:

@@ -51,6 +51,7 @@ from chainrule.nodes.shaping import (
     Repeat,
     Reshape,
     Stack,
+    StopGradient,
     Transpose,
 )
 from chainrule.nodes.trigonometry import (
@@ -145,6 +146,7 @@ __all__ = [
     "Sqrt",
     "Stack",
     "Std",
+    "StopGradient",
     "Sub",
     "Sum",
     "Tan",

@@ -152,11 +152,13 @@ class Cbrt(Node):
 
     symbol = "cbrt"
     elementwise = True
-    analytic = False
     holomorphic = False
 
     def forward(self, x: Value) -> Value:
         """y = ∛x."""
+        if x.dtype.kind == "c":  # a complex step beside a real number, of either sign
+            sign = np.where(x.real < 0, -1.0, 1.0)
+            return sign * (sign * x) ** (1 / 3)
         return np.cbrt(x)
 
     def backward(self, dy: Value) -> Value:

@@ -9,7 +9,16 @@ import numpy.typing as npt
 
 from chainrule.nodes.base import Node, Value
 
-__all__ = ["Branch", "Cast", "Concatenate", "Repeat", "Reshape", "Stack", "Transpose"]
+__all__ = [
+    "Branch",
+    "Cast",
+    "Concatenate",
+    "Repeat",
+    "Reshape",
+    "Stack",
+    "StopGradient",
+    "Transpose",
+]
 
 
 class Branch(Node):
@@ -39,6 +48,22 @@ class Branch(Node):
         for dy in came[1:]:
             dx = dx + dy
         return dx
+
+
+class StopGradient(Node):
+    """y = x, as a constant: forward it does nothing, backward nothing passes."""
+
+    symbol = "stop"
+    elementwise = True
+    differentiable = False
+
+    def forward(self, x: Value) -> Value:
+        """y = x."""
+        return x.real if x.dtype.kind == "c" else x  # a complex step does not pass either
+
+    def backward(self, dy: Value) -> None:
+        """Nothing flows back."""
+        return
 
 
 class Repeat(Node):

@@ -125,11 +125,13 @@ class Arctan2(Node):
 
     symbol = "arctan2"
     elementwise = True
-    analytic = False
     holomorphic = False
 
     def forward(self, x: Value, y: Value) -> Value:
         """z = arctan2(x, y)."""
+        if x.dtype.kind == "c" or y.dtype.kind == "c":  # complex steps: the angle that they add
+            a, b = x.real, y.real
+            return np.arctan2(a, b) + np.arctan((x * b - y * a) / (y * b + x * a))
         return np.arctan2(x, y)
 
     def backward(self, dz: Value) -> tuple[Value, Value]:

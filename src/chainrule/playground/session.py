@@ -55,7 +55,8 @@ def _steps(unit: Any, count: Any) -> int:
     """How many batches or epochs a command asks for."""
     if unit not in ("batch", "epoch"):
         raise Problems([f'unit must be "batch" or "epoch". Got {shown(unit)}.'])
-    return whole(1, 10_000)(count, "count")
+    steps: int = whole(1, 10_000)(count, "count")
+    return steps
 
 
 class Session:

@@ -53,7 +53,7 @@ class OverParameters(cr.Network):
         total = gain
         for v in outs:
             total = total + weighted_sum(
-                cr.Variable(v) if isinstance(v, np.ndarray) else v, self.kind
+                cr.Variable(v, requires_grad=False) if isinstance(v, np.ndarray) else v, self.kind
             )
         return x * total
 

@@ -86,6 +86,7 @@ __all__ = [
     "softplus",
     "sqrt",
     "square",
+    "stop_gradient",
     "subtract",
     "tan",
     "tanh",
@@ -169,6 +170,16 @@ def square(x: Value) -> Value:
 def reciprocal(x: Value) -> Value:
     """1 / x."""
     return divide(1.0, x)
+
+
+def stop_gradient(x: Value) -> Value:
+    """x as a constant: the same numbers, and no gradient flows back through them.
+
+    >>> import chainrule as cr
+    >>> cr.grad(lambda x: x * cr.stop_gradient(x))(3.0)
+    3.0
+    """
+    return apply(nodes.StopGradient(), x)
 
 
 def leaky_relu(x: Value, slope: Value = 0.01) -> Value:

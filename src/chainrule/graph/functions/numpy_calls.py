@@ -48,7 +48,9 @@ def call_ufunc(
     given = {
         name: value
         for name, value in kwargs.items()
-        if not (value is None or (name in ("where", "subok") and value is True))
+        if not (
+            (value is None and name != "axis") or (name in ("where", "subok") and value is True)
+        )
         and (name, value) not in (("order", "K"), ("casting", "same_kind"))
     }
     dtype = given.pop("dtype", None)
