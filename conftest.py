@@ -35,12 +35,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """A page of documents stays in one process: a block goes on from the one before it."""
+    if item.path.suffix == ".md":
+        item.add_marker(pytest.mark.xdist_group(item.path.name))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of the tests that -m and -k have chosen, the part that is asked for; a page stays in one piece."""
-    for item in items:
-        if item.path.suffix == ".md":  # a block goes on from the one before it
-            item.add_marker(pytest.mark.xdist_group(item.path.name))
+    """Of the tests that -m and -k have chosen, the part that is asked for."""
     if (part := config.getoption("part")) is None:
         return
     chosen = part_of(items, part)
