@@ -16,6 +16,7 @@ from chainrule.engine.plans import Recorded as Recording
 from chainrule.engine.rules import KERNEL_FUNCTIONS
 from chainrule.engine.trace import Traced
 from chainrule.layers.mode import training_mode
+from chainrule.nodes.base import CALLED
 
 if TYPE_CHECKING:
     from chainrule.networks import Network
@@ -115,6 +116,8 @@ def _arrays(found: list[Traced]) -> list[Traced]:
         if is_opaque(value):
             who = type(value.args[0].layer).__name__
             raise Declined(f"{who} is written by hand, in Python")
+        if value.function in CALLED:
+            raise Declined(f"{value.function.__name__} has no compiled form")
     return found
 
 
