@@ -85,6 +85,7 @@ class Reader(ast.NodeVisitor):
     functions: ClassVar[dict[str, Callable[..., Any]]] = {
         "sqrt": math.sqrt,
         "log": math.log,
+        "erf": math.erf,
         **{
             name: getattr(math, name.replace("arc", "a"))
             for name in (
@@ -123,7 +124,7 @@ class Reader(ast.NodeVisitor):
     }
 
     def __init__(self, names: dict[str, float]) -> None:
-        self.names: dict[str, Any] = {**names, "e": math.e, "inf": math.inf}
+        self.names: dict[str, Any] = {**names, "e": math.e, "π": math.pi, "inf": math.inf}
 
     def visit_Expression(self, node: ast.Expression) -> Any:
         return self.visit(node.body)

@@ -96,9 +96,10 @@ def eigh(A: Value) -> tuple[Value, Value]:
     Only the lower triangle of A is read.
     """
     try:
-        return tuple(np.linalg.eigh(A))
+        w, V = np.linalg.eigh(A)
     except np.linalg.LinAlgError:
         raise _not_finite("eigh", A) from None
+    return w, V
 
 
 @called(lambda A, rcond: np.zeros((*A.shape[:-2], A.shape[-1], A.shape[-2]), A.dtype))
@@ -151,7 +152,8 @@ def _square(what: str, A: Value) -> None:
         )
 
 
-def _T(A: Value) -> Value:
+def _turned(A: Value) -> Value:
+    """Aᵀ, of every matrix of a stack."""
     return np.swapaxes(A, -1, -2)
 
 
@@ -190,8 +192,8 @@ class Solve(Node):
     def backward(self, dX: Value) -> tuple[Value, Value]:
         """A dX + dA X = dB of small changes, so dB = A⁻ᵀ @ dX and dA = -dB @ Xᵀ."""
         A, _ = self.inputs
-        dB = solve(_T(A), dX)
-        return -dB @ _T(self.out) if self.asks(0) else None, dB if self.asks(1) else None
+        dB = solve(_turned(A), dX)
+        return -dB @ _turned(self.out) if self.asks(0) else None, dB if self.asks(1) else None
 
 
 class Inv(Node):
@@ -206,7 +208,7 @@ class Inv(Node):
 
     def backward(self, dY: Value) -> Value:
         """dY = -Y dA Y of small changes, so dA = -Yᵀ @ dY @ Yᵀ."""
-        return -_T(self.out) @ dY @ _T(self.out)
+        return -_turned(self.out) @ dY @ _turned(self.out)
 
 
 class Det(Node):
@@ -222,27 +224,28 @@ class Det(Node):
     def backward(self, dy: Value) -> Value:
         """∂y/∂Aᵢⱼ is the cofactor, y (A⁻¹)ⱼᵢ where A has an inverse, so dA = dy · y · A⁻ᵀ."""
         (A,) = self.inputs
-        return _spread(dy * self.out) * _T(inv(A))
+        return _spread(dy * self.out) * _turned(inv(A))
 
 
 class SlogDet(Node):
-    """s = the sign of the determinant of a matrix (N, N), l = the logarithm of its size.
+    """s = the sign of the determinant of a matrix (N, N), y = the logarithm of its size.
 
-    Determinants of large matrices overflow, and l does not. s is a constant where l is finite.
+    Determinants of large matrices overflow, and y does not. s is a constant where y is finite.
     """
 
     symbol = "log det"
     holomorphic = False
 
     def forward(self, A: Value) -> tuple[Value, Value]:
-        """s, l = sign and logarithm of det A."""
+        """s, y = sign and logarithm of det A."""
         _square("slogdet", A)
-        return slogdet(A)
+        s, y = slogdet(A)
+        return s, y
 
-    def backward(self, ds: Value, dl: Value) -> Value:
-        """∂l/∂Aᵢⱼ = (A⁻¹)ⱼᵢ and s does not move, so dA = dl · A⁻ᵀ."""
+    def backward(self, ds: Value, dy: Value) -> Value:
+        """∂y/∂Aᵢⱼ = (A⁻¹)ⱼᵢ and s does not move, so dA = dy · A⁻ᵀ."""
         (A,) = self.inputs
-        return None if dl is None else _spread(dl) * _T(inv(A))
+        return None if dy is None else _spread(dy) * _turned(inv(A))
 
 
 class Cholesky(Node):
@@ -262,13 +265,13 @@ class Cholesky(Node):
         return cholesky(A)
 
     def backward(self, dL: Value) -> Value:
-        """With low(M) the lower triangle of M, its diagonal halved, and G = L⁻ᵀ low(Lᵀ dL) L⁻¹, the
-        two halves of A add up in the one that is read, so dA = low(L⁻ᵀ @ (low(Lᵀ @ dL) + low(Lᵀ @ dL)ᵀ) @ L⁻¹).
+        """With P = low(Lᵀ dL), low(M) being the lower triangle of M with half of its diagonal,
+        so dA = low(L⁻ᵀ @ (low(Lᵀ @ dL) + low(Lᵀ @ dL)ᵀ) @ L⁻¹); what is in brackets is P + Pᵀ.
         """
         L = self.out
-        inner = _low(_T(L) @ dL)
-        half = solve(_T(L), inner + _T(inner))
-        return _low(_T(solve(_T(L), _T(half))))
+        inner = _low(_turned(L) @ dL)
+        half = solve(_turned(L), inner + _turned(inner))
+        return _low(_turned(solve(_turned(L), _turned(half))))
 
 
 class Eigh(Node):
@@ -286,7 +289,8 @@ class Eigh(Node):
     def forward(self, A: Value) -> tuple[Value, Value]:
         """w, V = eigenvalues and eigenvectors of A."""
         _square("eigh", A)
-        return eigh(A)
+        w, V = eigh(A)
+        return w, V
 
     def backward(self, dw: Value, dV: Value) -> Value:
         """With Fᵢⱼ = 1/(wⱼ - wᵢ), 0 on the diagonal, and low(M) the lower triangle of M + Mᵀ, its
@@ -295,16 +299,16 @@ class Eigh(Node):
         w, V = self.outputs
         found = None
         if dw is not None:
-            found = (V * np.expand_dims(dw, -2)) @ _T(V)
+            found = (V * np.expand_dims(dw, -2)) @ _turned(V)
         if dV is not None:
             one = np.eye(w.shape[-1], dtype=w.dtype)
-            turned = _T(V) @ dV
+            inner = _turned(V) @ dV
             gaps = np.expand_dims(w, -2) - np.expand_dims(w, -1) + one
             # A zero gradient stays zero, also where two eigenvalues are one.
-            share = np.where(turned == 0, 0, turned / gaps) * (1 - one)
-            more = V @ share @ _T(V)
+            share = np.where(inner == 0, 0, inner / gaps) * (1 - one)
+            more = V @ share @ _turned(V)
             found = more if found is None else found + more
-        return None if found is None else _low(found + _T(found))
+        return None if found is None else _low(found + _turned(found))
 
 
 class Pinv(Node):
@@ -330,8 +334,8 @@ class Pinv(Node):
         so dA = -Yᵀ @ dY @ Yᵀ + (1 - A @ Y) @ dYᵀ @ Y @ Yᵀ + Yᵀ @ Y @ dYᵀ @ (1 - Y @ A).
         """
         (A,) = self.inputs
-        Y, n, m = self.out, *A.shape[-2:]
-        left = np.eye(n, dtype=A.dtype) - A @ Y
-        right = np.eye(m, dtype=A.dtype) - Y @ A
-        around = left @ _T(dY) @ (Y @ _T(Y)) + (_T(Y) @ Y) @ _T(dY) @ right
-        return around - _T(Y) @ dY @ _T(Y)
+        Y = self.out
+        left = np.eye(A.shape[-2], dtype=A.dtype) - A @ Y
+        right = np.eye(A.shape[-1], dtype=A.dtype) - Y @ A
+        around = left @ _turned(dY) @ (Y @ _turned(Y)) + (_turned(Y) @ Y) @ _turned(dY) @ right
+        return around - _turned(Y) @ dY @ _turned(Y)

@@ -112,7 +112,8 @@ def _declining(record: Callable[[int], Recorded]) -> Callable[[int], Recorded]:
 
 
 def _arrays(found: list[Traced]) -> list[Traced]:
-    for value in needed(found):
+    wanted = needed(found)
+    for value in (v for v in found[0].trace.values if v in wanted):
         if is_opaque(value):
             who = type(value.args[0].layer).__name__
             raise Declined(f"{who} is written by hand, in Python")

@@ -37,6 +37,6 @@ __all__ = [
         products,
         linear_algebra,
         losses,
-    )  # fmt: skip
+    )
     for name in module.__all__
 ]

@@ -18,7 +18,7 @@ from chainrule.graph.functions import (
     shaping,
 )
 from chainrule.graph.functions.numpy_calls import takes
-from chainrule.graph.functions.values import data_of, shape_of, told, value_of
+from chainrule.graph.functions.values import as_real, data_of, shape_of, told, value_of
 from chainrule.graph.variable import FUNCTIONS, UFUNCS
 from chainrule.nodes import linear_algebra as primitives
 from chainrule.nodes.base import Value
@@ -301,7 +301,7 @@ def _replaced(x: Value, t: Value, values: Value) -> Value:
 def _pinv(A: Value, rcond: Any = None, rtol: Any = 1e-15) -> Value:
     """`rtol` is `rcond` by its newer name, where None stands for what rounding leaves."""
     if rtol is None:
-        A = linear_algebra.as_real(value_of(A))
+        A = as_real(value_of(A))
         rtol = max(A.shape[-2:], default=1) * np.finfo(A.dtype).eps
     return linear_algebra.pinv(A, rtol if rcond is None else rcond)
 
