@@ -351,17 +351,28 @@ def square(node: type[Node], function: Any, numpy: Any) -> Row:
     return lambda d: Case(node(), (d.laid_out(_matrices(d), False),), (0,), function, numpy)
 
 
-def positive(node: type[Node], function: Any, numpy: Any) -> Row:
-    """Symmetric positive definite matrices; what stands above their diagonal is not read."""
+def _positive(d: Draw) -> Array:
+    """Symmetric positive definite matrices, of which only the lower triangle is read."""
+    A = _matrices(d)
+    A = A @ np.swapaxes(A, -1, -2)
+    return np.tril(A) + np.triu(d.rng.normal(size=A.shape), 1) if d.chance(0.3) else A
 
-    def draw(d: Draw) -> Case:
-        A = _matrices(d)
-        A = A @ np.swapaxes(A, -1, -2)
-        if d.chance(0.3):
-            A = np.tril(A) + np.triu(d.rng.normal(size=A.shape), 1)
-        return Case(node(), (d.laid_out(A, False),), (0,), function, numpy)
 
-    return draw
+def cholesky_row(d: Draw) -> Case:
+    A = d.laid_out(_positive(d), False)
+    return Case(nodes.Cholesky(), (A,), (0,), cr.cholesky, np.linalg.cholesky)
+
+
+def eigh_row(d: Draw) -> Case:
+    A, read = _positive(d), d.one_of("LU")
+    A = d.laid_out(A if read == "L" else np.swapaxes(A, -1, -2), False)
+    return Case(
+        nodes.Eigh(read),
+        (A,),
+        (0,),
+        lambda v: cr.eigh(v, read),
+        lambda v: np.linalg.eigh(v, read),
+    )
 
 
 def solve_row(d: Draw) -> Case:
@@ -557,7 +568,7 @@ TABLE: dict[str, Row] = {
     "Cast": cast_row,
     "Cbrt": unary(nodes.Cbrt, cr.cbrt, np.cbrt, 0.1, 3),
     "Ceil": unary(nodes.Ceil, cr.ceil, np.ceil, moving=()),
-    "Cholesky": positive(nodes.Cholesky, cr.cholesky, np.linalg.cholesky),
+    "Cholesky": cholesky_row,
     "Clip": clip_row,
     "Concatenate": concatenate_row,
     "Cos": unary(nodes.Cos, cr.cos, np.cos),
@@ -567,7 +578,7 @@ TABLE: dict[str, Row] = {
     "Det": square(nodes.Det, cr.det, np.linalg.det),
     "Div": binary(nodes.Div, cr.divide, np.divide, 0.3),
     "ELU": elu_row,
-    "Eigh": positive(nodes.Eigh, cr.eigh, np.linalg.eigh),
+    "Eigh": eigh_row,
     "Equal": choosing(nodes.Equal, cr.equal, np.equal, ()),
     "Erf": unary(nodes.Erf, cr.erf, low=-3, high=3),
     "Exp": unary(nodes.Exp, cr.exp, np.exp),

@@ -476,7 +476,8 @@ def apply(node: Node, *inputs: Value) -> Value:
         out = node.formula(*[v.data for v in variables])
     needs = node.differentiable and any([v.requires_grad for v in variables])
     outs = out if type(out) is tuple else (out,)
-    made = [Variable(o, requires_grad=needs) for o in outs]
+    # Of whole numbers there is no gradient, whatever they were computed from: None.
+    made = [Variable(o, requires_grad=None if needs else False) for o in outs]
     call = Call(node, variables, made)
     for variable in made:
         variable.call = call

@@ -89,14 +89,14 @@ def cholesky(A: Value) -> Value:
         ) from None
 
 
-@called(lambda A: (np.zeros(A.shape[:-1], A.dtype), np.zeros_like(A)))
-def eigh(A: Value) -> tuple[Value, Value]:
+@called(lambda A, UPLO="L": (np.zeros(A.shape[:-1], A.dtype), np.zeros_like(A)))
+def eigh(A: Value, UPLO: str = "L") -> tuple[Value, Value]:
     """The eigenvalues of a symmetric A, ascending, and its eigenvectors, in columns.
 
-    Only the lower triangle of A is read.
+    Only the lower triangle of A is read, or with "U" the upper one.
     """
     try:
-        w, V = np.linalg.eigh(A)
+        w, V = np.linalg.eigh(A, UPLO)  # type: ignore[call-overload]
     except np.linalg.LinAlgError:
         raise _not_finite("eigh", A) from None
     return w, V
@@ -277,24 +277,27 @@ class Cholesky(Node):
 class Eigh(Node):
     """w = the eigenvalues of a symmetric A (N, N), ascending; V = its eigenvectors, in columns.
 
-    Of A only the lower triangle is read, as NumPy does. An eigenvector may point either way: what is
-    made of them has a meaning where that makes no difference. Two that belong to one eigenvalue
-    have no gradient (it is infinite, or not a number); the eigenvalues themselves have.
+    Of A only the lower triangle is read, as NumPy does, or with `UPLO` "U" the upper one. An eigenvector
+    may point either way: what is made of them has a meaning where that makes no difference. Two that
+    belong to one eigenvalue have no gradient (it is infinite, or not a number); eigenvalues have.
     """
 
     symbol = "eigh"
     analytic = False
     holomorphic = False
 
+    def __init__(self, UPLO: str = "L") -> None:
+        self.UPLO = UPLO
+
     def forward(self, A: Value) -> tuple[Value, Value]:
         """w, V = eigenvalues and eigenvectors of A."""
         _square("eigh", A)
-        w, V = eigh(A)
+        w, V = eigh(A, self.UPLO)
         return w, V
 
     def backward(self, dw: Value, dV: Value) -> Value:
-        """With Fᵢⱼ = 1/(wⱼ - wᵢ), 0 on the diagonal, and low(M) the lower triangle of M + Mᵀ, its
-        diagonal halved, so dA = low(V @ (diag(dw) + F · (Vᵀ @ dV)) @ Vᵀ).
+        """With Fᵢⱼ = 1/(wⱼ - wᵢ), 0 on the diagonal, and low(M) the triangle of M + Mᵀ that is read,
+        its diagonal halved, so dA = low(V @ (diag(dw) + F · (Vᵀ @ dV)) @ Vᵀ).
         """
         w, V = self.outputs
         found = None
@@ -308,7 +311,10 @@ class Eigh(Node):
             share = np.where(inner == 0, 0, inner / gaps) * (1 - one)
             more = V @ share @ _turned(V)
             found = more if found is None else found + more
-        return None if found is None else _low(found + _turned(found))
+        if found is None:
+            return None
+        dA = _low(found + _turned(found))
+        return dA if self.UPLO == "L" else _turned(dA)
 
 
 class Pinv(Node):

@@ -137,7 +137,7 @@ def eigh(A: Value, UPLO: str = "L") -> EighResult:
     A = _matrix("eigh", A)
     if not isinstance(UPLO, str) or UPLO.upper() not in ("L", "U"):
         raise SettingError(f"eigh: UPLO={UPLO!r} must be 'L' or 'U', the triangle that is read.")
-    return EighResult(*apply(nodes.Eigh(), A if UPLO.upper() == "L" else swapaxes(A, -1, -2)))
+    return EighResult(*apply(nodes.Eigh(UPLO.upper()), A))
 
 
 def eigvalsh(A: Value, UPLO: str = "L") -> Value:
