@@ -657,6 +657,8 @@ def _multi_dot(d: Draw) -> Given:
 @_row(np.vecdot)
 def _vecdot(d: Draw) -> Given:
     shape = d.shape(1, 3)
+    if d.number(0, 1):
+        return {"a": d.moving(shape), "b": d.moving(shape), "k:axis": d.number(-len(shape), -1)}
     return {"a": d.moving(shape), "b": d.moving(shape[d.number(0, len(shape) - 1) :])}
 
 

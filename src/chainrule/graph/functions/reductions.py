@@ -137,7 +137,7 @@ def norm(x: Value, axis: Axis = None, keepdims: bool = False, ord: Any = None) -
     -1 give the largest and smallest sum of |x| of a column, inf and -inf of a row, "fro" √(Σ x²).
 
     >>> import chainrule as cr
-    >>> cr.norm([[1.0, -2.0], [3.0, 4.0]], ord=1), cr.norm([3.0, 4.0])
+    >>> float(cr.norm([[1.0, -2.0], [3.0, 4.0]], ord=1)), float(cr.norm([3.0, 4.0]))
     (6.0, 5.0)
     """
     x, keepdims = as_real(value_of(x)), kept("norm", keepdims)
