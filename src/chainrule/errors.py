@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+import numpy as np
+
 __all__ = [
     "ChainruleError",
     "CheckError",
@@ -17,6 +19,7 @@ __all__ = [
     "DataError",
     "ExtraMissingError",
     "FormatError",
+    "MatrixError",
     "NonFiniteError",
     "RecordingError",
     "SettingError",
@@ -48,6 +51,10 @@ class DataError(ChainruleError, ValueError):
 
 class FormatError(ChainruleError, ValueError):
     """A file that is not what it claims to be, or is damaged."""
+
+
+class MatrixError(ChainruleError, np.linalg.LinAlgError):
+    """A matrix that linear algebra cannot take: singular, not square, not positive definite."""
 
 
 class SettingError(ChainruleError, ValueError):

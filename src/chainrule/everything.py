@@ -24,6 +24,7 @@ from chainrule.files import *  # noqa: F403
 from chainrule.graph import *  # noqa: F403
 from chainrule.graph.functions.elementwise import *  # noqa: F403
 from chainrule.graph.functions.joining import *  # noqa: F403
+from chainrule.graph.functions.linear_algebra import *  # noqa: F403
 from chainrule.graph.functions.losses import *  # noqa: F403
 from chainrule.graph.functions.picking import *  # noqa: F403
 from chainrule.graph.functions.products import *  # noqa: F403

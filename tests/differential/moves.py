@@ -16,7 +16,7 @@ import numpy as np
 
 import chainrule as cr
 
-__all__ = ["MOVES", "ROWS", "Draw", "Move", "batch_axes", "run"]
+__all__ = ["CALLED", "MOVES", "ROWS", "Draw", "Move", "batch_axes", "run"]
 
 #: The rows of the batch that networks are drawn with.
 ROWS = 7
@@ -236,7 +236,7 @@ _rows(
         "min": cr.min,
         "var": cr.var,
         "std": lambda v, axis, keep: cr.sqrt(cr.var(v, axis, keep) + 0.2),
-        "norm": lambda v, axis, keep: cr.norm(cr.square(v) + 0.1, None, axis, keep),
+        "norm": lambda v, axis, keep: cr.norm(cr.square(v) + 0.1, axis, keep),
     },
 )
 
@@ -247,6 +247,7 @@ def _one_axis(d: Draw, values: Values) -> Drawn:
 
 
 _row("softmax", _one_axis)(cr.softmax)
+_row("cumsum", _one_axis)(lambda v, axis: cr.cumsum(v, axis) * 0.4)
 _row("logsumexp", _one_axis)(lambda v, axis: cr.logsumexp(v, axis, True))
 _row("centred", _one_axis)(lambda v, axis: v - cr.mean(v, axis, keepdims=True))
 _row("true std", _one_axis)(lambda v, axis: cr.std(cr.concatenate([v, v * 0.5 + 1], axis), axis))
@@ -551,3 +552,46 @@ def _(v: Any) -> Any:
 @_row("squares", _with_itself)
 def _(v: Any) -> Any:
     return (cr.swapaxes(v, -1, -2) @ v) * 0.2
+
+
+# -- linear algebra -------------------------------------------------------------------------------------
+
+
+def _matrices(d: Draw, values: Values) -> Drawn:
+    def fits(v: cr.Variable) -> bool:
+        return v.ndim >= (3 if d.tame else 2) and v.shape[-1] in range(1, 6) and v.size < 1000
+
+    return (d.value(values, fits),), ()
+
+
+def _definite(v: Any) -> Any:
+    """A symmetric matrix, with eigenvalues apart, and above 0."""
+    v = cr.tanh(v)
+    apart = np.diag(np.arange(1.0, 2 * v.shape[-1], 2)).astype(v.dtype)
+    return (cr.swapaxes(v, -1, -2) @ v) * (0.5 / v.shape[-2]) + apart
+
+
+def _of_sign_and_size(v: Any) -> Any:
+    sign, size = cr.slogdet(_definite(v))
+    return v + cr.expand_dims(sign * size, (-1, -2))
+
+
+def _of_eigenvectors(v: Any) -> Any:
+    sizes, ways = cr.eigh(_definite(v))
+    return v @ cr.square(ways) * cr.expand_dims(sizes, -2)
+
+
+_LINEAR_ALGEBRA: dict[str, Callable[[Any], Any]] = {
+    "solve": lambda v: cr.swapaxes(cr.solve(_definite(v), cr.swapaxes(v, -1, -2)), -1, -2),
+    "inv": lambda v: v @ cr.inv(_definite(v)),
+    "det": lambda v: v * cr.expand_dims(cr.log(cr.det(_definite(v))), (-1, -2)) * 0.2,
+    "slogdet": _of_sign_and_size,
+    "cholesky": lambda v: v @ cr.cholesky(_definite(v)) * 0.5,
+    "eigh": _of_eigenvectors,
+    "pinv": lambda v: v @ cr.pinv(_definite(v), 1e-6),
+}
+_rows(_matrices, _LINEAR_ALGEBRA)
+_row("erf", _any)(lambda v: v * (1 + cr.erf(v)))
+
+#: The moves for which the NumPy engine calls Python or LAPACK; the compiled one declines them.
+CALLED = (*_LINEAR_ALGEBRA, "erf")

@@ -7,6 +7,7 @@ ones is given or left out, by place or by name, at random. What our side takes i
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -580,10 +581,122 @@ def _tensordot(d: Draw) -> Given:
 ROWS[np.kron] = lambda d: {"a": d.moving(d.shape(1, 3)), "b": d.moving(d.shape(1, 2))}
 ROWS[np.cross] = lambda d: {"a": d.moving(d.one_of((3,), (2, 3))), "b": d.moving(d.one_of((3,), (2, 3))),
                             "axis": -1}  # fmt: skip
-ROWS[np.linalg.matrix_power] = lambda d: {
-    "a": d.moving(d.one_of((2, 2), (3, 2, 2))),
-    "n": d.number(0, 5),
+
+
+# -- linear algebra ---------------------------------------------------------------------------------------
+
+
+def _well_conditioned(d: Draw, shape: tuple[int, ...]) -> Array:
+    return np.asarray(
+        d.array(shape, -1, 1) * 0.4 + np.eye(shape[-2], shape[-1]) * d.one_of(-1.5, 1.5)
+    )
+
+
+def _square(d: Draw) -> tuple[int, ...]:
+    n = d.number(1, 4)
+    return (*d.shape(0, 2), n, n)
+
+
+def _definite(d: Draw) -> Moving:
+    """Symmetric and positive definite, its eigenvalues apart."""
+    B = _well_conditioned(d, _square(d))
+    return Moving(B @ np.swapaxes(B, -1, -2) + np.diag(np.arange(B.shape[-1])))
+
+
+@_row(np.linalg.matrix_power)
+def _matrix_power(d: Draw) -> Given:
+    return {"a": Moving(_well_conditioned(d, _square(d))), "n": d.number(-4, 5)}
+
+
+@_row(np.linalg.inv, np.linalg.det, np.linalg.slogdet)
+def _inv(d: Draw) -> Given:
+    return {"a": Moving(_well_conditioned(d, d.one_of(_square(d), _square(d), (2, 3))))}
+
+
+@_row(np.linalg.solve)
+def _solve(d: Draw) -> Given:
+    A = _well_conditioned(d, _square(d))
+    n = A.shape[-1]
+    b = d.one_of((n,), (n, 2), (*A.shape[:-1], 3), (2, *A.shape[:-1], 1), A.shape[:-1], ())
+    return {"a": d.one_of(Moving(A), Moving(A), A), "b": d.moving(b)}
+
+
+@_row(np.linalg.cholesky)
+def _cholesky(d: Draw) -> Given:
+    return {"a": _definite(d), "upper": d.one_of(False, True)}
+
+
+@_row(np.linalg.eigvalsh)
+def _eigvalsh(d: Draw) -> Given:
+    return {"a": _definite(d), "UPLO": d.one_of("L", "U", "l")}
+
+
+@_row(np.linalg.eigh)
+def _eigh(d: Draw) -> Given:
+    return _eigvalsh(d)
+
+
+@_row(np.linalg.pinv)
+def _pinv(d: Draw) -> Given:
+    A = Moving(_well_conditioned(d, (*d.shape(0, 2), d.number(1, 4), d.number(1, 4))))
+    more: Given = d.one_of({"rcond": 1e-8}, {"rtol": d.one_of(None, 1e-6)})
+    return {"a": A, "hermitian": False, **more}
+
+
+@_row(np.linalg.multi_dot)
+def _multi_dot(d: Draw) -> Given:
+    lengths = [d.number(1, 4) for _ in range(d.number(3, 6))]
+    shapes: list[tuple[int, ...]] = list(itertools.pairwise(lengths))
+    if d.number(0, 1):
+        shapes[0] = shapes[0][1:]
+    if d.number(0, 1):
+        shapes[-1] = shapes[-1][:1]
+    return {"arrays": [d.moving(s) for s in shapes], "out": None}
+
+
+@_row(np.vecdot)
+def _vecdot(d: Draw) -> Given:
+    shape = d.shape(1, 3)
+    if d.number(0, 1):
+        return {"a": d.moving(shape), "b": d.moving(shape), "k:axis": d.number(-len(shape), -1)}
+    return {"a": d.moving(shape), "b": d.moving(shape[d.number(0, len(shape) - 1) :])}
+
+
+@_row(np.linalg.vecdot)
+def _linalg_vecdot(d: Draw) -> Given:
+    shape = d.shape(1, 3)
+    return {"x1": (x := d.moving(shape)), "x2": d.moving(shape), "axis": d.axis(x.array, False)}
+
+
+ROWS[np.linalg.matmul] = lambda d: dict(zip(("x1", "x2"), _matmul(d).values(), strict=True))
+ROWS[np.linalg.outer] = lambda d: {"x1": d.moving((3,)), "x2": d.moving(d.one_of((2,), (2, 2)))}
+ROWS[np.linalg.cross] = lambda d: {"x1": d.moving((2, 3)), "x2": d.moving((2, 3)), "axis": -1}
+ROWS[np.linalg.tensordot] = lambda d: {
+    "x1": d.moving((2, 3, 4)), "x2": d.moving((3, 4, 2)), "axes": d.one_of(2, ([1, 2], [0, 1])),
+}  # fmt: skip
+
+
+@_row(np.linalg.diagonal, np.linalg.trace)
+def _of_matrices(d: Draw) -> Given:
+    return {"x": d.moving(d.one_of((3, 3), (2, 4), (2, 3, 4))), "offset": d.number(-1, 1)}
+
+
+ROWS[np.matrix_transpose] = ROWS[np.linalg.matrix_transpose] = lambda d: {
+    "x": d.moving(d.shape(2, 3))
 }
+
+
+@_row(np.linalg.vector_norm)
+def _vector_norm(d: Draw) -> Given:
+    x = d.moving(d.shape(1, 3))
+    ord = d.one_of(2, 1, 3, 0.5, -1, np.inf, -np.inf, 0)
+    return {"x": x, "axis": d.axes(x.array), "keepdims": d.one_of(False, True), "ord": ord}
+
+
+@_row(np.linalg.matrix_norm)
+def _matrix_norm(d: Draw) -> Given:
+    ord = d.one_of("fro", 1, -1, np.inf, -np.inf, 2)
+    return {"x": d.moving(d.shape(2, 3)), "keepdims": d.one_of(False, True), "ord": ord}
 
 
 @_row(np.einsum)

@@ -107,20 +107,21 @@ def test_what_is_taken_for_a_sum_of_products_is_one_everywhere(name: str) -> Non
         for place in rng.permutation(out)[:3]:
             parts = local.parts(0, int(place))
             assert (parts is not None) or name not in sums, case
+            if parts is None:
+                continue
             for scale in (1.0, -1.0, 30.0, -30.0):
                 moved = [
                     scale * (x + rng.normal(size=x.shape)) if k in local.moving else x
                     for k, x in enumerate(local.inputs)
                 ]
                 total = 0.0
-                for part in parts or []:
+                for part in parts:
                     values = part.coefficients
                     for k, places in part.factors:
                         values = values * np.reshape(moved[k], -1)[places]
                     total += float(values.sum())
                 expected = float(np.reshape(local.forward(moved)[0], -1)[place])
-                if parts is not None:
-                    assert total == pytest.approx(expected, rel=1e-9, abs=1e-9), case
+                assert total == pytest.approx(expected, rel=1e-9, abs=1e-9), case
 
 
 def test_the_side_of_a_kink_does_not_make_a_node_linear() -> None:

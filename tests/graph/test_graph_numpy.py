@@ -15,13 +15,15 @@ from tests.graph.numpy_calls import ROWS, Call, Draw, Moving, draw_call
 import chainrule as cr
 from chainrule.errors import ChainruleError, RecordingError, SettingError
 from chainrule.graph.variable import FUNCTIONS, UFUNCS
+from chainrule.nodes import linear_algebra as primitives
 from chainrule.nodes.base import quiet
 from chainrule.nodes.indexing import add_at, chosen, replaced
 
 Array = npt.NDArray[Any]
 
 #: NumPy's functions that a Variable answers, but for those that only our own nodes call.
-NUMPYS = [f for f in (*UFUNCS, *FUNCTIONS) if f not in (add_at, chosen, replaced)]
+OURS = (add_at, chosen, replaced, primitives.solve, primitives.inv)
+NUMPYS = [f for f in (*UFUNCS, *FUNCTIONS) if f not in OURS]
 #: The last step of central differences, and how far from them a gradient may be.
 H, FAR = 1e-6, 2e-5
 

@@ -105,7 +105,11 @@ FAULTS: list[Fault] = [
     times(N.Where, 1 + 1e-9, 2),
     times(N.Clip, 1 - 1e-9),
     times(N.Stack, 1 - 1e-9),
+    *(times(node, 1 + 1e-9) for node in (N.Inv, N.Det, N.SlogDet, N.Solve)),
+    times(N.Solve, 1 + 1e-9, 1),
     # the wrong sign
+    times(N.Inv, -1),
+    times(N.Solve, -1),
     times(N.Sub, -1, 1),
     times(N.Neg, -1),
     times(N.Cos, -1),
@@ -125,6 +129,12 @@ FAULTS: list[Fault] = [
             np.swapaxes(np.swapaxes(dy, -1, -2) @ self.inputs[0], -1, -2) * 0.5,
         ),
     ),
+    changed(N.Det, "A⁻¹ where A⁻ᵀ is meant", lambda self, d, dy: np.swapaxes(d, -1, -2)),
+    changed(N.Cholesky, "both triangles", lambda self, d, dL: d + np.swapaxes(d, -1, -2)),
+    changed(N.Cholesky, "the diagonal not halved", lambda self, d, dL: d * (1 + np.eye(len(d.T)))),
+    changed(N.Eigh, "the other triangle", lambda self, d, *ds: np.swapaxes(d, -1, -2)),
+    Fault(N.Pinv, "as of an inverse", lambda self, dY: _as_inverse(self.out, dY)),
+    times(N.Erf, 1 + 1e-3),
     # a missing sum
     Fault(N.Branch, "only the first branch comes back", lambda self, *dys: dys[0]),
     changed(
@@ -209,6 +219,11 @@ FAULTS: list[Fault] = [
     changed(N.Sin, "in float32", lambda self, d, dy: d.astype(np.float32)),
     changed(N.Tanh, "the upstream gradient overwritten", lambda self, d, dy: _spoiled(d, dy)),
 ]
+
+
+def _as_inverse(Y: Any, dY: Any) -> Any:
+    turned = np.swapaxes(Y, -1, -2)
+    return -turned @ dY @ turned
 
 
 def _n(self: Any) -> int:

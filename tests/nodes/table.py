@@ -337,6 +337,58 @@ def matmul_row(d: Draw) -> Case:
     return Case(nodes.MatMul(), inputs, (0, 1), cr.matmul, np.matmul)
 
 
+def _matrices(d: Draw, low: float = 0.5) -> Array:
+    """Square matrices, or stacks of them, with singular values from `low` to 2, well apart."""
+    stack = d.shape(0, 2) if d.chance() else ()
+    n = d.length()
+    u, _ = np.linalg.qr(d.rng.normal(size=(*stack, n, n)))
+    v, _ = np.linalg.qr(d.rng.normal(size=(*stack, n, n)))
+    sizes = low + (2 - low) * (d.rng.permutation(n) + d.rng.uniform(0.1, 0.9, n)) / max(n, 1)
+    return np.asarray((u * sizes) @ v)
+
+
+def square(node: type[Node], function: Any, numpy: Any) -> Row:
+    return lambda d: Case(node(), (d.laid_out(_matrices(d), False),), (0,), function, numpy)
+
+
+def _positive(d: Draw) -> Array:
+    """Symmetric positive definite matrices, of which only the lower triangle is read."""
+    A = _matrices(d)
+    A = A @ np.swapaxes(A, -1, -2)
+    return np.tril(A) + np.triu(d.rng.normal(size=A.shape), 1) if d.chance(0.3) else A
+
+
+def cholesky_row(d: Draw) -> Case:
+    A = d.laid_out(_positive(d), False)
+    return Case(nodes.Cholesky(), (A,), (0,), cr.cholesky, np.linalg.cholesky)
+
+
+def eigh_row(d: Draw) -> Case:
+    A, read = _positive(d), d.one_of("LU")
+    A = d.laid_out(A if read == "L" else np.swapaxes(A, -1, -2), False)
+    return Case(
+        nodes.Eigh(read),
+        (A,),
+        (0,),
+        lambda v: cr.eigh(v, read),
+        lambda v: np.linalg.eigh(v, read),
+    )
+
+
+def solve_row(d: Draw) -> Case:
+    A = _matrices(d)
+    B = d.array((*A.shape[:-1], d.length()))
+    return Case(nodes.Solve(), (d.laid_out(A, False), B), (0, 1), cr.solve, np.linalg.solve)
+
+
+def pinv_row(d: Draw) -> Case:
+    """Matrices of full rank, high, wide or square."""
+    A = _matrices(d)
+    n = A.shape[-1]
+    A = A[..., : d.number(min(n, 1), n), :] if d.chance() else A[..., : d.number(min(n, 1), n)]
+    return Case(nodes.Pinv(), (d.laid_out(A, False),), (0,), cr.pinv, np.linalg.pinv)
+
+
 def branch_row(d: Draw) -> Case:
     return Case(nodes.Branch(d.number(1, 4)), (d.array(d.shape()),))
 
@@ -516,15 +568,19 @@ TABLE: dict[str, Row] = {
     "Cast": cast_row,
     "Cbrt": unary(nodes.Cbrt, cr.cbrt, np.cbrt, 0.1, 3),
     "Ceil": unary(nodes.Ceil, cr.ceil, np.ceil, moving=()),
+    "Cholesky": cholesky_row,
     "Clip": clip_row,
     "Concatenate": concatenate_row,
     "Cos": unary(nodes.Cos, cr.cos, np.cos),
     "Cosh": unary(nodes.Cosh, cr.cosh, np.cosh),
     "CrossEntropy": cross_entropy_row,
     "Cumsum": cumsum_row,
+    "Det": square(nodes.Det, cr.det, np.linalg.det),
     "Div": binary(nodes.Div, cr.divide, np.divide, 0.3),
     "ELU": elu_row,
+    "Eigh": eigh_row,
     "Equal": choosing(nodes.Equal, cr.equal, np.equal, ()),
+    "Erf": unary(nodes.Erf, cr.erf, low=-3, high=3),
     "Exp": unary(nodes.Exp, cr.exp, np.exp),
     "Exp2": unary(nodes.Exp2, cr.exp2, np.exp2),
     "Expm1": unary(nodes.Expm1, cr.expm1, np.expm1),
@@ -534,6 +590,7 @@ TABLE: dict[str, Row] = {
     "GreaterEqual": choosing(nodes.GreaterEqual, cr.greater_equal, np.greater_equal, ()),
     "Index": index_row,
     "IndexAdd": index_add_row,
+    "Inv": square(nodes.Inv, cr.inv, np.linalg.inv),
     "LeakyReLU": leaky_relu_row,
     "Less": choosing(nodes.Less, cr.less, np.less, ()),
     "LessEqual": choosing(nodes.LessEqual, cr.less_equal, np.less_equal, ()),
@@ -558,6 +615,7 @@ TABLE: dict[str, Row] = {
     "Norm": reduction(nodes.Norm, cr.norm, None),
     "NotEqual": choosing(nodes.NotEqual, cr.not_equal, np.not_equal, ()),
     "OneHot": one_hot_row,
+    "Pinv": pinv_row,
     "Pow": pow_row,
     "Prod": reduction(nodes.Prod, cr.prod, np.prod, empty=True),
     "ReLU": unary(nodes.ReLU, cr.relu),
@@ -571,10 +629,12 @@ TABLE: dict[str, Row] = {
     "Sign": unary(nodes.Sign, cr.sign, np.sign),
     "Sin": unary(nodes.Sin, cr.sin, np.sin),
     "Sinh": unary(nodes.Sinh, cr.sinh, np.sinh),
+    "SlogDet": square(nodes.SlogDet, cr.slogdet, np.linalg.slogdet),
     "SoftTargetCrossEntropy": soft_target_cross_entropy_row,
     "Softmax": softmax_row,
     "SoftmaxCrossEntropy": softmax_cross_entropy_row,
     "Softplus": unary(nodes.Softplus, cr.softplus, low=-8, high=8),
+    "Solve": solve_row,
     "Sqrt": unary(nodes.Sqrt, cr.sqrt, np.sqrt, 0.1, 4),
     "Stack": stack_row,
     "Std": reduction(nodes.Std, cr.std, np.std, "ddof"),

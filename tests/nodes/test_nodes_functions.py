@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -154,6 +155,20 @@ REFERENCES |= {
     }.items()
     for name in names.split()
 } | {"matrix_power": ((x @ y.T, 3), np.linalg.matrix_power)}
+square = x @ y.T + np.eye(3)
+definite = x @ x.T + np.eye(3)
+REFERENCES |= {
+    name: (arguments, getattr(np.linalg, name))
+    for names, arguments in {
+        "det inv slogdet": (square,),
+        "cholesky eigh eigvalsh": (definite,),
+        "pinv": (x,),
+        "solve": (square, x),
+        "multi_dot": ([x, y.T, x],),
+        "vecdot": (x, y),
+    }.items()
+    for name in names.split()
+} | {"erf": ((x,), np.vectorize(math.erf))}
 #: Decisions and places: whole numbers and truth values, of which an answer may be a plain array.
 PLAIN = ("argsort",)
 

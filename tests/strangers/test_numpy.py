@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pytest
 
 import chainrule as cr
-from chainrule.errors import ChainruleError, DTypeError, RecordingError
+from chainrule.errors import ChainruleError, DTypeError, RecordingError, SettingError, ShapeError
 
 Array = npt.NDArray[Any]
 A = np.array([[1.0, -2.0], [3.0, 4.0]])
@@ -316,3 +316,203 @@ def test_jacobians_and_hessians() -> None:
     np.testing.assert_allclose(
         cr.hessian(lambda x: x @ (quadratic @ x))(V), quadratic + quadratic.T
     )
+
+
+# -- linear algebra -------------------------------------------------------------------------------------
+
+
+def conditioned(*shape: int, seed: int = 0) -> Array:
+    """Random matrices that are far from singular."""
+    return np.random.default_rng(seed).standard_normal(shape) + 3 * np.eye(shape[-1])
+
+
+def symmetric(x: Any) -> Any:
+    """What is made of the lower triangle alone, as HIPS/autograd's tests have it."""
+    low = np.tril(x)
+    return (low + np.swapaxes(low, -1, -2)) / 2
+
+
+def positive(*shape: int) -> Array:
+    B = conditioned(*shape)
+    return np.asarray(B @ np.swapaxes(B, -1, -2))
+
+
+LINEAR_ALGEBRA: dict[str, tuple[Callable[[Any], Any], Array]] = {
+    "inv": (lambda v: np.linalg.inv(v), conditioned(8, 8)),
+    "inv_3d": (lambda v: np.linalg.inv(v), conditioned(2, 4, 4, 4)),
+    "solve_arg1": (lambda v: np.linalg.solve(v, np.ones((8, 7))), conditioned(8, 8)),
+    "solve_arg1_1d": (lambda v: np.linalg.solve(v, np.arange(8.0)), conditioned(8, 8)),
+    "solve_arg2": (lambda v: np.linalg.solve(conditioned(6, 6), v), conditioned(6, 6, seed=1)[:, 1:]),
+    "solve_arg1_3d_3d": (lambda v: np.linalg.solve(v, np.ones((5, 4, 6))), conditioned(5, 4, 4)),
+    "det": (lambda v: np.linalg.det(v), conditioned(6, 6)),
+    "det_3d": (lambda v: np.linalg.det(v), conditioned(3, 3, 3)),
+    "slogdet": (lambda v: np.linalg.slogdet(v)[1], conditioned(6, 6)),
+    "slogdet of -A": (lambda v: np.linalg.slogdet(v).logabsdet, -conditioned(5, 5)),
+    "slogdet_3d": (lambda v: np.sum(np.linalg.slogdet(v)[1]), positive(3, 5, 5)),
+    "eigvalh_lower": (lambda v: np.linalg.eigh(symmetric(v))[0], positive(6, 6)),
+    "eigvalh_upper": (lambda v: np.linalg.eigh(symmetric(v), "U")[1], positive(6, 6)),
+    "eigvalh_lower_broadcasting": (lambda v: np.linalg.eigh(symmetric(v))[1], positive(2, 3, 3, 3)),
+    "cholesky": (lambda v: np.linalg.cholesky(symmetric(v)), positive(6, 6)),
+    "cholesky_broadcast": (lambda v: np.linalg.cholesky(symmetric(v)), positive(3, 6, 6)),
+    "cholesky_reparameterization_trick": (
+        lambda v: np.linalg.norm(np.linalg.cholesky(v) @ np.arange(6.0)), positive(6, 6),
+    ),
+    "matrix_power(-2)": (lambda v: np.linalg.matrix_power(v, -2), conditioned(3, 3)),
+    "pinv": (lambda v: np.linalg.pinv(v), conditioned(5, 5)[:, :3]),
+    "multi_dot": (lambda v: np.linalg.multi_dot([v, A, v, V[:2]]), A),
+}  # fmt: skip
+
+
+@pytest.mark.source("HIPS/autograd test_linalg")
+@pytest.mark.parametrize("name", LINEAR_ALGEBRA)
+def test_linear_algebra(name: str) -> None:
+    f, x = LINEAR_ALGEBRA[name]
+    np.testing.assert_allclose(f(cr.Variable(x)).data, f(x), rtol=1e-12)
+    weights = np.random.default_rng(0).standard_normal(np.shape(f(x)))
+    report = cr.check(lambda v: cr.sum(f(v) * weights), x, second_order=True)
+    assert report, str(report)
+
+
+def log_density(x: Any, mean: Any, cov: Any) -> Any:
+    """Of a normal distribution, as autograd.scipy.stats.multivariate_normal has it."""
+    d = x - mean
+    _, logdet = np.linalg.slogdet(cov)
+    squares = np.sum(d * np.linalg.solve(cov, d.T).T, axis=-1)
+    return -0.5 * (len(mean) * math.log(2 * math.pi) + logdet + squares)
+
+
+@pytest.mark.source("HIPS/autograd gmm.py")
+def test_a_mixture_of_normal_distributions() -> None:
+    rng = np.random.default_rng(0)
+    data = np.concatenate([rng.normal((-2, 0), 0.5, (40, 2)), rng.normal((2, 1), 0.3, (40, 2))])
+    params = {
+        "log proportions": rng.normal(size=2) * 0.1,
+        "means": rng.normal(size=(2, 2)),
+        "lower triangles": np.zeros((2, 2, 2)) + np.eye(2),
+    }
+
+    def loss(p: Any) -> Any:
+        proportions = p["log proportions"] - cr.logsumexp(p["log proportions"])
+        rows = []
+        for proportion, mean, root in zip(
+            proportions, p["means"], p["lower triangles"], strict=True
+        ):
+            rows.append(proportion + log_density(data, mean, np.dot(root.T, root)))
+        return -np.sum(cr.logsumexp(np.vstack(rows), axis=0)) / len(data)
+
+    for name, value in params.items():
+        assert cr.check(lambda v, k=name: loss({**params, k: v}), value, second_order=True)
+    first = float(loss(params))
+    for _ in range(200):
+        grads = cr.grad(loss)(params)
+        params = {k: v - 0.1 * grads[k] for k, v in params.items()}
+    assert float(loss(params)) < first - 1
+    found = params["means"][np.argsort(params["means"][:, 0])]
+    np.testing.assert_allclose(found, [[-2, 0], [2, 1]], atol=0.2)
+
+
+@pytest.mark.source("peers W2")
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda v: np.linalg.solve(v * 0, V), r"solve: the matrix is singular.*numpy\.eye\(3\)"),
+        (lambda v: np.linalg.inv(np.stack([v, v * 0])), r"the matrix at \[1\] of the stack is"),
+        (lambda v: cr.grad(np.linalg.det)((v * 0).data), "gradients of det"),
+        (lambda v: np.linalg.matrix_power(v * 0, -1), "singular"),
+        (lambda v: np.linalg.cholesky(v - 5 * np.eye(3)), r"its smallest eigenvalue is -\d.*\+ 1e-6"),
+        (lambda v: np.linalg.det(v[:2]), r"det takes square matrices.*\(2, 3\)"),
+        (lambda v: np.linalg.inv(v[0]), r"inv takes matrices, of two axes or more; got shape \(3,\)"),
+        (lambda v: np.linalg.eigh(v * np.nan), r"A\[0, 0\] is nan"),
+        (lambda v: np.linalg.multi_dot([v, v[None], v]), "number 1"),
+    ],
+)  # fmt: skip
+def test_errors_of_linear_algebra_are_numpys_and_say_more(call: Any, said: str) -> None:
+    with pytest.raises(np.linalg.LinAlgError, match=said) as caught:
+        call(cr.Variable(positive(3, 3)))
+    assert isinstance(caught.value, ChainruleError)
+
+
+@pytest.mark.source("peers W2")
+def test_shapes_that_do_not_fit_each_other() -> None:
+    x = cr.Variable(positive(3, 3))
+    with pytest.raises(ShapeError, match=r"b needs 3 elements, or rows.*b\[\.\.\., None\]"):
+        np.linalg.solve(x, np.ones((5, 2)))
+    with pytest.raises(ShapeError, match="cannot be repeated to one shape"):
+        np.linalg.solve(cr.stack([x, x]), np.ones((3, 3, 1)))
+    with pytest.raises(DTypeError, match="real numbers"):
+        np.linalg.cholesky(cr.Variable(np.eye(2) * (1 + 0j)))
+    with pytest.raises(SettingError, match="UPLO"):
+        cr.eigh(x, "X")
+
+
+@pytest.mark.source("HIPS/autograd test_linalg")
+def test_eigenvalues_that_are_one_have_gradients_and_their_vectors_none() -> None:
+    both = cr.grad(lambda v: cr.sum(np.linalg.eigvalsh(v) ** 2))(np.eye(2))
+    np.testing.assert_allclose(both, 2 * np.eye(2))
+    with np.errstate(all="ignore"):
+        lost = cr.grad(lambda v: cr.sum(np.linalg.eigh(v)[1] * A))(np.eye(2))
+    assert not np.isfinite(lost).all()
+
+
+@pytest.mark.source("peers W2")
+def test_only_the_triangle_that_is_read_has_a_gradient() -> None:
+    for f in (
+        np.linalg.cholesky,
+        lambda v: np.linalg.eigvalsh(v, "L"),
+        lambda v: np.linalg.cholesky(v, upper=True).T,
+        lambda v: np.linalg.eigvalsh(v, UPLO="U"),
+    ):
+        g = cr.grad(lambda v, f=f: cr.sum(cr.exp(0.1 * f(v))))(positive(3, 3))
+        assert (np.triu(g, 1) == 0).all() != (np.tril(g, -1) == 0).all()
+
+
+class Metric(cr.Network):
+    """x to x A⁻¹ x and log |A|, with an A of its own for each row: solve and slogdet in a formula."""
+
+    def __init__(self) -> None:
+        super().__init__(loss=cr.MeanSquaredError(), seed=0)
+        self.roots = cr.Affine.sized(3, 9, dtype=float)
+
+    def predict(self, x: Any) -> Any:
+        B = cr.reshape(self.roots(x), (-1, 3, 3))
+        A = B @ np.swapaxes(B, -1, -2) + np.eye(3)
+        y = np.linalg.solve(A, x[..., None])
+        _, size = np.linalg.slogdet(A)
+        return np.linalg.vecdot(x, y[..., 0])[:, None] + size[:, None]
+
+
+@pytest.mark.source("HIPS/autograd gmm.py")
+@pytest.mark.parametrize("engine", ["numpy", "auto", "compiled"])
+@pytest.mark.filterwarnings("ignore:This training runs on the NumPy engine")
+def test_a_network_with_equations_in_it_trains(engine: str) -> None:
+    rng = np.random.default_rng(0)
+    x, t = rng.standard_normal((20, 3)), rng.uniform(1, 3, (20, 1))
+    net, plain = Metric(), Metric()
+    trainer = cr.Trainer(net, cr.SGD(lr=0.02), engine=engine)
+    trainer.fit(x, t, epochs=4, batch_size=20, shuffle=False, progress=None)
+    losses = []
+    for _ in range(4):
+        loss = plain.record_loss(cr.Variable(x), cr.Variable(t, requires_grad=False))
+        loss.backward()
+        losses.append(float(loss.data))
+        for p in plain.named_parameters().values():
+            p.data -= 0.02 * p.grad
+    np.testing.assert_allclose([row["loss"] for row in trainer.history.epochs], losses, rtol=1e-12)
+    assert losses[-1] < losses[0]
+    assert cr.check(net, x, t)
+
+
+@pytest.mark.source("peers W2")
+def test_erf_is_exact_and_gives_the_exact_gelu() -> None:
+    x = np.linspace(-6, 6, 301)
+    np.testing.assert_array_equal(cr.erf(x), [math.erf(v) for v in x])
+    assert cr.erf(np.ones(1, np.float32)).dtype == np.float32
+    assert cr.erf([0, 1])[1] == math.erf(1)
+    assert cr.check(lambda v: v / 2 * (1 + cr.erf(v / math.sqrt(2))), x, second_order=True)
+
+
+@pytest.mark.source("peers W7")
+def test_a_number_made_whole_has_no_gradient() -> None:
+    x = cr.Variable([1.5, -2.5])
+    assert not x.astype(int).requires_grad
+    assert np.array_equal(cr.grad(lambda v: cr.sum(v * v.astype(int)))(x.data), [1.0, -2.0])

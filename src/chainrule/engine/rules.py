@@ -9,6 +9,7 @@ import numpy as np
 
 from chainrule.engine.primitives import Function, cast, filled, put_flat, take_flat, take_rows
 from chainrule.layers.dropout import cells, mixed
+from chainrule.nodes.base import CALLED
 from chainrule.nodes.indexing import add_at, chosen, replaced
 
 if TYPE_CHECKING:
@@ -189,6 +190,7 @@ FUNCTIONS: dict[Function, Function] = {
     replaced: _replaced,
     cast: _plain(cast),
     take_rows: _plain(take_rows),
+    **{function: _plain(function) for function in CALLED},
 }
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.errors import RecordingError
+from chainrule.errors import MatrixError, RecordingError
 from chainrule.graph.recording import recording
 from chainrule.graph.variable import Variable
 from chainrule.nodes.base import Node, quiet
@@ -74,6 +74,12 @@ class Local:
         A gradient that does not move when its own input does belongs to a linear one; if it
         moves with just one other input, those two are multiplied.
         """
+        try:
+            return self._shape()
+        except MatrixError:  # it takes some matrices only: no sum of products
+            return None
+
+    def _shape(self) -> tuple[list[int], tuple[int, int] | None] | None:
         rng = np.random.default_rng(0)
         us = [rng.normal(size=np.shape(out)) for out in self.outputs]
         base = {k: rng.normal(size=self.inputs[k].shape) for k in self.moving}
@@ -104,8 +110,12 @@ class Local:
     @cached_property
     def copied(self) -> tuple[Array, Array] | None:
         """For every element of the only output, which input it is copied from, and which element."""
-        if len(self.outputs) != 1:
+        try:
+            return self._copied() if len(self.outputs) == 1 else None
+        except MatrixError:
             return None
+
+    def _copied(self) -> tuple[Array, Array] | None:
         sizes = [x.size for x in self.inputs]
         starts = np.cumsum([1, *sizes[:-1]])
         labels = [
@@ -188,7 +198,11 @@ class Local:
         """
         ones = [np.ones(x.shape) if k in self.moving else x for k, x in enumerate(self.inputs)]
         one = self._one_hot(m, place)
-        here, there = self.backward(one), self.backward(one, ones)
+        here = self.backward(one)
+        try:
+            there = self.backward(one, ones)
+        except MatrixError:
+            there = here
         found = []
         for k in self.moving:
             slopes = [np.reshape(np.asarray(dxs[k], float), -1) for dxs in (here, there)]

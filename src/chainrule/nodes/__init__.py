@@ -33,8 +33,9 @@ from chainrule.nodes.choice import (
     NotEqual,
     Where,
 )
-from chainrule.nodes.elementary import Cbrt, Exp, Exp2, Expm1, Log, Log1p, Log2, Log10, Sqrt
+from chainrule.nodes.elementary import Cbrt, Erf, Exp, Exp2, Expm1, Log, Log1p, Log2, Log10, Sqrt
 from chainrule.nodes.indexing import Index, IndexAdd, OneHot
+from chainrule.nodes.linear_algebra import Cholesky, Det, Eigh, Inv, Pinv, SlogDet, Solve
 from chainrule.nodes.losses import (
     CrossEntropy,
     SigmoidCrossEntropy,
@@ -86,14 +87,18 @@ __all__ = [
     "Cast",
     "Cbrt",
     "Ceil",
+    "Cholesky",
     "Clip",
     "Concatenate",
     "Cos",
     "Cosh",
     "CrossEntropy",
     "Cumsum",
+    "Det",
     "Div",
+    "Eigh",
     "Equal",
+    "Erf",
     "Exp",
     "Exp2",
     "Expm1",
@@ -102,6 +107,7 @@ __all__ = [
     "GreaterEqual",
     "Index",
     "IndexAdd",
+    "Inv",
     "LeakyReLU",
     "Less",
     "LessEqual",
@@ -127,6 +133,7 @@ __all__ = [
     "Norm",
     "NotEqual",
     "OneHot",
+    "Pinv",
     "Pow",
     "Prod",
     "ReLU",
@@ -139,10 +146,12 @@ __all__ = [
     "Sign",
     "Sin",
     "Sinh",
+    "SlogDet",
     "SoftTargetCrossEntropy",
     "Softmax",
     "SoftmaxCrossEntropy",
     "Softplus",
+    "Solve",
     "Sqrt",
     "Stack",
     "Std",

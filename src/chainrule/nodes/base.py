@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule.errors import ShapeError
 
-__all__ = ["Node", "Value", "primitive", "quiet"]
+__all__ = ["CALLED", "Node", "Value", "called", "primitive", "quiet"]
 
 #: What flows along an arrow: an array, a Variable, or a value being traced by an engine.
 #: The text of a node is the same for all three.
@@ -191,3 +191,23 @@ def primitive(function: Callable[..., Value]) -> Callable[..., Value]:
         return function(*args, **kwargs)
 
     return dispatching
+
+
+#: The primitives that engines have no loops for, and call as they are.
+CALLED: list[Callable[..., Value]] = []
+
+
+def called(like: Callable[..., Value]) -> Callable[[Callable[..., Value]], Callable[..., Value]]:
+    """A primitive whose numbers only Python can find, such as LAPACK's or the math module's.
+
+    `like` gives zeros of the shape and dtype of each result: what an engine plans with, since there
+    may be nothing to compute for zeros (they have no inverse).
+    """
+
+    def decorate(function: Callable[..., Value]) -> Callable[..., Value]:
+        made = primitive(function)
+        made.stand_in = like  # type: ignore[attr-defined]
+        CALLED.append(made)
+        return made
+
+    return decorate

@@ -19,7 +19,6 @@ from tests.engine.compiled import test_agreement as tables
 from tests.engine.compiled.plain import agree, agree_in_use, compiling
 from tests.engine.compiled.test_agreement_graphs import Affine, Formula
 from tests.layers.table import ROWS as LAYERS
-from tests.nodes.table import TABLE as NODES
 from tests.optimizers.table import ROWS as OPTIMIZERS
 
 
@@ -156,7 +155,7 @@ def test_products_that_threads_share(dtype: Any) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", NODES)
+@pytest.mark.parametrize("name", tables.COMPILED)
 def test_every_node_compiled(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables, "plainly", compiling)
     tables.test_nodes_of_parameters(name)

@@ -16,6 +16,7 @@ from chainrule.engine.plans import Recorded as Recording
 from chainrule.engine.rules import KERNEL_FUNCTIONS
 from chainrule.engine.trace import Traced
 from chainrule.layers.mode import training_mode
+from chainrule.nodes.base import CALLED
 
 if TYPE_CHECKING:
     from chainrule.networks import Network
@@ -111,10 +112,13 @@ def _declining(record: Callable[[int], Recorded]) -> Callable[[int], Recorded]:
 
 
 def _arrays(found: list[Traced]) -> list[Traced]:
-    for value in needed(found):
+    wanted = needed(found)
+    for value in (v for v in found[0].trace.values if v in wanted):
         if is_opaque(value):
             who = type(value.args[0].layer).__name__
             raise Declined(f"{who} is written by hand, in Python")
+        if value.function in CALLED:
+            raise Declined(f"{value.function.__name__} has no compiled form")
     return found
 
 

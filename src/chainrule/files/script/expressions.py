@@ -9,13 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.engine.names import Names
-from chainrule.engine.primitives import VIEWS, cast, filled, pick, take_rows
+from chainrule.engine.primitives import VIEWS, cast, filled, item, pick, take_rows
 from chainrule.engine.trace import Traced
 from chainrule.errors import RecordingError
 from chainrule.files.script.layout import Layout
 from chainrule.files.script.plain import literal
 from chainrule.files.script.sizes import ATOM, PRODUCT, SIGN, SUM, Sizes, Text
 from chainrule.layers.dropout import cells, mixed
+from chainrule.nodes.base import CALLED
 from chainrule.nodes.indexing import chosen
 
 __all__ = ["Expressions", "is_trivial"]
@@ -42,6 +43,8 @@ COMPARISONS = {
 }
 _COMPARED = 7
 UNARY: dict[Any, str] = {np.negative: "-", np.invert: "~"}
+#: What is called by NumPy's name for it.
+_LINEAR_ALGEBRA = {f for f in CALLED if hasattr(np.linalg, f.__name__)}
 _REDUCTIONS = (np.sum, np.prod, np.max, np.min)
 
 
@@ -155,6 +158,10 @@ class Expressions:
             return f"{self._called(cells)}({self._shape(v, lambda a: a.shape)})", ATOM
         if isinstance(f, np.ufunc) or f is np.where:
             return f"np.{f.__name__}({', '.join(map(self.text, args))})", ATOM
+        if f in _LINEAR_ALGEBRA:
+            return f"np.linalg.{f.__name__}({', '.join(map(self.text, args))})", ATOM
+        if f is item:
+            return f"{self.text(args[0], ATOM)}[{args[1]}]", ATOM
         raise RecordingError(f"{getattr(f, '__name__', f)} cannot be written out in a program.")
 
     def _binary(self, f: Any, args: Sequence[Any]) -> Text:

@@ -32,9 +32,10 @@ class Layout:
         return self._plain[v]
 
     def _tried(self, v: Traced) -> bool:
-        assert v.function is not None
+        run = getattr(v.function, "stand_in", v.function)
+        assert run is not None
         with np.errstate(all="ignore"):
-            made = v.function(*map(self._given, v.args), **v.kwargs)
+            made = run(*map(self._given, v.args), **v.kwargs)
         return bool(np.asarray(made).flags.c_contiguous)
 
     def _given(self, arg: Any) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from chainrule.graph.functions import (
     elementwise,
     joining,
+    linear_algebra,
     losses,
     picking,
     products,
@@ -18,6 +19,7 @@ from chainrule.graph.functions import (
 from chainrule.graph.functions import numpy_names as numpy_names  # tells Variables NumPy's names
 from chainrule.graph.functions.elementwise import *  # noqa: F403
 from chainrule.graph.functions.joining import *  # noqa: F403
+from chainrule.graph.functions.linear_algebra import *  # noqa: F403
 from chainrule.graph.functions.losses import *  # noqa: F403
 from chainrule.graph.functions.picking import *  # noqa: F403
 from chainrule.graph.functions.products import *  # noqa: F403
@@ -26,6 +28,15 @@ from chainrule.graph.functions.shaping import *  # noqa: F403
 
 __all__ = [
     name
-    for module in (elementwise, reductions, shaping, joining, picking, products, losses)
+    for module in (
+        elementwise,
+        reductions,
+        shaping,
+        joining,
+        picking,
+        products,
+        linear_algebra,
+        losses,
+    )
     for name in module.__all__
 ]

@@ -34,6 +34,7 @@ __all__ = [
     "divide",
     "elu",
     "equal",
+    "erf",
     "exp",
     "exp2",
     "expm1",
@@ -115,6 +116,7 @@ power = _of(nodes.Pow, "power")
 mod = _of(nodes.Mod, "mod")
 abs = _of(nodes.Abs, "abs")
 sign = _of(nodes.Sign, "sign")
+erf = _of(nodes.Erf, "erf")
 exp = _of(nodes.Exp, "exp")
 exp2 = _of(nodes.Exp2, "exp2")
 expm1 = _of(nodes.Expm1, "expm1")

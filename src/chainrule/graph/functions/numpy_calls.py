@@ -65,7 +65,7 @@ def call_ufunc(
             given["axis"] = inputs[1]
             inputs = inputs[:1]
     else:
-        allowed = set()
+        allowed = {"axis"} if ufunc is np.vecdot else set()
     extra = sorted(set(given) - allowed)
     if extra:
         raise RecordingError(
@@ -123,7 +123,8 @@ class Named:
     """
 
     def __init__(self, numpy: Function, ours: Function, renamed: dict[str, str]) -> None:
-        self.name = numpy.__name__
+        room = "linalg." if numpy.__module__ == "numpy.linalg" else ""
+        self.name = room + numpy.__name__
         self.ours = ours
         try:
             signature = inspect.signature(numpy)

@@ -9,10 +9,18 @@ import numpy as np
 
 from chainrule.errors import RecordingError
 from chainrule.graph.functions import elementwise as el
-from chainrule.graph.functions import joining, picking, products, reductions, shaping
+from chainrule.graph.functions import (
+    joining,
+    linear_algebra,
+    picking,
+    products,
+    reductions,
+    shaping,
+)
 from chainrule.graph.functions.numpy_calls import takes
-from chainrule.graph.functions.values import data_of, shape_of, told, value_of
+from chainrule.graph.functions.values import as_real, data_of, shape_of, told, value_of
 from chainrule.graph.variable import FUNCTIONS, UFUNCS
+from chainrule.nodes import linear_algebra as primitives
 from chainrule.nodes.base import Value
 from chainrule.nodes.indexing import add_at, chosen, replaced
 
@@ -111,6 +119,7 @@ UFUNCS |= {
     np.isnan: el.isnan,
     np.isinf: el.isinf,
     np.matmul: products.matmul,
+    np.vecdot: linear_algebra.vecdot,
 }
 
 # -- functions ------------------------------------------------------------------------------------------
@@ -289,6 +298,14 @@ def _replaced(x: Value, t: Value, values: Value) -> Value:
     )
 
 
+def _pinv(A: Value, rcond: Any = None, rtol: Any = 1e-15) -> Value:
+    """`rtol` is `rcond` by its newer name, where None stands for what rounding leaves."""
+    if rtol is None:
+        A = as_real(value_of(A))
+        rtol = max(A.shape[-2:], default=1) * np.finfo(A.dtype).eps
+    return linear_algebra.pinv(A, rtol if rcond is None else rcond)
+
+
 takes(np.clip, _clip, a="x")
 takes(np.where, _where)
 takes(np.reshape, _reshape, a="x")
@@ -336,6 +353,26 @@ takes(np.cross, products.cross, a="x", b="y")
 takes(np.linalg.matrix_power, products.matrix_power, a="x")
 takes(np.real, el.real, val="x")
 takes(np.linalg.norm, reductions.norm)
+takes(np.linalg.solve, linear_algebra.solve, a="A")
+takes(np.linalg.inv, linear_algebra.inv, a="A")
+takes(np.linalg.det, linear_algebra.det, a="A")
+takes(np.linalg.slogdet, linear_algebra.slogdet, a="A")
+takes(np.linalg.cholesky, linear_algebra.cholesky, a="A")
+takes(np.linalg.eigh, linear_algebra.eigh, a="A")
+takes(np.linalg.eigvalsh, linear_algebra.eigvalsh, a="A")
+takes(np.linalg.pinv, _pinv, a="A")
+takes(np.linalg.multi_dot, linear_algebra.multi_dot)
+takes(np.linalg.vecdot, linear_algebra.vecdot, x1="x", x2="y")
+takes(np.linalg.matmul, products.matmul, x1="x", x2="W")
+takes(np.linalg.outer, linear_algebra.outer, x1="x", x2="y")
+takes(np.linalg.cross, products.cross, x1="x", x2="y")
+takes(np.linalg.tensordot, products.tensordot, x1="x", x2="y")
+takes(np.linalg.trace, linear_algebra.trace)
+takes(np.linalg.diagonal, linear_algebra.diagonal)
+takes(np.linalg.matrix_transpose, linear_algebra.matrix_transpose)
+takes(np.matrix_transpose, linear_algebra.matrix_transpose)
+takes(np.linalg.vector_norm, linear_algebra.vector_norm)
+takes(np.linalg.matrix_norm, linear_algebra.matrix_norm)
 takes(np.take, picking.take, a="x")
 takes(np.take_along_axis, picking.take_along_axis, arr="x")
 takes(np.sort, picking.sort, a="x")
@@ -384,5 +421,8 @@ _OTHERS: dict[Function, Function] = {
     add_at: picking.index_add,
     chosen: _chosen,
     replaced: _replaced,
+    # What the gradients of linear algebra are made of, so that they have gradients themselves.
+    primitives.solve: linear_algebra.solve,
+    primitives.inv: linear_algebra.inv,
 }  # fmt: skip
 FUNCTIONS |= _OTHERS

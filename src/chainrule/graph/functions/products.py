@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule import nodes
-from chainrule.errors import SettingError, ShapeError
+from chainrule.errors import MatrixError, SettingError, ShapeError
 from chainrule.graph.functions import elementwise as el
 from chainrule.graph.functions.joining import stack
 from chainrule.graph.functions.picking import diagonal
@@ -22,7 +22,7 @@ from chainrule.graph.functions.shaping import (
     squeeze,
     transpose,
 )
-from chainrule.graph.functions.values import axis_of, value_of
+from chainrule.graph.functions.values import as_real, axis_of, value_of
 from chainrule.graph.variable import Variable, apply, constant
 from chainrule.nodes.base import Value
 
@@ -138,12 +138,12 @@ def cross(x: Value, y: Value, axis: int = -1) -> Value:
 
 
 def matrix_power(x: Value, n: int) -> Value:
-    """A square matrix multiplied by itself, n times in all; n from 0."""
+    """A square matrix multiplied by itself, n times in all; below 0, its inverse -n times."""
     x, n = value_of(x), operator.index(n)
     if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
-        raise ShapeError(f"matrix_power takes square matrices; got shape {x.shape}.")
+        raise MatrixError(f"matrix_power takes square matrices; got shape {x.shape}.")
     if n < 0:
-        raise SettingError(f"matrix_power: n={n} must be at least 0 for Variables.")
+        return matrix_power(apply(nodes.Inv(), as_real(x)), -n)
     if n == 0:
         return broadcast_to(np.eye(x.shape[-1], dtype=x.dtype), x.shape)
     power: Any = None

@@ -15,7 +15,7 @@ from chainrule.graph.functions.shaping import (
     reshape,
     transpose,
 )
-from chainrule.graph.functions.values import Axis, axis_of, kept, shape_of, value_of
+from chainrule.graph.functions.values import Axis, as_real, axis_of, kept, shape_of, value_of
 from chainrule.graph.variable import Variable, apply
 from chainrule.nodes.base import Value
 
@@ -106,11 +106,11 @@ def logsumexp(x: Value, axis: Axis = -1, keepdims: bool = False) -> Value:
     kept("logsumexp", keepdims)
     if isinstance(axis, int | np.integer):
         return apply(nodes.LogSumExp(int(axis), keepdims), x)
-    flat, shape = _gathered(value_of(x), axis, "logsumexp")
-    return _spread(logsumexp(flat, -1), shape, keepdims)
+    flat, shape = gathered(value_of(x), axis, "logsumexp")
+    return spread(logsumexp(flat, -1), shape, keepdims)
 
 
-def _gathered(x: Any, axis: Axis, what: str) -> tuple[Any, tuple[int | None, ...]]:
+def gathered(x: Any, axis: Axis, what: str) -> tuple[Any, tuple[int | None, ...]]:
     """x with the axes to be reduced as one last axis; and its shape, None where they were."""
     given = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     axes = {axis_of(a, x.ndim, what) for a in given}
@@ -120,8 +120,8 @@ def _gathered(x: Any, axis: Axis, what: str) -> tuple[Any, tuple[int | None, ...
     return flat, tuple(None if i in axes else n for i, n in enumerate(x.shape))
 
 
-def _spread(y: Value, shape: tuple[int | None, ...], keepdims: bool) -> Value:
-    """A result of `_gathered` numbers, with the axes that went as length 1 if they are to stay."""
+def spread(y: Value, shape: tuple[int | None, ...], keepdims: bool) -> Value:
+    """A result of `gathered` numbers, with the axes that went as length 1 if they are to stay."""
     return reshape(y, tuple(n or 1 for n in shape)) if keepdims else y
 
 
@@ -137,12 +137,10 @@ def norm(x: Value, axis: Axis = None, keepdims: bool = False, ord: Any = None) -
     -1 give the largest and smallest sum of |x| of a column, inf and -inf of a row, "fro" √(Σ x²).
 
     >>> import chainrule as cr
-    >>> cr.norm([[1.0, -2.0], [3.0, 4.0]], ord=1), cr.norm([3.0, 4.0])
+    >>> float(cr.norm([[1.0, -2.0], [3.0, 4.0]], ord=1)), float(cr.norm([3.0, 4.0]))
     (6.0, 5.0)
     """
-    x, keepdims = value_of(x), kept("norm", keepdims)
-    if x.dtype.kind in "biu":
-        x = x.astype(float)
+    x, keepdims = as_real(value_of(x)), kept("norm", keepdims)
     if ord is None:
         return apply(nodes.Norm(axis, keepdims), x)
     axes = tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
@@ -297,11 +295,11 @@ def median(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
     """The middle value over the axes; of an even number, the mean of the two in the middle."""
     from chainrule.graph.functions.picking import sort
 
-    flat, shape = _gathered(value_of(x), axis, "median")
+    flat, shape = gathered(value_of(x), axis, "median")
     n = flat.shape[-1]
     if n == 0:
         raise ShapeError("median needs at least one element; leave empty batches out.")
     ordered = sort(flat, -1)
     middle = mean(ordered[..., (n - 1) // 2 : n // 2 + 1], -1)
     lost = el.where(any(el.isnan(flat), -1), np.nan, middle)
-    return _spread(lost, shape, kept("median", keepdims))
+    return spread(lost, shape, kept("median", keepdims))

@@ -12,7 +12,7 @@ from chainrule.graph.recording import current_recording
 from chainrule.graph.variable import Variable, as_array
 from chainrule.nodes.base import Value
 
-__all__ = ["Axis", "axis_of", "data_of", "kept", "shape_of", "value_of"]
+__all__ = ["Axis", "as_real", "axis_of", "data_of", "kept", "shape_of", "value_of"]
 
 Axis: TypeAlias = int | tuple[int, ...] | None
 
@@ -37,6 +37,11 @@ def value_of(x: Value) -> Any:
     if array.dtype == object and array.size and _holds_variables(array.reshape(-1).tolist()):
         return value_of(array.tolist())
     return array
+
+
+def as_real(x: Any) -> Any:
+    """A value, with whole numbers and truth values as float64, as NumPy's linear algebra takes them."""
+    return x.astype(float) if x.dtype.kind in "biu" else x
 
 
 def _holds_variables(parts: Any) -> bool:

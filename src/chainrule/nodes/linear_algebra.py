@@ -1,0 +1,347 @@
+"""Solve, Inv, Det and their kin: what NumPy's linear algebra makes of square and other matrices.
+
+Matrices are the last two axes; the axes before them are stacks. Letters are those of the formulas:
+Aᵀ is A with its last two axes exchanged, A⁻ᵀ the inverse of that.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chainrule.errors import MatrixError, ShapeError
+from chainrule.nodes.base import Node, Value, called
+
+__all__ = [
+    "Cholesky",
+    "Det",
+    "Eigh",
+    "Inv",
+    "Pinv",
+    "SlogDet",
+    "Solve",
+    "cholesky",
+    "det",
+    "eigh",
+    "inv",
+    "pinv",
+    "slogdet",
+    "solve",
+]
+
+# -- NumPy's functions, with errors that say what to do -----------------------------------------------
+
+
+@called(lambda A, B: np.zeros(B.shape, np.result_type(A, B)))
+def solve(A: Value, B: Value) -> Value:
+    """The X of A X = B, for matrices B.
+
+    >>> solve(np.array([[2.0, 0.0], [0.0, 4.0]]), np.array([[1.0], [1.0]]))
+    array([[0.5 ],
+           [0.25]])
+    """
+    try:
+        return np.linalg.solve(A, B)
+    except np.linalg.LinAlgError:
+        raise _singular("solve", A) from None
+
+
+@called(np.zeros_like)
+def inv(A: Value) -> Value:
+    """A⁻¹.
+
+    >>> inv(np.array([[2.0, 0.0], [0.0, 4.0]]))
+    array([[0.5 , 0.  ],
+           [0.  , 0.25]])
+    """
+    try:
+        return np.linalg.inv(A)
+    except np.linalg.LinAlgError:
+        raise _singular("inv (of which the gradients of det and slogdet are made)", A) from None
+
+
+@called(lambda A: np.zeros(A.shape[:-2], A.dtype))
+def det(A: Value) -> Value:
+    """Det A."""
+    return np.linalg.det(A)
+
+
+@called(lambda A: (np.zeros(A.shape[:-2], A.dtype),) * 2)
+def slogdet(A: Value) -> tuple[Value, Value]:
+    """The sign of det A, and log |det A|, analytic in a complex A near a real one."""
+    sign, size = map(np.asarray, np.linalg.slogdet(A))
+    if sign.dtype.kind != "c":
+        return sign, size
+    near = np.sign(sign.real).astype(A.dtype)
+    return near, size + np.log(sign * near)
+
+
+@called(np.zeros_like)
+def cholesky(A: Value) -> Value:
+    """The lower triangular L of L Lᵀ = A; only the lower triangle of A is read."""
+    try:
+        return np.linalg.cholesky(A)
+    except np.linalg.LinAlgError:
+        place, smallest = _least_definite(A)
+        raise MatrixError(
+            f"cholesky: {_which(A, place)} is not positive definite: its smallest eigenvalue is"
+            f" {smallest:.3g}, and all must be above 0. Give a symmetric matrix such as B @ B.T; where"
+            f" rounding has taken the last of it, add a little: A + 1e-6 * numpy.eye({A.shape[-1]})."
+        ) from None
+
+
+@called(lambda A, UPLO="L": (np.zeros(A.shape[:-1], A.dtype), np.zeros_like(A)))
+def eigh(A: Value, UPLO: str = "L") -> tuple[Value, Value]:
+    """The eigenvalues of a symmetric A, ascending, and its eigenvectors, in columns.
+
+    Only the lower triangle of A is read, or with "U" the upper one.
+    """
+    try:
+        w, V = np.linalg.eigh(A, UPLO)  # type: ignore[call-overload]
+    except np.linalg.LinAlgError:
+        raise _not_finite("eigh", A) from None
+    return w, V
+
+
+@called(lambda A, rcond: np.zeros((*A.shape[:-2], A.shape[-1], A.shape[-2]), A.dtype))
+def pinv(A: Value, rcond: float) -> Value:
+    """A⁺; singular values below rcond times the largest count as 0."""
+    try:
+        return np.linalg.pinv(A, rcond)
+    except np.linalg.LinAlgError:
+        raise _not_finite("pinv", A) from None
+
+
+def _which(A: Value, place: tuple[int, ...]) -> str:
+    return f"the matrix at {list(place)} of the stack" if place else "the matrix"
+
+
+def _singular(what: str, A: Value) -> MatrixError:
+    places = np.argwhere(np.linalg.slogdet(A)[0] == 0)
+    place = tuple(int(i) for i in places[0]) if len(places) else ()
+    return MatrixError(
+        f"{what}: {_which(A, place)} is singular: its columns depend on each other, so it has no"
+        " inverse. Look for rows or columns that are 0, or that repeat; or add a little to its diagonal,"
+        f" A + 1e-6 * numpy.eye({A.shape[-1]}); or take the pseudo-inverse, numpy.linalg.pinv(A) @ b."
+    )
+
+
+def _least_definite(A: Value) -> tuple[tuple[int, ...], float]:
+    """Which matrix of a stack has the smallest eigenvalue, and that."""
+    try:
+        least = np.linalg.eigvalsh(A)[..., 0]
+    except np.linalg.LinAlgError:
+        return (), float("nan")
+    place = np.unravel_index(np.argmin(least), least.shape)
+    return tuple(int(i) for i in place), float(least[place])
+
+
+def _not_finite(what: str, A: Value) -> MatrixError:
+    bad = np.argwhere(~np.isfinite(A))
+    place = tuple(int(i) for i in bad[0]) if len(bad) else None
+    told = "its numbers are too far apart" if place is None else f"A{list(place)} is {A[place]}"
+    return MatrixError(f"{what} found no result: {told}. Give a matrix of finite numbers.")
+
+
+# -- what the nodes share -------------------------------------------------------------------------------
+
+
+def _square(what: str, A: Value) -> None:
+    if A.ndim < 2 or A.shape[-1] != A.shape[-2]:
+        raise MatrixError(
+            f"{what} takes square matrices, or stacks of them in the last two axes; got shape {A.shape}."
+        )
+
+
+def _turned(A: Value) -> Value:
+    """Aᵀ, of every matrix of a stack."""
+    return np.swapaxes(A, -1, -2)
+
+
+def _spread(y: Value) -> Value:
+    """One number for each matrix, as matrices (1, 1)."""
+    return np.expand_dims(np.expand_dims(y, -1), -1)
+
+
+def _low(A: Value) -> Value:
+    """The lower triangle, with half of the diagonal."""
+    n = A.shape[-1]
+    return A * (np.tri(n) - 0.5 * np.eye(n)).astype(A.dtype)
+
+
+# -- nodes ----------------------------------------------------------------------------------------------
+
+
+class Solve(Node):
+    """X, where A X = B: the equations of a matrix A (N, N), solved for each column of B (N, K).
+
+    The axes in front, of stacks, must be the same in both.
+    """
+
+    symbol = "A⁻¹B"
+
+    def forward(self, A: Value, B: Value) -> Value:
+        """X = A⁻¹ @ B."""
+        _square("solve", A)
+        if B.ndim != A.ndim or B.shape[:-1] != A.shape[:-1]:
+            raise ShapeError(
+                f"Solve takes A of shape (..., N, N) and B of shape (..., N, K), with the same axes in"
+                f" front; got {A.shape} and {B.shape}. cr.solve also takes one vector, and repeats stacks."
+            )
+        return solve(A, B)
+
+    def backward(self, dX: Value) -> tuple[Value, Value]:
+        """A dX + dA X = dB of small changes, so dB = A⁻ᵀ @ dX and dA = -dB @ Xᵀ."""
+        A, _ = self.inputs
+        dB = solve(_turned(A), dX)
+        return -dB @ _turned(self.out) if self.asks(0) else None, dB if self.asks(1) else None
+
+
+class Inv(Node):
+    """Y, where A Y = Y A = 1: the inverse of a matrix (N, N)."""
+
+    symbol = "A⁻¹"
+
+    def forward(self, A: Value) -> Value:
+        """Y = A⁻¹."""
+        _square("inv", A)
+        return inv(A)
+
+    def backward(self, dY: Value) -> Value:
+        """dY = -Y dA Y of small changes, so dA = -Yᵀ @ dY @ Yᵀ."""
+        return -_turned(self.out) @ dY @ _turned(self.out)
+
+
+class Det(Node):
+    """y = the determinant of a matrix (N, N): by how much it makes volumes larger."""
+
+    symbol = "det"
+
+    def forward(self, A: Value) -> Value:
+        """y = det A."""
+        _square("det", A)
+        return det(A)
+
+    def backward(self, dy: Value) -> Value:
+        """∂y/∂Aᵢⱼ is the cofactor, y (A⁻¹)ⱼᵢ where A has an inverse, so dA = dy · y · A⁻ᵀ."""
+        (A,) = self.inputs
+        return _spread(dy * self.out) * _turned(inv(A))
+
+
+class SlogDet(Node):
+    """s = the sign of the determinant of a matrix (N, N), y = the logarithm of its size.
+
+    Determinants of large matrices overflow, and y does not. s is a constant where y is finite.
+    """
+
+    symbol = "log det"
+    holomorphic = False
+
+    def forward(self, A: Value) -> tuple[Value, Value]:
+        """s, y = sign and logarithm of det A."""
+        _square("slogdet", A)
+        s, y = slogdet(A)
+        return s, y
+
+    def backward(self, ds: Value, dy: Value) -> Value:
+        """∂y/∂Aᵢⱼ = (A⁻¹)ⱼᵢ and s does not move, so dA = dy · A⁻ᵀ."""
+        (A,) = self.inputs
+        return None if dy is None else _spread(dy) * _turned(inv(A))
+
+
+class Cholesky(Node):
+    """L, lower triangular, where L Lᵀ = A: a root of a symmetric positive definite A (N, N).
+
+    Of A only the lower triangle is read, as NumPy does, so that the other one gets no gradient. A
+    gradient that is symmetric, as some books have it, is (dA + dAᵀ) / 2.
+    """
+
+    symbol = "chol"
+    analytic = False
+    holomorphic = False
+
+    def forward(self, A: Value) -> Value:
+        """L = the lower triangular C of C Cᵀ = A."""
+        _square("cholesky", A)
+        return cholesky(A)
+
+    def backward(self, dL: Value) -> Value:
+        """With P = low(Lᵀ dL), low(M) being the lower triangle of M with half of its diagonal,
+        so dA = low(L⁻ᵀ @ (low(Lᵀ @ dL) + low(Lᵀ @ dL)ᵀ) @ L⁻¹); what is in brackets is P + Pᵀ.
+        """
+        L = self.out
+        inner = _low(_turned(L) @ dL)
+        half = solve(_turned(L), inner + _turned(inner))
+        return _low(_turned(solve(_turned(L), _turned(half))))
+
+
+class Eigh(Node):
+    """w = the eigenvalues of a symmetric A (N, N), ascending; V = its eigenvectors, in columns.
+
+    Of A only the lower triangle is read, as NumPy does, or with `UPLO` "U" the upper one. An eigenvector
+    may point either way: what is made of them has a meaning where that makes no difference. Two that
+    belong to one eigenvalue have no gradient (it is infinite, or not a number); eigenvalues have.
+    """
+
+    symbol = "eigh"
+    analytic = False
+    holomorphic = False
+
+    def __init__(self, UPLO: str = "L") -> None:
+        self.UPLO = UPLO
+
+    def forward(self, A: Value) -> tuple[Value, Value]:
+        """w, V = eigenvalues and eigenvectors of A."""
+        _square("eigh", A)
+        w, V = eigh(A, self.UPLO)
+        return w, V
+
+    def backward(self, dw: Value, dV: Value) -> Value:
+        """With Fᵢⱼ = 1/(wⱼ - wᵢ), 0 on the diagonal, and low(M) the triangle of M + Mᵀ that is read,
+        its diagonal halved, so dA = low(V @ (diag(dw) + F · (Vᵀ @ dV)) @ Vᵀ).
+        """
+        w, V = self.outputs
+        found = None
+        if dw is not None:
+            found = (V * np.expand_dims(dw, -2)) @ _turned(V)
+        if dV is not None:
+            one = np.eye(w.shape[-1], dtype=w.dtype)
+            inner = _turned(V) @ dV
+            gaps = np.expand_dims(w, -2) - np.expand_dims(w, -1) + one
+            # A zero gradient stays zero, also where two eigenvalues are one.
+            share = np.where(inner == 0, 0, inner / gaps) * (1 - one)
+            more = V @ share @ _turned(V)
+            found = more if found is None else found + more
+        if found is None:
+            return None
+        dA = _low(found + _turned(found))
+        return dA if self.UPLO == "L" else _turned(dA)
+
+
+class Pinv(Node):
+    """Y = the pseudo-inverse of A (N, M): (M, N), where Y b is the least x with A x nearest to b.
+
+    Singular values below `rcond` times the largest count as 0. The gradient holds where small changes
+    make no new ones, as for a matrix of full rank.
+    """
+
+    symbol = "A⁺"
+    analytic = False
+    holomorphic = False
+
+    def __init__(self, rcond: float = 1e-15) -> None:
+        self.rcond = rcond
+
+    def forward(self, A: Value) -> Value:
+        """Y = A⁺."""
+        return pinv(A, self.rcond)
+
+    def backward(self, dY: Value) -> Value:
+        """As Golub and Pereyra (1973) have it, with 1 the identity,
+        so dA = -Yᵀ @ dY @ Yᵀ + (1 - A @ Y) @ dYᵀ @ Y @ Yᵀ + Yᵀ @ Y @ dYᵀ @ (1 - Y @ A).
+        """
+        (A,) = self.inputs
+        Y = self.out
+        left = np.eye(A.shape[-2], dtype=A.dtype) - A @ Y
+        right = np.eye(A.shape[-1], dtype=A.dtype) - Y @ A
+        around = left @ _turned(dY) @ (Y @ _turned(Y)) + (_turned(Y) @ Y) @ _turned(dY) @ right
+        return around - _turned(Y) @ dY @ _turned(Y)
