@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
+from xdist.scheduler import LoadScopeScheduling
 
 # Kernels are kept in a folder of this run, which all of its processes share: what one has compiled
 # the others find. "auto" is the NumPy engine, since most tests are of other things than compiling,
@@ -35,10 +36,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """A page of documents stays in one process: a block goes on from the one before it."""
-    if item.path.suffix == ".md":
-        item.add_marker(pytest.mark.xdist_group(item.path.name))
+class OneByOne(LoadScopeScheduling):  # type: ignore[misc]
+    """Hands out one test after the other, but a page of documents whole: a block goes on from another."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        page, _, _ = nodeid.partition("::")
+        return page if page.endswith(".md") else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneByOne:
+    """How tests are shared out."""
+    return OneByOne(config, log)
 
 
 @pytest.hookimpl(trylast=True)

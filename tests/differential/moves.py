@@ -159,6 +159,7 @@ _rows(
         "log2": lambda v: cr.log2(_positive(v)),
         "log10": lambda v: cr.log10(_positive(v)),
         "cbrt": lambda v: cr.cbrt(_positive(v)),
+        "stopped": lambda v: v * cr.stop_gradient(v),
         "floor": lambda v: cr.floor(v) * 0.1 + v,
         "rounded": lambda v: cr.round(v, 1) * v + cr.trunc(v) - cr.ceil(v),
         "sigmoid": cr.sigmoid,

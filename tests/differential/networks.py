@@ -465,6 +465,8 @@ class _Maker:
         leading = v.shape[0] == ROWS
         if leading:
             kinds += ["BatchNorm", "Dropout", "memory"]
+        if leading and self.depth == 0:
+            kinds.append("Flatten")
         if self.depth < 2:
             kinds += ["formula", "formula", "formula", "nested"]
         if self.by_hand and _matrix(v) and self.depth == 0 and not d.tame:
@@ -478,6 +480,8 @@ class _Maker:
             return Part(kind, (n, int(d.one_of((-1, 1)))))
         if kind == "Dropout":
             return Part(kind, (0.3,))
+        if kind == "plain" and d.chance(0.1):
+            return Part("Function", (str(d.one_of(("tanh", "silu", "softplus"))),))
         if kind == "plain":
             return Part(str(d.one_of(plain)))
         if kind == "nested":
