@@ -280,6 +280,9 @@ def test_methods_take_numpys_arguments() -> None:
         (lambda v: np.bitwise_and(v, 1), "truth values"),
         (lambda v: np.sort(v, order="f"), "does not take order"),
         (lambda v: np.add(v, 1, out=np.zeros(3)), "does not take out"),
+        (lambda v: np.mean(v, where=np.ones(3, bool)), "does not take where="),
+        (lambda v: v.var(where=np.ones(3, bool)), "does not take where="),
+        (lambda v: np.add(v, 1, where=np.ones(3, bool)), "does not take where"),
     ],
 )
 def test_what_is_not_known_says_so(call: Any, said: str) -> None:

@@ -170,3 +170,14 @@ def test_metrics_of_ones_own() -> None:
     with pytest.raises(SettingError, match=r"'val_loss', since no rows were held out"):
         history["val_loss"]
     assert len(history["loss"]) == 2
+
+
+@pytest.mark.source("neighbours of strangers A6")
+def test_outputs_that_are_variables_are_scored_by_their_numbers() -> None:
+    scores, t = np.array([[2.0, 1.0], [0.0, 1.0], [3.0, 4.0]]), [0, 1, 0]
+    assert cr.accuracy(cr.Variable(scores), t) == cr.accuracy(scores, t) == pytest.approx(2 / 3)
+    assert np.array_equal(
+        cr.confusion_matrix(cr.Variable(scores), t), cr.confusion_matrix(scores, t)
+    )
+    y = np.array([1.0, 2.5, 3.0])
+    assert cr.rmse(cr.Variable(y), y + 1) == cr.rmse(y, y + 1)

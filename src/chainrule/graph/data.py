@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.errors import DTypeError, ShapeError, shown
+from chainrule.graph.variable import Variable
 
 __all__ = ["as_numbers", "name_of", "of_shape"]
 
@@ -26,6 +27,8 @@ def name_of(owner: Any) -> str:
 
 def as_numbers(x: Any, owner: Any) -> Array:
     """x as an array of numbers in this machine's byte order, or one clear error."""
+    if isinstance(x, Variable):
+        x = x.data
     if isinstance(x, np.ndarray) and x.dtype.kind in "fiub":
         if isinstance(x, np.ma.MaskedArray):
             raise DTypeError(

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from chainrule.errors import DataError, DTypeError, ShapeError, shown
 from chainrule.graph.data import as_numbers, name_of, of_shape
+from chainrule.graph.variable import Variable
 
 __all__ = ["answer_data", "answers", "class_data", "class_targets", "first_text", "one_hot_ids"]
 
@@ -26,7 +27,11 @@ def first_text(t: Any) -> str | None:
     >>> first_text(["cat", "dog"]), first_text([0, 1])
     ('cat', None)
     """
-    if hasattr(t, "toarray") or (isinstance(t, np.ndarray) and t.dtype.kind not in "USTO"):
+    if (
+        isinstance(t, Variable)
+        or hasattr(t, "toarray")
+        or (isinstance(t, np.ndarray) and t.dtype.kind not in "USTO")
+    ):
         return None
     first = t
     while isinstance(first, list | tuple) or np.ndim(first):

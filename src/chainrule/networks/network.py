@@ -499,7 +499,7 @@ class Network:
         if found is None or not found.takes(x):
             return None
         dtype = self.facts.dtype
-        if self._engine == "compiled" and x.dtype == dtype and not found.reads and not self._held:
+        if self._engine == "compiled" and x.dtype == dtype and not found.reads:
             self._quick = (dtype, x.shape[1:], Layer.revision, found)
         return found
 
@@ -670,6 +670,7 @@ def _planned(predict: Callable[..., Any]) -> Callable[..., Any]:
                 and x.shape[1:] == tail
                 and x.shape[0]
                 and revision == Layer.revision
+                and not (self._held and outdated(self._held))
             ):
                 return quick(x)
         elif isinstance(x, Variable):

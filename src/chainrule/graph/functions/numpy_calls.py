@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.errors import RecordingError, SettingError, guess
+from chainrule.errors import RecordingError, SettingError, guess, shown
 from chainrule.graph.functions import reductions, shaping
 from chainrule.graph.functions.values import value_of
 from chainrule.graph.variable import FUNCTIONS, UFUNCS
@@ -22,6 +22,13 @@ from chainrule.nodes.base import Value
 __all__ = ["Named", "call_function", "call_ufunc", "takes"]
 
 Function = Callable[..., Any]
+
+#: Arguments that ask for what is so anyway.
+_SAYS_NOTHING = (
+    ("where", True), ("order", "C"), ("order", "K"), ("order", "A"), ("casting", "same_kind"),
+    ("mode", "raise"), ("subok", True), ("subok", False), ("copy", True), ("copy", False),
+    ("correction", 0),
+)  # fmt: skip
 
 # -- ufuncs ---------------------------------------------------------------------------------------------
 
@@ -51,7 +58,7 @@ def call_ufunc(
         if not (
             (value is None and name != "axis") or (name in ("where", "subok") and value is True)
         )
-        and (name, value) not in (("order", "K"), ("casting", "same_kind"))
+        and not (isinstance(value, str) and (name, value) in _SAYS_NOTHING)
     }
     dtype = given.pop("dtype", None)
     function = _method(ufunc, method)
@@ -184,7 +191,7 @@ class Named:
                     ours[self.names[name]] = value
             elif not _says_nothing(name, value, default):
                 raise RecordingError(
-                    f"np.{self.name} of a Variable does not take {name}={value!r}. It takes"
+                    f"np.{self.name} of a Variable does not take {name}={shown(value, 30)}. It takes"
                     f" {', '.join(self.names)}; for the plain numbers, without a gradient, use x.data."
                 )
         return self.ours(**ours)
@@ -194,11 +201,7 @@ def _says_nothing(name: str, value: Any, default: Any) -> bool:
     """Whether an argument that we do not have asks for what is so anyway."""
     if value is default or value is None or value is np._NoValue:
         return True
-    return (name, value) in (
-        ("where", True), ("order", "C"), ("order", "K"), ("order", "A"), ("casting", "same_kind"),
-        ("mode", "raise"), ("subok", True), ("subok", False), ("copy", True), ("copy", False),
-        ("correction", 0),
-    )  # fmt: skip
+    return isinstance(value, str | int) and (name, value) in _SAYS_NOTHING
 
 
 def _parsed(text: str) -> inspect.Signature:
