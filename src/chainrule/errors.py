@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-import numpy as np
-
 __all__ = [
     "ChainruleError",
     "CheckError",
@@ -19,7 +17,6 @@ __all__ = [
     "DataError",
     "ExtraMissingError",
     "FormatError",
-    "MatrixError",
     "NonFiniteError",
     "RecordingError",
     "SettingError",
@@ -51,10 +48,6 @@ class DataError(ChainruleError, ValueError):
 
 class FormatError(ChainruleError, ValueError):
     """A file that is not what it claims to be, or is damaged."""
-
-
-class MatrixError(ChainruleError, np.linalg.LinAlgError):
-    """A matrix that linear algebra cannot take: singular, not square, not positive definite."""
 
 
 class SettingError(ChainruleError, ValueError):

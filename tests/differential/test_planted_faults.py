@@ -17,7 +17,7 @@ from chainrule.engine.trace import Traced
 
 Patch = pytest.MonkeyPatch
 
-WITHIN = 200
+WITHIN = 1000
 
 
 def stale_view(patch: Patch) -> None:

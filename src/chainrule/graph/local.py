@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.errors import MatrixError, RecordingError
+from chainrule.errors import RecordingError
 from chainrule.graph.recording import recording
 from chainrule.graph.variable import Variable
 from chainrule.nodes.base import Node, quiet
+from chainrule.nodes.linear_algebra import MatrixError
 
 __all__ = ["Local", "Part", "as_float64"]
 

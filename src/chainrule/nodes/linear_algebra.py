@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from chainrule.errors import MatrixError, ShapeError
+from chainrule.errors import ChainruleError, ShapeError
 from chainrule.nodes.base import Node, Value, called
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Det",
     "Eigh",
     "Inv",
+    "MatrixError",
     "Pinv",
     "SlogDet",
     "Solve",
@@ -169,6 +170,13 @@ def _low(A: Value) -> Value:
 
 
 # -- nodes ----------------------------------------------------------------------------------------------
+
+
+class MatrixError(ChainruleError, np.linalg.LinAlgError):
+    """A matrix that linear algebra cannot take: singular, not square, not positive definite.
+
+    It is here and not among the other errors, since NumPy's is its base.
+    """
 
 
 class Solve(Node):

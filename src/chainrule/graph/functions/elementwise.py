@@ -178,7 +178,7 @@ def stop_gradient(x: Value) -> Value:
     """x as a constant: the same numbers, and no gradient flows back through them.
 
     >>> import chainrule as cr
-    >>> cr.grad(lambda x: x * cr.stop_gradient(x))(3.0)
+    >>> float(cr.grad(lambda x: x * cr.stop_gradient(x))(3.0))
     3.0
     """
     return apply(nodes.StopGradient(), x)

@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chainrule import nodes
-from chainrule.errors import MatrixError, SettingError, ShapeError
+from chainrule.errors import SettingError, ShapeError
 from chainrule.graph.functions import elementwise as el
 from chainrule.graph.functions import picking, products, reductions
 from chainrule.graph.functions.shaping import broadcast_to, moveaxis, reshape, squeeze, swapaxes
 from chainrule.graph.functions.values import Axis, as_real, kept, value_of
 from chainrule.graph.variable import Variable, apply, constant
 from chainrule.nodes.base import Value
+from chainrule.nodes.linear_algebra import MatrixError
 
 __all__ = [
     "cholesky", "det", "eigh", "eigvalsh", "inv", "multi_dot", "pinv", "slogdet", "solve", "vecdot",

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule import nodes
-from chainrule.errors import MatrixError, SettingError, ShapeError
+from chainrule.errors import SettingError, ShapeError
 from chainrule.graph.functions import elementwise as el
 from chainrule.graph.functions.joining import stack
 from chainrule.graph.functions.picking import diagonal
@@ -25,6 +25,7 @@ from chainrule.graph.functions.shaping import (
 from chainrule.graph.functions.values import as_real, axis_of, value_of
 from chainrule.graph.variable import Variable, apply, constant
 from chainrule.nodes.base import Value
+from chainrule.nodes.linear_algebra import MatrixError
 
 __all__ = [
     "cross", "dot", "einsum", "inner", "kron", "matmul", "matrix_power", "outer", "tensordot", "vdot",
