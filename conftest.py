@@ -30,7 +30,7 @@ MOST = 8
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--part 3/10`, for modes that take too long at once (`.ci/run` runs another of a hundred each day)."""
+    """`--part 3/10`, for modes that take too long at once (they are run before a release)."""
     parser.addoption(
         "--part", metavar="K/N", help="of the tests chosen, every Nth from the Kth on: --part 3/10"
     )
