@@ -109,6 +109,25 @@ def test_a_layer_that_flattens_a_product_of_three_axes() -> None:
     assert report.ok, str(report)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_one_number_of_a_row_told_four_times(dtype: Any) -> None:
+    """Ids along an axis of length 1: the number was read before the loop over the ids, by an id."""
+
+    class Told(cr.Network):
+        def __init__(self) -> None:
+            super().__init__(loss=cr.MeanSquaredError(), seed=0)
+            self.a = cr.Affine.sized(6, 6, dtype=dtype)
+
+        def predict(self, x: Any) -> Any:
+            return cr.expand_dims(cr.logsumexp(self.a(x), 1), 1)[:, [0, 0, 0, 0]]
+
+    x, t = rows(dtype)
+    with plainly(2):
+        found = check_step(Told(), x, np.tile(t, 2), engine="compiled")
+    assert found.ok, "\n".join(found.lines())
+    assert (found.engine, found.reason) == ("compiled", None)
+
+
 def test_a_parameter_that_is_turned_and_flattened() -> None:
     """W10: it raised KeyError in forward, predict and Trainer."""
 

@@ -197,6 +197,8 @@ class Elements:
     def _from_array(self, v: Value, place: Place) -> str:
         if v not in self.array:
             raise Declined("a value in it is kept in no array")
+        # An id may say where along an axis of length 1 (`x[:, [0, 0, 0]]`): there is one place only.
+        place = tuple("0" if d == 1 else p for d, p in zip(v.shape, place, strict=True))
         if v.function is None and v.payload.array is None and self.gathered and v.has_rows:
             row = "r" if self.inside and place[0] == "i" else f"rows[{place[0]}]"
             self.uses_row |= row == "r"
