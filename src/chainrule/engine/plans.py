@@ -20,7 +20,8 @@ from chainrule.engine.primitives import Function, filled, take_rows
 from chainrule.engine.program import Program, Section, build
 from chainrule.engine.rules import FUNCTIONS
 from chainrule.engine.trace import Trace, Traced
-from chainrule.graph.reads import ArrayRead, Reads, recorded, refuse_untrained
+from chainrule.graph.formulas import recorded, refuse_untrained
+from chainrule.graph.reads import ArrayRead, Reads
 from chainrule.graph.variable import Parameter, Variable
 from chainrule.optimizers import Optimizer
 

@@ -9,21 +9,16 @@ from __future__ import annotations
 
 import dis
 import functools
-import random
 import sys
-import warnings
 from collections import deque
 from collections.abc import (
     Callable,
     Iterable,
-    Iterator,
     Mapping,
     MutableMapping,
     MutableSequence,
     MutableSet,
-    Sequence,
 )
-from contextlib import contextmanager
 from functools import partial
 from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any, Protocol, TypeAlias
@@ -31,13 +26,9 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.errors import RecordingError, shown
-from chainrule.graph.graph import Graph
-from chainrule.graph.recording import Recording, recording
-from chainrule.graph.variable import Parameter, Variable
-from chainrule.nodes.base import quiet
+from chainrule.graph.variable import Variable
 
-__all__ = ["ArrayRead", "Read", "Reads", "outdated", "recorded", "refuse_untrained"]
+__all__ = ["ArrayRead", "ContainerRead", "Read", "Reads", "Walk", "outdated"]
 
 Array = npt.NDArray[Any]
 
@@ -51,45 +42,12 @@ _GONE = object()
 #: What holds other things, which may change.
 _CONTAINERS = (list, bytearray, MutableMapping, MutableSequence, MutableSet, deque)
 #: Methods that no expression calls.
-_NOT_CALLED = frozenset(
-    f"__{name}__"
-    for name in (
-        *(
-            "new",
-            "init",
-            "del",
-            "repr",
-            "str",
-            "setattr",
-            "delattr",
-            "setitem",
-            "delitem",
-            "reduce",
-        ),
-        *(
-            "reduce_ex",
-            "getstate",
-            "setstate",
-            "copy",
-            "deepcopy",
-            "init_subclass",
-            "set_name",
-            "dict",
-        ),
-        *(
-            "class_getitem",
-            "weakref",
-            "doc",
-            "module",
-            "annotations",
-            "slots",
-            "sizeof",
-            "dir",
-            "hash",
-        ),
-        *("match_args", "dataclass_fields", "dataclass_params", "replace", "eq"),
-    )
-)
+_NOT_CALLED = {f"__{name}__" for name in (
+    "new", "init", "del", "repr", "str", "setattr", "delattr", "setitem", "delitem", "reduce",
+    "reduce_ex", "getstate", "setstate", "copy", "deepcopy", "init_subclass", "set_name", "dict",
+    "class_getitem", "weakref", "doc", "module", "annotations", "slots", "sizeof", "dir", "hash",
+    "match_args", "dataclass_fields", "dataclass_params", "replace", "eq",
+)}  # fmt: skip
 
 
 class Read(Protocol):
@@ -345,184 +303,3 @@ def _draws(value: Any) -> bool:
     kinds = ("Generator", "RandomState", "Random", "SystemRandom")
     holder = getattr(value, "__self__", value)
     return type(holder).__name__ in kinds and _is_library(type(holder).__module__)
-
-
-# -- recording ------------------------------------------------------------------------------------------
-
-#: Where the text of a network, a layer or a loss begins.
-_FORMULAS = ("predict", "formula", "rows", "record", "loss", "function")
-
-
-def recorded(
-    formula: Callable[..., Variable], inputs: Sequence[Variable]
-) -> tuple[Graph, Recording, list[Array]]:
-    """Record a formula: its graph, what it left in the recording, and arrays that it may compute with.
-
-    What the user wrote is run a second time, on other rows and other weights, where the recorded graph
-    must give the same: otherwise it went by numbers that are others at every step. So a formula that
-    cannot be recorded is refused, whatever the reason.
-    """
-    with recording() as made:
-        out = _output(formula, inputs)
-    graph = Graph([out, *made.written.values()])
-    owner: Any = getattr(formula, "__self__", None)
-    if not hasattr(type(owner), "named_layers"):
-        return graph, made, []
-    walk = Walk(owner, _FORMULAS)
-    if walk.written and not any(layer.opaque for _, layer in owner.named_layers()):
-        before = _states(walk)
-        equal = _again(formula, inputs, owner, graph)
-        _refuse_change(owner, walk, equal, _states(walk) != before)
-    made.reads += walk.reads
-    return graph, made, walk.arrays
-
-
-def _output(formula: Callable[..., Variable], inputs: Sequence[Variable]) -> Variable:
-    out = formula(*inputs)
-    if not isinstance(out, Variable):
-        owner = getattr(formula, "__self__", formula)
-        raise RecordingError(
-            f"{type(owner).__name__} gave {shown(out, 40)} ({type(out).__name__}), and must give one"
-            " Variable: what is computed of x with layers, operators and functions. Several outputs are put"
-            " side by side, cr.concatenate(list, axis=-1); a plain array has lost its gradient."
-        )
-    return out
-
-
-def _again(
-    formula: Callable[..., Variable], inputs: Sequence[Variable], owner: Any, graph: Graph
-) -> bool:
-    """Whether the graph and the formula itself give the same where rows and weights are others."""
-    others = [_moved(v) for v in inputs]
-    with _weights_moved(owner), quiet():
-        try:
-            with recording() as made:
-                right = _output(formula, others)
-        except Exception:  # rows that it does not take, so the same ones must do
-            others = list(inputs)
-            try:
-                with recording() as made:
-                    right = _output(formula, others)
-            except Exception:
-                return False
-        found = _replayed(graph, dict(zip(inputs, others, strict=True)))
-    wanted = [right, *made.written.values()]
-    return len(found) == len(wanted) and all(
-        np.array_equal(a, b.data, equal_nan=a.dtype.kind in "fc")
-        for a, b in zip(found, wanted, strict=True)
-    )
-
-
-def _moved(v: Variable) -> Variable:
-    """The rows in another order, and real numbers a little smaller; targets and ids stay what they are."""
-    data = np.roll(v.data, 1, axis=0) if v.ndim else v.data
-    if v.name == "x" and data.dtype.kind == "f":
-        data = data * data.dtype.type(0.9375)
-    return Variable(data, v.name, requires_grad=v.requires_grad)
-
-
-@contextmanager
-def _weights_moved(owner: Any) -> Iterator[None]:
-    """Meanwhile every parameter is a little smaller: what was read of one as a plain number shows."""
-    arrays = [p.data for _, a in owner.named_layers() for p in a.parameters.values()]
-    arrays = [a for a in arrays if a.flags.writeable]
-    kept = [a.copy() for a in arrays]
-    try:
-        for a, old in zip(arrays, kept, strict=True):
-            np.multiply(old, a.dtype.type(0.9375), out=a)
-        yield
-    finally:
-        for a, old in zip(arrays, kept, strict=True):
-            a[...] = old
-
-
-def _replayed(graph: Graph, given: dict[Variable, Variable]) -> list[Array]:
-    """The outputs of a graph for other inputs; everything else as it is now."""
-    values: dict[Variable, Any] = {}
-
-    def value(v: Variable) -> Any:
-        if v not in values:
-            values[v] = given.get(v, v).data
-        return values[v]
-
-    for node in graph.nodes:
-        out = node.formula(*map(value, node.inputs))
-        values.update(zip(node.outputs, out if isinstance(out, tuple) else (out,), strict=True))
-    return [np.asarray(value(v)) for v in graph.outputs]
-
-
-def _states(walk: Walk) -> list[Any]:
-    """Where the random generators stand that the formula may draw from."""
-    found: list[Any] = [_state(g) for g in walk.generators.values()]
-    if walk.generators or "random" in walk.names:
-        with np.printoptions(threshold=10**6):
-            found += [random.getstate(), repr(np.random.get_state(legacy=False))]
-    return found
-
-
-def _state(generator: Any) -> str:
-    with np.printoptions(threshold=10**6):
-        if hasattr(generator, "bit_generator"):
-            return repr(generator.bit_generator.state)
-        state = getattr(generator, "getstate", None) or generator.get_state
-        return repr(state())
-
-
-def refuse_untrained(owner: Any, leaves: Iterable[Variable], given: Iterable[Variable]) -> None:
-    """An error for a Variable that wants a gradient and that nobody would train; a word on constants.
-
-    `leaves` is everything that the formula of a network computed with, `given` its inputs.
-    """
-    named = owner.named_parameters()
-    known = {*given, *named.values()}
-    known.update(
-        p.tied[0] for _, a in owner.named_layers() for p in a.parameters.values() if p.tied
-    )
-    for leaf in leaves:
-        if leaf in known or leaf.call is not None:
-            continue
-        if leaf.requires_grad:
-            kind = "Parameter" if isinstance(leaf, Parameter) else "Variable"
-            raise RecordingError(
-                f"{type(owner).__name__}.predict computes with a {kind} of shape {leaf.shape}"
-                f"{f' ({leaf.name})' if leaf.name else ''} that the network does not hold, so it would"
-                " never be trained. Hold it, or its layer, in an attribute whose name begins with a letter:"
-                " self.g = cr.Parameter(...). If it is a constant, compute with its numbers, .data."
-            )
-        for name, parameter in named.items():
-            if leaf.name is None and leaf.ndim and np.may_share_memory(leaf.data, parameter.data):
-                path, _, last = name.rpartition(".")
-                warnings.warn(
-                    f"{type(owner).__name__}.predict reads the numbers of {name} as a constant: there no"
-                    f" gradient flows to it. The parameter itself is self.{path}.parameters[{last!r}]. If"
-                    f" a constant is meant, say so: cr.Variable(self.{name}, {last!r},"
-                    " requires_grad=False).",
-                    stacklevel=2,
-                )
-
-
-def _refuse_change(owner: Any, walk: Walk, equal: bool, drawn: bool) -> None:
-    """An error for what is not the same at every run."""
-    moved = [read.name for read in (*walk.reads, *walk.own) if read.changed()]
-    if equal and not moved and not drawn:
-        return
-    who = f"{type(owner).__name__}.{'predict' if hasattr(type(owner), 'predict') else 'formula'}"
-    once = "It is recorded once, and then run without Python:"
-    if moved:
-        raise RecordingError(
-            f"{who} changes {moved[0]} whenever it is run. {once} there would be no further change. What"
-            " counts, logs or is scheduled is set between the steps, in a callback of fit."
-        )
-    if drawn or "default_rng" in walk.names:
-        what = next(iter(walk.generators), "a random generator")
-        raise RecordingError(
-            f"{who} draws from {what}, so it gives other values whenever it is run. {once} every step would"
-            " have the draws of the first. For noise inside a network use cr.Dropout, which draws anew at"
-            " every step; to vary the data, call trainer.fit(vary(x), t, epochs=1) once for each epoch."
-        )
-    raise RecordingError(
-        f"{who} computes with numbers that are others at every run: .data of a Variable or what was found"
-        f" from it, the numbers of a parameter, the clock. {once} they would stay what they were. Write"
-        " such a choice with cr.where and comparisons, a value of the rows with cr.max, cr.mean or cr.sort;"
-        " a gradient is stopped by cr.stop_gradient(x)."
-    )
