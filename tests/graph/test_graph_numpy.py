@@ -90,6 +90,36 @@ def agrees(call: Call) -> bool:
     return True
 
 
+#: Dtypes of arrays, beside float64.
+DTYPES = ("bool", "int64", "int32", "uint8", "float32")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("function", NUMPYS, ids=name)
+def test_other_dtypes_have_numpys_dtypes_and_values(function: Any, dtype: str) -> None:
+    rng = np.random.default_rng([ord(c) for c in name(function) + dtype])
+    for _ in range(4):
+        call = draw_call(function, Draw(rng)).of_dtype(np.dtype(dtype))
+        with quiet():
+            try:
+                right = call.run(lambda m: m.array)
+            except (TypeError, ValueError, IndexError, OverflowError):
+                continue  # no call of NumPy's
+            try:
+                found = call.run(lambda m: cr.Variable(m.array.copy()))
+            except ChainruleError:
+                continue
+        for a, b in zip(parts(found), parts(right), strict=True):
+            if not isinstance(b, np.ndarray | np.generic):
+                assert a == b, str(call)
+                continue
+            got, wanted = np.asarray(data(a)), np.asarray(b)
+            half = wanted.dtype == np.float16  # which Variables do not hold
+            assert got.dtype == (np.float32 if half else wanted.dtype), str(call)
+            near = 1e-3 if half else 2e-5 if wanted.dtype == np.float32 else 1e-12
+            np.testing.assert_allclose(got, wanted, near, near, err_msg=str(call))
+
+
 def parts(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [value]
 

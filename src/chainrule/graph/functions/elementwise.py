@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule import nodes
 from chainrule.errors import DTypeError
-from chainrule.graph.functions.values import value_of
+from chainrule.graph.functions.values import as_real, value_of
 from chainrule.graph.recording import stepping
 from chainrule.graph.variable import apply
 from chainrule.nodes.base import Value
@@ -114,7 +114,6 @@ divide = _of(nodes.Div, "divide")
 negative = _of(nodes.Neg, "negative")
 power = _of(nodes.Pow, "power")
 mod = _of(nodes.Mod, "mod")
-abs = _of(nodes.Abs, "abs")
 sign = _of(nodes.Sign, "sign")
 erf = _of(nodes.Erf, "erf")
 exp = _of(nodes.Exp, "exp")
@@ -162,6 +161,11 @@ logical_not = _of(nodes.LogicalNot, "logical_not")
 maximum = _of(nodes.Maximum, "maximum")
 minimum = _of(nodes.Minimum, "minimum")
 where = _of(nodes.Where, "where")
+
+
+def abs(x: Value) -> Value:
+    """|x|; the gradient at 0 is 0."""
+    return x if value_of(x).dtype == bool else apply(nodes.Abs(), x)
 
 
 def square(x: Value) -> Value:
@@ -226,6 +230,7 @@ def hypot(x: Value, y: Value) -> Value:
 def logaddexp(x: Value, y: Value) -> Value:
     """Log(e^x + e^y), without overflow."""
     # The larger one comes first, and what is left is smooth, so it has every derivative at a tie, too.
+    x, y = (as_real(v) if hasattr(v, "dtype") else v for v in (x, y))
     d = subtract(x, y)
     d = where(logical_and(equal(x, y), isinf(x)), 0.0, d)  # equal infinities have no difference
     return where(greater(d, 0), add(x, softplus(negative(d))), add(y, softplus(d)))
@@ -254,13 +259,15 @@ def fmin(x: Value, y: Value) -> Value:
 
 def heaviside(x: Value, at_zero: Value) -> Value:
     """0 where x < 0, `at_zero` where x = 0, 1 where x > 0."""
-    step = where(less(x, 0), 0.0, where(equal(x, 0), at_zero, 1.0))
-    return where(isnan(x), x, step)
+    return where(greater(x, 0), 1.0, where(less(x, 0), 0.0, where(equal(x, 0), at_zero, x)))
 
 
 def floor_divide(x: Value, y: Value) -> Value:
     """The whole part of x / y, rounded down: `x // y`. No gradient flows through it."""
-    return rint(divide(subtract(x, mod(x, y)), y))
+    whole = rint(divide(subtract(x, mod(x, y)), y))
+    if value_of(y).dtype.kind in "biu" and value_of(x).dtype.kind in "biu":
+        return where(equal(y, 0), 0, whole)
+    return where(equal(y, 0), rint(divide(x, y)), whole)
 
 
 def isnan(x: Value) -> Value:
@@ -294,6 +301,9 @@ def nan_to_num(
 
 def round(x: Value, decimals: int = 0) -> Value:
     """x rounded to so many decimals, halves to even; no gradient flows through it."""
+    x = value_of(x)
+    if x.dtype.kind in "iu":
+        return x if decimals >= 0 else round(as_real(x), decimals).astype(x.dtype)
     if decimals == 0:
         return rint(x)
     scale = math.pow(10.0, decimals)

@@ -166,7 +166,8 @@ def vecdot(x: Value, y: Value, axis: int = -1) -> Value:
         raise ShapeError(
             f"vecdot takes vectors of one length along axis {axis}; got {x.shape[-1]} and {y.shape[-1]}."
         )
-    return reductions.sum(el.multiply(x, y), -1)
+    made = reductions.sum(el.multiply(x, y), -1)
+    return made.astype(np.result_type(x.dtype, y.dtype))  # whole numbers stay as short
 
 
 def multi_dot(arrays: Sequence[Value]) -> Value:

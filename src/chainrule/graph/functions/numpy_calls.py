@@ -79,8 +79,18 @@ def call_ufunc(
             f"np.{ufunc.__name__} of a Variable does not take {', '.join(extra)}: it makes a new value, of"
             " every element. Write the choice with cr.where."
         )
-    made = function(*inputs, **given)
-    return made if dtype is None else made.astype(dtype)
+    if dtype is not None:
+        inputs = tuple(_converted(x, dtype, ufunc) for x in inputs)
+    made: Value = function(*inputs, **given)
+    return made
+
+
+def _converted(x: Value, dtype: Any, ufunc: np.ufunc) -> Value:
+    """An operand in the dtype that is to be computed in."""
+    x = value_of(x)
+    if not np.can_cast(x.dtype, dtype, "same_kind"):
+        raise TypeError(f"np.{ufunc.__name__} cannot compute {x.dtype} in {np.dtype(dtype)}.")
+    return x.astype(dtype)
 
 
 def _method(ufunc: np.ufunc, method: str) -> Function | None:

@@ -19,6 +19,7 @@ from chainrule.graph.functions import (
 )
 from chainrule.graph.functions.numpy_calls import takes
 from chainrule.graph.functions.values import as_real, data_of, shape_of, told, value_of
+from chainrule.graph.recording import stepping
 from chainrule.graph.variable import FUNCTIONS, UFUNCS
 from chainrule.nodes import linear_algebra as primitives
 from chainrule.nodes.base import Value
@@ -46,6 +47,16 @@ def _of_truths(function: Function) -> Function:
     return of_truths
 
 
+def _float_power(x: Value, y: Value) -> Value:
+    return el.power(value_of(x).astype(float), value_of(y).astype(float))
+
+
+def _reciprocal(x: Value) -> Value:
+    """Of whole numbers, NumPy gives the whole part of 1 / x."""
+    x = value_of(x)
+    return el.trunc(el.reciprocal(as_real(x))) if x.dtype.kind in "biu" else el.reciprocal(x)
+
+
 UFUNCS |= {
     np.add: el.add,
     np.subtract: el.subtract,
@@ -54,11 +65,11 @@ UFUNCS |= {
     np.negative: el.negative,
     np.positive: value_of,
     np.power: el.power,
-    np.float_power: el.power,
+    np.float_power: _float_power,
     np.remainder: el.mod,
     np.floor_divide: el.floor_divide,
     np.square: el.square,
-    np.reciprocal: el.reciprocal,
+    np.reciprocal: _reciprocal,
     np.absolute: el.abs,
     np.fabs: el.abs,
     np.sign: el.sign,
@@ -122,6 +133,26 @@ UFUNCS |= {
     np.vecdot: linear_algebra.vecdot,
 }
 
+
+def _typed(ufunc: np.ufunc) -> Function:
+    """A function made of several, with its result in NumPy's dtype (and float32 for float16)."""
+    function = UFUNCS[ufunc]
+
+    def typed(*inputs: Value) -> Value:
+        kinds = [type(x) if type(x) in (int, float) else value_of(x).dtype for x in inputs]
+        *_, dtype = ufunc.resolve_dtypes((*kinds, None))
+        made = value_of(function(*inputs))
+        return made if stepping() else made.astype(np.float32 if dtype == np.float16 else dtype)
+
+    return typed
+
+
+for _ufunc in (
+    np.square, np.reciprocal, np.fabs, np.conjugate, np.floor_divide, np.heaviside, np.hypot, np.deg2rad,
+    np.radians, np.rad2deg, np.degrees, np.logaddexp, np.logaddexp2,
+):  # fmt: skip
+    UFUNCS[_ufunc] = _typed(_ufunc)
+
 # -- functions ------------------------------------------------------------------------------------------
 
 
@@ -149,9 +180,12 @@ def _with_dtype(function: Function) -> Function:
                 raise RecordingError(
                     f"np.{function.__name__} of a Variable with where= needs initial=, the value of nothing."
                 )
-            x = el.where(where, x, empty)
+            x = value_of(x)
+            x = el.where(where, x, np.asarray(empty).astype(x.dtype))
         made = function(x, axis, keepdims, **more)
-        return made if initial is None or fold is None else fold(made, initial)
+        if initial is None or fold is None:
+            return made
+        return fold(made, np.asarray(initial).astype(value_of(made).dtype))
 
     reduced.__name__ = function.__name__
     if fold is None:

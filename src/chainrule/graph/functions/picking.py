@@ -167,10 +167,10 @@ def _lower(shape: tuple[int, ...], k: int) -> Any:
 def tril(x: Value, k: int = 0) -> Value:
     """The last two axes with zeros above the k-th diagonal."""
     x = value_of(x)
-    return el.where(_lower(x.shape, k), x, 0)
+    return el.where(_lower(x.shape, k), x, x.dtype.type(0))
 
 
 def triu(x: Value, k: int = 0) -> Value:
     """The last two axes with zeros below the k-th diagonal."""
     x = value_of(x)
-    return el.where(~_lower(x.shape, k - 1), x, 0)
+    return el.where(~_lower(x.shape, k - 1), x, x.dtype.type(0))

@@ -176,7 +176,7 @@ def einsum(formula: str, *xs: Value) -> Value:
             "einsum: write the axes as a text before the arrays, such as cr.einsum('ij,jk->ik', a, b); got"
             f" {type(formula).__name__}."
         )
-    values = [value_of(x) for x in xs]
+    values = values_given = [value_of(x) for x in xs]
     operands, result = _axes_of(formula, values)
     values = [_own_axes(x, axes) for x, axes in zip(values, operands, strict=True)]
     letters = ["".join(dict.fromkeys(axes)) for axes in operands]
@@ -187,6 +187,7 @@ def einsum(formula: str, *xs: Value) -> Value:
     (x,), (name,) = values, letters
     gone = tuple(i for i, letter in enumerate(name) if letter not in result)
     x, name = (sum(x, gone) if gone else x), "".join(a for a in name if a in result)
+    x = x.astype(np.result_type(*(v.dtype for v in values_given)))  # whole numbers stay as short
     return transpose(x, tuple(name.index(a) for a in result)) if name != result else x
 
 

@@ -92,8 +92,9 @@ def nansum(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
 
 def nanmean(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
     """The mean of those x that are numbers."""
-    count = sum(el.where(el.isnan(x), 0.0, 1.0), axis, keepdims)
-    return el.divide(nansum(x, axis, keepdims), count)
+    count = sum(el.logical_not(el.isnan(x)), axis, keepdims)
+    total = nansum(x, axis, keepdims)
+    return el.divide(total, count.astype(total.dtype))
 
 
 def softmax(x: Value, axis: int = -1) -> Value:
@@ -258,6 +259,8 @@ def cumprod(x: Value, axis: int | None = None) -> Value:
         x, axis = reshape(x, -1), 0
     place = axis_of(axis, x.ndim, "cumprod")
     front = (slice(None),) * place
+    if x.dtype.kind in "biu":
+        x = x.astype(np.prod(np.ones(0, x.dtype)).dtype)  # wide enough, as NumPy's
     if x.shape[place] < 2:
         return x
     running = [x[(*front, 0)]]
@@ -271,8 +274,9 @@ def diff(x: Value, n: int = 1, axis: int = -1) -> Value:
     x = value_of(x)
     place = axis_of(axis, x.ndim, "diff")
     front = (slice(None),) * place
+    step = el.not_equal if x.dtype == bool else el.subtract
     for _ in range(n):
-        x = el.subtract(x[(*front, slice(1, None))], x[(*front, slice(None, -1))])
+        x = step(x[(*front, slice(1, None))], x[(*front, slice(None, -1))])
     return x
 
 
