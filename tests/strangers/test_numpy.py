@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import math
 import warnings
 from collections.abc import Callable
@@ -516,3 +517,42 @@ def test_a_number_made_whole_has_no_gradient() -> None:
     x = cr.Variable([1.5, -2.5])
     assert not x.astype(int).requires_grad
     assert np.array_equal(cr.grad(lambda v: cr.sum(v * v.astype(int)))(x.data), [1.0, -2.0])
+
+
+@pytest.mark.source("HIPS/autograd #246", "neighbours of peers 6.3")
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: cr.grad(np.sum, np.ones(3)), r"To hand in the numbers.*cr.grad\(f\)\(x\)"),
+        (lambda: cr.value_and_grad(np.sum, [1.0, 2.0]), r"cr.value_and_grad\(f\)\(x\)"),
+        (lambda: cr.jacobian(np.sum, 1.5), r"cr.jacobian\(f\)\(x\)"),
+        (lambda: cr.hessian(np.sum, np.ones(3)), r"cr.hessian\(f\)\(x\)"),
+        (lambda: cr.grad(cr.Variable(2.0) ** 2), "must be a function"),
+        (lambda: cr.grad(np.sum, True), "place .* or the name"),
+        (lambda: cr.grad(np.sum, ()), "place .* or the name"),
+    ],
+)
+def test_numbers_handed_in_with_the_function_are_refused(call: Any, said: str) -> None:
+    with pytest.raises(SettingError, match=said):
+        call()
+
+
+@pytest.mark.source("neighbours of strangers A1")
+def test_adding_to_an_array_says_what_to_write() -> None:
+    def total(x: Any) -> Any:
+        r = np.zeros(3)
+        for _ in range(2):
+            r += x * x
+        return r.sum()
+
+    with pytest.raises(RecordingError, match=r"Write r = r \+ x"):
+        cr.grad(total)(np.ones(3))
+
+
+@pytest.mark.source("neighbours of peers 6.3")
+def test_gradients_by_dicts_of_other_kinds() -> None:
+    params = collections.defaultdict(float, a=2.0, b=np.ones(2))
+    found = cr.grad(lambda p: p["a"] * cr.sum(p["b"] ** 2))(params)
+    assert type(found) is collections.defaultdict
+    assert float(found["a"]) == 2.0
+    np.testing.assert_array_equal(found["b"], [4.0, 4.0])

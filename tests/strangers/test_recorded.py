@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import copy
+import functools
+import os
 import random
 import time
+from collections import UserDict, deque
 from collections.abc import Callable
+from contextvars import ContextVar
 from types import SimpleNamespace
 from typing import Any
 
@@ -75,6 +79,51 @@ def deep(net: Any, x: Any) -> Any:
     return x
 
 
+class Called:
+    """An object that is called as a function."""
+
+    def __init__(self) -> None:
+        self.factor = 2.0
+
+    def __call__(self, x: Any) -> Any:
+        return x * self.factor
+
+
+class AttrDict(dict[str, Any]):
+    """A dict whose keys are attributes, as configurations often are."""
+
+    __getattr__ = dict.__getitem__
+
+
+def decorated() -> Any:
+    """A function behind a decorator, which keeps what it decorates in a closure."""
+    told = {"factor": 2.0}
+
+    def decorator(function: Any) -> Any:
+        @functools.wraps(function)
+        def inside(*args: Any) -> Any:
+            return function(*args)
+
+        return inside
+
+    @decorator
+    def scaled(x: Any) -> Any:
+        return x * told["factor"]
+
+    scaled.told = told
+    return scaled
+
+
+def scaled_by(told: dict[str, float], x: Any) -> Any:
+    return x * told["factor"]
+
+
+def of_the_environment(net: Any, x: Any) -> Any:
+    return net.a(x) * float(os.environ["CHAINRULE_TEST_FACTOR"])
+
+
+FACTOR: ContextVar[float] = ContextVar("FACTOR", default=1.0)
+SCALED = decorated()
 WAITING = cr.Affine.sized(2, 2, dtype=float, seed=5)
 BODY, CHANGE = closure()
 
@@ -155,6 +204,55 @@ CHANGES: dict[str, tuple[Callable[..., Any], Callable[[Any], None], Callable[[An
         lambda net: setattr(net, "arr", np.zeros(2)),
         lambda net: net.arr.fill(9.0),
     ),
+    "an object that is called": (
+        lambda net, x: net.f(net.a(x)), put_new("f", Called), lambda net: setattr(net.f, "factor", 5.0),
+    ),
+    "a partial function": (
+        lambda net, x: net.f(net.a(x)),
+        put_new("f", lambda: functools.partial(scaled_by, {"factor": 2.0})),
+        lambda net: net.f.args[0].update(factor=5.0),
+    ),
+    "behind a decorator": (
+        lambda net, x: SCALED(net.a(x)), lambda net: None, lambda net: SCALED.told.update(factor=5.0),
+    ),
+    "a deque": (
+        lambda net, x: net.a(x) * net.ts[-1],
+        put_new("ts", lambda: deque([1.0], maxlen=1)),
+        lambda net: net.ts.append(3.0),
+    ),
+    "a UserDict": (
+        lambda net, x: net.a(x) * net.cfg["T"],
+        put_new("cfg", lambda: UserDict(T=1.0)),
+        lambda net: net.cfg.update(T=3.0),
+    ),
+    "a dict with attributes": (
+        lambda net, x: net.a(x) * net.cfg.T,
+        put_new("cfg", lambda: AttrDict(T=1.0)),
+        lambda net: net.cfg.update(T=3.0),
+    ),
+    "a name in quotes": (
+        lambda net, x: net.a(x) * getattr(net.c, "t"),  # noqa: B009 - it is what is tested
+        put_new("c", lambda: SimpleNamespace(t=1.0)),
+        lambda net: setattr(net.c, "t", 4.0),
+    ),
+    "a global by its name": (
+        lambda net, x: net.a(x) * globals()["TEMPERATURE"],
+        lambda net: None,
+        lambda net: change_global(),
+    ),
+    "an attribute by one of several names": (
+        lambda net, x: sum((net.a(x) * getattr(net, k) for k in ("_p", "_q")), start=0.0),
+        lambda net: vars(net).update(_p=1.0, _q=2.0),
+        lambda net: setattr(net, "_q", 4.0),
+    ),
+    "the environment": (
+        of_the_environment,
+        lambda net: None,
+        lambda net: os.environ.update(CHAINRULE_TEST_FACTOR="3"),
+    ),
+    "a context variable": (
+        lambda net, x: net.a(x) * FACTOR.get(), lambda net: None, lambda net: FACTOR.set(3.0) and None,
+    ),
     "a list of layers": (deep, put_new("blocks", list), lambda net: net.blocks.append(WAITING)),
     "a dict of layers": (
         lambda net, x: deep(SimpleNamespace(a=net.a, blocks=net.named.values()), x),
@@ -166,7 +264,10 @@ CHANGES: dict[str, tuple[Callable[..., Any], Callable[[Any], None], Callable[[An
 
 @pytest.mark.source("strangers A4")
 @pytest.mark.parametrize("name", CHANGES)
-def test_a_change_is_seen_by_batches_of_every_size(name: str) -> None:
+def test_a_change_is_seen_by_batches_of_every_size(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHAINRULE_TEST_FACTOR", "1")
     body, start, change = CHANGES[name]
     net = made(body, start)
     before = net.predict(X)

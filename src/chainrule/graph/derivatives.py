@@ -48,6 +48,7 @@ def grad(
     >>> found["b"]
     array([4., 6.])
     """
+    _refuse_values("cr.grad", f, argument)
     valued = value_and_grad(f, argument, has_aux=has_aux)
 
     def gradient(*args: Value, **kwargs: Value) -> Any:
@@ -67,6 +68,7 @@ def value_and_grad(
     >>> float(value), float(slope)
     (18.0, 12.0)
     """
+    _refuse_values("cr.value_and_grad", f, argument)
     several = isinstance(argument, Sequence) and not isinstance(argument, str)
     wanted: Sequence[Any] = argument if several else (argument,)  # type: ignore[assignment]
 
@@ -109,6 +111,8 @@ def jacobian(f: Callable[..., Value], argument: int | str = 0) -> Callable[..., 
            [0., 3., 2.]])
     """
 
+    _refuse_values("cr.jacobian", f, argument)
+
     def rows(*args: Value, **kwargs: Value) -> Any:
         run = _Run("cr.jacobian", f, (argument,), args, kwargs)
         out = _variable("cr.jacobian", run.out)
@@ -137,7 +141,26 @@ def hessian(f: Callable[..., Value], argument: int | str = 0) -> Callable[..., A
     array([[4., 6.],
            [6., 0.]])
     """
+    _refuse_values("cr.hessian", f, argument)
     return jacobian(grad(f, argument), argument)
+
+
+def _refuse_values(what: str, f: Any, argument: Any) -> None:
+    """An error where the numbers come together with the function, or come first."""
+    if not callable(f):
+        raise SettingError(
+            f"{what}: f={shown(f, 40)} must be a function. {what}(f) gives the function that is called with"
+            f" the numbers: {what}(f)(x)."
+        )
+    several = isinstance(argument, list | tuple)
+    parts = list(argument) if several else [argument]
+    whole = all(isinstance(p, str | int | np.integer) and not isinstance(p, bool) for p in parts)
+    if not parts or not whole:
+        raise SettingError(
+            f"{what}: argument={shown(argument, 40)} must be the place (0, 1, ...) or the name of an argument"
+            f" of the function, or a list of several. To hand in the numbers, call what {what} gives:"
+            f" {what}(f)(x)."
+        )
 
 
 class _Run:

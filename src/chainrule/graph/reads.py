@@ -14,11 +14,13 @@ from collections import deque
 from collections.abc import (
     Callable,
     Iterable,
+    Iterator,
     Mapping,
     MutableMapping,
     MutableSequence,
     MutableSet,
 )
+from contextvars import ContextVar
 from functools import partial
 from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any, Protocol, TypeAlias
@@ -205,12 +207,22 @@ class Walk:
         elif _draws(value):
             self.generators[name] = getattr(value, "__self__", value)
         elif isinstance(value, ModuleType):
-            if not _is_library(value.__name__):
-                self._names_of(name, vars(value))
+            self._module(name, value)
+        elif isinstance(value, ContextVar):
+            self._value(f"{name}.get()", partial(value.get, _GONE))
         elif isinstance(value, type):
             self._class(name, value)
         elif not isinstance(value, Variable):
             self._object(name, value)
+
+    def _module(self, name: str, module: ModuleType) -> None:
+        """The names of a module; of a library only what changes, such as os.environ."""
+        held: Mapping[str, Any] = vars(module)
+        if _is_library(module.__name__):
+            held = {
+                k: held[k] for k in self.names & held.keys() if isinstance(held[k], _CONTAINERS)
+            }
+        self._names_of(name, held)
 
     def _function(self, function: FunctionType) -> None:
         self._visit(function.__name__, getattr(function, "__wrapped__", None))
@@ -281,10 +293,21 @@ def stored_in(text: CodeType) -> frozenset[str]:
 
 
 def names_in(text: CodeType) -> set[str]:
-    """The names in the text of a function, and in those of the functions inside it."""
-    return {*text.co_names}.union(
+    """The names in the text of a function, and in those of the functions inside it.
+
+    A text in quotes may be one as well: getattr(self, "rate"), globals()["rate"].
+    """
+    return {*text.co_names, *_quoted(text.co_consts)}.union(
         *(names_in(part) for part in text.co_consts if isinstance(part, CodeType))
     )
+
+
+def _quoted(constants: tuple[Any, ...]) -> Iterator[str]:
+    for part in constants:
+        if isinstance(part, str) and part.isidentifier():
+            yield part
+        elif isinstance(part, tuple):
+            yield from _quoted(part)
 
 
 def _contents(cell: Any) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,15 @@ def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
         return None
     if isinstance(tree, Mapping):
         made = {key: mapped(function, part) for key, part in tree.items()}
-        return made if type(tree) is dict else type(tree)(made)  # type: ignore[call-arg]
+        if type(tree) is dict:
+            return made
+        if isinstance(
+            tree, MutableMapping
+        ):  # defaultdict and others that are made in their own way
+            of_its_kind = copy(tree)
+            of_its_kind.update(made)
+            return of_its_kind
+        return type(tree)(made)  # type: ignore[call-arg]
     if isinstance(tree, list | tuple) and not _all_numbers(tree):
         parts = [mapped(function, part) for part in tree]
         return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)

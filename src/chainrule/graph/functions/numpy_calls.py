@@ -64,7 +64,7 @@ def call_ufunc(
     function = _method(ufunc, method)
     if function is None:
         name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
-        raise RecordingError(_unknown(name, (f.__name__ for f in UFUNCS)))
+        raise RecordingError(_unknown(name, {f.__name__ for f in UFUNCS}))
     if method in ("reduce", "accumulate"):
         given.setdefault("axis", 0)
         allowed = {"axis", "keepdims"} if method == "reduce" else {"axis"}
@@ -74,6 +74,11 @@ def call_ufunc(
     else:
         allowed = {"axis"} if ufunc is np.vecdot else set()
     extra = sorted(set(given) - allowed)
+    if extra == ["out"] and given["out"][0] is inputs[0]:
+        raise RecordingError(
+            f"np.{ufunc.__name__} of a Variable was to write into an array, which cannot hold one: r += x has"
+            " an array r. Write r = r + x, which makes a new value."
+        )
     if extra:
         raise RecordingError(
             f"np.{ufunc.__name__} of a Variable does not take {', '.join(extra)}: it makes a new value, of"
@@ -113,10 +118,11 @@ def _crossed(x: Any, y: Any) -> tuple[Value, Value]:
 
 
 def _unknown(name: str, known: Any) -> str:
-    near = guess(name, known)
+    bare = name.removeprefix("nan")
+    near = f" There is np.{bare}, for arrays without NaN." if bare != name and bare in known else ""
     return (
-        f"np.{name} is not known for Variables{f'; {near}' if near else '.'} For the"
-        " plain numbers, without a gradient, use x.data."
+        f"np.{name} is not known for Variables.{near} For the plain numbers, without a gradient, use"
+        " x.data."
     )
 
 
@@ -243,5 +249,5 @@ def call_function(func: Function, args: tuple[Any, ...], kwargs: dict[str, Any])
         name = (
             f"{module}.{func.__name__}" if module and not module.startswith("_") else func.__name__
         )
-        raise RecordingError(_unknown(name, (f.__name__ for f in FUNCTIONS)))
+        raise RecordingError(_unknown(name, {f.__name__ for f in FUNCTIONS}))
     return function(*args, **kwargs)
