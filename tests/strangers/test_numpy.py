@@ -519,17 +519,20 @@ def test_a_number_made_whole_has_no_gradient() -> None:
     assert np.array_equal(cr.grad(lambda v: cr.sum(v * v.astype(int)))(x.data), [1.0, -2.0])
 
 
+ANY: Any = cr
+
+
 @pytest.mark.source("HIPS/autograd #246", "neighbours of peers 6.3")
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: cr.grad(np.sum, np.ones(3)), r"To hand in the numbers.*cr.grad\(f\)\(x\)"),
-        (lambda: cr.value_and_grad(np.sum, [1.0, 2.0]), r"cr.value_and_grad\(f\)\(x\)"),
-        (lambda: cr.jacobian(np.sum, 1.5), r"cr.jacobian\(f\)\(x\)"),
-        (lambda: cr.hessian(np.sum, np.ones(3)), r"cr.hessian\(f\)\(x\)"),
-        (lambda: cr.grad(cr.Variable(2.0) ** 2), "must be a function"),
-        (lambda: cr.grad(np.sum, True), "place .* or the name"),
-        (lambda: cr.grad(np.sum, ()), "place .* or the name"),
+        (lambda: ANY.grad(np.sum, np.ones(3)), r"To hand in the numbers.*cr.grad\(f\)\(x\)"),
+        (lambda: ANY.value_and_grad(np.sum, [1.0, 2.0]), r"cr.value_and_grad\(f\)\(x\)"),
+        (lambda: ANY.jacobian(np.sum, 1.5), r"cr.jacobian\(f\)\(x\)"),
+        (lambda: ANY.hessian(np.sum, np.ones(3)), r"cr.hessian\(f\)\(x\)"),
+        (lambda: ANY.grad(cr.Variable(2.0) ** 2), "must be a function"),
+        (lambda: ANY.grad(np.sum, True), "place .* or the name"),
+        (lambda: ANY.grad(np.sum, ()), "place .* or the name"),
     ],
 )
 def test_numbers_handed_in_with_the_function_are_refused(call: Any, said: str) -> None:
