@@ -1,14 +1,15 @@
-"""Faults planted in the NumPy engine, each found by the random networks within two hundred."""
+"""Faults planted in the NumPy engine, each found by the random networks within two hundred of their kind."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from tests.differential.agreement import Case, Unfit, by_itself, compare, predictions, trainer
-from tests.differential.networks import draw_plan
+from tests.differential.networks import Plan, draw_plan
 
 from chainrule.engine import memory, program, rules, texts, trace
 from chainrule.engine.memory import in_place
@@ -17,7 +18,7 @@ from chainrule.engine.trace import Traced
 
 Patch = pytest.MonkeyPatch
 
-WITHIN = 1000
+WITHIN = 200
 
 
 def stale_view(patch: Patch) -> None:
@@ -108,6 +109,13 @@ def view_of_a_transient(patch: Patch) -> None:
     patch.setattr(opaque, "_apart", lambda function, inputs: np.asarray(function(*inputs)))
 
 
+def by_hand(plan: Plan) -> bool:
+    """Whether a layer by hand is among the parts, as in one of twenty."""
+    return any(part.name.startswith("by hand") for part in plan.parts)
+
+
+#: What is of interest to a fault that only some networks can show.
+KINDS: dict[Callable[[Patch], None], Callable[[Plan], bool]] = {view_of_a_transient: by_hand}
 FAULTS: list[Callable[[Patch], None]] = [
     stale_view,
     reuse_of_what_is_still_read,
@@ -141,9 +149,10 @@ def test_a_planted_fault_is_found(
     monkeypatch.setattr(_Builder, "_assert_sound", lambda self: None)
     fault(monkeypatch)
     roads = [found(by_itself), found(trainer), found(predictions)]
-    for seed in range(WITHIN):
+    plans = (draw_plan(seed, tame=bool(seed % 2)) for seed in itertools.count())
+    for plan in itertools.islice(filter(KINDS.get(fault), plans), WITHIN):
         try:
-            if compare(draw_plan(seed, tame=bool(seed % 2)), roads):
+            if compare(plan, roads):
                 return
         except Unfit:
             continue
