@@ -27,7 +27,7 @@ from chainrule.nodes import Node
 from chainrule.nodes.indexing import add_at
 
 Backward = Callable[..., Any]
-CASES = 200
+CASES = 100
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from tests.nodes.table import TABLE, Case, draw
 from chainrule import nodes
 from chainrule.graph.variable import Variable
 
-CASES = 200
-SECOND_ORDER = 50
+CASES = 100
+SECOND_ORDER = 25
 LOWERED = 25
 MANY = 10_000
 

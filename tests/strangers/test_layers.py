@@ -553,7 +553,7 @@ def test_a_layer_may_have_a_rate_of_its_own(optimizer: Callable[[], Any], tmp_pa
             cr.clip_grads(by_hand.grads, 1.0)
         slow.update(by_hand.params[:2], by_hand.grads[:2])
         fast.update(by_hand.params[2:], by_hand.grads[2:])
-    for engine in ("numpy", "compiled"):
+    for engine in ("numpy", "compiled") if isinstance(fast, cr.AdamW) else ("numpy",):
         net = made()
         cr.Trainer(net, optimizer(), engine=engine).fit(X, IDS, 4, 12, shuffle=False, progress=None)
         for p, want in zip(net.params, by_hand.params, strict=True):

@@ -97,6 +97,8 @@ def test_what_no_kernel_computes_is_declined(name: str) -> None:
 def test_nodes_of_rows(name: str) -> None:
     fitting = 0
     for i, case in cases(name, 5):
+        if fitting == 2:
+            break
         n = len(case.inputs[0]) if case.inputs[0].ndim else 0
         if not n or any(a.ndim == 0 or len(a) != n for a in case.inputs):
             continue  # has no rows

@@ -105,8 +105,8 @@ BAGS: dict[str, tuple[Callable[[], cr.Network], Callable[[], cr.Optimizer]]] = {
 }
 
 
-#: What takes longest to compile: the random networks have much of it, too.
-LONG = ("sums", "parts")
+#: What takes longest to compile; as plain Python the tables run all of it in the default mode.
+LONG = ("choices", "layers", "parts", "sums")
 
 
 @pytest.mark.parametrize(

@@ -264,7 +264,13 @@ def test_biases_have_no_penalty() -> None:
         assert b[0] == pytest.approx(0.9)
 
 
-@pytest.mark.parametrize("penalty", [{}, {"l1": 0.01}, {"l2": 0.01}, {"l1": 0.01, "l2": 0.02}])
+@pytest.mark.parametrize(
+    "penalty",
+    [
+        *(pytest.param(p, marks=pytest.mark.long) for p in ({}, {"l1": 0.01}, {"l2": 0.01})),
+        {"l1": 0.01, "l2": 0.02},
+    ],
+)
 def test_both_engines_take_the_same_steps(penalty: dict[str, float]) -> None:
     pytest.importorskip("numba")
     x, t = cr.datasets.moons(noise=0.2)
