@@ -20,7 +20,7 @@ from chainrule.cli.figures import figures
 from chainrule.cli.inspect import inspect
 from chainrule.cli.play import play
 from chainrule.cli.predict import predict
-from chainrule.cli.terminal import complain, prepare, say
+from chainrule.cli.terminal import complain, let_go, prepare, say
 from chainrule.cli.train import train
 from chainrule.errors import ChainruleError
 from chainrule.version import __version__
@@ -84,9 +84,7 @@ class Program(click.Group):
             complain("interrupted; nothing was written.", "Stopped:")
             code = INTERRUPTED
         except (BrokenPipeError, _ReaderGoneError):
-            # The reader has gone, which is no fault. Python would complain at its own flush.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            code = BROKEN_PIPE
+            code = BROKEN_PIPE  # the reader has gone, which is no fault
         except click.ClickException as error:
             complain(usage_sentence(error))
             code = BAD_INPUT
@@ -107,6 +105,7 @@ class Program(click.Group):
                 " with CHAINRULE_TRACEBACK=1 the same command shows where."
             )
             code = OUR_FAULT
+        let_go()
         sys.exit(code if isinstance(code, int) else 0)
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -151,6 +151,16 @@ def _aside(start: str, text: str, *styles: str) -> None:
         print(paint(start, *styles, stream=sys.stderr), told, file=sys.stderr, flush=True)
 
 
+def let_go() -> None:
+    """Drop what could not be written: Python would try again as it ends, and exit with 120."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            with contextlib.suppress(OSError):  # a stream without a file
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def json_out(data: Any) -> None:
     """One JSON object on stdout; in ASCII where stdout is not UTF-8."""
     encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("_", "-")
