@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.playground.browser.driving import browser_of, chromium
+from tests.playground.browser.driving import browser_here
 
 import chainrule as cr
 from chainrule.drawing.theme import DARK, LIGHT
@@ -19,9 +19,7 @@ PAGES = {
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    chromium()
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright, browser_of(playwright) as found:
+    with browser_here() as found:
         yield found
 
 

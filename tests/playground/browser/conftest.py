@@ -6,15 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.playground.browser.driving import Seen, browser_of, chromium, opened
+from tests.playground.browser.driving import Seen, browser_here, chromium, opened
 from tests.playground.server.process import Served, serving
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    chromium()
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright, browser_of(playwright) as found:
+    with browser_here() as found:
         yield found
 
 
