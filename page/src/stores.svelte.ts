@@ -61,6 +61,9 @@ export class App {
   #nextNotice = 1;
   /** How many links had been opened when what they show was last taken over. */
   #links = 0;
+  /** The steps that wait for those under way, and when all of them are done. */
+  #later: { kind: "step" | "back"; unit: "epoch" | "batch"; count: number } | null = null;
+  #moved: Promise<Message | null> = Promise.resolve(null);
 
   constructor(
     private readonly channel: Channel,
@@ -88,6 +91,11 @@ export class App {
 
   /** Sends a command; its answer, or null when it was refused, which the page then says. */
   async do(command: Command): Promise<Message | null> {
+    if (this.#later !== null) await this.#moved; // what was pressed before comes before
+    return this.#send(command);
+  }
+
+  async #send(command: Command): Promise<Message | null> {
     try {
       const answer = await this.#waited(this.channel.send(command));
       if (command.do !== "inside") this.#settled();
@@ -115,12 +123,30 @@ export class App {
 
   /** Trains one epoch or batch further. */
   step(unit: "epoch" | "batch"): Promise<Message | null> {
-    return this.do({ do: "step", unit, count: 1 });
+    return this.#move("step", unit);
   }
 
   /** Goes back one epoch or batch, at most to the beginning; from where the run is by then. */
   back(unit: "epoch" | "batch"): Promise<Message | null> {
-    return this.do({ do: "back", unit, count: 1 });
+    return this.#move("back", unit);
+  }
+
+  /**
+   * One step more. Presses that come while one is under way, as of a key that is held down, are asked for
+   * together: a slow machine falls behind, and loses none.
+   */
+  #move(kind: "step" | "back", unit: "epoch" | "batch"): Promise<Message | null> {
+    if (this.#later?.kind === kind && this.#later.unit === unit) {
+      this.#later.count += 1;
+      return this.#moved;
+    }
+    const move = { kind, unit, count: 1 };
+    this.#later = move;
+    this.#moved = this.#moved.then(() => {
+      if (this.#later === move) this.#later = null;
+      return this.#send({ do: kind, unit, count: move.count });
+    });
+    return this.#moved;
   }
 
   async upload(name: string, body: Blob): Promise<Message | null> {

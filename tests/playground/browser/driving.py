@@ -48,6 +48,8 @@ class Seen:
         self.origin = origin
         self.faults: list[str] = []
         self.messages: dict[str, Message] = {}
+        #: What the page has sent.
+        self.commands: list[str | bytes] = []
         self.page.on("console", self.told)
         self.page.on("pageerror", lambda error: self.fault(str(error)))
         self.page.on("websocket", self.connected)
@@ -57,6 +59,7 @@ class Seen:
         if not socket.url.startswith(self.origin.replace("http", "ws", 1)):
             self.fault(f"asked another host: {socket.url}")
         socket.on("framereceived", self.hear)
+        socket.on("framesent", lambda payload: self.commands.append(payload))
         socket.on("close", lambda _: self.fault("the server closed the connection"))
 
     def fault(self, text: str) -> None:

@@ -97,8 +97,13 @@ def losses_are_the_references(seen: Seen) -> None:
 
 
 def test_a_key_that_is_held_down_loses_no_step(seen: Seen) -> None:
+    """Whatever the machine: presses that wait are asked for together, and not one by one."""
+    before = len(seen.commands)
     seen.hold("ArrowRight", 130)
     seen.until_step(130)
+    seen.hold("ArrowLeft", 30)
+    seen.until_step(100)
+    assert sum("step" in str(c) or "back" in str(c) for c in seen.commands[before:]) <= 4
 
 
 def test_a_pasted_table_is_learnt(seen: Seen) -> None:
