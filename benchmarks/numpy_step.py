@@ -32,9 +32,9 @@ import numpy as np
 import numpy.typing as npt
 
 import chainrule as cr
+from chainrule.networks.steps import make_step
 from chainrule.nodes.base import quiet
 from chainrule.training.loop import BUFFER
-from chainrule.training.steps import make_step
 
 Array = npt.NDArray[Any]
 LR = 0.1

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 import chainrule as cr
-from chainrule.drawing.figure import BLUE, SKY, new_figure
+from chainrule.plots.figure import BLUE, SKY, new_figure
 
 IMAGES = Path(__file__).parent / "images"
 

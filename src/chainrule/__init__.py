@@ -4,7 +4,7 @@ Every value, every gradient and every update can be looked at and checked. See `
 the computational graph, `Sequential` and `Trainer` for training, `datasets` for data.
 
 The rooms are loaded at the first use of a name (PEP 562), so that `chainrule --help` need not
-wait for NumPy; `chainrule.everything` lists the names.
+wait for NumPy; `chainrule.api` lists the names.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from chainrule.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from chainrule.everything import *  # noqa: F403
+    from chainrule.api import *  # noqa: F403
 else:
     #: Names of rooms that few people enter, each loaded for itself.
     _LATE = {"Playground": "chainrule.playground.notebook"}
@@ -32,7 +32,7 @@ else:
         if name in _LATE:
             globals()[name] = getattr(import_module(_LATE[name]), name)
             return globals()[name]
-        everything = import_module("chainrule.everything")
+        everything = import_module("chainrule.api")
         found = {
             key: getattr(everything, key) for key in everything.__all__ if key not in globals()
         }

@@ -452,7 +452,7 @@ def test_help_starts_without_numpy() -> None:
         "import sys\nfrom chainrule.cli import chainrule\n"
         "try: chainrule.main(['train', '--help'])\nexcept SystemExit: pass\n"
         "assert 'numpy' not in sys.modules, 'numpy'\n"
-        "assert 'chainrule.everything' not in sys.modules"
+        "assert 'chainrule.api' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -20,7 +20,8 @@ from tests.differential.networks import Formula, Plan, PlannedNetwork, data, ent
 
 import chainrule as cr
 from chainrule.errors import NonFiniteError
-from chainrule.graph.recording import complex_steps, recording
+from chainrule.graph.mode import complex_steps
+from chainrule.graph.recording import recording
 from chainrule.nodes.base import quiet
 
 __all__ = [

@@ -14,8 +14,8 @@ import pytest
 from tests.engine.compiled.plain import compiling, plainly
 
 import chainrule as cr
+from chainrule.checking.step import check_step
 from chainrule.errors import RecordingError
-from chainrule.training.step_check import check_step
 
 Array = npt.NDArray[Any]
 Formula = Callable[[Any, Any], Any]

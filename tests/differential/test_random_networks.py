@@ -27,9 +27,9 @@ from tests.engine.compiled.plain import compiling, plainly
 
 import chainrule as cr
 from chainrule import nodes
+from chainrule.checking.step import check_step
 from chainrule.engine.compiled import predict
 from chainrule.nodes import Node
-from chainrule.training.step_check import check_step
 
 Road = Callable[[Case], list[str]]
 

@@ -12,10 +12,10 @@ from matplotlib.colors import to_rgb
 from matplotlib.text import Text
 
 import chainrule as cr
-from chainrule.drawing.curves import draw_history
-from chainrule.drawing.figure import PALETTE, end_labels, new_figure
-from chainrule.drawing.regions import POINTS
 from chainrule.errors import DataError, SettingError, ShapeError
+from chainrule.plots.curves import draw_history
+from chainrule.plots.figure import PALETTE, end_labels, new_figure
+from chainrule.plots.regions import POINTS
 
 
 def spiral_net(epochs: int = 20, **more: Any) -> tuple[cr.TwoLayerNet, Any, Any, cr.Trainer]:

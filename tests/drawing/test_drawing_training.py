@@ -13,8 +13,8 @@ from tests.chapter import by_hand
 
 import chainrule as cr
 from chainrule.drawing.fonts import letters_as_text
-from chainrule.drawing.landscape import loss_surface
 from chainrule.errors import DataError, SettingError, ShapeError
+from chainrule.plots.landscape import loss_surface
 from chainrule.training.histograms import Histogram
 
 ENGINES = ["numpy", "compiled"]

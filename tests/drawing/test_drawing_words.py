@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 
 import chainrule as cr
 from chainrule.drawing import fonts
-from chainrule.drawing.figure import label_of, new_figure
-from chainrule.drawing.words import WORDS, say
+from chainrule.lang.words import WORDS, say
+from chainrule.plots.figure import label_of, new_figure
 
 FOLDER = Path(fonts.__file__).parent
 DEJAVU = Path(get_data_path(), "fonts", "ttf", "DejaVuSansMono.ttf")

@@ -9,7 +9,7 @@ import numpy as np
 
 import chainrule as cr
 from chainrule.cli.hints import hints
-from chainrule.drawing.notes import note_in
+from chainrule.lang.notes import note_in
 
 #: Names in the tables below, which stay as they are.
 NAMES = r"x\d+|town|none|one|code|text|flat|empty|y|c|n|[ab]|Ulm|Bonn|TensorFlow|Playground|e"

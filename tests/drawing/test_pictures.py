@@ -21,13 +21,13 @@ from tests.drawing.geometry import Point, faults, line_of
 from tests.drawing.reading import arrows, number_in, root, texts
 
 import chainrule as cr
-from chainrule.drawing.notes import note_in
 from chainrule.drawing.panels import number
 from chainrule.drawing.text import text_width
 from chainrule.errors import DataError, SettingError, ShapeError
 from chainrule.graph.detail import Overflow
-from chainrule.graph.recording import within
+from chainrule.graph.scopes import within
 from chainrule.graph.variable import Variable
+from chainrule.lang.notes import note_in
 
 
 def spiral_net() -> tuple[cr.TwoLayerNet, np.ndarray, np.ndarray]:

@@ -24,7 +24,7 @@ from tests.optimizers.table import ROWS as OPTIMIZERS
 import chainrule as cr
 from chainrule.errors import DataError, RecordingError, SettingError
 from chainrule.files import Script
-from chainrule.files.script.data import MAKERS
+from chainrule.script.data import MAKERS
 
 F = np.float64
 X, T = cr.datasets.spiral()

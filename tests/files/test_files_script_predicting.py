@@ -17,7 +17,8 @@ from tests.cli.driver import run as command
 import chainrule as cr
 from chainrule.datasets import Preparation, Table, read_csv
 from chainrule.errors import SettingError
-from chainrule.files import Model, Script, load_model, predicting_script
+from chainrule.files import Model, load_model
+from chainrule.script import Script, predicting_script
 
 HOSTILE = ['x"""\n', "a\\", "'; import os #", '"', "{n}", "\u202e", "é, ü", "%s", "\\N{BEL}"]
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from chainrule.atomic_write import write_whole
 from chainrule.errors import FormatError, SettingError
-from chainrule.files.writing import write_whole
 
 OLD, NEW = b"old " * 1000, b"new " * 5000
 

@@ -13,7 +13,7 @@ import chainrule as cr
 from chainrule.errors import SettingError, ShapeError
 from chainrule.graph.detail import DetailedGraph
 from chainrule.graph.graph import Graph
-from chainrule.graph.recording import Scope
+from chainrule.graph.scopes import Scope
 from chainrule.graph.variable import Variable
 
 CASES = 25

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from chainrule import layers
 from chainrule.graph import Parameter, Variable
-from chainrule.graph.recording import complex_steps
+from chainrule.graph.mode import complex_steps
 
 Array = npt.NDArray[Any]
 

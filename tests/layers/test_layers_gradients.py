@@ -13,7 +13,7 @@ from tests.layers.table import ROWS, Row
 
 import chainrule as cr
 from chainrule import layers
-from chainrule.graph.recording import complex_steps
+from chainrule.graph.mode import complex_steps
 
 Array = npt.NDArray[Any]
 

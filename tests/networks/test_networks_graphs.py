@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 
 import chainrule as cr
-from chainrule.engine.called import parameter_names
+from chainrule.engine.naming import parameter_names
 from chainrule.errors import DataError, RecordingError
 
 Array = npt.NDArray[Any]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.drawing.notes import note_in
+from chainrule.lang.notes import note_in
 from chainrule.playground.refusals import said_in
 from chainrule.playground.session import Session
 

@@ -11,9 +11,9 @@ import pytest
 import chainrule as cr
 from chainrule.playground.building import make_network, make_optimizer
 from chainrule.playground.caps import Caps
-from chainrule.playground.data import draw
 from chainrule.playground.run import Curve, Edit, Run
 from chainrule.playground.settings import OPTIMIZERS, Settings
+from chainrule.playground.sources import draw
 
 CAPS = Caps()
 

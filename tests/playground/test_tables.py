@@ -9,9 +9,9 @@ import pytest
 
 import chainrule as cr
 from chainrule.playground.caps import Caps
-from chainrule.playground.data import draw
 from chainrule.playground.session import Session
 from chainrule.playground.settings import Settings
+from chainrule.playground.sources import draw
 from chainrule.playground.tables import Cells, read_table, table_cells
 
 

@@ -15,8 +15,8 @@ from tests.cli.driver import as_json, good, run
 
 import chainrule as cr
 from chainrule.cli import chainrule as command
-from chainrule.drawing.notes import note_in
 from chainrule.files import load_model, save_model
+from chainrule.lang.notes import note_in
 
 Array = npt.NDArray[Any]
 

@@ -12,9 +12,9 @@ from tests.differential.test_planted_faults import stale_view
 from tests.engine.compiled.plain import plainly
 
 import chainrule as cr
+from chainrule.checking.step import check_step
 from chainrule.engine.program import _Builder
 from chainrule.errors import CheckError, SettingError
-from chainrule.training.step_check import check_step
 
 X = np.random.default_rng(0).standard_normal((8, 6))
 T = X[:, :2]

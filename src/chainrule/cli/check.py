@@ -56,7 +56,7 @@ def check(
     proof = graph.check(elements=elements)
     step = None
     if at_work is not None:
-        from chainrule.training.step_check import check_step
+        from chainrule.checking.step import check_step
 
         step = check_step(*at_work, engine=engine)
     ok = proof.ok and (step is None or step.ok)

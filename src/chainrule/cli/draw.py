@@ -72,9 +72,9 @@ def draw(
     """
     import numpy as np
 
+    from chainrule.atomic_write import check_place
     from chainrule.cli.graphs import graph_of
     from chainrule.drawing.saving import format_of
-    from chainrule.files.writing import check_place
 
     format_of(out)
     check_place(out, force)

@@ -12,7 +12,8 @@ from chainrule.cli.terminal import json_out, number_of, printable, say
 
 if TYPE_CHECKING:
     from chainrule.cli.said import Said
-    from chainrule.files import Model, Script
+    from chainrule.files import Model
+    from chainrule.script import Script
 
 __all__ = ["export"]
 
@@ -78,7 +79,8 @@ def export(
     for path in (out, beside):
         keep_apart("--out", path, {"the model": model, "the data": data})
     if data is None:
-        from chainrule.files import load_model, predicting_script
+        from chainrule.files import load_model
+        from chainrule.script import predicting_script
 
         script = predicting_script(load_model(model))
     else:
@@ -111,7 +113,7 @@ def _training(
     """The program that trains the model on."""
     from chainrule.cli.reading import fact, open_both
     from chainrule.cli.scoring import training_rows
-    from chainrule.files import training_script
+    from chainrule.script import training_script
 
     found, preparation, table = open_both(
         model, data, said, from_python="network.script(optimizer, x, t)"

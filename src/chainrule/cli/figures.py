@@ -75,7 +75,7 @@ def figures(
 
 def _page(out: str, lang: str) -> str | None:
     """The name of the picture of the playground's page, if it could be taken."""
-    from chainrule.files.writing import write_whole
+    from chainrule.atomic_write import write_whole
     from chainrule.playground.screenshot import chromium, screenshot
 
     browser = chromium()

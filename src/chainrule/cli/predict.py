@@ -51,9 +51,9 @@ def predict(
 
     DATA has the columns the model was trained on; a target column is not needed.
     """
+    from chainrule.atomic_write import check_place, write_whole
     from chainrule.cli.reading import notes_on, open_both
     from chainrule.errors import SettingError
-    from chainrule.files.writing import check_place, write_whole
 
     if out is not None:
         check_place(out, overwrite=force)

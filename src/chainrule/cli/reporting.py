@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from chainrule.atomic_write import check_place, write_whole
 from chainrule.cli.places import keep_apart
 from chainrule.cli.source import STDIN
 from chainrule.cli.terminal import typed
 from chainrule.errors import ExtraMissingError
-from chainrule.files.writing import check_place, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,8 +63,8 @@ def write_report(
     verdict: Sequence[str], lang: str, force: bool,
 ) -> None:  # fmt: skip
     """Write the page, whole or not at all."""
-    from chainrule.drawing.judged import Run
-    from chainrule.drawing.report import report_page
+    from chainrule.plots.judged import Run
+    from chainrule.plots.report import report_page
 
     run = Run(
         name=plan.name,

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from chainrule import optimizers, schedules
+from chainrule.atomic_write import check_place
 from chainrule.cli.choosing import choose, chosen, drawn_up, tried
 from chainrule.cli.hints import hints
 from chainrule.cli.interrupt import CtrlC
@@ -28,7 +29,6 @@ from chainrule.datasets import Preparation, Table
 from chainrule.datasets.opening import physical_memory
 from chainrule.errors import NonFiniteError, SettingError
 from chainrule.files import save_model
-from chainrule.files.writing import check_place
 from chainrule.layers import Affine, Dropout, MeanSquaredError, SoftmaxWithLoss
 from chainrule.networks import ACTIVATIONS, Sequential
 from chainrule.training import (

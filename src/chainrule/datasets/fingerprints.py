@@ -4,21 +4,34 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from chainrule.datasets.columns import Texts
-
-if TYPE_CHECKING:
-    from chainrule.datasets.table import Table
 
 __all__ = ["fingerprint_of"]
 
 GROUP = 32
 
 
-def fingerprint_of(table: Table) -> str:
+class _Table(Protocol):
+    @property
+    def names(self) -> Sequence[str]: ...
+
+    def __len__(self) -> int: ...
+
+    def kind(self, name: str) -> str: ...
+
+    def column(self, name: str) -> npt.NDArray[Any]: ...
+
+    def texts(self, name: str) -> Texts: ...
+
+    def words(self, name: str) -> Texts | None: ...
+
+
+def fingerprint_of(table: _Table) -> str:
     """64 hex digits over names, kinds and contents; the storage of numbers makes no difference."""
     rows, names = len(table), list(table.names)
     digest = hashlib.sha256(f"table {rows} {len(names)}".encode())
@@ -60,7 +73,7 @@ def fingerprint_of(table: Table) -> str:
     return digest.hexdigest()
 
 
-def _alike(table: Table, names: Sequence[str], kind: str) -> list[str]:
+def _alike(table: _Table, names: Sequence[str], kind: str) -> list[str]:
     """The longest start of `names` (GROUP at most) that is of one kind."""
     group: list[str] = []
     for name in names[:GROUP]:

@@ -13,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.datasets.columns import Column, Texts, as_column, check_matrix
+from chainrule.datasets.fingerprints import fingerprint_of
 from chainrule.datasets.forms import Form
+from chainrule.datasets.frames import frame_columns
 from chainrule.errors import DataError, guess, shown
 
 __all__ = ["Table"]
@@ -84,8 +86,6 @@ class Table:
         source: str = "a table",
         notes: Iterable[str] = (),
     ) -> None:
-        from chainrule.datasets.frames import frame_columns
-
         given = frame_columns(columns, source)
         if given is None:
             raise DataError(
@@ -520,8 +520,6 @@ class Table:
         >>> Table({"a": [1, 2]}).fingerprint()[:8]
         '0a243105'
         """
-        from chainrule.datasets.fingerprints import fingerprint_of
-
         return fingerprint_of(self)
 
 

@@ -8,21 +8,21 @@ from typing import Any, TypedDict
 
 import numpy as np
 
+from chainrule.atomic_write import Pathish, write_whole
 from chainrule.drawing.diagram import Diagram
-from chainrule.drawing.notes import note_in
 from chainrule.drawing.picture import Options, diagram_of, scene_of
 from chainrule.drawing.saving import GRAPHS, check_path, format_of
 from chainrule.drawing.scene import Scene
 from chainrule.drawing.svg import to_svg
 from chainrule.drawing.theme import check_theme
 from chainrule.drawing.units import MANY, Fold, Names, Units
-from chainrule.drawing.words import check_language
 from chainrule.errors import SettingError, ShapeError, nearest, printable, shown
-from chainrule.files.writing import Pathish, write_whole
 from chainrule.graph.detail import DetailedGraph, Overflow
 from chainrule.graph.graph import Graph
 from chainrule.graph.naming import arrow_called
 from chainrule.graph.variable import Array, Variable
+from chainrule.lang.notes import note_in
+from chainrule.lang.words import check_language
 from chainrule.settings import positive
 
 __all__ = ["DrawOptions", "Drawing", "draw_graph"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from chainrule.drawing.words import WORDS, say
+from chainrule.lang.words import WORDS, say
 
 __all__ = ["to_mathml"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chainrule.drawing.theme import DARK, LIGHT
-from chainrule.drawing.words import say
+from chainrule.lang.words import say
 
 __all__ = ["in_notebook"]
 

@@ -39,11 +39,10 @@ from chainrule.drawing.symbols import (
 )
 from chainrule.drawing.text import text_width
 from chainrule.drawing.units import End, Flow, Leaf, Middle, Split, Unit, Units
-from chainrule.drawing.words import say
-from chainrule.graph.recording import Scope
+from chainrule.graph.scopes import Scope
 from chainrule.graph.variable import Array, Parameter, Variable
 from chainrule.graph.wording import shape_text
-from chainrule.layers.base import Layer
+from chainrule.lang.words import say
 from chainrule.nodes import Branch, Cast, Repeat
 
 __all__ = ["Label", "Options", "diagram_of", "painted", "scene_of"]
@@ -176,7 +175,8 @@ def _vertex(unit: Unit, units: Units, options: Options) -> Vertex:
         signs, told = _inside(unit, units, options)
         return box_vertex(title, [], "\n".join(told), signs)
     if isinstance(unit, Scope):
-        held = unit.layer.named_parameters() if isinstance(unit.layer, Layer) else {}
+        named = getattr(unit.layer, "named_parameters", None)  # a layer by hand has none
+        held = {} if named is None else named()
         lines = [f"{options.name(p) or name} {shape_text(p.shape)}" for name, p in held.items()]
         lines = _few(lines, options.lang)
         signs, told = _inside(unit, units, options)

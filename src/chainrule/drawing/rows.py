@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from chainrule.drawing.diagram import Arrow, Diagram, Group, Run, Vertex
 from chainrule.drawing.layout import lay_out
-from chainrule.graph.naming import around
+from chainrule.graph.scopes import around
 
 __all__ = ["in_rows"]
 

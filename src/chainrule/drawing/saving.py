@@ -8,9 +8,9 @@ import os
 from contextlib import nullcontext
 from typing import Any
 
+from chainrule.atomic_write import Pathish, check_place
 from chainrule.drawing.fonts import cjk_font, letters_as_text, set_fonts
 from chainrule.errors import SettingError
-from chainrule.files.writing import Pathish, check_place
 
 __all__ = ["GRAPHS", "PLOTS", "check_letters", "check_path", "format_of", "rendered"]
 

@@ -13,8 +13,8 @@ from typing import Any, TypeAlias
 from chainrule.drawing.layout.columns import in_order
 from chainrule.errors import SettingError, nearest, shown
 from chainrule.graph.graph import Graph
-from chainrule.graph.naming import around as runs_around
-from chainrule.graph.recording import Scope, shared_scope
+from chainrule.graph.scopes import Scope, shared_scope
+from chainrule.graph.scopes import around as runs_around
 from chainrule.graph.variable import Parameter, Variable
 from chainrule.nodes import Branch, Node
 

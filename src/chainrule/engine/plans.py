@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,16 +18,13 @@ from chainrule.engine.lowering import Lowered, fresh
 from chainrule.engine.memory import needed, root_of
 from chainrule.engine.primitives import Function, filled, take_rows
 from chainrule.engine.program import Program, Section, build
+from chainrule.engine.protocols import RecordableLayer, RecordableNetwork, UpdateRule
 from chainrule.engine.rules import FUNCTIONS
 from chainrule.engine.trace import Trace, Traced
 from chainrule.graph.formulas import recorded, refuse_untrained
-from chainrule.graph.reads import ArrayRead, Reads
+from chainrule.graph.reads import ArrayRead
+from chainrule.graph.recording import Reads
 from chainrule.graph.variable import Parameter, Variable
-from chainrule.optimizers import Optimizer
-
-if TYPE_CHECKING:
-    from chainrule.layers.base import Layer
-    from chainrule.networks import Network
 
 __all__ = [
     "LayerPlan",
@@ -131,7 +128,7 @@ def _named(inputs: Sequence[Array | None], names: str) -> list[tuple[str, Array]
     return [(n, a) for n, a in zip(names.split(), inputs, strict=False) if a is not None]
 
 
-def plan_layer(layer: Layer, inputs: Sequence[Array | None]) -> LayerPlan:
+def plan_layer(layer: RecordableLayer, inputs: Sequence[Array | None]) -> LayerPlan:
     """A layer by itself: `forward(x)` and `backward(dout)`, giving fresh arrays."""
     rec = Recorded(layer.record, _named(inputs, "x t w"))
     low = rec.lower()
@@ -147,7 +144,7 @@ def plan_layer(layer: Layer, inputs: Sequence[Array | None]) -> LayerPlan:
     return LayerPlan(program, run["forward"], run["backward"], rec.out.shape, rec.out.dtype)
 
 
-def plan_loss(network: Network, x: Array, t: Array, w: Array | None) -> Program:
+def plan_loss(network: RecordableNetwork, x: Array, t: Array, w: Array | None) -> Program:
     """A network's `forward(x, t)` and `backward()`, in buffers that stay."""
     rec = Recorded(network.record_loss, _named((x, t, w), "x t w"))
     low = rec.lower()
@@ -158,7 +155,7 @@ def plan_loss(network: Network, x: Array, t: Array, w: Array | None) -> Program:
     return _built(rec, forward, backward, planned=True)
 
 
-def plan_predict(network: Network, x: Array) -> Program:
+def plan_predict(network: RecordableNetwork, x: Array) -> Program:
     """A network's outputs for x, as a fresh array."""
     rec = Recorded(network.record_predict, [("x", x)])
     out, writes = rec.results(rec.lower())
@@ -166,7 +163,9 @@ def plan_predict(network: Network, x: Array) -> Program:
     return _built(rec, section, planned=False)
 
 
-def plan_step(network: Network, x: Array, t: Array, w: Array | None, rows: Array) -> Program:
+def plan_step(
+    network: RecordableNetwork, x: Array, t: Array, w: Array | None, rows: Array
+) -> Program:
     """Gather the rows of a mini-batch, forward, backward: `step(x, t[, w], rows)` gives the loss."""
     batch = _named((x, t, w), "x t w")
     rec = Recorded(network.record_loss, [(name, a[rows]) for name, a in batch])
@@ -197,20 +196,20 @@ def _at_once(writes: Iterable[tuple[Traced, Traced]]) -> list[tuple[Traced, Trac
 
 
 def plan_update(
-    optimizer: Optimizer, p: Array, g: Array, decay: bool, factor: float
+    optimizer: UpdateRule, p: Array, g: Array, decay: bool, factor: float
 ) -> Callable[..., Any]:
     """An optimizer's rule for arrays of one shape: `update(p, g, *slots, *numbers)`, in place."""
     program = build([_update(optimizer, p, g, decay, factor)], planned=True)
     return program.functions["update"]
 
 
-def update_work(optimizer: Optimizer, p: Array, g: Array, decay: bool, factor: float) -> Work:
+def update_work(optimizer: UpdateRule, p: Array, g: Array, decay: bool, factor: float) -> Work:
     """What `plan_update` would have to do."""
     return work_of(needed(v for _, v in _update(optimizer, p, g, decay, factor).writes))
 
 
-def _update(optimizer: Optimizer, p: Array, g: Array, decay: bool, factor: float) -> Section:
-    trace = Trace()
+def _update(optimizer: UpdateRule, p: Array, g: Array, decay: bool, factor: float) -> Section:
+    trace = Trace(FUNCTIONS)
     parameter = trace.argument(p.shape, p.dtype, "p")
     gradient = trace.argument(g.shape, g.dtype, "g")
     slots = [trace.argument(p.shape, p.dtype, name) for name in optimizer.slots]

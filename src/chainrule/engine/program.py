@@ -35,7 +35,7 @@ from chainrule.engine.operations import lines_of
 from chainrule.engine.primitives import item
 from chainrule.engine.texts import Texts
 from chainrule.engine.trace import Traced
-from chainrule.graph.reads import Reads
+from chainrule.graph.recording import Reads
 from chainrule.nodes.base import quiet
 
 __all__ = ["Program", "Section", "build"]

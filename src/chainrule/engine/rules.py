@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule.engine.primitives import Function, cast, filled, put_flat, take_flat, take_rows
-from chainrule.layers.dropout import cells, mixed
 from chainrule.nodes.base import CALLED
 from chainrule.nodes.indexing import add_at, chosen, replaced
+from chainrule.nodes.random import cells, mixed
 
 if TYPE_CHECKING:
     from chainrule.engine.trace import Trace, Traced

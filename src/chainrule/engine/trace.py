@@ -20,9 +20,9 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.lib.stride_tricks import as_strided
 
 from chainrule.engine.primitives import VIEWS, WEAK, Function, cast, filled, item, pick
-from chainrule.engine.rules import FUNCTIONS
 from chainrule.errors import RecordingError
-from chainrule.graph.reads import ArrayRead, Reads
+from chainrule.graph.reads import ArrayRead
+from chainrule.graph.recording import Reads
 from chainrule.nodes.base import quiet
 from chainrule.nodes.indexing import add_at
 
@@ -158,7 +158,7 @@ class Traced(NDArrayOperatorsMixin):
         if rule is None:
             raise RecordingError(
                 f"np.{getattr(func, '__name__', func)} cannot be traced. Known: "
-                f"{', '.join(sorted(getattr(f, '__name__', '?') for f in FUNCTIONS))}."
+                f"{', '.join(sorted(getattr(f, '__name__', '?') for f in self.trace.rules))}."
             )
         return rule(self.trace, *args, **kwargs)
 
@@ -209,9 +209,7 @@ class Trace:
     `rules` say what NumPy's functions come down to for the engine that will read the trace.
     """
 
-    def __init__(
-        self, rules: Mapping[Function, Function] = FUNCTIONS, reads: Reads | None = None
-    ) -> None:
+    def __init__(self, rules: Mapping[Function, Function], reads: Reads | None = None) -> None:
         self.rules = rules
         #: What was read that the program will not read itself.
         self.reads: Reads = [] if reads is None else reads

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.drawing.figure import BLUE, GREEN, ORANGE, SKY
 from chainrule.figures.common import either, figure
 from chainrule.figures.plots import WHITE, new_plot, note
 from chainrule.graph.derivatives import grad
 from chainrule.nodes.base import Value
+from chainrule.plots.figure import BLUE, GREEN, ORANGE, SKY
 
 __all__ = ["AT", "STEPS", "WHERE", "curve", "secants", "slopes_of", "square", "tangents"]
 

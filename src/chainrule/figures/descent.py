@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.drawing.figure import BLUE, ORANGE
 from chainrule.figures.common import either, figure
 from chainrule.figures.gradient import field, surface
 from chainrule.figures.plots import WHITE, new_plot, note
 from chainrule.graph.variable import Array
 from chainrule.optimizers import SGD
+from chainrule.plots.figure import BLUE, ORANGE
 
 __all__ = ["LR", "START", "path", "sgd_step"]
 

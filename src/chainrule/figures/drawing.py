@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from chainrule.atomic_write import Pathish, write_whole
 from chainrule.drawing.fonts import lacks_font
 from chainrule.drawing.saving import PLOTS, check_letters
-from chainrule.drawing.words import check_language
 from chainrule.errors import SettingError, nearest
 from chainrule.figures.pages import TITLES, index_page
 from chainrule.figures.picture import Picture
 from chainrule.figures.table import FIGURES, Figure
-from chainrule.files.writing import Pathish, write_whole
+from chainrule.lang.words import check_language
 
 __all__ = ["draw", "find", "plot_format", "save"]
 

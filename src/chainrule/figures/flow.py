@@ -17,7 +17,7 @@ from chainrule.drawing.units import End, Fold, Units
 from chainrule.figures.boxes import Box
 from chainrule.figures.formula import formula, plain
 from chainrule.graph.graph import Graph
-from chainrule.graph.recording import Scope
+from chainrule.graph.scopes import Scope
 from chainrule.graph.variable import Array, Variable
 
 __all__ = ["Sketch", "Tag", "drawn"]

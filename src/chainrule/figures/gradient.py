@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.drawing.figure import BLUE, GREEN, ORANGE, SKY
 from chainrule.figures.common import either, figure
 from chainrule.figures.plots import WHITE, new_plot, note
 from chainrule.graph.derivatives import grad
 from chainrule.graph.functions import sum as total
 from chainrule.graph.variable import Array
 from chainrule.nodes.base import Value
+from chainrule.plots.figure import BLUE, GREEN, ORANGE, SKY
 
 __all__ = ["DIRECTION", "POINT", "along", "field", "gradient_field", "surface"]
 

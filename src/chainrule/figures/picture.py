@@ -6,12 +6,12 @@ from contextlib import nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from chainrule.atomic_write import Pathish, write_whole
 from chainrule.drawing.fonts import letters_as_text, set_fonts
 from chainrule.drawing.saving import PLOTS, format_of, rendered
 from chainrule.drawing.scene import Scene
 from chainrule.drawing.svg import to_svg
 from chainrule.errors import SettingError, nearest
-from chainrule.files.writing import Pathish, write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Plot

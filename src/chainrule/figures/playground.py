@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from chainrule.datasets import circles
-from chainrule.drawing.figure import BLUE, ORANGE
 from chainrule.figures.common import either, figure
 from chainrule.figures.plots import new_plot
 from chainrule.graph.variable import Array
 from chainrule.layers import Affine, SigmoidWithLoss, Tanh
 from chainrule.networks import Sequential
 from chainrule.optimizers import SGD
+from chainrule.plots.figure import BLUE, ORANGE
 from chainrule.training import Trainer
 
 __all__ = ["SIZES", "activations", "playground", "trained"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from chainrule.drawing.figure import new_figure, tidy
+from chainrule.plots.figure import new_figure, tidy
 
 __all__ = ["WHITE", "new_plot", "note"]
 

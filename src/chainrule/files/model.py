@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.atomic_write import check_place, write_whole
 from chainrule.errors import (
     DataError,
     FormatError,
@@ -24,7 +25,6 @@ from chainrule.errors import (
 from chainrule.files.architecture import build, describe, expected_arrays
 from chainrule.files.baselines import NAMES, arrays_of, baselines_in
 from chainrule.files.container import Contents, pack, unpack
-from chainrule.files.writing import check_place, write_whole
 from chainrule.layers.losses import Loss
 from chainrule.networks import Network
 
@@ -111,7 +111,8 @@ class Model:
                     " Give the array its network takes, its columns in order: frame.to_numpy()."
                 )
             return np.asarray(data)
-        from chainrule.datasets.frames import frame_columns, table_of
+        from chainrule.datasets.frames import frame_columns
+        from chainrule.datasets.matching import table_of
 
         columns = self.preparation.columns
         frame = frame_columns(data)

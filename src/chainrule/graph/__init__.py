@@ -1,4 +1,4 @@
-"""The graph: Variables, recording, the backward pass, numerical gradients and their check.
+"""The graph: Variables, recording, the backward pass, numerical gradients.
 
 `chainrule` has the names in `__all__` too; the others are of what methods give.
 """
@@ -6,8 +6,6 @@
 from __future__ import annotations
 
 from chainrule.graph import functions as functions  # Variables look their functions up there
-from chainrule.graph.check import CheckReport, check
-from chainrule.graph.check import CheckRow as CheckRow
 from chainrule.graph.derivatives import (
     grad,
     hessian,
@@ -28,14 +26,12 @@ from chainrule.graph.sum_text import Term as Term
 from chainrule.graph.variable import Parameter, Variable
 
 __all__ = [
-    "CheckReport",
     "DetailedGraph",
     "Explanation",
     "Graph",
     "Parameter",
     "Proof",
     "Variable",
-    "check",
     "grad",
     "hessian",
     "jacobian",

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.graph.graph import Graph, reachable
-from chainrule.graph.recording import Scope, recording, resumed
+from chainrule.graph.recording import recording
+from chainrule.graph.scopes import Scope, resumed
 from chainrule.graph.sum_text import element
 from chainrule.graph.variable import Variable, apply
 from chainrule.graph.wording import formula_of, gradient_of, number

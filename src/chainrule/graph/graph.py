@@ -12,7 +12,7 @@ import numpy as np
 from chainrule.errors import RecordingError, ShapeError
 from chainrule.graph.chain_rule import chain_rule, first_complex, refuse_complex
 from chainrule.graph.plain import refuse_plain
-from chainrule.graph.recording import Scope, shared_scope
+from chainrule.graph.scopes import Scope, shared_scope
 from chainrule.graph.sources import Place
 from chainrule.graph.variable import Array, Call, Variable
 from chainrule.nodes import Branch, Node

@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING
 
 from chainrule.errors import SettingError, nearest, printable, shown
-from chainrule.graph.recording import Scope
+from chainrule.graph.scopes import Scope, around
 from chainrule.graph.variable import Parameter, Variable
 from chainrule.nodes import Branch
 
 if TYPE_CHECKING:
     from chainrule.graph.graph import Graph
 
-__all__ = ["MOST", "around", "arrow_called", "arrow_names", "landmarks", "layer_names", "leaving"]
+__all__ = ["MOST", "arrow_called", "arrow_names", "landmarks", "layer_names", "leaving"]
 
 #: So many names of arrows are told at most where one is not known.
 MOST = 12
-
-
-class _Within(Protocol):
-    @property
-    def outer(self: _T) -> _T | None: ...
-
-
-_T = TypeVar("_T", bound=_Within)
 
 
 def layer_names(graph: Graph) -> dict[Scope, str]:
@@ -36,13 +28,6 @@ def layer_names(graph: Graph) -> dict[Scope, str]:
         runs.update((scope, None) for scope in reversed(list(around(graph.scopes[node]))))
     titles = [scope.layer.title for scope in runs]
     return dict(zip(runs, _numbered(titles), strict=True))
-
-
-def around(inner: _T | None) -> Iterator[_T]:
-    """What stands within another of its kind, such as a run of a layer, from the inside out."""
-    while inner is not None:
-        yield inner
-        inner = inner.outer
 
 
 def arrow_names(graph: Graph) -> dict[Variable, str]:

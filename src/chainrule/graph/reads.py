@@ -23,14 +23,15 @@ from collections.abc import (
 from contextvars import ContextVar
 from functools import partial
 from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
-from typing import Any, Protocol, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.graph.recording import Read
 from chainrule.graph.variable import Variable
 
-__all__ = ["ArrayRead", "ContainerRead", "Read", "Reads", "Walk", "outdated"]
+__all__ = ["ArrayRead", "ContainerRead", "Walk", "outdated"]
 
 Array = npt.NDArray[Any]
 
@@ -50,16 +51,6 @@ _NOT_CALLED = {f"__{name}__" for name in (
     "class_getitem", "weakref", "doc", "module", "annotations", "slots", "sizeof", "dir", "hash",
     "match_args", "dataclass_fields", "dataclass_params", "replace", "eq",
 )}  # fmt: skip
-
-
-class Read(Protocol):
-    """Something that was read when a step was recorded."""
-
-    def changed(self) -> bool:
-        """Whether it is another one now."""
-
-
-Reads: TypeAlias = list[Read]
 
 
 def outdated(reads: Iterable[Read]) -> bool:

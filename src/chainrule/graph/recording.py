@@ -1,40 +1,41 @@
-"""What is being recorded: a step for an engine, and the run of a layer that nodes belong to."""
+"""What is being recorded: a step for an engine, or a function that is differentiated."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy.typing as npt
 
 from chainrule.errors import RecordingError
-from chainrule.graph.sources import here
 
 if TYPE_CHECKING:
-    from chainrule.graph.reads import Reads
     from chainrule.graph.variable import Variable
 
 __all__ = [
+    "Read",
+    "Reads",
     "Recording",
-    "Scope",
-    "complex_steps",
     "current_recording",
-    "current_scope",
     "differentiated",
     "differentiating",
     "recording",
-    "resumed",
-    "shared_scope",
-    "stepping",
-    "within",
 ]
 
 _recording: ContextVar[Recording | None] = ContextVar("chainrule_recording", default=None)
 _differentiated: ContextVar[str | None] = ContextVar("chainrule_differentiated", default=None)
-_stepping: ContextVar[bool] = ContextVar("chainrule_stepping", default=False)
-_scope: ContextVar[Scope | None] = ContextVar("chainrule_scope", default=None)
+
+
+class Read(Protocol):
+    """Something that was read when a step was recorded."""
+
+    def changed(self) -> bool:
+        """Whether it is another one now."""
+
+
+Reads: TypeAlias = list[Read]
 
 
 class Recording:
@@ -90,21 +91,6 @@ def differentiating(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def complex_steps() -> Iterator[None]:
-    """Complex numbers are steps beside real ones: a node takes the imaginary part as it is."""
-    token = _stepping.set(True)
-    try:
-        yield
-    finally:
-        _stepping.reset(token)
-
-
-def stepping() -> bool:
-    """Whether complex numbers are steps beside real ones."""
-    return _stepping.get()
-
-
-@contextmanager
 def _said_by_us() -> Iterator[None]:
     """`a[0] = x` makes NumPy ask x for a number, and hide why there is none."""
     try:
@@ -113,51 +99,3 @@ def _said_by_us() -> Iterator[None]:
         if isinstance(error.__cause__, RecordingError):
             raise error.__cause__.with_traceback(error.__traceback__) from None
         raise
-
-
-class Scope:
-    """One run of a layer: what the nodes recorded meanwhile belong to. A layer may run twice."""
-
-    __slots__ = ("layer", "outer", "place")
-
-    def __init__(self, layer: Any, outer: Scope | None) -> None:
-        self.layer, self.outer = layer, outer
-        #: Where the user called it; inside a layer of the user's own, the line of its formula.
-        self.place = here(False, 4)
-
-
-def shared_scope(a: Scope | None, b: Scope | None) -> Scope | None:
-    """The innermost run of a layer that both are in."""
-    around = set()
-    while a is not None:
-        around.add(a)
-        a = a.outer
-    while b is not None and b not in around:
-        b = b.outer
-    return b
-
-
-def current_scope() -> Scope | None:
-    """The run of a layer that is being recorded, if one is."""
-    return _scope.get()
-
-
-@contextmanager
-def within(layer: Any) -> Iterator[Scope]:
-    """What is recorded in here belongs to a run of this layer."""
-    made = Scope(layer, _scope.get())
-    token = _scope.set(made)
-    try:
-        yield made
-    finally:
-        _scope.reset(token)
-
-
-@contextmanager
-def resumed(scope: Scope | None) -> Iterator[None]:
-    """What is recorded in here belongs to a run of a layer that has been, or to none."""
-    token = _scope.set(scope)
-    try:
-        yield
-    finally:
-        _scope.reset(token)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.graph.naming import around
+from chainrule.graph.scopes import around
 from chainrule.graph.sources import SourceLine, line_of
 from chainrule.graph.wording import brief, formula_of, gradient_of, number, read_by
 from chainrule.text_width import cells_wide, padded

@@ -16,7 +16,9 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from chainrule.errors import DTypeError, RecordingError, SettingError, ShapeError, shown
 from chainrule.graph.array_methods import ArrayMethods
 from chainrule.graph.locks import Hold
-from chainrule.graph.recording import current_recording, current_scope, differentiated, stepping
+from chainrule.graph.mode import stepping
+from chainrule.graph.recording import current_recording, differentiated
+from chainrule.graph.scopes import current_scope
 from chainrule.graph.sources import here, line_of
 from chainrule.nodes import Cast, Node, Repeat
 from chainrule.nodes.base import Value, quiet
@@ -29,18 +31,17 @@ __all__ = ["Call", "Parameter", "Variable", "apply"]
 
 Array = npt.NDArray[Any]
 
-#: NumPy's ufuncs and other functions that a Variable understands (filled in functions.py).
+# The functions stand above the Variables that they compute with, and enter themselves here.
+
+#: NumPy's ufuncs and other functions that a Variable understands.
 UFUNCS: dict[np.ufunc, Callable[..., Value]] = {}
 FUNCTIONS: dict[Callable[..., Any], Callable[..., Value]] = {}
+#: How Variables are indexed ("index") and joined ("stack"), and NumPy's calls ("ufunc", "function").
+CALLED: dict[str, Callable[..., Any]] = {}
+#: The names of all functions, for advice.
+NAMES: set[str] = set()
 
 _order = itertools.count()
-
-
-def _names_of_functions() -> list[str]:
-    """What cr. has to compute with."""
-    from chainrule.graph import functions
-
-    return functions.__all__
 
 
 class Call:
@@ -192,7 +193,7 @@ class Variable(ArrayMethods, NDArrayOperatorsMixin):
     def __getattr__(self, name: str) -> Any:
         # Only reached when ordinary lookup fails.
         hint = ""
-        if name in _names_of_functions():
+        if name in NAMES:
             hint = f" It is a function here: cr.{name}(x)."
         elif hasattr(np.ndarray, name):
             hint = f" Of the plain array, without a gradient: x.data.{name}."
@@ -260,7 +261,7 @@ class Variable(ArrayMethods, NDArrayOperatorsMixin):
         called = re.search(r"\bmath\.(\w+)", line.part if line else "")
         if what == "bool()":
             instead = "Compare it: x > 0 is a decision, and may steer an if."
-        elif called and called[1] in _names_of_functions():
+        elif called and called[1] in NAMES:
             instead = f"Write cr.{called[1]}, which takes Variables, and not math.{called[1]}."
         elif re.search(r"\]\s*=[^=]", text) or re.search(r"\b(array|asarray|fromiter)\(", text):
             instead = "An array cannot hold Variables: collect them in a list, and join it, cr.stack(list)."
@@ -324,17 +325,13 @@ class Variable(ArrayMethods, NDArrayOperatorsMixin):
         function = UFUNCS.get(ufunc)
         if function is not None and method == "__call__" and not kwargs:
             return function(*inputs)
-        from chainrule.graph.functions.numpy_calls import call_ufunc
-
         out = kwargs.get("out", ())
         if len(out) == 1 and out[0] is self and inputs[0] is self:
             kwargs = {}  # `x += y` gives x a new value, as it does for a number
-        return call_ufunc(ufunc, method, inputs, kwargs)
+        return CALLED["ufunc"](ufunc, method, inputs, kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        from chainrule.graph.functions.numpy_calls import call_function
-
-        return call_function(func, args, kwargs)
+        return CALLED["function"](func, args, kwargs)
 
     @staticmethod
     def __chainrule_apply__(node: Node, *inputs: Value) -> Value:
@@ -346,9 +343,7 @@ class Variable(ArrayMethods, NDArrayOperatorsMixin):
         return made
 
     def __getitem__(self, key: Any) -> Variable:
-        from chainrule.graph import functions
-
-        made: Variable = functions.index(self, key)
+        made: Variable = CALLED["index"](self, key)
         return made
 
     def __iter__(self) -> Iterator[Variable]:

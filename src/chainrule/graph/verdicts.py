@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.graph.recording import complex_steps
+from chainrule.graph.mode import complex_steps
 from chainrule.nodes.base import quiet
 from chainrule.text_width import cells_wide, padded
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chainrule.graph.functions import one_hot
+from chainrule.graph.mode import evaluating, is_training, training_mode
 from chainrule.layers.activations import (
     ELU,
     GELU,
@@ -29,7 +30,6 @@ from chainrule.layers.losses import (
     MeanAbsoluteError,
     MeanSquaredError,
 )
-from chainrule.layers.mode import evaluating, is_training, training_mode
 from chainrule.layers.normalization import BatchNorm, LayerNorm
 
 __all__ = [

@@ -18,11 +18,12 @@ from chainrule.errors import (
     forgotten_init,
 )
 from chainrule.graph.data import as_numbers
+from chainrule.graph.mode import is_training
 from chainrule.graph.reads import outdated
-from chainrule.graph.recording import current_recording, within
+from chainrule.graph.recording import current_recording
+from chainrule.graph.scopes import within
 from chainrule.graph.variable import Parameter, Variable, apply
 from chainrule.layers.initial import Fill, Seed, generator
-from chainrule.layers.mode import is_training
 from chainrule.nodes.base import Node, Value
 from chainrule.settings import Check, positive
 

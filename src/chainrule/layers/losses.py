@@ -15,7 +15,8 @@ import numpy.typing as npt
 from chainrule.errors import DataError, NonFiniteError, ShapeError
 from chainrule.graph import functions
 from chainrule.graph.data import as_numbers, of_shape
-from chainrule.graph.recording import current_recording, within
+from chainrule.graph.recording import current_recording
+from chainrule.graph.scopes import within
 from chainrule.graph.variable import Variable
 from chainrule.layers.base import Layer
 from chainrule.nodes.base import Value

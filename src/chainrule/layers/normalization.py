@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from chainrule.errors import ShapeError
 from chainrule.graph import functions
+from chainrule.graph.mode import is_training
 from chainrule.layers.base import Layer
-from chainrule.layers.mode import is_training
 from chainrule.nodes.base import Value
 from chainrule.settings import below_one, positive, whole
 

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from chainrule.errors import RecordingError, ShapeError
-from chainrule.graph.recording import within
+from chainrule.graph.scopes import within
 from chainrule.graph.variable import Parameter, Variable, apply
 from chainrule.layers.base import Layer, as_parameters, is_hand_written
 from chainrule.nodes.base import Node, Value, primitive

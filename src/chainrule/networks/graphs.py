@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy.typing as npt
 
+from chainrule.engine.protocols import RecordableNetwork
 from chainrule.errors import RecordingError
 from chainrule.graph.graph import Graph
+from chainrule.graph.mode import training_mode
 from chainrule.graph.recording import recording
 from chainrule.graph.variable import Variable
-from chainrule.layers.mode import training_mode
 from chainrule.nodes.base import quiet
-
-if TYPE_CHECKING:
-    from chainrule.networks.network import Network
 
 __all__ = ["graph_of_rows", "network_graph"]
 
@@ -23,7 +21,7 @@ Array = npt.NDArray[Any]
 
 
 def network_graph(
-    network: Network,
+    network: RecordableNetwork,
     x: npt.ArrayLike,
     t: npt.ArrayLike | None,
     sample_weight: npt.ArrayLike | None,
@@ -38,14 +36,24 @@ def network_graph(
 
 
 def graph_of_rows(
-    network: Network, x: Array, t: Array | None = None, w: Array | None = None, *, training: bool
+    network: RecordableNetwork,
+    x: Array,
+    t: Array | None = None,
+    w: Array | None = None,
+    *,
+    training: bool,
 ) -> Graph:
     """The same, of rows that are ready for the network."""
     return _recorded(_copied(network), x, t, w, training=training)
 
 
 def _recorded(
-    twin: Network, x: Array, t: Array | None = None, w: Array | None = None, *, training: bool
+    twin: RecordableNetwork,
+    x: Array,
+    t: Array | None = None,
+    w: Array | None = None,
+    *,
+    training: bool,
 ) -> Graph:
     paths = {id(layer): path for path, layer in twin.named_layers()}
     rows = Variable(x.copy(), "x")
@@ -60,7 +68,7 @@ def _recorded(
     return Graph([out], paths=paths)
 
 
-def _copied(network: Network) -> Network:
+def _copied(network: RecordableNetwork) -> RecordableNetwork:
     network.adopt()
     try:
         return copy.deepcopy(network)

@@ -6,23 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
+from chainrule.engine.protocols import RecordableNetwork
+from chainrule.graph.mode import evaluating
 from chainrule.graph.recording import recording
 from chainrule.graph.variable import Variable
 from chainrule.layers.function import Function
-from chainrule.layers.mode import evaluating
 from chainrule.layers.opaque import OpaqueLayer
 from chainrule.nodes.base import quiet
 
 if TYPE_CHECKING:
     from chainrule.layers.base import Layer
-    from chainrule.networks.network import Network
 
 __all__ = ["activations", "summary"]
 
 Array = npt.NDArray[Any]
 
 
-def activations(network: Network, x: npt.ArrayLike) -> dict[str, Array]:
+def activations(network: RecordableNetwork, x: npt.ArrayLike) -> dict[str, Array]:
     """The output of every layer for x (see `Network.activations`)."""
     network.adopt()
     rows = Variable(network.entering(x))
@@ -32,7 +32,7 @@ def activations(network: Network, x: npt.ArrayLike) -> dict[str, Array]:
     return {names[id(layer)]: out.data for layer, out in made.outputs if id(layer) in names}
 
 
-def summary(network: Network) -> str:
+def summary(network: RecordableNetwork) -> str:
     """A table of layers, shapes and parameters (see `Network.summary`)."""
     network.adopt()
     rows = [("layer", "parameters", "count", "")]

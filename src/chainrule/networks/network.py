@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.engines import engine_name, extra_missing, missing_packages
+from chainrule.engine.choice import engine_name, extra_missing, missing_packages
 from chainrule.errors import (
     DataError,
     NonFiniteError,
@@ -22,6 +22,7 @@ from chainrule.errors import (
     shown,
 )
 from chainrule.graph.data import as_numbers
+from chainrule.graph.mode import training_mode
 from chainrule.graph.reads import ContainerRead, outdated
 from chainrule.graph.recording import current_recording, recording
 from chainrule.graph.variable import Parameter, Variable
@@ -29,7 +30,6 @@ from chainrule.layers.base import Arrays, Layer, dotted, layers_in, networks_in,
 from chainrule.layers.embedding import Embedding
 from chainrule.layers.initial import Seed, generator
 from chainrule.layers.losses import Loss
-from chainrule.layers.mode import training_mode
 from chainrule.layers.opaque import is_hand_written, wrapped
 from chainrule.networks.flat import FlatBuffer, Segment, follow_ties, tie
 from chainrule.nodes.base import Value
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from chainrule.engine.compiled.predict import CompiledPredict
     from chainrule.engine.cost import Estimate
     from chainrule.engine.program import Program
-    from chainrule.files.programs import Script
     from chainrule.graph.graph import Graph
+    from chainrule.script import Script
 
 __all__ = ["Network"]
 
@@ -533,14 +533,14 @@ class Network:
     ) -> Script:
         """Training as one NumPy file that prints the losses Trainer gives.
 
-        See `chainrule.files.training_script`; `settings` are its sample_weight, max_grad, shuffle.
+        See `chainrule.script.training_script`; `settings` are its sample_weight, max_grad, shuffle.
 
         >>> import chainrule as cr
         >>> net = cr.TwoLayerNet(2, 10, 3)
         >>> script = net.script(cr.SGD(lr=1.0), cr.datasets.spiral, epochs=300, batch_size=30)
         >>> script.save("train_spiral.py")  # doctest: +SKIP
         """
-        from chainrule.files.programs import training_script
+        from chainrule.script import training_script
 
         settings.update(epochs=epochs, batch_size=batch_size, seed=seed)
         return training_script(self, optimizer, x, t, **settings)

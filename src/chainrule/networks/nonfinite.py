@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.engine.protocols import RecordableNetwork
 from chainrule.graph.graph import Graph
 from chainrule.graph.naming import leaving
-from chainrule.graph.recording import Scope
+from chainrule.graph.scopes import Scope
 from chainrule.graph.variable import Parameter, Variable
 from chainrule.networks.graphs import graph_of_rows
 from chainrule.nodes.base import Node, quiet
-
-if TYPE_CHECKING:
-    from chainrule.networks.network import Network
 
 __all__ = ["first_nonfinite"]
 
 Array = npt.NDArray[Any]
 
 
-def first_nonfinite(network: Network, x: Array, t: Array | None, w: Array | None) -> str:
+def first_nonfinite(network: RecordableNetwork, x: Array, t: Array | None, w: Array | None) -> str:
     """The first arrow whose value, or else whose gradient, is not finite, in a sentence."""
     graph = graph_of_rows(network, x, t, w, training=t is not None)
     told = _Told(graph, len(x))

@@ -50,7 +50,7 @@ def export(run: Run, what: str, lang: str = "en") -> Export:
     changed on the way. "script": the same as plain NumPy, without chainrule. "model": a model file.
     "data": the rows as CSV. "svg" and "png": the computational graph of a batch.
 
-    >>> from chainrule.playground.data import draw
+    >>> from chainrule.playground.sources import draw
     >>> run = Run(Settings(), draw(Settings()))
     >>> print(export(run, "code").data.decode().splitlines()[0])
     \"\"\"A network from chainrule's playground, trained again: 2-4-2-1 on the data set circle.

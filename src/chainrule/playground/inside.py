@@ -16,16 +16,16 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.drawing.mathml import to_mathml
-from chainrule.drawing.notes import note_in
 from chainrule.errors import NonFiniteError, SettingError, nearest
 from chainrule.graph.detail import DetailedGraph
 from chainrule.graph.explain import Explanation
 from chainrule.graph.graph import Graph
-from chainrule.graph.naming import around
 from chainrule.graph.proof import Proof
 from chainrule.graph.recording import recording
+from chainrule.graph.scopes import around
 from chainrule.graph.steps import Flow, Step, value_name
 from chainrule.graph.variable import Parameter, Variable
+from chainrule.lang.notes import note_in
 from chainrule.layers import Affine
 from chainrule.layers.losses import Loss
 from chainrule.networks import Network

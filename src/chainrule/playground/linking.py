@@ -57,7 +57,7 @@ def write_link(run: Run) -> str:
 
     Of a run that took too many steps or changes it is the link to the beginning.
 
-    >>> from chainrule.playground.data import draw
+    >>> from chainrule.playground.sources import draw
     >>> settings = Settings(data="xor", hidden=(3,), activations=("relu",))
     >>> write_link(Run(settings, draw(settings)))
     '#chainrule=1&data=xor&hidden=3&activations=relu'

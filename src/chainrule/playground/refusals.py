@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from chainrule.drawing.notes import known_sentences, note_in
-from chainrule.drawing.words import LANGUAGES
+from chainrule.lang.notes import known_sentences, note_in
+from chainrule.lang.words import LANGUAGES
 from chainrule.playground.messages import Message
 from chainrule.playground.table_refusals import TABLE_SENTENCES, on_the_page
 
 __all__ = ["in_both", "refused", "said_in"]
 
-#: Sentences of the playground, as `drawing/notes.py` has those of the library.
+#: Sentences of the playground, as `lang/notes.py` has those of the library.
 _SENTENCES = known_sentences(
     # settings and edits
     (r"(\S+) must be a number from (\S+) to (\S+)\. Got (.+)\.",

@@ -116,7 +116,7 @@ class Run:
     can be had again from its settings, its events and the seeds; the states that are kept only
     make that quick.
 
-    >>> from chainrule.playground.data import draw
+    >>> from chainrule.playground.sources import draw
     >>> run = Run(Settings(), draw(Settings()))
     >>> run.advance(100)
     >>> w = run.machine.flat.data.copy()

@@ -12,12 +12,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from chainrule.datasets.table import Table
-from chainrule.drawing.words import check_language
 from chainrule.errors import ChainruleError, NonFiniteError, nearest, shown
+from chainrule.lang.words import check_language
 from chainrule.playground import views
 from chainrule.playground.caps import Caps
 from chainrule.playground.compatible.links import new_seed
-from chainrule.playground.data import Data, draw
+from chainrule.playground.data import Data
 from chainrule.playground.exports import export
 from chainrule.playground.inside import Inside, look_inside
 from chainrule.playground.linking import read_link
@@ -33,6 +33,7 @@ from chainrule.playground.settings import (
     several,
     whole,
 )
+from chainrule.playground.sources import draw
 from chainrule.playground.table_refusals import on_the_page
 from chainrule.playground.tables import read_table
 

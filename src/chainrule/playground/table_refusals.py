@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from chainrule.drawing.notes import known_sentences
+from chainrule.lang.notes import known_sentences
 
 __all__ = ["TABLE_SENTENCES", "on_the_page"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -38,9 +38,6 @@ from chainrule.playground.settings import (
 from chainrule.playground.trouble import Column, Trouble, troubles
 from chainrule.settings import below_one
 from chainrule.version import __version__
-
-if TYPE_CHECKING:
-    from chainrule.playground.session import Session
 
 __all__ = ["View", "frame", "hello", "state"]
 
@@ -114,10 +111,49 @@ def _optimizer(name: str, kind: type[Optimizer]) -> dict[str, Any]:
     return {"key": name, "numbers": numbers, "slots": list(kind.slots)}
 
 
+class Shown(Protocol):
+    """What of a session is looked at."""
+
+    @property
+    def run(self) -> Run:
+        """The run that is shown."""
+
+    @property
+    def runs(self) -> Mapping[int, Run]:
+        """All runs, by number."""
+
+    @property
+    def version(self) -> int:
+        """How often the state has changed."""
+
+    @property
+    def moved(self) -> int:
+        """How often anything has."""
+
+    @property
+    def playing(self) -> bool:
+        """Whether it trains."""
+
+    @property
+    def rate(self) -> float:
+        """Rows a second."""
+
+    @property
+    def shows(self) -> Mapping[str, bool]:
+        """What a link has switched on and off on the page."""
+
+    @property
+    def links(self) -> int:
+        """How many links have been opened."""
+
+    def view(self) -> View:
+        """The maps of the shown run."""
+
+
 # -- the state ---------------------------------------------------------------------------------
 
 
-def state(session: Session) -> Message:
+def state(session: Shown) -> Message:
     """All but what time changes."""
     run = session.run
     data, settings = run.data, run.settings
@@ -218,7 +254,7 @@ def _outputs(settings: Settings, data: Data) -> list[str]:
     return list(data.classes)
 
 
-def _run_entry(run: Run, runs: dict[int, Run]) -> dict[str, Any]:
+def _run_entry(run: Run, runs: Mapping[int, Run]) -> dict[str, Any]:
     parent = runs.get(run.parent) if run.parent is not None else None
     final = run.settings_at(run.end + 1)
     before = Settings() if parent is None else parent.settings_at((run.forked_at or 0) + 1)
@@ -351,7 +387,7 @@ def _maps(columns: Array, size: int) -> Array:
     return columns.T.reshape(-1, size, size).astype(np.float32)
 
 
-def frame(session: Session) -> Message:
+def frame(session: Shown) -> Message:
     """What time changes; it changes nothing itself."""
     run, view = session.run, session.view()
     machine = run.machine

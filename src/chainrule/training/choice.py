@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.engine.choice import extra_missing, missing_packages
 from chainrule.engine.cost import Estimate, Work, duration, estimate
 from chainrule.engine.plans import update_work
-from chainrule.engines import extra_missing, missing_packages
 from chainrule.networks import Network
 from chainrule.optimizers import Optimizer
 

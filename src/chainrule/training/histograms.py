@@ -114,7 +114,7 @@ class Histograms(Callback):
 
     def plot(self, path: str | os.PathLike[str] | None = None, lang: str = "en") -> Figure:
         """Ridges of histograms, one an epoch: activations above, gradients below, by layer."""
-        from chainrule.drawing.ridges import draw_histograms
+        from chainrule.plots.ridges import draw_histograms
 
         return draw_histograms(self.records, path, lang)
 

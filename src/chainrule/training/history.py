@@ -86,7 +86,7 @@ class History:
 
     def plot(self, path: str | os.PathLike[str] | None = None, lang: str = "en") -> Figure:
         """Loss and metrics over the epochs, as a matplotlib figure; saved if a path is given."""
-        from chainrule.drawing.curves import draw_history
+        from chainrule.plots.curves import draw_history
 
         return draw_history(self, path, lang)
 

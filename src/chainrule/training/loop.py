@@ -15,13 +15,13 @@ import numpy.typing as npt
 
 from chainrule.errors import NonFiniteError
 from chainrule.networks import Network
+from chainrule.networks.steps import Runs, Step, make_step
 from chainrule.nodes.base import quiet
 from chainrule.optimizers import Optimizer, clip_grads, global_norm
 from chainrule.training.callbacks import Callback
 from chainrule.training.history import History
 from chainrule.training.metrics import Metric
 from chainrule.training.progress import Progress
-from chainrule.training.steps import Runs, Step, make_step
 
 if TYPE_CHECKING:
     from chainrule.training.trainer import Trainer

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.engines import engine_name
+from chainrule.checking.gradients import CheckReport, check_rows
+from chainrule.engine.choice import engine_name
 from chainrule.errors import (
     CheckError,
     DataError,
@@ -19,7 +20,6 @@ from chainrule.errors import (
     refuse_class,
     shown,
 )
-from chainrule.graph.check import CheckReport, check_rows
 from chainrule.layers.initial import Seed, generator
 from chainrule.layers.losses import Loss
 from chainrule.networks import Network
@@ -32,7 +32,7 @@ from chainrule.training.loop import Loop, Settings
 from chainrule.training.metrics import Metric, named_metrics
 
 if TYPE_CHECKING:
-    from chainrule.files.programs import Script
+    from chainrule.script.script import Script
 
 __all__ = ["Trainer"]
 
@@ -188,7 +188,7 @@ class Trainer:
                 f"check=True looks into a chainrule network, and {type(self.model).__name__} is written by"
                 " hand. Check its layers one by one: cr.check(layer, x)."
             )
-        from chainrule.training.step_check import check_step
+        from chainrule.checking.step import check_step
 
         n = settings.batch_size
         batch = [a[:n] for a in (x, t, w) if a is not None]

@@ -25,11 +25,11 @@ from chainrule.engine.compiled import predict, step
 from chainrule.engine.compiled.predict import CompiledPredict
 from chainrule.engine.compiled.step import CompiledStep
 from chainrule.engine.plans import Recorded
-from chainrule.layers.mode import training_mode
+from chainrule.graph.mode import training_mode
 from chainrule.networks import Network
+from chainrule.networks.steps import RecordedStep
 from chainrule.nodes.base import quiet
 from chainrule.optimizers import SGD, Optimizer
-from chainrule.training.steps import RecordedStep
 
 __all__ = ["Data", "Outcome", "agree", "agree_in_use", "compiling", "plainly", "scale_of"]
 

@@ -10,8 +10,9 @@ import math
 from itertools import pairwise
 
 from chainrule.drawing.diagram import Arrow, Diagram, Group, Run, Vertex
-from chainrule.drawing.layout.level import ARROW, Item, Level, Link
-from chainrule.graph.naming import around
+from chainrule.drawing.layout.items import ARROW, Item, Link
+from chainrule.drawing.layout.level import Level
+from chainrule.graph.scopes import around
 
 __all__ = ["lay_out"]
 

@@ -6,13 +6,10 @@ import math
 from bisect import bisect_left
 from collections import Counter
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from chainrule.drawing.layout.columns import in_order
+from chainrule.drawing.layout.items import Item, Link
 from chainrule.drawing.layout.simplex import Pull, settle
-
-if TYPE_CHECKING:
-    from chainrule.drawing.layout.level import Item, Link
 
 __all__ = ["heights"]
 

@@ -7,8 +7,6 @@ between columns. So no link can go through an item, and no label can lie on anyt
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -16,64 +14,12 @@ from chainrule.drawing.diagram import Run
 from chainrule.drawing.layout.columns import columns
 from chainrule.drawing.layout.crossings import ordered
 from chainrule.drawing.layout.heights import heights
+from chainrule.drawing.layout.items import Item, Link
 
-__all__ = ["Item", "Level", "Link"]
+__all__ = ["Level"]
 
-#: Half the thickness of an arrow, with the free space that it keeps on each side.
-ARROW = 8.0
 #: The least width of a column of labels, so that an arrow can be seen as one.
 SHORTEST = 18.0
-
-
-@dataclass(eq=False, slots=True)
-class Item:
-    """What stands in a column: a vertex, a group already laid out, or an end of a level."""
-
-    width: float
-    height: float
-    round: bool = False
-    #: 1 for a name at the start of its only link, -1 at the end; it stands in the labels' column.
-    beside: int = 0
-    port: float = 18.0
-    #: "left" or "right" for an arrow's way in or out of a group, which is at the edge.
-    edge: str = ""
-    content: Any = None
-    column: int = 0
-    x: float = 0.0
-    y: float = 0.0
-
-    def reach(self, offset: float) -> float:
-        """How far from the centre the outline is, at some height beside it."""
-        half = self.width / 2
-        if not self.round:
-            return half
-        r = self.height / 2
-        return half - r + math.sqrt(max(r * r - offset * offset, 0.0))
-
-
-@dataclass(eq=False, slots=True)
-class Link:
-    """A link between two items, with room for its label."""
-
-    tail: int
-    head: int
-    width: float = 0.0
-    above: float = 0.0
-    below: float = 0.0
-    weight: float = 1.0
-    #: Where it leaves and enters, beside the centre; None where the item has no fixed place for it.
-    out_port: float | None = None
-    in_port: float | None = None
-    content: Any = None
-    runs: list[Run] = field(default_factory=list)
-    label_x: float = 0.0
-    label_y: float = 0.0
-    #: The columns of labels it passes, and which of them has its own label.
-    first: int = 0
-    last: int = 0
-    labelled: int = 0
-    #: The straight pieces: (first column, last column, height), by even and odd columns.
-    pieces: list[tuple[int, int, float]] = field(default_factory=list)
 
 
 class Level:

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.engines import extra_missing
+from chainrule.engine.choice import extra_missing
 from chainrule.errors import SettingError
 
 __all__ = ["Blas", "blas", "blas_at_hand"]

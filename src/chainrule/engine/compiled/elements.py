@@ -14,8 +14,8 @@ from chainrule.engine.compiled.rows import is_row, is_view, root_of, total, wide
 from chainrule.engine.compiled.symbolic import Declined, Dim, Number, Rows, Value, Width
 from chainrule.engine.names import Names
 from chainrule.engine.primitives import cast, filled, pick, take_rows
-from chainrule.layers.dropout import cells
 from chainrule.nodes.indexing import add_at, chosen, replaced
+from chainrule.nodes.random import cells
 
 __all__ = ["LONG", "LOOPS", "Argument", "Elements", "own_place"]
 

@@ -20,7 +20,7 @@ from chainrule.engine.compiled.source import Body
 from chainrule.engine.compiled.symbolic import Declined, Rows, Symbolic
 from chainrule.engine.compiled.update import RUN, update_source
 from chainrule.engine.names import Names
-from chainrule.optimizers import Optimizer
+from chainrule.engine.protocols import UpdateRule
 
 __all__ = ["Run", "Text", "handed_over", "predict_text", "train_text"]
 
@@ -191,7 +191,7 @@ def train_text(
     title: str,
     step: Symbolic,
     written: Sequence[Written],
-    optimizer: Optimizer,
+    optimizer: UpdateRule,
     ways: Sequence[tuple[bool, float]],
     dtype: np.dtype[Any],
     limited: bool,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,9 +26,7 @@ from chainrule.engine.compiled.step import (
 )
 from chainrule.engine.compiled.symbolic import Declined, Rows, Value, overlay
 from chainrule.engine.compiled.threads import Crew, crew_words, shards_for, thread_count
-
-if TYPE_CHECKING:
-    from chainrule.networks import Network
+from chainrule.engine.protocols import RecordableNetwork
 
 __all__ = ["BLOCK", "CompiledPredict"]
 
@@ -49,7 +47,7 @@ class CompiledPredict:
 
     def __init__(
         self,
-        network: Network,
+        network: RecordableNetwork,
         x: Array,
         say: Callable[[str], None] | None = None,
         seconds: Callable[[], float] | None = None,

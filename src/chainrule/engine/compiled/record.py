@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.engine.called import output_names, parameter_names
 from chainrule.engine.compiled.symbolic import Declined, Recorded
 from chainrule.engine.memory import is_opaque, needed
+from chainrule.engine.naming import output_names, parameter_names
 from chainrule.engine.plans import Recorded as Recording
+from chainrule.engine.protocols import RecordableNetwork
 from chainrule.engine.rules import KERNEL_FUNCTIONS
 from chainrule.engine.trace import Traced
-from chainrule.layers.mode import training_mode
+from chainrule.graph.mode import training_mode
 from chainrule.nodes.base import CALLED
-
-if TYPE_CHECKING:
-    from chainrule.networks import Network
 
 __all__ = ["Target", "record_predict", "record_step"]
 
@@ -41,7 +39,7 @@ def _rows(array: Array, n: int) -> Array:
 
 
 def record_step(
-    network: Network, batch: Sequence[tuple[str, Array]]
+    network: RecordableNetwork, batch: Sequence[tuple[str, Array]]
 ) -> tuple[Callable[[int], Recorded], list[Target]]:
     """How to record forward and backward for n rows, and what the targets are."""
     targets: list[Target] = []
@@ -79,7 +77,9 @@ def record_step(
     return _declining(record), targets
 
 
-def record_predict(network: Network, x: Array) -> tuple[Callable[[int], Recorded], list[Target]]:
+def record_predict(
+    network: RecordableNetwork, x: Array
+) -> tuple[Callable[[int], Recorded], list[Target]]:
     """How to record the outputs for n rows, layers behaving as in use."""
     targets = [Target("out", "y")]
 
@@ -122,7 +122,7 @@ def _arrays(found: list[Traced]) -> list[Traced]:
     return found
 
 
-def _parameter_leaves(network: Network, rec: Recording) -> dict[Traced, str]:
+def _parameter_leaves(network: RecordableNetwork, rec: Recording) -> dict[Traced, str]:
     """The names of the parameters that the recording reads."""
     named = parameter_names(network)
     return {rec.leaves[p]: name for p, name in named.items() if p in rec.leaves}

@@ -9,8 +9,8 @@ import numpy as np
 
 from chainrule.engine.compiled.symbolic import ROWS, Cut, Dim, Rows, Value
 from chainrule.engine.primitives import cast, filled, pick
-from chainrule.layers.dropout import cells
 from chainrule.nodes.indexing import add_at, replaced
+from chainrule.nodes.random import cells
 
 __all__ = [
     "REDUCTIONS",

@@ -31,8 +31,8 @@ from chainrule.engine.compiled.rows import (
 )
 from chainrule.engine.compiled.symbolic import Symbolic, Value
 from chainrule.engine.primitives import filled, pick, take_rows
-from chainrule.layers.dropout import cells
 from chainrule.nodes.indexing import add_at, chosen, replaced
+from chainrule.nodes.random import cells
 
 __all__ = ["Schedule"]
 

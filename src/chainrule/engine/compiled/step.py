@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,12 +22,10 @@ from chainrule.engine.compiled.symbolic import Cut, Declined, Rows, Symbolic, Va
 from chainrule.engine.compiled.threads import Crew, shards_for, thread_count
 from chainrule.engine.memory import debugging, spoil
 from chainrule.engine.primitives import cast, pick, take_rows
-from chainrule.graph.reads import ArrayRead, Reads
+from chainrule.engine.protocols import RecordableNetwork, UpdateRule
+from chainrule.graph.reads import ArrayRead
+from chainrule.graph.recording import Reads
 from chainrule.nodes.indexing import add_at, chosen, replaced
-from chainrule.optimizers import Optimizer
-
-if TYPE_CHECKING:
-    from chainrule.networks import Network
 
 __all__ = [
     "CompiledStep",
@@ -53,8 +51,8 @@ class CompiledStep:
 
     def __init__(
         self,
-        network: Network,
-        optimizer: Optimizer,
+        network: RecordableNetwork,
+        optimizer: UpdateRule,
         data: Sequence[tuple[str, Array]],
         batch_size: int,
         *,

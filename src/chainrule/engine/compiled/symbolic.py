@@ -30,7 +30,7 @@ from chainrule.engine.compiled.values import (
 from chainrule.engine.memory import needed
 from chainrule.engine.primitives import VIEWS, pick
 from chainrule.engine.trace import Traced
-from chainrule.graph.reads import Reads
+from chainrule.graph.recording import Reads
 from chainrule.nodes.indexing import add_at
 
 __all__ = [

@@ -10,9 +10,9 @@ from chainrule.engine.compiled.formulas import FORMULAS, needs_helper, text_of
 from chainrule.engine.compiled.symbolic import Declined
 from chainrule.engine.memory import needed
 from chainrule.engine.names import Names, bare, tidy
+from chainrule.engine.protocols import UpdateRule
 from chainrule.engine.rules import KERNEL_FUNCTIONS
 from chainrule.engine.trace import Trace, Traced
-from chainrule.optimizers import Optimizer
 
 __all__ = ["RUN", "update_source"]
 
@@ -21,7 +21,7 @@ RUN = 2048
 
 
 def update_source(
-    optimizer: Optimizer,
+    optimizer: UpdateRule,
     dtype: np.dtype[Any],
     name: str,
     decay: bool,

@@ -21,10 +21,14 @@ from chainrule.graph.functions.elementwise import *  # noqa: F403
 from chainrule.graph.functions.joining import *  # noqa: F403
 from chainrule.graph.functions.linear_algebra import *  # noqa: F403
 from chainrule.graph.functions.losses import *  # noqa: F403
+from chainrule.graph.functions.numpy_calls import call_function, call_ufunc
 from chainrule.graph.functions.picking import *  # noqa: F403
 from chainrule.graph.functions.products import *  # noqa: F403
 from chainrule.graph.functions.reductions import *  # noqa: F403
 from chainrule.graph.functions.shaping import *  # noqa: F403
+from chainrule.graph.variable import CALLED, NAMES
+
+CALLED.update(index=picking.index, stack=joining.stack, ufunc=call_ufunc, function=call_function)
 
 __all__ = [
     name
@@ -40,3 +44,4 @@ __all__ = [
     )
     for name in module.__all__
 ]
+NAMES.update(__all__)

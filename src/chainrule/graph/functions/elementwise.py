@@ -11,7 +11,7 @@ import numpy as np
 from chainrule import nodes
 from chainrule.errors import DTypeError
 from chainrule.graph.functions.values import as_real, value_of
-from chainrule.graph.recording import stepping
+from chainrule.graph.mode import stepping
 from chainrule.graph.variable import apply
 from chainrule.nodes.base import Value
 
@@ -46,7 +46,6 @@ __all__ = [
     "greater",
     "greater_equal",
     "heaviside",
-    "hypot",
     "isfinite",
     "isinf",
     "isnan",
@@ -216,15 +215,6 @@ def clip(x: Value, low: Value | None = None, high: Value | None = None) -> Value
 def _number(x: Value) -> Any:
     """A number without a shape as Python's, anything else as it is."""
     return x.item() if isinstance(x, np.number) else x
-
-
-def hypot(x: Value, y: Value) -> Value:
-    """√(x² + y²), without overflow."""
-    from chainrule.graph.functions.joining import stack
-    from chainrule.graph.functions.reductions import norm
-    from chainrule.graph.functions.shaping import broadcast_arrays
-
-    return norm(stack(broadcast_arrays(x, y)), axis=0)
 
 
 def logaddexp(x: Value, y: Value) -> Value:

@@ -19,7 +19,7 @@ from chainrule.graph.functions import (
 )
 from chainrule.graph.functions.numpy_calls import takes
 from chainrule.graph.functions.values import as_real, data_of, shape_of, told, value_of
-from chainrule.graph.recording import stepping
+from chainrule.graph.mode import stepping
 from chainrule.graph.variable import FUNCTIONS, UFUNCS
 from chainrule.nodes import linear_algebra as primitives
 from chainrule.nodes.base import Value
@@ -92,7 +92,7 @@ UFUNCS |= {
     np.arccos: el.arccos,
     np.arctan: el.arctan,
     np.arctan2: el.arctan2,
-    np.hypot: el.hypot,
+    np.hypot: reductions.hypot,
     np.sinh: el.sinh,
     np.cosh: el.cosh,
     np.tanh: el.tanh,
@@ -418,7 +418,7 @@ takes(np.tril, picking.tril, m="x")
 takes(np.triu, picking.triu, m="x")
 takes(np.average, _average, a="x")
 takes(np.ptp, reductions.ptp, a="x")
-takes(np.median, reductions.median, a="x")
+takes(np.median, picking.median, a="x")
 takes(np.nansum, reductions.nansum, a="x")
 takes(np.nanmean, reductions.nanmean, a="x")
 takes(np.argmax, reductions.argmax, a="x")

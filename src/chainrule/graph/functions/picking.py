@@ -9,15 +9,15 @@ import numpy as np
 from chainrule import nodes
 from chainrule.errors import RecordingError, SettingError, ShapeError
 from chainrule.graph.functions import elementwise as el
-from chainrule.graph.functions.reductions import sum
+from chainrule.graph.functions.reductions import any, gathered, mean, spread, sum
 from chainrule.graph.functions.shaping import moveaxis, reshape
-from chainrule.graph.functions.values import axis_of, told, value_of
+from chainrule.graph.functions.values import Axis, axis_of, kept, told, value_of
 from chainrule.graph.recording import current_recording
 from chainrule.graph.variable import Variable, apply
 from chainrule.nodes.base import Value
 
 __all__ = [
-    "argsort", "diag", "diagonal", "index", "index_add", "sort", "take", "take_along_axis", "trace",
+    "argsort", "diag", "diagonal", "index", "index_add", "median", "sort", "take", "take_along_axis", "trace",
     "tril", "triu",
 ]  # fmt: skip
 
@@ -174,3 +174,15 @@ def triu(x: Value, k: int = 0) -> Value:
     """The last two axes with zeros below the k-th diagonal."""
     x = value_of(x)
     return el.where(~_lower(x.shape, k - 1), x, x.dtype.type(0))
+
+
+def median(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
+    """The middle value over the axes; of an even number, the mean of the two in the middle."""
+    flat, shape = gathered(value_of(x), axis, "median")
+    n = flat.shape[-1]
+    if n == 0:
+        raise ShapeError("median needs at least one element; leave empty batches out.")
+    ordered = sort(flat, -1)
+    middle = mean(ordered[..., (n - 1) // 2 : n // 2 + 1], -1)
+    lost = el.where(any(el.isnan(flat), -1), np.nan, middle)
+    return spread(lost, shape, kept("median", keepdims))

@@ -10,7 +10,9 @@ import numpy as np
 from chainrule import nodes
 from chainrule.errors import SettingError, ShapeError
 from chainrule.graph.functions import elementwise as el
+from chainrule.graph.functions.joining import stack
 from chainrule.graph.functions.shaping import (
+    broadcast_arrays,
     broadcast_to,
     reshape,
     transpose,
@@ -20,8 +22,8 @@ from chainrule.graph.variable import Variable, apply
 from chainrule.nodes.base import Value
 
 __all__ = [
-    "all", "any", "argmax", "argmin", "average", "count_nonzero", "cumprod", "cumsum", "diff",
-    "logsumexp", "max", "mean", "median", "min", "nanmean", "nansum", "norm", "prod", "ptp", "softmax",
+    "all", "any", "argmax", "argmin", "average", "count_nonzero", "cumprod", "cumsum", "diff", "hypot",
+    "logsumexp", "max", "mean", "min", "nanmean", "nansum", "norm", "prod", "ptp", "softmax",
     "std", "sum", "trapezoid", "var",
 ]  # fmt: skip
 
@@ -252,8 +254,6 @@ def cumsum(x: Value, axis: int | None = None) -> Value:
 
 def cumprod(x: Value, axis: int | None = None) -> Value:
     """The running product along an axis; of all elements, row by row, for None."""
-    from chainrule.graph.functions.joining import stack
-
     x = value_of(x)
     if axis is None:
         x, axis = reshape(x, -1), 0
@@ -295,15 +295,6 @@ def trapezoid(y: Value, x: Value | None = None, dx: float = 1.0, axis: int = -1)
     return sum(el.divide(el.multiply(pairs, width), 2), place)
 
 
-def median(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
-    """The middle value over the axes; of an even number, the mean of the two in the middle."""
-    from chainrule.graph.functions.picking import sort
-
-    flat, shape = gathered(value_of(x), axis, "median")
-    n = flat.shape[-1]
-    if n == 0:
-        raise ShapeError("median needs at least one element; leave empty batches out.")
-    ordered = sort(flat, -1)
-    middle = mean(ordered[..., (n - 1) // 2 : n // 2 + 1], -1)
-    lost = el.where(any(el.isnan(flat), -1), np.nan, middle)
-    return spread(lost, shape, kept("median", keepdims))
+def hypot(x: Value, y: Value) -> Value:
+    """√(x² + y²), without overflow."""
+    return norm(stack(broadcast_arrays(x, y)), axis=0)

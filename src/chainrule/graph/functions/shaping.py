@@ -156,8 +156,6 @@ def rot90(x: Value, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Value:
 
 def roll(x: Value, shift: Any, axis: Any = None) -> Value:
     """Moved along an axis; what leaves at the end comes in at the front. None: of all, row by row."""
-    from chainrule.graph.functions.joining import concatenate
-
     x = value_of(x)
     if axis is None:
         return reshape(roll(reshape(x, -1), int(np.sum(shift)), 0), x.shape)
@@ -168,7 +166,7 @@ def roll(x: Value, shift: Any, axis: Any = None) -> Value:
         if n and by % n:
             front = (slice(None),) * place
             parts = [x[(*front, slice(n - by % n, None))], x[(*front, slice(None, n - by % n))]]
-            x = concatenate(parts, place)
+            x = apply(nodes.Concatenate(place), *parts)
     return x
 
 
@@ -244,8 +242,6 @@ def _pairs(given: Any, n: int, kind: Any = int) -> list[tuple[Any, Any]]:
 
 
 def _padded(x: Any, widths: list[tuple[int, int]], ends: list[tuple[float, float]]) -> Any:
-    from chainrule.graph.functions.joining import concatenate
-
     for axis, ((before, after), (low, high)) in enumerate(zip(widths, ends, strict=True)):
         parts = [x]
         for width, value, front in ((before, low, True), (after, high, False)):
@@ -253,7 +249,7 @@ def _padded(x: Any, widths: list[tuple[int, int]], ends: list[tuple[float, float
                 shape = (*x.shape[:axis], width, *x.shape[axis + 1 :])
                 part = _filled(x, value, x.dtype, shape)
                 parts = [part, *parts] if front else [*parts, part]
-        x = concatenate(parts, axis) if len(parts) > 1 else x
+        x = apply(nodes.Concatenate(axis), *parts) if len(parts) > 1 else x
     return x
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from chainrule.errors import RecordingError, SettingError
 from chainrule.graph.recording import current_recording
-from chainrule.graph.variable import Variable, as_array
+from chainrule.graph.variable import CALLED, Variable, as_array
 from chainrule.nodes.base import Value
 
 __all__ = ["Axis", "as_real", "axis_of", "data_of", "kept", "shape_of", "value_of"]
@@ -30,9 +30,7 @@ def value_of(x: Value) -> Any:
     if isinstance(x, Variable):
         return x
     if isinstance(x, list | tuple) and _holds_variables(x):
-        from chainrule.graph.functions.joining import stack
-
-        return stack([value_of(part) for part in x])
+        return CALLED["stack"]([value_of(part) for part in x])
     array = as_array(x)
     if array.dtype == object and array.size and _holds_variables(array.reshape(-1).tolist()):
         return value_of(array.tolist())

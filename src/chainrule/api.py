@@ -1,0 +1,58 @@
+"""Every public name of chainrule, gathered from its rooms; `import chainrule` loads it at need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chainrule import datasets as datasets
+from chainrule import errors as errors
+from chainrule import figures as figures
+from chainrule import files as files
+from chainrule import layers as layers
+from chainrule import nodes as nodes
+from chainrule import optimizers as optimizers
+from chainrule import schedules as schedules
+from chainrule import training as training
+from chainrule.checking import CheckReport as CheckReport
+from chainrule.checking import check as check
+from chainrule.drawing.drawing import Drawing as Drawing
+from chainrule.files import *  # noqa: F403
+from chainrule.graph import *  # noqa: F403
+from chainrule.graph.functions.elementwise import *  # noqa: F403
+from chainrule.graph.functions.joining import *  # noqa: F403
+from chainrule.graph.functions.linear_algebra import *  # noqa: F403
+from chainrule.graph.functions.losses import *  # noqa: F403
+from chainrule.graph.functions.picking import *  # noqa: F403
+from chainrule.graph.functions.products import *  # noqa: F403
+from chainrule.graph.functions.reductions import *  # noqa: F403
+from chainrule.graph.functions.shaping import *  # noqa: F403
+from chainrule.layers import *  # noqa: F403
+from chainrule.networks import Network as Network
+from chainrule.networks import Sequential as Sequential
+from chainrule.networks import TwoLayerNet as TwoLayerNet
+from chainrule.optimizers import SGD as SGD
+from chainrule.optimizers import AdaGrad as AdaGrad
+from chainrule.optimizers import Adam as Adam
+from chainrule.optimizers import AdamW as AdamW
+from chainrule.optimizers import Momentum as Momentum
+from chainrule.optimizers import Nesterov as Nesterov
+from chainrule.optimizers import Optimizer as Optimizer
+from chainrule.optimizers import RMSprop as RMSprop
+from chainrule.optimizers import clip_grads as clip_grads
+from chainrule.plots.confusion import draw_confusion as draw_confusion
+from chainrule.plots.features import draw_features as draw_features
+from chainrule.plots.race import race as race
+from chainrule.plots.regions import draw_regions as draw_regions
+from chainrule.plots.residuals import draw_residuals as draw_residuals
+from chainrule.plots.surface import draw_surface as draw_surface
+from chainrule.script import *  # noqa: F403
+from chainrule.training import *  # noqa: F403
+
+if TYPE_CHECKING:
+    from chainrule.playground.notebook import Playground as Playground
+else:
+    __all__ = sorted(
+        name
+        for name in globals()
+        if not name.startswith("_") and name not in ("TYPE_CHECKING", "annotations")
+    )

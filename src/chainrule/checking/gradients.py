@@ -1,0 +1,430 @@
+"""cr.check: is every gradient of a function right? The chain rule against a complex step."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.checking.step import StepCheck, check_step
+from chainrule.errors import CheckError, DTypeError, ShapeError
+from chainrule.graph.chain_rule import chain_rule, refuse_complex
+from chainrule.graph.graph import Graph
+from chainrule.graph.mode import evaluating
+from chainrule.graph.recording import differentiating
+from chainrule.graph.variable import Parameter, Variable, as_array, constant
+from chainrule.graph.verdicts import (
+    CHANGING,
+    Verdict,
+    judged,
+    refused,
+    repeats,
+    table,
+    weights,
+    worst,
+)
+from chainrule.graph.verdicts import directions as ways
+from chainrule.layers.base import Layer
+from chainrule.layers.losses import Loss
+from chainrule.layers.opaque import OpaqueLayer, in_float64, is_hand_written
+from chainrule.networks import Network
+from chainrule.nodes.base import quiet
+from chainrule.settings import whole
+
+__all__ = ["CheckReport", "CheckRow", "check", "check_rows"]
+
+#: How far a point beside a kink is from it.
+BESIDE = 1e-5
+
+Array = npt.NDArray[Any]
+Run = Callable[..., Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckRow(Verdict):
+    """The verdict on one gradient: of the value (order 1) or of the gradient (order 2)."""
+
+    name: str
+    shape: tuple[int, ...]
+    order: int
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What `check` found: one row for each gradient. It is true if every row is.
+
+    Of a network with its loss, `step` says what was found of the step that training runs.
+    """
+
+    rows: tuple[CheckRow, ...]
+    step: StepCheck | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether every gradient agrees with the oracle, and the step with the graph."""
+        return all(row.ok for row in self.rows) and (self.step is None or self.step.ok)
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    def __str__(self) -> str:
+        lines: list[tuple[str, ...]] = [("gradient", "shape", "verdict", "error", "allowed", "")]
+        for row in self.rows:
+            name = "∂" * row.order + row.name if row.order == 1 else f"∂²{row.name}"
+            numbers = (f"{row.error:.1e}", f"{row.allowed:.1e}")
+            lines.append((name, str(row.shape), row.verdict, *numbers, row.detail))
+        wrong = [] if self.step is None else self.step.lines()
+        return "\n".join([*table(lines), *wrong, self.summary])
+
+    __repr__ = __str__
+
+    @property
+    def summary(self) -> str:
+        """The verdict in one line."""
+        n = len(self.rows)
+        wrong = [("∂²" if r.order == 2 else "∂") + r.name for r in self.rows if not r.ok]
+        rows = [row for row in self.rows if not row.ok] or self.rows
+        oracles = " and the ".join(dict.fromkeys(row.oracle for row in rows))
+        told = f"{len(wrong)} of {n} gradients disagree with the {oracles}: {', '.join(wrong)}."
+        if not wrong:
+            agree = "The gradient agrees" if n == 1 else f"All {n} gradients agree"
+            told = f"{agree} with the {oracles}."
+        return told if self.step is None else f"{told} {self.step.summary}"
+
+
+def check(
+    f: Any,
+    *arrays: npt.ArrayLike,
+    elements: bool = False,
+    second_order: bool = False,
+    directions: int = 1,
+    seed: int = 0,
+    engine: str = "auto",
+    raise_on_failure: bool = False,
+) -> CheckReport:
+    """Compare the gradients of `f` at these arrays, by the chain rule, with a complex step.
+
+    `f` is a function of Variables; or a layer, a hand-written layer, or a network (arrays: x,
+    and for a network with its loss also t), whose parameters are then checked too, by name.
+    A value that is not one number is weighted to one by fixed random numbers. Everything
+    runs on float64 copies, and nothing of yours is changed. Arrays of whole numbers (ids,
+    targets) and the targets of losses are constants.
+
+    Each gradient is tried along random `directions`, or with `elements=True` element by element,
+    which takes longer and says where the error is. `second_order=True` also checks the gradient
+    of the gradient. What has a hand-written layer in it is held against central differences.
+
+    Of a network with its loss, the step that training runs is looked at, too: its loss and every
+    gradient, in the network's own dtype and with layers as in training, against the graph by itself.
+    `engine` says on which engine: "compiled", or "numpy", which "auto" is here (nothing is compiled
+    for one step). cr.Trainer(..., check=True) looks at the very step that its fit runs.
+
+    >>> import chainrule as cr, numpy as np
+    >>> print(cr.check(lambda x, W: cr.tanh(x @ W), np.ones((2, 3)), np.ones((3, 1))).summary)
+    All 2 gradients agree with the complex step.
+    """
+    rows = check_rows(f, arrays, elements, second_order, directions, seed)
+    report = CheckReport(rows, _step_of(f, arrays, engine))
+    if raise_on_failure and not report.ok:
+        raise CheckError(str(report))
+    return report
+
+
+def check_rows(
+    f: Any,
+    arrays: Sequence[npt.ArrayLike],
+    elements: bool = False,
+    second_order: bool = False,
+    directions: int = 1,
+    seed: int = 0,
+) -> tuple[CheckRow, ...]:
+    """The verdicts of `check` on the chain rule alone."""
+    directions = whole(directions, "check: directions")
+    with _subject(f, arrays) as subject:
+        rng = np.random.default_rng(seed)
+        oracle = _Oracle(subject, rng)
+        rows: list[CheckRow] = []
+        for order in (1, 2) if second_order else (1,):
+            if not all(row.ok for row in rows):
+                break  # a wrong gradient has no right gradient of its own
+            for i, gradient in enumerate(oracle.gradients(order)):
+                tries = ways(rng, subject.values[i].shape, elements, directions)
+                rows.append(oracle.row(order, i, gradient, tries))
+    return tuple(rows)
+
+
+def _step_of(f: Any, arrays: Sequence[npt.ArrayLike], engine: str) -> StepCheck | None:
+    """What there is to say of the training step, if `f` is a network, with targets."""
+    if not isinstance(f, Network) or len(arrays) < 2 or not f.params:
+        return None
+    return check_step(f, *arrays, engine=engine)
+
+
+# -- the oracle ------------------------------------------------------------------------------
+
+
+class _Oracle:
+    """The chain rule and the complex step for one subject."""
+
+    def __init__(self, subject: _Subject, rng: np.random.Generator) -> None:
+        self.subject = subject
+        self.rng = rng
+        out = constant(subject.run(subject.variables()))
+        self.u = weights(rng, out.shape)
+        self.w = [weights(rng, v.shape) for v in subject.values]
+        graph = Graph([out])
+        refuse_complex(graph)
+        #: The size of the numbers that make up the value, which its rounding goes by.
+        self.scale = float(np.sum(np.abs(self.u * out.data)))
+        self.analytic = not subject.in_place and all(node.analytic for node in graph.nodes)
+
+    def gradients(self, order: int) -> list[Array]:
+        """∂(u·f) by the chain rule, or ∂(w·∂(u·f))."""
+        variables = self.subject.variables()
+        found: Any
+        if order == 1:
+            out = constant(self.subject.run(variables))
+            # A gradient of the wrong shape is for the report to tell of.
+            found = chain_rule(
+                Graph([out]), self.u.astype(out.dtype), lambda v: v.data, variables, strict=False
+            )
+        else:
+            first = self._record(variables)
+            total: Any = sum((w * g).sum() for w, g in zip(self.w, first, strict=True))
+            found = Graph([total]).gradients(wanted=variables) if total.requires_grad else {}
+        return [np.asarray(found.get(v, np.zeros(v.shape))) for v in variables]
+
+    def _record(self, variables: list[Variable]) -> list[Variable]:
+        """The gradients as Variables, to differentiate again."""
+        out = constant(self.subject.run(variables))
+        graph = Graph([out], inputs=variables)
+        seed = constant(self.u.astype(out.dtype))
+        found = chain_rule(graph, seed, lambda v: graph.origin.get(v, v), variables)
+        return [found[v] if v in found else constant(np.zeros(v.shape)) for v in variables]
+
+    def value(self, order: int, values: list[Array]) -> Any:
+        """The number that `gradients(order)` is the gradient of; complex for complex values."""
+        variables = self.subject.variables(values)
+        with quiet():
+            if order == 1:
+                return np.sum(self.u * constant(self.subject.run(variables)).data)
+            out = constant(self.subject.run(variables))
+            # Complex values are a step of the oracle, which real gradients do not refuse.
+            found: Any = chain_rule(
+                Graph([out]), self.u.astype(out.dtype), lambda v: v.data, variables
+            )
+            parts = [
+                np.sum(w * found[v]) for v, w in zip(variables, self.w, strict=True) if v in found
+            ]
+            return sum(parts)
+
+    def row(
+        self, order: int, i: int, gradient: Array, tries: Iterator[tuple[str, Array]]
+    ) -> CheckRow:
+        """The verdict on one gradient, along some directions."""
+        name, x = self.subject.names[i], self.subject.values[i]
+        if gradient.shape != x.shape:
+            note = f"backward gave a gradient of shape {gradient.shape}"
+            verdict = refused(note, self.analytic)
+        else:
+            ways = list(tries)
+            verdict = self._judged(order, i, gradient, ways)
+            doubtful = not verdict.ok or verdict.kink
+            if doubtful and not (
+                repeats(lambda: self._value(order, i, x))
+                and repeats(lambda: self.gradients(order)[i])
+            ):
+                verdict = refused(CHANGING, self.analytic)
+            elif verdict.kink and not verdict.ok and np.isfinite(gradient).all():
+                verdict = self._beside(order, i, ways, verdict)
+        return CheckRow(name=name, shape=x.shape, order=order, **vars(verdict))
+
+    def _judged(
+        self, order: int, i: int, gradient: Array, ways: Sequence[tuple[str, Array]]
+    ) -> Verdict:
+        return worst(
+            judged(
+                gradient,
+                self.subject.values[i],
+                lambda moved: self._value(order, i, moved),
+                place,
+                v,
+                analytic=self.analytic,
+                scale=self.scale,
+            )
+            for place, v in ways
+        )
+
+    def _value(self, order: int, i: int, moved: Array) -> Any:
+        values = list(self.subject.values)
+        if moved.dtype.kind == "c":
+            values = [value.astype(complex) for value in values]
+        values[i] = moved
+        return self.value(order, values)
+
+    def _beside(
+        self, order: int, i: int, ways: Sequence[tuple[str, Array]], found: Verdict
+    ) -> Verdict:
+        """The verdict where many kinks meet, as of ReLU on rows of zeros: from just beside them.
+
+        There each of them may take either of its slopes, and along one direction their sum need not
+        lie between those of the two sides.
+        """
+        kept = self.subject.values
+        try:
+            self.subject.values = [
+                v + BESIDE * np.maximum(1, np.abs(v)) * weights(self.rng, v.shape) for v in kept
+            ]
+            verdict = self._judged(order, i, self.gradients(order)[i], ways)
+        finally:
+            self.subject.values = kept
+        return replace(verdict, kink=True) if verdict.ok else found
+
+
+# -- what is checked ---------------------------------------------------------------------------
+
+
+class _Subject:
+    """A function of named float64 arrays, whatever it was given as."""
+
+    def __init__(
+        self,
+        call: Run,
+        arguments: Sequence[tuple[str, Any]],
+        parameters: dict[str, Parameter],
+        in_place: Collection[Parameter] = (),
+    ) -> None:
+        self.call = call
+        #: Parameters of hand-written layers, which know only their own arrays.
+        self.in_place = in_place
+        self.arguments = [value for _, value in arguments]
+        self.moving = [i for i, value in enumerate(self.arguments) if value.dtype.kind in "fc"]
+        self.parameters = list(parameters.values())
+        self.names = [arguments[i][0] for i in self.moving] + list(parameters)
+        self.values: list[Array] = [
+            np.array(value, np.float64)
+            for value in [
+                *(self.arguments[i] for i in self.moving),
+                *(p.data for p in self.parameters),
+            ]
+        ]
+        if not self.values:
+            raise DTypeError(
+                "check() has nothing to check: every array holds whole numbers, which have no"
+                " gradient. Give floating-point arrays: x.astype(float)."
+            )
+
+    def variables(self, values: list[Array] | None = None) -> list[Variable]:
+        """Fresh Variables for the moving arguments, and the parameters, with these values."""
+        given = self.values if values is None else values
+        made: list[Variable] = []
+        for name, value in zip(self.names[: len(self.moving)], given, strict=False):
+            made.append(Variable(value, name))
+        for parameter, value in zip(self.parameters, given[len(self.moving) :], strict=True):
+            if parameter in self.in_place:
+                parameter.data[...] = value
+            else:
+                parameter.data = value
+            made.append(parameter)
+        return made
+
+    def run(self, variables: list[Variable]) -> Any:
+        """The output for these Variables; what does not move goes in as it was given."""
+        inputs: list[Any] = list(self.arguments)
+        for i, variable in zip(self.moving, variables, strict=False):
+            inputs[i] = variable
+        with differentiating("cr.check"):
+            return self.call(*inputs)
+
+
+@contextmanager
+def _subject(f: Any, arrays: Sequence[npt.ArrayLike]) -> Iterator[_Subject]:
+    inputs = [np.array(as_array(a)) for a in arrays]
+    if is_hand_written(f) and not isinstance(f, Network):
+        f = OpaqueLayer(f)
+    if not isinstance(f, Layer | Network):
+        if not any(a.dtype.kind in "fc" for a in inputs):
+            # Whole numbers beside floats are ids; where there is nothing else, they are numbers.
+            inputs = [a.astype(float) if a.dtype.kind in "iu" else a for a in inputs]
+        yield _Subject(f, list(zip(_names(f, len(inputs)), inputs, strict=True)), {})
+        return
+    if not inputs:
+        raise ShapeError(
+            f"check({type(f).__name__}, x) needs an array x to check the gradients at."
+        )
+    if isinstance(f, Network):
+        parameters = f.named_parameters()
+        layers = [*f.layers, f.loss]
+        arguments, call = _of_network(f, inputs)
+    else:
+        parameters = {n: p.tied[0] if p.tied else p for n, p in f.named_parameters().items()}
+        layers = [layer for _, layer in f.named_layers()]
+        arguments, call = _of_layer(
+            f, inputs, len(inputs) if not isinstance(f, Loss | OpaqueLayer) else 1
+        )
+    by_hand = [layer for layer in layers if isinstance(layer, OpaqueLayer)]
+    with ExitStack() as stack:
+        stack.enter_context(evaluating())
+        stack.enter_context(_kept(list(parameters.values())))
+        in_place: set[Parameter] = set()
+        for layer in by_hand:
+            stack.enter_context(_doubled(layer))
+            in_place.update(layer.parameters.values())
+        yield _Subject(call, arguments, parameters, in_place)
+
+
+def _of_layer(layer: Any, inputs: list[Array], moving: int) -> tuple[list[tuple[str, Array]], Run]:
+    names = ["x", *(f"x{i}" for i in range(1, moving))]
+    fixed = inputs[moving:]
+    return (
+        list(zip(names, inputs[:moving], strict=True)),
+        lambda x, *more: layer.record(constant(x), *more, *fixed),
+    )
+
+
+def _of_network(network: Any, inputs: list[Array]) -> tuple[list[tuple[str, Array]], Run]:
+    if len(inputs) < 2:
+        return [("x", inputs[0])], lambda x: network.record_predict(constant(x))
+    _, t, w = network.prepare(*inputs)
+    t = Variable(t if t.dtype.kind in "iub" else t.astype(float), "t", requires_grad=False)
+    more = () if w is None else (Variable(w.astype(float), "w", requires_grad=False),)
+    return [("x", inputs[0])], lambda x: network.record_loss(constant(x), t, *more)
+
+
+def _names(f: Any, n: int) -> list[str]:
+    """The names of a function's first n arguments, as its author gave them."""
+    try:
+        kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        named = [p.name for p in inspect.signature(f).parameters.values() if p.kind in kinds]
+    except (TypeError, ValueError):  # some built-in callables do not tell
+        named = []
+    return [named[i] if i < len(named) else f"x{i}" for i in range(n)]
+
+
+@contextmanager
+def _kept(parameters: list[Parameter]) -> Iterator[None]:
+    """The parameters get their own arrays back, whatever they stand for inside."""
+    arrays = [p.data for p in parameters]
+    try:
+        yield
+    finally:
+        for parameter, array in zip(parameters, arrays, strict=True):
+            parameter.data = array
+
+
+@contextmanager
+def _doubled(opaque: Any) -> Iterator[None]:
+    """A hand-written layer is stood in for by a copy of it, its arrays in float64."""
+    original = opaque.layer
+    opaque.layer = in_float64(original)
+    for parameter, array in zip(opaque.parameters.values(), opaque.layer.params or [], strict=True):
+        parameter.data = array
+    try:
+        yield
+    finally:
+        opaque.layer = original

@@ -1,0 +1,259 @@
+"""Is the step that training runs the one that the graph says? The engine's program against the graph.
+
+A network is checked twice over: `cr.check` holds the chain rule on its graph against a complex
+step, and this holds what an engine makes of that graph against the graph itself.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.engine.choice import engine_name, extra_missing, missing_packages
+from chainrule.graph.mode import training_mode
+from chainrule.graph.recording import recording
+from chainrule.graph.variable import Parameter, Variable
+from chainrule.graph.verdicts import Verdict
+from chainrule.networks import Network
+from chainrule.networks.steps import RecordedStep
+from chainrule.nodes.base import quiet
+from chainrule.optimizers import SGD, Optimizer
+
+__all__ = ["StepCheck", "check_step"]
+
+Array = npt.NDArray[Any]
+Data = tuple[Array, Array, Array | None]
+#: The loss and every gradient, by name.
+Found = dict[str, Array]
+
+#: How much further a step may be off than the graph is by rounding errors in its numbers, and how
+#: much of the largest number beside that, in units of the last place.
+ROUNDING, UNITS = 64, 256
+#: How far the parameters are moved for the second run.
+MOVED = 0.1
+
+
+@dataclass(frozen=True)
+class StepCheck:
+    """What was found of one training step: a verdict on the loss and on every gradient."""
+
+    #: The engine that was looked at, and why not the compiled one, if so.
+    engine: str
+    reason: str | None
+    #: By name: "loss", "first.W", ...
+    verdicts: dict[str, Verdict]
+
+    @property
+    def ok(self) -> bool:
+        """Whether the engine's step gives the graph's numbers."""
+        return all(verdict.ok for verdict in self.verdicts.values())
+
+    @property
+    def title(self) -> str:
+        """What was looked at, in words."""
+        return f"the {'NumPy' if self.engine == 'numpy' else self.engine} engine's step"
+
+    def lines(self) -> list[str]:
+        """A line for everything that is wrong."""
+        return [
+            f"{name}: {self.title} has {v.got:.17g} at {v.place}, the graph {v.expected:.17g}"
+            f" ({v.error:.1e} apart, {v.allowed:.1e} allowed)"
+            for name, v in self.verdicts.items()
+            if not v.ok
+        ]
+
+    @property
+    def summary(self) -> str:
+        """The verdict in one line."""
+        why = f" (compiled: {self.reason})" if self.reason else ""
+        wrong = [name for name, verdict in self.verdicts.items() if not verdict.ok]
+        if not wrong:
+            return f"The loss and the gradients of {self.title}{why} are those of the graph."
+        return f"{self.title[0].upper()}{self.title[1:]}{why} is WRONG in {', '.join(wrong)}."
+
+
+def check_step(
+    network: Network,
+    x: npt.ArrayLike,
+    t: npt.ArrayLike,
+    w: npt.ArrayLike | None = None,
+    *,
+    engine: str = "auto",
+    optimizer: Optimizer | None = None,
+    max_grad: float | None = None,
+    threads: int | None = None,
+) -> StepCheck:
+    """Hold one training step of an engine, forward and backward, against the graph by itself.
+
+    "auto" is the NumPy engine, as nothing is compiled for one step; where CHAINRULE_ENGINE says so,
+    another.
+
+    It runs on a copy of the network, in the network's own dtype, as in training. The step runs
+    twice: with the parameters as they are, and with others and the rows in reverse, so that nothing
+    that was read while it was planned can pass for what it reads when it runs.
+    """
+    twin = copy.deepcopy(network)
+    data = twin.prepare(x, t, w)
+    made = _made(twin, data, engine_name(engine), optimizer, max_grad, threads)
+    n, rng = len(data[0]), np.random.default_rng(0)
+    parameters = list(twin.named_parameters().values())
+    first = [p.data.copy() for p in parameters]
+    buffers = [b.copy() for b in twin.named_buffers().values()]
+    verdicts: dict[str, Verdict] = {}
+    for turn, rows in enumerate((np.arange(n), np.arange(n)[::-1].copy())):
+        for p, start in zip(parameters, first, strict=True):
+            noise = MOVED * rng.standard_normal(p.shape) if turn else np.zeros(p.shape)
+            p.data[...] = start + (noise * (np.abs(start) + MOVED)).astype(p.dtype)
+        for b, old in zip(twin.named_buffers().values(), buffers, strict=True):
+            b[...] = old
+        batch = (data[0][rows], data[1][rows], None if data[2] is None else data[2][rows])
+        wanted, slack = _by_graph(twin, batch, rng)
+        if not np.isfinite(wanted["loss"]):
+            continue  # training stops there, on every engine
+        found = made.run(rows)
+        for name, right in wanted.items():
+            place = "" if name == "loss" else name
+            verdict = _verdict(place, found[name], right, slack[name])
+            if name not in verdicts or verdicts[name].ok:
+                verdicts[name] = verdict
+    return StepCheck(made.engine, made.reason, verdicts)
+
+
+# -- the graph ----------------------------------------------------------------------------------
+
+
+def _named(network: Network) -> dict[str, Parameter]:
+    return {k: p for k, p in network.named_parameters().items() if p.trainable}
+
+
+def _eager(network: Network, batch: Data) -> Found:
+    """The loss and the gradients by Variables; nothing is written."""
+    x, t, w = batch
+    more = () if w is None else (Variable(w, requires_grad=False),)
+    with training_mode(True), recording(), quiet():
+        loss = network.record_loss(Variable(x), Variable(t, requires_grad=False), *more)
+        found = loss.graph.gradients() if loss.requires_grad else {}
+    grads = {
+        k: np.array(found[p]) if p in found else np.zeros_like(p.data)
+        for k, p in _named(network).items()
+    }
+    return {"loss": loss.data, **grads}
+
+
+def _by_graph(
+    network: Network, batch: Data, rng: np.random.Generator
+) -> tuple[Found, dict[str, float]]:
+    """What the graph gives, and how far it moves when every number is rounded once more."""
+    wanted = _eager(network, batch)
+    eps = float(np.finfo(network.dtype).eps)
+    largest = max((float(np.abs(g).max(initial=0)) for g in wanted.values()), default=0.0)
+    slack = {
+        k: UNITS * eps * max(float(np.abs(g).max(initial=0)), 1e-3 * largest)
+        for k, g in wanted.items()
+    }
+    named = _named(network)
+    kept = {k: p.data.copy() for k, p in named.items()}
+    for _ in range(3):
+        for p in named.values():
+            p.data *= (1 + eps * rng.standard_normal(p.shape)).astype(p.dtype)
+        x = batch[0]
+        if x.dtype.kind == "f":
+            x = (x * (1 + eps * rng.standard_normal(x.shape))).astype(x.dtype)
+        moved = _eager(network, (x, *batch[1:]))
+        for k, p in named.items():
+            p.data[...] = kept[k]
+        for k, g in moved.items():
+            with quiet():
+                off = float(np.abs(g - wanted[k]).max(initial=0))
+            slack[k] = max(slack[k], ROUNDING * off)
+    return wanted, slack
+
+
+def _verdict(name: str, found: Array, wanted: Array, allowed: float) -> Verdict:
+    with quiet():
+        off = np.abs(np.asarray(found, float) - wanted)
+    off = np.where(np.isnan(off), np.inf, off)
+    at = np.unravel_index(int(np.argmax(off)), off.shape) if off.size else ()
+    error = float(off[at]) if off.size else 0.0
+    return Verdict(
+        ok=error <= allowed,
+        error=error,
+        allowed=allowed,
+        place=f"{name}[{', '.join(map(str, at))}]" if at else name or "the loss",
+        got=float(np.asarray(found)[at]) if off.size else np.nan,
+        expected=float(np.asarray(wanted)[at]) if off.size else np.nan,
+        oracle="graph",
+    )
+
+
+# -- the engine's step -----------------------------------------------------------------------------
+
+
+@dataclass
+class _Made:
+    """A step of an engine, for rows of the data that it was made for."""
+
+    engine: str
+    reason: str | None
+    run: Callable[[Array], Found]
+
+
+def _made(
+    network: Network,
+    data: Data,
+    engine: str,
+    optimizer: Optimizer | None,
+    max_grad: float | None,
+    threads: int | None,
+) -> _Made:
+    """The step of the engine."""
+    reason = None
+    if engine == "compiled":
+        missing = missing_packages()
+        if missing:
+            raise extra_missing(missing)
+        try:
+            return _compiled(network, data, optimizer, max_grad, threads)
+        except _declined() as why:
+            reason = str(why)
+    step = RecordedStep(network, *data)
+
+    def run(rows: Array) -> Found:
+        with quiet():
+            loss = step.run(rows)
+        return {"loss": np.asarray(loss), **{k: p.grad for k, p in _named(network).items()}}
+
+    return _Made("numpy", reason, run)
+
+
+def _declined() -> type[Exception]:
+    from chainrule.engine.compiled.values import Declined
+
+    return Declined
+
+
+def _compiled(
+    network: Network,
+    data: Data,
+    optimizer: Optimizer | None,
+    max_grad: float | None,
+    threads: int | None,
+) -> _Made:
+    from chainrule.engine.compiled.step import CompiledStep
+
+    named = [(name, a) for name, a in zip("xtw", data, strict=True) if a is not None]
+    moves = SGD() if optimizer is None else copy.deepcopy(optimizer)
+    n = len(data[0])
+    step = CompiledStep(network, moves, named, n, threads=threads, max_grad=max_grad)
+
+    def run(rows: Array) -> Found:
+        losses = step.run(rows.astype(np.intp), np.array([0, n]), step.rates(1))
+        loss = losses[0] if len(losses) else step.bad_loss
+        return {"loss": np.asarray(loss), **{k: p.grad for k, p in _named(network).items()}}
+
+    return _Made("compiled", None, run)

@@ -1,1 +1,0 @@
-"""How a network becomes a program: recorded, laid out, written down. Imported when one is asked for."""

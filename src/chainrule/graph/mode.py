@@ -1,0 +1,56 @@
+"""Ambient flags: training or not, which Dropout and BatchNorm read; complex numbers as steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
+
+__all__ = ["complex_steps", "evaluating", "is_training", "stepping", "training_mode"]
+
+_training: ContextVar[bool] = ContextVar("chainrule_training", default=True)
+_stepping: ContextVar[bool] = ContextVar("chainrule_stepping", default=False)
+
+
+def is_training() -> bool:
+    """Whether layers behave as in training: yes, unless inside `evaluating()`.
+
+    `predict`, `evaluate`, validation and checks turn it off by themselves.
+    """
+    return _training.get()
+
+
+@contextmanager
+def training_mode(on: bool = True) -> Iterator[None]:
+    """Inside the block, layers behave as in training (or not)."""
+    token = _training.set(on)
+    try:
+        yield
+    finally:
+        _training.reset(token)
+
+
+def evaluating() -> AbstractContextManager[None]:
+    """Inside the block, layers behave as in use: no dropout, running statistics.
+
+    >>> import chainrule as cr, numpy as np
+    >>> with cr.evaluating():
+    ...     cr.Dropout(0.5).forward(np.ones(3))
+    array([1., 1., 1.])
+    """
+    return training_mode(False)
+
+
+@contextmanager
+def complex_steps() -> Iterator[None]:
+    """Complex numbers are steps beside real ones: a node takes the imaginary part as it is."""
+    token = _stepping.set(True)
+    try:
+        yield
+    finally:
+        _stepping.reset(token)
+
+
+def stepping() -> bool:
+    """Whether complex numbers are steps beside real ones."""
+    return _stepping.get()

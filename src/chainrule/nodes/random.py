@@ -1,0 +1,86 @@
+"""The random numbers of a step: a pure function of where and when they are drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chainrule.nodes.base import Node, Value, primitive
+
+__all__ = ["Below", "Tick", "UniformBits", "cells", "mixed"]
+
+_A = np.uint64(0x9E3779B97F4A7C15)
+_B = np.uint64(0xBF58476D1CE4E5B9)
+_C = np.uint64(0x94D049BB133111EB)
+
+
+@primitive
+def mixed(z: Value) -> Value:
+    """The finalizer of SplitMix64 (Steele, Lea and Flood, 2014): 64 bits, well stirred."""
+    z = (z ^ (z >> np.uint64(30))) * _B
+    z = (z ^ (z >> np.uint64(27))) * _C
+    return z ^ (z >> np.uint64(31))
+
+
+@primitive
+def cells(clock: Value, shape: tuple[int, ...]) -> Value:
+    """A·(row, column) for every element of an array: rows from 1, in the upper 32 bits."""
+    rows = shape[0] if shape else 1
+    columns = int(np.prod(shape[1:], dtype=np.int64))
+    row = np.arange(1, rows + 1, dtype=np.uint64)[:, None] << np.uint64(32)
+    column = np.arange(columns, dtype=np.uint64)
+    return np.reshape((row | column) * _A, shape)
+
+
+class UniformBits(Node):
+    """Random 64-bit numbers for an (N, ...) array, each from (seed, clock, row, column) alone.
+
+    The same bits in every engine, on replay, and for a row wherever it is computed.
+    """
+
+    symbol = "dice"
+    differentiable = False
+
+    def __init__(self, seed: int, shape: tuple[int, ...]) -> None:
+        self.seed, self.shape = seed, tuple(shape)
+
+    def forward(self, clock: Value) -> Value:
+        """bits = mix(mix(seed + A·clock) + A·(row, column))."""
+        start = mixed(np.uint64(self.seed) + clock * _A)
+        return mixed(start + cells(clock, self.shape))
+
+    def backward(self, dy: Value) -> None:
+        """Random bits have no derivative: no gradient."""
+        return
+
+
+class Tick(Node):
+    """clock + 1."""
+
+    symbol = "+1"
+    differentiable = False
+
+    def forward(self, clock: Value) -> Value:
+        """y = clock + 1."""
+        return clock + np.uint64(1)
+
+    def backward(self, dy: Value) -> None:
+        """A counter has no derivative."""
+        return
+
+
+class Below(Node):
+    """bits < limit, in whole numbers."""
+
+    symbol = "<"
+    differentiable = False
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+
+    def forward(self, bits: Value) -> Value:
+        """y = (bits < limit)."""
+        return bits < np.uint64(self.limit)
+
+    def backward(self, dy: Value) -> None:
+        """A truth value has no derivative."""
+        return

@@ -1,0 +1,123 @@
+"""Curves: how loss and metrics went over a training run."""
+
+from __future__ import annotations
+
+from collections.abc import Sized
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from chainrule.atomic_write import Pathish
+from chainrule.drawing.saving import check_path
+from chainrule.errors import DataError
+from chainrule.lang.words import say
+from chainrule.plots.figure import (
+    BLUE,
+    DASHES,
+    ORANGE,
+    PALETTE,
+    SKY,
+    end_labels,
+    finish,
+    label_of,
+    new_figure,
+    whole_ticks,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from chainrule.training.history import History
+
+__all__ = ["draw_history"]
+
+HEIGHT = 3.6
+#: Metrics by their column in the history, as people write them.
+NAMES = {"accuracy": "accuracy", "r2": "R²", "rmse": "RMSE", "mae": "MAE"}
+#: From so many steps on, their line is kept as an image in SVG and PDF, which stay small.
+MANY_STEPS = 3000
+
+
+def draw_history(history: History, path: Pathish | None = None, lang: str = "en") -> Figure:
+    """Loss (every step and every epoch) on the left, metrics over the epochs on the right."""
+    check_path(path, lang=lang)
+    if not history.epochs:
+        raise DataError("this history is empty: call fit(...) first, then plot.")
+    metrics = [
+        name
+        for name in history.as_dict()
+        if name.removeprefix("val_") not in ("loss", "lr", "seconds", "penalty")
+    ]
+    columns = 2 if metrics else 1
+    figure, axes = new_figure(columns, width=5.6 * columns, height=HEIGHT)
+    _losses(axes[0], history, lang)
+    if metrics:
+        _metrics(axes[1], history, metrics, lang)
+    return finish(figure, path)
+
+
+def _losses(ax: Any, history: History, lang: str) -> None:
+    epochs = np.arange(1, len(history) + 1)
+    at = (np.arange(history.steps) + 1) * len(history) / history.steps
+    steps = ax.plot(
+        at,
+        history.losses,
+        color=SKY,
+        alpha=0.45,
+        linewidth=0.7,
+        marker=_mark(history.losses),
+        clip_on=history.steps > 1,
+    )[0]
+    steps.set(label=say("each step", lang), rasterized=len(at) > MANY_STEPS)
+    # The mean over the steps of an epoch belongs to its middle, what is held out to its end.
+    ax.plot(
+        epochs - 0.5, history["loss"], color=BLUE, linewidth=1.8, label=say("training", lang),
+        marker=_mark(history["loss"]),
+    )  # fmt: skip
+    held = history.column("val_loss")
+    if held:
+        ax.plot(
+            epochs[-len(held) :], held, color=ORANGE, linewidth=1.8, linestyle=DASHES[1],
+            label=say("held out", lang), marker=_mark(held), clip_on=len(held) > 1,
+        )  # fmt: skip
+    low, high = _limits(history)
+    ax.set(xlabel=say("epoch", lang), ylabel=say("loss", lang), ylim=(low, high))
+    ax.set_xlim(0, len(history))
+    whole_ticks(ax.xaxis)
+    ax.legend(frameon=False)
+
+
+def _mark(values: Sized) -> str | None:
+    """A dot where there is one number only, of which no line can be drawn."""
+    return "o" if len(values) == 1 else None
+
+
+def _limits(history: History) -> tuple[float, float]:
+    """The ends of the loss axis: a few wild steps do not flatten the rest."""
+    wild = np.quantile(history.losses, (0.005, 0.995)).tolist()
+    shown = [
+        value
+        for value in (*wild, *history["loss"], *history.column("val_loss"))
+        if np.isfinite(value)
+    ]
+    low, high = min([0.0, *shown]), max(shown, default=1.0)
+    return 1.08 * low, 1.08 * high or 1.0
+
+
+def _metrics(ax: Any, history: History, names: list[str], lang: str) -> None:
+    epochs = np.arange(1, len(history) + 1)
+    ends = []
+    for i, name in enumerate(names):
+        values, colour = history[name], PALETTE[(i + 1) % len(PALETTE)]
+        bare = name.removeprefix("val_")
+        word = say(NAMES[bare], lang) if bare in NAMES else label_of(bare)
+        label = say("held-out {name}", lang, name=word) if name != bare else word
+        ax.plot(
+            epochs[-len(values) :], values, color=colour, linewidth=1.8, label=label,
+            linestyle=DASHES[i % len(DASHES)], marker=_mark(values),
+        )  # fmt: skip
+        ends.append((float(epochs[-1]), values[-1], f"{label}\n{values[-1]:.3f}", colour))
+    ax.set(xlabel=say("epoch", lang))
+    ax.set_xlim(0, len(history))
+    whole_ticks(ax.xaxis)
+    end_labels(ax, [end for end in ends if np.isfinite(end[1])], 0.4 * HEIGHT)

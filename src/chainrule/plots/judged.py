@@ -1,0 +1,262 @@
+"""How right a trained network is, on the rows it is judged on: the middle of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.datasets import Preparation, Table
+from chainrule.lang.notes import note_in
+from chainrule.lang.words import say
+from chainrule.networks import Network
+from chainrule.plots.confusion import draw_confusion
+from chainrule.plots.features import image_shape, mosaic
+from chainrule.plots.figure import finish, label_of, new_figure
+from chainrule.plots.page import Html, beside, facts, picture, table, text
+from chainrule.plots.residuals import draw_residuals
+from chainrule.training import Trainer, confusion_matrix
+from chainrule.training.metrics import class_scores, in_units, regression_scores
+
+__all__ = ["Classes", "Judged", "Numbers", "Run"]
+
+Array = npt.NDArray[Any]
+
+#: So many of the worst mistakes are shown, with so many cells of each row.
+WORST, CELLS = 12, 6
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training, for the report."""
+
+    #: What the data are called.
+    name: str
+    #: The command that did it all, in parts that may each have a line.
+    command: Sequence[str]
+    #: Facts as they are kept in the model file: data, split, training, held_out.
+    facts: dict[str, Any]
+    #: Sentences about the data and their preparation.
+    notes: Sequence[str]
+    #: Sentences if the network is no better than the simplest models.
+    verdict: Sequence[str]
+    #: The rows with a target, and which of them were trained on and held out.
+    table: Table
+    training: npt.NDArray[np.intp]
+    held: npt.NDArray[np.intp]
+    preparation: Preparation
+    trainer: Trainer
+    #: How long it took, in seconds, with compiling and evaluating.
+    seconds: float
+    #: The sha256 of the data's file, if it is one.
+    checksum: str | None
+
+    @property
+    def network(self) -> Network:
+        """The trained network."""
+        found: Network = self.trainer.model
+        return found
+
+
+class Judged:
+    """The rows a model is judged on, and its answers."""
+
+    def __init__(self, run: Run, lang: str) -> None:
+        self.run, self.lang, self.held = run, lang, len(run.held) > 0
+        self.places = run.held if self.held else run.training
+        self.rows = run.table.rows(self.places)
+        self.x = run.preparation.transform(self.rows)
+        self.t = np.asarray(run.preparation.targets(self.rows))
+        #: The shape of a row as an image, if the rows are images.
+        self.image = _image(run.preparation, self.rows)
+
+    def title(self) -> str:
+        """Which rows these are."""
+        words = "On the {count} rows held out" if self.held else "On the {count} rows trained on"
+        return say(words, self.lang, count=f"{len(self.t):,}")
+
+    def warning(self) -> str:
+        """How well the simplest models do, and what to think of it; or that no rows were held out."""
+        if not self.held:
+            words = say("No rows were held out, so this says little about new ones.", self.lang)
+            return f"<p class=dim>{text(words)}</p>"
+        return "".join(f"<p class=dim>{text(line)}</p>" for line in self.compared() if line)
+
+    def compared(self) -> list[str]:
+        """The scores of the simplest models, and the verdict."""
+        scores, classes = self.run.facts["held_out"], bool(self.run.preparation.classes)
+        constant, linear = (
+            "-"
+            if scores[name] is None
+            else f"{scores[name]:.1%}"
+            if classes
+            else f"{scores[name]:.4f}"
+            for name in ("constant", "linear")
+        )
+        told = say(
+            "To compare: {linear} by a linear model, {constant} by the same answer for every row.",
+            self.lang, linear=linear, constant=constant,
+        )  # fmt: skip
+        space = "" if self.lang == "zh" else " "
+        return [told, space.join(note_in(line, self.lang) for line in self.run.verdict)]
+
+    def place(self, row: int) -> Html:
+        """Where a row is, in its file or in the whole table."""
+        line = self.run.table.line(int(self.places[row]))
+        return Html(f"<span class=fixed>{text(note_in(line, self.lang))}</span>")
+
+    def cells(self, row: int, most: int = CELLS) -> list[str]:
+        """The first cells of a row."""
+        columns = self.run.preparation.columns[:most]
+        return [_cell(self.rows[name][row]) for name in columns]
+
+    def columns(self, most: int = CELLS) -> list[str]:
+        """The names of those."""
+        return list(self.run.preparation.columns[:most])
+
+
+class Classes(Judged):
+    """Of a classifier."""
+
+    def __init__(self, run: Run, lang: str) -> None:
+        super().__init__(run, lang)
+        self.classes: Sequence[object] = run.preparation.classes or ()
+        self.ids = np.asarray(self.run.network.classify(self.x))
+        self.shares = self.run.network.predict_proba(self.x)
+        self.counts = confusion_matrix(self.ids, self.t, len(self.classes))
+
+    def headline(self) -> tuple[str, str]:
+        """The number at the top."""
+        word = say("accuracy", self.lang)
+        name = say("held-out {name}", self.lang, name=word) if self.held else word
+        return f"{np.trace(self.counts) / len(self.t):.1%}", name
+
+    def parts(self) -> list[str]:
+        """Accuracy, the confusion matrix, and the classes one by one."""
+        right = int(np.trace(self.counts))
+        told = say("{right} of {count} answers are right: {part}.", self.lang, right=f"{right:,}",
+                   count=f"{len(self.t):,}", part=f"{right / len(self.t):.1%}")  # fmt: skip
+        matrix = draw_confusion(self.counts, self.classes, lang=self.lang)
+        label = say("confusion matrix", self.lang)
+        return [
+            f"<p>{text(told)}</p>",
+            self.warning(),
+            beside(picture(matrix, "confusion", label), self.each()),
+        ]
+
+    def each(self) -> Html:
+        """Precision and recall of every class."""
+        body = [
+            (name, f"{c.rows:,}", _percent(c.recall), _percent(c.precision))
+            for name, c in zip(self.classes, class_scores(self.counts), strict=True)
+        ]
+        heads = [self.run.preparation.target]
+        heads += [
+            say(h, self.lang) for h in ("rows", "found (recall)", "right when said (precision)")
+        ]
+        return table(heads, body)
+
+    def worst(self) -> list[str]:
+        """The rows whose true class was thought least probable."""
+        truth = self.shares[np.arange(len(self.t)), self.t]
+        order: list[int] = np.argsort(truth, kind="stable")[:WORST].tolist()
+        words = say("The rows whose true class the network thought least probable.", self.lang)
+        parts = [f"<p class=dim>{text(words)}</p>"]
+        if self.image is not None:
+            parts.append(self._pictures(order, self.image))
+        most = CELLS if self.image is None else 0
+        heads = [say(h, self.lang) for h in ("row", "it is", "probability", "said", "probability")]
+        body = []
+        for i in order:
+            true, said = self.t[i], self.ids[i]
+            shares = [f"{self.shares[i, k]:.1%}" for k in (true, said)]
+            answer = text(self.classes[said])
+            if said != true:
+                answer = Html(f"<span class='verdict bad'>{answer} ✗</span>")
+            answers = (self.classes[true], shares[0], answer, shares[1])
+            body.append((self.place(i), *answers, *self.cells(i, most)))
+        heads += self.columns(most)
+        return [*parts, table(heads, body, left=len(heads))]
+
+    def _pictures(self, order: list[int], shape: tuple[int, ...]) -> Html:
+        rows = self.rows.rows(np.array(order)).matrix(list(self.run.preparation.columns))
+        labels = [
+            f"{label_of(self.classes[self.t[i]], 8)} → {label_of(self.classes[self.ids[i]], 8)}"
+            for i in order
+        ]
+        across = 6
+        figure, (ax,) = new_figure(width=1.1 * across, height=1.35 * -(-len(rows) // across))
+        limits = float(np.nanmin(rows)), float(np.nanmax(rows))
+        images = [row.reshape(shape) for row in rows]
+        mosaic(ax, images, labels, across, cmap="Greys", limits=limits)
+        return picture(finish(figure), "worst", say("The hardest rows", self.lang))
+
+
+class Numbers(Judged):
+    """Of a regression."""
+
+    def __init__(self, run: Run, lang: str) -> None:
+        super().__init__(run, lang)
+        y = np.asarray(run.network.predict(self.x))
+        self.said = self.run.preparation.unscale(y).ravel()
+        self.true = self.run.preparation.unscale(self.t).ravel()
+
+        self.scores = regression_scores(y, self.t, run.preparation.spread)
+
+    def headline(self) -> tuple[str, str]:
+        """The number at the top."""
+        name = say("held-out {name}", self.lang, name="R²") if self.held else "R²"
+        return "-" if self.scores["r2"] is None else f"{self.scores['r2']:.4f}", name
+
+    def parts(self) -> list[str]:
+        """R², RMSE, MAE, and the residuals."""
+        target = self.run.preparation.target
+        unit = say(" in units of {target}", self.lang, target=target)
+        pairs = [
+            ("R²", self.headline()[0]),
+            ("RMSE", f"{in_units(self.scores['rmse'])}{unit}"),
+            ("MAE", f"{in_units(self.scores['mae'])}{unit}"),
+        ]
+        drawn = draw_residuals(self.said, self.true, target, lang=self.lang)
+        label = say("residuals", self.lang)
+        return [facts(pairs), self.warning(), picture(drawn, "residuals", label)]
+
+    def worst(self) -> list[str]:
+        """The rows with the largest errors."""
+        wrong = self.said - self.true
+        order: list[int] = np.argsort(-np.abs(wrong), kind="stable")[:WORST].tolist()
+        heads = [say(h, self.lang) for h in ("row", "it is", "said", "said − true")]
+        heads += self.columns()
+        body = [
+            (self.place(i), f"{self.true[i]:.6g}", f"{self.said[i]:.6g}",
+             f"{wrong[i]:+.6g}".replace("-", "−"), *self.cells(i))
+            for i in order
+        ]  # fmt: skip
+        words = say("The rows with the largest errors.", self.lang)
+        return [f"<p class=dim>{text(words)}</p>", table(heads, body, left=len(heads))]
+
+
+def _image(preparation: Preparation, rows: Table) -> tuple[int, ...] | None:
+    """The shape of a row as an image: a square of pixels p0, p1, …, none of them negative."""
+    columns = list(preparation.columns)
+    if (
+        len(columns) != len(preparation.features)
+        or len({c.rstrip("0123456789") for c in columns}) > 1
+    ):
+        return None
+    shape = image_shape(len(columns))
+    return shape if shape is not None and np.nanmin(rows.matrix(columns)) >= 0 else None
+
+
+def _percent(part: float | None) -> str:
+    return "-" if part is None else f"{part:.1%}"
+
+
+def _cell(cell: Any) -> str:
+    """A cell of a table; a dash where it is missing."""
+    if isinstance(cell, float | np.floating):
+        return "–" if np.isnan(cell) else f"{cell:g}"
+    return str(cell) or "–"

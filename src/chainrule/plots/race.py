@@ -1,0 +1,238 @@
+"""A race of optimizers from one start: on a network, or on a function of two variables."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.atomic_write import Pathish
+from chainrule.drawing.saving import check_path
+from chainrule.errors import DataError, NonFiniteError, SettingError, shown
+from chainrule.graph.derivatives import grad
+from chainrule.lang.words import say
+from chainrule.nodes.base import quiet
+from chainrule.plots.figure import (
+    DASHES,
+    PALETTE,
+    end_labels,
+    finish,
+    label_of,
+    new_axes,
+    new_figure,
+    tidy,
+    whole_ticks,
+)
+from chainrule.settings import whole
+from chainrule.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["race"]
+
+Numbers = npt.NDArray[np.float64]
+Optimizers = Sequence[Any] | Mapping[str, Any]
+
+HEIGHT = 4.0
+#: A point this many times as far above the start as the best one is below it has run out of bounds.
+FAR = 25.0
+#: Points on a side of the contour plot of a function.
+POINTS = 121
+
+
+def race(
+    subject: Any,
+    optimizers: Optimizers,
+    x: npt.ArrayLike | None = None,
+    t: npt.ArrayLike | None = None,
+    epochs: int = 30,
+    batch_size: int = 32,
+    *,
+    start: tuple[float, float] | None = None,
+    steps: int = 100,
+    seed: int = 0,
+    engine: str = "auto",
+    path: Pathish | None = None,
+    ax: Any = None,
+    lang: str = "en",
+) -> Figure:
+    """Let optimizers start from one place, and draw how the loss goes down under each.
+
+    `subject`, a network: each optimizer trains a copy of it, with the same weights and the same
+    mini-batches of x, t; the curves are the loss on all of x, t, before and after every epoch.
+    Or a function f(x, y) of two variables: `steps` steps from `start`, with the paths on f's
+    contours beside the curves of f (`ax` is then the place for the contours alone).
+
+    `optimizers`: a list, or a dict with names of your own. They are copied, so that yours stay as
+    they are. One that runs out of bounds ends there, and its label says so.
+
+    >>> import chainrule as cr
+    >>> bowl = lambda x, y: x**2 / 20 + y**2
+    >>> figure = cr.race(bowl, [cr.SGD(lr=0.9), cr.Adam(lr=0.3)], start=(-7.0, 2.0), steps=30)
+    >>> [len(line.get_xdata()) for line in figure.axes[1].lines]
+    [31, 31]
+    """
+    check_path(path, lang=lang)
+    entrants = _named(optimizers)
+    if hasattr(subject, "params"):
+        if x is None or t is None:
+            raise DataError("race(network, optimizers, x, t) needs the data x and t to train on.")
+        ax = new_axes(ax, 6.4, HEIGHT)
+        losses = {
+            name: _trained(subject, one, x, t, epochs, batch_size, seed, engine)
+            for name, one in entrants.items()
+        }
+        _curves(ax, losses, epochs, say("epoch", lang), say("loss", lang), lang)
+        return finish(ax.figure, path)
+    if not callable(subject) or start is None:
+        raise SettingError(
+            "race takes a network with x and t, or a function f(x, y) with start=(x, y); got"
+            f" {shown(subject)}{'' if start is not None else ' and no start'}."
+        )
+    beside = None
+    if ax is None:
+        _, (ax, beside) = new_figure(2, width=11.0, height=HEIGHT)
+    paths = {n: _walked(subject, one, start, whole(steps, "steps")) for n, one in entrants.items()}
+    heights = {name: _heights(subject, walked) for name, walked in paths.items()}
+    _contours(ax, subject, paths, np.concatenate(list(heights.values())))
+    if beside is None:
+        ax.legend(frameon=False, fontsize=8)
+    else:
+        _curves(beside, heights, steps, say("step", lang), "f(x, y)", lang)
+    return finish(ax.figure, path)
+
+
+def _named(optimizers: Optimizers) -> dict[str, Any]:
+    """The optimizers by name: their class, with what tells them apart if that is not enough."""
+    if isinstance(optimizers, Mapping):
+        named = {str(name): one for name, one in optimizers.items()}
+    else:
+        kinds = [type(one).__name__ for one in optimizers]
+        named = {}
+        for one, kind in zip(optimizers, kinds, strict=True):
+            name = kind if kinds.count(kind) == 1 else repr(one)
+            while name in named:
+                name += "′"
+            named[name] = one
+    if not named:
+        raise SettingError("race needs at least one optimizer, such as [cr.SGD(0.1), cr.Adam()].")
+    for one in named.values():
+        if not callable(getattr(one, "update", None)):
+            raise SettingError(f"race: {shown(one)} has no update(params, grads).")
+    return named
+
+
+def _trained(
+    network: Any, optimizer: Any, x: Any, t: Any, epochs: int, batch: int, seed: int, engine: str
+) -> list[float]:
+    """The loss on all rows before training and after every epoch."""
+    trainer = Trainer(copy.deepcopy(network), copy.deepcopy(optimizer), seed=seed, engine=engine)
+    losses = [trainer.evaluate(x, t, metrics=())["loss"]]
+    with suppress(NonFiniteError):  # the curve ends where it ran out of bounds
+        trainer.fit(x, t, epochs, batch, validation=(x, t), metrics=(), progress=None)
+    return losses + trainer.history["val_loss"]
+
+
+def _walked(
+    f: Callable[..., Any], optimizer: Any, start: tuple[float, float], steps: int
+) -> Numbers:
+    """The points (n, 2) on the way; fewer than steps + 1 if it runs out of bounds."""
+    optimizer = copy.deepcopy(optimizer)
+    slope = grad(f, (0, 1))
+    point, gradient = np.array(start, dtype=float), np.empty(2)
+    if point.shape != (2,):
+        raise SettingError(f"start={shown(start)} must be two numbers, (x, y).")
+    points = [point.copy()]
+    for _ in range(steps):
+        with quiet():
+            gradient[...] = slope(point[0], point[1])
+            if not np.isfinite(gradient).all():
+                break
+            optimizer.update([point], [gradient])
+        if not np.isfinite(point).all():
+            break
+        points.append(point.copy())
+    return np.array(points)
+
+
+def _heights(f: Callable[..., Any], points: Numbers) -> list[float]:
+    with quiet():
+        return [float(f(a, b)) for a, b in points]
+
+
+def _curves(
+    ax: Any, losses: Mapping[str, list[float]], length: int, across: str, up: str, lang: str
+) -> None:
+    """The curves, with their names at their ends."""
+    first = max(values[0] for values in losses.values())
+    drawn = [
+        v for values in losses.values() for v in values if np.isfinite(v) and v <= 4 * abs(first)
+    ]
+    low, high = min(drawn, default=0.0), max(drawn, default=1.0)
+    log = low > 0 and high / low > 30
+    ends = []
+    for i, (name, values) in enumerate(losses.items()):
+        colour = PALETTE[i % len(PALETTE)]
+        ax.plot(
+            range(len(values)), values, color=colour, linewidth=1.8,
+            linestyle=DASHES[(i // len(PALETTE)) % len(DASHES)], label=label_of(name, 40),
+        )  # fmt: skip
+        finished = len(values) == length + 1
+        note = f"{values[-1]:.3g}" if finished else say("diverged", lang)
+        ends.append((float(len(values) - 1), values[-1], f"{label_of(name, 40)}  {note}", colour))
+    room = 0.05 * (high - low) or 0.5
+    limits = (low / 1.25, high * 1.25) if log else (low - room, high + room)
+    ax.set(xlabel=across, ylabel=up, yscale="log" if log else "linear", ylim=limits)
+    ax.set_xlim(0, length)
+    whole_ticks(ax.xaxis)
+    end_labels(ax, ends, 0.75 * HEIGHT)
+
+
+def _contours(
+    ax: Any, f: Callable[..., Any], paths: Mapping[str, Numbers], walked: Numbers
+) -> None:
+    """The paths on the contours of f, which is `walked` high along all of them, one after the other."""
+    tidy(ax)
+    ax.grid(visible=False)
+    near = np.concatenate(list(paths.values()))[_near(walked)]
+    sides = [_side(near[:, k]) for k in range(2)]
+    with quiet():
+        heights = np.array([[float(f(a, b)) for a in sides[0]] for b in sides[1]])
+    known = heights[np.isfinite(heights)]
+    if not known.size:
+        raise NonFiniteError("f(x, y) is not finite anywhere near the paths. Choose another start.")
+    # More lines where it is low, which is where the optimizers go.
+    low, high = float(known.min()), float(known.max())
+    levels = low + (high - low or 1.0) * np.linspace(0, 1, 16)[1:] ** 2
+    shown_heights = np.where(np.isfinite(heights), heights, high)
+    ax.contour(*sides, shown_heights, levels, cmap="Greys_r", linewidths=0.7, alpha=0.8)
+    for i, (name, points) in enumerate(paths.items()):
+        colour = PALETTE[i % len(PALETTE)]
+        ax.plot(*points.T, color=colour, linewidth=1.3, marker=".", markersize=3.5,
+                linestyle=DASHES[(i // len(PALETTE)) % len(DASHES)],
+                label=label_of(name, 40))  # fmt: skip
+        ax.plot(*points[-1], "*", color=colour, markersize=11, markeredgecolor="white", zorder=5)
+    first = next(iter(paths.values()))[0]
+    ax.plot(*first, "o", color="black", markersize=6, zorder=5)
+    ax.set(
+        xlabel="x", ylabel="y", xlim=(sides[0][0], sides[0][-1]), ylim=(sides[1][0], sides[1][-1])
+    )
+
+
+def _near(heights: Numbers) -> npt.NDArray[np.bool_]:
+    """The points to show, the first one among them: all but those far up, if any way leads down."""
+    down = heights[0] - np.min(heights, where=np.isfinite(heights), initial=heights[0])
+    return np.asarray(heights <= heights[0] + FAR * down) if down > 0 else heights == heights
+
+
+def _side(values: Numbers) -> Numbers:
+    """An axis that holds all paths, but for what is far outside of the most of them."""
+    low, high = np.quantile(values, (0.01, 0.99))
+    low, high = min(low, values[0]), max(high, values[0])
+    margin = 0.2 * (high - low) or 1.0
+    return np.linspace(low - margin, high + margin, POINTS)

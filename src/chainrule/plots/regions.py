@@ -1,0 +1,179 @@
+"""Regions: what a network says of every point of the plane."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.atomic_write import Pathish
+from chainrule.drawing.saving import check_path
+from chainrule.errors import DataError, ShapeError
+from chainrule.lang.words import say
+from chainrule.layers.losses import Loss
+from chainrule.plots.figure import (
+    MARKERS,
+    PALETTE,
+    finish,
+    labels_of,
+    new_axes,
+    nice_levels,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.figure import Figure
+
+__all__ = ["draw_regions"]
+
+Array = npt.NDArray[Any]
+
+POINTS = 301
+
+
+def draw_regions(
+    network: Any,
+    x: npt.ArrayLike,
+    t: npt.ArrayLike,
+    path: Pathish | None = None,
+    ax: Any = None,
+    *,
+    names: Sequence[object] | None = None,
+    lang: str = "en",
+) -> Figure:
+    """What a network says of every point of the plane, with the samples x (N, 2) on it.
+
+    A classifier colours each point by its class, the stronger the more probable it is, with a line
+    where the answer changes; t: class ids, one-hot rows, or yes-or-no answers. Otherwise the
+    value of the one output is shown by a colour scale, which the samples' targets share.
+    `names`: what the classes are called.
+
+    >>> import chainrule as cr
+    >>> x, t = cr.datasets.spiral()
+    >>> figure = cr.draw_regions(cr.TwoLayerNet(2, 10, 3), x, t)
+    """
+    check_path(path, lang=lang)
+    x, t = np.asarray(x), np.asarray(t)
+    if x.ndim != 2 or x.shape[1] != 2:
+        raise DataError(f"decision regions need two features, x of shape (N, 2); got {x.shape}.")
+    if len(t) != len(x):
+        raise ShapeError(f"x has {len(x)} rows and t has {len(t)}; every row needs one target.")
+    bad = np.flatnonzero(~np.isfinite(x).all(axis=1))
+    if len(bad):
+        raise DataError(
+            f"a plane has finite places only; row {bad[0]} of x is {x[bad[0]].tolist()}, and"
+            f" {len(bad)} of {len(x)} rows are not finite. Leave such rows out."
+        )
+    ax = new_axes(ax, 4.9, 4.4)
+    ax.grid(visible=False)
+    u, v = _sides(x)
+    plane = np.stack(np.meshgrid(u, v), axis=-1).reshape(-1, 2)
+    loss = getattr(network, "loss", None)
+    if isinstance(loss, Loss) and loss.target == "values":
+        _heights(ax, network, x, t, (u, v), plane, lang)
+    else:
+        _classes(ax, network, x, t, (u, v), plane, names)
+    ax.set_aspect("equal" if 0.2 < np.ptp(u) / np.ptp(v) < 5 else "auto")
+    return finish(ax.figure, path)
+
+
+def _sides(x: Array) -> tuple[Array, Array]:
+    """The grid's two axes, a little beyond the samples."""
+    low, high = x.min(axis=0).astype(float), x.max(axis=0).astype(float)
+    margin = np.where(high > low, 0.08 * (high - low), 1.0)
+    sides = np.linspace(low - margin, high + margin, POINTS)
+    return sides[:, 0], sides[:, 1]
+
+
+def _heights(
+    ax: Any, network: Any, x: Array, t: Array, sides: tuple[Array, Array], plane: Array, lang: str
+) -> None:
+    """A number for every point, as a colour."""
+    y = np.asarray(network.predict(plane))
+    if y.size != len(plane):
+        raise ShapeError(
+            f"a map of values needs a network with one output; this one gives {y.shape[1:]} a row."
+        )
+    y, t = y.reshape(POINTS, POINTS), t.reshape(len(x))
+    low, high = float(min(y.min(), t.min())), float(max(y.max(), t.max()))
+    levels = nice_levels(low, high, 24)
+    shades = ax.contourf(*sides, y, levels, cmap="cividis", vmin=low, vmax=high)
+    ax.contour(*sides, y, levels[::3], colors="white", linewidths=0.5, alpha=0.5)
+    ax.scatter(
+        *x.T, c=t, s=18, vmin=low, vmax=high, cmap="cividis", edgecolors="black", linewidths=0.5
+    )
+    bar = ax.figure.colorbar(shades, ax=ax, label=say("output; the samples: target", lang))
+    bar.set_ticks(levels[::3])
+
+
+def _classes(
+    ax: Any,
+    network: Any,
+    x: Array,
+    t: Array,
+    sides: tuple[Array, Array],
+    plane: Array,
+    names: Sequence[object] | None,
+) -> None:
+    """A class for every point, as a colour, and its probability, as the colour's strength."""
+    t = t.argmax(axis=1) if t.ndim == 2 and t.shape[1] > 1 else t.reshape(len(x)).astype(int)
+    ids, sure = _answers(network, plane)
+    classes = int(max(ids.max(), t.max())) + 1
+    if names is not None:
+        if len(names) < classes:
+            raise ShapeError(
+                f"{len(names)} names were given, and there is a class {classes - 1}, counted from 0."
+                " Name every class."
+            )
+        classes = len(names)
+    image = np.ones((len(plane), 4))
+    colours = np.array([_rgb(PALETTE[i % len(PALETTE)]) for i in range(classes)])
+    image[:, :3] = colours[ids]
+    least = 1 / max(classes, 2)
+    image[:, 3] = 0.06 + 0.34 * np.clip((sure - least) / (1 - least), 0, 1)
+    u, v = sides
+    half_u, half_v = (u[1] - u[0]) / 2, (v[1] - v[0]) / 2
+    extent = (u[0] - half_u, u[-1] + half_u, v[0] - half_v, v[-1] + half_v)
+    ax.imshow(
+        image.reshape(POINTS, POINTS, 4), origin="lower", extent=extent, interpolation="bilinear"
+    )
+    for k in np.unique(ids)[1:]:
+        inside = (ids == k).astype(float).reshape(POINTS, POINTS)
+        ax.contour(u, v, inside, levels=[0.5], colors="0.35", linewidths=0.6)
+    labels = None if names is None else labels_of(names)
+    for k in range(classes):
+        if (t == k).any():
+            ax.scatter(
+                *x[t == k].T, s=16, marker=MARKERS[k % len(MARKERS)],
+                color=PALETTE[k % len(PALETTE)], linewidths=0.9,
+                label=None if labels is None else labels[k],
+            )  # fmt: skip
+    if names is not None:
+        ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2)
+
+
+def _answers(network: Any, plane: Array) -> tuple[Array, Array]:
+    """The class id of every point, and its probability (1 where the network knows none)."""
+    if not isinstance(getattr(network, "loss", None), Loss):
+        scores = np.asarray(network.predict(plane))
+        one = scores.ndim < 2 or scores.shape[1] == 1
+        ids = (scores.reshape(-1) > 0).astype(int) if one else scores.argmax(axis=1)
+        return ids, np.ones(len(plane))
+    ids, shares = network.classify(plane), network.predict_proba(plane)
+    if ids.ndim > 1:
+        raise ShapeError(
+            f"decision regions need one answer a point; this network gives {ids.shape[1]} yes-or-no"
+            " answers."
+        )
+    if network.loss.target == "binary":
+        yes = shares.reshape(-1)
+        return ids, np.where(ids == 1, yes, 1 - yes)
+    return ids, shares.max(axis=1)
+
+
+def _rgb(colour: str) -> tuple[float, float, float]:
+    from matplotlib.colors import to_rgb
+
+    return to_rgb(colour)

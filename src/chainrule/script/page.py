@@ -1,0 +1,199 @@
+"""The parts that every program is made of: imports, kept arrays, parameters, functions."""
+
+from __future__ import annotations
+
+import builtins
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.engine.compiled.symbolic import unlike
+from chainrule.engine.names import Names
+from chainrule.engine.naming import parameter_names
+from chainrule.engine.protocols import RecordableNetwork
+from chainrule.engine.trace import Traced
+from chainrule.errors import ChainruleError, RecordingError
+from chainrule.layers.base import Layer
+from chainrule.nodes import random
+from chainrule.script.body import Body
+from chainrule.script.data import MAKERS
+from chainrule.script.expressions import Expressions
+from chainrule.script.function_source import function_text, literal
+from chainrule.script.recorded import Recorded
+from chainrule.script.sizes import Sizes, alike
+from chainrule.script.weights import Weights
+from chainrule.script.wording import WIDTH
+
+__all__ = ["Function", "Page", "lay_out", "widths_of"]
+
+Array = npt.NDArray[Any]
+
+#: Names that a program has of its own.
+TAKEN = {
+    *dir(builtins), "np", "math", "csv", "sys", "Path", "kept", "file", "x", "t", "w", "n", "y",
+    "params", "grads", "gradient", "predict", "prepare", "number", "read", "rng", "epoch", "order", "start",
+    "rows", "step", "loss", "total", "count", "weight", "norm", "run", "path", "answer", "error", "ones",
+    "last_gradient", "taken", "mixed", "cells", "allow_pickle", "weight_decay", "max_grad",
+    "clip_norm", "mask_seed", "bound", "MISSING", "COLUMNS", "CLASSES", *MAKERS,
+}  # fmt: skip
+#: Those that mean something only in the loop, and may mean something else in a function.
+LOCAL = {
+    "rows", "ones", "loss", "order", "start", "step", "epoch", "total", "grads", "norm", "count",
+    "weight", "run", "path", "answer", "y", "rng",
+}  # fmt: skip
+_QUIET = re.compile(r"np\.(exp|log|log1p|sqrt|power)\(|uint64| / ")
+
+
+class Page:
+    """What a program is made of: its blocks in order, and the arrays beside it."""
+
+    def __init__(self, network: RecordableNetwork) -> None:
+        self.network = network
+        self.names = Names(TAKEN)
+        #: Names inside of functions hide none of these; those of the loop they may use again.
+        self.inner = Names(TAKEN - LOCAL)
+        called = parameter_names(network)
+        self.parameters = {p: self.names.unique(name) for p, name in called.items()}
+        self.buffers: dict[tuple[Layer, str], str] = {
+            (layer, key): self.names.unique(key)
+            for layer in network.layers
+            for key in layer.buffers
+        }
+        self.inner.taken |= {*self.parameters.values(), *self.buffers.values()}
+        self.weights = Weights(network, self.parameters, self.buffers, "rng")
+        self.arrays: dict[str, Array] = dict(self.weights.arrays)
+
+    def function(self, recorded: Recorded, sizes: Sizes, arguments: Sequence[Traced]) -> Function:
+        """A recording as the inside of a function."""
+        e = Expressions(Names(self.inner.taken), sizes)
+        e.numbers = dict(self.weights.numbers)
+        named = {leaf: leaf.name for leaf in arguments}
+        for p, name in self.parameters.items():
+            leaf = recorded.parameters.get(p)
+            if leaf is not None:
+                named[leaf] = name
+        named |= {leaf: self.buffers[key] for key, leaf in recorded.buffers.items()}
+        made = Function(Body(recorded, e), named, self.buffers)
+        self.inner.taken |= set(made.constants)
+        return made
+
+    def parameter_lines(self, functions: Iterable[Function]) -> list[str]:
+        """The lines that make parameters, buffers, and the constants of functions."""
+        lines = [f'{name} = kept["{name}"]' for name in self.weights.arrays]
+        lines += self.weights.lines
+        for name, array in (pair for f in functions for pair in f.constants.items()):
+            kind = f", dtype=np.{array.dtype.name}" if array.dtype != np.float64 else ""
+            line = f"{name} = np.array({literal(array.tolist())}{kind})" if array.size < 50 else ""
+            if not line or len(line) > WIDTH:
+                self.arrays[name] = array
+                line = f'{name} = kept["{name}"]'
+            lines.append(line)
+        return lines
+
+    def text(self, doc: Sequence[str], blocks: Sequence[str]) -> str:
+        """The whole program; blocks that begin with def stand apart."""
+        body = "\n".join(blocks)
+        imports = [f"import {name}" for name in ("csv", "math", "sys") if f"{name}." in body]
+        if self.arrays:
+            imports.append("from pathlib import Path")
+        head = [f'"""{doc[0]}', *doc[1:], '"""', ""]
+        head += [*imports, ""] if imports else []
+        head += ["import numpy as np"]
+        if self.arrays:
+            head += [
+                "",
+                'with np.load(Path(__file__).with_suffix(".npz"), allow_pickle=False) as file:',
+                "    kept = dict(file)  # the arrays that are not made here",
+            ]
+        if _QUIET.search(body):
+            head += ["", 'np.seterr(all="ignore")  # exp may overflow to infinity, and 1 / ∞ is 0']
+        text = "\n".join(head)
+        after_function = False
+        for block in blocks:
+            is_function = block.startswith("def ")
+            text += "\n\n\n" if is_function or after_function else "\n\n"
+            text += block.strip("\n")
+            after_function = is_function
+        return text + "\n"
+
+
+class Function:
+    """The lines inside of a function, and what it needs around it."""
+
+    def __init__(
+        self, body: Body, named: dict[Traced, str], buffers: dict[tuple[Layer, str], str]
+    ) -> None:
+        self.e, self.recorded = body.e, body.recorded
+        lines = body.lines(named)
+        made = [f"    {name} = {text}" for name, text in self.e.prelude.items()]
+        if any(re.search(r"\bn\b", line.split("#")[0]) for line in lines + made):
+            made.insert(0, "    n = len(x)")
+        self.lines = made + lines
+        self.after = self._written()
+        self.constants = dict(self.e.constants)
+        self.helpers = [_helper(f, name) for f, name in self.e.functions.items()]
+
+    def _written(self) -> list[str]:
+        """What the step leaves in buffers, after all has been read."""
+        written = {leaf for leaf, _ in self.recorded.writes}
+        texts = [(leaf, value, self.e.text(value)) for leaf, value in self.recorded.writes]
+        lines, last = [], []
+        for leaf, value, text in texts:
+            name = self.e.named[leaf]
+            others = {self.e.named[other] for other in written if other is not leaf}
+            if value not in self.e.named and others & set(re.findall(r"\w+", text)):
+                fresh = self.e.names.unique(f"new_{name}")
+                lines.append(f"    {fresh} = {text}")
+                text = fresh
+            last.append(f"    {name}[...] = {text}")
+        return lines + last
+
+
+def _helper(function: Callable[..., Any], name: str) -> str:
+    """A function that a step calls, in its own words."""
+    words = {
+        key: f"np.uint64(0x{int(value):X})"
+        for key, value in vars(random).items()
+        if isinstance(value, np.uint64)
+    }
+    arguments = {random.mixed: "z", random.cells: "shape"}[function]
+    return function_text(function, name, arguments, words)
+
+
+# -- sizes --------------------------------------------------------------------------------------
+
+
+def lay_out(
+    record: Callable[[int], Recorded], widths: Iterable[int], used: tuple[int, ...]
+) -> list[tuple[Recorded, Sizes]]:
+    """A recording for batches of any size, and how its lengths and numbers go with the batch.
+
+    `used` are the sizes that there will be. If the network takes other operations for some sizes
+    than for others, each of these sizes gets a recording of its own.
+    """
+    exact = {n: record(n) for n in used}
+    for m1, m2 in unlike(set(widths)):
+        try:
+            base, other = record(m1), record(m2)
+        except ChainruleError:
+            break  # the formula itself asks for a certain size
+        beside = {m2: alike(base, other)} | {n: alike(base, made) for n, made in exact.items()}
+        found = {n: twins for n, twins in beside.items() if twins is not None}
+        if len(found) == len(beside):
+            found.pop(m1, None)
+            return [(base, Sizes(base, found, used))]
+    if not exact:
+        raise RecordingError(
+            "the network takes other operations for one number of rows than for another, so no program"
+            " can predict as it does."
+        )
+    return [(made, Sizes(made, {}, (n,))) for n, made in exact.items()]
+
+
+def widths_of(network: RecordableNetwork, *arrays: Array | None) -> set[int]:
+    """The lengths that have nothing to do with the batch."""
+    found = {n for p in network.named_parameters().values() for n in p.shape}
+    return found | {n for a in arrays if a is not None for n in a.shape[1:]}

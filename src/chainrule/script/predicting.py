@@ -1,0 +1,238 @@
+"""Programs that predict: a model file's network and the preparation of its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.engine.protocols import RecordableNetwork
+from chainrule.errors import SettingError
+from chainrule.layers import Embedding
+from chainrule.layers.losses import Loss
+from chainrule.script.function_source import literal
+from chainrule.script.page import Page, lay_out, widths_of
+from chainrule.script.protocols import WritableModel
+from chainrule.script.recorded import record_predict
+from chainrule.script.script import Script
+from chainrule.script.wording import WIDTH, spoken
+
+if TYPE_CHECKING:
+    from chainrule.datasets import Preparation
+
+__all__ = ["predicting_script"]
+
+_READ = '''\
+def read(path):
+    """The columns of a table by name, and the line of each row; {names}."""
+    with open(path, encoding={encoding}, newline="") as file:
+        first = file.readline()
+        file.seek(0)
+        delimiter = max(",;\\t", key=first.count)
+        reader = csv.reader(file, delimiter=delimiter, skipinitialspace=delimiter != "\\t")
+        rows = [(reader.line_num, row) for row in reader if row]
+    names = {first} if rows else []
+    if not rows:
+        sys.exit(f"{{path}}: there are no rows of data.")
+    if not names[-1]:
+        names.pop()  # a separator at the end of the line
+    for line, row in rows:
+        if len(row) != len(names) and (len(row) != len(names) + 1 or row[-1].strip()):
+            sys.exit(f"{{path}}, line {{line}}: {{len(row)}} cells, but {{len(names)}} columns.")
+    return dict(zip(names, zip(*(row for _, row in rows)))), [line for line, _ in rows]
+'''
+
+_NUMBER = '''\
+def number(cell, place):
+    """The number in a cell."""
+    try:
+        value = float(cell)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        sys.exit(f"{place}: {cell!r} is not a finite number.")
+    return value
+'''
+
+_PREPARE = '''\
+def prepare(path):
+    """The inputs of the network: numbers as (cell - mean) / deviation, texts as 0 and 1."""
+    table, lines = read(path)
+    absent = [repr(name) for name, *_ in COLUMNS if name not in table]
+    if absent:
+        sys.exit(f"{path}: no column {', '.join(absent)}. Columns: {', '.join(table)}.")
+    inputs = []
+    for name, *how in COLUMNS:
+        cells = [cell.strip() for cell in table[name]]
+        cells = ["" if cell in MISSING else cell for cell in cells]
+        if len(how) == 1:
+            inputs += [np.array([cell == word for cell in cells], float) for word in how[0]]
+        else:
+            mean, deviation, median = how
+            places = [f"{path}, line {line}, column {name!r}" for line in lines]
+            numbers = [number(c, at) if c else median for c, at in zip(cells, places)]
+            numbers = np.array(numbers) - mean
+            inputs.append(numbers / deviation if deviation else 0 * numbers)
+    return np.column_stack(inputs)
+'''
+
+
+def predicting_script(model: WritableModel) -> Script:
+    """A program that predicts what the model predicts, from a CSV file or an array.
+
+    The weights are in the `.npz` beside it. `python FILE table.csv` prints an answer for every
+    row: the label, or the value in the target's own unit. The table has the columns the model was
+    trained on; gaps are filled and numbers scaled as then. `python FILE inputs.npy` takes an array
+    that is ready for the network: prepared rows, or, for a model kept without a preparation, rows
+    as they are (then a CSV file of plain numbers will do, too).
+
+    Raises:
+        RecordingError: a network with a part that cannot be written out.
+        SettingError: a network whose inputs have no known shape.
+    """
+    network = model.network
+    network.adopt()
+    page = Page(network)
+    x = _example(network)
+    ((recorded, sizes),) = lay_out(
+        lambda n: record_predict(network, x, n), widths_of(network, x), ()
+    )
+    function = page.function(recorded, sizes, recorded.arguments)
+    parameters = page.parameter_lines([function])
+    lines = [
+        "def predict(x):",
+        '    """The outputs of the network: scores or values, one row for each row of x."""',
+        *function.lines,
+        f"    return {function.e.text(recorded.out)}",
+    ]
+    blocks = ["\n".join(["# Parameters", *parameters])]
+    if model.preparation is not None:
+        blocks += [
+            _columns(model.preparation),
+            _reader(model.facts),
+            _NUMBER,
+            _PREPARE,
+        ]
+    blocks += [*function.helpers, "\n".join(lines), "\n".join(_use(model, x))]
+    return Script(page.text(_doc(model), blocks), page.arrays)
+
+
+def _example(network: RecordableNetwork) -> npt.NDArray[Any]:
+    """Two rows like those the network takes."""
+    for layer in network.layers:
+        if isinstance(layer, Embedding):
+            break
+        for p in layer._parameters.values():
+            return np.zeros((2, p.shape[0]), network.dtype)
+    raise SettingError(
+        "the shape of this network's inputs is not known from its layers, so no program that predicts"
+        " can be written. From Python, network.script(optimizer, x, t) writes one that trains."
+    )
+
+
+def _doc(model: WritableModel) -> list[str]:
+    layers = [type(layer).__name__ for layer in model.network.layers]
+    names = ", ".join(layers[:8]) + (", …" if len(layers) > 8 else "")
+    what = "Predict" if model.preparation is None else f"Predict {model.preparation.target}"
+    kinds = "numbers.csv or inputs.npy" if model.preparation is None else "table.csv or inputs.npy"
+    return [
+        spoken(f"{what} with NumPy alone: {names}.", 95),
+        "",
+        f"Written by chainrule. Use: python THIS_FILE {kinds}",
+    ]
+
+
+def _columns(preparation: Preparation) -> str:
+    """How each column of a table is prepared, as data."""
+    from chainrule.datasets.cells import MISSING
+
+    kept = preparation.to_json()
+    rows = []
+    for column in kept["columns"]:
+        if column["kind"] == "number":
+            numbers = [float(column[key]) for key in ("mean", "std", "median")]
+            rows.append((column["name"], *numbers))
+        else:
+            rows.append((column["name"], column["categories"]))
+    lines = [
+        "# A number with its mean, deviation and median in training, or a text with its words",
+        *_written("COLUMNS", rows),
+    ]
+    if kept["classes"] is not None:
+        lines += _written("CLASSES", kept["classes"])
+    lines += _written("MISSING", sorted(MISSING))
+    return "\n".join(lines)
+
+
+def _written(name: str, items: Sequence[Any]) -> list[str]:
+    """A list, on one line or one line for each item, as a formatter leaves it."""
+    text = f"{name} = {literal(list(items))}"
+    if len(text) <= WIDTH and not any(isinstance(i, tuple) for i in items):
+        return [text]
+    return [f"{name} = [", *_items(items, 4), "]"]
+
+
+def _items(items: Sequence[Any], indent: int) -> list[str]:
+    lead, lines = " " * indent, []
+    for item in items:
+        text = f"{lead}{literal(item)},"
+        if len(text) <= WIDTH or not isinstance(item, tuple | list):
+            lines.append(text)
+            continue
+        opened, closed = "()" if isinstance(item, tuple) else "[]"
+        lines += [f"{lead}{opened}", *_items(item, indent + 4), f"{lead}{closed},"]
+    return lines
+
+
+def _reader(facts: dict[str, Any]) -> str:
+    """How a table is read: as the training data was, where the model knows."""
+    data = facts.get("data") if isinstance(facts.get("data"), dict) else {}
+    assert isinstance(data, dict)
+    encoding = data.get("encoding")
+    text = literal(encoding if isinstance(encoding, str) else "utf-8-sig")
+    headless = data.get("header") is False
+    return _READ.format(
+        encoding=text,
+        names="these are x0, x1, ..." if headless else "the first line holds the names",
+        first='[f"x{i}" for i in range(len(rows[0][1]))]'
+        if headless
+        else "[name.strip() for name in rows.pop(0)[1]]",
+    )
+
+
+def _use(model: WritableModel, x: npt.NDArray[Any]) -> list[str]:
+    """What the program does with the file it is given."""
+    kinds = "numbers.csv|inputs.npy" if model.preparation is None else "table.csv|inputs.npy"
+    read, errors = 'np.loadtxt(path, delimiter=",", ndmin=2)', "OSError, ValueError"
+    if model.preparation is not None:
+        read, errors = "prepare(path)", "OSError, ValueError, csv.Error"
+    lines = [
+        "# The answers",
+        "if len(sys.argv) != 2:",
+        f'    sys.exit(f"use: python {{sys.argv[0]}} {kinds}")',
+        "path = sys.argv[1]",
+        "try:",
+        '    if path.endswith(".npy"):',
+        "        x = np.load(path, allow_pickle=False)",
+        "    else:",
+        f"        x = {read}",
+        f"    x = x.astype(np.{x.dtype.name})",
+        f"except ({errors}) as error:",
+        "    sys.exit(f\"{path}: {getattr(error, 'strerror', None) or error}\")",
+        f"if x.ndim != 2 or x.shape[1] != {x.shape[1]}:",
+        f'    sys.exit(f"{{path}}: rows of {x.shape[1]} numbers are needed; got an array {{x.shape}}.")',
+        "y = predict(x)",
+    ]
+    answer = "y"
+    if model.classifies:
+        binary = isinstance(model.network.loss, Loss) and model.network.loss.target == "binary"
+        answer = "(y[:, 0] > 0).astype(int)" if binary else "y.argmax(axis=1)"
+        if model.preparation is not None:
+            answer = f"np.array(CLASSES)[{answer}]"
+    elif model.preparation is not None:
+        kept = model.preparation.to_json()
+        spread, center = literal(float(kept["spread"])), literal(float(kept["center"]))
+        answer = f"(y[:, 0].astype(float) * {spread} + {center})"
+    return [*lines, f"for answer in {answer}.tolist():", "    print(answer)"]

@@ -1,0 +1,276 @@
+"""Programs that train: data, parameters, gradient, loop, in the order of the chapter."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.engine.protocols import RecordableNetwork
+from chainrule.errors import DataError, SettingError, shown
+from chainrule.script.data import MAKERS, Made, find_maker, made_text
+from chainrule.script.page import Function, Page, lay_out, widths_of
+from chainrule.script.recorded import record_step
+from chainrule.script.script import Script
+from chainrule.script.update import Update, refuse_by_hand
+from chainrule.script.wording import WIDTH, listed, spoken
+from chainrule.settings import positive, whole
+
+if TYPE_CHECKING:
+    from chainrule.graph.variable import Parameter
+
+__all__ = ["training_script"]
+
+Array = npt.NDArray[Any]
+
+#: The functions of a program: one for every batch, or one for each of two sizes.
+_GRADIENTS = (
+    ("gradient", "The loss of a mini-batch, and its gradient for every parameter."),
+    ("last_gradient", "The same for the last, smaller batch, which takes other operations."),
+)
+
+
+def training_script(
+    network: RecordableNetwork,
+    optimizer: Any,
+    x: Any,
+    t: Any = None,
+    *,
+    epochs: int = 10,
+    batch_size: int = 32,
+    seed: int = 0,
+    sample_weight: npt.ArrayLike | None = None,
+    max_grad: float | None = None,
+    shuffle: bool = True,
+) -> Script:
+    """One NumPy file, without chainrule, that trains as Trainer does and prints the same losses.
+
+    Forward, backward and update are written from the step that the NumPy engine runs: the same
+    NumPy calls on the same numbers in the same order. So for a float64 network every epoch's loss
+    comes out the same to the last digit, on the same machine with as many BLAS threads; in float32
+    the program computes in float32 too.
+
+    `x`, `t`: arrays; or one of chainrule's generated sets, `cr.datasets.spiral` or
+    `functools.partial(cr.datasets.moons, 500, seed=3)`, in place of x. What a seed made is made
+    again by the program: a generated set (also if its arrays are given), and first weights that are
+    still as they were drawn. All else is in `Script.arrays`, and goes to an `.npz` beside the file.
+    The network begins where it is now, and the optimizer anew; `seed` is Trainer's, the other
+    settings are those of `Trainer.fit`.
+
+    Raises:
+        RecordingError: a layer or an optimizer written by hand; a step that goes with the batch
+            size in a way that no text can follow.
+        SettingError: a schedule that listens to the losses, or a setting outside what is allowed.
+        DataError: data that the network does not take.
+
+    >>> import chainrule as cr
+    >>> script = training_script(cr.TwoLayerNet(2, 4, 3), cr.SGD(), cr.datasets.spiral, epochs=1)
+    >>> "z1 = np.dot(x, W1) + b1  # Affine: y = x W + b." in script.text
+    True
+    """
+    epochs, batch_size = whole(epochs, "epochs"), whole(batch_size, "batch_size")
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise SettingError(f"seed={shown(seed)} must be a whole number from 0.")
+    if max_grad is not None:
+        max_grad = positive(max_grad, "max_grad")
+    refuse_by_hand(optimizer)
+    network.adopt()
+    made = find_maker(x, t)
+    if made is not None:
+        x, t = (made.x, made.t) if t is None else (x, t)
+    data = network.prepare(x, t, sample_weight)
+    for name, array in zip("xt", data[:2], strict=True):
+        if not np.isfinite(array).all():
+            raise DataError(
+                f"{name} holds NaN or infinity, which cannot be trained on. Fill or drop such rows."
+            )
+    batch = [
+        (k, np.ascontiguousarray(a)) for k, a in zip("xtw", data, strict=True) if a is not None
+    ]
+    return _Training(network, optimizer, batch, made, max_grad).script(
+        epochs, min(batch_size, len(data[0])), int(seed), shuffle
+    )
+
+
+class _Training:
+    def __init__(
+        self,
+        network: RecordableNetwork,
+        optimizer: Any,
+        batch: list[tuple[str, Array]],
+        made: Made | None,
+        max_grad: float | None,
+    ) -> None:
+        self.network, self.optimizer, self.max_grad = network, optimizer, max_grad
+        self.batch, self.made = batch, made
+        self.data = dict(batch)
+        self.page = Page(network)
+
+    def script(self, epochs: int, batch_size: int, seed: int, shuffle: bool) -> Script:
+        rows = len(self.data["x"])
+        used = tuple(dict.fromkeys(n for n in (batch_size, rows % batch_size) if n))
+        laid_out = lay_out(
+            lambda n: record_step(self.network, self.batch, n),
+            widths_of(self.network, *self.data.values()),
+            used,
+        )
+        page = self.page
+        groups = runs(self.network)
+        if not groups:
+            raise SettingError(
+                "every parameter of the network is frozen: nothing would be trained."
+            )
+        steps = epochs * math.ceil(rows / batch_size)
+        functions = [page.function(base, sizes, base.arguments) for base, sizes in laid_out]
+        update = Update(self.optimizer, groups, steps, self.max_grad, page.names)
+        params = self._params(groups, update.ordered)
+        data = self._data()
+        page.arrays |= update.arrays
+        helpers = dict.fromkeys(helper for function in functions for helper in function.helpers)
+        text = page.text(
+            self._doc(epochs, batch_size, seed, shuffle),
+            [
+                *([MAKERS[self.made.name]] if self.made is not None and data[1] else []),
+                "\n".join(["# Data", *data[0]]),
+                self._parameters(params, functions),
+                *update.functions,
+                *helpers,
+                *(
+                    self._gradient(*pair, params)
+                    for pair in zip(functions, _GRADIENTS, strict=False)
+                ),
+                self._loop(update, used, len(functions), [epochs, batch_size, seed], shuffle),
+            ],
+        )
+        return Script(text, page.arrays)
+
+    # -- blocks -----------------------------------------------------------------------------------
+
+    def _doc(self, epochs: int, batch_size: int, seed: int, shuffle: bool) -> list[str]:
+        layers = [type(layer).__name__ for layer in (*self.network.layers, self.network.loss)]
+        names = ", ".join(layers[:8]) + (", …" if len(layers) > 8 else "")
+        more = f", max_grad={self.max_grad!r}" if self.max_grad is not None else ""
+        more += "" if shuffle else ", shuffle=False"
+        more += ", sample_weight=w" if "w" in self.data else ""
+        exact = self.network.dtype == np.float64
+        whole = (
+            f"Written by chainrule. It prints{', to the last digit,' if exact else ''} the losses of"
+            f" Trainer(network, {self.optimizer!r}, seed={seed}, engine='numpy')"
+            f".fit(x, t, epochs={epochs}, batch_size={batch_size}{more})"
+            f"{' on the same machine' if exact else ', up to rounding in float32'}."
+        )
+        return [
+            spoken(f"A neural network trained with NumPy alone: {names}.", 95),
+            "",
+            *textwrap.wrap(spoken(whole, 2000), WIDTH, break_on_hyphens=False),
+        ]
+
+    def _data(self) -> tuple[list[str], bool]:
+        """The lines that bring the data, and whether they make it again."""
+        if self.made is not None and "w" not in self.data:
+            lines = made_text(self.made, self.data["x"], self.data["t"], ("x", "t"))
+            if lines is not None:
+                return lines, True
+        self.page.arrays |= self.data
+        return [f'{name} = kept["{name}"]' for name in self.data], False
+
+    def _params(self, groups: Sequence[Sequence[Parameter]], ordered: bool) -> list[Parameter]:
+        """The parameters that move, in the order of the network, or of its buffer."""
+        buffer = [p for group in groups for p in group]
+        inside = set(buffer)
+        return buffer if ordered else [p for p in self.page.parameters if p in inside]
+
+    def _parameters(self, params: Sequence[Parameter], functions: Sequence[Function]) -> str:
+        lines = ["# Parameters", *self.page.parameter_lines(functions)]
+        return "\n".join([*lines, *listed("params", [self.page.parameters[p] for p in params])])
+
+    def _gradient(
+        self, function: Function, about: tuple[str, str], params: Sequence[Parameter]
+    ) -> str:
+        e, found = function.e, dict(function.recorded.gradients)
+        grads = [
+            e.text(found[p]) if p in found else f"np.zeros_like({self.page.parameters[p]})"
+            for p in params
+        ]
+        lines = [
+            f"def {about[0]}({', '.join(self.data)}):",
+            f'    """{about[1]}"""',
+            *function.lines,
+        ]
+        if function.after:
+            lines += ["", "    # What later batches build on.", *function.after]
+        listing = listed("grads", grads, 4)
+        if len(listing) == 1 and len(listing[0]) < 80:
+            lines.append(f"    return float({e.text(function.recorded.out)}), [{', '.join(grads)}]")
+        else:
+            lines += [*listing, f"    return float({e.text(function.recorded.out)}), grads"]
+        return "\n".join(lines)
+
+    def _loop(
+        self,
+        update: Update,
+        used: Sequence[int],
+        functions: int,
+        numbers: Sequence[int],
+        shuffle: bool,
+    ) -> str:
+        epochs, batch_size, seed = numbers
+        call, choice = "gradient", []
+        if functions > 1:
+            call = "taken"
+            choice = [f"        taken = gradient if len(rows) == {used[0]} else last_gradient"]
+        given = ", ".join(f"{name}[rows]" for name in self.data)
+        weight, count = "len(rows)", "len(x)"
+        if "w" in self.data:
+            weight, count = "float(w[rows].sum())", "count"
+        lines = ["# Training", *update.settings]
+        lines += [f'{name} = kept["{name}"]' for name in update.arrays]
+        if update.counts:
+            lines.append("step = 0")
+        if shuffle:
+            lines.append(f"rng = np.random.default_rng({seed})")
+        order = "rng.permutation(len(x))" if shuffle else "np.arange(len(x))"
+        lines += [
+            f"for epoch in range(1, {epochs + 1}):  # step 4: repeat",
+            f"    order = {order}",
+            f"    total{', count' if count == 'count' else ''} = 0.0{', 0.0' if count == 'count' else ''}",
+            f"    for start in range(0, len(x), {batch_size}):",
+            f"        rows = order[start : start + {batch_size}]  # step 1: mini-batch",
+            *choice,
+            f"        loss, grads = {call}({given})  # step 2: gradient",
+            f"        # step 3: update. {update.rule_note}",
+            *(f"        {line}" for line in update.lines),
+        ]
+        if count == "count":
+            lines += [
+                f"        weight = {weight}",
+                "        total, count = total + loss * weight, count + weight",
+            ]
+        else:
+            lines.append(f"        total += loss * {weight}")
+        lines.append(f'    print(f"epoch {{epoch}}: loss {{total / {count}}}")')
+        return "\n".join(lines)
+
+
+def runs(network: RecordableNetwork) -> list[list[Parameter]]:
+    """The parameters that move, in the runs that an optimizer updates as one array each."""
+    found: list[list[Parameter]] = []
+    flats = network.adopt()
+    for flat in flats:
+        before: Parameter | None = None
+        for p in flat.parameters:
+            if p.trainable:
+                way = p.decays, p.lr_factor
+                last = None if before is None else (before.decays, before.lr_factor)
+                if before is not None and before.trainable and last == way:
+                    found[-1].append(p)
+                else:
+                    found.append([p])
+            before = p
+    inside = {p for flat in flats for p in flat.parameters}
+    found += [[p] for p in network.named_parameters().values() if p.trainable and p not in inside]
+    return found

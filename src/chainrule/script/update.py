@@ -1,0 +1,264 @@
+"""The update as lines: the optimizer's own rule, its rate, its limits on the gradients."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.engine.memory import needed
+from chainrule.engine.names import Names
+from chainrule.engine.rules import FUNCTIONS
+from chainrule.engine.trace import Trace
+from chainrule.errors import RecordingError, SettingError, shown
+from chainrule.optimizers import RUN, Optimizer, squares
+from chainrule.schedules import Constant, OfStep, Schedule
+from chainrule.script.expressions import Expressions
+from chainrule.script.function_source import body_of, function_text, literal
+from chainrule.script.local_names import hearing
+from chainrule.script.rule import Rule
+from chainrule.script.wording import first_words
+
+if TYPE_CHECKING:
+    from chainrule.graph.variable import Parameter
+
+__all__ = ["Update", "refuse_by_hand"]
+
+
+Way: TypeAlias = tuple[bool, float]
+
+
+def _way(group: Sequence[Parameter]) -> Way:
+    """What the parameters of a run are alike in: whether they decay, the factor of their rate."""
+    return group[0].decays, group[0].lr_factor
+
+
+def refuse_by_hand(optimizer: Any) -> None:
+    """An error for an optimizer whose update is Python code of its own, or goes with the losses."""
+    if not isinstance(optimizer, Optimizer) or type(optimizer).update is not Optimizer.update:
+        raise RecordingError(
+            f"{shown(optimizer)} has an update of its own, in Python, which cannot be written out. Give"
+            " a chainrule optimizer, or write its rule(p, g, ...) as a cr.Optimizer."
+        )
+    if optimizer.schedule.observes:
+        raise SettingError(
+            f"{optimizer.schedule!r} sets the rate by the losses it hears, which are known only when"
+            " training runs. Give a rate that goes with the number of updates, such as"
+            " cr.schedules.Cosine."
+        )
+
+
+class Update:
+    """What there is before the loop (`settings`, `functions`), and in it (`lines`).
+
+    `groups` are the runs of parameters in the order of the network's buffer: what is alike in
+    decay lies together. `places` says where each run begins and ends in the list of parameters.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        groups: Sequence[Sequence[Parameter]],
+        steps: int,
+        max_grad: float | None,
+        names: Names,
+    ) -> None:
+        refuse_by_hand(optimizer)
+        self.optimizer, self.groups, self.steps, self.max_grad = optimizer, groups, steps, max_grad
+        self.names = names
+        self.settings: list[str] = []
+        self.functions: list[str] = []
+        self.lines: list[str] = []
+        self.rule_note = first_words(type(optimizer).rule)
+        self.arrays: dict[str, npt.NDArray[Any]] = {}
+        self.counts = False
+        self._given: dict[str, str] = {}
+        self._rated = names.unique("lr_t")
+        self._leaves = {k: names.unique(k) for k in ("p", "g", *optimizer.slots)}
+        before = set(names.taken)
+        rules = {way: self._rule(*way, before) for way in dict.fromkeys(_way(g) for g in groups)}
+        limits = max_grad is not None or optimizer.clip_norm is not None
+        #: Whether the parameters must stand in the buffer's order.
+        self.ordered = limits or len({tuple(rule) for rule in rules.values()}) > 1
+        self._limits()
+        self._rates()
+        self._loops(rules)
+        self.settings += [
+            f"{self._state(slot)} = [np.zeros_like(p) for p in params]  # {self._doc_of_slot(slot)}"
+            for slot in optimizer.slots
+        ]
+
+    def _doc_of_slot(self, slot: str) -> str:
+        return f"the optimizer's {slot} of every parameter"
+
+    def _state(self, slot: str) -> str:
+        name = f"{self._leaves[slot]}s"
+        self.names.taken.add(name)
+        return name
+
+    # -- numbers --------------------------------------------------------------------------------
+
+    def _number(self, name: str) -> str:
+        """The name of one of the update's numbers, set before the loop or in it."""
+        if name not in self._given:
+            self._given[name] = self.names.unique("lr" if name == "lr" else name)
+            if name not in ("lr", "shrink", "scale"):
+                value = getattr(self.optimizer, name)
+                self.settings.append(f"{self._given[name]} = {literal(value)}")
+        return self._given[name]
+
+    def _rates(self) -> None:
+        """The learning rate of each update, and what goes with it."""
+        optimizer = self.optimizer
+        lr = self._number("lr")
+        if isinstance(optimizer.schedule, Constant):
+            self.settings.insert(0, f"{lr} = {literal(optimizer.schedule.lr)}")
+        else:
+            self.counts = True
+            self.lines.append(f"{lr} = {self._scheduled(optimizer.schedule)}")
+        if "shrink" in self._given:
+            self.settings.append(f"weight_decay = {literal(optimizer.weight_decay)}")
+            self.lines.append(f"{self._given['shrink']} = {lr} * weight_decay")
+        if type(optimizer).rate is Optimizer.rate:
+            if self.counts:
+                self.lines.append("step += 1")
+            return
+        self.counts = True
+        self.lines.append("step += 1")
+        self.lines.append(f"{self._rated} = {self._rate_text(lr)}")
+
+    def _rate_text(self, lr: str) -> str:
+        rate = type(self.optimizer).rate
+        if rate.__module__.startswith("chainrule."):
+            words = {f"self.{name}": self._number(name) for name in self.optimizer.numbers}
+            (line,) = body_of(rate, words, {"lr": lr, "t": "step"})
+            return line.removeprefix("return ")
+        at = self.optimizer.schedule
+        return self._from_table("rates", lambda i: self.optimizer.rate(at(i), i + 1), "step - 1")
+
+    def _scheduled(self, schedule: Schedule) -> str:
+        """The text of the rate before update number `step`, from 0."""
+        if isinstance(schedule, Constant):
+            return literal(schedule.lr)
+        if type(schedule).__module__ != "chainrule.schedules" or isinstance(schedule, OfStep):
+            return self._from_table("schedule", schedule, "step")
+        words = {
+            f"self.{k}": literal(v)
+            for k, v in vars(schedule).items()
+            if not isinstance(v, Schedule)
+        }
+        for k, v in vars(schedule).items():
+            if isinstance(v, Schedule):
+                words[f"self.{k}(step)"] = self._scheduled(v)
+        kind = re.sub(r"(?<!^)(?=[A-Z])", "_", type(schedule).__name__).lower()
+        name = self.names.unique(f"{kind}_rate")
+        self.functions.append(function_text(type(schedule).__call__, name, "step", words))
+        return f"{name}(step)"
+
+    def _from_table(self, name: str, number: Callable[[int], float], at: str) -> str:
+        """Numbers that only the user's own Python knows: one for every update, kept."""
+        kept = self.names.unique(name)
+        self.arrays[kept] = np.array([float(number(i)) for i in range(self.steps)])
+        return f"float({kept}[{at}])"
+
+    # -- limits -----------------------------------------------------------------------------------
+
+    def _limits(self) -> None:
+        """Gradients that are scaled together, so that they are no longer than a limit."""
+        clip = self.optimizer.clip_norm
+        if self.max_grad is None and clip is None:
+            return
+        length = self.names.unique("length")
+        self._add_length(length)
+        if self.max_grad is not None:
+            self.settings.append(f"max_grad = {literal(self.max_grad)}")
+            self.lines += [
+                f"norm = {length}(grads)",
+                "if norm > max_grad:",
+                "    grads = [g * (max_grad / norm) for g in grads]",
+            ]
+        if clip is not None:
+            scale = self._number("scale")
+            self.settings.append(f"clip_norm = {literal(clip)}")
+            self.lines += [
+                f"norm = {length}(grads)",
+                f"{scale} = clip_norm / norm if norm > clip_norm else 1.0",
+            ]
+
+    def _add_length(self, name: str) -> None:
+        sizes = [sum(p.size for p in group) for group in self.groups]
+        if max(sizes) > RUN:
+            adding = self.names.unique("squares")
+            self.functions.append(function_text(squares, adding, "g", {"RUN": str(RUN)}))
+            one = f"{adding}(g)"
+        else:
+            one = "float(np.vdot(g, g))"
+        lines = [
+            f"def {name}(grads):",
+            '    """√(Σ g²) over all gradients together."""',
+            "    total = 0.0",
+            f"    for run in {self._runs()}:",
+            "        g = np.concatenate([g.ravel() for g in run])",
+            f"        total += {one}",
+            "    return math.sqrt(total)",
+        ]
+        self.functions.append("\n".join(lines))
+
+    def _runs(self) -> str:
+        if len(self.groups) == 1:
+            return "[grads]"
+        return f"({', '.join(f'grads[{cut}]' for cut in self._cuts())})"
+
+    def _cuts(self) -> list[str]:
+        """Where each run of parameters stands in the list of all."""
+        found, start = [], 0
+        for group in self.groups:
+            stop = start + len(group)
+            found.append(f"{start or ''}:{stop if group is not self.groups[-1] else ''}")
+            start = stop
+        return found
+
+    # -- the rule -----------------------------------------------------------------------------------
+
+    def _rule(self, decay: bool, factor: float, before: set[str]) -> list[str]:
+        """The lines that move one parameter p by its gradient g, in names that are free before."""
+        trace, optimizer = Trace(FUNCTIONS), self.optimizer
+        dtype = self.groups[0][0].dtype
+        leaves = [trace.argument((7,), dtype, name) for name in self._leaves]
+        numbers = {name: trace.number(name) for name in optimizer.number_names}
+        with hearing() as heard:
+            p, g, *slots = leaves
+            new = optimizer.step(p, g, list(slots), dict(numbers), decay, factor)
+        e = Expressions(Names(before))
+        e.named = dict(zip(leaves, self._leaves.values(), strict=True))
+        used = needed(new)
+        rated = type(optimizer).rate is not Optimizer.rate
+        for name, leaf in numbers.items():
+            if leaf in used:
+                e.named[leaf] = self._number(name)
+                if name == "lr" and rated:
+                    e.named[leaf] = self._rated
+        e.names.taken |= set(self._given.values())
+        lines = Rule(e, [p, *slots], g, list(new), heard).lines()
+        self.names.taken |= e.names.taken
+        return lines
+
+    def _loops(self, rules: dict[Way, list[str]]) -> None:
+        leaves = ", ".join(self._leaves.values())
+        lists = ["params", "grads", *(self._state(slot) for slot in self.optimizer.slots)]
+        if len({tuple(rule) for rule in rules.values()}) == 1:
+            rule = next(iter(rules.values()))
+            self.lines.append(f"for {leaves} in zip({', '.join(lists)}):")
+            self.lines += [f"    {line}" for line in rule]
+            return
+        for group, cut in zip(self.groups, self._cuts(), strict=True):
+            decay, factor = _way(group)
+            which = "which decay" if decay else "which do not decay"
+            which += f", at {factor:g} times the rate" if factor != 1 else ""
+            cuts = ", ".join(f"{name}[{cut}]" for name in lists)
+            called = "weights" if decay else "biases"
+            self.lines.append(f"for {leaves} in zip({cuts}):  # {called}, {which}")
+            self.lines += [f"    {line}" for line in rules[decay, factor]]
