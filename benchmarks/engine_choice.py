@@ -30,7 +30,7 @@ from benchmarks.structures import STRUCTURES  # noqa: E402
 
 import chainrule as cr  # noqa: E402
 from chainrule.engine.cost import Estimate, Work, compiled_of, duration, estimate, paced  # noqa: E402
-from chainrule.training.choice import step_work  # noqa: E402
+from chainrule.training.cost import step_work  # noqa: E402
 
 Array = npt.NDArray[np.float64]
 #: Steps of an epoch, and the seconds a measurement takes at least.

@@ -11,6 +11,7 @@ import pytest
 import chainrule as cr
 from chainrule.engine.lowering import Lowered
 from chainrule.engine.program import Program, Section, build
+from chainrule.engine.rules import FUNCTIONS
 from chainrule.engine.trace import Trace
 from chainrule.errors import RecordingError
 from chainrule.graph.graph import Graph
@@ -23,7 +24,7 @@ def compiled(f: Any, *arrays: Array, planned: bool) -> tuple[Program, list[Array
     variables = [cr.Variable(a, f"x{i}") for i, a in enumerate(arrays)]
     out = f(*variables)
     graph = Graph([out])
-    trace = Trace()
+    trace = Trace(FUNCTIONS)
     leaves = {v: trace.argument(v.shape, v.dtype, v.name or "x") for v in variables}
     low = Lowered(graph, trace, leaves)
     grads = low.gradients(variables)

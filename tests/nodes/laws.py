@@ -12,6 +12,7 @@ from tests.nodes.table import Case
 import chainrule as cr
 from chainrule.engine.lowering import Lowered, fresh
 from chainrule.engine.program import Section, build
+from chainrule.engine.rules import FUNCTIONS
 from chainrule.engine.trace import Trace
 from chainrule.graph.variable import Variable, apply
 from chainrule.nodes import Cast, Node
@@ -244,7 +245,7 @@ def lowers(case: Case, rng: np.random.Generator) -> list[str]:
             found = graph.gradients(u, wanted)
             eager += [found.get(v, np.zeros(v.shape)) for v in wanted]
         for planned in (False, True):
-            trace = Trace()
+            trace = Trace(FUNCTIONS)
             leaves = {v: trace.argument(v.shape, v.dtype, v.name or "x") for v in variables}
             low = Lowered(graph, trace, dict(leaves))
             dout = trace.argument(out.shape, out.dtype, "dout")

@@ -49,10 +49,15 @@ def in_one_core(circle: list[str]) -> bool:
 
 
 def test_the_documents_name_the_same_order() -> None:
-    """README, CONTRIBUTING and the design name rooms; none is missing and the order is this one."""
-    text = (ROOT.parents[1] / "docs/design.md").read_text("utf-8")
-    named = [line.split("`")[1::2] for line in text.splitlines() if line.startswith("| `")]
-    assert named == [rooms for rooms in FLOORS if rooms[0][0] != "_"]
+    """The design has a row for each floor; README and CONTRIBUTING name them in a sentence."""
+    folder, floors = ROOT.parents[1], [rooms for rooms in FLOORS if rooms[0][0] != "_"]
+    design = (folder / "docs/design.md").read_text("utf-8").splitlines()
+    rows = [line.split("|")[1].split("`")[1::2] for line in design if line.startswith("| `")]
+    assert rows == floors
+    for name in ("README.md", "CONTRIBUTING.md"):
+        text = (folder / name).read_text("utf-8")
+        sentence = text[text.index("`errors`") :].partition("`cli`")[0] + "`cli`"
+        assert [part.split("`")[1::2] for part in sentence.split("|")] == floors, name
 
 
 # -- the test of the test -----------------------------------------------------------------------

@@ -14,34 +14,6 @@ import chainrule
 ROOT = Path(chainrule.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
-#: The rooms, top to bottom; each may import, at module level, only from those above it.
-ROOMS = [
-    "errors", "version", "nodes", "graph", "layers", "networks", "schedules", "optimizers",
-    "engine", "datasets", "files", "training", "drawing", "playground", "cli",
-]  # fmt: skip
-
-
-def imports(tree: ast.Module) -> list[str]:
-    """The modules imported when the file is, not those inside functions or for types only."""
-    found = []
-    for node in tree.body:
-        if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found.append(node.module)
-    return found
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_rooms_import_only_from_above(path: Path) -> None:
-    room = path.relative_to(ROOT).parts[0].removesuffix(".py")
-    if room not in ROOMS:
-        return
-    for name in imports(ast.parse(path.read_text("utf-8"))):
-        parts = name.split(".")
-        if parts[0] == "chainrule" and len(parts) > 1 and parts[1] in ROOMS:
-            assert ROOMS.index(parts[1]) <= ROOMS.index(room), f"{path.name} imports {name}"
-
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_nothing_unsafe_is_called(path: Path) -> None:

@@ -23,7 +23,8 @@ from chainrule.drawing.fonts import lacks_font
 from chainrule.engine.compiled import cache, folder
 from chainrule.engine.cost import Estimate, Work, duration, estimate
 from chainrule.errors import ExtraMissingError
-from chainrule.training.choice import Choice, choose, weighed
+from chainrule.training.choice import Choice, choose
+from chainrule.training.cost import weighed
 
 Array = npt.NDArray[Any]
 AUTOGRAD = pytest.mark.source("HIPS/autograd examples/rnn.py", "../house peers 4")

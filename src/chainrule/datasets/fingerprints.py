@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -33,6 +32,8 @@ class _Table(Protocol):
 
 def fingerprint_of(table: _Table) -> str:
     """64 hex digits over names, kinds and contents; the storage of numbers makes no difference."""
+    import hashlib  # few want it, and it takes a while to load
+
     rows, names = len(table), list(table.names)
     digest = hashlib.sha256(f"table {rows} {len(names)}".encode())
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import Any
 
 from chainrule.errors import SettingError
 from chainrule.settings import whole
-
-if TYPE_CHECKING:
-    from chainrule.training.trainer import Trainer
+from chainrule.training.state import Training
 
 __all__ = ["Callback", "EarlyStopping"]
 
@@ -17,19 +15,22 @@ __all__ = ["Callback", "EarlyStopping"]
 class Callback:
     """Called by `Trainer.fit`; overwrite what you need. `trainer.stop("why")` ends training.
 
-    A plain function of the trainer can stand for a callback: it is called after every epoch.
+    A plain function of the trainer can stand for a callback: it is called after every epoch. The
+    trainer is a `Training` (its state) and, in `Trainer.fit`, the Trainer itself.
     """
 
-    def on_start(self, trainer: Trainer) -> None:
+    # Any, so that a method may say which of the two it wants.
+
+    def on_start(self, trainer: Any) -> None:
         """Before the first step of a fit."""
 
-    def on_step(self, trainer: Trainer) -> None:
+    def on_step(self, trainer: Any) -> None:
         """After every step."""
 
-    def on_epoch(self, trainer: Trainer) -> None:
+    def on_epoch(self, trainer: Any) -> None:
         """After every epoch, when `trainer.history.epochs[-1]` is complete."""
 
-    def on_end(self, trainer: Trainer) -> None:
+    def on_end(self, trainer: Any) -> None:
         """After the last step of a fit, also when it ended early."""
 
 
@@ -71,11 +72,11 @@ class EarlyStopping(Callback):
             )
         self.sign = -1.0 if larger_is_better else 1.0
 
-    def on_start(self, trainer: Trainer) -> None:
+    def on_start(self, trainer: Training) -> None:
         """Begin anew."""
-        self.best, self.best_epoch, self._kept = math.inf, 0, trainer.snapshot()
+        self.best, self.best_epoch, self._kept = math.inf, 0, trainer.snapshot(place=False)
 
-    def on_epoch(self, trainer: Trainer) -> None:
+    def on_epoch(self, trainer: Training) -> None:
         """Keep the best; stop when it has been too long ago."""
         epoch = trainer.history.epochs[-1]
         if self.monitor not in epoch:
@@ -88,11 +89,11 @@ class EarlyStopping(Callback):
         value = self.sign * epoch[self.monitor]
         if value < self.best - self.min_delta:
             self.best, self.best_epoch = value, trainer.current_epoch
-            self._kept = trainer.snapshot()
+            self._kept = trainer.snapshot(place=False)
         elif trainer.current_epoch - self.best_epoch >= self.patience:
             trainer.stop(f"{self.monitor} has not improved for {self.patience} epochs")
 
-    def on_end(self, trainer: Trainer) -> None:
+    def on_end(self, trainer: Training) -> None:
         """Go back to the best epoch."""
         if self.best < math.inf:
             trainer.restore(self._kept)

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from chainrule.engine.choice import extra_missing, missing_packages
-from chainrule.engine.cost import Estimate, Work, duration, estimate
-from chainrule.engine.plans import update_work
+from chainrule.engine.cost import Estimate, duration
 from chainrule.networks import Network
 from chainrule.optimizers import Optimizer
+from chainrule.training.cost import weighed
+from chainrule.training.state import Training
 
-if TYPE_CHECKING:
-    from chainrule.training.trainer import Trainer
-
-__all__ = ["Choice", "choose", "engine_line", "step_work", "weighed"]
+__all__ = ["Choice", "choose", "engine_line"]
 
 Array = npt.NDArray[Any]
 
@@ -31,7 +28,7 @@ class Choice:
     by_hand: bool = False
 
 
-def choose(trainer: Trainer, x: Array, t: Array, w: Array | None, steps: int) -> Choice:
+def choose(trainer: Training, x: Array, t: Array, w: Array | None, steps: int) -> Choice:
     """The engine for so many more steps on batches like this one: x, t, weights, of prepared data.
 
     "auto" takes the compiled engine where it saves more than compiling costs, over all steps that
@@ -61,20 +58,7 @@ def choose(trainer: Trainer, x: Array, t: Array, w: Array | None, steps: int) ->
     return Choice("compiled")
 
 
-def weighed(trainer: Trainer, x: Array, t: Array, w: Array | None) -> Estimate:
-    """What a step on this batch costs on each engine, with the update, and what compiling it does."""
-    return estimate(step_work(trainer.model, trainer.optimizer, x, t, w))
-
-
-def step_work(network: Network, optimizer: Optimizer, x: Array, t: Array, w: Array | None) -> Work:
-    """What a training step on this batch has to do, update and all."""
-    work = network.step_program(x, t, w, rows=np.arange(len(x))).work
-    for run in network.segments():
-        work += update_work(optimizer, *run)
-    return work
-
-
-def engine_line(trainer: Trainer, x: Array, t: Array, w: Array | None, steps: int) -> str:
+def engine_line(trainer: Training, x: Array, t: Array, w: Array | None, steps: int) -> str:
     """In a line, the engine that so many steps will take, and why."""
     choice = choose(trainer, x, t, w, steps)
     if choice.engine == "numpy":
@@ -94,7 +78,7 @@ def _too_dear(found: Estimate, steps: int) -> str:
     )
 
 
-def _by_hand(trainer: Trainer) -> str | None:
+def _by_hand(trainer: Training) -> str | None:
     """What is written by hand here, so that only Python can run it."""
     if not isinstance(trainer.model, Network):
         return "the model is written by hand, in Python"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +15,10 @@ from chainrule.graph.reads import outdated
 from chainrule.layers.base import Layer
 from chainrule.optimizers import clip_grads
 from chainrule.training.callbacks import Callback, EarlyStopping
-from chainrule.training.choice import weighed
+from chainrule.training.cost import weighed
 from chainrule.training.history import History
 from chainrule.training.loop import Loop, Settings
-
-if TYPE_CHECKING:
-    from chainrule.training.trainer import Trainer
+from chainrule.training.state import Training
 
 __all__ = ["CompiledLoop"]
 
@@ -41,7 +39,7 @@ class CompiledLoop(Loop):
 
     def __init__(
         self,
-        trainer: Trainer,
+        trainer: Training,
         x: Array,
         t: Array,
         w: Array | None,
@@ -259,7 +257,7 @@ class CompiledLoop(Loop):
         """Keep the state, not so often that it costs much time."""
         now = time.perf_counter()
         if self._kept is None or now - self._kept_at > self._cost / KEEPING:
-            self._kept = self.trainer.snapshot()
+            self._kept = self.trainer.snapshot(place=False)
             self._kept_at = time.perf_counter()
             self._cost = self._kept_at - now
             self._log.clear()

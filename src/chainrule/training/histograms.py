@@ -15,13 +15,13 @@ from chainrule.layers.base import Layer
 from chainrule.networks import Network
 from chainrule.settings import whole
 from chainrule.training.callbacks import Callback
+from chainrule.training.state import Training
 
 if TYPE_CHECKING:
     import os
 
     from matplotlib.figure import Figure
 
-    from chainrule.training.trainer import Trainer
 
 __all__ = ["Histogram", "Histograms", "LayerRecord"]
 
@@ -91,7 +91,7 @@ class Histograms(Callback):
         self.rows, self.bins = whole(rows, "rows"), whole(bins, "bins")
         self.records: list[LayerRecord] = []
 
-    def on_start(self, trainer: Trainer) -> None:
+    def on_start(self, trainer: Training) -> None:
         """Before the first step there are no gradients yet."""
         if not isinstance(trainer.model, Network):
             raise SettingError(
@@ -101,13 +101,13 @@ class Histograms(Callback):
         if not self.records:
             self._record(trainer, first=True)
 
-    def on_epoch(self, trainer: Trainer) -> None:
+    def on_epoch(self, trainer: Training) -> None:
         """After an epoch."""
         epoch = trainer.current_epoch
         if epoch % self.every == 0 if self.at is None else epoch in self.at:
             self._record(trainer)
 
-    def on_end(self, trainer: Trainer) -> None:
+    def on_end(self, trainer: Training) -> None:
         """After the last one."""
         if self.records[-1].epoch != trainer.current_epoch:
             self._record(trainer)
@@ -118,7 +118,7 @@ class Histograms(Callback):
 
         return draw_histograms(self.records, path, lang)
 
-    def _record(self, trainer: Trainer, first: bool = False) -> None:
+    def _record(self, trainer: Training, first: bool = False) -> None:
         network: Network = trainer.model
         assert trainer.data is not None
         x = trainer.data[0]

@@ -8,7 +8,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,9 +22,7 @@ from chainrule.training.callbacks import Callback
 from chainrule.training.history import History
 from chainrule.training.metrics import Metric
 from chainrule.training.progress import Progress
-
-if TYPE_CHECKING:
-    from chainrule.training.trainer import Trainer
+from chainrule.training.state import Training
 
 __all__ = ["Interrupt", "Loop", "Settings"]
 
@@ -53,7 +51,7 @@ class Loop:
 
     def __init__(
         self,
-        trainer: Trainer,
+        trainer: Training,
         x: Array,
         t: Array,
         w: Array | None,
@@ -240,7 +238,7 @@ def _copy(sources: list[Array], targets: list[Array]) -> None:
 class Interrupt:
     """Ctrl-C asks for a stop at the next step's end; a second one raises at once."""
 
-    def __init__(self, trainer: Trainer) -> None:
+    def __init__(self, trainer: Training) -> None:
         self.trainer = trainer
         self.old: Any = None
 

@@ -205,7 +205,11 @@ def _losses(
 ) -> tuple[float, ...]:
     """The mean loss of every recipe on the rows left out; all is put back as it was."""
     optimizer, recipes = trainer.optimizer, [recipe.tried for recipe in recipes]
-    start, schedule, decay = trainer.snapshot(), optimizer.schedule, optimizer.weight_decay
+    start, schedule, decay = (
+        trainer.snapshot(place=False),
+        optimizer.schedule,
+        optimizer.weight_decay,
+    )
     inner = Trainer(trainer.model, optimizer, engine=trainer.engine, threads=trainer.threads)
     inner.kernel, shown_as = trainer.kernel, "notes" if progress else None
     say = Progress(shown_as, 0, 0).say

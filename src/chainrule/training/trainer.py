@@ -21,7 +21,6 @@ from chainrule.errors import (
     shown,
 )
 from chainrule.layers.initial import Seed, generator
-from chainrule.layers.losses import Loss
 from chainrule.networks import Network
 from chainrule.optimizers import Adam, Optimizer
 from chainrule.settings import positive, whole
@@ -30,6 +29,7 @@ from chainrule.training.choice import choose
 from chainrule.training.history import History
 from chainrule.training.loop import Loop, Settings
 from chainrule.training.metrics import Metric, named_metrics
+from chainrule.training.state import Training
 
 if TYPE_CHECKING:
     from chainrule.script.script import Script
@@ -40,7 +40,7 @@ Array = npt.NDArray[Any]
 Data = tuple[npt.ArrayLike, npt.ArrayLike] | list[Array]
 
 
-class Trainer:
+class Trainer(Training):
     """Trains a model with an optimizer: draw a mini-batch, take the gradient, update, repeat.
 
     The model is a chainrule network, or a class of yours with the chapter's `params`, `grads`,
@@ -81,32 +81,20 @@ class Trainer:
                 f"model={shown(model)} is no network: give a cr.Network, or an object with params, grads,"
                 " forward(x, t) and backward()."
             )
-        self.model = model
-        self.optimizer = Adam() if optimizer is None else optimizer
-        if not callable(getattr(self.optimizer, "update", None)):
+        optimizer = Adam() if optimizer is None else optimizer
+        if not callable(getattr(optimizer, "update", None)):
             raise SettingError(
                 f"optimizer={shown(optimizer)} has no update(params, grads); give for example"
                 " cr.SGD(lr=0.1) or cr.Adam()."
             )
-        self.history = History()
-        self.current_epoch = 0
-        self.rng = generator(seed)
+        super().__init__(model, optimizer, generator(seed))
         self.engine = engine_name(engine)
         self.threads = None if threads is None else whole(threads, "threads")
-        #: What the latest fit ran on, and why not on the compiled engine, if so.
-        self.engine_used: str | None = None
-        self.engine_reason: str | None = None
         self.check = check
         #: What the check found that the latest fit began with.
         self.checked: CheckReport | None = None
         self._told: str | None = None
         self._source: str | None = None
-        #: The compiled step of the latest fit, and what it was made for.
-        self.kernel: tuple[Any, Any] | None = None
-        #: Why training is to end, once something has asked for it.
-        self.stop_reason: str | None = None
-        #: The rows of the fit in hand, ready for the network: (x, t, weights), for callbacks.
-        self.data: tuple[Array, Array, Array | None] | None = None
 
     # -- training ---------------------------------------------------------------------------------
 
@@ -169,7 +157,7 @@ class Trainer:
                 )
             watchers.append(stopping)
         wanted = held is not None or metrics is not None
-        scores = named_metrics(metrics, self._target(t)) if wanted else {}
+        scores = named_metrics(metrics, self.kind_of(t)) if wanted else {}
         settings = Settings(batch_size, held, scores, max_grad, shuffle, watchers, progress)
         loop = self._loop(x, t, w, epochs, settings)
         if self.check:
@@ -276,17 +264,6 @@ class Trainer:
         settings.update(epochs=epochs, batch_size=batch_size, seed=seed)
         return self.model.script(self.optimizer, x, t, **settings)
 
-    def stop(self, why: str) -> None:
-        """End training after the step or epoch in hand."""
-        self.stop_reason = why
-
-    def _target(self, t: Array) -> str:
-        """What the targets are: as the loss says; with a loss by hand, ids are classes."""
-        loss = getattr(self.model, "loss", None)
-        if isinstance(loss, Loss):
-            return loss.target
-        return "classes" if t.ndim == 1 and t.dtype.kind in "iu" else "unknown"
-
     def _enter(
         self, x: npt.ArrayLike, t: npt.ArrayLike, w: npt.ArrayLike | None
     ) -> tuple[Array, Array, Array | None]:
@@ -341,73 +318,10 @@ class Trainer:
     ) -> dict[str, float]:
         """The loss and the metrics on some data, layers behaving as in use."""
         x, t, _ = self._enter(x, t, None)
-        return self.evaluate_prepared(x, t, named_metrics(metrics, self._target(t)))
-
-    def evaluate_prepared(self, x: Array, t: Array, metrics: dict[str, Metric]) -> dict[str, float]:
-        """The loss and the metrics on data that is ready for the network."""
-        y = np.asarray(self.model.predict(x))
-        loss = getattr(self.model, "loss", None)
-        found = {}
-        if isinstance(self.model, Network) and loss is not None:
-            found["loss"] = float(loss.forward(y, t))
-        else:
-            found["loss"] = float(self.model.forward(x, t))
-        counted = loss.counted(t) if isinstance(loss, Loss) else None
-        if counted is not None:  # what the loss ignores says nothing in a metric, either
-            y, t = y[counted], t[counted]
-        for name, metric in metrics.items():
-            value = metric(y, t)
-            if np.ndim(value) or not isinstance(
-                value, int | float | np.number | np.ndarray | np.bool_
-            ):
-                raise SettingError(
-                    f"the metric {name} gave {shown(value, 40)}; a metric of (outputs, targets) gives one"
-                    " number."
-                )
-            found[name] = float(value)
-        return found
-
-    # -- state --------------------------------------------------------------------------------------
-
-    def _state_arrays(self) -> list[Array]:
-        arrays = list(parameter_arrays(self.model))
-        if isinstance(self.model, Network):
-            arrays += self.model.named_buffers().values()
-        return arrays
-
-    def snapshot(self) -> Any:
-        """A copy of parameters, buffers and the optimizer's state, for `restore`."""
-        slots, iteration = None, None
-        if isinstance(self.optimizer, Optimizer):
-            slots, iteration = self.optimizer.state, self.optimizer.iter
-        kept = None if slots is None else [[s.copy() for s in group] for group in slots]
-        return [a.copy() for a in self._state_arrays()], kept, iteration
-
-    def restore(self, kept: Any) -> None:
-        """Go back to a snapshot; every array keeps its address."""
-        arrays, slots, iteration = kept
-        for array, old in zip(self._state_arrays(), arrays, strict=True):
-            array[...] = old
-        if isinstance(self.optimizer, Optimizer):
-            self.optimizer.iter = iteration
-            if slots is None:
-                self.optimizer.state = None
-            for group, old_group in zip(self.optimizer.state or [], slots or [], strict=True):
-                for slot, old in zip(group, old_group, strict=True):
-                    slot[...] = old
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "kernel": None, "data": None}
+        return self.evaluate_prepared(x, t, named_metrics(metrics, self.kind_of(t)))
 
     def __repr__(self) -> str:
         return f"Trainer({self.model!r}, {self.optimizer!r}, epoch {self.current_epoch})"
-
-
-def parameter_arrays(model: Any) -> list[Array]:
-    """The parameter arrays of a model, each once."""
-    if isinstance(model, Network):
-        return [p.data for p in model.named_parameters().values()]
-    return list({id(p): p for p in model.params}.values())
 
 
 class _Function(Callback):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,9 +10,7 @@ import numpy.typing as npt
 from chainrule.networks import Network
 from chainrule.settings import whole
 from chainrule.training.callbacks import Callback
-
-if TYPE_CHECKING:
-    from chainrule.training.trainer import Trainer
+from chainrule.training.state import Training
 
 __all__ = ["Trajectory", "moving_arrays"]
 
@@ -45,20 +43,20 @@ class Trajectory(Callback):
         self.epochs: list[int] = []
         self.points: list[Array] = []
 
-    def on_start(self, trainer: Trainer) -> None:
+    def on_start(self, trainer: Training) -> None:
         """Where it begins."""
         self._keep(trainer)
 
-    def on_epoch(self, trainer: Trainer) -> None:
+    def on_epoch(self, trainer: Training) -> None:
         """Where it is."""
         if trainer.current_epoch % self.every == 0:
             self._keep(trainer)
 
-    def on_end(self, trainer: Trainer) -> None:
+    def on_end(self, trainer: Training) -> None:
         """Where it ends."""
         self._keep(trainer)
 
-    def _keep(self, trainer: Trainer) -> None:
+    def _keep(self, trainer: Training) -> None:
         if not self.epochs or self.epochs[-1] != trainer.current_epoch:
             self.epochs.append(trainer.current_epoch)
             self.points.append(np.concatenate([p.ravel() for p in moving_arrays(trainer.model)]))

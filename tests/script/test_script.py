@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.engine.compiled.expressions import Expression
-from tests.files.programs import run_all, spiral_network, trained
 from tests.layers.table import LAYERS, LOSSES
 from tests.layers.table import Row as LayerRow
 from tests.optimizers.table import ROWS as OPTIMIZERS
+from tests.script.programs import run_all, spiral_network, trained
 
 import chainrule as cr
 from chainrule.errors import DataError, RecordingError, SettingError
-from chainrule.files import Script
+from chainrule.script import Script
 from chainrule.script.data import MAKERS
 
 F = np.float64

@@ -19,14 +19,14 @@ from chainrule.drawing import fonts
 from chainrule.lang.words import WORDS, say
 from chainrule.plots.figure import label_of, new_figure
 
-FOLDER = Path(fonts.__file__).parent
+PACKAGE = Path(cr.__file__).parent
 DEJAVU = Path(get_data_path(), "fonts", "ttf", "DejaVuSansMono.ttf")
 
 
 def said() -> set[str]:
     """The texts that the code says, where they stand in the call itself."""
     found = set()
-    for path in FOLDER.glob("*.py"):
+    for path in (p for room in ("drawing", "plots") for p in (PACKAGE / room).glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
                 continue

@@ -198,7 +198,7 @@ def test_no_name_in_a_table_becomes_code(tmp_path: Path) -> None:
 
 
 def test_programs_are_tidy(tmp_path: Path) -> None:
-    from tests.files.test_files_script import tidy
+    from tests.script.test_script import tidy
 
     table = cr.datasets.penguins()
     predicting_script(model_of(table, "species", cr.SoftmaxWithLoss())).save(tmp_path / "a.py")

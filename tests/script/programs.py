@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import chainrule as cr
-from chainrule.files import Script
+from chainrule.script import Script
 
 #: Runs the programs it is given one after the other, with a line between what they print.
 DRIVER = """
