@@ -7,13 +7,15 @@ written once, elementwise, as pure values; an engine runs it over the whole flat
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import is_
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.engine.cache import ProgramCache
+from chainrule.engine.plans import plan_update
 from chainrule.errors import (
     DTypeError,
     SettingError,
@@ -143,7 +145,7 @@ class Optimizer:
         self.iter = 0
         #: The slots of every parameter, made at the first update.
         self.state: list[list[Array]] | None = None
-        self._programs: dict[Any, Any] = {}
+        self._programs: ProgramCache[Callable[..., Any]] = ProgramCache(256)
         #: The arrays of the latest update, and the program for each of them.
         self._latest: tuple[list[Array], list[Array], tuple[Any, Any], list[Any] | None] | None = (
             None
@@ -310,11 +312,10 @@ class Optimizer:
             decay = bool(p.ndim >= 2 if decays is None else decays[i])
             factor = 1.0 if factors is None else factors[i]
             key = (p.shape, p.dtype, g.dtype, decay, factor)
-            if key not in self._programs:
-                from chainrule.engine.plans import plan_update
-
-                self._programs[key] = plan_update(self, p, g, decay, factor)
-            programs.append(self._programs[key])
+            program = self._programs.get(key, 0)
+            if program is None:
+                program = self._programs.put(key, 0, plan_update(self, p, g, decay, factor))
+            programs.append(program)
         assert self._latest is not None
         self._latest = *self._latest[:3], programs
         return programs
@@ -420,7 +421,7 @@ class Optimizer:
     def __setattr__(self, name: str, value: Any) -> None:
         check = _DECAY_AND_CLIPPING.get(name)
         if check is not None:  # the programs are made with or without these
-            self.__dict__.update(_programs={}, _latest=None)
+            self.__dict__.update(_programs=ProgramCache(256), _latest=None)
         else:
             check = type(self).numbers.get(name)
         if check is not None:
@@ -428,7 +429,12 @@ class Optimizer:
         object.__setattr__(self, name, value)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_programs": {}, "_latest": None, "_earlier": []}
+        fresh: dict[str, Any] = {
+            "_programs": ProgramCache[Any](256),
+            "_latest": None,
+            "_earlier": [],
+        }
+        return {**self.__dict__, **fresh}
 
     def __repr__(self) -> str:
         lr = self.schedule.lr if isinstance(self.schedule, Constant) else self.schedule

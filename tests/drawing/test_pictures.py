@@ -520,14 +520,14 @@ def test_drawing_changes_nothing_of_the_network() -> None:
     )  # fmt: skip
     net.forward(x, t)
     net.backward()
-    revision = cr.Layer.revision
+    revision = net._revision.number
     before = [a.copy() for a in (*net.params, *net.grads, *net.named_buffers().values())]
     net.draw(x[:7], t[:7])
     net.draw(x[:7])
     after = [*net.params, *net.grads, *net.named_buffers().values()]
     assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
     assert all(a.flags.writeable for a in (*net.params, x, t))
-    assert cr.Layer.revision == revision
+    assert net._revision.number == revision
 
 
 class Doubled:

@@ -46,6 +46,8 @@ def recorded(
     if not hasattr(type(owner), "named_layers"):
         return graph, made, []
     walk = Walk(owner, _FORMULAS)
+    for part in (*made.parts, *walk.parts):
+        owner._revision.follow(part)
     if walk.written and not any(layer.opaque for _, layer in owner.named_layers()):
         before = _states(walk)
         equal = _again(formula, inputs, owner, graph)

@@ -29,6 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.graph.recording import Read
+from chainrule.graph.revisions import Revision
 from chainrule.graph.variable import Variable
 
 __all__ = ["ArrayRead", "ContainerRead", "Walk", "outdated"]
@@ -149,6 +150,8 @@ class Walk:
             #: What tells by itself when it is changed, or is written by the formula before it is read.
             self.own: list[ValueRead] = []
             self.arrays: list[Array] = []
+            #: Of layers and networks, which tell when they are changed.
+            self.parts: list[Revision] = []
             #: What draws random numbers, by name.
             self.generators: dict[str, Any] = {}
             self._texts: set[CodeType] = set()
@@ -242,6 +245,8 @@ class Walk:
 
     def _object(self, name: str, value: Any) -> None:
         kind, held = type(value), getattr(value, "__dict__", {})
+        if isinstance(revision := held.get("_revision"), Revision):
+            self.parts.append(revision)
         self._names_of(name, held, tells=hasattr(type(value), "named_layers"))
         for key in sorted(self.names):
             if isinstance(getattr(kind, key, None), MemberDescriptorType):  # one of __slots__

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import numpy.typing as npt
 
 from chainrule.errors import RecordingError
+from chainrule.graph.revisions import Revision
 
 if TYPE_CHECKING:
     from chainrule.graph.variable import Variable
@@ -46,12 +47,14 @@ class Recording:
     `outputs` are the layers' outputs in the order they ran, so that an engine can name them.
     `reads` are what it read of the user's own that it will not read itself: after a change of one of them
     the step has to be recorded again.
+    `parts` are the revisions of the layers and networks that ran.
     `checks` are what functions ask of values that the step is given, such as targets.
     """
 
     def __init__(self) -> None:
         self.outputs: list[tuple[Any, Variable]] = []
         self.reads: Reads = []
+        self.parts: list[Revision] = []
         self.checks: list[tuple[Variable, Callable[[npt.NDArray[Any]], Any]]] = []
         self.read: dict[tuple[Any, str], Variable] = {}
         self.written: dict[tuple[Any, str], Variable] = {}

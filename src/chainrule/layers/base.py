@@ -10,6 +10,8 @@ from weakref import ReferenceType
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.engine.cache import ProgramCache
+from chainrule.engine.plans import LayerPlan, plan_layer
 from chainrule.errors import (
     DTypeError,
     RecordingError,
@@ -21,6 +23,7 @@ from chainrule.graph.data import as_numbers
 from chainrule.graph.mode import is_training
 from chainrule.graph.reads import outdated
 from chainrule.graph.recording import current_recording
+from chainrule.graph.revisions import Revision
 from chainrule.graph.scopes import within
 from chainrule.graph.variable import Parameter, Variable, apply
 from chainrule.layers.initial import Fill, Seed, generator
@@ -68,8 +71,6 @@ class Layer:
     #: The numbers the layer was made with, each with its check (see `chainrule.settings`), which
     #: is made whenever it is set; a changed one takes effect at the next run.
     settings: ClassVar[Mapping[str, Check]] = {}
-    #: Counts changes of settings in all layers, so that recorded plans know they are outdated.
-    revision: ClassVar[int] = 0
     #: Whether it stands for a layer written by hand, which it holds.
     opaque: ClassVar[bool] = False
     #: Whether the input is whole-number ids, which are not cast to the parameters' dtype.
@@ -88,7 +89,9 @@ class Layer:
         self._home: ReferenceType[Any] | None = None
         #: What was drawn without the seed of a network, by name, and what came out.
         self._alone: tuple[dict[str, Fill], bytes] | None = None
-        self._plans: dict[Any, Any] = {}
+        self._plans: ProgramCache[LayerPlan] = ProgramCache(16)
+        #: Counts its changes, and those of layers in it, so that what was recorded is known as outdated.
+        self._revision = Revision()
         self._run: tuple[Any, Any] | None = None
 
     # -- parameters -------------------------------------------------------------------------
@@ -145,7 +148,7 @@ class Layer:
         for _, layer in self.named_layers():
             for parameter in layer._parameters.values():
                 parameter.trainable = bool(on)
-        Layer.revision += 1
+            layer._revision.change()
 
     @property
     def lr_factor(self) -> float | None:
@@ -163,7 +166,7 @@ class Layer:
         for _, layer in self.named_layers():
             for parameter in layer._parameters.values():
                 parameter.lr_factor = factor
-        Layer.revision += 1
+            layer._revision.change()
 
     def fill_later(self, fills: Mapping[str, Fill], seed: Seed) -> None:
         """Draw these parameters when a network adopts the layer, or at first use."""
@@ -245,7 +248,7 @@ class Layer:
         # Recorded plans hold what the formula read, so any change makes them outdated; what a
         # formula itself leaves behind while it is recorded is no such change.
         if name in self.__dict__ and name[0] != "_" and current_recording() is None:
-            Layer.revision += 1
+            self.__dict__.get("_revision", Revision()).change()
         object.__setattr__(self, name, value)
 
     def _fill(self, name: str, value: Any) -> None:
@@ -302,6 +305,7 @@ class Layer:
         recording = current_recording()
         if recording is not None:
             recording.outputs.append((self, out))
+            recording.parts.append(self._revision)
         return out
 
     def entering(self, x: Variable) -> Variable:
@@ -330,7 +334,7 @@ class Layer:
         What `more` may be (targets, say) is up to the layer.
         """
         if type(x) is np.ndarray and not more:  # the usual case, without detours
-            plan = self._plans.get((x.shape, x.dtype, is_training(), Layer.revision))
+            plan = self._plans.get((x.shape, x.dtype, is_training()), self._revision.number)
             if plan is not None and not plan.program.reads:
                 out, saved = plan.forward(x)
                 self.__dict__["_run"] = (plan, saved)
@@ -352,14 +356,11 @@ class Layer:
     def run_forward(self, *inputs: Any) -> Any:
         """Run the plan for these shapes, made at their first use."""
         kinds = [part for a in inputs for part in ((None,) if a is None else (a.shape, a.dtype))]
-        key = (*kinds, is_training(), Layer.revision)
-        plan = self._plans.get(key)
+        key = (*kinds, is_training())
+        plan = self._plans.get(key, self._revision.number)
         if plan is None or outdated(plan.program.reads):
-            from chainrule.engine.plans import plan_layer
-
-            if len(self._plans) >= 16:
-                self._plans.clear()
-            plan = self._plans[key] = plan_layer(self, inputs)
+            plan = plan_layer(self, inputs)
+            self._plans.put(key, self._revision.number, plan)
         out, saved = plan.forward(*(a for a in inputs if a is not None))
         self.__dict__["_run"] = (plan, saved)
         return out
@@ -387,7 +388,8 @@ class Layer:
         self._run = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_plans": {}, "_run": None, "_home": None}
+        fresh = {"_plans": ProgramCache[LayerPlan](16), "_revision": Revision()}
+        return {**self.__dict__, **fresh, "_run": None, "_home": None}
 
 
 class Arrays(list[Array]):

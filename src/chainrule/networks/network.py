@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.engine.cache import ProgramCache
 from chainrule.engine.choice import engine_name, extra_missing, missing_packages
+from chainrule.engine.plans import plan_loss, plan_predict, plan_step
+from chainrule.engine.program import Program
 from chainrule.errors import (
     DataError,
     NonFiniteError,
@@ -25,6 +28,7 @@ from chainrule.graph.data import as_numbers
 from chainrule.graph.mode import training_mode
 from chainrule.graph.reads import ContainerRead, outdated
 from chainrule.graph.recording import current_recording, recording
+from chainrule.graph.revisions import Revision
 from chainrule.graph.variable import Parameter, Variable
 from chainrule.layers.base import Arrays, Layer, dotted, layers_in, networks_in, refill
 from chainrule.layers.embedding import Embedding
@@ -38,7 +42,6 @@ if TYPE_CHECKING:
     from chainrule.drawing.drawing import Drawing, DrawOptions
     from chainrule.engine.compiled.predict import CompiledPredict
     from chainrule.engine.cost import Estimate
-    from chainrule.engine.program import Program
     from chainrule.graph.graph import Graph
     from chainrule.script import Script
 
@@ -56,12 +59,14 @@ class _Facts:
 
     def __init__(self, network: Network) -> None:
         parameters = list(network.named_parameters().values())
-        self.revision = Layer.revision
+        self.revision = network._revision.number
         self.params = Arrays(p.data for p in parameters if p.trainable)
         self.grads = Arrays(p.grad for p in parameters if p.trainable)
         dtypes = [p.dtype for p in parameters]
         self.dtype: np.dtype[Any] = np.result_type(*dtypes) if dtypes else np.dtype(np.float64)
         self.takes_ids = any(layer.takes_ids for layer in network.layers)
+        for layer in network.layers:
+            network._revision.follow(layer._revision)
 
 
 class Network:
@@ -93,7 +98,9 @@ class Network:
         self._draws: tuple[Seed, np.random.Generator] | None = None
         #: The lists and dicts with layers in them, as they were when they were looked through.
         self._held: list[ContainerRead] = []
-        self._programs: dict[Any, Any] = {}
+        self._programs: ProgramCache[Any] = ProgramCache(24)
+        #: Counts its changes, and those of its layers.
+        self._revision = Revision()
         self._ran: tuple[Any, Any] | None = None
         self._known: _Facts | None = None
         self._engine = "numpy"
@@ -132,7 +139,7 @@ class Network:
             if later and current_recording() is None:
                 # Another layer, loss or setting: what was recorded with the old one is outdated,
                 # and new parameters are to be adopted.
-                Layer.revision += 1
+                self._revision.change()
                 object.__setattr__(self, "_flats", None)
         object.__setattr__(self, name, value)
         if name[0] != "_" and name not in ("engine", "seed", "loss"):
@@ -143,7 +150,10 @@ class Network:
         found: dict[int, tuple[str, Layer]] = {}
         layers_in("", value, found)
         here = weakref.ref(self)
+        for inner in networks_in(value):
+            self._revision.follow(inner._revision)
         for _, layer in found.values():
+            self._revision.follow(layer._revision)
             first = None if layer._home is None else layer._home()
             # A network that stands in this one hands its layers on; any other one keeps them.
             if first is None or any(first is inner for inner in networks_in(value)):
@@ -207,7 +217,7 @@ class Network:
     def facts(self) -> _Facts:
         """What every call needs to know of the layers, gathered once."""
         known = self._known
-        if known is None or known.revision != Layer.revision or outdated(self._held):
+        if known is None or known.revision != self._revision.number or outdated(self._held):
             known = self._known = _Facts(self)
         return known
 
@@ -241,7 +251,7 @@ class Network:
         if self._flats is not None:
             if not self._held or not outdated(self._held):
                 return self._flats
-            Layer.revision += 1  # other layers stand in a list or dict
+            self._revision.change()  # other layers stand in a list or dict
             self._flats = None
         for name, value in vars(self).items():
             if name[0] != "_":
@@ -325,13 +335,14 @@ class Network:
         """What functions in a loss of the user's own ask of the targets; its recording says so."""
         if type(self.loss).__module__.startswith("chainrule."):
             return []
-        key = ("checks", x.shape[1:], t.shape[1:], t.dtype, w is None, Layer.revision)
-        if key not in self._programs:
+        key = ("checks", x.shape[1:], t.shape[1:], t.dtype, w is None)
+        found: list[Callable[[Array], Any]] | None = self._programs.get(key, self._revision.number)
+        if found is None:
             few, targets = Variable(x[:2], "x"), Variable(t[:2], "t")
             with training_mode(True), recording() as made:
                 self.record_loss(few, targets, None if w is None else Variable(w[:2], "w"))
-            self._keep(key, [check for of, check in made.checks if of is targets])
-        found: list[Callable[[Array], Any]] = self._programs[key]
+            found = [check for of, check in made.checks if of is targets]
+            self._programs.put(key, self._revision.number, found)
         return found
 
     def _check_ids(self, x: Array) -> None:
@@ -356,11 +367,13 @@ class Network:
             ) from None
 
     def _output_shape(self, x: Array) -> tuple[int, ...]:
-        key = ("shape", x.shape[1:], Layer.revision)
-        if key not in self._programs:
+        key = ("shape", x.shape[1:])
+        tail: tuple[int, ...] | None = self._programs.get(key, self._revision.number)
+        if tail is None:
             # More than one row, since an axis of length 1 may be squeezed away or repeated.
-            self._keep(key, self._by_plan(x[:_SEVERAL]).shape[1:])
-        return (len(x), *self._programs[key])
+            tail = self._by_plan(x[:_SEVERAL]).shape[1:]
+            self._programs.put(key, self._revision.number, tail)
+        return (len(x), *tail)
 
     def record_predict(self, x: Variable) -> Variable:
         """The outputs as a Variable."""
@@ -388,10 +401,8 @@ class Network:
             weights = () if sample_weight is None else (sample_weight,)
             return self.loss.record(self.predict(x), t, *weights)
         x, t, w = self.prepare(x, t, sample_weight)
-        key = ("loss", x.shape, t.shape, t.dtype, w is None, Layer.revision)
-        program = self._programs.get(key)
-        if program is None or outdated(program.reads):
-            program = self._record(key, "plan_loss", x, t, w)
+        key = ("loss", x.shape, t.shape, t.dtype, w is None)
+        program = self._program(key, plan_loss, x, t, w)
         given = (x, t) if w is None else (x, t, w)
         loss, saved = self._run(program.functions["forward"], *given)
         self._ran = (program, saved)
@@ -416,11 +427,8 @@ class Network:
     def step_program(self, x: Array, t: Array, w: Array | None = None, *, rows: Array) -> Program:
         """The recorded step `step(x, t[, w], rows)` for that many rows of prepared data."""
         shapes = [part for a in (x, t) for part in (a.shape[1:], a.dtype)]
-        key = ("step", *shapes, w is None, len(rows), Layer.revision)
-        found: Program | None = self._programs.get(key)
-        if found is None or outdated(found.reads):
-            found = self._record(key, "plan_step", x, t, w, rows)
-        return found
+        key = ("step", *shapes, w is None, len(rows))
+        return self._program(key, plan_step, x, t, w, rows)
 
     def blame(self, x: Array, t: Array, w: Array | None, loss: float) -> None:
         """Raise, naming the first value or gradient that is not finite, its layer and the rows."""
@@ -467,11 +475,7 @@ class Network:
         return self._run(self._predict_program(x).functions["predict"], x)
 
     def _predict_program(self, x: Array) -> Program:
-        key = ("predict", x.shape, x.dtype, Layer.revision)
-        found: Program | None = self._programs.get(key)
-        if found is None or outdated(found.reads):
-            found = self._record(key, "plan_predict", x, training=False)
-        return found
+        return self._program(("predict", x.shape, x.dtype), plan_predict, x, training=False)
 
     def _predict_cost(self, x: Array) -> Estimate:
         """What predicting these rows costs on each engine, and compiling it."""
@@ -491,16 +495,18 @@ class Network:
             return None
         if self._engine == "auto" and not self._predict_cost(x).pays(1):
             return None
-        key = ("compiled", x.shape[1:], x.dtype, Layer.revision)
-        known = self._programs.get(key)
-        if key not in self._programs or (known is not None and outdated(known.reads)):
-            self._keep(key, self._made_compiled(x, say))
-        found: CompiledPredict | None = self._programs[key]
+        key = ("compiled", x.shape[1:], x.dtype)
+        #: None within it says that it was tried, and cannot be compiled.
+        known: tuple[CompiledPredict | None] | None = self._programs.get(key, self._revision.number)
+        if known is None or (known[0] is not None and outdated(known[0].reads)):
+            known = (self._made_compiled(x, say),)
+            self._programs.put(key, self._revision.number, known)
+        (found,) = known
         if found is None or not found.takes(x):
             return None
         dtype = self.facts.dtype
         if self._engine == "compiled" and x.dtype == dtype and not found.reads:
-            self._quick = (dtype, x.shape[1:], Layer.revision, found)
+            self._quick = (dtype, x.shape[1:], self._revision.number, found)
         return found
 
     def _made_compiled(self, x: Array, say: Callable[[str], None] | None) -> CompiledPredict | None:
@@ -545,19 +551,16 @@ class Network:
         settings.update(epochs=epochs, batch_size=batch_size, seed=seed)
         return training_script(self, optimizer, x, t, **settings)
 
-    def _record(self, key: Any, plan: str, *inputs: Any, training: bool = True) -> Program:
-        """Make the program with a function of `engine.plans`, and keep it."""
-        from chainrule.engine import plans
-
-        with training_mode(training):
-            program: Program = getattr(plans, plan)(self, *inputs)
-        self._keep(key, program)
-        return program
-
-    def _keep(self, key: Any, program: Any) -> None:
-        if len(self._programs) >= 24:
-            self._programs.clear()
-        self._programs[key] = program
+    def _program(
+        self, key: Any, plan: Callable[..., Program], *inputs: Any, training: bool = True
+    ) -> Program:
+        """The program for a key, made by the plan if there is none that still holds."""
+        found: Program | None = self._programs.get(key, self._revision.number)
+        if found is None or outdated(found.reads):
+            with training_mode(training):
+                found = plan(self, *inputs)
+            self._programs.put(key, self._revision.number, found)
+        return found
 
     # -- looking and keeping ----------------------------------------------------------------------
 
@@ -622,7 +625,8 @@ class Network:
 
     def __getstate__(self) -> dict[str, Any]:
         fresh: dict[str, Any] = {
-            "_programs": {},
+            "_programs": ProgramCache[Any](24),
+            "_revision": Revision(),
             "_ran": None,
             "_known": None,
             "_quick": (None,) * 4,
@@ -634,7 +638,7 @@ class Network:
         for flat in self._flats or []:
             flat.restore()
         follow_ties([p for layer in self.layers for p in layer._parameters.values()])
-        self._house(self.layers)
+        self._house([v for k, v in vars(self).items() if k[0] != "_" and k != "loss"])
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Network:
         import copy
@@ -669,12 +673,15 @@ def _planned(predict: Callable[..., Any]) -> Callable[..., Any]:
                 and x.ndim
                 and x.shape[1:] == tail
                 and x.shape[0]
-                and revision == Layer.revision
+                and revision == self._revision.number
                 and not (self._held and outdated(self._held))
             ):
                 return quick(x)
         elif isinstance(x, Variable):
             self.adopt()
+            recording = current_recording()
+            if recording is not None:
+                recording.parts.append(self._revision)
             return predict(self, x)
         x = self.entering(x)
         self._check_ids(x)

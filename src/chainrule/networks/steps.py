@@ -7,9 +7,9 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.engine.cache import ProgramCache
 from chainrule.engine.program import Program
 from chainrule.graph.reads import outdated
-from chainrule.layers.base import Layer
 from chainrule.networks import Network
 
 __all__ = ["ByHandStep", "RecordedStep", "Runs", "Step", "make_step"]
@@ -44,8 +44,8 @@ class RecordedStep:
         self._begin()
 
     def _begin(self) -> None:
-        self._revision = Layer.revision
-        self._steps: dict[int, Program] = {}
+        self._revision = self.network._revision.number
+        self._steps: ProgramCache[Program] = ProgramCache(8)
         segments = self.network.segments()
         self._runs = (
             [s.data for s in segments],
@@ -55,15 +55,15 @@ class RecordedStep:
         )
 
     def _renew(self) -> None:
-        if self._revision != Layer.revision:  # a setting has changed
+        if self._revision != self.network._revision.number:  # a setting has changed
             self._begin()
 
     def run(self, rows: Array) -> float:
         """The loss of these rows, with the gradients left in the network's arrays."""
         self._renew()
-        step = self._steps.get(len(rows))
+        step = self._steps.get(len(rows), self._revision)
         if step is None or (step.reads and outdated(step.reads)):
-            step = self._steps[len(rows)] = self._plan(rows)
+            step = self._steps.put(len(rows), self._revision, self._plan(rows))
         loss: float = step.functions["step"](*self.data, rows).item()
         return loss
 

@@ -12,7 +12,6 @@ import numpy.typing as npt
 from chainrule.engine.compiled.step import CompiledStep
 from chainrule.engine.compiled.symbolic import Declined
 from chainrule.graph.reads import outdated
-from chainrule.layers.base import Layer
 from chainrule.optimizers import clip_grads
 from chainrule.training.callbacks import Callback, EarlyStopping
 from chainrule.training.cost import weighed
@@ -123,7 +122,7 @@ class CompiledLoop(Loop):
         o = self.optimizer
         switches = (bool(o.l1), bool(o.l2), bool(o.weight_decay), o.clip_value is None)
         # The kernel moves the very arrays of this state, so the list is kept to compare with.
-        return (*switches, o.clip_norm is None, Layer.revision, _Same(o.state))
+        return (*switches, o.clip_norm is None, self.trainer.model._revision.number, _Same(o.state))
 
     def run(self) -> History:
         """All epochs; the kernel is kept for the next fit, the data are not."""
