@@ -47,4 +47,5 @@ else:
 
     def __dir__() -> list[str]:
         """Every public name, for `dir()` and for completion."""
-        return sorted({*globals(), *__getattr__("__all__")})
+        own = (name for name in globals() if name.startswith("__"))
+        return sorted({*own, *__getattr__("__all__")})

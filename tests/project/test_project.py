@@ -61,3 +61,9 @@ def test_every_module_is_imported_without_warnings() -> None:
     names = [name for name in names if not name.endswith("__main__")]
     program = f"import importlib; [importlib.import_module(n) for n in {names!r}]"
     subprocess.run([sys.executable, "-W", "error", "-c", program], check=True)
+
+
+def test_dir_has_the_public_names_only() -> None:
+    names = {name for name in dir(chainrule) if not name.startswith("__")}
+    assert names == {name for name in vars(chainrule)["__all__"] if not name.startswith("__")}
+    assert not {"TYPE_CHECKING", "annotations"} & names

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import cProfile
 import functools
 import math
 import re
@@ -528,3 +529,35 @@ def test_writing_changes_nothing(tmp_path: Path) -> None:
     assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
     assert (optimizer.iter, optimizer.state) == (0, None)
     assert sys.getprofile() is profile
+
+
+@pytest.mark.parametrize("who", ["a profiler", "a tracer", "both"])
+def test_the_text_is_the_same_under_a_profiler_and_a_debugger(who: str) -> None:
+    def text() -> str:
+        net = cr.TwoLayerNet(2, 10, 3)
+        return net.script(cr.Adam(0.1), cr.datasets.spiral, epochs=2).text
+
+    def nothing(*event: Any) -> None:
+        return None
+
+    wanted, profile, trace = text(), cProfile.Profile(), sys.gettrace()
+    try:
+        if who != "a tracer":
+            profile.enable()
+        if who != "a profiler":
+            sys.settrace(nothing)
+        found = text()
+        held = sys.gettrace(), sys.getprofile()
+    finally:
+        sys.settrace(trace)
+        profile.disable()
+    assert (held[0] is nothing) == (who != "a profiler")
+    assert (held[1] is None) == (who == "a tracer")
+    if who != "both":
+        assert found == wanted
+        return
+    told = [  # nobody tells the names of the formulas then, but it is the same program
+        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        for program in (found, wanted)
+    ]
+    assert told[0].stdout == told[1].stdout != ""

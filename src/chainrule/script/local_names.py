@@ -24,12 +24,16 @@ _GENERAL = {
     "dx", "dy", "dz", "dl", "dout", "chosen",
 }  # fmt: skip
 #: Rooms whose own names are about recording, not about the network.
-_SILENT = ("chainrule.engine", "chainrule.graph", "chainrule.files", "chainrule.networks", "numpy")
+_SILENT = ("chainrule.engine", "chainrule.graph", "chainrule.script", "chainrule.networks", "numpy")
 
 
 @contextmanager
 def hearing() -> Iterator[dict[Any, str]]:
-    """In the block, every Variable and Traced value gets the first name that a formula calls it."""
+    """In the block, every Variable and Traced value gets the first name that a formula calls it.
+
+    Names are a nicety: where both of Python's hooks are somebody else's, a profiler's and a
+    debugger's, the block runs without them.
+    """
     names: dict[Any, str] = {}
 
     def heard(frame: FrameType, event: str, arg: object) -> None:
@@ -39,9 +43,20 @@ def hearing() -> Iterator[dict[Any, str]]:
             if name not in _GENERAL and isinstance(value, Variable | Traced):
                 names.setdefault(value, name)
 
-    before = sys.getprofile()
-    sys.setprofile(heard)
+    def traced(frame: FrameType, event: str, arg: object) -> Any:
+        frame.f_trace_lines = False
+        heard(frame, event, arg)
+        return traced
+
+    if sys.getprofile() is None:
+        hook, given = sys.setprofile, heard
+    elif sys.gettrace() is None:
+        hook, given = sys.settrace, traced  # type: ignore[assignment]
+    else:
+        yield names
+        return
+    hook(given)
     try:
         yield names
     finally:
-        sys.setprofile(before)
+        hook(None)
