@@ -34,7 +34,7 @@ import numpy.typing as npt
 import chainrule as cr
 from chainrule.networks.steps import make_step
 from chainrule.nodes.base import quiet
-from chainrule.training.loop import BUFFER
+from chainrule.training.stepper import BUFFER
 
 Array = npt.NDArray[Any]
 LR = 0.1
@@ -262,7 +262,7 @@ def memory(sizes: tuple[int, int, int, int, int, int]) -> dict[str, int]:
             np.setbufsize(BUFFER)
             for _ in range(n):
                 step.run(rows)
-                optimizer.update(*step.runs())
+                optimizer.update(*step.segments())
 
     tracemalloc.start()
     steps(20)

@@ -12,11 +12,11 @@ from chainrule.engine.program import Program
 from chainrule.graph.reads import outdated
 from chainrule.networks import Network
 
-__all__ = ["ByHandStep", "RecordedStep", "Runs", "Step", "make_step"]
+__all__ = ["ByHandStep", "RecordedStep", "Segments", "Step", "make_step"]
 
 Array = npt.NDArray[Any]
 #: Parameters, gradients, whether decay applies, and factors of the learning rate, if some differ.
-Runs: TypeAlias = tuple[list[Array], list[Array], list[bool], list[float] | None]
+Segments: TypeAlias = tuple[list[Array], list[Array], list[bool], list[float] | None]
 
 
 class Step(Protocol):
@@ -29,7 +29,7 @@ class Step(Protocol):
     def run(self, rows: Array) -> float:
         """The loss of these rows, with the gradients left in `grads()`."""
 
-    def runs(self) -> Runs:
+    def segments(self) -> Segments:
         """What to update."""
 
 
@@ -47,7 +47,7 @@ class RecordedStep:
         self._revision = self.network._revision.number
         self._steps: ProgramCache[Program] = ProgramCache(8)
         segments = self.network.segments()
-        self._runs = (
+        self._segments = (
             [s.data for s in segments],
             [s.grad for s in segments],
             [s.decays for s in segments],
@@ -72,10 +72,10 @@ class RecordedStep:
         self.source = program.source
         return program
 
-    def runs(self) -> Runs:
+    def segments(self) -> Segments:
         """What to update: the long runs of the flat buffers."""
         self._renew()
-        return self._runs
+        return self._segments
 
 
 class ByHandStep:
@@ -91,7 +91,7 @@ class ByHandStep:
         self.model.backward()
         return loss
 
-    def runs(self) -> Runs:
+    def segments(self) -> Segments:
         """What to update: every array once; a shared one, or its transpose, has its gradients added."""
         params: list[Array] = []
         grads: list[Array] = []

@@ -1,4 +1,4 @@
-"""A machine: network, optimizer and loop, whose whole state can be taken down and put back."""
+"""A machine: a training and its batches, whose whole state can be taken down and put back."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.errors import NonFiniteError
+from chainrule.layers.initial import generator
 from chainrule.nodes.base import quiet
 from chainrule.playground.building import make_network, make_optimizer
 from chainrule.playground.compatible.training import epoch_batches
 from chainrule.playground.data import Data
 from chainrule.playground.settings import Settings
-from chainrule.training import Trainer
-from chainrule.training.loop import Loop
-from chainrule.training.loop import Settings as LoopSettings
+from chainrule.training.batches import Batches
 from chainrule.training.metrics import Metric, answer_accuracy, class_accuracy, r2
+from chainrule.training.state import Training
+from chainrule.training.stepper import Stepper
 
 __all__ = ["Machine", "State"]
 
@@ -61,9 +62,7 @@ class Machine:
         self.settings, self.data = settings, data
         self.network = make_network(settings, data)
         self.optimizer = make_optimizer(settings)
-        self.trainer = Trainer(
-            self.network, self.optimizer, seed=settings.weight_seed, engine="numpy"
-        )
+        self.training = Training(self.network, self.optimizer, generator(settings.weight_seed))
         x, t = data.inputs(settings.features), data.targets(settings.loss)
         x, t = np.ascontiguousarray(x), np.ascontiguousarray(t)
         n = data.train
@@ -73,14 +72,17 @@ class Machine:
             several = t.ndim == 1 or t.shape[-1] > 1
             self.metric = class_accuracy if several else answer_accuracy
         self.epoch = self.batch = 0
-        self.loop = Loop(self.trainer, *self.train, None, 0, LoopSettings(settings.batch_size))
+        self._shuffled = Batches(n, settings.batch_size, self.training.rng)
+        #: How many batches an epoch has.
+        self.batches = len(self._shuffled)
         #: The batches of the first epoch and of the later ones, where no order is drawn.
         self._fixed: tuple[list[Array], list[Array]] | None = None
         if settings.mode == "compatible":
             self._fixed = epoch_batches(n, settings.batch_size)
-            self.loop.steps = len(self._fixed[0])
+            self.batches = len(self._fixed[0])
+        self._stepper = Stepper(self.training, *self.train, None, batches=self.batches)
         self.flat = self.network.adopt()[0]
-        self.optimizer.settle(*self.loop.step.runs())
+        self.optimizer.settle(*self._stepper.program.segments())
         self._drawn = False
         self._rng: Mapping[str, Any] = self._generator.state
         #: The rows of the latest step, and their loss.
@@ -92,12 +94,7 @@ class Machine:
 
     @property
     def _generator(self) -> np.random.BitGenerator:
-        return self.trainer.rng.bit_generator
-
-    @property
-    def batches(self) -> int:
-        """How many batches an epoch has."""
-        return self.loop.steps
+        return self.training.rng.bit_generator
 
     @property
     def parameters(self) -> list[Array]:
@@ -112,13 +109,11 @@ class Machine:
         """The rows of the step that comes next."""
         if self._fixed is not None:
             return self._fixed[self.epoch > 0][self.batch]
-        loop, size = self.loop, self.settings.batch_size
         if not self._drawn:
             self._rng = self._generator.state
-            loop.draw(loop.order)
+            self._shuffled.shuffle()
             self._drawn = True
-        rows: Array = loop.order[self.batch * size : (self.batch + 1) * size]
-        return rows
+        return self._shuffled[self.batch]
 
     @contextmanager
     def unchanged(self) -> Iterator[None]:
@@ -138,12 +133,12 @@ class Machine:
         Raises:
             NonFiniteError: a number is not finite, and nothing has changed.
         """
-        loop, rows = self.loop, self.upcoming()
-        self.loss = loop.take(rows, self.epoch + 1, self.batch)
+        rows = self.upcoming()
+        self.loss = self._stepper.step(rows, self.epoch + 1, self.batch)
         self.rows = rows
         self._total += self.loss * len(rows)
         self.batch += 1
-        if self.batch < loop.steps:
+        if self.batch < self.batches:
             return False
         self.rows = rows.copy()  # the next order is drawn in the same place
         self.epoch_loss = self._total / self._seen(self.epoch)
@@ -203,7 +198,7 @@ class Machine:
         self.rows = self.loss = None
         self._drawn = state.batch > 0 and self._fixed is None
         if self._drawn:
-            self.loop.draw(self.loop.order)
+            self._shuffled.shuffle()
 
     def changed(self, settings: Settings) -> Machine:
         """This machine, or where that does not do another one in its state, with other settings."""
@@ -240,7 +235,7 @@ class Machine:
             return math.nan, math.nan
         try:
             with quiet():
-                found = self.trainer.evaluate_prepared(x, t, {"score": self.metric})
+                found = self.training.evaluate_prepared(x, t, {"score": self.metric})
         except NonFiniteError:
             return math.nan, math.nan
         return found["loss"], found["score"]

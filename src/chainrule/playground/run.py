@@ -17,7 +17,7 @@ from chainrule.nodes.base import quiet
 from chainrule.playground.data import Data
 from chainrule.playground.machine import BUILT_IN, Machine, State
 from chainrule.playground.settings import Settings
-from chainrule.training.loop import BUFFER
+from chainrule.training.stepper import BUFFER
 
 __all__ = ["Edit", "Event", "Run"]
 

@@ -1,7 +1,8 @@
-"""Mini-batches: rows drawn at random."""
+"""Mini-batches: rows drawn at random, or all rows in another order every epoch."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,14 @@ import numpy.typing as npt
 from chainrule.errors import DataError, SettingError, shown
 from chainrule.layers.initial import Seed, generator
 
-__all__ = ["get_mini_batch"]
+__all__ = ["Batches", "get_mini_batch"]
+
+Array = npt.NDArray[Any]
 
 
 def get_mini_batch(
     x: npt.ArrayLike, t: npt.ArrayLike, size: int, seed: Seed = None
-) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+) -> tuple[Array, Array]:
     """`size` different rows of x with their targets, drawn by the seed (chapter, step 1).
 
     >>> import chainrule as cr
@@ -33,3 +36,35 @@ def get_mini_batch(
         )
     rows = generator(seed).choice(len(x), size, replace=False)
     return x[rows], t[rows]
+
+
+class Batches:
+    """n rows in batches of `size`, in another order every epoch; the last, smaller batch is kept.
+
+    >>> batches = Batches(5, 2, np.random.default_rng(0))
+    >>> batches.shuffle()
+    >>> [batches[i].tolist() for i in range(len(batches))]
+    [[2, 4], [3, 0], [1]]
+    """
+
+    def __init__(
+        self, n: int, size: int, rng: np.random.Generator, *, shuffled: bool = True
+    ) -> None:
+        self.n, self.size, self.rng, self.shuffled = n, size, rng, shuffled
+        self.order = np.arange(n)
+        self._rows = np.arange(n)
+
+    def __len__(self) -> int:
+        """How many batches an epoch has."""
+        return math.ceil(self.n / self.size)
+
+    def __getitem__(self, i: int) -> Array:
+        """The rows of batch i."""
+        return self.order[i * self.size : (i + 1) * self.size]
+
+    def shuffle(self, order: Array | None = None) -> None:
+        """Draw the order of an epoch: its own, or into an array, of several epochs one below the other."""
+        order = self.order if order is None else order
+        order[...] = self._rows
+        if self.shuffled:
+            self.rng.permuted(order, axis=-1, out=order)

@@ -156,7 +156,7 @@ class CompiledLoop(Loop):
         dice = trainer.rng.bit_generator
         before, lr = dice.state, self._rate()
         order = np.empty((count, self.n), np.intp)
-        self.draw(order)
+        self.batches.shuffle(order)
         starts = np.append(np.add.outer(np.arange(count) * self.n, self.begins), count * self.n)
         losses = np.empty(count * steps)
         done, failed = 0, False
@@ -179,7 +179,7 @@ class CompiledLoop(Loop):
         ended = done // steps if failed else -(-done // steps)
         if ended + failed < count:  # the epochs to come are drawn when they come
             dice.state = before
-            self.draw(order[: ended + failed])
+            self.batches.shuffle(order[: ended + failed])
         # Every epoch of one call is told to have taken the same time.
         share = (time.perf_counter() - started) / max(ended, 1)
         means = self._means(losses[:done], order[:ended])
@@ -222,7 +222,7 @@ class CompiledLoop(Loop):
         kernel, history = self.kernel, self.trainer.history
         rows, places = order[starts[0] : starts[-1]], starts - starts[0]
         if kernel is None:  # since a callback, in the midst of an epoch
-            history.add_step(self.take(rows, epoch, i))
+            history.add_step(self.stepper.step(rows, epoch, i))
             return history.losses[-1:], False
         try:
             rates = kernel.rates(len(places) - 1)
@@ -249,7 +249,7 @@ class CompiledLoop(Loop):
             self._log.append((rows, places, rates))
         history.add_steps(losses)
         if self.settings.max_grad:  # as the NumPy engine leaves them
-            clip_grads(self.step.runs()[1], self.settings.max_grad)
+            clip_grads(self.stepper.program.segments()[1], self.settings.max_grad)
         return losses, failed
 
     def _keep(self) -> None:
@@ -271,10 +271,10 @@ class CompiledLoop(Loop):
     def _fail(self, rows: Array, epoch: int, i: int) -> None:
         """Let the NumPy engine name what is wrong with a batch."""
         assert self.kernel is not None
-        self._gradient(rows, epoch, i)  # raises, if it finds the same
-        for buffer, before in zip(self.buffers, self.before, strict=True):
+        self.stepper.gradient(rows, epoch, i)  # raises, if it finds the same
+        for buffer, before in zip(self.stepper.buffers, self.stepper.before, strict=True):
             buffer[...] = before
-        self._blame(rows, epoch, i, self.kernel.bad_loss)
+        self.stepper.blame(rows, epoch, i, self.kernel.bad_loss)
 
     def _tell(self, event: str) -> None:
         if self.may_change:

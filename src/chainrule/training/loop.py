@@ -14,21 +14,17 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.errors import NonFiniteError
-from chainrule.networks import Network
-from chainrule.networks.steps import Runs, Step, make_step
 from chainrule.nodes.base import quiet
-from chainrule.optimizers import Optimizer, clip_grads, global_norm
+from chainrule.optimizers import Optimizer
+from chainrule.training.batches import Batches
 from chainrule.training.callbacks import Callback
 from chainrule.training.history import History
 from chainrule.training.metrics import Metric
 from chainrule.training.progress import Progress
 from chainrule.training.state import Training
+from chainrule.training.stepper import BUFFER, Stepper
 
 __all__ = ["Interrupt", "Loop", "Settings"]
-
-#: How many elements NumPy copies at a time where an operand is repeated: a step stays within a
-#: few KiB of its plan, and is no slower than with NumPy's own 8,192.
-BUFFER = 416
 
 Array = npt.NDArray[Any]
 
@@ -61,18 +57,12 @@ class Loop:
         self.trainer, self.settings = trainer, settings
         self.held, self.metrics, self.watchers = settings.held, settings.metrics, settings.watchers
         self.n, self.batch_size, self.epochs = len(x), settings.batch_size, epochs
-        self.steps = math.ceil(self.n / self.batch_size)
-        self.step: Step = make_step(trainer.model, x, t, w)
+        self.batches = Batches(self.n, self.batch_size, trainer.rng, shuffled=settings.shuffle)
+        self.steps = len(self.batches)
+        self.stepper = Stepper(trainer, x, t, w, batches=self.steps, max_grad=settings.max_grad)
         self.x, self.t, self.w = x, t, w
         self.progress = Progress(settings.progress, epochs, self.steps)
-        self.buffers: list[Array] = []
-        if isinstance(trainer.model, Network):
-            self.buffers = list(trainer.model.named_buffers().values())
-        self.before = [b.copy() for b in self.buffers]
         self.optimizer = trainer.optimizer
-        self.ours = isinstance(trainer.optimizer, Optimizer)
-        self.rows = np.arange(self.n)
-        self.order = self.rows.copy()
 
     def run(self) -> History:
         """All epochs."""
@@ -102,11 +92,11 @@ class Loop:
     def _epoch(self, number: int) -> None:
         trainer, history = self.trainer, self.trainer.history
         started, total, rows = time.perf_counter(), 0.0, 0.0
-        self.draw(self.order)
+        self.batches.shuffle()
         lr = self._rate()
         for i in range(self.steps):
-            batch = self.order[i * self.batch_size : (i + 1) * self.batch_size]
-            loss = self.take(batch, number, i)
+            batch = self.batches[i]
+            loss = self.stepper.step(batch, number, i)
             history.add_step(loss)
             # Of batches too, the mean is weighted: by rows, or by the weights of the rows.
             weight = len(batch) if self.w is None else float(self.w[batch].sum())
@@ -118,12 +108,6 @@ class Loop:
             if trainer.stop_reason:
                 break
         self._close(number, total / rows if rows else 0.0, lr, started)
-
-    def draw(self, order: Array) -> None:
-        """The order of the rows in an epoch, or in several, one below the other."""
-        order[...] = self.rows
-        if self.settings.shuffle:
-            self.trainer.rng.permuted(order, axis=-1, out=order)
 
     def _rate(self) -> float:
         return float(getattr(self.trainer.optimizer, "lr", math.nan))
@@ -161,62 +145,12 @@ class Loop:
     def _add_penalty(self, figures: dict[str, float]) -> None:
         optimizer = self.trainer.optimizer
         if isinstance(optimizer, Optimizer) and (optimizer.l1 or optimizer.l2):
-            runs = self.step.runs()
-            figures["penalty"] = optimizer.penalty(runs[0], runs[2])
-
-    def take(self, rows: Array, epoch: int, i: int) -> float:
-        """One step with these rows: gradient, check, update; the loss before the update.
-
-        Raises:
-            NonFiniteError: the loss or a gradient is not finite, and nothing was updated.
-        """
-        loss, (params, grads, decays, factors) = self._gradient(rows, epoch, i)
-        if self.ours and not params:  # all is frozen, and the state is to wait for what comes
-            self.optimizer.iter += 1
-        elif self.ours:
-            # An optimizer with an update of its own need not know of factors.
-            self.optimizer.update(params, grads, decays, *(() if factors is None else (factors,)))
-        else:
-            self.optimizer.update(params, grads)
-        return loss
-
-    def _gradient(self, rows: Array, epoch: int, i: int) -> tuple[float, Runs]:
-        """The loss of a batch, and what to update; raises if a number is not finite."""
-        if self.buffers:
-            _copy(self.buffers, self.before)
-        loss = self.step.run(rows)
-        runs = self.step.runs()
-        grads, most = runs[1], self.settings.max_grad
-        norm = clip_grads(grads, most) if most else global_norm(grads)
-        if not (math.isfinite(loss) and math.isfinite(norm) and self._sound()):
-            _copy(self.before, self.buffers)
-            self._blame(rows, epoch, i, loss)
-        return loss, runs
-
-    def _sound(self) -> bool:
-        return not self.buffers or all(np.isfinite(buffer).all() for buffer in self.buffers)
-
-    def _blame(self, rows: Array, epoch: int, i: int, loss: float) -> None:
-        model = self.trainer.model
-        what = (
-            f"the loss is {loss}"
-            if not math.isfinite(loss)
-            else ("a gradient or a running statistic is not finite")
-        )
-        where = ""
-        if isinstance(model, Network):
-            w = None if self.w is None else self.w[rows]
-            where = " " + model.find_nonfinite(self.x[rows], self.t[rows], w)
-        raise NonFiniteError(
-            f"Training stopped in epoch {epoch}, batch {i + 1} of {self.steps}: {what}.{where} The"
-            f" parameters are those before this batch. Lower the learning rate (now"
-            f" {getattr(self.trainer.optimizer, 'lr', '?')}), clip the gradients (max_grad=1.0), or look"
-            " at the scale of the data."
-        )
+            params, _, decays, _ = self.stepper.program.segments()
+            figures["penalty"] = optimizer.penalty(params, decays)
 
     def source(self) -> str | None:
         """The text of the step's program; None if there is none, as for a model by hand."""
-        return self.step.source
+        return self.stepper.program.source
 
     def _tell(self, event: str) -> None:
         for watcher in self.watchers:
@@ -228,11 +162,6 @@ class Loop:
                     f" {self.trainer.current_epoch}; the model is as the last step left it"
                 )
                 raise
-
-
-def _copy(sources: list[Array], targets: list[Array]) -> None:
-    for source, target in zip(sources, targets, strict=True):
-        target[...] = source
 
 
 class Interrupt:

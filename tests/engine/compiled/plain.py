@@ -360,7 +360,7 @@ def agree(
                 close(f"gradient of {name}", g, h, scale, dtype, slack)
                 scale = max(scale, float(np.abs(h).max()))
             with quiet():
-                moves_too.update(*reference.runs())
+                moves_too.update(*reference.segments())
             if len(losses):
                 for name, p in ours.named_parameters().items():
                     close(name, p.data, theirs.named_parameters()[name].data, scale, dtype, slack)

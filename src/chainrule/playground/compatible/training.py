@@ -17,7 +17,7 @@ from chainrule.playground.compatible.links import Link
 from chainrule.playground.compatible.optimizer import PlaygroundSGD
 from chainrule.playground.compatible.random import SeedRandom, fixed5
 from chainrule.training import Trainer
-from chainrule.training.loop import BUFFER, Loop, Settings
+from chainrule.training.stepper import BUFFER, Stepper
 
 __all__ = ["Compatible", "epoch_batches"]
 
@@ -87,8 +87,7 @@ class Compatible:
         self.trainer = Trainer(self.network, self.optimizer, engine="numpy")
         size = int(link.batch_size)
         self._batches = epoch_batches(n, size)
-        self._loop = Loop(self.trainer, *self.train, None, 0, Settings(size, shuffle=False))
-        self._loop.steps = n // size
+        self._stepper = Stepper(self.trainer, *self.train, None, batches=n // size)
 
     def _layers(self) -> list[Layer]:
         """Layers with first weights from -0.5 to 0.5, drawn unit by unit, and biases of 0.1."""
@@ -119,7 +118,7 @@ class Compatible:
             np.setbufsize(BUFFER)  # for this block only
             for epoch in range(self.epoch + 1, self.epoch + epochs + 1):
                 for i, rows in enumerate(self.batches(epoch)):
-                    self._loop.take(rows, epoch, i)
+                    self._stepper.step(rows, epoch, i)
                 self.epoch = epoch
 
     def losses(self) -> tuple[float, float]:

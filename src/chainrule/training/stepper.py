@@ -1,0 +1,106 @@
+"""One step of a training: the gradient of a batch, its check, the update."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.errors import NonFiniteError
+from chainrule.networks import Network
+from chainrule.networks.steps import Segments, Step, make_step
+from chainrule.optimizers import Optimizer, clip_grads, global_norm
+from chainrule.training.state import Training
+
+__all__ = ["BUFFER", "Stepper"]
+
+#: How many elements NumPy copies at a time where an operand is repeated: a step stays within a
+#: few KiB of its plan, and is no slower than with NumPy's own 8,192.
+BUFFER = 416
+
+Array = npt.NDArray[Any]
+
+
+class Stepper:
+    """Takes steps on prepared data: x, targets t, weights w of the rows.
+
+    `max_grad` is the largest global norm of the gradients, `batches` how many an epoch has, for errors.
+    """
+
+    def __init__(
+        self,
+        training: Training,
+        x: Array,
+        t: Array,
+        w: Array | None,
+        *,
+        batches: int,
+        max_grad: float | None = None,
+    ) -> None:
+        self.model, self.optimizer = training.model, training.optimizer
+        self.ours = isinstance(training.optimizer, Optimizer)
+        self.x, self.t, self.w = x, t, w
+        self.batches, self.max_grad = batches, max_grad
+        self.program: Step = make_step(training.model, x, t, w)
+        self.buffers: list[Array] = []
+        if isinstance(training.model, Network):
+            self.buffers = list(training.model.named_buffers().values())
+        self.before = [b.copy() for b in self.buffers]
+
+    def step(self, rows: Array, epoch: int, i: int) -> float:
+        """One step with these rows: gradient, check, update; the loss before the update.
+
+        Raises:
+            NonFiniteError: the loss or a gradient is not finite, and nothing was updated.
+        """
+        loss, (params, grads, decays, factors) = self.gradient(rows, epoch, i)
+        if self.ours and not params:  # all is frozen, and the state is to wait for what comes
+            self.optimizer.iter += 1
+        elif self.ours:
+            # An optimizer with an update of its own need not know of factors.
+            self.optimizer.update(params, grads, decays, *(() if factors is None else (factors,)))
+        else:
+            self.optimizer.update(params, grads)
+        return loss
+
+    def gradient(self, rows: Array, epoch: int, i: int) -> tuple[float, Segments]:
+        """The loss of a batch, and what to update; raises if a number is not finite."""
+        if self.buffers:
+            _copy(self.buffers, self.before)
+        loss = self.program.run(rows)
+        segments = self.program.segments()
+        grads, most = segments[1], self.max_grad
+        norm = clip_grads(grads, most) if most else global_norm(grads)
+        if not (math.isfinite(loss) and math.isfinite(norm) and self._sound()):
+            _copy(self.before, self.buffers)
+            self.blame(rows, epoch, i, loss)
+        return loss, segments
+
+    def _sound(self) -> bool:
+        return not self.buffers or all(np.isfinite(buffer).all() for buffer in self.buffers)
+
+    def blame(self, rows: Array, epoch: int, i: int, loss: float) -> None:
+        """Raise, saying what is not finite, where it comes from, and what to do."""
+        model = self.model
+        what = (
+            f"the loss is {loss}"
+            if not math.isfinite(loss)
+            else ("a gradient or a running statistic is not finite")
+        )
+        where = ""
+        if isinstance(model, Network):
+            w = None if self.w is None else self.w[rows]
+            where = " " + model.find_nonfinite(self.x[rows], self.t[rows], w)
+        raise NonFiniteError(
+            f"Training stopped in epoch {epoch}, batch {i + 1} of {self.batches}: {what}.{where} The"
+            f" parameters are those before this batch. Lower the learning rate (now"
+            f" {getattr(self.optimizer, 'lr', '?')}), clip the gradients (max_grad=1.0), or look"
+            " at the scale of the data."
+        )
+
+
+def _copy(sources: list[Array], targets: list[Array]) -> None:
+    for source, target in zip(sources, targets, strict=True):
+        target[...] = source
