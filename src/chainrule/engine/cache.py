@@ -17,7 +17,7 @@ class ProgramCache(Generic[_T]):
     >>> cache = ProgramCache[str](2)
     >>> for key in ("a", "b", "a", "c"):
     ...     if cache.get(key, 0) is None:
-    ...         cache.put(key, 0, f"program {key}")
+    ...         _ = cache.put(key, 0, f"program {key}")
     >>> cache.get("b", 0), cache.get("a", 0), cache.get("a", 1)
     (None, 'program a', None)
     """
