@@ -21,6 +21,8 @@ def has_names(rows: Sequence[Sequence[str]], known: Collection[str] = ()) -> boo
     (True, False)
     >>> has_names([["state", "2021"], ["Utah", "-3"]]), has_names([["1", "2"], ["3", "4"]])
     (True, False)
+    >>> has_names([["day", "24h"], ["1", "2"]]), has_names([["-5", "12 kg"], ["3", "4"]])
+    (True, False)
     """
     first = [cell.strip() for cell in rows[0]]
     if any(cell in known for cell in first if cell):
@@ -33,6 +35,9 @@ def has_names(rows: Sequence[Sequence[str]], known: Collection[str] = ()) -> boo
         for j in range(len(first))
     ]
     numbers = [j for j, cell in enumerate(first) if _is_number(cell, below[j])]
+    if any(re.search(r"^[-−]|\d[.,]\d", first[j]) for j in numbers):
+        # Beside a number that is nobody's name, one with a unit (12 kg) is no name either.
+        numbers = [j for j, cell in enumerate(first) if _is_number(cell, below[j]) or written(cell)]
     words = [
         j for j, cell in enumerate(first) if cell not in MISSING | NO_NUMBER and j not in numbers
     ]
