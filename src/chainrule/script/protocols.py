@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-import numpy.typing as npt
-
 from chainrule.datasets.preparation import Preparation
 from chainrule.engine.protocols import RecordableNetwork
 
 __all__ = ["WritableModel"]
-
-Array = npt.NDArray[Any]
 
 
 class WritableModel(Protocol):

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.checking.gradients import CheckReport, check_rows
+from chainrule.checking.step import check_step
 from chainrule.engine.choice import engine_name
 from chainrule.errors import (
     CheckError,
@@ -176,8 +177,6 @@ class Trainer(Training):
                 f"check=True looks into a chainrule network, and {type(self.model).__name__} is written by"
                 " hand. Check its layers one by one: cr.check(layer, x)."
             )
-        from chainrule.checking.step import check_step
-
         n = settings.batch_size
         batch = [a[:n] for a in (x, t, w) if a is not None]
         optimizer = self.optimizer if isinstance(self.optimizer, Optimizer) else None

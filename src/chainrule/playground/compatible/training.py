@@ -16,7 +16,7 @@ from chainrule.playground.compatible.data import columns, points
 from chainrule.playground.compatible.links import Link
 from chainrule.playground.compatible.optimizer import PlaygroundSGD
 from chainrule.playground.compatible.random import SeedRandom, fixed5
-from chainrule.training import Trainer
+from chainrule.training.state import Training
 from chainrule.training.stepper import BUFFER, Stepper
 
 __all__ = ["Compatible", "epoch_batches"]
@@ -84,10 +84,10 @@ class Compatible:
         )
         #: How many epochs have been trained.
         self.epoch = 0
-        self.trainer = Trainer(self.network, self.optimizer, engine="numpy")
+        self.training = Training(self.network, self.optimizer, np.random.default_rng(0))
         size = int(link.batch_size)
         self._batches = epoch_batches(n, size)
-        self._stepper = Stepper(self.trainer, *self.train, None, batches=n // size)
+        self._stepper = Stepper(self.training, *self.train, None, batches=n // size)
 
     def _layers(self) -> list[Layer]:
         """Layers with first weights from -0.5 to 0.5, drawn unit by unit, and biases of 0.1."""
@@ -128,7 +128,7 @@ class Compatible:
             NonFiniteError: one of them is not finite.
         """
         train, test = (
-            self.trainer.evaluate_prepared(*data, {})["loss"] for data in (self.train, self.test)
+            self.training.evaluate_prepared(*data, {})["loss"] for data in (self.train, self.test)
         )
         return train, test
 
