@@ -181,14 +181,16 @@ def _compatible_code(run: Run, score: str) -> list[str]:
     settings = run.machine.settings
     again = f", again={settings.weight_seed}" if settings.weight_seed else ""
     return [
+        "import chainrule as cr",
         "from chainrule.playground.compatible import Compatible, Link",
         "",
         f'link = Link.parse("#{link_of(settings)}")',
         f"model = Compatible(link{again})",
         f"model.advance(epochs={_epochs(run)})",
         "",
-        f'print("train", model.trainer.evaluate(*model.train, metrics=["{score}"]))',
-        f'print("test", model.trainer.evaluate(*model.test, metrics=["{score}"]))',
+        "trainer = cr.Trainer(model.network, model.optimizer)",
+        f'print("train", trainer.evaluate(*model.train, metrics=["{score}"]))',
+        f'print("test", trainer.evaluate(*model.test, metrics=["{score}"]))',
     ]
 
 
