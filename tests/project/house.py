@@ -9,8 +9,9 @@ from pathlib import Path
 
 #: Each room may import from those on lower floors. A room is a folder, or a file beside the folders.
 FLOORS = [
-    ["errors", "version"],
-    ["settings", "aligned", "text_width", "atomic_write", "lang"],
+    ["lang", "version"],
+    ["errors"],
+    ["settings", "aligned", "text_width", "atomic_write"],
     ["nodes", "datasets"],
     ["graph"],
     ["engine", "drawing"],

@@ -22,8 +22,7 @@ from chainrule.graph.graph import Graph
 from chainrule.graph.naming import arrow_called
 from chainrule.graph.variable import Array, Variable
 from chainrule.lang.notes import note_in
-from chainrule.lang.words import check_language
-from chainrule.settings import positive
+from chainrule.settings import language, positive
 
 __all__ = ["DrawOptions", "Drawing", "draw_graph"]
 
@@ -137,7 +136,7 @@ def draw_graph(
     theme: str = "auto",
 ) -> Drawing:
     """The picture of a graph (see `Graph.draw`)."""
-    check_language(lang)
+    language(lang)
     check_theme(theme)
     arrows = _Arrows(graph)
     if isinstance(highlight, str | Variable):

@@ -12,7 +12,7 @@ from chainrule.errors import SettingError, nearest
 from chainrule.figures.pages import TITLES, index_page
 from chainrule.figures.picture import Picture
 from chainrule.figures.table import FIGURES, Figure
-from chainrule.lang.words import check_language
+from chainrule.settings import language
 
 __all__ = ["draw", "find", "plot_format", "save"]
 
@@ -45,7 +45,7 @@ def draw(key: str, lang: str = "en") -> Picture:
     Picture('1-18-add')
     """
     figure = find(key)
-    return Picture(figure.name, figure.draw(check_language(lang)))
+    return Picture(figure.name, figure.draw(language(lang)))
 
 
 def save(
@@ -62,7 +62,7 @@ def save(
             index.html is another page.
         ExtraMissingError: matplotlib or a font for Chinese text is missing.
     """
-    check_language(lang)
+    language(lang)
     if kind is not None and kind not in PLOTS:
         raise SettingError(f"kind={kind!r} is no format of figures; {nearest(kind, PLOTS)}.")
     where = os.fspath(folder)

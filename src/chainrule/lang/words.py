@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import re
 
-from chainrule.errors import SettingError, nearest
-
-__all__ = ["LANGUAGES", "WORDS", "check_language", "say"]
-
-LANGUAGES = ("en", "zh")
+__all__ = ["WORDS", "say"]
 
 #: A number of things in the words, which is told without the s if it is one.
 _COUNTED = re.compile(r"(\{(\w+)\} (?:core|epoch|node|row|step))s\b")
@@ -174,20 +170,13 @@ WORDS = {
 }
 
 
-def check_language(lang: str) -> str:
-    """The name of a language, checked."""
-    if lang not in LANGUAGES:
-        raise SettingError(f"lang={lang!r} is not known; {nearest(lang, LANGUAGES)}.")
-    return lang
-
-
 def say(text: str, lang: str = "en", **values: object) -> str:
     """The words for an English text in a language, with the values filled in.
 
     >>> say("epoch", "zh"), say("held-out {name}", name="of 1 steps"), say("{n} nodes", n=1)
     ('轮次', 'held-out of 1 steps', '1 node')
     """
-    words = WORDS[text] if check_language(lang) == "zh" else text
+    words = WORDS[text] if lang == "zh" else text
     if not values:
         return words
     return _COUNTED.sub(lambda n: n[1] if str(values[n[2]]) == "1" else n[0], words).format(

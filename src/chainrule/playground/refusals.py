@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from chainrule.lang.languages import LANGUAGES
 from chainrule.lang.notes import known_sentences, note_in
-from chainrule.lang.words import LANGUAGES
 from chainrule.playground.messages import Message
 from chainrule.playground.table_refusals import TABLE_SENTENCES, on_the_page
 

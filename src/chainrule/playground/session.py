@@ -13,7 +13,6 @@ import numpy as np
 
 from chainrule.datasets.table import Table
 from chainrule.errors import ChainruleError, NonFiniteError, nearest, shown
-from chainrule.lang.words import check_language
 from chainrule.playground import views
 from chainrule.playground.caps import Caps
 from chainrule.playground.compatible.links import new_seed
@@ -36,6 +35,7 @@ from chainrule.playground.settings import (
 from chainrule.playground.sources import draw
 from chainrule.playground.table_refusals import on_the_page
 from chainrule.playground.tables import read_table
+from chainrule.settings import language
 
 __all__ = ["Session"]
 
@@ -483,9 +483,9 @@ class Session:
     def _look_inside(self, detail: Any = False, lang: Any = "en") -> Message:
         if not isinstance(detail, bool):
             raise Problems([f"detail must be true or false. Got {shown(detail)}."])
-        language = check_language(lang)
+        chosen = language(lang)
         self._inside = None  # nothing is open if this step is too large
-        inside = look_inside(self.run.machine, detail=detail, lang=language)
+        inside = look_inside(self.run.machine, detail=detail, lang=chosen)
         found = inside.message()
         self._inside = inside
         fields = {"run": self.run.number, "step": self.run.step, **found.fields}
@@ -519,7 +519,7 @@ class Session:
         return self._looked().verdicts()
 
     def _export(self, what: Any = None, lang: Any = "en") -> Message:
-        made = export(self.run, str(what), check_language(lang))
+        made = export(self.run, str(what), language(lang))
         fields = {"name": made.name, "media": made.media}
         return Message("export", fields, {"bytes": np.frombuffer(made.data, np.uint8)})
 

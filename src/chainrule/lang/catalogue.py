@@ -1,0 +1,22 @@
+"""The catalogue: every sentence in other languages, from `locale/`, made by `scripts/messages.py`."""
+
+from __future__ import annotations
+
+import gettext
+from functools import cache
+from pathlib import Path
+
+__all__ = ["LOCALE", "catalogue"]
+
+#: The folder of the catalogues, by language, as gettext wants it.
+LOCALE = Path(__file__).with_name("locale")
+_FOLDERS = {"zh": "zh_CN"}
+
+
+@cache
+def catalogue(lang: str) -> gettext.NullTranslations:
+    """The translations into a language; for English, and where none are at hand, English comes back."""
+    folder = _FOLDERS.get(lang)
+    if folder is None:
+        return gettext.NullTranslations()
+    return gettext.translation("chainrule", LOCALE, [folder], fallback=True)

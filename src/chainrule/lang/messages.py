@@ -1,0 +1,254 @@
+"""Messages: a sentence is a template and values until somebody reads it, in English or Chinese.
+
+The English template stands where the sentence is needed, and is the key of the catalogue:
+
+>>> from chainrule.lang.messages import _, _n
+>>> note = _("{name!r} has {rows}.", name="age", rows=_n("{n:,} empty cell", "{n:,} empty cells", 1))
+>>> print(note)
+'age' has 1 empty cell.
+
+A message is its English text, so that Python code may treat it as any str; `in_language` says it
+in another language, or to a reader who does not write Python (`READERS`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from chainrule.lang.catalogue import catalogue
+
+__all__ = [
+    "READERS",
+    "Message",
+    "Spelled",
+    "Text",
+    "_",
+    "_n",
+    "_p",
+    "capital",
+    "in_language",
+    "listed",
+    "sentences",
+]
+
+#: Who reads: somebody who writes Python, somebody at the command line, somebody at the page.
+READERS = ("python", "command", "page")
+
+
+class Text(str):
+    """English text that can be said in other languages. The one method is `said`."""
+
+    __slots__ = ()
+
+    def said(self, lang: str, reader: str = "python") -> str:
+        """The text in a language, for a reader."""
+        raise NotImplementedError
+
+
+def in_language(value: Any, lang: str, reader: str = "python") -> str:
+    """A text in a language, for a reader; anything else as `str` has it.
+
+    >>> in_language(_("epoch"), "zh"), in_language(12, "zh")
+    ('轮次', '12')
+    """
+    return value.said(lang, reader) if isinstance(value, Text) else str(value)
+
+
+class Message(Text):
+    """A template with `{names}` as `str.format` has them, and their values; made by `_`, `_n`, `_p`."""
+
+    __slots__ = ("context", "count", "plural", "template", "values")
+
+    template: str
+    #: The values by name; a value may be a text itself.
+    values: Mapping[str, Any]
+    #: The template for more than one, and of how many things the message speaks.
+    plural: str | None
+    count: int
+    #: What tells two meanings of one English text apart.
+    context: str | None
+
+    def __new__(
+        cls,
+        template: str,
+        values: Mapping[str, Any],
+        plural: str | None = None,
+        count: int = 1,
+        context: str | None = None,
+    ) -> Message:
+        """A message; see `_`."""
+        english = template if plural is None or count == 1 else plural
+        self = super().__new__(cls, english.format_map(values) if values else english)
+        self.template, self.values = template, values
+        self.plural, self.count, self.context = plural, count, context
+        return self
+
+    def said(self, lang: str, reader: str = "python") -> str:
+        """The message in a language, for a reader."""
+        known = catalogue(lang)
+        if self.plural is not None:
+            words = known.ngettext(self.template, self.plural, self.count)
+        elif self.context is not None:
+            words = known.pgettext(self.context, self.template)
+        else:
+            words = known.gettext(self.template)
+        if not self.values:
+            return words
+        return words.format_map(
+            {
+                name: value.said(lang, reader) if isinstance(value, Text) else value
+                for name, value in self.values.items()
+            }
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Message, (self.template, dict(self.values), self.plural, self.count, self.context)
+
+
+def _(template: str, **values: Any) -> Message:
+    """A message. The template is a literal, so that Babel finds it; `{{` and `}}` are braces.
+
+    >>> _("the loss is {loss:.3g}", loss=0.12345)
+    'the loss is 0.123'
+    """
+    return Message(template, values)
+
+
+def _n(singular: str, plural: str, n: int, **values: Any) -> Message:
+    """A message about `n` things, `{n}` in the templates: English has two forms, Chinese one.
+
+    >>> [str(_n("{n:,} row", "{n:,} rows", n)) for n in (0, 1, 1200)]
+    ['0 rows', '1 row', '1,200 rows']
+    """
+    return Message(singular, {"n": n, **values}, plural, n)
+
+
+def _p(context: str, template: str, **values: Any) -> Message:
+    """A message with a context, for an English text that means two things.
+
+    >>> _p("column of a table", "it is")
+    'it is'
+    """
+    return Message(template, values, context=context)
+
+
+class _Joined(Text):
+    """Several texts one after another, in each language with its own signs between them."""
+
+    __slots__ = ("kind", "parts")
+
+    parts: tuple[Any, ...]
+    kind: str
+
+    def __new__(cls, parts: Iterable[Any], kind: str) -> _Joined:
+        held = tuple(parts)
+        self = super().__new__(cls, _SIGNS[kind]["en"](list(map(str, held))))
+        self.parts, self.kind = held, kind
+        return self
+
+    def said(self, lang: str, reader: str = "python") -> str:
+        """The parts in a language; those that say nothing to this reader are left out."""
+        told = (in_language(part, lang, reader) for part in self.parts)
+        return _SIGNS[self.kind][lang](list(filter(None, told)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Joined, (self.parts, self.kind)
+
+
+def _ended(parts: list[str], comma: str, last: str) -> str:
+    return comma.join(parts[:-1]) + last + parts[-1] if len(parts) > 1 else "".join(parts)
+
+
+#: How texts are put one after another.
+_SIGNS = {
+    "sentences": {"en": " ".join, "zh": "".join},
+    "list": {"en": ", ".join, "zh": "、".join},
+    "clauses": {"en": "; ".join, "zh": "；".join},
+    "and": {
+        "en": lambda parts: _ended(parts, ", ", " and "),
+        "zh": lambda parts: _ended(parts, "、", "和"),
+    },
+    "or": {
+        "en": lambda parts: _ended(parts, ", ", " or "),
+        "zh": lambda parts: _ended(parts, "、", "或"),
+    },
+}
+
+
+def sentences(*parts: Any) -> Text:
+    """Whole sentences one after another; empty ones are left out.
+
+    >>> sentences(_("epoch"), "", _("step")), sentences(_("epoch"), _("step")).said("zh")
+    ('epoch step', '轮次步数')
+    """
+    return _Joined(filter(None, parts), "sentences")
+
+
+def listed(parts: Iterable[Any], kind: str = "list") -> Text:
+    """A list of things: "list" (a, b), "and" (a, b and c), "or", "clauses" (a; b).
+
+    >>> listed(["a", "b", "c"]), listed(["a", "b", "c"], "and"), listed("ab").said("zh")
+    ('a, b, c', 'a, b and c', 'a、b')
+    """
+    return _Joined(parts, kind)
+
+
+class _Capital(Text):
+    """A text that begins a sentence."""
+
+    __slots__ = ("text",)
+
+    text: str
+
+    def __new__(cls, text: str) -> _Capital:
+        self = super().__new__(cls, text[:1].upper() + text[1:])
+        self.text = text
+        return self
+
+    def said(self, lang: str, reader: str = "python") -> str:
+        """The text, with a capital where the language has them."""
+        told = in_language(self.text, lang, reader)
+        return told[:1].upper() + told[1:]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Capital, (self.text,)
+
+
+def capital(text: str) -> Text:
+    """The text with a capital, to begin a sentence with.
+
+    >>> capital(_("epoch")), capital(_("epoch")).said("zh")
+    ('Epoch', '轮次')
+    """
+    return _Capital(text)
+
+
+class Spelled(Text):
+    """One thing as each reader writes it: an argument in Python, an option of the command.
+
+    `page=""`, or `command=""`, leaves the thing out where that reader has no way of doing it.
+
+    >>> header = Spelled("header=False", command="--no-header")
+    >>> hint = _("Say {header}.", header=header)
+    >>> print(hint, hint.said("en", "command"))
+    Say header=False. Say --no-header.
+    """
+
+    __slots__ = ("readers",)
+
+    readers: Mapping[str, str]
+
+    def __new__(cls, python: str, command: str | None = None, page: str | None = None) -> Spelled:
+        """One thing; a reader without words of its own gets those for Python."""
+        self = super().__new__(cls, python)
+        given = {"python": python, "command": command, "page": page}
+        self.readers = {reader: words for reader, words in given.items() if words is not None}
+        return self
+
+    def said(self, lang: str, reader: str = "python") -> str:
+        """The thing as this reader writes it."""
+        return in_language(self.readers.get(reader, self.readers["python"]), lang, reader)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Spelled, tuple(self.readers.get(reader) for reader in READERS)
