@@ -38,8 +38,6 @@ def clicks(**given: Any) -> tuple[Text, ...]:
         _("Option {name!r} does not take a value.", **given),
         _("Missing command."),
         _("No such command {name!r}.", **given),
-        _("{value!r} is not a valid {number_type}.", **given),
-        _("{value!r} is not a valid boolean.", **given),
     )
 
 

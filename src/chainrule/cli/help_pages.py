@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from chainrule.cli.language import Language, clicks_words, keep
-from chainrule.cli.terminal import spoken
+from chainrule.cli.terminal import gap, spoken
 from chainrule.lang.messages import Text, _, listed
 from chainrule.text_width import cells_wide, padded, wrapped
 
@@ -29,7 +29,8 @@ class Layout(click.HelpFormatter):
 
     def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
         """How the command is called."""
-        prefix = f"{spoken(_('Usage:'))} " if prefix is None else prefix
+        usage = spoken(_("Usage:"))
+        prefix = usage + gap(usage) if prefix is None else prefix
         start = f"{prefix}{prog} "
         if self.width < cells_wide(start) + 20:  # no room beside it
             self.write(f"{start.rstrip()}\n")
@@ -38,7 +39,8 @@ class Layout(click.HelpFormatter):
 
     def write_heading(self, heading: str) -> None:
         """The name of a section."""
-        self.write(f"{'':{self.current_indent}}{spoken(_('{heading}:', heading=heading))}\n")
+        told = spoken(_("{heading}:", heading=heading))
+        self.write(f"{'':{self.current_indent}}{told}\n")
 
     def write_text(self, text: str) -> None:
         """Paragraphs, with empty lines between them."""
@@ -59,7 +61,7 @@ class Layout(click.HelpFormatter):
             if cells_wide(name) > column and words:
                 self.write(f"{start}\n")
                 start = ""
-            lines = wrapped(words, max(self.width - column - col_spacing - 2, 10))
+            lines = _with_default(words, max(self.width - column - col_spacing - 2, 10))
             self._write_beside(padded(start, room), lines)
 
     def _write_beside(self, start: str, lines: Sequence[str]) -> None:
@@ -67,6 +69,17 @@ class Layout(click.HelpFormatter):
         for i, line in enumerate(lines or [""]):
             before = start if i == 0 else " " * cells_wide(start)
             self.write(f"{before}{line}".rstrip() + "\n")
+
+
+def _with_default(words: str, cells: int) -> list[str]:
+    """The words of an option in lines; the brackets that click puts at the end stay in one piece."""
+    told, gap, brackets = words.rpartition("  [")
+    if not gap or cells_wide(brackets) > cells:
+        return wrapped(words, cells)
+    *lines, last = wrapped(told, cells) or [""]
+    if cells_wide(last + gap + brackets) <= cells:
+        return [*lines, f"{last}{gap}{brackets}"]
+    return [*lines, last, f"[{brackets}"]
 
 
 class Context(click.Context):
@@ -151,8 +164,8 @@ class Speaking(click.Command):
         if not self.examples:
             return
         formatter.write_paragraph()
-        several = len(self.examples) > 1
-        formatter.write(f"  {spoken(_('Examples:') if several else _('Example:'))}\n")
+        heading = _("Examples:") if len(self.examples) > 1 else _("Example:")
+        formatter.write(f"  {spoken(heading)}\n")
         for example in self.examples:
             formatter.write(f"    {example}\n")
 

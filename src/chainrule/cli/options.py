@@ -13,7 +13,7 @@ import click
 from chainrule.cli.help_pages import option
 from chainrule.cli.said import Said
 from chainrule.errors import nearest, shown
-from chainrule.lang.messages import Text, _
+from chainrule.lang.messages import Text, _, _p
 
 __all__ = [
     "Hidden",
@@ -71,7 +71,11 @@ class Number(_Kind):
 
     def allowed(self) -> Text:
         """What is allowed, in words."""
-        number = _("a whole number") if self.whole else _("a number")
+        number = (
+            _p("what an option takes", "a whole number")
+            if self.whole
+            else _p("what an option takes", "a number")
+        )
         least, above, below, most = (
             None if bound is None else _number(bound)
             for bound in (self.least, self.above, self.below, self.most)

@@ -106,16 +106,10 @@ class Program(Speaking, click.Group):
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-"):
             close = get_close_matches(name, self.commands, n=1)
-            raise click.UsageError(
-                _(
-                    "there is no command {name!r}; {hint}",
-                    name=name,
-                    hint=sentences(
-                        _("did you mean {name}?", name=close[0]) if close else None,
-                        _("Commands: {commands}.", commands=listed(self.list_commands(ctx))),
-                    ),
-                )
-            )
+            meant = _("did you mean {name}?", name=close[0]) if close else None
+            commands = _("Commands: {names}.", names=listed(self.list_commands(ctx)))
+            hint = sentences(meant, commands)
+            raise click.UsageError(_("there is no command {name!r}; {hint}", name=name, hint=hint))
         with clicks_words():
             return super().resolve_command(ctx, args)
 

@@ -21,6 +21,7 @@ from chainrule.text_width import cells_wide, padded, to_the_right, wrapped
 __all__ = [
     "complain",
     "csv_out",
+    "gap",
     "json_out",
     "paint",
     "paragraph",
@@ -154,15 +155,25 @@ def complain(text: str, start: Text | None = None) -> None:
     _aside(_("Error:") if start is None else start, told, "red", "bold")
 
 
+def gap(start: str) -> str:
+    """What stands between "Error:" and the error: nothing in Chinese, whose colon is wide."""
+    return "" if start.endswith("：") else " "
+
+
 def _aside(start: Text, text: str, *styles: str) -> None:
     """A line on stderr; if it cannot be written, the exit code still tells."""
     before = spoken(start)
-    gap = "" if before.endswith("：") else " "  # a Chinese colon has its own
-    indent = cells_wide(before + gap)
+    indent = cells_wide(before + gap(before))
     lines = wrapped(fitting(text, sys.stderr), max(width(sys.stderr) - indent, 16))
     told = f"\n{' ' * indent}".join(lines)
     with contextlib.suppress(OSError):
-        print(paint(before, *styles, stream=sys.stderr), told, sep=gap, file=sys.stderr, flush=True)
+        print(
+            paint(before, *styles, stream=sys.stderr),
+            told,
+            sep=gap(before),
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def let_go() -> None:
