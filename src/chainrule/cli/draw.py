@@ -12,7 +12,7 @@ from chainrule.cli.picture import picture_options, picture_settings
 from chainrule.cli.places import Place, keep_apart
 from chainrule.cli.terminal import json_out, paragraph, printable, remark, say
 from chainrule.errors import shown
-from chainrule.lang.messages import Text, _, _n
+from chainrule.lang.messages import Text, _, _n, _p
 
 if TYPE_CHECKING:
     from chainrule.cli.said import Said
@@ -87,7 +87,7 @@ def draw(
     format_of(out)
     check_place(out, force)
     settings = picture_settings(**picture)
-    keep_apart("--out", out, {_("the model"): what, _("the data"): data})
+    keep_apart("--out", out, {_p("a file", "the model"): what, _p("a file", "the data"): data})
     graph, numbers = graph_of(
         what, given, data, count, said,
         from_python=f"network.draw(x, t).save({shown(out)})",

@@ -10,7 +10,7 @@ from chainrule.cli.help_pages import Command, option
 from chainrule.cli.options import Number, OneOf, data_options, json_option
 from chainrule.cli.places import Place, keep_apart
 from chainrule.cli.terminal import json_out, printable, say
-from chainrule.lang.messages import _, _n
+from chainrule.lang.messages import _, _n, _p
 
 if TYPE_CHECKING:
     from chainrule.cli.said import Said
@@ -81,7 +81,9 @@ def export(
         )
     beside = f"{out.removesuffix('.py')}.npz"
     for path in (out, beside):
-        keep_apart("--out", path, {_("the model"): model, _("the data"): data})
+        keep_apart(
+            "--out", path, {_p("a file", "the model"): model, _p("a file", "the data"): data}
+        )
     if data is None:
         from chainrule.files import load_model
         from chainrule.script import predicting_script

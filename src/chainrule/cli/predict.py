@@ -12,7 +12,7 @@ from chainrule.cli.options import data_argument, data_options, engine_option, js
 from chainrule.cli.places import Place, keep_apart
 from chainrule.cli.said import Said
 from chainrule.cli.terminal import csv_out, json_out, printable, remark, say
-from chainrule.lang.messages import _, _n
+from chainrule.lang.messages import _, _n, _p
 
 __all__ = ["predict"]
 
@@ -59,7 +59,7 @@ def predict(
 
     if out is not None:
         check_place(out, overwrite=force)
-        keep_apart("--out", out, {_("the model"): model, _("the data"): data})
+        keep_apart("--out", out, {_p("a file", "the model"): model, _p("a file", "the data"): data})
     found, preparation, table = open_both(model, data, said, target=False)
     found.network.engine = engine
     if proba and not found.classifies:

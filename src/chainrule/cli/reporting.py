@@ -15,7 +15,7 @@ from chainrule.cli.places import keep_apart
 from chainrule.cli.source import STDIN
 from chainrule.cli.terminal import typed
 from chainrule.errors import ExtraMissingError
-from chainrule.lang.messages import _
+from chainrule.lang.messages import _, _p
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +62,7 @@ def check_report(report: str, out: str, data: str, force: bool) -> None:
             )
         ) from None
     check_place(report, overwrite=force)
-    keep_apart("--report", report, {_("the model"): out, _("the data"): data})
+    keep_apart("--report", report, {_p("a file", "the model"): out, _p("a file", "the data"): data})
 
 
 def write_report(

@@ -99,7 +99,8 @@ def _unknown(preparation: Preparation, rows: Table) -> list[Text]:
     labels = preparation.unknown_labels(rows)
     if not labels:
         return []
-    count, some = sum(labels.values()), [f"{name!r} ({n})" for name, n in labels.items()]
+    count = sum(labels.values())
+    some = [_("{label!r} ({count})", label=label, count=n) for label, n in labels.items()]
     names = listed(some[:6])
     if len(some) > 6:
         names = _("{names} and {count} more", names=names, count=len(some) - 6)

@@ -16,7 +16,7 @@ from chainrule.lang.messages import Text, _, _n, listed, sentences
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Rows", "divide", "keep_rows"]
+__all__ = ["Rows", "divide", "keep_rows", "quoted"]
 
 Task = Literal["auto", "classification", "regression"]
 Numbers = npt.NDArray[Any]
@@ -31,6 +31,11 @@ class Rows:
     training: Numbers
     held: Numbers
     notes: tuple[Text, ...]
+
+
+def quoted(name: str) -> Text:
+    """A name, between quotes."""
+    return _("{text!r}", text=name)
 
 
 def keep_rows(
@@ -53,7 +58,7 @@ def keep_rows(
                 int(wordy.sum()),
                 rows=total,
                 target=target,
-                words=listed([*map(repr, list(said)[:3]), *(["…"] if len(said) > 3 else [])]),
+                words=listed([*map(quoted, list(said)[:3]), *(["…"] if len(said) > 3 else [])]),
             )
         )
     if lost - wordy.sum():
@@ -74,7 +79,7 @@ def keep_rows(
         gaps |= table.missing(name)
     if gaps.any():
         counts = list(table.missing_counts().items())[:8]
-        where = listed(f"{name!r} {count}" for name, count in counts)
+        where = listed([_("{name!r} {count}", name=name, count=count) for name, count in counts])
         count = int(gaps.sum())
         if missing == "error":
             raise DataError(

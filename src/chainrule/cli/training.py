@@ -24,7 +24,7 @@ from chainrule.cli.reading import news
 from chainrule.cli.reporting import check_report, write_report
 from chainrule.cli.said import Said
 from chainrule.cli.source import find_target, open_source, stem
-from chainrule.cli.split import divide
+from chainrule.cli.split import divide, quoted
 from chainrule.datasets import Preparation, Table
 from chainrule.datasets.opening import physical_memory
 from chainrule.errors import NonFiniteError, SettingError
@@ -206,7 +206,7 @@ class Job:
             "{names} was left out, as asked.",
             "{names} were left out, as asked.",
             len(self.without),
-            names=listed(map(repr, self.without)),
+            names=listed(map(quoted, self.without)),
         )
         return table.drop(*self.without).noted(told)
 
