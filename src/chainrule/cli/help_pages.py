@@ -73,12 +73,12 @@ class Layout(click.HelpFormatter):
 
 def _with_default(words: str, cells: int) -> list[str]:
     """The words of an option in lines; the brackets that click puts at the end stay in one piece."""
-    told, gap, brackets = words.rpartition("  [")
-    if not gap or cells_wide(brackets) > cells:
+    before, sign, brackets = words.rpartition("  [")
+    if not sign or cells_wide(brackets) > cells:
         return wrapped(words, cells)
-    *lines, last = wrapped(told, cells) or [""]
-    if cells_wide(last + gap + brackets) <= cells:
-        return [*lines, f"{last}{gap}{brackets}"]
+    *lines, last = wrapped(before, cells) or [""]
+    if cells_wide(last + sign + brackets) <= cells:
+        return [*lines, f"{last}{sign}{brackets}"]
     return [*lines, last, f"[{brackets}"]
 
 
