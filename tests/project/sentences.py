@@ -54,7 +54,7 @@ def problems(path: Path) -> Iterator[Place]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             yield from _hidden(path, node)
         maker = _maker(node)
-        if maker is None or path.name == "messages.py" and path.parent.name == "lang":
+        if maker is None or (path.name == "messages.py" and path.parent.name == "lang"):
             continue
         assert isinstance(node, ast.Call)
         templates = [node.args[i] for i in MAKERS[maker] if i < len(node.args)]
