@@ -54,7 +54,7 @@ def problems(path: Path) -> Iterator[Place]:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             yield from _hidden(path, node)
         maker = _maker(node)
-        if maker is None or path.name == "messages.py" and path.parent.name == "lang":
+        if maker is None or (path.name == "messages.py" and path.parent.name == "lang"):
             continue
         assert isinstance(node, ast.Call)
         templates = [node.args[i] for i in MAKERS[maker] if i < len(node.args)]
@@ -76,8 +76,14 @@ def problems(path: Path) -> Iterator[Place]:
 
 def _hidden(path: Path, function: ast.AST) -> Iterator[Place]:
     """Functions in which `_` is a variable and a maker of messages at once."""
+    inner = {  # a comprehension has names of its own
+        id(name)
+        for n in ast.walk(function)
+        if isinstance(n, ast.comprehension)
+        for name in ast.walk(n.target)
+    }
     own = [n for n in ast.walk(function) if isinstance(n, ast.Name) and n.id == "_"]
-    stored = any(isinstance(n.ctx, ast.Store) for n in own)
+    stored = any(isinstance(n.ctx, ast.Store) and id(n) not in inner for n in own)
     if stored and any(_maker(n) == "_" for n in ast.walk(function)):
         yield Place(path, function.lineno, "_ is a variable here, so it makes no message")  # type: ignore[attr-defined]
 
@@ -111,8 +117,7 @@ def strays(path: Path) -> Iterator[Place]:
         if isinstance(node, ast.JoinedStr) and id(node) not in passed:
             inside |= {id(part) for part in ast.walk(node) if part is not node}
             text = "".join(
-                part.value if isinstance(part, ast.Constant) else "{}"
-                for part in node.values  # type: ignore[misc]
+                str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values
             )
             if _WORDS.search(text):
                 yield Place(path, node.lineno, text)

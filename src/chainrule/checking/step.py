@@ -232,9 +232,9 @@ def _made(
 
 
 def _declined() -> type[Exception]:
-    from chainrule.engine.compiled.values import Declined
+    from chainrule.engine.compiled.values import NotCompilable
 
-    return Declined
+    return NotCompilable
 
 
 def _compiled(

@@ -23,6 +23,7 @@ from chainrule.engine.primitives import VIEWS, WEAK, Function, cast, filled, ite
 from chainrule.errors import RecordingError
 from chainrule.graph.reads import ArrayRead
 from chainrule.graph.recording import Reads
+from chainrule.lang.messages import _, listed
 from chainrule.nodes.base import quiet
 from chainrule.nodes.indexing import add_at
 
@@ -143,11 +144,18 @@ class Traced(NDArrayOperatorsMixin):
         return made
 
     def __bool__(self) -> bool:
-        raise RecordingError("a node's text may not branch on a value: use np.where.")
+        raise RecordingError(_("a node's text may not branch on a value: use np.where."))
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method != "__call__" or kwargs:
-            raise RecordingError(f"np.{ufunc.__name__}.{method} with {kwargs} cannot be traced.")
+            raise RecordingError(
+                _(
+                    "np.{name}.{method} with {arguments} cannot be traced.",
+                    name=ufunc.__name__,
+                    method=method,
+                    arguments=kwargs,
+                )
+            )
         return self.trace.call(ufunc, *inputs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
@@ -157,8 +165,11 @@ class Traced(NDArrayOperatorsMixin):
         rule = rules.get(func)
         if rule is None:
             raise RecordingError(
-                f"np.{getattr(func, '__name__', func)} cannot be traced. Known: "
-                f"{', '.join(sorted(getattr(f, '__name__', '?') for f in self.trace.rules))}."
+                _(
+                    "np.{name} cannot be traced. Known: {known}.",
+                    name=getattr(func, "__name__", func),
+                    known=listed(sorted(getattr(f, "__name__", "?") for f in rules)),
+                )
             )
         return rule(self.trace, *args, **kwargs)
 

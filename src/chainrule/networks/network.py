@@ -517,13 +517,13 @@ class Network:
             return None
         try:
             from chainrule.engine.compiled.predict import CompiledPredict
-            from chainrule.engine.compiled.symbolic import Declined
+            from chainrule.engine.compiled.values import NotCompilable
         except ImportError:  # installed, but broken
             return None
         self.adopt()
         try:
             return CompiledPredict(self, x, say, lambda: self._predict_cost(x).compiling)
-        except Declined:
+        except NotCompilable:
             return None
 
     def script(

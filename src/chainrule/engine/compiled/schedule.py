@@ -31,6 +31,7 @@ from chainrule.engine.compiled.rows import (
 )
 from chainrule.engine.compiled.symbolic import Symbolic, Value
 from chainrule.engine.primitives import filled, pick, take_rows
+from chainrule.lang.messages import Text
 from chainrule.nodes.indexing import add_at, chosen, replaced
 from chainrule.nodes.random import cells
 
@@ -54,7 +55,7 @@ class Schedule:
 
     def __init__(self, step: Symbolic, whole: Iterable[Value] = ()) -> None:
         """`whole` are targets that every shard needs the whole of, such as new buffers."""
-        self.mixed: str | None = None
+        self.mixed: Text | None = None
         self.parts: set[Value] = set()
         self._totals: dict[Value, Value] = {}
         self._copies: dict[Value, Value] = {}

@@ -8,12 +8,26 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from chainrule.engine.primitives import Function
+from chainrule.lang.messages import Text, _
 
-__all__ = ["ROWS", "Cut", "Declined", "Dim", "Number", "Rows", "Value", "Width"]
+__all__ = ["ROWS", "Cut", "Dim", "NotCompilable", "Number", "Rows", "Value", "Width", "no_form"]
 
 
-class Declined(Exception):  # noqa: N818 - it is an answer, not an error
-    """Why the compiled engine leaves a step to the NumPy engine."""
+class NotCompilable(Exception):  # noqa: N818 - it is an answer, not an error
+    """Why the compiled engine leaves a step to the NumPy engine.
+
+    It is raised on purpose, where a rule is missing: any other exception is a mistake in the engine.
+    """
+
+    def __init__(self, reason: Text) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def no_form(function: Any) -> NotCompilable:
+    """The answer for a function that kernels have no text for."""
+    name = getattr(function, "__name__", _("an operation"))
+    return NotCompilable(_("{function} has no compiled form", function=name))
 
 
 @dataclass(frozen=True)
