@@ -67,8 +67,9 @@ def _body(
         raise NotCompilable(_("a buffer in it goes with the batch"))
     schedule = Schedule(step, [v for role, _, v, _ in written if role == "written"])
     given = [
-        (role, name, schedule.total(v) if role == "written" else v, payload)
+        (role, name, schedule.total(own) if role == "written" else own, payload)
         for role, name, v, payload in written
+        for own in [schedule.own(v)]
     ]
     names = Names((*_FIRST, *_GROUPS.values(), *HELPERS, *_BUILT_IN))
     return Body(schedule, given, dtype, names, gathered=gathered), schedule

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from chainrule.engine.operation import Operation
 from chainrule.engine.primitives import Function
 from chainrule.lang.messages import Text, _
 
@@ -69,13 +70,16 @@ class Width(int):
 Dim: TypeAlias = int | Rows
 
 
-class Value:
+class Value(Operation["Value"]):
     """One operation for a batch of any size, or a leaf (`function` is None) with its `payload`.
 
     The payload is the traced leaf: data, a parameter, a buffer or a constant array.
     """
 
-    __slots__ = ("args", "dtype", "function", "kwargs", "name", "payload", "shape")
+    __slots__ = ("payload",)
+
+    shape: tuple[Dim, ...]
+    dtype: np.dtype[Any]
 
     def __init__(
         self,
@@ -88,37 +92,27 @@ class Value:
         name: str = "",
         payload: Any = None,
     ) -> None:
-        self.function, self.args, self.kwargs = function, args, kwargs
-        self.shape, self.dtype, self.name, self.payload = shape, dtype, name, payload
-
-    @property
-    def ndim(self) -> int:
-        """The number of axes."""
-        return len(self.shape)
+        super().__init__(function, args, kwargs, shape, dtype, name)
+        self.payload = payload
 
     @property
     def has_rows(self) -> bool:
         """Whether any axis goes with the batch."""
         return any(isinstance(d, Rows) for d in self.shape)
 
-    @property
-    def operands(self) -> list[Value]:
-        """The values among the arguments, numbers left out."""
-        found: list[Value] = []
-        _collect(self.args, found)
-        return found
-
-    def __repr__(self) -> str:
-        made = self.name or getattr(self.function, "__name__", "leaf")
-        return f"<{made} {self.shape} {self.dtype}>"
-
-
-def _collect(given: Any, found: list[Value]) -> None:
-    if isinstance(given, Value):
-        found.append(given)
-    elif isinstance(given, tuple | list):
-        for part in given:
-            _collect(part, found)
+    def given(self, args: tuple[Any, ...]) -> Value:
+        """The same operation on other operands; itself, if they are its own."""
+        if args == self.args:
+            return self
+        return Value(
+            self.function,
+            args,
+            self.kwargs,
+            self.shape,
+            self.dtype,
+            name=self.name,
+            payload=self.payload,
+        )
 
 
 @dataclass(frozen=True)
