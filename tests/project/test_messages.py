@@ -136,19 +136,19 @@ def test_each_reader_has_its_own_spelling() -> None:
 
 
 def test_an_error_speaks_the_language_that_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    english = "a finite number"
     error = SettingError(_("a finite number"))
     for tag, told in (
         ("zh", "有限数"),
         ("zh_CN.UTF-8", "有限数"),
-        ("en", "a finite number"),
-        ("de", "a finite number"),
+        ("en", english),
+        ("de", english),
     ):
         monkeypatch.setenv("CHAINRULE_LANG", tag)
         assert str(error) == told
     monkeypatch.delenv("CHAINRULE_LANG")
-    monkeypatch.setenv(
-        "LANG", "zh_CN.UTF-8"
-    )  # a library's errors are searched for: they stay English
+    # People search for the errors of a library, so the locale alone does not change them.
+    monkeypatch.setenv("LANG", "zh_CN.UTF-8")
     assert str(error) == english
 
 
