@@ -119,7 +119,9 @@ def added_up(douts: Sequence[Value]) -> Value:
 
 
 def _refuse(node: Node, variable: Variable, shape: tuple[int, ...]) -> None:
-    place = [v is variable for v in node.inputs].index(True)
+    place = str([v is variable for v in node.inputs].index(True))
+    if variable.name:
+        place += f" ({variable.name})"
     several = not node.elementwise and len(node.inputs) > 1
     raise ShapeError(
         sentences(
@@ -128,7 +130,7 @@ def _refuse(node: Node, variable: Variable, shape: tuple[int, ...]) -> None:
                 " {shape}; a gradient has the shape of its value.",
                 node=type(node).__name__,
                 given=shape,
-                place=f"{place} ({variable.name})" if variable.name else place,
+                place=place,
                 shape=variable.shape,
             ),
             several

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from chainrule.errors import DTypeError, ShapeError, shown
 from chainrule.graph.variable import Variable
-from chainrule.lang.messages import Text, _, sentences
+from chainrule.lang.messages import Text, _, _p, sentences
 
 __all__ = ["as_numbers", "name_of", "of_shape"]
 
@@ -93,7 +93,7 @@ def _advice(x: Any, array: Array) -> str:
     """What to do about values that are no numbers: which column, or which place, and how."""
     columns = getattr(x, "columns", None)
     if columns is None:
-        return _of_values(_("It"), array)
+        return _of_values(_p("an array of data", "It"), array)
     found = (_of_values(_("Column {name!r}", name=name), np.asarray(x[name])) for name in columns)
     return next(filter(None, found), "")
 

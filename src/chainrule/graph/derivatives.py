@@ -348,12 +348,13 @@ def numerical_gradient(f: Callable[[Array], Any], x: Array, h: float | None = No
     array([2., 6.])
     """
     if not isinstance(x, np.ndarray) or x.dtype.kind != "f":
+        none: Text = _("no dtype")
         raise DTypeError(
             _(
                 "numerical_gradient needs a floating-point array; got {kind} of {dtype}. Use np.asarray(x,"
                 " dtype=float).",
                 kind=type(x).__name__,
-                dtype=getattr(x, "dtype", _("no dtype")),
+                dtype=getattr(x, "dtype", none),
             )
         )
     gradient = np.zeros_like(x)

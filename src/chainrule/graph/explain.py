@@ -138,11 +138,12 @@ def _derive(writer: Writer, asked: Number, *, lines: int, depth: int | None) -> 
             new = [n for n in dict.fromkeys(further) if not (n in seen or reader.is_beginning(n))]
             seen.update(new)
             ahead.extend((n, steps + 1) for n in new)
+    limit = _(" (lines={lines})", lines=lines)
     unsaid = _n(
         "… and {n} number more, not derived here{limit}.",
         "… and {n} numbers more, not derived here{limit}.",
         len(ahead),
-        limit=Spelled(f" (lines={lines})", page=""),
+        limit=Spelled(limit, page=""),
     )
     arrows = frozenset(reader.passed | reader.all_behind(n for n, steps in ahead))
     return Explanation(

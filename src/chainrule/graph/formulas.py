@@ -169,6 +169,7 @@ def refuse_untrained(owner: Any, leaves: Iterable[Variable], given: Iterable[Var
             continue
         if leaf.requires_grad:
             kind = "Parameter" if isinstance(leaf, Parameter) else "Variable"
+            shape = f"{leaf.shape} ({leaf.name})" if leaf.name else leaf.shape
             raise RecordingError(
                 _(
                     "{owner}.predict computes with a {kind} of shape {shape} that the network does not"
@@ -177,7 +178,7 @@ def refuse_untrained(owner: Any, leaves: Iterable[Variable], given: Iterable[Var
                     " its numbers, .data.",
                     owner=type(owner).__name__,
                     kind=kind,
-                    shape=f"{leaf.shape} ({leaf.name})" if leaf.name else leaf.shape,
+                    shape=shape,
                 )
             )
         for name, parameter in named.items():
@@ -212,6 +213,7 @@ def _refuse_change(owner: Any, walk: Walk, equal: bool, drawn: bool) -> None:
             )
         )
     if drawn or "default_rng" in walk.names:
+        generator: str = _("a random generator")
         raise RecordingError(
             _(
                 "{formula} draws from {generator}, so it gives other values whenever it is run. It is"
@@ -219,7 +221,7 @@ def _refuse_change(owner: Any, walk: Walk, equal: bool, drawn: bool) -> None:
                 " For noise inside a network use cr.Dropout, which draws anew at every step; to vary the"
                 " data, call trainer.fit(vary(x), t, epochs=1) once for each epoch.",
                 formula=who,
-                generator=next(iter(walk.generators), _("a random generator")),
+                generator=next(iter(walk.generators), generator),
             )
         )
     raise RecordingError(

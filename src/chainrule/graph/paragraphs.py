@@ -15,8 +15,8 @@ class Lines(Text):
     """Texts below each other.
 
     >>> from chainrule.lang.messages import _
-    >>> print(Lines([_("epoch"), "W1"]).said("zh"))
-    轮次
+    >>> print(Lines([_("gradient"), "W1"]).said("zh"))
+    梯度
     W1
     """
 

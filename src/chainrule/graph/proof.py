@@ -71,30 +71,35 @@ class ArrowVerdict(Verdict):
         return super().mark if self.finite else "not finite"
 
     @property
-    def place_named(self) -> Text:
-        """Which gradient it is: `∂W1 at MatMul in Affine1`."""
-        told = {"arrow": self.arrow, "node": self.node or _("end to end"), "layer": self.layer}
-        if self.layer:
-            return _("∂{arrow} at {node} in {layer}", **told)
-        return _("∂{arrow} at {node}", arrow=told["arrow"], node=told["node"])
+    def called(self) -> Text:
+        """Which gradient it is, a message: `∂W1 at MatMul`."""
+        if not self.node:
+            return _("∂{arrow} from end to end", arrow=self.arrow)
+        return _("∂{arrow} at {node}", arrow=self.arrow, node=self.node)
 
     @property
     def sentence(self) -> Text:
-        """Which gradient it is, the verdict, the numbers and why, a message."""
+        """Which gradient it is, the verdict, the numbers, and why if it is wrong, a message."""
         told = {
-            "arrow": self.arrow,
-            "node": self.node or _("end to end"),
+            "gradient": self.called,
             "verdict": self.verdict,
             "error": self.error,
             "allowed": self.allowed,
         }
-        if self.detail:
+        if not self.detail:
+            return _("{gradient}: {verdict}, error {error:.1e}, allowed {allowed:.1e}.", **told)
+        if not math.isfinite(self.error):
             return _(
-                "∂{arrow} at {node}: {verdict}, error {error:.1e}, allowed {allowed:.1e}. {detail}",
-                **told,
+                "{gradient}: {verdict}; {detail}.",
+                gradient=self.called,
+                verdict=self.verdict,
                 detail=self.detail,
             )
-        return _("∂{arrow} at {node}: {verdict}, error {error:.1e}, allowed {allowed:.1e}.", **told)
+        return _(
+            "{gradient}: {verdict}, error {error:.1e}, allowed {allowed:.1e}; {detail}.",
+            **told,
+            detail=self.detail,
+        )
 
 
 @dataclass(frozen=True)
@@ -198,7 +203,7 @@ def _troubled(rows: Sequence[ArrowVerdict], count: int) -> Text:
     first, n = rows[0], len(rows)
     told: dict[str, Any] = {
         "arrows": _n("{n} arrow", "{n} arrows", count),
-        "places": _first([row.place_named for row in rows]),
+        "places": _first(list(map(_where, rows))),
     }
     if first.steep:
         return _n(
@@ -227,6 +232,15 @@ def _troubled(rows: Sequence[ArrowVerdict], count: int) -> Text:
         n,
         oracles=oracles_of(rows),
         **told,
+    )
+
+
+def _where(row: ArrowVerdict) -> Text:
+    """`∂W1 at MatMul in Affine1`."""
+    return (
+        _("{gradient} in {layer}", gradient=row.called, layer=row.layer)
+        if row.layer
+        else row.called
     )
 
 

@@ -485,7 +485,7 @@ def as_array(value: Any) -> Array:
                 " (x.filled(0)), or take the others (x.compressed()).",
                 "an array with {n} masked elements has no value there to compute with. Fill them"
                 " (x.filled(0)), or take the others (x.compressed()).",
-                np.count_nonzero(value.mask),
+                int(np.count_nonzero(value.mask)),
             )
         )
     if isinstance(value, np.matrix):
