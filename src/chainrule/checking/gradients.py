@@ -60,7 +60,8 @@ class CheckRow(Verdict):
 class CheckReport:
     """What `check` found: one row for each gradient. It is true if every row is.
 
-    Of a network with its loss, `step` says what was found of the step that training runs.
+    Of a network with its loss, `step` says what was found of the step that training runs. `print` it, or
+    say it in Chinese: `said("zh")`.
     """
 
     rows: tuple[CheckRow, ...]

@@ -206,7 +206,7 @@ class Graph:
         that x moves. With `row`, of one sample: the element in its row of the arrow (which need not
         be said again in `element`), or its part of a sum over the batch. `depth` limits how far back
         it goes, `terms` how many terms of a sum are shown (the largest, with the sum of the others)
-        and `lines` the whole.
+        and `lines` the whole. `said("zh")` of what it gives is the derivation in Chinese.
 
         >>> import chainrule as cr
         >>> x, W = cr.Variable([[1.0, 2.0]], name="x"), cr.Variable([[0.5], [-0.25]], name="W")
@@ -233,7 +233,8 @@ class Graph:
         slope of its own forward along a random direction of each input (with `elements=True`
         element by element), by a complex step on a float64 copy; for hand-written layers by
         central differences. So a wrong node is WRONG at its own arrows and nowhere else. Inputs
-        and parameters are also checked from end to end.
+        and parameters are also checked from end to end. `said("zh")` of what it gives is the whole in
+        Chinese.
 
         >>> import chainrule as cr
         >>> x, y = cr.Variable(2.0, name="x"), cr.Variable(3.0, name="y")
