@@ -12,7 +12,7 @@ from chainrule.datasets.deciding import Candidate
 from chainrule.datasets.forms import Kinds, form_of
 from chainrule.datasets.frames import THE_FRAME
 from chainrule.datasets.table import Table
-from chainrule.datasets.wording import absent, at_column, quoted, some
+from chainrule.datasets.wording import absent, some
 from chainrule.errors import DataError
 from chainrule.lang.messages import _p
 
@@ -35,7 +35,7 @@ def table_of(columns: Mapping[str, object], known: Kinds, source: str = THE_FRAM
         form = form_of(known.get(name))
         if form is None:
             continue
-        column = as_column(value, at_column(source, quoted(name, 80)))
+        column = as_column(value, source, name)
         if isinstance(column, Texts) and form.kind != "text":
             decided = Candidate(column, form).decide("", form.decimal or ".")
             if decided.values is not None:

@@ -104,7 +104,7 @@ class Table:
         texts: dict[str, Texts] = {}
         sizes: dict[str, int] = {}
         for name, value in given.items():
-            column = as_column(value, at_column(source, quoted(name, 80)))
+            column = as_column(value, source, name)
             if isinstance(column, Texts):
                 texts[name] = column
                 sizes[name] = len(column.codes)
@@ -165,7 +165,7 @@ class Table:
         """
         all_blocks, all_texts = list(blocks), dict(texts)
         for name, value in (more or {}).items():
-            column = as_column(value, at_column(source, quoted(name, 80)))
+            column = as_column(value, source, name)
             if isinstance(column, Texts):
                 all_texts[name] = column
             else:
