@@ -39,8 +39,8 @@ def told_by(data: Any, english: str) -> str:
     """The message that `as_json` wrote; the English text itself where that is not what it says.
 
     >>> from chainrule.lang.messages import _
-    >>> told_by(as_json(_("epoch")), "epoch").said("zh"), told_by({"template": "{x.y}"}, "epoch")
-    ('轮次', 'epoch')
+    >>> told_by(as_json(_("tabs")), "tabs").said("zh"), told_by({"template": "{x.y}"}, "tabs")
+    ('制表符', 'tabs')
     """
     try:
         text = _read(data, len(english))
