@@ -13,7 +13,7 @@ from chainrule.graph.graph import Graph
 from chainrule.graph.naming import leaving
 from chainrule.graph.scopes import Scope
 from chainrule.graph.variable import Parameter, Variable
-from chainrule.lang.messages import Text, _, listed
+from chainrule.lang.messages import Text, _, _p, listed
 from chainrule.networks.graphs import graph_of_rows
 from chainrule.nodes.base import Node, quiet
 
@@ -102,6 +102,8 @@ class _Told:
         path, title = self.graph.paths.get(id(scope.layer)), scope.layer.title
         if path is None:
             return _("the loss ({title})", title=title)
+        if not path.replace(".", "").isdecimal():  # the name of an attribute
+            return _p("by its name", "layer {path} ({title})", path=path, title=title)
         return _("layer {path} ({title})", path=path, title=title)
 
     def in_batch(self, what: str, v: Variable, array: Array) -> str:

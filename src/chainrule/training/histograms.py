@@ -156,7 +156,7 @@ class _Block:
 
     @property
     def name(self) -> str:
-        return f"{self.layers[0][0]} " + ", ".join(type(layer).__name__ for _, layer in self.layers)
+        return f"{self.layers[0][0]} " + ", ".join(layer.title for _path, layer in self.layers)
 
     def has(self, kind: type[Layer]) -> bool:
         return any(isinstance(layer, kind) for _, layer in self.layers)
@@ -169,7 +169,7 @@ class _Block:
 
 def _blocks(network: Network, x: Array) -> list[_Block]:
     """The layers in the order they run, cut before each one with parameters."""
-    layers = {f"layer {n} ({type(a).__name__})": (n, a) for n, a in network.named_layers()}
+    layers = {f"layer {n} ({a.title})": (n, a) for n, a in network.named_layers()}
     blocks: list[_Block] = []
     for key, output in network.activations(x).items():
         if blocks and not layers[key][1].parameters:
