@@ -76,12 +76,9 @@ class History:
                         name=shown(name),
                     )
                 )
+            close = nearest(name, columns, _p("columns of a history", "it has"))
             raise SettingError(
-                _(
-                    "the history has no column {name}; {nearest}.",
-                    name=shown(name),
-                    nearest=nearest(name, columns, _p("columns of a history", "it has")),
-                )
+                _("the history has no column {name}; {nearest}.", name=shown(name), nearest=close)
             )
         return self.column(name)
 
