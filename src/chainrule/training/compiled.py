@@ -108,7 +108,7 @@ class CompiledLoop(Loop):
             trainer.engine_used, trainer.engine_reason = "compiled", None
         except NotCompilable as reason:
             self.kernel = None
-            trainer.engine_used, trainer.engine_reason = "numpy", str(reason)
+            trainer.engine_used, trainer.engine_reason = "numpy", reason.args[0]
         self._form = self._now()
 
     def _seconds(self) -> float:
