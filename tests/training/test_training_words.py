@@ -58,8 +58,8 @@ def test_the_lines_of_a_training_are_in_the_language_asked_for(
     assert english.endswith(", held-out interval_score 0.5000\n")
     chinese = lines("zh")
     assert chinese.startswith("第 1/1 轮：损失 ")
-    assert "，验证损失 " in chinese
-    assert "，验证准确率 " in chinese
+    assert "，验证集损失 " in chinese
+    assert "，验证集准确率 " in chinese
     assert "，验证集 interval_score " in chinese
     monkeypatch.setenv("CHAINRULE_LANG", "zh")
     assert lines() == chinese
@@ -73,7 +73,7 @@ def test_beside_a_bar_stands_as_much_as_there_is_room_for() -> None:
     )
     assert (
         _brief(epoch, None, "zh")
-        == "验证集 score 0.9000，损失 0.5000，验证损失 0.7500，准确率 75.0%"
+        == "验证集 score 0.9000，损失 0.5000，验证集损失 0.7500，准确率 75.0%"
     )
     assert _brief(epoch, 32, "zh") == "验证集 score 0.9000，损失 0.5000"  # 32 cells of a terminal
     assert _brief(epoch, 31, "zh") == "验证集 score 0.9000"
