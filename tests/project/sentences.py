@@ -16,8 +16,9 @@ from pathlib import Path
 #: The functions of `chainrule.lang.messages` that make a message, and where their templates stand.
 MAKERS = {"_": (0,), "_n": (0, 1), "_p": (1,)}
 #: Words of what nobody but a developer reads.
-INTERNAL = {"NotImplementedError", "AssertionError", "RuntimeError", "KeyError", "StopIteration"}
-_WORDS = re.compile(r"[A-Za-z]{2,}[,;:]? (?:[A-Za-z]+[,;:]? )*[A-Za-z]{2,}")
+INTERNAL = {"NotImplementedError", "AssertionError", "AttributeError", "RuntimeError", "KeyError"}
+#: Four English words in a row: what programs, markup and lists of names hardly have.
+_WORDS = re.compile(r"(?<![\w.])(?:[A-Za-z][a-z']*,? ){3}[a-z']+(?![\w(=])")
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def _hidden(path: Path, function: ast.AST) -> Iterator[Place]:
 
 
 def strays(path: Path) -> Iterator[Place]:
-    """Strings of three English words and more that are neither docstrings nor messages."""
+    """Strings with four English words in a row that are neither docstrings nor messages."""
     tree = ast.parse(path.read_text("utf-8"))
     passed: set[int] = set()
     for node in ast.walk(tree):
@@ -127,7 +128,6 @@ def strays(path: Path) -> Iterator[Place]:
             and isinstance(node.value, str)
             and id(node) not in passed | inside
             and _WORDS.search(node.value)
-            and len(_WORDS.search(node.value)[0].split()) > 2  # type: ignore[index]
         ):
             yield Place(path, node.lineno, node.value)
 

@@ -212,7 +212,7 @@ class Trainer(Training):
         )
         self.checked = CheckReport(check_rows(self.model, batch), step)
         if not self.checked.ok:
-            raise CheckError(str(self.checked))
+            raise CheckError(self.checked.message)
 
     def _loop(self, x: Array, t: Array, w: Array | None, epochs: int, settings: Settings) -> Loop:
         """The loop of the engine that takes this training."""
