@@ -10,7 +10,7 @@ import numpy as np
 from chainrule.atomic_write import Pathish
 from chainrule.drawing.saving import check_path
 from chainrule.errors import DataError
-from chainrule.lang.messages import _, _p, in_language
+from chainrule.lang.messages import Text, _, _p, in_language
 from chainrule.plots.figure import (
     BLUE,
     DASHES,
@@ -61,7 +61,7 @@ def draw_history(history: History, path: Pathish | None = None, lang: str | None
     return finish(figure, path)
 
 
-def metric_name(name: str, held: bool) -> str:
+def metric_name(name: str, held: bool) -> Text | str:
     """What a metric is called, on the rows trained on or on those held out."""
     if not held:
         return name

@@ -110,7 +110,7 @@ class Page:
                 'with np.load(Path(__file__).with_suffix(".npz"), allow_pickle=False) as file:',
                 f"    kept = dict(file)  # {note}",
             ]
-        if _QUIET.search(body):
+        if _QUIET.search(re.sub(r"(^|  ) *# .*", "", body, flags=re.M)):
             why = _("exp may overflow to infinity, and 1 / ∞ is 0").said(self.lang)
             head += ["", f'np.seterr(all="ignore")  # {why}']
         text = "\n".join(head)

@@ -258,17 +258,17 @@ class _Training:
             lines.append("step = 0")
         if shuffle:
             lines.append(f"rng = np.random.default_rng({seed})")
-        first, second = _("step 1: mini-batch").said(lang), _("step 2: gradient").said(lang)
-        third = _("step 4: repeat").said(lang)
+        step_1, step_2 = _("step 1: mini-batch").said(lang), _("step 2: gradient").said(lang)
+        step_4 = _("step 4: repeat").said(lang)
         order = "rng.permutation(len(x))" if shuffle else "np.arange(len(x))"
         lines += [
-            f"for epoch in range(1, {epochs + 1}):  # {third}",
+            f"for epoch in range(1, {epochs + 1}):  # {step_4}",
             f"    order = {order}",
             f"    total{', count' if count == 'count' else ''} = 0.0{', 0.0' if count == 'count' else ''}",
             f"    for start in range(0, len(x), {batch_size}):",
-            f"        rows = order[start : start + {batch_size}]  # {first}",
+            f"        rows = order[start : start + {batch_size}]  # {step_1}",
             *choice,
-            f"        loss, grads = {call}({given})  # {second}",
+            f"        loss, grads = {call}({given})  # {step_2}",
             *comment(_("step 3: update. {rule}", rule=update.rule_note), lang, 8),
             *(f"        {line}" for line in update.lines),
         ]
