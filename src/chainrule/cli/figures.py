@@ -53,7 +53,7 @@ def figures(
 
     if list_:
         chosen = [find(key) for key in only] or list(FIGURES)
-        rows([(figure.key, figure.title[lang]) for figure in chosen])
+        rows([(figure.key, figure.title.said(lang)) for figure in chosen])
         return
     if out is None:
         raise click.UsageError("--out is missing: name the folder to draw into.")
