@@ -20,6 +20,9 @@ INTERNAL = {"NotImplementedError", "AssertionError", "AttributeError", "RuntimeE
 #: Four English words in a row: what programs, markup and lists of names hardly have.
 _WORDS = re.compile(r"(?<![\w.])(?:[A-Za-z][a-z']*,? ){3}[a-z']+(?![\w(=])")
 
+#: Lines of a program.
+_CODE = re.compile(r"\bfor \w+(, \w+)* in |\bdef \w+\(|\bimport \w+ as ")
+
 
 @dataclass(frozen=True)
 class Place:
@@ -89,6 +92,10 @@ def _hidden(path: Path, function: ast.AST) -> Iterator[Place]:
         yield Place(path, function.lineno, "_ is a variable here, so it makes no message")  # type: ignore[attr-defined]
 
 
+def _says(text: str) -> bool:
+    return _WORDS.search(text) is not None and _CODE.search(text) is None
+
+
 def strays(path: Path) -> Iterator[Place]:
     """Strings with four English words in a row that are neither docstrings nor messages."""
     tree = ast.parse(path.read_text("utf-8"))
@@ -120,14 +127,14 @@ def strays(path: Path) -> Iterator[Place]:
             text = "".join(
                 str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values
             )
-            if _WORDS.search(text):
+            if _says(text):
                 yield Place(path, node.lineno, text)
     for node in ast.walk(tree):
         if (
             isinstance(node, ast.Constant)
             and isinstance(node.value, str)
             and id(node) not in passed | inside
-            and _WORDS.search(node.value)
+            and _says(node.value)
         ):
             yield Place(path, node.lineno, node.value)
 

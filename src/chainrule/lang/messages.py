@@ -160,6 +160,14 @@ def _ended(parts: list[str], comma: str, last: str) -> str:
     return comma.join(parts[:-1]) + last + parts[-1] if len(parts) > 1 else "".join(parts)
 
 
+def _between(parts: list[str], word: str) -> str:
+    """A Chinese list whose last part comes after a word, with a space beside letters that are Latin."""
+    if len(parts) < 2:
+        return "".join(parts)
+    before, after = (" " if c.isascii() else "" for c in (parts[-2][-1:], parts[-1][:1]))
+    return "、".join(parts[:-1]) + before + word + after + parts[-1]
+
+
 #: How texts are put one after another.
 _SIGNS = {
     "sentences": {"en": " ".join, "zh": "".join},
@@ -167,12 +175,12 @@ _SIGNS = {
     "clauses": {"en": "; ".join, "zh": "；".join},
     "and": {
         "en": lambda parts: _ended(parts, ", ", " and "),
-        "zh": lambda parts: _ended(parts, "、", "和"),
+        "zh": lambda parts: _between(parts, "和"),
     },
     "all": {"en": " and ".join, "zh": "、".join},
     "or": {
         "en": lambda parts: _ended(parts, ", ", " or "),
-        "zh": lambda parts: _ended(parts, "、", "或"),
+        "zh": lambda parts: _between(parts, "或"),
     },
 }
 
