@@ -20,12 +20,12 @@ from chainrule.errors import NonFiniteError, SettingError, nearest
 from chainrule.graph.detail import DetailedGraph
 from chainrule.graph.explain import Explanation
 from chainrule.graph.graph import Graph
-from chainrule.graph.proof import Proof
+from chainrule.graph.proof import ArrowVerdict, Proof
 from chainrule.graph.recording import recording
 from chainrule.graph.scopes import around
 from chainrule.graph.steps import Flow, Step, value_name
 from chainrule.graph.variable import Parameter, Variable
-from chainrule.lang.notes import note_in
+from chainrule.lang.messages import Text, _, in_language
 from chainrule.layers import Affine
 from chainrule.layers.losses import Loss
 from chainrule.networks import Network
@@ -33,7 +33,6 @@ from chainrule.nodes.base import quiet
 from chainrule.optimizers import Optimizer
 from chainrule.playground.machine import Machine
 from chainrule.playground.messages import Message
-from chainrule.playground.refusals import said_in
 
 __all__ = ["Inside", "Update", "look_inside"]
 
@@ -114,7 +113,11 @@ class Inside:
         if not isinstance(self.graph, DetailedGraph):
             return []
         back = self.graph.gradient_overflows() if self.gradients else ()
-        return [note_in(o.text, self.lang) for o in (*self.graph.overflows, *back)]
+        return [self._told(o.text) for o in (*self.graph.overflows, *back)]
+
+    def _told(self, text: str) -> str:
+        """A text for the page."""
+        return in_language(text, self.lang, "page")
 
     # -- step by step ---------------------------------------------------------------------------
 
@@ -252,13 +255,22 @@ class Inside:
         update = next((u for u in self.updates if u.name == arrow), None)
         if update is None:
             raise SettingError(
-                f"no parameter called {arrow!r} moves in this step:"
-                f" {nearest(arrow, [u.name for u in self.updates])}."
+                _(
+                    "no parameter called {name!r} moves in this step: {nearest}.",
+                    name=arrow,
+                    nearest=nearest(arrow, [u.name for u in self.updates]),
+                )
             )
         o = self.optimizer
         wanted = ("p", *o.slots)
         if slot not in wanted:
-            raise SettingError(f"slot={slot!r} is not known; {nearest(slot, wanted)}.")
+            raise SettingError(
+                _(
+                    "slot={name!r} is not known; {nearest}.",
+                    name=slot,
+                    nearest=nearest(slot, wanted),
+                )
+            )
         gradient = next(g for v, g in self.gradients.items() if self.graph.names[v] == arrow)
         numbers = dict(zip(o.number_names, o.numbers_ahead(1)[0].tolist(), strict=True))
         with recording(), quiet():
@@ -267,7 +279,7 @@ class Inside:
             slots: list[Any] = [Variable(update.before[s].copy(), s) for s in o.slots]
             moved = o.step(p, g, slots, dict(numbers), update.decays)
         out = moved[wanted.index(slot)]
-        out.name = f"new {arrow if slot == 'p' else slot}"
+        out.name = self._told(_("new {name}", name=arrow if slot == "p" else slot))
         rule = Graph([out])
         found = rule.explain(out, tuple(element))
         return self._explained(found, [arrow], set(rule.names.values()))
@@ -277,11 +289,10 @@ class Inside:
     ) -> dict[str, Any]:
         lines: list[dict[str, Any]] = []
         for line in found.lines:
-            text = line.strip()
-            if text.startswith(("(", "…")):  # a remark
-                lines.append({"text": said_in(text, self.lang), "goes_on": False})
+            if isinstance(line, Text):  # a remark
+                lines.append({"text": self._told(line).strip(), "goes_on": False})
                 continue
-            for part in _pieces(text):
+            for part in _pieces(line.strip()):
                 lines.append(
                     {
                         "text": part,
@@ -296,18 +307,12 @@ class Inside:
             "arrows": sorted(arrows),
         }
 
-    def check(self) -> dict[str, dict[str, str]]:
-        """The verdict on the gradient of every arrow, in a word and in a sentence."""
-        found = {}
-        for v, row in self.proof.verdicts.items():
-            sentence = f"∂{row.arrow} at {row.node}: {row.verdict}, error {row.error:.1e}"
-            found[self.graph.names[v]] = {
-                "verdict": row.verdict,
-                "sentence": said_in(
-                    f"{sentence}, allowed {row.allowed:.1e}. {row.detail}".strip(), self.lang
-                ),
-            }
-        return found
+    def check(self) -> dict[str, dict[str, Any]]:
+        """The verdict on the gradient of every arrow: whether it is right, and a sentence."""
+        return {
+            self.graph.names[v]: {"ok": row.ok, "sentence": self._told(_sentence(row))}
+            for v, row in self.proof.verdicts.items()
+        }
 
     @cached_property
     def proof(self) -> Proof:
@@ -322,8 +327,12 @@ class Inside:
         numbers = sum(array.size for array in arrays.values())
         if numbers > MOST_NUMBERS:
             raise SettingError(
-                f"There are {numbers:,} numbers on the arrows of this step, and the page shows at most"
-                f" {MOST_NUMBERS:,}. Take a smaller batch or a smaller network to look inside."
+                _(
+                    "There are {count:,} numbers on the arrows of this step, and the page shows at most"
+                    " {most:,}. Take a smaller batch or a smaller network to look inside.",
+                    count=numbers,
+                    most=MOST_NUMBERS,
+                )
             )
         fields = {
             "rows": len(self.x),
@@ -331,7 +340,7 @@ class Inside:
             "steps": list(self.steps()),
             "arrows": arrows,
             "overflows": self.overflows(),
-            "failure": self.failure,
+            "failure": None if self.failure is None else self._told(self.failure),
         }
         # Ids and random bits, too, as numbers to look at.
         return Message("inside", fields, {k: a.astype(np.float64) for k, a in arrays.items()})
@@ -340,9 +349,7 @@ class Inside:
         """The check of every gradient, and the picture with its marks."""
         fields = {
             "verdicts": self.check(),
-            "summary": "\n".join(
-                said_in(line, self.lang) for line in self.proof.summary.splitlines()
-            ),
+            "summary": self._told(self.proof.summary),
             "svg": self.svg(checked=True),
         }
         return Message("verdicts", fields)
@@ -389,6 +396,24 @@ class Inside:
         return found
 
 
+def _sentence(row: ArrowVerdict) -> Text:
+    """The verdict on an arrow, and why it is wrong."""
+    values = {"arrow": row.arrow, "node": row.node, "error": row.error, "allowed": row.allowed}
+    if row.ok and row.kink:
+        told = _(
+            "∂{arrow} at {node}: ok, at a kink, error {error:.1e}, allowed {allowed:.1e}.", **values
+        )
+    elif row.ok:
+        told = _("∂{arrow} at {node}: ok, error {error:.1e}, allowed {allowed:.1e}.", **values)
+    elif row.finite:
+        told = _("∂{arrow} at {node}: WRONG, error {error:.1e}, allowed {allowed:.1e}.", **values)
+    else:
+        told = _(
+            "∂{arrow} at {node}: not finite, error {error:.1e}, allowed {allowed:.1e}.", **values
+        )
+    return _("{verdict} {detail}", verdict=told, detail=row.detail) if row.detail else told
+
+
 def _pieces(text: str) -> list[str]:
     """A line of a derivation as lines that fit beside a picture, broken before = and ≈."""
     if len(text) <= NARROW:
@@ -409,7 +434,7 @@ def look_inside(machine: Machine, *, detail: bool = False, lang: str = "en") -> 
     """The step that a machine takes next. The step is made, and taken back again."""
     if not machine.batches:
         raise SettingError(
-            "There is no batch to look into: fewer rows to train on than a batch takes."
+            _("There is no batch to look into: fewer rows to train on than a batch takes.")
         )
     rows = machine.upcoming()
     x, t = (array[rows] for array in machine.train)
@@ -420,7 +445,7 @@ def look_inside(machine: Machine, *, detail: bool = False, lang: str = "en") -> 
             machine.step()
             after = _parameters(machine)
         except NonFiniteError as error:
-            failure = str(error)
+            failure = error.args[0]
     return Inside(
         machine.network,
         machine.optimizer,
