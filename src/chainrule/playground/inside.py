@@ -25,7 +25,7 @@ from chainrule.graph.recording import recording
 from chainrule.graph.scopes import around
 from chainrule.graph.steps import Flow, Step, value_name
 from chainrule.graph.variable import Parameter, Variable
-from chainrule.lang.messages import Text, _, in_language
+from chainrule.lang.messages import Text, _, _p, in_language
 from chainrule.layers import Affine
 from chainrule.layers.losses import Loss
 from chainrule.networks import Network
@@ -411,7 +411,9 @@ def _sentence(row: ArrowVerdict) -> Text:
         told = _(
             "∂{arrow} at {node}: not finite, error {error:.1e}, allowed {allowed:.1e}.", **values
         )
-    return _("{verdict} {detail}", verdict=told, detail=row.detail) if row.detail else told
+    return (
+        _p("check", "{verdict} {detail}", verdict=told, detail=row.detail) if row.detail else told
+    )
 
 
 def _pieces(text: str) -> list[str]:

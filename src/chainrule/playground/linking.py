@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from chainrule.errors import shown
-from chainrule.lang.messages import Spelled, _
+from chainrule.lang.messages import Spelled, _, _p
 from chainrule.playground.caps import Caps
 from chainrule.playground.compatible.links import Link, LinkError
 from chainrule.playground.run import Edit, Event, Run
@@ -146,7 +146,7 @@ def _step(text: str) -> int:
             [
                 _(
                     "{name} must be a whole number from {least} to {most}. Got {value}.",
-                    name=Spelled("step", page=_("Step")),
+                    name=Spelled("step", page=_p("setting", "Step")),
                     least=0,
                     most=MOST_STEPS,
                     value=shown(step),

@@ -13,7 +13,7 @@ import numpy as np
 
 from chainrule.datasets.table import Table
 from chainrule.errors import ChainruleError, NonFiniteError, nearest, shown
-from chainrule.lang.messages import Spelled, Text, _
+from chainrule.lang.messages import Spelled, Text, _, _p
 from chainrule.playground import views
 from chainrule.playground.caps import Caps
 from chainrule.playground.compatible.links import new_seed
@@ -399,7 +399,7 @@ class Session:
             whole(0, n - 1)(i, f"place[{axis}]")
             for axis, (i, n) in enumerate(zip(place, shape, strict=True))
         )
-        new = number(-1e6, 1e6)(value, Spelled("value", page=_("The new value")))
+        new = number(-1e6, 1e6)(value, Spelled("value", page=_p("setting", "The new value")))
         self._now().edit(Edit(index, found, new))
         self._changed()
 

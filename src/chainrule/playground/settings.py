@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from chainrule.errors import ChainruleError, SettingError, nearest, shown
-from chainrule.lang.messages import Spelled, Text, _, _n, listed, sentences
+from chainrule.lang.messages import Spelled, Text, _, _n, _p, listed, sentences
 from chainrule.layers.initial import NAMED
 from chainrule.optimizers import (
     SGD,
@@ -272,26 +272,26 @@ def _no_number(optimizer: str, name: str, known: Iterable[str]) -> Text:
 
 #: What the page calls the fields, at the beginning of a sentence.
 _ON_THE_PAGE = {
-    "mode": _("Mode"),
-    "data": _("Data"),
-    "noise": _("Noise"),
-    "train_part": _("Training share"),
-    "data_seed": _("Data seed"),
-    "target": _("Target"),
-    "points": _("Points"),
-    "features": _("Inputs"),
-    "hidden": _("Hidden units"),
-    "activations": _("Activations"),
-    "init": _("Initial weights"),
-    "weight_seed": _("Weight seed"),
-    "loss": _("Loss"),
-    "optimizer": _("Optimizer"),
-    "optimizer_numbers": _("Optimizer's numbers"),
-    "learning_rate": _("Learning rate"),
-    "l1": _("L1 rate"),
-    "l2": _("L2 rate"),
-    "dropout": _("Dropout"),
-    "batch_size": _("Batch size"),
+    "mode": _p("setting", "Mode"),
+    "data": _p("setting", "Data"),
+    "noise": _p("setting", "Noise"),
+    "train_part": _p("setting", "Training share"),
+    "data_seed": _p("setting", "Data seed"),
+    "target": _p("setting", "Target"),
+    "points": _p("setting", "Points"),
+    "features": _p("setting", "Inputs"),
+    "hidden": _p("setting", "Hidden units"),
+    "activations": _p("setting", "Activations"),
+    "init": _p("setting", "Initial weights"),
+    "weight_seed": _p("setting", "Weight seed"),
+    "loss": _p("setting", "Loss"),
+    "optimizer": _p("setting", "Optimizer"),
+    "optimizer_numbers": _p("setting", "Optimizer's numbers"),
+    "learning_rate": _p("setting", "Learning rate"),
+    "l1": _p("setting", "L1 rate"),
+    "l2": _p("setting", "L2 rate"),
+    "dropout": _p("setting", "Dropout"),
+    "batch_size": _p("setting", "Batch size"),
 }
 
 
