@@ -1,9 +1,7 @@
 /** What the server's messages hold. */
 
-import type { Message, NdArray } from "./message";
+import type { Message } from "./message";
 import type { Language } from "./text";
-
-export type Arrays<Name extends string> = Record<Name, NdArray> & Record<string, NdArray>;
 
 /** Remarks, in each language. */
 export type Notes = Record<Language, string[]>;

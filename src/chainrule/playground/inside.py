@@ -183,7 +183,12 @@ class Inside:
         return found
 
     def _update(self, update: Update) -> dict[str, Any]:
-        arrow, slots = update.name, list(self.optimizer.slots)
+        arrow, slots = update.name, self.optimizer.slots
+
+        def kept(when: str, name: str, slot: str, arrow: str | None = None) -> dict[str, Any]:
+            array = f"{when} {update.path} {slot}"
+            return {"name": name, "arrow": arrow, "gradient": False, "array": array}
+
         return {
             "phase": "update",
             "node": None,
@@ -195,12 +200,12 @@ class Inside:
             "inputs": [
                 {"name": f"∂{arrow}", "arrow": arrow, "gradient": True},
                 {"name": arrow, "arrow": arrow, "gradient": False},
-                *({"name": s, "arrow": None, "array": f"before {update.path} {s}"} for s in slots),
+                *(kept("before", slot, slot) for slot in slots),
             ],
             "reads": [],
             "outputs": [
-                {"name": arrow, "arrow": arrow, "array": f"after {update.path} p"},
-                *({"name": s, "arrow": None, "array": f"after {update.path} {s}"} for s in slots),
+                kept("after", arrow, "p", arrow),
+                *(kept("after", slot, slot) for slot in slots),
             ],
             "source": [],
         }

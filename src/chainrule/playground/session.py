@@ -420,7 +420,7 @@ class Session:
     # -- own data -----------------------------------------------------------------------------------
 
     def upload(self, name: str, body: bytes) -> Message:
-        """Take a table; the reply tells its columns, or the error what is wrong with it, and where."""
+        """Take a table, pasted if it has no name; the reply tells its columns, or the error what is wrong."""
         try:
             return Message("reply", {"ok": True, **self._take_table(name, body)})
         except ChainruleError as error:
@@ -442,7 +442,7 @@ class Session:
     def _paste(self, text: Any = None) -> dict[str, Any]:
         if not isinstance(text, str):
             raise Problems([_("text must be a table as text. Got {value}.", value=shown(text))])
-        return self._take_table(_("the pasted table"), text.encode(errors="replace"))
+        return self._take_table("", text.encode(errors="replace"))
 
     def _paint(self, points: Any = None, erase: Any = None) -> None:
         old = self.run.settings

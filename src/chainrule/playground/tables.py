@@ -109,25 +109,26 @@ class Cells(Data):
 
 
 def read_table(name: str, body: bytes) -> Table:
-    """The table in a CSV file that was handed in, whatever program saved it.
+    """The table in a CSV file that was handed in, whatever program saved it; without a name, pasted.
 
     Raises:
         DataError: what is wrong with it, and where.
         Problems: it is too large.
     """
+    source = name or _("the pasted table")
     if len(body) > MOST_BYTES:
         raise Problems(
             [
                 _(
                     "{name} has {size:,} bytes; at most {most:,} are taken.",
-                    name=name,
+                    name=source,
                     size=len(body),
                     most=MOST_BYTES,
                 )
             ]
         )
     encoding = likely_encoding(body)
-    table = parse_csv(body, name or _("the table"), encoding)
+    table = parse_csv(body, source, encoding)
     if encoding == "utf-8":
         return table
     return table.noted(_("The text was read as {encoding}.", encoding=encoding))

@@ -32,8 +32,8 @@ class Uploads:
         name = request.query_params.get("name", "")
         if learner is None or not learner.clients:
             return refused(_("Open the page first."), 409)
-        if not name or len(name) > LONGEST_NAME:
-            return refused(_("A file's name has 1 to {most} letters.", most=LONGEST_NAME), 400)
+        if len(name) > LONGEST_NAME:
+            return refused(_("A file's name has at most {most} letters.", most=LONGEST_NAME), 400)
         if self._present >= self.limits.uploads:
             return refused(_("Other files are just coming in. Try again."), 503)
         self._present += 1
