@@ -20,12 +20,12 @@ from chainrule.errors import NonFiniteError, SettingError, nearest
 from chainrule.graph.detail import DetailedGraph
 from chainrule.graph.explain import Explanation
 from chainrule.graph.graph import Graph
-from chainrule.graph.proof import ArrowVerdict, Proof
+from chainrule.graph.proof import Proof
 from chainrule.graph.recording import recording
 from chainrule.graph.scopes import around
 from chainrule.graph.steps import Flow, Step, value_name
 from chainrule.graph.variable import Parameter, Variable
-from chainrule.lang.messages import Text, _, _p, in_language
+from chainrule.lang.messages import _, in_language
 from chainrule.layers import Affine
 from chainrule.layers.losses import Loss
 from chainrule.networks import Network
@@ -292,19 +292,21 @@ class Inside:
     def _explained(
         self, found: Explanation, arrows: Sequence[str], names: Collection[str]
     ) -> dict[str, Any]:
-        lines: list[dict[str, Any]] = []
-        for line in found.lines:
-            if isinstance(line, Text):  # a remark
-                lines.append({"text": self._told(line).strip(), "goes_on": False})
-                continue
-            for part in _pieces(line.strip()):
-                lines.append(
-                    {
-                        "text": part,
-                        "mathml": to_mathml(part, names, self.lang),
-                        "goes_on": part[:1] in ("=", "≈"),
-                    }
-                )
+        parts = [
+            part
+            for line in found.derivation
+            for text in line.text(self.lang)
+            for part in _pieces(text.strip())
+        ]
+        lines: list[dict[str, Any]] = [
+            {
+                "text": part,
+                "mathml": to_mathml(part, names, self.lang),
+                "goes_on": part[:1] in ("=", "≈"),
+            }
+            for part in parts
+        ]
+        lines += [{"text": self._told(remark), "goes_on": False} for remark in found.remarks]
         return {
             "name": found.name,
             "value": found.value,
@@ -315,7 +317,7 @@ class Inside:
     def check(self) -> dict[str, dict[str, Any]]:
         """The verdict on the gradient of every arrow: whether it is right, and a sentence."""
         return {
-            self.graph.names[v]: {"ok": row.ok, "sentence": self._told(_sentence(row))}
+            self.graph.names[v]: {"ok": row.ok, "sentence": self._told(row.sentence)}
             for v, row in self.proof.verdicts.items()
         }
 
@@ -399,26 +401,6 @@ class Inside:
                     found.update((v, column) for v in node.outputs)
         found.update((v, 0) for v in self.graph.inputs if v.name == "x")
         return found
-
-
-def _sentence(row: ArrowVerdict) -> Text:
-    """The verdict on an arrow, and why it is wrong."""
-    values = {"arrow": row.arrow, "node": row.node, "error": row.error, "allowed": row.allowed}
-    if row.ok and row.kink:
-        told = _(
-            "∂{arrow} at {node}: ok, at a kink, error {error:.1e}, allowed {allowed:.1e}.", **values
-        )
-    elif row.ok:
-        told = _("∂{arrow} at {node}: ok, error {error:.1e}, allowed {allowed:.1e}.", **values)
-    elif row.finite:
-        told = _("∂{arrow} at {node}: WRONG, error {error:.1e}, allowed {allowed:.1e}.", **values)
-    else:
-        told = _(
-            "∂{arrow} at {node}: not finite, error {error:.1e}, allowed {allowed:.1e}.", **values
-        )
-    return (
-        _p("check", "{verdict} {detail}", verdict=told, detail=row.detail) if row.detail else told
-    )
 
 
 def _pieces(text: str) -> list[str]:

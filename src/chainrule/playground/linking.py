@@ -142,11 +142,12 @@ def _read_ours(text: str, caps: Caps) -> Linked:
 def _step(text: str) -> int:
     step = _json(text, "step")
     if isinstance(step, bool) or not isinstance(step, int) or not 0 <= step <= MOST_STEPS:
+        called = Spelled("step", page=_p("setting", "Step"))
         raise Problems(
             [
                 _(
                     "{name} must be a whole number from {least} to {most}. Got {value}.",
-                    name=Spelled("step", page=_p("setting", "Step")),
+                    name=called,
                     least=0,
                     most=MOST_STEPS,
                     value=shown(step),
