@@ -31,6 +31,7 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
     runpy.run_path(str(Path(__file__).parent / "scripts" / "messages.py"))["compile_all"]()
 # Errors are English unless a test says otherwise.
 os.environ.pop("CHAINRULE_LANG", None)
+os.environ["LANGUAGE"] = "en"  # and so is the command, whatever the locale
 
 
 #: More processes than this have little to do, and each of them compiles in half a gigabyte.

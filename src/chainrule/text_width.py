@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from bisect import bisect_right
-from itertools import accumulate
+from collections.abc import Iterator
+from itertools import accumulate, pairwise
 
-__all__ = ["beginning", "cells_wide", "padded"]
+__all__ = ["beginning", "cells_wide", "padded", "to_the_right", "wrapped"]
+
+#: What no line of Chinese begins with, and what none ends with.
+_CLOSING = frozenset("，。、；：！？）》」』】”’…—～%)]},.;:!?")
+_OPENING = frozenset("（《「『【“‘([{")
 
 
 def _cells(letter: str) -> int:
@@ -40,3 +46,56 @@ def padded(text: str, cells: int) -> str:
     ('猫  ', 'cat')
     """
     return text + " " * (cells - cells_wide(text))
+
+
+def to_the_right(text: str, cells: int) -> str:
+    """The text with spaces before it, up to so many cells.
+
+    >>> to_the_right("猫", 4), to_the_right("cat", 2)
+    ('  猫', 'cat')
+    """
+    return " " * (cells - cells_wide(text)) + text
+
+
+def wrapped(text: str, cells: int) -> list[str]:
+    """The text in lines of so many cells; a longer word, such as a path, stays whole.
+
+    Lines end at spaces, and beside Chinese characters; but none begins with a comma.
+
+    >>> wrapped("two words", 6), wrapped("一个长句，在此。", 8)
+    (['two', 'words'], ['一个长', '句，在', '此。'])
+    """
+    lines: list[str] = []
+    line, room = "", cells
+    for piece in _pieces(text):
+        size = cells_wide(piece)
+        if line and size > room:
+            lines.append(line)
+            line, room = "", cells
+        if piece.strip(" ") or line or not lines:
+            line, room = line + piece, room - size
+    lines = [stripped for each in (*lines, line) if (stripped := each.rstrip(" "))]
+    return lines
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Words and the spaces between them; a Chinese character is a word, with its comma."""
+    for run in re.split("( +)", re.sub(r"[\t-\r]", " ", text.expandtabs())):
+        if run.isascii():
+            if run:
+                yield run
+            continue
+        piece = run[0]
+        for letter, following in pairwise(run):
+            if _may_part(letter, following):
+                yield piece
+                piece = ""
+            piece += following
+        yield piece
+
+
+def _may_part(letter: str, following: str) -> bool:
+    """Whether a line may end between two letters of a run without spaces."""
+    if following in _CLOSING or letter in _OPENING:
+        return False
+    return _cells(following) > 0 and 2 in (_cells(letter), _cells(following))

@@ -7,25 +7,35 @@ from typing import Any
 
 import click
 
-from chainrule.cli.options import Command, data_options, engine_option, graph_options, json_option
+from chainrule.cli.help_pages import Command, option
+from chainrule.cli.options import data_options, engine_option, graph_options, json_option
 from chainrule.cli.said import Said
 from chainrule.cli.terminal import json_out, paragraph, printable, say, width
+from chainrule.lang.messages import _
 
 __all__ = ["check"]
 
 
 @click.command(
     cls=Command,
-    short_help="Check every gradient of a model or an expression.",
-    epilog="""\b
-Examples:
-  chainrule check iris.safetensors --data iris
-  chainrule check 'softmax_cross_entropy(x @ W + b, t)' --set t=[0,1]
-""",
+    help=(
+        _("Hold every gradient of MODEL, or of an EXPRESSION, against a numerical one."),
+        _(
+            "Each node by itself, for the gradient that really arrives there: its own backward against a"
+            " complex step (central differences where a node takes real numbers only). Parameters are also"
+            " tried from end to end. Of a model, the training step that the engine would run is held against"
+            " the graph, too. Exit code 1 if one disagrees."
+        ),
+    ),
+    short_help=_("Check every gradient of a model or an expression."),
+    examples=(
+        "chainrule check iris.safetensors --data iris",
+        "chainrule check 'softmax_cross_entropy(x @ W + b, t)' --set t=[0,1]",
+    ),
 )
 @click.argument("what", metavar="MODEL|EXPRESSION")
 @graph_options
-@click.option("--elements", is_flag=True, help="Element by element, which takes longer.")
+@option("--elements", is_flag=True, help=_("Element by element, which takes longer."))
 @data_options
 @engine_option
 @json_option
@@ -41,13 +51,7 @@ def check(
     engine: str,
     as_json: bool,
 ) -> None:
-    """Hold every gradient of MODEL, or of an EXPRESSION, against a numerical one.
-
-    Each node by itself, for the gradient that really arrives there: its own backward against a
-    complex step (central differences where a node takes real numbers only). Parameters are also
-    tried from end to end. Of a model, the training step that the engine would run is held against the
-    graph, too. Exit code 1 if one disagrees.
-    """
+    """Hold every gradient of a model, or of an expression, against a numerical one."""
     from chainrule.cli.graphs import graph_of
 
     graph, numbers, at_work = graph_of(
@@ -62,7 +66,7 @@ def check(
     ok = proof.ok and (step is None or step.ok)
     if as_json:
         rows = [
-            {"gradient": str(v.arrow), "node": v.node, "layer": v.layer, "verdict": v.verdict,
+            {"gradient": str(v.arrow), "node": v.node, "layer": v.layer, "verdict": str(v.verdict),
              "error": _finite(v.error), "allowed": _finite(v.allowed)}
             for v in (*proof.rows, *proof.ends.values())
         ]  # fmt: skip
@@ -72,20 +76,20 @@ def check(
                 "engine": step.engine,
                 "reason": step.reason,
                 "rows": [
-                    {"gradient": name, "verdict": v.verdict, "error": _finite(v.error),
+                    {"gradient": name, "verdict": str(v.verdict), "error": _finite(v.error),
                      "allowed": _finite(v.allowed)}
                     for name, v in step.verdicts.items()
                 ],
             }  # fmt: skip
         json_out(found)
     else:
-        paragraph(f"{what}, with {numbers}:")
+        paragraph(_("{what}, with {numbers}:", what=what, numbers=numbers))
         say()
         lines = proof.lines(width())
         for line in lines:
             say(printable(line))
         if lines != proof.lines():
-            paragraph("The terminal is too narrow for all columns; --json has them.", "dim")
+            paragraph(_("The terminal is too narrow for all columns; --json has them."), "dim")
         paragraph(proof.summary)
         if step is not None:
             for line in step.lines():

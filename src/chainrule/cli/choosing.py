@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from chainrule.cli.terminal import number_of
+from chainrule.lang.messages import Text, _, _n
 from chainrule.training import Choice, choose_recipe
 from chainrule.training.recipes import folds_for
 
@@ -22,17 +22,34 @@ __all__ = ["choose", "chosen", "drawn_up", "tried"]
 
 def drawn_up(
     recipes: Sequence[Recipe], rows: int, batch_size: int, optimizer: str
-) -> tuple[str, ...]:
+) -> tuple[Text, ...]:
     """What will be done, in a line or two: 200 epochs of 14 steps, AdamW."""
-    steps = number_of(math.ceil(rows / batch_size), "step")
+    steps = _n("{n:,} step", "{n:,} steps", math.ceil(rows / batch_size))
     epochs = [recipe.epochs for recipe in recipes]
     if len(recipes) == 1:
-        return (f"{number_of(epochs[0], 'epoch')} of {steps}, {optimizer}",)
+        told = _n("{n:,} epoch", "{n:,} epochs", epochs[0])
+        return (
+            _("{epochs} of {steps}, {optimizer}", epochs=told, steps=steps, optimizer=optimizer),
+        )
     parts = folds_for(recipes, rows, batch_size)
-    left_out = "a fifth of these rows" if parts == 1 else f"{parts} parts of these rows in turn"
+    left_out = (
+        _("a fifth of these rows")
+        if parts == 1
+        else _("{parts} parts of these rows in turn", parts=parts)
+    )
     return (
-        f"{min(epochs)} to {max(epochs)} epochs of {steps}, {optimizer}",
-        f"{len(recipes)} recipes (epochs, weight decay) are tried first, leaving out {left_out}",
+        _(
+            "{least} to {most} epochs of {steps}, {optimizer}",
+            least=min(epochs),
+            most=max(epochs),
+            steps=steps,
+            optimizer=optimizer,
+        ),
+        _(
+            "{count} recipes (epochs, weight decay) are tried first, leaving out {left_out}",
+            count=len(recipes),
+            left_out=left_out,
+        ),
     )
 
 
@@ -67,10 +84,14 @@ def tried(choice: Choice) -> dict[str, Any]:
     }
 
 
-def chosen(choice: Choice) -> list[tuple[str, str]]:
+def chosen(choice: Choice) -> list[tuple[Text, Text]]:
     """What came out, as a line to show."""
     if not choice.losses:
         return []
-    return [
-        ("recipe", f"{choice.recipe}: the best of {len(choice.recipes)} on training rows left out")
-    ]
+    best = _(
+        "{epochs}, weight decay {decay:g}: the best of {count} on training rows left out",
+        epochs=_n("{n} epoch", "{n} epochs", choice.recipe.epochs),
+        decay=choice.recipe.weight_decay,
+        count=len(choice.recipes),
+    )
+    return [(_("recipe"), best)]

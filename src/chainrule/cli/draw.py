@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chainrule.cli.options import Command, Number, data_options, graph_options, json_option
+from chainrule.cli.help_pages import Command, option
+from chainrule.cli.options import Number, data_options, graph_options, json_option
 from chainrule.cli.picture import picture_options, picture_settings
 from chainrule.cli.places import Place, keep_apart
-from chainrule.cli.terminal import json_out, number_of, paragraph, printable, remark, say
+from chainrule.cli.terminal import json_out, paragraph, printable, remark, say
 from chainrule.errors import shown
+from chainrule.lang.messages import Text, _, _n, _p
 
 if TYPE_CHECKING:
     from chainrule.cli.said import Said
@@ -22,28 +24,40 @@ __all__ = ["draw"]
 
 @click.command(
     cls=Command,
-    short_help="Draw the computational graph of a model or an expression.",
-    epilog="""\b
-Examples:
-  chainrule draw 'sigmoid(x @ W + b)' --out sigmoid.svg
-  chainrule draw 'sum((x * w - t) ** 2)' --set x=2 --set w=0.5 --set t=3 --out loss.png --check
-  chainrule draw iris.safetensors --data iris --out iris.pdf --unfold all
-  chainrule draw iris.safetensors --out iris.png --unfold Affine1 --highlight W1 --width 900
-""",
+    help=(
+        _("Draw how MODEL, or an EXPRESSION, is computed: values forward, gradients back."),
+        _(
+            "An expression has names, numbers, + - * / ** @, brackets, .T and functions such as sigmoid, exp,"
+            " sum and softmax; a name without a value gets small random numbers in a shape that fits. Of an"
+            " expression that is not one number the sum is taken for the gradients. Layers and arrows are"
+            " called as in the picture; `chainrule check` lists the arrows."
+        ),
+    ),
+    short_help=_("Draw the computational graph of a model or an expression."),
+    examples=(
+        "chainrule draw 'sigmoid(x @ W + b)' --out sigmoid.svg",
+        "chainrule draw 'sum((x * w - t) ** 2)' --set x=2 --set w=0.5 --set t=3 --out loss.png --check",
+        "chainrule draw iris.safetensors --data iris --out iris.pdf --unfold all",
+        "chainrule draw iris.safetensors --out iris.png --unfold Affine1 --highlight W1 --width 900",
+    ),
 )
 @click.argument("what", metavar="MODEL|EXPRESSION")
-@click.option(
-    "--out", type=Place(), metavar="FILE", required=True, help="Ends in .svg, .png, .pdf or .dot."
+@option(
+    "--out",
+    type=Place(),
+    metavar="FILE",
+    required=True,
+    help=_("Ends in .svg, .png, .pdf or .dot."),
 )
 @graph_options
-@click.option("--detail", is_flag=True, help="Sigmoid and the like as their elementary nodes.")
-@click.option("--check", is_flag=True, help="Check every gradient, and mark its arrow.")
+@option("--detail", is_flag=True, help=_("Sigmoid and the like as their elementary nodes."))
+@option("--check", is_flag=True, help=_("Check every gradient, and mark its arrow."))
 @picture_options
-@click.option(
+@option(
     "--dpi", type=Number(least=20, most=1200, example="96"), default=192, metavar="N",
-    show_default=True, help="Dots an inch, for .png.",
+    show_default=True, help=_("Dots an inch, for .png."),
 )  # fmt: skip
-@click.option("--force", is_flag=True, help="Overwrite an existing file.")
+@option("--force", is_flag=True, help=_("Overwrite an existing file."))
 @data_options
 @json_option
 @click.pass_context
@@ -63,13 +77,7 @@ def draw(
     as_json: bool,
     **picture: Any,
 ) -> None:
-    """Draw how MODEL, or an EXPRESSION, is computed: values forward, gradients back.
-
-    An expression has names, numbers, + - * / ** @, brackets, .T and functions such as sigmoid, exp,
-    sum and softmax; a name without a value gets small random numbers in a shape that fits. Of an
-    expression that is not one number the sum is taken for the gradients. Layers and arrows are called
-    as in the picture; `chainrule check` lists the arrows.
-    """
+    """Draw how a model, or an expression, is computed."""
     import numpy as np
 
     from chainrule.atomic_write import check_place
@@ -79,11 +87,11 @@ def draw(
     format_of(out)
     check_place(out, force)
     settings = picture_settings(**picture)
-    keep_apart("--out", out, {"the model": what, "the data": data})
-    graph, numbers, _ = graph_of(
+    keep_apart("--out", out, {_p("a file", "the model"): what, _p("a file", "the data"): data})
+    graph, numbers = graph_of(
         what, given, data, count, said,
         from_python=f"network.draw(x, t).save({shown(out)})",
-    )  # fmt: skip
+    )[:2]  # fmt: skip
     graph = graph.detailed() if detail else graph
     output = graph.outputs[0]
     seed = np.ones_like(output.data) if output.size != 1 else None
@@ -106,7 +114,7 @@ def draw(
 
 
 def _overflows(graph: Graph, seed: Any, gradients: bool) -> list[str]:
-    """Sentences on what is not finite in the detail and is where it is folded."""
+    """Remarks on what is not finite in the detail and is where it is folded."""
     from chainrule.graph.detail import DetailedGraph
 
     if not isinstance(graph, DetailedGraph):
@@ -115,9 +123,10 @@ def _overflows(graph: Graph, seed: Any, gradients: bool) -> list[str]:
     return [overflow.text for overflow in (*graph.overflows, *back)]
 
 
-def _tell(out: str, graph: Graph, numbers: str, overflows: list[str], proof: Proof | None) -> None:
-    say(printable(f"{out}: {number_of(len(graph.nodes), 'node')}, with {numbers}."))
-    for sentence in overflows:
-        remark(f"{sentence.removesuffix('.')}.")
+def _tell(out: str, graph: Graph, numbers: Text, overflows: list[str], proof: Proof | None) -> None:
+    nodes = _n("{n:,} node", "{n:,} nodes", len(graph.nodes))
+    say(printable(_("{out}: {nodes}, with {numbers}.", out=out, nodes=nodes, numbers=numbers)))
+    for overflow in overflows:
+        remark(_("{remark}.", remark=overflow))
     if proof is not None:
         paragraph(proof.summary)

@@ -6,19 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chainrule.cli.options import Command, data_argument, data_options, engine_option, json_option
+from chainrule.cli.help_pages import Command
+from chainrule.cli.options import data_argument, data_options, engine_option, json_option
 from chainrule.cli.terminal import (
     json_out,
-    number_of,
     paint,
     paragraph,
     printable,
     remark,
     rows,
     say,
+    spoken,
     table,
     too_wide,
 )
+from chainrule.lang.messages import _, _n, _p
 
 if TYPE_CHECKING:
     from chainrule.cli.said import Said
@@ -31,12 +33,17 @@ MANY_CLASSES = 20
 
 @click.command(
     cls=Command,
-    short_help="Score a model on rows whose answers are known.",
-    epilog="""\b
-Examples:
-  chainrule evaluate digits.safetensors digits
-  chainrule evaluate iris.safetensors more.csv --json
-""",
+    help=(
+        _("Score MODEL on DATA: accuracy and confusion matrix, or R², RMSE and MAE."),
+        _(
+            "On the data the model was trained on, the rows held out from training are scored apart."
+        ),
+    ),
+    short_help=_("Score a model on rows whose answers are known."),
+    examples=(
+        "chainrule evaluate digits.safetensors digits",
+        "chainrule evaluate iris.safetensors more.csv --json",
+    ),
 )
 @click.argument("model", metavar="MODEL")
 @data_argument
@@ -44,10 +51,7 @@ Examples:
 @engine_option
 @json_option
 def evaluate(model: str, data: str, said: Said, engine: str, as_json: bool) -> None:
-    """Score MODEL on DATA: accuracy and confusion matrix, or R², RMSE and MAE.
-
-    On the data the model was trained on, the rows held out from training are scored apart.
-    """
+    """Score a model on a table."""
     from chainrule.cli.reading import open_both
     from chainrule.cli.scoring import score_all
 
@@ -63,11 +67,11 @@ def evaluate(model: str, data: str, said: Said, engine: str, as_json: bool) -> N
         return
     for sentence in notes:
         remark(sentence)
-    say(f"{paint(printable(model), 'bold')} on {paint(printable(data), 'bold')}")
+    bold = [paint(printable(name), "bold") for name in (model, data)]
+    say(_("{model} on {data}", model=bold[0], data=bold[1]))
     say()
     main = scores.get("held_out") or scores.get("all") or scores["training"]
-    names = {"held_out": "held out", "training": "trained on", "all": ""}
-    rows([pair for name, score in scores.items() for pair in _figures(score, names[name])])
+    rows([pair for name, score in scores.items() for pair in _figures(score, name)])
     for sentence in verdicts:
         say()
         remark(sentence)
@@ -75,19 +79,34 @@ def evaluate(model: str, data: str, said: Said, engine: str, as_json: bool) -> N
         _show_classes(main)
 
 
+def _named(score: str, which: str) -> str:
+    """The name of a score, with which rows it is of."""
+    if which == "held_out":
+        return _("held out: {score}", score=score)
+    return _("trained on: {score}", score=score) if which == "training" else score
+
+
 def _figures(score: Score, which: str) -> list[tuple[str, str]]:
-    start = f"{which}: " if which else ""
+    count = _n("{n:,} row", "{n:,} rows", score.rows)
     if score.classes is not None:
-        part = f"{score.right:,} of {number_of(score.rows, 'row')}"
-        right = f"{score.values['accuracy']:.1%}  ({part})"
-        return [(f"{start}accuracy", right), *score.compared]
+        right = _(
+            "{part:.1%}  ({right:,} of {rows})",
+            part=score.values["accuracy"],
+            right=score.right,
+            rows=count,
+        )
+        return [(_named(_("accuracy"), which), right), *score.compared]
     from chainrule.training.metrics import in_units
 
-    unit = f"in units of {score.target}"
+    values = score.values
+    rmse, mae = (
+        _("{value} in units of {target}", value=in_units(values[name]), target=score.target)
+        for name in ("rmse", "mae")
+    )
     return [
-        (f"{start}R²", f"{_r2(score.values['r2'])}  ({number_of(score.rows, 'row')})"),
-        (f"{start}RMSE", f"{in_units(score.values['rmse'])} {unit}"),
-        (f"{start}MAE", f"{in_units(score.values['mae'])} {unit}"),
+        (_named("R²", which), _("{score}  ({rows})", score=_r2(values["r2"]), rows=count)),
+        (_named("RMSE", which), rmse),
+        (_named("MAE", which), mae),
         *score.compared,
     ]
 
@@ -98,7 +117,7 @@ def _r2(value: float | None) -> str:
 
 def _show_classes(score: Score) -> None:
     say()
-    names = [str(name) for name in score.classes or ()]
+    names = [spoken(name) for name in score.classes or ()]
     body = [
         (
             name,
@@ -108,13 +127,20 @@ def _show_classes(score: Score) -> None:
         )
         for name, c in zip(names[: 5 * MANY_CLASSES], score.per_class, strict=False)
     ]
-    table((score.target, "rows", "found", "right when said"), body)
+    head: tuple[str, ...] = (
+        score.target,
+        _("rows"),
+        _p("recall, as the head of a column", "found"),
+        _p("precision, as the head of a column", "right when said"),
+    )
+    table(head, body)
     if len(names) > MANY_CLASSES:
         say()
-        say(f"({len(names)} classes: the confusion matrix is in --json)")
+        say(_("({count} classes: the confusion matrix is in --json)", count=len(names)))
         return
     say()
-    paragraph("which were taken for which (rows: what they are; columns: what was said)", "dim")
+    taken = _("which were taken for which (rows: what they are; columns: what was said)")
+    paragraph(taken, "dim")
     counts = [[f"{n:,}" if n else "·" for n in line] for line in score.confusion]
     head = ("", *names)
     lines = [(name, *line) for name, line in zip(names, counts, strict=True)]

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chainrule.cli.options import Command, Number, OneOf, data_options, json_option
+from chainrule.cli.help_pages import Command, option
+from chainrule.cli.options import Number, OneOf, data_options, json_option
 from chainrule.cli.places import Place, keep_apart
-from chainrule.cli.terminal import json_out, number_of, printable, say
+from chainrule.cli.terminal import json_out, printable, say
+from chainrule.lang.messages import _, _n, _p
 
 if TYPE_CHECKING:
     from chainrule.cli.said import Said
@@ -20,31 +22,39 @@ __all__ = ["export"]
 
 @click.command(
     cls=Command,
-    short_help="Write a model as a NumPy program.",
-    epilog="""\b
-Examples:
-  chainrule export iris.safetensors --to script --out predict_iris.py
-  chainrule export iris.safetensors --to script --out train_iris.py --data iris.csv
-""",
+    help=(
+        _("Write MODEL as a program that needs nothing but Python and NumPy."),
+        _(
+            "The program predicts: `python FILE table.csv` prints what `chainrule predict` answers for each"
+            " row, and `python FILE inputs.npy` takes rows that are prepared already. With --data it trains"
+            " instead: it goes on from the weights of MODEL over the rows of DATA, with the optimizer MODEL"
+            " was trained with, begun anew, and prints the loss of every epoch. (Of the data MODEL was"
+            " trained on it takes the rows that were not held out.) Weights and rows lie in a file beside it"
+            " that has the same name and ends in .npz."
+        ),
+    ),
+    short_help=_("Write a model as a NumPy program."),
+    examples=(
+        "chainrule export iris.safetensors --to script --out predict_iris.py",
+        "chainrule export iris.safetensors --to script --out train_iris.py --data iris.csv",
+    ),
 )
 @click.argument("model", metavar="MODEL")
-@click.option("--to", type=OneOf(("script",)), required=True, help="The form: a NumPy program.")
-@click.option(
-    "--out", type=Place(), metavar="FILE", required=True, help="Where it goes; ends in .py."
-)
-@click.option("--force", is_flag=True, help="Overwrite existing files.")
-@click.option("--data", metavar="DATA", help="Rows to train on: the program then trains.")
-@click.option(
+@option("--to", type=OneOf(("script",)), required=True, help=_("The form: a NumPy program."))
+@option("--out", type=Place(), metavar="FILE", required=True, help=_("Where it goes; ends in .py."))
+@option("--force", is_flag=True, help=_("Overwrite existing files."))
+@option("--data", metavar="DATA", help=_("Rows to train on: the program then trains."))
+@option(
     "--epochs",
     type=Number(whole=True, least=1, most=1_000_000, example="20"),
     metavar="N",
-    help="How many times it goes over the rows (with --data); as the model was trained.",
+    help=_("How many times it goes over the rows (with --data); as the model was trained."),
 )
-@click.option(
+@option(
     "--batch-size",
     type=Number(whole=True, least=1, most=10**9, example="32"),
     metavar="N",
-    help="Rows a step (with --data); as the model was trained.",
+    help=_("Rows a step (with --data); as the model was trained."),
 )
 @data_options
 @json_option
@@ -59,25 +69,21 @@ def export(
     said: Said,
     as_json: bool,
 ) -> None:
-    """Write MODEL as a program that needs nothing but Python and NumPy.
-
-    The program predicts: `python FILE table.csv` prints what `chainrule predict` answers for each
-    row, and `python FILE inputs.npy` takes rows that are prepared already. With --data it trains
-    instead: it goes on from the weights of MODEL over the rows of DATA, with the optimizer MODEL
-    was trained with, begun anew, and prints the loss of every epoch. (Of the data MODEL was trained
-    on it takes the rows that were not held out.) Weights and rows lie in a file beside it that has
-    the same name and ends in .npz.
-    """
+    """Write a model as a program that predicts, or with rows one that trains."""
     from chainrule.errors import SettingError
 
     if data is None and (epochs or batch_size or said):
         raise SettingError(
-            "--epochs, --batch-size and how rows are read (--no-header, --encoding, ...) are for a program"
-            " that trains. Name the rows with --data, too."
+            _(
+                "--epochs, --batch-size and how rows are read (--no-header, --encoding, ...) are for a"
+                " program that trains. Name the rows with --data, too."
+            )
         )
     beside = f"{out.removesuffix('.py')}.npz"
     for path in (out, beside):
-        keep_apart("--out", path, {"the model": model, "the data": data})
+        keep_apart(
+            "--out", path, {_p("a file", "the model"): model, _p("a file", "the data"): data}
+        )
     if data is None:
         from chainrule.files import load_model
         from chainrule.script import predicting_script
@@ -98,9 +104,15 @@ def export(
             }
         )
         return
-    what = "predicts" if data is None else "trains"
-    with_arrays = f", with its arrays in {beside}" if script.arrays else ""
-    say(printable(f"{out} {what}: {number_of(lines, 'line')} of NumPy{with_arrays}."))
+    size = _n("{n:,} line of NumPy", "{n:,} lines of NumPy", lines)
+    if script.arrays:
+        size = _("{lines}, with its arrays in {file}", lines=size, file=beside)
+    told = (
+        _("{out} predicts: {size}.", out=out, size=size)
+        if data is None
+        else _("{out} trains: {size}.", out=out, size=size)
+    )
+    say(printable(told))
 
 
 def _training(

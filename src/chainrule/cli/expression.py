@@ -15,6 +15,7 @@ import numpy.typing as npt
 from chainrule.errors import ChainruleError, SettingError, nearest, shown
 from chainrule.graph import functions
 from chainrule.graph.variable import Variable
+from chainrule.lang.messages import Text, _, _n, listed
 
 __all__ = ["FUNCTIONS", "Expression", "read_value"]
 
@@ -59,42 +60,45 @@ class Expression:
         self.text = text
         if len(text) > LONGEST:
             raise SettingError(
-                f"the expression has {len(text):,} characters; {LONGEST:,} are allowed."
+                _(
+                    "the expression has {count:,} characters; {most:,} are allowed.",
+                    count=len(text),
+                    most=LONGEST,
+                )
             )
         try:
             self._tree = ast.parse(text.strip(), mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-            place = getattr(error, "offset", None)
-            where = f", at character {place}" if place else ""
-            raise self._wrong(
-                f"is no expression{where}. Write it as in Python: sigmoid(x @ W + b)"
-            ) from None
+            raise self._wrong(_no_expression(getattr(error, "offset", None))) from None
         self.names: list[str] = []
         #: Names of class ids, which are whole numbers and have no gradient.
         self.ids: set[str] = set()
         self._look(self._tree, 0)
         if not self.names:
-            raise self._wrong("has no name in it, so there is nothing to differentiate by")
+            raise self._wrong(_("has no name in it, so there is nothing to differentiate by"))
 
-    def _wrong(self, why: str) -> SettingError:
-        return SettingError(f"the expression {shown(self.text, 60)} {why}.")
+    def _wrong(self, why: Text) -> SettingError:
+        return SettingError(
+            _("the expression {expression} {why}.", expression=shown(self.text, 60), why=why)
+        )
 
     def _look(self, node: ast.AST, depth: int) -> None:
         """See that every part is known, and collect the names."""
         if depth > DEEPEST:
-            raise self._wrong(f"goes more than {DEEPEST} operations deep")
+            raise self._wrong(_("goes more than {most} operations deep", most=DEEPEST))
         inside: list[ast.AST]
         match node:
             case ast.Name(id=name):
                 if name in FUNCTIONS:
-                    raise self._wrong(f"names the function {name} without calling it")
+                    raise self._wrong(_("names the function {name} without calling it", name=name))
                 if name not in self.names:
                     self.names.append(name)
                 return
             case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
                 if not -1e300 < value < 1e300:
+                    number = shown(str(value), 30)
                     raise self._wrong(
-                        f"has a number in it that is too large: {shown(str(value), 30)}"
+                        _("has a number in it that is too large: {number}", number=number)
                     )
                 return
             case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
@@ -105,11 +109,15 @@ class Expression:
                 inside = [value]
             case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
                 inside = self._called(name, args, keywords)
-            case _:
-                what = ast.unparse(node) if not isinstance(node, ast.Starred) else "*"
+            case other:
+                what = ast.unparse(other) if not isinstance(other, ast.Starred) else "*"
                 raise self._wrong(
-                    f"has a part that is not allowed: {shown(what, 40)}. Names, numbers, + - * / ** @,"
-                    f" brackets, .T and these functions are: {', '.join(sorted(FUNCTIONS))}"
+                    _(
+                        "has a part that is not allowed: {part}. Names, numbers, + - * / ** @, brackets, .T"
+                        " and these functions are: {functions}",
+                        part=shown(what, 40),
+                        functions=listed(sorted(FUNCTIONS)),
+                    )
                 )
         for part in inside:
             self._look(part, depth + 1)
@@ -119,19 +127,31 @@ class Expression:
     ) -> list[ast.AST]:
         if name not in FUNCTIONS:
             raise self._wrong(
-                f"calls {shown(name, 30)}, which is not known; {nearest(name, FUNCTIONS)}"
+                _(
+                    "calls {name}, which is not known; {nearest}",
+                    name=shown(name, 30),
+                    nearest=nearest(name, FUNCTIONS),
+                )
             )
         wanted = 2 if name in _TWO else 1
         if len(args) != wanted:
-            raise self._wrong(f"calls {name} with {len(args)} values; it takes {wanted}")
+            raise self._wrong(
+                _n(
+                    "calls {name} with {n} value; it takes {wanted}",
+                    "calls {name} with {n} values; it takes {wanted}",
+                    len(args),
+                    name=name,
+                    wanted=wanted,
+                )
+            )
         if name == "softmax_cross_entropy":
             if not isinstance(args[1], ast.Name):
-                raise self._wrong(f"calls {name} with class ids that are no name")
+                raise self._wrong(_("calls {name} with class ids that are no name", name=name))
             self.ids.add(args[1].id)
         for keyword in keywords:
             if keyword.arg != "axis" or name not in _AXIS or _whole(keyword.value) is None:
                 raise self._wrong(
-                    f"calls {name} with something else than values and axis=0, 1 or -1"
+                    _("calls {name} with something else than values and axis=0, 1 or -1", name=name)
                 )
         return list(args)
 
@@ -145,10 +165,10 @@ class Expression:
             if isinstance(error, ChainruleError):
                 raise
             too_large = isinstance(error, OverflowError)
-            why = "one of its numbers becomes too large" if too_large else str(error)
-            raise self._wrong(f"cannot be computed: {why}") from None
+            why = _("one of its numbers becomes too large") if too_large else str(error)
+            raise self._wrong(_("cannot be computed: {why}", why=why)) from None
         if np.iscomplexobj(found.data if isinstance(found, Variable) else found):
-            raise self._wrong("has a root of a negative number in it")
+            raise self._wrong(_("has a root of a negative number in it"))
         return found if isinstance(found, Variable) else Variable(found)
 
     def _value(self, node: ast.AST, given: Mapping[str, Any]) -> Any:
@@ -170,7 +190,13 @@ class Expression:
                 more = {"axis": _whole(keywords[0].value)} if keywords else {}
                 if more and not -values[0].ndim <= (more["axis"] or 0) < values[0].ndim:
                     raise self._wrong(
-                        f"calls {name} with axis={more['axis']} of a value with {values[0].ndim} axes"
+                        _n(
+                            "calls {name} with axis={axis} of a value with {n} axis",
+                            "calls {name} with axis={axis} of a value with {n} axes",
+                            values[0].ndim,
+                            name=name,
+                            axis=more["axis"],
+                        )
                     )
                 return FUNCTIONS[name](*values, **more)
         raise AssertionError(node)
@@ -180,8 +206,11 @@ class Expression:
         for name in values:
             if name not in self.names:
                 raise SettingError(
-                    f"{name!r} is given a value and does not stand in the expression;"
-                    f" {nearest(name, self.names)}."
+                    _(
+                        "{name!r} is given a value and does not stand in the expression; {nearest}.",
+                        name=name,
+                        nearest=nearest(name, self.names),
+                    )
                 )
         shapes = self.shapes({name: a.shape for name, a in values.items()})
         rng = np.random.default_rng(seed)
@@ -194,7 +223,9 @@ class Expression:
                 data = rng.integers(-20, 21, shapes[name]) / 10  # short numbers are easy to read
             if name in self.ids:
                 if (data != data.astype(int)).any() or (data < 0).any():
-                    raise SettingError(f"{name} holds class ids, which are whole numbers from 0.")
+                    raise SettingError(
+                        _("{name} holds class ids, which are whole numbers from 0.", name=name)
+                    )
                 data = data.astype(int)
             found[name] = Variable(data, name)
         return found
@@ -269,6 +300,16 @@ class Expression:
                         self._told(part, shape, known)
 
 
+def _no_expression(place: int | None) -> Text:
+    """What a text is, that does not even read like one; from this character on."""
+    if not place:
+        return _("is no expression. Write it as in Python: sigmoid(x @ W + b)")
+    return _(
+        "is no expression, at character {place}. Write it as in Python: sigmoid(x @ W + b)",
+        place=place,
+    )
+
+
 def _variable(value: Any) -> Variable:
     return value if isinstance(value, Variable) else Variable(value, requires_grad=False)
 
@@ -300,6 +341,9 @@ def read_value(text: str) -> tuple[str, Array]:
         or not array.size
     ):
         raise SettingError(
-            f"--set {shown(text, 50)}: give a name and finite numbers, such as x=3 or W=[[1, 2], [3, 4]]."
+            _(
+                "--set {given}: give a name and finite numbers, such as x=3 or W=[[1, 2], [3, 4]].",
+                given=shown(text, 50),
+            )
         )
     return name.strip(), array

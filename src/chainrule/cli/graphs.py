@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.cli.terminal import number_of
 from chainrule.errors import SettingError, shown
+from chainrule.lang.messages import Text, _, _n, listed, sentences
 
 if TYPE_CHECKING:
     from chainrule.cli.said import Said
@@ -40,34 +40,41 @@ def graph_of(
     said: Said,
     *,
     from_python: str,
-) -> tuple[Graph, str, AtWork | None]:
+) -> tuple[Graph, Text, AtWork | None]:
     """The graph, which numbers stand in it, in words, and the network, rows and targets of a model.
 
     `from_python` is what does the same with arrays, for a model that takes no tables.
     """
     if is_model(what):
         if given:
-            raise SettingError("--set gives a value to a name of an expression; a model has data.")
+            raise SettingError(
+                _("--set gives a value to a name of an expression; a model has data.")
+            )
         network, x, t, told = _at_work(what, data, count, said, from_python)
         return network.graph(x, t), told, (network, x, t)
     if data is not None or said:
         raise SettingError(
-            f"--data is for a model, and {shown(what, 60)} names no file. Give values with --set x=3."
+            _(
+                "--data is for a model, and {what} names no file. Give values with --set x=3.",
+                what=shown(what, 60),
+            )
         )
     from chainrule.cli.expression import Expression, read_value
 
     meant = os.path.exists(f"{what}.safetensors")
     if meant or NAME_OR_PATH.fullmatch(what):
-        better = f" Did you mean {what}.safetensors?" if meant else ""
-        raise SettingError(
-            f"{shown(what, 60)} is no model file, and no expression with an operation in it.{better}"
+        told = _(
+            "{what} is no model file, and no expression with an operation in it.",
+            what=shown(what, 60),
         )
+        better = _("Did you mean {name}.safetensors?", name=what) if meant else None
+        raise SettingError(sentences(told, better))
     expression = Expression(what)
     values: dict[str, Any] = {}
     for text in given:
         name, value = read_value(text)
         if name in values:
-            raise SettingError(f"--set gives {name} two values. Give it one.")
+            raise SettingError(_("--set gives {name} two values. Give it one.", name=name))
         values[name] = value
     variables = expression.variables(values)
     out = expression.value(variables)
@@ -76,8 +83,9 @@ def graph_of(
         out.name = result
     made_up = [f"{n} {'×'.join(map(str, v.shape))}".rstrip() for n, v in variables.items()]
     made_up = [text for text, n in zip(made_up, variables, strict=True) if n not in values]
-    told = f"random numbers for {', '.join(made_up)}" if made_up else "given values"
-    return out.graph, told, None
+    if not made_up:
+        return out.graph, _("given values"), None
+    return out.graph, _("random numbers for {names}", names=listed(made_up)), None
 
 
 def _at_work(
@@ -86,30 +94,41 @@ def _at_work(
     count: int,
     said: Said,
     from_python: str,
-) -> tuple[Any, Any, Any, str]:
+) -> tuple[Any, Any, Any, Text]:
     """The network of a model file, with rows and targets: of a table, or random ones."""
     if data is not None:
         from chainrule.cli.reading import open_both
 
         found, preparation, table = open_both(
             path, data, said, from_python=from_python,
-            otherwise=" Or leave --data out: random rows are taken.",
+            otherwise=_("Or leave --data out: random rows are taken."),
         )  # fmt: skip
         table.require(preparation.target)
         from chainrule.cli.scoring import training_rows  # the rows that have a target
         from chainrule.cli.source import STDIN
 
         rows = training_rows(found, preparation, table)
-        kind = "row" if len(rows) == len(table) else "training row"
+        all_of_them = len(rows) == len(table)
         rows = rows.rows(np.arange(min(count, len(rows))))
         x, t = preparation.transform(rows), preparation.targets(rows)
-        name = "standard input" if data == STDIN else data
-        return found.network, x, t, f"the first {number_of(len(x), kind)} of {name}"
+        name = _("standard input") if data == STDIN else data
+        told = (
+            _n("the first {n:,} row of {name}", "the first {n:,} rows of {name}", len(x), name=name)
+            if all_of_them
+            else _n(
+                "the first {n:,} training row of {name}",
+                "the first {n:,} training rows of {name}",
+                len(x),
+                name=name,
+            )
+        )
+        return found.network, x, t, told
     from chainrule.files import load_model
 
     found = load_model(path)
     x, t = _random(found, path, count, from_python)
-    return found.network, x, t, f"{number_of(count, 'random row')} and targets"
+    told = _n("{n:,} random row and targets", "{n:,} random rows and targets", count)
+    return found.network, x, t, told
 
 
 def _random(found: Model, path: str, count: int, from_python: str) -> tuple[Any, Any]:
@@ -117,8 +136,12 @@ def _random(found: Model, path: str, count: int, from_python: str) -> tuple[Any,
     x = _random_rows(found, count, rng)
     if x is None:
         raise SettingError(
-            f"{path} has no layer that tells how wide its rows are. Use it from Python:"
-            f" chainrule.files.load_model(path).{from_python}."
+            _(
+                "{path} has no layer that tells how wide its rows are. Use it from Python:"
+                " chainrule.files.load_model(path).{call}.",
+                path=path,
+                call=from_python,
+            )
         )
     y = network.predict(x)
     kind = getattr(network.loss, "target", "values")

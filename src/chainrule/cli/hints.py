@@ -7,6 +7,7 @@ import re
 import numpy as np
 
 from chainrule.datasets import Preparation, Table
+from chainrule.lang.messages import Text, _
 
 __all__ = ["hints"]
 
@@ -15,7 +16,7 @@ IDENTIFIER = re.compile(
 )
 
 
-def hints(table: Table, preparation: Preparation) -> tuple[str, ...]:
+def hints(table: Table, preparation: Preparation) -> tuple[Text, ...]:
     """Sentences about columns that are learned from and perhaps should not be.
 
     >>> table = Table({"id": list(range(40)), "x": [1.5, 2.5] * 20, "y": [0, 1] * 20})
@@ -27,7 +28,10 @@ def hints(table: Table, preparation: Preparation) -> tuple[str, ...]:
         named = table.kind(name) == "int" and IDENTIFIER.fullmatch(name)
         if named and len(np.unique(table.column(name))) == len(table) > 1:
             found.append(
-                f"{name!r} has another whole number in every row, as identifiers have. If it is one,"
-                " leave the column out (--without)."
+                _(
+                    "{name!r} has another whole number in every row, as identifiers have. If it is one,"
+                    " leave the column out (--without).",
+                    name=name,
+                )
             )
     return tuple(found)

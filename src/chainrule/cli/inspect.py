@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chainrule.cli.options import Command, json_option
-from chainrule.cli.terminal import json_out, paint, paragraph, printable, rows, say
+from chainrule.cli.help_pages import Command
+from chainrule.cli.options import json_option
+from chainrule.cli.terminal import json_out, paint, paragraph, printable, rows, say, spoken
+from chainrule.lang.messages import Text, _, _n, _p, listed
 
 if TYPE_CHECKING:
     from chainrule.datasets import Preparation
@@ -20,16 +22,14 @@ __all__ = ["inspect"]
 
 @click.command(
     cls=Command,
-    short_help="Show what a model file holds.",
-    epilog="""\b
-Example:
-  chainrule inspect digits.safetensors
-""",
+    help=(_("Show the layers of MODEL, how it prepares its data, and how it was trained."),),
+    short_help=_("Show what a model file holds."),
+    examples=("chainrule inspect digits.safetensors",),
 )
 @click.argument("model", metavar="MODEL")
 @json_option
 def inspect(model: str, as_json: bool) -> None:
-    """Show the layers of MODEL, how it prepares its data, and how it was trained."""
+    """Show what a model file holds."""
     from chainrule.files import load_model
     from chainrule.files.architecture import describe
 
@@ -48,7 +48,8 @@ def inspect(model: str, as_json: bool) -> None:
             }
         )
         return
-    say(f"{paint(printable(model), 'bold')}  {os.path.getsize(model):,} bytes")
+    size = _n("{n:,} byte", "{n:,} bytes", os.path.getsize(model))
+    say(f"{paint(printable(model), 'bold')}  {spoken(size)}")
     say()
     *layers, total = found.network.summary().splitlines()
     for i, line in enumerate(layers):
@@ -56,7 +57,7 @@ def inspect(model: str, as_json: bool) -> None:
     paragraph(total)
     say()
     if preparation is None:
-        say("It was kept without a preparation of its data: it takes arrays as they are.")
+        say(_("It was kept without a preparation of its data: it takes arrays as they are."))
     else:
         rows(_prepared(preparation))
     if found.facts:
@@ -66,47 +67,99 @@ def inspect(model: str, as_json: bool) -> None:
 
 def _prepared(preparation: Preparation) -> list[tuple[str, str]]:
     classes = preparation.classes
-    what = f"one of {len(classes)} classes" if classes else "a number"
-    pairs = [("predicts", f"{preparation.target}, {what}")]
+    what = _n("one of {n} class", "one of {n} classes", len(classes)) if classes else _("a number")
+    told = _("{target}, {what}", target=preparation.target, what=what)
+    pairs: list[tuple[str, str]] = [(_("predicts"), told)]
     if classes:
-        pairs.append(("classes", _some(classes)))
-    pairs.append(("from", _some(preparation.columns)))
+        pairs.append((_("classes"), _some(classes)))
+    pairs.append((_p("the columns that a model learns from", "from"), _some(preparation.columns)))
     for i, note in enumerate(preparation.notes):
-        pairs.append(("prepared" if i == 0 else "", note))
+        pairs.append((_("prepared") if i == 0 else "", note))
     return pairs
 
 
-def _some(names: tuple[Any, ...], most: int = 12) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(map(str, names[:most])) + more
+def _some(names: tuple[Any, ...], most: int = 12) -> Text:
+    told = listed(names[:most])
+    if len(names) <= most:
+        return told
+    return _("{names} and {count} more", names=told, count=len(names) - most)
+
+
+#: The facts that `chainrule train` keeps, by name.
+_FACTS = {
+    "made_by": _("made by"),
+    "data": _("data"),
+    "name": _("name"),
+    "fingerprint": _("fingerprint"),
+    "rows": _("rows"),
+    "columns": _("columns"),
+    "header": _("header"),
+    "encoding": _("encoding"),
+    "kinds": _("kinds"),
+    "decimal": _("decimal"),
+    "missing_words": _("missing words"),
+    "day_first": _("day first"),
+    "without": _("without"),
+    "split": _p("of a table into training and held-out rows", "split"),
+    "validation": _("validation"),
+    "seed": _("seed"),
+    "missing": _p("what to do with missing cells", "missing"),
+    "training_rows": _("training rows"),
+    "held_out_rows": _("held out rows"),
+    "training": _("training"),
+    "hidden": _("hidden"),
+    "activation": _p("a function", "activation"),
+    "optimizer": _("optimizer"),
+    "lr": _("lr"),
+    "schedule": _("schedule"),
+    "l2": _("l2"),
+    "batch_size": _("batch size"),
+    "dropout": _("dropout"),
+    "label_smoothing": _("label smoothing"),
+    "weight_decay": _("weight decay"),
+    "epochs": _("epochs"),
+    "tried": _("tried"),
+    "loss": _("loss"),
+    "folds": _("folds"),
+    "stopped": _("stopped"),
+    "engine": _("engine"),
+    "held_out": _("held out"),
+    "accuracy": _("accuracy"),
+    "constant": _p("a model that always answers the same", "constant"),
+    "linear": _p("a model", "linear"),
+}
+
+
+def _name(key: str) -> str:
+    return _FACTS.get(key, key.replace("_", " "))
 
 
 def _told(facts: dict[str, Any]) -> list[tuple[str, str]]:
     """The facts, a line for each; those that hold facts are written out."""
-    pairs = []
-    for name, value in facts.items():
-        if isinstance(value, dict):
-            parts = [
-                f"{k.replace('_', ' ')} {_plain(v)}" for k, v in value.items() if v is not None
-            ]
-            text = "; ".join(parts)
-        else:
-            text = _plain(value)
-        pairs.append((name.replace("_", " "), text))
-    return pairs
+    return [
+        (
+            _name(key),
+            listed(_pairs(value), "clauses") if isinstance(value, dict) else _plain(value),
+        )
+        for key, value in facts.items()
+    ]
+
+
+def _pairs(facts: dict[str, Any]) -> list[Text]:
+    return [
+        _("{name} {value}", name=_name(key), value=_plain(value))
+        for key, value in facts.items()
+        if value is not None
+    ]
 
 
 def _plain(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return _("yes") if value else _("no")
     if isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value):
         return f"{value[:12]}…"  # a fingerprint; --json has all of it
     if isinstance(value, list) and value and all(isinstance(part, dict) for part in value):
-        told = (
-            ", ".join(f"{k.replace('_', ' ')} {_plain(v)}" for k, v in part.items())
-            for part in value
-        )
-        return " | ".join(told)
+        return " | ".join(spoken(listed(_pairs(part))) for part in value)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

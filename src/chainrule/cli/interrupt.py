@@ -7,9 +7,13 @@ import threading
 from types import FrameType
 from typing import Any
 
+from chainrule.lang.messages import _
 from chainrule.training import Callback, Trainer
 
-__all__ = ["CtrlC"]
+__all__ = ["REASON", "CtrlC"]
+
+#: Why such a training has stopped.
+REASON = _("interrupted by Ctrl-C")
 
 
 class CtrlC(Callback):
@@ -36,4 +40,4 @@ class CtrlC(Callback):
     def _asked(self, number: int, frame: FrameType | None) -> None:
         if not self.started:
             raise KeyboardInterrupt
-        self.trainer.stop("interrupted by Ctrl-C")
+        self.trainer.stop(REASON)

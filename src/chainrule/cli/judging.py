@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.cli.terminal import number_of
+from chainrule.lang.messages import Text, _, _n, listed
 from chainrule.training import Baselines, Comparison
 from chainrule.training.metrics import in_units, regression_scores
 
@@ -31,9 +31,9 @@ class Judged:
     baselines: Baselines
     preparation: Preparation
 
-    def verdict(self, hidden: bool, given: Sequence[str]) -> tuple[str, ...]:
+    def verdict(self, hidden: bool, given: Sequence[str]) -> tuple[Text, ...]:
         """What to say if the model does not beat the baselines; see `verdict`."""
-        which = "the held-out rows"
+        which = _("the held-out rows")
         return verdict(self.found, self.preparation, self.baselines, which, hidden, given)
 
 
@@ -59,49 +59,53 @@ def simplest(found: Comparison) -> dict[str, float | None]:
     return {"constant": found.constant, "linear": found.linear}
 
 
-def held_out(judged: Judged | None, chose: bool) -> list[tuple[str, str]]:
+def held_out(judged: Judged | None, chose: bool) -> list[tuple[Text, Text]]:
     """The scores in words; `chose`: these rows chose the epoch to keep, too."""
     if judged is None:
-        return [("held out", "nothing, so how good the model is on new rows is not known")]
+        told = _("nothing, so how good the model is on new rows is not known")
+        return [(_("held out"), told)]
     rows, scores, prep = judged.rows, judged.scores, judged.preparation
-    more = "; they chose the epoch to keep, too" if chose else ""
-    count = number_of(rows, "row")
+    of = _n("{n:,} row never trained on", "{n:,} rows never trained on", rows)
     if prep.classes:
-        part, right = scores["accuracy"], round(scores["accuracy"] * rows)
-        pairs = [
-            ("held-out accuracy", f"{part:.1%}  ({right:,} of {count} never trained on{more})")
-        ]
+        right = round(scores["accuracy"] * rows)
+        of = _("{right:,} of {rows}", right=right, rows=of)
+    if chose:
+        of = _("{rows}; they chose the epoch to keep, too", rows=of)
+    if prep.classes:
+        score = _("{part:.1%}  ({rows})", part=scores["accuracy"], rows=of)
+        pairs: list[tuple[Text, Text]] = [(_("held-out accuracy"), score)]
     else:
+        units = _(
+            "{value} in units of {target}", value=in_units(scores["rmse"]), target=prep.target
+        )
         pairs = [
-            ("held-out R²", f"{_score(scores['r2'], prep)}  ({count} never trained on{more})"),
-            ("held-out RMSE", f"{in_units(scores['rmse'])} in units of {prep.target}"),
+            (_("held-out R²"), _("{score}  ({rows})", score=_score(scores["r2"], prep), rows=of)),
+            (_("held-out RMSE"), units),
         ]
     return [*pairs, *beside(judged.found, prep, judged.baselines)]
 
 
 def beside(
     found: Comparison, preparation: Preparation, baselines: Baselines
-) -> list[tuple[str, str]]:
+) -> list[tuple[Text, Text]]:
     """The baselines' scores as a line to show."""
-    told = [
-        f"{_score(score, preparation)} by {simple}"
-        for score, simple in (
-            (found.linear, "a linear model"),
-            (found.constant, f"always {_answer(preparation, baselines)}"),
-        )
-        if score is not None
-    ]
-    return [("to compare", ", ".join(told))] if told else []
+    told = []
+    if found.linear is not None:
+        told.append(_("{score} by a linear model", score=_score(found.linear, preparation)))
+    if found.constant is not None:
+        score, answer = _score(found.constant, preparation), _answer(preparation, baselines)
+        told.append(_("{score} by always {answering}", score=score, answering=answer))
+    return [(_("to compare"), listed(told))] if told else []
 
 
 def verdict(
     found: Comparison,
     preparation: Preparation,
     baselines: Baselines,
-    which: str,
+    which: Text,
     hidden: bool,
     given: Sequence[str] = (),
-) -> tuple[str, ...]:
+) -> tuple[Text, ...]:
     """Sentences if the model does not beat the baselines on `which` rows, with what to try; else none.
 
     `hidden`: it has hidden layers. `given`: options that kept the recipe from being chosen.
@@ -112,26 +116,56 @@ def verdict(
     if found.worse_than is None:
         return ()
     if found.worse_than == "constant":
-        told = "" if found.constant is None else f" ({model} against {constant})"
         answer = _answer(preparation, baselines)
-        said = f"On {which} the model is no better than always {answer}{told}."
-        tip = f"Try more rows, or columns that tell more of {preparation.target!r}."
+        said = (
+            _(
+                "On {which} the model is no better than always {answering}.",
+                which=which,
+                answering=answer,
+            )
+            if found.constant is None
+            else _(
+                "On {which} the model is no better than always {answering} ({model} against {other}).",
+                which=which,
+                answering=answer,
+                model=model,
+                other=constant,
+            )
+        )
     else:
-        said = f"On {which} a linear model is better ({linear} against {model})."
-        tip = "Try more rows, or other columns."
-        if hidden:
-            tip = "Try --hidden none, which makes a linear model, or more rows."
+        said = _(
+            "On {which} a linear model is better ({linear} against {model}).",
+            which=which,
+            linear=linear,
+            model=model,
+        )
+    tips = _tips(found.worse_than == "linear", hidden, preparation.target)
     if not given:
-        return said, tip
-    named = ", ".join(given[:-1]) + " and " * (len(given) > 1) + given[-1]
-    return said, f"Try it without {named} first.", tip.replace("Try", "Else try")
+        return said, tips[0]
+    return said, _("Try it without {options} first.", options=listed(given, "and")), tips[1]
 
 
-def _answer(preparation: Preparation, baselines: Baselines) -> str:
+def _tips(linear: bool, hidden: bool, target: str) -> tuple[Text, Text]:
+    """What to try, first or after something else; `linear`: a linear model is better."""
+    if not linear:
+        return (
+            _("Try more rows, or columns that tell more of {target!r}.", target=target),
+            _("Else try more rows, or columns that tell more of {target!r}.", target=target),
+        )
+    if not hidden:
+        return _("Try more rows, or other columns."), _("Else try more rows, or other columns.")
+    return (
+        _("Try --hidden none, which makes a linear model, or more rows."),
+        _("Else try --hidden none, which makes a linear model, or more rows."),
+    )
+
+
+def _answer(preparation: Preparation, baselines: Baselines) -> Text:
     """The answer that looks at no column."""
     if preparation.classes is None:
-        return f"saying the mean {preparation.target}"
-    return f"saying {preparation.classes[int(np.argmax(baselines.answer))]!r}"
+        return _("saying the mean {target}", target=preparation.target)
+    label = preparation.classes[int(np.argmax(baselines.answer))]
+    return _("saying {label!r}", label=label)
 
 
 def _score(value: float | None, preparation: Preparation) -> str:

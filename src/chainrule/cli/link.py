@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from chainrule.cli.terminal import json_out, number_of, paint, remark, rows, say
+from chainrule.cli.terminal import json_out, paint, remark, rows, say, spoken
+from chainrule.lang.messages import Text, _, _n, listed, sentences
+from chainrule.text_width import to_the_right
 
 if TYPE_CHECKING:
     from chainrule.playground.compatible import Compatible, Link
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["refuse_others", "train_link"]
 
 #: What may stand beside --playground.
-_BESIDE = ("playground", "epochs", "as_json", "quiet")
+_BESIDE = ("playground", "epochs", "as_json", "quiet", "lang")
 _EPOCHS = 100
 
 
@@ -29,8 +31,11 @@ def refuse_others(ctx: click.Context) -> None:
     ]
     if given:
         raise click.UsageError(
-            f"--playground takes data, network and settings from the link, so {', '.join(given)} cannot"
-            " be given with it; only --epochs, --json and --quiet can."
+            _(
+                "--playground takes data, network and settings from the link, so {given} cannot be given"
+                " with it; only --epochs, --json, --quiet and --lang can.",
+                given=listed(given),
+            )
         )
 
 
@@ -40,7 +45,7 @@ def train_link(text: str, epochs: int | None, *, as_json: bool, quiet: bool) -> 
 
     model = Compatible(Link.parse(text))
     for sentence in Link.passed_over(text):
-        remark(f"{sentence} It is passed over, as on the page.")
+        remark(sentences(sentence, _("It is passed over, as on the page.")))
     epochs = _EPOCHS if epochs is None else epochs
     if as_json:
         model.advance(epochs)
@@ -55,37 +60,52 @@ def train_link(text: str, epochs: int | None, *, as_json: bool, quiet: bool) -> 
 
 def _tell(model: Compatible, epochs: int) -> None:
     """The plan, the losses at more and more distant epochs, and the link in full."""
-    rows([*_plan(model), ("training", f"{number_of(epochs, 'epoch')}, {_steps(model.link)}")])
+    count = _n("{n:,} epoch", "{n:,} epochs", epochs)
+    told = _("{epochs}, {steps}", epochs=count, steps=_steps(model.link))
+    rows([*_plan(model), (_("training"), told)])
     say()
-    say(paint(f"  {'epoch':>9}  {'train loss':>12}  {'test loss':>12}", "dim"))
+    heads = ((_("epoch"), 9), (_("train loss"), 12), (_("test loss"), 12))
+    line = "".join(f"  {to_the_right(spoken(head), cells)}" for head, cells in heads)
+    say(paint(line, "dim"))
     for epoch in _told_epochs(epochs):
         model.advance(epoch - model.epoch)
         train, test = model.losses()
         say(f"  {epoch:>9,}  {train:>12.9f}  {test:>12.9f}")
     say()
-    rows([("link", f"#{model.link}")])
+    rows([(_("link"), f"#{model.link}")])
 
 
 def _plan(model: Compatible) -> list[tuple[str, str]]:
     """Data and network in a line each."""
     link = model.link
-    noise = f", noise {link.noise:g} %" if link.noise else ""
-    data = (
-        f"{link.data}{noise}; {len(model.train[0])} points to train, {len(model.test[0])} to test"
+    name: str = link.data
+    if link.noise:
+        name = _("{data}, noise {noise:g} %", data=name, noise=link.noise)
+    data = _(
+        "{data}; {train} points to train, {test} to test",
+        data=name,
+        train=len(model.train[0]),
+        test=len(model.test[0]),
     )
     hidden = [f"{size} {link.activation}" for size in link.sizes[1:-1]]
-    output = "1 tanh output" if link.problem == "classification" else "1 linear output"
-    return [
-        ("data", data),
-        ("network", " → ".join([", ".join(link.features), *hidden, output])),
-    ]
+    classes = link.problem == "classification"
+    output = _("1 tanh output") if classes else _("1 linear output")
+    parts = [", ".join(link.features), *hidden, spoken(output)]
+    return [(_("data"), data), (_("network"), " → ".join(parts))]
 
 
-def _steps(link: Link) -> str:
+def _steps(link: Link) -> Text:
     """How a step is taken, in words."""
-    penalty = f", {link.regularization} {link.regularization_rate:g}"
-    return f"batches of {int(link.batch_size)}, learning rate {link.learning_rate:g}" + (
-        "" if link.regularization == "none" else penalty
+    told = _(
+        "batches of {size}, learning rate {lr:g}", size=int(link.batch_size), lr=link.learning_rate
+    )
+    if link.regularization == "none":
+        return told
+    return _(
+        "{steps}, {penalty} {rate:g}",
+        steps=told,
+        penalty=link.regularization,
+        rate=link.regularization_rate,
     )
 
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from chainrule.cli.help_pages import option
 from chainrule.cli.said import Said
 from chainrule.errors import nearest, shown
+from chainrule.lang.messages import Text, _, _p
 
 __all__ = [
-    "Command",
     "Hidden",
     "Number",
     "OneOf",
@@ -32,19 +33,6 @@ else:
     _Kind = click.ParamType  # not generic before click 8.2
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-class Command(click.Command):
-    """A command that takes every option once, but those that may be given again."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """The values, or an error that names an option given twice."""
-        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
-        for param in order:
-            if isinstance(param, click.Option) and not param.multiple and order.count(param) > 1:
-                name = " or ".join((*param.opts[-1:], *param.secondary_opts[-1:]))
-                raise click.UsageError(f"{name} is given twice. Give it once.", ctx)
-        return super().parse_args(ctx, args)
 
 
 class Number(_Kind):
@@ -78,27 +66,39 @@ class Number(_Kind):
             and (self.most is None or number <= self.most)
         )
         if not good:
-            self.fail(f"got {shown(str(value))}; give {self.allowed()}.", param, ctx)
+            self.fail(_refusal(value, self.allowed()), param, ctx)
         return number
 
-    def allowed(self) -> str:
+    def allowed(self) -> Text:
         """What is allowed, in words."""
-        parts = [f"a {self.name}"]
-        if self.least is not None:
-            parts.append(f"from {_number(self.least)}")
-        if self.above is not None:
-            parts.append(f"above {_number(self.above)}")
-        if self.below is not None:
-            parts.append(
-                f"{'to ' if self.least is not None else 'and '}below {_number(self.below)}"
+        number = (
+            _p("what an option takes", "a whole number")
+            if self.whole
+            else _p("what an option takes", "a number")
+        )
+        least, above, below, most = (
+            None if bound is None else _number(bound)
+            for bound in (self.least, self.above, self.below, self.most)
+        )
+        if least and most:
+            number = _("{number} from {least} to {most}", number=number, least=least, most=most)
+        elif least and below:
+            number = _(
+                "{number} from {least} to below {below}", number=number, least=least, below=below
             )
-        if self.most is not None:
-            parts.append(
-                f"to {_number(self.most)}"
-                if self.above is None
-                else f"and up to {_number(self.most)}"
+        elif above and most:
+            number = _(
+                "{number} above {above} and up to {most}", number=number, above=above, most=most
             )
-        return " ".join(parts) + (f", such as {self.example}" if self.example else "")
+        elif above:
+            number = _("{number} above {above}", number=number, above=above)
+        if not self.example:
+            return number
+        return _("{number}, such as {example}", number=number, example=self.example)
+
+
+def _refusal(given: Any, allowed: Text) -> Text:
+    return _("got {given}; give {allowed}.", given=shown(str(given)), allowed=allowed)
 
 
 def _number(value: float) -> str:
@@ -119,8 +119,9 @@ class OrNone(_Kind):
             return None
         try:
             return self.number.convert(value, param, ctx)
-        except click.BadParameter as error:
-            self.fail(f"{error.message.removesuffix('.')}, or none.", param, ctx)
+        except click.BadParameter:
+            allowed = _("{number}, or none", number=self.number.allowed())
+            self.fail(_refusal(value, allowed), param, ctx)
 
 
 class OneOf(_Kind):
@@ -135,7 +136,10 @@ class OneOf(_Kind):
         """The word in small letters, or an error that names the nearest."""
         word = str(value).lower()
         if word not in self.words:
-            self.fail(f"got {shown(str(value))}; {nearest(word, self.words)}.", param, ctx)
+            told = nearest(word, self.words)
+            self.fail(
+                _("got {value}; {nearest}.", value=shown(str(value)), nearest=told), param, ctx
+            )
         return word
 
     def get_metavar(self, param: Any, ctx: Any = None) -> str:
@@ -159,12 +163,11 @@ class Hidden(_Kind):
         except ValueError:
             sizes = (0,)
         if not all(1 <= size <= 1_000_000 for size in sizes) or len(sizes) > 100:
-            self.fail(
-                f"got {shown(str(value))}; give the sizes of the hidden layers, whole numbers from 1"
-                " with commas between, such as 64 or 64,32, or none.",
-                param,
-                ctx,
+            allowed = _(
+                "the sizes of the hidden layers, whole numbers from 1 with commas between, such as 64 or"
+                " 64,32, or none"
             )
+            self.fail(_refusal(value, allowed), param, ctx)
         return sizes
 
 
@@ -182,65 +185,76 @@ def data_options(function: F) -> F:
         return function(*args, said=Said(**{name: options.pop(name) for name in names}), **options)
 
     column: dict[str, Any] = {"multiple": True, "metavar": "COLUMN"}
-    for option in reversed(
+    for add in reversed(
         (
-            click.option(
-                "--header/--no-header", default=None, help="The first line holds the names of the"
-                " columns, or data (x0, x1, ...); by default its cells tell.",
+            option(
+                "--header/--no-header", default=None,
+                help=_(
+                    "The first line holds the names of the columns, or data (x0, x1, ...); by default its"
+                    " cells tell."
+                ),
             ),
-            click.option(
+            option(
                 "--encoding", metavar="NAME",
-                help="How a text file is stored, if not as UTF-8: latin-1, ...",
+                help=_("How a text file is stored, if not as UTF-8: latin-1, ..."),
             ),
-            click.option("--text", **column, help="A column to read as text; may be given again."),
-            click.option(
-                "--number", **column, help="A column to read as numbers; words in it count as missing.",
+            option("--text", **column, help=_("A column to read as text; may be given again.")),
+            option(
+                "--number", **column,
+                help=_("A column to read as numbers; words in it count as missing."),
             ),
-            click.option("--date", **column, help="A column to read as dates, in days."),
-            click.option(
-                "--decimal", type=OneOf((".", ",")), help="The decimal sign, if the cells do not tell.",
+            option("--date", **column, help=_("A column to read as dates, in days.")),
+            option(
+                "--decimal", type=OneOf((".", ",")),
+                help=_("The decimal sign, if the cells do not tell."),
             ),
-            click.option(
+            option(
                 "--missing-words", metavar="WORD,...",
-                help="The words for a missing cell, in place of the usual ones (NA, NULL, ?, ...).",
+                help=_(
+                    "The words for a missing cell, in place of the usual ones (NA, NULL, ?, ...)."
+                ),
             ),
-            click.option(
-                "--day-first/--month-first", default=None, help="How dates such as 3/4/2024 begin.",
+            option(
+                "--day-first/--month-first", default=None,
+                help=_("How dates such as 3/4/2024 begin."),
             ),
         )
     ):  # fmt: skip
-        collected = option(collected)
+        collected = add(collected)
     return collected  # type: ignore[return-value]
 
 
 def graph_options(function: F) -> F:
     """The values of an expression's variables, and the rows of a model."""
-    function = click.option(
+    function = option(
         "--rows", "count", type=Number(whole=True, least=1, most=1000, example="3"), default=3,
-        metavar="N", show_default=True, help="How many rows of them.",
+        metavar="N", show_default=True, help=_("How many rows of them."),
     )(function)  # fmt: skip
-    function = click.option(
-        "--data", metavar="DATA", help="Rows for a model; random ones without."
-    )(function)
-    return click.option(
+    function = option("--data", metavar="DATA", help=_("Rows for a model; random ones without."))(
+        function
+    )
+    found: F = option(
         "--set", "given", metavar="NAME=VALUE", multiple=True,
-        help="A value: x=3 or W=[[1, 2], [3, 4]]; may be given again.",
+        help=_("A value: x=3 or W=[[1, 2], [3, 4]]; may be given again."),
     )(function)  # fmt: skip
+    return found
 
 
 def json_option(function: F) -> F:
     """--json."""
-    return click.option("--json", "as_json", is_flag=True, help="Give one JSON object instead.")(
-        function
-    )
+    made = option("--json", "as_json", is_flag=True, help=_("Give one JSON object instead."))
+    found: F = made(function)
+    return found
 
 
 def engine_option(function: F) -> F:
     """--engine."""
-    return click.option(
+    made = option(
         "--engine",
         type=OneOf(("auto", "numpy", "compiled")),
         default="auto",
         show_default=True,
-        help="What computes: machine code made for the network, or NumPy.",
-    )(function)
+        help=_("What computes: machine code made for the network, or NumPy."),
+    )
+    found: F = made(function)
+    return found

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import click
-
+from chainrule.cli.help_pages import option
+from chainrule.cli.language import current
 from chainrule.cli.options import Number, OneOf, OrNone
 from chainrule.errors import SettingError, shown
+from chainrule.lang.messages import _
 
 if TYPE_CHECKING:
     from chainrule.drawing.drawing import DrawOptions
@@ -20,40 +21,36 @@ F = TypeVar("F", bound=Callable[..., Any])
 #: What `--fold` and `--unfold` take for every layer.
 ALL = "all"
 _OPTIONS = (
-    click.option(
+    option(
         "--fold", metavar="LAYER", multiple=True,
-        help="Draw a layer (Affine1, or all of a class: Affine) as a box; all for every one.",
+        help=_("Draw a layer (Affine1, or all of a class: Affine) as a box; all for every one."),
     ),
-    click.option(
+    option(
         "--unfold", metavar="LAYER", multiple=True,
-        help="Draw the nodes of a layer, the others as boxes; all for every one.",
+        help=_("Draw the nodes of a layer, the others as boxes; all for every one."),
     ),
-    click.option("--highlight", metavar="ARROW", multiple=True, help="Let an arrow stand out."),
-    click.option(
-        "--name", "names", metavar="ARROW=TEXT", multiple=True, help="Call an arrow by another name."
+    option("--highlight", metavar="ARROW", multiple=True, help=_("Let an arrow stand out.")),
+    option(
+        "--name", "names", metavar="ARROW=TEXT", multiple=True, help=_("Call an arrow by another name.")
     ),
-    click.option("--no-gradients", is_flag=True, help="Leave out the arrows back."),
-    click.option("--no-values", is_flag=True, help="Leave out the values."),
-    click.option("--no-shapes", is_flag=True, help="Leave out the shapes."),
-    click.option(
+    option("--no-gradients", is_flag=True, help=_("Leave out the arrows back.")),
+    option("--no-values", is_flag=True, help=_("Leave out the values.")),
+    option("--no-shapes", is_flag=True, help=_("Leave out the shapes.")),
+    option(
         "--width", type=OrNone(Number(above=0, example="1200")), default=1600, metavar="PIXELS",
-        show_default=True, help="A wider picture goes on in rows; none for one row.",
+        show_default=True, help=_("A wider picture goes on in rows; none for one row."),
     ),
-    click.option(
+    option(
         "--theme", type=OneOf(("light", "dark", "auto")), default="light", show_default=True,
-        help="For a light page, a dark one, or as the reader's is.",
-    ),
-    click.option(
-        "--lang", type=OneOf(("en", "zh")), default="en", show_default=True,
-        help="The language of the words in it.",
+        help=_("For a light page, a dark one, or as the reader's is."),
     ),
 )  # fmt: skip
 
 
 def picture_options(function: F) -> F:
     """The options, each an argument of the command."""
-    for option in reversed(_OPTIONS):
-        function = option(function)
+    for add in reversed(_OPTIONS):
+        function = add(function)
     return function
 
 
@@ -68,11 +65,12 @@ def picture_settings(
     no_shapes: bool,
     width: float | None,
     theme: str,
-    lang: str,
 ) -> DrawOptions:
     """What was given, as `Graph.draw` takes it."""
     if ALL in fold and ALL in unfold:
-        raise SettingError("--fold all and --unfold all contradict each other. Give one of them.")
+        raise SettingError(
+            _("--fold all and --unfold all contradict each other. Give one of them.")
+        )
     folds: bool | Sequence[str] | None = fold or None
     if ALL in fold or ALL in unfold:
         folds = ALL in fold or fold or False
@@ -86,12 +84,14 @@ def picture_settings(
         "shapes": not no_shapes,
         "width": width,
         "theme": theme,
-        "lang": lang,
+        "lang": current(),
     }
 
 
 def _name(given: str) -> tuple[str, str]:
     arrow, sign, name = given.partition("=")
     if not (arrow and sign and name):
-        raise SettingError(f"--name takes ARROW=TEXT, such as matmul1=h; got {shown(given)}.")
+        raise SettingError(
+            _("--name takes ARROW=TEXT, such as matmul1=h; got {given}.", given=shown(given))
+        )
     return arrow, name

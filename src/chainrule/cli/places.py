@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from chainrule.errors import SettingError, shown
+from chainrule.lang.messages import Text, _, sentences
 
 if TYPE_CHECKING:
     _Kind = click.ParamType[Any]
@@ -23,40 +24,51 @@ class Place(_Kind):
 
     name = "file"
 
-    def __init__(self, dash: str = "", what: str = "file") -> None:
+    def __init__(self, dash: Text | None = None, folder: bool = False) -> None:
         #: What to do in place of "-".
         self.dash = dash
-        self.what = what
+        self.folder = folder
 
     def convert(self, value: Any, param: Any, ctx: Any) -> str:
         """The name, or an error that says what is allowed."""
         if value in ("", "-"):
-            dash = f" {self.dash}" if value and self.dash else ""
-            self.fail(f"got {shown(value)}; give the name of a {self.what}.{dash}", param, ctx)
+            told = (
+                _("got {value}; give the name of a folder.", value=shown(value))
+                if self.folder
+                else _("got {value}; give the name of a file.", value=shown(value))
+            )
+            self.fail(sentences(told, self.dash if value else None), param, ctx)
         return str(value)
 
 
-def keep_apart(option: str, path: str, others: Mapping[str, str | None]) -> None:
+def keep_apart(option: str, path: str, others: Mapping[Text, str | None]) -> None:
     """Refuse to write in the place of a file that is read, or written too, by the same command.
 
-    `others` says by what they are where these files lie: {"the data": "iris.csv"}.
+    `others` says by what they are where these files lie: {_("the data"): "iris.csv"}.
 
-    >>> keep_apart("--out", "a.csv", {"the model": "m.safetensors", "the data": None})
+    >>> keep_apart("--out", "a.csv", {_("the model"): "m.safetensors", _("the data"): None})
     """
     for what, other in others.items():
         if other is None:
             continue
         same = os.path.exists(path) and os.path.exists(other) and os.path.samefile(path, other)
         if same or os.path.realpath(path) == os.path.realpath(other):
-            raise SettingError(f"{option}: {path} is {what}. Name another file.")
+            raise SettingError(
+                _(
+                    "{option}: {path} is {what}. Name another file.",
+                    option=option,
+                    path=path,
+                    what=what,
+                )
+            )
 
 
 def free_name(name: str, force: bool) -> tuple[str, str]:
-    """The first free name for a model, and a remark if it is not the plain one."""
+    """The first free name for a model, and the plain one if that was taken."""
     plain = f"{name}.safetensors"
     if force or not os.path.lexists(plain):
         return plain, ""
     number = 2
     while os.path.lexists(f"{name}-{number}.safetensors"):
         number += 1
-    return f"{name}-{number}.safetensors", f"; {plain} was there already, and stays"
+    return f"{name}-{number}.safetensors", plain

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from chainrule.cli.interrupt import REASON
 from chainrule.cli.split import Rows
 from chainrule.datasets import Preparation
+from chainrule.lang.messages import Text, sentences
 from chainrule.networks import Sequential
 from chainrule.training import Recipe, Trainer
 
@@ -20,14 +22,15 @@ class Plan:
     name: str
     rows: int
     columns: int
-    predicts: str
+    predicts: Text
     notes: tuple[str, ...]
-    network: str
-    held_out: str
-    training: tuple[str, ...]
+    network: Text
+    held_out: Text
+    training: tuple[Text, ...]
     recipes: tuple[Recipe, ...]
     engine: str
     out: str
+    #: The name that the model would have had, if that was taken.
     renamed: str
     facts: dict[str, Any]
     preparation: Preparation = field(repr=False)
@@ -49,21 +52,16 @@ class Trained:
     planned: int
     stopped: str | None
     scores: dict[str, Any]
-    figures: tuple[tuple[str, str], ...]
+    figures: tuple[tuple[Text, Text], ...]
     facts: dict[str, Any]
     notes: tuple[str, ...]
-    verdict: tuple[str, ...]
+    verdict: tuple[Text, ...]
     report: str | None
 
     @property
     def interrupted(self) -> bool:
         """Whether Ctrl-C ended it."""
-        return self.stopped is not None and "Ctrl-C" in self.stopped
-
-    @property
-    def why(self) -> str:
-        """Why it ended before the last epoch, if it did."""
-        return f"; {self.stopped}" if self.stopped else ""
+        return self.stopped == REASON
 
     def as_json(self) -> dict[str, Any]:
         """Everything for a program that reads on."""
@@ -72,5 +70,5 @@ class Trained:
             **({"report": self.report} if self.report else {}),
             "seconds": round(self.seconds, 3),
             **self.facts,
-            "notes": [*self.notes, *filter(None, [" ".join(self.verdict)])],
+            "notes": [*self.notes, *filter(None, [sentences(*self.verdict)])],
         }

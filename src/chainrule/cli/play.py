@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from chainrule.cli.options import Command, Number, OneOf
+from chainrule.cli.help_pages import Command, option
+from chainrule.cli.language import asked_for
+from chainrule.cli.options import Number
 from chainrule.cli.terminal import paint, say
 from chainrule.errors import ExtraMissingError, SettingError
+from chainrule.lang.messages import Text, _, listed, sentences
 
 if TYPE_CHECKING:
     from chainrule.playground.caps import Caps
@@ -19,9 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["play"]
 
 
-def a_cap(flag: str, default: int, words: str) -> Callable[[Any], Any]:
+def a_cap(flag: str, default: int, words: Text) -> Callable[[Any], Any]:
     """An option that changes one of the caps."""
-    return click.option(
+    return option(
         flag, type=Number(whole=True, least=1, most=10**6), default=default, show_default=True,
         metavar="N", help=words,
     )  # fmt: skip
@@ -29,40 +32,48 @@ def a_cap(flag: str, default: int, words: str) -> Callable[[Any], Any]:
 
 @click.command(
     cls=Command,
-    short_help="Watch a network learn, in the browser.",
-    epilog="""\b
-Examples:
-  chainrule play
-  chainrule play '#activation=tanh&batchSize=10&dataset=circle&networkShape=4,2'
-  chainrule play --host 0.0.0.0 --allow-remote --max-clients 60 --max-per-address 60
-""",
+    help=(
+        _("Open a page where a network can be built, watched, stopped and taken home."),
+        _(
+            "LINK is one of this playground or of TensorFlow Playground, to begin with: all of it, or what"
+            " stands after the #. The page is this machine's alone unless --allow-remote is given. Every"
+            " browser is a learner with a network of its own. Ctrl-C ends it."
+        ),
+    ),
+    short_help=_("Watch a network learn, in the browser."),
+    examples=(
+        "chainrule play",
+        "chainrule play '#activation=tanh&batchSize=10&dataset=circle&networkShape=4,2'",
+        "chainrule play --host 0.0.0.0 --allow-remote --max-clients 60 --max-per-address 60",
+    ),
+    language=_("The language, of the page too, where that of the browser is the default."),
 )
 @click.argument("link", required=False, metavar="[LINK]")
-@click.option(
+@option(
     "--port", type=Number(whole=True, least=0, most=65535), default=8700, show_default=True,
-    metavar="N", help="The port; if it is taken, the next free one. 0 takes any.",
+    metavar="N", help=_("The port; if it is taken, the next free one. 0 takes any."),
 )  # fmt: skip
-@click.option(
+@option(
     "--host", metavar="HOST", default="127.0.0.1", show_default=True,
-    help="The address to listen at; 0.0.0.0 with --allow-remote is all of this machine's.",
+    help=_("The address to listen at; 0.0.0.0 with --allow-remote is all of this machine's."),
 )  # fmt: skip
-@click.option("--allow-remote", is_flag=True, help="Let other machines in, if they have the link.")
-@click.option("--no-browser", is_flag=True, help="Only print the link.")
-@click.option("--lang", type=OneOf(("en", "zh")), help="The language. [default: the browser's]")
-@a_cap("--max-clients", 32, "How many pages may be open at once.")
-@a_cap("--max-per-address", 8, "How many of them from one machine.")
-@a_cap("--max-sessions", 40, "How many learners' networks are kept.")
-@a_cap("--max-layers", 6, "How many hidden layers a network may have.")
-@a_cap("--max-units", 64, "How many units a layer may have.")
-@a_cap("--max-parameters", 100_000, "How many weights and biases a network may have.")
-@a_cap("--max-points", 5_000, "How many rows of data there may be.")
+@option("--allow-remote", is_flag=True, help=_("Let other machines in, if they have the link."))
+@option("--no-browser", is_flag=True, help=_("Only print the link."))
+@a_cap("--max-clients", 32, _("How many pages may be open at once."))
+@a_cap("--max-per-address", 8, _("How many of them from one machine."))
+@a_cap("--max-sessions", 40, _("How many learners' networks are kept."))
+@a_cap("--max-layers", 6, _("How many hidden layers a network may have."))
+@a_cap("--max-units", 64, _("How many units a layer may have."))
+@a_cap("--max-parameters", 100_000, _("How many weights and biases a network may have."))
+@a_cap("--max-points", 5_000, _("How many rows of data there may be."))
+@click.pass_context
 def play(
+    context: click.Context,
     link: str | None,
     port: int,
     host: str,
     allow_remote: bool,
     no_browser: bool,
-    lang: str | None,
     max_clients: int,
     max_per_address: int,
     max_sessions: int,
@@ -71,16 +82,16 @@ def play(
     max_parameters: int,
     max_points: int,
 ) -> None:
-    """Open a page where a network can be built, watched, stopped and taken home.
-
-    LINK is one of this playground or of TensorFlow Playground, to begin with: all of it, or what
-    stands after the #. The page is this machine's alone unless --allow-remote is given. Every
-    browser is a learner with a network of its own. Ctrl-C ends it.
-    """
+    """Open a page where a network can be built, watched, stopped and taken home."""
+    lang = asked_for(context)
     missing = [name for name in ("starlette", "uvicorn", "websockets") if find_spec(name) is None]
     if missing:
         raise ExtraMissingError(
-            f"The playground needs {', '.join(missing)}: pip install 'chainrule[play]'."
+            _(
+                "The playground needs {packages}: {command}.",
+                packages=listed(missing),
+                command="pip install 'chainrule[play]'",
+            )
         )
     from chainrule.playground.caps import Caps
     from chainrule.playground.linking import read_link
@@ -90,7 +101,10 @@ def play(
 
     if not is_loopback(host) and not allow_remote:
         raise click.UsageError(
-            f"--host {host} would let other machines in. Add --allow-remote if that is meant."
+            _(
+                "--host {host} would let other machines in. Add --allow-remote if that is meant.",
+                host=host,
+            )
         )
     caps = Caps(layers=max_layers, units=max_units, parameters=max_parameters, points=max_points)
     limits = Limits(clients=max_clients, clients_per_address=max_per_address, sessions=max_sessions)
@@ -101,16 +115,18 @@ def play(
     server = Server(lambda: beginning(caps, link), host, port, limits)
     with server.ending:  # Ctrl-C may come as soon as the link is there
         if port and server.port != port:
-            say(f"Port {port} is taken; this is {server.port}.")
-        say(f"The playground: {paint(server.link(server.near, server.access.token, lang), 'bold')}")
+            say(_("Port {port} is taken; this is {other}.", port=port, other=server.port))
+        near = server.link(server.near, server.access.token, lang)
+        say(_("The playground: {link}", link=paint(near, "bold")))
         if server.remote:
-            say(f"For others:     {server.link(server.far, server.access.token, lang)}")
-            say("Whoever has the link can come in. The connection is not encrypted.")
-        say("Ctrl-C ends it.")
+            far = server.link(server.far, server.access.token, lang)
+            say(_("For others:     {link}", link=far))
+            say(_("Whoever has the link can come in. The connection is not encrypted."))
+        say(_("Ctrl-C ends it."))
         if not no_browser:
             server.open_browser(lang)
         server.run()
-    say("The playground has ended.")
+    say(_("The playground has ended."))
 
 
 def beginning(caps: Caps, link: str | None) -> Session:
@@ -121,5 +137,5 @@ def beginning(caps: Caps, link: str | None) -> Session:
     if link is not None:
         answer = session.do({"do": "link", "text": link})
         if answer.kind == "error":
-            raise SettingError(" ".join(answer.fields["errors"]))
+            raise SettingError(sentences(*answer.fields["errors"]))
     return session

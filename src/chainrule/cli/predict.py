@@ -7,33 +7,38 @@ import io
 
 import click
 
-from chainrule.cli.options import Command, data_argument, data_options, engine_option, json_option
+from chainrule.cli.help_pages import Command, option
+from chainrule.cli.options import data_argument, data_options, engine_option, json_option
 from chainrule.cli.places import Place, keep_apart
 from chainrule.cli.said import Said
-from chainrule.cli.terminal import csv_out, json_out, number_of, printable, remark, say
+from chainrule.cli.terminal import csv_out, json_out, printable, remark, say
+from chainrule.lang.messages import _, _n, _p
 
 __all__ = ["predict"]
 
 
 @click.command(
     cls=Command,
-    short_help="Predict a label or a number for every row.",
-    epilog="""\b
-Examples:
-  chainrule predict iris.safetensors new.csv
-  chainrule predict iris.safetensors new.csv --proba --out answers.csv
-""",
+    help=(
+        _("Predict with MODEL for every row of DATA, as CSV: labels, or numbers in regression."),
+        _("DATA has the columns the model was trained on; a target column is not needed."),
+    ),
+    short_help=_("Predict a label or a number for every row."),
+    examples=(
+        "chainrule predict iris.safetensors new.csv",
+        "chainrule predict iris.safetensors new.csv --proba --out answers.csv",
+    ),
 )
 @click.argument("model", metavar="MODEL")
 @data_argument
-@click.option("--proba", is_flag=True, help="Give the probability of every class, too.")
-@click.option(
+@option("--proba", is_flag=True, help=_("Give the probability of every class, too."))
+@option(
     "--out",
-    type=Place("Without --out the answers go to standard output."),
+    type=Place(_("Without --out the answers go to standard output.")),
     metavar="FILE",
-    help="Write the CSV to a file.",
+    help=_("Write the CSV to a file."),
 )
-@click.option("--force", is_flag=True, help="Overwrite an existing file.")
+@option("--force", is_flag=True, help=_("Overwrite an existing file."))
 @data_options
 @engine_option
 @json_option
@@ -47,23 +52,24 @@ def predict(
     engine: str,
     as_json: bool,
 ) -> None:
-    """Predict with MODEL for every row of DATA, as CSV: labels, or numbers in regression.
-
-    DATA has the columns the model was trained on; a target column is not needed.
-    """
+    """Predict a label or a number for every row of a table."""
     from chainrule.atomic_write import check_place, write_whole
     from chainrule.cli.reading import notes_on, open_both
     from chainrule.errors import SettingError
 
     if out is not None:
         check_place(out, overwrite=force)
-        keep_apart("--out", out, {"the model": model, "the data": data})
+        keep_apart("--out", out, {_p("a file", "the model"): model, _p("a file", "the data"): data})
     found, preparation, table = open_both(model, data, said, target=False)
     found.network.engine = engine
     if proba and not found.classifies:
         raise SettingError(
-            f"--proba: {model} predicts a number ({preparation.target}), and numbers have no"
-            " probabilities. Leave --proba out."
+            _(
+                "--proba: {model} predicts a number ({target}), and numbers have no probabilities. Leave"
+                " --proba out.",
+                model=model,
+                target=preparation.target,
+            )
         )
     remarks = notes_on(table, preparation)
     answers = found.predict(table).tolist()
@@ -88,9 +94,14 @@ def predict(
     if out is None:
         csv_out(text)
     else:
-        count = number_of(len(answers), "prediction")
-        verb = "is" if len(answers) == 1 else "are"
-        say(printable(f"{count} of {preparation.target} {verb} in {out}."))
+        sentence = _n(
+            "{n:,} prediction of {target} is in {out}.",
+            "{n:,} predictions of {target} are in {out}.",
+            len(answers),
+            target=preparation.target,
+            out=out,
+        )
+        say(printable(sentence))
 
 
 def _as_csv(

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
-import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
@@ -17,29 +15,20 @@ from chainrule.cli.draw import draw
 from chainrule.cli.evaluate import evaluate
 from chainrule.cli.export import export
 from chainrule.cli.figures import figures
+from chainrule.cli.foreign_words import system_words
+from chainrule.cli.help_pages import Option, Speaking, told
 from chainrule.cli.inspect import inspect
+from chainrule.cli.language import clicks_words, decided, spoken_in
 from chainrule.cli.play import play
 from chainrule.cli.predict import predict
-from chainrule.cli.terminal import complain, let_go, prepare, say
+from chainrule.cli.terminal import complain, let_go, prepare, say, tongue
 from chainrule.cli.train import train
 from chainrule.errors import ChainruleError
+from chainrule.lang.messages import Text, _, listed, sentences
 from chainrule.version import __version__
 
 __all__ = ["Program", "chainrule"]
 
-#: What the errors of the library name, and how the command calls it.
-SPELLINGS = (
-    (r"\bheader=False \((--no-header)\)", r"\1"),
-    (r"\bencoding='[^']*' \((--encoding [^\s();]+)(?:; )?", r"\1 ("),
-    (r" \(\)", ""),
-    (r"\(overwrite=True; (--force)\)", r"(\1)"),
-    (r"\bheader=False\b", "--no-header"),
-    (r"\boverwrite=True\b", "--force"),
-    (r"\bencoding='([^']*)'", r"--encoding \1"),
-    (r"\btask='([a-z]+)'", r"--task \1"),
-    (r" with rows_with_target\(table, target\)", ""),
-    (r", clip the gradients \(max_grad=[\d.]+\), or", " or"),
-)
 BAD_INPUT, INTERRUPTED, BROKEN_PIPE, OUR_FAULT = 2, 130, 141, 70
 
 
@@ -47,66 +36,61 @@ class _ReaderGoneError(Exception):
     """What reads our output has ended."""
 
 
-class Layout(click.HelpFormatter):
-    """A help page whose options leave room for the words beside them on a narrow terminal, too."""
-
-    def __init__(self, *args: Any, **named: Any) -> None:
-        super().__init__(*args, **named)
-        self.width = min(self.width, max(shutil.get_terminal_size().columns - 2, 30))
-
-    def write_dl(
-        self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2
-    ) -> None:
-        """Options or commands, each with its words."""
-        super().write_dl(rows, min(col_max, max(self.width * 3 // 8, 12)), col_spacing)
-
-
-class Context(click.Context):
-    """A context whose help pages have our layout."""
-
-    formatter_class = Layout
-
-
-class Program(click.Group):
+class Program(Speaking, click.Group):
     """A group whose every way to fail is one sentence on stderr and an exit code."""
 
-    context_class = Context
+    subcommand_metavar = told("subcommand_metavar")
 
     def main(self, args: Sequence[str] | None = None, *more: Any, **named: Any) -> NoReturn:
         """Run, and exit: 0, or 2 for bad input, 130 for Ctrl-C."""
         prepare()
+        lang, problem = decided(sys.argv[1:] if args is None else args)
+        with spoken_in(lang):
+            if problem is not None:
+                complain(problem)
+                code = BAD_INPUT
+            else:
+                code = self._run(args, *more, **named)
+            let_go()
+        sys.exit(code)
+
+    def _run(self, args: Sequence[str] | None, *more: Any, **named: Any) -> int:
+        """Run, tell what went wrong, and give the exit code."""
         named["standalone_mode"] = False
         named.setdefault("prog_name", "chainrule")
         try:
             code = super().main(args, *more, **named)
             sys.stdout.flush()
         except (click.Abort, KeyboardInterrupt):
-            complain("interrupted; nothing was written.", "Stopped:")
-            code = INTERRUPTED
+            complain(_("interrupted; nothing was written."), _("Stopped:"))
+            return INTERRUPTED
         except (BrokenPipeError, _ReaderGoneError):
-            code = BROKEN_PIPE  # the reader has gone, which is no fault
+            return BROKEN_PIPE  # the reader has gone, which is no fault
         except click.ClickException as error:
             complain(usage_sentence(error))
-            code = BAD_INPUT
+            return BAD_INPUT
         except ChainruleError as error:
-            complain(in_options(str(error)))
-            code = BAD_INPUT
+            complain(error.said(tongue(), "command"))
+            return BAD_INPUT
         except OSError as error:
             complain(system_sentence(error))
-            code = BAD_INPUT
+            return BAD_INPUT
         except MemoryError:
-            complain("there is not enough memory. Take fewer rows, or a smaller --hidden.")
-            code = BAD_INPUT
+            complain(_("there is not enough memory. Take fewer rows, or a smaller --hidden."))
+            return BAD_INPUT
         except Exception as error:
             if os.environ.get("CHAINRULE_TRACEBACK"):
                 raise
             complain(
-                f"chainrule itself failed ({type(error).__name__}: {error}). Please report this;"
-                " with CHAINRULE_TRACEBACK=1 the same command shows where."
+                _(
+                    "chainrule itself failed ({kind}: {error}). Please report this; with"
+                    " CHAINRULE_TRACEBACK=1 the same command shows where.",
+                    kind=type(error).__name__,
+                    error=str(error),
+                )
             )
-            code = OUR_FAULT
-        let_go()
-        sys.exit(code if isinstance(code, int) else 0)
+            return OUR_FAULT
+        return code if isinstance(code, int) else 0
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -122,10 +106,12 @@ class Program(click.Group):
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-"):
             close = get_close_matches(name, self.commands, n=1)
-            hint = f"did you mean {close[0]}? " if close else ""
-            listed = ", ".join(self.list_commands(ctx))
-            raise click.UsageError(f"there is no command {name!r}; {hint}Commands: {listed}.")
-        return super().resolve_command(ctx, args)
+            meant = _("did you mean {name}?", name=close[0]) if close else None
+            commands = _("Commands: {names}.", names=listed(self.list_commands(ctx)))
+            hint = sentences(meant, commands)
+            raise click.UsageError(_("there is no command {name!r}; {hint}", name=name, hint=hint))
+        with clicks_words():
+            return super().resolve_command(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands in the order people need them."""
@@ -133,75 +119,77 @@ class Program(click.Group):
 
 
 def usage_sentence(error: click.ClickException) -> str:
-    """What click found wrong with the command line, in our words."""
+    """What is wrong with the command line: click's errors in our words, and our own."""
     ctx = getattr(error, "ctx", None)
     # The longest path known: click names the group for an option given before the command.
-    where = f" Run `{ctx.command_path} --help` to see what there is." if ctx else ""
+    where = ctx and _("Run `{command} --help` to see what there is.", command=ctx.command_path)
     if isinstance(error, click.NoSuchOption):
-        known = [name for p in ctx.command.params for name in p.opts] if ctx else []
-        close = get_close_matches(error.option_name, known, n=1)
-        hint = f"; did you mean {close[0]}?" if close else "."
-        name = error.option_name
-        return f"there is no option {name if len(name) < 60 else name[:60] + '…'}{hint}{where}"
-    if isinstance(error, click.MissingParameter) and error.param is not None:
-        option = isinstance(error.param, click.Option)
-        name = error.param.opts[-1] if option else error.param.human_readable_name
-        return f"{name} is missing.{where}"
-    if isinstance(error, click.BadParameter) and error.param is not None:
-        name = (
-            error.param.opts[-1]
-            if error.param.opts[-1].startswith("-")
-            else str(error.param.metavar or error.param.name)
-        )
-        return f"{name}: {error.message}"
-    message = error.message[:1].lower() + error.message[1:]
-    stop = "" if message.endswith((".", "!", "?")) else "."
-    return f"{message}{stop}{where}" if isinstance(error, click.UsageError) else message
+        return sentences(_no_such_option(error.option_name, ctx), where)
+    param = getattr(error, "param", None)
+    if isinstance(error, click.MissingParameter) and param is not None:
+        option = isinstance(param, click.Option)
+        name = param.opts[-1] if option else param.human_readable_name
+        return sentences(_("{name} is missing.", name=name), where)
+    if isinstance(error, click.BadParameter) and param is not None:
+        last = param.opts[-1]
+        name = last if last.startswith("-") else str(param.metavar or param.name)
+        return _("{name}: {problem}", name=name, problem=error.message)
+    message = error.message if isinstance(error.message, Text) else _sentence(error.message)
+    return sentences(message, where) if isinstance(error, click.UsageError) else message
 
 
-def in_options(sentence: str) -> str:
-    """The sentence of an error in the command's own options, where it names those of Python.
-
-    >>> in_options("Read it with encoding='cp1252' (--encoding cp1252), or with header=False.")
-    'Read it with --encoding cp1252, or with --no-header.'
-    >>> in_options("Read it with encoding='cp1252' (--encoding cp1252; others: latin-1).")
-    'Read it with --encoding cp1252 (others: latin-1).'
-    """
-    for pattern, words in SPELLINGS:
-        sentence = re.sub(pattern, words, sentence)
-    return sentence
+def _no_such_option(name: str, ctx: click.Context | None) -> Text:
+    known = [option for param in ctx.command.params for option in param.opts] if ctx else []
+    close = get_close_matches(name, known, n=1)
+    told = name if len(name) < 60 else name[:60] + "…"
+    if not close:
+        return _("there is no option {name}.", name=told)
+    return _("there is no option {name}; did you mean {other}?", name=told, other=close[0])
 
 
-def system_sentence(error: OSError) -> str:
+def _sentence(message: str) -> Text:
+    """What click says, as our sentences are written."""
+    return _("{sentence}.", sentence=message[:1].lower() + message[1:].rstrip(".。"))
+
+
+def system_sentence(error: OSError) -> Text:
     """What the operating system refused, and for which file."""
-    what = error.strerror or str(error)
-    name = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
-    notes = "".join(f" ({note})" for note in getattr(error, "__notes__", []))
-    return f"{name}{what[:1].lower()}{what[1:]}{notes}."
+    problem = system_words(error.strerror or str(error))
+    for note in getattr(error, "__notes__", []):
+        problem = _("{problem} ({note})", problem=problem, note=note)
+    if not isinstance(error.filename, str | bytes):
+        return _("{problem}.", problem=problem)
+    return _("{file}: {problem}.", file=os.fsdecode(error.filename), problem=problem)
 
 
 @click.group(
     cls=Program,
+    help=(
+        _("Train a neural network on a table, use it, and look into it."),
+        _("COMMAND --help says more about a command."),
+    ),
+    examples=(
+        "chainrule train digits",
+        "chainrule train iris.csv --target species --out iris.safetensors",
+        "chainrule predict iris.safetensors new.csv",
+    ),
+    subcommand_metavar=_("[COMMAND] [ARGS]..."),
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96},
-    epilog="""\b
-Examples:
-  chainrule train digits
-  chainrule train iris.csv --target species --out iris.safetensors
-  chainrule predict iris.safetensors new.csv
-""",
 )
-@click.version_option(__version__, prog_name="chainrule", message="%(prog)s %(version)s")
+@click.version_option(
+    __version__,
+    prog_name="chainrule",
+    message="%(prog)s %(version)s",
+    cls=Option,
+    help=_("Show the version and exit."),
+)
 @click.pass_context
 def chainrule(ctx: click.Context) -> None:
-    """Train a neural network on a table, use it, and look into it.
-
-    COMMAND --help says more about a command.
-    """
+    """Train a neural network on a table, use it, and look into it."""
     if ctx.invoked_subcommand is None:
         say(ctx.get_help())
 
 
 for _command in (train, predict, evaluate, inspect, draw, check, figures, export, play):
-    _command.context_class = Context
     chainrule.add_command(_command)

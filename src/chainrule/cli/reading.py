@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from chainrule.cli.said import Said
 from chainrule.cli.source import is_text, open_source
 from chainrule.errors import DataError, SettingError
+from chainrule.lang.messages import Text, _, listed, sentences
 
 if TYPE_CHECKING:
     from chainrule.datasets import Preparation, Table
@@ -23,7 +24,7 @@ def open_both(
     *,
     target: bool = True,
     from_python: str = "predict(x)",
-    otherwise: str = "",
+    otherwise: Text | None = None,
 ) -> tuple[Model, Preparation, Table]:
     """The model, its preparation, and the table, read as the training data was.
 
@@ -36,33 +37,47 @@ def open_both(
     found = load_model(model)
     preparation = found.preparation
     if preparation is None:
-        raise SettingError(
-            f"{model} was kept without a preparation of its data, so it takes arrays and no tables."
-            f" Use it from Python: chainrule.files.load_model(path).{from_python}."
-            f"{otherwise}"
+        told = _(
+            "{model} was kept without a preparation of its data, so it takes arrays and no tables. Use it"
+            " from Python: chainrule.files.load_model(path).{call}.",
+            model=model,
+            call=from_python,
         )
+        raise SettingError(sentences(told, otherwise))
     used = {*preparation.columns, *([preparation.target] if target else [])}
-    told = said.after(fact(found, "data")) if is_text(data) else said
-    table, _ = open_source(data, told, known=preparation.forms, judged=used.__contains__)
+    how = said.after(fact(found, "data")) if is_text(data) else said
+    table = open_source(data, how, known=preparation.forms, judged=used.__contains__)[0]
     said.check(table)
-    if told.header is None and not used & set(table.names) and table.names[0] == "x0":
-        first = ", ".join(preparation.columns[:3]) + ", …" * (len(preparation.columns) > 3)
+    if how.header is None and not used & set(table.names) and table.names[0] == "x0":
+        more = ["…"] if len(preparation.columns) > 3 else []
         raise DataError(
-            f"{table.source}: the first row holds data, and the model goes by the names of the"
-            f" columns ({first}). Write a row of names above it; if it holds names, say --header."
+            _(
+                "{source}: the first row holds data, and the model goes by the names of the columns"
+                " ({columns}). Write a row of names above it; if it holds names, say --header.",
+                source=table.source,
+                columns=listed([*preparation.columns[:3], *more]),
+            )
         )
     return found, preparation, table
 
 
 def news(table: Table) -> list[str]:
     """What the reader noticed, without the gaps and constants of which the preparation tells more."""
-    return [n for n in table.notes if not re.search(r"^\d+ missing cell|one value only", n)]
+    return [note for note in table.notes if not _of(note, r"\d+ missing cell|.*one value only")]
 
 
 def notes_on(table: Table, preparation: Preparation) -> list[str]:
     """What is to be known of rows to come: how they were read, and prepared."""
     layout = "The columns are separated|There is no row of names"
-    return [*(n for n in news(table) if not re.match(layout, n)), *preparation.remarks(table)]
+    return [*(note for note in news(table) if not _of(note, layout)), *preparation.remarks(table)]
+
+
+def _of(note: str, kind: str) -> bool:
+    """Whether a note of the reader is of this kind, by its English words.
+
+    For the time being: the notes are to carry a fact to ask in place of it.
+    """
+    return re.match(kind, str(note)) is not None
 
 
 def fact(model: Model, *keys: str) -> Any:

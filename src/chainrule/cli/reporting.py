@@ -10,10 +10,12 @@ import click
 from click.core import ParameterSource
 
 from chainrule.atomic_write import check_place, write_whole
+from chainrule.cli.language import OPTION, asked_for
 from chainrule.cli.places import keep_apart
 from chainrule.cli.source import STDIN
 from chainrule.cli.terminal import typed
 from chainrule.errors import ExtraMissingError
+from chainrule.lang.messages import _, _p
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +30,7 @@ def command_line(ctx: click.Context) -> list[str]:
     arguments, options = [], []
     for param in ctx.command.params:
         name = param.name or ""
-        if ctx.get_parameter_source(name) != ParameterSource.COMMANDLINE:
+        if ctx.get_parameter_source(name) != ParameterSource.COMMANDLINE or name not in ctx.params:
             continue
         value = ctx.params[name]
         if isinstance(param, click.Argument):
@@ -40,6 +42,8 @@ def command_line(ctx: click.Context) -> list[str]:
         else:
             told = (",".join(map(str, value)) or "none") if isinstance(value, tuple) else str(value)
             options.append(typed(param.opts[-1], told))
+    if (lang := asked_for(ctx)) is not None:
+        options.append(typed(OPTION, lang))
     start = typed("chainrule", str(ctx.info_name))
     if any(argument.startswith("-") and argument != STDIN for argument in arguments):
         return [start, *options, typed("--", *arguments)]
@@ -52,10 +56,13 @@ def check_report(report: str, out: str, data: str, force: bool) -> None:
         import matplotlib  # noqa: F401
     except ImportError:
         raise ExtraMissingError(
-            "--report draws with matplotlib, which is in the extra [draw]: pip install 'chainrule[draw]'."
+            _(
+                "--report draws with matplotlib, which is in the extra [draw]: {command}.",
+                command="pip install 'chainrule[draw]'",
+            )
         ) from None
     check_place(report, overwrite=force)
-    keep_apart("--report", report, {"the model": out, "the data": data})
+    keep_apart("--report", report, {_p("a file", "the model"): out, _p("a file", "the data"): data})
 
 
 def write_report(

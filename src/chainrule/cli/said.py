@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 from chainrule.errors import DataError, SettingError, shown
+from chainrule.lang.messages import Text, _, listed
 
 if TYPE_CHECKING:
     from chainrule.datasets import Table
@@ -33,12 +34,11 @@ class Said:
         return self != Said()
 
     @property
-    def options(self) -> str:
+    def options(self) -> Text:
         """Those that were given, as they are typed."""
         names = {"header": "--no-header" if self.header is False else "--header"}
         given = [f.name for f in fields(self) if getattr(self, f.name) != f.default]
-        found = [names.get(name, f"--{name.replace('_', '-')}") for name in given]
-        return " and ".join([", ".join(found[:-1])] * (len(found) > 1) + found[-1:])
+        return listed([names.get(name, f"--{name.replace('_', '-')}") for name in given], "and")
 
     @property
     def kinds(self) -> dict[str, Literal["text", "number", "date"]]:
@@ -48,8 +48,13 @@ class Said:
             for name in getattr(self, kind):
                 if found.setdefault(name, kind) != kind:
                     raise SettingError(
-                        f"--{found[name]} {name} and --{kind} {name}: a column is one of the two."
-                        " Leave one out."
+                        _(
+                            "--{kind} {name} and --{other} {name}: a column is one of the two. Leave one"
+                            " out.",
+                            kind=found[name],
+                            name=name,
+                            other=kind,
+                        )
                     )
         return found
 
@@ -77,15 +82,7 @@ class Said:
         for name, kind in kinds.items():
             if kind != "text" and table.kind(name) == "text":
                 cell = next((c for c in table.texts(name).categories), "")
-                example = (
-                    "2024-01-31, 1/31/2024, 31.1.2024 or Jan 31, 2024"
-                    if kind == "date"
-                    else "1234.5, 1,234.5, $12 or 12 kg"
-                )
-                raise DataError(
-                    f"--{kind} {name}: no cell of {table.source}, column {name!r}, is a {kind} such as"
-                    f" {example}. Got {shown(cell, 40)}. Leave the option out."
-                )
+                raise DataError(_not_one(kind, table.source, name, shown(cell, 40)))
 
     def facts(self) -> dict[str, Any]:
         """What is kept with a model, so that later rows are read alike."""
@@ -117,3 +114,22 @@ class Said:
         if header is None and facts.get("header") is False:
             header = False
         return Said(header=header, **kept)
+
+
+def _not_one(kind: str, source: str, name: str, cell: str) -> Text:
+    """That a column holds nothing of the kind that was said."""
+    if kind == "date":
+        return _(
+            "--date {name}: no cell of {source}, column {name!r}, is a date such as 2024-01-31, 1/31/2024,"
+            " 31.1.2024 or Jan 31, 2024. Got {cell}. Leave the option out.",
+            name=name,
+            source=source,
+            cell=cell,
+        )
+    return _(
+        "--number {name}: no cell of {source}, column {name!r}, is a number such as 1234.5, 1,234.5, $12"
+        " or 12 kg. Got {cell}. Leave the option out.",
+        name=name,
+        source=source,
+        cell=cell,
+    )

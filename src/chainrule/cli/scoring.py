@@ -11,8 +11,8 @@ import numpy.typing as npt
 from chainrule.cli.judging import beside, simplest, verdict
 from chainrule.cli.reading import fact, notes_on
 from chainrule.cli.split import divide, keep_rows
-from chainrule.cli.terminal import number_of
 from chainrule.errors import ChainruleError
+from chainrule.lang.messages import Text, _, _n, listed, sentences
 from chainrule.training import confusion_matrix
 from chainrule.training.metrics import ClassScore, class_scores, regression_scores
 
@@ -33,7 +33,7 @@ class Score:
     classes: tuple[Any, ...] | None = None
     confusion: tuple[tuple[int, ...], ...] = ()
     #: Beside the simplest models: as a line to show, and a sentence if they are as good.
-    compared: tuple[tuple[str, str], ...] = ()
+    compared: tuple[tuple[Text, Text], ...] = ()
     verdict: str = ""
 
     @property
@@ -72,34 +72,45 @@ def score_all(
             scores = {}
             if len(held):
                 scores["held_out"] = _score(
-                    model, preparation, rows.rows(held), "the held-out rows"
+                    model, preparation, rows.rows(held), _("the held-out rows")
                 )
             scores["training"] = _score(model, preparation, rows.rows(training))
             what = (
-                f"the {number_of(len(held), 'row')} held out {'is' if len(held) == 1 else 'are'} scored"
-                f" apart from the {len(training):,} trained on"
+                _n(
+                    "the {n:,} row held out is scored apart from the {training:,} trained on",
+                    "the {n:,} rows held out are scored apart from the {training:,} trained on",
+                    len(held),
+                    training=len(training),
+                )
                 if len(held)
-                else "no rows were held out, so this says little about new ones"
+                else _("no rows were held out, so this says little about new ones")
             )
-            return scores, (f"This is the data the model was trained on: {what}.",)
+            return scores, (_("This is the data the model was trained on: {what}.", what=what),)
     fill: Any = "drop" if missing == "drop" else "fill"
     rows, notes = keep_rows(table, preparation.target, fill, preparation.task)
-    scores = {"all": _score(model, preparation, rows, "these rows")}
+    scores = {"all": _score(model, preparation, rows, _("these rows"))}
     return scores, (*notes, *_unknown(preparation, rows), *notes_on(rows, preparation))
 
 
-def _unknown(preparation: Preparation, rows: Table) -> list[str]:
+def _unknown(preparation: Preparation, rows: Table) -> list[Text]:
     """A sentence about labels that the training rows do not have."""
     if preparation.classes is None:
         return []
     labels = preparation.unknown_labels(rows)
     if not labels:
         return []
-    count, some = sum(labels.values()), [f"{name!r} ({n})" for name, n in labels.items()]
-    more = f" and {len(some) - 6} more" if len(some) > 6 else ""
+    count = sum(labels.values())
+    some = [_("{label!r} ({count})", label=label, count=n) for label, n in labels.items()]
+    names = listed(some[:6])
+    if len(some) > 6:
+        names = _("{names} and {count} more", names=names, count=len(some) - 6)
     return [
-        f"{number_of(count, 'row')} {'is' if count == 1 else 'are'} of a class that the training rows do"
-        f" not have: {', '.join(some[:6])}{more}. {'It counts' if count == 1 else 'They count'} as wrong."
+        _n(
+            "{n:,} row is of a class that the training rows do not have: {labels}. It counts as wrong.",
+            "{n:,} rows are of a class that the training rows do not have: {labels}. They count as wrong.",
+            count,
+            labels=names,
+        )
     ]
 
 
@@ -110,7 +121,7 @@ def training_rows(model: Model, preparation: Preparation, table: Table) -> Table
     if same:
         divided = _divided_again(model, preparation, table)
         if divided is not None:
-            rows, training, _ = divided
+            rows, training = divided[:2]
             return rows.rows(training)
     missing = fact(model, "split", "missing")
     fill = "drop" if missing == "drop" else "fill"
@@ -147,7 +158,7 @@ def _divided_again(
     return divided.table, divided.training, divided.held
 
 
-def _score(model: Model, preparation: Preparation, rows: Table, which: str = "") -> Score:
+def _score(model: Model, preparation: Preparation, rows: Table, which: Text | None = None) -> Score:
     """The scores of some rows; `which` says for the verdict what they are, if it is to be given."""
     target, classes = preparation.target, preparation.classes
     unknown = preparation.unknown_labels(rows) if classes is not None else {}
@@ -159,10 +170,14 @@ def _score(model: Model, preparation: Preparation, rows: Table, which: str = "")
         t[t < 0] = len(classes)
     x = preparation.transform(rows)
     y = np.asarray(model.network.predict(x))
-    compared: tuple[tuple[str, str], ...] = ()
-    said: tuple[str, ...] = ()
+    compared: tuple[tuple[Text, Text], ...] = ()
+    said: tuple[Text, ...] = ()
     simple: dict[str, float | None] = {}
-    if which and model.baselines is not None and y.shape[1:] == model.baselines.answer.shape:
+    if (
+        which is not None
+        and model.baselines is not None
+        and y.shape[1:] == model.baselines.answer.shape
+    ):
         found = model.baselines.compare(y, x, t)
         simple = simplest(found)
         compared = tuple(beside(found, preparation, model.baselines))
@@ -172,8 +187,8 @@ def _score(model: Model, preparation: Preparation, rows: Table, which: str = "")
         counts = confusion_matrix(model.network.classify(x), t, len(classes) + bool(unknown))
         right = float(np.trace(counts) / len(t))
         values: dict[str, float | None] = {"accuracy": right, **simple}
-        names = (*classes, *([f"new: {', '.join(unknown)}"] if unknown else []))
+        names = (*classes, *([_("new: {labels}", labels=listed(unknown))] if unknown else []))
         confusion = tuple(map(tuple, counts.tolist()))
-        return Score(target, len(t), values, names, confusion, compared, " ".join(said))
+        return Score(target, len(t), values, names, confusion, compared, sentences(*said))
     scores = regression_scores(y, t, preparation.spread) | simple
-    return Score(target, len(t), scores, compared=compared, verdict=" ".join(said))
+    return Score(target, len(t), scores, compared=compared, verdict=sentences(*said))

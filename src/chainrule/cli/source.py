@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from chainrule.cli.said import Said
 from chainrule.errors import DataError, SettingError, guess, shown
+from chainrule.lang.messages import Text, _, listed
 
 if TYPE_CHECKING:
     from chainrule.datasets import Table
@@ -39,30 +40,52 @@ def open_source(
     if data == STDIN:
         from chainrule.datasets.text_tables import parse_text
 
-        return parse_text(_piped(), "standard input", said.reading(known, judged)), None
+        return parse_text(_piped(), _("standard input"), said.reading(known, judged)), None
 
     sets = (*datasets.names(), *GENERATED)
     if data in sets:
         if said:
             raise SettingError(
-                f"{data} is a data set that comes with chainrule, so {said.options} does not apply: it"
-                f" says how a text file is read. For a file of that name say ./{data}."
+                _(
+                    "{data} is a data set that comes with chainrule, so {options} does not apply: it says how"
+                    " a text file is read. For a file of that name say ./{data}.",
+                    data=data,
+                    options=said.options,
+                )
             )
         return datasets.open_data(data) if data not in GENERATED else (_generated(data), "class")
     if not os.path.lexists(data):
-        hint = guess(data, [*sets, *_beside(data)])
-        start = f"{hint} The" if hint else "the"
-        raise DataError(
-            f"{shown(data)} is neither a file nor a set that comes with chainrule; {start} sets that come"
-            f" with chainrule: {', '.join(sets)}."
-        )
+        raise DataError(_nowhere(data, sets))
     if said and not is_text(data):
         raise SettingError(
-            f"{data} is no text file, so {said.options} does not apply: it says how one is read."
+            _(
+                "{data} is no text file, so {options} does not apply: it says how one is read.",
+                data=data,
+                options=said.options,
+            )
         )
     from chainrule.datasets.bundled import open_with
 
     return open_with(data, said.reading(known, judged))
+
+
+def _nowhere(data: str, sets: Sequence[str]) -> Text:
+    """That there is no such data, with what was probably meant."""
+    hint = guess(data, [*sets, *_beside(data)])
+    if not hint:
+        return _(
+            "{data} is neither a file nor a set that comes with chainrule; the sets that come with"
+            " chainrule: {sets}.",
+            data=shown(data),
+            sets=listed(sets),
+        )
+    return _(
+        "{data} is neither a file nor a set that comes with chainrule; {hint} The sets that come with"
+        " chainrule: {sets}.",
+        data=shown(data),
+        hint=hint,
+        sets=listed(sets),
+    )
 
 
 def is_text(data: str) -> bool:
@@ -93,8 +116,11 @@ def _piped() -> bytes:
     found = sys.stdin.buffer.read(most + 1)
     if len(found) > most:
         raise DataError(
-            f"standard input is longer than {most:,} bytes, a quarter of this machine's memory. Take"
-            " fewer rows or columns."
+            _(
+                "standard input is longer than {most:,} bytes, a quarter of this machine's memory. Take fewer"
+                " rows or columns.",
+                most=most,
+            )
         )
     return found
 
@@ -111,7 +137,9 @@ def _generated(name: str) -> Table:
         "blobs": datasets.blobs,
     }
     x, t = makers[name]()
-    return datasets.Table.from_matrix(x, ("x1", "x2"), {"class": t}, f"generated {name}")
+    return datasets.Table.from_matrix(
+        x, ("x1", "x2"), {"class": t}, _("generated {name}", name=name)
+    )
 
 
 def find_target(table: Table, given: str | None, known: str | None) -> str:
@@ -125,14 +153,24 @@ def find_target(table: Table, given: str | None, known: str | None) -> str:
     if len(usual) == 1:
         return usual[0]
     why = (
-        f"several columns could be the one to predict ({', '.join(usual)})"
+        _("several columns could be the one to predict ({names})", names=listed(usual))
         if usual
-        else f"it is not clear which column to predict (none is called {', '.join(TARGET_NAMES)})"
+        else _(
+            "it is not clear which column to predict (none is called {names})",
+            names=listed(TARGET_NAMES),
+        )
     )
-    names = ", ".join(table.names[:20]) + (
-        f" and {len(table.names) - 20} more" if len(table.names) > 20 else ""
+    names = listed(table.names[:20])
+    if len(table.names) > 20:
+        names = _("{names} and {count} more", names=names, count=len(table.names) - 20)
+    raise SettingError(
+        _(
+            "{source}: {why}. Say --target NAME; the columns are {names}.",
+            source=table.source,
+            why=why,
+            names=names,
+        )
     )
-    raise SettingError(f"{table.source}: {why}. Say --target NAME; the columns are {names}.")
 
 
 def stem(data: str) -> str:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.cli.terminal import number_of
 from chainrule.datasets import Preparation, Table, rows_with_target, stratified_split
 from chainrule.errors import DataError
+from chainrule.lang.messages import Text, _, _n, listed, sentences
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Rows", "divide", "keep_rows"]
+__all__ = ["Rows", "divide", "keep_rows", "quoted"]
 
 Task = Literal["auto", "classification", "regression"]
 Numbers = npt.NDArray[Any]
@@ -30,30 +30,47 @@ class Rows:
     task: Literal["classification", "regression"]
     training: Numbers
     held: Numbers
-    notes: tuple[str, ...]
+    notes: tuple[Text, ...]
+
+
+def quoted(name: str) -> Text:
+    """A name, between quotes."""
+    return _("{text!r}", text=name)
 
 
 def keep_rows(
     table: Table, target: str, missing: str, task: Task = "auto"
-) -> tuple[Table, tuple[str, ...]]:
+) -> tuple[Table, tuple[Text, ...]]:
     """The rows that can be learned from, and sentences about those that cannot."""
     known, lost = rows_with_target(table, target, task)
-    notes = []
+    notes: list[Text] = []
+    total = _n("{n:,} row", "{n:,} rows", len(table))
     words = table.words(target)
     wordy = np.zeros(len(table), bool) if words is None else (words.codes >= 0) & ~known
     if words is not None and wordy.any():
         said = dict.fromkeys(words.categories[code] for code in words.codes[wordy].tolist())
-        some = ", ".join(map(repr, list(said)[:3])) + (", …" if len(said) > 3 else "")
-        verbs = ("have words", "are") if wordy.sum() > 1 else ("has a word", "is")
         notes.append(
-            f"{int(wordy.sum()):,} of {number_of(len(table), 'row')} {verbs[0]} in place of a number"
-            f" in {target!r} ({some}) and {verbs[1]} left out. (As classes: --task classification.)"
+            _n(
+                "{n:,} of {rows} has a word in place of a number in {target!r} ({words}) and is left out."
+                " (As classes: --task classification.)",
+                "{n:,} of {rows} have words in place of a number in {target!r} ({words}) and are left out."
+                " (As classes: --task classification.)",
+                int(wordy.sum()),
+                rows=total,
+                target=target,
+                words=listed([*map(quoted, list(said)[:3]), *(["…"] if len(said) > 3 else [])]),
+            )
         )
     if lost - wordy.sum():
-        count = int(lost - wordy.sum())
-        verbs = ("have", "are") if count > 1 else ("has", "is")
-        rows = number_of(len(table), "row")
-        notes.append(f"{count:,} of {rows} {verbs[0]} no {target!r} and {verbs[1]} left out.")
+        notes.append(
+            _n(
+                "{n:,} of {rows} has no {target!r} and is left out.",
+                "{n:,} of {rows} have no {target!r} and are left out.",
+                int(lost - wordy.sum()),
+                rows=total,
+                target=target,
+            )
+        )
     table = table.rows(known) if lost else table
     if missing == "fill":
         return table, tuple(notes)
@@ -61,21 +78,39 @@ def keep_rows(
     for name in table.missing_counts():
         gaps |= table.missing(name)
     if gaps.any():
-        counts = table.missing_counts()
-        listed = ", ".join(f"{name!r} {count}" for name, count in list(counts.items())[:8])
+        counts = list(table.missing_counts().items())[:8]
+        where = listed([_("{name!r} {count}", name=name, count=count) for name, count in counts])
+        count = int(gaps.sum())
         if missing == "error":
             raise DataError(
-                f"{table.source}: {int(gaps.sum())} of {number_of(len(table), 'row')}"
-                f" {'have' if gaps.sum() > 1 else 'has'} missing cells ({listed})."
-                " Complete them, or say --missing fill or --missing drop."
+                _n(
+                    "{source}: {n} of {rows} has missing cells ({columns}). Complete them, or say --missing"
+                    " fill or --missing drop.",
+                    "{source}: {n} of {rows} have missing cells ({columns}). Complete them, or say --missing"
+                    " fill or --missing drop.",
+                    count,
+                    source=table.source,
+                    rows=_n("{n:,} row", "{n:,} rows", len(table)),
+                    columns=where,
+                )
             )
         if gaps.all():
             raise DataError(
-                f"{table.source}: every row has a missing cell ({listed}), so --missing drop leaves"
-                " nothing. Say --missing fill, or take out such columns."
+                _(
+                    "{source}: every row has a missing cell ({columns}), so --missing drop leaves nothing."
+                    " Say --missing fill, or take out such columns.",
+                    source=table.source,
+                    columns=where,
+                )
             )
-        plural = "rows with missing cells are" if gaps.sum() > 1 else "row with missing cells is"
-        notes.append(f"{int(gaps.sum())} {plural} left out ({listed}).")
+        notes.append(
+            _n(
+                "{n} row with missing cells is left out ({columns}).",
+                "{n} rows with missing cells are left out ({columns}).",
+                count,
+                columns=where,
+            )
+        )
         table = table.rows(~gaps)
     return table, tuple(notes)
 
@@ -95,23 +130,28 @@ def divide(table: Table, target: str, task: Task, fraction: float, seed: int, mi
     alike = kind.classes is not None and len(np.unique(t)) == len(t)
     if len(t) < 2 or alike:
         what = (
-            "there is 1 row with a target only"
+            _("there is 1 row with a target only")
             if len(t) < 2
-            else f"every one of the {len(t):,} classes of {target!r} has a single row"
+            else _(
+                "every one of the {count:,} classes of {target!r} has a single row",
+                count=len(t),
+                target=target,
+            )
         )
         numbers = bool(kind.classes) and not isinstance((kind.classes or [""])[0], str)
-        hint = " If these are numbers to predict, say --task regression." if numbers else ""
-        if (
-            alike
-            and not numbers
-            and all(re.search(r"\d", str(name)) for name in kind.classes or ())
-        ):
-            hint = (
-                " If these are amounts, write them as numbers alone, without units and signs: 1.5."
+        hint = None
+        if numbers:
+            hint = _("If these are numbers to predict, say --task regression.")
+        elif alike and all(re.search(r"\d", str(name)) for name in kind.classes or ()):
+            hint = _(
+                "If these are amounts, write them as numbers alone, without units and signs: 1.5."
             )
-        raise DataError(
-            f"{table.source}: {what}, which is needed for training, so none can be held out. Add"
-            f" rows, or say --validation 0.{hint}"
+        told = _(
+            "{source}: {what}, which is needed for training, so none can be held out. Add rows, or say"
+            " --validation 0.",
+            source=table.source,
+            what=what,
         )
+        raise DataError(sentences(told, hint))
     training, held = stratified_split(t, fraction, seed)
     return Rows(table, kind.task, training, held, notes)

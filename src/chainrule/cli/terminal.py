@@ -10,18 +10,19 @@ import re
 import shlex
 import shutil
 import sys
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TextIO
 
-from chainrule.errors import printable
-from chainrule.text_width import cells_wide, padded
+from chainrule import errors
+from chainrule.lang.languages import chosen
+from chainrule.lang.messages import Text, _, in_language
+from chainrule.text_width import cells_wide, padded, to_the_right, wrapped
 
 __all__ = [
     "complain",
     "csv_out",
+    "gap",
     "json_out",
-    "number_of",
     "paint",
     "paragraph",
     "prepare",
@@ -30,7 +31,9 @@ __all__ = [
     "rows",
     "say",
     "size_of",
+    "spoken",
     "table",
+    "tongue",
     "too_wide",
     "typed",
     "width",
@@ -73,13 +76,20 @@ def fitting(text: str, stream: TextIO) -> str:
     return "".join(PLAIN[c] if c in PLAIN and not holds(stream, c) else c for c in text)
 
 
-def number_of(count: int, what: str, plural: str = "") -> str:
-    """A count with its noun.
+def tongue() -> str:
+    """The language of what is said: that of the run, where stdout and stderr hold its letters."""
+    lang = chosen()
+    return lang if lang == "en" or all(holds(s, "中文") for s in (sys.stdout, sys.stderr)) else "en"
 
-    >>> number_of(1, "row"), number_of(1200, "row"), number_of(2, "class", "classes")
-    ('1 row', '1,200 rows', '2 classes')
-    """
-    return f"{count:,} {what if count == 1 else plural or what + 's'}"
+
+def spoken(text: Any) -> str:
+    """A message as it is said at the command line; anything else as `str` has it."""
+    return in_language(text, tongue(), "command")
+
+
+def printable(text: Any) -> str:
+    """The text as it is said, with everything escaped that is no visible letter."""
+    return errors.printable(spoken(text))
 
 
 def typed(*words: str) -> str:
@@ -108,7 +118,8 @@ def colourful(stream: TextIO) -> bool:
 
 
 def paint(text: str, *styles: str, stream: TextIO | None = None) -> str:
-    """The text in these styles, if the stream (stdout) shows them."""
+    """The text as it is said, in these styles, if the stream (stdout) shows them."""
+    text = spoken(text)
     if not styles or not colourful(sys.stdout if stream is None else stream):
         return text
     codes = ";".join(STYLES[style] for style in styles)
@@ -121,34 +132,48 @@ def _named() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        error.filename = "standard output"
+        error.filename = _("standard output")
         raise
 
 
 def say(text: str = "") -> None:
     """A line on stdout."""
     with _named():
-        print(fitting(text, sys.stdout), flush=True)
+        print(fitting(spoken(text), sys.stdout), flush=True)
 
 
 def remark(text: str) -> None:
     """A remark on stderr, beside the results on stdout."""
-    _aside("Note:", printable(text), "yellow")
+    _aside(_("Note:"), printable(text), "yellow")
 
 
-def complain(text: str, start: str = "Error:") -> None:
+def complain(text: str, start: Text | None = None) -> None:
     """One line on stderr."""
     with contextlib.suppress(OSError):
         sys.stdout.flush()
-    _aside(start, printable(" ".join(text.split())), "red", "bold")
+    told = errors.printable(" ".join(spoken(text).split()))
+    _aside(_("Error:") if start is None else start, told, "red", "bold")
 
 
-def _aside(start: str, text: str, *styles: str) -> None:
+def gap(start: str) -> str:
+    """What stands between "Error:" and the error: nothing in Chinese, whose colon is wide."""
+    return "" if start.endswith("：") else " "
+
+
+def _aside(start: Text, text: str, *styles: str) -> None:
     """A line on stderr; if it cannot be written, the exit code still tells."""
-    lines = wrapped(fitting(text, sys.stderr), width(sys.stderr) - len(start) - 1)
-    told = f"\n{' ' * (len(start) + 1)}".join(lines)
+    before = spoken(start)
+    indent = cells_wide(before + gap(before))
+    lines = wrapped(fitting(text, sys.stderr), max(width(sys.stderr) - indent, 16))
+    told = f"\n{' ' * indent}".join(lines)
     with contextlib.suppress(OSError):
-        print(paint(start, *styles, stream=sys.stderr), told, file=sys.stderr, flush=True)
+        print(
+            paint(before, *styles, stream=sys.stderr),
+            told,
+            sep=gap(before),
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def let_go() -> None:
@@ -164,7 +189,17 @@ def let_go() -> None:
 def json_out(data: Any) -> None:
     """One JSON object on stdout; in ASCII where stdout is not UTF-8."""
     encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("_", "-")
-    say(json.dumps(data, ensure_ascii=encoding not in ("utf-8", "utf8"), allow_nan=False))
+    ascii_only = encoding not in ("utf-8", "utf8")
+    say(json.dumps(_said(data), ensure_ascii=ascii_only, allow_nan=False))
+
+
+def _said(data: Any) -> Any:
+    """The data with its messages in the language of the run."""
+    if isinstance(data, dict):
+        return {key: _said(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return list(map(_said, data))
+    return in_language(data, chosen(), "command") if isinstance(data, Text) else data
 
 
 def csv_out(data: bytes) -> None:
@@ -176,38 +211,33 @@ def csv_out(data: bytes) -> None:
 
 
 def width(stream: TextIO | None = None) -> int:
-    """How many letters fit on a line of the terminal that the stream (stdout) is; no limit elsewhere."""
+    """How many cells a line has on the terminal that the stream (stdout) is; no limit elsewhere."""
     if not (sys.stdout if stream is None else stream).isatty():
         return 10_000
     return min(shutil.get_terminal_size().columns, 100)
 
 
-def wrapped(text: str, room: int) -> list[str]:
-    """The text in lines of this many letters; a word that is longer, such as a path, stays whole."""
-    return textwrap.wrap(text, max(room, 16), break_long_words=False, break_on_hyphens=False)
-
-
 def paragraph(text: str, *styles: str) -> None:
     """Lines on stdout, no wider than the terminal."""
-    for line in text.splitlines():
-        for part in wrapped(printable(line), width()) or [""]:
+    for line in spoken(text).splitlines():
+        for part in wrapped(errors.printable(line), max(width(), 16)) or [""]:
             say(paint(part, *styles))
 
 
 def rows(pairs: Iterable[tuple[str, str]]) -> None:
-    """Lines of a name and a text beside it; a repeated or empty name leaves its place blank."""
-    told = list(pairs)
-    indent = max((len(name) for name, _ in told), default=0) + 2
+    """Lines of a name and a text beside it; an empty name leaves its place blank."""
+    told = [(spoken(name), printable(text)) for name, text in pairs]
+    indent = max((cells_wide(name) for name, text in told), default=0) + 2
     for name, text in told:
-        lines = wrapped(printable(text), width() - indent) or [""]
+        lines = wrapped(text, max(width() - indent, 16)) or [""]
         for i, line in enumerate(lines):
             start = name if i == 0 else ""
-            say(f"{paint(start, 'dim')}{' ' * (indent - len(start))}{line}")
+            say(f"{paint(start, 'dim')}{' ' * (indent - cells_wide(start))}{line}")
 
 
 def too_wide(header: Sequence[str], body: Iterable[Sequence[str]]) -> bool:
     """Whether such a table has longer lines than the terminal."""
-    _, sizes = _laid_out(header, body)
+    sizes = _laid_out(header, body)[1]
     return sum(sizes) + 2 * len(sizes) > width()
 
 
@@ -216,7 +246,7 @@ def table(header: Sequence[str], body: Iterable[Sequence[str]], left: int = 1) -
     lines, sizes = _laid_out(header, body)
     for n, line in enumerate(lines):
         cells = [
-            padded(cell, size) if i < left else " " * (size - cells_wide(cell)) + cell
+            (padded if i < left else to_the_right)(cell, size)
             for i, (cell, size) in enumerate(zip(line, sizes, strict=True))
         ]
         text = "  ".join(cells).rstrip()

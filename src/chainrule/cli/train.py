@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from chainrule.cli.help_pages import Command, option
 from chainrule.cli.options import (
-    Command,
     Hidden,
     Number,
     OneOf,
@@ -20,7 +20,6 @@ from chainrule.cli.places import Place
 from chainrule.cli.terminal import (
     complain,
     json_out,
-    number_of,
     paint,
     paragraph,
     printable,
@@ -28,10 +27,12 @@ from chainrule.cli.terminal import (
     rows,
     say,
     size_of,
+    spoken,
     typed,
     width,
 )
-from chainrule.text_width import cells_wide
+from chainrule.lang.messages import Text, _, _n, _p, sentences
+from chainrule.text_width import cells_wide, padded
 
 if TYPE_CHECKING:
     from chainrule.cli.plan import Plan, Trained
@@ -67,173 +68,182 @@ class Epochs(Number):
 
 @click.command(
     cls=Command,
-    short_help="Train a network on a table and keep it in a file.",
-    epilog="""\b
-Examples:
-  chainrule train digits
-  chainrule train iris.csv --target species --out iris.safetensors
-  chainrule train houses.csv --target price --hidden 64,32 --epochs 200
-  chainrule train digits --report digits.html
-  chainrule train --playground '#dataset=xor&networkShape=4,2&seed=0.40401' --epochs 100
-""",
+    help=(
+        _("Train a network on DATA and keep it in a file."),
+        _(
+            "DATA is a CSV, NPY, NPZ or IDX file, or a set that comes with chainrule: digits, iris, penguins,"
+            " spiral, moons, circles, xor, blobs."
+        ),
+        _(
+            "NumPy's own products run on one thread, unless OPENBLAS_NUM_THREADS (OMP_, MKL_) says"
+            " otherwise."
+        ),
+    ),
+    short_help=_("Train a network on a table and keep it in a file."),
+    examples=(
+        "chainrule train digits",
+        "chainrule train iris.csv --target species --out iris.safetensors",
+        "chainrule train houses.csv --target price --hidden 64,32 --epochs 200",
+        "chainrule train digits --report digits.html",
+        "chainrule train --playground '#dataset=xor&networkShape=4,2&seed=0.40401' --epochs 100",
+    ),
 )
 @click.argument("data", metavar="DATA", required=False)
-@click.option("--target", metavar="COLUMN", help="The column to predict.")
-@click.option(
+@option("--target", metavar="COLUMN", help=_("The column to predict."))
+@option(
     "--without",
     multiple=True,
     metavar="COLUMN",
-    help="A column not to learn from; may be given again.",
+    help=_("A column not to learn from; may be given again."),
 )
-@click.option(
-    "--out", type=Place(), metavar="FILE", help="Where the model goes; DATA.safetensors by default."
+@option(
+    "--out",
+    type=Place(),
+    metavar="FILE",
+    help=_("Where the model goes; DATA.safetensors by default."),
 )
-@click.option("--force", is_flag=True, help="Overwrite an existing file.")
-@click.option(
+@option("--force", is_flag=True, help=_("Overwrite an existing file."))
+@option(
     "--hidden",
     type=Hidden(),
     default="128",
     show_default=True,
     metavar="SIZES",
-    help="Sizes of the hidden layers: 64,32, or none.",
+    help=_("Sizes of the hidden layers: 64,32, or none."),
 )
-@click.option(
+@option(
     "--activation",
     type=OneOf(ACTIVATIONS),
     default="relu",
     show_default=True,
-    help="What stands between the layers.",
+    help=_("What stands between the layers."),
 )
-@click.option(
+@option(
     "--optimizer",
     type=OneOf(tuple(RATES)),
     default="adamw",
     show_default=True,
-    help="How the weights move.",
+    help=_("How the weights move."),
 )
-@click.option(
+@option(
     "--lr",
     type=Number(above=0, most=1000, example="0.01"),
     metavar="RATE",
-    help="Learning rate at the start; by default what suits the optimizer.",
+    help=_("Learning rate at the start; by default what suits the optimizer."),
 )
-@click.option(
+@option(
     "--schedule",
     type=OneOf(("cosine", "constant")),
     default="cosine",
     show_default=True,
-    help="How the learning rate goes on.",
+    help=_("How the learning rate goes on."),
 )
-@click.option(
+@option(
     "--epochs",
     type=Epochs(),
     metavar="N",
-    help="Times through the rows; by default chosen with the weight decay, on training rows left out.",
+    help=_(
+        "Times through the rows; by default chosen with the weight decay, on training rows left out."
+    ),
 )
-@click.option(
+@option(
     "--batch-size",
     type=Number(whole=True, least=1, most=10**9, example="32"),
     metavar="N",
-    help="Rows a step; 32 by default, 128 from 10,000 rows on.",
+    help=_("Rows a step; 32 by default, 128 from 10,000 rows on."),
 )
-@click.option(
+@option(
     "--validation",
     type=Number(least=0, below=1, example="0.2"),
     default=0.2,
     show_default=True,
     metavar="PART",
-    help="The part of the rows to hold out; 0 for none.",
+    help=_("The part of the rows to hold out; 0 for none."),
 )
-@click.option(
+@option(
     "--patience",
     type=Number(whole=True, least=1, most=10**6, example="10"),
     metavar="N",
-    help="Stop when the held-out loss has not improved for N epochs; keep the best.",
+    help=_("Stop when the held-out loss has not improved for N epochs; keep the best."),
 )
-@click.option(
+@option(
     "--weight-decay",
     type=Number(least=0, most=1000, example="0.1"),
     metavar="RATE",
-    help="Shrink the weights at each update; by default chosen with the epochs, for adamw; else 0.",
+    help=_(
+        "Shrink the weights at each update; by default chosen with the epochs, for adamw; else 0."
+    ),
 )
-@click.option(
+@option(
     "--l2",
     type=Number(least=0, most=1000, example="0.001"),
     default=0.0,
     metavar="RATE",
-    help="Add RATE times the weight to its gradient.",
+    help=_("Add RATE times the weight to its gradient."),
 )
-@click.option(
+@option(
     "--dropout",
     type=Number(least=0, below=1, example="0.2"),
     default=0.0,
     metavar="PART",
-    help="The part of each hidden layer to leave out at each step.",
+    help=_("The part of each hidden layer to leave out at each step."),
 )
-@click.option(
+@option(
     "--label-smoothing",
     type=Number(least=0, below=1, example="0.1"),
     default=0.1,
     show_default=True,
     metavar="PART",
-    help="How much of each class's target goes to all classes.",
+    help=_("How much of each class's target goes to all classes."),
 )
-@click.option(
+@option(
     "--task",
     type=OneOf(("auto", "classification", "regression")),
     default="auto",
-    help="Classes or numbers; by default the target tells.",
+    help=_("Classes or numbers; by default the target tells."),
 )
-@click.option(
+@option(
     "--missing",
     type=OneOf(("fill", "drop", "error")),
     default="fill",
     show_default=True,
-    help="Rows with empty cells: fill the cells, drop the rows, or stop.",
+    help=_("Rows with empty cells: fill the cells, drop the rows, or stop."),
 )
 @data_options
-@click.option(
+@option(
     "--seed",
     type=Number(whole=True, least=0, most=2**63 - 1, example="0"),
     default=0,
     show_default=True,
     metavar="N",
-    help="Same seed, same model, bit for bit.",
+    help=_("Same seed, same model, bit for bit."),
 )
 @engine_option
-@click.option(
+@option(
     "--threads",
     type=Number(whole=True, least=1, most=64, example="2"),
     metavar="N",
-    help="Threads of the compiled engine; by default one a core, where that pays.",
+    help=_("Threads of the compiled engine; by default one a core, where that pays."),
 )
-@click.option(
-    "--report", type=Place(), metavar="FILE", help="Tell of it all on one HTML page, with pictures."
+@option(
+    "--report",
+    type=Place(),
+    metavar="FILE",
+    help=_("Tell of it all on one HTML page, with pictures."),
 )
-@click.option(
-    "--lang",
-    type=OneOf(("en", "zh")),
-    default="en",
-    show_default=True,
-    help="The language of the report.",
-)
-@click.option(
+@option(
     "--playground",
     is_eager=True,  # --epochs asks for it
     metavar="LINK",
-    help="Train what a TensorFlow Playground link describes, with its data and its weights, for"
-    " --epochs; in place of DATA and all other options but --json and --quiet.",
+    help=_(
+        "Train what a TensorFlow Playground link describes, with its data and its weights, for --epochs;"
+        " in place of DATA and all other options but --json, --quiet and --lang."
+    ),
 )
 @json_option
-@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+@option("--quiet", is_flag=True, help=_("Say nothing but errors."))
 def train(playground: str | None, as_json: bool, quiet: bool, **options: Any) -> None:
-    """Train a network on DATA and keep it in a file.
-
-    DATA is a CSV, NPY, NPZ or IDX file, or a set that comes with chainrule: digits, iris,
-    penguins, spiral, moons, circles, xor, blobs.
-
-    NumPy's own products run on one thread, unless OPENBLAS_NUM_THREADS (OMP_, MKL_) says otherwise.
-    """
+    """Train a network on a table and keep it in a file."""
     ctx = click.get_current_context()
     if playground is not None:
         from chainrule.cli.link import refuse_others, train_link
@@ -260,32 +270,50 @@ def train(playground: str | None, as_json: bool, quiet: bool, **options: Any) ->
         show_result(trained)
     if trained.interrupted:
         complain(
-            f"interrupted in epoch {trained.epochs} of {trained.planned}; the model so far is in"
-            f" {trained.out}.",
-            "Stopped:",
+            _(
+                "interrupted in epoch {epoch} of {epochs}; the model so far is in {model}.",
+                epoch=trained.epochs,
+                epochs=trained.planned,
+                model=trained.out,
+            ),
+            _("Stopped:"),
         )
         ctx.exit(INTERRUPTED)
 
 
 def show_plan(plan: Plan) -> None:
     """What is going to be done, before it takes time."""
-    size = f"{number_of(plan.rows, 'row')}, {number_of(plan.columns, 'column')}"
-    data = f"{size}; {plan.predicts}"
+    data = printable(
+        _(
+            "{rows}, {columns}; {predicts}",
+            rows=_n("{n:,} row", "{n:,} rows", plan.rows),
+            columns=_n("{n:,} column", "{n:,} columns", plan.columns),
+            predicts=plan.predicts,
+        )
+    )
     name = paint(printable(plan.name), "bold")
     if cells_wide(f"{plan.name}  {data}") <= width():
-        say(f"{name}  {printable(data)}")
+        say(f"{name}  {data}")
     else:
         say(name)
         paragraph(data)
     say()
     notes = plan.notes[:30]
     if len(plan.notes) > 30:
-        notes = (*notes, f"and {len(plan.notes) - 30} more remarks; see `chainrule inspect`")
-    pairs = [("data" if i == 0 else "", note) for i, note in enumerate(notes)]
-    pairs.append(("network", plan.network))
-    first, *more = plan.training
-    pairs += [("training", f"{plan.held_out}; {first}"), *(("", line) for line in more)]
-    pairs.append(("engine", plan.engine))
+        more = _n(
+            "and {n} more remark; see `chainrule inspect`",
+            "and {n} more remarks; see `chainrule inspect`",
+            len(plan.notes) - 30,
+        )
+        notes = (*notes, more)
+    pairs: list[tuple[str, str]] = [
+        (_("data") if i == 0 else "", note) for i, note in enumerate(notes)
+    ]
+    pairs.append((_("network"), plan.network))
+    first, *others = plan.training
+    pairs.append((_("training"), _("{rows}; {steps}", rows=plan.held_out, steps=first)))
+    pairs += [("", line) for line in others]
+    pairs.append((_("engine"), plan.engine))
     rows(pairs)
     say()
 
@@ -293,21 +321,37 @@ def show_plan(plan: Plan) -> None:
 def show_result(trained: Trained) -> None:
     """What came out, and what to type next."""
     say()
-    epochs = number_of(trained.epochs, "epoch")
-    pairs = list(trained.figures)
-    engine = trained.facts["training"]["engine"]
-    pairs.append(("time", f"{trained.seconds:.1f} s, {epochs}, {engine} engine{trained.why}"))
-    pairs.append(("model", f"{trained.out} ({size_of(trained.bytes)}){trained.renamed}"))
+    pairs: list[tuple[str, str]] = [*trained.figures]
+    pairs += [(_("time"), _time(trained)), (_("model"), _model(trained))]
     if trained.report:
-        pairs.append(("report", trained.report))
+        pairs.append((_("report"), trained.report))
     rows(pairs)
     if trained.verdict:
         say()
-        remark(" ".join(trained.verdict))
+        remark(sentences(*trained.verdict))
     say()
     model, data = typed(trained.out), typed(trained.data)
+    start = _p("commands to type next", "next")
     for i, command in enumerate(("predict", "evaluate")):
-        say(
-            f"{paint('next' if i == 0 else '    ', 'dim')}  "
-            + paint(f"chainrule {command} {printable(model)} {printable(data)}", "bold")
-        )
+        before = paint(start, "dim") if i == 0 else padded("", cells_wide(spoken(start)))
+        line = f"chainrule {command} {printable(model)} {printable(data)}"
+        say(f"{before}  {paint(line, 'bold')}")
+
+
+def _time(trained: Trained) -> Text:
+    """How long it took, and why it ended before the last epoch, if it did."""
+    told = _(
+        "{seconds:.1f} s, {epochs}, {engine} engine",
+        seconds=trained.seconds,
+        epochs=_n("{n:,} epoch", "{n:,} epochs", trained.epochs),
+        engine=trained.facts["training"]["engine"],
+    )
+    return _("{time}; {why}", time=told, why=trained.stopped) if trained.stopped else told
+
+
+def _model(trained: Trained) -> Text:
+    """Where the model is, and why not under the plain name."""
+    told = _("{model} ({size})", model=trained.out, size=size_of(trained.bytes))
+    if not trained.renamed:
+        return told
+    return _("{model}; {other} was there already, and stays", model=told, other=trained.renamed)

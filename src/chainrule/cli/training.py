@@ -17,18 +17,19 @@ from chainrule.cli.choosing import choose, chosen, drawn_up, tried
 from chainrule.cli.hints import hints
 from chainrule.cli.interrupt import CtrlC
 from chainrule.cli.judging import held_out, judge
+from chainrule.cli.language import current
 from chainrule.cli.places import free_name, keep_apart
 from chainrule.cli.plan import Plan, Trained
 from chainrule.cli.reading import news
 from chainrule.cli.reporting import check_report, write_report
 from chainrule.cli.said import Said
 from chainrule.cli.source import find_target, open_source, stem
-from chainrule.cli.split import divide
-from chainrule.cli.terminal import number_of
+from chainrule.cli.split import divide, quoted
 from chainrule.datasets import Preparation, Table
 from chainrule.datasets.opening import physical_memory
 from chainrule.errors import NonFiniteError, SettingError
 from chainrule.files import save_model
+from chainrule.lang.messages import Text, _, _n, listed
 from chainrule.layers import Affine, Dropout, MeanSquaredError, SoftmaxWithLoss
 from chainrule.networks import ACTIVATIONS, Sequential
 from chainrule.training import (
@@ -89,7 +90,6 @@ class Job:
     engine: str
     threads: int | None
     report: str | None
-    lang: str
     command: list[str]
 
     def plan(self) -> Plan:
@@ -98,11 +98,13 @@ class Job:
         check_place(out, overwrite=self.force)
         if self.report is not None:
             check_report(self.report, out, self.data, self.force)
-        keep_apart("--out", out, {"the data itself": self.data})
+        keep_apart("--out", out, {_("the data itself"): self.data})
         if self.patience is not None and not self.validation:
             raise SettingError(
-                "--patience watches the held-out rows, and --validation 0 holds none out."
-                " Leave one of the two out."
+                _(
+                    "--patience watches the held-out rows, and --validation 0 holds none out. Leave one of"
+                    " the two out."
+                )
             )
         without = frozenset(self.without)
         table, known = open_source(self.data, self.said, judged=lambda name: name not in without)
@@ -161,9 +163,9 @@ class Job:
             name=stem(self.data),
             rows=len(table),
             columns=len(table.names),
-            predicts=f"{target} is one of {len(classes)} classes"
+            predicts=_("{target} is one of {count} classes", target=target, count=len(classes))
             if classes
-            else f"{target} is a number",
+            else _("{target} is a number", target=target),
             notes=(
                 *news(learned_from),
                 *divided.notes,
@@ -171,7 +173,11 @@ class Job:
                 *hints(learned, preparation),
             ),
             network=self.drawn(preparation, net),
-            held_out=f"{number_of(count, 'row')}, {len(divided.held):,} held out",
+            held_out=_(
+                "{rows}, {held:,} held out",
+                rows=_n("{n:,} row", "{n:,} rows", count),
+                held=len(divided.held),
+            ),
             training=drawn_up(recipes, count, batch, type(optimizer).__name__),
             recipes=recipes,
             engine=engine_line(trainer, *net.prepare(x, t), steps=steps),
@@ -188,14 +194,21 @@ class Job:
         """The table without the columns that are left out on purpose."""
         if target in self.without:
             raise SettingError(
-                f"--without {target}: this is the column to predict. Leave out others, or name another"
-                " --target."
+                _(
+                    "--without {target}: this is the column to predict. Leave out others, or name another"
+                    " --target.",
+                    target=target,
+                )
             )
         if not self.without:
             return table
-        listed = ", ".join(map(repr, self.without))
-        verb = "were" if len(self.without) > 1 else "was"
-        return table.drop(*self.without).noted(f"{listed} {verb} left out, as asked.")
+        told = _n(
+            "{names} was left out, as asked.",
+            "{names} were left out, as asked.",
+            len(self.without),
+            names=listed(map(quoted, self.without)),
+        )
+        return table.drop(*self.without).noted(told)
 
     def build(self, preparation: Preparation) -> Sequential:
         """The network: inputs, hidden layers, and one output a class, or one number."""
@@ -223,9 +236,14 @@ class Job:
         needed, memory = parameters * 4 * 6, physical_memory()
         if needed > memory * 3 // 4:
             raise SettingError(
-                f"--hidden {','.join(map(str, self.hidden))} makes {parameters:,} parameters, which take"
-                f" about {needed / 2**30:,.1f} GiB to train; this machine has {memory / 2**30:.1f} GiB."
-                " Give smaller sizes."
+                _(
+                    "--hidden {sizes} makes {count:,} parameters, which take about {needed:,.1f} GiB to"
+                    " train; this machine has {memory:.1f} GiB. Give smaller sizes.",
+                    sizes=",".join(map(str, self.hidden)),
+                    count=parameters,
+                    needed=needed / 2**30,
+                    memory=memory / 2**30,
+                )
             )
 
     def recipes(self, rows: int, batch_size: int) -> tuple[Recipe, ...]:
@@ -257,14 +275,27 @@ class Job:
         made: optimizers.Optimizer = kind(rate, l2=self.l2)
         return made
 
-    def drawn(self, preparation: Preparation, net: Sequential) -> str:
+    def drawn(self, preparation: Preparation, net: Sequential) -> Text:
         """The network in a line: 64 → 128 relu → 10."""
         outputs = len(preparation.classes) if preparation.classes else 1
-        parts = [number_of(len(preparation.features), "input")]
-        parts += [f"{size} {self.activation}" for size in self.hidden]
-        parts.append(number_of(outputs, "output"))
+        before = _n("{n:,} input", "{n:,} inputs", len(preparation.features))
+        after = _n("{n:,} output", "{n:,} outputs", outputs)
         count = sum(p.size for p in net.named_parameters().values())
-        return f"{' → '.join(parts)}; {number_of(count, 'parameter')}"
+        parameters = _n("{n:,} parameter", "{n:,} parameters", count)
+        if not self.hidden:
+            return _(
+                "{inputs} → {outputs}; {parameters}",
+                inputs=before,
+                outputs=after,
+                parameters=parameters,
+            )
+        return _(
+            "{inputs} → {hidden} → {outputs}; {parameters}",
+            inputs=before,
+            hidden=" → ".join(f"{size} {self.activation}" for size in self.hidden),
+            outputs=after,
+            parameters=parameters,
+        )
 
     def run(self, plan: Plan, progress: str | None) -> Trained:
         """Train, score the held-out rows, and keep the model."""
@@ -292,8 +323,12 @@ class Job:
             )
         except NonFiniteError as error:
             raise NonFiniteError(
-                f"training went out of bounds, and nothing was saved. {error} Here: give a smaller --lr"
-                f" than {plan.facts['training']['lr']:g}."
+                _(
+                    "training went out of bounds, and nothing was saved. {error} Here: give a smaller --lr"
+                    " than {lr:g}.",
+                    error=error.args[0],
+                    lr=plan.facts["training"]["lr"],
+                )
             ) from None
         seconds = time.perf_counter() - started
         facts = dict(plan.facts)
@@ -316,7 +351,7 @@ class Job:
         if report is not None:
             write_report(
                 report, plan, facts, data=self.data, command=self.command, seconds=seconds,
-                verdict=verdict, lang=self.lang, force=self.force,
+                verdict=verdict, lang=current(), force=self.force,
             )  # fmt: skip
         return Trained(
             data=self.data,
