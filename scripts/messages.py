@@ -10,14 +10,15 @@ What is compiled is not in git: the build makes it, and so do the tests.
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import sys
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
-from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
@@ -32,16 +33,33 @@ _HEAD = (
     *(b'msgid ""', b'msgstr ""', b'"Language', b'"Plural-Forms'),
     *(b'"MIME-Version', b'"Content-Type', b'"Content-Transfer-Encoding'),
 )
-KEYWORDS = {"_": None, "_n": (1, 2), "_p": ((1, "c"), 2)}
+#: What makes a message, and which of its arguments are templates, and which the context.
+MAKERS = {"_": ((0,), None), "_n": ((0, 1), None), "_p": ((1,), 0)}
+
+
+def made_in(path: Path) -> Iterator[tuple[str | tuple[str, ...], str | None]]:
+    """The messages of a file, with their contexts. Babel's own reader misses calls within calls."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+            continue
+        if node.func.id not in MAKERS:
+            continue
+        templates, context = MAKERS[node.func.id]
+        wanted = [*templates, *([] if context is None else [context])]
+        given = [arg.value for arg in (node.args[i] for i in wanted) if isinstance(arg, ast.Constant)]
+        if len(given) != len(wanted):
+            continue  # the tests say where
+        texts = tuple(map(str, given[: len(templates)]))
+        yield (texts if len(texts) > 1 else texts[0]), (None if context is None else str(given[-1]))
 
 
 def gathered() -> Catalog:
     """Every message of the library, the command and the page, without translations."""
     found = Catalog(locale="zh_CN", project="chainrule", charset="utf-8")
-    for file, _line, message, _comments, context in extract_from_dir(
-        SOURCES, method_map=[("**.py", "python")], keywords=KEYWORDS
-    ):
-        found.add(message, locations=[(f"src/chainrule/{file}", 0)], context=context)
+    for path in sorted(SOURCES.rglob("*.py")):
+        for message, context in made_in(path):
+            place = path.relative_to(ROOT).as_posix()
+            found.add(message, locations=[(place, 0)], context=context)
     for key, english in json.loads((PAGE / "en.json").read_text("utf-8")).items():
         if not english:
             continue

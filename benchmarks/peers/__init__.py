@@ -65,9 +65,8 @@ def version(distribution: str) -> str | None:
         return None
 
 
-def _ours(name: str, title: str, engine: str, blas: str, *needs: str) -> Entry:
-    environment = {"CHAINRULE_BLAS": blas} if blas else {}
-    return Entry(name, title, "ours", "with_chainrule", "Chainrule", (engine,), needs, environment)
+def _ours(name: str, title: str, engine: str, *needs: str) -> Entry:
+    return Entry(name, title, "ours", "with_chainrule", "Chainrule", (engine,), needs)
 
 
 def _framework(name: str, title: str, file: str, maker: str, *needs: str, **more: Any) -> Entry:
@@ -75,7 +74,7 @@ def _framework(name: str, title: str, file: str, maker: str, *needs: str, **more
 
 
 def _limit(name: str, title: str, with_adam: bool) -> Entry:
-    environment = {"OPENBLAS_NUM_THREADS": "1", "MKL_THREADING_LAYER": "SEQUENTIAL"}
+    environment = {"OPENBLAS_NUM_THREADS": "1"}
     needs = ("numba", "scipy")
     return Entry(
         name, title, "limit", "with_bare_blas", "BareStep", (with_adam,), needs, environment
@@ -87,9 +86,8 @@ _JAX = ("jax", "optax")
 PEERS = {
     entry.name: entry
     for entry in (
-        _ours("chainrule-mkl", "chainrule, MKL", "compiled", "mkl", "numba", "scipy", "mkl"),
-        _ours("chainrule-scipy", "chainrule, SciPy's BLAS", "compiled", "scipy", "numba", "scipy"),
-        _ours("chainrule-numpy", "chainrule, NumPy engine", "numpy", ""),
+        _ours("chainrule", "chainrule", "compiled", "numba", "scipy"),
+        _ours("chainrule-numpy", "chainrule, NumPy engine", "numpy"),
         Entry("numpy", "NumPy by hand", "by hand", "with_numpy", "ByHand"),
         _framework("torch", "PyTorch, eager", "torch", "Eager", "torch"),
         _framework("torch-compile", "PyTorch, torch.compile", "torch", "Compiled", "torch"),

@@ -1,6 +1,6 @@
 /** How the page talks with a session: over a WebSocket here, over a widget's model in a notebook. */
 
-import type { Notes } from "./contract";
+import type { ErrorMessage, Notes } from "./contract";
 import { decode, type Message } from "./message";
 
 export type Command = { do: string; [field: string]: unknown };
@@ -8,7 +8,7 @@ export type Command = { do: string; [field: string]: unknown };
 /** What a session refused, in sentences for people; none where nothing answered. */
 export class Refused extends Error {
   constructor(readonly told: Notes | null) {
-    super(told?.en.join(" "));
+    super(told?.en.join("\n"));
   }
 }
 
@@ -56,7 +56,7 @@ export class Answers {
 }
 
 function refusal(message: Message): Refused | null {
-  return message.kind === "error" ? new Refused(message["told"] as Notes) : null;
+  return message.kind === "error" ? new Refused((message as ErrorMessage).told) : null;
 }
 
 /** Milliseconds a command, when many come: the server cuts off who sends more than 50 a second. */

@@ -1,9 +1,7 @@
 /** What the server's messages hold. */
 
-import type { Message, NdArray } from "./message";
+import type { Message } from "./message";
 import type { Language } from "./text";
-
-export type Arrays<Name extends string> = Record<Name, NdArray> & Record<string, NdArray>;
 
 /** Remarks, in each language. */
 export type Notes = Record<Language, string[]>;
@@ -28,7 +26,8 @@ export interface Settings {
   dropout: number;
   batch_size: number;
   target: string | null;
-  [field: string]: unknown;
+  /** x, y and the number of a class. */
+  points: number[][];
 }
 
 export interface DataChoice {
@@ -105,13 +104,6 @@ export interface RunEvent {
   edit?: { parameter: number; place: number[]; value: number };
 }
 
-/** What the page shows besides; a link can ask for it. */
-export interface Shows {
-  test: boolean;
-  batch: boolean;
-  discretize: boolean;
-}
-
 /** Everything but what time changes: arrays `points`, `labels`, `features`, `curve_<run>`. */
 export interface State extends Message {
   version: number;
@@ -129,7 +121,7 @@ export interface State extends Message {
     unit: [number, number];
     plane: { x: [number, number]; y: [number, number]; names: [string, string] } | null;
     /** Rows and columns of the image whose pixels the features are. */
-    image?: [number, number] | null;
+    image: [number, number] | null;
     notes: Notes;
   };
   runs: RunEntry[];
@@ -138,16 +130,19 @@ export interface State extends Message {
   /** Whether the link leads to where the run stands, not only to its beginning. */
   link_whole: boolean;
   /** What the latest link wants to be shown, and how many links were opened. */
-  shows: Partial<Shows> & { link: number };
+  shows: { test?: boolean; batch?: boolean; discretize?: boolean; link: number };
   compatible: boolean;
 }
 
 export interface Trouble {
   kind: string;
   column: number | null;
-  units?: number[];
-  value?: number | null;
+  /** Those in the column, if only some. */
+  units: number[];
+  value: number | null;
+  best: number | null;
   step: number;
+  /** What stopped the training, if anything did. */
   sentences?: Notes;
 }
 
@@ -168,4 +163,37 @@ export interface Frame extends Message {
   train_score: number | null;
   test_score: number | null;
   trouble: Trouble[];
+}
+
+/** What was wrong with a command: `errors` as Python says it, `told` for people on the page. */
+export interface ErrorMessage extends Message {
+  errors: string[];
+  told: Notes;
+}
+
+/** The answer to a table. */
+export interface TableReply extends Message {
+  ok: boolean;
+  columns: string[];
+  rows: number;
+  notes: Notes;
+}
+
+/** The answer to a link. */
+export interface LinkReply extends Message {
+  ok: boolean;
+  view: { test?: boolean; batch?: boolean; discretize?: boolean };
+  notes: Notes;
+}
+
+/** A file to take home, its bytes in the array `bytes`. */
+export interface ExportReply extends Message {
+  name: string;
+  media: string;
+}
+
+/** A hidden unit over the plane, in the array `map`. */
+export interface UnitReply extends Message {
+  column: number;
+  index: number;
 }

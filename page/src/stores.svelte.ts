@@ -2,7 +2,7 @@
 
 import { createContext } from "svelte";
 import { Refused, type Channel, type Command, type Connection } from "./channel";
-import type { Frame, Hello, Notes, Palette, Settings, State } from "./contract";
+import type { Frame, Hello, LinkReply, Palette, Settings, State } from "./contract";
 import type { Message } from "./message";
 import { known, text, type Key, type Language } from "./text";
 
@@ -89,6 +89,13 @@ export class App {
     return known(key) ? text(this.language, key) : name;
   };
 
+  /** Things one after another: "a, b" items, or "a; b" clauses. Of more than `most`, the others are counted. */
+  readonly list = (kind: "items" | "clauses", parts: string[], most = Infinity): string => {
+    const told = parts.slice(0, most);
+    const list = told.length ? told.reduce((first, next) => this.t(`list.${kind}`, { first, next })) : "";
+    return parts.length > most ? this.t("list.more", { list, n: parts.length - most }) : list;
+  };
+
   /** Sends a command; its answer, or null when it was refused, which the page then says. */
   async do(command: Command): Promise<Message | null> {
     if (this.#later !== null) await this.#moved; // what was pressed before comes before
@@ -164,7 +171,7 @@ export class App {
   async follow(text: string): Promise<boolean> {
     const answer = await this.do({ do: "link", text });
     if (answer) this.notices = []; // what was said of an earlier one
-    const notes = (answer?.["notes"] as Notes | undefined)?.[this.language] ?? [];
+    const notes = (answer as LinkReply | null)?.notes[this.language] ?? [];
     if (notes.length) this.notify("good", notes);
     return answer !== null;
   }

@@ -10,6 +10,7 @@ import stat
 import types
 
 from chainrule.errors import FormatError, SettingError
+from chainrule.lang.messages import Spelled, _
 
 fcntl: types.ModuleType | None
 try:
@@ -32,10 +33,16 @@ def check_place(path: Pathish, overwrite: bool = False) -> None:
     """
     where = os.fspath(path)
     if not where or "\0" in where:
-        raise SettingError("The file to write needs a name that is not empty and holds no NUL.")
+        raise SettingError(_("The file to write needs a name that is not empty and holds no NUL."))
     folder = os.path.dirname(where) or "."
     if not os.path.isdir(folder):
-        raise SettingError(f"{where}: there is no folder {folder}. Make it first, or name another.")
+        raise SettingError(
+            _(
+                "{file}: there is no folder {folder}. Make it first, or name another.",
+                file=where,
+                folder=folder,
+            )
+        )
     try:
         found = os.lstat(where)
     except FileNotFoundError:
@@ -44,26 +51,41 @@ def check_place(path: Pathish, overwrite: bool = False) -> None:
         _check_permission(where, folder)
         return
     if stat.S_ISDIR(found.st_mode):
-        raise SettingError(f"{where} is a folder. Name a file inside it.")
+        raise SettingError(_("{file} is a folder. Name a file inside it.", file=where))
     if stat.S_ISLNK(found.st_mode):
         raise SettingError(
-            f"{where} is a symbolic link to {os.readlink(where)}. Name the file itself, so that"
-            " nothing is replaced unawares."
+            _(
+                "{file} is a symbolic link to {target}. Name the file itself, so that nothing is replaced"
+                " unawares.",
+                file=where,
+                target=os.readlink(where),
+            )
         )
     if not stat.S_ISREG(found.st_mode):
-        raise SettingError(f"{where} is a device or a pipe, not a regular file. Name another file.")
+        raise SettingError(
+            _("{file} is a device or a pipe, not a regular file. Name another file.", file=where)
+        )
     if not overwrite:
         raise SettingError(
-            f"{where} exists already, and is left as it is. Give another name, or say that it may"
-            " be overwritten (overwrite=True; --force)."
+            _(
+                "{file} exists already, and is left as it is. Give another name, or say that it may be"
+                " overwritten ({overwrite}).",
+                file=where,
+                overwrite=Spelled("overwrite=True; --force", command="--force"),
+            )
         )
     _check_permission(where, folder)  # a new file takes the old one's place
 
 
 def _check_permission(where: str, folder: str) -> None:
     if not os.access(folder, os.W_OK | os.X_OK):
-        named = "this folder" if folder == "." else folder
-        raise SettingError(f"{where}: no permission to write in {named}. Name another folder.")
+        raise SettingError(
+            _(
+                "{file}: no permission to write in {folder}. Name another folder.",
+                file=where,
+                folder=_("this folder") if folder == "." else folder,
+            )
+        )
 
 
 def write_whole(path: Pathish, data: bytes, *, overwrite: bool = False) -> None:
@@ -100,8 +122,11 @@ def write_whole(path: Pathish, data: bytes, *, overwrite: bool = False) -> None:
             with open(temporary, "rb") as file:
                 if file.read() != data:
                     raise FormatError(
-                        f"{where}: the disk gave back other bytes than were written, so the file"
-                        " was not kept. Check the disk, or name a file on another one."
+                        _(
+                            "{file}: the disk gave back other bytes than were written, so the file was not"
+                            " kept. Check the disk, or name a file on another one.",
+                            file=where,
+                        )
                     )
             _name(temporary, where, overwrite)  # still locked, so that no other writer sweeps it
         finally:
@@ -110,7 +135,9 @@ def write_whole(path: Pathish, data: bytes, *, overwrite: bool = False) -> None:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         if isinstance(error, OSError) and not isinstance(error, SettingError):
-            error.add_note(f"{where} was not written; what was there before is unchanged")
+            error.add_note(
+                _("{file} was not written; what was there before is unchanged", file=where)
+            )
         raise
     _sync_folder(folder)
 

@@ -23,6 +23,7 @@ from chainrule.errors import (
     forgotten_init,
     nearest,
 )
+from chainrule.lang.messages import _, _n, listed
 from chainrule.nodes.base import Value, quiet
 from chainrule.schedules import Constant, Rate, as_schedule
 from chainrule.settings import Check, below_one, from_zero, optional_positive, positive
@@ -162,12 +163,35 @@ class Optimizer:
             if option in kind.numbers and not isinstance(self, kind)
         ]
         usual = {"learning_rate": "lr", "alpha": "lr", "rho": "decay_rate", "betas": "beta1"}
-        what = f"; {nearest(option, known)}"
+        name = type(self).__name__
         if others:
-            what = f", which cr.{others[0]} has. Allowed: {', '.join(known)}"
-        elif usual.get(option) in known:
-            what = f"; here it is called {usual[option]}. Allowed: {', '.join(known)}"
-        raise SettingError(f"{type(self).__name__} has no option {option}{what}.")
+            raise SettingError(
+                _(
+                    "{optimizer} has no option {option}, which cr.{other} has. Allowed: {names}.",
+                    optimizer=name,
+                    option=option,
+                    other=others[0],
+                    names=listed(known),
+                )
+            )
+        if usual.get(option) in known:
+            raise SettingError(
+                _(
+                    "{optimizer} has no option {option}; here it is called {name}. Allowed: {names}.",
+                    optimizer=name,
+                    option=option,
+                    name=usual[option],
+                    names=listed(known),
+                )
+            )
+        raise SettingError(
+            _(
+                "{optimizer} has no option {option}; {nearest}.",
+                optimizer=name,
+                option=option,
+                nearest=nearest(option, known),
+            )
+        )
 
     def __getattr__(self, name: str) -> Any:
         if name[:2] != "__" and "schedule" not in self.__dict__:
@@ -247,32 +271,55 @@ class Optimizer:
         who = f"{type(self).__name__}.update"
         if isinstance(params, np.ndarray) or isinstance(grads, np.ndarray):
             raise ShapeError(
-                f"{who} takes two lists of arrays; got one array. Write update([W], [dW])."
+                _(
+                    "{who} takes two lists of arrays; got one array. Write update([W], [dW]).",
+                    who=who,
+                )
             )
         if len(params) != len(grads):
             raise ShapeError(
-                f"{who}: {len(params)} parameters came with {len(grads)} gradients; give two lists in one"
-                " order."
+                _(
+                    "{who}: {params} parameters came with {grads} gradients; give two lists in one order.",
+                    who=who,
+                    params=len(params),
+                    grads=len(grads),
+                )
             )
         for i, (p, g) in enumerate(zip(params, grads, strict=True)):
             for name, array in (("params", p), ("grads", g)):
                 if not isinstance(array, np.ndarray) or array.dtype.kind != "f":
                     raise DTypeError(
-                        f"{who} takes arrays of floating-point numbers, which it changes in place;"
-                        f" {name}[{i}] is {getattr(array, 'dtype', None) or type(array).__name__}."
+                        _(
+                            "{who} takes arrays of floating-point numbers, which it changes in place;"
+                            " {name}[{i}] is {kind}.",
+                            who=who,
+                            name=name,
+                            i=i,
+                            kind=getattr(array, "dtype", None) or type(array).__name__,
+                        )
                     )
             if p.shape != g.shape:
                 raise ShapeError(
-                    f"{who}: params[{i}] has shape {p.shape} and grads[{i}] {g.shape}; the gradient of an"
-                    " array has its shape. Give the two lists in one order."
+                    _(
+                        "{who}: params[{i}] has shape {param} and grads[{i}] {grad}; the gradient of an"
+                        " array has its shape. Give the two lists in one order.",
+                        who=who,
+                        i=i,
+                        param=p.shape,
+                        grad=g.shape,
+                    )
                 )
             if not p.flags.writeable:
                 raise DTypeError(
-                    f"{who}: params[{i}] is read-only, so it cannot be changed in place. Give a copy of"
-                    " it to the layer; an array held by a Variable is free after backward()."
+                    _(
+                        "{who}: params[{i}] is read-only, so it cannot be changed in place. Give a copy of"
+                        " it to the layer; an array held by a Variable is free after backward().",
+                        who=who,
+                        i=i,
+                    )
                 )
         if self.state is None:
-            self.state = [[np.zeros_like(p) for _ in self.slots] for p in params]
+            self.state = [[np.zeros_like(p) for _slot in self.slots] for p in params]
         self._check_state(params)
         ways = tuple(None if each is None else list(each) for each in (decays, factors))
         self._latest = list(params), list(grads), (ways[0], ways[1]), None
@@ -330,14 +377,33 @@ class Optimizer:
         else:
             fits = len(self.state or []) == len(params)
         if not fits and not self._carry_over(params):
-            began = [f"{s[0].shape} {s[0].dtype}" for s in self.state or [] if s]
-            began_text = f" ({', '.join(began)})" if began else ""
-            raise ShapeError(
-                f"{type(self).__name__}.update: this optimizer began with {len(self.state or [])} arrays"
-                f"{began_text}; it was given {len(params)}"
-                f" ({', '.join(f'{shape} {dtype}' for shape, dtype in kinds)}). It stays with the arrays"
-                " it began with: make a new optimizer for others."
+            raise self._other_arrays(kinds)
+
+    def _other_arrays(self, kinds: list[tuple[Any, Any]]) -> ShapeError:
+        given = listed(f"{shape} {dtype}" for shape, dtype in kinds)
+        began = [f"{s[0].shape} {s[0].dtype}" for s in self.state or [] if s]
+        if began:
+            return ShapeError(
+                _(
+                    "{optimizer}.update: this optimizer began with {n} arrays ({began}); it was given {m}"
+                    " ({given}). It stays with the arrays it began with: make a new optimizer for others.",
+                    optimizer=type(self).__name__,
+                    n=len(self.state or []),
+                    began=listed(began),
+                    m=len(kinds),
+                    given=given,
+                )
             )
+        return ShapeError(
+            _(
+                "{optimizer}.update: this optimizer began with {n} arrays; it was given {m} ({given}). It"
+                " stays with the arrays it began with: make a new optimizer for others.",
+                optimizer=type(self).__name__,
+                n=len(self.state or []),
+                m=len(kinds),
+                given=given,
+            )
+        )
 
     def _carry_over(self, params: Sequence[Array]) -> bool:
         """Lay the state out anew for other arrays over the same memory; False if there are none.
@@ -368,8 +434,14 @@ class Optimizer:
         lr = float(self.schedule(self.iter))
         if not 0 <= lr < math.inf:
             raise SettingError(
-                f"{type(self).__name__}: the schedule {self.schedule!r} gave lr={lr} for update"
-                f" {self.iter}; a learning rate is a finite number from 0."
+                _(
+                    "{optimizer}: the schedule {schedule} gave lr={lr} for update {step}; a learning rate is"
+                    " a finite number from 0.",
+                    optimizer=type(self).__name__,
+                    schedule=repr(self.schedule),
+                    lr=lr,
+                    step=self.iter,
+                )
             )
         numbers = [getattr(self, name) for name in self.numbers]
         shared = [self.l1, self.l2, lr * self.weight_decay, self.clip_value or 0.0, scale]
@@ -403,11 +475,17 @@ class Optimizer:
             p = p - shrink * p
         new = self.rule(p, g, *slots, **numbers)
         if not isinstance(new, tuple) or len(new) != 1 + len(slots):
-            given = f"{len(new)} values" if isinstance(new, tuple) else "one value alone"
-            wanted = ", ".join(("p", *self.slots)) + "," * (not slots)
+            given = _("one value alone")
+            if isinstance(new, tuple):
+                given = _n("{n} value", "{n} values", len(new))
             raise SettingError(
-                f"{type(self).__name__}.rule gave {given}; it returns a tuple of the new parameter and the"
-                f" new slots, return ({wanted})."
+                _(
+                    "{optimizer}.rule gave {given}; it returns a tuple of the new parameter and the new"
+                    " slots, return ({wanted}).",
+                    optimizer=type(self).__name__,
+                    given=given,
+                    wanted=", ".join(("p", *self.slots)) + "," * (not slots),
+                )
             )
         return new
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from chainrule.errors import SettingError, refuse_class, shown
+from chainrule.lang.messages import _, sentences
 from chainrule.settings import from_zero, positive, rate_factor, unit, whole
 
 __all__ = [
@@ -56,7 +57,7 @@ def as_schedule(lr: Rate) -> Schedule:
     """A schedule from a number, a schedule, or a function of the number of updates before."""
     if isinstance(lr, Schedule):
         return lr
-    refuse_class(lr, "lr", "a schedule")
+    refuse_class(lr, "lr", _("a schedule"))
     return OfStep(lr) if callable(lr) else Constant(lr)
 
 
@@ -68,11 +69,12 @@ class Constant(Schedule):
             self.lr = positive(lr, "lr")
         except SettingError:
             arrays = isinstance(lr, list | tuple)
-            hint = " An optimizer is not given the parameters: cr.Trainer(net, cr.SGD(lr=0.01))."
-            raise SettingError(
-                f"lr={shown(lr)} must be a finite number above 0, or a schedule; for example 0.01."
-                f"{hint * arrays}"
-            ) from None
+            hint = _("An optimizer is not given the parameters: cr.Trainer(net, cr.SGD(lr=0.01)).")
+            wrong = _(
+                "lr={lr} must be a finite number above 0, or a schedule; for example 0.01.",
+                lr=shown(lr),
+            )
+            raise SettingError(sentences(wrong, arrays and hint)) from None
 
     def __call__(self, step: int) -> float:
         """The rate."""
@@ -99,8 +101,12 @@ class OfStep(Schedule):
             return float(lr)
         except (TypeError, ValueError):
             raise SettingError(
-                f"the schedule {self!r} gave {shown(lr, 40)} for update {step}; a learning rate is one"
-                " number."
+                _(
+                    "the schedule {schedule} gave {lr} for update {step}; a learning rate is one number.",
+                    schedule=repr(self),
+                    lr=shown(lr, 40),
+                    step=step,
+                )
             ) from None
 
     def __repr__(self) -> str:

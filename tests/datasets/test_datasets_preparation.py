@@ -312,6 +312,8 @@ CHANGES: list[tuple[Any, Any, str]] = [
     (["spread"], 10**400, "spread"),
     (["notes"], "x", "notes"),
     (["notes"], [1], "notes"),
+    (["messages"], "x", "messages"),
+    (["messages"], [1], "messages"),
     (["columns"], [], "columns"),
     (["columns"], {}, "columns"),
     (["columns", 0], 5, r"columns\[0\]"),

@@ -27,7 +27,6 @@ from chainrule.errors import DataError, SettingError, ShapeError
 from chainrule.graph.detail import Overflow
 from chainrule.graph.scopes import within
 from chainrule.graph.variable import Variable
-from chainrule.lang.notes import note_in
 
 
 def spiral_net() -> tuple[cr.TwoLayerNet, np.ndarray, np.ndarray]:
@@ -304,7 +303,7 @@ def test_the_picture_says_where_the_detail_overflows() -> None:
 
 
 def in_chinese(overflow: Overflow) -> str:
-    told = note_in(str(overflow), "zh")
+    told = overflow.said("zh")
     assert not re.search(r"\b(?:is|the|overflows|folded|node)\b", told), told
     return told
 

@@ -39,10 +39,10 @@ def test_every_figure_of_the_chapter_is_there() -> None:
 def test_every_figure_is_told_in_both_languages() -> None:
     for figure in figures.FIGURES:
         for lang in ("en", "zh"):
-            assert figure.title[lang]
-            assert figure.caption[lang].endswith("." if lang == "en" else "。")
-        assert re.search("[\u4e00-\u9fff]", figure.caption["zh"])
-        assert not re.search("[\u4e00-\u9fff]", figure.title["en"] + figure.caption["en"])
+            assert figure.title.said(lang)
+            assert figure.caption.said(lang).endswith("." if lang == "en" else "。")
+        assert re.search("[\u4e00-\u9fff]", figure.caption.said("zh"))
+        assert not re.search("[\u4e00-\u9fff]", figure.title + figure.caption)
 
 
 @pytest.mark.parametrize(("key", "lang"), GRAPHS)

@@ -16,7 +16,7 @@ def test_the_list_names_every_figure() -> None:
         out = good("figures", "--list", "--lang", lang)
         for figure in figures.FIGURES:
             assert figure.key in out
-            assert figure.title[lang] in out
+            assert figure.title.said(lang) in out
     assert good("figures", "--list", "--only", "1-19").count("\n") == 1
 
 
@@ -78,7 +78,7 @@ def test_the_page_needs_nothing_but_the_folder(tmp_path: Path) -> None:
     assert links.anchors == set(links.ids) == {figures.find(key).name for key in keys}
     assert not re.search(r"https?://|//cdn|@import", page)
     for key in keys:
-        assert figures.find(key).caption["zh"].replace("'", "&#x27;") in page
+        assert figures.find(key).caption.said("zh").replace("'", "&#x27;") in page
     assert '<html lang="zh-Hans">' in page
 
 

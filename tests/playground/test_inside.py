@@ -131,7 +131,7 @@ def test_every_arrow_gets_a_verdict_and_a_reason() -> None:
     arrows, arrays = shown.arrays()
     verdicts = shown.check()
     assert set(verdicts) == {n for n, a in arrows.items() if a["gradient"] and n != "L"}
-    assert {v["verdict"] for v in verdicts.values()} == {"ok"}
+    assert all(v["ok"] for v in verdicts.values())
     found = shown.explain("W1", (1, 2), gradient=True)
     assert found["value"] == arrays["gradient W1"][1, 2]
     assert {"W1", "affine1", "affine2"} <= set(found["arrows"])

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.lang.notes import note_in
-from chainrule.playground.refusals import said_in
+from chainrule.errors import SettingError
+from chainrule.lang.messages import Text, in_language
+from chainrule.playground.notebook import Playground
 from chainrule.playground.session import Session
+from chainrule.playground.settings import Settings
 
 ROWS = "".join(f"{k},{k % 3},{'xy'[k % 2]}\n" for k in range(20))
 
@@ -133,7 +135,7 @@ def test_advice_of_the_command_is_in_chinese_in_a_report() -> None:
     advised = [note for note in notes if "--" in note]
     assert len(advised) >= 4
     for note in advised:
-        chinese = note_in(note, "zh")
+        chinese = in_language(note, "zh", "command")
         assert no_english(re.sub(r"--[\w-]+ \S+", "", chinese)), chinese
 
 
@@ -156,8 +158,42 @@ def test_a_step_is_explained_and_checked_in_chinese() -> None:
     assert all("正确" in sentence for sentence in sentences)
 
 
-def test_unknown_sentences_stay_as_they_are() -> None:
-    assert said_in("Nobody has said this.", "zh") == "Nobody has said this."
+def test_the_page_calls_settings_by_its_own_names_and_python_by_those_of_code() -> None:
+    session = Session()
+    wanted = {"learning_rate": 0, "hidden": [4, 99]}
+    found = session.do({"do": "configure", "settings": wanted}).fields
+    assert found["errors"] == [
+        "learning_rate must be above 0. Got 0.",
+        "hidden[1] must be a whole number from 1 to 64. Got 99.",
+    ]
+    assert found["told"]["en"] == [
+        "Learning rate must be above 0. Got 0.",
+        "Hidden units, entry 2 must be a whole number from 1 to 64. Got 99.",
+    ]
+    assert found["told"]["zh"] == [
+        "学习率：必须大于 0（您输入了 0）。",
+        "隐藏层单元数（第 2 项）：请输入 1 到 64 之间的整数（您输入了 99）。",
+    ]
+    # Every setting has a name of the page.
+    for name in Settings().as_dict():
+        (told,) = session.do({"do": "configure", "settings": {name: object}}).fields["told"]["zh"]
+        assert not told.startswith(name), told
+
+
+def test_a_notebook_refuses_in_the_language_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    playground = Playground()
+    with pytest.raises(SettingError) as caught:
+        playground.do("configure", settings={"noise": 7, "l1": -1})
+    assert isinstance(caught.value.args[0], Text)
+    assert str(caught.value) == (
+        "noise must be a number from 0 to 0.8. Got 7. l1 must be a number from 0 to 100. Got -1."
+    )
+    monkeypatch.setenv("CHAINRULE_LANG", "zh")
+    assert str(caught.value) == (
+        "noise：请输入 0 到 0.8 之间的数（您输入了 7）。l1：请输入 0 到 100 之间的数（您输入了 -1）。"
+    )
 
 
 def test_whatever_is_not_finite_first_is_told_in_chinese() -> None:
@@ -176,17 +212,17 @@ def test_whatever_is_not_finite_first_is_told_in_chinese() -> None:
     kinds = {re.sub(r"[\d.,]+", "", english) for english in seen}
     assert len(kinds) >= 4, kinds
     for english in seen:
-        chinese = said_in(english, "zh")
+        chinese = in_language(english, "zh", "page")
         assert not re.search(r"\b(?:the|is|are|in|of|by|rows|layer|loss)\b", chinese), chinese
         assert set(re.findall(r"\d", english)) == set(re.findall(r"\d", chinese))
 
 
 def test_a_table_is_not_refused_with_an_option_of_the_command() -> None:
-    (said,) = Session().do({"do": "paste", "text": "a,b\n"}).fields["errors"]
+    (said,) = Session().do({"do": "paste", "text": "a,b\n"}).fields["told"]["en"]
     assert "--" not in said
     assert "row of names" in said
     session = Session()
     session.upload("t.csv", ("x,y\n" + "".join(f"{i},{i}:30\n" for i in range(200))).encode())
-    (said,) = session.do({"do": "configure", "settings": {"data": "own"}}).fields["errors"]
+    (said,) = session.do({"do": "configure", "settings": {"data": "own"}}).fields["told"]["en"]
     assert "--" not in said
     assert "Choose another column to predict." in said

@@ -68,4 +68,4 @@ def test_gradients_that_vanish_are_named_where_they_are_small(
 def test_a_loss_that_grows_diverges() -> None:
     fine = Column("tanh", np.zeros((3, 1)), None)
     assert troubles([fine], [0.5, 0.1, 0.2]) == []
-    assert troubles([fine], [0.5, 0.1, 2.0]) == [Trouble("diverging", value=2.0)]
+    assert troubles([fine], [0.5, 0.1, 2.0]) == [Trouble("diverging", value=2.0, best=0.1)]

@@ -71,7 +71,7 @@ def test_any_number_of_metrics_of_any_name_are_drawn() -> None:
 def test_chinese_words_on_the_axes() -> None:
     left, right = spiral_net(2, validation=0.2)[3].history.plot(lang="zh").axes
     assert (left.get_xlabel(), left.get_ylabel()) == ("轮次", "损失")
-    assert right.texts[0].get_text().startswith("留出数据正确率")
+    assert right.texts[0].get_text().startswith("验证集准确率")
 
 
 def test_an_empty_history_says_so() -> None:
@@ -317,7 +317,7 @@ def test_residuals_are_answers_less_truths() -> None:
     y, t = np.array([[1.0], [2.0], [4.0]]), np.array([1.0, 3.0, 3.0])
     left, right = cr.draw_residuals(y, t, "price", lang="zh").axes
     np.testing.assert_array_equal(left.lines[1].get_xydata(), np.column_stack([t, y.ravel()]))
-    assert (left.get_xlabel(), right.get_ylabel()) == ("price, 真实值", "行数")
+    assert (left.get_xlabel(), right.get_ylabel()) == ("price，真实值", "行数")
     patch: Any = right.patches[0]
     values, edges, _ = patch.get_data()
     assert (values.sum(), edges[0], edges[-1]) == (3, -1.0, 1.0)

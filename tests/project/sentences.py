@@ -16,8 +16,12 @@ from pathlib import Path
 #: The functions of `chainrule.lang.messages` that make a message, and where their templates stand.
 MAKERS = {"_": (0,), "_n": (0, 1), "_p": (1,)}
 #: Words of what nobody but a developer reads.
-INTERNAL = {"NotImplementedError", "AssertionError", "RuntimeError", "KeyError", "StopIteration"}
-_WORDS = re.compile(r"[A-Za-z]{2,}[,;:]? (?:[A-Za-z]+[,;:]? )*[A-Za-z]{2,}")
+INTERNAL = {"NotImplementedError", "AssertionError", "AttributeError", "RuntimeError", "KeyError"}
+#: Four English words in a row: what programs, markup and lists of names hardly have.
+_WORDS = re.compile(r"(?<![\w.])(?:[A-Za-z][a-z']*,? ){3}[a-z']+(?![\w(=])")
+
+#: Lines of a program.
+_CODE = re.compile(r"\bfor \w+(, \w+)* in |\bdef \w+\(|\bimport \w+ as ")
 
 
 @dataclass(frozen=True)
@@ -76,14 +80,24 @@ def problems(path: Path) -> Iterator[Place]:
 
 def _hidden(path: Path, function: ast.AST) -> Iterator[Place]:
     """Functions in which `_` is a variable and a maker of messages at once."""
+    inner = {  # a comprehension has names of its own
+        id(name)
+        for n in ast.walk(function)
+        if isinstance(n, ast.comprehension)
+        for name in ast.walk(n.target)
+    }
     own = [n for n in ast.walk(function) if isinstance(n, ast.Name) and n.id == "_"]
-    stored = any(isinstance(n.ctx, ast.Store) for n in own)
+    stored = any(isinstance(n.ctx, ast.Store) and id(n) not in inner for n in own)
     if stored and any(_maker(n) == "_" for n in ast.walk(function)):
         yield Place(path, function.lineno, "_ is a variable here, so it makes no message")  # type: ignore[attr-defined]
 
 
+def _says(text: str) -> bool:
+    return _WORDS.search(text) is not None and _CODE.search(text) is None
+
+
 def strays(path: Path) -> Iterator[Place]:
-    """Strings of three English words and more that are neither docstrings nor messages."""
+    """Strings with four English words in a row that are neither docstrings nor messages."""
     tree = ast.parse(path.read_text("utf-8"))
     passed: set[int] = set()
     for node in ast.walk(tree):
@@ -111,18 +125,16 @@ def strays(path: Path) -> Iterator[Place]:
         if isinstance(node, ast.JoinedStr) and id(node) not in passed:
             inside |= {id(part) for part in ast.walk(node) if part is not node}
             text = "".join(
-                part.value if isinstance(part, ast.Constant) else "{}"
-                for part in node.values  # type: ignore[misc]
+                str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values
             )
-            if _WORDS.search(text):
+            if _says(text):
                 yield Place(path, node.lineno, text)
     for node in ast.walk(tree):
         if (
             isinstance(node, ast.Constant)
             and isinstance(node.value, str)
             and id(node) not in passed | inside
-            and _WORDS.search(node.value)
-            and len(_WORDS.search(node.value)[0].split()) > 2  # type: ignore[index]
+            and _says(node.value)
         ):
             yield Place(path, node.lineno, node.value)
 

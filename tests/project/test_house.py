@@ -56,7 +56,7 @@ def test_the_documents_name_the_same_order() -> None:
     assert rows == floors
     for name in ("README.md", "CONTRIBUTING.md"):
         text = (folder / name).read_text("utf-8")
-        sentence = text[text.index("`errors`") :].partition("`cli`")[0] + "`cli`"
+        sentence = text[text.index("`lang` `version`") :].partition("`cli`")[0] + "`cli`"
         assert [part.split("`")[1::2] for part in sentence.split("|")] == floors, name
 
 

@@ -6,10 +6,12 @@ import ast
 import copy
 import cProfile
 import functools
+import io
 import math
 import re
 import subprocess
 import sys
+import tokenize
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,8 +26,16 @@ from tests.script.programs import run_all, spiral_network, trained
 
 import chainrule as cr
 from chainrule.errors import DataError, RecordingError, SettingError
+from chainrule.layers import Layer
+from chainrule.layers.losses import Loss
+from chainrule.nodes import Node, random
+from chainrule.nodes.random import Below, Tick, UniformBits
+from chainrule.optimizers import Optimizer, squares
 from chainrule.script import Script
 from chainrule.script.data import MAKERS
+from chainrule.script.explanations import EXPLANATIONS
+from chainrule.script.wording import comment, first_words
+from chainrule.text_width import cells_wide
 
 F = np.float64
 X, T = cr.datasets.spiral()
@@ -561,3 +571,95 @@ def test_the_text_is_the_same_under_a_profiler_and_a_debugger(who: str) -> None:
         for program in (found, wanted)
     ]
     assert told[0].stdout == told[1].stdout != ""
+
+
+# -- languages -------------------------------------------------------------------------------------------
+
+
+def code_of(text: str) -> list[str]:
+    """A program without what it says: comments, docstrings, and the words it prints."""
+    return [
+        token.string
+        for token in tokenize.generate_tokens(io.StringIO(text).readline)
+        if token.type not in (tokenize.COMMENT, tokenize.NL)
+        and not token.string.startswith(('"""', 'f"'))
+    ]
+
+
+def test_a_program_in_chinese_is_the_same_program(tmp_path: Path) -> None:
+    deep = cr.Sequential(
+        cr.Affine.sized(2, 8, dtype=F), cr.BatchNorm.sized(8, dtype=F), cr.GELU(), cr.Dropout(0.3),
+        cr.LayerNorm.sized(8, dtype=F), cr.SELU(), cr.Affine.sized(8, 3, dtype=F),
+        loss=cr.SoftmaxWithLoss(), seed=0,
+    )  # fmt: skip
+    pairs = []
+    for network, optimizer in (
+        (spiral_network(), cr.AdamW(lr=cr.schedules.Cosine(0.1, 10), clip_norm=1.0)),
+        (deep, cr.Nesterov(lr=cr.schedules.WarmUp(0.1, 5), weight_decay=0.01)),
+    ):
+        settings: Any = {"epochs": 2, "batch_size": 30, "max_grad": 5.0}
+        chinese = network.script(optimizer, X, T, lang="zh", **settings)
+        english, wanted = both(network, optimizer, **settings)
+        assert code_of(chinese.text) == code_of(english.text)
+        said = set(re.findall(r"[A-Za-z]{2,}", " ".join(re.findall(r"#.*", chinese.text))))
+        assert not said & {"the", "so", "where", "of", "and", "else", "over", "step", "in", "as"}
+        pairs.append(
+            (chinese, [re.sub(r"epoch (\d+): loss", r"第 \1 轮：损失", w) for w in wanted])
+        )
+    assert "z1 = np.dot(x, W1) + b1  # Affine：y = x W + b。" in pairs[0][0].text
+    assert "  # 步骤 1：mini-batch" in pairs[0][0].text
+    prints_the_same(tmp_path, *pairs)
+
+
+def test_comments_in_chinese_stay_within_a_line() -> None:
+    text = "每份副本的斜率为 1，所以 dx = Σ dy（对各份副本求和）。" * 4
+    lines = comment(text, "zh", 4)
+    assert all(80 < cells_wide(line) <= 100 for line in lines[:-1])
+    assert "".join(line.removeprefix("    # ") for line in lines).replace(" ", "") == text.replace(
+        " ", ""
+    )
+    assert not any(line.removeprefix("    # ")[0] in "，。）" for line in lines)
+
+
+#: Names of functions and numbers, which are no words of a language.
+SIGNS = {
+    *(
+        "sin",
+        "cos",
+        "tan",
+        "arcsin",
+        "arccos",
+        "arctan",
+        "sinh",
+        "cosh",
+        "tanh",
+        "arcsinh",
+        "arccosh",
+    ),
+    *("arctanh", "log", "erf", "det", "mod", "max", "min", "round", "trunc", "softmax"),
+    *("key", "ids", "momentum", "lr"),
+}
+
+
+def kinds(base: Any) -> set[Any]:
+    below = set(base.__subclasses__())
+    rooms = ("chainrule.nodes.", "chainrule.layers.", "chainrule.optimizers")
+    return {kind for kind in below if kind.__module__.startswith(rooms)}.union(*map(kinds, below))
+
+
+def test_what_is_said_in_words_is_known_in_chinese() -> None:
+    """The docstrings that a program may take over, unless they are formulas of signs only."""
+    sources: list[Any] = [random.mixed, random.cells, squares]
+    for kind in kinds(Node) | kinds(Layer) | kinds(Optimizer):
+        told = ("rows",) if issubclass(kind, Loss) else ("formula", "derivation", "rule")
+        sources += [getattr(kind, name) for name in told if hasattr(kind, name)]
+    never = {UniformBits.formula, Tick.formula, Below.formula}  # what they compute is written out
+    docs = {
+        first_words(source)
+        for source in sources
+        if source not in never and not source.__module__.startswith("chainrule.layers.opaque")
+    }
+    for doc in docs - set(EXPLANATIONS):
+        assert set(re.findall(r"[A-Za-z]{2,}", doc)) <= SIGNS, doc
+    assert set(EXPLANATIONS) <= docs
+    assert all(re.search("[\u4e00-\u9fff。]", text.said("zh")) for text in EXPLANATIONS.values())

@@ -134,7 +134,7 @@ def refused(script: Script, folder: Path, *given: str) -> str:
     """The sentence that the program ends with."""
     script.save(folder / "predict.py", overwrite=True)
     done = subprocess.run(
-        [sys.executable, "predict.py", *given],
+        [sys.executable, "-X", "utf8", "predict.py", *given],
         cwd=folder, capture_output=True, encoding="utf-8", check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (1, ""), done
@@ -178,6 +178,31 @@ def test_what_a_table_lacks_is_said_in_a_sentence(tmp_path: Path) -> None:
     assert refused(script, tmp_path) == "use: python predict.py table.csv|inputs.npy"
 
 
+def test_a_program_in_chinese_answers_the_same(tmp_path: Path) -> None:
+    names = ["age", "town", "wage"]
+    rows = [[str(20 + i), ["Ulm", "Bonn"][i % 2], str(i * 3.5)] for i in range(30)]
+    write(tmp_path / "table.csv", names, rows)
+    model = model_of(read_csv(tmp_path / "table.csv"), "wage", cr.MeanSquaredError())
+    script = predicting_script(model, lang="zh")
+    assert run(script, tmp_path, "table.csv") == run(
+        predicting_script(model), tmp_path, "table.csv"
+    )
+    assert '"""只用 NumPy 预测 wage：' in script.text
+    for text, sentence in (
+        ("wage\n1\n", "bad.csv：没有列 'age', 'town'。现有的列：wage。"),
+        ("age,town\n3,Ulm\n4\n", "bad.csv 第 3 行：有 1 格，而表格有 2 列。"),
+        ("town,age\nBonn,old\n", "bad.csv 第 2 行，列 'age'：'old' 不是有限数。"),
+        ("", "bad.csv：没有数据行。"),
+    ):
+        (tmp_path / "bad.csv").write_text(text, encoding="utf-8")
+        assert refused(script, tmp_path, "bad.csv") == sentence
+    np.save(tmp_path / "wide.npy", np.zeros((3, 7)))
+    assert refused(script, tmp_path, "wide.npy").endswith(
+        "每行需要 3 个数；得到的数组形状是 (3, 7)。"
+    )
+    assert refused(script, tmp_path) == "用法：python predict.py table.csv|inputs.npy"
+
+
 def test_no_name_in_a_table_becomes_code(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     names = [*(name.strip() for name in HOSTILE), "target"]
@@ -201,8 +226,10 @@ def test_programs_are_tidy(tmp_path: Path) -> None:
     from tests.script.test_script import tidy
 
     table = cr.datasets.penguins()
-    predicting_script(model_of(table, "species", cr.SoftmaxWithLoss())).save(tmp_path / "a.py")
-    predicting_script(Model(cr.TwoLayerNet(2, 8, 3))).save(tmp_path / "b.py")
+    birds = model_of(table, "species", cr.SoftmaxWithLoss())
+    for lang in ("en", "zh"):
+        predicting_script(birds, lang=lang).save(tmp_path / f"a_{lang}.py")
+        predicting_script(Model(cr.TwoLayerNet(2, 8, 3)), lang=lang).save(tmp_path / f"b_{lang}.py")
     tidy(tmp_path)
 
 

@@ -16,7 +16,11 @@ export function featureKeys(hello: Hello, state: State): string[] {
 
 /** A feature as formulas write it; a column of a table keeps its name. */
 export function featureName({ named, t }: App, state: State, key: string): string {
-  if (state.data.image) return t("network.pixel", { place: key.replace(/^pixel /, "") });
+  if (state.data.image) {
+    const place = state.data.names.indexOf(key);
+    const across = state.data.image[1];
+    return t("network.pixel", { row: Math.floor(place / across), column: place % across });
+  }
   return isTable(state) ? key : named("value", key);
 }
 

@@ -16,25 +16,27 @@ from chainrule.errors import CheckError, DTypeError, ShapeError
 from chainrule.graph.chain_rule import chain_rule, refuse_complex
 from chainrule.graph.graph import Graph
 from chainrule.graph.mode import evaluating
+from chainrule.graph.paragraphs import Lines, Table
 from chainrule.graph.recording import differentiating
 from chainrule.graph.variable import Parameter, Variable, as_array, constant
 from chainrule.graph.verdicts import (
     CHANGING,
     Verdict,
     judged,
+    oracles_of,
     refused,
     repeats,
-    table,
     weights,
     worst,
 )
 from chainrule.graph.verdicts import directions as ways
+from chainrule.lang.messages import Text, _, _n, listed, sentences
 from chainrule.layers.base import Layer
 from chainrule.layers.losses import Loss
 from chainrule.layers.opaque import OpaqueLayer, in_float64, is_hand_written
 from chainrule.networks import Network
 from chainrule.nodes.base import quiet
-from chainrule.settings import whole
+from chainrule.settings import language, whole
 
 __all__ = ["CheckReport", "CheckRow", "check", "check_rows"]
 
@@ -58,7 +60,8 @@ class CheckRow(Verdict):
 class CheckReport:
     """What `check` found: one row for each gradient. It is true if every row is.
 
-    Of a network with its loss, `step` says what was found of the step that training runs.
+    Of a network with its loss, `step` says what was found of the step that training runs. `print` it, or
+    say it in Chinese: `said("zh")`.
     """
 
     rows: tuple[CheckRow, ...]
@@ -72,29 +75,51 @@ class CheckReport:
     def __bool__(self) -> bool:
         return self.ok
 
-    def __str__(self) -> str:
-        lines: list[tuple[str, ...]] = [("gradient", "shape", "verdict", "error", "allowed", "")]
+    @property
+    def message(self) -> Text:
+        """All of it, a message."""
+        head = (_("gradient"), _("shape"), _("verdict"), _("error"), _("allowed"), "")
+        rows: list[tuple[str, ...]] = [head]
         for row in self.rows:
-            name = "∂" * row.order + row.name if row.order == 1 else f"∂²{row.name}"
             numbers = (f"{row.error:.1e}", f"{row.allowed:.1e}")
-            lines.append((name, str(row.shape), row.verdict, *numbers, row.detail))
+            rows.append((_derivative(row), str(row.shape), row.verdict, *numbers, row.detail))
         wrong = [] if self.step is None else self.step.lines()
-        return "\n".join([*table(lines), *wrong, self.summary])
+        return Lines([Table(rows), *wrong, self.summary])
+
+    def said(self, lang: str | None = None) -> str:
+        """All of it in a language; None: that of `CHAINRULE_LANG`, else English."""
+        return self.message.said(language(lang))
+
+    def __str__(self) -> str:
+        return self.said()
 
     __repr__ = __str__
 
     @property
-    def summary(self) -> str:
-        """The verdict in one line."""
-        n = len(self.rows)
-        wrong = [("∂²" if r.order == 2 else "∂") + r.name for r in self.rows if not r.ok]
-        rows = [row for row in self.rows if not row.ok] or self.rows
-        oracles = " and the ".join(dict.fromkeys(row.oracle for row in rows))
-        told = f"{len(wrong)} of {n} gradients disagree with the {oracles}: {', '.join(wrong)}."
-        if not wrong:
-            agree = "The gradient agrees" if n == 1 else f"All {n} gradients agree"
-            told = f"{agree} with the {oracles}."
-        return told if self.step is None else f"{told} {self.step.summary}"
+    def summary(self) -> Text:
+        """The verdict in one line, a message."""
+        wrong = [row for row in self.rows if not row.ok]
+        oracles = oracles_of(wrong or self.rows)
+        if wrong:
+            told = _(
+                "{wrong} of {count} gradients disagree with the {oracles}: {names}.",
+                wrong=len(wrong),
+                count=len(self.rows),
+                oracles=oracles,
+                names=listed(map(_derivative, wrong)),
+            )
+        else:
+            told = _n(
+                "The gradient agrees with the {oracles}.",
+                "All {n} gradients agree with the {oracles}.",
+                len(self.rows),
+                oracles=oracles,
+            )
+        return told if self.step is None else sentences(told, self.step.summary)
+
+
+def _derivative(row: CheckRow) -> str:
+    return f"{'∂²' if row.order == 2 else '∂'}{row.name}"
 
 
 def check(
@@ -131,7 +156,7 @@ def check(
     rows = check_rows(f, arrays, elements, second_order, directions, seed)
     report = CheckReport(rows, _step_of(f, arrays, engine))
     if raise_on_failure and not report.ok:
-        raise CheckError(str(report))
+        raise CheckError(report.message)
     return report
 
 
@@ -229,7 +254,7 @@ class _Oracle:
         """The verdict on one gradient, along some directions."""
         name, x = self.subject.names[i], self.subject.values[i]
         if gradient.shape != x.shape:
-            note = f"backward gave a gradient of shape {gradient.shape}"
+            note = _("backward gave a gradient of shape {shape}", shape=gradient.shape)
             verdict = refused(note, self.analytic)
         else:
             ways = list(tries)
@@ -315,8 +340,10 @@ class _Subject:
         ]
         if not self.values:
             raise DTypeError(
-                "check() has nothing to check: every array holds whole numbers, which have no"
-                " gradient. Give floating-point arrays: x.astype(float)."
+                _(
+                    "check() has nothing to check: every array holds whole numbers, which have no"
+                    " gradient. Give floating-point arrays: x.astype(float)."
+                )
             )
 
     def variables(self, values: list[Array] | None = None) -> list[Variable]:
@@ -355,7 +382,7 @@ def _subject(f: Any, arrays: Sequence[npt.ArrayLike]) -> Iterator[_Subject]:
         return
     if not inputs:
         raise ShapeError(
-            f"check({type(f).__name__}, x) needs an array x to check the gradients at."
+            _("check({name}, x) needs an array x to check the gradients at.", name=type(f).__name__)
         )
     if isinstance(f, Network):
         parameters = f.named_parameters()

@@ -19,6 +19,7 @@ from chainrule.graph.mode import training_mode
 from chainrule.graph.recording import recording
 from chainrule.graph.variable import Parameter, Variable
 from chainrule.graph.verdicts import Verdict
+from chainrule.lang.messages import Text, _, capital, listed
 from chainrule.networks import Network
 from chainrule.networks.steps import RecordedStep
 from chainrule.nodes.base import quiet
@@ -42,7 +43,7 @@ MOVED = 0.1
 class StepCheck:
     """What was found of one training step: a verdict on the loss and on every gradient."""
 
-    #: The engine that was looked at, and why not the compiled one, if so.
+    #: The engine that was looked at, and why not the compiled one, if so (a message).
     engine: str
     reason: str | None
     #: By name: "loss", "first.W", ...
@@ -54,27 +55,40 @@ class StepCheck:
         return all(verdict.ok for verdict in self.verdicts.values())
 
     @property
-    def title(self) -> str:
-        """What was looked at, in words."""
-        return f"the {'NumPy' if self.engine == 'numpy' else self.engine} engine's step"
+    def title(self) -> Text:
+        """What was looked at, in words, a message."""
+        if self.engine == "numpy":
+            return _("the NumPy engine's step")
+        return _("the compiled engine's step")
 
-    def lines(self) -> list[str]:
-        """A line for everything that is wrong."""
+    def lines(self) -> list[Text]:
+        """A line for everything that is wrong, each a message."""
         return [
-            f"{name}: {self.title} has {v.got:.17g} at {v.place}, the graph {v.expected:.17g}"
-            f" ({v.error:.1e} apart, {v.allowed:.1e} allowed)"
+            _(
+                "{name}: {step} has {got:.17g} at {place}, the graph {expected:.17g} ({error:.1e} apart,"
+                " {allowed:.1e} allowed)",
+                name=name,
+                step=self.title,
+                got=v.got,
+                place=v.place,
+                expected=v.expected,
+                error=v.error,
+                allowed=v.allowed,
+            )
             for name, v in self.verdicts.items()
             if not v.ok
         ]
 
     @property
-    def summary(self) -> str:
-        """The verdict in one line."""
-        why = f" (compiled: {self.reason})" if self.reason else ""
+    def summary(self) -> Text:
+        """The verdict in one line, a message."""
+        step = self.title
+        if self.reason:
+            step = _("{step} (compiled: {reason})", step=step, reason=self.reason)
         wrong = [name for name, verdict in self.verdicts.items() if not verdict.ok]
         if not wrong:
-            return f"The loss and the gradients of {self.title}{why} are those of the graph."
-        return f"{self.title[0].upper()}{self.title[1:]}{why} is WRONG in {', '.join(wrong)}."
+            return _("The loss and the gradients of {step} are those of the graph.", step=step)
+        return _("{step} is WRONG in {names}.", step=capital(step), names=listed(wrong))
 
 
 def check_step(
@@ -158,7 +172,7 @@ def _by_graph(
     }
     named = _named(network)
     kept = {k: p.data.copy() for k, p in named.items()}
-    for _ in range(3):
+    for _turn in range(3):
         for p in named.values():
             p.data *= (1 + eps * rng.standard_normal(p.shape)).astype(p.dtype)
         x = batch[0]
@@ -184,10 +198,10 @@ def _verdict(name: str, found: Array, wanted: Array, allowed: float) -> Verdict:
         ok=error <= allowed,
         error=error,
         allowed=allowed,
-        place=f"{name}[{', '.join(map(str, at))}]" if at else name or "the loss",
+        place=f"{name}[{', '.join(map(str, at))}]" if at else name or _("the loss"),
         got=float(np.asarray(found)[at]) if off.size else np.nan,
         expected=float(np.asarray(wanted)[at]) if off.size else np.nan,
-        oracle="graph",
+        oracle=_("graph"),
     )
 
 
@@ -220,7 +234,7 @@ def _made(
         try:
             return _compiled(network, data, optimizer, max_grad, threads)
         except _declined() as why:
-            reason = str(why)
+            reason = why.args[0]  # a message
     step = RecordedStep(network, *data)
 
     def run(rows: Array) -> Found:
@@ -232,9 +246,9 @@ def _made(
 
 
 def _declined() -> type[Exception]:
-    from chainrule.engine.compiled.values import Declined
+    from chainrule.engine.compiled.values import NotCompilable
 
-    return Declined
+    return NotCompilable
 
 
 def _compiled(

@@ -54,7 +54,7 @@ def figures(out: str | None, format_: str | None, only: tuple[str, ...], list_: 
     lang = current()
     if list_:
         chosen = [find(key) for key in only] or list(FIGURES)
-        rows([(figure.key, figure.title[lang]) for figure in chosen])
+        rows([(figure.key, figure.title.said(lang)) for figure in chosen])
         return
     if out is None:
         raise click.UsageError(_("--out is missing: name the folder to draw into."))

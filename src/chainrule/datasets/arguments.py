@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from chainrule.errors import SettingError, shown
+from chainrule.lang.messages import _
 
 __all__ = ["generator", "is_whole"]
 
@@ -29,7 +30,11 @@ def generator(who: str, seed: int | np.random.Generator) -> np.random.Generator:
         return seed
     if not is_whole(seed, 0):
         raise SettingError(
-            f"{who}: the seed must be a whole number, 0 or more, or a numpy.random.Generator. "
-            f"Got {shown(seed)}."
+            _(
+                "{who}: the seed must be a whole number, 0 or more, or a numpy.random.Generator."
+                " Got {got}.",
+                who=who,
+                got=shown(seed),
+            )
         )
     return np.random.default_rng(int(seed))

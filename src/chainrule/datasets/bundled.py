@@ -13,7 +13,9 @@ from chainrule.datasets.reading import read_with
 from chainrule.datasets.rules import Reading
 from chainrule.datasets.table import Table
 from chainrule.datasets.text_tables import parse_csv
-from chainrule.errors import DataError, nearest, shown
+from chainrule.datasets.wording import quoted
+from chainrule.errors import DataError, nearest
+from chainrule.lang.messages import _, _p
 
 __all__ = ["digits", "iris", "load", "names", "open_data", "open_with", "penguins"]
 
@@ -40,11 +42,17 @@ def load(name: str) -> Table:
 petal_width_cm, species)
     """
     if name not in TARGETS:
-        raise DataError(f"There is no bundled data set {shown(name)}; {nearest(name, names())}.")
+        raise DataError(
+            _(
+                "There is no bundled data set {name}; {nearest}.",
+                name=quoted(name, 80),
+                nearest=nearest(name, names()),
+            )
+        )
     from importlib import resources
 
     file = resources.files("chainrule.datasets").joinpath("data", f"{name}.csv.gz")
-    source = f"bundled {name}"
+    source = _("bundled {name}", name=name)
     return parse_csv(unpacked(file.read_bytes(), source), source)
 
 
@@ -105,14 +113,21 @@ def open_with(name_or_path: Pathish, reading: Reading) -> tuple[Table, str | Non
         table = load(where)
         if os.path.exists(where):
             table = table.noted(
-                f"This is the bundled data set {where}; the file of that name is ./{where}."
+                _(
+                    "This is the bundled data set {name}; the file of that name is ./{name}.",
+                    name=where,
+                )
             )
         return table, TARGETS[where]
     if not os.path.lexists(where):
-        hint = nearest(where, names(), "bundled data sets")
+        sets = _p("what may be chosen", "bundled data sets")
         raise DataError(
-            f"{shown(where)} is neither a file nor a bundled data set; {hint}. "
-            "Check the name, or give the path of a file."
+            _(
+                "{name} is neither a file nor a bundled data set; {nearest}. Check the name, or give the"
+                " path of a file.",
+                name=quoted(where, 80),
+                nearest=nearest(where, names(), sets),
+            )
         )
     table = read_with(name_or_path, reading)
     lower = where.lower()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 import numbers
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +13,15 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.datasets.dates import days
+from chainrule.datasets.wording import at_column, quoted
 from chainrule.errors import DataError, shown
+from chainrule.lang.messages import _, _n, sentences
 
 __all__ = ["Column", "Texts", "as_column", "check_matrix", "encoded"]
 
 Column = npt.NDArray[Any]
+#: Where something is, for messages; what makes the words is called only if something is wrong.
+Place = str | Callable[[], str]
 
 
 @dataclass(frozen=True)
@@ -32,23 +36,36 @@ class Texts:
         return np.array([*self.categories, ""], dtype=np.str_)[self.codes]
 
 
-def check_matrix(x: Column, where: str) -> Column:
+def check_matrix(x: Column, where: Place) -> Column:
     """`x` (n, d) in a storage a table takes (bool becomes uint8), or a DataError."""
     if x.ndim != 2 or 0 in x.shape:
         raise DataError(
-            f"{where}: a matrix (rows, columns) with at least one of each is needed. "
-            f"Got shape {x.shape}."
+            _(
+                "{where}: a matrix (rows, columns) with at least one of each is needed. Got shape {shape}.",
+                where=_said(where),
+                shape=x.shape,
+            )
         )
     if x.dtype.kind == "b":
         return x.astype(np.uint8)
     if x.dtype.kind not in "iuf":
         raise DataError(
-            f"{where}: whole numbers, floats or bools are needed. Got dtype {x.dtype}. "
-            "Convert the array to numbers first."
+            _(
+                "{where}: whole numbers, floats or bools are needed. Got dtype {dtype}. Convert the array"
+                " to numbers first.",
+                where=_said(where),
+                dtype=x.dtype,
+            )
         )
     if x.dtype == np.uint64:
         if x.max() > np.iinfo(np.int64).max:
-            raise DataError(f"{where}: {x.max()} is too large for a 64-bit whole number.")
+            raise DataError(
+                _(
+                    "{where}: {number} is too large for a 64-bit whole number.",
+                    where=_said(where),
+                    number=x.max(),
+                )
+            )
         return x.astype(np.int64)
     if x.dtype.kind == "f":
         if x.dtype.itemsize > 8:
@@ -58,13 +75,23 @@ def check_matrix(x: Column, where: str) -> Column:
             bad = np.isinf(x[start : start + 4096])
             if bad.any():
                 row, column = np.argwhere(bad)[0].tolist()
-                total = int(np.isinf(x).sum())
                 raise DataError(
-                    f"{where}: row {row + start}, column {column} is infinite "
-                    f"({total} such cell{'s' if total > 1 else ''}). Finite numbers are "
-                    "needed, or NaN for a missing cell."
+                    _n(
+                        "{where}: row {row}, column {column} is infinite ({n} such cell). Finite numbers are"
+                        " needed, or NaN for a missing cell.",
+                        "{where}: row {row}, column {column} is infinite ({n} such cells). Finite numbers are"
+                        " needed, or NaN for a missing cell.",
+                        int(np.isinf(x).sum()),
+                        where=_said(where),
+                        row=row + start,
+                        column=column,
+                    )
                 )
     return x.astype(x.dtype.newbyteorder("="), copy=False)
+
+
+def _said(where: Place) -> str:
+    return where if isinstance(where, str) else where()
 
 
 def encoded(cells: Iterable[str]) -> Texts:
@@ -74,25 +101,35 @@ def encoded(cells: Iterable[str]) -> Texts:
     return Texts(codes, tuple(seen)[1:])
 
 
-def as_column(value: object, where: str) -> Column | Texts:
-    """A column from what somebody gave, or a DataError that begins with `where`.
+def as_column(value: object, source: str, name: object) -> Column | Texts:
+    """A column from what somebody gave, or a DataError that begins with its source and name.
 
     Lists, arrays, and columns of pandas and polars: dates become days since the first of January
     1970, whatever marks a missing cell (None, NaN, NA, NaT) a missing cell.
     """
     if isinstance(value, Texts):
         return value
+
+    def where() -> str:
+        return at_column(source, quoted(name, 80))
+
     if isinstance(value, np.ma.MaskedArray) and bool(np.ma.getmaskarray(value).any()):
         raise DataError(
-            f"{where}: a masked array's mask would be lost. "
-            "Mark missing cells by NaN: array.astype(float).filled(numpy.nan)."
+            _(
+                "{where}: a masked array's mask would be lost. Mark missing cells by NaN:"
+                " array.astype(float).filled(numpy.nan).",
+                where=where(),
+            )
         )
     array = _as_array(value, where)
     if array.ndim != 1:
-        raise DataError(f"{where}: a column is 1-D. Got shape {array.shape}.")
+        raise DataError(
+            _("{where}: a column is 1-D. Got shape {shape}.", where=where(), shape=array.shape)
+        )
     if array.dtype.kind == "U":
         if not isinstance(value, np.ndarray) and not all(isinstance(v, str) for v in value):  # type: ignore[attr-defined]
-            raise DataError(f"{where}: texts and numbers are mixed. {_MIXED} Got {shown(value)}.")
+            mixed = _("{where}: texts and numbers are mixed.", where=where())
+            raise DataError(sentences(mixed, _MIXED, _("Got {got}.", got=shown(value))))
         return encoded(array.tolist())
     if array.dtype.kind in "mM":
         unit = np.timedelta64(1, "ns") if array.dtype.kind == "m" else np.datetime64(0, "ns")
@@ -108,10 +145,10 @@ def as_column(value: object, where: str) -> Column | Texts:
             return _whole_or_not(np.array([np.nan if c is None else days(c) for c in cells]))
         if not all(isinstance(c, numbers.Real | decimal.Decimal | np.bool_) for c in known):
             odd = next((c for c in known if not isinstance(c, str | int | float)), cells)
-            raise DataError(
-                f"{where}: a column holds numbers, texts or dates, one kind only. {_MIXED}"
-                f" Got {shown(odd)}."
+            several = _(
+                "{where}: a column holds numbers, texts or dates, one kind only.", where=where()
             )
+            raise DataError(sentences(several, _MIXED, _("Got {got}.", got=shown(odd))))
         if known == cells and known and all(isinstance(c, numbers.Integral) for c in known):
             array = np.array([int(c) for c in known])
         else:
@@ -121,10 +158,10 @@ def as_column(value: object, where: str) -> Column | Texts:
     return check_matrix(array.reshape(-1, 1), where)[:, 0]
 
 
-_MIXED = "Make it one: column.astype(str), or pandas.to_numeric(column, errors='coerce')."
+_MIXED = _("Make it one: column.astype(str), or pandas.to_numeric(column, errors='coerce').")
 
 
-def _as_array(value: object, where: str) -> Column:
+def _as_array(value: object, where: Callable[[], str]) -> Column:
     """The cells as an array of NumPy's own dtypes, or of Python objects."""
     if not isinstance(value, np.ndarray) and hasattr(value, "to_numpy"):  # pandas, polars
         kind = str(getattr(value, "dtype", ""))
@@ -135,7 +172,9 @@ def _as_array(value: object, where: str) -> Column:
     try:
         return np.array(value)
     except ValueError:
-        raise DataError(f"{where}: the rows are of unlike length. Got {shown(value)}.") from None
+        raise DataError(
+            _("{where}: the rows are of unlike length. Got {got}.", where=where(), got=shown(value))
+        ) from None
 
 
 def _objects(value: Any) -> list[Any]:

@@ -11,6 +11,7 @@ from typing import Any
 from chainrule.datasets.fitting import NumberColumn, Part, TextColumn, WordColumn
 from chainrule.datasets.forms import Form
 from chainrule.errors import shown
+from chainrule.lang.messages import Text, _, listed
 
 __all__ = ["VERSION", "check_json", "described", "restored"]
 
@@ -36,53 +37,65 @@ def restored(column: Mapping[str, Any]) -> Part:
     return kind(column["name"], tuple(column["categories"]))
 
 
-def check_json(data: object, problems: list[str]) -> None:
+def check_json(data: object, problems: list[Text]) -> None:
     """Add to `problems` a sentence for every place that is wrong."""
     keys = ("version", "target", "task", "classes", "center", "spread", "columns", "notes")
-    if not _has_keys(data, keys, "the whole", problems, ("form",)):
+    if not _has_keys(data, keys, _("the whole"), problems, ("form", "messages")):
         return
     assert isinstance(data, Mapping)
     if data["version"] != VERSION or type(data["version"]) is not int:
-        problems.append(f"version: {VERSION} is known, got {shown(data['version'])}")
+        known = _("{version} is known", version=VERSION)
+        problems.append(_wrong("version", known, data["version"]))
     _is_name(data["target"], "target", problems)
     if data["task"] not in ("classification", "regression"):
-        problems.append(f"task: classification or regression, got {shown(data['task'])}")
+        problems.append(_wrong("task", _("classification or regression"), data["task"]))
     _check_classes(data["classes"], data["task"], problems)
     _is_finite(data["center"], "center", problems)
     if _is_finite(data["spread"], "spread", problems) and not data["spread"] > 0:
-        problems.append(f"spread: a number above 0, got {shown(data['spread'])}")
+        problems.append(_wrong("spread", _("a number above 0"), data["spread"]))
     if not isinstance(data["notes"], list) or not all(isinstance(n, str) for n in data["notes"]):
-        problems.append(f"notes: a list of texts, got {shown(data['notes'])}")
+        problems.append(_wrong("notes", _("a list of texts"), data["notes"]))
+    elif "messages" in data and not _is_long(data["messages"], len(data["notes"])):
+        problems.append(_wrong("messages", _("a list as long as notes"), data["messages"]))
     _check_form(data.get("form"), "form", problems)
     columns = data["columns"]
     if not isinstance(columns, list) or not columns:
-        problems.append(f"columns: a list that is not empty, got {shown(columns)}")
+        problems.append(_wrong("columns", _("a list that is not empty"), columns))
         return
     seen: set[tuple[str, bool]] = set()
     for i, column in enumerate(columns):
         name = _check_column(column, f"columns[{i}]", problems)
         beside = name is not None and column["kind"] == "words"
         if name is not None and ((name, beside) in seen or name == data["target"]):
-            problems.append(f"columns[{i}].name: {shown(name)} occurs twice")
+            where = f"columns[{i}].name"
+            problems.append(_("{where}: {name} occurs twice", where=where, name=shown(name)))
         seen.add((name or "", beside))
 
 
-def _check_classes(classes: object, task: object, problems: list[str]) -> None:
+def _is_long(value: object, count: int) -> bool:
+    return isinstance(value, list) and len(value) == count
+
+
+def _wrong(where: str, allowed: Text, got: object) -> Text:
+    """That something else is allowed in this place."""
+    return _("{where}: {allowed}, got {got}", where=where, allowed=allowed, got=shown(got))
+
+
+def _check_classes(classes: object, task: object, problems: list[Text]) -> None:
     if task == "regression":
         if classes is not None:
-            problems.append(f"classes: null in regression, got {shown(classes)}")
+            problems.append(_wrong("classes", _("null in regression"), classes))
         return
     texts = isinstance(classes, list) and all(isinstance(c, str) and c for c in classes)
     numbers = isinstance(classes, list) and all(type(c) is int and abs(c) <= 2**53 for c in classes)
     if not isinstance(classes, list) or not (texts or numbers) or len(classes) < 2:
-        problems.append(
-            f"classes: two or more texts, or two or more whole numbers, got {shown(classes)}"
-        )
+        allowed = _("two or more texts, or two or more whole numbers")
+        problems.append(_wrong("classes", allowed, classes))
     elif any(not a < b for a, b in pairwise(classes)):
-        problems.append(f"classes: must be sorted, each once, got {shown(classes)}")
+        problems.append(_wrong("classes", _("must be sorted, each once"), classes))
 
 
-def _check_column(column: object, where: str, problems: list[str]) -> str | None:
+def _check_column(column: object, where: str, problems: list[Text]) -> str | None:
     kind = column.get("kind") if isinstance(column, Mapping) else None
     if kind == "number":
         keys = ("name", "kind", "mean", "std", "median")
@@ -92,7 +105,7 @@ def _check_column(column: object, where: str, problems: list[str]) -> str | None
         for key in ("mean", "std", "median"):
             _is_finite(column[key], f"{where}.{key}", problems)
         if type(column["std"]) in (int, float) and column["std"] < 0:
-            problems.append(f"{where}.std: 0 or more, got {shown(column['std'])}")
+            problems.append(_wrong(f"{where}.std", _("0 or more"), column["std"]))
         _check_form(column.get("form"), f"{where}.form", problems)
     elif kind in ("text", "words"):
         if not _has_keys(column, ("name", "kind", "categories"), where, problems):
@@ -101,14 +114,14 @@ def _check_column(column: object, where: str, problems: list[str]) -> str | None
         words = column["categories"]
         good = isinstance(words, list) and words and all(isinstance(w, str) for w in words)
         if not good or len(set(words)) < len(words):
-            problems.append(f"{where}.categories: distinct texts, got {shown(words)}")
+            problems.append(_wrong(f"{where}.categories", _("distinct texts"), words))
     else:
-        problems.append(f"{where}.kind: number, text or words, got {shown(kind)}")
+        problems.append(_wrong(f"{where}.kind", _("number, text or words"), kind))
         return None
     return column["name"] if _is_name(column["name"], f"{where}.name", problems) else None
 
 
-def _check_form(form: object, where: str, problems: list[str]) -> None:
+def _check_form(form: object, where: str, problems: list[Text]) -> None:
     """Whether it says how a column is written, or nothing."""
     keys = ("kind", "decimal", "unit", "day_first")
     if form is None or not _has_keys(form, keys, where, problems):
@@ -122,42 +135,44 @@ def _check_form(form: object, where: str, problems: list[str]) -> None:
         if form[key] not in allowed or isinstance(form[key], int) is not isinstance(
             form[key], bool
         ):
-            problems.append(f"{where}.{key}: one of {allowed}, got {shown(form[key])}")
+            one = _("one of {allowed}", allowed=allowed)
+            problems.append(_wrong(f"{where}.{key}", one, form[key]))
     if not isinstance(form["unit"], str):
-        problems.append(f"{where}.unit: a text, got {shown(form['unit'])}")
+        problems.append(_wrong(f"{where}.unit", _("a text"), form["unit"]))
 
 
 def _has_keys(
     data: object,
     keys: Sequence[str],
     where: str,
-    problems: list[str],
+    problems: list[Text],
     optional: Sequence[str] = (),
 ) -> bool:
     if not isinstance(data, Mapping):
-        problems.append(f"{where}: an object with keys, got {shown(data)}")
+        problems.append(_wrong(where, _("an object with keys"), data))
         return False
     absent = [key for key in keys if key not in data]
     unknown = [key for key in data if key not in (*keys, *optional)]
     if absent:
-        problems.append(f"{where}: {', '.join(absent)} missing")
+        problems.append(_("{where}: {names} missing", where=where, names=listed(absent)))
     if unknown:
-        problems.append(f"{where}: unknown {', '.join(shown(key) for key in unknown[:5])}")
+        names = listed(shown(key) for key in unknown[:5])
+        problems.append(_("{where}: unknown {names}", where=where, names=names))
     return not absent
 
 
-def _is_name(value: object, where: str, problems: list[str]) -> bool:
+def _is_name(value: object, where: str, problems: list[Text]) -> bool:
     good = isinstance(value, str) and value != ""
     if not good:
-        problems.append(f"{where}: a text that is not empty, got {shown(value)}")
+        problems.append(_wrong(where, _("a text that is not empty"), value))
     return good
 
 
-def _is_finite(value: object, where: str, problems: list[str]) -> bool:
+def _is_finite(value: object, where: str, problems: list[Text]) -> bool:
     try:
         good = type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
     except OverflowError:
         good = False
     if not good:
-        problems.append(f"{where}: a finite number, got {shown(value)}")
+        problems.append(_wrong(where, _("a finite number"), value))
     return good

@@ -6,7 +6,9 @@ import codecs
 import re
 
 from chainrule.datasets.opening import refuse_others
-from chainrule.errors import FormatError, SettingError, shown
+from chainrule.datasets.wording import at_line, quoted
+from chainrule.errors import FormatError, SettingError
+from chainrule.lang.messages import Spelled, Text, _, listed
 
 __all__ = ["as_utf8", "likely_encoding"]
 
@@ -18,27 +20,42 @@ def as_utf8(data: bytes, source: str, encoding: str) -> bytes:
         b"aaaa".decode(encoding, "replace")  # refuses base64 and the like
     except (LookupError, TypeError, ValueError):
         raise SettingError(
-            f"encoding: there is no text encoding {shown(encoding)}. "
-            "Common ones: utf-8, latin-1, cp1252, utf-16, gb18030, shift_jis."
+            _(
+                "encoding: there is no text encoding {name}. Common ones: utf-8, latin-1, cp1252, utf-16,"
+                " gb18030, shift_jis.",
+                name=quoted(encoding, 80),
+            )
         ) from None
     if not name.startswith(("utf-16", "utf-32")):
         wide = _wide(data)
         refuse_others(data if not wide else b"a", source, "CSV", ("text",))
         if wide:
             raise FormatError(
-                f"{source}: the text is stored as {wide}, not {encoding}. "
-                f"Read it with encoding='{wide.lower()}' (--encoding {wide.lower()}), "
-                "or save it as UTF-8."
+                _(
+                    "{source}: the text is stored as {wide}, not {encoding}. Read it with {option}, or save"
+                    " it as UTF-8.",
+                    source=source,
+                    wide=wide,
+                    encoding=encoding,
+                    option=_option(wide.lower()),
+                )
             )
         _refuse_nul(data, source)  # before its bytes are taken for letters
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as problem:
         line = data.count(b"\n", 0, problem.start) + 1
-        got = data[problem.start : problem.start + 1].hex()
+        plain = _("Save it as UTF-8.")
         raise FormatError(
-            f"{source}:{line}: the text is not {encoding}: byte 0x{got} at offset "
-            f"{problem.start} does not belong to it. {_likely(data)}, or save it as UTF-8."
+            _(
+                "{where}: the text is not {encoding}: byte 0x{byte} at offset {offset} does not belong to"
+                " it. {advice}",
+                where=at_line(source, line),
+                encoding=encoding,
+                byte=data[problem.start : problem.start + 1].hex(),
+                offset=problem.start,
+                advice=Spelled(_likely(data), page=plain),
+            )
         ) from None
     if name != "utf-8":
         data = text.removeprefix("\ufeff").encode("utf-8", "surrogatepass")
@@ -76,23 +93,42 @@ def _wide(data: bytes) -> str:
 def _refuse_nul(data: bytes, source: str) -> None:
     nul = data.find(b"\0")
     if nul >= 0:
-        line = data.count(b"\n", 0, nul) + 1
         raise FormatError(
-            f"{source}:{line}: there is a NUL byte (offset {nul}; {data.count(bytes(1))} in all), "
-            "which no text has. The file is damaged or not a text table; save it again."
+            _(
+                "{where}: there is a NUL byte (offset {offset}; {count} in all), which no text has. The file"
+                " is damaged or not a text table; save it again.",
+                where=at_line(source, data.count(b"\n", 0, nul) + 1),
+                offset=nul,
+                count=data.count(bytes(1)),
+            )
         )
 
 
-def _likely(data: bytes) -> str:
+def _option(name: str, *further: str) -> Spelled:
+    """How an encoding is said, and perhaps further ones to try."""
+    if not further:
+        return Spelled(f"encoding='{name}' (--encoding {name})", command=f"--encoding {name}")
+    others = listed(further)
+    return Spelled(
+        _(
+            "encoding='{name}' (--encoding {name}; others: {others})",
+            name=name,
+            others=others,
+        ),
+        command=_("--encoding {name} (others: {others})", name=name, others=others),
+    )
+
+
+def _likely(data: bytes) -> Text:
     """Which encoding to try."""
     if _like_chinese(data):
-        return (
-            "It looks like Chinese of an older Windows program: read it with encoding='gb18030' "
-            "(--encoding gb18030; others: big5, shift_jis, cp1252)"
+        return _(
+            "It looks like Chinese of an older Windows program: read it with {option}, or save it as UTF-8.",
+            option=_option("gb18030", "big5", "shift_jis", "cp1252"),
         )
-    return (
-        "If the file comes from an older Windows program, read it with encoding='cp1252' "
-        "(--encoding cp1252; others: latin-1, gb18030, shift_jis)"
+    return _(
+        "If the file comes from an older Windows program, read it with {option}, or save it as UTF-8.",
+        option=_option("cp1252", "latin-1", "gb18030", "shift_jis"),
     )
 
 

@@ -15,8 +15,10 @@ from chainrule.datasets.columns import Texts
 from chainrule.datasets.dates import day_of
 from chainrule.datasets.forms import Form
 from chainrule.datasets.table import GROUP, Table
+from chainrule.datasets.wording import at_column, counted, quoted, some
 from chainrule.datasets.writings import written
-from chainrule.errors import DataError, shown
+from chainrule.errors import DataError
+from chainrule.lang.messages import Spelled, Text, _, _n, sentences
 
 __all__ = [
     "MISSING",
@@ -30,7 +32,6 @@ __all__ = [
     "fit_columns",
     "fit_target",
     "labels_in",
-    "listed",
     "short",
 ]
 
@@ -41,6 +42,8 @@ MANY_TEXTS = 50
 TOO_MANY_TEXTS = 1000
 NUMBER = Form("number")
 LARGEST_TARGET = 1e300  # so that an answer of some deviations is still a number
+CLASSIFICATION = Spelled("task='classification'", command="--task classification")
+REGRESSION = Spelled("task='regression'", command="--task regression")
 
 
 @dataclass(frozen=True)
@@ -104,20 +107,25 @@ def short(value: float) -> str:
 
 
 def fit_target(
-    table: Table, target: str, task: str, notes: list[str]
+    table: Table, target: str, task: str, notes: list[Text]
 ) -> tuple[Task, tuple[str, ...] | tuple[int, ...] | None, float, float]:
     """The task, the classes, and the centre and spread of numbers; `notes` gets a sentence."""
-    where = f"{table.source}, column {target!r}"
+    where = at_column(table.source, quoted(target))
     found = labels_in(table, target, task)
     if found is not None:
         words = tuple(sorted(found))
         if task == "regression":
             raise DataError(
-                f"{where}: regression needs numbers. Got texts, such as "
-                f"{shown(words[0])}. Use task='classification', or another target."
+                _(
+                    "{where}: regression needs numbers. Got texts, such as {text}. Use {option}, or another"
+                    " target.",
+                    where=where,
+                    text=quoted(words[0], 80),
+                    option=CLASSIFICATION,
+                )
             )
         if task == "auto":
-            _refuse_many(where, target, words, len(table))
+            _refuse_many(where, words, len(table))
         _several(words, where)
         notes.append(_class_note(target, words, [found[name] for name in words]))
         return "classification", words, 0.0, 1.0
@@ -127,8 +135,12 @@ def fit_target(
     if task == "classification" and not whole:
         odd = distinct[distinct != np.floor(distinct)]
         raise DataError(
-            f"{where}: classes are texts or whole numbers. Got "
-            f"{odd[0] if odd.size else distinct[-1]}. Use task='regression', or another target."
+            _(
+                "{where}: classes are texts or whole numbers. Got {number}. Use {option}, or another target.",
+                where=where,
+                number=odd[0] if odd.size else distinct[-1],
+                option=REGRESSION,
+            )
         )
     if task == "classification" or (task == "auto" and whole and len(distinct) <= FEW_CLASSES):
         ids = tuple(int(value) for value in distinct.tolist())
@@ -137,24 +149,42 @@ def fit_target(
         return "classification", ids, 0.0, 1.0
     if len(distinct) < 2:
         raise DataError(
-            f"{where}: the target is {distinct[0]:g} in every row, so there is nothing to learn. "
-            "Choose another target column."
+            _(
+                "{where}: the target is {number:g} in every row, so there is nothing to learn. Choose another"
+                " target column.",
+                where=where,
+                number=distinct[0],
+            )
         )
     largest = max(abs(float(distinct[0])), abs(float(distinct[-1])))
     if largest > LARGEST_TARGET:
         raise DataError(
-            f"{where}: the numbers are too large to predict; they go up to {largest:.3g}, and "
-            f"at most {LARGEST_TARGET:g} is possible. Divide the column by a power of ten."
+            _(
+                "{where}: the numbers are too large to predict; they go up to {largest:.3g}, and at most"
+                " {limit:g} is possible. Divide the column by a power of ten.",
+                where=where,
+                largest=largest,
+                limit=LARGEST_TARGET,
+            )
         )
     center, spread = _moments(values)
     if not spread > 0:
         raise DataError(
-            f"{where}: the numbers differ by less than {2.0**-1022:.3g}, too little to predict. "
-            "Multiply the column by a power of ten."
+            _(
+                "{where}: the numbers differ by less than {least:.3g}, too little to predict. Multiply the"
+                " column by a power of ten.",
+                where=where,
+                least=2.0**-1022,
+            )
         )
     notes.append(
-        f"{target!r} is a number to predict (regression), standardised with the training mean "
-        f"{center:.6g} and standard deviation {spread:.6g}."
+        _(
+            "{column} is a number to predict (regression), standardised with the training mean {mean:.6g}"
+            " and standard deviation {std:.6g}.",
+            column=quoted(target),
+            mean=center,
+            std=spread,
+        )
     )
     return "regression", None, center, spread
 
@@ -183,33 +213,54 @@ def labels_in(table: Table, target: str, task: str) -> dict[str, int] | None:
     } | beside
 
 
-def _refuse_many(where: str, target: str, words: Sequence[str], rows: int) -> None:
+def _refuse_many(where: Text, words: Sequence[str], rows: int) -> None:
     """Refuse a column of texts that nobody would mean as classes."""
     numbers = sum(bool(written(word)) or day_of(word, False) is not None for word in words)
     single = 2 * len(words) > rows
     if len(words) > MANY_TEXTS and (single or 2 * numbers > len(words)):
+        otherwise = _(
+            "If they are numbers or dates, say so (--number, --date); if they are classes, {option}; or"
+            " choose another target.",
+            option=CLASSIFICATION,
+        )
+        plain = _("Choose another column to predict.")
         raise DataError(
-            f"{where}: there are {len(words)} different texts in {rows} rows, such as"
-            f" {shown(words[0], 40)} and {shown(words[-1], 40)}, which would each be a class. If they are"
-            f" numbers or dates, say so (--number, --date); if they are classes, task='classification';"
-            " or choose another target."
+            _(
+                "{where}: there are {count} different texts in {rows} rows, such as {first} and {last}, which"
+                " would each be a class. {advice}",
+                where=where,
+                count=len(words),
+                rows=rows,
+                first=quoted(words[0], 40),
+                last=quoted(words[-1], 40),
+                advice=Spelled(otherwise, page=plain),
+            )
         )
 
 
-def _several(classes: Sequence[object], where: str) -> None:
+def _several(classes: Sequence[str] | Sequence[int], where: Text) -> None:
     if len(classes) < 2:
+        only = classes[0]
         raise DataError(
-            f"{where}: there is one class only, {shown(classes[0])}, so there is nothing to "
-            "tell apart. Add rows of another class, or choose another target column."
+            _(
+                "{where}: there is one class only, {name}, so there is nothing to tell apart. Add rows of"
+                " another class, or choose another target column.",
+                where=where,
+                name=quoted(only, 80) if isinstance(only, str) else only,
+            )
         )
 
 
-def _class_note(target: str, classes: Sequence[object], counts: list[int]) -> str:
-    pairs = [f"{name} ({count})" for name, count in zip(classes, counts, strict=True)]
-    return f"{target!r} has {len(classes)} classes: {listed(pairs)}."
+def _class_note(target: str, classes: Sequence[object], counts: list[int]) -> Text:
+    return _(
+        "{column} has {count} classes: {classes}.",
+        column=quoted(target),
+        count=len(classes),
+        classes=some(list(zip(classes, counts, strict=True)), told=counted),
+    )
 
 
-def fit_columns(table: Table, target: str, notes: list[str]) -> list[Part]:
+def fit_columns(table: Table, target: str, notes: list[Text]) -> list[Part]:
     """The rules for every column but the target, in the table's order."""
     names = [name for name in table.names if name != target]
     learned = _fit_numbers(table, [name for name in names if table.kind(name) != "text"])
@@ -236,54 +287,106 @@ def fit_columns(table: Table, target: str, notes: list[str]) -> list[Part]:
             filled.append(filled_in(name, gaps[name], number.median))
     numbers = [part.name for part in parts if isinstance(part, NumberColumn)]
     if numbers:
-        plural = "s were" if len(numbers) > 1 else " was"
         notes.append(
-            f"{len(numbers)} number column{plural} standardised: minus the training mean, "
-            f"divided by the training standard deviation ({listed(numbers, 4)})."
+            _n(
+                "{n} number column was standardised: minus the training mean, divided by the training"
+                " standard deviation ({names}).",
+                "{n} number columns were standardised: minus the training mean, divided by the training"
+                " standard deviation ({names}).",
+                len(numbers),
+                names=some(numbers, 4),
+            )
         )
     notes.extend(filled[:20])
     if len(filled) > 20:
-        notes.append(f"Missing cells in {len(filled) - 20} more columns were filled likewise.")
+        notes.append(
+            _n(
+                "Missing cells in {n} more column were filled likewise.",
+                "Missing cells in {n} more columns were filled likewise.",
+                len(filled) - 20,
+            )
+        )
     if constant:
         notes.append(
-            f"{len(constant)} column{'s hold' if len(constant) > 1 else ' holds'} one value only "
-            f"in the training rows and became 0: {listed(constant, 5)}."
+            _n(
+                "{n} column holds one value only in the training rows and became 0: {names}.",
+                "{n} columns hold one value only in the training rows and became 0: {names}.",
+                len(constant),
+                names=some(constant, 5),
+            )
         )
     if empty:
         notes.append(
-            f"{len(empty)} column{'s have' if len(empty) > 1 else ' has'} no value in the "
-            f"training rows and {'were' if len(empty) > 1 else 'was'} left out: "
-            f"{listed(empty, 5)}."
+            _n(
+                "{n} column has no value in the training rows and was left out: {names}.",
+                "{n} columns have no value in the training rows and were left out: {names}.",
+                len(empty),
+                names=some(empty, 5),
+            )
         )
     return parts
 
 
-def _fit_text(table: Table, name: str, notes: list[str]) -> TextColumn | None:
+def _fit_text(table: Table, name: str, notes: list[Text]) -> TextColumn | None:
     text = table.texts(name)
     counts = np.bincount(text.codes[text.codes >= 0], minlength=len(text.categories))
     present = sorted(c for c, n in zip(text.categories, counts.tolist(), strict=True) if n)
     missing = int((text.codes < 0).sum())
-    distinct, rows = len(present), len(table)
+    distinct, rows, column = len(present), len(table), quoted(name)
     if distinct > TOO_MANY_TEXTS or (distinct > MANY_TEXTS and distinct * 2 > rows):
-        notes.append(f"{name!r} was left out: {distinct} distinct texts in {rows} rows.")
+        note: Text = _(
+            "{column} was left out: {count} distinct texts in {rows} rows.",
+            column=column,
+            count=distinct,
+            rows=rows,
+        )
         digits = [category for category in present if re.match(r"\W*\d", category)]
         if 2 * len(digits) > distinct and not all(day_of(c, False) is not None for c in digits):
-            notes[-1] += (
-                f" (If they are numbers, such as {shown(digits[0], 40)}, write them as 12.5.)"
+            hint = _(
+                "(If they are numbers, such as {text}, write them as 12.5.)",
+                text=quoted(digits[0], 40),
             )
+            note = sentences(note, hint)
+        notes.append(note)
+        return None
+    if not present:
+        notes.append(_("{column} was left out: it holds no text at all.", column=column))
         return None
     if distinct + (missing > 0) < 2:
-        what = f"one text only, {shown(present[0])}" if present else "no text at all"
-        notes.append(f"{name!r} was left out: it holds {what}.")
+        notes.append(
+            _(
+                "{column} was left out: it holds one text only, {text}.",
+                column=column,
+                text=quoted(present[0], 80),
+            )
+        )
         return None
     categories = tuple(present) + (("",) if missing else ())
-    shown_names = listed([c or MISSING for c in categories])
-    gap = f", {missing} cell{'s' if missing > 1 else ''} missing" if missing else ""
-    notes.append(f"{name!r} became {len(categories)} columns ({shown_names}){gap}.")
+    names = some(categories, told=lambda category: category or _("(missing)"))
+    if missing:
+        notes.append(
+            _n(
+                "{column} became {count} columns ({names}), {n} cell missing.",
+                "{column} became {count} columns ({names}), {n} cells missing.",
+                missing,
+                column=column,
+                count=len(categories),
+                names=names,
+            )
+        )
+    else:
+        notes.append(
+            _(
+                "{column} became {count} columns ({names}).",
+                column=column,
+                count=len(categories),
+                names=names,
+            )
+        )
     return TextColumn(name, categories)
 
 
-def _fit_words(table: Table, name: str, notes: list[str]) -> WordColumn | None:
+def _fit_words(table: Table, name: str, notes: list[Text]) -> WordColumn | None:
     """The rule for the words beside the numbers of a column; None where there are none."""
     words = table.words(name)
     if words is None:
@@ -294,14 +397,25 @@ def _fit_words(table: Table, name: str, notes: list[str]) -> WordColumn | None:
         return None
     if len(present) > MANY_TEXTS and len(present) * 2 > len(table):
         notes.append(
-            f"The words among the numbers of {name!r} were left out, and count as missing:"
-            f" {len(present)} distinct texts in {len(table)} rows."
+            _(
+                "The words among the numbers of {column} were left out, and count as missing: {count}"
+                " distinct texts in {rows} rows.",
+                column=quoted(name),
+                count=len(present),
+                rows=len(table),
+            )
         )
         return None
-    plural = "s" if len(present) > 1 else ""
     notes.append(
-        f"The words among the numbers of {name!r} became {len(present)} more column{plural}"
-        f" ({listed(present)}); where they stand, the number is the training median."
+        _n(
+            "The words among the numbers of {column} became {n} more column ({names}); where they stand, the"
+            " number is the training median.",
+            "The words among the numbers of {column} became {n} more columns ({names}); where they stand, the"
+            " number is the training median.",
+            len(present),
+            column=quoted(name),
+            names=some(present),
+        )
     )
     return WordColumn(name, tuple(present))
 
@@ -346,16 +460,12 @@ def _median(values: npt.NDArray[np.float64]) -> float:
     return float(both[half - 1]) / 2 + float(both[half]) / 2
 
 
-def filled_in(name: str, count: int, median: float) -> str:
+def filled_in(name: str, count: int, median: float) -> Text:
     """The sentence about missing cells and what stands for them."""
-    plural = "s" if count > 1 else ""
-    return (
-        f"{count} missing cell{plural} in {name!r} {'were' if plural else 'was'} filled with "
-        f"the training median {median:.6g}."
+    return _n(
+        "{n} missing cell in {column} was filled with the training median {median:.6g}.",
+        "{n} missing cells in {column} were filled with the training median {median:.6g}.",
+        count,
+        column=quoted(name),
+        median=median,
     )
-
-
-def listed(names: Sequence[object], most: int = 12) -> str:
-    """The first of them, and how many more there are."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(str(name) for name in names[:most]) + more

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from chainrule.errors import DataError, shown
+from chainrule.datasets.wording import quoted
+from chainrule.errors import DataError
+from chainrule.lang.messages import _
 
-__all__ = ["frame_columns"]
+__all__ = ["THE_FRAME", "frame_columns"]
+
+THE_FRAME = _("the frame")
 
 
-def frame_columns(data: Any, source: str = "the frame") -> dict[str, object] | None:
+def frame_columns(data: Any, source: str = THE_FRAME) -> dict[str, object] | None:
     """The columns of a frame or a dict by name; None if it is neither.
 
     A name that is no text (pandas numbers columns) becomes one: 0 is "0".
@@ -37,6 +41,12 @@ def frame_columns(data: Any, source: str = "the frame") -> dict[str, object] | N
     for name, column in pairs:
         text = name if isinstance(name, str) else str(name)
         if text in found:
-            raise DataError(f"{source}: two columns are called {shown(text)}. Rename one.")
+            raise DataError(
+                _(
+                    "{source}: two columns are called {name}. Rename one.",
+                    source=source,
+                    name=quoted(text, 80),
+                )
+            )
         found[text] = column
     return found

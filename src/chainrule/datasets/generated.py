@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from chainrule.datasets.arguments import generator, is_whole
 from chainrule.errors import DataError, SettingError, shown
+from chainrule.lang.messages import _
 
 __all__ = ["blobs", "circles", "moons", "spiral", "xor"]
 
@@ -44,7 +45,10 @@ def spiral(
     """
     if not is_whole(seed, 0) or not int(seed) < 2**32:
         raise SettingError(
-            f"spiral's seed must be a whole number from 0 to 4294967295. Got {shown(seed)}."
+            _(
+                "spiral's seed must be a whole number from 0 to 4294967295. Got {got}.",
+                got=shown(seed),
+            )
         )
     random = np.random.RandomState(int(seed))
     classes, points = 3, 100
@@ -197,8 +201,13 @@ def blobs(
         for name, given, has in (("classes", classes, k), ("features", features, d)):
             if given is not None and given != has:
                 raise SettingError(
-                    f"blobs' {name} contradicts its centers, which have {has}. "
-                    f"Got {name}={shown(given)}. Leave {name} out, or change the centers."
+                    _(
+                        "blobs' {name} contradicts its centers, which have {has}. Got {name}={got}. Leave"
+                        " {name} out, or change the centers.",
+                        name=name,
+                        has=has,
+                        got=shown(given),
+                    )
                 )
     count = _whole("blobs", "samples", samples, k)
     sizes = np.full(k, count // k)
@@ -210,7 +219,13 @@ def blobs(
 def _whole(who: str, name: str, value: int, least: int) -> int:
     if not is_whole(value, least):
         raise SettingError(
-            f"{who}: {name} must be a whole number, {least} or more. Got {shown(value)}."
+            _(
+                "{who}: {name} must be a whole number, {least} or more. Got {got}.",
+                who=who,
+                name=name,
+                least=least,
+                got=shown(value),
+            )
         )
     return int(value)
 
@@ -224,7 +239,11 @@ def _noise(who: str, noise: object) -> float:
     good = isinstance(noise, Real) and not isinstance(noise, bool)
     if not good or not 0.0 <= float(noise) < math.inf:  # type: ignore[arg-type]
         raise SettingError(
-            f"{who}: noise is a standard deviation: a finite number, 0 or more. Got {shown(noise)}."
+            _(
+                "{who}: noise is a standard deviation: a finite number, 0 or more. Got {got}.",
+                who=who,
+                got=shown(noise),
+            )
         )
     return float(noise)  # type: ignore[arg-type]
 
@@ -234,12 +253,19 @@ def _centers(centers: object) -> Floats:
         middle = np.asarray(centers, dtype=np.float64)
     except (TypeError, ValueError):
         raise DataError(
-            f"blobs' centers must be a matrix of numbers (classes, features). Got {shown(centers)}."
+            _(
+                "blobs' centers must be a matrix of numbers (classes, features). Got {got}.",
+                got=shown(centers),
+            )
         ) from None
     if middle.ndim != 2 or 0 in middle.shape or not np.isfinite(middle).all():
         raise DataError(
-            "blobs' centers must be a matrix (classes, features) of finite numbers. "
-            f"Got shape {middle.shape}: {shown(centers)}."
+            _(
+                "blobs' centers must be a matrix (classes, features) of finite numbers. Got shape {shape}:"
+                " {got}.",
+                shape=middle.shape,
+                got=shown(centers),
+            )
         )
     return middle
 

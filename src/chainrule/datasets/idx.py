@@ -22,6 +22,7 @@ from chainrule.datasets.opening import (
 from chainrule.datasets.remarks import noticed
 from chainrule.datasets.table import Table
 from chainrule.errors import DataError, FormatError
+from chainrule.lang.messages import Text, _, _p
 
 __all__ = ["read_idx"]
 
@@ -53,19 +54,25 @@ def read_idx(path: Pathish) -> Table:
     x = check_matrix(array.reshape(len(array), -1), where)
     names = [f"p{i}" for i in range(x.shape[1])]
     blocks: list[tuple[list[str], npt.NDArray[Any]]] = [(names, x)]
-    order, notes = list(names), []
+    order = list(names)
+    notes: list[Text] = []
     beside = _labels_beside(where)
     if beside is not None:
         labels = _array(beside)
         if labels.ndim != 1 or len(labels) != len(x):
             raise DataError(
-                f"{where} has {len(x)} images, but {beside} has labels of shape "
-                f"{labels.shape}. Images and labels must be of one set; get both again, "
-                "or move the labels away."
+                _(
+                    "{where} has {count} images, but {beside} has labels of shape {shape}. Images and labels"
+                    " must be of one set; get both again, or move the labels away.",
+                    where=where,
+                    count=len(x),
+                    beside=beside,
+                    shape=labels.shape,
+                )
             )
         blocks.append((["label"], check_matrix(labels.reshape(-1, 1), beside)))
         order.append("label")
-        notes.append(f"The labels were read from {beside}.")
+        notes.append(_("The labels were read from {file}.", file=beside))
     return noticed(Table.assembled(order, blocks, {}, where, notes))
 
 
@@ -94,13 +101,21 @@ def _array(path: Pathish) -> npt.NDArray[Any]:
     if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in KINDS or not 1 <= head[3] <= 8:
         refuse_others(head or b" ", where, "IDX", ("IDX",))
         raise FormatError(
-            f"{where}: this is not IDX: it begins with {head[:4].hex(' ') or 'nothing'}. IDX "
-            "begins with 00 00, a type (08, 09, 0b, 0c, 0d, 0e) and 01 to 08 dimensions."
+            _(
+                "{where}: this is not IDX: it begins with {start}. IDX begins with 00 00, a type"
+                " (08, 09, 0b, 0c, 0d, 0e) and 01 to 08 dimensions.",
+                where=where,
+                start=head[:4].hex(" ") or _p("what is in a file", "nothing"),
+            )
         )
     start = 4 + 4 * head[3]
     if len(head) < start:
         raise FormatError(
-            f"{where}: the file ends within its header, after {len(head)} bytes. Get it again."
+            _(
+                "{where}: the file ends within its header, after {count} bytes. Get it again.",
+                where=where,
+                count=len(head),
+            )
         )
     shape = struct.unpack(f">{head[3]}I", head[4:start])
     dtype = np.dtype(KINDS[head[2]])
@@ -109,12 +124,25 @@ def _array(path: Pathish) -> npt.NDArray[Any]:
         room_for(needed, where)
         data = unpacked(data, where, limit=needed)
     if len(data) != needed:
-        got = f"{len(data)} bytes" + (" packed" if packed and len(data) < needed else "")
+        if not packed:
+            got = _("{count} bytes", count=len(data))
+        elif len(data) < needed:
+            got = _("{count} bytes packed", count=len(data))
+        else:
+            got = _("more than that")
         raise FormatError(
-            f"{where}: the header says shape {shape} of {dtype.name}, which is a file of "
-            f"{needed} bytes. Got {'more than that' if packed and len(data) > needed else got}. "
-            "The file is damaged or cut short; get it again."
+            _(
+                "{where}: the header says shape {shape} of {dtype}, which is a file of {needed} bytes."
+                " Got {got}. The file is damaged or cut short; get it again.",
+                where=where,
+                shape=shape,
+                dtype=dtype.name,
+                needed=needed,
+                got=got,
+            )
         )
     if 0 in shape:
-        raise DataError(f"{where} holds no numbers: its shape is {shape}.")
+        raise DataError(
+            _("{where} holds no numbers: its shape is {shape}.", where=where, shape=shape)
+        )
     return np.frombuffer(data, dtype, offset=start).reshape(shape)

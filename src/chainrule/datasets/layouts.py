@@ -11,13 +11,21 @@ from dataclasses import dataclass
 from itertools import dropwhile, islice
 
 from chainrule.datasets.headers import has_names
+from chainrule.datasets.wording import at_line
 from chainrule.datasets.writings import written
 from chainrule.errors import FormatError
+from chainrule.lang.messages import _
 
 __all__ = ["SEPARATORS", "Layout", "layout_of"]
 
 #: In the order in which they are believed when several divide the rows evenly.
-SEPARATORS = {"\t": "tabs", ";": "semicolons", "|": "bars", ",": "commas", " ": "spaces"}
+SEPARATORS = {
+    "\t": _("tabs"),
+    ";": _("semicolons"),
+    "|": _("bars"),
+    ",": _("commas"),
+    " ": _("spaces"),
+}
 SAMPLE, SAMPLE_ROWS = 1 << 16, 60
 
 
@@ -58,7 +66,7 @@ class Layout:
                 yield line, row
                 line = first + reader.line_num
         except csv.Error as problem:
-            raise _quote_error(str(problem), f"{self.source}:{line}") from None
+            raise _quote_error(str(problem), at_line(self.source, line)) from None
 
 
 def layout_of(data: bytes, source: str) -> Layout:
@@ -298,16 +306,25 @@ def _lines(data: bytes) -> io.TextIOWrapper:
 def _quote_error(problem: str, where: str) -> FormatError:
     if "field limit" in problem:
         return FormatError(
-            f"{where}: a cell in the row that starts here is longer than "
-            f'{csv.field_size_limit()} characters. Mostly a quote (") was opened and '
-            "never closed; close it, or shorten the cell."
+            _(
+                "{where}: a cell in the row that starts here is longer than {limit} characters. Mostly a"
+                ' quote (") was opened and never closed; close it, or shorten the cell.',
+                where=where,
+                limit=csv.field_size_limit(),
+            )
         )
     if "unexpected end" in problem:
         return FormatError(
-            f'{where}: a quote (") opened in the row that starts here is never '
-            'closed. Close it, or write a quote inside a quoted cell twice ("").'
+            _(
+                '{where}: a quote (") opened in the row that starts here is never closed. Close it, or write'
+                ' a quote inside a quoted cell twice ("").',
+                where=where,
+            )
         )
     return FormatError(
-        f"{where}: a quoted cell goes on after its closing quote. "
-        'Write a quote inside a quoted cell twice ("").'
+        _(
+            "{where}: a quoted cell goes on after its closing quote. Write a quote inside a quoted cell"
+            ' twice ("").',
+            where=where,
+        )
     )

@@ -10,13 +10,16 @@ import numpy as np
 from chainrule.datasets.columns import Column, Texts, as_column, encoded
 from chainrule.datasets.deciding import Candidate
 from chainrule.datasets.forms import Kinds, form_of
+from chainrule.datasets.frames import THE_FRAME
 from chainrule.datasets.table import Table
-from chainrule.errors import DataError, guess, shown
+from chainrule.datasets.wording import absent, some
+from chainrule.errors import DataError
+from chainrule.lang.messages import _p
 
 __all__ = ["table_of"]
 
 
-def table_of(columns: Mapping[str, object], known: Kinds, source: str = "the frame") -> Table:
+def table_of(columns: Mapping[str, object], known: Kinds, source: str = THE_FRAME) -> Table:
     """The columns that are `known`, read as those were; others are not looked at.
 
     Texts where numbers were are read as in a file ("1,234", "12 kg"), truths as the words that
@@ -32,7 +35,7 @@ def table_of(columns: Mapping[str, object], known: Kinds, source: str = "the fra
         form = form_of(known.get(name))
         if form is None:
             continue
-        column = as_column(value, f"{source}, column {shown(name)}")
+        column = as_column(value, source, name)
         if isinstance(column, Texts) and form.kind != "text":
             decided = Candidate(column, form).decide("", form.decimal or ".")
             if decided.values is not None:
@@ -53,22 +56,11 @@ def table_of(columns: Mapping[str, object], known: Kinds, source: str = "the fra
 
 
 def _refuse_absent(columns: Mapping[str, object], known: Kinds, source: str) -> None:
-    absent = [name for name in known if name not in columns]
-    if not absent:
-        return
-    free = [name for name in columns if name not in known]
-    told = []
-    for name in absent[:5]:
-        hint = guess(name, free).rstrip("?")
-        told.append(f"{name!r} ({hint}?)" if hint else repr(name))
-    more = f" and {len(absent) - 5} more" if len(absent) > 5 else ""
-    plural = "s" if len(absent) > 1 else ""
-    here = ", ".join(list(columns)[:12]) + (", …" if len(columns) > 12 else "")
-    raise DataError(
-        f"{source}: {len(absent)} column{plural} of the training rows {'are' if plural else 'is'}"
-        f" absent: {', '.join(told)}{more}. Columns here: {here or 'none'}. Rename or add the"
-        f" column{plural}."
-    )
+    names = [name for name in known if name not in columns]
+    if names:
+        free = [name for name in columns if name not in known]
+        here = some(list(columns), rest="…") if columns else _p("columns of a table", "none")
+        raise DataError(absent(source, names, free, here))
 
 
 def _are_truths(value: Any) -> bool:

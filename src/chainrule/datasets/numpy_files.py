@@ -15,11 +15,18 @@ from chainrule.datasets.columns import check_matrix
 from chainrule.datasets.opening import Pathish, fetch, refuse_others, room_for
 from chainrule.datasets.remarks import noticed
 from chainrule.datasets.table import Table
+from chainrule.datasets.wording import quoted, some
 from chainrule.errors import DataError, FormatError
+from chainrule.lang.messages import Text, _, _n, _p, listed
 
 __all__ = ["read_npy", "read_npz"]
 
 Array = npt.NDArray[Any]
+#: What reads a header, by the version of the format.
+HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 
 
 def read_npy(path: Pathish) -> Table:
@@ -68,8 +75,14 @@ def read_npz(path: Pathish) -> Table:
     beside = None if target is None else (target, arrays.pop(target).reshape(-1))
     notes = []
     if arrays:
-        verb = "arrays are" if len(arrays) > 1 else "array is"
-        notes.append(f"{len(arrays)} {verb} not used: {_shapes(arrays)}.")
+        notes.append(
+            _n(
+                "{n} array is not used: {arrays}.",
+                "{n} arrays are not used: {arrays}.",
+                len(arrays),
+                arrays=_shapes(arrays),
+            )
+        )
     return noticed(_table(x, beside, where).noted(*notes))
 
 
@@ -82,9 +95,13 @@ def _matrix(arrays: dict[str, Array], where: str) -> str:
     found = wide or matrices
     if len(found) != 1:
         raise DataError(
-            f"{where}: an array x (rows, columns) and an array t (rows,) are needed, or "
-            f"one 2-D and one 1-D array under other names. Got {_shapes(arrays) or 'no arrays'}. "
-            "Save it with numpy.savez(path, x=x.reshape(len(x), -1), t=t)."
+            _(
+                "{where}: an array x (rows, columns) and an array t (rows,) are needed, or one 2-D and one"
+                " 1-D array under other names. Got {arrays}. Save it with"
+                " numpy.savez(path, x=x.reshape(len(x), -1), t=t).",
+                where=where,
+                arrays=_shapes(arrays) or _("no arrays"),
+            )
         )
     return found[0]
 
@@ -96,32 +113,44 @@ def _target(arrays: dict[str, Array], rows: int, where: str) -> str | None:
     fitting = [usual[0]] if usual and (usual[0] in fitting or not fitting) else fitting
     if len(fitting) > 1:
         raise DataError(
-            f"{where}: several arrays could be the targets: {', '.join(fitting[:8])}. "
-            "Keep one of them, or call it t."
+            _(
+                "{where}: several arrays could be the targets: {names}. Keep one of them, or call it t.",
+                where=where,
+                names=listed(fitting[:8]),
+            )
         )
     if usual and usual == fitting[:1] and arrays[usual[0]].shape not in ((rows,), (rows, 1)):
         name = usual[0]
         raise DataError(
-            f"{where}: x has {rows} rows, so {name} must have shape ({rows},). "
-            f"Got {arrays[name].shape}. One-hot targets become ids by {name}.argmax(axis=1)."
+            _(
+                "{where}: x has {rows} rows, so {name} must have shape ({rows},). Got {shape}. One-hot"
+                " targets become ids by {name}.argmax(axis=1).",
+                where=where,
+                rows=rows,
+                name=name,
+                shape=arrays[name].shape,
+            )
         )
     return fitting[0] if fitting else None
 
 
-def _shapes(arrays: dict[str, Array]) -> str:
-    more = f" and {len(arrays) - 8} more" if len(arrays) > 8 else ""
-    return ", ".join(f"{name} {array.shape}" for name, array in list(arrays.items())[:8]) + more
+def _shapes(arrays: dict[str, Array]) -> Text:
+    return some([f"{name} {array.shape}" for name, array in arrays.items()], 8)
 
 
 def _table(x: Array, target: tuple[str, Array] | None, where: str) -> Table:
     if x.ndim != 2:
         raise DataError(
-            f"{where}: a matrix (rows, columns) is needed. Got shape {x.shape}. "
-            "Reshape it first: x.reshape(len(x), -1)."
+            _(
+                "{where}: a matrix (rows, columns) is needed. Got shape {shape}. Reshape it first:"
+                " x.reshape(len(x), -1).",
+                where=where,
+                shape=x.shape,
+            )
         )
     notes = []
     if x.dtype.kind == "f" and x.dtype.itemsize not in (4, 8):
-        notes.append(f"The numbers were {x.dtype.name} and are kept as float64.")
+        notes.append(_("The numbers were {dtype} and are kept as float64.", dtype=x.dtype.name))
         with np.errstate(over="ignore"):
             x = x.astype(np.float64)
     block = check_matrix(x, where)
@@ -141,23 +170,30 @@ def _members(data: bytes, where: str) -> dict[str, Array]:
         with zipfile.ZipFile(io.BytesIO(data)) as file:
             entries = [entry for entry in file.infolist() if entry.filename.endswith(".npy")]
             if not entries:
-                listed = ", ".join(file.namelist()[:5]) or "nothing"
                 raise FormatError(
-                    f"{where}: this zip file holds no NumPy arrays (got {listed}). "
-                    "Unpack it first (an Excel workbook: save it as CSV)."
+                    _(
+                        "{where}: this zip file holds no NumPy arrays (got {names}). Unpack it first (an"
+                        " Excel workbook: save it as CSV).",
+                        where=where,
+                        names=listed(file.namelist()[:5]) or _p("what is in a file", "nothing"),
+                    )
                 )
             room_for(sum(entry.file_size for entry in entries), where)
             for entry in entries:
                 name = entry.filename.removesuffix(".npy")
+                place = _("{where}, array {name}", where=where, name=quoted(name))
                 with file.open(entry) as member:
                     head = member.read(1 << 16)
-                    _header(head, f"{where}, array {name!r}", entry.file_size)
+                    _header(head, place, entry.file_size)
                     content = head + member.read(entry.file_size - len(head) + 1)
-                arrays[name] = _parsed(content, f"{where}, array {name!r}")
+                arrays[name] = _parsed(content, place)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError):
         raise FormatError(
-            f"{where}: the zip file is damaged, cut short, or packed in an unusual way. "
-            "Get it again, or save it again with numpy.savez."
+            _(
+                "{where}: the zip file is damaged, cut short, or packed in an unusual way. Get it again, or"
+                " save it again with numpy.savez.",
+                where=where,
+            )
         ) from None
     return arrays
 
@@ -173,38 +209,67 @@ def _header(data: bytes, where: str, size: int) -> tuple[tuple[int, ...], bool, 
     stream = io.BytesIO(data)
     try:
         version = np.lib.format.read_magic(stream)
+        if version not in HEADERS:
+            raise _unreadable(where, _("version {version} instead of 1.0 or 2.0", version=version))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            if version == (1, 0):
-                shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
-            elif version == (2, 0):
-                shape, fortran, dtype = np.lib.format.read_array_header_2_0(stream)
-            else:
-                raise ValueError(f"version {version} instead of 1.0 or 2.0")
+            shape, fortran, dtype = HEADERS[version](stream)
+    except FormatError:
+        raise
     except Exception as problem:  # NumPy parses the header as Python, which fails in many ways
-        reason = str(problem).split("\n", maxsplit=1)[0][:100]
-        raise FormatError(
-            f"{where}: the NPY header cannot be read ({reason}). "
-            "The file is damaged; save it again with numpy.save."
-        ) from None
+        raise _unreadable(where, str(problem).split("\n", maxsplit=1)[0][:100]) from None
     if dtype.hasobject:
         raise FormatError(
-            f"{where}: the array holds Python objects, which are never loaded, as that can run "
-            "code. Save it as numbers: numpy.save(path, x.astype(float))."
+            _(
+                "{where}: the array holds Python objects, which are never loaded, as that can run code. Save"
+                " it as numbers: numpy.save(path, x.astype(float)).",
+                where=where,
+            )
         )
     if dtype.names is not None or dtype.subdtype is not None or dtype.kind not in "biufU":
         raise DataError(
-            f"{where}: the array must hold whole numbers, floats or bools. Got dtype {dtype}. "
-            "Convert it to numbers first and save it again."
+            _(
+                "{where}: the array must hold whole numbers, floats or bools. Got dtype {dtype}. Convert it"
+                " to numbers first and save it again.",
+                where=where,
+                dtype=dtype,
+            )
         )
     if any(side < 0 for side in shape):
-        raise FormatError(f"{where}: the header says shape {shape}, which cannot be.")
+        raise FormatError(
+            _("{where}: the header says shape {shape}, which cannot be.", where=where, shape=shape)
+        )
     needed = stream.tell() + math.prod(shape) * dtype.itemsize
     if needed != size:
         raise FormatError(
-            f"{where}: the header says shape {shape} of {dtype}, which is {needed} bytes. "
-            f"Got {size} bytes. The file is damaged or cut short; save it again."
+            _(
+                "{where}: the header says shape {shape} of {dtype}, which is {needed} bytes. Got {size}"
+                " bytes. The file is damaged or cut short; save it again.",
+                where=where,
+                shape=shape,
+                dtype=dtype,
+                needed=needed,
+                size=size,
+            )
         )
     if dtype.itemsize == 0 or 0 in shape:
-        raise DataError(f"{where} holds no numbers: its shape is {shape}, its dtype {dtype}.")
+        raise DataError(
+            _(
+                "{where} holds no numbers: its shape is {shape}, its dtype {dtype}.",
+                where=where,
+                shape=shape,
+                dtype=dtype,
+            )
+        )
     return shape, fortran, dtype, stream.tell()
+
+
+def _unreadable(where: str, reason: str) -> FormatError:
+    return FormatError(
+        _(
+            "{where}: the NPY header cannot be read ({reason}). The file is damaged; save it again with"
+            " numpy.save.",
+            where=where,
+            reason=reason,
+        )
+    )

@@ -7,6 +7,7 @@ import re
 import stat
 
 from chainrule.errors import DataError, FormatError
+from chainrule.lang.messages import Text, _, _n
 
 __all__ = ["fetch", "kind_of", "refuse_others", "room_for", "unpacked"]
 
@@ -17,27 +18,27 @@ KINDS = (
     (b"\x93NUMPY", "npy"),
     (b"PK\x03\x04", "zip"),
     (b"PK\x05\x06", "zip"),
-    (b"\x89PNG", "a PNG image"),
-    (b"\xff\xd8\xff", "a JPEG image"),
-    (b"GIF8", "a GIF image"),
-    (b"%PDF", "a PDF document"),
+    (b"\x89PNG", _("a PNG image")),
+    (b"\xff\xd8\xff", _("a JPEG image")),
+    (b"GIF8", _("a GIF image")),
+    (b"%PDF", _("a PDF document")),
     (b"PAR1", "Parquet"),
     (b"ARROW1", "Arrow/Feather"),
     (b"\x89HDF", "HDF5"),
-    (b"SQLite format 3", "an SQLite database"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel or Word document"),
+    (b"SQLite format 3", _("an SQLite database")),
+    (b"\xd0\xcf\x11\xe0", _("an old Excel or Word document")),
     (b"BZh", "bzip2"),
     (b"\xfd7zXZ", "xz"),
     (b"\x28\xb5\x2f\xfd", "zstd"),
 )
 ADVICE = {
-    "HTML": "Download the file itself, not the page that shows it.",
-    "gzip": "Give it a name that ends in .gz, such as data.csv.gz.",
-    "zip": "Unpack it first (an Excel workbook: save it as CSV).",
-    "npy": "Give it a name that ends in .npy.",
-    "IDX": "Give it a name that ends in .idx or -ubyte.",
-    "JSON": "Convert it to CSV first.",
-    "Parquet": "Convert it first: pandas.read_parquet(path).to_csv('data.csv', index=False).",
+    "HTML": _("Download the file itself, not the page that shows it."),
+    "gzip": _("Give it a name that ends in .gz, such as data.csv.gz."),
+    "zip": _("Unpack it first (an Excel workbook: save it as CSV)."),
+    "npy": _("Give it a name that ends in .npy."),
+    "IDX": _("Give it a name that ends in .idx or -ubyte."),
+    "JSON": _("Convert it to CSV first."),
+    "Parquet": _("Convert it first: pandas.read_parquet(path).to_csv('data.csv', index=False)."),
 }
 
 
@@ -52,32 +53,48 @@ def fetch(path: Pathish) -> bytes:
     try:
         before = os.stat(path)
         if stat.S_ISDIR(before.st_mode):
-            raise DataError(f"{where} is a folder, not a file. Name a file inside it.")
+            raise DataError(
+                _("{where} is a folder, not a file. Name a file inside it.", where=where)
+            )
         if not stat.S_ISREG(before.st_mode):
             raise DataError(
-                f"{where} is a device or a pipe, not a regular file. "
-                "Save its contents to a file first, then give that file."
+                _(
+                    "{where} is a device or a pipe, not a regular file. Save its contents to a file first,"
+                    " then give that file.",
+                    where=where,
+                )
             )
         if before.st_size == 0:
-            raise DataError(f"{where} is empty (0 bytes). A table needs a row of names and data.")
+            raise DataError(
+                _("{where} is empty (0 bytes). A table needs a row of names and data.", where=where)
+            )
         room_for(before.st_size, where)
         with open(path, "rb") as file:
             data = file.read()
         after = os.stat(path)
     except FileNotFoundError:
-        raise DataError(f"{where}: there is no such file. Check the name and the folder.") from None
+        raise DataError(
+            _("{where}: there is no such file. Check the name and the folder.", where=where)
+        ) from None
     except PermissionError:
         raise DataError(
-            f"{where} may not be read: no permission. Change its permissions, or copy it."
+            _(
+                "{where} may not be read: no permission. Change its permissions, or copy it.",
+                where=where,
+            )
         ) from None
     except (OSError, ValueError) as problem:
         if isinstance(problem, DataError):
             raise
-        raise DataError(f"{where} cannot be read: {problem}.") from None
+        raise DataError(
+            _("{where} cannot be read: {problem}.", where=where, problem=problem)
+        ) from None
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or len(
         data
     ) != before.st_size:
-        raise DataError(f"{where} changed while it was read. Try again when it is complete.")
+        raise DataError(
+            _("{where} changed while it was read. Try again when it is complete.", where=where)
+        )
     return data
 
 
@@ -86,8 +103,13 @@ def room_for(needed: int, where: str) -> None:
     memory = physical_memory()
     if needed > memory * 3 // 4:
         raise DataError(
-            f"{where} needs about {_size(needed)} of memory; this machine has {_size(memory)}. "
-            "Take fewer rows or columns, or split the file."
+            _(
+                "{where} needs about {needed} of memory; this machine has {memory}. Take fewer rows or"
+                " columns, or split the file.",
+                where=where,
+                needed=_size(needed),
+                memory=_size(memory),
+            )
         )
 
 
@@ -119,15 +141,24 @@ def unpacked(data: bytes, where: str, limit: int | None = None) -> bytes:
                 parts.append(part)
                 left -= len(part)
     except (EOFError, OSError, zlib.error):
-        got = sum(map(len, parts))
         raise FormatError(
-            f"{where}: the gzip file is damaged or cut short (it breaks off after "
-            f"{got} unpacked bytes). Get it again."
+            _n(
+                "{where}: the gzip file is damaged or cut short (it breaks off after {n} unpacked byte)."
+                " Get it again.",
+                "{where}: the gzip file is damaged or cut short (it breaks off after {n} unpacked bytes)."
+                " Get it again.",
+                sum(map(len, parts)),
+                where=where,
+            )
         ) from None
     if left <= 0 and limit is None:
         raise DataError(
-            f"{where} unpacks to more than {_size(most)}, a quarter of this machine's memory. "
-            "Take fewer rows or columns, or split the file."
+            _(
+                "{where} unpacks to more than {most}, a quarter of this machine's memory. Take fewer rows or"
+                " columns, or split the file.",
+                where=where,
+                most=_size(most),
+            )
         )
     return b"".join(parts)
 
@@ -152,14 +183,22 @@ def refuse_others(data: bytes, where: str, wanted: str, allowed: tuple[str, ...]
     kind = kind_of(data)
     if kind in allowed:
         return
-    shown_kind = "plain text" if kind == "text" else kind
-    advice = ADVICE.get(kind, f"Convert it to {wanted}.")
-    raise FormatError(f"{where}: this is {shown_kind}, not {wanted}. {advice}")
+    raise FormatError(
+        _(
+            "{where}: this is {kind}, not {wanted}. {advice}",
+            where=where,
+            kind=_("plain text") if kind == "text" else kind,
+            wanted=wanted,
+            advice=ADVICE.get(kind) or _("Convert it to {wanted}.", wanted=wanted),
+        )
+    )
 
 
-def _size(count: float) -> str:
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
+def _size(count: float) -> Text | str:
+    if count < 1024:
+        return _("{count:.3g} bytes", count=count)
+    for unit in ("KiB", "MiB", "GiB"):
+        count /= 1024
         if count < 1024:
             return f"{count:.3g} {unit}"
-        count /= 1024
-    return f"{count:.3g} TiB"
+    return f"{count / 1024:.3g} TiB"

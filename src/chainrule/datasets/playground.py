@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.datasets.arguments import generator
+from chainrule.datasets.wording import quoted
 from chainrule.errors import SettingError, nearest, shown
+from chainrule.lang.messages import _
 
 __all__ = ["PLAYGROUND", "playground"]
 
@@ -125,9 +127,15 @@ def playground(
     """
     if name not in PLAYGROUND:
         raise SettingError(
-            f"playground: there is no data set {shown(name)}; {nearest(name, PLAYGROUND)}."
+            _(
+                "playground: there is no data set {name}; {nearest}.",
+                name=quoted(name, 80),
+                nearest=nearest(name, PLAYGROUND),
+            )
         )
     good = isinstance(noise, Real) and not isinstance(noise, bool)
     if not good or not 0.0 <= float(noise) <= 0.5:
-        raise SettingError(f"playground: noise must be a number from 0 to 0.5. Got {shown(noise)}.")
+        raise SettingError(
+            _("playground: noise must be a number from 0 to 0.5. Got {got}.", got=shown(noise))
+        )
     return PLAYGROUND[name](generator("playground", seed), float(noise))

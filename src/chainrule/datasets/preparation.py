@@ -27,12 +27,14 @@ from chainrule.datasets.fitting import (
     fit_columns,
     fit_target,
     labels_in,
-    listed,
     short,
 )
 from chainrule.datasets.forms import Form, Kind
+from chainrule.datasets.kept import as_json, told_by
 from chainrule.datasets.table import Table
+from chainrule.datasets.wording import absent, at_column, quoted, some
 from chainrule.errors import DataError, FormatError, SettingError, nearest, shown
+from chainrule.lang.messages import Spelled, Text, _, _n, _p, listed, sentences
 
 __all__ = ["Preparation", "rows_with_target"]
 
@@ -61,8 +63,12 @@ def rows_with_target(
         known &= words.codes < 0
     if not known.any():
         raise DataError(
-            f"{table.source}, column {target!r}: every one of the {len(table)} cells is missing, "
-            "so there is nothing to learn from. Choose another target column."
+            _(
+                "{where}: every one of the {count} cells is missing, so there is nothing to learn from."
+                " Choose another target column.",
+                where=at_column(table.source, quoted(target)),
+                count=len(table),
+            )
         )
     return known, int(len(table) - known.sum())
 
@@ -209,30 +215,44 @@ class Preparation:
         """
         if task not in ("auto", "classification", "regression"):
             raise SettingError(
-                f"task: {nearest(task, ['auto', 'classification', 'regression'])}. "
-                f"Got {shown(task)}."
+                _(
+                    "task: {nearest}. Got {got}.",
+                    nearest=nearest(task, ["auto", "classification", "regression"]),
+                    got=shown(task),
+                )
             )
         if target not in table:
-            hint = nearest(target, table.names[:40], "columns")
+            columns = _p("what may be chosen", "columns")
             raise DataError(
-                f"{table.source}: no column {shown(target)} to be the target; {hint}. "
-                "Name the column that the network shall predict."
+                _(
+                    "{source}: no column {name} to be the target; {nearest}. Name the column that the network"
+                    " shall predict.",
+                    source=table.source,
+                    name=quoted(target, 80),
+                    nearest=nearest(target, table.names[:40], columns),
+                )
             )
-        _, lost = rows_with_target(table, target, task)
+        lost = rows_with_target(table, target, task)[1]
         if lost:
             raise DataError(
-                f"{table.source}, column {target!r}: {lost} of {len(table)} rows have no target. "
-                "Leave them out: mask, count = rows_with_target(table, target); "
-                "table = table.rows(mask)."
+                _(
+                    "{where}: {lost} of {count} rows have no target. Leave them out: mask, count ="
+                    " rows_with_target(table, target); table = table.rows(mask).",
+                    where=at_column(table.source, quoted(target)),
+                    lost=lost,
+                    count=len(table),
+                )
             )
-        notes: list[str] = []
+        notes: list[Text] = []
         kind, classes, center, spread = fit_target(table, target, task, notes)
         parts = fit_columns(table, target, notes)
         if not parts:
-            raise DataError(
-                f"{table.source}: no column is left to learn from besides the target "
-                f"{target!r}. {' '.join(notes)}"
+            problem = _(
+                "{source}: no column is left to learn from besides the target {target}.",
+                source=table.source,
+                target=quoted(target),
             )
+            raise DataError(sentences(problem, *notes))
         form = table.form(target)
         if classes is not None and form is not None and form.kind != "text":
             form = replace(form, kind="mixed")  # a word in later rows is a class, if an unknown one
@@ -294,10 +314,15 @@ class Preparation:
                 row, column = np.argwhere(~np.isfinite(small))[0].tolist()
                 cell = table.matrix([names[column]], start + row, start + row + 1).item()
                 raise DataError(
-                    f"{table.place(start + row, names[column])}: the number is "
-                    f"too far from the training rows. Got {cell:g}; there the mean is "
-                    f"{mean[column]:g} and the standard deviation {std[column]:g}. "
-                    "Correct the cell, or leave it empty."
+                    _(
+                        "{where}: the number is too far from the training rows. Got {number:g}; there the"
+                        " mean is {mean:g} and the standard deviation {std:g}. Correct the cell, or leave it"
+                        " empty.",
+                        where=table.place(start + row, names[column]),
+                        number=cell,
+                        mean=mean[column],
+                        std=std[column],
+                    )
                 )
             out[start : start + len(chunk), columns] = small
 
@@ -316,12 +341,19 @@ class Preparation:
             self._refuse_missing(table, int(missing.sum()))
         unknown = np.flatnonzero(ids < 0)
         if unknown.size:
-            some = ", ".join(shown(name, 40) for name in list(self.unknown_labels(table))[:50])
+            labels = listed(quoted(name, 40) for name in list(self.unknown_labels(table))[:50])
             raise DataError(
-                f"{table.place(int(unknown[0]), self._target)}: {unknown.size} of {_rows(table)} "
-                f"{'are' if unknown.size > 1 else 'is'} of a class that the training rows do not have. "
-                f"Got {some}; known are {listed(self._classes)}. "
-                "Correct them, leave them out, or train again with such rows."
+                sentences(
+                    _n(
+                        "{where}: {n} of {rows} is of a class that the training rows do not have.",
+                        "{where}: {n} of {rows} are of a class that the training rows do not have.",
+                        unknown.size,
+                        where=table.place(int(unknown[0]), self._target),
+                        rows=_n("{n} row", "{n} rows", len(table)),
+                    ),
+                    _("Got {labels}; known are {known}.", labels=labels, known=some(self._classes)),
+                    _("Correct them, leave them out, or train again with such rows."),
+                )
             )
         return ids
 
@@ -332,8 +364,11 @@ class Preparation:
             cells = table[self._target].tolist()
             row = next((i for i, cell in enumerate(cells) if not _is_number(cell)), 0)
             raise DataError(
-                f"{table.place(row, self._target)}: numbers are needed, as in training. "
-                f"Got {shown(cells[row])}."
+                _(
+                    "{where}: numbers are needed, as in training. Got {text}.",
+                    where=table.place(row, self._target),
+                    text=quoted(cells[row], 80),
+                )
             )
         values = table.matrix([self._target])
         missing = int(np.isnan(values).sum())
@@ -344,18 +379,28 @@ class Preparation:
         if not np.isfinite(y).all():
             row = int(np.argmin(np.isfinite(y[:, 0])))
             raise DataError(
-                f"{table.place(row, self._target)}: the number is too far from the training "
-                f"rows. Got {values[row, 0]:g}; there the mean is {self._center:g} and the "
-                f"standard deviation {self._spread:g}. Correct the cell, or leave out the row."
+                _(
+                    "{where}: the number is too far from the training rows. Got {number:g}; there the mean is"
+                    " {mean:g} and the standard deviation {std:g}. Correct the cell, or leave out the row.",
+                    where=table.place(row, self._target),
+                    number=values[row, 0],
+                    mean=self._center,
+                    std=self._spread,
+                )
             )
         return y
 
     def _refuse_missing(self, table: Table, missing: int) -> None:
-        raise DataError(
-            f"{table.source}, column {self._target!r}: {missing} of {_rows(table)}"
-            f" {'have' if missing > 1 else 'has'} no "
-            "target. Leave them out with rows_with_target(table, target)."
+        problem = _n(
+            "{where}: {n} of {rows} has no target.",
+            "{where}: {n} of {rows} have no target.",
+            missing,
+            where=at_column(table.source, quoted(self._target)),
+            rows=_n("{n} row", "{n} rows", len(table)),
         )
+        plain = _("Leave them out.")
+        python = _("Leave them out with rows_with_target(table, target).")
+        raise DataError(sentences(problem, Spelled(python, command=plain, page=plain)))
 
     def class_ids(self, table: Table) -> npt.NDArray[np.int64]:
         """The target column as class ids int64 (n,), and -1 for a class the training rows do not have.
@@ -369,7 +414,12 @@ class Preparation:
         """
         table.require(self._target)
         if self._classes is None:
-            raise DataError(f"{self._target!r} is a number to predict (regression): no classes.")
+            raise DataError(
+                _(
+                    "{target} is a number to predict (regression): no classes.",
+                    target=quoted(self._target),
+                )
+            )
         if isinstance(self._classes[0], str):
             return category_ids(table, self._target, self._classes)
         if table.kind(self._target) == "text":
@@ -404,15 +454,23 @@ class Preparation:
         """
         if self._classes is None:
             raise DataError(
-                f"{self._target!r} is a number to predict (regression), so there are no labels. "
-                "Use unscale(y)."
+                _(
+                    "{target} is a number to predict (regression), so there are no labels. Use unscale(y).",
+                    target=quoted(self._target),
+                )
             )
         given = np.asarray(ids)
         count = len(self._classes)
         if given.dtype.kind not in "iu" or (
             given.size and not (given.min() >= 0 and given.max() < count)
         ):
-            raise DataError(f"Class ids are whole numbers from 0 to {count - 1}. Got {shown(ids)}.")
+            raise DataError(
+                _(
+                    "Class ids are whole numbers from 0 to {last}. Got {got}.",
+                    last=count - 1,
+                    got=shown(ids),
+                )
+            )
         kind = np.str_ if isinstance(self._classes[0], str) else np.int64
         found: npt.NDArray[Any] = np.array(self._classes, dtype=kind)[given]
         return found
@@ -425,12 +483,14 @@ class Preparation:
         """
         if self._classes is not None:
             raise DataError(
-                f"{self._target!r} has classes (classification), so there is no unit. "
-                "Use labels(ids)."
+                _(
+                    "{target} has classes (classification), so there is no unit. Use labels(ids).",
+                    target=quoted(self._target),
+                )
             )
         return np.asarray(y, dtype=np.float64) * self._spread + self._center
 
-    def remarks(self, table: Table) -> tuple[str, ...]:
+    def remarks(self, table: Table) -> tuple[Text, ...]:
         """Sentences about rows to come: gaps that are filled, texts not seen in training.
 
         Raises:
@@ -456,49 +516,55 @@ class Preparation:
             unseen = int(new.sum())
             if unseen:
                 found.append(
-                    f"{unseen} cell{'s' if unseen > 1 else ''} in {part.name!r} "
-                    f"{'hold texts' if unseen > 1 else 'holds a text'} that the training rows do "
-                    "not have, and became zeros."
+                    _n(
+                        "{n} cell in {column} holds a text that the training rows do not have, and became"
+                        " zeros.",
+                        "{n} cells in {column} hold texts that the training rows do not have, and became"
+                        " zeros.",
+                        unseen,
+                        column=quoted(part.name),
+                    )
                 )
         return tuple(found)
 
     def _check_columns(self, table: Table) -> None:
-        absent = [name for name in self.columns if name not in table]
-        if absent:
-            hints = []
+        lost = [name for name in self.columns if name not in table]
+        if lost:
             free = [name for name in table.names if name not in self.columns]
-            for name in absent[:5]:
-                close = nearest(name, free).split("? ")[0] if free else ""
-                near = close.startswith("did you mean")
-                hints.append(f"{name!r} ({close}?)" if near else repr(name))
-            more = f" and {len(absent) - 5} more" if len(absent) > 5 else ""
-            plural = "s" if len(absent) > 1 else ""
-            raise DataError(
-                f"{table.source}: {len(absent)} column{plural} of the training rows "
-                f"{'are' if plural else 'is'} absent: {', '.join(hints)}{more}. Columns here: "
-                f"{listed(table.names)}. Rename or add the column{plural}."
-            )
+            raise DataError(absent(table.source, lost, free, some(table.names)))
         wrong = [
             part.name
             for part in self._parts
             if isinstance(part, NumberColumn) and table.kind(part.name) == "text"
         ]
         if wrong:
-            told, first = [], None
-            for name in wrong[:5]:
-                column = table[name]
-                bad = [i for i, cell in enumerate(column.tolist()) if cell and not _is_number(cell)]
-                first = table.place(bad[0], name) if bad and first is None else first
-                cells = ", ".join(
-                    f"{shown(column[i].item(), 40)} ({table.line(i)})" for i in bad[:3]
-                )
-                rest = f", and {len(bad) - 3} more" if len(bad) > 3 else ""
-                told.append(f"column {name!r}: {cells or 'no number'}{rest}")
-            more = f"; and {len(wrong) - 5} more columns" if len(wrong) > 5 else ""
-            raise DataError(
-                f"{first or table.source}: texts where the training rows have numbers. Got "
-                f"{'; '.join(told)}{more}. Correct the cells, or leave them empty."
+            raise self._texts_in(table, wrong)
+
+    def _texts_in(self, table: Table, names: Sequence[str]) -> DataError:
+        """The error about texts in these columns, which were numbers in training."""
+        told: list[Text] = []
+        first = None
+        for name in names[:5]:
+            cells = table[name].tolist()
+            bad = [i for i, cell in enumerate(cells) if cell and not _is_number(cell)]
+            first = table.place(bad[0], name) if bad and first is None else first
+            found: Text = listed(
+                _("{cell} ({line})", cell=quoted(cells[i], 40), line=table.line(i)) for i in bad[:3]
             )
+            if len(bad) > 3:
+                found = _("{cells}, and {count} more", cells=found, count=len(bad) - 3)
+            column = quoted(name)
+            told.append(_("column {column}: {cells}", column=column, cells=found or _("no number")))
+        if len(names) > 5:
+            told.append(_n("and {n} more column", "and {n} more columns", len(names) - 5))
+        return DataError(
+            _(
+                "{where}: texts where the training rows have numbers. Got {columns}. Correct the cells, or"
+                " leave them empty.",
+                where=first or table.source,
+                columns=listed(told, "clauses"),
+            )
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The rules as plain lists, numbers and texts, for `json`; `from_json` takes them back.
@@ -515,7 +581,8 @@ class Preparation:
             "center": self._center,
             "spread": self._spread,
             "columns": [described(part) for part in self._parts],
-            "notes": list(self._notes),
+            "notes": list(map(str, self._notes)),
+            "messages": list(map(as_json, self._notes)),
             "form": asdict(self._form),
         }
 
@@ -527,16 +594,20 @@ class Preparation:
             FormatError: anything missing, unknown, of a wrong type, or not finite; the
                 message names all such places.
         """
-        problems: list[str] = []
+        problems: list[Text] = []
         check_json(data, problems)
         if problems:
-            more = f" (and {len(problems) - 10} more)" if len(problems) > 10 else ""
+            told: Text = listed(problems[:10], "clauses")
+            if len(problems) > 10:
+                told = _("{problems} (and {count} more)", problems=told, count=len(problems) - 10)
             raise FormatError(
-                "The description of the preparation is damaged: "
-                + "; ".join(problems[:10])
-                + more
-                + ". Train and save the model again."
+                _(
+                    "The description of the preparation is damaged: {problems}. Train and save the model"
+                    " again.",
+                    problems=told,
+                )
             )
+        messages = data.get("messages", data["notes"])
         return cls(
             data["target"],
             data["task"],
@@ -544,7 +615,7 @@ class Preparation:
             float(data["center"]),
             float(data["spread"]),
             [restored(column) for column in data["columns"]],
-            data["notes"],
+            list(map(told_by, messages, data["notes"])),
             Form(**data["form"]) if data.get("form") else None,
         )
 
@@ -559,7 +630,3 @@ def _is_number(cell: str) -> bool:
         return math.isfinite(float(cell))
     except ValueError:
         return False
-
-
-def _rows(table: Table) -> str:
-    return f"{len(table)} row{'s' if len(table) != 1 else ''}"

@@ -12,6 +12,7 @@ from chainrule.datasets.rules import Reading
 from chainrule.datasets.table import Table
 from chainrule.datasets.text_tables import read_text
 from chainrule.errors import FormatError
+from chainrule.lang.messages import _
 
 __all__ = ["TEXT_ENDINGS", "read", "read_with"]
 
@@ -57,7 +58,9 @@ def read_with(path: Pathish, reading: Reading) -> Table:
     if kind == "gzip":
         kind = kind_of(_first_unpacked(fetch(path), where))
         if kind in ("npy", "zip"):
-            raise FormatError(f"{where}: this is a packed NumPy file. Unpack it first.")
+            raise FormatError(
+                _("{where}: this is a packed NumPy file. Unpack it first.", where=where)
+            )
     if kind == "IDX" or kind_of(head) == "IDX":
         return read_idx(path)
     if kind == "npy":
@@ -67,9 +70,13 @@ def read_with(path: Pathish, reading: Reading) -> Table:
     if kind == "text":
         return read_text(path, reading)
     raise FormatError(
-        f"{where}: a file of this kind cannot be read; it is {kind}. "
-        "Files that can: text tables such as .csv, .tsv, .txt, .dat (each also .gz), .npy, .npz,"
-        f" and IDX. {ADVICE.get(kind, 'If it is a table, save it as CSV.')}"
+        _(
+            "{where}: a file of this kind cannot be read; it is {kind}. Files that can: text tables such as"
+            " .csv, .tsv, .txt, .dat (each also .gz), .npy, .npz, and IDX. {advice}",
+            where=where,
+            kind=kind,
+            advice=ADVICE.get(kind) or _("If it is a table, save it as CSV."),
+        )
     )
 
 

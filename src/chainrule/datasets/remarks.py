@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -12,25 +12,52 @@ from chainrule.datasets.deciding import Decided
 from chainrule.datasets.rules import Reading
 from chainrule.datasets.table import Table
 from chainrule.datasets.text_rows import INDEX, TextFile
-from chainrule.errors import shown
+from chainrule.datasets.wording import Note, advice, counted, quoted, some
+from chainrule.lang.messages import Message, Text, _, _n, sentences
 
 __all__ = ["Remarks", "noticed"]
 
-#: What was done to cells, what the sentence says of them, and whether it says the number.
-READ = (
-    ("comma", "have a decimal comma", "has a decimal comma", True),
-    ("thousands", "have signs between thousands", "has signs between thousands", True),
-    ("unit", "are read without their sign or unit", "is read without its sign or unit", True),
-    ("scale", "have a letter for thousands or millions", "has a letter for thousands or millions", True),
-    ("negative", "are negative, in parentheses", "is negative, in parentheses", True),
-    ("bound", "are bounds or estimates", "is a bound or an estimate", True),
-    ("footnote", "have marks of footnotes", "has a mark of a footnote", True),
-    ("spelling", "are numbers written another way", "is a number written another way", True),
-    ("formula", "are numbers in quotes of a spreadsheet", "is a number in quotes of a spreadsheet", True),
-    ("infinite", "are infinite and count as missing", "is infinite and counts as missing", False),
-    ("unread", "are no numbers and count as missing", "is no number and counts as missing", False),
-    ("undated", "are no dates and count as missing", "is no date and counts as missing", False),
-)  # fmt: skip
+#: What was done to cells, and the sentence about so many cells of these columns without its end.
+READ: dict[str, Callable[[int, Text], Message]] = {
+    "comma": lambda n, columns: _n(
+        "{n} cell of {columns} has a decimal comma", "{n} cells of {columns} have a decimal comma",
+        n, columns=columns),
+    "thousands": lambda n, columns: _n(
+        "{n} cell of {columns} has signs between thousands",
+        "{n} cells of {columns} have signs between thousands", n, columns=columns),
+    "unit": lambda n, columns: _n(
+        "{n} cell of {columns} is read without its sign or unit",
+        "{n} cells of {columns} are read without their sign or unit", n, columns=columns),
+    "scale": lambda n, columns: _n(
+        "{n} cell of {columns} has a letter for thousands or millions",
+        "{n} cells of {columns} have a letter for thousands or millions", n, columns=columns),
+    "negative": lambda n, columns: _n(
+        "{n} cell of {columns} is negative, in parentheses",
+        "{n} cells of {columns} are negative, in parentheses", n, columns=columns),
+    "bound": lambda n, columns: _n(
+        "{n} cell of {columns} is a bound or an estimate",
+        "{n} cells of {columns} are bounds or estimates", n, columns=columns),
+    "footnote": lambda n, columns: _n(
+        "{n} cell of {columns} has a mark of a footnote",
+        "{n} cells of {columns} have marks of footnotes", n, columns=columns),
+    "spelling": lambda n, columns: _n(
+        "{n} cell of {columns} is a number written another way",
+        "{n} cells of {columns} are numbers written another way", n, columns=columns),
+    "formula": lambda n, columns: _n(
+        "{n} cell of {columns} is a number in quotes of a spreadsheet",
+        "{n} cells of {columns} are numbers in quotes of a spreadsheet", n, columns=columns),
+    "infinite": lambda n, columns: _n(
+        "{n} cell of {columns} is infinite and counts as missing",
+        "{n} cells of {columns} are infinite and count as missing", n, columns=columns),
+    "unread": lambda n, columns: _n(
+        "{n} cell of {columns} is no number and counts as missing",
+        "{n} cells of {columns} are no numbers and count as missing", n, columns=columns),
+    "undated": lambda n, columns: _n(
+        "{n} cell of {columns} is no date and counts as missing",
+        "{n} cells of {columns} are no dates and count as missing", n, columns=columns),
+}  # fmt: skip
+#: Of these there is no number to tell.
+UNREAD = ("infinite", "unread", "undated")
 #: So many numbers among the words of a text column are worth a remark.
 SOME = 3
 
@@ -58,83 +85,120 @@ class Remarks:
         table = table.noted(*self.file.counted(), *notes)
         return noticed(table, [self.names[j] for j in self.judged])
 
-    def _texts(self) -> Iterable[str]:
+    def _texts(self) -> Iterable[Text]:
         """Why a column is text that might be taken for something else."""
         for j in self._with(("zeros", "wide", "dates", "units", "few")):
-            name, done = self.names[j], self.decided[j].done
-            option = _typed(name)
+            column, done = quoted(self.names[j]), self.decided[j].done
+            name = _typed(self.names[j])
             if "zeros" in done:
-                yield (
-                    f"{name!r} holds numbers that begin with 0, so it is read as text."
-                    f" (As numbers: --number {option}.)"
+                yield sentences(
+                    _(
+                        "{column} holds numbers that begin with 0, so it is read as text.",
+                        column=column,
+                    ),
+                    advice(_("(As numbers: --number {name}.)", name=name)),
                 )
             if "wide" in done:
-                yield (
-                    f"{name!r} holds whole numbers of more than 18 digits, so it is read as text."
-                    f" (As numbers: --number {option}.)"
+                yield sentences(
+                    _(
+                        "{column} holds whole numbers of more than 18 digits, so it is read as text.",
+                        column=column,
+                    ),
+                    advice(_("(As numbers: --number {name}.)", name=name)),
                 )
             if "dates" in done:
-                yield (
-                    f"{name!r} holds dates, and each is a text of its own."
-                    f" (As numbers of days: --date {option}.)"
+                yield sentences(
+                    _("{column} holds dates, and each is a text of its own.", column=column),
+                    advice(_("(As numbers of days: --date {name}.)", name=name)),
                 )
             if "units" in done:
-                yield (
-                    f"{name!r} holds numbers with several units, such as"
-                    f" {self._example(j, done['units'])}, so it is read as text: write all in one."
+                yield _(
+                    "{column} holds numbers with several units, such as {example}, so it is read as text:"
+                    " write all in one.",
+                    column=column,
+                    example=self._example(j, done["units"]),
                 )
             if len(done.get("few", ())) >= SOME:
-                yield (
-                    f"{name!r} is text: {len(done['few'])} different numbers, such as"
-                    f" {self._example(j, done['few'])}, stand among more words."
-                    f" (As numbers, words missing: --number {option}.)"
+                yield sentences(
+                    _(
+                        "{column} is text: {count} different numbers, such as {example}, stand among more"
+                        " words.",
+                        column=column,
+                        count=len(done["few"]),
+                        example=self._example(j, done["few"]),
+                    ),
+                    advice(_("(As numbers, words missing: --number {name}.)", name=name)),
                 )
 
-    def _read(self) -> Iterable[str]:
+    def _read(self) -> Iterable[Text]:
         """How cells were read that are no plain numbers; all columns in one sentence."""
-        for what, many, one, value in READ:
+        for what, clause in READ.items():
             which = self._with((what,))
             if not which:
                 continue
             count = sum(self._count(j, self.decided[j].done[what]) for j in which)
             cells = self.decided[which[0]].done[what]
+            said, example = clause(count, self._columns(which)), self._example(which[0], cells)
             number = self.decided[which[0]].values
-            read = f", read as {_short(number[cells[0]])}" if value and number is not None else ""
-            yield (
-                f"{_cells(count)} of {self._columns(which)} {many if count > 1 else one}, such as"
-                f" {self._example(which[0], cells)}{read}."
-            )
+            if number is None or what in UNREAD:
+                yield _("{cells}, such as {example}.", cells=said, example=example)
+            else:
+                yield _(
+                    "{cells}, such as {example}, read as {number:.10g}.",
+                    cells=said,
+                    example=example,
+                    number=number[cells[0]],
+                )
         which = self._with(("doubtful",))
         if which:
             j, cells = which[0], self.decided[which[0]].done["doubtful"]
             number = self.decided[j].values
             assert number is not None
             other = "," if self.decided[j].form.decimal == "." else "."
-            yield (
-                f"{self._example(j, cells)} in {self._columns(which)} can be read in two ways; it is read"
-                f" as {_short(number[cells[0]])}. (The other way: --decimal {other}.)"
+            yield sentences(
+                _(
+                    "{example} in {columns} can be read in two ways; it is read as {number:.10g}.",
+                    example=self._example(j, cells),
+                    columns=self._columns(which),
+                    number=number[cells[0]],
+                ),
+                advice(_("(The other way: --decimal {sign}.)", sign=other)),
             )
         for j in self._with(("doubtful date",)):
-            yield (
-                f"{self._example(j, self.decided[j].done['doubtful date'])} in {self.names[j]!r} can be"
-                " read in two ways; the month is taken to be first. (The day first: --day-first.)"
+            yield sentences(
+                _(
+                    "{example} in {column} can be read in two ways; the month is taken to be first.",
+                    example=self._example(j, self.decided[j].done["doubtful date"]),
+                    column=quoted(self.names[j]),
+                ),
+                advice(_("(The day first: --day-first.)")),
             )
 
-    def _beside(self) -> Iterable[str]:
+    def _beside(self) -> Iterable[Text]:
         """Words that stay beside the numbers of their column."""
         for j in self._with(("words",)):
             name, cells = self.names[j], self.decided[j].done["words"]
-            count = self._count(j, cells)
-            word = _typed(self.texts[j].categories[cells[0]])
-            what = "are words" if count > 1 else "is a word"
-            verb = f"{what} among the numbers and {what[:3].strip()}"
-            yield (
-                f"{_cells(count)} of {name!r} {verb} kept beside them, such as"
-                f" {self._example(j, cells)}. (All as text: --text {_typed(name)}; as missing:"
-                f" --number {_typed(name)}, or --missing-words {word}.)"
+            yield sentences(
+                _n(
+                    "{n} cell of {column} is a word among the numbers and is kept beside them, such as"
+                    " {example}.",
+                    "{n} cells of {column} are words among the numbers and are kept beside them, such as"
+                    " {example}.",
+                    self._count(j, cells),
+                    column=quoted(name),
+                    example=self._example(j, cells),
+                ),
+                advice(
+                    _(
+                        "(All as text: --text {name}; as missing: --number {name}, or --missing-words"
+                        " {word}.)",
+                        name=_typed(name),
+                        word=_typed(self.texts[j].categories[cells[0]]),
+                    )
+                ),
             )
 
-    def _missing(self) -> Iterable[str]:
+    def _missing(self) -> Iterable[Text]:
         """The words that were taken for missing cells."""
         found: dict[str, int] = {}
         which = []
@@ -149,13 +213,15 @@ class Remarks:
             for word, count in said.items():
                 found[word] = found.get(word, 0) + count
         if found:
-            count = sum(found.values())
-            words = ", ".join(f"{word} ({n})" for word, n in list(found.items())[:6])
-            more = f" and {len(found) - 6} more" if len(found) > 6 else ""
-            verb = "say" if count > 1 else "says"
-            yield (
-                f"{_cells(count)} of {self._columns(which)} {verb} {words}{more} and"
-                f" count{'s' * (count < 2)} as missing. (If one is a value: --missing-words.)"
+            yield sentences(
+                _n(
+                    "{n} cell of {columns} says {words} and counts as missing.",
+                    "{n} cells of {columns} say {words} and count as missing.",
+                    sum(found.values()),
+                    columns=self._columns(which),
+                    words=some(list(found.items()), 6, counted),
+                ),
+                advice(_("(If one is a value: --missing-words.)")),
             )
 
     def _with(self, what: Sequence[str]) -> list[int]:
@@ -168,46 +234,64 @@ class Remarks:
     def _count(self, j: int, cells: Sequence[int]) -> int:
         return int(np.isin(self.texts[j].codes, cells).sum())
 
-    def _columns(self, which: Sequence[int]) -> str:
-        some = ", ".join(repr(self.names[j]) for j in which[:3])
-        return some + (f" and {len(which) - 3} more" if len(which) > 3 else "")
+    def _columns(self, which: Sequence[int]) -> Text:
+        return some(which, 3, lambda j: quoted(self.names[j]))
 
-    def _example(self, j: int, cells: Sequence[int]) -> str:
+    def _example(self, j: int, cells: Sequence[int]) -> Text:
         row = int(np.argmax(self.texts[j].codes == cells[0]))
-        return f"{shown(self.texts[j].categories[cells[0]], 40)} (line {self.file.lines[row]})"
+        cell = quoted(self.texts[j].categories[cells[0]], 40)
+        return _("{cell} (line {line})", cell=cell, line=self.file.lines[row])
 
 
 def noticed(table: Table, names: Sequence[str] | None = None) -> Table:
     """The table with notes on missing cells and columns that hold one value only, of `names` or all."""
     judged = set(table.names if names is None else names)
     counts = {name: n for name, n in table.missing_counts().items() if name in judged}
-    notes = [
-        f"{count} missing cell{'s' if count > 1 else ''} in {name!r}."
+    notes: list[Text] = [
+        Note(_missing_in(count, name), "gaps")
         for name, count in list(counts.items())[:10]
         if count < len(table)
     ]
     if len(counts) > 10:
         rest = list(counts.values())[10:]
-        notes.append(f"{sum(rest)} missing cells in {len(rest)} more columns.")
+        notes.append(Note(_missing_in_more(sum(rest), len(rest)), "gaps"))
+    empty = [name for name, count in counts.items() if count == len(table)]
+    if empty:
+        notes.append(
+            _n(
+                "{n} column holds no value at all: {names}.",
+                "{n} columns hold no value at all: {names}.",
+                len(empty),
+                names=some(empty, 5, quoted),
+            )
+        )
     same = [name for name in table.constants() if name in judged] if len(table) > 1 else []
-    for found, what in (
-        ([name for name, count in counts.items() if count == len(table)], "no value at all"),
-        (same, "one value only"),
-    ):
-        if found:
-            more = f" and {len(found) - 5} more" if len(found) > 5 else ""
-            verb = "columns hold" if len(found) > 1 else "column holds"
-            listed = ", ".join(repr(name) for name in found[:5])
-            notes.append(f"{len(found)} {verb} {what}: {listed}{more}.")
+    if same:
+        note = _n(
+            "{n} column holds one value only: {names}.",
+            "{n} columns hold one value only: {names}.",
+            len(same),
+            names=some(same, 5, quoted),
+        )
+        notes.append(Note(note, "constants"))
     return table.noted(*notes)
 
 
-def _cells(count: int) -> str:
-    return f"{count} cell{'s' if count > 1 else ''}"
+def _missing_in(count: int, name: str) -> Text:
+    return _n(
+        "{n} missing cell in {column}.",
+        "{n} missing cells in {column}.",
+        count,
+        column=quoted(name),
+    )
 
 
-def _short(value: float) -> str:
-    return f"{value:.10g}"
+def _missing_in_more(cells: int, columns: int) -> Text:
+    return _(
+        "{cells} in {columns}.",
+        cells=_n("{n} missing cell", "{n} missing cells", cells),
+        columns=_n("{n} more column", "{n} more columns", columns),
+    )
 
 
 def _typed(word: str) -> str:

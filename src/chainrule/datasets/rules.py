@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from chainrule.datasets.cells import MISSING, NO_NUMBER
 from chainrule.datasets.forms import Form, Kind, form_of
+from chainrule.datasets.wording import quoted
 from chainrule.errors import SettingError, nearest, shown
+from chainrule.lang.messages import _
 
 __all__ = ["Reading"]
 
@@ -35,15 +37,25 @@ class Reading:
 
     def __post_init__(self) -> None:
         if self.decimal not in ("", ".", ","):
-            raise SettingError(f'decimal: a point "." or a comma ",". Got {shown(self.decimal)}.')
+            raise SettingError(
+                _('decimal: a point "." or a comma ",". Got {got}.', got=shown(self.decimal))
+            )
         for name, kind in self.kinds.items():
             if not isinstance(kind, Form) and kind not in KINDS:
                 raise SettingError(
-                    f"kinds: what {shown(name)} holds; {nearest(kind, KINDS)}. Got {shown(kind)}."
+                    _(
+                        "kinds: what {name} holds; {nearest}. Got {got}.",
+                        name=quoted(name, 80),
+                        nearest=nearest(kind, KINDS),
+                        got=shown(kind),
+                    )
                 )
         if isinstance(self.missing_words, str):
             raise SettingError(
-                f"missing_words: several texts, as a list. Got {shown(self.missing_words)}."
+                _(
+                    "missing_words: several texts, as a list. Got {got}.",
+                    got=shown(self.missing_words),
+                )
             )
 
     def form(self, name: str) -> Form | None:

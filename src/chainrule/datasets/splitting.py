@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from chainrule.datasets.arguments import generator
 from chainrule.errors import DataError, SettingError, shown
+from chainrule.lang.messages import _
 
 __all__ = ["stratified_split"]
 
@@ -45,8 +46,10 @@ def stratified_split(
         or not 0.0 < float(fraction) < 1.0
     ):
         raise SettingError(
-            f"fraction, the part of the rows to hold back, must be above 0 and below 1. "
-            f"Got {shown(fraction)}."
+            _(
+                "fraction, the part of the rows to hold back, must be above 0 and below 1. Got {got}.",
+                got=shown(fraction),
+            )
         )
     random = generator("stratified_split", seed)
     targets = np.asarray(t)
@@ -54,21 +57,27 @@ def stratified_split(
         targets = targets[:, 0]
     if targets.ndim != 1 or targets.dtype.kind not in "biuf":
         raise DataError(
-            "t must be class ids (n,) or numbers (n,) or (n, 1). "
-            f"Got shape {targets.shape} of dtype {targets.dtype}."
+            _(
+                "t must be class ids (n,) or numbers (n,) or (n, 1). Got shape {shape} of dtype {dtype}.",
+                shape=targets.shape,
+                dtype=targets.dtype,
+            )
         )
     count = len(targets)
     if count < 2:
         raise DataError(
-            f"At least 2 rows are needed to hold some back. Got {count}. "
-            "Add rows, or train without held-back rows."
+            _(
+                "At least 2 rows are needed to hold some back. Got {count}. Add rows, or train without"
+                " held-back rows.",
+                count=count,
+            )
         )
     wanted = min(max(math.floor(count * float(fraction) + 0.5), 1), count - 1)
     order = random.permutation(count)
     if targets.dtype.kind == "f":
         held = order[:wanted]
     else:
-        _, ids, sizes = np.unique(targets, return_inverse=True, return_counts=True)
+        ids, sizes = np.unique(targets, return_inverse=True, return_counts=True)[1:]
         shares = _shares(sizes, float(fraction), wanted)
         by_class = order[np.argsort(ids[order], kind="stable")]
         starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
@@ -83,9 +92,12 @@ def _shares(sizes: npt.NDArray[np.intp], fraction: float, wanted: int) -> npt.ND
     most = sizes - 1
     if not most.any():
         raise DataError(
-            f"Every one of the {len(sizes)} classes has a single row, which is needed for "
-            "training, so none can be held back. Add rows, or train without held-back rows. "
-            "(Are these numbers to predict, rather than classes? Then give them as floats.)"
+            _(
+                "Every one of the {count} classes has a single row, which is needed for training, so none can"
+                " be held back. Add rows, or train without held-back rows. (Are these numbers to predict,"
+                " rather than classes? Then give them as floats.)",
+                count=len(sizes),
+            )
         )
     exact = sizes.astype(np.float64) * fraction
     shares: npt.NDArray[np.intp] = np.minimum(np.floor(exact).astype(np.intp), most)

@@ -16,12 +16,16 @@ from chainrule.datasets.columns import Column, Texts, as_column, check_matrix
 from chainrule.datasets.fingerprints import fingerprint_of
 from chainrule.datasets.forms import Form
 from chainrule.datasets.frames import frame_columns
+from chainrule.datasets.wording import at_column, at_line, quoted, some
 from chainrule.errors import DataError, guess, shown
+from chainrule.lang.languages import chosen
+from chainrule.lang.messages import Text, _, in_language, listed, sentences
 
 __all__ = ["Table"]
 
 Mask = npt.NDArray[np.bool_]
 GROUP = 32
+A_TABLE = _("a table")
 
 
 class _Columns(Mapping[str, Column]):
@@ -83,20 +87,24 @@ class Table:
     def __init__(
         self,
         columns: Mapping[str, object] | Any,
-        source: str = "a table",
+        source: str = A_TABLE,
         notes: Iterable[str] = (),
     ) -> None:
         given = frame_columns(columns, source)
         if given is None:
             raise DataError(
-                f"{source}: columns by name are needed: a dict, or a frame of pandas or polars."
-                f" Got {shown(columns)}. For a matrix: Table.from_matrix(x)."
+                _(
+                    "{source}: columns by name are needed: a dict, or a frame of pandas or polars. Got {got}."
+                    " For a matrix: Table.from_matrix(x).",
+                    source=source,
+                    got=shown(columns),
+                )
             )
         blocks: list[tuple[list[str], Column]] = []
         texts: dict[str, Texts] = {}
         sizes: dict[str, int] = {}
         for name, value in given.items():
-            column = as_column(value, f"{source}, column {shown(name)}")
+            column = as_column(value, source, name)
             if isinstance(column, Texts):
                 texts[name] = column
                 sizes[name] = len(column.codes)
@@ -104,8 +112,13 @@ class Table:
                 blocks.append(([name], column.reshape(-1, 1)))
                 sizes[name] = len(column)
         if len(set(sizes.values())) > 1:
-            listed = ", ".join(f"{name!r} {size}" for name, size in list(sizes.items())[:5])
-            raise DataError(f"{source}: the columns of a table must be equally long. Got {listed}.")
+            raise DataError(
+                _(
+                    "{source}: the columns of a table must be equally long. Got {sizes}.",
+                    source=source,
+                    sizes=listed(_sized(name, size) for name, size in list(sizes.items())[:5]),
+                )
+            )
         self._set(list(given), blocks, texts, source, notes)
 
     @classmethod
@@ -114,7 +127,7 @@ class Table:
         x: npt.ArrayLike,
         names: Sequence[str] | None = None,
         more: Mapping[str, object] | None = None,
-        source: str = "a table",
+        source: str = A_TABLE,
         notes: Iterable[str] = (),
     ) -> Table:
         """A table of one matrix block: column i of `x` (n, d) is named x{i}, or `names[i]`.
@@ -152,7 +165,7 @@ class Table:
         """
         all_blocks, all_texts = list(blocks), dict(texts)
         for name, value in (more or {}).items():
-            column = as_column(value, f"{source}, column {shown(name)}")
+            column = as_column(value, source, name)
             if isinstance(column, Texts):
                 all_texts[name] = column
             else:
@@ -172,25 +185,37 @@ class Table:
         source: str,
         notes: Iterable[str],
     ) -> None:
-        lengths = [len(block) for _, block in blocks] + [len(t.codes) for t in texts.values()]
+        lengths = [len(pair[1]) for pair in blocks] + [len(t.codes) for t in texts.values()]
         if not lengths or not order:
-            raise DataError(f"{source}: a table needs at least one column. Got none.")
+            raise DataError(
+                _("{source}: a table needs at least one column. Got none.", source=source)
+            )
         for name in order:
             if not isinstance(name, str) or not name:
                 raise DataError(
-                    f"{source}: a column's name must be a text that is not empty. "
-                    f"Got {shown(name)}."
+                    _(
+                        "{source}: a column's name must be a text that is not empty. Got {got}.",
+                        source=source,
+                        got=shown(name),
+                    )
                 )
         twice = sorted({name for name in order if order.count(name) > 1} if _repeats(order) else ())
         if twice:
             raise DataError(
-                f"{source}: two columns have the same name. Got {shown(twice[0])} twice. "
-                "Give every column a name of its own."
+                _(
+                    "{source}: two columns have the same name. Got {name} twice. Give every column a name of"
+                    " its own.",
+                    source=source,
+                    name=quoted(twice[0], 80),
+                )
             )
         if len(set(lengths)) > 1:
             raise DataError(
-                f"{source}: the columns of a table must be equally long. "
-                f"Got lengths {sorted(set(lengths))}."
+                _(
+                    "{source}: the columns of a table must be equally long. Got lengths {lengths}.",
+                    source=source,
+                    lengths=sorted(set(lengths)),
+                )
             )
         where: dict[str, tuple[int, int]] = {}
         for b, (names, block) in enumerate(blocks):
@@ -200,10 +225,10 @@ class Table:
             text.codes.flags.writeable = False
         write = object.__setattr__
         write(self, "_names", tuple(order))
-        write(self, "_source", str(source))
+        write(self, "_source", source if isinstance(source, Text) else str(source))
         write(self, "_notes", tuple(notes))
         write(self, "_length", lengths[0])
-        write(self, "_blocks", tuple(block for _, block in blocks))
+        write(self, "_blocks", tuple(pair[1] for pair in blocks))
         write(self, "_where", where)
         write(self, "_texts", texts)
         write(self, "_lines", None)
@@ -212,13 +237,15 @@ class Table:
 
     def __setattr__(self, name: str, value: object) -> None:
         """Refuse: a table cannot be changed."""
-        raise AttributeError(
-            f"a Table cannot be changed, so {name!r} cannot be set; make a new Table"
+        problem = _(
+            "a Table cannot be changed, so {name!r} cannot be set; make a new Table", name=name
         )
+        raise AttributeError(in_language(problem, chosen()))
 
     def __delattr__(self, name: str) -> None:
         """Refuse: a table cannot be changed."""
-        raise AttributeError("a Table cannot be changed; make a new Table")
+        problem = _("a Table cannot be changed; make a new Table")
+        raise AttributeError(in_language(problem, chosen()))
 
     def __reduce__(self) -> tuple[object, ...]:
         """How to pickle and copy a table."""
@@ -272,33 +299,40 @@ class Table:
         names = ", ".join(self._names[:6]) + (", …" if len(self._names) > 6 else "")
         return f"Table({self._source}: {self._length} rows x {len(self._names)} columns: {names})"
 
-    def place(self, row: int, name: str) -> str:
+    def place(self, row: int, name: str) -> Text:
         """Where a cell is, for messages: `pets.csv:17, column 'age'`, or by the row's position.
 
         >>> Table({"a": [1, 2]}, "a list").place(1, "a")
         "a list, row 1, column 'a'"
         """
+        at: Text
         if self._lines is None:
-            return f"{self._source}, row {row}, column {name!r}"
-        return f"{self._source}:{self._lines[row]}, column {name!r}"
+            at = _("{source}, row {row}", source=self._source, row=row)
+        else:
+            at = at_line(self._source, self._lines[row])
+        return at_column(at, quoted(name))
 
-    def line(self, row: int) -> str:
+    def line(self, row: int) -> Text:
         """The row within its file, for messages: `line 17`, or `row 3` where there are no lines."""
-        return f"row {row}" if self._lines is None else f"line {self._lines[row]}"
+        if self._lines is None:
+            return _("row {row}", row=row)
+        return _("line {line}", line=self._lines[row])
 
     def require(self, *names: str) -> None:
         """Raise a DataError that names every one of `names` that is not a column."""
         absent = [name for name in names if name not in self]
         if not absent:
             return
-        listed = ", ".join(repr(name) for name in absent[:5])
-        more = f" and {len(absent) - 5} more" if len(absent) > 5 else ""
-        first = _first(self._names, 12)
+        source, told = self._source, some(absent, 5, quoted)
         hint = guess(absent[0], self._names)
-        hint = f" For {absent[0]!r}, {hint}" if hint else ""
-        plural = "s" if len(absent) > 1 else ""
         raise DataError(
-            f"{self._source}: no column{plural} {listed}{more}.{hint} Columns: {first}."
+            sentences(
+                _("{source}: no column {names}.", source=source, names=told)
+                if len(absent) == 1
+                else _("{source}: no columns {names}.", source=source, names=told),
+                hint and _("For {name}, {hint}", name=quoted(absent[0]), hint=hint),
+                _("Columns: {names}.", names=some(self._names)),
+            )
         )
 
     def kind(self, name: str) -> str:
@@ -329,7 +363,8 @@ class Table:
         """Text column `name` as codes and categories."""
         self.require(name)
         if name not in self._texts:
-            raise DataError(f"{self._source}, column {name!r} holds numbers, not texts.")
+            where = at_column(self._source, quoted(name))
+            raise DataError(_("{where} holds numbers, not texts.", where=where))
         return self._texts[name]
 
     def words(self, name: str) -> Texts | None:
@@ -366,7 +401,8 @@ class Table:
         self.require(*names)
         for name in names:
             if name in self._texts:
-                raise DataError(f"{self._source}, column {name!r} holds texts, not numbers.")
+                where = at_column(self._source, quoted(name))
+                raise DataError(_("{where} holds texts, not numbers.", where=where))
         rows = range(self._length)[start:stop]
         out = np.empty((len(rows), len(names)))
         by_block: dict[int, tuple[list[int], list[int]]] = {}
@@ -487,7 +523,9 @@ class Table:
             columns = getattr(self, part)
             write(table, part, {names.get(name, name): value for name, value in columns.items()})
         if _repeats(list(table.names)):
-            raise DataError(f"{self._source}: two columns would have the same name.")
+            raise DataError(
+                _("{source}: two columns would have the same name.", source=self._source)
+            )
         return table
 
     def noted(self, *notes: str) -> Table:
@@ -496,7 +534,9 @@ class Table:
 
     def _with(self, names: tuple[str, ...], notes: tuple[str, ...]) -> Table:
         if not names:
-            raise DataError(f"{self._source}: a table needs at least one column; none is left.")
+            raise DataError(
+                _("{source}: a table needs at least one column; none is left.", source=self._source)
+            )
         table: Table = object.__new__(type(self))
         write = object.__setattr__
         kept = set(names)
@@ -534,13 +574,23 @@ def _taken(
         return np.flatnonzero(given)
     if given.ndim != 1 or (given.dtype.kind not in "iu" and given.size):
         raise DataError(
-            f"The rows of a table are taken by whole numbers, by a mask of {length} "
-            f"bools, or by a slice. Got {shown(indices)}."
+            _(
+                "The rows of a table are taken by whole numbers, by a mask of {count} bools, or by a slice."
+                " Got {got}.",
+                count=length,
+                got=shown(indices),
+            )
         )
     if given.size and not (-length <= given.min() and given.max() < length):
         raise DataError(
-            f"{source} has {length} rows, 0 to {length - 1}. "
-            f"Got positions from {given.min()} to {given.max()}."
+            _(
+                "{source} has {count} rows, 0 to {last}. Got positions from {low} to {high}.",
+                source=source,
+                count=length,
+                last=length - 1,
+                low=given.min(),
+                high=given.max(),
+            )
         )
     return given.astype(np.intp)
 
@@ -549,9 +599,8 @@ def _repeats(order: list[str]) -> bool:
     return len(set(order)) < len(order)
 
 
-def _first(names: Sequence[str], count: int) -> str:
-    more = f" and {len(names) - count} more" if len(names) > count else ""
-    return ", ".join(names[:count]) + more
+def _sized(name: str, size: int) -> Text:
+    return _("{name} {size}", name=quoted(name), size=size)
 
 
 def _stretch(columns: list[int]) -> slice | list[int]:

@@ -10,7 +10,9 @@ from itertools import islice
 from chainrule.datasets.cells import NUMBER
 from chainrule.datasets.headers import has_names, unique_names
 from chainrule.datasets.layouts import SEPARATORS, Layout
+from chainrule.datasets.wording import Note, advice, at_line, quoted, some
 from chainrule.errors import DataError
+from chainrule.lang.messages import Spelled, Text, _, _n, listed, sentences
 
 __all__ = ["INDEX", "TextFile"]
 
@@ -27,7 +29,7 @@ class TextFile:
     source: str
     names: list[str] = field(default_factory=list)
     header: bool = True
-    notes: list[str] = field(default_factory=list)
+    notes: list[Text] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
     blank: int = 0
     comments: int = 0
@@ -37,15 +39,19 @@ class TextFile:
 
     def read_names(self, header: bool | None, known: Collection[str]) -> None:
         """Take the names from the first row, or number the columns; the cells tell which, if nobody does."""
-        said = [SEPARATORS.get(self.layout.separator, repr(self.layout.separator))]
         if self.layout.separator != ",":
-            self.notes.append(f"The columns are separated by {said[0]}.")
+            signs = SEPARATORS.get(self.layout.separator, repr(self.layout.separator))
+            note = _("The columns are separated by {signs}.", signs=signs)
+            self.notes.append(Note(note, "layout"))
         if self.layout.above:
-            lines = f"{self.layout.above} line{'s' if self.layout.above > 1 else ''}"
             self.notes.append(
-                f"{lines} above the first row {'were' if lines[-1] == 's' else 'was'} skipped."
+                _n(
+                    "{n} line above the first row was skipped.",
+                    "{n} lines above the first row were skipped.",
+                    self.layout.above,
+                )
             )
-        sample = [row for _, row in islice(self.layout.records(), SAMPLE) if _holds(row)]
+        sample = [pair[1] for pair in islice(self.layout.records(), SAMPLE) if _holds(pair[1])]
         sample = sample[:1] + [row for row in sample[1:] if not row[0].lstrip().startswith("#")]
         if not sample:
             sample = [[]]
@@ -59,11 +65,17 @@ class TextFile:
         padded = sum(a != b for a, b in zip(names, sample[0], strict=True))
         if padded and self.layout.separator not in " |":
             self.notes.append(
-                f"The spaces around {padded} column name{'s' if padded > 1 else ''} were taken off."
+                _n(
+                    "The spaces around {n} column name were taken off.",
+                    "The spaces around {n} column names were taken off.",
+                    padded,
+                )
             )
         longer = set(widths) == {len(names) + 1} and any(r[-1].strip() for r in sample[1:])
         if longer:
-            self.notes.append("The rows have one cell more than there are names, as R writes them.")
+            self.notes.append(
+                _("The rows have one cell more than there are names, as R writes them.")
+            )
         self._name(names, longer)
         self._note_numbers(told=header is None)
 
@@ -71,15 +83,21 @@ class TextFile:
         while width > 1 and not any(row[width - 1].strip() for row in sample if len(row) >= width):
             width -= 1
         self.names = [f"x{i}" for i in range(width)]
-        columns = f"columns are x0 to x{width - 1}" if width > 1 else "column is x0"
-        self.notes.append(f"There is no row of names; the {columns}.")
+        said: list[Text] = [
+            _("There is no row of names; the columns are x0 to {last}.", last=self.names[-1])
+            if width > 1
+            else _("There is no row of names; the column is x0.")
+        ]
         if told:
-            cells = ", ".join(cell.strip() for cell in sample[0][:3])
-            more = ", …" if len(sample[0]) > 3 else ""
-            self.notes[-1] += (
-                f" The first row holds data ({cells}{more})."
-                " (If it holds names: header=True, --header.)"
-            )
+            option = Spelled("header=True, --header", command="--header")
+            said += [
+                _(
+                    "The first row holds data ({cells}).",
+                    cells=some([cell.strip() for cell in sample[0]], 3, rest="…"),
+                ),
+                advice(_("(If it holds names: {option}.)", option=option)),
+            ]
+        self.notes.append(Note(sentences(*said), "layout"))
 
     def _name(self, names: list[str], longer: bool) -> None:
         self.names, empty, twice = unique_names(names)
@@ -90,10 +108,16 @@ class TextFile:
             self.names[0] = INDEX
             del self._unnamed[0]
         if twice:
-            some = ", ".join(map(repr, twice[:3])) + (", …" if len(twice) > 3 else "")
             self.notes.append(
-                f"{len(twice)} name{'s occur' if len(twice) > 1 else ' occurs'} more than once"
-                f" ({some}); the later columns are called {twice[0]!r} with .1, .2 behind."
+                _n(
+                    "{n} name occurs more than once ({names}); the later columns are called {first} with .1,"
+                    " .2 behind.",
+                    "{n} names occur more than once ({names}); the later columns are called {first} with .1,"
+                    " .2 behind.",
+                    len(twice),
+                    names=some(twice, 3, quoted, "…"),
+                    first=quoted(twice[0]),
+                )
             )
 
     _unnamed: list[str] = field(default_factory=list)
@@ -101,11 +125,18 @@ class TextFile:
     def _note_numbers(self, told: bool) -> None:
         numbers = [name for name in self.names if NUMBER.fullmatch(name)]
         if told and numbers:
-            some = ", ".join(numbers[:3]) + (", …" if len(numbers) > 3 else "")
+            option = Spelled("header=False, --no-header", command="--no-header")
             self.notes.append(
-                f"{len(numbers)} of {len(self.names)} column names"
-                f" {'are numbers' if len(numbers) > 1 else 'is a number'} ({some})."
-                " (If the first row holds data: header=False, --no-header.)"
+                sentences(
+                    _n(
+                        "{n} of {count} column names is a number ({names}).",
+                        "{n} of {count} column names are numbers ({names}).",
+                        len(numbers),
+                        count=len(self.names),
+                        names=some(numbers, 3, rest="…"),
+                    ),
+                    advice(_("(If the first row holds data: {option}.)", option=option)),
+                )
             )
 
     @property
@@ -152,40 +183,76 @@ class TextFile:
         if not self.uneven:
             return
         line, got = self.uneven[0]
-        width = len(self.names)
-        there = f"there are {width} columns" if width > 1 else "there is 1 column"
-        more = ""
+        signs = SEPARATORS.get(self.layout.separator) or _("separator")
+        also: Text | str = ""
         if len(self.uneven) > 1:
-            listed = ", ".join(f"line {n} has {k}" for n, k in self.uneven[1:3])
+            rows = listed(
+                _("line {line} has {cells}", line=line, cells=cells)
+                for line, cells in self.uneven[1:3]
+            )
             rest = len(self.uneven) - 3
-            more = f" Also: {listed}" + (f", and {rest} more rows." if rest > 0 else ".")
-        sign = SEPARATORS.get(self.layout.separator, "separator")
+            also = (
+                _n(
+                    "Also: {rows}, and {n} more row.",
+                    "Also: {rows}, and {n} more rows.",
+                    rest,
+                    rows=rows,
+                )
+                if rest > 0
+                else _("Also: {rows}.", rows=rows)
+            )
         raise DataError(
-            f"{self.source}:{line}: the row is too long. Got {got} cell{'s' if got != 1 else ''}; "
-            f"{there}.{more} Add or remove cells, and put cells that hold a "
-            f'separator ({sign}) into quotes (").'
+            sentences(
+                _("{where}: the row is too long.", where=at_line(self.source, line)),
+                _(
+                    "Got {cells}; {there}.",
+                    cells=_n("{n} cell", "{n} cells", got),
+                    there=_n("there is {n} column", "there are {n} columns", len(self.names)),
+                ),
+                also,
+                _(
+                    'Add or remove cells, and put cells that hold a separator ({signs}) into quotes (").',
+                    signs=signs,
+                ),
+            )
         )
 
-    def counted(self) -> list[str]:
+    def counted(self) -> list[Text]:
         """What was done to rows, a sentence each."""
-        found = []
+        found: list[Text] = []
         if self.blank:
-            s = "s were" if self.blank > 1 else " was"
-            found.append(f"{self.blank} blank line{s} skipped.")
-        if self.comments:
-            s = "s were" if self.comments > 1 else " was"
             found.append(
-                f"{self.comments} line{s} skipped that begin{'s' * (self.comments < 2)} with #."
+                _n("{n} blank line was skipped.", "{n} blank lines were skipped.", self.blank)
+            )
+        if self.comments:
+            found.append(
+                _n(
+                    "{n} line was skipped that begins with #.",
+                    "{n} lines were skipped that begin with #.",
+                    self.comments,
+                )
             )
         if self.trailing:
-            s = "s" if self.trailing > 1 else ""
-            found.append(f"A separator at the end of {self.trailing} row{s} was taken off.")
+            found.append(
+                _n(
+                    "A separator at the end of {n} row was taken off.",
+                    "A separator at the end of {n} rows was taken off.",
+                    self.trailing,
+                )
+            )
         if self.short:
             line, got = self.short[0]
-            s = "s are" if len(self.short) > 1 else " is"
             found.append(
-                f"{len(self.short)} row{s} cut short (line {line}: {got} of {len(self.names)} cells);"
-                " the cells that lack count as missing."
+                _n(
+                    "{n} row is cut short (line {line}: {got} of {width} cells); the cells that lack count"
+                    " as missing.",
+                    "{n} rows are cut short (line {line}: {got} of {width} cells); the cells that lack count"
+                    " as missing.",
+                    len(self.short),
+                    line=line,
+                    got=got,
+                    width=len(self.names),
+                )
             )
         return found
 

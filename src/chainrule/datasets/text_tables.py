@@ -25,6 +25,7 @@ from chainrule.datasets.rules import Reading
 from chainrule.datasets.table import Table
 from chainrule.datasets.text_rows import INDEX, TextFile
 from chainrule.errors import DataError
+from chainrule.lang.messages import Spelled, _, _n, listed
 
 __all__ = ["parse_csv", "parse_text", "read_csv", "read_text"]
 
@@ -122,15 +123,21 @@ def parse_text(data: bytes, source: str, reading: Reading) -> Table:
     """`parse_csv` with all that is said of the table in one object."""
     data = as_utf8(data, source, reading.encoding)
     if not data.strip():
-        raise DataError(f"{source} is empty. A table needs a row of names and rows of data.")
+        raise _empty(source)
     layout = layout_of(data, source)
     file = TextFile(layout, source)
     file.read_names(reading.header, reading.kinds)
     if not file.names:
-        raise DataError(f"{source} is empty. A table needs a row of names and rows of data.")
+        raise _empty(source)
     cells = data.count(layout.separator.encode()) + data.count(b"\n") + 1
     room_for(len(data) + 8 * cells, source)
     return _Columns(file, reading).table()
+
+
+def _empty(source: str) -> DataError:
+    return DataError(
+        _("{source} is empty. A table needs a row of names and rows of data.", source=source)
+    )
 
 
 class _Columns:
@@ -149,9 +156,17 @@ class _Columns:
         numbers = self._plain_numbers()
         file.raise_problems()
         if not file.lines:
+            header = Spelled("header=False (--no-header)", command="--no-header")
+            otherwise = _(
+                "Add rows of data, or say {header} if the first row is data.", header=header
+            )
+            plain = _("Add rows of data.")
             raise DataError(
-                f"{file.source} has 0 rows: there is nothing after the row of names. "
-                "Add rows of data, or say header=False (--no-header) if the first row is data."
+                _(
+                    "{source} has 0 rows: there is nothing after the row of names. {advice}",
+                    source=file.source,
+                    advice=Spelled(otherwise, page=plain),
+                )
             )
         self._decide([j for j, column in enumerate(numbers) if column is None])
         if any(d.form.decimal == "," for d in self.decided.values()):
@@ -315,26 +330,35 @@ def _without_unnamed(table: Table, file: TextFile, reading: Reading) -> Table:
     """Leave out the column of the rows' own names, and columns that have neither name nor value."""
     empty = [name for name in file.unnamed if bool(table.missing(name).all())]
     if empty and len(empty) < len(table.names):
-        s = "s have" if len(empty) > 1 else " has"
-        them = "they were" if len(empty) > 1 else "it was"
         table = table.drop(*empty).noted(
-            f"{len(empty)} column{s} neither name nor value; {them} left out."
+            _n(
+                "{n} column has neither name nor value; it was left out.",
+                "{n} columns have neither name nor value; they were left out.",
+                len(empty),
+            )
         )
     left = [name for name in file.unnamed if name not in empty]
     if INDEX in table:
         if "Unnamed: 0" not in reading.kinds and len(table.names) > 1:
             if table.kind(INDEX) == "int" and bool((np.diff(table[INDEX]) == 1).all()):
                 return table.drop(INDEX).noted(
-                    "The first column has no name and only counts the rows; it was left out."
+                    _("The first column has no name and only counts the rows; it was left out.")
                 )
             if table.kind(INDEX) != "float" and len(np.unique(table[INDEX])) == len(table):
                 return table.drop(INDEX).noted(
-                    "The first column has no name and another entry in every row; it was left out."
+                    _(
+                        "The first column has no name and another entry in every row; it was left out."
+                    )
                 )
         table = table.renamed({INDEX: "Unnamed: 0"})
         left.insert(0, "Unnamed: 0")
     if left:
-        s = "s have" if len(left) > 1 else " has"
-        called = f"{'are' if len(left) > 1 else 'is'} called {', '.join(left[:3])}"
-        table = table.noted(f"{len(left)} column{s} no name and {called}.")
+        table = table.noted(
+            _n(
+                "{n} column has no name and is called {names}.",
+                "{n} columns have no name and are called {names}.",
+                len(left),
+                names=listed(left[:3]),
+            )
+        )
     return table

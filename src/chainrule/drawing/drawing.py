@@ -21,7 +21,7 @@ from chainrule.graph.detail import DetailedGraph, Overflow
 from chainrule.graph.graph import Graph
 from chainrule.graph.naming import arrow_called
 from chainrule.graph.variable import Array, Variable
-from chainrule.lang.notes import note_in
+from chainrule.lang.messages import _, in_language
 from chainrule.settings import language, positive
 
 __all__ = ["DrawOptions", "Drawing", "draw_graph"]
@@ -115,7 +115,7 @@ class DrawOptions(TypedDict, total=False):
     highlight: Iterable[Variable | str] | Variable | str
     verdicts: Mapping[Variable, Any] | Mapping[str, Any] | None
     width: float | None
-    lang: str
+    lang: str | None
     theme: str
 
 
@@ -132,18 +132,18 @@ def draw_graph(
     highlight: Iterable[Variable | str] | Variable | str = (),
     verdicts: Mapping[Variable, Any] | Mapping[str, Any] | None = None,
     width: float | None = WIDE,
-    lang: str = "en",
+    lang: str | None = None,
     theme: str = "auto",
 ) -> Drawing:
     """The picture of a graph (see `Graph.draw`)."""
-    language(lang)
+    lang = language(lang)
     check_theme(theme)
     arrows = _Arrows(graph)
     if isinstance(highlight, str | Variable):
         highlight = [highlight]
     judged = arrows.mapping("verdicts", verdicts)
     back = _gradients(graph, gradients, seed, arrows)
-    reasons = {v: note_in(getattr(verdict, "detail", ""), lang) for v, verdict in judged.items()}
+    reasons = {v: getattr(verdict, "detail", "") for v, verdict in judged.items()}
     called = {v: _name(v, name) for v, name in arrows.mapping("names", names).items()}
     options = Options(
         values=values,
@@ -153,7 +153,7 @@ def draw_graph(
         made={v: _renamed(v, name, graph, called) for v, name in graph.names.items()},
         highlight=frozenset(arrows.those("highlight", highlight)),
         verdicts={v: _mark(verdict) for v, verdict in judged.items()},
-        reasons={v: reason for v, reason in reasons.items() if reason},
+        reasons={v: in_language(reason, lang) for v, reason in reasons.items() if reason},
         overflows=_told(graph.overflows if isinstance(graph, DetailedGraph) else (), lang),
         gradient_overflows=_told(_lost(graph, back, gradients, seed), lang),
         width=None if width is None else positive(width, "width"),
@@ -183,15 +183,23 @@ class _Arrows:
         """The arrows meant by the option."""
         if not isinstance(given, Iterable):
             raise SettingError(
-                f"{option} takes arrows, Variables or their names; got {shown(given, 60)}."
+                _(
+                    "{option} takes arrows, Variables or their names; got {given}.",
+                    option=option,
+                    given=shown(given, 60),
+                )
             )
         found = [arrow_called(self.graph, v) if isinstance(v, str) else v for v in given]
         strangers = [v for v in found if not isinstance(v, Variable) or v not in self.own]
         if strangers:
             raise SettingError(
-                f"{option}: {len(strangers)} of these are no arrows of this graph, such as"
-                f" {shown(strangers[0], 60)}. Take the graph once: g = L.graph;"
-                " g.draw(verdicts=g.check().verdicts)."
+                _(
+                    "{option}: {count} of these are no arrows of this graph, such as {example}. Take the"
+                    " graph once: g = L.graph; g.draw(verdicts=g.check().verdicts).",
+                    option=option,
+                    count=len(strangers),
+                    example=shown(strangers[0], 60),
+                )
             )
         return found
 
@@ -201,15 +209,24 @@ class _Arrows:
             return {}
         if not isinstance(given, Mapping):
             raise SettingError(
-                f"{option} takes a mapping from arrows (Variables or their names); got"
-                f" {shown(given, 60)}."
+                _(
+                    "{option} takes a mapping from arrows (Variables or their names); got {given}.",
+                    option=option,
+                    given=shown(given, 60),
+                )
             )
         return dict(zip(self.those(option, given), given.values(), strict=True))
 
 
 def _name(v: Variable, name: Any) -> str:
     if not isinstance(name, str):
-        raise SettingError(f"names: {v.name or 'an arrow'} is called by a text; got {shown(name)}.")
+        raise SettingError(
+            _(
+                "names: {arrow} is called by a text; got {given}.",
+                arrow=v.name or _("an arrow"),
+                given=shown(name),
+            )
+        )
     return printable(name)
 
 
@@ -226,8 +243,13 @@ def _gradients(graph: Graph, given: Any, seed: Any, arrows: _Arrows) -> dict[Var
         for v, g in found.items():
             if g.shape != v.shape:
                 raise ShapeError(
-                    f"gradients: the gradient of {v.name or 'a Variable'} has shape {g.shape}, and its"
-                    f" value {v.shape}; a gradient has the shape of its value."
+                    _(
+                        "gradients: the gradient of {name} has shape {shape}, and its value {value}; a"
+                        " gradient has the shape of its value.",
+                        name=v.name or _("a Variable"),
+                        shape=g.shape,
+                        value=v.shape,
+                    )
                 )
         return found
     output = graph.outputs[0]
@@ -238,12 +260,18 @@ def _gradients(graph: Graph, given: Any, seed: Any, arrows: _Arrows) -> dict[Var
             seed = np.asarray(seed, output.dtype)
         except (TypeError, ValueError):
             raise SettingError(
-                f"seed is the gradient of the output, an array of numbers; got {shown(seed)}."
+                _(
+                    "seed is the gradient of the output, an array of numbers; got {given}.",
+                    given=shown(seed),
+                )
             ) from None
         if seed.shape != output.shape:
             raise ShapeError(
-                f"seed is the gradient of the output, which has shape {output.shape}; got shape"
-                f" {seed.shape}."
+                _(
+                    "seed is the gradient of the output, which has shape {shape}; got shape {given}.",
+                    shape=output.shape,
+                    given=seed.shape,
+                )
             )
     return {v: np.asarray(g) for v, g in graph.gradients(seed).items()}
 
@@ -260,10 +288,10 @@ def _lost(
 
 
 def _told(overflows: Iterable[Overflow], lang: str) -> dict[Variable, str]:
-    return {o.arrow: note_in(o.text, lang) for o in overflows}
+    return {o.arrow: o.said(lang) for o in overflows}
 
 
-#: What a verdict may be called, as a check words it, and the mark it gets.
+#: What a verdict may be called, as a check words it in English, and the mark it gets.
 VERDICTS = {
     "ok": "ok",
     "ok, at a kink": "kink",
@@ -275,8 +303,14 @@ VERDICTS = {
 
 
 def _mark(verdict: Any) -> str:
-    """The mark for a verdict: a word, or something that has one, such as a row of a check."""
-    word = getattr(verdict, "verdict", verdict)
+    """The mark for a verdict: a word, or something that has a mark, such as a row of a check."""
+    word = getattr(verdict, "mark", verdict)
     if word not in VERDICTS:
-        raise SettingError(f"verdicts: {word!r} is not known; {nearest(word, VERDICTS)}.")
+        raise SettingError(
+            _(
+                "verdicts: {word!r} is not known; {nearest}.",
+                word=word,
+                nearest=nearest(word, VERDICTS),
+            )
+        )
     return VERDICTS[word]

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from chainrule.errors import ExtraMissingError
+from chainrule.lang.messages import _
 
 __all__ = ["cjk_font", "has_cjk", "lacks_font", "letters_as_text", "set_fonts"]
 
@@ -57,9 +58,11 @@ def cjk_font() -> str:
         found = _known(manager)
     if found is None:
         raise ExtraMissingError(
-            "Chinese letters in PNG and PDF need a font that has them, and none was found: install one,"
-            " for example fonts-noto-cjk (Debian, Ubuntu), google-noto-sans-cjk-fonts (Fedora) or"
-            " font-noto-sans-cjk (Homebrew); or write SVG, which needs none."
+            _(
+                "Chinese letters in PNG and PDF need a font that has them, and none was found: install one,"
+                " for example fonts-noto-cjk (Debian, Ubuntu), google-noto-sans-cjk-fonts (Fedora) or"
+                " font-noto-sans-cjk (Homebrew); or write SVG, which needs none."
+            )
         )
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chainrule.drawing.theme import DARK, LIGHT
-from chainrule.lang.words import say
+from chainrule.lang.messages import _
 
 __all__ = ["in_notebook"]
 
@@ -24,11 +24,12 @@ def in_notebook(unfolded: str, folded: str | None = None, *, open_: bool = True,
     style = f"<style>{_themes()}{_FOLDING if folded else ''}</style>"
     if folded is None:
         return f'<div style="overflow-x:auto">{style}{unfolded}</div>'
+    fold, unfold = _("fold the layers").said(lang), _("unfold the layers").said(lang)
     return (
         f'<details class="chainrule-folding"{" open" if open_ else ""}'
         f' style="overflow-x:auto"><summary>{style}'
-        f'<span class="unfolded">{say("fold the layers", lang)}</span>'
-        f'<span class="folded">{say("unfold the layers", lang)}<br>{folded}</span></summary>'
+        f'<span class="unfolded">{fold}</span>'
+        f'<span class="folded">{unfold}<br>{folded}</span></summary>'
         f"{unfolded}</details>"
     )
 

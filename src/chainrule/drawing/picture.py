@@ -37,13 +37,14 @@ from chainrule.drawing.symbols import (
     name_vertex,
     symbol_vertex,
 )
-from chainrule.drawing.text import text_width
+from chainrule.drawing.text import text_width, wrapped
 from chainrule.drawing.units import End, Flow, Leaf, Middle, Split, Unit, Units
 from chainrule.graph.scopes import Scope
+from chainrule.graph.steps import value_name
 from chainrule.graph.variable import Array, Parameter, Variable
-from chainrule.graph.wording import shape_text
-from chainrule.lang.words import say
-from chainrule.nodes import Branch, Cast, Repeat
+from chainrule.graph.wording import formula_of, shape_text
+from chainrule.lang.messages import _, _n, in_language, listed
+from chainrule.nodes import Branch, Cast, Node, Repeat
 
 __all__ = ["Label", "Options", "diagram_of", "painted", "scene_of"]
 
@@ -52,10 +53,10 @@ AIR = 4.0
 
 #: What is said of a gradient that was checked, the worst first.
 VERDICTS = {
-    "wrong": "checked: WRONG",
-    "not finite": "not checked: not finite",
-    "kink": "checked: right, at a kink",
-    "ok": "checked: right",
+    "wrong": _("checked: WRONG"),
+    "not finite": _("not checked: not finite"),
+    "kink": _("checked: right, at a kink"),
+    "ok": _("checked: right"),
 }
 #: The height of a line below the picture, and how wide such lines may be at least.
 NOTE, NARROW = 17, 460.0
@@ -171,7 +172,7 @@ def _vertex(unit: Unit, units: Units, options: Options) -> Vertex:
     if isinstance(unit, Branch):
         return dot_vertex(repr(unit), back=unit.inputs[0] in options.gradients)
     if isinstance(unit, Middle):
-        title = say("{n} nodes", options.lang, n=f"{unit.count:,}")
+        title = _n("{n:,} node", "{n:,} nodes", unit.count).said(options.lang)
         signs, told = _inside(unit, units, options)
         return box_vertex(title, [], "\n".join(told), signs)
     if isinstance(unit, Scope):
@@ -183,8 +184,19 @@ def _vertex(unit: Unit, units: Units, options: Options) -> Vertex:
         return box_vertex(units.title(unit), lines, "\n".join([repr(unit.layer), *told]), signs)
     scope = units.graph.scopes.get(unit)
     place = f" · {units.graph.layers[scope]}" if scope is not None else ""
-    first = (type(unit).__doc__ or "").strip().split("\n")[0]
+    first = _explained(unit, units, options)
     return symbol_vertex(unit.symbol or unit.title, f"{unit!r}{place}\n{first}".strip())
+
+
+def _explained(node: Node, units: Units, options: Options) -> str:
+    """What a node computes: in English what its class says, in other languages its formula."""
+    if options.lang == "en":
+        return (type(node).__doc__ or "").strip().split("\n")[0]
+    names = [
+        [options.name(v) or value_name(units.graph, v) for v in arrows]
+        for arrows in (node.inputs, node.outputs)
+    ]
+    return in_language(formula_of(node, *names), options.lang)
 
 
 def _inside(unit: Scope | Middle, units: Units, options: Options) -> tuple[list[Panel], list[str]]:
@@ -214,27 +226,24 @@ def _inside(unit: Scope | Middle, units: Units, options: Options) -> tuple[list[
 def _few(lines: Sequence[str], lang: str) -> list[str]:
     """The first few of them, and how many more there are."""
     more = len(lines) - MOST
-    return [*lines[:MOST], *([say("… and {n} more", lang, n=str(more))] if more > 0 else [])]
+    return [*lines[:MOST], *([_("… and {n} more", n=more).said(lang)] if more > 0 else [])]
 
 
 def _judged(v: Variable, options: Options) -> str:
     """The verdict on a gradient, and why."""
-    said = say(VERDICTS[options.verdicts[v]], options.lang)
-    return f"{said}; {options.reasons[v]}" if v in options.reasons else said
+    told = VERDICTS[options.verdicts[v]]
+    reason = options.reasons.get(v)
+    return (listed([told, reason], "clauses") if reason else told).said(options.lang)
 
 
 def _described(v: Variable, options: Options) -> str:
     """A Variable in words: name, shape, dtype, value, gradient, verdict."""
     lang = options.lang
-    name = options.name(v)
-    lines = [
-        " ".join(
-            part for part in (name, shape_text(v.shape) if v.ndim else "", str(v.dtype)) if part
-        )
-    ]
-    lines.append(f"{say('value', lang)}: {_in_full(v.data)}")
+    shape = shape_text(v.shape) if v.ndim else ""
+    lines = [" ".join(filter(None, (options.name(v), shape, str(v.dtype))))]
+    lines.append(_("value: {numbers}", numbers=_in_full(v.data)).said(lang))
     if v in options.gradients:
-        lines.append(f"{say('gradient', lang)}: {_in_full(options.gradients[v])}")
+        lines.append(_("gradient: {numbers}", numbers=_in_full(options.gradients[v])).said(lang))
     if v in options.verdicts:
         lines.append(_judged(v, options))
     lines += [texts[v] for texts in (options.overflows, options.gradient_overflows) if v in texts]
@@ -348,7 +357,7 @@ def scene_of(diagram: Diagram, options: Options) -> Scene:
 
 def painted(diagram: Diagram, options: Options) -> Scene:
     """The picture of a diagram that is laid out already."""
-    title = options.title or say("computational graph", options.lang)
+    title = options.title or _("computational graph").said(options.lang)
     notes = _notes(options, max(diagram.width, NARROW))
     wide = max([diagram.width, *(12 + text_width(m.text, m.size) + 12 for m in notes)])
     scene = Scene(math.ceil(wide), math.ceil(diagram.height) + NOTE * len(notes), title)
@@ -369,16 +378,7 @@ def _notes(options: Options, width: float) -> list[Text]:
         for texts in (options.overflows, options.gradient_overflows)
         for line in _few([f"! {text}" for text in texts.values()], options.lang)
     ]
-    lines: list[str] = []
-    for sentence in sentences:
-        line = ""
-        for word in sentence.split(" "):
-            longer = f"{line} {word}" if line else word
-            if line and text_width(longer, 11.5) > width - 24.0:
-                lines.append(line)
-                longer = f"   {word}"
-            line = longer
-        lines.append(line)
+    lines = [line for text in sentences for line in wrapped(text, 11.5, width - 24.0, "   ")]
     return [
         Text(12.0, NOTE * i + 8.0, line, 11.5, "bad", "start", role="note")
         for i, line in enumerate(lines)

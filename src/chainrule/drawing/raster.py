@@ -9,6 +9,7 @@ from chainrule.drawing.saving import rendered
 from chainrule.drawing.scene import Circle, Layer, Line, Mark, Rectangle, Scene, Text
 from chainrule.drawing.theme import DARK, LIGHT
 from chainrule.errors import ExtraMissingError, SettingError
+from chainrule.lang.messages import _
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,12 +25,17 @@ LARGEST = 60_000
 def to_png(scene: Scene, dark: bool, dpi: float) -> bytes:
     """The scene as PNG, with so many dots to the inch (96: one to the pixel)."""
     if not 10 <= dpi <= 2400:
-        raise SettingError(f"dpi must be a number from 10 to 2400; got {dpi!r}.")
+        raise SettingError(_("dpi must be a number from 10 to 2400; got {dpi!r}.", dpi=dpi))
     if max(scene.width, scene.height) * dpi / PIXELS > LARGEST:
         raise SettingError(
-            f"at {dpi:g} dpi this picture would be {scene.width * dpi / PIXELS:.0f} by"
-            f" {scene.height * dpi / PIXELS:.0f} dots; a side may have {LARGEST}. Give a smaller dpi,"
-            " fold the layers, or save it as .svg."
+            _(
+                "at {dpi:g} dpi this picture would be {width:.0f} by {height:.0f} dots; a side may have"
+                " {most}. Give a smaller dpi, fold the layers, or save it as .svg.",
+                dpi=dpi,
+                width=scene.width * dpi / PIXELS,
+                height=scene.height * dpi / PIXELS,
+                most=LARGEST,
+            )
         )
     return _written(scene, dark, "png", dpi)
 
@@ -52,8 +58,10 @@ def _figure(scene: Scene, colours: dict[str, str]) -> Figure:
         from matplotlib.figure import Figure
     except ImportError:
         raise ExtraMissingError(
-            "writing a picture as PNG or PDF needs matplotlib, which is in the extra [draw]:"
-            " pip install 'chainrule[draw]'. SVG needs nothing."
+            _(
+                "writing a picture as PNG or PDF needs matplotlib, which is in the extra [draw]: pip install"
+                " 'chainrule[draw]'. SVG needs nothing."
+            )
         ) from None
     size = (scene.width / PIXELS, scene.height / PIXELS)
     made = Figure(figsize=size, facecolor=colours["paper"])

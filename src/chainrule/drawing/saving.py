@@ -11,6 +11,7 @@ from typing import Any
 from chainrule.atomic_write import Pathish, check_place
 from chainrule.drawing.fonts import cjk_font, letters_as_text, set_fonts
 from chainrule.errors import SettingError
+from chainrule.lang.messages import _, listed
 
 __all__ = ["GRAPHS", "PLOTS", "check_letters", "check_path", "format_of", "rendered"]
 
@@ -31,9 +32,15 @@ def format_of(path: Pathish, formats: tuple[str, ...] = GRAPHS) -> str:
     where = os.fspath(path)
     kind = os.path.splitext(where)[1].lower().removeprefix(".")
     if kind not in formats:
+        given = f".{kind}" if kind else _("no ending")
         raise SettingError(
-            f"{where}: a picture is written as one of {', '.join(f'.{s}' for s in formats)}, which the"
-            f" ending of the name says; got {f'.{kind}' if kind else 'no ending'}."
+            _(
+                "{file}: a picture is written as one of {endings}, which the ending of the name says; got"
+                " {given}.",
+                file=where,
+                endings=listed(f".{s}" for s in formats),
+                given=given,
+            )
         )
     return kind
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
-__all__ = ["text_width"]
+from chainrule.drawing.fonts import CJK
+
+__all__ = ["text_width", "wrapped"]
 
 #: Widths in thousandths of the font size from the space to "~", those of DejaVu Sans, which is
 #: wider than Helvetica or Arial, so that a text takes no more room than is kept for it.
@@ -25,6 +28,25 @@ def text_width(text: str, size: float) -> float:
     (27.5, 20.0)
     """
     return size * sum(map(_width, text)) / 1000
+
+
+#: What stays on one line, with the space before it: a word, or a Chinese letter and the signs behind it.
+_WORD = re.compile(rf"\s*(?:[（“《]*{CJK.pattern}|(?:(?!{CJK.pattern})\S)+)[，。；：、！？）”》]*")
+
+
+def wrapped(text: str, size: float, width: float, indent: str = "") -> list[str]:
+    """The text in lines no wider than so much, if its words are not; all but the first are indented.
+
+    >>> wrapped("e^1000 overflows", 10, 50), wrapped("溢出为 ∞，", 10, 45)
+    (['e^1000', 'overflows'], ['溢出为', '∞，'])
+    """
+    lines = [""]
+    for word in _WORD.findall(text):
+        if lines[-1] and text_width(lines[-1] + word, size) > width:
+            lines.append(indent + word.lstrip())
+        else:
+            lines[-1] += word
+    return lines
 
 
 def _width(character: str) -> int:

@@ -7,6 +7,7 @@ and in lightness too, so that they differ in print.
 from __future__ import annotations
 
 from chainrule.errors import SettingError, nearest
+from chainrule.lang.messages import _
 
 __all__ = ["DARK", "LIGHT", "check_theme"]
 
@@ -50,6 +51,10 @@ def check_theme(theme: str) -> str:
     """The name of a theme, checked."""
     if theme not in ("light", "dark", "auto"):
         raise SettingError(
-            f'theme="{theme}" is not known; {nearest(theme, ("light", "dark", "auto"))}.'
+            _(
+                'theme="{theme}" is not known; {nearest}.',
+                theme=theme,
+                nearest=nearest(theme, ("light", "dark", "auto")),
+            )
         )
     return theme

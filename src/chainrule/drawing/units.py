@@ -16,6 +16,7 @@ from chainrule.graph.graph import Graph
 from chainrule.graph.scopes import Scope, shared_scope
 from chainrule.graph.scopes import around as runs_around
 from chainrule.graph.variable import Parameter, Variable
+from chainrule.lang.messages import Spelled, Text, _
 from chainrule.nodes import Branch, Node
 
 __all__ = ["MANY", "End", "Flow", "Fold", "Leaf", "Middle", "Names", "Split", "Unit", "Units"]
@@ -76,6 +77,11 @@ class Flow:
     variable: Variable
     source: Unit
     target: Unit
+
+
+def _spelled(option: str, name: str) -> Text:
+    """How a layer was named."""
+    return Spelled(f"{option}={name!r}", command=f"--{option} {name}")
 
 
 def around(scope: Scope | None) -> list[Scope | None]:
@@ -225,8 +231,17 @@ class Units:
         """The runs of layers of these names: of a class, in the picture, or in the network."""
         wanted = [given] if isinstance(given, str) else given
         if not isinstance(wanted, Collection) or not all(isinstance(name, str) for name in wanted):
-            kinds = "the name of a layer, or several" + (", or True or False" * (option == "fold"))
-            raise SettingError(f"{option} must be {kinds}; got {shown(given)}.")
+            raise SettingError(
+                _(
+                    "fold must be the name of a layer, or several, or True or False; got {given}.",
+                    given=shown(given),
+                )
+                if option == "fold"
+                else _(
+                    "unfold must be the name of a layer, or several; got {given}.",
+                    given=shown(given),
+                )
+            )
         known: dict[str, dict[Scope, None]] = {}
         for scope in self._scopes() if wanted else ():
             names = (
@@ -239,11 +254,16 @@ class Units:
         found: dict[Scope, None] = {}
         for name in wanted:
             if not known:
-                raise SettingError(f"{option}={name!r}: this graph has no layers.")
+                raise SettingError(
+                    _("{option}: this graph has no layers.", option=_spelled(option, name))
+                )
             if name not in known:
                 raise SettingError(
-                    f"{option}={name!r}: there is no layer of that name in this graph;"
-                    f" {nearest(name, known)}."
+                    _(
+                        "{option}: there is no layer of that name in this graph; {nearest}.",
+                        option=_spelled(option, name),
+                        nearest=nearest(name, known),
+                    )
                 )
             found |= known[name]
         return list(found)

@@ -6,6 +6,7 @@ import importlib.util
 import os
 
 from chainrule.errors import ExtraMissingError, SettingError, nearest, shown
+from chainrule.lang.messages import Spelled, _, listed
 
 __all__ = ["ENGINES", "engine_name", "extra_missing", "missing_packages"]
 
@@ -20,12 +21,22 @@ def engine_name(given: object) -> str:
         preferred = os.environ.get("CHAINRULE_ENGINE") or "auto"
         if preferred not in ENGINES:
             raise SettingError(
-                f"CHAINRULE_ENGINE={shown(preferred)}: {nearest(preferred, ENGINES)}."
+                _(
+                    "CHAINRULE_ENGINE={given}: {nearest}.",
+                    given=shown(preferred),
+                    nearest=nearest(preferred, ENGINES),
+                )
             )
         return preferred
     if isinstance(given, str) and given in ENGINES:
         return given
-    raise SettingError(f"engine={shown(given)} is not known; {nearest(given, ENGINES)}.")
+    raise SettingError(
+        _(
+            "engine={given} is not known; {nearest}.",
+            given=shown(given),
+            nearest=nearest(given, ENGINES),
+        )
+    )
 
 
 def missing_packages() -> list[str]:
@@ -50,6 +61,9 @@ def _finds(name: str) -> bool:
 def extra_missing(missing: list[str]) -> ExtraMissingError:
     """The error that names the extra."""
     return ExtraMissingError(
-        f'the compiled engine needs {" and ".join(missing)}: pip install "chainrule[compiled]", or'
-        ' use engine="numpy".'
+        _(
+            'the compiled engine needs {packages}: pip install "chainrule[compiled]", or use {numpy}.',
+            packages=listed(missing, "all"),
+            numpy=Spelled('engine="numpy"', command="--engine numpy"),
+        )
     )

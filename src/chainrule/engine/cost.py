@@ -15,6 +15,7 @@ import numpy as np
 
 from chainrule.engine.memory import is_opaque
 from chainrule.engine.trace import Traced
+from chainrule.lang.messages import Text, _, _n
 
 __all__ = ["Estimate", "Work", "compiled_of", "duration", "estimate", "paced", "work_of"]
 
@@ -124,17 +125,17 @@ def _sum_of(amounts: Iterable[float], prices: Iterable[float]) -> float:
     return sum(a * p for a, p in zip(amounts, prices, strict=True))
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: float) -> Text:
     """Roughly how long that is, in words.
 
     >>> [duration(s) for s in (0.2, 1.2, 11.6, 80, 370, 9000)]
     ['less than a second', 'about 1 s', 'about 12 s', 'about 1 minute', 'about 6 minutes', 'about 2.5 hours']
     """
     if seconds < 0.95:
-        return "less than a second"
+        return _("less than a second")
     if seconds < 59.5:
-        return f"about {seconds:.0f} s"
+        return _("about {seconds:.0f} s", seconds=seconds)
     if seconds < 5400:
         minutes = round(seconds / 60)
-        return f"about {minutes} minute{'s' if minutes > 1 else ''}"
-    return f"about {seconds / 3600:.1f} hours"
+        return _n("about {n} minute", "about {n} minutes", minutes)
+    return _("about {hours:.1f} hours", hours=seconds / 3600)

@@ -31,10 +31,10 @@ from chainrule.engine.memory import (
     root_of,
     spoil,
 )
-from chainrule.engine.operations import lines_of
 from chainrule.engine.primitives import item
 from chainrule.engine.texts import Texts
 from chainrule.engine.trace import Traced
+from chainrule.engine.writing import lines_of
 from chainrule.graph.recording import Reads
 from chainrule.nodes.base import quiet
 

@@ -19,17 +19,19 @@ import numpy.typing as npt
 from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.lib.stride_tricks import as_strided
 
+from chainrule.engine.operation import Operation
 from chainrule.engine.primitives import VIEWS, WEAK, Function, cast, filled, item, pick
 from chainrule.errors import RecordingError
 from chainrule.graph.reads import ArrayRead
 from chainrule.graph.recording import Reads
+from chainrule.lang.messages import _, listed
 from chainrule.nodes.base import quiet
 from chainrule.nodes.indexing import add_at
 
 __all__ = ["Trace", "Traced", "seen"]
 
 
-class Traced(NDArrayOperatorsMixin):
+class Traced(Operation["Traced"], NDArrayOperatorsMixin):
     """A value that will be: the primitive that makes it, its shape and its dtype.
 
     `function` is None for a leaf. A leaf with `array` is bound to that memory; one without
@@ -38,15 +40,8 @@ class Traced(NDArrayOperatorsMixin):
 
     __slots__ = (
         "_layout",
-        "_operands",
-        "args",
         "array",
-        "dtype",
-        "function",
         "known",
-        "kwargs",
-        "name",
-        "shape",
         "trace",
         "weak",
     )
@@ -65,16 +60,9 @@ class Traced(NDArrayOperatorsMixin):
         weak: bool = False,
         known: Any = None,
     ) -> None:
-        self.trace, self.function, self.args, self.kwargs = trace, function, args, kwargs
-        self.shape, self.dtype = shape, np.dtype(dtype)
-        self.name, self.array, self.weak, self.known = name, array, weak, known
+        super().__init__(function, args, kwargs, shape, np.dtype(dtype), name)
+        self.trace, self.array, self.weak, self.known = trace, array, weak, known
         self._layout: npt.NDArray[Any] | None = None
-        self._operands: list[Traced] | None = None
-
-    @property
-    def ndim(self) -> int:
-        """The number of axes."""
-        return len(self.shape)
 
     @property
     def size(self) -> int:
@@ -85,14 +73,6 @@ class Traced(NDArrayOperatorsMixin):
     def nbytes(self) -> int:
         """The bytes the value will take."""
         return self.size * int(self.dtype.itemsize)
-
-    @property
-    def operands(self) -> list[Traced]:
-        """The Traced values among the arguments."""
-        if self._operands is None:
-            self._operands = []
-            _collect((self.args, tuple(self.kwargs.values())), self._operands)
-        return self._operands
 
     @property
     def is_view(self) -> bool:
@@ -128,10 +108,6 @@ class Traced(NDArrayOperatorsMixin):
     # An identity, not a value: `==` of two is an operation.
     __hash__ = object.__hash__
 
-    def __repr__(self) -> str:
-        made = self.name if self.function is None else getattr(self.function, "__name__", "?")
-        return f"<{made} {self.shape} {self.dtype}>"
-
     def __getitem__(self, key: Any) -> Traced:
         made: Traced = self.trace.call(pick, self, key if isinstance(key, tuple) else (key,))
         return made
@@ -143,11 +119,18 @@ class Traced(NDArrayOperatorsMixin):
         return made
 
     def __bool__(self) -> bool:
-        raise RecordingError("a node's text may not branch on a value: use np.where.")
+        raise RecordingError(_("a node's text may not branch on a value: use np.where."))
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method != "__call__" or kwargs:
-            raise RecordingError(f"np.{ufunc.__name__}.{method} with {kwargs} cannot be traced.")
+            raise RecordingError(
+                _(
+                    "np.{name}.{method} with {arguments} cannot be traced.",
+                    name=ufunc.__name__,
+                    method=method,
+                    arguments=kwargs,
+                )
+            )
         return self.trace.call(ufunc, *inputs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
@@ -157,8 +140,11 @@ class Traced(NDArrayOperatorsMixin):
         rule = rules.get(func)
         if rule is None:
             raise RecordingError(
-                f"np.{getattr(func, '__name__', func)} cannot be traced. Known: "
-                f"{', '.join(sorted(getattr(f, '__name__', '?') for f in self.trace.rules))}."
+                _(
+                    "np.{name} cannot be traced. Known: {known}.",
+                    name=getattr(func, "__name__", func),
+                    known=listed(sorted(getattr(f, "__name__", "?") for f in rules)),
+                )
             )
         return rule(self.trace, *args, **kwargs)
 
@@ -175,14 +161,6 @@ def seen(view: Traced, source: npt.NDArray[Any]) -> npt.NDArray[Any]:
     assert view.function is not None
     found = view.function(source, *view.args[1:], **view.kwargs)
     return found
-
-
-def _collect(given: Any, found: list[Traced]) -> None:
-    if isinstance(given, Traced):
-        found.append(given)
-    elif isinstance(given, tuple | list):
-        for part in given:
-            _collect(part, found)
 
 
 def _is_basic(key: tuple[Any, ...]) -> bool:

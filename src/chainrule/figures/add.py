@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from chainrule.drawing.scene import Scene
 from chainrule.figures.boxes import row, value
-from chainrule.figures.common import Unnamed, black, blue, either, figure, passes, tag, unnamed_box
+from chainrule.figures.common import Unnamed, black, blue, figure, passes, tag, unnamed_box
 from chainrule.figures.flow import Tag, drawn
 from chainrule.graph.graph import Graph
 from chainrule.graph.variable import Array, Variable
+from chainrule.lang.messages import _
 
 __all__ = ["add_graph", "add_node", "around_add", "around_add_backward", "example"]
 
@@ -77,4 +78,4 @@ def add_node(lang: str) -> Scene:
         tags[e.z] = tag(e.z, e.grad(e.z), r"\frac{∂L}{∂z}")
         return drawn(lang, graph, tags, e.gradients if back else None)
 
-    return passes(lang, draw, either(lang, "the add node", "加法节点"))
+    return passes(lang, draw, _("the add node").said(lang))

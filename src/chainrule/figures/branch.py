@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from chainrule.drawing.scene import Scene
-from chainrule.figures.common import either, figure, passes, tag
+from chainrule.figures.common import figure, passes, tag
 from chainrule.figures.flow import Sketch
 from chainrule.graph.variable import Variable, apply
+from chainrule.lang.messages import _
 from chainrule.nodes import Branch
 
 __all__ = ["branch_node"]
@@ -30,4 +31,4 @@ def branch_node(lang: str) -> Scene:
         sketch.balance(dot)
         return sketch.scene()
 
-    return passes(lang, draw, either(lang, "the branch node", "分支节点"))
+    return passes(lang, draw, _("the branch node").said(lang))

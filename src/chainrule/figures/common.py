@@ -1,4 +1,4 @@
-"""What many figures share: two languages, blue formulas, live gradients, forward beside backward."""
+"""What many figures share: blue formulas, live gradients, forward beside backward."""
 
 from __future__ import annotations
 
@@ -14,15 +14,11 @@ from chainrule.figures.canvas import titled
 from chainrule.figures.flow import Tag
 from chainrule.figures.formula import formula
 from chainrule.graph.variable import Variable
+from chainrule.lang.messages import _, _p
 from chainrule.layers import Layer
 from chainrule.nodes.base import Value
 
-__all__ = ["Unnamed", "black", "blue", "either", "figure", "passes", "tag", "unnamed_box"]
-
-
-def either(lang: str, en: str, zh: str) -> str:
-    """The text in the language of the figure."""
-    return zh if lang == "zh" else en
+__all__ = ["Unnamed", "black", "blue", "figure", "passes", "tag", "unnamed_box"]
 
 
 def figure(v: Any, digits: int = 4) -> str:
@@ -63,13 +59,13 @@ class Unnamed(Layer):
 
 def unnamed_box(lang: str) -> Vertex:
     """How it is drawn."""
-    return box_vertex(either(lang, "some computation", "某种计算"), [], "")
+    return box_vertex(_("some computation").said(lang), [], "")
 
 
 def passes(lang: str, draw: Callable[[bool], Scene], title: str, *, across: bool = True) -> Scene:
     """Forward beside backward, or above it."""
     parts = [
-        (either(lang, "forward", "正向传播"), draw(False)),
-        (either(lang, "backward", "反向传播"), draw(True)),
+        (_p("title of a picture", "forward").said(lang), draw(False)),
+        (_p("title of a picture", "backward").said(lang), draw(True)),
     ]
     return titled(title, parts, across=across)

@@ -9,10 +9,11 @@ import numpy as np
 from chainrule.drawing.scene import Scene
 from chainrule.figures.boxes import Box, row, value
 from chainrule.figures.canvas import Canvas
-from chainrule.figures.common import black, blue, either, figure
+from chainrule.figures.common import black, blue, figure
 from chainrule.figures.flow import Sketch, Tag
 from chainrule.graph.graph import Graph
 from chainrule.graph.variable import Variable
+from chainrule.lang.messages import _, _p
 from chainrule.layers import Affine, Layer, Sigmoid, Tanh
 
 __all__ = ["Chain", "composed", "composition"]
@@ -57,7 +58,7 @@ NAMES = ("x", "h_1", "a_1", "h_2", "z")
 def composition(lang: str) -> Scene:
     """Each layer is a function of the one before; the derivative is the product of all slopes."""
     chain = composed()
-    kinds = [either(lang, "affine", "仿射"), either(lang, "activation", "激活")]
+    kinds = [_p("layer", "affine").said(lang), _p("layer", "activation").said(lang)]
     sketch = Sketch(back=True)
     boxes = [sketch.box(kinds[k % 2]) for k in range(4)]
     ends = [sketch.name("x", 1), *boxes, sketch.name("z", -1)]
@@ -84,7 +85,7 @@ def composition(lang: str) -> Scene:
         canvas.put(told, right, y + 22.0, anchor="end")
         y += 34.0
     canvas.put(_product(chain), scene.width / 2, y + 40.0, anchor="middle")
-    return canvas.done(either(lang, "composition of functions", "函数的复合"))
+    return canvas.done(_("composition of functions").said(lang))
 
 
 def _product(chain: Chain) -> Box:

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.figures.common import either, figure
+from chainrule.figures.common import figure
 from chainrule.figures.plots import WHITE, new_plot, note
 from chainrule.graph.derivatives import grad
+from chainrule.lang.messages import _
 from chainrule.nodes.base import Value
 from chainrule.plots.figure import BLUE, GREEN, ORANGE, SKY
 
@@ -43,12 +44,13 @@ def secants(lang: str) -> Any:
     slope = float(grad(curve)(AT))
     shades = np.linspace(0.25, 0.75, len(STEPS))
     for h, m, shade in zip(STEPS, slopes_of(AT), shades, strict=True):
-        label = f"h = {h:g}:  {either(lang, 'slope', '斜率')} {figure(m)}"
+        told = _("slope {slope}", slope=figure(m)).said(lang)
+        label = f"h = {h:g}:  {told}"
         ax.plot(x, curve(AT) + m * (x - AT), color=ORANGE, alpha=shade, linewidth=1.3, label=label)
         ax.plot([AT + h], [curve(AT + h)], "o", color=ORANGE, alpha=shade, markersize=6, zorder=4)
         if h >= 0.5:
             note(ax, (AT + h, curve(AT + h)), f"$h = {h:g}$", dx=-8, dy=9, ha="right", color=ORANGE)
-    told = either(lang, "tangent: dy/dx", "切线：dy/dx")
+    told = _("tangent: dy/dx").said(lang)
     ax.plot(
         x, curve(AT) + slope * (x - AT), color=BLUE, linewidth=2.6, linestyle=(0, (6, 2)),
         label=f"{told} = {figure(slope)}", zorder=2.5,
@@ -78,7 +80,7 @@ def tangents(lang: str) -> Any:
         top.plot([at], [square(at)], "o", color=BLUE, markersize=6)
         left = at <= 0
         note(
-            top, (at, square(at)), either(lang, f"slope {figure(slope)}", f"斜率 {figure(slope)}"),
+            top, (at, square(at)), _("slope {slope}", slope=figure(slope)).said(lang),
             dx=0 if at == 0 else (-12 if left else 12), dy=-16 if at == 0 else -3,
             ha="center" if at == 0 else ("right" if left else "left"), color=BLUE,
         )  # fmt: skip

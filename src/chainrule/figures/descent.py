@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.figures.common import either, figure
+from chainrule.figures.common import figure
 from chainrule.figures.gradient import field, surface
 from chainrule.figures.plots import WHITE, new_plot, note
 from chainrule.graph.variable import Array
+from chainrule.lang.messages import _
 from chainrule.optimizers import SGD
 from chainrule.plots.figure import BLUE, ORANGE
 
@@ -23,7 +24,7 @@ def path() -> tuple[Array, Array]:
     """Where SGD goes on L(W) from the start, and the gradient at every place it was at."""
     W, optimizer = np.array(START), SGD(lr=LR)
     places, gradients = [W.copy()], []
-    for _ in range(STEPS):
+    for _step in range(STEPS):
         gradient = field(W)
         optimizer.update([W], [gradient])
         gradients.append(gradient)
@@ -82,7 +83,7 @@ def _map(ax: Any, places: Array, gradients: Array, lang: str) -> None:
     first, g = places[0], gradients[0]
     ax.annotate("", first + LR * g, first, arrowprops=arrow | {"color": BLUE, "lw": 2.8}, zorder=4)
     slope, step = (", ".join(figure(v) for v in vector) for vector in (g, places[1] - first))
-    told = either(lang, "η × gradient, uphill", "η × 梯度，上坡")
+    told = _("η × gradient, uphill").said(lang)
     note(
         ax,
         first + LR * g,

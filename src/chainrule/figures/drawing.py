@@ -9,9 +9,11 @@ from chainrule.atomic_write import Pathish, write_whole
 from chainrule.drawing.fonts import lacks_font
 from chainrule.drawing.saving import PLOTS, check_letters
 from chainrule.errors import SettingError, nearest
-from chainrule.figures.pages import TITLES, index_page
+from chainrule.figures.pages import TITLE, index_page
 from chainrule.figures.picture import Picture
 from chainrule.figures.table import FIGURES, Figure
+from chainrule.lang.languages import LANGUAGES
+from chainrule.lang.messages import _
 from chainrule.settings import language
 
 __all__ = ["draw", "find", "plot_format", "save"]
@@ -31,11 +33,14 @@ def find(key: str) -> Figure:
     for figure in FIGURES:
         if key in (figure.number, figure.slug, figure.name) and key:
             return figure
-    raise SettingError(f"there is no figure {key!r}; {nearest(key, [f.key for f in FIGURES])}.")
+    near = nearest(key, [figure.key for figure in FIGURES])
+    raise SettingError(_("there is no figure {key!r}; {nearest}.", key=key, nearest=near))
 
 
-def draw(key: str, lang: str = "en") -> Picture:
+def draw(key: str, lang: str | None = None) -> Picture:
     """Draw one figure; every number in it is computed now.
+
+    `lang`: "en" or "zh"; None: what CHAINRULE_LANG says, else English.
 
     Raises:
         SettingError: there is no such figure or language.
@@ -49,25 +54,30 @@ def draw(key: str, lang: str = "en") -> Picture:
 
 
 def save(
-    folder: Pathish, lang: str = "en", kind: str | None = None, only: Sequence[str] = ()
+    folder: Pathish, lang: str | None = None, kind: str | None = None, only: Sequence[str] = ()
 ) -> list[str]:
     """Draw figures into a folder, which is made if need be, and `index.html`, which shows them.
 
     `kind` is "svg", "png" or "pdf"; without one, graphs are SVG and plots `plot_format(lang)`. `only`
     names some figures; without it all are drawn. Nothing is written before all are drawn. Old files
-    of the same names are replaced. Gives the paths written.
+    of the same names are replaced. Gives the paths written. `lang` is that of `draw`.
 
     Raises:
         SettingError: there is no such figure, language or format, the folder is a file, or its
             index.html is another page.
         ExtraMissingError: matplotlib or a font for Chinese text is missing.
     """
-    language(lang)
+    lang = language(lang)
     if kind is not None and kind not in PLOTS:
-        raise SettingError(f"kind={kind!r} is no format of figures; {nearest(kind, PLOTS)}.")
+        near = nearest(kind, PLOTS)
+        raise SettingError(
+            _("kind={kind!r} is no format of figures; {nearest}.", kind=kind, nearest=near)
+        )
     where = os.fspath(folder)
     if os.path.exists(where) and not os.path.isdir(where):
-        raise SettingError(f"{where} is a file; give the name of a folder for the figures.")
+        raise SettingError(
+            _("{where} is a file; give the name of a folder for the figures.", where=where)
+        )
     _refuse_another_page(os.path.join(where, PAGE))
     if (
         lang == "zh" and kind is not None and not only
@@ -105,8 +115,11 @@ def _refuse_another_page(path: str) -> None:
             start = file.read(2000)
     except OSError:  # none there, mostly
         return
-    if not any(f"<title>{title}</title>" in start for title in TITLES.values()):
+    if not any(f"<title>{TITLE.said(lang)}</title>" in start for lang in LANGUAGES):
         raise SettingError(
-            f"{path} is another page than that of the figures, and is left as it is. Name another"
-            " folder for the figures."
+            _(
+                "{path} is another page than that of the figures, and is left as it is. Name another"
+                " folder for the figures.",
+                path=path,
+            )
         )

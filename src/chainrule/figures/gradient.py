@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.figures.common import either, figure
+from chainrule.figures.common import figure
 from chainrule.figures.plots import WHITE, new_plot, note
 from chainrule.graph.derivatives import grad
 from chainrule.graph.functions import sum as total
 from chainrule.graph.variable import Array
+from chainrule.lang.messages import _
 from chainrule.nodes.base import Value
 from chainrule.plots.figure import BLUE, GREEN, ORANGE, SKY
 
@@ -84,7 +85,7 @@ def _field(ax: Any, lang: str) -> None:
     ax.set(xlabel="$x_0$", ylabel="$x_1$", aspect="equal", xlim=(-2, 2), ylim=(-2, 2))
     ax.grid(visible=False)
     ax.set_title(
-        either(lang, "f = x₀² + x₁²/2 and its gradients", "f = x₀² + x₁²/2 与各处的梯度"),
+        _("f = x₀² + x₁²/2 and its gradients").said(lang),
         fontsize=11,
     )
 
@@ -97,8 +98,8 @@ def _directions(ax: Any, lang: str) -> None:
     angles = np.linspace(0, 360, 241)
     slopes = np.array([along(a)[0] for a in angles])
     for sign, style, told in (
-        (1, "-", either(lang, "uphill (+)", "上升（+）")),
-        (-1, (0, (4, 2)), either(lang, "downhill (−)", "下降（−）")),
+        (1, "-", _("uphill (+)").said(lang)),
+        (-1, (0, (4, 2)), _("downhill (−)").said(lang)),
     ):
         shown = np.where(sign * slopes >= 0, np.abs(slopes), np.nan)
         colour = GREEN if sign > 0 else "0.45"
@@ -109,7 +110,7 @@ def _directions(ax: Any, lang: str) -> None:
     for angle, r, colour in ((steepest, length, BLUE), (turned, slope, ORANGE)):
         arrow = {"arrowstyle": "-|>", "color": colour, "lw": 2.6, "mutation_scale": 16}
         ax.annotate("", (angle, r), (0, 0), arrowprops=arrow | STRAIGHT)
-    label = either(lang, "steepest", "最陡")
+    label = _("steepest").said(lang)
     note(
         ax,
         (steepest, length),
@@ -125,8 +126,6 @@ def _directions(ax: Any, lang: str) -> None:
     ax.set_rticks([0.5, 1, 1.5])
     ax.set_rlabel_position(-67)
     ax.tick_params(labelsize=8)
-    title = either(
-        lang, "slope of f at the point, in every direction d", "f 在该点沿各方向 d 的斜率"
-    )
+    title = _("slope of f at the point, in every direction d").said(lang)
     ax.set_title(title, fontsize=11, pad=14)
     ax.legend(frameon=False, loc="lower left", fontsize=9, bbox_to_anchor=(-0.16, -0.14))

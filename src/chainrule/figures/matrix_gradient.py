@@ -7,10 +7,11 @@ import numpy as np
 from chainrule.drawing.scene import Scene
 from chainrule.figures.boxes import Box, matrix, numbers, row, words
 from chainrule.figures.canvas import Canvas
-from chainrule.figures.common import black, blue, either, figure
+from chainrule.figures.common import black, blue, figure
 from chainrule.graph.functions import sum as total
 from chainrule.graph.functions import tanh
 from chainrule.graph.variable import Array, Variable
+from chainrule.lang.messages import _, _p
 
 __all__ = ["NUDGED", "STEP", "example", "matrix_gradient"]
 
@@ -63,13 +64,13 @@ def matrix_gradient(lang: str) -> Scene:
         y += 104.0
     canvas.put(_nudge(lang, gradient[NUDGED], before, after), 0.0, y - 26.0)
     canvas.reach(canvas.width, y)
-    return canvas.done(either(lang, "the gradient of a matrix", "矩阵的梯度"))
+    return canvas.done(_("the gradient of a matrix").said(lang))
 
 
 def _nudge(lang: str, slope: float, before: float, after: float) -> Box:
     i, j = NUDGED[0] + 1, NUDGED[1] + 1
     name = f"w_{{{i}{j}}}"
-    told = either(lang, "makes", "使")
+    told = _p("w + 0.001 makes L: 1 → 2", "makes").said(lang)
     source = (
         rf"{name} + {STEP} \,\text{{{told}}}\, L:\, {figure(before, 6)} → {figure(after, 6)},"
         rf"\,\, \frac{{{figure(after - before, 3)}}}{{{STEP}}} ="

@@ -12,8 +12,9 @@ from chainrule.drawing.symbols import arrowhead
 from chainrule.drawing.text import text_width
 from chainrule.figures.boxes import words
 from chainrule.figures.canvas import Canvas
-from chainrule.figures.common import black, either
+from chainrule.figures.common import black
 from chainrule.graph.variable import Array
+from chainrule.lang.messages import _, _p
 from chainrule.layers import Affine
 
 __all__ = [
@@ -96,19 +97,19 @@ def names_and_memory(lang: str) -> Scene:
     canvas = Canvas()
     left = 0.0
     for code, told, states in (
-        ("a = b", either(lang, "two names for one array", "一个数组，两个名字"), rebinding()),
+        ("a = b", _("two names for one array").said(lang), rebinding()),
         (
             "a[...] = b",
-            either(lang, "contents copied, address kept", "复制内容，地址不变"),
+            _("contents copied, address kept").said(lang),
             writing(),
         ),
     ):
         canvas.marks(Text(left, 16.0, code, 17.0, "ink", "start", bold=True, role="code"))
         canvas.put(words(told, 13.0, "muted", flush=True), left + 108.0, 16.0)
         y = 44.0
-        for when, state in zip(("before", "after"), states, strict=True):
-            head = either(lang, when, {"before": "之前", "after": "之后"}[when])
-            canvas.put(words(head, 12.5, "muted", flush=True), left, y)
+        times = (_p("in time", "before"), _p("in time", "after"))
+        for when, state in zip(times, states, strict=True):
+            canvas.put(words(when.said(lang), 12.5, "muted", flush=True), left, y)
             _draw(canvas, lang, state, left, y + 14.0)
             y += 2 * BLOCK + 34.0
         left += 410.0
@@ -116,18 +117,15 @@ def names_and_memory(lang: str) -> Scene:
     before, after, changed = layer_addresses()
     assert before == after
     assert changed
-    told = either(
-        lang, "layer.grads[0] before and after backward(): new contents, the same address",
-        "layer.grads[0] 在 backward() 前后：内容更新，地址不变",
-    )  # fmt: skip
-    canvas.put(words(told, 13.0, flush=True), 0.0, y + 6.0)
+    told = _("layer.grads[0] before and after backward(): new contents, the same address")
+    canvas.put(words(told.said(lang), 13.0, flush=True), 0.0, y + 6.0)
     right = left - 46.0
     wide = text_width("0x" + 12 * "d", 13.0)  # whatever the digits are in this run
     for where, x in ((before, right - 2 * wide - 28.0), (after, right - wide)):
         canvas.marks(_address(where, x, y + 6.0))
     canvas.put(black("=", 15.0), right - wide - 14.0, y + 6.0, anchor="middle")
     canvas.reach(right, y + 10.0)
-    return canvas.done(either(lang, "names and memory", "名字与内存"))
+    return canvas.done(_("names and memory").said(lang))
 
 
 def _address(where: int, x: float, y: float) -> Text:
@@ -154,7 +152,7 @@ def _draw(canvas: Canvas, lang: str, state: State, x: float, y: float) -> None:
                 ),
             )  # fmt: skip
         if not alive:
-            told = either(lang, "no name left", "已无名字")
+            told = _("no name left").said(lang)
             canvas.put(words(told, 12.0, "muted", flush=True), left + 3 * CELL + 10.0, top + 40.0)
         places.update(dict.fromkeys(block.names, top + 35.0))
     for k, name in enumerate(("a", "b")):

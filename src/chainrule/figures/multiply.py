@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from chainrule.drawing.scene import Scene
-from chainrule.figures.common import either, figure, passes, tag
+from chainrule.figures.common import figure, passes, tag
 from chainrule.figures.flow import drawn
 from chainrule.graph.graph import Graph
 from chainrule.graph.variable import Variable
+from chainrule.lang.messages import _
 
 __all__ = ["multiply_node"]
 
@@ -26,4 +27,4 @@ def multiply_node(lang: str) -> Scene:
             tags[v] = tag(v, gradients[v], source, f"{dz} · {figure(other.data)}")
         return drawn(lang, Graph([z]), tags, gradients if back else None)
 
-    return passes(lang, draw, either(lang, "the multiply node", "乘法节点"))
+    return passes(lang, draw, _("the multiply node").said(lang))

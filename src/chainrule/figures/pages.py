@@ -7,16 +7,15 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from chainrule.figures.table import Figure
+from chainrule.lang.messages import _
 
-__all__ = ["index_page"]
+__all__ = ["TITLE", "index_page"]
 
-TITLES = {"en": "Learning of neural networks: the figures", "zh": "神经网络的学习：插图"}
-NOTES = {
-    "en": "Every number in these figures was computed by chainrule when they were drawn."
-    " Black arrows: forward. Thick blue arrows: backward. ← and → turn the pages.",
-    "zh": "图中每个数都是 chainrule 在绘图时实际计算的。黑色箭头：正向传播；"
-    "粗蓝箭头：反向传播。按 ← → 翻页。",
-}
+TITLE = _("Learning of neural networks: the figures")
+NOTE = _(
+    "Every number in these figures was computed by chainrule when they were drawn. Black arrows:"
+    " forward. Thick blue arrows: backward. ← and → turn the pages."
+)
 STYLE = """
 :root{color-scheme:light dark}
 body{margin:0;font:16px/1.55 "Helvetica Neue",Arial,"PingFang SC","Microsoft YaHei",
@@ -50,13 +49,14 @@ def index_page(shown: Sequence[tuple[Figure, str]], files: Mapping[str, bytes], 
     )
     parts = "\n".join(_part(figure, name, files[name], lang) for figure, name in shown)
     language = {"en": "en", "zh": "zh-Hans"}[lang]
+    title = TITLE.said(lang)
     return f"""<!doctype html>
 <html lang="{language}">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{TITLES[lang]}</title>
+<title>{title}</title>
 <style>{STYLE}</style></head>
 <body>
-<header><h1>{TITLES[lang]}</h1><p>{NOTES[lang]}</p></header>
+<header><h1>{title}</h1><p>{NOTE.said(lang)}</p></header>
 <nav>
 {links}
 </nav>
@@ -76,7 +76,7 @@ def _wide(svg: bytes) -> float:
 
 
 def _part(figure: Figure, name: str, data: bytes, lang: str) -> str:
-    heading, caption = escape(figure.heading(lang)), escape(figure.caption[lang])
+    heading, caption = escape(figure.heading(lang)), escape(figure.caption.said(lang))
     if name.endswith(".pdf"):
         picture = f'<p><a href="{name}">{name}</a></p>'
     else:

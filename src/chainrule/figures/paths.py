@@ -5,10 +5,11 @@ from __future__ import annotations
 from chainrule.drawing.scene import Scene
 from chainrule.figures.boxes import Box, framed, numbers, row, words
 from chainrule.figures.canvas import Canvas
-from chainrule.figures.common import black, blue, either, figure
+from chainrule.figures.common import black, blue, figure
 from chainrule.figures.flow import Sketch, Tag
 from chainrule.figures.matmul import Product, shape_box
 from chainrule.graph.variable import Array
+from chainrule.lang.messages import _
 
 __all__ = ["HERE", "all_paths", "inner_products", "one_product", "small"]
 
@@ -62,7 +63,7 @@ def all_paths(lang: str) -> Scene:
     )
     line = blue(f"{source} = {figure(p.grad(p.x)[0, HERE])}", 17.0)
     canvas.put(line, scene.width / 2, scene.height + 14.0 + line.above, anchor="middle")
-    return canvas.done(either(lang, "equation 1.12", "式 1.12"), 8.0)
+    return canvas.done(_("equation 1.12").said(lang), 8.0)
 
 
 def inner_products(lang: str) -> Scene:
@@ -73,7 +74,7 @@ def inner_products(lang: str) -> Scene:
     slopes = r"\sum{j} \frac{∂L}{∂y_j} \frac{∂y_j}{∂x_i}"
     head = black(rf"\frac{{∂L}}{{∂x_i}} = {slopes} = \sum{{j}} \frac{{∂L}}{{∂y_j}} W_{{ij}}", 18.0)
     right = canvas.put(head, 0.0, head.above)
-    told = either(lang, "the inner product of ∂L/∂y and row i of W", "∂L/∂y 与 W 第 i 行的内积")
+    told = _("the inner product of ∂L/∂y and row i of W").said(lang)
     canvas.put(words(told, 13.0, "muted", flush=True), right + 28.0, head.above)
     y = head.height + 52.0
     for i, line in enumerate(W):
@@ -83,7 +84,7 @@ def inner_products(lang: str) -> Scene:
         result = blue(rf"\frac{{∂L}}{{∂x_{i + 1}}} = {inner(dy, line)} = {figure(dx[i])}")
         canvas.put(result, x + 24.0, y)
         y += 84.0
-    return canvas.done(either(lang, "equation 1.13", "式 1.13"))
+    return canvas.done(_("equation 1.13").said(lang))
 
 
 def one_product(lang: str) -> Scene:
@@ -116,7 +117,7 @@ def one_product(lang: str) -> Scene:
     i = HERE + 1
     line = blue(rf"\frac{{∂L}}{{∂x_{i}}} = {inner(dy[0], W[HERE])} = {figure(dx[0, HERE])}", 16.0)
     canvas.put(framed(line, "none", "highlight"), canvas.width / 2, 222.0, anchor="middle")
-    return canvas.done(either(lang, "equation 1.14", "式 1.14"))
+    return canvas.done(_("equation 1.14").said(lang))
 
 
 def _blue(name: str) -> Box:

@@ -12,6 +12,7 @@ from chainrule.drawing.saving import PLOTS, format_of, rendered
 from chainrule.drawing.scene import Scene
 from chainrule.drawing.svg import to_svg
 from chainrule.errors import SettingError, nearest
+from chainrule.lang.messages import _
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Plot
@@ -69,7 +70,10 @@ class Picture:
             ExtraMissingError: matplotlib is missing, or a font for Chinese text.
         """
         if kind not in PLOTS:
-            raise SettingError(f"format={kind!r} is not known; {nearest(kind, PLOTS)}.")
+            near = nearest(kind, PLOTS)
+            raise SettingError(
+                _("format={kind!r} is not known; {nearest}.", kind=kind, nearest=near)
+            )
         if not isinstance(self._content, Scene):
             return _plotted(self._content, kind)
         if kind == "svg":

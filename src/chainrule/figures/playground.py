@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from chainrule.datasets import circles
-from chainrule.figures.common import either, figure
+from chainrule.figures.common import figure
 from chainrule.figures.plots import new_plot
 from chainrule.graph.variable import Array
+from chainrule.lang.messages import _, _p
 from chainrule.layers import Affine, SigmoidWithLoss, Tanh
 from chainrule.networks import Sequential
 from chainrule.optimizers import SGD
@@ -41,7 +42,7 @@ def trained() -> tuple[Sequential, Array, Array]:
 
 def activations(points: Array) -> list[Array]:
     """What every column of units gives for these points: inputs, hidden layers, output."""
-    net, _, _ = trained()
+    net = trained()[0]
     columns = [points]
     out = points
     for layer in net.layers:
@@ -132,19 +133,18 @@ def _weight(
 
 def _captions(ax: Any, lang: str, places: Any, largest: float) -> None:
     told = [
-        either(lang, "inputs", "输入"), either(lang, "4 units, tanh", "4 个单元，tanh"),
-        either(lang, "2 units, tanh", "2 个单元，tanh"), either(lang, "output", "输出"),
+        _p("what goes in", "inputs").said(lang), _("4 units, tanh").said(lang),
+        _("2 units, tanh").said(lang), _("output").said(lang),
     ]  # fmt: skip
     for k, text in enumerate(told):
         ax.text(places[k][0][0], 2.15, text, ha="center", va="bottom", fontsize=11)
     for i, (x, y) in enumerate(places[0]):
         ax.text(x - 0.55, y, f"$x_{i + 1}$", ha="right", va="center", fontsize=13)
-    legend = either(
-        lang, f"lines are weights: solid +, dashed −, the thickest {figure(largest, 3)}",
-        f"线表示权重：实线为正，虚线为负，最粗的为 {figure(largest, 3)}",
-    )  # fmt: skip
-    ax.text(0.0, -2.45, legend, ha="left", va="center", fontsize=10, color="0.35")
+    legend = _(
+        "lines are weights: solid +, dashed −, the thickest {largest}", largest=figure(largest, 3)
+    )
+    ax.text(0.0, -2.45, legend.said(lang), ha="left", va="center", fontsize=10, color="0.35")
     net, x, t = trained()
     right = float(np.mean(net.classify(x) == t))
-    told_right = either(lang, f"{right:.0%} right", f"正确率 {right:.0%}")
-    ax.text(places[-1][0][0], -1.45, told_right, ha="center", va="top", fontsize=11)
+    told_right = _("{right:.0%} right", right=right)
+    ax.text(places[-1][0][0], -1.45, told_right.said(lang), ha="center", va="top", fontsize=11)

@@ -7,12 +7,13 @@ import numpy as np
 from chainrule.drawing.scene import Scene
 from chainrule.figures.boxes import Box, column, numbers, row, words
 from chainrule.figures.canvas import Canvas
-from chainrule.figures.common import black, blue, either, passes
+from chainrule.figures.common import black, blue, passes
 from chainrule.figures.flow import Sketch, Tag
 from chainrule.graph.functions import broadcast_to
 from chainrule.graph.functions import sum as total
 from chainrule.graph.variable import Array, Variable
 from chainrule.graph.wording import shape_text
+from chainrule.lang.messages import _
 
 __all__ = ["D", "N", "repeat_node", "repeated", "sum_node", "summed"]
 
@@ -95,7 +96,7 @@ def repeat_node(lang: str) -> Scene:
         many = _each("y", y.data, gradients[y])
         return _fan(one, many, _whole("y", y.shape), "Repeat", out=True, back=back)
 
-    return passes(lang, draw, either(lang, "the Repeat node", "Repeat 节点"), across=False)
+    return passes(lang, draw, _("the Repeat node").said(lang), across=False)
 
 
 def sum_node(lang: str) -> Scene:
@@ -107,4 +108,4 @@ def sum_node(lang: str) -> Scene:
         many = _each("x", x.data, gradients[x])
         return _fan(one, many, _whole("x", x.shape), "Sum", out=False, back=back)
 
-    return passes(lang, draw, either(lang, "the Sum node", "Sum 节点"), across=False)
+    return passes(lang, draw, _("the Sum node").said(lang), across=False)

@@ -7,10 +7,11 @@ import numpy as np
 from chainrule.drawing.scene import Scene
 from chainrule.figures.boxes import Box, row, words
 from chainrule.figures.canvas import Canvas
-from chainrule.figures.common import black, blue, either, figure
+from chainrule.figures.common import black, blue, figure
 from chainrule.figures.matmul import Product
 from chainrule.graph.variable import Array
 from chainrule.graph.wording import shape_text
+from chainrule.lang.messages import _
 
 __all__ = ["by_shapes", "shape_check"]
 
@@ -21,7 +22,7 @@ def shape_check(lang: str) -> Scene:
     return _checked(
         lang,
         [[("x", "1×D", p.grad(p.x)), ("y", "1×H", p.grad(p.y)), ("W^T", "H×D", p.W.data.T)]],
-        either(lang, "shape check", "形状检查"),
+        _("shape check").said(lang),
     )
 
 
@@ -35,7 +36,7 @@ def by_shapes(lang: str) -> Scene:
             [("x", "N×D", p.grad(p.x)), dy, ("W^T", "H×D", p.W.data.T)],
             [("W", "D×H", p.grad(p.W)), ("x^T", "D×N", p.x.data.T), dy],
         ],
-        either(lang, "backward by shapes", "由形状推导反向传播"),
+        _("backward by shapes").said(lang),
     )
 
 
@@ -53,15 +54,12 @@ def _checked(lang: str, lines: list[list[Factor]], title: str) -> Scene:
         line.factor(*second)
         line.links()
         off = float(np.abs(first[2] @ second[2] - result[2]).max())
-        told = either(lang, "what backward() gives: the same", "与 backward() 的结果相同")
-        more = either(lang, f"(off by {figure(off, 1)})", f"（相差 {figure(off, 1)}）")
+        told = _("what backward() gives: the same").said(lang)
+        more = _("(off by {error})", error=figure(off, 1)).said(lang)
         canvas.put(words(told, 13.0, "good", flush=True), line.x + 8.0, y + 4.0)
         canvas.put(words(more, 13.0, "good", flush=True), line.x + 8.0, y + 22.0)
         y += 172.0
-    told = either(
-        lang, "equal inner lengths meet and go; the outer lengths stay",
-        "相等的内侧长度相遇而消去，外侧长度留下",
-    )  # fmt: skip
+    told = _("equal inner lengths meet and go; the outer lengths stay").said(lang)
     canvas.put(words(told, 13.0, "muted", flush=True), 0.0, canvas.height + 28.0)
     return canvas.done(title)
 

@@ -10,13 +10,14 @@ from chainrule.drawing.panels import verdict_panel
 from chainrule.drawing.scene import Scene
 from chainrule.figures.boxes import boxed, value, words
 from chainrule.figures.canvas import Canvas, titled
-from chainrule.figures.common import black, either, figure, tag
+from chainrule.figures.common import black, figure, tag
 from chainrule.figures.flow import Tag, drawn
 from chainrule.graph.derivatives import grad, numerical_gradient
 from chainrule.graph.functions import exp
 from chainrule.graph.functions import sigmoid as sigma
 from chainrule.graph.graph import Graph
 from chainrule.graph.variable import Variable
+from chainrule.lang.messages import _
 from chainrule.nodes.base import Value
 
 __all__ = ["AT", "LINES", "sigmoid_derivative", "sigmoid_node"]
@@ -58,9 +59,9 @@ def sigmoid_derivative(lang: str) -> Scene:
         y += 62.0
     canvas.line((0.0, y - 32.0), (columns[-1] + 76.0, y - 32.0), stroke="cell line")
     for told, values in (
-        (either(lang, "chainrule's backward pass", "chainrule 的反向传播"), live),
+        (_("chainrule's backward pass").said(lang), live),
         (
-            either(lang, "numerical, (f(x+h) − f(x−h)) / 2h", "数值微分 (f(x+h) − f(x−h)) / 2h"),
+            _("numerical, (f(x+h) − f(x−h)) / 2h").said(lang),
             counted,
         ),
     ):
@@ -68,7 +69,7 @@ def sigmoid_derivative(lang: str) -> Scene:
         _values(canvas, columns, y, values, live, 1e-9)
         y += 30.0
     canvas.reach(columns[-1] + 76.0, y - 24.0)
-    return canvas.done(either(lang, "the derivative of the sigmoid", "sigmoid 的导数"))
+    return canvas.done(_("the derivative of the sigmoid").said(lang))
 
 
 def _values(
@@ -109,11 +110,11 @@ def sigmoid_node(lang: str) -> Scene:
         if v in found and v.scalar is None
     }
     return titled(
-        either(lang, "the Sigmoid layer", "Sigmoid 层"),
+        _("the Sigmoid layer").said(lang),
         [
-            (either(lang, "as one node", "作为一个节点"), whole),
+            (_("as one node").said(lang), whole),
             (
-                either(lang, "in elementary nodes", "拆成基本节点"),
+                _("in elementary nodes").said(lang),
                 drawn(lang, parts, labels, found),
             ),
         ],

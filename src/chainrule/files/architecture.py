@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.errors import ChainruleError, FormatError, SettingError, nearest, shown
+from chainrule.lang.messages import Text, _, listed, sentences
 from chainrule.layers import (
     ELU,
     GELU,
@@ -110,10 +111,8 @@ LOSSES = _table(
 NETWORKS: dict[str, type[Sequential]] = {"Sequential": Sequential, "TwoLayerNet": TwoLayerNet}
 
 CLOCK: Json = {"dtype": "uint64", "shape": []}
-_BY_HAND = (
-    " Keep its arrays with numpy.savez(path, **{name: p.data for name, p in"
-    " network.named_parameters().items()}), and make the network in code again."
-)
+_SAVING = "numpy.savez(path, **{name: p.data for name, p in network.named_parameters().items()})"
+_BY_HAND = _("Keep its arrays with {saving}, and make the network in code again.", saving=_SAVING)
 
 
 # -- to JSON ------------------------------------------------------------------------------------
@@ -147,14 +146,19 @@ def _describe_network(
         if hasattr(Network, name) and not name.startswith("__")
     }
     if not isinstance(network, Sequential) or own:
-        what = (
-            "a Network of its own kind" if not own else f"it has its own {', '.join(sorted(own))}"
+        why = (
+            _("it has its own {names}", names=listed(sorted(own)))
+            if own
+            else _("a Network of its own kind")
         )
-        raise SettingError(
-            f"{cls.__name__} cannot be kept in a model file: {what}, which is Python code, and a file"
-            " holds numbers and the names of chainrule's layers only. Build it as a Sequential of"
-            f" chainrule's layers, if that can be done." + _BY_HAND
+        what = _(
+            "{network} cannot be kept in a model file: {why}, which is Python code, and a file holds"
+            " numbers and the names of chainrule's layers only. Build it as a Sequential of"
+            " chainrule's layers, if that can be done.",
+            network=cls.__name__,
+            why=why,
         )
+        raise SettingError(sentences(what, _BY_HAND))
     layers: list[Json] = []
     for i, part in enumerate(network.sequence):
         place = f"{prefix}{i}"
@@ -165,31 +169,39 @@ def _describe_network(
         if isinstance(part, Network):
             layers.append(_describe_network(part, f"{place}.", places, owners))
         else:
-            layers.append(_describe_layer(part, LAYERS, f"layer {place}", owners))
+            layers.append(_describe_layer(part, LAYERS, _("layer {place}", place=place), owners))
     kind = next((name for name, known in NETWORKS.items() if cls is known), "Sequential")
-    loss = None if network.loss is None else _describe_layer(network.loss, LOSSES, "the loss", {})
+    loss = (
+        None if network.loss is None else _describe_layer(network.loss, LOSSES, _("the loss"), {})
+    )
     seed = network.seed if isinstance(network.seed, int) else None
     return {"kind": kind, "layers": layers, "loss": loss, "seed": seed}
 
 
 def _describe_layer(
-    layer: Any, table: Mapping[str, Kind], where: str, owners: Mapping[int, str]
+    layer: Any, table: Mapping[str, Kind], where: Text, owners: Mapping[int, str]
 ) -> Json:
     name = type(layer).__name__
     kind = table.get(name)
     if kind is None or type(layer) is not kind.cls:
         inner = layer.layer if isinstance(layer, OpaqueLayer) else layer
-        raise SettingError(
-            f"{where}, {type(inner).__name__}, cannot be kept in a model file: it is written in your"
-            " own Python code, and a file holds numbers and the names of chainrule's own layers"
-            f" only ({', '.join(table)})." + _BY_HAND
+        what = _(
+            "{where}, {layer}, cannot be kept in a model file: it is written in your own Python code,"
+            " and a file holds numbers and the names of chainrule's own layers only ({known}).",
+            where=where,
+            layer=type(inner).__name__,
+            known=listed(table),
         )
+        raise SettingError(sentences(what, _BY_HAND))
     if isinstance(layer, Function) and layer.kept is None:
-        raise SettingError(
-            f"{where}, the function {layer.title}, cannot be kept in a model file: it is written in your"
-            f" own Python code. Of functions a file holds the names of chainrule's:"
-            f" {', '.join(f'cr.{known}' for known in KEPT)}." + _BY_HAND
+        what = _(
+            "{where}, the function {function}, cannot be kept in a model file: it is written in your own"
+            " Python code. Of functions a file holds the names of chainrule's: {known}.",
+            where=where,
+            function=layer.title,
+            known=listed(f"cr.{known}" for known in KEPT),
         )
+        raise SettingError(sentences(what, _BY_HAND))
     found: Json = {"kind": name}
     settings = {key: getattr(layer, key) for key in kind.settings}
     settings |= {key: _plain(getattr(layer, key)) for key in kind.options}
@@ -243,70 +255,111 @@ def expected_arrays(network: Any, where: str) -> dict[str, tuple[str, tuple[int,
 
 def _walk(network: Any, prefix: str, where: str, depth: int) -> list[tuple[str, Kind, Json]]:
     """Every described layer once, checked: its place, its kind, its description."""
-    here = f"{where}: the network" + (f" {prefix[:-1]}" if prefix else "")
+    here = (
+        _("{where}: the network {path}", where=where, path=prefix[:-1])
+        if prefix
+        else _("{where}: the network", where=where)
+    )
     _keys(network, {"kind", "layers", "loss", "seed"}, set(), here)
     _known(network["kind"], NETWORKS, here)
     if depth > MAX_DEPTH:
-        raise FormatError(f"{here}: networks lie in networks more than {MAX_DEPTH} deep.")
+        raise FormatError(
+            _("{here}: networks lie in networks more than {most} deep.", here=here, most=MAX_DEPTH)
+        )
     seed = network["seed"]
     if seed is not None and (type(seed) is not int or not 0 <= seed < 2**128):
-        raise FormatError(f"{here}: seed must be a whole number from 0; got {shown(seed)}.")
+        raise _refused(here, "seed", _("a whole number from 0"), seed)
     layers = network["layers"]
     if not isinstance(layers, list) or len(layers) > MAX_LAYERS:
-        raise FormatError(f"{here}: layers must be a list of at most {MAX_LAYERS}.")
+        raise FormatError(
+            _("{here}: layers must be a list of at most {most}.", here=here, most=MAX_LAYERS)
+        )
     if network["loss"] is not None:
-        _check_layer(network["loss"], LOSSES, f"{here}, the loss")
+        _check_layer(network["loss"], LOSSES, _("{here}, the loss", here=here))
     found: list[tuple[str, Kind, Json]] = []
     for i, layer in enumerate(layers):
         place = f"{prefix}{i}"
+        there = _("{here}, layer {place}", here=here, place=place)
         if isinstance(layer, dict) and "layers" in layer:
             found += _walk(layer, f"{place}.", where, depth + 1)
         elif isinstance(layer, dict) and "again" in layer:
-            _keys(layer, {"again"}, set(), f"{here}, layer {place}")
+            _keys(layer, {"again"}, set(), there)
         else:
-            found.append((place, _check_layer(layer, LAYERS, f"{here}, layer {place}"), layer))
+            found.append((place, _check_layer(layer, LAYERS, there), layer))
     return found
 
 
-def _check_layer(layer: Any, table: Mapping[str, Kind], where: str) -> Kind:
+def _refused(where: Text, key: str, allowed: Text, given: Any) -> FormatError:
+    return FormatError(
+        _(
+            "{where}: {key} must be {allowed}; got {given}.",
+            where=where,
+            key=key,
+            allowed=allowed,
+            given=shown(given),
+        )
+    )
+
+
+def _check_layer(layer: Any, table: Mapping[str, Kind], where: Text) -> Kind:
     _keys(layer, {"kind"}, {"settings", "arrays", "tied", "frozen", "lr_factors"}, where)
     kind = table[_known(layer["kind"], table, where)]
     settings = layer.get("settings", {})
     allowed = {*kind.settings, *kind.options}
-    _keys(settings, set(kind.settings), allowed, f"{where}, settings")
+    _keys(settings, set(kind.settings), allowed, _within(where, "settings"))
     for key, value in settings.items():
         if key == "function":
-            _known(value, KEPT, f"{where}, the function")
+            _known(value, KEPT, _("{where}, the function", where=where))
             continue
         several = key in ("class_weights", "pos_weight") and isinstance(value, list)
         numbers = value if several else [value]
         if not all(type(n) in (int, float) and -1e300 < n < 1e300 for n in numbers):
-            raise FormatError(f"{where}: {key} must be a finite number; got {shown(value)}.")
+            raise _refused(where, key, _("a finite number"), value)
         if key == "ignore_index" and type(value) is not int:
-            raise FormatError(f"{where}: ignore_index must be a whole number; got {shown(value)}.")
+            raise _refused(where, key, _("a whole number"), value)
         if key == "mask_seed" and (type(value) is not int or not 0 <= value < 2**64):
-            raise FormatError(f"{where}: mask_seed must be a whole number; got {shown(value)}.")
+            raise _refused(where, key, _("a whole number"), value)
     arrays = layer.get("arrays", {})
-    _keys(arrays, set(kind.arrays), set(), f"{where}, arrays")
+    _keys(arrays, set(kind.arrays), set(), _within(where, "arrays"))
     for key, info in arrays.items():
-        _keys(info, {"shape", "dtype"}, set(), f"{where}, {key}")
+        _keys(info, {"shape", "dtype"}, set(), _within(where, key))
         shape = info["shape"]
         if not isinstance(shape, list) or not all(type(n) is int and 0 < n < 2**53 for n in shape):
-            raise FormatError(f"{where}: {key} has the shape {shown(shape)}, which cannot be.")
+            raise FormatError(
+                _(
+                    "{where}: {key} has the shape {shape}, which cannot be.",
+                    where=where,
+                    key=key,
+                    shape=shown(shape),
+                )
+            )
         if info["dtype"] not in ("float16", "float32", "float64"):
-            raise FormatError(f"{where}: {key} has the dtype {shown(info['dtype'])}.")
+            given = shown(info["dtype"])
+            raise FormatError(
+                _("{where}: {key} has the dtype {dtype}.", where=where, key=key, dtype=given)
+            )
     tied = layer.get("tied", {})
-    _keys(tied, set(), set(kind.arrays), f"{where}, tied")
+    _keys(tied, set(), set(kind.arrays), _within(where, "tied"))
     for key, tie in tied.items():
-        _keys(tie, {"to", "transposed"}, set(), f"{where}, {key}")
+        _keys(tie, {"to", "transposed"}, set(), _within(where, key))
     frozen = layer.get("frozen", [])
     if not isinstance(frozen, list) or not all(key in kind.arrays for key in frozen):
-        raise FormatError(f"{where}: frozen names arrays of the layer; got {shown(frozen)}.")
+        raise FormatError(
+            _(
+                "{where}: frozen names arrays of the layer; got {given}.",
+                where=where,
+                given=shown(frozen),
+            )
+        )
     factors = layer.get("lr_factors", {})
-    _keys(factors, set(), set(kind.arrays), f"{where}, lr_factors")
+    _keys(factors, set(), set(kind.arrays), _within(where, "lr_factors"))
     if not all(type(n) in (int, float) and 0 < n < 1e300 for n in factors.values()):
-        raise FormatError(f"{where}: lr_factors must be numbers above 0; got {shown(factors)}.")
+        raise _refused(where, "lr_factors", _("numbers above 0"), factors)
     return kind
+
+
+def _within(where: Text, key: str) -> Text:
+    return _("{where}, {key}", where=where, key=key)
 
 
 def build(network: Json, arrays: Mapping[str, Array], where: str) -> Sequential:
@@ -314,7 +367,9 @@ def build(network: Json, arrays: Mapping[str, Array], where: str) -> Sequential:
     try:
         return _build(network, "", arrays, {})
     except ChainruleError as error:
-        raise FormatError(f"{where}: the layers do not fit together: {error}") from None
+        raise FormatError(
+            _("{where}: the layers do not fit together: {why}", where=where, why=error.args[0])
+        ) from None
 
 
 def _build(
@@ -325,8 +380,9 @@ def _build(
         place = f"{prefix}{i}"
         if "again" in layer:
             if layer["again"] not in made:
+                again = shown(layer["again"])
                 raise FormatError(
-                    f"layer {place} names {shown(layer['again'])}, which is not there."
+                    _("layer {place} names {again}, which is not there.", place=place, again=again)
                 )
             parts.append(made[layer["again"]])
             continue
@@ -356,7 +412,12 @@ def _build_layer(kind: Kind, described: Json, place: str, arrays: Mapping[str, A
             continue
         if not isinstance(tie["to"], str) or tie["to"] not in arrays:
             raise FormatError(
-                f"layer {place}, {key} is tied to {shown(tie['to'])}, not an array here."
+                _(
+                    "layer {place}, {key} is tied to {target}, not an array here.",
+                    place=place,
+                    key=key,
+                    target=shown(tie["to"]),
+                )
             )
         given[key] = arrays[tie["to"]].T if tie["transposed"] else arrays[tie["to"]]
     settings = dict(described.get("settings", {}))
@@ -373,21 +434,35 @@ def _build_layer(kind: Kind, described: Json, place: str, arrays: Mapping[str, A
     return layer
 
 
-def _keys(value: Any, needed: set[str], allowed: set[str], where: str) -> None:
+def _keys(value: Any, needed: set[str], allowed: set[str], where: Text) -> None:
     if not isinstance(value, dict):
-        raise FormatError(f"{where} must be an object; got {shown(value)}.")
+        raise FormatError(
+            _("{where} must be an object; got {given}.", where=where, given=shown(value))
+        )
     absent, unknown = needed - set(value), set(value) - needed - allowed
     if absent or unknown:
-        parts = [f"missing: {', '.join(sorted(absent))}"] if absent else []
-        parts += [f"unknown: {', '.join(map(shown, sorted(unknown)[:5]))}"] if unknown else []
-        raise FormatError(f"{where} is described wrongly ({'; '.join(parts)}).")
+        parts = [_("missing: {names}", names=listed(sorted(absent)))] if absent else []
+        if unknown:
+            parts.append(_("unknown: {names}", names=listed(map(shown, sorted(unknown)[:5]))))
+        raise FormatError(
+            _(
+                "{where} is described wrongly ({what}).",
+                where=where,
+                what=listed(parts, "clauses"),
+            )
+        )
 
 
-def _known(name: Any, table: Mapping[str, Any], where: str) -> str:
+def _known(name: Any, table: Mapping[str, Any], where: Text) -> str:
     if not isinstance(name, str) or name not in table:
         raise FormatError(
-            f"{where} is of kind {shown(name)}, which this chainrule does not know;"
-            f" {nearest(name, table)}. A newer chainrule may."
+            _(
+                "{where} is of kind {kind}, which this chainrule does not know; {nearest}. A newer"
+                " chainrule may.",
+                where=where,
+                kind=shown(name),
+                nearest=nearest(name, table),
+            )
         )
     return name
 

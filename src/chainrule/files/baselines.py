@@ -9,17 +9,19 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.errors import FormatError, SettingError
+from chainrule.lang.messages import Text, _, sentences
 
 if TYPE_CHECKING:
     from chainrule.datasets import Preparation
     from chainrule.training.baselines import Baselines
 
-__all__ = ["NAMES", "arrays_of", "baselines_in"]
+__all__ = ["DAMAGED", "NAMES", "arrays_of", "baselines_in"]
 
 Array = npt.NDArray[Any]
 
 #: What they are called in the file; no layer has such a name. The last two go together.
 NAMES = ANSWER, W, B = "baselines.answer", "baselines.W", "baselines.b"
+DAMAGED = _("The file is damaged; get it again, or train again.")
 
 
 def arrays_of(baselines: Baselines | None, preparation: Preparation | None) -> dict[str, Array]:
@@ -35,8 +37,10 @@ def arrays_of(baselines: Baselines | None, preparation: Preparation | None) -> d
         found |= {W: baselines.linear.W, B: baselines.linear.b}
     if preparation is None or _wrong(found, preparation):
         raise SettingError(
-            "baselines are kept with the preparation of their training rows: Baselines.fit("
-            "preparation.transform(table), preparation.targets(table), classes)."
+            _(
+                "baselines are kept with the preparation of their training rows: Baselines.fit("
+                "preparation.transform(table), preparation.targets(table), classes)."
+            )
         )
     return found
 
@@ -52,12 +56,10 @@ def baselines_in(
     found = {name: arrays[name] for name in NAMES if name in arrays}
     if not found:
         return None
-    wrong = "there is no preparation" if preparation is None else _wrong(found, preparation)
+    wrong = _("there is no preparation") if preparation is None else _wrong(found, preparation)
     if wrong or preparation is None:
-        raise FormatError(
-            f"{where}: the baselines do not fit the model: {wrong}. The file is damaged; get it again,"
-            " or train again."
-        )
+        what = _("{where}: the baselines do not fit the model: {wrong}.", where=where, wrong=wrong)
+        raise FormatError(sentences(what, DAMAGED))
     from chainrule.training.baselines import Baselines
     from chainrule.training.linear import Linear
 
@@ -65,15 +67,16 @@ def baselines_in(
     return Baselines(found[ANSWER], line, preparation.classes is not None)
 
 
-def _wrong(found: Mapping[str, Array], preparation: Preparation) -> str:
+def _wrong(found: Mapping[str, Array], preparation: Preparation) -> Text | str:
     """What does not fit; nothing if all does."""
     outputs = len(preparation.classes) if preparation.classes else 1
     shapes = {ANSWER: (outputs,), W: (len(preparation.features), outputs), B: (outputs,)}
     wanted = NAMES if W in found or B in found else (ANSWER,)
     for name in wanted:
         if name not in found:
-            return f"{name} is missing"
+            return _("{name} is missing", name=name)
         array = found[name]
         if array.shape != shapes[name] or array.dtype != np.float64:
-            return f"{name} is {array.dtype} {array.shape} and should be float64 {shapes[name]}"
+            is_, due = f"{array.dtype} {array.shape}", f"float64 {shapes[name]}"
+            return _("{name} is {found} and should be {due}", name=name, found=is_, due=due)
     return ""

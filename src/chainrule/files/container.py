@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from chainrule.errors import FormatError, SettingError, shown
 from chainrule.files.foreign import foreign_kind
+from chainrule.lang.messages import Text, _, listed, sentences
 
 __all__ = ["Contents", "TensorInfo", "pack", "strict_json", "unpack"]
 
@@ -33,7 +34,8 @@ MAX_RANK = 8
 #: The kinds of numbers a network of ours is made of; uint64 is Dropout's clock.
 DTYPES = {"F16": "float16", "F32": "float32", "F64": "float64", "U64": "uint64"}
 _BLANK = "0" * 64
-_AGAIN = "The file is damaged or was not written by chainrule; get it again, or train again."
+_AGAIN = _("The file is damaged or was not written by chainrule; get it again, or train again.")
+_FETCH = _("Get it again, or train again.")
 
 
 @dataclass(frozen=True)
@@ -72,14 +74,24 @@ def pack(tensors: Mapping[str, Array], description: Mapping[str, Any]) -> bytes:
     for name, array in tensors.items():
         if array.dtype.name not in DTYPES.values():
             raise SettingError(
-                f"{name} is of dtype {array.dtype}, and a model file holds float16, float32 and"
-                " float64. Convert the network's arrays first: W.astype(numpy.float32)."
+                _(
+                    "{name} is of dtype {dtype}, and a model file holds float16, float32 and float64."
+                    " Convert the network's arrays first: W.astype(numpy.float32).",
+                    name=name,
+                    dtype=array.dtype,
+                )
             )
         if array.ndim > MAX_RANK:
-            raise SettingError(f"{name} has {array.ndim} axes, and a model file holds at most 8.")
+            raise SettingError(
+                _("{name} has {n} axes, and a model file holds at most 8.", name=name, n=array.ndim)
+            )
     if len(tensors) > MAX_TENSORS:
         raise SettingError(
-            f"The network has {len(tensors)} arrays, and a model file holds at most {MAX_TENSORS}."
+            _(
+                "The network has {n} arrays, and a model file holds at most {most}.",
+                n=len(tensors),
+                most=MAX_TENSORS,
+            )
         )
     text = json.dumps(
         {"sha256": _BLANK, **description}, allow_nan=False, ensure_ascii=True, separators=(",", ":")
@@ -93,7 +105,7 @@ def pack(tensors: Mapping[str, Array], description: Mapping[str, Any]) -> bytes:
     data = bytes(save(plain, {KEY: text}))  # one metadata key: several would vary in order
     if struct.unpack("<Q", data[:8])[0] > MAX_HEADER:
         raise SettingError(
-            "The facts and names to be kept with the model are larger than 16 MiB. Keep fewer."
+            _("The facts and names to be kept with the model are larger than 16 MiB. Keep fewer.")
         )
     return data.replace(_BLANK.encode(), _digest(data, _BLANK).encode(), 1)
 
@@ -108,21 +120,35 @@ def unpack(data: bytes, where: str) -> Contents:
     try:
         description = strict_json(text)
     except ValueError as error:
-        raise FormatError(
-            f"{where}: the description of the model is no JSON ({error}). {_AGAIN}"
+        why = _why(error)
+        raise _damaged(
+            _("{where}: the description of the model is no JSON ({why}).", where=where, why=why)
         ) from None
     if not isinstance(description, dict):
-        raise FormatError(f"{where}: the description of the model must be an object. {_AGAIN}")
+        raise _damaged(_("{where}: the description of the model must be an object.", where=where))
     digest = description.get("sha256")
     if not isinstance(digest, str) or not re.fullmatch("[0-9a-f]{64}", digest):
-        raise FormatError(f"{where}: the checksum is missing. {_AGAIN}")
+        raise _damaged(_("{where}: the checksum is missing.", where=where))
     if _digest(data, digest) != digest:
-        raise FormatError(
-            f"{where}: the checksum (sha256) is wrong, so a part of the file has changed since it"
-            " was written. Get it again, or train again."
+        changed = _(
+            "{where}: the checksum (sha256) is wrong, so a part of the file has changed since it was"
+            " written.",
+            where=where,
         )
+        raise FormatError(sentences(changed, _FETCH))
     del description["sha256"]
     return Contents(description, infos, data)
+
+
+def _damaged(what: Text) -> FormatError:
+    """The error for a file of ours that cannot be read any more."""
+    return FormatError(sentences(what, _AGAIN))
+
+
+def _why(error: ValueError) -> str:
+    """What the error says: a message if it is one of ours."""
+    said = error.args[0]
+    return said if isinstance(said, Text) else str(error)
 
 
 def _digest(data: bytes, digits: str) -> str:
@@ -136,85 +162,146 @@ def _digest(data: bytes, digits: str) -> str:
 
 def _header(data: bytes, where: str) -> tuple[dict[str, TensorInfo], str]:
     if not data:
-        raise FormatError(f"{where} is empty (0 bytes), so it is no model. Get it again.")
+        raise FormatError(
+            _("{where} is empty (0 bytes), so it is no model. Get it again.", where=where)
+        )
     # Ours begins with the length of the header, of which the upper half is 0, and the header.
     other = None if data[4:9] == b"\0\0\0\0{" else foreign_kind(data)
     if other is not None:
-        raise FormatError(f"{where}: this is {other[0]}, not a chainrule model. {other[1]}")
+        kind, advice = other
+        what = _("{where}: this is {kind}, not a chainrule model.", where=where, kind=kind)
+        raise FormatError(sentences(what, advice))
     if len(data) < 10:
-        raise FormatError(f"{where} has {len(data)} bytes, too few for a model. {_AGAIN}")
+        raise _damaged(_("{where} has {n} bytes, too few for a model.", where=where, n=len(data)))
     length = struct.unpack("<Q", data[:8])[0]
     if not 2 <= length <= MAX_HEADER or data[8:9] != b"{":
         raise FormatError(
-            f"{where}: this is not a chainrule model (its first bytes are {data[:8].hex(' ')})."
-            " A model is a file that `chainrule train` or save_model wrote."
+            _(
+                "{where}: this is not a chainrule model (its first bytes are {bytes}). A model is a"
+                " file that `chainrule train` or save_model wrote.",
+                where=where,
+                bytes=data[:8].hex(" "),
+            )
         )
     if 8 + length > len(data):
-        raise FormatError(
-            f"{where} is cut short: its header is {length} bytes long, and {len(data) - 8} are"
-            " there. Get it again, or train again."
+        short = _(
+            "{where} is cut short: its header is {length} bytes long, and {there} are there.",
+            where=where,
+            length=length,
+            there=len(data) - 8,
         )
+        raise FormatError(sentences(short, _FETCH))
     try:
         header = strict_json(data[8 : 8 + length].decode("utf-8"))
     except ValueError as error:
-        raise FormatError(f"{where}: the header is no JSON ({error}). {_AGAIN}") from None
+        raise _damaged(
+            _("{where}: the header is no JSON ({why}).", where=where, why=_why(error))
+        ) from None
     if not isinstance(header, dict):
-        raise FormatError(f"{where}: the header must be an object. {_AGAIN}")
+        raise _damaged(_("{where}: the header must be an object.", where=where))
     metadata = header.pop("__metadata__", None)
     if not isinstance(metadata, dict) or KEY not in metadata:
         raise FormatError(
-            f"{where}: this is a safetensors file, but not one of chainrule's: it says nothing of"
-            " the layers. Read its arrays with safetensors.numpy.load_file, and fill a network."
+            _(
+                "{where}: this is a safetensors file, but not one of chainrule's: it says nothing of"
+                " the layers. Read its arrays with safetensors.numpy.load_file, and fill a network.",
+                where=where,
+            )
         )
     if set(metadata) != {KEY} or not isinstance(metadata[KEY], str):
-        raise FormatError(f"{where}: __metadata__ must hold one text, {KEY!r}. {_AGAIN}")
+        raise _damaged(
+            _("{where}: __metadata__ must hold one text, {key!r}.", where=where, key=KEY)
+        )
     return _infos(header, len(data) - 8 - length, where), metadata[KEY]
 
 
 def _infos(header: dict[str, Any], size: int, where: str) -> dict[str, TensorInfo]:
     if len(header) > MAX_TENSORS:
-        raise FormatError(f"{where} has {len(header)} tensors; at most {MAX_TENSORS} are read.")
+        raise FormatError(
+            _(
+                "{where} has {n} tensors; at most {most} are read.",
+                where=where,
+                n=len(header),
+                most=MAX_TENSORS,
+            )
+        )
     infos = {}
     for name, entry in header.items():
         infos[name] = _info(name, entry, where)
     position = 0
     for name, info in sorted(infos.items(), key=lambda item: (item[1].start, item[1].end)):
         if info.start != position:
-            raise FormatError(
-                f"{where}: tensor {shown(name)} begins at byte {info.start} of the data, where byte"
-                f" {position} was due: tensors must lie end to end. {_AGAIN}"
+            raise _damaged(
+                _(
+                    "{where}: tensor {name} begins at byte {start} of the data, where byte {due} was"
+                    " due: tensors must lie end to end.",
+                    where=where,
+                    name=shown(name),
+                    start=info.start,
+                    due=position,
+                )
             )
         position = info.end
-    if position != size:
-        what = "is cut short" if size < position else "has bytes after its end"
-        raise FormatError(
-            f"{where} {what}: its tensors take {position} bytes, and {size} are there."
-            " Get it again, or train again."
+    if size < position:
+        short = _(
+            "{where} is cut short: its tensors take {needed} bytes, and {there} are there.",
+            where=where,
+            needed=position,
+            there=size,
         )
+        raise FormatError(sentences(short, _FETCH))
+    if size > position:
+        long = _(
+            "{where} has bytes after its end: its tensors take {needed} bytes, and {there} are there.",
+            where=where,
+            needed=position,
+            there=size,
+        )
+        raise FormatError(sentences(long, _FETCH))
     return infos
 
 
 def _info(name: str, entry: Any, where: str) -> TensorInfo:
-    place = f"{where}: tensor {shown(name)}"
+    place = _("{where}: tensor {name}", where=where, name=shown(name))
     if not name or any(ord(letter) < 32 for letter in name) or re.search(r"\.\.|[/\\]", name):
-        raise FormatError(f"{place} has a name that is not allowed. {_AGAIN}")
+        raise _damaged(_("{place} has a name that is not allowed.", place=place))
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
-        raise FormatError(f"{place} must have dtype, shape and data_offsets only. {_AGAIN}")
+        raise _damaged(_("{place} must have dtype, shape and data_offsets only.", place=place))
     code, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(code, str) or code not in DTYPES:
-        raise FormatError(
-            f"{place} is of dtype {shown(code)}; a model has {', '.join(DTYPES)}. {_AGAIN}"
+        raise _damaged(
+            _(
+                "{place} is of dtype {code}; a model has {known}.",
+                place=place,
+                code=shown(code),
+                known=listed(DTYPES),
+            )
         )
     if not _whole_numbers(shape) or len(shape) > MAX_RANK:
-        raise FormatError(f"{place} has the shape {shown(shape)}, which cannot be. {_AGAIN}")
+        raise _damaged(
+            _("{place} has the shape {shape}, which cannot be.", place=place, shape=shown(shape))
+        )
     if not _whole_numbers(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
-        raise FormatError(f"{place} has the place {shown(offsets)}, which cannot be. {_AGAIN}")
+        raise _damaged(
+            _(
+                "{place} has the place {offsets}, which cannot be.",
+                place=place,
+                offsets=shown(offsets),
+            )
+        )
     dtype = DTYPES[code]
     needed = math.prod(shape) * np.dtype(dtype).itemsize
     if offsets[1] - offsets[0] != needed:
-        raise FormatError(
-            f"{place} of shape {tuple(shape)} and {dtype} takes {needed} bytes, and the header gives"
-            f" it {offsets[1] - offsets[0]}. {_AGAIN}"
+        raise _damaged(
+            _(
+                "{place} of shape {shape} and {dtype} takes {needed} bytes, and the header gives it"
+                " {given}.",
+                place=place,
+                shape=tuple(shape),
+                dtype=dtype,
+                needed=needed,
+                given=offsets[1] - offsets[0],
+            )
         )
     return TensorInfo(dtype, tuple(shape), offsets[0], offsets[1])
 
@@ -228,17 +315,17 @@ def strict_json(text: str) -> Any:
     try:
         return json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
     except RecursionError:
-        raise ValueError("nested too deeply") from None
+        raise ValueError(_("nested too deeply")) from None
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
+        names = [pair[0] for pair in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {shown(twice)} occurs twice")
+        raise ValueError(_("the key {key} occurs twice", key=shown(twice)))
     return found
 
 
 def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(_("{name} is no number of JSON", name=name))

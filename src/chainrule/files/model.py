@@ -19,12 +19,13 @@ from chainrule.errors import (
     NonFiniteError,
     SettingError,
     ShapeError,
-    nearest,
+    guess,
     shown,
 )
 from chainrule.files.architecture import build, describe, expected_arrays
-from chainrule.files.baselines import NAMES, arrays_of, baselines_in
+from chainrule.files.baselines import DAMAGED, NAMES, arrays_of, baselines_in
 from chainrule.files.container import Contents, pack, unpack
+from chainrule.lang.messages import Text, _, listed, sentences
 from chainrule.layers.losses import Loss
 from chainrule.networks import Network
 
@@ -98,8 +99,10 @@ class Model:
         if isinstance(data, Table):
             if self.preparation is None:
                 raise DataError(
-                    "This model was kept without a preparation, so it takes arrays and no tables."
-                    " Give the array its network takes: table.matrix(names)."
+                    _(
+                        "This model was kept without a preparation, so it takes arrays and no tables."
+                        " Give the array its network takes: table.matrix(names)."
+                    )
                 )
             return self.preparation.transform(data)
         if self.preparation is None:
@@ -107,8 +110,10 @@ class Model:
 
             if frame_columns(data) is not None:
                 raise DataError(
-                    "This model was kept without a preparation, so it takes arrays and no frames."
-                    " Give the array its network takes, its columns in order: frame.to_numpy()."
+                    _(
+                        "This model was kept without a preparation, so it takes arrays and no frames."
+                        " Give the array its network takes, its columns in order: frame.to_numpy()."
+                    )
                 )
             return np.asarray(data)
         from chainrule.datasets.frames import frame_columns
@@ -122,8 +127,12 @@ class Model:
         x = np.asarray(data)
         if x.ndim != 2 or x.shape[1] != len(columns):
             raise ShapeError(
-                f"This model takes rows of {len(columns)} cells ({', '.join(columns[:5])}"
-                f"{', …' if len(columns) > 5 else ''}); got shape {x.shape}."
+                _(
+                    "This model takes rows of {n} cells ({names}); got shape {shape}.",
+                    n=len(columns),
+                    names=listed(columns if len(columns) <= 5 else [*columns[:5], "…"]),
+                    shape=x.shape,
+                )
             )
         return self.preparation.transform(Table.from_matrix(x, names=columns, source="the array"))
 
@@ -166,8 +175,11 @@ def pack_model(
     """The contents of a model file (see `save_model`, which has the errors)."""
     if not isinstance(network, Network):
         raise SettingError(
-            f"save_model keeps a chainrule network; got {shown(network)}. A network written by hand"
-            " keeps its arrays with numpy.savez(path, *network.params)."
+            _(
+                "save_model keeps a chainrule network; got {given}. A network written by hand keeps its"
+                " arrays with numpy.savez(path, *network.params).",
+                given=shown(network),
+            )
         )
     described = describe(network)
     tensors: dict[str, Array] = {n: p.data for n, p in network.named_parameters().items()}
@@ -177,8 +189,12 @@ def pack_model(
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             place = ", ".join(map(str, np.argwhere(~np.isfinite(array))[0]))
             raise NonFiniteError(
-                f"{name}[{place}] is NaN or infinite, so the network is of no use and was not saved."
-                " Train it again with a lower learning rate."
+                _(
+                    "{name}[{place}] is NaN or infinite, so the network is of no use and was not saved."
+                    " Train it again with a lower learning rate.",
+                    name=name,
+                    place=place,
+                )
             )
     description = {
         "format": FORMAT,
@@ -188,9 +204,9 @@ def pack_model(
         "facts": _plain_facts(facts),
     }
     data = pack(tensors, description)
-    kept = unpack(data, "the model").tensors()
+    kept = unpack(data, _("the model")).tensors()
     if any(kept[name].tobytes() != array.tobytes() for name, array in tensors.items()):
-        raise FormatError("The arrays did not come back as they were; nothing was saved.")
+        raise FormatError(_("The arrays did not come back as they were; nothing was saved."))
     return data
 
 
@@ -208,22 +224,39 @@ def load_model(path: Pathish) -> Model:
     contents = unpack(_bytes(where), where)
     description = contents.description
     if description.get("format") != FORMAT:
-        raise FormatError(f"{where}: this is {shown(description.get('format'))}, not a {FORMAT}.")
+        given = shown(description.get("format"))
+        raise FormatError(
+            _("{where}: this is {kind}, not a chainrule model.", where=where, kind=given)
+        )
     version = description.get("version")
     if type(version) is int and version > VERSION:
         raise FormatError(
-            f"{where} was written by a newer chainrule (format {version}; this one reads {VERSION})."
-            " Bring chainrule up to date: pip install --upgrade chainrule."
+            _(
+                "{where} was written by a newer chainrule (format {version}; this one reads {ours})."
+                " Bring chainrule up to date: pip install --upgrade chainrule.",
+                where=where,
+                version=version,
+                ours=VERSION,
+            )
         )
     keys = ("format", "version", "network", "preparation", "facts")
     if version != VERSION or set(description) != set(keys):
         raise FormatError(
-            f"{where}: the description must have {', '.join(keys)}, and version {VERSION}; got"
-            f" {', '.join(map(shown, description))}, version {shown(version)}."
+            _(
+                "{where}: the description must have {keys}, and version {ours}; got {given}, version"
+                " {version}.",
+                where=where,
+                keys=listed(keys),
+                ours=VERSION,
+                given=listed(map(shown, description)),
+                version=shown(version),
+            )
         )
     facts = description["facts"]
     if not isinstance(facts, dict):
-        raise FormatError(f"{where}: facts must be an object; got {shown(facts)}.")
+        raise FormatError(
+            _("{where}: facts must be an object; got {given}.", where=where, given=shown(facts))
+        )
     tensors = _checked(contents, where)
     preparation = None
     if description["preparation"] is not None:
@@ -232,7 +265,7 @@ def load_model(path: Pathish) -> Model:
         try:
             preparation = Preparation.from_json(description["preparation"])
         except FormatError as error:
-            raise FormatError(f"{where}: {error}") from None
+            raise FormatError(_("{where}: {what}", where=where, what=error.args[0])) from None
     baselines = baselines_in(tensors, preparation, where)
     network = build(description["network"], tensors, where)
     return Model(network, preparation, facts, baselines)
@@ -241,30 +274,43 @@ def load_model(path: Pathish) -> Model:
 def _checked(contents: Contents, where: str) -> dict[str, Array]:
     """The arrays, once names, dtypes and shapes are those of the described network."""
     expected = expected_arrays(contents.description["network"], where)
-    problems = []
+    problems: list[Text] = []
     for name, (dtype, shape) in expected.items():
         info = contents.infos.get(name)
         if info is None:
-            problems.append(f"{name} is missing")
+            problems.append(_("{name} is missing", name=name))
         elif (info.dtype, info.shape) != (dtype, shape):
-            problems.append(f"{name} is {info.dtype} {info.shape} and should be {dtype} {shape}")
+            is_, due = f"{info.dtype} {info.shape}", f"{dtype} {shape}"
+            problems.append(
+                _("{name} is {found} and should be {due}", name=name, found=is_, due=due)
+            )
     for name in contents.infos:
         if name not in expected and name not in NAMES:
-            hint = nearest(name, expected).split("? ")[0]
-            near = f" ({hint}?)" if hint.startswith("did you mean") else ""
-            problems.append(f"{shown(name)} belongs to no layer{near}")
+            hint = guess(name, expected)
+            problems.append(
+                _("{name} belongs to no layer ({hint})", name=shown(name), hint=hint)
+                if hint
+                else _("{name} belongs to no layer", name=shown(name))
+            )
     if problems:
-        more = f"; and {len(problems) - 20} more" if len(problems) > 20 else ""
-        raise FormatError(
-            f"{where}: the arrays do not fit the layers: {'; '.join(problems[:20])}{more}."
-            " The file is damaged; get it again, or train again."
+        if len(problems) > 20:
+            problems[20:] = [_("and {n} more", n=len(problems) - 20)]
+        what = _(
+            "{where}: the arrays do not fit the layers: {problems}.",
+            where=where,
+            problems=listed(problems, "clauses"),
         )
+        raise FormatError(sentences(what, DAMAGED))
     tensors = contents.tensors()
     bad = [n for n, a in tensors.items() if a.dtype.kind == "f" and not np.isfinite(a).all()]
     if bad:
         raise FormatError(
-            f"{where}: NaN or infinity in {', '.join(bad[:10])}; such a network predicts nothing."
-            " Train again with a lower learning rate."
+            _(
+                "{where}: NaN or infinity in {names}; such a network predicts nothing. Train again with"
+                " a lower learning rate.",
+                where=where,
+                names=listed(bad[:10]),
+            )
         )
     return tensors
 
@@ -274,25 +320,36 @@ def _bytes(where: str) -> bytes:
     try:
         found = os.stat(where)
         if stat.S_ISDIR(found.st_mode):
-            raise DataError(f"{where} is a folder, not a model file. Name a file inside it.")
+            raise DataError(
+                _("{where} is a folder, not a model file. Name a file inside it.", where=where)
+            )
         if not stat.S_ISREG(found.st_mode):
-            raise DataError(f"{where} is a device or a pipe, not a model file.")
+            raise DataError(_("{where} is a device or a pipe, not a model file.", where=where))
         if found.st_size > MAX_BYTES:
-            raise DataError(f"{where} has {found.st_size:,} bytes; at most {MAX_BYTES:,} are read.")
+            raise DataError(
+                _(
+                    "{where} has {size:,} bytes; at most {most:,} are read.",
+                    where=where,
+                    size=found.st_size,
+                    most=MAX_BYTES,
+                )
+            )
         with open(where, "rb") as file:
             return file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise DataError(
-            f"{where}: there is no such model file. Check the name and the folder."
+            _("{where}: there is no such model file. Check the name and the folder.", where=where)
         ) from None
     except PermissionError:
         raise DataError(
-            f"{where} may not be read: no permission. Change its permissions."
+            _("{where} may not be read: no permission. Change its permissions.", where=where)
         ) from None
     except ValueError as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(f"{shown(where)} is no file name: {error}.") from None
+        raise DataError(
+            _("{where} is no file name: {why}.", where=shown(where), why=error)
+        ) from None
 
 
 def _plain_facts(facts: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -300,7 +357,7 @@ def _plain_facts(facts: Mapping[str, Any] | None) -> dict[str, Any]:
         text = json.dumps(dict(facts or {}), allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise SettingError(
-            f"facts must be texts, finite numbers, lists and dicts of them: {error}."
+            _("facts must be texts, finite numbers, lists and dicts of them: {why}.", why=error)
         ) from None
     plain: dict[str, Any] = json.loads(text)
     return plain

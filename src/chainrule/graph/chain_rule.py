@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chainrule.errors import DTypeError, ShapeError
+from chainrule.lang.messages import _, sentences
 from chainrule.nodes.base import Value, quiet
 from chainrule.nodes.indexing import Index
 from chainrule.nodes.shaping import Branch
@@ -68,8 +69,13 @@ def chain_rule(
                 dxs = (dxs,)
             if len(dxs) != len(node.inputs):
                 raise ShapeError(
-                    f"{type(node).__name__}.backward gave {len(dxs)} gradients for"
-                    f" {len(node.inputs)} inputs; it must give one for each, None where there is none."
+                    _(
+                        "{node}.backward gave {given} gradients for {inputs} inputs; it must give one for"
+                        " each, None where there is none.",
+                        node=type(node).__name__,
+                        given=len(dxs),
+                        inputs=len(node.inputs),
+                    )
                 )
             for variable, dx in zip(node.inputs, dxs, strict=True):
                 if dx is not None and variable in flows:
@@ -113,17 +119,26 @@ def added_up(douts: Sequence[Value]) -> Value:
 
 
 def _refuse(node: Node, variable: Variable, shape: tuple[int, ...]) -> None:
-    place = [v is variable for v in node.inputs].index(True)
-    hint = ""
-    if not node.elementwise and len(node.inputs) > 1:
-        hint = (
-            " If the node works element by element, give its class `elementwise = True`, and its"
-            " inputs come repeated to one shape."
-        )
+    place = str([v is variable for v in node.inputs].index(True))
+    if variable.name:
+        place += f" ({variable.name})"
+    several = not node.elementwise and len(node.inputs) > 1
     raise ShapeError(
-        f"{type(node).__name__}.backward gave a gradient of shape {shape} for its input {place}"
-        f"{f' ({variable.name})' if variable.name else ''}, which has shape {variable.shape}; a"
-        f" gradient has the shape of its value.{hint}"
+        sentences(
+            _(
+                "{node}.backward gave a gradient of shape {given} for its input {place}, which has shape"
+                " {shape}; a gradient has the shape of its value.",
+                node=type(node).__name__,
+                given=shape,
+                place=place,
+                shape=variable.shape,
+            ),
+            several
+            and _(
+                "If the node works element by element, give its class `elementwise = True`, and its"
+                " inputs come repeated to one shape."
+            ),
+        )
     )
 
 
@@ -148,6 +163,10 @@ def refuse_complex(graph: Graph) -> None:
     v = first_complex(graph)
     if v is not None:
         raise DTypeError(
-            f"{graph.names[v]} holds {v.dtype}, and gradients are taken and checked of real numbers"
-            " only. Compute with floats, the real and the imaginary part as two arrays."
+            _(
+                "{name} holds {dtype}, and gradients are taken and checked of real numbers only. Compute"
+                " with floats, the real and the imaginary part as two arrays.",
+                name=graph.names[v],
+                dtype=v.dtype,
+            )
         )

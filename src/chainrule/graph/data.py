@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from chainrule.errors import DTypeError, ShapeError, shown
 from chainrule.graph.variable import Variable
+from chainrule.lang.messages import Text, _, _p, sentences
 
 __all__ = ["as_numbers", "name_of", "of_shape"]
 
@@ -32,25 +33,37 @@ def as_numbers(x: Any, owner: Any) -> Array:
     if isinstance(x, np.ndarray) and x.dtype.kind in "fiub":
         if isinstance(x, np.ma.MaskedArray):
             raise DTypeError(
-                f"{name_of(owner)} got a masked array, whose mask would be lost."
-                " Fill it first: x.filled(value)."
+                _(
+                    "{owner} got a masked array, whose mask would be lost. Fill it first: x.filled(value).",
+                    owner=name_of(owner),
+                )
             )
         return _native(np.asarray(x))
     if hasattr(x, "toarray"):
         raise DTypeError(
-            f"{name_of(owner)} needs a dense array of numbers; got a sparse {type(x).__name__}."
-            " Write x.toarray()."
+            _(
+                "{owner} needs a dense array of numbers; got a sparse {kind}. Write x.toarray().",
+                owner=name_of(owner),
+                kind=type(x).__name__,
+            )
         )
     try:
         array = np.asarray(x)
     except ValueError:
-        raise ShapeError(f"{name_of(owner)} got {_uneven(x)}.") from None
+        raise ShapeError(_uneven(name_of(owner), x)) from None
     if array.dtype.kind == "O" and array.size:
         array = _of_objects(array)
     if array.dtype.kind not in "fiub":
         raise DTypeError(
-            f"{name_of(owner)} needs an array of numbers; got dtype {array.dtype}"
-            f" ({shown(x, 40)}).{_advice(x, array)}"
+            sentences(
+                _(
+                    "{owner} needs an array of numbers; got dtype {dtype} ({value}).",
+                    owner=name_of(owner),
+                    dtype=array.dtype,
+                    value=shown(x, 40),
+                ),
+                _advice(x, array),
+            )
         )
     return _native(array)
 
@@ -79,30 +92,36 @@ def _missing(value: Any) -> bool:
 def _advice(x: Any, array: Array) -> str:
     """What to do about values that are no numbers: which column, or which place, and how."""
     columns = getattr(x, "columns", None)
-    if columns is not None:
-        for name in columns:
-            advice = _of_values(np.asarray(x[name]))
-            if advice:
-                return f" Column {name!r}{advice}"
-        return ""
-    return f" It{advice}" if (advice := _of_values(array)) else ""
+    if columns is None:
+        return _of_values(_p("an array of data", "It"), array)
+    found = (_of_values(_("Column {name!r}", name=name), np.asarray(x[name])) for name in columns)
+    return next(filter(None, found), "")
 
 
-def _of_values(array: Array) -> str:
+def _of_values(what: Text, array: Array) -> str:
     values: Iterable[Any] = array.flat
     if array.dtype.kind in "OUST":
         for i, value in enumerate(values):
             if _missing(value):
-                return f" has no value in row {_row(array, i)}: fill such rows, or leave them out."
+                return _(
+                    "{what} has no value in row {row}: fill such rows, or leave them out.",
+                    what=what,
+                    row=_row(array, i),
+                )
             if isinstance(value, str | bytes):
-                return (
-                    f" holds text, such as {shown(_plain(value), 30)} in row {_row(array, i)}: encode it as"
-                    " numbers (cr.one_hot of ids, or cr.datasets.Preparation), or leave it out."
+                return _(
+                    "{what} holds text, such as {text} in row {row}: encode it as numbers (cr.one_hot of"
+                    " ids, or cr.datasets.Preparation), or leave it out.",
+                    what=what,
+                    text=shown(_plain(value), 30),
+                    row=_row(array, i),
                 )
     if array.dtype.kind in "mM":
-        return " holds dates or times: count them in days, say, as numbers."
+        return _("{what} holds dates or times: count them in days, say, as numbers.", what=what)
     if array.dtype.kind == "c":
-        return " holds complex numbers: give real and imaginary parts as two columns."
+        return _(
+            "{what} holds complex numbers: give real and imaginary parts as two columns.", what=what
+        )
     return ""
 
 
@@ -114,19 +133,28 @@ def _row(array: Array, i: int) -> int:
     return i // max(1, array.size // max(1, len(array))) if array.ndim else 0
 
 
-def _uneven(rows: Any) -> str:
+def _uneven(owner: str, rows: Any) -> Text:
     """Which row of a list differs from the first in length."""
     arrays = [row for row in rows if isinstance(row, np.ndarray) and row.ndim > 1]
     if len(arrays) > 1 and len(arrays) == len(rows) and len({len(a) for a in arrays}) == 1:
-        return (
-            f"{len(arrays)} arrays with {len(arrays[0])} rows each. One array is taken: put them side by"
-            " side, np.concatenate([a, b], axis=1), and let predict(x) take its columns apart, x[:, :3]"
+        return _(
+            "{owner} got {count} arrays with {rows} rows each. One array is taken: put them side by side,"
+            " np.concatenate([a, b], axis=1), and let predict(x) take its columns apart, x[:, :3].",
+            owner=owner,
+            count=len(arrays),
+            rows=len(arrays[0]),
         )
     lengths = [len(row) if hasattr(row, "__len__") else None for row in rows]
     for i, n in enumerate(lengths):
         if n != lengths[0]:
-            return f"rows of unequal length: row 0 has {lengths[0]} entries and row {i} has {n}"
-    return "nested rows of unequal length"
+            return _(
+                "{owner} got rows of unequal length: row 0 has {first} entries and row {row} has {other}.",
+                owner=owner,
+                first=lengths[0],
+                row=i,
+                other=n,
+            )
+    return _("{owner} got nested rows of unequal length.", owner=owner)
 
 
 def of_shape(t: Array, shape: tuple[int, ...]) -> Array | None:

@@ -15,6 +15,7 @@ from chainrule.graph.graph import Graph
 from chainrule.graph.recording import differentiating
 from chainrule.graph.trees import has_variable, is_numeric, leaves, mapped
 from chainrule.graph.variable import Array, Parameter, Variable, apply, as_array, constant
+from chainrule.lang.messages import Text, _, listed, sentences
 from chainrule.nodes import Branch
 from chainrule.nodes.base import Value
 
@@ -80,13 +81,18 @@ def value_and_grad(
         out = _variable("cr.grad", out)
         if out.call is None and all(out is not v for v in leaves(run.chosen)):
             raise RecordingError(
-                "cr.grad: the function gave a Variable that nothing was computed for, so no gradient flows"
-                " back from it. Compute with the Variables that come in."
+                _(
+                    "cr.grad: the function gave a Variable that nothing was computed for, so no gradient"
+                    " flows back from it. Compute with the Variables that come in."
+                )
             )
         if out.size != 1:
             raise ShapeError(
-                f"cr.grad needs a function that gives one number; it gave shape {out.shape}."
-                " Reduce it first, with cr.sum or cr.mean, or ask for cr.jacobian."
+                _(
+                    "cr.grad needs a function that gives one number; it gave shape {shape}. Reduce it first,"
+                    " with cr.sum or cr.mean, or ask for cr.jacobian.",
+                    shape=out.shape,
+                )
             )
         found = run.gradients(out, [np.ones_like(out.data)])[0]
         grads = [mapped(lambda v: found.get(v) if isinstance(v, Variable) else None, tree)
@@ -149,17 +155,25 @@ def _refuse_values(what: str, f: Any, argument: Any) -> None:
     """An error where the numbers come together with the function, or come first."""
     if not callable(f):
         raise SettingError(
-            f"{what}: f={shown(f, 40)} must be a function. {what}(f) gives the function that is called with"
-            f" the numbers: {what}(f)(x)."
+            _(
+                "{what}: f={f} must be a function. {what}(f) gives the function that is called with the"
+                " numbers: {what}(f)(x).",
+                what=what,
+                f=shown(f, 40),
+            )
         )
     several = isinstance(argument, list | tuple)
     parts = list(argument) if several else [argument]
     whole = all(isinstance(p, str | int | np.integer) and not isinstance(p, bool) for p in parts)
     if not parts or not whole:
         raise SettingError(
-            f"{what}: argument={shown(argument, 40)} must be the place (0, 1, ...) or the name of an argument"
-            f" of the function, or a list of several. To hand in the numbers, call what {what} gives:"
-            f" {what}(f)(x)."
+            _(
+                "{what}: argument={argument} must be the place (0, 1, ...) or the name of an argument of the"
+                " function, or a list of several. To hand in the numbers, call what {what} gives:"
+                " {what}(f)(x).",
+                what=what,
+                argument=shown(argument, 40),
+            )
         )
 
 
@@ -185,8 +199,13 @@ class _Run:
             given[key] = mapped(lambda leaf: leaf, self.chosen[-1])  # which the function may change
         if not any(isinstance(v, Variable) for v in leaves(self.chosen)):
             raise DTypeError(
-                f"{what}: argument {', '.join(map(repr, keys))} of the function holds no numbers; got"
-                f" {shown(self.chosen[0])}. Hand in a number, an array, or lists and dicts of arrays."
+                _(
+                    "{what}: argument {keys} of the function holds no numbers; got {value}. Hand in a"
+                    " number, an array, or lists and dicts of arrays.",
+                    what=what,
+                    keys=listed(map(repr, keys)),
+                    value=shown(self.chosen[0]),
+                )
             )
         with differentiating(what):
             self.out = f(
@@ -231,15 +250,24 @@ def _place(
         names = _names(f)
         if wanted in names and names.index(wanted) < n:
             return names.index(wanted)
+    told = {"what": what, "argument": wanted, "count": n, "last": n - 1}
+    names = [key for key in given if isinstance(key, str)]
     raise SettingError(
-        f"{what}: argument={wanted!r} names none of the arguments that the function was called with:"
-        f" {n} by place (0 to {n - 1})"
-        + (
-            f", and {', '.join(k for k in given if isinstance(k, str))} by name"
-            if n < len(given)
-            else ""
+        sentences(
+            _(
+                "{what}: argument={argument!r} names none of the arguments that the function was called"
+                " with: {count} by place (0 to {last}), and {names} by name.",
+                **told,
+                names=listed(names),
+            )
+            if names
+            else _(
+                "{what}: argument={argument!r} names none of the arguments that the function was called"
+                " with: {count} by place (0 to {last}).",
+                **told,
+            ),
+            _("Give the place or the name of one, or a list of several."),
         )
-        + ". Give the place or the name of one, or a list of several."
     )
 
 
@@ -268,7 +296,10 @@ def _plain(leaf: Any) -> Any:
 def _two(out: Any) -> tuple[Any, Any]:
     if not isinstance(out, tuple) or len(out) != 2:
         raise RecordingError(
-            f"has_aux=True wants a function that gives (number, more); it gave {_kind(out)}."
+            _(
+                "has_aux=True wants a function that gives (number, more); it gave {value}.",
+                value=_kind(out),
+            )
         )
     return out
 
@@ -281,19 +312,27 @@ def _variable(what: str, out: Any) -> Variable:
         return out
     if isinstance(out, tuple | list) and has_variable(out):
         raise RecordingError(
-            f"{what}: the function gave {_kind(out)}. Give one Variable: join them with cr.stack or"
-            " cr.concatenate, add them up, or return (number, more) with has_aux=True."
+            _(
+                "{what}: the function gave {value}. Give one Variable: join them with cr.stack or"
+                " cr.concatenate, add them up, or return (number, more) with has_aux=True.",
+                what=what,
+                value=_kind(out),
+            )
         )
     raise RecordingError(
-        f"{what}: the function gave {_kind(out)}, and no Variable, so no gradient flows back from it."
-        " Compute with the functions of chainrule or NumPy on the Variables that come in: cr.exp(x), not"
-        " math.exp(x). What float(), int(), .item() and .data give is a plain number."
+        _(
+            "{what}: the function gave {value}, and no Variable, so no gradient flows back from it. Compute"
+            " with the functions of chainrule or NumPy on the Variables that come in: cr.exp(x), not"
+            " math.exp(x). What float(), int(), .item() and .data give is a plain number.",
+            what=what,
+            value=_kind(out),
+        )
     )
 
 
-def _kind(out: Any) -> str:
+def _kind(out: Any) -> Text | str:
     if out is None:
-        return "nothing (None; is the return missing?)"
+        return _("nothing (None; is the return missing?)")
     return f"{shown(out, 40)} ({type(out).__name__})"
 
 
@@ -309,9 +348,14 @@ def numerical_gradient(f: Callable[[Array], Any], x: Array, h: float | None = No
     array([2., 6.])
     """
     if not isinstance(x, np.ndarray) or x.dtype.kind != "f":
+        none: Text = _("no dtype")
         raise DTypeError(
-            f"numerical_gradient needs a floating-point array; got {type(x).__name__}"
-            f" of {getattr(x, 'dtype', 'no dtype')}. Use np.asarray(x, dtype=float)."
+            _(
+                "numerical_gradient needs a floating-point array; got {kind} of {dtype}. Use np.asarray(x,"
+                " dtype=float).",
+                kind=type(x).__name__,
+                dtype=getattr(x, "dtype", none),
+            )
         )
     gradient = np.zeros_like(x)
     step = float(np.finfo(x.dtype).eps) ** (1 / 3)

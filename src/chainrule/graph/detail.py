@@ -15,8 +15,9 @@ from chainrule.graph.scopes import Scope, resumed
 from chainrule.graph.sum_text import element
 from chainrule.graph.variable import Variable, apply
 from chainrule.graph.wording import formula_of, gradient_of, number
+from chainrule.lang.messages import Text, _, listed
 from chainrule.nodes.base import Node, Value
-from chainrule.settings import whole
+from chainrule.settings import language, whole
 
 __all__ = ["DetailedGraph", "Overflow", "detailed"]
 
@@ -29,10 +30,15 @@ class Overflow:
     #: The first element that is not finite, counted flat, and how many are.
     place: int
     count: int
-    text: str
+    #: What overflows, and what the folded graph has there, a message.
+    text: Text
+
+    def said(self, lang: str | None = None) -> str:
+        """The text in a language; None: that of `CHAINRULE_LANG`, else English."""
+        return self.text.said(language(lang))
 
     def __str__(self) -> str:
-        return self.text
+        return self.said()
 
 
 class DetailedGraph(Graph):
@@ -160,8 +166,8 @@ def _overflows(graph: DetailedGraph) -> Iterator[Overflow]:
             if len(bad) and end in folds and _all_finite(end, *folds[end].inputs):
                 place = int(bad[0])
                 what = _what(graph, node, v, place)
-                text = f"{what}; {_instead(graph, folds[end], end, v, place)}"
-                yield Overflow(v, place, len(bad), text)
+                instead = _instead(graph, folds[end], end, v, place)
+                yield Overflow(v, place, len(bad), listed([what, instead], "clauses"))
 
 
 def _overflows_back(graph: DetailedGraph, seed: Value) -> Iterator[Overflow]:
@@ -176,15 +182,15 @@ def _overflows_back(graph: DetailedGraph, seed: Value) -> Iterator[Overflow]:
             place, root = int(bad[0]), graph.root(v)
             if root in ends:
                 gives = _sent(graph.folded, ends[root], there, root.shape, place)
-                instead = f"folded, {gives}"
+                instead = _("folded, {gives}", gives=gives)
             else:
                 fold = folds[graph.inside[root]]
                 moved = next(u for u in fold.inputs if u in there)
                 gives = _sent(graph.folded, moved, there, root.shape, place)
-                instead = f"the {fold.title} node sends back {gives}"
+                instead = _("the {node} node sends back {gives}", node=fold.title, gives=gives)
             if gives:
                 what = _what_back(graph, node, k, place, here)
-                yield Overflow(v, place, len(bad), f"{what}; {instead}")
+                yield Overflow(v, place, len(bad), listed([what, instead], "clauses"))
 
 
 def _sent(
@@ -194,24 +200,25 @@ def _sent(
     if not np.isfinite(gradients.get(v, np.nan)).all():
         return ""
     if v.shape != shape:
-        return "finite numbers"
+        return _("finite numbers")
     name = element(f"∂{graph.names[graph.root(v)]}", shape, place)
     return f"{name} = {number(_at(gradients[v], place))}"
 
 
 def _what_back(
     graph: Graph, node: Node, k: int, place: int, gradients: Mapping[Variable, Any]
-) -> str:
+) -> Text:
     """`∂neg[1]: 0 · ∞ is NaN`."""
     v = node.inputs[k]
-    name, value = element(f"∂{graph.names[v]}", v.shape, place), _at(gradients[v], place)
+    name = element(f"∂{graph.names[v]}", v.shape, place)
+    value = number(_at(gradients[v], place))
     arrived = [_at(gradients[u], place) for u in node.outputs if u in gradients]
     if node.elementwise and np.isfinite(arrived).all():  # else it is old news
         ins, outs = ([number(_at(u.data, place)) for u in us] for us in (node.inputs, node.outputs))
         how = gradient_of(node, k, ins, outs, list(map(number, arrived)))
         if how and "∂" not in how:
-            return f"{name}: {how} is {number(value)}"
-    return f"{name} is {number(value)}"
+            return _("{name}: {formula} is {value}", name=name, formula=how, value=value)
+    return _("{name} is {value}", name=name, value=value)
 
 
 def _at(array: Any, place: int) -> Any:
@@ -224,29 +231,35 @@ def _all_finite(*arrows: Variable) -> bool:
     return all(bool(np.all(np.isfinite(v.data))) for v in arrows)
 
 
-def _what(graph: Graph, node: Node, v: Variable, place: int) -> str:
+def _what(graph: Graph, node: Node, v: Variable, place: int) -> Text:
     """`exp[1]: e^1000 overflows to ∞`."""
     value = np.reshape(v.data, -1)[place]
     name = element(graph.names[v], v.shape, place)
     if not node.elementwise:
-        return f"{name} is {number(value)}"
+        return _("{name} is {value}", name=name, value=number(value))
     numbers = [np.reshape(u.data, -1)[place] for u in node.inputs]
-    text = formula_of(node, list(map(number, numbers)), [""])[3:]
-    grew = np.isinf(value) and all(np.isfinite(numbers)) and all(numbers)
-    return f"{name}: {text} {'overflows to' if grew else 'is'} {number(value)}"
+    formula = formula_of(node, list(map(number, numbers)), [""])[3:]
+    told = {"name": name, "formula": formula, "value": number(value)}
+    if np.isinf(value) and all(np.isfinite(numbers)) and all(numbers):
+        return _("{name}: {formula} overflows to {value}", **told)
+    return _("{name}: {formula} is {value}", **told)
 
 
-def _instead(graph: DetailedGraph, node: Node, end: Variable, v: Variable, place: int) -> str:
+def _instead(graph: DetailedGraph, node: Node, end: Variable, v: Variable, place: int) -> Text:
     """What the folded node does where its chain comes to this."""
     there: npt.NDArray[Any] = np.reshape(end.data, -1)
     here: npt.NDArray[Any] = np.reshape(graph.shared[end].data, -1)
-    gives = "finite numbers"
+    gives: str = _("finite numbers")
     if v.shape[: end.ndim] == end.shape:  # the element that this one goes into
         at = place // max(v.size // max(end.size, 1), 1)
         there, here = there[at : at + 1], here[at : at + 1]
         gives = f"{element(graph.folded.names[end], end.shape, at)} = {number(there[0])}"
     if v not in graph.inside:
-        return f"folded, {gives}"
+        return _("folded, {gives}", gives=gives)
     if np.allclose(there, here, rtol=1e-12):
-        return f"the chain ends in {gives} all the same, as the {node.title} node does"
-    return f"the {node.title} node computes it another way: {gives}"
+        return _(
+            "the chain ends in {gives} all the same, as the {node} node does",
+            gives=gives,
+            node=node.title,
+        )
+    return _("the {node} node computes it another way: {gives}", node=node.title, gives=gives)

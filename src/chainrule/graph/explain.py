@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,12 +13,13 @@ from chainrule.errors import RecordingError, ShapeError, shown
 from chainrule.graph.chain_rule import refuse_complex
 from chainrule.graph.derivation import Writer
 from chainrule.graph.naming import MOST, arrow_called
-from chainrule.graph.sum_text import Term
+from chainrule.graph.sum_text import Line, Term
 from chainrule.graph.sums import Number, Reader
 from chainrule.graph.variable import Parameter, Variable
 from chainrule.graph.wording import number
+from chainrule.lang.messages import Spelled, Text, _, _n, in_language, listed
 from chainrule.nodes.base import quiet
-from chainrule.settings import whole
+from chainrule.settings import language, whole
 
 if TYPE_CHECKING:
     from chainrule.graph.graph import Graph
@@ -26,10 +28,15 @@ __all__ = ["Explanation", "explain"]
 
 Element = int | tuple[int, ...] | None
 
+ROUNDED = _("(≈: rounded to the digits shown, in which the sums add up.)")
+
 
 @dataclass(frozen=True, repr=False)
 class Explanation:
-    """A number and where it comes from: `print` it, or highlight its `arrows` in the drawing."""
+    """A number and where it comes from: `print` it, or highlight its `arrows` in the drawing.
+
+    `said("zh")` is its text in Chinese.
+    """
 
     #: The number asked for, by its name, and its value.
     name: str
@@ -37,12 +44,37 @@ class Explanation:
     #: What it is the sum of, largest or not; a value that is no sum has itself as its one term.
     terms: tuple[Term, ...]
     #: The derivation, a line for every number, the one asked for first.
-    lines: tuple[str, ...]
+    derivation: tuple[Line, ...]
+    #: How many numbers more it would go on with, in a message; empty if there are none.
+    unsaid: str
     #: The arrows that the derivation runs along.
     arrows: frozenset[Variable]
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is said below the derivation, in messages."""
+        rounded = any(line.rounded for line in self.derivation)
+        return tuple(filter(None, (self.unsaid, ROUNDED if rounded else "")))
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The text in English, line by line."""
+        return tuple(self._lines("en"))
+
+    def said(self, lang: str | None = None) -> str:
+        """The text in a language; None: that of `CHAINRULE_LANG`, else English."""
+        return "\n".join(self._lines(language(lang)))
+
+    def _lines(self, lang: str) -> Iterator[str]:
+        for line in self.derivation:
+            indent = "" if line is self.derivation[0] else "  "
+            yield from (f"{indent}{text}" for text in line.text(lang))
+        for remark in self.remarks:
+            indent = "  " if remark is self.unsaid else ""
+            yield f"{indent}{in_language(remark, lang)}"
+
     def __str__(self) -> str:
-        return "\n".join(self.lines)
+        return self.said()
 
     def __repr__(self) -> str:
         return f"<Explanation of {self.name} = {number(self.value)}, {len(self.lines)} lines>"
@@ -81,7 +113,9 @@ def explain(
     asked = Number(v, _place(graph, v, element), gradient)
     writer = Writer(graph, reader, rows, row, terms)
     if row is not None and not writer.has_part(asked):
-        raise ShapeError(f"row {row} has no part of its own in {writer.name(asked)}.")
+        raise ShapeError(
+            _("row {row} has no part of its own in {name}.", row=row, name=writer.name(asked))
+        )
     with quiet():
         return _derive(writer, asked, lines=lines, depth=depth)
 
@@ -90,26 +124,36 @@ def _derive(writer: Writer, asked: Number, *, lines: int, depth: int | None) -> 
     """The number asked for, then what it came from, nearest first."""
     reader = writer.reader
     ahead, seen = deque([(asked, 1)]), {asked}
-    written: list[str] = []
+    derivation: list[Line] = []
+    written = 0
     terms: tuple[Term, ...] = ()
-    rounded = False
-    while ahead and len(written) < lines:
+    while ahead and written < lines:
         here, steps = ahead.popleft()
         line, own, further = writer.line(here, every=here is asked)
         terms = own if here is asked else terms
-        written += [text if here is asked else f"  {text}" for text in line.text()]
-        rounded = rounded or line.rounded
+        derivation.append(line)
+        written += len(line.text())
         reader.passed.update(n.arrow for n in (here, *further))
         if depth is None or steps < depth:
             new = [n for n in dict.fromkeys(further) if not (n in seen or reader.is_beginning(n))]
             seen.update(new)
             ahead.extend((n, steps + 1) for n in new)
-    if ahead:
-        written.append(f"  … and {len(ahead)} numbers more, not derived here (lines={lines}).")
-    if rounded:
-        written.append("(≈: rounded to the digits shown, in which the sums add up.)")
-    arrows = frozenset(reader.passed | reader.all_behind(n for n, _ in ahead))
-    return Explanation(writer.name(asked), reader.value(asked), terms, tuple(written), arrows)
+    limit = _(" (lines={lines})", lines=lines)
+    unsaid = _n(
+        "… and {n} number more, not derived here{limit}.",
+        "… and {n} numbers more, not derived here{limit}.",
+        len(ahead),
+        limit=Spelled(limit, page=""),
+    )
+    arrows = frozenset(reader.passed | reader.all_behind(n for n, steps in ahead))
+    return Explanation(
+        writer.name(asked),
+        reader.value(asked),
+        terms,
+        tuple(derivation),
+        unsaid if ahead else "",
+        arrows,
+    )
 
 
 # -- what is asked for -------------------------------------------------------------------------
@@ -119,39 +163,61 @@ def _arrow(graph: Graph, arrow: Variable | str) -> Variable:
     if isinstance(arrow, str):
         return arrow_called(graph, arrow)
     if not isinstance(arrow, Variable) or arrow not in graph.names:
-        what = "a Variable that is no arrow" if isinstance(arrow, Variable) else shown(arrow, 60)
+        known = isinstance(arrow, Variable)
         raise RecordingError(
-            f"explain() was asked of {what} of this graph. Ask the graph of what was computed from it"
-            f" (y.graph), or name an arrow: {', '.join(list(graph.names.values())[:MOST])}."
+            _(
+                "explain() was asked of {what} of this graph. Ask the graph of what was computed from it"
+                " (y.graph), or name an arrow: {names}.",
+                what=_("a Variable that is no arrow") if known else shown(arrow, 60),
+                names=listed(list(graph.names.values())[:MOST]),
+            )
         )
     return arrow
 
 
-def _no_gradient(graph: Graph, v: Variable) -> str:
+def _no_gradient(graph: Graph, v: Variable) -> Text:
     output = graph.outputs[0]
     if output.size != 1:
-        return (
-            f"a gradient is taken of one number, and {graph.names[output]} has shape {output.shape}."
-            " Reduce it first, with cr.sum or cr.mean."
+        return _(
+            "a gradient is taken of one number, and {name} has shape {shape}. Reduce it first, with cr.sum"
+            " or cr.mean.",
+            name=graph.names[output],
+            shape=output.shape,
         )
-    return f"no gradient flows to {graph.names[v]}: it holds {v.dtype}, or nothing that moves leads on."
+    return _(
+        "no gradient flows to {name}: it holds {dtype}, or nothing that moves leads on.",
+        name=graph.names[v],
+        dtype=v.dtype,
+    )
 
 
 def _place(graph: Graph, v: Variable, element: Element) -> int:
     if element is None and v.size == 1:
         return 0
     if v.size == 0:
-        raise ShapeError(f"{graph.names[v]} has shape {v.shape}: there is no element to explain.")
+        raise ShapeError(
+            _(
+                "{name} has shape {shape}: there is no element to explain.",
+                name=graph.names[v],
+                shape=v.shape,
+            )
+        )
     indices = () if element is None else element if isinstance(element, tuple) else (element,)
     if (
         len(indices) != v.ndim
         or not all(map(_is_whole, indices))
         or any(not -n <= i < n for i, n in zip(indices, v.shape, strict=True))
     ):
-        example = 0 if v.ndim == 1 else tuple(0 for _ in v.shape)
+        example = 0 if v.ndim == 1 else (0,) * v.ndim
         raise ShapeError(
-            f"{graph.names[v]} has shape {v.shape}; say which element by whole numbers, such as"
-            f" element={example}. Got {shown(element, 60)}."
+            _(
+                "{name} has shape {shape}; say which element by whole numbers, such as element={example}."
+                " Got {given}.",
+                name=graph.names[v],
+                shape=v.shape,
+                example=example,
+                given=shown(element, 60),
+            )
         )
     wrapped = tuple(int(i) % n for i, n in zip(indices, v.shape, strict=True))
     return int(np.ravel_multi_index(wrapped, v.shape)) if wrapped else 0
@@ -185,7 +251,12 @@ def _in_row(graph: Graph, v: Variable, element: Element, row: int, rows: set[Var
     lengths = {u.shape[0] for u in rows}
     if not lengths or not _is_whole(row) or not 0 <= row < min(lengths):
         raise ShapeError(
-            f"row={shown(row, 60)} is no row of the batch, which has {min(lengths, default=0)} rows, from 0."
+            _n(
+                "row={row} is no row of the batch, which has {n} row, from 0.",
+                "row={row} is no row of the batch, which has {n} rows, from 0.",
+                min(lengths, default=0),
+                row=shown(row, 60),
+            )
         )
     if v not in rows:
         return element
@@ -196,7 +267,12 @@ def _in_row(graph: Graph, v: Variable, element: Element, row: int, rows: set[Var
         return (row, *rest)
     if rest[0] != row:
         raise ShapeError(
-            f"element={shown(element, 60)} of {graph.names[v]} is not in row {row}. Leave out row=, or"
-            " give the element in the row."
+            _(
+                "element={element} of {name} is not in row {row}. Leave out row=, or give the element in the"
+                " row.",
+                element=shown(element, 60),
+                name=graph.names[v],
+                row=row,
+            )
         )
     return element

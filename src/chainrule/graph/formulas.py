@@ -20,6 +20,8 @@ from chainrule.graph.graph import Graph
 from chainrule.graph.reads import Walk
 from chainrule.graph.recording import Recording, recording
 from chainrule.graph.variable import Parameter, Variable
+from chainrule.lang.languages import chosen
+from chainrule.lang.messages import _, in_language
 from chainrule.nodes.base import quiet
 
 __all__ = ["recorded", "refuse_untrained"]
@@ -61,9 +63,14 @@ def _output(formula: Callable[..., Variable], inputs: Sequence[Variable]) -> Var
     if not isinstance(out, Variable):
         owner = getattr(formula, "__self__", formula)
         raise RecordingError(
-            f"{type(owner).__name__} gave {shown(out, 40)} ({type(out).__name__}), and must give one"
-            " Variable: what is computed of x with layers, operators and functions. Several outputs are put"
-            " side by side, cr.concatenate(list, axis=-1); a plain array has lost its gradient."
+            _(
+                "{owner} gave {value} ({kind}), and must give one Variable: what is computed of x with"
+                " layers, operators and functions. Several outputs are put side by side,"
+                " cr.concatenate(list, axis=-1); a plain array has lost its gradient.",
+                owner=type(owner).__name__,
+                value=shown(out, 40),
+                kind=type(out).__name__,
+            )
         )
     return out
 
@@ -162,22 +169,31 @@ def refuse_untrained(owner: Any, leaves: Iterable[Variable], given: Iterable[Var
             continue
         if leaf.requires_grad:
             kind = "Parameter" if isinstance(leaf, Parameter) else "Variable"
+            shape = f"{leaf.shape} ({leaf.name})" if leaf.name else leaf.shape
             raise RecordingError(
-                f"{type(owner).__name__}.predict computes with a {kind} of shape {leaf.shape}"
-                f"{f' ({leaf.name})' if leaf.name else ''} that the network does not hold, so it would"
-                " never be trained. Hold it, or its layer, in an attribute whose name begins with a letter:"
-                " self.g = cr.Parameter(...). If it is a constant, compute with its numbers, .data."
+                _(
+                    "{owner}.predict computes with a {kind} of shape {shape} that the network does not"
+                    " hold, so it would never be trained. Hold it, or its layer, in an attribute whose name"
+                    " begins with a letter: self.g = cr.Parameter(...). If it is a constant, compute with"
+                    " its numbers, .data.",
+                    owner=type(owner).__name__,
+                    kind=kind,
+                    shape=shape,
+                )
             )
         for name, parameter in named.items():
             if leaf.name is None and leaf.ndim and np.may_share_memory(leaf.data, parameter.data):
-                path, _, last = name.rpartition(".")
-                warnings.warn(
-                    f"{type(owner).__name__}.predict reads the numbers of {name} as a constant: there no"
-                    f" gradient flows to it. The parameter itself is self.{path}.parameters[{last!r}]. If"
-                    f" a constant is meant, say so: cr.Variable(self.{name}, {last!r},"
-                    " requires_grad=False).",
-                    stacklevel=2,
+                path, last = name.rpartition(".")[::2]
+                note = _(
+                    "{owner}.predict reads the numbers of {name} as a constant: there no gradient flows to"
+                    " it. The parameter itself is self.{layer}.parameters[{parameter!r}]. If a constant is"
+                    " meant, say so: cr.Variable(self.{name}, {parameter!r}, requires_grad=False).",
+                    owner=type(owner).__name__,
+                    name=name,
+                    layer=path,
+                    parameter=last,
                 )
+                warnings.warn(in_language(note, chosen()), stacklevel=2)
 
 
 def _refuse_change(owner: Any, walk: Walk, equal: bool, drawn: bool) -> None:
@@ -186,22 +202,35 @@ def _refuse_change(owner: Any, walk: Walk, equal: bool, drawn: bool) -> None:
     if equal and not moved and not drawn:
         return
     who = f"{type(owner).__name__}.{'predict' if hasattr(type(owner), 'predict') else 'formula'}"
-    once = "It is recorded once, and then run without Python:"
     if moved:
         raise RecordingError(
-            f"{who} changes {moved[0]} whenever it is run. {once} there would be no further change. What"
-            " counts, logs or is scheduled is set between the steps, in a callback of fit."
+            _(
+                "{formula} changes {name} whenever it is run. It is recorded once, and then run without"
+                " Python: there would be no further change. What counts, logs or is scheduled is set between"
+                " the steps, in a callback of fit.",
+                formula=who,
+                name=moved[0],
+            )
         )
     if drawn or "default_rng" in walk.names:
-        what = next(iter(walk.generators), "a random generator")
+        generator: str = _("a random generator")
         raise RecordingError(
-            f"{who} draws from {what}, so it gives other values whenever it is run. {once} every step would"
-            " have the draws of the first. For noise inside a network use cr.Dropout, which draws anew at"
-            " every step; to vary the data, call trainer.fit(vary(x), t, epochs=1) once for each epoch."
+            _(
+                "{formula} draws from {generator}, so it gives other values whenever it is run. It is"
+                " recorded once, and then run without Python: every step would have the draws of the first."
+                " For noise inside a network use cr.Dropout, which draws anew at every step; to vary the"
+                " data, call trainer.fit(vary(x), t, epochs=1) once for each epoch.",
+                formula=who,
+                generator=next(iter(walk.generators), generator),
+            )
         )
     raise RecordingError(
-        f"{who} computes with numbers that are others at every run: .data of a Variable or what was found"
-        f" from it, the numbers of a parameter, the clock. {once} they would stay what they were. Write"
-        " such a choice with cr.where and comparisons, a value of the rows with cr.max, cr.mean or cr.sort;"
-        " a gradient is stopped by cr.stop_gradient(x)."
+        _(
+            "{formula} computes with numbers that are others at every run: .data of a Variable or what was"
+            " found from it, the numbers of a parameter, the clock. It is recorded once, and then run"
+            " without Python: they would stay what they were. Write such a choice with cr.where and"
+            " comparisons, a value of the rows with cr.max, cr.mean or cr.sort; a gradient is stopped by"
+            " cr.stop_gradient(x).",
+            formula=who,
+        )
     )

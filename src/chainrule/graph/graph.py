@@ -15,6 +15,7 @@ from chainrule.graph.plain import refuse_plain
 from chainrule.graph.scopes import Scope, shared_scope
 from chainrule.graph.sources import Place
 from chainrule.graph.variable import Array, Call, Variable
+from chainrule.lang.messages import Text, _, listed
 from chainrule.nodes import Branch, Node
 from chainrule.nodes.base import Value
 
@@ -163,8 +164,11 @@ class Graph:
         if seed is None:
             if output.size != 1:
                 raise ShapeError(
-                    f"a gradient is taken of one number, and the output has shape {output.shape}."
-                    " Reduce it first, with cr.sum or cr.mean."
+                    _(
+                        "a gradient is taken of one number, and the output has shape {shape}. Reduce it"
+                        " first, with cr.sum or cr.mean.",
+                        shape=output.shape,
+                    )
                 )
             seed = np.ones_like(output.data)
         return chain_rule(self, seed, lambda v: v.data, wanted, in_place=in_place)
@@ -202,7 +206,7 @@ class Graph:
         that x moves. With `row`, of one sample: the element in its row of the arrow (which need not
         be said again in `element`), or its part of a sum over the batch. `depth` limits how far back
         it goes, `terms` how many terms of a sum are shown (the largest, with the sum of the others)
-        and `lines` the whole.
+        and `lines` the whole. `said("zh")` of what it gives is the derivation in Chinese.
 
         >>> import chainrule as cr
         >>> x, W = cr.Variable([[1.0, 2.0]], name="x"), cr.Variable([[0.5], [-0.25]], name="W")
@@ -229,7 +233,8 @@ class Graph:
         slope of its own forward along a random direction of each input (with `elements=True`
         element by element), by a complex step on a float64 copy; for hand-written layers by
         central differences. So a wrong node is WRONG at its own arrows and nowhere else. Inputs
-        and parameters are also checked from end to end.
+        and parameters are also checked from end to end. `said("zh")` of what it gives is the whole in
+        Chinese.
 
         >>> import chainrule as cr
         >>> x, y = cr.Variable(2.0, name="x"), cr.Variable(3.0, name="y")
@@ -265,9 +270,11 @@ class Graph:
         holds = [call.hold for call in self.calls if call.hold is not None]
         if any(hold.released for hold in holds):
             raise RecordingError(
-                "backward() has already run on this computation and released its arrays, which may"
-                " have changed since. Compute the value again, or call backward(retain_graph=True)"
-                " the first time."
+                _(
+                    "backward() has already run on this computation and released its arrays, which may"
+                    " have changed since. Compute the value again, or call backward(retain_graph=True)"
+                    " the first time."
+                )
             )
         refuse_plain(self)
         if not any(v.requires_grad for v in self.inputs):
@@ -286,18 +293,18 @@ class Graph:
                 hold.release()
 
     @property
-    def _without_gradient(self) -> str:
+    def _without_gradient(self) -> Text:
         """Why there is nothing to differentiate by."""
         whole = [v for v in self.inputs if v.dtype.kind in "biu"]
         if not whole:
-            return (
+            return _(
                 "backward(): the value depends on nothing that has a gradient. Give what you want to"
                 " differentiate by as a Variable: cr.Variable(x)."
             )
-        named = ", ".join(f"{self.names[v]} ({v.dtype})" for v in whole[:3])
-        return (
-            f"backward(): the value depends on whole numbers only, {named}, and these have no gradient."
-            " Write floats: cr.Variable(3.0), or cr.Variable(numpy.asarray(x, float))."
+        return _(
+            "backward(): the value depends on whole numbers only, {names}, and these have no gradient."
+            " Write floats: cr.Variable(3.0), or cr.Variable(numpy.asarray(x, float)).",
+            names=listed(f"{self.names[v]} ({v.dtype})" for v in whole[:3]),
         )
 
     def draw(self, **options: Unpack[DrawOptions]) -> Drawing:
@@ -321,7 +328,8 @@ class Graph:
                   rows of a check, which say so): a check mark, a cross, a bend, an exclamation mark.
                   A folded layer has the worst of what is inside.
                 * `width` (1600), about: a picture that would be wider goes on in rows; None, in one row.
-                * `lang`: "en" or "zh"; `theme`: "light", "dark", or "auto" (the reader's choice).
+                * `lang`: "en" or "zh"; None, the default, is the language of `CHAINRULE_LANG`, else
+                  English. `theme`: "light", "dark", or "auto" (the reader's choice).
 
         Returns:
             A `Drawing`: it shows itself in a notebook, has its text in `.svg`, and `.save(path)`

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from chainrule.errors import SettingError, nearest, printable, shown
 from chainrule.graph.scopes import Scope, around
 from chainrule.graph.variable import Parameter, Variable
+from chainrule.lang.messages import _
 from chainrule.nodes import Branch
 
 if TYPE_CHECKING:
@@ -69,8 +70,10 @@ def arrow_called(graph: Graph, name: str) -> Variable:
             return v
     names = list(graph.names.values())
     near = list(dict.fromkeys([*get_close_matches(name, names), *names]))[:MOST]
-    more = f" and {len(names) - len(near)} more (graph.names)" if len(names) > MOST else ""
-    raise SettingError(f"no arrow is called {shown(name)}: {nearest(name, near)}{more}.")
+    told = nearest(name, near)
+    if len(names) > MOST:
+        told = _("{names} and {more} more (graph.names)", names=told, more=len(names) - len(near))
+    raise SettingError(_("no arrow is called {name}: {nearest}.", name=shown(name), nearest=told))
 
 
 def landmarks(graph: Graph) -> set[Variable]:

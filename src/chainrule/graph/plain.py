@@ -14,6 +14,7 @@ import numpy as np
 
 from chainrule.errors import RecordingError
 from chainrule.graph.sources import line_of
+from chainrule.lang.messages import Text, _
 
 if TYPE_CHECKING:
     from chainrule.graph.graph import Graph
@@ -80,12 +81,25 @@ def _long(number: float) -> bool:
     return math.isfinite(number) and len(repr(abs(number)).strip("0.").replace(".", "")) >= _DIGITS
 
 
-def _told(call: Call, v: Variable, number: float, text: str) -> str:
-    line = "" if call.place is None else f" at {line_of(call.place)}"
+def _told(call: Call, v: Variable, number: float, text: str) -> Text:
     name = text.removeprefix("-").removeprefix("math.").partition("(")[0]
-    instead = f"Write cr.{name}({v.name or 'x'})"
-    return (
-        f"the number {number!r} that {type(call.node).__name__} was given{line} is {text} of a Variable of"
-        " the same computation, taken as a plain number, through which no gradient flows back."
-        f" {instead}; if it is meant to be a constant, say so with .data."
+    told = {
+        "number": number,
+        "node": type(call.node).__name__,
+        "formula": text,
+        "instead": f"cr.{name}({v.name or 'x'})",
+    }
+    if call.place is None:
+        return _(
+            "the number {number!r} that {node} was given is {formula} of a Variable of the same"
+            " computation, taken as a plain number, through which no gradient flows back. Write {instead};"
+            " if it is meant to be a constant, say so with .data.",
+            **told,
+        )
+    return _(
+        "the number {number!r} that {node} was given at {line} is {formula} of a Variable of the same"
+        " computation, taken as a plain number, through which no gradient flows back. Write {instead}; if"
+        " it is meant to be a constant, say so with .data.",
+        **told,
+        line=line_of(call.place),
     )

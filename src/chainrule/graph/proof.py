@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,20 +12,23 @@ import numpy.typing as npt
 
 from chainrule.graph.chain_rule import chain_rule, refuse_complex
 from chainrule.graph.local import as_float64
+from chainrule.graph.paragraphs import Lines, Table, in_columns
 from chainrule.graph.variable import Variable
 from chainrule.graph.verdicts import (
     CHANGING,
     Verdict,
     directions,
     judged,
+    oracles_of,
     refused,
     repeats,
-    table,
     weights,
     worst,
 )
 from chainrule.graph.wording import number
+from chainrule.lang.messages import Text, _, _n, listed
 from chainrule.nodes.base import Node, Value, quiet
+from chainrule.settings import language
 from chainrule.text_width import cells_wide
 
 if TYPE_CHECKING:
@@ -34,9 +37,17 @@ if TYPE_CHECKING:
 __all__ = ["ArrowVerdict", "Proof", "prove"]
 
 Array = npt.NDArray[Any]
-#: What is said of arrows whose numbers, or only whose slopes, are not finite.
-NOT_FINITE, STEEP = "not finite", "the slope is not finite here"
-HEAD = ("gradient", "into", "layer", "shape", "verdict", "error", "allowed", "")
+#: The columns of the table of verdicts, and what stands above them.
+HEAD = {
+    "gradient": _("gradient"),
+    "into": _("into"),
+    "layer": _("layer"),
+    "shape": _("shape"),
+    "verdict": _("verdict"),
+    "error": _("error"),
+    "allowed": _("allowed"),
+    "detail": "",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,18 +62,44 @@ class ArrowVerdict(Verdict):
     layer: str
     #: Whether numbers could be compared: NaN and infinity prove nothing.
     finite: bool = True
+    #: Whether it is only the slope that is not finite.
+    steep: bool = False
 
     @property
-    def verdict(self) -> str:
-        """The verdict in a word or two."""
-        return super().verdict if self.finite else NOT_FINITE
+    def mark(self) -> str:
+        """What a picture marks the gradient as: "ok", "kink", "wrong" or "not finite"."""
+        return super().mark if self.finite else "not finite"
 
     @property
-    def trouble(self) -> str:
-        """What it shares with other arrows that are not right."""
-        if self.finite or (self.note == STEEP and math.isfinite(self.got)):
-            return self.note
-        return NOT_FINITE
+    def called(self) -> Text:
+        """Which gradient it is, a message: `∂W1 at MatMul`."""
+        if not self.node:
+            return _("∂{arrow} from end to end", arrow=self.arrow)
+        return _("∂{arrow} at {node}", arrow=self.arrow, node=self.node)
+
+    @property
+    def sentence(self) -> Text:
+        """Which gradient it is, the verdict, the numbers, and why if it is wrong, a message."""
+        told = {
+            "gradient": self.called,
+            "verdict": self.verdict,
+            "error": self.error,
+            "allowed": self.allowed,
+        }
+        if not self.detail:
+            return _("{gradient}: {verdict}, error {error:.1e}, allowed {allowed:.1e}.", **told)
+        if not math.isfinite(self.error):
+            return _(
+                "{gradient}: {verdict}; {detail}.",
+                gradient=self.called,
+                verdict=self.verdict,
+                detail=self.detail,
+            )
+        return _(
+            "{gradient}: {verdict}, error {error:.1e}, allowed {allowed:.1e}; {detail}.",
+            **told,
+            detail=self.detail,
+        )
 
 
 @dataclass(frozen=True)
@@ -87,82 +124,136 @@ class Proof:
     def __bool__(self) -> bool:
         return self.ok
 
-    def __str__(self) -> str:
-        return "\n".join([*self.lines(), self.summary])
+    def said(self, lang: str | None = None) -> str:
+        """The table and the summary, in a language; None: that of `CHAINRULE_LANG`, else English."""
+        return Lines([Table(self._cells()), self.summary]).said(language(lang))
 
-    def lines(self, width: int | None = None) -> list[str]:
-        """The table of all verdicts, with fewer columns where it would be wider than `width`."""
-        cells = [HEAD, *map(_cells, self.rows)]
-        if self.ends:
-            cells += [("",) * len(HEAD), *map(_cells, self.ends.values())]
-        names = list(HEAD)
+    def __str__(self) -> str:
+        return self.said()
+
+    __repr__ = __str__
+
+    def lines(self, width: int | None = None, lang: str | None = None) -> list[str]:
+        """The table of all verdicts, with fewer columns where it would be wider than `width`.
+
+        `lang` is "en" or "zh"; None is the language of `CHAINRULE_LANG`, else English.
+        """
+        lang = language(lang)
+        names, cells = list(HEAD), self._cells()
         for least in ("allowed", "shape", "error", "layer", "into"):
-            if width is None or max(map(cells_wide, table([c[:-1] for c in cells]))) <= width:
+            wide = [line[:-1] for line in cells]
+            if width is None or max(map(cells_wide, in_columns(wide, lang))) <= width:
                 break
             i = names.index(least)
             del names[i]
             cells = [(*line[:i], *line[i + 1 :]) for line in cells]
-        return table(cells)
+        return in_columns(cells, lang)
 
-    __repr__ = __str__
+    def _cells(self) -> list[tuple[str, ...]]:
+        cells = [tuple(HEAD.values()), *map(_cells, self.rows)]
+        if self.ends:
+            cells += [("",) * len(HEAD), *map(_cells, self.ends.values())]
+        return cells
 
     @property
-    def summary(self) -> str:
-        """The verdict in a line or two."""
+    def summary(self) -> Text:
+        """The verdict in a line or two, a message."""
         rows, ends = self.rows, tuple(self.ends.values())
         if not rows:
-            return "No gradient flows in this graph: there is nothing to check."
+            return _("No gradient flows in this graph: there is nothing to check.")
         if self.ok:
-            arrows = {1: "The arrow agrees", 2: "Both arrows agree"}
-            inputs = {1: "does the input", 2: "do both inputs"}
-            return (
-                f"{arrows.get(len(rows), f'All {len(rows)} arrows agree')} with the {_oracles(rows)}, and"
-                f" so {inputs.get(len(ends), f'do all {len(ends)} inputs')} from end to end."
+            arrows = {1: _("The arrow agrees"), 2: _("Both arrows agree")}
+            inputs = {1: _("does the input"), 2: _("do both inputs")}
+            return _(
+                "{arrows} with the {oracles}, and so {inputs} from end to end.",
+                arrows=arrows.get(len(rows)) or _("All {count} arrows agree", count=len(rows)),
+                oracles=oracles_of(rows),
+                inputs=inputs.get(len(ends)) or _("do all {count} inputs", count=len(ends)),
             )
-        groups: dict[str, list[ArrowVerdict]] = {}
+        groups: dict[Any, list[ArrowVerdict]] = {}
         for row in rows:
             if not row.ok:
-                groups.setdefault(row.trouble, []).append(row)
-        lines = [
-            f"{len(found)} of {len(rows)} {'arrow' if len(rows) == 1 else 'arrows'} {_what(note, found)}:"
-            f" {_listed([_where(row) for row in found])}."
-            for note, found in groups.items()
-        ]
+                shared = row.finite, row.steep, row.note if row.finite else ""
+                groups.setdefault(shared, []).append(row)
+        lines = [_troubled(found, len(rows)) for found in groups.values()]
         bad = [f"∂{r.arrow}" for r in ends if not r.ok and r.finite and not r.note]
-        if bad:
-            behind = ", as what comes from there must" if lines else ""
+        if bad and lines:
             lines.append(
-                f"From end to end {_listed(bad)} {'are' if len(bad) > 1 else 'is'} wrong{behind}."
+                _n(
+                    "From end to end {names} is wrong, as what comes from there must.",
+                    "From end to end {names} are wrong, as what comes from there must.",
+                    len(bad),
+                    names=_first(bad),
+                )
             )
-        return "\n".join(lines)
+        elif bad:
+            lines.append(
+                _n(
+                    "From end to end {names} is wrong.",
+                    "From end to end {names} are wrong.",
+                    len(bad),
+                    names=_first(bad),
+                )
+            )
+        return Lines(lines) if len(lines) > 1 else lines[0]
 
 
-def _oracles(rows: Iterable[ArrowVerdict]) -> str:
-    return " and the ".join(dict.fromkeys(row.oracle for row in rows))
+def _troubled(rows: Sequence[ArrowVerdict], count: int) -> Text:
+    """What is the matter with some of so many arrows, and which they are."""
+    first, n = rows[0], len(rows)
+    told: dict[str, Any] = {
+        "arrows": _n("{n} arrow", "{n} arrows", count),
+        "places": _first(list(map(_where, rows))),
+    }
+    if first.steep:
+        return _n(
+            "{n} of {arrows} has a slope that is not finite: {places}.",
+            "{n} of {arrows} have a slope that is not finite: {places}.",
+            n,
+            **told,
+        )
+    if not first.finite:
+        return _n(
+            "{n} of {arrows} carries NaN or infinity: {places}.",
+            "{n} of {arrows} carry NaN or infinity: {places}.",
+            n,
+            **told,
+        )
+    if first.note:
+        return _(
+            "{count} of {arrows} cannot be compared, since {note}: {places}.",
+            count=n,
+            note=first.note,
+            **told,
+        )
+    return _n(
+        "{n} of {arrows} disagrees with the {oracles}: {places}.",
+        "{n} of {arrows} disagree with the {oracles}: {places}.",
+        n,
+        oracles=oracles_of(rows),
+        **told,
+    )
 
 
-def _what(note: str, rows: Sequence[ArrowVerdict]) -> str:
-    """What is the matter with some arrows."""
-    s = "s" if len(rows) == 1 else ""
-    if note == NOT_FINITE:
-        return "carries NaN or infinity" if s else "carry NaN or infinity"
-    if note == STEEP:
-        return f"{'has' if s else 'have'} a slope that is not finite"
-    return f"cannot be compared, since {note}" if note else f"disagree{s} with the {_oracles(rows)}"
-
-
-def _where(row: ArrowVerdict) -> str:
+def _where(row: ArrowVerdict) -> Text:
     """`∂W1 at MatMul in Affine1`."""
-    return f"∂{row.arrow} at {row.node}{f' in {row.layer}' if row.layer else ''}"
+    return (
+        _("{gradient} in {layer}", gradient=row.called, layer=row.layer)
+        if row.layer
+        else row.called
+    )
 
 
-def _listed(names: Sequence[str], most: int = 6) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+def _first(names: Sequence[str], most: int = 6) -> Text:
+    """The first few, and how many more there are."""
+    told = listed(names[:most])
+    if len(names) > most:
+        return _("{names} and {more} more", names=told, more=len(names) - most)
+    return told
 
 
 def _cells(row: ArrowVerdict) -> tuple[str, ...]:
-    node = row.node or "end to end"
+    node = row.node or _("end to end")
     shape = "×".join(map(str, row.shape)) or "-"
     numbers = [f"{x:.1e}" if math.isfinite(x) else "-" for x in (row.error, row.allowed)]
     return (f"∂{row.arrow}", node, row.layer or "-", shape, row.verdict, *numbers, row.detail)
@@ -216,14 +307,18 @@ class _Walk:
         title = node.title if node is not None else ""
         compared = verdict.ok or bool(verdict.note)
         finite = compared or (math.isfinite(verdict.got) and math.isfinite(verdict.expected))
+        steep = False
         if not finite:
-            verdict = replace(verdict, note=_why_not_finite(v, us))
+            note = _why_not_finite(v, us)
+            steep = note is None and math.isfinite(verdict.got)
+            verdict = replace(verdict, note=note or _("the slope is not finite here"))
         return ArrowVerdict(
             arrow=self.graph.names[v],
             shape=v.shape,
             node=title,
             layer="" if layer == title else layer,
             finite=finite,
+            steep=steep,
             **vars(verdict),
         )
 
@@ -237,17 +332,22 @@ class _Walk:
         return {v: self._row(v, run.verdict(v, found.get(v), self), None) for v in ends}
 
 
-def _why_not_finite(v: Variable, us: Sequence[Value]) -> str:
+def _why_not_finite(v: Variable, us: Sequence[Value]) -> Text | None:
+    """What is not finite, of a value or of the gradients that arrived; None if it is the slope alone."""
     bad = np.argwhere(~np.isfinite(v.data))
     if len(bad):
         place = tuple(map(int, bad[0]))
-        at = f" at {list(place)}" if place else ""
-        return (
-            f"the value is {number(v.data[place])}{at}, and {len(bad)} of {v.size} are not finite"
+        told = {"value": number(v.data[place]), "bad": len(bad), "count": v.size}
+        if not place:
+            return _("the value is {value}, and {bad} of {count} are not finite", **told)
+        return _(
+            "the value is {value} at {place}, and {bad} of {count} are not finite",
+            place=list(place),
+            **told,
         )
     if any(u is not None and not np.all(np.isfinite(u)) for u in us):
-        return "a gradient that is not finite arrived here"
-    return STEEP
+        return _("a gradient that is not finite arrived here")
+    return None
 
 
 class _Trial:
@@ -277,15 +377,23 @@ class _Trial:
             with quiet():
                 found = self.here.derivation(*us)
         except Exception as error:  # the user's own code may raise anything
-            return (), f"backward raised {type(error).__name__}: {error}".rstrip(".")
+            return (), _(
+                "backward raised {kind}: {error}",
+                kind=type(error).__name__,
+                error=str(error).rstrip(".。"),
+            )
         found = found if isinstance(found, tuple) else (found,)
         if len(found) != len(self.inputs):
-            return (), f"backward gave {len(found)} gradients for {len(self.inputs)} inputs"
+            return (), _(
+                "backward gave {given} gradients for {inputs} inputs",
+                given=len(found),
+                inputs=len(self.inputs),
+            )
         kept = all(
             u is None or own is None or np.array_equal(u, own, equal_nan=True)
             for u, own in zip(us, self.us, strict=True)
         )
-        return found, "" if kept else "backward changed the gradient it was given"
+        return found, "" if kept else _("backward changed the gradient it was given")
 
     def verdict(self, k: int, gradient: Any, trouble: str, walk: _Walk) -> Verdict:
         """Whether the gradient of input k agrees with the slopes of the node's own forward."""
@@ -295,7 +403,7 @@ class _Trial:
         if gradient is None:
             gradient = np.zeros(x.shape)  # "there is none" says that the slope is 0
         if np.shape(gradient) != x.shape:
-            note = f"backward gave a gradient of shape {np.shape(gradient)}"
+            note = _("backward gave a gradient of shape {shape}", shape=np.shape(gradient))
             return refused(note, self.analytic)
 
         def value(moved: Array) -> Any:

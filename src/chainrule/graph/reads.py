@@ -31,6 +31,7 @@ import numpy.typing as npt
 from chainrule.graph.recording import Read
 from chainrule.graph.revisions import Revision
 from chainrule.graph.variable import Variable
+from chainrule.lang.messages import Text, _
 
 __all__ = ["ArrayRead", "ContainerRead", "Walk", "outdated"]
 
@@ -120,6 +121,11 @@ class ContainerRead:
         return len(now) != len(self.held) or not all(map(_same, now, self.held))
 
 
+def _part(whole: str, part: str) -> str:
+    """What a part of something is called, such as `self.rates[0]`; the whole may have a name in words."""
+    return _("{whole}{part}", whole=whole, part=part) if isinstance(whole, Text) else whole + part
+
+
 def _listed(container: Any) -> list[Any]:
     if isinstance(container, Mapping):
         return [part for item in container.items() for part in item if not _computed(part)]
@@ -203,7 +209,7 @@ class Walk:
         elif isinstance(value, ModuleType):
             self._module(name, value)
         elif isinstance(value, ContextVar):
-            self._value(f"{name}.get()", partial(value.get, _GONE))
+            self._value(_part(name, ".get()"), partial(value.get, _GONE))
         elif isinstance(value, type):
             self._class(name, value)
         elif not isinstance(value, Variable):
@@ -231,17 +237,17 @@ class Walk:
         ):
             self._value(name, partial(_contents, cell))
         for value in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
-            self._visit(f"a default of {function.__name__}", value)
+            self._visit(_("a default of {function}", function=function.__name__), value)
 
     def _inside(self, name: str, container: Any) -> None:
         if len(container) > _MANY:
             return
         if isinstance(container, Mapping):
             for key, part in list(container.items()):
-                self._visit(f"{name}[{key!r}]", part)
+                self._visit(_part(name, f"[{key!r}]"), part)
             return
         for i, part in enumerate(list(container)):
-            self._visit(f"{name}[{i}]", part)
+            self._visit(_part(name, f"[{i}]"), part)
 
     def _object(self, name: str, value: Any) -> None:
         kind, held = type(value), getattr(value, "__dict__", {})
@@ -250,7 +256,7 @@ class Walk:
         self._names_of(name, held, tells=hasattr(type(value), "named_layers"))
         for key in sorted(self.names):
             if isinstance(getattr(kind, key, None), MemberDescriptorType):  # one of __slots__
-                self._value(f"{name}.{key}", partial(getattr, value, key, _GONE))
+                self._value(_part(name, f".{key}"), partial(getattr, value, key, _GONE))
         self._class(name, kind)
 
     def _class(self, name: str, kind: type) -> None:
@@ -259,12 +265,12 @@ class Walk:
                 self._names_of(name, vars(parent))
                 for key, part in vars(parent).items():  # what operators and calls run
                     if key[:2] == "__" and key not in _NOT_CALLED:
-                        self._visit(f"{name}.{key}", part)
+                        self._visit(_part(name, f".{key}"), part)
 
     def _names_of(self, name: str, held: Mapping[str, Any], tells: bool = False) -> None:
         """What an object, class or module has under the names; one that `tells` says when it changes."""
         for key in sorted(self.names & held.keys()):
-            self._entry(f"{name}.{key}", held, key, own=tells and key[0] != "_")
+            self._entry(_part(name, f".{key}"), held, key, own=tells and key[0] != "_")
 
     def _entry(self, name: str, held: Mapping[str, Any], key: str, own: bool = False) -> None:
         self._value(name, lambda: held.get(key, _GONE), own or key in self.stored)

@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.graph.paragraphs import Lines
 from chainrule.graph.scopes import around
 from chainrule.graph.sources import SourceLine, line_of
 from chainrule.graph.wording import brief, formula_of, gradient_of, number, read_by
+from chainrule.lang.languages import chosen
+from chainrule.lang.messages import Text, _, in_language
+from chainrule.settings import language
 from chainrule.text_width import cells_wide, padded
 
 if TYPE_CHECKING:
@@ -46,7 +50,7 @@ class Flow:
         return bool(self.value.size) and self.name == number(self.value.flat[0])
 
     def __str__(self) -> str:
-        return f"{self.name} = {brief(self.value)}"
+        return f"{self.name} = {in_language(brief(self.value), chosen())}"
 
     __repr__ = __str__
 
@@ -59,7 +63,7 @@ class Step:
     the node's outputs to the gradients of its inputs; `formula` then has a line for each.
 
     `index` is the node's place in `graph.nodes`, and `layer` the layer's name in `graph.layers`:
-    in the SVG of the picture, `data-node` and `data-layer`.
+    in the SVG of the picture, `data-node` and `data-layer`. `said("zh")` is its text in Chinese.
     """
 
     #: From 1, and how many steps there are in all.
@@ -80,12 +84,32 @@ class Step:
     #: Where it was written, from the user's line to the line of a layer's formula.
     source: tuple[SourceLine, ...]
 
-    def __str__(self) -> str:
-        where = f" in {self.layer}" if self.layer else ""
-        lines = [f"Step {self.number} of {self.of}, {self.direction}: {self.operation}{where}"]
-        lines += [f"    {line}" for line in self.formula.splitlines()]
+    @property
+    def formulas(self) -> tuple[str, ...]:
+        """The lines of `formula`."""
+        return self.formula.parts if isinstance(self.formula, Lines) else (self.formula,)
+
+    @property
+    def title(self) -> Text:
+        """Which step it is, a message."""
+        told = {"number": self.number, "count": self.of, "operation": self.operation}
+        if self.layer:
+            told["operation"] = _(
+                "{operation} in {layer}", operation=self.operation, layer=self.layer
+            )
+        if self.direction == "forward":
+            return _("Step {number} of {count}, forward: {operation}", **told)
+        return _("Step {number} of {count}, backward: {operation}", **told)
+
+    def said(self, lang: str | None = None) -> str:
+        """The step in a language; None: that of `CHAINRULE_LANG`, else English."""
+        lang = language(lang)
+        lines = [self.title.said(lang)]
+        lines += [f"    {in_language(formula, lang)}" for formula in self.formulas]
         flows = [*self.inputs, *self.reads, *self.outputs]
-        shown = dict.fromkeys((f.name, brief(f.value)) for f in flows if not f.is_number)
+        shown = dict.fromkeys(
+            (f.name, in_language(brief(f.value), lang)) for f in flows if not f.is_number
+        )
         width = max((cells_wide(name) for name, _ in shown), default=0)
         lines += [f"      {padded(name, width)}  {value}" for name, value in shown]
         wide = max((cells_wide(line.place) for line in self.source), default=0)
@@ -96,10 +120,11 @@ class Step:
             lines.append(" " * (6 + wide + before) + "^" * cells_wide(inner.part))
         return "\n".join(lines)
 
+    def __str__(self) -> str:
+        return self.said()
+
     def __repr__(self) -> str:
-        return (
-            f"<Step {self.number} of {self.of}, {self.direction}: {self.formula.splitlines()[0]}>"
-        )
+        return f"<Step {self.number} of {self.of}, {self.direction}: {self.formulas[0]}>"
 
     def as_dict(self) -> dict[str, Any]:
         """The step in lists, numbers and strings, as JSON has them.
@@ -176,7 +201,7 @@ def _backward(
         direction="backward",
         inputs=_gradients(graph, node.outputs, gradients),
         outputs=_gradients(graph, node.inputs, gradients),
-        formula="\n".join(lines),
+        formula=Lines(lines) if len(lines) > 1 else "".join(lines),
         reads=_values(graph, [v for v in read if v.scalar is None]),
     )
 

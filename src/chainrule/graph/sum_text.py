@@ -11,6 +11,7 @@ import numpy as np
 from chainrule.graph.sums import Factor, Group, Reader
 from chainrule.graph.variable import Variable
 from chainrule.graph.wording import number
+from chainrule.lang.messages import in_language
 from chainrule.text_width import cells_wide
 
 __all__ = [
@@ -46,7 +47,7 @@ class Term:
 
 
 class Line:
-    """`a = b = c ≈ d`: one number, said in several ways."""
+    """`a = b = c ≈ d`: one number, said in several ways, with a note below the first; all may be messages."""
 
     def __init__(self, head: str) -> None:
         self.head = head
@@ -63,14 +64,13 @@ class Line:
         """Whether some of it is rounded."""
         return not all(exact for exact, _ in self.ways)
 
-    def text(self) -> list[str]:
-        """The line, or one for each way where it is long."""
-        signs = ["=" if exact else "≈" for exact, _ in self.ways]
-        ways = [f"{sign} {way}" for sign, (_, way) in zip(signs, self.ways, strict=True)]
+    def text(self, lang: str = "en", width: int = WIDTH) -> list[str]:
+        """The line in a language, or one for each way where it would be wider than so many cells."""
+        ways = [f"{'=' if exact else '≈'} {in_language(way, lang)}" for exact, way in self.ways]
         if self.note:
-            ways.insert(1, f"  {self.note}")
+            ways.insert(1, f"  {in_language(self.note, lang)}")
         whole = " ".join([self.head, *ways])
-        if cells_wide(whole) <= WIDTH and not self.note:
+        if cells_wide(whole) <= width and not self.note:
             return [whole]
         indent = " " * cells_wide(self.head)
         return [f"{self.head} {ways[0]}", *(f"{indent} {way}" for way in ways[1:])]

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from chainrule.errors import DataError, DTypeError, ShapeError, shown
 from chainrule.graph.data import as_numbers, name_of, of_shape
 from chainrule.graph.variable import Variable
+from chainrule.lang.messages import _, sentences
 
 __all__ = ["answer_data", "answers", "class_data", "class_targets", "first_text", "one_hot_ids"]
 
@@ -46,9 +47,12 @@ def class_data(owner: Any, t: Any) -> Array:
     text = first_text(t)
     if text is not None:
         raise DTypeError(
-            f"{name_of(owner)} needs class ids, numbers from 0; got texts such as {shown(text, 30)}. Number"
-            " them: names, t = np.unique(t, return_inverse=True); then names[network.classify(x)] are"
-            " the predicted ones."
+            _(
+                "{owner} needs class ids, numbers from 0; got texts such as {text}. Number them: names, t ="
+                " np.unique(t, return_inverse=True); then names[network.classify(x)] are the predicted ones.",
+                owner=name_of(owner),
+                text=shown(text, 30),
+            )
         )
     return as_numbers(t, owner)
 
@@ -58,9 +62,12 @@ def answer_data(owner: Any, t: Any) -> Array:
     text = first_text(t)
     if text is not None:
         raise DTypeError(
-            f"{name_of(owner)} needs targets, numbers from 0 (no) to 1 (yes); got texts such as"
-            f" {shown(text, 30)}. Say which of them is a yes: t = (np.asarray(t) =="
-            f" {shown(text, 30)}).astype(float)."
+            _(
+                "{owner} needs targets, numbers from 0 (no) to 1 (yes); got texts such as {text}. Say which"
+                " of them is a yes: t = (np.asarray(t) == {text}).astype(float).",
+                owner=name_of(owner),
+                text=shown(text, 30),
+            )
         )
     return as_numbers(t, owner)
 
@@ -87,8 +94,15 @@ def class_targets(owner: Any, shape: tuple[int, ...], t: Array, ignore: int | No
     fitting = of_shape(t, lead)
     if fitting is None:
         raise ShapeError(
-            f"{name_of(owner)}: outputs of shape {shape} are {classes} scores a row, and need targets of"
-            f" shape {lead} (class ids) or {shape} (one-hot, or probabilities); got {t.shape}."
+            _(
+                "{owner}: outputs of shape {shape} are {classes} scores a row, and need targets of shape"
+                " {ids} (class ids) or {shape} (one-hot, or probabilities); got {given}.",
+                owner=name_of(owner),
+                shape=shape,
+                classes=classes,
+                ids=lead,
+                given=t.shape,
+            )
         )
     t = fitting
     if t.dtype.kind == "f":
@@ -118,13 +132,23 @@ def _probabilities(owner: Any, t: Array) -> Array:
         row = t[tuple(np.argwhere(bad)[0])]
         several = ((row == 0) | (row == 1)).all()
         raise DataError(
-            f"{name_of(owner)}: targets with a column for each class are probabilities from 0 that add"
-            f" up to 1, one-hot rows a single 1 and else 0; row {_place(bad)} is {shown(row.tolist())},"
-            f" which adds up to {row.sum():.6g}."
-            + (
-                " If each column is a question of its own, answered yes or no, use SigmoidWithLoss."
+            sentences(
+                _(
+                    "{owner}: targets with a column for each class are probabilities from 0 that add up to"
+                    " 1, one-hot rows a single 1 and else 0; row {row} is {values}, which adds up to"
+                    " {sum:.6g}.",
+                    owner=name_of(owner),
+                    row=_place(bad),
+                    values=shown(row.tolist()),
+                    sum=row.sum(),
+                ),
+                _(
+                    "If each column is a question of its own, answered yes or no, use SigmoidWithLoss."
+                )
                 if several
-                else " Divide each row by its sum, or for real-valued targets use MeanSquaredError."
+                else _(
+                    "Divide each row by its sum, or for real-valued targets use MeanSquaredError."
+                ),
             )
         )
     return t if t.dtype.kind == "f" else t.astype(float)
@@ -136,8 +160,14 @@ def _whole(owner: Any, t: Array, classes: int) -> Array:
         return whole
     bad = ~(np.isfinite(t) & (np.floor(t) == t))
     raise DataError(
-        f"{name_of(owner)}: targets must be class ids, whole numbers from 0 to {classes - 1};"
-        f" t[{_place(bad)}] is {t[bad][0]}. For real-valued targets use MeanSquaredError."
+        _(
+            "{owner}: targets must be class ids, whole numbers from 0 to {last}; t[{place}] is {value}."
+            " For real-valued targets use MeanSquaredError.",
+            owner=name_of(owner),
+            last=classes - 1,
+            place=_place(bad),
+            value=t[bad][0],
+        )
     )
 
 
@@ -147,15 +177,25 @@ def _in_range(owner: Any, t: Array, classes: int, ignore: int | None) -> None:
         bad &= t != ignore
     if not bad.any():
         return
-    what = "Renumber the classes, or widen the last layer."
+    what = _("Renumber the classes, or widen the last layer.")
     named = t[t != ignore] if ignore is not None else t
     if named.min() == 1 and named.max() == classes:
-        what = "They seem to count from 1: give t - 1."
+        what = _("They seem to count from 1: give t - 1.")
     elif set(np.unique(t[bad]).tolist()) <= {-1, -100}:
-        what = f"To leave such rows out, give the loss ignore_index={t[bad][0]}."
+        what = _("To leave such rows out, give the loss ignore_index={value}.", value=t[bad][0])
     raise DataError(
-        f"{name_of(owner)}: targets must be class ids from 0 to {classes - 1}, since there are {classes}"
-        f" scores a row; t[{_place(bad)}] is {t[bad][0]}. {what}"
+        sentences(
+            _(
+                "{owner}: targets must be class ids from 0 to {last}, since there are {classes} scores a"
+                " row; t[{place}] is {value}.",
+                owner=name_of(owner),
+                last=classes - 1,
+                classes=classes,
+                place=_place(bad),
+                value=t[bad][0],
+            ),
+            what,
+        )
     )
 
 
@@ -169,18 +209,30 @@ def answers(owner: Any, shape: tuple[int, ...], t: Array) -> Array:
     fitting = of_shape(t, shape)
     if fitting is None:
         raise ShapeError(
-            f"{name_of(owner)} compares scores of shape {shape} with targets of the same shape; got"
-            f" targets of shape {t.shape}."
+            _(
+                "{owner} compares scores of shape {shape} with targets of the same shape; got targets of"
+                " shape {given}.",
+                owner=name_of(owner),
+                shape=shape,
+                given=t.shape,
+            )
         )
     if fitting.size and not (fitting.min() >= -BEYOND and fitting.max() <= 1 + BEYOND):
         low, high = fitting.min(), fitting.max()
-        hint = " For several classes use SoftmaxWithLoss."
+        hint = _("For several classes use SoftmaxWithLoss.")
         if low == -1 and high <= 1:
-            hint = " For -1 and 1 give (t + 1) / 2."
+            hint = _("For -1 and 1 give (t + 1) / 2.")
         elif np.isnan(low):
-            hint = " Fill or drop the rows without a value."
+            hint = _("Fill or drop the rows without a value.")
         raise DataError(
-            f"{name_of(owner)}: targets are probabilities from 0 to 1; got values from {low} to"
-            f" {high}.{hint}"
+            sentences(
+                _(
+                    "{owner}: targets are probabilities from 0 to 1; got values from {low} to {high}.",
+                    owner=name_of(owner),
+                    low=low,
+                    high=high,
+                ),
+                hint,
+            )
         )
     return fitting

@@ -20,6 +20,8 @@ from chainrule.graph.mode import stepping
 from chainrule.graph.recording import current_recording, differentiated
 from chainrule.graph.scopes import current_scope
 from chainrule.graph.sources import here, line_of
+from chainrule.lang.languages import chosen
+from chainrule.lang.messages import Text, _, _n, in_language, listed, sentences
 from chainrule.nodes import Cast, Node, Repeat
 from chainrule.nodes.base import Value, quiet
 
@@ -114,12 +116,17 @@ class Variable(ArrayMethods, NDArrayOperatorsMixin):
     ) -> None:
         if isinstance(data, Variable):
             raise RecordingError(
-                "Variable(...) takes an array, and got a Variable. Use it as it is, or pass its .data."
+                _(
+                    "Variable(...) takes an array, and got a Variable. Use it as it is, or pass its .data."
+                )
             )
         if name is not None and not isinstance(name, str):
             raise SettingError(
-                f"name={shown(name)}: a Variable's name is a text, such as name='x'. It has the dtype of"
-                " its array: Variable(np.asarray(data, dtype))."
+                _(
+                    "name={name}: a Variable's name is a text, such as name='x'. It has the dtype of its"
+                    " array: Variable(np.asarray(data, dtype)).",
+                    name=shown(name),
+                )
             )
         array = as_array(data)
         kind = array.dtype.kind
@@ -127,16 +134,21 @@ class Variable(ArrayMethods, NDArrayOperatorsMixin):
             raise _no_numbers(data, array)
         if kind == "f" and array.dtype.itemsize == 2:
             raise DTypeError(
-                "a Variable does not hold float16: sums overflow above 65,504 and gradients round to 0."
-                " Compute in float32: x.astype(numpy.float32)."
+                _(
+                    "a Variable does not hold float16: sums overflow above 65,504 and gradients round to 0."
+                    " Compute in float32: x.astype(numpy.float32)."
+                )
             )
         self.data = array
         self.name = name
         inexact = kind in "fc"
         if requires_grad and not inexact:
             raise DTypeError(
-                f"requires_grad=True, but whole numbers ({array.dtype}) have no gradient: a small change of"
-                f" them means nothing. Give floats: cr.Variable(numpy.asarray(data, float))."
+                _(
+                    "requires_grad=True, but whole numbers ({dtype}) have no gradient: a small change of"
+                    " them means nothing. Give floats: cr.Variable(numpy.asarray(data, float)).",
+                    dtype=array.dtype,
+                )
             )
         self.requires_grad = inexact if requires_grad is None else bool(requires_grad)
         self._grad: Array | None = None
@@ -192,12 +204,13 @@ class Variable(ArrayMethods, NDArrayOperatorsMixin):
 
     def __getattr__(self, name: str) -> Any:
         # Only reached when ordinary lookup fails.
-        hint = ""
+        hint: Text | None = None
         if name in NAMES:
-            hint = f" It is a function here: cr.{name}(x)."
+            hint = _("It is a function here: cr.{name}(x).", name=name)
         elif hasattr(np.ndarray, name):
-            hint = f" Of the plain array, without a gradient: x.data.{name}."
-        raise AttributeError(f"a Variable has no attribute {name!r}.{hint}", name=name, obj=self)
+            hint = _("Of the plain array, without a gradient: x.data.{name}.", name=name)
+        said = sentences(_("a Variable has no attribute {name!r}.", name=name), hint)
+        raise AttributeError(in_language(said, chosen()), name=name, obj=self)
 
     @property
     def _taking_part(self) -> bool:
@@ -229,7 +242,7 @@ class Variable(ArrayMethods, NDArrayOperatorsMixin):
         if self.call is None:
             return super().__reduce_ex__(protocol)
         if differentiated() is not None or current_recording() is not None:
-            raise RecordingError(self._cut("a pickle"))
+            raise RecordingError(self._cut("pickle", _("a pickle")))
         return _value_alone, (self.data, self.name, self._grad)
 
     # -- what it refuses ----------------------------------------------------------------
@@ -237,10 +250,13 @@ class Variable(ArrayMethods, NDArrayOperatorsMixin):
     def _number(self, what: str) -> Any:
         if current_recording() is not None:
             raise RecordingError(
-                f"{what}() of a Variable{self._named} was asked for while"
-                " a step is being recorded. The recorded step is run again with other values, so no"
-                " value may steer Python's control flow. Write the choice with cr.where, or take the"
-                " number from the data before training."
+                _(
+                    "{what}() of {variable} was asked for while a step is being recorded. The recorded step"
+                    " is run again with other values, so no value may steer Python's control flow. Write the"
+                    " choice with cr.where, or take the number from the data before training.",
+                    what=what,
+                    variable=self._named,
+                )
             )
         if self.requires_grad and self.size == 1:
             if differentiated() is not None:
@@ -250,33 +266,45 @@ class Variable(ArrayMethods, NDArrayOperatorsMixin):
         return self.data.item()
 
     @property
-    def _named(self) -> str:
-        return f" ({self.name})" if self.name else ""
+    def _named(self) -> Text:
+        return _("a Variable ({name})", name=self.name) if self.name else _("a Variable")
 
-    def _cut(self, what: str) -> str:
+    def _cut(self, what: str, kind: Text | None = None) -> Text:
         """Why nothing plain may be made of it, where a gradient is wanted."""
         place = here(False, 3)
         line = None if place is None else line_of(place)
         text = line.text if line else ""
         called = re.search(r"\bmath\.(\w+)", line.part if line else "")
         if what == "bool()":
-            instead = "Compare it: x > 0 is a decision, and may steer an if."
+            instead = _("Compare it: x > 0 is a decision, and may steer an if.")
         elif called and called[1] in NAMES:
-            instead = f"Write cr.{called[1]}, which takes Variables, and not math.{called[1]}."
+            instead = _(
+                "Write cr.{name}, which takes Variables, and not math.{name}.", name=called[1]
+            )
         elif re.search(r"\]\s*=[^=]", text) or re.search(r"\b(array|asarray|fromiter)\(", text):
-            instead = "An array cannot hold Variables: collect them in a list, and join it, cr.stack(list)."
+            instead = _(
+                "An array cannot hold Variables: collect them in a list, and join it, cr.stack(list)."
+            )
         else:
-            instead = (
+            instead = _(
                 "Compute with the Variable itself: cr.exp(x), not math.exp(x); cr.stack([a, b]), not"
                 " numpy.array([a, b])."
             )
         who = differentiated()
-        where = f", in a function that {who} differentiates" if who else ""
-        return (
-            f"{what} of a Variable{self._named} was asked for{where}"
-            f"{f' ({line})' if text else ''}: through a plain number no gradient flows back."
-            f" {instead} If the plain {'array' if what == 'an array' else 'number'} is what you want, with"
-            " no gradient, say so: x.data."
+        where = _(", in a function that {what} differentiates", what=who) if who else ""
+        return sentences(
+            _(
+                "{what} of {variable} was asked for{where}{line}: through a plain number no gradient flows"
+                " back.",
+                what=what if kind is None else kind,
+                variable=self._named,
+                where=where,
+                line=_(" ({line})", line=line) if text else "",
+            ),
+            instead,
+            _("If the plain number is what you want, with no gradient, say so: x.data.")
+            if what != "array"
+            else _("If the plain array is what you want, with no gradient, say so: x.data."),
         )
 
     def __float__(self) -> float:
@@ -311,12 +339,14 @@ class Variable(ArrayMethods, NDArrayOperatorsMixin):
         return self._number("tolist") if self.ndim == 0 else [v.tolist() for v in self]
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
-        raise RecordingError(self._cut("an array"))
+        raise RecordingError(self._cut("array", _("an array")))
 
     def __setitem__(self, key: Any, value: Any) -> None:
         raise RecordingError(
-            "a Variable cannot be changed in place: its value belongs to a recorded computation."
-            " Build a new one (cr.where, cr.concatenate), or change the array before recording."
+            _(
+                "a Variable cannot be changed in place: its value belongs to a recorded computation."
+                " Build a new one (cr.where, cr.concatenate), or change the array before recording."
+            )
         )
 
     # -- how operations record themselves ------------------------------------------------
@@ -367,9 +397,11 @@ class Variable(ArrayMethods, NDArrayOperatorsMixin):
         """
         if self.call is None and not self.requires_grad:
             raise RecordingError(
-                "backward() of a Variable that nothing was computed for, and that has no gradient: whole"
-                " numbers have none, nor has the copy of a computed value. Call backward() of the value"
-                " itself; for a log, keep its number, loss.item()."
+                _(
+                    "backward() of a Variable that nothing was computed for, and that has no gradient: whole"
+                    " numbers have none, nor has the copy of a computed value. Call backward() of the value"
+                    " itself; for a log, keep its number, loss.item()."
+                )
             )
         self.graph.backward(retain_graph=retain_graph)
 
@@ -448,17 +480,27 @@ def as_array(value: Any) -> Array:
         return value
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise DTypeError(
-            f"an array with {np.count_nonzero(value.mask)} masked elements has no value there to compute"
-            " with. Fill them (x.filled(0)), or take the others (x.compressed())."
+            _n(
+                "an array with {n} masked element has no value there to compute with. Fill them"
+                " (x.filled(0)), or take the others (x.compressed()).",
+                "an array with {n} masked elements has no value there to compute with. Fill them"
+                " (x.filled(0)), or take the others (x.compressed()).",
+                int(np.count_nonzero(value.mask)),
+            )
         )
     if isinstance(value, np.matrix):
         raise DTypeError(
-            "numpy.matrix multiplies by * as matrices do, and a Variable element by element. Give an"
-            " array, numpy.asarray(m), and write products of matrices with @."
+            _(
+                "numpy.matrix multiplies by * as matrices do, and a Variable element by element. Give an"
+                " array, numpy.asarray(m), and write products of matrices with @."
+            )
         )
     if hasattr(value, "toarray") and hasattr(value, "nnz"):
         raise DTypeError(
-            f"a sparse matrix ({type(value).__name__}) has to be dense here: give x.toarray()."
+            _(
+                "a sparse matrix ({kind}) has to be dense here: give x.toarray().",
+                kind=type(value).__name__,
+            )
         )
     return np.asarray(value)
 
@@ -466,12 +508,17 @@ def as_array(value: Any) -> Array:
 def _no_numbers(data: Any, array: Array) -> DTypeError:
     if array.dtype == object and any(isinstance(v, Variable) for v in array.flat):
         return DTypeError(
-            "an array of Variables is no array of numbers. Join them, so that gradients flow back to each:"
-            " cr.stack(list)."
+            _(
+                "an array of Variables is no array of numbers. Join them, so that gradients flow back to"
+                " each: cr.stack(list)."
+            )
         )
     return DTypeError(
-        f"a Variable holds numbers; got dtype {array.dtype} ({shown(data, 40)})."
-        " Convert it with .astype(float) first."
+        _(
+            "a Variable holds numbers; got dtype {dtype} ({value}). Convert it with .astype(float) first.",
+            dtype=array.dtype,
+            value=shown(data, 40),
+        )
     )
 
 
@@ -513,9 +560,11 @@ def _refuse_complex(node: Node, values: Iterable[Any]) -> None:
     found = [np.iscomplexobj(v) if type(v) in _NUMBERS else v.dtype.kind == "c" for v in values]
     if any(found) and not stepping():
         raise DTypeError(
-            f"{type(node).__name__} is an operation of real numbers, without a derivative by complex ones,"
-            " and was given complex numbers. Compute with the real and the imaginary part as two"
-            " Variables."
+            _(
+                "{node} is an operation of real numbers, without a derivative by complex ones, and was given"
+                " complex numbers. Compute with the real and the imaginary part as two Variables.",
+                node=type(node).__name__,
+            )
         )
 
 
@@ -555,9 +604,12 @@ def _common_shape(node: Node, shapes: list[tuple[int, ...]]) -> tuple[int, ...]:
         return np.broadcast_shapes(*shapes)
     except ValueError:
         raise ShapeError(
-            f"{type(node).__name__} got shapes {' and '.join(map(str, shapes))}, which cannot be"
-            " repeated to one shape: counted from the last axis, two lengths must be equal or one of"
-            " them 1."
+            _(
+                "{node} got shapes {shapes}, which cannot be repeated to one shape: counted from the last"
+                " axis, two lengths must be equal or one of them 1.",
+                node=type(node).__name__,
+                shapes=listed(shapes, "and"),
+            )
         ) from None
 
 

@@ -8,7 +8,7 @@ So backward is held to 1e-12 of the numbers it adds up, not to the 1e-6 of a dif
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,17 +16,18 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.graph.mode import complex_steps
+from chainrule.lang.messages import Text, _
 from chainrule.nodes.base import quiet
-from chainrule.text_width import cells_wide, padded
+from chainrule.settings import language
 
 __all__ = [
     "CHANGING",
     "Verdict",
     "directions",
     "judged",
+    "oracles_of",
     "refused",
     "repeats",
-    "table",
     "weights",
     "worst",
 ]
@@ -46,10 +47,19 @@ DIFFERENCES, ROUNDING = 1e-6, 1e-9
 WIDTH, APART = 6e-6, 1e-3
 
 
+#: What gradients are held against.
+COMPLEX_STEP, DIFFERENCE = _("complex step"), _("central difference")
 #: What is said of a forward that draws random numbers which cannot be drawn again.
-CHANGING = (
+CHANGING = _(
     "forward gives other numbers each time (random ones?), so there is no slope to compare with"
 )
+#: The verdicts in words, by the mark that a picture has for them.
+_WORDS = {
+    "ok": _("ok"),
+    "kink": _("ok, at a kink"),
+    "wrong": _("WRONG"),
+    "not finite": _("not finite"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,41 +74,65 @@ class Verdict:
     #: What backward says there, and what the oracle says.
     got: float = np.nan
     expected: float = np.nan
-    oracle: str = "complex step"
+    oracle: str = COMPLEX_STEP
     #: Whether the input lies on a kink, where the slope differs from side to side.
     kink: bool = False
     #: What is wrong, where no numbers could be compared.
     note: str = ""
 
     @property
-    def verdict(self) -> str:
-        """The verdict in a word or two."""
+    def mark(self) -> str:
+        """What a picture marks the gradient as: "ok", "kink", "wrong" or "not finite"."""
         if self.ok:
-            return "ok, at a kink" if self.kink else "ok"
-        return "WRONG"
+            return "kink" if self.kink else "ok"
+        return "wrong"
+
+    @property
+    def verdict(self) -> Text:
+        """The verdict in a word or two, a message (see `said`)."""
+        return _WORDS[self.mark]
 
     @property
     def detail(self) -> str:
-        """Why it is wrong, in a few words."""
+        """Why it is wrong, in a few words, a message."""
         if self.ok or self.note:
             return self.note
-        return (
-            f"at {self.place} backward gave {self.got:.17g}, the {self.oracle} {self.expected:.17g}"
+        return _(
+            "at {place} backward gave {got:.17g}, the {oracle} {expected:.17g}",
+            place=self.place,
+            got=self.got,
+            oracle=self.oracle,
+            expected=self.expected,
         )
 
+    def said(self, lang: str | None = None) -> str:
+        """The verdict and why, in a language; None: that of `CHAINRULE_LANG`, else English."""
+        told: Text = self.verdict
+        if self.detail:
+            told = _("{verdict}: {detail}", verdict=self.verdict, detail=self.detail)
+        return told.said(language(lang))
+
     def __str__(self) -> str:
-        return f"{self.verdict}: {self.detail}" if self.detail else self.verdict
+        return self.said()
+
+
+def oracles_of(verdicts: Iterable[Verdict]) -> str:
+    """What these gradients were held against."""
+    first, *others = dict.fromkeys(verdict.oracle for verdict in verdicts)
+    for other in others:
+        first = _("{oracle} and the {other}", oracle=first, other=other)
+    return first
 
 
 def refused(note: str, analytic: bool = True) -> Verdict:
     """The verdict on what is no gradient at all."""
-    oracle = "complex step" if analytic else "central difference"
+    oracle = COMPLEX_STEP if analytic else DIFFERENCE
     return Verdict(ok=False, error=np.inf, allowed=ABSOLUTE, oracle=oracle, note=note)
 
 
 def repeats(run: Callable[[], Any]) -> bool:
     """Whether a computation gives the same numbers twice."""
-    first, second = (np.array(run()) for _ in range(2))
+    first, second = np.array(run()), np.array(run())
     return np.array_equal(first, second, equal_nan=True)
 
 
@@ -133,12 +167,12 @@ def judged(
     with quiet():
         got, size = float(np.sum(gradient * v)), float(np.sum(np.abs(gradient * v)))
     if by_difference:
-        oracle, allowed = "central difference", DIFFERENCES * size + ROUNDING * (1 + scale)
+        oracle, allowed = DIFFERENCE, DIFFERENCES * size + ROUNDING * (1 + scale)
         apart = APART * (1 + size)
         if not abs(got - expected) <= allowed:
             expected, other = _two_sides(value, x, v, WIDTH * width, expected, apart)
     else:
-        oracle, allowed = "complex step", RELATIVE * size + ABSOLUTE
+        oracle, allowed = COMPLEX_STEP, RELATIVE * size + ABSOLUTE
         apart = allowed
         if not abs(got - expected) <= allowed:
             other = -_complex_step(value, x, -v)
@@ -192,10 +226,10 @@ def directions(
         for place in np.ndindex(shape):
             v = np.zeros(shape)
             v[place] = 1.0
-            yield f"element {place}", v
+            yield _("element {place}", place=place), v
     if not elements or 0 in shape:
         for k in range(count):
-            yield f"direction {k}", weights(rng, shape)
+            yield _("direction {number}", number=k), weights(rng, shape)
 
 
 def weights(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
@@ -211,14 +245,3 @@ def worst(found: Iterable[Verdict]) -> Verdict:
         return not verdict.ok, ratio if np.isfinite(ratio) else np.inf
 
     return max(found, key=badness)
-
-
-def table(lines: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of cells, each column as wide as its widest cell; the last one as it comes."""
-    widths = [max(cells_wide(line[i]) for line in lines) for i in range(len(lines[0]) - 1)]
-    return [
-        "  ".join(
-            [*(padded(cell, w) for cell, w in zip(line, widths, strict=False)), line[-1]]
-        ).rstrip()
-        for line in lines
-    ]

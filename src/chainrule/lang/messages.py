@@ -58,14 +58,14 @@ def in_language(value: Any, lang: str, reader: str = "python") -> str:
 class Message(Text):
     """A template with `{names}` as `str.format` has them, and their values; made by `_`, `_n`, `_p`."""
 
-    __slots__ = ("context", "count", "plural", "template", "values")
+    __slots__ = ("context", "n", "plural", "template", "values")
 
     template: str
     #: The values by name; a value may be a text itself.
     values: Mapping[str, Any]
     #: The template for more than one, and of how many things the message speaks.
     plural: str | None
-    count: int
+    n: int
     #: What tells two meanings of one English text apart.
     context: str | None
 
@@ -74,21 +74,21 @@ class Message(Text):
         template: str,
         values: Mapping[str, Any],
         plural: str | None = None,
-        count: int = 1,
+        n: int = 1,
         context: str | None = None,
     ) -> Message:
         """A message; see `_`."""
-        english = template if plural is None or count == 1 else plural
+        english = template if plural is None or n == 1 else plural
         self = super().__new__(cls, english.format_map(values) if values else english)
         self.template, self.values = template, values
-        self.plural, self.count, self.context = plural, count, context
+        self.plural, self.n, self.context = plural, n, context
         return self
 
     def said(self, lang: str, reader: str = "python") -> str:
         """The message in a language, for a reader."""
         known = catalogue(lang)
         if self.plural is not None:
-            words = known.ngettext(self.template, self.plural, self.count)
+            words = known.ngettext(self.template, self.plural, self.n)
         elif self.context is not None:
             words = known.pgettext(self.context, self.template)
         else:
@@ -103,7 +103,7 @@ class Message(Text):
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Message, (self.template, dict(self.values), self.plural, self.count, self.context)
+        return Message, (self.template, dict(self.values), self.plural, self.n, self.context)
 
 
 def _(template: str, **values: Any) -> Message:
@@ -160,6 +160,14 @@ def _ended(parts: list[str], comma: str, last: str) -> str:
     return comma.join(parts[:-1]) + last + parts[-1] if len(parts) > 1 else "".join(parts)
 
 
+def _between(parts: list[str], word: str) -> str:
+    """A Chinese list whose last part comes after a word, with a space beside letters that are Latin."""
+    if len(parts) < 2:
+        return "".join(parts)
+    before, after = (" " if c.isascii() else "" for c in (parts[-2][-1:], parts[-1][:1]))
+    return "、".join(parts[:-1]) + before + word + after + parts[-1]
+
+
 #: How texts are put one after another.
 _SIGNS = {
     "sentences": {"en": " ".join, "zh": "".join},
@@ -167,11 +175,12 @@ _SIGNS = {
     "clauses": {"en": "; ".join, "zh": "；".join},
     "and": {
         "en": lambda parts: _ended(parts, ", ", " and "),
-        "zh": lambda parts: _ended(parts, "、", "和"),
+        "zh": lambda parts: _between(parts, "和"),
     },
+    "all": {"en": " and ".join, "zh": "、".join},
     "or": {
         "en": lambda parts: _ended(parts, ", ", " or "),
-        "zh": lambda parts: _ended(parts, "、", "或"),
+        "zh": lambda parts: _between(parts, "或"),
     },
 }
 
@@ -186,7 +195,7 @@ def sentences(*parts: Any) -> Text:
 
 
 def listed(parts: Iterable[Any], kind: str = "list") -> Text:
-    """A list of things: "list" (a, b), "and" (a, b and c), "or", "clauses" (a; b).
+    """A list of things: "list" (a, b), "and" (a, b and c), "all" (a and b and c), "or", "clauses" (a; b).
 
     >>> listed(["a", "b", "c"]), listed(["a", "b", "c"], "and"), listed("ab").said("zh")
     ('a, b, c', 'a, b and c', 'a、b')

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from chainrule.errors import ShapeError
 from chainrule.graph import functions
+from chainrule.lang.messages import _
 from chainrule.layers.base import Layer
 from chainrule.nodes.base import Value
 from chainrule.settings import finite
@@ -139,6 +140,9 @@ class Softmax(_Activation):
         """y = softmax x."""
         if not x.ndim or not x.shape[-1]:
             raise ShapeError(
-                f"Softmax needs at least one score a row, along the last axis; got shape {x.shape}."
+                _(
+                    "Softmax needs at least one score a row, along the last axis; got shape {shape}.",
+                    shape=x.shape,
+                )
             )
         return functions.softmax(x)

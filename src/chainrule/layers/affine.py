@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.errors import SettingError, ShapeError
+from chainrule.lang.messages import _
 from chainrule.layers.base import Layer
 from chainrule.layers.initial import Init, Seed, initializer
 from chainrule.nodes.base import Value
@@ -78,8 +79,13 @@ class Affine(Layer):
         W_, b_ = (p.data for p in self._parameters.values())
         if b_.shape not in ((W_.shape[1],), (1, W_.shape[1])):
             raise ShapeError(
-                f"Affine: W has shape {W_.shape} and so gives {W_.shape[1]} outputs; b must have shape"
-                f" ({W_.shape[1]},), and has {b_.shape}."
+                _(
+                    "Affine: W has shape {W} and so gives {outputs} outputs; b must have shape ({outputs},),"
+                    " and has {b}.",
+                    W=W_.shape,
+                    b=b_.shape,
+                    outputs=W_.shape[1],
+                )
             )
         self._parameters["b"].decays = False
 
@@ -116,8 +122,13 @@ def _not_sizes(name: str, *given: Any) -> None:
     if all(isinstance(n, int | np.integer) for n in given):
         sizes = ", ".join(map(str, given))
         raise SettingError(
-            f"{name}({sizes}) takes arrays, as in the chapter. For a layer of a size, with first weights"
-            f" drawn from the seed, write {name}.sized({sizes if len(given) > 1 else 'inputs, outputs'})."
+            _(
+                "{layer}({given}) takes arrays, as in the chapter. For a layer of a size, with first weights"
+                " drawn from the seed, write {layer}.sized({sizes}).",
+                layer=name,
+                given=sizes,
+                sizes=sizes if len(given) > 1 else "inputs, outputs",
+            )
         )
 
 
@@ -125,15 +136,26 @@ def _two_axes(layer: Layer, name: str) -> None:
     shape = layer._parameters[name].shape
     if len(shape) != 2:
         raise ShapeError(
-            f"{type(layer).__name__}: {name} must have two axes, (inputs, outputs); got shape {shape}."
+            _(
+                "{layer}: {name} must have two axes, (inputs, outputs); got shape {shape}.",
+                layer=type(layer).__name__,
+                name=name,
+                shape=shape,
+            )
         )
 
 
 def _product(layer: Layer, x: Value, W: Value) -> Value:
     if x.ndim < 1 or x.shape[-1] != W.shape[0]:
         raise ShapeError(
-            f"{type(layer).__name__} takes {W.shape[0]} inputs a row (W is {W.shape[0]}×{W.shape[1]});"
-            f" got x of shape {x.shape}. Make the last axis of x {W.shape[0]} long, or the layer"
-            f" {x.shape[-1] if x.ndim else 1} inputs wide."
+            _(
+                "{layer} takes {inputs} inputs a row (W is {inputs}×{outputs}); got x of shape {shape}. Make"
+                " the last axis of x {inputs} long, or the layer {given} inputs wide.",
+                layer=type(layer).__name__,
+                inputs=W.shape[0],
+                outputs=W.shape[1],
+                shape=x.shape,
+                given=x.shape[-1] if x.ndim else 1,
+            )
         )
     return x @ W

@@ -26,6 +26,7 @@ from chainrule.graph.recording import current_recording
 from chainrule.graph.revisions import Revision
 from chainrule.graph.scopes import within
 from chainrule.graph.variable import Parameter, Variable, apply
+from chainrule.lang.messages import _, listed
 from chainrule.layers.initial import Fill, Seed, generator
 from chainrule.nodes.base import Node, Value
 from chainrule.settings import Check, positive
@@ -145,7 +146,7 @@ class Layer:
 
     @trainable.setter
     def trainable(self, on: bool) -> None:
-        for _, layer in self.named_layers():
+        for _path, layer in self.named_layers():
             for parameter in layer._parameters.values():
                 parameter.trainable = bool(on)
             layer._revision.change()
@@ -163,7 +164,7 @@ class Layer:
     @lr_factor.setter
     def lr_factor(self, factor: float | None) -> None:
         factor = positive(factor, f"{type(self).__name__}: lr_factor")
-        for _, layer in self.named_layers():
+        for _path, layer in self.named_layers():
             for parameter in layer._parameters.values():
                 parameter.lr_factor = factor
             layer._revision.change()
@@ -208,8 +209,14 @@ class Layer:
             drawn = np.asarray(fill(rng, data.shape))
             if drawn.shape != data.shape:
                 raise ShapeError(
-                    f"{type(self).__name__}: the function init gave an array of shape {drawn.shape} for"
-                    f" {name}, which has shape {data.shape}."
+                    _(
+                        "{layer}: the function init gave an array of shape {given} for {name}, which has"
+                        " shape {shape}.",
+                        layer=type(self).__name__,
+                        given=drawn.shape,
+                        name=name,
+                        shape=data.shape,
+                    )
                 )
             data[...] = drawn
         self._fills = {}
@@ -233,9 +240,13 @@ class Layer:
             return
         if name in ("params", "grads", "parameters", "buffers"):
             raise SettingError(
-                f"{type(self).__name__}: {name} cannot be set. Give a layer's parameters by name to"
-                " super().__init__(W=W), and its formula(x, W) is handed them; a class without base"
-                " class may keep its own params and grads."
+                _(
+                    "{layer}: {name} cannot be set. Give a layer's parameters by name to"
+                    " super().__init__(W=W), and its formula(x, W) is handed them; a class without base"
+                    " class may keep its own params and grads.",
+                    layer=type(self).__name__,
+                    name=name,
+                )
             )
         check = type(self).settings.get(name)
         if check is not None:
@@ -369,7 +380,10 @@ class Layer:
         """dx for the latest `forward`; the arrays in `grads` are overwritten in place."""
         if self._run is None:
             raise RecordingError(
-                f"{type(self).__name__}.backward() needs a forward() first, on an array."
+                _(
+                    "{layer}.backward() needs a forward() first, on an array.",
+                    layer=type(self).__name__,
+                )
             )
         plan, saved = self._run
         dout = np.asarray(dout)
@@ -377,8 +391,13 @@ class Layer:
             dout = as_numbers(dout, self).astype(plan.dtype)
         if dout.shape != plan.shape:
             raise ShapeError(
-                f"{type(self).__name__}.backward got dout of shape {dout.shape}; the latest"
-                f" forward gave shape {plan.shape}, and the gradient of an array has its shape."
+                _(
+                    "{layer}.backward got dout of shape {dout}; the latest forward gave shape {shape}, and"
+                    " the gradient of an array has its shape.",
+                    layer=type(self).__name__,
+                    dout=dout.shape,
+                    shape=plan.shape,
+                )
             )
         return plan.backward(saved, dout) if saved else plan.backward(dout)
 
@@ -397,8 +416,10 @@ class Arrays(list[Array]):
 
     def __setitem__(self, key: Any, value: Any) -> None:
         raise SettingError(
-            "params and grads list the arrays that training reads and writes; another array in the list"
-            " would not be one of them. Change its contents instead: params[0][...] = W."
+            _(
+                "params and grads list the arrays that training reads and writes; another array in the list"
+                " would not be one of them. Change its contents instead: params[0][...] = W."
+            )
         )
 
 
@@ -434,9 +455,14 @@ def _trained(part: Any, owner: Layer, attribute: str) -> None:
     for one in parts:
         if is_hand_written(one) and not hasattr(type(one), "named_layers"):
             raise SettingError(
-                f"{type(owner).__name__}.{attribute} holds {type(one).__name__}, a layer written by hand,"
-                " whose backward a formula does not call: it would not be trained. Write it as a"
-                " cr.Layer with a formula, or hold it in a cr.Network."
+                _(
+                    "{owner}.{attribute} holds {layer}, a layer written by hand, whose backward a formula"
+                    " does not call: it would not be trained. Write it as a cr.Layer with a formula, or"
+                    " hold it in a cr.Network.",
+                    owner=type(owner).__name__,
+                    attribute=attribute,
+                    layer=type(one).__name__,
+                )
             )
 
 
@@ -481,8 +507,14 @@ def refill(owner: Any, name: str, array: Array, value: Any) -> None:
     given = as_numbers(value, owner)
     if given.ndim and given.shape != array.shape:
         raise ShapeError(
-            f"{type(owner).__name__}: {name} has shape {array.shape}, and was given an array of shape"
-            f" {given.shape}. Give one of its shape, or a single number for all of it."
+            _(
+                "{owner}: {name} has shape {shape}, and was given an array of shape {given}. Give one of"
+                " its shape, or a single number for all of it.",
+                owner=type(owner).__name__,
+                name=name,
+                shape=array.shape,
+                given=given.shape,
+            )
         )
     array[...] = given
 
@@ -538,17 +570,31 @@ def _parameter_array(layer: Layer, name: str, value: npt.ArrayLike) -> Array:
     array = np.asarray(value)
     if array.dtype.kind != "f":
         raise DTypeError(
-            f"{type(layer).__name__}: the parameter {name} must be a floating-point array, since"
-            f" training moves it by small steps; got {array.dtype}. Use {name}.astype(float)."
+            _(
+                "{layer}: the parameter {name} must be a floating-point array, since training moves it by"
+                " small steps; got {dtype}. Use {name}.astype(float).",
+                layer=type(layer).__name__,
+                name=name,
+                dtype=array.dtype,
+            )
         )
     if array.dtype == np.float16:
         raise DTypeError(
-            f"{type(layer).__name__}: the parameter {name} is float16, too coarse to train in: steps"
-            f" below a thousandth of a weight round to 0. Use {name}.astype(numpy.float32)."
+            _(
+                "{layer}: the parameter {name} is float16, too coarse to train in: steps below a thousandth"
+                " of a weight round to 0. Use {name}.astype(numpy.float32).",
+                layer=type(layer).__name__,
+                name=name,
+            )
         )
     if array.size == 0:
         raise ShapeError(
-            f"{type(layer).__name__}: the parameter {name} is empty, of shape {array.shape}."
+            _(
+                "{layer}: the parameter {name} is empty, of shape {shape}.",
+                layer=type(layer).__name__,
+                name=name,
+                shape=array.shape,
+            )
         )
     return array
 
@@ -557,6 +603,9 @@ def _one_dtype(layer: Layer) -> None:
     dtypes = {name: p.dtype for name, p in layer._parameters.items()}
     if len(set(dtypes.values())) > 1:
         raise DTypeError(
-            f"{type(layer).__name__}: the parameters of a layer have one dtype; got"
-            f" {', '.join(f'{name} {dtype}' for name, dtype in dtypes.items())}. Convert one with .astype."
+            _(
+                "{layer}: the parameters of a layer have one dtype; got {dtypes}. Convert one with .astype.",
+                layer=type(layer).__name__,
+                dtypes=listed(f"{name} {dtype}" for name, dtype in dtypes.items()),
+            )
         )

@@ -12,6 +12,7 @@ from chainrule.graph import functions
 from chainrule.graph.data import as_numbers
 from chainrule.graph.functions.losses import of_answers, of_probabilities, of_scores
 from chainrule.graph.targets import answer_data, answers, class_data, class_targets
+from chainrule.lang.messages import Text, _, _p
 from chainrule.layers.losses import Loss
 from chainrule.nodes.base import Value
 from chainrule.settings import below_one, optional_id
@@ -19,20 +20,31 @@ from chainrule.settings import below_one, optional_id
 __all__ = ["CrossEntropyError", "SigmoidWithLoss", "SoftmaxWithLoss"]
 
 Array = npt.NDArray[Any]
+EACH_CLASS = _p("one number for each", "class")
+EACH_QUESTION = _p("one number for each", "question")
 
 
-def _weights(owner: Loss, name: str, given: npt.ArrayLike | None, each: str) -> Array | None:
+def _weights(owner: Loss, name: str, given: npt.ArrayLike | None, each: Text) -> Array | None:
     """A setting that is one number from 0 for each class or column; it stays as it is."""
     if given is None:
         return None
     weights = np.array(as_numbers(given, owner), float)
     if weights.ndim > 1 or not np.all(np.isfinite(weights)) or np.any(weights < 0):
-        raise SettingError(
-            f"{type(owner).__name__}: {name} must be one number from 0 for each {each}; got"
-            f" {shown(given)}."
-        )
+        raise _refused(owner, name, given, each)
     weights.flags.writeable = False
     return weights
+
+
+def _refused(owner: Loss, name: str, given: Any, each: Text) -> SettingError:
+    return SettingError(
+        _(
+            "{loss}: {name} must be one number from 0 for each {each}; got {given}.",
+            loss=type(owner).__name__,
+            name=name,
+            each=each,
+            given=shown(given),
+        )
+    )
 
 
 class _ClassLoss(Loss):
@@ -45,12 +57,9 @@ class _ClassLoss(Loss):
         self, *, class_weights: npt.ArrayLike | None = None, ignore_index: int | None = None
     ) -> None:
         super().__init__()
-        self.class_weights = _weights(self, "class_weights", class_weights, "class")
+        self.class_weights = _weights(self, "class_weights", class_weights, EACH_CLASS)
         if self.class_weights is not None and self.class_weights.ndim == 0:
-            raise SettingError(
-                f"{type(self).__name__}: class_weights must be one number from 0 for each class; got"
-                f" {shown(class_weights)}."
-            )
+            raise _refused(self, "class_weights", class_weights, EACH_CLASS)
         self.ignore_index = ignore_index
 
     def given(self, t: Any) -> Array:
@@ -61,14 +70,23 @@ class _ClassLoss(Loss):
         """Class ids, from ids or one-hot rows; or probabilities."""
         if len(x_shape) < 2 or not x_shape[-1]:
             raise ShapeError(
-                f"{type(self).__name__} takes outputs of shape (rows, classes), of one class at least;"
-                f" got shape {x_shape}."
+                _(
+                    "{loss} takes outputs of shape (rows, classes), of one class at least; got shape"
+                    " {shape}.",
+                    loss=type(self).__name__,
+                    shape=x_shape,
+                )
             )
         classes = x_shape[-1]
         if self.class_weights is not None and len(self.class_weights) != classes:
             raise SettingError(
-                f"{type(self).__name__}: class_weights has {len(self.class_weights)} entries, and there"
-                f" are {classes} classes; give one number for each."
+                _(
+                    "{loss}: class_weights has {n} entries, and there are {classes} classes; give one"
+                    " number for each.",
+                    loss=type(self).__name__,
+                    n=len(self.class_weights),
+                    classes=classes,
+                )
             )
         return class_targets(self, x_shape, t, self.ignore_index)
 
@@ -191,7 +209,7 @@ class SigmoidWithLoss(Loss):
 
     def __init__(self, *, pos_weight: npt.ArrayLike | None = None) -> None:
         super().__init__()
-        self.pos_weight = _weights(self, "pos_weight", pos_weight, "question")
+        self.pos_weight = _weights(self, "pos_weight", pos_weight, EACH_QUESTION)
 
     def given(self, t: Any) -> Array:
         """The targets as an array of numbers; of texts, how to make them 0 and 1."""
@@ -202,8 +220,13 @@ class SigmoidWithLoss(Loss):
         p = self.pos_weight
         if p is not None and p.ndim and p.shape != x_shape[-1:]:
             raise SettingError(
-                f"{type(self).__name__}: pos_weight has {len(p)} entries, and there are"
-                f" {x_shape[-1] if x_shape else 'no'} scores a row; give one number, or one for each."
+                _(
+                    "{loss}: pos_weight has {n} entries, and there are {scores} scores a row; give one"
+                    " number, or one for each.",
+                    loss=type(self).__name__,
+                    n=len(p),
+                    scores=x_shape[-1] if x_shape else _p("how many", "no"),
+                )
             )
         return super().targets(x_shape, answers(self, x_shape, t))
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from chainrule.errors import DTypeError, ShapeError
 from chainrule.graph.data import as_numbers
 from chainrule.graph.variable import Variable
+from chainrule.lang.messages import _
 from chainrule.layers.affine import _two_axes
 from chainrule.layers.base import Layer
 from chainrule.layers.initial import Init, Seed, initializer
@@ -64,13 +65,21 @@ class Embedding(Layer):
         rows = self._parameters["W"].shape[0]
         if ids.dtype.kind not in "iu":
             raise DTypeError(
-                f"Embedding needs whole-number ids; got {ids.dtype}. Use x.astype(int) if that is what"
-                " they are."
+                _(
+                    "Embedding needs whole-number ids; got {dtype}. Use x.astype(int) if that is what they"
+                    " are.",
+                    dtype=ids.dtype,
+                )
             )
         if ids.size and (ids.min() < 0 or ids.max() >= rows):
             raise ShapeError(
-                f"Embedding has rows for the ids 0 to {rows - 1}; got ids from {ids.min()} to"
-                f" {ids.max()}. Make the table larger, or renumber the ids."
+                _(
+                    "Embedding has rows for the ids 0 to {last}; got ids from {low} to {high}. Make the"
+                    " table larger, or renumber the ids.",
+                    last=rows - 1,
+                    low=ids.min(),
+                    high=ids.max(),
+                )
             )
 
     def formula(self, x: Value, W: Value) -> Value:

@@ -6,6 +6,7 @@ import math
 
 from chainrule.errors import ShapeError
 from chainrule.graph import functions
+from chainrule.lang.messages import _
 from chainrule.layers.base import Layer
 from chainrule.nodes.base import Value
 
@@ -26,5 +27,5 @@ class Flatten(Layer):
     def formula(self, x: Value) -> Value:
         """y = x, one row of numbers for each."""
         if not x.ndim:
-            raise ShapeError("Flatten takes rows, x of shape (N, ...); got a single number.")
+            raise ShapeError(_("Flatten takes rows, x of shape (N, ...); got a single number."))
         return functions.reshape(x, (x.shape[0], math.prod(x.shape[1:])))

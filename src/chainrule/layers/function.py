@@ -10,6 +10,7 @@ import numpy as np
 from chainrule.errors import SettingError, shown
 from chainrule.graph import functions
 from chainrule.graph.variable import UFUNCS, Variable
+from chainrule.lang.messages import _, listed
 from chainrule.layers.base import Layer
 from chainrule.nodes.base import Value
 
@@ -44,12 +45,19 @@ class Function(Layer):
         if isinstance(function, str):
             if function not in KEPT:
                 raise SettingError(
-                    f'Function("{function}") is not known. Known by name: {", ".join(KEPT)}.'
+                    _(
+                        'Function("{name}") is not known. Known by name: {names}.',
+                        name=function,
+                        names=listed(KEPT),
+                    )
                 )
             function = KEPT[function]
         if isinstance(function, type) or not callable(function):
             raise SettingError(
-                f"Function({shown(function)}): give a function of one array, such as cr.tanh."
+                _(
+                    "Function({given}): give a function of one array, such as cr.tanh.",
+                    given=shown(function),
+                )
             )
         if isinstance(function, np.ufunc):
             function = UFUNCS.get(function, function)
@@ -65,8 +73,12 @@ class Function(Layer):
         y = self.function(x)
         if not isinstance(y, Variable):
             raise SettingError(
-                f"{self!r} gave {shown(y, 40)} for a Variable: a function in a network is written with"
-                " operators, chainrule's functions or NumPy's, and returns what they give."
+                _(
+                    "{layer} gave {given} for a Variable: a function in a network is written with"
+                    " operators, chainrule's functions or NumPy's, and returns what they give.",
+                    layer=repr(self),
+                    given=shown(y, 40),
+                )
             )
         return y
 

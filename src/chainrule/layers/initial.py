@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.errors import SettingError, nearest, shown
+from chainrule.lang.messages import _
 
 __all__ = ["NAMED", "Init", "Seed", "generator", "initializer"]
 
@@ -73,8 +74,11 @@ def initializer(init: Init) -> Fill:
         return init
     if init not in NAMED:
         raise SettingError(
-            f"init={shown(init)} is not known; {nearest(init, NAMED)},"
-            " or a function of (Generator, shape)."
+            _(
+                "init={init} is not known; {nearest}, or a function of (Generator, shape).",
+                init=shown(init),
+                nearest=nearest(init, NAMED),
+            )
         )
     return NAMED[init]
 
@@ -87,7 +91,9 @@ def generator(seed: Seed) -> np.random.Generator:
         isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0
     ):
         raise SettingError(
-            f"seed={shown(seed)} is not usable: give a whole number from 0, a"
-            " numpy.random.Generator, or None."
+            _(
+                "seed={seed} is not usable: give a whole number from 0, a numpy.random.Generator, or None.",
+                seed=shown(seed),
+            )
         )
     return np.random.default_rng(seed)

@@ -18,6 +18,7 @@ from chainrule.graph.data import as_numbers, of_shape
 from chainrule.graph.recording import current_recording
 from chainrule.graph.scopes import within
 from chainrule.graph.variable import Variable
+from chainrule.lang.messages import Text, _, _n
 from chainrule.layers.base import Layer
 from chainrule.nodes.base import Value
 from chainrule.settings import positive
@@ -49,8 +50,13 @@ class Loss(Layer):
         fitting = of_shape(t, x_shape)
         if fitting is None:
             raise ShapeError(
-                f"{type(self).__name__} compares outputs of shape {x_shape} with targets of the same"
-                f" shape; got targets of shape {t.shape}."
+                _(
+                    "{loss} compares outputs of shape {outputs} with targets of the same shape; got targets"
+                    " of shape {targets}.",
+                    loss=type(self).__name__,
+                    outputs=x_shape,
+                    targets=t.shape,
+                )
             )
         return fitting if fitting.dtype.kind == "f" else fitting.astype(float)
 
@@ -79,18 +85,18 @@ class Loss(Layer):
         w = w if row is None else row
         fits = row is not None or w.shape == self.places(t)
         if not fits or not np.all(np.isfinite(w)) or np.any(w < 0) or not w.any():
-            raise DataError(
-                f"sample_weight must be {len(t)} numbers from 0, one a row and not all 0; got shape"
-                f" {w.shape}{f' with values from {w.min()} to {w.max()}' if w.size else ''}."
-            )
+            raise DataError(_odd_weights(len(t), w))
         return w.astype(dtype)
 
     def formula(self, x: Value, t: Value, w: Value = None) -> Value:
         """L = Σ wᵢ lᵢ / Σ wᵢ."""
         if not x.shape or x.size == 0:
             raise ShapeError(
-                f"{type(self).__name__} needs at least one row of at least one output; got outputs of"
-                f" shape {x.shape}."
+                _(
+                    "{loss} needs at least one row of at least one output; got outputs of shape {shape}.",
+                    loss=type(self).__name__,
+                    shape=x.shape,
+                )
             )
         losses = self.rows(x, t)
         if w is None:
@@ -123,7 +129,9 @@ class Loss(Layer):
     def forward(self, x: Any, t: Any = None, sample_weight: npt.ArrayLike | None = None) -> Any:
         """The loss of the outputs x for the targets t: a number; a Variable for a Variable."""
         if t is None:
-            raise ShapeError(f"{type(self).__name__}.forward needs outputs and targets: (x, t).")
+            raise ShapeError(
+                _("{loss}.forward needs outputs and targets: (x, t).", loss=type(self).__name__)
+            )
         if isinstance(x, Variable):
             return self.record(x, t, sample_weight)
         x = self.taken(x)
@@ -135,19 +143,34 @@ class Loss(Layer):
             raise NonFiniteError(self.blame(x, t, float(loss)))
         return loss
 
-    def blame(self, x: Array, t: Array, loss: float) -> str:
+    def blame(self, x: Array, t: Array, loss: float) -> Text:
         """Why a loss is not finite, in a sentence."""
+        name = type(self).__name__
         bad = np.flatnonzero(~np.isfinite(x.reshape(len(x), -1)).all(axis=1))
-        if len(bad):
-            more = f" and {len(bad) - 1} more rows" if len(bad) > 1 else ""
-            return (
-                f"{type(self).__name__}: the loss is {loss}, because row {bad[0]}{more} of the outputs"
-                " it was given holds NaN or infinity. Look at the data, or lower the learning rate."
+        if len(bad) > 1:
+            return _(
+                "{name}: the loss is {loss}, because row {row} and {others} of the outputs it was given"
+                " holds NaN or infinity. Look at the data, or lower the learning rate.",
+                name=name,
+                loss=loss,
+                row=bad[0],
+                others=_n("{n} more row", "{n} more rows", len(bad) - 1),
             )
-        return (
-            f"{type(self).__name__}: the loss is {loss} for finite outputs (largest"
-            f" {np.abs(x).max():.4g}). The numbers are too large for {x.dtype}, or an impossible"
-            " output was scored."
+        if len(bad):
+            return _(
+                "{name}: the loss is {loss}, because row {row} of the outputs it was given holds NaN or"
+                " infinity. Look at the data, or lower the learning rate.",
+                name=name,
+                loss=loss,
+                row=bad[0],
+            )
+        return _(
+            "{name}: the loss is {loss} for finite outputs (largest {largest:.4g}). The numbers are too"
+            " large for {dtype}, or an impossible output was scored.",
+            name=name,
+            loss=loss,
+            largest=np.abs(x).max(),
+            dtype=x.dtype,
         )
 
     @property
@@ -155,6 +178,24 @@ class Loss(Layer):
         """The predictions of the latest `forward`: probabilities, or values."""
         out: Array = self.link(self.x)
         return out
+
+
+def _odd_weights(rows: int, w: Array) -> Text:
+    """What is wrong with the weights of so many rows."""
+    if not w.size:
+        return _(
+            "sample_weight must be {rows} numbers from 0, one a row and not all 0; got shape {shape}.",
+            rows=rows,
+            shape=w.shape,
+        )
+    return _(
+        "sample_weight must be {rows} numbers from 0, one a row and not all 0; got shape {shape} with"
+        " values from {low} to {high}.",
+        rows=rows,
+        shape=w.shape,
+        low=w.min(),
+        high=w.max(),
+    )
 
 
 class MeanSquaredError(Loss):

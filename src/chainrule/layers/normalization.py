@@ -10,6 +10,7 @@ import numpy.typing as npt
 from chainrule.errors import ShapeError
 from chainrule.graph import functions
 from chainrule.graph.mode import is_training
+from chainrule.lang.messages import _
 from chainrule.layers.base import Layer
 from chainrule.nodes.base import Value
 from chainrule.settings import below_one, positive, whole
@@ -29,8 +30,12 @@ class _Norm(Layer):
         shapes = [p.shape for p in self._parameters.values()]
         if shapes[0] != shapes[1] or len(shapes[0]) != 1:
             raise ShapeError(
-                f"{type(self).__name__}: gamma and beta must both have shape (features,);"
-                f" got {shapes[0]} and {shapes[1]}."
+                _(
+                    "{layer}: gamma and beta must both have shape (features,); got {gamma} and {beta}.",
+                    layer=type(self).__name__,
+                    gamma=shapes[0],
+                    beta=shapes[1],
+                )
             )
         self.eps = eps
 
@@ -44,8 +49,13 @@ class _Norm(Layer):
         features = self._parameters["gamma"].shape[0]
         if x.ndim < 2 or x.shape[-1] != features:
             raise ShapeError(
-                f"{type(self).__name__} is made for rows of {features} features, the last axis of at"
-                f" least two; got x of shape {x.shape}."
+                _(
+                    "{layer} is made for rows of {features} features, the last axis of at least two; got x"
+                    " of shape {shape}.",
+                    layer=type(self).__name__,
+                    features=features,
+                    shape=x.shape,
+                )
             )
 
 
@@ -79,8 +89,11 @@ class BatchNorm(_Norm):
             count = x.size // x.shape[-1]
             if count < 2:
                 raise ShapeError(
-                    "BatchNorm needs at least 2 rows in a training batch to have a variance; got"
-                    f" {count}. Use a larger batch, or a batch size that leaves no single last row."
+                    _(
+                        "BatchNorm needs at least 2 rows in a training batch to have a variance; got"
+                        " {count}. Use a larger batch, or a batch size that leaves no single last row.",
+                        count=count,
+                    )
                 )
             mean, var = functions.mean(x, rows), functions.var(x, rows)
             m = self.momentum

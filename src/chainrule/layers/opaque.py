@@ -12,6 +12,7 @@ import numpy as np
 from chainrule.errors import RecordingError, ShapeError
 from chainrule.graph.scopes import within
 from chainrule.graph.variable import Parameter, Variable, apply
+from chainrule.lang.messages import _
 from chainrule.layers.base import Layer, as_parameters, is_hand_written
 from chainrule.nodes.base import Node, Value, primitive
 
@@ -95,8 +96,13 @@ def layer_backward(use: _Use, dout: Value, out: Value, *inputs: Value) -> Value:
     dx = np.zeros_like(inputs[0]) if dx is None else np.array(dx)
     if dx.shape != inputs[0].shape:
         raise ShapeError(
-            f"{type(use.layer).__name__}.backward gave dx of shape {dx.shape} for an input of shape"
-            f" {inputs[0].shape}; a gradient has the shape of its value."
+            _(
+                "{layer}.backward gave dx of shape {dx} for an input of shape {x}; a gradient has the shape"
+                " of its value.",
+                layer=type(use.layer).__name__,
+                dx=dx.shape,
+                x=inputs[0].shape,
+            )
         )
     return (dx, *(np.array(g) for g in use.layer.grads))
 
@@ -141,12 +147,15 @@ class Opaque(Node):
         """What the layer's own backward gives, and the gradients it wrote."""
         if isinstance(dout, Variable) or self.use is None:
             raise RecordingError(
-                f"{type(self.layer).__name__} is a hand-written layer: its backward works on arrays, so"
-                " it has first derivatives only. Write it as a Layer with a formula for higher ones."
+                _(
+                    "{layer} is a hand-written layer: its backward works on arrays, so it has first"
+                    " derivatives only. Write it as a Layer with a formula for higher ones.",
+                    layer=type(self.layer).__name__,
+                )
             )
         inputs = self.inputs[: self.n_inputs]
         dx, *grads = layer_backward(self.use, dout, self.out, *inputs)
-        return (dx, *(None for _ in inputs[1:]), *grads)
+        return (dx, *(None for each in inputs[1:]), *grads)
 
     @property
     def symbol(self) -> str:  # type: ignore[override]
@@ -201,8 +210,13 @@ class OpaqueLayer(Layer):
             np.shape(p) != np.shape(g) for p, g in zip(params, grads, strict=True)
         ):
             raise ShapeError(
-                f"{type(layer).__name__}: params and grads must be lists of arrays of the same shapes, in"
-                f" the same order; got {[np.shape(p) for p in params]} and {[np.shape(g) for g in grads]}."
+                _(
+                    "{layer}: params and grads must be lists of arrays of the same shapes, in the same"
+                    " order; got {params} and {grads}.",
+                    layer=type(layer).__name__,
+                    params=[np.shape(p) for p in params],
+                    grads=[np.shape(g) for g in grads],
+                )
             )
         for i, (p, g) in enumerate(zip(params, grads, strict=True)):
             parameter = Parameter(p, f"p{i}", g)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from chainrule.aligned import aligned, room
 from chainrule.errors import ShapeError
 from chainrule.graph.variable import Parameter
+from chainrule.lang.messages import _
 
 __all__ = ["FlatBuffer", "Segment", "follow_ties", "tie"]
 
@@ -93,8 +94,12 @@ def tie(parameters: list[Parameter]) -> None:
             p.tied = (q, True)
         else:
             raise ShapeError(
-                f"two parameters share one memory with shapes {q.shape} and {p.shape}, which is neither"
-                " the same array nor its transpose. Give one of them a copy."
+                _(
+                    "two parameters share one memory with shapes {one} and {other}, which is neither the"
+                    " same array nor its transpose. Give one of them a copy.",
+                    one=q.shape,
+                    other=p.shape,
+                )
             )
 
 

@@ -13,6 +13,7 @@ from chainrule.graph.graph import Graph
 from chainrule.graph.mode import training_mode
 from chainrule.graph.recording import recording
 from chainrule.graph.variable import Variable
+from chainrule.lang.messages import _
 from chainrule.nodes.base import quiet
 
 __all__ = ["graph_of_rows", "network_graph"]
@@ -74,6 +75,10 @@ def _copied(network: RecordableNetwork) -> RecordableNetwork:
         return copy.deepcopy(network)
     except Exception as error:  # whatever the user's own layers hold
         raise RecordingError(
-            f"{type(network).__name__} holds something that cannot be copied ({error}), and its graph is"
-            " recorded on a copy, so that nothing changes. Keep modules, files and locks out of layers."
+            _(
+                "{network} holds something that cannot be copied ({error}), and its graph is recorded on a"
+                " copy, so that nothing changes. Keep modules, files and locks out of layers.",
+                network=type(network).__name__,
+                error=str(error),
+            )
         ) from error

@@ -10,9 +10,11 @@ from chainrule.engine.protocols import RecordableNetwork
 from chainrule.graph.mode import evaluating
 from chainrule.graph.recording import recording
 from chainrule.graph.variable import Variable
+from chainrule.lang.messages import Message, _, _n, _p, in_language
 from chainrule.layers.function import Function
 from chainrule.layers.opaque import OpaqueLayer
 from chainrule.nodes.base import quiet
+from chainrule.text_width import cells_wide, padded
 
 if TYPE_CHECKING:
     from chainrule.layers.base import Layer
@@ -32,34 +34,56 @@ def activations(network: RecordableNetwork, x: npt.ArrayLike) -> dict[str, Array
     return {names[id(layer)]: out.data for layer, out in made.outputs if id(layer) in names}
 
 
-def summary(network: RecordableNetwork) -> str:
+#: The heads of the table of layers; the last column is for notes.
+HEADS = (_("layer"), _("parameters"), _("count"), "")
+
+
+def summary(network: RecordableNetwork, lang: str) -> str:
     """A table of layers, shapes and parameters (see `Network.summary`)."""
     network.adopt()
-    rows = [("layer", "parameters", "count", "")]
     named = network.named_layers()
-    wide = max((len(path) for path, _ in named), default=0)
-    rows += [_row(path.ljust(wide), layer) for path, layer in named]
-    widths = [max(len(row[i]) for row in rows) for i in range(4)]
-    lines = [
-        f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}  {d}".rstrip() for a, b, c, d in rows
-    ]
-    rule = "─" * max(map(len, lines))
+    wide = max((len(path) for path, layer in named), default=0)
+    rows = [tuple(in_language(head, lang) for head in HEADS)]
+    rows += [_row(path.ljust(wide), layer, lang) for path, layer in named]
+    widths = [max(cells_wide(row[i]) for row in rows) for i in range(4)]
+    lines = []
+    for name, shapes, count, note in rows:
+        right = " " * (widths[2] - cells_wide(count)) + count
+        cells = padded(name, widths[0]), padded(shapes, widths[1]), right, note
+        lines.append("  ".join(cells).rstrip())
+    rule = "─" * max(map(cells_wide, lines))
     lines.insert(1, rule)
+    return "\n".join([*lines, rule, _total(network).said(lang)])
+
+
+def _total(network: RecordableNetwork) -> Message:
+    """The line below the table."""
     total = sum(_count(layer) for layer in network.layers)
     still = sum(_count(layer) for layer in network.layers if not layer.trainable)
-    frozen = f", {still:,} of them frozen" if still else ""
-    loss = type(network.loss).__name__ if network.loss is not None else "none"
-    lines += [rule, f"{total:,} parameters{frozen}, {network.dtype}; loss: {loss}"]
-    return "\n".join(lines)
+    loss = _p("loss", "none") if network.loss is None else type(network.loss).__name__
+    parameters = _n("{n:,} parameter", "{n:,} parameters", total)
+    if still:
+        return _(
+            "{parameters}, {frozen:,} of them frozen, {dtype}; loss: {loss}",
+            parameters=parameters,
+            frozen=still,
+            dtype=network.dtype,
+            loss=loss,
+        )
+    return _(
+        "{parameters}, {dtype}; loss: {loss}", parameters=parameters, dtype=network.dtype, loss=loss
+    )
 
 
-def _row(path: str, layer: Layer) -> tuple[str, str, str, str]:
+def _row(path: str, layer: Layer, lang: str) -> tuple[str, str, str, str]:
     parameters = layer._parameters
     shapes = " ".join(f"{name} {'×'.join(map(str, p.shape))}" for name, p in parameters.items())
-    kind = repr(layer) if isinstance(layer, OpaqueLayer | Function) else layer.title
-    note = "" if layer.trainable else "frozen"
+    kind = repr(layer) if isinstance(layer, Function) else layer.title
+    if isinstance(layer, OpaqueLayer):
+        kind = _("{layer} (hand-written)", layer=layer.title).said(lang)
+    note = "" if layer.trainable else _p("parameters", "frozen").said(lang)
     if any(p.tied for p in parameters.values()):
-        note = "shared"
+        note = _p("parameters", "shared").said(lang)
     return f"{path}  {kind}", shapes or "-", f"{_count(layer):,}", note
 
 

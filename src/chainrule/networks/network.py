@@ -30,6 +30,7 @@ from chainrule.graph.reads import ContainerRead, outdated
 from chainrule.graph.recording import current_recording, recording
 from chainrule.graph.revisions import Revision
 from chainrule.graph.variable import Parameter, Variable
+from chainrule.lang.messages import Text, _, _p, sentences
 from chainrule.layers.base import Arrays, Layer, dotted, layers_in, networks_in, refill
 from chainrule.layers.embedding import Embedding
 from chainrule.layers.initial import Seed, generator
@@ -37,6 +38,7 @@ from chainrule.layers.losses import Loss
 from chainrule.layers.opaque import is_hand_written, wrapped
 from chainrule.networks.flat import FlatBuffer, Segment, follow_ties, tie
 from chainrule.nodes.base import Value
+from chainrule.settings import language
 
 if TYPE_CHECKING:
     from chainrule.drawing.drawing import Drawing, DrawOptions
@@ -152,7 +154,7 @@ class Network:
         here = weakref.ref(self)
         for inner in networks_in(value):
             self._revision.follow(inner._revision)
-        for _, layer in found.values():
+        for _path, layer in found.values():
             self._revision.follow(layer._revision)
             first = None if layer._home is None else layer._home()
             # A network that stands in this one hands its layers on; any other one keeps them.
@@ -258,8 +260,11 @@ class Network:
                 wrapped(value)  # what was put into a list since
         if getattr(self.loss, "params", None):
             raise SettingError(
-                f"the loss {type(self.loss).__name__} has parameters of its own, which training would"
-                " leave out. Put them into a layer at the end of the network, and let the loss compare."
+                _(
+                    "the loss {loss} has parameters of its own, which training would leave out. Put them"
+                    " into a layer at the end of the network, and let the loss compare.",
+                    loss=type(self.loss).__name__,
+                )
             )
         layers = self.first_weights()
         parameters = list(dict.fromkeys(p for a in layers for p in a.parameters.values()))
@@ -309,18 +314,26 @@ class Network:
         t = self.loss.given(t) if isinstance(self.loss, Loss) else as_numbers(t, self)
         if x.ndim == 0 or len(x) == 0:
             raise DataError(
-                f"{type(self).__name__} needs at least one row; got x of shape {x.shape}."
+                _(
+                    "{network} needs at least one row; got x of shape {shape}.",
+                    network=type(self).__name__,
+                    shape=x.shape,
+                )
             )
         if t.ndim == 0 or len(t) != len(x):
             several = isinstance(given, list | tuple) and len(given) == len(x) and x.ndim > 2
-            hint = (
-                f" If x is {len(x)} inputs of one row each, put them side by side, np.concatenate(x,"
-                " axis=1), and let predict(x) take its columns apart, x[:, :3]."
+            hint = _(
+                "If x is {n} inputs of one row each, put them side by side, np.concatenate(x, axis=1), and"
+                " let predict(x) take its columns apart, x[:, :3].",
+                n=len(x),
             )
-            raise DataError(
-                f"{type(self).__name__}: x has {len(x)} rows and t has"
-                f" {len(t) if t.ndim else 'no'} rows; every row needs one target.{hint * several}"
+            uneven = _(
+                "{network}: x has {rows} rows and t has {targets} rows; every row needs one target.",
+                network=type(self).__name__,
+                rows=len(x),
+                targets=len(t) if t.ndim else _p("how many", "no"),
             )
+            raise DataError(sentences(uneven, several and hint))
         self._check_ids(x)
         if not isinstance(self.loss, Loss):
             return x, t, None
@@ -350,7 +363,11 @@ class Network:
             return
         if x.size and x.min() < 0:
             raise DataError(
-                f"{type(self).__name__} takes ids, which count from 0; got ids from {x.min()}."
+                _(
+                    "{network} takes ids, which count from 0; got ids from {low}.",
+                    network=type(self).__name__,
+                    low=x.min(),
+                )
             )
         first = self.layers[0]
         if isinstance(first, Embedding):
@@ -362,8 +379,12 @@ class Network:
             return function(*inputs)
         except IndexError as error:
             raise DataError(
-                f"{type(self).__name__} was given an id that names no row of a table: {error}."
-                " Renumber the ids, or make the table larger."
+                _(
+                    "{network} was given an id that names no row of a table: {error}. Renumber the ids, or"
+                    " make the table larger.",
+                    network=type(self).__name__,
+                    error=str(error),
+                )
             ) from None
 
     def _output_shape(self, x: Array) -> tuple[int, ...]:
@@ -384,8 +405,11 @@ class Network:
         """The loss as a Variable."""
         if self.loss is None:
             raise RecordingError(
-                f"{type(self).__name__} has no loss, so it cannot be trained: give one, for example"
-                " loss=cr.SoftmaxWithLoss()."
+                _(
+                    "{network} has no loss, so it cannot be trained: give one, for example"
+                    " loss=cr.SoftmaxWithLoss().",
+                    network=type(self).__name__,
+                )
             )
         y = self.record_predict(x)
         more = () if w is None else (w,)
@@ -415,7 +439,10 @@ class Network:
         """The gradients of the latest `forward`, into `grads`: each array overwritten in place."""
         if self._ran is None:
             raise RecordingError(
-                f"{type(self).__name__}.backward() follows forward(x, t), once for each."
+                _(
+                    "{network}.backward() follows forward(x, t), once for each.",
+                    network=type(self).__name__,
+                )
             )
         (program, saved), self._ran = self._ran, None
         backward = program.functions["backward"]
@@ -434,10 +461,14 @@ class Network:
         """Raise, naming the first value or gradient that is not finite, its layer and the rows."""
         where = self.find_nonfinite(x, t, w)
         raise NonFiniteError(
-            f"the loss is {loss}. {where} Lower the learning rate, or look at the data."
+            sentences(
+                _("the loss is {loss}.", loss=loss),
+                where,
+                _("Lower the learning rate, or look at the data."),
+            )
         )
 
-    def find_nonfinite(self, x: Array, t: Array | None = None, w: Array | None = None) -> str:
+    def find_nonfinite(self, x: Array, t: Array | None = None, w: Array | None = None) -> Text:
         """Where NaN or infinity first appears for these rows, forwards or else backwards: a sentence.
 
         The rows, targets and weights are as `prepare` gives them.
@@ -456,8 +487,10 @@ class Network:
         """Probabilities: the outputs through the loss's own softmax or sigmoid."""
         if not isinstance(self.loss, Loss) or self.loss.target == "values":
             raise SettingError(
-                f"predict_proba is for classifiers, and the loss is {type(self.loss).__name__}."
-                " Use predict(x)."
+                _(
+                    "predict_proba is for classifiers, and the loss is {loss}. Use predict(x).",
+                    loss=type(self.loss).__name__,
+                )
             )
         out: Array = self.loss.link(self.predict(x))
         return out
@@ -517,13 +550,13 @@ class Network:
             return None
         try:
             from chainrule.engine.compiled.predict import CompiledPredict
-            from chainrule.engine.compiled.symbolic import Declined
+            from chainrule.engine.compiled.values import NotCompilable
         except ImportError:  # installed, but broken
             return None
         self.adopt()
         try:
             return CompiledPredict(self, x, say, lambda: self._predict_cost(x).compiling)
-        except Declined:
+        except NotCompilable:
             return None
 
     def script(
@@ -613,11 +646,14 @@ class Network:
         """
         return self.graph(x, t).draw(**options)
 
-    def summary(self) -> str:
-        """A table of layers, shapes and parameters."""
+    def summary(self, lang: str | None = None) -> str:
+        """A table of layers, shapes and parameters.
+
+        `lang`: "en" or "zh"; None is the language of CHAINRULE_LANG, else English.
+        """
         from chainrule.networks.looking import summary
 
-        return summary(self)
+        return summary(self, language(lang))
 
     def __repr__(self) -> str:
         inside = ", ".join(f"{name}={layer!r}" for name, layer in self.named_layers())
@@ -653,11 +689,14 @@ def _check_loss(loss: Any) -> None:
     """An error for what is no loss: its class, its name, a function."""
     if loss is None or isinstance(loss, Layer) or is_hand_written(loss):
         return
-    refuse_class(loss, "loss", "a loss")
+    refuse_class(loss, "loss", _("a loss"))
     raise SettingError(
-        f"loss={shown(loss)} is no loss: give for example cr.SoftmaxWithLoss() for classes,"
-        " cr.SigmoidWithLoss() for yes or no, cr.MeanSquaredError() for values; or write a cr.Loss with"
-        " rows(x, t)."
+        _(
+            "loss={loss} is no loss: give for example cr.SoftmaxWithLoss() for classes,"
+            " cr.SigmoidWithLoss() for yes or no, cr.MeanSquaredError() for values; or write a cr.Loss with"
+            " rows(x, t).",
+            loss=shown(loss),
+        )
     )
 
 

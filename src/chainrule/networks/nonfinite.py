@@ -13,6 +13,7 @@ from chainrule.graph.graph import Graph
 from chainrule.graph.naming import leaving
 from chainrule.graph.scopes import Scope
 from chainrule.graph.variable import Parameter, Variable
+from chainrule.lang.messages import Text, _, _p, listed
 from chainrule.networks.graphs import graph_of_rows
 from chainrule.nodes.base import Node, quiet
 
@@ -21,24 +22,25 @@ __all__ = ["first_nonfinite"]
 Array = npt.NDArray[Any]
 
 
-def first_nonfinite(network: RecordableNetwork, x: Array, t: Array | None, w: Array | None) -> str:
+def first_nonfinite(network: RecordableNetwork, x: Array, t: Array | None, w: Array | None) -> Text:
     """The first arrow whose value, or else whose gradient, is not finite, in a sentence."""
     graph = graph_of_rows(network, x, t, w, training=t is not None)
     told = _Told(graph, len(x))
     for v, node in _forwards(graph):
         if _bad(v.data):
-            return f"The first non-finite values are in {told.value(v, node)}."
+            return _("The first non-finite values are in {where}.", where=told.value(v, node))
     if t is not None and graph.has_gradients:
         with quiet():
             gradients = graph.gradients()
         for v, node in _backwards(graph):
             g = gradients.get(v)
             if g is not None and _bad(g):
-                return (
+                return _(
                     "All values are finite on the way forward; on the way back the first non-finite"
-                    f" gradient is {told.gradient(v, node, g)}."
+                    " gradient is {gradient}.",
+                    gradient=told.gradient(v, node, g),
                 )
-    return (
+    return _(
         "All of its values and gradients are finite one by one; the norm of the gradients, or a"
         " running statistic, overflows."
     )
@@ -71,33 +73,50 @@ class _Told:
 
     def value(self, v: Variable, node: Node) -> str:
         """`layer 0 (Affine), rows 2 of the batch`."""
+        scope = self.graph.scopes[node]
+        name: str = self.graph.names[v]
         if v in self.leaving:
-            where = self.layer(self.leaving[v])
+            name = self.layer(self.leaving[v])
         elif v.name == "x":
-            where = "the input"
-        else:
-            where = f"{self.graph.names[v]}{self.inside(node)}"
-        return where + self.places(v, v.data)
+            name = _("the input")
+        elif scope is not None:
+            name = _("{name} of {layer}", name=name, layer=self.layer(scope))
+        return self.in_batch(name, v, v.data)
 
     def gradient(self, v: Variable, node: Node, g: Array) -> str:
-        """`∂sigmoid, which layer 2 (Affine) sends back, rows 0, 1 of the batch`."""
-        scope = self.graph.scopes[node]
-        by = f"{self.layer(scope)}'s {node.title}" if scope is not None else f"a {node.title} node"
-        return f"∂{self.graph.names[v]}, sent back by {by}{self.places(v, g)}"
+        """`∂sigmoid, sent back by layer 2 (Affine)'s Add, rows 0, 1 of the batch`."""
+        scope, name = self.graph.scopes[node], self.graph.names[v]
+        if scope is None:
+            sent = _("∂{name}, sent back by a {node} node", name=name, node=node.title)
+        else:
+            sent = _(
+                "∂{name}, sent back by {layer}'s {node}",
+                name=name,
+                layer=self.layer(scope),
+                node=node.title,
+            )
+        return self.in_batch(sent, v, g)
 
-    def inside(self, node: Node) -> str:
-        scope = self.graph.scopes[node]
-        return "" if scope is None else f" of {self.layer(scope)}"
-
-    def layer(self, scope: Scope) -> str:
+    def layer(self, scope: Scope) -> Text:
         """`layer 2 (Affine)`, or `the loss (SoftmaxWithLoss)`."""
-        path = self.graph.paths.get(id(scope.layer))
-        return f"{'the loss' if path is None else f'layer {path}'} ({scope.layer.title})"
+        path, title = self.graph.paths.get(id(scope.layer)), scope.layer.title
+        if path is None:
+            return _("the loss ({title})", title=title)
+        if not path.replace(".", "").isdecimal():  # the name of an attribute
+            return _p("by its name", "layer {path} ({title})", path=path, title=title)
+        return _("layer {path} ({title})", path=path, title=title)
 
-    def places(self, v: Variable, array: Array) -> str:
-        """The rows of the batch that are bad, where there are rows of the batch."""
+    def in_batch(self, what: str, v: Variable, array: Array) -> str:
+        """What is bad, and in which rows of the batch, where it has rows of the batch."""
         if not v.ndim or len(v.data) != self.rows or isinstance(self.graph.root(v), Parameter):
-            return ""
+            return what
         bad = np.flatnonzero(~np.isfinite(np.reshape(array, (self.rows, -1))).all(axis=1))
-        more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
-        return f", rows {', '.join(map(str, bad[:3]))}{more} of the batch"
+        some = listed(bad[:3].tolist())
+        if len(bad) > 3:
+            return _(
+                "{what}, rows {rows} and {n} more of the batch",
+                what=what,
+                rows=some,
+                n=len(bad) - 3,
+            )
+        return _("{what}, rows {rows} of the batch", what=what, rows=some)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.errors import SettingError, ShapeError, nearest, refuse_class, shown
+from chainrule.lang.messages import Text, _, sentences
 from chainrule.layers import (
     ELU,
     GELU,
@@ -61,31 +62,56 @@ KEEPS_WIDTH = (
 )
 
 
-def _as_layer(given: Any, where: str) -> Any:
+def _as_layer(given: Any, i: int) -> Any:
     """A layer or network as it is; a hand-written layer or a function as one of ours."""
-    if isinstance(given, Loss):
-        raise SettingError(
-            f"{where} is the loss {type(given).__name__}: give it apart from the layers,"
-            f" cr.Sequential(..., loss=cr.{type(given).__name__}())."
-        )
-    if isinstance(given, Layer | Network):
+    if isinstance(given, Layer | Network) and not isinstance(given, Loss):
         return given
     if is_hand_written(given):
         return OpaqueLayer(given)
-    refuse_class(given, where, "a layer")
+    where = _("Sequential: layer {i}", i=i)
+    if isinstance(given, Loss):
+        raise SettingError(
+            _(
+                "{where} is the loss {loss}: give it apart from the layers,"
+                " cr.Sequential(..., loss=cr.{loss}()).",
+                where=where,
+                loss=type(given).__name__,
+            )
+        )
+    refuse_class(given, where, _("a layer"))
     if isinstance(given, list | tuple):
         raise SettingError(
-            f"{where} is a {type(given).__name__}: give the layers one by one,"
-            " cr.Sequential(*layers, loss=...)."
+            _(
+                "{where} is a {kind}: give the layers one by one, cr.Sequential(*layers, loss=...).",
+                where=where,
+                kind=type(given).__name__,
+            )
         )
     if callable(given):
         return Function(given)
-    hint = f"; {nearest(given, ACTIVATIONS)}" if isinstance(given, str) else ""
+    told = _("{where} is {given}.", where=where, given=shown(given))
     if isinstance(given, str) and given in ACTIVATIONS:
-        hint = f"; write cr.{ACTIVATIONS[given][0].__name__}()"
+        told = _(
+            "{where} is {given}; write cr.{name}().",
+            where=where,
+            given=shown(given),
+            name=ACTIVATIONS[given][0].__name__,
+        )
+    elif isinstance(given, str):
+        told = _(
+            "{where} is {given}; {nearest}.",
+            where=where,
+            given=shown(given),
+            nearest=nearest(given, ACTIVATIONS),
+        )
     raise SettingError(
-        f"{where} is {shown(given)}{hint}. A layer has params, grads, forward(x) and backward(dout); a"
-        " function of one array, such as cr.tanh, will do, too."
+        sentences(
+            told,
+            _(
+                "A layer has params, grads, forward(x) and backward(dout); a function of one array, such as"
+                " cr.tanh, will do, too."
+            ),
+        )
     )
 
 
@@ -114,7 +140,7 @@ class Sequential(Network):
         once: dict[int, Any] = {}  # a hand-written layer used twice is wrapped once
         for i, layer in enumerate(layers):
             if id(layer) not in once:
-                once[id(layer)] = _as_layer(layer, f"Sequential: layer {i}")
+                once[id(layer)] = _as_layer(layer, i)
         self.sequence: tuple[Any, ...] = tuple(once[id(layer)] for layer in layers)
         self._check_widths()
         self.adopt()
@@ -129,27 +155,33 @@ class Sequential(Network):
     def _check_widths(self) -> None:
         """Name two of our layers whose widths cannot follow each other."""
         width: int | None = None
-        before = ""
-        for name, layer in self._in_order():
+        before: tuple[str, Any] = "", None
+        for path, layer in self._in_order():
             W = layer._parameters.get("W") if isinstance(layer, Affine | MatMul) else None
             if W is not None:
                 if width is not None and W.shape[0] != width:
                     raise ShapeError(
-                        f"{name} takes {W.shape[0]} inputs, but {before} gives {width} outputs. Make"
-                        " the two numbers the same."
+                        _(
+                            "{layer} takes {inputs} inputs, but {before} gives {outputs} outputs. Make the"
+                            " two numbers the same.",
+                            layer=_named(path, layer),
+                            inputs=W.shape[0],
+                            before=_named(*before),
+                            outputs=width,
+                        )
                     )
-                width, before = W.shape[1], name
+                width, before = W.shape[1], (path, layer)
             elif type(layer) not in KEEPS_WIDTH:
                 width = None  # what another layer gives is its own affair
 
     def _in_order(self, prefix: str = "") -> list[tuple[str, Any]]:
-        """The layers as they run, those of inner Sequentials too, named for people."""
+        """The layers as they run, those of inner Sequentials too, with their paths."""
         found: list[tuple[str, Any]] = []
         for i, layer in enumerate(self.sequence):
             if isinstance(layer, Sequential):
                 found += layer._in_order(f"{prefix}{i}.")
             else:
-                found.append((f"layer {prefix}{i} ({type(layer).__name__})", layer))
+                found.append((f"{prefix}{i}", layer))
         return found
 
     def predict(self, x: Value) -> Value:
@@ -159,9 +191,19 @@ class Sequential(Network):
         return x
 
 
+def _named(path: str, layer: Any) -> Text:
+    return _("layer {path} ({title})", path=path, title=type(layer).__name__)
+
+
 def _activation(name: str) -> tuple[Callable[[], Layer], str]:
     if name not in ACTIVATIONS:
-        raise SettingError(f'activation="{name}" is not known; {nearest(name, ACTIVATIONS)}.')
+        raise SettingError(
+            _(
+                'activation="{name}" is not known; {nearest}.',
+                name=name,
+                nearest=nearest(name, ACTIVATIONS),
+            )
+        )
     return ACTIVATIONS[name]
 
 

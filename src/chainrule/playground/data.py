@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.lang.messages import _
 from chainrule.playground.settings import FEATURES, Problems, Settings
 
 __all__ = ["SQUARE", "Data", "Plane", "Points"]
@@ -140,15 +141,17 @@ class Data(ABC):
 
     def check(self, settings: Settings) -> None:
         """Raise if the settings do not suit these data."""
-        problems = [
-            f"There is no feature {name!r} in these data."
+        problems: list[str] = [
+            _("There is no feature {name!r} in these data.", name=name)
             for name in settings.features
             if name not in self.names
         ]
         if self.classes is None and settings.loss == "softmax":
             problems.append(
-                "The softmax loss is for classes, and these data have numbers to predict. Choose"
-                ' the loss "squared".'
+                _(
+                    "The softmax loss is for classes, and these data have numbers to predict. Choose"
+                    ' the loss "squared".'
+                )
             )
         if problems:
             raise Problems(problems)

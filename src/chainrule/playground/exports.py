@@ -15,6 +15,7 @@ import numpy.typing as npt
 from chainrule.drawing.raster import to_png
 from chainrule.errors import SettingError, nearest
 from chainrule.files.model import pack_model
+from chainrule.lang.messages import _
 from chainrule.layers import Affine, Dropout
 from chainrule.networks import Sequential
 from chainrule.playground.building import make_network, make_optimizer
@@ -56,10 +57,16 @@ def export(run: Run, what: str, lang: str = "en") -> Export:
     \"\"\"A network from chainrule's playground, trained again: 2-4-2-1 on the data set circle.
     """
     if what not in EXPORTS:
-        raise SettingError(f"There is nothing to export called {what!r}; {nearest(what, EXPORTS)}.")
+        raise SettingError(
+            _(
+                "There is nothing to export called {what!r}; {nearest}.",
+                what=what,
+                nearest=nearest(what, EXPORTS),
+            )
+        )
     if what != "model" and not run.data.train:
         raise Problems(
-            ["There are no rows to train on yet, so there is nothing to export but the model."]
+            [_("There are no rows to train on yet, so there is nothing to export but the model.")]
         )
     return EXPORTS[what](run, lang)
 
@@ -78,8 +85,11 @@ def _script(run: Run, lang: str) -> Export:
     if compatible and rows % settings.batch_size:
         raise Problems(
             [
-                "A NumPy script cannot begin an epoch with the rows left over from the one before, as"
-                f" TensorFlow Playground does. Take a batch size that divides {rows}."
+                _(
+                    "A NumPy script cannot begin an epoch with the rows left over from the one before,"
+                    " as TensorFlow Playground does. Take a batch size that divides {rows}.",
+                    rows=rows,
+                )
             ]
         )
     made = make_network(settings, run.data).script(

@@ -25,7 +25,7 @@ from chainrule.graph.recording import recording
 from chainrule.graph.scopes import around
 from chainrule.graph.steps import Flow, Step, value_name
 from chainrule.graph.variable import Parameter, Variable
-from chainrule.lang.notes import note_in
+from chainrule.lang.messages import _, in_language
 from chainrule.layers import Affine
 from chainrule.layers.losses import Loss
 from chainrule.networks import Network
@@ -33,7 +33,6 @@ from chainrule.nodes.base import quiet
 from chainrule.optimizers import Optimizer
 from chainrule.playground.machine import Machine
 from chainrule.playground.messages import Message
-from chainrule.playground.refusals import said_in
 
 __all__ = ["Inside", "Update", "look_inside"]
 
@@ -114,7 +113,11 @@ class Inside:
         if not isinstance(self.graph, DetailedGraph):
             return []
         back = self.graph.gradient_overflows() if self.gradients else ()
-        return [note_in(o.text, self.lang) for o in (*self.graph.overflows, *back)]
+        return [self._told(o.text) for o in (*self.graph.overflows, *back)]
+
+    def _told(self, text: str) -> str:
+        """A text for the page."""
+        return in_language(text, self.lang, "page")
 
     # -- step by step ---------------------------------------------------------------------------
 
@@ -180,7 +183,12 @@ class Inside:
         return found
 
     def _update(self, update: Update) -> dict[str, Any]:
-        arrow, slots = update.name, list(self.optimizer.slots)
+        arrow, slots = update.name, self.optimizer.slots
+
+        def kept(when: str, name: str, slot: str, arrow: str | None = None) -> dict[str, Any]:
+            array = f"{when} {update.path} {slot}"
+            return {"name": name, "arrow": arrow, "gradient": False, "array": array}
+
         return {
             "phase": "update",
             "node": None,
@@ -192,12 +200,12 @@ class Inside:
             "inputs": [
                 {"name": f"∂{arrow}", "arrow": arrow, "gradient": True},
                 {"name": arrow, "arrow": arrow, "gradient": False},
-                *({"name": s, "arrow": None, "array": f"before {update.path} {s}"} for s in slots),
+                *(kept("before", slot, slot) for slot in slots),
             ],
             "reads": [],
             "outputs": [
-                {"name": arrow, "arrow": arrow, "array": f"after {update.path} p"},
-                *({"name": s, "arrow": None, "array": f"after {update.path} {s}"} for s in slots),
+                kept("after", arrow, "p", arrow),
+                *(kept("after", slot, slot) for slot in slots),
             ],
             "source": [],
         }
@@ -252,13 +260,22 @@ class Inside:
         update = next((u for u in self.updates if u.name == arrow), None)
         if update is None:
             raise SettingError(
-                f"no parameter called {arrow!r} moves in this step:"
-                f" {nearest(arrow, [u.name for u in self.updates])}."
+                _(
+                    "no parameter called {name!r} moves in this step: {nearest}.",
+                    name=arrow,
+                    nearest=nearest(arrow, [u.name for u in self.updates]),
+                )
             )
         o = self.optimizer
         wanted = ("p", *o.slots)
         if slot not in wanted:
-            raise SettingError(f"slot={slot!r} is not known; {nearest(slot, wanted)}.")
+            raise SettingError(
+                _(
+                    "slot={name!r} is not known; {nearest}.",
+                    name=slot,
+                    nearest=nearest(slot, wanted),
+                )
+            )
         gradient = next(g for v, g in self.gradients.items() if self.graph.names[v] == arrow)
         numbers = dict(zip(o.number_names, o.numbers_ahead(1)[0].tolist(), strict=True))
         with recording(), quiet():
@@ -267,7 +284,7 @@ class Inside:
             slots: list[Any] = [Variable(update.before[s].copy(), s) for s in o.slots]
             moved = o.step(p, g, slots, dict(numbers), update.decays)
         out = moved[wanted.index(slot)]
-        out.name = f"new {arrow if slot == 'p' else slot}"
+        out.name = self._told(_("new {name}", name=arrow if slot == "p" else slot))
         rule = Graph([out])
         found = rule.explain(out, tuple(element))
         return self._explained(found, [arrow], set(rule.names.values()))
@@ -275,20 +292,21 @@ class Inside:
     def _explained(
         self, found: Explanation, arrows: Sequence[str], names: Collection[str]
     ) -> dict[str, Any]:
-        lines: list[dict[str, Any]] = []
-        for line in found.lines:
-            text = line.strip()
-            if text.startswith(("(", "…")):  # a remark
-                lines.append({"text": said_in(text, self.lang), "goes_on": False})
-                continue
-            for part in _pieces(text):
-                lines.append(
-                    {
-                        "text": part,
-                        "mathml": to_mathml(part, names, self.lang),
-                        "goes_on": part[:1] in ("=", "≈"),
-                    }
-                )
+        parts = [
+            part
+            for line in found.derivation
+            for text in line.text(self.lang)
+            for part in _pieces(text.strip())
+        ]
+        lines: list[dict[str, Any]] = [
+            {
+                "text": part,
+                "mathml": to_mathml(part, names, self.lang),
+                "goes_on": part[:1] in ("=", "≈"),
+            }
+            for part in parts
+        ]
+        lines += [{"text": self._told(remark), "goes_on": False} for remark in found.remarks]
         return {
             "name": found.name,
             "value": found.value,
@@ -296,18 +314,12 @@ class Inside:
             "arrows": sorted(arrows),
         }
 
-    def check(self) -> dict[str, dict[str, str]]:
-        """The verdict on the gradient of every arrow, in a word and in a sentence."""
-        found = {}
-        for v, row in self.proof.verdicts.items():
-            sentence = f"∂{row.arrow} at {row.node}: {row.verdict}, error {row.error:.1e}"
-            found[self.graph.names[v]] = {
-                "verdict": row.verdict,
-                "sentence": said_in(
-                    f"{sentence}, allowed {row.allowed:.1e}. {row.detail}".strip(), self.lang
-                ),
-            }
-        return found
+    def check(self) -> dict[str, dict[str, Any]]:
+        """The verdict on the gradient of every arrow: whether it is right, and a sentence."""
+        return {
+            self.graph.names[v]: {"ok": row.ok, "sentence": self._told(row.sentence)}
+            for v, row in self.proof.verdicts.items()
+        }
 
     @cached_property
     def proof(self) -> Proof:
@@ -322,8 +334,12 @@ class Inside:
         numbers = sum(array.size for array in arrays.values())
         if numbers > MOST_NUMBERS:
             raise SettingError(
-                f"There are {numbers:,} numbers on the arrows of this step, and the page shows at most"
-                f" {MOST_NUMBERS:,}. Take a smaller batch or a smaller network to look inside."
+                _(
+                    "There are {count:,} numbers on the arrows of this step, and the page shows at most"
+                    " {most:,}. Take a smaller batch or a smaller network to look inside.",
+                    count=numbers,
+                    most=MOST_NUMBERS,
+                )
             )
         fields = {
             "rows": len(self.x),
@@ -331,7 +347,7 @@ class Inside:
             "steps": list(self.steps()),
             "arrows": arrows,
             "overflows": self.overflows(),
-            "failure": self.failure,
+            "failure": None if self.failure is None else self._told(self.failure),
         }
         # Ids and random bits, too, as numbers to look at.
         return Message("inside", fields, {k: a.astype(np.float64) for k, a in arrays.items()})
@@ -340,9 +356,7 @@ class Inside:
         """The check of every gradient, and the picture with its marks."""
         fields = {
             "verdicts": self.check(),
-            "summary": "\n".join(
-                said_in(line, self.lang) for line in self.proof.summary.splitlines()
-            ),
+            "summary": self._told(self.proof.summary),
             "svg": self.svg(checked=True),
         }
         return Message("verdicts", fields)
@@ -409,7 +423,7 @@ def look_inside(machine: Machine, *, detail: bool = False, lang: str = "en") -> 
     """The step that a machine takes next. The step is made, and taken back again."""
     if not machine.batches:
         raise SettingError(
-            "There is no batch to look into: fewer rows to train on than a batch takes."
+            _("There is no batch to look into: fewer rows to train on than a batch takes.")
         )
     rows = machine.upcoming()
     x, t = (array[rows] for array in machine.train)
@@ -420,7 +434,7 @@ def look_inside(machine: Machine, *, detail: bool = False, lang: str = "en") -> 
             machine.step()
             after = _parameters(machine)
         except NonFiniteError as error:
-            failure = str(error)
+            failure = error.args[0]
     return Inside(
         machine.network,
         machine.optimizer,

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from chainrule.errors import shown
+from chainrule.lang.messages import Spelled, _, _p
 from chainrule.playground.caps import Caps
 from chainrule.playground.compatible.links import Link, LinkError
 from chainrule.playground.run import Edit, Event, Run
@@ -110,8 +111,10 @@ def read_link(text: str, caps: Caps) -> Linked:
     if after == OURS or after.startswith(f"{OURS}&"):
         return _read_ours(after, caps)
     if after.startswith("chainrule="):
-        raise Problems(["The link is of another version of chainrule, and cannot be opened here."])
-    begin, _, last = text.strip().rpartition(STEP)
+        raise Problems(
+            [_("The link is of another version of chainrule, and cannot be opened here.")]
+        )
+    begin, _sign, last = text.strip().rpartition(STEP)
     if not (begin and last.isascii() and last.isdigit()):
         begin, last = text, "0"
     link = Link.parse(begin)
@@ -139,7 +142,18 @@ def _read_ours(text: str, caps: Caps) -> Linked:
 def _step(text: str) -> int:
     step = _json(text, "step")
     if isinstance(step, bool) or not isinstance(step, int) or not 0 <= step <= MOST_STEPS:
-        raise Problems([f"step must be a whole number from 0 to {MOST_STEPS}. Got {shown(step)}."])
+        called = Spelled("step", page=_p("setting", "Step"))
+        raise Problems(
+            [
+                _(
+                    "{name} must be a whole number from {least} to {most}. Got {value}.",
+                    name=called,
+                    least=0,
+                    most=MOST_STEPS,
+                    value=shown(step),
+                )
+            ]
+        )
     return step
 
 
@@ -151,13 +165,13 @@ def _read_events(events: Any, step: int) -> tuple[Event, ...]:
         at, what = event if isinstance(event, list) and len(event) == 2 else (None, None)
         last = found[-1].step if found else 0
         if isinstance(at, bool) or not isinstance(at, int) or not last <= at <= step:
-            raise Problems(["The events of the link are not a list of [step, change]."])
+            raise Problems([_("The events of the link are not a list of [step, change].")])
         if isinstance(what, list) and len(what) == 3 and isinstance(what[1], list):
             found.append(Event(at, Edit(what[0], tuple(what[1]), what[2])))
         elif isinstance(what, dict):
             found.append(Event(at, what))
         else:
-            raise Problems(["An event of the link is neither settings nor an edit."])
+            raise Problems([_("An event of the link is neither settings nor an edit.")])
     return tuple(found)
 
 
@@ -168,7 +182,9 @@ def _json(text: str, name: str) -> Any:
     try:
         return json.loads(text, parse_constant=refuse)
     except (ValueError, RecursionError):
-        raise Problems([f"{name} of the link cannot be read. Got {shown(text)}."]) from None
+        raise Problems(
+            [_("{name} of the link cannot be read. Got {value}.", name=name, value=shown(text))]
+        ) from None
 
 
 def _value(name: str, text: str) -> Any:
@@ -176,7 +192,7 @@ def _value(name: str, text: str) -> Any:
     default = getattr(Settings(), name, None)
     if isinstance(default, Mapping):
         pairs = (part.partition(":") for part in text.split(",") if part)
-        return {key: _json(value, name) for key, _, value in pairs}
+        return {key: _json(value, name) for key, _sign, value in pairs}
     if name == "points":
         points = (part.split(",") for part in text.split(";") if part)
         return [[_json(number, name) for number in point] for point in points]

@@ -1,17 +1,20 @@
-"""Messages to the page: a header of JSON, then arrays as they lie in memory."""
+"""Messages to the page: a header of JSON, then arrays as they lie in memory; texts in both languages."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Message"]
+from chainrule.lang.languages import LANGUAGES
+from chainrule.lang.messages import in_language
+
+__all__ = ["Message", "refused", "told"]
 
 Array = npt.NDArray[Any]
 
@@ -79,3 +82,23 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(v) for v in value]
     return value
+
+
+def told(texts: Iterable[str]) -> dict[str, list[str]]:
+    """Texts for people, line by line, in both languages: the page may change from one to the other.
+
+    >>> from chainrule.lang.messages import _
+    >>> told([_("epoch")])
+    {'en': ['epoch'], 'zh': ['轮次']}
+    """
+    kept = list(texts)
+    return {
+        lang: [line for text in kept for line in in_language(text, lang, "page").splitlines()]
+        for lang in LANGUAGES
+    }
+
+
+def refused(errors: Iterable[str], **fields: Any) -> Message:
+    """The message that says why a command was refused: `errors` for Python, `told` for the page."""
+    kept = list(errors)
+    return Message("error", {**fields, "errors": kept, "told": told(kept)})

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.errors import ExtraMissingError, SettingError
+from chainrule.lang.messages import _, sentences
 from chainrule.networks import Network
 from chainrule.playground.caps import Caps
 from chainrule.playground.messages import Message
@@ -57,7 +58,7 @@ class Playground:
         """
         answer = self.session.do({"do": what, **fields})
         if answer.kind == "error":
-            raise SettingError(" ".join(answer.fields["errors"]))
+            raise SettingError(sentences(*answer.fields["errors"]))
         self._show(self.session.state(), self.session.frame())
         return answer
 
@@ -84,13 +85,17 @@ class Playground:
             import threadpoolctl
         except ImportError:
             raise ExtraMissingError(
-                "The playground in a notebook needs anywidget and threadpoolctl:"
-                " pip install 'chainrule[widget]'."
+                _(
+                    "The playground in a notebook needs anywidget and threadpoolctl:"
+                    " pip install 'chainrule[widget]'."
+                )
             ) from None
         if not (WIDGET / "widget.js").exists():
             raise ExtraMissingError(
-                "This chainrule was installed without its page (CHAINRULE_SKIP_PAGE). Install it again"
-                " without that: pip install --force-reinstall 'chainrule[widget]'."
+                _(
+                    "This chainrule was installed without its page (CHAINRULE_SKIP_PAGE). Install it again"
+                    " without that: pip install --force-reinstall 'chainrule[widget]'."
+                )
             )
         self._blas = threadpoolctl.ThreadpoolController()
         kind = type(

@@ -191,7 +191,7 @@ class Run:
                 except NonFiniteError as error:
                     step, self.step = self.step, -1
                     self.go_to(step)  # the gradients of the step before
-                    self.failure = str(error)
+                    self.failure = error.args[0]
                     raise
                 self.step += 1
                 new = self.step > self.end

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,8 @@ WIDTH, HEIGHT = 1440, 900
 PATIENCE = 90
 #: Milliseconds to wait for the page: a busy machine may show an empty one at first.
 WAITS = (4_000, 15_000, 60_000)
+#: The link in what the command prints, in whatever language.
+LINK = re.compile(r"http://\S+")
 #: An empty page is a picture of fewer bytes.
 BLANK = 60_000
 
@@ -49,7 +52,7 @@ def screenshot(browser: str, lang: str = "en") -> bytes | None:
     ):
         try:
             assert server.stdout is not None
-            link = server.stdout.readline().split()[-1:]
+            link = LINK.findall(server.stdout.readline())
             for wait in WAITS:
                 picture = _taken(browser, link, Path(room), wait)
                 if len(picture) > BLANK:

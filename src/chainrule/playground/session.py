@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from math import hypot
 from typing import Any, ClassVar
@@ -13,6 +13,7 @@ import numpy as np
 
 from chainrule.datasets.table import Table
 from chainrule.errors import ChainruleError, NonFiniteError, nearest, shown
+from chainrule.lang.messages import Spelled, Text, _, _p
 from chainrule.playground import views
 from chainrule.playground.caps import Caps
 from chainrule.playground.compatible.links import new_seed
@@ -20,8 +21,7 @@ from chainrule.playground.data import Data
 from chainrule.playground.exports import export
 from chainrule.playground.inside import Inside, look_inside
 from chainrule.playground.linking import read_link
-from chainrule.playground.messages import Message
-from chainrule.playground.refusals import in_both, refused
+from chainrule.playground.messages import Message, refused, told
 from chainrule.playground.run import Edit, Event, Run
 from chainrule.playground.settings import (
     DATA_FIELDS,
@@ -29,11 +29,11 @@ from chainrule.playground.settings import (
     Problems,
     Settings,
     number,
+    sentences_of,
     several,
     whole,
 )
 from chainrule.playground.sources import draw
-from chainrule.playground.table_refusals import on_the_page
 from chainrule.playground.tables import read_table
 from chainrule.settings import language
 
@@ -55,9 +55,25 @@ SMOOTH = 0.5
 def _steps(unit: Any, count: Any) -> int:
     """How many batches or epochs a command asks for."""
     if unit not in ("batch", "epoch"):
-        raise Problems([f'unit must be "batch" or "epoch". Got {shown(unit)}.'])
+        raise Problems([_('unit must be "batch" or "epoch". Got {value}.', value=shown(unit))])
     steps: int = whole(1, 10_000)(count, "count")
     return steps
+
+
+def _no_field(command: str, name: str, fields: Sequence[str]) -> Text:
+    """The sentence for a field that a command does not have."""
+    if not fields:
+        return _(
+            "The command {command} has no field {name}; it has none.",
+            command=command,
+            name=shown(name),
+        )
+    return _(
+        "The command {command} has no field {name}; {nearest}.",
+        command=command,
+        name=shown(name),
+        nearest=nearest(name, fields),
+    )
 
 
 class Session:
@@ -177,8 +193,12 @@ class Session:
         if self._target is not None and self._target <= self.run.end:
             raise Problems(
                 [
-                    f"The run is on its way to step {self._target}, and at {self.run.step} now. Ask"
-                    " again when it is there."
+                    _(
+                        "The run is on its way to step {target}, and at {step} now. Ask again when it is"
+                        " there.",
+                        target=self._target,
+                        step=self.run.step,
+                    )
                 ]
             )
         self._target = None
@@ -192,27 +212,25 @@ class Session:
             action = command.get("do")
             if not isinstance(action, str) or action not in self._commands:
                 raise Problems(
-                    [f"There is no command {shown(action)}; {nearest(action, self._commands)}."]
+                    [
+                        _(
+                            "There is no command {name}; {nearest}.",
+                            name=shown(action),
+                            nearest=nearest(action, self._commands),
+                        )
+                    ]
                 )
             method, fields = self._commands[action]
             given = {name: value for name, value in command.items() if name not in ("do", "id")}
-            wrong = [
-                f"The command {action} has no field {shown(name)};"
-                f" {nearest(name, fields) if fields else 'it has none'}."
-                for name in given
-                if name not in fields
-            ]
-            if wrong:
+            if wrong := [_no_field(action, name, fields) for name in given if name not in fields]:
                 raise Problems(wrong)
             if action not in self._anywhere:
                 self._arrive()
             if action not in ("state", "hello"):
                 self._script = []
             found = method(self, **given)
-        except Problems as error:
-            return refused(error.problems, **answer)
         except (ChainruleError, TypeError) as error:
-            return refused([str(error)], **answer)
+            return refused(sentences_of(error), **answer)
         if isinstance(found, Message):
             return Message(found.kind, {**answer, **found.fields}, found.arrays)
         return Message("reply", {**answer, "ok": True, **(found or {})})
@@ -262,8 +280,11 @@ class Session:
         if len(run.events) >= MOST_CHANGES:
             raise Problems(
                 [
-                    f"This run has been changed {len(run.events):,} times, and its past would take"
-                    " too long to go back to. Begin a new one with reset."
+                    _(
+                        "This run has been changed {count:,} times, and its past would take too long to"
+                        " go back to. Begin a new one with reset.",
+                        count=len(run.events),
+                    )
                 ]
             )
         if run.step < run.end:
@@ -273,7 +294,9 @@ class Session:
 
     def _configure(self, settings: Any = None) -> None:
         if not isinstance(settings, Mapping):
-            raise Problems([f"configure needs settings, an object. Got {shown(settings)}."])
+            raise Problems(
+                [_("configure needs settings, an object. Got {value}.", value=shown(settings))]
+            )
         old = self.run.settings
         new = old.changed(settings, self.caps)
         differing = set(new.differing(old))
@@ -302,8 +325,12 @@ class Session:
         if count > self.caps.parameters:
             raise Problems(
                 [
-                    f"This network has {count:,} weights and biases; at most"
-                    f" {self.caps.parameters:,} are allowed. Take fewer or smaller layers."
+                    _(
+                        "This network has {count:,} weights and biases; at most {most:,} are allowed."
+                        " Take fewer or smaller layers.",
+                        count=count,
+                        most=self.caps.parameters,
+                    )
                 ]
             )
         self.playing = False
@@ -359,12 +386,20 @@ class Session:
         index = whole(0, len(parameters) - 1)(parameter, "parameter")
         shape = parameters[index].shape
         if not isinstance(place, list) or len(place) != len(shape):
-            raise Problems([f"place must be a list of {len(shape)} numbers. Got {shown(place)}."])
+            raise Problems(
+                [
+                    _(
+                        "place must be a list of {count} numbers. Got {value}.",
+                        count=len(shape),
+                        value=shown(place),
+                    )
+                ]
+            )
         found = tuple(
             whole(0, n - 1)(i, f"place[{axis}]")
             for axis, (i, n) in enumerate(zip(place, shape, strict=True))
         )
-        new = number(-1e6, 1e6)(value, "value")
+        new = number(-1e6, 1e6)(value, Spelled("value", page=_p("setting", "The new value")))
         self._now().edit(Edit(index, found, new))
         self._changed()
 
@@ -376,48 +411,45 @@ class Session:
     def _drop_run(self, run: Any = None) -> None:
         found = self._known_run(run)
         if found is self.run:
-            raise Problems(["The run that is shown cannot be dropped. Select another one first."])
+            raise Problems(
+                [_("The run that is shown cannot be dropped. Select another one first.")]
+            )
         del self.runs[found.number]
         self._changed()
 
     # -- own data -----------------------------------------------------------------------------------
 
     def upload(self, name: str, body: bytes) -> Message:
-        """Take a table; the reply tells its columns, or the error what is wrong with it, and where."""
+        """Take a table, pasted if it has no name; the reply tells its columns, or the error what is wrong."""
         try:
             return Message("reply", {"ok": True, **self._take_table(name, body)})
-        except Problems as error:
-            return refused(error.problems)
         except ChainruleError as error:
-            return refused([str(error)])
+            return refused(sentences_of(error))
 
     def _take_table(self, name: str, body: bytes) -> dict[str, Any]:
-        try:
-            table = read_table(name, body)
-        except ChainruleError as error:
-            raise Problems(str(error).splitlines()) from None
+        table = read_table(name, body)
         if len(table.names) < 2:
             raise Problems(
-                ["A table needs two columns at least: one to predict, one to do it from."]
+                [_("A table needs two columns at least: one to predict, one to do it from.")]
             )
         self.table, self._new_table = table, True
         return {
             "columns": list(table.names),
             "rows": len(table),
-            "notes": in_both(map(on_the_page, table.notes)),
+            "notes": told(table.notes),
         }
 
     def _paste(self, text: Any = None) -> dict[str, Any]:
         if not isinstance(text, str):
-            raise Problems([f"text must be a table as text. Got {shown(text)}."])
-        return self._take_table("the pasted table", text.encode(errors="replace"))
+            raise Problems([_("text must be a table as text. Got {value}.", value=shown(text))])
+        return self._take_table("", text.encode(errors="replace"))
 
     def _paint(self, points: Any = None, erase: Any = None) -> None:
         old = self.run.settings
         rubber = several(several(number(-100, 100), 3, 3), 100)(erase or [], "erase")
         kept = [p for p in old.points if all(hypot(p[0] - x, p[1] - y) > r for x, y, r in rubber)]
         if not isinstance(points or [], list):
-            raise Problems([f"points must be a list. Got {shown(points)}."])
+            raise Problems([_("points must be a list. Got {value}.", value=shown(points))])
         new = old.changed({"data": "painted", "points": [*kept, *(points or [])]}, self.caps)
         if new == old:
             return
@@ -442,13 +474,13 @@ class Session:
         j = whole(0, hidden[k - 1] - 1 if hidden else 0)(index, "index")
         view = self.view()
         if not hidden or not view.has_plane:
-            raise Problems(["There is no map of a unit here."])
+            raise Problems([_("There is no map of a unit here.")])
         found = view.unit_map(sum(hidden[: k - 1]) + j)
         return Message("unit", {"column": k, "index": j}, {"map": found})
 
     def _link(self, text: Any = None) -> dict[str, Any]:
         if not isinstance(text, str):
-            raise Problems([f"text must be a link. Got {shown(text)}."])
+            raise Problems([_("text must be a link. Got {value}.", value=shown(text))])
         linked = read_link(text, self.caps)
         data = self._drawn(linked.settings)
         settings = linked.settings
@@ -457,7 +489,7 @@ class Session:
         self._begin_within_caps(settings, data)
         self._script = [*linked.events, Event(linked.step, {})]
         self.shows, self.links = linked.view, self.links + 1
-        return {"view": dict(linked.view), "notes": in_both(linked.notes)}
+        return {"view": dict(linked.view), "notes": told(linked.notes)}
 
     def _follow(self, seconds: float) -> None:
         """Do again what a link says was done, for about so long."""
@@ -482,7 +514,7 @@ class Session:
 
     def _look_inside(self, detail: Any = False, lang: Any = "en") -> Message:
         if not isinstance(detail, bool):
-            raise Problems([f"detail must be true or false. Got {shown(detail)}."])
+            raise Problems([_("detail must be true or false. Got {value}.", value=shown(detail))])
         chosen = language(lang)
         self._inside = None  # nothing is open if this step is too large
         inside = look_inside(self.run.machine, detail=detail, lang=chosen)
@@ -493,7 +525,7 @@ class Session:
 
     def _looked(self) -> Inside:
         if self._inside is None:
-            raise Problems(["There is no open step to ask about: look inside first."])
+            raise Problems([_("There is no open step to ask about: look inside first.")])
         return self._inside
 
     def _explain(
@@ -506,7 +538,9 @@ class Session:
     ) -> Message:
         inside = self._looked()
         if not isinstance(arrow, str):
-            raise Problems([f"arrow must be the name of an arrow. Got {shown(arrow)}."])
+            raise Problems(
+                [_("arrow must be the name of an arrow. Got {value}.", value=shown(arrow))]
+            )
         place = several(whole(0, 1 << 30), 8)(element or [], "element")
         if update is not None:
             found = inside.explain_update(arrow, place, str(update))
@@ -525,7 +559,15 @@ class Session:
 
     def _known_run(self, run: Any) -> Run:
         if isinstance(run, bool) or not isinstance(run, int) or run not in self.runs:
-            raise Problems([f"There is no run {shown(run)}; {nearest(run, map(str, self.runs))}."])
+            raise Problems(
+                [
+                    _(
+                        "There is no run {name}; {nearest}.",
+                        name=shown(run),
+                        nearest=nearest(run, map(str, self.runs)),
+                    )
+                ]
+            )
         return self.runs[run]
 
     #: Commands that do not ask where the run stands.

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from chainrule.errors import SettingError, nearest, shown
+from chainrule.errors import ChainruleError, SettingError, nearest, shown
+from chainrule.lang.messages import Spelled, Text, _, _n, _p, listed, sentences
 from chainrule.layers.initial import NAMED
 from chainrule.optimizers import (
     SGD,
@@ -35,6 +36,7 @@ __all__ = [
     "Problems",
     "Settings",
     "number_defaults",
+    "sentences_of",
 ]
 
 DATA_SETS = (
@@ -68,7 +70,14 @@ class Problems(SettingError):  # noqa: N818 - each of them is a sentence
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = list(problems)
-        super().__init__(" ".join(self.problems))
+        super().__init__(sentences(*self.problems))
+
+
+def sentences_of(error: Exception) -> list[str]:
+    """What an error says, each sentence of `Problems` by itself."""
+    if isinstance(error, Problems):
+        return error.problems
+    return [error.args[0] if isinstance(error, ChainruleError) else str(error)]
 
 
 def number_defaults(optimizer: str) -> dict[str, float]:
@@ -138,16 +147,22 @@ class Settings:
         Raises:
             Problems: fields that are unknown or out of range, a sentence for each.
         """
-        checks, problems = _checks(caps), []
+        checks, problems = _checks(caps), list[str]()
         found: dict[str, Any] = {}
         for name, value in changes.items():
             if name not in checks:
-                problems.append(f"There is no setting {shown(name)}; {nearest(name, checks)}.")
+                problems.append(
+                    _(
+                        "There is no setting {name}; {nearest}.",
+                        name=shown(name),
+                        nearest=nearest(name, checks),
+                    )
+                )
                 continue
             try:
-                found[name] = checks[name](value, name)
+                found[name] = checks[name](value, _called(name))
             except SettingError as error:
-                problems.append(str(error))
+                problems += sentences_of(error)
         if problems:
             raise Problems(problems)
         if "hidden" in found and "activations" not in found:
@@ -174,54 +189,66 @@ class Settings:
 
     def _agree(self) -> None:
         """Raise if two fields contradict each other."""
-        problems = []
+        problems = list[str]()
         if isinstance(self.data_seed, str) and self.mode == "teaching":
             problems.append(
-                f"data_seed must be a whole number from 0 to {MOST_SEED}; a text is for"
-                f" TensorFlow Playground's links. Got {shown(self.data_seed)}."
+                _(
+                    "{name} must be a whole number from 0 to {most}; a text is for TensorFlow"
+                    " Playground's links. Got {value}.",
+                    name=_called("data_seed"),
+                    most=MOST_SEED,
+                    value=shown(self.data_seed),
+                )
             )
         if len(self.activations) != len(self.hidden):
+            layers, activations = len(self.hidden), len(self.activations)
             problems.append(
-                f"There are {len(self.hidden)} hidden layers and {len(self.activations)}"
-                " activations; give one activation for each hidden layer."
+                _(
+                    "There are {layers} and {activations}; give one activation for each hidden layer.",
+                    layers=_n("{n} hidden layer", "{n} hidden layers", layers),
+                    activations=_n("{n} activation", "{n} activations", activations),
+                )
             )
         problems += self._strange()
         known = number_defaults(self.optimizer)
         for name in self.optimizer_numbers:
             if name not in known:
-                allowed = nearest(name, known) if known else "it has none"
-                problems.append(f"{self.optimizer} has no number {shown(name)}; {allowed}.")
+                problems.append(_no_number(self.optimizer, name, known))
         if not problems:
             try:
                 OPTIMIZERS[self.optimizer](**self.optimizer_numbers)
             except SettingError as error:
-                problems.append(str(error))
+                problems += sentences_of(error)
         if problems:
             raise Problems(problems)
 
-    def _strange(self) -> Iterable[str]:
+    def _strange(self) -> Iterable[Text]:
         """What there is none of in the present mode, in sentences."""
         if self.mode == "teaching":
             if self.init == REFERENCE:
-                yield 'The first weights "reference" are for compatible mode only.'
-            if isinstance(self.data_seed, str):
-                yield f"data_seed must be a whole number. Got {shown(self.data_seed)}."
+                yield _('The first weights "reference" are for compatible mode only.')
             return
-        leave = 'Leave its mode (mode "teaching") to use that.'
-        known = {"data": COMPATIBLE_DATA, "init": (REFERENCE, "zeros"), "loss": ("squared",)}
-        known |= {"optimizer": ("SGD",)}
-        for name, values in known.items():
-            if getattr(self, name) not in values:
-                yield f"TensorFlow Playground has no {name} {getattr(self, name)}. {leave}"
-        if self.dropout:
-            yield f"TensorFlow Playground has no dropout. {leave}"
-        if len(set(self.activations)) > 1 or not set(self.activations) <= COMPATIBLE_ACTIVATIONS:
-            yield (
-                "TensorFlow Playground has one activation for all hidden layers, out of"
-                f" {', '.join(sorted(COMPATIBLE_ACTIVATIONS))}. {leave}"
+        leave = _('Leave its mode (mode "teaching") to use that.')
+        if self.data not in COMPATIBLE_DATA:
+            yield sentences(_("TensorFlow Playground has no data {name}.", name=self.data), leave)
+        if self.init not in (REFERENCE, "zeros"):
+            yield sentences(_("TensorFlow Playground has no init {name}.", name=self.init), leave)
+        if self.loss != "squared":
+            yield sentences(_("TensorFlow Playground has no loss {name}.", name=self.loss), leave)
+        if self.optimizer != "SGD":
+            yield sentences(
+                _("TensorFlow Playground has no optimizer {name}.", name=self.optimizer), leave
             )
+        if self.dropout:
+            yield sentences(_("TensorFlow Playground has no dropout."), leave)
+        if len(set(self.activations)) > 1 or not set(self.activations) <= COMPATIBLE_ACTIVATIONS:
+            one = _(
+                "TensorFlow Playground has one activation for all hidden layers, out of {names}.",
+                names=listed(sorted(COMPATIBLE_ACTIVATIONS)),
+            )
+            yield sentences(one, leave)
         if self.l1 and self.l2:
-            yield f"TensorFlow Playground has L1 or L2, not both. {leave}"
+            yield sentences(_("TensorFlow Playground has L1 or L2, not both."), leave)
 
     def differing(self, other: Settings) -> dict[str, Any]:
         """The fields of this that differ from the other's, as JSON has them."""
@@ -229,6 +256,56 @@ class Settings:
         return {name: value for name, value in self.as_dict().items() if value != before[name]}
 
 
+def _no_number(optimizer: str, name: str, known: Iterable[str]) -> Text:
+    """The sentence for a number that an optimizer does not have."""
+    if not known:
+        return _(
+            "{optimizer} has no number {name}; it has none.", optimizer=optimizer, name=shown(name)
+        )
+    return _(
+        "{optimizer} has no number {name}; {nearest}.",
+        optimizer=optimizer,
+        name=shown(name),
+        nearest=nearest(name, known),
+    )
+
+
+#: What the page calls the fields, at the beginning of a sentence.
+_ON_THE_PAGE = {
+    "mode": _p("setting", "Mode"),
+    "data": _p("setting", "Data"),
+    "noise": _p("setting", "Noise"),
+    "train_part": _p("setting", "Training share"),
+    "data_seed": _p("setting", "Data seed"),
+    "target": _p("setting", "Target"),
+    "points": _p("setting", "Points"),
+    "features": _p("setting", "Inputs"),
+    "hidden": _p("setting", "Hidden units"),
+    "activations": _p("setting", "Activations"),
+    "init": _p("setting", "Initial weights"),
+    "weight_seed": _p("setting", "Weight seed"),
+    "loss": _p("setting", "Loss"),
+    "optimizer": _p("setting", "Optimizer"),
+    "optimizer_numbers": _p("setting", "Optimizer's numbers"),
+    "learning_rate": _p("setting", "Learning rate"),
+    "l1": _p("setting", "L1 rate"),
+    "l2": _p("setting", "L2 rate"),
+    "dropout": _p("setting", "Dropout"),
+    "batch_size": _p("setting", "Batch size"),
+}
+
+
+def _called(name: str) -> Text:
+    """A field as code writes it and as the page calls it."""
+    return Spelled(name, page=_ON_THE_PAGE[name])
+
+
+def _entry(name: str, i: int) -> Text:
+    """An entry of a field."""
+    return Spelled(f"{name}[{i}]", page=_("{name}, entry {number}", name=name, number=i + 1))
+
+
+#: Takes a value and the name of its field.
 Check: TypeAlias = Callable[[Any, str], Any]
 
 
@@ -239,7 +316,13 @@ def number(least: float, most: float) -> Check:
         good = isinstance(value, int | float) and not isinstance(value, bool)
         if not (good and math.isfinite(value) and least <= value <= most):
             raise SettingError(
-                f"{name} must be a number from {least:g} to {most:g}. Got {shown(value)}."
+                _(
+                    "{name} must be a number from {least:.15g} to {most:.15g}. Got {value}.",
+                    name=name,
+                    least=least,
+                    most=most,
+                    value=shown(value),
+                )
             )
         return float(value)
 
@@ -254,7 +337,13 @@ def whole(least: int, most: int) -> Check:
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
             raise SettingError(
-                f"{name} must be a whole number from {least} to {most}. Got {shown(value)}."
+                _(
+                    "{name} must be a whole number from {least} to {most}. Got {value}.",
+                    name=name,
+                    least=least,
+                    most=most,
+                    value=shown(value),
+                )
             )
         return value
 
@@ -267,7 +356,14 @@ def one_of(names: Iterable[str]) -> Check:
 
     def check(value: Any, name: str) -> str:
         if not isinstance(value, str) or value not in allowed:
-            raise SettingError(f"{name} cannot be {shown(value)}; {nearest(value, allowed)}.")
+            raise SettingError(
+                _(
+                    "{name} cannot be {value}; {nearest}.",
+                    name=name,
+                    value=shown(value),
+                    nearest=nearest(value, allowed),
+                )
+            )
         return value
 
     return check
@@ -279,7 +375,12 @@ def text(most: int) -> Check:
     def check(value: Any, name: str) -> str:
         if not isinstance(value, str) or len(value) > most:
             raise SettingError(
-                f"{name} must be a text of at most {most} characters. Got {shown(value)}."
+                _(
+                    "{name} must be a text of at most {most} characters. Got {value}.",
+                    name=name,
+                    most=most,
+                    value=shown(value),
+                )
             )
         return value
 
@@ -292,18 +393,34 @@ def several(each: Check, most: int, least: int = 0) -> Check:
     def check(value: Any, name: str) -> tuple[Any, ...]:
         if not isinstance(value, list | tuple) or not least <= len(value) <= most:
             raise SettingError(
-                f"{name} must be a list of {least} to {most} entries. Got {shown(value)}."
+                _(
+                    "{name} must be a list of {least} to {most} entries. Got {value}.",
+                    name=name,
+                    least=least,
+                    most=most,
+                    value=shown(value),
+                )
             )
-        return tuple(each(entry, f"{name}[{i}]") for i, entry in enumerate(value))
+        return tuple(_checked_entry(each, entry, name, i) for i, entry in enumerate(value))
 
     return check
+
+
+def _checked_entry(each: Check, entry: Any, name: str, i: int) -> Any:
+    """An entry of a list, checked; its own name is made only where something is wrong with it."""
+    try:
+        return each(entry, name)
+    except SettingError:
+        return each(entry, _entry(name, i))
 
 
 def _different(each: Check) -> Check:
     def check(value: Any, name: str) -> tuple[Any, ...]:
         found: tuple[Any, ...] = each(value, name)
         if len(set(found)) < len(found):
-            raise SettingError(f"{name} has an entry twice. Got {shown(value)}.")
+            raise SettingError(
+                _("{name} has an entry twice. Got {value}.", name=name, value=shown(value))
+            )
         return found
 
     return check
@@ -312,7 +429,13 @@ def _different(each: Check) -> Check:
 def _point(value: Any, name: str) -> tuple[float, float, int]:
     """A painted point, to two decimals."""
     if not isinstance(value, list | tuple) or len(value) != 3:
-        raise SettingError(f"{name} must be a list of x, y and a class. Got {shown(value)}.")
+        raise SettingError(
+            _(
+                "{name} must be a list of x, y and a class. Got {value}.",
+                name=name,
+                value=shown(value),
+            )
+        )
     x, y = (round(number(-6, 6)(v, name), 2) for v in value[:2])
     return x, y, whole(0, MOST_CLASSES - 1)(value[2], name)
 
@@ -321,7 +444,9 @@ def _above_zero(check: Check) -> Check:
     def above(value: Any, name: str) -> float:
         found: float = check(value, name)
         if not found:
-            raise SettingError(f"{name} must be above 0. Got {shown(value)}.")
+            raise SettingError(
+                _("{name} must be above 0. Got {value}.", name=name, value=shown(value))
+            )
         return found
 
     return above
@@ -340,8 +465,15 @@ def _seed(value: Any, name: str) -> int | str:
 def _numbers(value: Any, name: str) -> dict[str, float]:
     """Numbers by name; the optimizer checks them itself."""
     if not isinstance(value, Mapping) or len(value) > 10:
-        raise SettingError(f"{name} must be an object of numbers. Got {shown(value)}.")
-    return {str(key): number(-1e9, 1e9)(v, f"{name}.{key}") for key, v in value.items()}
+        raise SettingError(
+            _("{name} must be an object of numbers. Got {value}.", name=name, value=shown(value))
+        )
+    return {str(key): number(-1e9, 1e9)(v, _number_called(name, key)) for key, v in value.items()}
+
+
+def _number_called(name: str, key: object) -> Text:
+    """A number of an optimizer."""
+    return Spelled(f"{name}.{key}", page=_("{name}, {key}", name=name, key=key))
 
 
 def _checks(caps: Caps) -> dict[str, Check]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from chainrule.datasets import playground, spiral, stratified_split
 from chainrule.datasets.playground import PLAYGROUND
 from chainrule.datasets.table import Table
+from chainrule.lang.messages import _
 from chainrule.playground.caps import Caps
 from chainrule.playground.compatible.training import Compatible
 from chainrule.playground.data import SQUARE, Data, Plane, Points
@@ -77,7 +78,11 @@ def _compatible(settings: Settings) -> Data:
     notes: tuple[str, ...] = ()
     if settings.batch_size > link.train_rows:
         notes = (
-            f"A batch of {settings.batch_size} rows is larger than the {link.train_rows} rows to train"
-            " with, so nothing is learnt: that is how TensorFlow Playground does it.",
+            _(
+                "A batch of {batch} rows is larger than the {rows} rows to train with, so nothing is"
+                " learnt: that is how TensorFlow Playground does it.",
+                batch=settings.batch_size,
+                rows=link.train_rows,
+            ),
         )
     return Points(labels, link.train_rows, FEATURES, classes, notes=notes, rows=rows)

@@ -11,10 +11,10 @@ import numpy.typing as npt
 from chainrule.datasets import Preparation, digits, parse_csv, rows_with_target, stratified_split
 from chainrule.datasets.encodings import likely_encoding
 from chainrule.datasets.table import Table
+from chainrule.lang.messages import _, _n
 from chainrule.playground.caps import Caps
 from chainrule.playground.data import Array, Data, Plane
 from chainrule.playground.settings import Problems, Settings
-from chainrule.playground.table_refusals import on_the_page
 
 __all__ = ["Cells", "digit_cells", "read_table", "table_cells"]
 
@@ -22,6 +22,8 @@ __all__ = ["Cells", "digit_cells", "read_table", "table_cells"]
 MOST_BYTES = 2 << 20
 #: So many inputs can be chosen from, and so many classes can be told apart.
 MOST_INPUTS, MOST_CLASSES = 1_000, 100
+#: A table needs so many rows with a target.
+LEAST_ROWS = 4
 #: A target of whole numbers with at most so many values is one of classes, as `Preparation` says.
 FEW = 20
 
@@ -107,35 +109,54 @@ class Cells(Data):
 
 
 def read_table(name: str, body: bytes) -> Table:
-    """The table in a CSV file that was handed in, whatever program saved it.
+    """The table in a CSV file that was handed in, whatever program saved it; without a name, pasted.
 
     Raises:
         DataError: what is wrong with it, and where.
         Problems: it is too large.
     """
+    source = name or _("the pasted table")
     if len(body) > MOST_BYTES:
-        raise Problems([f"{name} has {len(body):,} bytes; at most {MOST_BYTES:,} are taken."])
+        raise Problems(
+            [
+                _(
+                    "{name} has {size:,} bytes; at most {most:,} are taken.",
+                    name=source,
+                    size=len(body),
+                    most=MOST_BYTES,
+                )
+            ]
+        )
     encoding = likely_encoding(body)
-    table = parse_csv(body, name or "the table", encoding)
-    return table if encoding == "utf-8" else table.noted(f"The text was read as {encoding}.")
+    table = parse_csv(body, source, encoding)
+    if encoding == "utf-8":
+        return table
+    return table.noted(_("The text was read as {encoding}.", encoding=encoding))
 
 
 def table_cells(settings: Settings, table: Table | None, caps: Caps) -> Cells:
     """The rows of the learner's table, prepared as `chainrule train` does it, by the training rows."""
     if table is None:
-        raise Problems(["There is no table yet: choose a file, or paste one."])
+        raise Problems([_("There is no table yet: choose a file, or paste one.")])
     target = settings.target if settings.target is not None else table.names[-1]
     if target not in table:
-        raise Problems([f"The table has no column {target!r} to predict."])
+        raise Problems([_("The table has no column {name!r} to predict.", name=target)])
     known, lost = rows_with_target(table, target)
-    notes = [on_the_page(note) for note in table.notes]
+    notes = list(table.notes)
     if lost:
-        notes.append(f"{lost} rows without a value in {target!r} are left out.")
+        notes.append(
+            _n(
+                "{n} row without a value in {name!r} is left out.",
+                "{n} rows without a value in {name!r} are left out.",
+                lost,
+                name=target,
+            )
+        )
     rows = np.flatnonzero(known)
     rng = np.random.default_rng([int(settings.data_seed), 1])
     most = caps.points
     if len(rows) > most:
-        notes.append(f"{most:,} of {len(rows):,} rows were drawn.")
+        notes.append(_("{some:,} of {all:,} rows were drawn.", some=most, all=len(rows)))
         rows = np.sort(rng.choice(rows, most, replace=False))
     table = table.rows(rows)
     order, n = _split(table, target, settings.train_part, rng)
@@ -162,14 +183,22 @@ def _check_size(preparation: Preparation) -> None:
     problems = []
     if len(preparation.features) > MOST_INPUTS:
         problems.append(
-            f"The columns would become {len(preparation.features):,} inputs, since a column of texts"
-            f" becomes one for each text; at most {MOST_INPUTS:,} are taken. Leave columns of many"
-            " texts out of the table."
+            _(
+                "The columns would become {count:,} inputs, since a column of texts becomes one for each"
+                " text; at most {most:,} are taken. Leave columns of many texts out of the table.",
+                count=len(preparation.features),
+                most=MOST_INPUTS,
+            )
         )
     if preparation.classes is not None and len(preparation.classes) > MOST_CLASSES:
         problems.append(
-            f"The column {preparation.target!r} has {len(preparation.classes):,} different answers; at"
-            f" most {MOST_CLASSES} classes are taken. Choose another column to predict."
+            _(
+                "The column {name!r} has {count:,} different answers; at most {most} classes are taken."
+                " Choose another column to predict.",
+                name=preparation.target,
+                count=len(preparation.classes),
+                most=MOST_CLASSES,
+            )
         )
     if problems:
         raise Problems(problems)
@@ -179,8 +208,17 @@ def _split(
     table: Table, target: str, part: float, rng: np.random.Generator
 ) -> tuple[npt.NDArray[np.intp], int]:
     """The rows in a new order, and how many are for training: of each class one at least."""
-    if len(table) < 4:
-        raise Problems([f"The table has {len(table)} rows with a target; at least 4 are needed."])
+    if len(table) < LEAST_ROWS:
+        raise Problems(
+            [
+                _n(
+                    "The table has {n} row with a target; at least {least} are needed.",
+                    "The table has {n} rows with a target; at least {least} are needed.",
+                    len(table),
+                    least=LEAST_ROWS,
+                )
+            ]
+        )
     values, ids = np.unique(table[target], return_inverse=True)
     order = rng.permutation(len(table))
     place = np.empty(len(table))

@@ -40,6 +40,8 @@ class Trouble:
     units: tuple[int, ...] = ()
     #: The number that says so: a ratio of gradients, a part of the rows, a loss.
     value: float | None = None
+    #: The best loss so far, of one that diverges.
+    best: float | None = None
 
 
 def troubles(columns: Sequence[Column], losses: Sequence[float]) -> list[Trouble]:
@@ -105,5 +107,5 @@ def _diverging(losses: Sequence[float]) -> list[Trouble]:
         return []
     best, now = min(losses), losses[-1]
     if now > max(DIVERGED * best, losses[0]) and now > 1e-3:
-        return [Trouble("diverging", value=now)]
+        return [Trouble("diverging", value=now, best=best)]
     return []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, Protocol
@@ -22,8 +21,7 @@ from chainrule.optimizers import Optimizer
 from chainrule.playground.caps import Caps
 from chainrule.playground.data import Data
 from chainrule.playground.linking import whole_link, write_link
-from chainrule.playground.messages import Message
-from chainrule.playground.refusals import in_both
+from chainrule.playground.messages import Message, told
 from chainrule.playground.run import Edit, Run
 from chainrule.playground.settings import (
     ACTIVATIONS,
@@ -172,7 +170,7 @@ def state(session: Shown) -> Message:
             "target": data.target,
             "unit": list(data.unit),
             "plane": plane and vars(plane),
-            "notes": in_both(data.notes),
+            "notes": told(data.notes),
             "image": data.image,
         },
         "runs": [_run_entry(other, session.runs) for other in session.runs.values()],
@@ -433,11 +431,5 @@ def _trouble(run: Run, view: View) -> list[dict[str, Any]]:
     failed = [Trouble("not_finite")] if run.failure is not None else []
     found = [vars(trouble) | {"step": run.step} for trouble in failed or view.troubles(run)]
     if run.failure is not None:
-        found[0]["sentences"] = in_both(_what_failed(run.failure))
+        found[0]["sentences"] = told([run.failure])
     return found
-
-
-def _what_failed(failure: str) -> list[str]:
-    """The sentences that say what happened and where; what to try, the page offers itself."""
-    told = failure.partition(" The parameters are those")[0]
-    return re.findall(r"\S.*?\.(?=\s|$)", told)

@@ -11,8 +11,9 @@ import numpy.typing as npt
 from chainrule.atomic_write import Pathish
 from chainrule.drawing.saving import check_path
 from chainrule.errors import ShapeError
-from chainrule.lang.words import say
+from chainrule.lang.messages import _
 from chainrule.plots.figure import BLUE, ORANGE, finish, labels_of, new_axes
+from chainrule.settings import language
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,24 +30,28 @@ def draw_confusion(
     path: Pathish | None = None,
     ax: Any = None,
     *,
-    lang: str = "en",
+    lang: str | None = None,
 ) -> Figure:
     """A confusion matrix (C, C), as `cr.confusion_matrix` counts it: true classes down, said ones across.
 
     A cell is the stronger, the larger its part of its row is: blue on the diagonal, where the
-    answers are right, orange elsewhere.
+    answers are right, orange elsewhere. `lang`: "en" or "zh"; None: what CHAINRULE_LANG says, else
+    English.
 
     >>> import chainrule as cr
     >>> counts = cr.confusion_matrix([0, 1, 1], [0, 0, 1], 2)
     >>> figure = cr.draw_confusion(counts, ["no", "yes"])
     """
+    lang = language(lang)
     check_path(path, lang=lang)
     table = np.asarray(counts)
     classes = len(table)
     if table.shape != (classes, classes) or not classes:
-        raise ShapeError(f"a confusion matrix is square; got shape {table.shape}.")
+        raise ShapeError(_("a confusion matrix is square; got shape {shape}.", shape=table.shape))
     if names is not None and len(names) != classes:
-        raise ShapeError(f"{classes} classes came with {len(names)} names.")
+        raise ShapeError(
+            _("{classes} classes came with {names} names.", classes=classes, names=len(names))
+        )
     # A cell has room for the longest count that is written in it, in figures of 7 points.
     longest = max(len(f"{count:,}") for count in table.flat) if classes <= MANY else 0
     side = max(min(max(0.4 * classes, 1.6), 8.5), 0.075 * longest * classes)
@@ -55,7 +60,7 @@ def draw_confusion(
     ax.grid(visible=False)
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0, labelsize=8)
-    ax.set(xlabel=say("what was said", lang), ylabel=say("what it is", lang))
+    ax.set(xlabel=_("what was said").said(lang), ylabel=_("what it is").said(lang))
     if classes <= MANY:
         labels = labels_of(names or range(classes), 16)
         steep = 90 if classes * max(map(len, labels)) > 45 else 0

@@ -10,7 +10,7 @@ import numpy as np
 from chainrule.atomic_write import Pathish
 from chainrule.drawing.saving import check_path
 from chainrule.errors import DataError
-from chainrule.lang.words import say
+from chainrule.lang.messages import Text, _, _p, in_language
 from chainrule.plots.figure import (
     BLUE,
     DASHES,
@@ -23,26 +23,31 @@ from chainrule.plots.figure import (
     new_figure,
     whole_ticks,
 )
+from chainrule.settings import language
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from chainrule.training.history import History
 
-__all__ = ["draw_history"]
+__all__ = ["NAMES", "draw_history", "metric_name"]
 
 HEIGHT = 3.6
 #: Metrics by their column in the history, as people write them.
-NAMES = {"accuracy": "accuracy", "r2": "R²", "rmse": "RMSE", "mae": "MAE"}
+NAMES = {"accuracy": _("accuracy"), "r2": "R²", "rmse": "RMSE", "mae": "MAE"}
 #: From so many steps on, their line is kept as an image in SVG and PDF, which stay small.
 MANY_STEPS = 3000
 
 
-def draw_history(history: History, path: Pathish | None = None, lang: str = "en") -> Figure:
-    """Loss (every step and every epoch) on the left, metrics over the epochs on the right."""
+def draw_history(history: History, path: Pathish | None = None, lang: str | None = None) -> Figure:
+    """Loss (every step and every epoch) on the left, metrics over the epochs on the right.
+
+    `lang`: "en" or "zh"; None: what CHAINRULE_LANG says, else English.
+    """
+    lang = language(lang)
     check_path(path, lang=lang)
     if not history.epochs:
-        raise DataError("this history is empty: call fit(...) first, then plot.")
+        raise DataError(_("this history is empty: call fit(...) first, then plot."))
     metrics = [
         name
         for name in history.as_dict()
@@ -54,6 +59,14 @@ def draw_history(history: History, path: Pathish | None = None, lang: str = "en"
     if metrics:
         _metrics(axes[1], history, metrics, lang)
     return finish(figure, path)
+
+
+def metric_name(name: str, held: bool) -> Text | str:
+    """What a metric is called, on the rows trained on or on those held out."""
+    if not held:
+        return name
+    accuracy = NAMES["accuracy"]
+    return _("held-out accuracy") if name is accuracy else _("held-out {name}", name=name)
 
 
 def _losses(ax: Any, history: History, lang: str) -> None:
@@ -68,20 +81,20 @@ def _losses(ax: Any, history: History, lang: str) -> None:
         marker=_mark(history.losses),
         clip_on=history.steps > 1,
     )[0]
-    steps.set(label=say("each step", lang), rasterized=len(at) > MANY_STEPS)
+    steps.set(label=_("each step").said(lang), rasterized=len(at) > MANY_STEPS)
     # The mean over the steps of an epoch belongs to its middle, what is held out to its end.
     ax.plot(
-        epochs - 0.5, history["loss"], color=BLUE, linewidth=1.8, label=say("training", lang),
+        epochs - 0.5, history["loss"], color=BLUE, linewidth=1.8, label=_p("curve", "training").said(lang),
         marker=_mark(history["loss"]),
     )  # fmt: skip
     held = history.column("val_loss")
     if held:
         ax.plot(
             epochs[-len(held) :], held, color=ORANGE, linewidth=1.8, linestyle=DASHES[1],
-            label=say("held out", lang), marker=_mark(held), clip_on=len(held) > 1,
+            label=_p("curve", "held out").said(lang), marker=_mark(held), clip_on=len(held) > 1,
         )  # fmt: skip
     low, high = _limits(history)
-    ax.set(xlabel=say("epoch", lang), ylabel=say("loss", lang), ylim=(low, high))
+    ax.set(xlabel=_("epoch").said(lang), ylabel=_("loss").said(lang), ylim=(low, high))
     ax.set_xlim(0, len(history))
     whole_ticks(ax.xaxis)
     ax.legend(frameon=False)
@@ -110,14 +123,13 @@ def _metrics(ax: Any, history: History, names: list[str], lang: str) -> None:
     for i, name in enumerate(names):
         values, colour = history[name], PALETTE[(i + 1) % len(PALETTE)]
         bare = name.removeprefix("val_")
-        word = say(NAMES[bare], lang) if bare in NAMES else label_of(bare)
-        label = say("held-out {name}", lang, name=word) if name != bare else word
+        label = in_language(metric_name(NAMES.get(bare, label_of(bare)), name != bare), lang)
         ax.plot(
             epochs[-len(values) :], values, color=colour, linewidth=1.8, label=label,
             linestyle=DASHES[i % len(DASHES)], marker=_mark(values),
         )  # fmt: skip
         ends.append((float(epochs[-1]), values[-1], f"{label}\n{values[-1]:.3f}", colour))
-    ax.set(xlabel=say("epoch", lang))
+    ax.set(xlabel=_("epoch").said(lang))
     ax.set_xlim(0, len(history))
     whole_ticks(ax.xaxis)
     end_labels(ax, [end for end in ends if np.isfinite(end[1])], 0.4 * HEIGHT)

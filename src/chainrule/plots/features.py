@@ -13,10 +13,10 @@ from chainrule.atomic_write import Pathish
 from chainrule.drawing.saving import check_path
 from chainrule.engine.naming import parameter_names
 from chainrule.errors import SettingError, ShapeError, nearest, shown
-from chainrule.lang.words import say
+from chainrule.lang.messages import _
 from chainrule.networks import Network
 from chainrule.plots.figure import SIGNED, finish, labels_of, new_figure
-from chainrule.settings import whole
+from chainrule.settings import language, whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,7 +38,7 @@ def draw_features(
     names: Sequence[object] | None = None,
     layer: str | None = None,
     most: int = 64,
-    lang: str = "en",
+    lang: str | None = None,
 ) -> Figure:
     """The weights W (D, H) of a layer, the first by default: one image for each of its H units.
 
@@ -48,7 +48,8 @@ def draw_features(
     `most` units those with the largest weights are drawn.
 
     One scale holds for all: grey is 0, brighter is positive, darker is negative. In a colour image
-    each channel is 0.5 + w / 2m, where m is the largest |w|.
+    each channel is 0.5 + w / 2m, where m is the largest |w|. `lang`: "en" or "zh"; None: what
+    CHAINRULE_LANG says, else English.
 
     Raises:
         ShapeError: a shape that is not that of D inputs.
@@ -59,6 +60,7 @@ def draw_features(
     >>> len(cr.draw_features(net).axes[0].images)
     10
     """
+    lang = language(lang)
     check_path(path, lang=lang)
     name, W = weights_of(network, layer)
     inputs, units = W.shape
@@ -67,19 +69,34 @@ def draw_features(
         shape = image_shape(inputs) if names is None else None
     elif math.prod(shape) != inputs or len(shape) not in (2, 3) or shape[2:] not in ((), (3,)):
         raise ShapeError(
-            f"shape={shape} does not fit {name}, which has {inputs} inputs: give (height, width) or"
-            f" (height, width, 3) with {inputs} numbers in all."
+            _(
+                "shape={shape} does not fit {name}, which has {inputs} inputs: give (height, width) or"
+                " (height, width, 3) with {inputs} numbers in all.",
+                shape=shape,
+                name=name,
+                inputs=inputs,
+            )
         )
     if names is not None and len(names) != inputs:
-        raise ShapeError(f"{name} has {inputs} inputs; {len(names)} names were given.")
+        raise ShapeError(
+            _(
+                "{name} has {inputs} inputs; {given} names were given.",
+                name=name,
+                inputs=inputs,
+                given=len(names),
+            )
+        )
     if shape is None:
         figure = _heat_map(name, W, chosen, names, lang)
     else:
         figure = _images(name, W, chosen, shape, lang)
     if units > len(chosen):
-        words = say("the {count} of {total} units with the largest weights", lang,
-                    count=len(chosen), total=units)  # fmt: skip
-        figure.axes[0].set_title(words, fontsize=9, loc="left")
+        words = _(
+            "the {count} of {total} units with the largest weights",
+            count=len(chosen),
+            total=units,
+        )
+        figure.axes[0].set_title(words.said(lang), fontsize=9, loc="left")
     return finish(figure, path)
 
 
@@ -97,14 +114,23 @@ def weights_of(network: Any, layer: str | None = None) -> tuple[str, Array]:
         found = {name: (name, p) for name, p in pairs}
     if not found:
         raise SettingError(
-            f"{type(network).__name__} has no layer with a matrix of weights to draw."
+            _(
+                "{network} has no layer with a matrix of weights to draw.",
+                network=type(network).__name__,
+            )
         )
     if layer is None:
         return next(iter(found.values()))
     for path, (name, W) in found.items():
         if layer in (path, path.rpartition(".")[0], name):
             return name, W
-    raise SettingError(f"layer={shown(layer)} has no matrix of weights; {nearest(layer, found)}.")
+    raise SettingError(
+        _(
+            "layer={layer} has no matrix of weights; {nearest}.",
+            layer=shown(layer),
+            nearest=nearest(layer, found),
+        )
+    )
 
 
 def image_shape(inputs: int) -> Shape | None:
@@ -137,7 +163,7 @@ def _images(name: str, W: Array, chosen: Array, shape: Shape, lang: str) -> Any:
         ax, images, [str(j) for j in chosen], columns, cmap=SIGNED, limits=(-largest, largest)
     )
     if len(shape) == 2:
-        label = say("weight in {name}", lang, name=name)
+        label = _("weight in {name}", name=name).said(lang)
         clipped = np.abs(W[:, chosen]).max() > largest
         extend = "both" if clipped else "neither"
         figure.colorbar(drawn, ax=ax, label=label, extend=extend, shrink=0.9, aspect=30, pad=0.02)
@@ -186,11 +212,12 @@ def _heat_map(name: str, W: Array, chosen: Array, names: Sequence[object] | None
     ax.set_xticks(range(0, units, every), [str(j) for j in chosen[::every]], fontsize=8)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    ax.set(xlabel=say("unit", lang), ylabel="" if names else say("input", lang))
+    ax.set(xlabel=_("unit").said(lang), ylabel="" if names else _("input").said(lang))
     if inputs <= FEW and units <= FEW:
         for (i, j), w in np.ndenumerate(W):
             text = f"{w:+.2f}".replace("-", "−")
             ink = "black" if w > 0.1 * largest else "white"
             ax.text(j, i, text, ha="center", va="center", fontsize=7, color=ink)
-    figure.colorbar(drawn, ax=ax, label=say("weight in {name}", lang, name=name), pad=0.02)
+    label = _("weight in {name}", name=name).said(lang)
+    figure.colorbar(drawn, ax=ax, label=label, pad=0.02)
     return figure

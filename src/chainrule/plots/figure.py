@@ -12,6 +12,7 @@ from chainrule.atomic_write import Pathish, write_whole
 from chainrule.drawing.fonts import set_fonts
 from chainrule.drawing.saving import PLOTS, format_of, rendered
 from chainrule.errors import ExtraMissingError
+from chainrule.lang.messages import _
 from chainrule.text_width import beginning
 
 if TYPE_CHECKING:
@@ -56,8 +57,10 @@ def new_figure(
         from chainrule.plots.notebook import NotebookFigure
     except ImportError:
         raise ExtraMissingError(
-            "drawing curves needs matplotlib, which is in the extra [draw]:"
-            " pip install 'chainrule[draw]'."
+            _(
+                "drawing curves needs matplotlib, which is in the extra [draw]:"
+                " pip install 'chainrule[draw]'."
+            )
         ) from None
     figure = NotebookFigure(figsize=(width, height), layout="constrained", dpi=150)
     axes = list(figure.subplots(rows, columns, squeeze=False, **more).flat)
@@ -157,11 +160,11 @@ def end_labels(
     to_axes = ax.transAxes.inverted()
     at = [
         to_axes.transform(ax.transData.transform((x, min(max(y, low), high))))
-        for x, y, _, _ in ends
+        for x, y, _text, _colour in ends
     ]
-    places = _apart([float(y) for _, y in at], 1.3 * size / 72 / height)
+    places = _apart([float(place[1]) for place in at], 1.3 * size / 72 / height)
     thread = {"arrowstyle": "-", "lw": 0.6, "shrinkA": 1, "shrinkB": 2}
-    for (x, y, text, colour), (_, old), new in zip(ends, at, places, strict=True):
+    for (x, y, text, colour), (_x, old), new in zip(ends, at, places, strict=True):
         moved = abs(new - old) > 0.01 or x < max(ax.get_xlim())
         ax.annotate(
             text,

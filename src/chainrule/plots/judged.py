@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.datasets import Preparation, Table
-from chainrule.lang.notes import note_in
-from chainrule.lang.words import say
+from chainrule.lang.messages import Text, _, _n, _p, in_language, sentences
 from chainrule.networks import Network
 from chainrule.plots.confusion import draw_confusion
+from chainrule.plots.curves import NAMES, metric_name
 from chainrule.plots.features import image_shape, mosaic
 from chainrule.plots.figure import finish, label_of, new_figure
 from chainrule.plots.page import Html, beside, facts, picture, table, text
@@ -75,17 +75,24 @@ class Judged:
 
     def title(self) -> str:
         """Which rows these are."""
-        words = "On the {count} rows held out" if self.held else "On the {count} rows trained on"
-        return say(words, self.lang, count=f"{len(self.t):,}")
+        n = len(self.t)
+        return (
+            _n("On the {n:,} row held out", "On the {n:,} rows held out", n)
+            if self.held
+            else _n("On the {n:,} row trained on", "On the {n:,} rows trained on", n)
+        ).said(self.lang)
 
     def warning(self) -> str:
         """How well the simplest models do, and what to think of it; or that no rows were held out."""
         if not self.held:
-            words = say("No rows were held out, so this says little about new ones.", self.lang)
-            return f"<p class=dim>{text(words)}</p>"
-        return "".join(f"<p class=dim>{text(line)}</p>" for line in self.compared() if line)
+            return self.dim(_("No rows were held out, so this says little about new ones."))
+        return "".join(self.dim(line) for line in self.compared() if line)
 
-    def compared(self) -> list[str]:
+    def dim(self, words: Text) -> str:
+        """A sentence beside the matter."""
+        return f"<p class=dim>{text(words.said(self.lang))}</p>"
+
+    def compared(self) -> list[Text]:
         """The scores of the simplest models, and the verdict."""
         scores, classes = self.run.facts["held_out"], bool(self.run.preparation.classes)
         constant, linear = (
@@ -96,17 +103,17 @@ class Judged:
             else f"{scores[name]:.4f}"
             for name in ("constant", "linear")
         )
-        told = say(
+        told = _(
             "To compare: {linear} by a linear model, {constant} by the same answer for every row.",
-            self.lang, linear=linear, constant=constant,
-        )  # fmt: skip
-        space = "" if self.lang == "zh" else " "
-        return [told, space.join(note_in(line, self.lang) for line in self.run.verdict)]
+            linear=linear,
+            constant=constant,
+        )
+        return [told, sentences(*self.run.verdict)]
 
     def place(self, row: int) -> Html:
         """Where a row is, in its file or in the whole table."""
         line = self.run.table.line(int(self.places[row]))
-        return Html(f"<span class=fixed>{text(note_in(line, self.lang))}</span>")
+        return Html(f"<span class=fixed>{text(in_language(line, self.lang))}</span>")
 
     def cells(self, row: int, most: int = CELLS) -> list[str]:
         """The first cells of a row."""
@@ -130,19 +137,22 @@ class Classes(Judged):
 
     def headline(self) -> tuple[str, str]:
         """The number at the top."""
-        word = say("accuracy", self.lang)
-        name = say("held-out {name}", self.lang, name=word) if self.held else word
+        name = in_language(metric_name(NAMES["accuracy"], self.held), self.lang)
         return f"{np.trace(self.counts) / len(self.t):.1%}", name
 
     def parts(self) -> list[str]:
         """Accuracy, the confusion matrix, and the classes one by one."""
         right = int(np.trace(self.counts))
-        told = say("{right} of {count} answers are right: {part}.", self.lang, right=f"{right:,}",
-                   count=f"{len(self.t):,}", part=f"{right / len(self.t):.1%}")  # fmt: skip
+        told = _(
+            "{right:,} of {count:,} answers are right: {part:.1%}.",
+            right=right,
+            count=len(self.t),
+            part=right / len(self.t),
+        )
         matrix = draw_confusion(self.counts, self.classes, lang=self.lang)
-        label = say("confusion matrix", self.lang)
+        label = _("confusion matrix").said(self.lang)
         return [
-            f"<p>{text(told)}</p>",
+            f"<p>{text(told.said(self.lang))}</p>",
             self.warning(),
             beside(picture(matrix, "confusion", label), self.each()),
         ]
@@ -153,22 +163,23 @@ class Classes(Judged):
             (name, f"{c.rows:,}", _percent(c.recall), _percent(c.precision))
             for name, c in zip(self.classes, class_scores(self.counts), strict=True)
         ]
-        heads = [self.run.preparation.target]
-        heads += [
-            say(h, self.lang) for h in ("rows", "found (recall)", "right when said (precision)")
-        ]
+        told = (_("rows"), _("found (recall)"), _("right when said (precision)"))
+        heads = [self.run.preparation.target, *(head.said(self.lang) for head in told)]
         return table(heads, body)
 
     def worst(self) -> list[str]:
         """The rows whose true class was thought least probable."""
         truth = self.shares[np.arange(len(self.t)), self.t]
         order: list[int] = np.argsort(truth, kind="stable")[:WORST].tolist()
-        words = say("The rows whose true class the network thought least probable.", self.lang)
-        parts = [f"<p class=dim>{text(words)}</p>"]
+        words = _("The rows whose true class the network thought least probable.")
+        parts = [self.dim(words)]
         if self.image is not None:
             parts.append(self._pictures(order, self.image))
         most = CELLS if self.image is None else 0
-        heads = [say(h, self.lang) for h in ("row", "it is", "probability", "said", "probability")]
+        share = _("probability")
+        told = (_p("column of a table", "row"), _p("column of a table", "it is"), share,
+                _p("column of a table", "said"), share)  # fmt: skip
+        heads = [head.said(self.lang) for head in told]
         body = []
         for i in order:
             true, said = self.t[i], self.ids[i]
@@ -192,7 +203,7 @@ class Classes(Judged):
         limits = float(np.nanmin(rows)), float(np.nanmax(rows))
         images = [row.reshape(shape) for row in rows]
         mosaic(ax, images, labels, across, cmap="Greys", limits=limits)
-        return picture(finish(figure), "worst", say("The hardest rows", self.lang))
+        return picture(finish(figure), "worst", _("The hardest rows").said(self.lang))
 
 
 class Numbers(Judged):
@@ -208,35 +219,35 @@ class Numbers(Judged):
 
     def headline(self) -> tuple[str, str]:
         """The number at the top."""
-        name = say("held-out {name}", self.lang, name="R²") if self.held else "R²"
+        name = in_language(metric_name("R²", self.held), self.lang)
         return "-" if self.scores["r2"] is None else f"{self.scores['r2']:.4f}", name
 
     def parts(self) -> list[str]:
         """R², RMSE, MAE, and the residuals."""
         target = self.run.preparation.target
-        unit = say(" in units of {target}", self.lang, target=target)
-        pairs = [
-            ("R²", self.headline()[0]),
-            ("RMSE", f"{in_units(self.scores['rmse'])}{unit}"),
-            ("MAE", f"{in_units(self.scores['mae'])}{unit}"),
-        ]
+        pairs = [("R²", self.headline()[0])]
+        for name, key in (("RMSE", "rmse"), ("MAE", "mae")):
+            value = in_units(self.scores[key])
+            told = _("{value} in units of {target}", value=value, target=target)
+            pairs.append((name, told.said(self.lang)))
         drawn = draw_residuals(self.said, self.true, target, lang=self.lang)
-        label = say("residuals", self.lang)
+        label = _("residuals").said(self.lang)
         return [facts(pairs), self.warning(), picture(drawn, "residuals", label)]
 
     def worst(self) -> list[str]:
         """The rows with the largest errors."""
         wrong = self.said - self.true
         order: list[int] = np.argsort(-np.abs(wrong), kind="stable")[:WORST].tolist()
-        heads = [say(h, self.lang) for h in ("row", "it is", "said", "said − true")]
-        heads += self.columns()
+        told = (_p("column of a table", "row"), _p("column of a table", "it is"),
+                _p("column of a table", "said"), _("said − true"))  # fmt: skip
+        heads = [*(head.said(self.lang) for head in told), *self.columns()]
         body = [
             (self.place(i), f"{self.true[i]:.6g}", f"{self.said[i]:.6g}",
              f"{wrong[i]:+.6g}".replace("-", "−"), *self.cells(i))
             for i in order
         ]  # fmt: skip
-        words = say("The rows with the largest errors.", self.lang)
-        return [f"<p class=dim>{text(words)}</p>", table(heads, body, left=len(heads))]
+        words = _("The rows with the largest errors.")
+        return [self.dim(words), table(heads, body, left=len(heads))]
 
 
 def _image(preparation: Preparation, rows: Table) -> tuple[int, ...] | None:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.errors import NonFiniteError, SettingError, ShapeError, nearest, shown
+from chainrule.lang.messages import _
 from chainrule.layers.initial import Seed, generator
 from chainrule.nodes.base import quiet
 from chainrule.settings import positive, whole
@@ -67,12 +68,18 @@ def loss_surface(
         found, shares = _random(arrays, generator(seed)), None
     elif directions != "principal":
         raise SettingError(
-            f"directions={shown(directions)}: {nearest(directions, ('random', 'principal'))}."
+            _(
+                "directions={directions}: {nearest}.",
+                directions=shown(directions),
+                nearest=nearest(directions, ("random", "principal")),
+            )
         )
     elif steps is None:
         raise SettingError(
-            'directions="principal" are those of the path of training: give a trajectory, recorded'
-            " with fit(..., callbacks=[cr.Trajectory()])."
+            _(
+                'directions="principal" are those of the path of training: give a trajectory, recorded'
+                " with fit(..., callbacks=[cr.Trajectory()])."
+            )
         )
     else:
         found, shares = _principal(steps)
@@ -105,7 +112,7 @@ def _random(arrays: list[Array], rng: np.random.Generator) -> Numbers:
     A unit of W (D, H) is a column. Biases, and all else with one axis, stay where they are.
     """
     found = []
-    for _ in range(2):
+    for _direction in range(2):
         parts = []
         for p in arrays:
             d = rng.standard_normal(p.shape)
@@ -125,15 +132,19 @@ def _steps(trajectory: Trajectory, center: Array) -> Numbers:
     points = np.array(trajectory.points, dtype=float)
     if points.shape[1] != len(center):
         raise ShapeError(
-            f"the trajectory has points of {points.shape[1]} parameters, and the network {len(center)}"
-            " that train. Draw the network that it was recorded of, with the same layers frozen."
+            _(
+                "the trajectory has points of {recorded} parameters, and the network {trained} that"
+                " train. Draw the network that it was recorded of, with the same layers frozen.",
+                recorded=points.shape[1],
+                trained=len(center),
+            )
         )
     return np.asarray(points - center)
 
 
 def _principal(steps: Numbers) -> tuple[Numbers, tuple[float, float]]:
     """The two directions, of length 1, that show most of the path; and how much of it."""
-    _, sizes, lines = np.linalg.svd(steps, full_matrices=False)
+    _left, sizes, lines = np.linalg.svd(steps, full_matrices=False)
     found = np.zeros((2, steps.shape[1]))
     found[: len(lines[:2])] = lines[:2]
     # The sign that the decomposition gives is arbitrary: the path comes in from the right, above.

@@ -14,7 +14,7 @@ from chainrule.atomic_write import Pathish
 from chainrule.drawing.saving import check_path
 from chainrule.errors import DataError, NonFiniteError, SettingError, shown
 from chainrule.graph.derivatives import grad
-from chainrule.lang.words import say
+from chainrule.lang.messages import _
 from chainrule.nodes.base import quiet
 from chainrule.plots.figure import (
     DASHES,
@@ -27,7 +27,7 @@ from chainrule.plots.figure import (
     tidy,
     whole_ticks,
 )
-from chainrule.settings import whole
+from chainrule.settings import language, whole
 from chainrule.training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def race(
     engine: str = "auto",
     path: Pathish | None = None,
     ax: Any = None,
-    lang: str = "en",
+    lang: str | None = None,
 ) -> Figure:
     """Let optimizers start from one place, and draw how the loss goes down under each.
 
@@ -69,7 +69,8 @@ def race(
     contours beside the curves of f (`ax` is then the place for the contours alone).
 
     `optimizers`: a list, or a dict with names of your own. They are copied, so that yours stay as
-    they are. One that runs out of bounds ends there, and its label says so.
+    they are. One that runs out of bounds ends there, and its label says so. `lang`: "en" or "zh";
+    None: what CHAINRULE_LANG says, else English.
 
     >>> import chainrule as cr
     >>> bowl = lambda x, y: x**2 / 20 + y**2
@@ -77,33 +78,46 @@ def race(
     >>> [len(line.get_xdata()) for line in figure.axes[1].lines]
     [31, 31]
     """
+    lang = language(lang)
     check_path(path, lang=lang)
     entrants = _named(optimizers)
     if hasattr(subject, "params"):
         if x is None or t is None:
-            raise DataError("race(network, optimizers, x, t) needs the data x and t to train on.")
+            raise DataError(
+                _("race(network, optimizers, x, t) needs the data x and t to train on.")
+            )
         ax = new_axes(ax, 6.4, HEIGHT)
         losses = {
             name: _trained(subject, one, x, t, epochs, batch_size, seed, engine)
             for name, one in entrants.items()
         }
-        _curves(ax, losses, epochs, say("epoch", lang), say("loss", lang), lang)
+        _curves(ax, losses, epochs, _("epoch").said(lang), _("loss").said(lang), lang)
         return finish(ax.figure, path)
     if not callable(subject) or start is None:
+        given = shown(subject)
         raise SettingError(
-            "race takes a network with x and t, or a function f(x, y) with start=(x, y); got"
-            f" {shown(subject)}{'' if start is not None else ' and no start'}."
+            _(
+                "race takes a network with x and t, or a function f(x, y) with start=(x, y); got"
+                " {given}.",
+                given=given,
+            )
+            if start is not None
+            else _(
+                "race takes a network with x and t, or a function f(x, y) with start=(x, y); got"
+                " {given} and no start.",
+                given=given,
+            )
         )
     beside = None
     if ax is None:
-        _, (ax, beside) = new_figure(2, width=11.0, height=HEIGHT)
+        _figure, (ax, beside) = new_figure(2, width=11.0, height=HEIGHT)
     paths = {n: _walked(subject, one, start, whole(steps, "steps")) for n, one in entrants.items()}
     heights = {name: _heights(subject, walked) for name, walked in paths.items()}
     _contours(ax, subject, paths, np.concatenate(list(heights.values())))
     if beside is None:
         ax.legend(frameon=False, fontsize=8)
     else:
-        _curves(beside, heights, steps, say("step", lang), "f(x, y)", lang)
+        _curves(beside, heights, steps, _("step").said(lang), "f(x, y)", lang)
     return finish(ax.figure, path)
 
 
@@ -120,10 +134,12 @@ def _named(optimizers: Optimizers) -> dict[str, Any]:
                 name += "′"
             named[name] = one
     if not named:
-        raise SettingError("race needs at least one optimizer, such as [cr.SGD(0.1), cr.Adam()].")
+        raise SettingError(
+            _("race needs at least one optimizer, such as [cr.SGD(0.1), cr.Adam()].")
+        )
     for one in named.values():
         if not callable(getattr(one, "update", None)):
-            raise SettingError(f"race: {shown(one)} has no update(params, grads).")
+            raise SettingError(_("race: {given} has no update(params, grads).", given=shown(one)))
     return named
 
 
@@ -146,9 +162,9 @@ def _walked(
     slope = grad(f, (0, 1))
     point, gradient = np.array(start, dtype=float), np.empty(2)
     if point.shape != (2,):
-        raise SettingError(f"start={shown(start)} must be two numbers, (x, y).")
+        raise SettingError(_("start={start} must be two numbers, (x, y).", start=shown(start)))
     points = [point.copy()]
-    for _ in range(steps):
+    for _step in range(steps):
         with quiet():
             gradient[...] = slope(point[0], point[1])
             if not np.isfinite(gradient).all():
@@ -183,7 +199,7 @@ def _curves(
             linestyle=DASHES[(i // len(PALETTE)) % len(DASHES)], label=label_of(name, 40),
         )  # fmt: skip
         finished = len(values) == length + 1
-        note = f"{values[-1]:.3g}" if finished else say("diverged", lang)
+        note = f"{values[-1]:.3g}" if finished else _("diverged").said(lang)
         ends.append((float(len(values) - 1), values[-1], f"{label_of(name, 40)}  {note}", colour))
     room = 0.05 * (high - low) or 0.5
     limits = (low / 1.25, high * 1.25) if log else (low - room, high + room)
@@ -205,7 +221,9 @@ def _contours(
         heights = np.array([[float(f(a, b)) for a in sides[0]] for b in sides[1]])
     known = heights[np.isfinite(heights)]
     if not known.size:
-        raise NonFiniteError("f(x, y) is not finite anywhere near the paths. Choose another start.")
+        raise NonFiniteError(
+            _("f(x, y) is not finite anywhere near the paths. Choose another start.")
+        )
     # More lines where it is low, which is where the optimizers go.
     low, high = float(known.min()), float(known.max())
     levels = low + (high - low or 1.0) * np.linspace(0, 1, 16)[1:] ** 2

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from chainrule.atomic_write import Pathish
 from chainrule.drawing.saving import check_path
 from chainrule.errors import DataError, ShapeError
-from chainrule.lang.words import say
+from chainrule.lang.messages import _
 from chainrule.layers.losses import Loss
 from chainrule.plots.figure import (
     MARKERS,
@@ -20,6 +20,7 @@ from chainrule.plots.figure import (
     new_axes,
     nice_levels,
 )
+from chainrule.settings import language
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,30 +42,46 @@ def draw_regions(
     ax: Any = None,
     *,
     names: Sequence[object] | None = None,
-    lang: str = "en",
+    lang: str | None = None,
 ) -> Figure:
     """What a network says of every point of the plane, with the samples x (N, 2) on it.
 
     A classifier colours each point by its class, the stronger the more probable it is, with a line
     where the answer changes; t: class ids, one-hot rows, or yes-or-no answers. Otherwise the
     value of the one output is shown by a colour scale, which the samples' targets share.
-    `names`: what the classes are called.
+    `names`: what the classes are called. `lang`: "en" or "zh"; None: what CHAINRULE_LANG says, else
+    English.
 
     >>> import chainrule as cr
     >>> x, t = cr.datasets.spiral()
     >>> figure = cr.draw_regions(cr.TwoLayerNet(2, 10, 3), x, t)
     """
+    lang = language(lang)
     check_path(path, lang=lang)
     x, t = np.asarray(x), np.asarray(t)
     if x.ndim != 2 or x.shape[1] != 2:
-        raise DataError(f"decision regions need two features, x of shape (N, 2); got {x.shape}.")
+        raise DataError(
+            _("decision regions need two features, x of shape (N, 2); got {shape}.", shape=x.shape)
+        )
     if len(t) != len(x):
-        raise ShapeError(f"x has {len(x)} rows and t has {len(t)}; every row needs one target.")
+        raise ShapeError(
+            _(
+                "x has {rows} rows and t has {targets}; every row needs one target.",
+                rows=len(x),
+                targets=len(t),
+            )
+        )
     bad = np.flatnonzero(~np.isfinite(x).all(axis=1))
     if len(bad):
         raise DataError(
-            f"a plane has finite places only; row {bad[0]} of x is {x[bad[0]].tolist()}, and"
-            f" {len(bad)} of {len(x)} rows are not finite. Leave such rows out."
+            _(
+                "a plane has finite places only; row {row} of x is {values}, and {bad} of {rows} rows"
+                " are not finite. Leave such rows out.",
+                row=bad[0],
+                values=x[bad[0]].tolist(),
+                bad=len(bad),
+                rows=len(x),
+            )
         )
     ax = new_axes(ax, 4.9, 4.4)
     ax.grid(visible=False)
@@ -94,7 +111,10 @@ def _heights(
     y = np.asarray(network.predict(plane))
     if y.size != len(plane):
         raise ShapeError(
-            f"a map of values needs a network with one output; this one gives {y.shape[1:]} a row."
+            _(
+                "a map of values needs a network with one output; this one gives {shape} a row.",
+                shape=y.shape[1:],
+            )
         )
     y, t = y.reshape(POINTS, POINTS), t.reshape(len(x))
     low, high = float(min(y.min(), t.min())), float(max(y.max(), t.max()))
@@ -104,7 +124,7 @@ def _heights(
     ax.scatter(
         *x.T, c=t, s=18, vmin=low, vmax=high, cmap="cividis", edgecolors="black", linewidths=0.5
     )
-    bar = ax.figure.colorbar(shades, ax=ax, label=say("output; the samples: target", lang))
+    bar = ax.figure.colorbar(shades, ax=ax, label=_("output; the samples: target").said(lang))
     bar.set_ticks(levels[::3])
 
 
@@ -124,8 +144,11 @@ def _classes(
     if names is not None:
         if len(names) < classes:
             raise ShapeError(
-                f"{len(names)} names were given, and there is a class {classes - 1}, counted from 0."
-                " Name every class."
+                _(
+                    "{n} names were given, and there is a class {last}, counted from 0. Name every class.",
+                    n=len(names),
+                    last=classes - 1,
+                )
             )
         classes = len(names)
     image = np.ones((len(plane), 4))
@@ -164,8 +187,10 @@ def _answers(network: Any, plane: Array) -> tuple[Array, Array]:
     ids, shares = network.classify(plane), network.predict_proba(plane)
     if ids.ndim > 1:
         raise ShapeError(
-            f"decision regions need one answer a point; this network gives {ids.shape[1]} yes-or-no"
-            " answers."
+            _(
+                "decision regions need one answer a point; this network gives {n} yes-or-no answers.",
+                n=ids.shape[1],
+            )
         )
     if network.loss.target == "binary":
         yes = shares.reshape(-1)

@@ -15,9 +15,9 @@ import numpy.typing as npt
 from chainrule.checking import check
 from chainrule.datasets.fitting import MISSING
 from chainrule.engine.naming import parameter_names
+from chainrule.graph.verdicts import Verdict
 from chainrule.graph.wording import shape_text
-from chainrule.lang.notes import note_in
-from chainrule.lang.words import say
+from chainrule.lang.messages import Text, _, _n, _p, in_language, listed
 from chainrule.networks import Network
 from chainrule.plots.curves import draw_history
 from chainrule.plots.features import draw_features
@@ -42,18 +42,20 @@ PAGE, WIDTH = 944, 1080
 def report_page(run: Run, lang: str = "en") -> str:
     """The report as HTML, with all its pictures inside: no scripts, and nothing from elsewhere."""
     judged = Classes(run, lang) if run.preparation.classes else Numbers(run, lang)
-    title = say("{target}, learned from {name}", lang, target=run.preparation.target, name=run.name)
+    told = _("{target}, learned from {name}", target=run.preparation.target, name=run.name)
+    title = told.said(lang)
     return whole_page(
         title,
         lang,
         _head(run, title, judged.headline(), lang),
         _data(run, lang),
         section(
-            say("Network", lang), network_picture(run.network, judged.x[:4], judged.t[:4], lang)
+            _("Network").said(lang),
+            network_picture(run.network, judged.x[:4], judged.t[:4], lang),
         ),
-        section(say("Training", lang), *_curves(run, lang)),
+        section(_("Training").said(lang), *_curves(run, lang)),
         section(judged.title(), *judged.parts()),
-        section(say("The hardest rows", lang), *judged.worst()),
+        section(_("The hardest rows").said(lang), *judged.worst()),
         *_features(judged, lang),
         _gradients(run, lang),
         _time(run, lang),
@@ -66,22 +68,24 @@ def report_page(run: Run, lang: str = "en") -> str:
 
 def _head(run: Run, title: str, headline: tuple[str, str], lang: str) -> Html:
     parameters = sum(p.size for p in run.network.named_parameters().values())
-    words = "for {epochs} epochs"
-    if run.trainer.engine_used == "compiled":
-        words += ", with compiling"
+    epochs = len(run.trainer.history)
+    length = (
+        _n("for {n:,} epoch, with compiling", "for {n:,} epochs, with compiling", epochs)
+        if run.trainer.engine_used == "compiled"
+        else _n("for {n:,} epoch", "for {n:,} epochs", epochs)
+    )
     tiles = [
         headline,
-        (f"{len(run.training):,}", say("rows trained on", lang)),
-        (f"{parameters:,}", say("parameters", lang)),
-        (f"{run.seconds:.1f} s", say(words, lang, epochs=f"{len(run.trainer.history):,}")),
+        (f"{len(run.training):,}", _("rows trained on").said(lang)),
+        (f"{parameters:,}", _("parameters").said(lang)),
+        (_("{seconds:.1f} s", seconds=run.seconds).said(lang), length.said(lang)),
     ]
     shown = "".join(
         f"<div><b>{text(value)}</b><span>{text(what)}</span></div>" for value, what in tiles
     )
-    made = say("A report of chainrule {version}.", lang, version=__version__)
+    made = _("A report of chainrule {version}.", version=__version__).said(lang)
     stopped = run.trainer.history.stopped
-    why = note_in(stopped or "", lang)
-    note = say("Training ended early: {why}.", lang, why=why) if stopped else ""
+    note = _("Training ended early: {why}.", why=stopped).said(lang) if stopped else ""
     return Html(
         f"<h1>{text(title)}</h1><p class=lead>{text(made)} {text(note)}</p>\n<div class=tiles>{shown}</div>\n"
     )
@@ -90,20 +94,22 @@ def _head(run: Run, title: str, headline: tuple[str, str], lang: str) -> Html:
 def _data(run: Run, lang: str) -> Html:
     data, preparation = run.facts["data"], run.preparation
     pairs = [
-        (say("data", lang), data["name"]),
-        (say("rows", lang), f"{data['rows']:,}"),
-        (say("columns", lang), f"{data['columns']:,}"),
-        (say("target", lang), preparation.target),
-        (say("trained on", lang), f"{len(run.training):,}"),
-        (say("held out", lang), f"{len(run.held):,}"),
-        (say("inputs", lang), f"{len(preparation.features):,}"),
+        (_("data").said(lang), data["name"]),
+        (_("rows").said(lang), f"{data['rows']:,}"),
+        (_("columns").said(lang), f"{data['columns']:,}"),
+        (_p("column of a table", "target").said(lang), preparation.target),
+        (_p("how many rows", "trained on").said(lang), f"{len(run.training):,}"),
+        (_p("how many rows", "held out").said(lang), f"{len(run.held):,}"),
+        (_p("how many", "inputs").said(lang), f"{len(preparation.features):,}"),
     ]
     if preparation.classes:
-        pairs.insert(4, (say("classes", lang), f"{len(preparation.classes):,}"))
-    notes = "".join(f"<li>{text(note_in(note, lang))}</li>" for note in run.notes)
-    told = Html(f"<h3>{text(say('What was prepared', lang))}</h3><ul>{notes}</ul>") if notes else ""
+        classes = _p("how many", "classes").said(lang)
+        pairs.insert(4, (classes, f"{len(preparation.classes):,}"))
+    notes = "".join(f"<li>{text(in_language(note, lang))}</li>" for note in run.notes)
+    title = _("What was prepared").said(lang)
+    told = Html(f"<h3>{text(title)}</h3><ul>{notes}</ul>") if notes else ""
     middle = -(-len(pairs) // 2)
-    return section(say("Data", lang), beside(facts(pairs[:middle]), facts(pairs[middle:])), told)
+    return section(_("Data").said(lang), beside(facts(pairs[:middle]), facts(pairs[middle:])), told)
 
 
 def network_picture(network: Network, x: Array, t: Array, lang: str = "en") -> Html:
@@ -118,7 +124,7 @@ def network_picture(network: Network, x: Array, t: Array, lang: str = "en") -> H
     runs = {graph.paths.get(id(run.layer)): name for run, name in graph.layers.items()}
     called = parameter_names(network)
     layers = {f"layer {n} ({layer.title})": (n, layer) for n, layer in network.named_layers()}
-    body: list[Sequence[object]] = [(say("input", lang), _shape(x), "", "")]
+    body: list[Sequence[object]] = [(_("input").said(lang), _shape(x), "", "")]
     for key, out in network.activations(x).items():
         path, layer = layers[key]
         parameters = layer._parameters.values()
@@ -127,8 +133,8 @@ def network_picture(network: Network, x: Array, t: Array, lang: str = "en") -> H
         name = runs.get(path, layer.title)
         body.append((name, _shape(out), sizes, f"{count:,}" if count else ""))
     body.append((type(network.loss).__name__, "", "", ""))
-    heads = ("layer", "output", "parameters", "count")
-    return Html(drawn + table([say(head, lang) for head in heads], body, left=3))
+    heads = (_("layer"), _("output"), _("parameters"), _("count"))
+    return Html(drawn + table([head.said(lang) for head in heads], body, left=3))
 
 
 def _shape(out: Array) -> str:
@@ -137,12 +143,14 @@ def _shape(out: Array) -> str:
 
 def _curves(run: Run, lang: str) -> list[str]:
     training, history = run.facts["training"], run.trainer.history
-    told = say(
-        "{optimizer}, learning rate {lr}, {epochs} epochs of {steps} steps with {batch} rows each.",
-        lang, optimizer=type(run.trainer.optimizer).__name__, lr=f"{training['lr']:g}",
-        epochs=f"{len(history):,}", steps=f"{history.steps // len(history):,}",
-        batch=f"{training['batch_size']:,}",
-    )  # fmt: skip
+    told = _(
+        "{optimizer}, learning rate {lr:g}, {epochs} of {steps} with {rows} each.",
+        optimizer=type(run.trainer.optimizer).__name__,
+        lr=training["lr"],
+        epochs=_n("{n:,} epoch", "{n:,} epochs", len(history)),
+        steps=_n("{n:,} step", "{n:,} steps", history.steps // len(history)),
+        rows=_n("{n:,} row", "{n:,} rows", training["batch_size"]),
+    ).said(lang)
     return [f"<p>{text(told)}</p>", picture(draw_history(history, lang=lang), "curves", told)]
 
 
@@ -152,15 +160,15 @@ def _features(judged: Judged, lang: str) -> list[Html]:
     names = [_feature(name, lang) for name in judged.run.preparation.features]
     shape, parts = judged.image, []
     if shape is not None or len(names) <= WIDE:
-        title = say("What the first layer looks for", lang)
+        title = _("What the first layer looks for").said(lang)
         drawn = draw_features(network, shape, names=None if shape else names, most=UNITS, lang=lang)
-        words = (
+        words = _(
             "A bright weight makes the unit larger where its input is large, a dark one smaller."
         )
-        told = f"<p class=dim>{text(say(words, lang))}</p>"
+        told = judged.dim(words)
         parts.append(section(title, told, picture(drawn, "features", title)))
     if len(names) == 2:
-        title = say("The plane as the network sees it", lang)
+        title = _("The plane as the network sees it").said(lang)
         figure = draw_regions(
             network, judged.x, judged.t, names=judged.run.preparation.classes, lang=lang
         )
@@ -172,20 +180,22 @@ def _features(judged: Judged, lang: str) -> list[Html]:
 def _feature(name: str, lang: str) -> str:
     """An input's name, in which what stands for empty cells is said in the page's language."""
     column, equals, kind = name.rpartition("=")
-    return column + equals + say(MISSING, lang) if equals and kind == MISSING else name
+    missing = equals and kind == MISSING
+    return column + equals + _("(missing)").said(lang) if missing else name
 
 
 def _axis(name: str, lang: str) -> str:
-    return say("{name}, standardised", lang, name=label_of(name))
+    return _("{name}, standardised", name=label_of(name)).said(lang)
 
 
 # -- whether to trust it ---------------------------------------------------------------------------
 
 
 def _gradients(run: Run, lang: str) -> Html:
-    title = say("Gradient check", lang)
+    title = _("Gradient check").said(lang)
     if sum(p.size for p in run.network.named_parameters().values()) > LARGE:
-        return section(title, f"<p>{text(say('Left out: the network is large.', lang))}</p>")
+        large = _("Left out: the network is large.").said(lang)
+        return section(title, f"<p>{text(large)}</p>")
     places = np.linspace(0, len(run.training) - 1, min(CHECKED_ROWS, len(run.training))).astype(int)
     rows = run.table.rows(run.training[places])
     found = check(run.network, run.preparation.transform(rows), run.preparation.targets(rows))
@@ -194,44 +204,66 @@ def _gradients(run: Run, lang: str) -> Html:
     body = [
         (Html(f"∂L/∂{text(names.get(row.name, row.name))}"), shape_text(row.shape),
          f"{row.error:.1e}", f"{row.allowed:.1e}",
-         Html(f"<span class={'good' if row.ok else 'bad'}>{text(say(row.verdict, lang))}</span>"))
+         Html(f"<span class={'good' if row.ok else 'bad'}>{text(_verdict(row).said(lang))}</span>"))
         for row in found.rows
     ]  # fmt: skip
-    told = say(
-        "The gradients by the chain rule, on {count} rows, against a complex step along a random direction"
-        " (central differences for layers written by hand).", lang, count=len(places),
-    )  # fmt: skip
-    verdict = say(
-        "All {count} gradients agree." if found.ok else "{wrong} of {count} gradients disagree.",
-        lang, count=len(found.rows), wrong=sum(not row.ok for row in found.rows),
-    )  # fmt: skip
+    told = _n(
+        "The gradients by the chain rule, on {n} row, against a complex step along a random direction"
+        " (central differences for layers written by hand).",
+        "The gradients by the chain rule, on {n} rows, against a complex step along a random direction"
+        " (central differences for layers written by hand).",
+        len(places),
+    )
+    wrong, count = sum(not row.ok for row in found.rows), len(found.rows)
+    verdict = (
+        _("All {count} gradients agree.", count=count)
+        if found.ok
+        else _("{wrong} of {count} gradients disagree.", wrong=wrong, count=count)
+    )
     mark = "good" if found.ok else "bad"
-    heads = [say(h, lang) for h in ("gradient", "shape", "error", "allowed", "verdict")]
+    heads = (
+        _("gradient"),
+        _("shape"),
+        _p("column of a table", "error"),
+        _p("error", "allowed"),
+        _("verdict"),
+    )
     return section(
         title,
-        f"<p class='verdict {mark}'>{text(verdict)}</p><p class=dim>{text(told)}</p>",
-        table(heads, body, left=2),
+        f"<p class='verdict {mark}'>{text(verdict.said(lang))}</p>",
+        f"<p class=dim>{text(told.said(lang))}</p>",
+        table([head.said(lang) for head in heads], body, left=2),
     )
+
+
+def _verdict(row: Verdict) -> Text:
+    if not row.ok:
+        return _("WRONG")
+    return _("ok, at a kink") if row.kink else _("ok")
 
 
 def _time(run: Run, lang: str) -> Html:
     history, trainer = run.trainer.history, run.trainer
     steps = float(np.sum(history["seconds"]))
-    why = note_in(trainer.engine_reason or "", lang)
-    engine = say("{what} ({why})", lang, what=trainer.engine_used, why=why)
-    whole = "{seconds} s, with compiling" if trainer.engine_used == "compiled" else "{seconds} s"
+    used, why = trainer.engine_used, trainer.engine_reason
+    whole = (
+        _("{seconds:.2f} s, with compiling", seconds=run.seconds)
+        if used == "compiled"
+        else _("{seconds:.2f} s", seconds=run.seconds)
+    )
     pairs = [
-        (say("in all", lang), say(whole, lang, seconds=f"{run.seconds:.2f}")),
-        (say("in the epochs", lang), f"{steps:.2f} s"),
-        (say("samples per second", lang), f"{len(run.training) * len(history) / steps:,.0f}"),
-        (say("engine", lang), engine if why else trainer.engine_used),
-        (say("threads", lang), trainer.threads_used),
-        (say("machine", lang), _machine(lang)),
+        (_("in all"), whole),
+        (_("in the epochs"), _("{seconds:.2f} s", seconds=steps)),
+        (_("samples per second"), f"{len(run.training) * len(history) / steps:,.0f}"),
+        (_("engine"), _("{what} ({why})", what=used, why=why) if why else used),
+        (_("threads"), trainer.threads_used),
+        (_("machine"), _machine()),
     ]
-    return section(say("Time", lang), facts(pairs))
+    told = [(in_language(name, lang), in_language(what, lang)) for name, what in pairs]
+    return section(_("Time").said(lang), facts(told))
 
 
-def _machine(lang: str) -> str:
+def _machine() -> Text:
     name = platform.processor() or platform.machine()
     try:
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
@@ -241,8 +273,12 @@ def _machine(lang: str) -> str:
         name = names[0] if names else name
     except OSError:
         pass
-    cores = say("{count} cores", lang, count=os.cpu_count())
-    return f"{name}, {cores}, {platform.system()} {platform.release()}"
+    return _(
+        "{processor}, {cores}, {system}",
+        processor=name,
+        cores=_n("{n} core", "{n} cores", os.cpu_count() or 1),
+        system=f"{platform.system()} {platform.release()}",
+    )
 
 
 def _again(run: Run, lang: str) -> Html:
@@ -253,21 +289,22 @@ def _again(run: Run, lang: str) -> Html:
         except metadata.PackageNotFoundError:
             continue
     pairs = [
-        (say("seed", lang), run.facts["training"]["seed"]),
-        (say("versions", lang), ", ".join(versions)),
+        (_("seed").said(lang), run.facts["training"]["seed"]),
+        (_("versions").said(lang), listed(versions).said(lang)),
         (
-            say("fingerprint of the table", lang),
+            _("fingerprint of the table").said(lang),
             Html(f"<code>{text(run.facts['data']['fingerprint'])}</code>"),
         ),
     ]
     if run.checksum is not None:
-        pairs.append((say("sha256 of the file", lang), Html(f"<code>{text(run.checksum)}</code>")))
-    words = "The same version, machine, engine, threads and seed give the same bits."
+        name = _("sha256 of the file").said(lang)
+        pairs.append((name, Html(f"<code>{text(run.checksum)}</code>")))
+    words = _("The same version, machine, engine, threads and seed give the same bits.")
     return section(
-        say("To do it again", lang),
+        _("To do it again").said(lang),
         f"<pre>{_command(run.command)}</pre>",
         facts(pairs),
-        f"<p class=dim>{text(say(words, lang))}</p>",
+        f"<p class=dim>{text(words.said(lang))}</p>",
     )
 
 

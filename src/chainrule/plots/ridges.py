@@ -10,8 +10,9 @@ import numpy as np
 from chainrule.atomic_write import Pathish
 from chainrule.drawing.saving import check_path
 from chainrule.errors import DataError
-from chainrule.lang.words import say
+from chainrule.lang.messages import Text, _, _p, in_language
 from chainrule.plots.figure import BLUE, ORANGE, finish, new_figure, whole_ticks
+from chainrule.settings import language
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,16 +28,20 @@ HEIGHT = 1.5
 
 
 def draw_histograms(
-    records: Sequence[LayerRecord], path: Pathish | None = None, lang: str = "en"
+    records: Sequence[LayerRecord], path: Pathish | None = None, lang: str | None = None
 ) -> Figure:
     """Above, what each layer gives; below, log10 |g| of its gradients; the first epoch on top.
 
     Every ridge has its own vertical scale. The numbers at the right are units that are dead
-    (0 for every row), outputs that are saturated, and gradients that are exactly 0.
+    (0 for every row), outputs that are saturated, and gradients that are exactly 0. `lang`: "en" or
+    "zh"; None: what CHAINRULE_LANG says, else English.
     """
+    lang = language(lang)
     check_path(path, lang=lang)
     if not records:
-        raise DataError("nothing was recorded: give fit(..., callbacks=[histograms]), then plot.")
+        raise DataError(
+            _("nothing was recorded: give fit(..., callbacks=[histograms]), then plot.")
+        )
     layers = list(dict.fromkeys(record.layer for record in records))
     epochs = _chosen(sorted({record.epoch for record in records}))
     kept = {(r.layer, r.epoch): r for r in records}  # of an epoch seen twice the latest
@@ -47,8 +52,8 @@ def draw_histograms(
     for layer, ax in zip(layers, axes, strict=False):
         spreads = [None if r is None else r.activations for r in at[layer]]
         _ridges(ax, spreads, BLUE, [_inactive(r) for r in at[layer]])
-        _heading(ax, _inactive_what(at[layer], lang))
-        ax.set(xlim=_range(spreads), xlabel=say("activation", lang))
+        _heading(ax, in_language(_inactive_what(at[layer]), lang))
+        ax.set(xlim=_range(spreads), xlabel=_p("value of a unit", "activation").said(lang))
         ax.set_title(layer.replace(", ", " → "), fontsize=9, loc="left")
     below = axes[len(layers) :]
     drawn = [None if r is None else r.gradients for layer in layers for r in at[layer]]
@@ -59,13 +64,13 @@ def draw_histograms(
             ax.set_visible(False)
             continue
         _ridges(ax, spreads, ORANGE, [_part(r and r.zero_gradients) for r in at[layer]])
-        _heading(ax, say("zero", lang))
-        ax.set(xlim=limits, xlabel=say("|gradient|", lang))
+        _heading(ax, _("zero").said(lang))
+        ax.set(xlim=limits, xlabel=_("|gradient|").said(lang))
         whole_ticks(ax.xaxis, 5)
-        ax.xaxis.set_major_formatter(lambda x, _: rf"$10^{{{x:.0f}}}$")
+        ax.xaxis.set_major_formatter(lambda x, at: rf"$10^{{{x:.0f}}}$")
     for ax in (axes[0], below[0]):
         ax.set_yticks(-np.arange(len(epochs)), [str(epoch) for epoch in epochs], fontsize=8)
-        ax.set_ylabel(say("epoch", lang))
+        ax.set_ylabel(_("epoch").said(lang))
     return finish(figure, path)
 
 
@@ -131,10 +136,10 @@ def _inactive(record: LayerRecord | None) -> str:
     return _part(record and record.saturated)
 
 
-def _inactive_what(records: Sequence[LayerRecord | None], lang: str) -> str:
+def _inactive_what(records: Sequence[LayerRecord | None]) -> Text | str:
     if any(r is not None and r.dead is not None for r in records):
-        return say("dead", lang)
-    return say("saturated", lang) if any(map(_inactive, records)) else ""
+        return _("dead")
+    return _("saturated") if any(map(_inactive, records)) else ""
 
 
 def _part(share: Any) -> str:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from chainrule.atomic_write import Pathish
 from chainrule.drawing.saving import check_path
 from chainrule.errors import NonFiniteError
-from chainrule.lang.words import say
+from chainrule.lang.messages import _
 from chainrule.layers.initial import Seed
 from chainrule.plots.figure import (
     ORANGE,
@@ -21,6 +21,7 @@ from chainrule.plots.figure import (
     tidy,
 )
 from chainrule.plots.landscape import LossSurface, Numbers, loss_surface
+from chainrule.settings import language
 from chainrule.training.trajectory import Trajectory
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def draw_surface(
     points: int = 41,
     seed: Seed = 0,
     three_d: bool = False,
-    lang: str = "en",
+    lang: str | None = None,
 ) -> Figure:
     """The loss along two directions d₁, d₂ through the parameters θ, as contours: L(θ + a·d₁ + b·d₂).
 
@@ -53,7 +54,8 @@ def draw_surface(
     compare, from -span to span (Li, Xu, Taylor, Studer and Goldstein, "Visualizing the loss
     landscape of neural nets", 2018); or the two "principal" ones of the path of training, the
     default where a `trajectory` is given. `points` a side are computed, each on all of x, t.
-    `three_d=True` shows the surface beside the contours. The network is not touched.
+    `three_d=True` shows the surface beside the contours. The network is not touched. `lang`: "en" or
+    "zh"; None: what CHAINRULE_LANG says, else English.
 
     Raises:
         SettingError: principal directions without a trajectory.
@@ -63,6 +65,7 @@ def draw_surface(
     >>> x, t = cr.datasets.spiral()
     >>> figure = cr.draw_surface(cr.TwoLayerNet(2, 10, 3), x, t, points=5)
     """
+    lang = language(lang)
     check_path(path, lang=lang)
     relief = None
     if three_d and ax is None:
@@ -90,7 +93,7 @@ class _Scale:
         finite = surface.losses[np.isfinite(surface.losses)]
         if not finite.size:
             raise NonFiniteError(
-                "the loss is not finite anywhere in this plane. Give a smaller span."
+                _("the loss is not finite anywhere in this plane. Give a smaller span.")
             )
         low, high = float(finite.min()), float(np.quantile(finite, 0.97))
         high = high if high > low else low + max(abs(low), 1.0) * 1e-6
@@ -122,19 +125,19 @@ def _contours(ax: Any, surface: LossSurface, scale: _Scale, lang: str) -> None:
         surface.a, surface.b, scale.shown, scale.marks, colors="white", linewidths=0.6, alpha=0.7
     )
     ax.clabel(lines, fmt=lambda v: f"{v:.3g}", fontsize=7)
-    bar = ax.figure.colorbar(drawn, ax=ax, label=say("loss", lang))
+    bar = ax.figure.colorbar(drawn, ax=ax, label=_("loss").said(lang))
     bar.set_ticks(scale.marks, labels=[f"{v:.3g}" for v in scale.marks])
     bar.minorticks_off()
     if surface.path is not None:
         _path(ax, surface.path, lang)
     ax.plot(0, 0, "*", color="white", markersize=13, markeredgecolor="black", zorder=6)
-    names = [say("first direction", lang), say("second direction", lang)]
+    names = [_("first direction"), _("second direction")]
     if surface.shares is not None:
         names = [
-            say("{which} ({part} of the path)", lang, which=name, part=f"{share:.0%}")
+            _("{which} ({part:.0%} of the path)", which=name, part=share)
             for name, share in zip(names, surface.shares, strict=True)
         ]
-    ax.set(xlabel=names[0], ylabel=names[1])
+    ax.set(xlabel=names[0].said(lang), ylabel=names[1].said(lang))
     ax.locator_params(nbins=6)
     ax.set(xlim=(surface.a[0], surface.a[-1]), ylim=(surface.b[0], surface.b[-1]))
 
@@ -147,7 +150,7 @@ def _path(ax: Any, path: Numbers, lang: str) -> None:
     ax.plot(*path.T, ".", color=ORANGE, markersize=4, zorder=5)
     ax.plot(*path[0], "o", color=ORANGE, markersize=8, markeredgecolor="white", zorder=6)
     ax.annotate(
-        say("start", lang), path[0], xytext=(8, 6), textcoords="offset points", fontsize=9,
+        _("start").said(lang), path[0], xytext=(8, 6), textcoords="offset points", fontsize=9,
         color="white", path_effects=[Stroke(linewidth=2.2, foreground="black"), Normal()], zorder=7,
     )  # fmt: skip
 
@@ -174,9 +177,11 @@ def _relief(ax: Any, surface: LossSurface, scale: _Scale, lang: str) -> None:
     ax.view_init(elev=36, azim=-60)
     ax.set_box_aspect((1, 1, 0.7), zoom=0.82)
     ax.tick_params(labelsize=7, pad=0)
-    label = say("log₁₀ loss", lang) if scale.log else say("loss", lang)
-    names = {"xlabel": say("first direction", lang), "ylabel": say("second direction", lang)}
-    ax.set(**names, zlabel=label)
+    ax.set(
+        xlabel=_("first direction").said(lang),
+        ylabel=_("second direction").said(lang),
+        zlabel=(_("log₁₀ loss") if scale.log else _("loss")).said(lang),
+    )
     ax.locator_params(nbins=5)
     for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
         axis.label.set_size(9)

@@ -11,11 +11,13 @@ import numpy as np
 from chainrule.engine.memory import needed, root_of
 from chainrule.engine.primitives import item
 from chainrule.engine.trace import Traced
+from chainrule.lang.messages import _
 from chainrule.nodes.indexing import add_at, replaced
 from chainrule.script.expressions import BINARY, Expressions, is_trivial
 from chainrule.script.recorded import Part, Recorded
 from chainrule.script.sizes import ATOM
 from chainrule.script.wording import WIDTH, comment
+from chainrule.text_width import cells_wide
 
 __all__ = ["Body"]
 
@@ -49,8 +51,8 @@ class _Line:
 class Body:
     """The lines that compute the targets of a recording."""
 
-    def __init__(self, recorded: Recorded, expressions: Expressions) -> None:
-        self.recorded, self.e = recorded, expressions
+    def __init__(self, recorded: Recorded, expressions: Expressions, lang: str) -> None:
+        self.recorded, self.e, self.lang = recorded, expressions, lang
         wanted = needed(recorded.targets)
         trace = recorded.out.trace
         self.order = [v for v in trace.values if v in wanted]
@@ -218,18 +220,19 @@ class Body:
         parts = [self.recorded.parts.get(line.value) for line in made]
         before: Part | None = None
         if any(part is not None and part.backward for part in parts):
-            found.append("# Forward: from x to the loss.")
+            found += comment(_("Forward: from x to the loss."), self.lang)
         for i, (line, part) in enumerate(zip(made, parts, strict=True)):
             new = part is not None and part is not before
             if part is not None and new:
                 if part.backward and (before is None or not before.backward):
-                    found += ["", "# Backward: from the loss to every parameter."]
+                    back = _("Backward: from the loss to every parameter.")
+                    found += ["", *comment(back, self.lang)]
                 said, alone = self._heading(part, line.value, told), part not in parts[i + 1 :]
                 before = part
             else:
                 said, alone = self._note(part, line.value, told), True
             beside = f"{line.texts[0]}  {said[0]}" if said else ""
-            fits = len(said) == len(line.texts) == 1 and len(beside) + _INDENT <= WIDTH
+            fits = len(said) == len(line.texts) == 1 and cells_wide(beside) + _INDENT <= WIDTH
             found += [beside] if alone and fits else said + line.texts
         return [" " * _INDENT + line if line else "" for line in found]
 
@@ -238,14 +241,16 @@ class Body:
         if part.note:
             fresh = (part.title, part.note) not in told
             told.add((part.title, part.note))
-            return _comment(part.title, part.note if fresh else "") + self._note(part, v, told)
+            said = self._comment(part.title, part.note if fresh else "")
+            return said + self._note(part, v, told)
         title, note = self._new(part, v, told)
-        name = part.title if title in ("", part.title) else f"{part.title}. {title}"
-        return _comment(name, note)
+        within = title not in ("", part.title)
+        name = _("{layer}. {node}", layer=part.title, node=title) if within else part.title
+        return self._comment(name, note)
 
     def _note(self, part: Part | None, v: Traced, told: set[tuple[str, str]]) -> list[str]:
         title, note = self._new(part, v, told)
-        return _comment(title, note) if title else []
+        return self._comment(title, note) if title else []
 
     def _new(self, part: Part | None, v: Traced, told: set[tuple[str, str]]) -> tuple[str, str]:
         """The formula of the node that computes v; a layer's forward formula says it already."""
@@ -255,7 +260,6 @@ class Body:
         told.add(found)
         return found
 
-
-def _comment(title: str, note: str) -> list[str]:
-    lines = comment(f"{title}: {note}" if note else title, _INDENT)
-    return [line[_INDENT:] for line in lines]
+    def _comment(self, title: str, note: str) -> list[str]:
+        text = _("{title}: {note}", title=title, note=note) if note else title
+        return [line[_INDENT:] for line in comment(text, self.lang, _INDENT)]

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.errors import SettingError, shown
+from chainrule.lang.messages import _, listed
 from chainrule.script.function_source import literal
 
-__all__ = ["MAKERS", "Made", "find_maker", "made_text"]
+__all__ = ["MAKERS", "Made", "find_maker", "made_text", "maker_text"]
 
 Array = npt.NDArray[Any]
 
@@ -20,7 +21,7 @@ Array = npt.NDArray[Any]
 MAKERS = {
     "spiral": '''\
 def spiral(seed=1984):
-    """Three spiral arms of 100 points: radius r = i/100, angle 4j + 4r and a little noise."""
+    """{doc}"""
     random = np.random.RandomState(seed)
     x = np.zeros((300, 2))
     t = np.repeat(np.arange(3), 100)
@@ -32,7 +33,7 @@ def spiral(seed=1984):
 ''',
     "moons": '''\
 def moons(samples=200, noise=0.1, seed=0):
-    """Two half circles that reach into each other."""
+    """{doc}"""
     random = np.random.default_rng(seed)
     lower = samples // 2
     upper = samples - lower
@@ -44,7 +45,7 @@ def moons(samples=200, noise=0.1, seed=0):
 ''',
     "circles": '''\
 def circles(samples=200, noise=0.05, seed=0):
-    """A circle of radius 1 around a circle of radius ½."""
+    """{doc}"""
     random = np.random.default_rng(seed)
     inner = samples // 2
     outer = samples - inner
@@ -55,7 +56,7 @@ def circles(samples=200, noise=0.05, seed=0):
 ''',
     "xor": '''\
 def xor(samples=200, noise=0.05, seed=0):
-    """A square in four quarters; opposite quarters are of one class."""
+    """{doc}"""
     random = np.random.default_rng(seed)
     x = random.uniform(-1.0, 1.0, (samples, 2))
     t = ((x[:, 0] > 0) != (x[:, 1] > 0)).astype(np.int64)
@@ -63,7 +64,7 @@ def xor(samples=200, noise=0.05, seed=0):
 ''',
     "blobs": '''\
 def blobs(samples=300, noise=1.0, seed=0, classes=3, features=2, centers=None):
-    """Normal clouds, one a class."""
+    """{doc}"""
     random = np.random.default_rng(seed)
     if centers is None:
         centers = random.uniform(-10.0, 10.0, (classes, features))
@@ -75,6 +76,20 @@ def blobs(samples=300, noise=1.0, seed=0, classes=3, features=2, centers=None):
     return centers[t] + noise * random.standard_normal((samples, features)), t
 ''',
 }
+_DOCS = {
+    "spiral": _(
+        "Three spiral arms of 100 points: radius r = i/100, angle 4j + 4r and a little noise."
+    ),
+    "moons": _("Two half circles that reach into each other."),
+    "circles": _("A circle of radius 1 around a circle of radius ½."),
+    "xor": _("A square in four quarters; opposite quarters are of one class."),
+    "blobs": _("Normal clouds, one a class."),
+}
+
+
+def maker_text(name: str, lang: str) -> str:
+    """The lines that define a set."""
+    return MAKERS[name].replace("{doc}", _DOCS[name].said(lang))
 
 
 class Made:
@@ -113,8 +128,12 @@ def find_maker(x: Any, t: Any) -> Made | None:
         function = x.func if isinstance(x, functools.partial) else x
         if function not in ours or t is not None:
             raise SettingError(
-                f"x={shown(x)} must be an array with its targets t, or one of chainrule's generated"
-                f" sets ({', '.join(MAKERS)}) without t; give arguments with functools.partial."
+                _(
+                    "x={x} must be an array with its targets t, or one of chainrule's generated sets"
+                    " ({sets}) without t; give arguments with functools.partial.",
+                    x=shown(x),
+                    sets=listed(MAKERS),
+                )
             )
         more = (x.args, x.keywords) if isinstance(x, functools.partial) else ((), {})
         return Made(function, *more[0], **more[1])

@@ -12,6 +12,8 @@ from chainrule.engine.names import Names
 from chainrule.engine.primitives import VIEWS, cast, filled, item, pick, take_rows
 from chainrule.engine.trace import Traced
 from chainrule.errors import RecordingError
+from chainrule.lang.messages import Text as Words
+from chainrule.lang.messages import _
 from chainrule.nodes.base import CALLED
 from chainrule.nodes.indexing import chosen
 from chainrule.nodes.random import cells, mixed
@@ -68,8 +70,8 @@ class Expressions:
         self.functions: dict[Callable[..., Any], str] = {}
         #: Numbers that have a name, such as the seed of a mask.
         self.numbers: dict[int, str] = {}
-        #: Names that are made at the beginning, such as rows = np.arange(n).
-        self.prelude: dict[str, str] = {}
+        #: Names that are made at the beginning, such as rows = np.arange(n), each with a comment.
+        self.prelude: dict[str, tuple[str, Words]] = {}
         self._layout = Layout()
 
     def text(self, v: Any, least: int = 0) -> str:
@@ -97,7 +99,9 @@ class Expressions:
     def _constant(self, v: Traced) -> str:
         array = v.known
         if array is None:
-            raise RecordingError(f"{v.name or 'a value'} in the network cannot be written out.")
+            raise RecordingError(
+                _("{value} in the network cannot be written out.", value=v.name or _("a value"))
+            )
         if array.ndim == 0:
             number = array.item()
             if number in self.numbers and array.dtype == np.uint64:
@@ -162,7 +166,8 @@ class Expressions:
             return f"np.linalg.{f.__name__}({', '.join(map(self.text, args))})", ATOM
         if f is item:
             return f"{self.text(args[0], ATOM)}[{args[1]}]", ATOM
-        raise RecordingError(f"{getattr(f, '__name__', f)} cannot be written out in a program.")
+        name = getattr(f, "__name__", f)
+        raise RecordingError(_("{function} cannot be written out in a program.", function=name))
 
     def _binary(self, f: Any, args: Sequence[Any]) -> Text:
         """a + b; and a - b where b is written with a minus, which gives the same bits."""
@@ -308,20 +313,20 @@ class Expressions:
         text = f"np.ones({shape}{kind})"
         if shape != "n":
             return text
-        return self._first("ones", f"{text}  # np.dot(ones, d) is the sum of d over the batch")
+        return self._first("ones", text, _("np.dot(ones, d) is the sum of d over the batch"))
 
     def rows(self, v: Traced) -> str:
         """The numbers of the rows of v, to pick one element of each."""
         text = f"np.arange({self._length(v, lambda a: a.shape[0])})"
-        return self._first("rows", f"{text}  # s[rows, t]: in every row the one that t names")
+        return self._first("rows", text, _("s[rows, t]: in every row the one that t names"))
 
-    def _first(self, wanted: str, text: str) -> str:
+    def _first(self, wanted: str, text: str, note: Words) -> str:
         """The name of something that is made at the beginning, once."""
         for name, made in self.prelude.items():
-            if made == text:
+            if made[0] == text:
                 return name
         name = self.names.unique(wanted)
-        self.prelude[name] = text
+        self.prelude[name] = text, note
         return name
 
     def _chosen(self, v: Traced) -> str:

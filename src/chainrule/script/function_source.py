@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.errors import RecordingError
+from chainrule.lang.messages import _
+from chainrule.script.wording import docstring, explained
 
 __all__ = ["body_of", "function_text", "literal"]
 
@@ -68,15 +70,13 @@ def _with(text: str, words: Mapping[str, str]) -> str:
 
 
 def function_text(
-    function: Callable[..., Any], name: str, arguments: str, words: Mapping[str, str]
+    function: Callable[..., Any], name: str, arguments: str, words: Mapping[str, str], lang: str
 ) -> str:
-    """The whole function under another name, its docstring and its lines as they stand."""
-    lines, _ = _lines(function)
-    tree = ast.parse("\n".join(lines)).body[0]
-    assert isinstance(tree, ast.FunctionDef)
-    text = "\n".join(lines[tree.body[0].lineno - 1 :])
-    text = _with(text, words)
-    return f"def {name}({arguments}):\n{text}"
+    """The whole function under another name: its lines as they stand, its docstring in a language."""
+    lines, first = _lines(function)
+    text = _with("\n".join(lines[first:]), words)
+    doc = f"    {docstring(explained(function), lang)}\n" if function.__doc__ else ""
+    return f"def {name}({arguments}):\n{doc}{text}"
 
 
 def _lines(function: Callable[..., Any]) -> tuple[list[str], int]:
@@ -86,8 +86,11 @@ def _lines(function: Callable[..., Any]) -> tuple[list[str], int]:
         text = textwrap.dedent(inspect.getsource(function)).rstrip()
     except (OSError, TypeError) as error:
         raise RecordingError(
-            f"the source of {getattr(function, '__name__', function)} is not at hand, so a program that"
-            " needs it cannot be written. Install chainrule with its .py files."
+            _(
+                "the source of {function} is not at hand, so a program that needs it cannot be written."
+                " Install chainrule with its .py files.",
+                function=getattr(function, "__name__", function),
+            )
         ) from error
     tree = ast.parse(text).body[0]
     assert isinstance(tree, ast.FunctionDef)

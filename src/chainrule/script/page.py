@@ -16,6 +16,7 @@ from chainrule.engine.naming import parameter_names
 from chainrule.engine.protocols import RecordableNetwork
 from chainrule.engine.trace import Traced
 from chainrule.errors import ChainruleError, RecordingError
+from chainrule.lang.messages import _
 from chainrule.layers.base import Layer
 from chainrule.nodes import random
 from chainrule.script.body import Body
@@ -50,8 +51,8 @@ _QUIET = re.compile(r"np\.(exp|log|log1p|sqrt|power)\(|uint64| / ")
 class Page:
     """What a program is made of: its blocks in order, and the arrays beside it."""
 
-    def __init__(self, network: RecordableNetwork) -> None:
-        self.network = network
+    def __init__(self, network: RecordableNetwork, lang: str) -> None:
+        self.network, self.lang = network, lang
         self.names = Names(TAKEN)
         #: Names inside of functions hide none of these; those of the loop they may use again.
         self.inner = Names(TAKEN - LOCAL)
@@ -76,7 +77,7 @@ class Page:
             if leaf is not None:
                 named[leaf] = name
         named |= {leaf: self.buffers[key] for key, leaf in recorded.buffers.items()}
-        made = Function(Body(recorded, e), named, self.buffers)
+        made = Function(Body(recorded, e, self.lang), named, self.buffers)
         self.inner.taken |= set(made.constants)
         return made
 
@@ -103,13 +104,15 @@ class Page:
         head += [*imports, ""] if imports else []
         head += ["import numpy as np"]
         if self.arrays:
+            note = _("the arrays that are not made here").said(self.lang)
             head += [
                 "",
                 'with np.load(Path(__file__).with_suffix(".npz"), allow_pickle=False) as file:',
-                "    kept = dict(file)  # the arrays that are not made here",
+                f"    kept = dict(file)  # {note}",
             ]
-        if _QUIET.search(body):
-            head += ["", 'np.seterr(all="ignore")  # exp may overflow to infinity, and 1 / ∞ is 0']
+        if _QUIET.search(re.sub(r"(^|  ) *# .*", "", body, flags=re.M)):
+            why = _("exp may overflow to infinity, and 1 / ∞ is 0").said(self.lang)
+            head += ["", f'np.seterr(all="ignore")  # {why}']
         text = "\n".join(head)
         after_function = False
         for block in blocks:
@@ -128,13 +131,16 @@ class Function:
     ) -> None:
         self.e, self.recorded = body.e, body.recorded
         lines = body.lines(named)
-        made = [f"    {name} = {text}" for name, text in self.e.prelude.items()]
+        made = [
+            f"    {name} = {text}  # {note.said(body.lang)}"
+            for name, (text, note) in self.e.prelude.items()
+        ]
         if any(re.search(r"\bn\b", line.split("#")[0]) for line in lines + made):
             made.insert(0, "    n = len(x)")
         self.lines = made + lines
         self.after = self._written()
         self.constants = dict(self.e.constants)
-        self.helpers = [_helper(f, name) for f, name in self.e.functions.items()]
+        self.helpers = [_helper(f, name, body.lang) for f, name in self.e.functions.items()]
 
     def _written(self) -> list[str]:
         """What the step leaves in buffers, after all has been read."""
@@ -152,7 +158,7 @@ class Function:
         return lines + last
 
 
-def _helper(function: Callable[..., Any], name: str) -> str:
+def _helper(function: Callable[..., Any], name: str, lang: str) -> str:
     """A function that a step calls, in its own words."""
     words = {
         key: f"np.uint64(0x{int(value):X})"
@@ -160,7 +166,7 @@ def _helper(function: Callable[..., Any], name: str) -> str:
         if isinstance(value, np.uint64)
     }
     arguments = {random.mixed: "z", random.cells: "shape"}[function]
-    return function_text(function, name, arguments, words)
+    return function_text(function, name, arguments, words, lang)
 
 
 # -- sizes --------------------------------------------------------------------------------------
@@ -187,8 +193,10 @@ def lay_out(
             return [(base, Sizes(base, found, used))]
     if not exact:
         raise RecordingError(
-            "the network takes other operations for one number of rows than for another, so no program"
-            " can predict as it does."
+            _(
+                "the network takes other operations for one number of rows than for another, so no program"
+                " can predict as it does."
+            )
         )
     return [(made, Sizes(made, {}, (n,))) for n, made in exact.items()]
 

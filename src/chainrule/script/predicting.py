@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from chainrule.engine.protocols import RecordableNetwork
 from chainrule.errors import SettingError
+from chainrule.lang.messages import _, listed, sentences
 from chainrule.layers import Embedding
 from chainrule.layers.losses import Loss
 from chainrule.script.function_source import literal
@@ -17,16 +18,17 @@ from chainrule.script.page import Page, lay_out, widths_of
 from chainrule.script.protocols import WritableModel
 from chainrule.script.recorded import record_predict
 from chainrule.script.script import Script
-from chainrule.script.wording import WIDTH, spoken
+from chainrule.script.wording import WIDTH, comment, docstring, printed, spoken
+from chainrule.settings import language
 
 if TYPE_CHECKING:
     from chainrule.datasets import Preparation
 
 __all__ = ["predicting_script"]
 
-_READ = '''\
+_READ = """\
 def read(path):
-    """The columns of a table by name, and the line of each row; {names}."""
+    {doc}
     with open(path, encoding={encoding}, newline="") as file:
         first = file.readline()
         file.seek(0)
@@ -35,34 +37,34 @@ def read(path):
         rows = [(reader.line_num, row) for row in reader if row]
     names = {first} if rows else []
     if not rows:
-        sys.exit(f"{{path}}: there are no rows of data.")
+        sys.exit({nothing})
     if not names[-1]:
-        names.pop()  # a separator at the end of the line
+        names.pop()  # {trailing}
     for line, row in rows:
         if len(row) != len(names) and (len(row) != len(names) + 1 or row[-1].strip()):
-            sys.exit(f"{{path}}, line {{line}}: {{len(row)}} cells, but {{len(names)}} columns.")
+            sys.exit({unequal})
     return dict(zip(names, zip(*(row for _, row in rows)))), [line for line, _ in rows]
-'''
+"""
 
-_NUMBER = '''\
+_NUMBER = """\
 def number(cell, place):
-    """The number in a cell."""
+    {doc}
     try:
         value = float(cell)
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        sys.exit(f"{place}: {cell!r} is not a finite number.")
+        sys.exit({refused})
     return value
-'''
+"""
 
-_PREPARE = '''\
+_PREPARE = """\
 def prepare(path):
-    """The inputs of the network: numbers as (cell - mean) / deviation, texts as 0 and 1."""
+    {doc}
     table, lines = read(path)
     absent = [repr(name) for name, *_ in COLUMNS if name not in table]
     if absent:
-        sys.exit(f"{path}: no column {', '.join(absent)}. Columns: {', '.join(table)}.")
+        sys.exit({absent})
     inputs = []
     for name, *how in COLUMNS:
         cells = [cell.strip() for cell in table[name]]
@@ -71,52 +73,56 @@ def prepare(path):
             inputs += [np.array([cell == word for cell in cells], float) for word in how[0]]
         else:
             mean, deviation, median = how
-            places = [f"{path}, line {line}, column {name!r}" for line in lines]
+            places = [{place} for line in lines]
             numbers = [number(c, at) if c else median for c, at in zip(cells, places)]
             numbers = np.array(numbers) - mean
             inputs.append(numbers / deviation if deviation else 0 * numbers)
     return np.column_stack(inputs)
-'''
+"""
 
 
-def predicting_script(model: WritableModel) -> Script:
+def predicting_script(model: WritableModel, *, lang: str | None = None) -> Script:
     """A program that predicts what the model predicts, from a CSV file or an array.
 
     The weights are in the `.npz` beside it. `python FILE table.csv` prints an answer for every
     row: the label, or the value in the target's own unit. The table has the columns the model was
     trained on; gaps are filled and numbers scaled as then. `python FILE inputs.npy` takes an array
     that is ready for the network: prepared rows, or, for a model kept without a preparation, rows
-    as they are (then a CSV file of plain numbers will do, too).
+    as they are (then a CSV file of plain numbers will do, too). `lang` is the language of the comments
+    and of what the program says when something is wrong, "en" or "zh"; None: what CHAINRULE_LANG says,
+    else English.
 
     Raises:
         RecordingError: a network with a part that cannot be written out.
         SettingError: a network whose inputs have no known shape.
     """
+    lang = language(lang)
     network = model.network
     network.adopt()
-    page = Page(network)
+    page = Page(network, lang)
     x = _example(network)
     ((recorded, sizes),) = lay_out(
         lambda n: record_predict(network, x, n), widths_of(network, x), ()
     )
     function = page.function(recorded, sizes, recorded.arguments)
     parameters = page.parameter_lines([function])
+    doc = _("The outputs of the network: scores or values, one row for each row of x.")
     lines = [
         "def predict(x):",
-        '    """The outputs of the network: scores or values, one row for each row of x."""',
+        f"    {docstring(doc, lang)}",
         *function.lines,
         f"    return {function.e.text(recorded.out)}",
     ]
-    blocks = ["\n".join(["# Parameters", *parameters])]
+    blocks = ["\n".join([*comment(_("Parameters"), lang), *parameters])]
     if model.preparation is not None:
         blocks += [
-            _columns(model.preparation),
-            _reader(model.facts),
-            _NUMBER,
-            _PREPARE,
+            _columns(model.preparation, lang),
+            _reader(model.facts, lang),
+            _number(lang),
+            _prepare(lang),
         ]
-    blocks += [*function.helpers, "\n".join(lines), "\n".join(_use(model, x))]
-    return Script(page.text(_doc(model), blocks), page.arrays)
+    blocks += [*function.helpers, "\n".join(lines), "\n".join(_use(model, x, lang))]
+    return Script(page.text(_doc(model, lang), blocks), page.arrays)
 
 
 def _example(network: RecordableNetwork) -> npt.NDArray[Any]:
@@ -127,24 +133,30 @@ def _example(network: RecordableNetwork) -> npt.NDArray[Any]:
         for p in layer._parameters.values():
             return np.zeros((2, p.shape[0]), network.dtype)
     raise SettingError(
-        "the shape of this network's inputs is not known from its layers, so no program that predicts"
-        " can be written. From Python, network.script(optimizer, x, t) writes one that trains."
+        _(
+            "the shape of this network's inputs is not known from its layers, so no program that predicts"
+            " can be written. From Python, network.script(optimizer, x, t) writes one that trains."
+        )
     )
 
 
-def _doc(model: WritableModel) -> list[str]:
+def _doc(model: WritableModel, lang: str) -> list[str]:
     layers = [type(layer).__name__ for layer in model.network.layers]
-    names = ", ".join(layers[:8]) + (", …" if len(layers) > 8 else "")
-    what = "Predict" if model.preparation is None else f"Predict {model.preparation.target}"
-    kinds = "numbers.csv or inputs.npy" if model.preparation is None else "table.csv or inputs.npy"
+    names = listed(layers if len(layers) <= 8 else [*layers[:8], "…"])
+    if model.preparation is None:
+        what, table = _("Predict with NumPy alone: {layers}.", layers=names), "numbers.csv"
+    else:
+        target, table = model.preparation.target, "table.csv"
+        what = _("Predict {target} with NumPy alone: {layers}.", target=target, layers=names)
+    use = _("Use: python THIS_FILE {table} or {array}", table=table, array="inputs.npy")
     return [
-        spoken(f"{what} with NumPy alone: {names}.", 95),
+        spoken(what.said(lang), 95),
         "",
-        f"Written by chainrule. Use: python THIS_FILE {kinds}",
+        sentences(_("Written by chainrule."), use).said(lang),
     ]
 
 
-def _columns(preparation: Preparation) -> str:
+def _columns(preparation: Preparation, lang: str) -> str:
     """How each column of a table is prepared, as data."""
     from chainrule.datasets.cells import MISSING
 
@@ -156,10 +168,8 @@ def _columns(preparation: Preparation) -> str:
             rows.append((column["name"], *numbers))
         else:
             rows.append((column["name"], column["categories"]))
-    lines = [
-        "# A number with its mean, deviation and median in training, or a text with its words",
-        *_written("COLUMNS", rows),
-    ]
+    note = _("A number with its mean, deviation and median in training, or a text with its words")
+    lines = [*comment(note, lang), *_written("COLUMNS", rows)]
     if kept["classes"] is not None:
         lines += _written("CLASSES", kept["classes"])
     lines += _written("MISSING", sorted(MISSING))
@@ -186,32 +196,81 @@ def _items(items: Sequence[Any], indent: int) -> list[str]:
     return lines
 
 
-def _reader(facts: dict[str, Any]) -> str:
+def _reader(facts: dict[str, Any], lang: str) -> str:
     """How a table is read: as the training data was, where the model knows."""
     data = facts.get("data") if isinstance(facts.get("data"), dict) else {}
     assert isinstance(data, dict)
     encoding = data.get("encoding")
     text = literal(encoding if isinstance(encoding, str) else "utf-8-sig")
     headless = data.get("header") is False
+    doc = (
+        _("The columns of a table by name, and the line of each row; these are x0, x1, ....")
+        if headless
+        else _(
+            "The columns of a table by name, and the line of each row; the first line holds the names."
+        )
+    )
+    nothing = _("{path}: there are no rows of data.", path="{path}")
+    unequal = _(
+        "{path}, line {line}: {cells} cells, but {columns} columns.",
+        path="{path}",
+        line="{line}",
+        cells="{len(row)}",
+        columns="{len(names)}",
+    )
     return _READ.format(
+        doc=docstring(doc, lang),
         encoding=text,
-        names="these are x0, x1, ..." if headless else "the first line holds the names",
+        nothing=printed(nothing, lang),
+        trailing=_("a separator at the end of the line").said(lang),
+        unequal=printed(unequal, lang),
         first='[f"x{i}" for i in range(len(rows[0][1]))]'
         if headless
         else "[name.strip() for name in rows.pop(0)[1]]",
     )
 
 
-def _use(model: WritableModel, x: npt.NDArray[Any]) -> list[str]:
+def _number(lang: str) -> str:
+    refused = _("{place}: {cell} is not a finite number.", place="{place}", cell="{cell!r}")
+    doc = docstring(_("The number in a cell."), lang)
+    return _NUMBER.format(doc=doc, refused=printed(refused, lang))
+
+
+def _prepare(lang: str) -> str:
+    doc = _("The inputs of the network: numbers as (cell - mean) / deviation, texts as 0 and 1.")
+    absent = _(
+        "{path}: no column {names}. Columns: {columns}.",
+        path="{path}",
+        names="{', '.join(absent)}",
+        columns="{', '.join(table)}",
+    )
+    place = _(
+        "{path}, line {line}, column {column}", path="{path}", line="{line}", column="{name!r}"
+    )
+    return _PREPARE.format(
+        doc=docstring(doc, lang), absent=printed(absent, lang), place=printed(place, lang)
+    )
+
+
+def _use(model: WritableModel, x: npt.NDArray[Any], lang: str) -> list[str]:
     """What the program does with the file it is given."""
     kinds = "numbers.csv|inputs.npy" if model.preparation is None else "table.csv|inputs.npy"
     read, errors = 'np.loadtxt(path, delimiter=",", ndmin=2)', "OSError, ValueError"
     if model.preparation is not None:
         read, errors = "prepare(path)", "OSError, ValueError, csv.Error"
+    use = _("use: python {program} {files}", program="{sys.argv[0]}", files=kinds)
+    why = "{getattr(error, 'strerror', None) or error}"
+    unread = _("{where}: {what}", where="{path}", what=why)
+    wide = _(
+        "{path}: rows of {n} numbers are needed; got an array {shape}.",
+        path="{path}",
+        n=x.shape[1],
+        shape="{x.shape}",
+    )
     lines = [
-        "# The answers",
+        *comment(_("The answers"), lang),
         "if len(sys.argv) != 2:",
-        f'    sys.exit(f"use: python {{sys.argv[0]}} {kinds}")',
+        f"    sys.exit({printed(use, lang)})",
         "path = sys.argv[1]",
         "try:",
         '    if path.endswith(".npy"):',
@@ -220,9 +279,9 @@ def _use(model: WritableModel, x: npt.NDArray[Any]) -> list[str]:
         f"        x = {read}",
         f"    x = x.astype(np.{x.dtype.name})",
         f"except ({errors}) as error:",
-        "    sys.exit(f\"{path}: {getattr(error, 'strerror', None) or error}\")",
+        f"    sys.exit({printed(unread, lang)})",
         f"if x.ndim != 2 or x.shape[1] != {x.shape[1]}:",
-        f'    sys.exit(f"{{path}}: rows of {x.shape[1]} numbers are needed; got an array {{x.shape}}.")',
+        f"    sys.exit({printed(wide, lang)})",
         "y = predict(x)",
     ]
     answer = "y"

@@ -18,9 +18,10 @@ from chainrule.engine.trace import Traced
 from chainrule.errors import RecordingError
 from chainrule.graph.chain_rule import chain_rule
 from chainrule.graph.mode import training_mode
+from chainrule.lang.messages import _
 from chainrule.layers.losses import Loss
 from chainrule.script.local_names import hearing
-from chainrule.script.wording import first_words, identifier
+from chainrule.script.wording import explained, identifier
 
 if TYPE_CHECKING:
     from chainrule.engine.lowering import Lowered
@@ -131,9 +132,11 @@ class _Told:
         for value in needed(self.made.targets):
             if is_opaque(value):
                 raise RecordingError(
-                    f"{type(value.args[0].layer).__name__} is written by hand, in Python, so what it"
-                    " computes is not known and cannot be written out. Write it as a cr.Layer with a"
-                    " formula."
+                    _(
+                        "{layer} is written by hand, in Python, so what it computes is not known and cannot"
+                        " be written out. Write it as a cr.Layer with a formula.",
+                        layer=type(value.args[0].layer).__name__,
+                    )
                 )
         nodes = self.rec.graph.nodes
         for node in nodes:
@@ -152,7 +155,7 @@ class _Told:
         part, ahead = self._part(node, backward), list(found)
         kind = type(node)
         formula = kind.derivation if backward else kind.formula
-        note = (identifier(kind.__name__), first_words(formula))
+        note = (identifier(kind.__name__), explained(formula))
         while ahead:
             value = ahead.pop()
             if value.function is not None and value not in self.made.parts:
@@ -168,7 +171,7 @@ class _Told:
             part = self._parts[key] = Part(identifier(kind.__name__), backward)
             if scope is not None and not backward:
                 is_loss = issubclass(kind, Loss)
-                part.note = first_words(kind.rows if is_loss else kind.formula)
+                part.note = explained(kind.rows if is_loss else kind.formula)
                 part.nodes_too = is_loss or not part.note
         return self._parts[key]
 

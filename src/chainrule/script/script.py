@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from chainrule.atomic_write import check_place, write_whole
 from chainrule.errors import SettingError
+from chainrule.lang.messages import _
 
 __all__ = ["Script"]
 
@@ -51,7 +52,9 @@ class Script:
         where = os.fspath(path)
         stem, ending = os.path.splitext(where)
         if ending != ".py":
-            raise SettingError(f"{where}: a program's file name ends in .py. Give such a name.")
+            raise SettingError(
+                _("{where}: a program's file name ends in .py. Give such a name.", where=where)
+            )
         beside = f"{stem}.npz"
         check_place(where, overwrite)
         new = False

@@ -17,6 +17,7 @@ import numpy as np
 
 from chainrule.engine.trace import Traced
 from chainrule.errors import RecordingError
+from chainrule.lang.messages import _
 from chainrule.script.function_source import literal
 from chainrule.script.recorded import Recorded
 
@@ -153,8 +154,10 @@ class Sizes:
         """No formula is known, and the batches have one size or two: the number of each."""
         if any(n not in found for n in self.used):
             raise RecordingError(
-                "a number in the network goes with the batch size in a way that cannot be written out."
-                " Give a batch_size that divides the number of rows."
+                _(
+                    "a number in the network goes with the batch size in a way that cannot be written out."
+                    " Give a batch_size that divides the number of rows."
+                )
             )
         if len(self.used) == 1:
             text = literal(found[self.used[0]])
@@ -225,7 +228,7 @@ def _share(c: float, k: int, n: int) -> float:
 def _near(c: float) -> list[float]:
     """Numbers that differ from this one by rounding only, the shortest to write first."""
     found, above, below = [c], c, c
-    for _ in range(8):
+    for _turn in range(8):
         above, below = math.nextafter(above, math.inf), math.nextafter(below, -math.inf)
         found += [above, below]
     return sorted(found, key=lambda x: len(repr(x)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +11,15 @@ import numpy.typing as npt
 
 from chainrule.engine.protocols import RecordableNetwork
 from chainrule.errors import DataError, SettingError, shown
-from chainrule.script.data import MAKERS, Made, find_maker, made_text
+from chainrule.lang.messages import Text, _, _p, sentences
+from chainrule.lang.messages import listed as enumerated
+from chainrule.script.data import Made, find_maker, made_text, maker_text
 from chainrule.script.page import Function, Page, lay_out, widths_of
 from chainrule.script.recorded import record_step
 from chainrule.script.script import Script
 from chainrule.script.update import Update, refuse_by_hand
-from chainrule.script.wording import WIDTH, listed, spoken
-from chainrule.settings import positive, whole
+from chainrule.script.wording import comment, docstring, listed, printed, spoken, wrapped
+from chainrule.settings import language, positive, whole
 
 if TYPE_CHECKING:
     from chainrule.graph.variable import Parameter
@@ -29,8 +30,8 @@ Array = npt.NDArray[Any]
 
 #: The functions of a program: one for every batch, or one for each of two sizes.
 _GRADIENTS = (
-    ("gradient", "The loss of a mini-batch, and its gradient for every parameter."),
-    ("last_gradient", "The same for the last, smaller batch, which takes other operations."),
+    ("gradient", _("The loss of a mini-batch, and its gradient for every parameter.")),
+    ("last_gradient", _("The same for the last, smaller batch, which takes other operations.")),
 )
 
 
@@ -46,6 +47,7 @@ def training_script(
     sample_weight: npt.ArrayLike | None = None,
     max_grad: float | None = None,
     shuffle: bool = True,
+    lang: str | None = None,
 ) -> Script:
     """One NumPy file, without chainrule, that trains as Trainer does and prints the same losses.
 
@@ -59,7 +61,8 @@ def training_script(
     again by the program: a generated set (also if its arrays are given), and first weights that are
     still as they were drawn. All else is in `Script.arrays`, and goes to an `.npz` beside the file.
     The network begins where it is now, and the optimizer anew; `seed` is Trainer's, the other
-    settings are those of `Trainer.fit`.
+    settings are those of `Trainer.fit`. `lang` is the language of the comments and of what the program
+    prints, "en" or "zh"; None: what CHAINRULE_LANG says, else English.
 
     Raises:
         RecordingError: a layer or an optimizer written by hand; a step that goes with the batch
@@ -72,9 +75,13 @@ def training_script(
     >>> "z1 = np.dot(x, W1) + b1  # Affine: y = x W + b." in script.text
     True
     """
+    lang = language(lang)
     epochs, batch_size = whole(epochs, "epochs"), whole(batch_size, "batch_size")
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise SettingError(f"seed={shown(seed)} must be a whole number from 0.")
+        allowed = _("a whole number from 0")
+        raise SettingError(
+            _("{name}={value} must be {allowed}.", name="seed", value=shown(seed), allowed=allowed)
+        )
     if max_grad is not None:
         max_grad = positive(max_grad, "max_grad")
     refuse_by_hand(optimizer)
@@ -86,12 +93,15 @@ def training_script(
     for name, array in zip("xt", data[:2], strict=True):
         if not np.isfinite(array).all():
             raise DataError(
-                f"{name} holds NaN or infinity, which cannot be trained on. Fill or drop such rows."
+                _(
+                    "{name} holds NaN or infinity, which cannot be trained on. Fill or drop such rows.",
+                    name=name,
+                )
             )
     batch = [
         (k, np.ascontiguousarray(a)) for k, a in zip("xtw", data, strict=True) if a is not None
     ]
-    return _Training(network, optimizer, batch, made, max_grad).script(
+    return _Training(network, optimizer, batch, made, max_grad, lang).script(
         epochs, min(batch_size, len(data[0])), int(seed), shuffle
     )
 
@@ -104,11 +114,13 @@ class _Training:
         batch: list[tuple[str, Array]],
         made: Made | None,
         max_grad: float | None,
+        lang: str,
     ) -> None:
         self.network, self.optimizer, self.max_grad = network, optimizer, max_grad
+        self.lang = lang
         self.batch, self.made = batch, made
         self.data = dict(batch)
-        self.page = Page(network)
+        self.page = Page(network, lang)
 
     def script(self, epochs: int, batch_size: int, seed: int, shuffle: bool) -> Script:
         rows = len(self.data["x"])
@@ -122,11 +134,11 @@ class _Training:
         groups = runs(self.network)
         if not groups:
             raise SettingError(
-                "every parameter of the network is frozen: nothing would be trained."
+                _("every parameter of the network is frozen: nothing would be trained.")
             )
         steps = epochs * math.ceil(rows / batch_size)
         functions = [page.function(base, sizes, base.arguments) for base, sizes in laid_out]
-        update = Update(self.optimizer, groups, steps, self.max_grad, page.names)
+        update = Update(self.optimizer, groups, steps, self.max_grad, page.names, self.lang)
         params = self._params(groups, update.ordered)
         data = self._data()
         page.arrays |= update.arrays
@@ -134,8 +146,12 @@ class _Training:
         text = page.text(
             self._doc(epochs, batch_size, seed, shuffle),
             [
-                *([MAKERS[self.made.name]] if self.made is not None and data[1] else []),
-                "\n".join(["# Data", *data[0]]),
+                *(
+                    [maker_text(self.made.name, self.lang)]
+                    if self.made is not None and data[1]
+                    else []
+                ),
+                "\n".join([*comment(_p("part of a program", "Data"), self.lang), *data[0]]),
                 self._parameters(params, functions),
                 *update.functions,
                 *helpers,
@@ -152,21 +168,25 @@ class _Training:
 
     def _doc(self, epochs: int, batch_size: int, seed: int, shuffle: bool) -> list[str]:
         layers = [type(layer).__name__ for layer in (*self.network.layers, self.network.loss)]
-        names = ", ".join(layers[:8]) + (", …" if len(layers) > 8 else "")
+        names = enumerated(layers if len(layers) <= 8 else [*layers[:8], "…"])
         more = f", max_grad={self.max_grad!r}" if self.max_grad is not None else ""
         more += "" if shuffle else ", shuffle=False"
         more += ", sample_weight=w" if "w" in self.data else ""
-        exact = self.network.dtype == np.float64
-        whole = (
-            f"Written by chainrule. It prints{', to the last digit,' if exact else ''} the losses of"
-            f" Trainer(network, {self.optimizer!r}, seed={seed}, engine='numpy')"
+        call = (
+            f"Trainer(network, {self.optimizer!r}, seed={seed}, engine='numpy')"
             f".fit(x, t, epochs={epochs}, batch_size={batch_size}{more})"
-            f"{' on the same machine' if exact else ', up to rounding in float32'}."
         )
+        prints = (
+            _("It prints, to the last digit, the losses of {call} on the same machine.", call=call)
+            if self.network.dtype == np.float64
+            else _("It prints the losses of {call}, up to rounding in float32.", call=call)
+        )
+        first = _("A neural network trained with NumPy alone: {layers}.", layers=names)
+        second = sentences(_("Written by chainrule."), prints)
         return [
-            spoken(f"A neural network trained with NumPy alone: {names}.", 95),
+            spoken(first.said(self.lang), 95),
             "",
-            *textwrap.wrap(spoken(whole, 2000), WIDTH, break_on_hyphens=False),
+            *wrapped(spoken(second.said(self.lang), 2000), self.lang),
         ]
 
     def _data(self) -> tuple[list[str], bool]:
@@ -185,11 +205,14 @@ class _Training:
         return buffer if ordered else [p for p in self.page.parameters if p in inside]
 
     def _parameters(self, params: Sequence[Parameter], functions: Sequence[Function]) -> str:
-        lines = ["# Parameters", *self.page.parameter_lines(functions)]
+        lines = [
+            *comment(_("Parameters"), self.lang),
+            *self.page.parameter_lines(functions),
+        ]
         return "\n".join([*lines, *listed("params", [self.page.parameters[p] for p in params])])
 
     def _gradient(
-        self, function: Function, about: tuple[str, str], params: Sequence[Parameter]
+        self, function: Function, about: tuple[str, Text], params: Sequence[Parameter]
     ) -> str:
         e, found = function.e, dict(function.recorded.gradients)
         grads = [
@@ -198,11 +221,12 @@ class _Training:
         ]
         lines = [
             f"def {about[0]}({', '.join(self.data)}):",
-            f'    """{about[1]}"""',
+            f"    {docstring(about[1], self.lang)}",
             *function.lines,
         ]
         if function.after:
-            lines += ["", "    # What later batches build on.", *function.after]
+            note = comment(_("What later batches build on."), self.lang, 4)
+            lines += ["", *note, *function.after]
         listing = listed("grads", grads, 4)
         if len(listing) == 1 and len(listing[0]) < 80:
             lines.append(f"    return float({e.text(function.recorded.out)}), [{', '.join(grads)}]")
@@ -227,22 +251,25 @@ class _Training:
         weight, count = "len(rows)", "len(x)"
         if "w" in self.data:
             weight, count = "float(w[rows].sum())", "count"
-        lines = ["# Training", *update.settings]
+        lang = self.lang
+        lines = [*comment(_p("part of a program", "Training"), lang), *update.settings]
         lines += [f'{name} = kept["{name}"]' for name in update.arrays]
         if update.counts:
             lines.append("step = 0")
         if shuffle:
             lines.append(f"rng = np.random.default_rng({seed})")
+        step_1, step_2 = _("step 1: mini-batch").said(lang), _("step 2: gradient").said(lang)
+        step_4 = _("step 4: repeat").said(lang)
         order = "rng.permutation(len(x))" if shuffle else "np.arange(len(x))"
         lines += [
-            f"for epoch in range(1, {epochs + 1}):  # step 4: repeat",
+            f"for epoch in range(1, {epochs + 1}):  # {step_4}",
             f"    order = {order}",
             f"    total{', count' if count == 'count' else ''} = 0.0{', 0.0' if count == 'count' else ''}",
             f"    for start in range(0, len(x), {batch_size}):",
-            f"        rows = order[start : start + {batch_size}]  # step 1: mini-batch",
+            f"        rows = order[start : start + {batch_size}]  # {step_1}",
             *choice,
-            f"        loss, grads = {call}({given})  # step 2: gradient",
-            f"        # step 3: update. {update.rule_note}",
+            f"        loss, grads = {call}({given})  # {step_2}",
+            *comment(_("step 3: update. {rule}", rule=update.rule_note), lang, 8),
             *(f"        {line}" for line in update.lines),
         ]
         if count == "count":
@@ -252,7 +279,9 @@ class _Training:
             ]
         else:
             lines.append(f"        total += loss * {weight}")
-        lines.append(f'    print(f"epoch {{epoch}}: loss {{total / {count}}}")')
+        mean = f"{{total / {count}}}"
+        told = _("epoch {epoch}: loss {loss}", epoch="{epoch}", loss=mean)
+        lines.append(f"    print({printed(told, lang)})")
         return "\n".join(lines)
 
 

@@ -14,13 +14,14 @@ from chainrule.engine.names import Names
 from chainrule.engine.rules import FUNCTIONS
 from chainrule.engine.trace import Trace
 from chainrule.errors import RecordingError, SettingError, shown
+from chainrule.lang.messages import Text, _
 from chainrule.optimizers import RUN, Optimizer, squares
 from chainrule.schedules import Constant, OfStep, Schedule
 from chainrule.script.expressions import Expressions
 from chainrule.script.function_source import body_of, function_text, literal
 from chainrule.script.local_names import hearing
 from chainrule.script.rule import Rule
-from chainrule.script.wording import first_words
+from chainrule.script.wording import docstring, explained
 
 if TYPE_CHECKING:
     from chainrule.graph.variable import Parameter
@@ -40,14 +41,19 @@ def refuse_by_hand(optimizer: Any) -> None:
     """An error for an optimizer whose update is Python code of its own, or goes with the losses."""
     if not isinstance(optimizer, Optimizer) or type(optimizer).update is not Optimizer.update:
         raise RecordingError(
-            f"{shown(optimizer)} has an update of its own, in Python, which cannot be written out. Give"
-            " a chainrule optimizer, or write its rule(p, g, ...) as a cr.Optimizer."
+            _(
+                "{optimizer} has an update of its own, in Python, which cannot be written out. Give a"
+                " chainrule optimizer, or write its rule(p, g, ...) as a cr.Optimizer.",
+                optimizer=shown(optimizer),
+            )
         )
     if optimizer.schedule.observes:
         raise SettingError(
-            f"{optimizer.schedule!r} sets the rate by the losses it hears, which are known only when"
-            " training runs. Give a rate that goes with the number of updates, such as"
-            " cr.schedules.Cosine."
+            _(
+                "{schedule!r} sets the rate by the losses it hears, which are known only when training"
+                " runs. Give a rate that goes with the number of updates, such as cr.schedules.Cosine.",
+                schedule=optimizer.schedule,
+            )
         )
 
 
@@ -65,14 +71,15 @@ class Update:
         steps: int,
         max_grad: float | None,
         names: Names,
+        lang: str,
     ) -> None:
         refuse_by_hand(optimizer)
         self.optimizer, self.groups, self.steps, self.max_grad = optimizer, groups, steps, max_grad
-        self.names = names
+        self.names, self.lang = names, lang
         self.settings: list[str] = []
         self.functions: list[str] = []
         self.lines: list[str] = []
-        self.rule_note = first_words(type(optimizer).rule)
+        self.rule_note = explained(type(optimizer).rule)
         self.arrays: dict[str, npt.NDArray[Any]] = {}
         self.counts = False
         self._given: dict[str, str] = {}
@@ -87,12 +94,9 @@ class Update:
         self._rates()
         self._loops(rules)
         self.settings += [
-            f"{self._state(slot)} = [np.zeros_like(p) for p in params]  # {self._doc_of_slot(slot)}"
+            f"{self._state(slot)} = [np.zeros_like(p) for p in params]  # {_slot(slot).said(lang)}"
             for slot in optimizer.slots
         ]
-
-    def _doc_of_slot(self, slot: str) -> str:
-        return f"the optimizer's {slot} of every parameter"
 
     def _state(self, slot: str) -> str:
         name = f"{self._leaves[slot]}s"
@@ -155,7 +159,9 @@ class Update:
                 words[f"self.{k}(step)"] = self._scheduled(v)
         kind = re.sub(r"(?<!^)(?=[A-Z])", "_", type(schedule).__name__).lower()
         name = self.names.unique(f"{kind}_rate")
-        self.functions.append(function_text(type(schedule).__call__, name, "step", words))
+        self.functions.append(
+            function_text(type(schedule).__call__, name, "step", words, self.lang)
+        )
         return f"{name}(step)"
 
     def _from_table(self, name: str, number: Callable[[int], float], at: str) -> str:
@@ -192,13 +198,14 @@ class Update:
         sizes = [sum(p.size for p in group) for group in self.groups]
         if max(sizes) > RUN:
             adding = self.names.unique("squares")
-            self.functions.append(function_text(squares, adding, "g", {"RUN": str(RUN)}))
+            self.functions.append(function_text(squares, adding, "g", {"RUN": str(RUN)}, self.lang))
             one = f"{adding}(g)"
         else:
             one = "float(np.vdot(g, g))"
+        told = _("√(Σ g²) over all gradients together.")
         lines = [
             f"def {name}(grads):",
-            '    """√(Σ g²) over all gradients together."""',
+            f"    {docstring(told, self.lang)}",
             "    total = 0.0",
             f"    for run in {self._runs()}:",
             "        g = np.concatenate([g.ravel() for g in run])",
@@ -256,9 +263,20 @@ class Update:
             return
         for group, cut in zip(self.groups, self._cuts(), strict=True):
             decay, factor = _way(group)
-            which = "which decay" if decay else "which do not decay"
-            which += f", at {factor:g} times the rate" if factor != 1 else ""
             cuts = ", ".join(f"{name}[{cut}]" for name in lists)
-            called = "weights" if decay else "biases"
-            self.lines.append(f"for {leaves} in zip({cuts}):  # {called}, {which}")
+            note = _moved(decay, factor).said(self.lang)
+            self.lines.append(f"for {leaves} in zip({cuts}):  # {note}")
             self.lines += [f"    {line}" for line in rules[decay, factor]]
+
+
+def _slot(slot: str) -> Text:
+    return _("the optimizer's {slot} of every parameter", slot=slot)
+
+
+def _moved(decay: bool, factor: float) -> Text:
+    """Which parameters a loop moves, and how."""
+    if factor == 1:
+        return _("weights, which decay") if decay else _("biases, which do not decay")
+    if decay:
+        return _("weights, which decay, at {factor:g} times the rate", factor=factor)
+    return _("biases, which do not decay, at {factor:g} times the rate", factor=factor)

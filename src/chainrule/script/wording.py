@@ -1,4 +1,4 @@
-"""Words in a program: comments of any text, safely; and lists that stay within a line."""
+"""Words in a program, in its language: comments and docstrings of any text, safely; lists in lines."""
 
 from __future__ import annotations
 
@@ -7,7 +7,22 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["WIDTH", "comment", "first_words", "identifier", "listed", "spoken"]
+from chainrule.lang.messages import Text, _, in_language
+from chainrule.script.explanations import EXPLANATIONS
+from chainrule.text_width import beginning, cells_wide
+
+__all__ = [
+    "WIDTH",
+    "comment",
+    "docstring",
+    "explained",
+    "first_words",
+    "identifier",
+    "listed",
+    "printed",
+    "spoken",
+    "wrapped",
+]
 
 #: The longest line.
 WIDTH = 100
@@ -17,19 +32,67 @@ def spoken(text: str, limit: int = 300) -> str:
     """Any text as words on one line: no control characters, no end of a string or of a line."""
     plain = "".join(c if c.isprintable() else " " for c in text)
     plain = " ".join(plain.replace("\\", "/").replace('"""', "'''").split())
-    return plain if len(plain) <= limit else plain[: limit - 1] + "…"
+    return plain if cells_wide(plain) <= limit else beginning(plain, limit - 1) + "…"
 
 
-def comment(text: str, indent: int = 0) -> list[str]:
+#: Signs that do not begin a line, and signs that do not end one.
+_CLOSING, _OPENING = "，。；：、！？）”》…", "（“《"
+
+
+def wrapped(text: str, lang: str, lead: str = "") -> list[str]:
+    """The text in lines that are not too long, each with the lead before it.
+
+    Chinese words have no spaces between them: a line may end behind any letter.
+
+    >>> [len(line) for line in wrapped("猫" * 60, "zh", "# ")]
+    [51, 13]
+    """
+    if lang != "zh":
+        return textwrap.wrap(
+            text, WIDTH, initial_indent=lead, subsequent_indent=lead, break_on_hyphens=False
+        )
+    lines = [lead]
+    for piece in re.findall(
+        rf"[{_OPENING}]*(?:[ -\u2e7f]+?(?= |[^ -\u2e7f]|$)|.)[{_CLOSING}]*", text
+    ):
+        if lines[-1] != lead and cells_wide((lines[-1] + piece).rstrip()) > WIDTH:
+            lines.append(lead)
+        lines[-1] += piece.lstrip() if lines[-1] == lead else piece
+    return [line.rstrip() for line in lines]
+
+
+def comment(text: str, lang: str = "en", indent: int = 0) -> list[str]:
     """The text as comment lines.
 
-    >>> comment("Affine: y = x W + b.", 4)
+    >>> comment("Affine: y = x W + b.", indent=4)
     ['    # Affine: y = x W + b.']
     """
-    lead = " " * indent + "# "
-    return textwrap.wrap(
-        spoken(text), WIDTH, initial_indent=lead, subsequent_indent=lead, break_on_hyphens=False
-    )
+    return wrapped(spoken(in_language(text, lang)), lang, " " * indent + "# ")
+
+
+def docstring(text: str, lang: str) -> str:
+    """The text as a docstring on one line."""
+    return f'"""{spoken(in_language(text, lang))}"""'
+
+
+def printed(text: Text, lang: str) -> str:
+    """The text as an f-string of the program, whose expressions are the text's values.
+
+    >>> printed(_("the loss is {loss}", loss="{total / n}"), "en")
+    'f"the loss is {total / n}"'
+    """
+    said = text.said(lang).replace('"', "'")
+    return f'f"{said}"'
+
+
+def explained(thing: Any) -> str:
+    """What a docstring says up to its first empty line: a message, if it is one of ours."""
+    words = first_words(thing)
+    if words in EXPLANATIONS:
+        return EXPLANATIONS[words]
+    if words.endswith(".") and str(getattr(thing, "__module__", "")).startswith("chainrule."):
+        return _("{formula}.", formula=words.removesuffix("."))
+    return words
 
 
 def first_words(thing: Any) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.errors import DataError, ShapeError
+from chainrule.lang.messages import _
 from chainrule.layers.initial import generator
 from chainrule.training.linear import Linear, fit_linear
 from chainrule.training.metrics import r2
@@ -69,11 +70,14 @@ class Baselines:
         rows, targets = np.asarray(x), np.asarray(t)
         if rows.ndim != 2 or targets.shape[:1] != rows.shape[:1]:
             raise ShapeError(
-                f"x must be (n, columns) with a target for every row; got shapes {rows.shape} and"
-                f" {targets.shape}."
+                _(
+                    "x must be (n, columns) with a target for every row; got shapes {x} and {t}.",
+                    x=rows.shape,
+                    t=targets.shape,
+                )
             )
         if not len(rows):
-            raise DataError("x has no rows, so there is nothing to compare with.")
+            raise DataError(_("x has no rows, so there is nothing to compare with."))
         if classes is None:
             answer = targets.astype(np.float64).reshape(len(rows), -1).mean(axis=0)
         else:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.errors import DataError, SettingError, shown
+from chainrule.lang.messages import _
 from chainrule.layers.initial import Seed, generator
 
 __all__ = ["Batches", "get_mini_batch"]
@@ -29,10 +30,16 @@ def get_mini_batch(
     """
     x, t = np.asarray(x), np.asarray(t)
     if x.ndim == 0 or t.ndim == 0 or len(x) != len(t):
-        raise DataError(f"x has shape {x.shape} and t {t.shape}: every row of x needs one target.")
+        raise DataError(
+            _("x has shape {x} and t {t}: every row of x needs one target.", x=x.shape, t=t.shape)
+        )
     if isinstance(size, bool) or not isinstance(size, int | np.integer) or not 1 <= size <= len(x):
         raise SettingError(
-            f"size={shown(size)} must be a whole number from 1 to {len(x)}, the rows there are."
+            _(
+                "size={size} must be a whole number from 1 to {rows}, the rows there are.",
+                size=shown(size),
+                rows=len(x),
+            )
         )
     rows = generator(seed).choice(len(x), size, replace=False)
     return x[rows], t[rows]

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from chainrule.errors import SettingError
+from chainrule.lang.messages import _, _n, listed, sentences
 from chainrule.settings import whole
 from chainrule.training.state import Training
 
@@ -67,8 +68,11 @@ class EarlyStopping(Callback):
             larger_is_better = LARGER_IS_BETTER.get(monitor.removeprefix("val_"))
         if larger_is_better is None:
             raise SettingError(
-                f'EarlyStopping("{monitor}"): is a larger value better, or a smaller one? Say'
-                " larger_is_better=True or False."
+                _(
+                    'EarlyStopping("{monitor}"): is a larger value better, or a smaller one? Say'
+                    " larger_is_better=True or False.",
+                    monitor=monitor,
+                )
             )
         self.sign = -1.0 if larger_is_better else 1.0
 
@@ -81,17 +85,27 @@ class EarlyStopping(Callback):
         epoch = trainer.history.epochs[-1]
         if self.monitor not in epoch:
             nothing_held = not any(name.startswith("val_") for name in epoch)
-            hint = " Give fit(..., validation=0.2)." if nothing_held else ""
+            unknown = _(
+                'EarlyStopping watches "{monitor}", which this training does not have; it has {columns}.',
+                monitor=self.monitor,
+                columns=listed(epoch),
+            )
             raise SettingError(
-                f'EarlyStopping watches "{self.monitor}", which this training does not have; it has'
-                f" {', '.join(epoch)}.{hint}"
+                sentences(unknown, nothing_held and _("Give fit(..., validation=0.2)."))
             )
         value = self.sign * epoch[self.monitor]
         if value < self.best - self.min_delta:
             self.best, self.best_epoch = value, trainer.current_epoch
             self._kept = trainer.snapshot(place=False)
         elif trainer.current_epoch - self.best_epoch >= self.patience:
-            trainer.stop(f"{self.monitor} has not improved for {self.patience} epochs")
+            trainer.stop(
+                _n(
+                    "{monitor} has not improved for {n} epoch",
+                    "{monitor} has not improved for {n} epochs",
+                    self.patience,
+                    monitor=self.monitor,
+                )
+            )
 
     def on_end(self, trainer: Training) -> None:
         """Go back to the best epoch."""

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from chainrule.engine.choice import extra_missing, missing_packages
 from chainrule.engine.cost import Estimate, duration
+from chainrule.lang.messages import Text, _
 from chainrule.networks import Network
 from chainrule.optimizers import Optimizer
 from chainrule.training.cost import weighed
@@ -24,7 +25,7 @@ class Choice:
     """The engine, why it is not the compiled one, and whether a part written by hand is why."""
 
     engine: str
-    reason: str | None = None
+    reason: Text | None = None
     by_hand: bool = False
 
 
@@ -44,7 +45,7 @@ def choose(trainer: Training, x: Array, t: Array, w: Array | None, steps: int) -
     if missing and trainer.engine == "compiled":
         raise extra_missing(missing)
     if missing:
-        return Choice("numpy", f"{missing[0]} is not installed")
+        return Choice("numpy", _("{package} is not installed", package=missing[0]))
     if trainer.engine == "auto":
         found, steps = weighed(trainer, x, t, w), trainer.history.steps + steps
         # One with a part by hand is declined, and the reason is then told.
@@ -53,36 +54,45 @@ def choose(trainer: Training, x: Array, t: Array, w: Array | None, steps: int) -
     try:
         import chainrule.training.compiled  # noqa: F401
     except ImportError as error:  # such as a Numba that is too old for this NumPy
-        why = f"a package that the compiled engine needs cannot be loaded ({error})"
+        why = _(
+            "a package that the compiled engine needs cannot be loaded ({error})", error=str(error)
+        )
         return Choice("numpy", why)
     return Choice("compiled")
 
 
-def engine_line(trainer: Training, x: Array, t: Array, w: Array | None, steps: int) -> str:
+def engine_line(trainer: Training, x: Array, t: Array, w: Array | None, steps: int) -> Text:
     """In a line, the engine that so many steps will take, and why."""
     choice = choose(trainer, x, t, w, steps)
     if choice.engine == "numpy":
-        return f"NumPy, as {choice.reason}" if choice.reason else "NumPy, as asked"
+        if choice.reason is None:
+            return _("NumPy, as asked")
+        return _("NumPy, as {reason}", reason=choice.reason)
     found = weighed(trainer, x, t, w)
-    compiling = f"compiling takes {duration(found.compiling)}, once"
+    compiling = duration(found.compiling)
     if trainer.engine == "compiled":
-        return f"compiled, as asked; {compiling}"
-    return f"compiled; {compiling}, and saves {duration(found.saved(steps))}"
-
-
-def _too_dear(found: Estimate, steps: int) -> str:
-    saved = found.saved(steps)
-    return (
-        f"compiling it would take {duration(found.compiling)}, and save"
-        f" {duration(saved) if saved else 'nothing'}"
+        return _("compiled, as asked; compiling takes {time}, once", time=compiling)
+    return _(
+        "compiled; compiling takes {time}, once, and saves {saved}",
+        time=compiling,
+        saved=duration(found.saved(steps)),
     )
 
 
-def _by_hand(trainer: Training) -> str | None:
+def _too_dear(found: Estimate, steps: int) -> Text:
+    compiling, saved = duration(found.compiling), found.saved(steps)
+    if not saved:
+        return _("compiling it would take {time}, and save nothing", time=compiling)
+    return _(
+        "compiling it would take {time}, and save {saved}", time=compiling, saved=duration(saved)
+    )
+
+
+def _by_hand(trainer: Training) -> Text | None:
     """What is written by hand here, so that only Python can run it."""
     if not isinstance(trainer.model, Network):
-        return "the model is written by hand, in Python"
+        return _("the model is written by hand, in Python")
     optimizer = type(trainer.optimizer)
     if not issubclass(optimizer, Optimizer) or optimizer.update is not Optimizer.update:
-        return "the optimizer has an update of its own, in Python"
+        return _("the optimizer has an update of its own, in Python")
     return None

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.engine.compiled.step import CompiledStep
-from chainrule.engine.compiled.symbolic import Declined
+from chainrule.engine.compiled.values import NotCompilable
 from chainrule.graph.reads import outdated
 from chainrule.optimizers import clip_grads
 from chainrule.training.callbacks import Callback, EarlyStopping
@@ -106,9 +106,9 @@ class CompiledLoop(Loop):
                 trainer.kernel = wanted, kernel
             self.kernel = kernel
             trainer.engine_used, trainer.engine_reason = "compiled", None
-        except Declined as reason:
+        except NotCompilable as reason:
             self.kernel = None
-            trainer.engine_used, trainer.engine_reason = "numpy", str(reason)
+            trainer.engine_used, trainer.engine_reason = "numpy", reason.args[0]
         self._form = self._now()
 
     def _seconds(self) -> float:

@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.errors import SettingError
+from chainrule.lang.messages import _
 from chainrule.layers import ReLU, Sigmoid, Tanh
 from chainrule.layers.base import Layer
 from chainrule.networks import Network
-from chainrule.settings import whole
+from chainrule.settings import language, whole
 from chainrule.training.callbacks import Callback
 from chainrule.training.state import Training
 
@@ -95,8 +96,10 @@ class Histograms(Callback):
         """Before the first step there are no gradients yet."""
         if not isinstance(trainer.model, Network):
             raise SettingError(
-                "Histograms looks into the layers of a chainrule network;"
-                f" {type(trainer.model).__name__} is written by hand."
+                _(
+                    "Histograms looks into the layers of a chainrule network; {model} is written by hand.",
+                    model=type(trainer.model).__name__,
+                )
             )
         if not self.records:
             self._record(trainer, first=True)
@@ -112,11 +115,14 @@ class Histograms(Callback):
         if self.records[-1].epoch != trainer.current_epoch:
             self._record(trainer)
 
-    def plot(self, path: str | os.PathLike[str] | None = None, lang: str = "en") -> Figure:
-        """Ridges of histograms, one an epoch: activations above, gradients below, by layer."""
+    def plot(self, path: str | os.PathLike[str] | None = None, lang: str | None = None) -> Figure:
+        """Ridges of histograms, one an epoch: activations above, gradients below, by layer.
+
+        `lang`: "en" or "zh"; None is the language of CHAINRULE_LANG, else English.
+        """
         from chainrule.plots.ridges import draw_histograms
 
-        return draw_histograms(self.records, path, lang)
+        return draw_histograms(self.records, path, language(lang))
 
     def _record(self, trainer: Training, first: bool = False) -> None:
         network: Network = trainer.model
@@ -150,7 +156,7 @@ class _Block:
 
     @property
     def name(self) -> str:
-        return f"{self.layers[0][0]} " + ", ".join(type(layer).__name__ for _, layer in self.layers)
+        return f"{self.layers[0][0]} " + ", ".join(layer.title for _path, layer in self.layers)
 
     def has(self, kind: type[Layer]) -> bool:
         return any(isinstance(layer, kind) for _, layer in self.layers)
@@ -163,7 +169,7 @@ class _Block:
 
 def _blocks(network: Network, x: Array) -> list[_Block]:
     """The layers in the order they run, cut before each one with parameters."""
-    layers = {f"layer {n} ({type(a).__name__})": (n, a) for n, a in network.named_layers()}
+    layers = {f"layer {n} ({a.title})": (n, a) for n, a in network.named_layers()}
     blocks: list[_Block] = []
     for key, output in network.activations(x).items():
         if blocks and not layers[key][1].parameters:

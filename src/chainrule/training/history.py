@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.errors import SettingError, nearest, shown
+from chainrule.lang.messages import _, _p
+from chainrule.settings import language
 
 if TYPE_CHECKING:
     import os
@@ -24,12 +26,13 @@ class History:
     dict an epoch: "loss" (the mean over its rows), "val_loss" and metrics such as
     "val_accuracy" if there is held-out data, "penalty" if there is decay, "lr", "seconds".
     `history["val_loss"]` is one column; a name that is no column raises SettingError. `stopped`
-    says why training ended early, if it did.
+    says why training ended early, if it did, and `interrupted` whether Ctrl-C ended it.
     """
 
     def __init__(self) -> None:
         self.epochs: list[dict[str, float]] = []
         self.stopped: str | None = None
+        self.interrupted = False
         self._losses = np.empty(0)
         self._steps = 0
 
@@ -65,10 +68,18 @@ class History:
     def __getitem__(self, name: str) -> list[float]:
         columns = dict.fromkeys(key for epoch in self.epochs for key in epoch)
         if columns and name not in columns:
-            what = f"; {nearest(name, columns, 'it has')}"
             if isinstance(name, str) and name.startswith("val_") and "val_loss" not in columns:
-                what = ", since no rows were held out: fit(..., validation=0.2)"
-            raise SettingError(f"the history has no column {shown(name)}{what}.")
+                raise SettingError(
+                    _(
+                        "the history has no column {name}, since no rows were held out: fit(...,"
+                        " validation=0.2).",
+                        name=shown(name),
+                    )
+                )
+            close = nearest(name, columns, _p("columns of a history", "it has"))
+            raise SettingError(
+                _("the history has no column {name}; {nearest}.", name=shown(name), nearest=close)
+            )
         return self.column(name)
 
     def column(self, name: str) -> list[float]:
@@ -84,11 +95,14 @@ class History:
         last = ", ".join(f"{k} {v:.4g}" for k, v in self.epochs[-1].items())
         return f"History({len(self.epochs)} epochs, {self.steps} steps; last: {last})"
 
-    def plot(self, path: str | os.PathLike[str] | None = None, lang: str = "en") -> Figure:
-        """Loss and metrics over the epochs, as a matplotlib figure; saved if a path is given."""
+    def plot(self, path: str | os.PathLike[str] | None = None, lang: str | None = None) -> Figure:
+        """Loss and metrics over the epochs, as a matplotlib figure; saved if a path is given.
+
+        `lang`: "en" or "zh"; None is the language of CHAINRULE_LANG, else English.
+        """
         from chainrule.plots.curves import draw_history
 
-        return draw_history(self, path, lang)
+        return draw_history(self, path, language(lang))
 
     def as_dict(self) -> dict[str, Any]:
         """The epochs as plain columns, for JSON."""

@@ -11,13 +11,16 @@ import numpy.typing as npt
 from chainrule.errors import DataError, DTypeError, ShapeError, shown
 from chainrule.graph.data import as_numbers, of_shape
 from chainrule.graph.targets import first_text, one_hot_ids
+from chainrule.lang.messages import Text, _, sentences
 
-__all__ = ["Labels", "finite", "paired", "same_shape"]
+__all__ = ["OUTPUTS", "PREDICTIONS", "TARGETS", "Labels", "finite", "paired", "same_shape"]
 
 Array = npt.NDArray[Any]
 
-_ONE_COLUMN = (
-    " Say which: for ids give integers; for probabilities of yes yes_no_accuracy(outputs, t,"
+#: What a metric is given, by name.
+PREDICTIONS, OUTPUTS, TARGETS = _("predictions"), _("outputs"), _("targets")
+_ONE_COLUMN = _(
+    "Say which: for ids give integers; for probabilities of yes yes_no_accuracy(outputs, t,"
     " threshold=0.5); for a network's scores yes_no_accuracy(outputs, t, threshold=0)."
 )
 
@@ -36,22 +39,37 @@ def same_shape(found: Array, t: Array) -> Array:
     fitting = of_shape(t, found.shape)
     if fitting is None:
         raise ShapeError(
-            f"predictions of shape {found.shape} do not match targets of shape {t.shape}: every"
-            " prediction needs one target."
+            _(
+                "predictions of shape {predictions} do not match targets of shape {targets}: every"
+                " prediction needs one target.",
+                predictions=found.shape,
+                targets=t.shape,
+            )
         )
     return fitting
 
 
-def finite(values: Array, what: str) -> Array:
+def finite(values: Array, what: Text) -> Array:
     """The values, of which there is one at least, and none NaN or infinite."""
     if not values.size:
-        raise DataError(f"a metric needs at least one row; got {what} of shape {values.shape}.")
+        raise DataError(
+            _(
+                "a metric needs at least one row; got {what} of shape {shape}.",
+                what=what,
+                shape=values.shape,
+            )
+        )
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         at = np.argwhere(~np.isfinite(values))[0]
         place = ", ".join(str(int(i)) for i in at)
         raise DataError(
-            f"a metric needs numbers; {what}[{place}] is {values[tuple(at)]}. Leave such rows out, or"
-            " look at why they are not finite."
+            _(
+                "a metric needs numbers; {what}[{place}] is {value}. Leave such rows out, or look at why"
+                " they are not finite.",
+                what=what,
+                place=place,
+                value=values[tuple(at)],
+            )
         )
     return values
 
@@ -63,35 +81,45 @@ def paired(outputs: Any, t: Any) -> Labels:
         DataError: numbers that mean one thing as ids and another as scores or probabilities.
         ShapeError: predictions and targets that do not go together.
     """
-    y, true = _given(outputs, "predictions"), _given(t, "targets")
+    y, true = _given(outputs, PREDICTIONS), _given(t, TARGETS)
     texts = [a.dtype.kind == "U" for a in (y, true)]
     if any(texts):
         return _of_texts(y, true, texts)
-    finite(y, "predictions")
-    finite(true, "targets")
+    finite(y, PREDICTIONS)
+    finite(true, TARGETS)
     if y.ndim >= 2 and y.shape[-1] > 1:
         return _of_columns(y, true)
     return _of_one_column(y, true)
 
 
-def _given(values: Any, what: str) -> Array:
+def _given(values: Any, what: Text) -> Array:
     if first_text(values) is None:
         return as_numbers(values, what)
     array = np.asarray(values)
     if array.dtype.kind == "O" and not all(isinstance(v, str) for v in array.flat):
         odd = next(v for v in array.flat if not isinstance(v, str))
-        raise DTypeError(f"{what} are texts, but for {shown(odd)}: give labels of one kind.")
+        raise DTypeError(
+            _(
+                "{what} are texts, but for {odd}: give labels of one kind.",
+                what=what,
+                odd=shown(odd),
+            )
+        )
     return array.astype(str)
 
 
 def _of_texts(y: Array, true: Array, texts: list[bool]) -> Labels:
     if not all(texts):
-        one, other = ("predictions", "targets") if texts[0] else ("targets", "predictions")
+        one, other = (PREDICTIONS, TARGETS) if texts[0] else (TARGETS, PREDICTIONS)
         raise DTypeError(
-            f"the {one} are texts and the {other} numbers. Give both alike: with names, t ="
-            " np.unique(texts, return_inverse=True) texts become ids, and names[ids] are the texts."
+            _(
+                "the {texts} are texts and the {numbers} numbers. Give both alike: with names, t ="
+                " np.unique(texts, return_inverse=True) texts become ids, and names[ids] are the texts.",
+                texts=one,
+                numbers=other,
+            )
         )
-    return Labels(y, same_shape(finite(y, "predictions"), true))
+    return Labels(y, same_shape(finite(y, PREDICTIONS), true))
 
 
 def _of_columns(y: Array, true: Array) -> Labels:
@@ -104,8 +132,14 @@ def _of_columns(y: Array, true: Array) -> Labels:
         return Labels(y.argmax(axis=-1), ids, classes)
     if true.shape != y.shape:
         raise ShapeError(
-            f"predictions of shape {y.shape} are {classes} scores a row, and need targets of shape"
-            f" {y.shape[:-1]} (ids) or {y.shape} (one-hot); got {true.shape}."
+            _(
+                "predictions of shape {predictions} are {classes} scores a row, and need targets of shape"
+                " {ids} (ids) or {predictions} (one-hot); got {targets}.",
+                predictions=y.shape,
+                classes=classes,
+                ids=y.shape[:-1],
+                targets=true.shape,
+            )
         )
     signs = (np.abs(true) == 1).all()  # 1 for the class, -1 for the others
     hot = one_hot_ids((true + 1) / 2) if signs else one_hot_ids(true)
@@ -114,16 +148,23 @@ def _of_columns(y: Array, true: Array) -> Labels:
             if max(y.max(), true.max()) > 1:
                 return Labels(y, true)  # ids, one for each place of a sequence
             raise DataError(
-                f"predictions and targets of shape {y.shape} hold 0 and 1 only, and not a single 1 in each"
-                " row. For questions answered one by one use yes_no_accuracy; for ids of two classes"
-                " give both as one line, .ravel()."
+                _(
+                    "predictions and targets of shape {shape} hold 0 and 1 only, and not a single 1 in each"
+                    " row. For questions answered one by one use yes_no_accuracy; for ids of two classes"
+                    " give both as one line, .ravel().",
+                    shape=y.shape,
+                )
             )
         return Labels(y.argmax(axis=-1), hot, classes)
     if hot is None and not ((true >= 0).all() and np.allclose(true.sum(axis=-1), 1, atol=1e-3)):
         row = next(r for r in true.reshape(-1, classes) if r.sum() != 1 or (r < 0).any())
         raise DataError(
-            f"targets of shape {true.shape} should be one-hot rows or probabilities, which add up to 1;"
-            f" one is {shown(row.tolist())}. For questions answered one by one use yes_no_accuracy."
+            _(
+                "targets of shape {shape} should be one-hot rows or probabilities, which add up to 1; one"
+                " is {row}. For questions answered one by one use yes_no_accuracy.",
+                shape=true.shape,
+                row=shown(row.tolist()),
+            )
         )
     return Labels(y.argmax(axis=-1), true.argmax(axis=-1) if hot is None else hot, classes)
 
@@ -141,29 +182,37 @@ def _of_one_column(y: Array, true: Array) -> Labels:
         if values <= {0.0, 1.0} or values <= set(np.unique(true).tolist()) or true.max() > 1:
             return Labels(y, _ids(true))
         if min(values) >= 0:
-            raise DataError(
-                f"predictions such as {max(values):g} beside targets of 0 and 1 could be ids, or scores of"
-                " yes." + _ONE_COLUMN
+            unclear = _(
+                "predictions such as {value:g} beside targets of 0 and 1 could be ids, or scores of yes.",
+                value=max(values),
             )
+            raise DataError(sentences(unclear, _ONE_COLUMN))
     elif set(np.unique(true).tolist()) == {-1, 1}:
         return Labels(y > 0, true > 0, 2)  # the sign says which
     elif y.min() >= 0 and y.max() <= 1:
-        raise DataError(
-            f"predictions from {y.min():.4g} to {y.max():.4g}, one a row, could be probabilities, or scores"
-            " of which those above 0 are a yes." + _ONE_COLUMN
+        unclear = _(
+            "predictions from {low:.4g} to {high:.4g}, one a row, could be probabilities, or scores of which"
+            " those above 0 are a yes.",
+            low=y.min(),
+            high=y.max(),
         )
+        raise DataError(sentences(unclear, _ONE_COLUMN))
     if true.min() < 0 or true.max() > 1:
         odd = true.min() if true.min() < 0 else true.max()
         raise DataError(
-            f"one score a row answers a yes-or-no question, with targets 0 and 1; the targets hold {odd:g}."
-            " Give ids as integers, or a score for each class, (N, C)."
+            _(
+                "one score a row answers a yes-or-no question, with targets 0 and 1; the targets hold"
+                " {odd:g}. Give ids as integers, or a score for each class, (N, C).",
+                odd=odd,
+            )
         )
     return Labels(y > 0, true > 0.5, 2)
 
 
 def _ids(t: Array) -> Array:
     if t.dtype.kind == "f" and not (t == np.floor(t)).all():
-        raise DataError(f"targets are ids; got {t[t != np.floor(t)][0]}. For values use r2 or mae.")
+        odd = t[t != np.floor(t)][0]
+        raise DataError(_("targets are ids; got {odd}. For values use r2 or mae.", odd=odd))
     return t
 
 
@@ -171,6 +220,11 @@ def _named(ids: Array, classes: int) -> None:
     bad = (ids < 0) | (ids >= classes)
     if bad.any():
         raise DataError(
-            f"targets hold the class {ids[bad][0]:g}, and the predictions have {classes} scores a row: ids"
-            f" go from 0 to {classes - 1}."
+            _(
+                "targets hold the class {id:g}, and the predictions have {classes} scores a row: ids go from"
+                " 0 to {last}.",
+                id=ids[bad][0],
+                classes=classes,
+                last=classes - 1,
+            )
         )

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.errors import DataError, SettingError, ShapeError
+from chainrule.lang.messages import _
 from chainrule.settings import from_zero, whole
 
 __all__ = ["Linear", "fit_linear"]
@@ -39,8 +40,11 @@ class Linear:
         rows = np.asarray(x, np.float64)
         if rows.ndim != 2 or rows.shape[1] != len(self.W):
             raise ShapeError(
-                f"This linear model takes rows of {len(self.W)} numbers, x (n, {len(self.W)}); got"
-                f" shape {rows.shape}."
+                _(
+                    "This linear model takes rows of {n} numbers, x (n, {n}); got shape {shape}.",
+                    n=len(self.W),
+                    shape=rows.shape,
+                )
             )
         found: Floats = rows @ self.W + self.b
         return found
@@ -72,23 +76,34 @@ def fit_linear(
     ridge = from_zero(ridge, "ridge")
     if rows.ndim != 2 or targets.shape[:1] != rows.shape[:1] or targets.ndim > 2:
         raise ShapeError(
-            f"fit_linear takes x (n, columns) and a target for every row; got shapes {rows.shape}"
-            f" and {targets.shape}."
+            _(
+                "fit_linear takes x (n, columns) and a target for every row; got shapes {x} and {t}.",
+                x=rows.shape,
+                t=targets.shape,
+            )
         )
-    if not len(rows) or not np.isfinite(rows).all():
-        what = "x has no rows" if not len(rows) else "x has numbers that are not finite"
-        raise DataError(f"fit_linear: {what}, so no line can be fitted.")
+    if not len(rows):
+        raise DataError(_("fit_linear: x has no rows, so no line can be fitted."))
+    if not np.isfinite(rows).all():
+        raise DataError(
+            _("fit_linear: x has numbers that are not finite, so no line can be fitted.")
+        )
     if classes is None:
         values = targets.astype(np.float64).reshape(len(rows), -1)
         if not np.isfinite(values).all():
-            raise DataError("fit_linear: t has numbers that are not finite.")
+            raise DataError(_("fit_linear: t has numbers that are not finite."))
         return _least_squares(rows, values, ridge)
     if whole(classes, "classes") < 2:
-        raise SettingError(f"classes={classes}: a choice needs two classes at least.")
+        raise SettingError(
+            _("classes={classes}: a choice needs two classes at least.", classes=classes)
+        )
     ids = targets.reshape(len(rows), -1)
     if ids.shape[1] != 1 or ids.dtype.kind not in "iu" or ids.min() < 0 or ids.max() >= classes:
         raise DataError(
-            f"fit_linear: t must be class ids (n,), whole numbers from 0 to {classes - 1}."
+            _(
+                "fit_linear: t must be class ids (n,), whole numbers from 0 to {last}.",
+                last=classes - 1,
+            )
         )
     return _softmax_regression(rows, np.eye(classes)[ids[:, 0]], ridge)
 
@@ -120,7 +135,7 @@ def _softmax_regression(x: Floats, t: Floats, ridge: float) -> Linear:
     W[-1] = np.log(np.maximum(t.mean(axis=0), 1e-9))
     ahead, speed = W, 0
     work = len(x) * (x.shape[1] + 3 * t.shape[1])
-    for _ in range(min(ROUNDS, max(FEW, WORK // work))):
+    for _round in range(min(ROUNDS, max(FEW, WORK // work))):
         gradient = ones.T @ (_softmax(ones @ ahead) - t) + penalty * ahead
         if np.abs(gradient).max() <= ENOUGH * len(x):
             break

@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.errors import NonFiniteError
+from chainrule.lang.languages import chosen
+from chainrule.lang.messages import _, in_language, sentences
 from chainrule.nodes.base import quiet
 from chainrule.optimizers import Optimizer
 from chainrule.training.batches import Batches
@@ -40,6 +42,8 @@ class Settings:
     shuffle: bool = True
     watchers: list[Callback] = field(default_factory=list)
     progress: str | bool | None = None
+    #: The language of what is shown.
+    lang: str = "en"
 
 
 class Loop:
@@ -61,7 +65,7 @@ class Loop:
         self.steps = len(self.batches)
         self.stepper = Stepper(trainer, x, t, w, batches=self.steps, max_grad=settings.max_grad)
         self.x, self.t, self.w = x, t, w
-        self.progress = Progress(settings.progress, epochs, self.steps)
+        self.progress = Progress(settings.progress, epochs, self.steps, settings.lang)
         self.optimizer = trainer.optimizer
 
     def run(self) -> History:
@@ -69,6 +73,7 @@ class Loop:
         trainer, history = self.trainer, self.trainer.history
         history.reserve(self.epochs * self.steps)
         history.stopped = trainer.stop_reason = None
+        history.interrupted = False
         self._tell("on_start")
         ended = False
         try:
@@ -84,7 +89,7 @@ class Loop:
         return history
 
     def _run(self) -> None:
-        for _ in range(self.epochs):
+        for _epoch in range(self.epochs):
             if self.trainer.stop_reason:
                 break
             self._epoch(self.trainer.current_epoch + 1)
@@ -134,10 +139,17 @@ class Loop:
         try:
             found = self.trainer.evaluate_prepared(*data, self.metrics)
         except NonFiniteError as error:
-            which = "all" if self.held is None else "the held-out"
-            raise NonFiniteError(
-                f"Training stopped after epoch {number}, when {which} rows were evaluated. {error}"
-            ) from None
+            if self.held is None:
+                when = _(
+                    "Training stopped after epoch {epoch}, when all rows were evaluated.",
+                    epoch=number,
+                )
+            else:
+                when = _(
+                    "Training stopped after epoch {epoch}, when the held-out rows were evaluated.",
+                    epoch=number,
+                )
+            raise NonFiniteError(sentences(when, *error.args)) from None
         if self.held is None:
             return {name: value for name, value in found.items() if name != "loss"}
         return {f"val_{name}": value for name, value in found.items()}
@@ -157,10 +169,14 @@ class Loop:
             try:
                 getattr(watcher, event)(self.trainer)
             except Exception as error:
-                error.add_note(
-                    f"raised by the callback {type(watcher).__name__}.{event} in epoch"
-                    f" {self.trainer.current_epoch}; the model is as the last step left it"
+                note = _(
+                    "raised by the callback {callback}.{event} in epoch {epoch}; the model is as the last"
+                    " step left it",
+                    callback=type(watcher).__name__,
+                    event=event,
+                    epoch=self.trainer.current_epoch,
                 )
+                error.add_note(in_language(note, chosen()))
                 raise
 
 
@@ -179,7 +195,7 @@ class Interrupt:
 
     def _asked(self, number: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGINT, self.old)
-        self.trainer.stop("interrupted by Ctrl-C")
+        self.trainer.interrupt()
 
     def __exit__(self, *error: object) -> None:
         if self.old is signal.default_int_handler:

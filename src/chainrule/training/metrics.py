@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from chainrule.errors import DataError, SettingError, ShapeError, nearest, refuse_class, shown
 from chainrule.graph.data import as_numbers
+from chainrule.lang.messages import _
 from chainrule.settings import whole
-from chainrule.training.labels import finite, paired, same_shape
+from chainrule.training.labels import OUTPUTS, PREDICTIONS, TARGETS, finite, paired, same_shape
 
 __all__ = [
     "METRICS",
@@ -78,18 +79,26 @@ def yes_no_accuracy(
     >>> yes_no_accuracy([0.2, 0.9], [0, 1], threshold=0.5)
     1.0
     """
-    y = finite(as_numbers(outputs, "outputs"), "outputs")
-    true = same_shape(y, finite(as_numbers(t, "targets"), "targets"))
+    y = finite(as_numbers(outputs, OUTPUTS), OUTPUTS)
+    true = same_shape(y, finite(as_numbers(t, TARGETS), TARGETS))
     if true.min() < 0 or true.max() > 1:
         raise DataError(
-            f"yes-or-no targets go from 0 to 1; got values from {true.min():g} to {true.max():g}."
+            _(
+                "yes-or-no targets go from 0 to 1; got values from {low:g} to {high:g}.",
+                low=true.min(),
+                high=true.max(),
+            )
         )
     if threshold is None:
         threshold = 0.0
         if y.min() >= 0 and y.max() <= 1 and not ((y == 0) | (y == 1)).all():
             raise DataError(
-                f"outputs from {y.min():.4g} to {y.max():.4g} could be probabilities, or scores of which"
-                " those above 0 are a yes. Say which: threshold=0.5 or threshold=0."
+                _(
+                    "outputs from {low:.4g} to {high:.4g} could be probabilities, or scores of which those"
+                    " above 0 are a yes. Say which: threshold=0.5 or threshold=0.",
+                    low=y.min(),
+                    high=y.max(),
+                )
             )
     return float(np.mean((y > threshold) == (true > 0.5)))
 
@@ -121,8 +130,8 @@ def mae(outputs: npt.ArrayLike, t: npt.ArrayLike) -> float:
 
 
 def _values(outputs: npt.ArrayLike, t: npt.ArrayLike) -> tuple[Array, Array]:
-    y, true = as_numbers(outputs, "outputs"), as_numbers(t, "targets")
-    y, true = finite(y, "outputs").astype(float), finite(true, "targets").astype(float)
+    y, true = as_numbers(outputs, OUTPUTS), as_numbers(t, TARGETS)
+    y, true = finite(y, OUTPUTS).astype(float), finite(true, TARGETS).astype(float)
     true = same_shape(y, true)
     return (y, true) if y.ndim else (y[None], true[None])
 
@@ -149,12 +158,17 @@ def confusion_matrix(
         true, found = true.astype(np.int64), found.astype(np.int64)
         known = labels.classes or int(max(true.max(), found.max())) + 1
     n = known if classes is None else whole(classes, "classes")
-    for what, ids in (("targets", true), ("predictions", found)):
+    for what, ids in ((TARGETS, true), (PREDICTIONS, found)):
         bad = (ids < 0) | (ids >= n)
         if bad.any():
             raise DataError(
-                f"confusion_matrix counts classes from 0 to {n - 1}; the {what} hold {ids[bad][0]}."
-                " Give more classes, or renumber them."
+                _(
+                    "confusion_matrix counts classes from 0 to {last}; the {what} hold {id}. Give more"
+                    " classes, or renumber them.",
+                    last=n - 1,
+                    what=what,
+                    id=ids[bad][0],
+                )
             )
     counts = np.zeros((n, n), np.int64)
     np.add.at(counts, (true, found), 1)
@@ -181,7 +195,7 @@ def class_scores(counts: npt.ArrayLike) -> list[ClassScore]:
     """
     table = np.asarray(counts)
     if table.ndim != 2 or table.shape[0] != table.shape[1]:
-        raise ShapeError(f"a confusion matrix is square; got shape {table.shape}.")
+        raise ShapeError(_("a confusion matrix is square; got shape {shape}.", shape=table.shape))
     hits, rows, told = np.diag(table), table.sum(axis=1), table.sum(axis=0)
     return [
         ClassScore(n, hit / n if n else None, hit / said if said else None)
@@ -258,7 +272,10 @@ def named_metrics(
             function = suited.get("accuracy", function)  # what the outputs are is known here
         if chosen.get(name, function) is not function:
             raise SettingError(
-                f'two metrics are called "{name}"; give each function a name of its own, by def.'
+                _(
+                    'two metrics are called "{name}"; give each function a name of its own, by def.',
+                    name=name,
+                )
             )
         chosen[name] = function
     return chosen
@@ -267,12 +284,22 @@ def named_metrics(
 def _named(metric: Any, known: dict[str, Metric]) -> tuple[str, Metric]:
     if isinstance(metric, str) and metric in known:
         return metric, known[metric]
-    refuse_class(metric, f"the metric {getattr(metric, '__name__', '')}", "a metric")
+    where = _("the metric {name}", name=getattr(metric, "__name__", ""))
+    refuse_class(metric, where, _("a metric"))
     if not callable(metric):
-        raise SettingError(f"metric {shown(metric)} is not known; {nearest(metric, known)}.")
+        raise SettingError(
+            _(
+                "metric {name} is not known; {nearest}.",
+                name=shown(metric),
+                nearest=nearest(metric, known),
+            )
+        )
     name = str(getattr(metric, "__name__", type(metric).__name__))
     if name in _TAKEN:
         raise SettingError(
-            f'a metric cannot be called "{name}", which is a column of every history; rename it.'
+            _(
+                'a metric cannot be called "{name}", which is a column of every history; rename it.',
+                name=name,
+            )
         )
     return name, metric

@@ -5,27 +5,50 @@ from __future__ import annotations
 import math
 import sys
 import time
+from functools import reduce
 from typing import Any
 
 from chainrule.errors import SettingError, shown
+from chainrule.lang.messages import Message, Text, _, _p, in_language
+from chainrule.text_width import cells_wide
 
 __all__ = ["Progress"]
 
 
-def _numbers(epoch: dict[str, float]) -> str:
-    """The figures of an epoch people want to see, in words."""
-    parts = []
+#: What columns of a history are called beside a number; others go by their own names.
+NAMES = {
+    "loss": _("loss"),
+    "accuracy": _("accuracy"),
+    "val_loss": _("held-out loss"),
+    "val_accuracy": _("held-out accuracy"),
+}
+#: The same beside a bar, where there is less room.
+BRIEF = NAMES | {"accuracy": _p("accuracy", "acc"), "val_accuracy": _p("accuracy", "held-out")}
+
+
+def _figures(epoch: dict[str, float], names: dict[str, Message]) -> dict[str, Text]:
+    """The figures of an epoch people want to see, in words, by the name of the column."""
+    found: dict[str, Text] = {}
     for name, value in epoch.items():
         if name in ("lr", "seconds", "penalty"):
             continue
-        text = f"{value:.1%}" if name.endswith("accuracy") else f"{value:.4f}"
+        number = f"{value:.1%}" if name.endswith("accuracy") else f"{value:.4f}"
         if math.isnan(value):
-            text = "-"  # R² of targets that are all the same
-        parts.append(f"{name.replace('val_', 'held-out ')} {text}")
-    return ", ".join(parts)
+            number = "-"  # R² of targets that are all the same
+        called: str = name
+        if name in names:
+            called = names[name]
+        elif name.startswith("val_"):
+            called = _("held-out {name}", name=name.removeprefix("val_"))
+        found[name] = _("{name} {number}", name=called, number=number)
+    return found
 
 
-def _brief(epoch: dict[str, float], room: int | None) -> str:
+def _both(told: Text, more: Text) -> Text:
+    return _("{told}, {more}", told=told, more=more)
+
+
+def _brief(epoch: dict[str, float], room: int | None, lang: str = "en") -> str:
     """The figures of an epoch beside a bar: what counts most first, as many as there is room for.
 
     >>> epoch = {"loss": 0.5, "val_loss": 0.75, "val_accuracy": 0.9}
@@ -38,29 +61,36 @@ def _brief(epoch: dict[str, float], room: int | None) -> str:
         held = name.startswith("val_")
         return not (held and name != "val_loss"), name != "loss", not held
 
-    told = ""
-    for name in sorted(epoch, key=weight):
-        figure = _numbers({name: epoch[name]}).replace(
-            "accuracy ", "" if "val_" in name else "acc "
-        )
-        longer = f"{told}, {figure}" if told else figure
-        if told and room is not None and len(longer) > room:
+    figures = _figures(epoch, BRIEF)
+    first, *others = sorted(figures, key=weight)
+    told = figures[first]
+    for name in others:
+        longer = _both(told, figures[name])
+        if room is not None and cells_wide(longer.said(lang)) > room:
             break
-        told = longer if figure else told
-    return told
+        told = longer
+    return told.said(lang)
 
 
 class Progress:
-    """What a fit shows while it runs: "auto", "bar", "lines", "notes" (no epochs) or None."""
+    """What a fit shows while it runs: "auto", "bar", "lines", "notes" (no epochs) or None.
 
-    def __init__(self, mode: str | bool | None, epochs: int, steps: int) -> None:
+    It is shown in the language `lang`.
+    """
+
+    def __init__(self, mode: str | bool | None, epochs: int, steps: int, lang: str = "en") -> None:
         if mode is True:
             mode = "auto"
         if mode not in ("auto", "bar", "lines", "notes", None, False):
-            raise SettingError(f'progress={shown(mode)} must be "auto", "bar", "lines" or None.')
+            raise SettingError(
+                _(
+                    'progress={mode} must be "auto", "bar", "lines" or None.',
+                    mode=shown(mode),
+                )
+            )
         if mode == "auto":
             mode = "bar" if sys.stderr.isatty() or "ipykernel" in sys.modules else "lines"
-        self.epochs, self.steps = epochs, steps
+        self.epochs, self.steps, self.lang = epochs, steps, lang
         self.lines, self.notes = mode == "lines", mode == "notes"
         self.bar: Any = None
         if mode == "bar":
@@ -78,10 +108,11 @@ class Progress:
 
     def say(self, line: str) -> None:
         """A line for people, beside what is shown; nothing where nothing is to be shown."""
+        told = in_language(line, self.lang)
         if self.bar is not None:
-            self.bar.write(line, file=sys.stderr)
+            self.bar.write(told, file=sys.stderr)
         elif self.lines or self.notes:
-            print(line, file=sys.stderr, flush=True)
+            print(told, file=sys.stderr, flush=True)
 
     def begin(self) -> None:
         """Count the time from here: what came before was compiling."""
@@ -94,10 +125,14 @@ class Progress:
         now = time.monotonic()
         if now - self._shown > 0.1:
             self._shown = now
-            self.bar.set_description_str(f"epoch {epoch}/{self.epochs}", refresh=False)
+            self._name(epoch)
             if not self.bar.postfix:
-                self.bar.set_postfix_str(f"loss {loss:.4f}", refresh=False)
+                self.bar.set_postfix_str(_brief({"loss": loss}, None, self.lang), refresh=False)
             self._move()
+
+    def _name(self, epoch: int) -> None:
+        name = _("epoch {epoch}/{epochs}", epoch=epoch, epochs=self.epochs)
+        self.bar.set_description_str(name.said(self.lang), refresh=False)
 
     def _move(self) -> None:
         self.bar.update(self._done)
@@ -106,10 +141,16 @@ class Progress:
     def epoch(self, number: int, figures: dict[str, float]) -> None:
         """After an epoch."""
         if self.bar is not None:
-            self.bar.set_description_str(f"epoch {number}/{self.epochs}", refresh=False)
-            self.bar.set_postfix_str(_brief(figures, self._room()), refresh=False)
+            self._name(number)
+            self.bar.set_postfix_str(_brief(figures, self._room(), self.lang), refresh=False)
         elif self.lines:
-            print(f"epoch {number}/{self.epochs}: {_numbers(figures)}", file=sys.stderr, flush=True)
+            line = _(
+                "epoch {epoch}/{epochs}: {figures}",
+                epoch=number,
+                epochs=self.epochs,
+                figures=reduce(_both, _figures(figures, NAMES).values()),
+            )
+            print(line.said(self.lang), file=sys.stderr, flush=True)
 
     def _room(self) -> int | None:
         """How many letters fit beside a bar of ten; None where there is no limit (a notebook)."""
@@ -118,7 +159,7 @@ class Progress:
             return None
         whole = now["elapsed"] * self.bar.total / max(now["n"], 1)
         times = len("00:00<00:00") if whole < 3600 else len("00:00:00<00:00:00")
-        return int(now["ncols"] - len(f"{self.bar.desc} 100%|| , ") - times - 10)
+        return int(now["ncols"] - cells_wide(f"{self.bar.desc} 100%|| , ") - times - 10)
 
     def close(self) -> None:
         """The last state of the bar."""

@@ -16,11 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.errors import DataError, NonFiniteError, SettingError, shown
+from chainrule.lang.languages import chosen
+from chainrule.lang.messages import Message, _, _n
 from chainrule.layers.initial import Seed, generator
 from chainrule.networks import Network
 from chainrule.optimizers import AdamW, Optimizer
 from chainrule.schedules import Cosine
-from chainrule.settings import from_zero, whole
+from chainrule.settings import from_zero, language, whole
 from chainrule.training.progress import Progress
 from chainrule.training.trainer import Trainer
 
@@ -54,9 +56,18 @@ class Recipe:
         if self.trial is not None:
             whole(self.trial, "trial")
 
+    @property
+    def told(self) -> Message:
+        """The recipe in words."""
+        return _n(
+            "{n} epoch, weight decay {decay:g}",
+            "{n} epochs, weight decay {decay:g}",
+            self.epochs,
+            decay=self.weight_decay,
+        )
+
     def __str__(self) -> str:
-        epochs = "epoch" if self.epochs == 1 else "epochs"
-        return f"{self.epochs} {epochs}, weight decay {self.weight_decay:g}"
+        return self.told.said(chosen())
 
     @property
     def tried(self) -> Recipe:
@@ -136,6 +147,7 @@ def choose_recipe(
     folds: int | None = None,
     seed: Seed = 0,
     progress: str | bool | None = "auto",
+    lang: str | None = None,
 ) -> Choice:
     """Choose a recipe by cross-validation on these rows, and set the trainer's optimizer for it.
 
@@ -148,7 +160,8 @@ def choose_recipe(
 
     x, t: as for `Trainer.fit`, training rows only: rows held back for the final score must not be
     among them. The optimizer is an AdamW; a `Cosine` schedule is stretched to each training.
-    `recipes`: by default `recipes_for(len(x))`. `progress`: None for no word.
+    `recipes`: by default `recipes_for(len(x))`. `progress`: None for no word;
+    `lang`: of what is said, "en" or "zh"; None is the language of CHAINRULE_LANG, else English.
 
     Raises:
         SettingError: a model or an optimizer of another kind, no recipes.
@@ -169,26 +182,36 @@ def choose_recipe(
     model, optimizer = trainer.model, trainer.optimizer
     if not isinstance(model, Network) or not isinstance(optimizer, AdamW):
         raise SettingError(
-            "choose_recipe takes a Trainer of a chainrule network with cr.AdamW, whose decay it chooses;"
-            f" got {type(model).__name__} with {type(optimizer).__name__}."
+            _(
+                "choose_recipe takes a Trainer of a chainrule network with cr.AdamW, whose decay it chooses;"
+                " got {model} with {optimizer}.",
+                model=type(model).__name__,
+                optimizer=type(optimizer).__name__,
+            )
         )
-    x, t, _ = model.prepare(x, t, None)
+    x, t, _none = model.prepare(x, t, None)
     found = tuple(recipes_for(len(x), batch_size) if recipes is None else recipes)
     if not found or not all(isinstance(recipe, Recipe) for recipe in found):
         raise SettingError(
-            f"recipes={shown(recipes)}: give some, such as [Recipe(epochs=20, weight_decay=1.0)]."
+            _(
+                "recipes={recipes}: give some, such as [Recipe(epochs=20, weight_decay=1.0)].",
+                recipes=shown(recipes),
+            )
         )
     parts = folds_for(found, len(x), batch_size) if folds is None else whole(folds, "folds")
     losses: tuple[float, ...] = ()
     if len(found) > 1:
         if parts > len(x) or len(x) < 2:
             raise DataError(
-                f"{len(x)} rows cannot be cut in {max(parts, 2)} parts to try recipes on. Give more"
-                " rows, or one recipe."
+                _(
+                    "{rows} rows cannot be cut in {parts} parts to try recipes on. Give more rows, or one"
+                    " recipe.",
+                    rows=len(x),
+                    parts=max(parts, 2),
+                )
             )
-        losses = _losses(
-            trainer, found, x, t, _parts(t, parts, generator(seed)), batch_size, progress
-        )
+        cut = _parts(t, parts, generator(seed))
+        losses = _losses(trainer, found, x, t, cut, batch_size, progress, language(lang))
     choice = Choice(found, losses, parts if losses else 0)
     choice.recipe.prepare(optimizer, len(x), batch_size)
     return choice
@@ -202,6 +225,7 @@ def _losses(
     part: npt.NDArray[np.int64],
     batch_size: int,
     progress: str | bool | None,
+    lang: str,
 ) -> tuple[float, ...]:
     """The mean loss of every recipe on the rows left out; all is put back as it was."""
     optimizer, recipes = trainer.optimizer, [recipe.tried for recipe in recipes]
@@ -212,7 +236,7 @@ def _losses(
     )
     inner = Trainer(trainer.model, optimizer, engine=trainer.engine, threads=trainer.threads)
     inner.kernel, shown_as = trainer.kernel, "notes" if progress else None
-    say = Progress(shown_as, 0, 0).say
+    say = Progress(shown_as, 0, 0, lang).say
     parts = int(part.max()) + 1
     losses = np.full((len(recipes), parts), math.inf)
     failed: NonFiniteError | None = None
@@ -223,7 +247,14 @@ def _losses(
                 recipes[i].prepare(optimizer, int((~out).sum()), batch_size)
                 inner.rng = generator(0)
                 try:
-                    inner.fit(x[~out], t[~out], recipes[i].epochs, batch_size, progress=shown_as)
+                    inner.fit(
+                        x[~out],
+                        t[~out],
+                        recipes[i].epochs,
+                        batch_size,
+                        progress=shown_as,
+                        lang=lang,
+                    )
                     losses[i, number] = inner.evaluate_prepared(x[out], t[out], {})["loss"]
                 except NonFiniteError as error:
                     failed = error
@@ -239,10 +270,22 @@ def _losses(
     sizes = np.bincount(part[part >= 0])
     means = [float(row @ sizes / sizes.sum()) for row in losses]
     for recipe, mean, row in zip(recipes, means, losses, strict=True):
-        told = f"loss {mean:.4f} on training rows left out"
-        if not math.isfinite(mean):
-            told = f"far behind ({row[0]:.4f} on the first of them)"
-        say(f"{recipe}: {told}")
+        if math.isfinite(mean):
+            say(
+                _(
+                    "{recipe}: loss {loss:.4f} on training rows left out",
+                    recipe=recipe.told,
+                    loss=mean,
+                )
+            )
+        else:
+            say(
+                _(
+                    "{recipe}: far behind ({loss:.4f} on the first of them)",
+                    recipe=recipe.told,
+                    loss=row[0],
+                )
+            )
     return tuple(means)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.errors import SettingError, shown
+from chainrule.lang.messages import _
 from chainrule.layers.losses import Loss
 from chainrule.networks import Network
 from chainrule.optimizers import Optimizer
@@ -58,8 +59,13 @@ class Training:
         self.data: tuple[Array, Array, Array | None] | None = None
 
     def stop(self, why: str) -> None:
-        """End training after the step or epoch in hand."""
+        """End training after the step or epoch in hand; `why` is a text, or a message."""
         self.stop_reason = why
+
+    def interrupt(self) -> None:
+        """End training after the step or epoch in hand, since Ctrl-C was pressed."""
+        self.stop(_("interrupted by Ctrl-C"))
+        self.history.interrupted = True
 
     def kind_of(self, t: Array) -> str:
         """The kind of targets: as the loss says; with a loss by hand, ids are classes."""
@@ -86,8 +92,11 @@ class Training:
                 value, int | float | np.number | np.ndarray | np.bool_
             ):
                 raise SettingError(
-                    f"the metric {name} gave {shown(value, 40)}; a metric of (outputs, targets) gives one"
-                    " number."
+                    _(
+                        "the metric {name} gave {value}; a metric of (outputs, targets) gives one number.",
+                        name=name,
+                        value=shown(value, 40),
+                    )
                 )
             found[name] = float(value)
         return found

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.errors import NonFiniteError
+from chainrule.lang.messages import Spelled, _, sentences
 from chainrule.networks import Network
 from chainrule.networks.steps import Segments, Step, make_step
 from chainrule.optimizers import Optimizer, clip_grads, global_norm
@@ -84,20 +85,37 @@ class Stepper:
     def blame(self, rows: Array, epoch: int, i: int, loss: float) -> None:
         """Raise, saying what is not finite, where it comes from, and what to do."""
         model = self.model
-        what = (
-            f"the loss is {loss}"
-            if not math.isfinite(loss)
-            else ("a gradient or a running statistic is not finite")
+        what = _("a gradient or a running statistic is not finite")
+        if not math.isfinite(loss):
+            what = _("the loss is {loss}", loss=loss)
+        stopped = _(
+            "Training stopped in epoch {epoch}, batch {batch} of {batches}: {what}.",
+            epoch=epoch,
+            batch=i + 1,
+            batches=self.batches,
+            what=what,
         )
-        where = ""
+        where = None
         if isinstance(model, Network):
             w = None if self.w is None else self.w[rows]
-            where = " " + model.find_nonfinite(self.x[rows], self.t[rows], w)
-        raise NonFiniteError(
-            f"Training stopped in epoch {epoch}, batch {i + 1} of {self.batches}: {what}.{where} The"
-            f" parameters are those before this batch. Lower the learning rate (now"
-            f" {getattr(self.optimizer, 'lr', '?')}), clip the gradients (max_grad=1.0), or look"
-            " at the scale of the data."
+            where = model.find_nonfinite(self.x[rows], self.t[rows], w)
+        raise NonFiniteError(sentences(stopped, where, self._advice()))
+
+    def _advice(self) -> Spelled:
+        """What to do about it, in the reader's own words; the page has its own ways."""
+        lr = getattr(self.optimizer, "lr", "?")
+        return Spelled(
+            _(
+                "The parameters are those before this batch. Lower the learning rate (now {lr}), clip the"
+                " gradients (max_grad=1.0), or look at the scale of the data.",
+                lr=lr,
+            ),
+            command=_(
+                "The parameters are those before this batch. Lower the learning rate (now {lr}) or look at"
+                " the scale of the data.",
+                lr=lr,
+            ),
+            page="",
         )
 
 

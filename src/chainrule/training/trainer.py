@@ -21,10 +21,11 @@ from chainrule.errors import (
     refuse_class,
     shown,
 )
+from chainrule.lang.messages import _, in_language
 from chainrule.layers.initial import Seed, generator
 from chainrule.networks import Network
 from chainrule.optimizers import Adam, Optimizer
-from chainrule.settings import positive, whole
+from chainrule.settings import language, positive, whole
 from chainrule.training.callbacks import Callback, EarlyStopping
 from chainrule.training.choice import choose
 from chainrule.training.history import History
@@ -75,18 +76,24 @@ class Trainer(Training):
         threads: int | None = None,
         check: bool = False,
     ) -> None:
-        refuse_class(model, "model", "a network")
-        refuse_class(optimizer, "optimizer", "an optimizer")
+        refuse_class(model, "model", _("a network"))
+        refuse_class(optimizer, "optimizer", _("an optimizer"))
         if model is None or isinstance(model, str | Optimizer):
             raise SettingError(
-                f"model={shown(model)} is no network: give a cr.Network, or an object with params, grads,"
-                " forward(x, t) and backward()."
+                _(
+                    "model={model} is no network: give a cr.Network, or an object with params, grads,"
+                    " forward(x, t) and backward().",
+                    model=shown(model),
+                )
             )
         optimizer = Adam() if optimizer is None else optimizer
         if not callable(getattr(optimizer, "update", None)):
             raise SettingError(
-                f"optimizer={shown(optimizer)} has no update(params, grads); give for example"
-                " cr.SGD(lr=0.1) or cr.Adam()."
+                _(
+                    "optimizer={optimizer} has no update(params, grads); give for example cr.SGD(lr=0.1) or"
+                    " cr.Adam().",
+                    optimizer=shown(optimizer),
+                )
             )
         super().__init__(model, optimizer, generator(seed))
         self.engine = engine_name(engine)
@@ -114,6 +121,7 @@ class Trainer(Training):
         max_grad: float | None = None,
         shuffle: bool = True,
         progress: str | bool | None = "auto",
+        lang: str | None = None,
     ) -> History:
         """Train for some epochs, and give the history (which goes on over several fits).
 
@@ -122,7 +130,8 @@ class Trainer(Training):
         `metrics`: names or functions (outputs, t) -> number, for held-out data; by default
         accuracy or R². `early_stopping`: a patience in epochs, or an EarlyStopping.
         `max_grad`: the largest global norm of the gradients. The last, smaller batch of an epoch
-        is kept. `progress`: "auto", "bar", "lines" or None.
+        is kept. `progress`: "auto", "bar", "lines" or None; `lang`: its language, "en" or "zh", None
+        for that of CHAINRULE_LANG, else English.
 
         Ctrl-C ends training after the step it falls in; the model stays usable and
         `history.stopped` says so. A loss or gradient that is not finite raises NonFiniteError
@@ -130,8 +139,10 @@ class Trainer(Training):
         """
         if self.data is not None:
             raise SettingError(
-                "fit was called while this trainer is in the midst of another fit, from a callback or"
-                " another thread. End that one first (trainer.stop(why)), or use a Trainer of its own."
+                _(
+                    "fit was called while this trainer is in the midst of another fit, from a callback or"
+                    " another thread. End that one first (trainer.stop(why)), or use a Trainer of its own."
+                )
             )
         epochs = whole(epochs, "epochs")
         batch_size = whole(batch_size, "batch_size")
@@ -143,23 +154,31 @@ class Trainer(Training):
         watchers = [_as_callback(c) for c in callbacks]
         if early_stopping is not None:
             stopping = early_stopping
-            refuse_class(stopping, "early_stopping", "an EarlyStopping")
+            refuse_class(stopping, "early_stopping", _("an EarlyStopping"))
             if isinstance(stopping, str):
                 raise SettingError(
-                    f"early_stopping={shown(stopping)} is a patience in epochs, or an EarlyStopping: give"
-                    f" cr.EarlyStopping({shown(stopping)}, patience=10)."
+                    _(
+                        "early_stopping={given} is a patience in epochs, or an EarlyStopping: give"
+                        " cr.EarlyStopping({given}, patience=10).",
+                        given=shown(stopping),
+                    )
                 )
             if not isinstance(stopping, EarlyStopping):
                 stopping = EarlyStopping(patience=stopping)
             if held is None and stopping.monitor.startswith("val_"):
                 raise SettingError(
-                    f'early_stopping watches "{stopping.monitor}", but no rows are held out:'
-                    " give fit(..., validation=0.2), or watch another column."
+                    _(
+                        'early_stopping watches "{monitor}", but no rows are held out: give fit(...,'
+                        " validation=0.2), or watch another column.",
+                        monitor=stopping.monitor,
+                    )
                 )
             watchers.append(stopping)
         wanted = held is not None or metrics is not None
         scores = named_metrics(metrics, self.kind_of(t)) if wanted else {}
-        settings = Settings(batch_size, held, scores, max_grad, shuffle, watchers, progress)
+        settings = Settings(
+            batch_size, held, scores, max_grad, shuffle, watchers, progress, language(lang)
+        )
         loop = self._loop(x, t, w, epochs, settings)
         if self.check:
             self._check(x, t, w, settings)
@@ -174,8 +193,11 @@ class Trainer(Training):
         """Hold the gradients of the first rows, and the step on them, against the graph."""
         if not isinstance(self.model, Network):
             raise SettingError(
-                f"check=True looks into a chainrule network, and {type(self.model).__name__} is written by"
-                " hand. Check its layers one by one: cr.check(layer, x)."
+                _(
+                    "check=True looks into a chainrule network, and {model} is written by hand. Check its"
+                    " layers one by one: cr.check(layer, x).",
+                    model=type(self.model).__name__,
+                )
             )
         n = settings.batch_size
         batch = [a[:n] for a in (x, t, w) if a is not None]
@@ -190,7 +212,7 @@ class Trainer(Training):
         )
         self.checked = CheckReport(check_rows(self.model, batch), step)
         if not self.checked.ok:
-            raise CheckError(str(self.checked))
+            raise CheckError(self.checked.message)
 
     def _loop(self, x: Array, t: Array, w: Array | None, epochs: int, settings: Settings) -> Loop:
         """The loop of the engine that takes this training."""
@@ -214,9 +236,9 @@ class Trainer(Training):
         why = self.engine_reason
         if why is None or why == self._told:
             return
-        line = f"This training runs on the NumPy engine: {why}."
+        line = _("This training runs on the NumPy engine: {why}.", why=why)
         if self.engine == "compiled" and not loop.progress.shows:
-            print(line, file=sys.stderr, flush=True)
+            print(in_language(line, loop.progress.lang), file=sys.stderr, flush=True)
         elif self.engine == "compiled" or by_hand:
             loop.progress.say(line)
         self._told = why
@@ -229,9 +251,9 @@ class Trainer(Training):
         """
         if self._source is None:
             if self.engine_used is None:
-                raise RecordingError("There is no program yet: call fit first.")
+                raise RecordingError(_("There is no program yet: call fit first."))
             raise RecordingError(
-                "The latest fit ran no recorded step: a model written by hand runs as it is."
+                _("The latest fit ran no recorded step: a model written by hand runs as it is.")
             )
         print(self._source.rstrip(), file=file)
 
@@ -249,8 +271,11 @@ class Trainer(Training):
         """
         if not isinstance(self.model, Network):
             raise RecordingError(
-                f"{type(self.model).__name__} is a model written by hand, in Python, so what it computes is"
-                " not known and cannot be written out. Write it as a cr.Network."
+                _(
+                    "{model} is a model written by hand, in Python, so what it computes is not known and"
+                    " cannot be written out. Write it as a cr.Network.",
+                    model=type(self.model).__name__,
+                )
             )
         bits = self.rng.bit_generator
         seed = getattr(bits.seed_seq, "entropy", None)
@@ -258,7 +283,7 @@ class Trainer(Training):
         usual = type(bits) is type(generator(0).bit_generator)
         if type(seed) is not int or child or not usual:
             raise SettingError(
-                "a program needs a seed to shuffle by: make the Trainer with seed=0."
+                _("a program needs a seed to shuffle by: make the Trainer with seed=0.")
             )
         settings.update(epochs=epochs, batch_size=batch_size, seed=seed)
         return self.model.script(self.optimizer, x, t, **settings)
@@ -271,10 +296,14 @@ class Trainer(Training):
         else:
             x, t = np.asarray(x), np.asarray(t)
             if w is not None:
-                raise SettingError("sample_weight needs a chainrule network.")
+                raise SettingError(_("sample_weight needs a chainrule network."))
             if x.ndim == 0 or t.ndim == 0 or len(x) != len(t):
                 raise DataError(
-                    f"x has shape {x.shape} and t {t.shape}: every row needs one target."
+                    _(
+                        "x has shape {x} and t {t}: every row needs one target.",
+                        x=x.shape,
+                        t=t.shape,
+                    )
                 )
         _finite("x", x)
         _finite("t", t)
@@ -289,9 +318,12 @@ class Trainer(Training):
         if isinstance(validation, tuple | list):
             if len(validation) != 2:
                 raise SettingError(
-                    f"validation={shown(validation)} must be a fraction of the rows, or (x, t)."
+                    _(
+                        "validation={validation} must be a fraction of the rows, or (x, t).",
+                        validation=shown(validation),
+                    )
                 )
-            hx, ht, _ = self._enter(validation[0], validation[1], None)
+            hx, ht, _none = self._enter(validation[0], validation[1], None)
             return x, t, w, (hx, ht)
         from chainrule.datasets import stratified_split
 
@@ -316,7 +348,7 @@ class Trainer(Training):
         self, x: npt.ArrayLike, t: npt.ArrayLike, metrics: Iterable[str | Metric] | None = None
     ) -> dict[str, float]:
         """The loss and the metrics on some data, layers behaving as in use."""
-        x, t, _ = self._enter(x, t, None)
+        x, t, _none = self._enter(x, t, None)
         return self.evaluate_prepared(x, t, named_metrics(metrics, self.kind_of(t)))
 
     def __repr__(self) -> str:
@@ -334,11 +366,14 @@ class _Function(Callback):
 def _as_callback(given: Callback | Callable[[Trainer], None]) -> Callback:
     if isinstance(given, Callback):
         return given
-    refuse_class(given, "a callback", "a callback")
+    refuse_class(given, _("a callback"), _("a callback"))
     if callable(given):
         return _Function(given)
     raise SettingError(
-        f"{shown(given)} is no callback: give a Callback or a function of the trainer."
+        _(
+            "{given} is no callback: give a Callback or a function of the trainer.",
+            given=shown(given),
+        )
     )
 
 
@@ -347,6 +382,13 @@ def _finite(name: str, array: Array) -> None:
         bad = np.argwhere(~np.isfinite(array))
         place = ", ".join(map(str, bad[0]))
         raise DataError(
-            f"{name}[{place}] is {array[tuple(bad[0])]} ({len(bad)} of {array.size} numbers are not"
-            " finite). Fill or drop such rows before training."
+            _(
+                "{name}[{place}] is {value} ({n} of {size} numbers are not finite). Fill or drop such rows"
+                " before training.",
+                name=name,
+                place=place,
+                value=array[tuple(bad[0])],
+                n=len(bad),
+                size=array.size,
+            )
         )

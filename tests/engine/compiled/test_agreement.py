@@ -23,7 +23,7 @@ from tests.nodes.table import TABLE as NODES
 from tests.nodes.table import Case, draw
 from tests.optimizers.table import ROWS as OPTIMIZERS
 
-from chainrule.engine.compiled.symbolic import Declined
+from chainrule.engine.compiled.symbolic import NotCompilable
 from chainrule.errors import ChainruleError
 
 #: Why a case may be left to the NumPy engine.
@@ -63,7 +63,7 @@ def agree_or_decline(make: Any, x: Any, t: Any, batch: int, shards: int) -> bool
     with plainly(shards):
         try:
             agree(make, x, t, batch=batch)
-        except Declined as given:
+        except NotCompilable as given:
             reason = str(given)
     assert reason is None or reason in REASONS
     return reason is None
@@ -87,7 +87,7 @@ def test_nodes_of_parameters(name: str) -> None:
 def test_what_no_kernel_computes_is_declined(name: str) -> None:
     _, case = next(iter(cases(name, 5)))
     x, t = np.random.default_rng(0).standard_normal((2, 7, 2))
-    with plainly(1), pytest.raises(Declined, match=f"^{CALLED[name]} has no compiled form$"):
+    with plainly(1), pytest.raises(NotCompilable, match=f"^{CALLED[name]} has no compiled form$"):
         agree(lambda: OverParameters(case, np.float64), x, t, batch=4)
     net = OverParameters(case, np.float64)
     assert cr.Trainer(net, cr.SGD(lr=1e-3), engine="auto").fit(x, t, epochs=2, progress=None)

@@ -25,7 +25,7 @@ from tests.engine.compiled.plain import Outcome, agree, agree_in_use, plainly
 
 from chainrule.engine.compiled.predict import CompiledPredict
 from chainrule.engine.compiled.step import CompiledStep
-from chainrule.engine.compiled.symbolic import Declined
+from chainrule.engine.compiled.symbolic import NotCompilable
 
 Affine = cr.Affine.sized
 ROOT = str(Path(__file__).parents[3])
@@ -358,7 +358,7 @@ def test_declined_with_a_reason(name: str) -> None:
     net = make()
     x, t = np.ones((8, 4)), np.ones((8, 2))
     data = list(zip(("x", "t"), net.prepare(x, t)[:2], strict=True))
-    with plainly(), pytest.raises(Declined) as caught:
+    with plainly(), pytest.raises(NotCompilable) as caught:
         CompiledStep(net, cr.SGD(0.1), data, 8)
     assert str(caught.value) == reason
 
@@ -377,7 +377,7 @@ def test_a_prediction_that_looks_at_the_whole_batch_is_declined(f: Callable[...,
     """Blocks of rows know neither the other rows nor how many there are."""
     x = np.random.default_rng(0).standard_normal((300, 4))
     net = Formula(f, (4, 2))
-    with plainly(), pytest.raises(Declined, match="go with the other rows"):
+    with plainly(), pytest.raises(NotCompilable, match="go with the other rows"):
         CompiledPredict(net, net.entering(x))
     ours, theirs = Formula(f, (4, 2)), Formula(f, (4, 2))
     ours.engine = "compiled"

@@ -1,4 +1,4 @@
-"""The BLAS: which one it is, that it multiplies, and that it is alone only while it should be."""
+"""The BLAS: that it multiplies, and that it is alone only while it should be."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ import pytest
 
 from chainrule.engine.compiled import blas as module
 from chainrule.engine.compiled.threads import Crew
-from chainrule.errors import SettingError
 
 pytest.importorskip("scipy")
 threadpoolctl = pytest.importorskip("threadpoolctl")
@@ -26,28 +25,10 @@ threadpoolctl = pytest.importorskip("threadpoolctl")
 Count = Callable[[], int]
 
 
-def the(name: str) -> Any:
-    """A BLAS of the name's kind, apart from the one that this process uses."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CHAINRULE_BLAS", name)
-        return module.blas.__wrapped__()
-
-
-@contextlib.contextmanager
-def mkl() -> Iterator[tuple[Any, Count]]:
-    """MKL, and how many threads it may use in the thread that asks; at first three."""
-    found = the("mkl")
-    before = found.library.MKL_Set_Num_Threads_Local(3)
-    try:
-        yield found, found.library.MKL_Get_Max_Threads
-    finally:
-        found.library.MKL_Set_Num_Threads_Local(before)
-
-
 @contextlib.contextmanager
 def scipy() -> Iterator[tuple[Any, Count]]:
     """SciPy's BLAS, and how many threads it may use; at first three."""
-    found, paths = the("scipy"), []
+    found, paths = module.Blas(), []
     for pool in threadpoolctl.threadpool_info():
         if "scipy" in Path(pool["filepath"]).parent.name and pool["internal_api"] == "openblas":
             paths.append(pool["filepath"])
@@ -74,12 +55,10 @@ def scipy() -> Iterator[tuple[Any, Count]]:
             forget(force=True)
 
 
-@pytest.fixture(params=["mkl", "scipy"])
-def library(request: pytest.FixtureRequest) -> Iterator[tuple[Any, Count]]:
-    """A BLAS, and its number of threads."""
-    if request.param == "mkl" and module._mkl_path() is None:
-        pytest.skip("the package mkl is not installed")
-    with mkl() if request.param == "mkl" else scipy() as given:
+@pytest.fixture
+def library() -> Iterator[tuple[Any, Count]]:
+    """The BLAS, apart from the one that this process uses, and its number of threads."""
+    with scipy() as given:
         assert given[1]() == 3
         yield given
 
@@ -206,19 +185,6 @@ def test_a_limit_that_the_user_has_set_meanwhile(library: tuple[Any, Count]) -> 
     assert count() == 3
 
 
-def test_mkl_is_alone_in_the_calling_thread_only() -> None:
-    if module._mkl_path() is None:
-        pytest.skip("the package mkl is not installed")
-    seen: list[int] = []
-    with mkl() as (blas, count):
-        for context in (contextlib.nullcontext(), blas.alone()):
-            with context:
-                other = threading.Thread(target=lambda: seen.append(count()))
-                other.start()
-                other.join()
-    assert seen[0] == seen[1]
-
-
 def test_numpys_own_blas_goes_on_as_it_was() -> None:
     def others() -> dict[str, int]:
         return {
@@ -284,28 +250,6 @@ def test_it_multiplies(library: tuple[Any, Count], dtype: str) -> None:
         b.ctypes.data, ldb, zero.ctypes.data, c.ctypes.data, ldc,
     )  # fmt: skip
     np.testing.assert_allclose(c, a.T @ b, rtol=1e-4 if dtype == "float32" else 1e-12)
-
-
-@pytest.mark.parametrize(("name", "given"), [("mkl", "mkl"), ("MKL", "mkl"), ("scipy", "scipy")])
-def test_the_one_that_is_asked_for(name: str, given: str) -> None:
-    if given == "mkl" and module._mkl_path() is None:
-        pytest.skip("the package mkl is not installed")
-    assert the(name).name == {"mkl": "MKL", "scipy": "SciPy's BLAS"}[given]
-
-
-def test_where_mkl_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_mkl_path", lambda: None)
-    assert the("").name == "SciPy's BLAS"
-    with pytest.raises(
-        SettingError, match=r'needs the package mkl: pip install "chainrule\[mkl\]"'
-    ):
-        the("mkl")
-
-
-@pytest.mark.parametrize("bad", ["openblas", "mkl ", "1"])
-def test_another_name(bad: str) -> None:
-    with pytest.raises(SettingError, match=f'CHAINRULE_BLAS="{bad}" must be "mkl" or "scipy"'):
-        the(bad)
 
 
 def test_scipy_is_whole_after_kernels_have_used_a_part_of_it() -> None:

@@ -19,7 +19,7 @@ import pytest
 from chainrule.engine.compiled import cache, machine
 from chainrule.engine.compiled.cache import Code
 from chainrule.engine.compiled.helpers import HELPERS, salt
-from chainrule.engine.compiled.symbolic import Declined
+from chainrule.engine.compiled.symbolic import NotCompilable
 
 pytest.importorskip("numba")
 llvm = pytest.importorskip("llvmlite.binding")
@@ -576,7 +576,7 @@ def test_code_that_cannot_be_loaded_is_compiled_anew(
 def test_what_cannot_be_compiled_is_declined(place: Path, body: str, why: str) -> None:
     text, given = f"{FIRST}def f(x):\n    {body}\n", {"x": np.zeros(3)}
     for _ in range(2):
-        with pytest.raises(Declined) as caught:
+        with pytest.raises(NotCompilable) as caught:
             made(text, "f", given)
         (line,) = str(caught.value).splitlines()
         assert line.startswith("Numba cannot compile it: ")
@@ -613,7 +613,7 @@ assert call() == 3
 @pytest.mark.parametrize("dtype", ["float64", "float16", ">f8"])
 def test_other_failures_of_numba_are_declined_too(dtype: str) -> None:
     text = f"{FIRST}def f(x):\n    import math\n    return 1\n"
-    with pytest.raises(Declined, match="Numba cannot compile it: "):
+    with pytest.raises(NotCompilable, match="Numba cannot compile it: "):
         made(text, "f", {"x": np.zeros(3, dtype)})
 
 
@@ -622,17 +622,17 @@ def test_numba_told_to_compile_nothing_is_declined_too() -> None:
 import os
 os.environ["NUMBA_DISABLE_JIT"] = "1"
 from chainrule.engine.compiled import machine
-from chainrule.engine.compiled.symbolic import Declined
+from chainrule.engine.compiled.symbolic import NotCompilable
 try:
     machine.kernel({RETURN!r}, "number", {{"n": 1}}, None)
-except Declined:
+except NotCompilable:
     pass
 """)
 
 
 def test_why_an_operation_is_declined_names_the_types() -> None:
     text = f"{FIRST}def f(x):\n    return x + 'text'\n"
-    with pytest.raises(Declined, match="float64"):
+    with pytest.raises(NotCompilable, match="float64"):
         made(text, "f", {"x": np.zeros(3)})
 
 

@@ -144,6 +144,25 @@ def test_no_token_no_entry(served: Served) -> None:
     assert served.request("POST", f"/?token={served.token}", post).status == 403
 
 
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("zh-CN,zh;q=0.9,en;q=0.8", "请打开 `chainrule play` 给出的链接"),
+        ("de-DE,zh-Hans-CN;q=0.7", "请打开 `chainrule play` 给出的链接"),
+        ("en-GB,zh;q=0.5", "Open the link that `chainrule play` printed"),
+        ("de", "Open the link that `chainrule play` printed"),
+        (",;=,\xff", "Open the link that `chainrule play` printed"),
+    ],
+)
+def test_who_has_no_link_is_told_so_in_the_language_of_the_browser(
+    served: Served, asked: str, told: str
+) -> None:
+    answer = served.get("/", cookie=None, Accept_Language=asked)
+    assert answer.status == 403
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    assert told in answer.body.decode()
+
+
 def test_a_new_start_has_a_new_token_and_knows_no_cookies_of_the_one_before(served: Served) -> None:
     with serving() as other:
         assert other.token != served.token

@@ -53,17 +53,20 @@ export interface Arrow {
 
 /** The graph of the batch that comes next. Arrays: those that arrows and flows name. */
 export interface InsideMessage extends Message {
+  run: number;
   step: number;
   rows: number;
-  of: number;
   svg: string;
   steps: Step[];
   arrows: Record<string, Arrow>;
+  /** What is not finite in the detail, and is where it is folded. */
   overflows: string[];
+  /** Why the step cannot be made, if it cannot. */
+  failure: string | null;
 }
 
 export interface Verdict {
-  verdict: string;
+  ok: boolean;
   sentence: string;
 }
 

@@ -1,7 +1,7 @@
-"""Which BLAS multiplies the matrices: MKL's or SciPy's.
+"""The BLAS that multiplies the matrices: SciPy's.
 
 A kernel is given the address of `sgemm` or `dgemm` when it runs, so that its machine code is the
-same for every BLAS. Each thread of a step multiplies its own shard, so the BLAS itself is held to
+same wherever that lies. Each thread of a step multiplies its own shard, so the BLAS itself is held to
 one thread meanwhile: threads within threads are many times slower, and would change the bits.
 """
 
@@ -13,12 +13,9 @@ import functools
 import importlib.machinery
 import importlib.util
 import os
-import re
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
-from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -27,45 +24,13 @@ import numpy as np
 
 from chainrule.engine.choice import extra_missing
 from chainrule.errors import SettingError
+from chainrule.lang.messages import _
 
 __all__ = ["Blas", "blas", "blas_at_hand"]
 
 
 class Blas:
-    """A BLAS: its name, and where its products are."""
-
-    name = ""
-
-    def address(self, dtype: np.dtype[Any]) -> int:
-        """Where `sgemm` (float32) or `dgemm` (float64) is, in Fortran's form, with 32-bit sizes."""
-        raise NotImplementedError
-
-    def alone(self) -> AbstractContextManager[Any]:
-        """Each thread multiplies within this: the BLAS itself then uses that one thread."""
-        raise NotImplementedError
-
-
-class _Mkl(Blas):
-    name = "MKL"
-
-    def __init__(self, path: Path) -> None:
-        self.library = ctypes.CDLL(str(path))
-
-    def address(self, dtype: np.dtype[Any]) -> int:
-        function = self.library.sgemm_ if dtype == np.float32 else self.library.dgemm_
-        return _address(function)
-
-    @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
-        before = self.library.MKL_Set_Num_Threads_Local(1)  # for the calling thread
-        try:
-            yield
-        finally:
-            self.library.MKL_Set_Num_Threads_Local(before)
-
-
-class _SciPy(Blas):
-    name = "SciPy's BLAS"
+    """SciPy's BLAS."""
 
     def __init__(self) -> None:
         self.capsules = cython_blas().__pyx_capi__
@@ -78,6 +43,7 @@ class _SciPy(Blas):
             os.register_at_fork(after_in_child=self._after_fork)
 
     def address(self, dtype: np.dtype[Any]) -> int:
+        """Where `sgemm` (float32) or `dgemm` (float64) is, in Fortran's form, with 32-bit sizes."""
         if dtype not in self._addresses:
             self._addresses[dtype] = self._address(dtype)
         return self._addresses[dtype]
@@ -92,14 +58,17 @@ class _SciPy(Blas):
         name = api.PyCapsule_GetName(capsule)
         if name.count(b"int *") != 6:
             raise SettingError(
-                "this SciPy's BLAS counts in another kind of integer than chainrule's kernels."
-                " Install SciPy's own wheels: pip install --force-reinstall scipy."
+                _(
+                    "this SciPy's BLAS counts in another kind of integer than chainrule's kernels."
+                    " Install SciPy's own wheels: pip install --force-reinstall scipy."
+                )
             )
         pointer: int = api.PyCapsule_GetPointer(capsule, name)
         return pointer
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
+        """Each thread multiplies within this: the BLAS itself then uses that one thread."""
         with self._lock:  # the limit holds for the whole process: from the first to the last
             if self._held == 0:
                 self._before = [c.num_threads for c in self._libraries().lib_controllers]
@@ -139,12 +108,6 @@ class _SciPy(Blas):
             ]
             self._controller = everything.select(filepath=ours) if ours else everything
         return self._controller
-
-
-def _address(function: Any) -> int:
-    found = ctypes.cast(function, ctypes.c_void_p).value
-    assert found is not None
-    return found
 
 
 _TABLE = "scipy.linalg.cython_blas"
@@ -191,47 +154,6 @@ def cython_blas() -> ModuleType:
 
 
 @functools.cache
-def _amd_with_avx512() -> bool:
-    """Whether this is a processor whose AVX-512 OpenBLAS uses and MKL does not: half as fast."""
-    import llvmlite.binding as llvm
-
-    if not llvm.get_host_cpu_name().startswith("znver"):
-        return False
-    features = llvm.get_host_cpu_features()
-    return all(features.get(f"avx512{part}", False) for part in ("f", "cd", "bw", "dq", "vl"))
-
-
-def _mkl_path() -> Path | None:
-    """The library of the package `mkl`, if that is installed."""
-    try:
-        files = metadata.files("mkl") or []
-    except metadata.PackageNotFoundError:
-        return None
-    for file in files:
-        if re.fullmatch(
-            r"(libmkl_rt\.so(\.\d+)?|mkl_rt(\.\d+)?\.dll|libmkl_rt(\.\d+)?\.dylib)", file.name
-        ):
-            path = Path(str(file.locate())).resolve()
-            if path.exists():
-                return path
-    return None
-
-
-@functools.cache
 def blas() -> Blas:
-    """The BLAS of this process: the faster one that is installed; `CHAINRULE_BLAS` overrides.
-
-    That is MKL, but on AMD's processors with AVX-512 SciPy's.
-    """
-    wanted = os.environ.get("CHAINRULE_BLAS", "").lower()
-    if wanted not in ("", "mkl", "scipy"):
-        raise SettingError(f'CHAINRULE_BLAS="{wanted}" must be "mkl" or "scipy", or not be set.')
-    skip = wanted == "scipy" or (not wanted and _amd_with_avx512())
-    path = None if skip else _mkl_path()
-    if path is not None:
-        return _Mkl(path)
-    if wanted == "mkl":
-        raise SettingError(
-            'CHAINRULE_BLAS="mkl" needs the package mkl: pip install "chainrule[mkl]".'
-        )
-    return _SciPy()
+    """The BLAS of this process."""
+    return Blas()

@@ -29,6 +29,7 @@ from typing import Any, NamedTuple, TypeVar
 from chainrule.engine.compiled.folder import folder
 from chainrule.engine.compiled.locks import Say, locked
 from chainrule.engine.cost import duration
+from chainrule.lang.messages import Text, _
 
 __all__ = ["Code", "obtain"]
 
@@ -114,7 +115,7 @@ def _kept_or_made(
             found = _used(kernel, use)
             if found is not None:
                 return found[0]
-        say(_announced("" if held else f"{kernel} cannot be locked", seconds))
+        say(_announced("" if held else _("{path} cannot be locked", path=kernel), seconds))
         path = kernel / f"{stem}.py"
         if held:
             with contextlib.suppress(OSError):
@@ -125,18 +126,23 @@ def _kept_or_made(
             try:
                 _put(kernel / "code", _packed(code))
             except OSError as error:
-                say(f"The compiled code could not be kept: {error}")
+                say(_("The compiled code could not be kept: {error}", error=error))
             else:
                 with contextlib.suppress(OSError):
                     _sweep(kernels)
         return function
 
 
-def _announced(reason: str, seconds: Callable[[], float] | None) -> str:
+def _announced(reason: str, seconds: Callable[[], float] | None) -> Text:
     """What is said before compiling, and why the code is not kept, if so."""
-    often = f"in every process, as {reason}" if reason else "once"
-    long = duration(seconds()) if seconds is not None else "some seconds"
-    return f"Compiling for this kind of network: {long}, {often}."
+    long = duration(seconds()) if seconds is not None else _("some seconds")
+    if not reason:
+        return _("Compiling for this kind of network: {time}, once.", time=long)
+    return _(
+        "Compiling for this kind of network: {time}, in every process, as {reason}.",
+        time=long,
+        reason=reason,
+    )
 
 
 def _silent(line: str) -> None:

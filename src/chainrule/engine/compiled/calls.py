@@ -22,9 +22,11 @@ from chainrule.engine.compiled.rows import (
     wide,
 )
 from chainrule.engine.compiled.schedule import Schedule
-from chainrule.engine.compiled.symbolic import Declined, Value
+from chainrule.engine.compiled.symbolic import Value
+from chainrule.engine.compiled.values import NotCompilable, no_form
 from chainrule.engine.names import bare
 from chainrule.engine.primitives import pick, take_rows
+from chainrule.lang.messages import _
 from chainrule.nodes.indexing import add_at, chosen
 
 __all__ = ["Calls"]
@@ -73,7 +75,7 @@ class Calls:
         elif is_elementwise(v) or f in (chosen, take_rows, pick):
             self._elementwise(v)
         else:
-            raise Declined(f"{getattr(f, '__name__', 'an operation')} has no compiled form")
+            raise no_form(f)
 
     # -- loops over all elements -----------------------------------------------------------------
 
@@ -248,7 +250,7 @@ class Calls:
         """Another look at an array; no numbers move."""
         name = self.e.array[v]
         if not v.shape:
-            raise Declined("it makes a single number of an array by reshaping")
+            raise NotCompilable(_("it makes a single number of an array by reshaping"))
         root = root_of(v.args[0])
         sizes = ", ".join(self.e.length(d, [root]) for d in v.shape)
         self.e.imports.add("shaped")

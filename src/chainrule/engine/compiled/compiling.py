@@ -15,7 +15,8 @@ from numba.extending import intrinsic
 from chainrule.engine.compiled.cache import Code
 from chainrule.engine.compiled.kernels import ALONE, OPTIONS
 from chainrule.engine.compiled.layout import laid_out
-from chainrule.engine.compiled.symbolic import Declined
+from chainrule.engine.compiled.values import NotCompilable
+from chainrule.lang.messages import _
 
 __all__ = ["machine_code"]
 
@@ -31,7 +32,7 @@ def machine_code(source: str, path: Path, name: str, given: Sequence[Any]) -> Co
     """The machine code of the function `name`, called as `machine.Call` does.
 
     Raises:
-        Declined: Numba cannot compile it.
+        NotCompilable: Numba cannot compile it.
     """
     # Written out, so that Numba can take the function into this one, and compiles it only once.
     text = ", ".join(f"given[{i}]" for i in range(len(given)))
@@ -43,12 +44,12 @@ def machine_code(source: str, path: Path, name: str, given: Sequence[Any]) -> Co
         exec(compile(source + text, str(path), "exec"), module)  # noqa: S102 - our own text
         compiled = njit(module["entry"], **ALONE, **OPTIONS)
         if not hasattr(compiled, "overloads"):
-            raise Declined("Numba is told not to compile (NUMBA_DISABLE_JIT)")
+            raise NotCompilable(_("Numba is told not to compile (NUMBA_DISABLE_JIT)"))
         compiled.compile((types.int64,))
     except _FAILURES as error:
-        raise Declined(f"Numba cannot compile it: {_why(error)}") from error
+        raise NotCompilable(_("Numba cannot compile it: {error}", error=_why(error))) from error
     (result,) = compiled.overloads.values()
-    _, _, (data, _) = result.library.serialize_using_object_code()
+    data = result.library.serialize_using_object_code()[2][0]
     return Code(result.fndesc.llvm_func_name, data)
 
 

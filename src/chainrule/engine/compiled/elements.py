@@ -11,9 +11,10 @@ import numpy as np
 from chainrule.engine.compiled.formulas import formula, text_of
 from chainrule.engine.compiled.places import Place, lined_up, picked, rows_text, through
 from chainrule.engine.compiled.rows import is_row, is_view, root_of, total, wide
-from chainrule.engine.compiled.symbolic import Declined, Dim, Number, Rows, Value, Width
+from chainrule.engine.compiled.symbolic import Dim, NotCompilable, Number, Rows, Value, Width
 from chainrule.engine.names import Names
 from chainrule.engine.primitives import cast, filled, pick, take_rows
+from chainrule.lang.messages import _
 from chainrule.nodes.indexing import add_at, chosen, replaced
 from chainrule.nodes.random import cells
 
@@ -196,7 +197,7 @@ class Elements:
 
     def _from_array(self, v: Value, place: Place) -> str:
         if v not in self.array:
-            raise Declined("a value in it is kept in no array")
+            raise NotCompilable(_("a value in it is kept in no array"))
         # An id may say where along an axis of length 1 (`x[:, [0, 0, 0]]`): there is one place only.
         place = tuple("0" if d == 1 else p for d, p in zip(v.shape, place, strict=True))
         if v.function is None and v.payload.array is None and self.gathered and v.has_rows:

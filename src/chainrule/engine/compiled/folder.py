@@ -8,6 +8,8 @@ import stat
 import sys
 from pathlib import Path
 
+from chainrule.lang.messages import _
+
 __all__ = ["folder"]
 
 
@@ -53,24 +55,27 @@ def _unfit(place: Path) -> str:
                     os.mkdir(step, 0o700)
         found = os.lstat(place)
         if stat.S_ISLNK(found.st_mode):
-            return f"{place} is a symbolic link, which is not followed"
+            return _("{path} is a symbolic link, which is not followed", path=place)
         if not stat.S_ISDIR(found.st_mode):
-            return f"{place} is not a folder"
+            return _("{path} is not a folder", path=place)
         if sys.platform != "win32":
             mine = os.geteuid()
             if found.st_uid != mine:
-                return f"{place} belongs to another user"
+                return _("{path} belongs to another user", path=place)
             if os.stat(place.parent).st_uid not in (0, mine):
-                return f"{place.parent} belongs to another user"
+                return _("{path} belongs to another user", path=place.parent)
             if found.st_mode & 0o022:
                 # Closing it now would be too late: what lies in it may be another's already.
-                return f"{place} may be written in by other users; remove it, or name another"
+                return _(
+                    "{path} may be written in by other users; remove it, or name another",
+                    path=place,
+                )
             if found.st_mode & 0o077:  # nobody else could have written: closing it is enough
                 os.chmod(place, stat.S_IMODE(found.st_mode) & 0o700)
         if not os.access(place, os.R_OK | os.W_OK | os.X_OK):
-            return f"{place} cannot be written in"
+            return _("{path} cannot be written in", path=place)
     except OSError as error:
-        return f"{place} cannot be used ({error.strerror or error})"
+        return _("{path} cannot be used ({error})", path=place, error=error.strerror or error)
     return ""
 
 
@@ -86,7 +91,7 @@ def _within_reach(place: Path) -> str:
                 continue
             if stat.S_ISLNK(found.st_mode):
                 if found.st_uid not in (0, os.geteuid()):
-                    return f"{step} is a symbolic link made by another user"
+                    return _("{path} is a symbolic link made by another user", path=step)
             elif found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
-                return f"everyone may write in {step}"
+                return _("everyone may write in {path}", path=step)
     return ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule.engine.compiled.helpers import HELPERS
-from chainrule.engine.compiled.symbolic import Declined
+from chainrule.engine.compiled.values import no_form
 from chainrule.engine.names import bare
 from chainrule.engine.primitives import cast, filled
 
@@ -96,7 +96,7 @@ def formula(v: Value, texts: Sequence[str], imports: set[str]) -> str:
         return f"{v.dtype.name}({bare(texts[0])})"
     form = FORMULAS.get(f)
     if form is None:
-        raise Declined(f"{getattr(f, '__name__', 'an operation')} has no compiled form")
+        raise no_form(f)
     if f is np.invert and v.dtype.kind == "b":
         form = FORMULAS[np.logical_not]
     if "(" in form[1:]:  # within a call, brackets around the whole of an argument say nothing

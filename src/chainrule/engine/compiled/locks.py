@@ -10,6 +10,8 @@ import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from chainrule.lang.messages import _
+
 fcntl: types.ModuleType | None
 try:
     import fcntl
@@ -64,7 +66,7 @@ def _acquired(folder: Path, patience: float, say: Say) -> int | None:
             return None
         if waited > 0.5 and not told:
             told = True
-            say("Waiting for another process that compiles the same code")
+            say(_("Waiting for another process that compiles the same code"))
         time.sleep(0.02)
 
 

@@ -20,7 +20,8 @@ import numpy as np
 from chainrule.engine.compiled import cache
 from chainrule.engine.compiled.helpers import salt
 from chainrule.engine.compiled.locks import Say
-from chainrule.engine.compiled.values import Declined
+from chainrule.engine.compiled.values import NotCompilable
+from chainrule.lang.messages import _
 from chainrule.version import __version__
 
 __all__ = ["Call", "Kernel", "kernel"]
@@ -130,7 +131,7 @@ def kernel(
         try:
             from chainrule.engine.compiled.compiling import machine_code
         except ImportError as error:  # such as a Numba that is too old for this NumPy
-            raise Declined(f"Numba cannot be loaded ({error})") from error
+            raise NotCompilable(_("Numba cannot be loaded ({error})", error=error)) from error
         return machine_code(source, path, name, tuple(given.values()))
 
     ingredients = [_kind(tuple(given.values())), *_ingredients()]

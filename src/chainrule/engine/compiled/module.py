@@ -17,12 +17,13 @@ from chainrule.engine.compiled.helpers import HELPERS
 from chainrule.engine.compiled.places import rows_text
 from chainrule.engine.compiled.schedule import Schedule
 from chainrule.engine.compiled.source import Body
-from chainrule.engine.compiled.symbolic import Declined, Rows, Symbolic
+from chainrule.engine.compiled.symbolic import NotCompilable, Rows, Symbolic
 from chainrule.engine.compiled.update import RUN, update_source
 from chainrule.engine.names import Names
 from chainrule.engine.protocols import UpdateRule
+from chainrule.lang.messages import Text, _
 
-__all__ = ["Run", "Text", "handed_over", "predict_text", "train_text"]
+__all__ = ["Run", "Source", "handed_over", "predict_text", "train_text"]
 
 _FIRST = ("blas", "crew", "shard", "shards")
 _BUILT_IN = (
@@ -51,29 +52,27 @@ class Run:
 
 
 @dataclass
-class Text:
+class Source:
     """The source, the arrays that its main function takes, and why it cannot be sharded, if so."""
 
     source: str
     arguments: list[Argument]
-    mixed: str | None
+    mixed: Text | None
 
 
 def _body(
     step: Symbolic, written: Sequence[Written], dtype: np.dtype[Any], gathered: bool
 ) -> tuple[Body, Schedule]:
     if any(role == "written" and v.has_rows for role, _, v, _ in written):
-        raise Declined("a buffer in it goes with the batch")
+        raise NotCompilable(_("a buffer in it goes with the batch"))
     schedule = Schedule(step, [v for role, _, v, _ in written if role == "written"])
     given = [
-        (role, name, schedule.total(v) if role == "written" else v, payload)
+        (role, name, schedule.total(own) if role == "written" else own, payload)
         for role, name, v, payload in written
+        for own in [schedule.own(v)]
     ]
     names = Names((*_FIRST, *_GROUPS.values(), *HELPERS, *_BUILT_IN))
-    try:
-        return Body(schedule, given, dtype, names, gathered=gathered), schedule
-    except (KeyError, IndexError, ValueError, TypeError, AttributeError, StopIteration) as error:
-        raise Declined("a part of it has no compiled form yet") from error
+    return Body(schedule, given, dtype, names, gathered=gathered), schedule
 
 
 def _function(body: Body, name: str, given: str, doc: str, first: Sequence[str] = ()) -> str:
@@ -195,7 +194,7 @@ def train_text(
     ways: Sequence[tuple[bool, float]],
     dtype: np.dtype[Any],
     limited: bool,
-) -> Text:
+) -> Source:
     """The kernel file of a training step."""
     body, schedule = _body(step, written, dtype, gathered=True)
     imports = {"kernel", "share", "wait"}
@@ -220,7 +219,7 @@ def train_text(
     update_text = [text.replace("UPDATE", kernel) for text, kernel in updates.items()]
     loop, arguments = _loop(body, runs, limited, imports)
     source = _file(title, imports, [step_text, *update_text, "\n".join(loop)])
-    return Text(source, arguments, schedule.mixed)
+    return Source(source, arguments, schedule.mixed)
 
 
 def _loop(
@@ -310,7 +309,7 @@ def handed_over(
 
 def predict_text(
     title: str, step: Symbolic, written: Sequence[Written], dtype: np.dtype[Any]
-) -> Text:
+) -> Source:
     """The kernel file of a prediction: blocks of rows, one after the other."""
     body, schedule = _body(step, written, dtype, gathered=False)
     forward = _function(
@@ -336,4 +335,4 @@ def predict_text(
         ),
     ]
     source = _file(title, imports, [forward, "\n".join(loop)])
-    return Text(source, arguments, schedule.mixed)
+    return Source(source, arguments, schedule.mixed)

@@ -24,9 +24,10 @@ from chainrule.engine.compiled.step import (
     tables,
     within,
 )
-from chainrule.engine.compiled.symbolic import Declined, Rows, Value, overlay
+from chainrule.engine.compiled.symbolic import NotCompilable, Rows, Value, overlay
 from chainrule.engine.compiled.threads import Crew, crew_words, shards_for, thread_count
 from chainrule.engine.protocols import RecordableNetwork
+from chainrule.lang.messages import _
 
 __all__ = ["BLOCK", "CompiledPredict"]
 
@@ -59,17 +60,17 @@ class CompiledPredict:
         self.reads = step.reads
         (out,) = step.targets
         if not isinstance(out, Value) or not out.shape or not isinstance(out.shape[0], Rows):
-            raise Declined("its outputs do not go row by row")
+            raise NotCompilable(_("its outputs do not go row by row"))
         kinds = " → ".join(type(layer).__name__ for layer in network.layers)
         written = [(targets[0].role, targets[0].name, out, None)]
         self.text = predict_text(f"Prediction of {kinds}.", step, written, network.dtype)
         if self.text.mixed is not None:
-            raise Declined(self.text.mixed)
+            raise NotCompilable(self.text.mixed)
         numbers, words = tables(step, [BLOCK, BLOCK + 1])
         # A block of rows knows neither the other rows nor how many there are.
         whole = any(a.role == "part" for a in self.text.arguments)
         if whole or any(one.tobytes() != other.tobytes() for one, other in (numbers, words)):
-            raise Declined("its outputs for a row go with the other rows")
+            raise NotCompilable(_("its outputs for a row go with the other rows"))
         self._numbers = numbers[0], words[0]
         self._limits = [limit for ids, limit in id_limits(step, {"x": x}) if ids is x]
         self.dtype, self._kind = network.dtype, out.dtype

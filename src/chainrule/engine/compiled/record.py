@@ -9,17 +9,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.engine.compiled.symbolic import Declined, Recorded
+from chainrule.engine.compiled.symbolic import Recorded
+from chainrule.engine.compiled.values import NotCompilable, no_form
 from chainrule.engine.memory import is_opaque, needed
 from chainrule.engine.naming import output_names, parameter_names
 from chainrule.engine.plans import Recorded as Recording
 from chainrule.engine.protocols import RecordableNetwork
 from chainrule.engine.rules import KERNEL_FUNCTIONS
 from chainrule.engine.trace import Traced
+from chainrule.errors import ChainruleError
 from chainrule.graph.mode import training_mode
+from chainrule.lang.messages import _
 from chainrule.nodes.base import CALLED
 
-__all__ = ["Target", "record_predict", "record_step"]
+__all__ = ["Target", "raised_here", "record_predict", "record_step"]
 
 Array = npt.NDArray[Any]
 
@@ -74,7 +77,7 @@ def record_step(
             names.setdefault(low.value(losses), "losses")
         return Recorded(n, _arrays(found), names, rec.reads)
 
-    return _declining(record), targets
+    return _of_other_sizes(record), targets
 
 
 def record_predict(
@@ -87,28 +90,43 @@ def record_predict(
         with training_mode(False):
             rec = Recording(network.record_predict, [("x", _rows(x, n))], KERNEL_FUNCTIONS)
             low = rec.lower()
-            out, _ = rec.results(low)
+            out = rec.results(low)[0]
         names = _parameter_leaves(network, rec)
         for v, name in output_names(network, rec.outputs).items():
             names.setdefault(low.value(v), name)
         names[out] = "y"
         return Recorded(n, _arrays([out]), names, rec.reads)
 
-    return _declining(record), targets
+    return _of_other_sizes(record), targets
 
 
-def _declining(record: Callable[[int], Recorded]) -> Callable[[int], Recorded]:
-    """Recording for other batch sizes than the data's may fail: then the NumPy engine is to say why."""
+def _of_other_sizes(record: Callable[[int], Recorded]) -> Callable[[int], Recorded]:
+    """Recording for other batch sizes than the data's, where a user's code or our checks may fail.
+
+    Then the NumPy engine, which takes the batch as it is, says why or goes on.
+    """
 
     def careful(n: int) -> Recorded:
         try:
             return record(n)
-        except Declined:
+        except NotCompilable:
             raise
         except Exception as error:
-            raise Declined("it cannot be recorded for batches of another size") from error
+            if isinstance(error, ChainruleError) or not raised_here(error):
+                why = _("it cannot be recorded for batches of another size")
+                raise NotCompilable(why) from error
+            raise  # a mistake of our own
 
     return careful
+
+
+def raised_here(error: BaseException) -> bool:
+    """Whether an error comes from a line of chainrule itself, and of none that it was given."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    name = "" if trace is None else str(trace.tb_frame.f_globals.get("__name__", ""))
+    return name.partition(".")[0] == "chainrule"
 
 
 def _arrays(found: list[Traced]) -> list[Traced]:
@@ -116,9 +134,9 @@ def _arrays(found: list[Traced]) -> list[Traced]:
     for value in (v for v in found[0].trace.values if v in wanted):
         if is_opaque(value):
             who = type(value.args[0].layer).__name__
-            raise Declined(f"{who} is written by hand, in Python")
+            raise NotCompilable(_("{layer} is written by hand, in Python", layer=who))
         if value.function in CALLED:
-            raise Declined(f"{value.function.__name__} has no compiled form")
+            raise no_form(value.function)
     return found
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from chainrule.engine.compiled.symbolic import ROWS, Cut, Dim, Rows, Value
 from chainrule.engine.primitives import cast, filled, pick
+from chainrule.lang.messages import Text, _
 from chainrule.nodes.indexing import add_at, replaced
 from chainrule.nodes.random import cells
 
@@ -84,13 +85,19 @@ def is_row(v: Value) -> bool:
     return bool(v.shape) and v.shape[0] == ROWS
 
 
-def row_problem(v: Value) -> str | None:
+def row_problem(v: Value) -> Text | None:
     """Why a row of the value needs other rows of the operands; None if it does not."""
+    if not _crosses(v):
+        return None
     name = getattr(v.function, "__name__", "?")
+    return _("{function} works across the rows of a batch", function=name)
+
+
+def _crosses(v: Value) -> bool:
+    """Whether a row of the value needs other rows of the operands."""
     operands = v.operands
     if not v.has_rows and not any(o.has_rows for o in operands):
-        return None
-    across = f"{name} works across the rows of a batch"
+        return False
     if v.function in (np.matmul, affine):
         a, b = operands[:2]
         forward = _leads(v) and _leads(a) and not b.has_rows
@@ -104,25 +111,25 @@ def row_problem(v: Value) -> str | None:
         )
         stacks = v.ndim > 2 and all(_leads(w) or not w.has_rows for w in (v, a, b))
         alone = v.ndim == 2 and (forward or back)
-        return None if alone or (stacks and v.has_rows) else across
+        return not (alone or (stacks and v.has_rows))
     if v.function is np.transpose and v.has_rows:
-        return None if v.ndim == 2 or (_leads(v) and v.args[1][0] == 0) else across
+        return not (v.ndim == 2 or (_leads(v) and v.args[1][0] == 0))
     if v.has_rows and not _leads(v):
-        return across
+        return True
     if any(o.has_rows and not _leads(o) for o in operands):
-        return across
+        return True
     if v.function in REDUCTIONS:
         kept = 0 not in v.kwargs["axis"]
-        return None if kept or v.function is np.sum else across
+        return not (kept or v.function is np.sum)
     if v.function in (np.concatenate, np.stack):
-        return across if v.kwargs["axis"] % v.ndim == 0 else None
+        return bool(v.kwargs["axis"] % v.ndim == 0)
     if v.function in (pick, add_at):
         x, key = v.args
         table = v if v.function is add_at else x
         if table.has_rows:  # a row of the table for each row: the rows are left as they are
-            return None if _keeps_rows(v) and x.has_rows and v.has_rows else across
+            return not (_keeps_rows(v) and x.has_rows and v.has_rows)
         ids = key[0] if len(key) == 1 else None
-        return None if isinstance(ids, Value) and _leads(ids) else across
+        return not (isinstance(ids, Value) and _leads(ids))
     if is_elementwise(v) and v.function is not cells:
         # A row of an operand meets the row of the result only where their axes line up.
         aligned = all(
@@ -130,8 +137,8 @@ def row_problem(v: Value) -> str | None:
             for o in operands
             if o.has_rows and v.function is not replaced
         )
-        return None if aligned else across
-    return None
+        return not aligned
+    return False
 
 
 def _keeps_rows(v: Value) -> bool:

@@ -31,6 +31,7 @@ from chainrule.engine.compiled.rows import (
 )
 from chainrule.engine.compiled.symbolic import Symbolic, Value
 from chainrule.engine.primitives import filled, pick, take_rows
+from chainrule.lang.messages import Text
 from chainrule.nodes.indexing import add_at, chosen, replaced
 from chainrule.nodes.random import cells
 
@@ -54,24 +55,27 @@ class Schedule:
 
     def __init__(self, step: Symbolic, whole: Iterable[Value] = ()) -> None:
         """`whole` are targets that every shard needs the whole of, such as new buffers."""
-        self.mixed: str | None = None
+        self.mixed: Text | None = None
         self.parts: set[Value] = set()
         self._totals: dict[Value, Value] = {}
         self._copies: dict[Value, Value] = {}
-        values = _with_biases(step)
+        folded = _with_biases(step)
+        values = [taken for v in step.values if (taken := folded.get(v, v)) is not None]
         self._whole = self._needed_whole(values, whole)
         self.parts.clear()
         #: The operations, and what operands were exchanged for: totals, copies in arrays.
         self.values: list[Value] = []
-        for v in values:
-            self._enter(v)
+        self._own: dict[Value, Value] = {}
+        for v in step.values:
+            if (taken := folded.get(v, v)) is not None:
+                self._own[v] = self._entered(taken)
         for v in whole:
-            self.total(v)
+            self.total(self.own(v))
         self.users: dict[Value, list[Value]] = {v: [] for v in self.values}
         for v in self.values:
             for o in v.operands:
                 self.users[o].append(v)
-        targets = [v for v in step.targets if isinstance(v, Value)]
+        targets = [self.own(v) for v in step.targets if isinstance(v, Value)]
         #: Operations on rows that are done for all elements in one loop.
         self.flat: set[Value] = set()
         self._flatten({root_of(v) for v in targets})
@@ -84,22 +88,27 @@ class Schedule:
 
     # -- what each operation may be given -----------------------------------------------------
 
-    def _enter(self, v: Value) -> None:
+    def own(self, v: Value) -> Value:
+        """The schedule's own value for one of the step's, with other operands perhaps."""
+        return self._own[v]
+
+    def _entered(self, v: Value) -> Value:
         if v.function is None:
             self.values.append(v)
-            return
+            return v
         self.mixed = self.mixed or row_problem(v)
-        v.args = self._exchanged(v.args, self._whole_of)
+        v = v.given(self._exchanged(v.args, self._given))
         part = self._is_part(v)
         if not part:
-            v.args = self._exchanged(v.args, self.total)
+            v = v.given(self._exchanged(v.args, self.total))
         if v.function is np.reshape and not is_view(v):
-            v.args = self._exchanged(v.args, self._untransposed)
+            v = v.given(self._exchanged(v.args, self._untransposed))
         elif v.function in (np.matmul, affine) and v.ndim == 2:
-            v.args = self._exchanged(v.args, self._array)
+            v = v.given(self._exchanged(v.args, self._array))
         if part:
             self.parts.add(v)
         self.values.append(v)
+        return v
 
     def _needed_whole(self, values: Sequence[Value], whole: Iterable[Value]) -> set[Value]:
         """The sums over rows that the step itself goes on with."""
@@ -125,9 +134,9 @@ class Schedule:
             return tuple(self._exchanged(a, by) for a in args)
         return args
 
-    def _whole_of(self, v: Value) -> Value:
-        """The total of a sum that some of its users need whole: then all take that."""
-        return self.total(v) if v in self._whole else v
+    def _given(self, v: Value) -> Value:
+        """Our own operand; the total of a sum that some of its users need whole: then all take that."""
+        return self.total(self.own(v)) if v in self._whole else self.own(v)
 
     def total(self, v: Value) -> Value:
         """The whole of a sum, where only the shard's part is known."""
@@ -135,8 +144,7 @@ class Schedule:
             return v
         if v not in self._totals:
             if is_view(v):
-                args = (self.total(v.args[0]), *v.args[1:])
-                made = Value(v.function, args, v.kwargs, v.shape, v.dtype, name=v.name)
+                made = v.given((self.total(v.args[0]), *v.args[1:]))
             else:
                 made = Value(total, (v,), {}, v.shape, v.dtype, name=v.name)
             self._totals[v] = made
@@ -318,11 +326,12 @@ class Schedule:
         return found
 
 
-def _with_biases(step: Symbolic) -> list[Value]:
-    """The operations; a product to which nothing but a bias is done takes that in."""
+def _with_biases(step: Symbolic) -> dict[Value, Value | None]:
+    """What stands in place of some operations: nothing for a product to which nothing but a bias is
+    done, and a product that takes the bias in for their sum."""
     users = Counter(o for v in step.values for o in v.operands)
     users.update(v for v in step.targets if isinstance(v, Value))
-    gone: set[Value] = set()
+    found: dict[Value, Value | None] = {}
     for v in step.values:
         if v.function is not np.add or v.ndim != 2 or not v.has_rows:
             continue
@@ -340,7 +349,8 @@ def _with_biases(step: Symbolic) -> list[Value]:
                 and bias.shape == v.shape[1:]
                 and product.dtype == bias.dtype == v.dtype
             ):
-                gone.add(product)
-                v.function, v.args, v.kwargs = affine, (*product.args, bias), {}
+                found[product] = None
+                args = (*product.args, bias)
+                found[v] = Value(affine, args, {}, v.shape, v.dtype, name=v.name)
                 break
-    return [v for v in step.values if v not in gone]
+    return found

@@ -14,17 +14,18 @@ from chainrule.aligned import aligned, room
 from chainrule.engine.compiled.blas import blas
 from chainrule.engine.compiled.constants import SMALL, SPARE
 from chainrule.engine.compiled.machine import Call, kernel
-from chainrule.engine.compiled.module import Text, handed_over, train_text
+from chainrule.engine.compiled.module import Source, handed_over, train_text
 from chainrule.engine.compiled.record import record_step
 from chainrule.engine.compiled.rows import is_view
 from chainrule.engine.compiled.source import Argument
-from chainrule.engine.compiled.symbolic import Cut, Declined, Rows, Symbolic, Value, overlay
+from chainrule.engine.compiled.symbolic import Cut, NotCompilable, Rows, Symbolic, Value, overlay
 from chainrule.engine.compiled.threads import Crew, shards_for, thread_count
 from chainrule.engine.memory import debugging, spoil
 from chainrule.engine.primitives import cast, pick, take_rows
 from chainrule.engine.protocols import RecordableNetwork, UpdateRule
 from chainrule.graph.reads import ArrayRead
 from chainrule.graph.recording import Reads
+from chainrule.lang.messages import _
 from chainrule.nodes.indexing import add_at, chosen, replaced
 
 __all__ = [
@@ -44,6 +45,15 @@ Array = npt.NDArray[Any]
 SAMPLE = 16
 #: Arrays that every run writes before it reads them.
 _WRITTEN = ("part", "work")
+
+
+#: Why a result cannot be written for every batch, by what it is.
+_SAME = {
+    "loss": _("its loss is the same number for all data"),
+    "gradient": _("its gradient is the same number for all data"),
+    "written": _("what it writes is the same number for all data"),
+    "out": _("its output is the same number for all data"),
+}
 
 
 class CompiledStep:
@@ -71,7 +81,7 @@ class CompiledStep:
         step = self.step = overlay(record, widths)
         self.reads = step.reads
         if not any(t.role == "gradient" for t in targets):
-            raise Declined("nothing in the network is to be trained")
+            raise NotCompilable(_("nothing in the network is to be trained"))
         self.segments = network.segments()
         moved = {id(t.payload) for t in targets if t.role == "gradient"}
         #: The gradients of parameters that the loss does not go by: nothing else writes them.
@@ -98,15 +108,15 @@ class CompiledStep:
 
     # -- the text --------------------------------------------------------------------------------
 
-    def _text(self, step: Symbolic, targets: Sequence[Any]) -> Text:
+    def _text(self, step: Symbolic, targets: Sequence[Any]) -> Source:
         written = []
         for target, value in zip(targets, step.targets, strict=True):
             if not isinstance(value, Value):
-                raise Declined(f"its {target.role} is the same number for all data")
+                raise NotCompilable(_SAME[target.role])
             written.append((target.role, target.name, value, target.payload))
         dtypes = {s.data.dtype for s in self.segments}
         if len(dtypes) > 1:
-            raise Declined("its parameters are of several dtypes")
+            raise NotCompilable(_("its parameters are of several dtypes"))
         (dtype,) = dtypes
         kinds = " → ".join(type(layer).__name__ for layer in self.network.layers)
         title = (
@@ -133,7 +143,7 @@ class CompiledStep:
         """Go on with other rows of the same kind, and with the optimizer's state as it now is."""
         by_name, n = dict(data), len(data[0][1])
         if not all(within(a, limit) for a, limit in id_limits(self.step, by_name)):
-            raise Declined("an id in the data names no row of a table")
+            raise NotCompilable(_("an id in the data names no row of a table"))
         numbers, words = tables(self.step, [self.batch, n % self.batch or self.batch])
         leaves = [a for a in self.text.arguments if a.role == "data"]
         arrays = {a.name: in_one_piece(by_name[a.payload.name], "data") for a in leaves}
@@ -228,7 +238,7 @@ class CompiledStep:
                 first = offset // g.itemsize
                 found: Array = others[k - 1, first : first + grad.size].reshape(grad.shape)
                 return found
-        raise Declined("a gradient lies outside the network's arrays")
+        raise NotCompilable(_("a gradient lies outside the network's arrays"))
 
     # -- running --------------------------------------------------------------------------------------
 
@@ -292,10 +302,10 @@ def id_limits(step: Symbolic, data: Mapping[str, Array]) -> list[tuple[Array, in
             continue
         leaf = ids.payload
         if ids.function is not None or isinstance(most, Rows):
-            raise Declined("row numbers of a table are computed in it")
+            raise NotCompilable(_("row numbers of a table are computed in it"))
         found = data.get(leaf.name) if leaf.array is None else leaf.array
         if found is None:
-            raise Declined("row numbers of a table are computed in it")
+            raise NotCompilable(_("row numbers of a table are computed in it"))
         limits.append((_columns(found, looks[::-1], step), most))
     return limits
 
@@ -380,6 +390,6 @@ def in_one_piece(array: Array, role: str) -> Array:
     """An array as kernels take it: the same memory, but for data and constants, which are read."""
     if not (array.flags.c_contiguous and array.flags.aligned):
         if role not in ("constant", "data"):
-            raise Declined("one of its parameters does not lie in one piece")
+            raise NotCompilable(_("one of its parameters does not lie in one piece"))
         array = np.require(array, requirements=["C", "A"])
     return array.reshape(-1) if array.ndim == 0 else array

@@ -20,8 +20,8 @@ from chainrule.engine.compiled.axes import Axes, Axis
 from chainrule.engine.compiled.values import (
     ROWS,
     Cut,
-    Declined,
     Dim,
+    NotCompilable,
     Number,
     Rows,
     Value,
@@ -31,13 +31,14 @@ from chainrule.engine.memory import needed
 from chainrule.engine.primitives import VIEWS, pick
 from chainrule.engine.trace import Traced
 from chainrule.graph.recording import Reads
+from chainrule.lang.messages import _, _n
 from chainrule.nodes.indexing import add_at
 
 __all__ = [
     "ROWS",
     "Cut",
-    "Declined",
     "Dim",
+    "NotCompilable",
     "Number",
     "Recorded",
     "Rows",
@@ -137,7 +138,13 @@ class NumberTable:
         assert self._first is not None
         there = _Matching(self._first.targets, self._record(n).targets)
         if there.differs:
-            raise Declined(f"a number in it goes with the batch in a way unknown for {n} rows")
+            raise NotCompilable(
+                _n(
+                    "a number in it goes with the batch in a way unknown for {n} row",
+                    "a number in it goes with the batch in a way unknown for {n} rows",
+                    n,
+                )
+            )
         return [_number(there.twin[a]) if isinstance(a, Traced) else a for a, _ in self.leaves]
 
 
@@ -189,7 +196,7 @@ def overlay(record: Callable[[int], Recorded], widths: Iterable[int]) -> Symboli
             numbers = NumberTable(record, sizes)
             numbers.begin(first)
             return _Overlay(first, matching.twin, sizes, numbers).symbolic()
-    raise Declined("it takes other operations for another batch size")
+    raise NotCompilable(_("it takes other operations for another batch size"))
 
 
 def unlike(widths: set[int]) -> list[tuple[int, int]]:
@@ -238,7 +245,7 @@ class _Overlay:
             a.shape != b.shape
             or not np.array_equal(a.known, b.known, equal_nan=a.dtype.kind == "f")
         ):
-            raise Declined("a constant array in it goes with the batch")
+            raise NotCompilable(_("a constant array in it goes with the batch"))
         sizes = enumerate(zip(a.shape, b.shape, strict=True))
         shape = tuple(self._dim(p, q, a, i) for i, (p, q) in sizes)
         payload = a if a.function is None else None
@@ -294,7 +301,7 @@ class _Overlay:
         m1, m2 = self.sizes
         times, rest = divmod(q - p, m2 - m1)
         if rest or times < 1:
-            raise Declined("a length in it does not go evenly with the batch size")
+            raise NotCompilable(_("a length in it does not go evenly with the batch size"))
         return Rows(times, p - times * m1)
 
     # -- keys: what stands between the brackets of x[...] -------------------------------------
@@ -320,7 +327,9 @@ class _Overlay:
                 continue
             if isinstance(p, Traced):
                 if len(key) > 1 and p.known is None:
-                    raise Declined("it picks by ids along several axes, or not along the first")
+                    raise NotCompilable(
+                        _("it picks by ids along several axes, or not along the first")
+                    )
                 parts.append(self.made[p])
             elif isinstance(p, slice):
                 parts.append(self._cut(p.indices(shape[axis]), q.indices(other[axis]), shape[axis]))

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from chainrule.aligned import room
 from chainrule.engine.compiled.constants import COUNTERS, FAILED, YIELD
 from chainrule.errors import SettingError
+from chainrule.lang.messages import _
 from chainrule.settings import whole
 
 __all__ = ["Crew", "crew_words", "shards_for", "thread_count"]
@@ -43,7 +44,7 @@ def thread_count(threads: int | None) -> int:
             return min(whole(int(text), "CHAINRULE_NUM_THREADS"), MOST)
         except ValueError:
             raise SettingError(
-                f'CHAINRULE_NUM_THREADS="{text}" must be a whole number from 1.'
+                _('CHAINRULE_NUM_THREADS="{given}" must be a whole number from 1.', given=text)
             ) from None
     if multiprocessing.parent_process() is not None:
         return 1

@@ -7,12 +7,15 @@ from typing import Any
 import numpy as np
 
 from chainrule.engine.compiled.formulas import FORMULAS, needs_helper, text_of
-from chainrule.engine.compiled.symbolic import Declined
+from chainrule.engine.compiled.record import raised_here
+from chainrule.engine.compiled.values import NotCompilable
 from chainrule.engine.memory import needed
 from chainrule.engine.names import Names, bare, tidy
 from chainrule.engine.protocols import UpdateRule
 from chainrule.engine.rules import KERNEL_FUNCTIONS
 from chainrule.engine.trace import Trace, Traced
+from chainrule.errors import ChainruleError
+from chainrule.lang.messages import _
 
 __all__ = ["RUN", "update_source"]
 
@@ -42,7 +45,9 @@ def update_source(
     try:
         new = optimizer.step(p, scaled, list(slots), dict(numbers), decay, factor)
     except Exception as error:
-        raise Declined("the optimizer's rule cannot be recorded") from error
+        if isinstance(error, ChainruleError) or not raised_here(error):
+            raise NotCompilable(_("the optimizer's rule cannot be recorded")) from error
+        raise  # a mistake of our own
     return _Writer(trace, dtype, numbers, [p, *slots], g, list(new), limited).source(name)
 
 
@@ -118,8 +123,13 @@ class _Writer:
             return self._array(v.args[0])
         form = FORMULAS.get(v.function)
         if form is None:
-            what = getattr(v.function, "__name__", "something")
-            raise Declined(f"the optimizer's rule uses {what}, which is not element by element")
+            what = getattr(v.function, "__name__", _("an operation"))
+            raise NotCompilable(
+                _(
+                    "the optimizer's rule uses {function}, which is not element by element",
+                    function=what,
+                )
+            )
         helper = needs_helper(v.function)
         if helper:
             self.imports.add(helper)

@@ -7,13 +7,28 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from chainrule.engine.operation import Operation
 from chainrule.engine.primitives import Function
+from chainrule.lang.messages import Text, _
 
-__all__ = ["ROWS", "Cut", "Declined", "Dim", "Number", "Rows", "Value", "Width"]
+__all__ = ["ROWS", "Cut", "Dim", "NotCompilable", "Number", "Rows", "Value", "Width", "no_form"]
 
 
-class Declined(Exception):  # noqa: N818 - it is an answer, not an error
-    """Why the compiled engine leaves a step to the NumPy engine."""
+class NotCompilable(Exception):  # noqa: N818 - it is an answer, not an error
+    """Why the compiled engine leaves a step to the NumPy engine.
+
+    It is raised on purpose, where a rule is missing: any other exception is a mistake in the engine.
+    """
+
+    def __init__(self, reason: Text) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def no_form(function: Any) -> NotCompilable:
+    """The answer for a function that kernels have no text for."""
+    name = getattr(function, "__name__", _("an operation"))
+    return NotCompilable(_("{function} has no compiled form", function=name))
 
 
 @dataclass(frozen=True)
@@ -55,13 +70,16 @@ class Width(int):
 Dim: TypeAlias = int | Rows
 
 
-class Value:
+class Value(Operation["Value"]):
     """One operation for a batch of any size, or a leaf (`function` is None) with its `payload`.
 
     The payload is the traced leaf: data, a parameter, a buffer or a constant array.
     """
 
-    __slots__ = ("args", "dtype", "function", "kwargs", "name", "payload", "shape")
+    __slots__ = ("payload",)
+
+    shape: tuple[Dim, ...]
+    dtype: np.dtype[Any]
 
     def __init__(
         self,
@@ -74,37 +92,27 @@ class Value:
         name: str = "",
         payload: Any = None,
     ) -> None:
-        self.function, self.args, self.kwargs = function, args, kwargs
-        self.shape, self.dtype, self.name, self.payload = shape, dtype, name, payload
-
-    @property
-    def ndim(self) -> int:
-        """The number of axes."""
-        return len(self.shape)
+        super().__init__(function, args, kwargs, shape, dtype, name)
+        self.payload = payload
 
     @property
     def has_rows(self) -> bool:
         """Whether any axis goes with the batch."""
         return any(isinstance(d, Rows) for d in self.shape)
 
-    @property
-    def operands(self) -> list[Value]:
-        """The values among the arguments, numbers left out."""
-        found: list[Value] = []
-        _collect(self.args, found)
-        return found
-
-    def __repr__(self) -> str:
-        made = self.name or getattr(self.function, "__name__", "leaf")
-        return f"<{made} {self.shape} {self.dtype}>"
-
-
-def _collect(given: Any, found: list[Value]) -> None:
-    if isinstance(given, Value):
-        found.append(given)
-    elif isinstance(given, tuple | list):
-        for part in given:
-            _collect(part, found)
+    def given(self, args: tuple[Any, ...]) -> Value:
+        """The same operation on other operands; itself, if they are its own."""
+        if args == self.args:
+            return self
+        return Value(
+            self.function,
+            args,
+            self.kwargs,
+            self.shape,
+            self.dtype,
+            name=self.name,
+            payload=self.payload,
+        )
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from chainrule.errors import DTypeError
 from chainrule.graph.functions.values import as_real, value_of
 from chainrule.graph.mode import stepping
 from chainrule.graph.variable import apply
+from chainrule.lang.messages import _
 from chainrule.nodes.base import Value
 
 __all__ = [
@@ -323,8 +324,10 @@ def conjugate(x: Value) -> Value:
     x = value_of(x)
     if x.dtype.kind == "c" and not stepping():
         raise DTypeError(
-            "the conjugate, the real and the imaginary part have no derivative by complex numbers. Compute"
-            " with the real and the imaginary part as two Variables."
+            _(
+                "the conjugate, the real and the imaginary part have no derivative by complex numbers."
+                " Compute with the real and the imaginary part as two Variables."
+            )
         )
     return x
 

@@ -13,6 +13,7 @@ from chainrule.errors import ShapeError
 from chainrule.graph.functions.shaping import atleast_1d, atleast_2d, atleast_3d, reshape, transpose
 from chainrule.graph.functions.values import axis_of, value_of
 from chainrule.graph.variable import apply
+from chainrule.lang.messages import Text, _, listed
 from chainrule.nodes.base import Value
 
 __all__ = [
@@ -29,15 +30,21 @@ def concatenate(xs: Sequence[Value], axis: int | None = 0) -> Value:
     ndims = sorted({x.ndim for x in joined})
     if ndims[0] == 0 or len(ndims) > 1:
         raise ShapeError(
-            f"concatenate joins arrays of one number of axes, at least one; got shapes"
-            f" {', '.join(str(x.shape) for x in joined[:6])}. Single numbers are joined by cr.stack."
+            _(
+                "concatenate joins arrays of one number of axes, at least one; got shapes {shapes}."
+                " Single numbers are joined by cr.stack.",
+                shapes=_shapes(joined),
+            )
         )
     axis = axis_of(axis, ndims[0], "concatenate")
     rest = {(*x.shape[:axis], *x.shape[axis + 1 :]) for x in joined}
     if len(rest) > 1:
         raise ShapeError(
-            f"concatenate along axis {axis}: the other axes must be of one length; got shapes"
-            f" {', '.join(str(x.shape) for x in joined[:6])}."
+            _(
+                "concatenate along axis {axis}: the other axes must be of one length; got shapes {shapes}.",
+                axis=axis,
+                shapes=_shapes(joined),
+            )
         )
     return apply(nodes.Concatenate(axis), *joined)
 
@@ -53,17 +60,25 @@ def stack(xs: Sequence[Value], axis: int = 0) -> Value:
     joined = _of_one_dtype(xs, "stack")
     if len({x.shape for x in joined}) > 1:
         raise ShapeError(
-            "stack puts arrays of one shape side by side; got shapes"
-            f" {', '.join(str(x.shape) for x in joined[:6])}. cr.concatenate joins arrays of other lengths."
+            _(
+                "stack puts arrays of one shape side by side; got shapes {shapes}."
+                " cr.concatenate joins arrays of other lengths.",
+                shapes=_shapes(joined),
+            )
         )
     return apply(nodes.Stack(axis_of(axis, joined[0].ndim + 1, "stack")), *joined)
+
+
+def _shapes(arrays: list[Any]) -> Text:
+    """The first few shapes."""
+    return listed(x.shape for x in arrays[:6])
 
 
 def _of_one_dtype(xs: Any, what: str) -> list[Any]:
     """Joined values in the dtype of the join, so that each gets its gradient in its own."""
     given = [value_of(x) for x in xs]
     if not given:
-        raise ShapeError(f"{what} needs at least one array; got an empty list.")
+        raise ShapeError(_("{what} needs at least one array; got an empty list.", what=what))
     dtypes = {x.dtype for x in given}
     if len(dtypes) < 2:
         return given
@@ -105,7 +120,9 @@ def array_split(x: Value, parts: Any, axis: int = 0) -> list[Value]:
     n = x.shape[place]
     if isinstance(parts, int | np.integer):
         if parts < 1:
-            raise ShapeError(f"array_split: the number of parts must be at least 1; got {parts}.")
+            raise ShapeError(
+                _("array_split: the number of parts must be at least 1; got {parts}.", parts=parts)
+            )
         small, more = divmod(n, int(parts))
         sizes = [small + 1] * more + [small] * (int(parts) - more)
         cuts = np.cumsum([0, *sizes]).tolist()
@@ -122,8 +139,13 @@ def split(x: Value, parts: Any, axis: int = 0) -> list[Value]:
         n = x.shape[axis_of(axis, x.ndim, "split")]
         if parts < 1 or n % parts:
             raise ShapeError(
-                f"split: {n} places along axis {axis} cannot be {parts} equal parts. cr.array_split makes"
-                " parts as equal as can be."
+                _(
+                    "split: {places} places along axis {axis} cannot be {parts} equal parts."
+                    " cr.array_split makes parts as equal as can be.",
+                    places=n,
+                    axis=axis,
+                    parts=parts,
+                )
             )
     return array_split(x, parts, axis)
 

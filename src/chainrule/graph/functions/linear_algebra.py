@@ -15,6 +15,7 @@ from chainrule.graph.functions import picking, products, reductions
 from chainrule.graph.functions.shaping import broadcast_to, moveaxis, reshape, squeeze, swapaxes
 from chainrule.graph.functions.values import Axis, as_real, kept, value_of
 from chainrule.graph.variable import Variable, apply, constant
+from chainrule.lang.messages import Text, _
 from chainrule.nodes.base import Value
 from chainrule.nodes.linear_algebra import MatrixError
 
@@ -37,10 +38,16 @@ class EighResult(NamedTuple):
     eigenvectors: Value
 
 
+def _no_matrix(what: str, x: Any) -> Text:
+    return _(
+        "{what} takes matrices, of two axes or more; got shape {shape}.", what=what, shape=x.shape
+    )
+
+
 def _matrix(what: str, x: Value) -> Any:
     x = as_real(value_of(x))
     if x.ndim < 2:
-        raise MatrixError(f"{what} takes matrices, of two axes or more; got shape {x.shape}.")
+        raise MatrixError(_no_matrix(what, x))
     return x
 
 
@@ -62,8 +69,13 @@ def solve(A: Value, b: Value) -> Value:
         return squeeze(solve(A, reshape(b, (-1, 1))), -1)
     if A.shape[-1] == A.shape[-2] and (b.ndim == 0 or b.shape[-2] != A.shape[-1]):
         raise ShapeError(
-            f"solve got A of shape {A.shape} and b of shape {b.shape}: b needs {A.shape[-1]} elements, or"
-            " rows. A stack of vectors gets an axis for their one column: b[..., None]."
+            _(
+                "solve got A of shape {A} and b of shape {b}: b needs {length} elements, or rows."
+                " A stack of vectors gets an axis for their one column: b[..., None].",
+                A=A.shape,
+                b=b.shape,
+                length=A.shape[-1],
+            )
         )
     dtype = np.result_type(A.dtype, b.dtype)
     A, b = (v if v.dtype == dtype else v.astype(dtype) for v in (A, b))
@@ -82,8 +94,13 @@ def _stacks(what: str, A: Any, b: Any) -> tuple[int, ...]:
         return np.broadcast_shapes(A.shape[:-2], b.shape[:-2])
     except ValueError:
         raise ShapeError(
-            f"{what} got stacks of shapes {A.shape} and {b.shape}, whose axes in front of the last two cannot"
-            " be repeated to one shape."
+            _(
+                "{what} got stacks of shapes {A} and {b}, whose axes in front of the last two cannot"
+                " be repeated to one shape.",
+                what=what,
+                A=A.shape,
+                b=b.shape,
+            )
         ) from None
 
 
@@ -137,7 +154,9 @@ def eigh(A: Value, UPLO: str = "L") -> EighResult:
     """
     A = _matrix("eigh", A)
     if not isinstance(UPLO, str) or UPLO.upper() not in ("L", "U"):
-        raise SettingError(f"eigh: UPLO={UPLO!r} must be 'L' or 'U', the triangle that is read.")
+        raise SettingError(
+            _("eigh: UPLO={UPLO!r} must be 'L' or 'U', the triangle that is read.", UPLO=UPLO)
+        )
     return EighResult(*apply(nodes.Eigh(UPLO.upper()), A))
 
 
@@ -155,7 +174,7 @@ def pinv(A: Value, rcond: float | None = None) -> Value:
     if rcond is None:
         rcond = 1e-15
     if np.ndim(rcond):
-        raise SettingError("pinv: rcond must be one number for Variables, and not an array.")
+        raise SettingError(_("pinv: rcond must be one number for Variables, and not an array."))
     return apply(nodes.Pinv(float(rcond)), A)
 
 
@@ -164,7 +183,12 @@ def vecdot(x: Value, y: Value, axis: int = -1) -> Value:
     x, y = (moveaxis(value_of(v), axis, -1) for v in (x, y))
     if x.shape[-1] != y.shape[-1]:
         raise ShapeError(
-            f"vecdot takes vectors of one length along axis {axis}; got {x.shape[-1]} and {y.shape[-1]}."
+            _(
+                "vecdot takes vectors of one length along axis {axis}; got {x} and {y}.",
+                axis=axis,
+                x=x.shape[-1],
+                y=y.shape[-1],
+            )
         )
     made = reductions.sum(el.multiply(x, y), -1)
     return made.astype(np.result_type(x.dtype, y.dtype))  # whole numbers stay as short
@@ -177,12 +201,16 @@ def multi_dot(arrays: Sequence[Value]) -> Value:
     """
     xs = [value_of(x) for x in arrays]
     if len(xs) < 2:
-        raise ShapeError(f"multi_dot multiplies two arrays or more; got {len(xs)}.")
+        raise ShapeError(_("multi_dot multiplies two arrays or more; got {given}.", given=len(xs)))
     for i, x in enumerate(xs):
         if x.ndim != 2 and not (x.ndim == 1 and i in (0, len(xs) - 1)):
             raise MatrixError(
-                f"multi_dot takes matrices, the first and the last may be vectors; got shape {x.shape} as"
-                f" number {i}."
+                _(
+                    "multi_dot takes matrices, the first and the last may be vectors; got shape {shape}"
+                    " as number {place}.",
+                    shape=x.shape,
+                    place=i,
+                )
             )
     lengths = [1 if xs[0].ndim == 1 else len(xs[0])]
     lengths += [x.shape[0] for x in xs[1:]]
@@ -238,7 +266,9 @@ def outer(x: Value, y: Value) -> Value:
     """Every element of a vector times every one of another."""
     x, y = value_of(x), value_of(y)
     if x.ndim != 1 or y.ndim != 1:
-        raise ShapeError(f"linalg.outer takes two vectors; got shapes {x.shape} and {y.shape}.")
+        raise ShapeError(
+            _("linalg.outer takes two vectors; got shapes {x} and {y}.", x=x.shape, y=y.shape)
+        )
     return products.outer(x, y)
 
 
@@ -260,5 +290,5 @@ def matrix_norm(x: Value, keepdims: bool = False, ord: Any = "fro") -> Value:
 def _two_axes(what: str, x: Value) -> Any:
     x = value_of(x)
     if x.ndim < 2:
-        raise ShapeError(f"{what} takes matrices, of two axes or more; got shape {x.shape}.")
+        raise ShapeError(_no_matrix(what, x))
     return x

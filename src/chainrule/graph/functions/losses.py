@@ -17,6 +17,7 @@ from chainrule.graph.functions.elementwise import logical_and
 from chainrule.graph.recording import current_recording
 from chainrule.graph.targets import answer_data, answers, class_data, class_targets
 from chainrule.graph.variable import Variable, apply
+from chainrule.lang.messages import _
 from chainrule.nodes.base import Value
 
 __all__ = ["cross_entropy", "one_hot", "sigmoid_cross_entropy", "softmax_cross_entropy"]
@@ -81,7 +82,11 @@ def _targets(who: str, s: Value, t: Value, check: Check) -> Value:
     shape = s.shape if isinstance(s, Variable) else np.shape(s)
     if check is class_targets and not (shape and shape[-1]):
         raise ShapeError(
-            f"{who} takes scores or probabilities (..., C), of one class at least; got shape {shape}."
+            _(
+                "{who} takes scores or probabilities (..., C), of one class at least; got shape {shape}.",
+                who=who,
+                shape=shape,
+            )
         )
     if not isinstance(t, Variable):
         take = class_data if check is class_targets else answer_data
@@ -100,8 +105,14 @@ def _targets(who: str, s: Value, t: Value, check: Check) -> Value:
         return t if given.dtype.kind in "fc" else t.astype(np.float64)
     if recording is not None:
         raise DTypeError(
-            f"{who} in a recorded network takes class ids as whole numbers of shape {shape[:-1]}; got"
-            f" {given.dtype} of shape {given.shape}."
+            _(
+                "{who} in a recorded network takes class ids as whole numbers of shape {wanted}; got {dtype}"
+                " of shape {shape}.",
+                who=who,
+                wanted=shape[:-1],
+                dtype=given.dtype,
+                shape=given.shape,
+            )
         )
     return checked
 
@@ -136,8 +147,22 @@ def one_hot(t: Value, n: int, dtype: Any = np.float64) -> Value:
     """
     ids = t.data if isinstance(t, Variable) else np.asarray(t)
     if ids.dtype.kind not in "iu" or (ids.size and (ids.min() < 0 or ids.max() >= n)):
+        if not ids.size:
+            raise ShapeError(
+                _(
+                    "one_hot needs whole-number ids from 0 to {last}; got dtype {dtype}.",
+                    last=n - 1,
+                    dtype=ids.dtype,
+                )
+            )
         raise ShapeError(
-            f"one_hot needs whole-number ids from 0 to {n - 1}; got dtype {ids.dtype}"
-            + (f" with values from {ids.min()} to {ids.max()}." if ids.size else ".")
+            _(
+                "one_hot needs whole-number ids from 0 to {last}; got dtype {dtype} with values from {low}"
+                " to {high}.",
+                last=n - 1,
+                dtype=ids.dtype,
+                low=ids.min(),
+                high=ids.max(),
+            )
         )
     return apply(nodes.OneHot(n, dtype), t)

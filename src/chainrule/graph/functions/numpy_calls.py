@@ -17,6 +17,8 @@ from chainrule.errors import RecordingError, SettingError, guess, shown
 from chainrule.graph.functions import reductions, shaping
 from chainrule.graph.functions.values import value_of
 from chainrule.graph.variable import FUNCTIONS, UFUNCS
+from chainrule.lang.languages import chosen
+from chainrule.lang.messages import Text, _, _n, capital, in_language, listed, sentences
 from chainrule.nodes.base import Value
 
 __all__ = ["Named", "call_function", "call_ufunc", "takes"]
@@ -76,13 +78,20 @@ def call_ufunc(
     extra = sorted(set(given) - allowed)
     if extra == ["out"] and given["out"][0] is inputs[0]:
         raise RecordingError(
-            f"np.{ufunc.__name__} of a Variable was to write into an array, which cannot hold one: r += x has"
-            " an array r. Write r = r + x, which makes a new value."
+            _(
+                "np.{name} of a Variable was to write into an array, which cannot hold one: r += x has"
+                " an array r. Write r = r + x, which makes a new value.",
+                name=ufunc.__name__,
+            )
         )
     if extra:
         raise RecordingError(
-            f"np.{ufunc.__name__} of a Variable does not take {', '.join(extra)}: it makes a new value, of"
-            " every element. Write the choice with cr.where."
+            _(
+                "np.{name} of a Variable does not take {arguments}: it makes a new value, of"
+                " every element. Write the choice with cr.where.",
+                name=ufunc.__name__,
+                arguments=listed(extra),
+            )
         )
     if dtype is not None:
         inputs = tuple(_converted(x, dtype, ufunc) for x in inputs)
@@ -94,7 +103,13 @@ def _converted(x: Value, dtype: Any, ufunc: np.ufunc) -> Value:
     """An operand in the dtype that is to be computed in."""
     x = value_of(x)
     if not np.can_cast(x.dtype, dtype, "same_kind"):
-        raise TypeError(f"np.{ufunc.__name__} cannot compute {x.dtype} in {np.dtype(dtype)}.")
+        said = _(
+            "np.{name} cannot compute {given} in {wanted}.",
+            name=ufunc.__name__,
+            given=x.dtype,
+            wanted=np.dtype(dtype),
+        )
+        raise TypeError(in_language(said, chosen()))
     return x.astype(dtype)
 
 
@@ -117,12 +132,13 @@ def _crossed(x: Any, y: Any) -> tuple[Value, Value]:
     )
 
 
-def _unknown(name: str, known: Any) -> str:
+def _unknown(name: str, known: Any) -> Text:
     bare = name.removeprefix("nan")
-    near = f" There is np.{bare}, for arrays without NaN." if bare != name and bare in known else ""
-    return (
-        f"np.{name} is not known for Variables.{near} For the plain numbers, without a gradient, use"
-        " x.data."
+    near = bare != name and bare in known
+    return sentences(
+        _("np.{name} is not known for Variables.", name=name),
+        _("There is np.{name}, for arrays without NaN.", name=bare) if near else "",
+        _("For the plain numbers, without a gradient, use x.data."),
     )
 
 
@@ -180,24 +196,40 @@ class Named:
             return self.ours(*args, **kwargs)
         given: dict[str, Any] = dict(zip(self.places, args, strict=False))
         if len(args) > len(self.places):
-            raise TypeError(
-                f"np.{self.name} takes {len(self.places)} arguments by place, and got {len(args)}."
+            said = _n(
+                "np.{name} takes {n} argument by place, and got {given}.",
+                "np.{name} takes {n} arguments by place, and got {given}.",
+                len(self.places),
+                name=self.name,
+                given=len(args),
             )
+            raise TypeError(in_language(said, chosen()))
         for name, value in kwargs.items():
             if name in given:
-                raise TypeError(f"np.{self.name} got {name!r} twice: by its place and by its name.")
+                said = _(
+                    "np.{name} got {argument!r} twice: by its place and by its name.",
+                    name=self.name,
+                    argument=name,
+                )
+                raise TypeError(in_language(said, chosen()))
             if name not in self.defaults and name not in self.names:
                 known = [*self.defaults, *self.names]
-                near = guess(name, known)
                 raise RecordingError(
-                    f"np.{self.name} has no argument {name!r}{f'; {near}' if near else ''}. It has"
-                    f" {', '.join(dict.fromkeys(known))}."
+                    sentences(
+                        _("np.{name} has no argument {argument!r}.", name=self.name, argument=name),
+                        capital(guess(name, known)),
+                        _("It has {known}.", known=listed(dict.fromkeys(known))),
+                    )
                 )
             given[name] = value
         if isinstance(given.get("dtype"), bool):
             raise SettingError(
-                f"np.{self.name} got dtype={given['dtype']}, which is no dtype. Did you mean"
-                f" keepdims={given['dtype']}? NumPy has dtype in that place: write the name, too."
+                _(
+                    "np.{name} got dtype={given}, which is no dtype. Did you mean keepdims={given}?"
+                    " NumPy has dtype in that place: write the name, too.",
+                    name=self.name,
+                    given=given["dtype"],
+                )
             )
         ours: dict[str, Any] = {}
         for name, value in given.items():
@@ -207,8 +239,14 @@ class Named:
                     ours[self.names[name]] = value
             elif not _says_nothing(name, value, default):
                 raise RecordingError(
-                    f"np.{self.name} of a Variable does not take {name}={shown(value, 30)}. It takes"
-                    f" {', '.join(self.names)}; for the plain numbers, without a gradient, use x.data."
+                    _(
+                        "np.{name} of a Variable does not take {argument}={value}. It takes {known};"
+                        " for the plain numbers, without a gradient, use x.data.",
+                        name=self.name,
+                        argument=name,
+                        value=shown(value, 30),
+                        known=listed(self.names),
+                    )
                 )
         return self.ours(**ours)
 

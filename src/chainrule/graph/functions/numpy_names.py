@@ -21,6 +21,7 @@ from chainrule.graph.functions.numpy_calls import takes
 from chainrule.graph.functions.values import as_real, data_of, shape_of, told, value_of
 from chainrule.graph.mode import stepping
 from chainrule.graph.variable import FUNCTIONS, UFUNCS
+from chainrule.lang.messages import _
 from chainrule.nodes import linear_algebra as primitives
 from chainrule.nodes.base import Value
 from chainrule.nodes.indexing import add_at, chosen, replaced
@@ -39,8 +40,12 @@ def _of_truths(function: Function) -> Function:
         for x in inputs:
             if np.asarray(data_of(x)).dtype != bool:
                 raise RecordingError(
-                    f"{function.__name__}, written &, |, ^ or ~, takes truth values for Variables; got"
-                    f" {np.asarray(data_of(x)).dtype}. Compare first: (x > 0) & (y > 0)."
+                    _(
+                        "{name}, written &, |, ^ or ~, takes truth values for Variables; got {dtype}."
+                        " Compare first: (x > 0) & (y > 0).",
+                        name=function.__name__,
+                        dtype=np.asarray(data_of(x)).dtype,
+                    )
                 )
         return function(*inputs)
 
@@ -178,7 +183,10 @@ def _with_dtype(function: Function) -> Function:
             empty = neutral if neutral is not None else initial
             if empty is None:
                 raise RecordingError(
-                    f"np.{function.__name__} of a Variable with where= needs initial=, the value of nothing."
+                    _(
+                        "np.{name} of a Variable with where= needs initial=, the value of nothing.",
+                        name=function.__name__,
+                    )
                 )
             x = value_of(x)
             x = el.where(where, x, np.asarray(empty).astype(x.dtype))
@@ -231,7 +239,7 @@ def _clip(
 
 def _where(condition: Value, x: Any = None, y: Any = None) -> Any:
     if x is None and y is None:
-        return np.nonzero(told(condition, "np.where of a condition alone"))
+        return np.nonzero(told(condition, _("np.where of a condition alone")))
     return el.where(condition, x, y)
 
 
@@ -240,7 +248,9 @@ def _reshape(x: Value, shape: Any, order: str = "C") -> Value:
     if order in ("C", "K", "A"):
         return shaping.reshape(x, shape)
     if order != "F":
-        raise RecordingError(f"np.reshape: order={order!r} must be 'C' or 'F' for Variables.")
+        raise RecordingError(
+            _("np.reshape: order={order!r} must be 'C' or 'F' for Variables.", order=order)
+        )
     # Column by column: row by row of the transposed, with the axes of both reversed.
     lengths = (shape,) if isinstance(shape, int | np.integer) else tuple(shape)
     return shaping.transpose(shaping.reshape(shaping.transpose(x), lengths[::-1]))

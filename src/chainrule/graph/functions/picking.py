@@ -14,6 +14,7 @@ from chainrule.graph.functions.shaping import moveaxis, reshape
 from chainrule.graph.functions.values import Axis, axis_of, kept, told, value_of
 from chainrule.graph.recording import current_recording
 from chainrule.graph.variable import Variable, apply
+from chainrule.lang.messages import _
 from chainrule.nodes.base import Value
 
 __all__ = [
@@ -37,8 +38,11 @@ def _split_key(key: Any) -> tuple[tuple[Any, ...], list[Value]]:
         ids = np.zeros(0, np.intp) if empty else value_of(part)
         if ids.dtype.kind not in "biu":
             raise ShapeError(
-                f"x[...] takes whole numbers, slices and truth values; got an array of {ids.dtype}."
-                " Convert ids first: ids.astype(int)."
+                _(
+                    "x[...] takes whole numbers, slices and truth values; got an array of {dtype}."
+                    " Convert ids first: ids.astype(int).",
+                    dtype=ids.dtype,
+                )
             )
         found = _places_of(ids) if ids.dtype == bool and ids.ndim else [ids]
         arrays += found
@@ -52,9 +56,11 @@ def _places_of(mask: Value) -> list[Value]:
     if isinstance(mask, Variable):
         if recording is not None and mask.call is not None:
             raise RecordingError(
-                "x[mask] with a mask that is computed was asked for while a step is being recorded. How"
-                " many elements it picks would go with the values, and a recorded step has fixed shapes."
-                " Weigh the elements instead: cr.where(mask, x, 0)."
+                _(
+                    "x[mask] with a mask that is computed was asked for while a step is being recorded. How"
+                    " many elements it picks would go with the values, and a recorded step has fixed shapes."
+                    " Weigh the elements instead: cr.where(mask, x, 0)."
+                )
             )
         mask = mask.data
     if recording is not None:
@@ -89,8 +95,10 @@ def take(x: Value, indices: Value, axis: int | None = None, mode: str = "raise")
     n = x.shape[place]
     if mode != "raise":
         if mode not in ("wrap", "clip"):
-            raise SettingError(f"take: mode={mode!r} must be 'raise', 'wrap' or 'clip'.")
-        known = told(ids, "take with a mode")
+            raise SettingError(
+                _("take: mode={mode!r} must be 'raise', 'wrap' or 'clip'.", mode=mode)
+            )
+        known = told(ids, _("take with a mode"))
         ids = known % n if mode == "wrap" else np.clip(known, 0, n - 1)
     return index(x, (*(slice(None),) * place, ids))
 
@@ -103,7 +111,11 @@ def take_along_axis(x: Value, indices: Value, axis: int | None = -1) -> Value:
     place = axis_of(axis, x.ndim, "take_along_axis")
     if ids.ndim != x.ndim:
         raise ShapeError(
-            f"take_along_axis: indices have {ids.ndim} axes and x has {x.ndim}; they must have as many."
+            _(
+                "take_along_axis: indices have {given} axes and x has {axes}; they must have as many.",
+                given=ids.ndim,
+                axes=x.ndim,
+            )
         )
     key: list[Any] = []
     for i in range(x.ndim):
@@ -135,7 +147,7 @@ def diagonal(x: Value, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Value
     """The elements where the two axes have the same place (the second `offset` further), last."""
     x = value_of(x)
     if x.ndim < 2:
-        raise ShapeError(f"diagonal needs at least two axes; got shape {x.shape}.")
+        raise ShapeError(_("diagonal needs at least two axes; got shape {shape}.", shape=x.shape))
     moved = moveaxis(x, (axis1, axis2), (-2, -1))
     n, m = moved.shape[-2:]
     rows = np.arange(max(0, min(n, m - offset) if offset >= 0 else min(n + offset, m)))
@@ -148,7 +160,7 @@ def diag(x: Value, k: int = 0) -> Value:
     if x.ndim == 2:
         return diagonal(x, k)
     if x.ndim != 1:
-        raise ShapeError(f"diag takes a vector or a matrix; got shape {x.shape}.")
+        raise ShapeError(_("diag takes a vector or a matrix; got shape {shape}.", shape=x.shape))
     n = x.shape[0] + abs(k)
     rows = np.arange(x.shape[0])
     return index_add(x, (rows - min(k, 0), rows + max(k, 0)), (n, n))
@@ -181,7 +193,7 @@ def median(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
     flat, shape = gathered(value_of(x), axis, "median")
     n = flat.shape[-1]
     if n == 0:
-        raise ShapeError("median needs at least one element; leave empty batches out.")
+        raise ShapeError(_("median needs at least one element; leave empty batches out."))
     ordered = sort(flat, -1)
     middle = mean(ordered[..., (n - 1) // 2 : n // 2 + 1], -1)
     lost = el.where(any(el.isnan(flat), -1), np.nan, middle)

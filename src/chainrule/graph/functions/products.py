@@ -24,6 +24,7 @@ from chainrule.graph.functions.shaping import (
 )
 from chainrule.graph.functions.values import as_real, axis_of, value_of
 from chainrule.graph.variable import Variable, apply, constant
+from chainrule.lang.messages import _, _n
 from chainrule.nodes.base import Value
 from chainrule.nodes.linear_algebra import MatrixError
 
@@ -38,12 +39,24 @@ def matmul(x: Value, W: Value) -> Value:
     if not isinstance(x, Variable) and not isinstance(W, Variable):
         return x @ W
     if x.ndim == 0 or W.ndim == 0:
-        raise ShapeError("matmul needs at least one axis on each side; use * with a single number.")
+        raise ShapeError(
+            _("matmul needs at least one axis on each side; use * with a single number.")
+        )
     inner = W.shape[-2] if W.ndim > 1 else W.shape[0]
     if x.shape[-1] != inner:
+        shapes = {"x": x.shape, "W": W.shape, "first": x.shape[-1], "second": inner}
         raise ShapeError(
-            f"matmul got shapes {x.shape} and {W.shape}: the last axis of the first ({x.shape[-1]})"
-            f" must equal the {'last but one' if W.ndim > 1 else 'only'} axis of the second ({inner})."
+            _(
+                "matmul got shapes {x} and {W}: the last axis of the first ({first}) must equal the last"
+                " but one axis of the second ({second}).",
+                **shapes,
+            )
+            if W.ndim > 1
+            else _(
+                "matmul got shapes {x} and {W}: the last axis of the first ({first}) must equal the only"
+                " axis of the second ({second}).",
+                **shapes,
+            )
         )
     dtype = np.result_type(x.dtype, W.dtype)
     x, W = (v if v.dtype == dtype else v.astype(dtype) for v in (x, W))
@@ -104,8 +117,14 @@ def tensordot(x: Value, y: Value, axes: Any = 2) -> Value:
     right = [axis_of(a, y.ndim, "tensordot") for a in given[1]]
     if [x.shape[a] for a in left] != [y.shape[a] for a in right]:
         raise ShapeError(
-            f"tensordot: the axes {left} of shape {x.shape} and {right} of shape {y.shape} must be as"
-            " long as each other."
+            _(
+                "tensordot: the axes {left} of shape {x} and {right} of shape {y} must be as long as each"
+                " other.",
+                left=left,
+                x=x.shape,
+                right=right,
+                y=y.shape,
+            )
         )
     stay_x = [a for a in range(x.ndim) if a not in left]
     stay_y = [a for a in range(y.ndim) if a not in right]
@@ -131,7 +150,12 @@ def cross(x: Value, y: Value, axis: int = -1) -> Value:
     x, y = (moveaxis(value_of(v), axis, -1) for v in (x, y))
     if x.shape[-1] != 3 or y.shape[-1] != 3:
         raise ShapeError(
-            f"cross takes vectors of three elements along axis {axis}; got {x.shape[-1]} and {y.shape[-1]}."
+            _(
+                "cross takes vectors of three elements along axis {axis}; got {x} and {y}.",
+                axis=axis,
+                x=x.shape[-1],
+                y=y.shape[-1],
+            )
         )
     (a, b, c), (d, e, f) = ([v[..., i] for i in range(3)] for v in (x, y))
     parts = [b * f - c * e, c * d - a * f, a * e - b * d]
@@ -142,7 +166,9 @@ def matrix_power(x: Value, n: int) -> Value:
     """A square matrix multiplied by itself, n times in all; below 0, its inverse -n times."""
     x, n = value_of(x), operator.index(n)
     if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
-        raise MatrixError(f"matrix_power takes square matrices; got shape {x.shape}.")
+        raise MatrixError(
+            _("matrix_power takes square matrices; got shape {shape}.", shape=x.shape)
+        )
     if n < 0:
         return matrix_power(apply(nodes.Inv(), as_real(x)), -n)
     if n == 0:
@@ -173,8 +199,11 @@ def einsum(formula: str, *xs: Value) -> Value:
     """
     if not isinstance(formula, str):
         raise SettingError(
-            "einsum: write the axes as a text before the arrays, such as cr.einsum('ij,jk->ik', a, b); got"
-            f" {type(formula).__name__}."
+            _(
+                "einsum: write the axes as a text before the arrays, such as"
+                " cr.einsum('ij,jk->ik', a, b); got {kind}.",
+                kind=type(formula).__name__,
+            )
         )
     values = values_given = [value_of(x) for x in xs]
     operands, result = _axes_of(formula, values)
@@ -198,7 +227,13 @@ def _axes_of(formula: str, values: list[Any]) -> tuple[list[str], str]:
     operands = left.split(",")
     if len(operands) != len(values):
         raise ShapeError(
-            f"einsum({formula!r}) speaks of {len(operands)} arrays and was given {len(values)}."
+            _n(
+                "einsum({formula!r}) speaks of {n} array and was given {given}.",
+                "einsum({formula!r}) speaks of {n} arrays and was given {given}.",
+                len(operands),
+                formula=formula,
+                given=len(values),
+            )
         )
     free = [c for c in map(chr, range(0x391, 0x3A9)) if c not in text]
     spare = [
@@ -211,8 +246,16 @@ def _axes_of(formula: str, values: list[Any]) -> tuple[list[str], str]:
         own = axes.replace("...", most[len(most) - n :]) if n >= 0 else axes
         if len(own) != x.ndim or "." in own or not all(c.isalpha() for c in own):
             raise ShapeError(
-                f"einsum({formula!r}): {axes!r} names {len(axes.replace('...', ''))} axes of an array of"
-                f" shape {x.shape}. Give every axis one letter, or ... for several."
+                _n(
+                    "einsum({formula!r}): {axes!r} names {n} axis of an array of shape {shape}."
+                    " Give every axis one letter, or ... for several.",
+                    "einsum({formula!r}): {axes!r} names {n} axes of an array of shape {shape}."
+                    " Give every axis one letter, or ... for several.",
+                    len(axes.replace("...", "")),
+                    formula=formula,
+                    axes=axes,
+                    shape=x.shape,
+                )
             )
         named.append(own)
     every = "".join(named)
@@ -224,15 +267,25 @@ def _axes_of(formula: str, values: list[Any]) -> tuple[list[str], str]:
     wrong = [c for c in result if c not in every] or [c for c in result if result.count(c) > 1]
     if wrong:
         raise ShapeError(
-            f"einsum({formula!r}): {wrong[0]!r} of the result must occur among the arrays, and once in it."
+            _(
+                "einsum({formula!r}): {letter!r} of the result must occur among the arrays, and once in it.",
+                formula=formula,
+                letter=wrong[0],
+            )
         )
     sizes: dict[str, int] = {}
     for x, axes in zip(values, named, strict=True):
         for letter, n in zip(axes, x.shape, strict=True):
             if sizes.get(letter, 1) not in (1, n) and n != 1:
                 raise ShapeError(
-                    f"einsum({formula!r}): the axis {letter!r} is {sizes[letter]} long in one array and {n}"
-                    " in another."
+                    _(
+                        "einsum({formula!r}): the axis {letter!r} is {one} long in one array and {other} in"
+                        " another.",
+                        formula=formula,
+                        letter=letter,
+                        one=sizes[letter],
+                        other=n,
+                    )
                 )
             sizes[letter] = max(n, sizes.get(letter, 1)) if n else 0
     return named, result

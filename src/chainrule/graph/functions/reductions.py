@@ -19,6 +19,7 @@ from chainrule.graph.functions.shaping import (
 )
 from chainrule.graph.functions.values import Axis, as_real, axis_of, kept, shape_of, value_of
 from chainrule.graph.variable import Variable, apply
+from chainrule.lang.messages import _
 from chainrule.nodes.base import Value
 
 __all__ = [
@@ -78,8 +79,13 @@ def average(
     if w.shape != x.shape:
         if not isinstance(axis, int | np.integer) or w.ndim != 1 or len(w) != x.shape[axis]:
             raise ShapeError(
-                f"average: weights have shape {w.shape} and x has {x.shape} (axis={axis!r}). Give weights of"
-                " the shape of x, or one for each place along a single axis."
+                _(
+                    "average: weights have shape {weights} and x has {x} (axis={axis!r}). Give weights of"
+                    " the shape of x, or one for each place along a single axis.",
+                    weights=w.shape,
+                    x=x.shape,
+                    axis=axis,
+                )
             )
         place = axis_of(axis, x.ndim, "average")
         w = reshape(w, tuple(-1 if i == place else 1 for i in range(x.ndim)))
@@ -153,14 +159,21 @@ def norm(x: Value, axis: Axis = None, keepdims: bool = False, ord: Any = None) -
     if len(axes) == 2:
         return _matrix_norm(x, ord, axes, keepdims)
     raise ShapeError(
-        f"norm with ord={ord!r} is one of vectors or of matrices; got an array of {x.ndim} axes"
-        f" (axis={axis!r}). Give axis=one axis, or axis=a pair; without ord all elements count."
+        _(
+            "norm with ord={ord!r} is one of vectors or of matrices; got an array of {axes} axes"
+            " (axis={axis!r}). Give axis=one axis, or axis=a pair; without ord all elements count.",
+            ord=ord,
+            axes=x.ndim,
+            axis=axis,
+        )
     )
 
 
 def _vector_norm(x: Any, ord: Any, axis: int, keepdims: bool) -> Value:
     if isinstance(ord, str | complex):
-        raise SettingError(f"norm of a vector: ord={ord!r} must be a number, inf or -inf.")
+        raise SettingError(
+            _("norm of a vector: ord={ord!r} must be a number, inf or -inf.", ord=ord)
+        )
     if ord == 2:
         return apply(nodes.Norm(axis, keepdims), x)
     size = el.abs(x)
@@ -179,7 +192,9 @@ def _vector_norm(x: Any, ord: Any, axis: int, keepdims: bool) -> Value:
 def _matrix_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Value:
     rows, columns = axes
     if rows == columns:
-        raise ShapeError(f"norm of matrices needs two different axes; got axis={axes}.")
+        raise ShapeError(
+            _("norm of matrices needs two different axes; got axis={axes}.", axes=axes)
+        )
     if ord in ("fro", "f"):
         return apply(nodes.Norm(axes, keepdims), x)
     if ord in (1, -1, math.inf, -math.inf):
@@ -188,8 +203,11 @@ def _matrix_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Val
         found = (max if ord > 0 else min)(sums, left, True)
         return found if keepdims else reshape(found, _without(x.shape, axes))
     raise SettingError(
-        f"norm of matrices: ord={ord!r} is not known for Variables. Allowed: None, 'fro', 1, -1, inf, -inf"
-        " (2, -2 and 'nuc' need singular values)."
+        _(
+            "norm of matrices: ord={ord!r} is not known for Variables. Allowed: None, 'fro', 1, -1, inf,"
+            " -inf (2, -2 and 'nuc' need singular values).",
+            ord=ord,
+        )
     )
 
 
@@ -275,7 +293,7 @@ def diff(x: Value, n: int = 1, axis: int = -1) -> Value:
     place = axis_of(axis, x.ndim, "diff")
     front = (slice(None),) * place
     step = el.not_equal if x.dtype == bool else el.subtract
-    for _ in range(n):
+    for _turn in range(n):
         x = step(x[(*front, slice(1, None))], x[(*front, slice(None, -1))])
     return x
 

@@ -12,6 +12,7 @@ from chainrule import nodes
 from chainrule.errors import SettingError, ShapeError
 from chainrule.graph.functions.values import Axis, axis_of, data_of, shape_of, value_of
 from chainrule.graph.variable import Variable, apply, constant
+from chainrule.lang.messages import _
 from chainrule.nodes.base import Value
 
 __all__ = [
@@ -43,8 +44,13 @@ def reshape(x: Value, shape: Any) -> Value:
         wanted = tuple(size // known if n == -1 else n for n in wanted)
     if math.prod(wanted) != size or -1 in wanted:
         raise ShapeError(
-            f"cannot reshape {size} elements of shape {shape_of(x)} to {shape}:"
-            " the number of elements must stay the same."
+            _(
+                "cannot reshape {size} elements of shape {given} to {wanted}: the number of elements must"
+                " stay the same.",
+                size=size,
+                given=shape_of(x),
+                wanted=shape,
+            )
         )
     return x if shape_of(x) == wanted else apply(nodes.Reshape(wanted), x)
 
@@ -60,7 +66,13 @@ def transpose(x: Value, axes: Any = None) -> Value:
         n = len(shape_of(x))
         axes = tuple(axis_of(a, n, "transpose") for a in axes)
         if sorted(axes) != list(range(n)):
-            raise ShapeError(f"transpose: axes={axes} must name each of the {n} axes once.")
+            raise ShapeError(
+                _(
+                    "transpose: axes={axes} must name each of the {count} axes once.",
+                    axes=axes,
+                    count=n,
+                )
+            )
     return apply(nodes.Transpose(axes), x)
 
 
@@ -82,7 +94,11 @@ def moveaxis(x: Value, source: Any, destination: Any) -> Value:
     ]
     if len(places[0]) != len(places[1]):
         raise ShapeError(
-            f"moveaxis: source={source} and destination={destination} must name as many axes each."
+            _(
+                "moveaxis: source={source} and destination={destination} must name as many axes each.",
+                source=source,
+                destination=destination,
+            )
         )
     order = [axis for axis in range(n) if axis not in places[0]]
     for to, axis in sorted(zip(places[1], places[0], strict=True)):
@@ -205,8 +221,13 @@ def repeat(x: Value, repeats: Any, axis: int | None = None) -> Value:
         return reshape(wide, (*front[:-1], front[-1] * k, *back))
     if times.shape != (x.shape[place],):
         raise ShapeError(
-            f"repeat: repeats must be a number, or one for each of the {x.shape[place]} places along axis"
-            f" {place}; got shape {times.shape}."
+            _(
+                "repeat: repeats must be a number, or one for each of the {places} places along axis {axis};"
+                " got shape {shape}.",
+                places=x.shape[place],
+                axis=place,
+                shape=times.shape,
+            )
         )
     return x[(*(slice(None),) * place, np.repeat(np.arange(len(times)), times))]
 
@@ -220,8 +241,11 @@ def pad(x: Value, pad_width: Any, mode: str = "constant", constant_values: Any =
     x = value_of(x)
     if mode not in ("constant", "edge", "reflect", "symmetric", "wrap"):
         raise SettingError(
-            f"pad: mode={mode!r} is not known for Variables. Allowed: constant, edge, reflect,"
-            " symmetric, wrap."
+            _(
+                "pad: mode={mode!r} is not known for Variables. Allowed: constant, edge, reflect,"
+                " symmetric, wrap.",
+                mode=mode,
+            )
         )
     if mode == "constant":
         return _padded(x, _pairs(pad_width, x.ndim), _pairs(constant_values, x.ndim, float))

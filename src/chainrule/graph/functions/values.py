@@ -10,6 +10,7 @@ import numpy as np
 from chainrule.errors import RecordingError, SettingError
 from chainrule.graph.recording import current_recording
 from chainrule.graph.variable import CALLED, Variable, as_array
+from chainrule.lang.messages import _, _n
 from chainrule.nodes.base import Value
 
 __all__ = ["Axis", "as_real", "axis_of", "data_of", "kept", "shape_of", "value_of"]
@@ -59,10 +60,20 @@ def axis_of(axis: Any, ndim: int, what: str) -> int:
     try:
         found = operator.index(axis)
     except TypeError:
-        raise SettingError(f"{what}: axis={axis!r} must be a whole number.") from None
+        raise SettingError(
+            _("{what}: axis={axis!r} must be a whole number.", what=what, axis=axis)
+        ) from None
     if not -ndim <= found < ndim:
         raise SettingError(
-            f"{what}: axis={found} is not there: the array has {ndim} axes, {-ndim} to {ndim - 1}."
+            _n(
+                "{what}: axis={axis} is not there: the array has {n} axis, {first} to {last}.",
+                "{what}: axis={axis} is not there: the array has {n} axes, {first} to {last}.",
+                ndim,
+                what=what,
+                axis=found,
+                first=-ndim,
+                last=ndim - 1,
+            )
         )
     return found % ndim
 
@@ -71,8 +82,12 @@ def kept(what: str, keepdims: Any) -> bool:
     """Whether reduced axes stay, each of length 1."""
     if not isinstance(keepdims, bool | np.bool_):
         raise SettingError(
-            f"{what}: keepdims={keepdims!r} must be True or False. The arguments are (x, axis, keepdims);"
-            " others go by name, such as dtype=float."
+            _(
+                "{what}: keepdims={keepdims!r} must be True or False. The arguments are (x, axis, keepdims);"
+                " others go by name, such as dtype=float.",
+                what=what,
+                keepdims=keepdims,
+            )
         )
     return bool(keepdims)
 
@@ -81,8 +96,11 @@ def told(x: Value, what: str) -> Any:
     """The numbers of a value, to decide by them at once; refused while a step is being recorded."""
     if isinstance(x, Variable) and current_recording() is not None and x.call is not None:
         raise RecordingError(
-            f"{what} of a value that is computed was asked for while a step is being recorded. What it"
-            " gives goes with the values, which are others at every run. Write the choice with cr.where,"
-            " or compute it from the data before training."
+            _(
+                "{what} of a value that is computed was asked for while a step is being recorded. What it"
+                " gives goes with the values, which are others at every run. Write the choice with cr.where,"
+                " or compute it from the data before training.",
+                what=what,
+            )
         )
     return data_of(x)

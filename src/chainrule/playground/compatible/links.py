@@ -11,6 +11,7 @@ from random import SystemRandom
 from typing import Any, TypeAlias
 
 from chainrule.errors import SettingError, guess, nearest, shown
+from chainrule.lang.messages import Text, _, listed, sentences
 from chainrule.playground.caps import Caps
 from chainrule.playground.compatible.data import FEATURES, SIZES
 from chainrule.playground.compatible.javascript import WHITESPACE, number, number_text
@@ -33,8 +34,8 @@ Pairs: TypeAlias = dict[str, str | None]
 class LinkError(SettingError):
     """A link that asks for what cannot be trained; `problems` has a sentence for each thing."""
 
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__(" ".join(problems))
+    def __init__(self, problems: list[Text]) -> None:
+        super().__init__(sentences(*problems))
         self.problems = problems
 
 
@@ -122,22 +123,25 @@ class Link:
         return cls(**given, hides=hides)
 
     @staticmethod
-    def passed_over(text: str) -> list[str]:
+    def passed_over(text: str) -> list[Text]:
         """What of a text says nothing to the page, in sentences; a mistyped name, for one.
 
         >>> Link.passed_over("#dataset=xor&lerningRate=1")
         ['The link says "lerningRate", which is no setting; did you mean "learningRate"?']
         """
         words = {key: one.metadata["words"] for one, key in _fields()}
-        found = []
+        found: list[Text] = []
         for key, value in _pairs(text).items():
             if key not in words and not key.endswith(_HIDE) and key:
                 hint = guess(key, words)
                 name = key if len(key) <= 40 else f"{key[:40]}…"
-                near = f"; {hint}" if hint else "."
-                found.append(f'The link says "{name}", which is no setting{near}')
+                found.append(
+                    _('The link says "{name}", which is no setting; {hint}', name=name, hint=hint)
+                    if hint
+                    else _('The link says "{name}", which is no setting.', name=name)
+                )
             elif value and words.get(key) and value not in words[key]:
-                found.append(f"{key}={shown(value)} is not known; {nearest(value, words[key])}.")
+                found.append(_unknown(key, value, words[key]))
         return found
 
     def __str__(self) -> str:
@@ -174,10 +178,10 @@ class Link:
         """How many rows of the data are for training; the others are for testing."""
         return math.floor(SIZES[self.data] * self.train_percent / 100)
 
-    def problems(self, caps: Caps) -> list[str]:
+    def problems(self, caps: Caps) -> list[Text]:
         """A sentence for everything that keeps the link from being trained; none if nothing does."""
-        found = [
-            f"{key}={shown(getattr(self, one.name))} is not known; {nearest(getattr(self, one.name), words)}."
+        found: list[Text] = [
+            _unknown(key, getattr(self, one.name), words)
             for one, key in _fields()
             if (words := one.metadata["words"]) and getattr(self, one.name) not in words
         ]
@@ -185,10 +189,15 @@ class Link:
             return found
         found += [*self._bad_numbers(caps), *self._bad_shape(caps)]
         if not self.features:
-            found.append(f"No input is on; set one of {', '.join(FEATURES)} to true.")
+            found.append(_("No input is on; set one of {names} to true.", names=listed(FEATURES)))
         if SIZES[self.data] > caps.points:
             found.append(
-                f"{self.data} has {SIZES[self.data]:,} points, and at most {caps.points:,} are taken."
+                _(
+                    "{name} has {count:,} points, and at most {most:,} are taken.",
+                    name=self.data,
+                    count=SIZES[self.data],
+                    most=caps.points,
+                )
             )
         return found
 
@@ -203,10 +212,14 @@ class Link:
             raise LinkError(problems)
         return self
 
-    def _bad_numbers(self, caps: Caps) -> Iterator[str]:
+    def _bad_numbers(self, caps: Caps) -> Iterator[Text]:
         if not (_whole(self.batch_size) and 1 <= self.batch_size <= caps.batch_size):
-            yield _out(
-                "batchSize", self.batch_size, f"a whole number from 1 to {caps.batch_size:,}"
+            yield _(
+                "{key}={value} must be a whole number from {least} to {most:,}.",
+                key="batchSize",
+                value=number_text(self.batch_size),
+                least=1,
+                most=caps.batch_size,
             )
         for key, value, most in (
             ("learningRate", self.learning_rate, caps.learning_rate),
@@ -214,33 +227,50 @@ class Link:
             ("noise", self.noise, _NOISE_MOST),
         ):
             if not 0 <= value <= most:
-                yield _out(key, value, f"a number from 0 to {number_text(most)}")
+                yield _(
+                    "{key}={value} must be a number from {least} to {most}.",
+                    key=key,
+                    value=number_text(value),
+                    least=0,
+                    most=number_text(most),
+                )
         percent = self.train_percent
         if not (0 < percent < 100 and 0 < self.train_rows < SIZES[self.data]):
-            allowed = "a percentage that leaves rows to train with and to test with, such as 50"
-            yield _out("percTrainData", percent, allowed)
+            yield _(
+                "{key}={value} must be a percentage that leaves rows to train with and to test with, such"
+                " as 50.",
+                key="percTrainData",
+                value=number_text(percent),
+            )
 
-    def _bad_shape(self, caps: Caps) -> Iterator[str]:
+    def _bad_shape(self, caps: Caps) -> Iterator[Text]:
         said = ",".join(map(number_text, self.hidden))
         said = said if len(said) <= 60 else said[:59] + "…"
         if len(self.hidden) > caps.layers:
-            yield (
-                f"networkShape={said} has {len(self.hidden):,} hidden layers, and at most"
-                f" {caps.layers} are taken."
+            yield _(
+                "networkShape={shape} has {count:,} hidden layers, and at most {most} are taken.",
+                shape=said,
+                count=len(self.hidden),
+                most=caps.layers,
             )
         bad = [size for size in self.hidden if not (_whole(size) and 1 <= size <= caps.units)]
         if bad:
-            yield (
-                f"networkShape={said} has a layer of {number_text(bad[0])} units; give whole numbers"
-                f" from 1 to {caps.units}."
+            yield _(
+                "networkShape={shape} has a layer of {units} units; give whole numbers from 1 to {most}.",
+                shape=said,
+                units=number_text(bad[0]),
+                most=caps.units,
             )
         elif len(self.hidden) <= caps.layers:
             sizes = self.sizes
             count = sum((m + 1) * n for m, n in pairwise(sizes))
             if count > caps.parameters:
-                yield (
-                    f"networkShape={said} has {count:,} weights and biases, and at most"
-                    f" {caps.parameters:,} are taken."
+                yield _(
+                    "networkShape={shape} has {count:,} weights and biases, and at most {most:,} are"
+                    " taken.",
+                    shape=said,
+                    count=count,
+                    most=caps.parameters,
                 )
 
 
@@ -289,5 +319,10 @@ def _whole(value: float) -> bool:
     return math.isfinite(value) and value == int(value)
 
 
-def _out(key: str, value: float, allowed: str) -> str:
-    return f"{key}={number_text(value)} must be {allowed}."
+def _unknown(key: str, value: Any, words: tuple[str, ...]) -> Text:
+    return _(
+        "{key}={value} is not known; {nearest}.",
+        key=key,
+        value=shown(value),
+        nearest=nearest(value, words),
+    )

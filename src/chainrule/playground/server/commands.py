@@ -7,6 +7,7 @@ import math
 from typing import Any, NoReturn
 
 from chainrule.errors import FormatError
+from chainrule.lang.messages import Text, _
 
 __all__ = ["read_command"]
 
@@ -37,17 +38,23 @@ def read_command(text: str, depth: int) -> dict[str, Any]:
         )
         json.dumps(command, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except RecursionError:
-        raise FormatError(f"A command is nested at most {depth} deep.") from None
+        raise FormatError(_too_deep(depth)) from None
+    except FormatError:
+        raise
     except ValueError as error:
-        raise FormatError(f"A command is one JSON object: {error}.") from None
+        raise FormatError(_("A command is one JSON object: {error}.", error=error)) from None
     if not isinstance(command, dict):
-        raise FormatError("A command is one JSON object.")
+        raise FormatError(_("A command is one JSON object."))
     if deeper(command, depth):
-        raise FormatError(f"A command is nested at most {depth} deep.")
+        raise FormatError(_too_deep(depth))
     name = command.get("id")
     if not isinstance(name, int | None) or isinstance(name, bool):
-        raise FormatError("The id of a command is a whole number.")
+        raise FormatError(_("The id of a command is a whole number."))
     return command
+
+
+def _too_deep(depth: int) -> Text:
+    return _("A command is nested at most {depth} deep.", depth=depth)
 
 
 def deeper(value: Any, depth: int) -> bool:
@@ -61,21 +68,28 @@ def deeper(value: Any, depth: int) -> bool:
 
 def not_json(word: str) -> NoReturn:
     """Refuses NaN and Infinity, which Python's reader would take."""
-    raise ValueError(f"{word} is no number in JSON")
+    raise FormatError(_("A command is one JSON object: {word} is no number in JSON.", word=word))
 
 
 def finite(text: str) -> float:
     """A number, unless it is too large to be one."""
     value = float(text)
     if not math.isfinite(value):
-        raise ValueError(f"{text[:20]} is too large for a number")
+        raise FormatError(
+            _("A command is one JSON object: {text} is too large for a number.", text=text[:20])
+        )
     return value
 
 
 def moderate(text: str) -> int:
     """A whole number of at most 64 bits: Python would take thousands of digits."""
     if len(text) > LONGEST or abs(value := int(text)) >= 1 << 63:
-        raise ValueError(f"{text[:LONGEST]} is too large for a whole number")
+        raise FormatError(
+            _(
+                "A command is one JSON object: {text} is too large for a whole number.",
+                text=text[:LONGEST],
+            )
+        )
     return value
 
 
@@ -83,5 +97,5 @@ def unlike(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object whose names are all different."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("a name occurs twice in an object")
+        raise FormatError(_("A command is one JSON object: a name occurs twice in an object."))
     return found

@@ -6,12 +6,15 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qs
 
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 from uvicorn.protocols.utils import ClientDisconnected
 
+from chainrule.lang.languages import LANGUAGES
+from chainrule.lang.messages import Text, _, sentences
 from chainrule.playground.server.access import Access
+from chainrule.playground.server.answers import plain_refusal, values
 from chainrule.playground.server.faults import fault
 from chainrule.playground.server.limits import Limits
 
@@ -32,7 +35,7 @@ HEADERS = {
 #: What a browser says of requests that our own page makes, or that people make themselves.
 OWN_SITES = {"same-origin", "none"}
 READING = {"GET", "HEAD"}
-LINK = "Open the link that `chainrule play` printed, or paste it into the address bar."
+LINK = _("Open the link that `chainrule play` printed, or paste it into the address bar.")
 
 
 class Hosts:
@@ -103,26 +106,30 @@ class Guards:
             sentence = fault()
             if begun:
                 raise
-            await refuse(sentence, 500)(scope, receive, secure)
+            await plain_refusal(sentence, scope, 500)(scope, receive, secure)
 
     def refusal(self, scope: Scope) -> Response | None:
         """The answer to a request that no page of ours makes; None if all is well."""
         raw: list[tuple[bytes, bytes]] = scope["headers"]
+
+        def refuse(sentence: Text, status: int = 403) -> Response:
+            return plain_refusal(sentence, scope, status)
+
         target = scope["raw_path"] + scope["query_string"]
         size = len(target) + sum(len(name) + len(value) + 4 for name, value in raw)
         if len(raw) > self.limits.headers or size > self.limits.header:
-            return refuse("The header of the request is too large.", 431)
+            return refuse(_("The header of the request is too large."), 431)
         if not target.startswith(b"/"):
-            return refuse("The path of the request must begin with a slash.", 400)
+            return refuse(_("The path of the request must begin with a slash."), 400)
         host = values(raw, b"host")
         if len(host) != 1 or host[0] not in self.hosts:
-            return refuse(f"This is not the address of the playground. {LINK}")
+            return refuse(sentences(_("This is not the address of the playground."), LINK))
         if not set(values(raw, b"sec-fetch-site")) <= OWN_SITES:
-            return refuse(f"Another site may not lead here. {LINK}")
+            return refuse(sentences(_("Another site may not lead here."), LINK))
         origin = values(raw, b"origin")
         reading = scope["type"] == "http" and scope["method"] in READING
         if (origin or not reading) and origin != [f"http://{host[0]}"]:
-            return refuse("Only the playground's own page may do this.")
+            return refuse(_("Only the playground's own page may do this."))
         return None
 
     def entry(self, scope: Scope) -> Response | None:
@@ -132,17 +139,19 @@ class Guards:
         token = query.get("token", [])
         if scope["type"] == "http" and scope["path"] == "/" and scope["method"] == "GET" and token:
             if not self.access.admits(token[0]):
-                return refuse(f"This link is used up, or of an earlier start. {LINK}")
+                used = _("This link is used up, or of an earlier start.")
+                return plain_refusal(sentences(used, LINK), scope)
             return self.welcome(learner, query)
         if learner is None:
-            return refuse(f"The playground does not know this browser. {LINK}")
+            unknown = _("The playground does not know this browser.")
+            return plain_refusal(sentences(unknown, LINK), scope)
         scope.setdefault("state", {})["learner"] = learner
         return None
 
     def welcome(self, learner: str | None, query: Mapping[str, list[str]]) -> Response:
         """To the page, with the cookie instead of the token, which so stays in no history."""
         lang = query.get("lang", [""])[0]
-        answer = RedirectResponse(f"/?lang={lang}" if lang in ("en", "zh") else "/", 303)
+        answer = RedirectResponse(f"/?lang={lang}" if lang in LANGUAGES else "/", 303)
         answer.set_cookie(
             self.access.cookie_name, self.access.cookie(learner), httponly=True, samesite="strict"
         )
@@ -158,13 +167,3 @@ class Guards:
                     if found is not None:
                         return found
         return None
-
-
-def values(raw: Iterable[tuple[bytes, bytes]], wanted: bytes) -> list[str]:
-    """All values of a header; there may be several where there should be one."""
-    return [value.decode("latin-1") for name, value in raw if name.lower() == wanted]
-
-
-def refuse(sentence: str, status: int = 403) -> Response:
-    """A refusal in a sentence."""
-    return PlainTextResponse(f"{sentence}\n", status)

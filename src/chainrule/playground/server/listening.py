@@ -8,6 +8,7 @@ import os
 import socket
 
 from chainrule.errors import SettingError, shown
+from chainrule.lang.messages import _
 
 __all__ = ["is_loopback", "listen", "own_address"]
 
@@ -27,9 +28,9 @@ def listen(host: str, port: int) -> socket.socket:
         SettingError: if so many ports in a row are taken, or the host is not this machine.
     """
     try:
-        family, _, _, _, place = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0]
+        family, *_rest, place = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0]
     except OSError:
-        raise SettingError(f"There is no address of the host {shown(host)}.") from None
+        raise SettingError(_("There is no address of the host {host}.", host=shown(host))) from None
     last = min(port + PORTS, 1 << 16) if port else 1
     for candidate in range(port, last):
         # With the protocol named, asyncio sends at once what is written (TCP_NODELAY).
@@ -46,11 +47,17 @@ def listen(host: str, port: int) -> socket.socket:
             found.close()
             if error.errno == errno.EADDRNOTAVAIL:
                 raise SettingError(
-                    f"The host {shown(host)} is no address of this machine."
+                    _("The host {host} is no address of this machine.", host=shown(host))
                 ) from None
             if error.errno != errno.EADDRINUSE:
                 raise
-    raise SettingError(f"The ports {port} to {last - 1} are all taken; choose another with --port.")
+    raise SettingError(
+        _(
+            "The ports {first} to {last} are all taken; choose another with --port.",
+            first=port,
+            last=last - 1,
+        )
+    )
 
 
 def is_loopback(host: str) -> bool:

@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from starlette.responses import PlainTextResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from chainrule.errors import FormatError
-from chainrule.playground.messages import Message
-from chainrule.playground.refusals import refused
+from chainrule.lang.messages import _
+from chainrule.playground.messages import Message, refused
+from chainrule.playground.server.answers import plain_refusal
 from chainrule.playground.server.commands import read_command
 from chainrule.playground.server.learners import Client, Learner, Learners
 from chainrule.playground.server.limits import Limits
@@ -35,11 +35,11 @@ class Gate:
         """Serve one tab."""
         address = websocket.client.host if websocket.client else ""
         if self.learners.full(address):
-            await websocket.send_denial_response(
-                PlainTextResponse(
-                    "The playground is full. Try again later.\n", 503, {"Retry-After": str(RETRY)}
-                )
+            full = plain_refusal(
+                _("The playground is full. Try again later."), websocket.scope, 503
             )
+            full.headers["Retry-After"] = str(RETRY)
+            await websocket.send_denial_response(full)
             return
         client = Client(address, self.limits.answers)
         learner = self.learners.enter(websocket.state.learner, client)
@@ -117,7 +117,7 @@ class Gate:
             try:
                 command = read_command(text, self.limits.depth)
             except FormatError as error:
-                client.answer(refused([str(error)], id=None).to_bytes())
+                client.answer(refused([error.args[0]], id=None).to_bytes())
                 continue
             answer = await self.worker.do(learner, doing(command), command.get("id"))
             client.answer(answer)

@@ -7,6 +7,7 @@ from importlib.resources.abc import Traversable
 from typing import NamedTuple
 
 from chainrule.errors import FormatError
+from chainrule.lang.messages import _
 
 __all__ = ["Asset", "built_page"]
 
@@ -39,9 +40,11 @@ def built_page() -> dict[str, Asset]:
     gather(files("chainrule.playground").joinpath("static"), "/", page)
     if "/index.html" not in page:
         raise FormatError(
-            "The page of the playground is not there: this chainrule was installed without it, or where"
-            " npm's packages were out of reach. Install it again, with CHAINRULE_SKIP_PAGE not set:"
-            " pip install --force-reinstall -v '.[play]' shows what goes wrong."
+            _(
+                "The page of the playground is not there: this chainrule was installed without it, or"
+                " where npm's packages were out of reach. Install it again, with CHAINRULE_SKIP_PAGE not"
+                " set: pip install --force-reinstall -v '.[play]' shows what goes wrong."
+            )
         )
     return {"/": page["/index.html"], **page}
 

@@ -7,7 +7,8 @@ import asyncio
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from chainrule.playground import refusals
+from chainrule.lang.messages import Text, _
+from chainrule.playground import messages
 from chainrule.playground.server.learners import Learners
 from chainrule.playground.server.limits import Limits
 from chainrule.playground.server.worker import Worker
@@ -30,24 +31,26 @@ class Uploads:
         learner = self.learners.known.get(request.state.learner)
         name = request.query_params.get("name", "")
         if learner is None or not learner.clients:
-            return refused("Open the page first.", 409)
-        if not name or len(name) > LONGEST_NAME:
-            return refused(f"A file's name has 1 to {LONGEST_NAME} letters.", 400)
+            return refused(_("Open the page first."), 409)
+        if len(name) > LONGEST_NAME:
+            return refused(_("A file's name has at most {most} letters.", most=LONGEST_NAME), 400)
         if self._present >= self.limits.uploads:
-            return refused("Other files are just coming in. Try again.", 503)
+            return refused(_("Other files are just coming in. Try again."), 503)
         self._present += 1
         try:
             async with asyncio.timeout(self.limits.upload_time):
                 body = await self.body(request)
         except TimeoutError:
-            return refused("The file did not come in time.", 408)
+            return refused(_("The file did not come in time."), 408)
         except ClientDisconnect:
             return Response(status_code=400)
         finally:
             self._present -= 1
         if body is None:
             most = self.limits.upload / (1 << 20)
-            return refused(f"The file is too large: at most {most:g} MiB can be taken.", 413)
+            return refused(
+                _("The file is too large: at most {most:g} MiB can be taken.", most=most), 413
+            )
         answer = await self.worker.do(learner, lambda session: session.upload(name, body))
         return Response(answer, media_type=MEDIA)
 
@@ -66,8 +69,8 @@ class Uploads:
         return b"".join(parts)
 
 
-def refused(sentence: str, status: int) -> Response:
+def refused(sentence: Text, status: int) -> Response:
     """A refusal in a sentence."""
     headers = {"Connection": "close", **({"Retry-After": "5"} if status == 503 else {})}
-    message = refusals.refused([sentence], id=None)
+    message = messages.refused([sentence], id=None)
     return Response(message.to_bytes(), status, headers, MEDIA)

@@ -7,8 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from chainrule.playground.messages import Message
-from chainrule.playground.refusals import refused
+from chainrule.playground.messages import Message, refused
 from chainrule.playground.server.faults import fault
 from chainrule.playground.server.learners import Job, Learner, Learners
 from chainrule.playground.server.limits import Limits

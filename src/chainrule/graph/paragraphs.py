@@ -1,0 +1,73 @@
+"""Texts of several lines that can be said in other languages: below each other, and in columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from chainrule.lang.messages import Text, in_language
+from chainrule.text_width import cells_wide, padded
+
+__all__ = ["Lines", "Table", "in_columns"]
+
+
+class Lines(Text):
+    """Texts below each other.
+
+    >>> from chainrule.lang.messages import _
+    >>> print(Lines([_("gradient"), "W1"]).said("zh"))
+    梯度
+    W1
+    """
+
+    __slots__ = ("parts",)
+
+    parts: tuple[str, ...]
+
+    def __new__(cls, parts: Iterable[str]) -> Lines:
+        """The texts, each on lines of its own."""
+        held = tuple(parts)
+        self = super().__new__(cls, "\n".join(map(str, held)))
+        self.parts = held
+        return self
+
+    def said(self, lang: str, reader: str = "python") -> str:
+        """The lines in a language, for a reader."""
+        return "\n".join(in_language(part, lang, reader) for part in self.parts)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Lines, (self.parts,)
+
+
+class Table(Text):
+    """Rows of cells in columns, which in every language are as wide as their words."""
+
+    __slots__ = ("rows",)
+
+    rows: tuple[tuple[str, ...], ...]
+
+    def __new__(cls, rows: Iterable[Sequence[str]]) -> Table:
+        """The rows, all of one length."""
+        held = tuple(map(tuple, rows))
+        self = super().__new__(cls, "\n".join(in_columns(held, "en")))
+        self.rows = held
+        return self
+
+    def said(self, lang: str, reader: str = "python") -> str:
+        """The table in a language, for a reader."""
+        return "\n".join(in_columns(self.rows, lang, reader))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Table, (self.rows,)
+
+
+def in_columns(rows: Iterable[Sequence[str]], lang: str, reader: str = "python") -> list[str]:
+    """Lines of cells, each column as wide as its widest cell; the last one as it comes."""
+    lines = [[in_language(cell, lang, reader) for cell in row] for row in rows]
+    widths = [max(cells_wide(line[i]) for line in lines) for i in range(len(lines[0]) - 1)]
+    return [
+        "  ".join(
+            [*(padded(cell, w) for cell, w in zip(line, widths, strict=False)), line[-1]]
+        ).rstrip()
+        for line in lines
+    ]
