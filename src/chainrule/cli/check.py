@@ -10,7 +10,7 @@ import click
 from chainrule.cli.help_pages import Command, option
 from chainrule.cli.options import data_options, engine_option, graph_options, json_option
 from chainrule.cli.said import Said
-from chainrule.cli.terminal import json_out, paragraph, printable, say, width
+from chainrule.cli.terminal import json_out, paragraph, printable, say, tongue, width
 from chainrule.lang.messages import _
 
 __all__ = ["check"]
@@ -85,10 +85,10 @@ def check(
     else:
         paragraph(_("{what}, with {numbers}:", what=what, numbers=numbers))
         say()
-        lines = proof.lines(width())
+        lines = proof.lines(width(), tongue())
         for line in lines:
             say(printable(line))
-        if lines != proof.lines():
+        if lines != proof.lines(lang=tongue()):
             paragraph(_("The terminal is too narrow for all columns; --json has them."), "dim")
         paragraph(proof.summary)
         if step is not None:

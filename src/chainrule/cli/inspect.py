@@ -11,7 +11,7 @@ import click
 
 from chainrule.cli.help_pages import Command
 from chainrule.cli.options import json_option
-from chainrule.cli.terminal import json_out, paint, paragraph, printable, rows, say, spoken
+from chainrule.cli.terminal import json_out, paint, paragraph, printable, rows, say, spoken, tongue
 from chainrule.lang.messages import Text, _, _n, _p, listed
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def inspect(model: str, as_json: bool) -> None:
     size = _n("{n:,} byte", "{n:,} bytes", os.path.getsize(model))
     say(f"{paint(printable(model), 'bold')}  {spoken(size)}")
     say()
-    *layers, total = found.network.summary().splitlines()
+    *layers, total = found.network.summary(tongue()).splitlines()
     for i, line in enumerate(layers):
         say(paint(line, "dim") if i == 0 or set(line) == {"─"} else line)
     paragraph(total)

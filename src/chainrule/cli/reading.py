@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from chainrule.cli.said import Said
@@ -63,21 +62,17 @@ def open_both(
 
 def news(table: Table) -> list[str]:
     """What the reader noticed, without the gaps and constants of which the preparation tells more."""
-    return [note for note in table.notes if not _of(note, r"\d+ missing cell|.*one value only")]
+    from chainrule.datasets.wording import topic_of
+
+    return [note for note in table.notes if topic_of(note) not in ("gaps", "constants")]
 
 
 def notes_on(table: Table, preparation: Preparation) -> list[str]:
     """What is to be known of rows to come: how they were read, and prepared."""
-    layout = "The columns are separated|There is no row of names"
-    return [*(note for note in news(table) if not _of(note, layout)), *preparation.remarks(table)]
+    from chainrule.datasets.wording import topic_of
 
-
-def _of(note: str, kind: str) -> bool:
-    """Whether a note of the reader is of this kind, by its English words.
-
-    For the time being: the notes are to carry a fact to ask in place of it.
-    """
-    return re.match(kind, str(note)) is not None
+    kept = [note for note in news(table) if topic_of(note) != "layout"]
+    return [*kept, *preparation.remarks(table)]
 
 
 def fact(model: Model, *keys: str) -> Any:

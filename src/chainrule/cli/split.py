@@ -10,13 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.datasets import Preparation, Table, rows_with_target, stratified_split
+from chainrule.datasets.wording import quoted
 from chainrule.errors import DataError
 from chainrule.lang.messages import Text, _, _n, listed, sentences
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Rows", "divide", "keep_rows", "quoted"]
+__all__ = ["Rows", "divide", "keep_rows"]
 
 Task = Literal["auto", "classification", "regression"]
 Numbers = npt.NDArray[Any]
@@ -31,11 +32,6 @@ class Rows:
     training: Numbers
     held: Numbers
     notes: tuple[Text, ...]
-
-
-def quoted(name: str) -> Text:
-    """A name, between quotes."""
-    return _("{text!r}", text=name)
 
 
 def keep_rows(

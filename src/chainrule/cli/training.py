@@ -24,9 +24,10 @@ from chainrule.cli.reading import news
 from chainrule.cli.reporting import check_report, write_report
 from chainrule.cli.said import Said
 from chainrule.cli.source import find_target, open_source, stem
-from chainrule.cli.split import divide, quoted
+from chainrule.cli.split import divide
 from chainrule.datasets import Preparation, Table
 from chainrule.datasets.opening import physical_memory
+from chainrule.datasets.wording import quoted
 from chainrule.errors import NonFiniteError, SettingError
 from chainrule.files import save_model
 from chainrule.lang.messages import Text, _, _n, listed
