@@ -66,7 +66,7 @@ def check(
     ok = proof.ok and (step is None or step.ok)
     if as_json:
         rows = [
-            {"gradient": str(v.arrow), "node": v.node, "layer": v.layer, "verdict": str(v.verdict),
+            {"gradient": str(v.arrow), "node": v.node, "layer": v.layer, "verdict": v.verdict.said("en"),
              "error": _finite(v.error), "allowed": _finite(v.allowed)}
             for v in (*proof.rows, *proof.ends.values())
         ]  # fmt: skip
@@ -76,7 +76,7 @@ def check(
                 "engine": step.engine,
                 "reason": step.reason,
                 "rows": [
-                    {"gradient": name, "verdict": str(v.verdict), "error": _finite(v.error),
+                    {"gradient": name, "verdict": v.verdict.said("en"), "error": _finite(v.error),
                      "allowed": _finite(v.allowed)}
                     for name, v in step.verdicts.items()
                 ],

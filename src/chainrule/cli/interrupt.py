@@ -7,13 +7,9 @@ import threading
 from types import FrameType
 from typing import Any
 
-from chainrule.lang.messages import _
 from chainrule.training import Callback, Trainer
 
-__all__ = ["REASON", "CtrlC"]
-
-#: Why such a training has stopped.
-REASON = _("interrupted by Ctrl-C")
+__all__ = ["CtrlC"]
 
 
 class CtrlC(Callback):
@@ -40,4 +36,4 @@ class CtrlC(Callback):
     def _asked(self, number: int, frame: FrameType | None) -> None:
         if not self.started:
             raise KeyboardInterrupt
-        self.trainer.stop(REASON)
+        self.trainer.interrupt()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from chainrule.cli.interrupt import REASON
 from chainrule.cli.split import Rows
 from chainrule.datasets import Preparation
 from chainrule.lang.messages import Text, sentences
@@ -51,17 +50,13 @@ class Trained:
     epochs: int
     planned: int
     stopped: str | None
+    interrupted: bool
     scores: dict[str, Any]
     figures: tuple[tuple[Text, Text], ...]
     facts: dict[str, Any]
     notes: tuple[str, ...]
     verdict: tuple[Text, ...]
     report: str | None
-
-    @property
-    def interrupted(self) -> bool:
-        """Whether Ctrl-C ended it."""
-        return self.stopped == REASON
 
     def as_json(self) -> dict[str, Any]:
         """Everything for a program that reads on."""

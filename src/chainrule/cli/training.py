@@ -363,6 +363,7 @@ class Job:
             epochs=len(history),
             planned=choice.recipe.epochs,
             stopped=history.stopped,
+            interrupted=history.interrupted,
             scores=judged.scores if judged else {},
             figures=(*chosen(choice), *held_out(judged, self.patience is not None)),
             facts=facts,
