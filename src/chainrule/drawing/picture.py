@@ -41,7 +41,8 @@ from chainrule.drawing.text import text_width
 from chainrule.drawing.units import End, Flow, Leaf, Middle, Split, Unit, Units
 from chainrule.graph.scopes import Scope
 from chainrule.graph.variable import Array, Parameter, Variable
-from chainrule.graph.wording import shape_text
+from chainrule.graph.wording import in_letters, shape_text
+from chainrule.lang.messages import in_language
 from chainrule.lang.words import say
 from chainrule.nodes import Branch, Cast, Repeat
 
@@ -183,8 +184,9 @@ def _vertex(unit: Unit, units: Units, options: Options) -> Vertex:
         return box_vertex(units.title(unit), lines, "\n".join([repr(unit.layer), *told]), signs)
     scope = units.graph.scopes.get(unit)
     place = f" · {units.graph.layers[scope]}" if scope is not None else ""
-    first = (type(unit).__doc__ or "").strip().split("\n")[0]
-    return symbol_vertex(unit.symbol or unit.title, f"{unit!r}{place}\n{first}".strip())
+    formula = in_language(in_letters(unit), options.lang)
+    says = formula or (type(unit).__doc__ or "").strip().split("\n")[0]
+    return symbol_vertex(unit.symbol or unit.label, f"{unit!r}{place}\n{says}".strip())
 
 
 def _inside(unit: Scope | Middle, units: Units, options: Options) -> tuple[list[Panel], list[str]]:

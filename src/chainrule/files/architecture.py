@@ -186,7 +186,7 @@ def _describe_layer(
         )
     if isinstance(layer, Function) and layer.kept is None:
         raise SettingError(
-            f"{where}, the function {layer.title}, cannot be kept in a model file: it is written in your"
+            f"{where}, the function {layer.label}, cannot be kept in a model file: it is written in your"
             f" own Python code. Of functions a file holds the names of chainrule's:"
             f" {', '.join(f'cr.{known}' for known in KEPT)}." + _BY_HAND
         )

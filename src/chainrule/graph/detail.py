@@ -117,7 +117,7 @@ class _Unfolding:
         scope = self.graph.scopes[node]
         place = self.graph.places.get(node)
         with resumed(self._box(node, scope)):
-            out = node.elementary(*inputs)
+            out = node.decompose(*inputs)
         unfolded = out is not None
         if not unfolded:
             with resumed(scope):
@@ -134,7 +134,7 @@ class _Unfolding:
 
     def _box(self, node: Node, scope: Scope | None) -> Scope:
         """What the simpler nodes are inside of: the node, where a layer of its name is not around."""
-        if scope is not None and scope.layer.title == node.title:
+        if scope is not None and scope.layer.label == node.label:
             return scope
         box = Scope(node, scope)
         box.place = self.graph.places.get(node)
@@ -181,7 +181,7 @@ def _overflows_back(graph: DetailedGraph, seed: Value) -> Iterator[Overflow]:
                 fold = folds[graph.inside[root]]
                 moved = next(u for u in fold.inputs if u in there)
                 gives = _sent(graph.folded, moved, there, root.shape, place)
-                instead = f"the {fold.title} node sends back {gives}"
+                instead = f"the {fold.label} node sends back {gives}"
             if gives:
                 what = _what_back(graph, node, k, place, here)
                 yield Overflow(v, place, len(bad), f"{what}; {instead}")
@@ -248,5 +248,5 @@ def _instead(graph: DetailedGraph, node: Node, end: Variable, v: Variable, place
     if v not in graph.inside:
         return f"folded, {gives}"
     if np.allclose(there, here, rtol=1e-12):
-        return f"the chain ends in {gives} all the same, as the {node.title} node does"
-    return f"the {node.title} node computes it another way: {gives}"
+        return f"the chain ends in {gives} all the same, as the {node.label} node does"
+    return f"the {node.label} node computes it another way: {gives}"

@@ -15,8 +15,8 @@ from chainrule.graph.naming import MOST, arrow_called
 from chainrule.graph.sum_text import Term
 from chainrule.graph.sums import Number, Reader
 from chainrule.graph.variable import Parameter, Variable
-from chainrule.graph.wording import number
-from chainrule.nodes.base import quiet
+from chainrule.graph.wording import Words, number
+from chainrule.nodes.base import ignore_fp_errors
 from chainrule.settings import whole
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def explain(
     writer = Writer(graph, reader, rows, row, terms)
     if row is not None and not writer.has_part(asked):
         raise ShapeError(f"row {row} has no part of its own in {writer.name(asked)}.")
-    with quiet():
+    with ignore_fp_errors():
         return _derive(writer, asked, lines=lines, depth=depth)
 
 
@@ -97,7 +97,7 @@ def _derive(writer: Writer, asked: Number, *, lines: int, depth: int | None) -> 
         here, steps = ahead.popleft()
         line, own, further = writer.line(here, every=here is asked)
         terms = own if here is asked else terms
-        written += [text if here is asked else f"  {text}" for text in line.text()]
+        written += [text if here is asked else Words("  ", text) for text in line.text()]
         rounded = rounded or line.rounded
         reader.passed.update(n.arrow for n in (here, *further))
         if depth is None or steps < depth:

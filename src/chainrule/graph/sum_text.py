@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule.graph.sums import Factor, Group, Reader
 from chainrule.graph.variable import Variable
-from chainrule.graph.wording import number
+from chainrule.graph.wording import Words, joined, number
 from chainrule.text_width import cells_wide
 
 __all__ = [
@@ -63,17 +63,16 @@ class Line:
         """Whether some of it is rounded."""
         return not all(exact for exact, _ in self.ways)
 
-    def text(self) -> list[str]:
+    def text(self) -> list[Words]:
         """The line, or one for each way where it is long."""
-        signs = ["=" if exact else "≈" for exact, _ in self.ways]
-        ways = [f"{sign} {way}" for sign, (_, way) in zip(signs, self.ways, strict=True)]
+        ways = [Words("= " if exact else "≈ ", way) for exact, way in self.ways]
         if self.note:
-            ways.insert(1, f"  {self.note}")
-        whole = " ".join([self.head, *ways])
+            ways.insert(1, Words("  ", self.note))
+        whole = joined(" ", [self.head, *ways])
         if cells_wide(whole) <= WIDTH and not self.note:
             return [whole]
         indent = " " * cells_wide(self.head)
-        return [f"{self.head} {ways[0]}", *(f"{indent} {way}" for way in ways[1:])]
+        return [Words(self.head, " ", ways[0]), *(Words(indent, " ", way) for way in ways[1:])]
 
 
 # -- names of elements ------------------------------------------------------------------------
@@ -183,17 +182,17 @@ def _power(x: float) -> int:
     return int(f"{x:.3e}".partition("e")[2])
 
 
-def added(texts: Iterable[str]) -> str:
+def added(texts: Iterable[str]) -> Words:
     """`a + b − c`."""
-    whole = ""
+    parts: list[str] = []
     for text in texts:
-        if not whole:
-            whole = text
+        if not parts:
+            parts = [text]
         elif text.startswith("-"):
-            whole += f" − {text[1:]}"
+            parts += [" − ", text[1:]]
         else:
-            whole += f" + {text}"
-    return whole
+            parts += [" + ", text]
+    return Words(*parts)
 
 
 def factor_values(reader: Reader, factors: Sequence[Factor], i: int) -> list[float]:

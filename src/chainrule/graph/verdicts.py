@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.graph.mode import complex_steps
-from chainrule.nodes.base import quiet
+from chainrule.nodes.base import ignore_fp_errors
 from chainrule.text_width import cells_wide, padded
 
 __all__ = [
@@ -130,7 +130,7 @@ def judged(
         width = float(reach.max(initial=1e-300))
         v = v * reach / width
         expected = _difference(value, x, v, WIDTH * width)
-    with quiet():
+    with ignore_fp_errors():
         got, size = float(np.sum(gradient * v)), float(np.sum(np.abs(gradient * v)))
     if by_difference:
         oracle, allowed = "central difference", DIFFERENCES * size + ROUNDING * (1 + scale)

@@ -12,7 +12,7 @@ from chainrule.graph.recording import recording
 from chainrule.graph.variable import Variable
 from chainrule.layers.function import Function
 from chainrule.layers.opaque import OpaqueLayer
-from chainrule.nodes.base import quiet
+from chainrule.nodes.base import ignore_fp_errors
 
 if TYPE_CHECKING:
     from chainrule.layers.base import Layer
@@ -26,8 +26,8 @@ def activations(network: RecordableNetwork, x: npt.ArrayLike) -> dict[str, Array
     """The output of every layer for x (see `Network.activations`)."""
     network.adopt()
     rows = Variable(network.entering(x))
-    names = {id(layer): f"layer {path} ({layer.title})" for path, layer in network.named_layers()}
-    with recording() as made, evaluating(), quiet():
+    names = {id(layer): f"layer {path} ({layer.label})" for path, layer in network.named_layers()}
+    with recording() as made, evaluating(), ignore_fp_errors():
         network.record_predict(rows)
     return {names[id(layer)]: out.data for layer, out in made.outputs if id(layer) in names}
 
@@ -56,7 +56,7 @@ def summary(network: RecordableNetwork) -> str:
 def _row(path: str, layer: Layer) -> tuple[str, str, str, str]:
     parameters = layer._parameters
     shapes = " ".join(f"{name} {'×'.join(map(str, p.shape))}" for name, p in parameters.items())
-    kind = repr(layer) if isinstance(layer, OpaqueLayer | Function) else layer.title
+    kind = repr(layer) if isinstance(layer, OpaqueLayer | Function) else layer.label
     note = "" if layer.trainable else "frozen"
     if any(p.tied for p in parameters.values()):
         note = "shared"

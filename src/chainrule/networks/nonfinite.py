@@ -14,7 +14,7 @@ from chainrule.graph.naming import leaving
 from chainrule.graph.scopes import Scope
 from chainrule.graph.variable import Parameter, Variable
 from chainrule.networks.graphs import graph_of_rows
-from chainrule.nodes.base import Node, quiet
+from chainrule.nodes.base import Node, ignore_fp_errors
 
 __all__ = ["first_nonfinite"]
 
@@ -29,7 +29,7 @@ def first_nonfinite(network: RecordableNetwork, x: Array, t: Array | None, w: Ar
         if _bad(v.data):
             return f"The first non-finite values are in {told.value(v, node)}."
     if t is not None and graph.has_gradients:
-        with quiet():
+        with ignore_fp_errors():
             gradients = graph.gradients()
         for v, node in _backwards(graph):
             g = gradients.get(v)
@@ -82,7 +82,7 @@ class _Told:
     def gradient(self, v: Variable, node: Node, g: Array) -> str:
         """`∂sigmoid, which layer 2 (Affine) sends back, rows 0, 1 of the batch`."""
         scope = self.graph.scopes[node]
-        by = f"{self.layer(scope)}'s {node.title}" if scope is not None else f"a {node.title} node"
+        by = f"{self.layer(scope)}'s {node.label}" if scope is not None else f"a {node.label} node"
         return f"∂{self.graph.names[v]}, sent back by {by}{self.places(v, g)}"
 
     def inside(self, node: Node) -> str:
@@ -92,7 +92,7 @@ class _Told:
     def layer(self, scope: Scope) -> str:
         """`layer 2 (Affine)`, or `the loss (SoftmaxWithLoss)`."""
         path = self.graph.paths.get(id(scope.layer))
-        return f"{'the loss' if path is None else f'layer {path}'} ({scope.layer.title})"
+        return f"{'the loss' if path is None else f'layer {path}'} ({scope.layer.label})"
 
     def places(self, v: Variable, array: Array) -> str:
         """The rows of the batch that are bad, where there are rows of the batch."""

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.errors import NonFiniteError
-from chainrule.nodes.base import quiet
+from chainrule.nodes.base import ignore_fp_errors
 from chainrule.optimizers import Optimizer
 from chainrule.training.batches import Batches
 from chainrule.training.callbacks import Callback
@@ -72,7 +72,7 @@ class Loop:
         self._tell("on_start")
         ended = False
         try:
-            with Interrupt(trainer), quiet():
+            with Interrupt(trainer), ignore_fp_errors():
                 np.setbufsize(BUFFER)  # for this block only
                 self._run()
             ended = True
