@@ -12,13 +12,10 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
 from chainrule.errors import ChainruleError, guess, shown
 from chainrule.lang.messages import _, _n, capital, listed, sentences
-
-if TYPE_CHECKING:
-    from chainrule.nodes.base import Node
 
 __all__ = [
     "FUNCTIONS",
@@ -66,7 +63,7 @@ class Letters(NamedTuple):
     douts: tuple[str, ...] = ()
 
 
-def letters_of(kind: type[Node]) -> Letters:
+def letters_of(kind: type[Any]) -> Letters:
     """The letters of a class that declares formulas; an error if these do not fit what it computes."""
     if not kind.formula and not kind.gradients:
         return Letters()
@@ -96,14 +93,14 @@ def letter_of(letters: tuple[str, ...], i: int) -> str:
     return letters[-1][1:-1] if letters else ""
 
 
-def _arguments(kind: type[Node], method: str) -> tuple[str, ...]:
+def _arguments(kind: type[Any], method: str) -> tuple[str, ...]:
     """The names of a method's arguments but self; one that takes the rest has a star."""
     function = getattr(kind, method, None)
     parameters = inspect.signature(function).parameters.values() if function is not None else ()
     return tuple(("*" if p.kind is p.VAR_POSITIONAL else "") + p.name for p in parameters)[1:]
 
 
-def _outputs(kind: type[Node], ins: tuple[str, ...], douts: tuple[str, ...]) -> tuple[str, ...]:
+def _outputs(kind: type[Any], ins: tuple[str, ...], douts: tuple[str, ...]) -> tuple[str, ...]:
     """The letters of the outputs: what stands left in the formula, else z where the gradient is dz."""
     if not kind.formula:
         return tuple(re.sub(r"^(\*?)d", r"\1", dout) for dout in douts)
@@ -135,7 +132,7 @@ def _outputs(kind: type[Node], ins: tuple[str, ...], douts: tuple[str, ...]) -> 
     return tuple(star + letter for star, letter in zip(stars, letters, strict=True))
 
 
-def _check_gradient(kind: type[Node], letter: str, how: str, letters: Letters) -> None:
+def _check_gradient(kind: type[Any], letter: str, how: str, letters: Letters) -> None:
     if letter not in {letter_of(letters.ins, i) for i in range(len(letters.ins))}:
         raise FormulaError(
             _(
@@ -149,7 +146,7 @@ def _check_gradient(kind: type[Node], letter: str, how: str, letters: Letters) -
     _check(kind, f"gradients[{letter!r}]", how, sum(letters, ()) + tuple(others))
 
 
-def _check(kind: type[Node], where: str, text: str, letters: tuple[str, ...]) -> None:
+def _check(kind: type[Any], where: str, text: str, letters: tuple[str, ...]) -> None:
     """An error if a formula has a word that stands for nothing."""
     known = [letter.lstrip("*") for letter in letters]
     words = {found[2] for found in WORD.finditer(text)} - FUNCTIONS - WORDS - {*known}
@@ -173,7 +170,7 @@ def _check(kind: type[Node], where: str, text: str, letters: tuple[str, ...]) ->
         )
 
 
-def _settings(kind: type[Node]) -> Iterator[str]:
+def _settings(kind: type[Any]) -> Iterator[str]:
     """The names of a node's settings: the parameters of `__init__`, and what the class itself holds."""
     for base in kind.__mro__[:-1]:
         if "__init__" in vars(base):
@@ -184,12 +181,12 @@ def _settings(kind: type[Node]) -> Iterator[str]:
 # -- in docstrings ----------------------------------------------------------------------------------
 
 
-def forward_words(kind: type[Node]) -> str | None:
+def forward_words(kind: type[Any]) -> str | None:
     """What a docstring of `forward` says: the formula, and how it is computed."""
     return f"{'; '.join(filter(None, (kind.formula, kind.how)))}." if kind.formula else None
 
 
-def backward_words(kind: type[Node]) -> str | None:
+def backward_words(kind: type[Any]) -> str | None:
     """What a docstring of `backward` says: why the gradients are so, and how each comes about."""
     rules = " and ".join(f"d{letter} = {how}" for letter, how in kind.gradients.items())
     if rules:
