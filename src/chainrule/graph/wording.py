@@ -38,8 +38,8 @@ _CHINESE = re.compile(r"(?<=[\u2e80-\uffef]) (?=[\u2e80-\uffef])")
 class Words(Text):
     """A formula in parts, one after another; a part may be a text that has words.
 
-    >>> Words("y = ", _("epoch")).said("zh")
-    'y = 轮次'
+    >>> Words("y = ", _("one number")).said("zh")
+    'y = 一个数'
     """
 
     __slots__ = ("parts",)
