@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import pydoc
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,6 +23,8 @@ from chainrule.graph.wording import Words, brief, formula_of, gradient_of, in_le
 from chainrule.lang.messages import Text, in_language
 from chainrule.nodes import Mul, Node, Sigmoid
 from chainrule.nodes.notation import FUNCTIONS, WORD, WORDS, FormulaError, letter_of
+
+ROOT = Path(__file__).parents[2]
 
 every_node = pytest.mark.parametrize("name", sorted(TABLE))
 
@@ -107,7 +112,7 @@ REFUSED = [
     ({"gradients": "dz · y"}, r"Mine\.gradients must be a dict such as .* Got 'dz · y'"),
     (
         {"gradients": {"w": "dz"}},
-        r"Mine\.gradients: forward has no argument 'w'\. It takes x and y\.",
+        r"Mine\.gradients: forward has no argument 'w'\. It takes x, y\.",
     ),
     (
         {"gradients": {"x": "dy · y"}},
@@ -228,16 +233,13 @@ def test_a_docstring_that_somebody_wrote_stays() -> None:
 
 
 SAID = """
-import sys, tempfile
-import numpy as np, chainrule as cr
-from tests.graph.recorded import graph_of, small_net
+import numpy as np
+from tests.graph.recorded import graph_of
 from tests.nodes.table import TABLE, draw
 
-_, graph = small_net()
-print(cr.nodes.Mul.forward.__doc__, cr.nodes.Mul.backward.__doc__, cr.add.__doc__.split("\\n")[0])
-for step in graph.steps():
-    print(step.formula, step.operation, step.reads)
-print(graph.explain("W1", (0, 3), gradient=True), graph.explain("sigmoid", (0, 0)))
+for step in square.forward(cr.Variable(3.0, "q")).graph.steps():
+    print(step)
+print(cr.nodes.Mul.forward.__doc__, cr.nodes.Mul.backward.__doc__, cr.add.__doc__.splitlines()[0])
 for name in sorted(TABLE):
     with np.errstate(all="ignore"):
         for step in graph_of(draw(name, 1)[0]).steps():
@@ -245,28 +247,50 @@ for name in sorted(TABLE):
 x = cr.Variable([0.0, -1000.0], "x")
 print(*cr.sum(cr.sigmoid(x)).graph.detailed().overflows)
 print(graph.draw().svg.count("y = 1 / (1 + e^-x)"))
+
 class Net(cr.Network):
     def __init__(self):
         super().__init__(loss=cr.MeanSquaredError())
         self.W = cr.Parameter(np.ones((2, 1)))
     def predict(self, x):
         return cr.softplus(x @ self.W)
+
 script = Net().script(cr.SGD(lr=1.0), np.ones((3, 2)), np.ones((3, 1)), epochs=1)
 print(*[line for line in script.text.splitlines() if "Softplus:" in line])
 """
 
 
-def test_nothing_is_lost_where_python_drops_docstrings() -> None:
+def test_nothing_is_lost_where_python_drops_docstrings(tmp_path: Path) -> None:
+    """What README and this program print: steps, explanations, comments of a written program."""
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    first, see, square = (
+        next(block for block in blocks if begins in block)
+        for begins in ("cr.datasets.spiral()", "L.draw().save", "class Square(")
+    )
+    first = first.replace("epochs=300", "epochs=1, progress=None").replace("history.plot", "# ")
+    program = tmp_path / "readme.py"
+    program.write_text("\n".join((first, see, square, SAID)), "utf-8")
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     said = [
         subprocess.run(
-            [sys.executable, *flags, "-c", SAID], capture_output=True, text=True, check=True
+            [sys.executable, *flags, str(program)],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout
         for flags in ([], ["-OO"])
     ]
     assert said[0] == said[1]
-    assert "sigmoid = 1 / (1 + e^-affine1)" in said[0]
-    assert "Softplus: y = log(1 + e^x); computed as max(x, 0)" in said[0]
-    assert "Softplus: ∂y/∂x = eˣ / (1 + eˣ), the sigmoid of x, so dx = dy / (1 + e^-x)." in said[0]
+    for line in (
+        "    L = q^2",
+        "    ∂q = 2 · ∂L · q",
+        "sigmoid = 1 / (1 + e^-affine1)",
+        "Softplus: y = log(1 + e^x); computed as max(x, 0)",
+        "Softplus: ∂y/∂x = eˣ / (1 + eˣ), the sigmoid of x, so dx = dy / (1 + e^-x).",
+    ):
+        assert line in said[0]
 
 
 # -- in Chinese --------------------------------------------------------------------------------

@@ -82,11 +82,11 @@ def _hidden(path: Path, function: ast.AST) -> Iterator[Place]:
         yield Place(path, function.lineno, "_ is a variable here, so it makes no message")  # type: ignore[attr-defined]
 
 
-def _is_docstring(part: ast.stmt) -> bool:
-    """Whether a class declares words that its methods' docstrings are made of (`chainrule.nodes`)."""
-    return isinstance(part, ast.Assign) and any(
-        isinstance(target, ast.Name) and target.id in ("how", "why") for target in part.targets
-    )
+def _docstrings(kind: ast.ClassDef) -> Iterator[ast.expr]:
+    """The words that a class declares for its methods' docstrings, as nodes do."""
+    for part in kind.body:
+        if isinstance(part, ast.Assign) and ast.unparse(part.targets[0]) in ("how", "why"):
+            yield part.value
 
 
 def strays(path: Path) -> Iterator[Place]:
@@ -98,7 +98,7 @@ def strays(path: Path) -> Iterator[Place]:
         if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
             passed.add(id(body[0].value))  # a docstring
         if isinstance(node, ast.ClassDef):
-            passed |= {id(part.value) for part in node.body if _is_docstring(part)}
+            passed |= set(map(id, _docstrings(node)))
         maker = _maker(node)
         if maker is not None:
             assert isinstance(node, ast.Call)

@@ -31,8 +31,9 @@ __all__ = [
 ]
 
 
-#: A space within Chinese, where a word has been filled in.
-_CHINESE = re.compile(r"(?<=[\u2e80-\uffef]) (?=[\u2e80-\uffef])")
+#: Where Chinese words are filled in, and the space there, if Chinese is before it, too.
+_MARK, _CHINESE = "\0", "\u2e80"
+_CLOSE = re.compile("(?:(?<=[\u2e80-\uffef]) )?\0")
 
 
 class Words(Text):
@@ -174,7 +175,8 @@ def _filled(node: Node, letter: str, names: Mapping[str, str], lang: str) -> str
             return names[found[0]]
         name = names.get(letter)
         if name is None:
-            return sign + in_language(_setting(node, letter, names), lang)
+            told = in_language(_setting(node, letter, names), lang)
+            return f"{sign}{_MARK if told[:1] >= _CHINESE else ''}{told}"
         before, after = text[: found.start()].rstrip(), text[found.end() :].lstrip()
         alone = (not before or before[-1] in "(=,|（，" or before[-1].isalpha()) and after[
             :1
@@ -183,7 +185,7 @@ def _filled(node: Node, letter: str, names: Mapping[str, str], lang: str) -> str
             name = f"({name})"
         return sign + name
 
-    return _CHINESE.sub("", WORD.sub(fill, text))
+    return _CLOSE.sub("", WORD.sub(fill, text))
 
 
 def _setting(node: Node, word: str, names: Mapping[str, str]) -> str:

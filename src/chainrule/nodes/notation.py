@@ -139,7 +139,7 @@ def _check_gradient(kind: type[Any], letter: str, how: str, letters: Letters) ->
                 "{node}.gradients: forward has no argument {letter!r}. It takes {letters}.",
                 node=kind.__name__,
                 letter=letter,
-                letters=listed(letters.ins, "and"),
+                letters=listed(letters.ins),
             )
         )
     others = (f"d{other}" for other in kind.gradients if other != letter)
