@@ -33,7 +33,7 @@ import numpy.typing as npt
 
 import chainrule as cr
 from chainrule.networks.steps import make_step
-from chainrule.nodes.base import quiet
+from chainrule.nodes.base import ignore_fp_errors
 from chainrule.training.stepper import BUFFER
 
 Array = npt.NDArray[Any]
@@ -258,7 +258,7 @@ def memory(sizes: tuple[int, int, int, int, int, int]) -> dict[str, int]:
     rows = race.order[: race.batch]
 
     def steps(n: int) -> None:
-        with quiet():
+        with ignore_fp_errors():
             np.setbufsize(BUFFER)
             for _ in range(n):
                 step.run(rows)

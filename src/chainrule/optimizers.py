@@ -24,7 +24,7 @@ from chainrule.errors import (
     nearest,
 )
 from chainrule.lang.messages import _, _n, listed
-from chainrule.nodes.base import Value, quiet
+from chainrule.nodes.base import Value, ignore_fp_errors
 from chainrule.schedules import Constant, Rate, as_schedule
 from chainrule.settings import Check, below_one, from_zero, optional_positive, positive
 
@@ -55,7 +55,7 @@ _DECAY_AND_CLIPPING: dict[str, Check] = {
 }
 
 
-@quiet()
+@ignore_fp_errors()
 def global_norm(grads: Sequence[Array]) -> float:
     """√(Σ g²) over all the arrays; finite if and only if every number is (and no square overflows).
 

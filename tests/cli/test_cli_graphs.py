@@ -286,7 +286,7 @@ def test_the_gradients_of_a_model_are_checked(model: str, monkeypatch: pytest.Mo
     assert "WRONG" not in told
     assert "end to end" in told
     assert as_json("check", model)["ok"]
-    monkeypatch.setattr(Sigmoid, "derivation", lambda self, dy: dy)
+    monkeypatch.setattr(Sigmoid, "pure_backward", lambda self, dy: dy)
     done = run("check", "sum(sigmoid(x @ W))")
     assert done.exit_code == 1
     wrong = [line for line in done.stdout.splitlines() if "WRONG" in line and "Sigmoid" in line]

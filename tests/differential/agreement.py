@@ -22,7 +22,7 @@ import chainrule as cr
 from chainrule.errors import NonFiniteError
 from chainrule.graph.mode import complex_steps
 from chainrule.graph.recording import recording
-from chainrule.nodes.base import quiet
+from chainrule.nodes.base import ignore_fp_errors
 
 __all__ = [
     "NUMPY_ROADS",
@@ -68,7 +68,7 @@ def _eager(net: cr.Network, x: Array, t: Array, w: Array | None) -> tuple[float,
     """The loss and the gradients of a batch, by Variables."""
     given = cr.Variable(x)
     more = () if w is None else (cr.Variable(w, requires_grad=False),)
-    with quiet():
+    with ignore_fp_errors():
         loss = net.record_loss(given, cr.Variable(t, requires_grad=False), *more)
         graph = loss.graph
         found = graph.gradients() if loss.requires_grad else {}
@@ -87,7 +87,7 @@ def reference_steps(
     losses, all_grads = [], []
     for rows in batches:
         loss, grads = _eager(net, x[rows], t[rows], None if w is None else w[rows])
-        with quiet():  # a norm that overflows ends a training, as the Trainer says
+        with ignore_fp_errors():  # a norm that overflows ends a training, as the Trainer says
             squares = [float(np.vdot(g, g)) for g in grads.values()]
         if not np.isfinite([loss, *squares]).all():
             raise Unfit("not finite")
@@ -115,7 +115,7 @@ def complex_step(net: cr.Network, prepared: Data, grads: dict[str, Array]) -> tu
                 p.data = p.data + 1j * h * ways[k]
         more = () if w is None else (cr.Variable(w.astype(float), requires_grad=False),)
         target = cr.Variable(t if t.dtype.kind in "iu" else t.astype(float), requires_grad=False)
-        with quiet(), recording(), complex_steps():
+        with ignore_fp_errors(), recording(), complex_steps():
             loss = net.record_loss(cr.Variable(x, requires_grad=False), target, *more)
     finally:
         for k, p in net.named_parameters().items():
@@ -212,7 +212,7 @@ def _coarse(plan: Plan) -> bool:
 
 def _nodes(net: cr.Network, x: Any, t: Any, w: Any) -> list[cr.nodes.Node]:
     more = () if w is None else (cr.Variable(w, requires_grad=False),)
-    with quiet():
+    with ignore_fp_errors():
         loss = net.record_loss(cr.Variable(x), cr.Variable(t, requires_grad=False), *more)
     return list(loss.graph.nodes)
 
@@ -270,7 +270,7 @@ def predictions(case: Case) -> list[str]:
     """`predict` of rows that lie in memory in several ways."""
     net, x = case.fresh(), case.x
     wrong = []
-    with cr.evaluating(), quiet():
+    with cr.evaluating(), ignore_fp_errors():
         wanted = net.predict(cr.Variable(x)).data
         some = net.predict(cr.Variable(x[1::2])).data
     wide = np.repeat(x, 2, axis=-1)[..., ::2]
@@ -291,7 +291,7 @@ def alone(case: Case) -> list[str]:
     """Layers of the user's own by themselves: `forward` and `backward`, which give fresh arrays."""
     wrong: list[str] = []
     moves = [m for m in case.plan.moves if m.name == "part"]
-    with quiet():
+    with ignore_fp_errors():
         values = flow(case.plan.moves, entered(case.plan, cr.Variable(case.x)), case.fresh().parts)
     net, other = make(case.plan), make(case.plan)
     first = {k: b.copy() for k, b in net.named_buffers().items()}
@@ -310,7 +310,7 @@ def alone(case: Case) -> list[str]:
             """Output, dx and gradients by Variables."""
             given = cr.Variable(x)
             anew(other)
-            with quiet():
+            with ignore_fp_errors():
                 out = theirs.record(given)
                 found = out.graph.gradients(seed_of(out)) if out.requires_grad else {}
             grads = {k: found[p] for k, p in theirs.named_parameters().items() if p in found}
@@ -374,7 +374,7 @@ def script(case: Case, folder: Path) -> list[str] | None:
         return None
     written.save(folder / "program.py", overwrite=True)
     out = io.StringIO()
-    with contextlib.redirect_stdout(out), quiet():
+    with contextlib.redirect_stdout(out), ignore_fp_errors():
         runpy.run_path(str(folder / "program.py"), run_name="__main__")
     history = cr.Trainer(net, cr.SGD(lr=LR), engine="numpy").fit(
         x, t, sample_weight=w, progress=None, **settings
@@ -406,7 +406,7 @@ def compiled_predictions(case: Case) -> list[str]:
     net = case.fresh()
     net.engine = "compiled"
     try:
-        with cr.evaluating(), quiet():
+        with cr.evaluating(), ignore_fp_errors():
             wanted = net.predict(cr.Variable(case.x)).data
             many = np.concatenate([case.x] * 3)
             right_of_many = net.predict(cr.Variable(many)).data
@@ -462,7 +462,7 @@ def steady(plan: Plan) -> bool:
         real = x[:, :-1] if ids else x
         if x.dtype.kind == "f":
             x = np.concatenate([moved(real), x[:, -1:]], 1) if ids else moved(x)
-        with cr.evaluating(), quiet():
+        with cr.evaluating(), ignore_fp_errors():
             y = net.predict(cr.Variable(x)).data
         _, found = _eager(net, x[:BATCH], t[:BATCH], None if w is None else w[:BATCH])
         least = 1e-3 * max((float(np.abs(g).max()) for g in found.values()), default=0.0)

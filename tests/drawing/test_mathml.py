@@ -47,6 +47,10 @@ def test_any_text_is_well_formed_and_only_of_these_elements(text: str, names: se
         ("b1 = Σ ∂z over the copies", "<mtext>\u00a0over\u00a0the\u00a0copies\u00a0</mtext>"),
         ("a<b & c", "<mo>&lt;</mo>"),
         ("v ← momentum v", '<mi>momentum</mi><mspace width="0.2em"/><mi>v</mi>'),
+        ("y = x（当 x > 0），否则 0", "<mtext>（当\u00a0</mtext><mi>x</mi>"),
+        ("y = x（当 x > 0），否则 0", "<mn>0</mn><mtext>），否则\u00a0</mtext><mn>0</mn>"),
+        ("x = Σ z（沿轴 1）", "<mtext>（沿轴\u00a0</mtext><mn>1</mn><mtext>）</mtext>"),
+        ("z = x 且 z", "<mtext>\u00a0且\u00a0</mtext>"),
         ("p - lr ∂W1", '<mi>lr</mi><mspace width="0.2em"/><mrow><mi>∂</mi>'),
     ],
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -42,7 +42,7 @@ UNFOLDS = {
 
 
 def titles(graph: Graph) -> list[str]:
-    return [node.title for node in graph.nodes]
+    return [node.label for node in graph.nodes]
 
 
 def agree(graph: Graph, detail: DetailedGraph) -> None:
@@ -210,19 +210,17 @@ def test_levels_are_checked_and_a_graph_without_detail_comes_back_as_it_is() -> 
 
 def test_a_node_of_ones_own_unfolds_too() -> None:
     class Cube(cr.nodes.Node):
-        """y = x³."""
+        formula = "y = x^3"
+        gradients: ClassVar = {"x": "dy · 3 · x^2"}
 
         def forward(self, x: Any) -> Any:
-            """y = x^3."""
             return x**3
 
         def backward(self, dy: Any) -> Any:
-            """So dx = dy · 3 · x^2."""
             (x,) = self.inputs
             return dy * 3 * x**2
 
-        def elementary(self, x: Any) -> Any:
-            """x · x · x."""
+        def decompose(self, x: Any) -> Any:
             return x * x * x
 
     x = Variable([1.5, -2.0], "x")

@@ -48,7 +48,7 @@ def test_a_planted_fault_lights_up_at_its_own_arrows_and_nowhere_else(fault: Fau
         takers = {v: node for node in graph.nodes for v in node.inputs}
         for v, verdict in proof.verdicts.items():
             assert verdict.ok or isinstance(takers[v], fault.node), f"{fault}\n{proof}"
-            assert verdict.node == takers[v].title
+            assert verdict.node == takers[v].label
         found = found or not all(row.ok for row in proof.rows)
         if found and i > 3:
             break
@@ -87,7 +87,7 @@ def test_a_wrong_hand_written_layer_is_found_where_it_stands(place: int, which: 
     by_hand = [Layer(k, **({which: 1 + 1e-4} if k == place else {})) for k in range(3)]
     graph = net_graph(by_hand[0], cr.Tanh(), by_hand[1], cr.Sigmoid(), by_hand[2])
     proof = graph.check()
-    opaque = [node for node in graph.nodes if node.title == "Layer"]
+    opaque = [node for node in graph.nodes if node.label == "Layer"]
     wrong = [v for v, verdict in proof.verdicts.items() if not verdict.ok]
     assert wrong == [opaque[place].inputs[0 if which == "dx" else 1]]
     (row,) = [row for row in proof.rows if not row.ok]
@@ -104,7 +104,7 @@ def test_a_wrong_hand_written_layer_is_found_where_it_stands(place: int, which: 
 def test_two_faults_are_both_found() -> None:
     graph = net_graph(Layer(0, dW=0.5), cr.Tanh(), Layer(1), cr.Affine.sized(3, 3), Layer(2, dx=-1))
     proof = graph.check()
-    opaque = [node for node in graph.nodes if node.title == "Layer"]
+    opaque = [node for node in graph.nodes if node.label == "Layer"]
     wrong = {v for v, verdict in proof.verdicts.items() if not verdict.ok}
     assert wrong == {opaque[0].inputs[1], opaque[2].inputs[0]}
 

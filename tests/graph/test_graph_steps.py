@@ -36,7 +36,7 @@ def replay(graph: Graph) -> tuple[list[Step], dict[str, Any]]:
             assert np.array_equal(before, flow.value, equal_nan=True), (step, name)
         node = graph.nodes[step.index]
         if step.direction == "forward":
-            out = node.bound((), ()).formula(*[f.value for f in step.inputs])
+            out = node.bound((), ()).pure_forward(*[f.value for f in step.inputs])
             outs = out if isinstance(out, tuple) else (out,)
             for flow, value in zip(step.outputs, outs, strict=True):
                 assert np.array_equal(flow.value, value), step
@@ -65,17 +65,15 @@ def test_every_node_says_what_it_computes_and_how_its_gradients_come(name: str) 
     case, _ = draw(name, 1)
     node = case.node.bound(case.inputs, ())
     inputs = [f"{n}_in" for n in NAMES[: len(case.inputs)]]
-    made = node.formula(*case.inputs)
+    made = node.pure_forward(*case.inputs)
     outs = [f"out{k}" for k in range(len(made) if isinstance(made, tuple) else 1)]
     text = formula_of(node, inputs, outs)
     assert text.startswith(", ".join(outs) + " = ")
-    assert f"{node.title}(" not in text  # it has words of its own
+    assert f"{node.label}(" not in text  # it has words of its own
     for k in case.moving:
         assert inputs[k] in text
         how = gradient_of(node, k, inputs, outs, [f"∂{out}" for out in outs])
-        assert how, (
-            f"the docstring of {name}.backward does not say how the gradient {k} comes about"
-        )
+        assert how, f"{name}.gradients does not say how the gradient {k} comes about"
         assert "∂" in how or how == "0"
 
 
@@ -216,7 +214,7 @@ ELEMENTWISE = sorted(
 
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_the_formulas_of_elementwise_nodes_are_true(name: str) -> None:
-    """What the docstrings say, worked out by another reader, is what the nodes compute."""
+    """What the formulas say, worked out by another reader, is what the nodes compute."""
     tried = 0
     for i in range(40):
         case, _ = draw(name, i)
@@ -343,23 +341,24 @@ def test_a_node_without_words_is_called_by_its_name() -> None:
 
 def test_the_arguments_of_backward_may_have_any_names() -> None:
     class Half(cr.nodes.Node):
+        formula = "y = e^(a / 2)"
+        gradients: ClassVar = {"a": "g · y / 2"}
+
         def forward(self, a: Any) -> Any:
-            """y = e^(a / 2)."""
             return np.exp(a / 2)
 
         def backward(self, g: Any) -> Any:
-            """∂y/∂a = y / 2, so da = g · y / 2."""
             return g * self.outputs[0] / 2
 
     class Both(cr.nodes.Node):
         elementwise = True
+        formula = "s, p = a + b, a · b"
+        gradients: ClassVar = {"a": "upper + lower · b", "b": "upper + lower · a"}
 
         def forward(self, a: Any, b: Any) -> Any:
-            """s, p = a + b, a · b."""
             return a + b, a * b
 
         def backward(self, upper: Any, lower: Any) -> Any:
-            """So da = upper + lower · b and db = upper + lower · a."""
             a, b = self.inputs
             return upper + lower * b, upper + lower * a
 
@@ -394,13 +393,13 @@ def test_a_gradient_is_told_without_that_of_another_input() -> None:
 def test_an_output_that_leads_nowhere_has_the_gradient_0() -> None:
     class Wave(cr.nodes.Node):
         elementwise = True
+        formula = "s, c = sin(a), cos(a)"
+        gradients: ClassVar = {"a": "ds · c - dc · s"}
 
         def forward(self, a: Any) -> Any:
-            """s, c = sin(a), cos(a)."""
             return np.sin(a), np.cos(a)
 
         def backward(self, ds: Any, dc: Any) -> Any:
-            """So da = ds · c - dc · s."""
             s, c = self.outputs
             return (0 if ds is None else ds * c) - (0 if dc is None else dc * s)
 

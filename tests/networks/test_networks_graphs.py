@@ -126,7 +126,7 @@ def test_training_or_use() -> None:
     net = networks()["norms and dropout"]
 
     def nodes(**more: Any) -> list[str]:
-        return [node.title for node in net.graph(X, **more).nodes]
+        return [node.label for node in net.graph(X, **more).nodes]
 
     assert "UniformBits" in nodes(t=T)
     assert "UniformBits" not in nodes(t=T, training=False)

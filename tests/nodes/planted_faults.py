@@ -43,7 +43,7 @@ class Fault:
 
 def times(node: type[Node], factor: float, i: int = 0) -> Fault:
     """The i-th gradient off by a factor."""
-    right = node.derivation
+    right = node.pure_backward
 
     def backward(self: Node, *douts: Any) -> Any:
         dxs = right(self, *douts)
@@ -57,7 +57,7 @@ def times(node: type[Node], factor: float, i: int = 0) -> Fault:
 
 def changed(node: type[Node], what: str, change: Callable[..., Any]) -> Fault:
     """The right gradients, then something done to them."""
-    right = node.derivation
+    right = node.pure_backward
     return Fault(node, what, lambda self, *douts: change(self, right(self, *douts), *douts))
 
 
@@ -293,14 +293,14 @@ def planted(fault: Fault) -> Iterator[None]:
     """The node with the wrong backward, stand-alone and recorded."""
     node = fault.node
     kept = {
-        name: node.__dict__[name] for name in ("backward", "derivation") if name in node.__dict__
+        name: node.__dict__[name] for name in ("backward", "pure_backward") if name in node.__dict__
     }
-    node.derivation = fault.backward
+    node.pure_backward = fault.backward
     node.backward = lambda self, *douts: fault.backward(self, *douts)  # type: ignore[method-assign]
     try:
         yield
     finally:
-        for name in ("backward", "derivation"):
+        for name in ("backward", "pure_backward"):
             delattr(node, name)
         for name, value in kept.items():
             setattr(node, name, value)
@@ -336,7 +336,7 @@ def caught_after(check: Callable[[str, int], list[str]], fault: Fault) -> int | 
 def main() -> int:
     """Try every fault; print what happened; 1 if any survived, or if a sound node is accused."""
     for node in dict.fromkeys(fault.node for fault in FAULTS):
-        if caught_after(alone, Fault(node, "nothing", node.derivation)) is not None:
+        if caught_after(alone, Fault(node, "nothing", node.pure_backward)) is not None:
             print(f"{node.__name__} is found faulty with nothing planted in it.")
             return 1
     print(f"{'node':<20} {'planted in its backward':<40} {'found: alone':>13} {'in a graph':>11}")

@@ -21,8 +21,8 @@ def test_every_planted_fault_is_caught() -> None:
 
 def test_a_fault_is_gone_once_its_block_ends() -> None:
     fault = planted_faults.FAULTS[0]
-    kept = fault.node.derivation, fault.node.backward
+    kept = fault.node.pure_backward, fault.node.backward
     with planted_faults.planted(fault):
-        assert fault.node.derivation is fault.backward
-    assert (fault.node.derivation, fault.node.backward) == kept
+        assert fault.node.pure_backward is fault.backward
+    assert (fault.node.pure_backward, fault.node.backward) == kept
     assert planted_faults.caught_after(planted_faults.alone, fault)

@@ -22,7 +22,7 @@ from chainrule.graph.verdicts import Verdict
 from chainrule.lang.messages import Text, _, capital, listed
 from chainrule.networks import Network
 from chainrule.networks.steps import RecordedStep
-from chainrule.nodes.base import quiet
+from chainrule.nodes.base import ignore_fp_errors
 from chainrule.optimizers import SGD, Optimizer
 
 __all__ = ["StepCheck", "check_step"]
@@ -149,7 +149,7 @@ def _eager(network: Network, batch: Data) -> Found:
     """The loss and the gradients by Variables; nothing is written."""
     x, t, w = batch
     more = () if w is None else (Variable(w, requires_grad=False),)
-    with training_mode(True), recording(), quiet():
+    with training_mode(True), recording(), ignore_fp_errors():
         loss = network.record_loss(Variable(x), Variable(t, requires_grad=False), *more)
         found = loss.graph.gradients() if loss.requires_grad else {}
     grads = {
@@ -182,14 +182,14 @@ def _by_graph(
         for k, p in named.items():
             p.data[...] = kept[k]
         for k, g in moved.items():
-            with quiet():
+            with ignore_fp_errors():
                 off = float(np.abs(g - wanted[k]).max(initial=0))
             slack[k] = max(slack[k], ROUNDING * off)
     return wanted, slack
 
 
 def _verdict(name: str, found: Array, wanted: Array, allowed: float) -> Verdict:
-    with quiet():
+    with ignore_fp_errors():
         off = np.abs(np.asarray(found, float) - wanted)
     off = np.where(np.isnan(off), np.inf, off)
     at = np.unravel_index(int(np.argmax(off)), off.shape) if off.size else ()
@@ -238,7 +238,7 @@ def _made(
     step = RecordedStep(network, *data)
 
     def run(rows: Array) -> Found:
-        with quiet():
+        with ignore_fp_errors():
             loss = step.run(rows)
         return {"loss": np.asarray(loss), **{k: p.grad for k, p in _named(network).items()}}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from chainrule.lang.words import WORDS, say
+from chainrule.nodes.notation import FUNCTIONS
 
 __all__ = ["to_mathml"]
 
@@ -13,26 +13,25 @@ __all__ = ["to_mathml"]
 _TOKEN = re.compile(
     r"(?P<space>\s+)"
     r"|(?P<number>\d+(?:\.\d+)?(?:e[+-]?\d+)?)"
+    r"|(?P<mark>[\u3000-\u303f\uff00-\uffef]+)"
     r"|(?P<word>∂?[^\W\d_ₐ-ₜᵀ²³′][^\W₀-ₜᵀ²³′]*)"
     r"|(?P<sign>\*\*|<=|>=|!=|==|.)",
     re.DOTALL,
 )
 _NUMBERED = re.compile(r"<msub><mi>([^<]*)</mi><mn>(\d+)</mn></msub>")
-_WORDS = re.compile("<mtext>\u00a0([^<]*)\u00a0</mtext>")
 _DIGITS = re.compile(r"(.*?[^\d])_?(\d+)", re.DOTALL)
 _LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₚᵣₛₜ", "0123456789aehijklmnprst")
 _SIGNS = {"*": "·", "-": "−", "**": "^", "<=": "≤", ">=": "≥", "!=": "≠", "==": "="}
 _OPEN, _CLOSE = "([", ")]"
 #: How what can be multiplied ends, and what stands between two such where no sign does.
 _OPERAND, _THIN = ("</mi>", "</mn>", "</msub>", "</msup>", "</mrow>"), '<mspace width="0.2em"/>'
-#: Words that are functions or constants of a formula, not of a sentence.
-_FUNCTIONS = frozenset(
-    {"sin", "cos", "tan", "tanh", "exp", "log", "max", "min", "sign", "softmax", "one_hot"}
-    | {"mean", "slope", "low", "high", "axis"}
-)
+#: Words that are names of a formula, not words of a sentence.
+_NAMES = FUNCTIONS | {"slope", "high", "axis"}
+#: Chinese stands close: no space next to its marks.
+_CLOSE_MARK = re.compile("\u00a0?([\u3000-\u303f\uff00-\uffef])\u00a0?")
 
 
-def to_mathml(text: str, names: Collection[str] = (), lang: str = "en") -> str:
+def to_mathml(text: str, names: Collection[str] = ()) -> str:
     """A formula as a `<math>` element; `names` are those of arrows, which no grammar could tell.
 
     What is no formula stands as text, so every text has a rendering.
@@ -40,16 +39,7 @@ def to_mathml(text: str, names: Collection[str] = (), lang: str = "en") -> str:
     >>> to_mathml("y = x^2")
     '<math><mi>y</mi><mo>=</mo><msup><mi>x</mi><mrow><mn>2</mn></mrow></msup></math>'
     """
-    row = "".join(_Reader(text, names).row())
-    if lang != "en":
-        row = _WORDS.sub(lambda found: f"<mtext>\u00a0{_told(found[1], lang)}\u00a0</mtext>", row)
-    return f"<math>{row}</math>"
-
-
-def _told(words: str, lang: str) -> str:
-    """The words of a formula in another language, where they are known in it."""
-    plain = words.replace("\u00a0", " ")
-    return say(plain, lang) if plain in WORDS else words
+    return f"<math>{''.join(_Reader(text, names).row())}</math>"
 
 
 class _Reader:
@@ -90,6 +80,8 @@ class _Reader:
             found.append(f"<msub>{found.pop()}<mi>{part.translate(_LOWERED)}</mi></msub>")
         elif kind == "word":
             self._word(found, part)
+        elif kind == "mark":
+            self._say(found, part)
         elif part in "-−" and (not found or found[-1].startswith("<mo")):
             found.append('<mo form="prefix">−</mo>')
         else:
@@ -111,11 +103,13 @@ class _Reader:
         if _is_name(word) or after == "(":
             found.append(_leaf("name", word))
             return
-        spaced = f"\u00a0{_escaped(word)}\u00a0"
+        self._say(found, f"\u00a0{_escaped(word)}\u00a0")
+
+    def _say(self, found: list[str], words: str) -> None:
         if found and found[-1].startswith("<mtext>"):
-            found[-1] = found[-1].removesuffix("</mtext>").rstrip("\u00a0") + f"{spaced}</mtext>"
-        else:
-            found.append(f"<mtext>{spaced}</mtext>")
+            words = found.pop()[len("<mtext>") : -len("</mtext>")].rstrip("\u00a0") + words
+        close = _CLOSE_MARK.sub(r"\1", words)
+        found.append(f"<mtext>{close}</mtext>")
 
     def _argument(self) -> str:
         """What a root or a power takes: a sign and one element, or what stands in brackets."""
@@ -147,7 +141,9 @@ class _Reader:
 
 def _is_name(word: str) -> bool:
     """Whether a word is one of a formula, not of a sentence."""
-    return (word.isalpha() and (len(word) == 1 or word in _FUNCTIONS)) or word.startswith("∂")
+    if word in _NAMES or word.startswith("∂"):
+        return True
+    return len(word) == 1 and word.isalpha() and word < "\u2e80"  # beyond, a letter is a word
 
 
 def _leaf(kind: str, part: str) -> str:

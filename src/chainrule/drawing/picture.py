@@ -40,11 +40,10 @@ from chainrule.drawing.symbols import (
 from chainrule.drawing.text import text_width, wrapped
 from chainrule.drawing.units import End, Flow, Leaf, Middle, Split, Unit, Units
 from chainrule.graph.scopes import Scope
-from chainrule.graph.steps import value_name
 from chainrule.graph.variable import Array, Parameter, Variable
-from chainrule.graph.wording import formula_of, shape_text
+from chainrule.graph.wording import in_letters, shape_text
 from chainrule.lang.messages import _, _n, in_language, listed
-from chainrule.nodes import Branch, Cast, Node, Repeat
+from chainrule.nodes import Branch, Cast, Repeat
 
 __all__ = ["Label", "Options", "diagram_of", "painted", "scene_of"]
 
@@ -184,19 +183,9 @@ def _vertex(unit: Unit, units: Units, options: Options) -> Vertex:
         return box_vertex(units.title(unit), lines, "\n".join([repr(unit.layer), *told]), signs)
     scope = units.graph.scopes.get(unit)
     place = f" · {units.graph.layers[scope]}" if scope is not None else ""
-    first = _explained(unit, units, options)
-    return symbol_vertex(unit.symbol or unit.title, f"{unit!r}{place}\n{first}".strip())
-
-
-def _explained(node: Node, units: Units, options: Options) -> str:
-    """What a node computes: in English what its class says, in other languages its formula."""
-    if options.lang == "en":
-        return (type(node).__doc__ or "").strip().split("\n")[0]
-    names = [
-        [options.name(v) or value_name(units.graph, v) for v in arrows]
-        for arrows in (node.inputs, node.outputs)
-    ]
-    return in_language(formula_of(node, *names), options.lang)
+    formula = in_language(in_letters(unit), options.lang)
+    says = formula or (type(unit).__doc__ or "").strip().split("\n")[0]
+    return symbol_vertex(unit.symbol or unit.label, f"{unit!r}{place}\n{says}".strip())
 
 
 def _inside(unit: Scope | Middle, units: Units, options: Options) -> tuple[list[Panel], list[str]]:

@@ -245,7 +245,7 @@ class Units:
         known: dict[str, dict[Scope, None]] = {}
         for scope in self._scopes() if wanted else ():
             names = (
-                scope.layer.title, self.graph.layers[scope], self.title(scope),
+                scope.layer.label, self.graph.layers[scope], self.title(scope),
                 self.graph.paths.get(id(scope.layer)),
             )  # fmt: skip
             for name in names:

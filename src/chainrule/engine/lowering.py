@@ -10,7 +10,7 @@ from chainrule.engine.trace import Trace, Traced
 from chainrule.graph.chain_rule import chain_rule
 from chainrule.graph.graph import Graph
 from chainrule.graph.variable import Variable
-from chainrule.nodes.base import quiet
+from chainrule.nodes.base import ignore_fp_errors
 
 __all__ = ["Lowered", "fresh"]
 
@@ -21,10 +21,10 @@ class Lowered:
     def __init__(self, graph: Graph, trace: Trace, leaves: Mapping[Variable, Traced]) -> None:
         self.graph, self.trace = graph, trace
         self.values: dict[Variable, Traced] = dict(leaves)
-        with quiet():
+        with ignore_fp_errors():
             for node in graph.nodes:
                 inputs = tuple(self.value(v) for v in node.inputs)
-                out = node.formula(*inputs)
+                out = node.pure_forward(*inputs)
                 outs = out if isinstance(out, tuple) else (out,)
                 for v, traced in zip(node.outputs, outs, strict=True):
                     self._assert_dtype(traced, v)

@@ -36,7 +36,7 @@ from chainrule.engine.texts import Texts
 from chainrule.engine.trace import Traced
 from chainrule.engine.writing import lines_of
 from chainrule.graph.recording import Reads
-from chainrule.nodes.base import quiet
+from chainrule.nodes.base import ignore_fp_errors
 
 __all__ = ["Program", "Section", "build"]
 
@@ -147,7 +147,9 @@ class _Builder:
             lines = source.splitlines(keepends=True)
             source = "".join(line for line in lines if not line.lstrip().startswith(self._spoil))
         # A decorated function costs half of what a `with` block around the call would.
-        functions = {section.name: quiet()(space[section.name]) for section in self.sections}
+        functions = {
+            section.name: ignore_fp_errors()(space[section.name]) for section in self.sections
+        }
         work = work_of(value for steps in self.steps for value in steps)
         return Program(source, functions, self.pool.nbytes, self.texts.constants, work=work)
 

@@ -25,7 +25,7 @@ from chainrule.errors import RecordingError
 from chainrule.graph.reads import ArrayRead
 from chainrule.graph.recording import Reads
 from chainrule.lang.messages import _, listed
-from chainrule.nodes.base import quiet
+from chainrule.nodes.base import ignore_fp_errors
 from chainrule.nodes.indexing import add_at
 
 __all__ = ["Trace", "Traced", "seen"]
@@ -293,7 +293,7 @@ class Trace:
         key = (function, _key(args), _key(tuple(sorted(kwargs.items()))))
         if key in self._memo:
             return self._memo[key]
-        with quiet():
+        with ignore_fp_errors():
             run = getattr(function, "stand_in", function)
             out = run(*map(_stand_in, args), **kwargs)
         if isinstance(out, tuple):
@@ -335,7 +335,7 @@ class Trace:
             # The operands of a node have one dtype: another one is that of a number in its text.
             real = [a.dtype for a in args if a.dtype.kind == "f"]
             dtype = min(real, key=lambda d: d.itemsize) if real else args[0].dtype
-            with quiet():
+            with ignore_fp_errors():
                 known = WEAK[ufunc](*numbers) if ufunc in WEAK else ufunc(*numbers).item()
             return self.constant(known, None if isinstance(known, bool) else dtype)
         shape = np.broadcast_shapes(*(a.shape for a in args))

@@ -198,7 +198,7 @@ def _describe_layer(
             "{where}, the function {function}, cannot be kept in a model file: it is written in your own"
             " Python code. Of functions a file holds the names of chainrule's: {known}.",
             where=where,
-            function=layer.title,
+            function=layer.label,
             known=listed(f"cr.{known}" for known in KEPT),
         )
         raise SettingError(sentences(what, _BY_HAND))

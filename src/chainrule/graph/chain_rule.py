@@ -14,7 +14,7 @@ import numpy as np
 
 from chainrule.errors import DTypeError, ShapeError
 from chainrule.lang.messages import _, sentences
-from chainrule.nodes.base import Value, quiet
+from chainrule.nodes.base import Value, ignore_fp_errors
 from chainrule.nodes.indexing import Index
 from chainrule.nodes.shaping import Branch
 
@@ -49,7 +49,7 @@ def chain_rule(
     forks = forks if in_place else set()
     flows = _flows(graph, wanted)
     gradients: dict[Variable, Value] = {graph.outputs[0]: seed}
-    with quiet():
+    with ignore_fp_errors():
         for node in reversed(graph.nodes):
             douts = [gradients.get(v) for v in node.outputs]
             if flows.isdisjoint(node.inputs) or all([d is None for d in douts]):
@@ -64,7 +64,7 @@ def chain_rule(
             elif any([type(d) is Picked for d in douts]):
                 dxs = added_up(douts)
             else:
-                dxs = here.derivation(*douts) if derive is None else derive(node, douts)
+                dxs = here.pure_backward(*douts) if derive is None else derive(node, douts)
             if not isinstance(dxs, tuple):
                 dxs = (dxs,)
             if len(dxs) != len(node.inputs):

@@ -22,7 +22,8 @@ from chainrule.graph.sum_text import (
 )
 from chainrule.graph.sums import Factor, Group, Number, Reader
 from chainrule.graph.variable import Parameter, Variable
-from chainrule.graph.wording import formula_of, gradient_of, number
+from chainrule.graph.wording import Words, computed, gradient_of, joined, number
+from chainrule.lang.messages import Text, _, _p
 
 if TYPE_CHECKING:
     from chainrule.graph.graph import Graph
@@ -85,7 +86,7 @@ class Writer:
         """What a number is called."""
         return self._element(n.arrow, n.place, n.gradient)
 
-    def _elements(self, factor: Factor) -> str:
+    def _elements(self, factor: Factor) -> Text | str:
         """Elements of an arrow with their numbers: a whole row as one, `x[0,:] = 0.1, 0.3`."""
         v, places = factor.arrow, factor.places
         numbers = list(map(number, self.reader.values(factor)))
@@ -94,16 +95,16 @@ class Writer:
         indices = np.unravel_index(places, v.shape) if v.ndim else ()
         fixed = [bool(np.all(i == i[0])) for i in indices]
         whole = np.prod([n for n, f in zip(v.shape, fixed, strict=True) if not f]) == len(places)
-        more = f" and {len(numbers) - self.most} more" if len(numbers) > self.most else ""
+        shown, left = numbers[: self.most], len(numbers) - self.most
         if v.scalar is not None or not v.ndim:
             return f"{self._name(v, False)} = {numbers[0]}"
         if not whole:
             each = [self._element(v, int(p)) for p in places[: self.most]]
-            return ", ".join(f"{e} = {x}" for e, x in zip(each, numbers, strict=False)) + more
-        parts = [str(int(i[0])) if f else ":" for i, f in zip(indices, fixed, strict=True)]
-        return (
-            f"{self._name(v, False)}[{','.join(parts)}] = {', '.join(numbers[: self.most])}{more}"
-        )
+            told = ", ".join(f"{e} = {x}" for e, x in zip(each, shown, strict=True))
+        else:
+            parts = [str(int(i[0])) if f else ":" for i, f in zip(indices, fixed, strict=True)]
+            told = f"{self._name(v, False)}[{','.join(parts)}] = {', '.join(shown)}"
+        return _("{numbers} and {n} more", numbers=told, n=left) if left > 0 else told
 
     # -- one line --------------------------------------------------------------------------------
 
@@ -120,9 +121,14 @@ class Writer:
         return self._sum(line, n, groups, value, every)
 
     def _beginning(self, line: Line, n: Number, value: float) -> Said:
-        kind = "a parameter" if isinstance(n.arrow, Parameter) else "an input"
-        line.add(f"{number(value)}, {f'since {line.head}/{line.head} = 1' if n.gradient else kind}")
-        return Said(line, (Term(value, line.head, number(value)),), [])
+        text = number(value)
+        if n.gradient:
+            line.add(_("{value}, since {name}/{name} = 1", value=text, name=line.head))
+        elif isinstance(n.arrow, Parameter):
+            line.add(_("{value}, a parameter", value=text))
+        else:
+            line.add(_("{value}, an input", value=text))
+        return Said(line, (Term(value, line.head, text),), [])
 
     def _formula(self, line: Line, n: Number, value: float) -> Said:
         """A value that is no sum of products: its node's formula, and with the numbers."""
@@ -133,18 +139,18 @@ class Writer:
             values = [np.reshape(v.data, -1)[n.place] for v in node.inputs]
             names = [self._original(v, n.place) for v in node.inputs]
             texts = list(map(number, values))
-            line.add(formula_of(node, names, [""])[3:])
-            line.add(formula_of(node, texts, [""])[3:], exactly(texts, values, self.eps))
+            line.add(computed(node, names))
+            line.add(computed(node, texts), exactly(texts, values, self.eps))
         else:
-            line.add(formula_of(node, [self._name(v, False) for v in node.inputs], [""])[3:])
-            line.note = ", ".join(self._elements(f) for f in factors)
-            line.note = f"where {line.note}" if line.note else ""
+            line.add(computed(node, [self._name(v, False) for v in node.inputs]))
+            if factors:
+                line.note = _("where {names}", names=joined(", ", map(self._elements, factors)))
         text = number(value)
         line.add(text, exactly([text], [value], self.eps))
         moving = [r for r in reached if r.arrow.dtype.kind == "f"]
         return Said(line, (Term(value, line.ways[0][1], text),), moving[: self.most])
 
-    def _rule(self, n: Number) -> tuple[str, str, bool] | None:
+    def _rule(self, n: Number) -> tuple[Text, Text, bool] | None:
         """How the gradient at an elementwise node comes about: with names, with numbers, exactly?"""
         node, k = self.reader.takers[n.arrow]
         if not node.elementwise or self.reader.local(node).shape is not None:
@@ -187,30 +193,32 @@ class Writer:
     def _sum(self, line: Line, n: Number, groups: list[Group], value: float, every: bool) -> Said:
         """A sum of products: Σ with letters, the largest terms in numbers, and the total."""
         if not groups:
-            end = self.graph.names[self.graph.outputs[0]]
-            why = f", since nothing that it moves moves {end}" if n.gradient else ""
-            line.add(f"{number(value)}{why}")
+            text, end = number(value), self.graph.names[self.graph.outputs[0]]
+            why = _("{value}, since nothing that it moves moves {end}", value=text, end=end)
+            line.add(why if n.gradient else text)
             return Said(line, (), [])
         line.add(added(self._symbolic(n, g) for g in groups))
         if groups[0].slope_of is not None:
             node, k = self.reader.takers[n.arrow]
             how = gradient_text(self.graph, node, k, self.reader.gradients)
-            line.note = f"where ∂{self.graph.names[n.arrow]} = {how}"
+            rule = Words("∂", self.graph.names[n.arrow], " = ", how)
+            line.note = _("where {names}", names=rule)
         places = [(group, i) for group in groups for i in range(len(group.coefficients))]
         sizes = np.concatenate([self.reader.terms(group) for group in groups])
-        chosen, rest = self._chosen(groups, sizes)
+        chosen, of_row = self._chosen(groups, sizes)
         shown = [self._piece(n, *places[i]) for i in chosen]
         values = [p.term.value for p in shown]
         left = len(places) - len(shown)
+        rest = _rest(left, of_row)
         others = [float(sizes.sum() - sum(values))] if left else []
         texts, total, exact = written([*values, *others], value, self.eps)
         if any("·" in p.term.numbers for p in shown):
-            products = [p.term.numbers for p in shown] + ([f"{left} {rest}"] if left else [])
-            line.add(added(products), all(p.exact for p in shown))
+            products: list[str] = [p.term.numbers for p in shown]
+            line.add(added([*products, rest] if left else products), all(p.exact for p in shown))
         if len(texts) > 1:
-            if left:
-                texts[-1] += f" ({left} {rest})"
-            line.add(added(texts), exact)
+            summed = added(texts)
+            told = _("{sum} ({terms})", sum=summed, terms=rest) if left else summed
+            line.add(told, exact)
         line.add(total, exact)
         further = [f for p in shown for f in p.factors if f.gradient or not n.gradient]
         numbers = [Number(f.arrow, int(f.places[0]), f.gradient) for f in further]
@@ -236,8 +244,11 @@ class Writer:
             inside |= np.unravel_index(f.places, f.arrow.shape)[0] == self.row
         return inside, True
 
-    def _chosen(self, groups: list[Group], sizes: Array) -> tuple[list[int], str]:
-        """The terms to show: the largest, of one row those that are no other row's; and the rest."""
+    def _chosen(self, groups: list[Group], sizes: Array) -> tuple[list[int], bool]:
+        """The terms to show: the largest, of one row those that are no other row's.
+
+        And whether the rest are those of other rows.
+        """
         found = [self._belonging(group) for group in groups]
         own = np.concatenate([inside if of_rows else ~inside for inside, of_rows in found])
         if not any(np.any(inside) for inside, _ in found):
@@ -245,7 +256,7 @@ class Writer:
         order = np.argsort(-np.abs(np.where(own, sizes, 0)), kind="stable")
         order = order[own[order]]
         shown = sorted(int(i) for i in order[: self.most])
-        return shown, "of other rows" if len(shown) == len(order) else "more"
+        return shown, len(shown) == len(order)
 
     def _piece(self, n: Number, group: Group, i: int) -> Piece:
         """The i-th term of a group, with its factors."""
@@ -266,7 +277,7 @@ class Writer:
         numbers, exact = product(values, self.eps)
         return Piece(Term(value, text, numbers), own, exact)
 
-    def _symbolic(self, n: Number, group: Group) -> str:
+    def _symbolic(self, n: Number, group: Group) -> Text | str:
         """A group in letters: `Σₖ x[0,k]·W[k,2]`."""
         letters, texts = symbols(group, self._name, self.rows)
         if group.slope_of is not None:
@@ -276,12 +287,21 @@ class Writer:
         if letters == "…":
             if count <= 3:
                 return added(self._piece(n, group, i).term.text for i in range(count))
-            return f"the sum of {count} {'products ' if len(texts) > 1 else ''}{inside}"
+            if len(texts) > 1:
+                return _("the sum of {count} products {inside}", count=count, inside=inside)
+            return _("the sum of {count} {inside}", count=count, inside=inside)
         head = sigma(letters) if letters else ""
         first = float(group.coefficients[0])
         if group.slope_of is not None or not np.all(group.coefficients == first):
             return f"{head}{'' if group.slope_of is not None else 'c·'}{inside}"
         return f"{_coefficient(first)}{head}{inside}"
+
+
+def _rest(count: int, of_row: bool) -> Text:
+    """The terms that are not shown."""
+    if of_row:
+        return _p("terms of a sum", "{n} of other rows", n=count)
+    return _p("terms of a sum", "{n} more", n=count)
 
 
 def _coefficient(c: float) -> str:

@@ -123,7 +123,7 @@ class _Unfolding:
         scope = self.graph.scopes[node]
         place = self.graph.places.get(node)
         with resumed(self._box(node, scope)):
-            out = node.elementary(*inputs)
+            out = node.decompose(*inputs)
         unfolded = out is not None
         if not unfolded:
             with resumed(scope):
@@ -140,7 +140,7 @@ class _Unfolding:
 
     def _box(self, node: Node, scope: Scope | None) -> Scope:
         """What the simpler nodes are inside of: the node, where a layer of its name is not around."""
-        if scope is not None and scope.layer.title == node.title:
+        if scope is not None and scope.layer.label == node.label:
             return scope
         box = Scope(node, scope)
         box.place = self.graph.places.get(node)
@@ -187,7 +187,7 @@ def _overflows_back(graph: DetailedGraph, seed: Value) -> Iterator[Overflow]:
                 fold = folds[graph.inside[root]]
                 moved = next(u for u in fold.inputs if u in there)
                 gives = _sent(graph.folded, moved, there, root.shape, place)
-                instead = _("the {node} node sends back {gives}", node=fold.title, gives=gives)
+                instead = _("the {node} node sends back {gives}", node=fold.label, gives=gives)
             if gives:
                 what = _what_back(graph, node, k, place, here)
                 yield Overflow(v, place, len(bad), listed([what, instead], "clauses"))
@@ -260,6 +260,6 @@ def _instead(graph: DetailedGraph, node: Node, end: Variable, v: Variable, place
         return _(
             "the chain ends in {gives} all the same, as the {node} node does",
             gives=gives,
-            node=node.title,
+            node=node.label,
         )
-    return _("the {node} node computes it another way: {gives}", node=node.title, gives=gives)
+    return _("the {node} node computes it another way: {gives}", node=node.label, gives=gives)

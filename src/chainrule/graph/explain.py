@@ -18,7 +18,7 @@ from chainrule.graph.sums import Number, Reader
 from chainrule.graph.variable import Parameter, Variable
 from chainrule.graph.wording import number
 from chainrule.lang.messages import Spelled, Text, _, _n, in_language, listed
-from chainrule.nodes.base import quiet
+from chainrule.nodes.base import ignore_fp_errors
 from chainrule.settings import language, whole
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def explain(
         raise ShapeError(
             _("row {row} has no part of its own in {name}.", row=row, name=writer.name(asked))
         )
-    with quiet():
+    with ignore_fp_errors():
         return _derive(writer, asked, lines=lines, depth=depth)
 
 

@@ -22,7 +22,7 @@ from chainrule.graph.recording import Recording, recording
 from chainrule.graph.variable import Parameter, Variable
 from chainrule.lang.languages import chosen
 from chainrule.lang.messages import _, in_language
-from chainrule.nodes.base import quiet
+from chainrule.nodes.base import ignore_fp_errors
 
 __all__ = ["recorded", "refuse_untrained"]
 
@@ -80,7 +80,7 @@ def _again(
 ) -> bool:
     """Whether the graph and the formula itself give the same where rows and weights are others."""
     others = [_moved(v) for v in inputs]
-    with _weights_moved(owner), quiet():
+    with _weights_moved(owner), ignore_fp_errors():
         try:
             with recording() as made:
                 right = _output(formula, others)
@@ -132,7 +132,7 @@ def _replayed(graph: Graph, given: dict[Variable, Variable]) -> list[Array]:
         return values[v]
 
     for node in graph.nodes:
-        out = node.formula(*map(value, node.inputs))
+        out = node.pure_forward(*map(value, node.inputs))
         values.update(zip(node.outputs, out if isinstance(out, tuple) else (out,), strict=True))
     return [np.asarray(value(v)) for v in graph.outputs]
 

@@ -248,7 +248,7 @@ class Graph:
     def detailed(self, levels: int | None = 1) -> DetailedGraph:
         """The same computation by simpler nodes: Sigmoid as negate, exp, + 1 and reciprocal.
 
-        Each node that has a chain of simpler ones (`Node.elementary`) is unfolded into it, so many
+        Each node that has a chain of simpler ones (`Node.decompose`) is unfolded into it, so many
         `levels` deep, or all the way with None: SoftmaxCrossEntropy is Softmax and CrossEntropy,
         these are exp, sum, divide, index and log. Everything is computed again by that chain. Where
         it overflows and the folded node does not, `overflows` says so.
@@ -256,7 +256,7 @@ class Graph:
         >>> import chainrule as cr
         >>> x = cr.Variable([0.0, -1000.0], name="x")
         >>> detail = cr.sigmoid(x).graph.detailed()
-        >>> [node.title for node in detail.nodes]
+        >>> [node.label for node in detail.nodes]
         ['Neg', 'Exp', 'Add', 'Div']
         >>> print(detail.overflows[0])
         exp[1]: e^1000 overflows to ∞; the chain ends in sigmoid[1] = 0 all the same, as the Sigmoid node does

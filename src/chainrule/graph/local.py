@@ -17,7 +17,7 @@ import numpy.typing as npt
 from chainrule.errors import RecordingError
 from chainrule.graph.recording import recording
 from chainrule.graph.variable import Variable
-from chainrule.nodes.base import Node, quiet
+from chainrule.nodes.base import Node, ignore_fp_errors
 from chainrule.nodes.linear_algebra import MatrixError
 
 __all__ = ["Local", "Part", "as_float64"]
@@ -44,7 +44,7 @@ class Local:
 
     def __init__(self, node: Node) -> None:
         self.inputs = tuple(as_float64(v.data) for v in node.inputs)
-        self.node = node.apart()
+        self.node = node.float64_copy()
         self.outputs = self.forward(self.inputs)
         #: The inputs that can move.
         self.moving = [k for k, x in enumerate(self.inputs) if x.dtype.kind == "f"]
@@ -53,16 +53,16 @@ class Local:
 
     def forward(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
         """The outputs for some inputs."""
-        with quiet():
-            out = self.node.formula(*inputs)
+        with ignore_fp_errors():
+            out = self.node.pure_forward(*inputs)
         return out if isinstance(out, tuple) else (out,)
 
     def backward(self, douts: Sequence[Any], inputs: Sequence[Any] | None = None) -> list[Any]:
         """The gradient of every input; 0 where the node gives none."""
         at = self.inputs if inputs is None else tuple(inputs)
         outputs = self.outputs if inputs is None else self.forward(at)
-        with quiet():
-            found = self.node.bound(at, outputs).derivation(*douts)
+        with ignore_fp_errors():
+            found = self.node.bound(at, outputs).pure_backward(*douts)
         dxs = found if isinstance(found, tuple) else (found,)
         return [np.zeros(x.shape) if dx is None else dx for x, dx in zip(at, dxs, strict=True)]
 

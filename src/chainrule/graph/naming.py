@@ -27,7 +27,7 @@ def layer_names(graph: Graph) -> dict[Scope, str]:
     runs: dict[Scope, None] = {}
     for node in graph.nodes:
         runs.update((scope, None) for scope in reversed(list(around(graph.scopes[node]))))
-    titles = [scope.layer.title for scope in runs]
+    titles = [scope.layer.label for scope in runs]
     return dict(zip(runs, _numbered(titles), strict=True))
 
 
@@ -52,7 +52,7 @@ def arrow_names(graph: Graph) -> dict[Variable, str]:
         elif name is None and made[v] is first and v.size == 1 and "L" not in given:
             name = "L"
         elif name is None:
-            name = (left[v].layer if v in left else made[v]).title.lower()
+            name = (left[v].layer if v in left else made[v]).label.lower()
         wanted.append(name)
     names = dict(zip(arrows, _numbered(wanted, _by_layer(graph, arrows)), strict=True))
     _name_copies(graph, names)
@@ -147,7 +147,7 @@ def _name_copies(graph: Graph, names: dict[Variable, str]) -> None:
     """Call every copy that leaves a Branch after where it comes from and where it goes."""
     ends: dict[Variable, str] = {v: "out" for v in graph.outputs}
     for node in graph.nodes:
-        to = names[node.outputs[0]] if node.outputs[0] in names else node.title.lower()
+        to = names[node.outputs[0]] if node.outputs[0] in names else node.label.lower()
         ends.update((v, to) for v in node.inputs)
     for node in graph.nodes:
         if isinstance(node, Branch):

@@ -27,7 +27,7 @@ from chainrule.graph.verdicts import (
 )
 from chainrule.graph.wording import number
 from chainrule.lang.messages import Text, _, _n, listed
-from chainrule.nodes.base import Node, Value, quiet
+from chainrule.nodes.base import Node, Value, ignore_fp_errors
 from chainrule.settings import language
 from chainrule.text_width import cells_wide
 
@@ -304,7 +304,7 @@ class _Walk:
     ) -> ArrowVerdict:
         scope = self.graph.scopes[node] if node is not None else None
         layer = self.graph.layers[scope] if scope is not None else ""
-        title = node.title if node is not None else ""
+        title = node.label if node is not None else ""
         compared = verdict.ok or bool(verdict.note)
         finite = compared or (math.isfinite(verdict.got) and math.isfinite(verdict.expected))
         steep = False
@@ -354,28 +354,28 @@ class _Trial:
     """One node in float64, with the gradients that arrived at its outputs."""
 
     def __init__(self, node: Node, douts: Sequence[Value]) -> None:
-        self.node = node.apart()
+        self.node = node.float64_copy()
         self.analytic = node.analytic
         self.inputs = [as_float64(v.data) for v in node.inputs]
         outputs = self.run(self.inputs)
         self.us = [None if u is None else as_float64(u) for u in douts]
         self.here = self.node.bound(tuple(self.inputs), outputs)
         pairs = [(u, out) for u, out in zip(self.us, outputs, strict=True) if u is not None]
-        with quiet():
+        with ignore_fp_errors():
             self.scale = float(sum(np.sum(np.abs(u * out)) for u, out in pairs))
 
     def run(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
         """The node's outputs."""
-        with quiet():
-            out = self.node.formula(*inputs)
+        with ignore_fp_errors():
+            out = self.node.pure_forward(*inputs)
         return out if isinstance(out, tuple) else (out,)
 
     def gradients(self) -> tuple[tuple[Any, ...], str]:
         """What its backward gives for these gradients, and what is wrong with it in itself."""
         us = [None if u is None else u.copy() for u in self.us]
         try:
-            with quiet():
-                found = self.here.derivation(*us)
+            with ignore_fp_errors():
+                found = self.here.pure_backward(*us)
         except Exception as error:  # the user's own code may raise anything
             return (), _(
                 "backward raised {kind}: {error}",
@@ -410,7 +410,7 @@ class _Trial:
             inputs = list(self.inputs)
             inputs[k] = moved
             outs = self.run(inputs)
-            with quiet():
+            with ignore_fp_errors():
                 return sum(
                     np.sum(u * out) for u, out in zip(self.us, outs, strict=True) if u is not None
                 )
@@ -427,11 +427,11 @@ class _Replay:
 
     def __init__(self, graph: Graph, seed: Array) -> None:
         self.graph, self.seed = graph, seed
-        self.nodes = [node.apart() for node in graph.nodes]
+        self.nodes = [node.float64_copy() for node in graph.nodes]
         self.analytic = all(node.analytic for node in graph.nodes)
         self.values: dict[Variable, Any] = {}
         self.run({})
-        with quiet():
+        with ignore_fp_errors():
             self.scale = float(np.sum(np.abs(seed * self.values[graph.outputs[0]])))
 
     def run(self, moved: dict[Variable, Array]) -> Any:
@@ -443,9 +443,9 @@ class _Replay:
                 values[v] = as_float64(v.data)
             return values[v]
 
-        with quiet():
+        with ignore_fp_errors():
             for node, own in zip(self.graph.nodes, self.nodes, strict=True):
-                out = own.formula(*[value(v) for v in node.inputs])
+                out = own.pure_forward(*[value(v) for v in node.inputs])
                 outs = out if isinstance(out, tuple) else (out,)
                 values.update(zip(node.outputs, outs, strict=True))
             total = np.sum(self.seed * value(self.graph.outputs[0]))
@@ -460,7 +460,7 @@ class _Replay:
         def derive(node: Node, douts: Sequence[Value]) -> Value:
             at = tuple(self.values[v] for v in node.inputs)
             here = own[node].bound(at, tuple(self.values[v] for v in node.outputs))
-            return here.derivation(*[None if u is None else np.array(u) for u in douts])
+            return here.pure_backward(*[None if u is None else np.array(u) for u in douts])
 
         try:
             return chain_rule(self.graph, self.seed, self.values.__getitem__, ends, derive=derive)

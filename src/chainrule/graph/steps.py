@@ -12,7 +12,7 @@ import numpy.typing as npt
 from chainrule.graph.paragraphs import Lines
 from chainrule.graph.scopes import around
 from chainrule.graph.sources import SourceLine, line_of
-from chainrule.graph.wording import brief, formula_of, gradient_of, number, read_by
+from chainrule.graph.wording import Words, brief, formula_of, gradient_of, number, read_by
 from chainrule.lang.languages import chosen
 from chainrule.lang.messages import Text, _, in_language
 from chainrule.settings import language
@@ -186,11 +186,12 @@ def _forward(graph: Graph, i: int, node: Node, count: int) -> Step:
 def _backward(
     graph: Graph, i: int, node: Node, gradients: Mapping[Variable, Any], number: int, count: int
 ) -> Step:
-    lines: list[str] = []
+    lines: list[Words] = []
     read: dict[Variable, None] = {}
     for k, v in enumerate(node.inputs):
         if v in gradients:
-            lines.append(f"∂{graph.names[v]} = {gradient_text(graph, node, k, gradients)}")
+            how = gradient_text(graph, node, k, gradients)
+            lines.append(Words("∂", graph.names[v], " = ", how))
             ins, outs = read_by(node, k)
             read.update((node.inputs[j], None) for j in ins)
             read.update((node.outputs[j], None) for j in outs)
@@ -201,7 +202,7 @@ def _backward(
         direction="backward",
         inputs=_gradients(graph, node.outputs, gradients),
         outputs=_gradients(graph, node.inputs, gradients),
-        formula=Lines(lines) if len(lines) > 1 else "".join(lines),
+        formula=Lines(lines) if len(lines) > 1 else Words(*lines),
         reads=_values(graph, [v for v in read if v.scalar is None]),
     )
 
@@ -212,13 +213,13 @@ def gradient_text(graph: Graph, node: Node, k: int, gradients: Mapping[Variable,
     outputs = [value_name(graph, v) for v in node.outputs]
     douts = [f"∂{graph.names[v]}" if v in gradients else "" for v in node.outputs]
     how = gradient_of(node, k, inputs, outputs, douts)
-    return how or f"{node.title}.backward({', '.join(filter(None, douts))})"
+    return how or f"{node.label}.backward({', '.join(filter(None, douts))})"
 
 
 def _where(graph: Graph, i: int, node: Node) -> dict[str, Any]:
     scope = graph.scopes[node]
     return {
-        "operation": node.title,
+        "operation": node.label,
         "symbol": node.symbol,
         "index": i,
         "layer": graph.layers[scope] if scope else "",

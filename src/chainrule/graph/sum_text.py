@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule.graph.sums import Factor, Group, Reader
 from chainrule.graph.variable import Variable
-from chainrule.graph.wording import number
+from chainrule.graph.wording import Words, number
 from chainrule.lang.messages import in_language
 from chainrule.text_width import cells_wide
 
@@ -183,17 +183,17 @@ def _power(x: float) -> int:
     return int(f"{x:.3e}".partition("e")[2])
 
 
-def added(texts: Iterable[str]) -> str:
+def added(texts: Iterable[str]) -> Words:
     """`a + b − c`."""
-    whole = ""
+    parts: list[str] = []
     for text in texts:
-        if not whole:
-            whole = text
+        if not parts:
+            parts = [text]
         elif text.startswith("-"):
-            whole += f" − {text[1:]}"
+            parts += [" − ", text[1:]]
         else:
-            whole += f" + {text}"
-    return whole
+            parts += [" + ", text]
+    return Words(*parts)
 
 
 def factor_values(reader: Reader, factors: Sequence[Factor], i: int) -> list[float]:

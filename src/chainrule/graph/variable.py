@@ -23,7 +23,7 @@ from chainrule.graph.sources import here, line_of
 from chainrule.lang.languages import chosen
 from chainrule.lang.messages import Text, _, _n, in_language, listed, sentences
 from chainrule.nodes import Cast, Node, Repeat
-from chainrule.nodes.base import Value, quiet
+from chainrule.nodes.base import Value, ignore_fp_errors
 
 if TYPE_CHECKING:
     from chainrule.drawing.drawing import Drawing, DrawOptions
@@ -537,13 +537,13 @@ def apply(node: Node, *inputs: Value) -> Value:
         given = [v if _scalar(v) else as_array(v) for v in inputs]
         if not node.holomorphic:
             _refuse_complex(node, given)
-        with quiet():
-            return node.formula(*given)
+        with ignore_fp_errors():
+            return node.pure_forward(*given)
     variables = _aligned(node, inputs) if node.elementwise else tuple(map(constant, inputs))
     if not node.holomorphic:
         _refuse_complex(node, variables)
-    with quiet():
-        out = node.formula(*[v.data for v in variables])
+    with ignore_fp_errors():
+        out = node.pure_forward(*[v.data for v in variables])
     needs = node.differentiable and any([v.requires_grad for v in variables])
     outs = out if type(out) is tuple else (out,)
     made = [Variable(o, requires_grad=needs and o.dtype.kind in "fc") for o in outs]

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from chainrule.graph.mode import complex_steps
 from chainrule.lang.messages import Text, _
-from chainrule.nodes.base import quiet
+from chainrule.nodes.base import ignore_fp_errors
 from chainrule.settings import language
 
 __all__ = [
@@ -164,7 +164,7 @@ def judged(
         width = float(reach.max(initial=1e-300))
         v = v * reach / width
         expected = _difference(value, x, v, WIDTH * width)
-    with quiet():
+    with ignore_fp_errors():
         got, size = float(np.sum(gradient * v)), float(np.sum(np.abs(gradient * v)))
     if by_difference:
         oracle, allowed = DIFFERENCE, DIFFERENCES * size + ROUNDING * (1 + scale)

@@ -1,107 +1,131 @@
-"""What a node computes, as text: its docstrings' formulas, with names or numbers filled in.
+"""What a node computes, as text: its formulas, with names or numbers filled in.
 
-The docstring of `forward` begins with the formula, `z = x · y.`; that of `backward` says how
-each gradient comes about, `so dx = dz · y and dy = dz · x`. The letters are the arguments'
-names. This file only fills them in, so the node's own words are the one description of it.
+The formulas are the node's own (`Node.formula`, `Node.gradients`), so they are the one description of
+it. What comes out is a text that can be said in other languages, where the formula has words.
 """
 
 from __future__ import annotations
 
-import inspect
 import re
-from collections.abc import Mapping, Sequence
-from itertools import zip_longest
-from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.lang.messages import Text, _, _n, _p, in_language, listed
 from chainrule.nodes.base import Node
+from chainrule.nodes.notation import WORD, letter_of
 
-__all__ = ["brief", "filled", "formula_of", "gradient_of", "number", "read_by", "shape_text"]
-
-#: A word that may stand for an argument. ᵀ, ², ₖ end it.
-_WORD = re.compile(r"(?<![\w.])(Σ )?([A-Za-z_]\w*)", re.ASCII)
-#: The gradients of a docstring, up to the end of the sentence; and where the next one begins.
-_RULES = re.compile(r"\b[Ss]o (d\w+ = .+?)(?:[;:.](?:\s|$)|$)", re.ASCII | re.DOTALL)
-_NEXT = re.compile(r"(?:, |\s+and\s+)(?=d\w+ = )", re.ASCII)
-
-
-class _Form(NamedTuple):
-    """What a class of nodes says of itself: its formula, and how the gradient of each letter comes."""
-
-    formula: str
-    #: The letters of inputs, outputs and outputs' gradients; that of a whole rest has a star.
-    ins: tuple[str, ...]
-    outs: tuple[str, ...]
-    douts: tuple[str, ...]
-    rules: dict[str, str]
+__all__ = [
+    "Words",
+    "brief",
+    "computed",
+    "formula_of",
+    "gradient_of",
+    "in_letters",
+    "joined",
+    "number",
+    "read_by",
+    "shape_text",
+]
 
 
-_forms: WeakKeyDictionary[type[Node], _Form] = WeakKeyDictionary()
+#: Where Chinese words are filled in, and the space there, if Chinese is before it, too.
+_MARK, _CHINESE = "\0", "\u2e80"
+_CLOSE = re.compile("(?:(?<=[\u2e80-\uffef]) )?\0")
 
 
-def _form(node: Node) -> _Form:
-    kind = type(node)
-    if kind not in _forms:
-        _forms[kind] = _read(kind)
-    return _forms[kind]
+class Words(Text):
+    """A formula in parts, one after another; a part may be a text that has words.
+
+    >>> Words("y = ", _("one number")).said("zh")
+    'y = 一个数'
+    """
+
+    __slots__ = ("parts",)
+
+    parts: tuple[str, ...]
+
+    def __new__(cls, *parts: str) -> Words:
+        """The parts as one text."""
+        self = super().__new__(cls, "".join(parts))
+        self.parts = parts
+        return self
+
+    def said(self, lang: str, reader: str = "python") -> str:
+        """The parts in a language."""
+        return "".join(in_language(part, lang, reader) for part in self.parts)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Words, self.parts
 
 
-def _read(kind: type[Node]) -> _Form:
-    text = re.split(r"[;.](?:\s|$)|\n", inspect.getdoc(kind.formula) or "")[0]
-    found = _RULES.search(inspect.getdoc(kind.derivation) or "")
-    rules = {}
-    for rule in _NEXT.split(found[1]) if found else ():
-        letter, how = rule.split(" = ", 1)
-        rules[letter[1:]] = " ".join(how.split())
-    formula = text if " = " in text else ""
-    douts = _letters(kind.derivation)
-    # The gradient of y is dy; if backward's author calls it g, the formula tells that y comes out.
-    left = formula.partition(" = ")[0].split(", ")
-    outs = tuple(
-        re.sub(r"^(\*?)d", r"\1", dout) if re.match(r"\*?d", dout) else out
-        for dout, out in zip_longest(douts, left[: len(douts)], fillvalue="")
-    )
-    return _Form(formula, _letters(kind.formula), outs, douts, rules)
+def joined(sign: str, parts: Iterable[str]) -> Words:
+    """The parts with a sign between them, the same in every language."""
+    return Words(*[text for part in parts for text in (sign, part)][1:])
 
 
-def _letters(function: Any) -> tuple[str, ...]:
-    """The names of a method's arguments but self; one that takes the rest has a star."""
-    kinds = inspect.signature(function).parameters.values()
-    return tuple(("*" if p.kind is p.VAR_POSITIONAL else "") + p.name for p in kinds)[1:]
+class _Filled(Text):
+    """What a node computes, or how the gradient of a letter comes about, with names for its letters."""
+
+    __slots__ = ("letter", "names", "node")
+
+    node: Node
+    letter: str
+    names: Mapping[str, str]
+
+    def __new__(cls, node: Node, letter: str, names: Mapping[str, str]) -> _Filled:
+        self = super().__new__(cls, _filled(node, letter, names, "en"))
+        self.node, self.letter, self.names = node.bound((), ()), letter, names
+        return self
+
+    def said(self, lang: str, reader: str = "python") -> str:
+        """The formula in a language."""
+        return _filled(self.node, self.letter, self.names, lang)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Filled, (self.node, self.letter, self.names)
 
 
-def formula_of(node: Node, inputs: Sequence[str], outputs: Sequence[str]) -> str:
+def formula_of(node: Node, inputs: Sequence[str], outputs: Sequence[str]) -> Text:
     """What the node computes, with these names for its inputs and outputs: `L = a · b`."""
-    formula, ins, *_ = _form(node)
-    left = ", ".join(outputs)
-    if not formula:
-        return f"{left} = {node.title}({', '.join(inputs)})"
-    return f"{left} = {filled(node, formula.split(' = ', 1)[1], _named(ins, inputs))}"
+    return Words(", ".join(outputs), " = ", computed(node, inputs))
+
+
+def in_letters(node: Node) -> Text:
+    """What the node computes, in its own letters: `y = Σ x over axis 0`; empty where it does not say."""
+    ins, outs, _douts = ([letter.lstrip("*") for letter in letters] for letters in node.letters)
+    return formula_of(node, ins, outs) if node.formula else Words()
+
+
+def computed(node: Node, inputs: Sequence[str]) -> Text:
+    """What the node computes, with these names for its inputs: `a · b`."""
+    if not node.formula:
+        return Words(f"{node.label}({', '.join(inputs)})")
+    return _Filled(node, "", _named(node.letters.ins, inputs))
 
 
 def gradient_of(
     node: Node, i: int, inputs: Sequence[str], outputs: Sequence[str], douts: Sequence[str]
-) -> str:
+) -> Text:
     """How the gradient of input i comes about, `∂z · y`; empty where the node does not say.
 
     `douts` has a name for every output's gradient, which is empty where none comes back.
     """
-    _, ins, outs, letters, rules = _form(node)
-    rule = _alone(rules, _letter(ins, i))
-    if not rule:
-        return ""
+    ins, outs, letters = node.letters
+    letter = letter_of(ins, i)
+    if letter not in node.gradients:
+        return Words()
     names = _named(ins, inputs) | _named(outs, outputs)
     for place, dout in enumerate(douts):
-        names[_letter(letters, place)] = dout or "0"
+        names[letter_of(letters, place)] = dout or "0"
     if letters and letters[-1].startswith("*"):
         names[f"Σ {letters[-1][1:]}"] = " + ".join(filter(None, douts[len(letters) - 1 :]))
-    return filled(node, rule, names)
+    return _Filled(node, letter, names)
 
 
-def _alone(rules: Mapping[str, str], letter: str, within: tuple[str, ...] = ()) -> str:
+def _rule(node: Node, letter: str, lang: str, within: tuple[str, ...] = ()) -> str:
     """The rule of a letter, in no other input's gradient: with that one's own rule in its place.
 
     The other input may be a number, without a gradient, or a copy, whose gradient is a part of ∂x.
@@ -109,27 +133,22 @@ def _alone(rules: Mapping[str, str], letter: str, within: tuple[str, ...] = ()) 
 
     def other(found: re.Match[str]) -> str:
         word = found[2]
-        inner = _alone(rules, word[1:], (*within, letter)) if word.startswith("d") else ""
+        inner = _rule(node, word[1:], lang, (*within, letter)) if word.startswith("d") else ""
         return f"{found[1] or ''}{f'({inner})' if inner else word}"
 
-    return "" if letter in within else _WORD.sub(other, rules.get(letter, ""))
+    if letter in within or letter not in node.gradients:
+        return ""
+    return WORD.sub(other, in_language(node.gradients[letter], lang))
 
 
 def read_by(node: Node, i: int) -> tuple[list[int], list[int]]:
     """Which inputs and which outputs the gradient of input i is computed from, by the node's word."""
-    _, ins, outs, _, rules = _form(node)
-    words = {word for _, word in _WORD.findall(_alone(rules, _letter(ins, i)))}
+    ins, outs, _douts = node.letters
+    words = {word for _sum, word in WORD.findall(_rule(node, letter_of(ins, i), "en"))}
     found = []
     for letters, arrows in ((ins, node.inputs), (outs, node.outputs)):
-        found.append([k for k in range(len(arrows)) if _letter(letters, k) in words])
+        found.append([k for k in range(len(arrows)) if letter_of(letters, k) in words])
     return found[0], found[1]
-
-
-def _letter(letters: tuple[str, ...], i: int) -> str:
-    """The letter of argument i; of the rest, `xs` or `indices`, one is an `x`, an `indice`."""
-    if i < len(letters) and not letters[i].startswith("*"):
-        return letters[i]
-    return letters[-1][1:-1] if letters else ""
 
 
 def _named(letters: tuple[str, ...], names: Sequence[str]) -> dict[str, str]:
@@ -144,8 +163,11 @@ def _named(letters: tuple[str, ...], names: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def filled(node: Node, text: str, names: Mapping[str, str]) -> str:
-    """The text with names, or numbers, in place of letters and of the node's own settings."""
+def _filled(node: Node, letter: str, names: Mapping[str, str], lang: str) -> str:
+    """The formula of the node, or the rule of a letter: names, or numbers, in place of its words."""
+    text = (
+        _rule(node, letter, lang) if letter else in_language(node.formula, lang).partition(" = ")[2]
+    )
 
     def fill(found: re.Match[str]) -> str:
         sign, letter = found[1] or "", found[2]
@@ -153,35 +175,40 @@ def filled(node: Node, text: str, names: Mapping[str, str]) -> str:
             return names[found[0]]
         name = names.get(letter)
         if name is None:
-            return sign + _setting(node, letter, names)
+            told = in_language(_setting(node, letter, names), lang)
+            return f"{sign}{_MARK if told[:1] >= _CHINESE else ''}{told}"
         before, after = text[: found.start()].rstrip(), text[found.end() :].lstrip()
-        alone = (not before or before[-1] in "(=,|" or before[-1].isalpha()) and after[
+        alone = (not before or before[-1] in "(=,|（，" or before[-1].isalpha()) and after[
             :1
         ] not in "^*"
         if name.startswith("-") and not alone:
             name = f"({name})"
         return sign + name
 
-    return _WORD.sub(fill, text)
+    return _CLOSE.sub("", WORD.sub(fill, text))
 
 
 def _setting(node: Node, word: str, names: Mapping[str, str]) -> str:
     """A setting of the node in place of its name: a number, a shape, the axes, a key."""
     value = getattr(node, word, word)
     if word == "axis":
+        if value is None:
+            return _("all axes")
         axes = value if isinstance(value, tuple) else (value,)
-        several = f"ax{'i' if len(axes) == 1 else 'e'}s {', '.join(map(str, axes))}"
-        return "all axes" if value is None else several
+        return _n("axis {axes}", "axes {axes}", len(axes), axes=listed(axes))
     if word == "key" and value is not word:
         arrays = iter(names.get("indices", "").split(", "))
         parts = value if isinstance(value, tuple) else (value,)
-        return ", ".join(next(arrays) if isinstance(k, str) else _key(k) for k in parts)
+        return joined(
+            ", ", (next(arrays, "indices") if isinstance(k, str) else _key(k) for k in parts)
+        )
     if word == "shape" and isinstance(value, tuple):
         return shape_text(value)
     if isinstance(value, float | int) and not isinstance(value, bool):
         return number(value)
     if value is None and word in node.settings():
-        return {"low": "-∞", "high": "∞"}.get(word, "none")
+        ends = {"low": "-∞", "high": "∞"}
+        return ends.get(word) or _p("setting", "none")
     return str(value) if isinstance(value, np.dtype) else word
 
 
@@ -190,7 +217,7 @@ def _key(part: Any) -> str:
         ends = ["" if end is None else str(end) for end in (part.start, part.stop, part.step)]
         return ":".join(ends if part.step is not None else ends[:2])
     if isinstance(part, np.ndarray):
-        return f"{part.size} ids" if part.size > 4 else str(part.tolist())
+        return _n("{n} id", "{n} ids", part.size) if part.size > 4 else str(part.tolist())
     return "..." if part is Ellipsis else str(part)
 
 
@@ -200,7 +227,7 @@ def shape_text(shape: tuple[int, ...]) -> str:
     >>> shape_text((30, 2)), shape_text((5,)), shape_text(())
     ('30×2', '5', 'one number')
     """
-    return "×".join(map(str, shape)) if shape else "one number"
+    return "×".join(map(str, shape)) if shape else _("one number")
 
 
 def number(value: Any, digits: int = 4) -> str:
@@ -239,10 +266,10 @@ def brief(value: npt.NDArray[Any]) -> str:
     if array.ndim == 0:
         return number(array[()])
     if array.size == 0:
-        return f"{shape_text(array.shape)}, empty"
+        return _("{shape}, empty", shape=shape_text(array.shape))
     if array.size <= 6 and array.ndim <= 2:
         return _rows(array)
-    return f"{shape_text(array.shape)}, {_range(array)}"
+    return _("{shape}, {values}", shape=shape_text(array.shape), values=_range(array))
 
 
 def _rows(array: npt.NDArray[Any]) -> str:
@@ -250,13 +277,16 @@ def _rows(array: npt.NDArray[Any]) -> str:
     return f"[{', '.join(inside)}]"
 
 
-def _range(array: npt.NDArray[Any]) -> str:
+def _range(array: npt.NDArray[Any]) -> Text:
+    total = array.size
     if array.dtype.kind == "b":
-        return f"{np.count_nonzero(array)} of {array.size} True"
+        return _("{n} of {total} True", n=np.count_nonzero(array), total=total)
     bad = np.count_nonzero(~np.isfinite(array))
     if bad:
-        return f"{bad} of {array.size} not finite"
+        return _("{n} of {total} not finite", n=bad, total=total)
     if array.dtype.kind == "c":
-        return "complex"
-    low, high = array.min(), array.max()
-    return f"all {number(low)}" if low == high else f"from {number(low)} to {number(high)}"
+        return _p("numbers", "complex")
+    low, high = number(array.min()), number(array.max())
+    if array.min() == array.max():
+        return _("all {value}", value=low)
+    return _("from {low} to {high}", low=low, high=high)

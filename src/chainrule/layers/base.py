@@ -134,7 +134,7 @@ class Layer:
         return self._buffers
 
     @property
-    def title(self) -> str:
+    def label(self) -> str:
         """What people call the layer."""
         return type(self).__name__
 
@@ -428,9 +428,10 @@ class _Held(Node):
 
     symbol = "buffer"
     differentiable = False
+    formula = "y = x"
 
     def forward(self, x: Value) -> Value:
-        """y = x; of a complex number its real part, so that a complex step does not pass."""
+        """The value; of a complex number its real part, so that a complex step does not pass."""
         return x.real if x.dtype.kind == "c" else x
 
     def backward(self, dy: Value) -> None:
@@ -474,7 +475,7 @@ class Bare(Layer):
         self._parameters = {"": parameter}
 
     @property
-    def title(self) -> str:
+    def label(self) -> str:
         """What people call it."""
         return "Parameter"
 

@@ -83,12 +83,12 @@ class Function(Layer):
         return y
 
     @property
-    def title(self) -> str:
+    def label(self) -> str:
         """The name of the function."""
         return str(getattr(self.function, "__name__", "function"))
 
     def __repr__(self) -> str:
-        return f"Function({self.title})"
+        return f"Function({self.label})"
 
     def __getstate__(self) -> dict[str, Any]:
         # By name where there is one: it is the same function in every process.

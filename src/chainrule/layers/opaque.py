@@ -160,19 +160,19 @@ class Opaque(Node):
     @property
     def symbol(self) -> str:  # type: ignore[override]
         """In pictures it goes by the name of its class."""
-        return self.title
+        return self.label
 
-    def apart(self) -> Node:
+    def float64_copy(self) -> Node:
         """A copy of the layer, in float64, that computes with the parameters it is handed."""
         return _Apart(in_float64(self.layer), self.n_inputs)
 
     @property
-    def title(self) -> str:
+    def label(self) -> str:
         """The name of its class."""
         return type(self.layer).__name__
 
     def __repr__(self) -> str:
-        return f"{self.title} (hand-written)"
+        return f"{self.label} (hand-written)"
 
 
 class _Apart(Opaque):
@@ -193,7 +193,7 @@ class _Apart(Opaque):
 
     def backward(self, dout: Value) -> Value:
         """What the layer's own backward gives, for the inputs and parameters of this node."""
-        self.formula(*self.inputs)
+        self.pure_forward(*self.inputs)
         return super().backward(dout)
 
 
@@ -242,9 +242,9 @@ class OpaqueLayer(Layer):
         return self.layer.backward(dout)
 
     @property
-    def title(self) -> str:
+    def label(self) -> str:
         """The name of the class that was written by hand."""
         return type(self.layer).__name__
 
     def __repr__(self) -> str:
-        return f"{self.title} (hand-written)"
+        return f"{self.label} (hand-written)"

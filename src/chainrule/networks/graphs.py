@@ -14,7 +14,7 @@ from chainrule.graph.mode import training_mode
 from chainrule.graph.recording import recording
 from chainrule.graph.variable import Variable
 from chainrule.lang.messages import _
-from chainrule.nodes.base import quiet
+from chainrule.nodes.base import ignore_fp_errors
 
 __all__ = ["graph_of_rows", "network_graph"]
 
@@ -63,7 +63,7 @@ def _recorded(
         for array, name in ((t, "t"), (w, "w"))
         if array is not None
     ]
-    with training_mode(training), recording(), quiet():
+    with training_mode(training), recording(), ignore_fp_errors():
         out = twin.record_loss(rows, *targets) if targets else twin.record_predict(rows)
     out.name = out.name or ("L" if targets else "y")
     return Graph([out], paths=paths)

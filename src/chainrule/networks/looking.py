@@ -13,7 +13,7 @@ from chainrule.graph.variable import Variable
 from chainrule.lang.messages import Message, _, _n, _p, in_language
 from chainrule.layers.function import Function
 from chainrule.layers.opaque import OpaqueLayer
-from chainrule.nodes.base import quiet
+from chainrule.nodes.base import ignore_fp_errors
 from chainrule.text_width import cells_wide, padded
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ def activations(network: RecordableNetwork, x: npt.ArrayLike) -> dict[str, Array
     """The output of every layer for x (see `Network.activations`)."""
     network.adopt()
     rows = Variable(network.entering(x))
-    names = {id(layer): f"layer {path} ({layer.title})" for path, layer in network.named_layers()}
-    with recording() as made, evaluating(), quiet():
+    names = {id(layer): f"layer {path} ({layer.label})" for path, layer in network.named_layers()}
+    with recording() as made, evaluating(), ignore_fp_errors():
         network.record_predict(rows)
     return {names[id(layer)]: out.data for layer, out in made.outputs if id(layer) in names}
 
@@ -78,9 +78,9 @@ def _total(network: RecordableNetwork) -> Message:
 def _row(path: str, layer: Layer, lang: str) -> tuple[str, str, str, str]:
     parameters = layer._parameters
     shapes = " ".join(f"{name} {'×'.join(map(str, p.shape))}" for name, p in parameters.items())
-    kind = repr(layer) if isinstance(layer, Function) else layer.title
+    kind = repr(layer) if isinstance(layer, Function) else layer.label
     if isinstance(layer, OpaqueLayer):
-        kind = _("{layer} (hand-written)", layer=layer.title).said(lang)
+        kind = _("{layer} (hand-written)", layer=layer.label).said(lang)
     note = "" if layer.trainable else _p("parameters", "frozen").said(lang)
     if any(p.tied for p in parameters.values()):
         note = _p("parameters", "shared").said(lang)

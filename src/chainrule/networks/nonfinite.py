@@ -15,7 +15,7 @@ from chainrule.graph.scopes import Scope
 from chainrule.graph.variable import Parameter, Variable
 from chainrule.lang.messages import Text, _, _p, listed
 from chainrule.networks.graphs import graph_of_rows
-from chainrule.nodes.base import Node, quiet
+from chainrule.nodes.base import Node, ignore_fp_errors
 
 __all__ = ["first_nonfinite"]
 
@@ -30,7 +30,7 @@ def first_nonfinite(network: RecordableNetwork, x: Array, t: Array | None, w: Ar
         if _bad(v.data):
             return _("The first non-finite values are in {where}.", where=told.value(v, node))
     if t is not None and graph.has_gradients:
-        with quiet():
+        with ignore_fp_errors():
             gradients = graph.gradients()
         for v, node in _backwards(graph):
             g = gradients.get(v)
@@ -87,19 +87,19 @@ class _Told:
         """`∂sigmoid, sent back by layer 2 (Affine)'s Add, rows 0, 1 of the batch`."""
         scope, name = self.graph.scopes[node], self.graph.names[v]
         if scope is None:
-            sent = _("∂{name}, sent back by a {node} node", name=name, node=node.title)
+            sent = _("∂{name}, sent back by a {node} node", name=name, node=node.label)
         else:
             sent = _(
                 "∂{name}, sent back by {layer}'s {node}",
                 name=name,
                 layer=self.layer(scope),
-                node=node.title,
+                node=node.label,
             )
         return self.in_batch(sent, v, g)
 
     def layer(self, scope: Scope) -> Text:
         """`layer 2 (Affine)`, or `the loss (SoftmaxWithLoss)`."""
-        path, title = self.graph.paths.get(id(scope.layer)), scope.layer.title
+        path, title = self.graph.paths.get(id(scope.layer)), scope.layer.label
         if path is None:
             return _("the loss ({title})", title=title)
         if not path.replace(".", "").isdecimal():  # the name of an attribute

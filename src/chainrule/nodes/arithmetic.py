@@ -10,63 +10,67 @@ __all__ = ["Abs", "Add", "Div", "Mul", "Neg", "Pow", "Sign", "Sub"]
 
 
 class Add(Node):
-    """z = x + y (chapter, figure 1-18). Both inputs and the output have one shape."""
+    """The sum of two values of one shape, element by element (chapter, figure 1-18)."""
 
     symbol = "+"
     elementwise = True
+    formula = "z = x + y"
+    why = "∂z/∂x = ∂z/∂y = 1: the gradient passes on to both as it is"
+    gradients = {"x": "dz", "y": "dz"}
 
     def forward(self, x: Value, y: Value) -> Value:
-        """z = x + y."""
         return x + y
 
     def backward(self, dz: Value) -> tuple[Value, Value]:
-        """∂z/∂x = ∂z/∂y = 1, so dx = dz and dy = dz: the gradient passes on to both as it is."""
         return dz, dz
 
 
 class Sub(Node):
-    """z = x - y."""
+    """The difference, element by element."""
 
     symbol = "−"
     elementwise = True
+    formula = "z = x - y"
+    why = "∂z/∂x = 1 and ∂z/∂y = -1"
+    gradients = {"x": "dz", "y": "-dz"}
 
     def forward(self, x: Value, y: Value) -> Value:
-        """z = x - y."""
         return x - y
 
     def backward(self, dz: Value) -> tuple[Value, Value]:
-        """∂z/∂x = 1 and ∂z/∂y = -1, so dx = dz and dy = -dz."""
         return dz, -dz
 
 
 class Mul(Node):
-    """z = x · y, element by element (chapter, figure 1-19)."""
+    """The product, element by element (chapter, figure 1-19)."""
 
     symbol = "×"
     elementwise = True
+    formula = "z = x · y"
+    why = "∂z/∂x = y and ∂z/∂y = x: the inputs change places"
+    gradients = {"x": "dz · y", "y": "dz · x"}
 
     def forward(self, x: Value, y: Value) -> Value:
-        """z = x · y."""
         return x * y
 
     def backward(self, dz: Value) -> tuple[Value, Value]:
-        """∂z/∂x = y and ∂z/∂y = x, so dx = dz · y and dy = dz · x: the inputs change places."""
         x, y = self.inputs
         return dz * y if self.asks(0) else None, dz * x if self.asks(1) else None
 
 
 class Div(Node):
-    """z = x / y. A zero gradient stays zero, also where y = 0."""
+    """The quotient, element by element. A zero gradient stays zero, also where y = 0."""
 
     symbol = "÷"
     elementwise = True
+    formula = "z = x / y"
+    why = "∂z/∂x = 1/y and ∂z/∂y = -x/y² = -z/y"
+    gradients = {"x": "dz / y", "y": "-dx · z"}
 
     def forward(self, x: Value, y: Value) -> Value:
-        """z = x / y."""
         return x / y
 
     def backward(self, dz: Value) -> tuple[Value, Value]:
-        """∂z/∂x = 1/y and ∂z/∂y = -x/y² = -z/y, so dx = dz / y and dy = -dx · z."""
         _, y = self.inputs
         unasked = (dz == 0) & (y == 0)
         dx = np.where(unasked, 0, dz / y)
@@ -74,22 +78,23 @@ class Div(Node):
 
 
 class Neg(Node):
-    """z = -x."""
+    """The other sign."""
 
     symbol = "−"
     elementwise = True
+    formula = "z = -x"
+    why = "∂z/∂x = -1"
+    gradients = {"x": "-dz"}
 
     def forward(self, x: Value) -> Value:
-        """z = -x."""
         return -x
 
     def backward(self, dz: Value) -> Value:
-        """∂z/∂x = -1, so dx = -dz."""
         return -dz
 
 
 class Pow(Node):
-    """z = x ** y.
+    """A power, element by element.
 
     x ** 0 is the constant 1. The gradient for y is taken as 0 where x <= 0, where z is real
     for single values of y only. A zero gradient stays zero, also where x = 0; any other is infinite
@@ -98,13 +103,13 @@ class Pow(Node):
 
     symbol = "**"
     elementwise = True
+    formula = "z = x ** y"
+    gradients = {"x": "dz · y · x ** (y - 1)", "y": "dz · z · log(x)"}
 
     def forward(self, x: Value, y: Value) -> Value:
-        """z = x ** y."""
         return x**y
 
     def backward(self, dz: Value) -> tuple[Value, Value]:
-        """So dx = dz · y · x ** (y - 1) and dy = dz · z · log(x)."""
         x, y = self.inputs
         slope = y * x ** np.where(y == 0, 1, y - 1)
         dx = np.where((dz == 0) & (x == 0), 0, dz * slope)
@@ -114,33 +119,37 @@ class Pow(Node):
 
 
 class Abs(Node):
-    """z = |x|; the gradient at 0 is 0."""
+    """The absolute value; the gradient at 0 is 0."""
 
     symbol = "|x|"
     elementwise = True
     holomorphic = False
+    formula = "z = |x|"
+    how = "written so that it also holds, by its real part, for a complex step"
+    why = "∂z/∂x = 1 for x > 0, -1 for x < 0, and at the kink 0"
+    gradients = {"x": "dz · sign(x)"}
 
     def forward(self, x: Value) -> Value:
-        """z = |x|; written so that it also holds, by its real part, for a complex step."""
         return np.where(x < 0, -x, x)
 
     def backward(self, dz: Value) -> Value:
-        """∂z/∂x = 1 for x > 0, -1 for x < 0, so dx = dz · sign(x); at the kink, 0."""
         (x,) = self.inputs
         return np.where(x > 0, dz, np.where(x < 0, -dz, 0 * dz))
 
 
 class Sign(Node):
-    """z = 1, 0 or -1 as x is above, at or below 0; its gradient is 0 everywhere."""
+    """1, 0 or -1 as x is above, at or below 0; the gradient is 0 everywhere."""
 
     symbol = "sgn"
     elementwise = True
     holomorphic = False
+    formula = "z = sign(x)"
+    how = "in the dtype of x"
+    why = "∂z/∂x = 0"
+    gradients = {"x": "0"}
 
     def forward(self, x: Value) -> Value:
-        """z = sign(x); in the dtype of x."""
         return np.where(x > 0, 1, np.where(x < 0, -1, 0 * x))
 
     def backward(self, dz: Value) -> Value:
-        """∂z/∂x = 0, so dx = 0."""
         return 0 * dz

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
 
 from chainrule.errors import ShapeError
+from chainrule.lang.messages import _, listed
+from chainrule.nodes.notation import Letters, backward_words, forward_words, letters_of
 
-__all__ = ["CALLED", "Node", "Value", "called", "primitive", "quiet"]
+__all__ = ["CALLED", "Node", "Value", "called", "ignore_fp_errors", "primitive"]
 
 #: What flows along an arrow: an array, a Variable, or a value being traced by an engine.
 #: The text of a node is the same for all three.
 Value: TypeAlias = Any
 
 
-def quiet() -> np.errstate:
+def ignore_fp_errors() -> np.errstate:
     """The one floating-point setting under which nodes compute.
 
     Overflow to infinity is often the right intermediate (the sigmoid of -1000), so it makes
@@ -35,14 +37,27 @@ class Node:
     are plain NumPy text, the same lines run on arrays, on Variables (so gradients can be
     differentiated again) and while an engine traces them.
 
+    With a `formula` and `gradients` it has words: steps and explanations say them with the names or
+    numbers of its arrows. What they mean is in `chainrule.nodes.notation`.
+
     >>> from chainrule.nodes import Mul
     >>> mul = Mul()
     >>> mul.forward(2.0, 3.0)
     6.0
     >>> mul.backward(1.0)
     (3.0, 2.0)
+    >>> mul.formula, mul.gradients
+    ('z = x · y', {'x': 'dz · y', 'y': 'dz · x'})
     """
 
+    #: What it computes, such as `z = x · y`: the letters are the names of forward's arguments.
+    formula: ClassVar[str] = ""
+    #: How `forward` computes it, where that is not the formula.
+    how: ClassVar[str] = ""
+    #: How the gradient of each input comes about, by its letter: `{"x": "dz · y", "y": "dz · x"}`.
+    gradients: ClassVar[Mapping[str, str]] = {}
+    #: Why they are so, such as `∂z/∂x = y and ∂z/∂y = x`.
+    why: ClassVar[str] = ""
     #: How a drawing labels the node.
     symbol: ClassVar[str] = ""
     #: Elementwise nodes take inputs of one shape; in a recorded graph a `Repeat` sees to it.
@@ -60,10 +75,12 @@ class Node:
     #: For which inputs the chain rule asks for a gradient; None: for all.
     asked: tuple[bool, ...] | None = None
 
-    #: The text of `forward` alone, which remembers nothing: what recording and tracing call.
-    formula: ClassVar[Callable[..., Value]]
-    #: The text of `backward` alone.
-    derivation: ClassVar[Callable[..., Value]]
+    #: `forward` as it was written, which remembers nothing: what recording and tracing call.
+    pure_forward: ClassVar[Callable[..., Value]]
+    #: `backward` as it was written.
+    pure_backward: ClassVar[Callable[..., Value]]
+    #: The letters of its formulas, which were checked when the class was made.
+    letters: ClassVar[Letters] = Letters()
 
     def forward(self, *inputs: Value) -> Value:
         """Compute the output from the inputs."""
@@ -73,30 +90,39 @@ class Node:
         """Compute the gradient of every input from the gradient of the output."""
         raise NotImplementedError(f"{type(self).__name__} has no backward")
 
-    def elementary(self, *inputs: Value) -> Value:
+    def decompose(self, *inputs: Value) -> Value:
         """The same by simpler nodes, written as a textbook would; None where there are none.
 
-        It gives the numbers of `forward` wherever none of its steps overflows.
+        It gives the numbers of `forward` wherever none of its steps overflows. Where `forward` is
+        such a text already, `decompose = forward` says so.
         """
         return None
 
-    def apart(self) -> Node:
+    def float64_copy(self) -> Node:
         """The same operation in float64, to try things on: that leaves no trace elsewhere."""
         return self.bound((), ())
 
     @property
-    def title(self) -> str:
+    def label(self) -> str:
         """What people call the operation."""
         return type(self).__name__
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        if "forward" in cls.__dict__:
-            cls.formula = cls.__dict__["forward"]
-            setattr(cls, "forward", _remembering(cls.formula))  # noqa: B010 - mypy: a method is replaced
-        if "backward" in cls.__dict__:
-            cls.derivation = cls.__dict__["backward"]
-            setattr(cls, "backward", _quietly(cls.derivation))  # noqa: B010
+        own = cls.__dict__
+        if "forward" in own:
+            if hasattr(cls, "pure_forward"):
+                _forget(cls, "formula", "how", "gradients", "why", "decompose")
+            cls.pure_forward = own["forward"]
+        if "backward" in own:
+            if hasattr(cls, "pure_backward"):
+                _forget(cls, "gradients", "why")
+            cls.pure_backward = own["backward"]
+        cls.letters = letters_of(cls)
+        if "forward" in own:
+            setattr(cls, "forward", _remembering(cls))  # noqa: B010 - mypy: a method is replaced
+        if "backward" in own:
+            setattr(cls, "backward", _quietly(cls))  # noqa: B010
 
     def bound(self, inputs: tuple[Value, ...], outputs: tuple[Value, ...]) -> Self:
         """The same operation with other remembered values (what `backward` will read)."""
@@ -112,9 +138,13 @@ class Node:
         shapes = {np.shape(v) for v in inputs if not isinstance(v, _NUMBERS)}
         if len(shapes) > 1:
             raise ShapeError(
-                f"{type(self).__name__} works element by element on inputs of one shape; got"
-                f" {' and '.join(str(np.shape(v)) for v in inputs)}. Put a Repeat node before it, or"
-                " use Variables or the function of the same name, which do that by themselves."
+                _(
+                    "{node} works element by element on inputs of one shape; got {shapes}. Put a Repeat"
+                    " node before it, or use Variables or the function of the same name, which do that"
+                    " by themselves.",
+                    node=type(self).__name__,
+                    shapes=listed(map(np.shape, inputs), "and"),
+                )
             )
 
     def asks(self, i: int) -> bool:
@@ -146,8 +176,17 @@ def _like(dout: Value, out: Value) -> Value:
     return dout
 
 
-def _remembering(formula: Callable[..., Value]) -> Callable[..., Value]:
-    @functools.wraps(formula)
+def _forget(kind: type[Node], *names: str) -> None:
+    """What a class inherits that tells of the text it replaces: that is not told of the new one."""
+    for name in names:
+        if name not in kind.__dict__:
+            setattr(kind, name, getattr(Node, name))
+
+
+def _remembering(kind: type[Node]) -> Callable[..., Value]:
+    pure = kind.pure_forward
+
+    @functools.wraps(pure)
     def forward(self: Node, *inputs: Value) -> Value:
         for value in inputs:
             # A Variable records the node instead of computing at once.
@@ -157,22 +196,26 @@ def _remembering(formula: Callable[..., Value]) -> Callable[..., Value]:
         inputs = tuple(v if isinstance(v, _NUMBERS) else np.asarray(v) for v in inputs)
         if self.elementwise:
             self._one_shape(inputs)
-        with quiet():
-            out = formula(self, *inputs)
+        with ignore_fp_errors():
+            out = pure(self, *inputs)
         self.inputs = inputs
         self.outputs = out if isinstance(out, tuple) else (out,)
         return out
 
+    forward.__doc__ = pure.__doc__ or forward_words(kind)
     return forward
 
 
-def _quietly(derivation: Callable[..., Value]) -> Callable[..., Value]:
-    @functools.wraps(derivation)
+def _quietly(kind: type[Node]) -> Callable[..., Value]:
+    pure = kind.pure_backward
+
+    @functools.wraps(pure)
     def backward(self: Node, *douts: Value) -> Value:
         given = (_like(dout, out) for dout, out in zip(douts, self.outputs, strict=True))
-        with quiet():
-            return derivation(self, *given)
+        with ignore_fp_errors():
+            return pure(self, *given)
 
+    backward.__doc__ = pure.__doc__ or backward_words(kind)
     return backward
 
 

@@ -24,163 +24,172 @@ def erf(x: Value) -> Value:
 
 
 class Exp(Node):
-    """y = eˣ."""
+    """The exponential function."""
 
     symbol = "exp"
     elementwise = True
+    formula = "y = e^x"
+    why = "∂y/∂x = eˣ = y"
+    gradients = {"x": "dy · y"}
 
     def forward(self, x: Value) -> Value:
-        """y = e^x."""
         return np.exp(x)
 
     def backward(self, dy: Value) -> Value:
-        """∂y/∂x = eˣ = y, so dx = dy · y."""
         return dy * self.out
 
 
 class Log(Node):
-    """y = log x, to the base e. A zero gradient stays zero, also at x = 0."""
+    """The logarithm to the base e. A zero gradient stays zero, also at x = 0."""
 
     symbol = "log"
     elementwise = True
+    formula = "y = log(x)"
+    why = "∂y/∂x = 1/x"
+    gradients = {"x": "dy / x"}
 
     def forward(self, x: Value) -> Value:
-        """y = log(x)."""
         return np.log(x)
 
     def backward(self, dy: Value) -> Value:
-        """∂y/∂x = 1/x, so dx = dy / x."""
         (x,) = self.inputs
         return np.where((dy == 0) & (x == 0), 0, dy / x)
 
 
 class Log1p(Node):
-    """y = log(1 + x), exact for small x. A zero gradient stays zero, also at x = -1."""
+    """The logarithm of 1 + x, exact for small x. A zero gradient stays zero, also at x = -1."""
 
     symbol = "log1p"
     elementwise = True
+    formula = "y = log(1 + x)"
+    why = "∂y/∂x = 1/(1 + x)"
+    gradients = {"x": "dy / (1 + x)"}
 
     def forward(self, x: Value) -> Value:
-        """y = log(1 + x)."""
         return np.log1p(x)
 
     def backward(self, dy: Value) -> Value:
-        """∂y/∂x = 1/(1 + x), so dx = dy / (1 + x)."""
         (x,) = self.inputs
         return np.where((dy == 0) & (x == -1), 0, dy / (1 + x))
 
-    def elementary(self, x: Value) -> Value:
+    def decompose(self, x: Value) -> Value:
         """Log(1 + x)."""
         return np.log(1 + x)
 
 
 class Sqrt(Node):
-    """y = √x. At x = 0, where the slope is infinite, the gradient is taken as 0.
+    """The square root. At x = 0, where the slope is infinite, the gradient is taken as 0.
 
     So the length √(Σ x²) of a zero vector has the gradient 0 and not NaN.
     """
 
     symbol = "√"
     elementwise = True
+    formula = "y = √x"
+    why = "∂y/∂x = 1/(2√x) = 1/(2y)"
+    gradients = {"x": "dy / (2 · y)"}
 
     def forward(self, x: Value) -> Value:
-        """y = √x."""
         return np.sqrt(x)
 
     def backward(self, dy: Value) -> Value:
-        """∂y/∂x = 1/(2√x) = 1/(2y), so dx = dy / (2 · y)."""
         y = self.out
         return np.where(y == 0, 0, dy / (2 * y))
 
 
 class Exp2(Node):
-    """y = 2ˣ."""
+    """Powers of 2."""
 
     symbol = "exp2"
     elementwise = True
+    formula = "y = 2^x"
+    why = "∂y/∂x = y · log 2"
+    gradients = {"x": "dy · y · log(2)"}
 
     def forward(self, x: Value) -> Value:
-        """y = 2^x."""
         return np.exp2(x)
 
     def backward(self, dy: Value) -> Value:
-        """∂y/∂x = y · log 2, so dx = dy · y · log(2)."""
         return dy * self.out * math.log(2)
 
 
 class Expm1(Node):
-    """y = eˣ - 1, exact for small x."""
+    """The exponential less 1, exact for small x."""
 
     symbol = "expm1"
     elementwise = True
+    formula = "y = e^x - 1"
+    why = "∂y/∂x = eˣ = y + 1"
+    gradients = {"x": "dy · (y + 1)"}
 
     def forward(self, x: Value) -> Value:
-        """y = e^x - 1."""
         return np.expm1(x)
 
     def backward(self, dy: Value) -> Value:
-        """∂y/∂x = eˣ = y + 1, so dx = dy · (y + 1)."""
         return dy * (self.out + 1)
 
-    def elementary(self, x: Value) -> Value:
+    def decompose(self, x: Value) -> Value:
         """e^x - 1."""
         return np.exp(x) - 1
 
 
 class Log2(Node):
-    """y = log x, to the base 2. A zero gradient stays zero, also at x = 0."""
+    """The logarithm to the base 2. A zero gradient stays zero, also at x = 0."""
 
     symbol = "log₂"
     elementwise = True
+    formula = "y = log₂(x)"
+    why = "∂y/∂x = 1/(x · log 2)"
+    gradients = {"x": "dy / (x · log(2))"}
 
     def forward(self, x: Value) -> Value:
-        """y = log₂(x)."""
         return np.log2(x)
 
     def backward(self, dy: Value) -> Value:
-        """∂y/∂x = 1/(x · log 2), so dx = dy / (x · log(2))."""
         (x,) = self.inputs
         return np.where((dy == 0) & (x == 0), 0, dy / (x * math.log(2)))
 
 
 class Log10(Node):
-    """y = log x, to the base 10. A zero gradient stays zero, also at x = 0."""
+    """The logarithm to the base 10. A zero gradient stays zero, also at x = 0."""
 
     symbol = "log₁₀"
     elementwise = True
+    formula = "y = log₁₀(x)"
+    why = "∂y/∂x = 1/(x · log 10)"
+    gradients = {"x": "dy / (x · log(10))"}
 
     def forward(self, x: Value) -> Value:
-        """y = log₁₀(x)."""
         return np.log10(x)
 
     def backward(self, dy: Value) -> Value:
-        """∂y/∂x = 1/(x · log 10), so dx = dy / (x · log(10))."""
         (x,) = self.inputs
         return np.where((dy == 0) & (x == 0), 0, dy / (x * math.log(10)))
 
 
 class Cbrt(Node):
-    """y = ∛x, also of negative x. At x = 0, where the slope is infinite, the gradient is taken as 0."""
+    """The cube root, also of negative x. At x = 0, of infinite slope, the gradient is taken as 0."""
 
     symbol = "cbrt"
     elementwise = True
     holomorphic = False
+    formula = "y = ∛x"
+    why = "∂y/∂x = 1/(3y²)"
+    gradients = {"x": "dy / (3 · y²)"}
 
     def forward(self, x: Value) -> Value:
-        """y = ∛x."""
         if x.dtype.kind == "c":  # a complex step beside a real number, of either sign
             sign = np.where(x.real < 0, -1.0, 1.0)
             return sign * (sign * x) ** (1 / 3)
         return np.cbrt(x)
 
     def backward(self, dy: Value) -> Value:
-        """∂y/∂x = 1/(3y²), so dx = dy / (3 · y²)."""
         y = self.out
         return np.where(y == 0, 0, dy / (3 * y * y))
 
 
 class Erf(Node):
-    """y = erf x = 2/√π ∫₀ˣ e^(-t²) dt: how much of a normal distribution lies within ±√2 x of the middle.
+    """2/√π ∫₀ˣ e^(-t²) dt: how much of a normal distribution lies within ±√2 x of the middle.
 
     Python finds it element by element, so it takes its time. The exact GELU is x/2 · (1 + erf(x/√2)).
     """
@@ -189,12 +198,13 @@ class Erf(Node):
     elementwise = True
     analytic = False
     holomorphic = False
+    formula = "y = erf(x)"
+    why = "∂y/∂x = 2/√π · e^(-x²)"
+    gradients = {"x": "dy · 2/√π · e^(-x²)"}
 
     def forward(self, x: Value) -> Value:
-        """y = erf(x)."""
         return erf(x)
 
     def backward(self, dy: Value) -> Value:
-        """∂y/∂x = 2/√π · e^(-x²), so dx = dy · 2/√π · e^(-x²)."""
         (x,) = self.inputs
         return dy * (2 / math.sqrt(math.pi) * np.exp(-x * x))

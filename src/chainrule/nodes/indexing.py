@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.lang.messages import _
 from chainrule.nodes.base import Node, Value, primitive
 
 __all__ = ["Index", "IndexAdd", "OneHot", "add_at", "chosen", "replaced"]
@@ -73,7 +74,7 @@ def replaced(x: Value, t: Value, values: Value) -> Value:
 
 
 class Index(Node):
-    """y = x[key], key being slices, numbers, None, ... and integer or boolean arrays.
+    """Elements picked out by slices, numbers, None, ... and integer or boolean arrays.
 
     Arrays in the key may be inputs of the node (an embedding's ids change with every batch):
     `Index((slice(None), INPUT))` takes x and one more input. `IndexAdd` is its reverse.
@@ -83,6 +84,9 @@ class Index(Node):
 
     #: Stands in a key where an input of the node goes.
     INPUT = "input"
+    formula = "y = x[key]"
+    why = "Each element picked has slope 1"
+    gradients = {"x": _("zeros with dy added at [key]")}
 
     def __init__(self, key: Any) -> None:
         self.key = _parts(key)
@@ -93,48 +97,47 @@ class Index(Node):
         return _filled(self.key, self.inputs[1:])
 
     def forward(self, x: Value, *indices: Value) -> Value:
-        """y = x[key]."""
         return x[_filled(self.key, indices)]
 
     def backward(self, dy: Value) -> tuple[Value, ...]:
-        """Each element picked has slope 1, so dx = zeros with dy added at [key]."""
         x, *indices = self.inputs
         dx = add_at(dy, self.places, x.shape)
         return (dx, *(None for _ in indices))
 
 
 class IndexAdd(Node):
-    """y = zeros of a shape with x added at the key; repeated indices add up."""
+    """Zeros of a shape with x added at the key; repeated indices add up."""
 
     symbol = "[+]"
+    formula = _("y = zeros with x added at [key]")
+    why = "Each element was added once"
+    gradients = {"x": "dy[key]"}
 
     def __init__(self, key: Any, shape: tuple[int, ...]) -> None:
         self.key = _parts(key)
         self.shape = tuple(shape)
 
     def forward(self, x: Value, *indices: Value) -> Value:
-        """y = zeros with x added at [key]."""
         return add_at(x, _filled(self.key, indices), self.shape)
 
     def backward(self, dy: Value) -> tuple[Value, ...]:
-        """Each element was added once, so dx = dy[key]."""
         _, *indices = self.inputs
         return (dy[_filled(self.key, indices)], *(None for _ in indices))
 
 
 class OneHot(Node):
-    """y = rows with a 1 in the column that the id names: (...,) ids to (..., n)."""
+    """Rows with a 1 in the column that the id names: (...,) ids to (..., n)."""
 
     symbol = "1-hot"
     differentiable = False
+    formula = _("y = 1 in the column that t names, else 0")
+    why = "An id has no derivative: no gradient"
 
     def __init__(self, n: int, dtype: npt.DTypeLike = np.float64) -> None:
         self.n, self.dtype = n, np.dtype(dtype)
 
     def forward(self, t: Value) -> Value:
-        """y = 1 in the column that t names, else 0."""
         return (np.expand_dims(t, -1) == np.arange(self.n)).astype(self.dtype)
 
     def backward(self, dy: Value) -> None:
-        """An id has no derivative: no gradient."""
         return

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from chainrule.errors import ChainruleError, ShapeError
+from chainrule.lang.messages import Text, _
 from chainrule.nodes.base import Node, Value, called
 
 __all__ = [
@@ -57,7 +58,8 @@ def inv(A: Value) -> Value:
     try:
         return np.linalg.inv(A)
     except np.linalg.LinAlgError:
-        raise _singular("inv (of which the gradients of det and slogdet are made)", A) from None
+        what = _("inv (of which the gradients of det and slogdet are made)")
+        raise _singular(what, A) from None
 
 
 @called(lambda A: np.zeros(A.shape[:-2], A.dtype))
@@ -84,9 +86,14 @@ def cholesky(A: Value) -> Value:
     except np.linalg.LinAlgError:
         place, smallest = _least_definite(A)
         raise MatrixError(
-            f"cholesky: {_which(A, place)} is not positive definite: its smallest eigenvalue is"
-            f" {smallest:.3g}, and all must be above 0. Give a symmetric matrix such as B @ B.T; where"
-            f" rounding has taken the last of it, add a little: A + 1e-6 * numpy.eye({A.shape[-1]})."
+            _(
+                "cholesky: {matrix} is not positive definite: its smallest eigenvalue is {smallest:.3g}, and"
+                " all must be above 0. Give a symmetric matrix such as B @ B.T; where rounding has taken the"
+                " last of it, add a little: A + 1e-6 * numpy.eye({n}).",
+                matrix=_which(place),
+                smallest=smallest,
+                n=A.shape[-1],
+            )
         ) from None
 
 
@@ -112,17 +119,22 @@ def pinv(A: Value, rcond: float) -> Value:
         raise _not_finite("pinv", A) from None
 
 
-def _which(A: Value, place: tuple[int, ...]) -> str:
-    return f"the matrix at {list(place)} of the stack" if place else "the matrix"
+def _which(place: tuple[int, ...]) -> Text:
+    return _("the matrix at {place} of the stack", place=list(place)) if place else _("the matrix")
 
 
 def _singular(what: str, A: Value) -> MatrixError:
     places = np.argwhere(np.linalg.slogdet(A)[0] == 0)
     place = tuple(int(i) for i in places[0]) if len(places) else ()
     return MatrixError(
-        f"{what}: {_which(A, place)} is singular: its columns depend on each other, so it has no"
-        " inverse. Look for rows or columns that are 0, or that repeat; or add a little to its diagonal,"
-        f" A + 1e-6 * numpy.eye({A.shape[-1]}); or take the pseudo-inverse, numpy.linalg.pinv(A) @ b."
+        _(
+            "{function}: {matrix} is singular: its columns depend on each other, so it has no inverse. Look"
+            " for rows or columns that are 0, or that repeat; or add a little to its diagonal,"
+            " A + 1e-6 * numpy.eye({n}); or take the pseudo-inverse, numpy.linalg.pinv(A) @ b.",
+            function=what,
+            matrix=_which(place),
+            n=A.shape[-1],
+        )
     )
 
 
@@ -139,8 +151,17 @@ def _least_definite(A: Value) -> tuple[tuple[int, ...], float]:
 def _not_finite(what: str, A: Value) -> MatrixError:
     bad = np.argwhere(~np.isfinite(A))
     place = tuple(int(i) for i in bad[0]) if len(bad) else None
-    told = "its numbers are too far apart" if place is None else f"A{list(place)} is {A[place]}"
-    return MatrixError(f"{what} found no result: {told}. Give a matrix of finite numbers.")
+    if place is None:
+        told = _("its numbers are too far apart")
+    else:
+        told = _("A{place} is {value}", place=list(place), value=A[place])
+    return MatrixError(
+        _(
+            "{function} found no result: {why}. Give a matrix of finite numbers.",
+            function=what,
+            why=told,
+        )
+    )
 
 
 # -- what the nodes share -------------------------------------------------------------------------------
@@ -149,7 +170,12 @@ def _not_finite(what: str, A: Value) -> MatrixError:
 def _square(what: str, A: Value) -> None:
     if A.ndim < 2 or A.shape[-1] != A.shape[-2]:
         raise MatrixError(
-            f"{what} takes square matrices, or stacks of them in the last two axes; got shape {A.shape}."
+            _(
+                "{function} takes square matrices, or stacks of them in the last two axes; got shape"
+                " {shape}.",
+                function=what,
+                shape=A.shape,
+            )
         )
 
 
@@ -180,84 +206,92 @@ class MatrixError(ChainruleError, np.linalg.LinAlgError):
 
 
 class Solve(Node):
-    """X, where A X = B: the equations of a matrix A (N, N), solved for each column of B (N, K).
+    """The equations A X = B of a matrix A (N, N), solved for each column of B (N, K).
 
     The axes in front, of stacks, must be the same in both.
     """
 
     symbol = "A⁻¹B"
+    formula = "X = A⁻¹ @ B"
+    why = "A dX + dA X = dB of small changes"
+    gradients = {"B": "A⁻ᵀ @ dX", "A": "-dB @ Xᵀ"}
 
     def forward(self, A: Value, B: Value) -> Value:
-        """X = A⁻¹ @ B."""
         _square("solve", A)
         if B.ndim != A.ndim or B.shape[:-1] != A.shape[:-1]:
             raise ShapeError(
-                f"Solve takes A of shape (..., N, N) and B of shape (..., N, K), with the same axes in"
-                f" front; got {A.shape} and {B.shape}. cr.solve also takes one vector, and repeats stacks."
+                _(
+                    "Solve takes A of shape (..., N, N) and B of shape (..., N, K), with the same axes in"
+                    " front; got {A} and {B}. cr.solve also takes one vector, and repeats stacks.",
+                    A=A.shape,
+                    B=B.shape,
+                )
             )
         return solve(A, B)
 
     def backward(self, dX: Value) -> tuple[Value, Value]:
-        """A dX + dA X = dB of small changes, so dB = A⁻ᵀ @ dX and dA = -dB @ Xᵀ."""
         A, _ = self.inputs
         dB = solve(_turned(A), dX)
         return -dB @ _turned(self.out) if self.asks(0) else None, dB if self.asks(1) else None
 
 
 class Inv(Node):
-    """Y, where A Y = Y A = 1: the inverse of a matrix (N, N)."""
+    """The inverse of a matrix (N, N): A Y = Y A = 1."""
 
     symbol = "A⁻¹"
+    formula = "Y = A⁻¹"
+    why = "dY = -Y dA Y of small changes"
+    gradients = {"A": "-Yᵀ @ dY @ Yᵀ"}
 
     def forward(self, A: Value) -> Value:
-        """Y = A⁻¹."""
         _square("inv", A)
         return inv(A)
 
     def backward(self, dY: Value) -> Value:
-        """dY = -Y dA Y of small changes, so dA = -Yᵀ @ dY @ Yᵀ."""
         return -_turned(self.out) @ dY @ _turned(self.out)
 
 
 class Det(Node):
-    """y = the determinant of a matrix (N, N): by how much it makes volumes larger."""
+    """The determinant of a matrix (N, N): by how much it makes volumes larger."""
 
     symbol = "det"
+    formula = "y = det A"
+    why = "∂y/∂Aᵢⱼ is the cofactor, y (A⁻¹)ⱼᵢ where A has an inverse"
+    gradients = {"A": "dy · y · A⁻ᵀ"}
 
     def forward(self, A: Value) -> Value:
-        """y = det A."""
         _square("det", A)
         return det(A)
 
     def backward(self, dy: Value) -> Value:
-        """∂y/∂Aᵢⱼ is the cofactor, y (A⁻¹)ⱼᵢ where A has an inverse, so dA = dy · y · A⁻ᵀ."""
         (A,) = self.inputs
         return _spread(dy * self.out) * _turned(inv(A))
 
 
 class SlogDet(Node):
-    """s = the sign of the determinant of a matrix (N, N), y = the logarithm of its size.
+    """The sign of the determinant of a matrix (N, N), and the logarithm of its size.
 
     Determinants of large matrices overflow, and y does not. s is a constant where y is finite.
     """
 
     symbol = "log det"
     holomorphic = False
+    formula = _("s, y = sign and logarithm of det A")
+    why = "∂y/∂Aᵢⱼ = (A⁻¹)ⱼᵢ and s does not move"
+    gradients = {"A": "dy · A⁻ᵀ"}
 
     def forward(self, A: Value) -> tuple[Value, Value]:
-        """s, y = sign and logarithm of det A."""
         _square("slogdet", A)
         s, y = slogdet(A)
         return s, y
 
     def backward(self, ds: Value, dy: Value) -> Value:
-        """∂y/∂Aᵢⱼ = (A⁻¹)ⱼᵢ and s does not move, so dA = dy · A⁻ᵀ."""
         (A,) = self.inputs
         return None if dy is None else _spread(dy) * _turned(inv(A))
 
 
 class Cholesky(Node):
-    """L, lower triangular, where L Lᵀ = A: a root of a symmetric positive definite A (N, N).
+    """A root of a symmetric positive definite A (N, N): lower triangular, and L Lᵀ = A.
 
     Of A only the lower triangle is read, as NumPy does, so that the other one gets no gradient. A
     gradient that is symmetric, as some books have it, is (dA + dAᵀ) / 2.
@@ -266,16 +300,18 @@ class Cholesky(Node):
     symbol = "chol"
     analytic = False
     holomorphic = False
+    formula = _("L = the lower triangular C of C Cᵀ = A")
+    why = (
+        "With P = low(Lᵀ dL), low(M) being the lower triangle of M with half of its diagonal, and P + Pᵀ"
+        " in brackets"
+    )
+    gradients = {"A": "low(L⁻ᵀ @ (low(Lᵀ @ dL) + low(Lᵀ @ dL)ᵀ) @ L⁻¹)"}
 
     def forward(self, A: Value) -> Value:
-        """L = the lower triangular C of C Cᵀ = A."""
         _square("cholesky", A)
         return cholesky(A)
 
     def backward(self, dL: Value) -> Value:
-        """With P = low(Lᵀ dL), low(M) being the lower triangle of M with half of its diagonal,
-        so dA = low(L⁻ᵀ @ (low(Lᵀ @ dL) + low(Lᵀ @ dL)ᵀ) @ L⁻¹); what is in brackets is P + Pᵀ.
-        """
         L = self.out
         inner = _low(_turned(L) @ dL)
         half = solve(_turned(L), inner + _turned(inner))
@@ -283,7 +319,7 @@ class Cholesky(Node):
 
 
 class Eigh(Node):
-    """w = the eigenvalues of a symmetric A (N, N), ascending; V = its eigenvectors, in columns.
+    """The eigenvalues of a symmetric A (N, N), ascending, and its eigenvectors, in columns.
 
     Of A only the lower triangle is read, as NumPy does, or with `UPLO` "U" the upper one. An eigenvector
     may point either way: what is made of them has a meaning where that makes no difference. Two that
@@ -293,20 +329,22 @@ class Eigh(Node):
     symbol = "eigh"
     analytic = False
     holomorphic = False
+    formula = _("w, V = eigenvalues and eigenvectors of A")
+    why = (
+        "With Fᵢⱼ = 1/(wⱼ - wᵢ), 0 on the diagonal, and low(M) the triangle of M + Mᵀ that is read,"
+        " its diagonal halved"
+    )
+    gradients = {"A": "low(V @ (diag(dw) + F · (Vᵀ @ dV)) @ Vᵀ)"}
 
     def __init__(self, UPLO: str = "L") -> None:
         self.UPLO = UPLO
 
     def forward(self, A: Value) -> tuple[Value, Value]:
-        """w, V = eigenvalues and eigenvectors of A."""
         _square("eigh", A)
         w, V = eigh(A, self.UPLO)
         return w, V
 
     def backward(self, dw: Value, dV: Value) -> Value:
-        """With Fᵢⱼ = 1/(wⱼ - wᵢ), 0 on the diagonal, and low(M) the triangle of M + Mᵀ that is read,
-        its diagonal halved, so dA = low(V @ (diag(dw) + F · (Vᵀ @ dV)) @ Vᵀ).
-        """
         w, V = self.outputs
         found = None
         if dw is not None:
@@ -326,7 +364,7 @@ class Eigh(Node):
 
 
 class Pinv(Node):
-    """Y = the pseudo-inverse of A (N, M): (M, N), where Y b is the least x with A x nearest to b.
+    """The pseudo-inverse of A (N, M): (M, N), where Y b is the least x with A x nearest to b.
 
     Singular values below `rcond` times the largest count as 0. The gradient holds where small changes
     make no new ones, as for a matrix of full rank.
@@ -335,18 +373,17 @@ class Pinv(Node):
     symbol = "A⁺"
     analytic = False
     holomorphic = False
+    formula = "Y = A⁺"
+    why = "As Golub and Pereyra (1973) have it, with 1 the identity"
+    gradients = {"A": "-Yᵀ @ dY @ Yᵀ + (1 - A @ Y) @ dYᵀ @ Y @ Yᵀ + Yᵀ @ Y @ dYᵀ @ (1 - Y @ A)"}
 
     def __init__(self, rcond: float = 1e-15) -> None:
         self.rcond = rcond
 
     def forward(self, A: Value) -> Value:
-        """Y = A⁺."""
         return pinv(A, self.rcond)
 
     def backward(self, dY: Value) -> Value:
-        """As Golub and Pereyra (1973) have it, with 1 the identity,
-        so dA = -Yᵀ @ dY @ Yᵀ + (1 - A @ Y) @ dYᵀ @ Y @ Yᵀ + Yᵀ @ Y @ dYᵀ @ (1 - Y @ A).
-        """
         (A,) = self.inputs
         Y = self.out
         left = np.eye(A.shape[-2], dtype=A.dtype) - A @ Y

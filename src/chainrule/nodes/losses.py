@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from chainrule.lang.messages import _
 from chainrule.nodes.activations import Sigmoid, Softmax
 from chainrule.nodes.base import Node, Value
 from chainrule.nodes.indexing import chosen, replaced
@@ -12,7 +13,7 @@ __all__ = ["CrossEntropy", "SigmoidCrossEntropy", "SoftTargetCrossEntropy", "Sof
 
 
 class CrossEntropy(Node):
-    """lₙ = -log yₙ at the class tₙ: probabilities y (N, C) and ids t (N,) to losses (N,).
+    """The cross entropy of classes: probabilities y (N, C) and ids t (N,) to losses (N,).
 
     The chapter's equation 1.7, of whose sum a one-hot t leaves one term. A zero gradient stays
     zero, also where y = 0.
@@ -20,25 +21,26 @@ class CrossEntropy(Node):
 
     symbol = "CE"
     holomorphic = False
+    formula = "l = -log(y[t])"
+    why = "∂l/∂y = -1/y at the class t"
+    gradients = {"y": _("-dl / y at the class t, else 0")}
 
     def forward(self, y: Value, t: Value) -> Value:
-        """l = -log(y[t])."""
         return -np.log(chosen(y, t))
 
     def backward(self, dl: Value) -> tuple[Value, None]:
-        """∂l/∂y = -1/y at the class t, so dy = -dl / y at the class t, else 0."""
         y, t = self.inputs
         y_t = chosen(y, t)
         return replaced(0 * y, t, np.where((dl == 0) & (y_t == 0), 0, -dl / y_t)), None
 
-    def elementary(self, y: Value, t: Value) -> Value:
+    def decompose(self, y: Value, t: Value) -> Value:
         """Pick, log, negate."""
         rows = np.indices(np.shape(t), sparse=True)
         return -np.log(y[(*rows, t)])
 
 
 class SoftmaxCrossEntropy(Node):
-    """lₙ = -log softmax(sₙ) at the class tₙ: scores s (N, C) and ids t (N,) to losses (N,).
+    """The cross entropy of classes by scores: s (N, C) and ids t (N,) to losses (N,).
 
     Softmax and cross entropy in one node (chapter, figure 1-30), so that neither the loss of
     a sure, right answer nor its gradient is lost to rounding: 1 - p is never computed from p.
@@ -46,6 +48,10 @@ class SoftmaxCrossEntropy(Node):
 
     symbol = "softmax+CE"
     holomorphic = False
+    formula = "l = -log(softmax(s)[t])"
+    how = "computed as log Σ e^a - aₜ, the sum counted from 1: log1p"
+    why = "∂l/∂sₖ = pₖ, less 1 for the class t"
+    gradients = {"s": "dl · (softmax(s) - one_hot(t))"}
 
     def parts(self) -> tuple[Value, Value, Value]:
         """Eᵃ with the class left out, its sum over the row, and a of the class; a = s - max s."""
@@ -55,32 +61,32 @@ class SoftmaxCrossEntropy(Node):
         return rest, np.sum(rest, axis=-1), chosen(a, t)
 
     def forward(self, s: Value, t: Value) -> Value:
-        """l = -log(softmax(s)[t]); computed as log Σ e^a - aₜ, the sum counted from 1: log1p."""
         _, others, a_t = self.bound((s, t), ()).parts()
         return np.log1p(others + (np.exp(a_t) - 1)) - a_t
 
     def backward(self, dl: Value) -> tuple[Value, None]:
-        """∂l/∂sₖ = pₖ, less 1 for the class t, so ds = dl · (softmax(s) - one_hot(t)).
-
-        For the class itself pₜ - 1 is computed as -Σ p of the others.
-        """
         rest, others, a_t = self.parts()
         scale = dl / (others + np.exp(a_t))
+        # For the class itself p - 1 is -Σ p of the others, without cancellation.
         return replaced(rest, self.inputs[1], -others) * np.expand_dims(scale, -1), None
 
-    def elementary(self, s: Value, t: Value) -> Value:
+    def decompose(self, s: Value, t: Value) -> Value:
         """Softmax, then cross entropy: the chapter's two nodes."""
         return CrossEntropy().forward(Softmax().forward(s), t)
 
 
 class SoftTargetCrossEntropy(Node):
-    """lₙ = -Σₖ tₙₖ log softmax(sₙ)ₖ: scores s (N, C), probabilities t (N, C) to losses (N,).
+    """The cross entropy of probabilities t (N, C) by scores s (N, C): losses (N,).
 
     The targets of a teacher, of several people who disagree, of mixed pictures. Where a row of t
     has a single 1, it is SoftmaxCrossEntropy of that class.
     """
 
     symbol = "softmax+CE"
+    formula = "l = -Σ t · log(softmax(s))"
+    how = "computed as Σ t · (log Σ e^a - a), where no term is negative"
+    why = "∂l/∂s = softmax(s) Σ t - t and ∂l/∂t = -log softmax(s)"
+    gradients = {"s": "dl · (softmax(s) · Σ t - t)", "t": "-dl · log(softmax(s))"}
 
     def parts(self) -> tuple[Value, Value, Value]:
         """The scores less the largest of their row, a; e^a; and Σ e^a - 1, counted without loss."""
@@ -92,53 +98,45 @@ class SoftTargetCrossEntropy(Node):
         return a, e, others + (largest - 1)
 
     def forward(self, s: Value, t: Value) -> Value:
-        """l = -Σ t · log(softmax(s)); computed as Σ t · (log Σ e^a - a), where no term is negative."""
         a, _, more = self.bound((s, t), ()).parts()
         # An impossible class that is not asked for says nothing: 0 · ∞ would be NaN.
         return np.sum(np.where(t == 0, 0, t * (np.log1p(more) - a)), axis=-1)
 
     def backward(self, dl: Value) -> tuple[Value, Value]:
-        """∂l/∂s = softmax(s) Σ t - t and ∂l/∂t = -log softmax(s).
-
-        So ds = dl · (softmax(s) · Σ t - t) and dt = -dl · log(softmax(s)).
-        """
         _, t = self.inputs
         a, e, more = self.parts()
         dl = np.expand_dims(dl, -1)
         ds = dl * (e / (1 + more) * np.sum(t, axis=-1, keepdims=True) - t)
         return ds, dl * (np.log1p(more) - a)
 
-    def elementary(self, s: Value, t: Value) -> Value:
+    def decompose(self, s: Value, t: Value) -> Value:
         """Softmax, log, times t, sum, negate."""
         return -np.sum(t * np.log(Softmax().forward(s)), axis=-1)
 
 
 class SigmoidCrossEntropy(Node):
-    """l = -t log σ(s) - (1-t) log(1-σ(s)) for scores s and targets t in [0, 1], same shape."""
+    """The cross entropy of two classes: scores s and targets t in [0, 1], of one shape."""
 
     symbol = "σ+CE"
     elementwise = True
     holomorphic = False
+    formula = "l = -t · log(σ(s)) - (1 - t) · log(1 - σ(s))"
+    how = "computed as max(s, 0) - s t + log(1 + e^(-|s|))"
+    why = "∂l/∂s = σ(s) - t and ∂l/∂t = -s"
+    gradients = {"s": "dl · (σ(s) - t)", "t": "-dl · s"}
 
     def forward(self, s: Value, t: Value) -> Value:
-        """l = -t · log(σ(s)) - (1 - t) · log(1 - σ(s)).
-
-        Computed as max(s, 0) - s t + log(1 + e^(-|s|)).
-        """
         return np.maximum(s, 0) - s * t + np.log1p(np.exp(np.minimum(s, -s)))
 
     def backward(self, dl: Value) -> tuple[Value, Value]:
-        """∂l/∂s = σ(s) - t and ∂l/∂t = -s, so ds = dl · (σ(s) - t) and dt = -dl · s.
-
-        σ(s) - t is computed as (1-t) σ(s) - t σ(-s), without cancellation.
-        """
         s, t = self.inputs
         # Written so that no exponential overflows, here and in further derivatives.
         small = 1 + np.exp(np.minimum(s, -s))
         yes, no = np.exp(np.minimum(s, 0)) / small, np.exp(np.minimum(-s, 0)) / small
+        # σ(s) - t, without cancellation.
         return dl * ((1 - t) * yes - t * no), -dl * s
 
-    def elementary(self, s: Value, t: Value) -> Value:
+    def decompose(self, s: Value, t: Value) -> Value:
         """-t log σ(s) - (1-t) log σ(-s), since 1 - σ(s) = σ(-s)."""
         yes, no = Sigmoid().forward(s), Sigmoid().forward(-s)
         return -t * np.log(yes) - (1 - t) * np.log(no)

@@ -39,48 +39,49 @@ class UniformBits(Node):
 
     symbol = "dice"
     differentiable = False
+    formula = "bits = mix(mix(seed + A·clock) + A·(row, column))"
+    how = "with A = 0x9E3779B97F4A7C15, in 64 bits"
+    why = "Random bits have no derivative: no gradient"
 
     def __init__(self, seed: int, shape: tuple[int, ...]) -> None:
         self.seed, self.shape = seed, tuple(shape)
 
     def forward(self, clock: Value) -> Value:
-        """bits = mix(mix(seed + A·clock) + A·(row, column))."""
         start = mixed(np.uint64(self.seed) + clock * _A)
         return mixed(start + cells(clock, self.shape))
 
-    def backward(self, dy: Value) -> None:
-        """Random bits have no derivative: no gradient."""
+    def backward(self, dbits: Value) -> None:
         return
 
 
 class Tick(Node):
-    """clock + 1."""
+    """A counter that counts on."""
 
     symbol = "+1"
     differentiable = False
+    formula = "y = clock + 1"
+    why = "A counter has no derivative"
 
     def forward(self, clock: Value) -> Value:
-        """y = clock + 1."""
         return clock + np.uint64(1)
 
     def backward(self, dy: Value) -> None:
-        """A counter has no derivative."""
         return
 
 
 class Below(Node):
-    """bits < limit, in whole numbers."""
+    """Whether random bits are below a limit, in whole numbers."""
 
     symbol = "<"
     differentiable = False
+    formula = "y = (bits < limit)"
+    why = "A truth value has no derivative"
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
 
     def forward(self, bits: Value) -> Value:
-        """y = (bits < limit)."""
         return bits < np.uint64(self.limit)
 
     def backward(self, dy: Value) -> None:
-        """A truth value has no derivative."""
         return

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from chainrule.errors import ShapeError
+from chainrule.lang.messages import _
 from chainrule.nodes.base import Node, Value
 
 __all__ = ["Cumsum", "Max", "Mean", "Min", "Norm", "Prod", "Std", "Sum", "Var"]
@@ -30,8 +31,13 @@ class _Reduction(Node):
         n: int = math.prod(np.shape(x)[axis] for axis in self.axes(x))
         if n == 0:
             raise ShapeError(
-                f"{type(self).__name__} needs at least one element to reduce; got an array of shape"
-                f" {x.shape} over axis={self.axis}. Leave empty batches out."
+                _(
+                    "{node} needs at least one element to reduce; got an array of shape {shape} over"
+                    " axis={axis}. Leave empty batches out.",
+                    node=type(self).__name__,
+                    shape=x.shape,
+                    axis=self.axis,
+                )
             )
         return n
 
@@ -46,47 +52,50 @@ class _Reduction(Node):
 
 
 class Sum(_Reduction):
-    """y = Σ x over the axes (chapter, figure 1-22). `Repeat` is its reverse."""
+    """The sum over the axes (chapter, figure 1-22). `Repeat` is its reverse."""
 
     symbol = "Σ"
+    formula = _("y = Σ x over axis")
+    why = "∂y/∂x = 1 for every summand"
+    gradients = {"x": _("dy repeated")}
 
     def forward(self, x: Value) -> Value:
-        """y = Σ x over axis."""
         return np.sum(x, axis=self.axis, keepdims=self.keepdims)
 
     def backward(self, dy: Value) -> Value:
-        """∂y/∂x = 1 for every summand, so dx = dy repeated."""
         (x,) = self.inputs
         return self.spread(x, dy)
 
 
 class Mean(_Reduction):
-    """y = Σ x / n over the axes; an empty mean is an error."""
+    """The mean over the axes; an empty mean is an error."""
 
     symbol = "mean"
+    formula = _("y = Σ x / n over axis")
+    why = "∂y/∂x = 1/n for every summand"
+    gradients = {"x": _("dy / n repeated")}
 
     def forward(self, x: Value) -> Value:
-        """y = Σ x / n over axis."""
         n = self.count(x)
         return np.sum(x, axis=self.axis, keepdims=self.keepdims) / n
 
     def backward(self, dy: Value) -> Value:
-        """∂y/∂x = 1/n for every summand, so dx = dy / n repeated."""
         (x,) = self.inputs
         return self.spread(x, dy / self.count(x))
 
 
 class Prod(_Reduction):
-    """y = Π x over the axes. The backward costs n² for n factors, and is right with zeros."""
+    """The product over the axes. The backward costs n² for n factors, and is right with zeros."""
 
     symbol = "Π"
+    formula = _("y = Π x over axis")
+    why = "∂y/∂xᵢ = Π xⱼ over j ≠ i"
+    gradients = {"x": _("dy times the product of the others")}
 
     def forward(self, x: Value) -> Value:
-        """y = Π x over axis."""
         return np.prod(x, axis=self.axis, keepdims=self.keepdims)
 
     def backward(self, dy: Value) -> Value:
-        """∂y/∂xᵢ = Π xⱼ over j ≠ i, so dx = dy times the product of the others."""
         (x,) = self.inputs
         axes = self.axes(x)
         kept = tuple(i for i in range(x.ndim) if i not in axes)
@@ -103,10 +112,13 @@ class Prod(_Reduction):
 
 
 class Var(_Reduction):
-    """y = Σ (x - mean)² / (n - ddof) over the axes."""
+    """The variance over the axes."""
 
     symbol = "var"
     holomorphic = False
+    formula = _("y = Σ (x - mean)^2 / (n - ddof) over axis")
+    why = "The mean's own share sums to 0"
+    gradients = {"x": "dy · 2 · (x - mean) / (n - ddof)"}
 
     def __init__(
         self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, ddof: int = 0
@@ -119,24 +131,29 @@ class Var(_Reduction):
         n = self.count(x)
         if n <= self.ddof:
             raise ShapeError(
-                f"{type(self).__name__} with ddof={self.ddof} needs more than {self.ddof}"
-                f" elements to reduce; got {n} (shape {x.shape}, axis={self.axis})."
+                _(
+                    "{node} with ddof={ddof} needs more than {ddof} elements to reduce; got {n} (shape"
+                    " {shape}, axis={axis}).",
+                    node=type(self).__name__,
+                    ddof=self.ddof,
+                    n=n,
+                    shape=x.shape,
+                    axis=self.axis,
+                )
             )
         mean = np.sum(x, axis=self.axis, keepdims=True) / n
         return x - mean, n - self.ddof
 
     def forward(self, x: Value) -> Value:
-        """y = Σ (x - mean)^2 / (n - ddof) over axis."""
         d, n = self.deviation(x)
         return np.sum(d * d, axis=self.axis, keepdims=self.keepdims) / n
 
     def backward(self, dy: Value) -> Value:
-        """The mean's own share sums to 0, so dx = dy · 2 · (x - mean) / (n - ddof)."""
         (x,) = self.inputs
         d, n = self.deviation(x)
         return self.spread(x, dy * (2 / n)) * d
 
-    def elementary(self, x: Value) -> Value:
+    def decompose(self, x: Value) -> Value:
         """The mean, the deviations, their squares, added and divided."""
         n = self.count(x)
         d = x - np.mean(x, axis=self.axis, keepdims=True)
@@ -144,39 +161,40 @@ class Var(_Reduction):
 
 
 class Std(Var):
-    """y = √Var over the axes; the gradient of a constant's deviation is 0."""
+    """The standard deviation over the axes; the gradient of a constant's deviation is 0."""
 
     symbol = "std"
+    formula = _("y = √(Σ (x - mean)^2 / (n - ddof)) over axis")
+    why = "It is √Var, and taken as constant where y = 0"
+    gradients = {"x": "dy · (x - mean) / ((n - ddof) · y)"}
 
     def forward(self, x: Value) -> Value:
-        """y = √(Σ (x - mean)^2 / (n - ddof)) over axis."""
         d, n = self.deviation(x)
         return np.sqrt(np.sum(d * d, axis=self.axis, keepdims=self.keepdims) / n)
 
     def backward(self, dy: Value) -> Value:
-        """It is √Var, so dx = dy · (x - mean) / ((n - ddof) · y); where y = 0, 0."""
         (x,) = self.inputs
         d, n = self.deviation(x)
         y = self.out
         slope = np.where(y == 0, 0, dy / (n * np.where(y == 0, 1, y)))
         return self.spread(x, slope) * d
 
-    def elementary(self, x: Value) -> Value:
+    def decompose(self, x: Value) -> Value:
         """√Var."""
         return np.sqrt(np.var(x, axis=self.axis, keepdims=self.keepdims, ddof=self.ddof))
 
 
 class Norm(_Reduction):
-    """y = √(Σ x²) over the axes, without overflow; the gradient of a zero vector is 0."""
+    """The length over the axes, without overflow; the gradient of a zero vector is 0."""
 
     symbol = "‖x‖"
     holomorphic = False
+    formula = _("y = √(Σ x^2) over axis")
+    how = "computed as s √(Σ (x/s)²), where s, the largest |x|, keeps the squares in range"
+    why = "∂y/∂x = x / y, and 0 where y = 0"
+    gradients = {"x": "dy · x / y"}
 
     def forward(self, x: Value) -> Value:
-        """y = √(Σ x^2) over axis.
-
-        Computed as s √(Σ (x/s)²), where s, the largest |x|, keeps the squares in range.
-        """
         s = np.max(np.abs(x), axis=self.axis, keepdims=True)
         s = np.where((s == 0) | ~np.isfinite(s), 1, s)
         r = x / s
@@ -189,29 +207,29 @@ class Norm(_Reduction):
         return tuple(n for i, n in enumerate(x.shape) if i not in axes)
 
     def backward(self, dy: Value) -> Value:
-        """∂y/∂x = x / y, so dx = dy · x / y; where y = 0, 0."""
         (x,) = self.inputs
         y = self.out
         direction = x / self.spread(x, np.where(y == 0, 1, y))
         return self.spread(x, np.where(y == 0, 0, dy)) * direction
 
-    def elementary(self, x: Value) -> Value:
+    def decompose(self, x: Value) -> Value:
         """√(Σ x²)."""
         return np.sqrt(np.sum(x * x, axis=self.axis, keepdims=self.keepdims))
 
 
 class Max(_Reduction):
-    """y = the largest x over the axes; equal largest ones share the gradient evenly."""
+    """The largest over the axes; equal largest ones share the gradient evenly."""
 
     symbol = "max"
     holomorphic = False
+    formula = _("y = max x over axis")
+    why = "Each of k equal ones gets dy / k"
+    gradients = {"x": _("dy for the one that was chosen, else 0")}
 
     def forward(self, x: Value) -> Value:
-        """y = max x over axis."""
         return np.max(x, axis=self.axis, keepdims=self.keepdims)
 
     def backward(self, dy: Value) -> Value:
-        """So dx = dy for the one that was chosen, else 0; each of k equal ones gets dy / k."""
         (x,) = self.inputs
         chosen = x == self.spread(x, self.out)
         k = np.sum(np.where(chosen, 1, 0 * x), axis=self.axis, keepdims=True)
@@ -219,28 +237,30 @@ class Max(_Reduction):
 
 
 class Min(Max):
-    """y = the smallest x over the axes; equal smallest ones share the gradient evenly."""
+    """The smallest over the axes; equal smallest ones share the gradient evenly."""
 
     symbol = "min"
+    formula = _("y = min x over axis")
+    why, gradients = Max.why, Max.gradients
 
     def forward(self, x: Value) -> Value:
-        """y = min x over axis."""
         return np.min(x, axis=self.axis, keepdims=self.keepdims)
 
 
 class Cumsum(Node):
-    """y = the running sum of x along an axis."""
+    """The running sum along an axis."""
 
     symbol = "Σ→"
+    formula = _("y = Σ x up to each place along axis")
+    why = "x is part of every later sum"
+    gradients = {"x": _("Σ dy from its place on")}
 
     def __init__(self, axis: int = 0) -> None:
         self.axis = axis
 
     def forward(self, x: Value) -> Value:
-        """y = Σ x up to each place along axis."""
         return np.cumsum(x, axis=self.axis)
 
     def backward(self, dy: Value) -> Value:
-        """x is part of every later sum, so dx = Σ dy from its place on."""
         back = (slice(None),) * (self.axis % dy.ndim) + (slice(None, None, -1),)
         return np.cumsum(dy[back], axis=self.axis)[back]

@@ -15,9 +15,9 @@ class _Rounding(Node):
     elementwise = True
     differentiable = False
     holomorphic = False
+    why = "A step does not move with its input: no gradient"
 
     def backward(self, dy: Value) -> None:
-        """A step does not move with its input: no gradient."""
         return
 
 
@@ -27,59 +27,60 @@ def _real(x: Value) -> Value:
 
 
 class Floor(_Rounding):
-    """y = the largest whole number that is not above x."""
+    """The largest whole number that is not above x."""
 
     symbol = "floor"
+    formula = "y = ⌊x⌋"
 
     def forward(self, x: Value) -> Value:
-        """y = ⌊x⌋."""
         return np.floor(_real(x))
 
 
 class Ceil(_Rounding):
-    """y = the smallest whole number that is not below x."""
+    """The smallest whole number that is not below x."""
 
     symbol = "ceil"
+    formula = "y = ⌈x⌉"
 
     def forward(self, x: Value) -> Value:
-        """y = ⌈x⌉."""
         return np.ceil(_real(x))
 
 
 class Trunc(_Rounding):
-    """y = the whole part of x, towards 0."""
+    """The whole part of x, towards 0."""
 
     symbol = "trunc"
+    formula = "y = trunc(x)"
 
     def forward(self, x: Value) -> Value:
-        """y = trunc(x)."""
         return np.trunc(_real(x))
 
 
 class Rint(_Rounding):
-    """y = the nearest whole number; of two equally near ones, the even one."""
+    """The nearest whole number; of two equally near ones, the even one."""
 
     symbol = "round"
+    formula = "y = round(x)"
 
     def forward(self, x: Value) -> Value:
-        """y = round(x)."""
         return np.rint(_real(x))
 
 
 class Mod(Node):
-    """z = x - y · ⌊x / y⌋: what is left of x after whole steps of y; it has the sign of y."""
+    """What is left of x after whole steps of y, x - y · ⌊x / y⌋; it has the sign of y."""
 
     symbol = "mod"
     elementwise = True
     holomorphic = False
+    formula = "z = x mod y"
+    why = "Between the jumps the number of steps stays"
+    gradients = {"x": "dz", "y": "-dz · ⌊x / y⌋"}
 
     def forward(self, x: Value, y: Value) -> Value:
-        """z = x mod y."""
         if x.dtype.kind == "c" or y.dtype.kind == "c":  # complex steps do not move the whole steps
             return x - y * np.floor(x.real / y.real)
         return np.remainder(x, y)
 
     def backward(self, dz: Value) -> tuple[Value, Value]:
-        """Between the jumps the number of steps stays, so dx = dz and dy = -dz · ⌊x / y⌋."""
         x, y = self.inputs
         return dz, -dz * np.rint((x - self.out) / y)

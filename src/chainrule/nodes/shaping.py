@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.lang.messages import _
 from chainrule.nodes.base import Node, Value
 
 __all__ = [
@@ -33,16 +34,18 @@ class Branch(Node):
     """
 
     symbol = "•"
+    formula = "ys = x"
+    how = "the same value on each of the k arrows"
+    why = "Each copy has slope 1, and what comes back adds up"
+    gradients = {"x": "Σ dys"}
 
     def __init__(self, k: int = 2) -> None:
         self.k = k
 
     def forward(self, x: Value) -> tuple[Value, ...]:
-        """ys = x; the same value on each of the k arrows."""
         return (x,) * self.k
 
     def backward(self, *dys: Value) -> Value:
-        """Each copy has slope 1, so dx = Σ dys: the sum of what comes back."""
         came = [dy for dy in dys if dy is not None]
         dx = came[0]
         for dy in came[1:]:
@@ -51,18 +54,18 @@ class Branch(Node):
 
 
 class StopGradient(Node):
-    """y = x, as a constant: forward it does nothing, backward nothing passes."""
+    """A constant from here on: forward it does nothing, backward nothing passes."""
 
     symbol = "stop"
     elementwise = True
     differentiable = False
+    formula = "y = x"
+    why = "Nothing flows back"
 
     def forward(self, x: Value) -> Value:
-        """y = x."""
         return x.real if x.dtype.kind == "c" else x  # a complex step does not pass either
 
     def backward(self, dy: Value) -> None:
-        """Nothing flows back."""
         return
 
 
@@ -75,16 +78,17 @@ class Repeat(Node):
     """
 
     symbol = "Repeat"
+    formula = _("y = x repeated to shape")
+    why = "Each copy has slope 1"
+    gradients = {"x": _("Σ dy over the copies")}
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.shape = tuple(shape)
 
     def forward(self, x: Value) -> Value:
-        """y = x repeated to shape."""
         return np.broadcast_to(x, self.shape)
 
     def backward(self, dy: Value) -> Value:
-        """Each copy has slope 1, so dx = Σ dy over the copies."""
         shape = np.shape(self.inputs[0])
         new = len(self.shape) - len(shape)
         if new:
@@ -99,12 +103,15 @@ class Cast(Node):
     """The same numbers in another dtype; the gradient comes back in the first."""
 
     symbol = "cast"
+    formula = _("y = x as dtype")
+    how = "a complex number stays complex, so that a complex step passes"
+    why = "∂y/∂x = 1, in the dtype of x"
+    gradients = {"x": "dy"}
 
     def __init__(self, dtype: npt.DTypeLike) -> None:
         self.dtype: np.dtype[Any] = np.dtype(dtype)
 
     def forward(self, x: Value) -> Value:
-        """y = x as dtype; a complex number stays complex, so that a complex step passes."""
         if x.dtype.kind == "c" and self.dtype.kind == "f":
             return x
         if x.dtype.kind == "c" and self.dtype.kind in "biu":
@@ -112,11 +119,10 @@ class Cast(Node):
         return x.astype(self.dtype)
 
     def backward(self, dy: Value) -> Value:
-        """∂y/∂x = 1, so dx = dy; in the dtype of x."""
         (x,) = self.inputs
         return dy if dy.dtype == x.dtype else dy.astype(x.dtype)
 
-    def apart(self) -> Node:
+    def float64_copy(self) -> Node:
         """In float64 nothing is rounded to float32 in between."""
         return Cast(np.float64 if self.dtype.kind == "f" else self.dtype)
 
@@ -125,16 +131,17 @@ class Reshape(Node):
     """The same numbers, row by row, in another shape."""
 
     symbol = "reshape"
+    formula = _("y = x reshaped to shape")
+    why = "Every element keeps its value"
+    gradients = {"x": _("dy reshaped back")}
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         self.shape = tuple(shape)
 
     def forward(self, x: Value) -> Value:
-        """y = x reshaped to shape."""
         return np.reshape(x, self.shape)
 
     def backward(self, dy: Value) -> Value:
-        """Every element keeps its value, so dx = dy reshaped back."""
         return np.reshape(dy, np.shape(self.inputs[0]))
 
 
@@ -142,16 +149,18 @@ class Transpose(Node):
     """The axes in another order; without `axes`, reversed."""
 
     symbol = "T"
+    formula = _("y = x transposed")
+    how = "its axes in the new order"
+    why = "Every element keeps its value"
+    gradients = {"x": _("dy transposed back")}
 
     def __init__(self, axes: tuple[int, ...] | None = None) -> None:
         self.axes = None if axes is None else tuple(axes)
 
     def forward(self, x: Value) -> Value:
-        """y = x transposed; its axes in the new order."""
         return np.transpose(x, self.axes)
 
     def backward(self, dy: Value) -> Value:
-        """Every element keeps its value, so dx = dy transposed back."""
         if self.axes is None:
             return np.transpose(dy)
         n = len(self.axes)
@@ -163,16 +172,17 @@ class Concatenate(Node):
     """The inputs, one after the other, along an axis they have."""
 
     symbol = "concat"
+    formula = _("y = xs joined along axis")
+    why = "Each input gets back what it gave"
+    gradients = {"x": _("its own part of dy")}
 
     def __init__(self, axis: int = 0) -> None:
         self.axis = axis
 
     def forward(self, *xs: Value) -> Value:
-        """y = xs joined along axis."""
         return np.concatenate(xs, axis=self.axis)
 
     def backward(self, dy: Value) -> tuple[Value, ...]:
-        """Each input gets back what it gave, so dx = its own part of dy."""
         axis = self.axis % dy.ndim
         parts, start = [], 0
         for x in self.inputs:
@@ -186,15 +196,16 @@ class Stack(Node):
     """The inputs, side by side, along a new axis."""
 
     symbol = "stack"
+    formula = _("y = xs side by side along axis")
+    why = "Each input gets back what it gave"
+    gradients = {"x": _("its own slice of dy")}
 
     def __init__(self, axis: int = 0) -> None:
         self.axis = axis
 
     def forward(self, *xs: Value) -> Value:
-        """y = xs side by side along axis."""
         return np.stack(xs, axis=self.axis)
 
     def backward(self, dy: Value) -> tuple[Value, ...]:
-        """Each input gets back what it gave, so dx = its own slice of dy."""
         axis = self.axis % dy.ndim
         return tuple(dy[(slice(None),) * axis + (i,)] for i in range(len(self.inputs)))

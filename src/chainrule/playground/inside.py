@@ -29,7 +29,7 @@ from chainrule.lang.messages import _, in_language
 from chainrule.layers import Affine
 from chainrule.layers.losses import Loss
 from chainrule.networks import Network
-from chainrule.nodes.base import quiet
+from chainrule.nodes.base import ignore_fp_errors
 from chainrule.optimizers import Optimizer
 from chainrule.playground.machine import Machine
 from chainrule.playground.messages import Message
@@ -140,7 +140,9 @@ class Inside:
             "title": step.operation,
             "symbol": step.symbol,
             "layer": step.layer,
-            "formulas": [self._formula(line) for line in step.formula.splitlines()],
+            "formulas": [
+                self._formula(line) for line in in_language(step.formula, self.lang).splitlines()
+            ],
             "inputs": [_flow(f, gradient=not forward) for f in step.inputs],
             "reads": [_flow(f, gradient=False) for f in step.reads],
             "outputs": [_flow(f, gradient=not forward) for f in step.outputs],
@@ -152,7 +154,7 @@ class Inside:
         }
 
     def _formula(self, text: str) -> dict[str, str]:
-        return {"text": text, "mathml": to_mathml(text, self._names, self.lang)}
+        return {"text": text, "mathml": to_mathml(text, self._names)}
 
     # -- the update -----------------------------------------------------------------------------
 
@@ -278,7 +280,7 @@ class Inside:
             )
         gradient = next(g for v, g in self.gradients.items() if self.graph.names[v] == arrow)
         numbers = dict(zip(o.number_names, o.numbers_ahead(1)[0].tolist(), strict=True))
-        with recording(), quiet():
+        with recording(), ignore_fp_errors():
             p = Variable(update.before["p"].copy(), arrow)
             g = Variable(np.array(gradient), f"∂{arrow}")
             slots: list[Any] = [Variable(update.before[s].copy(), s) for s in o.slots]
@@ -301,7 +303,7 @@ class Inside:
         lines: list[dict[str, Any]] = [
             {
                 "text": part,
-                "mathml": to_mathml(part, names, self.lang),
+                "mathml": to_mathml(part, names),
                 "goes_on": part[:1] in ("=", "≈"),
             }
             for part in parts

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from chainrule.errors import NonFiniteError
 from chainrule.layers.initial import generator
-from chainrule.nodes.base import quiet
+from chainrule.nodes.base import ignore_fp_errors
 from chainrule.playground.building import make_network, make_optimizer
 from chainrule.playground.compatible.training import epoch_batches
 from chainrule.playground.data import Data
@@ -234,7 +234,7 @@ class Machine:
         if not len(x):
             return math.nan, math.nan
         try:
-            with quiet():
+            with ignore_fp_errors():
                 found = self.training.evaluate_prepared(x, t, {"score": self.metric})
         except NonFiniteError:
             return math.nan, math.nan

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.errors import NonFiniteError
-from chainrule.nodes.base import quiet
+from chainrule.nodes.base import ignore_fp_errors
 from chainrule.playground.data import Data
 from chainrule.playground.machine import BUILT_IN, Machine, State
 from chainrule.playground.settings import Settings
@@ -183,7 +183,7 @@ class Run:
         if not machine.batches:
             return
         until = None if seconds is None else time.perf_counter() + seconds
-        with quiet():
+        with ignore_fp_errors():
             np.setbufsize(BUFFER)  # for this block only
             for _ in range(steps):
                 try:

@@ -16,7 +16,7 @@ from chainrule.drawing.theme import DARK, LIGHT
 from chainrule.graph.functions import concatenate
 from chainrule.layers import Affine, Dropout, Layer
 from chainrule.networks import Network
-from chainrule.nodes.base import Value, quiet
+from chainrule.nodes.base import Value, ignore_fp_errors
 from chainrule.optimizers import Optimizer
 from chainrule.playground.caps import Caps
 from chainrule.playground.data import Data
@@ -408,7 +408,7 @@ def frame(session: Shown) -> Message:
         "trouble": _trouble(run, view),
     }
     arrays: dict[str, Array] = {"weights": machine.flat.data.copy()}
-    with quiet():
+    with ignore_fp_errors():
         if view.has_plane:
             arrays["map"] = view.map()
             if view.hidden:

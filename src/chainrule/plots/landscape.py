@@ -12,7 +12,7 @@ import numpy.typing as npt
 from chainrule.errors import NonFiniteError, SettingError, ShapeError, nearest, shown
 from chainrule.lang.messages import _
 from chainrule.layers.initial import Seed, generator
-from chainrule.nodes.base import quiet
+from chainrule.nodes.base import ignore_fp_errors
 from chainrule.settings import positive, whole
 from chainrule.training.trainer import Trainer
 from chainrule.training.trajectory import Trajectory, moving_arrays
@@ -99,7 +99,7 @@ def _loss(judge: Trainer, arrays: list[Array], theta: Array, x: Any, t: Any) -> 
         p[...] = theta[start : start + p.size].reshape(p.shape)
         start += p.size
     try:
-        with quiet():
+        with ignore_fp_errors():
             loss = judge.evaluate(x, t, metrics=())["loss"]
     except NonFiniteError:
         return np.inf

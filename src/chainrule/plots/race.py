@@ -15,7 +15,7 @@ from chainrule.drawing.saving import check_path
 from chainrule.errors import DataError, NonFiniteError, SettingError, shown
 from chainrule.graph.derivatives import grad
 from chainrule.lang.messages import _
-from chainrule.nodes.base import quiet
+from chainrule.nodes.base import ignore_fp_errors
 from chainrule.plots.figure import (
     DASHES,
     PALETTE,
@@ -165,7 +165,7 @@ def _walked(
         raise SettingError(_("start={start} must be two numbers, (x, y).", start=shown(start)))
     points = [point.copy()]
     for _step in range(steps):
-        with quiet():
+        with ignore_fp_errors():
             gradient[...] = slope(point[0], point[1])
             if not np.isfinite(gradient).all():
                 break
@@ -177,7 +177,7 @@ def _walked(
 
 
 def _heights(f: Callable[..., Any], points: Numbers) -> list[float]:
-    with quiet():
+    with ignore_fp_errors():
         return [float(f(a, b)) for a, b in points]
 
 
@@ -217,7 +217,7 @@ def _contours(
     ax.grid(visible=False)
     near = np.concatenate(list(paths.values()))[_near(walked)]
     sides = [_side(near[:, k]) for k in range(2)]
-    with quiet():
+    with ignore_fp_errors():
         heights = np.array([[float(f(a, b)) for a in sides[0]] for b in sides[1]])
     known = heights[np.isfinite(heights)]
     if not known.size:

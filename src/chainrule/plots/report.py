@@ -123,14 +123,14 @@ def network_picture(network: Network, x: Array, t: Array, lang: str = "en") -> H
     drawn = Html(f'<div class="graph">{svg}</div>')
     runs = {graph.paths.get(id(run.layer)): name for run, name in graph.layers.items()}
     called = parameter_names(network)
-    layers = {f"layer {n} ({layer.title})": (n, layer) for n, layer in network.named_layers()}
+    layers = {f"layer {n} ({layer.label})": (n, layer) for n, layer in network.named_layers()}
     body: list[Sequence[object]] = [(_("input").said(lang), _shape(x), "", "")]
     for key, out in network.activations(x).items():
         path, layer = layers[key]
         parameters = layer._parameters.values()
         sizes = ", ".join(f"{called[p]} {shape_text(p.shape)}" for p in parameters)
         count = sum(p.size for p in parameters if p.tied is None)
-        name = runs.get(path, layer.title)
+        name = runs.get(path, layer.label)
         body.append((name, _shape(out), sizes, f"{count:,}" if count else ""))
     body.append((type(network.loss).__name__, "", "", ""))
     heads = (_("layer"), _("output"), _("parameters"), _("count"))

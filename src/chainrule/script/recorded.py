@@ -154,8 +154,8 @@ class _Told:
         """What the node computed and no node before it did."""
         part, ahead = self._part(node, backward), list(found)
         kind = type(node)
-        formula = kind.derivation if backward else kind.formula
-        note = (identifier(kind.__name__), explained(formula))
+        told = kind.backward if backward else kind.forward
+        note = (identifier(kind.__name__), explained(told))
         while ahead:
             value = ahead.pop()
             if value.function is not None and value not in self.made.parts:

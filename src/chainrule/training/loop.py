@@ -16,7 +16,7 @@ import numpy.typing as npt
 from chainrule.errors import NonFiniteError
 from chainrule.lang.languages import chosen
 from chainrule.lang.messages import _, in_language, sentences
-from chainrule.nodes.base import quiet
+from chainrule.nodes.base import ignore_fp_errors
 from chainrule.optimizers import Optimizer
 from chainrule.training.batches import Batches
 from chainrule.training.callbacks import Callback
@@ -77,7 +77,7 @@ class Loop:
         self._tell("on_start")
         ended = False
         try:
-            with Interrupt(trainer), quiet():
+            with Interrupt(trainer), ignore_fp_errors():
                 np.setbufsize(BUFFER)  # for this block only
                 self._run()
             ended = True

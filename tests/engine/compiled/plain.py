@@ -28,7 +28,7 @@ from chainrule.engine.plans import Recorded
 from chainrule.graph.mode import training_mode
 from chainrule.networks import Network
 from chainrule.networks.steps import RecordedStep
-from chainrule.nodes.base import quiet
+from chainrule.nodes.base import ignore_fp_errors
 from chainrule.optimizers import SGD, Optimizer
 
 __all__ = ["Data", "Outcome", "agree", "agree_in_use", "compiling", "plainly", "scale_of"]
@@ -208,7 +208,7 @@ def load(source: str) -> types.SimpleNamespace:
     def quietly(function: Callable[..., Any]) -> Callable[..., Any]:
         def run(**given: Any) -> Any:
             try:
-                with quiet():  # for this thread
+                with ignore_fp_errors():  # for this thread
                     return function(**given)
             except BaseException:
                 meeting.leave()
@@ -296,7 +296,7 @@ def scale_of(network: Network, data: Data) -> float:
     """The largest number that a step goes through forwards."""
     names = ("x", "t", "w")
     given = [(n, a) for n, a in zip(names, data, strict=True) if a is not None]
-    with training_mode(True), quiet():
+    with training_mode(True), ignore_fp_errors():
         graph = Recorded(network.record_loss, given).graph
     largest = 1.0
     for node in graph.nodes:
@@ -312,7 +312,7 @@ def close(what: str, ours: Any, theirs: Any, scale: float, dtype: Any, slack: fl
     largest = max([scale, *np.abs(theirs[np.isfinite(theirs)]).ravel()])
     limit = slack * TOLERANCE[np.dtype(dtype).name] * largest
     same = (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))
-    with quiet():
+    with ignore_fp_errors():
         worst = np.max(np.where(same, 0.0, np.abs(ours - theirs)), initial=0.0)
     assert worst <= limit, f"{what}: {worst:.3g} apart, {limit:.3g} allowed\n{ours}\n{theirs}"
 
@@ -349,7 +349,7 @@ def agree(
             part = starts[i : i + 2] if i + 1 < steps else starts[-2:]
             rows = order[part[0] : part[1]]
             scale = scale_of(theirs, tuple(None if a is None else a[rows] for a in data))  # type: ignore[arg-type]
-            with quiet():
+            with ignore_fp_errors():
                 loss = reference.run(rows)
                 losses = compiled.run(rows, np.array([0, len(rows)]), compiled.rates(1))
             close(
@@ -359,7 +359,7 @@ def agree(
             for name, g, h in zip(grads, ours.grads, theirs.grads, strict=True):
                 close(f"gradient of {name}", g, h, scale, dtype, slack)
                 scale = max(scale, float(np.abs(h).max()))
-            with quiet():
+            with ignore_fp_errors():
                 moves_too.update(*reference.segments())
             if len(losses):
                 for name, p in ours.named_parameters().items():
@@ -374,7 +374,7 @@ def agree_in_use(make: Callable[[], Network], x: Any, *, slack: float = 1.0) -> 
     ours, theirs = make(), make()
     x = ours.entering(x)
     ours.adopt(), theirs.adopt()
-    with quiet():
+    with ignore_fp_errors():
         wanted = theirs.predict(x)
         scale = max([1.0, *(float(np.abs(a).max()) for a in theirs.activations(x).values())])
         compiled = CompiledPredict(ours, x)

@@ -103,7 +103,7 @@ def _of(node: type[nodes.Node], name: str) -> Callable[..., Value]:
         return apply(node(), *inputs)
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = node.__doc__
+    function.__doc__ = "\n\n".join(filter(None, (f"{node.formula}.", node.__doc__)))
     return function
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from chainrule.layers import Affine, HalfSquaredError, Layer, ReLU, Sigmoid, Tanh
 from chainrule.networks import Sequential
-from chainrule.nodes.base import quiet
+from chainrule.nodes.base import ignore_fp_errors
 from chainrule.playground.caps import Caps
 from chainrule.playground.compatible.data import columns, points
 from chainrule.playground.compatible.links import Link
@@ -114,7 +114,7 @@ class Compatible:
         Raises:
             NonFiniteError: a loss or gradient is not finite; the last good weights stay.
         """
-        with quiet():
+        with ignore_fp_errors():
             np.setbufsize(BUFFER)  # for this block only
             for epoch in range(self.epoch + 1, self.epoch + epochs + 1):
                 for i, rows in enumerate(self.batches(epoch)):
