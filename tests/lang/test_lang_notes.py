@@ -9,7 +9,7 @@ import numpy as np
 
 import chainrule as cr
 from chainrule.cli.hints import hints
-from chainrule.lang.notes import note_in
+from chainrule.lang.messages import in_language
 
 #: Names in the tables below, which stay as they are.
 NAMES = r"x\d+|town|none|one|code|text|flat|empty|y|c|n|[ab]|Ulm|Bonn|TensorFlow|Playground|e"
@@ -25,7 +25,7 @@ def test_what_the_command_says_of_columns_is_translated() -> None:
     said = (*hints(table, cr.datasets.Preparation.fit(table, "y")), "'e' was left out, as asked.")
     assert len(said) == 2
     for note in said:
-        left = re.sub(r"“[^”]*”|--without", "", note_in(note, "zh"))
+        left = re.sub(r"“[^”]*”|--without", "", in_language(note, "zh"))
         assert not re.search("[A-Za-z]{2}", left), note
 
 
@@ -51,11 +51,11 @@ def test_every_remark_is_translated_whole() -> None:
         table = cr.datasets.parse_csv(body, "t.csv")
         preparation = cr.datasets.Preparation.fit(table, target)
         for note in (*table.notes, *preparation.notes):
-            chinese = note_in(note, "zh")
+            chinese = in_language(note, "zh")
             left = re.sub(rf"“[^”]*”|\(missing\)|--number \w+|\b(?:w\d+|{NAMES})\b", "", chinese)
             assert not re.search("[A-Za-z]{2}", left), (note, chinese)
             assert set(re.findall(r"\d+", note)) == set(re.findall(r"\d+", chinese)), note
-            assert note_in(note, "en") == note
+            assert in_language(note, "en") == note
             seen += 1
     assert seen > 15
 
@@ -71,7 +71,7 @@ def test_every_overflow_is_translated_whole() -> None:
         for levels in (1, None):
             detail = graph.detailed(levels)
             for overflow in (*detail.overflows, *detail.gradient_overflows()):
-                chinese = note_in(overflow.text, "zh")
+                chinese = in_language(overflow.text, "zh")
                 words = r"\b(?:is|the|chain|overflows|folded|sends|computes|finite|node|numbers)\b"
                 assert not re.search(words, chinese), chinese
                 assert re.findall(r"[\d.]+|∞|NaN", overflow.text) == re.findall(
@@ -104,11 +104,10 @@ def test_every_reason_for_a_verdict_is_translated_whole() -> None:
     kinds = {re.sub(r"[^a-z]+", " ", detail) for detail in details}
     assert len(kinds) >= 3, kinds
     for detail in details:
-        chinese = note_in(detail, "zh")
+        chinese = in_language(detail, "zh")
         assert not re.search(r"\b(?:at|the|gave|is|are|here|direction|element)\b", chinese), chinese
         shown = detail if " at [" in detail else detail.replace("1 of 1", "")  # of one number
         assert set(re.findall(r"[\d.]+|∞", shown)) == set(re.findall(r"[\d.]+|∞", chinese))
 
 
 def test_what_is_not_known_stays() -> None:
-    assert note_in("Something else.", "zh") == "Something else."

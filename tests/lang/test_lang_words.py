@@ -1,10 +1,8 @@
-"""Words and fonts: every word has its Chinese, and Chinese letters have a font or a sentence."""
+"""Languages and fonts: an unknown language is named, and Chinese letters have a font or a sentence."""
 
 from __future__ import annotations
 
-import ast
 import shutil
-import string
 import subprocess
 import sys
 from pathlib import Path
@@ -16,47 +14,15 @@ from matplotlib.figure import Figure
 
 import chainrule as cr
 from chainrule.drawing import fonts
-from chainrule.lang.words import WORDS, say
 from chainrule.plots.figure import label_of, new_figure
+from chainrule.settings import language
 
-PACKAGE = Path(cr.__file__).parent
 DEJAVU = Path(get_data_path(), "fonts", "ttf", "DejaVuSansMono.ttf")
-
-
-def said() -> set[str]:
-    """The texts that the code says, where they stand in the call itself."""
-    found = set()
-    for path in (p for room in ("drawing", "plots") for p in (PACKAGE / room).glob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
-                continue
-            if node.func.id != "say" or not node.args:
-                continue
-            given = node.args[0]
-            texts = [given.body, given.orelse] if isinstance(given, ast.IfExp) else [given]
-            found |= {
-                t.value for t in texts if isinstance(t, ast.Constant) and isinstance(t.value, str)
-            }
-    return found
-
-
-def test_every_word_that_is_said_is_in_the_table() -> None:
-    texts = said()
-    assert len(texts) > 40
-    assert texts - set(WORDS) == set()
-
-
-def test_the_languages_fill_in_the_same_values() -> None:
-    def blanks(text: str) -> set[str]:
-        return {name for _, name, _, _ in string.Formatter().parse(text) if name}
-
-    for english, chinese in WORDS.items():
-        assert blanks(english) == blanks(chinese), english
 
 
 def test_an_unknown_language_is_named() -> None:
     with pytest.raises(cr.errors.SettingError, match="allowed: en, zh"):
-        say("loss", "zz")
+        language("zz")
 
 
 def without_fonts(monkeypatch: pytest.MonkeyPatch, installed: list[str]) -> None:

@@ -14,7 +14,7 @@ from chainrule.graph.recording import recording
 from chainrule.graph.scopes import Scope, resumed
 from chainrule.graph.sum_text import element
 from chainrule.graph.variable import Variable, apply
-from chainrule.graph.wording import formula_of, gradient_of, number
+from chainrule.graph.wording import computed, gradient_of, number
 from chainrule.lang.messages import Text, _, listed
 from chainrule.nodes.base import Node, Value
 from chainrule.settings import language, whole
@@ -238,7 +238,7 @@ def _what(graph: Graph, node: Node, v: Variable, place: int) -> Text:
     if not node.elementwise:
         return _("{name} is {value}", name=name, value=number(value))
     numbers = [np.reshape(u.data, -1)[place] for u in node.inputs]
-    formula = formula_of(node, list(map(number, numbers)), [""])[3:]
+    formula = computed(node, list(map(number, numbers)))
     told = {"name": name, "formula": formula, "value": number(value)}
     if np.isinf(value) and all(np.isfinite(numbers)) and all(numbers):
         return _("{name}: {formula} overflows to {value}", **told)
