@@ -29,7 +29,10 @@ NOT_MESSAGES = {
     "engine/compiled/module.py": PROGRAM,
     "engine/compiled/products.py": PROGRAM,
     "engine/compiled/step.py": PROGRAM,
+    "script/function_source.py": "an error of a developer, who gives a program what it cannot say",
     "datasets/writings.py": "names of units",
+    "drawing/drawing.py": "what a verdict may be called by who gives it",
+    "playground/server/socket.py": "why a connection is closed, which browsers keep to themselves",
 }
 
 
@@ -64,9 +67,10 @@ def test_every_message_has_its_chinese_with_the_same_values() -> None:
         assert all(chinese), english
         assert not entry.fuzzy
         named = set().union(*map(fields, english))
+        least = set.intersection(*map(fields, english))  # "1" may be "an" in English
         for form in chinese:
-            if "{" in "".join(english) or entry.context is None:
-                assert fields(form) == named or "{" not in "".join(english), (english, form)
+            if "{" in "".join(english):
+                assert least <= fields(form) <= named, (english, form)
 
 
 def test_chinese_is_chinese() -> None:
@@ -91,7 +95,7 @@ def patterns(path: Path) -> Iterator[str]:
     """The texts of all regular expressions in a file."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("re."):
-            for part in ast.walk(node.args[0]):
+            for part in ast.walk(node.args[0]) if node.args else ():
                 if isinstance(part, ast.Constant) and isinstance(part.value, str):
                     yield part.value
 
@@ -196,8 +200,8 @@ def test_a_bad_message_is_found(tmp_path: Path, text: str, found: str) -> None:
 
 def test_a_stray_sentence_is_found(tmp_path: Path) -> None:
     path = tmp_path / "bad.py"
-    path.write_text('raise ValueError(f"the loss of {x} is not finite")')
-    assert next(strays(path)).text == "the loss of {} is not finite"
+    path.write_text('raise ValueError(f"the loss in training of {x} is not finite")')
+    assert next(strays(path)).text == "the loss in training of {} is not finite"
     path.write_text('"""A docstring of words."""\nx = _("a message of words")')
     assert not list(strays(path))
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from chainrule.drawing.raster import to_png
 from chainrule.errors import SettingError, nearest
 from chainrule.files.model import pack_model
-from chainrule.lang.messages import _
+from chainrule.lang.messages import Text, _, listed
 from chainrule.layers import Affine, Dropout
 from chainrule.networks import Sequential
 from chainrule.playground.building import make_network, make_optimizer
@@ -99,19 +99,25 @@ def _script(run: Run, lang: str) -> Export:
         batch_size=min(settings.batch_size, rows),
         seed=settings.weight_seed,
         shuffle=not compatible,
+        lang=lang,
     )
-    changed = "".join(f"# {line}\n" for line in _changes(run))
+    changed = "".join(f"# {line}\n" for line in _changes(run, lang))
     return _program("train", changed + made.text, made.arrays)
 
 
-def _changes(run: Run) -> list[str]:
+def _changes(run: Run, lang: str) -> list[str]:
     """What a program leaves out of the way to where the run stands."""
     steps = sorted({event.step for event in run.events if event.step <= run.step})
     if not steps:
         return []
-    more = f" and {len(steps) - 8} more" if len(steps) > 8 else ""
-    at = ", ".join(map(str, steps[:8]))
-    return [f"In the playground something was changed by hand at step {at}{more}; here nothing is."]
+    at: Text = listed(steps[:8])
+    if len(steps) > 8:
+        at = _("{steps} and {count} more", steps=at, count=len(steps) - 8)
+    told = _(
+        "In the playground something was changed by hand at step {steps}; here nothing is.",
+        steps=at,
+    )
+    return [told.said(lang)]
 
 
 def _program(name: str, text: str, arrays: Mapping[str, Array]) -> Export:
@@ -140,11 +146,17 @@ def _code(run: Run, lang: str) -> Export:
     sizes = "-".join(
         map(str, [len(settings.features), *settings.hidden, data.outputs[settings.loss]])
     )
+    what = _(
+        "A network from chainrule's playground, trained again: {sizes} on the data set {data}.",
+        sizes=sizes,
+        data=settings.data,
+    )
+    needed = _("Nothing else but chainrule is needed: pip install chainrule.")
     top = [
-        f'"""A network from chainrule\'s playground, trained again: {sizes} on the data set {settings.data}.',
+        f'"""{what.said(lang)}',
         "",
-        *_changes(run),
-        "Nothing else but chainrule is needed: pip install chainrule.",
+        *_changes(run, lang),
+        needed.said(lang),
         '"""',
         "",
     ]

@@ -156,7 +156,7 @@ class _Block:
 
     @property
     def name(self) -> str:
-        return f"{self.layers[0][0]} " + ", ".join(layer.title for _path, layer in self.layers)
+        return f"{self.layers[0][0]} " + ", ".join(layer.label for _path, layer in self.layers)
 
     def has(self, kind: type[Layer]) -> bool:
         return any(isinstance(layer, kind) for _, layer in self.layers)
