@@ -88,8 +88,8 @@ def told(texts: Iterable[str]) -> dict[str, list[str]]:
     """Texts for people, line by line, in both languages: the page may change from one to the other.
 
     >>> from chainrule.lang.messages import _
-    >>> told([_("epoch")])
-    {'en': ['epoch'], 'zh': ['轮次']}
+    >>> told([_("Open the page first.")])
+    {'en': ['Open the page first.'], 'zh': ['请先打开页面。']}
     """
     kept = list(texts)
     return {
