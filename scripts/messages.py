@@ -46,7 +46,9 @@ def made_in(path: Path) -> Iterator[tuple[str | tuple[str, ...], str | None]]:
             continue
         templates, context = MAKERS[node.func.id]
         wanted = [*templates, *([] if context is None else [context])]
-        given = [arg.value for arg in (node.args[i] for i in wanted) if isinstance(arg, ast.Constant)]
+        given = [
+            arg.value for arg in (node.args[i] for i in wanted) if isinstance(arg, ast.Constant)
+        ]
         if len(given) != len(wanted):
             continue  # the tests say where
         texts = tuple(map(str, given[: len(templates)]))

@@ -142,10 +142,10 @@ def test_the_compiled_engine_at_length(chunk: int) -> None:
     scan(5_000_000 + chunk * 1_000, 10, roads, by_hand=False, moves=3)
 
 
-def looked_at(case: Case) -> Sequence[str]:
+def looked_at(case: Case) -> list[str]:
     """What `cr.check` says of the step: nothing, where all is well."""
     x, t, w = case.part(0)
-    return check_step(case.fresh(), x, t, w, engine="numpy").lines()
+    return list(map(str, check_step(case.fresh(), x, t, w, engine="numpy").lines()))
 
 
 def test_the_check_of_a_step_finds_nothing_where_there_is_nothing() -> None:

@@ -169,7 +169,7 @@ class _Block:
 
 def _blocks(network: Network, x: Array) -> list[_Block]:
     """The layers in the order they run, cut before each one with parameters."""
-    layers = {f"layer {n} ({a.title})": (n, a) for n, a in network.named_layers()}
+    layers = {f"layer {n} ({a.label})": (n, a) for n, a in network.named_layers()}
     blocks: list[_Block] = []
     for key, output in network.activations(x).items():
         if blocks and not layers[key][1].parameters:
