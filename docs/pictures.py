@@ -177,8 +177,10 @@ def race() -> None:
     net, x, t = _digits(50)
     optimizers = [cr.SGD(0.1), cr.Momentum(0.05), cr.Nesterov(0.05), cr.AdaGrad(0.02),
                   cr.RMSprop(0.002), cr.Adam(0.002)]  # fmt: skip
-    cr.race(net, optimizers, x, t, 20, engine="numpy", path=IMAGES / "race-digits.png")
-    cr.race(
+    cr.compare_optimizers(
+        net, optimizers, x, t, 20, engine="numpy", path=IMAGES / "race-digits.png"
+    )
+    cr.compare_optimizers(
         lambda x, y: x**2 / 20 + y**2,
         [cr.SGD(0.95), cr.Momentum(0.1), cr.AdaGrad(1.5), cr.Adam(0.3)],
         start=(-7.0, 2.0), steps=40, path=IMAGES / "race-valley.png",

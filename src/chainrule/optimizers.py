@@ -124,7 +124,7 @@ class Optimizer:
     """
 
     slots: ClassVar[tuple[str, ...]] = ()
-    numbers: ClassVar[Mapping[str, Check]] = {}
+    hyperparameters: ClassVar[Mapping[str, Check]] = {}
 
     def __init__(
         self,
@@ -156,11 +156,11 @@ class Optimizer:
 
     def _refuse(self, option: str) -> None:
         """An error for an option that there is not, with the optimizer that has it, if one has."""
-        known = [*self.number_names[: -len(SHARED)], *_DECAY_AND_CLIPPING]
+        known = [*self.hyperparameter_names[: -len(SHARED)], *_DECAY_AND_CLIPPING]
         others = [
             kind.__name__
             for kind in (Momentum, RMSprop, Adam)
-            if option in kind.numbers and not isinstance(self, kind)
+            if option in kind.hyperparameters and not isinstance(self, kind)
         ]
         usual = {"learning_rate": "lr", "alpha": "lr", "rho": "decay_rate", "betas": "beta1"}
         name = type(self).__name__
@@ -211,7 +211,7 @@ class Optimizer:
         """The new parameter and the new slots, from the old ones and the gradient."""
         raise NotImplementedError(f"{type(self).__name__} has no rule")
 
-    def rate(self, lr: float, t: int) -> float:
+    def effective_lr(self, lr: float, t: int) -> float:
         """The rate the rule is given at update number t, from 1."""
         return lr
 
@@ -260,7 +260,7 @@ class Optimizer:
         )
         return programs if same else None
 
-    def settle(
+    def bind(
         self,
         params: Sequence[Array],
         grads: Sequence[Array],
@@ -324,18 +324,18 @@ class Optimizer:
         ways = tuple(None if each is None else list(each) for each in (decays, factors))
         self._latest = list(params), list(grads), (ways[0], ways[1]), None
 
-    def numbers_ahead(self, steps: int) -> Array:
+    def hyperparameters_for(self, steps: int) -> Array:
         """The numbers of the next updates, one row each: lr, the rule's own, and `SHARED`.
 
         One row stands for all where the rate does not change.
         """
         if isinstance(self.schedule, Constant):
             one = np.array([self._given(1.0)])  # but for the rate, the same every time
-            if type(self).rate is Optimizer.rate:
+            if type(self).effective_lr is Optimizer.effective_lr:
                 return one
             rows = np.repeat(one, steps, axis=0)
             lr, first = self.lr, self.iter + 1
-            rows[:, 0] = [self.rate(lr, t) for t in range(first, first + steps)]
+            rows[:, 0] = [self.effective_lr(lr, t) for t in range(first, first + steps)]
             return rows
         at, given = self.iter, []
         try:
@@ -353,7 +353,7 @@ class Optimizer:
         factors: Sequence[float] | None,
     ) -> list[Any]:
         """Settle the arrays, and find or make their programs."""
-        self.settle(params, grads, decays, factors)
+        self.bind(params, grads, decays, factors)
         programs = []
         for i, (p, g) in enumerate(zip(params, grads, strict=True)):
             decay = bool(p.ndim >= 2 if decays is None else decays[i])
@@ -424,12 +424,12 @@ class Optimizer:
         return any(found)
 
     @property
-    def number_names(self) -> tuple[str, ...]:
+    def hyperparameter_names(self) -> tuple[str, ...]:
         """What the numbers of an update are called, in the order every program takes them."""
-        return ("lr", *self.numbers, *SHARED)
+        return ("lr", *self.hyperparameters, *SHARED)
 
     def _given(self, scale: float) -> list[float]:
-        """The numbers of this update, in the order of `number_names`."""
+        """The numbers of this update, in the order of `hyperparameter_names`."""
         # Python numbers take the dtype of the arrays; a NumPy scalar would impose its own.
         lr = float(self.schedule(self.iter))
         if not 0 <= lr < math.inf:
@@ -443,11 +443,11 @@ class Optimizer:
                     step=self.iter,
                 )
             )
-        numbers = [getattr(self, name) for name in self.numbers]
+        numbers = [getattr(self, name) for name in self.hyperparameters]
         shared = [self.l1, self.l2, lr * self.weight_decay, self.clip_value or 0.0, scale]
-        return [self.rate(lr, self.iter + 1), *numbers, *shared]
+        return [self.effective_lr(lr, self.iter + 1), *numbers, *shared]
 
-    def step(
+    def apply_rule(
         self,
         p: Value,
         g: Value,
@@ -501,7 +501,7 @@ class Optimizer:
         if check is not None:  # the programs are made with or without these
             self.__dict__.update(_programs=ProgramCache(256), _latest=None)
         else:
-            check = type(self).numbers.get(name)
+            check = type(self).hyperparameters.get(name)
         if check is not None:
             value = check(value, f"{type(self).__name__}: {name}")
         object.__setattr__(self, name, value)
@@ -517,7 +517,7 @@ class Optimizer:
     def __repr__(self) -> str:
         lr = self.schedule.lr if isinstance(self.schedule, Constant) else self.schedule
         shown_settings = [f"lr={lr!r}"]
-        shown_settings += [f"{name}={getattr(self, name)!r}" for name in self.numbers]
+        shown_settings += [f"{name}={getattr(self, name)!r}" for name in self.hyperparameters]
         for name in ("l1", "l2", "weight_decay", "clip_value", "clip_norm"):
             if getattr(self, name):
                 shown_settings.append(f"{name}={getattr(self, name)!r}")
@@ -558,7 +558,7 @@ class Momentum(Optimizer):
     """
 
     slots = ("v",)
-    numbers: ClassVar = {"momentum": below_one}
+    hyperparameters: ClassVar = {"momentum": below_one}
 
     def __init__(self, lr: Rate = 0.01, momentum: float = 0.9, **shared: Any) -> None:
         super().__init__(lr, **shared)
@@ -593,7 +593,7 @@ class AdaGrad(Optimizer):
     """h ← h + dW²; W ← W - lr · dW / (√h + ε). Source: Duchi, Hazan and Singer, 2011."""
 
     slots = ("h",)
-    numbers: ClassVar = {"eps": positive}
+    hyperparameters: ClassVar = {"eps": positive}
 
     def __init__(self, lr: Rate = 0.01, *, eps: float = 1e-7, **shared: Any) -> None:
         super().__init__(lr, **shared)
@@ -609,7 +609,7 @@ class RMSprop(Optimizer):
     """h ← ρ h + (1-ρ) dW²; W ← W - lr · dW / (√h + ε), ρ the decay rate. Source: Hinton, 2012."""
 
     slots = ("h",)
-    numbers: ClassVar = {"decay_rate": below_one, "eps": positive}
+    hyperparameters: ClassVar = {"decay_rate": below_one, "eps": positive}
 
     def __init__(
         self,
@@ -638,7 +638,7 @@ class Adam(Optimizer):
     """
 
     slots = ("m", "v")
-    numbers: ClassVar = {"beta1": below_one, "beta2": below_one, "eps": positive}
+    hyperparameters: ClassVar = {"beta1": below_one, "beta2": below_one, "eps": positive}
 
     def __init__(
         self,
@@ -652,7 +652,7 @@ class Adam(Optimizer):
         super().__init__(lr, **shared)
         self.beta1, self.beta2, self.eps = beta1, beta2, eps
 
-    def rate(self, lr: float, t: int) -> float:
+    def effective_lr(self, lr: float, t: int) -> float:
         """lrₜ = lr √(1-β₂ᵗ) / (1-β₁ᵗ)."""
         return lr * math.sqrt(1 - self.beta2**t) / (1 - self.beta1**t)
 

@@ -172,13 +172,15 @@ def test_task(target: list[Any], task: Any, kind: str) -> None:
     if kind == "classification":
         assert prepared.labels(y).tolist() == target
         with pytest.raises(DataError, match="labels"):
-            prepared.unscale(y)
+            prepared.inverse_transform(y)
     else:
         assert y.shape == (len(target), 1)
         assert y.dtype == np.float32
-        np.testing.assert_allclose(prepared.unscale(y)[:, 0], target, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(
+            prepared.inverse_transform(y)[:, 0], target, rtol=1e-5, atol=1e-5
+        )
         np.testing.assert_allclose([y.mean(), y.std()], [0, 1], atol=1e-6)
-        with pytest.raises(DataError, match="unscale"):
+        with pytest.raises(DataError, match="inverse_transform"):
             prepared.labels([0])
 
 
@@ -292,7 +294,7 @@ def test_json_of_regression() -> None:
     again = Preparation.from_json(json.loads(json.dumps(prepared.to_json())))
     y = prepared.targets(load("iris"))
     assert again.targets(load("iris")).tobytes() == y.tobytes()
-    assert again.unscale(y).tobytes() == prepared.unscale(y).tobytes()
+    assert again.inverse_transform(y).tobytes() == prepared.inverse_transform(y).tobytes()
 
 
 CHANGES: list[tuple[Any, Any, str]] = [

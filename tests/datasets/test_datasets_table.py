@@ -69,7 +69,7 @@ def test_rows(pets: Table) -> None:
 def test_drop_and_noted(pets: Table) -> None:
     assert pets.drop("age").names == ("name", "legs")
     assert "age" not in pets.drop("age")
-    assert pets.noted("Hm.").notes == ("Hm.",)
+    assert pets.with_notes("Hm.").notes == ("Hm.",)
     with pytest.raises(DataError, match=r"no column 'ages'.*did you mean \"age\""):
         pets.drop("ages")
     with pytest.raises(DataError, match="none is left"):

@@ -270,7 +270,7 @@ def predictions(case: Case) -> list[str]:
     """`predict` of rows that lie in memory in several ways."""
     net, x = case.fresh(), case.x
     wrong = []
-    with cr.evaluating(), ignore_fp_errors():
+    with cr.inference_mode(), ignore_fp_errors():
         wanted = net.predict(cr.Variable(x)).data
         some = net.predict(cr.Variable(x[1::2])).data
     wide = np.repeat(x, 2, axis=-1)[..., ::2]
@@ -406,14 +406,14 @@ def compiled_predictions(case: Case) -> list[str]:
     net = case.fresh()
     net.engine = "compiled"
     try:
-        with cr.evaluating(), ignore_fp_errors():
+        with cr.inference_mode(), ignore_fp_errors():
             wanted = net.predict(cr.Variable(case.x)).data
             many = np.concatenate([case.x] * 3)
             right_of_many = net.predict(cr.Variable(many)).data
         for what, x, right in (
             ("rows", case.x, wanted),
             ("rows in blocks", many, right_of_many),
-            ("one row", case.x[:1], net._by_plan(net.entering(case.x[:1]))),
+            ("one row", case.x[:1], net._by_plan(net._as_input(case.x[:1]))),
         ):
             if (off := gap(net.predict(x), right)) > case.limit:
                 wrong.append(f"predict of {what} (compiled) is {off:.1e} off")
@@ -462,7 +462,7 @@ def steady(plan: Plan) -> bool:
         real = x[:, :-1] if ids else x
         if x.dtype.kind == "f":
             x = np.concatenate([moved(real), x[:, -1:]], 1) if ids else moved(x)
-        with cr.evaluating(), ignore_fp_errors():
+        with cr.inference_mode(), ignore_fp_errors():
             y = net.predict(cr.Variable(x)).data
         _, found = _eager(net, x[:BATCH], t[:BATCH], None if w is None else w[:BATCH])
         least = 1e-3 * max((float(np.abs(g).max()) for g in found.values()), default=0.0)

@@ -258,7 +258,7 @@ def _looked_at(part: Part, i: int) -> Any:
     """A layer of no network, to be called on Variables; its weights are drawn from i."""
     made = _opened(layer(part, np.dtype(float), i))
     for _, one in made.named_layers():
-        if one.waits_for_seed:
+        if one._needs_seed:
             one.initialize(np.random.default_rng(i))
     return made
 
@@ -278,7 +278,7 @@ def _in_rows(v: Any, axis: int, width: int) -> Any:
 def make(plan: Plan) -> PlannedNetwork:
     """The network, with the same first weights at every call."""
     net = PlannedNetwork(plan)
-    net.adopt()
+    net._flatten_parameters()
     return net
 
 

@@ -140,7 +140,7 @@ def test_a_parameter_that_is_turned_and_flattened() -> None:
     x, t = rows(float)
     assert cr.check(net, x, t).ok
     np.testing.assert_allclose(net.layers[0].forward(x), x * a.T.reshape(6))
-    with cr.evaluating():
+    with cr.inference_mode():
         np.testing.assert_allclose(net.predict(x), net.predict(cr.Variable(x)).data)
 
 
@@ -236,7 +236,7 @@ def _by_graph(kind: type[Given], x: Array, t: Array) -> list[float]:
     functions: dict[type[Given], Callable[[Any], Any]] = {InPlace: cr.relu, OneArray: cr.sigmoid}
     f = functions.get(kind, lambda h: h)
     net = Net(lambda n, x: x, cr.MeanSquaredError(), float)
-    net.adopt()
+    net._flatten_parameters()
     losses = []
     for _ in range(5):
         h = cr.tanh(net.a(cr.Variable(x)))

@@ -142,7 +142,7 @@ def test_a_plot_is_refused_before_anything_is_computed(name: str, tmp_path: Path
     path = tmp_path / name
     sentence = "there is no folder" if "none" in name else r"as one of \.svg, \.png, \.pdf, which"
     with pytest.raises(SettingError, match=sentence):
-        cr.race(never, [cr.SGD(0.1)], start=(1.0, 1.0), path=path)
+        cr.compare_optimizers(never, [cr.SGD(0.1)], start=(1.0, 1.0), path=path)
     with pytest.raises(SettingError, match=sentence):
         cr.Histograms().plot(path)
     with pytest.raises(SettingError, match=sentence):

@@ -197,7 +197,9 @@ def test_a_model_with_preparation_predicts_from_raw_tables_and_arrays(tmp_path: 
     net = cr.Sequential(cr.Affine.sized(len(prepared.features), 1), loss=cr.MeanSquaredError())
     save_model(tmp_path / "r", net, preparation=prepared)
     y = load_model(tmp_path / "r").predict(table)
-    assert np.array_equal(y, prepared.unscale(net.predict(prepared.transform(table)))[:, 0])
+    assert np.array_equal(
+        y, prepared.inverse_transform(net.predict(prepared.transform(table)))[:, 0]
+    )
 
     number_columns = table.drop("species")
     prepared = cr.datasets.Preparation.fit(number_columns, "petal_width_cm")

@@ -105,7 +105,7 @@ def test_every_arrow_has_one_end() -> None:
     ends = [v for node in graph.nodes for v in node.inputs] + list(graph.outputs)
     with_gradient = [v for v in ends if v.requires_grad]
     assert len(with_gradient) == len(set(with_gradient))
-    branches = {n.settings()["k"] for n in graph.nodes if isinstance(n, nodes.Branch)}
+    branches = {n.hyperparameters()["k"] for n in graph.nodes if isinstance(n, nodes.Branch)}
     assert branches == {2, 4}  # W twice, h four times
     gradients = graph.gradients()
     assert all(gradients[v].shape == v.shape for v in with_gradient)

@@ -119,7 +119,8 @@ cr.Trainer.evaluate = never
 calls = [
     lambda: trainer.history.plot(), lambda: seen.plot(), lambda: cr.draw_features(net),
     lambda: cr.draw_regions(net, x, t), lambda: cr.draw_surface(net, x, t),
-    lambda: cr.race(net, [cr.SGD()], x, t), lambda: cr.race(min, [cr.SGD()], start=(0, 0)),
+    lambda: cr.compare_optimizers(net, [cr.SGD()], x, t),
+    lambda: cr.compare_optimizers(min, [cr.SGD()], start=(0, 0)),
     lambda: cr.draw_confusion([[1]]), lambda: cr.draw_residuals([1], [1]),
 ]
 for call in calls:

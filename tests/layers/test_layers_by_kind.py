@@ -107,7 +107,7 @@ def test_the_clock_counts_training_passes_only() -> None:
     layer.forward(np.ones(3))
     layer.forward(np.ones(3), train_flg=True)
     layer.forward(np.ones(3), train_flg=False)
-    with layers.evaluating():
+    with layers.inference_mode():
         layer.forward(np.ones(3))
     layer.forward(Variable(np.ones(3)))
     assert layer.clock == 3
@@ -123,7 +123,7 @@ def test_dropout_backward_uses_the_mask_of_its_forward() -> None:
         y = layer.forward(x)
         np.testing.assert_array_equal(layer.backward(x), y)
         np.testing.assert_array_equal(layer.backward(x), y)
-    with layers.evaluating():
+    with layers.inference_mode():
         np.testing.assert_array_equal(layer.forward(x), x)
         np.testing.assert_array_equal(layer.backward(x), x)
 
@@ -180,13 +180,13 @@ def test_batch_norm_by_hand() -> None:
         np.testing.assert_allclose(y[:, j], want, rtol=1e-13, atol=1e-13)
         np.testing.assert_allclose(layer.running_mean[j], 0.25 * mean)
         np.testing.assert_allclose(layer.running_var[j], 0.75 + 0.25 * var * 8 / 7)
-    with layers.evaluating():
+    with layers.inference_mode():
         z = layer.forward(x[:1])
         want = (x[:1] - layer.running_mean) / np.sqrt(layer.running_var + 1e-3) * layer.gamma
         np.testing.assert_allclose(z, want + layer.beta)
         np.testing.assert_array_equal(layer.forward(x)[:1], z)  # the rows beside it do not matter
     before = layer.running_mean.copy()
-    with layers.evaluating():
+    with layers.inference_mode():
         layer.forward(x)
     np.testing.assert_array_equal(layer.running_mean, before)
 

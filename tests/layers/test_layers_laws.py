@@ -297,7 +297,7 @@ def test_alone_and_in_a_network_it_is_the_same_layer(row: Row) -> None:
         net = cr.Sequential(inside, loss=cr.MeanSquaredError())
         rng = np.random.default_rng(5)
         x, _ = row.inputs(rng, shape)
-        with layers.evaluating():
+        with layers.inference_mode():
             y = alone.forward(x)
         near(net.predict(x), y)
         t = rng.standard_normal(y.shape)

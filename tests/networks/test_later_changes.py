@@ -349,7 +349,7 @@ def test_arrays_that_a_network_reads_may_change_in_place(
         def seen() -> list[float]:
             losses = trainer.fit(X, t, 1, 30, progress=None).losses[-1:]
             out = network.predict(X)
-            with cr.evaluating():
+            with cr.inference_mode():
                 exact = network.predict(cr.Variable(X.astype(dtype))).data
             np.testing.assert_allclose(out, exact, rtol=1e-5, atol=1e-6)
             wanted = float(np.mean((exact - t) ** 2))

@@ -31,7 +31,7 @@ T = np.array([0, 1, 1, 0, 1, 0, 0])
 
 def test_parameters_and_gradients_are_views_of_two_flat_arrays() -> None:
     network = net()
-    (flat,) = network.adopt()
+    (flat,) = network._flatten_parameters()
     assert flat.data.size == flat.grad.size == 3 * 5 + 5 + 5 * 2 + 2
     for p, g in zip(network.params, network.grads, strict=True):
         assert np.shares_memory(p, flat.data)
@@ -208,7 +208,7 @@ def test_deepcopy_is_independent_and_keeps_ties() -> None:
     cr.Trainer(b, cr.SGD(0.1)).fit(X, X, 2, 7, progress=None)
     np.testing.assert_array_equal(b.layers[2].params[0], b.params[0].T)
     assert not np.array_equal(a.params[0], b.params[0])
-    assert np.shares_memory(b.adopt()[0].data, b.params[0])
+    assert np.shares_memory(b._flatten_parameters()[0].data, b.params[0])
 
 
 def test_training_mode_is_on_in_forward_and_off_in_predict() -> None:

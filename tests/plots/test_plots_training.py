@@ -323,7 +323,7 @@ def test_a_network_written_by_hand_has_a_surface_a_race_and_features() -> None:
     trainer = cr.Trainer(model, cr.SGD(1.0), engine="numpy")
     surface = loss_surface(model, x, t, points=3)
     assert surface.losses[1, 1] == model.forward(x, t)
-    race = cr.race(model, [by_hand.SGD(1.0), cr.SGD(1.0)], x, t, 2, engine="numpy")
+    race = cr.compare_optimizers(model, [by_hand.SGD(1.0), cr.SGD(1.0)], x, t, 2, engine="numpy")
     first, second = (list(np.asarray(line.get_ydata())) for line in race.axes[0].lines)
     assert first == pytest.approx(second)
     assert first[0] == surface.losses[1, 1]
@@ -344,7 +344,7 @@ def test_each_curve_is_that_of_a_trainer_of_its_own(engine: str) -> None:
     more = [cr.Adam(0.01), cr.SGD(0.5, l2=0.1)] if engine == "numpy" else []
     entrants = [cr.SGD(0.1), cr.SGD(0.2), *more]
     twins = copy.deepcopy(entrants)
-    figure = cr.race(model, entrants, x, t, 3, 32, seed=5, engine=engine)
+    figure = cr.compare_optimizers(model, entrants, x, t, 3, 32, seed=5, engine=engine)
     lines: Any = figure.axes[0].lines
     names = ["SGD(lr=0.1)", "SGD(lr=0.2)", "Adam", "SGD(lr=0.5, l2=0.1)"]
     assert [line.get_label() for line in lines] == names[: len(entrants)]
@@ -361,7 +361,7 @@ def test_each_curve_is_that_of_a_trainer_of_its_own(engine: str) -> None:
 def test_names_of_ones_own_and_one_that_runs_out_of_bounds() -> None:
     x, t = cr.datasets.spiral()
     model = cr.Sequential(cr.Affine.sized(2, 1), loss=cr.MeanSquaredError())
-    figure = cr.race(
+    figure = cr.compare_optimizers(
         model, {"wild": cr.SGD(1e6), "calm": cr.SGD(0.01)}, x, t[:, None], 20, engine="numpy"
     )
     wild, calm = (np.asarray(line.get_ydata()) for line in figure.axes[0].lines)
@@ -376,7 +376,7 @@ def test_on_a_function_the_paths_are_the_optimizers_own() -> None:
     def f(x: Any, y: Any) -> Any:
         return x**2 / 20 + y**2
 
-    figure = cr.race(f, [cr.SGD(0.9), cr.Momentum(0.1)], start=(-7.0, 2.0), steps=10)
+    figure = cr.compare_optimizers(f, [cr.SGD(0.9), cr.Momentum(0.1)], start=(-7.0, 2.0), steps=10)
     axes: Any = figure.axes
     contours, curves = axes
     for i, optimizer in enumerate((cr.SGD(0.9), cr.Momentum(0.1))):
@@ -387,7 +387,7 @@ def test_on_a_function_the_paths_are_the_optimizers_own() -> None:
         line = contours.lines[2 * i]
         np.testing.assert_allclose(line.get_xydata(), points, rtol=1e-12)
         np.testing.assert_allclose(curves.lines[i].get_ydata(), [f(*p) for p in points], rtol=1e-9)
-    alone = cr.race(f, [cr.SGD(0.9)], start=(1, 1), steps=3, ax=figure.add_subplot())
+    alone = cr.compare_optimizers(f, [cr.SGD(0.9)], start=(1, 1), steps=3, ax=figure.add_subplot())
     assert alone is figure
 
 
@@ -395,7 +395,9 @@ def test_a_way_out_of_bounds_does_not_hide_the_others() -> None:
     def valley(x: Any, y: Any) -> Any:
         return x**2 + 50 * y**2
 
-    axes: Any = cr.race(valley, [cr.SGD(0.1), cr.Adam(0.1)], start=(3, 1), steps=60).axes
+    axes: Any = cr.compare_optimizers(
+        valley, [cr.SGD(0.1), cr.Adam(0.1)], start=(3, 1), steps=60
+    ).axes
     contours = axes[0]
     wild, calm = (contours.lines[2 * i].get_xydata() for i in range(2))
     (left, right), (bottom, top) = contours.get_xlim(), contours.get_ylim()
@@ -404,7 +406,9 @@ def test_a_way_out_of_bounds_does_not_hide_the_others() -> None:
     assert inside.mean() > 0.9
     assert top - bottom < 10
     # Where no way leads down, all of every way is shown.
-    hill: Any = cr.race(lambda x, y: x**2 + y**2, [cr.SGD(2.0)], start=(1, 1), steps=3).axes
+    hill: Any = cr.compare_optimizers(
+        lambda x, y: x**2 + y**2, [cr.SGD(2.0)], start=(1, 1), steps=3
+    ).axes
     assert hill[0].get_xlim()[1] > 5
 
 
@@ -427,12 +431,12 @@ def test_races_that_cannot_start() -> None:
     x, t = cr.datasets.spiral()
     model = cr.TwoLayerNet(2, 10, 3)
     with pytest.raises(DataError, match="needs the data"):
-        cr.race(model, [cr.SGD()])
+        cr.compare_optimizers(model, [cr.SGD()])
     with pytest.raises(SettingError, match="at least one"):
-        cr.race(model, [], x, t)
+        cr.compare_optimizers(model, [], x, t)
     with pytest.raises(SettingError, match="no update"):
-        cr.race(model, ["adam"], x, t)
+        cr.compare_optimizers(model, ["adam"], x, t)
     with pytest.raises(SettingError, match="no start"):
-        cr.race(lambda x, y: x, [cr.SGD()])
+        cr.compare_optimizers(lambda x, y: x, [cr.SGD()])
     with pytest.raises(SettingError, match="two numbers"):
-        cr.race(lambda x, y: x, [cr.SGD()], start=(1.0,))  # type: ignore[arg-type]
+        cr.compare_optimizers(lambda x, y: x, [cr.SGD()], start=(1.0,))  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ import chainrule as cr
 from chainrule.datasets import Preparation, Table, read_csv
 from chainrule.errors import SettingError
 from chainrule.files import Model, load_model
-from chainrule.script import Script, predicting_script
+from chainrule.script import Script, prediction_script
 
 HOSTILE = ['x"""\n', "a\\", "'; import os #", '"', "{n}", "\u202e", "é, ü", "%s", "\\N{BEL}"]
 
@@ -84,7 +84,7 @@ def test_a_table_of_numbers_and_texts_with_gaps(tmp_path: Path) -> None:
         table = read_csv(tmp_path / "table.csv")
         model = model_of(table, "answer", cr.SoftmaxWithLoss())
         wanted = [str(label) for label in model.predict(table)]
-        script = predicting_script(model)
+        script = prediction_script(model)
         assert run(script, tmp_path, "table.csv") == wanted
     assert len(set(wanted)) > 1
     assert model.preparation is not None
@@ -98,7 +98,7 @@ def test_numbers_in_their_own_unit(tmp_path: Path) -> None:
     write(tmp_path / "table.csv", ["a", "b", "price"], rows)
     table = read_csv(tmp_path / "table.csv")
     model = model_of(table, "price", cr.MeanSquaredError())
-    printed = run(predicting_script(model), tmp_path, "table.csv")
+    printed = run(prediction_script(model), tmp_path, "table.csv")
     np.testing.assert_array_equal([float(line) for line in printed], model.predict(table))
 
 
@@ -107,7 +107,7 @@ def test_yes_or_no(tmp_path: Path) -> None:
     table = Table.from_matrix(x, ("a", "b"), {"side": t}, "moons")
     model = model_of(table, "side", cr.SigmoidWithLoss(), outputs=1)
     write(tmp_path / "table.csv", ["b", "more", "a"], [[b, "z", a] for a, b in x.tolist()])
-    printed = run(predicting_script(model), tmp_path, "table.csv")
+    printed = run(prediction_script(model), tmp_path, "table.csv")
     assert printed == [str(label) for label in model.predict(table)]
     assert len(set(printed)) == 2
 
@@ -116,18 +116,18 @@ def test_a_model_without_preparation(tmp_path: Path) -> None:
     x, t = cr.datasets.spiral()
     network = cr.TwoLayerNet(2, 8, 3)
     cr.Trainer(network, cr.SGD(1.0), engine="numpy").fit(x, t, epochs=5, progress=None)
-    script, wanted = predicting_script(Model(network)), network.classify(x).tolist()
+    script, wanted = prediction_script(Model(network)), network.classify(x).tolist()
     np.save(tmp_path / "inputs.npy", x)
     np.savetxt(tmp_path / "numbers.csv", x, delimiter=",", fmt="%.17g")
     assert list(map(int, run(script, tmp_path, "inputs.npy"))) == wanted
     assert list(map(int, run(script, tmp_path, "numbers.csv"))) == wanted
     values = cr.Sequential(cr.Affine.sized(2, 2), loss=cr.MeanSquaredError())
-    printed = run(predicting_script(Model(values)), tmp_path, "inputs.npy")
+    printed = run(prediction_script(Model(values)), tmp_path, "inputs.npy")
     np.testing.assert_array_equal([json.loads(line) for line in printed], values.predict(x))
     for layers in ([cr.Embedding.sized(4, 3)], [cr.Embedding.sized(4, 3), cr.Affine.sized(3, 2)]):
         ids = cr.Sequential(*layers, loss=cr.SoftmaxWithLoss())
         with pytest.raises(SettingError, match="shape of this network's inputs is not known"):
-            predicting_script(Model(ids))
+            prediction_script(Model(ids))
 
 
 def refused(script: Script, folder: Path, *given: str) -> str:
@@ -146,7 +146,7 @@ def test_what_a_table_lacks_is_said_in_a_sentence(tmp_path: Path) -> None:
     names = ["age", "town", "wage"]
     rows = [[str(20 + i), ["Ulm", "Bonn"][i % 2], str(i * 3.5)] for i in range(30)]
     write(tmp_path / "table.csv", names, rows)
-    script = predicting_script(
+    script = prediction_script(
         model_of(read_csv(tmp_path / "table.csv"), "wage", cr.MeanSquaredError())
     )
     for text, sentence in (
@@ -183,9 +183,9 @@ def test_a_program_in_chinese_answers_the_same(tmp_path: Path) -> None:
     rows = [[str(20 + i), ["Ulm", "Bonn"][i % 2], str(i * 3.5)] for i in range(30)]
     write(tmp_path / "table.csv", names, rows)
     model = model_of(read_csv(tmp_path / "table.csv"), "wage", cr.MeanSquaredError())
-    script = predicting_script(model, lang="zh")
+    script = prediction_script(model, lang="zh")
     assert run(script, tmp_path, "table.csv") == run(
-        predicting_script(model), tmp_path, "table.csv"
+        prediction_script(model), tmp_path, "table.csv"
     )
     assert '"""只用 NumPy 预测 wage：' in script.text
     for text, sentence in (
@@ -214,7 +214,7 @@ def test_no_name_in_a_table_becomes_code(tmp_path: Path) -> None:
     write(tmp_path / "table.csv", names, rows)
     table = read_csv(tmp_path / "table.csv")
     model = model_of(table, "target", cr.SoftmaxWithLoss())
-    script = predicting_script(model)
+    script = prediction_script(model)
     assert all(line.isprintable() for line in script.text.splitlines())
     wanted = [str(label) for label in model.predict(table)]
     assert run(script, tmp_path, "table.csv") == wanted
@@ -228,8 +228,8 @@ def test_programs_are_tidy(tmp_path: Path) -> None:
     table = cr.datasets.penguins()
     birds = model_of(table, "species", cr.SoftmaxWithLoss())
     for lang in ("en", "zh"):
-        predicting_script(birds, lang=lang).save(tmp_path / f"a_{lang}.py")
-        predicting_script(Model(cr.TwoLayerNet(2, 8, 3)), lang=lang).save(tmp_path / f"b_{lang}.py")
+        prediction_script(birds, lang=lang).save(tmp_path / f"a_{lang}.py")
+        prediction_script(Model(cr.TwoLayerNet(2, 8, 3)), lang=lang).save(tmp_path / f"b_{lang}.py")
     tidy(tmp_path)
 
 
@@ -254,7 +254,7 @@ def test_export_writes_a_program_that_predicts(penguins: Path) -> None:
     said = good("export", "m.safetensors", "--to", "script", "--out", "p.py")
     assert "p.py predicts" in said
     assert "p.npz" in said
-    script = predicting_script(load_model("m.safetensors"))
+    script = prediction_script(load_model("m.safetensors"))
     assert (penguins / "p.py").read_text("utf-8") == script.text
     answers = good("predict", "m.safetensors", "birds.csv").splitlines()[1:]
     assert run(script, penguins, "birds.csv") == answers

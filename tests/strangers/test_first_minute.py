@@ -394,9 +394,11 @@ def test_curves_in_chinese(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     def trains(*given: Any) -> Any:
         raise AssertionError("trained before the word was said")
 
-    monkeypatch.setattr("chainrule.plots.race._trained", trains)
+    monkeypatch.setattr("chainrule.plots.compare_optimizers._trained", trains)
     with pytest.raises(ExtraMissingError, match="fonts-noto-cjk"):
-        cr.race(trainer.model, [cr.SGD()], *spiral(), path=tmp_path / "race.png", lang="zh")
+        cr.compare_optimizers(
+            trainer.model, [cr.SGD()], *spiral(), path=tmp_path / "race.png", lang="zh"
+        )
     assert sorted(p.name for p in tmp_path.iterdir()) == ["loss.png", "loss.svg"]
 
 

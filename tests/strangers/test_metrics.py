@@ -80,17 +80,17 @@ def test_every_form_of_labels_counts_alike(seed: int) -> None:
 def test_yes_or_no() -> None:
     s, t = np.array([-1.5, 0.2, 3.0]), np.array([0, 0, 1])
     for form in (s, s[:, None]):
-        assert cr.accuracy(form, t) == cr.yes_no_accuracy(form, t) == 2 / 3
+        assert cr.accuracy(form, t) == cr.binary_accuracy(form, t) == 2 / 3
     assert cr.accuracy(s, [-1, -1, 1]) == 2 / 3
     assert cr.accuracy([[0.2, 0.9], [0.1, 0.3]], [[-1, 1], [1, -1]]) == 0.5
     p = 1 / (1 + np.exp(-s))
-    assert cr.yes_no_accuracy(p, t, threshold=0.5) == 2 / 3
-    assert cr.yes_no_accuracy([0, 1, 1], [0, 1, 0]) == 2 / 3
+    assert cr.binary_accuracy(p, t, threshold=0.5) == 2 / 3
+    assert cr.binary_accuracy([0, 1, 1], [0, 1, 0]) == 2 / 3
     # A training knows what its outputs are, however small the scores.
     net = cr.Sequential(cr.Affine.sized(1, 1, init="zeros"), loss=cr.SigmoidWithLoss())
     trainer = cr.Trainer(net, cr.SGD(0.001), engine="numpy")
     x = np.array([[0.1], [0.2], [0.3]])
-    for metrics in (None, ["accuracy"], [cr.accuracy], [cr.yes_no_accuracy]):
+    for metrics in (None, ["accuracy"], [cr.accuracy], [cr.binary_accuracy]):
         found = trainer.evaluate(x, np.array([0, 1, 1]), metrics)
         assert found[[*found][-1]] == 1 / 3
 
@@ -100,8 +100,8 @@ AMBIGUOUS: list[tuple[Callable[[], Any], str]] = [
     (lambda: cr.accuracy([[0.2], [0.9]], [0, 1]), "probabilities, or scores"),
     (lambda: cr.accuracy([3.0, 2.0], [0, 1]), "could be ids, or scores"),
     (lambda: cr.accuracy([-1.5, 2.5], [0, 2]), "yes-or-no question.*hold 2"),
-    (lambda: cr.accuracy([[1, 1], [0, 1]], [[1, 0], [0, 1]]), "yes_no_accuracy"),
-    (lambda: cr.accuracy([[0.2, 1.5], [0.1, 1]], [[1, 1], [0, 1]]), "yes_no_accuracy"),
+    (lambda: cr.accuracy([[1, 1], [0, 1]], [[1, 0], [0, 1]]), "binary_accuracy"),
+    (lambda: cr.accuracy([[0.2, 1.5], [0.1, 1]], [[1, 1], [0, 1]]), "binary_accuracy"),
     (lambda: cr.accuracy([], []), "at least one row"),
     (lambda: cr.accuracy([[np.nan, 1.0]], [0]), r"predictions\[0, 0\] is nan"),
     (lambda: cr.accuracy([[0.2, 1.0]], [2]), "class 2, and the predictions have 2 scores"),
@@ -109,8 +109,8 @@ AMBIGUOUS: list[tuple[Callable[[], Any], str]] = [
     (lambda: cr.accuracy([0, 1, 1], [0, 1]), "every prediction needs one target"),
     (lambda: cr.confusion_matrix([0, 3], [0, 1], 2), "predictions hold 3"),
     (lambda: cr.confusion_matrix([0, -1], [0, 1], 2), "predictions hold -1"),
-    (lambda: cr.yes_no_accuracy([0.2, 0.9], [0, 1]), "threshold=0.5 or threshold=0"),
-    (lambda: cr.yes_no_accuracy([2.0, 0.9], [0, 3]), "from 0 to 1; got values from 0 to 3"),
+    (lambda: cr.binary_accuracy([0.2, 0.9], [0, 1]), "threshold=0.5 or threshold=0"),
+    (lambda: cr.binary_accuracy([2.0, 0.9], [0, 3]), "from 0 to 1; got values from 0 to 3"),
     (lambda: cr.r2([1, 2], ["a", "b"]), "holds text"),
     (lambda: cr.r2([np.nan, 1], [1, 2]), r"outputs\[0\] is nan"),
     (lambda: cr.rmse([1, 2], [1, 2, 3]), "every prediction needs one target"),

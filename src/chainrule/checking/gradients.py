@@ -15,7 +15,7 @@ from chainrule.checking.step import StepCheck, check_step
 from chainrule.errors import CheckError, DTypeError, ShapeError
 from chainrule.graph.chain_rule import chain_rule, refuse_complex
 from chainrule.graph.graph import Graph
-from chainrule.graph.mode import evaluating
+from chainrule.graph.mode import inference_mode
 from chainrule.graph.paragraphs import Lines, Table
 from chainrule.graph.recording import differentiating
 from chainrule.graph.variable import Parameter, Variable, as_array, constant
@@ -396,7 +396,7 @@ def _subject(f: Any, arrays: Sequence[npt.ArrayLike]) -> Iterator[_Subject]:
         )
     by_hand = [layer for layer in layers if isinstance(layer, OpaqueLayer)]
     with ExitStack() as stack:
-        stack.enter_context(evaluating())
+        stack.enter_context(inference_mode())
         stack.enter_context(_kept(list(parameters.values())))
         in_place: set[Parameter] = set()
         for layer in by_hand:

@@ -17,7 +17,7 @@ from chainrule.lang.messages import Text, _, _n, _p
 if TYPE_CHECKING:
     from chainrule.cli.said import Said
     from chainrule.graph import Graph
-    from chainrule.graph.proof import Proof
+    from chainrule.graph.graph_check import GraphCheck
 
 __all__ = ["draw"]
 
@@ -123,7 +123,9 @@ def _overflows(graph: Graph, seed: Any, gradients: bool) -> list[str]:
     return [overflow.text for overflow in (*graph.overflows, *back)]
 
 
-def _tell(out: str, graph: Graph, numbers: Text, overflows: list[str], proof: Proof | None) -> None:
+def _tell(
+    out: str, graph: Graph, numbers: Text, overflows: list[str], proof: GraphCheck | None
+) -> None:
     nodes = _n("{n:,} node", "{n:,} nodes", len(graph.nodes))
     say(printable(_("{out}: {nodes}, with {numbers}.", out=out, nodes=nodes, numbers=numbers)))
     for overflow in overflows:

@@ -86,9 +86,9 @@ def export(
         )
     if data is None:
         from chainrule.files import load_model
-        from chainrule.script import predicting_script
+        from chainrule.script import prediction_script
 
-        script = predicting_script(load_model(model))
+        script = prediction_script(load_model(model))
     else:
         script = _training(model, data, epochs, batch_size, said)
     script.save(out, overwrite=force)

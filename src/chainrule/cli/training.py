@@ -209,7 +209,7 @@ class Job:
             len(self.without),
             names=listed(map(quoted, self.without)),
         )
-        return table.drop(*self.without).noted(told)
+        return table.drop(*self.without).with_notes(told)
 
     def build(self, preparation: Preparation) -> Sequential:
         """The network: inputs, hidden layers, and one output a class, or one number."""

@@ -112,7 +112,7 @@ def open_with(name_or_path: Pathish, reading: Reading) -> tuple[Table, str | Non
     if isinstance(name_or_path, str) and where in TARGETS:
         table = load(where)
         if os.path.exists(where):
-            table = table.noted(
+            table = table.with_notes(
                 _(
                     "This is the bundled data set {name}; the file of that name is ./{name}.",
                     name=where,

@@ -83,7 +83,7 @@ def read_npz(path: Pathish) -> Table:
                 arrays=_shapes(arrays),
             )
         )
-    return noticed(_table(x, beside, where).noted(*notes))
+    return noticed(_table(x, beside, where).with_notes(*notes))
 
 
 def _matrix(arrays: dict[str, Array], where: str) -> str:

@@ -455,7 +455,8 @@ class Preparation:
         if self._classes is None:
             raise DataError(
                 _(
-                    "{target} is a number to predict (regression), so there are no labels. Use unscale(y).",
+                    "{target} is a number to predict (regression), so there are no labels. Use"
+                    " inverse_transform(y).",
                     target=quoted(self._target),
                 )
             )
@@ -475,7 +476,7 @@ class Preparation:
         found: npt.NDArray[Any] = np.array(self._classes, dtype=kind)[given]
         return found
 
-    def unscale(self, y: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    def inverse_transform(self, y: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Standardised answers (any shape) as float64 in the target's own unit.
 
         Raises:

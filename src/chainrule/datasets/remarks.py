@@ -78,11 +78,11 @@ class Remarks:
         self.judged = [j for j, name in enumerate(names) if reading.judged(name)]
         self.names, self.reading = names, reading
 
-    def noted(self, table: Table) -> Table:
+    def with_notes(self, table: Table) -> Table:
         """The table with all notes."""
         self.judged = [j for j in self.judged if self.names[j] in table]
         notes = [*self._texts(), *self._read(), *self._beside(), *self._missing()]
-        table = table.noted(*self.file.counted(), *notes)
+        table = table.with_notes(*self.file.counted(), *notes)
         return noticed(table, [self.names[j] for j in self.judged])
 
     def _texts(self) -> Iterable[Text]:
@@ -274,7 +274,7 @@ def noticed(table: Table, names: Sequence[str] | None = None) -> Table:
             names=some(same, 5, quoted),
         )
         notes.append(Note(note, "constants"))
-    return table.noted(*notes)
+    return table.with_notes(*notes)
 
 
 def _missing_in(count: int, name: str) -> Text:

@@ -528,7 +528,7 @@ class Table:
             )
         return table
 
-    def noted(self, *notes: str) -> Table:
+    def with_notes(self, *notes: str) -> Table:
         """The same table with these sentences added to its notes."""
         return self._with(self._names, self._notes + notes)
 

@@ -173,7 +173,7 @@ class _Columns:
             self._decide_again([j for j, p in enumerate(self.points) if p and numbers[j]], numbers)
         table = self._assembled(numbers)
         remarks = Remarks(file, self.reading, self.texts, self.decided, self.words)
-        return remarks.noted(_without_unnamed(table, file, self.reading))
+        return remarks.with_notes(_without_unnamed(table, file, self.reading))
 
     def _plain_numbers(self) -> list[list[Column] | None]:
         """First pass: for every column its chunks of plain numbers, or None if it is something else."""
@@ -330,7 +330,7 @@ def _without_unnamed(table: Table, file: TextFile, reading: Reading) -> Table:
     """Leave out the column of the rows' own names, and columns that have neither name nor value."""
     empty = [name for name in file.unnamed if bool(table.missing(name).all())]
     if empty and len(empty) < len(table.names):
-        table = table.drop(*empty).noted(
+        table = table.drop(*empty).with_notes(
             _n(
                 "{n} column has neither name nor value; it was left out.",
                 "{n} columns have neither name nor value; they were left out.",
@@ -341,11 +341,11 @@ def _without_unnamed(table: Table, file: TextFile, reading: Reading) -> Table:
     if INDEX in table:
         if "Unnamed: 0" not in reading.kinds and len(table.names) > 1:
             if table.kind(INDEX) == "int" and bool((np.diff(table[INDEX]) == 1).all()):
-                return table.drop(INDEX).noted(
+                return table.drop(INDEX).with_notes(
                     _("The first column has no name and only counts the rows; it was left out.")
                 )
             if table.kind(INDEX) != "float" and len(np.unique(table[INDEX])) == len(table):
-                return table.drop(INDEX).noted(
+                return table.drop(INDEX).with_notes(
                     _(
                         "The first column has no name and another entry in every row; it was left out."
                     )
@@ -353,7 +353,7 @@ def _without_unnamed(table: Table, file: TextFile, reading: Reading) -> Table:
         table = table.renamed({INDEX: "Unnamed: 0"})
         left.insert(0, "Unnamed: 0")
     if left:
-        table = table.noted(
+        table = table.with_notes(
             _n(
                 "{n} column has no name and is called {names}.",
                 "{n} columns have no name and are called {names}.",

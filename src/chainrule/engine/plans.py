@@ -58,7 +58,7 @@ class Recorded:
         self.outputs = made.outputs
         self.inputs = dict(zip([name for name, _ in inputs], variables, strict=True))
         owner: Any = getattr(formula, "__self__", None)
-        if hasattr(owner, "adopt"):  # a network
+        if hasattr(owner, "_flatten_parameters"):  # a network
             refuse_untrained(owner, self.graph.inputs, [*variables, *made.read.values()])
         self.arguments = {
             name: self.trace.argument(v.shape, v.dtype, name) for name, v in self.inputs.items()
@@ -213,9 +213,9 @@ def _update(optimizer: UpdateRule, p: Array, g: Array, decay: bool, factor: floa
     parameter = trace.argument(p.shape, p.dtype, "p")
     gradient = trace.argument(g.shape, g.dtype, "g")
     slots = [trace.argument(p.shape, p.dtype, name) for name in optimizer.slots]
-    numbers = {name: trace.number(name) for name in optimizer.number_names}
+    numbers = {name: trace.number(name) for name in optimizer.hyperparameter_names}
     arguments = [parameter, gradient, *slots, *numbers.values()]
     given = parameter, gradient.astype(p.dtype), list(slots), dict(numbers)
-    new = optimizer.step(*given, decay, factor)
+    new = optimizer.apply_rule(*given, decay, factor)
     writes = _at_once(zip([parameter, *slots], new, strict=True))
     return Section("update", arguments, [], writes)

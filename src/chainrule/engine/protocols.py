@@ -65,7 +65,7 @@ class RecordableNetwork(Protocol):
     def dtype(self) -> np.dtype[Any]:
         """The dtype it computes in."""
 
-    def adopt(self) -> Sequence[FlatParameters]:
+    def _flatten_parameters(self) -> Sequence[FlatParameters]:
         """Draw the first weights, and move all into flat buffers."""
 
     def named_layers(self) -> list[tuple[str, Any]]:
@@ -74,7 +74,7 @@ class RecordableNetwork(Protocol):
     def named_parameters(self) -> dict[str, Parameter]:
         """Its parameters, by their paths."""
 
-    def entering(self, x: npt.ArrayLike) -> Array:
+    def _as_input(self, x: npt.ArrayLike) -> Array:
         """x as an array that it takes."""
 
     def prepare(
@@ -104,10 +104,10 @@ class UpdateRule(Protocol):
         """The names of the arrays that go with each parameter."""
 
     @property
-    def number_names(self) -> tuple[str, ...]:
+    def hyperparameter_names(self) -> tuple[str, ...]:
         """The numbers that the rule takes, by name."""
 
-    def step(
+    def apply_rule(
         self,
         p: Value,
         g: Value,
@@ -118,7 +118,7 @@ class UpdateRule(Protocol):
     ) -> tuple[Value, ...]:
         """The new parameter and slots, as an expression of the old ones."""
 
-    def settle(
+    def bind(
         self,
         params: Sequence[Array],
         grads: Sequence[Array],
@@ -127,5 +127,5 @@ class UpdateRule(Protocol):
     ) -> None:
         """Check the arrays, and see that there is a state that fits them."""
 
-    def numbers_ahead(self, steps: int) -> Array:
+    def hyperparameters_for(self, steps: int) -> Array:
         """The numbers of the next updates, one row for each."""

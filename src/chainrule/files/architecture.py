@@ -71,7 +71,7 @@ class Kind:
     @property
     def settings(self) -> tuple[str, ...]:
         """The names of the numbers it is always made with."""
-        return tuple(name for name in self.cls.settings if name not in self.options)
+        return tuple(name for name in self.cls.hyperparameters if name not in self.options)
 
 
 def _table(*kinds: Kind) -> dict[str, Kind]:
@@ -124,7 +124,7 @@ def describe(network: Network) -> Json:
     Raises:
         SettingError: something in it that only its own code can make again.
     """
-    network.adopt()
+    network._flatten_parameters()
     places: dict[int, str] = {}
     owners = {
         id(parameter): dotted(prefix, name)

@@ -86,7 +86,7 @@ class Model:
             )
         if self.classifies:
             return self.preparation.labels(self.network.classify(x))
-        y: Array = self.preparation.unscale(self.network.predict(x))
+        y: Array = self.preparation.inverse_transform(self.network.predict(x))
         return y[:, 0]
 
     def predict_proba(self, data: Any) -> Array:

@@ -17,8 +17,8 @@ from chainrule.graph.detail import DetailedGraph
 from chainrule.graph.detail import Overflow as Overflow
 from chainrule.graph.explain import Explanation
 from chainrule.graph.graph import Graph
-from chainrule.graph.proof import ArrowVerdict as ArrowVerdict
-from chainrule.graph.proof import Proof
+from chainrule.graph.graph_check import ArrowVerdict as ArrowVerdict
+from chainrule.graph.graph_check import GraphCheck
 from chainrule.graph.sources import SourceLine as SourceLine
 from chainrule.graph.steps import Flow as Flow
 from chainrule.graph.steps import Step as Step
@@ -29,8 +29,8 @@ __all__ = [
     "DetailedGraph",
     "Explanation",
     "Graph",
+    "GraphCheck",
     "Parameter",
-    "Proof",
     "Variable",
     "grad",
     "hessian",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from chainrule.drawing.drawing import Drawing, DrawOptions
     from chainrule.graph.detail import DetailedGraph
     from chainrule.graph.explain import Explanation
-    from chainrule.graph.proof import Proof
+    from chainrule.graph.graph_check import GraphCheck
     from chainrule.graph.steps import Step
 
 __all__ = ["Graph", "reachable"]
@@ -226,7 +226,7 @@ class Graph:
             lines=lines,
         )
 
-    def check(self, *, elements: bool = False, seed: int = 0) -> Proof:
+    def check(self, *, elements: bool = False, seed: int = 0) -> GraphCheck:
         """Is every arrow's gradient right? Each node's own backward against a numerical one.
 
         At each node, for the gradient that really arrives there, its Jᵀu is compared with the
@@ -241,7 +241,7 @@ class Graph:
         >>> print((x * y).graph.check().summary)
         Both arrows agree with the complex step, and so do both inputs from end to end.
         """
-        from chainrule.graph.proof import prove
+        from chainrule.graph.graph_check import prove
 
         return prove(self, elements=elements, seed=seed)
 

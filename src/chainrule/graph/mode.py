@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 
-__all__ = ["complex_steps", "evaluating", "is_training", "stepping", "training_mode"]
+__all__ = ["complex_steps", "inference_mode", "is_training", "stepping", "training_mode"]
 
 _training: ContextVar[bool] = ContextVar("chainrule_training", default=True)
 _stepping: ContextVar[bool] = ContextVar("chainrule_stepping", default=False)
 
 
 def is_training() -> bool:
-    """Whether layers behave as in training: yes, unless inside `evaluating()`.
+    """Whether layers behave as in training: yes, unless inside `inference_mode()`.
 
     `predict`, `evaluate`, validation and checks turn it off by themselves.
     """
@@ -30,11 +30,11 @@ def training_mode(on: bool = True) -> Iterator[None]:
         _training.reset(token)
 
 
-def evaluating() -> AbstractContextManager[None]:
+def inference_mode() -> AbstractContextManager[None]:
     """Inside the block, layers behave as in use: no dropout, running statistics.
 
     >>> import chainrule as cr, numpy as np
-    >>> with cr.evaluating():
+    >>> with cr.inference_mode():
     ...     cr.Dropout(0.5).forward(np.ones(3))
     array([1., 1., 1.])
     """

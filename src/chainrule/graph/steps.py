@@ -30,7 +30,7 @@ __all__ = ["Flow", "Step", "gradient_text", "source_lines", "steps", "value_name
 class Flow:
     """What flows along an arrow: the value, or on the way back the gradient (`∂` in its name).
 
-    `arrow` is the arrow's own name in `graph.names`, which every step, the rows of a `Proof` and the
+    `arrow` is the arrow's own name in `graph.names`, which every step, the rows of a `GraphCheck` and the
     picture (`data-arrow` in its SVG) have for it; None for a number written in Python. The values
     of several arrows have one name where a value is used several times: `x` on `x→mul` and `x→L`.
     """

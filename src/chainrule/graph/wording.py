@@ -206,7 +206,7 @@ def _setting(node: Node, word: str, names: Mapping[str, str]) -> str:
         return shape_text(value)
     if isinstance(value, float | int) and not isinstance(value, bool):
         return number(value)
-    if value is None and word in node.settings():
+    if value is None and word in node.hyperparameters():
         ends = {"low": "-∞", "high": "∞"}
         return ends.get(word) or _p("setting", "none")
     return str(value) if isinstance(value, np.dtype) else word

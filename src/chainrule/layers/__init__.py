@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chainrule.graph.functions import one_hot
-from chainrule.graph.mode import evaluating, is_training, training_mode
+from chainrule.graph.mode import inference_mode, is_training, training_mode
 from chainrule.layers.activations import (
     ELU,
     GELU,
@@ -60,7 +60,7 @@ __all__ = [
     "Softmax",
     "SoftmaxWithLoss",
     "Tanh",
-    "evaluating",
+    "inference_mode",
     "is_training",
     "one_hot",
     "training_mode",

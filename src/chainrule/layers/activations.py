@@ -64,7 +64,7 @@ class ReLU(_Activation):
 class LeakyReLU(_Activation):
     """y = x where x > 0, slope · x elsewhere, any shape."""
 
-    settings: ClassVar = {"slope": finite}
+    hyperparameters: ClassVar = {"slope": finite}
 
     def __init__(self, slope: float = 0.01) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ class ELU(_Activation):
     array([ 1., -1.])
     """
 
-    settings: ClassVar = {"alpha": finite}
+    hyperparameters: ClassVar = {"alpha": finite}
 
     def __init__(self, alpha: float = 1.0) -> None:
         super().__init__()

@@ -47,7 +47,7 @@ class MatMul(Layer):
         """A layer with first weights drawn by `init`, from the seed of the network it joins."""
         W = np.zeros((whole(inputs, "inputs"), whole(outputs, "outputs")), dtype)
         layer = cls(W)
-        layer.fill_later({"W": initializer(init)}, seed)
+        layer._init_later({"W": initializer(init)}, seed)
         return layer
 
     def formula(self, x: Value, W: Value) -> Value:
@@ -110,7 +110,7 @@ class Affine(Layer):
         """
         n, m = whole(inputs, "inputs"), whole(outputs, "outputs")
         layer = cls(np.zeros((n, m), dtype), np.zeros(m, dtype))
-        layer.fill_later({"W": initializer(init)}, seed)
+        layer._init_later({"W": initializer(init)}, seed)
         return layer
 
     def formula(self, x: Value, W: Value, b: Value) -> Value:

@@ -71,7 +71,7 @@ class Layer:
 
     #: The numbers the layer was made with, each with its check (see `chainrule.settings`), which
     #: is made whenever it is set; a changed one takes effect at the next run.
-    settings: ClassVar[Mapping[str, Check]] = {}
+    hyperparameters: ClassVar[Mapping[str, Check]] = {}
     #: Whether it stands for a layer written by hand, which it holds.
     opaque: ClassVar[bool] = False
     #: Whether the input is whole-number ids, which are not cast to the parameters' dtype.
@@ -169,12 +169,12 @@ class Layer:
                 parameter.lr_factor = factor
             layer._revision.change()
 
-    def fill_later(self, fills: Mapping[str, Fill], seed: Seed) -> None:
+    def _init_later(self, fills: Mapping[str, Fill], seed: Seed) -> None:
         """Draw these parameters when a network adopts the layer, or at first use."""
         self._fills, self._seed = dict(fills), seed
 
     @property
-    def waits_for_seed(self) -> bool:
+    def _needs_seed(self) -> bool:
         """Whether the first weights are still to be drawn, from the seed of a network."""
         if self._alone is not None and self._digest() == self._alone[1]:
             self._fills = self._alone[0]  # looked at, and not changed: not yet drawn for good
@@ -248,7 +248,7 @@ class Layer:
                     name=name,
                 )
             )
-        check = type(self).settings.get(name)
+        check = type(self).hyperparameters.get(name)
         if check is not None:
             value = check(value, f"{type(self).__name__}: {name}")
         value = as_parameters(value)
@@ -268,7 +268,7 @@ class Layer:
 
     def __repr__(self) -> str:
         sizes = [f"{n}: {'×'.join(map(str, p.shape))}" for n, p in self._parameters.items()]
-        values = {name: getattr(self, name) for name in type(self).settings}
+        values = {name: getattr(self, name) for name in type(self).hyperparameters}
         settings = [f"{name}={value!r}" for name, value in values.items() if value is not None]
         return f"{type(self).__name__}({', '.join(sizes + settings)})"
 
@@ -308,10 +308,10 @@ class Layer:
     def record(self, x: Variable, *more: Any) -> Variable:
         """The output as a Variable, in the dtype of the parameters."""
         with within(self):
-            out: Variable = self.formula(self.entering(x), *self.variables(), *more)
-        return self.noted(out)
+            out: Variable = self.formula(self._cast(x), *self.variables(), *more)
+        return self._register_output(out)
 
-    def noted(self, out: Variable) -> Variable:
+    def _register_output(self, out: Variable) -> Variable:
         """The output of this run, which a step that is being recorded keeps by the layer."""
         recording = current_recording()
         if recording is not None:
@@ -319,7 +319,7 @@ class Layer:
             recording.parts.append(self._revision)
         return out
 
-    def entering(self, x: Variable) -> Variable:
+    def _cast(self, x: Variable) -> Variable:
         """x in the dtype the layer computes in: that of its parameters, else of x; ids as they are."""
         return x if self._keeps(x.dtype) else x.astype(self._computes_in(x.dtype))
 
@@ -352,9 +352,9 @@ class Layer:
                 return out
         if isinstance(x, Variable):
             return self.record(x, *more)
-        return self.run_forward(self.taken(x), *more)
+        return self._run_plan(self._as_array(x), *more)
 
-    def taken(self, x: Any) -> Array:
+    def _as_array(self, x: Any) -> Array:
         """x as an array; whole numbers as real ones, unless they are ids, so that dx is real too.
 
         Half precision is for keeping data, and is brought to the dtype of the parameters.
@@ -364,7 +364,7 @@ class Layer:
             return array
         return array.astype(self._computes_in(array.dtype))
 
-    def run_forward(self, *inputs: Any) -> Any:
+    def _run_plan(self, *inputs: Any) -> Any:
         """Run the plan for these shapes, made at their first use."""
         kinds = [part for a in inputs for part in ((None,) if a is None else (a.shape, a.dtype))]
         key = (*kinds, is_training())
@@ -401,7 +401,7 @@ class Layer:
             )
         return plan.backward(saved, dout) if saved else plan.backward(dout)
 
-    def forget(self) -> None:
+    def _drop_plans(self) -> None:
         """Drop plans made for arrays that have moved."""
         self._plans.clear()
         self._run = None

@@ -51,7 +51,7 @@ class _ClassLoss(Loss):
     """What losses of classes share: the check of the targets, and a weight for each class."""
 
     target = "classes"
-    settings: ClassVar = {"ignore_index": optional_id}
+    hyperparameters: ClassVar = {"ignore_index": optional_id}
 
     def __init__(
         self, *, class_weights: npt.ArrayLike | None = None, ignore_index: int | None = None
@@ -150,7 +150,7 @@ class SoftmaxWithLoss(_ClassLoss):
            [ 0. ,  0. ]])
     """
 
-    settings: ClassVar = {"label_smoothing": below_one, **_ClassLoss.settings}
+    hyperparameters: ClassVar = {"label_smoothing": below_one, **_ClassLoss.hyperparameters}
 
     def __init__(
         self,

@@ -28,7 +28,7 @@ class Dropout(Layer):
     Source: Srivastava et al., "Dropout", 2014.
     """
 
-    settings: ClassVar = {"ratio": below_one}
+    hyperparameters: ClassVar = {"ratio": below_one}
     clock: npt.NDArray[np.uint64]
 
     def __init__(self, ratio: float = 0.5, *, seed: Seed = None) -> None:
@@ -40,7 +40,7 @@ class Dropout(Layer):
         self._buffers = {"clock": np.zeros((), np.uint64)}
 
     @property
-    def waits_for_seed(self) -> bool:
+    def _needs_seed(self) -> bool:
         """Whether the seed of the masks is still to come from a network."""
         return self._seed is None and self.mask_seed in (None, self._alone_seed)
 

@@ -52,7 +52,7 @@ class Embedding(Layer):
     ) -> Self:
         """A table of `ids` rows of length `outputs`, drawn by `init`."""
         layer = cls(np.zeros((whole(ids, "ids"), whole(outputs, "outputs")), dtype))
-        layer.fill_later({"W": initializer(init)}, seed)
+        layer._init_later({"W": initializer(init)}, seed)
         return layer
 
     def forward(self, x: Any, *more: Any) -> Any:

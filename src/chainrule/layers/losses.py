@@ -110,7 +110,7 @@ class Loss(Layer):
     def record(self, x: Variable, *more: Any) -> Variable:
         """The loss as a Variable; targets and weights may be arrays."""
         t, w = (*more, None)[:2]
-        x = self.entering(x)
+        x = self._cast(x)
         if current_recording() is None:
             # For an engine, targets and weights were checked where the data came in.
             given = t.data if isinstance(t, Variable) else self.given(t)
@@ -134,11 +134,11 @@ class Loss(Layer):
             )
         if isinstance(x, Variable):
             return self.record(x, t, sample_weight)
-        x = self.taken(x)
+        x = self._as_array(x)
         t = self.targets(x.shape, self.given(t))
         w = self.weights(t, sample_weight, x.dtype)
         self.__dict__.update(x=x, t=t)
-        loss = self.run_forward(x, t, w)
+        loss = self._run_plan(x, t, w)
         if not math.isfinite(loss):
             raise NonFiniteError(self.blame(x, t, float(loss)))
         return loss
@@ -238,7 +238,7 @@ class Huber(Loss):
     Source: Huber, "Robust estimation of a location parameter", 1964.
     """
 
-    settings: ClassVar = {"delta": positive}
+    hyperparameters: ClassVar = {"delta": positive}
 
     def __init__(self, delta: float = 1.0) -> None:
         super().__init__()

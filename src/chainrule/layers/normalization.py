@@ -21,7 +21,7 @@ __all__ = ["BatchNorm", "LayerNorm"]
 class _Norm(Layer):
     """What both share: a gain, a shift and ε."""
 
-    settings: ClassVar = {"eps": positive}
+    hyperparameters: ClassVar = {"eps": positive}
     gamma: npt.NDArray[Any]
     beta: npt.NDArray[Any]
 
@@ -65,11 +65,11 @@ class BatchNorm(_Norm):
     In training μ and σ² are the batch's own, and the buffers `running_mean`, `running_var`
     follow them: r ← momentum · r + (1 - momentum) · batch. In use the buffers stand in, so a
     row's output does not depend on the rows beside it. By itself, `forward` is training;
-    `with cr.evaluating():` makes it use. A batch of one row has no variance:
+    `with cr.inference_mode():` makes it use. A batch of one row has no variance:
     an error in training. Source: Ioffe and Szegedy, "Batch normalization", 2015.
     """
 
-    settings: ClassVar = {"eps": positive, "momentum": below_one}
+    hyperparameters: ClassVar = {"eps": positive, "momentum": below_one}
     running_mean: npt.NDArray[Any]
     running_var: npt.NDArray[Any]
 

@@ -225,11 +225,11 @@ class OpaqueLayer(Layer):
 
     def record(self, x: Variable, *more: Any) -> Variable:
         """The layer as one opaque node."""
-        x = self.entering(x)
+        x = self._cast(x)
         node = Opaque(self.layer, 1 + len(more))
         with within(self):
             out: Variable = apply(node, x, *more, *self.variables())
-        return self.noted(out)
+        return self._register_output(out)
 
     def forward(self, x: Any, *more: Any) -> Any:
         """The layer's own forward for an array; a node for a Variable."""

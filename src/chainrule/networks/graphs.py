@@ -31,7 +31,7 @@ def network_graph(
     """The graph of the loss, or of the outputs (see `Network.graph`)."""
     twin = _copied(network)  # its layers are asked for the shape of the outputs, too
     if t is None:
-        return _recorded(twin, twin.entering(x), training=bool(training))
+        return _recorded(twin, twin._as_input(x), training=bool(training))
     rows, targets, weights = twin.prepare(x, t, sample_weight)
     return _recorded(twin, rows, targets, weights, training=training is None or bool(training))
 
@@ -70,7 +70,7 @@ def _recorded(
 
 
 def _copied(network: RecordableNetwork) -> RecordableNetwork:
-    network.adopt()
+    network._flatten_parameters()
     try:
         return copy.deepcopy(network)
     except Exception as error:  # whatever the user's own layers hold

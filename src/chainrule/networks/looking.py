@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 
 from chainrule.engine.protocols import RecordableNetwork
-from chainrule.graph.mode import evaluating
+from chainrule.graph.mode import inference_mode
 from chainrule.graph.recording import recording
 from chainrule.graph.variable import Variable
 from chainrule.lang.messages import Message, _, _n, _p, in_language
@@ -26,10 +26,10 @@ Array = npt.NDArray[Any]
 
 def activations(network: RecordableNetwork, x: npt.ArrayLike) -> dict[str, Array]:
     """The output of every layer for x (see `Network.activations`)."""
-    network.adopt()
-    rows = Variable(network.entering(x))
+    network._flatten_parameters()
+    rows = Variable(network._as_input(x))
     names = {id(layer): f"layer {path} ({layer.label})" for path, layer in network.named_layers()}
-    with recording() as made, evaluating(), ignore_fp_errors():
+    with recording() as made, inference_mode(), ignore_fp_errors():
         network.record_predict(rows)
     return {names[id(layer)]: out.data for layer, out in made.outputs if id(layer) in names}
 
@@ -40,7 +40,7 @@ HEADS = (_("layer"), _("parameters"), _("count"), "")
 
 def summary(network: RecordableNetwork, lang: str) -> str:
     """A table of layers, shapes and parameters (see `Network.summary`)."""
-    network.adopt()
+    network._flatten_parameters()
     named = network.named_layers()
     wide = max((len(path) for path, layer in named), default=0)
     rows = [tuple(in_language(head, lang) for head in HEADS)]

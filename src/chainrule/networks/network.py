@@ -199,7 +199,7 @@ class Network:
 
     def named_parameters(self) -> dict[str, Parameter]:
         """Every parameter once, such as "first.W"; a tied one under its first name."""
-        self.adopt()
+        self._flatten_parameters()
         names: dict[Parameter, str] = {}
         for prefix, layer in self.named_layers():
             for name, parameter in layer._parameters.items():
@@ -216,7 +216,7 @@ class Network:
         }
 
     @property
-    def facts(self) -> _Facts:
+    def _known_facts(self) -> _Facts:
         """What every call needs to know of the layers, gathered once."""
         known = self._known
         if known is None or known.revision != self._revision.number or outdated(self._held):
@@ -226,29 +226,29 @@ class Network:
     @property
     def params(self) -> list[Array]:
         """The arrays that training changes; always the same arrays."""
-        return self.facts.params
+        return self._known_facts.params
 
     @property
     def grads(self) -> list[Array]:
         """Their gradients, in the same order; overwritten in place by every `backward`."""
-        return self.facts.grads
+        return self._known_facts.grads
 
     def first_weights(self) -> list[Layer]:
         """Draw the first weights that are still to be drawn, by the seed; all layers."""
         layers = self.layers
         if isinstance(self.loss, Layer):
             layers = [*layers, self.loss]
-        for layer in [layer for layer in layers if layer.waits_for_seed]:
+        for layer in [layer for layer in layers if layer._needs_seed]:
             home = None if layer._home is None else layer._home()
             if home is not None and home is not self:
                 home.first_weights()  # a network that this one stands in
-            if layer.waits_for_seed:
+            if layer._needs_seed:
                 if self._draws is None or self._draws[0] != self.seed:
                     self._draws = self.seed, generator(self.seed)
                 layer.initialize(self._draws[1])
         return layers
 
-    def adopt(self) -> list[FlatBuffer]:
+    def _flatten_parameters(self) -> list[FlatBuffer]:
         """Draw the first weights, tie shared ones, and move all into flat buffers; done once."""
         if self._flats is not None:
             if not self._held or not outdated(self._held):
@@ -276,13 +276,13 @@ class Network:
         self._flats = [FlatBuffer(group) for group in by_dtype.values()]
         follow_ties(parameters)
         for layer in layers:
-            layer.forget()
+            layer._drop_plans()
         self._held = [ContainerRead("", held) for held in self.containers()]
         return self._flats
 
     def segments(self) -> list[Segment]:
         """What an optimizer updates: few long runs of parameters that are treated alike."""
-        flats = self.adopt()
+        flats = self._flatten_parameters()
         runs = [run for flat in flats for run in flat.segments()]
         inside = {id(p) for flat in flats for p in flat.parameters}
         for parameter in self.named_parameters().values():
@@ -294,14 +294,14 @@ class Network:
     @property
     def dtype(self) -> np.dtype[Any]:
         """The dtype the network computes in: that of its parameters."""
-        return self.facts.dtype
+        return self._known_facts.dtype
 
     # -- forward and backward -------------------------------------------------------------------
 
-    def entering(self, x: npt.ArrayLike) -> Array:
+    def _as_input(self, x: npt.ArrayLike) -> Array:
         """x as an array the network takes: real numbers in its dtype, ids as they are."""
         array = as_numbers(x, self)
-        facts = self.facts
+        facts = self._known_facts
         if array.dtype == facts.dtype or (facts.takes_ids and array.dtype.kind in "iu"):
             return array
         return array.astype(facts.dtype)
@@ -310,7 +310,7 @@ class Network:
         self, x: npt.ArrayLike, t: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> tuple[Array, Array, Array | None]:
         """Data as the recorded step takes it, checked once, at the door."""
-        given, x = x, self.entering(x)
+        given, x = x, self._as_input(x)
         t = self.loss.given(t) if isinstance(self.loss, Loss) else as_numbers(t, self)
         if x.ndim == 0 or len(x) == 0:
             raise DataError(
@@ -421,7 +421,7 @@ class Network:
         if t is None:
             return self.predict(x)
         if isinstance(x, Variable):
-            self.adopt()
+            self._flatten_parameters()
             weights = () if sample_weight is None else (sample_weight,)
             return self.loss.record(self.predict(x), t, *weights)
         x, t, w = self.prepare(x, t, sample_weight)
@@ -432,7 +432,7 @@ class Network:
         self._ran = (program, saved)
         loss = loss.item()
         if not math.isfinite(loss):
-            self.blame(x, t, w, loss)
+            self._raise_nonfinite(x, t, w, loss)
         return loss
 
     def backward(self, dout: float = 1.0) -> None:
@@ -457,7 +457,7 @@ class Network:
         key = ("step", *shapes, w is None, len(rows))
         return self._program(key, plan_step, x, t, w, rows)
 
-    def blame(self, x: Array, t: Array, w: Array | None, loss: float) -> None:
+    def _raise_nonfinite(self, x: Array, t: Array, w: Array | None, loss: float) -> None:
         """Raise, naming the first value or gradient that is not finite, its layer and the rows."""
         where = self.find_nonfinite(x, t, w)
         raise NonFiniteError(
@@ -516,9 +516,9 @@ class Network:
 
         return estimate(self._predict_program(x).work)
 
-    def ready(self, x: Array, say: Callable[[str], None]) -> None:
+    def _warm_up(self, x: Array, say: Callable[[str], None]) -> None:
         """Compile now what predicting rows like these is to be done with, if anything is."""
-        self._compiled(self.entering(x), say)
+        self._compiled(self._as_input(x), say)
 
     def _compiled(
         self, x: Array, say: Callable[[str], None] | None = None
@@ -537,7 +537,7 @@ class Network:
         (found,) = known
         if found is None or not found.takes(x):
             return None
-        dtype = self.facts.dtype
+        dtype = self._known_facts.dtype
         if self._engine == "compiled" and x.dtype == dtype and not found.reads:
             self._quick = (dtype, x.shape[1:], self._revision.number, found)
         return found
@@ -553,7 +553,7 @@ class Network:
             from chainrule.engine.compiled.values import NotCompilable
         except ImportError:  # installed, but broken
             return None
-        self.adopt()
+        self._flatten_parameters()
         try:
             return CompiledPredict(self, x, say, lambda: self._predict_cost(x).compiling)
         except NotCompilable:
@@ -717,12 +717,12 @@ def _planned(predict: Callable[..., Any]) -> Callable[..., Any]:
             ):
                 return quick(x)
         elif isinstance(x, Variable):
-            self.adopt()
+            self._flatten_parameters()
             recording = current_recording()
             if recording is not None:
                 recording.parts.append(self._revision)
             return predict(self, x)
-        x = self.entering(x)
+        x = self._as_input(x)
         self._check_ids(x)
         if self._engine != "numpy":
             compiled = self._compiled(x)

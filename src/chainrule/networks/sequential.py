@@ -143,7 +143,7 @@ class Sequential(Network):
                 once[id(layer)] = _as_layer(layer, i)
         self.sequence: tuple[Any, ...] = tuple(once[id(layer)] for layer in layers)
         self._check_widths()
-        self.adopt()
+        self._flatten_parameters()
 
     def named_layers(self) -> list[tuple[str, Layer]]:
         """Every layer once, named by its place."""

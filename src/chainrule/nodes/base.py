@@ -156,12 +156,12 @@ class Node:
         """The remembered output."""
         return self.outputs[0]
 
-    def settings(self) -> dict[str, Any]:
+    def hyperparameters(self) -> dict[str, Any]:
         """What the node was made with, such as an axis."""
         return {k: v for k, v in self.__dict__.items() if k not in ("inputs", "outputs", "asked")}
 
     def __repr__(self) -> str:
-        inside = ", ".join(f"{k}={v!r}" for k, v in self.settings().items())
+        inside = ", ".join(f"{k}={v!r}" for k, v in self.hyperparameters().items())
         return f"{type(self).__name__}({inside})"
 
 

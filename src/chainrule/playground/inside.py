@@ -20,7 +20,7 @@ from chainrule.errors import NonFiniteError, SettingError, nearest
 from chainrule.graph.detail import DetailedGraph
 from chainrule.graph.explain import Explanation
 from chainrule.graph.graph import Graph
-from chainrule.graph.proof import Proof
+from chainrule.graph.graph_check import GraphCheck
 from chainrule.graph.recording import recording
 from chainrule.graph.scopes import around
 from chainrule.graph.steps import Flow, Step, value_name
@@ -94,7 +94,7 @@ class Inside:
         output = self.graph.outputs[0]
         self.gradients = self.graph.gradients() if output.requires_grad else {}
         #: Which names a formula may have, so that they are set as names.
-        self._names = {*self.graph.names.values(), "lr", *self.optimizer.numbers}
+        self._names = {*self.graph.names.values(), "lr", *self.optimizer.hyperparameters}
 
     def svg(self, *, checked: bool = False) -> str:
         """The picture; its classes let a page give it other colours, and it has no style of its own.
@@ -231,13 +231,13 @@ class Inside:
     def _numbers(self) -> dict[str, float]:
         """The numbers of this update, as the rule's formula calls them."""
         o = self.optimizer
-        row = o.numbers_ahead(1)[0]
-        found = dict(zip(o.number_names, row.tolist(), strict=True))
-        shown = {name: found[name] for name in ("lr", *o.numbers)}
+        row = o.hyperparameters_for(1)[0]
+        found = dict(zip(o.hyperparameter_names, row.tolist(), strict=True))
+        shown = {name: found[name] for name in ("lr", *o.hyperparameters)}
         for name in ("l1", "l2", "weight_decay"):
             if getattr(o, name):
                 shown[name] = getattr(o, name)
-        if type(o).rate is not Optimizer.rate:
+        if type(o).effective_lr is not Optimizer.effective_lr:
             shown["lrₜ"], shown["lr"] = shown["lr"], o.lr
         return {_GREEK.get(name, name): value for name, value in shown.items()}
 
@@ -279,12 +279,14 @@ class Inside:
                 )
             )
         gradient = next(g for v, g in self.gradients.items() if self.graph.names[v] == arrow)
-        numbers = dict(zip(o.number_names, o.numbers_ahead(1)[0].tolist(), strict=True))
+        numbers = dict(
+            zip(o.hyperparameter_names, o.hyperparameters_for(1)[0].tolist(), strict=True)
+        )
         with recording(), ignore_fp_errors():
             p = Variable(update.before["p"].copy(), arrow)
             g = Variable(np.array(gradient), f"∂{arrow}")
             slots: list[Any] = [Variable(update.before[s].copy(), s) for s in o.slots]
-            moved = o.step(p, g, slots, dict(numbers), update.decays)
+            moved = o.apply_rule(p, g, slots, dict(numbers), update.decays)
         out = moved[wanted.index(slot)]
         out.name = self._told(_("new {name}", name=arrow if slot == "p" else slot))
         rule = Graph([out])
@@ -324,7 +326,7 @@ class Inside:
         }
 
     @cached_property
-    def proof(self) -> Proof:
+    def proof(self) -> GraphCheck:
         """The check of every gradient."""
         return self.graph.check()
 

@@ -81,8 +81,8 @@ class Machine:
             self._fixed = epoch_batches(n, settings.batch_size)
             self.batches = len(self._fixed[0])
         self._stepper = Stepper(self.training, *self.train, None, batches=self.batches)
-        self.flat = self.network.adopt()[0]
-        self.optimizer.settle(*self._stepper.program.segments())
+        self.flat = self.network._flatten_parameters()[0]
+        self.optimizer.bind(*self._stepper.program.segments())
         self._drawn = False
         self._rng: Mapping[str, Any] = self._generator.state
         #: The rows of the latest step, and their loss.

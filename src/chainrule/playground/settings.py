@@ -88,7 +88,7 @@ def number_defaults(optimizer: str) -> dict[str, float]:
     """
     kind = OPTIMIZERS[optimizer]
     parameters = inspect.signature(kind).parameters
-    names = [*kind.numbers, *(["weight_decay"] if kind is AdamW else [])]
+    names = [*kind.hyperparameters, *(["weight_decay"] if kind is AdamW else [])]
     return {name: float(parameters[name].default) for name in names}
 
 

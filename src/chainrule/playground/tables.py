@@ -46,7 +46,7 @@ class Cells(Data):
         """Of numbers to predict, which are standardised: their deviation, and their mean."""
         if self.preparation is None or self.classes is not None:
             return super().unit
-        zero, one = self.preparation.unscale([0.0, 1.0])
+        zero, one = self.preparation.inverse_transform([0.0, 1.0])
         return float(one - zero), float(zero)
 
     @property
@@ -131,7 +131,7 @@ def read_table(name: str, body: bytes) -> Table:
     table = parse_csv(body, source, encoding)
     if encoding == "utf-8":
         return table
-    return table.noted(_("The text was read as {encoding}.", encoding=encoding))
+    return table.with_notes(_("The text was read as {encoding}.", encoding=encoding))
 
 
 def table_cells(settings: Settings, table: Table | None, caps: Caps) -> Cells:

@@ -103,8 +103,8 @@ def _thumbs() -> dict[str, Array]:
 def _optimizer(name: str, kind: type[Optimizer]) -> dict[str, Any]:
     numbers = []
     for number, default in number_defaults(name).items():
-        most = math.nextafter(1, 0) if kind.numbers.get(number) is below_one else 1.0
-        least = 0.0 if number not in kind.numbers or most < 1 else 1e-12
+        most = math.nextafter(1, 0) if kind.hyperparameters.get(number) is below_one else 1.0
+        least = 0.0 if number not in kind.hyperparameters or most < 1 else 1e-12
         numbers.append({"name": number, "default": default, "least": least, "most": most})
     return {"key": name, "numbers": numbers, "slots": list(kind.slots)}
 

@@ -212,8 +212,8 @@ class Numbers(Judged):
     def __init__(self, run: Run, lang: str) -> None:
         super().__init__(run, lang)
         y = np.asarray(run.network.predict(self.x))
-        self.said = self.run.preparation.unscale(y).ravel()
-        self.true = self.run.preparation.unscale(self.t).ravel()
+        self.said = self.run.preparation.inverse_transform(y).ravel()
+        self.true = self.run.preparation.inverse_transform(self.t).ravel()
 
         self.scores = regression_scores(y, self.t, run.preparation.spread)
 

@@ -24,7 +24,7 @@ from chainrule.settings import language
 if TYPE_CHECKING:
     from chainrule.datasets import Preparation
 
-__all__ = ["predicting_script"]
+__all__ = ["prediction_script"]
 
 _READ = """\
 def read(path):
@@ -81,7 +81,7 @@ def prepare(path):
 """
 
 
-def predicting_script(model: WritableModel, *, lang: str | None = None) -> Script:
+def prediction_script(model: WritableModel, *, lang: str | None = None) -> Script:
     """A program that predicts what the model predicts, from a CSV file or an array.
 
     The weights are in the `.npz` beside it. `python FILE table.csv` prints an answer for every
@@ -98,7 +98,7 @@ def predicting_script(model: WritableModel, *, lang: str | None = None) -> Scrip
     """
     lang = language(lang)
     network = model.network
-    network.adopt()
+    network._flatten_parameters()
     page = Page(network, lang)
     x = _example(network)
     ((recorded, sizes),) = lay_out(

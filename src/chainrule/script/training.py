@@ -85,7 +85,7 @@ def training_script(
     if max_grad is not None:
         max_grad = positive(max_grad, "max_grad")
     refuse_by_hand(optimizer)
-    network.adopt()
+    network._flatten_parameters()
     made = find_maker(x, t)
     if made is not None:
         x, t = (made.x, made.t) if t is None else (x, t)
@@ -288,7 +288,7 @@ class _Training:
 def runs(network: RecordableNetwork) -> list[list[Parameter]]:
     """The parameters that move, in the runs that an optimizer updates as one array each."""
     found: list[list[Parameter]] = []
-    flats = network.adopt()
+    flats = network._flatten_parameters()
     for flat in flats:
         before: Parameter | None = None
         for p in flat.parameters:

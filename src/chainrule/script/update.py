@@ -126,7 +126,7 @@ class Update:
         if "shrink" in self._given:
             self.settings.append(f"weight_decay = {literal(optimizer.weight_decay)}")
             self.lines.append(f"{self._given['shrink']} = {lr} * weight_decay")
-        if type(optimizer).rate is Optimizer.rate:
+        if type(optimizer).effective_lr is Optimizer.effective_lr:
             if self.counts:
                 self.lines.append("step += 1")
             return
@@ -135,13 +135,15 @@ class Update:
         self.lines.append(f"{self._rated} = {self._rate_text(lr)}")
 
     def _rate_text(self, lr: str) -> str:
-        rate = type(self.optimizer).rate
+        rate = type(self.optimizer).effective_lr
         if rate.__module__.startswith("chainrule."):
-            words = {f"self.{name}": self._number(name) for name in self.optimizer.numbers}
+            words = {f"self.{name}": self._number(name) for name in self.optimizer.hyperparameters}
             (line,) = body_of(rate, words, {"lr": lr, "t": "step"})
             return line.removeprefix("return ")
         at = self.optimizer.schedule
-        return self._from_table("rates", lambda i: self.optimizer.rate(at(i), i + 1), "step - 1")
+        return self._from_table(
+            "rates", lambda i: self.optimizer.effective_lr(at(i), i + 1), "step - 1"
+        )
 
     def _scheduled(self, schedule: Schedule) -> str:
         """The text of the rate before update number `step`, from 0."""
@@ -235,14 +237,14 @@ class Update:
         trace, optimizer = Trace(FUNCTIONS), self.optimizer
         dtype = self.groups[0][0].dtype
         leaves = [trace.argument((7,), dtype, name) for name in self._leaves]
-        numbers = {name: trace.number(name) for name in optimizer.number_names}
+        numbers = {name: trace.number(name) for name in optimizer.hyperparameter_names}
         with hearing() as heard:
             p, g, *slots = leaves
-            new = optimizer.step(p, g, list(slots), dict(numbers), decay, factor)
+            new = optimizer.apply_rule(p, g, list(slots), dict(numbers), decay, factor)
         e = Expressions(Names(before))
         e.named = dict(zip(leaves, self._leaves.values(), strict=True))
         used = needed(new)
-        rated = type(optimizer).rate is not Optimizer.rate
+        rated = type(optimizer).effective_lr is not Optimizer.effective_lr
         for name, leaf in numbers.items():
             if leaf in used:
                 e.named[leaf] = self._number(name)

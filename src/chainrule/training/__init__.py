@@ -8,7 +8,7 @@ from chainrule.training.callbacks import Callback, EarlyStopping
 from chainrule.training.histograms import Histograms
 from chainrule.training.history import History
 from chainrule.training.linear import Linear, fit_linear
-from chainrule.training.metrics import accuracy, confusion_matrix, mae, r2, rmse, yes_no_accuracy
+from chainrule.training.metrics import accuracy, binary_accuracy, confusion_matrix, mae, r2, rmse
 from chainrule.training.recipes import Choice, Recipe, choose_recipe, recipes_for
 from chainrule.training.trainer import Trainer
 from chainrule.training.trajectory import Trajectory
@@ -26,6 +26,7 @@ __all__ = [
     "Trainer",
     "Trajectory",
     "accuracy",
+    "binary_accuracy",
     "choose_recipe",
     "confusion_matrix",
     "fit_linear",
@@ -34,5 +35,4 @@ __all__ = [
     "r2",
     "recipes_for",
     "rmse",
-    "yes_no_accuracy",
 ]

@@ -69,7 +69,7 @@ class CompiledLoop(Loop):
             if trainer.model.engine != "compiled":
                 trainer.model.engine = trainer.engine
             if self.held is not None or self.metrics:
-                trainer.model.ready(
+                trainer.model._warm_up(
                     (self.x if self.held is None else self.held[0]), self.progress.say
                 )
             self.progress.begin()

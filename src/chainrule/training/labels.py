@@ -20,8 +20,8 @@ Array = npt.NDArray[Any]
 #: What a metric is given, by name.
 PREDICTIONS, OUTPUTS, TARGETS = _("predictions"), _("outputs"), _("targets")
 _ONE_COLUMN = _(
-    "Say which: for ids give integers; for probabilities of yes yes_no_accuracy(outputs, t,"
-    " threshold=0.5); for a network's scores yes_no_accuracy(outputs, t, threshold=0)."
+    "Say which: for ids give integers; for probabilities of yes binary_accuracy(outputs, t,"
+    " threshold=0.5); for a network's scores binary_accuracy(outputs, t, threshold=0)."
 )
 
 
@@ -150,7 +150,7 @@ def _of_columns(y: Array, true: Array) -> Labels:
             raise DataError(
                 _(
                     "predictions and targets of shape {shape} hold 0 and 1 only, and not a single 1 in each"
-                    " row. For questions answered one by one use yes_no_accuracy; for ids of two classes"
+                    " row. For questions answered one by one use binary_accuracy; for ids of two classes"
                     " give both as one line, .ravel().",
                     shape=y.shape,
                 )
@@ -161,7 +161,7 @@ def _of_columns(y: Array, true: Array) -> Labels:
         raise DataError(
             _(
                 "targets of shape {shape} should be one-hot rows or probabilities, which add up to 1; one"
-                " is {row}. For questions answered one by one use yes_no_accuracy.",
+                " is {row}. For questions answered one by one use binary_accuracy.",
                 shape=true.shape,
                 row=shown(row.tolist()),
             )

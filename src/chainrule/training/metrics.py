@@ -22,6 +22,7 @@ __all__ = [
     "Metric",
     "accuracy",
     "answer_accuracy",
+    "binary_accuracy",
     "class_accuracy",
     "class_scores",
     "confusion_matrix",
@@ -31,7 +32,6 @@ __all__ = [
     "r2",
     "regression_scores",
     "rmse",
-    "yes_no_accuracy",
 ]
 
 Array = npt.NDArray[Any]
@@ -46,7 +46,7 @@ def accuracy(outputs: npt.ArrayLike, t: npt.ArrayLike) -> float:
     probabilities of each class, or one-hot rows (N, C). t: ids or texts (N,), one-hot rows or
     probabilities (N, C). Sequences go too: (N, T, C) and (N, T). Scores (N,) or (N, 1) are one
     yes-or-no question, yes above 0, with targets 0 and 1. For several questions in one row, each
-    with an answer of its own, see `yes_no_accuracy`.
+    with an answer of its own, see `binary_accuracy`.
 
     Raises:
         DataError: what could be read in two ways, such as 0.3 and 0.8 in a single column: scores or
@@ -63,7 +63,7 @@ def accuracy(outputs: npt.ArrayLike, t: npt.ArrayLike) -> float:
     return float(np.mean(labels.found == labels.true))
 
 
-def yes_no_accuracy(
+def binary_accuracy(
     outputs: npt.ArrayLike, t: npt.ArrayLike, threshold: float | None = None
 ) -> float:
     """The part of the yes-or-no answers that are right, of any shape: yes above the threshold.
@@ -74,9 +74,9 @@ def yes_no_accuracy(
     Raises:
         DataError: without a threshold, numbers between 0 and 1: probabilities or scores?
 
-    >>> yes_no_accuracy([[2.0, -1.0], [3.0, 4.0]], [[1, 0], [1, 0]])
+    >>> binary_accuracy([[2.0, -1.0], [3.0, 4.0]], [[1, 0], [1, 0]])
     0.75
-    >>> yes_no_accuracy([0.2, 0.9], [0, 1], threshold=0.5)
+    >>> binary_accuracy([0.2, 0.9], [0, 1], threshold=0.5)
     1.0
     """
     y = finite(as_numbers(outputs, OUTPUTS), OUTPUTS)
@@ -268,7 +268,7 @@ def named_metrics(
     chosen: dict[str, Metric] = {}
     for metric in [metrics] if isinstance(metrics, str) or callable(metrics) else metrics:
         name, function = _named(metric, METRICS | suited)
-        if metric is accuracy or (metric is yes_no_accuracy and target == "binary"):
+        if metric is accuracy or (metric is binary_accuracy and target == "binary"):
             function = suited.get("accuracy", function)  # what the outputs are is known here
         if chosen.get(name, function) is not function:
             raise SettingError(

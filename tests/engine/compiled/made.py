@@ -110,11 +110,11 @@ class OverRows(cr.Network):
 
 def _resized(node: Node, old: int, n: int) -> Node:
     """The node for a batch of n rows, where a shape among its settings begins with the batch."""
-    shape = node.settings().get("shape")
+    shape = node.hyperparameters().get("shape")
     if not isinstance(shape, tuple) or not shape or shape[0] != old:
         return node
     made = object.__new__(type(node))
-    made.__dict__.update(node.settings(), shape=(n, *shape[1:]))
+    made.__dict__.update(node.hyperparameters(), shape=(n, *shape[1:]))
     return made
 
 

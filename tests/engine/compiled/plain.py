@@ -335,7 +335,7 @@ def agree(
     named: Sequence[tuple[str, Array]] = [
         (n, a) for n, a in zip(("x", "t", "w"), ours.prepare(x, t, w), strict=True) if a is not None
     ]
-    ours.adopt(), theirs.adopt()
+    ours._flatten_parameters(), theirs._flatten_parameters()
     n = len(data[0])
     batch = batch or n
     order = np.random.default_rng(n).permutation(n).astype(np.intp)
@@ -372,8 +372,8 @@ def agree(
 def agree_in_use(make: Callable[[], Network], x: Any, *, slack: float = 1.0) -> str:
     """Both engines predict alike; gives the compiled text."""
     ours, theirs = make(), make()
-    x = ours.entering(x)
-    ours.adopt(), theirs.adopt()
+    x = ours._as_input(x)
+    ours._flatten_parameters(), theirs._flatten_parameters()
     with ignore_fp_errors():
         wanted = theirs.predict(x)
         scale = max([1.0, *(float(np.abs(a).max()) for a in theirs.activations(x).values())])

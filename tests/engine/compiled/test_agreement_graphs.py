@@ -378,7 +378,7 @@ def test_a_prediction_that_looks_at_the_whole_batch_is_declined(f: Callable[...,
     x = np.random.default_rng(0).standard_normal((300, 4))
     net = Formula(f, (4, 2))
     with plainly(), pytest.raises(NotCompilable, match="go with the other rows"):
-        CompiledPredict(net, net.entering(x))
+        CompiledPredict(net, net._as_input(x))
     ours, theirs = Formula(f, (4, 2)), Formula(f, (4, 2))
     ours.engine = "compiled"
     for n in (300, 128, 50):

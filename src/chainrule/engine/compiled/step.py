@@ -193,7 +193,7 @@ class CompiledStep:
         """What the optimizer moves: runs of parameters, gradients and its state."""
         optimizer, segments = self.optimizer, self.segments
         params, grads, decays, factors = map(list, zip(*segments, strict=True))
-        optimizer.settle(params, grads, decays, factors)
+        optimizer.bind(params, grads, decays, factors)
         assert optimizer.state is not None
         for slots in optimizer.state:
             slots[:] = map(aligned, slots)
@@ -244,7 +244,7 @@ class CompiledStep:
 
     def rates(self, steps: int) -> Array:
         """The optimizer's numbers for the next steps."""
-        return self.optimizer.numbers_ahead(steps)
+        return self.optimizer.hyperparameters_for(steps)
 
     def run(self, order: Array, starts: Array, rates: Array) -> Array:
         """Steps over these rows; the losses of those that went well.

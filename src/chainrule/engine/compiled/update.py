@@ -40,10 +40,10 @@ def update_source(
     n = 7  # any length: every element is dealt with alike
     p, g = (trace.argument((n,), dtype, k) for k in "pg")
     slots = [trace.argument((n,), dtype, slot) for slot in optimizer.slots]
-    numbers = {k: trace.number(k) for k in optimizer.number_names}
+    numbers = {k: trace.number(k) for k in optimizer.hyperparameter_names}
     scaled = g * numbers["scale"] if limited and optimizer.clip_norm is None else g
     try:
-        new = optimizer.step(p, scaled, list(slots), dict(numbers), decay, factor)
+        new = optimizer.apply_rule(p, scaled, list(slots), dict(numbers), decay, factor)
     except Exception as error:
         if isinstance(error, ChainruleError) or not raised_here(error):
             raise NotCompilable(_("the optimizer's rule cannot be recorded")) from error

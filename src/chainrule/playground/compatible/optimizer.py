@@ -30,7 +30,7 @@ class PlaygroundSGD(SGD):
     def __init__(self, lr: float | Schedule = 0.03, *, l1: float = 0.0, l2: float = 0.0) -> None:
         super().__init__(lr, l1=l1, l2=l2)
 
-    def step(
+    def apply_rule(
         self,
         p: Value,
         g: Value,

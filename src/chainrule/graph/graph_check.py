@@ -1,4 +1,4 @@
-"""Proof: a verdict on every arrow of a graph, each node by itself, for the gradient that arrives there."""
+"""The check of a graph: a verdict on every arrow, each node by itself, for the gradient that arrives."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from chainrule.text_width import cells_wide
 if TYPE_CHECKING:
     from chainrule.graph.graph import Graph
 
-__all__ = ["ArrowVerdict", "Proof", "prove"]
+__all__ = ["ArrowVerdict", "GraphCheck", "prove"]
 
 Array = npt.NDArray[Any]
 #: The columns of the table of verdicts, and what stands above them.
@@ -103,7 +103,7 @@ class ArrowVerdict(Verdict):
 
 
 @dataclass(frozen=True)
-class Proof:
+class GraphCheck:
     """What `Graph.check` found: a verdict for every arrow, and for every input from end to end."""
 
     #: By the arrow, for the drawing.
@@ -259,16 +259,16 @@ def _cells(row: ArrowVerdict) -> tuple[str, ...]:
     return (f"∂{row.arrow}", node, row.layer or "-", shape, row.verdict, *numbers, row.detail)
 
 
-def prove(graph: Graph, *, elements: bool = False, seed: int = 0) -> Proof:
+def prove(graph: Graph, *, elements: bool = False, seed: int = 0) -> GraphCheck:
     """A verdict on every arrow a gradient flows back along (see `Graph.check`)."""
     refuse_complex(graph)
     walk = _Walk(graph, elements, np.random.default_rng(seed))
     output = graph.outputs[0]
     if not output.requires_grad:
-        return Proof({}, {})
+        return GraphCheck({}, {})
     walk.seed = np.ones(output.shape) if output.size == 1 else weights(walk.rng, output.shape)
     chain_rule(graph, walk.seed.astype(output.dtype), lambda v: v.data, derive=walk.derive)
-    return Proof(walk.verdicts, walk.ends())
+    return GraphCheck(walk.verdicts, walk.ends())
 
 
 class _Walk:

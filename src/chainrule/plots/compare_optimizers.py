@@ -33,7 +33,7 @@ from chainrule.training.trainer import Trainer
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["race"]
+__all__ = ["compare_optimizers"]
 
 Numbers = npt.NDArray[np.float64]
 Optimizers = Sequence[Any] | Mapping[str, Any]
@@ -45,7 +45,7 @@ FAR = 25.0
 POINTS = 121
 
 
-def race(
+def compare_optimizers(
     subject: Any,
     optimizers: Optimizers,
     x: npt.ArrayLike | None = None,
@@ -74,7 +74,7 @@ def race(
 
     >>> import chainrule as cr
     >>> bowl = lambda x, y: x**2 / 20 + y**2
-    >>> figure = cr.race(bowl, [cr.SGD(lr=0.9), cr.Adam(lr=0.3)], start=(-7.0, 2.0), steps=30)
+    >>> figure = cr.compare_optimizers(bowl, [cr.SGD(lr=0.9), cr.Adam(lr=0.3)], start=(-7.0, 2.0), steps=30)
     >>> [len(line.get_xdata()) for line in figure.axes[1].lines]
     [31, 31]
     """
@@ -84,7 +84,9 @@ def race(
     if hasattr(subject, "params"):
         if x is None or t is None:
             raise DataError(
-                _("race(network, optimizers, x, t) needs the data x and t to train on.")
+                _(
+                    "compare_optimizers(network, optimizers, x, t) needs the data x and t to train on."
+                )
             )
         ax = new_axes(ax, 6.4, HEIGHT)
         losses = {
@@ -97,14 +99,14 @@ def race(
         given = shown(subject)
         raise SettingError(
             _(
-                "race takes a network with x and t, or a function f(x, y) with start=(x, y); got"
-                " {given}.",
+                "compare_optimizers takes a network with x and t, or a function f(x, y) with start=(x, y);"
+                " got {given}.",
                 given=given,
             )
             if start is not None
             else _(
-                "race takes a network with x and t, or a function f(x, y) with start=(x, y); got"
-                " {given} and no start.",
+                "compare_optimizers takes a network with x and t, or a function f(x, y) with start=(x, y);"
+                " got {given} and no start.",
                 given=given,
             )
         )
@@ -135,11 +137,13 @@ def _named(optimizers: Optimizers) -> dict[str, Any]:
             named[name] = one
     if not named:
         raise SettingError(
-            _("race needs at least one optimizer, such as [cr.SGD(0.1), cr.Adam()].")
+            _("compare_optimizers needs at least one optimizer, such as [cr.SGD(0.1), cr.Adam()].")
         )
     for one in named.values():
         if not callable(getattr(one, "update", None)):
-            raise SettingError(_("race: {given} has no update(params, grads).", given=shown(one)))
+            raise SettingError(
+                _("compare_optimizers: {given} has no update(params, grads).", given=shown(one))
+            )
     return named
 
 
