@@ -39,9 +39,9 @@ from chainrule.optimizers import Nesterov as Nesterov
 from chainrule.optimizers import Optimizer as Optimizer
 from chainrule.optimizers import RMSprop as RMSprop
 from chainrule.optimizers import clip_grads as clip_grads
+from chainrule.plots.compare_optimizers import compare_optimizers as compare_optimizers
 from chainrule.plots.confusion import draw_confusion as draw_confusion
 from chainrule.plots.features import draw_features as draw_features
-from chainrule.plots.compare_optimizers import compare_optimizers as compare_optimizers
 from chainrule.plots.regions import draw_regions as draw_regions
 from chainrule.plots.residuals import draw_residuals as draw_residuals
 from chainrule.plots.surface import draw_surface as draw_surface

@@ -111,11 +111,11 @@ def test_a_split_leaves_the_held_out_rows_out_of_the_preparation() -> None:
     assert facts["split"] == {
         "validation": 0.2, "seed": 0, "missing": "fill", "training_rows": 80, "held_out_rows": 20,
     }  # fmt: skip
-    from chainrule.datasets import Preparation, open_data, stratified_split
+    from chainrule.datasets import Preprocessor, open_data, stratified_split
 
     table, _ = open_data("t.csv")
     train, _ = stratified_split(np.arange(100) % 2, 0.2, 0)
-    expected = Preparation.fit(table.rows(train), "label")
+    expected = Preprocessor.fit(table.rows(train), "label")
     assert model.preparation is not None
     assert model.preparation.to_json() == expected.to_json()
 

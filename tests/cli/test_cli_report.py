@@ -162,7 +162,7 @@ def test_the_rest_of_the_page_is_true() -> None:
     truth = model.predict_proba(rows)[np.arange(len(t)), t]
     order = np.argsort(truth, kind="stable")[:12]
     worst = cells(page, "row")
-    assert [row[0] for row in worst] == [table.line(int(held[i])) for i in order]
+    assert [row[0] for row in worst] == [table.line_of(int(held[i])) for i in order]
     assert [row[2] for row in worst] == [f"{truth[i]:.1%}" for i in order]
     assert [row[5] for row in worst] == [f"{rows['sepal_length_cm'][i]:g}" for i in order]
 

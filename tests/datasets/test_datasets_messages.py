@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from chainrule.datasets import Preparation, Table, parse_csv
+from chainrule.datasets import Preprocessor, Table, parse_csv
 from chainrule.datasets.kept import as_json, told_by
 from chainrule.datasets.remarks import READ
 from chainrule.datasets.wording import topic_of
@@ -57,7 +57,7 @@ def notes() -> Iterator[Any]:
         table = parse_csv(data, "f.csv", **options)
         yield from table.notes
         if "t" in table and not table.missing("t").any() and len(table.names) > 2:
-            yield from Preparation.fit(table, "t").notes
+            yield from Preprocessor.fit(table, "t").notes
 
 
 def test_every_note_is_said_in_chinese_and_on_the_page() -> None:
@@ -86,24 +86,24 @@ def test_notes_say_what_they_are_about() -> None:
     assert topic_of(pickle.loads(pickle.dumps(table)).notes[1]) == "gaps"
 
 
-def prepared() -> Preparation:
+def prepared() -> Preprocessor:
     text = "n,s,w,k\n" + "".join(
         f"{'' if i % 5 == 0 else i},{'xyz'[i % 3]},{'few' if i % 9 == 0 else i},{i % 2}\n"
         for i in range(40)
     )
-    return Preparation.fit(parse_csv(text.encode(), "f.csv"), "k")
+    return Preprocessor.fit(parse_csv(text.encode(), "f.csv"), "k")
 
 
 def test_notes_of_a_loaded_preparation_are_said_in_chinese() -> None:
     first = prepared()
-    again = Preparation.from_json(json.loads(json.dumps(first.to_json())))
+    again = Preprocessor.from_json(json.loads(json.dumps(first.to_json())))
     assert [*map(type, first.to_json()["notes"])] == [str] * len(first.notes)
     for before, after in zip(first.notes, again.notes, strict=True):
         assert after == before
         assert in_language(after, "zh") == in_language(before, "zh") != before
     data = first.to_json()
     del data["messages"]
-    assert Preparation.from_json(data).notes == first.notes
+    assert Preprocessor.from_json(data).notes == first.notes
 
 
 def places(data: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -123,7 +123,7 @@ def test_a_damaged_message_is_its_english_note(odd: Any) -> None:
         for step in path:
             place = place[step]
         place[key] = odd
-        loaded = Preparation.from_json(damaged)
+        loaded = Preprocessor.from_json(damaged)
         assert list(map(str, loaded.notes)) == data["notes"]
         assert all(in_language(note, "zh") for note in loaded.notes)
 
@@ -138,7 +138,7 @@ def test_a_message_that_grows_is_not_made() -> None:
 
 def test_places_and_names_have_the_quotes_of_the_language() -> None:
     table = parse_csv(b"it's,b\n1,2\n", "f.csv")
-    assert table.place(0, "it's") == 'f.csv:2, column "it\'s"'
-    assert table.place(0, "it's").said("zh") == "f.csv 第 2 行，“it's”列"
+    assert table.location_of(0, "it's") == 'f.csv:2, column "it\'s"'
+    assert table.location_of(0, "it's").said("zh") == "f.csv 第 2 行，“it's”列"
     odd = Table({"a\x1b[2J": [1]})
-    assert "\x1b" not in odd.place(0, "a\x1b[2J").said("zh")
+    assert "\x1b" not in odd.location_of(0, "a\x1b[2J").said("zh")

@@ -1,4 +1,4 @@
-"""Preparation: what is learned from training rows, applied to others, and kept as JSON."""
+"""Preprocessor: what is learned from training rows, applied to others, and kept as JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chainrule.datasets import (
-    Preparation,
+    Preprocessor,
     Table,
     digits,
     load,
@@ -31,7 +31,7 @@ def small(**columns: object) -> Table:
 
 def test_numbers_are_standardised_with_training_moments() -> None:
     table = load("iris")
-    prepared = Preparation.fit(table, "species")
+    prepared = Preprocessor.fit(table, "species")
     x = prepared.transform(table)
     raw = table.drop("species").matrix()
     assert x.dtype == np.float32
@@ -43,7 +43,7 @@ def test_numbers_are_standardised_with_training_moments() -> None:
 
 def test_penguins_as_they_are() -> None:
     table = penguins()
-    prepared = Preparation.fit(table, "species")
+    prepared = Preprocessor.fit(table, "species")
     assert prepared.classes == ("Adelie", "Chinstrap", "Gentoo")
     assert prepared.features[:4] == (
         "island=Biscoe", "island=Dream", "island=Torgersen", "bill_length_mm",
@@ -68,11 +68,11 @@ def test_penguins_as_they_are() -> None:
 
 def test_missing_numbers_become_the_median() -> None:
     table = small()
-    prepared = Preparation.fit(table, "t")
+    prepared = Preprocessor.fit(table, "t")
     x = prepared.transform(table)
     mean, std = 7 / 3, np.std([1.0, 2.0, 4.0])
     np.testing.assert_allclose(x[3, 0], (2.0 - mean) / std, rtol=1e-6)
-    assert prepared.remarks(table) == (
+    assert prepared.warnings_for(table) == (
         "1 missing cell in 'a' was filled with the training median 2.",
     )
 
@@ -90,7 +90,7 @@ def test_constant_empty_and_wordy_columns() -> None:
             "t": ["a", "b"] * (n // 2),
         }
     )
-    prepared = Preparation.fit(table, "t")
+    prepared = Preprocessor.fit(table, "t")
     assert prepared.columns == ("same", "huge", "good")
     x = prepared.transform(table)
     assert (x[:, :2] == 0).all()
@@ -103,24 +103,24 @@ def test_constant_empty_and_wordy_columns() -> None:
 
 def test_many_texts_are_kept_when_they_repeat() -> None:
     table = Table({"w": [f"w{i % 60:02}" for i in range(240)], "t": [0, 1] * 120})
-    assert len(Preparation.fit(table, "t").features) == 60
+    assert len(Preprocessor.fit(table, "t").features) == 60
 
 
 def test_unseen_and_missing_texts() -> None:
     train = small(s=["a", "b", "a", "c"], t=[0, 1, 0, 1])
-    prepared = Preparation.fit(train, "t")
+    prepared = Preprocessor.fit(train, "t")
     later = small(s=["b", "zebra", "", "a"])
     assert prepared.transform(later).tolist() == [[0, 1, 0], [0, 0, 0], [0, 0, 0], [1, 0, 0]]
-    assert prepared.remarks(later) == (
+    assert prepared.warnings_for(later) == (
         "2 cells in 's' hold texts that the training rows do not have, and became zeros.",
     )
-    gap = Preparation.fit(small(s=["a", "", "a", "c"], t=[0, 1, 0, 1]), "t")
+    gap = Preprocessor.fit(small(s=["a", "", "a", "c"], t=[0, 1, 0, 1]), "t")
     assert gap.features == ("s=a", "s=c", "s=(missing)")
     assert gap.transform(later)[2].tolist() == [0, 0, 1]
 
 
 def test_texts_that_look_like_numbers_later() -> None:
-    prepared = Preparation.fit(small(s=["1", "2", "x"], t=[0, 1, 0]), "t")
+    prepared = Preprocessor.fit(small(s=["1", "2", "x"], t=[0, 1, 0]), "t")
     assert prepared.transform(parse_csv(b"s,k\n1,a\n2,b\n,c\n", "f")).tolist() == [
         [1, 0, 0], [0, 1, 0], [0, 0, 0],
     ]  # fmt: skip
@@ -128,7 +128,7 @@ def test_texts_that_look_like_numbers_later() -> None:
 
 def test_a_text_column_stays_text_whatever_the_other_rows_hold() -> None:
     cells = ["007", "A1", "12", "1.50", "1.5"]
-    prepared = Preparation.fit(parse_csv(b"s,n,t\n007,1,a\nA1,2,b\n12,3,a\n1.50,4,b\n", "f"), "t")
+    prepared = Preprocessor.fit(parse_csv(b"s,n,t\n007,1,a\nA1,2,b\n12,3,a\n1.50,4,b\n", "f"), "t")
     assert prepared.kinds == {"s": "text", "n": "number", "t": "text"}
     together = parse_csv(b"s,n\n007,1\nA1,1\n12,1\n1.50,1\n1.5,1\n", "f", kinds=prepared.forms)
     x = prepared.transform(together)
@@ -145,8 +145,8 @@ def test_targets_too_large_or_too_near() -> None:
         ([0.5e-323, 1e-323, 0.0], "too little"),
     ):
         with pytest.raises(DataError, match=part):
-            Preparation.fit(small(a=[1, 2, 3], t=values), "t", "regression")
-    prepared = Preparation.fit(small(a=[1, 2, 3], t=[0.5, 1.5, 2.5]), "t")
+            Preprocessor.fit(small(a=[1, 2, 3], t=values), "t", "regression")
+    prepared = Preprocessor.fit(small(a=[1, 2, 3], t=[0.5, 1.5, 2.5]), "t")
     with pytest.raises(DataError, match="small, row 1, column 't': the number is too far"):
         prepared.targets(small(t=[1.0, 1e300]))
 
@@ -166,7 +166,7 @@ def test_targets_too_large_or_too_near() -> None:
 )
 def test_task(target: list[Any], task: Any, kind: str) -> None:
     table = small(a=list(range(len(target))), t=target)
-    prepared = Preparation.fit(table, "t", task)
+    prepared = Preprocessor.fit(table, "t", task)
     assert prepared.task == kind
     y = prepared.targets(table)
     if kind == "classification":
@@ -201,17 +201,17 @@ def test_task(target: list[Any], task: Any, kind: str) -> None:
 )
 def test_fit_refuses(table: Table, target: str, task: Any, part: str) -> None:
     with pytest.raises(DataError, match=part) as caught:
-        Preparation.fit(table, target, task)
+        Preprocessor.fit(table, target, task)
     assert "small" in str(caught.value)
 
 
 def test_unknown_task() -> None:
     with pytest.raises(SettingError, match='did you mean "regression"'):
-        Preparation.fit(small(), "t", "regresion")  # type: ignore[arg-type]
+        Preprocessor.fit(small(), "t", "regresion")  # type: ignore[arg-type]
 
 
 def test_transform_refuses() -> None:
-    prepared = Preparation.fit(load("iris"), "species")
+    prepared = Preprocessor.fit(load("iris"), "species")
     with pytest.raises(DataError) as caught:
         prepared.transform(
             parse_csv(b"sepal_length,sepal_width_cm,petal_width_cm\n1,2,3\n", "new.csv")
@@ -230,19 +230,19 @@ def test_transform_refuses() -> None:
 
 
 def test_targets_refuse() -> None:
-    prepared = Preparation.fit(load("iris"), "species")
+    prepared = Preprocessor.fit(load("iris"), "species")
     with pytest.raises(DataError, match=r"1 of 2 rows is of a class.*'rose'.*setosa"):
         prepared.targets(Table({"species": ["setosa", "rose"]}))
     with pytest.raises(DataError, match="1 of 2 rows has no target"):
         prepared.targets(Table({"species": ["setosa", ""]}))
     with pytest.raises(DataError, match="no column 'species'"):
         prepared.targets(Table({"a": [1]}))
-    ints = Preparation.fit(small(a=[1, 2, 3], t=[3, 7, 9]), "t")
+    ints = Preprocessor.fit(small(a=[1, 2, 3], t=[3, 7, 9]), "t")
     for wrong in ([3, 4], [3, 10], [2, 3], [3, 7.5], ["3", "x"]):
         with pytest.raises(DataError, match="of a class that the training rows do not have"):
             ints.targets(Table({"t": wrong}))
     with pytest.raises(DataError, match="numbers are needed"):
-        Preparation.fit(small(a=[1, 2], t=[0.5, 1.5]), "t").targets(Table({"t": ["x"]}))
+        Preprocessor.fit(small(a=[1, 2], t=[0.5, 1.5]), "t").targets(Table({"t": ["x"]}))
     for ids in ([3], [-1], [0.0], ["a"]):
         with pytest.raises(DataError, match="from 0 to 2"):
             prepared.labels(ids)
@@ -251,7 +251,7 @@ def test_targets_refuse() -> None:
 def test_rows_with_target() -> None:
     mask, lost = rows_with_target(penguins(), "sex")
     assert (mask.sum(), lost) == (333, 11)
-    Preparation.fit(penguins().rows(mask), "sex")
+    Preprocessor.fit(penguins().rows(mask), "sex")
 
 
 @settings(max_examples=60, deadline=None)
@@ -277,9 +277,9 @@ def test_json_round_trip_bit_for_bit(rows: list[tuple[float | None, str, int]]) 
     )
     if len({row[2] for row in rows}) < 2:
         return
-    prepared = Preparation.fit(table, "t")
+    prepared = Preprocessor.fit(table, "t")
     text = json.dumps(prepared.to_json(), allow_nan=False)
-    again = Preparation.from_json(json.loads(text))
+    again = Preprocessor.from_json(json.loads(text))
     x = prepared.transform(table)
     assert np.isfinite(x).all()
     assert again.transform(table).tobytes() == x.tobytes()
@@ -290,8 +290,8 @@ def test_json_round_trip_bit_for_bit(rows: list[tuple[float | None, str, int]]) 
 
 
 def test_json_of_regression() -> None:
-    prepared = Preparation.fit(load("iris"), "petal_width_cm")
-    again = Preparation.from_json(json.loads(json.dumps(prepared.to_json())))
+    prepared = Preprocessor.fit(load("iris"), "petal_width_cm")
+    again = Preprocessor.from_json(json.loads(json.dumps(prepared.to_json())))
     y = prepared.targets(load("iris"))
     assert again.targets(load("iris")).tobytes() == y.tobytes()
     assert again.inverse_transform(y).tobytes() == prepared.inverse_transform(y).tobytes()
@@ -337,30 +337,30 @@ CHANGES: list[tuple[Any, Any, str]] = [
 @pytest.mark.parametrize(("path", "value", "part"), CHANGES)
 def test_damaged_json(path: list[Any], value: object, part: str) -> None:
     table = small(a=[1.0, 2.0, 4.0], s=["x", "y", "x"], t=["p", "q", "p"])
-    data = copy.deepcopy(Preparation.fit(table, "t").to_json())
+    data = copy.deepcopy(Preprocessor.fit(table, "t").to_json())
     place: Any = data
     for key in path[:-1]:
         place = place[key]
     place[path[-1]] = value
     with pytest.raises(FormatError, match=part):
-        Preparation.from_json(data)
+        Preprocessor.from_json(data)
 
 
 def test_damaged_json_names_everything() -> None:
-    data = Preparation.fit(small(), "t").to_json()
+    data = Preprocessor.fit(small(), "t").to_json()
     del data["center"], data["notes"]
     data["odd"] = 1
     with pytest.raises(FormatError, match=r"center, notes missing; .*unknown 'odd'"):
-        Preparation.from_json(data)
-    data = Preparation.fit(small(), "t").to_json()
+        Preprocessor.from_json(data)
+    data = Preprocessor.fit(small(), "t").to_json()
     data["spread"] = -1
     data["target"] = ""
     with pytest.raises(FormatError, match=r"target.*; spread"):
-        Preparation.from_json(data)
+        Preprocessor.from_json(data)
     odd: Any
     for odd in (None, [], "x"):
         with pytest.raises(FormatError, match="object with keys"):
-            Preparation.from_json(odd)
+            Preprocessor.from_json(odd)
 
 
 def test_wide_matrices_in_several_blocks_of_rows() -> None:
@@ -368,7 +368,7 @@ def test_wide_matrices_in_several_blocks_of_rows() -> None:
     pixels = random.integers(0, 256, (5000, 100), dtype=np.uint8)
     pixels[:, 3] = 7
     table = Table.from_matrix(pixels, more={"t": np.arange(5000) % 3})
-    prepared = Preparation.fit(table, "t")
+    prepared = Preprocessor.fit(table, "t")
     x = prepared.transform(table)
     raw = pixels.astype(np.float64)
     std = raw.std(axis=0)
@@ -382,6 +382,6 @@ def test_wide_matrices_in_several_blocks_of_rows() -> None:
 def test_digits_train_and_held_rows() -> None:
     table = load("digits")
     train, held = stratified_split(digits()[1], 0.2, seed=1)
-    prepared = Preparation.fit(table.rows(train), "digit")
+    prepared = Preprocessor.fit(table.rows(train), "digit")
     assert prepared.transform(table.rows(held)).shape == (len(held), 64)
     assert prepared.classes == tuple(range(10))

@@ -181,7 +181,7 @@ def test_the_bytes_are_the_same_each_time(tmp_path: Path) -> None:
 
 def test_a_model_with_preparation_predicts_from_raw_tables_and_arrays(tmp_path: Path) -> None:
     table = cr.datasets.load("penguins")
-    prepared = cr.datasets.Preparation.fit(table, "species")
+    prepared = cr.datasets.Preprocessor.fit(table, "species")
     net = cr.Sequential(cr.Affine.sized(len(prepared.features), 3), loss=cr.SoftmaxWithLoss())
     save_model(tmp_path / "p", net, preparation=prepared)
     model = load_model(tmp_path / "p")
@@ -193,7 +193,7 @@ def test_a_model_with_preparation_predicts_from_raw_tables_and_arrays(tmp_path: 
         model.predict(X)
 
     table = cr.datasets.load("iris")
-    prepared = cr.datasets.Preparation.fit(table, "petal_width_cm")
+    prepared = cr.datasets.Preprocessor.fit(table, "petal_width_cm")
     net = cr.Sequential(cr.Affine.sized(len(prepared.features), 1), loss=cr.MeanSquaredError())
     save_model(tmp_path / "r", net, preparation=prepared)
     y = load_model(tmp_path / "r").predict(table)
@@ -202,7 +202,7 @@ def test_a_model_with_preparation_predicts_from_raw_tables_and_arrays(tmp_path: 
     )
 
     number_columns = table.drop("species")
-    prepared = cr.datasets.Preparation.fit(number_columns, "petal_width_cm")
+    prepared = cr.datasets.Preprocessor.fit(number_columns, "petal_width_cm")
     net = cr.Sequential(cr.Affine.sized(3, 1), loss=cr.MeanSquaredError())
     save_model(tmp_path / "n", net, preparation=prepared)
     model = load_model(tmp_path / "n")

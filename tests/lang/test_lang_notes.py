@@ -22,7 +22,7 @@ def test_what_the_command_says_of_columns_is_translated() -> None:
             "y": [0, 1] * 20,
         }
     )
-    said = hints(table, cr.datasets.Preparation.fit(table, "y"))
+    said = hints(table, cr.datasets.Preprocessor.fit(table, "y"))
     assert len(said) == 1
     for note in said:
         left = re.sub(r"“[^”]*”|--without", "", in_language(note, "zh"))
@@ -49,7 +49,7 @@ def test_every_remark_is_translated_whole() -> None:
     seen = 0
     for body, target in tables():
         table = cr.datasets.parse_csv(body, "t.csv")
-        preparation = cr.datasets.Preparation.fit(table, target)
+        preparation = cr.datasets.Preprocessor.fit(table, target)
         for note in (*table.notes, *preparation.notes):
             chinese = in_language(note, "zh")
             left = re.sub(rf"“[^”]*”|\(missing\)|--number \w+|\b(?:w\d+|{NAMES})\b", "", chinese)

@@ -55,7 +55,7 @@ def test_what_the_rows_become_is_learnt_from_the_training_rows_alone() -> None:
     data = table_cells(Settings(data="own", train_part=0.3), table, Caps())
     assert data.table is not None
     train = data.table.rows(slice(0, data.train))
-    again = cr.datasets.Preparation.fit(train, "Klasse\u00a0ja")
+    again = cr.datasets.Preprocessor.fit(train, "Klasse\u00a0ja")
     np.testing.assert_array_equal(data.matrix, again.transform(data.table))
     assert np.bincount(data.labels[: data.train]).tolist() == [12, 12, 12]
 

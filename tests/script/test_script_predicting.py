@@ -15,7 +15,7 @@ from tests.cli.driver import as_json, good
 from tests.cli.driver import run as command
 
 import chainrule as cr
-from chainrule.datasets import Preparation, Table, read_csv
+from chainrule.datasets import Preprocessor, Table, read_csv
 from chainrule.errors import SettingError
 from chainrule.files import Model, load_model
 from chainrule.script import Script, prediction_script
@@ -53,7 +53,7 @@ def write(path: Path, names: list[str], rows: list[list[Any]], delimiter: str = 
 
 
 def model_of(table: Table, target: str, loss: Any, outputs: int | None = None) -> Model:
-    prepared = Preparation.fit(table, target)
+    prepared = Preprocessor.fit(table, target)
     width = outputs or (len(prepared.classes) if prepared.classes else 1)
     network = cr.Sequential(
         cr.Affine.sized(len(prepared.features), 9), cr.BatchNorm.sized(9), cr.GELU(),

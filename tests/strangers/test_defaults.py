@@ -263,7 +263,7 @@ def test_every_sentence_of_the_verdict_has_its_chinese() -> None:
     }
     seen = set()
     for target, table in tables.items():
-        preparation = cr.datasets.Preparation.fit(table, target)
+        preparation = cr.datasets.Preprocessor.fit(table, target)
         x, t = preparation.transform(table), preparation.targets(table)
         baselines = cr.Baselines.fit(x, t, 2 if target == "c" else None)
         for found in (

@@ -11,7 +11,7 @@ import pytest
 from tests.strangers.odd_tables import same
 
 import chainrule as cr
-from chainrule.datasets import Preparation, Table
+from chainrule.datasets import Preprocessor, Table
 from chainrule.errors import DataError
 from chainrule.files import Model
 
@@ -27,7 +27,7 @@ def model() -> tuple[Model, dict[str, list[Any]]]:
         "t": np.where(a > b, "hi", "lo").tolist(),
     }  # fmt: skip
     table = Table(columns)
-    prepared = Preparation.fit(table, "t")
+    prepared = Preprocessor.fit(table, "t")
     net = cr.Sequential(
         cr.Affine.sized(4, 16), cr.ReLU(), cr.Affine.sized(16, 2), loss=cr.SoftmaxWithLoss(), seed=0
     )

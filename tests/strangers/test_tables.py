@@ -12,7 +12,7 @@ from tests.cli.driver import as_json, good, run
 from tests.strangers.odd_tables import rows, same
 
 import chainrule as cr
-from chainrule.datasets import Form, Preparation, Table, parse_csv, read
+from chainrule.datasets import Form, Preprocessor, Table, parse_csv, read
 from chainrule.errors import SettingError
 
 source = pytest.mark.source
@@ -395,8 +395,8 @@ def test_codes_are_not_taken_for_units(cells: list[str], words: list[str]) -> No
     beside = table.words("x")
     assert beside is not None
     assert list(beside.categories) == words
-    prepared = Preparation.fit(
-        Table.assembled(["x", "t"], [(["x"], np.asarray(table["x"]).reshape(-1, 1).copy())],
+    prepared = Preprocessor.fit(
+        Table.from_blocks(["x", "t"], [(["x"], np.asarray(table["x"]).reshape(-1, 1).copy())],
                         {}, "s", more={"t": [0, 1, *[0] * (len(cells) - 2)]}, words={"x": beside}), "t",
     )  # fmt: skip
     assert prepared.features == ("x", *(f"x={word}" for word in words))
@@ -479,7 +479,7 @@ def test_the_unit_of_training_is_the_unit_of_later_rows() -> None:
     found = cr.load_model("t.safetensors").preparation
     assert found is not None
     assert found.forms["w"] == Form("number", "", "kg")
-    assert Preparation.from_json(json.loads(json.dumps(found.to_json()))).forms == found.forms
+    assert Preprocessor.from_json(json.loads(json.dumps(found.to_json()))).forms == found.forms
     assert pounds != kilograms
 
 
@@ -539,7 +539,7 @@ def test_labels_that_training_did_not_have_count_as_wrong_and_are_named(labels: 
 @source("strangers 2")
 def test_texts_that_are_left_out_come_with_a_guess() -> None:
     table = Table({"x": [f"{i}±0.{i}" for i in range(120)], "z": [1, 2] * 60, "y": [0, 1] * 60})
-    notes = " ".join(Preparation.fit(table, "y").notes)
+    notes = " ".join(Preprocessor.fit(table, "y").notes)
     assert "'x' was left out: 120 distinct texts in 120 rows." in notes
     assert "(If they are numbers, such as '0±0.0', write them as 12.5.)" in notes
 

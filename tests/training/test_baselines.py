@@ -148,7 +148,7 @@ def test_a_line_is_fitted_to_a_draw_of_many_rows() -> None:
 
 def kept(tmp_path: Path) -> Path:
     table = cr.datasets.Table({"x": [float(i) for i in range(20)], "t": ["a", "b"] * 10})
-    preparation = cr.datasets.Preparation.fit(table, "t")
+    preparation = cr.datasets.Preprocessor.fit(table, "t")
     x, t = preparation.transform(table), preparation.targets(table)
     net = cr.Sequential(cr.Affine.sized(1, 2), loss=cr.SoftmaxWithLoss(), seed=0)
     path = tmp_path / "m.safetensors"

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from chainrule.datasets import Preparation, Table
+from chainrule.datasets import Preprocessor, Table
 from chainrule.lang.messages import Text, _
 
 __all__ = ["hints"]
@@ -16,11 +16,11 @@ IDENTIFIER = re.compile(
 )
 
 
-def hints(table: Table, preparation: Preparation) -> tuple[Text, ...]:
+def hints(table: Table, preparation: Preprocessor) -> tuple[Text, ...]:
     """Sentences about columns that are learned from and perhaps should not be.
 
     >>> table = Table({"id": list(range(40)), "x": [1.5, 2.5] * 20, "y": [0, 1] * 20})
-    >>> hints(table, Preparation.fit(table, "y"))[0].partition(".")[0]
+    >>> hints(table, Preprocessor.fit(table, "y"))[0].partition(".")[0]
     "'id' has another whole number in every row, as identifiers have"
     """
     found = []

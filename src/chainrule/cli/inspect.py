@@ -15,7 +15,7 @@ from chainrule.cli.terminal import json_out, paint, paragraph, printable, rows, 
 from chainrule.lang.messages import Text, _, _n, _p, listed
 
 if TYPE_CHECKING:
-    from chainrule.datasets import Preparation
+    from chainrule.datasets import Preprocessor
 
 __all__ = ["inspect"]
 
@@ -65,7 +65,7 @@ def inspect(model: str, as_json: bool) -> None:
         rows(_told(found.facts))
 
 
-def _prepared(preparation: Preparation) -> list[tuple[str, str]]:
+def _prepared(preparation: Preprocessor) -> list[tuple[str, str]]:
     classes = preparation.classes
     what = _n("one of {n} class", "one of {n} classes", len(classes)) if classes else _("a number")
     told = _("{target}, {what}", target=preparation.target, what=what)

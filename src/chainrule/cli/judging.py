@@ -15,7 +15,7 @@ from chainrule.training.metrics import in_units, regression_scores
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from chainrule.datasets import Preparation
+    from chainrule.datasets import Preprocessor
     from chainrule.networks import Network
 
 __all__ = ["Judged", "beside", "held_out", "judge", "simplest", "verdict"]
@@ -29,7 +29,7 @@ class Judged:
     scores: dict[str, Any]
     found: Comparison
     baselines: Baselines
-    preparation: Preparation
+    preparation: Preprocessor
 
     def verdict(self, hidden: bool, given: Sequence[str]) -> tuple[Text, ...]:
         """What to say if the model does not beat the baselines; see `verdict`."""
@@ -39,7 +39,7 @@ class Judged:
 
 def judge(
     network: Network,
-    preparation: Preparation,
+    preparation: Preprocessor,
     baselines: Baselines,
     x: npt.NDArray[Any],
     t: npt.NDArray[Any],
@@ -50,7 +50,7 @@ def judge(
     if preparation.classes:
         scores: dict[str, Any] = {"accuracy": found.model}
     else:
-        scores = dict(regression_scores(y, t, preparation.spread))
+        scores = dict(regression_scores(y, t, preparation.scale))
     return Judged(len(t), scores | simplest(found), found, baselines, preparation)
 
 
@@ -86,7 +86,7 @@ def held_out(judged: Judged | None, chose: bool) -> list[tuple[Text, Text]]:
 
 
 def beside(
-    found: Comparison, preparation: Preparation, baselines: Baselines
+    found: Comparison, preparation: Preprocessor, baselines: Baselines
 ) -> list[tuple[Text, Text]]:
     """The baselines' scores as a line to show."""
     told = []
@@ -100,7 +100,7 @@ def beside(
 
 def verdict(
     found: Comparison,
-    preparation: Preparation,
+    preparation: Preprocessor,
     baselines: Baselines,
     which: Text,
     hidden: bool,
@@ -160,7 +160,7 @@ def _tips(linear: bool, hidden: bool, target: str) -> tuple[Text, Text]:
     )
 
 
-def _answer(preparation: Preparation, baselines: Baselines) -> Text:
+def _answer(preparation: Preprocessor, baselines: Baselines) -> Text:
     """The answer that looks at no column."""
     if preparation.classes is None:
         return _("saying the mean {target}", target=preparation.target)
@@ -168,7 +168,7 @@ def _answer(preparation: Preparation, baselines: Baselines) -> Text:
     return _("saying {label!r}", label=label)
 
 
-def _score(value: float | None, preparation: Preparation) -> str:
+def _score(value: float | None, preparation: Preprocessor) -> str:
     if value is None:
         return "-"
     return f"{value:.1%}" if preparation.classes else f"{value:.4f}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chainrule.cli.split import Rows
-from chainrule.datasets import Preparation
+from chainrule.datasets import Preprocessor
 from chainrule.lang.messages import Text, sentences
 from chainrule.networks import Sequential
 from chainrule.training import Recipe, Trainer
@@ -32,7 +32,7 @@ class Plan:
     #: The name that the model would have had, if that was taken.
     renamed: str
     facts: dict[str, Any]
-    preparation: Preparation = field(repr=False)
+    preparation: Preprocessor = field(repr=False)
     divided: Rows = field(repr=False)
     net: Sequential = field(repr=False)
     trainer: Trainer = field(repr=False)

@@ -10,7 +10,7 @@ from chainrule.errors import DataError, SettingError
 from chainrule.lang.messages import Text, _, listed, sentences
 
 if TYPE_CHECKING:
-    from chainrule.datasets import Preparation, Table
+    from chainrule.datasets import Preprocessor, Table
     from chainrule.files import Model
 
 __all__ = ["fact", "news", "notes_on", "open_both"]
@@ -24,7 +24,7 @@ def open_both(
     target: bool = True,
     from_python: str = "predict(x)",
     otherwise: Text | None = None,
-) -> tuple[Model, Preparation, Table]:
+) -> tuple[Model, Preprocessor, Table]:
     """The model, its preparation, and the table, read as the training data was.
 
     Notes speak of the columns that the model uses; of its `target` too, if that is needed.
@@ -67,12 +67,12 @@ def news(table: Table) -> list[str]:
     return [note for note in table.notes if topic_of(note) not in ("gaps", "constants")]
 
 
-def notes_on(table: Table, preparation: Preparation) -> list[str]:
+def notes_on(table: Table, preparation: Preprocessor) -> list[str]:
     """What is to be known of rows to come: how they were read, and prepared."""
     from chainrule.datasets.wording import topic_of
 
     kept = [note for note in news(table) if topic_of(note) != "layout"]
-    return [*kept, *preparation.remarks(table)]
+    return [*kept, *preparation.warnings_for(table)]
 
 
 def fact(model: Model, *keys: str) -> Any:

@@ -17,7 +17,7 @@ from chainrule.training import confusion_matrix
 from chainrule.training.metrics import ClassScore, class_scores, regression_scores
 
 if TYPE_CHECKING:
-    from chainrule.datasets import Preparation, Table
+    from chainrule.datasets import Preprocessor, Table
     from chainrule.files import Model
 
 __all__ = ["Score", "score_all", "training_rows"]
@@ -59,7 +59,7 @@ class Score:
 
 
 def score_all(
-    model: Model, preparation: Preparation, table: Table
+    model: Model, preparation: Preprocessor, table: Table
 ) -> tuple[dict[str, Score], tuple[str, ...]]:
     """Scores by name ("held_out", "training", or "all"), and sentences about the rows."""
     table.require(preparation.target)
@@ -92,7 +92,7 @@ def score_all(
     return scores, (*notes, *_unknown(preparation, rows), *notes_on(rows, preparation))
 
 
-def _unknown(preparation: Preparation, rows: Table) -> list[Text]:
+def _unknown(preparation: Preprocessor, rows: Table) -> list[Text]:
     """A sentence about labels that the training rows do not have."""
     if preparation.classes is None:
         return []
@@ -114,7 +114,7 @@ def _unknown(preparation: Preparation, rows: Table) -> list[Text]:
     ]
 
 
-def training_rows(model: Model, preparation: Preparation, table: Table) -> Table:
+def training_rows(model: Model, preparation: Preprocessor, table: Table) -> Table:
     """The rows to train on: those with a target, without those held out where that is known."""
     table.require(preparation.target)
     same, table = _as_learned(model, preparation, table)
@@ -128,7 +128,7 @@ def training_rows(model: Model, preparation: Preparation, table: Table) -> Table
     return keep_rows(table, preparation.target, fill, preparation.task)[0]
 
 
-def _as_learned(model: Model, preparation: Preparation, table: Table) -> tuple[bool, Table]:
+def _as_learned(model: Model, preparation: Preprocessor, table: Table) -> tuple[bool, Table]:
     """Whether this is the training data, and the table without what was left out of that."""
     same = fact(model, "data", "fingerprint") == table.fingerprint()
     without = fact(model, "data", "without")
@@ -137,7 +137,7 @@ def _as_learned(model: Model, preparation: Preparation, table: Table) -> tuple[b
 
 
 def _divided_again(
-    model: Model, preparation: Preparation, table: Table
+    model: Model, preparation: Preprocessor, table: Table
 ) -> tuple[Table, npt.NDArray[Any], npt.NDArray[Any]] | None:
     """The division that training made, if the facts in the file allow to make it again."""
     split = fact(model, "split")
@@ -158,7 +158,9 @@ def _divided_again(
     return divided.table, divided.training, divided.held
 
 
-def _score(model: Model, preparation: Preparation, rows: Table, which: Text | None = None) -> Score:
+def _score(
+    model: Model, preparation: Preprocessor, rows: Table, which: Text | None = None
+) -> Score:
     """The scores of some rows; `which` says for the verdict what they are, if it is to be given."""
     target, classes = preparation.target, preparation.classes
     unknown = preparation.unknown_labels(rows) if classes is not None else {}
@@ -190,5 +192,5 @@ def _score(model: Model, preparation: Preparation, rows: Table, which: Text | No
         names = (*classes, *([_("new: {labels}", labels=listed(unknown))] if unknown else []))
         confusion = tuple(map(tuple, counts.tolist()))
         return Score(target, len(t), values, names, confusion, compared, sentences(*said))
-    scores = regression_scores(y, t, preparation.spread) | simple
+    scores = regression_scores(y, t, preparation.scale) | simple
     return Score(target, len(t), scores, compared=compared, verdict=sentences(*said))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.datasets import Preparation, Table, rows_with_target, stratified_split
+from chainrule.datasets import Preprocessor, Table, rows_with_target, stratified_split
 from chainrule.datasets.wording import quoted
 from chainrule.errors import DataError
 from chainrule.lang.messages import Text, _, _n, listed, sentences
@@ -118,7 +118,7 @@ def divide(table: Table, target: str, task: Task, fraction: float, seed: int, mi
     beside = "row" if target != "row" else "line"
     column: Sequence[Any] = table.column(target)  # type: ignore[assignment]
     alone = Table.from_matrix(np.zeros((len(table), 1)), (beside,), {target: column}, table.source)
-    kind = Preparation.fit(alone, target, task)
+    kind = Preprocessor.fit(alone, target, task)
     if fraction == 0:
         everything = np.arange(len(table))
         return Rows(table, kind.task, everything, everything[:0], notes)

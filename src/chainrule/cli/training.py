@@ -25,7 +25,7 @@ from chainrule.cli.reporting import check_report, write_report
 from chainrule.cli.said import Said
 from chainrule.cli.source import find_target, open_source, stem
 from chainrule.cli.split import divide
-from chainrule.datasets import Preparation, Table
+from chainrule.datasets import Preprocessor, Table
 from chainrule.datasets.opening import physical_memory
 from chainrule.datasets.wording import quoted
 from chainrule.errors import NonFiniteError, SettingError
@@ -114,7 +114,7 @@ class Job:
         learned_from = self.learned_from(table, target)
         divided = divide(learned_from, target, self.task, self.validation, self.seed, self.missing)
         learned = divided.table.rows(divided.training)
-        preparation = Preparation.fit(learned, target, divided.task)
+        preparation = Preprocessor.fit(learned, target, divided.task)
         net = self.build(preparation)
         count = len(divided.training)
         batch = min(self.batch_size or (32 if count < 10_000 else 128), count)
@@ -211,7 +211,7 @@ class Job:
         )
         return table.drop(*self.without).with_notes(told)
 
-    def build(self, preparation: Preparation) -> Sequential:
+    def build(self, preparation: Preprocessor) -> Sequential:
         """The network: inputs, hidden layers, and one output a class, or one number."""
         inputs = len(preparation.features)
         outputs = len(preparation.classes) if preparation.classes else 1
@@ -276,7 +276,7 @@ class Job:
         made: optimizers.Optimizer = kind(rate, l2=self.l2)
         return made
 
-    def drawn(self, preparation: Preparation, net: Sequential) -> Text:
+    def drawn(self, preparation: Preprocessor, net: Sequential) -> Text:
         """The network in a line: 64 → 128 relu → 10."""
         outputs = len(preparation.classes) if preparation.classes else 1
         before = _n("{n:,} input", "{n:,} inputs", len(preparation.features))

@@ -6,7 +6,7 @@ from chainrule.datasets.generated import blobs, circles, moons, spiral, xor
 from chainrule.datasets.idx import read_idx
 from chainrule.datasets.numpy_files import read_npy, read_npz
 from chainrule.datasets.playground import playground
-from chainrule.datasets.preparation import Preparation, rows_with_target
+from chainrule.datasets.preprocessing import Preprocessor, rows_with_target
 from chainrule.datasets.reading import read
 from chainrule.datasets.splitting import stratified_split
 from chainrule.datasets.table import Table
@@ -14,7 +14,7 @@ from chainrule.datasets.text_tables import parse_csv, read_csv
 
 __all__ = [
     "Form",
-    "Preparation",
+    "Preprocessor",
     "Table",
     "blobs",
     "circles",

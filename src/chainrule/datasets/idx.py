@@ -50,7 +50,7 @@ def read_idx(path: Pathish) -> Table:
     array = _array(path)
     if array.ndim == 1:
         block = check_matrix(array.reshape(-1, 1), where)
-        return noticed(Table.assembled(["label"], [(["label"], block)], {}, where))
+        return noticed(Table.from_blocks(["label"], [(["label"], block)], {}, where))
     x = check_matrix(array.reshape(len(array), -1), where)
     names = [f"p{i}" for i in range(x.shape[1])]
     blocks: list[tuple[list[str], npt.NDArray[Any]]] = [(names, x)]
@@ -73,7 +73,7 @@ def read_idx(path: Pathish) -> Table:
         blocks.append((["label"], check_matrix(labels.reshape(-1, 1), beside)))
         order.append("label")
         notes.append(_("The labels were read from {file}.", file=beside))
-    return noticed(Table.assembled(order, blocks, {}, where, notes))
+    return noticed(Table.from_blocks(order, blocks, {}, where, notes))
 
 
 def _labels_beside(where: str) -> str | None:

@@ -52,7 +52,7 @@ def table_of(columns: Mapping[str, object], known: Kinds, source: str = THE_FRAM
         if not isinstance(column, Texts)
     ]
     texts = {name: column for name, column in found.items() if isinstance(column, Texts)}
-    return Table.assembled(list(found), blocks, texts, source, words=words)
+    return Table.from_blocks(list(found), blocks, texts, source, words=words)
 
 
 def _refuse_absent(columns: Mapping[str, object], known: Kinds, source: str) -> None:

@@ -156,9 +156,9 @@ def _table(x: Array, target: tuple[str, Array] | None, where: str) -> Table:
     block = check_matrix(x, where)
     names = [f"x{i}" for i in range(block.shape[1])]
     if target is None:
-        return Table.assembled(names, [(names, block)], {}, where, notes)
+        return Table.from_blocks(names, [(names, block)], {}, where, notes)
     name, t = target
-    return Table.assembled([*names, name], [(names, block)], {}, where, notes, {name: t})
+    return Table.from_blocks([*names, name], [(names, block)], {}, where, notes, {name: t})
 
 
 def _members(data: bytes, where: str) -> dict[str, Array]:

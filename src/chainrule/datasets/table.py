@@ -141,12 +141,12 @@ class Table:
         block = check_matrix(np.array(x), source)
         if names is None:
             names = [f"x{i}" for i in range(block.shape[1])]
-        return cls.assembled(
+        return cls.from_blocks(
             [*names, *(more or {})], [(list(names), block)], {}, source, notes, more
         )
 
     @classmethod
-    def assembled(
+    def from_blocks(
         cls,
         order: Sequence[str],
         blocks: Iterable[tuple[list[str], Column]],
@@ -257,7 +257,7 @@ class Table:
             for b, (names, _) in enumerate(blocks)
             if names
         ]
-        return Table.assembled, (
+        return Table.from_blocks, (
             list(self._names), columns, self._texts, self._source, self._notes, None, self._lines,
             self._words, self._forms,
         )  # fmt: skip
@@ -299,10 +299,10 @@ class Table:
         names = ", ".join(self._names[:6]) + (", …" if len(self._names) > 6 else "")
         return f"Table({self._source}: {self._length} rows x {len(self._names)} columns: {names})"
 
-    def place(self, row: int, name: str) -> Text:
+    def location_of(self, row: int, name: str) -> Text:
         """Where a cell is, for messages: `pets.csv:17, column 'age'`, or by the row's position.
 
-        >>> Table({"a": [1, 2]}, "a list").place(1, "a")
+        >>> Table({"a": [1, 2]}, "a list").location_of(1, "a")
         "a list, row 1, column 'a'"
         """
         at: Text
@@ -312,7 +312,7 @@ class Table:
             at = at_line(self._source, self._lines[row])
         return at_column(at, quoted(name))
 
-    def line(self, row: int) -> Text:
+    def line_of(self, row: int) -> Text:
         """The row within its file, for messages: `line 17`, or `row 3` where there are no lines."""
         if self._lines is None:
             return _("row {row}", row=row)

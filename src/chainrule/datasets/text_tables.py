@@ -57,7 +57,7 @@ def read_csv(
             the columns are x0, x1, ….
         kinds: "text", "number" or "date" for columns whose kind is known: text stays as it is
             written, numbers may begin with zeros, words among numbers count as missing, dates
-            become days since the first of January 1970. `Preparation.forms` has what the
+            become days since the first of January 1970. `Preprocessor.forms` has what the
             training rows told.
         decimal: "." or "," if it is known how decimals are written.
         missing_words: the words for a missing cell, in place of the usual ones (NA, NULL, ?, …).
@@ -307,7 +307,7 @@ class _Columns:
                 numbers[j] = None
             blocks.append(([file.names[j] for j in members], block))
         lines = np.array(file.lines, dtype=np.int64)
-        return Table.assembled(
+        return Table.from_blocks(
             file.names,
             blocks,
             texts,

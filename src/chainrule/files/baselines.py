@@ -12,7 +12,7 @@ from chainrule.errors import FormatError, SettingError
 from chainrule.lang.messages import Text, _, sentences
 
 if TYPE_CHECKING:
-    from chainrule.datasets import Preparation
+    from chainrule.datasets import Preprocessor
     from chainrule.training.baselines import Baselines
 
 __all__ = ["DAMAGED", "NAMES", "arrays_of", "baselines_in"]
@@ -24,7 +24,7 @@ NAMES = ANSWER, W, B = "baselines.answer", "baselines.W", "baselines.b"
 DAMAGED = _("The file is damaged; get it again, or train again.")
 
 
-def arrays_of(baselines: Baselines | None, preparation: Preparation | None) -> dict[str, Array]:
+def arrays_of(baselines: Baselines | None, preparation: Preprocessor | None) -> dict[str, Array]:
     """The arrays to keep.
 
     Raises:
@@ -46,7 +46,7 @@ def arrays_of(baselines: Baselines | None, preparation: Preparation | None) -> d
 
 
 def baselines_in(
-    arrays: Mapping[str, Array], preparation: Preparation | None, where: str
+    arrays: Mapping[str, Array], preparation: Preprocessor | None, where: str
 ) -> Baselines | None:
     """Those of a file's arrays, if it has any.
 
@@ -67,7 +67,7 @@ def baselines_in(
     return Baselines(found[ANSWER], line, preparation.classes is not None)
 
 
-def _wrong(found: Mapping[str, Array], preparation: Preparation) -> Text | str:
+def _wrong(found: Mapping[str, Array], preparation: Preprocessor) -> Text | str:
     """What does not fit; nothing if all does."""
     outputs = len(preparation.classes) if preparation.classes else 1
     shapes = {ANSWER: (outputs,), W: (len(preparation.features), outputs), B: (outputs,)}

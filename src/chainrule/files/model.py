@@ -30,7 +30,7 @@ from chainrule.layers.losses import Loss
 from chainrule.networks import Network
 
 if TYPE_CHECKING:
-    from chainrule.datasets import Preparation
+    from chainrule.datasets import Preprocessor
     from chainrule.training import Baselines
 
 __all__ = ["Model", "load_model", "pack_model", "save_model"]
@@ -55,7 +55,7 @@ class Model:
     """
 
     network: Network
-    preparation: Preparation | None = None
+    preparation: Preprocessor | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     #: The simplest models of the same training rows, to compare with; None if they were not kept.
     baselines: Baselines | None = None
@@ -141,7 +141,7 @@ def save_model(
     path: Pathish,
     network: Network,
     *,
-    preparation: Preparation | None = None,
+    preparation: Preprocessor | None = None,
     facts: Mapping[str, Any] | None = None,
     baselines: Baselines | None = None,
     overwrite: bool = False,
@@ -168,7 +168,7 @@ def save_model(
 
 def pack_model(
     network: Network,
-    preparation: Preparation | None = None,
+    preparation: Preprocessor | None = None,
     facts: Mapping[str, Any] | None = None,
     baselines: Baselines | None = None,
 ) -> bytes:
@@ -260,10 +260,10 @@ def load_model(path: Pathish) -> Model:
     tensors = _checked(contents, where)
     preparation = None
     if description["preparation"] is not None:
-        from chainrule.datasets import Preparation
+        from chainrule.datasets import Preprocessor
 
         try:
-            preparation = Preparation.from_json(description["preparation"])
+            preparation = Preprocessor.from_json(description["preparation"])
         except FormatError as error:
             raise FormatError(_("{where}: {what}", where=where, what=error.args[0])) from None
     baselines = baselines_in(tensors, preparation, where)

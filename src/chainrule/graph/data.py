@@ -111,7 +111,7 @@ def _of_values(what: Text, array: Array) -> str:
             if isinstance(value, str | bytes):
                 return _(
                     "{what} holds text, such as {text} in row {row}: encode it as numbers (cr.one_hot of"
-                    " ids, or cr.datasets.Preparation), or leave it out.",
+                    " ids, or cr.datasets.Preprocessor), or leave it out.",
                     what=what,
                     text=shown(_plain(value), 30),
                     row=_row(array, i),

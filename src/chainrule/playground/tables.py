@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.datasets import Preparation, digits, parse_csv, rows_with_target, stratified_split
+from chainrule.datasets import Preprocessor, digits, parse_csv, rows_with_target, stratified_split
 from chainrule.datasets.encodings import likely_encoding
 from chainrule.datasets.table import Table
 from chainrule.lang.messages import _, _n
@@ -24,7 +24,7 @@ MOST_BYTES = 2 << 20
 MOST_INPUTS, MOST_CLASSES = 1_000, 100
 #: A table needs so many rows with a target.
 LEAST_ROWS = 4
-#: A target of whole numbers with at most so many values is one of classes, as `Preparation` says.
+#: A target of whole numbers with at most so many values is one of classes, as `Preprocessor` says.
 FEW = 20
 
 
@@ -35,7 +35,7 @@ class Cells(Data):
     matrix: Array
     #: The table and how it was prepared, where there is one.
     table: Table | None = None
-    preparation: Preparation | None = None
+    preparation: Preprocessor | None = None
 
     def inputs(self, features: Sequence[str]) -> Array:
         """The columns of the features."""
@@ -161,7 +161,7 @@ def table_cells(settings: Settings, table: Table | None, caps: Caps) -> Cells:
     table = table.rows(rows)
     order, n = _split(table, target, settings.train_part, rng)
     table = table.rows(order)
-    preparation = Preparation.fit(table.rows(slice(0, n)), target)
+    preparation = Preprocessor.fit(table.rows(slice(0, n)), target)
     _check_size(preparation)
     classes = preparation.classes
     labels = np.asarray(preparation.targets(table), dtype=float if classes is None else int)
@@ -178,7 +178,7 @@ def table_cells(settings: Settings, table: Table | None, caps: Caps) -> Cells:
     )
 
 
-def _check_size(preparation: Preparation) -> None:
+def _check_size(preparation: Preprocessor) -> None:
     """Raise if there are more inputs or classes than can be shown."""
     problems = []
     if len(preparation.features) > MOST_INPUTS:

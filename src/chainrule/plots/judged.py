@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.datasets import Preparation, Table
+from chainrule.datasets import Preprocessor, Table
 from chainrule.lang.messages import Text, _, _n, _p, in_language, sentences
 from chainrule.networks import Network
 from chainrule.plots.confusion import draw_confusion
@@ -47,7 +47,7 @@ class Run:
     table: Table
     training: npt.NDArray[np.intp]
     held: npt.NDArray[np.intp]
-    preparation: Preparation
+    preparation: Preprocessor
     trainer: Trainer
     #: How long it took, in seconds, with compiling and evaluating.
     seconds: float
@@ -112,7 +112,7 @@ class Judged:
 
     def place(self, row: int) -> Html:
         """Where a row is, in its file or in the whole table."""
-        line = self.run.table.line(int(self.places[row]))
+        line = self.run.table.line_of(int(self.places[row]))
         return Html(f"<span class=fixed>{text(in_language(line, self.lang))}</span>")
 
     def cells(self, row: int, most: int = CELLS) -> list[str]:
@@ -215,7 +215,7 @@ class Numbers(Judged):
         self.said = self.run.preparation.inverse_transform(y).ravel()
         self.true = self.run.preparation.inverse_transform(self.t).ravel()
 
-        self.scores = regression_scores(y, self.t, run.preparation.spread)
+        self.scores = regression_scores(y, self.t, run.preparation.scale)
 
     def headline(self) -> tuple[str, str]:
         """The number at the top."""
@@ -250,7 +250,7 @@ class Numbers(Judged):
         return [self.dim(words), table(heads, body, left=len(heads))]
 
 
-def _image(preparation: Preparation, rows: Table) -> tuple[int, ...] | None:
+def _image(preparation: Preprocessor, rows: Table) -> tuple[int, ...] | None:
     """The shape of a row as an image: a square of pixels p0, p1, …, none of them negative."""
     columns = list(preparation.columns)
     if (

@@ -22,7 +22,7 @@ from chainrule.script.wording import WIDTH, comment, docstring, printed, spoken
 from chainrule.settings import language
 
 if TYPE_CHECKING:
-    from chainrule.datasets import Preparation
+    from chainrule.datasets import Preprocessor
 
 __all__ = ["prediction_script"]
 
@@ -156,7 +156,7 @@ def _doc(model: WritableModel, lang: str) -> list[str]:
     ]
 
 
-def _columns(preparation: Preparation, lang: str) -> str:
+def _columns(preparation: Preprocessor, lang: str) -> str:
     """How each column of a table is prepared, as data."""
     from chainrule.datasets.cells import MISSING
 

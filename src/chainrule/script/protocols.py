@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from chainrule.datasets.preparation import Preparation
+from chainrule.datasets.preprocessing import Preprocessor
 from chainrule.engine.protocols import RecordableNetwork
 
 __all__ = ["WritableModel"]
@@ -18,7 +18,7 @@ class WritableModel(Protocol):
         """What predicts."""
 
     @property
-    def preparation(self) -> Preparation | None:
+    def preparation(self) -> Preprocessor | None:
         """How rows of a table become its inputs."""
 
     @property

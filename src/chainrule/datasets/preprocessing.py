@@ -36,7 +36,7 @@ from chainrule.datasets.wording import absent, at_column, quoted, some
 from chainrule.errors import DataError, FormatError, SettingError, nearest, shown
 from chainrule.lang.messages import Spelled, Text, _, _n, _p, listed, sentences
 
-__all__ = ["Preparation", "rows_with_target"]
+__all__ = ["Preprocessor", "rows_with_target"]
 
 ROWS_AT_ONCE = 2048
 
@@ -73,7 +73,7 @@ def rows_with_target(
     return known, int(len(table) - known.sum())
 
 
-class Preparation:
+class Preprocessor:
     """How the columns of a table become the inputs of a network; made by `fit`.
 
     Attributes: `target` and `task`; `classes`, the sorted labels (None in regression);
@@ -82,7 +82,7 @@ class Preparation:
 
     >>> from chainrule.datasets import penguins
     >>> table = penguins()
-    >>> prepared = Preparation.fit(table, "species")
+    >>> prepared = Preprocessor.fit(table, "species")
     >>> prepared.task, prepared.classes
     ('classification', ('Adelie', 'Chinstrap', 'Gentoo'))
     >>> x, t = prepared.transform(table), prepared.targets(table)
@@ -133,7 +133,7 @@ class Preparation:
         return tuple(dict.fromkeys(part.name for part in self._parts))
 
     @property
-    def spread(self) -> float:
+    def scale(self) -> float:
         """What one standardised unit of the target is in its own unit; 1 in classification."""
         return self._spread
 
@@ -141,7 +141,7 @@ class Preparation:
     def scales(self) -> dict[str, tuple[float, float]]:
         """Mean and standard deviation of every column of numbers; it is scaled by them.
 
-        >>> Preparation.fit(Table({"a": [1, 3], "t": ["p", "q"]}), "t").scales
+        >>> Preprocessor.fit(Table({"a": [1, 3], "t": ["p", "q"]}), "t").scales
         {'a': (2.0, 1.0)}
         """
         numbers = (part for part in self._parts if isinstance(part, NumberColumn))
@@ -151,7 +151,7 @@ class Preparation:
     def kinds(self) -> dict[str, Kind]:
         """What its columns and the target hold.
 
-        >>> Preparation.fit(Table({"a": [1, 2], "t": ["p", "q"]}), "t").kinds
+        >>> Preprocessor.fit(Table({"a": [1, 2], "t": ["p", "q"]}), "t").kinds
         {'a': 'number', 't': 'text'}
         """
         kinds = {name: form.kind for name, form in self.forms.items()}
@@ -163,7 +163,7 @@ class Preparation:
     def forms(self) -> dict[str, Form]:
         """How its columns and the target were written, for `read_csv(path, kinds=...)`.
 
-        >>> Preparation.fit(Table({"a": [1, 2], "t": ["p", "q"]}), "t").forms["a"]
+        >>> Preprocessor.fit(Table({"a": [1, 2], "t": ["p", "q"]}), "t").forms["a"]
         Form(kind='number', decimal='', unit='', day_first=None)
         """
         found: dict[str, Form] = {}
@@ -195,7 +195,7 @@ class Preparation:
     def __repr__(self) -> str:
         """Task, target and number of inputs, on one line."""
         inputs = len(self.features)
-        return f"Preparation({self._task} of {self._target!r} from {inputs} inputs)"
+        return f"Preprocessor({self._task} of {self._target!r} from {inputs} inputs)"
 
     @classmethod
     def fit(
@@ -203,7 +203,7 @@ class Preparation:
         table: Table,
         target: str,
         task: Literal["auto", "classification", "regression"] = "auto",
-    ) -> Preparation:
+    ) -> Preprocessor:
         """Learn the rules from the training rows, all of which must have a target.
 
         `task="auto"`: a text target, or whole numbers with at most 20 distinct values, is
@@ -318,7 +318,7 @@ class Preparation:
                         "{where}: the number is too far from the training rows. Got {number:g}; there the"
                         " mean is {mean:g} and the standard deviation {std:g}. Correct the cell, or leave it"
                         " empty.",
-                        where=table.place(start + row, names[column]),
+                        where=table.location_of(start + row, names[column]),
                         number=cell,
                         mean=mean[column],
                         std=std[column],
@@ -348,7 +348,7 @@ class Preparation:
                         "{where}: {n} of {rows} is of a class that the training rows do not have.",
                         "{where}: {n} of {rows} are of a class that the training rows do not have.",
                         unknown.size,
-                        where=table.place(int(unknown[0]), self._target),
+                        where=table.location_of(int(unknown[0]), self._target),
                         rows=_n("{n} row", "{n} rows", len(table)),
                     ),
                     _("Got {labels}; known are {known}.", labels=labels, known=some(self._classes)),
@@ -366,7 +366,7 @@ class Preparation:
             raise DataError(
                 _(
                     "{where}: numbers are needed, as in training. Got {text}.",
-                    where=table.place(row, self._target),
+                    where=table.location_of(row, self._target),
                     text=quoted(cells[row], 80),
                 )
             )
@@ -382,7 +382,7 @@ class Preparation:
                 _(
                     "{where}: the number is too far from the training rows. Got {number:g}; there the mean is"
                     " {mean:g} and the standard deviation {std:g}. Correct the cell, or leave out the row.",
-                    where=table.place(row, self._target),
+                    where=table.location_of(row, self._target),
                     number=values[row, 0],
                     mean=self._center,
                     std=self._spread,
@@ -408,7 +408,7 @@ class Preparation:
         Raises:
             DataError: the column is absent, or this is regression.
 
-        >>> prepared = Preparation.fit(Table({"a": [1, 2], "t": ["p", "q"]}), "t")
+        >>> prepared = Preprocessor.fit(Table({"a": [1, 2], "t": ["p", "q"]}), "t")
         >>> prepared.class_ids(Table({"t": ["q", "z"]})).tolist()
         [1, -1]
         """
@@ -433,7 +433,7 @@ class Preparation:
     def unknown_labels(self, table: Table) -> dict[str, int]:
         """The labels that the training rows do not have, and how many rows each has.
 
-        >>> prepared = Preparation.fit(Table({"a": [1, 2], "t": ["p", "q"]}), "t")
+        >>> prepared = Preprocessor.fit(Table({"a": [1, 2], "t": ["p", "q"]}), "t")
         >>> prepared.unknown_labels(Table({"t": ["q", "z", "z"]}))
         {'z': 2}
         """
@@ -491,14 +491,14 @@ class Preparation:
             )
         return np.asarray(y, dtype=np.float64) * self._spread + self._center
 
-    def remarks(self, table: Table) -> tuple[Text, ...]:
+    def warnings_for(self, table: Table) -> tuple[Text, ...]:
         """Sentences about rows to come: gaps that are filled, texts not seen in training.
 
         Raises:
             DataError: as `transform`.
 
-        >>> prepared = Preparation.fit(Table({"a": [1, 2], "t": ["p", "q"]}), "t")
-        >>> prepared.remarks(Table({"a": [None, 2]}))
+        >>> prepared = Preprocessor.fit(Table({"a": [1, 2], "t": ["p", "q"]}), "t")
+        >>> prepared.warnings_for(Table({"a": [None, 2]}))
         ("1 missing cell in 'a' was filled with the training median 1.5.",)
         """
         self._check_columns(table)
@@ -548,9 +548,10 @@ class Preparation:
         for name in names[:5]:
             cells = table[name].tolist()
             bad = [i for i, cell in enumerate(cells) if cell and not _is_number(cell)]
-            first = table.place(bad[0], name) if bad and first is None else first
+            first = table.location_of(bad[0], name) if bad and first is None else first
             found: Text = listed(
-                _("{cell} ({line})", cell=quoted(cells[i], 40), line=table.line(i)) for i in bad[:3]
+                _("{cell} ({line})", cell=quoted(cells[i], 40), line=table.line_of(i))
+                for i in bad[:3]
             )
             if len(bad) > 3:
                 found = _("{cells}, and {count} more", cells=found, count=len(bad) - 3)
@@ -570,8 +571,8 @@ class Preparation:
     def to_json(self) -> dict[str, Any]:
         """The rules as plain lists, numbers and texts, for `json`; `from_json` takes them back.
 
-        >>> prepared = Preparation.fit(Table({"a": [1, 2], "t": ["p", "q"]}), "t")
-        >>> Preparation.from_json(prepared.to_json()).to_json() == prepared.to_json()
+        >>> prepared = Preprocessor.fit(Table({"a": [1, 2], "t": ["p", "q"]}), "t")
+        >>> Preprocessor.from_json(prepared.to_json()).to_json() == prepared.to_json()
         True
         """
         return {
@@ -588,7 +589,7 @@ class Preparation:
         }
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Preparation:
+    def from_json(cls, data: Mapping[str, Any]) -> Preprocessor:
         """The preparation that `to_json` described.
 
         Raises:
