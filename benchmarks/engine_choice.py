@@ -72,7 +72,7 @@ def work_in(name: str) -> Work:
     structure = STRUCTURES[name]
     network = structure.make()
     return step_work(
-        network, structure.optimizer(), *network.prepare(*structure.data(structure.batch))
+        network, structure.optimizer(), *network._prepare(*structure.data(structure.batch))
     )
 
 

@@ -69,7 +69,7 @@ def _eager(net: cr.Network, x: Array, t: Array, w: Array | None) -> tuple[float,
     given = cr.Variable(x)
     more = () if w is None else (cr.Variable(w, requires_grad=False),)
     with ignore_fp_errors():
-        loss = net.record_loss(given, cr.Variable(t, requires_grad=False), *more)
+        loss = net._record_loss(given, cr.Variable(t, requires_grad=False), *more)
         graph = loss.graph
         found = graph.gradients() if loss.requires_grad else {}
     grads = {}
@@ -116,7 +116,7 @@ def complex_step(net: cr.Network, prepared: Data, grads: dict[str, Array]) -> tu
         more = () if w is None else (cr.Variable(w.astype(float), requires_grad=False),)
         target = cr.Variable(t if t.dtype.kind in "iu" else t.astype(float), requires_grad=False)
         with ignore_fp_errors(), recording(), complex_steps():
-            loss = net.record_loss(cr.Variable(x, requires_grad=False), target, *more)
+            loss = net._record_loss(cr.Variable(x, requires_grad=False), target, *more)
     finally:
         for k, p in net.named_parameters().items():
             p.data = kept[k]
@@ -152,7 +152,7 @@ class Case:
         self.x = self.given[0]
         net = make(plan)
         try:
-            self.prepared = net.prepare(*self.given)
+            self.prepared = net._prepare(*self.given)
         except NonFiniteError:
             raise Unfit("not finite") from None
         rows = np.arange(N)
@@ -213,7 +213,7 @@ def _coarse(plan: Plan) -> bool:
 def _nodes(net: cr.Network, x: Any, t: Any, w: Any) -> list[cr.nodes.Node]:
     more = () if w is None else (cr.Variable(w, requires_grad=False),)
     with ignore_fp_errors():
-        loss = net.record_loss(cr.Variable(x), cr.Variable(t, requires_grad=False), *more)
+        loss = net._record_loss(cr.Variable(x), cr.Variable(t, requires_grad=False), *more)
     return list(loss.graph.nodes)
 
 
@@ -450,7 +450,7 @@ def steady(plan: Plan) -> bool:
     first: dict[str, Array] | None = None
     for k in range(MOVES):
         net = make(plan)
-        x, t, w = net.prepare(*data(plan, N))
+        x, t, w = net._prepare(*data(plan, N))
         rng = np.random.default_rng(k)
 
         def moved(a: Array, size: float = limit * bool(k), rng: Any = rng) -> Array:

@@ -157,9 +157,9 @@ def test_every_node_and_layer_is_drawn() -> None:
     seen_nodes, seen_layers, seen_losses = set(), set(), set()
     for seed in range(700):
         net: PlannedNetwork = make(draw_plan(seed, tame=bool(seed % 2)))
-        x, t, w = net.prepare(*data(net.plan, 4))
+        x, t, w = net._prepare(*data(net.plan, 4))
         more = () if w is None else (cr.Variable(w, requires_grad=False),)
-        loss = net.record_loss(cr.Variable(x), cr.Variable(t, requires_grad=False), *more)
+        loss = net._record_loss(cr.Variable(x), cr.Variable(t, requires_grad=False), *more)
         seen_nodes |= {type(node).__name__ for node in loss.graph.nodes}
         seen_layers |= {type(layer).__name__ for layer in net.layers}
         seen_losses.add(type(net.loss).__name__)

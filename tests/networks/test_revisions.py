@@ -54,7 +54,7 @@ def use(net: Any) -> None:
     net.backward()
     net.predict(X)
     net.sequence[0].forward(X)
-    net.step_program(*net.prepare(X, T), rows=np.arange(4))
+    net.step_program(*net._prepare(X, T), rows=np.arange(4))
 
 
 def build_and_train(net: Any) -> None:

@@ -96,7 +96,7 @@ def test_an_unrolled_loop_says_minutes() -> None:
 
 
 def chosen(trainer: cr.Trainer, data: tuple[Array, Array], steps: int) -> Choice:
-    x, t, w = trainer.model.prepare(*data)
+    x, t, w = trainer.model._prepare(*data)
     return choose(trainer, x, t, w, steps)
 
 
@@ -118,7 +118,7 @@ def test_long_work_takes_the_compiled_engine(
     assert chosen(trainer, batch, few).engine == "numpy"
     assert chosen(trainer, batch, many) == Choice("compiled")
     # There is one place where it changes, and no other.
-    found = weighed(trainer, *trainer.model.prepare(*batch))
+    found = weighed(trainer, *trainer.model._prepare(*batch))
     edge = int(found.compiling / (found.numpy - found.compiled))
     assert few < edge < many
     assert chosen(trainer, batch, edge - 1).engine == "numpy"
@@ -203,7 +203,7 @@ def test_more_work_never_costs_less() -> None:
 def test_the_optimizer_and_the_batch_count_too() -> None:
     def step(optimizer: cr.Optimizer, rows: int) -> Estimate:
         trainer = cr.Trainer(cr.TwoLayerNet(2, 100, 3), optimizer)
-        x, t, w = trainer.model.prepare(*(a[:rows] for a in spiral()))
+        x, t, w = trainer.model._prepare(*(a[:rows] for a in spiral()))
         return weighed(trainer, x, t, w)
 
     plain, adam, more = step(cr.SGD(), 30), step(cr.Adam(), 30), step(cr.SGD(), 300)

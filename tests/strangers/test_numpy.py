@@ -493,7 +493,7 @@ def test_a_network_with_equations_in_it_trains(engine: str) -> None:
     trainer.fit(x, t, epochs=4, batch_size=20, shuffle=False, progress=None)
     losses = []
     for _ in range(4):
-        loss = plain.record_loss(cr.Variable(x), cr.Variable(t, requires_grad=False))
+        loss = plain._record_loss(cr.Variable(x), cr.Variable(t, requires_grad=False))
         loss.backward()
         losses.append(float(loss.data))
         for p in plain.named_parameters().values():

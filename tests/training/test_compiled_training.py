@@ -600,7 +600,7 @@ def test_auto_takes_the_compiled_engine(monkeypatch: pytest.MonkeyPatch) -> None
     trainer.fit(*spiral(), 1, 32, progress=None)
     assert trainer.engine_used == "numpy"  # a few steps are not worth compiling
     assert "compiling it would take" in str(trainer.engine_reason)
-    x, t, _ = trainer.model.prepare(*spiral())
+    x, t, _ = trainer.model._prepare(*spiral())
     assert choose(trainer, x[:32], t[:32], None, 10**8) == Choice("compiled")
 
 

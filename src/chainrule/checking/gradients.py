@@ -410,17 +410,17 @@ def _of_layer(layer: Any, inputs: list[Array], moving: int) -> tuple[list[tuple[
     fixed = inputs[moving:]
     return (
         list(zip(names, inputs[:moving], strict=True)),
-        lambda x, *more: layer.record(constant(x), *more, *fixed),
+        lambda x, *more: layer._record(constant(x), *more, *fixed),
     )
 
 
 def _of_network(network: Any, inputs: list[Array]) -> tuple[list[tuple[str, Array]], Run]:
     if len(inputs) < 2:
-        return [("x", inputs[0])], lambda x: network.record_predict(constant(x))
-    _, t, w = network.prepare(*inputs)
+        return [("x", inputs[0])], lambda x: network._record_predict(constant(x))
+    _, t, w = network._prepare(*inputs)
     t = Variable(t if t.dtype.kind in "iub" else t.astype(float), "t", requires_grad=False)
     more = () if w is None else (Variable(w.astype(float), "w", requires_grad=False),)
-    return [("x", inputs[0])], lambda x: network.record_loss(constant(x), t, *more)
+    return [("x", inputs[0])], lambda x: network._record_loss(constant(x), t, *more)
 
 
 def _names(f: Any, n: int) -> list[str]:

@@ -112,7 +112,7 @@ def check_step(
     that was read while it was planned can pass for what it reads when it runs.
     """
     twin = copy.deepcopy(network)
-    data = twin.prepare(x, t, w)
+    data = twin._prepare(x, t, w)
     made = _made(twin, data, engine_name(engine), optimizer, max_grad, threads)
     n, rng = len(data[0]), np.random.default_rng(0)
     parameters = list(twin.named_parameters().values())
@@ -150,7 +150,7 @@ def _eager(network: Network, batch: Data) -> Found:
     x, t, w = batch
     more = () if w is None else (Variable(w, requires_grad=False),)
     with training_mode(True), recording(), ignore_fp_errors():
-        loss = network.record_loss(Variable(x), Variable(t, requires_grad=False), *more)
+        loss = network._record_loss(Variable(x), Variable(t, requires_grad=False), *more)
         found = loss.graph.gradients() if loss.requires_grad else {}
     grads = {
         k: np.array(found[p]) if p in found else np.zeros_like(p.data)

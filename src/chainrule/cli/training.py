@@ -181,7 +181,7 @@ class Job:
             ),
             training=drawn_up(recipes, count, batch, type(optimizer).__name__),
             recipes=recipes,
-            engine=engine_line(trainer, *net.prepare(x, t), steps=steps),
+            engine=engine_line(trainer, *net._prepare(x, t), steps=steps),
             out=out,
             renamed=renamed,
             facts=facts,

@@ -19,7 +19,7 @@ Array = npt.NDArray[Any]
 class RecordableLayer(Protocol):
     """A layer, whose formula can be run on Variables."""
 
-    def record(self, *inputs: Any) -> Variable:
+    def _record(self, *inputs: Any) -> Variable:
         """The output, computed with Variables."""
 
 
@@ -77,18 +77,18 @@ class RecordableNetwork(Protocol):
     def _as_input(self, x: npt.ArrayLike) -> Array:
         """x as an array that it takes."""
 
-    def prepare(
+    def _prepare(
         self, x: npt.ArrayLike, t: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> tuple[Array, Array, Array | None]:
         """Data as a recorded step takes it."""
 
-    def segments(self) -> Sequence[Segment]:
+    def _segments(self) -> Sequence[Segment]:
         """What an optimizer updates."""
 
-    def record_loss(self, x: Variable, t: Variable, w: Variable | None = None) -> Variable:
+    def _record_loss(self, x: Variable, t: Variable, w: Variable | None = None) -> Variable:
         """The loss of a batch."""
 
-    def record_predict(self, x: Variable) -> Variable:
+    def _record_predict(self, x: Variable) -> Variable:
         """The outputs for a batch."""
 
 

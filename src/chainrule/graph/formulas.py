@@ -50,7 +50,7 @@ def recorded(
     walk = Walk(owner, _FORMULAS)
     for part in (*made.parts, *walk.parts):
         owner._revision.follow(part)
-    if walk.written and not any(layer.opaque for _, layer in owner.named_layers()):
+    if walk.written and not any(layer._opaque for _, layer in owner.named_layers()):
         before = _states(walk)
         equal = _again(formula, inputs, owner, graph)
         _refuse_change(owner, walk, equal, _states(walk) != before)

@@ -165,7 +165,7 @@ class Walk:
             self._alive: list[Any] = []
             self._visit("self", owner)
             for path, layer in owner.named_layers():
-                if not layer.opaque:
+                if not layer._opaque:
                     self._visit(path or "self", layer)
             names = self.names.union(*(names_in(text) for text in self._texts))
             stored = self.stored.union(*(stored_in(text) for text in self._texts))

@@ -73,7 +73,7 @@ class Layer:
     #: is made whenever it is set; a changed one takes effect at the next run.
     hyperparameters: ClassVar[Mapping[str, Check]] = {}
     #: Whether it stands for a layer written by hand, which it holds.
-    opaque: ClassVar[bool] = False
+    _opaque: ClassVar[bool] = False
     #: Whether the input is whole-number ids, which are not cast to the parameters' dtype.
     takes_ids: ClassVar[bool] = False
 
@@ -101,7 +101,7 @@ class Layer:
     def parameters(self) -> dict[str, Parameter]:
         """The parameters by name, as Variables."""
         if self._fills:
-            self.first_weights()
+            self._draw_weights()
         return self._parameters
 
     def named_parameters(self) -> dict[str, Parameter]:
@@ -181,7 +181,7 @@ class Layer:
         self._alone = None
         return bool(self._fills) and self._seed is None
 
-    def first_weights(self) -> None:
+    def _draw_weights(self) -> None:
         """Draw what waits for it now, since somebody looks: from the seed of the network it is in.
 
         In no network and without a seed of its own a layer draws from the system; a network that it is
@@ -189,7 +189,7 @@ class Layer:
         """
         home = None if self._home is None else self._home()
         if home is not None and self._seed is None:
-            home.first_weights()
+            home._draw_weights()
         if self._fills:
             fills = self._fills
             self.initialize(generator(self._seed))
@@ -301,14 +301,14 @@ class Layer:
         """The layer as an expression of its input and its parameters."""
         raise NotImplementedError(f"{type(self).__name__} has no formula")
 
-    def variables(self) -> list[Variable]:
+    def _variables(self) -> list[Variable]:
         """The parameters as the Variables to compute with."""
         return [p.recorded for p in self.parameters.values()]
 
-    def record(self, x: Variable, *more: Any) -> Variable:
+    def _record(self, x: Variable, *more: Any) -> Variable:
         """The output as a Variable, in the dtype of the parameters."""
         with within(self):
-            out: Variable = self.formula(self._cast(x), *self.variables(), *more)
+            out: Variable = self.formula(self._cast(x), *self._variables(), *more)
         return self._register_output(out)
 
     def _register_output(self, out: Variable) -> Variable:
@@ -351,7 +351,7 @@ class Layer:
                 self.__dict__["_run"] = (plan, saved)
                 return out
         if isinstance(x, Variable):
-            return self.record(x, *more)
+            return self._record(x, *more)
         return self._run_plan(self._as_array(x), *more)
 
     def _as_array(self, x: Any) -> Array:
@@ -537,7 +537,7 @@ def layers_in(
         if id(value) not in found:
             found[id(value)] = (name, value)
             for attribute, part in vars(value).items():
-                if not attribute.startswith("_") and not value.opaque:
+                if not attribute.startswith("_") and not value._opaque:
                     _trained(part, value, attribute)
                     layers_in(before + attribute, part, found, held)
     elif isinstance(value, Parameter):
@@ -546,7 +546,7 @@ def layers_in(
             found[id(value)] = (name, Bare(value))
     elif hasattr(type(value), "named_layers"):  # a network
         if held is not None:
-            held += value.containers()
+            held += value._containers()
         for inner, layer in value.named_layers():
             found.setdefault(id(layer), (before + inner, layer))
     elif isinstance(value, list | tuple):

@@ -44,11 +44,11 @@ class Dropout(Layer):
         """Whether the seed of the masks is still to come from a network."""
         return self._seed is None and self.mask_seed in (None, self._alone_seed)
 
-    def first_weights(self) -> None:
+    def _draw_weights(self) -> None:
         """Take a seed now: from the network that the layer is in, or one of its own."""
         home = None if self._home is None else self._home()
         if home is not None and self._seed is None:
-            home.first_weights()
+            home._draw_weights()
         if self.mask_seed is None:
             self.initialize(generator(self._seed))
             self._alone_seed = self.mask_seed
@@ -62,7 +62,7 @@ class Dropout(Layer):
         if not is_training() or self.ratio == 0:
             return x
         if self.mask_seed is None:
-            self.first_weights()
+            self._draw_weights()
         clock = self.buffer("clock")
         bits = apply(UniformBits(self.mask_seed or 0, x.shape), clock)
         self.write_buffer("clock", apply(Tick(), clock))

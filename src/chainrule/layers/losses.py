@@ -107,7 +107,7 @@ class Loss(Layer):
         total = functions.sum(w)
         return functions.sum(w * losses) / functions.where(total == 0, 1, total)
 
-    def record(self, x: Variable, *more: Any) -> Variable:
+    def _record(self, x: Variable, *more: Any) -> Variable:
         """The loss as a Variable; targets and weights may be arrays."""
         t, w = (*more, None)[:2]
         x = self._cast(x)
@@ -133,17 +133,17 @@ class Loss(Layer):
                 _("{loss}.forward needs outputs and targets: (x, t).", loss=type(self).__name__)
             )
         if isinstance(x, Variable):
-            return self.record(x, t, sample_weight)
+            return self._record(x, t, sample_weight)
         x = self._as_array(x)
         t = self.targets(x.shape, self.given(t))
         w = self.weights(t, sample_weight, x.dtype)
         self.__dict__.update(x=x, t=t)
         loss = self._run_plan(x, t, w)
         if not math.isfinite(loss):
-            raise NonFiniteError(self.blame(x, t, float(loss)))
+            raise NonFiniteError(self._nonfinite(x, t, float(loss)))
         return loss
 
-    def blame(self, x: Array, t: Array, loss: float) -> Text:
+    def _nonfinite(self, x: Array, t: Array, loss: float) -> Text:
         """Why a loss is not finite, in a sentence."""
         name = type(self).__name__
         bad = np.flatnonzero(~np.isfinite(x.reshape(len(x), -1)).all(axis=1))

@@ -200,7 +200,7 @@ class _Apart(Opaque):
 class OpaqueLayer(Layer):
     """A hand-written layer in a network of ours: its arrays stay where they are."""
 
-    opaque = True
+    _opaque = True
 
     def __init__(self, layer: Any) -> None:
         super().__init__()
@@ -223,18 +223,18 @@ class OpaqueLayer(Layer):
             parameter.adopted = True
             self._parameters[f"p{i}"] = parameter
 
-    def record(self, x: Variable, *more: Any) -> Variable:
+    def _record(self, x: Variable, *more: Any) -> Variable:
         """The layer as one opaque node."""
         x = self._cast(x)
         node = Opaque(self.layer, 1 + len(more))
         with within(self):
-            out: Variable = apply(node, x, *more, *self.variables())
+            out: Variable = apply(node, x, *more, *self._variables())
         return self._register_output(out)
 
     def forward(self, x: Any, *more: Any) -> Any:
         """The layer's own forward for an array; a node for a Variable."""
         if isinstance(x, Variable):
-            return self.record(x, *more)
+            return self._record(x, *more)
         return self.layer.forward(x, *more)
 
     def backward(self, dout: Any = 1.0) -> Any:

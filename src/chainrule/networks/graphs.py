@@ -32,7 +32,7 @@ def network_graph(
     twin = _copied(network)  # its layers are asked for the shape of the outputs, too
     if t is None:
         return _recorded(twin, twin._as_input(x), training=bool(training))
-    rows, targets, weights = twin.prepare(x, t, sample_weight)
+    rows, targets, weights = twin._prepare(x, t, sample_weight)
     return _recorded(twin, rows, targets, weights, training=training is None or bool(training))
 
 
@@ -64,7 +64,7 @@ def _recorded(
         if array is not None
     ]
     with training_mode(training), recording(), ignore_fp_errors():
-        out = twin.record_loss(rows, *targets) if targets else twin.record_predict(rows)
+        out = twin._record_loss(rows, *targets) if targets else twin._record_predict(rows)
     out.name = out.name or ("L" if targets else "y")
     return Graph([out], paths=paths)
 

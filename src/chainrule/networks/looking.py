@@ -30,7 +30,7 @@ def activations(network: RecordableNetwork, x: npt.ArrayLike) -> dict[str, Array
     rows = Variable(network._as_input(x))
     names = {id(layer): f"layer {path} ({layer.label})" for path, layer in network.named_layers()}
     with recording() as made, inference_mode(), ignore_fp_errors():
-        network.record_predict(rows)
+        network._record_predict(rows)
     return {names[id(layer)]: out.data for layer, out in made.outputs if id(layer) in names}
 
 

@@ -189,7 +189,7 @@ class Network:
                 layers_in(name, value, found)
         return list(found.values())
 
-    def containers(self) -> list[Any]:
+    def _containers(self) -> list[Any]:
         """The lists and dicts in its attributes, in which layers may stand."""
         found: list[Any] = []
         for name, value in vars(self).items():
@@ -233,7 +233,7 @@ class Network:
         """Their gradients, in the same order; overwritten in place by every `backward`."""
         return self._known_facts.grads
 
-    def first_weights(self) -> list[Layer]:
+    def _draw_weights(self) -> list[Layer]:
         """Draw the first weights that are still to be drawn, by the seed; all layers."""
         layers = self.layers
         if isinstance(self.loss, Layer):
@@ -241,7 +241,7 @@ class Network:
         for layer in [layer for layer in layers if layer._needs_seed]:
             home = None if layer._home is None else layer._home()
             if home is not None and home is not self:
-                home.first_weights()  # a network that this one stands in
+                home._draw_weights()  # a network that this one stands in
             if layer._needs_seed:
                 if self._draws is None or self._draws[0] != self.seed:
                     self._draws = self.seed, generator(self.seed)
@@ -266,7 +266,7 @@ class Network:
                     loss=type(self.loss).__name__,
                 )
             )
-        layers = self.first_weights()
+        layers = self._draw_weights()
         parameters = list(dict.fromkeys(p for a in layers for p in a.parameters.values()))
         tie(parameters)
         own = [p for p in parameters if not p.adopted and p.tied is None]
@@ -277,10 +277,10 @@ class Network:
         follow_ties(parameters)
         for layer in layers:
             layer._drop_plans()
-        self._held = [ContainerRead("", held) for held in self.containers()]
+        self._held = [ContainerRead("", held) for held in self._containers()]
         return self._flats
 
-    def segments(self) -> list[Segment]:
+    def _segments(self) -> list[Segment]:
         """What an optimizer updates: few long runs of parameters that are treated alike."""
         flats = self._flatten_parameters()
         runs = [run for flat in flats for run in flat.segments()]
@@ -306,7 +306,7 @@ class Network:
             return array
         return array.astype(facts.dtype)
 
-    def prepare(
+    def _prepare(
         self, x: npt.ArrayLike, t: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> tuple[Array, Array, Array | None]:
         """Data as the recorded step takes it, checked once, at the door."""
@@ -353,7 +353,7 @@ class Network:
         if found is None:
             few, targets = Variable(x[:2], "x"), Variable(t[:2], "t")
             with training_mode(True), recording() as made:
-                self.record_loss(few, targets, None if w is None else Variable(w[:2], "w"))
+                self._record_loss(few, targets, None if w is None else Variable(w[:2], "w"))
             found = [check for of, check in made.checks if of is targets]
             self._programs.put(key, self._revision.number, found)
         return found
@@ -396,12 +396,12 @@ class Network:
             self._programs.put(key, self._revision.number, tail)
         return (len(x), *tail)
 
-    def record_predict(self, x: Variable) -> Variable:
+    def _record_predict(self, x: Variable) -> Variable:
         """The outputs as a Variable."""
         out: Variable = self.predict(x)
         return out
 
-    def record_loss(self, x: Variable, t: Variable, w: Variable | None = None) -> Variable:
+    def _record_loss(self, x: Variable, t: Variable, w: Variable | None = None) -> Variable:
         """The loss as a Variable."""
         if self.loss is None:
             raise RecordingError(
@@ -411,9 +411,9 @@ class Network:
                     network=type(self).__name__,
                 )
             )
-        y = self.record_predict(x)
+        y = self._record_predict(x)
         more = () if w is None else (w,)
-        loss: Variable = self.loss.record(y, t, *more)
+        loss: Variable = self.loss._record(y, t, *more)
         return loss
 
     def forward(self, x: Any, t: Any = None, sample_weight: npt.ArrayLike | None = None) -> Any:
@@ -423,8 +423,8 @@ class Network:
         if isinstance(x, Variable):
             self._flatten_parameters()
             weights = () if sample_weight is None else (sample_weight,)
-            return self.loss.record(self.predict(x), t, *weights)
-        x, t, w = self.prepare(x, t, sample_weight)
+            return self.loss._record(self.predict(x), t, *weights)
+        x, t, w = self._prepare(x, t, sample_weight)
         key = ("loss", x.shape, t.shape, t.dtype, w is None)
         program = self._program(key, plan_loss, x, t, w)
         given = (x, t) if w is None else (x, t, w)

@@ -46,7 +46,7 @@ class RecordedStep:
     def _begin(self) -> None:
         self._revision = self.network._revision.number
         self._steps: ProgramCache[Program] = ProgramCache(8)
-        segments = self.network.segments()
+        segments = self.network._segments()
         self._segments = (
             [s.data for s in segments],
             [s.grad for s in segments],

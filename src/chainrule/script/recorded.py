@@ -82,7 +82,7 @@ def record_step(network: RecordableNetwork, batch: Sequence[tuple[str, Array]], 
     """Forward and backward for n rows."""
     rows = [(name, _first(array, n)) for name, array in batch]
     with training_mode(True), hearing() as heard:
-        rec = Recording(network.record_loss, rows, TEXT_FUNCTIONS)
+        rec = Recording(network._record_loss, rows, TEXT_FUNCTIONS)
         low = rec.lower()
         loss, writes = rec.results(low)
         wanted = [p for p in rec.parameters if p.trainable]
@@ -100,7 +100,7 @@ def record_step(network: RecordableNetwork, batch: Sequence[tuple[str, Array]], 
 def record_predict(network: RecordableNetwork, x: Array, n: int) -> Recorded:
     """The outputs for n rows, layers behaving as in use."""
     with training_mode(False), hearing() as heard:
-        rec = Recording(network.record_predict, [("x", _first(x, n))], TEXT_FUNCTIONS)
+        rec = Recording(network._record_predict, [("x", _first(x, n))], TEXT_FUNCTIONS)
         low = rec.lower()
         out, _ = rec.results(low)
     made = Recorded(n, out, list(rec.arguments.values()), [], [], *_leaves(rec))

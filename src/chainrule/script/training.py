@@ -89,7 +89,7 @@ def training_script(
     made = find_maker(x, t)
     if made is not None:
         x, t = (made.x, made.t) if t is None else (x, t)
-    data = network.prepare(x, t, sample_weight)
+    data = network._prepare(x, t, sample_weight)
     for name, array in zip("xt", data[:2], strict=True):
         if not np.isfinite(array).all():
             raise DataError(

@@ -26,6 +26,6 @@ def weighed(trainer: Training, x: Array, t: Array, w: Array | None) -> Estimate:
 def step_work(network: Network, optimizer: Optimizer, x: Array, t: Array, w: Array | None) -> Work:
     """What a training step on this batch has to do, update and all."""
     work = network.step_program(x, t, w, rows=np.arange(len(x))).work
-    for run in network.segments():
+    for run in network._segments():
         work += update_work(optimizer, *run)
     return work

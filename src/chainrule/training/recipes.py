@@ -189,7 +189,7 @@ def choose_recipe(
                 optimizer=type(optimizer).__name__,
             )
         )
-    x, t, _none = model.prepare(x, t, None)
+    x, t, _none = model._prepare(x, t, None)
     found = tuple(recipes_for(len(x), batch_size) if recipes is None else recipes)
     if not found or not all(isinstance(recipe, Recipe) for recipe in found):
         raise SettingError(

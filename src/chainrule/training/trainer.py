@@ -292,7 +292,7 @@ class Trainer(Training):
         self, x: npt.ArrayLike, t: npt.ArrayLike, w: npt.ArrayLike | None
     ) -> tuple[Array, Array, Array | None]:
         if isinstance(self.model, Network):
-            x, t, w = self.model.prepare(x, t, w)
+            x, t, w = self.model._prepare(x, t, w)
         else:
             x, t = np.asarray(x), np.asarray(t)
             if w is not None:

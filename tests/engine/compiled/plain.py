@@ -297,7 +297,7 @@ def scale_of(network: Network, data: Data) -> float:
     names = ("x", "t", "w")
     given = [(n, a) for n, a in zip(names, data, strict=True) if a is not None]
     with training_mode(True), ignore_fp_errors():
-        graph = Recorded(network.record_loss, given).graph
+        graph = Recorded(network._record_loss, given).graph
     largest = 1.0
     for node in graph.nodes:
         for v in (*node.inputs, *node.outputs):
@@ -331,9 +331,11 @@ def agree(
 ) -> Outcome:
     """Both engines take these steps: losses, gradients, buffers and parameters are alike."""
     ours, theirs = make(), make()
-    data = theirs.prepare(x, t, w)
+    data = theirs._prepare(x, t, w)
     named: Sequence[tuple[str, Array]] = [
-        (n, a) for n, a in zip(("x", "t", "w"), ours.prepare(x, t, w), strict=True) if a is not None
+        (n, a)
+        for n, a in zip(("x", "t", "w"), ours._prepare(x, t, w), strict=True)
+        if a is not None
     ]
     ours._flatten_parameters(), theirs._flatten_parameters()
     n = len(data[0])

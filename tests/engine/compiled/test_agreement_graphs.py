@@ -236,7 +236,7 @@ def source(
     make: Callable[[], cr.Network], x: Any, t: Any, batch: int, optimizer: Any = cr.Adam
 ) -> str:
     net = make()
-    data = zip(("x", "t"), net.prepare(x, t)[:2], strict=True)
+    data = zip(("x", "t"), net._prepare(x, t)[:2], strict=True)
     with plainly():
         return CompiledStep(net, optimizer(), list(data), batch).text.source
 
@@ -296,7 +296,7 @@ def test_the_text_is_the_same_in_every_process() -> None:
 def test_the_text_speaks_of_the_network() -> None:
     net = cr.TwoLayerNet(2, 10, 3)
     x, t = cr.datasets.spiral()
-    data = list(zip(("x", "t"), net.prepare(x, t)[:2], strict=True))
+    data = list(zip(("x", "t"), net._prepare(x, t)[:2], strict=True))
     with plainly():
         text = CompiledStep(net, cr.SGD(1.0), data, 30).text.source
     for line in (
@@ -357,7 +357,7 @@ def test_declined_with_a_reason(name: str) -> None:
     make, reason = DECLINED[name]
     net = make()
     x, t = np.ones((8, 4)), np.ones((8, 2))
-    data = list(zip(("x", "t"), net.prepare(x, t)[:2], strict=True))
+    data = list(zip(("x", "t"), net._prepare(x, t)[:2], strict=True))
     with plainly(), pytest.raises(NotCompilable) as caught:
         CompiledStep(net, cr.SGD(0.1), data, 8)
     assert str(caught.value) == reason

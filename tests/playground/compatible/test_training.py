@@ -236,7 +236,7 @@ def test_weights_that_l1_has_killed_stay_dead() -> None:
         model.advance()
         assert model.optimizer.state is not None
         killed = model.optimizer.state[0][0] > 0
-        assert (model.network.segments()[0][0][killed] == 0).all()
+        assert (model.network._segments()[0][0][killed] == 0).all()
         assert killed.sum() >= dead
         dead = killed.sum()
     assert 0 < dead < killed.size

@@ -50,7 +50,7 @@ def record_step(
     def record(n: int) -> Recorded:
         with training_mode(True):
             rec = Recording(
-                network.record_loss, [(k, _rows(a, n)) for k, a in batch], KERNEL_FUNCTIONS
+                network._record_loss, [(k, _rows(a, n)) for k, a in batch], KERNEL_FUNCTIONS
             )
             low = rec.lower()
             loss, writes = rec.results(low)
@@ -88,7 +88,7 @@ def record_predict(
 
     def record(n: int) -> Recorded:
         with training_mode(False):
-            rec = Recording(network.record_predict, [("x", _rows(x, n))], KERNEL_FUNCTIONS)
+            rec = Recording(network._record_predict, [("x", _rows(x, n))], KERNEL_FUNCTIONS)
             low = rec.lower()
             out = rec.results(low)[0]
         names = _parameter_leaves(network, rec)

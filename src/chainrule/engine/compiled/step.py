@@ -82,7 +82,7 @@ class CompiledStep:
         self.reads = step.reads
         if not any(t.role == "gradient" for t in targets):
             raise NotCompilable(_("nothing in the network is to be trained"))
-        self.segments = network.segments()
+        self.segments = network._segments()
         moved = {id(t.payload) for t in targets if t.role == "gradient"}
         #: The gradients of parameters that the loss does not go by: nothing else writes them.
         self.idle = [
