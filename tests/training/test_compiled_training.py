@@ -770,9 +770,9 @@ def test_a_kept_kernel_follows_another_model_optimizer_state_and_data() -> None:
     x, t = cr.datasets.spiral()
     trainer = cr.Trainer(cr.TwoLayerNet(2, 10, 3), cr.Adam(0.01), engine="compiled")
     trainer.fit(x, t, 2, 30, progress=None)
-    kernel = trainer.kernel
+    kernel = trainer._kernel
     trainer.fit(x[:100], t[:100], 2, 30, progress=None)  # a last batch of 10 rows
-    assert trainer.kernel is kernel
+    assert trainer._kernel is kernel
 
     def straight() -> cr.Trainer:
         other = cr.Trainer(cr.TwoLayerNet(2, 10, 3, seed=5), cr.SGD(0.5), engine="compiled")

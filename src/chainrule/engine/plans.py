@@ -28,7 +28,7 @@ from chainrule.graph.variable import Parameter, Variable
 
 __all__ = [
     "LayerPlan",
-    "Recorded",
+    "StepRecording",
     "plan_layer",
     "plan_loss",
     "plan_predict",
@@ -40,7 +40,7 @@ __all__ = [
 Array = npt.NDArray[Any]
 
 
-class Recorded:
+class StepRecording:
     """A formula recorded for some inputs: the graph, its leaves as traced values, its buffers."""
 
     def __init__(
@@ -117,7 +117,7 @@ class LayerPlan:
     dtype: np.dtype[Any]
 
 
-def _built(rec: Recorded, *sections: Section, planned: bool) -> Program:
+def _built(rec: StepRecording, *sections: Section, planned: bool) -> Program:
     """The program of a recording."""
     program = build(sections, planned=planned)
     program.reads = rec.reads
@@ -130,7 +130,7 @@ def _named(inputs: Sequence[Array | None], names: str) -> list[tuple[str, Array]
 
 def plan_layer(layer: RecordableLayer, inputs: Sequence[Array | None]) -> LayerPlan:
     """A layer by itself: `forward(x)` and `backward(dout)`, giving fresh arrays."""
-    rec = Recorded(layer._record, _named(inputs, "x t w"))
+    rec = StepRecording(layer._record, _named(inputs, "x t w"))
     low = rec.lower()
     out, writes = rec.results(low)
     forward = Section("forward", list(rec.arguments.values()), [fresh(out)], writes)
@@ -146,7 +146,7 @@ def plan_layer(layer: RecordableLayer, inputs: Sequence[Array | None]) -> LayerP
 
 def plan_loss(network: RecordableNetwork, x: Array, t: Array, w: Array | None) -> Program:
     """A network's `forward(x, t)` and `backward()`, in buffers that stay."""
-    rec = Recorded(network._record_loss, _named((x, t, w), "x t w"))
+    rec = StepRecording(network._record_loss, _named((x, t, w), "x t w"))
     low = rec.lower()
     loss, writes = rec.results(low)
     forward = Section("forward", list(rec.arguments.values()), [loss], writes)
@@ -157,7 +157,7 @@ def plan_loss(network: RecordableNetwork, x: Array, t: Array, w: Array | None) -
 
 def plan_predict(network: RecordableNetwork, x: Array) -> Program:
     """A network's outputs for x, as a fresh array."""
-    rec = Recorded(network._record_predict, [("x", x)])
+    rec = StepRecording(network._record_predict, [("x", x)])
     out, writes = rec.results(rec.lower())
     section = Section("predict", list(rec.arguments.values()), [fresh(out)], writes)
     return _built(rec, section, planned=False)
@@ -168,7 +168,7 @@ def plan_step(
 ) -> Program:
     """Gather the rows of a mini-batch, forward, backward: `step(x, t[, w], rows)` gives the loss."""
     batch = _named((x, t, w), "x t w")
-    rec = Recorded(network._record_loss, [(name, a[rows]) for name, a in batch])
+    rec = StepRecording(network._record_loss, [(name, a[rows]) for name, a in batch])
     numbers = rec.trace.argument(rows.shape, rows.dtype, "rows")
     whole = {name: rec.trace.argument(a.shape, a.dtype, f"{name}_all") for name, a in batch}
     for name, data in whole.items():

@@ -14,7 +14,7 @@ from chainrule.engine.trace import Traced
 from chainrule.lang.messages import _
 from chainrule.nodes.indexing import add_at, replaced
 from chainrule.script.expressions import BINARY, Expressions, is_trivial
-from chainrule.script.recorded import Part, Recorded
+from chainrule.script.recorded import Part, ScriptRecording
 from chainrule.script.sizes import ATOM
 from chainrule.script.wording import WIDTH, comment
 from chainrule.text_width import cells_wide
@@ -51,7 +51,7 @@ class _Line:
 class Body:
     """The lines that compute the targets of a recording."""
 
-    def __init__(self, recorded: Recorded, expressions: Expressions, lang: str) -> None:
+    def __init__(self, recorded: ScriptRecording, expressions: Expressions, lang: str) -> None:
         self.recorded, self.e, self.lang = recorded, expressions, lang
         wanted = needed(recorded.targets)
         trace = recorded.out.trace

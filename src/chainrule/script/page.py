@@ -23,7 +23,7 @@ from chainrule.script.body import Body
 from chainrule.script.data import MAKERS
 from chainrule.script.expressions import Expressions
 from chainrule.script.function_source import function_text, literal
-from chainrule.script.recorded import Recorded
+from chainrule.script.recorded import ScriptRecording
 from chainrule.script.sizes import Sizes, alike
 from chainrule.script.weights import Weights
 from chainrule.script.wording import WIDTH
@@ -67,7 +67,9 @@ class Page:
         self.weights = Weights(network, self.parameters, self.buffers, "rng")
         self.arrays: dict[str, Array] = dict(self.weights.arrays)
 
-    def function(self, recorded: Recorded, sizes: Sizes, arguments: Sequence[Traced]) -> Function:
+    def function(
+        self, recorded: ScriptRecording, sizes: Sizes, arguments: Sequence[Traced]
+    ) -> Function:
         """A recording as the inside of a function."""
         e = Expressions(Names(self.inner.taken), sizes)
         e.numbers = dict(self.weights.numbers)
@@ -173,8 +175,8 @@ def _helper(function: Callable[..., Any], name: str, lang: str) -> str:
 
 
 def lay_out(
-    record: Callable[[int], Recorded], widths: Iterable[int], used: tuple[int, ...]
-) -> list[tuple[Recorded, Sizes]]:
+    record: Callable[[int], ScriptRecording], widths: Iterable[int], used: tuple[int, ...]
+) -> list[tuple[ScriptRecording, Sizes]]:
     """A recording for batches of any size, and how its lengths and numbers go with the batch.
 
     `used` are the sizes that there will be. If the network takes other operations for some sizes

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from chainrule.engine.memory import is_opaque, needed
 from chainrule.engine.naming import output_names, parameter_names
-from chainrule.engine.plans import Recorded as Recording
+from chainrule.engine.plans import StepRecording
 from chainrule.engine.protocols import RecordableNetwork
 from chainrule.engine.rules import TEXT_FUNCTIONS
 from chainrule.engine.trace import Traced
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from chainrule.graph.variable import Parameter, Variable
     from chainrule.nodes import Node
 
-__all__ = ["Part", "Recorded", "record_predict", "record_step"]
+__all__ = ["Part", "ScriptRecording", "record_predict", "record_step"]
 
 Array = npt.NDArray[Any]
 
@@ -45,7 +45,7 @@ class Part:
 
 
 @dataclass
-class Recorded:
+class ScriptRecording:
     """One recording for so many rows: what it gives, and what its values are called and belong to.
 
     `names` are those of parameters, layers' outputs and gradients; `heard` are those that the
@@ -78,11 +78,13 @@ def _first(array: Array, n: int) -> Array:
     return array[np.arange(n) % len(array)]
 
 
-def record_step(network: RecordableNetwork, batch: Sequence[tuple[str, Array]], n: int) -> Recorded:
+def record_step(
+    network: RecordableNetwork, batch: Sequence[tuple[str, Array]], n: int
+) -> ScriptRecording:
     """Forward and backward for n rows."""
     rows = [(name, _first(array, n)) for name, array in batch]
     with training_mode(True), hearing() as heard:
-        rec = Recording(network._record_loss, rows, TEXT_FUNCTIONS)
+        rec = StepRecording(network._record_loss, rows, TEXT_FUNCTIONS)
         low = rec.lower()
         loss, writes = rec.results(low)
         wanted = [p for p in rec.parameters if p.trainable]
@@ -91,24 +93,24 @@ def record_step(network: RecordableNetwork, batch: Sequence[tuple[str, Array]], 
         seed = rec.trace.constant(1.0, rec.graph.outputs[0].dtype)
         arrows = chain_rule(rec.graph, seed, low.value, wanted)
     pairs = list(zip(wanted, gradients, strict=True))
-    made = Recorded(n, loss, list(rec.arguments.values()), writes, pairs, *_leaves(rec))
+    made = ScriptRecording(n, loss, list(rec.arguments.values()), writes, pairs, *_leaves(rec))
     made.names[loss] = "loss"
     _Told(made, network, rec, low, arrows).tell(heard)
     return made
 
 
-def record_predict(network: RecordableNetwork, x: Array, n: int) -> Recorded:
+def record_predict(network: RecordableNetwork, x: Array, n: int) -> ScriptRecording:
     """The outputs for n rows, layers behaving as in use."""
     with training_mode(False), hearing() as heard:
-        rec = Recording(network._record_predict, [("x", _first(x, n))], TEXT_FUNCTIONS)
+        rec = StepRecording(network._record_predict, [("x", _first(x, n))], TEXT_FUNCTIONS)
         low = rec.lower()
         out, _ = rec.results(low)
-    made = Recorded(n, out, list(rec.arguments.values()), [], [], *_leaves(rec))
+    made = ScriptRecording(n, out, list(rec.arguments.values()), [], [], *_leaves(rec))
     _Told(made, network, rec, low, {}).tell(heard)
     return made
 
 
-def _leaves(rec: Recording) -> tuple[dict[Any, Traced], dict[Parameter, Traced]]:
+def _leaves(rec: StepRecording) -> tuple[dict[Any, Traced], dict[Parameter, Traced]]:
     return dict(rec.buffers), {p: rec.leaves[p] for p in rec.parameters}
 
 
@@ -117,9 +119,9 @@ class _Told:
 
     def __init__(
         self,
-        made: Recorded,
+        made: ScriptRecording,
         network: RecordableNetwork,
-        rec: Recording,
+        rec: StepRecording,
         low: Lowered,
         arrows: Mapping[Variable, Traced],
     ) -> None:

@@ -19,7 +19,7 @@ from chainrule.engine.trace import Traced
 from chainrule.errors import RecordingError
 from chainrule.lang.messages import _
 from chainrule.script.function_source import literal
-from chainrule.script.recorded import Recorded
+from chainrule.script.recorded import ScriptRecording
 
 __all__ = ["ATOM", "PRODUCT", "SIGN", "SUM", "Sizes", "Text", "alike"]
 
@@ -28,7 +28,7 @@ Text = tuple[str, int]
 SUM, PRODUCT, SIGN, ATOM = 12, 13, 14, 20
 
 
-def alike(ours: Recorded, theirs: Recorded) -> dict[Traced, Traced] | None:
+def alike(ours: ScriptRecording, theirs: ScriptRecording) -> dict[Traced, Traced] | None:
     """Which value of one recording is which of another; None if they are not alike.
 
     What does nothing at their size they leave out, such as 2/n of a batch of two rows, or the sum
@@ -98,7 +98,10 @@ class Sizes:
     """The lengths and numbers of a recording as text, for every batch size it is laid beside."""
 
     def __init__(
-        self, base: Recorded, others: Mapping[int, dict[Traced, Traced]], used: tuple[int, ...]
+        self,
+        base: ScriptRecording,
+        others: Mapping[int, dict[Traced, Traced]],
+        used: tuple[int, ...],
     ) -> None:
         self.base, self.others = base, others
         #: The sizes that the batches will have.

@@ -89,7 +89,7 @@ class CompiledLoop(Loop):
         asked = self.batch_size, self.settings.max_grad, trainer.threads
         wanted = (*form[:-1], *whose, *kinds, *asked)
         try:
-            kept, kernel = trainer.kernel or (None, None)  # type: tuple[Any, Any]
+            kept, kernel = trainer._kernel or (None, None)  # type: tuple[Any, Any]
             if kept == wanted and not outdated(kernel.reads):
                 kernel.take(data)
             else:
@@ -103,7 +103,7 @@ class CompiledLoop(Loop):
                     say=self.progress.say,
                     seconds=self._seconds,
                 )
-                trainer.kernel = wanted, kernel
+                trainer._kernel = wanted, kernel
             self.kernel = kernel
             trainer.engine_used, trainer.engine_reason = "compiled", None
         except NotCompilable as reason:

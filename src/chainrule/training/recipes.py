@@ -235,7 +235,7 @@ def _losses(
         optimizer.weight_decay,
     )
     inner = Trainer(trainer.model, optimizer, engine=trainer.engine, threads=trainer.threads)
-    inner.kernel, shown_as = trainer.kernel, "notes" if progress else None
+    inner._kernel, shown_as = trainer._kernel, "notes" if progress else None
     say = Progress(shown_as, 0, 0, lang).say
     parts = int(part.max()) + 1
     losses = np.full((len(recipes), parts), math.inf)
@@ -264,7 +264,9 @@ def _losses(
                     raise KeyboardInterrupt  # which inner.fit has taken for its own
     finally:
         optimizer.schedule, optimizer.weight_decay = schedule, decay
-        trainer.kernel = inner.kernel  # of the same network and optimizer: nothing to compile again
+        trainer._kernel = (
+            inner._kernel
+        )  # of the same network and optimizer: nothing to compile again
     if not np.isfinite(losses).any() and failed is not None:
         raise failed
     sizes = np.bincount(part[part >= 0])

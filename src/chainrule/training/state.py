@@ -54,7 +54,7 @@ class Training:
         self.engine_used: str | None = None
         self.engine_reason: str | None = None
         #: The compiled step of the latest fit, and what it was made for.
-        self.kernel: tuple[Any, Any] | None = None
+        self._kernel: tuple[Any, Any] | None = None
         #: The rows of the fit in hand, ready for the network: (x, t, weights), for callbacks.
         self.data: tuple[Array, Array, Array | None] | None = None
 
@@ -144,7 +144,7 @@ class Training:
                 self.optimizer.schedule = copy.deepcopy(schedule)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "kernel": None, "data": None}
+        return {**self.__dict__, "_kernel": None, "data": None}
 
 
 def parameter_arrays(model: Any) -> list[Array]:

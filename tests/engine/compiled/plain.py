@@ -24,7 +24,7 @@ from chainrule.aligned import _APART, _LINE
 from chainrule.engine.compiled import predict, step
 from chainrule.engine.compiled.predict import CompiledPredict
 from chainrule.engine.compiled.step import CompiledStep
-from chainrule.engine.plans import Recorded
+from chainrule.engine.plans import StepRecording
 from chainrule.graph.mode import training_mode
 from chainrule.networks import Network
 from chainrule.networks.steps import RecordedStep
@@ -297,7 +297,7 @@ def scale_of(network: Network, data: Data) -> float:
     names = ("x", "t", "w")
     given = [(n, a) for n, a in zip(names, data, strict=True) if a is not None]
     with training_mode(True), ignore_fp_errors():
-        graph = Recorded(network._record_loss, given).graph
+        graph = StepRecording(network._record_loss, given).graph
     largest = 1.0
     for node in graph.nodes:
         for v in (*node.inputs, *node.outputs):

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.engine.compiled.symbolic import Recorded
+from chainrule.engine.compiled.symbolic import SizedRecording
 from chainrule.engine.compiled.values import NotCompilable, no_form
 from chainrule.engine.memory import is_opaque, needed
 from chainrule.engine.naming import output_names, parameter_names
-from chainrule.engine.plans import Recorded as Recording
+from chainrule.engine.plans import StepRecording
 from chainrule.engine.protocols import RecordableNetwork
 from chainrule.engine.rules import KERNEL_FUNCTIONS
 from chainrule.engine.trace import Traced
@@ -43,13 +43,13 @@ def _rows(array: Array, n: int) -> Array:
 
 def record_step(
     network: RecordableNetwork, batch: Sequence[tuple[str, Array]]
-) -> tuple[Callable[[int], Recorded], list[Target]]:
+) -> tuple[Callable[[int], SizedRecording], list[Target]]:
     """How to record forward and backward for n rows, and what the targets are."""
     targets: list[Target] = []
 
-    def record(n: int) -> Recorded:
+    def record(n: int) -> SizedRecording:
         with training_mode(True):
-            rec = Recording(
+            rec = StepRecording(
                 network._record_loss, [(k, _rows(a, n)) for k, a in batch], KERNEL_FUNCTIONS
             )
             low = rec.lower()
@@ -75,38 +75,38 @@ def record_step(
         losses = rec.graph.nodes[-1].inputs[0]
         if losses.shape[:1] == (n,):
             names.setdefault(low.value(losses), "losses")
-        return Recorded(n, _arrays(found), names, rec.reads)
+        return SizedRecording(n, _arrays(found), names, rec.reads)
 
     return _of_other_sizes(record), targets
 
 
 def record_predict(
     network: RecordableNetwork, x: Array
-) -> tuple[Callable[[int], Recorded], list[Target]]:
+) -> tuple[Callable[[int], SizedRecording], list[Target]]:
     """How to record the outputs for n rows, layers behaving as in use."""
     targets = [Target("out", "y")]
 
-    def record(n: int) -> Recorded:
+    def record(n: int) -> SizedRecording:
         with training_mode(False):
-            rec = Recording(network._record_predict, [("x", _rows(x, n))], KERNEL_FUNCTIONS)
+            rec = StepRecording(network._record_predict, [("x", _rows(x, n))], KERNEL_FUNCTIONS)
             low = rec.lower()
             out = rec.results(low)[0]
         names = _parameter_leaves(network, rec)
         for v, name in output_names(network, rec.outputs).items():
             names.setdefault(low.value(v), name)
         names[out] = "y"
-        return Recorded(n, _arrays([out]), names, rec.reads)
+        return SizedRecording(n, _arrays([out]), names, rec.reads)
 
     return _of_other_sizes(record), targets
 
 
-def _of_other_sizes(record: Callable[[int], Recorded]) -> Callable[[int], Recorded]:
+def _of_other_sizes(record: Callable[[int], SizedRecording]) -> Callable[[int], SizedRecording]:
     """Recording for other batch sizes than the data's, where a user's code or our checks may fail.
 
     Then the NumPy engine, which takes the batch as it is, says why or goes on.
     """
 
-    def careful(n: int) -> Recorded:
+    def careful(n: int) -> SizedRecording:
         try:
             return record(n)
         except NotCompilable:
@@ -140,7 +140,7 @@ def _arrays(found: list[Traced]) -> list[Traced]:
     return found
 
 
-def _parameter_leaves(network: RecordableNetwork, rec: Recording) -> dict[Traced, str]:
+def _parameter_leaves(network: RecordableNetwork, rec: StepRecording) -> dict[Traced, str]:
     """The names of the parameters that the recording reads."""
     named = parameter_names(network)
     return {rec.leaves[p]: name for p, name in named.items() if p in rec.leaves}

@@ -40,8 +40,8 @@ __all__ = [
     "Dim",
     "NotCompilable",
     "Number",
-    "Recorded",
     "Rows",
+    "SizedRecording",
     "Symbolic",
     "Value",
     "Width",
@@ -53,7 +53,7 @@ Array = npt.NDArray[Any]
 
 
 @dataclass
-class Recorded:
+class SizedRecording:
     """What one recording gives: targets in a fixed order, and the names of some values."""
 
     rows: int
@@ -92,13 +92,13 @@ _FORMS: tuple[Callable[[int], float], ...] = (
 class NumberTable:
     """The numbers a step reads at run time, for every batch size."""
 
-    def __init__(self, record: Callable[[int], Recorded], sizes: tuple[int, int]) -> None:
+    def __init__(self, record: Callable[[int], SizedRecording], sizes: tuple[int, int]) -> None:
         self._record, self._sizes = record, sizes
         self.leaves: list[tuple[Any, Any]] = []
-        self._first: Recorded | None = None
+        self._first: SizedRecording | None = None
         self._known: dict[int, list[Any]] = {}
 
-    def begin(self, first: Recorded) -> None:
+    def begin(self, first: SizedRecording) -> None:
         """The recording that the leaves belong to."""
         self._first = first
 
@@ -187,7 +187,7 @@ def _same_constant(a: Traced, b: Traced) -> bool:
     return known and np.array_equal(a.known, b.known)
 
 
-def overlay(record: Callable[[int], Recorded], widths: Iterable[int]) -> Symbolic:
+def overlay(record: Callable[[int], SizedRecording], widths: Iterable[int]) -> Symbolic:
     """The step for a batch of any size, from recordings at two sizes unlike all widths."""
     for sizes in unlike(set(widths)):
         first, second = record(sizes[0]), record(sizes[1])
@@ -217,7 +217,7 @@ def unlike(widths: set[int]) -> list[tuple[int, int]]:
 class _Overlay:
     def __init__(
         self,
-        first: Recorded,
+        first: SizedRecording,
         twin: dict[Traced, Traced],
         sizes: tuple[int, int],
         numbers: NumberTable,
