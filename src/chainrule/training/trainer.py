@@ -260,7 +260,7 @@ class Trainer(Training):
     @property
     def threads_used(self) -> int:
         """How many threads shared the batches of the latest fit; NumPy's BLAS may use more of its own."""
-        return self._kernel[1].shards if self.kernel and self.engine_used == "compiled" else 1
+        return self._kernel[1].shards if self._kernel and self.engine_used == "compiled" else 1
 
     def script(
         self, x: Any, t: Any = None, epochs: int = 10, batch_size: int = 32, **settings: Any
