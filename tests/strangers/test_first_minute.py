@@ -414,5 +414,5 @@ def test_a_report_in_chinese(table: str) -> None:
 def test_the_reason_is_told_in_chinese_too(table: str, auto: None) -> None:
     good("train", table, "--target", "t", "--epochs", "2", "--report", "r.html", "--lang", "zh")
     page = Path("r.html").read_text("utf-8")
-    assert re.search(r"numpy（编译需要约 \d+ 秒，只能节省不到 1 秒）", page)
+    assert re.search(r"numpy（编译需要约 \d+ 秒，只能节省不到一秒）", page)
     assert "compiling" not in page

@@ -341,7 +341,7 @@ MIXED: list[tuple[Callable[[], Any], str]] = [
     (lambda: network(ForgetfulLoss()).forward(X, IDS), "ForgetfulLoss is not ready"),
     (lambda: ForgetfulOptimizer().update([X], [X]), "ForgetfulOptimizer is not ready"),
     (lambda: Bare(0.1).update([X.copy()], [X]), r"gave one value alone.*return \(p,\)"),
-    (lambda: TooFew(0.1).update([X.copy()], [X]), r"gave 1 values.*return \(p, v\)"),
+    (lambda: TooFew(0.1).update([X.copy()], [X]), r"gave 1 value.*return \(p, v\)"),
     (lambda: OwnParams(X), r"params cannot be set.*super\(\).__init__\(W=W\)"),
     (_set(A, "W", np.ones((1, 3))), r"W has shape \(4, 3\).*\(1, 3\)"),
     (_set(A, "W", np.ones((3, 3))), r"W has shape \(4, 3\).*\(3, 3\)"),

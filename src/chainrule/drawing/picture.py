@@ -184,7 +184,9 @@ def _vertex(unit: Unit, units: Units, options: Options) -> Vertex:
     scope = units.graph.scopes.get(unit)
     place = f" · {units.graph.layers[scope]}" if scope is not None else ""
     formula = in_language(in_letters(unit), options.lang)
-    says = formula or (type(unit).__doc__ or "").strip().split("\n")[0]
+    says = formula
+    if not says and options.lang == "en":  # a node of one's own, in the words of its author
+        says = (type(unit).__doc__ or "").strip().split("\n")[0]
     return symbol_vertex(unit.symbol or unit.label, f"{unit!r}{place}\n{says}".strip())
 
 

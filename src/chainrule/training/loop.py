@@ -73,7 +73,7 @@ class Loop:
         trainer, history = self.trainer, self.trainer.history
         history.reserve(self.epochs * self.steps)
         history.stopped = trainer.stop_reason = None
-        history.interrupted = False
+        history.interrupted = trainer.interrupted = False
         self._tell("on_start")
         ended = False
         try:
@@ -85,7 +85,7 @@ class Loop:
             self.progress.close()
             if ended:
                 self._tell("on_end")
-        history.stopped = trainer.stop_reason
+        history.stopped, history.interrupted = trainer.stop_reason, trainer.interrupted
         return history
 
     def _run(self) -> None:

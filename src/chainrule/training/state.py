@@ -48,6 +48,8 @@ class Training:
         self.history = History()
         self.current_epoch = 0
         self.stop_reason: str | None = None
+        #: Whether that was Ctrl-C.
+        self.interrupted = False
         self.engine = "numpy"
         self.threads: int | None = None
         #: What the latest fit ran on, and why not on the compiled engine, if so.
@@ -65,7 +67,7 @@ class Training:
     def interrupt(self) -> None:
         """End training after the step or epoch in hand, since Ctrl-C was pressed."""
         self.stop(_("interrupted by Ctrl-C"))
-        self.history.interrupted = True
+        self.interrupted = True
 
     def kind_of(self, t: Array) -> str:
         """The kind of targets: as the loss says; with a loss by hand, ids are classes."""

@@ -1,0 +1,43 @@
+"""README's examples say the same without docstrings (`python -OO`) and under a profiler."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import chainrule
+
+README = Path(chainrule.__file__).parents[2] / "README.md"
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All Python blocks of the README, one after the other, in a folder of their own."""
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+    assert len(blocks) > 6
+    path = tmp_path_factory.mktemp("readme") / "examples.py"
+    text = "\n".join(blocks).replace("batch_size=30)", "batch_size=30, progress=None)")
+    path.write_text(text.replace("net.script(cr.SGD(lr=1.0), cr.datasets.spiral, epochs=300, batch_size=30, progress=None)", "net.script(cr.SGD(lr=1.0), cr.datasets.spiral, epochs=300, batch_size=30)"), "utf-8")
+    return path
+
+
+def printed(path: Path, *options: str) -> str:
+    """What the program prints, run with these options of Python."""
+    run = subprocess.run(
+        [sys.executable, *options, str(path)], cwd=path.parent, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+def test_the_same_without_docstrings_and_under_a_profiler(program: Path) -> None:
+    pytest.importorskip("matplotlib")
+    plain = printed(program)
+    assert "∂" in plain
+    assert printed(program, "-OO") == plain
+    profiled = printed(program, "-m", "cProfile", "-o", str(program.parent / "profile"))
+    assert profiled == plain
