@@ -23,7 +23,7 @@ from chainrule.errors import (
     forgotten_init,
     nearest,
 )
-from chainrule.lang.messages import _, _n, listed
+from chainrule.lang.messages import _, _n, listed, says
 from chainrule.nodes.base import Value, ignore_fp_errors
 from chainrule.schedules import Constant, Rate, as_schedule
 from chainrule.settings import Check, below_one, from_zero, optional_positive, positive
@@ -74,8 +74,8 @@ def global_norm(grads: Sequence[Array]) -> float:
 RUN = 8192
 
 
+@says("Σ g².")
 def squares(g: Array) -> float:
-    """Σ g²."""
     if g.size <= RUN:
         return float(np.vdot(g, g))
     flat = g.reshape(-1)
@@ -207,8 +207,8 @@ class Optimizer:
     def lr(self, lr: Rate) -> None:
         self.schedule = as_schedule(lr)
 
+    @says(_("The new parameter and the new slots, from the old ones and the gradient."))
     def rule(self, p: Value, g: Value, *slots: Value, **numbers: Value) -> tuple[Value, ...]:
-        """The new parameter and the new slots, from the old ones and the gradient."""
         raise NotImplementedError(f"{type(self).__name__} has no rule")
 
     def effective_lr(self, lr: float, t: int) -> float:
@@ -545,8 +545,8 @@ class SGD(Optimizer):
     def __init__(self, lr: Rate = 0.01, **shared: Any) -> None:
         super().__init__(lr, **shared)
 
+    @says("p ← p - lr g.")
     def rule(self, p: Value, g: Value, *, lr: Value) -> tuple[Value, ...]:
-        """p ← p - lr g."""
         return (p - lr * g,)
 
 
@@ -564,10 +564,10 @@ class Momentum(Optimizer):
         super().__init__(lr, **shared)
         self.momentum = momentum
 
+    @says(_("v ← momentum v - lr g; p ← p + v."))
     def rule(
         self, p: Value, g: Value, v: Value, *, lr: Value, momentum: Value
     ) -> tuple[Value, ...]:
-        """v ← momentum v - lr g; p ← p + v."""
         v = momentum * v - lr * g
         return p + v, v
 
@@ -580,10 +580,10 @@ class Nesterov(Momentum):
     and Pascanu, 2013.
     """
 
+    @says(_("v ← momentum v - lr g; p ← p + momentum v - lr g."))
     def rule(
         self, p: Value, g: Value, v: Value, *, lr: Value, momentum: Value
     ) -> tuple[Value, ...]:
-        """v ← momentum v - lr g; p ← p + momentum v - lr g."""
         step = lr * g
         v = momentum * v - step
         return p + (momentum * v - step), v
@@ -599,8 +599,8 @@ class AdaGrad(Optimizer):
         super().__init__(lr, **shared)
         self.eps = eps
 
+    @says("h ← h + g²; p ← p - lr g / (√h + ε).")
     def rule(self, p: Value, g: Value, h: Value, *, lr: Value, eps: Value) -> tuple[Value, ...]:
-        """h ← h + g²; p ← p - lr g / (√h + ε)."""
         h = h + g * g
         return p - lr * g / (np.sqrt(h) + eps), h
 
@@ -622,10 +622,10 @@ class RMSprop(Optimizer):
         super().__init__(lr, **shared)
         self.decay_rate, self.eps = decay_rate, eps
 
+    @says("h ← ρ h + (1-ρ) g²; p ← p - lr g / (√h + ε).")
     def rule(
         self, p: Value, g: Value, h: Value, *, lr: Value, decay_rate: Value, eps: Value
     ) -> tuple[Value, ...]:
-        """h ← ρ h + (1-ρ) g²; p ← p - lr g / (√h + ε)."""
         h = decay_rate * h + (1 - decay_rate) * (g * g)
         return p - lr * g / (np.sqrt(h) + eps), h
 
@@ -656,6 +656,7 @@ class Adam(Optimizer):
         """lrₜ = lr √(1-β₂ᵗ) / (1-β₁ᵗ)."""
         return lr * math.sqrt(1 - self.beta2**t) / (1 - self.beta1**t)
 
+    @says("m ← m + (1-β₁)(g - m); v ← v + (1-β₂)(g² - v); p ← p - lrₜ m / (√v + ε).")
     def rule(
         self,
         p: Value,
@@ -668,7 +669,6 @@ class Adam(Optimizer):
         beta2: Value,
         eps: Value,
     ) -> tuple[Value, ...]:
-        """m ← m + (1-β₁)(g - m); v ← v + (1-β₂)(g² - v); p ← p - lrₜ m / (√v + ε)."""
         m = m + (1 - beta1) * (g - m)
         v = v + (1 - beta2) * (g * g - v)
         return p - lr * m / (np.sqrt(v) + eps), m, v

@@ -311,7 +311,7 @@ def alone(case: Case) -> list[str]:
             given = cr.Variable(x)
             anew(other)
             with ignore_fp_errors():
-                out = theirs.record(given)
+                out = theirs._record(given)
                 found = out.graph.gradients(seed_of(out)) if out.requires_grad else {}
             grads = {k: found[p] for k, p in theirs.named_parameters().items() if p in found}
             return out.data, found.get(given, np.zeros_like(x)), grads

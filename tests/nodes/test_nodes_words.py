@@ -319,9 +319,7 @@ def test_steps_and_explanations_are_said_in_chinese() -> None:
     assert in_language(back.formula, "zh") == "∂x = ∂relu（当 x > 0），否则 0"
     assert in_language(forward.formula, "zh") == "relu = max(x, 0)"
     explained = relu.explain("x", (0, 1), gradient=True)
-    assert explained.said("zh").startswith(
-        "∂x[0,1] = ∂relu[0,1]（当 x[0,1] > 0），否则 0 = 1（当"
-    )
+    assert explained.said("zh").startswith("∂x[0,1] = ∂relu[0,1]（当 x[0,1] > 0），否则 0 = 1（当")
     for name, kind in (("W1", "（参数）"), ("x", "（输入）")):
         assert graph.explain(name, (0, 0)).said("zh").splitlines()[0].endswith(kind)
     assert "（其余 3 项）" in graph.explain("W1", (0, 0), gradient=True, terms=2).said("zh")

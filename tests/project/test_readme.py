@@ -20,8 +20,8 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     blocks = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
     assert len(blocks) > 6
     path = tmp_path_factory.mktemp("readme") / "examples.py"
-    text = "\n".join(blocks).replace("batch_size=30)", "batch_size=30, progress=None)")
-    path.write_text(text.replace("net.script(cr.SGD(lr=1.0), cr.datasets.spiral, epochs=300, batch_size=30, progress=None)", "net.script(cr.SGD(lr=1.0), cr.datasets.spiral, epochs=300, batch_size=30)"), "utf-8")
+    quiet = re.sub(r"(trainer\.fit\(.*batch_size=30)\)", r"\1, progress=None)", "\n".join(blocks))
+    path.write_text(quiet, "utf-8")
     return path
 
 

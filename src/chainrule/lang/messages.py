@@ -13,8 +13,8 @@ in another language, or to a reader who does not write Python (`READERS`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
 from chainrule.lang.catalogue import catalogue
 
@@ -29,6 +29,7 @@ __all__ = [
     "capital",
     "in_language",
     "listed",
+    "says",
     "sentences",
 ]
 
@@ -131,6 +132,30 @@ def _p(context: str, template: str, **values: Any) -> Message:
     'it is'
     """
     return Message(template, values, context=context)
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def says(text: str) -> Callable[[F], F]:
+    """Give a function a docstring that is a message: programs and pages say it in other languages.
+
+    A text of signs alone, such as a formula, needs no translation. Unlike a docstring written as such
+    it is there without docstrings, too (`python -OO`).
+
+    >>> @says("y = x^2.")
+    ... def square(x):
+    ...     return x * x
+    >>> square.__doc__.said("zh")
+    'y = x^2。'
+    """
+    doc = text if isinstance(text, Text) else _("{formula}.", formula=text.removesuffix("."))
+
+    def decorate(function: F) -> F:
+        function.__doc__ = doc
+        return function
+
+    return decorate
 
 
 class _Joined(Text):

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from chainrule.errors import ShapeError
 from chainrule.graph import functions
-from chainrule.lang.messages import _
+from chainrule.lang.messages import _, says
 from chainrule.layers.base import Layer
 from chainrule.nodes.base import Value
 from chainrule.settings import finite
@@ -40,24 +40,24 @@ class Sigmoid(_Activation):
     array([0.5, 0. ])
     """
 
+    @says("y = 1 / (1 + e⁻ˣ).")
     def formula(self, x: Value) -> Value:
-        """y = 1 / (1 + e⁻ˣ)."""
         return functions.sigmoid(x)
 
 
 class Tanh(_Activation):
     """y = tanh x, any shape."""
 
+    @says("y = tanh x.")
     def formula(self, x: Value) -> Value:
-        """y = tanh x."""
         return functions.tanh(x)
 
 
 class ReLU(_Activation):
     """y = max(x, 0), any shape."""
 
+    @says("y = max(x, 0).")
     def formula(self, x: Value) -> Value:
-        """y = max(x, 0)."""
         return functions.relu(x)
 
 
@@ -70,8 +70,8 @@ class LeakyReLU(_Activation):
         super().__init__()
         self.slope = slope
 
+    @says(_("y = x where x > 0, slope · x elsewhere."))
     def formula(self, x: Value) -> Value:
-        """y = x where x > 0, slope · x elsewhere."""
         return functions.leaky_relu(x, self.slope)
 
 
@@ -89,8 +89,8 @@ class ELU(_Activation):
         super().__init__()
         self.alpha = alpha
 
+    @says(_("y = x where x > 0, alpha · (eˣ - 1) elsewhere."))
     def formula(self, x: Value) -> Value:
-        """y = x where x > 0, alpha · (eˣ - 1) elsewhere."""
         return functions.elu(x, self.alpha)
 
 
@@ -100,32 +100,32 @@ class SELU(_Activation):
     Made for weights of variance 1/inputs: init="xavier" where inputs and outputs are alike.
     """
 
+    @says(_("y = c · x where x > 0, c · a · (eˣ - 1) elsewhere."))
     def formula(self, x: Value) -> Value:
-        """y = c · x where x > 0, c · a · (eˣ - 1) elsewhere."""
         return functions.selu(x)
 
 
 class SiLU(_Activation):
     """y = x / (1 + e⁻ˣ), any shape: x times its sigmoid. Keras calls it Swish, too."""
 
+    @says(_("y = x times its sigmoid."))
     def formula(self, x: Value) -> Value:
-        """y = x times its sigmoid."""
         return functions.silu(x)
 
 
 class Mish(_Activation):
     """y = x · tanh(log(1 + eˣ)), any shape."""
 
+    @says(_("y = x times a smooth gate."))
     def formula(self, x: Value) -> Value:
-        """y = x times a smooth gate."""
         return functions.mish(x)
 
 
 class GELU(_Activation):
     """y = x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³))), any shape."""
 
+    @says(_("y = x times a smooth gate."))
     def formula(self, x: Value) -> Value:
-        """y = x times a smooth gate."""
         return functions.gelu(x)
 
 
@@ -136,8 +136,8 @@ class Softmax(_Activation):
     are not.
     """
 
+    @says("y = softmax x.")
     def formula(self, x: Value) -> Value:
-        """y = softmax x."""
         if not x.ndim or not x.shape[-1]:
             raise ShapeError(
                 _(

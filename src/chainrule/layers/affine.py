@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.errors import SettingError, ShapeError
-from chainrule.lang.messages import _
+from chainrule.lang.messages import _, says
 from chainrule.layers.base import Layer
 from chainrule.layers.initial import Init, Seed, initializer
 from chainrule.nodes.base import Value
@@ -50,8 +50,8 @@ class MatMul(Layer):
         layer._init_later({"W": initializer(init)}, seed)
         return layer
 
+    @says("y = x W.")
     def formula(self, x: Value, W: Value) -> Value:
-        """y = x W."""
         return _product(self, x, W)
 
 
@@ -113,8 +113,8 @@ class Affine(Layer):
         layer._init_later({"W": initializer(init)}, seed)
         return layer
 
+    @says("y = x W + b.")
     def formula(self, x: Value, W: Value, b: Value) -> Value:
-        """y = x W + b."""
         return _product(self, x, W) + b
 
 

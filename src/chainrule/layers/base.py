@@ -26,7 +26,7 @@ from chainrule.graph.recording import current_recording
 from chainrule.graph.revisions import Revision
 from chainrule.graph.scopes import within
 from chainrule.graph.variable import Parameter, Variable, apply
-from chainrule.lang.messages import _, listed
+from chainrule.lang.messages import _, listed, says
 from chainrule.layers.initial import Fill, Seed, generator
 from chainrule.nodes.base import Node, Value
 from chainrule.settings import Check, positive
@@ -297,8 +297,8 @@ class Layer:
 
     # -- forward and backward -----------------------------------------------------------------
 
+    @says(_("The layer as an expression of its input and its parameters."))
     def formula(self, x: Value, *parameters: Value) -> Value:
-        """The layer as an expression of its input and its parameters."""
         raise NotImplementedError(f"{type(self).__name__} has no formula")
 
     def _variables(self) -> list[Variable]:
@@ -429,13 +429,13 @@ class _Held(Node):
     symbol = "buffer"
     differentiable = False
     formula = "y = x"
+    how = _("of a complex number its real part, so that a complex step does not pass")
+    why = _("A buffer has no derivative")
 
     def forward(self, x: Value) -> Value:
-        """The value; of a complex number its real part, so that a complex step does not pass."""
         return x.real if x.dtype.kind == "c" else x
 
     def backward(self, dy: Value) -> None:
-        """A buffer has no derivative."""
         return
 
 

@@ -12,7 +12,7 @@ from chainrule.graph import functions
 from chainrule.graph.data import as_numbers
 from chainrule.graph.functions.losses import of_answers, of_probabilities, of_scores
 from chainrule.graph.targets import answer_data, answers, class_data, class_targets
-from chainrule.lang.messages import Text, _, _p
+from chainrule.lang.messages import Text, _, _p, says
 from chainrule.layers.losses import Loss
 from chainrule.nodes.base import Value
 from chainrule.settings import below_one, optional_id
@@ -162,8 +162,8 @@ class SoftmaxWithLoss(_ClassLoss):
         super().__init__(class_weights=class_weights, ignore_index=ignore_index)
         self.label_smoothing = label_smoothing
 
+    @says(_("lₙ = -log softmax(sₙ) at tₙ."))
     def rows(self, s: Value, t: Value) -> Value:
-        """lₙ = -log softmax(sₙ) at tₙ."""
         losses = of_scores(s, self.named(s, t))
         e = self.label_smoothing
         if e == 0:
@@ -185,8 +185,8 @@ class CrossEntropyError(_ClassLoss):
     of `class_weights` and `ignore_index`.
     """
 
+    @says("lₙ = -log yₙ[tₙ].")
     def rows(self, y: Value, t: Value) -> Value:
-        """lₙ = -log yₙ[tₙ]."""
         return of_probabilities(y, self.named(y, t))
 
 
@@ -230,8 +230,8 @@ class SigmoidWithLoss(Loss):
             )
         return super().targets(x_shape, answers(self, x_shape, t))
 
+    @says("l = -p t log σ(s) - (1-t) log(1-σ(s)).")
     def rows(self, s: Value, t: Value) -> Value:
-        """l = -p t log σ(s) - (1-t) log(1-σ(s))."""
         p = self.pos_weight
         if p is None:
             return of_answers(s, t)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from chainrule.graph import functions
 from chainrule.graph.mode import is_training, training_mode
 from chainrule.graph.variable import apply
+from chainrule.lang.messages import _, says
 from chainrule.layers.base import Layer
 from chainrule.layers.initial import Seed, generator
 from chainrule.nodes.base import Value
@@ -57,8 +58,8 @@ class Dropout(Layer):
         """Take the seed of the masks from a network."""
         self.mask_seed, self._alone_seed = int(rng.integers(2**63)), None
 
+    @says(_("y = x / (1 - ratio) where the element is kept, else 0."))
     def formula(self, x: Value) -> Value:
-        """y = x / (1 - ratio) where the element is kept, else 0."""
         if not is_training() or self.ratio == 0:
             return x
         if self.mask_seed is None:

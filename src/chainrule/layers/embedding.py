@@ -10,7 +10,7 @@ import numpy.typing as npt
 from chainrule.errors import DTypeError, ShapeError
 from chainrule.graph.data import as_numbers
 from chainrule.graph.variable import Variable
-from chainrule.lang.messages import _
+from chainrule.lang.messages import _, says
 from chainrule.layers.affine import _two_axes
 from chainrule.layers.base import Layer
 from chainrule.layers.initial import Init, Seed, initializer
@@ -82,6 +82,6 @@ class Embedding(Layer):
                 )
             )
 
+    @says(_("y = W[ids]."))
     def formula(self, x: Value, W: Value) -> Value:
-        """y = W[ids]."""
         return W[x]

@@ -6,7 +6,7 @@ import math
 
 from chainrule.errors import ShapeError
 from chainrule.graph import functions
-from chainrule.lang.messages import _
+from chainrule.lang.messages import _, says
 from chainrule.layers.base import Layer
 from chainrule.nodes.base import Value
 
@@ -24,8 +24,8 @@ class Flatten(Layer):
     def __init__(self) -> None:
         super().__init__()
 
+    @says(_("y = x, one row of numbers for each."))
     def formula(self, x: Value) -> Value:
-        """y = x, one row of numbers for each."""
         if not x.ndim:
             raise ShapeError(_("Flatten takes rows, x of shape (N, ...); got a single number."))
         return functions.reshape(x, (x.shape[0], math.prod(x.shape[1:])))

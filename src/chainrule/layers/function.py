@@ -10,7 +10,7 @@ import numpy as np
 from chainrule.errors import SettingError, shown
 from chainrule.graph import functions
 from chainrule.graph.variable import UFUNCS, Variable
-from chainrule.lang.messages import _, listed
+from chainrule.lang.messages import _, listed, says
 from chainrule.layers.base import Layer
 from chainrule.nodes.base import Value
 
@@ -68,8 +68,8 @@ class Function(Layer):
         """The name that a model file knows the function by; None for one of your own."""
         return next((name for name, known in KEPT.items() if known is self.function), None)
 
+    @says("y = f(x).")
     def formula(self, x: Value) -> Value:
-        """y = f(x)."""
         y = self.function(x)
         if not isinstance(y, Variable):
             raise SettingError(

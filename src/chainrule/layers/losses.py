@@ -18,7 +18,7 @@ from chainrule.graph.data import as_numbers, of_shape
 from chainrule.graph.recording import current_recording
 from chainrule.graph.scopes import within
 from chainrule.graph.variable import Variable
-from chainrule.lang.messages import Text, _, _n
+from chainrule.lang.messages import Text, _, _n, says
 from chainrule.layers.base import Layer
 from chainrule.nodes.base import Value
 from chainrule.settings import positive
@@ -41,8 +41,8 @@ class Loss(Layer):
     def __init__(self) -> None:
         super().__init__()
 
+    @says(_("The loss lᵢ of every row."))
     def rows(self, x: Value, t: Value) -> Value:
-        """The loss lᵢ of every row."""
         raise NotImplementedError(f"{type(self).__name__} has no rows")
 
     def targets(self, x_shape: tuple[int, ...], t: Array) -> Array:
@@ -88,8 +88,8 @@ class Loss(Layer):
             raise DataError(_odd_weights(len(t), w))
         return w.astype(dtype)
 
+    @says("L = Σ wᵢ lᵢ / Σ wᵢ.")
     def formula(self, x: Value, t: Value, w: Value = None) -> Value:
-        """L = Σ wᵢ lᵢ / Σ wᵢ."""
         if not x.shape or x.size == 0:
             raise ShapeError(
                 _(
@@ -201,8 +201,8 @@ def _odd_weights(rows: int, w: Array) -> Text:
 class MeanSquaredError(Loss):
     """L = mean of (y - t)² over all elements; y and t of one shape. dy = 2 (y - t) / n."""
 
+    @says("l = (y - t)².")
     def rows(self, y: Value, t: Value) -> Value:
-        """l = (y - t)²."""
         d = y - t
         return d * d
 
@@ -218,8 +218,8 @@ class HalfSquaredError(Loss):
     (2.0, array([[2.]]))
     """
 
+    @says("l = ½ (y - t)².")
     def rows(self, y: Value, t: Value) -> Value:
-        """l = ½ (y - t)²."""
         d = y - t
         return 0.5 * (d * d)
 
@@ -227,8 +227,8 @@ class HalfSquaredError(Loss):
 class MeanAbsoluteError(Loss):
     """L = mean of |y - t| over all elements; y and t of one shape. The gradient at 0 is 0."""
 
+    @says("l = |y - t|.")
     def rows(self, y: Value, t: Value) -> Value:
-        """l = |y - t|."""
         return functions.abs(y - t)
 
 
@@ -244,8 +244,8 @@ class Huber(Loss):
         super().__init__()
         self.delta = delta
 
+    @says(_("l = c (|d| - c/2) with c = min(|d|, delta)."))
     def rows(self, y: Value, t: Value) -> Value:
-        """l = c (|d| - c/2) with c = min(|d|, delta)."""
         d = functions.abs(y - t)
         c = functions.clip(d, high=self.delta)
         return c * (d - 0.5 * c)

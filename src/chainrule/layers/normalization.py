@@ -10,7 +10,7 @@ import numpy.typing as npt
 from chainrule.errors import ShapeError
 from chainrule.graph import functions
 from chainrule.graph.mode import is_training
-from chainrule.lang.messages import _
+from chainrule.lang.messages import _, says
 from chainrule.layers.base import Layer
 from chainrule.nodes.base import Value
 from chainrule.settings import below_one, positive, whole
@@ -81,8 +81,8 @@ class BatchNorm(_Norm):
         g = self._parameters["gamma"].data
         self._buffers = {"running_mean": np.zeros_like(g), "running_var": np.ones_like(g)}
 
+    @says("y = γ (x - μ) / √(σ² + ε) + β.")
     def formula(self, x: Value, gamma: Value, beta: Value) -> Value:
-        """y = γ (x - μ) / √(σ² + ε) + β."""
         self._fits(x)
         if is_training():
             rows = tuple(range(x.ndim - 1))
@@ -120,8 +120,8 @@ class LayerNorm(_Norm):
     def __init__(self, gamma: npt.ArrayLike, beta: npt.ArrayLike, *, eps: float = 1e-5) -> None:
         super().__init__(gamma, beta, eps)
 
+    @says("y = γ (x - μ) / √(σ² + ε) + β.")
     def formula(self, x: Value, gamma: Value, beta: Value) -> Value:
-        """y = γ (x - μ) / √(σ² + ε) + β."""
         self._fits(x)
         mean = functions.mean(x, -1, keepdims=True)
         var = functions.var(x, -1, keepdims=True)

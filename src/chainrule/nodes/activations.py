@@ -94,7 +94,7 @@ class ReLU(Node):
     elementwise = True
     holomorphic = False
     formula = "y = max(x, 0)"
-    why = "∂y/∂x = 1 where x > 0, else 0"
+    why = _("∂y/∂x = 1 where x > 0, else 0")
     gradients = {"x": _("dy where x > 0, else 0")}
 
     def forward(self, x: Value) -> Value:
@@ -115,7 +115,7 @@ class LeakyReLU(Node):
     elementwise = True
     holomorphic = False
     formula = _("y = x where x > 0, else slope · x")
-    why = "∂y/∂x = 1 where x > 0, else the slope"
+    why = _("∂y/∂x = 1 where x > 0, else the slope")
     gradients = {"x": _("dy where x > 0, else slope · dy")}
 
     def __init__(self, slope: float = 0.01) -> None:
@@ -141,7 +141,7 @@ class ELU(Node):
     symbol = "ELU"
     elementwise = True
     formula = _("y = x where x > 0, else alpha · (e^x - 1)")
-    why = "∂y/∂x = 1 where x > 0, else alpha eˣ"
+    why = _("∂y/∂x = 1 where x > 0, else alpha eˣ")
     gradients = {"x": _("dy where x > 0, else dy · alpha · e^x")}
 
     def __init__(self, alpha: float = 1.0) -> None:
@@ -172,7 +172,7 @@ class SELU(Node):
     c = 1.0507009873554805
     a = 1.6732632423543772
     formula = _("y = c · x where x > 0, else c · a · (e^x - 1)")
-    why = "∂y/∂x = c where x > 0, else c a eˣ"
+    why = _("∂y/∂x = c where x > 0, else c a eˣ")
     gradients = {"x": _("dy · c where x > 0, else dy · c · a · e^x")}
 
     def forward(self, x: Value) -> Value:
@@ -197,7 +197,7 @@ class SiLU(Node):
     symbol = "SiLU"
     elementwise = True
     formula = "y = x / (1 + e^-x)"
-    why = "By the product rule, with σ(x) = 1 / (1 + e⁻ˣ)"
+    why = _("By the product rule, with σ(x) = 1 / (1 + e⁻ˣ)")
     gradients = {"x": "dy · σ(x) · (1 + x · (1 - σ(x)))"}
 
     def forward(self, x: Value) -> Value:
@@ -222,7 +222,7 @@ class Mish(Node):
     symbol = "Mish"
     elementwise = True
     formula = "y = x · tanh(log(1 + e^x))"
-    why = "By the product rule, with u = log(1 + eˣ), whose slope is σ(x)"
+    why = _("By the product rule, with u = log(1 + eˣ), whose slope is σ(x)")
     gradients = {"x": "dy · (tanh(u) + x · (1 - tanh(u)^2) · σ(x)), u = log(1 + e^x)"}
 
     def forward(self, x: Value) -> Value:
@@ -251,7 +251,7 @@ class GELU(Node):
     c = math.sqrt(2 / math.pi)
     a = 0.044715
     formula = "y = x / 2 · (1 + tanh(c · (x + a · x^3)))"
-    why = "By the product rule, with u = c (x + a x³) in the gate"
+    why = _("By the product rule, with u = c (x + a x³) in the gate")
     gradients = {
         "x": "dy · ((1 + tanh(u)) / 2 + x / 2 · (1 - tanh(u)^2) · c · (1 + 3 · a · x^2)),"
         " u = c · (x + a · x^3)"
@@ -277,8 +277,8 @@ class Softplus(Node):
     elementwise = True
     holomorphic = False
     formula = "y = log(1 + e^x)"
-    how = "computed as max(x, 0) + log(1 + e^(-|x|)), which cannot overflow"
-    why = "∂y/∂x = eˣ / (1 + eˣ), the sigmoid of x"
+    how = _("computed as max(x, 0) + log(1 + e^(-|x|)), which cannot overflow")
+    why = _("∂y/∂x = eˣ / (1 + eˣ), the sigmoid of x")
     gradients = {"x": "dy / (1 + e^-x)"}
 
     def forward(self, x: Value) -> Value:
@@ -299,7 +299,7 @@ class Softmax(Node):
     symbol = "softmax"
     holomorphic = False
     formula = "y = e^x / Σ e^x"
-    how = "shifted by the largest logit, so that no exponential overflows"
+    how = _("shifted by the largest logit, so that no exponential overflows")
     why = "∂yⱼ/∂xₖ = yⱼ (δⱼₖ - yₖ)"
     gradients = {"x": "y · (dy - Σ dy · y)"}
 
@@ -326,8 +326,8 @@ class LogSumExp(Node):
     symbol = "lse"
     holomorphic = False
     formula = "y = log Σ e^x"
-    how = "computed as m + log Σ e^(x - m) with m the largest logit"
-    why = "∂y/∂xₖ = e^(xₖ) / Σⱼ e^(xⱼ), and 0 where every logit is -∞"
+    how = _("computed as m + log Σ e^(x - m) with m the largest logit")
+    why = _("∂y/∂xₖ = e^(xₖ) / Σⱼ e^(xⱼ), and 0 where every logit is -∞")
     gradients = {"x": "dy · softmax(x)"}
 
     def __init__(self, axis: int = -1, keepdims: bool = False) -> None:

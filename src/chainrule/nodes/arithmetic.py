@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from chainrule.lang.messages import _
 from chainrule.nodes.base import Node, Value
 
 __all__ = ["Abs", "Add", "Div", "Mul", "Neg", "Pow", "Sign", "Sub"]
@@ -15,7 +16,7 @@ class Add(Node):
     symbol = "+"
     elementwise = True
     formula = "z = x + y"
-    why = "∂z/∂x = ∂z/∂y = 1: the gradient passes on to both as it is"
+    why = _("∂z/∂x = ∂z/∂y = 1: the gradient passes on to both as it is")
     gradients = {"x": "dz", "y": "dz"}
 
     def forward(self, x: Value, y: Value) -> Value:
@@ -31,7 +32,7 @@ class Sub(Node):
     symbol = "−"
     elementwise = True
     formula = "z = x - y"
-    why = "∂z/∂x = 1 and ∂z/∂y = -1"
+    why = _("∂z/∂x = 1 and ∂z/∂y = -1")
     gradients = {"x": "dz", "y": "-dz"}
 
     def forward(self, x: Value, y: Value) -> Value:
@@ -47,7 +48,7 @@ class Mul(Node):
     symbol = "×"
     elementwise = True
     formula = "z = x · y"
-    why = "∂z/∂x = y and ∂z/∂y = x: the inputs change places"
+    why = _("∂z/∂x = y and ∂z/∂y = x: the inputs change places")
     gradients = {"x": "dz · y", "y": "dz · x"}
 
     def forward(self, x: Value, y: Value) -> Value:
@@ -64,7 +65,7 @@ class Div(Node):
     symbol = "÷"
     elementwise = True
     formula = "z = x / y"
-    why = "∂z/∂x = 1/y and ∂z/∂y = -x/y² = -z/y"
+    why = _("∂z/∂x = 1/y and ∂z/∂y = -x/y² = -z/y")
     gradients = {"x": "dz / y", "y": "-dx · z"}
 
     def forward(self, x: Value, y: Value) -> Value:
@@ -125,8 +126,8 @@ class Abs(Node):
     elementwise = True
     holomorphic = False
     formula = "z = |x|"
-    how = "written so that it also holds, by its real part, for a complex step"
-    why = "∂z/∂x = 1 for x > 0, -1 for x < 0, and at the kink 0"
+    how = _("written so that it also holds, by its real part, for a complex step")
+    why = _("∂z/∂x = 1 for x > 0, -1 for x < 0, and at the kink 0")
     gradients = {"x": "dz · sign(x)"}
 
     def forward(self, x: Value) -> Value:
@@ -144,7 +145,7 @@ class Sign(Node):
     elementwise = True
     holomorphic = False
     formula = "z = sign(x)"
-    how = "in the dtype of x"
+    how = _("in the dtype of x")
     why = "∂z/∂x = 0"
     gradients = {"x": "0"}
 

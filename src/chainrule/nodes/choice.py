@@ -29,7 +29,7 @@ class _Comparison(Node):
 
     elementwise = True
     differentiable = False
-    why = "A truth value does not move with its inputs: no gradient"
+    why = _("A truth value does not move with its inputs: no gradient")
 
     def backward(self, dz: Value) -> tuple[None, None]:
         return None, None
@@ -126,7 +126,7 @@ class LogicalNot(Node):
     elementwise = True
     differentiable = False
     formula = _("z = not x")
-    why = "A truth value does not move with its input: no gradient"
+    why = _("A truth value does not move with its input: no gradient")
 
     def forward(self, x: Value) -> Value:
         return np.logical_not(x)
@@ -158,7 +158,7 @@ class Clip(Node):
     elementwise = True
     holomorphic = False
     formula = _("y = x held between low and high")
-    why = "∂y/∂x = 1 inside, else 0"
+    why = _("∂y/∂x = 1 inside, else 0")
     gradients = {"x": _("dy where low <= x <= high, else 0")}
 
     def __init__(self, low: float | None = None, high: float | None = None) -> None:

@@ -85,7 +85,7 @@ class Index(Node):
     #: Stands in a key where an input of the node goes.
     INPUT = "input"
     formula = "y = x[key]"
-    why = "Each element picked has slope 1"
+    why = _("Each element picked has slope 1")
     gradients = {"x": _("zeros with dy added at [key]")}
 
     def __init__(self, key: Any) -> None:
@@ -110,7 +110,7 @@ class IndexAdd(Node):
 
     symbol = "[+]"
     formula = _("y = zeros with x added at [key]")
-    why = "Each element was added once"
+    why = _("Each element was added once")
     gradients = {"x": "dy[key]"}
 
     def __init__(self, key: Any, shape: tuple[int, ...]) -> None:
@@ -131,7 +131,7 @@ class OneHot(Node):
     symbol = "1-hot"
     differentiable = False
     formula = _("y = 1 in the column that t names, else 0")
-    why = "An id has no derivative: no gradient"
+    why = _("An id has no derivative: no gradient")
 
     def __init__(self, n: int, dtype: npt.DTypeLike = np.float64) -> None:
         self.n, self.dtype = n, np.dtype(dtype)

@@ -213,7 +213,7 @@ class Solve(Node):
 
     symbol = "A⁻¹B"
     formula = "X = A⁻¹ @ B"
-    why = "A dX + dA X = dB of small changes"
+    why = _("A dX + dA X = dB of small changes")
     gradients = {"B": "A⁻ᵀ @ dX", "A": "-dB @ Xᵀ"}
 
     def forward(self, A: Value, B: Value) -> Value:
@@ -240,7 +240,7 @@ class Inv(Node):
 
     symbol = "A⁻¹"
     formula = "Y = A⁻¹"
-    why = "dY = -Y dA Y of small changes"
+    why = _("dY = -Y dA Y of small changes")
     gradients = {"A": "-Yᵀ @ dY @ Yᵀ"}
 
     def forward(self, A: Value) -> Value:
@@ -256,7 +256,7 @@ class Det(Node):
 
     symbol = "det"
     formula = "y = det A"
-    why = "∂y/∂Aᵢⱼ is the cofactor, y (A⁻¹)ⱼᵢ where A has an inverse"
+    why = _("∂y/∂Aᵢⱼ is the cofactor, y (A⁻¹)ⱼᵢ where A has an inverse")
     gradients = {"A": "dy · y · A⁻ᵀ"}
 
     def forward(self, A: Value) -> Value:
@@ -277,7 +277,7 @@ class SlogDet(Node):
     symbol = "log det"
     holomorphic = False
     formula = _("s, y = sign and logarithm of det A")
-    why = "∂y/∂Aᵢⱼ = (A⁻¹)ⱼᵢ and s does not move"
+    why = _("∂y/∂Aᵢⱼ = (A⁻¹)ⱼᵢ and s does not move")
     gradients = {"A": "dy · A⁻ᵀ"}
 
     def forward(self, A: Value) -> tuple[Value, Value]:
@@ -301,7 +301,7 @@ class Cholesky(Node):
     analytic = False
     holomorphic = False
     formula = _("L = the lower triangular C of C Cᵀ = A")
-    why = (
+    why = _(
         "With P = low(Lᵀ dL), low(M) being the lower triangle of M with half of its diagonal, and P + Pᵀ"
         " in brackets"
     )
@@ -330,7 +330,7 @@ class Eigh(Node):
     analytic = False
     holomorphic = False
     formula = _("w, V = eigenvalues and eigenvectors of A")
-    why = (
+    why = _(
         "With Fᵢⱼ = 1/(wⱼ - wᵢ), 0 on the diagonal, and low(M) the triangle of M + Mᵀ that is read,"
         " its diagonal halved"
     )
@@ -374,7 +374,7 @@ class Pinv(Node):
     analytic = False
     holomorphic = False
     formula = "Y = A⁺"
-    why = "As Golub and Pereyra (1973) have it, with 1 the identity"
+    why = _("As Golub and Pereyra (1973) have it, with 1 the identity")
     gradients = {"A": "-Yᵀ @ dY @ Yᵀ + (1 - A @ Y) @ dYᵀ @ Y @ Yᵀ + Yᵀ @ Y @ dYᵀ @ (1 - Y @ A)"}
 
     def __init__(self, rcond: float = 1e-15) -> None:

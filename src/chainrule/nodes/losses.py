@@ -22,7 +22,7 @@ class CrossEntropy(Node):
     symbol = "CE"
     holomorphic = False
     formula = "l = -log(y[t])"
-    why = "∂l/∂y = -1/y at the class t"
+    why = _("∂l/∂y = -1/y at the class t")
     gradients = {"y": _("-dl / y at the class t, else 0")}
 
     def forward(self, y: Value, t: Value) -> Value:
@@ -49,8 +49,8 @@ class SoftmaxCrossEntropy(Node):
     symbol = "softmax+CE"
     holomorphic = False
     formula = "l = -log(softmax(s)[t])"
-    how = "computed as log Σ e^a - aₜ, the sum counted from 1: log1p"
-    why = "∂l/∂sₖ = pₖ, less 1 for the class t"
+    how = _("computed as log Σ e^a - aₜ, the sum counted from 1: log1p")
+    why = _("∂l/∂sₖ = pₖ, less 1 for the class t")
     gradients = {"s": "dl · (softmax(s) - one_hot(t))"}
 
     def parts(self) -> tuple[Value, Value, Value]:
@@ -84,8 +84,8 @@ class SoftTargetCrossEntropy(Node):
 
     symbol = "softmax+CE"
     formula = "l = -Σ t · log(softmax(s))"
-    how = "computed as Σ t · (log Σ e^a - a), where no term is negative"
-    why = "∂l/∂s = softmax(s) Σ t - t and ∂l/∂t = -log softmax(s)"
+    how = _("computed as Σ t · (log Σ e^a - a), where no term is negative")
+    why = _("∂l/∂s = softmax(s) Σ t - t and ∂l/∂t = -log softmax(s)")
     gradients = {"s": "dl · (softmax(s) · Σ t - t)", "t": "-dl · log(softmax(s))"}
 
     def parts(self) -> tuple[Value, Value, Value]:
@@ -121,8 +121,8 @@ class SigmoidCrossEntropy(Node):
     elementwise = True
     holomorphic = False
     formula = "l = -t · log(σ(s)) - (1 - t) · log(1 - σ(s))"
-    how = "computed as max(s, 0) - s t + log(1 + e^(-|s|))"
-    why = "∂l/∂s = σ(s) - t and ∂l/∂t = -s"
+    how = _("computed as max(s, 0) - s t + log(1 + e^(-|s|))")
+    why = _("∂l/∂s = σ(s) - t and ∂l/∂t = -s")
     gradients = {"s": "dl · (σ(s) - t)", "t": "-dl · s"}
 
     def forward(self, s: Value, t: Value) -> Value:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from chainrule.errors import ChainruleError, guess, shown
-from chainrule.lang.messages import _, _n, capital, listed, sentences
+from chainrule.lang.messages import Text, _, _n, capital, listed, sentences
 
 __all__ = [
     "FUNCTIONS",
@@ -181,14 +181,21 @@ def _settings(kind: type[Any]) -> Iterator[str]:
 # -- in docstrings ----------------------------------------------------------------------------------
 
 
-def forward_words(kind: type[Any]) -> str | None:
+def forward_words(kind: type[Any]) -> Text | None:
     """What a docstring of `forward` says: the formula, and how it is computed."""
-    return f"{'; '.join(filter(None, (kind.formula, kind.how)))}." if kind.formula else None
+    if not kind.formula:
+        return None
+    if kind.how:
+        return _("{formula}; {how}.", formula=kind.formula, how=kind.how)
+    return _("{formula}.", formula=kind.formula)
 
 
-def backward_words(kind: type[Any]) -> str | None:
+def backward_words(kind: type[Any]) -> Text | None:
     """What a docstring of `backward` says: why the gradients are so, and how each comes about."""
-    rules = " and ".join(f"d{letter} = {how}" for letter, how in kind.gradients.items())
+    each = kind.gradients.items()
+    rules = listed((_("d{letter} = {rule}", letter=x, rule=rule) for x, rule in each), "all")
+    if rules and kind.why:
+        return _("{why}, so {rules}.", why=kind.why, rules=rules)
     if rules:
-        return f"{kind.why}, so {rules}." if kind.why else f"So {rules}."
-    return f"{kind.why}." if kind.why else None
+        return _("So {rules}.", rules=rules)
+    return _("{why}.", why=kind.why) if kind.why else None

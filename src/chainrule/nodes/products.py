@@ -20,7 +20,7 @@ class MatMul(Node):
 
     symbol = "MatMul"
     formula = "y = x @ W"
-    why = "∂yⱼ/∂xᵢ = Wᵢⱼ, as the shapes demand"
+    why = _("∂yⱼ/∂xᵢ = Wᵢⱼ, as the shapes demand")
     gradients = {"x": "dy @ Wᵀ", "W": "xᵀ @ dy"}
 
     def forward(self, x: Value, W: Value) -> Value:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from chainrule.lang.messages import _, says
 from chainrule.nodes.base import Node, Value, primitive
 
 __all__ = ["Below", "Tick", "UniformBits", "cells", "mixed"]
@@ -14,16 +15,16 @@ _C = np.uint64(0x94D049BB133111EB)
 
 
 @primitive
+@says(_("The finalizer of SplitMix64 (Steele, Lea and Flood, 2014): 64 bits, well stirred."))
 def mixed(z: Value) -> Value:
-    """The finalizer of SplitMix64 (Steele, Lea and Flood, 2014): 64 bits, well stirred."""
     z = (z ^ (z >> np.uint64(30))) * _B
     z = (z ^ (z >> np.uint64(27))) * _C
     return z ^ (z >> np.uint64(31))
 
 
 @primitive
+@says(_("A·(row, column) for every element of an array: rows from 1, in the upper 32 bits."))
 def cells(clock: Value, shape: tuple[int, ...]) -> Value:
-    """A·(row, column) for every element of an array: rows from 1, in the upper 32 bits."""
     rows = shape[0] if shape else 1
     columns = int(np.prod(shape[1:], dtype=np.int64))
     row = np.arange(1, rows + 1, dtype=np.uint64)[:, None] << np.uint64(32)
@@ -40,8 +41,8 @@ class UniformBits(Node):
     symbol = "dice"
     differentiable = False
     formula = "bits = mix(mix(seed + A·clock) + A·(row, column))"
-    how = "with A = 0x9E3779B97F4A7C15, in 64 bits"
-    why = "Random bits have no derivative: no gradient"
+    how = _("with A = 0x9E3779B97F4A7C15, in 64 bits")
+    why = _("Random bits have no derivative: no gradient")
 
     def __init__(self, seed: int, shape: tuple[int, ...]) -> None:
         self.seed, self.shape = seed, tuple(shape)
@@ -60,7 +61,7 @@ class Tick(Node):
     symbol = "+1"
     differentiable = False
     formula = "y = clock + 1"
-    why = "A counter has no derivative"
+    why = _("A counter has no derivative")
 
     def forward(self, clock: Value) -> Value:
         return clock + np.uint64(1)
@@ -75,7 +76,7 @@ class Below(Node):
     symbol = "<"
     differentiable = False
     formula = "y = (bits < limit)"
-    why = "A truth value has no derivative"
+    why = _("A truth value has no derivative")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit

@@ -56,7 +56,7 @@ class Sum(_Reduction):
 
     symbol = "Σ"
     formula = _("y = Σ x over axis")
-    why = "∂y/∂x = 1 for every summand"
+    why = _("∂y/∂x = 1 for every summand")
     gradients = {"x": _("dy repeated")}
 
     def forward(self, x: Value) -> Value:
@@ -72,7 +72,7 @@ class Mean(_Reduction):
 
     symbol = "mean"
     formula = _("y = Σ x / n over axis")
-    why = "∂y/∂x = 1/n for every summand"
+    why = _("∂y/∂x = 1/n for every summand")
     gradients = {"x": _("dy / n repeated")}
 
     def forward(self, x: Value) -> Value:
@@ -89,7 +89,7 @@ class Prod(_Reduction):
 
     symbol = "Π"
     formula = _("y = Π x over axis")
-    why = "∂y/∂xᵢ = Π xⱼ over j ≠ i"
+    why = _("∂y/∂xᵢ = Π xⱼ over j ≠ i")
     gradients = {"x": _("dy times the product of the others")}
 
     def forward(self, x: Value) -> Value:
@@ -117,7 +117,7 @@ class Var(_Reduction):
     symbol = "var"
     holomorphic = False
     formula = _("y = Σ (x - mean)^2 / (n - ddof) over axis")
-    why = "The mean's own share sums to 0"
+    why = _("The mean's own share sums to 0")
     gradients = {"x": "dy · 2 · (x - mean) / (n - ddof)"}
 
     def __init__(
@@ -165,7 +165,7 @@ class Std(Var):
 
     symbol = "std"
     formula = _("y = √(Σ (x - mean)^2 / (n - ddof)) over axis")
-    why = "It is √Var, and taken as constant where y = 0"
+    why = _("It is √Var, and taken as constant where y = 0")
     gradients = {"x": "dy · (x - mean) / ((n - ddof) · y)"}
 
     def forward(self, x: Value) -> Value:
@@ -190,8 +190,8 @@ class Norm(_Reduction):
     symbol = "‖x‖"
     holomorphic = False
     formula = _("y = √(Σ x^2) over axis")
-    how = "computed as s √(Σ (x/s)²), where s, the largest |x|, keeps the squares in range"
-    why = "∂y/∂x = x / y, and 0 where y = 0"
+    how = _("computed as s √(Σ (x/s)²), where s, the largest |x|, keeps the squares in range")
+    why = _("∂y/∂x = x / y, and 0 where y = 0")
     gradients = {"x": "dy · x / y"}
 
     def forward(self, x: Value) -> Value:
@@ -223,7 +223,7 @@ class Max(_Reduction):
     symbol = "max"
     holomorphic = False
     formula = _("y = max x over axis")
-    why = "Each of k equal ones gets dy / k"
+    why = _("Each of k equal ones gets dy / k")
     gradients = {"x": _("dy for the one that was chosen, else 0")}
 
     def forward(self, x: Value) -> Value:
@@ -252,7 +252,7 @@ class Cumsum(Node):
 
     symbol = "Σ→"
     formula = _("y = Σ x up to each place along axis")
-    why = "x is part of every later sum"
+    why = _("x is part of every later sum")
     gradients = {"x": _("Σ dy from its place on")}
 
     def __init__(self, axis: int = 0) -> None:

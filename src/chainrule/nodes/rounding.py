@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from chainrule.lang.messages import _
 from chainrule.nodes.base import Node, Value
 
 __all__ = ["Ceil", "Floor", "Mod", "Rint", "Trunc"]
@@ -15,7 +16,7 @@ class _Rounding(Node):
     elementwise = True
     differentiable = False
     holomorphic = False
-    why = "A step does not move with its input: no gradient"
+    why = _("A step does not move with its input: no gradient")
 
     def backward(self, dy: Value) -> None:
         return
@@ -73,7 +74,7 @@ class Mod(Node):
     elementwise = True
     holomorphic = False
     formula = "z = x mod y"
-    why = "Between the jumps the number of steps stays"
+    why = _("Between the jumps the number of steps stays")
     gradients = {"x": "dz", "y": "-dz · ⌊x / y⌋"}
 
     def forward(self, x: Value, y: Value) -> Value:

@@ -35,8 +35,8 @@ class Branch(Node):
 
     symbol = "•"
     formula = "ys = x"
-    how = "the same value on each of the k arrows"
-    why = "Each copy has slope 1, and what comes back adds up"
+    how = _("the same value on each of the k arrows")
+    why = _("Each copy has slope 1, and what comes back adds up")
     gradients = {"x": "Σ dys"}
 
     def __init__(self, k: int = 2) -> None:
@@ -60,7 +60,7 @@ class StopGradient(Node):
     elementwise = True
     differentiable = False
     formula = "y = x"
-    why = "Nothing flows back"
+    why = _("Nothing flows back")
 
     def forward(self, x: Value) -> Value:
         return x.real if x.dtype.kind == "c" else x  # a complex step does not pass either
@@ -79,7 +79,7 @@ class Repeat(Node):
 
     symbol = "Repeat"
     formula = _("y = x repeated to shape")
-    why = "Each copy has slope 1"
+    why = _("Each copy has slope 1")
     gradients = {"x": _("Σ dy over the copies")}
 
     def __init__(self, shape: tuple[int, ...]) -> None:
@@ -104,8 +104,8 @@ class Cast(Node):
 
     symbol = "cast"
     formula = _("y = x as dtype")
-    how = "a complex number stays complex, so that a complex step passes"
-    why = "∂y/∂x = 1, in the dtype of x"
+    how = _("a complex number stays complex, so that a complex step passes")
+    why = _("∂y/∂x = 1, in the dtype of x")
     gradients = {"x": "dy"}
 
     def __init__(self, dtype: npt.DTypeLike) -> None:
@@ -132,7 +132,7 @@ class Reshape(Node):
 
     symbol = "reshape"
     formula = _("y = x reshaped to shape")
-    why = "Every element keeps its value"
+    why = _("Every element keeps its value")
     gradients = {"x": _("dy reshaped back")}
 
     def __init__(self, shape: tuple[int, ...]) -> None:
@@ -150,8 +150,8 @@ class Transpose(Node):
 
     symbol = "T"
     formula = _("y = x transposed")
-    how = "its axes in the new order"
-    why = "Every element keeps its value"
+    how = _("its axes in the new order")
+    why = _("Every element keeps its value")
     gradients = {"x": _("dy transposed back")}
 
     def __init__(self, axes: tuple[int, ...] | None = None) -> None:
@@ -173,7 +173,7 @@ class Concatenate(Node):
 
     symbol = "concat"
     formula = _("y = xs joined along axis")
-    why = "Each input gets back what it gave"
+    why = _("Each input gets back what it gave")
     gradients = {"x": _("its own part of dy")}
 
     def __init__(self, axis: int = 0) -> None:
@@ -197,7 +197,7 @@ class Stack(Node):
 
     symbol = "stack"
     formula = _("y = xs side by side along axis")
-    why = "Each input gets back what it gave"
+    why = _("Each input gets back what it gave")
     gradients = {"x": _("its own slice of dy")}
 
     def __init__(self, axis: int = 0) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from chainrule.lang.messages import _
 from chainrule.nodes.base import Node, Value
 
 __all__ = [
@@ -133,7 +134,7 @@ class Arctan2(Node):
     elementwise = True
     holomorphic = False
     formula = "z = arctan2(x, y)"
-    why = "∂z/∂x = y/(x² + y²) and ∂z/∂y = -x/(x² + y²)"
+    why = _("∂z/∂x = y/(x² + y²) and ∂z/∂y = -x/(x² + y²)")
     gradients = {"x": "dz · y / (x² + y²)", "y": "-dz · x / (x² + y²)"}
 
     def forward(self, x: Value, y: Value) -> Value:

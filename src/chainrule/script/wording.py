@@ -7,8 +7,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from chainrule.lang.messages import Text, _, in_language
-from chainrule.script.explanations import EXPLANATIONS
+from chainrule.lang.messages import Text, in_language
 from chainrule.text_width import beginning, cells_wide
 
 __all__ = [
@@ -86,13 +85,9 @@ def printed(text: Text, lang: str) -> str:
 
 
 def explained(thing: Any) -> str:
-    """What a docstring says up to its first empty line: a message, if it is one of ours."""
-    words = first_words(thing)
-    if words in EXPLANATIONS:
-        return EXPLANATIONS[words]
-    if words.endswith(".") and str(getattr(thing, "__module__", "")).startswith("chainrule."):
-        return _("{formula}.", formula=words.removesuffix("."))
-    return words
+    """What a docstring says up to its first empty line: a message, where it is one (`says`)."""
+    doc = getattr(thing, "__doc__", None)
+    return doc if isinstance(doc, Text) else first_words(thing)
 
 
 def first_words(thing: Any) -> str:

@@ -111,13 +111,13 @@ class Expression(cr.Network):
     def weight(self, inputs: int) -> Any:
         """A matrix to multiply by: the parameter where it fits, else numbers."""
         if inputs == A:
-            return self.held.variables()[2]
+            return self.held._variables()[2]
         c = np.cos(np.arange(inputs * B)).reshape(inputs, B)
         return c.astype(self.kind)
 
     def predict(self, x: Any) -> Any:
         self._n = x.shape[0]
-        pool = [x, *self.held.variables(), x[:, 0], x[:, 1:2]]
+        pool = [x, *self.held._variables(), x[:, 0], x[:, 1:2]]
         for choice, a, b in self.steps:
             # Mostly of what came last, so that programs are deep.
             first, second = pool[-1 - a % len(pool)], pool[-1 - b % len(pool)]

@@ -44,7 +44,7 @@ class OverParameters(cr.Network):
         self.held = Holder([*arrays, np.ones((1,), dtype)])
 
     def predict(self, x: Any) -> Any:
-        *parameters, gain = self.held.variables()
+        *parameters, gain = self.held._variables()
         inputs: list[Any] = list(self.given)
         for i, p in zip(self.moving, parameters, strict=True):
             inputs[i] = p
@@ -81,7 +81,7 @@ class OverRows(cr.Network):
 
     def predict(self, x: Any) -> Any:
         n = x.shape[0]
-        scales = self.held.variables()
+        scales = self.held._variables()
         inputs, first = [], 0
         for i, (tail, kind) in enumerate(zip(self.tails, self.kinds, strict=True)):
             size = int(np.prod(tail, dtype=int))
@@ -131,7 +131,7 @@ class UnderLayer(cr.Network):
             self.layer = row.make(dtype)
 
     def predict(self, x: Any) -> Any:
-        (scale,) = self.scale.variables()
+        (scale,) = self.scale._variables()
         if not self.takes_ids:
             x = x * scale
         if hasattr(self, "layer"):

@@ -43,7 +43,7 @@ class Formula(cr.Network):
         self.held = Holder([rng.standard_normal(s).astype(dtype) for s in shapes])
 
     def predict(self, x: Any) -> Any:
-        return self.f[0](x, *self.held.variables())
+        return self.f[0](x, *self.held._variables())
 
 
 # -- random expressions ---------------------------------------------------------------------------
