@@ -652,7 +652,9 @@ def test_what_is_said_in_words_is_known_in_chinese() -> None:
     for kind in (kinds(Node) - {Node}) | kinds(Layer) | kinds(Optimizer):
         names = {Layer: ("formula",), Loss: ("rows",), Node: ("forward", "backward")}
         told = next((names[k] for k in (Loss, Layer, Node) if issubclass(kind, k)), ("rule",))
-        sources += [getattr(kind, name) for name in told]
+        if kind.__module__ != "chainrule.layers.opaque":  # what is written by hand is no program
+            sources += [getattr(kind, name) for name in told]
+    sources = [source for source in sources if source not in (Node.forward, Node.backward)]
     messages = [source.__doc__ for source in sources if isinstance(source.__doc__, Text)]
     assert len(messages) > 150
     for message in messages:
