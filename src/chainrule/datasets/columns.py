@@ -173,7 +173,7 @@ def _as_array(value: object, where: Callable[[], str]) -> Column:
         kind = str(getattr(value, "dtype", ""))
         plain = isinstance(getattr(value, "dtype", None), np.dtype)
         if not plain and not kind.lower().startswith(("date", "duration")):
-            cells = value.to_list() if hasattr(value, "to_list") else value
+            cells: Any = value.to_list() if hasattr(value, "to_list") else value
             return np.array([*cells, None], dtype=object)[:-1]
         value = np.asarray(value)
     try:

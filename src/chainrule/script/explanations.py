@@ -1,7 +1,7 @@
-"""Formulas that say something in words: docstrings of ours, which stand in programs as comments.
+"""The formulas with words among chainrule's docstrings, which programs show as comments.
 
-A program takes them from `formula`, `derivation`, `rows` and `rule` of what it is made of. Those that
-are signs only, such as "y = x W + b.", are the same in every language and are not listed here.
+A program takes them from `formula`, `derivation`, `rows` and `rule` of its layers, nodes and
+optimizer. Formulas of symbols only, such as "y = x W + b.", need no translation and are not listed.
 """
 
 from __future__ import annotations
