@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from chainrule.datasets import Preprocessor, Table, parse_csv
-from chainrule.datasets.kept import as_json, told_by
+from chainrule.datasets.note_json import message_from_json, message_to_json
 from chainrule.datasets.remarks import READ
 from chainrule.datasets.wording import topic_of
 from chainrule.lang.messages import Text, in_language
@@ -132,8 +132,8 @@ def test_a_message_that_grows_is_not_made() -> None:
     bomb: Any = "lol"
     for _ in range(60):
         bomb = {"template": "{a}{a}", "values": {"a": bomb}}
-    assert told_by(bomb, "lol" * 4) == "lol" * 4
-    assert as_json(told_by(bomb["values"], "lol")) == "lol"
+    assert message_from_json(bomb, "lol" * 4) == "lol" * 4
+    assert message_to_json(message_from_json(bomb["values"], "lol")) == "lol"
 
 
 def test_places_and_names_have_the_quotes_of_the_language() -> None:

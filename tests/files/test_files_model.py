@@ -100,7 +100,8 @@ def test_every_layer_comes_back(name: str, tmp_path: Path) -> None:
     assert np.array_equal(network.predict(x), back.predict(x))
     for mine, theirs in zip(network.layers, back.layers, strict=True):
         assert type(mine) is type(theirs)
-        assert mine.settings.keys() == theirs.settings.keys()
+        for name in mine.hyperparameters:
+            assert np.array_equal(getattr(mine, name), getattr(theirs, name))
 
 
 @pytest.mark.parametrize("name", LOSS)

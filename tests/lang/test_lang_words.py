@@ -33,7 +33,7 @@ def without_fonts(monkeypatch: pytest.MonkeyPatch, installed: list[str]) -> None
 def chinese() -> Figure:
     figure, (ax,) = new_figure()
     ax.set_title("损失")
-    return figure  # type: ignore[no-any-return]
+    return figure
 
 
 def test_without_a_font_one_line_says_what_to_install(

@@ -1,4 +1,4 @@
-"""Data: made from a formula, bundled, or read from files; and made ready for a network."""
+"""Data sets: generated from a formula, bundled, or read from files; and their preprocessing."""
 
 from chainrule.datasets.bundled import digits, iris, load, names, open_data, penguins
 from chainrule.datasets.forms import Form

@@ -11,17 +11,19 @@ __all__ = ["generator", "is_whole"]
 
 
 def is_whole(value: object, least: int) -> bool:
-    """Whether `value` is a whole number, NumPy's included, of at least `least`; no bool."""
+    """Whether `value` is an integer (Python's or NumPy's, but not a bool) of at least `least`."""
     return (
         isinstance(value, int | np.integer) and not isinstance(value, bool) and int(value) >= least
     )
 
 
 def generator(who: str, seed: int | np.random.Generator) -> np.random.Generator:
-    """The generator itself, or a new one from a whole number.
+    """`seed` itself if it is a generator, else a new generator with this seed.
+
+    `who` is the calling function, for the message.
 
     Raises:
-        SettingError: neither of the two.
+        SettingError: `seed` is neither a whole number nor a generator.
 
     >>> generator("moons", 0).integers(10) == generator("moons", 0).integers(10)
     np.True_

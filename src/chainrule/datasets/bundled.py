@@ -1,4 +1,4 @@
-"""Three real data sets that come with the package; data/SOURCES.md says where they are from."""
+"""Three real data sets that come with the package; data/SOURCES.md lists their origins."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def iris() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
 
 
 def penguins() -> Table:
-    """Penguins: 344 rows, 8 columns, with text columns and missing cells, as in life.
+    """Penguins: 344 rows, 8 columns, with text columns and missing cells, as real tables have.
 
     >>> penguins().missing_counts()["sex"]
     11
@@ -89,15 +89,15 @@ def penguins() -> Table:
 
 
 def open_data(name_or_path: Pathish, kinds: Kinds | None = None) -> tuple[Table, str | None]:
-    """A bundled set by its name, or else a file; with the target column where one is known.
+    """A bundled set by its name, or a file by its path; with the target column if it is known.
 
-    A bundled name wins over a file of that name; ./iris, or a `Path`, is always the file.
-    Known targets: those of the bundled sets, "label" of IDX files, and in .npz files the array
-    beside the matrix. `kinds` are those of a text table's columns, as in `read_csv`.
+    A bundled name takes precedence over a file of that name; ./iris, or a `Path`, is always the
+    file. Known targets: those of the bundled sets, "label" of IDX files, and in .npz files the
+    array beside the matrix. `kinds` are those of a text table's columns, as in `read_csv`.
 
     Raises:
         DataError: neither a bundled name nor a file, or a file that cannot be used.
-        FormatError: a file of another kind than it says, or damaged.
+        FormatError: the contents are not what the file's name says, or are damaged.
 
     >>> table, target = open_data("penguins")
     >>> len(table), target
@@ -107,7 +107,7 @@ def open_data(name_or_path: Pathish, kinds: Kinds | None = None) -> tuple[Table,
 
 
 def open_with(name_or_path: Pathish, reading: Reading) -> tuple[Table, str | None]:
-    """`open_data` with all that is said of a text table in one object."""
+    """`open_data`, with all options for a text table in one `Reading`."""
     where = os.fspath(name_or_path)
     if isinstance(name_or_path, str) and where in TARGETS:
         table = load(where)
@@ -134,5 +134,5 @@ def open_with(name_or_path: Pathish, reading: Reading) -> tuple[Table, str | Non
     if lower.endswith(".npz"):
         last = table.names[-1]
         return table, last if last != f"x{len(table.names) - 1}" else None
-    made_by_idx = table.names[-1] == "label" and table.names[0] == "p0"
-    return table, "label" if made_by_idx and not lower.endswith((".csv", ".csv.gz")) else None
+    from_idx = table.names[-1] == "label" and table.names[0] == "p0"
+    return table, "label" if from_idx and not lower.endswith((".csv", ".csv.gz")) else None

@@ -1,4 +1,4 @@
-"""What one cell of a text table may be: missing, or a plain number; and many cells at once."""
+"""Cells of a text table: words for missing values, and whole columns of plain numbers."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from chainrule.datasets.columns import Column
 
 __all__ = ["MISSING", "NO_NUMBER", "NUMBER", "Numbers", "numbers_of", "too_wide"]
 
-#: What says in a column of any kind that a value is missing.
+#: Cells that mean a missing value in a column of any kind.
 MISSING = frozenset(
     {"", "NA", "N/A", "n/a", "NaN", "nan", "NAN", "Nan", "-NaN", "-nan", "na", "null", "NULL", "Null",
      "?", "<NA>", "NaT", "#N/A", "#N/A N/A", "#NA", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!",
      "#NULL!", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"}
 )  # fmt: skip
-#: What says so only where the others are numbers; among texts each may be a text like any other.
+#: Cells that mean a missing value only in a column of numbers; in a text column they are texts.
 NO_NUMBER = frozenset(
     {"None", "none", "NONE", "-", "--", "---", "–", "—", ".", "..", "...", "…", "*", "**", "***",
      "n.a.", "N.A.", "n.d.", "N.D.", "nil", "Nil", "NIL"}
@@ -33,7 +33,11 @@ TENS = 10 ** np.arange(1, 19, dtype=np.int64)
 
 
 class Numbers(NamedTuple):
-    """Cells that are all numbers: whether they are digits only, any begins with a zero, has a point."""
+    """A column of numbers, and how its cells are written.
+
+    `digits`: all cells consist of digits only; `zeros`: some cell has a leading zero; `points`:
+    some cell has a decimal point.
+    """
 
     values: Column
     digits: bool
@@ -44,11 +48,11 @@ class Numbers(NamedTuple):
 def numbers_of(
     cells: Sequence[str], missing: frozenset[str] = MISSING, words: dict[str, int] | None = None
 ) -> Numbers | None:
-    """The cells as numbers in the smallest whole-number type or float64; None if some is none.
+    """The cells as numbers, in the smallest integer type or float64; None if a cell is no number.
 
-    Texts made only of digits, signs, points and e are numbers exactly when float() takes
-    them; so the slow look at single cells is for columns with gaps. `words` counts the words
-    among the `missing` ones.
+    Fast path: texts made only of digits, signs, points and e are numbers exactly when float()
+    accepts them. Only columns with missing cells are parsed cell by cell. If `words` is given,
+    it gets the count of each word that was read as missing.
     """
     letters = "".join(cells).encode("utf-8", "surrogatepass")
     count = len(cells)
@@ -57,7 +61,7 @@ def numbers_of(
             if not letters.translate(None, PLAIN_WHOLE):
                 whole_numbers = np.fromiter(map(int, cells), np.int64, count)
                 digits = b"-" not in letters and b"+" not in letters
-                # Leading zeros are the digits there are more of than the numbers need.
+                # There are leading zeros if there are more digits than the numbers need.
                 needed = count + int(np.searchsorted(TENS, whole_numbers, "right").sum())
                 zeros = digits and len(letters) > needed
                 return Numbers(_smallest(whole_numbers), digits, zeros, False)
@@ -108,7 +112,7 @@ def _smallest(values: npt.NDArray[np.int64]) -> Column:
 
 
 def too_wide(cell: str) -> bool:
-    """Whether a whole number takes more than 64 bits."""
+    """Whether the cell is a whole number that does not fit into 64 bits."""
     if not WHOLE.fullmatch(cell):
         return False
     return len(cell) > 30 or not -(2**63) <= int(cell) < 2**63

@@ -1,4 +1,4 @@
-"""Columns as a table takes them: numbers of some width, or texts as codes."""
+"""Columns as a table stores them: arrays of numbers, or texts as integer codes."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from chainrule.lang.messages import _, _n, sentences
 __all__ = ["Column", "Texts", "as_column", "check_matrix", "encoded"]
 
 Column = npt.NDArray[Any]
-#: Where something is, for messages; what makes the words is called only if something is wrong.
-Place = str | Callable[[], str]
+#: A location for error messages: its text, or a function that makes the text when there is an error.
+Location = str | Callable[[], str]
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,17 @@ class Texts:
         return np.array([*self.categories, ""], dtype=np.str_)[self.codes]
 
 
-def check_matrix(x: Column, where: Place) -> Column:
-    """`x` (n, d) in a storage a table takes (bool becomes uint8), or a DataError."""
+def check_matrix(x: Column, where: Location) -> Column:
+    """`x` (n, d) in a dtype that a table can store: bool becomes uint8, uint64 int64.
+
+    Raises:
+        DataError: not 2-D, empty, not numeric, infinite, or too large for 64 bits.
+    """
     if x.ndim != 2 or 0 in x.shape:
         raise DataError(
             _(
                 "{where}: a matrix (rows, columns) with at least one of each is needed. Got shape {shape}.",
-                where=_said(where),
+                where=_where_text(where),
                 shape=x.shape,
             )
         )
@@ -53,7 +57,7 @@ def check_matrix(x: Column, where: Place) -> Column:
             _(
                 "{where}: whole numbers, floats or bools are needed. Got dtype {dtype}. Convert the array"
                 " to numbers first.",
-                where=_said(where),
+                where=_where_text(where),
                 dtype=x.dtype,
             )
         )
@@ -62,7 +66,7 @@ def check_matrix(x: Column, where: Place) -> Column:
             raise DataError(
                 _(
                     "{where}: {number} is too large for a 64-bit whole number.",
-                    where=_said(where),
+                    where=_where_text(where),
                     number=x.max(),
                 )
             )
@@ -82,7 +86,7 @@ def check_matrix(x: Column, where: Place) -> Column:
                         "{where}: row {row}, column {column} is infinite ({n} such cells). Finite numbers are"
                         " needed, or NaN for a missing cell.",
                         int(np.isinf(x).sum()),
-                        where=_said(where),
+                        where=_where_text(where),
                         row=row + start,
                         column=column,
                     )
@@ -90,22 +94,24 @@ def check_matrix(x: Column, where: Place) -> Column:
     return x.astype(x.dtype.newbyteorder("="), copy=False)
 
 
-def _said(where: Place) -> str:
+def _where_text(where: Location) -> str:
     return where if isinstance(where, str) else where()
 
 
 def encoded(cells: Iterable[str]) -> Texts:
-    """Texts as codes, in order of first appearance; "" is missing."""
+    """Texts as codes, categories in order of first appearance; "" is missing."""
     seen: dict[str, int] = {"": -1}
     codes = np.fromiter((seen.setdefault(cell, len(seen) - 1) for cell in cells), np.int32)
     return Texts(codes, tuple(seen)[1:])
 
 
 def as_column(value: object, source: str, name: object) -> Column | Texts:
-    """A column from what somebody gave, or a DataError that begins with its source and name.
+    """A column from a list, an array, or a column of pandas or polars.
 
-    Lists, arrays, and columns of pandas and polars: dates become days since the first of January
-    1970, whatever marks a missing cell (None, NaN, NA, NaT) a missing cell.
+    Dates become days since 1970-01-01. None, NaN, NA and NaT are missing cells.
+
+    Raises:
+        DataError: not such a column; the message begins with `source` and `name`.
     """
     if isinstance(value, Texts):
         return value
@@ -134,8 +140,8 @@ def as_column(value: object, source: str, name: object) -> Column | Texts:
     if array.dtype.kind in "mM":
         unit = np.timedelta64(1, "ns") if array.dtype.kind == "m" else np.datetime64(0, "ns")
         whole = array.astype(f"{unit.dtype}").astype(np.int64)
-        found = np.where(np.isnat(array), np.nan, whole / 86_400_000_000_000)
-        return _whole_or_not(found)
+        day_numbers = np.where(np.isnat(array), np.nan, whole / 86_400_000_000_000)
+        return _whole_or_not(day_numbers)
     if array.dtype.kind in "OT":
         cells = [None if _is_missing(cell) else cell for cell in array.tolist()]
         known = [cell for cell in cells if cell is not None]
@@ -162,12 +168,13 @@ _MIXED = _("Make it one: column.astype(str), or pandas.to_numeric(column, errors
 
 
 def _as_array(value: object, where: Callable[[], str]) -> Column:
-    """The cells as an array of NumPy's own dtypes, or of Python objects."""
+    """The cells as an array of a NumPy dtype, or of Python objects."""
     if not isinstance(value, np.ndarray) and hasattr(value, "to_numpy"):  # pandas, polars
         kind = str(getattr(value, "dtype", ""))
         plain = isinstance(getattr(value, "dtype", None), np.dtype)
         if not plain and not kind.lower().startswith(("date", "duration")):
-            return np.array([*_objects(value), None], dtype=object)[:-1]
+            cells: Any = value.to_list() if hasattr(value, "to_list") else value
+            return np.array([*cells, None], dtype=object)[:-1]
         value = np.asarray(value)
     try:
         return np.array(value)
@@ -177,18 +184,14 @@ def _as_array(value: object, where: Callable[[], str]) -> Column:
         ) from None
 
 
-def _objects(value: Any) -> list[Any]:
-    return list(value.to_list()) if hasattr(value, "to_list") else list(value)
-
-
 def _is_missing(cell: object) -> bool:
-    """Whether this stands for no value: None, NaN of any kind, pandas.NA, NaT."""
+    """Whether the cell is None, NaN of any type, pandas.NA or NaT."""
     if cell is None or type(cell).__name__ in ("NAType", "NaTType"):
         return True
     return isinstance(cell, float | np.floating | decimal.Decimal) and cell != cell
 
 
 def _whole_or_not(values: npt.NDArray[np.float64]) -> Column:
-    """Days as int64 if each is a whole one."""
+    """The values as int64 if all are whole numbers."""
     whole = bool((values == np.floor(values)).all())
     return values.astype(np.int64) if whole and len(values) else values

@@ -1,4 +1,4 @@
-"""Cells that are dates, as days since the first of January 1970."""
+"""Cells that are dates, as days since 1970-01-01."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import datetime as dt
 import re
 from collections.abc import Iterable
 
-__all__ = ["ambiguous", "day_of", "days", "first_of"]
+__all__ = ["ambiguous", "day_first_in", "day_of", "days"]
 
 _CLOCK = r"(?:[T ]+(\d{1,2}):(\d{2})(?::(\d{2}(?:\.\d+)?))?\s*(Z|[AaPp][Mm]|[+-]\d{2}:?\d{2})?)?"
 _YEAR_FIRST = re.compile(rf"(\d{{4}})[-/.年](\d{{1,2}})[-/.月](\d{{1,2}})日?{_CLOCK}", re.ASCII)
-_MONTH = re.compile(r"(\d{4})(?:-|/|年)(\d{1,2})月?", re.ASCII)
-_TOGETHER = re.compile(r"((?:1[5-9]|20)\d\d)(\d\d)(\d\d)", re.ASCII)
+_YEAR_MONTH = re.compile(r"(\d{4})(?:-|/|年)(\d{1,2})月?", re.ASCII)
+_COMPACT = re.compile(r"((?:1[5-9]|20)\d\d)(\d\d)(\d\d)", re.ASCII)
 _YEAR_LAST = re.compile(rf"(\d{{1,2}})([-/.])(\d{{1,2}})\2(\d{{4}}|\d{{2}}){_CLOCK}", re.ASCII)
-_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_NAMED = re.compile(
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH_NAME = re.compile(
     r"(?:([A-Za-z]{3,9})\.?[ -](\d{1,2}),?|(\d{1,2})[ -]([A-Za-z]{3,9})\.?,?)[ -](\d{4}|\d\d)"
     + _CLOCK,
     re.ASCII,
@@ -23,37 +23,39 @@ _EPOCH = dt.datetime(1970, 1, 1)
 
 
 def day_of(cell: str, day_first: bool) -> float | None:
-    """The day, with its part that has gone by; None if the cell is no date.
+    """Days since 1970-01-01, the time of day as a fraction; None if the cell is no date.
+
+    `day_first` reads 3/4/2024 as the third of April, unless only the other order is a date.
 
     >>> day_of("1970-01-03", False), day_of("2/1/1970 12:00", True), day_of("Jan 2, 1970", False)
     (2.0, 1.5, 1.0)
     >>> day_of("1970-13-40", False) is None
     True
     """
-    if found := _YEAR_FIRST.fullmatch(cell):
-        year, month, day, *clock = found.groups()
-    elif found := _TOGETHER.fullmatch(cell):
-        (year, month, day), clock = found.groups(), []
-    elif found := _MONTH.fullmatch(cell):
-        (year, month), day, clock = found.groups(), "1", []
-    elif found := _YEAR_LAST.fullmatch(cell):
-        one, _, two, year, *clock = found.groups()
+    if match := _YEAR_FIRST.fullmatch(cell):
+        year, month, day, *clock = match.groups()
+    elif match := _COMPACT.fullmatch(cell):
+        (year, month, day), clock = match.groups(), []
+    elif match := _YEAR_MONTH.fullmatch(cell):
+        (year, month), day, clock = match.groups(), "1", []
+    elif match := _YEAR_LAST.fullmatch(cell):
+        one, _, two, year, *clock = match.groups()
         if int(one) > 12 or int(two) > 12:  # only one reading
             day_first = int(one) > 12
         day, month = (one, two) if day_first else (two, one)
-    elif found := _NAMED.fullmatch(cell):
-        name, day, other_day, other_name, year, *clock = found.groups()
+    elif match := _MONTH_NAME.fullmatch(cell):
+        name, day, other_day, other_name, year, *clock = match.groups()
         name, day = name or other_name, day or other_day
-        if name[:3].lower() not in _NAMES:
+        if name[:3].lower() not in _MONTHS:
             return None
-        month = str(_NAMES.index(name[:3].lower()) + 1)
+        month = str(_MONTHS.index(name[:3].lower()) + 1)
     else:
         return None
     if len(year) == 2:
         year = ("20" if int(year) < 70 else "19") + year
     try:
-        at = dt.datetime(int(year), int(month), int(day))
-        return days(at) + _clock(*clock)
+        date = dt.datetime(int(year), int(month), int(day))
+        return days(date) + _clock(*clock)
     except ValueError:
         return None
 
@@ -78,30 +80,33 @@ def _clock(
     return (h * 3600 + m * 60 + s) / 86400
 
 
-def days(at: dt.date) -> float:
-    """Days since the first of January 1970; a time without a zone is taken as it is."""
-    if not isinstance(at, dt.datetime):
-        at = dt.datetime(at.year, at.month, at.day)
-    if at.tzinfo is not None:
-        at = at.astimezone(dt.UTC).replace(tzinfo=None)
-    return (at - _EPOCH).total_seconds() / 86400
+def days(date: dt.date) -> float:
+    """Days since 1970-01-01; a time with a zone is converted to UTC first."""
+    if not isinstance(date, dt.datetime):
+        date = dt.datetime(date.year, date.month, date.day)
+    if date.tzinfo is not None:
+        date = date.astimezone(dt.UTC).replace(tzinfo=None)
+    return (date - _EPOCH).total_seconds() / 86400
 
 
-def first_of(cells: Iterable[str]) -> bool | None:
-    """Whether the day is first in dates such as 13/4/2024: True or False by such a cell, else None."""
+def day_first_in(cells: Iterable[str]) -> bool | None:
+    """Whether the day comes first, by the first cell with only one reading, such as 13/4/2024.
+
+    None if no cell decides.
+    """
     for cell in cells:
-        if found := _YEAR_LAST.fullmatch(cell):
-            if int(found[1]) > 12:
+        if match := _YEAR_LAST.fullmatch(cell):
+            if int(match[1]) > 12:
                 return True
-            if int(found[3]) > 12:
+            if int(match[3]) > 12:
                 return False
     return None
 
 
 def ambiguous(cells: Iterable[str]) -> str | None:
-    """The first cell that is a date in two ways."""
+    """The first cell that is a date in both orders of day and month, such as 3/4/2024."""
     for cell in cells:
-        found = _YEAR_LAST.fullmatch(cell)
-        if found and int(found[1]) <= 12 and int(found[3]) <= 12 and found[1] != found[3]:
+        match = _YEAR_LAST.fullmatch(cell)
+        if match and int(match[1]) <= 12 and int(match[3]) <= 12 and match[1] != match[3]:
             return cell
     return None

@@ -1,4 +1,4 @@
-"""What a model file says of a preparation: written, taken back, and every place that is wrong."""
+"""A `Preprocessor` as JSON in a model file: its rules written and read, and a check for errors."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from chainrule.datasets.forms import Form
 from chainrule.errors import shown
 from chainrule.lang.messages import Text, _, listed
 
-__all__ = ["VERSION", "check_json", "described", "restored"]
+__all__ = ["VERSION", "check_json", "part_from_json", "part_to_json"]
 
 VERSION = 1
 
 
-def described(part: Part) -> dict[str, Any]:
-    """A rule as plain numbers, texts and lists."""
+def part_to_json(part: Part) -> dict[str, object]:
+    """The rule for one column as plain numbers, texts and lists."""
     if isinstance(part, NumberColumn):
         numbers = {"mean": part.mean, "std": part.std, "median": part.median}
         return {"name": part.name, "kind": "number", **numbers, "form": asdict(part.form)}
@@ -27,8 +27,8 @@ def described(part: Part) -> dict[str, Any]:
     return {"name": part.name, "kind": kind, "categories": list(part.categories)}
 
 
-def restored(column: Mapping[str, Any]) -> Part:
-    """The rule that `described` wrote, once it is checked."""
+def part_from_json(column: Mapping[str, Any]) -> Part:
+    """The rule that `part_to_json` wrote; `check_json` has checked it."""
     if column["kind"] == "number":
         mean, std, median = (float(column[key]) for key in ("mean", "std", "median"))
         form = Form(**(column.get("form") or {"kind": "number"}))
@@ -38,7 +38,7 @@ def restored(column: Mapping[str, Any]) -> Part:
 
 
 def check_json(data: object, problems: list[Text]) -> None:
-    """Add to `problems` a sentence for every place that is wrong."""
+    """Check what `Preprocessor.to_json` wrote; each error adds a sentence to `problems`."""
     keys = ("version", "target", "task", "classes", "center", "spread", "columns", "notes")
     if not _has_keys(data, keys, _("the whole"), problems, ("form", "messages")):
         return
@@ -77,7 +77,7 @@ def _is_long(value: object, count: int) -> bool:
 
 
 def _wrong(where: str, allowed: Text, got: object) -> Text:
-    """That something else is allowed in this place."""
+    """The sentence that `where` must hold something else."""
     return _("{where}: {allowed}, got {got}", where=where, allowed=allowed, got=shown(got))
 
 
@@ -122,7 +122,7 @@ def _check_column(column: object, where: str, problems: list[Text]) -> str | Non
 
 
 def _check_form(form: object, where: str, problems: list[Text]) -> None:
-    """Whether it says how a column is written, or nothing."""
+    """Check a `Form` as JSON; None stands for no form."""
     keys = ("kind", "decimal", "unit", "day_first")
     if form is None or not _has_keys(form, keys, where, problems):
         return

@@ -1,4 +1,4 @@
-"""A file's bytes as UTF-8: which encoding they are in, and where they break."""
+"""Decoding a text file: its bytes as UTF-8, its likely encoding, and the first invalid byte."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ __all__ = ["as_utf8", "likely_encoding"]
 
 
 def as_utf8(data: bytes, source: str, encoding: str) -> bytes:
-    """The bytes as UTF-8 without a byte-order mark, or an error that says where they break."""
+    """The bytes as UTF-8 without a byte-order mark.
+
+    Raises:
+        FormatError: the bytes are not text in this encoding; the message has the position.
+        SettingError: there is no such encoding.
+    """
     try:
         name = codecs.lookup(encoding).name
         b"aaaa".decode(encoding, "replace")  # refuses base64 and the like
@@ -40,7 +45,7 @@ def as_utf8(data: bytes, source: str, encoding: str) -> bytes:
                     option=_option(wide.lower()),
                 )
             )
-        _refuse_nul(data, source)  # before its bytes are taken for letters
+        _refuse_nul(data, source)  # before the bytes are decoded
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as problem:
@@ -65,7 +70,7 @@ def as_utf8(data: bytes, source: str, encoding: str) -> bytes:
 
 
 def likely_encoding(data: bytes) -> str:
-    """The encoding that text is in, by its marks and letters; a guess, unless it is UTF-8.
+    """The likely encoding of text, by its byte-order mark and letters; a guess unless it is UTF-8.
 
     >>> likely_encoding("身高,体重".encode()), likely_encoding("身高,体重".encode("gb18030"))
     ('utf-8', 'gb18030')
@@ -82,7 +87,7 @@ def likely_encoding(data: bytes) -> str:
 
 
 def _wide(data: bytes) -> str:
-    """UTF-16 or UTF-32, if the bytes look like it."""
+    """ "UTF-16" or "UTF-32" if the bytes look like it, else ""."""
     if data[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff"):
         return "UTF-32"
     few = data[:4000]
@@ -105,7 +110,7 @@ def _refuse_nul(data: bytes, source: str) -> None:
 
 
 def _option(name: str, *further: str) -> Spelled:
-    """How an encoding is said, and perhaps further ones to try."""
+    """The option that sets an encoding, and perhaps further encodings to try."""
     if not further:
         return Spelled(f"encoding='{name}' (--encoding {name})", command=f"--encoding {name}")
     others = listed(further)
@@ -120,7 +125,7 @@ def _option(name: str, *further: str) -> Spelled:
 
 
 def _likely(data: bytes) -> Text:
-    """Which encoding to try."""
+    """The advice which encoding to try."""
     if _like_chinese(data):
         return _(
             "It looks like Chinese of an older Windows program: read it with {option}, or save it as UTF-8.",
@@ -133,7 +138,10 @@ def _likely(data: bytes) -> Text:
 
 
 def _like_chinese(data: bytes) -> bool:
-    """Letters of two bytes each, of which common ones begin below 0xd8; Western ones are small."""
+    """Whether the bytes look like gb18030: pairs of high bytes, most first bytes below 0xd8.
+
+    In Western encodings most letters are single bytes.
+    """
     runs = re.findall(rb"[\x80-\xff]+", data[: 1 << 20])
     even = sum(len(run) % 2 == 0 for run in runs)
     first = b"".join(run[::2] for run in runs)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-from chainrule.datasets.columns import Texts
+from chainrule.datasets.columns import Column, Texts
 
 __all__ = ["fingerprint_of"]
 
@@ -23,7 +22,7 @@ class _Table(Protocol):
 
     def kind(self, name: str) -> str: ...
 
-    def column(self, name: str) -> npt.NDArray[Any]: ...
+    def column(self, name: str) -> Column: ...
 
     def texts(self, name: str) -> Texts: ...
 
@@ -32,7 +31,7 @@ class _Table(Protocol):
 
 def fingerprint_of(table: _Table) -> str:
     """64 hex digits over names, kinds and contents; the storage of numbers makes no difference."""
-    import hashlib  # few want it, and it takes a while to load
+    import hashlib  # rarely needed, and slow to import
 
     rows, names = len(table), list(table.names)
     digest = hashlib.sha256(f"table {rows} {len(names)}".encode())
@@ -75,7 +74,7 @@ def fingerprint_of(table: _Table) -> str:
 
 
 def _alike(table: _Table, names: Sequence[str], kind: str) -> list[str]:
-    """The longest start of `names` (GROUP at most) that is of one kind."""
+    """The first columns of `names`, at most GROUP, that are all of this kind."""
     group: list[str] = []
     for name in names[:GROUP]:
         if table.kind(name) != kind:

@@ -1,4 +1,4 @@
-"""What a preparation learns from the training rows: a rule for each column, and one for the target."""
+"""What a `Preprocessor` learns from the training rows: a rule for each column, and for the target."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chainrule.datasets.dates import day_of
 from chainrule.datasets.forms import Form
 from chainrule.datasets.table import GROUP, Table
 from chainrule.datasets.wording import at_column, counted, quoted, some
-from chainrule.datasets.writings import written
+from chainrule.datasets.writings import parse_number
 from chainrule.errors import DataError
 from chainrule.lang.messages import Spelled, Text, _, _n, sentences
 
@@ -28,7 +28,7 @@ __all__ = [
     "TextColumn",
     "WordColumn",
     "category_ids",
-    "filled_in",
+    "filled_note",
     "fit_columns",
     "fit_target",
     "labels_in",
@@ -41,7 +41,7 @@ FEW_CLASSES = 20
 MANY_TEXTS = 50
 TOO_MANY_TEXTS = 1000
 NUMBER = Form("number")
-LARGEST_TARGET = 1e300  # so that an answer of some deviations is still a number
+LARGEST_TARGET = 1e300  # predictions some deviations away must still be finite
 CLASSIFICATION = Spelled("task='classification'", command="--task classification")
 REGRESSION = Spelled("task='regression'", command="--task regression")
 
@@ -59,7 +59,7 @@ class NumberColumn:
 
 @dataclass(frozen=True)
 class TextColumn:
-    """One column of 0 and 1 for each category."""
+    """One-hot: a column of 0 and 1 for each category."""
 
     name: str
     categories: tuple[str, ...]
@@ -67,7 +67,7 @@ class TextColumn:
 
 @dataclass(frozen=True)
 class WordColumn:
-    """One column of 0 and 1 for each word that stands among the numbers of a column."""
+    """One-hot: a column of 0 and 1 for each word that occurs among the numbers of a column."""
 
     name: str
     categories: tuple[str, ...]
@@ -79,26 +79,26 @@ Part = NumberColumn | TextColumn | WordColumn
 def category_ids(
     table: Table, name: str, categories: Sequence[str], beside: bool = False
 ) -> npt.NDArray[np.int64]:
-    """For every row the place of its text among the categories, -1 if it has none there.
+    """For each row the index of its text in `categories` (n,), -1 if it is not among them.
 
-    Of a column of numbers these are the numbers as texts and the words, or (`beside`) the words alone.
+    In a number column the texts are the numbers and the words; with `beside`, only the words.
     """
-    place = {category: i for i, category in enumerate(categories)}
+    id_of = {category: i for i, category in enumerate(categories)}
 
     def of(text: Texts, empty: int) -> npt.NDArray[np.int64]:
-        ids = [place.get(category, -1) for category in text.categories]
+        ids = [id_of.get(category, -1) for category in text.categories]
         return np.array([*ids, empty], dtype=np.int64)[text.codes]
 
     if table.kind(name) == "text":
-        return of(table.texts(name), place.get("", -1))
+        return of(table.texts(name), id_of.get("", -1))
     words = table.words(name)
     if beside:
         return np.full(len(table), -1, np.int64) if words is None else of(words, -1)
     whole = table.kind(name) == "int"
     cells = table[name].tolist()
     texts = ("" if cell != cell else str(cell if whole else short(cell)) for cell in cells)
-    found = np.fromiter((place.get(text, -1) for text in texts), np.int64, len(table))
-    return found if words is None else np.where(words.codes >= 0, of(words, -1), found)
+    number_ids = np.fromiter((id_of.get(text, -1) for text in texts), np.int64, len(table))
+    return number_ids if words is None else np.where(words.codes >= 0, of(words, -1), number_ids)
 
 
 def short(value: float) -> str:
@@ -109,11 +109,14 @@ def short(value: float) -> str:
 def fit_target(
     table: Table, target: str, task: str, notes: list[Text]
 ) -> tuple[Task, tuple[str, ...] | tuple[int, ...] | None, float, float]:
-    """The task, the classes, and the centre and spread of numbers; `notes` gets a sentence."""
+    """The task, the classes (None in regression), and the target's mean and standard deviation.
+
+    A sentence about the target is added to `notes`.
+    """
     where = at_column(table.source, quoted(target))
-    found = labels_in(table, target, task)
-    if found is not None:
-        words = tuple(sorted(found))
+    labels = labels_in(table, target, task)
+    if labels is not None:
+        words = tuple(sorted(labels))
         if task == "regression":
             raise DataError(
                 _(
@@ -127,7 +130,7 @@ def fit_target(
         if task == "auto":
             _refuse_many(where, words, len(table))
         _several(words, where)
-        notes.append(_class_note(target, words, [found[name] for name in words]))
+        notes.append(_class_note(target, words, [labels[name] for name in words]))
         return "classification", words, 0.0, 1.0
     values = table.matrix([target])[:, 0]
     distinct, sizes = np.unique(values, return_counts=True)
@@ -190,9 +193,10 @@ def fit_target(
 
 
 def labels_in(table: Table, target: str, task: str) -> dict[str, int] | None:
-    """The texts of the target and how often each occurs; None if it is numbers.
+    """The labels of the target with their counts; None if the target is numeric.
 
-    Words beside numbers are labels, too, where these are few and whole, or classes are asked for.
+    A column of numbers and words has labels if `task` is classification, or if it is "auto" and
+    the numbers are few and whole.
     """
     if table.kind(target) == "text":
         text = table.texts(target)
@@ -202,20 +206,20 @@ def labels_in(table: Table, target: str, task: str) -> dict[str, int] | None:
     if words is None or not bool((words.codes >= 0).any()) or task == "regression":
         return None
     values = table.matrix([target])[:, 0]
-    numbers, often = np.unique(values[~np.isnan(values)], return_counts=True)
+    numbers, number_counts = np.unique(values[~np.isnan(values)], return_counts=True)
     counts = np.bincount(words.codes[words.codes >= 0], minlength=len(words.categories)).tolist()
-    beside = {name: n for name, n in zip(words.categories, counts, strict=True) if n}
+    word_counts = {name: n for name, n in zip(words.categories, counts, strict=True) if n}
     whole = bool((numbers == np.floor(numbers)).all())
-    if task == "auto" and not (whole and len(numbers) + len(beside) <= FEW_CLASSES):
+    if task == "auto" and not (whole and len(numbers) + len(word_counts) <= FEW_CLASSES):
         return None
     return {
-        short(value): n for value, n in zip(numbers.tolist(), often.tolist(), strict=True)
-    } | beside
+        short(value): n for value, n in zip(numbers.tolist(), number_counts.tolist(), strict=True)
+    } | word_counts
 
 
 def _refuse_many(where: Text, words: Sequence[str], rows: int) -> None:
-    """Refuse a column of texts that nobody would mean as classes."""
-    numbers = sum(bool(written(word)) or day_of(word, False) is not None for word in words)
+    """Raise a DataError for a text column with too many texts to be classes."""
+    numbers = sum(bool(parse_number(word)) or day_of(word, False) is not None for word in words)
     single = 2 * len(words) > rows
     if len(words) > MANY_TEXTS and (single or 2 * numbers > len(words)):
         otherwise = _(
@@ -256,7 +260,7 @@ def _class_note(target: str, classes: Sequence[object], counts: list[int]) -> Te
         "{column} has {count} classes: {classes}.",
         column=quoted(target),
         count=len(classes),
-        classes=some(list(zip(classes, counts, strict=True)), told=counted),
+        classes=some(list(zip(classes, counts, strict=True)), text_of=counted),
     )
 
 
@@ -284,7 +288,7 @@ def fit_columns(table: Table, target: str, notes: list[Text]) -> list[Part]:
         if number.std == 0.0:
             constant.append(name)
         if gaps.get(name):
-            filled.append(filled_in(name, gaps[name], number.median))
+            filled.append(filled_note(name, gaps[name], number.median))
     numbers = [part.name for part in parts if isinstance(part, NumberColumn)]
     if numbers:
         notes.append(
@@ -362,7 +366,7 @@ def _fit_text(table: Table, name: str, notes: list[Text]) -> TextColumn | None:
         )
         return None
     categories = tuple(present) + (("",) if missing else ())
-    names = some(categories, told=lambda category: category or _("(missing)"))
+    names = some(categories, text_of=lambda category: category or _("(missing)"))
     if missing:
         notes.append(
             _n(
@@ -387,7 +391,7 @@ def _fit_text(table: Table, name: str, notes: list[Text]) -> TextColumn | None:
 
 
 def _fit_words(table: Table, name: str, notes: list[Text]) -> WordColumn | None:
-    """The rule for the words beside the numbers of a column; None where there are none."""
+    """The rule for the words beside the numbers of a column; None if there are no words."""
     words = table.words(name)
     if words is None:
         return None
@@ -421,7 +425,7 @@ def _fit_words(table: Table, name: str, notes: list[Text]) -> WordColumn | None:
 
 
 def _fit_numbers(table: Table, names: list[str]) -> dict[str, NumberColumn | None]:
-    """Mean, deviation and median of the known cells; None for a column without any."""
+    """Mean, standard deviation and median of the known cells; None for a column without any."""
     learned: dict[str, NumberColumn | None] = {}
     for start in range(0, len(names), GROUP):
         group = names[start : start + GROUP]
@@ -444,7 +448,7 @@ def _moments(values: npt.NDArray[np.float64]) -> tuple[float, float]:
     if low == high:
         return low, 0.0
     exponent = max(math.frexp(low)[1], math.frexp(high)[1])
-    scaled = np.ldexp(values, -exponent)  # a power of two: changes no digit
+    scaled = np.ldexp(values, -exponent)  # scaling by a power of two is exact
     mean = float(scaled.mean())
     scaled -= mean
     std = math.sqrt(float(np.mean(scaled * scaled)))
@@ -460,8 +464,8 @@ def _median(values: npt.NDArray[np.float64]) -> float:
     return float(both[half - 1]) / 2 + float(both[half]) / 2
 
 
-def filled_in(name: str, count: int, median: float) -> Text:
-    """The sentence about missing cells and what stands for them."""
+def filled_note(name: str, count: int, median: float) -> Text:
+    """The sentence that missing cells were filled with the median."""
     return _n(
         "{n} missing cell in {column} was filled with the training median {median:.6g}.",
         "{n} missing cells in {column} were filled with the training median {median:.6g}.",

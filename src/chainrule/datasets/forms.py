@@ -1,4 +1,4 @@
-"""How the cells of a column are written: what is decided once, kept, and held to in later files."""
+"""How the cells of a column are written: decided for the training file, reused for later files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 __all__ = ["Form", "Kind", "Kinds", "form_of"]
 
-#: Texts; numbers; numbers with words beside them; dates, as days since the first of 1970.
+#: Texts; numbers; numbers with words beside them; dates, as days since 1970-01-01.
 Kind = Literal["text", "number", "mixed", "date"]
 
 
@@ -16,8 +16,8 @@ Kind = Literal["text", "number", "mixed", "date"]
 class Form:
     """The kind of a column, and how its numbers or dates are written.
 
-    `decimal` is "." or ",", or "" where no cell has told; `unit` is what was taken off the
-    numbers ("%", "kg", "$"); `day_first` whether 3/4/2024 is in April.
+    `decimal` is "." or ",", or "" if no cell shows it; `unit` is what was removed from the
+    numbers ("%", "kg", "$"); `day_first` tells whether 3/4/2024 is in April.
     """
 
     kind: Kind
@@ -26,10 +26,10 @@ class Form:
     day_first: bool | None = None
 
 
-#: What columns are known to hold, by name.
+#: The known kinds or forms of columns, by name.
 Kinds = Mapping[str, Kind | Form]
 
 
 def form_of(kind: Kind | Form | None) -> Form | None:
-    """A form from what somebody said of a column."""
+    """The form of a column that is given by its kind or its form; None for None."""
     return Form(kind) if isinstance(kind, str) else kind

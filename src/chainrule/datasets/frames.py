@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from chainrule.datasets.wording import quoted
 from chainrule.errors import DataError
@@ -14,13 +13,13 @@ __all__ = ["THE_FRAME", "frame_columns"]
 THE_FRAME = _("the frame")
 
 
-def frame_columns(data: Any, source: str = THE_FRAME) -> dict[str, object] | None:
-    """The columns of a frame or a dict by name; None if it is neither.
+def frame_columns(data: object, source: str = THE_FRAME) -> dict[str, object] | None:
+    """The columns of a frame or a dict by name; None if `data` is neither.
 
-    A name that is no text (pandas numbers columns) becomes one: 0 is "0".
+    A name that is not a str (pandas numbers columns) is converted: 0 becomes "0".
 
     Raises:
-        DataError: two columns of one name.
+        DataError: two columns have the same name.
 
     >>> frame_columns({"a": [1, 2], 0: [3, 4]})
     {'a': [1, 2], '0': [3, 4]}
@@ -37,16 +36,16 @@ def frame_columns(data: Any, source: str = THE_FRAME) -> dict[str, object] | Non
         pairs = list(data.items())
     else:
         return None
-    found: dict[str, object] = {}
+    columns: dict[str, object] = {}
     for name, column in pairs:
-        text = name if isinstance(name, str) else str(name)
-        if text in found:
+        column_name = name if isinstance(name, str) else str(name)
+        if column_name in columns:
             raise DataError(
                 _(
                     "{source}: two columns are called {name}. Rename one.",
                     source=source,
-                    name=quoted(text, 80),
+                    name=quoted(column_name, 80),
                 )
             )
-        found[text] = column
-    return found
+        columns[column_name] = column
+    return columns

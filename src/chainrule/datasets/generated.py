@@ -1,4 +1,4 @@
-"""Data sets made from a formula and a seed; NumPy's global generator stays untouched."""
+"""Data sets made from a formula and a seed; NumPy's global generator is not used."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def spiral(
     """The book's three spiral arms, number for number.
 
     Arm j has 100 points; point i lies at radius r = i/100 and angle
-    θ = 4j + 4r + 0.2·(standard normal), so x = (r sin θ, r cos θ). The normals come
-    from NumPy's legacy generator in the book's order, but from one of our own.
+    θ = 4j + 4r + 0.2·(standard normal), so x = (r sin θ, r cos θ). The normals are drawn in
+    the book's order from NumPy's legacy generator, a separate instance of it.
 
     Args:
         seed: a whole number from 0 to 2**32 - 1; 1984 is the book's.

@@ -1,4 +1,4 @@
-"""Whether the first row of a table holds names or data, told by its cells; and names made unique."""
+"""Whether the first row of a text table is a header, by its cells; and unique column names."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ import re
 from collections.abc import Collection, Sequence
 
 from chainrule.datasets.cells import MISSING, NO_NUMBER
-from chainrule.datasets.writings import written
+from chainrule.datasets.writings import parse_number
 
 __all__ = ["has_names", "unique_names"]
 
 
 def has_names(rows: Sequence[Sequence[str]], known: Collection[str] = ()) -> bool:
-    """Whether the first of some rows holds the names of the columns.
+    """Whether the first row holds the names of the columns.
 
-    A text above numbers is a name. A text that its column has again is none; nor are numbers,
-    unless they count up (0, 1, 2, as pandas names columns), or are years above other numbers.
+    A text above numbers is a name. A text that occurs again in its column is not a name. Numbers
+    are not names, unless they count up (0, 1, 2, as pandas names columns) or are years above
+    other numbers. `known` are names of columns; a row with one of them is a header.
 
     >>> has_names([["a", "b"], ["1", "x"]]), has_names([["5.1", "x"], ["4.9", "x"]])
     (True, False)
@@ -29,15 +30,17 @@ def has_names(rows: Sequence[Sequence[str]], known: Collection[str] = ()) -> boo
         return True
     longer = len(rows) > 1 and all(len(row) == len(first) + 1 for row in rows[1:])
     if longer and any(row[-1].strip() for row in rows[1:]):
-        return True  # as R writes them: the rows have names, too
+        return True  # R writes row names without a header of their own
     below = [
         [row[j].strip() for row in rows[1:] if j < len(row) and row[j].strip() not in MISSING]
         for j in range(len(first))
     ]
     numbers = [j for j, cell in enumerate(first) if _is_number(cell, below[j])]
     if any(re.search(r"^[-−]|\d[.,]\d", first[j]) for j in numbers):
-        # Beside a number that is nobody's name, one with a unit (12 kg) is no name either.
-        numbers = [j for j, cell in enumerate(first) if _is_number(cell, below[j]) or written(cell)]
+        # Beside a number that cannot be a name, a number with a unit (12 kg) is no name either.
+        numbers = [
+            j for j, cell in enumerate(first) if _is_number(cell, below[j]) or parse_number(cell)
+        ]
     words = [
         j for j, cell in enumerate(first) if cell not in MISSING | NO_NUMBER and j not in numbers
     ]
@@ -52,7 +55,7 @@ def has_names(rows: Sequence[Sequence[str]], known: Collection[str] = ()) -> boo
 def _named_by_numbers(
     columns: Sequence[tuple[str, list[str]]], rows: Sequence[Sequence[str]]
 ) -> bool:
-    """Whether the numbers in the first row name their columns."""
+    """Whether the numbers in the first row are the names of their columns."""
     if not all(re.fullmatch("[0-9]+", name) for name, _ in columns) or len(rows) < 2:
         return False
     names = [int(name) for name, _ in columns]
@@ -71,32 +74,32 @@ def _is_year(cell: str) -> bool:
 
 def _is_number(cell: str, below: Sequence[str] | None = None) -> bool:
     """Whether a cell is a number; with a unit (12 kg, 24h) only if the cells below have it, too."""
-    found = written(cell)
-    if found is None:
+    number = parse_number(cell)
+    if number is None:
         return below is None and cell in NO_NUMBER
-    if below is None or not re.search(r"[^\W\d_]", found.unit):
+    if below is None or not re.search(r"[^\W\d_]", number.unit):
         return True
-    return any((other := written(c)) is not None and other.unit == found.unit for c in below)
+    return any((other := parse_number(c)) is not None and other.unit == number.unit for c in below)
 
 
 def unique_names(names: Sequence[str]) -> tuple[list[str], list[int], list[str]]:
-    """The names, each once and none empty, as pandas makes them; places without, and what was twice.
+    """The names, made unique and not empty as pandas does; the indices of empty ones; duplicates.
 
     >>> unique_names(["a", "", "a"])
     (['a', 'Unnamed: 1', 'a.1'], [1], ['a'])
     """
     empty = [j for j, name in enumerate(names) if not name]
-    given = [name or f"Unnamed: {j}" for j, name in enumerate(names)]
-    taken, found, twice = set(given), [], []
+    filled = [name or f"Unnamed: {j}" for j, name in enumerate(names)]
+    used, unique, twice = set(filled), [], []
     seen: set[str] = set()
-    for name in given:
+    for name in filled:
         if name in seen:
             twice.append(name)
             k = 1
-            while f"{name}.{k}" in taken:
+            while f"{name}.{k}" in used:
                 k += 1
             name = f"{name}.{k}"
-            taken.add(name)
+            used.add(name)
         seen.add(name)
-        found.append(name)
-    return found, empty, list(dict.fromkeys(twice))
+        unique.append(name)
+    return unique, empty, list(dict.fromkeys(twice))

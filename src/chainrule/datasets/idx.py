@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 import os
 import struct
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from chainrule.datasets.columns import check_matrix
+from chainrule.datasets.columns import Column, check_matrix
 from chainrule.datasets.opening import (
     Pathish,
     fetch,
@@ -19,7 +17,7 @@ from chainrule.datasets.opening import (
     room_for,
     unpacked,
 )
-from chainrule.datasets.remarks import noticed
+from chainrule.datasets.remarks import with_data_notes
 from chainrule.datasets.table import Table
 from chainrule.errors import DataError, FormatError
 from chainrule.lang.messages import Text, _, _p
@@ -33,12 +31,12 @@ def read_idx(path: Pathish) -> Table:
     """Read an IDX file (MNIST, Fashion-MNIST), plain or packed as .gz.
 
     Every entry along the first axis becomes a row of columns p0, p1, …; a 1-D file becomes
-    the column "label". If images are given (train-images-idx3-ubyte) and their labels
-    (train-labels-idx1-ubyte) lie beside them, those are read too, as column "label".
+    the column "label". If the file holds images (train-images-idx3-ubyte) and their labels
+    (train-labels-idx1-ubyte) are in the same folder, those are read too, as column "label".
 
     Raises:
-        DataError: the file cannot be opened, has no rows, or not as many as its labels.
-        FormatError: not IDX, or not as long as its header says.
+        DataError: the file cannot be opened, has no rows, or has another number of labels.
+        FormatError: not IDX, or of another length than its header says.
 
     >>> import pathlib, tempfile
     >>> file = pathlib.Path(tempfile.mkdtemp(), "two-idx2-ubyte")
@@ -50,10 +48,10 @@ def read_idx(path: Pathish) -> Table:
     array = _array(path)
     if array.ndim == 1:
         block = check_matrix(array.reshape(-1, 1), where)
-        return noticed(Table.from_blocks(["label"], [(["label"], block)], {}, where))
+        return with_data_notes(Table.from_blocks(["label"], [(["label"], block)], {}, where))
     x = check_matrix(array.reshape(len(array), -1), where)
     names = [f"p{i}" for i in range(x.shape[1])]
-    blocks: list[tuple[list[str], npt.NDArray[Any]]] = [(names, x)]
+    blocks: list[tuple[list[str], Column]] = [(names, x)]
     order = list(names)
     notes: list[Text] = []
     beside = _labels_beside(where)
@@ -73,7 +71,7 @@ def read_idx(path: Pathish) -> Table:
         blocks.append((["label"], check_matrix(labels.reshape(-1, 1), beside)))
         order.append("label")
         notes.append(_("The labels were read from {file}.", file=beside))
-    return noticed(Table.from_blocks(order, blocks, {}, where, notes))
+    return with_data_notes(Table.from_blocks(order, blocks, {}, where, notes))
 
 
 def _labels_beside(where: str) -> str | None:
@@ -92,8 +90,8 @@ def _labels_beside(where: str) -> str | None:
     return None
 
 
-def _array(path: Pathish) -> npt.NDArray[Any]:
-    """The array in an IDX file; sizes are checked before anything of that size is made."""
+def _array(path: Pathish) -> Column:
+    """The array in an IDX file; sizes are checked before anything of that size is allocated."""
     where = os.fspath(path)
     data = fetch(path)
     packed = kind_of(data) == "gzip"

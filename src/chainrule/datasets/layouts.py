@@ -1,4 +1,4 @@
-"""How a text table is laid out: what stands between its cells, before its first row, and quotes."""
+"""The layout of a text table: its separator, the lines above its first row, and its quoting."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from itertools import dropwhile, islice
 
 from chainrule.datasets.headers import has_names
 from chainrule.datasets.wording import at_line
-from chainrule.datasets.writings import written
+from chainrule.datasets.writings import parse_number
 from chainrule.errors import FormatError
 from chainrule.lang.messages import _
 
 __all__ = ["SEPARATORS", "Layout", "layout_of"]
 
-#: In the order in which they are believed when several divide the rows evenly.
+#: Separators with their names; when several divide the rows evenly, the first one is chosen.
 SEPARATORS = {
     "\t": _("tabs"),
     ";": _("semicolons"),
@@ -31,20 +31,20 @@ SAMPLE, SAMPLE_ROWS = 1 << 16, 60
 
 @dataclass
 class Layout:
-    """The rows of a text table as lists of cells, each with the number of its line."""
+    """How the cells of a text table are separated; `records` reads its rows."""
 
     data: bytes
     source: str
     separator: str
-    #: So many lines before the first row are comments, or say the separator.
+    #: The number of lines removed before the first row: comments, titles, a declared separator.
     above: int = 0
-    #: A backslash before a quote keeps it.
+    #: Whether a backslash escapes a quote.
     backslash: bool = False
-    #: Every row begins and ends with a bar.
+    #: Whether every row begins and ends with a bar, as in Markdown.
     framed: bool = False
 
     def records(self) -> Iterator[tuple[int, list[str]]]:
-        """Line number and cells of every row; no cell at all for a blank line."""
+        """Line number and cells of every row; an empty list for a blank line."""
         lines: Iterable[str] = _lines(self.data)
         if self.separator == " ":
             lines = (line.expandtabs(1).strip() + "\n" for line in lines)
@@ -70,7 +70,7 @@ class Layout:
 
 
 def layout_of(data: bytes, source: str) -> Layout:
-    """The layout in which the rows are most even; what does not belong to the rows is taken off."""
+    """The layout in which the rows have the most even widths, without the lines above the rows."""
     above, separator = 0, ""
     if first := re.match(rb'"?sep=(.)"?\r?\n', data):
         separator, above, data = first[1].decode("utf-8", "replace"), 1, data[first.end() :]
@@ -89,18 +89,18 @@ def layout_of(data: bytes, source: str) -> Layout:
         try:
             _quoting(layout)
         except FormatError:
-            if separator == " " or not _by_spaces(_cut(data)):
+            if separator == " " or not _spaces_divide(_cut(data)):
                 raise
-            layout.separator, layout.framed = " ", False  # the commas were in its numbers
+            layout.separator, layout.framed = " ", False  # the commas were decimal signs
             _quoting(layout)
     return layout
 
 
 def _quoting(layout: Layout) -> None:
-    """Take backslashes before quotes, and spaces behind them, if the rows cannot be read without."""
+    """Allow escaped quotes, and spaces after quotes, if the rows cannot be read otherwise."""
     problem, widths = _fault(layout)
     if problem is None:
-        if b'\\"' in layout.data:  # no fault, yet the backslashes may be there for the quotes
+        if b'\\"' in layout.data:  # no fault, but the backslashes may still be escapes
             layout.backslash = True
             layout.backslash = _fault(layout) == (None, widths)
         return
@@ -121,7 +121,7 @@ def _quoting(layout: Layout) -> None:
 
 
 def _fault(layout: Layout) -> tuple[FormatError | None, Counter[int]]:
-    """What is wrong with the quotes, and how many rows there are of each width."""
+    """The first error in the quotes, if any, and the number of rows of each width."""
     widths: Counter[int] = Counter()
     try:
         for _, row in layout.records():
@@ -132,7 +132,7 @@ def _fault(layout: Layout) -> tuple[FormatError | None, Counter[int]]:
 
 
 def _without_comments(data: bytes, above: int) -> tuple[int, bytes]:
-    """The data without the lines before the first row that begin with #, unless one holds the names."""
+    """The data without leading lines that begin with #; the last one is kept if it holds the names."""
     lines: list[bytes] = []
     rest = data
     while rest.startswith(b"#"):
@@ -154,30 +154,30 @@ def _without_comments(data: bytes, above: int) -> tuple[int, bytes]:
 
 
 def _without_titles(data: bytes, above: int, separator: str) -> tuple[int, bytes]:
-    """The data without lines before the first row that have one cell, where the rows have more."""
+    """The data without leading lines of a single cell, if the rows have more cells."""
     if separator == " " or separator == "|":
         return above, data
     sample = _cut(data)
-    width, _ = _usual([_width(row) for row in islice(_rows(sample, separator), SAMPLE_ROWS)])
-    count, rest, apart = 0, data, False
+    width, _ = _most_common([_width(row) for row in islice(_rows(sample, separator), SAMPLE_ROWS)])
+    count, rest, after_blank = 0, data, False
     while rest and count < SAMPLE_ROWS:
         line, _, after = rest.partition(b"\n")
         row = next(_rows(line, separator), [])
-        if _held(row) > 1 or line.count(b'"') % 2:
+        if _count_filled(row) > 1 or line.count(b'"') % 2:
             break
-        count, rest, apart = count + 1, after, not line.strip()
+        count, rest, after_blank = count + 1, after, not line.strip()
     rows = list(islice(_rows(_cut(rest), separator), SAMPLE_ROWS))
     if not count or width < 2 or len(rows) < 2 or _width(rows[0]) < width - 1:
         return above, data
-    # A name alone above two columns, and data right below, is how R writes a table of one column.
+    # R writes a table of one column as a single name above rows of two cells.
     cells = len(next(_rows(data.partition(b"\n")[0], separator), []))
-    if has_names(rows) or apart or cells < width - 1:
+    if has_names(rows) or after_blank or cells < width - 1:
         return above + count, rest
     return above, data
 
 
 def _separator_of(data: bytes) -> str:
-    """The separator that divides the first rows most evenly; a comma if none does."""
+    """The separator that gives the first rows the most even widths; a comma if none does."""
     sample = _cut(data)
     best, best_score = ",", (False, False, False, 0.0)
     for separator in SEPARATORS:
@@ -187,42 +187,42 @@ def _separator_of(data: bytes) -> str:
         rows = [row for row in rows if not row[0].startswith("#")]
         if not rows:
             continue
-        # Cells that are empty at the ends of rows may be cells, or separators too many.
+        # Empty cells at the ends of rows may be real cells or superfluous separators.
         filled = _evenness([_width(row) for row in rows])
         share = max(_evenness([len(row) for row in rows]), filled)
         others = tuple(set(SEPARATORS) - {separator, " "})
         clean = 2 * sum(any(cell.startswith(others) for cell in row) for row in rows) < len(rows)
-        score = (filled > 0, _named(rows, separator), clean, share)
+        score = (filled > 0, _has_header(rows, separator), clean, share)
         if share and score > best_score:
             best, best_score = separator, score
     _, named, _, share = best_score
-    if best == "\t" and _several_in_one(sample):
-        return " "  # tabs here and there among the spaces
-    if (share < 0.9 or not named) and _by_spaces(sample):
+    if best == "\t" and _numbers_share_cells(sample):
+        return " "  # single tabs among spaces
+    if (share < 0.9 or not named) and _spaces_divide(sample):
         return " " if not share or _numeric(sample, " ") > _numeric(sample, best) else best
     return best
 
 
-def _named(rows: Sequence[list[str]], separator: str) -> bool:
-    """Whether the first row has several cells, or is a title above names."""
+def _has_header(rows: Sequence[list[str]], separator: str) -> bool:
+    """Whether the first row has several cells, or is a title above a header."""
     if len(rows[0]) > 1:
         return True
-    table = list(dropwhile(lambda row: _held(row) < 2, rows))
+    table = list(dropwhile(lambda row: _count_filled(row) < 2, rows))
     signs = list(SEPARATORS)
     better = ('"', *signs[: signs.index(separator)])
     cells = (rows[0][0], *(table[0] if table else ()))
     if any(sign in cell for cell in cells for sign in better):
-        return False  # names, which stand between other signs
+        return False  # names divided by another separator
     return len(table) > 1 and has_names(table)
 
 
-def _held(row: Sequence[str]) -> int:
-    """How many cells of a row are not empty."""
+def _count_filled(row: Sequence[str]) -> int:
+    """The number of cells of a row that are not empty."""
     return sum(bool(cell.strip()) for cell in row)
 
 
-def _several_in_one(sample: bytes) -> bool:
-    """Whether in most rows several numbers with spaces between them stand between two tabs."""
+def _numbers_share_cells(sample: bytes) -> bool:
+    """Whether in most rows a tab-separated cell holds several numbers divided by spaces."""
     rows = list(islice(_rows(sample, "\t"), SAMPLE_ROWS))
     several = (
         any(
@@ -232,29 +232,32 @@ def _several_in_one(sample: bytes) -> bool:
         for row in rows
     )
     by_spaces = list(islice(_rows(sample, " "), 2))
-    even = len({len(row) for row in by_spaces}) == 1  # else the names tell of tabs
-    return even and 2 * sum(several) > len(rows) and _by_spaces(sample)
+    even = len({len(row) for row in by_spaces}) == 1  # else the header is divided by tabs
+    return even and 2 * sum(several) > len(rows) and _spaces_divide(sample)
 
 
 def _numeric(sample: bytes, separator: str) -> float:
-    """Which part of the cells are numbers."""
+    """The share of the cells that are numbers."""
     cells = [cell for row in islice(_rows(sample, separator), SAMPLE_ROWS) for cell in row]
     return sum(map(_is_number, cells)) / max(len(cells), 1)
 
 
 def _evenness(widths: Sequence[int]) -> float:
-    """Which part of the rows is as wide as most of them are; 0 if that is one cell."""
-    width, often = _usual(widths)
+    """The share of the rows that have the most common width; 0 if that width is one cell."""
+    width, often = _most_common(widths)
     return often / len(widths) if width > 1 else 0.0
 
 
-def _usual(widths: Sequence[int]) -> tuple[int, int]:
-    """The width that most rows have, the largest of several; and how many have it."""
+def _most_common(widths: Sequence[int]) -> tuple[int, int]:
+    """The most common width, the largest if several are; and the number of rows that have it."""
     return max(Counter(widths).items(), key=lambda item: item[::-1], default=(0, 0))
 
 
-def _by_spaces(sample: bytes) -> bool:
-    """Whether spaces divide the rows: equally many cells in each (of names, one less), and numbers."""
+def _spaces_divide(sample: bytes) -> bool:
+    """Whether spaces divide the rows: equally many cells in each, some of them numbers.
+
+    The header may have one cell less.
+    """
     rows = list(islice(_rows(sample, " "), SAMPLE_ROWS))
     if len(rows) < 2:
         return False
@@ -268,16 +271,16 @@ def _by_spaces(sample: bytes) -> bool:
 
 
 def _width(row: list[str]) -> int:
-    """How many cells a row has, without empty ones at its end."""
+    """The number of cells of a row, without empty ones at its end."""
     return next((j for j in range(len(row), 0, -1) if row[j - 1].strip()), len(row))
 
 
 def _is_number(cell: str) -> bool:
-    return written(cell.strip()) is not None
+    return parse_number(cell.strip()) is not None
 
 
 def _rows(data: bytes, separator: str) -> Iterator[list[str]]:
-    """The rows so far as quotes allow, for a first look."""
+    """The rows up to the first error in the quotes, for detecting the layout."""
     lines: Iterable[str] = _lines(data)
     if separator == " ":
         lines = (line.expandtabs(1).strip() + "\n" for line in lines)
@@ -291,7 +294,7 @@ def _rows(data: bytes, separator: str) -> Iterator[list[str]]:
 
 
 def _cut(data: bytes) -> bytes:
-    """The first rows, whole ones."""
+    """The first SAMPLE bytes, cut at the end of a line."""
     sample = data[:SAMPLE]
     cut = max(sample.rfind(b"\n"), sample.rfind(b"\r"))
     if len(data) > len(sample) and cut > 0:

@@ -1,9 +1,8 @@
-"""The columns of a frame that a model was trained on, found by name and read as those were."""
+"""A frame to predict from: the model's columns, found by name and read as in training."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -20,16 +19,16 @@ __all__ = ["table_of"]
 
 
 def table_of(columns: Mapping[str, object], known: Kinds, source: str = THE_FRAME) -> Table:
-    """The columns that are `known`, read as those were; others are not looked at.
+    """A table of the `known` columns, read in their known forms; other columns are ignored.
 
-    Texts where numbers were are read as in a file ("1,234", "12 kg"), truths as the words that
-    a file has for them.
+    In a number column, texts are parsed as in a file ("1,234", "12 kg"); in a text column, bools
+    become "True" and "False".
 
     Raises:
-        DataError: a known column that is absent, or that cannot be one of a table.
+        DataError: a known column is absent, or cannot be a column of a table.
     """
     _refuse_absent(columns, known, source)
-    found: dict[str, object] = {}
+    read_columns: dict[str, object] = {}
     words: dict[str, Texts] = {}
     for name, value in columns.items():
         form = form_of(known.get(name))
@@ -37,22 +36,22 @@ def table_of(columns: Mapping[str, object], known: Kinds, source: str = THE_FRAM
             continue
         column = as_column(value, source, name)
         if isinstance(column, Texts) and form.kind != "text":
-            decided = Candidate(column, form).decide("", form.decimal or ".")
-            if decided.values is not None:
-                beside = decided.words_of(column)
+            decision = Candidate(column, form).decide("", form.decimal or ".")
+            if decision.values is not None:
+                beside = decision.words_of(column)
                 if beside is not None:
                     words[name] = beside
-                column = decided.numbers_of(column)
+                column = decision.numbers_of(column)
         elif form.kind == "text" and not isinstance(column, Texts) and _are_truths(value):
             column = encoded({1: "True", 0: "False"}.get(cell, "") for cell in column.tolist())
-        found[name] = column
+        read_columns[name] = column
     blocks: list[tuple[list[str], Column]] = [
         ([name], np.asarray(column).reshape(-1, 1))
-        for name, column in found.items()
+        for name, column in read_columns.items()
         if not isinstance(column, Texts)
     ]
-    texts = {name: column for name, column in found.items() if isinstance(column, Texts)}
-    return Table.from_blocks(list(found), blocks, texts, source, words=words)
+    texts = {name: column for name, column in read_columns.items() if isinstance(column, Texts)}
+    return Table.from_blocks(list(read_columns), blocks, texts, source, words=words)
 
 
 def _refuse_absent(columns: Mapping[str, object], known: Kinds, source: str) -> None:
@@ -63,7 +62,7 @@ def _refuse_absent(columns: Mapping[str, object], known: Kinds, source: str) -> 
         raise DataError(absent(source, names, free, here))
 
 
-def _are_truths(value: Any) -> bool:
+def _are_truths(value: object) -> bool:
     return str(getattr(value, "dtype", "")).lower().startswith("bool") or (
         isinstance(value, list) and all(isinstance(cell, bool) for cell in value)
     )

@@ -9,11 +9,11 @@ import warnings
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from chainrule.datasets.columns import Column as Array
 from chainrule.datasets.columns import check_matrix
 from chainrule.datasets.opening import Pathish, fetch, refuse_others, room_for
-from chainrule.datasets.remarks import noticed
+from chainrule.datasets.remarks import with_data_notes
 from chainrule.datasets.table import Table
 from chainrule.datasets.wording import quoted, some
 from chainrule.errors import DataError, FormatError
@@ -21,8 +21,7 @@ from chainrule.lang.messages import Text, _, _n, _p, listed
 
 __all__ = ["read_npy", "read_npz"]
 
-Array = npt.NDArray[Any]
-#: What reads a header, by the version of the format.
+#: The function that reads a header, by the version of the format.
 HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
@@ -34,7 +33,7 @@ def read_npy(path: Pathish) -> Table:
 
     Raises:
         DataError: the file cannot be opened, or its array is no matrix of numbers.
-        FormatError: not a .npy file, or not as long as its header says.
+        FormatError: not a .npy file, or of another length than its header says.
 
     >>> import pathlib, tempfile
     >>> file = pathlib.Path(tempfile.mkdtemp(), "two.npy")
@@ -46,18 +45,18 @@ def read_npy(path: Pathish) -> Table:
     data = fetch(path)
     refuse_others(data, where, "NPY", ("npy",))
     array = _parsed(data, where)
-    return noticed(_table(array, None, where))
+    return with_data_notes(_table(array, None, where))
 
 
 def read_npz(path: Pathish) -> Table:
     """Read a .npz file with a matrix `x` (rows, columns) and, if there are any, targets `t`.
 
-    With other names: the only 2-D array is x, the only array (rows,) or (rows, 1) beside it
-    the targets. The columns become x0, x1, …, and the targets' column keeps its name.
+    Under other names, the only 2-D array is x, and the only array of shape (rows,) or (rows, 1)
+    is the targets. The columns become x0, x1, …; the targets' column keeps its name.
 
     Raises:
         DataError: the file cannot be opened, or its arrays are not such a pair.
-        FormatError: not a .npz file, damaged, or an array not as long as its header says.
+        FormatError: not a .npz file, damaged, or an array of another length than its header says.
 
     >>> import pathlib, tempfile
     >>> file = pathlib.Path(tempfile.mkdtemp(), "two.npz")
@@ -83,7 +82,7 @@ def read_npz(path: Pathish) -> Table:
                 arrays=_shapes(arrays),
             )
         )
-    return noticed(_table(x, beside, where).with_notes(*notes))
+    return with_data_notes(_table(x, beside, where).with_notes(*notes))
 
 
 def _matrix(arrays: dict[str, Array], where: str) -> str:
@@ -92,8 +91,8 @@ def _matrix(arrays: dict[str, Array], where: str) -> str:
         return "x"
     matrices = [name for name, array in arrays.items() if array.ndim == 2]
     wide = [name for name in matrices if arrays[name].shape[1] > 1]
-    found = wide or matrices
-    if len(found) != 1:
+    candidates = wide or matrices
+    if len(candidates) != 1:
         raise DataError(
             _(
                 "{where}: an array x (rows, columns) and an array t (rows,) are needed, or one 2-D and one"
@@ -103,7 +102,7 @@ def _matrix(arrays: dict[str, Array], where: str) -> str:
                 arrays=_shapes(arrays) or _("no arrays"),
             )
         )
-    return found[0]
+    return candidates[0]
 
 
 def _target(arrays: dict[str, Array], rows: int, where: str) -> str | None:
@@ -181,12 +180,12 @@ def _members(data: bytes, where: str) -> dict[str, Array]:
             room_for(sum(entry.file_size for entry in entries), where)
             for entry in entries:
                 name = entry.filename.removesuffix(".npy")
-                place = _("{where}, array {name}", where=where, name=quoted(name))
+                location = _("{where}, array {name}", where=where, name=quoted(name))
                 with file.open(entry) as member:
                     head = member.read(1 << 16)
-                    _header(head, place, entry.file_size)
+                    _header(head, location, entry.file_size)
                     content = head + member.read(entry.file_size - len(head) + 1)
-                arrays[name] = _parsed(content, place)
+                arrays[name] = _parsed(content, location)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError):
         raise FormatError(
             _(

@@ -1,4 +1,4 @@
-"""Getting a file's bytes safely: what kind of thing it is, how large, packed or not."""
+"""Reading a file's bytes safely: checks of its kind, its size, and its compression."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ ADVICE = {
 
 
 def fetch(path: Pathish) -> bytes:
-    """All bytes of a regular file that stays the same while it is read.
+    """All bytes of a regular file.
 
     Raises:
-        DataError: no such file, a folder, a device or pipe, no permission, empty, more
-            than fits into memory, or changed while it was read.
+        DataError: no such file, a folder, a device or pipe, no permission, an empty file, more
+            than fits into memory, or a file that changed while it was read.
     """
     where = os.fspath(path)
     try:
@@ -99,7 +99,7 @@ def fetch(path: Pathish) -> bytes:
 
 
 def room_for(needed: int, where: str) -> None:
-    """Refuse what needs more than three quarters of this machine's memory."""
+    """Raise a DataError if `needed` bytes are more than three quarters of this machine's memory."""
     memory = physical_memory()
     if needed > memory * 3 // 4:
         raise DataError(
@@ -114,7 +114,7 @@ def room_for(needed: int, where: str) -> None:
 
 
 def physical_memory() -> int:
-    """This machine's memory in bytes; 8 GiB where it cannot be asked for."""
+    """This machine's memory in bytes; 8 GiB where the system does not tell."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):
@@ -122,11 +122,11 @@ def physical_memory() -> int:
 
 
 def unpacked(data: bytes, where: str, limit: int | None = None) -> bytes:
-    """What a gzip file holds, at most `limit` bytes and one more.
+    """The decompressed contents of a gzip file, at most `limit` + 1 bytes.
 
     Raises:
         FormatError: damaged or cut short.
-        DataError: more than memory holds, when there is no limit.
+        DataError: without a limit, more than a quarter of this machine's memory.
     """
     import gzip
     import io
@@ -164,7 +164,7 @@ def unpacked(data: bytes, where: str, limit: int | None = None) -> bytes:
 
 
 def kind_of(data: bytes) -> str:
-    """What the first bytes say: "gzip", "zip", "npy", "IDX", "HTML", …, or "text"."""
+    """The kind of a file by its first bytes: "gzip", "zip", "npy", "IDX", "HTML", …, or "text"."""
     for magic, kind in KINDS:
         if data.startswith(magic):
             return kind

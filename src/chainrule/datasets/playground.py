@@ -22,9 +22,9 @@ Targets = npt.NDArray[np.int64] | Floats
 if TYPE_CHECKING:  # NumPy loads its generators when they are first asked for
     Random = np.random.Generator
 
-#: Points of a classification, half of them of each class; and of a regression.
+#: The number of points in a classification, half of each class; and in a regression.
 CLASSIFICATION, REGRESSION = 500, 1200
-#: Half the side of the square that the points lie in: classes, values.
+#: Half the side of the square of the points: in a classification, in a regression.
 NEAR, FAR = 5.0, 6.0
 #: Where "gaussian" has its hills (1) and hollows (-1).
 CENTRES = np.array([(-4, 2.5), (0, 2.5), (4, 2.5), (-4, -2.5), (0, -2.5), (4, -2.5)])
@@ -38,15 +38,15 @@ def _circle(random: Random, noise: float) -> tuple[Floats, Targets]:
     )
     angle = random.uniform(0, 2 * math.pi, 2 * half)
     x = np.column_stack([radius * np.sin(angle), radius * np.cos(angle)])
-    seen = x + noise * random.uniform(-NEAR, NEAR, x.shape)
-    return x, (np.hypot(*seen.T) < NEAR / 2).astype(np.int64)
+    moved = x + noise * random.uniform(-NEAR, NEAR, x.shape)
+    return x, (np.hypot(*moved.T) < NEAR / 2).astype(np.int64)
 
 
 def _xor(random: Random, noise: float) -> tuple[Floats, Targets]:
     x = random.uniform(-NEAR, NEAR, (CLASSIFICATION, 2))
     x += np.where(x > 0, 0.3, -0.3)  # a gap between the quarters
-    seen = x + noise * random.uniform(-NEAR, NEAR, x.shape)
-    return x, (seen[:, 0] * seen[:, 1] >= 0).astype(np.int64)
+    moved = x + noise * random.uniform(-NEAR, NEAR, x.shape)
+    return x, (moved[:, 0] * moved[:, 1] >= 0).astype(np.int64)
 
 
 def _gauss(random: Random, noise: float) -> tuple[Floats, Targets]:
@@ -71,12 +71,12 @@ def _plane(x: Floats) -> Floats:
 
 
 def _hills(x: Floats) -> Floats:
-    """Cones of radius 2; where two meet, the one that stands out more."""
+    """Cones of radius 2; where two overlap, the one with the larger |height|."""
     distance = np.hypot(*(x[:, None, :] - CENTRES).transpose(2, 0, 1))
     height = SIGNS * np.clip(1 - distance / 2, 0, 1)
     most = np.abs(height).argmax(axis=1)
-    found: Floats = height[np.arange(len(x)), most]
-    return found
+    highest: Floats = height[np.arange(len(x)), most]
+    return highest
 
 
 def _surface(
@@ -89,7 +89,7 @@ def _surface(
     return draw
 
 
-#: The data sets by name: points and targets, from random numbers and the noise.
+#: The data sets by name: functions of a generator and the noise that give points and targets.
 PLAYGROUND: dict[str, Callable[[Random, float], tuple[Floats, Targets]]] = {
     "circle": _circle,
     "xor": _xor,
@@ -110,8 +110,8 @@ def playground(
 
     Args:
         name: one of these.
-        noise: from 0 to 0.5. It moves the points of "gauss" and "spiral"; elsewhere the points
-            stay, and classes and values are those of points moved at random.
+        noise: from 0 to 0.5. In "gauss" and "spiral" it moves the points; in the others it leaves
+            the points in place and gives them the targets of randomly moved points.
         seed: a whole number from 0, or a `numpy.random.Generator` to draw from.
 
     Returns:

@@ -1,7 +1,7 @@
-"""From a table to arrays for a network, and back from its answers to the table's words.
+"""From a table to arrays for a network, and from its outputs back to labels and units.
 
-Everything is learned from the training rows alone: means, deviations, medians, categories,
-classes. So the same rules apply to rows that come later.
+Means, standard deviations, medians, categories and classes are learned from the training rows
+alone; the same rules then apply to all later rows.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.datasets.described import VERSION, check_json, described, restored
+from chainrule.datasets.described import VERSION, check_json, part_from_json, part_to_json
 from chainrule.datasets.fitting import (
     MISSING,
     NumberColumn,
@@ -23,14 +23,14 @@ from chainrule.datasets.fitting import (
     TextColumn,
     WordColumn,
     category_ids,
-    filled_in,
+    filled_note,
     fit_columns,
     fit_target,
     labels_in,
     short,
 )
 from chainrule.datasets.forms import Form, Kind
-from chainrule.datasets.kept import as_json, told_by
+from chainrule.datasets.note_json import message_from_json, message_to_json
 from chainrule.datasets.table import Table
 from chainrule.datasets.wording import absent, at_column, quoted, some
 from chainrule.errors import DataError, FormatError, SettingError, nearest, shown
@@ -44,9 +44,9 @@ ROWS_AT_ONCE = 2048
 def rows_with_target(
     table: Table, target: str, task: str = "auto"
 ) -> tuple[npt.NDArray[np.bool_], int]:
-    """A mask (n,) of the rows whose target is known, and how many are not.
+    """A mask (n,) of the rows whose target is known, and the number of the other rows.
 
-    A word in place of a number is a target only where the task is classification.
+    A word in place of a number is a target only if the task is classification.
 
     Raises:
         DataError: no such column, or no row with a target.
@@ -129,17 +129,17 @@ class Preprocessor:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The table's columns that x is made of."""
+        """The table's columns from which x is made."""
         return tuple(dict.fromkeys(part.name for part in self._parts))
 
     @property
     def scale(self) -> float:
-        """What one standardised unit of the target is in its own unit; 1 in classification."""
+        """The standard deviation by which the target was divided; 1 in classification."""
         return self._spread
 
     @property
     def scales(self) -> dict[str, tuple[float, float]]:
-        """Mean and standard deviation of every column of numbers; it is scaled by them.
+        """Mean and standard deviation by which each number column is standardised.
 
         >>> Preprocessor.fit(Table({"a": [1, 3], "t": ["p", "q"]}), "t").scales
         {'a': (2.0, 1.0)}
@@ -149,7 +149,7 @@ class Preprocessor:
 
     @property
     def kinds(self) -> dict[str, Kind]:
-        """What its columns and the target hold.
+        """The kinds of its columns and of the target.
 
         >>> Preprocessor.fit(Table({"a": [1, 2], "t": ["p", "q"]}), "t").kinds
         {'a': 'number', 't': 'text'}
@@ -161,35 +161,35 @@ class Preprocessor:
 
     @property
     def forms(self) -> dict[str, Form]:
-        """How its columns and the target were written, for `read_csv(path, kinds=...)`.
+        """How its columns and the target were written; for `read_csv(path, kinds=...)`.
 
         >>> Preprocessor.fit(Table({"a": [1, 2], "t": ["p", "q"]}), "t").forms["a"]
         Form(kind='number', decimal='', unit='', day_first=None)
         """
-        found: dict[str, Form] = {}
+        forms: dict[str, Form] = {}
         for part in self._parts:
             if isinstance(part, NumberColumn):
-                found[part.name] = part.form
+                forms[part.name] = part.form
             elif isinstance(part, WordColumn):
-                found[part.name] = replace(found.get(part.name, Form("mixed")), kind="mixed")
+                forms[part.name] = replace(forms.get(part.name, Form("mixed")), kind="mixed")
             else:
-                found[part.name] = Form("text")
-        return {**found, self._target: self._form}
+                forms[part.name] = Form("text")
+        return {**forms, self._target: self._form}
 
     @property
     def features(self) -> tuple[str, ...]:
         """A name for every column of x: `bill_length_mm`, `island=Biscoe`."""
-        found: list[str] = []
+        names: list[str] = []
         for part in self._parts:
             if isinstance(part, NumberColumn):
-                found.append(part.name)
+                names.append(part.name)
             else:
-                found.extend(f"{part.name}={c or MISSING}" for c in part.categories)
-        return tuple(found)
+                names.extend(f"{part.name}={c or MISSING}" for c in part.categories)
+        return tuple(names)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was decided, one plain sentence each."""
+        """The decisions made by `fit`, one sentence each."""
         return self._notes
 
     def __repr__(self) -> str:
@@ -255,26 +255,26 @@ class Preprocessor:
             raise DataError(sentences(problem, *notes))
         form = table.form(target)
         if classes is not None and form is not None and form.kind != "text":
-            form = replace(form, kind="mixed")  # a word in later rows is a class, if an unknown one
+            form = replace(form, kind="mixed")  # a word in later rows is an unknown class
         return cls(target, kind, classes, center, spread, parts, notes, form)
 
     def transform(self, table: Table) -> npt.NDArray[np.float32]:
         """The table's rows as x float32 (n, len(features)); other columns are ignored.
 
         Raises:
-            DataError: a column is absent, or holds texts where numbers were learned, or a
-                number too far from the training rows for float32.
+            DataError: a column is absent, or holds texts where the training rows have numbers,
+                or a number too far from them for float32.
         """
         self._check_columns(table)
         out = np.zeros((len(table), len(self.features)), dtype=np.float32)
         position = 0
         names: list[str] = []
-        places: list[int] = []
+        positions: list[int] = []
         numbers: list[NumberColumn] = []
         for part in self._parts:
             if isinstance(part, NumberColumn):
                 names.append(part.name)
-                places.append(position)
+                positions.append(position)
                 numbers.append(part)
                 position += 1
                 continue
@@ -283,7 +283,7 @@ class Preprocessor:
             out[rows, position + ids[rows]] = 1.0
             position += len(part.categories)
         if names:
-            self._transform_numbers(table, out, names, places, numbers)
+            self._transform_numbers(table, out, names, positions, numbers)
         return out
 
     def _transform_numbers(
@@ -291,15 +291,15 @@ class Preprocessor:
         table: Table,
         out: npt.NDArray[np.float32],
         names: list[str],
-        places: list[int],
+        positions: list[int],
         numbers: list[NumberColumn],
     ) -> None:
         mean = np.array([part.mean for part in numbers])
         constant = np.array([part.std == 0.0 for part in numbers])
         std = np.array([part.std or 1.0 for part in numbers])
         median = np.array([part.median for part in numbers])
-        together = places == list(range(places[0], places[0] + len(places)))
-        columns = slice(places[0], places[0] + len(places)) if together else places
+        consecutive = positions == list(range(positions[0], positions[0] + len(positions)))
+        columns = slice(positions[0], positions[0] + len(positions)) if consecutive else positions
         for start in range(0, len(table), ROWS_AT_ONCE):
             chunk = table.matrix(names, start, start + ROWS_AT_ONCE)
             gaps = np.isnan(chunk)
@@ -330,8 +330,8 @@ class Preprocessor:
         """The target column as class ids int64 (n,), or standardised float32 (n, 1).
 
         Raises:
-            DataError: the column is absent, or cells are missing, of a class that the
-                training rows do not have, or no numbers in regression.
+            DataError: the column is absent, or has cells that are missing, of an unknown class,
+                or in regression not numbers.
         """
         if self._classes is None:
             return self._standardised(table)
@@ -358,7 +358,7 @@ class Preprocessor:
         return ids
 
     def _standardised(self, table: Table) -> npt.NDArray[np.float32]:
-        """The target column of regression."""
+        """The target column of a regression, standardised, float32 (n, 1)."""
         table.require(self._target)
         if table.kind(self._target) == "text":
             cells = table[self._target].tolist()
@@ -403,7 +403,7 @@ class Preprocessor:
         raise DataError(sentences(problem, Spelled(python, command=plain, page=plain)))
 
     def class_ids(self, table: Table) -> npt.NDArray[np.int64]:
-        """The target column as class ids int64 (n,), and -1 for a class the training rows do not have.
+        """The target column as class ids int64 (n,); -1 for a class unknown from training.
 
         Raises:
             DataError: the column is absent, or this is regression.
@@ -431,20 +431,20 @@ class Preprocessor:
         return ids
 
     def unknown_labels(self, table: Table) -> dict[str, int]:
-        """The labels that the training rows do not have, and how many rows each has.
+        """The labels that do not occur in the training rows, with the number of rows of each.
 
         >>> prepared = Preprocessor.fit(Table({"a": [1, 2], "t": ["p", "q"]}), "t")
         >>> prepared.unknown_labels(Table({"t": ["q", "z", "z"]}))
         {'z': 2}
         """
-        found: dict[str, int] = {}
+        counts: dict[str, int] = {}
         column, words = table[self._target].tolist(), table.words(self._target)
         beside = words.decoded().tolist() if words is not None else [""] * len(table)
         for i in np.flatnonzero((self.class_ids(table) < 0) & ~table.missing(self._target)):
             cell = column[i]
             label = beside[i] or (cell if isinstance(cell, str) else short(float(cell)))
-            found[label] = found.get(label, 0) + 1
-        return found
+            counts[label] = counts.get(label, 0) + 1
+        return counts
 
     def labels(self, ids: npt.ArrayLike) -> npt.NDArray[Any]:
         """Class ids (any shape) as the target's own labels: str, or int64.
@@ -460,10 +460,10 @@ class Preprocessor:
                     target=quoted(self._target),
                 )
             )
-        given = np.asarray(ids)
+        class_ids = np.asarray(ids)
         count = len(self._classes)
-        if given.dtype.kind not in "iu" or (
-            given.size and not (given.min() >= 0 and given.max() < count)
+        if class_ids.dtype.kind not in "iu" or (
+            class_ids.size and not (class_ids.min() >= 0 and class_ids.max() < count)
         ):
             raise DataError(
                 _(
@@ -473,8 +473,8 @@ class Preprocessor:
                 )
             )
         kind = np.str_ if isinstance(self._classes[0], str) else np.int64
-        found: npt.NDArray[Any] = np.array(self._classes, dtype=kind)[given]
-        return found
+        labels: npt.NDArray[Any] = np.array(self._classes, dtype=kind)[class_ids]
+        return labels
 
     def inverse_transform(self, y: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Standardised answers (any shape) as float64 in the target's own unit.
@@ -492,7 +492,7 @@ class Preprocessor:
         return np.asarray(y, dtype=np.float64) * self._spread + self._center
 
     def warnings_for(self, table: Table) -> tuple[Text, ...]:
-        """Sentences about rows to come: gaps that are filled, texts not seen in training.
+        """Sentences about new rows: missing cells that are filled, texts not seen in training.
 
         Raises:
             DataError: as `transform`.
@@ -503,11 +503,11 @@ class Preprocessor:
         """
         self._check_columns(table)
         counts = table.missing_counts()
-        found = []
+        warnings = []
         for part in self._parts:
             if isinstance(part, NumberColumn):
                 if counts.get(part.name):
-                    found.append(filled_in(part.name, counts[part.name], part.median))
+                    warnings.append(filled_note(part.name, counts[part.name], part.median))
                 continue
             ids = _ids(table, part)
             new = ids < 0
@@ -516,7 +516,7 @@ class Preprocessor:
                 new &= np.zeros(len(table), bool) if words is None else words.codes >= 0
             unseen = int(new.sum())
             if unseen:
-                found.append(
+                warnings.append(
                     _n(
                         "{n} cell in {column} holds a text that the training rows do not have, and became"
                         " zeros.",
@@ -526,7 +526,7 @@ class Preprocessor:
                         column=quoted(part.name),
                     )
                 )
-        return tuple(found)
+        return tuple(warnings)
 
     def _check_columns(self, table: Table) -> None:
         lost = [name for name in self.columns if name not in table]
@@ -543,28 +543,30 @@ class Preprocessor:
 
     def _texts_in(self, table: Table, names: Sequence[str]) -> DataError:
         """The error about texts in these columns, which were numbers in training."""
-        told: list[Text] = []
+        columns: list[Text] = []
         first = None
         for name in names[:5]:
             cells = table[name].tolist()
             bad = [i for i, cell in enumerate(cells) if cell and not _is_number(cell)]
             first = table.location_of(bad[0], name) if bad and first is None else first
-            found: Text = listed(
+            examples: Text = listed(
                 _("{cell} ({line})", cell=quoted(cells[i], 40), line=table.line_of(i))
                 for i in bad[:3]
             )
             if len(bad) > 3:
-                found = _("{cells}, and {count} more", cells=found, count=len(bad) - 3)
+                examples = _("{cells}, and {count} more", cells=examples, count=len(bad) - 3)
             column = quoted(name)
-            told.append(_("column {column}: {cells}", column=column, cells=found or _("no number")))
+            columns.append(
+                _("column {column}: {cells}", column=column, cells=examples or _("no number"))
+            )
         if len(names) > 5:
-            told.append(_n("and {n} more column", "and {n} more columns", len(names) - 5))
+            columns.append(_n("and {n} more column", "and {n} more columns", len(names) - 5))
         return DataError(
             _(
                 "{where}: texts where the training rows have numbers. Got {columns}. Correct the cells, or"
                 " leave them empty.",
                 where=first or table.source,
-                columns=listed(told, "clauses"),
+                columns=listed(columns, "clauses"),
             )
         )
 
@@ -582,31 +584,33 @@ class Preprocessor:
             "classes": None if self._classes is None else list(self._classes),
             "center": self._center,
             "spread": self._spread,
-            "columns": [described(part) for part in self._parts],
+            "columns": [part_to_json(part) for part in self._parts],
             "notes": list(map(str, self._notes)),
-            "messages": list(map(as_json, self._notes)),
+            "messages": list(map(message_to_json, self._notes)),
             "form": asdict(self._form),
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Preprocessor:
-        """The preparation that `to_json` described.
+        """The preprocessor that `to_json` described.
 
         Raises:
-            FormatError: anything missing, unknown, of a wrong type, or not finite; the
-                message names all such places.
+            FormatError: a key is missing or unknown, or a value of a wrong type or not finite;
+                the message lists all errors.
         """
         problems: list[Text] = []
         check_json(data, problems)
         if problems:
-            told: Text = listed(problems[:10], "clauses")
+            summary: Text = listed(problems[:10], "clauses")
             if len(problems) > 10:
-                told = _("{problems} (and {count} more)", problems=told, count=len(problems) - 10)
+                summary = _(
+                    "{problems} (and {count} more)", problems=summary, count=len(problems) - 10
+                )
             raise FormatError(
                 _(
                     "The description of the preparation is damaged: {problems}. Train and save the model"
                     " again.",
-                    problems=told,
+                    problems=summary,
                 )
             )
         messages = data.get("messages", data["notes"])
@@ -616,14 +620,14 @@ class Preprocessor:
             None if data["classes"] is None else tuple(data["classes"]),
             float(data["center"]),
             float(data["spread"]),
-            [restored(column) for column in data["columns"]],
-            list(map(told_by, messages, data["notes"])),
+            [part_from_json(column) for column in data["columns"]],
+            list(map(message_from_json, messages, data["notes"])),
             Form(**data["form"]) if data.get("form") else None,
         )
 
 
 def _ids(table: Table, part: TextColumn | WordColumn) -> npt.NDArray[np.int64]:
-    """For every row the place of its text among the part's categories; -1 if it is not there."""
+    """For each row the index of its text among the part's categories; -1 if it is not there."""
     return category_ids(table, part.name, part.categories, beside=isinstance(part, WordColumn))
 
 

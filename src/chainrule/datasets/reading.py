@@ -1,4 +1,4 @@
-"""One way in for every file: `read(path)` looks at the name and at the first bytes."""
+"""`read(path)`: a table from a file of any kind, by its name and its first bytes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chainrule.lang.messages import _
 
 __all__ = ["TEXT_ENDINGS", "read", "read_with"]
 
-#: Endings that are taken off to name a model; a text table may have any other, too.
+#: Endings of text tables, removed to name a model; a text table may have any other ending too.
 TEXT_ENDINGS = (".csv", ".tsv", ".txt", ".data", ".dat", ".tab", ".psv")
 
 
@@ -41,7 +41,7 @@ def read(path: Pathish, kinds: Kinds | None = None) -> Table:
 
 
 def read_with(path: Pathish, reading: Reading) -> Table:
-    """`read` with all that is said of a text table in one object."""
+    """`read`, with all options for a text table in one `Reading`."""
     where = os.fspath(path)
     name = os.path.basename(where).lower()
     plain = name.removesuffix(".gz")

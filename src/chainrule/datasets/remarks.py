@@ -1,4 +1,4 @@
-"""What is remarkable about a table just read: what was read how, gaps, columns of one value only."""
+"""Notes on a table just read: special cases of its cells, missing cells, constant columns."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 
 from chainrule.datasets.columns import Texts
-from chainrule.datasets.deciding import Decided
+from chainrule.datasets.deciding import Decision
 from chainrule.datasets.rules import Reading
 from chainrule.datasets.table import Table
 from chainrule.datasets.text_rows import INDEX, TextFile
 from chainrule.datasets.wording import Note, advice, counted, quoted, some
 from chainrule.lang.messages import Message, Text, _, _n, sentences
 
-__all__ = ["Remarks", "noticed"]
+__all__ = ["Remarks", "with_data_notes"]
 
-#: What was done to cells, and the sentence about so many cells of these columns without its end.
+#: The beginning of the sentence about n cells of some columns, by the name of the special case.
 READ: dict[str, Callable[[int, Text], Message]] = {
     "comma": lambda n, columns: _n(
         "{n} cell of {columns} has a decimal comma", "{n} cells of {columns} have a decimal comma",
@@ -56,9 +56,9 @@ READ: dict[str, Callable[[int, Text], Message]] = {
         "{n} cell of {columns} is no date and counts as missing",
         "{n} cells of {columns} are no dates and count as missing", n, columns=columns),
 }  # fmt: skip
-#: Of these there is no number to tell.
+#: Special cases of cells that were not read as a number.
 UNREAD = ("infinite", "unread", "undated")
-#: So many numbers among the words of a text column are worth a remark.
+#: A note is made of at least this many distinct numbers among the words of a text column.
 SOME = 3
 
 
@@ -70,27 +70,27 @@ class Remarks:
         file: TextFile,
         reading: Reading,
         texts: Mapping[int, Texts],
-        decided: Mapping[int, Decided],
+        decisions: Mapping[int, Decision],
         words: Sequence[Mapping[str, int]],
     ) -> None:
-        self.file, self.texts, self.decided, self.words = file, texts, decided, words
+        self.file, self.texts, self.decisions, self.words = file, texts, decisions, words
         names = ["Unnamed: 0" if name == INDEX else name for name in file.names]
-        self.judged = [j for j, name in enumerate(names) if reading.judged(name)]
+        self.noted = [j for j, name in enumerate(names) if reading.judged(name)]
         self.names, self.reading = names, reading
 
     def with_notes(self, table: Table) -> Table:
         """The table with all notes."""
-        self.judged = [j for j in self.judged if self.names[j] in table]
+        self.noted = [j for j in self.noted if self.names[j] in table]
         notes = [*self._texts(), *self._read(), *self._beside(), *self._missing()]
-        table = table.with_notes(*self.file.counted(), *notes)
-        return noticed(table, [self.names[j] for j in self.judged])
+        table = table.with_notes(*self.file.row_notes(), *notes)
+        return with_data_notes(table, [self.names[j] for j in self.noted])
 
     def _texts(self) -> Iterable[Text]:
-        """Why a column is text that might be taken for something else."""
+        """Why a column that looks like numbers or dates was read as text."""
         for j in self._with(("zeros", "wide", "dates", "units", "few")):
-            column, done = quoted(self.names[j]), self.decided[j].done
+            column, cases = quoted(self.names[j]), self.decisions[j].cases
             name = _typed(self.names[j])
-            if "zeros" in done:
+            if "zeros" in cases:
                 yield sentences(
                     _(
                         "{column} holds numbers that begin with 0, so it is read as text.",
@@ -98,7 +98,7 @@ class Remarks:
                     ),
                     advice(_("(As numbers: --number {name}.)", name=name)),
                 )
-            if "wide" in done:
+            if "wide" in cases:
                 yield sentences(
                     _(
                         "{column} holds whole numbers of more than 18 digits, so it is read as text.",
@@ -106,55 +106,55 @@ class Remarks:
                     ),
                     advice(_("(As numbers: --number {name}.)", name=name)),
                 )
-            if "dates" in done:
+            if "dates" in cases:
                 yield sentences(
                     _("{column} holds dates, and each is a text of its own.", column=column),
                     advice(_("(As numbers of days: --date {name}.)", name=name)),
                 )
-            if "units" in done:
+            if "units" in cases:
                 yield _(
                     "{column} holds numbers with several units, such as {example}, so it is read as text:"
                     " write all in one.",
                     column=column,
-                    example=self._example(j, done["units"]),
+                    example=self._example(j, cases["units"]),
                 )
-            if len(done.get("few", ())) >= SOME:
+            if len(cases.get("few", ())) >= SOME:
                 yield sentences(
                     _(
                         "{column} is text: {count} different numbers, such as {example}, stand among more"
                         " words.",
                         column=column,
-                        count=len(done["few"]),
-                        example=self._example(j, done["few"]),
+                        count=len(cases["few"]),
+                        example=self._example(j, cases["few"]),
                     ),
                     advice(_("(As numbers, words missing: --number {name}.)", name=name)),
                 )
 
     def _read(self) -> Iterable[Text]:
-        """How cells were read that are no plain numbers; all columns in one sentence."""
+        """How cells that are not plain numbers were read; one sentence for all columns."""
         for what, clause in READ.items():
             which = self._with((what,))
             if not which:
                 continue
-            count = sum(self._count(j, self.decided[j].done[what]) for j in which)
-            cells = self.decided[which[0]].done[what]
-            said, example = clause(count, self._columns(which)), self._example(which[0], cells)
-            number = self.decided[which[0]].values
+            count = sum(self._count(j, self.decisions[j].cases[what]) for j in which)
+            cells = self.decisions[which[0]].cases[what]
+            summary, example = clause(count, self._columns(which)), self._example(which[0], cells)
+            number = self.decisions[which[0]].values
             if number is None or what in UNREAD:
-                yield _("{cells}, such as {example}.", cells=said, example=example)
+                yield _("{cells}, such as {example}.", cells=summary, example=example)
             else:
                 yield _(
                     "{cells}, such as {example}, read as {number:.10g}.",
-                    cells=said,
+                    cells=summary,
                     example=example,
                     number=number[cells[0]],
                 )
         which = self._with(("doubtful",))
         if which:
-            j, cells = which[0], self.decided[which[0]].done["doubtful"]
-            number = self.decided[j].values
+            j, cells = which[0], self.decisions[which[0]].cases["doubtful"]
+            number = self.decisions[j].values
             assert number is not None
-            other = "," if self.decided[j].form.decimal == "." else "."
+            other = "," if self.decisions[j].form.decimal == "." else "."
             yield sentences(
                 _(
                     "{example} in {columns} can be read in two ways; it is read as {number:.10g}.",
@@ -168,16 +168,16 @@ class Remarks:
             yield sentences(
                 _(
                     "{example} in {column} can be read in two ways; the month is taken to be first.",
-                    example=self._example(j, self.decided[j].done["doubtful date"]),
+                    example=self._example(j, self.decisions[j].cases["doubtful date"]),
                     column=quoted(self.names[j]),
                 ),
                 advice(_("(The day first: --day-first.)")),
             )
 
     def _beside(self) -> Iterable[Text]:
-        """Words that stay beside the numbers of their column."""
+        """Words that are kept beside the numbers of their column."""
         for j in self._with(("words",)):
-            name, cells = self.names[j], self.decided[j].done["words"]
+            name, cells = self.names[j], self.decisions[j].cases["words"]
             yield sentences(
                 _n(
                     "{n} cell of {column} is a word among the numbers and is kept beside them, such as"
@@ -199,27 +199,27 @@ class Remarks:
             )
 
     def _missing(self) -> Iterable[Text]:
-        """The words that were taken for missing cells."""
-        found: dict[str, int] = {}
+        """The words that were read as missing cells."""
+        counts: dict[str, int] = {}
         which = []
-        for j in self.judged:
-            said = dict(self.words[j])
-            if j in self.decided:
+        for j in self.noted:
+            word_counts = dict(self.words[j])
+            if j in self.decisions:
                 text = self.texts[j]
-                for i in self.decided[j].done.get("missing", ()):
-                    said[text.categories[i]] = self._count(j, [i])
-            if said:
+                for i in self.decisions[j].cases.get("missing", ()):
+                    word_counts[text.categories[i]] = self._count(j, [i])
+            if word_counts:
                 which.append(j)
-            for word, count in said.items():
-                found[word] = found.get(word, 0) + count
-        if found:
+            for word, count in word_counts.items():
+                counts[word] = counts.get(word, 0) + count
+        if counts:
             yield sentences(
                 _n(
                     "{n} cell of {columns} says {words} and counts as missing.",
                     "{n} cells of {columns} say {words} and count as missing.",
-                    sum(found.values()),
+                    sum(counts.values()),
                     columns=self._columns(which),
-                    words=some(list(found.items()), 6, counted),
+                    words=some(list(counts.items()), 6, counted),
                 ),
                 advice(_("(If one is a value: --missing-words.)")),
             )
@@ -227,8 +227,8 @@ class Remarks:
     def _with(self, what: Sequence[str]) -> list[int]:
         return [
             j
-            for j in self.judged
-            if j in self.decided and any(name in self.decided[j].done for name in what)
+            for j in self.noted
+            if j in self.decisions and any(name in self.decisions[j].cases for name in what)
         ]
 
     def _count(self, j: int, cells: Sequence[int]) -> int:
@@ -243,10 +243,10 @@ class Remarks:
         return _("{cell} (line {line})", cell=cell, line=self.file.lines[row])
 
 
-def noticed(table: Table, names: Sequence[str] | None = None) -> Table:
-    """The table with notes on missing cells and columns that hold one value only, of `names` or all."""
-    judged = set(table.names if names is None else names)
-    counts = {name: n for name, n in table.missing_counts().items() if name in judged}
+def with_data_notes(table: Table, names: Sequence[str] | None = None) -> Table:
+    """The table with notes on missing cells and constant columns, among `names` or all columns."""
+    noted = set(table.names if names is None else names)
+    counts = {name: n for name, n in table.missing_counts().items() if name in noted}
     notes: list[Text] = [
         Note(_missing_in(count, name), "gaps")
         for name, count in list(counts.items())[:10]
@@ -265,7 +265,7 @@ def noticed(table: Table, names: Sequence[str] | None = None) -> Table:
                 names=some(empty, 5, quoted),
             )
         )
-    same = [name for name in table.constants() if name in judged] if len(table) > 1 else []
+    same = [name for name in table.constants() if name in noted] if len(table) > 1 else []
     if same:
         note = _n(
             "{n} column holds one value only: {names}.",
@@ -295,5 +295,5 @@ def _missing_in_more(cells: int, columns: int) -> Text:
 
 
 def _typed(word: str) -> str:
-    """A word as it is typed behind an option."""
+    """A word as it is typed after an option in a shell."""
     return word if re.fullmatch(r"[\w@%+=:./-]+", word) else repr(word)

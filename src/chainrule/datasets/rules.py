@@ -1,4 +1,4 @@
-"""How a text table is to be read: what somebody says of it; the rest its cells tell."""
+"""The options for reading a text table; what they leave open is decided from the cells."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def _every(name: str) -> bool:
 
 @dataclass(frozen=True)
 class Reading:
-    """What is said of a text table before it is read; see `read_csv` for each.
+    """The options for reading a text table; see `read_csv` for each.
 
-    `judged` says of which columns the notes are to speak.
+    `judged` tells for the name of a column whether notes may mention it.
     """
 
     encoding: str = "utf-8"
@@ -59,7 +59,7 @@ class Reading:
             )
 
     def form(self, name: str) -> Form | None:
-        """What is known of a column."""
+        """The known form of a column; None if nothing is known."""
         return form_of(self.kinds.get(name))
 
     @property

@@ -1,4 +1,4 @@
-"""Which rows to train on and which to hold back."""
+"""Splitting rows into those to train on and those to hold back."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def stratified_split(
     """Split rows in two so that every class is held back in proportion.
 
     Args:
-        t: class ids (n,) of whole numbers, or regression targets of floats, (n,) or (n, 1),
-            which are split plainly.
+        t: class ids (n,) of whole numbers; or regression targets of floats, (n,) or (n, 1),
+            which are split at random without classes.
         fraction: the part to hold back, above 0 and below 1.
         seed: a whole number from 0, or a `numpy.random.Generator` to draw from.
 
     Returns:
-        Row numbers to train on and row numbers held back, both int64, sorted; together
-        every row once. Every class keeps at least one row to train on.
+        The indices of the rows to train on and of the rows held back, both int64 and sorted;
+        each row is in one of them. Every class keeps at least one row to train on.
 
     Raises:
         SettingError: a fraction or seed out of range.
@@ -72,23 +72,23 @@ def stratified_split(
                 count=count,
             )
         )
-    wanted = min(max(math.floor(count * float(fraction) + 0.5), 1), count - 1)
+    quota = min(max(math.floor(count * float(fraction) + 0.5), 1), count - 1)
     order = random.permutation(count)
     if targets.dtype.kind == "f":
-        held = order[:wanted]
+        held = order[:quota]
     else:
         ids, sizes = np.unique(targets, return_inverse=True, return_counts=True)[1:]
-        shares = _shares(sizes, float(fraction), wanted)
+        shares = _shares(sizes, float(fraction), quota)
         by_class = order[np.argsort(ids[order], kind="stable")]
         starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
         held = np.concatenate([by_class[a : a + n] for a, n in zip(starts, shares, strict=True)])
-    is_held = np.zeros(count, dtype=bool)
-    is_held[held] = True
-    return np.flatnonzero(~is_held), np.flatnonzero(is_held)
+    held_mask = np.zeros(count, dtype=bool)
+    held_mask[held] = True
+    return np.flatnonzero(~held_mask), np.flatnonzero(held_mask)
 
 
-def _shares(sizes: npt.NDArray[np.intp], fraction: float, wanted: int) -> npt.NDArray[np.intp]:
-    """How many rows of each class to hold back: in proportion, one always left to train on."""
+def _shares(sizes: npt.NDArray[np.intp], fraction: float, quota: int) -> npt.NDArray[np.intp]:
+    """The number of rows of each class to hold back: in proportion, at least one left to train on."""
     most = sizes - 1
     if not most.any():
         raise DataError(
@@ -101,11 +101,11 @@ def _shares(sizes: npt.NDArray[np.intp], fraction: float, wanted: int) -> npt.ND
         )
     exact = sizes.astype(np.float64) * fraction
     shares: npt.NDArray[np.intp] = np.minimum(np.floor(exact).astype(np.intp), most)
-    while shares.sum() < wanted:
+    while shares.sum() < quota:
         open_classes = np.flatnonzero(shares < most)
         if not open_classes.size:
             break
         behind = (exact - shares)[open_classes]
         nearest_first = open_classes[np.argsort(-behind, kind="stable")]
-        shares[nearest_first[: wanted - int(shares.sum())]] += 1
+        shares[nearest_first[: quota - int(shares.sum())]] += 1
     return shares

@@ -1,13 +1,12 @@
-"""A table: named columns of equal length that nobody can change.
+"""A table: named columns of equal length, immutable.
 
-Numbers live in matrix blocks, so that 784 pixel columns are one array and not 784.
-Texts live as codes into the list of distinct texts.
+Numbers are stored in matrix blocks, so that 784 pixel columns are one array and not 784.
+Texts are stored as codes into the list of distinct texts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -54,8 +53,8 @@ class Table:
         columns: name to 1-D array (or list) of whole numbers, floats, bools, texts or dates, or a
             frame of pandas or polars; None, NaN and NA are missing cells, dates become days since
             the first of January 1970. The arrays are copied.
-        source: where the data came from, for messages: a path, say.
-        notes: sentences about what was done to the data on its way here.
+        source: where the data comes from, such as a path; for messages.
+        notes: sentences about how the data was read and changed.
 
     Raises:
         DataError: columns of unlike length, not 1-D, infinite, or of another kind
@@ -69,7 +68,15 @@ class Table:
     """
 
     __slots__ = (
-        "_blocks", "_forms", "_length", "_lines", "_names", "_notes", "_source", "_texts", "_where",
+        "_blocks",
+        "_forms",
+        "_length",
+        "_lines",
+        "_names",
+        "_notes",
+        "_positions",
+        "_source",
+        "_texts",
         "_words",
     )  # fmt: skip
 
@@ -78,7 +85,7 @@ class Table:
     _notes: tuple[str, ...]
     _length: int
     _blocks: tuple[Column, ...]
-    _where: dict[str, tuple[int, int]]
+    _positions: dict[str, tuple[int, int]]
     _texts: dict[str, Texts]
     _words: dict[str, Texts]
     _forms: dict[str, Form]
@@ -86,12 +93,12 @@ class Table:
 
     def __init__(
         self,
-        columns: Mapping[str, object] | Any,
+        columns: object,
         source: str = A_TABLE,
         notes: Iterable[str] = (),
     ) -> None:
-        given = frame_columns(columns, source)
-        if given is None:
+        by_name = frame_columns(columns, source)
+        if by_name is None:
             raise DataError(
                 _(
                     "{source}: columns by name are needed: a dict, or a frame of pandas or polars. Got {got}."
@@ -103,7 +110,7 @@ class Table:
         blocks: list[tuple[list[str], Column]] = []
         texts: dict[str, Texts] = {}
         sizes: dict[str, int] = {}
-        for name, value in given.items():
+        for name, value in by_name.items():
             column = as_column(value, source, name)
             if isinstance(column, Texts):
                 texts[name] = column
@@ -116,10 +123,12 @@ class Table:
                 _(
                     "{source}: the columns of a table must be equally long. Got {sizes}.",
                     source=source,
-                    sizes=listed(_sized(name, size) for name, size in list(sizes.items())[:5]),
+                    sizes=listed(
+                        _name_and_size(name, size) for name, size in list(sizes.items())[:5]
+                    ),
                 )
             )
-        self._set(list(given), blocks, texts, source, notes)
+        self._set(list(by_name), blocks, texts, source, notes)
 
     @classmethod
     def from_matrix(
@@ -160,8 +169,8 @@ class Table:
     ) -> Table:
         """A table that takes over checked blocks (n, k) without a copy; for the readers.
 
-        `lines` (n,) are the rows' places in the file that they were read from, `words` what
-        stands in place of numbers in number columns, and `forms` how the columns were written.
+        `lines` (n,) are the line numbers of the rows in their file, `words` the words in place of
+        numbers in number columns, and `forms` how the columns were written.
         """
         all_blocks, all_texts = list(blocks), dict(texts)
         for name, value in (more or {}).items():
@@ -199,7 +208,9 @@ class Table:
                         got=shown(name),
                     )
                 )
-        twice = sorted({name for name in order if order.count(name) > 1} if _repeats(order) else ())
+        twice = sorted(
+            {name for name in order if order.count(name) > 1} if _has_duplicates(order) else ()
+        )
         if twice:
             raise DataError(
                 _(
@@ -229,7 +240,7 @@ class Table:
         write(self, "_notes", tuple(notes))
         write(self, "_length", lengths[0])
         write(self, "_blocks", tuple(pair[1] for pair in blocks))
-        write(self, "_where", where)
+        write(self, "_positions", where)
         write(self, "_texts", texts)
         write(self, "_lines", None)
         write(self, "_words", {})
@@ -248,12 +259,12 @@ class Table:
         raise AttributeError(in_language(problem, chosen()))
 
     def __reduce__(self) -> tuple[object, ...]:
-        """How to pickle and copy a table."""
+        """How a table is pickled and copied."""
         blocks: list[tuple[list[str], Column]] = [([], block) for block in self._blocks]
-        for name in sorted(self._where, key=self._where.__getitem__):
-            blocks[self._where[name][0]][0].append(name)
+        for name in sorted(self._positions, key=self._positions.__getitem__):
+            blocks[self._positions[name][0]][0].append(name)
         columns = [
-            (names, self._blocks[b][:, [self._where[name][1] for name in names]])
+            (names, self._blocks[b][:, [self._positions[name][1] for name in names]])
             for b, (names, _) in enumerate(blocks)
             if names
         ]
@@ -274,12 +285,12 @@ class Table:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences about what was done to the data on its way here."""
+        """Sentences about how the data was read and changed."""
         return self._notes
 
     @property
     def columns(self) -> Mapping[str, Column]:
-        """A read-only mapping of name to column; a column is made when it is asked for."""
+        """A read-only mapping of name to column; each access makes the column anew."""
         return _Columns(self)
 
     def __len__(self) -> int:
@@ -292,7 +303,7 @@ class Table:
 
     def __contains__(self, name: object) -> bool:
         """Whether there is a column of this name."""
-        return name in self._where or name in self._texts
+        return name in self._positions or name in self._texts
 
     def __repr__(self) -> str:
         """Source, rows and the first names, on one line."""
@@ -300,7 +311,7 @@ class Table:
         return f"Table({self._source}: {self._length} rows x {len(self._names)} columns: {names})"
 
     def location_of(self, row: int, name: str) -> Text:
-        """Where a cell is, for messages: `pets.csv:17, column 'age'`, or by the row's position.
+        """The location of a cell, for messages: `pets.csv:17, column 'age'`, or the row's number.
 
         >>> Table({"a": [1, 2]}, "a list").location_of(1, "a")
         "a list, row 1, column 'a'"
@@ -313,23 +324,23 @@ class Table:
         return at_column(at, quoted(name))
 
     def line_of(self, row: int) -> Text:
-        """The row within its file, for messages: `line 17`, or `row 3` where there are no lines."""
+        """The row's line in its file, for messages: `line 17`, or `row 3` without a file."""
         if self._lines is None:
             return _("row {row}", row=row)
         return _("line {line}", line=self._lines[row])
 
     def require(self, *names: str) -> None:
-        """Raise a DataError that names every one of `names` that is not a column."""
+        """Raise a DataError if any of `names` is not a column; it lists all of them."""
         absent = [name for name in names if name not in self]
         if not absent:
             return
-        source, told = self._source, some(absent, 5, quoted)
+        source, absent_names = self._source, some(absent, 5, quoted)
         hint = guess(absent[0], self._names)
         raise DataError(
             sentences(
-                _("{source}: no column {names}.", source=source, names=told)
+                _("{source}: no column {names}.", source=source, names=absent_names)
                 if len(absent) == 1
-                else _("{source}: no columns {names}.", source=source, names=told),
+                else _("{source}: no columns {names}.", source=source, names=absent_names),
                 hint and _("For {name}, {hint}", name=quoted(absent[0]), hint=hint),
                 _("Columns: {names}.", names=some(self._names)),
             )
@@ -340,7 +351,7 @@ class Table:
         self.require(name)
         if name in self._texts:
             return "text"
-        return "float" if self._blocks[self._where[name][0]].dtype.kind == "f" else "int"
+        return "float" if self._blocks[self._positions[name][0]].dtype.kind == "f" else "int"
 
     def column(self, name: str) -> Column:
         """Column `name` (n,), read-only: float64 (NaN missing), int64, or str ("" missing).
@@ -350,14 +361,14 @@ class Table:
         """
         self.require(name)
         if name in self._texts:
-            found: Column = self._texts[name].decoded()
+            values: Column = self._texts[name].decoded()
         else:
-            b, i = self._where[name]
+            b, i = self._positions[name]
             block = self._blocks[b]
             wide = np.float64 if block.dtype.kind == "f" else np.int64
-            found = block[:, i].astype(wide)
-        found.flags.writeable = False
-        return found
+            values = block[:, i].astype(wide)
+        values.flags.writeable = False
+        return values
 
     def texts(self, name: str) -> Texts:
         """Text column `name` as codes and categories."""
@@ -368,9 +379,9 @@ class Table:
         return self._texts[name]
 
     def words(self, name: str) -> Texts | None:
-        """What stands in place of numbers in a number column, as a column of texts; None if nothing.
+        """The words in place of numbers in a number column, as a text column; None if there are none.
 
-        Where a word stands the column itself has NaN, and `missing` is False.
+        At a word, the number column has NaN, and `missing` is False.
 
         >>> from chainrule.datasets import parse_csv
         >>> table = parse_csv(b"n\\n1\\nfew\\n3\\n7\\n", "few.csv")
@@ -381,7 +392,7 @@ class Table:
         return self._words.get(name)
 
     def form(self, name: str) -> Form | None:
-        """How the column's cells were written in the file it was read from, if they were."""
+        """How the column's cells were written in their file; None if it was not read from text."""
         self.require(name)
         return self._forms.get(name)
 
@@ -390,14 +401,14 @@ class Table:
     ) -> npt.NDArray[np.float64]:
         """Number columns as a fresh float64 matrix (rows, len(names)), NaN where missing.
 
-        All number columns by default; `start` and `stop` take a stretch of the rows, so
-        that a wide table can be walked through without a full copy.
+        All number columns by default; `start` and `stop` select a range of rows, so that a
+        wide table can be read in chunks without a full copy.
 
         >>> Table({"a": [1, 2], "b": ["x", "y"], "c": [0.5, None]}).matrix().tolist()
         [[1.0, 0.5], [2.0, nan]]
         """
         if names is None:
-            names = [name for name in self._names if name in self._where]
+            names = [name for name in self._names if name in self._positions]
         self.require(*names)
         for name in names:
             if name in self._texts:
@@ -407,13 +418,13 @@ class Table:
         out = np.empty((len(rows), len(names)))
         by_block: dict[int, tuple[list[int], list[int]]] = {}
         for position, name in enumerate(names):
-            b, i = self._where[name]
-            places, columns = by_block.setdefault(b, ([], []))
-            places.append(position)
+            b, i = self._positions[name]
+            positions, columns = by_block.setdefault(b, ([], []))
+            positions.append(position)
             columns.append(i)
-        for b, (places, columns) in by_block.items():
+        for b, (positions, columns) in by_block.items():
             part = self._blocks[b][rows.start : rows.stop]
-            out[:, _stretch(places)] = part[:, _stretch(columns)]
+            out[:, _slice_if_consecutive(positions)] = part[:, _slice_if_consecutive(columns)]
         return out
 
     def missing(self, name: str) -> Mask:
@@ -421,7 +432,7 @@ class Table:
         self.require(name)
         if name in self._texts:
             return np.asarray(self._texts[name].codes < 0)
-        b, i = self._where[name]
+        b, i = self._positions[name]
         column = self._blocks[b][:, i]
         if column.dtype.kind != "f":
             return np.zeros(len(column), bool)
@@ -429,7 +440,7 @@ class Table:
         return gaps & (self._words[name].codes < 0) if name in self._words else gaps
 
     def missing_counts(self) -> dict[str, int]:
-        """How many cells are missing, for every column that lacks any."""
+        """The number of missing cells of every column that has any."""
         in_block = [
             np.isnan(block).sum(axis=0) if block.dtype.kind == "f" else None
             for block in self._blocks
@@ -439,9 +450,9 @@ class Table:
             if name in self._texts:
                 count = int((self._texts[name].codes < 0).sum())
             else:
-                b, i = self._where[name]
-                found = in_block[b]
-                count = 0 if found is None else int(found[i])
+                b, i = self._positions[name]
+                gaps = in_block[b]
+                count = 0 if gaps is None else int(gaps[i])
                 if name in self._words:
                     count -= int((self._words[name].codes >= 0).sum())
             if count:
@@ -449,7 +460,7 @@ class Table:
         return counts
 
     def constants(self) -> tuple[str, ...]:
-        """The columns whose cells all hold one value; a missing cell counts as no value."""
+        """The columns with a single distinct value, missing cells not counted."""
         same = []
         for block in self._blocks:
             if not len(block):
@@ -458,27 +469,29 @@ class Table:
                 same.append(np.asarray(np.fmin.reduce(block) == np.fmax.reduce(block)))
             else:
                 same.append(np.asarray(block.min(axis=0) == block.max(axis=0)))
-        found = []
+        names = []
         for name in self._names:
             if name in self._texts:
                 codes = self._texts[name].codes
                 known = codes[codes >= 0]
                 if known.size and bool((known == known[0]).all()):
-                    found.append(name)
-            elif same[self._where[name][0]][self._where[name][1]] and name not in self._words:
-                found.append(name)
-        return tuple(found)
+                    names.append(name)
+            elif (
+                same[self._positions[name][0]][self._positions[name][1]] and name not in self._words
+            ):
+                names.append(name)
+        return tuple(names)
 
     def rows(self, indices: npt.ArrayLike | slice) -> Table:
-        """A table of some rows: positions, a mask (n,) of bools, or a slice.
+        """A table of some rows: indices, a mask (n,) of bools, or a slice.
 
         Raises:
-            DataError: a position outside the table, a mask of another length, or neither.
+            DataError: an index outside the table, a mask of another length, or neither.
 
         >>> Table({"a": [1, 2, 3]}).rows([2, 0])["a"].tolist()
         [3, 1]
         """
-        take = _taken(indices, self._length, self._source)
+        take = _row_selection(indices, self._length, self._source)
         table: Table = object.__new__(type(self))
         write = object.__setattr__
         blocks = tuple(block[take] for block in self._blocks)
@@ -488,7 +501,7 @@ class Table:
         )
         for array in (*blocks, *(t.codes for t in (*texts.values(), *words.values()))):
             array.flags.writeable = False
-        for name in ("_names", "_source", "_notes", "_where", "_forms"):
+        for name in ("_names", "_source", "_notes", "_positions", "_forms"):
             write(table, name, getattr(self, name))
         write(table, "_words", words)
         write(table, "_blocks", blocks)
@@ -501,7 +514,7 @@ class Table:
         """A table without these columns; nothing is copied.
 
         Raises:
-            DataError: a name that is no column, or no column left.
+            DataError: a name is not a column, or no column is left.
 
         >>> Table({"a": [1], "b": [2]}).drop("a").names
         ('b',)
@@ -519,10 +532,10 @@ class Table:
         table = self._with(self._names, self._notes)
         write = object.__setattr__
         write(table, "_names", tuple(names.get(name, name) for name in self._names))
-        for part in ("_where", "_texts", "_words", "_forms"):
+        for part in ("_positions", "_texts", "_words", "_forms"):
             columns = getattr(self, part)
             write(table, part, {names.get(name, name): value for name, value in columns.items()})
-        if _repeats(list(table.names)):
+        if _has_duplicates(list(table.names)):
             raise DataError(
                 _("{source}: two columns would have the same name.", source=self._source)
             )
@@ -539,23 +552,27 @@ class Table:
             )
         table: Table = object.__new__(type(self))
         write = object.__setattr__
-        kept = set(names)
+        remaining = set(names)
         write(table, "_names", names)
         write(table, "_notes", notes)
         write(table, "_source", self._source)
         write(table, "_length", self._length)
         write(table, "_lines", self._lines)
         write(table, "_blocks", self._blocks)
-        write(table, "_where", {n: place for n, place in self._where.items() if n in kept})
+        write(
+            table,
+            "_positions",
+            {n: position for n, position in self._positions.items() if n in remaining},
+        )
         for part in ("_texts", "_words", "_forms"):
-            write(table, part, {n: v for n, v in getattr(self, part).items() if n in kept})
+            write(table, part, {n: v for n, v in getattr(self, part).items() if n in remaining})
         return table
 
     def fingerprint(self) -> str:
         """sha256 (64 hex digits) over names, kinds and contents.
 
-        The same in every process, and for the same contents in another storage (uint8
-        pixels, or the same numbers read from a CSV file); source and notes do not count.
+        It is the same in every process and for every storage of the same contents (uint8 pixels,
+        or the same numbers read from a CSV file); source and notes do not count.
 
         >>> Table({"a": [1, 2]}).fingerprint()[:8]
         '0a243105'
@@ -563,16 +580,16 @@ class Table:
         return fingerprint_of(self)
 
 
-def _taken(
+def _row_selection(
     indices: npt.ArrayLike | slice, length: int, source: str
 ) -> slice | npt.NDArray[np.intp]:
-    """The rows that are meant by positions, a mask or a slice."""
+    """The selected rows as a slice or as indices; from indices, a mask or a slice."""
     if isinstance(indices, slice):
         return indices
-    given = np.asarray(indices)
-    if given.dtype == bool and given.shape == (length,):
-        return np.flatnonzero(given)
-    if given.ndim != 1 or (given.dtype.kind not in "iu" and given.size):
+    rows = np.asarray(indices)
+    if rows.dtype == bool and rows.shape == (length,):
+        return np.flatnonzero(rows)
+    if rows.ndim != 1 or (rows.dtype.kind not in "iu" and rows.size):
         raise DataError(
             _(
                 "The rows of a table are taken by whole numbers, by a mask of {count} bools, or by a slice."
@@ -581,30 +598,30 @@ def _taken(
                 got=shown(indices),
             )
         )
-    if given.size and not (-length <= given.min() and given.max() < length):
+    if rows.size and not (-length <= rows.min() and rows.max() < length):
         raise DataError(
             _(
                 "{source} has {count} rows, 0 to {last}. Got positions from {low} to {high}.",
                 source=source,
                 count=length,
                 last=length - 1,
-                low=given.min(),
-                high=given.max(),
+                low=rows.min(),
+                high=rows.max(),
             )
         )
-    return given.astype(np.intp)
+    return rows.astype(np.intp)
 
 
-def _repeats(order: list[str]) -> bool:
+def _has_duplicates(order: list[str]) -> bool:
     return len(set(order)) < len(order)
 
 
-def _sized(name: str, size: int) -> Text:
+def _name_and_size(name: str, size: int) -> Text:
     return _("{name} {size}", name=quoted(name), size=size)
 
 
-def _stretch(columns: list[int]) -> slice | list[int]:
-    """The columns as a slice when they are consecutive, which NumPy takes without a copy."""
+def _slice_if_consecutive(columns: list[int]) -> slice | list[int]:
+    """The columns as a slice if they are consecutive, since NumPy slices without a copy."""
     if columns and columns == list(range(columns[0], columns[0] + len(columns))):
         return slice(columns[0], columns[0] + len(columns))
     return columns

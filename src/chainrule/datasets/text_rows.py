@@ -1,4 +1,4 @@
-"""The rows of a text table, made equally wide by rule; what was done is counted and said."""
+"""The rows of a text table, padded or cut to equal width; changes are counted for the notes."""
 
 from __future__ import annotations
 
@@ -16,14 +16,17 @@ from chainrule.lang.messages import Spelled, Text, _, _n, listed, sentences
 
 __all__ = ["INDEX", "TextFile"]
 
-#: What the first column is called while nobody has named it; names have no spaces around them.
+#: The provisional name of an unnamed first column; no name read from a file has spaces around it.
 INDEX = " "
 SAMPLE = 200
 
 
 @dataclass
 class TextFile:
-    """The rows of one text table, made equally wide by rule; what was done is counted."""
+    """The rows of one text table, padded or cut to equal width, with counts of the changes.
+
+    `short` and `uneven` hold (line, number of cells) of rows that are too short and too long.
+    """
 
     layout: Layout
     source: str
@@ -38,7 +41,10 @@ class TextFile:
     uneven: list[tuple[int, int]] = field(default_factory=list)
 
     def read_names(self, header: bool | None, known: Collection[str]) -> None:
-        """Take the names from the first row, or number the columns; the cells tell which, if nobody does."""
+        """Take the names from the first row, or number the columns.
+
+        If `header` is None, the cells decide; `known` are names of columns, as in `has_names`.
+        """
         if self.layout.separator != ",":
             signs = SEPARATORS.get(self.layout.separator, repr(self.layout.separator))
             note = _("The columns are separated by {signs}.", signs=signs)
@@ -51,7 +57,9 @@ class TextFile:
                     self.layout.above,
                 )
             )
-        sample = [pair[1] for pair in islice(self.layout.records(), SAMPLE) if _holds(pair[1])]
+        sample = [
+            pair[1] for pair in islice(self.layout.records(), SAMPLE) if _is_not_blank(pair[1])
+        ]
         sample = sample[:1] + [row for row in sample[1:] if not row[0].lstrip().startswith("#")]
         if not sample:
             sample = [[]]
@@ -59,7 +67,7 @@ class TextFile:
         widths = Counter(len(row) for row in sample[self.header :])
         width = max(widths, key=lambda n: (widths[n], n), default=len(sample[0]))
         if not self.header:
-            self._number_columns(sample, width, told=header is None)
+            self._number_columns(sample, width, inferred=header is None)
             return
         names = [name.strip() for name in sample[0]]
         padded = sum(a != b for a, b in zip(names, sample[0], strict=True))
@@ -77,27 +85,27 @@ class TextFile:
                 _("The rows have one cell more than there are names, as R writes them.")
             )
         self._name(names, longer)
-        self._note_numbers(told=header is None)
+        self._note_numbers(inferred=header is None)
 
-    def _number_columns(self, sample: list[list[str]], width: int, told: bool) -> None:
+    def _number_columns(self, sample: list[list[str]], width: int, inferred: bool) -> None:
         while width > 1 and not any(row[width - 1].strip() for row in sample if len(row) >= width):
             width -= 1
         self.names = [f"x{i}" for i in range(width)]
-        said: list[Text] = [
+        sentence_parts: list[Text] = [
             _("There is no row of names; the columns are x0 to {last}.", last=self.names[-1])
             if width > 1
             else _("There is no row of names; the column is x0.")
         ]
-        if told:
+        if inferred:
             option = Spelled("header=True, --header", command="--header")
-            said += [
+            sentence_parts += [
                 _(
                     "The first row holds data ({cells}).",
                     cells=some([cell.strip() for cell in sample[0]], 3, rest="…"),
                 ),
                 advice(_("(If it holds names: {option}.)", option=option)),
             ]
-        self.notes.append(Note(sentences(*said), "layout"))
+        self.notes.append(Note(sentences(*sentence_parts), "layout"))
 
     def _name(self, names: list[str], longer: bool) -> None:
         self.names, empty, twice = unique_names(names)
@@ -122,9 +130,9 @@ class TextFile:
 
     _unnamed: list[str] = field(default_factory=list)
 
-    def _note_numbers(self, told: bool) -> None:
+    def _note_numbers(self, inferred: bool) -> None:
         numbers = [name for name in self.names if NUMBER.fullmatch(name)]
-        if told and numbers:
+        if inferred and numbers:
             option = Spelled("header=False, --no-header", command="--no-header")
             self.notes.append(
                 sentences(
@@ -141,11 +149,11 @@ class TextFile:
 
     @property
     def unnamed(self) -> list[str]:
-        """The columns behind the first that nobody has named."""
+        """The columns without a name, except for the first."""
         return self._unnamed
 
     def rows(self, first_pass: bool) -> Iterator[list[str]]:
-        """The rows of data, every one `len(names)` wide; the first pass counts and checks."""
+        """The rows of data, each `len(names)` wide; the first pass counts the changes."""
         width = len(self.names)
         needed = max((j + 1 for j, n in enumerate(self.names) if n not in self._unnamed), default=0)
         skip = self.header
@@ -179,7 +187,7 @@ class TextFile:
             yield row
 
     def raise_problems(self) -> None:
-        """Raise one error about all rows that are too long."""
+        """Raise a DataError if rows are too long; it lists the first of them."""
         if not self.uneven:
             return
         line, got = self.uneven[0]
@@ -217,15 +225,15 @@ class TextFile:
             )
         )
 
-    def counted(self) -> list[Text]:
-        """What was done to rows, a sentence each."""
-        found: list[Text] = []
+    def row_notes(self) -> list[Text]:
+        """How rows were changed, a sentence for each kind of change."""
+        notes: list[Text] = []
         if self.blank:
-            found.append(
+            notes.append(
                 _n("{n} blank line was skipped.", "{n} blank lines were skipped.", self.blank)
             )
         if self.comments:
-            found.append(
+            notes.append(
                 _n(
                     "{n} line was skipped that begins with #.",
                     "{n} lines were skipped that begin with #.",
@@ -233,7 +241,7 @@ class TextFile:
                 )
             )
         if self.trailing:
-            found.append(
+            notes.append(
                 _n(
                     "A separator at the end of {n} row was taken off.",
                     "A separator at the end of {n} rows was taken off.",
@@ -242,7 +250,7 @@ class TextFile:
             )
         if self.short:
             line, got = self.short[0]
-            found.append(
+            notes.append(
                 _n(
                     "{n} row is cut short (line {line}: {got} of {width} cells); the cells that lack count"
                     " as missing.",
@@ -254,8 +262,8 @@ class TextFile:
                     width=len(self.names),
                 )
             )
-        return found
+        return notes
 
 
-def _holds(row: list[str]) -> bool:
+def _is_not_blank(row: list[str]) -> bool:
     return bool(row) and (len(row) > 1 or bool(row[0].strip()))

@@ -1,8 +1,8 @@
-"""CSV and its relatives: bytes, rows of cells, names, columns whose kind is decided once.
+"""CSV and similar text tables: from bytes to rows of cells to columns, each of one kind.
 
-The file is walked through once for the numbers. Columns that are not plain numbers all the way
-down are walked through a second time as texts; what these hold `deciding` tells, for all of
-them together, since one column may tell how the numbers of another are written.
+A first pass over the file reads the columns of plain numbers. A second pass reads all other
+columns as texts; `deciding` then decides what they hold, for all of them together, since one
+column may show how the numbers of another are written.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from chainrule.datasets.cells import numbers_of
 from chainrule.datasets.columns import Column, Texts
-from chainrule.datasets.deciding import Candidate, Decided
+from chainrule.datasets.deciding import Candidate, Decision
 from chainrule.datasets.encodings import as_utf8
 from chainrule.datasets.forms import Form, Kinds
 from chainrule.datasets.layouts import layout_of
@@ -45,28 +45,27 @@ def read_csv(
     """Read a text table: separated by commas, semicolons, tabs, bars or spaces, also packed as .gz.
 
     A column is numbers (int64, or float64 with NaN for missing) when its cells can be read as
-    numbers, as people write them: 1,234.5, 1.234,5, $12, 12 kg, 52.88%, (34.44) for -34.44. Where
-    words stand among them they stay beside the numbers (`Table.words`), if there are no more
-    different words than numbers; else the column is text. Whole numbers that begin with a zero
-    (007, a zip code) are text. Whatever was done by rule is in the table's `notes`.
+    numbers, as people write them: 1,234.5, 1.234,5, $12, 12 kg, 52.88%, (34.44) for -34.44. Words
+    among them are kept beside the numbers (`Table.words`) if there are fewer distinct words than
+    numbers; else the column is text. Whole numbers that begin with a zero (007, a zip code) are
+    text. The table's `notes` list all such decisions.
 
     Args:
         path: the file.
-        encoding: how its letters are stored; a byte-order mark is taken off.
-        header: whether the first row holds the names; by default its cells tell. Without names
+        encoding: the encoding of the file; a byte-order mark is removed.
+        header: whether the first row holds the names; by default its cells decide. Without names
             the columns are x0, x1, ….
         kinds: "text", "number" or "date" for columns whose kind is known: text stays as it is
             written, numbers may begin with zeros, words among numbers count as missing, dates
-            become days since the first of January 1970. `Preprocessor.forms` has what the
-            training rows told.
+            become days since 1970-01-01. `Preprocessor.forms` has those of the training rows.
         decimal: "." or "," if it is known how decimals are written.
         missing_words: the words for a missing cell, in place of the usual ones (NA, NULL, ?, …).
         day_first: whether 3/4/2024 is in April, for columns of dates.
 
     Raises:
-        DataError: the file cannot be opened, or rows are too long; the message says the line.
+        DataError: the file cannot be opened, or rows are too long; the message has the line.
         FormatError: the file is not text in this encoding, or its quotes do not close.
-        SettingError: an unknown encoding, or a kind or sign that is none.
+        SettingError: an unknown encoding, kind or decimal sign.
 
     >>> import pathlib, tempfile
     >>> file = pathlib.Path(tempfile.mkdtemp(), "pets.csv")
@@ -110,7 +109,7 @@ def _reading(
 
 
 def read_text(path: Pathish, reading: Reading) -> Table:
-    """`read_csv` with all that is said of the table in one object."""
+    """`read_csv`, with all options in one `Reading`."""
     data = fetch(path)
     where = str(path)
     if where.lower().endswith(".gz"):
@@ -120,7 +119,7 @@ def read_text(path: Pathish, reading: Reading) -> Table:
 
 
 def parse_text(data: bytes, source: str, reading: Reading) -> Table:
-    """`parse_csv` with all that is said of the table in one object."""
+    """`parse_csv`, with all options in one `Reading`."""
     data = as_utf8(data, source, reading.encoding)
     if not data.strip():
         raise _empty(source)
@@ -131,7 +130,7 @@ def parse_text(data: bytes, source: str, reading: Reading) -> Table:
         raise _empty(source)
     cells = data.count(layout.separator.encode()) + data.count(b"\n") + 1
     room_for(len(data) + 8 * cells, source)
-    return _Columns(file, reading).table()
+    return _ColumnReader(file, reading).read_table()
 
 
 def _empty(source: str) -> DataError:
@@ -140,18 +139,18 @@ def _empty(source: str) -> DataError:
     )
 
 
-class _Columns:
-    """The columns of one file on their way from cells to a table."""
+class _ColumnReader:
+    """Reads the columns of one file into a table. Columns are referred to by their index."""
 
     def __init__(self, file: TextFile, reading: Reading) -> None:
         self.file, self.reading = file, reading
         self.forms = [reading.form(name) for name in file.names]
         self.words: list[dict[str, int]] = [{} for _ in file.names]
         self.points = [False] * len(file.names)
-        self.decided: dict[int, Decided] = {}
+        self.decisions: dict[int, Decision] = {}
         self.texts: dict[int, Texts] = {}
 
-    def table(self) -> Table:
+    def read_table(self) -> Table:
         file = self.file
         numbers = self._plain_numbers()
         file.raise_problems()
@@ -169,14 +168,14 @@ class _Columns:
                 )
             )
         self._decide([j for j, column in enumerate(numbers) if column is None])
-        if any(d.form.decimal == "," for d in self.decided.values()):
+        if any(d.form.decimal == "," for d in self.decisions.values()):
             self._decide_again([j for j, p in enumerate(self.points) if p and numbers[j]], numbers)
-        table = self._assembled(numbers)
-        remarks = Remarks(file, self.reading, self.texts, self.decided, self.words)
+        table = self._assemble(numbers)
+        remarks = Remarks(file, self.reading, self.texts, self.decisions, self.words)
         return remarks.with_notes(_without_unnamed(table, file, self.reading))
 
     def _plain_numbers(self) -> list[list[Column] | None]:
-        """First pass: for every column its chunks of plain numbers, or None if it is something else."""
+        """First pass: the chunks of every column of plain numbers; None for any other column."""
         width = len(self.file.names)
         columns: list[list[Column] | None] = [
             None if form is not None and form.kind in ("text", "date") else []
@@ -215,25 +214,25 @@ class _Columns:
                 columns[j] = None
                 self.words[j] = {}
             elif self.words[j] and all(c.dtype.kind == "f" and np.isnan(c).all() for c in chunks):
-                columns[j] = None  # words only: "-" may be a text like any other
+                columns[j] = None  # no numbers at all, so "-" may be an ordinary text
                 self.words[j] = {}
         return columns
 
     def _decide(self, which: list[int]) -> None:
-        """Second pass: these columns as texts, and what they hold."""
+        """Second pass: read these columns as texts, and decide what they hold."""
         if not which:
             return
         self._read_texts(which)
         missing = self.reading.missing_numbers
         candidates = {j: Candidate(self.texts[j], self.forms[j], missing) for j in which}
-        otherwise = self._decimal(candidates)
+        fallback = self._decimal(candidates)
         for j, candidate in candidates.items():
-            self.decided[j] = candidate.decide(
-                self.reading.decimal, otherwise, self.reading.day_first
+            self.decisions[j] = candidate.decide(
+                self.reading.decimal, fallback, self.reading.day_first
             )
 
     def _decimal(self, candidates: dict[int, Candidate]) -> str:
-        """How decimals are written in a column whose own cells do not tell."""
+        """The decimal sign of a column whose own cells do not show it, by the other columns."""
         numeric = [
             c for c in candidates.values() if c.form is None or c.form.kind in ("number", "mixed")
         ]
@@ -244,7 +243,7 @@ class _Columns:
         return "," if self.file.layout.separator == ";" else "."
 
     def _decide_again(self, which: list[int], numbers: list[list[Column] | None]) -> None:
-        """1.234 among columns of 1,5: one thousand two hundred and thirty-four, if all are so."""
+        """Read columns such as 1.234 again as thousands, since others have a decimal comma."""
         if not which:
             return
         self._read_texts(which)
@@ -254,7 +253,7 @@ class _Columns:
             if candidate.points or (form is not None and form.decimal == "."):
                 del self.texts[j]
                 continue
-            self.decided[j] = candidate.decide(self.reading.decimal, ",")
+            self.decisions[j] = candidate.decide(self.reading.decimal, ",")
             numbers[j] = None
 
     def _read_texts(self, which: list[int]) -> None:
@@ -270,11 +269,11 @@ class _Columns:
                     if cell:
                         self.words[j][cell] = self.words[j].get(cell, 0) + 1
                 else:
-                    known = seen[k]
-                    codes[k, i] = known.setdefault(cell, len(known))
+                    codes_of = seen[k]
+                    codes[k, i] = codes_of.setdefault(cell, len(codes_of))
         self.texts |= {j: Texts(codes[k], tuple(seen[k])) for k, j in pairs}
 
-    def _assembled(self, numbers: list[list[Column] | None]) -> Table:
+    def _assemble(self, numbers: list[list[Column] | None]) -> Table:
         file = self.file
         rows = len(file.lines)
         forms: dict[str, Form] = {}
@@ -282,16 +281,16 @@ class _Columns:
         words: dict[str, Texts] = {}
         by_type: dict[np.dtype[Any], list[int]] = {}
         for j, name in enumerate(file.names):
-            chunks, decided = numbers[j], self.decided.get(j)
-            if chunks is None and decided is not None:
-                forms[name] = decided.form
-                if decided.values is None:
+            chunks, decision = numbers[j], self.decisions.get(j)
+            if chunks is None and decision is not None:
+                forms[name] = decision.form
+                if decision.values is None:
                     texts[name] = self.texts[j]
                     continue
-                kept = decided.words_of(self.texts[j])
-                if kept is not None:
-                    words[name] = kept
-                chunks = numbers[j] = [_whole(decided.numbers_of(self.texts[j]))]
+                words_beside = decision.words_of(self.texts[j])
+                if words_beside is not None:
+                    words[name] = words_beside
+                chunks = numbers[j] = [_whole(decision.numbers_of(self.texts[j]))]
             else:
                 forms[name] = self.forms[j] or Form("number", "." if self.points[j] else "")
             assert chunks is not None
@@ -320,14 +319,14 @@ class _Columns:
 
 
 def _whole(values: npt.NDArray[np.float64]) -> Column:
-    """Whole numbers without gaps as int64, as a plain column of them would be."""
+    """The values as int64 if all are whole and none is missing, as in a plain number column."""
     if bool((values == np.floor(values)).all()) and bool((np.abs(values) < 2**53).all()):
         return values.astype(np.int64)
     return values
 
 
 def _without_unnamed(table: Table, file: TextFile, reading: Reading) -> Table:
-    """Leave out the column of the rows' own names, and columns that have neither name nor value."""
+    """The table without a column of row names or numbers, and without unnamed empty columns."""
     empty = [name for name in file.unnamed if bool(table.missing(name).all())]
     if empty and len(empty) < len(table.names):
         table = table.drop(*empty).with_notes(

@@ -1,9 +1,9 @@
-"""What the sentences about tables have in common: quoted names, places, lists of many, topics of notes."""
+"""Parts of the sentences about tables: quoted names, locations, long lists, topics of notes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TypeVar
 
 from chainrule.errors import guess, shown
 from chainrule.lang.messages import Spelled, Text, _, _n, in_language, listed
@@ -20,9 +20,11 @@ __all__ = [
     "topic_of",
 ]
 
+T = TypeVar("T")
+
 
 class Note(Text):
-    """A note on a table that says what it is about: "gaps", "constants" or "layout"."""
+    """A note on a table with its topic: "gaps", "constants" or "layout"."""
 
     __slots__ = ("text", "topic")
 
@@ -39,12 +41,12 @@ class Note(Text):
         """The note in a language, for a reader."""
         return in_language(self.text, lang, reader)
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return Note, (self.text, self.topic)
 
 
 def topic_of(note: str) -> str:
-    """What a note is about; "" where it does not say.
+    """The topic of a note; "" if it has none.
 
     >>> topic_of(Note("2 missing cells.", "gaps")), topic_of("Measured in May.")
     ('gaps', '')
@@ -52,28 +54,28 @@ def topic_of(note: str) -> str:
     return note.topic if isinstance(note, Note) else ""
 
 
-def quoted(text: Any, limit: int = 0) -> str:
-    """A name or a cell in quotes, those of the language that it is said in.
+def quoted(text: object, limit: int = 0) -> str:
+    """A name or a cell in the quotes of the reader's language.
 
-    What is no plain text, or longer than `limit` allows, is as Python has it.
+    Anything but a printable text of at most `limit` letters is written as Python's repr.
 
     >>> quoted("age"), quoted("age").said("zh"), quoted("a\\n"), quoted("twelve letters", 9)
     ("'age'", '“age”', "'a\\\\n'", "'twelve …")
     """
-    told = shown(text, limit) if limit else repr(text)
-    plain = isinstance(text, str) and text.isprintable() and told == repr(text)
-    return _("{text!r}", text=text) if plain else told
+    literal = shown(text, limit) if limit else repr(text)
+    plain = isinstance(text, str) and text.isprintable() and literal == repr(text)
+    return _("{text!r}", text=text) if plain else literal
 
 
 def some(
-    parts: Sequence[Any], most: int = 12, told: Callable[[Any], object] = str, rest: str = ""
+    parts: Sequence[T], most: int = 12, text_of: Callable[[T], object] = str, rest: str = ""
 ) -> Text:
-    """The first of them, each as `told` has it, and how many more there are, or `rest`.
+    """The first `most` parts, each as `text_of` gives it, and the number of the others, or `rest`.
 
     >>> some("abc", 2), some(["a", "b"], 1, quoted), some("ab"), some("abc", 2, rest="…")
     ('a, b and 1 more', "'a' and 1 more", 'a, b', 'a, b, …')
     """
-    first = [told(part) for part in parts[:most]]
+    first = [text_of(part) for part in parts[:most]]
     if len(parts) <= most:
         return listed(first)
     if rest:
@@ -82,7 +84,7 @@ def some(
 
 
 def counted(pair: tuple[object, int]) -> Text:
-    """One thing and how many there are of it.
+    """A thing and its count.
 
     >>> counted(("Ulm", 3)), counted(("Ulm", 3)).said("zh")
     ('Ulm (3)', 'Ulm（3）')
@@ -92,25 +94,25 @@ def counted(pair: tuple[object, int]) -> Text:
 
 
 def at_column(source: str, column: str) -> Text:
-    """The place of a column whose name is quoted."""
+    """The location of a column, whose name is already quoted."""
     return _("{source}, column {column}", source=source, column=column)
 
 
 def at_line(source: str, line: int) -> Text:
-    """The place of a line of a file."""
+    """The location of a line in a file."""
     return _("{source}:{line}", source=source, line=line)
 
 
 def advice(text: Text) -> Spelled:
-    """What Python and the command can be told to do otherwise, and the page cannot."""
+    """Advice about an option that Python and the command have, but the page does not."""
     return Spelled(text, page="")
 
 
 def absent(source: str, names: Sequence[str], free: Iterable[str], here: str) -> Text:
-    """That columns of the training rows are absent, with the names among the `free` ones to take them for."""
+    """The sentence that columns of the training rows are absent, with similar names among `free`."""
     left = list(free)
 
-    def told(name: str) -> str:
+    def with_hint(name: str) -> str:
         hint = guess(name, left)
         return _("{name} ({hint})", name=quoted(name), hint=hint) if hint else quoted(name)
 
@@ -121,6 +123,6 @@ def absent(source: str, names: Sequence[str], free: Iterable[str], here: str) ->
         " Rename or add the columns.",
         len(names),
         source=source,
-        names=some(names, 5, told),
+        names=some(names, 5, with_hint),
         here=here,
     )

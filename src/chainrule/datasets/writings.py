@@ -1,4 +1,4 @@
-"""One cell as people write numbers: 1,234.5 or 1.234,5, $12, 12 kg, 52.88%, (34.44), <0.5, 34*."""
+"""Parsing one number as people write it: 1,234.5 or 1.234,5, $12, 12 kg, 52.88%, (34.44), <0.5, 34*."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import re
 import unicodedata
 from typing import NamedTuple
 
-__all__ = ["CURRENCIES", "SCALES", "UNITS", "Written", "written"]
+__all__ = ["CURRENCIES", "SCALES", "UNITS", "NumberText", "parse_number"]
 
 #: Letters that stand for a power of ten after a number.
 SCALES = {"k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "bn": 1e9, "mn": 1e6, "万": 1e4, "亿": 1e8}
-#: Units that a column may have on some of its numbers only; any other is part of a code there (12A).
+#: Units that may stand on only some numbers of a column; any other letters mean codes (12A).
 UNITS = frozenset(
     re.findall(
         r"\S+",
@@ -57,8 +57,13 @@ _INFINITE = re.compile(r"[+-]?(?:inf|infinity|∞)", re.IGNORECASE)
 _POWER_UNIT = re.compile(r"(?<=[^\W\d_])[²³]")
 
 
-class Written(NamedTuple):
-    """A cell that holds one number: its value for each decimal sign (None if it cannot be), its marks."""
+class NumberText(NamedTuple):
+    """A cell that holds one number.
+
+    `point` and `comma` are its values by each decimal sign (None if it is no number by it),
+    `marks` the special cases it shows, `digits` the cell's body if it is only digits, and `bound`
+    the sign of a bound or an estimate, such as "<".
+    """
 
     point: float | None
     comma: float | None
@@ -74,76 +79,78 @@ class Written(NamedTuple):
         return all(map(math.isinf, values))
 
     def value(self, decimal: str) -> float:
-        """The number, by this decimal sign if that is possible, else by the other."""
+        """The number by this decimal sign, or else by the other."""
         first, second = (self.comma, self.point) if decimal == "," else (self.point, self.comma)
-        found = first if first is not None else second
-        assert found is not None
-        return found
+        value = first if first is not None else second
+        assert value is not None
+        return value
 
 
-def written(cell: str) -> Written | None:
-    """What a cell says as a number, or None if it is none.
+def parse_number(cell: str) -> NumberText | None:
+    """The number in a cell, or None if there is none.
 
-    >>> written("1,234").point, written("1,234").comma, written("$1,234.50").point
+    >>> parse_number("1,234").point, parse_number("1,234").comma, parse_number("$1,234.50").point
     (1234.0, 1.234, 1234.5)
-    >>> written("(34.44)").point, written("12 kg").unit, written("34.4*").marks
+    >>> parse_number("(34.44)").point, parse_number("12 kg").unit, parse_number("34.4*").marks
     (-34.44, 'kg', ('footnote',))
-    >>> written("V57"), written("3-4"), written("2020-01-01")
+    >>> parse_number("V57"), parse_number("3-4"), parse_number("2020-01-01")
     (None, None, None)
     """
     if _INFINITE.fullmatch(cell):
         value = -math.inf if cell.startswith("-") else math.inf
-        return Written(value, value, "", (), "")
+        return NumberText(value, value, "", (), "")
     marks: list[str] = []
     if len(cell) > 1 and (cell.startswith("'") or (cell.startswith('="') and cell.endswith('"'))):
         cell = cell[1:].removesuffix("'") if cell.startswith("'") else cell[2:-1].strip('"')
         marks.append("formula")
     if not cell.isascii():
-        cell = _POWER_UNIT.sub(lambda found: "23"[found[0] == "³"], cell)
-        kept = "".join(c if _SUPERSCRIPTS.match(c) else _ascii(c) for c in cell)
+        cell = _POWER_UNIT.sub(lambda match: "23"[match[0] == "³"], cell)
+        plain = "".join(c if _SUPERSCRIPTS.match(c) else _ascii(c) for c in cell)
         if any(c.isdecimal() and not c.isascii() for c in cell):
             marks.append("spelling")
-        cell = kept.translate(_ALIKE).strip()
-    found = _CELL.fullmatch(cell)
-    if found is None or bool(found["open"]) != bool(found["close"]):
+        cell = plain.translate(_ALIKE).strip()
+    match = _CELL.fullmatch(cell)
+    if match is None or bool(match["open"]) != bool(match["close"]):
         return None
-    if found["minus"] and found["unit"]:  # 6-MP
+    if match["minus"] and match["unit"]:  # 6-MP
         return None
-    if sum(bool(found[part]) for part in ("open", "sign", "sign2", "minus")) > 1:
+    if sum(bool(match[part]) for part in ("open", "sign", "sign2", "minus")) > 1:
         return None
-    body, power = found["body"], (found["power"] or "").lower().replace("d", "e")
-    negative = bool(found["open"] or found["minus"]) or "-" in (
-        found["sign"] or found["sign2"] or ""
+    body, power = match["body"], (match["power"] or "").lower().replace("d", "e")
+    negative = bool(match["open"] or match["minus"]) or "-" in (
+        match["sign"] or match["sign2"] or ""
     )
     values = [_value(body, power, decimal, negative) for decimal in ".,"]
     if values == [None, None]:
         return None
-    unit = (found["unit"] or "").strip()
-    money = [found[part].strip() for part in ("money0", "money") if found[part]]
+    unit = (match["unit"] or "").strip()
+    money = [match[part].strip() for part in ("money0", "money") if match[part]]
     if money:
         if (unit and unit not in SCALES) or len(money) > 1:
             return None
         unit = money[0] + unit
-    if found["open"]:
+    if match["open"]:
         marks.append("negative")
-    bound = next((found[p].strip() for p in ("about", "more", "over", "minus") if found[p]), "")
+    bound = next((match[p].strip() for p in ("about", "more", "over", "minus") if match[p]), "")
     if bound:
         marks.append("bound")
-    if found["foot"]:
+    if match["foot"]:
         marks.append("footnote")
-    if "spelling" not in marks and re.search("[ '_]|d", body + (found["power"] or "").lower()):
+    if "spelling" not in marks and re.search("[ '_]|d", body + (match["power"] or "").lower()):
         marks.append("spelling")
-    return Written(values[0], values[1], unit, tuple(marks), body if body.isdigit() else "", bound)
+    return NumberText(
+        values[0], values[1], unit, tuple(marks), body if body.isdigit() else "", bound
+    )
 
 
 def _ascii(letter: str) -> str:
-    """A digit of any script as 0 to 9, a full-width or otherwise compatible letter as the usual one."""
+    """A digit of any script as 0 to 9, any other letter in its compatibility form (NFKC)."""
     digit = unicodedata.decimal(letter, None)
     return unicodedata.normalize("NFKC", letter) if digit is None else str(digit)
 
 
 def _value(body: str, power: str, decimal: str, negative: bool) -> float | None:
-    """The number whose decimal sign is `decimal`, with its thousands taken together; or None."""
+    """The number by this decimal sign, thousands separators removed; None if it is none."""
     whole, _, part = body.partition(decimal)
     if (part and not part.isdigit()) or not (whole or part):
         return None

@@ -1,4 +1,4 @@
-"""The chapter's figures, drawn afresh from computations that are run for them.
+"""The chapter's figures; every number in them is computed when they are drawn.
 
 >>> from chainrule import figures
 >>> figures.draw("1-19")

@@ -1,11 +1,11 @@
-"""The add node: z = x + y alone, in the middle of a computation, and what it does to gradients."""
+"""The add node: z = x + y alone, within a larger computation, and its backward pass."""
 
 from __future__ import annotations
 
 from chainrule.drawing.scene import Scene
 from chainrule.figures.boxes import row, value
 from chainrule.figures.common import Unnamed, black, blue, figure, passes, tag, unnamed_box
-from chainrule.figures.flow import Tag, drawn
+from chainrule.figures.flow import Tag, draw_graph
 from chainrule.graph.graph import Graph
 from chainrule.graph.variable import Array, Variable
 from chainrule.lang.messages import _
@@ -14,7 +14,7 @@ __all__ = ["add_graph", "add_node", "around_add", "around_add_backward", "exampl
 
 
 class example:  # noqa: N801
-    """x and y come from somewhere, z = x + y goes somewhere: L = z² / 4. All is computed here."""
+    """z = x + y with computations before it (x = 2u, y = v + 2) and after it (L = z² / 4)."""
 
     def __init__(self) -> None:
         self.before = Unnamed(lambda u: 2 * u), Unnamed(lambda u: u + 2)
@@ -39,7 +39,7 @@ def add_graph(lang: str) -> Scene:
     z = x + y
     z.name = "z"
     graph = z.graph
-    return drawn(lang, graph, {v: tag(v) for v in (x, y, z)})
+    return draw_graph(lang, graph, {v: tag(v) for v in (x, y, z)})
 
 
 def _around(lang: str, *, back: bool) -> Scene:
@@ -51,21 +51,21 @@ def _around(lang: str, *, back: bool) -> Scene:
         tags[v] = Tag([above], [blue(rf"\frac{{∂L}}{{∂{name}}} = {figure(e.grad(v))}")])
     tags[e.L] = Tag([value(e.L.data.item(), 4, 14.0)], tags[e.L].below)
     titles = {thing: unnamed_box(lang) for thing in (e.after, e.x, e.y)}
-    return drawn(lang, e.graph, tags, e.gradients if back else None, fold=True, titles=titles)
+    return draw_graph(lang, e.graph, tags, e.gradients if back else None, fold=True, titles=titles)
 
 
 def around_add(lang: str) -> Scene:
-    """The same node with other computations before and after it, up to L."""
+    """The same node with computations before and after it, up to L."""
     return _around(lang, back=False)
 
 
 def around_add_backward(lang: str) -> Scene:
-    """And the derivatives of L that flow back through all of it."""
+    """The same with the gradients of L that flow back."""
     return _around(lang, back=True)
 
 
 def add_node(lang: str) -> Scene:
-    """Forward z = x + y; backward ∂L/∂z goes on unchanged, times 1."""
+    """Forward z = x + y; backward, x and y both get ∂L/∂z · 1."""
     e = example()
     graph = Graph([e.z], inputs=[e.x, e.y])
 
@@ -76,6 +76,6 @@ def add_node(lang: str) -> Scene:
             for v in (e.x, e.y)
         }
         tags[e.z] = tag(e.z, e.grad(e.z), r"\frac{∂L}{∂z}")
-        return drawn(lang, graph, tags, e.gradients if back else None)
+        return draw_graph(lang, graph, tags, e.gradients if back else None)
 
     return passes(lang, draw, _("the add node").said(lang))

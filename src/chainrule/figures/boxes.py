@@ -1,10 +1,9 @@
-"""Boxes: marks around a base line, which formulas and pictures are put together from."""
+"""Boxes: marks around a baseline, from which formulas and pictures are composed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,13 +25,13 @@ __all__ = [
     "words",
 ]
 
-#: Where the middle of a formula is, above its base line, in parts of the font size.
+#: The height of a formula's middle above its baseline, in units of the font size.
 AXIS = 0.3
 
 
 @dataclass(slots=True, frozen=True)
 class Box:
-    """Marks around a base line: (0, 0) is where it begins, `above` and `below` are heights."""
+    """Marks around a baseline that begins at (0, 0); `above` and `below` are heights from it."""
 
     width: float
     above: float
@@ -41,15 +40,15 @@ class Box:
 
     @property
     def height(self) -> float:
-        """From the highest to the lowest."""
+        """The total height."""
         return self.above + self.below
 
     def at(self, x: float, y: float) -> list[Mark]:
-        """Its marks, the base line beginning at (x, y)."""
+        """Its marks, with the baseline beginning at (x, y)."""
         return [shifted(mark, x, y) for mark in self.marks]
 
     def panel(self) -> Panel:
-        """The same as a panel, whose corner is (0, 0)."""
+        """The box as a panel, whose upper left corner is (0, 0)."""
         return Panel(self.width, self.height, tuple(self.at(0.0, self.above)))
 
     def text(self) -> str:
@@ -60,7 +59,7 @@ class Box:
 def words(
     text: str, size: float = 13.0, fill: str = "ink", *, bold: bool = False, flush: bool = False
 ) -> Box:
-    """A line of words; `flush` ones stand at the left end of their box in any font."""
+    """A line of words; with `flush`, they start at the left end of their box in any font."""
     width = text_width(text, size) * (1.06 if bold else 1.0)
     x, anchor = (0.0, "start") if flush else (width / 2, "middle")
     mark = Text(x, 0.0, text, size, fill, anchor=anchor, bold=bold, role="words")
@@ -68,14 +67,14 @@ def words(
 
 
 def boxed(panel: Panel) -> Box:
-    """A panel as a box whose middle is at the height of an equals sign."""
+    """A panel as a box, with its middle at the height of an equals sign."""
     above = panel.height / 2 + 5.0
     marks = panel.at(panel.width / 2, -above)
     return Box(panel.width, above, panel.height - above, tuple(marks))
 
 
 def row(*boxes: Box, space: float = 0.0) -> Box:
-    """Boxes on one base line."""
+    """Boxes side by side on one baseline."""
     marks: list[Mark] = []
     x = 0.0
     for box in boxes:
@@ -87,7 +86,7 @@ def row(*boxes: Box, space: float = 0.0) -> Box:
 
 
 def column(*boxes: Box, space: float = 6.0, align: str = "middle") -> Box:
-    """Boxes under each other, on the base line of the first."""
+    """Boxes below each other, with the baseline of the first."""
     width = max((box.width for box in boxes), default=0.0)
     part = {"start": 0.0, "middle": 0.5, "end": 1.0}[align]
     marks: list[Mark] = []
@@ -100,7 +99,7 @@ def column(*boxes: Box, space: float = 6.0, align: str = "middle") -> Box:
 
 
 def framed(box: Box, fill: str = "none", stroke: str = "box line", pad: float = 8.0) -> Box:
-    """A box within a frame."""
+    """A box with a frame around it."""
     frame = Rectangle(
         0.0, -box.above - pad, box.width + 2 * pad, box.height + 2 * pad, 6.0, fill, stroke, 1.0
     )  # fmt: skip
@@ -115,9 +114,9 @@ def matrix(
     gap: float = 12.0,
     marked: Iterable[tuple[int, int]] = (),
 ) -> Box:
-    """Boxes in rows between brackets, the middle of it at the height of an equals sign.
+    """Boxes in rows between brackets, with the middle at the height of an equals sign.
 
-    The cells (i, j) in `marked` have a coloured ground.
+    The cells (i, j) in `marked` have a coloured background.
     """
     widths = [max(line[j].width for line in rows) for j in range(len(rows[0]))]
     lines = [(max(box.above for box in line), max(box.below for box in line)) for line in rows]
@@ -152,13 +151,13 @@ def numbers(
     marked: Iterable[tuple[int, int]] = (),
 ) -> Box:
     """A matrix of numbers; one row for a vector."""
-    values: npt.NDArray[Any] = np.atleast_2d(np.asarray(array))
+    values = np.atleast_2d(np.asarray(array))
     lines = [[value(v, digits, size, fill) for v in line] for line in values]
     return matrix(lines, size, fill, gap=11.0, marked=marked)
 
 
-def value(v: Any, digits: int = 3, size: float = 13.0, fill: str = "ink") -> Box:
-    """One number."""
+def value(v: float, digits: int = 3, size: float = 13.0, fill: str = "ink") -> Box:
+    """One number with at most `digits` significant digits."""
     text = number(v, digits)
     width = text_width(text, size)
     mark = Text(width / 2, 0.0, text, size, fill, role="number")

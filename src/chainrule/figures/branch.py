@@ -1,4 +1,4 @@
-"""The branch node: one value goes two ways, and the gradients of both come together."""
+"""The branch node: one value is used twice, and the gradients of both uses are added."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["branch_node"]
 
 
 def branch_node(lang: str) -> Scene:
-    """Forward the value is copied; backward ∂L/∂x is the sum of what comes back."""
+    """Forward the value is copied; backward ∂L/∂x is the sum of both gradients."""
     x = Variable(3.0, "x")
     y, z = apply(Branch(2), x)
     L = y * y + 4 * z

@@ -1,4 +1,4 @@
-"""A canvas: formulas, pictures of graphs and lines put together on one sheet."""
+"""A canvas: formulas, pictures of graphs and lines composed into one scene."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ MARGIN = 16.0
 
 
 class Canvas:
-    """A sheet that grows with what is put on it."""
+    """A drawing area that grows with what is put on it."""
 
     def __init__(self) -> None:
         self.layers: list[Layer] = []
         self.width = self.height = 0.0
 
     def put(self, box: Box, x: float, y: float, title: str = "", anchor: str = "start") -> float:
-        """A box with its base line at y, beginning (or in the middle) at x; gives its right end."""
+        """Put a box with its baseline at y and its `anchor` at x; returns the x of its right end."""
         x -= {"start": 0.0, "middle": box.width / 2, "end": box.width}[anchor]
         self._add("formula", box.at(x, y), title)
         self.reach(x + box.width, y + box.below)
         return x + box.width
 
     def scene(self, scene: Scene, x: float, y: float) -> float:
-        """A whole scene with its corner at (x, y); gives its right end."""
+        """Put a whole scene with its corner at (x, y); returns the x of its right end."""
         for layer in scene.layers:
             marks = [shifted(mark, x, y) for mark in layer.marks]
             self.layers.append(replace(layer, marks=marks, shows=None))
@@ -36,13 +36,13 @@ class Canvas:
         return x + scene.width
 
     def line(self, *points: tuple[float, float], stroke: str = "ink", width: float = 1.2) -> None:
-        """A broken line."""
+        """Draw a polyline."""
         steps: list[tuple[str | float, ...]] = [("M", *points[0])]
         steps += [("L", *point) for point in points[1:]]
         self.marks(Line(tuple(steps), stroke=stroke, stroke_width=width))
 
     def marks(self, *marks: Mark, title: str = "") -> None:
-        """Marks where they say they are."""
+        """Add marks at their own coordinates."""
         self._add("drawing", list(marks), title)
         for mark in marks:
             if isinstance(mark, Rectangle):
@@ -51,7 +51,7 @@ class Canvas:
     def bracket(
         self, x: float, top: float, bottom: float, *, left: bool, stroke: str = "ink"
     ) -> None:
-        """A square bracket that holds together what is to the left (or right) of it."""
+        """Draw a square bracket around what is to the left (or right) of it."""
         lip = 6.0 if not left else -6.0
         self.line((x - lip, top), (x, top), (x, bottom), (x - lip, bottom), stroke=stroke)
 
@@ -59,11 +59,11 @@ class Canvas:
         self.layers.append(Layer(kind, title, marks))
 
     def reach(self, x: float, y: float) -> None:
-        """Make room up to here."""
+        """Extend the canvas to contain (x, y)."""
         self.width, self.height = max(self.width, x), max(self.height, y)
 
-    def done(self, title: str, margin: float = MARGIN) -> Scene:
-        """The sheet as a scene, with a margin on every side."""
+    def finish(self, title: str, margin: float = MARGIN) -> Scene:
+        """The canvas as a scene, with a margin on every side."""
         scene = Scene(self.width + 2 * margin, self.height + 2 * margin, title)
         for layer in self.layers:
             marks = [shifted(mark, margin, margin) for mark in layer.marks]
@@ -74,7 +74,7 @@ class Canvas:
 def titled(
     title: str, parts: Sequence[tuple[str, Scene]], *, across: bool = True, gap: float = 36.0
 ) -> Scene:
-    """Scenes beside each other, or under each other, each under its own heading."""
+    """Scenes side by side, or below each other, each with its own heading."""
     canvas = Canvas()
     heads = [words(head, 14.0, bold=True) for head, _ in parts]
     wide = [max(scene.width, head.width) for head, (_, scene) in zip(heads, parts, strict=True)]
@@ -97,4 +97,4 @@ def titled(
             canvas.line(
                 (x - gap / 2, 4.0), (x - gap / 2, canvas.height), stroke="cell line", width=1.0
             )
-    return canvas.done(title)
+    return canvas.finish(title)

@@ -1,4 +1,4 @@
-"""What many figures share: blue formulas, live gradients, forward beside backward."""
+"""What many figures share: formulas in two colours, labels of arrows, forward beside backward."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["Unnamed", "black", "blue", "figure", "passes", "tag", "unnamed_box"]
 
 
 def figure(v: Any, digits: int = 4) -> str:
-    """A number as it stands in a formula."""
+    """A number as text in a formula."""
     return number(v.item() if hasattr(v, "item") else v, digits)
 
 
@@ -37,7 +37,7 @@ def blue(source: str, size: float = 15.0) -> Box:
 
 
 def tag(v: Variable, gradient: Any = None, source: str = "", numbers: str = "") -> Tag:
-    """The value of a scalar above; below, its gradient: a formula, the numbers in it, the result."""
+    """A tag for a scalar: its value above; its gradient below, as formula, numbers and result."""
     below = []
     if gradient is not None:
         middle = f"= {numbers} " if numbers else ""
@@ -46,24 +46,24 @@ def tag(v: Variable, gradient: Any = None, source: str = "", numbers: str = "") 
 
 
 class Unnamed(Layer):
-    """Any computation at all, drawn as one box."""
+    """A layer for an arbitrary function, drawn as one box."""
 
     def __init__(self, function: Callable[..., Value]) -> None:
         super().__init__()
         self.function = function
 
     def formula(self, x: Value, *more: Value) -> Value:
-        """What the function gives."""
+        """The value of the function."""
         return self.function(x, *more)
 
 
 def unnamed_box(lang: str) -> Vertex:
-    """How it is drawn."""
+    """The box of an `Unnamed` layer."""
     return box_vertex(_("some computation").said(lang), [], "")
 
 
 def passes(lang: str, draw: Callable[[bool], Scene], title: str, *, across: bool = True) -> Scene:
-    """Forward beside backward, or above it."""
+    """The forward picture beside the backward one, or above it; `draw(back)` draws either."""
     parts = [
         (_p("title of a picture", "forward").said(lang), draw(False)),
         (_p("title of a picture", "backward").said(lang), draw(True)),

@@ -21,13 +21,13 @@ __all__ = ["Chain", "composed", "composition"]
 
 @dataclass
 class Chain:
-    """One number on its way through four layers, with the derivative of the end by each stage."""
+    """One number passed through four layers, with the derivative of the result by each stage."""
 
     layers: list[Layer]
     stages: list[Variable]
     #: ∂z/∂(each stage), the last one 1.
     gradients: list[float]
-    #: The slope of each layer where it is, by itself.
+    #: The derivative of each layer alone, at its input.
     slopes: list[float]
 
 
@@ -49,14 +49,14 @@ def composed() -> Chain:
     return Chain(layers, stages, [gradients[v].item() for v in stages], slopes)
 
 
-#: The functions and what they make of their input, in the chapter's letters.
+#: The functions, their formulas and the names of the stages, in the chapter's notation.
 FUNCTIONS = ("f_1", "f_2", "f_3", "f_4")
 FORMULAS = ("h_1 = x w_1 + b_1", "a_1 = tanh(h_1)", "h_2 = a_1 w_2 + b_2", "z = σ(h_2)")
 NAMES = ("x", "h_1", "a_1", "h_2", "z")
 
 
 def composition(lang: str) -> Scene:
-    """Each layer is a function of the one before; the derivative is the product of all slopes."""
+    """Each layer is a function of the layer before; the derivative is the product of all slopes."""
     chain = composed()
     kinds = [_p("layer", "affine").said(lang), _p("layer", "activation").said(lang)]
     sketch = Sketch(back=True)
@@ -81,11 +81,11 @@ def composition(lang: str) -> Scene:
             nested = f"{f}({nested})"
         right = box.x + box.width / 2
         canvas.line((left, y), (left, y + 6.0), (right, y + 6.0), (right, y), stroke="muted")
-        told = row(black(f"{nested} = ", 14.0), value(chain.stages[k + 1].data.item(), 4, 13.0))
-        canvas.put(told, right, y + 22.0, anchor="end")
+        equation = row(black(f"{nested} = ", 14.0), value(chain.stages[k + 1].data.item(), 4, 13.0))
+        canvas.put(equation, right, y + 22.0, anchor="end")
         y += 34.0
     canvas.put(_product(chain), scene.width / 2, y + 40.0, anchor="middle")
-    return canvas.done(_("composition of functions").said(lang))
+    return canvas.finish(_("composition of functions").said(lang))
 
 
 def _product(chain: Chain) -> Box:

@@ -1,8 +1,8 @@
-"""The derivative: secants that turn into the tangent, and the slope 2x of x²."""
+"""The derivative: secants that approach the tangent, and the slope 2x of x²."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,16 +13,19 @@ from chainrule.lang.messages import _
 from chainrule.nodes.base import Value
 from chainrule.plots.figure import BLUE, GREEN, ORANGE, SKY
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 __all__ = ["AT", "STEPS", "WHERE", "curve", "secants", "slopes_of", "square", "tangents"]
 
-#: Where the tangent is, and how far off the second point of each secant.
+#: The point of the tangent, and the distance to the second point of each secant.
 AT, STEPS = 1.0, (2.0, 1.0, 0.5, 0.01)
-#: Where x² gets a tangent.
+#: The points where x² gets a tangent.
 WHERE = (-1.5, 0.0, 1.0, 2.0)
 
 
 def curve(x: Value) -> Value:
-    """A curve to look at."""
+    """The curve of the figure."""
     return x**3 / 8 + x / 4 + 0.5
 
 
@@ -36,24 +39,24 @@ def slopes_of(x: float) -> list[float]:
     return [float((curve(x + h) - curve(x)) / h) for h in STEPS]
 
 
-def secants(lang: str) -> Any:
-    """The slope between two points, the second one nearer and nearer; then the derivative."""
+def secants(lang: str) -> Figure:
+    """Secants through two points that come closer and closer; then the tangent."""
     plot, (ax,) = new_plot(7.2, 4.4, "plain")
     x = np.linspace(-0.6, 3.4, 200)
     ax.plot(x, curve(x), color="black", linewidth=2.0, zorder=3)
     slope = float(grad(curve)(AT))
     shades = np.linspace(0.25, 0.75, len(STEPS))
     for h, m, shade in zip(STEPS, slopes_of(AT), shades, strict=True):
-        told = _("slope {slope}", slope=figure(m)).said(lang)
-        label = f"h = {h:g}:  {told}"
+        words = _("slope {slope}", slope=figure(m)).said(lang)
+        label = f"h = {h:g}:  {words}"
         ax.plot(x, curve(AT) + m * (x - AT), color=ORANGE, alpha=shade, linewidth=1.3, label=label)
         ax.plot([AT + h], [curve(AT + h)], "o", color=ORANGE, alpha=shade, markersize=6, zorder=4)
         if h >= 0.5:
             note(ax, (AT + h, curve(AT + h)), f"$h = {h:g}$", dx=-8, dy=9, ha="right", color=ORANGE)
-    told = _("tangent: dy/dx").said(lang)
+    words = _("tangent: dy/dx").said(lang)
     ax.plot(
         x, curve(AT) + slope * (x - AT), color=BLUE, linewidth=2.6, linestyle=(0, (6, 2)),
-        label=f"{told} = {figure(slope)}", zorder=2.5,
+        label=f"{words} = {figure(slope)}", zorder=2.5,
     )  # fmt: skip
     ax.plot([AT], [curve(AT)], "o", color="black", markersize=8, zorder=5)
     h = STEPS[0]
@@ -67,8 +70,8 @@ def secants(lang: str) -> Any:
     return plot
 
 
-def tangents(lang: str) -> Any:
-    """y = x² with tangents above; below, their slopes against x, which lie on the line 2x."""
+def tangents(lang: str) -> Figure:
+    """Above, y = x² with tangents; below, their slopes against x, which lie on the line 2x."""
     plot, (top, bottom) = new_plot(6.4, 6.0, "plain", "plain", height_ratios=(3, 2))
     x = np.linspace(-2.4, 2.8, 200)
     top.plot(x, square(x), color="black", linewidth=2.0)

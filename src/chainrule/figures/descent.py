@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,29 +15,33 @@ from chainrule.lang.messages import _
 from chainrule.optimizers import SGD
 from chainrule.plots.figure import BLUE, ORANGE
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 __all__ = ["LR", "START", "path", "sgd_step"]
 
 LR, START, STEPS = 0.3, (-1.7, 1.8), 7
 
 
 def path() -> tuple[Array, Array]:
-    """Where SGD goes on L(W) from the start, and the gradient at every place it was at."""
+    """The points that SGD visits on L(W) from the start, and the gradient at each of them."""
     W, optimizer = np.array(START), SGD(lr=LR)
-    places, gradients = [W.copy()], []
+    points, gradients = [W.copy()], []
     for _step in range(STEPS):
         gradient = field(W)
         optimizer.update([W], [gradient])
         gradients.append(gradient)
-        places.append(W.copy())
-    return np.array(places), np.array(gradients)
+        points.append(W.copy())
+    return np.array(points), np.array(gradients)
 
 
-def sgd_step(lang: str) -> Any:
-    """The way down on the surface, and seen from above, with the first step in numbers."""
-    places, gradients = path()
+def sgd_step(lang: str) -> Figure:
+    """The path of SGD on the surface and from above, with the first step in numbers."""
+    points, gradients = path()
     plot, (left, right) = new_plot(10.6, 4.6, "3d", "plain", width_ratios=(1.12, 1))
-    _above(left, places)
-    _map(right, places, gradients, lang)
+    _above(left, points)
+    _map(right, points, gradients, lang)
     return plot
 
 
@@ -47,7 +51,7 @@ def _grid() -> tuple[Array, Array]:
     return grid, surface(grid)
 
 
-def _above(ax: Any, places: Array) -> None:
+def _above(ax: Any, points: Array) -> None:
     grid, height = _grid()
     ax.plot_surface(
         grid[..., 0],
@@ -58,36 +62,36 @@ def _above(ax: Any, places: Array) -> None:
         linewidth=0,
         antialiased=True,
     )
-    z = surface(places) + 0.06
+    z = surface(points) + 0.06
     ax.plot(
-        places[:, 0], places[:, 1], z, "o-", color=ORANGE, linewidth=2.0, markersize=5, zorder=10
+        points[:, 0], points[:, 1], z, "o-", color=ORANGE, linewidth=2.0, markersize=5, zorder=10
     )
     ax.view_init(elev=38, azim=-58)
     ax.set(xlabel="$w_0$", ylabel="$w_1$")
-    ax.text(2.4, 2.4, 7.4, "$L$", fontsize=11)  # above its axis, since the map is beside it
+    ax.text(2.4, 2.4, 7.4, "$L$", fontsize=11)  # above its axis, to stay clear of the map
     ax.tick_params(labelsize=7)
     ax.set_box_aspect((1, 1, 0.75), zoom=1.05)
-    ax.set_in_layout(False)  # its own room is larger than the figure, and pushes the map out of it
+    ax.set_in_layout(False)  # its layout box is too large, and would push the map out of the figure
 
 
-def _map(ax: Any, places: Array, gradients: Array, lang: str) -> None:
+def _map(ax: Axes, points: Array, gradients: Array, lang: str) -> None:
     across, up = np.linspace(-3.4, 1.6, 101), np.linspace(-1.6, 3.0, 93)
     grid = np.stack(np.meshgrid(across, up), axis=-1)
     ax.contour(
         across, up, surface(grid), levels=np.arange(0.25, 14, 0.75), cmap="cividis", linewidths=0.8
     )
     arrow = {"arrowstyle": "-|>", "lw": 2.2, "mutation_scale": 14, "shrinkA": 0, "shrinkB": 0}
-    for here, there in pairwise(places):
+    for here, there in pairwise(points):
         ax.annotate("", there, here, arrowprops=arrow | {"color": ORANGE}, zorder=5)
-    ax.plot(places[:, 0], places[:, 1], "o", color=ORANGE, markersize=5, zorder=6)
-    first, g = places[0], gradients[0]
+    ax.plot(points[:, 0], points[:, 1], "o", color=ORANGE, markersize=5, zorder=6)
+    first, g = points[0], gradients[0]
     ax.annotate("", first + LR * g, first, arrowprops=arrow | {"color": BLUE, "lw": 2.8}, zorder=4)
-    slope, step = (", ".join(figure(v) for v in vector) for vector in (g, places[1] - first))
-    told = _("η × gradient, uphill").said(lang)
+    slope, step = (", ".join(figure(v) for v in vector) for vector in (g, points[1] - first))
+    words = _("η × gradient, uphill").said(lang)
     note(
         ax,
         first + LR * g,
-        f"∂L/∂W = ({slope})\n{told}",
+        f"∂L/∂W = ({slope})\n{words}",
         dx=-24,
         dy=-58,
         ha="left",
@@ -95,7 +99,7 @@ def _map(ax: Any, places: Array, gradients: Array, lang: str) -> None:
         bbox=WHITE,
     )
     note(
-        ax, (first + places[1]) / 2, f"−η ∂L/∂W = ({step})", dx=10, dy=12, ha="left",
+        ax, (first + points[1]) / 2, f"−η ∂L/∂W = ({step})", dx=10, dy=12, ha="left",
         color=ORANGE, bbox=WHITE,
     )  # fmt: skip
     ax.set(xlabel="$w_0$", ylabel="$w_1$", aspect="equal", xlim=(-3.4, 1.6), ylim=(-1.6, 3.0))

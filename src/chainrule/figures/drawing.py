@@ -1,4 +1,4 @@
-"""Drawing figures by their numbers, and a folder of them with a page that shows all."""
+"""Drawing figures by their numbers, and saving a folder of figures with an index page."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def find(key: str) -> Figure:
 def draw(key: str, lang: str | None = None) -> Picture:
     """Draw one figure; every number in it is computed now.
 
-    `lang`: "en" or "zh"; None: what CHAINRULE_LANG says, else English.
+    `lang`: "en" or "zh"; None: the language of CHAINRULE_LANG, else English.
 
     Raises:
         SettingError: there is no such figure or language.
-        ExtraMissingError: a plot, and matplotlib is missing (extra [draw]).
+        ExtraMissingError: the figure is a plot, and matplotlib is missing (extra [draw]).
 
     >>> draw("1-18", lang="zh")
     Picture('1-18-add')
@@ -56,11 +56,11 @@ def draw(key: str, lang: str | None = None) -> Picture:
 def save(
     folder: Pathish, lang: str | None = None, kind: str | None = None, only: Sequence[str] = ()
 ) -> list[str]:
-    """Draw figures into a folder, which is made if need be, and `index.html`, which shows them.
+    """Draw figures into a folder, which is created if needed, with an `index.html` that shows them.
 
-    `kind` is "svg", "png" or "pdf"; without one, graphs are SVG and plots `plot_format(lang)`. `only`
-    names some figures; without it all are drawn. Nothing is written before all are drawn. Old files
-    of the same names are replaced. Gives the paths written. `lang` is that of `draw`.
+    `kind` is "svg", "png" or "pdf"; by default graphs are SVG and plots `plot_format(lang)`. `only`
+    names the figures to draw; by default all are. All are drawn before the first file is written.
+    Old files of the same names are replaced. Returns the paths written. `lang` is that of `draw`.
 
     Raises:
         SettingError: there is no such figure, language or format, the folder is a file, or its
@@ -101,19 +101,19 @@ def save(
 
 
 def plot_format(lang: str) -> str:
-    """What suits plots: PNG; SVG for Chinese words where no font here has such letters."""
+    """The default format of plots: PNG; SVG for Chinese text if no installed font has its letters."""
     try:
         return "svg" if lang == "zh" and lacks_font() else "png"
-    except ImportError:  # no matplotlib, which is told where one is drawn
+    except ImportError:  # no matplotlib; drawing a plot raises the error
         return "png"
 
 
 def _refuse_another_page(path: str) -> None:
-    """An index.html that was there before and is not of these figures stays."""
+    """Raise a SettingError if `path` is an existing page of something else."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             start = file.read(2000)
-    except OSError:  # none there, mostly
+    except OSError:  # usually there is none
         return
     if not any(f"<title>{TITLE.said(lang)}</title>" in start for lang in LANGUAGES):
         raise SettingError(

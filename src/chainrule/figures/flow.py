@@ -1,4 +1,4 @@
-"""Graphs in the book's look, with formulas on the arrows: from a recording, or from a sketch."""
+"""Graphs in the book's style, with formulas on the arrows: recorded graphs, or sketches."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from chainrule.graph.graph import Graph
 from chainrule.graph.scopes import Scope
 from chainrule.graph.variable import Array, Variable
 
-__all__ = ["Sketch", "Tag", "drawn"]
+__all__ = ["Sketch", "Tag", "draw_graph"]
 
-#: No arrow is shorter, whatever it says.
+#: The minimum length of an arrow.
 SHORTEST = 52.0
 
 
 @dataclass(slots=True, frozen=True)
 class Tag:
-    """What an arrow says: boxes above it, for the value, and below it, for the gradient."""
+    """The label of an arrow: boxes above it for the value, and below it for the gradient."""
 
     above: Sequence[Box] = ()
     below: Sequence[Box] = ()
 
 
-def drawn(
+def draw_graph(
     lang: str,
     graph: Graph,
     tags: Mapping[Variable, Tag],
@@ -43,10 +43,10 @@ def drawn(
     fold: Fold = False,
     titles: Mapping[Any, Vertex] | None = None,
 ) -> Scene:
-    """The picture of a recorded graph: its arrows, with the tags in place of the plain labels.
+    """The picture of a recorded graph, with tags in place of the plain labels of arrows.
 
-    With `gradients` the blue arrows are drawn too, wherever a tag has something below. `titles` are
-    what stands for folded layers, and for inputs.
+    With `gradients`, blue arrows are drawn too, wherever a tag has something below. `titles` has
+    the vertices that stand for folded layers and for inputs.
     """
     shown = {v: gradients[v] for v in tags if v in gradients} if gradients else {}
     options = Options(gradients=shown, lang=lang)
@@ -57,7 +57,7 @@ def drawn(
         if titles and thing in titles and not isinstance(unit, End):
             put_in_place(vertex, titles[thing])
     for flow, arrow in zip(units.flows, diagram.arrows, strict=True):
-        # What it says in full when it is pointed at stays.
+        # The tooltip, which has the full value, is kept.
         label(arrow, tags.get(flow.variable, Tag()), bool(shown), title=arrow.content.title)
     return scene_of(diagram, options)
 
@@ -69,9 +69,10 @@ def put_in_place(old: Vertex, new: Vertex) -> None:
 
 
 def label(arrow: Arrow, tag: Tag, back: bool, *, roomy: bool = True, title: str = "") -> None:
-    """Give an arrow its label, and the room for it; if `roomy`, also for what is not shown.
+    """Set the label of an arrow, and the space for it.
 
-    So a forward and a backward picture, side by side, look alike.
+    With `roomy`, the space includes labels that are not shown, so that a forward and a backward
+    picture have the same layout.
     """
     above = stacked([box.panel() for box in tag.above], space=3.0)
     below = stacked([box.panel() for box in tag.below], space=4.0)
@@ -86,7 +87,7 @@ def label(arrow: Arrow, tag: Tag, back: bool, *, roomy: bool = True, title: str 
 
 
 class Sketch:
-    """A diagram made by hand, for what is no recorded graph; values still come from arrays."""
+    """A diagram drawn by hand, where there is no recorded graph; values still come from arrays."""
 
     def __init__(self, *, back: bool, roomy: bool = True) -> None:
         self.back, self.roomy, self.diagram = back, roomy, Diagram()
@@ -97,41 +98,41 @@ class Sketch:
         return vertex
 
     def node(self, symbol: str) -> Vertex:
-        """An operation."""
+        """Add an operation."""
         return self._add(symbol_vertex(symbol, symbol))
 
     def box(self, title: str) -> Vertex:
-        """A layer."""
+        """Add a layer."""
         return self._add(box_vertex(title, [], ""))
 
     def dot(self) -> Vertex:
-        """A branching."""
+        """Add a branch node."""
         return self._add(dot_vertex("Branch", back=self.back))
 
     def name(self, source: str, beside: int, size: float = 17.0) -> Vertex:
-        """A name at the start (1) or at the end (-1) of its arrow."""
+        """Add a name at the start (1) or at the end (-1) of its arrow."""
         panel = formula(source, size, role="name").panel()
         look = Look("name", plain(source), panel, "none")
         width = math.ceil(panel.width) + 6.0
         return self._add(Vertex(width, math.ceil(panel.height), beside=beside, content=look))
 
     def arrow(self, source: Vertex, target: Vertex, tag: Tag, *, weight: float = 2.0) -> Arrow:
-        """An arrow between two of them."""
+        """Add an arrow between two vertices."""
         arrow = Arrow(source, target, weight=weight)
         label(arrow, tag, self.back, roomy=self.roomy)
         self.diagram.arrows.append(arrow)
         return arrow
 
     def circle(self, source: str) -> Vertex:
-        """A quantity in a circle."""
+        """Add a quantity in a circle."""
         panel = formula(source, 17.0, role="name").panel()
         look = Look("node", plain(source), panel, "circle")
         return self._add(Vertex(40.0, 40.0, round=True, content=look))
 
     def balance(self, vertex: Vertex) -> None:
-        """Let the arrows out of a vertex lie evenly above and below its middle.
+        """Place the arrows out of a vertex evenly above and below its middle.
 
-        An even number of arrows has no middle one to be straight: room is kept for one.
+        For an even number of arrows, an invisible one is added in the middle, to be straight.
         """
         other = Vertex(2.0, 2.0, content=Look("", "", Panel(0.0, 0.0), "none"))
         nothing = Label(Panel(0.0, 0.0), Panel(0.0, 0.0), "", False, False)

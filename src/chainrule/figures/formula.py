@@ -1,6 +1,6 @@
-r"""Formulas: a little of TeX's mathematics as marks of a scene.
+r"""Formulas: a subset of TeX's mathematics as marks of a scene.
 
-Known are `\frac{a}{b}`, `_{}`, `^{}`, `\sum{j}`, `\text{words}`, `\fill{role}{...}` and `\,`.
+The commands are `\frac{a}{b}`, `_{}`, `^{}`, `\sum{j}`, `\text{words}`, `\fill{role}{...}`, `\,`.
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ def plain(source: str) -> str:
 
 
 class _Reader:
-    """The boxes of a formula, read from left to right."""
+    """A parser that turns a formula into boxes, from left to right."""
 
     def __init__(self, source: str, role: str) -> None:
         self.pieces: list[str] = PIECE.findall(source)
         self.role = role
-        #: The sign that was read last.
+        #: The last symbol read.
         self.last = ""
 
     def read(self, size: float, fill: str) -> Box:
-        """Up to the closing brace or the end."""
+        """Read up to the closing brace or the end."""
         parts: list[Box] = []
         tight = True  # a minus here is a sign
         while self.pieces:
@@ -72,16 +72,16 @@ class _Reader:
         return row(*parts)
 
     def _is_sign(self, piece: str, tight: bool) -> bool:
-        """Whether it is the minus of a number."""
+        """Whether the piece is the minus sign of a number."""
         return piece == "−" and tight and bool(self.pieces) and self.pieces[0] in "0123456789∞"
 
     def _group(self, size: float, fill: str) -> Box:
-        """What stands in braces, or the next piece alone."""
+        """The group in braces, or the next piece alone."""
         piece = self.pieces.pop(0)
         return self.read(size, fill) if piece == "{" else self._atom(piece, size, fill, alone=True)
 
     def _raw(self) -> str:
-        """The text in braces, as it is."""
+        """The text in braces, unparsed."""
         assert self.pieces.pop(0) == "{"
         end = self.pieces.index("}")
         text = "".join(self.pieces[:end])
@@ -113,7 +113,7 @@ class _Reader:
         if not italic:
             return _text(run, 0.92 * size, fill, self.role)
         width = size * sum(_letter(c) for c in run)
-        # Written up to its right end, so that an index stands close to it in any font.
+        # Anchored at its right end, so that an index is close to it in any font.
         hugged = not alone and bool(self.pieces) and self.pieces[0] in "_^"
         mark = Text(
             width if hugged else width / 2, 0.0, run, size, fill,
@@ -122,20 +122,20 @@ class _Reader:
         return Box(width, 0.72 * size, 0.22 * size, (mark,))
 
     def _goes_on(self, run: str, kind: str) -> bool:
-        """Whether the next piece is written in one go with the run: letters, or a number."""
+        """Whether the next piece continues the run: letters, or a number."""
         piece = self.pieces[0]
         return _kind(piece) == kind or (piece == "−" and run.endswith("("))
 
     def _scripts(self, piece: str, base: Box, size: float, fill: str) -> Box:
         small = 0.68 * size
-        found = {piece: self._group(small, fill)}
-        if self.pieces and self.pieces[0] in "_^" and self.pieces[0] not in found:
+        scripts = {piece: self._group(small, fill)}
+        if self.pieces and self.pieces[0] in "_^" and self.pieces[0] not in scripts:
             other = self.pieces.pop(0)
-            found[other] = self._group(small, fill)
+            scripts[other] = self._group(small, fill)
         marks = list(base.marks)
         width, above, below = base.width, base.above, base.below
-        for place, box in found.items():
-            rise = -0.2 * size if place == "_" else max(0.42 * size, base.above - 0.36 * size)
+        for side, box in scripts.items():
+            rise = -0.2 * size if side == "_" else max(0.42 * size, base.above - 0.36 * size)
             marks += box.at(base.width + 0.05 * size, -rise)
             width = max(width, base.width + box.width + 0.08 * size)
             above, below = max(above, rise + box.above), max(below, box.below - rise)
@@ -149,7 +149,7 @@ def _kind(piece: str) -> str:
 
 
 def _letter(c: str) -> float:
-    """The width of an italic letter, in parts of the size."""
+    """The width of an italic letter, in units of the font size."""
     if c in NARROW:
         return 0.36
     if c in WIDE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,9 +15,14 @@ from chainrule.lang.messages import _
 from chainrule.nodes.base import Value
 from chainrule.plots.figure import BLUE, GREEN, ORANGE, SKY
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.projections.polar import PolarAxes
+
 __all__ = ["DIRECTION", "POINT", "along", "field", "gradient_field", "surface"]
 
-#: The point that is looked at, and the direction, in degrees.
+#: The point of the figure, and the direction in degrees.
 POINT, DIRECTION = np.array([0.5, 0.8]), 80.0
 
 
@@ -30,27 +35,27 @@ def surface(points: Value) -> Value:
 
 
 def field(points: Array) -> Array:
-    """The gradient at every point: each is its own, since f of one depends on no other."""
-    found: Array = grad(lambda p: total(surface(p)))(points)
-    return found
+    """The gradient at every point; the sum's gradient has all, since f of a point depends on no other."""
+    gradients: Array = grad(lambda p: total(surface(p)))(points)
+    return gradients
 
 
 def along(degrees: float, h: float = 1e-6) -> tuple[float, float]:
-    """The derivative along a direction: gradient · direction, and by moving a little that way."""
+    """The derivative along a direction: gradient · direction, and by a central difference."""
     d = np.array([np.cos(np.radians(degrees)), np.sin(np.radians(degrees))])
-    moved = (surface(POINT + h * d) - surface(POINT - h * d)) / (2 * h)
-    return float(field(POINT) @ d), float(moved)
+    difference = (surface(POINT + h * d) - surface(POINT - h * d)) / (2 * h)
+    return float(field(POINT) @ d), float(difference)
 
 
-def gradient_field(lang: str) -> Any:
-    """Contours and gradients; at one point the gradient, a direction, and all directional slopes."""
+def gradient_field(lang: str) -> Figure:
+    """Contours and gradients; at one point the gradient and the slopes in all directions."""
     plot, (left, right) = new_plot(9.6, 4.6, "plain", "polar", width_ratios=(1.1, 1))
     _field(left, lang)
     _directions(right, lang)
     return plot
 
 
-def _field(ax: Any, lang: str) -> None:
+def _field(ax: Axes, lang: str) -> None:
     side = np.linspace(-2, 2, 81)
     grid = np.stack(np.meshgrid(side, side), axis=-1)
     shades = ax.contourf(side, side, surface(grid), levels=12, cmap="Greys", alpha=0.45)
@@ -65,16 +70,16 @@ def _field(ax: Any, lang: str) -> None:
     gradient, d = field(POINT), _unit(DIRECTION)
     for vector, colour, width in ((gradient, BLUE, 3.0), (d, ORANGE, 2.4)):
         arrow = {"arrowstyle": "-|>", "color": colour, "lw": width, "mutation_scale": 18}
-        ax.annotate("", POINT + vector, POINT, arrowprops=arrow | STRAIGHT, zorder=5)
+        ax.annotate("", tuple(POINT + vector), tuple(POINT), arrowprops=arrow | STRAIGHT, zorder=5)
     foot = POINT + (gradient @ d) * d
     ax.plot(*np.array([POINT + gradient, foot]).T, ":", color="black", linewidth=1.4, zorder=5)
     ax.plot(*foot, "s", color=ORANGE, markersize=5, zorder=6)
     ax.plot(*POINT, "o", color="black", markersize=7, zorder=6)
-    told = ", ".join(figure(g) for g in gradient)
+    components = ", ".join(figure(g) for g in gradient)
     note(
         ax,
         POINT + gradient / 2,
-        f"∇f =\n({told})",
+        f"∇f =\n({components})",
         dx=12,
         dy=-12,
         ha="left",
@@ -94,20 +99,27 @@ def _unit(degrees: float) -> Array:
     return np.array([np.cos(np.radians(degrees)), np.sin(np.radians(degrees))])
 
 
-def _directions(ax: Any, lang: str) -> None:
+def _directions(ax: PolarAxes, lang: str) -> None:
     angles = np.linspace(0, 360, 241)
     slopes = np.array([along(a)[0] for a in angles])
-    for sign, style, told in (
+    for sign, style, label_text in (
         (1, "-", _("uphill (+)").said(lang)),
         (-1, (0, (4, 2)), _("downhill (−)").said(lang)),
     ):
         shown = np.where(sign * slopes >= 0, np.abs(slopes), np.nan)
         colour = GREEN if sign > 0 else "0.45"
-        ax.plot(np.radians(angles), shown, linestyle=style, color=colour, linewidth=2.0, label=told)
+        ax.plot(
+            np.radians(angles),
+            shown,
+            linestyle=style,
+            color=colour,
+            linewidth=2.0,
+            label=label_text,
+        )
     gradient = field(POINT)
     steepest, length = float(np.arctan2(gradient[1], gradient[0])), float(np.hypot(*gradient))
-    slope, turned = along(DIRECTION)[0], float(np.radians(DIRECTION))
-    for angle, r, colour in ((steepest, length, BLUE), (turned, slope, ORANGE)):
+    slope, direction = along(DIRECTION)[0], float(np.radians(DIRECTION))
+    for angle, r, colour in ((steepest, length, BLUE), (direction, slope, ORANGE)):
         arrow = {"arrowstyle": "-|>", "color": colour, "lw": 2.6, "mutation_scale": 16}
         ax.annotate("", (angle, r), (0, 0), arrowprops=arrow | STRAIGHT)
     label = _("steepest").said(lang)
@@ -121,7 +133,7 @@ def _directions(ax: Any, lang: str) -> None:
         color=BLUE,
         bbox=WHITE,
     )
-    note(ax, (turned, slope), f"∇f · d = {figure(slope)}", dx=0, dy=12, color=ORANGE)
+    note(ax, (direction, slope), f"∇f · d = {figure(slope)}", dx=0, dy=12, color=ORANGE)
     ax.set_rmax(1.6)
     ax.set_rticks([0.5, 1, 1.5])
     ax.set_rlabel_position(-67)

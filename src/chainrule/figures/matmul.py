@@ -8,7 +8,7 @@ from chainrule.drawing.panels import array_panel
 from chainrule.drawing.scene import Scene
 from chainrule.figures.boxes import Box, boxed, numbers, row, words
 from chainrule.figures.common import blue
-from chainrule.figures.flow import Tag, drawn
+from chainrule.figures.flow import Tag, draw_graph
 from chainrule.graph.functions import sum as total
 from chainrule.graph.graph import Graph
 from chainrule.graph.variable import Array, Variable
@@ -18,16 +18,16 @@ __all__ = ["Product", "batch_node", "matmul_node", "shape_box"]
 
 
 class Product:
-    """y = x W, and the gradients of an L that follows it."""
+    """y = x W, and the gradients of some L computed from y."""
 
     def __init__(self, n: int, d: int, h: int, seed: int = 5) -> None:
         rng = np.random.default_rng(seed)
-        self.x = Variable(_drawn(rng, (n, d)), "x")
-        self.W = Variable(_drawn(rng, (d, h)), "W")
+        self.x = Variable(_random_halves(rng, (n, d)), "x")
+        self.W = Variable(_random_halves(rng, (d, h)), "W")
         self.y = self.x @ self.W
         self.y.name = "y"
         self.graph = Graph([self.y])
-        # Any L will do; this one gives every element of y another gradient.
+        # L is arbitrary; with this one, elements of y have different gradients.
         L = total(rng.integers(1, 6, (n, h)) / 10.0 * self.y**2)
         self.gradients: dict[Variable, Array] = L.graph.gradients()
 
@@ -36,16 +36,16 @@ class Product:
         return self.gradients[v]
 
 
-def _drawn(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    """Numbers that are easy to read: halves from -2 to 2, none of them 0."""
+def _random_halves(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Random numbers that are easy to read: multiples of ½ from -2 to 2, without 0."""
     array: Array = rng.choice([-2.0, -1.5, -1.0, -0.5, 0.5, 1.0, 1.5, 2.0], shape)
     return array
 
 
 def shape_box(letters: str, shape: tuple[int, ...], size: float = 15.0) -> Box:
-    """A shape in letters, and the numbers they stand for."""
-    told = words(f"  = {shape_text(shape)}", 0.8 * size, "muted")
-    return row(words(letters, size, bold=True), told)
+    """A shape in letters, and in numbers."""
+    lengths = words(f"  = {shape_text(shape)}", 0.8 * size, "muted")
+    return row(words(letters, size, bold=True), lengths)
 
 
 def matmul_node(lang: str) -> Scene:
@@ -55,7 +55,7 @@ def matmul_node(lang: str) -> Scene:
         v: Tag([shape_box(letters, v.shape), numbers(v.data)])
         for v, letters in ((p.x, "1×D"), (p.W, "D×H"), (p.y, "1×H"))
     }
-    return drawn(lang, p.graph, tags)
+    return draw_graph(lang, p.graph, tags)
 
 
 def batch_node(lang: str) -> Scene:
@@ -71,4 +71,4 @@ def batch_node(lang: str) -> Scene:
                 boxed(array_panel(p.grad(v), "gradient", "gradient")),
             ],
         )
-    return drawn(lang, p.graph, tags, p.gradients)
+    return draw_graph(lang, p.graph, tags, p.gradients)

@@ -1,4 +1,4 @@
-"""The gradient of a matrix: as many rows and columns as the matrix has."""
+"""The gradient of a matrix, which has the shape of the matrix."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from chainrule.lang.messages import _, _p
 
 __all__ = ["NUDGED", "STEP", "example", "matrix_gradient"]
 
-#: The element that is changed a little, counted from 0, and by how much.
+#: The index of the element that is changed a little, and the change.
 NUDGED, STEP = (1, 2), 0.001
 
 
 def g(W: Variable) -> Variable:
-    """L = g(W), some number that comes of a matrix."""
+    """L = g(W), a scalar computed from a matrix."""
     x = np.array([[0.5, -1.0], [1.5, 0.5], [-0.5, 1.0]])
     L: Variable = total(tanh(x @ W) ** 2)
     return L
 
 
 def example() -> tuple[Array, Array, float, float]:
-    """W, ∂L/∂W, and L with W as it is and with one element a little larger."""
+    """W, ∂L/∂W, and L before and after one element of W is increased by STEP."""
     W = Variable(np.array([[0.3, -0.8, 0.5], [0.7, 0.2, -0.4]]), "W")
     L = g(W)
     gradient = L.graph.gradients()[W]
-    moved = W.data.copy()
-    moved[NUDGED] += STEP
-    return W.data, gradient, float(L.data), float(g(Variable(moved)).data)
+    nudged = W.data.copy()
+    nudged[NUDGED] += STEP
+    return W.data, gradient, float(L.data), float(g(Variable(nudged)).data)
 
 
 def matrix_gradient(lang: str) -> Scene:
-    """W and ∂L/∂W, letter by letter and number by number."""
+    """W and ∂L/∂W, in letters and in numbers."""
     W, gradient, before, after = example()
     n, m = W.shape
     marked = [NUDGED]
@@ -64,15 +64,15 @@ def matrix_gradient(lang: str) -> Scene:
         y += 104.0
     canvas.put(_nudge(lang, gradient[NUDGED], before, after), 0.0, y - 26.0)
     canvas.reach(canvas.width, y)
-    return canvas.done(_("the gradient of a matrix").said(lang))
+    return canvas.finish(_("the gradient of a matrix").said(lang))
 
 
 def _nudge(lang: str, slope: float, before: float, after: float) -> Box:
     i, j = NUDGED[0] + 1, NUDGED[1] + 1
     name = f"w_{{{i}{j}}}"
-    told = _p("w + 0.001 makes L: 1 → 2", "makes").said(lang)
+    word = _p("w + 0.001 makes L: 1 → 2", "makes").said(lang)
     source = (
-        rf"{name} + {STEP} \,\text{{{told}}}\, L:\, {figure(before, 6)} → {figure(after, 6)},"
+        rf"{name} + {STEP} \,\text{{{word}}}\, L:\, {figure(before, 6)} → {figure(after, 6)},"
         rf"\,\, \frac{{{figure(after - before, 3)}}}{{{STEP}}} ="
         rf" {figure((after - before) / STEP, 3)} ≈ \fill{{gradient}}{{\frac{{∂L}}{{∂{name}}}}}"
         rf" = \fill{{gradient}}{{{figure(slope, 3)}}}"

@@ -31,14 +31,14 @@ CELL, BLOCK, NAME = 34.0, 70.0, 22.0
 
 
 def address(array: Array) -> int:
-    """Where the contents of an array are in memory."""
-    where: int = array.__array_interface__["data"][0]
-    return where
+    """The memory address of an array's contents."""
+    location: int = array.__array_interface__["data"][0]
+    return location
 
 
 @dataclass(frozen=True)
 class Block:
-    """Memory: where it is, what is in it, and the names that mean it."""
+    """A block of memory: its address, its contents, and the names that refer to it."""
 
     address: int
     contents: tuple[int, ...]
@@ -47,7 +47,7 @@ class Block:
 
 @dataclass(frozen=True)
 class State:
-    """What there is at some time."""
+    """All blocks of memory at one time."""
 
     blocks: tuple[Block, ...]
 
@@ -55,8 +55,8 @@ class State:
 def _now(names: dict[str, Array], memory: list[Array]) -> State:
     blocks = []
     for array in memory:
-        called = tuple(name for name, named in names.items() if address(named) == address(array))
-        blocks.append(Block(address(array), tuple(array.tolist()), called))
+        names_of = tuple(name for name, named in names.items() if address(named) == address(array))
+        blocks.append(Block(address(array), tuple(array.tolist()), names_of))
     return State(tuple(blocks))
 
 
@@ -65,7 +65,7 @@ def _two() -> tuple[Array, Array]:
 
 
 def rebinding() -> tuple[State, State]:
-    """Before and after `a = b`. The first array is kept here, so that its memory stays in sight."""
+    """Before and after `a = b`; `memory` keeps the first array alive."""
     a, b = _two()
     memory = [a, b]
     before = _now({"a": a, "b": b}, memory)
@@ -83,7 +83,7 @@ def writing() -> tuple[State, State]:
 
 
 def layer_addresses() -> tuple[int, int, bool]:
-    """Where the gradient of a layer's W is before and after backward, and whether it changed."""
+    """The address of W's gradient before and after backward, and whether its contents changed."""
     layer = Affine(np.ones((2, 3)), np.zeros(3))
     gradient = layer.grads[0]
     before, old = address(gradient), gradient.copy()
@@ -93,10 +93,10 @@ def layer_addresses() -> tuple[int, int, bool]:
 
 
 def names_and_memory(lang: str) -> Scene:
-    """Two columns, before above after; the addresses are those of this very run."""
+    """Two columns, before above after; the addresses are those of the present run."""
     canvas = Canvas()
     left = 0.0
-    for code, told, states in (
+    for code, words_text, states in (
         ("a = b", _("two names for one array").said(lang), rebinding()),
         (
             "a[...] = b",
@@ -105,7 +105,7 @@ def names_and_memory(lang: str) -> Scene:
         ),
     ):
         canvas.marks(Text(left, 16.0, code, 17.0, "ink", "start", bold=True, role="code"))
-        canvas.put(words(told, 13.0, "muted", flush=True), left + 108.0, 16.0)
+        canvas.put(words(words_text, 13.0, "muted", flush=True), left + 108.0, 16.0)
         y = 44.0
         times = (_p("in time", "before"), _p("in time", "after"))
         for when, state in zip(times, states, strict=True):
@@ -117,23 +117,23 @@ def names_and_memory(lang: str) -> Scene:
     before, after, changed = layer_addresses()
     assert before == after
     assert changed
-    told = _("layer.grads[0] before and after backward(): new contents, the same address")
-    canvas.put(words(told.said(lang), 13.0, flush=True), 0.0, y + 6.0)
+    words_text = _("layer.grads[0] before and after backward(): new contents, the same address")
+    canvas.put(words(words_text.said(lang), 13.0, flush=True), 0.0, y + 6.0)
     right = left - 46.0
     wide = text_width("0x" + 12 * "d", 13.0)  # whatever the digits are in this run
-    for where, x in ((before, right - 2 * wide - 28.0), (after, right - wide)):
-        canvas.marks(_address(where, x, y + 6.0))
+    for location, x in ((before, right - 2 * wide - 28.0), (after, right - wide)):
+        canvas.marks(_address(location, x, y + 6.0))
     canvas.put(black("=", 15.0), right - wide - 14.0, y + 6.0, anchor="middle")
     canvas.reach(right, y + 10.0)
-    return canvas.done(_("names and memory").said(lang))
+    return canvas.finish(_("names and memory").said(lang))
 
 
-def _address(where: int, x: float, y: float) -> Text:
-    return Text(x, y, hex(where), 13.0, "gradient", "start", role="address")
+def _address(location: int, x: float, y: float) -> Text:
+    return Text(x, y, hex(location), 13.0, "gradient", "start", role="address")
 
 
 def _draw(canvas: Canvas, lang: str, state: State, x: float, y: float) -> None:
-    places = {}
+    heights = {}
     for k, block in enumerate(state.blocks):
         top = y + k * BLOCK
         left = x + 150.0
@@ -152,18 +152,18 @@ def _draw(canvas: Canvas, lang: str, state: State, x: float, y: float) -> None:
                 ),
             )  # fmt: skip
         if not alive:
-            told = _("no name left").said(lang)
-            canvas.put(words(told, 12.0, "muted", flush=True), left + 3 * CELL + 10.0, top + 40.0)
-        places.update(dict.fromkeys(block.names, top + 35.0))
+            note = _("no name left").said(lang)
+            canvas.put(words(note, 12.0, "muted", flush=True), left + 3 * CELL + 10.0, top + 40.0)
+        heights.update(dict.fromkeys(block.names, top + 35.0))
     for k, name in enumerate(("a", "b")):
         middle = y + k * BLOCK + 35.0
         canvas.put(black(name, 20.0), x + 24.0, middle + 6.0, anchor="middle")
-        end = places[name] + (0.0 if middle == places[name] else -8.0)
+        end = heights[name] + (0.0 if middle == heights[name] else -8.0)
         _link(canvas, x + 42.0, middle, x + 146.0, end)
 
 
 def _link(canvas: Canvas, x: float, y: float, to_x: float, to_y: float) -> None:
-    """An arrow from a name to what it means."""
+    """An arrow from a name to its memory."""
     middle = (x + to_x) / 2
     path = (("M", x, y), ("C", middle, y, middle, to_y, to_x - 8.0, to_y))
     canvas.marks(Line(path, stroke="ink", stroke_width=1.4), arrowhead(to_x, to_y, 9.0, 3.6, "ink"))

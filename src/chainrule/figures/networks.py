@@ -1,4 +1,4 @@
-"""The chapter's network up to its loss, with Softmax and Cross Entropy apart, and as one layer."""
+"""The chapter's network and loss, with Softmax and Cross Entropy as two layers and as one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chainrule.drawing.scene import Scene
 from chainrule.drawing.symbols import box_vertex
 from chainrule.figures.boxes import Box, boxed, numbers, row, value, words
 from chainrule.figures.common import black
-from chainrule.figures.flow import Tag, drawn
+from chainrule.figures.flow import Tag, draw_graph
 from chainrule.graph.graph import Graph
 from chainrule.graph.variable import Array, Variable
 from chainrule.graph.wording import shape_text
@@ -24,13 +24,13 @@ from chainrule.training import Trainer
 
 __all__ = ["chain", "loss_in_one", "loss_in_two", "sample", "trained"]
 
-#: What each layer is called on the picture, as in the chapter.
+#: The names of layers in the picture, as in the chapter.
 NAMES = {"CrossEntropyError": "Cross Entropy Error", "SoftmaxWithLoss": "Softmax with Loss"}
 
 
 @functools.cache
 def trained() -> TwoLayerNet:
-    """A network that has learnt the spiral for a while."""
+    """A network trained on the spiral for 150 epochs."""
     x, t = spiral()
     net = TwoLayerNet(2, 10, 3, dtype=np.float64)
     Trainer(net, SGD(lr=1.0), engine="numpy").fit(x, t, 150, 30, progress=None)
@@ -44,7 +44,10 @@ def sample() -> tuple[Array, Array]:
 
 
 def chain(last: list[Layer]) -> tuple[dict[str, Variable], dict[Layer, Vertex]]:
-    """What flows between the layers of that network and these, by name, and how layers look."""
+    """The values between the layers, by name, and the boxes of the layers.
+
+    The layers are those of the trained network up to its scores, and then `last`.
+    """
     W1, b1, W2, b2 = (p.copy() for p in trained().params)
     layers = [Affine(W1, b1), Sigmoid(), Affine(W2, b2), *last]
     row_, target = sample()
@@ -59,8 +62,8 @@ def chain(last: list[Layer]) -> tuple[dict[str, Variable], dict[Layer, Vertex]]:
     boxes = {}
     for layer in layers:
         kind = type(layer).__name__
-        told = [f"{name} {shape_text(p.shape)}" for name, p in layer.parameters.items()]
-        boxes[layer] = box_vertex(NAMES.get(kind, kind), told, "")
+        sizes = [f"{name} {shape_text(p.shape)}" for name, p in layer.parameters.items()]
+        boxes[layer] = box_vertex(NAMES.get(kind, kind), sizes, "")
     return flows, boxes
 
 
@@ -69,11 +72,11 @@ def _draw(last: list[Layer], lang: str) -> Scene:
     tags = {}
     for name, v in flows.items():
         array = sample()[1] if name == "t" else v.data
-        told = words(shape_text(array.shape), 12.0, "muted")
-        head = told if name in "xt" else row(black(rf"{name}\,\,"), told)
+        shape = words(shape_text(array.shape), 12.0, "muted")
+        head = shape if name in "xt" else row(black(rf"{name}\,\,"), shape)
         tags[v] = Tag([head, _small(array)])
     tags[flows["L"]] = Tag([value(flows["L"].data.item(), 4, 14.0)])
-    return drawn(lang, Graph([flows["L"]]), tags, fold=True, titles=boxes)
+    return draw_graph(lang, Graph([flows["L"]]), tags, fold=True, titles=boxes)
 
 
 def _small(array: Array) -> Box:

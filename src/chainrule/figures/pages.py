@@ -1,4 +1,4 @@
-"""The page that shows a folder of figures, to leaf through."""
+"""The index page of a folder of figures."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ next.scrollIntoView({behavior:"smooth"});e.preventDefault()})
 
 
 def index_page(shown: Sequence[tuple[Figure, str]], files: Mapping[str, bytes], lang: str) -> str:
-    """The page for these figures and their file names; it needs nothing but the files beside it."""
+    """The page for figures with their file names; it loads only the files beside it."""
     links = "\n".join(
         f'<a href="#{figure.name}">{escape(figure.heading(lang))}</a>' for figure, _ in shown
     )
@@ -70,9 +70,9 @@ def index_page(shown: Sequence[tuple[Figure, str]], files: Mapping[str, bytes], 
 
 
 def _wide(svg: bytes) -> float:
-    """How wide an SVG is shown: somewhat larger than it says, so that it is read with ease."""
-    said = re.search(rb'width="([\d.]+)"', svg)
-    return 1.3 * float(said[1]) if said else 0.0
+    """The width at which an SVG is shown: 1.3 times its own, for legibility."""
+    width = re.search(rb'width="([\d.]+)"', svg)
+    return 1.3 * float(width[1]) if width else 0.0
 
 
 def _part(figure: Figure, name: str, data: bytes, lang: str) -> str:

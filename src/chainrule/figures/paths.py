@@ -13,7 +13,7 @@ from chainrule.lang.messages import _
 
 __all__ = ["HERE", "all_paths", "inner_products", "one_product", "small"]
 
-#: The xᵢ that the pictures look at, counted from 0.
+#: The index i of the xᵢ in the pictures, from 0.
 HERE = 1
 
 
@@ -23,7 +23,7 @@ def small() -> Product:
 
 
 def bracketed(v: float) -> str:
-    """A factor; a negative one in brackets."""
+    """A factor, in parentheses if it is negative."""
     return f"({figure(v)})" if v < 0 else figure(v)
 
 
@@ -46,7 +46,7 @@ def all_paths(lang: str) -> Scene:
     start = sketch.circle(f"x_{i}")
     middle = [sketch.circle(f"y_{j}") for j in range(1, len(dy) + 1)]
     end = sketch.circle("L")
-    room = Box(0.0, 33.0, 0.0)  # as high as what stands above the arrows on the left
+    room = Box(0.0, 33.0, 0.0)  # as high as the labels above the arrows on the left
     for j, y in enumerate(middle):
         slope = black(rf"\frac{{∂y_{j + 1}}}{{∂x_{i}}} = W_{{{i}{j + 1}}} = {figure(W[j])}", 14.0)
         back = blue(f"{product_of(dy[j], W[j])} = {figure(dy[j] * W[j])}", 14.0)
@@ -63,7 +63,7 @@ def all_paths(lang: str) -> Scene:
     )
     line = blue(f"{source} = {figure(p.grad(p.x)[0, HERE])}", 17.0)
     canvas.put(line, scene.width / 2, scene.height + 14.0 + line.above, anchor="middle")
-    return canvas.done(_("equation 1.12").said(lang), 8.0)
+    return canvas.finish(_("equation 1.12").said(lang), 8.0)
 
 
 def inner_products(lang: str) -> Scene:
@@ -74,8 +74,8 @@ def inner_products(lang: str) -> Scene:
     slopes = r"\sum{j} \frac{∂L}{∂y_j} \frac{∂y_j}{∂x_i}"
     head = black(rf"\frac{{∂L}}{{∂x_i}} = {slopes} = \sum{{j}} \frac{{∂L}}{{∂y_j}} W_{{ij}}", 18.0)
     right = canvas.put(head, 0.0, head.above)
-    told = _("the inner product of ∂L/∂y and row i of W").said(lang)
-    canvas.put(words(told, 13.0, "muted", flush=True), right + 28.0, head.above)
+    note = _("the inner product of ∂L/∂y and row i of W").said(lang)
+    canvas.put(words(note, 13.0, "muted", flush=True), right + 28.0, head.above)
     y = head.height + 52.0
     for i, line in enumerate(W):
         marked = [(i, j) for j in range(len(dy))]
@@ -84,7 +84,7 @@ def inner_products(lang: str) -> Scene:
         result = blue(rf"\frac{{∂L}}{{∂x_{i + 1}}} = {inner(dy, line)} = {figure(dx[i])}")
         canvas.put(result, x + 24.0, y)
         y += 84.0
-    return canvas.done(_("equation 1.13").said(lang))
+    return canvas.finish(_("equation 1.13").said(lang))
 
 
 def one_product(lang: str) -> Scene:
@@ -117,7 +117,7 @@ def one_product(lang: str) -> Scene:
     i = HERE + 1
     line = blue(rf"\frac{{∂L}}{{∂x_{i}}} = {inner(dy[0], W[HERE])} = {figure(dx[0, HERE])}", 16.0)
     canvas.put(framed(line, "none", "highlight"), canvas.width / 2, 222.0, anchor="middle")
-    return canvas.done(_("equation 1.14").said(lang))
+    return canvas.finish(_("equation 1.14").said(lang))
 
 
 def _blue(name: str) -> Box:

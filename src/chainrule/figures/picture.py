@@ -1,10 +1,10 @@
-"""A figure in hand: a scene or a plot, to show, to save, or to look into."""
+"""A drawn figure: a scene or a plot, to show, to save, or to inspect."""
 
 from __future__ import annotations
 
 from contextlib import nullcontext
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from chainrule.atomic_write import Pathish, write_whole
 from chainrule.drawing.fonts import letters_as_text, set_fonts
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Picture"]
 
-#: Dots to the inch of a PNG: graphs at twice the size of the screen, plots as they are sized.
+#: The resolution of PNGs in dots per inch: graphs at twice screen resolution.
 DPI = {"graph": 192.0, "plot": 110.0}
 
 
 class Picture:
-    """A drawn figure: `scene` is what a graph is made of, `plot` is a matplotlib figure.
+    """A drawn figure: a graph, with its `scene`, or a `plot`, a matplotlib figure.
 
     >>> import chainrule as cr
     >>> picture = cr.figures.draw("1-18")
@@ -42,7 +42,7 @@ class Picture:
 
     @property
     def suits(self) -> str:
-        """The format that suits it: SVG for a graph, PNG for a plot."""
+        """The default format: SVG for a graph, PNG for a plot."""
         return "svg" if self.kind == "graph" else "png"
 
     @property
@@ -75,7 +75,7 @@ class Picture:
                 _("format={kind!r} is not known; {nearest}.", kind=kind, nearest=near)
             )
         if not isinstance(self._content, Scene):
-            return _plotted(self._content, kind)
+            return _render_plot(self._content, kind)
         if kind == "svg":
             return to_svg(self._content, "light").encode()
         from chainrule.drawing.raster import to_pdf, to_png
@@ -85,7 +85,7 @@ class Picture:
         return to_png(self._content, False, DPI["graph"])
 
     def save(self, path: Pathish) -> None:
-        """Write it as .svg, .png or .pdf, by the ending of the name; an old file is replaced."""
+        """Write it as .svg, .png or .pdf, by the ending of `path`; an old file is replaced."""
         write_whole(path, self.written(format_of(path, PLOTS)), overwrite=True)
 
     def texts(self) -> list[str]:
@@ -108,14 +108,14 @@ class Picture:
         return f"Picture({self.name!r})"
 
 
-def _plotted(plot: Any, kind: str) -> bytes:
-    """A matplotlib figure as a file; the same figure gives the same bytes."""
+def _render_plot(plot: Plot, kind: str) -> bytes:
+    """A matplotlib figure as the bytes of a file; the same figure gives the same bytes."""
     from matplotlib.text import Text
 
     for text in plot.findobj(Text):
         text.set_math_fontfamily("stix")
     if plot.get_layout_engine() is not None:
-        # Laid out once: each time the layout is made it moves a little further.
+        # The layout is computed once, since every further run would shift it a little.
         with nullcontext() if set_fonts(plot, needed=kind != "svg") else letters_as_text():
             plot.draw_without_rendering()
         plot.set_layout_engine("none")

@@ -1,4 +1,4 @@
-"""Repeat and Sum: one array to N, N arrays to one; each is the other's backward pass."""
+"""Repeat (one array to N) and Sum (N arrays to one); each is the other's backward pass."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ N, D = 3, 4
 
 
 def weights() -> Array:
-    """What follows: L = Σ weights · y, say, with another weight for every element."""
+    """The weights (N, D) in L = Σ weights · y."""
     return np.random.default_rng(21).integers(-4, 5, (N, D)) / 2.0
 
 
 def repeated() -> tuple[Variable, Variable, dict[Variable, Array]]:
-    """x, y = x repeated N times, and the gradients of an L that follows."""
+    """x, y = x repeated N times, and the gradients of L = Σ weights · y."""
     x = Variable(np.array([[2.0, -1.0, 0.5, 3.0]]), "x")
     y = broadcast_to(x, (N, D))
     return x, y, total(weights() * y).graph.gradients()
 
 
 def summed() -> tuple[Variable, Variable, dict[Variable, Array]]:
-    """x, y = the sum of its N rows, and the gradients of an L that follows."""
+    """x, y = the sum of its N rows, and the gradients of a weighted sum of y."""
     x = Variable(weights() + 1.0, "x")
     y = total(x, axis=0, keepdims=True)
     return x, y, total(np.array([[1.0, -2.0, 0.5, 1.5]]) * y).graph.gradients()
@@ -45,12 +45,12 @@ def _whole(name: str, shape: tuple[int, ...]) -> Box:
 
 
 def _one(x: Array, *gradient: Box) -> Tag:
-    """What the single array says: its shape and numbers, and its gradient."""
+    """The tag of the single array: its shape and numbers, and its gradient."""
     return Tag([words(f"1×D = {shape_text(x.shape)}", 12.0, "muted"), numbers(x)], [row(*gradient)])
 
 
 def _each(name: str, rows: Array, gradients: Array) -> list[Tag]:
-    """What the N arrows say: a row, and its gradient."""
+    """The tags of the N arrows: a row and its gradient each."""
     return [
         Tag([numbers(values)], [row(blue(rf"\frac{{∂L}}{{∂{name}_{i}}} ="), _blue(gradient))])
         for i, (values, gradient) in enumerate(zip(rows, gradients, strict=True), 1)
@@ -62,7 +62,7 @@ def _blue(gradient: Array) -> Box:
 
 
 def _fan(one: Tag, many: list[Tag], whole: Box, node: str, *, out: bool, back: bool) -> Scene:
-    """One arrow on one side of a node; on the other N arrows, bracketed as one array."""
+    """A node with one arrow on one side and N arrows on the other, bracketed as one array."""
     sketch = Sketch(back=back, roomy=False)
     middle = sketch.node(node)
     single = sketch.name("x" if out else "y", 1 if out else -1)
@@ -83,7 +83,7 @@ def _fan(one: Tag, many: list[Tag], whole: Box, node: str, *, out: bool, back: b
     canvas.bracket(x, ends[0].y - 18.0, ends[-1].y + 18.0, left=not out)
     middle_y = (ends[0].y + ends[-1].y) / 2 + 5.0
     canvas.put(whole, x + 10.0 if out else x - 10.0, middle_y, anchor="start" if out else "end")
-    return canvas.done("", 0.0)
+    return canvas.finish("", 0.0)
 
 
 def repeat_node(lang: str) -> Scene:

@@ -1,4 +1,4 @@
-"""Shapes as a check, and as a way to find the backward pass of MatMul (figures 1-24 and 1-26)."""
+"""Shapes as a check of MatMul's backward pass, and as a way to find it (figures 1-24 and 1-26)."""
 
 from __future__ import annotations
 
@@ -53,15 +53,15 @@ def _checked(lang: str, lines: list[list[Factor]], title: str) -> Scene:
         line.factor(*first)
         line.factor(*second)
         line.links()
-        off = float(np.abs(first[2] @ second[2] - result[2]).max())
-        told = _("what backward() gives: the same").said(lang)
-        more = _("(off by {error})", error=figure(off, 1)).said(lang)
-        canvas.put(words(told, 13.0, "good", flush=True), line.x + 8.0, y + 4.0)
+        error = float(np.abs(first[2] @ second[2] - result[2]).max())
+        note = _("what backward() gives: the same").said(lang)
+        more = _("(off by {error})", error=figure(error, 1)).said(lang)
+        canvas.put(words(note, 13.0, "good", flush=True), line.x + 8.0, y + 4.0)
         canvas.put(words(more, 13.0, "good", flush=True), line.x + 8.0, y + 22.0)
         y += 172.0
-    told = _("equal inner lengths meet and go; the outer lengths stay").said(lang)
-    canvas.put(words(told, 13.0, "muted", flush=True), 0.0, canvas.height + 28.0)
-    return canvas.done(title)
+    note = _("equal inner lengths meet and go; the outer lengths stay").said(lang)
+    canvas.put(words(note, 13.0, "muted", flush=True), 0.0, canvas.height + 28.0)
+    return canvas.finish(title)
 
 
 class _Line:
@@ -69,33 +69,33 @@ class _Line:
 
     def __init__(self, canvas: Canvas, y: float) -> None:
         self.canvas, self.x, self.y = canvas, 0.0, y
-        #: Where the two lengths of each matrix stand.
-        self.places: list[tuple[float, float]] = []
+        #: The x positions of the two lengths of each matrix.
+        self.positions: list[tuple[float, float]] = []
 
     def factor(self, name: str, letters: str, array: Array) -> None:
-        """A matrix, its shape below it in letters and in numbers."""
+        """Add a matrix with its shape below it, in letters and in numbers."""
         box = black(name, 20.0) if "^" in name else blue(rf"\frac{{∂L}}{{∂{name}}}", 20.0)
         sides = [words(letter, 17.0, bold=True) for letter in letters.split("×")]
         under = row(sides[0], words(" × ", 16.0), sides[1])
         width = max(box.width, under.width, 64.0)
         middle = self.x + width / 2
-        told = words(shape_text(array.shape), 12.5, "muted")
-        for part, y in ((box, 0.0), (under, 48.0), (told, 66.0)):
+        numbers = words(shape_text(array.shape), 12.5, "muted")
+        for part, y in ((box, 0.0), (under, 48.0), (numbers, 66.0)):
             self.canvas.put(part, middle, self.y + y, anchor="middle")
         left, right = middle - under.width / 2, middle + under.width / 2
-        self.places.append((left + sides[0].width / 2, right - sides[1].width / 2))
+        self.positions.append((left + sides[0].width / 2, right - sides[1].width / 2))
         self.x += width + 20.0
 
     def equals(self) -> None:
-        """Between the result and its factors."""
+        """Add the equals sign between the result and its factors."""
         sign: Box = black("=", 20.0)
         for y in (0.0, 48.0):
             self.canvas.put(sign, self.x, self.y + y)
         self.x += sign.width + 20.0
 
     def links(self) -> None:
-        """The inner lengths are equal, and the outer ones are those of the result."""
-        (a, b), (c, d), (e, f) = self.places
+        """Add lines between the equal inner lengths, and from the outer ones to the result's."""
+        (a, b), (c, d), (e, f) = self.positions
         for start, end, depth, colour in (
             (d, e, 9.0, "good"),
             (a, c, 20.0, "muted"),

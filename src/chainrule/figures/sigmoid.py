@@ -11,7 +11,7 @@ from chainrule.drawing.scene import Scene
 from chainrule.figures.boxes import boxed, value, words
 from chainrule.figures.canvas import Canvas, titled
 from chainrule.figures.common import black, figure, tag
-from chainrule.figures.flow import Tag, drawn
+from chainrule.figures.flow import Tag, draw_graph
 from chainrule.graph.derivatives import grad, numerical_gradient
 from chainrule.graph.functions import exp
 from chainrule.graph.functions import sigmoid as sigma
@@ -22,9 +22,9 @@ from chainrule.nodes.base import Value
 
 __all__ = ["AT", "LINES", "sigmoid_derivative", "sigmoid_node"]
 
-#: Where the lines are compared.
+#: The values of x at which the lines are compared.
 AT = (-2.0, 0.5, 3.0)
-#: Every line of the derivation, as people write it and as a function that is run.
+#: Every line of the derivation, as a formula and as a function.
 LINES: tuple[tuple[str, Callable[[Value], Value]], ...] = (
     (r"= \frac{e^{−x}}{(1 + e^{−x})^2}", lambda x: exp(-x) / (1 + exp(-x)) ** 2),
     (
@@ -40,7 +40,7 @@ LINES: tuple[tuple[str, Callable[[Value], Value]], ...] = (
 
 
 def sigmoid_derivative(lang: str) -> Scene:
-    """∂y/∂x of y = 1 / (1 + e⁻ˣ): four lines, each run at three places and compared."""
+    """∂y/∂x of y = 1 / (1 + e⁻ˣ): four lines, each computed at three values of x and compared."""
     canvas = Canvas()
     xs = np.array(AT)
     live = np.array([float(grad(sigma)(x)) for x in AT])
@@ -58,18 +58,18 @@ def sigmoid_derivative(lang: str) -> Scene:
         _values(canvas, columns, y, np.asarray(function(xs)), live)
         y += 62.0
     canvas.line((0.0, y - 32.0), (columns[-1] + 76.0, y - 32.0), stroke="cell line")
-    for told, values in (
+    for name, values in (
         (_("chainrule's backward pass").said(lang), live),
         (
             _("numerical, (f(x+h) − f(x−h)) / 2h").said(lang),
             counted,
         ),
     ):
-        canvas.put(words(told, 13.0, "muted", flush=True), 0.0, y)
+        canvas.put(words(name, 13.0, "muted", flush=True), 0.0, y)
         _values(canvas, columns, y, values, live, 1e-9)
         y += 30.0
     canvas.reach(columns[-1] + 76.0, y - 24.0)
-    return canvas.done(_("the derivative of the sigmoid").said(lang))
+    return canvas.finish(_("the derivative of the sigmoid").said(lang))
 
 
 def _values(
@@ -83,7 +83,7 @@ def _values(
 
 
 def sigmoid_node(lang: str) -> Scene:
-    """The node as one, and as negate, exp, add 1 and divide: the same gradient either way."""
+    """Sigmoid as one node, and as negate, exp, add 1 and divide: the same gradient."""
     x = Variable(0.5, "x")
     y = sigma(x)
     y.name = "y"
@@ -96,18 +96,20 @@ def sigmoid_node(lang: str) -> Scene:
         ),
         y: tag(y, gradients[y], r"\frac{∂L}{∂y}"),
     }  # fmt: skip
-    whole = drawn(lang, Graph([y]), tags, gradients)
+    whole = draw_graph(lang, Graph([y]), tags, gradients)
     u = Variable(0.5, "x")
     out = 1 / (1 + exp(-u))
     out.name = "y"
     graph = (out**2).graph
-    found = graph.gradients()
+    part_gradients = graph.gradients()
     parts = Graph([out])
     labels = {
-        v: Tag([value(v.data.item(), 4, 13.0)], [value(found[v].item(), 4, 13.0, "gradient")])
+        v: Tag(
+            [value(v.data.item(), 4, 13.0)], [value(part_gradients[v].item(), 4, 13.0, "gradient")]
+        )
         for node in parts.nodes
         for v in (*node.inputs, *node.outputs)
-        if v in found and v.scalar is None
+        if v in part_gradients and v.scalar is None
     }
     return titled(
         _("the Sigmoid layer").said(lang),
@@ -115,7 +117,7 @@ def sigmoid_node(lang: str) -> Scene:
             (_("as one node").said(lang), whole),
             (
                 _("in elementary nodes").said(lang),
-                drawn(lang, parts, labels, found),
+                draw_graph(lang, parts, labels, part_gradients),
             ),
         ],
         across=False,

@@ -1,4 +1,4 @@
-"""Softmax with Loss for three classes (1-30): what flows back is y − t."""
+"""Softmax with Loss for three classes (1-30), whose backward pass is y − t."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chainrule.graph.graph import Graph
 from chainrule.graph.variable import Array, Variable
 from chainrule.layers import CrossEntropyError, Softmax
 
-#: From one arrow to the next.
+#: The distance between two arrows.
 APART = 60.0
 
 __all__ = ["example", "softmax_with_loss"]
@@ -30,17 +30,17 @@ def example() -> tuple[Array, Array, Array, Array, Array, float]:
 
 
 def softmax_with_loss(lang: str) -> Scene:
-    """a₁ … a₃ → Softmax → y₁ … y₃ → Cross Entropy Error, with t₁ … t₃; back come y_k − t_k."""
+    """a₁ … a₃ → Softmax → y₁ … y₃ → Cross Entropy Error, with t₁ … t₃; backward, y_k − t_k."""
     a, y, t, da, dy, L = example()
     sketch = Sketch(back=True)
     softmax, error = sketch.box("Softmax"), sketch.box("Cross Entropy Error")
-    # Arrows enter and leave so far apart that all of them are straight.
+    # The ports are far enough apart for all arrows to be straight.
     softmax.port = error.port = APART
     softmax.height, error.height = 3 * APART, 7.2 * APART
     for k in range(3):
         n = k + 1
-        told = f"{number(y[k], 3)} − {number(t[k])} = {number(da[k], 3)}"
-        tag = Tag([_valued("a", n, a[k])], [blue(f"y_{n} − t_{n} = {told}", 14.0)])
+        difference = f"{number(y[k], 3)} − {number(t[k])} = {number(da[k], 3)}"
+        tag = Tag([_valued("a", n, a[k])], [blue(f"y_{n} − t_{n} = {difference}", 14.0)])
         sketch.arrow(sketch.name(f"a_{n}", 1), softmax, tag, weight=3.0)
     for k in range(3):
         n = k + 1

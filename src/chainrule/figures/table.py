@@ -1,10 +1,10 @@
-"""The chapter's figures, in its order: number, title and caption in both languages, and who draws it."""
+"""The chapter's figures in order: number, title, caption, and the function that draws each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from chainrule.figures import (
     add,
@@ -28,19 +28,24 @@ from chainrule.figures import (
 )
 from chainrule.lang.messages import Text, _
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Plot
+
+    from chainrule.drawing.scene import Scene
+
 __all__ = ["FIGURES", "Figure"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Figure:
-    """One figure of the chapter: `number` is the chapter's, or "" where it has none."""
+    """One figure of the chapter; `number` is "" if the chapter does not number it."""
 
     number: str
     slug: str
-    draw: Callable[[str], Any]
+    draw: Callable[[str], Scene | Plot]
     title: Text
     caption: Text
-    #: Whether it comes out the same every time; memory addresses do not.
+    #: Whether it is the same every time; one with memory addresses is not.
     repeats: bool = True
 
     @property
@@ -50,7 +55,7 @@ class Figure:
 
     @property
     def key(self) -> str:
-        """What it is asked for by: the number, or else the name."""
+        """The number, or else the slug, by which `find` finds it."""
         return self.number or self.slug
 
     def heading(self, lang: str) -> str:

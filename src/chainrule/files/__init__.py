@@ -1,4 +1,4 @@
-"""Keeping a network: the model file, written whole or not at all, read without trust."""
+"""Saving networks: the model file is written atomically, and checked fully when it is read."""
 
 from __future__ import annotations
 

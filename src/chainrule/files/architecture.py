@@ -1,8 +1,8 @@
-"""A network as JSON, and back: which layers, with which settings, holding which arrays.
+"""A network as JSON, and back: its layers with their settings and arrays.
 
-`LAYERS` and `LOSSES` are the whole list of what a model file may name. A layer is made again
-by calling its class with its arrays and its settings, `cls(**arrays, **settings)`; a row names
-what else it needs. Nothing is looked up by a name that stands in a file anywhere else.
+`LAYERS` and `LOSSES` list all classes that a model file may name. A layer is rebuilt by calling
+its class with its arrays and its settings, `cls(**arrays, **settings)`. No name from a file is
+looked up anywhere else.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from chainrule.errors import ChainruleError, FormatError, SettingError, nearest, shown
+from chainrule.graph.variable import Array
 from chainrule.lang.messages import Text, _, listed, sentences
 from chainrule.layers import (
     ELU,
@@ -52,7 +52,6 @@ from chainrule.networks import Network, Sequential, TwoLayerNet
 
 __all__ = ["LAYERS", "LOSSES", "build", "describe", "expected_arrays"]
 
-Array = npt.NDArray[Any]
 Json = dict[str, Any]
 
 MAX_DEPTH = 16
@@ -61,7 +60,7 @@ MAX_LAYERS = 10_000
 
 @dataclass(frozen=True)
 class Kind:
-    """How a class of layers is kept: its arrays, its settings, and what it may be made with."""
+    """How a class of layers is saved: its arrays, its buffers, and its optional settings."""
 
     cls: type[Layer]
     arrays: tuple[str, ...] = ()
@@ -70,7 +69,7 @@ class Kind:
 
     @property
     def settings(self) -> tuple[str, ...]:
-        """The names of the numbers it is always made with."""
+        """The names of the required settings."""
         return tuple(name for name in self.cls.hyperparameters if name not in self.options)
 
 
@@ -107,7 +106,7 @@ LOSSES = _table(
     Kind(MeanAbsoluteError),
     Kind(Huber),
 )
-#: Networks are layers in order; a subclass that only has its own `__init__` is kept as Sequential.
+#: The networks by name; a subclass that only has its own `__init__` is saved as Sequential.
 NETWORKS: dict[str, type[Sequential]] = {"Sequential": Sequential, "TwoLayerNet": TwoLayerNet}
 
 CLOCK: Json = {"dtype": "uint64", "shape": []}
@@ -122,20 +121,20 @@ def describe(network: Network) -> Json:
     """The network as plain lists, numbers and texts.
 
     Raises:
-        SettingError: something in it that only its own code can make again.
+        SettingError: a part of it can only be rebuilt by the user's own code.
     """
     network._flatten_parameters()
-    places: dict[int, str] = {}
+    paths: dict[int, str] = {}
     owners = {
         id(parameter): dotted(prefix, name)
         for prefix, layer in network.named_layers()
         for name, parameter in layer._parameters.items()
     }
-    return _describe_network(network, "", places, owners)
+    return _describe_network(network, "", paths, owners)
 
 
 def _describe_network(
-    network: Network, prefix: str, places: dict[int, str], owners: dict[int, str]
+    network: Network, prefix: str, paths: dict[int, str], owners: dict[int, str]
 ) -> Json:
     cls = type(network)
     own = {
@@ -161,15 +160,15 @@ def _describe_network(
         raise SettingError(sentences(what, _BY_HAND))
     layers: list[Json] = []
     for i, part in enumerate(network.sequence):
-        place = f"{prefix}{i}"
-        if id(part) in places:
-            layers.append({"again": places[id(part)]})
+        path = f"{prefix}{i}"
+        if id(part) in paths:
+            layers.append({"again": paths[id(part)]})
             continue
-        places[id(part)] = place
+        paths[id(part)] = path
         if isinstance(part, Network):
-            layers.append(_describe_network(part, f"{place}.", places, owners))
+            layers.append(_describe_network(part, f"{path}.", paths, owners))
         else:
-            layers.append(_describe_layer(part, LAYERS, _("layer {place}", place=place), owners))
+            layers.append(_describe_layer(part, LAYERS, _("layer {place}", place=path), owners))
     kind = next((name for name, known in NETWORKS.items() if cls is known), "Sequential")
     loss = (
         None if network.loss is None else _describe_layer(network.loss, LOSSES, _("the loss"), {})
@@ -179,7 +178,7 @@ def _describe_network(
 
 
 def _describe_layer(
-    layer: Any, table: Mapping[str, Kind], where: Text, owners: Mapping[int, str]
+    layer: Layer, table: Mapping[str, Kind], where: Text, owners: Mapping[int, str]
 ) -> Json:
     name = type(layer).__name__
     kind = table.get(name)
@@ -202,16 +201,16 @@ def _describe_layer(
             known=listed(f"cr.{known}" for known in KEPT),
         )
         raise SettingError(sentences(what, _BY_HAND))
-    found: Json = {"kind": name}
+    description: Json = {"kind": name}
     settings = {key: getattr(layer, key) for key in kind.settings}
     settings |= {key: _plain(getattr(layer, key)) for key in kind.options}
     if isinstance(layer, Function):
         settings["function"] = layer.kept
     settings = {key: value for key, value in settings.items() if value is not None}
     if settings:
-        found["settings"] = settings
+        description["settings"] = settings
     if kind.arrays:
-        found["arrays"] = {
+        description["arrays"] = {
             key: {"shape": list(p.shape), "dtype": p.dtype.name}
             for key, p in layer._parameters.items()
         }
@@ -221,75 +220,83 @@ def _describe_layer(
         if p.tied is not None
     }
     if tied:
-        found["tied"] = tied
+        description["tied"] = tied
     frozen = [key for key, p in layer._parameters.items() if not p.trainable]
     if frozen:
-        found["frozen"] = frozen
+        description["frozen"] = frozen
     factors = {key: p.lr_factor for key, p in layer._parameters.items() if p.lr_factor != 1}
     if factors:
-        found["lr_factors"] = factors
-    return found
+        description["lr_factors"] = factors
+    return description
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
 
 
 # -- from JSON ----------------------------------------------------------------------------------
 
 
-def expected_arrays(network: Any, where: str) -> dict[str, tuple[str, tuple[int, ...]]]:
-    """The name, dtype and shape of every array a described network has; FormatError if it has faults."""
-    found: dict[str, tuple[str, tuple[int, ...]]] = {}
-    for place, kind, layer in _walk(network, "", where, 0):
+def expected_arrays(network: object, where: str) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """The dtype and shape of every array of a described network, by name.
+
+    Raises:
+        FormatError: the description has an error.
+    """
+    arrays: dict[str, tuple[str, tuple[int, ...]]] = {}
+    for path, kind, layer in _walk(network, "", where, 0):
         tied = layer.get("tied", {})
         for key in kind.arrays:
             info = layer["arrays"][key]
             if key not in tied:
-                found[f"{place}.{key}"] = (info["dtype"], tuple(info["shape"]))
+                arrays[f"{path}.{key}"] = (info["dtype"], tuple(info["shape"]))
         for key in kind.buffers:  # Dropout's clock is a count; running means are like the arrays
             like = layer["arrays"][kind.arrays[0]] if kind.arrays else CLOCK
-            found[f"{place}.{key}"] = (like["dtype"], tuple(like["shape"]))
-    return found
+            arrays[f"{path}.{key}"] = (like["dtype"], tuple(like["shape"]))
+    return arrays
 
 
-def _walk(network: Any, prefix: str, where: str, depth: int) -> list[tuple[str, Kind, Json]]:
-    """Every described layer once, checked: its place, its kind, its description."""
-    here = (
+def _walk(network: object, prefix: str, where: str, depth: int) -> list[tuple[str, Kind, Json]]:
+    """Check the description; (path, kind, description) of every layer, repeated ones once."""
+    location = (
         _("{where}: the network {path}", where=where, path=prefix[:-1])
         if prefix
         else _("{where}: the network", where=where)
     )
-    _keys(network, {"kind", "layers", "loss", "seed"}, set(), here)
-    _known(network["kind"], NETWORKS, here)
+    network = _check_keys(network, {"kind", "layers", "loss", "seed"}, set(), location)
+    _check_kind(network["kind"], NETWORKS, location)
     if depth > MAX_DEPTH:
         raise FormatError(
-            _("{here}: networks lie in networks more than {most} deep.", here=here, most=MAX_DEPTH)
+            _(
+                "{here}: networks lie in networks more than {most} deep.",
+                here=location,
+                most=MAX_DEPTH,
+            )
         )
     seed = network["seed"]
     if seed is not None and (type(seed) is not int or not 0 <= seed < 2**128):
-        raise _refused(here, "seed", _("a whole number from 0"), seed)
+        raise _wrong_value(location, "seed", _("a whole number from 0"), seed)
     layers = network["layers"]
     if not isinstance(layers, list) or len(layers) > MAX_LAYERS:
         raise FormatError(
-            _("{here}: layers must be a list of at most {most}.", here=here, most=MAX_LAYERS)
+            _("{here}: layers must be a list of at most {most}.", here=location, most=MAX_LAYERS)
         )
     if network["loss"] is not None:
-        _check_layer(network["loss"], LOSSES, _("{here}, the loss", here=here))
-    found: list[tuple[str, Kind, Json]] = []
+        _check_layer(network["loss"], LOSSES, _("{here}, the loss", here=location))
+    result: list[tuple[str, Kind, Json]] = []
     for i, layer in enumerate(layers):
-        place = f"{prefix}{i}"
-        there = _("{here}, layer {place}", here=here, place=place)
+        path = f"{prefix}{i}"
+        layer_location = _("{here}, layer {place}", here=location, place=path)
         if isinstance(layer, dict) and "layers" in layer:
-            found += _walk(layer, f"{place}.", where, depth + 1)
+            result += _walk(layer, f"{path}.", where, depth + 1)
         elif isinstance(layer, dict) and "again" in layer:
-            _keys(layer, {"again"}, set(), there)
+            _check_keys(layer, {"again"}, set(), layer_location)
         else:
-            found.append((place, _check_layer(layer, LAYERS, there), layer))
-    return found
+            result.append((path, _check_layer(layer, LAYERS, layer_location), layer))
+    return result
 
 
-def _refused(where: Text, key: str, allowed: Text, given: Any) -> FormatError:
+def _wrong_value(where: Text, key: str, allowed: Text, given: object) -> FormatError:
     return FormatError(
         _(
             "{where}: {key} must be {allowed}; got {given}.",
@@ -301,28 +308,30 @@ def _refused(where: Text, key: str, allowed: Text, given: Any) -> FormatError:
     )
 
 
-def _check_layer(layer: Any, table: Mapping[str, Kind], where: Text) -> Kind:
-    _keys(layer, {"kind"}, {"settings", "arrays", "tied", "frozen", "lr_factors"}, where)
-    kind = table[_known(layer["kind"], table, where)]
+def _check_layer(layer: object, table: Mapping[str, Kind], where: Text) -> Kind:
+    layer = _check_keys(
+        layer, {"kind"}, {"settings", "arrays", "tied", "frozen", "lr_factors"}, where
+    )
+    kind = table[_check_kind(layer["kind"], table, where)]
     settings = layer.get("settings", {})
     allowed = {*kind.settings, *kind.options}
-    _keys(settings, set(kind.settings), allowed, _within(where, "settings"))
+    _check_keys(settings, set(kind.settings), allowed, _within(where, "settings"))
     for key, value in settings.items():
         if key == "function":
-            _known(value, KEPT, _("{where}, the function", where=where))
+            _check_kind(value, KEPT, _("{where}, the function", where=where))
             continue
         several = key in ("class_weights", "pos_weight") and isinstance(value, list)
         numbers = value if several else [value]
         if not all(type(n) in (int, float) and -1e300 < n < 1e300 for n in numbers):
-            raise _refused(where, key, _("a finite number"), value)
+            raise _wrong_value(where, key, _("a finite number"), value)
         if key == "ignore_index" and type(value) is not int:
-            raise _refused(where, key, _("a whole number"), value)
+            raise _wrong_value(where, key, _("a whole number"), value)
         if key == "mask_seed" and (type(value) is not int or not 0 <= value < 2**64):
-            raise _refused(where, key, _("a whole number"), value)
+            raise _wrong_value(where, key, _("a whole number"), value)
     arrays = layer.get("arrays", {})
-    _keys(arrays, set(kind.arrays), set(), _within(where, "arrays"))
+    _check_keys(arrays, set(kind.arrays), set(), _within(where, "arrays"))
     for key, info in arrays.items():
-        _keys(info, {"shape", "dtype"}, set(), _within(where, key))
+        _check_keys(info, {"shape", "dtype"}, set(), _within(where, key))
         shape = info["shape"]
         if not isinstance(shape, list) or not all(type(n) is int and 0 < n < 2**53 for n in shape):
             raise FormatError(
@@ -339,9 +348,9 @@ def _check_layer(layer: Any, table: Mapping[str, Kind], where: Text) -> Kind:
                 _("{where}: {key} has the dtype {dtype}.", where=where, key=key, dtype=given)
             )
     tied = layer.get("tied", {})
-    _keys(tied, set(), set(kind.arrays), _within(where, "tied"))
+    _check_keys(tied, set(), set(kind.arrays), _within(where, "tied"))
     for key, tie in tied.items():
-        _keys(tie, {"to", "transposed"}, set(), _within(where, key))
+        _check_keys(tie, {"to", "transposed"}, set(), _within(where, key))
     frozen = layer.get("frozen", [])
     if not isinstance(frozen, list) or not all(key in kind.arrays for key in frozen):
         raise FormatError(
@@ -352,9 +361,9 @@ def _check_layer(layer: Any, table: Mapping[str, Kind], where: Text) -> Kind:
             )
         )
     factors = layer.get("lr_factors", {})
-    _keys(factors, set(), set(kind.arrays), _within(where, "lr_factors"))
+    _check_keys(factors, set(), set(kind.arrays), _within(where, "lr_factors"))
     if not all(type(n) in (int, float) and 0 < n < 1e300 for n in factors.values()):
-        raise _refused(where, "lr_factors", _("numbers above 0"), factors)
+        raise _wrong_value(where, "lr_factors", _("numbers above 0"), factors)
     return kind
 
 
@@ -363,7 +372,7 @@ def _within(where: Text, key: str) -> Text:
 
 
 def build(network: Json, arrays: Mapping[str, Array], where: str) -> Sequential:
-    """The network that `expected_arrays` has found in order, with these arrays."""
+    """The network of a description that `expected_arrays` has checked, with these arrays."""
     try:
         return _build(network, "", arrays, {})
     except ChainruleError as error:
@@ -373,68 +382,72 @@ def build(network: Json, arrays: Mapping[str, Array], where: str) -> Sequential:
 
 
 def _build(
-    described: Json, prefix: str, arrays: Mapping[str, Array], made: dict[str, Any]
+    description: Json,
+    prefix: str,
+    arrays: Mapping[str, Array],
+    built: dict[str, Layer | Sequential],
 ) -> Sequential:
-    parts: list[Any] = []
-    for i, layer in enumerate(described["layers"]):
-        place = f"{prefix}{i}"
+    parts: list[Layer | Sequential] = []
+    for i, layer in enumerate(description["layers"]):
+        path = f"{prefix}{i}"
         if "again" in layer:
-            if layer["again"] not in made:
+            if layer["again"] not in built:
                 again = shown(layer["again"])
                 raise FormatError(
-                    _("layer {place} names {again}, which is not there.", place=place, again=again)
+                    _("layer {place} names {again}, which is not there.", place=path, again=again)
                 )
-            parts.append(made[layer["again"]])
+            parts.append(built[layer["again"]])
             continue
         if "layers" in layer:
-            part: Any = _build(layer, f"{place}.", arrays, made)
+            part: Layer | Sequential = _build(layer, f"{path}.", arrays, built)
         else:
-            part = _build_layer(LAYERS[layer["kind"]], layer, place, arrays)
-        made[place] = part
+            part = _build_layer(LAYERS[layer["kind"]], layer, path, arrays)
+        built[path] = part
         parts.append(part)
-    loss = described["loss"]
-    network = object.__new__(NETWORKS[described["kind"]])
+    loss = description["loss"]
+    network = object.__new__(NETWORKS[description["kind"]])
     Sequential.__init__(
         network,
         *parts,
         loss=None if loss is None else _build_layer(LOSSES[loss["kind"]], loss, "loss", {}),
-        seed=0 if described["seed"] is None else described["seed"],
+        seed=0 if description["seed"] is None else description["seed"],
     )
     return network
 
 
-def _build_layer(kind: Kind, described: Json, place: str, arrays: Mapping[str, Array]) -> Layer:
-    given: dict[str, Any] = {}
+def _build_layer(kind: Kind, description: Json, path: str, arrays: Mapping[str, Array]) -> Layer:
+    parameters: dict[str, Array] = {}
     for key in kind.arrays:
-        tie = described.get("tied", {}).get(key)
+        tie = description.get("tied", {}).get(key)
         if tie is None:
-            given[key] = arrays[f"{place}.{key}"]
+            parameters[key] = arrays[f"{path}.{key}"]
             continue
         if not isinstance(tie["to"], str) or tie["to"] not in arrays:
             raise FormatError(
                 _(
                     "layer {place}, {key} is tied to {target}, not an array here.",
-                    place=place,
+                    place=path,
                     key=key,
                     target=shown(tie["to"]),
                 )
             )
-        given[key] = arrays[tie["to"]].T if tie["transposed"] else arrays[tie["to"]]
-    settings = dict(described.get("settings", {}))
+        parameters[key] = arrays[tie["to"]].T if tie["transposed"] else arrays[tie["to"]]
+    settings = dict(description.get("settings", {}))
     mask_seed = settings.pop("mask_seed", None)
-    layer = kind.cls(**given, **settings)
+    layer = kind.cls(**parameters, **settings)
     if isinstance(layer, Dropout):
         layer.mask_seed = mask_seed
     for key in kind.buffers:
-        layer.buffers[key][...] = arrays[f"{place}.{key}"]
-    for key in described.get("frozen", []):
+        layer.buffers[key][...] = arrays[f"{path}.{key}"]
+    for key in description.get("frozen", []):
         layer._parameters[key].trainable = False
-    for key, factor in described.get("lr_factors", {}).items():
+    for key, factor in description.get("lr_factors", {}).items():
         layer._parameters[key].lr_factor = float(factor)
     return layer
 
 
-def _keys(value: Any, needed: set[str], allowed: set[str], where: Text) -> None:
+def _check_keys(value: object, needed: set[str], allowed: set[str], where: Text) -> Json:
+    """The value, if it is a dict with all needed and no other than allowed keys; else a FormatError."""
     if not isinstance(value, dict):
         raise FormatError(
             _("{where} must be an object; got {given}.", where=where, given=shown(value))
@@ -451,9 +464,10 @@ def _keys(value: Any, needed: set[str], allowed: set[str], where: Text) -> None:
                 what=listed(parts, "clauses"),
             )
         )
+    return value
 
 
-def _known(name: Any, table: Mapping[str, Any], where: Text) -> str:
+def _check_kind(name: object, table: Mapping[str, object], where: Text) -> str:
     if not isinstance(name, str) or name not in table:
         raise FormatError(
             _(

@@ -1,14 +1,14 @@
-"""The simplest models of the training rows, as arrays beside those of the network."""
+"""The baselines of the training rows, saved as arrays in the network's model file."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from chainrule.errors import FormatError, SettingError
+from chainrule.graph.variable import Array
 from chainrule.lang.messages import Text, _, sentences
 
 if TYPE_CHECKING:
@@ -17,66 +17,69 @@ if TYPE_CHECKING:
 
 __all__ = ["DAMAGED", "NAMES", "arrays_of", "baselines_in"]
 
-Array = npt.NDArray[Any]
 
-#: What they are called in the file; no layer has such a name. The last two go together.
+#: The names of the arrays in the file; no layer has such a name. W and b are both there or neither.
 NAMES = ANSWER, W, B = "baselines.answer", "baselines.W", "baselines.b"
 DAMAGED = _("The file is damaged; get it again, or train again.")
 
 
 def arrays_of(baselines: Baselines | None, preparation: Preprocessor | None) -> dict[str, Array]:
-    """The arrays to keep.
+    """The arrays to save, by name.
 
     Raises:
-        SettingError: they are not those of the prepared rows.
+        SettingError: their shapes do not fit the preparation.
     """
     if baselines is None:
         return {}
-    found: dict[str, Array] = {ANSWER: baselines.answer}
+    arrays: dict[str, Array] = {ANSWER: baselines.answer}
     if baselines.linear is not None:
-        found |= {W: baselines.linear.W, B: baselines.linear.b}
-    if preparation is None or _wrong(found, preparation):
+        arrays |= {W: baselines.linear.W, B: baselines.linear.b}
+    if preparation is None or _mismatch(arrays, preparation):
         raise SettingError(
             _(
                 "baselines are kept with the preparation of their training rows: Baselines.fit("
                 "preparation.transform(table), preparation.targets(table), classes)."
             )
         )
-    return found
+    return arrays
 
 
 def baselines_in(
     arrays: Mapping[str, Array], preparation: Preprocessor | None, where: str
 ) -> Baselines | None:
-    """Those of a file's arrays, if it has any.
+    """The baselines among a file's arrays; None if it has none.
 
     Raises:
-        FormatError: arrays that are missing, or do not fit the preparation.
+        FormatError: an array is missing, or does not fit the preparation.
     """
-    found = {name: arrays[name] for name in NAMES if name in arrays}
-    if not found:
+    present = {name: arrays[name] for name in NAMES if name in arrays}
+    if not present:
         return None
-    wrong = _("there is no preparation") if preparation is None else _wrong(found, preparation)
-    if wrong or preparation is None:
-        what = _("{where}: the baselines do not fit the model: {wrong}.", where=where, wrong=wrong)
+    problem = (
+        _("there is no preparation") if preparation is None else _mismatch(present, preparation)
+    )
+    if problem or preparation is None:
+        what = _(
+            "{where}: the baselines do not fit the model: {wrong}.", where=where, wrong=problem
+        )
         raise FormatError(sentences(what, DAMAGED))
     from chainrule.training.baselines import Baselines
     from chainrule.training.linear import Linear
 
-    line = Linear(found[W], found[B]) if W in found else None
-    return Baselines(found[ANSWER], line, preparation.classes is not None)
+    linear = Linear(present[W], present[B]) if W in present else None
+    return Baselines(present[ANSWER], linear, preparation.classes is not None)
 
 
-def _wrong(found: Mapping[str, Array], preparation: Preprocessor) -> Text | str:
-    """What does not fit; nothing if all does."""
+def _mismatch(arrays: Mapping[str, Array], preparation: Preprocessor) -> Text | str:
+    """Which array does not fit the preparation; "" if all fit."""
     outputs = len(preparation.classes) if preparation.classes else 1
     shapes = {ANSWER: (outputs,), W: (len(preparation.features), outputs), B: (outputs,)}
-    wanted = NAMES if W in found or B in found else (ANSWER,)
-    for name in wanted:
-        if name not in found:
+    required = NAMES if W in arrays or B in arrays else (ANSWER,)
+    for name in required:
+        if name not in arrays:
             return _("{name} is missing", name=name)
-        array = found[name]
+        array = arrays[name]
         if array.shape != shapes[name] or array.dtype != np.float64:
-            is_, due = f"{array.dtype} {array.shape}", f"float64 {shapes[name]}"
-            return _("{name} is {found} and should be {due}", name=name, found=is_, due=due)
+            actual, expected = f"{array.dtype} {array.shape}", f"float64 {shapes[name]}"
+            return _("{name} is {found} and should be {due}", name=name, found=actual, due=expected)
     return ""

@@ -1,8 +1,8 @@
-"""The container of a model file: a safetensors file, read strictly before anything is made of it.
+"""The container of a model file: a safetensors file, checked completely before it is used.
 
-8 bytes: the length of the header, little-endian. The header: one JSON object, from every
-tensor's name to its dtype, shape and place; and under `__metadata__` the one key "chainrule",
-whose value is a JSON text about the network. Then the tensors, end to end.
+8 bytes: the length of the header, little-endian. The header: one JSON object that maps every
+tensor's name to its dtype, shape and offsets; under `__metadata__` it has the single key
+"chainrule", whose value is a JSON text about the network. Then the tensors, end to end.
 """
 
 from __future__ import annotations
@@ -14,24 +14,23 @@ import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn, TypeGuard
 
 import numpy as np
-import numpy.typing as npt
 
 from chainrule.errors import FormatError, SettingError, shown
 from chainrule.files.foreign import foreign_kind
+from chainrule.graph.variable import Array
 from chainrule.lang.messages import Text, _, listed, sentences
 
 __all__ = ["Contents", "TensorInfo", "pack", "strict_json", "unpack"]
 
-Array = npt.NDArray[Any]
 
 KEY = "chainrule"
 MAX_HEADER = 16 << 20
 MAX_TENSORS = 10_000
 MAX_RANK = 8
-#: The kinds of numbers a network of ours is made of; uint64 is Dropout's clock.
+#: The dtypes of arrays in a network; uint64 is that of Dropout's clock.
 DTYPES = {"F16": "float16", "F32": "float32", "F64": "float64", "U64": "uint64"}
 _BLANK = "0" * 64
 _AGAIN = _("The file is damaged or was not written by chainrule; get it again, or train again.")
@@ -40,7 +39,7 @@ _FETCH = _("Get it again, or train again.")
 
 @dataclass(frozen=True)
 class TensorInfo:
-    """What the header says of one tensor: its NumPy dtype, its shape, its place in the data."""
+    """The header's entry for one tensor: NumPy dtype, shape, and byte offsets in the data."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -50,24 +49,24 @@ class TensorInfo:
 
 @dataclass(frozen=True)
 class Contents:
-    """A container whose structure and checksum are in order."""
+    """A container whose structure and checksum have been checked."""
 
     description: dict[str, Any]
     infos: dict[str, TensorInfo]
     data: bytes
 
     def tensors(self) -> dict[str, Array]:
-        """The arrays, each its own memory."""
+        """The arrays by name, each in its own memory."""
         from safetensors.numpy import load
 
         return dict(load(self.data))
 
 
-def pack(tensors: Mapping[str, Array], description: Mapping[str, Any]) -> bytes:
-    """The file's bytes: the same for the same arrays and description.
+def pack(tensors: Mapping[str, Array], description: Mapping[str, object]) -> bytes:
+    """The file's bytes; equal arrays and descriptions give equal bytes.
 
-    The description gains "sha256" as its first entry: the digest of the whole file with these
-    64 digits written as 0, so that a change anywhere is found.
+    The description gets "sha256" as its first entry: the digest of the whole file with these
+    64 digits written as 0, so that any change of the file is detected.
     """
     from safetensors.numpy import save
 
@@ -96,8 +95,8 @@ def pack(tensors: Mapping[str, Array], description: Mapping[str, Any]) -> bytes:
     text = json.dumps(
         {"sha256": _BLANK, **description}, allow_nan=False, ensure_ascii=True, separators=(",", ":")
     )
-    # safetensors takes a pointer and a count of bytes: any array that is not contiguous would be
-    # written wrong without a word.
+    # safetensors copies bytes from a pointer: it would silently write a non-contiguous array
+    # wrong.
     plain = {
         name: np.array(array, dtype=array.dtype.newbyteorder("="), order="C", copy=True)
         for name, array in tensors.items()
@@ -111,18 +110,18 @@ def pack(tensors: Mapping[str, Array], description: Mapping[str, Any]) -> bytes:
 
 
 def unpack(data: bytes, where: str) -> Contents:
-    """The container's contents, or a FormatError that says what is wrong.
+    """The container's contents, or a FormatError with the reason.
 
-    Nothing is made of the header's numbers before all of them have been checked against the
-    size of the file.
+    No number in the header is used before all of them have been checked against the size of the
+    file.
     """
     infos, text = _header(data, where)
     try:
         description = strict_json(text)
     except ValueError as error:
-        why = _why(error)
+        reason = _reason(error)
         raise _damaged(
-            _("{where}: the description of the model is no JSON ({why}).", where=where, why=why)
+            _("{where}: the description of the model is no JSON ({why}).", where=where, why=reason)
         ) from None
     if not isinstance(description, dict):
         raise _damaged(_("{where}: the description of the model must be an object.", where=where))
@@ -141,18 +140,18 @@ def unpack(data: bytes, where: str) -> Contents:
 
 
 def _damaged(what: Text) -> FormatError:
-    """The error for a file of ours that cannot be read any more."""
+    """The error for a damaged model file."""
     return FormatError(sentences(what, _AGAIN))
 
 
-def _why(error: ValueError) -> str:
-    """What the error says: a message if it is one of ours."""
-    said = error.args[0]
-    return said if isinstance(said, Text) else str(error)
+def _reason(error: ValueError) -> str:
+    """The text of an error; a translatable message if it is one of chainrule's."""
+    message = error.args[0]
+    return message if isinstance(message, Text) else str(error)
 
 
 def _digest(data: bytes, digits: str) -> str:
-    """sha256 of the file with its own digits written as 0."""
+    """sha256 of the file with the digits of its checksum written as 0."""
     start = data.find(digits.encode())
     whole = hashlib.sha256(data[:start])
     whole.update(_BLANK.encode())
@@ -165,7 +164,7 @@ def _header(data: bytes, where: str) -> tuple[dict[str, TensorInfo], str]:
         raise FormatError(
             _("{where} is empty (0 bytes), so it is no model. Get it again.", where=where)
         )
-    # Ours begins with the length of the header, of which the upper half is 0, and the header.
+    # A model file begins with the header's length, whose upper four bytes are 0, and "{".
     other = None if data[4:9] == b"\0\0\0\0{" else foreign_kind(data)
     if other is not None:
         kind, advice = other
@@ -195,7 +194,7 @@ def _header(data: bytes, where: str) -> tuple[dict[str, TensorInfo], str]:
         header = strict_json(data[8 : 8 + length].decode("utf-8"))
     except ValueError as error:
         raise _damaged(
-            _("{where}: the header is no JSON ({why}).", where=where, why=_why(error))
+            _("{where}: the header is no JSON ({why}).", where=where, why=_reason(error))
         ) from None
     if not isinstance(header, dict):
         raise _damaged(_("{where}: the header must be an object.", where=where))
@@ -215,7 +214,7 @@ def _header(data: bytes, where: str) -> tuple[dict[str, TensorInfo], str]:
     return _infos(header, len(data) - 8 - length, where), metadata[KEY]
 
 
-def _infos(header: dict[str, Any], size: int, where: str) -> dict[str, TensorInfo]:
+def _infos(header: dict[str, object], size: int, where: str) -> dict[str, TensorInfo]:
     if len(header) > MAX_TENSORS:
         raise FormatError(
             _(
@@ -261,31 +260,31 @@ def _infos(header: dict[str, Any], size: int, where: str) -> dict[str, TensorInf
     return infos
 
 
-def _info(name: str, entry: Any, where: str) -> TensorInfo:
-    place = _("{where}: tensor {name}", where=where, name=shown(name))
+def _info(name: str, entry: object, where: str) -> TensorInfo:
+    location = _("{where}: tensor {name}", where=where, name=shown(name))
     if not name or any(ord(letter) < 32 for letter in name) or re.search(r"\.\.|[/\\]", name):
-        raise _damaged(_("{place} has a name that is not allowed.", place=place))
+        raise _damaged(_("{place} has a name that is not allowed.", place=location))
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
-        raise _damaged(_("{place} must have dtype, shape and data_offsets only.", place=place))
+        raise _damaged(_("{place} must have dtype, shape and data_offsets only.", place=location))
     code, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(code, str) or code not in DTYPES:
         raise _damaged(
             _(
                 "{place} is of dtype {code}; a model has {known}.",
-                place=place,
+                place=location,
                 code=shown(code),
                 known=listed(DTYPES),
             )
         )
     if not _whole_numbers(shape) or len(shape) > MAX_RANK:
         raise _damaged(
-            _("{place} has the shape {shape}, which cannot be.", place=place, shape=shown(shape))
+            _("{place} has the shape {shape}, which cannot be.", place=location, shape=shown(shape))
         )
     if not _whole_numbers(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
         raise _damaged(
             _(
                 "{place} has the place {offsets}, which cannot be.",
-                place=place,
+                place=location,
                 offsets=shown(offsets),
             )
         )
@@ -296,7 +295,7 @@ def _info(name: str, entry: Any, where: str) -> TensorInfo:
             _(
                 "{place} of shape {shape} and {dtype} takes {needed} bytes, and the header gives it"
                 " {given}.",
-                place=place,
+                place=location,
                 shape=tuple(shape),
                 dtype=dtype,
                 needed=needed,
@@ -306,26 +305,26 @@ def _info(name: str, entry: Any, where: str) -> TensorInfo:
     return TensorInfo(dtype, tuple(shape), offsets[0], offsets[1])
 
 
-def _whole_numbers(value: Any) -> bool:
+def _whole_numbers(value: object) -> TypeGuard[list[int]]:
     return isinstance(value, list) and all(type(n) is int and 0 <= n < 2**53 for n in value)
 
 
-def strict_json(text: str) -> Any:
+def strict_json(text: str) -> object:
     """The JSON value of a text; ValueError for repeated keys, NaN, infinity, and deep nesting."""
     try:
-        return json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
+        return json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_no_constant)
     except RecursionError:
         raise ValueError(_("nested too deeply")) from None
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
         names = [pair[0] for pair in pairs]
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(_("the key {key} occurs twice", key=shown(twice)))
-    return found
+    return result
 
 
-def _no_constant(name: str) -> Any:
+def _no_constant(name: str) -> NoReturn:
     raise ValueError(_("{name} is no number of JSON", name=name))

@@ -1,4 +1,4 @@
-"""What a file is that is no model file of ours: its kind by its first bytes, and what to do."""
+"""Files that are not chainrule models: their kind by their first bytes, and advice."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from chainrule.lang.messages import Text, _, sentences
 
 __all__ = ["foreign_kind"]
 
-#: What it is, and what to do.
+#: The kind of a file, and what to do with it.
 Kind = tuple[str, Text]
 
 _CONVERT = _(
@@ -35,7 +35,7 @@ _MAGIC: tuple[tuple[bytes, str, Text], ...] = (
 
 
 def foreign_kind(data: bytes) -> Kind | None:
-    """What the file is and what to do, or None where it is of no kind that is known here.
+    """The kind of the file and what to do with it; None if the kind is unknown.
 
     >>> foreign_kind(b"\\x80\\x04K\\x01.")[0]
     'a Python pickle'
@@ -50,13 +50,13 @@ def foreign_kind(data: bytes) -> Kind | None:
             return _("a PyTorch file (an old one, which is a Python pickle)"), _CONVERT
         return _("a Python pickle"), _CONVERT
     if data[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
-        return _zipped(data)
+        return _zip_kind(data)
     if _is_onnx(data):
         return "ONNX", sentences(_("Reading ONNX is not part of chainrule yet."), _WEIGHTS)
-    return _written(data)
+    return _text_kind(data)
 
 
-def _zipped(data: bytes) -> Kind:
+def _zip_kind(data: bytes) -> Kind:
     import io
     import zipfile
 
@@ -77,13 +77,13 @@ def _zipped(data: bytes) -> Kind:
 
 
 def _is_onnx(data: bytes) -> bool:
-    """An ONNX file begins with field 1, the IR version, a small number; then field 2, 7 or 8."""
+    """Whether it begins as ONNX does: field 1 (the IR version, small), then field 2, 7 or 8."""
     return (
         len(data) > 8 and data[0] == 0x08 and 1 <= data[1] <= 20 and data[2] in (0x12, 0x3A, 0x42)
     )
 
 
-def _written(data: bytes) -> Kind | None:
+def _text_kind(data: bytes) -> Kind | None:
     head = data[:512].removeprefix(b"\xef\xbb\xbf")
     start = head.lstrip().lower()
     if start.startswith((b"<!doctype", b"<html", b"<head", b"<?xml")):

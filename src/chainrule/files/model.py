@@ -1,4 +1,4 @@
-"""The model file: a network with the preparation of its data, kept and taken up again."""
+"""The model file: saving and loading a network with the preprocessing of its data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from chainrule.atomic_write import check_place, write_whole
 from chainrule.errors import (
@@ -25,6 +24,7 @@ from chainrule.errors import (
 from chainrule.files.architecture import build, describe, expected_arrays
 from chainrule.files.baselines import DAMAGED, NAMES, arrays_of, baselines_in
 from chainrule.files.container import Contents, pack, unpack
+from chainrule.graph.variable import Array
 from chainrule.lang.messages import Text, _, listed, sentences
 from chainrule.layers.losses import Loss
 from chainrule.networks import Network
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Model", "load_model", "pack_model", "save_model"]
 
-Array = npt.NDArray[Any]
 Pathish = str | os.PathLike[str]
 
 FORMAT, VERSION = "chainrule model", 1
@@ -44,7 +43,7 @@ MAX_BYTES = 2 << 30
 
 @dataclass(frozen=True)
 class Model:
-    """What a model file holds: the network, how its data is prepared, facts about its training.
+    """The contents of a model file: the network, its preprocessor, and facts about its training.
 
     >>> import chainrule as cr, pathlib, tempfile
     >>> file = pathlib.Path(tempfile.mkdtemp(), "spiral.safetensors")
@@ -57,26 +56,26 @@ class Model:
     network: Network
     preparation: Preprocessor | None = None
     facts: dict[str, Any] = field(default_factory=dict)
-    #: The simplest models of the same training rows, to compare with; None if they were not kept.
+    #: The baselines of the same training rows, to compare with; None if they were not saved.
     baselines: Baselines | None = None
 
     @property
     def classifies(self) -> bool:
-        """Whether it predicts classes, rather than numbers."""
+        """Whether it predicts classes rather than numbers."""
         if self.preparation is not None:
             return self.preparation.task == "classification"
         return isinstance(self.network.loss, Loss) and self.network.loss.target != "values"
 
-    def predict(self, data: Any) -> Array:
+    def predict(self, data: object) -> Array:
         """The label (n,) of every row, or in regression the value (n,) in the target's own unit.
 
-        `data` is a table as it was read, a frame (pandas, polars) or a dict of columns, whose
-        columns are found by name; or an array whose columns are `preparation.columns`, in this
-        order. For a model without preparation, an array as the network takes it, and class ids
-        come out. Columns that the model does not use are ignored.
+        `data` is a table as read, a frame (pandas, polars) or a dict of columns, whose columns
+        are found by name; or an array whose columns are `preparation.columns`, in this order.
+        Columns that the model does not use are ignored. A model without preparation takes an
+        array of network inputs, and gives class ids.
 
         Raises:
-            DataError: columns that the model uses are absent (they are named), or unfit.
+            DataError: columns that the model uses are absent or unfit; the message names them.
             ShapeError: an array of another width.
         """
         x = self._inputs(data)
@@ -89,11 +88,11 @@ class Model:
         y: Array = self.preparation.inverse_transform(self.network.predict(x))
         return y[:, 0]
 
-    def predict_proba(self, data: Any) -> Array:
+    def predict_proba(self, data: object) -> Array:
         """The probability of every class, (n, classes), in the order of `preparation.classes`."""
         return self.network.predict_proba(self._inputs(data))
 
-    def _inputs(self, data: Any) -> Array:
+    def _inputs(self, data: object) -> Array:
         from chainrule.datasets import Table
 
         if isinstance(data, Table):
@@ -142,21 +141,21 @@ def save_model(
     network: Network,
     *,
     preparation: Preprocessor | None = None,
-    facts: Mapping[str, Any] | None = None,
+    facts: Mapping[str, object] | None = None,
     baselines: Baselines | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Keep a Sequential of chainrule's layers in one safetensors file.
+    """Save a Sequential of chainrule's layers in one safetensors file.
 
     The file is written whole or not at all; an existing one is replaced only with `overwrite`.
-    The same network, preparation and facts give the same bytes. `facts` is anything JSON holds.
-    `baselines` are for `chainrule evaluate` to compare with.
+    The same network, preparation and facts give the same bytes. `facts` is a dict that JSON can
+    hold. `chainrule evaluate` compares the network with `baselines`.
 
     Raises:
-        SettingError: a place that cannot be written to, an existing file, a network with code of
-            its own, facts that are no JSON.
+        SettingError: a path that cannot be written to, an existing file, a network with code of
+            its own, or facts that are not JSON.
         NonFiniteError: NaN or infinity among the parameters.
-        OSError: the disk is full, say; what was there before is unchanged.
+        OSError: for instance, the disk is full; an old file is unchanged.
 
     >>> import chainrule as cr, pathlib, tempfile
     >>> net = cr.Sequential(cr.Affine.sized(4, 3), loss=cr.SoftmaxWithLoss())
@@ -169,10 +168,10 @@ def save_model(
 def pack_model(
     network: Network,
     preparation: Preprocessor | None = None,
-    facts: Mapping[str, Any] | None = None,
+    facts: Mapping[str, object] | None = None,
     baselines: Baselines | None = None,
 ) -> bytes:
-    """The contents of a model file (see `save_model`, which has the errors)."""
+    """The bytes of a model file; arguments and errors are those of `save_model`."""
     if not isinstance(network, Network):
         raise SettingError(
             _(
@@ -181,47 +180,47 @@ def pack_model(
                 given=shown(network),
             )
         )
-    described = describe(network)
+    network_description = describe(network)
     tensors: dict[str, Array] = {n: p.data for n, p in network.named_parameters().items()}
     tensors.update(network.named_buffers())
     tensors.update(arrays_of(baselines, preparation))
     for name, array in tensors.items():
         if array.dtype.kind == "f" and not np.isfinite(array).all():
-            place = ", ".join(map(str, np.argwhere(~np.isfinite(array))[0]))
+            index = ", ".join(map(str, np.argwhere(~np.isfinite(array))[0]))
             raise NonFiniteError(
                 _(
                     "{name}[{place}] is NaN or infinite, so the network is of no use and was not saved."
                     " Train it again with a lower learning rate.",
                     name=name,
-                    place=place,
+                    place=index,
                 )
             )
     description = {
         "format": FORMAT,
         "version": VERSION,
-        "network": described,
+        "network": network_description,
         "preparation": None if preparation is None else preparation.to_json(),
         "facts": _plain_facts(facts),
     }
     data = pack(tensors, description)
-    kept = unpack(data, _("the model")).tensors()
-    if any(kept[name].tobytes() != array.tobytes() for name, array in tensors.items()):
+    reread = unpack(data, _("the model")).tensors()
+    if any(reread[name].tobytes() != array.tobytes() for name, array in tensors.items()):
         raise FormatError(_("The arrays did not come back as they were; nothing was saved."))
     return data
 
 
 def load_model(path: Pathish) -> Model:
-    """The network, preparation and facts that `save_model` kept; nothing in the file is run.
+    """Load the network, preparation and facts that `save_model` saved; no code in the file is run.
 
-    Everything is checked before anything is made, and there is no other way in: a pickle, a
-    PyTorch or a Keras file is refused by its name.
+    Everything is checked before anything is built. Other files, such as a pickle, a PyTorch or a
+    Keras file, are refused, with their kind in the message.
 
     Raises:
         DataError: no such file, or one that may not be read.
         FormatError: not a model file of chainrule's, damaged, or of a newer version.
     """
     where = os.fspath(path)
-    contents = unpack(_bytes(where), where)
+    contents = unpack(_read_bytes(where), where)
     description = contents.description
     if description.get("format") != FORMAT:
         given = shown(description.get("format"))
@@ -257,7 +256,7 @@ def load_model(path: Pathish) -> Model:
         raise FormatError(
             _("{where}: facts must be an object; got {given}.", where=where, given=shown(facts))
         )
-    tensors = _checked(contents, where)
+    tensors = _checked_arrays(contents, where)
     preparation = None
     if description["preparation"] is not None:
         from chainrule.datasets import Preprocessor
@@ -271,8 +270,8 @@ def load_model(path: Pathish) -> Model:
     return Model(network, preparation, facts, baselines)
 
 
-def _checked(contents: Contents, where: str) -> dict[str, Array]:
-    """The arrays, once names, dtypes and shapes are those of the described network."""
+def _checked_arrays(contents: Contents, where: str) -> dict[str, Array]:
+    """The arrays, after checking names, dtypes and shapes against the described network."""
     expected = expected_arrays(contents.description["network"], where)
     problems: list[Text] = []
     for name, (dtype, shape) in expected.items():
@@ -280,9 +279,14 @@ def _checked(contents: Contents, where: str) -> dict[str, Array]:
         if info is None:
             problems.append(_("{name} is missing", name=name))
         elif (info.dtype, info.shape) != (dtype, shape):
-            is_, due = f"{info.dtype} {info.shape}", f"{dtype} {shape}"
+            actual, expected_text = f"{info.dtype} {info.shape}", f"{dtype} {shape}"
             problems.append(
-                _("{name} is {found} and should be {due}", name=name, found=is_, due=due)
+                _(
+                    "{name} is {found} and should be {due}",
+                    name=name,
+                    found=actual,
+                    due=expected_text,
+                )
             )
     for name in contents.infos:
         if name not in expected and name not in NAMES:
@@ -315,22 +319,22 @@ def _checked(contents: Contents, where: str) -> dict[str, Array]:
     return tensors
 
 
-def _bytes(where: str) -> bytes:
-    """All of a regular file of a bearable size."""
+def _read_bytes(where: str) -> bytes:
+    """The bytes of a regular file of at most MAX_BYTES."""
     try:
-        found = os.stat(where)
-        if stat.S_ISDIR(found.st_mode):
+        status = os.stat(where)
+        if stat.S_ISDIR(status.st_mode):
             raise DataError(
                 _("{where} is a folder, not a model file. Name a file inside it.", where=where)
             )
-        if not stat.S_ISREG(found.st_mode):
+        if not stat.S_ISREG(status.st_mode):
             raise DataError(_("{where} is a device or a pipe, not a model file.", where=where))
-        if found.st_size > MAX_BYTES:
+        if status.st_size > MAX_BYTES:
             raise DataError(
                 _(
                     "{where} has {size:,} bytes; at most {most:,} are read.",
                     where=where,
-                    size=found.st_size,
+                    size=status.st_size,
                     most=MAX_BYTES,
                 )
             )
@@ -352,12 +356,12 @@ def _bytes(where: str) -> bytes:
         ) from None
 
 
-def _plain_facts(facts: Mapping[str, Any] | None) -> dict[str, Any]:
+def _plain_facts(facts: Mapping[str, object] | None) -> dict[str, Any]:
     try:
         text = json.dumps(dict(facts or {}), allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise SettingError(
             _("facts must be texts, finite numbers, lists and dicts of them: {why}.", why=error)
         ) from None
-    plain: dict[str, Any] = json.loads(text)
-    return plain
+    decoded: dict[str, Any] = json.loads(text)
+    return decoded

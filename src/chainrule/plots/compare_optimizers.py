@@ -1,4 +1,4 @@
-"""A race of optimizers from one start: on a network, or on a function of two variables."""
+"""Comparing optimizers from the same start: on a network, or on a function of two variables."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ from chainrule.settings import language, whole
 from chainrule.training.trainer import Trainer
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["compare_optimizers"]
@@ -39,14 +40,14 @@ Numbers = npt.NDArray[np.float64]
 Optimizers = Sequence[Any] | Mapping[str, Any]
 
 HEIGHT = 4.0
-#: A point this many times as far above the start as the best one is below it has run out of bounds.
+#: A point this many times as far above the start as the best point is below it is not shown.
 FAR = 25.0
 #: Points on a side of the contour plot of a function.
 POINTS = 121
 
 
 def compare_optimizers(
-    subject: Any,
+    subject: object,
     optimizers: Optimizers,
     x: npt.ArrayLike | None = None,
     t: npt.ArrayLike | None = None,
@@ -58,19 +59,19 @@ def compare_optimizers(
     seed: int = 0,
     engine: str = "auto",
     path: Pathish | None = None,
-    ax: Any = None,
+    ax: Axes | None = None,
     lang: str | None = None,
 ) -> Figure:
-    """Let optimizers start from one place, and draw how the loss goes down under each.
+    """Run optimizers from the same start, and draw how the loss falls with each.
 
-    `subject`, a network: each optimizer trains a copy of it, with the same weights and the same
-    mini-batches of x, t; the curves are the loss on all of x, t, before and after every epoch.
-    Or a function f(x, y) of two variables: `steps` steps from `start`, with the paths on f's
-    contours beside the curves of f (`ax` is then the place for the contours alone).
+    `subject`: a network, of which each optimizer trains a copy, with the same weights and the same
+    mini-batches of x, t; the curves are the loss on all of x, t, before and after every epoch. Or
+    a function f(x, y) of two variables: each optimizer takes `steps` steps from `start`; the paths
+    are drawn on f's contours, beside the curves of f (on `ax`, if given, only the contours).
 
-    `optimizers`: a list, or a dict with names of your own. They are copied, so that yours stay as
-    they are. One that runs out of bounds ends there, and its label says so. `lang`: "en" or "zh";
-    None: what CHAINRULE_LANG says, else English.
+    `optimizers`: a list, or a dict with names of your own. They are copied, so yours do not
+    change. If one diverges, its curve ends there, and its label says so. `lang`: "en" or "zh";
+    None: the language of CHAINRULE_LANG, else English.
 
     >>> import chainrule as cr
     >>> bowl = lambda x, y: x**2 / 20 + y**2
@@ -80,7 +81,7 @@ def compare_optimizers(
     """
     lang = language(lang)
     check_path(path, lang=lang)
-    entrants = _named(optimizers)
+    entrants = _by_name(optimizers)
     if hasattr(subject, "params"):
         if x is None or t is None:
             raise DataError(
@@ -113,8 +114,8 @@ def compare_optimizers(
     beside = None
     if ax is None:
         _figure, (ax, beside) = new_figure(2, width=11.0, height=HEIGHT)
-    paths = {n: _walked(subject, one, start, whole(steps, "steps")) for n, one in entrants.items()}
-    heights = {name: _heights(subject, walked) for name, walked in paths.items()}
+    paths = {n: _path_of(subject, one, start, whole(steps, "steps")) for n, one in entrants.items()}
+    heights = {name: _heights(subject, points) for name, points in paths.items()}
     _contours(ax, subject, paths, np.concatenate(list(heights.values())))
     if beside is None:
         ax.legend(frameon=False, fontsize=8)
@@ -123,45 +124,52 @@ def compare_optimizers(
     return finish(ax.figure, path)
 
 
-def _named(optimizers: Optimizers) -> dict[str, Any]:
-    """The optimizers by name: their class, with what tells them apart if that is not enough."""
+def _by_name(optimizers: Optimizers) -> dict[str, Any]:
+    """The optimizers by name: the name of their class, or their repr if several share a class."""
     if isinstance(optimizers, Mapping):
-        named = {str(name): one for name, one in optimizers.items()}
+        by_name = {str(name): one for name, one in optimizers.items()}
     else:
         kinds = [type(one).__name__ for one in optimizers]
-        named = {}
+        by_name = {}
         for one, kind in zip(optimizers, kinds, strict=True):
             name = kind if kinds.count(kind) == 1 else repr(one)
-            while name in named:
+            while name in by_name:
                 name += "′"
-            named[name] = one
-    if not named:
+            by_name[name] = one
+    if not by_name:
         raise SettingError(
             _("compare_optimizers needs at least one optimizer, such as [cr.SGD(0.1), cr.Adam()].")
         )
-    for one in named.values():
+    for one in by_name.values():
         if not callable(getattr(one, "update", None)):
             raise SettingError(
                 _("compare_optimizers: {given} has no update(params, grads).", given=shown(one))
             )
-    return named
+    return by_name
 
 
 def _trained(
-    network: Any, optimizer: Any, x: Any, t: Any, epochs: int, batch: int, seed: int, engine: str
+    network: Any,
+    optimizer: Any,
+    x: npt.ArrayLike,
+    t: npt.ArrayLike,
+    epochs: int,
+    batch: int,
+    seed: int,
+    engine: str,
 ) -> list[float]:
     """The loss on all rows before training and after every epoch."""
     trainer = Trainer(copy.deepcopy(network), copy.deepcopy(optimizer), seed=seed, engine=engine)
     losses = [trainer.evaluate(x, t, metrics=())["loss"]]
-    with suppress(NonFiniteError):  # the curve ends where it ran out of bounds
+    with suppress(NonFiniteError):  # the curve ends where training diverged
         trainer.fit(x, t, epochs, batch, validation=(x, t), metrics=(), progress=None)
     return losses + trainer.history["val_loss"]
 
 
-def _walked(
+def _path_of(
     f: Callable[..., Any], optimizer: Any, start: tuple[float, float], steps: int
 ) -> Numbers:
-    """The points (n, 2) on the way; fewer than steps + 1 if it runs out of bounds."""
+    """The points (n, 2) that the optimizer visits; fewer than steps + 1 if it diverges."""
     optimizer = copy.deepcopy(optimizer)
     slope = grad(f, (0, 1))
     point, gradient = np.array(start, dtype=float), np.empty(2)
@@ -186,14 +194,14 @@ def _heights(f: Callable[..., Any], points: Numbers) -> list[float]:
 
 
 def _curves(
-    ax: Any, losses: Mapping[str, list[float]], length: int, across: str, up: str, lang: str
+    ax: Axes, losses: Mapping[str, list[float]], length: int, xlabel: str, ylabel: str, lang: str
 ) -> None:
-    """The curves, with their names at their ends."""
+    """Draw the curves, each with its name at its end."""
     first = max(values[0] for values in losses.values())
-    drawn = [
+    shown = [
         v for values in losses.values() for v in values if np.isfinite(v) and v <= 4 * abs(first)
     ]
-    low, high = min(drawn, default=0.0), max(drawn, default=1.0)
+    low, high = min(shown, default=0.0), max(shown, default=1.0)
     log = low > 0 and high / low > 30
     ends = []
     for i, (name, values) in enumerate(losses.items()):
@@ -207,19 +215,19 @@ def _curves(
         ends.append((float(len(values) - 1), values[-1], f"{label_of(name, 40)}  {note}", colour))
     room = 0.05 * (high - low) or 0.5
     limits = (low / 1.25, high * 1.25) if log else (low - room, high + room)
-    ax.set(xlabel=across, ylabel=up, yscale="log" if log else "linear", ylim=limits)
+    ax.set(xlabel=xlabel, ylabel=ylabel, yscale="log" if log else "linear", ylim=limits)
     ax.set_xlim(0, length)
     whole_ticks(ax.xaxis)
     end_labels(ax, ends, 0.75 * HEIGHT)
 
 
 def _contours(
-    ax: Any, f: Callable[..., Any], paths: Mapping[str, Numbers], walked: Numbers
+    ax: Axes, f: Callable[..., Any], paths: Mapping[str, Numbers], path_heights: Numbers
 ) -> None:
-    """The paths on the contours of f, which is `walked` high along all of them, one after the other."""
+    """Draw the paths on the contours of f; `path_heights` are the values of f along all paths."""
     tidy(ax)
     ax.grid(visible=False)
-    near = np.concatenate(list(paths.values()))[_near(walked)]
+    near = np.concatenate(list(paths.values()))[_near(path_heights)]
     sides = [_side(near[:, k]) for k in range(2)]
     with ignore_fp_errors():
         heights = np.array([[float(f(a, b)) for a in sides[0]] for b in sides[1]])
@@ -228,7 +236,7 @@ def _contours(
         raise NonFiniteError(
             _("f(x, y) is not finite anywhere near the paths. Choose another start.")
         )
-    # More lines where it is low, which is where the optimizers go.
+    # More lines at low values, where the optimizers go.
     low, high = float(known.min()), float(known.max())
     levels = low + (high - low or 1.0) * np.linspace(0, 1, 16)[1:] ** 2
     shown_heights = np.where(np.isfinite(heights), heights, high)
@@ -247,13 +255,13 @@ def _contours(
 
 
 def _near(heights: Numbers) -> npt.NDArray[np.bool_]:
-    """The points to show, the first one among them: all but those far up, if any way leads down."""
+    """A mask of the points to show: all but those far above the start, if any is below it."""
     down = heights[0] - np.min(heights, where=np.isfinite(heights), initial=heights[0])
     return np.asarray(heights <= heights[0] + FAR * down) if down > 0 else heights == heights
 
 
 def _side(values: Numbers) -> Numbers:
-    """An axis that holds all paths, but for what is far outside of the most of them."""
+    """Grid coordinates that span the values, except for outliers."""
     low, high = np.quantile(values, (0.01, 0.99))
     low, high = min(low, values[0]), max(high, values[0])
     margin = 0.2 * (high - low) or 1.0

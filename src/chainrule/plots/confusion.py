@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -11,16 +11,18 @@ import numpy.typing as npt
 from chainrule.atomic_write import Pathish
 from chainrule.drawing.saving import check_path
 from chainrule.errors import ShapeError
+from chainrule.graph.variable import Array
 from chainrule.lang.messages import _
 from chainrule.plots.figure import BLUE, ORANGE, finish, labels_of, new_axes
 from chainrule.settings import language
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["draw_confusion"]
 
-#: Up to so many classes have their numbers and names written out.
+#: Counts and names of classes are written out for at most this many classes.
 MANY = 30
 
 
@@ -28,15 +30,15 @@ def draw_confusion(
     counts: npt.ArrayLike,
     names: Sequence[object] | None = None,
     path: Pathish | None = None,
-    ax: Any = None,
+    ax: Axes | None = None,
     *,
     lang: str | None = None,
 ) -> Figure:
-    """A confusion matrix (C, C), as `cr.confusion_matrix` counts it: true classes down, said ones across.
+    """A confusion matrix (C, C) of `cr.confusion_matrix`: a row per true class, a column per prediction.
 
-    A cell is the stronger, the larger its part of its row is: blue on the diagonal, where the
-    answers are right, orange elsewhere. `lang`: "en" or "zh"; None: what CHAINRULE_LANG says, else
-    English.
+    A cell's colour is stronger the larger its share of its row: blue on the diagonal, where the
+    predictions are right, orange elsewhere. `lang`: "en" or "zh"; None: the language of
+    CHAINRULE_LANG, else English.
 
     >>> import chainrule as cr
     >>> counts = cr.confusion_matrix([0, 1, 1], [0, 0, 1], 2)
@@ -52,7 +54,7 @@ def draw_confusion(
         raise ShapeError(
             _("{classes} classes came with {names} names.", classes=classes, names=len(names))
         )
-    # A cell has room for the longest count that is written in it, in figures of 7 points.
+    # Cells are large enough for the longest count in 7-point digits.
     longest = max(len(f"{count:,}") for count in table.flat) if classes <= MANY else 0
     side = max(min(max(0.4 * classes, 1.6), 8.5), 0.075 * longest * classes)
     ax = new_axes(ax, side + 1.6, side + 1.1)
@@ -74,12 +76,12 @@ def draw_confusion(
     return finish(ax.figure, path)
 
 
-def _shares(table: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """The part of its row that each cell is."""
+def _shares(table: Array) -> npt.NDArray[np.float64]:
+    """Each cell's share of its row."""
     return np.asarray(table / np.maximum(table.sum(axis=1, keepdims=True), 1), dtype=float)
 
 
-def _colours(table: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+def _colours(table: Array) -> npt.NDArray[np.float64]:
     from matplotlib.colors import to_rgb
 
     right = np.eye(len(table), dtype=bool)
@@ -90,7 +92,7 @@ def _colours(table: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     return image
 
 
-def _numbers(ax: Any, table: npt.NDArray[Any]) -> None:
+def _numbers(ax: Axes, table: Array) -> None:
     size = 9 if len(table) <= 12 and table.max() < 1000 else 7
     strong = _shares(table) > 0.3
     for (i, j), count in np.ndenumerate(table):

@@ -1,9 +1,9 @@
-"""Curves: how loss and metrics went over a training run."""
+"""Curves of the loss and the metrics over a training run."""
 
 from __future__ import annotations
 
 from collections.abc import Sized
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from chainrule.plots.figure import (
 from chainrule.settings import language
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from chainrule.training.history import History
@@ -33,16 +34,16 @@ if TYPE_CHECKING:
 __all__ = ["NAMES", "draw_history", "metric_name"]
 
 HEIGHT = 3.6
-#: Metrics by their column in the history, as people write them.
+#: The names of metrics for readers, by their column in the history.
 NAMES = {"accuracy": _("accuracy"), "r2": "R²", "rmse": "RMSE", "mae": "MAE"}
-#: From so many steps on, their line is kept as an image in SVG and PDF, which stay small.
+#: Above this many steps, their line is rasterised in SVG and PDF, to keep the files small.
 MANY_STEPS = 3000
 
 
 def draw_history(history: History, path: Pathish | None = None, lang: str | None = None) -> Figure:
     """Loss (every step and every epoch) on the left, metrics over the epochs on the right.
 
-    `lang`: "en" or "zh"; None: what CHAINRULE_LANG says, else English.
+    `lang`: "en" or "zh"; None: the language of CHAINRULE_LANG, else English.
     """
     lang = language(lang)
     check_path(path, lang=lang)
@@ -61,19 +62,19 @@ def draw_history(history: History, path: Pathish | None = None, lang: str | None
     return finish(figure, path)
 
 
-def metric_name(name: str, held: bool) -> Text | str:
-    """What a metric is called, on the rows trained on or on those held out."""
-    if not held:
+def metric_name(name: str, held_out: bool) -> Text | str:
+    """The name of a metric, on the training rows or on held-out rows."""
+    if not held_out:
         return name
     accuracy = NAMES["accuracy"]
     return _("held-out accuracy") if name is accuracy else _("held-out {name}", name=name)
 
 
-def _losses(ax: Any, history: History, lang: str) -> None:
+def _losses(ax: Axes, history: History, lang: str) -> None:
     epochs = np.arange(1, len(history) + 1)
-    at = (np.arange(history.steps) + 1) * len(history) / history.steps
+    positions = (np.arange(history.steps) + 1) * len(history) / history.steps
     steps = ax.plot(
-        at,
+        positions,
         history.losses,
         color=SKY,
         alpha=0.45,
@@ -81,17 +82,17 @@ def _losses(ax: Any, history: History, lang: str) -> None:
         marker=_mark(history.losses),
         clip_on=history.steps > 1,
     )[0]
-    steps.set(label=_("each step").said(lang), rasterized=len(at) > MANY_STEPS)
-    # The mean over the steps of an epoch belongs to its middle, what is held out to its end.
+    steps.set(label=_("each step").said(lang), rasterized=len(positions) > MANY_STEPS)
+    # The mean over the steps of an epoch is drawn at its middle, the held-out loss at its end.
     ax.plot(
         epochs - 0.5, history["loss"], color=BLUE, linewidth=1.8, label=_p("curve", "training").said(lang),
         marker=_mark(history["loss"]),
     )  # fmt: skip
-    held = history.column("val_loss")
-    if held:
+    held_out = history.column("val_loss")
+    if held_out:
         ax.plot(
-            epochs[-len(held) :], held, color=ORANGE, linewidth=1.8, linestyle=DASHES[1],
-            label=_p("curve", "held out").said(lang), marker=_mark(held), clip_on=len(held) > 1,
+            epochs[-len(held_out) :], held_out, color=ORANGE, linewidth=1.8, linestyle=DASHES[1],
+            label=_p("curve", "held out").said(lang), marker=_mark(held_out), clip_on=len(held_out) > 1,
         )  # fmt: skip
     low, high = _limits(history)
     ax.set(xlabel=_("epoch").said(lang), ylabel=_("loss").said(lang), ylim=(low, high))
@@ -101,12 +102,12 @@ def _losses(ax: Any, history: History, lang: str) -> None:
 
 
 def _mark(values: Sized) -> str | None:
-    """A dot where there is one number only, of which no line can be drawn."""
+    """The marker: a dot for a single value, which has no line."""
     return "o" if len(values) == 1 else None
 
 
 def _limits(history: History) -> tuple[float, float]:
-    """The ends of the loss axis: a few wild steps do not flatten the rest."""
+    """The limits of the loss axis, without a few outlying steps."""
     wild = np.quantile(history.losses, (0.005, 0.995)).tolist()
     shown = [
         value
@@ -117,7 +118,7 @@ def _limits(history: History) -> tuple[float, float]:
     return 1.08 * low, 1.08 * high or 1.0
 
 
-def _metrics(ax: Any, history: History, names: list[str], lang: str) -> None:
+def _metrics(ax: Axes, history: History, names: list[str], lang: str) -> None:
     epochs = np.arange(1, len(history) + 1)
     ends = []
     for i, name in enumerate(names):

@@ -1,4 +1,4 @@
-"""Figures: what every curve, map and image shares."""
+"""What all plots share: colours, new figures, labels, saving."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from chainrule.atomic_write import Pathish, write_whole
 from chainrule.drawing.fonts import set_fonts
@@ -16,6 +17,8 @@ from chainrule.lang.messages import _
 from chainrule.text_width import beginning
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 __all__ = [
@@ -39,20 +42,25 @@ __all__ = [
     "whole_ticks",
 ]
 
-#: Colours that stay apart for colour-blind readers (Okabe and Ito, 2008).
+#: Colours that colour-blind readers can tell apart (Okabe and Ito, 2008).
 BLUE, ORANGE, GREEN, PINK, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9"
 PALETTE = (BLUE, ORANGE, GREEN, PINK, SKY, "#E69F00", "#999999")
-#: Lines and points are told apart by more than their colour.
-DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (6, 1.5, 1.5, 1.5)))
+#: Line styles and markers, so that colour is not the only difference.
+DASHES: tuple[str | tuple[int, tuple[float, ...]], ...] = (
+    "-",
+    (0, (5, 1.5)),
+    (0, (1.5, 1)),
+    (0, (6, 1.5, 1.5, 1.5)),
+)
 MARKERS = "ox^sDPv*"
-#: Dark blue for negative, grey for 0, light yellow for positive: sign is lightness too.
+#: A colour map: dark blue for negative, grey for 0, light yellow for positive.
 SIGNED = "cividis"
 
 
 def new_figure(
-    columns: int = 1, width: float = 6.4, height: float = 3.6, rows: int = 1, **more: Any
-) -> Any:
-    """A matplotlib figure with its axes in a list, without touching pyplot's state."""
+    columns: int = 1, width: float = 6.4, height: float = 3.6, rows: int = 1
+) -> tuple[Figure, list[Axes]]:
+    """A matplotlib figure and a list of its axes, made without pyplot."""
     try:
         from chainrule.plots.notebook import NotebookFigure
     except ImportError:
@@ -63,28 +71,28 @@ def new_figure(
             )
         ) from None
     figure = NotebookFigure(figsize=(width, height), layout="constrained", dpi=150)
-    axes = list(figure.subplots(rows, columns, squeeze=False, **more).flat)
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
     for ax in axes:
         tidy(ax)
     return figure, axes
 
 
-def new_axes(ax: Any, width: float, height: float) -> Any:
-    """The axes given, or those of a new figure."""
+def new_axes(ax: Axes | None, width: float, height: float) -> Axes:
+    """`ax`, or the axes of a new figure if it is None."""
     return new_figure(width=width, height=height)[1][0] if ax is None else ax
 
 
-def tidy(ax: Any) -> None:
-    """No frame where it says nothing, and a faint grid."""
+def tidy(ax: Axes) -> None:
+    """Remove the frame at the top and right, and draw a faint grid."""
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(alpha=0.25, linewidth=0.6)
     ax.set_axisbelow(True)
 
 
 def finish(figure: Any, path: Pathish | None = None) -> Figure:
-    """See to the fonts, save the figure if a path is given, and hand it on.
+    """Set the fonts, save the figure if a path is given, and return it.
 
-    The ending of `path` says the format, which `check_path` has looked at before.
+    The ending of `path` determines the format; `check_path` has checked it before.
     """
     if path is None:
         set_fonts(figure, needed=False)
@@ -95,9 +103,9 @@ def finish(figure: Any, path: Pathish | None = None) -> Figure:
 
 
 def label_of(name: object, most: int = 24) -> str:
-    """A name of the user's as a label: one line, not too long, and no formula whatever is in it.
+    """A user's name as a label: one line, at most `most` cells wide, and never read as a formula.
 
-    A Chinese letter is as wide as two others.
+    A Chinese character is two cells wide.
 
     >>> label_of("a$x$"), label_of("tab\\tor\\nline"), label_of("long " * 9), label_of("猫" * 13)
     ('a\\\\$x\\\\$', 'tab or line', 'long long long long lon…', '猫猫猫猫猫猫猫猫猫猫猫…')
@@ -109,7 +117,7 @@ def label_of(name: object, most: int = 24) -> str:
 
 
 def labels_of(names: Iterable[object], most: int = 24) -> list[str]:
-    """Labels for names that stand together: where their beginnings are alike, the ends are kept, too.
+    """Labels for a set of names; names that are equal once cut are cut in the middle instead.
 
     >>> labels_of(["width in mm, left", "width in mm, right", "height in mm"], 13)
     ['width …, left', 'width …right', 'height in mm']
@@ -124,7 +132,7 @@ def labels_of(names: Iterable[object], most: int = 24) -> list[str]:
 
 
 def _with_its_end(text: str, most: int) -> str:
-    """A text that is too long, cut in the middle."""
+    """A long text cut in the middle to `most` cells."""
     half = (most - 1) // 2
     end = beginning(text[::-1], most - 1 - half)[::-1]
     return f"{beginning(text, half)}…{end.lstrip()}".replace("$", r"\$")
@@ -134,37 +142,37 @@ def _on_one_line(name: object) -> str:
     return "".join(c if c.isprintable() else " " for c in str(name))
 
 
-def whole_ticks(axis: Any, most: int = 9) -> None:
-    """Ticks at whole numbers only."""
+def whole_ticks(axis: Axis, most: int = 9) -> None:
+    """Put ticks at whole numbers only, at most `most`."""
     from matplotlib.ticker import MaxNLocator
 
     axis.set_major_locator(MaxNLocator(most, integer=True, steps=[1, 2, 5, 10]))
 
 
-def nice_levels(low: float, high: float, about: int) -> Any:
-    """Round numbers from below `low` to above `high`, about so many."""
+def nice_levels(low: float, high: float, about: int) -> npt.NDArray[np.float64]:
+    """About `about` round numbers from below `low` to above `high`."""
     from matplotlib.ticker import MaxNLocator
 
     return np.asarray(MaxNLocator(about).tick_values(low, high))
 
 
 def end_labels(
-    ax: Any, ends: Sequence[tuple[float, float, str, str]], height: float, size: float = 9
+    ax: Axes, ends: Sequence[tuple[float, float, str, str]], height: float, size: float = 9
 ) -> None:
-    """Name lines at their ends, (x, y, text, colour) each, to the right of the axes.
+    """Label lines at their ends, to the right of the axes; `ends` are (x, y, text, colour).
 
-    Labels that would touch are moved apart, with a thin line to where they belong. The limits of
-    the axes must be final; `height` is about that of the axes, in inches.
+    Labels that would overlap are moved apart, with a thin line to their end. The limits of the
+    axes must be final; `height` is about the height of the axes in inches.
     """
     low, high = sorted(ax.get_ylim())
     to_axes = ax.transAxes.inverted()
-    at = [
+    anchors = [
         to_axes.transform(ax.transData.transform((x, min(max(y, low), high))))
         for x, y, _text, _colour in ends
     ]
-    places = _apart([float(place[1]) for place in at], 1.3 * size / 72 / height)
+    heights = _spread_out([float(anchor[1]) for anchor in anchors], 1.3 * size / 72 / height)
     thread = {"arrowstyle": "-", "lw": 0.6, "shrinkA": 1, "shrinkB": 2}
-    for (x, y, text, colour), (_x, old), new in zip(ends, at, places, strict=True):
+    for (x, y, text, colour), (_x, old), new in zip(ends, anchors, heights, strict=True):
         moved = abs(new - old) > 0.01 or x < max(ax.get_xlim())
         ax.annotate(
             text,
@@ -179,27 +187,27 @@ def end_labels(
         )
 
 
-def _apart(places: Sequence[float], gap: float) -> list[float]:
-    """The nearest places, in the same order, that are at least `gap` apart (or as can be) in 0…1.
+def _spread_out(positions: Sequence[float], gap: float) -> list[float]:
+    """The nearest positions in 0…1, in the same order, at least `gap` apart if there is room.
 
-    >>> _apart([0.5, 0.5], 0.25), _apart([1.0, 0.0, 0.95], 0.1)
+    >>> _spread_out([0.5, 0.5], 0.25), _spread_out([1.0, 0.0, 0.95], 0.1)
     ([0.375, 0.625], [1.0, 0.0, 0.9])
     """
-    order = sorted(range(len(places)), key=lambda i: places[i])
-    gap = min(gap, 1 / max(len(places) - 1, 1))
-    # Runs of touching labels, each with the mean of where its labels would begin.
-    runs: list[list[float]] = []  # [lowest place, how many]
+    order = sorted(range(len(positions)), key=lambda i: positions[i])
+    gap = min(gap, 1 / max(len(positions) - 1, 1))
+    # Runs of touching labels; each is placed at the mean of where its labels would be.
+    runs: list[list[float]] = []  # [lowest position, number of labels]
     for i in order:
-        runs.append([places[i], 1])
+        runs.append([positions[i], 1])
         while len(runs) > 1 and runs[-2][0] + gap * runs[-2][1] > runs[-1][0]:
             start, n = runs.pop()
             before, m = runs[-1]
             runs[-1] = [(before * m + (start - gap * m) * n) / (m + n), m + n]
-    found = [0.0] * len(places)
+    result = [0.0] * len(positions)
     flat = [start + gap * k for start, n in runs for k in range(int(n))]
-    flat = [max(place, gap * k) for k, place in enumerate(flat)]
+    flat = [max(position, gap * k) for k, position in enumerate(flat)]
     for k in range(len(order)):
         back = len(order) - 1 - k
         flat[back] = min(flat[back], 1 - gap * k)
-        found[order[back]] = round(flat[back], 12)
-    return found
+        result[order[back]] = round(flat[back], 12)
+    return result

@@ -1,4 +1,4 @@
-"""How right a trained network is, on the rows it is judged on: the middle of a report."""
+"""The evaluation of a trained network on the held-out or training rows: the middle of a report."""
 
 from __future__ import annotations
 
@@ -21,79 +21,78 @@ from chainrule.plots.residuals import draw_residuals
 from chainrule.training import Trainer, confusion_matrix
 from chainrule.training.metrics import class_scores, in_units, regression_scores
 
-__all__ = ["Classes", "Judged", "Numbers", "Run"]
+__all__ = ["Classes", "Evaluation", "Numbers", "Run"]
 
-Array = npt.NDArray[Any]
 
-#: So many of the worst mistakes are shown, with so many cells of each row.
+#: How many of the worst predictions are shown, with how many cells of each row.
 WORST, CELLS = 12, 6
 
 
 @dataclass(frozen=True)
 class Run:
-    """One training, for the report."""
+    """What a report needs of one training run."""
 
-    #: What the data are called.
+    #: The name of the data.
     name: str
-    #: The command that did it all, in parts that may each have a line.
+    #: The command of the run, in parts that may be shown on a line each.
     command: Sequence[str]
-    #: Facts as they are kept in the model file: data, split, training, held_out.
+    #: The facts in the model file: data, split, training, held_out.
     facts: dict[str, Any]
-    #: Sentences about the data and their preparation.
+    #: Sentences about the data and its preparation.
     notes: Sequence[str]
-    #: Sentences if the network is no better than the simplest models.
+    #: Sentences if the network is no better than the baselines.
     verdict: Sequence[str]
-    #: The rows with a target, and which of them were trained on and held out.
+    #: The rows with a target, and the indices of those trained on (`training`) and held out (`held`).
     table: Table
     training: npt.NDArray[np.intp]
     held: npt.NDArray[np.intp]
     preparation: Preprocessor
     trainer: Trainer
-    #: How long it took, in seconds, with compiling and evaluating.
+    #: The duration in seconds, including compilation and evaluation.
     seconds: float
-    #: The sha256 of the data's file, if it is one.
+    #: The sha256 of the data's file; None if the data is no file.
     checksum: str | None
 
     @property
     def network(self) -> Network:
         """The trained network."""
-        found: Network = self.trainer.model
-        return found
+        model: Network = self.trainer.model
+        return model
 
 
-class Judged:
-    """The rows a model is judged on, and its answers."""
+class Evaluation:
+    """The rows on which a model is evaluated: those held out, or else those trained on."""
 
     def __init__(self, run: Run, lang: str) -> None:
-        self.run, self.lang, self.held = run, lang, len(run.held) > 0
-        self.places = run.held if self.held else run.training
-        self.rows = run.table.rows(self.places)
+        self.run, self.lang, self.held_out = run, lang, len(run.held) > 0
+        self.row_indices = run.held if self.held_out else run.training
+        self.rows = run.table.rows(self.row_indices)
         self.x = run.preparation.transform(self.rows)
         self.t = np.asarray(run.preparation.targets(self.rows))
         #: The shape of a row as an image, if the rows are images.
         self.image = _image(run.preparation, self.rows)
 
     def title(self) -> str:
-        """Which rows these are."""
+        """The title of the section, which says which rows these are."""
         n = len(self.t)
         return (
             _n("On the {n:,} row held out", "On the {n:,} rows held out", n)
-            if self.held
+            if self.held_out
             else _n("On the {n:,} row trained on", "On the {n:,} rows trained on", n)
         ).said(self.lang)
 
     def warning(self) -> str:
-        """How well the simplest models do, and what to think of it; or that no rows were held out."""
-        if not self.held:
+        """The comparison with the baselines; or the warning that no rows were held out."""
+        if not self.held_out:
             return self.dim(_("No rows were held out, so this says little about new ones."))
-        return "".join(self.dim(line) for line in self.compared() if line)
+        return "".join(self.dim(line) for line in self.comparison() if line)
 
     def dim(self, words: Text) -> str:
-        """A sentence beside the matter."""
+        """A sentence in a paragraph of small grey text."""
         return f"<p class=dim>{text(words.said(self.lang))}</p>"
 
-    def compared(self) -> list[Text]:
-        """The scores of the simplest models, and the verdict."""
+    def comparison(self) -> list[Text]:
+        """The scores of the baselines, and the verdict."""
         scores, classes = self.run.facts["held_out"], bool(self.run.preparation.classes)
         constant, linear = (
             "-"
@@ -103,16 +102,16 @@ class Judged:
             else f"{scores[name]:.4f}"
             for name in ("constant", "linear")
         )
-        told = _(
+        scores_text = _(
             "To compare: {linear} by a linear model, {constant} by the same answer for every row.",
             linear=linear,
             constant=constant,
         )
-        return [told, sentences(*self.run.verdict)]
+        return [scores_text, sentences(*self.run.verdict)]
 
-    def place(self, row: int) -> Html:
-        """Where a row is, in its file or in the whole table."""
-        line = self.run.table.line_of(int(self.places[row]))
+    def location(self, row: int) -> Html:
+        """The line of a row in its file, or its number in the whole table."""
+        line = self.run.table.line_of(int(self.row_indices[row]))
         return Html(f"<span class=fixed>{text(in_language(line, self.lang))}</span>")
 
     def cells(self, row: int, most: int = CELLS) -> list[str]:
@@ -121,12 +120,12 @@ class Judged:
         return [_cell(self.rows[name][row]) for name in columns]
 
     def columns(self, most: int = CELLS) -> list[str]:
-        """The names of those."""
+        """The names of those columns."""
         return list(self.run.preparation.columns[:most])
 
 
-class Classes(Judged):
-    """Of a classifier."""
+class Classes(Evaluation):
+    """The evaluation of a classifier."""
 
     def __init__(self, run: Run, lang: str) -> None:
         super().__init__(run, lang)
@@ -137,13 +136,13 @@ class Classes(Judged):
 
     def headline(self) -> tuple[str, str]:
         """The number at the top."""
-        name = in_language(metric_name(NAMES["accuracy"], self.held), self.lang)
+        name = in_language(metric_name(NAMES["accuracy"], self.held_out), self.lang)
         return f"{np.trace(self.counts) / len(self.t):.1%}", name
 
     def parts(self) -> list[str]:
-        """Accuracy, the confusion matrix, and the classes one by one."""
+        """Accuracy, the confusion matrix, and a table of the classes."""
         right = int(np.trace(self.counts))
-        told = _(
+        accuracy = _(
             "{right:,} of {count:,} answers are right: {part:.1%}.",
             right=right,
             count=len(self.t),
@@ -152,7 +151,7 @@ class Classes(Judged):
         matrix = draw_confusion(self.counts, self.classes, lang=self.lang)
         label = _("confusion matrix").said(self.lang)
         return [
-            f"<p>{text(told.said(self.lang))}</p>",
+            f"<p>{text(accuracy.said(self.lang))}</p>",
             self.warning(),
             beside(picture(matrix, "confusion", label), self.each()),
         ]
@@ -163,12 +162,12 @@ class Classes(Judged):
             (name, f"{c.rows:,}", _percent(c.recall), _percent(c.precision))
             for name, c in zip(self.classes, class_scores(self.counts), strict=True)
         ]
-        told = (_("rows"), _("found (recall)"), _("right when said (precision)"))
-        heads = [self.run.preparation.target, *(head.said(self.lang) for head in told)]
+        columns = (_("rows"), _("found (recall)"), _("right when said (precision)"))
+        heads = [self.run.preparation.target, *(head.said(self.lang) for head in columns)]
         return table(heads, body)
 
     def worst(self) -> list[str]:
-        """The rows whose true class was thought least probable."""
+        """The rows whose true class got the lowest probability."""
         truth = self.shares[np.arange(len(self.t)), self.t]
         order: list[int] = np.argsort(truth, kind="stable")[:WORST].tolist()
         words = _("The rows whose true class the network thought least probable.")
@@ -177,18 +176,18 @@ class Classes(Judged):
             parts.append(self._pictures(order, self.image))
         most = CELLS if self.image is None else 0
         share = _("probability")
-        told = (_p("column of a table", "row"), _p("column of a table", "it is"), share,
+        columns = (_p("column of a table", "row"), _p("column of a table", "it is"), share,
                 _p("column of a table", "said"), share)  # fmt: skip
-        heads = [head.said(self.lang) for head in told]
+        heads = [head.said(self.lang) for head in columns]
         body = []
         for i in order:
-            true, said = self.t[i], self.ids[i]
-            shares = [f"{self.shares[i, k]:.1%}" for k in (true, said)]
-            answer = text(self.classes[said])
-            if said != true:
+            true, answer_id = self.t[i], self.ids[i]
+            shares = [f"{self.shares[i, k]:.1%}" for k in (true, answer_id)]
+            answer = text(self.classes[answer_id])
+            if answer_id != true:
                 answer = Html(f"<span class='verdict bad'>{answer} ✗</span>")
             answers = (self.classes[true], shares[0], answer, shares[1])
-            body.append((self.place(i), *answers, *self.cells(i, most)))
+            body.append((self.location(i), *answers, *self.cells(i, most)))
         heads += self.columns(most)
         return [*parts, table(heads, body, left=len(heads))]
 
@@ -206,20 +205,20 @@ class Classes(Judged):
         return picture(finish(figure), "worst", _("The hardest rows").said(self.lang))
 
 
-class Numbers(Judged):
-    """Of a regression."""
+class Numbers(Evaluation):
+    """The evaluation of a regression."""
 
     def __init__(self, run: Run, lang: str) -> None:
         super().__init__(run, lang)
         y = np.asarray(run.network.predict(self.x))
-        self.said = self.run.preparation.inverse_transform(y).ravel()
+        self.predicted = self.run.preparation.inverse_transform(y).ravel()
         self.true = self.run.preparation.inverse_transform(self.t).ravel()
 
         self.scores = regression_scores(y, self.t, run.preparation.scale)
 
     def headline(self) -> tuple[str, str]:
         """The number at the top."""
-        name = in_language(metric_name("R²", self.held), self.lang)
+        name = in_language(metric_name("R²", self.held_out), self.lang)
         return "-" if self.scores["r2"] is None else f"{self.scores['r2']:.4f}", name
 
     def parts(self) -> list[str]:
@@ -228,21 +227,21 @@ class Numbers(Judged):
         pairs = [("R²", self.headline()[0])]
         for name, key in (("RMSE", "rmse"), ("MAE", "mae")):
             value = in_units(self.scores[key])
-            told = _("{value} in units of {target}", value=value, target=target)
-            pairs.append((name, told.said(self.lang)))
-        drawn = draw_residuals(self.said, self.true, target, lang=self.lang)
+            words = _("{value} in units of {target}", value=value, target=target)
+            pairs.append((name, words.said(self.lang)))
+        figure = draw_residuals(self.predicted, self.true, target, lang=self.lang)
         label = _("residuals").said(self.lang)
-        return [facts(pairs), self.warning(), picture(drawn, "residuals", label)]
+        return [facts(pairs), self.warning(), picture(figure, "residuals", label)]
 
     def worst(self) -> list[str]:
         """The rows with the largest errors."""
-        wrong = self.said - self.true
+        wrong = self.predicted - self.true
         order: list[int] = np.argsort(-np.abs(wrong), kind="stable")[:WORST].tolist()
-        told = (_p("column of a table", "row"), _p("column of a table", "it is"),
+        columns = (_p("column of a table", "row"), _p("column of a table", "it is"),
                 _p("column of a table", "said"), _("said − true"))  # fmt: skip
-        heads = [*(head.said(self.lang) for head in told), *self.columns()]
+        heads = [*(head.said(self.lang) for head in columns), *self.columns()]
         body = [
-            (self.place(i), f"{self.true[i]:.6g}", f"{self.said[i]:.6g}",
+            (self.location(i), f"{self.true[i]:.6g}", f"{self.predicted[i]:.6g}",
              f"{wrong[i]:+.6g}".replace("-", "−"), *self.cells(i))
             for i in order
         ]  # fmt: skip
@@ -266,7 +265,7 @@ def _percent(part: float | None) -> str:
     return "-" if part is None else f"{part:.1%}"
 
 
-def _cell(cell: Any) -> str:
+def _cell(cell: object) -> str:
     """A cell of a table; a dash where it is missing."""
     if isinstance(cell, float | np.floating):
         return "–" if np.isnan(cell) else f"{cell:g}"

@@ -1,4 +1,4 @@
-"""The loss along two directions through the parameters, and where training went among them."""
+"""The loss along two directions through the parameters, and the path of training in that plane."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.errors import NonFiniteError, SettingError, ShapeError, nearest, shown
+from chainrule.graph.variable import Array
 from chainrule.lang.messages import _
 from chainrule.layers.initial import Seed, generator
 from chainrule.nodes.base import ignore_fp_errors
@@ -19,7 +20,6 @@ from chainrule.training.trajectory import Trajectory, moving_arrays
 
 __all__ = ["LossSurface", "Numbers", "loss_surface"]
 
-Array = npt.NDArray[Any]
 Numbers = npt.NDArray[np.float64]
 
 
@@ -28,8 +28,8 @@ class LossSurface:
     """The loss at θ + a·d₁ + b·d₂, where θ are the parameters and d₁, d₂ the directions.
 
     `losses[i, j]` belongs to b[i] and a[j]. `directions` (2, P) and `center` (P,) are vectors over
-    all parameters, in the order of `network.params`. `path` (n, 2) is where training went, seen
-    in the plane, and `shares` the part of its squared length that each direction shows.
+    all parameters, in the order of `network.params`. `path` (n, 2) is the path of training
+    projected onto the plane, and `shares` the share of its squared length along each direction.
     """
 
     a: Numbers
@@ -54,8 +54,7 @@ def loss_surface(
 ) -> LossSurface:
     """The loss of a network on all of x, t, in a plane through its parameters; see `draw_surface`.
 
-    The loss is that of use, not of training: Dropout lets all pass. A copy of the network is
-    moved about; the network itself is not touched.
+    The loss is computed in inference mode, without Dropout. Only a copy of the network is changed.
     """
     trajectory = None if trajectory is None or not trajectory.points else trajectory
     if directions is None:
@@ -65,7 +64,7 @@ def loss_surface(
     center = np.concatenate([p.ravel() for p in arrays])
     steps = None if trajectory is None else _steps(trajectory, center)
     if directions == "random":
-        found, shares = _random(arrays, generator(seed)), None
+        vectors, shares = _random(arrays, generator(seed)), None
     elif directions != "principal":
         raise SettingError(
             _(
@@ -82,36 +81,39 @@ def loss_surface(
             )
         )
     else:
-        found, shares = _principal(steps)
-    path = None if steps is None else _in_plane(steps, found)
+        vectors, shares = _principal(steps)
+    path = None if steps is None else _in_plane(steps, vectors)
     a, b = _sides(path, positive(span, "span"), whole(points, "points"), directions == "random")
-    judge = Trainer(twin)
+    trainer = Trainer(twin)
     losses = np.empty((len(b), len(a)))
     for i, j in np.ndindex(losses.shape):
-        losses[i, j] = _loss(judge, arrays, center + a[j] * found[0] + b[i] * found[1], x, t)
-    return LossSurface(a, b, losses, center, found, path, shares)
+        losses[i, j] = _loss(trainer, arrays, center + a[j] * vectors[0] + b[i] * vectors[1], x, t)
+    return LossSurface(a, b, losses, center, vectors, path, shares)
 
 
-def _loss(judge: Trainer, arrays: list[Array], theta: Array, x: Any, t: Any) -> float:
-    """The loss with these parameters; infinite where it is no number."""
+def _loss(
+    trainer: Trainer, arrays: list[Array], theta: Array, x: npt.ArrayLike, t: npt.ArrayLike
+) -> float:
+    """The loss with the parameters `theta`; infinity where it is not finite."""
     start = 0
     for p in arrays:
         p[...] = theta[start : start + p.size].reshape(p.shape)
         start += p.size
     try:
         with ignore_fp_errors():
-            loss = judge.evaluate(x, t, metrics=())["loss"]
+            loss = trainer.evaluate(x, t, metrics=())["loss"]
     except NonFiniteError:
         return np.inf
     return loss if np.isfinite(loss) else np.inf
 
 
 def _random(arrays: list[Array], rng: np.random.Generator) -> Numbers:
-    """Two random directions, each unit's weights as long as the unit's own (Li et al., 2018).
+    """Two random directions, normalised by filter (Li et al., 2018).
 
-    A unit of W (D, H) is a column. Biases, and all else with one axis, stay where they are.
+    The part for each unit has the norm of the unit's own weights; a unit of W (D, H) is a column.
+    Biases and all other 1-D parameters do not move.
     """
-    found = []
+    vectors = []
     for _direction in range(2):
         parts = []
         for p in arrays:
@@ -123,12 +125,12 @@ def _random(arrays: list[Array], rng: np.random.Generator) -> Numbers:
                 own = np.linalg.norm(p.astype(float), axis=units, keepdims=True)
                 d *= own / np.linalg.norm(d, axis=units, keepdims=True)
             parts.append(d.ravel())
-        found.append(np.concatenate(parts))
-    return np.array(found)
+        vectors.append(np.concatenate(parts))
+    return np.array(vectors)
 
 
 def _steps(trajectory: Trajectory, center: Array) -> Numbers:
-    """The path's points (n, P), seen from where the network is now."""
+    """The path's points (n, P) relative to the network's present parameters."""
     points = np.array(trajectory.points, dtype=float)
     if points.shape[1] != len(center):
         raise ShapeError(
@@ -143,24 +145,24 @@ def _steps(trajectory: Trajectory, center: Array) -> Numbers:
 
 
 def _principal(steps: Numbers) -> tuple[Numbers, tuple[float, float]]:
-    """The two directions, of length 1, that show most of the path; and how much of it."""
+    """The first two principal directions of the path, of length 1, and their shares of it."""
     _left, sizes, lines = np.linalg.svd(steps, full_matrices=False)
-    found = np.zeros((2, steps.shape[1]))
-    found[: len(lines[:2])] = lines[:2]
-    # The sign that the decomposition gives is arbitrary: the path comes in from the right, above.
-    found *= np.where(found @ steps[0] < 0, -1.0, 1.0)[:, None]
+    vectors = np.zeros((2, steps.shape[1]))
+    vectors[: len(lines[:2])] = lines[:2]
+    # The signs of the decomposition are arbitrary; here the path starts at the upper right.
+    vectors *= np.where(vectors @ steps[0] < 0, -1.0, 1.0)[:, None]
     parts = np.zeros(2)
     parts[: len(sizes[:2])] = sizes[:2] ** 2 / max(float(np.sum(sizes**2)), np.finfo(float).tiny)
-    return found, (float(parts[0]), float(parts[1]))
+    return vectors, (float(parts[0]), float(parts[1]))
 
 
 def _in_plane(steps: Numbers, directions: Numbers) -> Numbers:
-    """The nearest points of the plane, as coordinates (n, 2)."""
+    """The points projected onto the plane, as coordinates (n, 2)."""
     return np.asarray(np.linalg.lstsq(directions.T, steps.T, rcond=None)[0].T, float)
 
 
 def _sides(path: Numbers | None, span: float, points: int, random: bool) -> tuple[Numbers, Numbers]:
-    """The two axes of the grid: -span … span, or as far as the path goes and a little beyond."""
+    """The coordinates of the grid: -span … span, or the range of the path with a margin."""
     sides = []
     for k in range(2):
         low, high = (-span, span) if path is None or random else (0.0, 0.0)

@@ -10,7 +10,7 @@ __all__ = ["NotebookFigure"]
 
 
 class NotebookFigure(Figure):
-    """As matplotlib's own, and shown where it is the last value of a notebook's cell."""
+    """A matplotlib Figure that is displayed when it is the last value of a notebook's cell."""
 
     def _repr_png_(self) -> bytes:
         """The picture as PNG."""

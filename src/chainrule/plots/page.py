@@ -1,4 +1,4 @@
-"""A page of HTML that needs nothing else: escaped text, tables, and pictures inside it."""
+"""A self-contained HTML page: escaped text, tables, and inline pictures."""
 
 from __future__ import annotations
 
@@ -7,26 +7,29 @@ import io
 import re
 from collections.abc import Iterable, Sequence
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING
 
 from chainrule.drawing.fonts import letters_as_text
 from chainrule.errors import printable
 from chainrule.plots.figure import BLUE, GREEN, ORANGE, PINK, SKY
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 __all__ = ["Html", "beside", "facts", "picture", "section", "table", "text", "whole_page"]
 
-#: The colours of pictures become names, which the style sheet gives a shade for light and for dark.
+#: The CSS variables that replace colours of pictures; the style sheet has light and dark shades.
 VARIABLES = {BLUE: "blue", ORANGE: "orange", GREEN: "green", PINK: "pink", SKY: "sky"}
 
 
 class Html(str):
-    """Text that is HTML already; all other text is escaped."""
+    """Text that is already HTML; all other text is escaped."""
 
     __slots__ = ()
 
 
 def text(value: object) -> Html:
-    """A value as HTML that shows it and does nothing, whatever it is.
+    """A value as escaped HTML.
 
     >>> text("<b>&'"), text(Html("<b>"))
     ('&lt;b&gt;&amp;&#x27;', '<b>')
@@ -35,13 +38,13 @@ def text(value: object) -> Html:
 
 
 def section(title: str, *parts: str) -> Html:
-    """A part of the page under a title."""
+    """A section of the page with its title."""
     return Html(f"<section><h2>{text(title)}</h2>{''.join(parts)}</section>\n")
 
 
 def table(header: Sequence[object], rows: Iterable[Sequence[object]], left: int = 1) -> Html:
-    """A table; its first `left` columns hold words, the others numbers, which stand to the right."""
-    # A long name may go on in the next line where it has an underline.
+    """A table; its first `left` columns hold words, the others numbers, aligned to the right."""
+    # A long name may be broken after an underscore.
     names = (text(name).replace("_", "_<wbr>") for name in header)
     heads = "".join(f"<th{_side(i, left)} scope=col>{name}</th>" for i, name in enumerate(names))
     body = "".join(
@@ -60,19 +63,19 @@ def _side(i: int, left: int) -> str:
 
 
 def beside(*parts: str) -> Html:
-    """Parts side by side, where the page is wide enough."""
+    """Parts side by side if the page is wide enough."""
     return Html(f"<div class=beside>{''.join(parts)}</div>")
 
 
 def facts(pairs: Iterable[tuple[object, object]]) -> Html:
-    """Names with what they are."""
+    """A list of names and values."""
     return Html(
         "<dl>" + "".join(f"<dt>{text(k)}</dt><dd>{text(v)}</dd>\n" for k, v in pairs) + "</dl>"
     )
 
 
-def picture(figure: Any, name: str, alt: str) -> Html:
-    """A matplotlib figure as SVG, in the page's colours and fonts; `name` is one of its own."""
+def picture(figure: Figure, name: str, alt: str) -> Html:
+    """A matplotlib figure as SVG, in the page's colours and fonts; `name` is unique on the page."""
     from matplotlib import rc_context
 
     out = io.StringIO()
@@ -91,7 +94,7 @@ def picture(figure: Any, name: str, alt: str) -> Html:
 
 
 def _adapted(tag: str, name: str) -> str:
-    """A tag of a picture, with its colours as variables, and names that no other picture has."""
+    """A tag of a picture with colours replaced by CSS variables, and ids prefixed by `name`."""
     tag = re.sub(r'(\bid="|url\(#|xlink:href="#)', rf"\g<1>{name}-", tag)
     for colour, variable in {**VARIABLES, "#000000": "ink"}.items():
         tag = tag.replace(colour.lower(), f"var(--{variable})")
@@ -99,7 +102,7 @@ def _adapted(tag: str, name: str) -> str:
 
 
 def whole_page(title: str, lang: str, *parts: str) -> str:
-    """The page, which asks nothing of the network."""
+    """The whole page; its content security policy forbids loading anything."""
     style = resources.files(__package__).joinpath("report.css").read_text("utf-8")
     language = {"en": "en", "zh": "zh-CN"}[lang]
     nothing = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"

@@ -1,4 +1,4 @@
-"""Regions: what a network says of every point of the plane."""
+"""Decision regions: a network's prediction at every point of the plane."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy.typing as npt
 from chainrule.atomic_write import Pathish
 from chainrule.drawing.saving import check_path
 from chainrule.errors import DataError, ShapeError
+from chainrule.graph.variable import Array
 from chainrule.lang.messages import _
 from chainrule.layers.losses import Loss
 from chainrule.plots.figure import (
@@ -25,11 +26,11 @@ from chainrule.settings import language
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["draw_regions"]
 
-Array = npt.NDArray[Any]
 
 POINTS = 301
 
@@ -39,18 +40,18 @@ def draw_regions(
     x: npt.ArrayLike,
     t: npt.ArrayLike,
     path: Pathish | None = None,
-    ax: Any = None,
+    ax: Axes | None = None,
     *,
     names: Sequence[object] | None = None,
     lang: str | None = None,
 ) -> Figure:
-    """What a network says of every point of the plane, with the samples x (N, 2) on it.
+    """A network's prediction at every point of the plane, with the samples x (N, 2) on it.
 
-    A classifier colours each point by its class, the stronger the more probable it is, with a line
-    where the answer changes; t: class ids, one-hot rows, or yes-or-no answers. Otherwise the
-    value of the one output is shown by a colour scale, which the samples' targets share.
-    `names`: what the classes are called. `lang`: "en" or "zh"; None: what CHAINRULE_LANG says, else
-    English.
+    For a classifier, each point has the colour of its class, stronger for a higher probability,
+    with lines where the class changes; t: class ids, one-hot rows, or 0 and 1. Otherwise the value
+    of the single output is shown by a colour scale, which also holds for the samples' targets.
+    `names`: the names of the classes. `lang`: "en" or "zh"; None: the language of CHAINRULE_LANG,
+    else English.
 
     >>> import chainrule as cr
     >>> x, t = cr.datasets.spiral()
@@ -97,7 +98,7 @@ def draw_regions(
 
 
 def _sides(x: Array) -> tuple[Array, Array]:
-    """The grid's two axes, a little beyond the samples."""
+    """The grid's coordinates along both axes: the range of the samples with a margin."""
     low, high = x.min(axis=0).astype(float), x.max(axis=0).astype(float)
     margin = np.where(high > low, 0.08 * (high - low), 1.0)
     sides = np.linspace(low - margin, high + margin, POINTS)
@@ -105,9 +106,9 @@ def _sides(x: Array) -> tuple[Array, Array]:
 
 
 def _heights(
-    ax: Any, network: Any, x: Array, t: Array, sides: tuple[Array, Array], plane: Array, lang: str
+    ax: Axes, network: Any, x: Array, t: Array, sides: tuple[Array, Array], plane: Array, lang: str
 ) -> None:
-    """A number for every point, as a colour."""
+    """Draw the network's value at every point as a colour."""
     y = np.asarray(network.predict(plane))
     if y.size != len(plane):
         raise ShapeError(
@@ -122,14 +123,22 @@ def _heights(
     shades = ax.contourf(*sides, y, levels, cmap="cividis", vmin=low, vmax=high)
     ax.contour(*sides, y, levels[::3], colors="white", linewidths=0.5, alpha=0.5)
     ax.scatter(
-        *x.T, c=t, s=18, vmin=low, vmax=high, cmap="cividis", edgecolors="black", linewidths=0.5
+        x[:, 0],
+        x[:, 1],
+        c=t,
+        s=18,
+        vmin=low,
+        vmax=high,
+        cmap="cividis",
+        edgecolors="black",
+        linewidths=0.5,
     )
     bar = ax.figure.colorbar(shades, ax=ax, label=_("output; the samples: target").said(lang))
-    bar.set_ticks(levels[::3])
+    bar.set_ticks(levels[::3].tolist())
 
 
 def _classes(
-    ax: Any,
+    ax: Axes,
     network: Any,
     x: Array,
     t: Array,
@@ -137,7 +146,7 @@ def _classes(
     plane: Array,
     names: Sequence[object] | None,
 ) -> None:
-    """A class for every point, as a colour, and its probability, as the colour's strength."""
+    """Draw the class of every point as a colour, and its probability as the colour's strength."""
     t = t.argmax(axis=1) if t.ndim == 2 and t.shape[1] > 1 else t.reshape(len(x)).astype(int)
     ids, sure = _answers(network, plane)
     classes = int(max(ids.max(), t.max())) + 1
@@ -169,7 +178,7 @@ def _classes(
     for k in range(classes):
         if (t == k).any():
             ax.scatter(
-                *x[t == k].T, s=16, marker=MARKERS[k % len(MARKERS)],
+                x[t == k, 0], x[t == k, 1], s=16, marker=MARKERS[k % len(MARKERS)],
                 color=PALETTE[k % len(PALETTE)], linewidths=0.9,
                 label=None if labels is None else labels[k],
             )  # fmt: skip
@@ -178,11 +187,11 @@ def _classes(
 
 
 def _answers(network: Any, plane: Array) -> tuple[Array, Array]:
-    """The class id of every point, and its probability (1 where the network knows none)."""
+    """The class id of every point, and its probability (1 if the network gives none)."""
     if not isinstance(getattr(network, "loss", None), Loss):
         scores = np.asarray(network.predict(plane))
-        one = scores.ndim < 2 or scores.shape[1] == 1
-        ids = (scores.reshape(-1) > 0).astype(int) if one else scores.argmax(axis=1)
+        single = scores.ndim < 2 or scores.shape[1] == 1
+        ids = (scores.reshape(-1) > 0).astype(int) if single else scores.argmax(axis=1)
         return ids, np.ones(len(plane))
     ids, shares = network.classify(plane), network.predict_proba(plane)
     if ids.ndim > 1:

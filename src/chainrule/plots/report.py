@@ -1,4 +1,4 @@
-"""The report: a training run on one page, which needs nothing but itself."""
+"""The report: a training run on one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ import platform
 import re
 from collections.abc import Sequence
 from importlib import metadata
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from chainrule.checking import check
 from chainrule.datasets.fitting import MISSING
 from chainrule.engine.naming import parameter_names
+from chainrule.graph.variable import Array
 from chainrule.graph.verdicts import Verdict
 from chainrule.graph.wording import shape_text
 from chainrule.lang.messages import Text, _, _n, _p, in_language, listed
@@ -22,48 +21,47 @@ from chainrule.networks import Network
 from chainrule.plots.curves import draw_history
 from chainrule.plots.features import draw_features
 from chainrule.plots.figure import label_of
-from chainrule.plots.judged import Classes, Judged, Numbers, Run
+from chainrule.plots.judged import Classes, Evaluation, Numbers, Run
 from chainrule.plots.page import Html, beside, facts, picture, section, table, text, whole_page
 from chainrule.plots.regions import draw_regions
 from chainrule.version import __version__
 
 __all__ = ["network_picture", "report_page"]
 
-Array = npt.NDArray[Any]
 
-#: The gradients are checked on so many rows, unless there are more parameters than this.
+#: The number of rows for the gradient check, and the number of parameters above which it is left out.
 CHECKED_ROWS, LARGE = 5, 3_000_000
-#: A first layer of more inputs than this is drawn only if they are an image; and so many units of it.
+#: Above WIDE inputs, a first layer is drawn only if they are an image; at most UNITS units are drawn.
 WIDE, UNITS = 40, 40
-#: The page is so many pixels wide; the network's picture goes on in rows at a little more, and shrinks.
+#: The width of the page in pixels, and the width at which the network's picture wraps, to be shrunk.
 PAGE, WIDTH = 944, 1080
 
 
 def report_page(run: Run, lang: str = "en") -> str:
-    """The report as HTML, with all its pictures inside: no scripts, and nothing from elsewhere."""
-    judged = Classes(run, lang) if run.preparation.classes else Numbers(run, lang)
-    told = _("{target}, learned from {name}", target=run.preparation.target, name=run.name)
-    title = told.said(lang)
+    """The report as HTML with all pictures inline, without scripts or external resources."""
+    evaluation = Classes(run, lang) if run.preparation.classes else Numbers(run, lang)
+    words = _("{target}, learned from {name}", target=run.preparation.target, name=run.name)
+    title = words.said(lang)
     return whole_page(
         title,
         lang,
-        _head(run, title, judged.headline(), lang),
+        _head(run, title, evaluation.headline(), lang),
         _data(run, lang),
         section(
             _("Network").said(lang),
-            network_picture(run.network, judged.x[:4], judged.t[:4], lang),
+            network_picture(run.network, evaluation.x[:4], evaluation.t[:4], lang),
         ),
         section(_("Training").said(lang), *_curves(run, lang)),
-        section(judged.title(), *judged.parts()),
-        section(_("The hardest rows").said(lang), *judged.worst()),
-        *_features(judged, lang),
+        section(evaluation.title(), *evaluation.parts()),
+        section(_("The hardest rows").said(lang), *evaluation.worst()),
+        *_features(evaluation, lang),
         _gradients(run, lang),
         _time(run, lang),
         _again(run, lang),
     )
 
 
-# -- what it is ------------------------------------------------------------------------------------
+# -- sections --------------------------------------------------------------------------------------
 
 
 def _head(run: Run, title: str, headline: tuple[str, str], lang: str) -> Html:
@@ -80,14 +78,15 @@ def _head(run: Run, title: str, headline: tuple[str, str], lang: str) -> Html:
         (f"{parameters:,}", _("parameters").said(lang)),
         (_("{seconds:.1f} s", seconds=run.seconds).said(lang), length.said(lang)),
     ]
-    shown = "".join(
+    tiles_html = "".join(
         f"<div><b>{text(value)}</b><span>{text(what)}</span></div>" for value, what in tiles
     )
-    made = _("A report of chainrule {version}.", version=__version__).said(lang)
+    version = _("A report of chainrule {version}.", version=__version__).said(lang)
     stopped = run.trainer.history.stopped
     note = _("Training ended early: {why}.", why=stopped).said(lang) if stopped else ""
     return Html(
-        f"<h1>{text(title)}</h1><p class=lead>{text(made)} {text(note)}</p>\n<div class=tiles>{shown}</div>\n"
+        f"<h1>{text(title)}</h1><p class=lead>{text(version)} {text(note)}</p>\n"
+        f"<div class=tiles>{tiles_html}</div>\n"
     )
 
 
@@ -107,34 +106,36 @@ def _data(run: Run, lang: str) -> Html:
         pairs.insert(4, (classes, f"{len(preparation.classes):,}"))
     notes = "".join(f"<li>{text(in_language(note, lang))}</li>" for note in run.notes)
     title = _("What was prepared").said(lang)
-    told = Html(f"<h3>{text(title)}</h3><ul>{notes}</ul>") if notes else ""
+    notes_html = Html(f"<h3>{text(title)}</h3><ul>{notes}</ul>") if notes else ""
     middle = -(-len(pairs) // 2)
-    return section(_("Data").said(lang), beside(facts(pairs[:middle]), facts(pairs[middle:])), told)
+    return section(
+        _("Data").said(lang), beside(facts(pairs[:middle]), facts(pairs[middle:])), notes_html
+    )
 
 
 def network_picture(network: Network, x: Array, t: Array, lang: str = "en") -> Html:
-    """The network's graph for these rows, layer by layer, and a table of its layers, named alike."""
+    """The network's graph for these rows, layer by layer, and a table of the layers by the same names."""
     graph = network.graph(x, t)
     svg = graph.draw(fold=True, lang=lang, width=WIDTH).svg
     width = re.search(r'<svg[^>]* width="([\d.]+)"', svg)
-    # On a narrow screen it is made a little smaller, and what is still too wide can be pushed aside.
+    # On a narrow screen it shrinks to this width; if it is still too wide, it scrolls.
     least = f"{min(0.85 * float(width[1]), PAGE):.0f}px" if width else "auto"
     svg = svg.replace("<svg ", f'<svg style="min-width:{least}" ', 1)
-    drawn = Html(f'<div class="graph">{svg}</div>')
+    graph_html = Html(f'<div class="graph">{svg}</div>')
     runs = {graph.paths.get(id(run.layer)): name for run, name in graph.layers.items()}
-    called = parameter_names(network)
+    parameter_labels = parameter_names(network)
     layers = {f"layer {n} ({layer.label})": (n, layer) for n, layer in network.named_layers()}
     body: list[Sequence[object]] = [(_("input").said(lang), _shape(x), "", "")]
     for key, out in network.activations(x).items():
         path, layer = layers[key]
         parameters = layer._parameters.values()
-        sizes = ", ".join(f"{called[p]} {shape_text(p.shape)}" for p in parameters)
+        sizes = ", ".join(f"{parameter_labels[p]} {shape_text(p.shape)}" for p in parameters)
         count = sum(p.size for p in parameters if p.tied is None)
         name = runs.get(path, layer.label)
         body.append((name, _shape(out), sizes, f"{count:,}" if count else ""))
     body.append((type(network.loss).__name__, "", "", ""))
     heads = (_("layer"), _("output"), _("parameters"), _("count"))
-    return Html(drawn + table([head.said(lang) for head in heads], body, left=3))
+    return Html(graph_html + table([head.said(lang) for head in heads], body, left=3))
 
 
 def _shape(out: Array) -> str:
@@ -143,7 +144,7 @@ def _shape(out: Array) -> str:
 
 def _curves(run: Run, lang: str) -> list[str]:
     training, history = run.facts["training"], run.trainer.history
-    told = _(
+    summary = _(
         "{optimizer}, learning rate {lr:g}, {epochs} of {steps} with {rows} each.",
         optimizer=type(run.trainer.optimizer).__name__,
         lr=training["lr"],
@@ -151,26 +152,28 @@ def _curves(run: Run, lang: str) -> list[str]:
         steps=_n("{n:,} step", "{n:,} steps", history.steps // len(history)),
         rows=_n("{n:,} row", "{n:,} rows", training["batch_size"]),
     ).said(lang)
-    return [f"<p>{text(told)}</p>", picture(draw_history(history, lang=lang), "curves", told)]
+    return [f"<p>{text(summary)}</p>", picture(draw_history(history, lang=lang), "curves", summary)]
 
 
-def _features(judged: Judged, lang: str) -> list[Html]:
-    """What the first layer looks for, where that can be seen; and the plane, if there are two inputs."""
-    network = judged.run.network
-    names = [_feature(name, lang) for name in judged.run.preparation.features]
-    shape, parts = judged.image, []
+def _features(evaluation: Evaluation, lang: str) -> list[Html]:
+    """The weights of the first layer, if they can be drawn; decision regions, if there are two inputs."""
+    network = evaluation.run.network
+    names = [_feature(name, lang) for name in evaluation.run.preparation.features]
+    shape, parts = evaluation.image, []
     if shape is not None or len(names) <= WIDE:
         title = _("What the first layer looks for").said(lang)
-        drawn = draw_features(network, shape, names=None if shape else names, most=UNITS, lang=lang)
+        features_figure = draw_features(
+            network, shape, names=None if shape else names, most=UNITS, lang=lang
+        )
         words = _(
             "A bright weight makes the unit larger where its input is large, a dark one smaller."
         )
-        told = judged.dim(words)
-        parts.append(section(title, told, picture(drawn, "features", title)))
+        explanation = evaluation.dim(words)
+        parts.append(section(title, explanation, picture(features_figure, "features", title)))
     if len(names) == 2:
         title = _("The plane as the network sees it").said(lang)
         figure = draw_regions(
-            network, judged.x, judged.t, names=judged.run.preparation.classes, lang=lang
+            network, evaluation.x, evaluation.t, names=evaluation.run.preparation.classes, lang=lang
         )
         figure.axes[0].set(xlabel=_axis(names[0], lang), ylabel=_axis(names[1], lang))
         parts.append(section(title, picture(figure, "regions", title)))
@@ -178,7 +181,7 @@ def _features(judged: Judged, lang: str) -> list[Html]:
 
 
 def _feature(name: str, lang: str) -> str:
-    """An input's name, in which what stands for empty cells is said in the page's language."""
+    """An input's name, with the word for missing cells in the page's language."""
     column, equals, kind = name.rpartition("=")
     missing = equals and kind == MISSING
     return column + equals + _("(missing)").said(lang) if missing else name
@@ -188,7 +191,7 @@ def _axis(name: str, lang: str) -> str:
     return _("{name}, standardised", name=label_of(name)).said(lang)
 
 
-# -- whether to trust it ---------------------------------------------------------------------------
+# -- checks and reproduction -----------------------------------------------------------------------
 
 
 def _gradients(run: Run, lang: str) -> Html:
@@ -196,31 +199,33 @@ def _gradients(run: Run, lang: str) -> Html:
     if sum(p.size for p in run.network.named_parameters().values()) > LARGE:
         large = _("Left out: the network is large.").said(lang)
         return section(title, f"<p>{text(large)}</p>")
-    places = np.linspace(0, len(run.training) - 1, min(CHECKED_ROWS, len(run.training))).astype(int)
-    rows = run.table.rows(run.training[places])
-    found = check(run.network, run.preparation.transform(rows), run.preparation.targets(rows))
-    paths, called = run.network.named_parameters(), parameter_names(run.network)
-    names = {path: called[p] for path, p in paths.items()}
+    indices = np.linspace(0, len(run.training) - 1, min(CHECKED_ROWS, len(run.training))).astype(
+        int
+    )
+    rows = run.table.rows(run.training[indices])
+    result = check(run.network, run.preparation.transform(rows), run.preparation.targets(rows))
+    paths, labels = run.network.named_parameters(), parameter_names(run.network)
+    names = {path: labels[p] for path, p in paths.items()}
     body = [
         (Html(f"∂L/∂{text(names.get(row.name, row.name))}"), shape_text(row.shape),
          f"{row.error:.1e}", f"{row.allowed:.1e}",
          Html(f"<span class={'good' if row.ok else 'bad'}>{text(_verdict(row).said(lang))}</span>"))
-        for row in found.rows
+        for row in result.rows
     ]  # fmt: skip
-    told = _n(
+    explanation = _n(
         "The gradients by the chain rule, on {n} row, against a complex step along a random direction"
         " (central differences for layers written by hand).",
         "The gradients by the chain rule, on {n} rows, against a complex step along a random direction"
         " (central differences for layers written by hand).",
-        len(places),
+        len(indices),
     )
-    wrong, count = sum(not row.ok for row in found.rows), len(found.rows)
+    wrong, count = sum(not row.ok for row in result.rows), len(result.rows)
     verdict = (
         _("All {count} gradients agree.", count=count)
-        if found.ok
+        if result.ok
         else _("{wrong} of {count} gradients disagree.", wrong=wrong, count=count)
     )
-    mark = "good" if found.ok else "bad"
+    mark = "good" if result.ok else "bad"
     heads = (
         _("gradient"),
         _("shape"),
@@ -231,7 +236,7 @@ def _gradients(run: Run, lang: str) -> Html:
     return section(
         title,
         f"<p class='verdict {mark}'>{text(verdict.said(lang))}</p>",
-        f"<p class=dim>{text(told.said(lang))}</p>",
+        f"<p class=dim>{text(explanation.said(lang))}</p>",
         table([head.said(lang) for head in heads], body, left=2),
     )
 
@@ -245,22 +250,22 @@ def _verdict(row: Verdict) -> Text:
 def _time(run: Run, lang: str) -> Html:
     history, trainer = run.trainer.history, run.trainer
     steps = float(np.sum(history["seconds"]))
-    used, why = trainer.engine_used, trainer.engine_reason
+    engine, why = trainer.engine_used, trainer.engine_reason
     whole = (
         _("{seconds:.2f} s, with compiling", seconds=run.seconds)
-        if used == "compiled"
+        if engine == "compiled"
         else _("{seconds:.2f} s", seconds=run.seconds)
     )
     pairs = [
         (_("in all"), whole),
         (_("in the epochs"), _("{seconds:.2f} s", seconds=steps)),
         (_("samples per second"), f"{len(run.training) * len(history) / steps:,.0f}"),
-        (_("engine"), _("{what} ({why})", what=used, why=why) if why else used),
+        (_("engine"), _("{what} ({why})", what=engine, why=why) if why else engine),
         (_("threads"), trainer.threads_used),
         (_("machine"), _machine()),
     ]
-    told = [(in_language(name, lang), in_language(what, lang)) for name, what in pairs]
-    return section(_("Time").said(lang), facts(told))
+    lines = [(in_language(name, lang), in_language(what, lang)) for name, what in pairs]
+    return section(_("Time").said(lang), facts(lines))
 
 
 def _machine() -> Text:
@@ -309,6 +314,6 @@ def _again(run: Run, lang: str) -> Html:
 
 
 def _command(parts: Sequence[str]) -> Html:
-    """A command as a shell takes it: on one line, or, if it is long, on a line for each part."""
+    """A shell command on one line or, if it is long, with one line for each part."""
     short = sum(map(len, parts)) + len(parts) <= 88
     return Html((" " if short else " \\\n    ").join(map(text, parts)))

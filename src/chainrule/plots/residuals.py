@@ -1,4 +1,4 @@
-"""Residuals: how far a regression's answers are from the truth."""
+"""Residuals: the differences between a regression's predictions and the true values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_residuals"]
 
-#: From so many points on they are kept as an image in SVG and PDF, which stay small.
+#: Above this many points, they are rasterised in SVG and PDF, to keep the files small.
 MANY_POINTS = 2000
 
 
@@ -31,26 +31,26 @@ def draw_residuals(
     *,
     lang: str | None = None,
 ) -> Figure:
-    """Answers y against truths t, both of N numbers; and how the residuals y - t are spread.
+    """Predictions y against true values t, both of N numbers; and a histogram of the residuals y - t.
 
-    Points on the line are right. `name` is that of the quantity. `lang`: "en" or "zh"; None: what
-    CHAINRULE_LANG says, else English.
+    Points on the line are exact. `name` is the name of the quantity. `lang`: "en" or "zh"; None:
+    the language of CHAINRULE_LANG, else English.
 
     >>> import chainrule as cr
     >>> figure = cr.draw_residuals([1.0, 2.1], [1.1, 1.9], "price")
     """
     lang = language(lang)
     check_path(path, lang=lang)
-    given, true = np.asarray(y, dtype=float).ravel(), np.asarray(t, dtype=float).ravel()
-    if given.shape != true.shape or not given.size:
+    predicted, true = np.asarray(y, dtype=float).ravel(), np.asarray(t, dtype=float).ravel()
+    if predicted.shape != true.shape or not predicted.size:
         raise ShapeError(
             _(
                 "{answers} answers do not go with {truths} truths, one each.",
-                answers=given.size,
+                answers=predicted.size,
                 truths=true.size,
             )
         )
-    bad = np.flatnonzero(~np.isfinite(given) | ~np.isfinite(true))
+    bad = np.flatnonzero(~np.isfinite(predicted) | ~np.isfinite(true))
     if len(bad):
         i = int(bad[0])
         raise DataError(
@@ -58,25 +58,25 @@ def draw_residuals(
                 "residuals are drawn of finite numbers; row {row} has the answer {answer:g} and the truth"
                 " {truth:g}, and {bad} of {rows} rows are not finite. Leave such rows out.",
                 row=i,
-                answer=given[i],
+                answer=predicted[i],
                 truth=true[i],
                 bad=len(bad),
                 rows=len(true),
             )
         )
     figure, (left, right) = new_figure(2, width=9.6, height=3.9)
-    ends = min(given.min(), true.min()), max(given.max(), true.max())
+    ends = min(predicted.min(), true.min()), max(predicted.max(), true.max())
     left.plot(ends, ends, color=ORANGE, linewidth=1.2)
     left.plot(
-        true, given, "o", color=BLUE, markersize=3.5, alpha=0.6, markeredgewidth=0,
+        true, predicted, "o", color=BLUE, markersize=3.5, alpha=0.6, markeredgewidth=0,
         rasterized=len(true) > MANY_POINTS,
     )  # fmt: skip
-    across, up = _("true"), _("said")
+    xlabel, ylabel = _("true"), _("said")
     if name:
         what = label_of(name)
-        across, up = _("{quantity}, true", quantity=what), _("{quantity}, said", quantity=what)
-    left.set(xlabel=across.said(lang), ylabel=up.said(lang))
-    residuals = given - true
+        xlabel, ylabel = _("{quantity}, true", quantity=what), _("{quantity}, said", quantity=what)
+    left.set(xlabel=xlabel.said(lang), ylabel=ylabel.said(lang))
+    residuals = predicted - true
     bins = int(np.clip(np.sqrt(len(residuals)), 5, 50))
     counts, edges = np.histogram(residuals, bins)
     right.stairs(counts, edges, fill=True, facecolor=BLUE, alpha=0.6)

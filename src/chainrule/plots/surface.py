@@ -1,4 +1,4 @@
-"""The loss surface as contours and as a relief, with the path of training on it."""
+"""The loss surface as contours and in 3-D, with the path of training on it."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ from chainrule.settings import language
 from chainrule.training.trajectory import Trajectory
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["draw_surface"]
 
-#: A loss that changes by more than this factor is shown on a logarithmic scale.
+#: A loss whose range exceeds this factor is shown on a logarithmic scale.
 WIDE = 20
 
 
@@ -39,7 +40,7 @@ def draw_surface(
     t: npt.ArrayLike,
     trajectory: Trajectory | None = None,
     path: Pathish | None = None,
-    ax: Any = None,
+    ax: Axes | None = None,
     *,
     directions: str | None = None,
     span: float = 1.0,
@@ -53,9 +54,9 @@ def draw_surface(
     `directions`: "random" ones, normalised by filter so that pictures of different networks
     compare, from -span to span (Li, Xu, Taylor, Studer and Goldstein, "Visualizing the loss
     landscape of neural nets", 2018); or the two "principal" ones of the path of training, the
-    default where a `trajectory` is given. `points` a side are computed, each on all of x, t.
-    `three_d=True` shows the surface beside the contours. The network is not touched. `lang`: "en" or
-    "zh"; None: what CHAINRULE_LANG says, else English.
+    default if a `trajectory` is given. The grid has `points` points a side, each with the loss on
+    all of x, t. `three_d=True` shows the surface in 3-D beside the contours. The network is not
+    changed. `lang`: "en" or "zh"; None: the language of CHAINRULE_LANG, else English.
 
     Raises:
         SettingError: principal directions without a trajectory.
@@ -84,7 +85,7 @@ def draw_surface(
 
 
 class _Scale:
-    """Which losses the colours stand for, and the levels of the lines."""
+    """The colour scale of the losses, and the levels of the contour lines."""
 
     def __init__(self, surface: LossSurface) -> None:
         from matplotlib.colors import LogNorm, Normalize
@@ -105,14 +106,14 @@ class _Scale:
             self.levels = nice_levels(low, high, 20)
             marks = nice_levels(low, high, 6)
         self.marks = marks[(low <= marks) & (marks <= high)]
-        self.norm: Any = LogNorm(low, high) if self.log else Normalize(low, high)
+        self.norm: Normalize = LogNorm(low, high) if self.log else Normalize(low, high)
         self.shown = np.where(np.isfinite(surface.losses), surface.losses, finite.max())
 
 
-def _contours(ax: Any, surface: LossSurface, scale: _Scale, lang: str) -> None:
+def _contours(ax: Axes, surface: LossSurface, scale: _Scale, lang: str) -> None:
     tidy(ax)
     ax.grid(visible=False)
-    drawn = ax.contourf(
+    shades = ax.contourf(
         surface.a,
         surface.b,
         scale.shown,
@@ -125,8 +126,8 @@ def _contours(ax: Any, surface: LossSurface, scale: _Scale, lang: str) -> None:
         surface.a, surface.b, scale.shown, scale.marks, colors="white", linewidths=0.6, alpha=0.7
     )
     ax.clabel(lines, fmt=lambda v: f"{v:.3g}", fontsize=7)
-    bar = ax.figure.colorbar(drawn, ax=ax, label=_("loss").said(lang))
-    bar.set_ticks(scale.marks, labels=[f"{v:.3g}" for v in scale.marks])
+    bar = ax.figure.colorbar(shades, ax=ax, label=_("loss").said(lang))
+    bar.set_ticks(scale.marks.tolist(), labels=[f"{v:.3g}" for v in scale.marks])
     bar.minorticks_off()
     if surface.path is not None:
         _path(ax, surface.path, lang)
@@ -142,7 +143,7 @@ def _contours(ax: Any, surface: LossSurface, scale: _Scale, lang: str) -> None:
     ax.set(xlim=(surface.a[0], surface.a[-1]), ylim=(surface.b[0], surface.b[-1]))
 
 
-def _path(ax: Any, path: Numbers, lang: str) -> None:
+def _path(ax: Axes, path: Numbers, lang: str) -> None:
     from matplotlib.patheffects import Normal, Stroke
 
     edge = [Stroke(linewidth=3.0, foreground="white"), Normal()]
@@ -156,7 +157,7 @@ def _path(ax: Any, path: Numbers, lang: str) -> None:
 
 
 def _relief(ax: Any, surface: LossSurface, scale: _Scale, lang: str) -> None:
-    """The surface as a mountain, cut off where the colours end."""
+    """Draw the surface in 3-D, cut off at the highest colour level."""
     from matplotlib import colormaps
 
     top = scale.levels[-1]
@@ -169,9 +170,11 @@ def _relief(ax: Any, surface: LossSurface, scale: _Scale, lang: str) -> None:
         linewidth=0, antialiased=False, shade=False,
     )  # fmt: skip
     if surface.path is not None:
-        on_it = _height_at(surface, height, surface.path)
-        ax.plot(*surface.path.T, on_it, color=ORANGE, linewidth=1.8, zorder=10)
-        ax.plot(*surface.path[0], on_it[0], "o", color=ORANGE, markeredgecolor="white", zorder=11)
+        path_height = _height_at(surface, height, surface.path)
+        ax.plot(*surface.path.T, path_height, color=ORANGE, linewidth=1.8, zorder=10)
+        ax.plot(
+            *surface.path[0], path_height[0], "o", color=ORANGE, markeredgecolor="white", zorder=11
+        )
     center = _height_at(surface, height, np.zeros((1, 2)))
     ax.plot(0, 0, center, "*", color="white", markersize=11, markeredgecolor="black", zorder=11)
     ax.view_init(elev=36, azim=-60)
@@ -190,14 +193,14 @@ def _relief(ax: Any, surface: LossSurface, scale: _Scale, lang: str) -> None:
 
 
 def _height_at(surface: LossSurface, height: Numbers, points: Numbers) -> Numbers:
-    """The height of the relief at points (n, 2), between the four grid points around each."""
-    whole_part, rest = [], []
+    """The height of the surface at points (n, 2), by bilinear interpolation."""
+    cells, fractions = [], []
     for k, side in enumerate((surface.a, surface.b)):
-        at = (points[:, k] - side[0]) / (side[1] - side[0])
-        cell = np.clip(np.floor(at).astype(int), 0, len(side) - 2)
-        whole_part.append(cell)
-        rest.append(at - cell)
-    (j, i), (u, v) = whole_part, rest
+        position = (points[:, k] - side[0]) / (side[1] - side[0])
+        cell = np.clip(np.floor(position).astype(int), 0, len(side) - 2)
+        cells.append(cell)
+        fractions.append(position - cell)
+    (j, i), (u, v) = cells, fractions
     low = (1 - u) * height[i, j] + u * height[i, j + 1]
     high = (1 - u) * height[i + 1, j] + u * height[i + 1, j + 1]
     return np.asarray((1 - v) * low + v * high)

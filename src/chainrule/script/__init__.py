@@ -1,4 +1,4 @@
-"""How a network becomes a program: recorded, laid out, written down."""
+"""Writing a network as a NumPy program: its step is recorded and printed as Python source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a traced value to the NumPy expression that computes it, bit for bit as the engine does."""
+"""From a traced value to the NumPy expression that computes it, bit-identical to the engine."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from chainrule.engine.names import Names
-from chainrule.engine.primitives import VIEWS, cast, filled, item, pick, take_rows
+from chainrule.engine.primitives import VIEWS, Function, cast, filled, item, pick, take_rows
 from chainrule.engine.trace import Traced
 from chainrule.errors import RecordingError
+from chainrule.graph.variable import Array
 from chainrule.lang.messages import Text as Words
 from chainrule.lang.messages import _
 from chainrule.nodes.base import CALLED
@@ -23,8 +23,8 @@ from chainrule.script.sizes import ATOM, PRODUCT, SIGN, SUM, Sizes, Text
 
 __all__ = ["Expressions", "is_trivial"]
 
-#: Operators: how they are written, and how tightly they hold.
-BINARY: dict[Any, tuple[str, int]] = {
+#: Operators with their precedence.
+BINARY: dict[Function | None, tuple[str, int]] = {
     np.add: ("+", SUM),
     np.subtract: ("-", SUM),
     np.multiply: ("*", PRODUCT),
@@ -44,42 +44,42 @@ COMPARISONS = {
     np.greater_equal: ">=",
 }
 _COMPARED = 7
-UNARY: dict[Any, str] = {np.negative: "-", np.invert: "~"}
-#: What is called by NumPy's name for it.
+UNARY: dict[Function | None, str] = {np.negative: "-", np.invert: "~"}
+#: Functions called by their names in numpy.linalg.
 _LINEAR_ALGEBRA = {f for f in CALLED if hasattr(np.linalg, f.__name__)}
 _REDUCTIONS = (np.sum, np.prod, np.max, np.min)
 
 
 def is_trivial(v: Traced) -> bool:
-    """Whether it costs nothing to write wherever it is read: a leaf, a number, another look."""
+    """Whether it is a leaf, a number or a view, which costs nothing to write wherever it is read."""
     if v.function is None or v.weak or v.is_view:
         return True
     return v.function is filled
 
 
 class Expressions:
-    """The text of values, and what the text calls for besides: functions, rows, constants."""
+    """Writes the text of values, and collects what the text needs: helpers, row indices, constants."""
 
     def __init__(self, names: Names, sizes: Sizes | None = None) -> None:
         self.names, self.sizes = names, sizes
-        #: What has a name, given or computed.
+        #: The names of values, arguments and computed ones.
         self.named: dict[Traced, str] = {}
-        #: Arrays that never change, by name.
-        self.constants: dict[str, npt.NDArray[Any]] = {}
-        #: Functions of ours that the text calls, by their own names.
-        self.functions: dict[Callable[..., Any], str] = {}
-        #: Numbers that have a name, such as the seed of a mask.
+        #: Constant arrays by name.
+        self.constants: dict[str, Array] = {}
+        #: chainrule's functions that the text calls, with their names.
+        self.functions: dict[Function, str] = {}
+        #: Numbers that have a name in the program, such as the seed of a mask.
         self.numbers: dict[int, str] = {}
-        #: Names that are made at the beginning, such as rows = np.arange(n), each with a comment.
+        #: Values assigned at the start, such as rows = np.arange(n): text and comment, by name.
         self.prelude: dict[str, tuple[str, Words]] = {}
         self._layout = Layout()
 
-    def text(self, v: Any, least: int = 0) -> str:
-        """The text of a value, in brackets if it holds less tightly than it must."""
-        text, level = self._either(v)
+    def text(self, v: object, least: int = 0) -> str:
+        """The text of a value, in parentheses if its precedence is below `least`."""
+        text, level = self._text_and_level(v)
         return text if level >= least else f"({text})"
 
-    def _either(self, v: Any) -> Text:
+    def _text_and_level(self, v: object) -> Text:
         if not isinstance(v, Traced):
             return literal(v), ATOM
         if v in self.named:
@@ -121,7 +121,7 @@ class Expressions:
     def operation(self, v: Traced) -> Text:
         """The text that computes v from its operands."""
         text, level = self._operation(v)
-        if not self._layout.is_plain(v):  # the engine's arrays all lie row by row
+        if not self._layout.is_plain(v):  # the engine's arrays are all C-contiguous
             return f"np.ascontiguousarray({text})", ATOM
         return text, level
 
@@ -129,13 +129,13 @@ class Expressions:
         f = v.function
         args: Sequence[Any] = v.args
         if v.weak:
-            return self._of_numbers(v)
+            return self._scalar_operation(v)
         if f in VIEWS or f in (pick, take_rows):
             return self._view(v)
         if f is np.reciprocal:
             return f"1 / {self.text(args[0], PRODUCT + 1)}", PRODUCT
         if isinstance(f, np.ufunc) or f is np.where:
-            args = _slim(v) if f is not np.matmul else args
+            args = _without_broadcasts(v) if f is not np.matmul else args
         if f in BINARY:
             return self._binary(f, args)
         if f in COMPARISONS:
@@ -157,9 +157,9 @@ class Expressions:
         if f is chosen:
             return self._chosen(v), ATOM
         if f is mixed:
-            return f"{self._called(mixed)}({self.text(args[0])})", ATOM
+            return f"{self._helper_name(mixed)}({self.text(args[0])})", ATOM
         if f is cells:
-            return f"{self._called(cells)}({self._shape(v, lambda a: a.shape)})", ATOM
+            return f"{self._helper_name(cells)}({self._shape(v, lambda a: a.shape)})", ATOM
         if isinstance(f, np.ufunc) or f is np.where:
             return f"np.{f.__name__}({', '.join(map(self.text, args))})", ATOM
         if f in _LINEAR_ALGEBRA:
@@ -169,19 +169,19 @@ class Expressions:
         name = getattr(f, "__name__", f)
         raise RecordingError(_("{function} cannot be written out in a program.", function=name))
 
-    def _binary(self, f: Any, args: Sequence[Any]) -> Text:
-        """a + b; and a - b where b is written with a minus, which gives the same bits."""
+    def _binary(self, f: Function | None, args: Sequence[object]) -> Text:
+        """a + b; or a - b if the text of b has a minus in front, which gives the same bits."""
         sign, level = BINARY[f]
         left, right = self.text(args[0], level), self.text(args[1], level + 1)
         if sign == "+" and right.startswith("-"):
             sign, right = "-", right[1:]
         return f"{left} {sign} {right}", level
 
-    def _called(self, function: Callable[..., Any]) -> str:
+    def _helper_name(self, function: Function) -> str:
         return self.functions.setdefault(function, function.__name__)
 
-    def _of_numbers(self, v: Traced) -> Text:
-        """An operation of plain numbers, such as 1 - beta1."""
+    def _scalar_operation(self, v: Traced) -> Text:
+        """An operation on Python numbers, such as 1 - beta1."""
         f, args = v.function, v.args
         if f in BINARY:
             return self._binary(f, args)
@@ -198,10 +198,10 @@ class Expressions:
     ) -> str:
         if self.sizes is not None:
             return self.sizes.shape(v, ask, alone)
-        found = ask(v)
-        return str(found[0]) if alone and len(found) == 1 else literal(found)
+        shape = ask(v)
+        return str(shape[0]) if alone and len(shape) == 1 else literal(shape)
 
-    # -- other looks at the same memory ------------------------------------------------------------
+    # -- views --------------------------------------------------------------------------------------
 
     def _view(self, v: Traced) -> Text:
         f, x = v.function, v.args[0]
@@ -227,7 +227,7 @@ class Expressions:
         return f"{self.text(x, ATOM)}.reshape{plain}", ATOM
 
     def _full(self, v: Traced, shape: str) -> str:
-        """One number, all over."""
+        """An array filled with one number."""
         number, kind = self.text(v.args[0]), ""
         if v.dtype != np.float64:
             kind = f", np.{v.dtype.name}"
@@ -251,15 +251,15 @@ class Expressions:
         shape = self._shape(v, lambda a: a.shape, alone=True)
         return f"np.zeros({shape})" if v.dtype == np.float64 else f"np.zeros({shape}, np.{v.dtype})"
 
-    def places(self, v: Traced) -> str:
-        """The key of add_at, as an argument."""
+    def index_text(self, v: Traced) -> str:
+        """The index of add_at, as an argument of np.add.at."""
         if all(isinstance(k, Traced) for k in v.args[1]):
             inside = ", ".join(map(self.text, v.args[1]))
             return inside if len(v.args[1]) == 1 else f"({inside})"
         return f"np.s_[{self._key(v)}]"
 
     def _key(self, v: Traced) -> str:
-        """What stands between the brackets of x[...]."""
+        """The text between the brackets of x[...]."""
         parts = []
         for i, k in enumerate(v.args[1]):
             if k is None:
@@ -293,7 +293,7 @@ class Expressions:
 
     def _reduction(self, v: Traced) -> str:
         x, axes, keepdims = v.args[0], v.kwargs["axis"], v.kwargs["keepdims"]
-        # The engine adds up rows or columns by a product with ones; so must who wants its bits.
+        # The engine sums rows or columns by a product with ones, which gives other bits than sum.
         if v.function is np.sum and x.ndim == 2 and x.dtype in (np.float32, np.float64):
             if axes == (0,):
                 shape = self._shape(x, lambda a: (1, a.shape[0]) if keepdims else a.shape[:1], True)
@@ -313,19 +313,19 @@ class Expressions:
         text = f"np.ones({shape}{kind})"
         if shape != "n":
             return text
-        return self._first("ones", text, _("np.dot(ones, d) is the sum of d over the batch"))
+        return self._prelude_name("ones", text, _("np.dot(ones, d) is the sum of d over the batch"))
 
     def rows(self, v: Traced) -> str:
-        """The numbers of the rows of v, to pick one element of each."""
+        """The name of the row indices of v, for picking one element of each row."""
         text = f"np.arange({self._length(v, lambda a: a.shape[0])})"
-        return self._first("rows", text, _("s[rows, t]: in every row the one that t names"))
+        return self._prelude_name("rows", text, _("s[rows, t]: in every row the one that t names"))
 
-    def _first(self, wanted: str, text: str, note: Words) -> str:
-        """The name of something that is made at the beginning, once."""
-        for name, made in self.prelude.items():
-            if made[0] == text:
+    def _prelude_name(self, base: str, text: str, note: Words) -> str:
+        """The name of a value that is assigned once at the start of the function."""
+        for name, entry in self.prelude.items():
+            if entry[0] == text:
                 return name
-        name = self.names.unique(wanted)
+        name = self.names.unique(base)
         self.prelude[name] = text, note
         return name
 
@@ -338,12 +338,12 @@ class Expressions:
 
 
 def _entry(i: int, end: str | None = None) -> Callable[[Traced], int]:
-    """A number in a key, or an end of a slice in it."""
+    """A function that reads entry i of a view's key, or an end of the slice there."""
     return lambda a: int(a.args[1][i] if end is None else getattr(a.args[1][i], end))
 
 
 def _added_axes(old: tuple[int, ...], new: tuple[int, ...]) -> str:
-    """The key that puts axes of length 1 into an array, or takes the last one away."""
+    """The key that inserts axes of length 1, or removes the last one; "" if none does."""
     if len(new) > len(old) > 0:
         left, parts = list(old), []
         for n in new:
@@ -360,8 +360,8 @@ def _added_axes(old: tuple[int, ...], new: tuple[int, ...]) -> str:
     return ""
 
 
-def _slim(v: Traced) -> list[Traced]:
-    """The operands without what NumPy does by itself: repeating, and new axes in front."""
+def _without_broadcasts(v: Traced) -> list[Traced]:
+    """The operands without broadcasts and leading axes that NumPy adds by itself."""
     args = list(v.args)
     for i, operand in enumerate(v.args):
         bare = operand.args[0] if operand.function is np.broadcast_to else operand

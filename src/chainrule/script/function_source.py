@@ -1,7 +1,7 @@
-"""Functions of ours that a program calls: their own source, with what it refers to written in.
+"""The source of chainrule's functions that a program calls, with names replaced by their values.
 
-Drawing a weight, the rate of an update, the random bits of Dropout: each is written once, in
-Python that needs nothing but NumPy. A program gets the very lines.
+Weight initialisation, learning-rate schedules, Dropout's random bits: each is written once, in
+Python that needs only NumPy. A program gets a copy of these lines.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ import inspect
 import math
 import re
 import textwrap
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 
+from chainrule.engine.primitives import Function
 from chainrule.errors import RecordingError
 from chainrule.lang.messages import _
-from chainrule.script.wording import docstring, explained
+from chainrule.script.wording import docstring, explanation
 
 __all__ = ["body_of", "function_text", "literal"]
 
 
-def literal(value: Any) -> str:
-    """A number, truth, text, None, or a list or tuple of them, as it is written in Python."""
+def literal(value: object) -> str:
+    """The Python literal of a number, bool, str or None, or of a list or tuple of these."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
@@ -42,7 +42,7 @@ def literal(value: Any) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A text in double quotes where that needs no more backslashes; ASCII if it is not printable."""
+    """A text in double quotes if that needs no more backslashes; in ASCII if it is not printable."""
     single = repr(text) if text.isprintable() else ascii(text)
     inside = single[1:-1]
     if single[0] == '"' or '"' in inside:
@@ -51,36 +51,37 @@ def _quoted(text: str) -> str:
 
 
 def body_of(
-    function: Callable[..., Any], words: Mapping[str, str], arguments: Mapping[str, str]
+    function: Function, words: Mapping[str, str], arguments: Mapping[str, str]
 ) -> list[str]:
-    """The lines of a function without its docstring: `words` for what it refers to.
+    """The lines of a function's body without its docstring.
 
-    `arguments` are texts for its arguments; `shape[0]` of a given tuple is its first item.
+    Each key of `words` (names that it refers to) and then of `arguments` (its parameters) is
+    replaced by its text.
     """
     lines, first = _lines(function)
-    text = _with(_with("\n".join(lines[first:]), words), arguments)
+    text = _substituted(_substituted("\n".join(lines[first:]), words), arguments)
     return textwrap.dedent(text).splitlines()
 
 
-def _with(text: str, words: Mapping[str, str]) -> str:
-    """The text with other words in place of these, where they stand alone."""
-    for word, given in words.items():
-        text = re.sub(rf"(?<![\w.]){re.escape(word)}(?!\w)", given.replace("\\", r"\\"), text)
+def _substituted(text: str, words: Mapping[str, str]) -> str:
+    """The text with each key of `words`, as a whole word, replaced by its value."""
+    for word, replacement in words.items():
+        text = re.sub(rf"(?<![\w.]){re.escape(word)}(?!\w)", replacement.replace("\\", r"\\"), text)
     return text
 
 
 def function_text(
-    function: Callable[..., Any], name: str, arguments: str, words: Mapping[str, str], lang: str
+    function: Function, name: str, arguments: str, words: Mapping[str, str], lang: str
 ) -> str:
-    """The whole function under another name: its lines as they stand, its docstring in a language."""
+    """The whole function under another name, with its docstring in the language `lang`."""
     lines, first = _lines(function)
-    text = _with("\n".join(lines[first:]), words)
-    doc = f"    {docstring(explained(function), lang)}\n" if function.__doc__ else ""
+    text = _substituted("\n".join(lines[first:]), words)
+    doc = f"    {docstring(explanation(function), lang)}\n" if function.__doc__ else ""
     return f"def {name}({arguments}):\n{doc}{text}"
 
 
-def _lines(function: Callable[..., Any]) -> tuple[list[str], int]:
-    """The source, and where it begins after the docstring."""
+def _lines(function: Function) -> tuple[list[str], int]:
+    """The lines of the source, and the index of the first one after the docstring."""
     function = inspect.unwrap(function)
     try:
         text = textwrap.dedent(inspect.getsource(function)).rstrip()

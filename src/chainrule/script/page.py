@@ -1,21 +1,21 @@
-"""The parts that every program is made of: imports, kept arrays, parameters, functions."""
+"""The parts of every program: imports, loaded arrays, parameters, functions."""
 
 from __future__ import annotations
 
 import builtins
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from chainrule.engine.compiled.symbolic import unlike
 from chainrule.engine.names import Names
 from chainrule.engine.naming import parameter_names
+from chainrule.engine.primitives import Function as PyFunction
 from chainrule.engine.protocols import RecordableNetwork
 from chainrule.engine.trace import Traced
 from chainrule.errors import ChainruleError, RecordingError
+from chainrule.graph.variable import Array
 from chainrule.lang.messages import _
 from chainrule.layers.base import Layer
 from chainrule.nodes import random
@@ -30,9 +30,8 @@ from chainrule.script.wording import WIDTH
 
 __all__ = ["Function", "Page", "lay_out", "widths_of"]
 
-Array = npt.NDArray[Any]
 
-#: Names that a program has of its own.
+#: Names that programs use themselves.
 TAKEN = {
     *dir(builtins), "np", "math", "csv", "sys", "Path", "kept", "file", "x", "t", "w", "n", "y",
     "params", "grads", "gradient", "predict", "prepare", "number", "read", "rng", "epoch", "order", "start",
@@ -40,7 +39,7 @@ TAKEN = {
     "last_gradient", "taken", "mixed", "cells", "allow_pickle", "weight_decay", "max_grad",
     "clip_norm", "mask_seed", "bound", "MISSING", "COLUMNS", "CLASSES", *MAKERS,
 }  # fmt: skip
-#: Those that mean something only in the loop, and may mean something else in a function.
+#: Those used only in the loop, which functions may use for something else.
 LOCAL = {
     "rows", "ones", "loss", "order", "start", "step", "epoch", "total", "grads", "norm", "count",
     "weight", "run", "path", "answer", "y", "rng",
@@ -49,15 +48,15 @@ _QUIET = re.compile(r"np\.(exp|log|log1p|sqrt|power)\(|uint64| / ")
 
 
 class Page:
-    """What a program is made of: its blocks in order, and the arrays beside it."""
+    """A program being written: its names, its parameters, and the arrays in its .npz file."""
 
     def __init__(self, network: RecordableNetwork, lang: str) -> None:
         self.network, self.lang = network, lang
         self.names = Names(TAKEN)
-        #: Names inside of functions hide none of these; those of the loop they may use again.
+        #: Names that local names of functions must avoid; they may reuse those of the loop.
         self.inner = Names(TAKEN - LOCAL)
-        called = parameter_names(network)
-        self.parameters = {p: self.names.unique(name) for p, name in called.items()}
+        names = parameter_names(network)
+        self.parameters = {p: self.names.unique(name) for p, name in names.items()}
         self.buffers: dict[tuple[Layer, str], str] = {
             (layer, key): self.names.unique(key)
             for layer in network.layers
@@ -68,23 +67,23 @@ class Page:
         self.arrays: dict[str, Array] = dict(self.weights.arrays)
 
     def function(
-        self, recorded: ScriptRecording, sizes: Sizes, arguments: Sequence[Traced]
+        self, recording: ScriptRecording, sizes: Sizes, arguments: Sequence[Traced]
     ) -> Function:
-        """A recording as the inside of a function."""
+        """The body of a function that computes a recording."""
         e = Expressions(Names(self.inner.taken), sizes)
         e.numbers = dict(self.weights.numbers)
         named = {leaf: leaf.name for leaf in arguments}
         for p, name in self.parameters.items():
-            leaf = recorded.parameters.get(p)
+            leaf = recording.parameters.get(p)
             if leaf is not None:
                 named[leaf] = name
-        named |= {leaf: self.buffers[key] for key, leaf in recorded.buffers.items()}
-        made = Function(Body(recorded, e, self.lang), named, self.buffers)
-        self.inner.taken |= set(made.constants)
-        return made
+        named |= {leaf: self.buffers[key] for key, leaf in recording.buffers.items()}
+        function = Function(Body(recording, e, self.lang), named, self.buffers)
+        self.inner.taken |= set(function.constants)
+        return function
 
     def parameter_lines(self, functions: Iterable[Function]) -> list[str]:
-        """The lines that make parameters, buffers, and the constants of functions."""
+        """The lines that assign parameters, buffers, and the constants of functions."""
         lines = [f'{name} = kept["{name}"]' for name in self.weights.arrays]
         lines += self.weights.lines
         for name, array in (pair for f in functions for pair in f.constants.items()):
@@ -97,7 +96,7 @@ class Page:
         return lines
 
     def text(self, doc: Sequence[str], blocks: Sequence[str]) -> str:
-        """The whole program; blocks that begin with def stand apart."""
+        """The whole program; two blank lines surround blocks that begin with def."""
         body = "\n".join(blocks)
         imports = [f"import {name}" for name in ("csv", "math", "sys") if f"{name}." in body]
         if self.arrays:
@@ -126,42 +125,45 @@ class Page:
 
 
 class Function:
-    """The lines inside of a function, and what it needs around it."""
+    """The lines of a function's body, and what they need outside: constants and helpers.
+
+    `after` are the lines that write buffers, at the end of the body.
+    """
 
     def __init__(
         self, body: Body, named: dict[Traced, str], buffers: dict[tuple[Layer, str], str]
     ) -> None:
-        self.e, self.recorded = body.e, body.recorded
+        self.e, self.recording = body.e, body.recording
         lines = body.lines(named)
-        made = [
+        first_lines = [
             f"    {name} = {text}  # {note.said(body.lang)}"
             for name, (text, note) in self.e.prelude.items()
         ]
-        if any(re.search(r"\bn\b", line.split("#")[0]) for line in lines + made):
-            made.insert(0, "    n = len(x)")
-        self.lines = made + lines
-        self.after = self._written()
+        if any(re.search(r"\bn\b", line.split("#")[0]) for line in lines + first_lines):
+            first_lines.insert(0, "    n = len(x)")
+        self.lines = first_lines + lines
+        self.after = self._buffer_lines()
         self.constants = dict(self.e.constants)
         self.helpers = [_helper(f, name, body.lang) for f, name in self.e.functions.items()]
 
-    def _written(self) -> list[str]:
-        """What the step leaves in buffers, after all has been read."""
-        written = {leaf for leaf, _ in self.recorded.writes}
-        texts = [(leaf, value, self.e.text(value)) for leaf, value in self.recorded.writes]
-        lines, last = [], []
+    def _buffer_lines(self) -> list[str]:
+        """The lines that store the step's new values in buffers, after all reads of the old ones."""
+        leaves = {leaf for leaf, _ in self.recording.writes}
+        texts = [(leaf, value, self.e.text(value)) for leaf, value in self.recording.writes]
+        lines, assignments = [], []
         for leaf, value, text in texts:
             name = self.e.named[leaf]
-            others = {self.e.named[other] for other in written if other is not leaf}
+            others = {self.e.named[other] for other in leaves if other is not leaf}
             if value not in self.e.named and others & set(re.findall(r"\w+", text)):
                 fresh = self.e.names.unique(f"new_{name}")
                 lines.append(f"    {fresh} = {text}")
                 text = fresh
-            last.append(f"    {name}[...] = {text}")
-        return lines + last
+            assignments.append(f"    {name}[...] = {text}")
+        return lines + assignments
 
 
-def _helper(function: Callable[..., Any], name: str, lang: str) -> str:
-    """A function that a step calls, in its own words."""
+def _helper(function: PyFunction, name: str, lang: str) -> str:
+    """The source of a helper function that a step calls."""
     words = {
         key: f"np.uint64(0x{int(value):X})"
         for key, value in vars(random).items()
@@ -177,22 +179,25 @@ def _helper(function: Callable[..., Any], name: str, lang: str) -> str:
 def lay_out(
     record: Callable[[int], ScriptRecording], widths: Iterable[int], used: tuple[int, ...]
 ) -> list[tuple[ScriptRecording, Sizes]]:
-    """A recording for batches of any size, and how its lengths and numbers go with the batch.
+    """One recording for batches of all sizes, with `Sizes`, which knows what depends on the size.
 
-    `used` are the sizes that there will be. If the network takes other operations for some sizes
-    than for others, each of these sizes gets a recording of its own.
+    `record` makes the recording of a batch of n rows, `widths` are lengths that do not depend on
+    the batch, and `used` the sizes that will occur. If the network's operations differ between
+    sizes, each used size gets its own recording.
     """
     exact = {n: record(n) for n in used}
     for m1, m2 in unlike(set(widths)):
         try:
             base, other = record(m1), record(m2)
         except ChainruleError:
-            break  # the formula itself asks for a certain size
-        beside = {m2: alike(base, other)} | {n: alike(base, made) for n, made in exact.items()}
-        found = {n: twins for n, twins in beside.items() if twins is not None}
-        if len(found) == len(beside):
-            found.pop(m1, None)
-            return [(base, Sizes(base, found, used))]
+            break  # the formula itself requires a certain size
+        twins_by_size = {m2: alike(base, other)} | {
+            n: alike(base, recording) for n, recording in exact.items()
+        }
+        others = {n: twins for n, twins in twins_by_size.items() if twins is not None}
+        if len(others) == len(twins_by_size):
+            others.pop(m1, None)
+            return [(base, Sizes(base, others, used))]
     if not exact:
         raise RecordingError(
             _(
@@ -200,10 +205,10 @@ def lay_out(
                 " can predict as it does."
             )
         )
-    return [(made, Sizes(made, {}, (n,))) for n, made in exact.items()]
+    return [(recording, Sizes(recording, {}, (n,))) for n, recording in exact.items()]
 
 
 def widths_of(network: RecordableNetwork, *arrays: Array | None) -> set[int]:
-    """The lengths that have nothing to do with the batch."""
-    found = {n for p in network.named_parameters().values() for n in p.shape}
-    return found | {n for a in arrays if a is not None for n in a.shape[1:]}
+    """The lengths that do not depend on the batch: those of parameters and of rows."""
+    widths = {n for p in network.named_parameters().values() for n in p.shape}
+    return widths | {n for a in arrays if a is not None for n in a.shape[1:]}

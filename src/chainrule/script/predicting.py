@@ -1,15 +1,15 @@
-"""Programs that predict: a model file's network and the preparation of its tables."""
+"""Programs that predict: the network of a model file and the preprocessing of its tables."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from chainrule.engine.protocols import RecordableNetwork
 from chainrule.errors import SettingError
+from chainrule.graph.variable import Array
 from chainrule.lang.messages import _, listed, sentences
 from chainrule.layers import Embedding
 from chainrule.layers.losses import Loss
@@ -82,18 +82,18 @@ def prepare(path):
 
 
 def prediction_script(model: WritableModel, *, lang: str | None = None) -> Script:
-    """A program that predicts what the model predicts, from a CSV file or an array.
+    """A program that makes the model's predictions, from a CSV file or an array.
 
-    The weights are in the `.npz` beside it. `python FILE table.csv` prints an answer for every
+    The weights are in the `.npz` beside it. `python FILE table.csv` prints a prediction for every
     row: the label, or the value in the target's own unit. The table has the columns the model was
-    trained on; gaps are filled and numbers scaled as then. `python FILE inputs.npy` takes an array
-    that is ready for the network: prepared rows, or, for a model kept without a preparation, rows
-    as they are (then a CSV file of plain numbers will do, too). `lang` is the language of the comments
-    and of what the program says when something is wrong, "en" or "zh"; None: what CHAINRULE_LANG says,
-    else English.
+    trained on; missing cells are filled and numbers scaled as in training. `python FILE inputs.npy`
+    takes an array of network inputs: prepared rows, or, for a model saved without a preparation,
+    the rows themselves (which may then also be a CSV file of plain numbers). `lang` is the language
+    of the comments and of the program's error messages, "en" or "zh"; None: the language of
+    CHAINRULE_LANG, else English.
 
     Raises:
-        RecordingError: a network with a part that cannot be written out.
+        RecordingError: a part of the network cannot be written out.
         SettingError: a network whose inputs have no known shape.
     """
     lang = language(lang)
@@ -101,17 +101,17 @@ def prediction_script(model: WritableModel, *, lang: str | None = None) -> Scrip
     network._flatten_parameters()
     page = Page(network, lang)
     x = _example(network)
-    ((recorded, sizes),) = lay_out(
+    ((recording, sizes),) = lay_out(
         lambda n: record_predict(network, x, n), widths_of(network, x), ()
     )
-    function = page.function(recorded, sizes, recorded.arguments)
+    function = page.function(recording, sizes, recording.arguments)
     parameters = page.parameter_lines([function])
     doc = _("The outputs of the network: scores or values, one row for each row of x.")
     lines = [
         "def predict(x):",
         f"    {docstring(doc, lang)}",
         *function.lines,
-        f"    return {function.e.text(recorded.out)}",
+        f"    return {function.e.text(recording.out)}",
     ]
     blocks = ["\n".join([*comment(_("Parameters"), lang), *parameters])]
     if model.preparation is not None:
@@ -125,8 +125,8 @@ def prediction_script(model: WritableModel, *, lang: str | None = None) -> Scrip
     return Script(page.text(_doc(model, lang), blocks), page.arrays)
 
 
-def _example(network: RecordableNetwork) -> npt.NDArray[Any]:
-    """Two rows like those the network takes."""
+def _example(network: RecordableNetwork) -> Array:
+    """Two rows of zeros of the shape that the network takes."""
     for layer in network.layers:
         if isinstance(layer, Embedding):
             break
@@ -157,34 +157,34 @@ def _doc(model: WritableModel, lang: str) -> list[str]:
 
 
 def _columns(preparation: Preprocessor, lang: str) -> str:
-    """How each column of a table is prepared, as data."""
+    """The constants that say how each column of a table is prepared."""
     from chainrule.datasets.cells import MISSING
 
-    kept = preparation.to_json()
+    description = preparation.to_json()
     rows = []
-    for column in kept["columns"]:
+    for column in description["columns"]:
         if column["kind"] == "number":
             numbers = [float(column[key]) for key in ("mean", "std", "median")]
             rows.append((column["name"], *numbers))
         else:
             rows.append((column["name"], column["categories"]))
     note = _("A number with its mean, deviation and median in training, or a text with its words")
-    lines = [*comment(note, lang), *_written("COLUMNS", rows)]
-    if kept["classes"] is not None:
-        lines += _written("CLASSES", kept["classes"])
-    lines += _written("MISSING", sorted(MISSING))
+    lines = [*comment(note, lang), *_list_lines("COLUMNS", rows)]
+    if description["classes"] is not None:
+        lines += _list_lines("CLASSES", description["classes"])
+    lines += _list_lines("MISSING", sorted(MISSING))
     return "\n".join(lines)
 
 
-def _written(name: str, items: Sequence[Any]) -> list[str]:
-    """A list, on one line or one line for each item, as a formatter leaves it."""
+def _list_lines(name: str, items: Sequence[object]) -> list[str]:
+    """An assignment of a list, on one line or with one line for each item, as a formatter has it."""
     text = f"{name} = {literal(list(items))}"
     if len(text) <= WIDTH and not any(isinstance(i, tuple) for i in items):
         return [text]
     return [f"{name} = [", *_items(items, 4), "]"]
 
 
-def _items(items: Sequence[Any], indent: int) -> list[str]:
+def _items(items: Sequence[object], indent: int) -> list[str]:
     lead, lines = " " * indent, []
     for item in items:
         text = f"{lead}{literal(item)},"
@@ -196,8 +196,8 @@ def _items(items: Sequence[Any], indent: int) -> list[str]:
     return lines
 
 
-def _reader(facts: dict[str, Any], lang: str) -> str:
-    """How a table is read: as the training data was, where the model knows."""
+def _reader(facts: Mapping[str, object], lang: str) -> str:
+    """The function that reads a table, with the encoding and header of the training data if known."""
     data = facts.get("data") if isinstance(facts.get("data"), dict) else {}
     assert isinstance(data, dict)
     encoding = data.get("encoding")
@@ -252,8 +252,8 @@ def _prepare(lang: str) -> str:
     )
 
 
-def _use(model: WritableModel, x: npt.NDArray[Any], lang: str) -> list[str]:
-    """What the program does with the file it is given."""
+def _use(model: WritableModel, x: Array, lang: str) -> list[str]:
+    """The lines that read the file named on the command line and print the predictions."""
     kinds = "numbers.csv|inputs.npy" if model.preparation is None else "table.csv|inputs.npy"
     read, errors = 'np.loadtxt(path, delimiter=",", ndmin=2)', "OSError, ValueError"
     if model.preparation is not None:
@@ -291,7 +291,10 @@ def _use(model: WritableModel, x: npt.NDArray[Any], lang: str) -> list[str]:
         if model.preparation is not None:
             answer = f"np.array(CLASSES)[{answer}]"
     elif model.preparation is not None:
-        kept = model.preparation.to_json()
-        spread, center = literal(float(kept["spread"])), literal(float(kept["center"]))
+        description = model.preparation.to_json()
+        spread, center = (
+            literal(float(description["spread"])),
+            literal(float(description["center"])),
+        )
         answer = f"(y[:, 0].astype(float) * {spread} + {center})"
     return [*lines, f"for answer in {answer}.tolist():", "    print(answer)"]

@@ -1,4 +1,4 @@
-"""What a predicting program is written of: a network with the preparation of its data."""
+"""The protocol of models that can be written as a predicting program."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ class WritableModel(Protocol):
 
     @property
     def network(self) -> RecordableNetwork:
-        """What predicts."""
+        """The network."""
 
     @property
     def preparation(self) -> Preprocessor | None:
-        """How rows of a table become its inputs."""
+        """How rows of a table become inputs of the network; None if it takes arrays."""
 
     @property
     def facts(self) -> dict[str, Any]:
-        """About its training."""
+        """Facts about its training."""
 
     @property
     def classifies(self) -> bool:

@@ -1,4 +1,4 @@
-"""A network's step, recorded to be read by people: which layer each value belongs to, and its name."""
+"""A network's step recorded for a readable program: the layer and the name of each value."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from chainrule.engine.memory import is_opaque, needed
 from chainrule.engine.naming import output_names, parameter_names
@@ -18,38 +17,42 @@ from chainrule.engine.trace import Traced
 from chainrule.errors import RecordingError
 from chainrule.graph.chain_rule import chain_rule
 from chainrule.graph.mode import training_mode
+from chainrule.graph.variable import Array
 from chainrule.lang.messages import _
+from chainrule.layers.base import Layer
 from chainrule.layers.losses import Loss
-from chainrule.script.local_names import hearing
-from chainrule.script.wording import explained, identifier
+from chainrule.script.local_names import collect_names
+from chainrule.script.wording import explanation, identifier
 
 if TYPE_CHECKING:
     from chainrule.engine.lowering import Lowered
+    from chainrule.graph.scopes import Scope
     from chainrule.graph.variable import Parameter, Variable
     from chainrule.nodes import Node
 
 __all__ = ["Part", "ScriptRecording", "record_predict", "record_step"]
 
-Array = npt.NDArray[Any]
-
 
 @dataclass(eq=False)
 class Part:
-    """Lines that belong together: one run of a layer, or one node outside any, one way."""
+    """Lines that belong together: the forward or backward pass of one layer, or of a node outside any.
+
+    `note` is the formula of the layer.
+    """
 
     title: str
     backward: bool
     note: str = ""
-    #: Whether the formulas of the single nodes are told too, as in a loss, where they are the news.
+    #: Whether the formulas of the single nodes are shown as well, as in a loss.
     nodes_too: bool = True
 
 
 @dataclass
 class ScriptRecording:
-    """One recording for so many rows: what it gives, and what its values are called and belong to.
+    """One recording for a batch of `rows` rows: its results, and names and parts of its values.
 
-    `names` are those of parameters, layers' outputs and gradients; `heard` are those that the
-    formulas themselves use.
+    `names` are the names of parameters, layers' outputs and gradients; `local_names` those that
+    the formulas themselves use.
     """
 
     rows: int
@@ -57,81 +60,81 @@ class ScriptRecording:
     arguments: list[Traced]
     writes: list[tuple[Traced, Traced]]
     gradients: list[tuple[Parameter, Traced]]
-    buffers: dict[Any, Traced]
+    buffers: dict[tuple[Layer, str], Traced]
     parameters: dict[Parameter, Traced]
     names: dict[Traced, str] = field(default_factory=dict)
-    heard: dict[Traced, str] = field(default_factory=dict)
+    local_names: dict[Traced, str] = field(default_factory=dict)
     parts: dict[Traced, Part] = field(default_factory=dict)
     #: The value that each gradient is the gradient of.
-    of: dict[Traced, Traced] = field(default_factory=dict)
-    #: The formula of the node, for what a layer's own does not tell.
+    value_of: dict[Traced, Traced] = field(default_factory=dict)
+    #: Name and formula of the node that computes each value.
     notes: dict[Traced, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def targets(self) -> list[Traced]:
-        """What is to be computed."""
+        """The values to compute: the output, the new values of buffers, the gradients."""
         return [self.out, *(v for _, v in self.writes), *(g for _, g in self.gradients)]
 
 
-def _first(array: Array, n: int) -> Array:
-    """n rows of the data, again from the first where there are fewer."""
+def _first_rows(array: Array, n: int) -> Array:
+    """The first n rows of the data, repeated from the start if there are fewer."""
     return array[np.arange(n) % len(array)]
 
 
 def record_step(
     network: RecordableNetwork, batch: Sequence[tuple[str, Array]], n: int
 ) -> ScriptRecording:
-    """Forward and backward for n rows."""
-    rows = [(name, _first(array, n)) for name, array in batch]
-    with training_mode(True), hearing() as heard:
+    """Record the forward and backward pass for n rows, in training mode."""
+    rows = [(name, _first_rows(array, n)) for name, array in batch]
+    with training_mode(True), collect_names() as local_names:
         rec = StepRecording(network._record_loss, rows, TEXT_FUNCTIONS)
         low = rec.lower()
         loss, writes = rec.results(low)
-        wanted = [p for p in rec.parameters if p.trainable]
-        gradients = low.gradients(wanted)
-        # The same walk once more, which gives the same values, for all the arrows between.
+        trainable = [p for p in rec.parameters if p.trainable]
+        gradients = low.gradients(trainable)
+        # The same backward pass once more, with the same values, for all gradients in between.
         seed = rec.trace.constant(1.0, rec.graph.outputs[0].dtype)
-        arrows = chain_rule(rec.graph, seed, low.value, wanted)
-    pairs = list(zip(wanted, gradients, strict=True))
-    made = ScriptRecording(n, loss, list(rec.arguments.values()), writes, pairs, *_leaves(rec))
-    made.names[loss] = "loss"
-    _Told(made, network, rec, low, arrows).tell(heard)
-    return made
+        arrows = chain_rule(rec.graph, seed, low.value, trainable)
+    pairs = list(zip(trainable, gradients, strict=True))
+    recording = ScriptRecording(n, loss, list(rec.arguments.values()), writes, pairs, *_leaves(rec))
+    recording.names[loss] = "loss"
+    _Annotator(recording, network, rec, low, arrows).annotate(local_names)
+    return recording
 
 
 def record_predict(network: RecordableNetwork, x: Array, n: int) -> ScriptRecording:
-    """The outputs for n rows, layers behaving as in use."""
-    with training_mode(False), hearing() as heard:
-        rec = StepRecording(network._record_predict, [("x", _first(x, n))], TEXT_FUNCTIONS)
+    """Record the outputs for n rows, in inference mode."""
+    with training_mode(False), collect_names() as local_names:
+        rec = StepRecording(network._record_predict, [("x", _first_rows(x, n))], TEXT_FUNCTIONS)
         low = rec.lower()
         out, _ = rec.results(low)
-    made = ScriptRecording(n, out, list(rec.arguments.values()), [], [], *_leaves(rec))
-    _Told(made, network, rec, low, {}).tell(heard)
-    return made
+    recording = ScriptRecording(n, out, list(rec.arguments.values()), [], [], *_leaves(rec))
+    _Annotator(recording, network, rec, low, {}).annotate(local_names)
+    return recording
 
 
-def _leaves(rec: StepRecording) -> tuple[dict[Any, Traced], dict[Parameter, Traced]]:
+def _leaves(rec: StepRecording) -> tuple[dict[tuple[Layer, str], Traced], dict[Parameter, Traced]]:
     return dict(rec.buffers), {p: rec.leaves[p] for p in rec.parameters}
 
 
-class _Told:
-    """Who computed what, and what it is called."""
+class _Annotator:
+    """Adds to a recording the part and the name of each value."""
 
     def __init__(
         self,
-        made: ScriptRecording,
+        recording: ScriptRecording,
         network: RecordableNetwork,
         rec: StepRecording,
         low: Lowered,
         arrows: Mapping[Variable, Traced],
     ) -> None:
-        self.made, self.network, self.rec = made, network, rec
+        self.recording, self.network, self.rec = recording, network, rec
         self.low, self.arrows = low, arrows
-        self._parts: dict[Any, Part] = {}
+        self._parts: dict[tuple[Node | Scope, bool], Part] = {}
 
-    def tell(self, heard: Mapping[Any, str]) -> None:
+    def annotate(self, local_names: Mapping[Variable | Traced, str]) -> None:
         """Fill in parts and names; refuse what cannot be written out."""
-        for value in needed(self.made.targets):
+        for value in needed(self.recording.targets):
             if is_opaque(value):
                 raise RecordingError(
                     _(
@@ -144,25 +147,25 @@ class _Told:
         for node in nodes:
             self._claim(node, [self.low.value(v) for v in node.outputs], backward=False)
         for node in reversed(nodes):
-            came = [self.arrows[v] for v in node.inputs if v in self.arrows]
-            self._claim(node, came, backward=True)
+            gradients = [self.arrows[v] for v in node.inputs if v in self.arrows]
+            self._claim(node, gradients, backward=True)
         for variable, gradient in self.arrows.items():
-            self.made.of.setdefault(gradient, self.low.value(variable))
-        self._name(heard)
+            self.recording.value_of.setdefault(gradient, self.low.value(variable))
+        self._name(local_names)
 
-    # -- whose it is ----------------------------------------------------------------------------
+    # -- parts ----------------------------------------------------------------------------------
 
-    def _claim(self, node: Node, found: list[Traced], backward: bool) -> None:
-        """What the node computed and no node before it did."""
-        part, ahead = self._part(node, backward), list(found)
+    def _claim(self, node: Node, values: list[Traced], backward: bool) -> None:
+        """Assign to the node's part all values it computed that no earlier node did."""
+        part, ahead = self._part(node, backward), list(values)
         kind = type(node)
-        told = kind.backward if backward else kind.forward
-        note = (identifier(kind.__name__), explained(told))
+        function = kind.backward if backward else kind.forward
+        note = (identifier(kind.__name__), explanation(function))
         while ahead:
             value = ahead.pop()
-            if value.function is not None and value not in self.made.parts:
-                self.made.parts[value] = part
-                self.made.notes[value] = note
+            if value.function is not None and value not in self.recording.parts:
+                self.recording.parts[value] = part
+                self.recording.notes[value] = note
                 ahead.extend(value.operands)
 
     def _part(self, node: Node, backward: bool) -> Part:
@@ -173,30 +176,30 @@ class _Told:
             part = self._parts[key] = Part(identifier(kind.__name__), backward)
             if scope is not None and not backward:
                 is_loss = issubclass(kind, Loss)
-                part.note = explained(kind.rows if is_loss else kind.formula)
+                part.note = explanation(kind.rows if is_loss else kind.formula)
                 part.nodes_too = is_loss or not part.note
         return self._parts[key]
 
-    # -- what it is called ----------------------------------------------------------------------
+    # -- names ----------------------------------------------------------------------------------
 
-    def _name(self, heard: Mapping[Any, str]) -> None:
-        names, rec = self.made.names, self.rec
-        called = parameter_names(self.network)
+    def _name(self, local_names: Mapping[Variable | Traced, str]) -> None:
+        names, rec = self.recording.names, self.rec
+        parameters = parameter_names(self.network)
         for p in rec.parameters:
-            names[rec.leaves[p]] = called[p]
-        for p, gradient in self.made.gradients:
-            names.setdefault(gradient, f"d{called[p]}")
+            names[rec.leaves[p]] = parameters[p]
+        for p, gradient in self.recording.gradients:
+            names.setdefault(gradient, f"d{parameters[p]}")
         outputs = output_names(self.network, rec.outputs)
-        own = {v: name for v, name in heard.items() if not isinstance(v, Traced)}
-        self._arrows(names, {v: own.get(v, name) for v, name in outputs.items()})
-        self._arrows(self.made.heard, own)
-        for value, name in heard.items():
+        variable_names = {v: name for v, name in local_names.items() if not isinstance(v, Traced)}
+        self._arrows(names, {v: variable_names.get(v, name) for v, name in outputs.items()})
+        self._arrows(self.recording.local_names, variable_names)
+        for value, name in local_names.items():
             if isinstance(value, Traced):
-                self.made.heard.setdefault(value, name)
+                self.recording.local_names.setdefault(value, name)
 
-    def _arrows(self, names: dict[Traced, str], called: Mapping[Variable, str]) -> None:
-        """The value and the gradient of every arrow that has a name."""
-        for variable, name in called.items():
+    def _arrows(self, names: dict[Traced, str], variables: Mapping[Variable, str]) -> None:
+        """Name the value and the gradient of every variable that has a name."""
+        for variable, name in variables.items():
             if variable in self.low.values:
                 names.setdefault(self.low.values[variable], name)
             if variable in self.arrows:

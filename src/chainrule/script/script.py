@@ -6,13 +6,12 @@ import io
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from chainrule.atomic_write import check_place, write_whole
 from chainrule.errors import SettingError
+from chainrule.graph.variable import Array
 from chainrule.lang.messages import _
 
 __all__ = ["Script"]
@@ -32,10 +31,10 @@ class Script:
     """
 
     text: str
-    arrays: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+    arrays: Mapping[str, Array] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        # As they are now: training goes on in the arrays of a network.
+        # Copies, since further training changes the network's arrays.
         copies = {name: array.copy() for name, array in self.arrays.items()}
         object.__setattr__(self, "arrays", copies)
 
@@ -46,8 +45,8 @@ class Script:
         not at all, the arrays first.
 
         Raises:
-            SettingError: another ending, a place that cannot be written to, an existing file.
-            OSError: the disk is full, say; no half-written file is left.
+            SettingError: another ending, a path that cannot be written to, an existing file.
+            OSError: for instance, the disk is full; no half-written file is left.
         """
         where = os.fspath(path)
         stem, ending = os.path.splitext(where)

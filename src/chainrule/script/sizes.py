@@ -1,7 +1,7 @@
-"""Lengths and numbers that go with the batch: 30 becomes n, and 1/30 becomes 1 / n.
+"""Lengths and numbers that depend on the batch size: 30 becomes n, and 1/30 becomes 1 / n.
 
-A recording knows only the size it was made at. Laid beside recordings of other sizes it tells
-which of its numbers go with the batch, and how.
+A recording has the numbers of a single batch size. A comparison with recordings of other sizes
+shows which of its numbers depend on the size, and by which formula.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
@@ -21,18 +21,21 @@ from chainrule.lang.messages import _
 from chainrule.script.function_source import literal
 from chainrule.script.recorded import ScriptRecording
 
+T = TypeVar("T")
+
 __all__ = ["ATOM", "PRODUCT", "SIGN", "SUM", "Sizes", "Text", "alike"]
 
-#: A text and how tightly it holds together, as in Python's table of operators.
+#: A text and its precedence, as in Python's table of operators.
 Text = tuple[str, int]
 SUM, PRODUCT, SIGN, ATOM = 12, 13, 14, 20
 
 
 def alike(ours: ScriptRecording, theirs: ScriptRecording) -> dict[Traced, Traced] | None:
-    """Which value of one recording is which of another; None if they are not alike.
+    """The value in `theirs` for each value in `ours`; None if the recordings do not match.
 
-    What does nothing at their size they leave out, such as 2/n of a batch of two rows, or the sum
-    over a single row. It is in ours all the same, and does nothing there.
+    A recording omits operations that do nothing at its size, such as the factor 2/n for two rows,
+    or the sum over a single row. If ours has such an operation and theirs does not, they still
+    match.
     """
     twins: dict[Traced, Traced] = {}
     if len(ours.targets) != len(theirs.targets):
@@ -46,13 +49,13 @@ def alike(ours: ScriptRecording, theirs: ScriptRecording) -> dict[Traced, Traced
             continue
         twins[a] = b
         mine, others = a.operands, b.operands
-        if _may_be(a, b) and len(mine) == len(others) and not _left_out(a, b):
+        if _may_match(a, b) and len(mine) == len(others) and not _is_omitted(a, b):
             ahead.extend(zip(mine, others, strict=True))
             continue
         if a.function is np.divide and b.function is np.reciprocal:  # 1 / x, whatever the 1 is
             ahead += [(a.args[0], b.trace.constant(1.0, a.args[0].dtype)), (a.args[1], b.args[0])]
             continue
-        operand, one = _idle(a, theirs.rows)
+        operand, one = _identity_operand(a, theirs.rows)
         if operand is None:
             return None
         if one is not None:
@@ -61,11 +64,11 @@ def alike(ours: ScriptRecording, theirs: ScriptRecording) -> dict[Traced, Traced
     return twins
 
 
-def _idle(a: Traced, rows: int) -> tuple[Traced | None, Traced | None]:
-    """What a leaves as it is, at the right size; and the number that is 1 then, if there is one."""
+def _identity_operand(a: Traced, rows: int) -> tuple[Traced | None, Traced | None]:
+    """The operand that `a` returns unchanged at size `rows`, and the factor that is 1 there, if any."""
     if a.function in (np.multiply, np.divide):
-        places = (1, 0) if a.function is np.multiply else (1,)
-        for i in places:
+        indices = (1, 0) if a.function is np.multiply else (1,)
+        for i in indices:
             if a.args[i].weak and a.args[i].known is not None:
                 return a.args[1 - i], a.args[i]
     if rows == 1 and (a.is_view or a.function is np.sum) and a.operands:
@@ -73,20 +76,20 @@ def _idle(a: Traced, rows: int) -> tuple[Traced | None, Traced | None]:
     return None, None
 
 
-def _left_out(a: Traced, b: Traced) -> bool:
-    """Whether a number is in a only: then b is what it is multiplied with."""
-    return _idle(a, 2)[1] is not None and not any(o.weak for o in b.operands)
+def _is_omitted(a: Traced, b: Traced) -> bool:
+    """Whether `a` multiplies by a number and `b` does not, so that b matches a's other operand."""
+    return _identity_operand(a, 2)[1] is not None and not any(o.weak for o in b.operands)
 
 
-def _may_be(a: Traced, b: Traced) -> bool:
-    """Whether two recordings may mean one operation, or one leaf."""
+def _may_match(a: Traced, b: Traced) -> bool:
+    """Whether two values may be the same operation, or the same leaf."""
     if (a.function, a.ndim, a.dtype, a.weak) != (b.function, b.ndim, b.dtype, b.weak):
         return False
     if a.function is not None:
         return a.kwargs == b.kwargs
     if a.known is None or a.ndim == 0:
         return a.name == b.name and (a.known is None) == (b.known is None)
-    # An array that is known beforehand has no length to go by.
+    # A constant array must be the same at every size.
     return b.known is not None and np.array_equal(a.known, b.known, equal_nan=a.dtype.kind == "f")
 
 
@@ -95,7 +98,10 @@ def _same_number(a: Traced, b: Traced) -> bool:
 
 
 class Sizes:
-    """The lengths and numbers of a recording as text, for every batch size it is laid beside."""
+    """Writes lengths and numbers of a recording as text that is right for every batch size.
+
+    `others` maps each further size to the matching values of its recording (see `alike`).
+    """
 
     def __init__(
         self,
@@ -107,24 +113,24 @@ class Sizes:
         #: The sizes that the batches will have.
         self.used = used
 
-    def each(self, v: Traced, ask: Callable[[Traced], Any]) -> dict[int, Any]:
-        """What is asked of a value, for every size."""
-        found = {self.base.rows: ask(v)}
+    def each(self, v: Traced, ask: Callable[[Traced], T]) -> dict[int, T]:
+        """The result of `ask` for a value, by batch size."""
+        results = {self.base.rows: ask(v)}
         for n, twins in self.others.items():
             if v in twins:
-                found[n] = ask(twins[v])
-        return found
+                results[n] = ask(twins[v])
+        return results
 
     def length(self, v: Traced, ask: Callable[[Traced], int]) -> Text:
         """A length: 10, n, 3 * n, n + 1."""
-        found = {n: int(value) for n, value in self.each(v, ask).items()}
-        (m1, p), *rest = found.items()
+        lengths = {n: int(value) for n, value in self.each(v, ask).items()}
+        (m1, p), *rest = lengths.items()
         if all(q == p for _, q in rest):
             return str(p), ATOM
         times = Fraction(rest[0][1] - p, rest[0][0] - m1)
         plus = p - times * m1
         if times.denominator != 1 or any(times * n + plus != q for n, q in rest):
-            return self._table(found)
+            return self._table(lengths)
         text, level = ("n", ATOM) if times == 1 else (f"{times} * n", PRODUCT)
         if plus:
             return f"{text} {'+' if plus > 0 else '-'} {abs(plus)}", SUM
@@ -133,7 +139,7 @@ class Sizes:
     def shape(
         self, v: Traced, ask: Callable[[Traced], tuple[int, ...]], alone: bool = False
     ) -> str:
-        """A shape: (n, 10); with `alone` a single length stands without brackets."""
+        """A shape: (n, 10); with `alone`, a single length has no parentheses."""
         parts = [self.length(v, _nth(ask, i))[0] for i in range(len(ask(v)))]
         if len(parts) == 1:
             return parts[0] if alone else f"({parts[0]},)"
@@ -141,21 +147,21 @@ class Sizes:
 
     def number(self, v: Traced) -> Text:
         """A known number: 0.5, or 1 / n."""
-        found = self.each(v, lambda a: a.known)
-        values = list(found.values())
+        numbers = self.each(v, lambda a: a.known)
+        values = list(numbers.values())
         if all(repr(value) == repr(values[0]) for value in values):
             text = literal(values[0])
             return text, SIGN if text.startswith("-") else ATOM
         if all(isinstance(value, int) for value in values):
             return self.length(v, lambda a: a.known)
-        for text, formula in _forms(found):
-            if all(_exactly(formula, n, value) for n, value in found.items()):
+        for text, formula in _forms(numbers):
+            if all(_exactly(formula, n, value) for n, value in numbers.items()):
                 return text, PRODUCT
-        return self._table(found)
+        return self._table(numbers)
 
-    def _table(self, found: Mapping[int, Any]) -> Text:
-        """No formula is known, and the batches have one size or two: the number of each."""
-        if any(n not in found for n in self.used):
+    def _table(self, numbers: Mapping[int, float]) -> Text:
+        """The number itself, or a dict from batch size to number: for numbers without a formula."""
+        if any(n not in numbers for n in self.used):
             raise RecordingError(
                 _(
                     "a number in the network goes with the batch size in a way that cannot be written out."
@@ -163,9 +169,9 @@ class Sizes:
                 )
             )
         if len(self.used) == 1:
-            text = literal(found[self.used[0]])
+            text = literal(numbers[self.used[0]])
             return text, SIGN if text.startswith("-") else ATOM
-        pairs = ", ".join(f"{n}: {literal(found[n])}" for n in self.used)
+        pairs = ", ".join(f"{n}: {literal(numbers[n])}" for n in self.used)
         return f"{{{pairs}}}[n]", ATOM
 
 
@@ -182,12 +188,12 @@ def _exactly(formula: Callable[[int], float], n: int, value: float) -> bool:
 
 Form = tuple[str, Callable[[int], float]]
 
-#: A constant of so many letters is one that somebody chose; a sum has been shared among up to so
-#: many parts.
+#: A constant of at most PLAIN letters is taken to be chosen by a person; a sum is taken to be
+#: divided among fewer than PARTS parts.
 PLAIN, PARTS = 8, 1001
 
-#: How numbers go with the batch size, as 1/n in a mean, as n/(n - 1) in a variance: the text, the
-#: number, and what the constant in it must be near.
+#: How numbers depend on the batch size, as 1/n in a mean, as n/(n - 1) in a variance: the text, the
+#: formula, and its inverse, which gives the constant up to rounding.
 _KINDS: tuple[tuple[str, Callable[[float, int], float], Callable[[float, int], float]], ...] = (
     ("{} / n", lambda c, n: c / n, lambda v, n: v * n),
     ("{} * (1 / n)", lambda c, n: c * (1 / n), lambda v, n: v * n),
@@ -197,10 +203,10 @@ _KINDS: tuple[tuple[str, Callable[[float, int], float], Callable[[float, int], f
 )
 
 
-def _forms(found: Mapping[int, float]) -> Iterator[Form]:
-    """Formulas that a number may follow, the plainest first."""
-    n = max(found)
-    value = found[n]
+def _forms(numbers: Mapping[int, float]) -> Iterator[Form]:
+    """Formulas that may give these numbers, by batch size; the simplest first."""
+    n = max(numbers)
+    value = numbers[n]
     if not math.isfinite(value) or n < 2:
         return
     ratio = Fraction(value * n).limit_denominator(10_000)
@@ -229,9 +235,9 @@ def _share(c: float, k: int, n: int) -> float:
 
 
 def _near(c: float) -> list[float]:
-    """Numbers that differ from this one by rounding only, the shortest to write first."""
-    found, above, below = [c], c, c
+    """The floats within 8 units in the last place, those with the shortest text first."""
+    neighbours, above, below = [c], c, c
     for _turn in range(8):
         above, below = math.nextafter(above, math.inf), math.nextafter(below, -math.inf)
-        found += [above, below]
-    return sorted(found, key=lambda x: len(repr(x)))
+        neighbours += [above, below]
+    return sorted(neighbours, key=lambda x: len(repr(x)))

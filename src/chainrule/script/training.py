@@ -1,4 +1,4 @@
-"""Programs that train: data, parameters, gradient, loop, in the order of the chapter."""
+"""Programs that train: data, parameters, gradient and training loop, in the chapter's order."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ import numpy.typing as npt
 
 from chainrule.engine.protocols import RecordableNetwork
 from chainrule.errors import DataError, SettingError, shown
+from chainrule.graph.variable import Array
 from chainrule.lang.messages import Text, _, _p, sentences
 from chainrule.lang.messages import listed as enumerated
-from chainrule.script.data import Made, find_maker, made_text, maker_text
+from chainrule.script.data import GeneratedData, find_maker, generated_text, maker_text
 from chainrule.script.page import Function, Page, lay_out, widths_of
 from chainrule.script.recorded import record_step
 from chainrule.script.script import Script
@@ -26,9 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["training_script"]
 
-Array = npt.NDArray[Any]
 
-#: The functions of a program: one for every batch, or one for each of two sizes.
+#: Names and docstrings of the gradient functions: one for all batches, or one for each of two sizes.
 _GRADIENTS = (
     ("gradient", _("The loss of a mini-batch, and its gradient for every parameter.")),
     ("last_gradient", _("The same for the last, smaller batch, which takes other operations.")),
@@ -53,21 +53,21 @@ def training_script(
 
     Forward, backward and update are written from the step that the NumPy engine runs: the same
     NumPy calls on the same numbers in the same order. So for a float64 network every epoch's loss
-    comes out the same to the last digit, on the same machine with as many BLAS threads; in float32
-    the program computes in float32 too.
+    is the same to the last digit, on the same machine with the same number of BLAS threads; in
+    float32 the program computes in float32 too.
 
     `x`, `t`: arrays; or one of chainrule's generated sets, `cr.datasets.spiral` or
-    `functools.partial(cr.datasets.moons, 500, seed=3)`, in place of x. What a seed made is made
-    again by the program: a generated set (also if its arrays are given), and first weights that are
-    still as they were drawn. All else is in `Script.arrays`, and goes to an `.npz` beside the file.
-    The network begins where it is now, and the optimizer anew; `seed` is Trainer's, the other
-    settings are those of `Trainer.fit`. `lang` is the language of the comments and of what the program
-    prints, "en" or "zh"; None: what CHAINRULE_LANG says, else English.
+    `functools.partial(cr.datasets.moons, 500, seed=3)`, in place of x. The program generates again
+    what came from a seed: a generated set (also if its arrays are given), and initial weights that
+    have not been trained. Everything else is in `Script.arrays`, saved in an `.npz` beside the file.
+    Training starts from the network's present parameters with a fresh optimizer; `seed` is that of
+    Trainer, the other settings are those of `Trainer.fit`. `lang` is the language of the comments
+    and of the program's output, "en" or "zh"; None: the language of CHAINRULE_LANG, else English.
 
     Raises:
-        RecordingError: a layer or an optimizer written by hand; a step that goes with the batch
-            size in a way that no text can follow.
-        SettingError: a schedule that listens to the losses, or a setting outside what is allowed.
+        RecordingError: a layer or an optimizer written by hand; a step that depends on the batch
+            size in a way that cannot be written.
+        SettingError: a schedule that depends on the losses, or a setting out of its range.
         DataError: data that the network does not take.
 
     >>> import chainrule as cr
@@ -86,9 +86,9 @@ def training_script(
         max_grad = positive(max_grad, "max_grad")
     refuse_by_hand(optimizer)
     network._flatten_parameters()
-    made = find_maker(x, t)
-    if made is not None:
-        x, t = (made.x, made.t) if t is None else (x, t)
+    generated = find_maker(x, t)
+    if generated is not None:
+        x, t = (generated.x, generated.t) if t is None else (x, t)
     data = network._prepare(x, t, sample_weight)
     for name, array in zip("xt", data[:2], strict=True):
         if not np.isfinite(array).all():
@@ -101,7 +101,7 @@ def training_script(
     batch = [
         (k, np.ascontiguousarray(a)) for k, a in zip("xtw", data, strict=True) if a is not None
     ]
-    return _Training(network, optimizer, batch, made, max_grad, lang).script(
+    return _Training(network, optimizer, batch, generated, max_grad, lang).script(
         epochs, min(batch_size, len(data[0])), int(seed), shuffle
     )
 
@@ -112,13 +112,13 @@ class _Training:
         network: RecordableNetwork,
         optimizer: Any,
         batch: list[tuple[str, Array]],
-        made: Made | None,
+        generated: GeneratedData | None,
         max_grad: float | None,
         lang: str,
     ) -> None:
         self.network, self.optimizer, self.max_grad = network, optimizer, max_grad
         self.lang = lang
-        self.batch, self.made = batch, made
+        self.batch, self.generated = batch, generated
         self.data = dict(batch)
         self.page = Page(network, lang)
 
@@ -147,8 +147,8 @@ class _Training:
             self._doc(epochs, batch_size, seed, shuffle),
             [
                 *(
-                    [maker_text(self.made.name, self.lang)]
-                    if self.made is not None and data[1]
+                    [maker_text(self.generated.name, self.lang)]
+                    if self.generated is not None and data[1]
                     else []
                 ),
                 "\n".join([*comment(_p("part of a program", "Data"), self.lang), *data[0]]),
@@ -190,16 +190,16 @@ class _Training:
         ]
 
     def _data(self) -> tuple[list[str], bool]:
-        """The lines that bring the data, and whether they make it again."""
-        if self.made is not None and "w" not in self.data:
-            lines = made_text(self.made, self.data["x"], self.data["t"], ("x", "t"))
+        """The lines that assign the data, and whether they generate it."""
+        if self.generated is not None and "w" not in self.data:
+            lines = generated_text(self.generated, self.data["x"], self.data["t"], ("x", "t"))
             if lines is not None:
                 return lines, True
         self.page.arrays |= self.data
         return [f'{name} = kept["{name}"]' for name in self.data], False
 
     def _params(self, groups: Sequence[Sequence[Parameter]], ordered: bool) -> list[Parameter]:
-        """The parameters that move, in the order of the network, or of its buffer."""
+        """The trainable parameters, in the order of the network, or of its buffer if `ordered`."""
         buffer = [p for group in groups for p in group]
         inside = set(buffer)
         return buffer if ordered else [p for p in self.page.parameters if p in inside]
@@ -212,16 +212,16 @@ class _Training:
         return "\n".join([*lines, *listed("params", [self.page.parameters[p] for p in params])])
 
     def _gradient(
-        self, function: Function, about: tuple[str, Text], params: Sequence[Parameter]
+        self, function: Function, name_and_doc: tuple[str, Text], params: Sequence[Parameter]
     ) -> str:
-        e, found = function.e, dict(function.recorded.gradients)
+        e, gradients = function.e, dict(function.recording.gradients)
         grads = [
-            e.text(found[p]) if p in found else f"np.zeros_like({self.page.parameters[p]})"
+            e.text(gradients[p]) if p in gradients else f"np.zeros_like({self.page.parameters[p]})"
             for p in params
         ]
         lines = [
-            f"def {about[0]}({', '.join(self.data)}):",
-            f"    {docstring(about[1], self.lang)}",
+            f"def {name_and_doc[0]}({', '.join(self.data)}):",
+            f"    {docstring(name_and_doc[1], self.lang)}",
             *function.lines,
         ]
         if function.after:
@@ -229,9 +229,11 @@ class _Training:
             lines += ["", *note, *function.after]
         listing = listed("grads", grads, 4)
         if len(listing) == 1 and len(listing[0]) < 80:
-            lines.append(f"    return float({e.text(function.recorded.out)}), [{', '.join(grads)}]")
+            lines.append(
+                f"    return float({e.text(function.recording.out)}), [{', '.join(grads)}]"
+            )
         else:
-            lines += [*listing, f"    return float({e.text(function.recorded.out)}), grads"]
+            lines += [*listing, f"    return float({e.text(function.recording.out)}), grads"]
         return "\n".join(lines)
 
     def _loop(
@@ -247,7 +249,7 @@ class _Training:
         if functions > 1:
             call = "taken"
             choice = [f"        taken = gradient if len(rows) == {used[0]} else last_gradient"]
-        given = ", ".join(f"{name}[rows]" for name in self.data)
+        arguments = ", ".join(f"{name}[rows]" for name in self.data)
         weight, count = "len(rows)", "len(x)"
         if "w" in self.data:
             weight, count = "float(w[rows].sum())", "count"
@@ -268,7 +270,7 @@ class _Training:
             f"    for start in range(0, len(x), {batch_size}):",
             f"        rows = order[start : start + {batch_size}]  # {step_1}",
             *choice,
-            f"        loss, grads = {call}({given})  # {step_2}",
+            f"        loss, grads = {call}({arguments})  # {step_2}",
             *comment(_("step 3: update. {rule}", rule=update.rule_note), lang, 8),
             *(f"        {line}" for line in update.lines),
         ]
@@ -280,26 +282,26 @@ class _Training:
         else:
             lines.append(f"        total += loss * {weight}")
         mean = f"{{total / {count}}}"
-        told = _("epoch {epoch}: loss {loss}", epoch="{epoch}", loss=mean)
-        lines.append(f"    print({printed(told, lang)})")
+        report = _("epoch {epoch}: loss {loss}", epoch="{epoch}", loss=mean)
+        lines.append(f"    print({printed(report, lang)})")
         return "\n".join(lines)
 
 
 def runs(network: RecordableNetwork) -> list[list[Parameter]]:
-    """The parameters that move, in the runs that an optimizer updates as one array each."""
-    found: list[list[Parameter]] = []
+    """The trainable parameters in groups; the optimizer updates each group as one flat array."""
+    groups: list[list[Parameter]] = []
     flats = network._flatten_parameters()
     for flat in flats:
         before: Parameter | None = None
         for p in flat.parameters:
             if p.trainable:
-                way = p.decays, p.lr_factor
+                settings = p.decays, p.lr_factor
                 last = None if before is None else (before.decays, before.lr_factor)
-                if before is not None and before.trainable and last == way:
-                    found[-1].append(p)
+                if before is not None and before.trainable and last == settings:
+                    groups[-1].append(p)
                 else:
-                    found.append([p])
+                    groups.append([p])
             before = p
     inside = {p for flat in flats for p in flat.parameters}
-    found += [[p] for p in network.named_parameters().values() if p.trainable and p not in inside]
-    return found
+    groups += [[p] for p in network.named_parameters().values() if p.trainable and p not in inside]
+    return groups

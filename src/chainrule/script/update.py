@@ -1,27 +1,27 @@
-"""The update as lines: the optimizer's own rule, its rate, its limits on the gradients."""
+"""The lines of the update: the optimizer's rule, its learning rate, gradient clipping."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from chainrule.engine.memory import needed
 from chainrule.engine.names import Names
 from chainrule.engine.rules import FUNCTIONS
 from chainrule.engine.trace import Trace
 from chainrule.errors import RecordingError, SettingError, shown
+from chainrule.graph.variable import Array
 from chainrule.lang.messages import Text, _
 from chainrule.optimizers import RUN, Optimizer, squares
 from chainrule.schedules import Constant, OfStep, Schedule
 from chainrule.script.expressions import Expressions
 from chainrule.script.function_source import body_of, function_text, literal
-from chainrule.script.local_names import hearing
+from chainrule.script.local_names import collect_names
 from chainrule.script.rule import Rule
-from chainrule.script.wording import docstring, explained
+from chainrule.script.wording import docstring, explanation
 
 if TYPE_CHECKING:
     from chainrule.graph.variable import Parameter
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
 __all__ = ["Update", "refuse_by_hand"]
 
 
-Way: TypeAlias = tuple[bool, float]
+GroupKey: TypeAlias = tuple[bool, float]
 
 
-def _way(group: Sequence[Parameter]) -> Way:
-    """What the parameters of a run are alike in: whether they decay, the factor of their rate."""
+def _group_key(group: Sequence[Parameter]) -> GroupKey:
+    """What the parameters of a group share: whether they decay, and the factor of their rate."""
     return group[0].decays, group[0].lr_factor
 
 
-def refuse_by_hand(optimizer: Any) -> None:
-    """An error for an optimizer whose update is Python code of its own, or goes with the losses."""
+def refuse_by_hand(optimizer: object) -> None:
+    """Raise for an optimizer with a hand-written update, or a schedule that depends on the losses."""
     if not isinstance(optimizer, Optimizer) or type(optimizer).update is not Optimizer.update:
         raise RecordingError(
             _(
@@ -58,10 +58,10 @@ def refuse_by_hand(optimizer: Any) -> None:
 
 
 class Update:
-    """What there is before the loop (`settings`, `functions`), and in it (`lines`).
+    """The lines before the training loop (`settings`, `functions`) and inside it (`lines`).
 
-    `groups` are the runs of parameters in the order of the network's buffer: what is alike in
-    decay lies together. `places` says where each run begins and ends in the list of parameters.
+    `groups` are the groups of parameters (see `runs` in training.py), in the order of the
+    network's buffer.
     """
 
     def __init__(
@@ -79,16 +79,18 @@ class Update:
         self.settings: list[str] = []
         self.functions: list[str] = []
         self.lines: list[str] = []
-        self.rule_note = explained(type(optimizer).rule)
-        self.arrays: dict[str, npt.NDArray[Any]] = {}
+        self.rule_note = explanation(type(optimizer).rule)
+        self.arrays: dict[str, Array] = {}
         self.counts = False
-        self._given: dict[str, str] = {}
-        self._rated = names.unique("lr_t")
+        self._number_names: dict[str, str] = {}
+        self._rate_name = names.unique("lr_t")
         self._leaves = {k: names.unique(k) for k in ("p", "g", *optimizer.slots)}
         before = set(names.taken)
-        rules = {way: self._rule(*way, before) for way in dict.fromkeys(_way(g) for g in groups)}
+        rules = {
+            key: self._rule(*key, before) for key in dict.fromkeys(_group_key(g) for g in groups)
+        }
         limits = max_grad is not None or optimizer.clip_norm is not None
-        #: Whether the parameters must stand in the buffer's order.
+        #: Whether the parameters must be in the buffer's order.
         self.ordered = limits or len({tuple(rule) for rule in rules.values()}) > 1
         self._limits()
         self._rates()
@@ -106,16 +108,16 @@ class Update:
     # -- numbers --------------------------------------------------------------------------------
 
     def _number(self, name: str) -> str:
-        """The name of one of the update's numbers, set before the loop or in it."""
-        if name not in self._given:
-            self._given[name] = self.names.unique("lr" if name == "lr" else name)
+        """The name of one of the update's numbers, which is assigned before the loop or in it."""
+        if name not in self._number_names:
+            self._number_names[name] = self.names.unique("lr" if name == "lr" else name)
             if name not in ("lr", "shrink", "scale"):
                 value = getattr(self.optimizer, name)
-                self.settings.append(f"{self._given[name]} = {literal(value)}")
-        return self._given[name]
+                self.settings.append(f"{self._number_names[name]} = {literal(value)}")
+        return self._number_names[name]
 
     def _rates(self) -> None:
-        """The learning rate of each update, and what goes with it."""
+        """The lines for the learning rate of each update, and for what depends on it."""
         optimizer = self.optimizer
         lr = self._number("lr")
         if isinstance(optimizer.schedule, Constant):
@@ -123,16 +125,16 @@ class Update:
         else:
             self.counts = True
             self.lines.append(f"{lr} = {self._scheduled(optimizer.schedule)}")
-        if "shrink" in self._given:
+        if "shrink" in self._number_names:
             self.settings.append(f"weight_decay = {literal(optimizer.weight_decay)}")
-            self.lines.append(f"{self._given['shrink']} = {lr} * weight_decay")
+            self.lines.append(f"{self._number_names['shrink']} = {lr} * weight_decay")
         if type(optimizer).effective_lr is Optimizer.effective_lr:
             if self.counts:
                 self.lines.append("step += 1")
             return
         self.counts = True
         self.lines.append("step += 1")
-        self.lines.append(f"{self._rated} = {self._rate_text(lr)}")
+        self.lines.append(f"{self._rate_name} = {self._rate_text(lr)}")
 
     def _rate_text(self, lr: str) -> str:
         rate = type(self.optimizer).effective_lr
@@ -146,7 +148,7 @@ class Update:
         )
 
     def _scheduled(self, schedule: Schedule) -> str:
-        """The text of the rate before update number `step`, from 0."""
+        """The text of the learning rate of update number `step`, counted from 0."""
         if isinstance(schedule, Constant):
             return literal(schedule.lr)
         if type(schedule).__module__ != "chainrule.schedules" or isinstance(schedule, OfStep):
@@ -166,16 +168,16 @@ class Update:
         )
         return f"{name}(step)"
 
-    def _from_table(self, name: str, number: Callable[[int], float], at: str) -> str:
-        """Numbers that only the user's own Python knows: one for every update, kept."""
-        kept = self.names.unique(name)
-        self.arrays[kept] = np.array([float(number(i)) for i in range(self.steps)])
-        return f"float({kept}[{at}])"
+    def _from_table(self, name: str, number: Callable[[int], float], index: str) -> str:
+        """A saved array with one number per update, for functions of the user's own Python."""
+        array_name = self.names.unique(name)
+        self.arrays[array_name] = np.array([float(number(i)) for i in range(self.steps)])
+        return f"float({array_name}[{index}])"
 
-    # -- limits -----------------------------------------------------------------------------------
+    # -- clipping ---------------------------------------------------------------------------------
 
     def _limits(self) -> None:
-        """Gradients that are scaled together, so that they are no longer than a limit."""
+        """The lines that clip the norm of all gradients together."""
         clip = self.optimizer.clip_norm
         if self.max_grad is None and clip is None:
             return
@@ -204,10 +206,10 @@ class Update:
             one = f"{adding}(g)"
         else:
             one = "float(np.vdot(g, g))"
-        told = _("√(Σ g²) over all gradients together.")
+        doc = _("√(Σ g²) over all gradients together.")
         lines = [
             f"def {name}(grads):",
-            f"    {docstring(told, self.lang)}",
+            f"    {docstring(doc, self.lang)}",
             "    total = 0.0",
             f"    for run in {self._runs()}:",
             "        g = np.concatenate([g.ravel() for g in run])",
@@ -222,40 +224,40 @@ class Update:
         return f"({', '.join(f'grads[{cut}]' for cut in self._cuts())})"
 
     def _cuts(self) -> list[str]:
-        """Where each run of parameters stands in the list of all."""
-        found, start = [], 0
+        """The slice of each group in the list of all parameters."""
+        cuts, start = [], 0
         for group in self.groups:
             stop = start + len(group)
-            found.append(f"{start or ''}:{stop if group is not self.groups[-1] else ''}")
+            cuts.append(f"{start or ''}:{stop if group is not self.groups[-1] else ''}")
             start = stop
-        return found
+        return cuts
 
     # -- the rule -----------------------------------------------------------------------------------
 
     def _rule(self, decay: bool, factor: float, before: set[str]) -> list[str]:
-        """The lines that move one parameter p by its gradient g, in names that are free before."""
+        """The lines that update one parameter p by its gradient g; `before` are names in use."""
         trace, optimizer = Trace(FUNCTIONS), self.optimizer
         dtype = self.groups[0][0].dtype
         leaves = [trace.argument((7,), dtype, name) for name in self._leaves]
         numbers = {name: trace.number(name) for name in optimizer.hyperparameter_names}
-        with hearing() as heard:
+        with collect_names() as local_names:
             p, g, *slots = leaves
             new = optimizer.apply_rule(p, g, list(slots), dict(numbers), decay, factor)
         e = Expressions(Names(before))
         e.named = dict(zip(leaves, self._leaves.values(), strict=True))
         used = needed(new)
-        rated = type(optimizer).effective_lr is not Optimizer.effective_lr
+        has_own_rate = type(optimizer).effective_lr is not Optimizer.effective_lr
         for name, leaf in numbers.items():
             if leaf in used:
                 e.named[leaf] = self._number(name)
-                if name == "lr" and rated:
-                    e.named[leaf] = self._rated
-        e.names.taken |= set(self._given.values())
-        lines = Rule(e, [p, *slots], g, list(new), heard).lines()
+                if name == "lr" and has_own_rate:
+                    e.named[leaf] = self._rate_name
+        e.names.taken |= set(self._number_names.values())
+        lines = Rule(e, [p, *slots], g, list(new), local_names).lines()
         self.names.taken |= e.names.taken
         return lines
 
-    def _loops(self, rules: dict[Way, list[str]]) -> None:
+    def _loops(self, rules: dict[GroupKey, list[str]]) -> None:
         leaves = ", ".join(self._leaves.values())
         lists = ["params", "grads", *(self._state(slot) for slot in self.optimizer.slots)]
         if len({tuple(rule) for rule in rules.values()}) == 1:
@@ -264,9 +266,9 @@ class Update:
             self.lines += [f"    {line}" for line in rule]
             return
         for group, cut in zip(self.groups, self._cuts(), strict=True):
-            decay, factor = _way(group)
+            decay, factor = _group_key(group)
             cuts = ", ".join(f"{name}[{cut}]" for name in lists)
-            note = _moved(decay, factor).said(self.lang)
+            note = _group_note(decay, factor).said(self.lang)
             self.lines.append(f"for {leaves} in zip({cuts}):  # {note}")
             self.lines += [f"    {line}" for line in rules[decay, factor]]
 
@@ -275,8 +277,8 @@ def _slot(slot: str) -> Text:
     return _("the optimizer's {slot} of every parameter", slot=slot)
 
 
-def _moved(decay: bool, factor: float) -> Text:
-    """Which parameters a loop moves, and how."""
+def _group_note(decay: bool, factor: float) -> Text:
+    """The comment on a loop: which parameters it updates, and how."""
     if factor == 1:
         return _("weights, which decay") if decay else _("biases, which do not decay")
     if decay:

@@ -1,15 +1,15 @@
-"""The parameters at the beginning: drawn again from the seed where they were drawn, else kept."""
+"""The initial parameters: drawn again from the seed if they are as drawn, else saved as arrays."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from chainrule.engine.protocols import RecordableNetwork
+from chainrule.graph.variable import Array
 from chainrule.layers import Dropout
 from chainrule.layers.base import Layer
 from chainrule.layers.initial import NAMED
@@ -20,14 +20,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Weights"]
 
-Array = npt.NDArray[Any]
-
 
 class Weights:
-    """The lines that make the parameters and the buffers, and the arrays that must be kept.
+    """The lines that assign the parameters and the buffers, and the arrays that must be saved.
 
-    A parameter is drawn again if its bits are those that one of chainrule's ways of drawing gives
-    at its turn; so nothing has to be remembered about how a network was made.
+    A parameter is drawn again if its bits equal those of one of chainrule's initialisation schemes
+    with the generator at that point, so a network need not remember how it was initialised.
     """
 
     def __init__(
@@ -40,7 +38,7 @@ class Weights:
         self.names, self.buffers, self.rng = names, buffers, rng
         self.lines: list[str] = []
         self.arrays: dict[str, Array] = {}
-        #: Numbers of the step that are drawn too: the seeds of masks.
+        #: The names of drawn numbers in the step: the seeds of masks.
         self.numbers: dict[int, str] = {}
         self._random: np.random.Generator | None = None
         self._seeded = False
@@ -67,28 +65,28 @@ class Weights:
         self, p: Parameter, own: np.random.Generator | None, seed: int | None
     ) -> np.random.Generator | None:
         name = self.names[p]
-        for random, given in ((own, seed), (self._random, self._seed)):
-            drawn = None if random is None or p.ndim != 2 else _drawn(p.data, random)
-            if drawn is None:
+        for random, used_seed in ((own, seed), (self._random, self._seed)):
+            match = None if random is None or p.ndim != 2 else _matching_draw(p.data, random)
+            if match is None:
                 continue
-            way, after = drawn
+            scheme, after = match
             if random is self._random:
                 self._random = after
                 if not self._seeded:
-                    self.lines.append(f"{self.rng} = np.random.default_rng({given})")
+                    self.lines.append(f"{self.rng} = np.random.default_rng({used_seed})")
                     self._seeded = True
-                self._draw(name, p, way, self.rng)
+                self._draw(name, p, scheme, self.rng)
             else:
                 own = after
-                self._draw(name, p, way, f"np.random.default_rng({given})")
+                self._draw(name, p, scheme, f"np.random.default_rng({used_seed})")
             return own
         self._array(name, p.data)
         return own
 
-    def _draw(self, name: str, p: Parameter, way: str, rng: str) -> None:
+    def _draw(self, name: str, p: Parameter, scheme: str, rng: str) -> None:
         n, m = p.shape
         words = {"shape[0]": str(n), "shape[-1]": str(m), "shape": literal(p.shape), "rng": rng}
-        lines = body_of(NAMED[way], words, {})
+        lines = body_of(NAMED[scheme], words, {})
         text = lines.pop().removeprefix("return ")
         self.lines += lines
         if p.dtype != np.float64:
@@ -96,7 +94,7 @@ class Weights:
         self.lines.append(f"{name} = {text}")
 
     def _array(self, name: str, array: Array) -> None:
-        """An array as it is: all zeros, all ones, or kept beside the program."""
+        """Assign an array as zeros, ones or a scalar, or else save it beside the program."""
         kind = "" if array.dtype == np.float64 else f", np.{array.dtype.name}"
         shape = str(array.shape[0]) if array.ndim == 1 else literal(array.shape)
         if not array.any() and not np.signbit(np.atleast_1d(array).astype(float)).any():
@@ -109,7 +107,7 @@ class Weights:
             self.arrays[name] = array
 
     def _mask(self, layer: Dropout) -> None:
-        """The seed of a mask, drawn at its turn."""
+        """Draw the seed of a mask, if it is the generator's next number."""
         if self._random is None or layer._seed is not None:
             return
         after = copy.deepcopy(self._random)
@@ -124,15 +122,17 @@ class Weights:
         self.lines.append(f"{name} = np.uint64({self.rng}.integers(2**63))")
 
 
-def _drawn(data: Array, random: np.random.Generator) -> tuple[str, np.random.Generator] | None:
-    """The way of drawing that gives these bits now, and the generator after it."""
+def _matching_draw(
+    data: Array, random: np.random.Generator
+) -> tuple[str, np.random.Generator] | None:
+    """The initialisation scheme that gives these bits, and the generator after it; None if none does."""
     if not data.any():
         return None
-    for way, fill in NAMED.items():
-        if way == "orthogonal":
-            continue  # its bits go with the library of linear algebra: such weights are kept
+    for scheme, fill in NAMED.items():
+        if scheme == "orthogonal":
+            continue  # its bits depend on the linear algebra library, so such weights are saved
         after = copy.deepcopy(random)
-        drawn = np.asarray(fill(after, data.shape)).astype(data.dtype)
-        if drawn.tobytes() == data.tobytes():
-            return way, after
+        values = np.asarray(fill(after, data.shape)).astype(data.dtype)
+        if values.tobytes() == data.tobytes():
+            return scheme, after
     return None

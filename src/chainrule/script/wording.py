@@ -1,11 +1,10 @@
-"""Words in a program, in its language: comments and docstrings of any text, safely; lists in lines."""
+"""Text in a program, in its language: comments and docstrings, escaped safely; wrapped lists."""
 
 from __future__ import annotations
 
 import re
 import textwrap
 from collections.abc import Sequence
-from typing import Any
 
 from chainrule.lang.messages import Text, in_language
 from chainrule.text_width import beginning, cells_wide
@@ -14,7 +13,7 @@ __all__ = [
     "WIDTH",
     "comment",
     "docstring",
-    "explained",
+    "explanation",
     "first_words",
     "identifier",
     "listed",
@@ -28,20 +27,20 @@ WIDTH = 100
 
 
 def spoken(text: str, limit: int = 300) -> str:
-    """Any text as words on one line: no control characters, no end of a string or of a line."""
+    """Any text on one line, without control characters, backslashes or triple double quotes."""
     plain = "".join(c if c.isprintable() else " " for c in text)
     plain = " ".join(plain.replace("\\", "/").replace('"""', "'''").split())
     return plain if cells_wide(plain) <= limit else beginning(plain, limit - 1) + "…"
 
 
-#: Signs that do not begin a line, and signs that do not end one.
+#: Chinese punctuation that may not begin a line, and that may not end one.
 _CLOSING, _OPENING = "，。；：、！？）”》…", "（“《"
 
 
 def wrapped(text: str, lang: str, lead: str = "") -> list[str]:
-    """The text in lines that are not too long, each with the lead before it.
+    """The text in lines of at most WIDTH cells, each with `lead` before it.
 
-    Chinese words have no spaces between them: a line may end behind any letter.
+    Chinese words have no spaces between them, so a line may end after any character.
 
     >>> [len(line) for line in wrapped("猫" * 60, "zh", "# ")]
     [51, 13]
@@ -75,40 +74,40 @@ def docstring(text: str, lang: str) -> str:
 
 
 def printed(text: Text, lang: str) -> str:
-    """The text as an f-string of the program, whose expressions are the text's values.
+    """The text as an f-string of the program; the values of the text are its expressions.
 
     >>> printed(_("the loss is {loss}", loss="{total / n}"), "en")
     'f"the loss is {total / n}"'
     """
-    said = text.said(lang).replace('"', "'")
-    return f'f"{said}"'
+    plain = text.said(lang).replace('"', "'")
+    return f'f"{plain}"'
 
 
-def explained(thing: Any) -> str:
-    """What a docstring says up to its first empty line: a message, where it is one (`says`)."""
+def explanation(thing: object) -> str:
+    """A docstring up to its first empty line; as a translatable message, where it is one (`says`)."""
     doc = getattr(thing, "__doc__", None)
     return doc if isinstance(doc, Text) else first_words(thing)
 
 
-def first_words(thing: Any) -> str:
-    """What a docstring says up to its first empty line, or nothing."""
+def first_words(thing: object) -> str:
+    """A docstring up to its first empty line, on one line; "" if there is none."""
     return spoken(re.split(r"\n\s*\n", (getattr(thing, "__doc__", None) or "").strip())[0])
 
 
 def identifier(text: str) -> str:
-    """What of the text may stand in an identifier."""
+    """The text with all letters that an identifier may not have replaced by underscores."""
     return re.sub(r"\W+", "_", text, flags=re.ASCII).strip("_")
 
 
 def listed(name: str, items: Sequence[str], indent: int = 0) -> list[str]:
-    """`name = [a, b, c]`, going on with `name += [...]` where a line is full."""
+    """`name = [a, b, c]`, continued with `name += [...]` when a line is full."""
     lead, rest = " " * indent, list(items)
     lines: list[str] = []
     while rest or not lines:
         start = f"{lead}{name} {'+=' if lines else '='} ["
-        room, taken = WIDTH - len(start) - 1, 1
-        while taken < len(rest) and len(", ".join(rest[: taken + 1])) <= room:
-            taken += 1
-        lines.append(f"{start}{', '.join(rest[:taken])}]")
-        rest = rest[taken:]
+        room, count = WIDTH - len(start) - 1, 1
+        while count < len(rest) and len(", ".join(rest[: count + 1])) <= room:
+            count += 1
+        lines.append(f"{start}{', '.join(rest[:count])}]")
+        rest = rest[count:]
     return lines

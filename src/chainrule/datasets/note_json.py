@@ -1,62 +1,66 @@
-"""Notes in files: what is written of a message, so that it can be said in any language once it is read."""
+"""Messages as JSON: template and values, so that a note in a model file can be shown in any language."""
 
 from __future__ import annotations
 
 import re
 from string import Formatter
-from typing import Any
 
 import numpy as np
 
 from chainrule.lang.messages import Message, Text, listed
 
-__all__ = ["as_json", "told_by"]
+__all__ = ["message_from_json", "message_to_json"]
 
-#: How a value may be written in the template of a file, which must not ask for a billion blanks.
+#: Format specifications allowed in a template from a file: no width, which could be a billion.
 _SPEC = re.compile(r",?(\.\d\d?)?[dfg]?")
 
 
-def as_json(text: Any) -> Any:
-    """A text as plain data: the template of a message with its values, the parts of a list.
+def message_to_json(text: object) -> object:
+    """A message as plain data: its template and values, or the parts of a list.
 
     >>> from chainrule.lang.messages import _n
-    >>> as_json(_n("{n} row", "{n} rows", 2))
+    >>> message_to_json(_n("{n} row", "{n} rows", 2))
     {'template': '{n} row', 'plural': '{n} rows', 'values': {'n': 2}}
     """
     if isinstance(text, Message):
-        found: dict[str, Any] = {"template": text.template}
+        data: dict[str, object] = {"template": text.template}
         if text.plural is not None:
-            found["plural"] = text.plural
-        return {**found, "values": {name: as_json(value) for name, value in text.values.items()}}
+            data["plural"] = text.plural
+        return {
+            **data,
+            "values": {name: message_to_json(value) for name, value in text.values.items()},
+        }
     if isinstance(text, Text) and hasattr(text, "parts"):
-        return {"list": text.kind, "parts": [as_json(part) for part in text.parts]}  # type: ignore[attr-defined]
+        return {"list": text.kind, "parts": [message_to_json(part) for part in text.parts]}  # type: ignore[attr-defined]
     if isinstance(text, np.generic):
         return text.item()
     return str(text) if isinstance(text, str) else text
 
 
-def told_by(data: Any, english: str) -> str:
-    """The message that `as_json` wrote; the English text itself where that is not what it says.
+def message_from_json(data: object, english: str) -> str:
+    """The message that `message_to_json` wrote, if its English is `english`; else the text `english`.
 
     >>> from chainrule.lang.messages import _
-    >>> told_by(as_json(_("tabs")), "tabs").said("zh"), told_by({"template": "{x.y}"}, "tabs")
-    ('制表符', 'tabs')
+    >>> message_from_json(message_to_json(_("tabs")), "tabs").said("zh")
+    '制表符'
+    >>> message_from_json({"template": "{x.y}"}, "tabs")
+    'tabs'
     """
     try:
-        text = _read(data, len(english))
+        text = _decode(data, len(english))
     except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError):
         return english
     return text if isinstance(text, Text) and text == english else english
 
 
-def _read(data: Any, most: int) -> Any:
-    """The message or the plain value, no longer than `most`."""
+def _decode(data: object, most: int) -> object:
+    """The message or the plain value; ValueError for a message longer than `most` letters."""
     if not isinstance(data, dict):
         return data
     if "parts" in data:
-        text: Text = listed([_read(part, most) for part in data["parts"]], data["list"])
+        text: Text = listed([_decode(part, most) for part in data["parts"]], data["list"])
     else:
-        values = {name: _read(value, most) for name, value in data["values"].items()}
+        values = {name: _decode(value, most) for name, value in data["values"].items()}
         template, plural = data["template"], data.get("plural")
         for words in (template, plural or ""):
             for field in Formatter().parse(words):
