@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
+from chainrule.cli.data_options import DataOptions
 from chainrule.cli.help_pages import Command, option
 from chainrule.cli.options import data_options, engine_option, graph_options, json_option
-from chainrule.cli.said import Said
 from chainrule.cli.terminal import json_out, paragraph, printable, say, tongue, width
 from chainrule.lang.messages import _
 
@@ -47,7 +47,7 @@ def check(
     data: str | None,
     count: int,
     elements: bool,
-    said: Said,
+    read_as: DataOptions,
     engine: str,
     as_json: bool,
 ) -> None:
@@ -55,7 +55,7 @@ def check(
     from chainrule.cli.graphs import graph_of
 
     graph, numbers, at_work = graph_of(
-        what, given, data, count, said, from_python="network.graph(x, t).check()"
+        what, given, data, count, read_as, from_python="network.graph(x, t).check()"
     )
     proof = graph.check(elements=elements)
     step = None

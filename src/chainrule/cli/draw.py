@@ -15,7 +15,7 @@ from chainrule.errors import shown
 from chainrule.lang.messages import Text, _, _n, _p
 
 if TYPE_CHECKING:
-    from chainrule.cli.said import Said
+    from chainrule.cli.data_options import DataOptions
     from chainrule.graph import Graph
     from chainrule.graph.graph_check import GraphCheck
 
@@ -73,7 +73,7 @@ def draw(
     check: bool,
     dpi: float,
     force: bool,
-    said: Said,
+    read_as: DataOptions,
     as_json: bool,
     **picture: Any,
 ) -> None:
@@ -89,7 +89,7 @@ def draw(
     settings = picture_settings(**picture)
     keep_apart("--out", out, {_p("a file", "the model"): what, _p("a file", "the data"): data})
     graph, numbers = graph_of(
-        what, given, data, count, said,
+        what, given, data, count, read_as,
         from_python=f"network.draw(x, t).save({shown(out)})",
     )[:2]  # fmt: skip
     graph = graph.detailed() if detail else graph

@@ -23,7 +23,7 @@ from chainrule.cli.terminal import (
 from chainrule.lang.messages import _, _n, _p
 
 if TYPE_CHECKING:
-    from chainrule.cli.said import Said
+    from chainrule.cli.data_options import DataOptions
     from chainrule.cli.scoring import Score
 
 __all__ = ["evaluate"]
@@ -50,12 +50,12 @@ MANY_CLASSES = 20
 @data_options
 @engine_option
 @json_option
-def evaluate(model: str, data: str, said: Said, engine: str, as_json: bool) -> None:
+def evaluate(model: str, data: str, read_as: DataOptions, engine: str, as_json: bool) -> None:
     """Score a model on a table."""
-    from chainrule.cli.reading import open_both
+    from chainrule.cli.model_and_data import open_both
     from chainrule.cli.scoring import score_all
 
-    found, preparation, rows_given = open_both(model, data, said)
+    found, preparation, rows_given = open_both(model, data, read_as)
     found.network.engine = engine
     scores, notes = score_all(found, preparation, rows_given)
     verdicts = [score.verdict for score in scores.values() if score.verdict]

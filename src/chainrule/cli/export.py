@@ -13,7 +13,7 @@ from chainrule.cli.terminal import json_out, printable, say
 from chainrule.lang.messages import _, _n, _p
 
 if TYPE_CHECKING:
-    from chainrule.cli.said import Said
+    from chainrule.cli.data_options import DataOptions
     from chainrule.files import Model
     from chainrule.script import Script
 
@@ -66,13 +66,13 @@ def export(
     data: str | None,
     epochs: int | None,
     batch_size: int | None,
-    said: Said,
+    read_as: DataOptions,
     as_json: bool,
 ) -> None:
     """Write a model as a program that predicts, or with rows one that trains."""
     from chainrule.errors import SettingError
 
-    if data is None and (epochs or batch_size or said):
+    if data is None and (epochs or batch_size or read_as):
         raise SettingError(
             _(
                 "--epochs, --batch-size and how rows are read (--no-header, --encoding, ...) are for a"
@@ -90,7 +90,7 @@ def export(
 
         script = prediction_script(load_model(model))
     else:
-        script = _training(model, data, epochs, batch_size, said)
+        script = _training(model, data, epochs, batch_size, read_as)
     script.save(out, overwrite=force)
     lines = len(script.text.splitlines())
     if as_json:
@@ -120,15 +120,15 @@ def _training(
     data: str,
     epochs: int | None,
     batch_size: int | None,
-    said: Said,
+    read_as: DataOptions,
 ) -> Script:
     """The program that trains the model on."""
-    from chainrule.cli.reading import fact, open_both
+    from chainrule.cli.model_and_data import fact, open_both
     from chainrule.cli.scoring import training_rows
     from chainrule.script import training_script
 
     found, preparation, table = open_both(
-        model, data, said, from_python="network.script(optimizer, x, t)"
+        model, data, read_as, from_python="network.script(optimizer, x, t)"
     )
     rows = training_rows(found, preparation, table)
     x, t = preparation.transform(rows), preparation.targets(rows)
@@ -146,8 +146,8 @@ def _whole(value: Any) -> int | None:
 def _optimizer(found: Model, steps: int) -> Any:
     """The optimizer that the facts of `chainrule train` tell of, begun anew; else Adam."""
     from chainrule import optimizers, schedules
-    from chainrule.cli.reading import fact
-    from chainrule.cli.training import OPTIMIZERS
+    from chainrule.cli.model_and_data import fact
+    from chainrule.cli.train_plan import OPTIMIZERS
     from chainrule.errors import ChainruleError
 
     try:

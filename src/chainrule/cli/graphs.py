@@ -13,7 +13,7 @@ from chainrule.errors import SettingError, shown
 from chainrule.lang.messages import Text, _, _n, listed, sentences
 
 if TYPE_CHECKING:
-    from chainrule.cli.said import Said
+    from chainrule.cli.data_options import DataOptions
     from chainrule.files import Model
     from chainrule.graph import Graph
     from chainrule.networks import Network
@@ -37,7 +37,7 @@ def graph_of(
     given: Sequence[str],
     data: str | None,
     count: int,
-    said: Said,
+    read_as: DataOptions,
     *,
     from_python: str,
 ) -> tuple[Graph, Text, AtWork | None]:
@@ -50,9 +50,9 @@ def graph_of(
             raise SettingError(
                 _("--set gives a value to a name of an expression; a model has data.")
             )
-        network, x, t, told = _at_work(what, data, count, said, from_python)
+        network, x, t, told = _at_work(what, data, count, read_as, from_python)
         return network.graph(x, t), told, (network, x, t)
-    if data is not None or said:
+    if data is not None or read_as:
         raise SettingError(
             _(
                 "--data is for a model, and {what} names no file. Give values with --set x=3.",
@@ -92,20 +92,20 @@ def _at_work(
     path: str,
     data: str | None,
     count: int,
-    said: Said,
+    read_as: DataOptions,
     from_python: str,
 ) -> tuple[Any, Any, Any, Text]:
     """The network of a model file, with rows and targets: of a table, or random ones."""
     if data is not None:
-        from chainrule.cli.reading import open_both
+        from chainrule.cli.model_and_data import open_both
 
         found, preparation, table = open_both(
-            path, data, said, from_python=from_python,
+            path, data, read_as, from_python=from_python,
             otherwise=_("Or leave --data out: random rows are taken."),
         )  # fmt: skip
         table.require(preparation.target)
+        from chainrule.cli.data_source import STDIN
         from chainrule.cli.scoring import training_rows  # the rows that have a target
-        from chainrule.cli.source import STDIN
 
         rows = training_rows(found, preparation, table)
         all_of_them = len(rows) == len(table)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from chainrule.cli.data_options import DataOptions
 from chainrule.cli.help_pages import option
-from chainrule.cli.said import Said
 from chainrule.errors import nearest, shown
 from chainrule.lang.messages import Text, _, _p
 
@@ -177,12 +177,14 @@ def data_argument(function: F) -> F:
 
 
 def data_options(function: F) -> F:
-    """How a text file is to be read: all of it in one argument, `said`."""
-    names = [field.name for field in fields(Said)]
+    """How a text file is to be read: all of it in one argument, `read_as`."""
+    names = [field.name for field in fields(DataOptions)]
 
     @functools.wraps(function)
     def collected(*args: Any, **options: Any) -> Any:
-        return function(*args, said=Said(**{name: options.pop(name) for name in names}), **options)
+        return function(
+            *args, read_as=DataOptions(**{name: options.pop(name) for name in names}), **options
+        )
 
     column: dict[str, Any] = {"multiple": True, "metavar": "COLUMN"}
     for add in reversed(

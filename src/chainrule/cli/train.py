@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from chainrule.cli.data_source import STDIN
 from chainrule.cli.help_pages import Command, option
+from chainrule.cli.language import OPTION, asked_for
 from chainrule.cli.options import (
     Hidden,
     Number,
@@ -35,7 +37,8 @@ from chainrule.lang.messages import Text, _, _n, _p, sentences
 from chainrule.text_width import cells_wide, padded
 
 if TYPE_CHECKING:
-    from chainrule.cli.plan import Plan, Trained
+    from chainrule.cli.train_plan import Plan
+    from chainrule.cli.train_run import Trained
 
 __all__ = ["train"]
 
@@ -251,19 +254,18 @@ def train(playground: str | None, as_json: bool, quiet: bool, **options: Any) ->
         refuse_others(ctx)
         train_link(playground, options["epochs"], as_json=as_json, quiet=quiet)
         return
-    from chainrule.cli.reporting import command_line
-    from chainrule.cli.training import Job
+    from chainrule.cli.train_plan import TrainOptions, make_plan
+    from chainrule.cli.train_run import run_plan
 
     if options["data"] is None:
         missing = next(param for param in ctx.command.params if param.name == "data")
         raise click.MissingParameter(ctx=ctx, param=missing)
     options["lr"] = options["lr"] or RATES[options["optimizer"]]
-    job = Job(**options, command=command_line(ctx))
-    plan = job.plan()
+    plan = make_plan(TrainOptions(**options, command=command_line(ctx)))
     loud = not (as_json or quiet)
     if loud:
         show_plan(plan)
-    trained = job.run(plan, progress="auto" if loud else None)
+    trained = run_plan(plan, progress="auto" if loud else None)
     if as_json:
         json_out(trained.as_json())
     elif loud:
@@ -279,6 +281,31 @@ def train(playground: str | None, as_json: bool, quiet: bool, **options: Any) ->
             _("Stopped:"),
         )
         ctx.exit(INTERRUPTED)
+
+
+def command_line(ctx: click.Context) -> list[str]:
+    """The command as it was given, to be typed again; every option is a part of its own."""
+    arguments, options = [], []
+    for param in ctx.command.params:
+        name = param.name or ""
+        if ctx.get_parameter_source(name) != ParameterSource.COMMANDLINE or name not in ctx.params:
+            continue
+        value = ctx.params[name]
+        if isinstance(param, click.Argument):
+            arguments.append(str(value))
+        elif isinstance(param, click.Option) and param.is_flag:
+            options.append(param.opts[-1])
+        elif param.multiple:
+            options += [typed(param.opts[-1], one) for one in value]
+        else:
+            text = (",".join(map(str, value)) or "none") if isinstance(value, tuple) else str(value)
+            options.append(typed(param.opts[-1], text))
+    if (lang := asked_for(ctx)) is not None:
+        options.append(typed(OPTION, lang))
+    start = typed("chainrule", str(ctx.info_name))
+    if any(argument.startswith("-") and argument != STDIN for argument in arguments):
+        return [start, *options, typed("--", *arguments)]
+    return [typed("chainrule", str(ctx.info_name), *arguments), *options]
 
 
 def show_plan(plan: Plan) -> None:

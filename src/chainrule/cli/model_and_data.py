@@ -1,11 +1,11 @@
-"""A model file and the rows to use it on."""
+"""MODEL and DATA of a command: a model file, and the table to use it on."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from chainrule.cli.said import Said
-from chainrule.cli.source import is_text, open_source
+from chainrule.cli.data_options import DataOptions
+from chainrule.cli.data_source import is_text, open_source
 from chainrule.errors import DataError, SettingError
 from chainrule.lang.messages import Text, _, listed, sentences
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from chainrule.datasets import Preprocessor, Table
     from chainrule.files import Model
 
-__all__ = ["fact", "news", "notes_on", "open_both"]
+__all__ = ["fact", "notes_on", "open_both", "reading_notes"]
 
 
 def open_both(
     model: str,
     data: str,
-    said: Said,
+    read_as: DataOptions,
     *,
     target: bool = True,
     from_python: str = "predict(x)",
@@ -27,27 +27,27 @@ def open_both(
 ) -> tuple[Model, Preprocessor, Table]:
     """The model, its preparation, and the table, read as the training data was.
 
-    Notes speak of the columns that the model uses; of its `target` too, if that is needed.
-    `from_python` is what does the same with arrays, for a model that takes no tables, and
-    `otherwise` a sentence on what else can be done.
+    The notes of the table speak of the columns that the model uses; of its target, too, with
+    `target`. For the error of a model that takes no tables, `from_python` is the call that takes
+    arrays, and `otherwise` a sentence on what else can be done.
     """
     from chainrule.files import load_model
 
-    found = load_model(model)
-    preparation = found.preparation
+    loaded = load_model(model)
+    preparation = loaded.preparation
     if preparation is None:
-        told = _(
+        problem = _(
             "{model} was kept without a preparation of its data, so it takes arrays and no tables. Use it"
             " from Python: chainrule.files.load_model(path).{call}.",
             model=model,
             call=from_python,
         )
-        raise SettingError(sentences(told, otherwise))
+        raise SettingError(sentences(problem, otherwise))
     used = {*preparation.columns, *([preparation.target] if target else [])}
-    how = said.after(fact(found, "data")) if is_text(data) else said
-    table = open_source(data, how, known=preparation.forms, judged=used.__contains__)[0]
-    said.check(table)
-    if how.header is None and not used & set(table.names) and table.names[0] == "x0":
+    options = read_as.or_facts(fact(loaded, "data")) if is_text(data) else read_as
+    table = open_source(data, options, known=preparation.forms, judged=used.__contains__)[0]
+    read_as.check(table)
+    if options.header is None and not used & set(table.names) and table.names[0] == "x0":
         more = ["…"] if len(preparation.columns) > 3 else []
         raise DataError(
             _(
@@ -57,27 +57,27 @@ def open_both(
                 columns=listed([*preparation.columns[:3], *more]),
             )
         )
-    return found, preparation, table
+    return loaded, preparation, table
 
 
-def news(table: Table) -> list[str]:
-    """What the reader noticed, without the gaps and constants of which the preparation tells more."""
+def reading_notes(table: Table) -> list[str]:
+    """The notes of reading, without gaps and constants, of which the preparation tells more."""
     from chainrule.datasets.wording import topic_of
 
     return [note for note in table.notes if topic_of(note) not in ("gaps", "constants")]
 
 
 def notes_on(table: Table, preparation: Preprocessor) -> list[str]:
-    """What is to be known of rows to come: how they were read, and prepared."""
+    """The notes on new rows: how they were read and prepared."""
     from chainrule.datasets.wording import topic_of
 
-    kept = [note for note in news(table) if topic_of(note) != "layout"]
-    return [*kept, *preparation.warnings_for(table)]
+    notes = [note for note in reading_notes(table) if topic_of(note) != "layout"]
+    return [*notes, *preparation.warnings_for(table)]
 
 
 def fact(model: Model, *keys: str) -> Any:
-    """A fact that `chainrule train` keeps, or None."""
-    found: Any = model.facts if model.facts.get("made_by") == "chainrule train" else None
+    """A fact that `chainrule train` kept with the model, or None."""
+    value: Any = model.facts if model.facts.get("made_by") == "chainrule train" else None
     for key in keys:
-        found = found.get(key) if isinstance(found, dict) else None
-    return found
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
