@@ -20,7 +20,7 @@ from chainrule.playground.compatible.links import new_seed
 from chainrule.playground.exports import export
 from chainrule.playground.inside import Inside, look_inside
 from chainrule.playground.linking import read_link
-from chainrule.playground.messages import Message, told
+from chainrule.playground.messages import Fields, Message, told
 from chainrule.playground.run import Edit, Event
 from chainrule.playground.settings import (
     DATA_FIELDS,
@@ -39,7 +39,7 @@ __all__ = ["COMMANDS", "configure", "edit", "find_command", "take_table"]
 #: How many seconds `goto` may advance before it answers: it comes while the time line is dragged.
 DRAGGING = 0.05
 
-Reply: TypeAlias = Message | Mapping[str, Any] | None
+Reply: TypeAlias = Message | Fields | None
 
 
 # -- settings and weights -------------------------------------------------------------------------
@@ -212,7 +212,7 @@ def paste(workspace: Workspace, text: object = None) -> Reply:
     return take_table(workspace, "", text.encode(errors="replace"))
 
 
-def take_table(workspace: Workspace, name: str, body: bytes) -> Mapping[str, Any]:
+def take_table(workspace: Workspace, name: str, body: bytes) -> Fields:
     """Take the table in a file, which has no name if it was pasted; what the page is told of it."""
     table = read_table(name, body)
     if len(table.names) < 2:

@@ -9,7 +9,7 @@ from chainrule.errors import ChainruleError
 from chainrule.playground import views
 from chainrule.playground.commands import find_command, take_table
 from chainrule.playground.link_replay import replay_link
-from chainrule.playground.messages import Message, refused
+from chainrule.playground.messages import Fields, Message, refused
 from chainrule.playground.settings import sentences_of
 from chainrule.playground.workspace import Workspace
 
@@ -59,7 +59,7 @@ class Session(Workspace):
 
     def do(self, message: Mapping[str, Any]) -> Message:
         """Do what a command says, or nothing of it; the reply, or an error with sentences."""
-        answer: dict[str, Any] = {"id": message.get("id")}
+        answer: Fields = {"id": message.get("id")}
         name = message.get("do")
         fields = {field: value for field, value in message.items() if field not in ("do", "id")}
         try:
