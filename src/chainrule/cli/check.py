@@ -1,9 +1,8 @@
-"""`chainrule check`: is every gradient of a model, or of an expression, right?"""
+"""`chainrule check`: checks every gradient of a model or of an expression."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import click
 
@@ -70,9 +69,9 @@ def check(
              "error": _finite(v.error), "allowed": _finite(v.allowed)}
             for v in (*proof.rows, *proof.ends.values())
         ]  # fmt: skip
-        found: dict[str, Any] = {"what": what, "ok": ok, "numbers": numbers, "rows": rows}
+        result: dict[str, object] = {"what": what, "ok": ok, "numbers": numbers, "rows": rows}
         if step is not None:
-            found["step"] = {
+            result["step"] = {
                 "engine": step.engine,
                 "reason": step.reason,
                 "rows": [
@@ -81,7 +80,7 @@ def check(
                     for name, v in step.verdicts.items()
                 ],
             }  # fmt: skip
-        json_out(found)
+        json_out(result)
     else:
         paragraph(_("{what}, with {numbers}:", what=what, numbers=numbers))
         say()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -28,12 +28,16 @@ __all__ = [
 ]
 
 
+Array = npt.NDArray[Any]
+Scores: TypeAlias = dict[str, float | None]
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """A model's scores on held-out rows, beside those of the baselines."""
 
     rows: int
-    scores: dict[str, Any]
+    scores: Scores
     comparison: Comparison
     baselines: Baselines
     preparation: Preprocessor
@@ -48,21 +52,21 @@ def evaluate_held_out(
     network: Network,
     preparation: Preprocessor,
     baselines: Baselines,
-    x: npt.NDArray[Any],
-    t: npt.NDArray[Any],
+    x: Array,
+    t: Array,
 ) -> Evaluation:
     """Score a network and the baselines on held-out rows."""
     y = np.asarray(network.predict(x))
     comparison = baselines.compare(y, x, t)
     if preparation.classes:
-        scores: dict[str, Any] = {"accuracy": comparison.model}
+        scores: Scores = {"accuracy": comparison.model}
     else:
         scores = dict(regression_scores(y, t, preparation.scale))
     scores |= baseline_scores(comparison)
     return Evaluation(len(t), scores, comparison, baselines, preparation)
 
 
-def baseline_scores(comparison: Comparison) -> dict[str, float | None]:
+def baseline_scores(comparison: Comparison) -> Scores:
     """The scores of the baselines, by name."""
     return {"constant": comparison.constant, "linear": comparison.linear}
 
@@ -74,13 +78,14 @@ def held_out_lines(evaluation: Evaluation | None, chose: bool) -> list[tuple[Tex
         return [(_("held out"), unknown)]
     rows, scores, preparation = evaluation.rows, evaluation.scores, evaluation.preparation
     of = _n("{n:,} row never trained on", "{n:,} rows never trained on", rows)
-    if preparation.classes:
-        right = round(scores["accuracy"] * rows)
+    accuracy = scores.get("accuracy")
+    if accuracy is not None:
+        right = round(accuracy * rows)
         of = _("{right:,} of {rows}", right=right, rows=of)
     if chose:
         of = _("{rows}; they chose the epoch to keep, too", rows=of)
-    if preparation.classes:
-        score = _("{part:.1%}  ({rows})", part=scores["accuracy"], rows=of)
+    if accuracy is not None:
+        score = _("{part:.1%}  ({rows})", part=accuracy, rows=of)
         pairs: list[tuple[Text, Text]] = [(_("held-out accuracy"), score)]
     else:
         units = _(

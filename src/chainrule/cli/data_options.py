@@ -87,7 +87,7 @@ class DataOptions:
                 cell = next((c for c in table.texts(name).categories), "")
                 raise DataError(_no_cell_of_kind(kind, table.source, name, shown(cell, 40)))
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, object]:
         """The options as facts of a model, so that later rows are read in the same way."""
         return {
             "header": self.header,

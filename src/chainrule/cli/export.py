@@ -1,4 +1,4 @@
-"""`chainrule export`: a model in another form; so far a program."""
+"""`chainrule export`: writes a model as a program."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from chainrule.lang.messages import _, _n, _p
 if TYPE_CHECKING:
     from chainrule.cli.data_options import DataOptions
     from chainrule.files import Model
+    from chainrule.optimizers import Optimizer
     from chainrule.script import Script
 
 __all__ = ["export"]
@@ -122,7 +123,7 @@ def _training(
     batch_size: int | None,
     read_as: DataOptions,
 ) -> Script:
-    """The program that trains the model on."""
+    """The program that continues the training of the model."""
     from chainrule.cli.model_and_data import fact, open_both
     from chainrule.cli.scoring import training_rows
     from chainrule.script import training_script
@@ -139,12 +140,12 @@ def _training(
     return training_script(found.network, optimizer, x, t, epochs=epochs, batch_size=batch_size)
 
 
-def _whole(value: Any) -> int | None:
+def _whole(value: object) -> int | None:
     return value if type(value) is int and value > 0 else None
 
 
-def _optimizer(found: Model, steps: int) -> Any:
-    """The optimizer that the facts of `chainrule train` tell of, begun anew; else Adam."""
+def _optimizer(found: Model, steps: int) -> Optimizer:
+    """A new optimizer as the facts of `chainrule train` describe it; without them, Adam."""
     from chainrule import optimizers, schedules
     from chainrule.cli.model_and_data import fact
     from chainrule.cli.train_plan import OPTIMIZERS
@@ -156,6 +157,7 @@ def _optimizer(found: Model, steps: int) -> Any:
         if fact(found, "training", "schedule") == "cosine":
             rate = schedules.Cosine(rate, steps=steps)
         more = {key: fact(found, "training", key) or 0.0 for key in ("l2", "weight_decay")}
-        return kind(rate, **more)
+        optimizer: Optimizer = kind(rate, **more)
+        return optimizer
     except (ChainruleError, KeyError, TypeError):
         return optimizers.Adam()

@@ -1,4 +1,4 @@
-"""The graph that `draw` and `check` are asked for: of an expression, or of a model at work."""
+"""The graph for `draw` and `check`: of an expression, or of a model on some rows."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from chainrule.errors import SettingError, shown
 from chainrule.lang.messages import Text, _, _n, listed, sentences
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from chainrule.cli.data_options import DataOptions
     from chainrule.files import Model
     from chainrule.graph import Graph
     from chainrule.networks import Network
 
+    Array = npt.NDArray[Any]
     #: A network, rows and their targets.
-    AtWork = tuple[Network, Any, Any]
+    AtWork = tuple[Network, Array, Array]
 
 __all__ = ["graph_of", "is_model"]
 
@@ -70,7 +73,7 @@ def graph_of(
         better = _("Did you mean {name}.safetensors?", name=what) if meant else None
         raise SettingError(sentences(told, better))
     expression = Expression(what)
-    values: dict[str, Any] = {}
+    values: dict[str, Array] = {}
     for text in given:
         name, value = read_value(text)
         if name in values:
@@ -94,7 +97,7 @@ def _at_work(
     count: int,
     read_as: DataOptions,
     from_python: str,
-) -> tuple[Any, Any, Any, Text]:
+) -> tuple[Network, Array, Array, Text]:
     """The network of a model file, with rows and targets: of a table, or random ones."""
     if data is not None:
         from chainrule.cli.model_and_data import open_both
@@ -131,7 +134,7 @@ def _at_work(
     return found.network, x, t, told
 
 
-def _random(found: Model, path: str, count: int, from_python: str) -> tuple[Any, Any]:
+def _random(found: Model, path: str, count: int, from_python: str) -> tuple[Array, Array]:
     network, rng = found.network, np.random.default_rng(0)
     x = _random_rows(found, count, rng)
     if x is None:
@@ -150,7 +153,7 @@ def _random(found: Model, path: str, count: int, from_python: str) -> tuple[Any,
     return x, rng.integers(0, 2, y.shape) if kind == "binary" else rng.standard_normal(y.shape)
 
 
-def _random_rows(found: Model, count: int, rng: np.random.Generator) -> Any:
+def _random_rows(found: Model, count: int, rng: np.random.Generator) -> Array | None:
     """Rows that the network takes: ids for a table, or numbers as wide as its first weights."""
     for layer in found.network.layers:
         shapes = [p.shape for p in layer.parameters.values()]

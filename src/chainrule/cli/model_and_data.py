@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from chainrule.cli.data_options import DataOptions
 from chainrule.cli.data_source import is_text, open_source
@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from chainrule.datasets import Preprocessor, Table
     from chainrule.files import Model
 
-__all__ = ["fact", "notes_on", "open_both", "reading_notes"]
+#: What `chainrule train` keeps with a model: JSON objects by name.
+Facts: TypeAlias = dict[str, Any]
+
+__all__ = ["Facts", "fact", "notes_on", "open_both", "reading_notes"]
 
 
 def open_both(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,7 +29,7 @@ class Score:
     target: str
     rows: int
     values: dict[str, float | None]
-    classes: tuple[Any, ...] | None = None
+    classes: tuple[object, ...] | None = None
     confusion: tuple[tuple[int, ...], ...] = ()
     #: The scores of the simplest models as lines to show, and sentences if they are as good.
     compared: tuple[tuple[Text, Text], ...] = ()
@@ -45,9 +45,9 @@ class Score:
         """The classes one by one."""
         return class_scores(self.confusion)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """Everything, for another program."""
-        fields: dict[str, Any] = {"rows": self.rows, **self.values}
+        fields: dict[str, object] = {"rows": self.rows, **self.values}
         if self.classes is not None:
             fields["classes"] = [
                 {"class": name, "rows": c.rows, "recall": c.recall, "precision": c.precision}

@@ -57,14 +57,19 @@ INTERRUPTED = 130
 
 
 class Epochs(Number):
-    """How often to go through the rows; what a link describes can be left untrained, too."""
+    """The number of epochs: 1 or more; 0 is allowed with --playground, which then trains nothing."""
 
     def __init__(self) -> None:
         super().__init__(whole=True, least=1, most=10**6, example="100")
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
         """The number, or an error that says what is allowed."""
-        if ctx.get_parameter_source("playground") == ParameterSource.COMMANDLINE:
+        if (
+            ctx is not None
+            and ctx.get_parameter_source("playground") == ParameterSource.COMMANDLINE
+        ):
             return Number(whole=True, least=0, most=10**6).convert(value, param, ctx)
         return super().convert(value, param, ctx)
 
@@ -309,7 +314,7 @@ def command_line(ctx: click.Context) -> list[str]:
 
 
 def show_plan(plan: Plan) -> None:
-    """What is going to be done, before it takes time."""
+    """The plan, shown before training."""
     data = printable(
         _(
             "{rows}, {columns}; {predicts}",
@@ -346,7 +351,7 @@ def show_plan(plan: Plan) -> None:
 
 
 def show_result(trained: Trained) -> None:
-    """What came out, and what to type next."""
+    """The result, and the commands to type next."""
     say()
     pairs: list[tuple[str, str]] = [*trained.figures]
     pairs += [(_("time"), _time(trained)), (_("model"), _model(trained))]
@@ -366,19 +371,19 @@ def show_result(trained: Trained) -> None:
 
 
 def _time(trained: Trained) -> Text:
-    """How long it took, and why it ended before the last epoch, if it did."""
-    told = _(
+    """How long training took, and why it ended early, if it did."""
+    time = _(
         "{seconds:.1f} s, {epochs}, {engine} engine",
         seconds=trained.seconds,
         epochs=_n("{n:,} epoch", "{n:,} epochs", trained.epochs),
         engine=trained.facts["training"]["engine"],
     )
-    return _("{time}; {why}", time=told, why=trained.stopped) if trained.stopped else told
+    return _("{time}; {why}", time=time, why=trained.stopped) if trained.stopped else time
 
 
 def _model(trained: Trained) -> Text:
-    """Where the model is, and why not under the plain name."""
-    told = _("{model} ({size})", model=trained.out, size=size_of(trained.bytes))
+    """The path and size of the model, and why it does not have the plain name."""
+    model = _("{model} ({size})", model=trained.out, size=size_of(trained.bytes))
     if not trained.renamed:
-        return told
-    return _("{model}; {other} was there already, and stays", model=told, other=trained.renamed)
+        return model
+    return _("{model}; {other} was there already, and stays", model=model, other=trained.renamed)

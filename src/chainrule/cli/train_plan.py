@@ -16,7 +16,7 @@ from chainrule import optimizers, schedules
 from chainrule.atomic_write import check_place
 from chainrule.cli.data_options import DataOptions
 from chainrule.cli.data_source import data_name, find_target, open_source
-from chainrule.cli.model_and_data import reading_notes
+from chainrule.cli.model_and_data import Facts, reading_notes
 from chainrule.cli.places import free_name, keep_apart
 from chainrule.cli.split import Split, divide
 from chainrule.datasets import Preprocessor, Table
@@ -111,7 +111,7 @@ class Plan:
     #: The name that the model would have had, if that was taken.
     renamed: str
     #: What is kept with the model; training adds to it.
-    facts: dict[str, Any]
+    facts: Facts
     preparation: Preprocessor = field(repr=False)
     split: Split = field(repr=False)
     net: Sequential = field(repr=False)
@@ -288,9 +288,9 @@ def _recipes(options: TrainOptions, rows: int, batch_size: int) -> tuple[Recipe,
 
 def _make_optimizer(options: TrainOptions) -> optimizers.Optimizer:
     """The optimizer with its schedule, which the recipe makes as long as the training."""
-    rate: Any = options.lr
+    rate: float | schedules.Schedule = options.lr
     if options.schedule == "cosine":
-        rate = schedules.Cosine(rate, steps=1)
+        rate = schedules.Cosine(options.lr, steps=1)
     kind: Any = OPTIMIZERS[options.optimizer]
     optimizer: optimizers.Optimizer = kind(rate, l2=options.l2)
     return optimizer
@@ -375,7 +375,7 @@ def _recipe_lines(
 
 def _facts(
     options: TrainOptions, table: Table, split: Split, preparation: Preprocessor, batch_size: int
-) -> dict[str, Any]:
+) -> Facts:
     """What is kept with the model: how the data was read and divided, and how training is set up."""
     header = options.read_as.header
     if header is None:

@@ -17,6 +17,7 @@ from chainrule.cli.comparison import Evaluation, evaluate_held_out, held_out_lin
 from chainrule.cli.data_source import data_name
 from chainrule.cli.interrupt import CtrlC
 from chainrule.cli.language import current
+from chainrule.cli.model_and_data import Facts
 from chainrule.cli.places import free_name
 from chainrule.cli.train_plan import Plan
 from chainrule.errors import NonFiniteError, SettingError
@@ -38,7 +39,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Trained:
-    """What came out."""
+    """The result of a training, and what is shown of it."""
 
     data: str
     out: str
@@ -50,12 +51,12 @@ class Trained:
     stopped: str | None
     interrupted: bool
     figures: tuple[tuple[Text, Text], ...]
-    facts: dict[str, Any]
+    facts: Facts
     notes: tuple[str, ...]
     verdict: tuple[Text, ...]
     report: str | None
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Facts:
         """Everything, for another program."""
         return {
             "model": self.out,
@@ -161,7 +162,7 @@ def _train(
     return choice, history
 
 
-def _tried(choice: Choice) -> dict[str, Any]:
+def _tried(choice: Choice) -> Facts:
     """The recipes that were tried, as facts to keep."""
     if not choice.losses:
         return {}
@@ -192,7 +193,7 @@ def _recipe_line(choice: Choice) -> list[tuple[Text, Text]]:
     return [(_("recipe"), best)]
 
 
-def _keep_model(plan: Plan, facts: dict[str, Any], baselines: Baselines) -> str:
+def _keep_model(plan: Plan, facts: Facts, baselines: Baselines) -> str:
     """Save the model; if the default name was taken meanwhile, under the next free one."""
     out, options = plan.out, plan.options
     while True:
@@ -210,7 +211,7 @@ def _keep_model(plan: Plan, facts: dict[str, Any], baselines: Baselines) -> str:
 
 
 def _write_report(
-    path: str, plan: Plan, facts: dict[str, Any], seconds: float, verdict: Sequence[str]
+    path: str, plan: Plan, facts: Facts, seconds: float, verdict: Sequence[str]
 ) -> None:
     """Write the page of `--report`, whole or not at all."""
     from chainrule.plots.judged import Run
