@@ -307,7 +307,7 @@ def test_a_fault_of_ours_is_told_as_such(tmp_path: Path, monkeypatch: pytest.Mon
     def fail(*args: Any) -> None:
         raise ZeroDivisionError("oh")
 
-    monkeypatch.setattr("chainrule.cli.training.divide", fail)
+    monkeypatch.setattr("chainrule.cli.train_plan.divide", fail)
     result = CliRunner().invoke(chainrule, ["train", "iris"])
     assert result.exit_code == 70
     assert "chainrule itself failed (ZeroDivisionError: oh)" in result.stderr

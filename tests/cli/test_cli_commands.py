@@ -372,7 +372,7 @@ def test_ctrl_c_before_training_writes_nothing(
     def interrupt(*args: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("chainrule.cli.training.divide", interrupt)
+    monkeypatch.setattr("chainrule.cli.train_plan.divide", interrupt)
     result = run("train", "iris")
     assert result.exit_code == 130
     assert "nothing was written" in result.stderr

@@ -177,11 +177,11 @@ def test_a_picture_of_a_model_at_work(model: str, tmp_path: Path) -> None:
     assert "the first 4 training rows of iris" in told
     found = cr.load_model(model)
     assert found.preparation is not None
-    from chainrule.cli.reading import open_both
-    from chainrule.cli.said import Said
+    from chainrule.cli.data_options import DataOptions
+    from chainrule.cli.model_and_data import open_both
     from chainrule.cli.scoring import training_rows
 
-    _, preparation, table = open_both(model, "iris", Said())
+    _, preparation, table = open_both(model, "iris", DataOptions())
     rows = training_rows(found, preparation, table).rows(np.arange(4))
     loss = found.network.forward(preparation.transform(rows), preparation.targets(rows))
     numbers = [float(t) for t in texts_of(out) if re.fullmatch(r"\d+\.\d+", t)]

@@ -275,7 +275,7 @@ def test_a_fault_of_ours_and_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
         def fail(*args: Any, fault: BaseException = fault) -> None:
             raise fault
 
-        monkeypatch.setattr("chainrule.cli.training.divide", fail)
+        monkeypatch.setattr("chainrule.cli.train_plan.divide", fail)
         result = run_in("zh", "train", "iris")
         assert (result.exit_code, result.stderr.startswith(told)) == (code, True), result.stderr
 

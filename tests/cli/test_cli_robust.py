@@ -174,7 +174,7 @@ def test_ctrl_c_while_the_model_is_saved_loses_nothing(monkeypatch: pytest.Monke
         os.kill(os.getpid(), signal.SIGINT)
         save_model(*args, **named)
 
-    monkeypatch.setattr("chainrule.cli.training.save_model", pressed)
+    monkeypatch.setattr("chainrule.cli.train_run.save_model", pressed)
     before = signal.getsignal(signal.SIGINT)
     result = run(*fast("iris"))
     assert result.exit_code == 0, result.output

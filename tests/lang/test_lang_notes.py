@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 import chainrule as cr
-from chainrule.cli.hints import hints
+from chainrule.cli.train_plan import identifier_hints
 from chainrule.lang.messages import in_language
 
 #: Names in the tables below, which stay as they are.
@@ -22,7 +22,7 @@ def test_what_the_command_says_of_columns_is_translated() -> None:
             "y": [0, 1] * 20,
         }
     )
-    said = hints(table, cr.datasets.Preprocessor.fit(table, "y"))
+    said = identifier_hints(table, cr.datasets.Preprocessor.fit(table, "y"))
     assert len(said) == 1
     for note in said:
         left = re.sub(r"“[^”]*”|--without", "", in_language(note, "zh"))

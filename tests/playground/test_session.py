@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import chainrule.playground.session as module
+import chainrule.playground.run_history as module
 from chainrule.playground.caps import Caps
 from chainrule.playground.messages import Message
 from chainrule.playground.session import Session

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from chainrule.playground.commands import COMMANDS
 from chainrule.playground.messages import Message
 from chainrule.playground.session import Session
 from chainrule.playground.settings import ACTIVATIONS, INITS, OPTIMIZERS
@@ -82,7 +83,7 @@ def random_command(r: random.Random, session: Session) -> dict[str, Any]:
         lambda: {"do": "link", "text": "#dataset=xor&networkShape=3&seed=0.4"},
         lambda: {"do": "export", "what": r.choice(["code", "script", "model", "data", "svg"])},
         lambda: {
-            "do": r.choice(list(Session._commands)),
+            "do": r.choice(list(COMMANDS)),
             **{
                 name: r.choice(JUNK)
                 for name in r.sample(
@@ -116,7 +117,7 @@ def play_randomly(seed: int, commands: int) -> dict[str, int]:
     for _ in range(commands):
         command = random_command(r, session)
         before = session.version, session.state().to_bytes()
-        on_its_way = session._target is not None
+        on_its_way = session.target is not None
         reply = session.do(command)
         kinds[reply.kind] = kinds.get(reply.kind, 0) + 1
         Message.from_bytes(reply.to_bytes())

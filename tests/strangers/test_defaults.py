@@ -254,7 +254,7 @@ def test_the_report_says_it_too(lang: str) -> None:
 
 @pytest.mark.source("strangers 28 (every sentence in Chinese)")
 def test_every_sentence_of_the_verdict_has_its_chinese() -> None:
-    from chainrule.cli.judging import verdict
+    from chainrule.cli.comparison import verdict
     from chainrule.training import Comparison
 
     tables = {

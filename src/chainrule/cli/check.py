@@ -1,15 +1,14 @@
-"""`chainrule check`: is every gradient of a model, or of an expression, right?"""
+"""`chainrule check`: checks every gradient of a model or of an expression."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import click
 
+from chainrule.cli.data_options import DataOptions
 from chainrule.cli.help_pages import Command, option
 from chainrule.cli.options import data_options, engine_option, graph_options, json_option
-from chainrule.cli.said import Said
 from chainrule.cli.terminal import json_out, paragraph, printable, say, tongue, width
 from chainrule.lang.messages import _
 
@@ -47,7 +46,7 @@ def check(
     data: str | None,
     count: int,
     elements: bool,
-    said: Said,
+    read_as: DataOptions,
     engine: str,
     as_json: bool,
 ) -> None:
@@ -55,7 +54,7 @@ def check(
     from chainrule.cli.graphs import graph_of
 
     graph, numbers, at_work = graph_of(
-        what, given, data, count, said, from_python="network.graph(x, t).check()"
+        what, given, data, count, read_as, from_python="network.graph(x, t).check()"
     )
     proof = graph.check(elements=elements)
     step = None
@@ -70,9 +69,9 @@ def check(
              "error": _finite(v.error), "allowed": _finite(v.allowed)}
             for v in (*proof.rows, *proof.ends.values())
         ]  # fmt: skip
-        found: dict[str, Any] = {"what": what, "ok": ok, "numbers": numbers, "rows": rows}
+        result: dict[str, object] = {"what": what, "ok": ok, "numbers": numbers, "rows": rows}
         if step is not None:
-            found["step"] = {
+            result["step"] = {
                 "engine": step.engine,
                 "reason": step.reason,
                 "rows": [
@@ -81,7 +80,7 @@ def check(
                     for name, v in step.verdicts.items()
                 ],
             }  # fmt: skip
-        json_out(found)
+        json_out(result)
     else:
         paragraph(_("{what}, with {numbers}:", what=what, numbers=numbers))
         say()

@@ -15,7 +15,9 @@ from chainrule.errors import shown
 from chainrule.lang.messages import Text, _, _n, _p
 
 if TYPE_CHECKING:
-    from chainrule.cli.said import Said
+    import numpy.typing as npt
+
+    from chainrule.cli.data_options import DataOptions
     from chainrule.graph import Graph
     from chainrule.graph.graph_check import GraphCheck
 
@@ -73,7 +75,7 @@ def draw(
     check: bool,
     dpi: float,
     force: bool,
-    said: Said,
+    read_as: DataOptions,
     as_json: bool,
     **picture: Any,
 ) -> None:
@@ -89,7 +91,7 @@ def draw(
     settings = picture_settings(**picture)
     keep_apart("--out", out, {_p("a file", "the model"): what, _p("a file", "the data"): data})
     graph, numbers = graph_of(
-        what, given, data, count, said,
+        what, given, data, count, read_as,
         from_python=f"network.draw(x, t).save({shown(out)})",
     )[:2]  # fmt: skip
     graph = graph.detailed() if detail else graph
@@ -108,12 +110,12 @@ def draw(
     if as_json:
         json_out(facts)
     else:
-        _tell(out, graph, numbers, overflows, proof)
+        _show(out, graph, numbers, overflows, proof)
     if proof is not None and not proof.ok:
         context.exit(1)
 
 
-def _overflows(graph: Graph, seed: Any, gradients: bool) -> list[str]:
+def _overflows(graph: Graph, seed: npt.NDArray[Any] | None, gradients: bool) -> list[str]:
     """Remarks on what is not finite in the detail and is where it is folded."""
     from chainrule.graph.detail import DetailedGraph
 
@@ -123,7 +125,7 @@ def _overflows(graph: Graph, seed: Any, gradients: bool) -> list[str]:
     return [overflow.text for overflow in (*graph.overflows, *back)]
 
 
-def _tell(
+def _show(
     out: str, graph: Graph, numbers: Text, overflows: list[str], proof: GraphCheck | None
 ) -> None:
     nodes = _n("{n:,} node", "{n:,} nodes", len(graph.nodes))

@@ -1,8 +1,8 @@
-"""`chainrule evaluate`: how right a model is."""
+"""`chainrule evaluate`: scores a model on a table."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -23,7 +23,7 @@ from chainrule.cli.terminal import (
 from chainrule.lang.messages import _, _n, _p
 
 if TYPE_CHECKING:
-    from chainrule.cli.said import Said
+    from chainrule.cli.data_options import DataOptions
     from chainrule.cli.scoring import Score
 
 __all__ = ["evaluate"]
@@ -50,20 +50,20 @@ MANY_CLASSES = 20
 @data_options
 @engine_option
 @json_option
-def evaluate(model: str, data: str, said: Said, engine: str, as_json: bool) -> None:
+def evaluate(model: str, data: str, read_as: DataOptions, engine: str, as_json: bool) -> None:
     """Score a model on a table."""
-    from chainrule.cli.reading import open_both
+    from chainrule.cli.model_and_data import open_both
     from chainrule.cli.scoring import score_all
 
-    found, preparation, rows_given = open_both(model, data, said)
-    found.network.engine = engine
-    scores, notes = score_all(found, preparation, rows_given)
+    loaded, preparation, rows_given = open_both(model, data, read_as)
+    loaded.network.engine = engine
+    scores, notes = score_all(loaded, preparation, rows_given)
     verdicts = [score.verdict for score in scores.values() if score.verdict]
     if as_json:
-        told: dict[str, Any] = {"model": model, "data": data, "target": preparation.target}
-        told |= {"task": preparation.task, "same_data": "held_out" in scores}
-        told |= {name: score.as_json() for name, score in scores.items()}
-        json_out({**told, "notes": [*notes, *verdicts]})
+        result: dict[str, object] = {"model": model, "data": data, "target": preparation.target}
+        result |= {"task": preparation.task, "same_data": "held_out" in scores}
+        result |= {name: score.as_json() for name, score in scores.items()}
+        json_out({**result, "notes": [*notes, *verdicts]})
         return
     for sentence in notes:
         remark(sentence)
@@ -139,8 +139,8 @@ def _show_classes(score: Score) -> None:
         say(_("({count} classes: the confusion matrix is in --json)", count=len(names)))
         return
     say()
-    taken = _("which were taken for which (rows: what they are; columns: what was said)")
-    paragraph(taken, "dim")
+    caption = _("which were taken for which (rows: what they are; columns: what was said)")
+    paragraph(caption, "dim")
     counts = [[f"{n:,}" if n else "·" for n in line] for line in score.confusion]
     head = ("", *names)
     lines = [(name, *line) for name, line in zip(names, counts, strict=True)]

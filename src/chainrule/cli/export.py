@@ -1,4 +1,4 @@
-"""`chainrule export`: a model in another form; so far a program."""
+"""`chainrule export`: writes a model as a program."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from chainrule.cli.terminal import json_out, printable, say
 from chainrule.lang.messages import _, _n, _p
 
 if TYPE_CHECKING:
-    from chainrule.cli.said import Said
+    from chainrule.cli.data_options import DataOptions
     from chainrule.files import Model
+    from chainrule.optimizers import Optimizer
     from chainrule.script import Script
 
 __all__ = ["export"]
@@ -66,13 +67,13 @@ def export(
     data: str | None,
     epochs: int | None,
     batch_size: int | None,
-    said: Said,
+    read_as: DataOptions,
     as_json: bool,
 ) -> None:
     """Write a model as a program that predicts, or with rows one that trains."""
     from chainrule.errors import SettingError
 
-    if data is None and (epochs or batch_size or said):
+    if data is None and (epochs or batch_size or read_as):
         raise SettingError(
             _(
                 "--epochs, --batch-size and how rows are read (--no-header, --encoding, ...) are for a"
@@ -90,7 +91,7 @@ def export(
 
         script = prediction_script(load_model(model))
     else:
-        script = _training(model, data, epochs, batch_size, said)
+        script = _training(model, data, epochs, batch_size, read_as)
     script.save(out, overwrite=force)
     lines = len(script.text.splitlines())
     if as_json:
@@ -120,15 +121,15 @@ def _training(
     data: str,
     epochs: int | None,
     batch_size: int | None,
-    said: Said,
+    read_as: DataOptions,
 ) -> Script:
-    """The program that trains the model on."""
-    from chainrule.cli.reading import fact, open_both
+    """The program that continues the training of the model."""
+    from chainrule.cli.model_and_data import fact, open_both
     from chainrule.cli.scoring import training_rows
     from chainrule.script import training_script
 
     found, preparation, table = open_both(
-        model, data, said, from_python="network.script(optimizer, x, t)"
+        model, data, read_as, from_python="network.script(optimizer, x, t)"
     )
     rows = training_rows(found, preparation, table)
     x, t = preparation.transform(rows), preparation.targets(rows)
@@ -139,15 +140,15 @@ def _training(
     return training_script(found.network, optimizer, x, t, epochs=epochs, batch_size=batch_size)
 
 
-def _whole(value: Any) -> int | None:
+def _whole(value: object) -> int | None:
     return value if type(value) is int and value > 0 else None
 
 
-def _optimizer(found: Model, steps: int) -> Any:
-    """The optimizer that the facts of `chainrule train` tell of, begun anew; else Adam."""
+def _optimizer(found: Model, steps: int) -> Optimizer:
+    """A new optimizer as the facts of `chainrule train` describe it; without them, Adam."""
     from chainrule import optimizers, schedules
-    from chainrule.cli.reading import fact
-    from chainrule.cli.training import OPTIMIZERS
+    from chainrule.cli.model_and_data import fact
+    from chainrule.cli.train_plan import OPTIMIZERS
     from chainrule.errors import ChainruleError
 
     try:
@@ -156,6 +157,7 @@ def _optimizer(found: Model, steps: int) -> Any:
         if fact(found, "training", "schedule") == "cosine":
             rate = schedules.Cosine(rate, steps=steps)
         more = {key: fact(found, "training", key) or 0.0 for key in ("l2", "weight_decay")}
-        return kind(rate, **more)
+        optimizer: Optimizer = kind(rate, **more)
+        return optimizer
     except (ChainruleError, KeyError, TypeError):
         return optimizers.Adam()

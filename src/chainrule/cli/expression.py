@@ -260,14 +260,14 @@ class Expression:
                 shape = self._shape(scores, known)
                 if shape is None:
                     shape = (ROWS, WIDTHS[0])
-                    self._told(scores, shape, known)
+                    self._set_shape(scores, shape, known)
                 known.setdefault(t, shape[:-1])
                 return shape[:-1]
             case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
                 shapes = [self._shape(a, known) for a in args]
                 if keywords and shapes[0] is None:
                     guess = (ROWS, WIDTHS[0])
-                    self._told(args[0], guess, known)
+                    self._set_shape(args[0], guess, known)
                     shapes[0] = guess
                 if name in _AXIS and name != "softmax":
                     return None if keywords else ()
@@ -279,38 +279,38 @@ class Expression:
         width = next(w for w in WIDTHS[len(known) % len(WIDTHS) :] + WIDTHS)
         if a is None:
             a = (ROWS, b[0] if b else width)
-            self._told(left, a, known)
+            self._set_shape(left, a, known)
         if b is None:
             b = (a[-1] if a else width, next(w for w in WIDTHS if w != (a or (0,))[-1]))
-            self._told(right, b, known)
+            self._set_shape(right, b, known)
         return (*a[:-1], *b[1:])
 
-    def _told(self, node: ast.AST, shape: Shape, known: dict[str, Shape]) -> None:
-        """Let a part that nothing was known of have this shape."""
+    def _set_shape(self, node: ast.AST, shape: Shape, known: dict[str, Shape]) -> None:
+        """Give a part whose shape is unknown this shape."""
         match node:
             case ast.Name(id=name):
                 known[name] = shape
             case ast.Attribute(value=value):
-                self._told(value, shape[::-1], known)
+                self._set_shape(value, shape[::-1], known)
             case ast.UnaryOp(operand=operand) | ast.Call(args=[operand]):
-                self._told(operand, shape, known)
+                self._set_shape(operand, shape, known)
             case ast.BinOp(left=first, right=second):
                 for part in (first, second):
                     if self._shape(part, known) is None:
-                        self._told(part, shape, known)
+                        self._set_shape(part, shape, known)
 
 
-def _no_expression(place: int | None) -> Text:
-    """What a text is, that does not even read like one; from this character on."""
-    if not place:
+def _no_expression(position: int | None) -> Text:
+    """The problem of a text that is no Python expression, with the position of the first error."""
+    if not position:
         return _("is no expression. Write it as in Python: sigmoid(x @ W + b)")
     return _(
         "is no expression, at character {place}. Write it as in Python: sigmoid(x @ W + b)",
-        place=place,
+        place=position,
     )
 
 
-def _variable(value: Any) -> Variable:
+def _variable(value: Variable | Array | float) -> Variable:
     return value if isinstance(value, Variable) else Variable(value, requires_grad=False)
 
 

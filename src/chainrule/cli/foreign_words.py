@@ -5,14 +5,12 @@ They are listed here so that the catalogue has them. Click asks gettext for its 
 
 from __future__ import annotations
 
-from typing import Any
-
 from chainrule.lang.messages import Text, _, _n
 
 __all__ = ["system_words"]
 
 
-def clicks(**given: Any) -> tuple[Text, ...]:
+def clicks(**given: int) -> tuple[Text, ...]:
     """What click 8.2 to 8.5 says in help pages and of a command line; nobody calls this."""
     return (
         # help pages

@@ -1,4 +1,4 @@
-"""The graph that `draw` and `check` are asked for: of an expression, or of a model at work."""
+"""The graph for `draw` and `check`: of an expression, or of a model on some rows."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from chainrule.errors import SettingError, shown
 from chainrule.lang.messages import Text, _, _n, listed, sentences
 
 if TYPE_CHECKING:
-    from chainrule.cli.said import Said
+    import numpy.typing as npt
+
+    from chainrule.cli.data_options import DataOptions
     from chainrule.files import Model
     from chainrule.graph import Graph
     from chainrule.networks import Network
 
+    Array = npt.NDArray[Any]
     #: A network, rows and their targets.
-    AtWork = tuple[Network, Any, Any]
+    AtWork = tuple[Network, Array, Array]
 
 __all__ = ["graph_of", "is_model"]
 
@@ -37,7 +40,7 @@ def graph_of(
     given: Sequence[str],
     data: str | None,
     count: int,
-    said: Said,
+    read_as: DataOptions,
     *,
     from_python: str,
 ) -> tuple[Graph, Text, AtWork | None]:
@@ -50,9 +53,9 @@ def graph_of(
             raise SettingError(
                 _("--set gives a value to a name of an expression; a model has data.")
             )
-        network, x, t, told = _at_work(what, data, count, said, from_python)
+        network, x, t, told = _at_work(what, data, count, read_as, from_python)
         return network.graph(x, t), told, (network, x, t)
-    if data is not None or said:
+    if data is not None or read_as:
         raise SettingError(
             _(
                 "--data is for a model, and {what} names no file. Give values with --set x=3.",
@@ -70,7 +73,7 @@ def graph_of(
         better = _("Did you mean {name}.safetensors?", name=what) if meant else None
         raise SettingError(sentences(told, better))
     expression = Expression(what)
-    values: dict[str, Any] = {}
+    values: dict[str, Array] = {}
     for text in given:
         name, value = read_value(text)
         if name in values:
@@ -92,20 +95,20 @@ def _at_work(
     path: str,
     data: str | None,
     count: int,
-    said: Said,
+    read_as: DataOptions,
     from_python: str,
-) -> tuple[Any, Any, Any, Text]:
+) -> tuple[Network, Array, Array, Text]:
     """The network of a model file, with rows and targets: of a table, or random ones."""
     if data is not None:
-        from chainrule.cli.reading import open_both
+        from chainrule.cli.model_and_data import open_both
 
         found, preparation, table = open_both(
-            path, data, said, from_python=from_python,
+            path, data, read_as, from_python=from_python,
             otherwise=_("Or leave --data out: random rows are taken."),
         )  # fmt: skip
         table.require(preparation.target)
+        from chainrule.cli.data_source import STDIN
         from chainrule.cli.scoring import training_rows  # the rows that have a target
-        from chainrule.cli.source import STDIN
 
         rows = training_rows(found, preparation, table)
         all_of_them = len(rows) == len(table)
@@ -131,7 +134,7 @@ def _at_work(
     return found.network, x, t, told
 
 
-def _random(found: Model, path: str, count: int, from_python: str) -> tuple[Any, Any]:
+def _random(found: Model, path: str, count: int, from_python: str) -> tuple[Array, Array]:
     network, rng = found.network, np.random.default_rng(0)
     x = _random_rows(found, count, rng)
     if x is None:
@@ -150,7 +153,7 @@ def _random(found: Model, path: str, count: int, from_python: str) -> tuple[Any,
     return x, rng.integers(0, 2, y.shape) if kind == "binary" else rng.standard_normal(y.shape)
 
 
-def _random_rows(found: Model, count: int, rng: np.random.Generator) -> Any:
+def _random_rows(found: Model, count: int, rng: np.random.Generator) -> Array | None:
     """Rows that the network takes: ids for a table, or numbers as wide as its first weights."""
     for layer in found.network.layers:
         shapes = [p.shape for p in layer.parameters.values()]

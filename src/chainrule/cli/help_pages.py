@@ -91,14 +91,14 @@ class Context(click.Context):
 def told(name: str) -> Any:
     """An attribute that holds a message, or several as paragraphs, and reads in the language of the run."""
 
-    def read(self: Any) -> str | None:
+    def read(self: object) -> str | None:
         held = getattr(self, f"_{name}_held")
         if held is None:
             return None
         return "\n\n".join(map(spoken, [held] if isinstance(held, str) else held))
 
-    def hold(self: Any, held: Any) -> None:
-        setattr(self, f"_{name}_held", held)
+    def hold(self: object, value: object) -> None:
+        setattr(self, f"_{name}_held", value)
 
     return property(read, hold)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -33,25 +34,25 @@ def inspect(model: str, as_json: bool) -> None:
     from chainrule.files import load_model
     from chainrule.files.architecture import describe
 
-    found = load_model(model)
-    preparation = found.preparation
+    loaded = load_model(model)
+    preparation = loaded.preparation
     if as_json:
-        parameters = sum(p.size for p in found.network.named_parameters().values())
+        parameters = sum(p.size for p in loaded.network.named_parameters().values())
         json_out(
             {
                 "model": model,
                 "bytes": os.path.getsize(model),
                 "parameters": parameters,
-                "network": describe(found.network),
+                "network": describe(loaded.network),
                 "preparation": None if preparation is None else preparation.to_json(),
-                "facts": found.facts,
+                "facts": loaded.facts,
             }
         )
         return
     size = _n("{n:,} byte", "{n:,} bytes", os.path.getsize(model))
     say(f"{paint(printable(model), 'bold')}  {spoken(size)}")
     say()
-    *layers, total = found.network.summary(tongue()).splitlines()
+    *layers, total = loaded.network.summary(tongue()).splitlines()
     for i, line in enumerate(layers):
         say(paint(line, "dim") if i == 0 or set(line) == {"─"} else line)
     paragraph(total)
@@ -59,13 +60,14 @@ def inspect(model: str, as_json: bool) -> None:
     if preparation is None:
         say(_("It was kept without a preparation of its data: it takes arrays as they are."))
     else:
-        rows(_prepared(preparation))
-    if found.facts:
+        rows(_preparation_rows(preparation))
+    if loaded.facts:
         say()
-        rows(_told(found.facts))
+        rows(_fact_rows(loaded.facts))
 
 
-def _prepared(preparation: Preprocessor) -> list[tuple[str, str]]:
+def _preparation_rows(preparation: Preprocessor) -> list[tuple[str, str]]:
+    """What the model predicts, from which columns, and how they are prepared."""
     classes = preparation.classes
     what = _n("one of {n} class", "one of {n} classes", len(classes)) if classes else _("a number")
     told = _("{target}, {what}", target=preparation.target, what=what)
@@ -78,7 +80,7 @@ def _prepared(preparation: Preprocessor) -> list[tuple[str, str]]:
     return pairs
 
 
-def _some(names: tuple[Any, ...], most: int = 12) -> Text:
+def _some(names: Sequence[object], most: int = 12) -> Text:
     told = listed(names[:most])
     if len(names) <= most:
         return told
@@ -134,7 +136,7 @@ def _name(key: str) -> str:
     return _FACTS.get(key, key.replace("_", " "))
 
 
-def _told(facts: dict[str, Any]) -> list[tuple[str, str]]:
+def _fact_rows(facts: Mapping[str, object]) -> list[tuple[str, str]]:
     """The facts, a line for each; those that hold facts are written out."""
     return [
         (
@@ -145,7 +147,7 @@ def _told(facts: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _pairs(facts: dict[str, Any]) -> list[Text]:
+def _pairs(facts: Mapping[str, object]) -> list[Text]:
     return [
         _("{name} {value}", name=_name(key), value=_plain(value))
         for key, value in facts.items()
@@ -153,7 +155,7 @@ def _pairs(facts: dict[str, Any]) -> list[Text]:
     ]
 
 
-def _plain(value: Any) -> str:
+def _plain(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, bool):

@@ -75,14 +75,16 @@ class Language(_Kind):
 
     name = "language"
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
         """The language, or an error that names those there are."""
         found = language_of(str(value))
         if found is None:
             self.fail(_unknown(str(value)), param, ctx)
         return found
 
-    def get_metavar(self, param: Any, ctx: Any = None) -> str:
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
         """The languages, for the help."""
         return f"[{'|'.join(LANGUAGES)}]"
 

@@ -22,7 +22,7 @@ _EPOCHS = 100
 
 
 def refuse_others(ctx: click.Context) -> None:
-    """An error for DATA, and for options that have no say in what a link describes."""
+    """Raise if DATA, or an option that the link decides, is given too."""
     given = [
         param.opts[-1] if isinstance(param, click.Option) else param.make_metavar(ctx)
         for param in ctx.command.params
@@ -40,7 +40,7 @@ def refuse_others(ctx: click.Context) -> None:
 
 
 def train_link(text: str, epochs: int | None, *, as_json: bool, quiet: bool) -> None:
-    """Train for some epochs, and tell the losses."""
+    """Train for some epochs, and print the losses."""
     from chainrule.playground.compatible import Compatible, Link
 
     model = Compatible(Link.parse(text))
@@ -55,11 +55,11 @@ def train_link(text: str, epochs: int | None, *, as_json: bool, quiet: bool) -> 
     elif quiet:
         model.advance(epochs)
     else:
-        _tell(model, epochs)
+        _train_and_print(model, epochs)
 
 
-def _tell(model: Compatible, epochs: int) -> None:
-    """The plan, the losses at more and more distant epochs, and the link in full."""
+def _train_and_print(model: Compatible, epochs: int) -> None:
+    """Print the plan, the losses at some epochs on the way, and the link in full."""
     count = _n("{n:,} epoch", "{n:,} epochs", epochs)
     told = _("{epochs}, {steps}", epochs=count, steps=_steps(model.link))
     rows([*_plan(model), (_("training"), told)])
@@ -67,7 +67,7 @@ def _tell(model: Compatible, epochs: int) -> None:
     heads = ((_("epoch"), 9), (_("train loss"), 12), (_("test loss"), 12))
     line = "".join(f"  {to_the_right(spoken(head), cells)}" for head, cells in heads)
     say(paint(line, "dim"))
-    for epoch in _told_epochs(epochs):
+    for epoch in _printed_epochs(epochs):
         model.advance(epoch - model.epoch)
         train, test = model.losses()
         say(f"  {epoch:>9,}  {train:>12.9f}  {test:>12.9f}")
@@ -95,7 +95,7 @@ def _plan(model: Compatible) -> list[tuple[str, str]]:
 
 
 def _steps(link: Link) -> Text:
-    """How a step is taken, in words."""
+    """Batch size, learning rate and penalty, in words."""
     told = _(
         "batches of {size}, learning rate {lr:g}", size=int(link.batch_size), lr=link.learning_rate
     )
@@ -109,10 +109,10 @@ def _steps(link: Link) -> Text:
     )
 
 
-def _told_epochs(epochs: int) -> list[int]:
-    """The epochs whose losses are told: 0, 1, 2, 5, 10, 20, 50 and so on, and the last.
+def _printed_epochs(epochs: int) -> list[int]:
+    """The epochs whose losses are printed: 0, 1, 2, 5, 10, 20, 50 and so on, and the last.
 
-    >>> _told_epochs(30)
+    >>> _printed_epochs(30)
     [0, 1, 2, 5, 10, 20, 30]
     """
     steps = (k * 10**power for power in range(7) for k in (1, 2, 5))

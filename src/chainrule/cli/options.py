@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from chainrule.cli.data_options import DataOptions
 from chainrule.cli.help_pages import option
-from chainrule.cli.said import Said
 from chainrule.errors import nearest, shown
 from chainrule.lang.messages import Text, _, _p
 
@@ -52,10 +52,12 @@ class Number(_Kind):
         self.least, self.above, self.below, self.most = least, above, below, most
         self.name = "whole number" if whole else "number"
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
         """The number, or an error that says what is allowed."""
         try:
-            number = int(str(value)) if self.whole else float(value)
+            number = int(str(value)) if self.whole else float(str(value))
         except ValueError:
             number = math.nan
         good = (
@@ -97,7 +99,7 @@ class Number(_Kind):
         return _("{number}, such as {example}", number=number, example=self.example)
 
 
-def _refusal(given: Any, allowed: Text) -> Text:
+def _refusal(given: object, allowed: Text) -> Text:
     return _("got {given}; give {allowed}.", given=shown(str(given)), allowed=allowed)
 
 
@@ -113,7 +115,9 @@ class OrNone(_Kind):
     def __init__(self, number: Number) -> None:
         self.number = number
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> float | None:
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float | None:
         """The number, or None for "none"."""
         if str(value).strip().lower() == "none":
             return None
@@ -132,7 +136,9 @@ class OneOf(_Kind):
     def __init__(self, words: Sequence[str]) -> None:
         self.words = words
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
         """The word in small letters, or an error that names the nearest."""
         word = str(value).lower()
         if word not in self.words:
@@ -142,7 +148,7 @@ class OneOf(_Kind):
             )
         return word
 
-    def get_metavar(self, param: Any, ctx: Any = None) -> str:
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
         """The words, for the help."""
         return "[" + "|".join(self.words) + "]"
 
@@ -152,7 +158,9 @@ class Hidden(_Kind):
 
     name = "sizes"
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
         """The sizes."""
         if isinstance(value, tuple):
             return value
@@ -177,14 +185,16 @@ def data_argument(function: F) -> F:
 
 
 def data_options(function: F) -> F:
-    """How a text file is to be read: all of it in one argument, `said`."""
-    names = [field.name for field in fields(Said)]
+    """The options on how a text file is read, collected in one argument, `read_as`."""
+    names = [field.name for field in fields(DataOptions)]
 
     @functools.wraps(function)
     def collected(*args: Any, **options: Any) -> Any:
-        return function(*args, said=Said(**{name: options.pop(name) for name in names}), **options)
+        return function(
+            *args, read_as=DataOptions(**{name: options.pop(name) for name in names}), **options
+        )
 
-    column: dict[str, Any] = {"multiple": True, "metavar": "COLUMN"}
+    column: dict[str, object] = {"multiple": True, "metavar": "COLUMN"}
     for add in reversed(
         (
             option(

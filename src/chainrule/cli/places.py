@@ -29,7 +29,9 @@ class Place(_Kind):
         self.dash = dash
         self.folder = folder
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
         """The name, or an error that says what is allowed."""
         if value in ("", "-"):
             told = (

@@ -7,10 +7,10 @@ import io
 
 import click
 
+from chainrule.cli.data_options import DataOptions
 from chainrule.cli.help_pages import Command, option
 from chainrule.cli.options import data_argument, data_options, engine_option, json_option
 from chainrule.cli.places import Place, keep_apart
-from chainrule.cli.said import Said
 from chainrule.cli.terminal import csv_out, json_out, printable, remark, say
 from chainrule.lang.messages import _, _n, _p
 
@@ -48,19 +48,19 @@ def predict(
     proba: bool,
     out: str | None,
     force: bool,
-    said: Said,
+    read_as: DataOptions,
     engine: str,
     as_json: bool,
 ) -> None:
     """Predict a label or a number for every row of a table."""
     from chainrule.atomic_write import check_place, write_whole
-    from chainrule.cli.reading import notes_on, open_both
+    from chainrule.cli.model_and_data import notes_on, open_both
     from chainrule.errors import SettingError
 
     if out is not None:
         check_place(out, overwrite=force)
         keep_apart("--out", out, {_p("a file", "the model"): model, _p("a file", "the data"): data})
-    found, preparation, table = open_both(model, data, said, target=False)
+    found, preparation, table = open_both(model, data, read_as, target=False)
     found.network.engine = engine
     if proba and not found.classifies:
         raise SettingError(

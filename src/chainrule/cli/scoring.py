@@ -1,16 +1,15 @@
-"""Scores of a model on a table; on its own training data the held-out rows apart."""
+"""Scores of a model on a table; on its training data, the held-out rows are scored apart."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
-from chainrule.cli.judging import beside, simplest, verdict
-from chainrule.cli.reading import fact, notes_on
-from chainrule.cli.split import divide, keep_rows
+from chainrule.cli.comparison import baseline_line, baseline_scores, verdict
+from chainrule.cli.model_and_data import fact, notes_on
+from chainrule.cli.split import Split, divide, keep_rows
 from chainrule.errors import ChainruleError
 from chainrule.lang.messages import Text, _, _n, listed, sentences
 from chainrule.training import confusion_matrix
@@ -30,9 +29,9 @@ class Score:
     target: str
     rows: int
     values: dict[str, float | None]
-    classes: tuple[Any, ...] | None = None
+    classes: tuple[object, ...] | None = None
     confusion: tuple[tuple[int, ...], ...] = ()
-    #: Beside the simplest models: as a line to show, and a sentence if they are as good.
+    #: The scores of the simplest models as lines to show, and sentences if they are as good.
     compared: tuple[tuple[Text, Text], ...] = ()
     verdict: str = ""
 
@@ -46,16 +45,16 @@ class Score:
         """The classes one by one."""
         return class_scores(self.confusion)
 
-    def as_json(self) -> dict[str, Any]:
-        """Everything, for a program that reads on."""
-        told: dict[str, Any] = {"rows": self.rows, **self.values}
+    def as_json(self) -> dict[str, object]:
+        """Everything, for another program."""
+        fields: dict[str, object] = {"rows": self.rows, **self.values}
         if self.classes is not None:
-            told["classes"] = [
+            fields["classes"] = [
                 {"class": name, "rows": c.rows, "recall": c.recall, "precision": c.precision}
                 for name, c in zip(self.classes, self.per_class, strict=True)
             ]
-            told["confusion_matrix"] = [list(line) for line in self.confusion]
-        return told
+            fields["confusion_matrix"] = [list(line) for line in self.confusion]
+        return fields
 
 
 def score_all(
@@ -64,35 +63,32 @@ def score_all(
     """Scores by name ("held_out", "training", or "all"), and sentences about the rows."""
     table.require(preparation.target)
     missing = fact(model, "split", "missing")
-    same, table = _as_learned(model, preparation, table)
-    if same:
-        divided = _divided_again(model, preparation, table)
-        if divided is not None:
-            rows, training, held = divided
-            scores = {}
-            if len(held):
-                scores["held_out"] = _score(
-                    model, preparation, rows.rows(held), _("the held-out rows")
-                )
-            scores["training"] = _score(model, preparation, rows.rows(training))
-            what = (
-                _n(
-                    "the {n:,} row held out is scored apart from the {training:,} trained on",
-                    "the {n:,} rows held out are scored apart from the {training:,} trained on",
-                    len(held),
-                    training=len(training),
-                )
-                if len(held)
-                else _("no rows were held out, so this says little about new ones")
+    split, table = _training_split(model, preparation, table)
+    if split is not None:
+        scores, held_out = {}, split.held
+        if len(held_out):
+            scores["held_out"] = _score(
+                model, preparation, split.table.rows(held_out), _("the held-out rows")
             )
-            return scores, (_("This is the data the model was trained on: {what}.", what=what),)
-    fill: Any = "drop" if missing == "drop" else "fill"
+        scores["training"] = _score(model, preparation, split.table.rows(split.training))
+        what = (
+            _n(
+                "the {n:,} row held out is scored apart from the {training:,} trained on",
+                "the {n:,} rows held out are scored apart from the {training:,} trained on",
+                len(held_out),
+                training=len(split.training),
+            )
+            if len(held_out)
+            else _("no rows were held out, so this says little about new ones")
+        )
+        return scores, (_("This is the data the model was trained on: {what}.", what=what),)
+    fill = "drop" if missing == "drop" else "fill"
     rows, notes = keep_rows(table, preparation.target, fill, preparation.task)
     scores = {"all": _score(model, preparation, rows, _("these rows"))}
-    return scores, (*notes, *_unknown(preparation, rows), *notes_on(rows, preparation))
+    return scores, (*notes, *_unknown_labels(preparation, rows), *notes_on(rows, preparation))
 
 
-def _unknown(preparation: Preprocessor, rows: Table) -> list[Text]:
+def _unknown_labels(preparation: Preprocessor, rows: Table) -> list[Text]:
     """A sentence about labels that the training rows do not have."""
     if preparation.classes is None:
         return []
@@ -117,51 +113,47 @@ def _unknown(preparation: Preprocessor, rows: Table) -> list[Text]:
 def training_rows(model: Model, preparation: Preprocessor, table: Table) -> Table:
     """The rows to train on: those with a target, without those held out where that is known."""
     table.require(preparation.target)
-    same, table = _as_learned(model, preparation, table)
-    if same:
-        divided = _divided_again(model, preparation, table)
-        if divided is not None:
-            rows, training = divided[:2]
-            return rows.rows(training)
+    split, table = _training_split(model, preparation, table)
+    if split is not None:
+        return split.table.rows(split.training)
     missing = fact(model, "split", "missing")
     fill = "drop" if missing == "drop" else "fill"
     return keep_rows(table, preparation.target, fill, preparation.task)[0]
 
 
-def _as_learned(model: Model, preparation: Preprocessor, table: Table) -> tuple[bool, Table]:
-    """Whether this is the training data, and the table without what was left out of that."""
+def _training_split(
+    model: Model, preparation: Preprocessor, table: Table
+) -> tuple[Split | None, Table]:
+    """The split that training made, None for other data; and the table as the model takes it.
+
+    The split is made again from the facts in the file; it is None, too, where they do not allow it.
+    """
     same = fact(model, "data", "fingerprint") == table.fingerprint()
     without = fact(model, "data", "without")
     names = without if isinstance(without, list) else []
-    return same, table.drop(*(n for n in table.names if n in names and n != preparation.target))
-
-
-def _divided_again(
-    model: Model, preparation: Preprocessor, table: Table
-) -> tuple[Table, npt.NDArray[Any], npt.NDArray[Any]] | None:
-    """The division that training made, if the facts in the file allow to make it again."""
-    split = fact(model, "split")
+    table = table.drop(*(n for n in table.names if n in names and n != preparation.target))
+    if not same:
+        return None, table
+    facts = fact(model, "split")
     try:
-        divided = divide(
+        split = divide(
             table,
             preparation.target,
             preparation.task,
-            split["validation"],
-            split["seed"],
-            split["missing"],
+            facts["validation"],
+            facts["seed"],
+            facts["missing"],
         )
     except (ChainruleError, KeyError, TypeError):
-        return None
-    counts = (split.get("training_rows"), split.get("held_out_rows"))
-    if counts != (len(divided.training), len(divided.held)):
-        return None
-    return divided.table, divided.training, divided.held
+        return None, table
+    counts = (facts.get("training_rows"), facts.get("held_out_rows"))
+    return (split if counts == (len(split.training), len(split.held)) else None), table
 
 
 def _score(
     model: Model, preparation: Preprocessor, rows: Table, which: Text | None = None
 ) -> Score:
-    """The scores of some rows; `which` says for the verdict what they are, if it is to be given."""
+    """The scores of some rows; with `which`, their name in a sentence, the verdict, too."""
     target, classes = preparation.target, preparation.classes
     unknown = preparation.unknown_labels(rows) if classes is not None else {}
     if classes is None:
@@ -173,24 +165,24 @@ def _score(
     x = preparation.transform(rows)
     y = np.asarray(model.network.predict(x))
     compared: tuple[tuple[Text, Text], ...] = ()
-    said: tuple[Text, ...] = ()
-    simple: dict[str, float | None] = {}
+    judgement: tuple[Text, ...] = ()
+    simplest: dict[str, float | None] = {}
     if (
         which is not None
         and model.baselines is not None
         and y.shape[1:] == model.baselines.answer.shape
     ):
-        found = model.baselines.compare(y, x, t)
-        simple = simplest(found)
-        compared = tuple(beside(found, preparation, model.baselines))
+        comparison = model.baselines.compare(y, x, t)
+        simplest = baseline_scores(comparison)
+        compared = tuple(baseline_line(comparison, preparation, model.baselines))
         hidden = bool(fact(model, "training", "hidden"))
-        said = verdict(found, preparation, model.baselines, which, hidden)
+        judgement = verdict(comparison, preparation, model.baselines, which, hidden)
     if classes is not None:
         counts = confusion_matrix(model.network.classify(x), t, len(classes) + bool(unknown))
         right = float(np.trace(counts) / len(t))
-        values: dict[str, float | None] = {"accuracy": right, **simple}
+        values: dict[str, float | None] = {"accuracy": right, **simplest}
         names = (*classes, *([_("new: {labels}", labels=listed(unknown))] if unknown else []))
         confusion = tuple(map(tuple, counts.tolist()))
-        return Score(target, len(t), values, names, confusion, compared, sentences(*said))
-    scores = regression_scores(y, t, preparation.scale) | simple
-    return Score(target, len(t), scores, compared=compared, verdict=sentences(*said))
+        return Score(target, len(t), values, names, confusion, compared, sentences(*judgement))
+    scores = regression_scores(y, t, preparation.scale) | simplest
+    return Score(target, len(t), scores, compared=compared, verdict=sentences(*judgement))

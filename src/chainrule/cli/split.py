@@ -17,20 +17,20 @@ from chainrule.lang.messages import Text, _, _n, listed, sentences
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Rows", "divide", "keep_rows"]
+__all__ = ["Split", "divide", "keep_rows"]
 
 Task = Literal["auto", "classification", "regression"]
-Numbers = npt.NDArray[Any]
+Indices = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
-class Rows:
-    """A table divided: the rows with a target, and which of them are held out."""
+class Split:
+    """The rows of a table that have a target, and the indices of those trained on and held out."""
 
     table: Table
     task: Literal["classification", "regression"]
-    training: Numbers
-    held: Numbers
+    training: Indices
+    held: Indices
     notes: tuple[Text, ...]
 
 
@@ -44,7 +44,7 @@ def keep_rows(
     words = table.words(target)
     wordy = np.zeros(len(table), bool) if words is None else (words.codes >= 0) & ~known
     if words is not None and wordy.any():
-        said = dict.fromkeys(words.categories[code] for code in words.codes[wordy].tolist())
+        texts = dict.fromkeys(words.categories[code] for code in words.codes[wordy].tolist())
         notes.append(
             _n(
                 "{n:,} of {rows} has a word in place of a number in {target!r} ({words}) and is left out."
@@ -54,7 +54,7 @@ def keep_rows(
                 int(wordy.sum()),
                 rows=total,
                 target=target,
-                words=listed([*map(quoted, list(said)[:3]), *(["…"] if len(said) > 3 else [])]),
+                words=listed([*map(quoted, list(texts)[:3]), *(["…"] if len(texts) > 3 else [])]),
             )
         )
     if lost - wordy.sum():
@@ -111,7 +111,9 @@ def keep_rows(
     return table, tuple(notes)
 
 
-def divide(table: Table, target: str, task: Task, fraction: float, seed: int, missing: str) -> Rows:
+def divide(
+    table: Table, target: str, task: Task, fraction: float, seed: int, missing: str
+) -> Split:
     """Leave out the rows without a target, then hold back a fraction, class by class."""
     table, notes = keep_rows(table, target, missing, task)
     # The target's kind decides how to divide; the preparation itself sees the training rows only.
@@ -121,7 +123,7 @@ def divide(table: Table, target: str, task: Task, fraction: float, seed: int, mi
     kind = Preprocessor.fit(alone, target, task)
     if fraction == 0:
         everything = np.arange(len(table))
-        return Rows(table, kind.task, everything, everything[:0], notes)
+        return Split(table, kind.task, everything, everything[:0], notes)
     t = kind.targets(alone)
     alike = kind.classes is not None and len(np.unique(t)) == len(t)
     if len(t) < 2 or alike:
@@ -142,12 +144,12 @@ def divide(table: Table, target: str, task: Task, fraction: float, seed: int, mi
             hint = _(
                 "If these are amounts, write them as numbers alone, without units and signs: 1.5."
             )
-        told = _(
+        problem = _(
             "{source}: {what}, which is needed for training, so none can be held out. Add rows, or say"
             " --validation 0.",
             source=table.source,
             what=what,
         )
-        raise DataError(sentences(told, hint))
-    training, held = stratified_split(t, fraction, seed)
-    return Rows(table, kind.task, training, held, notes)
+        raise DataError(sentences(problem, hint))
+    training, held_out = stratified_split(t, fraction, seed)
+    return Split(table, kind.task, training, held_out, notes)

@@ -1,4 +1,4 @@
-"""What the command says, and how: calm, coloured only on a terminal, safe for any name."""
+"""Output of the command: coloured on a terminal only, and safe for names with any characters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, TextIO
+from typing import TextIO
 
 from chainrule import errors
 from chainrule.lang.languages import chosen
@@ -82,12 +82,12 @@ def tongue() -> str:
     return lang if lang == "en" or all(holds(s, "中文") for s in (sys.stdout, sys.stderr)) else "en"
 
 
-def spoken(text: Any) -> str:
+def spoken(text: object) -> str:
     """A message as it is said at the command line; anything else as `str` has it."""
     return in_language(text, tongue(), "command")
 
 
-def printable(text: Any) -> str:
+def printable(text: object) -> str:
     """The text as it is said, with everything escaped that is no visible letter."""
     return errors.printable(spoken(text))
 
@@ -177,7 +177,7 @@ def _aside(start: Text, text: str, *styles: str) -> None:
 
 
 def let_go() -> None:
-    """Drop what could not be written: Python would try again as it ends, and exit with 120."""
+    """Drop output that could not be written: else Python tries again as it ends, and exits with 120."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -186,19 +186,19 @@ def let_go() -> None:
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def json_out(data: Any) -> None:
+def json_out(data: object) -> None:
     """One JSON object on stdout; in ASCII where stdout is not UTF-8."""
     encoding = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("_", "-")
     ascii_only = encoding not in ("utf-8", "utf8")
-    say(json.dumps(_said(data), ensure_ascii=ascii_only, allow_nan=False))
+    say(json.dumps(_translated(data), ensure_ascii=ascii_only, allow_nan=False))
 
 
-def _said(data: Any) -> Any:
+def _translated(data: object) -> object:
     """The data with its messages in the language of the run."""
     if isinstance(data, dict):
-        return {key: _said(value) for key, value in data.items()}
+        return {key: _translated(value) for key, value in data.items()}
     if isinstance(data, list | tuple):
-        return list(map(_said, data))
+        return list(map(_translated, data))
     return in_language(data, chosen(), "command") if isinstance(data, Text) else data
 
 

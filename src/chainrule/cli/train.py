@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from chainrule.cli.data_source import STDIN
 from chainrule.cli.help_pages import Command, option
+from chainrule.cli.language import OPTION, asked_for
 from chainrule.cli.options import (
     Hidden,
     Number,
@@ -35,7 +37,8 @@ from chainrule.lang.messages import Text, _, _n, _p, sentences
 from chainrule.text_width import cells_wide, padded
 
 if TYPE_CHECKING:
-    from chainrule.cli.plan import Plan, Trained
+    from chainrule.cli.train_plan import Plan
+    from chainrule.cli.train_run import Trained
 
 __all__ = ["train"]
 
@@ -54,14 +57,19 @@ INTERRUPTED = 130
 
 
 class Epochs(Number):
-    """How often to go through the rows; what a link describes can be left untrained, too."""
+    """The number of epochs: 1 or more; 0 is allowed with --playground, which then trains nothing."""
 
     def __init__(self) -> None:
         super().__init__(whole=True, least=1, most=10**6, example="100")
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
         """The number, or an error that says what is allowed."""
-        if ctx.get_parameter_source("playground") == ParameterSource.COMMANDLINE:
+        if (
+            ctx is not None
+            and ctx.get_parameter_source("playground") == ParameterSource.COMMANDLINE
+        ):
             return Number(whole=True, least=0, most=10**6).convert(value, param, ctx)
         return super().convert(value, param, ctx)
 
@@ -251,19 +259,18 @@ def train(playground: str | None, as_json: bool, quiet: bool, **options: Any) ->
         refuse_others(ctx)
         train_link(playground, options["epochs"], as_json=as_json, quiet=quiet)
         return
-    from chainrule.cli.reporting import command_line
-    from chainrule.cli.training import Job
+    from chainrule.cli.train_plan import TrainOptions, make_plan
+    from chainrule.cli.train_run import run_plan
 
     if options["data"] is None:
         missing = next(param for param in ctx.command.params if param.name == "data")
         raise click.MissingParameter(ctx=ctx, param=missing)
     options["lr"] = options["lr"] or RATES[options["optimizer"]]
-    job = Job(**options, command=command_line(ctx))
-    plan = job.plan()
+    plan = make_plan(TrainOptions(**options, command=command_line(ctx)))
     loud = not (as_json or quiet)
     if loud:
         show_plan(plan)
-    trained = job.run(plan, progress="auto" if loud else None)
+    trained = run_plan(plan, progress="auto" if loud else None)
     if as_json:
         json_out(trained.as_json())
     elif loud:
@@ -281,8 +288,33 @@ def train(playground: str | None, as_json: bool, quiet: bool, **options: Any) ->
         ctx.exit(INTERRUPTED)
 
 
+def command_line(ctx: click.Context) -> list[str]:
+    """The command as it was given, to be typed again; every option is a part of its own."""
+    arguments, options = [], []
+    for param in ctx.command.params:
+        name = param.name or ""
+        if ctx.get_parameter_source(name) != ParameterSource.COMMANDLINE or name not in ctx.params:
+            continue
+        value = ctx.params[name]
+        if isinstance(param, click.Argument):
+            arguments.append(str(value))
+        elif isinstance(param, click.Option) and param.is_flag:
+            options.append(param.opts[-1])
+        elif param.multiple:
+            options += [typed(param.opts[-1], one) for one in value]
+        else:
+            text = (",".join(map(str, value)) or "none") if isinstance(value, tuple) else str(value)
+            options.append(typed(param.opts[-1], text))
+    if (lang := asked_for(ctx)) is not None:
+        options.append(typed(OPTION, lang))
+    start = typed("chainrule", str(ctx.info_name))
+    if any(argument.startswith("-") and argument != STDIN for argument in arguments):
+        return [start, *options, typed("--", *arguments)]
+    return [typed("chainrule", str(ctx.info_name), *arguments), *options]
+
+
 def show_plan(plan: Plan) -> None:
-    """What is going to be done, before it takes time."""
+    """The plan, shown before training."""
     data = printable(
         _(
             "{rows}, {columns}; {predicts}",
@@ -319,7 +351,7 @@ def show_plan(plan: Plan) -> None:
 
 
 def show_result(trained: Trained) -> None:
-    """What came out, and what to type next."""
+    """The result, and the commands to type next."""
     say()
     pairs: list[tuple[str, str]] = [*trained.figures]
     pairs += [(_("time"), _time(trained)), (_("model"), _model(trained))]
@@ -339,19 +371,19 @@ def show_result(trained: Trained) -> None:
 
 
 def _time(trained: Trained) -> Text:
-    """How long it took, and why it ended before the last epoch, if it did."""
-    told = _(
+    """How long training took, and why it ended early, if it did."""
+    time = _(
         "{seconds:.1f} s, {epochs}, {engine} engine",
         seconds=trained.seconds,
         epochs=_n("{n:,} epoch", "{n:,} epochs", trained.epochs),
         engine=trained.facts["training"]["engine"],
     )
-    return _("{time}; {why}", time=told, why=trained.stopped) if trained.stopped else told
+    return _("{time}; {why}", time=time, why=trained.stopped) if trained.stopped else time
 
 
 def _model(trained: Trained) -> Text:
-    """Where the model is, and why not under the plain name."""
-    told = _("{model} ({size})", model=trained.out, size=size_of(trained.bytes))
+    """The path and size of the model, and why it does not have the plain name."""
+    model = _("{model} ({size})", model=trained.out, size=size_of(trained.bytes))
     if not trained.renamed:
-        return told
-    return _("{model}; {other} was there already, and stays", model=told, other=trained.renamed)
+        return model
+    return _("{model}; {other} was there already, and stays", model=model, other=trained.renamed)

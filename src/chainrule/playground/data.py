@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.lang.messages import _
-from chainrule.playground.settings import FEATURES, Problems, Settings
+from chainrule.playground.settings import FEATURES, Problems, Settings, Values
 
 __all__ = ["SQUARE", "Data", "Plane", "Points"]
 
@@ -120,9 +120,9 @@ class Data(ABC):
             return np.where(self.labels == 1, 1.0, -1.0)[:, None]
         return np.where(self.labels[:, None] == np.arange(len(self.classes)), 1.0, -1.0)
 
-    def suited(self, settings: Settings, asked: Mapping[str, Any]) -> Settings:
+    def suited(self, settings: Settings, asked: Container[str]) -> Settings:
         """The settings with features and a loss of these data, where none were asked for."""
-        changes: dict[str, Any] = {}
+        changes: Values = {}
         if "features" in asked:
             changes["features"] = self.expanded(settings.features)
         elif not set(settings.features) <= set(self.names):

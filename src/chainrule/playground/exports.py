@@ -7,11 +7,10 @@ import io
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from chainrule.drawing.drawing import Drawing
 from chainrule.drawing.raster import to_png
 from chainrule.errors import SettingError, nearest
 from chainrule.files.model import pack_model
@@ -19,15 +18,13 @@ from chainrule.lang.messages import Text, _, listed
 from chainrule.layers import Affine, Dropout
 from chainrule.networks import Sequential
 from chainrule.playground.building import make_network, make_optimizer
-from chainrule.playground.data import Data, Points
+from chainrule.playground.data import Array, Data, Points
 from chainrule.playground.run import Run
 from chainrule.playground.settings import Problems, Settings
 from chainrule.playground.tables import Cells
 from chainrule.playground.translation import link_of
 
 __all__ = ["EXPORTS", "Export", "export"]
-
-Array = npt.NDArray[Any]
 
 #: How many epochs a program runs for a network that was not trained yet.
 EPOCHS = 100
@@ -295,7 +292,7 @@ def _data(run: Run, lang: str) -> Export:
     else:
         points = isinstance(data, Points)
         rows = data.rows if isinstance(data, Points) else data.inputs(data.names)
-        labels: Iterable[Any] = data.labels.tolist()
+        labels: Iterable[object] = data.labels.tolist()
         if data.classes is not None:
             labels = [data.classes[k] for k in data.labels]
         writer.writerow([*(("x1", "x2") if points else data.names), "label", "part"])
@@ -305,7 +302,7 @@ def _data(run: Run, lang: str) -> Export:
     return Export("playground.csv", "text/csv", text.getvalue().encode())
 
 
-def _drawing(run: Run, lang: str) -> Any:
+def _drawing(run: Run, lang: str) -> Drawing:
     machine = run.machine
     x, t = machine.train
     rows = machine.rows if machine.rows is not None else np.arange(len(x))

@@ -13,7 +13,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from chainrule.drawing.mathml import to_mathml
 from chainrule.errors import NonFiniteError, SettingError, nearest
@@ -31,12 +30,11 @@ from chainrule.layers.losses import Loss
 from chainrule.networks import Network
 from chainrule.nodes.base import ignore_fp_errors
 from chainrule.optimizers import Optimizer
+from chainrule.playground.data import Array
 from chainrule.playground.machine import Machine
-from chainrule.playground.messages import Message
+from chainrule.playground.messages import Fields, Message
 
 __all__ = ["Inside", "Update", "look_inside"]
-
-Array = npt.NDArray[Any]
 
 #: So many numbers on the arrows of one step can be looked at.
 MOST_NUMBERS = 400_000
@@ -121,14 +119,14 @@ class Inside:
 
     # -- step by step ---------------------------------------------------------------------------
 
-    def steps(self) -> Iterator[dict[str, Any]]:
+    def steps(self) -> Iterator[Fields]:
         """Forward, loss, backward, update: every operation in order, with all that is known of it."""
         for step in self.graph.steps():
             yield self._operation(step)
         for update in self.updates:
             yield self._update(update)
 
-    def _operation(self, step: Step) -> dict[str, Any]:
+    def _operation(self, step: Step) -> Fields:
         node = self.graph.nodes[step.index]
         forward = step.direction == "forward"
         phase = step.direction
@@ -184,10 +182,10 @@ class Inside:
                             found.setdefault(f"{path}.{name}", self.graph.names[root])
         return found
 
-    def _update(self, update: Update) -> dict[str, Any]:
+    def _update(self, update: Update) -> Fields:
         arrow, slots = update.name, self.optimizer.slots
 
-        def kept(when: str, name: str, slot: str, arrow: str | None = None) -> dict[str, Any]:
+        def kept(when: str, name: str, slot: str, arrow: str | None = None) -> Fields:
             array = f"{when} {update.path} {slot}"
             return {"name": name, "arrow": arrow, "gradient": False, "array": array}
 
@@ -251,13 +249,13 @@ class Inside:
         gradient: bool = False,
         row: int | None = None,
         lines: int = 40,
-    ) -> dict[str, Any]:
+    ) -> Fields:
         """Why a number of an arrow is what it is, as lines, with the arrows it comes along."""
         place = None if element is None else tuple(element)
         found = self.graph.explain(arrow, place, gradient=gradient, row=row, lines=lines)
         return self._explained(found, [self.graph.names[v] for v in found.arrows], self._names)
 
-    def explain_update(self, arrow: str, element: Sequence[int], slot: str = "p") -> dict[str, Any]:
+    def explain_update(self, arrow: str, element: Sequence[int], slot: str = "p") -> Fields:
         """Why a parameter, or a slot of it, is what it is after the update: the rule, in numbers."""
         update = next((u for u in self.updates if u.name == arrow), None)
         if update is None:
@@ -295,14 +293,14 @@ class Inside:
 
     def _explained(
         self, found: Explanation, arrows: Sequence[str], names: Collection[str]
-    ) -> dict[str, Any]:
+    ) -> Fields:
         parts = [
             part
             for line in found.derivation
             for text in line.text(self.lang)
             for part in _pieces(text.strip())
         ]
-        lines: list[dict[str, Any]] = [
+        lines: list[Fields] = [
             {
                 "text": part,
                 "mathml": to_mathml(part, names),
@@ -318,7 +316,7 @@ class Inside:
             "arrows": sorted(arrows),
         }
 
-    def check(self) -> dict[str, dict[str, Any]]:
+    def check(self) -> dict[str, Fields]:
         """The verdict on the gradient of every arrow: whether it is right, and a sentence."""
         return {
             self.graph.names[v]: {"ok": row.ok, "sentence": self._told(row.sentence)}
@@ -365,9 +363,9 @@ class Inside:
         }
         return Message("verdicts", fields)
 
-    def arrays(self) -> tuple[dict[str, Any], dict[str, Array]]:
+    def arrays(self) -> tuple[Fields, dict[str, Array]]:
         """Every arrow by its name: what is known of it, and its arrays by their names."""
-        arrows: dict[str, Any] = {}
+        arrows: Fields = {}
         arrays: dict[str, Array] = {}
         for v, name in self.graph.names.items():
             root = self.graph.root(v)
@@ -415,9 +413,9 @@ def _pieces(text: str) -> list[str]:
     return [f"{first} {rest[0]}", *rest[1:]] if rest else [first]
 
 
-def _flow(flow: Flow, *, gradient: bool) -> dict[str, Any]:
+def _flow(flow: Flow, *, gradient: bool) -> Fields:
     """What flows along an arrow: its name, and which arrow of the picture; a number is on none."""
-    found: dict[str, Any] = {"name": flow.name, "arrow": flow.arrow, "gradient": gradient}
+    found: Fields = {"name": flow.name, "arrow": flow.arrow, "gradient": gradient}
     if flow.arrow is None:
         found["number"] = float(flow.value.flat[0])
     return found

@@ -1,11 +1,11 @@
-"""Links: what a run is, as the text behind `#` in the page's address; TensorFlow Playground's, too."""
+"""Links: a run as the text behind `#` in the page's address; those of TensorFlow Playground, too."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import quote, unquote
 
 from chainrule.errors import shown
@@ -39,7 +39,7 @@ class Linked:
     step: int = 0
     #: What the page is to show, as VIEW names it.
     view: Mapping[str, bool] = field(default_factory=dict)
-    #: What of the link says nothing.
+    #: Sentences about parts of the link that are ignored.
     notes: tuple[str, ...] = ()
     #: The settings that it names; the others may follow from the data.
     named: frozenset[str] = frozenset()
@@ -84,7 +84,7 @@ def write_link(run: Run) -> str:
     return "#" + "&".join(parts)
 
 
-def _written(value: Any) -> str:
+def _written(value: object) -> str:
     if isinstance(value, Mapping):
         return ",".join(f"{quote(name, safe='')}:{number!r}" for name, number in value.items())
     if isinstance(value, list) and value and isinstance(value[0], tuple):
@@ -94,7 +94,7 @@ def _written(value: Any) -> str:
     return quote(value if isinstance(value, str) else json.dumps(value), safe="")
 
 
-def _event(event: Event) -> list[Any]:
+def _event(event: Event) -> list[object]:
     if isinstance(event.what, Edit):
         edit = event.what
         return [event.step, [edit.parameter, list(edit.place), edit.value]]
@@ -157,11 +157,10 @@ def _step(text: str) -> int:
     return step
 
 
-def _read_events(events: Any, step: int) -> tuple[Event, ...]:
+def _read_events(events: object, step: int) -> tuple[Event, ...]:
     """What was changed on the way; whether it can be done shows when it is."""
     found: list[Event] = []
-    good = isinstance(events, list) and len(events) <= MOST_EVENTS
-    for event in events if good else [None]:
+    for event in events if isinstance(events, list) and len(events) <= MOST_EVENTS else [None]:
         at, what = event if isinstance(event, list) and len(event) == 2 else (None, None)
         last = found[-1].step if found else 0
         if isinstance(at, bool) or not isinstance(at, int) or not last <= at <= step:
@@ -176,7 +175,7 @@ def _read_events(events: Any, step: int) -> tuple[Event, ...]:
 
 
 def _json(text: str, name: str) -> Any:
-    def refuse(constant: str) -> Any:
+    def refuse(constant: str) -> NoReturn:
         raise ValueError(constant)
 
     try:

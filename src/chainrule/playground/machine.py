@@ -1,4 +1,4 @@
-"""A machine: a training and its batches, whose whole state can be taken down and put back."""
+"""A machine: a training and its batches, whose whole state can be copied and restored."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from chainrule.errors import NonFiniteError
 from chainrule.layers.initial import generator
 from chainrule.nodes.base import ignore_fp_errors
 from chainrule.playground.building import make_network, make_optimizer
 from chainrule.playground.compatible.training import epoch_batches
-from chainrule.playground.data import Data
+from chainrule.playground.data import Array, Data
 from chainrule.playground.settings import Settings
 from chainrule.training.batches import Batches
 from chainrule.training.metrics import Metric, answer_accuracy, class_accuracy, r2
@@ -25,9 +24,7 @@ from chainrule.training.stepper import Stepper
 
 __all__ = ["Machine", "State"]
 
-Array = npt.NDArray[Any]
-
-#: What a change of makes a machine useless, since it is built with them.
+#: The settings that a machine is built with: a change of one needs a new machine.
 BUILT_IN = ("optimizer", "dropout", "batch_size")
 
 
@@ -35,8 +32,8 @@ BUILT_IN = ("optimizer", "dropout", "batch_size")
 class State:
     """All that the next step depends on: what the arrays hold, and where in the epoch it is.
 
-    `epoch` counts the epochs that are over, `batch` the batches of the one in hand; `rng` is the
-    generator's state before the order of that one was drawn.
+    `epoch` counts the completed epochs, `batch` the batches taken of the present one; `rng` is the
+    generator's state before the order of the present epoch was drawn.
     """
 
     epoch: int
@@ -46,17 +43,17 @@ class State:
     updates: int
     clocks: tuple[Array, ...]
     rng: Mapping[str, Any]
-    #: The losses of the epoch in hand, added up over its rows.
+    #: The sum of the losses over the rows of the present epoch.
     total: float
 
     @property
     def nbytes(self) -> int:
-        """About how much memory it takes."""
+        """About how many bytes of memory it takes."""
         return self.weights.nbytes + self.slots.nbytes + 2_000
 
 
 class Machine:
-    """Trains the network of some settings, a step at a time, as `cr.Trainer` does."""
+    """Trains the network of some settings as `cr.Trainer` does, one step at a time."""
 
     def __init__(self, settings: Settings, data: Data) -> None:
         self.settings, self.data = settings, data
@@ -88,7 +85,7 @@ class Machine:
         #: The rows of the latest step, and their loss.
         self.rows: Array | None = None
         self.loss: float | None = None
-        #: The mean loss of the latest epoch's batches, each before its update: what Trainer tells.
+        #: The mean loss of the latest epoch's batches, each before its update, as Trainer reports it.
         self.epoch_loss = math.nan
         self._total = 0.0
 
@@ -102,7 +99,7 @@ class Machine:
         return [p.data for p in self.flat.parameters]
 
     def suits(self, settings: Settings) -> bool:
-        """Whether it could go on with these settings, of which only live ones may differ."""
+        """Whether it can continue with these settings, of which only live ones may differ."""
         return all(getattr(settings, name) == getattr(self.settings, name) for name in BUILT_IN)
 
     def upcoming(self) -> Array:
@@ -117,7 +114,7 @@ class Machine:
 
     @contextmanager
     def unchanged(self) -> Iterator[None]:
-        """Whatever is done in here is taken back."""
+        """Restore the state on leaving the block."""
         state, grad = self.state(), self.flat.grad.copy()
         rows, loss = self.rows, self.loss
         try:
@@ -153,19 +150,19 @@ class Machine:
         return sum(map(len, self._fixed[epoch > 0]))
 
     def new_epoch(self) -> None:
-        """Leave the rest of the epoch in hand."""
+        """Skip the rest of the present epoch."""
         self.batch, self._drawn, self._total = 0, False, 0.0
 
     @property
     def slots(self) -> Array:
         """The optimizer's slots (slots, P), in the order of the weights."""
-        found = np.empty((len(self.optimizer.slots), self.flat.data.size))
+        slots = np.empty((len(self.optimizer.slots), self.flat.data.size))
         at = 0
         for group in self.optimizer.state or []:
-            for row, slot in zip(found, group, strict=True):
+            for row, slot in zip(slots, group, strict=True):
                 row[at : at + slot.size] = slot
             at += group[0].size if group else 0
-        return found
+        return slots
 
     def state(self) -> State:
         """A copy of all that the next step depends on."""
@@ -181,7 +178,7 @@ class Machine:
         )
 
     def restore(self, state: State, *, slots: bool = True) -> None:
-        """Put a state back; without its slots, the optimizer begins anew."""
+        """Restore a state; without its slots, the optimizer starts afresh."""
         self.flat.data[...] = state.weights
         groups = self.optimizer.state or []
         at = 0
@@ -201,7 +198,7 @@ class Machine:
             self._shuffled.shuffle()
 
     def changed(self, settings: Settings) -> Machine:
-        """This machine, or where that does not do another one in its state, with other settings."""
+        """A machine in this state with other settings: this one where it suits them, else a new one."""
         if self.suits(settings):
             self._set_numbers(settings)
             return self
@@ -227,15 +224,15 @@ class Machine:
 
     def scores(self) -> tuple[float, float, float, float]:
         """Losses and scores as the network is now: train, test loss; train, test score."""
-        found = [self._score(*rows) for rows in (self.train, self.test)]
-        return found[0][0], found[1][0], found[0][1], found[1][1]
+        scores = [self._score(*rows) for rows in (self.train, self.test)]
+        return scores[0][0], scores[1][0], scores[0][1], scores[1][1]
 
     def _score(self, x: Array, t: Array) -> tuple[float, float]:
         if not len(x):
             return math.nan, math.nan
         try:
             with ignore_fp_errors():
-                found = self.training.evaluate_prepared(x, t, {"score": self.metric})
+                scores = self.training.evaluate_prepared(x, t, {"score": self.metric})
         except NonFiniteError:
             return math.nan, math.nan
-        return found["loss"], found["score"]
+        return scores["loss"], scores["score"]

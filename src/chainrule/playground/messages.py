@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +14,12 @@ import numpy.typing as npt
 from chainrule.lang.languages import LANGUAGES
 from chainrule.lang.messages import in_language
 
-__all__ = ["Message", "refused", "told"]
+__all__ = ["Fields", "Message", "refused", "told"]
 
 Array = npt.NDArray[Any]
+
+#: A JSON object as it is sent; `page/src/contract.ts` has the types of its fields.
+Fields: TypeAlias = dict[str, Any]
 
 #: The kinds of number that are sent, little-endian.
 DTYPES = {"f4": "<f4", "f8": "<f8", "i4": "<i4", "u1": "|u1"}
@@ -43,7 +46,7 @@ class Message:
 
     def to_bytes(self) -> bytes:
         """The message as it is sent."""
-        places: dict[str, Any] = {}
+        places: Fields = {}
         parts: list[bytes] = []
         at = 0
         for name, array in self.arrays.items():
@@ -52,8 +55,8 @@ class Message:
             places[name] = {"dtype": dtype, "shape": list(array.shape), "at": at}
             parts += [data, bytes(-len(data) % ALIGN)]
             at += len(data) + -len(data) % ALIGN
-        header = {"kind": self.kind, **plain(self.fields), "arrays": places}
-        text = json.dumps(header, ensure_ascii=False, allow_nan=False).encode()
+        header = {"kind": self.kind, **self.fields, "arrays": places}
+        text = json.dumps(plain(header), ensure_ascii=False, allow_nan=False).encode()
         text += b" " * (-(4 + len(text)) % ALIGN)
         return b"".join([len(text).to_bytes(4, "little"), text, *parts])
 
@@ -71,7 +74,7 @@ class Message:
         return cls(header.pop("kind"), header, arrays)
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> object:
     """A value as JSON has it: NumPy's numbers as Python's, what is not finite as None."""
     if isinstance(value, float | np.floating):
         return float(value) if math.isfinite(value) else None

@@ -5,23 +5,20 @@ from __future__ import annotations
 import math
 import time
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from chainrule.errors import NonFiniteError
 from chainrule.nodes.base import ignore_fp_errors
-from chainrule.playground.data import Data
+from chainrule.playground.data import Array, Data
 from chainrule.playground.machine import BUILT_IN, Machine, State
-from chainrule.playground.settings import Settings
+from chainrule.playground.settings import Settings, Values
 from chainrule.training.stepper import BUFFER
 
 __all__ = ["Edit", "Event", "Run"]
 
-Array = npt.NDArray[Any]
 Scores = tuple[float, float, float, float]
 
 #: How many states are kept in one run, and how many bytes of them.
@@ -39,12 +36,16 @@ class Edit:
     value: float
 
 
+#: Settings by name, or a number of a parameter.
+Change: TypeAlias = Values | Edit
+
+
 @dataclass(frozen=True)
 class Event:
-    """What was changed after `step` steps: settings, or a number of a parameter."""
+    """What was changed after `step` steps."""
 
     step: int
-    what: Mapping[str, Any] | Edit
+    what: Change
 
 
 @dataclass(frozen=True)
@@ -110,11 +111,10 @@ class Curve:
 class Run:
     """One training from its first weights on, with all that was changed on the way.
 
-    `step` is where it stands, `end` how far it ever went. `seek` and `travel` go to any step up to
-    the end and give the same bits as before; `change` and `edit` are for the end, and `branch`
-    gives another run with what happened so far. A run begins where its settings say, so all of it
-    can be had again from its settings, its events and the seeds; the states that are kept only
-    make that quick.
+    `step` is where it stands, `end` how far it ever went. `go_to` goes to any step up to the end
+    and gives the same bits as before, `seek` to a kept state before it; `change` and
+    `edit` are for the end, and `branch` gives another run with what happened so far. All of a run
+    follows from its settings, its events and the seeds; the kept states only make it quick to go back.
 
     >>> from chainrule.playground.sources import draw
     >>> run = Run(Settings(), draw(Settings()))
@@ -159,7 +159,7 @@ class Run:
 
     def settings_at(self, step: int) -> Settings:
         """The settings with what was changed before a step."""
-        changed: dict[str, Any] = {}
+        changed: Values = {}
         for event in self.events:
             if event.step < step and not isinstance(event.what, Edit):
                 changed.update(event.what)
@@ -174,7 +174,7 @@ class Run:
     # -- forward ----------------------------------------------------------------------------------
 
     def advance(self, steps: int, seconds: float | None = None) -> None:
-        """Take some steps: those that are known already first, then new ones.
+        """Advance by some steps, for at most so many seconds; known steps repeat what was changed there.
 
         Raises:
             NonFiniteError: a step is not finite; the run stays where it was before it.
@@ -202,7 +202,7 @@ class Run:
                 if new and self.step % self._every == 0:
                     self._keep()
                 if self.step <= self._last_event:
-                    machine = self._meet()
+                    machine = self._replay_events()
                     if not machine.batches:
                         break
                 if until is not None and time.perf_counter() > until:
@@ -212,8 +212,8 @@ class Run:
     def _last_event(self) -> int:
         return self.events[-1].step if self.events else -1
 
-    def _meet(self) -> Machine:
-        """Do again what was changed at this step."""
+    def _replay_events(self) -> Machine:
+        """Do again what was changed at this step; the machine after it."""
         first = bisect_left(self.events, self.step, key=_step)
         for event in self.events[first : bisect_right(self.events, self.step, key=_step)]:
             self._do(event)
@@ -240,8 +240,8 @@ class Run:
     def seek(self, step: int) -> None:
         """Stand at a known state from which the step can be reached by going forward."""
         # From before the step, since its batch and gradients are to be known too.
-        place = bisect_left(self._kept, step, key=_step)
-        kept = self._kept[place - 1] if place else None
+        i = bisect_left(self._kept, step, key=_step)
+        kept = self._kept[i - 1] if i else None
         nearest = 0 if kept is None else kept.step
         self.failure = None
         if nearest <= self.step <= step and self._machine is not None:
@@ -256,7 +256,7 @@ class Run:
                 self._machine = self._machine.changed(settings)
             self._machine.restore(kept.state)
             self.step, self.scores = kept.step, kept.scores
-        self._meet()
+        self._replay_events()
 
     # -- changes ----------------------------------------------------------------------------------
 
@@ -271,9 +271,9 @@ class Run:
         """Set a number of a parameter, here at the end."""
         self._add(edit)
 
-    def _add(self, what: Mapping[str, Any] | Edit) -> None:
+    def _add(self, what: Change) -> None:
         assert self.step == self.end
-        self.machine  # noqa: B018 - built, before the event is among those to meet
+        self.machine  # noqa: B018 - built, before the event is among those to replay
         event = Event(self.step, what)
         self.failure = None
         self._do(event)
@@ -283,7 +283,7 @@ class Run:
             self.events.append(event)
 
     def branch(self, number: int) -> Run:
-        """Another run with all that happened up to here; this one lets go of its machine."""
+        """Another run with all that happened up to here; it takes over the machine of this one."""
         other = Run.__new__(Run)
         other.number, other.start, other.data = number, self.start, self.data
         other.parent, other.forked_at = self.number, self.step
@@ -319,23 +319,22 @@ class Run:
         self._kept = [kept for kept in self._kept if kept.step % self._every == 0]
 
     def rest(self) -> None:
-        """Let go of the machine, until it is needed again."""
+        """Drop the machine; it is built again when it is needed."""
         self._machine = None
 
 
-def _merged(
-    first: Mapping[str, Any] | Edit, then: Mapping[str, Any] | Edit
-) -> Mapping[str, Any] | Edit | None:
+def _merged(first: Change, then: Change) -> Change | None:
     """One change in place of two at the same step, where the first leaves no trace."""
     if isinstance(first, Edit) or isinstance(then, Edit):
-        same = isinstance(first, Edit) and isinstance(then, Edit)
-        return then if same and _place(first) == _place(then) else None
+        if isinstance(first, Edit) and isinstance(then, Edit) and _place(first) == _place(then):
+            return then
+        return None
     if set(BUILT_IN) & (set(first) | set(then)):
         return None
     return {**first, **then}
 
 
-def _place(edit: Any) -> tuple[int, tuple[int, ...]]:
+def _place(edit: Edit) -> tuple[int, tuple[int, ...]]:
     return edit.parameter, edit.place
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from chainrule.errors import ChainruleError, SettingError, nearest, shown
 from chainrule.lang.messages import Spelled, Text, _, _n, _p, listed, sentences
@@ -35,6 +35,7 @@ __all__ = [
     "OPTIMIZERS",
     "Problems",
     "Settings",
+    "Values",
     "number_defaults",
     "sentences_of",
 ]
@@ -61,6 +62,8 @@ LIVE = (*("optimizer", "optimizer_numbers", "learning_rate", "l1", "l2", "dropou
 #: What decides the data.
 DATA_FIELDS = ("mode", "data", "noise", "train_part", "data_seed", "target", "points")
 MOST_SEED = 2**31 - 1
+#: Values of fields by name.
+Values: TypeAlias = dict[str, Any]
 #: So many classes can be painted.
 MOST_CLASSES = 8
 
@@ -130,7 +133,7 @@ class Settings:
         numbers = number_defaults(self.optimizer) | dict(self.optimizer_numbers)
         object.__setattr__(self, "optimizer_numbers", numbers)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> Values:
         """Every field, as JSON has it."""
         return {
             f.name: list(value) if isinstance(value, tuple) else value
@@ -138,7 +141,7 @@ class Settings:
             for value in [getattr(self, f.name)]
         }
 
-    def changed(self, changes: Mapping[str, Any], caps: Caps) -> Settings:
+    def changed(self, changes: Mapping[str, object], caps: Caps) -> Settings:
         """These settings with some changed; what has to follow from a change follows.
 
         Activations keep up with the hidden layers, and another optimizer begins with its own
@@ -148,7 +151,7 @@ class Settings:
             Problems: fields that are unknown or out of range, a sentence for each.
         """
         checks, problems = _checks(caps), list[str]()
-        found: dict[str, Any] = {}
+        values: Values = {}
         for name, value in changes.items():
             if name not in checks:
                 problems.append(
@@ -160,28 +163,28 @@ class Settings:
                 )
                 continue
             try:
-                found[name] = checks[name](value, _called(name))
+                values[name] = checks[name](value, _called(name))
             except SettingError as error:
                 problems += sentences_of(error)
         if problems:
             raise Problems(problems)
-        if "hidden" in found and "activations" not in found:
-            n = len(found["hidden"])
+        if "hidden" in values and "activations" not in values:
+            n = len(values["hidden"])
             last = self.activations[-1:] or ("tanh",)
-            found["activations"] = (self.activations + last * n)[:n]
-        given = found.get("optimizer_numbers", {})
-        same = found.get("optimizer", self.optimizer) == self.optimizer
-        found["optimizer_numbers"] = {**self.optimizer_numbers, **given} if same else given
-        new = dataclasses.replace(self, **found)
-        if "mode" in found and found["mode"] != self.mode:
-            new = new._translated(found)
+            values["activations"] = (self.activations + last * n)[:n]
+        given = values.get("optimizer_numbers", {})
+        same = values.get("optimizer", self.optimizer) == self.optimizer
+        values["optimizer_numbers"] = {**self.optimizer_numbers, **given} if same else given
+        new = dataclasses.replace(self, **values)
+        if "mode" in values and values["mode"] != self.mode:
+            new = new._translated(values)
         new._agree()
         return new
 
-    def _translated(self, asked: Mapping[str, Any]) -> Settings:
+    def _translated(self, asked: Container[str]) -> Settings:
         """These settings after a change of mode, with what the new mode needs."""
         if self.mode == "teaching":
-            first: dict[str, Any] = {"init": "xavier", "data_seed": 0, "weight_seed": 0}
+            first: Values = {"init": "xavier", "data_seed": 0, "weight_seed": 0}
         else:
             ordered = tuple(name for name in FEATURES if name in self.features)
             first = {"init": REFERENCE, "data_seed": "0", "weight_seed": 0, "features": ordered}
@@ -250,7 +253,7 @@ class Settings:
         if self.l1 and self.l2:
             yield sentences(_("TensorFlow Playground has L1 or L2, not both."), leave)
 
-    def differing(self, other: Settings) -> dict[str, Any]:
+    def differing(self, other: Settings) -> Values:
         """The fields of this that differ from the other's, as JSON has them."""
         before = other.as_dict()
         return {name: value for name, value in self.as_dict().items() if value != before[name]}
@@ -305,16 +308,21 @@ def _entry(name: str, i: int) -> Text:
     return Spelled(f"{name}[{i}]", page=_("{name}, entry {number}", name=name, number=i + 1))
 
 
-#: Takes a value and the name of its field.
-Check: TypeAlias = Callable[[Any, str], Any]
+T = TypeVar("T")
+#: Takes a value, of any kind, and the name of its field; gives the value as the settings hold it.
+Check: TypeAlias = Callable[[object, str], T]
 
 
-def number(least: float, most: float) -> Check:
+def number(least: float, most: float) -> Check[float]:
     """A number from `least` to `most`."""
 
-    def check(value: Any, name: str) -> float:
-        good = isinstance(value, int | float) and not isinstance(value, bool)
-        if not (good and math.isfinite(value) and least <= value <= most):
+    def check(value: object, name: str) -> float:
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not math.isfinite(value)
+            or not least <= value <= most
+        ):
             raise SettingError(
                 _(
                     "{name} must be a number from {least:.15g} to {most:.15g}. Got {value}.",
@@ -329,10 +337,10 @@ def number(least: float, most: float) -> Check:
     return check
 
 
-def whole(least: int, most: int) -> Check:
+def whole(least: int, most: int) -> Check[int]:
     """A whole number from `least` to `most`."""
 
-    def check(value: Any, name: str) -> int:
+    def check(value: object, name: str) -> int:
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
@@ -350,11 +358,11 @@ def whole(least: int, most: int) -> Check:
     return check
 
 
-def one_of(names: Iterable[str]) -> Check:
+def one_of(names: Iterable[str]) -> Check[str]:
     """One of some names."""
     allowed = tuple(names)
 
-    def check(value: Any, name: str) -> str:
+    def check(value: object, name: str) -> str:
         if not isinstance(value, str) or value not in allowed:
             raise SettingError(
                 _(
@@ -369,10 +377,10 @@ def one_of(names: Iterable[str]) -> Check:
     return check
 
 
-def text(most: int) -> Check:
+def text(most: int) -> Check[str]:
     """A text."""
 
-    def check(value: Any, name: str) -> str:
+    def check(value: object, name: str) -> str:
         if not isinstance(value, str) or len(value) > most:
             raise SettingError(
                 _(
@@ -387,10 +395,10 @@ def text(most: int) -> Check:
     return check
 
 
-def several(each: Check, most: int, least: int = 0) -> Check:
+def several(each: Check[T], most: int, least: int = 0) -> Check[tuple[T, ...]]:
     """A list, each entry checked."""
 
-    def check(value: Any, name: str) -> tuple[Any, ...]:
+    def check(value: object, name: str) -> tuple[T, ...]:
         if not isinstance(value, list | tuple) or not least <= len(value) <= most:
             raise SettingError(
                 _(
@@ -406,7 +414,7 @@ def several(each: Check, most: int, least: int = 0) -> Check:
     return check
 
 
-def _checked_entry(each: Check, entry: Any, name: str, i: int) -> Any:
+def _checked_entry(each: Check[T], entry: object, name: str, i: int) -> T:
     """An entry of a list, checked; its own name is made only where something is wrong with it."""
     try:
         return each(entry, name)
@@ -414,19 +422,21 @@ def _checked_entry(each: Check, entry: Any, name: str, i: int) -> Any:
         return each(entry, _entry(name, i))
 
 
-def _different(each: Check) -> Check:
-    def check(value: Any, name: str) -> tuple[Any, ...]:
-        found: tuple[Any, ...] = each(value, name)
-        if len(set(found)) < len(found):
+def _different(each: Check[tuple[T, ...]]) -> Check[tuple[T, ...]]:
+    """A list without an entry that occurs twice."""
+
+    def check(value: object, name: str) -> tuple[T, ...]:
+        entries = each(value, name)
+        if len(set(entries)) < len(entries):
             raise SettingError(
                 _("{name} has an entry twice. Got {value}.", name=name, value=shown(value))
             )
-        return found
+        return entries
 
     return check
 
 
-def _point(value: Any, name: str) -> tuple[float, float, int]:
+def _point(value: object, name: str) -> tuple[float, float, int]:
     """A painted point, to two decimals."""
     if not isinstance(value, list | tuple) or len(value) != 3:
         raise SettingError(
@@ -440,29 +450,31 @@ def _point(value: Any, name: str) -> tuple[float, float, int]:
     return x, y, whole(0, MOST_CLASSES - 1)(value[2], name)
 
 
-def _above_zero(check: Check) -> Check:
-    def above(value: Any, name: str) -> float:
-        found: float = check(value, name)
-        if not found:
+def _above_zero(check: Check[float]) -> Check[float]:
+    """A number that is not 0."""
+
+    def above(value: object, name: str) -> float:
+        checked = check(value, name)
+        if not checked:
             raise SettingError(
                 _("{name} must be above 0. Got {value}.", name=name, value=shown(value))
             )
-        return found
+        return checked
 
     return above
 
 
-def _or_none(check: Check) -> Check:
+def _or_none(check: Check[T]) -> Check[T | None]:
+    """What the check allows, or None."""
     return lambda value, name: None if value is None else check(value, name)
 
 
-def _seed(value: Any, name: str) -> int | str:
+def _seed(value: object, name: str) -> int | str:
     """A whole number; in compatible mode a text."""
-    found: int | str = (text(100) if isinstance(value, str) else whole(0, MOST_SEED))(value, name)
-    return found
+    return text(100)(value, name) if isinstance(value, str) else whole(0, MOST_SEED)(value, name)
 
 
-def _numbers(value: Any, name: str) -> dict[str, float]:
+def _numbers(value: object, name: str) -> dict[str, float]:
     """Numbers by name; the optimizer checks them itself."""
     if not isinstance(value, Mapping) or len(value) > 10:
         raise SettingError(
@@ -476,7 +488,8 @@ def _number_called(name: str, key: object) -> Text:
     return Spelled(f"{name}.{key}", page=_("{name}, {key}", name=name, key=key))
 
 
-def _checks(caps: Caps) -> dict[str, Check]:
+def _checks(caps: Caps) -> dict[str, Check[object]]:
+    """The check of every field."""
     return {
         "mode": one_of(("teaching", "compatible")),
         "data": one_of(DATA_SETS),

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
 from chainrule.datasets import playground, spiral, stratified_split
 from chainrule.datasets.playground import PLAYGROUND
@@ -13,14 +10,12 @@ from chainrule.datasets.table import Table
 from chainrule.lang.messages import _
 from chainrule.playground.caps import Caps
 from chainrule.playground.compatible.training import Compatible
-from chainrule.playground.data import SQUARE, Data, Plane, Points
+from chainrule.playground.data import SQUARE, Array, Data, Plane, Points
 from chainrule.playground.settings import FEATURES, Settings
 from chainrule.playground.tables import digit_cells, table_cells
 from chainrule.playground.translation import link_of
 
 __all__ = ["draw"]
-
-Array = npt.NDArray[Any]
 
 #: The book's spiral is the one of this seed.
 BOOK_SEED = 1984

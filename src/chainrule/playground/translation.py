@@ -1,12 +1,11 @@
-"""Settings as a TensorFlow Playground link says them, and back."""
+"""Settings from a TensorFlow Playground link, and the link of settings."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from chainrule.playground.compatible.links import Link
-from chainrule.playground.settings import FEATURES, Settings
+from chainrule.playground.settings import FEATURES, Settings, Values
 
 __all__ = ["link_of", "settings_of"]
 
@@ -67,5 +66,5 @@ def link_of(settings: Settings) -> Link:
         problem="regression" if regression else "classification",
         init_zero=settings.init == "zeros",
     )
-    on: dict[str, Any] = {theirs: name in settings.features for name, theirs in INPUTS.items()}
-    return replace(link, **on)
+    inputs: Values = {theirs: name in settings.features for name, theirs in INPUTS.items()}
+    return replace(link, **inputs)

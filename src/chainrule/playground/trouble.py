@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+
+from chainrule.playground.data import Array
 
 __all__ = ["Column", "Trouble", "troubles"]
-
-Array = npt.NDArray[Any]
 
 #: A unit is saturated where its slope is below this part of the steepest, for nearly all rows.
 FLAT, NEARLY_ALL = 0.02, 0.98

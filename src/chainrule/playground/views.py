@@ -1,14 +1,13 @@
-"""What is shown: the choices there are, the state, and the frame that time changes."""
+"""The messages that show a session: the choices, the state, and the frame after each step."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from chainrule.datasets import playground, spiral
 from chainrule.datasets.playground import PLAYGROUND
@@ -19,9 +18,9 @@ from chainrule.networks import Network
 from chainrule.nodes.base import Value, ignore_fp_errors
 from chainrule.optimizers import Optimizer
 from chainrule.playground.caps import Caps
-from chainrule.playground.data import Data
+from chainrule.playground.data import Array, Data
 from chainrule.playground.linking import whole_link, write_link
-from chainrule.playground.messages import Message, told
+from chainrule.playground.messages import Fields, Message, told
 from chainrule.playground.run import Edit, Run
 from chainrule.playground.settings import (
     ACTIVATIONS,
@@ -39,8 +38,6 @@ from chainrule.version import __version__
 
 __all__ = ["View", "frame", "hello", "state"]
 
-Array = npt.NDArray[Any]
-
 #: Points along a side: of the map of one output, of each of several, of a unit.
 LARGE, MEDIUM, SMALL = 100, 50, 16
 #: With more hidden units than these, a large map would take most of the time.
@@ -55,11 +52,11 @@ LEARNING_RATES = (1e-5, 1e-4, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1, 3, 10)
 RATES = (0, 1e-3, 3e-3, 0.01, 0.03, 0.1, 0.3, 1, 3, 10)
 
 
-# -- once --------------------------------------------------------------------------------------
+# -- the choices --------------------------------------------------------------------------------------
 
 
 def hello(caps: Caps) -> Message:
-    """What may be chosen."""
+    """The choices that the page offers."""
     choices = {
         "data": [
             {"key": key, "problem": problem, "plane": plane} for key, problem, plane in _data_sets()
@@ -100,7 +97,7 @@ def _thumbs() -> dict[str, Array]:
     return found
 
 
-def _optimizer(name: str, kind: type[Optimizer]) -> dict[str, Any]:
+def _optimizer(name: str, kind: type[Optimizer]) -> Fields:
     numbers = []
     for number, default in number_defaults(name).items():
         most = math.nextafter(1, 0) if kind.hyperparameters.get(number) is below_one else 1.0
@@ -110,7 +107,7 @@ def _optimizer(name: str, kind: type[Optimizer]) -> dict[str, Any]:
 
 
 class Shown(Protocol):
-    """What of a session is looked at."""
+    """What these messages read of a session."""
 
     @property
     def run(self) -> Run:
@@ -152,7 +149,7 @@ class Shown(Protocol):
 
 
 def state(session: Shown) -> Message:
-    """All but what time changes."""
+    """All that the page shows, but for what changes with every step."""
     run = session.run
     data, settings = run.data, run.settings
     plane = data.plane(settings.features)
@@ -193,11 +190,11 @@ def state(session: Shown) -> Message:
     return Message("state", fields, arrays)
 
 
-def _network(run: Run) -> dict[str, Any]:
+def _network(run: Run) -> Fields:
     """The columns of units, and the parameters that lead into each."""
     settings, data, machine = run.settings, run.data, run.machine
     affine = [i for i, layer in enumerate(machine.network.sequence) if isinstance(layer, Affine)]
-    columns: list[dict[str, Any]] = [
+    columns: list[Fields] = [
         {
             "kind": "features",
             "layer": None,
@@ -252,7 +249,7 @@ def _outputs(settings: Settings, data: Data) -> list[str]:
     return list(data.classes)
 
 
-def _run_entry(run: Run, runs: Mapping[int, Run]) -> dict[str, Any]:
+def _run_entry(run: Run, runs: Mapping[int, Run]) -> Fields:
     parent = runs.get(run.parent) if run.parent is not None else None
     final = run.settings_at(run.end + 1)
     before = Settings() if parent is None else parent.settings_at((run.forked_at or 0) + 1)
@@ -281,7 +278,7 @@ def _run_entry(run: Run, runs: Mapping[int, Run]) -> dict[str, Any]:
     }
 
 
-def _listed(changes: Any) -> dict[str, Any]:
+def _listed(changes: Fields) -> Fields:
     return {k: list(v) if isinstance(v, tuple) else v for k, v in changes.items()}
 
 
@@ -371,8 +368,8 @@ class View:
         n, count = len(self.data.classes), np.split(self.data.labels, [self.data.train])
         found = np.zeros((2, n, n), np.int32)
         for k, out in enumerate(y):
-            said = (out[:, 0] > 0).astype(int) if out.shape[1] == 1 else out.argmax(axis=1)
-            np.add.at(found[k], (count[k].astype(int), said), 1)
+            answer = (out[:, 0] > 0).astype(int) if out.shape[1] == 1 else out.argmax(axis=1)
+            np.add.at(found[k], (count[k].astype(int), answer), 1)
         return {"confusion": found}
 
     def shown(self, y: Array) -> Array:
@@ -386,7 +383,7 @@ def _maps(columns: Array, size: int) -> Array:
 
 
 def frame(session: Shown) -> Message:
-    """What time changes; it changes nothing itself."""
+    """What changes with every step. Making it changes nothing."""
     run, view = session.run, session.view()
     machine = run.machine
     train_loss, test_loss, train_score, test_score = run.scores
@@ -426,7 +423,7 @@ def frame(session: Shown) -> Message:
     return Message("frame", fields, arrays)
 
 
-def _trouble(run: Run, view: View) -> list[dict[str, Any]]:
+def _trouble(run: Run, view: View) -> list[Fields]:
     """What is wrong: that it cannot go on, or what `troubles` finds."""
     failed = [Trouble("not_finite")] if run.failure is not None else []
     found = [vars(trouble) | {"step": run.step} for trouble in failed or view.troubles(run)]

@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from chainrule.errors import FormatError
-from chainrule.playground.server.commands import read_command
+from chainrule.playground.server.command_reader import read_command
 
 
 @pytest.fixture(scope="module")

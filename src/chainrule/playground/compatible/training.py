@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +11,7 @@ from chainrule.layers import Affine, HalfSquaredError, Layer, ReLU, Sigmoid, Tan
 from chainrule.networks import Sequential
 from chainrule.nodes.base import ignore_fp_errors
 from chainrule.playground.caps import Caps
-from chainrule.playground.compatible.data import columns, points
+from chainrule.playground.compatible.data import Array, columns, points
 from chainrule.playground.compatible.links import Link
 from chainrule.playground.compatible.optimizer import PlaygroundSGD
 from chainrule.playground.compatible.random import SeedRandom, fixed5
@@ -20,8 +19,6 @@ from chainrule.training.state import Training
 from chainrule.training.stepper import BUFFER, Stepper
 
 __all__ = ["Compatible", "epoch_batches"]
-
-Array = npt.NDArray[Any]
 
 #: What follows a hidden layer; nothing, for "linear".
 _LAYERS: dict[str, Callable[[], Layer]] = {"tanh": Tanh, "relu": ReLU, "sigmoid": Sigmoid}

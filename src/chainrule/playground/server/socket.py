@@ -13,7 +13,7 @@ from chainrule.errors import FormatError
 from chainrule.lang.messages import _
 from chainrule.playground.messages import Message, refused
 from chainrule.playground.server.answers import plain_refusal
-from chainrule.playground.server.commands import read_command
+from chainrule.playground.server.command_reader import read_command
 from chainrule.playground.server.learners import Client, Learner, Learners
 from chainrule.playground.server.limits import Limits
 from chainrule.playground.server.worker import Worker

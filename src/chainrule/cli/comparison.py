@@ -1,9 +1,9 @@
-"""How good a model is on some rows, and whether it beats the simplest models there are."""
+"""A model compared with the simplest ones, on rows that it was not trained on."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,88 +18,106 @@ if TYPE_CHECKING:
     from chainrule.datasets import Preprocessor
     from chainrule.networks import Network
 
-__all__ = ["Judged", "beside", "held_out", "judge", "simplest", "verdict"]
+__all__ = [
+    "Evaluation",
+    "baseline_line",
+    "baseline_scores",
+    "evaluate_held_out",
+    "held_out_lines",
+    "verdict",
+]
+
+
+Array = npt.NDArray[Any]
+Scores: TypeAlias = dict[str, float | None]
 
 
 @dataclass(frozen=True)
-class Judged:
+class Evaluation:
     """A model's scores on held-out rows, beside those of the baselines."""
 
     rows: int
-    scores: dict[str, Any]
-    found: Comparison
+    scores: Scores
+    comparison: Comparison
     baselines: Baselines
     preparation: Preprocessor
 
     def verdict(self, hidden: bool, given: Sequence[str]) -> tuple[Text, ...]:
-        """What to say if the model does not beat the baselines; see `verdict`."""
+        """Sentences if the model does not beat the baselines; see the function `verdict`."""
         which = _("the held-out rows")
-        return verdict(self.found, self.preparation, self.baselines, which, hidden, given)
+        return verdict(self.comparison, self.preparation, self.baselines, which, hidden, given)
 
 
-def judge(
+def evaluate_held_out(
     network: Network,
     preparation: Preprocessor,
     baselines: Baselines,
-    x: npt.NDArray[Any],
-    t: npt.NDArray[Any],
-) -> Judged:
-    """Score a network and the baselines on rows that it was not trained on."""
+    x: Array,
+    t: Array,
+) -> Evaluation:
+    """Score a network and the baselines on held-out rows."""
     y = np.asarray(network.predict(x))
-    found = baselines.compare(y, x, t)
+    comparison = baselines.compare(y, x, t)
     if preparation.classes:
-        scores: dict[str, Any] = {"accuracy": found.model}
+        scores: Scores = {"accuracy": comparison.model}
     else:
         scores = dict(regression_scores(y, t, preparation.scale))
-    return Judged(len(t), scores | simplest(found), found, baselines, preparation)
+    scores |= baseline_scores(comparison)
+    return Evaluation(len(t), scores, comparison, baselines, preparation)
 
 
-def simplest(found: Comparison) -> dict[str, float | None]:
+def baseline_scores(comparison: Comparison) -> Scores:
     """The scores of the baselines, by name."""
-    return {"constant": found.constant, "linear": found.linear}
+    return {"constant": comparison.constant, "linear": comparison.linear}
 
 
-def held_out(judged: Judged | None, chose: bool) -> list[tuple[Text, Text]]:
-    """The scores in words; `chose`: these rows chose the epoch to keep, too."""
-    if judged is None:
-        told = _("nothing, so how good the model is on new rows is not known")
-        return [(_("held out"), told)]
-    rows, scores, prep = judged.rows, judged.scores, judged.preparation
+def held_out_lines(evaluation: Evaluation | None, chose: bool) -> list[tuple[Text, Text]]:
+    """The scores as lines to show; `chose`: these rows chose the epoch to keep, too."""
+    if evaluation is None:
+        unknown = _("nothing, so how good the model is on new rows is not known")
+        return [(_("held out"), unknown)]
+    rows, scores, preparation = evaluation.rows, evaluation.scores, evaluation.preparation
     of = _n("{n:,} row never trained on", "{n:,} rows never trained on", rows)
-    if prep.classes:
-        right = round(scores["accuracy"] * rows)
+    accuracy = scores.get("accuracy")
+    if accuracy is not None:
+        right = round(accuracy * rows)
         of = _("{right:,} of {rows}", right=right, rows=of)
     if chose:
         of = _("{rows}; they chose the epoch to keep, too", rows=of)
-    if prep.classes:
-        score = _("{part:.1%}  ({rows})", part=scores["accuracy"], rows=of)
+    if accuracy is not None:
+        score = _("{part:.1%}  ({rows})", part=accuracy, rows=of)
         pairs: list[tuple[Text, Text]] = [(_("held-out accuracy"), score)]
     else:
         units = _(
-            "{value} in units of {target}", value=in_units(scores["rmse"]), target=prep.target
+            "{value} in units of {target}",
+            value=in_units(scores["rmse"]),
+            target=preparation.target,
         )
         pairs = [
-            (_("held-out R²"), _("{score}  ({rows})", score=_score(scores["r2"], prep), rows=of)),
+            (
+                _("held-out R²"),
+                _("{score}  ({rows})", score=_score(scores["r2"], preparation), rows=of),
+            ),
             (_("held-out RMSE"), units),
         ]
-    return [*pairs, *beside(judged.found, prep, judged.baselines)]
+    return [*pairs, *baseline_line(evaluation.comparison, preparation, evaluation.baselines)]
 
 
-def beside(
-    found: Comparison, preparation: Preprocessor, baselines: Baselines
+def baseline_line(
+    comparison: Comparison, preparation: Preprocessor, baselines: Baselines
 ) -> list[tuple[Text, Text]]:
     """The baselines' scores as a line to show."""
-    told = []
-    if found.linear is not None:
-        told.append(_("{score} by a linear model", score=_score(found.linear, preparation)))
-    if found.constant is not None:
-        score, answer = _score(found.constant, preparation), _answer(preparation, baselines)
-        told.append(_("{score} by always {answering}", score=score, answering=answer))
-    return [(_("to compare"), listed(told))] if told else []
+    scores: list[Text] = []
+    if comparison.linear is not None:
+        scores.append(_("{score} by a linear model", score=_score(comparison.linear, preparation)))
+    if comparison.constant is not None:
+        score, answer = _score(comparison.constant, preparation), _answer(preparation, baselines)
+        scores.append(_("{score} by always {answering}", score=score, answering=answer))
+    return [(_("to compare"), listed(scores))] if scores else []
 
 
 def verdict(
-    found: Comparison,
+    comparison: Comparison,
     preparation: Preprocessor,
     baselines: Baselines,
     which: Text,
@@ -111,19 +129,20 @@ def verdict(
     `hidden`: it has hidden layers. `given`: options that kept the recipe from being chosen.
     """
     model, constant, linear = (
-        _score(score, preparation) for score in (found.model, found.constant, found.linear)
+        _score(score, preparation)
+        for score in (comparison.model, comparison.constant, comparison.linear)
     )
-    if found.worse_than is None:
+    if comparison.worse_than is None:
         return ()
-    if found.worse_than == "constant":
+    if comparison.worse_than == "constant":
         answer = _answer(preparation, baselines)
-        said = (
+        sentence = (
             _(
                 "On {which} the model is no better than always {answering}.",
                 which=which,
                 answering=answer,
             )
-            if found.constant is None
+            if comparison.constant is None
             else _(
                 "On {which} the model is no better than always {answering} ({model} against {other}).",
                 which=which,
@@ -133,20 +152,20 @@ def verdict(
             )
         )
     else:
-        said = _(
+        sentence = _(
             "On {which} a linear model is better ({linear} against {model}).",
             which=which,
             linear=linear,
             model=model,
         )
-    tips = _tips(found.worse_than == "linear", hidden, preparation.target)
+    tips = _tips(comparison.worse_than == "linear", hidden, preparation.target)
     if not given:
-        return said, tips[0]
-    return said, _("Try it without {options} first.", options=listed(given, "and")), tips[1]
+        return sentence, tips[0]
+    return sentence, _("Try it without {options} first.", options=listed(given, "and")), tips[1]
 
 
 def _tips(linear: bool, hidden: bool, target: str) -> tuple[Text, Text]:
-    """What to try, first or after something else; `linear`: a linear model is better."""
+    """What to try, as the first advice or as a second one; `linear`: a linear model is better."""
     if not linear:
         return (
             _("Try more rows, or columns that tell more of {target!r}.", target=target),
@@ -161,7 +180,7 @@ def _tips(linear: bool, hidden: bool, target: str) -> tuple[Text, Text]:
 
 
 def _answer(preparation: Preprocessor, baselines: Baselines) -> Text:
-    """The answer that looks at no column."""
+    """What the constant model answers."""
     if preparation.classes is None:
         return _("saying the mean {target}", target=preparation.target)
     label = preparation.classes[int(np.argmax(baselines.answer))]

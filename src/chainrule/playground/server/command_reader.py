@@ -57,7 +57,7 @@ def _too_deep(depth: int) -> Text:
     return _("A command is nested at most {depth} deep.", depth=depth)
 
 
-def deeper(value: Any, depth: int) -> bool:
+def deeper(value: object, depth: int) -> bool:
     """Whether lists and objects are nested more than `depth` deep."""
     if isinstance(value, dict):
         value = list(value.values())

@@ -1,21 +1,33 @@
-"""Where the rows come from: a bundled or generated set by its name, or a file; and its target."""
+"""DATA of a command: a bundled or generated set by its name, or a file; and its target column."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from chainrule.cli.said import Said
+from chainrule.cli.data_options import DataOptions
 from chainrule.errors import DataError, SettingError, guess, shown
 from chainrule.lang.messages import Text, _, listed
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from chainrule.datasets import Table
     from chainrule.datasets.forms import Kinds
 
-__all__ = ["GENERATED", "STDIN", "TARGET_NAMES", "find_target", "is_text", "open_source", "stem"]
+__all__ = [
+    "GENERATED",
+    "STDIN",
+    "TARGET_NAMES",
+    "data_name",
+    "find_target",
+    "is_text",
+    "open_source",
+]
+
+Array: TypeAlias = "npt.NDArray[Any]"
 
 STDIN = "-"
 ENDINGS = (".csv", ".tsv", ".txt", ".data", ".dat", ".tab", ".psv", ".npy", ".npz", ".idx")
@@ -26,52 +38,55 @@ TARGET_NAMES = ("target", "label", "class", "species", "y")
 
 def open_source(
     data: str,
-    said: Said = Said(),  # noqa: B008 - it cannot be changed
+    read_as: DataOptions = DataOptions(),  # noqa: B008 - it is frozen
     known: Kinds | None = None,
     judged: Callable[[str], bool] | None = None,
 ) -> tuple[Table, str | None]:
-    """The table, and its target column where one is known; a text table is read as is `said`.
+    """The table, and its target column where one is known.
 
-    `known` is what a model knows of the columns, and `judged` says of which the notes speak.
-    "-" is a text table on standard input.
+    A text table is read by the options `read_as`; `known` are the kinds of the columns that a model
+    was trained on, and `judged` says of which columns the notes speak. "-" is a text table on
+    standard input.
     """
     from chainrule import datasets
 
     if data == STDIN:
         from chainrule.datasets.text_tables import parse_text
 
-        return parse_text(_piped(), _("standard input"), said.reading(known, judged)), None
+        return parse_text(
+            _standard_input(), _("standard input"), read_as.reading(known, judged)
+        ), None
 
     sets = (*datasets.names(), *GENERATED)
     if data in sets:
-        if said:
+        if read_as:
             raise SettingError(
                 _(
                     "{data} is a data set that comes with chainrule, so {options} does not apply: it says how"
                     " a text file is read. For a file of that name say ./{data}.",
                     data=data,
-                    options=said.options,
+                    options=read_as.typed,
                 )
             )
         return datasets.open_data(data) if data not in GENERATED else (_generated(data), "class")
     if not os.path.lexists(data):
-        raise DataError(_nowhere(data, sets))
-    if said and not is_text(data):
+        raise DataError(_no_such_data(data, sets))
+    if read_as and not is_text(data):
         raise SettingError(
             _(
                 "{data} is no text file, so {options} does not apply: it says how one is read.",
                 data=data,
-                options=said.options,
+                options=read_as.typed,
             )
         )
     from chainrule.datasets.bundled import open_with
 
-    return open_with(data, said.reading(known, judged))
+    return open_with(data, read_as.reading(known, judged))
 
 
-def _nowhere(data: str, sets: Sequence[str]) -> Text:
-    """That there is no such data, with what was probably meant."""
-    hint = guess(data, [*sets, *_beside(data)])
+def _no_such_data(data: str, sets: Sequence[str]) -> Text:
+    """The sentence for a name that is neither a file nor a set, with what was probably meant."""
+    hint = guess(data, [*sets, *_tables_beside(data)])
     if not hint:
         return _(
             "{data} is neither a file nor a set that comes with chainrule; the sets that come with"
@@ -89,7 +104,7 @@ def _nowhere(data: str, sets: Sequence[str]) -> Text:
 
 
 def is_text(data: str) -> bool:
-    """Whether this is read as text: all but the sets that come along, and files of arrays."""
+    """Whether this is read as text: all but the bundled sets and files of arrays."""
     if data == STDIN:
         return True
     name = data.lower().removesuffix(".gz")
@@ -97,7 +112,7 @@ def is_text(data: str) -> bool:
     return os.path.lexists(data) and not name.endswith(arrays)
 
 
-def _beside(data: str) -> list[str]:
+def _tables_beside(data: str) -> list[str]:
     """The tables in the folder that this name is in, to find a misspelt one."""
     folder = os.path.dirname(data)
     try:
@@ -108,13 +123,13 @@ def _beside(data: str) -> list[str]:
     return [os.path.join(folder, name) for name in sorted(names) if name.lower().endswith(tables)]
 
 
-def _piped() -> bytes:
-    """All of standard input, if a quarter of the memory holds it."""
+def _standard_input() -> bytes:
+    """All bytes of standard input, unless they take more than a quarter of the memory."""
     from chainrule.datasets.opening import physical_memory
 
     most = physical_memory() // 4
-    found = sys.stdin.buffer.read(most + 1)
-    if len(found) > most:
+    data = sys.stdin.buffer.read(most + 1)
+    if len(data) > most:
         raise DataError(
             _(
                 "standard input is longer than {most:,} bytes, a quarter of this machine's memory. Take fewer"
@@ -122,14 +137,14 @@ def _piped() -> bytes:
                 most=most,
             )
         )
-    return found
+    return data
 
 
 def _generated(name: str) -> Table:
-    """The set with its own seed, so that it is the same whenever it is named."""
+    """A generated set, with its default seed: the same rows at every call."""
     from chainrule import datasets
 
-    makers: dict[str, Any] = {
+    makers: dict[str, Callable[[], tuple[Array, Array]]] = {
         "spiral": datasets.spiral,
         "moons": datasets.moons,
         "circles": datasets.circles,
@@ -143,7 +158,7 @@ def _generated(name: str) -> Table:
 
 
 def find_target(table: Table, given: str | None, known: str | None) -> str:
-    """The target column: the one asked for, the known one, or the only one with a usual name."""
+    """The target column: the one given, the known one, or the only one with a usual name."""
     if given is not None:
         table.require(given)
         return given
@@ -173,8 +188,8 @@ def find_target(table: Table, given: str | None, known: str | None) -> str:
     )
 
 
-def stem(data: str) -> str:
-    """A name for the model: that of the data, without folder and endings."""
+def data_name(data: str) -> str:
+    """The name of the data without folder and endings; the model is called by it."""
     name = "stdin" if data == STDIN else os.path.basename(data.rstrip("/"))
     for ending in (".gz", *ENDINGS):
         if name.lower().endswith(ending) and len(name) > len(ending):

@@ -1,4 +1,4 @@
-"""What the options of a command say of a text table, before anything of it is read."""
+"""The options on how a text table is read, such as --header and --decimal."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from chainrule.datasets.forms import Kinds
     from chainrule.datasets.rules import Reading
 
-__all__ = ["Said"]
+__all__ = ["DataOptions"]
 
 
 @dataclass(frozen=True)
-class Said:
-    """The options on how a text table is read; what is None or empty its cells tell."""
+class DataOptions:
+    """The options on how a text table is read; those that are None or empty, its cells decide."""
 
     header: bool | None = None
     encoding: str | None = None
@@ -31,37 +31,40 @@ class Said:
     day_first: bool | None = None
 
     def __bool__(self) -> bool:
-        return self != Said()
+        return self != DataOptions()
 
     @property
-    def options(self) -> Text:
-        """Those that were given, as they are typed."""
+    def typed(self) -> Text:
+        """The options that were given, as they are typed."""
         names = {"header": "--no-header" if self.header is False else "--header"}
         given = [f.name for f in fields(self) if getattr(self, f.name) != f.default]
         return listed([names.get(name, f"--{name.replace('_', '-')}") for name in given], "and")
 
     @property
     def kinds(self) -> dict[str, Literal["text", "number", "date"]]:
-        """The kind of each column that was named."""
-        found: dict[str, Literal["text", "number", "date"]] = {}
+        """The kind of each column that an option names."""
+        kinds: dict[str, Literal["text", "number", "date"]] = {}
         for kind in ("text", "number", "date"):
             for name in getattr(self, kind):
-                if found.setdefault(name, kind) != kind:
+                if kinds.setdefault(name, kind) != kind:
                     raise SettingError(
                         _(
                             "--{kind} {name} and --{other} {name}: a column is one of the two. Leave one"
                             " out.",
-                            kind=found[name],
+                            kind=kinds[name],
                             name=name,
                             other=kind,
                         )
                     )
-        return found
+        return kinds
 
     def reading(
         self, known: Kinds | None = None, judged: Callable[[str], bool] | None = None
     ) -> Reading:
-        """How the table is read; what is `known` of a column gives way to what is said of it."""
+        """The rules to read the table by; the options overrule the kinds that are `known` already.
+
+        `judged` says of which columns the notes of the table speak.
+        """
         from chainrule.datasets.rules import Reading
 
         words = self.missing_words
@@ -76,16 +79,16 @@ class Said:
         )
 
     def check(self, table: Table) -> None:
-        """Raise if a column that was named is not there, or holds nothing of what was said."""
+        """Raise if a named column is missing, or no cell of it is of the kind that was given."""
         kinds = self.kinds
         table.require(*kinds)
         for name, kind in kinds.items():
             if kind != "text" and table.kind(name) == "text":
                 cell = next((c for c in table.texts(name).categories), "")
-                raise DataError(_not_one(kind, table.source, name, shown(cell, 40)))
+                raise DataError(_no_cell_of_kind(kind, table.source, name, shown(cell, 40)))
 
-    def facts(self) -> dict[str, Any]:
-        """What is kept with a model, so that later rows are read alike."""
+    def facts(self) -> dict[str, object]:
+        """The options as facts of a model, so that later rows are read in the same way."""
         return {
             "header": self.header,
             "encoding": self.encoding,
@@ -95,29 +98,30 @@ class Said:
             "day_first": self.day_first,
         }
 
-    def after(self, facts: Any) -> Said:
-        """These options, and where they are silent those that a model was trained with."""
+    def or_facts(self, facts: object) -> DataOptions:
+        """These options; where one was not given, the one that a model was trained with."""
         if not isinstance(facts, dict):
             return self
         kinds = facts.get("kinds")
         named = kinds if isinstance(kinds, dict) else {}
-        kept: dict[str, Any] = {}
+        options: dict[str, Any] = {}
         for name in ("encoding", "decimal", "missing_words", "day_first"):
-            wanted: Any = bool if name == "day_first" else str
+            kind_of_value = bool if name == "day_first" else str
             value = facts.get(name)
             given = getattr(self, name)
-            kept[name] = value if given is None and isinstance(value, wanted) else given
+            usable = given is None and isinstance(value, kind_of_value)
+            options[name] = value if usable else given
         for kind in ("text", "number", "date"):
             own = tuple(n for n, k in named.items() if k == kind and n not in self.kinds)
-            kept[kind] = (*getattr(self, kind), *own)
+            options[kind] = (*getattr(self, kind), *own)
         header = self.header
         if header is None and facts.get("header") is False:
             header = False
-        return Said(header=header, **kept)
+        return DataOptions(header=header, **options)
 
 
-def _not_one(kind: str, source: str, name: str, cell: str) -> Text:
-    """That a column holds nothing of the kind that was said."""
+def _no_cell_of_kind(kind: str, source: str, name: str, cell: str) -> Text:
+    """The sentence for a column none of whose cells is of the kind that was given."""
     if kind == "date":
         return _(
             "--date {name}: no cell of {source}, column {name!r}, is a date such as 2024-01-31, 1/31/2024,"

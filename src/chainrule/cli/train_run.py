@@ -1,0 +1,242 @@
+"""`chainrule train` at work: choose the recipe, train, score the held-out rows, keep the model."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy.typing as npt
+
+from chainrule.atomic_write import write_whole
+from chainrule.cli.comparison import Evaluation, evaluate_held_out, held_out_lines
+from chainrule.cli.data_source import data_name
+from chainrule.cli.interrupt import CtrlC
+from chainrule.cli.language import current
+from chainrule.cli.model_and_data import Facts
+from chainrule.cli.places import free_name
+from chainrule.cli.train_plan import Plan
+from chainrule.errors import NonFiniteError, SettingError
+from chainrule.files import save_model
+from chainrule.lang.messages import Text, _, _n, sentences
+from chainrule.training import (
+    Baselines,
+    Callback,
+    Choice,
+    EarlyStopping,
+    History,
+    choose_recipe,
+)
+
+__all__ = ["Trained", "run_plan"]
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The result of a training, and what is shown of it."""
+
+    data: str
+    out: str
+    renamed: str
+    bytes: int
+    seconds: float
+    epochs: int
+    planned: int
+    stopped: str | None
+    interrupted: bool
+    figures: tuple[tuple[Text, Text], ...]
+    facts: Facts
+    notes: tuple[str, ...]
+    verdict: tuple[Text, ...]
+    report: str | None
+
+    def as_json(self) -> Facts:
+        """Everything, for another program."""
+        return {
+            "model": self.out,
+            **({"report": self.report} if self.report else {}),
+            "seconds": round(self.seconds, 3),
+            **self.facts,
+            "notes": [*self.notes, *filter(None, [sentences(*self.verdict)])],
+        }
+
+
+def run_plan(plan: Plan, progress: str | None) -> Trained:
+    """Train, score the held-out rows, keep the model and write the report."""
+    with CtrlC(plan.trainer) as ctrl_c:
+        return _run_plan(plan, progress, ctrl_c)
+
+
+def _run_plan(plan: Plan, progress: str | None, ctrl_c: Callback) -> Trained:
+    options, preparation = plan.options, plan.preparation
+    x, t = preparation.transform(plan.split.table), preparation.targets(plan.split.table)
+    training, held_out = plan.split.training, plan.split.held
+    rows = x[training], t[training]
+    validation = (x[held_out], t[held_out]) if len(held_out) else None
+    started = time.perf_counter()
+    choice, history = _train(plan, rows, validation, progress, ctrl_c)
+    seconds = time.perf_counter() - started
+    # Ctrl-C from now on stops nothing: the model is saved, as it would have been.
+    stopped, interrupted = history.stopped, history.interrupted
+
+    facts = dict(plan.facts)
+    facts["training"] = {
+        **facts["training"],
+        "weight_decay": choice.recipe.weight_decay,
+        "epochs": len(history),
+        **_tried(choice),
+        "stopped": stopped,
+        "engine": plan.trainer.engine_used,
+    }
+    baselines = Baselines.fit(*rows, classes=len(preparation.classes or ()) or None)
+    evaluation: Evaluation | None = None
+    verdict: tuple[Text, ...] = ()
+    if validation is not None:
+        evaluation = evaluate_held_out(plan.net, preparation, baselines, *validation)
+        verdict = evaluation.verdict(bool(options.hidden), options.recipe_options())
+        facts["held_out"] = evaluation.scores
+    out = _keep_model(plan, facts, baselines)
+    report = options.report if len(history) else None
+    if report is not None:
+        _write_report(report, plan, facts, seconds, verdict)
+    return Trained(
+        data=options.data,
+        out=out,
+        renamed=plan.renamed,
+        bytes=os.path.getsize(out),
+        seconds=seconds,
+        epochs=len(history),
+        planned=choice.recipe.epochs,
+        stopped=stopped,
+        interrupted=interrupted,
+        figures=(
+            *_recipe_line(choice),
+            *held_out_lines(evaluation, options.patience is not None),
+        ),
+        facts=facts,
+        notes=plan.notes,
+        verdict=verdict,
+        report=report,
+    )
+
+
+def _train(
+    plan: Plan,
+    rows: tuple[Array, Array],
+    validation: tuple[Array, Array] | None,
+    progress: str | None,
+    ctrl_c: Callback,
+) -> tuple[Choice, History]:
+    """Choose a recipe by the training rows alone, and train with it."""
+    patience, trainer = plan.options.patience, plan.trainer
+    try:
+        if len(plan.recipes) == 1:
+            plan.recipes[0].prepare(trainer.optimizer, len(rows[0]), plan.batch_size)
+            choice = Choice(plan.recipes, (), 0)
+        else:
+            choice = choose_recipe(trainer, *rows, plan.recipes, plan.batch_size, progress=progress)
+        history = trainer.fit(
+            *rows,
+            choice.recipe.epochs,
+            plan.batch_size,
+            validation=validation,
+            early_stopping=None if patience is None else EarlyStopping(patience=patience),
+            callbacks=[ctrl_c],
+            progress=progress,
+        )
+    except NonFiniteError as error:
+        raise NonFiniteError(
+            _(
+                "training went out of bounds, and nothing was saved. {error} Here: give a smaller --lr"
+                " than {lr:g}.",
+                error=error.args[0],
+                lr=plan.options.lr,
+            )
+        ) from None
+    return choice, history
+
+
+def _tried(choice: Choice) -> Facts:
+    """The recipes that were tried, as facts to keep."""
+    if not choice.losses:
+        return {}
+    pairs = zip(choice.recipes, choice.losses, strict=True)
+    return {
+        "tried": [
+            {
+                "epochs": recipe.tried.epochs,
+                "weight_decay": recipe.weight_decay,
+                "loss": loss if math.isfinite(loss) else None,
+            }
+            for recipe, loss in pairs
+        ],
+        "folds": choice.folds,
+    }
+
+
+def _recipe_line(choice: Choice) -> list[tuple[Text, Text]]:
+    """The recipe that was chosen, as a line to show."""
+    if not choice.losses:
+        return []
+    best = _(
+        "{epochs}, weight decay {decay:g}: the best of {count} on training rows left out",
+        epochs=_n("{n} epoch", "{n} epochs", choice.recipe.epochs),
+        decay=choice.recipe.weight_decay,
+        count=len(choice.recipes),
+    )
+    return [(_("recipe"), best)]
+
+
+def _keep_model(plan: Plan, facts: Facts, baselines: Baselines) -> str:
+    """Save the model; if the default name was taken meanwhile, under the next free one."""
+    out, options = plan.out, plan.options
+    while True:
+        try:
+            save_model(
+                out, plan.net, preparation=plan.preparation, facts=facts,
+                baselines=baselines, overwrite=options.force,
+            )  # fmt: skip
+        except SettingError:
+            if options.out is not None or options.force or not os.path.lexists(out):
+                raise
+            out, _plain = free_name(data_name(options.data), force=False)
+        else:
+            return out
+
+
+def _write_report(
+    path: str, plan: Plan, facts: Facts, seconds: float, verdict: Sequence[str]
+) -> None:
+    """Write the page of `--report`, whole or not at all."""
+    from chainrule.plots.judged import Run
+    from chainrule.plots.report import report_page
+
+    run = Run(
+        name=plan.name,
+        command=plan.options.command,
+        facts=facts,
+        notes=plan.notes,
+        verdict=verdict,
+        table=plan.split.table,
+        training=plan.split.training,
+        held=plan.split.held,
+        preparation=plan.preparation,
+        trainer=plan.trainer,
+        seconds=seconds,
+        checksum=_checksum(plan.options.data),
+    )
+    write_whole(path, report_page(run, current()).encode(), overwrite=plan.options.force)
+
+
+def _checksum(path: str) -> str | None:
+    """The sha256 of a file; None for a data set that has no file."""
+    if not os.path.isfile(path):
+        return None
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
