@@ -1,4 +1,4 @@
-"""Activations as layers: Sigmoid, Tanh, Softmax; ReLU and its kin."""
+"""Activations as layers: Sigmoid, Tanh, Softmax; ReLU and its variants."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class ELU(_Activation):
 class SELU(_Activation):
     """y = c · x where x > 0, c · a · (eˣ - 1) elsewhere, any shape; c = 1.0507, a = 1.6733.
 
-    Made for weights of variance 1/inputs: init="xavier" where inputs and outputs are alike.
+    Meant for weights of variance 1/inputs: init="xavier" where there are as many outputs as inputs.
     """
 
     def formula(self, x: Value) -> Value:
@@ -106,7 +106,7 @@ class SELU(_Activation):
 
 
 class SiLU(_Activation):
-    """y = x / (1 + e⁻ˣ), any shape: x times its sigmoid. Keras calls it Swish, too."""
+    """y = x / (1 + e⁻ˣ), any shape: x times its sigmoid. Also called Swish."""
 
     def formula(self, x: Value) -> Value:
         """y = x times its sigmoid."""
@@ -117,7 +117,7 @@ class Mish(_Activation):
     """y = x · tanh(log(1 + eˣ)), any shape."""
 
     def formula(self, x: Value) -> Value:
-        """y = x times a smooth gate."""
+        """y = x · tanh(log(1 + eˣ))."""
         return functions.mish(x)
 
 
@@ -125,15 +125,15 @@ class GELU(_Activation):
     """y = x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³))), any shape."""
 
     def formula(self, x: Value) -> Value:
-        """y = x times a smooth gate."""
+        """y = x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³)))."""
         return functions.gelu(x)
 
 
 class Softmax(_Activation):
     """yₖ = e^(xₖ) / Σⱼ e^(xⱼ) along the last axis, any number of axes.
 
-    For training a classifier use SoftmaxWithLoss, which is exact where this and a logarithm
-    are not.
+    To train a classifier use SoftmaxWithLoss, which stays exact where a logarithm of this output
+    would overflow.
     """
 
     def formula(self, x: Value) -> Value:
