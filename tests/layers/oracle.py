@@ -59,7 +59,7 @@ def slope(layer: Any, training: bool, x: Array, more: list[Any], along: str, v: 
         z = x if twin.takes_ids else x.astype(complex)
         twin._parameters[along].data[...] += 1j * STEP * v
     with layers.training_mode(training), complex_steps():
-        out = twin.record(Variable(z), *more)
+        out = twin._record(Variable(z), *more)
     return np.asarray(out.data.imag / STEP)
 
 
