@@ -1,4 +1,4 @@
-"""Writing a file whole or not at all: the old one stays until the new one is on the disk."""
+"""Atomic writing of files: the old file stays until the new one is complete on the disk."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ except ImportError:  # Windows
 __all__ = ["check_place", "write_whole"]
 
 Pathish = str | os.PathLike[str]
-#: Temporary files have names of one form and length, so that any file name has room for one.
+#: The names of temporary files: of one length, which fits wherever a file name does.
 TEMPORARY = re.compile(r"\.chainrule-[0-9a-f]{16}\.tmp")
 
 
 def check_place(path: Pathish, overwrite: bool = False) -> None:
-    """Raise a SettingError unless a file may be written here: worth asking before long work.
+    """Raise a SettingError unless a file can be written at `path`; to be called before long work.
 
-    A folder that is absent, a folder or a link in the file's place, and an existing file
-    (unless `overwrite`) are refused.
+    Refused are a missing folder, a folder or a symbolic link at `path`, and an existing file
+    (unless `overwrite`).
     """
     where = os.fspath(path)
     if not where or "\0" in where:
@@ -44,15 +44,13 @@ def check_place(path: Pathish, overwrite: bool = False) -> None:
             )
         )
     try:
-        found = os.lstat(where)
+        mode = os.lstat(where).st_mode
     except FileNotFoundError:
-        found = None
-    if found is None:
         _check_permission(where, folder)
         return
-    if stat.S_ISDIR(found.st_mode):
+    if stat.S_ISDIR(mode):
         raise SettingError(_("{file} is a folder. Name a file inside it.", file=where))
-    if stat.S_ISLNK(found.st_mode):
+    if stat.S_ISLNK(mode):
         raise SettingError(
             _(
                 "{file} is a symbolic link to {target}. Name the file itself, so that nothing is replaced"
@@ -61,7 +59,7 @@ def check_place(path: Pathish, overwrite: bool = False) -> None:
                 target=os.readlink(where),
             )
         )
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(mode):
         raise SettingError(
             _("{file} is a device or a pipe, not a regular file. Name another file.", file=where)
         )
@@ -74,7 +72,7 @@ def check_place(path: Pathish, overwrite: bool = False) -> None:
                 overwrite=Spelled("overwrite=True; --force", command="--force"),
             )
         )
-    _check_permission(where, folder)  # a new file takes the old one's place
+    _check_permission(where, folder)  # a new file replaces the old one
 
 
 def _check_permission(where: str, folder: str) -> None:
@@ -89,14 +87,14 @@ def _check_permission(where: str, folder: str) -> None:
 
 
 def write_whole(path: Pathish, data: bytes, *, overwrite: bool = False) -> None:
-    """Write `data` to `path`, so that at any moment the old file is there, or the new one, whole.
+    """Write `data` to `path` atomically: at any moment the path has the old file or the whole new one.
 
-    The bytes go to a temporary file beside it, are forced to the disk, read back and compared;
-    only then does the file get its name. Temporary files left by killed writers are removed.
-    Whatever fails, the old file stays as it was and no temporary file is left.
+    The bytes go to a temporary file in the same folder, are forced to the disk, read back and
+    compared; only then is the file renamed. Temporary files of killed writers are removed. If
+    anything fails, the old file is unchanged and no temporary file is left.
 
     Raises:
-        SettingError: a place that `check_place` refuses.
+        SettingError: a path that `check_place` refuses.
         OSError: the disk is full, say, or a permission is lacking.
         FormatError: the disk gives back other bytes than were written.
     """
@@ -109,7 +107,7 @@ def write_whole(path: Pathish, data: bytes, *, overwrite: bool = False) -> None:
     try:
         handle = os.open(temporary, flags | getattr(os, "O_BINARY", 0), 0o600)
     except OSError as error:
-        error.filename = where  # the name that people know
+        error.filename = where  # not the temporary name, which means nothing to the user
         raise
     try:
         try:
@@ -143,7 +141,7 @@ def write_whole(path: Pathish, data: bytes, *, overwrite: bool = False) -> None:
 
 
 def _name(temporary: str, where: str, overwrite: bool) -> None:
-    """Give the finished file its name; without `overwrite` never in place of another."""
+    """Give the finished file its name; without `overwrite` it never replaces another file."""
     if not overwrite:
         try:
             os.link(temporary, where)  # unlike a rename, this fails if the name is taken
@@ -162,7 +160,7 @@ def _name(temporary: str, where: str, overwrite: bool) -> None:
 
 
 def _mode(where: str) -> int:
-    """The permissions of the file to be replaced, or what the umask gives a new one."""
+    """The permissions of the file to be replaced; for a new file, those of the umask."""
     try:
         return stat.S_IMODE(os.lstat(where).st_mode) & 0o777
     except FileNotFoundError:
@@ -178,7 +176,7 @@ def _lock(handle: int) -> None:
 
 
 def _sweep(folder: str) -> None:
-    """Remove temporary files whose writer is gone: those that nobody holds a lock on."""
+    """Remove the temporary files of writers that have ended: those without a lock."""
     if fcntl is None:
         return
     with contextlib.suppress(OSError):
@@ -192,23 +190,23 @@ def _remove_if_stale(path: str) -> None:
     assert fcntl is not None
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
-        found = os.fstat(handle)
-        # One just made may not be locked yet.
-        if stat.S_ISREG(found.st_mode) and _age(found) > 5:
+        status = os.fstat(handle)
+        # A new one may not be locked yet.
+        if stat.S_ISREG(status.st_mode) and _age(status) > 5:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.unlink(path)
     finally:
         os.close(handle)
 
 
-def _age(found: os.stat_result) -> float:
+def _age(status: os.stat_result) -> float:
     import time
 
-    return time.time() - found.st_mtime
+    return time.time() - status.st_mtime
 
 
 def _sync_folder(folder: str) -> None:
-    """Force the new name to the disk, where folders can be (not on Windows)."""
+    """Force the folder's new entry to the disk, where that is possible (not on Windows)."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -1,21 +1,21 @@
-"""Optimizers: how parameters move against their gradients.
+"""Optimizers: they update parameters by their gradients.
 
-Each has the chapter's `update(params, grads)`, in place, on lists of arrays. A rule is
-written once, elementwise, as pure values; an engine runs it over the whole flat buffer.
+Each has the chapter's `update(params, grads)`, which changes lists of arrays in place. A rule is
+written once, as an elementwise pure function; an engine runs it over whole flat buffers.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from operator import is_
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from chainrule.engine.cache import ProgramCache
 from chainrule.engine.plans import plan_update
+from chainrule.engine.primitives import Array, Function
 from chainrule.errors import (
     DTypeError,
     SettingError,
@@ -41,9 +41,7 @@ __all__ = [
     "global_norm",
 ]
 
-Array = npt.NDArray[Any]
-
-#: The numbers every update is given besides the rule's own.
+#: The numbers that every update takes besides the rule's own.
 SHARED = ("l1", "l2", "shrink", "clip_value", "scale")
 
 _DECAY_AND_CLIPPING: dict[str, Check] = {
@@ -53,6 +51,15 @@ _DECAY_AND_CLIPPING: dict[str, Check] = {
     "clip_value": optional_positive,
     "clip_norm": optional_positive,
 }
+
+
+class _Binding(NamedTuple):
+    """The arrays of an update, with decays and rate factors, and the programs made for them."""
+
+    params: list[Array]
+    grads: list[Array]
+    settings: tuple[list[bool] | None, list[float] | None]
+    programs: list[Function] | None
 
 
 @ignore_fp_errors()
@@ -69,8 +76,8 @@ def global_norm(grads: Sequence[Array]) -> float:
     return math.sqrt(total) if total == total else math.nan
 
 
-#: How many numbers are squared and summed at a time: few enough that BLAS stays on one thread.
-#: More threads cost more than they save here, and would let the sum depend on their number.
+#: How many numbers are squared and summed per BLAS call: few enough that BLAS uses one thread. More
+#: threads would be slower here, and the sum would depend on their number.
 RUN = 8192
 
 
@@ -87,7 +94,7 @@ def squares(g: Array) -> float:
 def clip_grads(grads: Sequence[Array], max_norm: float) -> float:
     """Scale all gradients in place, together, so that their global norm is at most `max_norm`.
 
-    Gives the norm before. Source: Pascanu, Mikolov and Bengio, 2013.
+    Returns the norm before. Source: Pascanu, Mikolov and Bengio, 2013.
 
     >>> import numpy as np
     >>> g = [np.array([3.0]), np.array([4.0])]
@@ -102,19 +109,19 @@ def clip_grads(grads: Sequence[Array], max_norm: float) -> float:
 
 
 class Optimizer:
-    """What every optimizer shares: rates, decay, clipping, and running the rule.
+    """The base class of all optimizers: learning rate, decay, clipping, and running the rule.
 
-    Write one by giving `rule(p, g, *slots, lr, ...)`, which returns the new parameter and the
-    new slots; `slots` names the state arrays that go with each parameter, and `numbers` the
-    settings that `rule` takes by name, each with its check (see `chainrule.settings`), which is
-    made whenever it is set.
+    To write an optimizer, define `rule(p, g, *slots, lr, ...)`, which returns the new parameter and
+    the new slots. `slots` names the state arrays of each parameter; `hyperparameters` the settings
+    that `rule` takes by name, each with the check (see `chainrule.settings`) that runs whenever it
+    is set.
 
-    `lr` is a number, a schedule, or a function of the number of updates before. `l2` adds l2 · p
-    to the gradient and `l1` adds l1 · sign(p), for weights and not for biases (arrays with one
+    `lr` is a number, a schedule, or a function of the number of updates so far. `l2` adds l2 · p
+    to the gradient and `l1` adds l1 · sign(p), for weights but not for biases (arrays with one
     axis), unless `decays` says otherwise; `weight_decay` shrinks the same weights by
-    lr · weight_decay · p, apart from the gradient. A layer's `lr_factor` multiplies lr for it.
-    `clip_value` holds every gradient between ± the value, `clip_norm` scales all of them
-    together to that global norm at most; both before the decay.
+    lr · weight_decay · p, separately from the gradient. A layer's `lr_factor` multiplies its lr.
+    `clip_value` limits every gradient to ± the value, `clip_norm` scales all gradients together to
+    at most that global norm; both come before the decay.
 
     >>> import chainrule as cr, numpy as np
     >>> W, dW = np.array([1.0, 2.0]), np.array([1.0, 1.0])
@@ -135,7 +142,7 @@ class Optimizer:
         weight_decay: float = 0.0,
         clip_value: float | None = None,
         clip_norm: float | None = None,
-        **unknown: Any,
+        **unknown: object,
     ) -> None:
         if unknown:
             self._refuse(next(iter(unknown)))
@@ -146,16 +153,14 @@ class Optimizer:
         self.iter = 0
         #: The slots of every parameter, made at the first update.
         self.state: list[list[Array]] | None = None
-        self._programs: ProgramCache[Callable[..., Any]] = ProgramCache(256)
-        #: The arrays of the latest update, and the program for each of them.
-        self._latest: tuple[list[Array], list[Array], tuple[Any, Any], list[Any] | None] | None = (
-            None
-        )
-        #: Arrays of updates before those, with their state: a frozen part keeps its state here.
+        self._programs: ProgramCache[Function] = ProgramCache(256)
+        #: The arrays of the latest update, and their programs.
+        self._latest: _Binding | None = None
+        #: The arrays of earlier updates, with their state; that of frozen parameters stays here.
         self._earlier: list[tuple[list[Array], list[list[Array]]]] = []
 
     def _refuse(self, option: str) -> None:
-        """An error for an option that there is not, with the optimizer that has it, if one has."""
+        """Raise for an unknown option, naming an optimizer that has it, or its name here."""
         known = [*self.hyperparameter_names[: -len(SHARED)], *_DECAY_AND_CLIPPING]
         others = [
             kind.__name__
@@ -212,7 +217,7 @@ class Optimizer:
         raise NotImplementedError(f"{type(self).__name__} has no rule")
 
     def effective_lr(self, lr: float, t: int) -> float:
-        """The rate the rule is given at update number t, from 1."""
+        """The rate that the rule takes at update number t, from 1."""
         return lr
 
     def update(
@@ -222,41 +227,41 @@ class Optimizer:
         decays: Sequence[bool] | None = None,
         factors: Sequence[float] | None = None,
     ) -> None:
-        """Move every parameter, in place, by its gradient.
+        """Update every parameter in place by its gradient.
 
-        `decays` says which of them decay (by default, matrices), `factors` what the learning rate is
-        multiplied with for each.
+        `decays` says which of them decay (by default, matrices); `factors` are the factors of the
+        learning rate for each.
         """
-        programs = self._known(params, grads, decays, factors)
-        if programs is None:  # other arrays than last time: all is checked before any is changed
+        programs = self._latest_programs(params, grads, decays, factors)
+        if programs is None:  # other arrays than last time: check all before changing any
             programs = self._prepare(params, grads, decays, factors)
         assert self.state is not None
         scale = 1.0
         if self.clip_norm is not None:
             norm = global_norm(grads)
             scale = self.clip_norm / norm if norm > self.clip_norm else 1.0
-        given = self._given(scale)
+        numbers = self._numbers(scale)
         for program, p, g, slots in zip(programs, params, grads, self.state, strict=True):
-            program(p, g, *slots, *given)
+            program(p, g, *slots, *numbers)
         self.iter += 1
 
-    def _known(
+    def _latest_programs(
         self,
         params: Sequence[Array],
         grads: Sequence[Array],
         decays: Sequence[bool] | None,
         factors: Sequence[float] | None,
-    ) -> list[Any] | None:
-        """The programs of the latest update, if it was of these very arrays."""
+    ) -> list[Function] | None:
+        """The programs of the latest update, if it was of the same arrays; else None."""
         if self._latest is None or self.state is None:
             return None
-        old_params, old_grads, old_ways, programs = self._latest
+        old_params, old_grads, old_settings, programs = self._latest
         same = (
             len(params) == len(old_params)
             and len(grads) == len(old_grads)
             and all(map(is_, params, old_params))
             and all(map(is_, grads, old_grads))
-            and (decays, factors) == old_ways
+            and (decays, factors) == old_settings
         )
         return programs if same else None
 
@@ -267,7 +272,7 @@ class Optimizer:
         decays: Sequence[bool] | None = None,
         factors: Sequence[float] | None = None,
     ) -> None:
-        """Check the arrays against each other, and see that there is a state that fits them."""
+        """Check the arrays against each other, and make a state for them if there is none."""
         who = f"{type(self).__name__}.update"
         if isinstance(params, np.ndarray) or isinstance(grads, np.ndarray):
             raise ShapeError(
@@ -321,29 +326,32 @@ class Optimizer:
         if self.state is None:
             self.state = [[np.zeros_like(p) for _slot in self.slots] for p in params]
         self._check_state(params)
-        ways = tuple(None if each is None else list(each) for each in (decays, factors))
-        self._latest = list(params), list(grads), (ways[0], ways[1]), None
+        settings = (
+            None if decays is None else list(decays),
+            None if factors is None else list(factors),
+        )
+        self._latest = _Binding(list(params), list(grads), settings, None)
 
     def hyperparameters_for(self, steps: int) -> Array:
-        """The numbers of the next updates, one row each: lr, the rule's own, and `SHARED`.
+        """The numbers of the next updates, one row per update: lr, the rule's own, and `SHARED`.
 
-        One row stands for all where the rate does not change.
+        If the rate is constant, there is a single row for all.
         """
         if isinstance(self.schedule, Constant):
-            one = np.array([self._given(1.0)])  # but for the rate, the same every time
+            one = np.array([self._numbers(1.0)])  # only the rate may differ between updates
             if type(self).effective_lr is Optimizer.effective_lr:
                 return one
             rows = np.repeat(one, steps, axis=0)
             lr, first = self.lr, self.iter + 1
             rows[:, 0] = [self.effective_lr(lr, t) for t in range(first, first + steps)]
             return rows
-        at, given = self.iter, []
+        start, rows_of_numbers = self.iter, []
         try:
-            for self.iter in range(at, at + steps):
-                given.append(self._given(1.0))
+            for self.iter in range(start, start + steps):
+                rows_of_numbers.append(self._numbers(1.0))
         finally:
-            self.iter = at
-        return np.array(given)
+            self.iter = start
+        return np.array(rows_of_numbers)
 
     def _prepare(
         self,
@@ -351,8 +359,8 @@ class Optimizer:
         grads: Sequence[Array],
         decays: Sequence[bool] | None,
         factors: Sequence[float] | None,
-    ) -> list[Any]:
-        """Settle the arrays, and find or make their programs."""
+    ) -> list[Function]:
+        """Bind the arrays, and find or make their programs."""
         self.bind(params, grads, decays, factors)
         programs = []
         for i, (p, g) in enumerate(zip(params, grads, strict=True)):
@@ -364,11 +372,11 @@ class Optimizer:
                 program = self._programs.put(key, 0, plan_update(self, p, g, decay, factor))
             programs.append(program)
         assert self._latest is not None
-        self._latest = *self._latest[:3], programs
+        self._latest = self._latest._replace(programs=programs)
         return programs
 
     def _check_state(self, params: Sequence[Array]) -> None:
-        """An error unless the state is that of arrays like these."""
+        """Raise unless the state fits arrays of these shapes and dtypes."""
         kinds = [(p.shape, p.dtype) for p in params]
         if self.slots:
             fits = [[(s.shape, s.dtype) for s in slots] for slots in self.state or []] == [
@@ -377,9 +385,9 @@ class Optimizer:
         else:
             fits = len(self.state or []) == len(params)
         if not fits and not self._carry_over(params):
-            raise self._other_arrays(kinds)
+            raise self._mismatch(kinds)
 
-    def _other_arrays(self, kinds: list[tuple[Any, Any]]) -> ShapeError:
+    def _mismatch(self, kinds: Sequence[tuple[object, object]]) -> ShapeError:
         given = listed(f"{shape} {dtype}" for shape, dtype in kinds)
         began = [f"{s[0].shape} {s[0].dtype}" for s in self.state or [] if s]
         if began:
@@ -406,29 +414,29 @@ class Optimizer:
         )
 
     def _carry_over(self, params: Sequence[Array]) -> bool:
-        """Lay the state out anew for other arrays over the same memory; False if there are none.
+        """Rearrange the state for other arrays over the same memory; False if none share any.
 
-        Freezing a layer, or going on by hand after a Trainer, cuts one memory up differently.
+        Freezing a layer, or calling `update` by hand after a Trainer, divides one memory differently.
         """
         if self._latest is not None:
             self._earlier.append((self._latest[0], self.state or []))
         state = [[np.zeros_like(p) for _ in self.slots] for p in params]
-        found = [
+        shared = [
             _copy_shared(q, old, p, slots)
-            for arrays, olds in self._earlier  # the latest last, so that it has the final word
+            for arrays, olds in self._earlier  # the latest last, so that it overwrites the others
             for q, old in zip(arrays, olds, strict=True)
             for p, slots in zip(params, state, strict=True)
         ]
-        if any(found):
+        if any(shared):
             self.state = state
-        return any(found)
+        return any(shared)
 
     @property
     def hyperparameter_names(self) -> tuple[str, ...]:
-        """What the numbers of an update are called, in the order every program takes them."""
+        """The names of an update's numbers, in the order in which every program takes them."""
         return ("lr", *self.hyperparameters, *SHARED)
 
-    def _given(self, scale: float) -> list[float]:
+    def _numbers(self, scale: float) -> list[float]:
         """The numbers of this update, in the order of `hyperparameter_names`."""
         # Python numbers take the dtype of the arrays; a NumPy scalar would impose its own.
         lr = float(self.schedule(self.iter))
@@ -490,15 +498,15 @@ class Optimizer:
         return new
 
     def penalty(self, params: Sequence[Array], decays: Sequence[bool]) -> float:
-        """What the decay adds to the loss: l2/2 · Σ p² + l1 · Σ |p| over the decayed parameters."""
-        kept = [p for p, d in zip(params, decays, strict=True) if d]
-        two = sum(map(squares, kept)) if self.l2 else 0.0
-        one = sum(float(np.abs(p).sum()) for p in kept) if self.l1 else 0.0
-        return 0.5 * self.l2 * two + self.l1 * one
+        """The penalty in the loss by the decay: l2/2 · Σ p² + l1 · Σ |p| over the decayed parameters."""
+        decayed = [p for p, d in zip(params, decays, strict=True) if d]
+        sum_of_squares = sum(map(squares, decayed)) if self.l2 else 0.0
+        sum_of_sizes = sum(float(np.abs(p).sum()) for p in decayed) if self.l1 else 0.0
+        return 0.5 * self.l2 * sum_of_squares + self.l1 * sum_of_sizes
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         check = _DECAY_AND_CLIPPING.get(name)
-        if check is not None:  # the programs are made with or without these
+        if check is not None:  # the programs depend on whether these are used
             self.__dict__.update(_programs=ProgramCache(256), _latest=None)
         else:
             check = type(self).hyperparameters.get(name)
@@ -506,13 +514,9 @@ class Optimizer:
             value = check(value, f"{type(self).__name__}: {name}")
         object.__setattr__(self, name, value)
 
-    def __getstate__(self) -> dict[str, Any]:
-        fresh: dict[str, Any] = {
-            "_programs": ProgramCache[Any](256),
-            "_latest": None,
-            "_earlier": [],
-        }
-        return {**self.__dict__, **fresh}
+    def __getstate__(self) -> dict[str, object]:
+        programs = ProgramCache[Function](256)
+        return {**self.__dict__, "_programs": programs, "_latest": None, "_earlier": []}
 
     def __repr__(self) -> str:
         lr = self.schedule.lr if isinstance(self.schedule, Constant) else self.schedule
@@ -525,7 +529,7 @@ class Optimizer:
 
 
 def _copy_shared(q: Array, old: list[Array], p: Array, slots: list[Array]) -> bool:
-    """Copy the state of what p and q share of one memory; whether they share any."""
+    """Copy the state `old` of q into the slots of p, where both share memory; whether they share any."""
     if q.dtype != p.dtype or not (q.flags.c_contiguous and p.flags.c_contiguous):
         return False
     q0, p0 = (a.__array_interface__["data"][0] for a in (q, p))
@@ -553,8 +557,8 @@ class SGD(Optimizer):
 class Momentum(Optimizer):
     """v ← momentum · v - lr · dW; W ← W + v. Source: Polyak, 1964.
 
-    The rate stands inside v, as in the book and in Keras: after a schedule has lowered it, the
-    steps of before go on at their old size. PyTorch and optax keep v free of it, W ← W - lr · v.
+    The rate is inside v, as in the book and in Keras: after a schedule has lowered it, earlier
+    steps keep their old size. In PyTorch and optax it is outside: W ← W - lr · v.
     """
 
     slots = ("v",)
@@ -575,7 +579,7 @@ class Momentum(Optimizer):
 class Nesterov(Momentum):
     """v ← momentum · v - lr · dW; W ← W + momentum · v - lr · dW, with the new v.
 
-    The parameters stand where Nesterov's look ahead ends, so dW is taken there. The rate stands
+    The parameters are those after Nesterov's look-ahead, so dW is computed there. The rate is
     inside v, as in Momentum. Source: Nesterov, 1983, in the form of Bengio, Boulanger-Lewandowski
     and Pascanu, 2013.
     """
@@ -675,10 +679,10 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam, with the weights also shrunk by lr · weight_decay · W at each update, apart from dW.
+    """Adam that also shrinks the weights by lr · weight_decay · W at each update, separately from dW.
 
-    ε stands as in Adam here, not bias-corrected, so figures differ from other libraries' in the
-    sixth digit or so.
+    ε is not bias-corrected, as in Adam here, so results differ from other libraries' in about the
+    sixth digit.
 
     Source: Loshchilov and Hutter, "Decoupled weight decay regularization", 2019.
     """

@@ -1,4 +1,4 @@
-"""Learning-rate schedules: one number for every update. They nest: each takes a rate or a schedule.
+"""Learning-rate schedules: a rate for every update. They nest: each takes a rate or a schedule.
 
 >>> from chainrule.schedules import Cosine, WarmUp
 >>> lr = WarmUp(Cosine(0.1, steps=100), steps=10)
@@ -29,23 +29,23 @@ __all__ = [
 ]
 
 
-#: A learning rate: a number, a schedule, or a function of the number of updates before.
+#: A learning rate: a number, a schedule, or a function of the number of updates made so far.
 Rate: TypeAlias = "float | Schedule | Callable[[int], float]"
 
 
 class Schedule:
-    """The learning rate as a function of the number of updates done before, from 0."""
+    """The learning rate as a function of the number of updates made so far, from 0."""
 
     def __call__(self, step: int) -> float:
         """The learning rate of update number `step`."""
         raise NotImplementedError
 
     def observe(self, loss: float) -> None:
-        """Hear the loss of an epoch (on held-out data, if there is some)."""
+        """Take note of an epoch's loss (on held-out data, if there is any); called after each epoch."""
 
     @property
     def observes(self) -> bool:
-        """Whether it makes anything of what it hears."""
+        """Whether the rate depends on the observed losses."""
         return type(self).observe is not Schedule.observe
 
     def __repr__(self) -> str:
@@ -54,7 +54,7 @@ class Schedule:
 
 
 def as_schedule(lr: Rate) -> Schedule:
-    """A schedule from a number, a schedule, or a function of the number of updates before."""
+    """A schedule from a number, a schedule, or a function of the number of updates so far."""
     if isinstance(lr, Schedule):
         return lr
     refuse_class(lr, "lr", _("a schedule"))
@@ -62,7 +62,7 @@ def as_schedule(lr: Rate) -> Schedule:
 
 
 class Constant(Schedule):
-    """Always the same rate."""
+    """The same rate for every update."""
 
     def __init__(self, lr: float) -> None:
         try:
@@ -82,10 +82,10 @@ class Constant(Schedule):
 
 
 class OfStep(Schedule):
-    """The rate by a function of your own, of the number of updates done before, from 0.
+    """The rate by a function of your own, of the number of updates made so far, from 0.
 
-    A function alone does: `cr.SGD(lr=lambda step: 0.1 / (1 + step))`. Updates are counted, not
-    epochs: an epoch has as many as it has batches.
+    You can give the function alone: `cr.SGD(lr=lambda step: 0.1 / (1 + step))`. It counts updates,
+    not epochs: an epoch has one update per batch.
 
     >>> OfStep(lambda step: 0.1 * 0.5 ** (step // 10))(25)
     0.025
@@ -95,7 +95,7 @@ class OfStep(Schedule):
         self.function = function
 
     def __call__(self, step: int) -> float:
-        """What the function gives."""
+        """The function's value, checked to be a number."""
         lr = self.function(step)
         try:
             return float(lr)
@@ -123,7 +123,7 @@ class _Nested(Schedule):
 
     @property
     def observes(self) -> bool:
-        """Whether it, or the schedule inside, makes anything of what it hears."""
+        """Whether this rate or that of the schedule inside depends on the observed losses."""
         return self.lr.observes or type(self).observe is not _Nested.observe
 
 
@@ -169,10 +169,10 @@ class Cosine(_Nested):
 
 
 class WarmUp(_Nested):
-    """The rate grows in equal parts over the first `steps` updates, then the schedule inside rules.
+    """The rate grows linearly over the first `steps` updates; then the schedule inside applies alone.
 
-    It multiplies: the schedule inside counts its updates from the very first. PyTorch's and optax's
-    chains begin the second schedule only when the first has ended; so does
+    The two are multiplied: the schedule inside counts updates from the first one. Chained schedules
+    in PyTorch and optax begin the second one only after the first has ended, like
     `WarmUp(OfStep(lambda step: schedule(max(0, step - 10))), steps=10)`.
     """
 
@@ -186,9 +186,9 @@ class WarmUp(_Nested):
 
 
 class ReduceOnPlateau(_Nested):
-    """The rate times `factor` whenever the loss has not improved for `patience` epochs.
+    """The rate is multiplied by `factor` whenever the loss has not improved for `patience` epochs.
 
-    It is cut at the patience-th epoch without improvement, as in Keras; PyTorch waits one longer.
+    It changes at the patience-th epoch without improvement, as in Keras; PyTorch waits one longer.
     """
 
     def __init__(
@@ -204,11 +204,11 @@ class ReduceOnPlateau(_Nested):
         self._best, self._waited, self._scale = math.inf, 0, 1.0
 
     def __call__(self, step: int) -> float:
-        """The rate inside, as far reduced as the losses heard so far ask for."""
+        """The rate inside, times the reductions so far."""
         return self.lr(step) * self._scale
 
     def observe(self, loss: float) -> None:
-        """Hear the loss of an epoch."""
+        """Reduce the rate if the loss of an epoch makes it due."""
         super().observe(loss)
         if loss < self._best - self.min_delta:
             self._best, self._waited = loss, 0

@@ -23,15 +23,15 @@ WITHIN = 200
 
 def stale_view(patch: Patch) -> None:
     """A reshape that must copy is taken for a view, whose copy is made while planning."""
-    whole = trace.seen
+    whole = trace.view_of
 
-    def seen(view: Traced, source: Any) -> Any:
+    def view_of(view: Traced, source: Any) -> Any:
         return (
             np.reshape(source, view.args[1]) if view.function is np.reshape else whole(view, source)
         )
 
-    patch.setattr(texts, "seen", seen)
-    patch.setattr(trace, "seen", seen)
+    patch.setattr(texts, "view_of", view_of)
+    patch.setattr(trace, "view_of", view_of)
     patch.setattr(rules, "_in_one_piece", lambda trace, x, shape: x)
     patch.setattr(rules, "_reshape_view", rules._reshape)
 
@@ -44,14 +44,14 @@ def reuse_of_what_is_still_read(patch: Patch) -> None:
             if (
                 operand in (self.owned if self.planned else self.fresh)
                 and (self.planned or self.section_of[operand] == now[0])
-                and operand not in self.kept
+                and operand not in self.returned
                 and (operand.shape, operand.dtype) == (value.shape, value.dtype)
                 and (self.planned or value.ndim)
             ):
                 return operand
         return None
 
-    patch.setattr(_Builder, "_dying", dying)
+    patch.setattr(_Builder, "_reusable_operand", dying)
 
 
 def swapped_buffer(patch: Patch) -> None:
@@ -61,7 +61,7 @@ def swapped_buffer(patch: Patch) -> None:
     def taking(self: memory.Pool, nbytes: int) -> Any:
         self.asked = getattr(self, "asked", 0) + 1  # type: ignore[attr-defined]
         if self.asked % 7 == 0:  # type: ignore[attr-defined]
-            for room in self.rooms:
+            for room in self.buffers:
                 if room.nbytes >= nbytes:
                     return room
         return take(self, nbytes)
@@ -77,7 +77,7 @@ def liveness_off_by_one(patch: Patch) -> None:
         if not self.planned:
             return []
         soon = (now[0], now[1] + 1)
-        over = [v for v in self.owned if self.last.get(v) == soon and v not in self.kept]
+        over = [v for v in self.owned if self.last.get(v) == soon and v not in self.returned]
         buffers = [self.owned.pop(v) for v in over]
         for buffer in buffers:
             self.pool.give(buffer)
@@ -88,13 +88,13 @@ def liveness_off_by_one(patch: Patch) -> None:
 
 def copy_while_planning(patch: Patch) -> None:
     """The transpose of a parameter is copied when the plan is made."""
-    whole = trace.seen
+    whole = trace.view_of
 
-    def seen(view: Traced, source: Any) -> Any:
+    def view_of(view: Traced, source: Any) -> Any:
         found = whole(view, source)
         return found.copy() if view.function is np.transpose else found
 
-    patch.setattr(texts, "seen", seen)
+    patch.setattr(texts, "view_of", view_of)
 
 
 def write_before_the_last_read(patch: Patch) -> None:
@@ -106,7 +106,9 @@ def view_of_a_transient(patch: Patch) -> None:
     """What a layer by hand gives is taken as it is, though it looks into a buffer."""
     from chainrule.layers import opaque
 
-    patch.setattr(opaque, "_apart", lambda function, inputs: np.asarray(function(*inputs)))
+    patch.setattr(
+        opaque, "_call_with_copies", lambda function, inputs: np.asarray(function(*inputs))
+    )
 
 
 def by_hand(plan: Plan) -> bool:

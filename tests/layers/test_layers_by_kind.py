@@ -182,8 +182,8 @@ def test_batch_norm_by_hand() -> None:
         np.testing.assert_allclose(layer.running_var[j], 0.75 + 0.25 * var * 8 / 7)
     with layers.inference_mode():
         z = layer.forward(x[:1])
-        want = (x[:1] - layer.running_mean) / np.sqrt(layer.running_var + 1e-3) * layer.gamma
-        np.testing.assert_allclose(z, want + layer.beta)
+        normal = (x[:1] - layer.running_mean) / np.sqrt(layer.running_var + 1e-3)
+        np.testing.assert_allclose(z, normal * layer.gamma + layer.beta)
         np.testing.assert_array_equal(layer.forward(x)[:1], z)  # the rows beside it do not matter
     before = layer.running_mean.copy()
     with layers.inference_mode():

@@ -24,7 +24,7 @@ from chainrule.engine.compiled import cache, folder
 from chainrule.engine.cost import Estimate, Work, duration, estimate
 from chainrule.errors import ExtraMissingError
 from chainrule.training.choice import Choice, choose
-from chainrule.training.cost import weighed
+from chainrule.training.cost import step_estimate
 
 Array = npt.NDArray[Any]
 AUTOGRAD = pytest.mark.source("HIPS/autograd examples/rnn.py", "../house peers 4")
@@ -118,7 +118,7 @@ def test_long_work_takes_the_compiled_engine(
     assert chosen(trainer, batch, few).engine == "numpy"
     assert chosen(trainer, batch, many) == Choice("compiled")
     # There is one place where it changes, and no other.
-    found = weighed(trainer, *trainer.model._prepare(*batch))
+    found = step_estimate(trainer, *trainer.model._prepare(*batch))
     edge = int(found.compiling / (found.numpy - found.compiled))
     assert few < edge < many
     assert chosen(trainer, batch, edge - 1).engine == "numpy"
@@ -204,7 +204,7 @@ def test_the_optimizer_and_the_batch_count_too() -> None:
     def step(optimizer: cr.Optimizer, rows: int) -> Estimate:
         trainer = cr.Trainer(cr.TwoLayerNet(2, 100, 3), optimizer)
         x, t, w = trainer.model._prepare(*(a[:rows] for a in spiral()))
-        return weighed(trainer, x, t, w)
+        return step_estimate(trainer, x, t, w)
 
     plain, adam, more = step(cr.SGD(), 30), step(cr.Adam(), 30), step(cr.SGD(), 300)
     assert plain.numpy < adam.numpy

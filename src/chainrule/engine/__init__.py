@@ -1,1 +1,1 @@
-"""Engines: the same graph, run fast."""
+"""Engines: they turn a recorded graph into a fast program."""

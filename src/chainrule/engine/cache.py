@@ -1,10 +1,10 @@
-"""What was recorded once and is run again: programs by the shapes they are for, the latest kept."""
+"""A cache of programs by key, such as shapes; the least recently used is dropped first."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Hashable
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 __all__ = ["ProgramCache"]
 
@@ -12,7 +12,7 @@ _T = TypeVar("_T")
 
 
 class ProgramCache(Generic[_T]):
-    """At most `size` programs of one revision; of more, that one goes which was not used for longest.
+    """At most `size` programs of one revision; beyond that, the least recently used is dropped.
 
     >>> cache = ProgramCache[str](2)
     >>> for key in ("a", "b", "a", "c"):
@@ -22,39 +22,41 @@ class ProgramCache(Generic[_T]):
     (None, 'program a', None)
     """
 
-    __slots__ = ("_kept", "revision", "size")
+    __slots__ = ("_programs", "revision", "size")
 
     def __init__(self, size: int) -> None:
         self.size = size
         self.revision = 0
-        self._kept: OrderedDict[Hashable, _T] = OrderedDict()
+        self._programs: OrderedDict[Hashable, _T] = OrderedDict()
 
     def get(self, key: Hashable, revision: int) -> _T | None:
-        """The program for a key, if there is one of this revision."""
+        """The program for a key; None if there is none of this revision."""
         if revision != self.revision:
             return None
-        found = self._kept.get(key)
-        if found is not None:
-            self._kept.move_to_end(key)
-        return found
+        program = self._programs.get(key)
+        if program is not None:
+            self._programs.move_to_end(key)
+        return program
 
     def put(self, key: Hashable, revision: int, program: _T) -> _T:
-        """Keep a program; those of another revision go."""
+        """Store a program, and give it; programs of another revision are dropped."""
         if revision != self.revision:
             self.clear()
             self.revision = revision
-        self._kept[key] = program
-        self._kept.move_to_end(key)
-        if len(self._kept) > self.size:
-            self._kept.popitem(last=False)
+        self._programs[key] = program
+        self._programs.move_to_end(key)
+        if len(self._programs) > self.size:
+            self._programs.popitem(last=False)
         return program
 
     def clear(self) -> None:
-        """Forget all."""
-        self._kept.clear()
+        """Drop all programs."""
+        self._programs.clear()
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._programs)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return ProgramCache, (self.size,)  # programs hold the arrays of the original
+    def __reduce__(self) -> tuple[object, ...]:
+        return ProgramCache, (
+            self.size,
+        )  # a copy begins empty: programs contain arrays of the original

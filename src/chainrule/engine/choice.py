@@ -1,4 +1,4 @@
-"""Which engine runs a network: the names, and what the compiled one needs."""
+"""The names of the engines, and the packages that the compiled one needs."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ __all__ = ["ENGINES", "engine_name", "extra_missing", "missing_packages"]
 
 ENGINES = ("auto", "numpy", "compiled")
 
-_NEEDED = ("numba", "llvmlite", "scipy", "threadpoolctl")
+_PACKAGES = ("numba", "llvmlite", "scipy", "threadpoolctl")
 
 
 def engine_name(given: object) -> str:
-    """The name of an engine, checked; for "auto", what CHAINRULE_ENGINE says, if it is set."""
+    """The name of an engine, checked; for "auto", the value of CHAINRULE_ENGINE if that is set."""
     if given == "auto":
         preferred = os.environ.get("CHAINRULE_ENGINE") or "auto"
         if preferred not in ENGINES:
@@ -40,26 +40,26 @@ def engine_name(given: object) -> str:
 
 
 def missing_packages() -> list[str]:
-    """What the compiled engine needs and is not installed."""
-    return [name for name in _NEEDED if name not in _found and not _finds(name)]
+    """The packages that the compiled engine needs and that are not installed."""
+    return [name for name in _PACKAGES if name not in _installed and not _is_installed(name)]
 
 
-#: What was found once, so that nobody looks on the disk for every fit.
-_found: set[str] = set()
+#: Packages known to be installed, so that not every fit searches the disk.
+_installed: set[str] = set()
 
 
-def _finds(name: str) -> bool:
+def _is_installed(name: str) -> bool:
     try:
-        found = importlib.util.find_spec(name) is not None
-    except (ImportError, ValueError):  # kept from being imported
+        if importlib.util.find_spec(name) is None:
+            return False
+    except (ImportError, ValueError):  # its import is blocked, as by a None in sys.modules
         return False
-    if found:
-        _found.add(name)
-    return found
+    _installed.add(name)
+    return True
 
 
 def extra_missing(missing: list[str]) -> ExtraMissingError:
-    """The error that names the extra."""
+    """The error that names the missing packages and how to install them."""
     return ExtraMissingError(
         _(
             'the compiled engine needs {packages}: pip install "chainrule[compiled]", or use {numpy}.',

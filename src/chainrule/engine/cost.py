@@ -1,7 +1,7 @@
-"""What a training step costs on either engine, and what compiling it would cost.
+"""Estimates of what a training step costs on each engine, and what compiling it costs.
 
-All of it follows from operations and their shapes, never from a clock or from what is in a cache:
-the same training takes the same engine everywhere, so that its bits repeat.
+They follow from operations and their shapes only, never from a clock or a cache: the same training
+runs on the same engine everywhere, so that its bits repeat.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from chainrule.lang.messages import Text, _, _n
 
 __all__ = ["Estimate", "Work", "compiled_of", "duration", "estimate", "paced", "work_of"]
 
-#: Functions that take many instructions for each number.
+#: Functions that take many instructions per element.
 _LONG = (np.exp, np.log, np.log1p, np.tanh, np.power, np.sin, np.cos)
 
 
 @dataclass(frozen=True)
 class Work:
-    """What a program has to do in one run.
+    """The amounts of work in one run of a program."""
 
-    `calls` of NumPy, `elements` that they read or write, `long` of these by an exponential or the
-    like, `multiplications` in products of matrices; among the calls `stacks`, products of several
-    matrices each, of so many `matrices` in all; `views` beside the calls; and `by_hand` layers, which
-    only Python can run.
-    """
-
+    #: NumPy calls, views not counted.
     calls: int = 0
+    #: Elements read or written, matrix products not counted.
     elements: int = 0
+    #: Of these, the elements of long functions, such as an exponential.
     long: int = 0
+    #: Multiplications in matrix products.
     multiplications: int = 0
+    #: Matrix products of stacks of matrices, and the number of matrices in them.
     stacks: int = 0
     matrices: int = 0
     views: int = 0
+    #: Calls of hand-written layers, which only Python can run.
     by_hand: int = 0
 
     def __add__(self, other: Work) -> Work:
@@ -47,7 +47,7 @@ class Work:
 
 
 def work_of(operations: Iterable[Traced]) -> Work:
-    """The work of some operations."""
+    """The total work of some operations."""
     total = Counter[str]()
     for v in operations:
         if v.function is None or v.weak:
@@ -63,7 +63,7 @@ def work_of(operations: Iterable[Traced]) -> Work:
                 total["stacks"] += 1
                 total["matrices"] += math.prod(v.shape[:-2])
             continue
-        # A sum reads more than it gives. What rows are gathered from is read in part only.
+        # A sum reads more than it writes. The leaf that a gather reads from counts for nothing.
         size = max(v.size, *(o.size for o in v.operands if o.function is not None), 0)
         total["elements"] += size
         total["long"] += size if v.function in _LONG else 0
@@ -72,21 +72,21 @@ def work_of(operations: Iterable[Traced]) -> Work:
 
 # -- seconds --------------------------------------------------------------------------------------
 
-#: Seconds on one core, fitted by `benchmarks/engine_choice.py` to networks of many structures: for a
-#: step on each engine, and for each of `paced`.
+#: Seconds on one core for each term of `paced`, fitted by `benchmarks/engine_choice.py` to networks
+#: of many structures: of a step on the NumPy engine, and on the compiled one.
 NUMPY = (3.9e-05, 1e-06, 4.3e-10, 2e-09, 3.7e-11, 8.1e-07)
 COMPILED = (1.4e-06, 4.4e-08, 1.7e-10, 2e-09, 3.7e-11, 8.1e-07)
-#: And to compile one: to begin with, and for each of `compiled_of`.
+#: Seconds for each term of `compiled_of`, to compile a step.
 COMPILING = (10, 0.068, 1.4, 0.029)
 
 
 def paced(work: Work) -> tuple[float, ...]:
-    """What the time of a step goes by: calls, elements, long ones, multiplications, matrices."""
+    """The terms of a step's time: 1, calls, elements, long ones, multiplications, matrices."""
     return 1, work.calls, work.elements, work.long, work.multiplications, work.matrices
 
 
 def compiled_of(work: Work) -> tuple[float, ...]:
-    """What compiling goes by: calls, stacks, and views squared, as there are in loops over time."""
+    """The terms of compiling time: 1, calls, stacks, and views squared (loops over time have many)."""
     return 1, work.calls, work.stacks, work.views**2
 
 
@@ -94,7 +94,7 @@ def compiled_of(work: Work) -> tuple[float, ...]:
 class Estimate:
     """Seconds on one core: to compile a step, and to run it once on each engine.
 
-    `by_hand`: a layer in it is written by hand, so that it cannot be compiled at all.
+    `by_hand`: a layer in it is hand-written, so that it cannot be compiled.
     """
 
     compiling: float
@@ -103,7 +103,7 @@ class Estimate:
     by_hand: bool
 
     def saved(self, steps: int) -> float:
-        """What the compiled engine would save in so many steps, compiling left out."""
+        """The seconds that the compiled engine saves in so many steps, without those of compiling."""
         return steps * max(self.numpy - self.compiled, 0.0)
 
     def pays(self, steps: int) -> bool:
@@ -112,7 +112,7 @@ class Estimate:
 
 
 def estimate(work: Work) -> Estimate:
-    """The seconds that the work of a step takes."""
+    """The estimated seconds for the work of a step."""
     return Estimate(
         _sum_of(compiled_of(work), COMPILING),
         _sum_of(paced(work), NUMPY),
@@ -126,7 +126,7 @@ def _sum_of(amounts: Iterable[float], prices: Iterable[float]) -> float:
 
 
 def duration(seconds: float) -> Text:
-    """Roughly how long that is, in words.
+    """A rough duration, as text for people.
 
     >>> [duration(s) for s in (0.2, 1.2, 11.6, 80, 370, 9000)]
     ['less than a second', 'about 1 s', 'about 12 s', 'about 1 minute', 'about 6 minutes', 'about 2.5 hours']

@@ -1,10 +1,10 @@
-"""Lowering: a recorded Graph, traced down to primitives, forwards and backwards."""
+"""Lowering: tracing a recorded Graph down to primitives, forward and backward."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from chainrule.engine.memory import debugging
+from chainrule.engine.memory import debugging, root_of
 from chainrule.engine.primitives import filled
 from chainrule.engine.trace import Trace, Traced
 from chainrule.graph.chain_rule import chain_rule
@@ -16,7 +16,7 @@ __all__ = ["Lowered", "fresh"]
 
 
 class Lowered:
-    """A graph whose every arrow has a Traced value; `gradients` adds those of the way back."""
+    """A graph with a Traced value for every arrow; `gradients` adds the backward pass."""
 
     def __init__(self, graph: Graph, trace: Trace, leaves: Mapping[Variable, Traced]) -> None:
         self.graph, self.trace = graph, trace
@@ -31,23 +31,23 @@ class Lowered:
                     self.values[v] = traced
 
     def value(self, variable: Variable) -> Traced:
-        """The traced value on an arrow; what is neither given nor computed is a constant."""
-        found = self.values.get(variable)
-        if found is None:
+        """The traced value of an arrow; a constant, if it is neither a leaf nor computed."""
+        value = self.values.get(variable)
+        if value is None:
             if variable.scalar is not None:
                 number = self.trace.constant(variable.scalar, variable.dtype)
-                found = self.trace.repeated(number, variable.shape) if variable.shape else number
+                value = self.trace.repeated(number, variable.shape) if variable.shape else number
             else:
-                found = self.trace.held(variable.data)
-            self.values[variable] = found
-        return found
+                value = self.trace.bind_constant(variable.data)
+            self.values[variable] = value
+        return value
 
-    def gradients(self, wanted: Sequence[Variable], seed: Traced | None = None) -> list[Traced]:
-        """The traced gradients of the first output for the wanted arrows (0 where none flows)."""
+    def gradients(self, arrows: Sequence[Variable], seed: Traced | None = None) -> list[Traced]:
+        """The traced gradients of the first output for some arrows (0 where none flows)."""
         if seed is None:
             seed = self.trace.constant(1.0, self.graph.outputs[0].dtype)
-        found = chain_rule(self.graph, seed, self.value, wanted)
-        return [self._array(found.get(v), v) for v in wanted]
+        gradients = chain_rule(self.graph, seed, self.value, arrows)
+        return [self._array(gradients.get(v), v) for v in arrows]
 
     def _array(self, gradient: Traced | None, v: Variable) -> Traced:
         if gradient is None:
@@ -58,17 +58,12 @@ class Lowered:
         return gradient if gradient.dtype.type is v.dtype.type else gradient.astype(v.dtype)
 
     def _assert_dtype(self, traced: Traced, v: Variable) -> None:
-        """An engine computes in the dtypes of the graph: a number in the text of a node has none."""
-        if debugging():  # (Another order of bytes is no other dtype.)
+        """Assert the graph's dtype; a Python number in the code of a node is weak, and has none."""
+        if debugging():  # `type`, since the byte order may differ
             assert traced.weak or traced.dtype.type is v.dtype.type, f"{traced!r} for {v.dtype}"
 
 
 def fresh(value: Traced) -> Traced:
-    """The value as an array of its own, if it would otherwise be somebody else's memory."""
-    root = value
-    while root.is_view:
-        root = root.args[0]
-    if root.function is None or value is not root:
-        made: Traced = value.trace.call(filled, value)
-        return made
-    return value
+    """The value, or a copy if it is a leaf or a view: a result must have memory of its own."""
+    root = root_of(value)
+    return value.trace.call(filled, value) if root.function is None or value is not root else value

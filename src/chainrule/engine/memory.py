@@ -1,20 +1,18 @@
-"""Memory: whose memory a value is, what may take it over, and a pool of buffers.
+"""Memory: which values share memory, which results may overwrite an operand, and a pool of buffers.
 
-With `CHAINRULE_DEBUG=1` planned memory is spoilt: filled with NaN before every run, and wherever a
-value is read for the last time. So a value that is read before it was written, or after its memory
-was given away, shows at once. chainrule's own tests always run so.
+With `CHAINRULE_DEBUG=1` planned memory is spoilt: filled with NaN before every run, and after the
+last read of every value. A value that is read before it is written, or after its memory was reused,
+is then NaN. chainrule's own tests always run in this mode.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from chainrule.engine.primitives import put_flat
+from chainrule.engine.primitives import Array, put_flat
 from chainrule.engine.trace import Traced
 
 __all__ = [
@@ -30,18 +28,16 @@ __all__ = [
     "spoil",
 ]
 
-Array = npt.NDArray[Any]
-
 
 def root_of(value: Traced) -> Traced:
-    """The value whose memory this one looks into."""
+    """The value whose memory this one is a view of; itself if it is no view."""
     while value.is_view:
         value = value.args[0]
     return value
 
 
 def memories(value: Traced) -> list[Traced]:
-    """What must be at hand at run time to read the value."""
+    """The values that must exist at run time to read this one."""
     if value.weak:
         return [v for v in needed([value]) if v.function is None and v.known is None]
     return [root_of(value)]
@@ -49,23 +45,23 @@ def memories(value: Traced) -> list[Traced]:
 
 def needed(targets: Iterable[Traced]) -> set[Traced]:
     """The targets and everything they are computed from."""
-    seen: set[Traced] = set()
-    ahead = list(targets)
-    while ahead:
-        value = ahead.pop()
-        if value not in seen:
-            seen.add(value)
-            ahead.extend(value.operands)
-    return seen
+    values: set[Traced] = set()
+    stack = list(targets)
+    while stack:
+        value = stack.pop()
+        if value not in values:
+            values.add(value)
+            stack.extend(value.operands)
+    return values
 
 
 def debugging() -> bool:
-    """Whether planned memory is to be spoilt, as `CHAINRULE_DEBUG` says."""
+    """Whether planned memory is spoilt, by `CHAINRULE_DEBUG`."""
     return os.environ.get("CHAINRULE_DEBUG", "0") not in ("", "0")
 
 
 def spoil(*arrays: Array) -> None:
-    """Fill arrays in one piece with bytes that are NaN as real numbers, and absurd as others.
+    """Fill contiguous arrays with bytes that are NaN as floats, and absurd as other numbers.
 
     >>> a = np.zeros(2)
     >>> spoil(a)
@@ -77,7 +73,7 @@ def spoil(*arrays: Array) -> None:
 
 
 def owner(array: Array) -> Array:
-    """The array whose memory it is that an array looks into.
+    """The array that owns the memory of a view; itself if it is no view.
 
     >>> a = np.zeros((2, 3))
     >>> owner(a.T[1:]) is a
@@ -89,12 +85,12 @@ def owner(array: Array) -> Array:
 
 
 class Pool:
-    """Buffers of bytes, handed out and taken back."""
+    """Buffers of bytes, which values take and give back."""
 
     def __init__(self) -> None:
         self.free: list[Array] = []
-        #: Every buffer there is.
-        self.rooms: list[Array] = []
+        #: All buffers, free ones and those in use.
+        self.buffers: list[Array] = []
         self.nbytes = 0
 
     def take(self, nbytes: int) -> Array:
@@ -105,25 +101,26 @@ class Pool:
             self.free = [b for b in self.free if b is not best]
             return best
         self.nbytes += nbytes
-        room = np.empty(nbytes + 64, np.uint8)
-        start = -room.ctypes.data % 64  # whole cache lines, and the same bits whatever malloc gives
-        self.rooms.append(room[start : start + nbytes])
-        return self.rooms[-1]
+        memory = np.empty(nbytes + 64, np.uint8)
+        # Aligned to a cache line, so that the bits do not depend on the address that malloc gives.
+        start = -memory.ctypes.data % 64
+        self.buffers.append(memory[start : start + nbytes])
+        return self.buffers[-1]
 
     def give(self, buffer: Array) -> None:
-        """Take a buffer back."""
+        """Give a buffer back to the pool."""
         self.free.append(buffer)
 
 
 def is_elementwise(value: Traced) -> bool:
-    """Whether each element comes from the operands' elements in its own place."""
+    """Whether each element depends only on the operands' elements at the same index."""
     return (isinstance(value.function, np.ufunc) and value.function is not np.matmul) or (
         value.function is np.where
     )
 
 
 def in_place(value: Traced) -> list[Traced]:
-    """The operands whose memory the result may take."""
+    """The operands that the result may overwrite."""
     if value.function is np.where:
         return [value.args[2]]
     if value.function is put_flat:
@@ -132,5 +129,5 @@ def in_place(value: Traced) -> list[Traced]:
 
 
 def is_opaque(value: Traced) -> bool:
-    """Whether the primitive makes its own results, such as a hand-written layer's forward."""
+    """Whether an engine does not look into the function, such as a hand-written layer's forward."""
     return bool(getattr(value.function, "opaque", False))

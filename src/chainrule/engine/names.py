@@ -1,4 +1,4 @@
-"""Names and brackets: what generated text needs to be read easily."""
+"""Names and brackets of generated code, for easy reading."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ __all__ = ["Names", "bare", "tidy"]
 
 
 class Names:
-    """Identifiers, each given once."""
+    """A set of identifiers in use, which gives out new ones."""
 
     def __init__(self, taken: Iterable[str] = ()) -> None:
         self.taken = set(keyword.kwlist) | set(taken)
 
     def unique(self, wanted: str) -> str:
-        """The wanted name, or one like it that is free."""
-        name = re.sub(r"\W", "_", wanted, flags=re.ASCII).strip("_") or "v"
-        if name[0].isdigit():
-            name = "v" + name
-        found, n = name, 1
-        while found in self.taken:
+        """The wanted name if it is free; else one with a number after it."""
+        stem = re.sub(r"\W", "_", wanted, flags=re.ASCII).strip("_") or "v"
+        if stem[0].isdigit():
+            stem = "v" + stem
+        name, n = stem, 1
+        while name in self.taken:
             n += 1
-            found = f"{name}_{n}"
-        self.taken.add(found)
-        return found
+            name = f"{stem}_{n}"
+        self.taken.add(name)
+        return name
 
 
 def bare(text: str) -> str:
-    """An expression without the brackets around all of it."""
+    """An expression without a pair of brackets around the whole."""
     if not text.startswith("("):
         return text
     depth = 0
@@ -42,7 +42,7 @@ def bare(text: str) -> str:
 
 
 def tidy(line: str) -> str:
-    """A statement without the brackets that say nothing: Python's own order does."""
+    """A statement without redundant brackets, those that operator precedence makes needless."""
     text = line.lstrip()
     if " = " not in text and not text.startswith("return") and "+= " not in text:
         return line

@@ -1,4 +1,4 @@
-"""What the values of a network are called in generated text: W1, b1, hidden, scores."""
+"""The names of a network's values in generated code: W1, b1, hidden, scores."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ __all__ = ["output_names", "parameter_names"]
 
 
 def parameter_names(network: RecordableNetwork) -> dict[Parameter, str]:
-    """Parameters as W1, b1, W2, gamma: numbered by their layer where several have one name.
+    """Parameters as W1, b1, W2, gamma: numbered by their layer if several have the same name.
 
-    The names that the network's graph gives them.
+    The network's graph uses the same names.
     """
     parameters = network.named_parameters()
-    split = [_parted(path) for path in parameters]
-    several = Counter(stem for _, stem in split)
+    split = [_split(path) for path in parameters]
+    counts = Counter(stem for _, stem in split)
     layers = list(dict.fromkeys(layer for layer, _ in split))
     return {
-        p: stem if several[stem] == 1 else f"{stem}{layers.index(layer) + 1}"
+        p: stem if counts[stem] == 1 else f"{stem}{layers.index(layer) + 1}"
         for p, (layer, stem) in zip(parameters.values(), split, strict=True)
     }
 
 
-def _parted(path: str) -> tuple[str, str]:
-    """The layer and the name of a parameter in it; one in a list is called by the list, too."""
+def _split(path: str) -> tuple[str, str]:
+    """A parameter's path as layer and name; the name of one in a list includes the list's."""
     layer, _, name = path.rpartition(".")
     return (layer, name) if name.isidentifier() else ("", path.replace(".", "_"))
 
@@ -38,7 +38,7 @@ def output_names(
 ) -> dict[Variable, str]:
     """The outputs of layers by name: hidden1, hidden2, and scores or y at the end."""
     loss = getattr(network.loss, "target", "values")
-    found: dict[Variable, str] = {}
+    names: dict[Variable, str] = {}
     groups: list[list[Variable]] = []
     for layer, v in outputs:
         if layer is network.loss:
@@ -58,5 +58,5 @@ def output_names(
         last = ("scores" if loss in ("classes", "binary") else "y") if final else f"hidden{number}"
         for i, v in enumerate(group):
             name = last if i == len(group) - 1 else f"z{stage + 1}" if i == 0 else f"h{stage + 1}"
-            found[v] = name
-    return found
+            names[v] = name
+    return names

@@ -1,4 +1,4 @@
-"""An operation of an engine: a primitive and what it is given, with the form of what comes out."""
+"""Operation: a primitive with its arguments, and the shape and dtype of its result."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Kind = TypeVar("Kind", bound="Operation[Any]")
 class Operation(Generic[Kind]):
     """A primitive applied to operands of its own kind; `function` is None for a leaf.
 
-    It is never changed once it is made. Sizes in `shape` are whole numbers where they are known
-    (`Traced`), or go with the batch (`Value`).
+    Operations do not change once they are made. The sizes in `shape` are integers in a `Traced`, and
+    may depend on the batch size in a compiled `Value`.
     """
 
     __slots__ = ("_operands", "args", "dtype", "function", "kwargs", "name", "shape")
@@ -40,20 +40,20 @@ class Operation(Generic[Kind]):
 
     @property
     def operands(self) -> list[Kind]:
-        """The operations among the arguments, in order; numbers and settings are none."""
+        """The operations among the arguments, in order, without numbers and settings."""
         if self._operands is None:
             self._operands = []
             _collect((self.args, tuple(self.kwargs.values())), self._operands)
         return self._operands
 
     def __repr__(self) -> str:
-        made = self.name or getattr(self.function, "__name__", "leaf")
-        return f"<{made} {self.shape} {self.dtype}>"
+        label = self.name or getattr(self.function, "__name__", "leaf")
+        return f"<{label} {self.shape} {self.dtype}>"
 
 
-def _collect(given: Any, found: list[Any]) -> None:
-    if isinstance(given, Operation):
-        found.append(given)
-    elif isinstance(given, tuple | list):
-        for part in given:
-            _collect(part, found)
+def _collect(argument: object, operations: list[Any]) -> None:
+    if isinstance(argument, Operation):
+        operations.append(argument)
+    elif isinstance(argument, tuple | list):
+        for part in argument:
+            _collect(part, operations)

@@ -1,7 +1,7 @@
-"""Plans: a layer, a network's forward and backward, a training step, each as a program.
+"""Plans: programs for a layer, for a network's forward and backward, and for a training step.
 
-All four record the same way (run the formula on Variables, close the graph, lower it) and
-differ only in what is given at every run and what is written where.
+All are recorded the same way (run the formula on Variables, close the graph, lower it), and
+differ only in the arguments of a run and in the arrays that it writes.
 """
 
 from __future__ import annotations
@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from chainrule.engine.cost import Work, work_of
 from chainrule.engine.lowering import Lowered, fresh
 from chainrule.engine.memory import needed, root_of
-from chainrule.engine.primitives import Function, filled, take_rows
+from chainrule.engine.primitives import Array, Function, filled, take_rows
 from chainrule.engine.program import Program, Section, build
 from chainrule.engine.protocols import RecordableLayer, RecordableNetwork, UpdateRule
 from chainrule.engine.rules import FUNCTIONS
@@ -37,8 +36,6 @@ __all__ = [
     "update_work",
 ]
 
-Array = npt.NDArray[Any]
-
 
 class StepRecording:
     """A formula recorded for some inputs: the graph, its leaves as traced values, its buffers."""
@@ -50,24 +47,24 @@ class StepRecording:
         rules: Mapping[Function, Function] = FUNCTIONS,
     ) -> None:
         variables = [Variable(array, name) for name, array in inputs]
-        self.graph, made, self._arrays = recorded(formula, variables)
+        self.graph, record, self._arrays = recorded(formula, variables)
         self.out = self.graph.outputs[0]
-        self.trace = Trace(rules, made.reads)
-        self.written = list(made.written.items())
+        self.trace = Trace(rules, record.reads)
+        self.written = list(record.written.items())
         #: The output of every layer, in the order they ran.
-        self.outputs = made.outputs
+        self.outputs = record.outputs
         self.inputs = dict(zip([name for name, _ in inputs], variables, strict=True))
         owner: Any = getattr(formula, "__self__", None)
         if hasattr(owner, "_flatten_parameters"):  # a network
-            refuse_untrained(owner, self.graph.inputs, [*variables, *made.read.values()])
+            refuse_untrained(owner, self.graph.inputs, [*variables, *record.read.values()])
         self.arguments = {
             name: self.trace.argument(v.shape, v.dtype, name) for name, v in self.inputs.items()
         }
         self.leaves: dict[Variable, Traced] = {
             self.inputs[name]: leaf for name, leaf in self.arguments.items()
         }
-        self.buffers: dict[Any, Traced] = {}
-        for key, variable in made.read.items():
+        self.buffers: dict[tuple[object, str], Traced] = {}
+        for key, variable in record.read.items():
             layer, name = key
             self.buffers[key] = self.leaves[variable] = self.trace.bind(layer.buffers[name], name)
         self.parameters = [v for v in self.graph.inputs if isinstance(v, Parameter)]
@@ -76,7 +73,7 @@ class StepRecording:
 
     @property
     def reads(self) -> Reads:
-        """What was read beside the inputs, that the program will not read itself."""
+        """The values read while recording, other than the inputs, that the program does not read."""
         bound = {id(value.array) for value in self.trace.values if value.array is not None}
         return self.trace.reads + [ArrayRead(a) for a in self._arrays if id(a) not in bound]
 
@@ -85,7 +82,7 @@ class StepRecording:
         return Lowered(self.graph, self.trace, self.leaves)
 
     def results(self, low: Lowered) -> tuple[Traced, list[tuple[Traced, Traced]]]:
-        """The output, and what is to be written into buffers."""
+        """The output, and the writes into buffers: each a leaf with the value for it."""
         writes = []
         for (key, _), variable in zip(self.written, self.graph.outputs[1:], strict=True):
             layer, name = key
@@ -98,27 +95,28 @@ class StepRecording:
     def gradient_writes(
         self, low: Lowered, seed: Traced | None = None, more: Iterable[Parameter] = ()
     ) -> list[tuple[Traced, Traced]]:
-        """Every trainable parameter's gradient, into its array; 0 where `more` is not in use."""
-        wanted = [p for p in dict.fromkeys([*self.parameters, *more]) if p.trainable]
-        grads = low.gradients(wanted, seed)
+        """The writes of the trainable parameters' gradients; 0 for those of `more` not in the graph."""
+        trainable = [p for p in dict.fromkeys([*self.parameters, *more]) if p.trainable]
+        grads = low.gradients(trainable, seed)
         return [
-            (self.trace.bind(p.grad, f"d{p.name}"), g) for p, g in zip(wanted, grads, strict=True)
+            (self.trace.bind(p.grad, f"d{p.name}"), g)
+            for p, g in zip(trainable, grads, strict=True)
         ]
 
 
 @dataclass(frozen=True)
 class LayerPlan:
-    """A layer's forward and backward for one shape, and the output's shape and dtype."""
+    """A layer's forward and backward for one input shape, with the output's shape and dtype."""
 
     program: Program
-    forward: Callable[..., Any]
-    backward: Callable[..., Any]
+    forward: Function
+    backward: Function
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
 
 
 def _built(rec: StepRecording, *sections: Section, planned: bool) -> Program:
-    """The program of a recording."""
+    """The program for a recording."""
     program = build(sections, planned=planned)
     program.reads = rec.reads
     return program
@@ -129,15 +127,14 @@ def _named(inputs: Sequence[Array | None], names: str) -> list[tuple[str, Array]
 
 
 def plan_layer(layer: RecordableLayer, inputs: Sequence[Array | None]) -> LayerPlan:
-    """A layer by itself: `forward(x)` and `backward(dout)`, giving fresh arrays."""
+    """A layer by itself: `forward(x)` and `backward(dout)`, which return new arrays."""
     rec = StepRecording(layer._record, _named(inputs, "x t w"))
     low = rec.lower()
     out, writes = rec.results(low)
     forward = Section("forward", list(rec.arguments.values()), [fresh(out)], writes)
     x = rec.inputs["x"]
     dout = rec.trace.argument(rec.out.shape, rec.out.dtype, "dout")
-    wanted: list[Variable] = [x] if x.requires_grad else []
-    returns = [fresh(g) for g in low.gradients(wanted, dout)]
+    returns = [fresh(g) for g in low.gradients([x] if x.requires_grad else [], dout)]
     backward = Section("backward", [dout], returns, rec.gradient_writes(low, dout))
     program = _built(rec, forward, backward, planned=False)
     run = program.functions
@@ -145,7 +142,7 @@ def plan_layer(layer: RecordableLayer, inputs: Sequence[Array | None]) -> LayerP
 
 
 def plan_loss(network: RecordableNetwork, x: Array, t: Array, w: Array | None) -> Program:
-    """A network's `forward(x, t)` and `backward()`, in buffers that stay."""
+    """A network's `forward(x, t)` and `backward()`, in fixed buffers."""
     rec = StepRecording(network._record_loss, _named((x, t, w), "x t w"))
     low = rec.lower()
     loss, writes = rec.results(low)
@@ -156,7 +153,7 @@ def plan_loss(network: RecordableNetwork, x: Array, t: Array, w: Array | None) -
 
 
 def plan_predict(network: RecordableNetwork, x: Array) -> Program:
-    """A network's outputs for x, as a fresh array."""
+    """A network's outputs for x, as a new array."""
     rec = StepRecording(network._record_predict, [("x", x)])
     out, writes = rec.results(rec.lower())
     section = Section("predict", list(rec.arguments.values()), [fresh(out)], writes)
@@ -181,30 +178,28 @@ def plan_step(
 
 
 def _at_once(writes: Iterable[tuple[Traced, Traced]]) -> list[tuple[Traced, Traced]]:
-    """The writes, such that the order in which they are made says nothing.
+    """The writes, changed so that their order does not matter.
 
-    What is in one place may go to another, where it is to be as it was before either was written.
+    A value that is a destination of another write is copied first, so that its old contents are used.
     """
     writes = list(writes)
-    places = {place for place, _ in writes}
+    destinations = {destination for destination, _ in writes}
     return [
-        (place, value.trace.call(filled, value))
-        if root_of(value) in places and value is not place
-        else (place, value)
-        for place, value in writes
+        (destination, value.trace.call(filled, value))
+        if root_of(value) in destinations and value is not destination
+        else (destination, value)
+        for destination, value in writes
     ]
 
 
-def plan_update(
-    optimizer: UpdateRule, p: Array, g: Array, decay: bool, factor: float
-) -> Callable[..., Any]:
+def plan_update(optimizer: UpdateRule, p: Array, g: Array, decay: bool, factor: float) -> Function:
     """An optimizer's rule for arrays of one shape: `update(p, g, *slots, *numbers)`, in place."""
     program = build([_update(optimizer, p, g, decay, factor)], planned=True)
     return program.functions["update"]
 
 
 def update_work(optimizer: UpdateRule, p: Array, g: Array, decay: bool, factor: float) -> Work:
-    """What `plan_update` would have to do."""
+    """The work of the program that `plan_update` makes."""
     return work_of(needed(v for _, v in _update(optimizer, p, g, decay, factor).writes))
 
 
@@ -215,7 +210,7 @@ def _update(optimizer: UpdateRule, p: Array, g: Array, decay: bool, factor: floa
     slots = [trace.argument(p.shape, p.dtype, name) for name in optimizer.slots]
     numbers = {name: trace.number(name) for name in optimizer.hyperparameter_names}
     arguments = [parameter, gradient, *slots, *numbers.values()]
-    given = parameter, gradient.astype(p.dtype), list(slots), dict(numbers)
-    new = optimizer.apply_rule(*given, decay, factor)
+    operands = parameter, gradient.astype(p.dtype), list(slots), dict(numbers)
+    new = optimizer.apply_rule(*operands, decay, factor)
     writes = _at_once(zip([parameter, *slots], new, strict=True))
     return Section("update", arguments, [], writes)

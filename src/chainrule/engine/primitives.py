@@ -1,4 +1,4 @@
-"""Primitives: what engines run. NumPy's ufuncs, sums, products, views and gathers, and these few."""
+"""Primitives, the functions that engines run: NumPy's ufuncs, sums, products, views, gathers, and these."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from chainrule.nodes.base import Value, primitive
 
 __all__ = [
     "VIEWS",
     "WEAK",
+    "Array",
     "Function",
     "cast",
     "filled",
@@ -24,11 +26,12 @@ __all__ = [
     "take_rows",
 ]
 
+Array: TypeAlias = npt.NDArray[Any]
 Function: TypeAlias = Callable[..., Any]
 
 
 @primitive
-def cast(x: Value, dtype: Any) -> Value:
+def cast(x: Value, dtype: npt.DTypeLike) -> Value:
     """x in another dtype."""
     return x.astype(dtype)
 
@@ -41,19 +44,19 @@ def pick(x: Value, key: Any) -> Value:
 
 @primitive
 def take_rows(x: Value, rows: Value) -> Value:
-    """x[rows] for row numbers that are known to exist: the gather of a mini-batch."""
+    """x[rows] for valid row numbers: the gather of a mini-batch."""
     return x[rows]
 
 
 @primitive
 def take_flat(x: Value, places: Value) -> Value:
-    """The elements of x at places counted row by row, which are known to exist."""
+    """The elements of x at valid flat indices, counted row by row."""
     return x.reshape(-1)[places]
 
 
 @primitive
 def put_flat(x: Value, places: Value, values: Value) -> Value:
-    """x with other values at places counted row by row, which are known to exist."""
+    """A copy of x with other values at valid flat indices, counted row by row."""
     out = x.copy()
     out.put(places, values)
     return out
@@ -61,21 +64,21 @@ def put_flat(x: Value, places: Value, values: Value) -> Value:
 
 @primitive
 def filled(x: Value) -> Value:
-    """x as an array of its own, row by row, where a view of other memory would not do."""
+    """A contiguous copy of x, where a view of other memory would not do."""
     return x.copy()
 
 
 @primitive
 def item(values: Value, i: int) -> Value:
-    """One of several outputs."""
+    """Output i of a function with several outputs."""
     return values[i]
 
 
-#: Functions that only look at the same memory differently.
+#: Functions whose result is a view of their operand.
 VIEWS: frozenset[Function] = frozenset({np.reshape, np.transpose, np.broadcast_to})
 
-#: The operators of numbers that have no dtype of their own, such as a learning rate.
-WEAK: dict[np.ufunc, Callable[..., Any]] = {
+#: The Python operators for weak numbers, those without a dtype, such as a learning rate.
+WEAK: dict[np.ufunc, Function] = {
     np.add: operator.add,
     np.subtract: operator.sub,
     np.multiply: operator.mul,

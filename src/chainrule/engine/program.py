@@ -1,22 +1,21 @@
 """From a trace to a Python program of NumPy calls, with every buffer planned beforehand.
 
-The program is plain source text (`Program.source` shows it): one NumPy call a line, each
-writing into memory that was chosen here. With `planned`, intermediate values live in fixed
-buffers, reused as soon as nothing reads them any more, and a run allocates nothing. Without,
-results are fresh arrays, as a layer used by itself gives them.
+The program is plain source text (see `Program.source`): one NumPy call per line, each writing into
+memory chosen here. With `planned`, intermediate values are in fixed buffers, which are reused after
+their last read, and a run allocates nothing. Without it results are new arrays, which a layer
+used by itself returns.
 
-A program has one function per section (forward, backward): what an earlier section computed
-and a later one reads is handed on in a tuple called `saved`.
+A program has one function per section (forward, backward): values that an earlier section computes
+and a later one reads are passed in a tuple called `saved`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from chainrule.engine.cost import Work, work_of
 from chainrule.engine.memory import (
@@ -31,7 +30,7 @@ from chainrule.engine.memory import (
     root_of,
     spoil,
 )
-from chainrule.engine.primitives import item
+from chainrule.engine.primitives import Array, Function, item
 from chainrule.engine.texts import Texts
 from chainrule.engine.trace import Traced
 from chainrule.engine.writing import lines_of
@@ -40,12 +39,10 @@ from chainrule.nodes.base import ignore_fp_errors
 
 __all__ = ["Program", "Section", "build"]
 
-Array = npt.NDArray[Any]
-
 
 @dataclass
 class Section:
-    """One function of a program: what it is given, what it returns, what it writes into."""
+    """One function of a program: its arguments, its results, and its writes (destination, value)."""
 
     name: str
     arguments: Sequence[Traced]
@@ -55,15 +52,15 @@ class Section:
 
 @dataclass
 class Program:
-    """The functions by name, their source, and how much memory the plan holds."""
+    """The functions by name, their source, and the number of bytes in planned buffers."""
 
     source: str
-    functions: dict[str, Callable[..., Any]]
+    functions: dict[str, Function]
     nbytes: int = 0
-    arrays: dict[str, Any] = field(default_factory=dict, repr=False)
-    #: What was read of arrays while planning; after a change a new program has to be made.
+    arrays: dict[str, object] = field(default_factory=dict, repr=False)
+    #: The values read while planning; after a change of one the program is outdated.
     reads: Reads = field(default_factory=list, repr=False)
-    #: What one run of all functions has to do.
+    #: The work in one run of all functions.
     work: Work = field(default_factory=Work)
 
 
@@ -78,7 +75,7 @@ class _Builder:
         self.debug = planned and debugging()
         self.texts = Texts(section.name for section in sections)
         self.pool = Pool()
-        #: The buffer behind a value (planned), and the fresh arrays that are ours to reuse.
+        #: The buffer of each value (planned); the values in new arrays, which may be reused (else).
         self.owned: dict[Traced, Array] = {}
         self.fresh: set[Traced] = set()
         self._order()
@@ -98,7 +95,7 @@ class _Builder:
             done |= new
 
     def _liveness(self) -> None:
-        """The last place where each memory is read: (section, position)."""
+        """Find where each value's memory is read last, as (section, position)."""
         self.last: dict[Traced, tuple[int, int]] = {}
         self.section_of: dict[Traced, int] = {}
         self.position: dict[Traced, tuple[int, int]] = {}
@@ -113,9 +110,9 @@ class _Builder:
             end = (s, len(steps))
             for value in (*self.sections[s].returns, *(v for _, v in self.sections[s].writes)):
                 self.last[root_of(value)] = end
-        self.kept: set[Traced] = set()
+        self.returned: set[Traced] = set()
         for section in self.sections:
-            self.kept |= {root_of(v) for v in section.returns}
+            self.returned |= {root_of(v) for v in section.returns}
 
     # -- the program --------------------------------------------------------------------------
 
@@ -125,11 +122,11 @@ class _Builder:
             for argument in section.arguments:
                 self.texts.text(argument)
         bodies = [self._body(s) for s in range(len(self.sections))]
-        bodies[0] = [*self._spoilt([*self.pool.rooms, *self.texts.scratch]), *bodies[0]]
+        bodies[0] = [*self._spoil_lines([*self.pool.buffers, *self.texts.scratch]), *bodies[0]]
         for s, section in enumerate(self.sections):
             saved_in, saved_out = self._saved(s - 1), self._saved(s)
-            given = [self.texts.text(a) for a in section.arguments]
-            head = ", ".join((["saved"] if saved_in else []) + given)
+            arguments = [self.texts.text(a) for a in section.arguments]
+            head = ", ".join((["saved"] if saved_in else []) + arguments)
             lines = [f"def {section.name}({head}):"]
             if saved_in:
                 lines.append(f"    {', '.join(self.texts.names[v] for v in saved_in)}, = saved")
@@ -141,12 +138,14 @@ class _Builder:
             texts.append("\n".join(lines))
         source = "\n\n\n".join(texts) + "\n"
         self._assert_sound()
-        space = dict(self.texts.constants)
+        space: dict[str, Any] = dict(self.texts.constants)
         exec(compile(source, "<chainrule program>", "exec"), space)  # noqa: S102 - our own text
         if self.debug:
             lines = source.splitlines(keepends=True)
-            source = "".join(line for line in lines if not line.lstrip().startswith(self._spoil))
-        # A decorated function costs half of what a `with` block around the call would.
+            source = "".join(
+                line for line in lines if not line.lstrip().startswith(self._spoil_call)
+            )
+        # A decorator costs half as much time per call as a `with` block.
         functions = {
             section.name: ignore_fp_errors()(space[section.name]) for section in self.sections
         }
@@ -157,13 +156,13 @@ class _Builder:
         """Run-time values of section s or earlier that a later section reads."""
         if s < 0 or s >= len(self.sections) - 1:
             return []
-        found: dict[Traced, None] = {}
+        read: dict[Traced, None] = {}
         for later in self.steps[s + 1 :]:
             for value in later:
-                found.update((root, None) for o in value.operands for root in memories(o))
+                read.update((root, None) for o in value.operands for root in memories(o))
         for section in self.sections[s + 1 :]:
-            found.update((root, None) for v in section.returns for root in memories(v))
-        return [v for v in found if not self.texts.is_bound(v) and self.section_of[v] <= s]
+            read.update((root, None) for v in section.returns for root in memories(v))
+        return [v for v in read if not self.texts.is_bound(v) and self.section_of[v] <= s]
 
     def _body(self, s: int) -> list[str]:
         lines: list[str] = []
@@ -171,9 +170,9 @@ class _Builder:
         for i, value in enumerate(self.steps[s]):
             if value.function is None or value.weak or value.is_view:
                 continue
-            out = self._place(value, (s, i), direct)
+            out = self._destination(value, (s, i), direct)
             lines += lines_of(self.texts, value, out)
-            lines += self._spoilt(self._recycle(value, (s, i)))
+            lines += self._spoil_lines(self._recycle(value, (s, i)))
         for destination, value in after:
             lines.append(
                 f"{self.texts.function(np.copyto)}({self.texts.text(destination)}, {self.texts.text(value)})"
@@ -181,11 +180,11 @@ class _Builder:
         return lines
 
     def _destinations(self, s: int) -> tuple[dict[Traced, Traced], list[tuple[Traced, Traced]]]:
-        """Values that can be computed right into the array they are to be written to."""
+        """Values to compute directly in the array they are written to; and the writes by copying."""
         direct: dict[Traced, Traced] = {}
         after: list[tuple[Traced, Traced]] = []
         for destination, value in self.sections[s].writes:
-            can = (
+            is_direct = (
                 value.function is not None
                 and not value.is_view
                 and not value.weak
@@ -193,12 +192,12 @@ class _Builder:
                 and value.function is not item
                 and self.section_of[value] == s
                 and (value.shape, value.dtype) == (destination.shape, destination.dtype)
-                # Views of the value are planned for an array laid out row by row.
+                # Views of the value are planned for a contiguous array.
                 and (destination.array is None or destination.array.flags.c_contiguous)
-                and root_of(value) not in self.kept
+                and root_of(value) not in self.returned
                 and self._unread_after(destination, value)
             )
-            if can:
+            if is_direct:
                 direct[value] = destination
             else:
                 after.append((destination, value))
@@ -211,14 +210,14 @@ class _Builder:
         if last != here:
             return last < here
         reads = [o for o in value.operands if root_of(o) is destination]
-        # As `np.where(c, new, old)` may be written over `old`, but over `new` only after the choice.
-        over = [o for o in in_place(value) if o is destination]
-        return is_elementwise(value) and len(over) == len(reads)
+        # np.where(c, new, old) may overwrite `old`, but not `new`, which it reads after writing.
+        overwritable = [o for o in in_place(value) if o is destination]
+        return is_elementwise(value) and len(overwritable) == len(reads)
 
-    def _place(
+    def _destination(
         self, value: Traced, now: tuple[int, int], direct: dict[Traced, Traced]
     ) -> str | None:
-        """The name of the array to compute into; None for a fresh one."""
+        """The name of the array to compute into; None for a new one."""
         if value in direct:
             destination = direct[value]
             if destination.array is not None:
@@ -227,7 +226,7 @@ class _Builder:
             return self.texts.names[value]
         if value.function is item or value.dtype == object or is_opaque(value):
             return None
-        reused = self._dying(value, now)
+        reused = self._reusable_operand(value, now)
         if self.planned:
             if reused is not None:
                 self.owned[value] = self.owned.pop(reused)
@@ -245,18 +244,18 @@ class _Builder:
         self.fresh.add(value)
         return None
 
-    def _dying(self, value: Traced, now: tuple[int, int]) -> Traced | None:
-        """An operand of the same kind that nothing reads after this, to compute in place of."""
+    def _reusable_operand(self, value: Traced, now: tuple[int, int]) -> Traced | None:
+        """An operand of the same shape and dtype that nothing reads later, so that it can be overwritten."""
         if not self.planned and value.ndim == 0:
-            return None  # a fresh result without axes is a number, not an array to write into
+            return None  # a new result without axes is a NumPy scalar, which cannot be written into
         for operand in in_place(value):
             mine = operand in self.owned if self.planned else operand in self.fresh
             if (
                 mine
-                # What an earlier section computed stays, so that backward can run again.
+                # Results of an earlier section stay, so that backward can run again.
                 and (self.planned or self.section_of[operand] == now[0])
                 and self.last[operand] == now
-                and operand not in self.kept
+                and operand not in self.returned
                 and operand.shape == value.shape
                 and operand.dtype == value.dtype
                 and sum(root_of(o) is operand for o in value.operands) == 1
@@ -265,42 +264,44 @@ class _Builder:
         return None
 
     def _recycle(self, value: Traced, now: tuple[int, int]) -> list[Array]:
-        """Take back the buffers that nothing reads after this."""
+        """Give back the buffers that nothing reads later, and return them."""
         if not self.planned:
             return []
-        over = [
+        finished = [
             operand
             for operand in dict.fromkeys(map(root_of, value.operands))
-            if operand in self.owned and self.last[operand] == now and operand not in self.kept
+            if operand in self.owned and self.last[operand] == now and operand not in self.returned
         ]
-        if value in self.owned and value not in self.last and value not in self.kept:
-            over.append(value)
-        buffers = [self.owned.pop(v) for v in over]
+        if value in self.owned and value not in self.last and value not in self.returned:
+            finished.append(value)
+        buffers = [self.owned.pop(v) for v in finished]
         for buffer in buffers:
             self.pool.give(buffer)
         return buffers
 
-    # -- what must hold -----------------------------------------------------------------------
+    # -- debugging ----------------------------------------------------------------------------
 
-    def _spoilt(self, buffers: list[Array]) -> list[str]:
-        """The line that fills these with NaN, while debugging; it is not shown in the source."""
+    def _spoil_lines(self, buffers: list[Array]) -> list[str]:
+        """The line that fills these buffers with NaN when debugging; the shown source leaves it out."""
         if not self.debug or not buffers:
             return []
-        return [f"{self._spoil}{', '.join(self.texts.constant(b, 'room') for b in buffers)})"]
+        return [f"{self._spoil_call}{', '.join(self.texts.constant(b, 'room') for b in buffers)})"]
 
     @property
-    def _spoil(self) -> str:
+    def _spoil_call(self) -> str:
         return f"{self.texts.function(spoil)}("
 
     def _assert_sound(self) -> None:
-        """Every array that the program holds is somebody's memory, or never changes.
+        """Assert that every writeable array in the program belongs to a leaf or to the plan.
 
-        A copy that was made while planning would be neither: no run would write it again.
+        A copy made by mistake while planning does not: no run would update it.
         """
         leaves = (v for steps in self.steps for v in steps if v.array is not None)
         owners = [v.array for v in leaves] + [d.array for s in self.sections for d, _ in s.writes]
         known = {
-            id(owner(a)) for a in (*owners, *self.pool.rooms, *self.texts.scratch) if a is not None
+            id(owner(a))
+            for a in (*owners, *self.pool.buffers, *self.texts.scratch)
+            if a is not None
         }
         for name, array in self.texts.constants.items():
             if isinstance(array, np.ndarray) and array.flags.writeable and array.size:

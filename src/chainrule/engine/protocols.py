@@ -1,4 +1,4 @@
-"""What the engines ask of layers, networks and optimizers, which stand above them."""
+"""Protocols of layers, networks and optimizers, for the engines, which must not import them."""
 
 from __future__ import annotations
 
@@ -8,27 +8,26 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.engine.primitives import Array
 from chainrule.graph.variable import Parameter, Variable
 from chainrule.nodes.base import Value
 
 __all__ = ["RecordableLayer", "RecordableNetwork", "Segment", "UpdateRule"]
 
-Array = npt.NDArray[Any]
-
 
 class RecordableLayer(Protocol):
-    """A layer, whose formula can be run on Variables."""
+    """A layer whose formula can run on Variables."""
 
-    def _record(self, *inputs: Any) -> Variable:
-        """The output, computed with Variables."""
+    def _record(self, *inputs: Value) -> Variable:
+        """The output as a Variable."""
 
 
 class Segment(Protocol):
-    """A run of parameters that an optimizer treats alike, with their gradients."""
+    """A run of parameters that an optimizer updates alike, with their gradients."""
 
     @property
     def data(self) -> Array:
-        """The parameters, one after the other."""
+        """The parameters, as one array."""
 
     @property
     def grad(self) -> Array:
@@ -36,37 +35,37 @@ class Segment(Protocol):
 
     @property
     def decays(self) -> bool:
-        """Whether they decay."""
+        """Whether weight decay applies to them."""
 
     @property
     def lr_factor(self) -> float:
-        """What the learning rate is multiplied with for them."""
+        """The factor of the learning rate for them."""
 
 
 class FlatParameters(Protocol):
-    """Parameters that lie in memory one after the other."""
+    """A contiguous buffer of parameters."""
 
     @property
     def parameters(self) -> list[Parameter]:
-        """Those."""
+        """The parameters in it, in order."""
 
 
 class RecordableNetwork(Protocol):
-    """A network, whose loss and outputs can be computed with Variables."""
+    """A network whose loss and outputs can be computed with Variables."""
 
     loss: Any
     seed: Any
 
     @property
     def layers(self) -> Sequence[Any]:
-        """Its layers, in the order they were made."""
+        """Its layers, in order."""
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """The dtype it computes in."""
 
     def _flatten_parameters(self) -> Sequence[FlatParameters]:
-        """Draw the first weights, and move all into flat buffers."""
+        """Draw the first weights, and move all parameters into flat buffers."""
 
     def named_layers(self) -> list[tuple[str, Any]]:
         """Its layers and those inside them, with their paths."""
@@ -75,25 +74,25 @@ class RecordableNetwork(Protocol):
         """Its parameters, by their paths."""
 
     def _as_input(self, x: npt.ArrayLike) -> Array:
-        """x as an array that it takes."""
+        """x as an array that the network takes."""
 
     def _prepare(
         self, x: npt.ArrayLike, t: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> tuple[Array, Array, Array | None]:
-        """Data as a recorded step takes it."""
+        """Rows, targets and weights as a recorded step takes them."""
 
     def _segments(self) -> Sequence[Segment]:
-        """What an optimizer updates."""
+        """The runs of parameters that an optimizer updates."""
 
     def _record_loss(self, x: Variable, t: Variable, w: Variable | None = None) -> Variable:
-        """The loss of a batch."""
+        """The loss of a batch as a Variable."""
 
     def _record_predict(self, x: Variable) -> Variable:
-        """The outputs for a batch."""
+        """The outputs for a batch as a Variable."""
 
 
 class UpdateRule(Protocol):
-    """An optimizer: a rule for each parameter, written once, elementwise."""
+    """An optimizer: an elementwise rule that updates each parameter."""
 
     clip_norm: float | None
     state: list[list[Array]] | None
@@ -105,7 +104,7 @@ class UpdateRule(Protocol):
 
     @property
     def hyperparameter_names(self) -> tuple[str, ...]:
-        """The numbers that the rule takes, by name."""
+        """The names of the numbers that an update takes, in order."""
 
     def apply_rule(
         self,
@@ -125,7 +124,7 @@ class UpdateRule(Protocol):
         decays: Sequence[bool] | None = None,
         factors: Sequence[float] | None = None,
     ) -> None:
-        """Check the arrays, and see that there is a state that fits them."""
+        """Check the arrays, and make a state for them if there is none."""
 
     def hyperparameters_for(self, steps: int) -> Array:
-        """The numbers of the next updates, one row for each."""
+        """The numbers of the next updates, one row per update."""

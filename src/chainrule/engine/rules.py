@@ -1,14 +1,15 @@
-"""Rules: NumPy's functions in the text of nodes, brought to a few primitives."""
+"""Rules: how NumPy's functions in the code of nodes become a few primitives."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from chainrule.engine.primitives import Function, cast, filled, put_flat, take_flat, take_rows
-from chainrule.nodes.base import CALLED
+from chainrule.nodes.base import CALLED, Value
 from chainrule.nodes.indexing import add_at, chosen, replaced
 from chainrule.nodes.random import cells, mixed
 
@@ -17,11 +18,19 @@ if TYPE_CHECKING:
 
 __all__ = ["FUNCTIONS", "KERNEL_FUNCTIONS", "TEXT_FUNCTIONS"]
 
+#: The axis argument of a reduction.
+Axis: TypeAlias = int | tuple[int, ...] | None
+
+
+def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
+    """The axes of a reduction as sorted numbers from 0."""
+    axes = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    return tuple(sorted(a % ndim for a in axes))
+
 
 def _reduction(function: Function) -> Function:
-    def rule(trace: Trace, x: Traced, axis: Any = None, keepdims: bool = False) -> Traced:
-        given = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-        axes = tuple(sorted(a % x.ndim for a in given))
+    def rule(trace: Trace, x: Traced, axis: Axis = None, keepdims: bool = False) -> Traced:
+        axes = _axes(axis, x.ndim)
         bare = x.args[0] if x.function is np.broadcast_to else None
         if function is np.sum and bare is not None and bare.weak and bare.known is not None:
             # The sum of one number n times.
@@ -29,67 +38,64 @@ def _reduction(function: Function) -> Function:
             kept = tuple(1 if i in axes else size for i, size in enumerate(x.shape))
             shape = kept if keepdims else tuple(s for i, s in enumerate(x.shape) if i not in axes)
             return trace.repeated(trace.constant(bare.known * n, x.dtype), shape)
-        made: Traced = trace.call(function, x, axis=axes, keepdims=keepdims)
-        return made
+        return trace.call(function, x, axis=axes, keepdims=keepdims)
 
     return rule
 
 
-def _where(trace: Trace, condition: Any, x: Any, y: Any) -> Traced:
+def _where(trace: Trace, condition: Value, x: Value, y: Value) -> Traced:
     condition, x, y = (trace.lift(v, np.add) for v in (condition, x, y))
     shape = np.broadcast_shapes(condition.shape, x.shape, y.shape)
     bare = condition.args[0] if condition.function is np.broadcast_to else condition
     if bare.weak and bare.known is not None:
-        chosen = x if bare.known else y
-        if not chosen.weak:
-            return trace.repeated(chosen, shape)
-    made: Traced = trace.call(np.where, condition, x, y)
-    return made
+        choice = x if bare.known else y
+        if not choice.weak:
+            return trace.repeated(choice, shape)
+    return trace.call(np.where, condition, x, y)
 
 
-def _as_it_is(trace: Trace, x: Traced, shape: tuple[int, ...]) -> Traced:
+def _unchanged(trace: Trace, x: Traced, shape: tuple[int, ...]) -> Traced:
     return x
 
 
-def _reshape(trace: Trace, x: Traced, shape: Any, ready: Function = _as_it_is) -> Traced:
-    wanted = (shape,) if isinstance(shape, int) else tuple(shape)
+def _reshape(
+    trace: Trace, x: Traced, shape: int | Sequence[int], ready: Function = _unchanged
+) -> Traced:
+    new_shape = (shape,) if isinstance(shape, int) else tuple(shape)
     if x.weak:
-        return trace.repeated(x, wanted) if wanted else x
+        return trace.repeated(x, new_shape) if new_shape else x
     if x.function is np.reshape:
         x = x.args[0]
     if x.function is np.broadcast_to and x.args[0].size == 1 and not x.args[0].weak:
-        return trace.repeated(_reshape(trace, x.args[0], ()), wanted)
+        return trace.repeated(_reshape(trace, x.args[0], ()), new_shape)
     if x.function is np.broadcast_to and x.args[0].weak:
-        return trace.repeated(x.args[0], wanted)
-    if x.shape == wanted:
+        return trace.repeated(x.args[0], new_shape)
+    if x.shape == new_shape:
         return x
-    made: Traced = trace.call(np.reshape, ready(trace, x, wanted), wanted)
-    return made
+    return trace.call(np.reshape, ready(trace, x, new_shape), new_shape)
 
 
-def _in_one_piece(trace: Trace, x: Traced, shape: tuple[int, ...]) -> Traced:
-    """x if NumPy can look at it in this shape, else a copy of it, which is an operation."""
-    if x.layout is None:  # told only at run time, where every use makes the view that it needs
+def _viewable(trace: Trace, x: Traced, shape: tuple[int, ...]) -> Traced:
+    """x if NumPy can make a view of it in this shape; else a copy, which is an operation."""
+    if x.layout is None:  # known only at run time, where every use makes its own view
         return x
     try:
         np.reshape(x.layout, shape, copy=False)
     except ValueError:
-        copy: Traced = trace.call(filled, x)
-        return copy
+        return trace.call(filled, x)
     return x
 
 
-def _reshape_view(trace: Trace, x: Traced, shape: Any) -> Traced:
+def _reshape_view(trace: Trace, x: Traced, shape: int | Sequence[int]) -> Traced:
     """A reshape that is always a view."""
-    return _reshape(trace, x, shape, _in_one_piece)
+    return _reshape(trace, x, shape, _viewable)
 
 
-def _transpose(trace: Trace, x: Traced, axes: Any = None) -> Traced:
+def _transpose(trace: Trace, x: Traced, axes: Sequence[int] | None = None) -> Traced:
     order = tuple(range(x.ndim))[::-1] if axes is None else tuple(a % x.ndim for a in axes)
     if x.function is np.transpose:
         order, x = tuple(x.args[1][i] for i in order), x.args[0]
-    made: Traced = x if order == tuple(range(x.ndim)) else trace.call(np.transpose, x, order)
-    return made
+    return x if order == tuple(range(x.ndim)) else trace.call(np.transpose, x, order)
 
 
 def _swapaxes(trace: Trace, x: Traced, a: int, b: int) -> Traced:
@@ -100,22 +106,22 @@ def _swapaxes(trace: Trace, x: Traced, a: int, b: int) -> Traced:
 
 def _expand_dims(trace: Trace, x: Traced, axis: int) -> Traced:
     at = axis % (x.ndim + 1)
-    made: Traced = trace.rules[np.reshape](trace, x, (*x.shape[:at], 1, *x.shape[at:]))
-    return made
+    view: Traced = trace.rules[np.reshape](trace, x, (*x.shape[:at], 1, *x.shape[at:]))
+    return view
 
 
-def _squeeze(trace: Trace, x: Traced, axis: Any = None) -> Traced:
+def _squeeze(trace: Trace, x: Traced, axis: Axis = None) -> Traced:
     stand_in = np.broadcast_to(np.zeros(()), x.shape)
-    made: Traced = trace.rules[np.reshape](trace, x, np.squeeze(stand_in, axis).shape)
-    return made
+    view: Traced = trace.rules[np.reshape](trace, x, np.squeeze(stand_in, axis).shape)
+    return view
 
 
-def _broadcast_to(trace: Trace, x: Any, shape: tuple[int, ...]) -> Traced:
+def _broadcast_to(trace: Trace, x: Value, shape: tuple[int, ...]) -> Traced:
     return trace.repeated(trace.lift(x, np.add), tuple(shape))
 
 
-def _cumsum(trace: Trace, x: Traced, axis: int) -> Any:
-    """A product with ones up to each place: no engine has to know of running sums."""
+def _cumsum(trace: Trace, x: Traced, axis: int) -> Traced:
+    """A running sum as a product with a triangular matrix of ones, so that it needs no primitive."""
     last = trace.rules[np.swapaxes](trace, x, axis, -1)
     n = last.shape[-1]
     rows = trace.rules[np.reshape](trace, last, (x.size // n if n else 0, n))
@@ -124,49 +130,56 @@ def _cumsum(trace: Trace, x: Traced, axis: int) -> Any:
 
 
 def _joined(function: Function) -> Function:
-    def rule(trace: Trace, xs: Any, axis: int = 0) -> Traced:
-        made: Traced = trace.call(function, tuple(xs), axis=axis)
-        return made
+    def rule(trace: Trace, xs: Sequence[Value], axis: int = 0) -> Traced:
+        return trace.call(function, tuple(xs), axis=axis)
 
     return rule
 
 
 def _plain(function: Function) -> Function:
-    def rule(trace: Trace, *args: Any) -> Any:
+    """A function that is a primitive."""
+
+    def rule(trace: Trace, *args: Value) -> Traced:
         return trace.call(function, *args)
 
     return rule
 
 
-def _places(trace: Trace, x: Traced, t: Traced) -> Traced:
-    """Where the element that each row's id names stands, counted row by row."""
+def _opaque(function: Function) -> Function:
+    """A primitive that may have several outputs."""
+
+    def rule(trace: Trace, *args: Value) -> Value:
+        return trace.outputs(function, *args)
+
+    return rule
+
+
+def _flat_index(trace: Trace, x: Traced, t: Traced) -> Traced:
+    """The flat index of x[row, t[row]] for each row, counted row by row."""
     rows = np.arange(math.prod(t.shape)).reshape(t.shape)
-    made: Traced = trace.call(np.add, rows * x.shape[-1], t.astype(rows.dtype))
-    return made
+    return trace.call(np.add, rows * x.shape[-1], t.astype(rows.dtype))
 
 
 def _chosen(trace: Trace, x: Traced, t: Traced) -> Traced:
-    made: Traced = trace.call(take_flat, x, _places(trace, x, t))
-    return made
+    return trace.call(take_flat, x, _flat_index(trace, x, t))
 
 
-def _replaced(trace: Trace, x: Traced, t: Traced, values: Any) -> Traced:
-    made: Traced = trace.call(put_flat, x, _places(trace, x, t), values)
-    return made
+def _replaced(trace: Trace, x: Traced, t: Traced, values: Value) -> Traced:
+    return trace.call(put_flat, x, _flat_index(trace, x, t), values)
 
 
-def _written_out(function: Function) -> Function:
-    """A function of ours that engines see through."""
-    text: Function = function.__wrapped__  # type: ignore[attr-defined]
-    return lambda trace, *args: text(*args)
+def _inlined(function: Function) -> Function:
+    """A function of chainrule whose body is traced."""
+    body: Function = function.__wrapped__  # type: ignore[attr-defined]
+    return lambda trace, *args: body(*args)
 
 
 def _cells(trace: Trace, clock: Traced, shape: tuple[int, ...]) -> Traced:
-    """Known beforehand, since only the shape counts."""
+    """A constant, since the cells depend on the shape only."""
     return trace.constant(cells(np.uint64(0), shape))
 
 
-#: What each function becomes.
+#: The rule of each function, for the NumPy engine.
 FUNCTIONS: dict[Function, Function] = {
     np.sum: _reduction(np.sum),
     np.prod: _reduction(np.prod),
@@ -186,33 +199,32 @@ FUNCTIONS: dict[Function, Function] = {
     add_at: _plain(add_at),
     cells: _cells,
     chosen: _chosen,
-    mixed: _written_out(mixed),
+    mixed: _inlined(mixed),
     replaced: _replaced,
     cast: _plain(cast),
     take_rows: _plain(take_rows),
-    **{function: _plain(function) for function in CALLED},
+    **{function: _opaque(function) for function in CALLED},
 }
 
 
 def _flat_reduction(function: Function) -> Function:
-    """A reduction whose axes go, so that the same sum is written once; a view brings them back."""
+    """A reduction without keepdims, so that equal sums are one operation; a view restores the axes."""
     reduced = _reduction(function)
 
-    def rule(trace: Trace, x: Traced, axis: Any = None, keepdims: bool = False) -> Traced:
-        made: Traced = reduced(trace, x, axis)
+    def rule(trace: Trace, x: Traced, axis: Axis = None, keepdims: bool = False) -> Traced:
+        result: Traced = reduced(trace, x, axis)
         if not keepdims:
-            return made
-        given = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-        axes = {a % x.ndim for a in given}
-        return _reshape(trace, made, tuple(1 if i in axes else n for i, n in enumerate(x.shape)))
+            return result
+        axes = _axes(axis, x.ndim)
+        return _reshape(trace, result, tuple(1 if i in axes else n for i, n in enumerate(x.shape)))
 
     return rule
 
 
-#: The same where a reshape is one, wherever the numbers lie.
+#: The same rules, with a reshape that need not be a view.
 _ANYWHERE: dict[Function, Function] = {**FUNCTIONS, np.reshape: _reshape}
 
-#: The same for kernels, which count rows themselves.
+#: The rules for kernels, which compute row numbers themselves.
 KERNEL_FUNCTIONS: dict[Function, Function] = _ANYWHERE | {
     **{f: _flat_reduction(f) for f in (np.sum, np.prod, np.max, np.min)},
     cells: _plain(cells),
@@ -220,7 +232,7 @@ KERNEL_FUNCTIONS: dict[Function, Function] = _ANYWHERE | {
     replaced: _plain(replaced),
 }
 
-#: The same for a program to read, which may call functions of its own and pick by ids.
+#: The rules for a script for people, which may define functions and pick by ids.
 TEXT_FUNCTIONS: dict[Function, Function] = _ANYWHERE | {
     function: _plain(function) for function in (cells, chosen, mixed, replaced)
 }

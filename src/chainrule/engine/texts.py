@@ -1,24 +1,23 @@
-"""How the values of a program are written: their names, constants, numbers, and views of each other."""
+"""The source text of a program's values: names, constants, numbers and views."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Hashable, Iterable
 
 import numpy as np
 import numpy.typing as npt
 
 from chainrule.engine.memory import root_of
 from chainrule.engine.names import Names
-from chainrule.engine.trace import Traced, seen
+from chainrule.engine.primitives import Array, Function
+from chainrule.engine.trace import Traced, view_of
 
 __all__ = ["Texts"]
 
-Array = npt.NDArray[Any]
 
-#: How the operations of Python numbers are written.
-_WEAK_TEXT: dict[Any, str] = {
+#: The templates for operations on Python numbers.
+_WEAK_TEXT: dict[Function, str] = {
     np.add: "({} + {})",
     np.subtract: "({} - {})",
     np.multiply: "({} * {})",
@@ -30,34 +29,34 @@ _WEAK_TEXT: dict[Any, str] = {
 
 
 class Texts:
-    """The names of one program, and what each of them stands for when it runs."""
+    """The names in one program, and the objects that they refer to when it runs."""
 
     def __init__(self, taken: Iterable[str]) -> None:
-        self.constants: dict[str, Any] = {}
+        self.constants: dict[str, object] = {}
         self.constant_names: dict[int, str] = {}
-        #: Known numbers, rows of ones and reductions, each held once.
-        self.small: dict[Any, Any] = {}
+        #: Known numbers, arrays of ones and reductions, each once.
+        self.small: dict[Hashable, object] = {}
         self.identifiers = Names({"saved", *taken})
         self.names: dict[Traced, str] = {}
-        #: The arrays that values are computed into, where they are planned.
+        #: The planned arrays that values are computed into.
         self.bound: dict[Traced, Array] = {}
-        #: Arrays that single operations work in.
+        #: Working arrays of single operations.
         self.scratch: list[Array] = []
 
-    def constant(self, value: Any, wanted: str) -> str:
-        """The name of something that is the same in every run, which the program is handed."""
+    def constant(self, value: object, wanted: str) -> str:
+        """The name of an object that is the same in every run."""
         name = self.constant_names.get(id(value))
         if name is None:
             name = self.constant_names[id(value)] = self.identifiers.unique(wanted)
             self.constants[name] = value
         return name
 
-    def function(self, function: Any) -> str:
+    def function(self, function: Function) -> str:
         """The name of a function that the program calls."""
         return self.constant(function, function.__name__)
 
-    def text(self, value: Any) -> str:
-        """How a value is written in the source."""
+    def text(self, value: object) -> str:
+        """The source text of a value or an argument."""
         if not isinstance(value, Traced):
             return self.plain(value)
         if value in self.names:
@@ -66,11 +65,11 @@ class Texts:
             text = repr(value.known)
             return text if text[-1] not in "fn" else self.constant(value.known, "number")
         if value.weak and value.function is not None:
-            given = [self.text(a) for a in value.args]
+            operands = [self.text(a) for a in value.args]
             if value.function in _WEAK_TEXT:
-                return _WEAK_TEXT[value.function].format(*given)
-            # Of any other function, too, a number that takes on the dtype of what it meets.
-            return f"{self.function(value.function)}({', '.join(given)}).item()"
+                return _WEAK_TEXT[value.function].format(*operands)
+            # The result of any other function must be a Python number too, without a dtype.
+            return f"{self.function(value.function)}({', '.join(operands)}).item()"
         if value in self.bound or value.array is not None:
             array = self.bound.get(value, value.array)
             name = self.constant(array, value.name or "v")
@@ -85,8 +84,8 @@ class Texts:
         self.names[value] = name
         return name
 
-    def plain(self, value: Any) -> str:
-        """How an argument that no operation computed is written: a shape, a slice, a flag."""
+    def plain(self, value: object) -> str:
+        """The source text of an argument that is no operation, such as a shape, a slice or a flag."""
         if isinstance(value, tuple):
             inside = ", ".join(map(self.text, value))
             return f"({inside},)" if len(value) == 1 else f"({inside})"
@@ -99,13 +98,13 @@ class Texts:
     # -- views --------------------------------------------------------------------------------
 
     def is_bound(self, root: Traced) -> bool:
-        """Whether its array is known now, and the same in every run."""
+        """Whether a value's array is known now, and the same in every run."""
         return (
             root in self.bound or root.array is not None or (root.weak and root.known is not None)
         )
 
     def view(self, value: Traced) -> Array:
-        """The view of a bound array, made once, now; what it shows is what the array will hold."""
+        """A view of a bound array, made once, while planning."""
         chain: list[Traced] = []
         while value not in self.bound and value.array is None and not value.weak:
             chain.append(value)
@@ -118,7 +117,7 @@ class Texts:
             array = np.array(value.known, dtype=value.dtype)
             array.flags.writeable = False
         for view in reversed(chain):
-            array = self.bound[view] = seen(view, array)
+            array = self.bound[view] = view_of(view, array)
         return array
 
     def _view_text(self, value: Traced) -> str:
@@ -132,23 +131,23 @@ class Texts:
             return f"{self.function(np.broadcast_to)}({source}, {value.args[1]})"
         return f"{source}[{self.key(value.args[1])}]"
 
-    def key(self, key: tuple[Any, ...]) -> str:
-        """How an index stands between brackets."""
+    def key(self, key: tuple[object, ...]) -> str:
+        """The source text of an index, without its brackets."""
         return ", ".join(map(self.text, key)) + ("," if len(key) == 1 else "")
 
-    def working(self, shape: tuple[int, ...], dtype: Any, wanted: str) -> str:
-        """The name of an array for one operation to work in; it holds nothing between operations."""
+    def working(self, shape: tuple[int, ...], dtype: npt.DTypeLike, wanted: str) -> str:
+        """The name of a working array for one operation; its contents matter only within that."""
         self.scratch.append(np.empty(shape, dtype))
         return self.constant(self.scratch[-1], wanted)
 
     def number(self, number: Array) -> str:
-        """The name of a number that is held as an array of its dtype."""
+        """The name of a number as an array of its dtype."""
         number.flags.writeable = False
         known = self.small.setdefault((number.dtype.str, number.tobytes()), number)
         label = re.sub(r"\W", "_", repr(number.item()).replace("-", "m"))
         return self.constant(known, f"n_{label}")
 
     def ones(self, ones: Array) -> str:
-        """The name of a row or a column of ones, to add up with."""
+        """The name of an array of ones, for sums as products."""
         ones.flags.writeable = False
         return self.constant(self.small.setdefault((ones.dtype.str, ones.shape), ones), "ones")

@@ -1,9 +1,9 @@
-"""Tracing: the text of nodes, run on stand-ins, comes down to a list of primitive operations.
+"""Tracing: running the code of nodes on stand-ins, to list the primitive operations it makes.
 
 A `Traced` value has a shape and a dtype but no numbers. Running a node's own `forward` and
-`backward` on Traced values writes down the NumPy calls they make: ufuncs, sums, products,
-views, gathers. Equal calls are written once, and what is known beforehand (times 1, a
-condition that is False) is left out. Engines read only the resulting `Trace`.
+`backward` on Traced values records the NumPy calls they make: ufuncs, sums, products, views,
+gathers. Equal calls are recorded once, and operations without effect (times 1, a condition that is
+False) are left out. Engines read only the resulting `Trace`.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.lib.stride_tricks import as_strided
 
 from chainrule.engine.operation import Operation
-from chainrule.engine.primitives import VIEWS, WEAK, Function, cast, filled, item, pick
+from chainrule.engine.primitives import VIEWS, WEAK, Array, Function, cast, filled, item, pick
 from chainrule.errors import RecordingError
 from chainrule.graph.reads import ArrayRead
 from chainrule.graph.recording import Reads
 from chainrule.lang.messages import _, listed
-from chainrule.nodes.base import ignore_fp_errors
+from chainrule.nodes.base import Value, ignore_fp_errors
 from chainrule.nodes.indexing import add_at
 
-__all__ = ["Trace", "Traced", "seen"]
+__all__ = ["Trace", "Traced", "view_of"]
 
 
 class Traced(Operation["Traced"], NDArrayOperatorsMixin):
-    """A value that will be: the primitive that makes it, its shape and its dtype.
+    """A value of a later run: the primitive that computes it, its shape and its dtype.
 
     `function` is None for a leaf. A leaf with `array` is bound to that memory; one without
-    is given at every run. `weak` values are Python numbers, `known` those that never change.
+    is an argument of every run. `weak` values are Python numbers; `known` is the value of a constant.
     """
 
     __slots__ = (
@@ -53,16 +53,16 @@ class Traced(Operation["Traced"], NDArrayOperatorsMixin):
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
         shape: tuple[int, ...],
-        dtype: Any,
+        dtype: npt.DTypeLike,
         *,
         name: str = "",
-        array: npt.NDArray[Any] | None = None,
+        array: Array | None = None,
         weak: bool = False,
         known: Any = None,
     ) -> None:
         super().__init__(function, args, kwargs, shape, np.dtype(dtype), name)
         self.trace, self.array, self.weak, self.known = trace, array, weak, known
-        self._layout: npt.NDArray[Any] | None = None
+        self._layout: Array | None = None
 
     @property
     def size(self) -> int:
@@ -71,20 +71,20 @@ class Traced(Operation["Traced"], NDArrayOperatorsMixin):
 
     @property
     def nbytes(self) -> int:
-        """The bytes the value will take."""
+        """The number of bytes."""
         return self.size * int(self.dtype.itemsize)
 
     @property
     def is_view(self) -> bool:
-        """Whether the value is another look at its first operand's memory."""
+        """Whether the value is a view of its first operand."""
         return self.function in VIEWS or (self.function is pick and _is_basic(self.args[1]))
 
     @property
-    def layout(self) -> npt.NDArray[Any] | None:
-        """How the value will lie in memory, as an array to take views of and never to read.
+    def layout(self) -> Array | None:
+        """The memory layout of the value, as an array to take views of, never to read.
 
-        The results of operations are laid out row by row, the array of a leaf is as it is. None
-        where only the run tells: for what is given at every run, and the views of it.
+        The results of operations are contiguous; a bound leaf has the layout of its array. None if
+        it is known only at run time: for arguments, and views of them.
         """
         chain: list[Traced] = []
         value = self
@@ -95,33 +95,33 @@ class Traced(Operation["Traced"], NDArrayOperatorsMixin):
         if layout is None:
             layout = value._layout = value._own_layout()
         for view in reversed(chain):
-            layout = view._layout = None if layout is None else seen(view, layout)
+            layout = view._layout = None if layout is None else view_of(view, layout)
         return layout
 
-    def _own_layout(self) -> npt.NDArray[Any] | None:
+    def _own_layout(self) -> Array | None:
         if self.function is None:
             return self.array
-        steps = itertools.accumulate(self.shape[:0:-1], operator.mul, initial=self.dtype.itemsize)
-        strides = tuple(steps)[::-1] if self.shape else ()
+        sizes = itertools.accumulate(self.shape[:0:-1], operator.mul, initial=self.dtype.itemsize)
+        strides = tuple(sizes)[::-1] if self.shape else ()
         return as_strided(np.zeros((), self.dtype), self.shape, strides)
 
-    # An identity, not a value: `==` of two is an operation.
+    # Hashed by identity, since `==` of two values is an operation.
     __hash__ = object.__hash__
 
-    def __getitem__(self, key: Any) -> Traced:
-        made: Traced = self.trace.call(pick, self, key if isinstance(key, tuple) else (key,))
-        return made
+    def __getitem__(self, key: object) -> Traced:
+        return self.trace.call(pick, self, key if isinstance(key, tuple) else (key,))
 
     def astype(self, dtype: npt.DTypeLike) -> Traced:
         """The same numbers in another dtype."""
-        wanted = np.dtype(dtype)
-        made: Traced = self if self.dtype == wanted else self.trace.call(cast, self, wanted)
-        return made
+        target = np.dtype(dtype)
+        return self if self.dtype == target else self.trace.call(cast, self, target)
 
     def __bool__(self) -> bool:
         raise RecordingError(_("a node's text may not branch on a value: use np.where."))
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    def __array_ufunc__(
+        self, ufunc: np.ufunc, method: str, *inputs: Value, **kwargs: object
+    ) -> Traced:
         if method != "__call__" or kwargs:
             raise RecordingError(
                 _(
@@ -133,9 +133,11 @@ class Traced(Operation["Traced"], NDArrayOperatorsMixin):
             )
         return self.trace.call(ufunc, *inputs)
 
-    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+    def __array_function__(
+        self, func: Function, types: object, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Value:
         if getattr(func, "opaque", False):
-            return self.trace.call(func, *args, **kwargs)
+            return self.trace.outputs(func, *args, **kwargs)
         rules = self.trace.rules
         rule = rules.get(func)
         if rule is None:
@@ -149,26 +151,25 @@ class Traced(Operation["Traced"], NDArrayOperatorsMixin):
         return rule(self.trace, *args, **kwargs)
 
 
-def seen(view: Traced, source: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The view of a source. Where NumPy could only copy, it raises: a plan has made a mistake."""
-    found: npt.NDArray[Any]
+def view_of(view: Traced, source: Array) -> Array:
+    """The view of a source array. If NumPy could only copy, it raises: the plan is wrong."""
+    array: Array
     if view.function is np.reshape:
-        found = np.reshape(source, view.args[1], copy=False)
-        return found
-    if view.function is pick and view.ndim == 0:  # x[0] is a number, x[0, ...] a view
-        found = source[(*(k for k in view.args[1] if k is not ...), ...)]
-        return found
-    assert view.function is not None
-    found = view.function(source, *view.args[1:], **view.kwargs)
-    return found
+        array = np.reshape(source, view.args[1], copy=False)
+    elif view.function is pick and view.ndim == 0:  # x[0] is a number, x[0, ...] a view
+        array = source[(*(k for k in view.args[1] if k is not ...), ...)]
+    else:
+        assert view.function is not None
+        array = view.function(source, *view.args[1:], **view.kwargs)
+    return array
 
 
-def _is_basic(key: tuple[Any, ...]) -> bool:
+def _is_basic(key: tuple[object, ...]) -> bool:
     return not any(isinstance(part, Traced | np.ndarray | list) for part in key)
 
 
-def _stand_in(value: Any) -> Any:
-    """Something that NumPy treats as it will treat the value: it tells the result's shape and dtype."""
+def _stand_in(value: object) -> Any:
+    """An argument that NumPy treats like the value, to find the shape and dtype of a result."""
     if isinstance(value, Traced):
         if value.weak:
             return 1.0 if value.known is None else value.known
@@ -182,39 +183,39 @@ def _stand_in(value: Any) -> Any:
 
 
 class Trace:
-    """Primitive operations, in the order they were first asked for.
+    """Primitive operations, in the order of their first calls.
 
-    `rules` say what NumPy's functions come down to for the engine that will read the trace.
+    `rules` map NumPy's functions to primitives, for the engine that will read the trace.
     """
 
     def __init__(self, rules: Mapping[Function, Function], reads: Reads | None = None) -> None:
         self.rules = rules
-        #: What was read that the program will not read itself.
+        #: Arrays whose contents were read, which the program does not read itself.
         self.reads: Reads = [] if reads is None else reads
         self._memo: dict[Hashable, Any] = {}
         self.values: list[Traced] = []
 
     # -- leaves ---------------------------------------------------------------------------
 
-    def bind(self, array: npt.NDArray[Any], name: str) -> Traced:
-        """A leaf that is this array's memory, whatever it will hold."""
+    def bind(self, array: Array, name: str) -> Traced:
+        """A leaf bound to an array's memory, whatever that contains at run time."""
         return self._leaf(array.shape, array.dtype, name=name, array=array)
 
     def argument(self, shape: tuple[int, ...], dtype: npt.DTypeLike, name: str) -> Traced:
-        """A leaf that is given at every run."""
+        """A leaf that is an argument of every run."""
         return self._leaf(shape, dtype, name=name)
 
-    def held(self, array: npt.NDArray[Any]) -> Traced:
-        """A constant that is an array of somebody's: what it holds is read at every run."""
+    def bind_constant(self, array: Array) -> Traced:
+        """A constant array that belongs to the user: its contents are read at every run."""
         key = ("held", id(array))
         if key not in self._memo:
             leaf = self._memo[key] = self.bind(array, "c")
             leaf.known = array
-        found: Traced = self._memo[key]
-        return found
+        value: Traced = self._memo[key]
+        return value
 
     def number(self, name: str) -> Traced:
-        """A Python number that is given at every run, such as the learning rate."""
+        """A Python number that is an argument of every run, such as the learning rate."""
         return self._leaf((), float, name=name, weak=True)
 
     def constant(self, value: Any, dtype: npt.DTypeLike | None = None) -> Traced:
@@ -223,8 +224,8 @@ class Trace:
             key: Hashable = ("constant", type(value), repr(value), np.dtype(dtype or type(value)))
             if key not in self._memo:
                 self._memo[key] = self._leaf((), dtype or type(value), weak=True, known=value)
-            found: Traced = self._memo[key]
-            return found
+            number: Traced = self._memo[key]
+            return number
         array = np.asarray(value)
         key = (
             "array",
@@ -236,18 +237,18 @@ class Trace:
             leaf = self._leaf(array.shape, array.dtype, name="c", array=array)
             leaf.known = array
             self._memo[key] = leaf
-        known: Traced = self._memo[key]
-        return known
+        constant: Traced = self._memo[key]
+        return constant
 
-    def _leaf(self, shape: tuple[int, ...], dtype: Any, **more: Any) -> Traced:
+    def _leaf(self, shape: tuple[int, ...], dtype: npt.DTypeLike, **more: Any) -> Traced:
         leaf = Traced(self, None, (), {}, shape, dtype, **more)
         self.values.append(leaf)
         return leaf
 
     # -- operations -----------------------------------------------------------------------
 
-    def call(self, function: Function, *args: Any, **kwargs: Any) -> Any:
-        """The value of a primitive, simplified where it can be, written once where it repeats."""
+    def call(self, function: Function, *args: Value, **kwargs: Value) -> Traced:
+        """The value of a primitive with one output: simplified if possible, recorded once."""
         args = tuple(self.lift(a, function) for a in args)
         if isinstance(function, np.ufunc):
             simple = self._simplified(function, args)
@@ -260,10 +261,15 @@ class Trace:
         elif function in (pick, add_at):
             shape = args[0].shape if function is pick else args[2]
             args = (args[0], self._from_start(args[1], shape), *args[2:])
-        return self._record(function, args, kwargs)
+        value: Traced = self._record(function, args, kwargs)
+        return value
 
-    def lift(self, arg: Any, function: Function) -> Any:
-        """An argument as a traced value, where the function takes values there."""
+    def outputs(self, function: Function, *args: Value, **kwargs: Value) -> Value:
+        """The value of a function that engines do not look into; a tuple if it has several outputs."""
+        return self._record(function, tuple(self.lift(a, function) for a in args), kwargs)
+
+    def lift(self, arg: Value, function: Function) -> Value:
+        """An argument as a traced value, if the function takes a value there."""
         if isinstance(arg, Traced):
             return arg
         if isinstance(function, np.ufunc) or isinstance(arg, np.ndarray):
@@ -272,24 +278,26 @@ class Trace:
             return type(arg)(self.lift(a, function) for a in arg)
         return arg
 
-    def _from_start(self, key: Any, shape: tuple[int, ...]) -> Any:
-        """A key whose known row numbers count from the start of their axis, not from its end.
+    def _from_start(self, key: Value, shape: tuple[int, ...]) -> tuple[Value, ...]:
+        """The key with known negative indices counted from the start of their axis.
 
-        An engine may look at x[a:b] as a part of x, which ends elsewhere.
+        An engine may treat x[a:b] as a part of x, which has another end.
         """
         parts = key if isinstance(key, tuple) else (key,)
-        taken = sum(part is not None and part is not Ellipsis for part in parts)
-        counted, axis = [], 0
+        indexed = sum(part is not None and part is not Ellipsis for part in parts)
+        new_key, axis = [], 0
         for part in parts:
             ids = part.known if isinstance(part, Traced) else None
             if isinstance(ids, np.ndarray) and ids.dtype.kind == "i" and (ids < 0).any():
                 self.reads.append(ArrayRead(ids))
                 part = self.constant(np.where(ids < 0, ids + shape[axis], ids))
-            counted.append(part)
-            axis += len(shape) - taken if part is Ellipsis else part is not None
-        return tuple(counted)
+            new_key.append(part)
+            axis += len(shape) - indexed if part is Ellipsis else part is not None
+        return tuple(new_key)
 
-    def _record(self, function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _record(
+        self, function: Function, args: tuple[Value, ...], kwargs: dict[str, Value]
+    ) -> Value:
         key = (function, _key(args), _key(tuple(sorted(kwargs.items()))))
         if key in self._memo:
             return self._memo[key]
@@ -297,24 +305,26 @@ class Trace:
             run = getattr(function, "stand_in", function)
             out = run(*map(_stand_in, args), **kwargs)
         if isinstance(out, tuple):
-            # Several outputs: one value for the call, one for each item of it.
+            # Several outputs: one value for the call, and one for each item of its result.
             whole = Traced(self, function, args, kwargs, (len(out),), object)
             self.values.append(whole)
-            result: Any = tuple(self._made(item, (whole, i), {}, o) for i, o in enumerate(out))
+            result: Value = tuple(self._add(item, (whole, i), {}, o) for i, o in enumerate(out))
         else:
             weak = bool(args) and all(isinstance(a, Traced) and a.weak for a in args)
-            result = self._made(function, args, kwargs, out)
+            result = self._add(function, args, kwargs, out)
             result.weak = weak
         self._memo[key] = result
         return result
 
-    def _made(self, function: Function, args: Any, kwargs: Any, out: Any) -> Traced:
+    def _add(
+        self, function: Function, args: tuple[Value, ...], kwargs: dict[str, Value], out: Value
+    ) -> Traced:
         out = np.asarray(out)
         value = Traced(self, function, args, kwargs, out.shape, out.dtype)
         self.values.append(value)
         return value
 
-    # -- what is known beforehand -----------------------------------------------------------
+    # -- simplification ---------------------------------------------------------------------
 
     def repeated(self, x: Traced, shape: tuple[int, ...]) -> Traced:
         """x repeated to the shape."""
@@ -322,17 +332,17 @@ class Trace:
             return x
         if x.function is np.broadcast_to:
             x = x.args[0]
-        made: Traced = self._record(np.broadcast_to, (x, shape), {})
+        value: Traced = self._record(np.broadcast_to, (x, shape), {})
         if x.weak:
-            made.dtype = x.dtype
-        return made
+            value.dtype = x.dtype
+        return value
 
     def _simplified(self, ufunc: np.ufunc, args: tuple[Traced, ...]) -> Traced | None:
         if ufunc is np.matmul:
             return None
         if all(a.weak and a.known is not None for a in args):
             numbers = [a.known for a in args]
-            # The operands of a node have one dtype: another one is that of a number in its text.
+            # The operands of a node have one dtype; a wider one comes from a number in its code.
             real = [a.dtype for a in args if a.dtype.kind == "f"]
             dtype = min(real, key=lambda d: d.itemsize) if real else args[0].dtype
             with ignore_fp_errors():
@@ -342,9 +352,9 @@ class Trace:
         bare = tuple(a.args[0] if a.function is np.broadcast_to else a for a in args)
         pairs = list(zip(args, bare, strict=True))
         if all(b is not a or a.weak for a, b in pairs) and any(b is not a for a, b in pairs):
-            # Every operand is repeated: compute once, then repeat.
+            # Every operand is broadcast: compute once, then broadcast.
             return self.repeated(self.call(ufunc, *bare), shape)
-        # NumPy repeats by itself inside an elementwise call.
+        # NumPy broadcasts by itself in an elementwise call.
         slim = list(args)
         for i, b in enumerate(bare):
             trial = [*slim[:i], b, *slim[i + 1 :]]
@@ -358,9 +368,9 @@ class Trace:
     def _identity(
         self, ufunc: np.ufunc, args: list[Traced], shape: tuple[int, ...]
     ) -> Traced | None:
-        """x · 1, x / 1, x - 0, x ** 2, and conditions that are settled."""
+        """The simple form of x · 1, x / 1, x - 0, x ** 2 and of known conditions, if it is one."""
 
-        def is_known(x: Traced, number: Any) -> bool:
+        def is_known(x: Traced, number: int) -> bool:
             return x.weak and x.known is not None and x.known == number
 
         def same(x: Traced) -> Traced | None:
@@ -379,7 +389,7 @@ class Trace:
             return inverse
         elif ufunc is np.power and args[1].weak and not args[0].weak:
             x = args[0]
-            powers: dict[Any, Callable[[], Traced]] = {
+            powers: dict[float, Callable[[], Traced]] = {
                 1: lambda: x,
                 2: lambda: self.call(np.multiply, x, x),
                 0.5: lambda: self.call(np.sqrt, x),
@@ -403,13 +413,14 @@ def _is_repeated(x: Traced) -> bool:
     return x.function is np.broadcast_to
 
 
-def _key(given: Any) -> Hashable:
-    if isinstance(given, Traced | np.ndarray):
-        return id(given)
-    if isinstance(given, tuple | list):
-        return (type(given), *map(_key, given))
-    if isinstance(given, slice):
-        return ("slice", given.start, given.stop, given.step)
-    if isinstance(given, bool | int | float):
-        return (type(given), repr(given))
-    return given if isinstance(given, Hashable) else id(given)
+def _key(argument: object) -> Hashable:
+    """A key that is equal for arguments with the same meaning."""
+    if isinstance(argument, Traced | np.ndarray):
+        return id(argument)
+    if isinstance(argument, tuple | list):
+        return (type(argument), *map(_key, argument))
+    if isinstance(argument, slice):
+        return ("slice", argument.start, argument.stop, argument.step)
+    if isinstance(argument, bool | int | float):
+        return (type(argument), repr(argument))
+    return argument if isinstance(argument, Hashable) else id(argument)

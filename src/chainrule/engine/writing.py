@@ -1,4 +1,4 @@
-"""How one operation is written: a NumPy call on a line or two, into the memory chosen for it."""
+"""The source lines of one operation: a NumPy call or two that write into the planned memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _REDUCE = {np.sum: "add", np.prod: "multiply", np.max: "maximum", np.min: "minim
 
 
 def lines_of(texts: Texts, value: Traced, out: str | None) -> list[str]:
-    """The lines that compute a value into `out`, or afresh under its own name."""
+    """The lines that compute a value into the array `out`; without it, into a new array."""
     f, args = value.function, value.args
     assert f is not None
     if isinstance(f, np.ufunc):
@@ -28,27 +28,24 @@ def lines_of(texts: Texts, value: Traced, out: str | None) -> list[str]:
     if f is take_rows and out is not None:
         return [f"{x}.take({texts.text(args[1])}, 0, {out}, 'clip')"]
     if f is take_flat:
-        taken = f"{x}.take({texts.text(args[1])}, None, {out}, 'clip')"
-        return [taken if out is not None else f"{texts.text(value)} = {taken}"]
+        call = f"{x}.take({texts.text(args[1])}, None, {out}, 'clip')"
+        return [call if out is not None else f"{texts.text(value)} = {call}"]
     if f is put_flat:
         return _put(texts, value, out)
     if out is None:
-        given = [
-            *map(texts.text, args),
-            *(f"{k}={texts.text(v)}" for k, v in value.kwargs.items()),
-        ]
+        arguments = _arguments(texts, value)
         name = texts.text(value)
         if f is pick:
             return [f"{name} = {x}[{texts.key(args[1])}]"]
         if f is cast:
-            return [f"{name} = {x}.astype({given[1]})"]
+            return [f"{name} = {x}.astype({arguments[1]})"]
         if f is filled:
             return [f"{name} = {x}.copy()"]
         if f is item:
             return [f"{name} = {x}[{args[1]}]"]
         if f is take_rows:
-            return [f"{name} = {x}[{given[1]}]"]
-        return [f"{name} = {texts.function(f)}({', '.join(given)})"]
+            return [f"{name} = {x}[{arguments[1]}]"]
+        return [f"{name} = {texts.function(f)}({', '.join(arguments)})"]
     if f in (np.concatenate, np.stack):
         parts = texts.text(tuple(args[0]))
         axis = value.kwargs["axis"]
@@ -63,14 +60,19 @@ def lines_of(texts: Texts, value: Traced, out: str | None) -> list[str]:
         return [f"{out}[...] = {x}[{texts.key(args[1])}]"]
     if f in (cast, filled):
         return [f"{texts.function(np.copyto)}({out}, {x}, 'unsafe')"]
-    given = [*map(texts.text, args), *(f"{k}={texts.text(v)}" for k, v in value.kwargs.items())]
-    return [f"{out}[...] = {texts.function(f)}({', '.join(given)})"]
+    arguments = _arguments(texts, value)
+    return [f"{out}[...] = {texts.function(f)}({', '.join(arguments)})"]
+
+
+def _arguments(texts: Texts, value: Traced) -> list[str]:
+    keywords = (f"{k}={texts.text(v)}" for k, v in value.kwargs.items())
+    return [*map(texts.text, value.args), *keywords]
 
 
 def _call(texts: Texts, value: Traced, function: str, operands: list[str], out: str | None) -> str:
     if out is None:
         return f"{texts.text(value)} = {function}({', '.join(operands)})"
-    # NumPy wants these two told by name which operand is the result.
+    # NumPy takes the result of these two by keyword only.
     named = "out=" if value.function in (np.maximum, np.minimum) else ""
     return f"{function}({', '.join([*operands, named + out])})"
 
@@ -78,30 +80,31 @@ def _call(texts: Texts, value: Traced, function: str, operands: list[str], out: 
 def _ufunc_name(texts: Texts, value: Traced) -> str:
     if value.function is np.matmul and value.ndim == 2:
         return texts.function(np.dot)  # the same product, with less around it
+    assert value.function is not None
     return texts.function(value.function)
 
 
 def _operands(texts: Texts, value: Traced) -> list[str]:
-    """The operands of a ufunc; a known number as an array of the right dtype, which is faster."""
+    """The operands of a ufunc; a known number is an array of the right dtype, which is faster."""
     ufunc = value.function
     assert isinstance(ufunc, np.ufunc)
     kinds = [
         (type(o.known) if o.known is not None else float) if o.weak else o.dtype for o in value.args
     ]
     loop = None
-    given = []
+    operands = []
     for i, operand in enumerate(value.args):
         if operand.weak and operand.known is not None and not all(o.weak for o in value.args):
             loop = loop or ufunc.resolve_dtypes((*kinds, None))
             number = np.array(operand.known, dtype=loop[i])
-            given.append(texts.number(number))
+            operands.append(texts.number(number))
         else:
-            given.append(texts.text(operand))
-    return given
+            operands.append(texts.text(operand))
+    return operands
 
 
 def _put(texts: Texts, value: Traced, out: str | None) -> list[str]:
-    x, places = map(texts.text, value.args[:2])
+    x, indices = map(texts.text, value.args[:2])
     lines = []
     if out is None:
         out = texts.text(value)
@@ -116,22 +119,22 @@ def _put(texts: Texts, value: Traced, out: str | None) -> list[str]:
         if isinstance(new, Traced)
         else texts.number(np.array(new, dtype=value.dtype))
     )
-    return [*lines, f"{out}.put({places}, {text}, 'clip')"]
+    return [*lines, f"{out}.put({indices}, {text}, 'clip')"]
 
 
 def _where(texts: Texts, value: Traced, out: str | None) -> list[str]:
     condition, x, y = map(texts.text, value.args)
     if out is None:
-        given = []
+        choices = []
         for operand in value.args[1:]:
             known = operand.weak and operand.known is not None
-            given.append(
+            choices.append(
                 texts.number(np.array(operand.known, dtype=value.dtype))
                 if known
                 else texts.text(operand)
             )
         return [
-            f"{texts.text(value)} = {texts.function(np.where)}({condition}, {', '.join(given)})"
+            f"{texts.text(value)} = {texts.function(np.where)}({condition}, {', '.join(choices)})"
         ]
     copyto = texts.function(np.copyto)
     lines = []
@@ -146,7 +149,7 @@ def _reduction(texts: Texts, value: Traced, out: str | None) -> list[str]:
     axes, keepdims = value.kwargs["axis"], value.kwargs["keepdims"]
     source = texts.text(x)
     if value.function is np.sum and x.ndim == 2 and x.dtype in (np.float32, np.float64):
-        # One product with ones is the fastest sum of rows or of columns that NumPy has.
+        # A product with ones is NumPy's fastest sum of rows or columns.
         if axes == (0,):
             ones = np.ones((1, x.shape[0]) if keepdims else x.shape[0], x.dtype)
             return [_call(texts, value, texts.function(np.dot), [texts.ones(ones), source], out)]
@@ -161,7 +164,7 @@ def _reduction(texts: Texts, value: Traced, out: str | None) -> list[str]:
     if out is None:
         return [f"{texts.text(value)} = {reduce}({source}, {axis}, {dtype}, None, {keepdims})"]
     if value in texts.bound and axes == (1,) and x.ndim == 2 and x.shape[1] <= 32 < x.size:
-        # Over few columns NumPy goes number by number; over rows, many at a time.
+        # NumPy reduces few columns one number at a time, but rows with vector instructions.
         columns = texts.working(x.shape[::-1], x.dtype, "columns")
         flat = texts.constant(np.reshape(texts.bound[value], -1, copy=False), value.name or "v")
         turn = f"{texts.function(np.copyto)}({columns}, {source}.T)"

@@ -1,4 +1,4 @@
-"""Activations as layers: Sigmoid, Tanh, Softmax; ReLU and its kin."""
+"""Activations as layers: Sigmoid, Tanh, Softmax; ReLU and its variants."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class ELU(_Activation):
 class SELU(_Activation):
     """y = c · x where x > 0, c · a · (eˣ - 1) elsewhere, any shape; c = 1.0507, a = 1.6733.
 
-    Made for weights of variance 1/inputs: init="xavier" where inputs and outputs are alike.
+    Meant for weights of variance 1/inputs: init="xavier" where there are as many outputs as inputs.
     """
 
     @says(_("y = c · x where x > 0, c · a · (eˣ - 1) elsewhere."))
@@ -106,7 +106,7 @@ class SELU(_Activation):
 
 
 class SiLU(_Activation):
-    """y = x / (1 + e⁻ˣ), any shape: x times its sigmoid. Keras calls it Swish, too."""
+    """y = x / (1 + e⁻ˣ), any shape: x times its sigmoid. Also called Swish."""
 
     @says(_("y = x times its sigmoid."))
     def formula(self, x: Value) -> Value:
@@ -132,8 +132,8 @@ class GELU(_Activation):
 class Softmax(_Activation):
     """yₖ = e^(xₖ) / Σⱼ e^(xⱼ) along the last axis, any number of axes.
 
-    For training a classifier use SoftmaxWithLoss, which is exact where this and a logarithm
-    are not.
+    To train a classifier use SoftmaxWithLoss, which stays exact where a logarithm of this output
+    would overflow.
     """
 
     @says("y = softmax x.")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from chainrule.errors import SettingError, ShapeError
 from chainrule.lang.messages import _, says
-from chainrule.layers.base import Layer
+from chainrule.layers.base import Array, Layer
 from chainrule.layers.initial import Init, Seed, initializer
 from chainrule.nodes.base import Value
 from chainrule.settings import whole
@@ -27,10 +27,10 @@ class MatMul(Layer):
     array([[11.]])
     """
 
-    W: npt.NDArray[Any]
+    W: Array
 
     def __init__(self, W: npt.ArrayLike) -> None:
-        _not_sizes("MatMul", W)
+        _refuse_sizes("MatMul", W)
         super().__init__(W=W)
         _two_axes(self, "W")
 
@@ -44,7 +44,7 @@ class MatMul(Layer):
         dtype: npt.DTypeLike = np.float32,
         seed: Seed = None,
     ) -> Self:
-        """A layer with first weights drawn by `init`, from the seed of the network it joins."""
+        """A layer whose first weights are drawn by `init`, from `seed` or the network's seed."""
         W = np.zeros((whole(inputs, "inputs"), whole(outputs, "outputs")), dtype)
         layer = cls(W)
         layer._init_later({"W": initializer(init)}, seed)
@@ -58,8 +58,8 @@ class MatMul(Layer):
 class Affine(Layer):
     """y = x W + b (chapter, figure 1-29): x (..., D), W (D, H), b (H,), y (..., H).
 
-    A MatMul node, b through a Repeat node, and Add: dx = dy Wᵀ, dW = xᵀ dy, db = Σ dy over
-    the rows.
+    Made of a MatMul node, a Repeat node for b, and an Add node: dx = dy Wᵀ, dW = xᵀ dy, db = Σ dy
+    over the rows.
 
     >>> import chainrule as cr, numpy as np
     >>> layer = cr.Affine(np.array([[1.0], [2.0]]), np.array([0.5]))
@@ -69,11 +69,11 @@ class Affine(Layer):
     (array([[1., 2.]]), array([3., 4.]), array([1.]))
     """
 
-    W: npt.NDArray[Any]
-    b: npt.NDArray[Any]
+    W: Array
+    b: Array
 
     def __init__(self, W: npt.ArrayLike, b: npt.ArrayLike) -> None:
-        _not_sizes("Affine", W, b)
+        _refuse_sizes("Affine", W, b)
         super().__init__(W=W, b=b)
         _two_axes(self, "W")
         W_, b_ = (p.data for p in self._parameters.values())
@@ -99,7 +99,7 @@ class Affine(Layer):
         dtype: npt.DTypeLike = np.float32,
         seed: Seed = None,
     ) -> Self:
-        """A layer with first weights drawn by `init`, from the seed of the network it joins; b = 0.
+        """A layer whose first weights are drawn by `init`, from `seed` or the network's seed; b = 0.
 
         `init`: "xavier", "he", "book" (0.01 · normal), "uniform", "orthogonal", "zeros", or
         a function of (Generator, shape).
@@ -118,16 +118,16 @@ class Affine(Layer):
         return _product(self, x, W) + b
 
 
-def _not_sizes(name: str, *given: Any) -> None:
-    if all(isinstance(n, int | np.integer) for n in given):
-        sizes = ", ".join(map(str, given))
+def _refuse_sizes(name: str, *arrays: npt.ArrayLike) -> None:
+    if all(isinstance(n, int | np.integer) for n in arrays):
+        sizes = ", ".join(map(str, arrays))
         raise SettingError(
             _(
                 "{layer}({given}) takes arrays, as in the chapter. For a layer of a size, with first weights"
                 " drawn from the seed, write {layer}.sized({sizes}).",
                 layer=name,
                 given=sizes,
-                sizes=sizes if len(given) > 1 else "inputs, outputs",
+                sizes=sizes if len(arrays) > 1 else "inputs, outputs",
             )
         )
 

@@ -1,10 +1,10 @@
-"""What every layer is: a named expression with parameters."""
+"""Layer, the base class of all layers: a named expression with parameters."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Protocol, TypeAlias, TypeGuard
 from weakref import ReferenceType
 
 import numpy as np
@@ -32,8 +32,12 @@ from chainrule.nodes.base import Node, Value
 from chainrule.settings import Check, positive
 
 __all__ = [
+    "Array",
     "Arrays",
+    "Container",
+    "HandWrittenLayer",
     "Layer",
+    "SeedOwner",
     "as_parameters",
     "dotted",
     "is_hand_written",
@@ -42,19 +46,48 @@ __all__ = [
     "refill",
 ]
 
-Array = npt.NDArray[Any]
+Array: TypeAlias = npt.NDArray[Any]
+#: A list or dict in an attribute, in which layers may be.
+Container: TypeAlias = list[object] | dict[object, object]
+
+
+class SeedOwner(Protocol):
+    """A network, as its layers know it: its seed draws their first weights."""
+
+    def _draw_weights(self) -> object:
+        """Draw the first weights of all its layers."""
+
+
+class HandWrittenLayer(Protocol):
+    """A layer under the chapter's contract, of a class without base class."""
+
+    @property
+    def params(self) -> Sequence[Array]:
+        """The parameter arrays."""
+
+    @property
+    def grads(self) -> Sequence[Array]:
+        """Their gradients, in the same order."""
+
+    @property
+    def forward(self) -> Callable[..., Array]:
+        """Gives the output."""
+
+    @property
+    def backward(self) -> Callable[..., Array | None]:
+        """Gives dx, and overwrites the gradients."""
 
 
 class Layer:
     """A named expression with parameters, under the chapter's contract.
 
-    `params` and `grads` are lists in one order; `forward(x)` gives the output; `backward(dout)`
+    `params` and `grads` are lists in the same order; `forward(x)` gives the output; `backward(dout)`
     gives dx and overwrites the arrays in `grads` in place, so the address of every parameter
-    and every gradient stays the same for life.
+    and gradient never changes.
 
-    Write a layer by giving its `formula(x, *parameters)`; the backward pass follows from the
-    nodes the formula is made of. Arrays in, arrays out; Variables in, Variables out. The layers
-    it holds in its attributes, which the formula may call, are trained with it.
+    To write a layer, define its `formula(x, *parameters)`; the backward pass follows from the
+    nodes of the formula. Arrays give arrays, Variables give Variables. Layers in its attributes,
+    which the formula may call, are trained with it.
 
     >>> import chainrule as cr, numpy as np
     >>> class Scale(cr.Layer):
@@ -69,12 +102,12 @@ class Layer:
     (array([[2., 3.]]), array([1., 1.]))
     """
 
-    #: The numbers the layer was made with, each with its check (see `chainrule.settings`), which
-    #: is made whenever it is set; a changed one takes effect at the next run.
+    #: The layer's settings by name, each with the check (see `chainrule.settings`) that runs whenever
+    #: it is set; a change takes effect at the next run.
     hyperparameters: ClassVar[Mapping[str, Check]] = {}
-    #: Whether it stands for a layer written by hand, which it holds.
+    #: Whether it wraps a hand-written layer.
     _opaque: ClassVar[bool] = False
-    #: Whether the input is whole-number ids, which are not cast to the parameters' dtype.
+    #: Whether the input is integer ids, which are not cast to the parameters' dtype.
     takes_ids: ClassVar[bool] = False
 
     def __init__(self, **parameters: npt.ArrayLike) -> None:
@@ -86,14 +119,15 @@ class Layer:
         self._buffers: dict[str, Array] = {}
         self._fills: dict[str, Fill] = {}
         self._seed: Seed = None
-        #: The network whose seed the first weights come from.
-        self._home: ReferenceType[Any] | None = None
-        #: What was drawn without the seed of a network, by name, and what came out.
-        self._alone: tuple[dict[str, Fill], bytes] | None = None
+        #: The network whose seed draws the first weights.
+        self._seed_owner: ReferenceType[SeedOwner] | None = None
+        #: A draw outside any network, which a network may repeat: the fills, and the digest after it.
+        self._unseeded_draw: tuple[dict[str, Fill], bytes] | None = None
         self._plans: ProgramCache[LayerPlan] = ProgramCache(16)
-        #: Counts its changes, and those of layers in it, so that what was recorded is known as outdated.
+        #: Counts the changes of the layer and of layers in it, which make recordings outdated.
         self._revision = Revision()
-        self._run: tuple[Any, Any] | None = None
+        #: The plan of the latest forward pass, and the values it saved for the backward pass.
+        self._latest_run: tuple[LayerPlan, tuple[object, ...]] | None = None
 
     # -- parameters -------------------------------------------------------------------------
 
@@ -105,7 +139,7 @@ class Layer:
         return self._parameters
 
     def named_parameters(self) -> dict[str, Parameter]:
-        """Its own parameters by name, and those of the layers it holds, such as "table.W"."""
+        """The layer's own parameters by name, and those of layers in it, such as "table.W"."""
         return {
             dotted(path, name): parameter
             for path, layer in self.named_layers()
@@ -114,13 +148,13 @@ class Layer:
 
     def named_layers(self) -> list[tuple[str, Layer]]:
         """The layer, named "", and every layer in its attributes, such as "table" or "heads.0"."""
-        found: dict[int, tuple[str, Layer]] = {}
-        layers_in("", self, found)
-        return list(found.values())
+        layers: dict[int, tuple[str, Layer]] = {}
+        layers_in("", self, layers)
+        return list(layers.values())
 
     @property
     def params(self) -> list[Array]:
-        """The parameter arrays, those of the layers it holds after its own."""
+        """The parameter arrays: the layer's own, then those of layers in it."""
         return Arrays(p.data for p in self.named_parameters().values())
 
     @property
@@ -135,7 +169,7 @@ class Layer:
 
     @property
     def label(self) -> str:
-        """What people call the layer."""
+        """The layer's name in pictures and messages."""
         return type(self).__name__
 
     @property
@@ -153,10 +187,10 @@ class Layer:
 
     @property
     def lr_factor(self) -> float | None:
-        """What the learning rate is multiplied with for the parameters; None if they differ in it.
+        """The factor of the learning rate for the parameters; None if they have different ones.
 
-        Set it to 0.1, say, where a layer that has learnt already is to learn on more slowly. With
-        every optimizer, and the shrinking of `weight_decay` goes by the same rate.
+        Set it to 0.1, say, for a pretrained layer that should learn more slowly. It works with
+        every optimizer, and scales the shrinking of `weight_decay` too.
         """
         own = {p.lr_factor for _, layer in self.named_layers() for p in layer._parameters.values()}
         return next(iter(own)) if len(own) == 1 else None if own else 1.0
@@ -175,35 +209,37 @@ class Layer:
 
     @property
     def _needs_seed(self) -> bool:
-        """Whether the first weights are still to be drawn, from the seed of a network."""
-        if self._alone is not None and self._digest() == self._alone[1]:
-            self._fills = self._alone[0]  # looked at, and not changed: not yet drawn for good
-        self._alone = None
+        """Whether the first weights are still to be drawn from the seed of a network."""
+        if self._unseeded_draw is not None and self._digest() == self._unseeded_draw[1]:
+            self._fills = self._unseeded_draw[
+                0
+            ]  # drawn but unchanged since: the network draws again
+        self._unseeded_draw = None
         return bool(self._fills) and self._seed is None
 
     def _draw_weights(self) -> None:
-        """Draw what waits for it now, since somebody looks: from the seed of the network it is in.
+        """Draw the pending first weights now, since they are read: from the seed of the network.
 
-        In no network and without a seed of its own a layer draws from the system; a network that it is
-        put into later draws again, so that its seed gives the same bits whatever was looked at before.
+        A layer in no network and without a seed of its own draws from the system; a network that it is
+        put into later draws again, so that its seed gives the same bits whatever was read before.
         """
-        home = None if self._home is None else self._home()
-        if home is not None and self._seed is None:
-            home._draw_weights()
+        owner = None if self._seed_owner is None else self._seed_owner()
+        if owner is not None and self._seed is None:
+            owner._draw_weights()
         if self._fills:
             fills = self._fills
             self.initialize(generator(self._seed))
             if self._seed is None:
-                self._alone = fills, self._digest()
+                self._unseeded_draw = fills, self._digest()
 
     def _digest(self) -> bytes:
-        found = hashlib.blake2b()
+        digest = hashlib.blake2b()
         for parameter in self._parameters.values():
-            found.update(parameter.data.tobytes())
-        return found.digest()
+            digest.update(parameter.data.tobytes())
+        return digest.digest()
 
     def initialize(self, rng: np.random.Generator) -> None:
-        """Draw the parameters that wait for it."""
+        """Draw the pending parameters from a generator."""
         for name, fill in self._fills.items():
             data = self._parameters[name].data
             drawn = np.asarray(fill(rng, data.shape))
@@ -252,18 +288,18 @@ class Layer:
         if check is not None:
             value = check(value, f"{type(self).__name__}: {name}")
         value = as_parameters(value)
-        held = self.__dict__.get(name)
-        if isinstance(held, Parameter) and not isinstance(value, Variable) and value is not None:
-            refill(self, name, held.data, value)
+        old = self.__dict__.get(name)
+        if isinstance(old, Parameter) and not isinstance(value, Variable) and value is not None:
+            refill(self, name, old.data, value)
             return
-        # Recorded plans hold what the formula read, so any change makes them outdated; what a
-        # formula itself leaves behind while it is recorded is no such change.
+        # Plans contain the attributes that the formula read, so any change makes them outdated,
+        # except what the formula itself sets while it is recorded.
         if name in self.__dict__ and name[0] != "_" and current_recording() is None:
             self.__dict__.get("_revision", Revision()).change()
         object.__setattr__(self, name, value)
 
-    def _fill(self, name: str, value: Any) -> None:
-        """Other contents for a parameter or buffer: the address never changes, nor does the shape."""
+    def _fill(self, name: str, value: npt.ArrayLike) -> None:
+        """Overwrite a parameter or buffer in place: its address and shape never change."""
         refill(self, name, getattr(self, name), value)
 
     def __repr__(self) -> str:
@@ -275,20 +311,20 @@ class Layer:
     # -- buffers ----------------------------------------------------------------------------
 
     def buffer(self, name: str) -> Variable:
-        """The value of a buffer, to compute with inside `formula`."""
+        """The value of a buffer, for computing inside `formula`."""
         recording = current_recording()
         if recording is None:
             return Variable(self._buffers[name].copy(), name, requires_grad=False)
         key = (self, name)
         if key in recording.written:  # by another run of the layer in the same step
-            held: Variable = apply(_Held(), recording.written[key])
-            return held
+            value: Variable = apply(_Held(), recording.written[key])
+            return value
         if key not in recording.read:
             recording.read[key] = Variable(self._buffers[name], name, requires_grad=False)
         return recording.read[key]
 
     def write_buffer(self, name: str, value: Value) -> None:
-        """What a buffer is to hold after this forward pass."""
+        """Set what a buffer will contain after this forward pass."""
         recording = current_recording()
         if recording is None:
             self._buffers[name][...] = value.data if isinstance(value, Variable) else value
@@ -302,17 +338,17 @@ class Layer:
         raise NotImplementedError(f"{type(self).__name__} has no formula")
 
     def _variables(self) -> list[Variable]:
-        """The parameters as the Variables to compute with."""
+        """The parameters as the Variables that the formula computes with."""
         return [p.recorded for p in self.parameters.values()]
 
-    def _record(self, x: Variable, *more: Any) -> Variable:
+    def _record(self, x: Variable, *more: Value) -> Variable:
         """The output as a Variable, in the dtype of the parameters."""
         with within(self):
             out: Variable = self.formula(self._cast(x), *self._variables(), *more)
         return self._register_output(out)
 
     def _register_output(self, out: Variable) -> Variable:
-        """The output of this run, which a step that is being recorded keeps by the layer."""
+        """The output; a recording in progress stores it with the layer."""
         recording = current_recording()
         if recording is not None:
             recording.outputs.append((self, out))
@@ -320,52 +356,52 @@ class Layer:
         return out
 
     def _cast(self, x: Variable) -> Variable:
-        """x in the dtype the layer computes in: that of its parameters, else of x; ids as they are."""
+        """x in the dtype of the parameters, or in its own if there are none; ids are not cast."""
         return x if self._keeps(x.dtype) else x.astype(self._computes_in(x.dtype))
 
     def _keeps(self, dtype: np.dtype[Any]) -> bool:
-        """Whether x stays as it is: it is ids, for this layer or for one that it holds."""
+        """Whether x is not cast: it is ids, for this layer or for a layer in it."""
         return self.takes_ids or (
             dtype.kind in "iu" and any(layer.takes_ids for _, layer in self.named_layers())
         )
 
     def _computes_in(self, dtype: np.dtype[Any]) -> np.dtype[Any]:
-        """The dtype the layer computes in, for an x of this dtype: whole numbers count as float64."""
+        """The dtype the layer computes in, for an x of this dtype; integers become float64."""
         if self._parameters:
             return next(iter(self._parameters.values())).dtype
         return dtype if dtype.kind in "fc" else np.dtype(float)
 
-    def __call__(self, x: Any, *more: Any) -> Any:
+    def __call__(self, x: Value, *more: Value) -> Value:
         """The same as `forward`."""
         return self.forward(x, *more)
 
-    def forward(self, x: Any, *more: Any) -> Any:
-        """The output for x, remembered for `backward`: an array for an array.
+    def forward(self, x: Value, *more: Value) -> Value:
+        """The output for x, remembered for `backward`; an array for an array.
 
-        What `more` may be (targets, say) is up to the layer.
+        `more`: further inputs of the layer, such as the targets of a loss.
         """
-        if type(x) is np.ndarray and not more:  # the usual case, without detours
+        if type(x) is np.ndarray and not more:  # a fast path for the usual case
             plan = self._plans.get((x.shape, x.dtype, is_training()), self._revision.number)
             if plan is not None and not plan.program.reads:
                 out, saved = plan.forward(x)
-                self.__dict__["_run"] = (plan, saved)
+                self.__dict__["_latest_run"] = (plan, saved)
                 return out
         if isinstance(x, Variable):
             return self._record(x, *more)
         return self._run_plan(self._as_array(x), *more)
 
-    def _as_array(self, x: Any) -> Array:
-        """x as an array; whole numbers as real ones, unless they are ids, so that dx is real too.
+    def _as_array(self, x: npt.ArrayLike) -> Array:
+        """x as an array; integers become floats unless they are ids, so that dx is a float too.
 
-        Half precision is for keeping data, and is brought to the dtype of the parameters.
+        float16 is for storage only, and is cast to the dtype of the parameters.
         """
         array = as_numbers(x, self)
         if (array.dtype.kind == "f" and array.dtype != np.float16) or self._keeps(array.dtype):
             return array
         return array.astype(self._computes_in(array.dtype))
 
-    def _run_plan(self, *inputs: Any) -> Any:
-        """Run the plan for these shapes, made at their first use."""
+    def _run_plan(self, *inputs: Array | None) -> Value:
+        """Run the plan for inputs of these shapes, which is made at the first use."""
         kinds = [part for a in inputs for part in ((None,) if a is None else (a.shape, a.dtype))]
         key = (*kinds, is_training())
         plan = self._plans.get(key, self._revision.number)
@@ -373,19 +409,19 @@ class Layer:
             plan = plan_layer(self, inputs)
             self._plans.put(key, self._revision.number, plan)
         out, saved = plan.forward(*(a for a in inputs if a is not None))
-        self.__dict__["_run"] = (plan, saved)
+        self.__dict__["_latest_run"] = (plan, saved)
         return out
 
-    def backward(self, dout: Any = 1.0) -> Any:
+    def backward(self, dout: Value = 1.0) -> Value:
         """dx for the latest `forward`; the arrays in `grads` are overwritten in place."""
-        if self._run is None:
+        if self._latest_run is None:
             raise RecordingError(
                 _(
                     "{layer}.backward() needs a forward() first, on an array.",
                     layer=type(self).__name__,
                 )
             )
-        plan, saved = self._run
+        plan, saved = self._latest_run
         dout = np.asarray(dout)
         if dout.dtype != plan.dtype:
             dout = as_numbers(dout, self).astype(plan.dtype)
@@ -402,19 +438,19 @@ class Layer:
         return plan.backward(saved, dout) if saved else plan.backward(dout)
 
     def _drop_plans(self) -> None:
-        """Drop plans made for arrays that have moved."""
+        """Drop the plans, since the parameters have moved to other addresses."""
         self._plans.clear()
-        self._run = None
+        self._latest_run = None
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         fresh = {"_plans": ProgramCache[LayerPlan](16), "_revision": Revision()}
-        return {**self.__dict__, **fresh, "_run": None, "_home": None}
+        return {**self.__dict__, **fresh, "_latest_run": None, "_seed_owner": None}
 
 
 class Arrays(list[Array]):
-    """`params` or `grads`: the arrays themselves, so that another array in the list would mean nothing."""
+    """`params` or `grads`: a list whose arrays cannot be replaced, only overwritten."""
 
-    def __setitem__(self, key: Any, value: Any) -> None:
+    def __setitem__(self, key: object, value: object) -> None:
         raise SettingError(
             _(
                 "params and grads list the arrays that training reads and writes; another array in the list"
@@ -424,7 +460,7 @@ class Arrays(list[Array]):
 
 
 class _Held(Node):
-    """What was written into a buffer, read again: no gradient goes through it."""
+    """The value written into a buffer, read again in the same step: no gradient flows through it."""
 
     symbol = "buffer"
     differentiable = False
@@ -439,22 +475,22 @@ class _Held(Node):
         return
 
 
-def is_hand_written(thing: Any) -> bool:
-    """Whether something keeps the chapter's contract without being one of our layers."""
+def is_hand_written(value: object) -> TypeGuard[HandWrittenLayer]:
+    """Whether a value follows the chapter's contract without being a `Layer`."""
     return (
-        not isinstance(thing, Layer | type)
-        and callable(getattr(type(thing), "forward", None))
-        and callable(getattr(type(thing), "backward", None))
-        and hasattr(thing, "params")
-        and hasattr(thing, "grads")
+        not isinstance(value, Layer | type)
+        and callable(getattr(type(value), "forward", None))
+        and callable(getattr(type(value), "backward", None))
+        and hasattr(value, "params")
+        and hasattr(value, "grads")
     )
 
 
-def _trained(part: Any, owner: Layer, attribute: str) -> None:
-    """An error for a hand-written layer inside a layer, which its backward would pass by."""
-    parts = part if isinstance(part, list | tuple) else (part,)
-    for one in parts:
-        if is_hand_written(one) and not hasattr(type(one), "named_layers"):
+def _refuse_hand_written(value: object, owner: Layer, attribute: str) -> None:
+    """Raise for a hand-written layer in a layer's attribute, since `backward` would not reach it."""
+    parts = value if isinstance(value, list | tuple) else (value,)
+    for part in parts:
+        if is_hand_written(part) and not hasattr(type(part), "named_layers"):
             raise SettingError(
                 _(
                     "{owner}.{attribute} holds {layer}, a layer written by hand, whose backward a formula"
@@ -462,13 +498,13 @@ def _trained(part: Any, owner: Layer, attribute: str) -> None:
                     " hold it in a cr.Network.",
                     owner=type(owner).__name__,
                     attribute=attribute,
-                    layer=type(one).__name__,
+                    layer=type(part).__name__,
                 )
             )
 
 
 class Bare(Layer):
-    """What stands for a parameter that a network or a layer holds by itself, as `self.a`."""
+    """A layer around a single parameter in an attribute of a network or layer, such as `self.a`."""
 
     def __init__(self, parameter: Parameter) -> None:
         super().__init__()
@@ -476,25 +512,25 @@ class Bare(Layer):
 
     @property
     def label(self) -> str:
-        """What people call it."""
+        """The layer's name in pictures and messages."""
         return "Parameter"
 
 
 def dotted(path: str, name: str) -> str:
-    """The name of a parameter by that of its layer: "first.W"; "a" where it stands by itself."""
+    """The name of a parameter with the path of its layer: "first.W"; "a" for one by itself."""
     return f"{path}.{name}".strip(".")
 
 
 def as_parameters(value: Any) -> Any:
-    """The value with Variables that have a gradient, and are not computed, as parameters.
+    """The value, in which Variables with a gradient that are not computed become Parameters.
 
-    Lists and dicts are changed in place, since what is put into them later is to be found, too.
+    Lists and dicts are changed in place, so that what is put into them later is found, too.
     """
     if isinstance(value, list | dict):
-        places = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, part in list(places):
-            if (made := as_parameters(part)) is not part:
-                value[key] = made
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, part in list(items):
+            if (new := as_parameters(part)) is not part:
+                value[key] = new
     elif type(value) is tuple:
         parts = tuple(map(as_parameters, value))
         return value if all(a is b for a, b in zip(parts, value, strict=True)) else parts
@@ -503,10 +539,10 @@ def as_parameters(value: Any) -> Any:
     return value
 
 
-def refill(owner: Any, name: str, array: Array, value: Any) -> None:
-    """Other contents for a parameter or buffer: the address never changes, nor does the shape."""
-    given = as_numbers(value, owner)
-    if given.ndim and given.shape != array.shape:
+def refill(owner: object, name: str, array: Array, value: npt.ArrayLike) -> None:
+    """Overwrite a parameter or buffer in place: its address and shape never change."""
+    numbers = as_numbers(value, owner)
+    if numbers.ndim and numbers.shape != array.shape:
         raise ShapeError(
             _(
                 "{owner}: {name} has shape {shape}, and was given an array of shape {given}. Give one of"
@@ -514,51 +550,51 @@ def refill(owner: Any, name: str, array: Array, value: Any) -> None:
                 owner=type(owner).__name__,
                 name=name,
                 shape=array.shape,
-                given=given.shape,
+                given=numbers.shape,
             )
         )
-    array[...] = given
+    array[...] = numbers
 
 
 def layers_in(
     name: str,
     value: Any,
-    found: dict[int, tuple[str, Layer]],
-    held: list[Any] | None = None,
+    layers: dict[int, tuple[str, Layer]],
+    containers: list[Container] | None = None,
 ) -> None:
-    """Find the layers in an attribute of a network or a layer, each once, with its name.
+    """Add the layers in an attribute of a network or layer to `layers`: by id, each with its path.
 
-    `held` gets the lists and dicts on the way, in which others may stand later.
+    The lists and dicts that contain them, and may contain others later, are added to `containers`.
     """
-    if held is not None and isinstance(value, list | dict):
-        held.append(value)
-    before = f"{name}." if name else ""
+    if containers is not None and isinstance(value, list | dict):
+        containers.append(value)
+    prefix = f"{name}." if name else ""
     if isinstance(value, Layer):
-        if id(value) not in found:
-            found[id(value)] = (name, value)
+        if id(value) not in layers:
+            layers[id(value)] = (name, value)
             for attribute, part in vars(value).items():
                 if not attribute.startswith("_") and not value._opaque:
-                    _trained(part, value, attribute)
-                    layers_in(before + attribute, part, found, held)
+                    _refuse_hand_written(part, value, attribute)
+                    layers_in(prefix + attribute, part, layers, containers)
     elif isinstance(value, Parameter):
-        own = (p for _, layer in found.values() for p in layer._parameters.values())
-        if all(p is not value for p in own):
-            found[id(value)] = (name, Bare(value))
+        known = (p for _, layer in layers.values() for p in layer._parameters.values())
+        if all(p is not value for p in known):
+            layers[id(value)] = (name, Bare(value))
     elif hasattr(type(value), "named_layers"):  # a network
-        if held is not None:
-            held += value._containers()
+        if containers is not None:
+            containers += value._containers()
         for inner, layer in value.named_layers():
-            found.setdefault(id(layer), (before + inner, layer))
+            layers.setdefault(id(layer), (prefix + inner, layer))
     elif isinstance(value, list | tuple):
         for i, part in enumerate(value):
-            layers_in(f"{before}{i}", part, found, held)
+            layers_in(f"{prefix}{i}", part, layers, containers)
     elif isinstance(value, dict):
         for key, part in value.items():
-            layers_in(f"{before}{key}", part, found, held)
+            layers_in(f"{prefix}{key}", part, layers, containers)
 
 
-def networks_in(value: Any) -> list[Any]:
-    """The networks in an attribute: itself, or in a list or dict."""
+def networks_in(value: object) -> list[Any]:
+    """The networks in an attribute: the value itself, those in it, and those in a list or dict."""
     if isinstance(value, list | tuple):
         return [inner for part in value for inner in networks_in(part)]
     if isinstance(value, dict):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,42 +13,42 @@ from chainrule.graph.data import as_numbers
 from chainrule.graph.functions.losses import of_answers, of_probabilities, of_scores
 from chainrule.graph.targets import answer_data, answers, class_data, class_targets
 from chainrule.lang.messages import Text, _, _p, says
+from chainrule.layers.base import Array
 from chainrule.layers.losses import Loss
 from chainrule.nodes.base import Value
 from chainrule.settings import below_one, optional_id
 
 __all__ = ["CrossEntropyError", "SigmoidWithLoss", "SoftmaxWithLoss"]
 
-Array = npt.NDArray[Any]
 EACH_CLASS = _p("one number for each", "class")
 EACH_QUESTION = _p("one number for each", "question")
 
 
-def _weights(owner: Loss, name: str, given: npt.ArrayLike | None, each: Text) -> Array | None:
-    """A setting that is one number from 0 for each class or column; it stays as it is."""
-    if given is None:
+def _weights(owner: Loss, name: str, values: npt.ArrayLike | None, each: Text) -> Array | None:
+    """A setting of one nonnegative number for each class or question, as a read-only array."""
+    if values is None:
         return None
-    weights = np.array(as_numbers(given, owner), float)
+    weights = np.array(as_numbers(values, owner), float)
     if weights.ndim > 1 or not np.all(np.isfinite(weights)) or np.any(weights < 0):
-        raise _refused(owner, name, given, each)
+        raise _weights_error(owner, name, values, each)
     weights.flags.writeable = False
     return weights
 
 
-def _refused(owner: Loss, name: str, given: Any, each: Text) -> SettingError:
+def _weights_error(owner: Loss, name: str, values: object, each: Text) -> SettingError:
     return SettingError(
         _(
             "{loss}: {name} must be one number from 0 for each {each}; got {given}.",
             loss=type(owner).__name__,
             name=name,
             each=each,
-            given=shown(given),
+            given=shown(values),
         )
     )
 
 
 class _ClassLoss(Loss):
-    """What losses of classes share: the check of the targets, and a weight for each class."""
+    """The base of losses of classes: the check of the targets, and a weight for each class."""
 
     target = "classes"
     hyperparameters: ClassVar = {"ignore_index": optional_id}
@@ -59,15 +59,15 @@ class _ClassLoss(Loss):
         super().__init__()
         self.class_weights = _weights(self, "class_weights", class_weights, EACH_CLASS)
         if self.class_weights is not None and self.class_weights.ndim == 0:
-            raise _refused(self, "class_weights", class_weights, EACH_CLASS)
+            raise _weights_error(self, "class_weights", class_weights, EACH_CLASS)
         self.ignore_index = ignore_index
 
-    def given(self, t: Any) -> Array:
-        """The targets as an array of numbers; of texts, how to make them ids."""
+    def given(self, t: npt.ArrayLike) -> Array:
+        """The targets as an array of numbers; for texts an error that says how to make them ids."""
         return class_data(self, t)
 
     def targets(self, x_shape: tuple[int, ...], t: Array) -> Array:
-        """Class ids, from ids or one-hot rows; or probabilities."""
+        """The targets, checked, as class ids (for ids or one-hot rows) or as probabilities."""
         if len(x_shape) < 2 or not x_shape[-1]:
             raise ShapeError(
                 _(
@@ -91,34 +91,36 @@ class _ClassLoss(Loss):
         return class_targets(self, x_shape, t, self.ignore_index)
 
     def counted(self, t: Array) -> Array | None:
-        """Which of the checked targets are not to be ignored; None where all count."""
+        """A mask of the checked targets that are not ignored; None if all count."""
         if self.ignore_index is None or t.dtype.kind == "f":
             return None
         counted: Array = t != self.ignore_index
         return None if counted.all() else counted
 
     def places(self, t: Array) -> tuple[int, ...]:
-        """The shape of the losses: one for each id, or row of probabilities."""
+        """The shape of the losses: one for each id, or for each row of probabilities."""
         return t.shape[:-1] if t.dtype.kind == "f" else t.shape
 
-    def weights(self, t: Array, sample_weight: npt.ArrayLike | None, dtype: Any) -> Array | None:
-        """Sample weight times class weight, 0 for what is ignored; None where all are 1."""
+    def weights(
+        self, t: Array, sample_weight: npt.ArrayLike | None, dtype: npt.DTypeLike
+    ) -> Array | None:
+        """Sample weight times class weight, 0 for ignored targets; None if all are 1."""
         w = super().weights(t, sample_weight, dtype)
-        more: list[Array] = []
+        factors: list[Array] = []
         counted = self.counted(t)
         if self.class_weights is not None:
             ids = t if counted is None else np.where(counted, t, 0)
-            soft = t.dtype.kind == "f"  # the mean of the weights, by the targets
-            more.append(t @ self.class_weights if soft else self.class_weights[ids])
+            soft = t.dtype.kind == "f"  # probabilities: the mean of the class weights by t
+            factors.append(t @ self.class_weights if soft else self.class_weights[ids])
         if counted is not None:
-            more.append(counted)
-        for factor in more:
+            factors.append(counted)
+        for factor in factors:
             factor = factor.astype(dtype)
             w = factor if w is None else w.reshape(w.shape + (1,) * (factor.ndim - w.ndim)) * factor
         return w
 
     def named(self, x: Value, t: Value) -> Value:
-        """The targets for `rows`; ids of which some are ignored as rows with a 1, these without."""
+        """The targets for `rows`; with `ignore_index`, ids as one-hot rows, and zeros if ignored."""
         if self.ignore_index is None or t.dtype.kind == "f":
             return t
         hot = functions.equal(functions.expand_dims(t, -1), np.arange(x.shape[-1]))
@@ -130,12 +132,12 @@ class SoftmaxWithLoss(_ClassLoss):
 
     L = Σ wₙ lₙ / Σ wₙ with lₙ = -log softmax(sₙ) at the right class (chapter, equations 1.6 to
     1.8 and figure 1-30); ds = (softmax(s) - t) / N. Exact for any gap between scores. With
-    probabilities, lₙ = -Σₖ tₙₖ log softmax(sₙ)ₖ. Sequences go as well: scores (N, T, C), t (N, T).
+    probabilities, lₙ = -Σₖ tₙₖ log softmax(sₙ)ₖ. Sequences work as well: scores (N, T, C), t (N, T).
 
-    `label_smoothing` ε puts the target (1-ε) on the class and ε/C on every class (Szegedy et
-    al., 2016). `class_weights`: a factor for each class, that weights the whole row, smoothing
-    included (Keras does so; PyTorch weights each smoothed class); of probabilities, the factors'
-    mean by t. `ignore_index`: the id of targets that are left out, such as -1 for padding.
+    `label_smoothing` ε makes the target (1-ε) for the class plus ε/C for every class (Szegedy et
+    al., 2016). `class_weights`: a factor for each class, which weights the whole row, smoothing
+    included, as in Keras (PyTorch weights each smoothed class); for probabilities, the mean of the
+    factors by t. `ignore_index`: the id of targets that are left out, such as -1 for padding.
 
     >>> import chainrule as cr, numpy as np
     >>> loss = cr.SoftmaxWithLoss()
@@ -180,9 +182,9 @@ class CrossEntropyError(_ClassLoss):
     """Cross entropy of probabilities y (N, C), t class ids (N,), one-hot rows or probabilities (N, C).
 
     L = -Σ wₙ log yₙ[tₙ] / Σ wₙ (chapter, equations 1.7 and 1.8). A probability of 0 at the
-    right class is an infinite loss and raises: nothing is added inside the logarithm. After a
-    Softmax layer this is the chapter's chain of two; SoftmaxWithLoss is the safe form, and tells
-    of `class_weights` and `ignore_index`.
+    right class gives an infinite loss and raises: nothing is added inside the logarithm. After a
+    Softmax layer this is the chapter's pair of layers; SoftmaxWithLoss is the numerically safe
+    form, and documents `class_weights` and `ignore_index`.
     """
 
     @says("lₙ = -log yₙ[tₙ].")
@@ -196,8 +198,8 @@ class SigmoidWithLoss(Loss):
     L = mean of -p t log σ(s) - (1-t) log(1-σ(s)), for each of K yes-or-no questions; for scores
     (N, 1), t may also be (N,). ds = (σ(s) - t) / (number of scores), for p = 1.
 
-    `pos_weight` p: what a yes counts, one number or one for each question; above 1 it makes up
-    for rare ones. The mean is over the scores all the same, as PyTorch has it.
+    `pos_weight` p: the weight of a yes, one number or one for each question; above 1 it makes up
+    for rare ones. The mean still divides by the number of scores, as in PyTorch.
 
     >>> import chainrule as cr, numpy as np
     >>> loss = cr.SigmoidWithLoss(pos_weight=3.0)
@@ -211,8 +213,8 @@ class SigmoidWithLoss(Loss):
         super().__init__()
         self.pos_weight = _weights(self, "pos_weight", pos_weight, EACH_QUESTION)
 
-    def given(self, t: Any) -> Array:
-        """The targets as an array of numbers; of texts, how to make them 0 and 1."""
+    def given(self, t: npt.ArrayLike) -> Array:
+        """The targets as an array of numbers; for texts an error that says how to make them 0 and 1."""
         return answer_data(self, t)
 
     def targets(self, x_shape: tuple[int, ...], t: Array) -> Array:
@@ -235,7 +237,7 @@ class SigmoidWithLoss(Loss):
         p = self.pos_weight
         if p is None:
             return of_answers(s, t)
-        # A plain number takes the dtype of the scores; in an array it is given.
+        # A Python number takes the dtype of the scores; an array must be cast to it.
         p = p.item() if p.ndim == 0 else p.astype(s.dtype)
         return p * t * functions.softplus(-s) + (1 - t) * functions.softplus(s)
 

@@ -1,8 +1,8 @@
-"""Dropout: in training some numbers are set to zero at random."""
+"""Dropout: sets random elements to zero in training."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +23,9 @@ __all__ = ["Dropout"]
 class Dropout(Layer):
     """In training each element is 0 with probability `ratio`, else x / (1 - ratio); any shape.
 
-    This is the inverted form, whose mean is x already in training, so that in use nothing
-    changes. (The book scales by 1 - ratio in use instead.) The mask depends on the seed, the
-    number of forward passes so far (the buffer `clock`), the row and the column, nothing else.
+    This is inverted dropout: the mean of the output is x in training, so inference changes
+    nothing. (The book scales by 1 - ratio in inference instead.) The mask depends only on the seed,
+    the number of forward passes so far (the buffer `clock`), the row and the column.
     Source: Srivastava et al., "Dropout", 2014.
     """
 
@@ -37,26 +37,26 @@ class Dropout(Layer):
         self.ratio = ratio
         self._seed = seed
         self.mask_seed: int | None = None
-        self._alone_seed: int | None = None
+        self._unseeded_seed: int | None = None
         self._buffers = {"clock": np.zeros((), np.uint64)}
 
     @property
     def _needs_seed(self) -> bool:
-        """Whether the seed of the masks is still to come from a network."""
-        return self._seed is None and self.mask_seed in (None, self._alone_seed)
+        """Whether the seed of the masks is still to be drawn by a network."""
+        return self._seed is None and self.mask_seed in (None, self._unseeded_seed)
 
     def _draw_weights(self) -> None:
-        """Take a seed now: from the network that the layer is in, or one of its own."""
-        home = None if self._home is None else self._home()
-        if home is not None and self._seed is None:
-            home._draw_weights()
+        """Draw the seed of the masks now: by the network that the layer is in, or by the layer."""
+        owner = None if self._seed_owner is None else self._seed_owner()
+        if owner is not None and self._seed is None:
+            owner._draw_weights()
         if self.mask_seed is None:
             self.initialize(generator(self._seed))
-            self._alone_seed = self.mask_seed
+            self._unseeded_seed = self.mask_seed
 
     def initialize(self, rng: np.random.Generator) -> None:
-        """Take the seed of the masks from a network."""
-        self.mask_seed, self._alone_seed = int(rng.integers(2**63)), None
+        """Draw the seed of the masks from a network's generator."""
+        self.mask_seed, self._unseeded_seed = int(rng.integers(2**63)), None
 
     @says(_("y = x / (1 - ratio) where the element is kept, else 0."))
     def formula(self, x: Value) -> Value:
@@ -72,7 +72,7 @@ class Dropout(Layer):
         scale = 1 / (1 - self.ratio)
         return functions.where(dropped, 0, x * scale)
 
-    def forward(self, x: Any, train_flg: bool | None = None) -> Any:
+    def forward(self, x: Value, train_flg: bool | None = None) -> Value:
         """The output for x; `train_flg`, if given, says whether this is training."""
         if train_flg is None:
             return super().forward(x)

@@ -1,8 +1,8 @@
-"""Embedding: a row of weights for every id."""
+"""Embedding: one row of weights for every id."""
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ from chainrule.graph.data import as_numbers
 from chainrule.graph.variable import Variable
 from chainrule.lang.messages import _, says
 from chainrule.layers.affine import _two_axes
-from chainrule.layers.base import Layer
+from chainrule.layers.base import Array, Layer
 from chainrule.layers.initial import Init, Seed, initializer
 from chainrule.nodes.base import Value
 from chainrule.settings import whole
@@ -21,7 +21,7 @@ __all__ = ["Embedding"]
 
 
 class Embedding(Layer):
-    """y = W[ids]: ids of any shape (...), W (V, H), y (..., H). An id used twice adds up in dW.
+    """y = W[ids]: ids of any shape (...), W (V, H), y (..., H). dW sums over repeated ids.
 
     `backward` returns None: an id has no gradient.
 
@@ -34,7 +34,7 @@ class Embedding(Layer):
     """
 
     takes_ids = True
-    W: npt.NDArray[Any]
+    W: Array
 
     def __init__(self, W: npt.ArrayLike) -> None:
         super().__init__(W=W)
@@ -55,13 +55,13 @@ class Embedding(Layer):
         layer._init_later({"W": initializer(init)}, seed)
         return layer
 
-    def forward(self, x: Any, *more: Any) -> Any:
+    def forward(self, x: Value, *more: Value) -> Value:
         """The rows for the ids."""
         self.check_ids(x.data if isinstance(x, Variable) else as_numbers(x, self))
         return super().forward(x, *more)
 
-    def check_ids(self, ids: npt.NDArray[Any]) -> None:
-        """An error for ids that are no whole numbers or name no row."""
+    def check_ids(self, ids: Array) -> None:
+        """Raise for ids that are not integers or have no row."""
         rows = self._parameters["W"].shape[0]
         if ids.dtype.kind not in "iu":
             raise DTypeError(

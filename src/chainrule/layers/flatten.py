@@ -1,4 +1,4 @@
-"""Flatten: each row of any shape as one row of numbers."""
+"""Flatten: turns each row of any shape into a vector."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Flatten"]
 
 
 class Flatten(Layer):
-    """y = x with the axes after the first made one: x (N, ...), y (N, D); pictures for an Affine.
+    """y = x with all axes after the first joined: x (N, ...), y (N, D); images for an Affine layer.
 
     >>> import chainrule as cr, numpy as np
     >>> cr.Flatten().forward(np.zeros((5, 8, 8))).shape

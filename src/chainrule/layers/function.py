@@ -29,9 +29,9 @@ KEPT: dict[str, Callable[[Value], Value]] = {
 class Function(Layer):
     """y = f(x) for a function f of one array: `cr.tanh`, or one of your own, such as a lambda.
 
-    In a Sequential the function alone does. It is run on Variables, so it is written with
-    operators and chainrule's or NumPy's functions; its gradient follows from them. A model file
-    keeps chainrule's functions, by name; a function of your own is Python code, which no file has.
+    In a Sequential give just the function. It runs on Variables, so write it with operators and
+    chainrule's or NumPy's functions; its gradient follows from them. A model file stores
+    chainrule's functions by name; a function of your own is Python code, which no file contains.
 
     >>> import chainrule as cr, numpy as np
     >>> cr.Function(lambda x: x * cr.sigmoid(x)).forward(np.array([0.0, 100.0]))
@@ -65,7 +65,7 @@ class Function(Layer):
 
     @property
     def kept(self) -> str | None:
-        """The name that a model file knows the function by; None for one of your own."""
+        """The function's name in a model file; None for a function of your own."""
         return next((name for name, known in KEPT.items() if known is self.function), None)
 
     @says("y = f(x).")
@@ -90,8 +90,8 @@ class Function(Layer):
     def __repr__(self) -> str:
         return f"Function({self.label})"
 
-    def __getstate__(self) -> dict[str, Any]:
-        # By name where there is one: it is the same function in every process.
+    def __getstate__(self) -> dict[str, object]:
+        # By name where there is one, since that means the same function in every process.
         return {**super().__getstate__(), "function": self.kept or self.function}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""How the weights of a sized layer begin."""
+"""The first weights of a sized layer, and random generators from seeds."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ def _orthogonal(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     rows, columns = math.prod(shape[:-1]), shape[-1]
     a = rng.standard_normal((max(rows, columns), min(rows, columns)))
     q, r = np.linalg.qr(a)
-    q = q * np.where(np.diag(r) < 0, -1.0, 1.0)  # so that every direction is as likely
+    q = q * np.where(np.diag(r) < 0, -1.0, 1.0)  # so that all directions are equally likely
     return (q if rows >= columns else q.T).reshape(shape)
 
 
-#: The ways of drawing first weights.
+#: The functions that draw first weights, by name.
 NAMED: dict[str, Fill] = {
     "xavier": _xavier,
     "he": _he,
@@ -66,9 +66,9 @@ def initializer(init: Init) -> Fill:
 
     "xavier": normal, variance 2/(inputs + outputs) (Glorot and Bengio, 2010), for sigmoid and
     tanh. "he": normal, variance 2/inputs (He et al., 2015), for ReLU. "book": 0.01 · normal.
-    "uniform": between ±1/√inputs. "zeros". "orthogonal": rows or columns, the fewer, of length 1
-    and at right angles (Saxe et al., 2014), for deep or recurrent networks. Or any
-    function of a Generator and a shape.
+    "uniform": between ±1/√inputs. "zeros". "orthogonal": orthonormal rows or columns, whichever are
+    fewer (Saxe et al., 2014), for deep or recurrent networks. Or any function of a Generator and
+    a shape.
     """
     if callable(init):
         return init
@@ -84,7 +84,7 @@ def initializer(init: Init) -> Fill:
 
 
 def generator(seed: Seed) -> np.random.Generator:
-    """A Generator from an int, a Generator (as it is), or None (fresh from the system)."""
+    """A Generator from an int, from None (seeded by the system), or the given Generator itself."""
     if isinstance(seed, np.random.Generator):
         return seed
     if seed is not None and (

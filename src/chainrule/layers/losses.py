@@ -1,13 +1,14 @@
-"""The losses: one number that says how far the outputs are from the targets; those of values.
+"""The base class of losses, and the losses for regression.
 
-Each is the weighted mean Σ wᵢ lᵢ / Σ wᵢ of the rows' losses lᵢ (all wᵢ = 1 unless given), so
-the size of the batch does not matter: twice the same rows give the same loss and gradients.
+A loss is one number that says how far the outputs are from the targets. Each is the weighted mean
+Σ wᵢ lᵢ / Σ wᵢ of the rows' losses lᵢ (by default wᵢ = 1), so it does not depend on the batch size:
+the same rows twice give the same loss and gradients.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,23 +20,21 @@ from chainrule.graph.recording import current_recording
 from chainrule.graph.scopes import within
 from chainrule.graph.variable import Variable
 from chainrule.lang.messages import Text, _, _n, says
-from chainrule.layers.base import Layer
+from chainrule.layers.base import Array, Layer
 from chainrule.nodes.base import Value
 from chainrule.settings import positive
 
 __all__ = ["HalfSquaredError", "Huber", "Loss", "MeanAbsoluteError", "MeanSquaredError"]
 
-Array = npt.NDArray[Any]
-
 
 class Loss(Layer):
     """A layer at the end of a network: `forward(x, t)` gives the loss, `backward()` gives dx.
 
-    Write one by giving `rows(x, t)`, the loss of every row; for targets that need a check or
-    a conversion, also `targets(x_shape, t)`. Targets (N,) and (N, 1) are the same thing.
+    To write a loss, define `rows(x, t)`, the loss of every row; for targets that need a check or
+    a conversion, also `targets(x_shape, t)`. Targets (N,) and (N, 1) are treated alike.
     """
 
-    #: "classes" (ids), "binary" or "values": what the targets are, for metrics and predictions.
+    #: The kind of targets, "classes" (ids), "binary" or "values", for metrics and predictions.
     target: ClassVar[str] = "values"
 
     def __init__(self) -> None:
@@ -60,24 +59,26 @@ class Loss(Layer):
             )
         return fitting if fitting.dtype.kind == "f" else fitting.astype(float)
 
-    def given(self, t: Any) -> Array:
-        """The targets as an array of numbers."""
+    def given(self, t: npt.ArrayLike) -> Array:
+        """The targets as an array of numbers, before `targets` checks them."""
         return as_numbers(t, self)
 
     def counted(self, t: Array) -> Array | None:
-        """Which of the checked targets count; None where all do."""
+        """A mask of the checked targets that count; None if all do."""
         return None
 
     def link(self, x: Value) -> Value:
-        """From the network's outputs to probabilities or predicted values."""
+        """The probabilities or predicted values for the network's outputs x."""
         return x
 
     def places(self, t: Array) -> tuple[int, ...]:
-        """The shape of the losses that `rows` gives for the checked targets: each has a weight."""
+        """The shape of the losses that `rows` gives for the checked targets; each loss has a weight."""
         return t.shape
 
-    def weights(self, t: Array, sample_weight: npt.ArrayLike | None, dtype: Any) -> Array | None:
-        """The weight of every row, or of every loss; None where all are 1."""
+    def weights(
+        self, t: Array, sample_weight: npt.ArrayLike | None, dtype: npt.DTypeLike
+    ) -> Array | None:
+        """The weight of every row, or of every loss; None if all are 1."""
         if sample_weight is None:
             return None
         w = as_numbers(sample_weight, self)
@@ -85,7 +86,7 @@ class Loss(Layer):
         w = w if row is None else row
         fits = row is not None or w.shape == self.places(t)
         if not fits or not np.all(np.isfinite(w)) or np.any(w < 0) or not w.any():
-            raise DataError(_odd_weights(len(t), w))
+            raise DataError(_bad_weights(len(t), w))
         return w.astype(dtype)
 
     @says("L = Σ wᵢ lᵢ / Σ wᵢ.")
@@ -103,30 +104,32 @@ class Loss(Layer):
             return functions.mean(losses)
         if losses.ndim > w.ndim:
             losses = functions.mean(losses, tuple(range(w.ndim, losses.ndim)))
-        # A batch whose rows all weigh 0 says nothing: its loss is 0, and so are its gradients.
+        # If all rows of a batch have weight 0, its loss is 0, and so are its gradients.
         total = functions.sum(w)
         return functions.sum(w * losses) / functions.where(total == 0, 1, total)
 
-    def _record(self, x: Variable, *more: Any) -> Variable:
+    def _record(self, x: Variable, *more: Value) -> Variable:
         """The loss as a Variable; targets and weights may be arrays."""
         t, w = (*more, None)[:2]
         x = self._cast(x)
         if current_recording() is None:
-            # For an engine, targets and weights were checked where the data came in.
-            given = t.data if isinstance(t, Variable) else self.given(t)
-            checked = self.targets(x.shape, given)
-            if checked is not given or not isinstance(t, Variable):
+            # An engine records targets and weights that the network has checked already.
+            numbers = t.data if isinstance(t, Variable) else self.given(t)
+            checked = self.targets(x.shape, numbers)
+            if checked is not numbers or not isinstance(t, Variable):
                 t = Variable(checked, "t", requires_grad=False)
             if not isinstance(w, Variable):
                 weights = self.weights(checked, w, x.dtype)
                 w = None if weights is None else Variable(weights, "w", requires_grad=False)
-        # Targets that are real numbers are compared in the dtype of the outputs.
+        # Floating-point targets are compared in the dtype of the outputs.
         t = t if t.dtype.kind in "iu" else t.astype(x.dtype)
         with within(self):
             out: Variable = self.formula(x, t, w)
         return out
 
-    def forward(self, x: Any, t: Any = None, sample_weight: npt.ArrayLike | None = None) -> Any:
+    def forward(
+        self, x: Value, t: Value = None, sample_weight: npt.ArrayLike | None = None
+    ) -> Value:
         """The loss of the outputs x for the targets t: a number; a Variable for a Variable."""
         if t is None:
             raise ShapeError(
@@ -144,7 +147,7 @@ class Loss(Layer):
         return loss
 
     def _nonfinite(self, x: Array, t: Array, loss: float) -> Text:
-        """Why a loss is not finite, in a sentence."""
+        """The reason why a loss is not finite, as a message."""
         name = type(self).__name__
         bad = np.flatnonzero(~np.isfinite(x.reshape(len(x), -1)).all(axis=1))
         if len(bad) > 1:
@@ -180,8 +183,8 @@ class Loss(Layer):
         return out
 
 
-def _odd_weights(rows: int, w: Array) -> Text:
-    """What is wrong with the weights of so many rows."""
+def _bad_weights(rows: int, w: Array) -> Text:
+    """The message for weights that do not fit so many rows."""
     if not w.size:
         return _(
             "sample_weight must be {rows} numbers from 0, one a row and not all 0; got shape {shape}.",
@@ -199,7 +202,7 @@ def _odd_weights(rows: int, w: Array) -> Text:
 
 
 class MeanSquaredError(Loss):
-    """L = mean of (y - t)² over all elements; y and t of one shape. dy = 2 (y - t) / n."""
+    """L = mean of (y - t)² over all n elements; y and t have the same shape. dy = 2 (y - t) / n."""
 
     @says("l = (y - t)².")
     def rows(self, y: Value, t: Value) -> Value:
@@ -208,7 +211,7 @@ class MeanSquaredError(Loss):
 
 
 class HalfSquaredError(Loss):
-    """L = mean of ½ (y - t)² over all elements; y and t of one shape. dy = (y - t) / n.
+    """L = mean of ½ (y - t)² over all n elements; y and t have the same shape. dy = (y - t) / n.
 
     Half of MeanSquaredError, so that the gradient has no factor 2; TensorFlow Playground's loss.
 
@@ -225,7 +228,7 @@ class HalfSquaredError(Loss):
 
 
 class MeanAbsoluteError(Loss):
-    """L = mean of |y - t| over all elements; y and t of one shape. The gradient at 0 is 0."""
+    """L = mean of |y - t| over all elements; y and t have the same shape. The gradient at 0 is 0."""
 
     @says("l = |y - t|.")
     def rows(self, y: Value, t: Value) -> Value:

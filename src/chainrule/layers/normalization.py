@@ -1,8 +1,8 @@
-"""BatchNorm and LayerNorm: rows brought to mean 0 and variance 1, then scaled and shifted."""
+"""BatchNorm and LayerNorm: numbers are normalised to mean 0 and variance 1, then scaled and shifted."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ from chainrule.errors import ShapeError
 from chainrule.graph import functions
 from chainrule.graph.mode import is_training
 from chainrule.lang.messages import _, says
-from chainrule.layers.base import Layer
+from chainrule.layers.base import Array, Layer
 from chainrule.nodes.base import Value
 from chainrule.settings import below_one, positive, whole
 
@@ -19,11 +19,11 @@ __all__ = ["BatchNorm", "LayerNorm"]
 
 
 class _Norm(Layer):
-    """What both share: a gain, a shift and ε."""
+    """The base of both: a gain γ, a shift β and ε."""
 
     hyperparameters: ClassVar = {"eps": positive}
-    gamma: npt.NDArray[Any]
-    beta: npt.NDArray[Any]
+    gamma: Array
+    beta: Array
 
     def __init__(self, gamma: npt.ArrayLike, beta: npt.ArrayLike, eps: float) -> None:
         super().__init__(gamma=gamma, beta=beta)
@@ -40,12 +40,12 @@ class _Norm(Layer):
         self.eps = eps
 
     @classmethod
-    def sized(cls, features: int, *, dtype: npt.DTypeLike = np.float32, **settings: Any) -> Self:
+    def sized(cls, features: int, *, dtype: npt.DTypeLike = np.float32, **settings: float) -> Self:
         """A layer for rows of `features` numbers, with gain 1 and shift 0."""
         n = whole(features, "features")
         return cls(np.ones(n, dtype), np.zeros(n, dtype), **settings)
 
-    def _fits(self, x: Value) -> None:
+    def _check_shape(self, x: Value) -> None:
         features = self._parameters["gamma"].shape[0]
         if x.ndim < 2 or x.shape[-1] != features:
             raise ShapeError(
@@ -62,16 +62,16 @@ class _Norm(Layer):
 class BatchNorm(_Norm):
     """y = γ (x - μ) / √(σ² + ε) + β, μ and σ² per feature over the batch: x (..., D), γ, β (D,).
 
-    In training μ and σ² are the batch's own, and the buffers `running_mean`, `running_var`
-    follow them: r ← momentum · r + (1 - momentum) · batch. In use the buffers stand in, so a
-    row's output does not depend on the rows beside it. By itself, `forward` is training;
-    `with cr.inference_mode():` makes it use. A batch of one row has no variance:
-    an error in training. Source: Ioffe and Szegedy, "Batch normalization", 2015.
+    In training μ and σ² are those of the batch, and the buffers `running_mean`, `running_var`
+    follow them: r ← momentum · r + (1 - momentum) · batch. In inference the buffers replace them,
+    so a row's output does not depend on the other rows. `forward` by itself is training;
+    `with cr.inference_mode():` makes it inference. A training batch of one row has no variance and
+    is an error. Source: Ioffe and Szegedy, "Batch normalization", 2015.
     """
 
     hyperparameters: ClassVar = {"eps": positive, "momentum": below_one}
-    running_mean: npt.NDArray[Any]
-    running_var: npt.NDArray[Any]
+    running_mean: Array
+    running_var: Array
 
     def __init__(
         self, gamma: npt.ArrayLike, beta: npt.ArrayLike, *, momentum: float = 0.9, eps: float = 1e-5
@@ -83,7 +83,7 @@ class BatchNorm(_Norm):
 
     @says("y = γ (x - μ) / √(σ² + ε) + β.")
     def formula(self, x: Value, gamma: Value, beta: Value) -> Value:
-        self._fits(x)
+        self._check_shape(x)
         if is_training():
             rows = tuple(range(x.ndim - 1))
             count = x.size // x.shape[-1]
@@ -122,7 +122,7 @@ class LayerNorm(_Norm):
 
     @says("y = γ (x - μ) / √(σ² + ε) + β.")
     def formula(self, x: Value, gamma: Value, beta: Value) -> Value:
-        self._fits(x)
+        self._check_shape(x)
         mean = functions.mean(x, -1, keepdims=True)
         var = functions.var(x, -1, keepdims=True)
         return (x - mean) * (var + self.eps) ** -0.5 * gamma + beta

@@ -1,4 +1,4 @@
-"""A hand-written layer, with the chapter's four members and no base class, as a node."""
+"""Hand-written layers as nodes: classes with the chapter's four members and no base class."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ from chainrule.errors import RecordingError, ShapeError
 from chainrule.graph.scopes import within
 from chainrule.graph.variable import Parameter, Variable, apply
 from chainrule.lang.messages import _
-from chainrule.layers.base import Layer, as_parameters, is_hand_written
+from chainrule.layers.base import (
+    Array,
+    HandWrittenLayer,
+    Layer,
+    as_parameters,
+    is_hand_written,
+)
 from chainrule.nodes.base import Node, Value, primitive
 
 __all__ = [
@@ -28,18 +34,14 @@ __all__ = [
 
 
 def wrapped(value: Any) -> Any:
-    """The value with every hand-written layer in it as one of ours, which a network trains.
+    """The value, in which every hand-written layer is wrapped in an OpaqueLayer for training.
 
-    Lists and dicts are changed in place, since what is put into them later is to be found, too.
+    Lists and dicts are changed in place, so that what is put into them later is found, too.
     """
-    if isinstance(value, list):
-        for i, part in enumerate(value):
-            if (made := wrapped(part)) is not part:
-                value[i] = made
-    elif isinstance(value, dict):
-        for key, part in value.items():
-            if (made := wrapped(part)) is not part:
-                value[key] = made
+    if isinstance(value, list | dict):
+        for key, part in value.items() if isinstance(value, dict) else enumerate(value):
+            if (new := wrapped(part)) is not part:
+                value[key] = new
     elif type(value) is tuple:
         parts = tuple(map(wrapped, value))
         return value if all(a is b for a, b in zip(parts, value, strict=True)) else parts
@@ -48,36 +50,36 @@ def wrapped(value: Any) -> Any:
     return as_parameters(value)
 
 
-def in_float64(layer: Any) -> Any:
-    """A copy of a hand-written layer that keeps its arrays in float64, for checks."""
+def in_float64(layer: HandWrittenLayer) -> HandWrittenLayer:
+    """A copy of a hand-written layer whose arrays are in float64, for checks."""
     arrays = [*(layer.params or []), *(layer.grads or [])]
-    # What deepcopy finds in its memo counts as copied: every reference becomes the new array.
+    # With the new arrays in deepcopy's memo, every reference to an old one becomes the new one.
     return copy.deepcopy(layer, {id(a): np.array(a, float) for a in arrays})
 
 
 class _Use:
-    """One place where a hand-written layer stands in a computation."""
+    """One use of a hand-written layer in a computation."""
 
-    def __init__(self, layer: Any, out: Any) -> None:
+    def __init__(self, layer: HandWrittenLayer, out: Array) -> None:
         self.layer, self.shape, self.dtype = layer, out.shape, out.dtype
 
-    def run(self, inputs: tuple[Any, ...]) -> Any:
-        out = _apart(self.layer.forward, inputs)
+    def run(self, inputs: tuple[Array, ...]) -> Array:
+        out = _call_with_copies(self.layer.forward, inputs)
         _latest[id(self.layer)] = self
         return out
 
 
-def _apart(function: Callable[..., Any], inputs: tuple[Any, ...]) -> Any:
-    """What a member of the layer gives, sharing no memory with anybody.
+def _call_with_copies(function: Callable[..., Array], inputs: tuple[Array, ...]) -> Array:
+    """The result of a layer's method, called with copies and copied itself.
 
-    By hand one may give back the very array that came in, or a look at it, write into it, keep it
-    for the way back, or give the same array at every call. A step computes with all of them at once.
+    A hand-written method may return its argument or a view of it, write into it, store it for the
+    backward pass, or return the same array at every call; a step uses all these arrays at once.
     """
     return np.array(function(*map(np.array, inputs)))
 
 
-#: Which use of a layer ran last: `backward` belongs to that one. A use keeps its layer alive, so
-#: an entry lasts no longer than the id it stands under.
+#: The use of each layer (by its id) that ran last, which `backward` belongs to. A use keeps its
+#: layer alive, so an entry lasts no longer than the id is valid.
 _latest: WeakValueDictionary[int, _Use] = WeakValueDictionary()
 
 
@@ -89,9 +91,9 @@ def layer_forward(use: _Use, *inputs: Value) -> Value:
 
 @primitive
 def layer_backward(use: _Use, dout: Value, out: Value, *inputs: Value) -> Value:
-    """The layer's own backward: dx, then a copy of every gradient it wrote."""
+    """The layer's own backward: dx, then a copy of every gradient that it wrote."""
     if _latest.get(id(use.layer)) is not use:
-        use.run(inputs)  # the layer stands elsewhere too, and remembers only its latest input
+        use.run(inputs)  # the layer ran elsewhere since, and remembers only its latest input
     dx = use.layer.backward(np.array(dout))
     dx = np.zeros_like(inputs[0]) if dx is None else np.array(dx)
     if dx.shape != inputs[0].shape:
@@ -107,15 +109,15 @@ def layer_backward(use: _Use, dout: Value, out: Value, *inputs: Value) -> Value:
     return (dx, *(np.array(g) for g in use.layer.grads))
 
 
-def _forward_stand_in(use: _Use, *inputs: Any) -> Any:
+def _forward_stand_in(use: _Use, *inputs: Array) -> Array:
     return np.broadcast_to(np.zeros((), use.dtype), use.shape)
 
 
-def _backward_stand_in(use: _Use, dout: Any, out: Any, *inputs: Any) -> Any:
+def _backward_stand_in(use: _Use, dout: Array, out: Array, *inputs: Array) -> tuple[Array, ...]:
     return (np.broadcast_to(np.zeros((), inputs[0].dtype), inputs[0].shape), *use.layer.params)
 
 
-# An engine must not run the layer to learn a shape: it may count its calls.
+# An engine must not run the layer to find a shape, since the layer may count its calls.
 for _function, _stand_in in (
     (layer_forward, _forward_stand_in),
     (layer_backward, _backward_stand_in),
@@ -125,26 +127,26 @@ for _function, _stand_in in (
 
 
 class Opaque(Node):
-    """A hand-written layer's own forward and backward; first order only."""
+    """A node that runs a hand-written layer's own forward and backward; first derivatives only."""
 
     analytic = False
 
-    def __init__(self, layer: Any, n_inputs: int = 1) -> None:
+    def __init__(self, layer: HandWrittenLayer, n_inputs: int = 1) -> None:
         self.layer, self.n_inputs = layer, n_inputs
         self.use: _Use | None = None
 
     def forward(self, x: Value, *rest: Value) -> Value:
-        """What the layer's own forward gives; its parameters follow the inputs."""
+        """The output of the layer's own forward; `rest`: further inputs, then its parameters."""
         inputs = (x, *rest[: self.n_inputs - 1])
         if self.use is None:
-            # A copy is asked for the first shape, so that recording leaves no trace in the layer.
-            out = _apart(copy.deepcopy(self.layer).forward, inputs)
+            # A copy of the layer runs first, to find the shape, so that recording does not change it.
+            out = _call_with_copies(copy.deepcopy(self.layer).forward, inputs)
             self.use = _Use(self.layer, out)
             return out
         return layer_forward(self.use, *inputs)
 
     def backward(self, dout: Value) -> Value:
-        """What the layer's own backward gives, and the gradients it wrote."""
+        """The gradients of the inputs and parameters, by the layer's own backward."""
         if isinstance(dout, Variable) or self.use is None:
             raise RecordingError(
                 _(
@@ -159,50 +161,50 @@ class Opaque(Node):
 
     @property
     def symbol(self) -> str:  # type: ignore[override]
-        """In pictures it goes by the name of its class."""
+        """The name of the layer's class, in pictures."""
         return self.label
 
     def float64_copy(self) -> Node:
-        """A copy of the layer, in float64, that computes with the parameters it is handed."""
-        return _Apart(in_float64(self.layer), self.n_inputs)
+        """A node with a float64 copy of the layer, which computes with the parameters given to it."""
+        return _OpaqueCopy(in_float64(self.layer), self.n_inputs)
 
     @property
     def label(self) -> str:
-        """The name of its class."""
+        """The name of the layer's class."""
         return type(self.layer).__name__
 
     def __repr__(self) -> str:
         return f"{self.label} (hand-written)"
 
 
-class _Apart(Opaque):
-    """A copy of a hand-written layer: its parameters are inputs like any other.
+class _OpaqueCopy(Opaque):
+    """A node with a copy of a hand-written layer, whose parameters are inputs like any other.
 
-    Each run begins with the layer as it was, its random numbers included.
+    Each run begins with the layer in its first state, its random numbers included.
     """
 
     def forward(self, x: Value, *rest: Value) -> Value:
-        """What the layer gives with these parameters."""
+        """The layer's output for these inputs and parameters."""
         more = self.n_inputs - 1
         layer = copy.deepcopy(self.layer)
-        for own, given in zip(layer.params or [], rest[more:], strict=True):
-            own[...] = given
-        out = _apart(layer.forward, (x, *rest[:more]))
+        for own, parameter in zip(layer.params or [], rest[more:], strict=True):
+            own[...] = parameter
+        out = _call_with_copies(layer.forward, (x, *rest[:more]))
         self.use = _latest[id(layer)] = _Use(layer, out)
         return out
 
     def backward(self, dout: Value) -> Value:
-        """What the layer's own backward gives, for the inputs and parameters of this node."""
+        """The gradients by the layer's own backward, for the inputs and parameters of this node."""
         self.pure_forward(*self.inputs)
         return super().backward(dout)
 
 
 class OpaqueLayer(Layer):
-    """A hand-written layer in a network of ours: its arrays stay where they are."""
+    """A hand-written layer in a chainrule network: its arrays keep their addresses."""
 
     _opaque = True
 
-    def __init__(self, layer: Any) -> None:
+    def __init__(self, layer: HandWrittenLayer) -> None:
         super().__init__()
         self.layer = layer
         params, grads = list(layer.params or []), list(layer.grads or [])
@@ -223,7 +225,7 @@ class OpaqueLayer(Layer):
             parameter.adopted = True
             self._parameters[f"p{i}"] = parameter
 
-    def _record(self, x: Variable, *more: Any) -> Variable:
+    def _record(self, x: Variable, *more: Value) -> Variable:
         """The layer as one opaque node."""
         x = self._cast(x)
         node = Opaque(self.layer, 1 + len(more))
@@ -231,19 +233,19 @@ class OpaqueLayer(Layer):
             out: Variable = apply(node, x, *more, *self._variables())
         return self._register_output(out)
 
-    def forward(self, x: Any, *more: Any) -> Any:
+    def forward(self, x: Value, *more: Value) -> Value:
         """The layer's own forward for an array; a node for a Variable."""
         if isinstance(x, Variable):
             return self._record(x, *more)
         return self.layer.forward(x, *more)
 
-    def backward(self, dout: Any = 1.0) -> Any:
+    def backward(self, dout: Value = 1.0) -> Value:
         """The layer's own backward."""
         return self.layer.backward(dout)
 
     @property
     def label(self) -> str:
-        """The name of the class that was written by hand."""
+        """The name of the hand-written class."""
         return type(self.layer).__name__
 
     def __repr__(self) -> str:

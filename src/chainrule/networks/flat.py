@@ -12,27 +12,27 @@ from chainrule.errors import ShapeError
 from chainrule.graph.variable import Parameter
 from chainrule.lang.messages import _
 
-__all__ = ["FlatBuffer", "Segment", "follow_ties", "tie"]
+__all__ = ["FlatBuffer", "Segment", "follow_ties", "memory", "tie"]
 
 Array = npt.NDArray[Any]
 
 
 class Segment(NamedTuple):
-    """A run of parameters that an optimizer moves as one."""
+    """A contiguous run of parameters that an optimizer updates as one array."""
 
     data: Array
     grad: Array
     #: Whether weight decay applies to it.
     decays: bool
-    #: What the learning rate is multiplied with.
+    #: The factor of the learning rate.
     lr_factor: float
 
 
 class FlatBuffer:
     """All parameters a network owns of one dtype in one array, all gradients in another.
 
-    So an optimizer is one elementwise pass, and a checkpoint a few contiguous writes. The
-    parameters that weight decay applies to come first.
+    So an update is one elementwise pass, and a checkpoint a few contiguous writes. The parameters
+    that weight decay applies to come first.
     """
 
     def __init__(self, parameters: list[Parameter]) -> None:
@@ -40,52 +40,51 @@ class FlatBuffer:
         dtype = parameters[0].dtype
         size = sum(p.size for p in parameters)
         self.data, self.grad = room((size,), dtype), room((size,), dtype)
-        for parameter, place in self.places():
+        for parameter, part in self.places():
             shape = parameter.shape
-            parameter.move(self.data[place].reshape(shape), self.grad[place].reshape(shape))
+            parameter.move(self.data[part].reshape(shape), self.grad[part].reshape(shape))
             parameter.adopted = True
 
     def places(self) -> Iterator[tuple[Parameter, slice]]:
-        """Each parameter and where it lies."""
+        """Each parameter with its slice of the buffers."""
         start = 0
         for parameter in self.parameters:
             yield parameter, slice(start, start + parameter.size)
             start += parameter.size
 
     def segments(self) -> Iterator[Segment]:
-        """The longest runs of trainable parameters alike in decay and rate."""
-        start, end, way = 0, 0, (False, 1.0)
-        for parameter, place in self.places():
+        """The longest runs of trainable parameters with the same decay and rate factor."""
+        start, end, settings = 0, 0, (False, 1.0)
+        for parameter, part in self.places():
             own = parameter.decays, parameter.lr_factor
-            if parameter.trainable and end == place.start > start and way == own:
-                end = place.stop
+            if parameter.trainable and end == part.start > start and settings == own:
+                end = part.stop
                 continue
             if end > start:
-                yield Segment(self.data[start:end], self.grad[start:end], *way)
-            start, end = (
-                (place.start, place.stop) if parameter.trainable else (place.stop, place.stop)
-            )
-            way = own
+                yield Segment(self.data[start:end], self.grad[start:end], *settings)
+            start, end = part.start if parameter.trainable else part.stop, part.stop
+            settings = own
         if end > start:
-            yield Segment(self.data[start:end], self.grad[start:end], *way)
+            yield Segment(self.data[start:end], self.grad[start:end], *settings)
 
     def restore(self) -> None:
-        """Make the parameters views of the buffers again, after a copy or an unpickling."""
+        """Make the parameters views of the buffers again, after copying or unpickling."""
         self.data, self.grad = aligned(self.data), aligned(self.grad)
-        for parameter, place in self.places():
-            parameter.data = self.data[place].reshape(parameter.shape)
-            parameter._grad = self.grad[place].reshape(parameter.shape)
+        for parameter, part in self.places():
+            parameter.data = self.data[part].reshape(parameter.shape)
+            parameter._grad = self.grad[part].reshape(parameter.shape)
 
 
-def _memory(array: Array) -> tuple[int, int]:
+def memory(array: Array) -> tuple[int, int]:
+    """The address of an array's numbers, and how many bytes they take."""
     return array.__array_interface__["data"][0], array.nbytes
 
 
 def tie(parameters: list[Parameter]) -> None:
-    """Find parameters that are one array, or one array and its transpose."""
+    """Tie the parameters that share one array, or an array and its transpose, to the first of them."""
     first: dict[tuple[int, int], Parameter] = {}
     for p in parameters:
-        q = first.setdefault(_memory(p.data), p)
+        q = first.setdefault(memory(p.data), p)
         if q is p or p.tied is not None:
             continue
         if (q.shape, q.data.strides) == (p.shape, p.data.strides):
@@ -104,7 +103,7 @@ def tie(parameters: list[Parameter]) -> None:
 
 
 def follow_ties(parameters: list[Parameter]) -> None:
-    """Let tied parameters look at where the first one lies now."""
+    """Make tied parameters views of the first one's arrays again, after those have moved."""
     for p in parameters:
         if p.tied is not None:
             q, transposed = p.tied

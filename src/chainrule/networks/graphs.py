@@ -1,4 +1,4 @@
-"""The computational graph of a network at work on some rows."""
+"""The computational graph of a network for some rows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def network_graph(
     training: bool | None,
 ) -> Graph:
     """The graph of the loss, or of the outputs (see `Network.graph`)."""
-    twin = _copied(network)  # its layers are asked for the shape of the outputs, too
+    twin = _copied(network)  # before `_prepare`, which runs the layers to find the outputs' shape
     if t is None:
         return _recorded(twin, twin._as_input(x), training=bool(training))
     rows, targets, weights = twin._prepare(x, t, sample_weight)
@@ -44,7 +44,7 @@ def graph_of_rows(
     *,
     training: bool,
 ) -> Graph:
-    """The same, of rows that are ready for the network."""
+    """The same graph, for rows that are ready for the network."""
     return _recorded(_copied(network), x, t, w, training=training)
 
 
@@ -73,7 +73,7 @@ def _copied(network: RecordableNetwork) -> RecordableNetwork:
     network._flatten_parameters()
     try:
         return copy.deepcopy(network)
-    except Exception as error:  # whatever the user's own layers hold
+    except Exception as error:  # whatever copying an attribute of a user's layer raises
         raise RecordingError(
             _(
                 "{network} holds something that cannot be copied ({error}), and its graph is recorded on a"

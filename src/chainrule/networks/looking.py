@@ -1,4 +1,4 @@
-"""What a network has inside, to look at: its layers in a table, and the output of each for some rows."""
+"""Views of a network: the table of its layers, and the output of each layer for some rows."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def activations(network: RecordableNetwork, x: npt.ArrayLike) -> dict[str, Array
     network._flatten_parameters()
     rows = Variable(network._as_input(x))
     names = {id(layer): f"layer {path} ({layer.label})" for path, layer in network.named_layers()}
-    with recording() as made, inference_mode(), ignore_fp_errors():
+    with recording() as record, inference_mode(), ignore_fp_errors():
         network._record_predict(rows)
-    return {names[id(layer)]: out.data for layer, out in made.outputs if id(layer) in names}
+    return {names[id(layer)]: out.data for layer, out in record.outputs if id(layer) in names}
 
 
-#: The heads of the table of layers; the last column is for notes.
+#: The column heads of the table of layers; the last column is for notes.
 HEADS = (_("layer"), _("parameters"), _("count"), "")
 
 
@@ -59,14 +59,14 @@ def summary(network: RecordableNetwork, lang: str) -> str:
 def _total(network: RecordableNetwork) -> Message:
     """The line below the table."""
     total = sum(_count(layer) for layer in network.layers)
-    still = sum(_count(layer) for layer in network.layers if not layer.trainable)
+    frozen = sum(_count(layer) for layer in network.layers if not layer.trainable)
     loss = _p("loss", "none") if network.loss is None else type(network.loss).__name__
     parameters = _n("{n:,} parameter", "{n:,} parameters", total)
-    if still:
+    if frozen:
         return _(
             "{parameters}, {frozen:,} of them frozen, {dtype}; loss: {loss}",
             parameters=parameters,
-            frozen=still,
+            frozen=frozen,
             dtype=network.dtype,
             loss=loss,
         )

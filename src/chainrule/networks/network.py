@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import math
 import weakref
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Unpack
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +31,17 @@ from chainrule.graph.recording import current_recording, recording
 from chainrule.graph.revisions import Revision
 from chainrule.graph.variable import Parameter, Variable
 from chainrule.lang.messages import Text, _, _p, sentences
-from chainrule.layers.base import Arrays, Layer, dotted, layers_in, networks_in, refill
+from chainrule.layers.base import (
+    Array,
+    Arrays,
+    Container,
+    Layer,
+    SeedOwner,
+    dotted,
+    layers_in,
+    networks_in,
+    refill,
+)
 from chainrule.layers.embedding import Embedding
 from chainrule.layers.initial import Seed, generator
 from chainrule.layers.losses import Loss
@@ -49,15 +59,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Network"]
 
-Array = npt.NDArray[Any]
-
-
-#: Rows by which the shape of an output is found.
-_SEVERAL = 32
+#: The number of rows that are run to find the shape of the outputs.
+_SHAPE_ROWS = 32
+_T = TypeVar("_T")
 
 
 class _Facts:
-    """What every call of a network needs to know of its layers."""
+    """Facts about a network's layers that every call needs, for one revision of the network."""
 
     def __init__(self, network: Network) -> None:
         parameters = list(network.named_parameters().values())
@@ -74,8 +82,8 @@ class _Facts:
 class Network:
     """A function of layers, and a loss.
 
-    Subclass it, make layers in `__init__`, and write `predict(x)` with layers and operators;
-    branches and skip connections need nothing more. `Sequential` is the common case.
+    Subclass it, make the layers in `__init__`, and write `predict(x)` with layers and operators,
+    including branches and skip connections. `Sequential` is the common case.
 
     >>> import chainrule as cr, numpy as np
     >>> class Skip(cr.Network):
@@ -96,78 +104,75 @@ class Network:
         self.loss = loss
         self.seed = seed
         self._flats: list[FlatBuffer] | None = None
-        #: Where the draws of first weights have come to, with the seed that they began at.
+        #: The generator that draws the first weights, with the seed that it began with.
         self._draws: tuple[Seed, np.random.Generator] | None = None
-        #: The lists and dicts with layers in them, as they were when they were looked through.
-        self._held: list[ContainerRead] = []
+        #: The lists and dicts with layers in them, as they were when the layers were collected.
+        self._container_reads: list[ContainerRead] = []
         self._programs: ProgramCache[Any] = ProgramCache(24)
-        #: Counts its changes, and those of its layers.
+        #: Counts the changes of the network and of its layers.
         self._revision = Revision()
-        self._ran: tuple[Any, Any] | None = None
-        self._known: _Facts | None = None
+        #: The program of the latest `forward`, and the values it saved for `backward`.
+        self._latest_forward: tuple[Program, tuple[object, ...]] | None = None
+        self._latest_facts: _Facts | None = None
         self._engine = "numpy"
-        #: The latest compiled prediction, and the kind of rows that it takes without a change.
-        self._quick: tuple[Any, ...] = (None, None, None, None)
+        #: The latest compiled prediction, after the dtype, row shape and revision that it is valid for.
+        self._fast_predict: tuple[Any, ...] = (None, None, None, None)
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if "predict" in cls.__dict__:
-            setattr(cls, "predict", _planned(cls.__dict__["predict"]))  # noqa: B010
+            setattr(cls, "predict", _by_recorded_plan(cls.__dict__["predict"]))  # noqa: B010
 
     @property
     def engine(self) -> str:
-        """What `predict` runs on: "numpy", "compiled", or "auto": whichever is sooner done with one call."""
+        """The engine of `predict`: "numpy", "compiled", or "auto", whichever finishes one call sooner."""
         return self._engine
 
     @engine.setter
     def engine(self, name: str) -> None:
         self._engine = engine_name(name)
-        self._quick = (None, None, None, None)
+        self._fast_predict = (None, None, None, None)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name[0] != "_" and name != "engine":
             value = wrapped(value)
             if name == "loss":
                 _check_loss(value)
-            held = self.__dict__.get(name)
-            if (
-                isinstance(held, Parameter)
-                and not isinstance(value, Variable)
-                and value is not None
-            ):
-                refill(self, name, held.data, value)
+            old = self.__dict__.get(name)
+            if isinstance(old, Parameter) and not isinstance(value, Variable) and value is not None:
+                refill(self, name, old.data, value)
                 return
-            later = name in self.__dict__ or self.__dict__.get("_flats") is not None
-            if later and current_recording() is None:
-                # Another layer, loss or setting: what was recorded with the old one is outdated,
-                # and new parameters are to be adopted.
+            is_change = name in self.__dict__ or self.__dict__.get("_flats") is not None
+            if is_change and current_recording() is None:
+                # Another layer, loss or setting: recordings with the old one are outdated, and new
+                # parameters have to move into the flat buffers.
                 self._revision.change()
                 object.__setattr__(self, "_flats", None)
         object.__setattr__(self, name, value)
         if name[0] != "_" and name not in ("engine", "seed", "loss"):
-            self._house(value)
+            self._adopt(value)
 
-    def _house(self, value: Any) -> None:
-        """Let layers that wait for a seed know whose it will be."""
-        found: dict[int, tuple[str, Layer]] = {}
-        layers_in("", value, found)
-        here = weakref.ref(self)
+    def _adopt(self, value: object) -> None:
+        """Follow the revisions of the layers in an attribute, and become the owner of their seeds."""
+        layers: dict[int, tuple[str, Layer]] = {}
+        layers_in("", value, layers)
+        this: weakref.ReferenceType[SeedOwner] = weakref.ref(self)
         for inner in networks_in(value):
             self._revision.follow(inner._revision)
-        for _path, layer in found.values():
+        for _path, layer in layers.values():
             self._revision.follow(layer._revision)
-            first = None if layer._home is None else layer._home()
-            # A network that stands in this one hands its layers on; any other one keeps them.
-            if first is None or any(first is inner for inner in networks_in(value)):
-                layer._home = here
+            owner = None if layer._seed_owner is None else layer._seed_owner()
+            # A network inside this one hands its layers over; any other network keeps them.
+            if owner is None or any(owner is inner for inner in networks_in(value)):
+                layer._seed_owner = this
 
     def __getattr__(self, name: str) -> Any:
         if name[:2] != "__" and "_programs" not in self.__dict__:
             raise forgotten_init(self, "Network")
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
-    def __call__(self, x: Any) -> Any:
-        """`predict(x)`, so that a network can stand in another one like a layer."""
+    def __call__(self, x: Value) -> Value:
+        """`predict(x)`, so that a network can be a layer of another network."""
         return self.predict(x)
 
     # -- layers and parameters ----------------------------------------------------------------
@@ -178,24 +183,24 @@ class Network:
 
     @property
     def layers(self) -> list[Layer]:
-        """Every layer once, in the order the network holds them."""
+        """Every layer once, in the order of the attributes."""
         return [layer for _, layer in self.named_layers()]
 
     def named_layers(self) -> list[tuple[str, Layer]]:
-        """Every layer once, with the name it is reached by, such as "first" or "blocks.0"."""
-        found: dict[int, tuple[str, Layer]] = {}
+        """Every layer once, with its path in the network, such as "first" or "blocks.0"."""
+        layers: dict[int, tuple[str, Layer]] = {}
         for name, value in vars(self).items():
             if not name.startswith("_") and name != "loss":
-                layers_in(name, value, found)
-        return list(found.values())
+                layers_in(name, value, layers)
+        return list(layers.values())
 
-    def _containers(self) -> list[Any]:
-        """The lists and dicts in its attributes, in which layers may stand."""
-        found: list[Any] = []
+    def _containers(self) -> list[Container]:
+        """The lists and dicts in its attributes, which may contain layers."""
+        containers: list[Container] = []
         for name, value in vars(self).items():
             if not name.startswith("_") and name != "loss":
-                layers_in(name, value, {}, found)
-        return found
+                layers_in(name, value, {}, containers)
+        return containers
 
     def named_parameters(self) -> dict[str, Parameter]:
         """Every parameter once, such as "first.W"; a tied one under its first name."""
@@ -216,32 +221,32 @@ class Network:
         }
 
     @property
-    def _known_facts(self) -> _Facts:
-        """What every call needs to know of the layers, gathered once."""
-        known = self._known
-        if known is None or known.revision != self._revision.number or outdated(self._held):
-            known = self._known = _Facts(self)
-        return known
+    def _facts(self) -> _Facts:
+        """The facts about the layers, collected anew after a change."""
+        facts, number = self._latest_facts, self._revision.number
+        if facts is None or facts.revision != number or outdated(self._container_reads):
+            facts = self._latest_facts = _Facts(self)
+        return facts
 
     @property
     def params(self) -> list[Array]:
-        """The arrays that training changes; always the same arrays."""
-        return self._known_facts.params
+        """The parameter arrays that training changes; their addresses stay the same."""
+        return self._facts.params
 
     @property
     def grads(self) -> list[Array]:
         """Their gradients, in the same order; overwritten in place by every `backward`."""
-        return self._known_facts.grads
+        return self._facts.grads
 
     def _draw_weights(self) -> list[Layer]:
-        """Draw the first weights that are still to be drawn, by the seed; all layers."""
+        """Draw the pending first weights by the seed; gives all layers, the loss included."""
         layers = self.layers
         if isinstance(self.loss, Layer):
             layers = [*layers, self.loss]
         for layer in [layer for layer in layers if layer._needs_seed]:
-            home = None if layer._home is None else layer._home()
-            if home is not None and home is not self:
-                home._draw_weights()  # a network that this one stands in
+            owner = None if layer._seed_owner is None else layer._seed_owner()
+            if owner is not None and owner is not self:
+                owner._draw_weights()  # the network that this one is a part of
             if layer._needs_seed:
                 if self._draws is None or self._draws[0] != self.seed:
                     self._draws = self.seed, generator(self.seed)
@@ -251,13 +256,13 @@ class Network:
     def _flatten_parameters(self) -> list[FlatBuffer]:
         """Draw the first weights, tie shared ones, and move all into flat buffers; done once."""
         if self._flats is not None:
-            if not self._held or not outdated(self._held):
+            if not self._container_reads or not outdated(self._container_reads):
                 return self._flats
-            self._revision.change()  # other layers stand in a list or dict
+            self._revision.change()  # the layers in a list or dict are others
             self._flats = None
         for name, value in vars(self).items():
             if name[0] != "_":
-                wrapped(value)  # what was put into a list since
+                wrapped(value)  # layers put into a list since
         if getattr(self.loss, "params", None):
             raise SettingError(
                 _(
@@ -269,19 +274,18 @@ class Network:
         layers = self._draw_weights()
         parameters = list(dict.fromkeys(p for a in layers for p in a.parameters.values()))
         tie(parameters)
-        own = [p for p in parameters if not p.adopted and p.tied is None]
-        by_dtype: dict[Any, list[Parameter]] = {}
-        for parameter in own:
+        by_dtype: dict[np.dtype[np.generic], list[Parameter]] = {}
+        for parameter in (p for p in parameters if not p.adopted and p.tied is None):
             by_dtype.setdefault(parameter.dtype, []).append(parameter)
         self._flats = [FlatBuffer(group) for group in by_dtype.values()]
         follow_ties(parameters)
         for layer in layers:
             layer._drop_plans()
-        self._held = [ContainerRead("", held) for held in self._containers()]
+        self._container_reads = [ContainerRead("", each) for each in self._containers()]
         return self._flats
 
     def _segments(self) -> list[Segment]:
-        """What an optimizer updates: few long runs of parameters that are treated alike."""
+        """The arrays that an optimizer updates: long runs of parameters with the same settings."""
         flats = self._flatten_parameters()
         runs = [run for flat in flats for run in flat.segments()]
         inside = {id(p) for flat in flats for p in flat.parameters}
@@ -294,14 +298,14 @@ class Network:
     @property
     def dtype(self) -> np.dtype[Any]:
         """The dtype the network computes in: that of its parameters."""
-        return self._known_facts.dtype
+        return self._facts.dtype
 
     # -- forward and backward -------------------------------------------------------------------
 
     def _as_input(self, x: npt.ArrayLike) -> Array:
-        """x as an array the network takes: real numbers in its dtype, ids as they are."""
+        """x as an array that the network takes: numbers in its dtype, ids unchanged."""
         array = as_numbers(x, self)
-        facts = self._known_facts
+        facts = self._facts
         if array.dtype == facts.dtype or (facts.takes_ids and array.dtype.kind in "iu"):
             return array
         return array.astype(facts.dtype)
@@ -309,7 +313,7 @@ class Network:
     def _prepare(
         self, x: npt.ArrayLike, t: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None
     ) -> tuple[Array, Array, Array | None]:
-        """Data as the recorded step takes it, checked once, at the door."""
+        """Rows, targets and weights as a recorded step takes them, checked once here."""
         given, x = x, self._as_input(x)
         t = self.loss.given(t) if isinstance(self.loss, Loss) else as_numbers(t, self)
         if x.ndim == 0 or len(x) == 0:
@@ -344,19 +348,20 @@ class Network:
             check(t)
         return x, t, w
 
-    def _checks(self, x: Array, t: Array, w: Array | None) -> list[Callable[[Array], Any]]:
-        """What functions in a loss of the user's own ask of the targets; its recording says so."""
+    def _checks(self, x: Array, t: Array, w: Array | None) -> list[Callable[[Array], object]]:
+        """The checks of targets by the functions in a user's own loss, found by recording it."""
         if type(self.loss).__module__.startswith("chainrule."):
             return []
         key = ("checks", x.shape[1:], t.shape[1:], t.dtype, w is None)
-        found: list[Callable[[Array], Any]] | None = self._programs.get(key, self._revision.number)
-        if found is None:
-            few, targets = Variable(x[:2], "x"), Variable(t[:2], "t")
-            with training_mode(True), recording() as made:
-                self._record_loss(few, targets, None if w is None else Variable(w[:2], "w"))
-            found = [check for of, check in made.checks if of is targets]
-            self._programs.put(key, self._revision.number, found)
-        return found
+        checks: list[Callable[[Array], object]] | None
+        checks = self._programs.get(key, self._revision.number)
+        if checks is None:
+            rows, targets = Variable(x[:2], "x"), Variable(t[:2], "t")
+            with training_mode(True), recording() as record:
+                self._record_loss(rows, targets, None if w is None else Variable(w[:2], "w"))
+            checks = [check for of, check in record.checks if of is targets]
+            self._programs.put(key, self._revision.number, checks)
+        return checks
 
     def _check_ids(self, x: Array) -> None:
         if x.dtype.kind not in "iu":
@@ -373,8 +378,8 @@ class Network:
         if isinstance(first, Embedding):
             first.check_ids(x)
 
-    def _run(self, function: Callable[..., Any], *inputs: Any) -> Any:
-        """Run a recorded program; an id beyond a table is named in our words."""
+    def _run(self, function: Callable[..., _T], *inputs: Array) -> _T:
+        """Run a function of a program; an id outside its table raises a DataError."""
         try:
             return function(*inputs)
         except IndexError as error:
@@ -392,7 +397,7 @@ class Network:
         tail: tuple[int, ...] | None = self._programs.get(key, self._revision.number)
         if tail is None:
             # More than one row, since an axis of length 1 may be squeezed away or repeated.
-            tail = self._by_plan(x[:_SEVERAL]).shape[1:]
+            tail = self._by_plan(x[:_SHAPE_ROWS]).shape[1:]
             self._programs.put(key, self._revision.number, tail)
         return (len(x), *tail)
 
@@ -416,8 +421,10 @@ class Network:
         loss: Variable = self.loss._record(y, t, *more)
         return loss
 
-    def forward(self, x: Any, t: Any = None, sample_weight: npt.ArrayLike | None = None) -> Any:
-        """The loss for a batch, remembered for `backward`; layers behave as in training."""
+    def forward(
+        self, x: Value, t: Value = None, sample_weight: npt.ArrayLike | None = None
+    ) -> Value:
+        """The loss for a batch in training mode, remembered for `backward`; without t, the outputs."""
         if t is None:
             return self.predict(x)
         if isinstance(x, Variable):
@@ -427,9 +434,9 @@ class Network:
         x, t, w = self._prepare(x, t, sample_weight)
         key = ("loss", x.shape, t.shape, t.dtype, w is None)
         program = self._program(key, plan_loss, x, t, w)
-        given = (x, t) if w is None else (x, t, w)
-        loss, saved = self._run(program.functions["forward"], *given)
-        self._ran = (program, saved)
+        data = (x, t) if w is None else (x, t, w)
+        loss, saved = self._run(program.functions["forward"], *data)
+        self._latest_forward = (program, saved)
         loss = loss.item()
         if not math.isfinite(loss):
             self._raise_nonfinite(x, t, w, loss)
@@ -437,14 +444,14 @@ class Network:
 
     def backward(self, dout: float = 1.0) -> None:
         """The gradients of the latest `forward`, into `grads`: each array overwritten in place."""
-        if self._ran is None:
+        if self._latest_forward is None:
             raise RecordingError(
                 _(
                     "{network}.backward() follows forward(x, t), once for each.",
                     network=type(self).__name__,
                 )
             )
-        (program, saved), self._ran = self._ran, None
+        (program, saved), self._latest_forward = self._latest_forward, None
         backward = program.functions["backward"]
         backward(saved) if saved else backward()
         if dout != 1.0:
@@ -452,7 +459,7 @@ class Network:
                 g *= dout
 
     def step_program(self, x: Array, t: Array, w: Array | None = None, *, rows: Array) -> Program:
-        """The recorded step `step(x, t[, w], rows)` for that many rows of prepared data."""
+        """The program of a step, `step(x, t[, w], rows)`, for prepared data and that many rows."""
         shapes = [part for a in (x, t) for part in (a.shape[1:], a.dtype)]
         key = ("step", *shapes, w is None, len(rows))
         return self._program(key, plan_step, x, t, w, rows)
@@ -469,9 +476,9 @@ class Network:
         )
 
     def find_nonfinite(self, x: Array, t: Array | None = None, w: Array | None = None) -> Text:
-        """Where NaN or infinity first appears for these rows, forwards or else backwards: a sentence.
+        """A sentence that says where NaN or infinity first appears for these rows.
 
-        The rows, targets and weights are as `prepare` gives them.
+        The rows, targets and weights are those that `_prepare` gives.
         """
         from chainrule.networks.nonfinite import first_nonfinite
 
@@ -503,46 +510,49 @@ class Network:
             return ids[:, 0] if ids.ndim == 2 and ids.shape[1] == 1 else ids
         return np.asarray(scores.argmax(axis=-1))
 
-    def _by_plan(self, x: Array) -> Any:
+    def _by_plan(self, x: Array) -> Array:
         """The outputs for x by the NumPy engine."""
-        return self._run(self._predict_program(x).functions["predict"], x)
+        outputs: Array = self._run(self._predict_program(x).functions["predict"], x)
+        return outputs
 
     def _predict_program(self, x: Array) -> Program:
         return self._program(("predict", x.shape, x.dtype), plan_predict, x, training=False)
 
     def _predict_cost(self, x: Array) -> Estimate:
-        """What predicting these rows costs on each engine, and compiling it."""
+        """The seconds that predicting these rows takes on each engine, and compiling it."""
         from chainrule.engine.cost import estimate
 
         return estimate(self._predict_program(x).work)
 
     def _warm_up(self, x: Array, say: Callable[[str], None]) -> None:
-        """Compile now what predicting rows like these is to be done with, if anything is."""
+        """Compile the prediction of rows like these now, if the engine will use it."""
         self._compiled(self._as_input(x), say)
 
     def _compiled(
         self, x: Array, say: Callable[[str], None] | None = None
     ) -> Callable[[Array], Array] | None:
-        """The compiled prediction for rows like these; None where NumPy's is to do it."""
+        """The compiled prediction for rows like these; None if the NumPy engine is to run it."""
         if x.ndim == 0 or len(x) == 0:
             return None
         if self._engine == "auto" and not self._predict_cost(x).pays(1):
             return None
         key = ("compiled", x.shape[1:], x.dtype)
-        #: None within it says that it was tried, and cannot be compiled.
-        known: tuple[CompiledPredict | None] | None = self._programs.get(key, self._revision.number)
-        if known is None or (known[0] is not None and outdated(known[0].reads)):
-            known = (self._made_compiled(x, say),)
-            self._programs.put(key, self._revision.number, known)
-        (found,) = known
-        if found is None or not found.takes(x):
+        #: (None,) means that compiling was tried and is not possible.
+        entry: tuple[CompiledPredict | None] | None = self._programs.get(key, self._revision.number)
+        if entry is None or (entry[0] is not None and outdated(entry[0].reads)):
+            entry = (self._compile_predict(x, say),)
+            self._programs.put(key, self._revision.number, entry)
+        (compiled,) = entry
+        if compiled is None or not compiled.takes(x):
             return None
-        dtype = self._known_facts.dtype
-        if self._engine == "compiled" and x.dtype == dtype and not found.reads:
-            self._quick = (dtype, x.shape[1:], self._revision.number, found)
-        return found
+        dtype = self._facts.dtype
+        if self._engine == "compiled" and x.dtype == dtype and not compiled.reads:
+            self._fast_predict = (dtype, x.shape[1:], self._revision.number, compiled)
+        return compiled
 
-    def _made_compiled(self, x: Array, say: Callable[[str], None] | None) -> CompiledPredict | None:
+    def _compile_predict(
+        self, x: Array, say: Callable[[str], None] | None
+    ) -> CompiledPredict | None:
         missing = missing_packages()
         if missing:
             if self._engine == "compiled":
@@ -570,9 +580,9 @@ class Network:
         seed: int = 0,
         **settings: Any,
     ) -> Script:
-        """Training as one NumPy file that prints the losses Trainer gives.
+        """The training as one NumPy file, which prints the same losses as Trainer.
 
-        See `chainrule.script.training_script`; `settings` are its sample_weight, max_grad, shuffle.
+        See `chainrule.script.training_script`; `settings` are its sample_weight, max_grad and shuffle.
 
         >>> import chainrule as cr
         >>> net = cr.TwoLayerNet(2, 10, 3)
@@ -585,17 +595,21 @@ class Network:
         return training_script(self, optimizer, x, t, **settings)
 
     def _program(
-        self, key: Any, plan: Callable[..., Program], *inputs: Any, training: bool = True
+        self,
+        key: Hashable,
+        plan: Callable[..., Program],
+        *inputs: Array | None,
+        training: bool = True,
     ) -> Program:
-        """The program for a key, made by the plan if there is none that still holds."""
-        found: Program | None = self._programs.get(key, self._revision.number)
-        if found is None or outdated(found.reads):
+        """The program for a key; `plan` makes it if there is none, or if it is outdated."""
+        program: Program | None = self._programs.get(key, self._revision.number)
+        if program is None or outdated(program.reads):
             with training_mode(training):
-                found = plan(self, *inputs)
-            self._programs.put(key, self._revision.number, found)
-        return found
+                program = plan(self, *inputs)
+            self._programs.put(key, self._revision.number, program)
+        return program
 
-    # -- looking and keeping ----------------------------------------------------------------------
+    # -- pictures, copies and pickles -------------------------------------------------------------
 
     def graph(
         self,
@@ -608,15 +622,14 @@ class Network:
         """The computational graph of the loss for a batch; without targets t, of the outputs.
 
         It is recorded on a copy of the network: parameters, gradients, buffers and random numbers
-        stay as they are, and training on does not change the graph. `training` says whether
-        layers such as Dropout behave as in training, with the masks of the next step; by default
-        they do where there are targets, as in `forward(x, t)`.
+        stay unchanged, and later training does not change the graph.
 
         Args:
-            x: the rows, as `predict` takes them; real numbers get a gradient too.
+            x: the rows, as `predict` takes them; floating-point rows get a gradient too.
             t: their targets, as the loss takes them.
             sample_weight: a weight for each row, as in `forward`.
-            training: layers as in training (True) or as in use (False).
+            training: training mode (True), in which Dropout uses the masks of the next step, or
+                inference mode (False); by default training mode if there are targets.
 
         Raises:
             DataError: rows or targets that do not fit the network or each other.
@@ -633,11 +646,13 @@ class Network:
 
         return network_graph(self, x, t, sample_weight, training)
 
-    def draw(self, x: Any, t: Any = None, **options: Unpack[DrawOptions]) -> Drawing:
-        """The picture of the network at work on the rows x; with targets t, of the loss.
+    def draw(
+        self, x: npt.ArrayLike, t: npt.ArrayLike | None = None, **options: Unpack[DrawOptions]
+    ) -> Drawing:
+        """The picture of the network's outputs for the rows x; with targets t, of the loss.
 
         The same as `net.graph(x, t).draw()`: with t the gradients of the loss are drawn too. The
-        options are those of `Graph.draw`, such as `fold=True` for one box a layer.
+        options are those of `Graph.draw`, such as `fold=True` for one box per layer.
 
         >>> import chainrule as cr
         >>> x, t = cr.datasets.spiral()
@@ -659,13 +674,13 @@ class Network:
         inside = ", ".join(f"{name}={layer!r}" for name, layer in self.named_layers())
         return f"{type(self).__name__}({inside}, loss={self.loss!r})"
 
-    def __getstate__(self) -> dict[str, Any]:
-        fresh: dict[str, Any] = {
+    def __getstate__(self) -> dict[str, object]:
+        fresh: dict[str, object] = {
             "_programs": ProgramCache[Any](24),
             "_revision": Revision(),
-            "_ran": None,
-            "_known": None,
-            "_quick": (None,) * 4,
+            "_latest_forward": None,
+            "_latest_facts": None,
+            "_fast_predict": (None,) * 4,
         }
         return {**self.__dict__, **fresh}
 
@@ -674,9 +689,9 @@ class Network:
         for flat in self._flats or []:
             flat.restore()
         follow_ties([p for layer in self.layers for p in layer._parameters.values()])
-        self._house([v for k, v in vars(self).items() if k[0] != "_" and k != "loss"])
+        self._adopt([v for k, v in vars(self).items() if k[0] != "_" and k != "loss"])
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Network:
+    def __deepcopy__(self, memo: dict[int, object]) -> Network:
         import copy
 
         twin = object.__new__(type(self))
@@ -685,8 +700,8 @@ class Network:
         return twin
 
 
-def _check_loss(loss: Any) -> None:
-    """An error for what is no loss: its class, its name, a function."""
+def _check_loss(loss: object) -> None:
+    """Raise for a value that is no loss, such as a class, a name or a function."""
     if loss is None or isinstance(loss, Layer) or is_hand_written(loss):
         return
     refuse_class(loss, "loss", _("a loss"))
@@ -700,22 +715,22 @@ def _check_loss(loss: Any) -> None:
     )
 
 
-def _planned(predict: Callable[..., Any]) -> Callable[..., Any]:
-    """`predict` as its author wrote it for Variables; for arrays, by a recorded plan."""
+def _by_recorded_plan(predict: Callable[..., Value]) -> Callable[..., Value]:
+    """`predict` that runs its author's code on Variables, and a plan recorded from it on arrays."""
 
     @functools.wraps(predict)
-    def planned(self: Network, x: Any) -> Any:
+    def planned(self: Network, x: Value) -> Value:
         if type(x) is np.ndarray:
-            dtype, tail, revision, quick = self._quick
+            dtype, tail, revision, compiled = self._fast_predict
             if (
                 x.dtype is dtype
                 and x.ndim
                 and x.shape[1:] == tail
                 and x.shape[0]
                 and revision == self._revision.number
-                and not (self._held and outdated(self._held))
+                and not (self._container_reads and outdated(self._container_reads))
             ):
-                return quick(x)
+                return compiled(x)
         elif isinstance(x, Variable):
             self._flatten_parameters()
             recording = current_recording()

@@ -1,4 +1,4 @@
-"""Where NaN or infinity first appears when a network computes a batch: on the way forward, or back."""
+"""Where NaN or infinity first appears when a network computes a batch, in the forward or backward pass."""
 
 from __future__ import annotations
 
@@ -23,22 +23,24 @@ Array = npt.NDArray[Any]
 
 
 def first_nonfinite(network: RecordableNetwork, x: Array, t: Array | None, w: Array | None) -> Text:
-    """The first arrow whose value, or else whose gradient, is not finite, in a sentence."""
+    """A sentence that names the first arrow whose value, or else whose gradient, is not finite."""
     graph = graph_of_rows(network, x, t, w, training=t is not None)
-    told = _Told(graph, len(x))
+    descriptions = _Descriptions(graph, len(x))
     for v, node in _forwards(graph):
-        if _bad(v.data):
-            return _("The first non-finite values are in {where}.", where=told.value(v, node))
+        if _nonfinite(v.data):
+            return _(
+                "The first non-finite values are in {where}.", where=descriptions.value(v, node)
+            )
     if t is not None and graph.has_gradients:
         with ignore_fp_errors():
             gradients = graph.gradients()
         for v, node in _backwards(graph):
             g = gradients.get(v)
-            if g is not None and _bad(g):
+            if g is not None and _nonfinite(g):
                 return _(
                     "All values are finite on the way forward; on the way back the first non-finite"
                     " gradient is {gradient}.",
-                    gradient=told.gradient(v, node, g),
+                    gradient=descriptions.gradient(v, node, g),
                 )
     return _(
         "All of its values and gradients are finite one by one; the norm of the gradients, or a"
@@ -46,12 +48,12 @@ def first_nonfinite(network: RecordableNetwork, x: Array, t: Array | None, w: Ar
     )
 
 
-def _bad(array: Any) -> bool:
+def _nonfinite(array: Array) -> bool:
     return not np.isfinite(array).all()
 
 
 def _forwards(graph: Graph) -> Iterator[tuple[Variable, Node]]:
-    """Every arrow in the order of the computation, with the node that makes it or first takes it."""
+    """Every arrow in the order of the computation, with the node that computes or first reads it."""
     for node in graph.nodes:
         for v in (*node.inputs, *node.outputs):
             if v not in graph.origin:
@@ -59,14 +61,14 @@ def _forwards(graph: Graph) -> Iterator[tuple[Variable, Node]]:
 
 
 def _backwards(graph: Graph) -> Iterator[tuple[Variable, Node]]:
-    """Every arrow in the order in which gradients come, with the node that sends it back."""
+    """Every arrow in the order of the backward pass, with the node that computes its gradient."""
     for node in reversed(graph.nodes):
         for v in node.inputs:
             yield v, node
 
 
-class _Told:
-    """What arrows are called in a sentence on a batch."""
+class _Descriptions:
+    """Descriptions of arrows, for a sentence about a batch."""
 
     def __init__(self, graph: Graph, rows: int) -> None:
         self.graph, self.rows, self.leaving = graph, rows, leaving(graph)
@@ -107,16 +109,16 @@ class _Told:
         return _("layer {path} ({title})", path=path, title=title)
 
     def in_batch(self, what: str, v: Variable, array: Array) -> str:
-        """What is bad, and in which rows of the batch, where it has rows of the batch."""
+        """`what` with the rows that are not finite, if the array has one part per row of the batch."""
         if not v.ndim or len(v.data) != self.rows or isinstance(self.graph.root(v), Parameter):
             return what
         bad = np.flatnonzero(~np.isfinite(np.reshape(array, (self.rows, -1))).all(axis=1))
-        some = listed(bad[:3].tolist())
+        first = listed(bad[:3].tolist())
         if len(bad) > 3:
             return _(
                 "{what}, rows {rows} and {n} more of the batch",
                 what=what,
-                rows=some,
+                rows=first,
                 n=len(bad) - 3,
             )
-        return _("{what}, rows {rows} of the batch", what=what, rows=some)
+        return _("{what}, rows {rows} of the batch", what=what, rows=first)

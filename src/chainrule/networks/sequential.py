@@ -38,7 +38,7 @@ from chainrule.nodes.base import Value
 
 __all__ = ["ACTIVATIONS", "Sequential", "TwoLayerNet"]
 
-#: Activations by name, each with the first weights that suit it.
+#: Activations by name, each with the initialization that suits it.
 ACTIVATIONS: dict[str, tuple[type[Layer], str]] = {
     "sigmoid": (Sigmoid, "xavier"),
     "tanh": (Tanh, "xavier"),
@@ -52,7 +52,7 @@ ACTIVATIONS: dict[str, tuple[type[Layer], str]] = {
 }
 
 
-#: Layers that give as many outputs a row as they take inputs.
+#: Layers with as many outputs per row as inputs.
 KEEPS_WIDTH = (
     *(layer for layer, _ in ACTIVATIONS.values()),
     Softmax,
@@ -62,8 +62,8 @@ KEEPS_WIDTH = (
 )
 
 
-def _as_layer(given: Any, i: int) -> Any:
-    """A layer or network as it is; a hand-written layer or a function as one of ours."""
+def _as_layer(given: object, i: int) -> Layer | Network:
+    """The layer or network itself; a hand-written layer or a function wrapped in a layer."""
     if isinstance(given, Layer | Network) and not isinstance(given, Loss):
         return given
     if is_hand_written(given):
@@ -89,16 +89,16 @@ def _as_layer(given: Any, i: int) -> Any:
         )
     if callable(given):
         return Function(given)
-    told = _("{where} is {given}.", where=where, given=shown(given))
+    diagnosis = _("{where} is {given}.", where=where, given=shown(given))
     if isinstance(given, str) and given in ACTIVATIONS:
-        told = _(
+        diagnosis = _(
             "{where} is {given}; write cr.{name}().",
             where=where,
             given=shown(given),
             name=ACTIVATIONS[given][0].__name__,
         )
     elif isinstance(given, str):
-        told = _(
+        diagnosis = _(
             "{where} is {given}; {nearest}.",
             where=where,
             given=shown(given),
@@ -106,7 +106,7 @@ def _as_layer(given: Any, i: int) -> Any:
         )
     raise SettingError(
         sentences(
-            told,
+            diagnosis,
             _(
                 "A layer has params, grads, forward(x) and backward(dout); a function of one array, such as"
                 " cr.tanh, will do, too."
@@ -118,7 +118,7 @@ def _as_layer(given: Any, i: int) -> Any:
 class Sequential(Network):
     """Layers in order: the output of one is the input of the next.
 
-    A function of one array, such as `cr.tanh` or a lambda, stands for a `Function` layer.
+    A function of one array, such as `cr.tanh` or a lambda, becomes a `Function` layer.
 
     >>> import chainrule as cr
     >>> net = cr.Sequential(
@@ -135,27 +135,27 @@ class Sequential(Network):
     63 parameters, float32; loss: SoftmaxWithLoss
     """
 
-    def __init__(self, *layers: Any, loss: Any = None, seed: Seed = 0) -> None:
+    def __init__(self, *layers: object, loss: Any = None, seed: Seed = 0) -> None:
         super().__init__(loss=loss, seed=seed)
-        once: dict[int, Any] = {}  # a hand-written layer used twice is wrapped once
+        by_id: dict[int, Layer | Network] = {}  # a hand-written layer used twice is wrapped once
         for i, layer in enumerate(layers):
-            if id(layer) not in once:
-                once[id(layer)] = _as_layer(layer, i)
-        self.sequence: tuple[Any, ...] = tuple(once[id(layer)] for layer in layers)
+            if id(layer) not in by_id:
+                by_id[id(layer)] = _as_layer(layer, i)
+        self.sequence: tuple[Any, ...] = tuple(by_id[id(layer)] for layer in layers)
         self._check_widths()
         self._flatten_parameters()
 
     def named_layers(self) -> list[tuple[str, Layer]]:
-        """Every layer once, named by its place."""
-        found: dict[int, tuple[str, Layer]] = {}
+        """Every layer once, named by its index."""
+        layers: dict[int, tuple[str, Layer]] = {}
         for i, layer in enumerate(self.sequence):
-            layers_in(str(i), layer, found)
-        return list(found.values())
+            layers_in(str(i), layer, layers)
+        return list(layers.values())
 
     def _check_widths(self) -> None:
-        """Name two of our layers whose widths cannot follow each other."""
+        """Raise for two layers of which one gives another number of outputs than the next one takes."""
         width: int | None = None
-        before: tuple[str, Any] = "", None
+        before: tuple[str, object] = "", None
         for path, layer in self._in_order():
             W = layer._parameters.get("W") if isinstance(layer, Affine | MatMul) else None
             if W is not None:
@@ -172,17 +172,17 @@ class Sequential(Network):
                     )
                 width, before = W.shape[1], (path, layer)
             elif type(layer) not in KEEPS_WIDTH:
-                width = None  # what another layer gives is its own affair
+                width = None  # the width of another layer's output is not known
 
-    def _in_order(self, prefix: str = "") -> list[tuple[str, Any]]:
-        """The layers as they run, those of inner Sequentials too, with their paths."""
-        found: list[tuple[str, Any]] = []
+    def _in_order(self, prefix: str = "") -> list[tuple[str, Layer | Network]]:
+        """The layers in the order they run, with their paths; those of inner Sequentials too."""
+        layers: list[tuple[str, Layer | Network]] = []
         for i, layer in enumerate(self.sequence):
             if isinstance(layer, Sequential):
-                found += layer._in_order(f"{prefix}{i}.")
+                layers += layer._in_order(f"{prefix}{i}.")
             else:
-                found.append((f"{prefix}{i}", layer))
-        return found
+                layers.append((f"{prefix}{i}", layer))
+        return layers
 
     def predict(self, x: Value) -> Value:
         """The output of the last layer."""
@@ -191,7 +191,7 @@ class Sequential(Network):
         return x
 
 
-def _named(path: str, layer: Any) -> Text:
+def _named(path: str, layer: object) -> Text:
     return _("layer {path} ({title})", path=path, title=type(layer).__name__)
 
 
@@ -210,8 +210,8 @@ def _activation(name: str) -> tuple[Callable[[], Layer], str]:
 class TwoLayerNet(Sequential):
     """The chapter's network: Affine, activation, Affine, and softmax with loss.
 
-    `init` draws the first weights ("book" is the book's 0.01 · normal; by default what suits
-    the activation).
+    `init` draws the first weights: "book" is the book's 0.01 · normal; the default suits the
+    activation.
 
     >>> import chainrule as cr
     >>> net = cr.TwoLayerNet(2, 10, 3)
@@ -231,12 +231,12 @@ class TwoLayerNet(Sequential):
         dtype: npt.DTypeLike = np.float32,
         seed: Seed = 0,
     ) -> None:
-        make, suits = _activation(activation)
-        first: Init = suits if init is None else init
+        make, default = _activation(activation)
+        weights: Init = default if init is None else init
         super().__init__(
-            Affine.sized(input_size, hidden_size, init=first, dtype=dtype),
+            Affine.sized(input_size, hidden_size, init=weights, dtype=dtype),
             make(),
-            Affine.sized(hidden_size, output_size, init=first, dtype=dtype),
+            Affine.sized(hidden_size, output_size, init=weights, dtype=dtype),
             loss=SoftmaxWithLoss() if loss is None else loss,
             seed=seed,
         )

@@ -1,4 +1,4 @@
-"""One training step: mini-batch, forward, backward; the update follows in the Trainer."""
+"""The gradient of a mini-batch, forward and backward; the Trainer's update follows."""
 
 from __future__ import annotations
 
@@ -10,31 +10,58 @@ import numpy.typing as npt
 from chainrule.engine.cache import ProgramCache
 from chainrule.engine.program import Program
 from chainrule.graph.reads import outdated
-from chainrule.networks import Network
+from chainrule.networks.flat import memory
+from chainrule.networks.network import Network
 
-__all__ = ["ByHandStep", "RecordedStep", "Segments", "Step", "make_step"]
+__all__ = [
+    "HandWrittenStep",
+    "RecordedStep",
+    "Segments",
+    "Step",
+    "TrainableModel",
+    "make_step",
+]
 
 Array = npt.NDArray[Any]
-#: Parameters, gradients, whether decay applies, and factors of the learning rate, if some differ.
+#: Parameters, gradients, whether decay applies to each, and factors of the learning rate; None if
+#: all factors are 1.
 Segments: TypeAlias = tuple[list[Array], list[Array], list[bool], list[float] | None]
 
 
+class TrainableModel(Protocol):
+    """The chapter's contract for a network, which chainrule's networks and hand-written ones keep."""
+
+    @property
+    def params(self) -> list[Array]:
+        """The parameter arrays."""
+
+    @property
+    def grads(self) -> list[Array]:
+        """Their gradients, in the same order."""
+
+    def forward(self, x: Array, t: Array, /) -> float:
+        """The loss of a batch."""
+
+    def backward(self) -> None:
+        """Writes the gradients of that loss into `grads`."""
+
+
 class Step(Protocol):
-    """What the Trainer needs of a step."""
+    """What the Trainer requires of a step."""
 
     t: Array
-    #: The text of the latest program, if the step is one.
+    #: The text of the latest program; None for a hand-written model.
     source: str | None
 
     def run(self, rows: Array) -> float:
-        """The loss of these rows, with the gradients left in `grads()`."""
+        """The loss of these rows; the gradients are then in the arrays of `segments()`."""
 
     def segments(self) -> Segments:
-        """What to update."""
+        """The arrays to update."""
 
 
 class RecordedStep:
-    """A network's step, recorded once for each batch size and run in planned buffers."""
+    """A network's step, recorded once for each batch size; its program runs in planned buffers."""
 
     def __init__(self, network: Network, x: Array, t: Array, w: Array | None) -> None:
         self.network = network
@@ -59,7 +86,7 @@ class RecordedStep:
             self._begin()
 
     def run(self, rows: Array) -> float:
-        """The loss of these rows, with the gradients left in the network's arrays."""
+        """The loss of these rows; the gradients are written into the network's arrays."""
         self._renew()
         step = self._steps.get(len(rows), self._revision)
         if step is None or (step.reads and outdated(step.reads)):
@@ -73,31 +100,31 @@ class RecordedStep:
         return program
 
     def segments(self) -> Segments:
-        """What to update: the long runs of the flat buffers."""
+        """The arrays to update: the long runs of the flat buffers."""
         self._renew()
         return self._segments
 
 
-class ByHandStep:
-    """A network written in the chapter's way: its own forward and backward."""
+class HandWrittenStep:
+    """The step of a hand-written model: its own forward and backward."""
 
-    def __init__(self, model: Any, x: Array, t: Array) -> None:
+    def __init__(self, model: TrainableModel, x: Array, t: Array) -> None:
         self.model, self.x, self.t = model, x, t
         self.source: str | None = None
 
     def run(self, rows: Array) -> float:
-        """The loss of these rows, with the gradients left in the model's arrays."""
+        """The loss of these rows; the gradients are written into the model's arrays."""
         loss = float(self.model.forward(self.x[rows], self.t[rows]))
         self.model.backward()
         return loss
 
     def segments(self) -> Segments:
-        """What to update: every array once; a shared one, or its transpose, has its gradients added."""
+        """The arrays to update, each once; of a shared array or its transpose, the gradients' sum."""
         params: list[Array] = []
         grads: list[Array] = []
-        place: dict[tuple[int, int], int] = {}
+        index: dict[tuple[int, int], int] = {}
         for p, g in zip(self.model.params, self.model.grads, strict=True):
-            i = place.setdefault((p.__array_interface__["data"][0], p.nbytes), len(params))
+            i = index.setdefault(memory(p), len(params))
             if i == len(params):
                 params.append(p)
                 grads.append(g)
@@ -106,6 +133,8 @@ class ByHandStep:
         return params, grads, [np.ndim(p) >= 2 for p in params], None
 
 
-def make_step(model: Any, x: Array, t: Array, w: Array | None) -> Step:
-    """The step of a network of ours, or of one written by hand."""
-    return RecordedStep(model, x, t, w) if isinstance(model, Network) else ByHandStep(model, x, t)
+def make_step(model: TrainableModel, x: Array, t: Array, w: Array | None) -> Step:
+    """The step of a chainrule network, or of a hand-written model."""
+    if isinstance(model, Network):
+        return RecordedStep(model, x, t, w)
+    return HandWrittenStep(model, x, t)

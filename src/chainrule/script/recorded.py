@@ -113,7 +113,7 @@ def record_predict(network: RecordableNetwork, x: Array, n: int) -> ScriptRecord
     return recording
 
 
-def _leaves(rec: StepRecording) -> tuple[dict[tuple[Layer, str], Traced], dict[Parameter, Traced]]:
+def _leaves(rec: StepRecording) -> tuple[dict[tuple[Any, str], Traced], dict[Parameter, Traced]]:
     return dict(rec.buffers), {p: rec.leaves[p] for p in rec.parameters}
 
 

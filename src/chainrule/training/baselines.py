@@ -27,10 +27,10 @@ ROWS, NUMBERS, COLUMNS = 10_000, 4_000_000, 1_000
 class Comparison:
     """The scores of one model and of the baselines on the same rows: accuracy, or R².
 
-    A score is None where it has no meaning, or there is no line. `worse_than` says what the model
-    does not beat: "constant" if it is no better than one answer for every row; "linear" if a line
-    is better, and by more than chance would explain (the differences, row by row, add up to more
-    than the root of their squares, one standard error).
+    A score is None where it has no meaning, or where there is no line. `worse_than` says what the
+    model does not beat: "constant" if it is no better than one answer for every row; "linear" if
+    the line is better by more than chance explains: the sum of the row-by-row differences exceeds
+    the root of the sum of their squares, one standard error.
     """
 
     model: float | None
@@ -41,10 +41,11 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Baselines:
-    """The simplest models of some training rows: `answer` for every row, and `linear`.
+    """The simplest models of a training set: one `answer` for every row, and a `linear` model.
 
-    `answer` is the mean of the targets (outputs,), or in classification the share of every class,
-    of which the largest is the answer. `linear` is None for tables of over 1,000 columns.
+    `answer` is the mean of the targets (outputs,); in classification, the share of every class
+    (classes,), the largest of which is the predicted class. `linear` is None for tables of more
+    than 1,000 columns.
 
     >>> x, t = [[0.0], [1.0], [2.0], [3.0]], [0, 0, 0, 1]
     >>> baselines = Baselines.fit(x, t, classes=2)
@@ -62,7 +63,9 @@ class Baselines:
 
     @classmethod
     def fit(cls, x: npt.ArrayLike, t: npt.ArrayLike, classes: int | None = None) -> Baselines:
-        """Those of training rows x (n, columns), with values (n,) or (n, outputs), or class ids (n,).
+        """The baselines of training rows x (n, columns).
+
+        t: values (n,) or (n, outputs), or class ids (n,) when `classes` is given.
 
         Raises:
             DataError, ShapeError: as `fit_linear`.
@@ -85,18 +88,18 @@ class Baselines:
         line = None
         if rows.shape[1] <= COLUMNS:
             most = min(ROWS, NUMBERS // max(rows.shape[1], 1))
-            if len(rows) > most:  # drawn, as every second row may be of the same class
-                some = generator(0).permutation(len(rows))[:most]
-                rows, targets = rows[some], targets[some]
+            if len(rows) > most:  # drawn at random: every second row may be of the same class
+                sample = generator(0).permutation(len(rows))[:most]
+                rows, targets = rows[sample], targets[sample]
             line = fit_linear(rows, targets, classes)
         return cls(answer, line, classes is not None)
 
     def compare(self, y: npt.ArrayLike, x: npt.ArrayLike, t: npt.ArrayLike) -> Comparison:
-        """A model's outputs y (n, outputs) for the rows x, beside what the baselines make of them."""
-        given, true = np.asarray(y, np.float64), np.asarray(t)
-        constant = np.broadcast_to(self.answer, given.shape)
+        """The scores of a model's outputs y (n, outputs) for the rows x, and of the baselines."""
+        outputs, true = np.asarray(y, np.float64), np.asarray(t)
+        constant = np.broadcast_to(self.answer, outputs.shape)
         line = None if self.linear is None else self.linear.predict(x)
-        costs = self._costs(given, true)
+        costs = self._costs(outputs, true)
         worse: Literal["constant", "linear"] | None = None
         if costs.any() and costs.sum() >= self._costs(constant, true).sum():
             worse = "constant"
@@ -105,10 +108,12 @@ class Baselines:
             if gaps.sum() > math.sqrt(np.sum(gaps**2)):
                 worse = "linear"
         line_score = None if line is None else self._score(line, true)
-        return Comparison(self._score(given, true), self._score(constant, true), line_score, worse)
+        return Comparison(
+            self._score(outputs, true), self._score(constant, true), line_score, worse
+        )
 
     def _costs(self, y: Array, t: Array) -> npt.NDArray[np.float64]:
-        """What each row costs: 1 for a wrong class, or the squared error."""
+        """The cost of each row (n,): 1 for a wrong class, or the squared error."""
         if self.classifies:
             wrong: npt.NDArray[np.float64] = (y.argmax(axis=1) != t).astype(np.float64)
             return wrong

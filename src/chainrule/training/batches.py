@@ -20,7 +20,7 @@ Array = npt.NDArray[Any]
 def get_mini_batch(
     x: npt.ArrayLike, t: npt.ArrayLike, size: int, seed: Seed = None
 ) -> tuple[Array, Array]:
-    """`size` different rows of x with their targets, drawn by the seed (chapter, step 1).
+    """`size` different rows of x with their targets, drawn at random (chapter, step 1).
 
     >>> import chainrule as cr
     >>> x, t = cr.datasets.spiral()
@@ -62,15 +62,15 @@ class Batches:
         self._rows = np.arange(n)
 
     def __len__(self) -> int:
-        """How many batches an epoch has."""
+        """The number of batches in an epoch."""
         return math.ceil(self.n / self.size)
 
     def __getitem__(self, i: int) -> Array:
-        """The rows of batch i."""
+        """The row indices of batch i."""
         return self.order[i * self.size : (i + 1) * self.size]
 
     def shuffle(self, order: Array | None = None) -> None:
-        """Draw the order of an epoch: its own, or into an array, of several epochs one below the other."""
+        """Draw the order of the next epoch; or of several, into `order` (epochs, rows)."""
         order = self.order if order is None else order
         order[...] = self._rows
         if self.shuffled:

@@ -1,4 +1,4 @@
-"""Callbacks: what may look at training, and stop it."""
+"""Callbacks: objects that observe training, and may stop it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ __all__ = ["Callback", "EarlyStopping"]
 
 
 class Callback:
-    """Called by `Trainer.fit`; overwrite what you need. `trainer.stop("why")` ends training.
+    """`Trainer.fit` calls these methods; override what you need. `trainer.stop("why")` ends training.
 
-    A plain function of the trainer can stand for a callback: it is called after every epoch. The
-    trainer is a `Training` (its state) and, in `Trainer.fit`, the Trainer itself.
+    A plain function of the trainer can be given instead of a callback: it is called after every
+    epoch. The trainer is a `Training` (its state); in `Trainer.fit` it is the Trainer itself.
     """
 
-    # Any, so that a method may say which of the two it wants.
+    # Any, so that an override may annotate `trainer` as a Training or as a Trainer.
 
     def on_start(self, trainer: Any) -> None:
         """Before the first step of a fit."""
@@ -32,10 +32,10 @@ class Callback:
         """After every epoch, when `trainer.history.epochs[-1]` is complete."""
 
     def on_end(self, trainer: Any) -> None:
-        """After the last step of a fit, also when it ended early."""
+        """After the last step of a fit, even if it ended early."""
 
 
-#: Which way is better, for the columns a history has by itself.
+#: Whether a larger value is better, for the standard columns of a history.
 LARGER_IS_BETTER = {
     "loss": False,
     "penalty": False,
@@ -47,11 +47,12 @@ LARGER_IS_BETTER = {
 
 
 class EarlyStopping(Callback):
-    """End when `monitor` has not improved for `patience` epochs, and go back to the best epoch.
+    """Stop when `monitor` has not improved for `patience` epochs, and restore the best epoch.
 
     `monitor` is a column of the history, such as "val_loss" or "val_accuracy". Smaller is better
-    for loss, RMSE and MAE, larger for accuracy and R²; of a metric of your own say which, by
-    `larger_is_better`. Parameters, buffers and the optimizer's state return to what they were.
+    for loss, RMSE and MAE, larger for accuracy and R²; for a metric of your own, set
+    `larger_is_better`. Parameters, buffers and the optimizer's state are those of the best epoch
+    at the end.
     """
 
     def __init__(
@@ -77,26 +78,26 @@ class EarlyStopping(Callback):
         self.sign = -1.0 if larger_is_better else 1.0
 
     def on_start(self, trainer: Training) -> None:
-        """Begin anew."""
-        self.best, self.best_epoch, self._kept = math.inf, 0, trainer.snapshot(place=False)
+        """Forget earlier fits, and take a snapshot."""
+        self.best, self.best_epoch, self._snapshot = math.inf, 0, trainer.snapshot(place=False)
 
     def on_epoch(self, trainer: Training) -> None:
-        """Keep the best; stop when it has been too long ago."""
+        """Take a snapshot of the best epoch; stop when it is `patience` epochs ago."""
         epoch = trainer.history.epochs[-1]
         if self.monitor not in epoch:
-            nothing_held = not any(name.startswith("val_") for name in epoch)
+            no_validation = not any(name.startswith("val_") for name in epoch)
             unknown = _(
                 'EarlyStopping watches "{monitor}", which this training does not have; it has {columns}.',
                 monitor=self.monitor,
                 columns=listed(epoch),
             )
             raise SettingError(
-                sentences(unknown, nothing_held and _("Give fit(..., validation=0.2)."))
+                sentences(unknown, no_validation and _("Give fit(..., validation=0.2)."))
             )
         value = self.sign * epoch[self.monitor]
         if value < self.best - self.min_delta:
             self.best, self.best_epoch = value, trainer.current_epoch
-            self._kept = trainer.snapshot(place=False)
+            self._snapshot = trainer.snapshot(place=False)
         elif trainer.current_epoch - self.best_epoch >= self.patience:
             trainer.stop(
                 _n(
@@ -108,6 +109,6 @@ class EarlyStopping(Callback):
             )
 
     def on_end(self, trainer: Training) -> None:
-        """Go back to the best epoch."""
+        """Restore the best epoch."""
         if self.best < math.inf:
-            trainer.restore(self._kept)
+            trainer.restore(self._snapshot)

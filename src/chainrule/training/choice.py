@@ -1,4 +1,4 @@
-"""Which engine a training takes: by its structure, its shapes and its steps, so that bits repeat."""
+"""Which engine runs a training: decided by its structure, shapes and steps, so that bits repeat."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chainrule.engine.cost import Estimate, duration
 from chainrule.lang.messages import Text, _
 from chainrule.networks import Network
 from chainrule.optimizers import Optimizer
-from chainrule.training.cost import weighed
+from chainrule.training.cost import step_estimate
 from chainrule.training.state import Training
 
 __all__ = ["Choice", "choose", "engine_line"]
@@ -22,7 +22,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Choice:
-    """The engine, why it is not the compiled one, and whether a part written by hand is why."""
+    """The engine; if it is not the compiled one, the reason, and whether it is a hand-written part."""
 
     engine: str
     reason: Text | None = None
@@ -30,11 +30,11 @@ class Choice:
 
 
 def choose(trainer: Training, x: Array, t: Array, w: Array | None, steps: int) -> Choice:
-    """The engine for so many more steps on batches like this one: x, t, weights, of prepared data.
+    """The engine for `steps` more steps on batches like x, t and weights w of prepared data.
 
-    "auto" takes the compiled engine where it saves more than compiling costs, over all steps that
-    the trainer has made and is to make. What the cache holds is not asked: the two engines differ
-    in their last bits, and the same program is to give the same bits whenever it runs.
+    "auto" takes the compiled engine if it saves more time than compiling costs, over all past and
+    future steps of the trainer. The contents of the kernel cache play no part: the two engines
+    differ in their last bits, and the same program must give the same bits whenever it runs.
     """
     if trainer.engine == "numpy":
         return Choice("numpy")
@@ -47,10 +47,10 @@ def choose(trainer: Training, x: Array, t: Array, w: Array | None, steps: int) -
     if missing:
         return Choice("numpy", _("{package} is not installed", package=missing[0]))
     if trainer.engine == "auto":
-        found, steps = weighed(trainer, x, t, w), trainer.history.steps + steps
-        # One with a part by hand is declined, and the reason is then told.
-        if not found.by_hand and not found.pays(steps):
-            return Choice("numpy", _too_dear(found, steps))
+        estimate, steps = step_estimate(trainer, x, t, w), trainer.history.steps + steps
+        # The compiled engine declines a hand-written part later, and then reports the reason.
+        if not estimate.by_hand and not estimate.pays(steps):
+            return Choice("numpy", _too_costly(estimate, steps))
     try:
         import chainrule.training.compiled  # noqa: F401
     except ImportError as error:  # such as a Numba that is too old for this NumPy
@@ -62,25 +62,25 @@ def choose(trainer: Training, x: Array, t: Array, w: Array | None, steps: int) -
 
 
 def engine_line(trainer: Training, x: Array, t: Array, w: Array | None, steps: int) -> Text:
-    """In a line, the engine that so many steps will take, and why."""
+    """One line of text: the engine that will run these steps, and why."""
     choice = choose(trainer, x, t, w, steps)
     if choice.engine == "numpy":
         if choice.reason is None:
             return _("NumPy, as asked")
         return _("NumPy, as {reason}", reason=choice.reason)
-    found = weighed(trainer, x, t, w)
-    compiling = duration(found.compiling)
+    estimate = step_estimate(trainer, x, t, w)
+    compiling = duration(estimate.compiling)
     if trainer.engine == "compiled":
         return _("compiled, as asked; compiling takes {time}, once", time=compiling)
     return _(
         "compiled; compiling takes {time}, once, and saves {saved}",
         time=compiling,
-        saved=duration(found.saved(steps)),
+        saved=duration(estimate.saved(steps)),
     )
 
 
-def _too_dear(found: Estimate, steps: int) -> Text:
-    compiling, saved = duration(found.compiling), found.saved(steps)
+def _too_costly(estimate: Estimate, steps: int) -> Text:
+    compiling, saved = duration(estimate.compiling), estimate.saved(steps)
     if not saved:
         return _("compiling it would take {time}, and save nothing", time=compiling)
     return _(
@@ -89,7 +89,7 @@ def _too_dear(found: Estimate, steps: int) -> Text:
 
 
 def _by_hand(trainer: Training) -> Text | None:
-    """What is written by hand here, so that only Python can run it."""
+    """Why only Python can run this training: a hand-written model or update; None if neither."""
     if not isinstance(trainer.model, Network):
         return _("the model is written by hand, in Python")
     optimizer = type(trainer.optimizer)

@@ -14,26 +14,25 @@ from chainrule.engine.compiled.values import NotCompilable
 from chainrule.graph.reads import outdated
 from chainrule.optimizers import clip_grads
 from chainrule.training.callbacks import Callback, EarlyStopping
-from chainrule.training.cost import weighed
+from chainrule.training.cost import step_estimate
 from chainrule.training.history import History
 from chainrule.training.loop import Loop, Settings
-from chainrule.training.state import Training
+from chainrule.training.state import Snapshot, Training
 
 __all__ = ["CompiledLoop"]
 
 Array = npt.NDArray[Any]
 
-#: How long a call should take, in seconds: short enough for Ctrl-C and a moving bar.
-CALL = 0.025
-#: A snapshot may cost this part of the time.
-KEEPING = 0.03
+#: How long one call of the kernel should take, in seconds: short enough for Ctrl-C and a smooth bar.
+CALL_SECONDS = 0.025
+#: The share of the time that snapshots may take.
+SNAPSHOT_SHARE = 0.03
 
 
 class CompiledLoop(Loop):
-    """As `Loop`, with whole stretches of steps run as machine code.
+    """`Loop` with many steps per call, run as machine code.
 
-    `kernel` is None while the training is such that the compiled engine does not take it; then
-    the steps are those of `Loop`.
+    `kernel` is None while the compiled engine cannot run the training; then `Loop` makes the steps.
     """
 
     def __init__(
@@ -46,51 +45,52 @@ class CompiledLoop(Loop):
         settings: Settings,
     ) -> None:
         super().__init__(trainer, x, t, w, epochs, settings)
-        self.each_step = any(map(_looks_at_steps, self.watchers))
-        self.each_epoch = bool(
-            self.watchers
+        self.observes_steps = any(map(_observes_steps, self.callbacks))
+        self.observes_epochs = bool(
+            self.callbacks
             or self.metrics
-            or self.held is not None
+            or self.validation is not None
             or self.optimizer.l1
             or self.optimizer.l2
             or self.optimizer.schedule.observes
         )
-        self.may_change = any(type(c) is not EarlyStopping for c in self.watchers)
-        self.begins = np.arange(0, self.n, self.batch_size)
-        self.sizes = np.diff(np.append(self.begins, self.n))
-        #: What was run since the state was kept, with the optimizer's numbers.
+        self.may_change = any(type(c) is not EarlyStopping for c in self.callbacks)
+        self.batch_starts = np.arange(0, self.n, self.batch_size)
+        self.sizes = np.diff(np.append(self.batch_starts, self.n))
+        #: The calls since the snapshot: row numbers, step bounds, the optimizer's numbers.
         self._log: list[tuple[Array, Array, Array]] = []
-        self._kept: Any = None
-        self._kept_at, self._cost = -math.inf, 0.0
+        self._snapshot: Snapshot | None = None
+        self._snapshot_time, self._snapshot_cost = -math.inf, 0.0
         self.kernel: CompiledStep | None = None
-        self._form: Any = None
+        self._signature: tuple[object, ...] | None = None
         self._refresh()
         if self.kernel is not None:
             if trainer.model.engine != "compiled":
                 trainer.model.engine = trainer.engine
-            if self.held is not None or self.metrics:
+            if self.validation is not None or self.metrics:
                 trainer.model._warm_up(
-                    (self.x if self.held is None else self.held[0]), self.progress.say
+                    (self.x if self.validation is None else self.validation[0]), self.progress.say
                 )
             self.progress.begin()
 
     def _refresh(self) -> None:
-        """See that there is a kernel for the training as it now is: a callback may change it."""
-        form = self._now()
-        if form == self._form and not (self.kernel and outdated(self.kernel.reads)):
+        """Make the kernel anew if a callback has changed the training."""
+        signature = self._current_signature()
+        if signature == self._signature and not (self.kernel and outdated(self.kernel.reads)):
             return
         data = [("x", self.x), ("t", self.t)]
         if self.w is not None:
             data.append(("w", self.w))
-        trainer, self._kept = self.trainer, None
+        trainer, self._snapshot = self.trainer, None
         kinds = [part for name, a in data for part in (name, a.shape[1:], a.dtype)]
-        # A kept kernel takes any data of the kind, and any state of the optimizer.
-        whose = _Same(trainer.model), _Same(self.optimizer)
-        asked = self.batch_size, self.settings.max_grad, trainer.threads
-        wanted = (*form[:-1], *whose, *kinds, *asked)
+        # The kernel of an earlier fit takes any data of its kind, and any state of the optimizer.
+        owners = _Identity(trainer.model), _Identity(self.optimizer)
+        options = self.batch_size, self.settings.max_grad, trainer.threads
+        key = (*signature[:-1], *owners, *kinds, *options)
+        earlier = trainer._kernel
         try:
-            kept, kernel = trainer._kernel or (None, None)  # type: tuple[Any, Any]
-            if kept == wanted and not outdated(kernel.reads):
+            if earlier is not None and earlier[0] == key and not outdated(earlier[1].reads):
+                kernel = earlier[1]
                 kernel.take(data)
             else:
                 kernel = CompiledStep(
@@ -103,29 +103,34 @@ class CompiledLoop(Loop):
                     say=self.progress.say,
                     seconds=self._seconds,
                 )
-                trainer._kernel = wanted, kernel
+                trainer._kernel = key, kernel
             self.kernel = kernel
             trainer.engine_used, trainer.engine_reason = "compiled", None
         except NotCompilable as reason:
             self.kernel = None
             trainer.engine_used, trainer.engine_reason = "numpy", reason.args[0]
-        self._form = self._now()
+        self._signature = self._current_signature()
 
     def _seconds(self) -> float:
-        """How long compiling takes, about."""
+        """About how long compiling takes, in seconds."""
         n = self.batch_size
         w = None if self.w is None else self.w[:n]
-        return weighed(self.trainer, self.x[:n], self.t[:n], w).compiling
+        return step_estimate(self.trainer, self.x[:n], self.t[:n], w).compiling
 
-    def _now(self) -> Any:
-        """What the kernel is made for."""
+    def _current_signature(self) -> tuple[object, ...]:
+        """The properties of the training that a kernel depends on; the optimizer's state comes last."""
         o = self.optimizer
         switches = (bool(o.l1), bool(o.l2), bool(o.weight_decay), o.clip_value is None)
-        # The kernel moves the very arrays of this state, so the list is kept to compare with.
-        return (*switches, o.clip_norm is None, self.trainer.model._revision.number, _Same(o.state))
+        # The kernel updates the arrays of this very list, so it is compared by identity.
+        return (
+            *switches,
+            o.clip_norm is None,
+            self.trainer.model._revision.number,
+            _Identity(o.state),
+        )
 
     def run(self) -> History:
-        """All epochs; the kernel is kept for the next fit, the data are not."""
+        """Run all epochs. The kernel stays for the next fit, without the data."""
         try:
             return super().run()
         finally:
@@ -133,7 +138,7 @@ class CompiledLoop(Loop):
                 self.kernel.release()
 
     def source(self) -> str | None:
-        """The text of the compiled step."""
+        """The source text of the compiled step."""
         return super().source() if self.kernel is None else self.kernel.text.source
 
     def _run(self) -> None:
@@ -144,156 +149,175 @@ class CompiledLoop(Loop):
             if self.kernel is None:
                 self._epoch(number)
             else:
-                if not (self.each_epoch or self.each_step):
-                    count = int(min(left, max(1, CALL / (self.kernel.pace * self.steps))))
-                self._some(number, count)
+                if not (self.observes_epochs or self.observes_steps):
+                    count = int(min(left, max(1, CALL_SECONDS / (self.kernel.pace * self.steps))))
+                self._run_epochs(number, count)
             left -= count
 
-    def _some(self, number: int, count: int) -> None:
-        """Some epochs, in as many calls as it takes."""
+    def _run_epochs(self, number: int, count: int) -> None:
+        """Run `count` epochs from epoch `number` on, in as many calls as that takes."""
         trainer, steps = self.trainer, self.steps
-        started, updates = time.perf_counter(), self.optimizer.iter
-        dice = trainer.rng.bit_generator
-        before, lr = dice.state, self._rate()
+        start_time, updates = time.perf_counter(), self.optimizer.iter
+        bit_generator = trainer.rng.bit_generator
+        start_state, lr = bit_generator.state, self._rate()
         order = np.empty((count, self.n), np.intp)
         self.batches.shuffle(order)
-        starts = np.append(np.add.outer(np.arange(count) * self.n, self.begins), count * self.n)
+        starts = np.append(
+            np.add.outer(np.arange(count) * self.n, self.batch_starts), count * self.n
+        )
         losses = np.empty(count * steps)
         done, failed = 0, False
         while done < len(losses) and not trainer.stop_reason and not failed:
-            if self.each_step:
+            if self.observes_steps:
                 self._refresh()
             most = 1
-            if not self.each_step and self.kernel is not None:
-                most = max(1, min(len(losses) - done, int(CALL / self.kernel.pace)))
-            here = starts[done : done + most + 1]
-            found, failed = self._call(
-                order.reshape(-1), here, number + done // steps, done % steps
+            if not self.observes_steps and self.kernel is not None:
+                most = max(1, min(len(losses) - done, int(CALL_SECONDS / self.kernel.pace)))
+            bounds = starts[done : done + most + 1]
+            new, failed = self._run_steps(
+                order.reshape(-1), bounds, number + done // steps, done % steps
             )
-            losses[done : done + len(found)] = found
-            done += len(found)
-            if self.progress.bar is not None and len(found):
-                self.progress.step(number + (done - 1) // steps, float(found[-1]), len(found))
-            if self.each_step and not failed:
-                self._tell("on_step")
-        ended = done // steps if failed else -(-done // steps)
-        if ended + failed < count:  # the epochs to come are drawn when they come
-            dice.state = before
-            self.batches.shuffle(order[: ended + failed])
-        # Every epoch of one call is told to have taken the same time.
-        share = (time.perf_counter() - started) / max(ended, 1)
-        means = self._means(losses[:done], order[:ended])
+            losses[done : done + len(new)] = new
+            done += len(new)
+            if self.progress.bar is not None and len(new):
+                self.progress.step(number + (done - 1) // steps, float(new[-1]), len(new))
+            if self.observes_steps and not failed:
+                self._notify("on_step")
+        finished = done // steps if failed else -(-done // steps)
+        if finished + failed < count:  # go back: epochs that did not run have drawn no order
+            bit_generator.state = start_state
+            self.batches.shuffle(order[: finished + failed])
+        # The epochs share the time equally.
+        share = (time.perf_counter() - start_time) / max(finished, 1)
+        means = self._means(losses[:done], order[:finished])
         schedule = self.optimizer.schedule
         lrs = [lr, *(float(schedule(updates + e * steps)) for e in range(1, len(means)))]
         for e, (mean, lr) in enumerate(zip(means.tolist(), lrs, strict=False)):
-            if self.each_epoch:
+            if self.observes_epochs:
                 self._close(number + e, mean, lr, time.perf_counter() - share)
                 continue
-            figures = {"loss": mean, "lr": lr, "seconds": share}  # nobody else looks at it
+            figures = {
+                "loss": mean,
+                "lr": lr,
+                "seconds": share,
+            }  # no callback or metric observes it
             trainer.current_epoch = number + e
             trainer.history.epochs.append(figures)
             if self.progress.shows:
                 self.progress.epoch(number + e, figures)
         if failed:
             e, i = divmod(done, steps)
-            self._fail(order[e, self.begins[i] : self.begins[i] + self.batch_size], number + e, i)
+            self._fail(
+                order[e, self.batch_starts[i] : self.batch_starts[i] + self.batch_size],
+                number + e,
+                i,
+            )
 
     def _means(self, losses: Array, orders: Array) -> Array:
-        """The loss of every epoch: batches count by their rows, or by the weights of these."""
+        """The mean loss of every epoch: batches are weighted by their rows, or by the rows' weights.
+
+        losses: of all steps so far, in order; orders: the row numbers of each epoch (epochs, rows).
+        """
         table = np.zeros((len(orders), self.steps))
         weights = np.empty_like(table)
         weights[...] = self.sizes
         if self.w is not None:
-            each = self.w.astype(float).reshape(self.n, -1).sum(axis=1)
+            row_weights = self.w.astype(float).reshape(self.n, -1).sum(axis=1)
             for row, order in zip(weights, orders, strict=True):
-                row[...] = np.add.reduceat(each[order], self.begins)
+                row[...] = np.add.reduceat(row_weights[order], self.batch_starts)
         k = min(len(losses), table.size)
         table.reshape(-1)[:k] = losses[:k]
-        weights.reshape(-1)[k:] = 0  # of an epoch that was stopped
+        weights.reshape(-1)[k:] = 0  # steps of a stopped epoch that did not run
         whole = weights.sum(axis=1)
         means: Array = (table * weights).sum(axis=1) / np.where(whole == 0, 1, whole)
         return means
 
-    def _call(self, order: Array, starts: Array, epoch: int, i: int) -> tuple[Array, bool]:
-        """One call of the kernel; the losses of the steps that went well, and whether one did not.
+    def _run_steps(self, order: Array, starts: Array, epoch: int, i: int) -> tuple[Array, bool]:
+        """One call of the kernel: the losses of the steps that succeeded, and whether one failed.
 
-        After one that did not, or an exception, the state is that after the last good step.
+        order: row numbers; starts: where each step's rows begin in it, and where the last ends. A step
+        fails if a number is not finite. After a failure or an exception the state is that after the
+        last step that succeeded.
         """
         kernel, history = self.kernel, self.trainer.history
-        rows, places = order[starts[0] : starts[-1]], starts - starts[0]
-        if kernel is None:  # since a callback, in the midst of an epoch
+        rows, bounds = order[starts[0] : starts[-1]], starts - starts[0]
+        if kernel is None:  # a callback has made the step uncompilable during this epoch
             history.add_step(self.stepper.step(rows, epoch, i))
             return history.losses[-1:], False
         try:
-            rates = kernel.rates(len(places) - 1)
-        except Exception:  # of a schedule: the steps before that are to be made first
-            places = places[:2]
+            rates = kernel.rates(len(bounds) - 1)
+        except Exception:  # raised by a schedule: make the steps before that update first
+            bounds = bounds[:2]
             rates = kernel.rates(1)
-        self._keep()
-        began = time.perf_counter()
+        self._take_snapshot()
+        start_time = time.perf_counter()
         try:
-            losses = kernel.run(rows, places, rates)
+            losses = kernel.run(rows, bounds, rates)
         except BaseException:
-            self._return()
+            self._roll_back()
             raise
-        steps = len(places) - 1
-        # A slow first call says little; what follows is longer by and by.
-        kernel.pace = max((time.perf_counter() - began) / steps, kernel.pace / 8)
+        steps = len(bounds) - 1
+        # The first call may be slow. Limiting the drop to 1/8 lets the calls grow step by step.
+        kernel.pace = max((time.perf_counter() - start_time) / steps, kernel.pace / 8)
         failed = len(losses) < steps
         if failed:
-            self._return()
-            good = places[: len(losses) + 1]
+            self._roll_back()
+            good = bounds[: len(losses) + 1]
             if len(losses):
                 kernel.run(rows, good, rates)
         else:
-            self._log.append((rows, places, rates))
+            self._log.append((rows, bounds, rates))
         history.add_steps(losses)
-        if self.settings.max_grad:  # as the NumPy engine leaves them
+        if self.settings.max_grad:  # leave the gradients clipped, as the NumPy engine does
             clip_grads(self.stepper.program.segments()[1], self.settings.max_grad)
         return losses, failed
 
-    def _keep(self) -> None:
-        """Keep the state, not so often that it costs much time."""
+    def _take_snapshot(self) -> None:
+        """Take a snapshot, unless the share of the time spent on snapshots would be too large."""
         now = time.perf_counter()
-        if self._kept is None or now - self._kept_at > self._cost / KEEPING:
-            self._kept = self.trainer.snapshot(place=False)
-            self._kept_at = time.perf_counter()
-            self._cost = self._kept_at - now
+        if (
+            self._snapshot is None
+            or now - self._snapshot_time > self._snapshot_cost / SNAPSHOT_SHARE
+        ):
+            self._snapshot = self.trainer.snapshot(place=False)
+            self._snapshot_time = time.perf_counter()
+            self._snapshot_cost = self._snapshot_time - now
             self._log.clear()
 
-    def _return(self) -> None:
-        """Go back to the state before the latest call: to the one kept, and on from there."""
+    def _roll_back(self) -> None:
+        """Restore the state before the latest call: the snapshot, then the logged calls again."""
         assert self.kernel is not None
-        self.trainer.restore(self._kept)
+        assert self._snapshot is not None
+        self.trainer.restore(self._snapshot)
         for entry in self._log:
             self.kernel.run(*entry)
 
     def _fail(self, rows: Array, epoch: int, i: int) -> None:
-        """Let the NumPy engine name what is wrong with a batch."""
+        """Raise the error for a batch: the NumPy engine finds what is not finite."""
         assert self.kernel is not None
-        self.stepper.gradient(rows, epoch, i)  # raises, if it finds the same
+        self.stepper.gradient(rows, epoch, i)  # raises, if NumPy's numbers are not finite either
         for buffer, before in zip(self.stepper.buffers, self.stepper.before, strict=True):
             buffer[...] = before
         self.stepper.blame(rows, epoch, i, self.kernel.bad_loss)
 
-    def _tell(self, event: str) -> None:
+    def _notify(self, event: str) -> None:
         if self.may_change:
-            self._kept = None  # what a callback does is in no log
-        super()._tell(event)
+            self._snapshot = None  # the log does not record what a callback changes
+        super()._notify(event)
 
 
-class _Same:
-    """Equal to another of the very same object."""
+class _Identity:
+    """Compares by the identity of an object."""
 
-    def __init__(self, thing: object) -> None:
-        self.thing = thing
+    def __init__(self, target: object) -> None:
+        self.target = target
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.thing is self.thing
+        return isinstance(other, _Identity) and other.target is self.target
 
     def __hash__(self) -> int:
-        return id(self.thing)
+        return id(self.target)
 
 
-def _looks_at_steps(watcher: Callback) -> bool:
-    return getattr(watcher.on_step, "__func__", None) is not Callback.on_step
+def _observes_steps(callback: Callback) -> bool:
+    return getattr(callback.on_step, "__func__", None) is not Callback.on_step

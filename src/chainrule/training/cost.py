@@ -1,4 +1,4 @@
-"""What a training step costs, and compiling it."""
+"""What a training step costs, and what compiling it costs."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from chainrule.networks import Network
 from chainrule.optimizers import Optimizer
 from chainrule.training.state import Training
 
-__all__ = ["step_work", "weighed"]
+__all__ = ["step_estimate", "step_work"]
 
 Array = npt.NDArray[Any]
 
 
-def weighed(trainer: Training, x: Array, t: Array, w: Array | None) -> Estimate:
-    """What a step on this batch costs on each engine, with the update, and what compiling it does."""
+def step_estimate(trainer: Training, x: Array, t: Array, w: Array | None) -> Estimate:
+    """The seconds of a step on this batch on each engine, update included, and of compiling it."""
     return estimate(step_work(trainer.model, trainer.optimizer, x, t, w))
 
 
 def step_work(network: Network, optimizer: Optimizer, x: Array, t: Array, w: Array | None) -> Work:
-    """What a training step on this batch has to do, update and all."""
+    """The work of a training step on this batch, update included."""
     work = network.step_program(x, t, w, rows=np.arange(len(x))).work
     for run in network._segments():
         work += update_work(optimizer, *run)

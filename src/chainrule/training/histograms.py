@@ -1,4 +1,4 @@
-"""Histograms: how activations and gradients spread, layer by layer, over training."""
+"""Histograms: the distributions of activations and gradients, layer by layer, during training."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ __all__ = ["Histogram", "Histograms", "LayerRecord"]
 
 Array = npt.NDArray[Any]
 
-#: A sigmoid or tanh is saturated in the outer 2.5 % of its range on either side, where less than
-#: a tenth of its steepest slope is left.
+#: A sigmoid or tanh is saturated in the outer 2.5 % of its range on either side, where its slope is
+#: less than a tenth of the steepest.
 SATURATED = 0.95
 
 
@@ -42,7 +42,7 @@ class Histogram:
 
     @classmethod
     def of(cls, values: Array, bins: int) -> Histogram:
-        """The histogram of all numbers that are finite."""
+        """The histogram of the finite values."""
         counts, edges = np.histogram(values[np.isfinite(values)].astype(float), bins)
         return cls(counts.astype(np.int64), edges)
 
@@ -53,27 +53,27 @@ class LayerRecord:
 
     epoch: int
     layer: str
-    #: How many outputs a row it has.
+    #: The number of outputs in a row.
     units: int
-    #: Of what the layer gives for the sample of rows.
+    #: The outputs for the sample of rows.
     activations: Histogram
-    #: Units behind a ReLU that are 0 for every row of the sample; None without a ReLU.
+    #: The units after a ReLU that are 0 for every row of the sample; None without a ReLU.
     dead: int | None
-    #: The part of the outputs of a Sigmoid or Tanh that are near the ends of its range.
+    #: The share of a Sigmoid's or Tanh's outputs near the ends of its range; None without one.
     saturated: float | None
-    #: Of log10 |g| over the gradients of the layer's parameters that are not 0, after the last
-    #: mini-batch of the epoch; None before the first, and without parameters.
+    #: log10 |g| of the nonzero gradients of the layer's parameters, after the last mini-batch of
+    #: the epoch; None before the first step, and without parameters.
     gradients: Histogram | None
-    #: The part of those gradients that is exactly 0.
+    #: The share of those gradients that is exactly 0.
     zero_gradients: float | None
 
 
 class Histograms(Callback):
     """Records at the start, after every `every` epochs (or after those in `at`), and at the end.
 
-    Activations are those for up to `rows` training rows, evenly spaced, as in use; gradients
-    those of the epoch's last mini-batch. Training goes on as if nobody had looked: same bits.
-    `records` holds one `LayerRecord` a layer and epoch; `plot` draws them.
+    Activations are taken in inference mode, for up to `rows` evenly spaced training rows; gradients
+    are those of the epoch's last mini-batch. Recording does not change the training: the same bits
+    follow. `records` holds one `LayerRecord` per layer and epoch; `plot` draws them.
 
     >>> import chainrule as cr
     >>> x, t = cr.datasets.spiral()
@@ -93,7 +93,7 @@ class Histograms(Callback):
         self.records: list[LayerRecord] = []
 
     def on_start(self, trainer: Training) -> None:
-        """Before the first step there are no gradients yet."""
+        """Record the state before the first step, without gradients."""
         if not isinstance(trainer.model, Network):
             raise SettingError(
                 _(
@@ -105,18 +105,18 @@ class Histograms(Callback):
             self._record(trainer, first=True)
 
     def on_epoch(self, trainer: Training) -> None:
-        """After an epoch."""
+        """Record an epoch that is due."""
         epoch = trainer.current_epoch
         if epoch % self.every == 0 if self.at is None else epoch in self.at:
             self._record(trainer)
 
     def on_end(self, trainer: Training) -> None:
-        """After the last one."""
+        """Record the last epoch."""
         if self.records[-1].epoch != trainer.current_epoch:
             self._record(trainer)
 
     def plot(self, path: str | os.PathLike[str] | None = None, lang: str | None = None) -> Figure:
-        """Ridges of histograms, one an epoch: activations above, gradients below, by layer.
+        """Draw the histograms as ridges, one per epoch: activations above, gradients below, by layer.
 
         `lang`: "en" or "zh"; None is the language of CHAINRULE_LANG, else English.
         """
@@ -149,7 +149,7 @@ class Histograms(Callback):
 
 @dataclass
 class _Block:
-    """A layer with parameters and the ones without that follow it; and the last one's output."""
+    """A layer with parameters, the layers without parameters after it, and the output of the last."""
 
     layers: list[tuple[str, Layer]]
     output: Array
@@ -163,12 +163,12 @@ class _Block:
 
     def gradients(self) -> Array | None:
         """The gradients of the parameters, as one vector."""
-        found = [p.grad.ravel() for _, layer in self.layers for p in layer.parameters.values()]
-        return np.concatenate(found) if found else None
+        grads = [p.grad.ravel() for _, layer in self.layers for p in layer.parameters.values()]
+        return np.concatenate(grads) if grads else None
 
 
 def _blocks(network: Network, x: Array) -> list[_Block]:
-    """The layers in the order they run, cut before each one with parameters."""
+    """The layers in the order they run, split before each layer with parameters."""
     layers = {f"layer {n} ({a.label})": (n, a) for n, a in network.named_layers()}
     blocks: list[_Block] = []
     for key, output in network.activations(x).items():

@@ -1,8 +1,8 @@
-"""History: what a training run went through, step by step and epoch by epoch."""
+"""History: the record of a training run, step by step and epoch by epoch."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ __all__ = ["History"]
 
 
 class History:
-    """The loss of every step, and for every epoch its loss, metrics, rate and time.
+    """The loss of every step; and the loss, metrics, learning rate and time of every epoch.
 
     `history.losses` are the mini-batch losses in order. `history.epochs` is a list with one
     dict an epoch: "loss" (the mean over its rows), "val_loss" and metrics such as
@@ -38,20 +38,20 @@ class History:
 
     def reserve(self, steps: int) -> None:
         """Make room for the losses of that many more steps, so that a step allocates nothing."""
-        wanted = self._steps + steps
-        if wanted > len(self._losses):
-            # By half more at least, so that many short fits do not copy what there is each time.
-            room = np.empty(max(wanted, len(self._losses) * 3 // 2))
-            room[: self._steps] = self.losses
-            self._losses = room
+        size = self._steps + steps
+        if size > len(self._losses):
+            # At least half as much again, so that many short fits do not copy the array each time.
+            larger = np.empty(max(size, len(self._losses) * 3 // 2))
+            larger[: self._steps] = self.losses
+            self._losses = larger
 
     def add_step(self, loss: float) -> None:
-        """The loss of one step."""
+        """Add the loss of one step."""
         self._losses[self._steps] = loss
         self._steps += 1
 
     def add_steps(self, losses: npt.NDArray[np.float64]) -> None:
-        """The losses of several steps."""
+        """Add the losses of several steps."""
         self._losses[self._steps : self._steps + len(losses)] = losses
         self._steps += len(losses)
 
@@ -62,7 +62,7 @@ class History:
 
     @property
     def steps(self) -> int:
-        """How many steps there were."""
+        """The number of steps so far."""
         return self._steps
 
     def __getitem__(self, name: str) -> list[float]:
@@ -83,7 +83,7 @@ class History:
         return self.column(name)
 
     def column(self, name: str) -> list[float]:
-        """A column, which is empty if no epoch has it."""
+        """A column; empty if no epoch has it."""
         return [epoch[name] for epoch in self.epochs if name in epoch]
 
     def __len__(self) -> int:
@@ -104,7 +104,7 @@ class History:
 
         return draw_history(self, path, language(lang))
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, list[float]]:
         """The epochs as plain columns, for JSON."""
         names = dict.fromkeys(name for epoch in self.epochs for name in epoch)
         return {name: self[name] for name in names}

@@ -1,4 +1,7 @@
-"""What a metric was given: ids, scores, probabilities, one-hot rows or texts; or it is refused."""
+"""The labels in the arguments of a metric: ids, scores, probabilities, one-hot rows or texts.
+
+Arguments that could be read in two ways are refused.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ __all__ = ["OUTPUTS", "PREDICTIONS", "TARGETS", "Labels", "finite", "paired", "s
 
 Array = npt.NDArray[Any]
 
-#: What a metric is given, by name.
+#: The names of a metric's arguments in messages.
 PREDICTIONS, OUTPUTS, TARGETS = _("predictions"), _("outputs"), _("targets")
 _ONE_COLUMN = _(
     "Say which: for ids give integers; for probabilities of yes binary_accuracy(outputs, t,"
@@ -27,22 +30,22 @@ _ONE_COLUMN = _(
 
 @dataclass(frozen=True)
 class Labels:
-    """The predicted and the true label of every row, and how many classes there were scores of."""
+    """The predicted and the true label of every row, and the number of classes that had scores."""
 
-    found: Array
+    predicted: Array
     true: Array
     classes: int | None = None
 
 
-def same_shape(found: Array, t: Array) -> Array:
-    """t in the shape of the predictions, (N,) beside (N, 1); ShapeError if it is another's."""
-    fitting = of_shape(t, found.shape)
+def same_shape(predictions: Array, t: Array) -> Array:
+    """t in the shape of the predictions, where (N,) and (N, 1) are alike; else a ShapeError."""
+    fitting = of_shape(t, predictions.shape)
     if fitting is None:
         raise ShapeError(
             _(
                 "predictions of shape {predictions} do not match targets of shape {targets}: every"
                 " prediction needs one target.",
-                predictions=found.shape,
+                predictions=predictions.shape,
                 targets=t.shape,
             )
         )
@@ -50,7 +53,7 @@ def same_shape(found: Array, t: Array) -> Array:
 
 
 def finite(values: Array, what: Text) -> Array:
-    """The values, of which there is one at least, and none NaN or infinite."""
+    """The values; a DataError if there are none, or if one is NaN or infinite."""
     if not values.size:
         raise DataError(
             _(
@@ -60,28 +63,27 @@ def finite(values: Array, what: Text) -> Array:
             )
         )
     if values.dtype.kind == "f" and not np.isfinite(values).all():
-        at = np.argwhere(~np.isfinite(values))[0]
-        place = ", ".join(str(int(i)) for i in at)
+        index = np.argwhere(~np.isfinite(values))[0]
         raise DataError(
             _(
                 "a metric needs numbers; {what}[{place}] is {value}. Leave such rows out, or look at why"
                 " they are not finite.",
                 what=what,
-                place=place,
-                value=values[tuple(at)],
+                place=", ".join(str(int(i)) for i in index),
+                value=values[tuple(index)],
             )
         )
     return values
 
 
-def paired(outputs: Any, t: Any) -> Labels:
-    """The labels that predictions and targets name, whatever form either has.
+def paired(outputs: npt.ArrayLike, t: npt.ArrayLike) -> Labels:
+    """The labels of predictions and targets, whatever form either has.
 
     Raises:
         DataError: numbers that mean one thing as ids and another as scores or probabilities.
-        ShapeError: predictions and targets that do not go together.
+        ShapeError: shapes of predictions and targets that do not match.
     """
-    y, true = _given(outputs, PREDICTIONS), _given(t, TARGETS)
+    y, true = _as_array(outputs, PREDICTIONS), _as_array(t, TARGETS)
     texts = [a.dtype.kind == "U" for a in (y, true)]
     if any(texts):
         return _of_texts(y, true, texts)
@@ -92,7 +94,7 @@ def paired(outputs: Any, t: Any) -> Labels:
     return _of_one_column(y, true)
 
 
-def _given(values: Any, what: Text) -> Array:
+def _as_array(values: npt.ArrayLike, what: Text) -> Array:
     if first_text(values) is None:
         return as_numbers(values, what)
     array = np.asarray(values)
@@ -123,12 +125,12 @@ def _of_texts(y: Array, true: Array, texts: list[bool]) -> Labels:
 
 
 def _of_columns(y: Array, true: Array) -> Labels:
-    """Rows of scores, probabilities or one 1 each; or sequences of ids."""
+    """The labels of rows of scores, of probabilities or of one-hot rows; or of sequences of ids."""
     classes = y.shape[-1]
     ids = of_shape(true, y.shape[:-1])
     if ids is not None:
         ids = _ids(ids)
-        _named(ids, classes)
+        _check_range(ids, classes)
         return Labels(y.argmax(axis=-1), ids, classes)
     if true.shape != y.shape:
         raise ShapeError(
@@ -146,7 +148,7 @@ def _of_columns(y: Array, true: Array) -> Labels:
     if y.dtype.kind in "iub" and true.dtype.kind in "iub":
         if hot is None or one_hot_ids(y) is None:
             if max(y.max(), true.max()) > 1:
-                return Labels(y, true)  # ids, one for each place of a sequence
+                return Labels(y, true)  # ids, one for each element of a sequence
             raise DataError(
                 _(
                     "predictions and targets of shape {shape} hold 0 and 1 only, and not a single 1 in each"
@@ -170,7 +172,7 @@ def _of_columns(y: Array, true: Array) -> Labels:
 
 
 def _of_one_column(y: Array, true: Array) -> Labels:
-    """Ids; or one yes-or-no score a row, if that is what the numbers must be."""
+    """The labels of ids; or of one yes-or-no score per row, where the numbers cannot be ids."""
     hot = one_hot_ids(true) if true.ndim == y.ndim + 1 - (y.shape[-1:] == (1,)) else None
     if true.ndim >= 2 and true.shape[-1] > 1 and hot is not None:
         true = hot
@@ -188,7 +190,7 @@ def _of_one_column(y: Array, true: Array) -> Labels:
             )
             raise DataError(sentences(unclear, _ONE_COLUMN))
     elif set(np.unique(true).tolist()) == {-1, 1}:
-        return Labels(y > 0, true > 0, 2)  # the sign says which
+        return Labels(y > 0, true > 0, 2)  # the sign is the class
     elif y.min() >= 0 and y.max() <= 1:
         unclear = _(
             "predictions from {low:.4g} to {high:.4g}, one a row, could be probabilities, or scores of which"
@@ -216,7 +218,7 @@ def _ids(t: Array) -> Array:
     return t
 
 
-def _named(ids: Array, classes: int) -> None:
+def _check_range(ids: Array, classes: int) -> None:
     bad = (ids < 0) | (ids >= classes)
     if bad.any():
         raise DataError(

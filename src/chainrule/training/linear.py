@@ -1,4 +1,4 @@
-"""The straight line through some rows: what a network has to beat to be worth its weights."""
+"""A linear model of some rows: the baseline that a network has to beat."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ __all__ = ["Linear", "fit_linear"]
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
 
-#: The largest gradient, a row, at which softmax regression counts as fitted.
+#: Softmax regression has converged when the largest gradient per row is at most this.
 ENOUGH = 1e-6
-#: It is given up after so many rounds, or after so much work, but not before a few: what is there by
-#: then is close to as good as a line gets.
+#: It stops after ROUNDS iterations, or after WORK multiplications, but not before FEW iterations; by
+#: then the model is close to the best line.
 ROUNDS, WORK, FEW = 500, 200_000_000, 50
 
 
@@ -46,8 +46,8 @@ class Linear:
                     shape=rows.shape,
                 )
             )
-        found: Floats = rows @ self.W + self.b
-        return found
+        y: Floats = rows @ self.W + self.b
+        return y
 
 
 def fit_linear(
@@ -55,15 +55,15 @@ def fit_linear(
 ) -> Linear:
     """The linear model of some rows: least squares, or softmax regression if `classes` is given.
 
-    It makes Σ ½ (xW + b - t)² + ½ ridge Σ W² small, or Σ cross-entropy(xW + b, t) + ½ ridge Σ W².
-    `b` pays nothing. Both have one smallest value, so the result depends on no seed.
+    It minimizes Σ ½ (xW + b - t)² + ½ ridge Σ W², or Σ cross-entropy(xW + b, t) + ½ ridge Σ W².
+    `b` is not penalized. Each has a single minimum, so the result depends on no seed.
 
     x: (n, columns), standardised; t: values (n,) or (n, outputs), or class ids (n,) below `classes`.
 
     Raises:
         DataError: no rows, numbers that are not finite, or ids out of range.
-        ShapeError: x is no table, or t does not have its rows.
-        SettingError: a ridge below 0, fewer than two classes.
+        ShapeError: x is no table, or t has another number of rows.
+        SettingError: a ridge below 0, or fewer than two classes.
 
     >>> line = fit_linear([[0.0], [1.0], [2.0]], [1.0, 3.0, 5.0], ridge=0)
     >>> line.predict([[10.0]]).round(6).tolist()
@@ -109,22 +109,22 @@ def fit_linear(
 
 
 def _least_squares(x: Floats, t: Floats, ridge: float) -> Linear:
-    """W solves (XᵀX + ridge) W = XᵀT, for X and T less their means."""
+    """W solves (XᵀX + ridge I) W = XᵀT, for X and T centred at 0."""
     center, mean = x.mean(axis=0), t.mean(axis=0)
-    moved = x - center
-    gram = moved.T @ moved + ridge * np.eye(x.shape[1])
-    right = moved.T @ (t - mean)
-    # Columns that depend on each other, without a ridge: the shortest W that fits.
-    W = np.linalg.solve(gram, right) if ridge else np.linalg.lstsq(moved, t - mean)[0]
+    centred = x - center
+    gram = centred.T @ centred + ridge * np.eye(x.shape[1])
+    right = centred.T @ (t - mean)
+    # Without a ridge, columns may be linearly dependent: lstsq gives the shortest W that fits.
+    W = np.linalg.solve(gram, right) if ridge else np.linalg.lstsq(centred, t - mean)[0]
     return Linear(W, mean - center @ W)
 
 
 def _softmax_regression(x: Floats, t: Floats, ridge: float) -> Linear:
-    """Newton's steps with one matrix for all of them, hastened as Nesterov does.
+    """Newton steps with a fixed matrix, accelerated by Nesterov's momentum.
 
-    The second derivative of the cross-entropy by the scores is at most ½, whatever the scores; so
-    ½ XᵀX + ridge is never too small, and each step goes down. Source: Böhning, "Multinomial
-    logistic regression algorithm", 1992.
+    The second derivative of the cross-entropy with respect to the scores is at most ½, whatever
+    the scores; so ½ XᵀX + ridge I bounds the Hessian, and each step decreases the cost. Source:
+    Böhning, "Multinomial logistic regression algorithm", 1992.
     """
     center = x.mean(axis=0)
     ones = np.concatenate([x - center, np.ones((len(x), 1))], axis=1)
@@ -135,12 +135,12 @@ def _softmax_regression(x: Floats, t: Floats, ridge: float) -> Linear:
     W[-1] = np.log(np.maximum(t.mean(axis=0), 1e-9))
     ahead, speed = W, 0
     work = len(x) * (x.shape[1] + 3 * t.shape[1])
-    for _round in range(min(ROUNDS, max(FEW, WORK // work))):
+    for _iteration in range(min(ROUNDS, max(FEW, WORK // work))):
         gradient = ones.T @ (_softmax(ones @ ahead) - t) + penalty * ahead
         if np.abs(gradient).max() <= ENOUGH * len(x):
             break
         new = ahead - inverse @ gradient
-        # Too far ahead: the gradient there points back along the way, so begin the run-up anew.
+        # The look-ahead went too far if the gradient there opposes the step: restart the momentum.
         speed = 0 if np.sum(gradient * (new - W)) > 0 else speed + 1
         ahead, W = new + speed / (speed + 3) * (new - W), new
     return Linear(ahead[:-1], ahead[-1] - center @ ahead[:-1])

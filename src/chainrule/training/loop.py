@@ -1,4 +1,4 @@
-"""The training loop: mini-batch, gradient, update, repeat; and what may end it."""
+"""The training loop: mini-batch, gradient, update, repeat; and what can stop it."""
 
 from __future__ import annotations
 
@@ -33,21 +33,22 @@ Array = npt.NDArray[Any]
 
 @dataclass
 class Settings:
-    """What a fit was asked for."""
+    """The settings of one fit."""
 
     batch_size: int
-    held: tuple[Array, Array] | None = None
+    #: The held-out rows (x, t), if there are any.
+    validation: tuple[Array, Array] | None = None
     metrics: dict[str, Metric] = field(default_factory=dict)
     max_grad: float | None = None
     shuffle: bool = True
-    watchers: list[Callback] = field(default_factory=list)
+    callbacks: list[Callback] = field(default_factory=list)
     progress: str | bool | None = None
-    #: The language of what is shown.
+    #: The language of the progress lines.
     lang: str = "en"
 
 
 class Loop:
-    """One fit: the epochs, the steps, and what may end them."""
+    """One fit on the NumPy engine: its epochs and steps."""
 
     def __init__(
         self,
@@ -59,7 +60,11 @@ class Loop:
         settings: Settings,
     ) -> None:
         self.trainer, self.settings = trainer, settings
-        self.held, self.metrics, self.watchers = settings.held, settings.metrics, settings.watchers
+        self.validation, self.metrics, self.callbacks = (
+            settings.validation,
+            settings.metrics,
+            settings.callbacks,
+        )
         self.n, self.batch_size, self.epochs = len(x), settings.batch_size, epochs
         self.batches = Batches(self.n, self.batch_size, trainer.rng, shuffled=settings.shuffle)
         self.steps = len(self.batches)
@@ -69,22 +74,22 @@ class Loop:
         self.optimizer = trainer.optimizer
 
     def run(self) -> History:
-        """All epochs."""
+        """Run all epochs."""
         trainer, history = self.trainer, self.trainer.history
         history.reserve(self.epochs * self.steps)
         history.stopped = trainer.stop_reason = None
         history.interrupted = trainer.interrupted = False
-        self._tell("on_start")
-        ended = False
+        self._notify("on_start")
+        completed = False
         try:
             with Interrupt(trainer), ignore_fp_errors():
                 np.setbufsize(BUFFER)  # for this block only
                 self._run()
-            ended = True
+            completed = True
         finally:
             self.progress.close()
-            if ended:
-                self._tell("on_end")
+            if completed:
+                self._notify("on_end")
         history.stopped, history.interrupted = trainer.stop_reason, trainer.interrupted
         return history
 
@@ -96,50 +101,50 @@ class Loop:
 
     def _epoch(self, number: int) -> None:
         trainer, history = self.trainer, self.trainer.history
-        started, total, rows = time.perf_counter(), 0.0, 0.0
+        start_time, total, rows = time.perf_counter(), 0.0, 0.0
         self.batches.shuffle()
         lr = self._rate()
         for i in range(self.steps):
             batch = self.batches[i]
             loss = self.stepper.step(batch, number, i)
             history.add_step(loss)
-            # Of batches too, the mean is weighted: by rows, or by the weights of the rows.
+            # The epoch's loss weights the batches by their rows, or by the rows' weights.
             weight = len(batch) if self.w is None else float(self.w[batch].sum())
             total, rows = total + loss * weight, rows + weight
             if self.progress.bar is not None:
                 self.progress.step(number, loss)
-            if self.watchers:
-                self._tell("on_step")
+            if self.callbacks:
+                self._notify("on_step")
             if trainer.stop_reason:
                 break
-        self._close(number, total / rows if rows else 0.0, lr, started)
+        self._close(number, total / rows if rows else 0.0, lr, start_time)
 
     def _rate(self) -> float:
         return float(getattr(self.trainer.optimizer, "lr", math.nan))
 
-    def _close(self, number: int, loss: float, lr: float, started: float) -> None:
-        """What there is to do and to tell at the end of an epoch."""
+    def _close(self, number: int, loss: float, lr: float, start_time: float) -> None:
+        """End an epoch: evaluate, add its row to the history, and notify schedule and callbacks."""
         trainer = self.trainer
         trainer.current_epoch = number
         figures = {"loss": loss}
-        figures.update(self._evaluated(number))
+        figures.update(self._evaluation(number))
         self._add_penalty(figures)
-        figures.update(lr=lr, seconds=time.perf_counter() - started)
+        figures.update(lr=lr, seconds=time.perf_counter() - start_time)
         trainer.history.epochs.append(figures)
         if isinstance(trainer.optimizer, Optimizer):
             trainer.optimizer.schedule.observe(figures.get("val_loss", figures["loss"]))
         self.progress.epoch(number, figures)
-        self._tell("on_epoch")
+        self._notify("on_epoch")
 
-    def _evaluated(self, number: int) -> dict[str, float]:
-        """Loss and metrics on the held-out rows; without any, the metrics that were asked for."""
-        if self.held is None and not self.metrics:
+    def _evaluation(self, number: int) -> dict[str, float]:
+        """Loss and metrics on the held-out rows; without any, the given metrics on all rows."""
+        if self.validation is None and not self.metrics:
             return {}
-        data = (self.x, self.t) if self.held is None else self.held
+        data = (self.x, self.t) if self.validation is None else self.validation
         try:
-            found = self.trainer.evaluate_prepared(*data, self.metrics)
+            scores = self.trainer.evaluate_prepared(*data, self.metrics)
         except NonFiniteError as error:
-            if self.held is None:
+            if self.validation is None:
                 when = _(
                     "Training stopped after epoch {epoch}, when all rows were evaluated.",
                     epoch=number,
@@ -150,9 +155,9 @@ class Loop:
                     epoch=number,
                 )
             raise NonFiniteError(sentences(when, *error.args)) from None
-        if self.held is None:
-            return {name: value for name, value in found.items() if name != "loss"}
-        return {f"val_{name}": value for name, value in found.items()}
+        if self.validation is None:
+            return {name: value for name, value in scores.items() if name != "loss"}
+        return {f"val_{name}": value for name, value in scores.items()}
 
     def _add_penalty(self, figures: dict[str, float]) -> None:
         optimizer = self.trainer.optimizer
@@ -161,18 +166,18 @@ class Loop:
             figures["penalty"] = optimizer.penalty(params, decays)
 
     def source(self) -> str | None:
-        """The text of the step's program; None if there is none, as for a model by hand."""
+        """The text of the step's program; None for a hand-written model, which has none."""
         return self.stepper.program.source
 
-    def _tell(self, event: str) -> None:
-        for watcher in self.watchers:
+    def _notify(self, event: str) -> None:
+        for callback in self.callbacks:
             try:
-                getattr(watcher, event)(self.trainer)
+                getattr(callback, event)(self.trainer)
             except Exception as error:
                 note = _(
                     "raised by the callback {callback}.{event} in epoch {epoch}; the model is as the last"
                     " step left it",
-                    callback=type(watcher).__name__,
+                    callback=type(callback).__name__,
                     event=event,
                     epoch=self.trainer.current_epoch,
                 )
@@ -181,22 +186,22 @@ class Loop:
 
 
 class Interrupt:
-    """Ctrl-C asks for a stop at the next step's end; a second one raises at once."""
+    """Within it, Ctrl-C stops training at the end of the current step; a second one raises at once."""
 
     def __init__(self, trainer: Training) -> None:
         self.trainer = trainer
-        self.old: Any = None
+        self.previous: Any = None
 
     def __enter__(self) -> None:
         if threading.current_thread() is threading.main_thread():
-            self.old = signal.getsignal(signal.SIGINT)
-            if self.old is signal.default_int_handler:
-                signal.signal(signal.SIGINT, self._asked)
+            self.previous = signal.getsignal(signal.SIGINT)
+            if self.previous is signal.default_int_handler:
+                signal.signal(signal.SIGINT, self._on_signal)
 
-    def _asked(self, number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, self.old)
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, self.previous)
         self.trainer.interrupt()
 
     def __exit__(self, *error: object) -> None:
-        if self.old is signal.default_int_handler:
-            signal.signal(signal.SIGINT, self.old)
+        if self.previous is signal.default_int_handler:
+            signal.signal(signal.SIGINT, self.previous)

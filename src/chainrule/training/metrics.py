@@ -1,4 +1,4 @@
-"""Metrics: how good predictions are, in numbers people know."""
+"""Metrics: how good predictions are, in the usual numbers."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ __all__ = [
 ]
 
 Array = npt.NDArray[Any]
-#: From outputs (scores or values) and targets to a number.
+#: A function of outputs (scores or values) and targets, which gives a number.
 Metric: TypeAlias = Callable[[Array, Array], float]
 
 
 def accuracy(outputs: npt.ArrayLike, t: npt.ArrayLike) -> float:
-    """The part of the rows whose class is right, as scikit-learn's accuracy_score for labels.
+    """The share of rows whose class is right, as scikit-learn's accuracy_score for labels.
 
     outputs: ids or texts, as `network.classify` and scikit-learn give them (N,); scores or
     probabilities of each class, or one-hot rows (N, C). t: ids or texts (N,), one-hot rows or
-    probabilities (N, C). Sequences go too: (N, T, C) and (N, T). Scores (N,) or (N, 1) are one
-    yes-or-no question, yes above 0, with targets 0 and 1. For several questions in one row, each
-    with an answer of its own, see `binary_accuracy`.
+    probabilities (N, C). Sequences work too: (N, T, C) and (N, T). Scores (N,) or (N, 1) answer one
+    yes-or-no question, yes above 0, with targets 0 and 1. For several questions per row, each
+    with its own answer, see `binary_accuracy`.
 
     Raises:
-        DataError: what could be read in two ways, such as 0.3 and 0.8 in a single column: scores or
-            probabilities?
+        DataError: numbers that could be read in two ways, such as 0.3 and 0.8 in a single column:
+            scores or probabilities?
 
     >>> accuracy([0, 1, 2, 2], [0, 2, 1, 1])
     0.25
@@ -60,13 +60,13 @@ def accuracy(outputs: npt.ArrayLike, t: npt.ArrayLike) -> float:
     0.5
     """
     labels = paired(outputs, t)
-    return float(np.mean(labels.found == labels.true))
+    return float(np.mean(labels.predicted == labels.true))
 
 
 def binary_accuracy(
     outputs: npt.ArrayLike, t: npt.ArrayLike, threshold: float | None = None
 ) -> float:
-    """The part of the yes-or-no answers that are right, of any shape: yes above the threshold.
+    """The share of yes-or-no answers that are right, of any shape: yes above the threshold.
 
     The threshold is 0 for scores, 0.5 for probabilities and answers 0 and 1. Without one, numbers
     beyond 0 and 1 are scores; t is yes above 0.5.
@@ -106,8 +106,8 @@ def binary_accuracy(
 def r2(outputs: npt.ArrayLike, t: npt.ArrayLike) -> float:
     """R² = 1 - Σ (y - t)² / Σ (t - mean t)², over all outputs; 0 is as good as the mean.
 
-    Of several columns each counts by its variance (scikit-learn's "variance_weighted"). NaN where
-    it has no meaning: for fewer than two rows, or targets that are all the same.
+    Several columns are weighted by their variances (scikit-learn's "variance_weighted"). NaN where
+    R² is not defined: for fewer than two rows, or targets that are all the same.
     """
     y, t = _values(outputs, t)
     if (t == t[:1]).all():
@@ -141,24 +141,24 @@ def confusion_matrix(
 ) -> npt.NDArray[np.int64]:
     """Counts (C, C): row, the true class; column, the predicted one.
 
-    `outputs` and `t` are whatever `accuracy` takes. `classes` is C; without it, as many as there are
-    scores a row, or as the largest id asks for. Texts stand in the order of the alphabet.
+    `outputs` and `t` are as in `accuracy`. `classes` is C; by default it is the number of scores
+    in a row, or the largest id plus 1. Texts are in alphabetical order.
 
     >>> confusion_matrix([0, 1, 1], [0, 0, 1])
     array([[1, 1],
            [0, 1]])
     """
     labels = paired(outputs, t)
-    found, true = labels.found.ravel(), labels.true.ravel()
-    if found.dtype.kind == "U":
-        names, ids = np.unique(np.concatenate([true, found]), return_inverse=True)
-        true, found = ids[: len(true)], ids[len(true) :]
-        known = len(names)
+    predicted, true = labels.predicted.ravel(), labels.true.ravel()
+    if predicted.dtype.kind == "U":
+        names, ids = np.unique(np.concatenate([true, predicted]), return_inverse=True)
+        true, predicted = ids[: len(true)], ids[len(true) :]
+        default = len(names)
     else:
-        true, found = true.astype(np.int64), found.astype(np.int64)
-        known = labels.classes or int(max(true.max(), found.max())) + 1
-    n = known if classes is None else whole(classes, "classes")
-    for what, ids in ((TARGETS, true), (PREDICTIONS, found)):
+        true, predicted = true.astype(np.int64), predicted.astype(np.int64)
+        default = labels.classes or int(max(true.max(), predicted.max())) + 1
+    n = default if classes is None else whole(classes, "classes")
+    for what, ids in ((TARGETS, true), (PREDICTIONS, predicted)):
         bad = (ids < 0) | (ids >= n)
         if bad.any():
             raise DataError(
@@ -171,15 +171,16 @@ def confusion_matrix(
                 )
             )
     counts = np.zeros((n, n), np.int64)
-    np.add.at(counts, (true, found), 1)
+    np.add.at(counts, (true, predicted), 1)
     return counts
 
 
 @dataclass(frozen=True)
 class ClassScore:
-    """How one class fares: its rows, the part of them found, the part of its mentions that are right.
+    """One class: its number of rows, and its recall and precision.
 
-    A part of nothing is None.
+    Recall is the share of its rows that are predicted right, None if it has no rows; precision the
+    share of its predictions that are right, None if it is never predicted.
     """
 
     rows: int
@@ -188,7 +189,7 @@ class ClassScore:
 
 
 def class_scores(counts: npt.ArrayLike) -> list[ClassScore]:
-    """The classes one by one, from a confusion matrix.
+    """The score of each class, from a confusion matrix.
 
     >>> class_scores([[1, 1], [0, 1]])[1]
     ClassScore(rows=1, recall=1.0, precision=0.5)
@@ -196,15 +197,15 @@ def class_scores(counts: npt.ArrayLike) -> list[ClassScore]:
     table = np.asarray(counts)
     if table.ndim != 2 or table.shape[0] != table.shape[1]:
         raise ShapeError(_("a confusion matrix is square; got shape {shape}.", shape=table.shape))
-    hits, rows, told = np.diag(table), table.sum(axis=1), table.sum(axis=0)
+    columns = np.diag(table), table.sum(axis=1), table.sum(axis=0)
     return [
-        ClassScore(n, hit / n if n else None, hit / said if said else None)
-        for hit, n, said in zip(hits.tolist(), rows.tolist(), told.tolist(), strict=True)
+        ClassScore(n, hits / n if n else None, hits / predicted if predicted else None)
+        for hits, n, predicted in zip(*(c.tolist() for c in columns), strict=True)
     ]
 
 
 def in_units(value: float | None) -> str:
-    """An error in the units of the target, as people write amounts; a dash for none.
+    """An error in the units of the target as text, in the usual form for amounts; "-" for None.
 
     >>> in_units(29552.4), in_units(61.914), in_units(0.000123456), in_units(2.5e12)
     ('29,552', '61.91', '0.0001235', '2.5e+12')
@@ -217,20 +218,20 @@ def in_units(value: float | None) -> str:
 def regression_scores(
     y: npt.ArrayLike, t: npt.ArrayLike, unit: float = 1.0
 ) -> dict[str, float | None]:
-    """R², RMSE and MAE of standardised answers and targets; the last two times `unit`.
+    """R², RMSE and MAE of standardised predictions and targets; the last two times `unit`.
 
     R² is None where it is not defined: for fewer than two rows, or if all targets are the same.
-    The differences are those of the standardised values: in the target's own unit their squares
-    could underflow to nothing, or overflow.
+    The differences are squared in standardised units: in the target's own unit the squares could
+    underflow to 0, or overflow.
     """
-    given, true = np.asarray(y, np.float64).ravel(), np.asarray(t, np.float64).ravel()
-    wrong, around = given - true, true - true.mean()
+    predicted, true = np.asarray(y, np.float64).ravel(), np.asarray(t, np.float64).ravel()
+    errors, deviations = predicted - true, true - true.mean()
     constant = bool((true == true[0]).all())
-    r2 = None if constant else 1 - float(np.sum(wrong**2)) / float(np.sum(around**2))
+    r2 = None if constant else 1 - float(np.sum(errors**2)) / float(np.sum(deviations**2))
     return {
         "r2": r2,
-        "rmse": float(np.sqrt(np.mean(wrong**2))) * unit,
-        "mae": float(np.mean(np.abs(wrong))) * unit,
+        "rmse": float(np.sqrt(np.mean(errors**2))) * unit,
+        "mae": float(np.mean(np.abs(errors))) * unit,
     }
 
 
@@ -238,38 +239,38 @@ METRICS: dict[str, Metric] = {"accuracy": accuracy, "r2": r2, "rmse": rmse, "mae
 
 
 def class_accuracy(scores: Array, t: Array) -> float:
-    """The accuracy of what is known to be scores (..., C) of classes."""
+    """The accuracy of scores (..., C) of classes, for targets that are ids or one-hot rows."""
     true = t.argmax(axis=-1) if t.shape == scores.shape else t
     return float(np.mean(scores.argmax(axis=-1) == true))
 
 
 def answer_accuracy(scores: Array, t: Array) -> float:
-    """The accuracy of what is known to be yes-or-no scores: yes above 0, t above 0.5."""
+    """The accuracy of yes-or-no scores: yes for a score above 0, and for a target above 0.5."""
     return float(np.mean((scores > 0) == (same_shape(scores, t) > 0.5)))
 
 
-#: What goes with the outputs of a network, by the targets of its loss.
+#: The default metrics of a network, by the kind of targets of its loss.
 _OF_TARGET: dict[str, dict[str, Metric]] = {
     "values": {"r2": r2},
     "classes": {"accuracy": class_accuracy},
     "binary": {"accuracy": answer_accuracy},
 }
-#: Columns that a history has by itself.
-_TAKEN = ("loss", "penalty", "lr", "seconds")
+#: The standard columns of a history, whose names no metric may have.
+_RESERVED = ("loss", "penalty", "lr", "seconds")
 
 
 def named_metrics(
     metrics: str | Metric | Iterable[str | Metric] | None, target: str
 ) -> dict[str, Metric]:
-    """Metrics by name, from names and functions; None gives the ones that suit the targets."""
-    suited = _OF_TARGET.get(target, {})
+    """Metrics by name, from names and functions; None gives the default ones for the targets."""
+    defaults = _OF_TARGET.get(target, {})
     if metrics is None:
-        return suited
+        return defaults
     chosen: dict[str, Metric] = {}
     for metric in [metrics] if isinstance(metrics, str) or callable(metrics) else metrics:
-        name, function = _named(metric, METRICS | suited)
+        name, function = _named(metric, METRICS | defaults)
         if metric is accuracy or (metric is binary_accuracy and target == "binary"):
-            function = suited.get("accuracy", function)  # what the outputs are is known here
+            function = defaults.get("accuracy", function)  # a network's outputs are known as scores
         if chosen.get(name, function) is not function:
             raise SettingError(
                 _(
@@ -281,7 +282,7 @@ def named_metrics(
     return chosen
 
 
-def _named(metric: Any, known: dict[str, Metric]) -> tuple[str, Metric]:
+def _named(metric: str | Metric, known: dict[str, Metric]) -> tuple[str, Metric]:
     if isinstance(metric, str) and metric in known:
         return metric, known[metric]
     where = _("the metric {name}", name=getattr(metric, "__name__", ""))
@@ -295,7 +296,7 @@ def _named(metric: Any, known: dict[str, Metric]) -> tuple[str, Metric]:
             )
         )
     name = str(getattr(metric, "__name__", type(metric).__name__))
-    if name in _TAKEN:
+    if name in _RESERVED:
         raise SettingError(
             _(
                 'a metric cannot be called "{name}", which is a column of every history; rename it.',

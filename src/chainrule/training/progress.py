@@ -1,4 +1,4 @@
-"""Progress: a bar on a terminal or in a notebook, else a plain line for every epoch."""
+"""Progress: a bar on a terminal or in a notebook; elsewhere a plain line for every epoch."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from chainrule.text_width import cells_wide
 __all__ = ["Progress"]
 
 
-#: What columns of a history are called beside a number; others go by their own names.
+#: The labels of a history's columns in progress lines; other columns keep their own names.
 NAMES = {
     "loss": _("loss"),
     "accuracy": _("accuracy"),
     "val_loss": _("held-out loss"),
     "val_accuracy": _("held-out accuracy"),
 }
-#: The same beside a bar, where there is less room.
+#: The shorter labels beside a bar.
 BRIEF = NAMES | {"accuracy": _p("accuracy", "acc"), "val_accuracy": _p("accuracy", "held-out")}
 
 
 def _figures(epoch: dict[str, float], names: dict[str, Message]) -> dict[str, Text]:
-    """The figures of an epoch people want to see, in words, by the name of the column."""
-    found: dict[str, Text] = {}
+    """The figures of an epoch to show, each with its label, by the name of the column."""
+    texts: dict[str, Text] = {}
     for name, value in epoch.items():
         if name in ("lr", "seconds", "penalty"):
             continue
         number = f"{value:.1%}" if name.endswith("accuracy") else f"{value:.4f}"
         if math.isnan(value):
             number = "-"  # R² of targets that are all the same
-        called: str = name
+        label: str = name
         if name in names:
-            called = names[name]
+            label = names[name]
         elif name.startswith("val_"):
-            called = _("held-out {name}", name=name.removeprefix("val_"))
-        found[name] = _("{name} {number}", name=called, number=number)
-    return found
+            label = _("held-out {name}", name=name.removeprefix("val_"))
+        texts[name] = _("{name} {number}", name=label, number=number)
+    return texts
 
 
 def _both(told: Text, more: Text) -> Text:
@@ -49,7 +49,7 @@ def _both(told: Text, more: Text) -> Text:
 
 
 def _brief(epoch: dict[str, float], room: int | None, lang: str = "en") -> str:
-    """The figures of an epoch beside a bar: what counts most first, as many as there is room for.
+    """The figures of an epoch beside a bar: the most important first, as many as fit in `room` cells.
 
     >>> epoch = {"loss": 0.5, "val_loss": 0.75, "val_accuracy": 0.9}
     >>> _brief(epoch, None), _brief(epoch, 30), _brief(epoch, 5)
@@ -63,19 +63,19 @@ def _brief(epoch: dict[str, float], room: int | None, lang: str = "en") -> str:
 
     figures = _figures(epoch, BRIEF)
     first, *others = sorted(figures, key=weight)
-    told = figures[first]
+    text = figures[first]
     for name in others:
-        longer = _both(told, figures[name])
+        longer = _both(text, figures[name])
         if room is not None and cells_wide(longer.said(lang)) > room:
             break
-        told = longer
-    return told.said(lang)
+        text = longer
+    return text.said(lang)
 
 
 class Progress:
-    """What a fit shows while it runs: "auto", "bar", "lines", "notes" (no epochs) or None.
+    """Shows the progress of a fit in the language `lang`.
 
-    It is shown in the language `lang`.
+    `mode`: "auto", "bar", "lines" (one per epoch), "notes" (only the lines of `say`), or None.
     """
 
     def __init__(self, mode: str | bool | None, epochs: int, steps: int, lang: str = "en") -> None:
@@ -107,20 +107,20 @@ class Progress:
         return self.bar is not None or self.lines or self.notes
 
     def say(self, line: str) -> None:
-        """A line for people, beside what is shown; nothing where nothing is to be shown."""
-        told = in_language(line, self.lang)
+        """Show a line of text, above a bar if there is one; nothing if nothing is shown."""
+        text = in_language(line, self.lang)
         if self.bar is not None:
-            self.bar.write(told, file=sys.stderr)
+            self.bar.write(text, file=sys.stderr)
         elif self.lines or self.notes:
-            print(told, file=sys.stderr, flush=True)
+            print(text, file=sys.stderr, flush=True)
 
     def begin(self) -> None:
-        """Count the time from here: what came before was compiling."""
+        """Restart the clock of the bar: the time before was compiling."""
         if self.bar is not None:
             self.bar.reset()
 
     def step(self, epoch: int, loss: float, steps: int = 1) -> None:
-        """After some steps, where there is a bar; it moves ten times a second."""
+        """Advance the bar after some steps; it is redrawn ten times a second."""
         self._done += steps
         now = time.monotonic()
         if now - self._shown > 0.1:
@@ -139,7 +139,7 @@ class Progress:
         self._done = 0
 
     def epoch(self, number: int, figures: dict[str, float]) -> None:
-        """After an epoch."""
+        """Show the figures of an epoch that has ended."""
         if self.bar is not None:
             self._name(number)
             self.bar.set_postfix_str(_brief(figures, self._room(), self.lang), refresh=False)
@@ -153,7 +153,7 @@ class Progress:
             print(line.said(self.lang), file=sys.stderr, flush=True)
 
     def _room(self) -> int | None:
-        """How many letters fit beside a bar of ten; None where there is no limit (a notebook)."""
+        """How many cells are left beside a bar of ten; None where there is no limit (a notebook)."""
         now = self.bar.format_dict
         if not isinstance(now["ncols"], int):
             return None
@@ -162,7 +162,7 @@ class Progress:
         return int(now["ncols"] - cells_wide(f"{self.bar.desc} 100%|| , ") - times - 10)
 
     def close(self) -> None:
-        """The last state of the bar."""
+        """Bring the bar to its last state, and close it."""
         if self.bar is not None:
             self._move()
             self.bar.refresh()

@@ -1,8 +1,8 @@
-"""How long to train and how tightly to hold the weights: tried on rows that are left out in turn.
+"""Recipes: how many epochs to train, with how much weight decay, chosen by cross-validation.
 
-A long training with a light hand learns what a large or clean table has to teach, and learns a
-small noisy one by heart; a short training with a strong weight decay stays near a straight line.
-Which of them a table wants, its own rows tell.
+A long training with little weight decay fits a large or clean table well, but overfits a small
+noisy one; a short training with strong weight decay stays close to a linear model. Rows left out
+of the training in turn show which of them suits a table.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ __all__ = ["Choice", "Recipe", "choose_recipe", "folds_for", "recipes_for"]
 
 Array = npt.NDArray[Any]
 
-#: About how many steps the longest training takes, and all trials together; and epochs at most.
+#: About how many steps the longest training takes, and all trials together; the most epochs.
 STEPS, MOST = 5000, 200
-#: So many epochs are tried at most, but for a table so small that they are no `FEW` steps.
+#: The most epochs of a trial; in a small table more, up to FEW steps.
 EPOCHS, FEW = 60, 400
-#: From so many rows on, that many steps learn nothing by heart; fewer tell nothing when left out.
+#: From MANY rows on, STEPS steps do not overfit; fewer than HANDFUL rows are too few to compare by.
 MANY, HANDFUL = 10_000, 20
-#: Who after so many parts has so many times the leader's loss on each is not tried on the others.
+#: A recipe is dropped after ENOUGH parts if its loss on each is over BEHIND times the leader's.
 ENOUGH, BEHIND = 2, 1.05
-#: In how many parts the rows are cut at most, each left out once; a single one is a fifth.
+#: The most parts that the rows are cut into, each left out once; a single part is a fifth.
 PARTS = 5
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """So many epochs, with this weight decay; `trial`: so many are enough to see whether it is any good."""
+    """The epochs and the weight decay of a training; `trial`: how many epochs a trial of it takes."""
 
     epochs: int
     weight_decay: float
@@ -58,7 +58,7 @@ class Recipe:
 
     @property
     def told(self) -> Message:
-        """The recipe in words."""
+        """The recipe as text, for people."""
         return _n(
             "{n} epoch, weight decay {decay:g}",
             "{n} epochs, weight decay {decay:g}",
@@ -71,11 +71,11 @@ class Recipe:
 
     @property
     def tried(self) -> Recipe:
-        """The recipe as it is tried."""
+        """The recipe of a trial: with `trial` epochs, where that is given."""
         return Recipe(self.trial or self.epochs, self.weight_decay)
 
     def prepare(self, optimizer: Optimizer, rows: int, batch_size: int) -> None:
-        """Set the decay, and stretch a cosine schedule over these epochs of so many rows."""
+        """Set the optimizer's decay, and stretch a cosine schedule over the epochs of so many rows."""
         steps = math.ceil(rows / batch_size) * self.epochs
         optimizer.weight_decay = self.weight_decay
         if isinstance(optimizer.schedule, Cosine):
@@ -85,10 +85,10 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Choice:
-    """What `choose_recipe` found: the recipes, and the loss of each on the rows left out.
+    """The result of `choose_recipe`: the recipes, and the loss of each on the rows left out.
 
-    `losses` is as long as `recipes`; infinite where the training went out of bounds, or was left at
-    two parts, far behind. Nothing was tried, and it is empty, if there was one recipe only.
+    `losses` is as long as `recipes`; a loss is infinite if the training diverged, or if the recipe
+    was dropped after two parts. With a single recipe nothing is tried, and `losses` is empty.
     """
 
     recipes: tuple[Recipe, ...]
@@ -97,16 +97,16 @@ class Choice:
 
     @property
     def recipe(self) -> Recipe:
-        """The one with the smallest loss; of equals the first."""
+        """The recipe with the smallest loss; the first of equals."""
         best = int(np.argmin(self.losses)) if self.losses else 0
         return self.recipes[best]
 
 
 def recipes_for(rows: int, batch_size: int = 32) -> tuple[Recipe, ...]:
-    """Ways to train on so many rows: long and light, or much shorter and tighter.
+    """Recipes for so many rows: a long one with little decay, and shorter ones with more.
 
-    The long one is tried at up to 60 epochs: if it is the best there, the table has more to teach.
-    From 10,000 rows on, and below 20, it is the only one.
+    A trial of the long one takes up to 60 epochs: if it is the best by then, more epochs help.
+    From 10,000 rows on, and below 20, it is the only recipe.
 
     >>> for recipe in recipes_for(500):
     ...     print(recipe)
@@ -127,7 +127,7 @@ def recipes_for(rows: int, batch_size: int = 32) -> tuple[Recipe, ...]:
 
 
 def folds_for(recipes: Sequence[Recipe], rows: int, batch_size: int = 32) -> int:
-    """In how many parts to cut so many rows, so that all trials take some 5,000 steps: 1 to 5.
+    """The number of parts, 1 to 5, to cut so many rows into, so that all trials take some 5,000 steps.
 
     >>> [folds_for(recipes_for(rows), rows) for rows in (300, 700, 1500)]
     [5, 3, 1]
@@ -151,22 +151,21 @@ def choose_recipe(
 ) -> Choice:
     """Choose a recipe by cross-validation on these rows, and set the trainer's optimizer for it.
 
-    The rows are cut in `folds` parts (see `folds_for`), classes in proportion. Each recipe, as it is
-    `tried`, trains the network from where it is now once for every part, on the rows outside it, and
-    is judged by its mean loss on the rows left out; one that is 5 % behind on each of two parts is
-    left at that.
-    Then the network is put back to where it was, so that
+    The rows are cut into `folds` parts (see `folds_for`), classes in proportion. For every part,
+    each recipe in its `tried` form trains the network from its present state on the rows outside
+    the part. A recipe's score is its mean loss on the rows left out; a recipe 5 % behind on each of
+    the first two parts is dropped. Then the network is restored, so that
     `trainer.fit(x, t, choice.recipe.epochs, batch_size)` trains it on all rows.
 
     x, t: as for `Trainer.fit`, training rows only: rows held back for the final score must not be
     among them. The optimizer is an AdamW; a `Cosine` schedule is stretched to each training.
-    `recipes`: by default `recipes_for(len(x))`. `progress`: None for no word;
-    `lang`: of what is said, "en" or "zh"; None is the language of CHAINRULE_LANG, else English.
+    `recipes`: by default `recipes_for(len(x))`. `progress`: None shows nothing; `lang`: the language
+    of what is shown, "en" or "zh"; None is the language of CHAINRULE_LANG, else English.
 
     Raises:
-        SettingError: a model or an optimizer of another kind, no recipes.
+        SettingError: a model or an optimizer of another kind, or no recipes.
         DataError: too few rows to leave any out.
-        NonFiniteError: no recipe could be trained to its end.
+        NonFiniteError: every recipe diverged.
 
     >>> import chainrule as cr
     >>> x, t = cr.datasets.moons(noise=0.4)
@@ -190,17 +189,17 @@ def choose_recipe(
             )
         )
     x, t, _none = model._prepare(x, t, None)
-    found = tuple(recipes_for(len(x), batch_size) if recipes is None else recipes)
-    if not found or not all(isinstance(recipe, Recipe) for recipe in found):
+    candidates = tuple(recipes_for(len(x), batch_size) if recipes is None else recipes)
+    if not candidates or not all(isinstance(recipe, Recipe) for recipe in candidates):
         raise SettingError(
             _(
                 "recipes={recipes}: give some, such as [Recipe(epochs=20, weight_decay=1.0)].",
                 recipes=shown(recipes),
             )
         )
-    parts = folds_for(found, len(x), batch_size) if folds is None else whole(folds, "folds")
+    parts = folds_for(candidates, len(x), batch_size) if folds is None else whole(folds, "folds")
     losses: tuple[float, ...] = ()
-    if len(found) > 1:
+    if len(candidates) > 1:
         if parts > len(x) or len(x) < 2:
             raise DataError(
                 _(
@@ -210,9 +209,9 @@ def choose_recipe(
                     parts=max(parts, 2),
                 )
             )
-        cut = _parts(t, parts, generator(seed))
-        losses = _losses(trainer, found, x, t, cut, batch_size, progress, language(lang))
-    choice = Choice(found, losses, parts if losses else 0)
+        part = _parts(t, parts, generator(seed))
+        losses = _losses(trainer, candidates, x, t, part, batch_size, progress, language(lang))
+    choice = Choice(candidates, losses, parts if losses else 0)
     choice.recipe.prepare(optimizer, len(x), batch_size)
     return choice
 
@@ -227,7 +226,7 @@ def _losses(
     progress: str | bool | None,
     lang: str,
 ) -> tuple[float, ...]:
-    """The mean loss of every recipe on the rows left out; all is put back as it was."""
+    """The mean loss of every recipe on the rows left out; the trainer's state is restored."""
     optimizer, recipes = trainer.optimizer, [recipe.tried for recipe in recipes]
     start, schedule, decay = (
         trainer.snapshot(place=False),
@@ -261,12 +260,10 @@ def _losses(
                 finally:
                     trainer.restore(start)
                 if inner.stop_reason is not None:
-                    raise KeyboardInterrupt  # which inner.fit has taken for its own
+                    raise KeyboardInterrupt  # inner.fit has caught it
     finally:
         optimizer.schedule, optimizer.weight_decay = schedule, decay
-        trainer._kernel = (
-            inner._kernel
-        )  # of the same network and optimizer: nothing to compile again
+        trainer._kernel = inner._kernel  # same network and optimizer: nothing to compile again
     if not np.isfinite(losses).any() and failed is not None:
         raise failed
     sizes = np.bincount(part[part >= 0])
@@ -292,7 +289,7 @@ def _losses(
 
 
 def _still_tried(losses: npt.NDArray[np.float64]) -> list[int]:
-    """Which recipes are tried on: after two parts, those that are not far behind on each."""
+    """The indices of the recipes that stay: after two parts, those not far behind on each."""
     if losses.shape[1] < ENOUGH:
         return list(range(len(losses)))
     first = losses[:, :ENOUGH]
@@ -301,14 +298,14 @@ def _still_tried(losses: npt.NDArray[np.float64]) -> list[int]:
 
 
 def _parts(t: Array, parts: int, random: np.random.Generator) -> npt.NDArray[np.int64]:
-    """The part of every row, 0 … parts - 1, each class spread evenly; -1 is in none.
+    """The part of every row, 0 … parts - 1, each class spread evenly; -1 for a row in no part.
 
-    One part alone is a fifth of the rows.
+    A single part is a fifth of the rows.
     """
     order = random.permutation(len(t))
     if t.ndim == 1 and t.dtype.kind in "iu":
         order = order[np.argsort(t[order], kind="stable")]
-    dealt = np.empty(len(t), np.int64)
-    dealt[order] = np.arange(len(t)) % (parts if parts > 1 else min(PARTS, len(t)))
-    dealt[dealt >= parts] = -1
-    return dealt
+    part = np.empty(len(t), np.int64)
+    part[order] = np.arange(len(t)) % (parts if parts > 1 else min(PARTS, len(t)))
+    part[part >= parts] = -1
+    return part

@@ -1,10 +1,11 @@
-"""The state of a training: the one object that owns it, for loops, callbacks and the playground."""
+"""The state of a training, in one object: loops, callbacks and the playground share it."""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,34 +14,47 @@ from chainrule.errors import SettingError, shown
 from chainrule.lang.messages import _
 from chainrule.layers.losses import Loss
 from chainrule.networks import Network
+from chainrule.networks.steps import TrainableModel
 from chainrule.optimizers import Optimizer
+from chainrule.schedules import Schedule
 from chainrule.training.history import History
 from chainrule.training.metrics import Metric
 
-__all__ = ["Snapshot", "Training", "parameter_arrays"]
+if TYPE_CHECKING:
+    from chainrule.engine.compiled.step import CompiledStep
+
+__all__ = ["Place", "Snapshot", "Training", "moving_arrays", "parameter_arrays"]
 
 Array = npt.NDArray[Any]
 
 
+class Place(NamedTuple):
+    """How far a training has come: what an epoch changes."""
+
+    generator: Mapping[str, object]
+    schedule: Schedule | None
+    history: History
+    epoch: int
+    stop_reason: str | None
+
+
 @dataclass(frozen=True)
 class Snapshot:
-    """A training as it was: what a step changes, and with `place` what an epoch changes, too."""
+    """The state of a training at one time: what a step changes; with `place` what an epoch changes."""
 
     #: Copies of the parameters and buffers.
     arrays: list[Array]
-    #: The optimizer's slots, and how many updates it has made.
+    #: Copies of the optimizer's slots, and the number of its updates.
     slots: list[list[Array]] | None
     updates: int
-    #: The generator, the schedule, the history, the epoch, and why training is to end.
-    place: tuple[Any, Any, History, int, str | None] | None = None
+    place: Place | None = None
 
 
 class Training:
-    """A model, its optimizer, and where its training has come to.
+    """A model, its optimizer, and the state of its training.
 
-    `history` is what it went through, `rng` what it shuffles by, `stop_reason` why it is to end once
-    something has asked for it. `snapshot` and `restore` go back to any point: the bits that follow are
-    those that followed then.
+    `history` records the steps and epochs, `rng` shuffles the rows, and `stop_reason` is set once
+    training is to stop. `restore` goes back to a `snapshot`; the same bits follow as followed then.
     """
 
     def __init__(self, model: Any, optimizer: Any, rng: np.random.Generator) -> None:
@@ -52,41 +66,40 @@ class Training:
         self.interrupted = False
         self.engine = "numpy"
         self.threads: int | None = None
-        #: What the latest fit ran on, and why not on the compiled engine, if so.
+        #: The engine of the latest fit; if it is not the compiled one, the reason.
         self.engine_used: str | None = None
         self.engine_reason: str | None = None
-        #: The compiled step of the latest fit, and what it was made for.
-        self._kernel: tuple[Any, Any] | None = None
-        #: The rows of the fit in hand, ready for the network: (x, t, weights), for callbacks.
+        #: The compiled step of the latest fit, after the key of what it was made for.
+        self._kernel: tuple[tuple[object, ...], CompiledStep] | None = None
+        #: The data of the current fit, ready for the network: (x, t, weights), for callbacks.
         self.data: tuple[Array, Array, Array | None] | None = None
 
     def stop(self, why: str) -> None:
-        """End training after the step or epoch in hand; `why` is a text, or a message."""
+        """End training after the current step or epoch; `why` is a text or a message."""
         self.stop_reason = why
 
     def interrupt(self) -> None:
-        """End training after the step or epoch in hand, since Ctrl-C was pressed."""
+        """End training after the current step or epoch, since Ctrl-C was pressed."""
         self.stop(_("interrupted by Ctrl-C"))
         self.interrupted = True
 
     def kind_of(self, t: Array) -> str:
-        """The kind of targets: as the loss says; with a loss by hand, ids are classes."""
+        """The kind of targets: that of the loss; for a hand-written loss, integers are "classes"."""
         loss = getattr(self.model, "loss", None)
         if isinstance(loss, Loss):
             return loss.target
         return "classes" if t.ndim == 1 and t.dtype.kind in "iu" else "unknown"
 
     def evaluate_prepared(self, x: Array, t: Array, metrics: dict[str, Metric]) -> dict[str, float]:
-        """The loss and the metrics on data that is ready for the network."""
+        """The loss and the metrics on data that is ready for the network, in inference mode."""
         y = np.asarray(self.model.predict(x))
         loss = getattr(self.model, "loss", None)
-        found = {}
         if isinstance(self.model, Network) and loss is not None:
-            found["loss"] = float(loss.forward(y, t))
+            scores = {"loss": float(loss.forward(y, t))}
         else:
-            found["loss"] = float(self.model.forward(x, t))
+            scores = {"loss": float(self.model.forward(x, t))}
         counted = loss.counted(t) if isinstance(loss, Loss) else None
-        if counted is not None:  # what the loss ignores says nothing in a metric, either
+        if counted is not None:  # rows that the loss ignores are left out of the metrics, too
             y, t = y[counted], t[counted]
         for name, metric in metrics.items():
             value = metric(y, t)
@@ -100,10 +113,10 @@ class Training:
                         value=shown(value, 40),
                     )
                 )
-            found[name] = float(value)
-        return found
+            scores[name] = float(value)
+        return scores
 
-    # -- going back ---------------------------------------------------------------------------------
+    # -- snapshots ----------------------------------------------------------------------------------
 
     def _arrays(self) -> list[Array]:
         arrays = list(parameter_arrays(self.model))
@@ -112,45 +125,51 @@ class Training:
         return arrays
 
     def snapshot(self, *, place: bool = True) -> Snapshot:
-        """A copy of the whole state, for `restore`; without `place`, of what a step changes only.
+        """A copy of the state, for `restore`.
 
-        That is parameters, buffers and the optimizer's slots. The place is the epoch, the history, the
-        generator and the schedule.
+        Parameters, buffers and the optimizer's slots are always in it; with `place` also the epoch,
+        the history, the generator and the schedule.
         """
-        slots, updates, where = None, 0, None
+        slots, updates, copied_place = None, 0, None
         if isinstance(self.optimizer, Optimizer):
             updates, state = self.optimizer.iter, self.optimizer.state
             slots = None if state is None else [[s.copy() for s in group] for group in state]
         if place:
             schedule = copy.deepcopy(getattr(self.optimizer, "schedule", None))
             bits, history = self.rng.bit_generator.state, copy.deepcopy(self.history)
-            where = bits, schedule, history, self.current_epoch, self.stop_reason
-        return Snapshot([a.copy() for a in self._arrays()], slots, updates, where)
+            copied_place = Place(bits, schedule, history, self.current_epoch, self.stop_reason)
+        return Snapshot([a.copy() for a in self._arrays()], slots, updates, copied_place)
 
-    def restore(self, kept: Snapshot) -> None:
+    def restore(self, snapshot: Snapshot) -> None:
         """Go back to a snapshot; every array keeps its address, and `history` is the same object."""
-        for array, old in zip(self._arrays(), kept.arrays, strict=True):
+        for array, old in zip(self._arrays(), snapshot.arrays, strict=True):
             array[...] = old
         if isinstance(self.optimizer, Optimizer):
-            self.optimizer.iter = kept.updates
-            if kept.slots is None:
+            self.optimizer.iter = snapshot.updates
+            if snapshot.slots is None:
                 self.optimizer.state = None
-            for group, old_group in zip(self.optimizer.state or [], kept.slots or [], strict=True):
+            state, old_state = self.optimizer.state or [], snapshot.slots or []
+            for group, old_group in zip(state, old_state, strict=True):
                 for slot, old in zip(group, old_group, strict=True):
                     slot[...] = old
-        if kept.place is not None:
-            bits, schedule, history, self.current_epoch, self.stop_reason = kept.place
+        if snapshot.place is not None:
+            bits, schedule, history, self.current_epoch, self.stop_reason = snapshot.place
             self.rng.bit_generator.state = bits
             vars(self.history).update(vars(copy.deepcopy(history)))
-            if isinstance(self.optimizer, Optimizer):
+            if isinstance(self.optimizer, Optimizer) and schedule is not None:
                 self.optimizer.schedule = copy.deepcopy(schedule)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_kernel": None, "data": None}
 
 
-def parameter_arrays(model: Any) -> list[Array]:
-    """The parameter arrays of a model, each once."""
+def parameter_arrays(model: TrainableModel) -> list[Array]:
+    """The parameter arrays of a model, frozen ones included, each once."""
     if isinstance(model, Network):
         return [p.data for p in model.named_parameters().values()]
     return list({id(p): p for p in model.params}.values())
+
+
+def moving_arrays(model: TrainableModel) -> list[Array]:
+    """The parameter arrays that training changes, each once."""
+    return model.params if isinstance(model, Network) else parameter_arrays(model)

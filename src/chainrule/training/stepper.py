@@ -17,17 +17,18 @@ from chainrule.training.state import Training
 
 __all__ = ["BUFFER", "Stepper"]
 
-#: How many elements NumPy copies at a time where an operand is repeated: a step stays within a
-#: few KiB of its plan, and is no slower than with NumPy's own 8,192.
+#: NumPy's buffer size, in elements, while training: a step then allocates only a few KiB beyond its
+#: plan, and is no slower than with NumPy's default, 8,192.
 BUFFER = 416
 
 Array = npt.NDArray[Any]
 
 
 class Stepper:
-    """Takes steps on prepared data: x, targets t, weights w of the rows.
+    """Makes steps on prepared data: x, targets t, weights w of the rows.
 
-    `max_grad` is the largest global norm of the gradients, `batches` how many an epoch has, for errors.
+    `max_grad` is the largest global norm of the gradients; `batches`, the number of batches in an
+    epoch, is for error messages.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class Stepper:
         max_grad: float | None = None,
     ) -> None:
         self.model, self.optimizer = training.model, training.optimizer
-        self.ours = isinstance(training.optimizer, Optimizer)
+        self.own_optimizer = isinstance(training.optimizer, Optimizer)  # one of chainrule's
         self.x, self.t, self.w = x, t, w
         self.batches, self.max_grad = batches, max_grad
         self.program: Step = make_step(training.model, x, t, w)
@@ -51,35 +52,35 @@ class Stepper:
         self.before = [b.copy() for b in self.buffers]
 
     def step(self, rows: Array, epoch: int, i: int) -> float:
-        """One step with these rows: gradient, check, update; the loss before the update.
+        """Make one step on these rows: gradient, check, update. Gives the loss before the update.
 
         Raises:
             NonFiniteError: the loss or a gradient is not finite, and nothing was updated.
         """
         loss, (params, grads, decays, factors) = self.gradient(rows, epoch, i)
-        if self.ours and not params:  # all is frozen, and the state is to wait for what comes
+        if self.own_optimizer and not params:  # all is frozen: the optimizer's state stays as it is
             self.optimizer.iter += 1
-        elif self.ours:
-            # An optimizer with an update of its own need not know of factors.
+        elif self.own_optimizer:
+            # A subclass with an update of its own may not take factors.
             self.optimizer.update(params, grads, decays, *(() if factors is None else (factors,)))
         else:
             self.optimizer.update(params, grads)
         return loss
 
     def gradient(self, rows: Array, epoch: int, i: int) -> tuple[float, Segments]:
-        """The loss of a batch, and what to update; raises if a number is not finite."""
+        """The loss of a batch, and the segments to update; raises if a number is not finite."""
         if self.buffers:
             _copy(self.buffers, self.before)
         loss = self.program.run(rows)
         segments = self.program.segments()
         grads, most = segments[1], self.max_grad
         norm = clip_grads(grads, most) if most else global_norm(grads)
-        if not (math.isfinite(loss) and math.isfinite(norm) and self._sound()):
+        if not (math.isfinite(loss) and math.isfinite(norm) and self._buffers_finite()):
             _copy(self.before, self.buffers)
             self.blame(rows, epoch, i, loss)
         return loss, segments
 
-    def _sound(self) -> bool:
+    def _buffers_finite(self) -> bool:
         return not self.buffers or all(np.isfinite(buffer).all() for buffer in self.buffers)
 
     def blame(self, rows: Array, epoch: int, i: int, loss: float) -> None:
@@ -102,7 +103,7 @@ class Stepper:
         raise NonFiniteError(sentences(stopped, where, self._advice()))
 
     def _advice(self) -> Spelled:
-        """What to do about it, in the reader's own words; the page has its own ways."""
+        """What to do about it, for Python or for the command; the playground's page gives its own."""
         lr = getattr(self.optimizer, "lr", "?")
         return Spelled(
             _(

@@ -43,20 +43,21 @@ Data = tuple[npt.ArrayLike, npt.ArrayLike] | list[Array]
 
 
 class Trainer(Training):
-    """Trains a model with an optimizer: draw a mini-batch, take the gradient, update, repeat.
+    """Trains a model with an optimizer: draw a mini-batch, compute the gradient, update, repeat.
 
     The model is a chainrule network, or a class of yours with the chapter's `params`, `grads`,
-    `forward(x, t)` and `backward()`; the optimizer is one of ours, or has `update(params, grads)`.
-    `seed` shuffles and splits; the same seed gives the same bits.
+    `forward(x, t)` and `backward()`; the optimizer is one of chainrule's, or has
+    `update(params, grads)`. `seed` shuffles and splits; the same seed gives the same bits.
 
-    `engine`: "compiled" runs many steps per call as machine code (extra `compiled`), "numpy" step
-    by step; "auto" takes the compiled one where it is installed, the model allows it, and compiling
-    saves more time than it costs: by the network, the shapes and the steps, never by what is in a
-    cache, so that bits repeat.
-    `threads`: how many threads the compiled engine may use; by default one a core, or
-    CHAINRULE_NUM_THREADS. `engine_used` says what the latest fit ran on, and `engine_reason` why.
-    `check=True` makes every fit begin with `cr.check` on its first rows, of the graph and of the very
-    step that is to run; what it finds is in `checked`, and CheckError if a gradient is wrong.
+    `engine`: "compiled" runs many steps per call as machine code (extra `compiled`), "numpy" runs
+    step by step; "auto" takes the compiled one if it is installed, the model allows it, and it saves
+    more time than compiling costs. That depends on the network, the shapes and the steps, never on
+    a cache, so that bits repeat.
+    `threads`: how many threads the compiled engine may use; by default one per core, or
+    CHAINRULE_NUM_THREADS. `engine_used` is the engine of the latest fit, `engine_reason` why it was
+    not the compiled one.
+    `check=True` makes every fit begin with `cr.check` on its first rows, of the graph and of the
+    step that will run; the report is in `checked`, and a wrong gradient raises CheckError.
 
     >>> import chainrule as cr
     >>> x, t = cr.datasets.spiral()
@@ -99,9 +100,9 @@ class Trainer(Training):
         self.engine = engine_name(engine)
         self.threads = None if threads is None else whole(threads, "threads")
         self.check = check
-        #: What the check found that the latest fit began with.
+        #: The report of the check that the latest fit began with.
         self.checked: CheckReport | None = None
-        self._told: str | None = None
+        self._reported_reason: str | None = None
         self._source: str | None = None
 
     # -- training ---------------------------------------------------------------------------------
@@ -123,19 +124,19 @@ class Trainer(Training):
         progress: str | bool | None = "auto",
         lang: str | None = None,
     ) -> History:
-        """Train for some epochs, and give the history (which goes on over several fits).
+        """Train for some epochs, and return the history, which continues over several fits.
 
-        x: one row a sample. t: class ids, one-hot rows or values, as the loss takes them.
+        x: one row per sample. t: class ids, one-hot rows or values, as the loss takes them.
         `validation`: a fraction of the rows to hold out (drawn once, by class for ids), or (x, t).
         `metrics`: names or functions (outputs, t) -> number, for held-out data; by default
         accuracy or R². `early_stopping`: a patience in epochs, or an EarlyStopping.
         `max_grad`: the largest global norm of the gradients. The last, smaller batch of an epoch
-        is kept. `progress`: "auto", "bar", "lines" or None; `lang`: its language, "en" or "zh", None
-        for that of CHAINRULE_LANG, else English.
+        is kept. `progress`: "auto", "bar", "lines" or None; `lang`: its language, "en" or "zh"; None
+        is the language of CHAINRULE_LANG, else English.
 
-        Ctrl-C ends training after the step it falls in; the model stays usable and
-        `history.stopped` says so. A loss or gradient that is not finite raises NonFiniteError
-        before the update, so the last good parameters stay.
+        Ctrl-C ends training after the current step; the model stays usable, and `history.stopped`
+        gives the reason. A loss or gradient that is not finite raises NonFiniteError before the
+        update, so the parameters stay those of the last good step.
         """
         if self.data is not None:
             raise SettingError(
@@ -147,11 +148,11 @@ class Trainer(Training):
         epochs = whole(epochs, "epochs")
         batch_size = whole(batch_size, "batch_size")
         x, t, w = self._enter(x, t, sample_weight)
-        x, t, w, held = self._split(x, t, w, validation)
+        x, t, w, held_out = self._split(x, t, w, validation)
         batch_size = min(batch_size, len(x))
         if max_grad is not None:
             max_grad = positive(max_grad, "max_grad")
-        watchers = [_as_callback(c) for c in callbacks]
+        callback_list = [_as_callback(c) for c in callbacks]
         if early_stopping is not None:
             stopping = early_stopping
             refuse_class(stopping, "early_stopping", _("an EarlyStopping"))
@@ -165,7 +166,7 @@ class Trainer(Training):
                 )
             if not isinstance(stopping, EarlyStopping):
                 stopping = EarlyStopping(patience=stopping)
-            if held is None and stopping.monitor.startswith("val_"):
+            if held_out is None and stopping.monitor.startswith("val_"):
                 raise SettingError(
                     _(
                         'early_stopping watches "{monitor}", but no rows are held out: give fit(...,'
@@ -173,11 +174,17 @@ class Trainer(Training):
                         monitor=stopping.monitor,
                     )
                 )
-            watchers.append(stopping)
-        wanted = held is not None or metrics is not None
-        scores = named_metrics(metrics, self.kind_of(t)) if wanted else {}
+            callback_list.append(stopping)
+        evaluates = held_out is not None or metrics is not None
         settings = Settings(
-            batch_size, held, scores, max_grad, shuffle, watchers, progress, language(lang)
+            batch_size,
+            held_out,
+            named_metrics(metrics, self.kind_of(t)) if evaluates else {},
+            max_grad,
+            shuffle,
+            callback_list,
+            progress,
+            language(lang),
         )
         loop = self._loop(x, t, w, epochs, settings)
         if self.check:
@@ -190,7 +197,7 @@ class Trainer(Training):
             self._source = loop.source()
 
     def _check(self, x: Array, t: Array, w: Array | None, settings: Settings) -> None:
-        """Hold the gradients of the first rows, and the step on them, against the graph."""
+        """Compare the gradients of the first rows, and the step on them, with the graph's."""
         if not isinstance(self.model, Network):
             raise SettingError(
                 _(
@@ -215,7 +222,7 @@ class Trainer(Training):
             raise CheckError(self.checked.message)
 
     def _loop(self, x: Array, t: Array, w: Array | None, epochs: int, settings: Settings) -> Loop:
-        """The loop of the engine that takes this training."""
+        """The loop of the engine that runs this training."""
         n = settings.batch_size
         batch = x[:n], t[:n], None if w is None else w[:n]
         choice = choose(self, *batch, steps=epochs * math.ceil(len(x) / n))
@@ -228,26 +235,26 @@ class Trainer(Training):
 
             loop = CompiledLoop(self, x, t, w, epochs, settings)
             by_hand = self.engine_used != "compiled"
-        self._tell_why(loop, by_hand)
+        self._report_reason(loop, by_hand)
         return loop
 
-    def _tell_why(self, loop: Loop, by_hand: bool) -> None:
-        """Say once why this is not the compiled engine, where somebody would want to know."""
+    def _report_reason(self, loop: Loop, by_hand: bool) -> None:
+        """Show once why the engine is not the compiled one, where the user may expect that it is."""
         why = self.engine_reason
-        if why is None or why == self._told:
+        if why is None or why == self._reported_reason:
             return
         line = _("This training runs on the NumPy engine: {why}.", why=why)
         if self.engine == "compiled" and not loop.progress.shows:
             print(in_language(line, loop.progress.lang), file=sys.stderr, flush=True)
         elif self.engine == "compiled" or by_hand:
             loop.progress.say(line)
-        self._told = why
+        self._reported_reason = why
 
     def source(self, file: TextIO | None = None) -> None:
         """Print the program that the latest fit ran, on standard output or into an open file.
 
-        For the compiled engine it is the text that was compiled; for the NumPy engine the
-        recorded step, one NumPy call a line.
+        For the compiled engine that is the text that was compiled; for the NumPy engine, the
+        recorded step, one NumPy call per line.
         """
         if self._source is None:
             if self.engine_used is None:
@@ -259,7 +266,7 @@ class Trainer(Training):
 
     @property
     def threads_used(self) -> int:
-        """How many threads shared the batches of the latest fit; NumPy's BLAS may use more of its own."""
+        """The number of threads that shared the batches of the latest fit; NumPy's BLAS may use more."""
         return self._kernel[1].shards if self._kernel and self.engine_used == "compiled" else 1
 
     def script(
@@ -267,7 +274,8 @@ class Trainer(Training):
     ) -> Script:
         """The NumPy program of a new Trainer's fit: same model, optimizer and seed; see `Network.script`.
 
-        The model begins where it is now, so ask before fit for a program that begins where fit did.
+        The program begins with the model's present parameters; call this before `fit` for a program
+        that begins where `fit` does.
         """
         if not isinstance(self.model, Network):
             raise RecordingError(
@@ -280,8 +288,8 @@ class Trainer(Training):
         bits = self.rng.bit_generator
         seed = getattr(bits.seed_seq, "entropy", None)
         child = getattr(bits.seed_seq, "spawn_key", ())
-        usual = type(bits) is type(generator(0).bit_generator)
-        if type(seed) is not int or child or not usual:
+        default_kind = type(bits) is type(generator(0).bit_generator)
+        if type(seed) is not int or child or not default_kind:
             raise SettingError(
                 _("a program needs a seed to shuffle by: make the Trainer with seed=0.")
             )
@@ -307,7 +315,7 @@ class Trainer(Training):
                 )
         _finite("x", x)
         _finite("t", t)
-        # Rows are gathered at every step, which NumPy does without a copy for this layout only.
+        # Every step gathers rows, which NumPy does without a copy for this layout only.
         return np.ascontiguousarray(x), np.ascontiguousarray(t), w
 
     def _split(
@@ -329,10 +337,10 @@ class Trainer(Training):
 
         ids = t.ndim == 1 and t.dtype.kind in "iu"
         by = t if ids else np.arange(len(t), dtype=float)  # only classes are kept in proportion
-        train, held = stratified_split(by, validation, self.rng)
-        return x[train], t[train], None if w is None else w[train], (x[held], t[held])
+        train, rest = stratified_split(by, validation, self.rng)
+        return x[train], t[train], None if w is None else w[train], (x[rest], t[rest])
 
-    # -- what was learnt ----------------------------------------------------------------------------
+    # -- predictions ----------------------------------------------------------------------------------
 
     def predict(self, x: npt.ArrayLike) -> Array:
         """The model's outputs for x: scores or values."""
@@ -347,7 +355,7 @@ class Trainer(Training):
     def evaluate(
         self, x: npt.ArrayLike, t: npt.ArrayLike, metrics: Iterable[str | Metric] | None = None
     ) -> dict[str, float]:
-        """The loss and the metrics on some data, layers behaving as in use."""
+        """The loss and the metrics on some data, in inference mode."""
         x, t, _none = self._enter(x, t, None)
         return self.evaluate_prepared(x, t, named_metrics(metrics, self.kind_of(t)))
 
@@ -380,13 +388,12 @@ def _as_callback(given: Callback | Callable[[Trainer], None]) -> Callback:
 def _finite(name: str, array: Array) -> None:
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         bad = np.argwhere(~np.isfinite(array))
-        place = ", ".join(map(str, bad[0]))
         raise DataError(
             _(
                 "{name}[{place}] is {value} ({n} of {size} numbers are not finite). Fill or drop such rows"
                 " before training.",
                 name=name,
-                place=place,
+                place=", ".join(map(str, bad[0])),
                 value=array[tuple(bad[0])],
                 n=len(bad),
                 size=array.size,

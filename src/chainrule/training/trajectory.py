@@ -1,4 +1,4 @@
-"""Trajectory: where the parameters were, epoch by epoch."""
+"""Trajectory: the values of the parameters, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -7,27 +7,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.networks import Network
 from chainrule.settings import whole
 from chainrule.training.callbacks import Callback
-from chainrule.training.state import Training
+from chainrule.training.state import Training, moving_arrays
 
 __all__ = ["Trajectory", "moving_arrays"]
 
 Array = npt.NDArray[Any]
 
 
-def moving_arrays(model: Any) -> list[Array]:
-    """The parameter arrays that training changes, each once."""
-    if isinstance(model, Network):
-        return model.params
-    return list({id(p): p for p in model.params}.values())
-
-
 class Trajectory(Callback):
-    """Keeps all parameters as one vector at the start, after every `every` epochs, and at the end.
+    """Stores all parameters as one vector: at the start, after every `every` epochs, and at the end.
 
-    `points` are the vectors, `epochs` when they were. `cr.draw_surface(network, x, t, trajectory)`
+    `points` are the vectors, `epochs` their epochs. `cr.draw_surface(network, x, t, trajectory)`
     draws the path on the loss surface. A vector takes as much memory as the parameters.
 
     >>> import chainrule as cr
@@ -44,19 +36,19 @@ class Trajectory(Callback):
         self.points: list[Array] = []
 
     def on_start(self, trainer: Training) -> None:
-        """Where it begins."""
-        self._keep(trainer)
+        """Store the first point."""
+        self._store(trainer)
 
     def on_epoch(self, trainer: Training) -> None:
-        """Where it is."""
+        """Store an epoch that is due."""
         if trainer.current_epoch % self.every == 0:
-            self._keep(trainer)
+            self._store(trainer)
 
     def on_end(self, trainer: Training) -> None:
-        """Where it ends."""
-        self._keep(trainer)
+        """Store the last point."""
+        self._store(trainer)
 
-    def _keep(self, trainer: Training) -> None:
+    def _store(self, trainer: Training) -> None:
         if not self.epochs or self.epochs[-1] != trainer.current_epoch:
             self.epochs.append(trainer.current_epoch)
             self.points.append(np.concatenate([p.ravel() for p in moving_arrays(trainer.model)]))

@@ -1,1 +1,1 @@
-"""The compiled engine: a program written as Python loops, made machine code by Numba."""
+"""The compiled engine: it writes a program as Python loops, which Numba compiles to machine code."""

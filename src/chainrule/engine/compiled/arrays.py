@@ -1,4 +1,4 @@
-"""Arrays: which values lie in one, which need none, and which take over another's."""
+"""Allocation: which values need an array, and which of them share one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chainrule.nodes.indexing import add_at
 
 __all__ = ["Written", "lay_out"]
 
-#: A target: its role, its name, its value, and whose it is.
+#: A target: its role, its name, its value, and its payload, such as the parameter of a gradient.
 Written = tuple[str, str, Value, Any]
 
 
@@ -40,7 +40,7 @@ class _Layout:
         self.taken: set[Value] = set()
 
     def leaves(self) -> None:
-        """Data, parameters, buffers and constants lie in arrays that are given."""
+        """Assign data, parameters, buffers and constants to the arrays that the kernel is given."""
         for v in self.schedule.values:
             if v.function is None:
                 leaf = v.payload
@@ -50,7 +50,7 @@ class _Layout:
                 self.array[v] = self.elements.argument(wanted or "constant", role, v, leaf)
 
     def made(self) -> None:
-        """What is computed: right in the array of a target, in one of its own, or in none."""
+        """Assign computed values to a target's array, to an array of their own, or to none."""
         direct: dict[Value, tuple[str, str, Any]] = {}
         for role, name, v, payload in self.written:
             if self._goes_straight(role, v):
@@ -64,7 +64,7 @@ class _Layout:
                     self._allot(v)
 
     def _goes_straight(self, role: str, v: Value) -> bool:
-        """Whether a target can be computed right in its array."""
+        """Whether a target can be computed directly in its array."""
         if v.function in (None, np.reshape) or is_view(v) or not v.shape:
             return False
         if role == "gradient":
@@ -90,16 +90,16 @@ class _Layout:
         )
 
     def _only_here(self, v: Value) -> bool:
-        """Whether all that read the value do so in the pass that makes it."""
+        """Whether the value is read only in the pass that computes it."""
         place = self.schedule.place
         return all(
             self.schedule.in_pass(u) and place[u] == place[v] for u in self.schedule.readers(v)
         )
 
     def _allot(self, v: Value) -> None:
-        """An array for the value: of one row, that of an operand which nothing reads any more, or new."""
+        """Assign an array: one for a single row, that of an operand not read later, or a new one."""
         wanted = self.elements.wanted_array(v)
-        if v.function is np.reshape:  # another look at an array
+        if v.function is np.reshape:  # a view of an array
             self.array[v] = self.elements.names.unique(wanted)
             return
         if self.schedule.in_pass(v) and is_row(v):
@@ -134,13 +134,13 @@ class _Layout:
         return any(loop.get(u) != loop[v] for u in self.schedule.readers(v))
 
     def _may_replace(self, v: Value, r: Value) -> bool:
-        """Whether v can be written over r, which only their loop reads."""
+        """Whether v can overwrite r, which only the loop of both reads."""
         schedule = self.schedule
         mine = all(schedule.loop.get(u) == schedule.loop[v] for u in schedule.readers(r))
         return mine and self._is_like(v, r)
 
     def _behind(self, v: Value) -> list[Value]:
-        """The arrays that v is computed from within its turn of the loop."""
+        """The arrays that v is computed from within one iteration of its loop."""
         found: list[Value] = []
         ahead, seen = [v], {v}
         while ahead:
@@ -155,7 +155,7 @@ class _Layout:
         return found
 
     def _may_take(self, v: Value, r: Value) -> bool:
-        """Whether v can be written over r, which nothing needs once v is there."""
+        """Whether v can overwrite r, which nothing reads after v is computed."""
         if not self._is_like(v, r):
             return False
         schedule, here = self.schedule, self.schedule.place[v]
@@ -168,15 +168,15 @@ class _Layout:
         return True
 
     def _is_like(self, v: Value, r: Value) -> bool:
-        """Whether r's array has room for v, and is nobody else's."""
+        """Whether r's array fits v, and belongs to no other value."""
         if r.function in (None, np.reshape) or r in self.scratch or r in self.taken:
-            return False  # a reshaped value is another's memory
+            return False  # a reshaped value is a view of another value's memory
         argument = self.elements.arguments[self.array[r]]
         alike = r.shape == v.shape and r.dtype == v.dtype and bool(wide(v))
         return argument.role == "work" and alike and r not in self.ends
 
     def _rename(self, v: Value) -> None:
-        """Call a shared array by the name of its last value, if that has one."""
+        """Name a shared array after its last value, if that has a name."""
         old = self.array[v]
         if not v.name or v.name.startswith("d_"):
             return

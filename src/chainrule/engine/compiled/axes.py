@@ -1,7 +1,7 @@
 """Which axes of a recording are of one length because the operations make them so.
 
-Two axes that happen to be equally long are not the same: a network with 20 and 20 hidden numbers
-is to give the same text as one with 20 and 30. So lengths are told apart by what joins them.
+Two axes of equal length by chance are not the same: a network with layers of 20 and 20 units must
+give the same text as one with 20 and 30. So axes are grouped by the operations that join them.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from chainrule.nodes.indexing import add_at, chosen, replaced
 
 __all__ = ["Axes", "Axis"]
 
-#: A value (by its id: values are not to be compared), and the number of one of its axes.
+#: A value (by its id, since `==` of values is an operation), and the index of one of its axes.
 Axis: TypeAlias = tuple[int, int]
 
 _REDUCTIONS = (np.sum, np.prod, np.max, np.min)
 
 
 class Axes:
-    """The axes of recorded values, in families of one length."""
+    """The axes of recorded values, grouped into families of equal length."""
 
     def __init__(self, values: Iterable[Traced]) -> None:
         self._up: dict[Axis, Axis] = {}
@@ -33,7 +33,7 @@ class Axes:
                 self._enter(v)
 
     def head(self, v: Traced, axis: int) -> Axis:
-        """The axis that stands for all of one family."""
+        """The representative of an axis's family."""
         at = (id(v), axis)
         while (above := self._up.get(at, at)) != at:
             self._up[at] = self._up.get(above, above)
@@ -49,7 +49,7 @@ class Axes:
             self._join(a, i, b, j)
 
     def _align(self, v: Traced, x: Traced, missing: int = 0) -> None:
-        """Join the axes as NumPy lines them up: from the last on, v having some more at its end."""
+        """Join the axes as NumPy aligns them, from the last; v has `missing` more at its end."""
         for back in range(1, min(v.ndim - missing, x.ndim) + 1):
             self._join(v, v.ndim - missing - back, x, x.ndim - back)
 
@@ -94,7 +94,7 @@ class Axes:
                 self._align(v, o)
 
     def _reshaped(self, v: Traced, x: Traced) -> None:
-        """Axes of length 1 come and go; what is alike from the front and the back stays."""
+        """Axes of length 1 may appear and vanish; axes alike from the front and the back are joined."""
         ours, theirs = ([a for a, d in enumerate(w.shape) if d != 1] for w in (v, x))
         same = 0
         while same < min(len(ours), len(theirs)) and v.shape[ours[same]] == x.shape[theirs[same]]:
@@ -111,7 +111,7 @@ class Axes:
         key = key if isinstance(key, tuple) else (key,)
         arrays = [k for k in key if isinstance(k, Traced)]
         if arrays and (len(key) != 1 or len(arrays) != 1):
-            return  # rare, and told apart anyway by their arrays
+            return  # rare, and their arrays are distinct anyway
         at, axis = 0, 0
         for k in key:
             if k is Ellipsis:

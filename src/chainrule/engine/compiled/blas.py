@@ -1,8 +1,8 @@
-"""The BLAS that multiplies the matrices: SciPy's.
+"""SciPy's BLAS, which multiplies the matrices.
 
-A kernel is given the address of `sgemm` or `dgemm` when it runs, so that its machine code is the
-same wherever that lies. Each thread of a step multiplies its own shard, so the BLAS itself is held to
-one thread meanwhile: threads within threads are many times slower, and would change the bits.
+A kernel takes the address of `sgemm` or `dgemm` as an argument, so its machine code does not depend
+on it. Each thread of a step multiplies its own shard, so BLAS is limited to one thread meanwhile:
+nested threads are many times slower, and would change the bits.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Blas:
             os.register_at_fork(after_in_child=self._after_fork)
 
     def address(self, dtype: np.dtype[Any]) -> int:
-        """Where `sgemm` (float32) or `dgemm` (float64) is, in Fortran's form, with 32-bit sizes."""
+        """The address of Fortran's `sgemm` (float32) or `dgemm` (float64), with 32-bit sizes."""
         if dtype not in self._addresses:
             self._addresses[dtype] = self._address(dtype)
         return self._addresses[dtype]
@@ -68,8 +68,8 @@ class Blas:
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
-        """Each thread multiplies within this: the BLAS itself then uses that one thread."""
-        with self._lock:  # the limit holds for the whole process: from the first to the last
+        """Within this context BLAS uses one thread; each thread of a step multiplies within it."""
+        with self._lock:  # the limit is per process: set by the first to enter, lifted by the last
             if self._held == 0:
                 self._before = [c.num_threads for c in self._libraries().lib_controllers]
                 self._set([1] * len(self._before))
@@ -84,12 +84,12 @@ class Blas:
 
     def _set(self, counts: list[int]) -> None:
         for library, count in zip(self._libraries().lib_controllers, counts, strict=True):
-            # Newer ones let one thread alone set this; ours take turns, under a lock.
+            # Newer versions expect one thread to set this; ours take turns under a lock.
             set_it = getattr(library, "_real_set_num_threads", library.set_num_threads)
             set_it(count)
 
     def _after_fork(self) -> None:
-        """In a forked child no thread of the parent's multiplies any more."""
+        """Reset the count in a forked child, in which no thread of the parent multiplies."""
         self._lock = threading.Lock()
         if self._held:
             self._held = 0
@@ -115,9 +115,9 @@ _TABLE = "scipy.linalg.cython_blas"
 
 @contextlib.contextmanager
 def blas_at_hand() -> Iterator[None]:
-    """Let what is imported meanwhile find SciPy's BLAS, without all of `scipy.linalg`.
+    """Within this context imports find SciPy's BLAS without loading all of `scipy.linalg`.
 
-    Numba looks for it at every start, and would spend 0.15 s on what it does not use.
+    Numba looks for it at every start, and would spend 0.15 s on modules that it does not use.
     """
     there = _TABLE in sys.modules
     with contextlib.suppress(ImportError):
@@ -131,14 +131,14 @@ def blas_at_hand() -> Iterator[None]:
 
 @functools.cache
 def cython_blas() -> ModuleType:
-    """SciPy's table of BLAS functions: one file, loaded by itself where that is possible."""
+    """SciPy's table of BLAS functions: one module, loaded by itself where possible."""
     name = _TABLE
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.find_spec("scipy")
     if spec is None or spec.origin is None:
         raise extra_missing(["scipy"])
-    import scipy  # noqa: F401 - on Windows it says where the libraries lie
+    import scipy  # noqa: F401 - on Windows it sets the path of the libraries
 
     folder = Path(spec.origin).parent / "linalg"
     for suffix in importlib.machinery.EXTENSION_SUFFIXES:

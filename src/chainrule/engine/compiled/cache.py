@@ -3,11 +3,11 @@
 Each kernel has a folder of its own, named after everything its machine code depends on:
 
     kernels/step_0123…/step_0123….py        the generated source, for people
-                       code                 a line that says what this is, the SHA-256 of the
+                       code                 a line that identifies the format, the SHA-256 of the
                                             rest, a symbol, and the object file with that symbol
-                       lock                 held while one process compiles
+                       lock                 locked while one process compiles
 
-A file is written whole or not at all, and executed only if its sum is right.
+Files are written atomically, and code is executed only if its checksum is right.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ __all__ = ["Code", "obtain"]
 
 #: How long to wait for another process that compiles the same kernel, in seconds.
 PATIENCE = 60.0
-#: A kernel goes after so many seconds without use, or when so many others were used since.
+#: A kernel is removed after so many seconds without use, or when so many others were used since.
 IDLE, KEPT = 90 * 86400.0, 500
-#: No kernel goes that was used so recently: a process may be about to use it.
+#: No kernel used within so many seconds is removed: a process may be about to use it.
 RECENT = 3600.0
 
 KERNEL = re.compile(r"[a-z0-9_]{1,32}_[0-9a-f]{32}")
@@ -48,7 +48,7 @@ T = TypeVar("T")
 
 
 class Code(NamedTuple):
-    """Machine code: an object file, and the symbol in it that is the function."""
+    """Machine code: an object file, and the symbol of the function in it."""
 
     symbol: str
     data: bytes
@@ -67,23 +67,23 @@ def obtain(
     say: Say | None = None,
     seconds: Callable[[], float] | None = None,
 ) -> T:
-    """What `use` makes of a source's machine code, kept or else made now.
+    """The result of `use` for a source's machine code, from the cache or compiled now.
 
     Args:
         source: Python text.
-        name: what to call it in file names; anything is allowed.
-        ingredients: whatever else the machine code depends on: compiler, processor, options.
-        make: compiles the source, given the file that shows it.
-        use: loads machine code, and gives the function; an exception says that it cannot be.
+        name: a name for the files; any text is allowed.
+        ingredients: everything else that the machine code depends on: compiler, processor, options.
+        make: compiles the source; its argument is the path of the source file.
+        use: loads machine code and returns the function; raises if the code is unusable.
         say: called with a line of text before anything that takes long, and when the machine
-            code could not be kept. Whatever it raises is passed on.
-        seconds: how long compiling takes, about; asked only where it is to be said.
+            code cannot be stored. Its exceptions are passed on.
+        seconds: gives about how long compiling takes; called only if that is shown.
 
-    The same source, name and ingredients give the same object within a process. What is damaged
-    is compiled anew; what cannot be written is done without.
+    The same source, name and ingredients give the same object within a process. Damaged code is
+    compiled anew; code that cannot be written is used without being stored.
 
     Raises:
-        Exception: whatever `make` raises, or `use` of what was just made.
+        Exception: an exception of `make`, or of `use` for the code just compiled.
     """
     say = say or _silent
     stem = f"{_clean(name)}_{_digest([source, name, *ingredients])}"
@@ -134,7 +134,7 @@ def _kept_or_made(
 
 
 def _announced(reason: str, seconds: Callable[[], float] | None) -> Text:
-    """What is said before compiling, and why the code is not kept, if so."""
+    """The message before compiling, with the reason if the code will not be stored."""
     long = duration(seconds()) if seconds is not None else _("some seconds")
     if not reason:
         return _("Compiling for this kind of network: {time}, once.", time=long)
@@ -166,7 +166,7 @@ def _digest(parts: Sequence[str]) -> str:
 
 
 def _used(kernel: Path, use: Callable[[Code], T]) -> tuple[T] | None:
-    """What `use` makes of the kernel's code, or None if it is absent or damaged."""
+    """The result of `use` for the stored code, in a tuple; None if it is absent or damaged."""
     path = kernel / "code"
     try:
         if not stat.S_ISREG(os.lstat(path).st_mode):
@@ -182,7 +182,7 @@ def _used(kernel: Path, use: Callable[[Code], T]) -> tuple[T] | None:
     except Exception:  # such as a symbol that this system does not have
         return None
     with contextlib.suppress(OSError):
-        os.utime(path)  # used today, so not to be swept away
+        os.utime(path)  # marks the kernel as used, so that it is not swept
     return (function,)
 
 
@@ -192,7 +192,7 @@ def _packed(code: Code) -> bytes:
 
 
 def _unpacked(data: bytes) -> Code | None:
-    """The code in a file, if it is as it was saved."""
+    """The code in a file's bytes; None if the checksum is wrong."""
     start = len(FIRST) + hashlib.sha256().digest_size
     rest = data[start:]
     if data[:start] != FIRST + hashlib.sha256(rest).digest():
@@ -205,7 +205,7 @@ def _unpacked(data: bytes) -> Code | None:
 
 
 def _put(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all; not forced to the disk, as a torn one would be noticed."""
+    """Write a file atomically; it is not forced to the disk, as the checksum detects a torn one."""
     temporary = path.parent / f".{os.urandom(8).hex()}.tmp"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     handle = os.open(temporary, flags, 0o600)
@@ -236,7 +236,7 @@ def _sweep(kernels: Path) -> None:
             gone = kernels / f".removed-{os.urandom(8).hex()}"
             with contextlib.suppress(OSError):
                 if free:
-                    os.rename(kernels / name, gone)  # so that nobody sees half a kernel
+                    os.rename(kernels / name, gone)  # so that no process sees half a kernel
                     shutil.rmtree(gone, ignore_errors=True)
 
 
@@ -247,7 +247,7 @@ def _last_use(kernel: Path) -> float:
 
 
 def _after_fork() -> None:
-    """In a forked child: what another thread held in the parent is nobody's here."""
+    """Replace the locks in a forked child: other threads of the parent may have held them."""
     global _obtaining
     _obtaining = threading.RLock()
 

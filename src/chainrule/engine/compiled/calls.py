@@ -1,4 +1,4 @@
-"""Calls: what is done for all rows at once, or has no rows. Products, totals, and loops of their own."""
+"""Calls: operations on all rows at once or without rows, such as products, totals and loops."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _LETTERS = f"i{LOOPS}"
 
 
 class Calls:
-    """The lines of a kernel that are no passes over the rows."""
+    """Writes the lines of a kernel outside the passes over the rows."""
 
     def __init__(self, schedule: Schedule, elements: Elements, written: Sequence[Written]) -> None:
         self.schedule, self.e = schedule, elements
@@ -43,7 +43,7 @@ class Calls:
         self.lines: list[str] = []
 
     def write(self, calls: Sequence[Value]) -> None:
-        """The lines for these, in order; small loops of one form are made one."""
+        """Write the lines for these calls, in order; loops of the same shape are joined."""
         for run in self.schedule.runs(calls):
             if self.schedule.shares(run[0]):
                 self._own_run(run)
@@ -136,7 +136,7 @@ class Calls:
         self._nested(loops, f"{store_into(self.e, v, at)} += {text}")
 
     def _join(self, v: Value) -> None:
-        """Parts one after the other along an axis, or along a new one."""
+        """Concatenate parts along an axis, or stack them along a new one."""
         axis, offset = v.kwargs["axis"] % v.ndim, "0"
         for i, part in enumerate(v.args[0]):
             loops, place = self._nest(part, [root_of(part)])
@@ -155,8 +155,7 @@ class Calls:
     def _own_run(self, values: Sequence[Value]) -> None:
         """Elementwise operations of one shape, in one loop: over the axes, or over all elements.
 
-        All is read before anything is stored, since a value may be stored over one that it is
-        computed from.
+        All reads come before all stores, since a value may overwrite one of its operands.
         """
         e, mine = self.e, set(values)
         kept = [v for v in values if v in self.ends or set(self.schedule.readers(v)) - mine]
@@ -187,13 +186,13 @@ class Calls:
         self._nested(loops, *body, *stores)
 
     def _once(self, v: Value, users: Sequence[Value]) -> bool:
-        """Whether the value is read just once."""
+        """Whether the value is read exactly once."""
         return len(users) == 1 and [root_of(o) for o in users[0].operands].count(v) == 1
 
     # -- products and totals -----------------------------------------------------------------------
 
     def _product(self, v: Value) -> None:
-        """A product of matrices, turned ones as they lie."""
+        """A matrix product; transposed operands are read as they are stored."""
         flags = "".join("t" if is_view(o) else "n" for o in v.operands)
         function = {"nn": "dot", "tn": "dot_t", "nt": "dot_by_t", "tt": "dot_t_by_t"}[flags]
         self.e.imports.add(function)
@@ -201,8 +200,8 @@ class Calls:
         self.lines.append(f"{function}(blas, {self._who(v)}, {a}, {b}, {self.e.array[v]})")
 
     def _who(self, v: Value) -> str:
-        """Who computes a product: all threads of the step as a team, where they can, or each alone."""
-        # Of the sums over rows, those that nothing goes on with: gradients, in their own arrays.
+        """The team that computes a product: all threads of the step where possible, or each alone."""
+        # Of the sums over rows, those that nothing reads in the step: gradients, in their own arrays.
         argument = self.e.arguments.get(self.e.array[v])
         gradient = argument is not None and argument.role == "gradient"
         together = self.e.gathered and self.schedule.mixed is None
@@ -216,7 +215,7 @@ class Calls:
         return "team" if together else "alone"
 
     def _stacked_product(self, v: Value) -> None:
-        """Products of matrices, one after the other, in plain loops."""
+        """The products of a stack of matrices, one after the other, in plain loops."""
         a, b = v.operands
         loops, place = self._nest(v, [root_of(a), root_of(b)])
         inner = "0" if a.shape[-1] == 1 else _LETTERS[len(loops)]
@@ -230,7 +229,7 @@ class Calls:
         self._nested(loops, f"{store_into(self.e, v, place)} += {left} * {right}")
 
     def _total(self, v: Value) -> None:
-        """Add the parts of all shards: every shard gets the whole."""
+        """Sum the parts of all shards; every shard gets the sum."""
         e, x = self.e, v.args[0]
         e.imports.add("together" if v.shape else "together_number")
         parts = e.argument(f"{e.wanted(x)}_parts", "part", Value(None, (), {}, v.shape, v.dtype))
@@ -247,7 +246,7 @@ class Calls:
         e.local[v] = name
 
     def _reshape(self, v: Value) -> None:
-        """Another look at an array; no numbers move."""
+        """A view of an array; no numbers move."""
         name = self.e.array[v]
         if not v.shape:
             raise NotCompilable(_("it makes a single number of an array by reshaping"))
@@ -259,7 +258,7 @@ class Calls:
     # -- targets -------------------------------------------------------------------------------------
 
     def finish(self, role: str, name: str, v: Value, payload: Any) -> None:
-        """Bring a target that was not computed in its array there."""
+        """Copy a target into its array, if it was not computed there."""
         e = self.e
         if role == "loss":
             text = bare(e.element(v, ()))
@@ -269,7 +268,7 @@ class Calls:
         there = e.arguments.get(e.array.get(v, ""))
         if there is not None and there.role == role and there.payload is payload:
             return
-        # A 0-dimensional gradient is the network's own array; other single numbers come as a row.
+        # A 0-dimensional gradient is the network's own array; other single numbers are arrays (1,).
         target = e.argument(name, role, v, payload)
         loops, place = self._nest(v)
         at = ", ".join(place) or ("()" if role == "gradient" else "0")

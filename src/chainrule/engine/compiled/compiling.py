@@ -1,4 +1,4 @@
-"""From the text of a kernel to machine code: the part that needs Numba, once for each kernel."""
+"""Compiling a kernel's source to machine code: the only part that needs Numba, once per kernel."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from chainrule.lang.messages import _
 
 __all__ = ["machine_code"]
 
-#: What Numba raises at text that it has no form for; some of it only in newer versions.
+#: Numba's exceptions for code that it cannot compile; some exist only in newer versions.
 _FAILURES: tuple[type[Exception], ...] = (
     errors.NumbaError,
     getattr(errors, "UnsupportedBytecodeError", errors.NumbaError),
@@ -34,7 +34,7 @@ def machine_code(source: str, path: Path, name: str, given: Sequence[Any]) -> Co
     Raises:
         NotCompilable: Numba cannot compile it.
     """
-    # Written out, so that Numba can take the function into this one, and compiles it only once.
+    # A wrapper as text, so that Numba can inline the function into it, and compiles it only once.
     text = ", ".join(f"given[{i}]" for i in range(len(given)))
     text = f"\n\ndef entry(words):\n    given = unpacked(words)\n    return {name}({text})\n"
     module: dict[str, Any] = {"__name__": name}
@@ -54,7 +54,7 @@ def machine_code(source: str, path: Path, name: str, given: Sequence[Any]) -> Co
 
 
 def _why(error: Exception) -> str:
-    """What is wrong, in a line: Numba tells it in many, the first of which say where."""
+    """The reason, in one line: Numba's message has many lines, of which the first say where."""
     lines = [line.strip(" >") for line in str(error).splitlines()]
     lines = [line for line in lines if line and not line.startswith("Failed in ")]
     if len(lines) > 1 and lines[0].endswith(":"):
@@ -73,7 +73,7 @@ def _type(argument: Any) -> Any:
 
 
 def _unpacker(kinds: Any) -> Any:
-    """A function that makes a tuple of arguments from the address of their words."""
+    """A Numba function that makes a tuple of arguments from the address of their words."""
 
     def unpack(typing: Any, words: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:

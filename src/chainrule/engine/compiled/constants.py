@@ -1,4 +1,4 @@
-"""Numbers that kernels share with what calls them."""
+"""Constants shared by kernels and the code that calls them."""
 
 from __future__ import annotations
 
@@ -17,16 +17,15 @@ __all__ = [
 
 #: Products of fewer multiplications than this are done by plain loops.
 SMALL = 6000
-#: Up to so many, BLAS takes the operands as they lie, and a turned one is better turned before.
+#: Up to so many, a transposed operand is better copied before BLAS reads it.
 FEW = 1_000_000
 #: Products with fewer columns than this are summed column by column, in registers.
 NARROW = 12
-#: Threads share out a product's columns if each then has at least so many; else its rows.
+#: Threads divide a product's columns if each then has at least so many; else its rows.
 WIDE = 64
 
-# A crew is an array of 64-bit words that all threads of a step share: some counters, then room for
-# each thread to work in. The counters, each in a cache line of its own: how many wait, how often
-# all have met, whether one has failed, and the address of the function that gives the core to
-# another thread.
+# A crew is an array of 64-bit words that all threads of a step share: counters, then working memory
+# for each thread. The counters, each in its own cache line: how many threads wait, how often all have
+# met, whether one has failed, and the address of the function that yields the core to another thread.
 WAITING, MET, FAILED, YIELD = 0, 16, 32, 48
 COUNTERS, SPARE = 64, 8192

@@ -1,4 +1,4 @@
-"""Expressions: the text of one element of a value, from the arrays and variables that there are."""
+"""Expressions: the source text of one element of a value, in terms of arrays and variables."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ __all__ = ["LONG", "LOOPS", "Argument", "Elements", "own_place"]
 #: The loop variables of the axes after the rows.
 LOOPS = "jklmuv"
 
-#: Longer expressions get a variable of their own.
+#: Longer expressions are assigned to a variable.
 LONG = 60
 
-#: Letters that mean something already.
+#: Reserved letters.
 _KEPT = f"i{LOOPS}nr"
 
-#: What a value is called that has no name in the network's terms.
+#: The names of values without a name in the network, by function.
 _HINTS: dict[Any, str] = {
     np.exp: "e", np.log: "log", np.log1p: "log", np.max: "largest", np.min: "smallest",
     np.sum: "total", np.sqrt: "root", np.reciprocal: "inverse", np.matmul: "product",
@@ -41,7 +41,7 @@ _HINTS: dict[Any, str] = {
     total: "whole", add_at: "scattered", pick: "picked", np.reshape: "table", filled: "copy",
 }  # fmt: skip
 
-#: What an array of such values is called.
+#: The names of arrays of such values.
 _PLURALS: dict[Any, str] = {
     np.exp: "exps", np.log: "logs", np.log1p: "logs", np.sum: "totals", np.sqrt: "roots",
     np.reciprocal: "inverses", np.matmul: "products", np.add: "sums", np.subtract: "differences",
@@ -52,10 +52,10 @@ _PLURALS: dict[Any, str] = {
 
 @dataclass
 class Argument:
-    """An array that a kernel is given: what it is for, and how to make or find it.
+    """An array argument of a kernel: its role, and what is needed to make or find it.
 
     `role` is "data", "bound", "constant", "work", "part", "gradient", "written" or "out". A `whole`
-    gradient is that of all rows, to which every thread has done its part.
+    gradient is that of all rows, to which every thread has contributed.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Argument:
 
     @property
     def shared(self) -> bool:
-        """Whether it has the rows of all threads, one thread's after the other's."""
+        """Whether it contains the rows of all threads, thread by thread."""
         first, *others = self.shape
         leads = isinstance(first, Rows) and first.plus == 0
         return self.role == "work" and leads and not any(isinstance(d, Rows) for d in others)
@@ -82,21 +82,21 @@ def own_place(v: Value) -> Place:
 
 
 class Elements:
-    """Where every value is to be found, and the text that reads one element of it."""
+    """The location of every value, and the text that reads one element of it."""
 
     def __init__(self, dtype: np.dtype[Any], names: Names, *, gathered: bool) -> None:
         self.dtype, self.names, self.gathered = dtype, names, gathered
         self.arguments: dict[str, Argument] = {}
-        #: Values that lie in an array, and its name; `scratch` are arrays of a single row.
+        #: The names of the arrays of values; `scratch` are arrays of a single row.
         self.array: dict[Value, str] = {}
         self.scratch: set[Value] = set()
-        #: Values that are a variable just now, or an expression to be put where they are read.
+        #: Values that are currently a variable, or an expression to insert where they are read.
         self.local: dict[Value, str] = {}
-        #: Numbers that stand in the text, and those that are read from the tables.
+        #: Numbers written as literals, and those read from the tables.
         self.literals: dict[tuple[str, Any], str] = {}
         self.numbers: dict[tuple[str, int], str] = {}
         self.imports: set[str] = set()
-        #: Inside a pass: whether the row's number has been asked for, what is read once a row.
+        #: Inside a pass: whether the row number is used, and the elements read once per row.
         self.inside = self.uses_row = False
         #: Inside a loop over all elements, whatever their axes.
         self.flat = False
@@ -107,21 +107,21 @@ class Elements:
     # -- names -----------------------------------------------------------------------------------
 
     def argument(self, wanted: str, role: str, v: Value, payload: Any = None) -> str:
-        """A new array for the kernel; gives its name."""
+        """Add an array argument to the kernel; gives its name."""
         name = self.names.unique(wanted)
         self.arguments[name] = Argument(name, role, v.shape or (1,), v.dtype, payload)
         return name
 
     def wanted(self, v: Value) -> str:
-        """What a value should be called."""
+        """The preferred name of a value."""
         return v.name or _HINTS.get(v.function, "value")
 
     def wanted_array(self, v: Value) -> str:
-        """What an array of a value should be called."""
+        """The preferred name of a value's array."""
         return v.name or _PLURALS.get(v.function) or self.wanted(v)
 
     def variable(self, v: Value) -> str:
-        """A variable for the value, until `forget`: one that is free again, or a new one."""
+        """A variable for the value, until `forget`: a free one of the same name and dtype, or a new one."""
         wanted = self.array[v] if v in self.array else self.wanted(v)
         if v in self.array:  # hidden[i, j] as h
             wanted = wanted[:3] if wanted[0] in _KEPT else wanted[0]
@@ -131,7 +131,7 @@ class Elements:
         return name
 
     def forget(self) -> None:
-        """After a loop its variables are free for other values of their kind."""
+        """Free the variables of a loop for other values of the same name and dtype."""
         for kind, name in self._given:
             self._free.setdefault(kind, []).append(name)
         self._given.clear()
@@ -139,7 +139,7 @@ class Elements:
     # -- numbers ---------------------------------------------------------------------------------
 
     def literal(self, value: Any, dtype: np.dtype[Any]) -> str:
-        """A number of the text, in a dtype."""
+        """A literal number, in a dtype."""
         if dtype.kind == "b":
             return str(bool(value))
         value = float(value) if dtype.kind == "f" else int(value)
@@ -150,7 +150,7 @@ class Elements:
         return self.literals[key]
 
     def number(self, number: Number, dtype: np.dtype[Any] | None = None) -> str:
-        """A number of the step; a Python number takes the dtype of what it meets."""
+        """A number of the step; a Python number takes the dtype of the other operand."""
         dtype = number.dtype or dtype or self.dtype
         if number.literal is not None:
             return self.literal(number.literal, dtype)
@@ -161,14 +161,14 @@ class Elements:
         return self.numbers[key]
 
     def length(self, d: Dim, near: Iterable[Value] = ()) -> str:
-        """The text of a length: of an array that has it, if there is one."""
+        """The text of a length, read from an array of that length if there is one."""
         if isinstance(d, Rows):
             return rows_text(d)
         if not isinstance(d, Width):
             return str(d)
         for v in (*near, *self.array):
             if self.array.get(v) not in self.arguments or d not in v.shape:
-                continue  # in no array, or in one that is a view made later
+                continue  # in no array, or in a view that is made later
             axis = v.shape.index(d) - (v in self.scratch)
             return f"{self.array[v]}.shape[{axis}]"
         return self.number(d.number)
@@ -176,7 +176,7 @@ class Elements:
     # -- elements --------------------------------------------------------------------------------
 
     def element(self, v: Value | Number, place: Place, dtype: np.dtype[Any] | None = None) -> str:
-        """The text of one element; in another dtype, if one is given."""
+        """The text of one element, cast to a dtype if one is given."""
         if isinstance(v, Number):
             return self.number(v, dtype)
         if self.flat:
@@ -192,7 +192,7 @@ class Elements:
         return self._in_dtype(text, v.dtype, dtype)
 
     def flat_place(self, v: Value) -> str:
-        """The text of the i-th of all elements of a value's array."""
+        """The text of element i of a value's flattened array."""
         return f"{self.array[v]}[i]" if v.ndim == 1 else f"{self.array[v]}.flat[i]"
 
     def _from_array(self, v: Value, place: Place) -> str:
@@ -208,14 +208,14 @@ class Elements:
             at = place[1:] if v in self.scratch else place
         text = f"{self.array[v]}[{', '.join(at) if v.shape else '0'}]"
         if self.inside and is_row(v) and not wide(v) and place[0] == "i":
-            # One number for the whole row: read it once.
+            # One number for the whole row is read once.
             name = self.local[v] = self.variable(v)
             self.read_first.append(f"{name} = {text}")
             return name
         return text
 
     def _in_dtype(self, text: str, have: np.dtype[Any], want: np.dtype[Any] | None) -> str:
-        """A text brought to another dtype, as NumPy would by itself, and Numba by other rules."""
+        """A text cast to another dtype explicitly, since Numba promotes by other rules than NumPy."""
         if want is None or want == have:
             return text
         if want.kind == "b":
@@ -224,7 +224,7 @@ class Elements:
         return f"{want.name}({text})"
 
     def expression(self, v: Value, place: Place) -> str:
-        """The text of an element of a value, from those of its operands."""
+        """The text of an element of a value, in terms of its operands' elements."""
         f = v.function
         if f is chosen:
             x, t = v.args
@@ -253,7 +253,7 @@ class Elements:
         return formula(v, texts, self.imports)
 
     def _repeated(self, x: Any, place: Place, dtype: np.dtype[Any] | None = None) -> str:
-        """The element of an operand that NumPy repeats where it is needed; a number is any place's."""
+        """The element of an operand that NumPy would broadcast; a number is the same everywhere."""
         if isinstance(x, Value):
             return self.element(x, place if self.flat else lined_up(place, x.shape), dtype)
         if isinstance(x, Number):
@@ -273,7 +273,7 @@ class Elements:
         return f"cell({first} + {place[0]}, {column})"
 
 
-#: Operations whose operands are compared as they are: the result is a truth value.
+#: Comparisons, which give booleans and compare the operands in their own dtypes.
 _COMPARISONS = (
     np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal,
 )  # fmt: skip
@@ -281,7 +281,7 @@ _LOGICAL = (np.logical_and, np.logical_or, np.logical_not)
 
 
 def _meeting(v: Value) -> list[np.dtype[Any] | None]:
-    """The dtype that each operand is brought to before they meet."""
+    """The dtype that each operand is cast to before the operation."""
     f, n = v.function, 1 if v.function is cast else len(v.args)
     if f is np.where:
         return [np.dtype(bool), v.dtype, v.dtype]

@@ -1,4 +1,4 @@
-"""The folder where machine code is kept: the user's own, since what lies in it is executed."""
+"""The folder for machine code: private to the user, since its contents are executed."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["folder"]
 
 
 def folder() -> tuple[Path | None, str]:
-    """The folder where kernels are kept, mode 0700, made if absent; or none, and why, in a line.
+    """The folder for kernels, mode 0700, made if absent; or None, and the reason in one line.
 
     It is `kernels` in `$CHAINRULE_CACHE`, or else in the user's cache folder. A folder that
-    another user could have written in is refused, and so is one that cannot be written in.
+    other users can write to is refused, and so is one that this user cannot write to.
     """
     try:
         place = _wanted()
@@ -38,13 +38,13 @@ def _wanted() -> Path:
         base = Path.home() / "Library" / "Caches" / "chainrule"
     else:
         shared = os.environ.get("XDG_CACHE_HOME", "")
-        # The XDG specification wants a relative one ignored.
+        # By the XDG specification a relative path is ignored.
         base = (Path(shared) if os.path.isabs(shared) else Path.home() / ".cache") / "chainrule"
     return Path(os.path.abspath(base)) / "kernels"
 
 
 def _unfit(place: Path) -> str:
-    """Why the folder cannot be used, or nothing. It is made if absent, and closed to reading."""
+    """Why the folder cannot be used, or "". It is made if absent, and made private if readable."""
     try:
         reason = _within_reach(place)
         if reason:
@@ -65,12 +65,12 @@ def _unfit(place: Path) -> str:
             if os.stat(place.parent).st_uid not in (0, mine):
                 return _("{path} belongs to another user", path=place.parent)
             if found.st_mode & 0o022:
-                # Closing it now would be too late: what lies in it may be another's already.
+                # Making it private now would be too late: another user may have put files in it.
                 return _(
                     "{path} may be written in by other users; remove it, or name another",
                     path=place,
                 )
-            if found.st_mode & 0o077:  # nobody else could have written: closing it is enough
+            if found.st_mode & 0o077:  # others could only read: making it private is enough
                 os.chmod(place, stat.S_IMODE(found.st_mode) & 0o700)
         if not os.access(place, os.R_OK | os.W_OK | os.X_OK):
             return _("{path} cannot be written in", path=place)
@@ -80,7 +80,7 @@ def _unfit(place: Path) -> str:
 
 
 def _within_reach(place: Path) -> str:
-    """Whether others could put a folder of theirs in the way, even after it was looked at."""
+    """Why other users could replace the folder or a parent of it, even after this check; "" if not."""
     if sys.platform == "win32":
         return ""
     for lowest in (place.parent, Path(os.path.realpath(place.parent))):

@@ -1,4 +1,4 @@
-"""How each elementwise primitive is written in a kernel: one row each."""
+"""The source text of each elementwise primitive in a kernel, in a table."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ FORMULAS: dict[Any, str] = {
 
 
 def needs_helper(function: Any) -> str | None:
-    """The function that the text calls, if it calls one."""
+    """The helper function that the primitive's text calls; None if it calls none."""
     name = FORMULAS[function].split("(")[0]
     return name if name in HELPERS else None
 
@@ -113,6 +113,6 @@ _NAMES = {0.0: "zero", 1.0: "one", 2.0: "two", 3.0: "three", 4.0: "four", 0.5: "
 
 
 def text_of(value: Any, dtype: np.dtype[Any], usual: np.dtype[Any]) -> str:
-    """A name for a number of the text."""
+    """A name for a literal number."""
     name = _NAMES.get(value, "number")
     return name if dtype == usual else f"{name}_{dtype.name}"

@@ -1,4 +1,4 @@
-"""What generated text may import, read off the files that have it: importing those imports Numba."""
+"""The functions that generated code may import, listed without importing their modules and Numba."""
 
 from __future__ import annotations
 
@@ -22,5 +22,5 @@ HELPERS = {
 
 
 def salt() -> str:
-    """What the machine code depends on besides the source: what goes into it, and hands over to it."""
+    """Text that machine code depends on besides its source: the helpers in it, and its callers."""
     return "\0".join(_TEXTS.values())

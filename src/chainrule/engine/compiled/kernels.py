@@ -1,7 +1,7 @@
-"""What generated kernels call, besides products: selections, and threads that wait for each other.
+"""The functions that generated kernels call, besides products: scalar functions and thread barriers.
 
-Each has a compiled form; those of one number are plain Python too, so that a generated kernel can
-also be run, slowly, without compiling.
+Each has a compiled form; scalar functions are plain Python too, so that a generated kernel can
+also run, slowly, without compiling.
 """
 
 from __future__ import annotations
@@ -65,16 +65,16 @@ __all__ = [
     "where",
 ]
 
-#: How kernels are compiled. Sums may be reordered (the order is then fixed by the machine code, so
-#: bits repeat), but NaN and infinity stay what they are: training looks for them.
+#: Numba's options for kernels. Sums may be reordered (the machine code then fixes the order, so bits
+#: repeat), but NaN and infinity keep their meaning: training checks for them.
 OPTIONS: Any = {
     "nogil": True,
     "_nrt": False,  # kernels make no arrays: no reference counts
     "error_model": "numpy",
     "fastmath": {"contract", "reassoc", "nsz", "arcp", "afn"},
 }
-#: Without the forms that Python and C would call, which take longer to compile than many a helper:
-#: compiled code may call such a function, Python must not.
+#: Without wrappers for calls from Python and C, which take longer to compile than most helpers:
+#: only compiled code can call such a function.
 ALONE: Any = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
@@ -84,7 +84,7 @@ def kernel(function: Any) -> Any:
 
 
 def _helper(function: Any) -> Any:
-    # Made part of the kernel: a copy that lived beside it might be compiled to other bits.
+    # Inlined into the kernel: a separate function might be compiled to other bits.
     return numba.njit(function, forceinline=True, **ALONE, **OPTIONS)
 
 
@@ -253,7 +253,7 @@ def arctan2(a: Any, b: Any) -> Any:
 
 @_small
 def remainder(a: Any, b: Any) -> Any:
-    """What is left of a after whole steps of b."""
+    """The remainder of a divided by b."""
     return np.remainder(a, b)
 
 
@@ -278,7 +278,7 @@ def cell(row: Any, column: Any) -> Any:
 
 @_small
 def share(n: Any, k: Any, shards: Any) -> Any:
-    """Where the part of shard k begins, of n things."""
+    """The index where the part of shard k begins, of n items."""
     return n * k if shards == 1 else n * k // shards  # a division takes as long as a short row
 
 
@@ -308,7 +308,7 @@ def shaped(typing: Any, array: Any, shape: Any) -> Any:
 
 @intrinsic
 def _add(typing: Any, counters: Any, place: Any, amount: Any) -> Any:
-    """Add to a counter, in one piece; gives what it was."""
+    """Add to a counter atomically; gives its old value."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         array = context.make_array(signature.args[0])(context, builder, args[0])
@@ -320,7 +320,7 @@ def _add(typing: Any, counters: Any, place: Any, amount: Any) -> Any:
 
 @intrinsic
 def _look(typing: Any, counters: Any, place: Any) -> Any:
-    """A counter, as the other threads have left it."""
+    """The value of a counter, read atomically."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         array = context.make_array(signature.args[0])(context, builder, args[0])
@@ -361,7 +361,7 @@ def _call(typing: Any, address: Any) -> Any:
 
 @numba.njit(nogil=True, error_model="numpy", **ALONE)
 def wait(crew: Any, shards: Any) -> None:
-    """Go on when all threads have come here."""
+    """Wait until all threads have come here."""
     if shards == 1:
         return
     turn: Any = _look(crew, MET)
@@ -441,7 +441,7 @@ def add_shards(g: Any, others: Any, k: Any, shards: Any) -> Any:
 
 @numba.njit(nogil=True, error_model="numpy", **ALONE)
 def limited(checks: Any, shards: Any, limits: Any) -> Any:
-    """What scales the gradients so that their norm is at most each of two limits (0: none)."""
+    """The factor of the gradients that brings their norm to at most each of two limits (0: none)."""
     squares = 0.0
     for s in range(shards):
         squares += checks[s, 2]

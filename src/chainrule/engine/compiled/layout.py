@@ -11,7 +11,7 @@ __all__ = ["laid_out"]
 
 
 def laid_out(context: Any, builder: Any, kind: Any, data: Any, lengths: Any) -> Any:
-    """Write down the making of an array whose numbers lie in one piece at `data`."""
+    """Generate code that makes a contiguous array at the address `data`."""
     step = context.get_constant(types.intp, context.get_abi_sizeof(data.type.pointee))
     itemsize, strides = step, list[Any]()
     for length in reversed(lengths):

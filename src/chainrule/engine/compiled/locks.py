@@ -1,4 +1,4 @@
-"""Locks on folders, which hold against other processes and go with the one that dies."""
+"""Locks on folders against other processes; they are released when their process ends."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _held: set[int] = set()
 def locked(folder: Path, patience: float, say: Say) -> Iterator[bool]:
     """Hold a folder's lock against other processes; yields whether that was possible in time.
 
-    Where files cannot be locked at all it counts as held: the sums still keep damage out.
+    Where files cannot be locked at all it yields True: the checksums still detect damage.
     """
     handle = _acquired(folder, patience, say)
     try:
@@ -55,7 +55,7 @@ def _acquired(folder: Path, patience: float, say: Say) -> int | None:
             return None
         _held.add(handle)
         try:
-            # The folder may have been removed, lock and all, by who held it before.
+            # The process that had the lock before may have removed the folder with it.
             if _lock(handle) and os.path.samestat(os.fstat(handle), os.stat(path)):
                 return handle
         except OSError:
@@ -87,7 +87,7 @@ def _release(handle: int) -> None:
         return
     _held.discard(handle)
     with contextlib.suppress(OSError):
-        # Said outright: a forked child may have the file open too, and would go on holding it.
+        # Unlocked explicitly: a forked child may have the file open too, and would keep the lock.
         if fcntl is not None:
             fcntl.flock(handle, fcntl.LOCK_UN)
         elif msvcrt is not None:

@@ -1,8 +1,8 @@
 """Compiled kernels: found in the cache or compiled, loaded into the process, and called.
 
-A kernel takes one address: that of a table of 64-bit words, in which its arguments stand one
-after the other, a whole number as itself and an array as its address and its lengths. So a kernel
-is loaded and called without Numba, which takes longer to start than many a training.
+A kernel takes the address of a table of 64-bit words with its arguments in order: an integer as
+itself, an array as its address and its lengths. So a kernel is loaded and called without Numba,
+which takes longer to import than many a training.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from chainrule.version import __version__
 
 __all__ = ["Call", "Kernel", "kernel"]
 
-#: Intel's vector functions, which Numba takes for those of one number if they are there.
+#: Intel's vector functions, which Numba uses in place of scalar ones if they are installed.
 _VECTOR_MATHS = ("intel-cmplr-lib-rt", "icc-rt")
 
 # int function(int64 *result, void **exception, int64 words), as Numba lays it out.
@@ -48,14 +48,14 @@ class Kernel:
         self.function = _FORM(self._tracker[code.symbol])
 
     def call(self, given: Mapping[str, Any]) -> Call:
-        """The arguments by name: whole numbers, arrays in one piece, and tuples of such."""
+        """A call with these arguments by name: integers, contiguous arrays, and tuples of them."""
         return Call(self, given)
 
 
 class Call:
-    """A kernel with its arguments: calling it runs it. For one thread at a time.
+    """A kernel with its arguments: calling it runs the kernel. For one thread at a time.
 
-    It keeps the arrays alive, whose memory the kernel takes as it is.
+    It keeps references to the arrays, whose memory the kernel uses directly.
     """
 
     def __init__(self, kernel: Kernel, given: Mapping[str, Any]) -> None:
@@ -71,7 +71,7 @@ class Call:
         self._addresses = at, at + 8, at + 16
 
     def change(self, **given: Any) -> None:
-        """Other arguments of the same kinds."""
+        """Replace arguments by others of the same kinds."""
         laid_out: list[tuple[int, list[int]]] = []
         for name, argument in given.items():
             words: list[int] = []
@@ -82,7 +82,7 @@ class Call:
         self._given.update(given)
 
     def forget(self, *names: str) -> None:
-        """Let go of arguments, which are to be changed before the next run."""
+        """Drop references to arguments, which must be replaced before the next run."""
         for name in names:
             del self._given[name]
 
@@ -107,7 +107,7 @@ def _lay_out(argument: Any, words: list[int]) -> None:
 
 
 def _kind(argument: Any) -> str:
-    """What the machine code takes an argument for."""
+    """The kind of an argument, as the machine code treats it."""
     if isinstance(argument, tuple):
         return f"({' '.join(map(_kind, argument))})"
     if isinstance(argument, np.ndarray):
@@ -122,9 +122,9 @@ def kernel(
     say: Say | None,
     seconds: Callable[[], float] | None = None,
 ) -> Kernel:
-    """The kernel that the function `name` of a source is, for arguments of the same kinds.
+    """The compiled function `name` of a source, for arguments of the same kinds as those given.
 
-    `seconds` gives about how long compiling takes, to be told to people by `say`.
+    `seconds` gives about how long compiling takes, which `say` shows.
     """
 
     def make(path: Path) -> cache.Code:
@@ -139,7 +139,7 @@ def kernel(
 
 
 def _ingredients() -> list[str]:
-    """What machine code depends on, besides the source and the kinds of arguments."""
+    """The things that machine code depends on besides the source and the kinds of arguments."""
     import llvmlite.binding as llvm
 
     packages = [f"{p} {_version(p)}" for p in ("numba", "llvmlite", *_VECTOR_MATHS)]

@@ -45,7 +45,7 @@ _BUILT_IN = (
 
 @dataclass
 class Run:
-    """A run of parameters that one kernel moves: which names its arrays have in the text."""
+    """A run of parameters that one update kernel changes: the names of its arrays in the text."""
 
     kernel: str
     arrays: tuple[str, ...]
@@ -53,7 +53,7 @@ class Run:
 
 @dataclass
 class Source:
-    """The source, the arrays that its main function takes, and why it cannot be sharded, if so."""
+    """The source, the arrays of its main function, and the reason if it cannot be sharded."""
 
     source: str
     arguments: list[Argument]
@@ -108,7 +108,7 @@ def _file(title: str, imports: set[str], functions: Sequence[str]) -> str:
 
 
 def _own_rows(a: Argument, e: Elements) -> str:
-    """The part of an array that holds this thread's n rows, which may be fewer than it has room for."""
+    """The part of an array with this thread's n rows, which may be fewer than it has room for."""
     rows = a.shape[0]
     if e.gathered and a.shared and isinstance(rows, Rows):
         first = "first" if rows.times == 1 else f"{rows.times} * first"
@@ -123,7 +123,7 @@ def _own_rows(a: Argument, e: Elements) -> str:
     return f"shaped({a.name}, ({', '.join(sizes)}))"
 
 
-#: The groups that arrays are handed over in, by their role.
+#: The groups in which arrays are passed, by role.
 _GROUPS = {
     "data": "data",
     "bound": "params",
@@ -225,7 +225,7 @@ def train_text(
 def _loop(
     body: Body, runs: Sequence[Run], limited: bool, imports: set[str]
 ) -> tuple[list[str], list[Argument]]:
-    """The function that takes many steps, one thread's part of each."""
+    """The text of the function that makes many steps, one thread's part of each."""
     arguments = body.arguments
     buffers = [a for a in arguments if a.role == "written"]
     targets = []

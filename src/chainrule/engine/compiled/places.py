@@ -1,7 +1,7 @@
-"""Where the elements of a view lie: the place in the operand, from the place in the view.
+"""The index of a view's element in its operand, from its index in the view.
 
-A place is a tuple of texts, one for each axis: ("i", "j + 3"). The number 1 that an axis may be
-long has the place "0".
+A place is an index as a tuple of texts, one for each axis: ("i", "j + 3"). In an axis of length 1 it
+is "0".
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ def plus(at: str, offset: str) -> str:
 
 
 def lined_up(place: Place, shape: Sequence[Dim]) -> Place:
-    """The place in an operand of an elementwise operation, which NumPy repeats where needed."""
+    """The place in an operand of an elementwise operation, which NumPy broadcasts."""
     last = place[len(place) - len(shape) :]
     return tuple("0" if d == 1 else p for d, p in zip(shape, last, strict=True))
 
 
 def through(v: Value, place: Place, number: Callable[[Number], str]) -> Place:
-    """Where a view's element lies in its operand."""
+    """The place of a view's element in its operand."""
     x = v.args[0]
     if v.function is np.broadcast_to:
         return lined_up(place, x.shape)
     if v.function is np.transpose:
         order = v.args[1]
         return tuple(place[order.index(a)] for a in range(x.ndim))
-    if v.function is np.reshape:  # only axes of length 1 come and go
+    if v.function is np.reshape:  # only axes of length 1 appear and vanish
         left = iter([p for d, p in zip(v.shape, place, strict=True) if d != 1])
         return tuple("0" if d == 1 else next(left) for d in x.shape)
     return picked(v.args[1], x.ndim, place, number, lambda ids, at: "")
@@ -59,11 +59,11 @@ def picked(
     number: Callable[[Number], str],
     element: Callable[[Value, Place], str],
 ) -> Place:
-    """Where x has the element of x[key] at a place; `element` gives the text of an id in the key."""
+    """The place in x of an element of x[key]; `element` gives the text of an id in the key."""
     key = (*key, *[Cut()] * (ndim - sum(k is not None for k in key)))
     places = list(place)
     ids_ndim = max((k.ndim for k in key if isinstance(k, Value)), default=0)
-    # NumPy puts the axes of ids where the first id stands, or in front if they stand apart.
+    # NumPy puts the axes of ids where the first id is, or in front if the ids are not adjacent.
     ids = [i for i, k in enumerate(key) if isinstance(k, Value)]
     if ids:  # a number among ids counts as one
         ids = [i for i, k in enumerate(key) if isinstance(k, Value | int | Number)]

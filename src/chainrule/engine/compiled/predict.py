@@ -33,17 +33,17 @@ __all__ = ["BLOCK", "CompiledPredict"]
 
 Array = npt.NDArray[Any]
 
-#: Rows that go through the network at a time: their values stay in the cache.
+#: The number of rows in a block: few enough that their values stay in the processor's cache.
 BLOCK = 128
 #: Outputs of fewer numbers may come to lie near anything; larger ones do not at the same row.
 _LITTLE = 1024
 
 
 class CompiledPredict:
-    """A network's outputs for any number of rows, compiled; several threads may call it at once.
+    """A network's compiled prediction for any number of rows; several threads may call it at once.
 
-    Rows are dealt with in blocks from the first on, whatever the number of threads. So the same
-    rows in the same places give the same bits; other places may give other last digits.
+    Rows are processed in blocks from the first row on, whatever the number of threads. So the same
+    rows at the same indices give the same bits; at other indices the last digits may differ.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class CompiledPredict:
         if self.text.mixed is not None:
             raise NotCompilable(self.text.mixed)
         numbers, words = tables(step, [BLOCK, BLOCK + 1])
-        # A block of rows knows neither the other rows nor how many there are.
+        # A block cannot depend on other rows, nor on their number.
         whole = any(a.role == "part" for a in self.text.arguments)
         if whole or any(one.tobytes() != other.tobytes() for one, other in (numbers, words)):
             raise NotCompilable(_("its outputs for a row go with the other rows"))
@@ -81,14 +81,14 @@ class CompiledPredict:
         # A single row goes through plain loops: a matrix times a vector is bound by memory.
         most = max((product_size(v, 1) for v in products), default=0)
         self.blas_rows = max(2, -(-SMALL // max(most, 1)))
-        # Calls, with arrays to work in, for one row and for a block: those that are free now.
+        # Free calls, with working arrays, for one row and for a block.
         self._free: list[Call] = []
         self._free_rows: list[tuple[Call, Array, Array]] = []
         given = self._given(1, room((1, *x.shape[1:]), x.dtype), self._empty(1))
         self._kernel: Any = kernel(self.text.source, "predict", given, say, seconds)
 
     def _given(self, rows: int, x: Array, y: Array) -> dict[str, Any]:
-        """The arguments, with arrays to work in for so many rows."""
+        """The arguments, with working arrays for so many rows."""
         arrays: dict[str, Any] = {}
         for a in self.text.arguments:
             if a.role == "work":
@@ -137,7 +137,7 @@ class CompiledPredict:
         free.append(call)
 
     def takes(self, x: Array) -> bool:
-        """Whether every id in x names a row of the tables; NumPy's engine says which does not."""
+        """Whether every id in x has a row in its table; if not, the NumPy engine reports which."""
         return all(within(x, limit) for limit in self._limits)
 
     def __call__(self, x: Array) -> Array:

@@ -1,9 +1,9 @@
 """Products of matrices: plain loops for small ones, BLAS for large ones, several threads together.
 
-Each thread has its own rows of a batch, one after the other in arrays that hold those of all. A
+Each thread has its own rows of a batch, in arrays with the rows of all threads in order. A
 product of all rows is faster than one of few, so each thread computes some columns of it, if
-there are many. `team` says who calls: crew, shard, shards, the number of the thread's first row,
-and the rows of the batch.
+there are many. `team` identifies the caller: crew, shard, shards, the thread's first row, and the
+rows of the batch.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["affine", "dot", "dot_by_t", "dot_t", "dot_t_by_t"]
 
 @intrinsic
 def _of_all(typing: Any, own: Any, first: Any, batch: Any) -> Any:
-    """All rows of the batch, from a thread's own, which begin at row `first`."""
+    """All rows of the batch, given a thread's own rows, which begin at row `first`."""
     if own.ndim != 2 or own.layout != "C":
         raise TypeError("rows of a batch lie one after the other")
 
@@ -82,7 +82,7 @@ def _gemm(
     return form, codegen
 
 
-# Numbers of NumPy: for each of Python's a function that takes it would be compiled anew.
+# NumPy scalars: for each Python constant Numba would compile the callee anew.
 _N, _T = np.int64(ord("N")), np.int64(ord("T"))
 
 
@@ -90,7 +90,7 @@ _N, _T = np.int64(ord("N")), np.int64(ord("T"))
 def _narrow(a: Any, b: Any, bias: Any, out: Any) -> None:
     """out = a b + bias for few columns, and at least two rows. The bias may be empty.
 
-    All of two or three columns at a time, in two rows; of more, four in one row.
+    Two or three columns are computed together, in two rows at a time; more, four in one row at a time.
     """
     m, n, inner, some = out.shape[0], out.shape[1], a.shape[1], bias.shape[0] > 0
     zero = out.dtype.type(0)
@@ -109,7 +109,7 @@ def _narrow(a: Any, b: Any, bias: Any, out: Any) -> None:
             out[i, j], out[i, j + 1], out[i, j + 2], out[i, j + 3] = s, t, u, v
     if four == n:
         return
-    # What is left: one, two or three columns, of which a missing one is another twice.
+    # The remaining one, two or three columns; a missing one is another one again.
     middle, last = min(four + 1, n - 1), n - 1
     for upper in range(0, m, 2):
         i = min(upper, m - 2)
@@ -129,7 +129,7 @@ def _narrow(a: Any, b: Any, bias: Any, out: Any) -> None:
 
 @numba.njit(nogil=True, error_model="numpy", **ALONE)
 def _cut(n: Any, k: Any, shards: Any) -> Any:
-    """Where the part of thread k begins, of n columns: at a whole vector."""
+    """The first column of thread k's part of n columns: at a whole vector."""
     return min((n + 15) // 16 * k // shards * 16, n)
 
 
@@ -245,7 +245,7 @@ def dot_t(blas: Any, team: Any, a: Any, b: Any, out: Any) -> None:
 
 @intrinsic
 def _spare(typing: Any, crew: Any, shard: Any, like: Any, m: Any, n: Any) -> Any:
-    """An array of m by n numbers in the place that each thread of a crew has to work in."""
+    """An array (m, n) in a thread's working memory in the crew."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         words = context.make_array(crew)(context, builder, args[0]).data
@@ -277,7 +277,7 @@ def _turn_four(typing: Any, a: Any, i: Any, j: Any, out: Any) -> Any:
 
         rows = [builder.load(at(source, args[1], k, args[2]), align=size) for k in range(4)]
         low, high = (ir.Constant(ir.VectorType(int32, 4), m) for m in ([0, 4, 1, 5], [2, 6, 3, 7]))
-        for _ in range(2):  # shuffled like two halves of a pack of cards, twice
+        for _ in range(2):  # interleave the two halves of the rows, twice
             pairs = [(rows[k], rows[k + 2], m) for k in range(2) for m in (low, high)]
             rows = [builder.shuffle_vector(*pair) for pair in pairs]
         for k in range(4):
@@ -333,7 +333,7 @@ def dot_by_t(blas: Any, team: Any, a: Any, b: Any, out: Any) -> None:
                     s += a[i, p] * b[j, p]
                 out[i, j] = s
     elif m * n * inner < FEW and b.size * b.itemsize <= 8 * SPARE:
-        # BLAS has no quick way for so few: it reads a turned matrix number by number.
+        # BLAS is slow for so few: it reads a transposed matrix number by number.
         turned: Any = _spare(team[0], team[1], b, inner, n)
         _turn(b, turned)
         _gemm(blas, _N, _N, n, m, inner, turned, n, a, inner, 0, out, n)

@@ -29,7 +29,7 @@ Array = npt.NDArray[Any]
 
 @dataclass
 class Target:
-    """A value that a kernel is to leave somewhere: `role` "loss", "gradient", "written", "out"."""
+    """A value that a kernel writes: `role` is "loss", "gradient", "written" or "out"."""
 
     role: str
     name: str
@@ -37,14 +37,14 @@ class Target:
 
 
 def _rows(array: Array, n: int) -> Array:
-    """n rows of the data, again from the first where there are fewer."""
+    """n rows of the data, repeated from the first if there are fewer."""
     return array[np.arange(n) % len(array)]
 
 
 def record_step(
     network: RecordableNetwork, batch: Sequence[tuple[str, Array]]
 ) -> tuple[Callable[[int], SizedRecording], list[Target]]:
-    """How to record forward and backward for n rows, and what the targets are."""
+    """A function that records forward and backward for n rows, and gives the targets."""
     targets: list[Target] = []
 
     def record(n: int) -> SizedRecording:
@@ -83,7 +83,7 @@ def record_step(
 def record_predict(
     network: RecordableNetwork, x: Array
 ) -> tuple[Callable[[int], SizedRecording], list[Target]]:
-    """How to record the outputs for n rows, layers behaving as in use."""
+    """A function that records the outputs for n rows, in inference mode."""
     targets = [Target("out", "y")]
 
     def record(n: int) -> SizedRecording:
@@ -101,9 +101,9 @@ def record_predict(
 
 
 def _of_other_sizes(record: Callable[[int], SizedRecording]) -> Callable[[int], SizedRecording]:
-    """Recording for other batch sizes than the data's, where a user's code or our checks may fail.
+    """Recording at other batch sizes than the data's, at which the user's code or a check may fail.
 
-    Then the NumPy engine, which takes the batch as it is, says why or goes on.
+    Then the step is left to the NumPy engine, which records at the real size: it raises or goes on.
     """
 
     def careful(n: int) -> SizedRecording:
@@ -115,13 +115,13 @@ def _of_other_sizes(record: Callable[[int], SizedRecording]) -> Callable[[int], 
             if isinstance(error, ChainruleError) or not raised_here(error):
                 why = _("it cannot be recorded for batches of another size")
                 raise NotCompilable(why) from error
-            raise  # a mistake of our own
+            raise  # a bug in chainrule
 
     return careful
 
 
 def raised_here(error: BaseException) -> bool:
-    """Whether an error comes from a line of chainrule itself, and of none that it was given."""
+    """Whether an error was raised by a line of chainrule, not by the user's code."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

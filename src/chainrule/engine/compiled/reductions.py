@@ -1,4 +1,4 @@
-"""Sums, products, largest and smallest: how one begins, and how a number is added to it."""
+"""Sums, products, maxima and minima: the initial value of each, and the line that adds an element."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _FORMS: dict[Any, str] = {np.sum: "+", np.prod: "*", np.max: "maximum", np.min: 
 
 
 def start_of(e: Elements, v: Value) -> str:
-    """What a reduction begins with."""
+    """The initial value of a reduction."""
     f = v.function
     if f is np.sum and not v.shape and v.dtype.kind == "f":
-        return "0.0"  # a sum over all rows is kept in double precision
+        return "0.0"  # a sum over all rows is in double precision
     if f in (np.sum, np.prod):
         return e.literal(f is np.prod, v.dtype)
     if v.dtype.kind == "f":
@@ -33,7 +33,7 @@ def start_of(e: Elements, v: Value) -> str:
 
 
 def accumulate(e: Elements, v: Value, target: str, text: str) -> str:
-    """The line that takes one more element into a reduction."""
+    """The line that adds one more element to a reduction."""
     form = _FORMS[v.function]
     have = v.args[0].dtype
     if have.kind in "bu" and have != v.dtype:  # Numba has other rules for what these meet

@@ -37,12 +37,12 @@ def total(x: Any) -> Any:
     return x
 
 
-#: What brings many numbers to one.
+#: Reductions.
 REDUCTIONS = (np.sum, np.prod, np.max, np.min)
 
 
 def is_elementwise(v: Value) -> bool:
-    """Whether each element comes from the operands' elements in its own place."""
+    """Whether each element depends only on the operands' elements at the same index."""
     f = v.function
     return (isinstance(f, np.ufunc) and f is not np.matmul) or f in (
         np.where,
@@ -58,7 +58,7 @@ def is_view(v: Value) -> bool:
     f = v.function
     if f in (np.transpose, np.broadcast_to):
         return True
-    if f is np.reshape:  # where only axes of length 1 come or go
+    if f is np.reshape:  # if only axes of length 1 appear or vanish
         return long_axes(v.shape) == long_axes(v.args[0].shape)
     return f is pick and not any(isinstance(k, Value) for k in v.args[1]) and _keeps_rows(v)
 
@@ -126,12 +126,12 @@ def _crosses(v: Value) -> bool:
     if v.function in (pick, add_at):
         x, key = v.args
         table = v if v.function is add_at else x
-        if table.has_rows:  # a row of the table for each row: the rows are left as they are
+        if table.has_rows:  # the table has one part per row: the rows do not mix
             return not (_keeps_rows(v) and x.has_rows and v.has_rows)
         ids = key[0] if len(key) == 1 else None
         return not (isinstance(ids, Value) and _leads(ids))
     if is_elementwise(v) and v.function is not cells:
-        # A row of an operand meets the row of the result only where their axes line up.
+        # A row of an operand belongs to a row of the result only if their axes align.
         aligned = all(
             o.ndim == v.ndim or (o.function is None and not o.shape)
             for o in operands

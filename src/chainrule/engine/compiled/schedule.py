@@ -1,12 +1,12 @@
 """When each operation of a step runs: passes over the rows, and the calls between them.
 
-A pass goes over the rows of a batch once and does everything that needs one row at a time. What
-needs all rows of an operand first (a matrix product) is a call, and parts one pass from the next.
-So does an exponential, a logarithm or a tanh, with what leads up to it and away from it: one loop
-over all elements is a loop of vector instructions, however short the rows are.
-A sum over the rows is made in the pass that has its summands; each shard of the batch makes its
-own part of it. Parts are added over the shards at the end of the step if only gradients and the
-loss need them, at once (`total`) if the step itself goes on with them.
+A pass goes over the rows of a batch once and computes everything that needs one row at a time. An
+operation that needs all rows of an operand first (a matrix product) is a call, and separates one
+pass from the next. So does an exponential, a logarithm or a tanh, with the elementwise operations
+before and after it: one loop over all elements uses vector instructions, however short the rows are.
+A sum over the rows is computed in the pass that computes its summands; each shard of the batch
+computes its own part. Parts are added over the shards at the end of the step if only gradients and
+the loss need them, or at once (`total`) if the step itself reads the sum.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from chainrule.nodes.random import cells
 __all__ = ["Schedule"]
 
 
-#: Functions that take many instructions: worth doing for many numbers at once.
+#: Functions that take many instructions, which are faster for many numbers at once.
 _LONG = (np.exp, np.log, np.log1p, np.tanh)
 
 
@@ -51,10 +51,10 @@ class Stage:
 
 
 class Schedule:
-    """The stages of a step; which values are parts of sums; why it cannot be sharded, if so."""
+    """The stages of a step, the values that are parts of sums, and why it cannot be sharded, if so."""
 
     def __init__(self, step: Symbolic, whole: Iterable[Value] = ()) -> None:
-        """`whole` are targets that every shard needs the whole of, such as new buffers."""
+        """`whole`: targets of which every shard needs the whole, such as new buffers."""
         self.mixed: Text | None = None
         self.parts: set[Value] = set()
         self._totals: dict[Value, Value] = {}
@@ -111,7 +111,7 @@ class Schedule:
         return v
 
     def _needed_whole(self, values: Sequence[Value], whole: Iterable[Value]) -> set[Value]:
-        """The sums over rows that the step itself goes on with."""
+        """The sums over rows that the step itself reads."""
         behind: dict[Value, set[Value]] = {}
         found: set[Value] = set()
         for v in values:
@@ -135,7 +135,7 @@ class Schedule:
         return args
 
     def _given(self, v: Value) -> Value:
-        """Our own operand; the total of a sum that some of its users need whole: then all take that."""
+        """The schedule's own value; or the total, for a sum that some of its users need whole."""
         return self.total(self.own(v)) if v in self._whole else self.own(v)
 
     def total(self, v: Value) -> Value:
@@ -166,7 +166,7 @@ class Schedule:
         return v if root_of(v) is v else self._copy(v, "")
 
     def _untransposed(self, v: Value) -> Value:
-        """What a reshaped value looks into: an array as it lies."""
+        """The array that a reshaped value is a view of, without transpositions."""
         return self._copy(v, "") if v.function is np.transpose else self._array(v)
 
     def _copy(self, v: Value, name: str) -> Value:
@@ -216,7 +216,7 @@ class Schedule:
     # -- loops over all elements ---------------------------------------------------------------
 
     def _flatten(self, ends: set[Value]) -> None:
-        """Find what is done for all elements in one loop: long functions, and what is next to them."""
+        """Find the operations to do in one loop over all elements: long functions, and their neighbours."""
         ahead = [v for v in self.values if v.function in _LONG and self._may_be_flat(v)]
         self.flat.update(ahead)
         while ahead:
@@ -301,7 +301,7 @@ class Schedule:
         return is_view(v) or self.in_pass(v)
 
     def _latest(self, soonest: dict[Value, int], targets: list[Value]) -> dict[Value, int]:
-        """Elementwise work waits until it is needed, so that less is kept from pass to pass."""
+        """Move elementwise operations to the pass that needs them, so that fewer values are stored."""
         place = dict(soonest)
         ends = {root_of(t) for t in targets}
         for v in reversed(self.values):
@@ -314,7 +314,7 @@ class Schedule:
         return place
 
     def readers(self, v: Value) -> list[Value]:
-        """Who reads the value, through views too."""
+        """The operations that read the value, directly or through views."""
         found: list[Value] = []
         ahead = list(self.users.get(v, ()))
         while ahead:

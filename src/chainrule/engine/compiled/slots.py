@@ -1,4 +1,4 @@
-"""Slots: the loops of a pass over the rows, one after the other within each row's turn."""
+"""Slots: the loops within a pass over the rows, which run one after the other for each row."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def reads(v: Value) -> list[Value]:
 
 
 def is_row_reduction(v: Value) -> bool:
-    """Whether it brings the numbers of a row to one."""
+    """Whether it is a reduction within each row."""
     return v.function in REDUCTIONS and 0 not in v.kwargs["axis"]
 
 
@@ -40,7 +40,7 @@ def _loop_dims(v: Value) -> tuple[Dim, ...]:
 
 
 class Slots:
-    """The slots of every pass, and which of them each value is made in."""
+    """The slots of every pass, and the slot that computes each value."""
 
     def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule
@@ -63,17 +63,17 @@ class Slots:
         return slots
 
     def _follows(self, o: Value, v: Value, dims: tuple[Dim, ...], slot: Slot) -> bool:
-        """Whether v can follow o within one turn of o's loop."""
+        """Whether v can follow o in the same iteration of o's loop."""
         if slot.dims != dims or is_row_reduction(o):
             return False
         return not dims or self.in_place(o, v)
 
     def same_turn(self, a: Value, b: Value) -> bool:
-        """Whether both are made in one turn of one loop."""
+        """Whether both are computed in the same iteration of one loop."""
         return self.of.get(a) == self.of.get(b) and self.schedule.place[a] == self.schedule.place[b]
 
     def in_place(self, r: Value, u: Value) -> bool:
-        """Whether u reads r at its own place in the row only: not elsewhere, as a slice does."""
+        """Whether u reads r only at its own index in the row, not elsewhere, as a slice does."""
         if u.function in (chosen, take_rows) or (u.function is pick and root_of(u.args[0]) is r):
             return root_of(u.args[0]) is not r or not wide(r)
         place = own_place(u.args[0] if u.function in REDUCTIONS or u.function is add_at else u)
@@ -81,7 +81,7 @@ class Slots:
 
 
 def _seen(o: Value, r: Value, place: Place) -> bool:
-    """Whether an operand that looks into r does so at the place that r has in its own loops."""
+    """Whether an operand that is a view of r reads it at the index that r has in its own loops."""
     if len(place) < o.ndim:
         return False
     at = lined_up(place, o.shape)

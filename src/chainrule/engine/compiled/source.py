@@ -52,7 +52,7 @@ class Body:
         self._drop_unused()
 
     def _drop_unused(self) -> None:
-        """Arrays that turned out to be variables are not to be handed over."""
+        """Drop the arguments for arrays that have become variables."""
         used = set(re.findall(r"\w+", "\n".join(self.lines)))
         for name, argument in list(self.elements.arguments.items()):
             if name not in used and argument.role in ("work", "bound", "constant"):
@@ -60,7 +60,7 @@ class Body:
 
     @property
     def arguments(self) -> list[Argument]:
-        """The arrays that the kernel is given."""
+        """The arrays that the kernel takes."""
         return list(self.elements.arguments.values())
 
     # -- a pass over the rows ------------------------------------------------------------------
@@ -86,10 +86,9 @@ class Body:
         e.forget()
 
     def _slot(self, slot: Slot, before: list[str]) -> list[str]:
-        """The lines of one slot; what must stand before the pass goes to `before`.
+        """The lines of one slot; lines that belong before the pass go to `before`.
 
-        Within a turn all is read before anything is stored, since a value may be stored over one
-        that it is computed from.
+        Within an iteration all reads come before all stores, since a value may overwrite an operand.
         """
         e = self.elements
         start: list[str] = []
@@ -121,7 +120,7 @@ class Body:
         return [*start, *self._looped(slot, body + stores), *after]
 
     def _read_often(self, slot: Slot, body: list[str]) -> list[Value]:
-        """Elements of arrays that are read more than once in a turn: they get a variable."""
+        """Assign array elements that are read more than once in an iteration to variables."""
         e = self.elements
         found: list[Value] = []
         if not slot.dims:
@@ -141,7 +140,7 @@ class Body:
         return found
 
     def _statement(self, v: Value, slot: Slot, body: list[str], stores: list[str]) -> None:
-        """An elementwise value: put where it is read, or a variable, or stored, or both."""
+        """Write an elementwise value: inline where it is read, as a variable, as a store, or both."""
         e = self.elements
         text = e.expression(v, own_place(v))
         here = [u for u in self.schedule.readers(v) if self._same_pass(u, v)]
@@ -157,7 +156,7 @@ class Body:
             self._variable(v, text, body)
 
     def _is_short(self, v: Value, user: Value, text: str) -> bool:
-        """Whether the text can stand where the value is read: within the same turn, and not long."""
+        """Whether the text can be inlined where the value is read: in the same iteration, and short."""
         return self.slots.same_turn(user, v) and len(text) < LONG
 
     def _variable(self, v: Value, text: str, body: list[str]) -> str:

@@ -74,7 +74,7 @@ class CompiledStep:
         self.network, self.optimizer, self.batch = network, optimizer, batch_size
         self.max_grad = max_grad
         self.limited = max_grad is not None or optimizer.clip_norm is not None
-        # Recording wants rows of the right kind, whatever they hold; the step may outlive the data.
+        # Recording needs rows of the right kind, with any contents; the step may outlive the data.
         record, targets = record_step(network, [(name, a[:SAMPLE].copy()) for name, a in data])
         widths = {d for _, a in data for d in a.shape[1:]}
         widths |= {d for p in network.named_parameters().values() for d in p.shape}
@@ -84,7 +84,7 @@ class CompiledStep:
             raise NotCompilable(_("nothing in the network is to be trained"))
         self.segments = network._segments()
         moved = {id(t.payload) for t in targets if t.role == "gradient"}
-        #: The gradients of parameters that the loss does not go by: nothing else writes them.
+        #: The gradients of parameters that the loss does not depend on: nothing else writes them.
         self.idle = [
             p.grad
             for p in network.named_parameters().values()
@@ -93,7 +93,7 @@ class CompiledStep:
         self.text = self._text(step, targets)
         self.work = multiplications(step, batch_size)
         mixed = self.text.mixed is not None
-        # Of the last, smaller batch a shard may get no row at all.
+        # A shard may get no rows of the last, smaller batch.
         self.shards = 1 if mixed else shards_for(self.work, batch_size, thread_count(threads))
         self.blas = blas() if self._uses_blas(step) else None
         self._arrange()
@@ -101,7 +101,7 @@ class CompiledStep:
         begin = nullcontext if self.blas is None else self.blas.alone
         self.crew = Crew(self.shards, begin, SPARE)
         self.bad_loss = math.nan
-        self.pace = 1e-3  # seconds a step takes, as far as is known
+        self.pace = 1e-3  # seconds per step, the latest measurement
         self._kernel: Any = None
         self._say, self._seconds = say, seconds
         self.take(data)
@@ -140,7 +140,7 @@ class CompiledStep:
     # -- the arrays ------------------------------------------------------------------------------
 
     def take(self, data: Sequence[tuple[str, Array]]) -> None:
-        """Go on with other rows of the same kind, and with the optimizer's state as it now is."""
+        """Use other data of the same kind, and the present arrays of the optimizer's state."""
         by_name, n = dict(data), len(data[0][1])
         if not all(within(a, limit) for a, limit in id_limits(self.step, by_name)):
             raise NotCompilable(_("an id in the data names no row of a table"))
@@ -164,11 +164,11 @@ class CompiledStep:
         self._calls: list[Call] = [self._kernel.call(arguments) for arguments in given]
 
     def release(self) -> None:
-        """Let the data go."""
+        """Drop the references to the data."""
         self._calls = []
 
     def _arrange(self) -> None:
-        """The arrays of every shard, but for the data and the optimizer's."""
+        """Make the arrays of every shard, except the data and the optimizer's."""
         gradients = [a for a in self.text.arguments if a.role == "gradient"]
         self.whole = {id(a.payload) for a in gradients if a.whole and self.shards > 1}
         self.others = [self._others(s.grad) for s in self.segments]
@@ -180,7 +180,7 @@ class CompiledStep:
         ]
 
     def _others(self, grads: Array) -> Array:
-        """Where the other shards leave their parts of a run of gradients: nowhere, if it has none."""
+        """The array for the other shards' parts of a run of gradients; empty if there are none."""
         inside = [
             p
             for p in self.network.named_parameters().values()
@@ -190,7 +190,7 @@ class CompiledStep:
         return room((0 if alone else self.shards - 1, grads.size), grads.dtype)
 
     def _moved(self) -> dict[str, tuple[Array, ...]]:
-        """What the optimizer moves: runs of parameters, gradients and its state."""
+        """The arrays that the optimizer updates: runs of parameters, gradients and its state."""
         optimizer, segments = self.optimizer, self.segments
         params, grads, decays, factors = map(list, zip(*segments, strict=True))
         optimizer.bind(params, grads, decays, factors)
@@ -204,7 +204,7 @@ class CompiledStep:
         }
 
     def _limits(self) -> Array:
-        """What the norm of the gradients may be; 0: anything."""
+        """The limits of the gradients' norm; 0 for none."""
         return np.array([self.max_grad or 0.0, self.optimizer.clip_norm or 0.0])
 
     def _array(self, a: Argument, k: int, rows: int) -> Array:
@@ -226,7 +226,7 @@ class CompiledStep:
         return room(_at(a.shape, rows), a.dtype)
 
     def _gradient(self, parameter: Any, k: int) -> Array:
-        """Where shard k leaves a parameter's gradient: the network's own array, or one like it."""
+        """The array for shard k's gradient of a parameter: the network's own, or another like it."""
         grad: Array = parameter.grad
         if k == 0 or id(parameter) in self.whole:
             return grad
@@ -247,11 +247,11 @@ class CompiledStep:
         return self.optimizer.hyperparameters_for(steps)
 
     def run(self, order: Array, starts: Array, rates: Array) -> Array:
-        """Steps over these rows; the losses of those that went well.
+        """Make steps over these rows; gives the losses of the steps that succeeded.
 
-        `order` are row numbers, `starts` where each step's begin (and where the last one's end).
-        After a step that gave a number that is not finite no other is made, and what that step
-        has written is to be thrown away; its loss is `bad_loss`.
+        `order` are row numbers, `starts` where each step's rows begin in it (and where the last
+        ends). A step with a number that is not finite is the last one, and the caller must discard
+        what it has written; its loss is `bad_loss`.
         """
         steps = len(starts) - 1
         if len(self._losses) < steps:
@@ -262,7 +262,7 @@ class CompiledStep:
             grad.fill(0)
         if debugging():
             for k, own in enumerate(self._arrays):
-                # The other shards' parts of a gradient that the first one has alone stay 0.
+                # A gradient computed by the first shard alone: the other shards' parts stay 0.
                 roles = _WRITTEN if k else (*_WRITTEN, "gradient")
                 spoil(*(own[a.name] for a in self.text.arguments if a.role in roles))
 
@@ -281,7 +281,7 @@ class CompiledStep:
 
 
 def id_limits(step: Symbolic, data: Mapping[str, Array]) -> list[tuple[Array, int]]:
-    """The data that are used as row numbers, each with the length of the table: kernels do not look."""
+    """The data used as row numbers, each with its table's length; kernels do not check them."""
     limits = []
     for v in step.values:
         if v.function is take_rows:
@@ -311,7 +311,7 @@ def id_limits(step: Symbolic, data: Mapping[str, Array]) -> list[tuple[Array, in
 
 
 def _columns(ids: Array, looks: Sequence[Value], step: Symbolic) -> Array:
-    """The part of the data that is row numbers, such as one column; all of it where that is unclear."""
+    """The part of the data that is row numbers, such as one column; all of it if that is unclear."""
     part = ids
     for v in looks:
         if v.function is cast:
@@ -340,7 +340,7 @@ def _columns(ids: Array, looks: Sequence[Value], step: Symbolic) -> Array:
 
 
 def within(ids: Array, rows: int) -> bool:
-    """Whether all ids name a row of a table."""
+    """Whether all ids have a row in a table."""
     return not ids.size or bool(ids.min() >= 0 and ids.max() < rows)
 
 
@@ -379,7 +379,7 @@ def tables(step: Symbolic, sizes: Sequence[int]) -> tuple[Array, Array]:
 
 
 def kept_in_one_piece(array: Array, reads: Reads) -> Array:
-    """A constant as kernels take it; of one that had to be copied, `reads` says what it held."""
+    """A constant as a contiguous array; if it had to be copied, `reads` gets the original."""
     found = in_one_piece(array, "constant")
     if array.size and not np.may_share_memory(found, array):
         reads.append(ArrayRead(array))
@@ -387,7 +387,7 @@ def kept_in_one_piece(array: Array, reads: Reads) -> Array:
 
 
 def in_one_piece(array: Array, role: str) -> Array:
-    """An array as kernels take it: the same memory, but for data and constants, which are read."""
+    """A contiguous array for a kernel: the same memory, except for data and constants, read only."""
     if not (array.flags.c_contiguous and array.flags.aligned):
         if role not in ("constant", "data"):
             raise NotCompilable(_("one of its parameters does not lie in one piece"))

@@ -1,9 +1,9 @@
-"""A step for batches of any size: what two recordings at two batch sizes have in common.
+"""A step for batches of any size, from two recordings at two batch sizes.
 
-A recording knows only the sizes it was made at. Laid side by side, two recordings at batch sizes
-unlike each other tell which axes go with the batch (`Rows`), and which numbers do (1/N). What is
-left is one list of operations that holds for every batch; its other sizes and its numbers are
-read at run time, so that one compiled kernel serves every network of the same form.
+A recording contains only the sizes it was made at. A comparison of two recordings at different batch
+sizes shows which axes depend on the batch (`Rows`), and which numbers do (1/N). The result is one
+list of operations for every batch size; its other sizes and its numbers are read at run time, so
+that one compiled kernel serves every network of the same form.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ Array = npt.NDArray[Any]
 
 @dataclass
 class SizedRecording:
-    """What one recording gives: targets in a fixed order, and the names of some values."""
+    """One recording: its targets in a fixed order, and the names of some values."""
 
     rows: int
     targets: list[Traced]
@@ -69,18 +69,18 @@ class Symbolic:
     values: list[Value]
     targets: list[Value | Number]
     numbers: NumberTable
-    #: What was read of arrays that the kernels will not read themselves.
+    #: The arrays read while recording that the kernels do not read themselves.
     reads: Reads
 
 
-#: Numbers that stand in the text themselves. Any other may be a setting, or go with a width that
+#: Numbers that are literals in the text. Any other may be a setting, or depend on a width that
 #: happens to be 2, and is read at run time: so one text serves all settings and widths.
 _WRITTEN = frozenset({0.0, 1.0, -1.0})
-#: Exponents that do: powers by these are products and roots.
+#: Exponents that are literals: their powers are products and roots.
 _EXPONENTS = frozenset({2.0, 3.0, 4.0, 0.5, -0.5, -2.0, 1.5, -1.5})
 
 
-#: How numbers go with the batch size: as 1/n in a mean, as n/(n - 1) in a variance.
+#: How numbers depend on the batch size: as 1/n in a mean, as n/(n - 1) in a variance.
 _FORMS: tuple[Callable[[int], float], ...] = (
     lambda n: 1 / n,
     lambda n: n,
@@ -103,12 +103,12 @@ class NumberTable:
         self._first = first
 
     def place(self, a: Any, b: Any) -> int:
-        """The place of a number, given as it stands in the two recordings: a leaf, or itself."""
+        """The index of a number in the table, given as in the two recordings: a leaf, or itself."""
         self.leaves.append((a, b))
         return len(self.leaves) - 1
 
     def now(self, number: int | Number) -> int:
-        """A place in an axis that has nothing to do with the batch."""
+        """An index in an axis that does not depend on the batch."""
         if not isinstance(number, Number):
             return number
         return int(
@@ -154,7 +154,7 @@ def _number(leaf: Any) -> Any:
 
 
 class _Matching:
-    """Which value of one recording is which of another; `differs` if they are not alike."""
+    """The matching of the values of two recordings; `differs` if they do not match."""
 
     def __init__(self, ours: Sequence[Traced], theirs: Sequence[Traced]) -> None:
         self.twin: dict[Traced, Traced] = {}
@@ -200,9 +200,9 @@ def overlay(record: Callable[[int], SizedRecording], widths: Iterable[int]) -> S
 
 
 def unlike(widths: set[int]) -> list[tuple[int, int]]:
-    """Pairs of small batch sizes that share no factor with each other, and stand for no width.
+    """Two pairs of small batch sizes, coprime within a pair, and unequal to all widths.
 
-    A second pair for when a number of the batch happens to be one of the formula's at the first.
+    The second pair is for when a batch-dependent number equals one of the formula's at the first.
     """
     found: list[int] = []
     n = 5
@@ -256,7 +256,7 @@ class _Overlay:
         return value
 
     def _arguments(self, a: Traced, b: Traced) -> tuple[Any, ...]:
-        """What the operation is given, whatever the sizes: shapes are left to the result."""
+        """The arguments of the operation for any sizes: shapes follow from the result."""
         if a.function in VIEWS:
             more = (a.args[1],) if a.function is np.transpose else ()
             return (self._argument(a.args[0]), *more)
@@ -342,7 +342,7 @@ class _Overlay:
         return Cut(self._offset(p[0], q[0]), p[2], p == (0, length, 1))
 
     def _offset(self, p: int, q: int) -> int | Rows | Number:
-        """Where something begins: 0, a place that goes with the widths, or one with the batch."""
+        """An offset: 0, one that depends on the widths, or one that depends on the batch."""
         if p != q:
             return self._rows(p, q)
         return Number(None, self.numbers.place(p, p), np.dtype(np.int64)) if p else 0

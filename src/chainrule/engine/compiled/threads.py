@@ -1,4 +1,4 @@
-"""Threads: how many, and the crew that takes the steps together, one shard of the batch each."""
+"""Threads: their number, and the crew that makes the steps, each thread with a shard of the batch."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ Array = npt.NDArray[Any]
 
 #: Below so many multiplications a step, threads cost more than they save.
 WORTH = 1_500_000
-#: More shards than this help no network that a CPU should train.
+#: The most shards: more do not help networks of a size that a CPU should train.
 MOST = 64
 
 
 def thread_count(threads: int | None) -> int:
-    """How many threads may be used: as asked, or as the environment says, or one a core.
+    """The number of threads: the given one, or that of the environment, or one per core.
 
-    In a worker process, as joblib and multiprocessing make them, one: the others are busy.
+    In a worker process of joblib or multiprocessing it is 1, since the other workers use the cores.
     """
     if threads is not None:
         return min(whole(threads, "threads"), MOST)
@@ -57,12 +57,12 @@ def thread_count(threads: int | None) -> int:
     return max(1, min(cores or 1, MOST, _quota(_CPU_MAX)))
 
 
-#: How much of the processors this process's container may use, under Linux.
+#: The file with the CPU quota of the process's container, under Linux.
 _CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
 
 
 def _quota(path: Path) -> int:
-    """The whole cores of a container: threads that wait in turns for one are slower than one."""
+    """The whole cores in a container's quota: several threads on one core are slower than one thread."""
     try:
         share, period = path.read_text().split()
         return int(share) // int(period)
@@ -78,7 +78,7 @@ def shards_for(work: float, rows: int, threads: int) -> int:
 
 
 def _yield_address() -> int:
-    """The C function that gives the core to another thread; 0 where there is none."""
+    """The address of the C function that yields the core to another thread; 0 if there is none."""
     try:
         library: Any = ctypes.CDLL(None) if os.name == "posix" else ctypes.windll.kernel32  # type: ignore[attr-defined,unused-ignore]
         function = library.sched_yield if os.name == "posix" else library.SwitchToThread
@@ -93,8 +93,8 @@ _YIELD = _yield_address()
 class Crew:
     """Threads that run one kernel together; the caller's thread is the first of them.
 
-    `begin` gives what each thread is to be within while it works, `spare` are 64-bit words for each
-    to work in.
+    `begin` gives the context manager of each thread's work; `spare` is the number of 64-bit words of
+    each thread's working memory.
     """
 
     def __init__(
@@ -104,10 +104,10 @@ class Crew:
         self.words = crew_words(size * spare)
 
     def run(self, work: Callable[[int, Array], Any]) -> Any:
-        """work(k, words) in every thread k at once; gives what work(0) gave here.
+        """Run work(k, words) in every thread k at once; gives the result of work(0).
 
-        When one of them raises, the others are sent on their way at their next meeting, without
-        what the failed one would have done: what they work on is then to be thrown away.
+        When one of them raises, the others go on at their next barrier without its part, so that
+        their results must be discarded.
         """
         if self.size == 1:
             with self.begin():
@@ -145,7 +145,7 @@ class Crew:
 
 
 def crew_words(spare: int) -> Array:
-    """What the threads of a crew share: counters, and words to work in."""
+    """The shared memory of a crew: counters, and working memory for each thread."""
     words = room((COUNTERS + spare,), np.dtype(np.int64))
     words[YIELD] = _YIELD
     return words
@@ -161,11 +161,11 @@ class _Task:
         self._ended.acquire()
 
     def take(self) -> bool:
-        """Whether nobody had taken it yet."""
+        """Take the task; whether it was still free."""
         return self._taken.acquire(blocking=False)
 
     def do(self) -> None:
-        """Do it, in a helper."""
+        """Run the task, in a helper thread."""
         if self.take():
             try:
                 self.part(self.k)
@@ -174,14 +174,14 @@ class _Task:
             self._ended.release()
 
     def wait(self) -> BaseException | None:
-        """When it is done: what it raised, if anything."""
+        """Wait until it is done; gives the exception that it raised, if any."""
         with self._ended:
             return self.error
 
 
-#: Only one crew works at a time: two would take each other's cores away, step by step.
+#: Only one crew works at a time: two would compete for the cores at every step.
 _working = threading.Lock()
-#: Where the helpers wait for work: threads that stay, as starting one takes longer than a step.
+#: The inboxes of the helper threads, which are kept, since starting one takes longer than a step.
 _helpers: list[queue.SimpleQueue[_Task]] = []
 
 
@@ -197,11 +197,11 @@ def _hand_out(tasks: Sequence[_Task]) -> None:
 
 def _help(inbox: queue.SimpleQueue[_Task]) -> None:
     while True:
-        inbox.get().do()  # in one line, so that a helper that waits holds no arrays
+        inbox.get().do()  # in one line, so that a waiting helper keeps no reference to arrays
 
 
 def _after_fork() -> None:
-    """In a forked child the helpers are the parent's, and so is the lock that one may hold."""
+    """Reset a forked child: the helpers exist only in the parent, and so does a lock's owner."""
     global _working
     _working = threading.Lock()
     _helpers.clear()

@@ -19,7 +19,7 @@ from chainrule.lang.messages import _
 
 __all__ = ["RUN", "update_source"]
 
-#: How many parameters are dealt with at a time: few enough to stay in the nearest cache.
+#: How many parameters are updated at a time: few enough to stay in the first-level cache.
 RUN = 2048
 
 
@@ -33,11 +33,11 @@ def update_source(
 ) -> tuple[str, set[str]]:
     """The kernel `name(p, g, others, *slots, numbers, scale)`, and what it imports.
 
-    It adds the other shards' gradients to g, moves p and the slots, and gives 0, or NaN if a
-    gradient is not finite. With `limited` the gradients are whole already, and are scaled first.
+    It adds the other shards' gradients to g, updates p and the slots, and gives 0, or NaN if a
+    gradient is not finite. With `limited` the gradients are complete already, and are scaled first.
     """
     trace = Trace(KERNEL_FUNCTIONS)
-    n = 7  # any length: every element is dealt with alike
+    n = 7  # any length, since the rule is elementwise
     p, g = (trace.argument((n,), dtype, k) for k in "pg")
     slots = [trace.argument((n,), dtype, slot) for slot in optimizer.slots]
     numbers = {k: trace.number(k) for k in optimizer.hyperparameter_names}
@@ -47,7 +47,7 @@ def update_source(
     except Exception as error:
         if isinstance(error, ChainruleError) or not raised_here(error):
             raise NotCompilable(_("the optimizer's rule cannot be recorded")) from error
-        raise  # a mistake of our own
+        raise  # a bug in chainrule
     return _Writer(trace, dtype, numbers, [p, *slots], g, list(new), limited).source(name)
 
 

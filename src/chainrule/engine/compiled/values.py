@@ -1,4 +1,4 @@
-"""The words that the compiled engine speaks in: operations, lengths and numbers of any batch size."""
+"""The compiled engine's representation of a step: operations, lengths and numbers for any batch size."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["ROWS", "Cut", "Dim", "NotCompilable", "Number", "Rows", "Value", "Wi
 class NotCompilable(Exception):  # noqa: N818 - it is an answer, not an error
     """Why the compiled engine leaves a step to the NumPy engine.
 
-    It is raised on purpose, where a rule is missing: any other exception is a mistake in the engine.
+    It is raised on purpose, where a rule is missing: any other exception is a bug in the engine.
     """
 
     def __init__(self, reason: Text) -> None:
@@ -26,14 +26,14 @@ class NotCompilable(Exception):  # noqa: N818 - it is an answer, not an error
 
 
 def no_form(function: Any) -> NotCompilable:
-    """The answer for a function that kernels have no text for."""
+    """The exception for a function that has no text in kernels."""
     name = getattr(function, "__name__", _("an operation"))
     return NotCompilable(_("{function} has no compiled form", function=name))
 
 
 @dataclass(frozen=True)
 class Rows:
-    """A length that goes with the batch: times · n + plus, for a batch of n rows."""
+    """A length that depends on the batch: times · n + plus, for a batch of n rows."""
 
     times: int = 1
     plus: int = 0
@@ -48,10 +48,10 @@ ROWS = Rows()
 
 
 class Width(int):
-    """A length that has nothing to do with the batch, read at run time.
+    """A length that does not depend on the batch, read at run time.
 
-    Two widths are equal if the operations make them so, not if they happen to be: then the same
-    text serves every network of the same form. `number` is where the length itself is kept.
+    Two widths are equal if the operations require it, not by chance: so the same text serves every
+    network of the same form. `number` is the index of the length in the number table.
     """
 
     number: Number
@@ -66,7 +66,7 @@ class Width(int):
         return id(self)
 
 
-#: A length: 1, a width, or one that goes with the batch.
+#: A length: 1, a width, or one that depends on the batch.
 Dim: TypeAlias = int | Rows
 
 
@@ -97,7 +97,7 @@ class Value(Operation["Value"]):
 
     @property
     def has_rows(self) -> bool:
-        """Whether any axis goes with the batch."""
+        """Whether any axis depends on the batch."""
         return any(isinstance(d, Rows) for d in self.shape)
 
     def given(self, args: tuple[Any, ...]) -> Value:
@@ -117,9 +117,9 @@ class Value(Operation["Value"]):
 
 @dataclass(frozen=True)
 class Number:
-    """A number of the step: written out (`literal`), or read from place `index` at run time.
+    """A number of the step: written out (`literal`), or read from the table at `index` at run time.
 
-    `dtype` is None for a Python number, which takes the dtype of what it meets.
+    `dtype` is None for a Python number, which takes the dtype of the other operand.
     """
 
     literal: float | int | bool | None
@@ -131,7 +131,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Cut:
-    """A slice of an axis: every step-th place from `start` on. `whole`: all of it."""
+    """A slice of an axis: every step-th index from `start` on. `whole`: all of it."""
 
     start: int | Rows | Number = 0
     step: int = 1
