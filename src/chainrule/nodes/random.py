@@ -1,4 +1,4 @@
-"""The random numbers of a step: a pure function of where and when they are drawn."""
+"""The random numbers of a step: a pure function of the seed, the clock and the element."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _C = np.uint64(0x94D049BB133111EB)
 
 @primitive
 def mixed(z: Value) -> Value:
-    """The finalizer of SplitMix64 (Steele, Lea and Flood, 2014): 64 bits, well stirred."""
+    """The finalizer of SplitMix64 (Steele, Lea and Flood, 2014): 64 well-mixed bits."""
     z = (z ^ (z >> np.uint64(30))) * _B
     z = (z ^ (z >> np.uint64(27))) * _C
     return z ^ (z >> np.uint64(31))
@@ -55,7 +55,7 @@ class UniformBits(Node):
 
 
 class Tick(Node):
-    """A counter that counts on."""
+    """The next value of a counter."""
 
     symbol = "+1"
     differentiable = False
