@@ -195,9 +195,7 @@ class _Run:
         self.chosen: list[Any] = []
         for key in keys:
             self.chosen.append(mapped(_as_variables, arguments[key]))
-            arguments[key] = mapped(
-                lambda leaf: leaf, self.chosen[-1]
-            )  # f may change it
+            arguments[key] = mapped(lambda leaf: leaf, self.chosen[-1])  # f may change it
         if not any(isinstance(v, Variable) for v in leaves(self.chosen)):
             raise DTypeError(
                 _(

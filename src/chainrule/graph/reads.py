@@ -276,7 +276,8 @@ class Walk:
     ) -> None:
         """Read the attributes of an object, class or module that are among the names.
 
-        `counts_changes`: whether the object counts changes of its public attributes itself."""
+        `counts_changes`: whether the object counts changes of its public attributes itself.
+        """
         for key in sorted(self.names & attributes.keys()):
             self._entry(
                 _part(name, f".{key}"), attributes, key, own=counts_changes and key[0] != "_"

@@ -48,7 +48,8 @@ _ours = _Inside(f"{_PACKAGE}{os.sep}", _NUMPY)
 def here(in_layer: bool, above: int) -> Place | None:
     """The place of the operation being recorded: in the user's code, or in a layer's formula.
 
-    `above` is the number of frames to skip."""
+    `above` is the number of frames to skip.
+    """
     skipped = _records if in_layer else _ours
     frame: FrameType | None = _frame(above)
     while frame is not None and skipped[frame.f_code.co_filename]:
