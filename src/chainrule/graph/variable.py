@@ -326,12 +326,12 @@ class Variable(ArrayMethods, NDArrayOperatorsMixin):
             format(self.data.item(), spec) if spec and self.size == 1 else format(str(self), spec)
         )
 
-    def item(self, *index: SupportsIndex) -> Any:
+    def item(self, *place: SupportsIndex) -> Any:
         """One element as a Python number: the only one, or that at an index (one number counts flat)."""
-        if not index:
+        if not place:
             return self._number("item")
-        row = self.reshape(-1) if len(index) == 1 else self
-        return row[index].item()
+        row = self.reshape(-1) if len(place) == 1 else self
+        return row[place].item()
 
     def tolist(self) -> Any:
         """The values as Python numbers, in lists."""
