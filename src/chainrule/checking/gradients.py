@@ -216,22 +216,24 @@ class _Oracle:
         if order == 1:
             out = constant(self.subject.run(variables))
             # A gradient of the wrong shape is not refused here: the report names it.
-            found = chain_rule(
+            by_variable = chain_rule(
                 Graph([out]), self.u.astype(out.dtype), lambda v: v.data, variables, strict=False
             )
         else:
             first = self._record(variables)
             total = constant(sum((w * g).sum() for w, g in zip(self.w, first, strict=True)))
-            found = Graph([total]).gradients(wanted=variables) if total.requires_grad else {}
-        return [np.asarray(found.get(v, np.zeros(v.shape))) for v in variables]
+            by_variable = Graph([total]).gradients(wanted=variables) if total.requires_grad else {}
+        return [np.asarray(by_variable.get(v, np.zeros(v.shape))) for v in variables]
 
     def _record(self, variables: list[Variable]) -> list[Variable]:
         """The gradients as Variables, to differentiate again."""
         out = constant(self.subject.run(variables))
         graph = Graph([out], inputs=variables)
         seed = constant(self.u.astype(out.dtype))
-        found = chain_rule(graph, seed, lambda v: graph.origin.get(v, v), variables)
-        return [found[v] if v in found else constant(np.zeros(v.shape)) for v in variables]
+        by_variable = chain_rule(graph, seed, lambda v: graph.origin.get(v, v), variables)
+        return [
+            by_variable[v] if v in by_variable else constant(np.zeros(v.shape)) for v in variables
+        ]
 
     def value(self, order: int, values: list[Array]) -> Value:
         """The number that `gradients(order)` is the gradient of; complex for complex values."""
@@ -241,9 +243,13 @@ class _Oracle:
                 return np.sum(self.u * constant(self.subject.run(variables)).data)
             out = constant(self.subject.run(variables))
             # Complex values are the oracle's complex steps, which the chain rule passes on.
-            found = chain_rule(Graph([out]), self.u.astype(out.dtype), lambda v: v.data, variables)
+            by_variable = chain_rule(
+                Graph([out]), self.u.astype(out.dtype), lambda v: v.data, variables
+            )
             parts = [
-                np.sum(w * found[v]) for v, w in zip(variables, self.w, strict=True) if v in found
+                np.sum(w * by_variable[v])
+                for v, w in zip(variables, self.w, strict=True)
+                if v in by_variable
             ]
             return sum(parts)
 

@@ -195,12 +195,12 @@ def _inside(unit: Scope | Middle, units: Units, options: Options) -> tuple[list[
     """The signs on a folded box for its worst verdict and its overflows; and the same in words."""
     arrows = units.hidden.get(unit, [])
     signs: list[Panel] = []
-    told: list[str] = []
+    judged: list[str] = []
     verdicts = {options.verdicts[v] for v in arrows if v in options.verdicts}
     for verdict in VERDICTS:
         if verdict in verdicts:
             signs.append(verdict_panel(verdict))
-            told += [
+            judged += [
                 f"∂{options.name(v)} {_verdict_text(v, options)}"
                 for v in arrows
                 if options.verdicts.get(v) == verdict
@@ -212,7 +212,7 @@ def _inside(unit: Scope | Middle, units: Units, options: Options) -> tuple[list[
     ]
     if any(over) and "not finite" not in verdicts:
         signs.append(verdict_panel("not finite"))
-    return signs, [line for lines in (told, *over) for line in _few(lines, options.lang)]
+    return signs, [line for lines in (judged, *over) for line in _few(lines, options.lang)]
 
 
 def _few(lines: Sequence[str], lang: str) -> list[str]:

@@ -123,12 +123,12 @@ def jacobian(f: Callable[..., Value], argument: int | str = 0) -> Callable[..., 
         run = _Run("cr.jacobian", f, (argument,), args, kwargs)
         out = _variable("cr.jacobian", run.out)
         units = np.eye(out.size, dtype=out.dtype).reshape(out.size, *out.shape)
-        found = run.gradients(out, list(units))
+        by_element = run.gradients(out, list(units))
 
         def of(v: Any) -> Any:
             if not isinstance(v, Variable):
                 return None
-            parts = [row[v] for row in found]
+            parts = [row[v] for row in by_element]
             if not parts:
                 return np.zeros((*out.shape, *v.shape), v.dtype)
             whole = reshape(stack(parts), (*out.shape, *v.shape))
@@ -222,12 +222,14 @@ class _Run:
         )
         results = []
         for seed in seeds:
-            found: dict[Variable, Value]
+            by_arrow: dict[Variable, Value]
             if self.recorded:
-                found = chain_rule(graph, constant(seed), lambda v: graph.origin.get(v, v), chosen)
+                by_arrow = chain_rule(
+                    graph, constant(seed), lambda v: graph.origin.get(v, v), chosen
+                )
             else:  # nothing is differentiated again: arrays are enough
-                found = chain_rule(graph, seed, lambda v: v.data, chosen, in_place=True)
-            grads = {v: found.get(v, np.zeros_like(v.data)) for v in chosen}
+                by_arrow = chain_rule(graph, seed, lambda v: v.data, chosen, in_place=True)
+            grads = {v: by_arrow.get(v, np.zeros_like(v.data)) for v in chosen}
             # The caller may change the arrays: none is a view, or shared by two gradients.
             results.append(
                 {v: constant(g) if self.recorded else np.array(g) for v, g in grads.items()}

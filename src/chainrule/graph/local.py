@@ -123,11 +123,11 @@ class Local:
             for k, (s, x) in enumerate(zip(starts, self.inputs, strict=True))
         ]
         label = np.asarray(self.forward(labels)[0], float).reshape(-1)
-        found = self._whole(label, int(sum(sizes)))
-        if found is None or not self._gathers(found, starts):
+        labels_out = self._whole(label, int(sum(sizes)))
+        if labels_out is None or not self._gathers(labels_out, starts):
             return None
-        which = np.searchsorted(starts, found, side="right") - 1
-        return which, found - starts[which]
+        which = np.searchsorted(starts, labels_out, side="right") - 1
+        return which, labels_out - starts[which]
 
     def _gathers(self, labels: Array, starts: Array) -> bool:
         """Whether random numbers are copied to the same positions, too."""
@@ -176,20 +176,20 @@ class Local:
         singles, pair = self.shape
         one = self._one_hot(m, position)
         dxs = self.backward(one)
-        found = [self._slopes(k, dxs[k]) for k in singles]
+        terms = [self._slopes(k, dxs[k]) for k in singles]
         if pair is not None:
             a, b = pair
             labels = self._labelled(b)
             partner = self._whole_part(self.backward(one, labels)[a], a, b)
             if partner is None:
                 return None
-            found.append(partner)
-        found = [part for part in found if len(part.coefficients)]
+            terms.append(partner)
+        terms = [part for part in terms if len(part.coefficients)]
         value = float(np.reshape(self.outputs[m], -1)[position])
-        sizes = [self.value(part) for part in found]
+        sizes = [self.value(part) for part in terms]
         total = float(sum(np.sum(size) for size in sizes))
         scale = float(sum(np.sum(np.abs(size)) for size in sizes))
-        return found if abs(total - value) <= 1e-9 * scale + 1e-300 else None
+        return terms if abs(total - value) <= 1e-9 * scale + 1e-300 else None
 
     def touches(self, m: int, position: int) -> list[tuple[int, Array]]:
         """The elements of each input that an element of output m is computed from.
@@ -270,10 +270,10 @@ class Local:
                 dx = self.backward(us, at)[k]
                 if not isinstance(dx, Variable) or not dx.requires_grad:
                     return np.zeros(us[m].size)
-                found = dx.reshape(-1)[position].graph.gradients(wanted=[us[m]])
+                by_arrow = dx.reshape(-1)[position].graph.gradients(wanted=[us[m]])
         except RecordingError:  # a hand-written backward takes arrays only
             return self._column_by_rows(k, position, m, at)
-        return np.reshape(found.get(us[m], np.zeros(us[m].shape)), -1)
+        return np.reshape(by_arrow.get(us[m], np.zeros(us[m].shape)), -1)
 
     def _column_by_rows(self, k: int, position: int, m: int, at: Sequence[Value]) -> Array:
         column = np.zeros(np.size(self.outputs[m]))

@@ -85,11 +85,11 @@ def landmarks(graph: Graph) -> set[Variable]:
 
 def _leaves(graph: Graph) -> Iterable[Variable]:
     """The arrows that no node computed, in the order of use, without numbers written in Python."""
-    found: dict[Variable, None] = {}
+    arrows: dict[Variable, None] = {}
     for node in graph.nodes:
-        found.update((graph.root(v), None) for v in node.inputs if v.scalar is None)
-    found.update((v, None) for v in (*graph.inputs, *(graph.root(v) for v in graph.outputs)))
-    return found
+        arrows.update((graph.root(v), None) for v in node.inputs if v.scalar is None)
+    arrows.update((v, None) for v in (*graph.inputs, *(graph.root(v) for v in graph.outputs)))
+    return arrows
 
 
 def leaving(graph: Graph) -> dict[Variable, Scope]:
@@ -102,13 +102,13 @@ def leaving(graph: Graph) -> dict[Variable, Scope]:
                 root = graph.root(v)
                 inside[root] = inside.get(root, reached) & reached
     inside.update((graph.root(v), set()) for v in graph.outputs)
-    found = {}
+    scopes = {}
     for node in graph.nodes:
         for v in node.outputs:
             left = [s for s in around(graph.scopes[node]) if s not in inside.get(v, ())]
             if left and v in inside:
-                found[v] = left[-1]
-    return found
+                scopes[v] = left[-1]
+    return scopes
 
 
 def _by_layer(graph: Graph, arrows: Iterable[Variable]) -> dict[int, int]:

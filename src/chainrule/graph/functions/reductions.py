@@ -233,8 +233,8 @@ def argmin(x: Value, axis: int | None = None, keepdims: bool = False) -> Value:
 
 def _index_of(x: Value, axis: int | None, keepdims: bool, extreme: Callable[..., Value]) -> Value:
     if not isinstance(x, Variable):
-        found: Value = (np.argmax if extreme is max else np.argmin)(x, axis=axis, keepdims=keepdims)
-        return found
+        index: Value = (np.argmax if extreme is max else np.argmin)(x, axis=axis, keepdims=keepdims)
+        return index
     whole = axis is None
     flat = reshape(x, -1) if whole else x
     along = axis_of(-1 if axis is None else axis, flat.ndim, "argmax")
