@@ -1,8 +1,8 @@
-"""Arrays whose place in memory has no say in the bits of a result.
+"""Arrays at fixed alignments in memory, so that the same computation gives the same bits.
 
-Some BLAS give other last digits for another alignment; and a compiled loop over two arrays that
-begin within a few hundred bytes of each other goes one by one, lest it overwrite what it has yet
-to read, and so adds in another order.
+Some BLAS libraries round differently for another alignment. And a compiled loop over two arrays that
+begin within a few hundred bytes of each other is not vectorised (it might overwrite what it has yet to
+read), so it adds in another order.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ __all__ = ["aligned", "room"]
 
 Array = npt.NDArray[Any]
 
-#: A cache line.
+#: The bytes of a cache line.
 _LINE = 64
-#: Kept free before and after: more than the numbers that a loop takes at a time.
+#: Bytes left free before and after: more than a vectorised loop takes at a time.
 _APART = 512
 
 
 def room(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """Zeros that begin at a cache line, with nothing near them.
+    """Zeros that begin at a cache line, with free memory on both sides.
 
     >>> room((3, 2), np.dtype(np.float32)).ctypes.data % 64
     0
@@ -36,7 +36,7 @@ def room(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
 
 
 def aligned(array: Array) -> Array:
-    """The array, if it was made by `room`, else a copy of it that is.
+    """The array itself if `room` made it, else a copy in such memory.
 
     >>> a = room((4,), np.dtype(np.float64))
     >>> aligned(a) is a, aligned(a[1:]).ctypes.data % 64

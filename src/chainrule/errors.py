@@ -1,7 +1,7 @@
 """The errors chainrule raises on purpose.
 
-Every message answers, in one sentence or a few: what is wrong, where, what was
-given, what is allowed, and what to do. Each class also derives from the builtin
+Every message says in a few sentences what is wrong, where, what was given, what is
+allowed, and what to do. Each class also derives from the builtin
 that Python users expect, so `except ValueError` works too.
 """
 
@@ -37,7 +37,7 @@ class ChainruleError(Exception):
     """Base of every error that chainrule raises on purpose.
 
     Its text is a message (`chainrule.lang.messages`): `str(error)` is English, or what the environment
-    variable `CHAINRULE_LANG` says; `said` gives it in any language.
+    variable `CHAINRULE_LANG` says; `said` gives it in a given language.
 
     >>> error = SettingError(_("{name} must be positive.", name="lr"))
     >>> print(error)
@@ -128,8 +128,7 @@ def refuse_class(given: object, where: str, wanted: Text) -> None:
 
 
 def printable(text: str) -> str:
-    """The text with everything escaped that is no visible letter, so that no name can steer
-    a terminal or break a page.
+    """The text with all non-printable characters escaped, so that no name can control a terminal.
 
     >>> printable("a\\x1b[2Jb")
     'a\\\\x1b[2Jb'
@@ -141,7 +140,7 @@ def printable(text: str) -> str:
 
 
 def guess(name: object, allowed: Iterable[str]) -> Text | str:
-    """A question with the allowed name that is nearest, or nothing if none is near.
+    """A question with the nearest allowed name; empty if none is near.
 
     Capital letters make no difference: x may be meant for X.
 
@@ -150,9 +149,9 @@ def guess(name: object, allowed: Iterable[str]) -> Text | str:
     >>> guess("SPECIES", ["species", "size"])
     'did you mean "species"?'
     """
-    folded = {known.casefold(): known for known in reversed(list(allowed))}
-    close = get_close_matches(str(name).casefold(), folded, n=1)
-    return _('did you mean "{name}"?', name=folded[close[0]]) if close else ""
+    by_casefold = {known.casefold(): known for known in reversed(list(allowed))}
+    close = get_close_matches(str(name).casefold(), by_casefold, n=1)
+    return _('did you mean "{name}"?', name=by_casefold[close[0]]) if close else ""
 
 
 def nearest(name: object, allowed: Iterable[str], called: Text | None = None) -> Text:

@@ -1,4 +1,4 @@
-"""How wide a text is where letters stand in cells, as in a terminal: a Chinese one takes two."""
+"""How many cells of a terminal a text takes: one a letter, two a Chinese character."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from itertools import accumulate, pairwise
 
 __all__ = ["beginning", "cells_wide", "padded", "to_the_right", "wrapped"]
 
-#: What no line of Chinese begins with, and what none ends with.
+#: Characters that no line may begin with, and those that none may end with.
 _CLOSING = frozenset("，。、；：！？）》」』】”’…—～%)]},.;:!?")
 _OPENING = frozenset("（《「『【“‘([{")
 
@@ -31,7 +31,7 @@ def cells_wide(text: str) -> int:
 
 
 def beginning(text: str, cells: int) -> str:
-    """As much of the text as takes so many cells at most.
+    """The longest beginning of the text that fits into so many cells.
 
     >>> beginning("cat", 2), beginning("猫咪", 3)
     ('ca', '猫')
@@ -58,7 +58,7 @@ def to_the_right(text: str, cells: int) -> str:
 
 
 def wrapped(text: str, cells: int) -> list[str]:
-    """The text in lines of so many cells; a longer word, such as a path, stays whole.
+    """The text in lines of at most so many cells; a longer word, such as a path, stays whole.
 
     Lines end at spaces, and beside Chinese characters; but none begins with a comma.
 
@@ -74,12 +74,11 @@ def wrapped(text: str, cells: int) -> list[str]:
             line, room = "", cells
         if piece.strip(" ") or line or not lines:
             line, room = line + piece, room - size
-    lines = [stripped for each in (*lines, line) if (stripped := each.rstrip(" "))]
-    return lines
+    return [stripped for each in (*lines, line) if (stripped := each.rstrip(" "))]
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """Words and the spaces between them; a Chinese character is a word, with its comma."""
+    """Words and the spaces between them; a Chinese character is a word, with the punctuation after it."""
     for run in re.split("( +)", re.sub(r"[\t-\r]", " ", text.expandtabs())):
         if run.isascii():
             if run:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.graph.functions.numpy_calls import _TEXTS, _parsed
+from chainrule.graph.functions.numpy_calls import _TEXTS, _signature_of
 
 Array = npt.NDArray[Any]
 
@@ -125,7 +125,7 @@ def signature(function: Any) -> inspect.Signature:
     try:
         return inspect.signature(function)
     except ValueError:
-        return _parsed(_TEXTS[function])
+        return _signature_of(_TEXTS[function])
 
 
 def draw_call(function: Any, d: Draw) -> Call:

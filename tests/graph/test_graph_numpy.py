@@ -322,11 +322,11 @@ def test_what_is_not_known_says_so(call: Any, said: str) -> None:
 
 def test_signatures_of_older_numpys_are_the_same() -> None:
     """What stands in for a signature that NumPy does not tell has its names, in its order."""
-    from chainrule.graph.functions.numpy_calls import _TEXTS, _parsed
+    from chainrule.graph.functions.numpy_calls import _TEXTS, _signature_of
 
     for function, text in _TEXTS.items():
         try:
             told = inspect.signature(function)
         except ValueError:
             continue
-        assert list(_parsed(text).parameters) == list(told.parameters)
+        assert list(_signature_of(text).parameters) == list(told.parameters)

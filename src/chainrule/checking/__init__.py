@@ -1,4 +1,4 @@
-"""Checks by other means than the chain rule: of gradients, and of the step that a training runs."""
+"""Checks of gradients by numerical slopes, and of the training step by its graph."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ from chainrule.graph.variable import Parameter, Variable, as_array, constant
 from chainrule.graph.verdicts import (
     CHANGING,
     Verdict,
-    judged,
+    compare,
     oracles_of,
     refused,
     repeats,
@@ -35,16 +35,17 @@ from chainrule.layers.base import Layer
 from chainrule.layers.losses import Loss
 from chainrule.layers.opaque import OpaqueLayer, in_float64, is_hand_written
 from chainrule.networks import Network
-from chainrule.nodes.base import ignore_fp_errors
+from chainrule.nodes.base import Array, Value, ignore_fp_errors
 from chainrule.settings import language, whole
 
 __all__ = ["CheckReport", "CheckRow", "check", "check_rows"]
 
-#: How far a point beside a kink is from it.
+#: The distance to the points beside a kink, relative to each element.
 BESIDE = 1e-5
 
-Array = npt.NDArray[Any]
-Run = Callable[..., Any]
+#: A function of Variables, a layer, a hand-written layer or a network.
+Checkable: TypeAlias = Any
+Run: TypeAlias = Callable[..., Value]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,10 +59,10 @@ class CheckRow(Verdict):
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What `check` found: one row for each gradient. It is true if every row is.
+    """What `check` found: one row for each gradient. It is true if every row is right.
 
-    Of a network with its loss, `step` says what was found of the step that training runs. `print` it, or
-    say it in Chinese: `said("zh")`.
+    For a network with its loss, `step` is the check of the step that training runs. `print` the
+    report, or get it in Chinese: `said("zh")`.
     """
 
     rows: tuple[CheckRow, ...]
@@ -77,17 +78,17 @@ class CheckReport:
 
     @property
     def message(self) -> Text:
-        """All of it, a message."""
+        """The table of verdicts and the summary, as a message."""
         head = (_("gradient"), _("shape"), _("verdict"), _("error"), _("allowed"), "")
         rows: list[tuple[str, ...]] = [head]
         for row in self.rows:
             numbers = (f"{row.error:.1e}", f"{row.allowed:.1e}")
             rows.append((_derivative(row), str(row.shape), row.verdict, *numbers, row.detail))
-        wrong = [] if self.step is None else self.step.lines()
-        return Lines([Table(rows), *wrong, self.summary])
+        step_lines = [] if self.step is None else self.step.lines()
+        return Lines([Table(rows), *step_lines, self.summary])
 
     def said(self, lang: str | None = None) -> str:
-        """All of it in a language; None: that of `CHAINRULE_LANG`, else English."""
+        """The report in a language; None: that of `CHAINRULE_LANG`, else English."""
         return self.message.said(language(lang))
 
     def __str__(self) -> str:
@@ -101,7 +102,7 @@ class CheckReport:
         wrong = [row for row in self.rows if not row.ok]
         oracles = oracles_of(wrong or self.rows)
         if wrong:
-            told = _(
+            verdict = _(
                 "{wrong} of {count} gradients disagree with the {oracles}: {names}.",
                 wrong=len(wrong),
                 count=len(self.rows),
@@ -109,21 +110,22 @@ class CheckReport:
                 names=listed(map(_derivative, wrong)),
             )
         else:
-            told = _n(
+            verdict = _n(
                 "The gradient agrees with the {oracles}.",
                 "All {n} gradients agree with the {oracles}.",
                 len(self.rows),
                 oracles=oracles,
             )
-        return told if self.step is None else sentences(told, self.step.summary)
+        return verdict if self.step is None else sentences(verdict, self.step.summary)
 
 
 def _derivative(row: CheckRow) -> str:
+    """The name of the checked gradient: `∂W`, of second order `∂²W`."""
     return f"{'∂²' if row.order == 2 else '∂'}{row.name}"
 
 
 def check(
-    f: Any,
+    f: Checkable,
     *arrays: npt.ArrayLike,
     elements: bool = False,
     second_order: bool = False,
@@ -142,12 +144,12 @@ def check(
 
     Each gradient is tried along random `directions`, or with `elements=True` element by element,
     which takes longer and says where the error is. `second_order=True` also checks the gradient
-    of the gradient. What has a hand-written layer in it is held against central differences.
+    of the gradient. With a hand-written layer, gradients are compared with central differences.
 
-    Of a network with its loss, the step that training runs is looked at, too: its loss and every
-    gradient, in the network's own dtype and with layers as in training, against the graph by itself.
-    `engine` says on which engine: "compiled", or "numpy", which "auto" is here (nothing is compiled
-    for one step). cr.Trainer(..., check=True) looks at the very step that its fit runs.
+    For a network with its loss, the step that training runs is checked, too: its loss and every
+    gradient, in the network's own dtype and with layers as in training, are compared with the graph.
+    `engine` is the engine to check: "compiled", or "numpy", which "auto" means here (nothing is compiled
+    for one step). cr.Trainer(..., check=True) checks the very step that its fit runs.
 
     >>> import chainrule as cr, numpy as np
     >>> print(cr.check(lambda x, W: cr.tanh(x @ W), np.ones((2, 3)), np.ones((3, 1))).summary)
@@ -161,7 +163,7 @@ def check(
 
 
 def check_rows(
-    f: Any,
+    f: Checkable,
     arrays: Sequence[npt.ArrayLike],
     elements: bool = False,
     second_order: bool = False,
@@ -183,8 +185,8 @@ def check_rows(
     return tuple(rows)
 
 
-def _step_of(f: Any, arrays: Sequence[npt.ArrayLike], engine: str) -> StepCheck | None:
-    """What there is to say of the training step, if `f` is a network, with targets."""
+def _step_of(f: Checkable, arrays: Sequence[npt.ArrayLike], engine: str) -> StepCheck | None:
+    """The check of the training step, if `f` is a network with targets."""
     if not isinstance(f, Network) or len(arrays) < 2 or not f.params:
         return None
     return check_step(f, *arrays, engine=engine)
@@ -204,47 +206,50 @@ class _Oracle:
         self.w = [weights(rng, v.shape) for v in subject.values]
         graph = Graph([out])
         refuse_complex(graph)
-        #: The size of the numbers that make up the value, which its rounding goes by.
+        #: The sum of the absolute terms of the value, in proportion to which it is rounded.
         self.scale = float(np.sum(np.abs(self.u * out.data)))
         self.analytic = not subject.in_place and all(node.analytic for node in graph.nodes)
 
     def gradients(self, order: int) -> list[Array]:
         """∂(u·f) by the chain rule, or ∂(w·∂(u·f))."""
         variables = self.subject.variables()
-        found: Any
         if order == 1:
             out = constant(self.subject.run(variables))
-            # A gradient of the wrong shape is for the report to tell of.
-            found = chain_rule(
+            # A gradient of the wrong shape is not refused here: the report names it.
+            by_variable = chain_rule(
                 Graph([out]), self.u.astype(out.dtype), lambda v: v.data, variables, strict=False
             )
         else:
             first = self._record(variables)
-            total: Any = sum((w * g).sum() for w, g in zip(self.w, first, strict=True))
-            found = Graph([total]).gradients(wanted=variables) if total.requires_grad else {}
-        return [np.asarray(found.get(v, np.zeros(v.shape))) for v in variables]
+            total = constant(sum((w * g).sum() for w, g in zip(self.w, first, strict=True)))
+            by_variable = Graph([total]).gradients(wanted=variables) if total.requires_grad else {}
+        return [np.asarray(by_variable.get(v, np.zeros(v.shape))) for v in variables]
 
     def _record(self, variables: list[Variable]) -> list[Variable]:
         """The gradients as Variables, to differentiate again."""
         out = constant(self.subject.run(variables))
         graph = Graph([out], inputs=variables)
         seed = constant(self.u.astype(out.dtype))
-        found = chain_rule(graph, seed, lambda v: graph.origin.get(v, v), variables)
-        return [found[v] if v in found else constant(np.zeros(v.shape)) for v in variables]
+        by_variable = chain_rule(graph, seed, lambda v: graph.origin.get(v, v), variables)
+        return [
+            by_variable[v] if v in by_variable else constant(np.zeros(v.shape)) for v in variables
+        ]
 
-    def value(self, order: int, values: list[Array]) -> Any:
+    def value(self, order: int, values: list[Array]) -> Value:
         """The number that `gradients(order)` is the gradient of; complex for complex values."""
         variables = self.subject.variables(values)
         with ignore_fp_errors():
             if order == 1:
                 return np.sum(self.u * constant(self.subject.run(variables)).data)
             out = constant(self.subject.run(variables))
-            # Complex values are a step of the oracle, which real gradients do not refuse.
-            found: Any = chain_rule(
+            # Complex values are the oracle's complex steps, which the chain rule passes on.
+            by_variable = chain_rule(
                 Graph([out]), self.u.astype(out.dtype), lambda v: v.data, variables
             )
             parts = [
-                np.sum(w * found[v]) for v, w in zip(variables, self.w, strict=True) if v in found
+                np.sum(w * by_variable[v])
+                for v, w in zip(variables, self.w, strict=True)
+                if v in by_variable
             ]
             return sum(parts)
 
@@ -258,7 +263,7 @@ class _Oracle:
             verdict = refused(note, self.analytic)
         else:
             ways = list(tries)
-            verdict = self._judged(order, i, gradient, ways)
+            verdict = self._verdict(order, i, gradient, ways)
             doubtful = not verdict.ok or verdict.kink
             if doubtful and not (
                 repeats(lambda: self._value(order, i, x))
@@ -266,14 +271,14 @@ class _Oracle:
             ):
                 verdict = refused(CHANGING, self.analytic)
             elif verdict.kink and not verdict.ok and np.isfinite(gradient).all():
-                verdict = self._beside(order, i, ways, verdict)
+                verdict = self._verdict_beside(order, i, ways, verdict)
         return CheckRow(name=name, shape=x.shape, order=order, **vars(verdict))
 
-    def _judged(
+    def _verdict(
         self, order: int, i: int, gradient: Array, ways: Sequence[tuple[str, Array]]
     ) -> Verdict:
         return worst(
-            judged(
+            compare(
                 gradient,
                 self.subject.values[i],
                 lambda moved: self._value(order, i, moved),
@@ -285,42 +290,42 @@ class _Oracle:
             for place, v in ways
         )
 
-    def _value(self, order: int, i: int, moved: Array) -> Any:
+    def _value(self, order: int, i: int, moved: Array) -> Value:
         values = list(self.subject.values)
         if moved.dtype.kind == "c":
             values = [value.astype(complex) for value in values]
         values[i] = moved
         return self.value(order, values)
 
-    def _beside(
-        self, order: int, i: int, ways: Sequence[tuple[str, Array]], found: Verdict
+    def _verdict_beside(
+        self, order: int, i: int, ways: Sequence[tuple[str, Array]], verdict_at_kink: Verdict
     ) -> Verdict:
-        """The verdict where many kinks meet, as of ReLU on rows of zeros: from just beside them.
+        """The verdict just beside a point where many kinks meet, as for ReLU on rows of zeros.
 
-        There each of them may take either of its slopes, and along one direction their sum need not
-        lie between those of the two sides.
+        At the point itself each kink may take either of its slopes, and along one direction their sum
+        need not lie between the slopes of the two sides.
         """
-        kept = self.subject.values
+        values = self.subject.values
         try:
             self.subject.values = [
-                v + BESIDE * np.maximum(1, np.abs(v)) * weights(self.rng, v.shape) for v in kept
+                v + BESIDE * np.maximum(1, np.abs(v)) * weights(self.rng, v.shape) for v in values
             ]
-            verdict = self._judged(order, i, self.gradients(order)[i], ways)
+            verdict = self._verdict(order, i, self.gradients(order)[i], ways)
         finally:
-            self.subject.values = kept
-        return replace(verdict, kink=True) if verdict.ok else found
+            self.subject.values = values
+        return replace(verdict, kink=True) if verdict.ok else verdict_at_kink
 
 
 # -- what is checked ---------------------------------------------------------------------------
 
 
 class _Subject:
-    """A function of named float64 arrays, whatever it was given as."""
+    """The function, layer or network to check, as a function of named float64 arrays."""
 
     def __init__(
         self,
         call: Run,
-        arguments: Sequence[tuple[str, Any]],
+        arguments: Sequence[tuple[str, Array]],
         parameters: dict[str, Parameter],
         in_place: Collection[Parameter] = (),
     ) -> None:
@@ -348,11 +353,11 @@ class _Subject:
 
     def variables(self, values: list[Array] | None = None) -> list[Variable]:
         """Fresh Variables for the moving arguments, and the parameters, with these values."""
-        given = self.values if values is None else values
+        arrays = self.values if values is None else values
         made: list[Variable] = []
-        for name, value in zip(self.names[: len(self.moving)], given, strict=False):
+        for name, value in zip(self.names[: len(self.moving)], arrays, strict=False):
             made.append(Variable(value, name))
-        for parameter, value in zip(self.parameters, given[len(self.moving) :], strict=True):
+        for parameter, value in zip(self.parameters, arrays[len(self.moving) :], strict=True):
             if parameter in self.in_place:
                 parameter.data[...] = value
             else:
@@ -360,9 +365,9 @@ class _Subject:
             made.append(parameter)
         return made
 
-    def run(self, variables: list[Variable]) -> Any:
-        """The output for these Variables; what does not move goes in as it was given."""
-        inputs: list[Any] = list(self.arguments)
+    def run(self, variables: list[Variable]) -> Value:
+        """The output for these Variables; the constant arguments are those given."""
+        inputs: list[Value] = list(self.arguments)
         for i, variable in zip(self.moving, variables, strict=False):
             inputs[i] = variable
         with differentiating("cr.check"):
@@ -370,7 +375,7 @@ class _Subject:
 
 
 @contextmanager
-def _subject(f: Any, arrays: Sequence[npt.ArrayLike]) -> Iterator[_Subject]:
+def _subject(f: Checkable, arrays: Sequence[npt.ArrayLike]) -> Iterator[_Subject]:
     inputs = [np.array(as_array(a)) for a in arrays]
     if is_hand_written(f) and not isinstance(f, Network):
         f = OpaqueLayer(f)
@@ -394,18 +399,20 @@ def _subject(f: Any, arrays: Sequence[npt.ArrayLike]) -> Iterator[_Subject]:
         arguments, call = _of_layer(
             f, inputs, len(inputs) if not isinstance(f, Loss | OpaqueLayer) else 1
         )
-    by_hand = [layer for layer in layers if isinstance(layer, OpaqueLayer)]
+    opaque_layers = [layer for layer in layers if isinstance(layer, OpaqueLayer)]
     with ExitStack() as stack:
         stack.enter_context(inference_mode())
-        stack.enter_context(_kept(list(parameters.values())))
+        stack.enter_context(_restored(list(parameters.values())))
         in_place: set[Parameter] = set()
-        for layer in by_hand:
-            stack.enter_context(_doubled(layer))
+        for layer in opaque_layers:
+            stack.enter_context(_in_float64(layer))
             in_place.update(layer.parameters.values())
         yield _Subject(call, arguments, parameters, in_place)
 
 
-def _of_layer(layer: Any, inputs: list[Array], moving: int) -> tuple[list[tuple[str, Array]], Run]:
+def _of_layer(
+    layer: Layer, inputs: list[Array], moving: int
+) -> tuple[list[tuple[str, Array]], Run]:
     names = ["x", *(f"x{i}" for i in range(1, moving))]
     fixed = inputs[moving:]
     return (
@@ -414,28 +421,28 @@ def _of_layer(layer: Any, inputs: list[Array], moving: int) -> tuple[list[tuple[
     )
 
 
-def _of_network(network: Any, inputs: list[Array]) -> tuple[list[tuple[str, Array]], Run]:
+def _of_network(network: Network, inputs: list[Array]) -> tuple[list[tuple[str, Array]], Run]:
     if len(inputs) < 2:
         return [("x", inputs[0])], lambda x: network._record_predict(constant(x))
     _, t, w = network._prepare(*inputs)
-    t = Variable(t if t.dtype.kind in "iub" else t.astype(float), "t", requires_grad=False)
+    target = Variable(t if t.dtype.kind in "iub" else t.astype(float), "t", requires_grad=False)
     more = () if w is None else (Variable(w.astype(float), "w", requires_grad=False),)
-    return [("x", inputs[0])], lambda x: network._record_loss(constant(x), t, *more)
+    return [("x", inputs[0])], lambda x: network._record_loss(constant(x), target, *more)
 
 
-def _names(f: Any, n: int) -> list[str]:
-    """The names of a function's first n arguments, as its author gave them."""
+def _names(f: Checkable, n: int) -> list[str]:
+    """The names of a function's first n arguments; x0, x1, ... where it has none."""
     try:
         kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         named = [p.name for p in inspect.signature(f).parameters.values() if p.kind in kinds]
-    except (TypeError, ValueError):  # some built-in callables do not tell
+    except (TypeError, ValueError):  # some built-in callables have no signature
         named = []
     return [named[i] if i < len(named) else f"x{i}" for i in range(n)]
 
 
 @contextmanager
-def _kept(parameters: list[Parameter]) -> Iterator[None]:
-    """The parameters get their own arrays back, whatever they stand for inside."""
+def _restored(parameters: list[Parameter]) -> Iterator[None]:
+    """On leaving the block, the parameters get their own arrays back."""
     arrays = [p.data for p in parameters]
     try:
         yield
@@ -445,8 +452,8 @@ def _kept(parameters: list[Parameter]) -> Iterator[None]:
 
 
 @contextmanager
-def _doubled(opaque: Any) -> Iterator[None]:
-    """A hand-written layer is stood in for by a copy of it, its arrays in float64."""
+def _in_float64(opaque: OpaqueLayer) -> Iterator[None]:
+    """Inside the block, a hand-written layer is replaced by a copy with float64 arrays."""
     original = opaque.layer
     opaque.layer = in_float64(original)
     for parameter, array in zip(opaque.parameters.values(), opaque.layer.params or [], strict=True):

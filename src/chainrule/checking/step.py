@@ -1,7 +1,7 @@
-"""Is the step that training runs the one that the graph says? The engine's program against the graph.
+"""Does an engine's training step give the numbers of the graph?
 
-A network is checked twice over: `cr.check` holds the chain rule on its graph against a complex
-step, and this holds what an engine makes of that graph against the graph itself.
+`cr.check` compares the chain rule on a network's graph with a complex step; this module compares the
+program that an engine makes of that graph with the graph itself.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,18 +21,18 @@ from chainrule.graph.verdicts import Verdict
 from chainrule.lang.messages import Text, _, capital, listed
 from chainrule.networks import Network
 from chainrule.networks.steps import RecordedStep
-from chainrule.nodes.base import ignore_fp_errors
+from chainrule.nodes.base import Array, ignore_fp_errors
 from chainrule.optimizers import SGD, Optimizer
 
 __all__ = ["StepCheck", "check_step"]
 
-Array = npt.NDArray[Any]
+#: Inputs, targets and weights of the samples.
 Data = tuple[Array, Array, Array | None]
 #: The loss and every gradient, by name.
-Found = dict[str, Array]
+Gradients = dict[str, Array]
 
-#: How much further a step may be off than the graph is by rounding errors in its numbers, and how
-#: much of the largest number beside that, in units of the last place.
+#: The error allowed to a step: so many times what rounding the graph's numbers changes, and at least
+#: so many units in the last place of the largest number.
 ROUNDING, UNITS = 64, 256
 #: How far the parameters are moved for the second run.
 MOVED = 0.1
@@ -41,9 +40,9 @@ MOVED = 0.1
 
 @dataclass(frozen=True)
 class StepCheck:
-    """What was found of one training step: a verdict on the loss and on every gradient."""
+    """The check of one training step: a verdict on the loss and on every gradient."""
 
-    #: The engine that was looked at, and why not the compiled one, if so (a message).
+    #: The engine that was checked, and why not the compiled one, if it could not compile (a message).
     engine: str
     reason: str | None
     #: By name: "loss", "first.W", ...
@@ -56,7 +55,7 @@ class StepCheck:
 
     @property
     def title(self) -> Text:
-        """What was looked at, in words, a message."""
+        """The name of the step that was checked, a message."""
         if self.engine == "numpy":
             return _("the NumPy engine's step")
         return _("the compiled engine's step")
@@ -102,40 +101,40 @@ def check_step(
     max_grad: float | None = None,
     threads: int | None = None,
 ) -> StepCheck:
-    """Hold one training step of an engine, forward and backward, against the graph by itself.
+    """Compare one training step of an engine, forward and backward, with the graph.
 
-    "auto" is the NumPy engine, as nothing is compiled for one step; where CHAINRULE_ENGINE says so,
+    "auto" is the NumPy engine, as nothing is compiled for one step, unless CHAINRULE_ENGINE names
     another.
 
     It runs on a copy of the network, in the network's own dtype, as in training. The step runs
-    twice: with the parameters as they are, and with others and the rows in reverse, so that nothing
-    that was read while it was planned can pass for what it reads when it runs.
+    twice: with the parameters as they are, and with others and the rows in reverse. So a number that
+    was read once, when the step was planned, instead of at every run, is noticed.
     """
     twin = copy.deepcopy(network)
     data = twin._prepare(x, t, w)
-    made = _made(twin, data, engine_name(engine), optimizer, max_grad, threads)
+    step = _step_of(twin, data, engine_name(engine), optimizer, max_grad, threads)
     n, rng = len(data[0]), np.random.default_rng(0)
     parameters = list(twin.named_parameters().values())
-    first = [p.data.copy() for p in parameters]
+    starts = [p.data.copy() for p in parameters]
     buffers = [b.copy() for b in twin.named_buffers().values()]
     verdicts: dict[str, Verdict] = {}
-    for turn, rows in enumerate((np.arange(n), np.arange(n)[::-1].copy())):
-        for p, start in zip(parameters, first, strict=True):
-            noise = MOVED * rng.standard_normal(p.shape) if turn else np.zeros(p.shape)
+    for run, rows in enumerate((np.arange(n), np.arange(n)[::-1].copy())):
+        for p, start in zip(parameters, starts, strict=True):
+            noise = MOVED * rng.standard_normal(p.shape) if run else np.zeros(p.shape)
             p.data[...] = start + (noise * (np.abs(start) + MOVED)).astype(p.dtype)
         for b, old in zip(twin.named_buffers().values(), buffers, strict=True):
             b[...] = old
         batch = (data[0][rows], data[1][rows], None if data[2] is None else data[2][rows])
-        wanted, slack = _by_graph(twin, batch, rng)
-        if not np.isfinite(wanted["loss"]):
+        expected, slack = _by_graph(twin, batch, rng)
+        if not np.isfinite(expected["loss"]):
             continue  # training stops there, on every engine
-        found = made.run(rows)
-        for name, right in wanted.items():
+        results = step.run(rows)
+        for name, correct in expected.items():
             place = "" if name == "loss" else name
-            verdict = _verdict(place, found[name], right, slack[name])
+            verdict = _verdict(place, results[name], correct, slack[name])
             if name not in verdicts or verdicts[name].ok:
                 verdicts[name] = verdict
-    return StepCheck(made.engine, made.reason, verdicts)
+    return StepCheck(step.engine, step.reason, verdicts)
 
 
 # -- the graph ----------------------------------------------------------------------------------
@@ -145,15 +144,15 @@ def _named(network: Network) -> dict[str, Parameter]:
     return {k: p for k, p in network.named_parameters().items() if p.trainable}
 
 
-def _eager(network: Network, batch: Data) -> Found:
-    """The loss and the gradients by Variables; nothing is written."""
+def _eager(network: Network, batch: Data) -> Gradients:
+    """The loss and the gradients by Variables; no buffer and no `grad` is written."""
     x, t, w = batch
     more = () if w is None else (Variable(w, requires_grad=False),)
     with training_mode(True), recording(), ignore_fp_errors():
         loss = network._record_loss(Variable(x), Variable(t, requires_grad=False), *more)
-        found = loss.graph.gradients() if loss.requires_grad else {}
+        gradients = loss.graph.gradients() if loss.requires_grad else {}
     grads = {
-        k: np.array(found[p]) if p in found else np.zeros_like(p.data)
+        k: np.array(gradients[p]) if p in gradients else np.zeros_like(p.data)
         for k, p in _named(network).items()
     }
     return {"loss": loss.data, **grads}
@@ -161,46 +160,46 @@ def _eager(network: Network, batch: Data) -> Found:
 
 def _by_graph(
     network: Network, batch: Data, rng: np.random.Generator
-) -> tuple[Found, dict[str, float]]:
-    """What the graph gives, and how far it moves when every number is rounded once more."""
-    wanted = _eager(network, batch)
+) -> tuple[Gradients, dict[str, float]]:
+    """The graph's numbers, and the error allowed: how far they move under rounding errors."""
+    expected = _eager(network, batch)
     eps = float(np.finfo(network.dtype).eps)
-    largest = max((float(np.abs(g).max(initial=0)) for g in wanted.values()), default=0.0)
+    largest = max((float(np.abs(g).max(initial=0)) for g in expected.values()), default=0.0)
     slack = {
         k: UNITS * eps * max(float(np.abs(g).max(initial=0)), 1e-3 * largest)
-        for k, g in wanted.items()
+        for k, g in expected.items()
     }
     named = _named(network)
-    kept = {k: p.data.copy() for k, p in named.items()}
-    for _turn in range(3):
+    originals = {k: p.data.copy() for k, p in named.items()}
+    for _run in range(3):
         for p in named.values():
             p.data *= (1 + eps * rng.standard_normal(p.shape)).astype(p.dtype)
         x = batch[0]
         if x.dtype.kind == "f":
             x = (x * (1 + eps * rng.standard_normal(x.shape))).astype(x.dtype)
-        moved = _eager(network, (x, *batch[1:]))
+        perturbed = _eager(network, (x, *batch[1:]))
         for k, p in named.items():
-            p.data[...] = kept[k]
-        for k, g in moved.items():
+            p.data[...] = originals[k]
+        for k, g in perturbed.items():
             with ignore_fp_errors():
-                off = float(np.abs(g - wanted[k]).max(initial=0))
-            slack[k] = max(slack[k], ROUNDING * off)
-    return wanted, slack
+                change = float(np.abs(g - expected[k]).max(initial=0))
+            slack[k] = max(slack[k], ROUNDING * change)
+    return expected, slack
 
 
-def _verdict(name: str, found: Array, wanted: Array, allowed: float) -> Verdict:
+def _verdict(name: str, result: Array, expected: Array, allowed: float) -> Verdict:
     with ignore_fp_errors():
-        off = np.abs(np.asarray(found, float) - wanted)
-    off = np.where(np.isnan(off), np.inf, off)
-    at = np.unravel_index(int(np.argmax(off)), off.shape) if off.size else ()
-    error = float(off[at]) if off.size else 0.0
+        errors = np.abs(np.asarray(result, float) - expected)
+    errors = np.where(np.isnan(errors), np.inf, errors)
+    index = np.unravel_index(int(np.argmax(errors)), errors.shape) if errors.size else ()
+    error = float(errors[index]) if errors.size else 0.0
     return Verdict(
         ok=error <= allowed,
         error=error,
         allowed=allowed,
-        place=f"{name}[{', '.join(map(str, at))}]" if at else name or _("the loss"),
-        got=float(np.asarray(found)[at]) if off.size else np.nan,
-        expected=float(np.asarray(wanted)[at]) if off.size else np.nan,
+        place=f"{name}[{', '.join(map(str, index))}]" if index else name or _("the loss"),
+        got=float(np.asarray(result)[index]) if errors.size else np.nan,
+        expected=float(np.asarray(expected)[index]) if errors.size else np.nan,
         oracle=_("graph"),
     )
 
@@ -209,23 +208,23 @@ def _verdict(name: str, found: Array, wanted: Array, allowed: float) -> Verdict:
 
 
 @dataclass
-class _Made:
-    """A step of an engine, for rows of the data that it was made for."""
+class _EngineStep:
+    """A training step of an engine; `run` takes the rows of the batch."""
 
     engine: str
     reason: str | None
-    run: Callable[[Array], Found]
+    run: Callable[[Array], Gradients]
 
 
-def _made(
+def _step_of(
     network: Network,
     data: Data,
     engine: str,
     optimizer: Optimizer | None,
     max_grad: float | None,
     threads: int | None,
-) -> _Made:
-    """The step of the engine."""
+) -> _EngineStep:
+    """The step, on the NumPy engine where the network cannot be compiled."""
     reason = None
     if engine == "compiled":
         missing = missing_packages()
@@ -233,19 +232,19 @@ def _made(
             raise extra_missing(missing)
         try:
             return _compiled(network, data, optimizer, max_grad, threads)
-        except _declined() as why:
-            reason = why.args[0]  # a message
+        except _not_compilable() as error:
+            reason = error.args[0]  # a message
     step = RecordedStep(network, *data)
 
-    def run(rows: Array) -> Found:
+    def run(rows: Array) -> Gradients:
         with ignore_fp_errors():
             loss = step.run(rows)
         return {"loss": np.asarray(loss), **{k: p.grad for k, p in _named(network).items()}}
 
-    return _Made("numpy", reason, run)
+    return _EngineStep("numpy", reason, run)
 
 
-def _declined() -> type[Exception]:
+def _not_compilable() -> type[Exception]:
     from chainrule.engine.compiled.values import NotCompilable
 
     return NotCompilable
@@ -257,7 +256,7 @@ def _compiled(
     optimizer: Optimizer | None,
     max_grad: float | None,
     threads: int | None,
-) -> _Made:
+) -> _EngineStep:
     from chainrule.engine.compiled.step import CompiledStep
 
     named = [(name, a) for name, a in zip("xtw", data, strict=True) if a is not None]
@@ -265,9 +264,9 @@ def _compiled(
     n = len(data[0])
     step = CompiledStep(network, moves, named, n, threads=threads, max_grad=max_grad)
 
-    def run(rows: Array) -> Found:
+    def run(rows: Array) -> Gradients:
         losses = step.run(rows.astype(np.intp), np.array([0, n]), step.rates(1))
         loss = losses[0] if len(losses) else step.bad_loss
         return {"loss": np.asarray(loss), **{k: p.grad for k, p in _named(network).items()}}
 
-    return _Made("compiled", None, run)
+    return _EngineStep("compiled", None, run)

@@ -1,1 +1,1 @@
-"""Drawing: the same graph, and the same training run, to look at."""
+"""Drawing: pictures of computational graphs, as SVG, PNG, PDF or Graphviz's DOT."""

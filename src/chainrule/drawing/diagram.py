@@ -1,6 +1,6 @@
-"""A diagram before and after it is laid out: sized things, and the arrows between them.
+"""A diagram before and after its layout: vertices and labels of known sizes, and arrows between them.
 
-What a vertex or a label looks like is not known here; only how much room it takes.
+Their look is unknown here; `content` is passed through to the code that paints it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ __all__ = ["Arrow", "Diagram", "Group", "Run", "Vertex"]
 
 @dataclass(eq=False, slots=True)
 class Group:
-    """A labelled box around vertices; groups may stand in groups."""
+    """A labelled box around vertices; groups may be nested."""
 
     title_width: float
     title_height: float
@@ -27,16 +27,16 @@ class Group:
 
 @dataclass(eq=False, slots=True)
 class Vertex:
-    """A thing of some size; x and y are its centre. A round one is cut to a circle (or a stadium)."""
+    """A vertex of some size, centred at (x, y). A round one has the outline of a circle or a stadium."""
 
     width: float
     height: float
     round: bool = False
     group: Group | None = None
     content: Any = None
-    #: How far apart arrows enter and leave, at most; where it is 0, all do at one point.
+    #: The largest distance between the points where arrows enter or leave; 0: all at one point.
     port: float = 18.0
-    #: A name at the start (1) or at the end (-1) of its only arrow, which needs no column.
+    #: 1 or -1 for a name at the start or end of its only arrow; it needs no column of its own.
     beside: int = 0
     x: float = 0.0
     y: float = 0.0
@@ -44,7 +44,7 @@ class Vertex:
 
 @dataclass(slots=True, frozen=True)
 class Run:
-    """A horizontal part of an arrow; between one and the next the arrow curves."""
+    """A horizontal piece of an arrow; between two of them the arrow curves."""
 
     left: float
     right: float
@@ -60,7 +60,7 @@ class Arrow:
     width: float = 0.0
     above: float = 0.0
     below: float = 0.0
-    #: How strongly the arrow wants to be straight, against others.
+    #: The cost of a bend of this arrow, relative to others.
     weight: float = 1.0
     content: Any = None
     runs: list[Run] = field(default_factory=list)

@@ -29,7 +29,7 @@ def to_dot(diagram: Diagram) -> str:
 
 
 def _inside(diagram: Diagram, names: dict[Vertex, str]) -> list[str]:
-    """The vertices, those of a layer within its cluster, clusters within clusters."""
+    """The lines of the vertices; those of a layer are inside its cluster, and clusters are nested."""
     within: dict[Group | None, list[Vertex]] = {}
     for vertex in diagram.vertices:
         within.setdefault(vertex.group, []).append(vertex)
@@ -38,19 +38,19 @@ def _inside(diagram: Diagram, names: dict[Vertex, str]) -> list[str]:
         children.setdefault(one.outer, []).append(one)
     number = {one: i for i, one in enumerate(diagram.groups)}
     lines: list[str] = []
-    ahead: list[Group | str | None] = [None]
-    while ahead:
-        found = ahead.pop()
-        if isinstance(found, str):
-            lines.append(found)
+    stack: list[Group | str | None] = [None]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str):
+            lines.append(item)
             continue
-        group = found
+        group = item
         if group is not None:
             lines.append(f"  subgraph cluster_{number[group]} {{")
             lines.append(f"    label={_quoted(group.content.title)}; style=dashed;")
-            ahead.append("  }")
+            stack.append("  }")
         lines += [f"  {names[v]} [{_style(v)}];" for v in within.get(group, ())]
-        ahead += reversed(children.get(group, []))
+        stack += reversed(children.get(group, []))
     return lines
 
 

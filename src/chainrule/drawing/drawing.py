@@ -1,12 +1,13 @@
-"""Drawing: a picture in hand, to show, to save, or to give to Graphviz."""
+"""Drawing: a picture of a graph, to show in a notebook, or to save."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Any, TypedDict
+from typing import Any, TypeAlias, TypedDict
 
 import numpy as np
+import numpy.typing as npt
 
 from chainrule.atomic_write import Pathish, write_whole
 from chainrule.drawing.diagram import Diagram
@@ -26,7 +27,7 @@ from chainrule.settings import language, positive
 
 __all__ = ["DrawOptions", "Drawing", "draw_graph"]
 
-#: Pictures are at most about so wide, in pixels, if nothing else is asked for.
+#: The default width, in pixels, beyond which a picture continues in rows.
 WIDE = 1600.0
 
 
@@ -42,13 +43,13 @@ class Drawing:
 
     def __init__(self, diagram: Diagram, options: Options, theme: str) -> None:
         self._diagram, self._options, self._theme = diagram, options, theme
-        #: The same with the layers unfolded, or folded, if there is such a picture.
+        #: The same graph with the layers unfolded, or folded, if it has layers.
         self._other: Drawing | None = None
         self._folded = False
 
     @cached_property
     def scene(self) -> Scene:
-        """What the picture is made of; every file format is written from it."""
+        """The shapes and texts of the picture, from which every file format is written."""
         return scene_of(self._diagram, self._options)
 
     @cached_property
@@ -102,18 +103,22 @@ class Drawing:
         return f"Drawing({len(self._diagram.arrows)} arrows)"
 
 
+#: Gradients that the caller has computed, by arrow.
+Gradients: TypeAlias = Mapping[Variable, npt.ArrayLike]
+
+
 class DrawOptions(TypedDict, total=False):
-    """What every `draw` takes; `Graph.draw` says what each is."""
+    """The options of every `draw`; `Graph.draw` describes them."""
 
     values: bool
-    gradients: bool | Mapping[Variable, Any]
-    seed: Any
+    gradients: bool | Gradients
+    seed: npt.ArrayLike | None
     shapes: bool
     fold: Fold
     unfold: Names
     names: Mapping[Variable, str] | Mapping[str, str] | None
     highlight: Iterable[Variable | str] | Variable | str
-    verdicts: Mapping[Variable, Any] | Mapping[str, Any] | None
+    verdicts: Mapping[Variable, object] | Mapping[str, object] | None
     width: float | None
     lang: str | None
     theme: str
@@ -123,14 +128,14 @@ def draw_graph(
     graph: Graph,
     *,
     values: bool = True,
-    gradients: bool | Mapping[Variable, Any] = True,
-    seed: Any = None,
+    gradients: bool | Gradients = True,
+    seed: npt.ArrayLike | None = None,
     shapes: bool = True,
     fold: Fold = None,
     unfold: Names = (),
     names: Mapping[Variable, str] | Mapping[str, str] | None = None,
     highlight: Iterable[Variable | str] | Variable | str = (),
-    verdicts: Mapping[Variable, Any] | Mapping[str, Any] | None = None,
+    verdicts: Mapping[Variable, object] | Mapping[str, object] | None = None,
     width: float | None = WIDE,
     lang: str | None = None,
     theme: str = "auto",
@@ -141,26 +146,26 @@ def draw_graph(
     arrows = _Arrows(graph)
     if isinstance(highlight, str | Variable):
         highlight = [highlight]
-    judged = arrows.mapping("verdicts", verdicts)
-    back = _gradients(graph, gradients, seed, arrows)
-    reasons = {v: getattr(verdict, "detail", "") for v, verdict in judged.items()}
-    called = {v: _name(v, name) for v, name in arrows.mapping("names", names).items()}
+    verdict_of = arrows.mapping("verdicts", verdicts)
+    gradient_of = _gradients(graph, gradients, seed, arrows)
+    reasons = {v: getattr(verdict, "detail", "") for v, verdict in verdict_of.items()}
+    given_names = {v: _name(v, name) for v, name in arrows.mapping("names", names).items()}
     options = Options(
         values=values,
         shapes=shapes,
-        gradients=back,
-        names=called,
-        made={v: _renamed(v, name, graph, called) for v, name in graph.names.items()},
+        gradients=gradient_of,
+        names=given_names,
+        made={v: _renamed(v, name, graph, given_names) for v, name in graph.names.items()},
         highlight=frozenset(arrows.those("highlight", highlight)),
-        verdicts={v: _mark(verdict) for v, verdict in judged.items()},
+        verdicts={v: _mark(verdict) for v, verdict in verdict_of.items()},
         reasons={v: in_language(reason, lang) for v, reason in reasons.items() if reason},
-        overflows=_told(graph.overflows if isinstance(graph, DetailedGraph) else (), lang),
-        gradient_overflows=_told(_lost(graph, back, gradients, seed), lang),
+        overflows=_texts(graph.overflows if isinstance(graph, DetailedGraph) else (), lang),
+        gradient_overflows=_texts(_gradient_overflows(graph, gradient_of, gradients, seed), lang),
         width=None if width is None else positive(width, "width"),
         lang=lang,
     )
     units = Units(graph, fold, unfold)
-    # Numbers are taken now, since the arrays may change; laying out can wait.
+    # The numbers are read now, since the arrays may change; the layout is made when needed.
     drawing = Drawing(diagram_of(units, options), options, theme)
     drawing._folded = bool(units.folded)
     if units.can_fold and len(graph.nodes) <= MANY:
@@ -171,7 +176,7 @@ def draw_graph(
 
 
 class _Arrows:
-    """The arrows of a graph, as they are given: Variables of its own, or names."""
+    """Looks up the arrows that options name: Variables of the graph, or their names."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
@@ -179,8 +184,8 @@ class _Arrows:
         self.own = {v for node in graph.nodes for v in (*node.inputs, *node.outputs)}
         self.own.update(graph.names, graph.inputs, graph.outputs)
 
-    def those(self, option: str, given: Any) -> list[Variable]:
-        """The arrows meant by the option."""
+    def those(self, option: str, given: object) -> list[Variable]:
+        """The arrows that an option names."""
         if not isinstance(given, Iterable):
             raise SettingError(
                 _(
@@ -189,22 +194,22 @@ class _Arrows:
                     given=shown(given, 60),
                 )
             )
-        found = [arrow_called(self.graph, v) if isinstance(v, str) else v for v in given]
-        strangers = [v for v in found if not isinstance(v, Variable) or v not in self.own]
-        if strangers:
+        arrows = [arrow_called(self.graph, v) if isinstance(v, str) else v for v in given]
+        foreign = [v for v in arrows if not isinstance(v, Variable) or v not in self.own]
+        if foreign:
             raise SettingError(
                 _(
                     "{option}: {count} of these are no arrows of this graph, such as {example}. Take the"
                     " graph once: g = L.graph; g.draw(verdicts=g.check().verdicts).",
                     option=option,
-                    count=len(strangers),
-                    example=shown(strangers[0], 60),
+                    count=len(foreign),
+                    example=shown(foreign[0], 60),
                 )
             )
-        return found
+        return arrows
 
-    def mapping(self, option: str, given: Any) -> dict[Variable, Any]:
-        """What is given for each arrow."""
+    def mapping(self, option: str, given: object) -> dict[Variable, Any]:
+        """The values of an option by arrow."""
         if given is None:
             return {}
         if not isinstance(given, Mapping):
@@ -218,7 +223,7 @@ class _Arrows:
         return dict(zip(self.those(option, given), given.values(), strict=True))
 
 
-def _name(v: Variable, name: Any) -> str:
+def _name(v: Variable, name: object) -> str:
     if not isinstance(name, str):
         raise SettingError(
             _(
@@ -236,11 +241,13 @@ def _renamed(v: Variable, name: str, graph: Graph, called: Mapping[Variable, str
     return called[root] + name[len(graph.names[root]) :] if root in called else name
 
 
-def _gradients(graph: Graph, given: Any, seed: Any, arrows: _Arrows) -> dict[Variable, Array]:
+def _gradients(
+    graph: Graph, given: object, seed: npt.ArrayLike | None, arrows: _Arrows
+) -> dict[Variable, Array]:
     """The gradient of every arrow that has one."""
     if not isinstance(given, bool):
-        found = {v: np.asarray(g) for v, g in arrows.mapping("gradients", given).items()}
-        for v, g in found.items():
+        gradients = {v: np.asarray(g) for v, g in arrows.mapping("gradients", given).items()}
+        for v, g in gradients.items():
             if g.shape != v.shape:
                 raise ShapeError(
                     _(
@@ -251,7 +258,7 @@ def _gradients(graph: Graph, given: Any, seed: Any, arrows: _Arrows) -> dict[Var
                         value=v.shape,
                     )
                 )
-        return found
+        return gradients
     output = graph.outputs[0]
     if not given or not output.requires_grad or (seed is None and not graph.has_gradients):
         return {}
@@ -276,10 +283,10 @@ def _gradients(graph: Graph, given: Any, seed: Any, arrows: _Arrows) -> dict[Var
     return {v: np.asarray(g) for v, g in graph.gradients(seed).items()}
 
 
-def _lost(
-    graph: Graph, back: Mapping[Variable, Array], given: Any, seed: Any
+def _gradient_overflows(
+    graph: Graph, back: Mapping[Variable, Array], given: object, seed: npt.ArrayLike | None
 ) -> tuple[Overflow, ...]:
-    """Where the gradients overflow in the detail, and not where it is folded."""
+    """The overflows of gradients in the detail that the folded graph does not have."""
     if not isinstance(graph, DetailedGraph) or not isinstance(given, bool):
         return ()
     if all(np.isfinite(g).all() for g in back.values()):
@@ -287,11 +294,11 @@ def _lost(
     return graph.gradient_overflows(seed)
 
 
-def _told(overflows: Iterable[Overflow], lang: str) -> dict[Variable, str]:
+def _texts(overflows: Iterable[Overflow], lang: str) -> dict[Variable, str]:
     return {o.arrow: o.said(lang) for o in overflows}
 
 
-#: What a verdict may be called, as a check words it in English, and the mark it gets.
+#: The accepted names of verdicts, and the mark of each.
 VERDICTS = {
     "ok": "ok",
     "ok, at a kink": "kink",
@@ -302,8 +309,8 @@ VERDICTS = {
 }
 
 
-def _mark(verdict: Any) -> str:
-    """The mark for a verdict: a word, or something that has a mark, such as a row of a check."""
+def _mark(verdict: object) -> str:
+    """The mark of a verdict: of a name, or of an object with a `mark`, such as a row of a check."""
     word = getattr(verdict, "mark", verdict)
     if word not in VERDICTS:
         raise SettingError(

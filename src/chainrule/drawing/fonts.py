@@ -1,4 +1,4 @@
-"""Fonts: one with Chinese letters, found through matplotlib."""
+"""Fonts: finds an installed font with Chinese letters, through matplotlib."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FAMILIES = (
     "DengXian", "SimSun", "Noto Serif CJK SC", "Noto Serif CJK JP", "Droid Sans Fallback",
     "Arial Unicode MS",
 )  # fmt: skip
-#: File names of such fonts; matplotlib's list of fonts may be older than they are.
+#: File names of such fonts, since matplotlib's list of fonts may be out of date.
 FILES = re.compile(r"cjk|hei|song|sourcehan|wqy|pingfang|hiragino|msyh|simsun|fallback|deng", re.I)
 #: Chinese, Japanese and Korean letters, with their punctuation and wide forms.
 CJK = re.compile("[⺀-〿぀-ヿ㄀-ㄯ㇀-鿿가-힯豈-﫿︰-﹏＀-￯\U00020000-\U0003ffff]")
@@ -46,17 +46,17 @@ def cjk_font() -> str:
     from matplotlib import font_manager
 
     manager = font_manager.fontManager
-    found = _known(manager)
-    if found is None:  # one may have been installed since matplotlib made its list
+    family = _known(manager)
+    if family is None:  # one may have been installed since matplotlib made its list
         listed = {entry.fname for entry in manager.ttflist}
         for path in sorted(font_manager.findSystemFonts()):
             if path not in listed and FILES.search(os.path.basename(path)):
                 try:
                     manager.addfont(path)
-                except (OSError, RuntimeError):  # a damaged file is no reason to stop
+                except (OSError, RuntimeError):  # skip a damaged file
                     continue
-        found = _known(manager)
-    if found is None:
+        family = _known(manager)
+    if family is None:
         raise ExtraMissingError(
             _(
                 "Chinese letters in PNG and PDF need a font that has them, and none was found: install one,"
@@ -64,10 +64,11 @@ def cjk_font() -> str:
                 " font-noto-sans-cjk (Homebrew); or write SVG, which needs none."
             )
         )
-    return found
+    return family
 
 
 def _known(manager: Any) -> str | None:
+    """The first of FAMILIES that matplotlib's font manager has."""
     names = {entry.name for entry in manager.ttflist}
     return next((family for family in FAMILIES if family in names), None)
 
@@ -88,10 +89,10 @@ def lacks_font() -> bool:
 
 
 def set_fonts(artist: Any, *, needed: bool) -> bool:
-    """Give every text in a figure, or on axes, a font for the Chinese letters in it, if any.
+    """Set a font with Chinese letters on every text of a figure or axes that has such letters.
 
-    `needed`: raise ExtraMissingError if there is no such font; else leave the text as it is. Gives
-    whether every letter has a font now.
+    `needed`: raise ExtraMissingError if there is no such font; else leave the text unchanged. The
+    result is whether every letter has a font.
     """
     from matplotlib import rcParams
     from matplotlib.axis import Axis
@@ -106,7 +107,7 @@ def set_fonts(artist: Any, *, needed: bool) -> bool:
             raise
         return False
     families = [*rcParams["font.family"], family]  # letter by letter, the first that has it
-    for axis in artist.findobj(Axis):  # what its tick labels are made with when it is drawn
+    for axis in artist.findobj(Axis):  # tick labels are made when the axis is drawn
         axis.set_tick_params(labelfontfamily=families)
     for text in artist.findobj(Text):
         text.set_fontfamily(families)
@@ -115,9 +116,9 @@ def set_fonts(artist: Any, *, needed: bool) -> bool:
 
 @contextmanager
 def letters_as_text() -> Iterator[None]:
-    """Within this, matplotlib writes the letters of an SVG as letters, for the reader's own fonts.
+    """Inside the block, matplotlib writes the text of an SVG as text, shown in the reader's fonts.
 
-    That no font here has them does not matter then, and matplotlib's warnings of it are left out.
+    A font here is not needed then, so matplotlib's warnings of missing letters are suppressed.
     """
     from matplotlib import rc_context
 

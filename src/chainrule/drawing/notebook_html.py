@@ -7,7 +7,7 @@ from chainrule.lang.messages import _
 
 __all__ = ["in_notebook"]
 
-#: How notebooks say which theme they have: JupyterLab, Visual Studio Code, Colab, marimo.
+#: CSS selectors of the themes of JupyterLab, Visual Studio Code, Colab and marimo.
 THEMES = (
     ('[data-jp-theme-light="true"],.vscode-light,html[theme="light"],body.light', LIGHT),
     ('[data-jp-theme-light="false"],.vscode-dark,html[theme="dark"],body.dark', DARK),
@@ -20,7 +20,7 @@ _FOLDING = (
 
 
 def in_notebook(unfolded: str, folded: str | None = None, *, open_: bool = True, lang: str) -> str:
-    """HTML with an SVG picture; where there is one with folded layers too, a click changes them."""
+    """HTML with an SVG picture; if there is one with folded layers too, a click switches between them."""
     style = f"<style>{_themes()}{_FOLDING if folded else ''}</style>"
     if folded is None:
         return f'<div style="overflow-x:auto">{style}{unfolded}</div>'
@@ -35,7 +35,7 @@ def in_notebook(unfolded: str, folded: str | None = None, *, open_: bool = True,
 
 
 def _themes() -> str:
-    """Colours for a notebook whose theme is not what the reader's system prefers."""
+    """Style rules with the colours of the notebook's theme, which may differ from the system's."""
     rules = []
     for pages, colours in THEMES:
         inside = "".join(

@@ -1,7 +1,7 @@
 """Arrays as small pictures: a number, a table of numbers, or a heat map, beside an arrow.
 
-A heat map shows size by the strength of its colour, and the sign by hue and by a dash: a
-negative cell has one, as a negative number has. Of a large array its corners are shown.
+A heat map shows size by the strength of a colour, and the sign by hue and by a dash in negative
+cells. Of a large array only the corners are shown.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from chainrule.drawing.scene import Line, Mark, Rectangle, Text, shifted
 from chainrule.drawing.text import text_width
 from chainrule.graph.wording import number as plain_number
+from chainrule.nodes.base import Array
 
 __all__ = [
     "Panel",
@@ -28,22 +28,21 @@ __all__ = [
     "verdict_panel",
 ]
 
-Array = npt.NDArray[Any]
 Steps: TypeAlias = tuple[tuple[str | float, ...], ...]
 
-#: Up to so many rows and columns the numbers themselves are written.
+#: The most rows and columns of an array that is shown as numbers.
 WRITTEN = (3, 4)
-#: Up to so many a heat map shows all; else the first few, a gap, and the last few.
+#: The most rows or columns that a heat map shows all of; else how many first and last ones.
 ROWS, COLUMNS = (6, 4, 1), (10, 6, 2)
 CELL = 9.0
 GAP = 5.0
-#: Whole numbers from here on are rounded like others: the bits of Dropout's dice would fill the picture.
+#: Integers from here on are rounded: Dropout's 64 random bits would fill the picture.
 LONG = 10**10
 
 
 @dataclass(slots=True, frozen=True)
 class Panel:
-    """A little picture of some size; its corner is (0, 0)."""
+    """A small picture of some size; its corner is (0, 0)."""
 
     width: float
     height: float
@@ -144,7 +143,7 @@ def _joined(parts: Sequence[Steps]) -> Steps:
 def _cell(
     x: float, y: float, value: float, largest: float, over: dict[str, list[Steps]]
 ) -> list[Mark]:
-    """The colour of a cell; what is drawn over it (a dash, a cross) is added to `over`."""
+    """The marks of a cell; strokes drawn over it (a dash, a cross) are added to `over`, by colour."""
     if math.isnan(value):
         low, high = 2.0, CELL - 2.0
         over["bad"] += [
@@ -167,7 +166,7 @@ def _cell(
 
 
 def stacked(panels: Sequence[Panel], space: float = 2.0) -> Panel:
-    """Panels under each other, centred."""
+    """Panels below each other, centred."""
     width = max((p.width for p in panels), default=0.0)
     marks: list[Mark] = []
     y = 0.0

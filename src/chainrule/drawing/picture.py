@@ -1,7 +1,7 @@
 """The book's picture of a graph: thin black arrows forward, thick blue ones back.
 
-The value stands above its arrow, the gradient below; the names of inputs and parameters stand
-where their arrows start.
+The value is above its arrow, the gradient below; the names of inputs and parameters are at the
+start of their arrows.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
@@ -50,16 +49,16 @@ __all__ = ["Label", "Options", "diagram_of", "painted", "scene_of"]
 #: Free space between an arrow and its label.
 AIR = 4.0
 
-#: What is said of a gradient that was checked, the worst first.
+#: The words for the verdict on a gradient, the worst first.
 VERDICTS = {
     "wrong": _("checked: WRONG"),
     "not finite": _("not checked: not finite"),
     "kink": _("checked: right, at a kink"),
     "ok": _("checked: right"),
 }
-#: The height of a line below the picture, and how wide such lines may be at least.
+#: The height of a line of text below the picture, and the least width of such lines.
 NOTE, NARROW = 17, 460.0
-#: So many arrows inside of a folded layer, and so many overflows, are told of.
+#: The most arrows inside a folded layer, and the most overflows, that are listed.
 MOST = 4
 
 
@@ -70,29 +69,29 @@ class Options:
     values: bool = True
     shapes: bool = True
     gradients: Mapping[Variable, Array] = field(default_factory=dict)
-    #: What arrows are called by the user, and what text calls the others.
+    #: The names that the user gives to arrows, and the generated names of all.
     names: Mapping[Variable, str] = field(default_factory=dict)
     made: Mapping[Variable, str] = field(default_factory=dict)
     highlight: Collection[Variable] = ()
-    #: What was found of gradients, and why, in a sentence.
+    #: The verdicts on gradients, and the reason of each, a sentence.
     verdicts: Mapping[Variable, str] = field(default_factory=dict)
     reasons: Mapping[Variable, str] = field(default_factory=dict)
     #: A sentence on every value, and every gradient, that is not finite where a simpler picture's is.
     overflows: Mapping[Variable, str] = field(default_factory=dict)
     gradient_overflows: Mapping[Variable, str] = field(default_factory=dict)
-    #: A picture that would be wider goes on in rows.
+    #: A wider picture is continued in rows; None: never.
     width: float | None = None
     lang: str = "en"
     title: str = ""
 
     def name(self, v: Variable) -> str:
-        """What a Variable is called."""
+        """The name of a Variable in the picture."""
         return self.names.get(v) or self.made.get(v) or v.name or ""
 
 
 @dataclass(slots=True, frozen=True)
 class Heading:
-    """What stands above an unfolded layer, and what the layer is called in the graph."""
+    """The heading of an unfolded layer, and the layer's name in the graph."""
 
     title: str
     layer: str
@@ -100,29 +99,29 @@ class Heading:
 
 @dataclass(slots=True, frozen=True)
 class Label:
-    """What an arrow carries: the parts above and below it, and the words of its title."""
+    """The label of an arrow: the panels above and below it, and its title in words."""
 
     above: Panel
     below: Panel
     title: str
     back: bool
     highlight: bool
-    #: What the arrow is called in the graph, if it is in one, and in the picture.
+    #: The arrow's name in the graph, empty if it is in none, and its name in the picture.
     arrow: str = ""
     name: str = ""
 
     def name_beyond(self, side: int) -> Vertex:
-        """The name at the end (-1) of an arrow that goes on elsewhere, or where it does (1)."""
+        """The name at the end (-1) of an arrow that continues in a later row, or at its start there (1)."""
         return name_vertex(f"{self.name} …" if side < 0 else f"… {self.name}", self.title, side)
 
     def without_numbers(self) -> Label:
-        """That of the arrow's second part, whose numbers are read at the first."""
+        """The label of the arrow's second part; the numbers are shown at the first."""
         nothing = Panel(0.0, 0.0)
         return replace(self, above=nothing, below=nothing)
 
 
 def diagram_of(units: Units, options: Options) -> Diagram:
-    """The sized things and arrows that are to be laid out."""
+    """The diagram to lay out: vertices and labels with their sizes."""
     diagram = Diagram()
     groups: dict[Scope | None, Group | None] = {None: None}
     for scope in units.layers:
@@ -148,7 +147,7 @@ def diagram_of(units: Units, options: Options) -> Diagram:
 
 
 def _shown(unit: Unit, units: Units, numbers: Mapping[Unit, int]) -> tuple[str, str] | None:
-    """What of the graph a vertex shows, for whoever looks for it in the picture."""
+    """What a vertex shows of the graph, for the `data-` attributes of the SVG."""
     if unit in numbers:
         return "node", str(numbers[unit])
     if isinstance(unit, Scope):
@@ -172,15 +171,19 @@ def _vertex(unit: Unit, units: Units, options: Options) -> Vertex:
         return dot_vertex(repr(unit), back=unit.inputs[0] in options.gradients)
     if isinstance(unit, Middle):
         title = _n("{n:,} node", "{n:,} nodes", unit.count).said(options.lang)
-        signs, told = _inside(unit, units, options)
-        return box_vertex(title, [], "\n".join(told), signs)
+        signs, lines_inside = _inside(unit, units, options)
+        return box_vertex(title, [], "\n".join(lines_inside), signs)
     if isinstance(unit, Scope):
         named = getattr(unit.layer, "named_parameters", None)  # a layer by hand has none
-        held = {} if named is None else named()
-        lines = [f"{options.name(p) or name} {shape_text(p.shape)}" for name, p in held.items()]
+        parameters = {} if named is None else named()
+        lines = [
+            f"{options.name(p) or name} {shape_text(p.shape)}" for name, p in parameters.items()
+        ]
         lines = _few(lines, options.lang)
-        signs, told = _inside(unit, units, options)
-        return box_vertex(units.title(unit), lines, "\n".join([repr(unit.layer), *told]), signs)
+        signs, lines_inside = _inside(unit, units, options)
+        return box_vertex(
+            units.title(unit), lines, "\n".join([repr(unit.layer), *lines_inside]), signs
+        )
     scope = units.graph.scopes.get(unit)
     place = f" · {units.graph.layers[scope]}" if scope is not None else ""
     formula = in_language(in_letters(unit), options.lang)
@@ -191,16 +194,16 @@ def _vertex(unit: Unit, units: Units, options: Options) -> Vertex:
 
 
 def _inside(unit: Scope | Middle, units: Units, options: Options) -> tuple[list[Panel], list[str]]:
-    """Signs of what is on the arrows inside of a folded box, the worst verdict and overflows; in words."""
+    """The signs on a folded box for its worst verdict and its overflows; and the same in words."""
     arrows = units.hidden.get(unit, [])
     signs: list[Panel] = []
-    told: list[str] = []
-    found = {options.verdicts[v] for v in arrows if v in options.verdicts}
+    judged: list[str] = []
+    verdicts = {options.verdicts[v] for v in arrows if v in options.verdicts}
     for verdict in VERDICTS:
-        if verdict in found:
+        if verdict in verdicts:
             signs.append(verdict_panel(verdict))
-            told += [
-                f"∂{options.name(v)} {_judged(v, options)}"
+            judged += [
+                f"∂{options.name(v)} {_verdict_text(v, options)}"
                 for v in arrows
                 if options.verdicts.get(v) == verdict
             ]
@@ -209,9 +212,9 @@ def _inside(unit: Scope | Middle, units: Units, options: Options) -> tuple[list[
         [texts[v] for v in arrows if v in texts]
         for texts in (options.overflows, options.gradient_overflows)
     ]
-    if any(over) and "not finite" not in found:
+    if any(over) and "not finite" not in verdicts:
         signs.append(verdict_panel("not finite"))
-    return signs, [line for lines in (told, *over) for line in _few(lines, options.lang)]
+    return signs, [line for lines in (judged, *over) for line in _few(lines, options.lang)]
 
 
 def _few(lines: Sequence[str], lang: str) -> list[str]:
@@ -220,11 +223,11 @@ def _few(lines: Sequence[str], lang: str) -> list[str]:
     return [*lines[:MOST], *([_("… and {n} more", n=more).said(lang)] if more > 0 else [])]
 
 
-def _judged(v: Variable, options: Options) -> str:
+def _verdict_text(v: Variable, options: Options) -> str:
     """The verdict on a gradient, and why."""
-    told = VERDICTS[options.verdicts[v]]
+    text = VERDICTS[options.verdicts[v]]
     reason = options.reasons.get(v)
-    return (listed([told, reason], "clauses") if reason else told).said(options.lang)
+    return (listed([text, reason], "clauses") if reason else text).said(options.lang)
 
 
 def _described(v: Variable, options: Options) -> str:
@@ -236,12 +239,12 @@ def _described(v: Variable, options: Options) -> str:
     if v in options.gradients:
         lines.append(_("gradient: {numbers}", numbers=_in_full(options.gradients[v])).said(lang))
     if v in options.verdicts:
-        lines.append(_judged(v, options))
+        lines.append(_verdict_text(v, options))
     lines += [texts[v] for texts in (options.overflows, options.gradient_overflows) if v in texts]
     return "\n".join(lines)
 
 
-def _in_full(array: Any) -> str:
+def _in_full(array: Array) -> str:
     return np.array2string(
         np.asarray(array), precision=6, threshold=60, edgeitems=3, separator=", "
     )
@@ -255,13 +258,13 @@ def _arrow(
     options: Options,
 ) -> Arrow:
     v = flow.variable
-    # What a constant carries is read at its leaf, and once of a value that splits up.
+    # The number of a constant is at its leaf; that of a value that splits is shown once.
     constant = isinstance(flow.source, Leaf) and flow.source.constant is not None
-    told = constant or isinstance(flow.source, Split)
+    shown_elsewhere = constant or isinstance(flow.source, Split)
     gradient = options.gradients.get(v)
     above: list[Panel] = []
     below: list[Panel] = []
-    if not told:
+    if not shown_elsewhere:
         # A leaf and an end have their name beside them already.
         # So has what comes out of a branch.
         named = isinstance(flow.source, Leaf | Branch) or isinstance(flow.target, End)
@@ -294,7 +297,7 @@ def _arrow(
 
 
 def _caption(v: Variable, options: Options, *, named: bool) -> list[Panel]:
-    """The name and the shape, in one line; a name that nobody gave is a small one."""
+    """The name and the shape, in one line; a generated name is small."""
     shape = shape_text(v.shape) if options.shapes and v.ndim else ""
     parts = []
     if named and (v in options.names or v.name):
@@ -303,18 +306,18 @@ def _caption(v: Variable, options: Options, *, named: bool) -> list[Panel]:
         parts = [text_panel(options.name(v), 10.5, "muted", name=True, role="made")]
     if shape:
         parts.append(text_panel(shape, 10.5, "muted", "shape"))
-    # A name in italics leans over its end.
+    # Space for the slant of a name in italics.
     return [beside(parts[0], parts[1], 9.0)] if len(parts) == 2 else parts
 
 
 def _weights(units: Units) -> dict[Flow, float]:
-    """How straight each arrow wants to be: a node's longest way in before others, inputs last."""
+    """The weight of each arrow in the layout: largest on a node's longest path, smallest for inputs."""
     number = {unit: i for i, unit in enumerate(units.things)}
     links = [(number[flow.source], number[flow.target]) for flow in units.flows]
     out: list[list[int]] = [[] for _ in number]
     for tail, head in links:
         out[tail].append(head)
-    # What only copies numbers, such as the Repeat of a bias, makes a way no longer.
+    # A node that only copies numbers, such as the Repeat of a bias, does not count for the path's length.
     steps = [0 if isinstance(unit, Leaf | Split | Branch | Repeat | Cast) else 1 for unit in number]
     arrives = [-1 if isinstance(unit, Leaf) and _is_given(unit) else 0 for unit in number]
     for i in in_order(len(number), links):
@@ -334,7 +337,7 @@ def _weights(units: Units) -> dict[Flow, float]:
 
 
 def _is_given(leaf: Leaf) -> bool:
-    """Whether it is part of the function, a parameter or a constant, rather than its input."""
+    """Whether a leaf is part of the function, a parameter or a constant, and not an input."""
     return leaf.constant is not None or isinstance(leaf.variable, Parameter)
 
 
@@ -363,7 +366,7 @@ def painted(diagram: Diagram, options: Options) -> Scene:
 
 
 def _notes(options: Options, width: float) -> list[Text]:
-    """Lines below the picture: where the detail overflows, forwards and then backwards."""
+    """The lines below the picture: the overflows of the detail, forwards and then backwards."""
     sentences = [
         line
         for texts in (options.overflows, options.gradient_overflows)
@@ -412,7 +415,7 @@ def _drawn(arrow: Arrow, some_highlighted: bool) -> Painted:
 
 
 def _outline(vertex: Vertex, dy: float) -> float:
-    """How far from a vertex's centre its outline is, at this height beside it."""
+    """The horizontal distance from a vertex's centre to its outline, at a vertical offset."""
     half = vertex.width / 2
     if not vertex.round:
         return half
@@ -453,7 +456,7 @@ def _backward(arrow: Arrow, shift: float) -> list[Mark]:
 
 
 def _path(runs: list[Run], shift: float) -> tuple[tuple[str | float, ...], ...]:
-    """Level runs joined by curves, all `shift` below; steep curves keep that distance sideways."""
+    """Horizontal runs joined by curves, all `shift` lower; steep curves are shifted sideways."""
     steps: list[tuple[str | float, ...]] = [("M", runs[0].left, runs[0].y + shift)]
     for i, run in enumerate(runs):
         if i:

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 __all__ = ["to_pdf", "to_png"]
 
-#: Pixels of a scene to the inch, and points to the pixel.
+#: Pixels of a scene per inch, and points per pixel.
 PIXELS, POINTS = 96.0, 0.75
 #: The most dots that a PNG may have on a side; matplotlib can draw no more than 2¹⁶.
 LARGEST = 60_000
 
 
 def to_png(scene: Scene, dark: bool, dpi: float) -> bytes:
-    """The scene as PNG, with so many dots to the inch (96: one to the pixel)."""
+    """The scene as PNG with `dpi` dots per inch (96: one per pixel)."""
     if not 10 <= dpi <= 2400:
         raise SettingError(_("dpi must be a number from 10 to 2400; got {dpi!r}.", dpi=dpi))
     if max(scene.width, scene.height) * dpi / PIXELS > LARGEST:
@@ -64,8 +64,8 @@ def _figure(scene: Scene, colours: dict[str, str]) -> Figure:
             )
         ) from None
     size = (scene.width / PIXELS, scene.height / PIXELS)
-    made = Figure(figsize=size, facecolor=colours["paper"])
-    ax = made.add_axes((0, 0, 1, 1))
+    figure = Figure(figsize=size, facecolor=colours["paper"])
+    ax = figure.add_axes((0, 0, 1, 1))
     ax.set_axis_off()
     ax.set_xlim(0, scene.width)
     ax.set_ylim(scene.height, 0)
@@ -75,13 +75,13 @@ def _figure(scene: Scene, colours: dict[str, str]) -> Figure:
         for mark in layer.marks:
             order += 1
             _add(ax, mark, layer, colours, extra, order)
-    return made
+    return figure
 
 
 def _add(
     ax: Any, mark: Mark, layer: Layer, colours: dict[str, str], extra: list[str], order: float
 ) -> None:
-    """Draw a mark, over all before it."""
+    """Draw a mark on top of all before it."""
     if layer.faint:
         colours = {role: _faded(colour, colours["paper"]) for role, colour in colours.items()}
     if isinstance(mark, Text):

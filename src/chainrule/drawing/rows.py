@@ -1,4 +1,4 @@
-"""A wide picture in rows: an arrow that goes on in a later row has its name at both ends."""
+"""A wide picture in rows: an arrow that continues in a later row has its name at both ends."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ __all__ = ["in_rows"]
 
 #: Free space between two rows.
 BETWEEN = 16.0
-#: An arrow that is cut is as bad as a row that is this much longer or shorter than the others.
+#: The cost of cutting an arrow, as a difference of a row's length from that of the others.
 CUT = 120.0
 
-#: A last row shorter than this part of the width is not worth one: it goes on in the row before.
+#: A last row shorter than this part of the width is joined to the row before.
 SHORT = 0.2
 
 
 def in_rows(diagram: Diagram, width: float) -> Diagram:
-    """The diagram, which is laid out, or the same in rows of about that width, laid out again.
+    """A laid-out diagram unchanged if it fits, else in rows of about that width, laid out again.
 
-    It is cut between what stands beside each other on the outside; a layer stays in one row.
+    It is cut between outermost vertices and layers; a layer stays in one row.
     """
     cuts = _cuts(diagram, width) if diagram.width > width else []
     if not cuts:
         return diagram
     rows = [Diagram() for _ in range(len(cuts) + 1)]
-    place = _places(diagram, cuts)
+    row_of = _rows_of(diagram, cuts)
     groups: dict[Group | None, Group | None] = {None: None}
     for group in sorted(diagram.groups, key=lambda g: sum(1 for _ in around(g))):
         groups[group] = replace(group, outer=groups[group.outer])
@@ -42,9 +42,9 @@ def in_rows(diagram: Diagram, width: float) -> Diagram:
         rows[bisect(cuts, outermost.x)].groups.append(copied)
     copies = {v: replace(v, group=groups[v.group]) for v in diagram.vertices}
     for v, copy in copies.items():
-        rows[place[v]].vertices.append(copy)
+        rows[row_of[v]].vertices.append(copy)
     for arrow in diagram.arrows:
-        first, last = place[arrow.source], place[arrow.target]
+        first, last = row_of[arrow.source], row_of[arrow.target]
         source, target = copies[arrow.source], copies[arrow.target]
         if first == last:
             rows[first].arrows.append(replace(arrow, source=source, target=target))
@@ -59,7 +59,7 @@ def in_rows(diagram: Diagram, width: float) -> Diagram:
 
 
 def _cuts(diagram: Diagram, width: float) -> list[float]:
-    """Where to cut, from left to right: rows much alike, few arrows cut."""
+    """The x of the cuts, from left to right: rows of similar length, few arrows cut."""
     spans = [(g.x, g.x + g.width) for g in diagram.groups if g.outer is None]
     spans += [
         (v.x - v.width / 2, v.x + v.width / 2)
@@ -77,10 +77,10 @@ def _cuts(diagram: Diagram, width: float) -> list[float]:
     cuts: list[float] = []
     here, left = 0.0, math.ceil(diagram.width / width)
     while left > 1 and gaps:
-        wanted = here + (diagram.width - here) / left
+        target = here + (diagram.width - here) / left
         near = [gap for gap in gaps if here + 0.4 * width < gap < here + width] or [gaps[0]]
         here = min(
-            near, key=lambda c: abs(c - wanted) + CUT * (bisect(starts, c) - bisect(ends, c))
+            near, key=lambda c: abs(c - target) + CUT * (bisect(starts, c) - bisect(ends, c))
         )
         if diagram.width - here < SHORT * width:
             break
@@ -91,18 +91,18 @@ def _cuts(diagram: Diagram, width: float) -> list[float]:
     return cuts
 
 
-def _places(diagram: Diagram, cuts: list[float]) -> dict[Vertex, int]:
-    """The row of every vertex: a name stands in that of its arrow's other end."""
-    place: dict[Vertex, int] = {}
+def _rows_of(diagram: Diagram, cuts: list[float]) -> dict[Vertex, int]:
+    """The row of every vertex: a name is in the row of its arrow's other end."""
+    row_of: dict[Vertex, int] = {}
     for v in diagram.vertices:
         outermost = list(around(v.group))
-        place[v] = bisect(cuts, outermost[-1].x if outermost else v.x)
+        row_of[v] = bisect(cuts, outermost[-1].x if outermost else v.x)
     for arrow in diagram.arrows:
         if arrow.source.beside and arrow.source.group is None:
-            place[arrow.source] = place[arrow.target]
+            row_of[arrow.source] = row_of[arrow.target]
         if arrow.target.beside and arrow.target.group is None:
-            place[arrow.target] = place[arrow.source]
-    return place
+            row_of[arrow.target] = row_of[arrow.source]
+    return row_of
 
 
 def _under_each_other(rows: list[Diagram]) -> Diagram:

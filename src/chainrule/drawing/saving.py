@@ -1,4 +1,4 @@
-"""Pictures as files: the format by the ending of the name, asked for before anything is drawn."""
+"""Pictures as files: the format by the ending of the name, checked before anything is drawn."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from chainrule.lang.messages import _, listed
 
 __all__ = ["GRAPHS", "PLOTS", "check_letters", "check_path", "format_of", "rendered"]
 
-#: What a graph, and what a plot, is written as.
+#: The formats of graphs and of plots.
 GRAPHS = ("svg", "png", "pdf", "dot")
 PLOTS = ("svg", "png", "pdf")
 
 
 def format_of(path: Pathish, formats: tuple[str, ...] = GRAPHS) -> str:
-    """The one of `formats` that the ending of `path` says, in small letters or capitals.
+    """The one of `formats` that is the ending of `path`, in small letters or capitals.
 
     Raises:
         SettingError: another ending, or none.
@@ -46,7 +46,7 @@ def format_of(path: Pathish, formats: tuple[str, ...] = GRAPHS) -> str:
 
 
 def check_path(path: Pathish | None, formats: tuple[str, ...] = PLOTS, *, lang: str = "en") -> None:
-    """Raise unless a picture with words in this language can be written: to be asked before long work.
+    """Raise unless a picture with words in this language can be written; called before long work.
 
     Raises:
         SettingError: another ending, or a place where no file can be written.
@@ -68,8 +68,8 @@ def check_letters(kind: str) -> None:
 def rendered(figure: Any, kind: str, dpi: float | str = "figure") -> bytes:
     """A matplotlib figure as the contents of a file; the same figure gives the same bytes.
 
-    An SVG whose Chinese letters no font here has leaves them to the reader's fonts, with some room
-    around, as nobody knows yet how high they are.
+    If no font here has the Chinese letters of an SVG, they are shown in the reader's fonts, with some
+    margin, since their size is unknown.
 
     Raises:
         ExtraMissingError: a PNG or PDF with Chinese letters, and no font that has them.

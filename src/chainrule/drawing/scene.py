@@ -1,4 +1,4 @@
-"""A scene: what a picture is made of, whichever file it goes to. Every writer reads this alone.
+"""A scene: the marks of a picture, from which the files of every format are written.
 
 Lengths are in pixels (96 to the inch), y runs down. A colour is a role ("ink", "gradient"),
 which the theme of the picture turns into a colour.
@@ -53,7 +53,7 @@ class Line:
 
 @dataclass(slots=True, frozen=True)
 class Text:
-    """One line of text; `y` is its base line, and `anchor` says which end of it stands at x."""
+    """One line of text; `y` is its base line, and `anchor` says which part of it is at x."""
 
     x: float
     y: float
@@ -72,7 +72,7 @@ Mark: TypeAlias = Circle | Rectangle | Line | Text
 
 
 def shifted(mark: Mark, dx: float, dy: float) -> Mark:
-    """The same mark at another place."""
+    """The same mark, moved."""
     if not isinstance(mark, Line):
         return replace(mark, x=mark.x + dx, y=mark.y + dy)
     steps = []
@@ -84,15 +84,15 @@ def shifted(mark: Mark, dx: float, dy: float) -> Mark:
 
 @dataclass(slots=True)
 class Layer:
-    """Marks that belong together: one node, one arrow. The title says in words what they show."""
+    """The marks of one node or one arrow. The title describes them in words."""
 
     kind: str
     title: str = ""
     marks: list[Mark] = field(default_factory=list)
     faint: bool = False
-    #: What it shows of the graph: "arrow", "node" or "layer", and which one.
+    #: What it shows of the graph: "arrow", "node" or "layer", and its name or number.
     shows: tuple[str, str] | None = None
-    #: From which mark on they are of the way back: the gradient and its arrow.
+    #: The index of the first mark of the gradient and its arrow, if there are any.
     back: int | None = None
 
 

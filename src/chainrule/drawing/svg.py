@@ -17,7 +17,7 @@ NAME_FONTS = (
     "'STIX Two Text', 'Times New Roman', 'DejaVu Serif', 'Songti SC', SimSun,"
     " 'Noto Serif CJK SC', serif"
 )
-#: What XML cannot hold at all.
+#: Characters that XML forbids.
 _FORBIDDEN = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -31,7 +31,7 @@ def to_svg(scene: Scene, theme: str) -> str:
         f"<title>{_text(scene.title)}</title>",
     ]
     if theme == "auto":
-        lines.append(_by_the_readers_choice())
+        lines.append(_dark_style())
     lines.append(f'<rect width="{w}" height="{h}" {_colour("fill", "paper", colours)}/>')
     for layer in scene.layers:
         lines += _group(layer, colours)
@@ -39,7 +39,7 @@ def to_svg(scene: Scene, theme: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _by_the_readers_choice() -> str:
+def _dark_style() -> str:
     """A style that turns the light colours into the dark ones where the reader prefers dark."""
     rules = []
     for role, colour in DARK.items():

@@ -1,4 +1,4 @@
-"""What a node looks like: a circle with its symbol, a dot for a branch, a box for a layer."""
+"""The looks of vertices: a circle with a symbol, a dot for a branch, a box for a layer."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ __all__ = [
 ]
 
 RADIUS = 20.0
-#: The two arrows of a pair are so far above and below the middle between them.
+#: The distance of the forward and the backward arrow from the middle between them.
 APART = 3.5
 
 
 class Look:
-    """How a vertex is painted, and what it says when it is pointed at."""
+    """How a vertex is painted, and the title that is shown at the pointer."""
 
     def __init__(self, kind: str, title: str, panel: Panel, outline: str) -> None:
         self.kind, self.title, self.panel, self.outline = kind, title, panel, outline
@@ -36,11 +36,11 @@ class Look:
 
     @property
     def is_dot(self) -> bool:
-        """Whether lines run into it without an arrow's head."""
+        """Whether arrows end at it without an arrowhead."""
         return "dot" in self.outline
 
     def paint(self, v: Vertex) -> Layer:
-        """The marks of a vertex that has its place."""
+        """The marks of a vertex that is laid out."""
         marks: list[Mark] = []
         if self.outline == "dot":
             marks.append(Circle(v.x, v.y, v.width / 2, fill="ink"))

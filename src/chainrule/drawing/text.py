@@ -1,4 +1,4 @@
-"""How wide a text is, known without any font: a table of widths, a little on the wide side."""
+"""The width of a text without a font: by a table of widths that are slightly too large."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chainrule.drawing.fonts import CJK
 __all__ = ["text_width", "wrapped"]
 
 #: Widths in thousandths of the font size from the space to "~", those of DejaVu Sans, which is
-#: wider than Helvetica or Arial, so that a text takes no more room than is kept for it.
+#: wider than Helvetica or Arial, so that a text fits into the space reserved for it.
 _ASCII = (
     318, 401, 460, 838, 636, 950, 780, 275, 390, 390, 500, 838, 318, 361, 318, 337,
     636, 636, 636, 636, 636, 636, 636, 636, 636, 636, 337, 337, 838, 838, 838, 531,
@@ -22,7 +22,7 @@ _ASCII = (
 
 
 def text_width(text: str, size: float) -> float:
-    """The width of a line of text in a font of that size, about.
+    """The approximate width of a line of text in a font of that size.
 
     >>> round(text_width("5×10", 10), 1), text_width("梯度", 10)
     (27.5, 20.0)
@@ -30,12 +30,12 @@ def text_width(text: str, size: float) -> float:
     return size * sum(map(_width, text)) / 1000
 
 
-#: What stays on one line, with the space before it: a word, or a Chinese letter and the signs behind it.
+#: An unbreakable piece with the space before it: a word, or a Chinese letter with punctuation.
 _WORD = re.compile(rf"\s*(?:[（“《]*{CJK.pattern}|(?:(?!{CJK.pattern})\S)+)[，。；：、！？）”》]*")
 
 
 def wrapped(text: str, size: float, width: float, indent: str = "") -> list[str]:
-    """The text in lines no wider than so much, if its words are not; all but the first are indented.
+    """The text in lines of at most this width, if its words fit; all but the first are indented.
 
     >>> wrapped("e^1000 overflows", 10, 50), wrapped("溢出为 ∞，", 10, 45)
     (['e^1000', 'overflows'], ['溢出为', '∞，'])

@@ -1,4 +1,4 @@
-"""Colours by what they mean, on white and on black; they stay apart for colour-blind readers.
+"""Colours by their meaning, on white and on black, distinguishable for colour-blind readers.
 
 The hues are Okabe and Ito's (2008): blue and orange differ for every kind of colour blindness,
 and in lightness too, so that they differ in print.

@@ -1,6 +1,6 @@
-"""From a recorded graph to what is drawn of it: nodes, folded layers, leaves, and arrows.
+"""The units of a picture of a recorded graph: nodes, folded layers, leaves, and arrows.
 
-A folded layer is one thing with its arrows; an unfolded one is a box around its nodes.
+A folded layer is one unit with its arrows; an unfolded one is a box around its nodes.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from chainrule.drawing.layout.columns import in_order
 from chainrule.errors import SettingError, nearest, shown
@@ -24,21 +24,21 @@ __all__ = ["MANY", "End", "Flow", "Fold", "Leaf", "Middle", "Names", "Split", "U
 Names: TypeAlias = str | Collection[str]
 Fold: TypeAlias = bool | Names | None
 
-#: From so many nodes on, layers fold by themselves.
+#: With more nodes than this, layers are folded by default.
 DEEP = 24
-#: From so many drawn things on, those in the middle become one box; so many stay at each end.
+#: With more units than MANY, the middle becomes one box; KEPT of them remain at each end.
 MANY, KEPT = 600, 8
 
 
 @dataclass(eq=False, slots=True)
 class Leaf:
-    """Where an arrow starts that no node made: an input, a parameter, a constant."""
+    """The start of an arrow that no node computed: an input, a parameter, a constant."""
 
     variable: Variable
 
     @property
-    def constant(self) -> Any:
-        """The number, if it is one that was written into the formula; else None."""
+    def constant(self) -> complex | None:
+        """The number, if it was written in the formula; else None."""
         v = self.variable
         if v.scalar is not None:
             return v.scalar
@@ -48,14 +48,14 @@ class Leaf:
 
 @dataclass(eq=False, slots=True)
 class End:
-    """Where an output goes."""
+    """The end of an output's arrow."""
 
     variable: Variable
 
 
 @dataclass(eq=False, slots=True)
 class Split:
-    """Where a value without a gradient goes several ways; with one it is a Branch."""
+    """A fork of a value without a gradient; a value with one has a Branch."""
 
     variable: Variable
 
@@ -72,7 +72,7 @@ Unit: TypeAlias = Node | Scope | Leaf | End | Split | Middle
 
 @dataclass(eq=False, slots=True)
 class Flow:
-    """One arrow: a Variable on its way from one drawn thing to another."""
+    """One arrow: a Variable from one unit to another."""
 
     variable: Variable
     source: Unit
@@ -80,20 +80,20 @@ class Flow:
 
 
 def _spelled(option: str, name: str) -> Text:
-    """How a layer was named."""
+    """The option that names a layer, as Python and the command spell it."""
     return Spelled(f"{option}={name!r}", command=f"--{option} {name}")
 
 
 def around(scope: Scope | None) -> list[Scope | None]:
-    """A scope and those it is in, out to None, which is all."""
+    """A scope and those around it, out to None, the whole graph."""
     return [*runs_around(scope), None]
 
 
 class Units:
-    """What is drawn of a graph, for one choice of what is folded.
+    """The units and arrows to draw of a graph, for one choice of folded layers.
 
-    `flows` are the arrows, `place` says in which unfolded layer a drawn thing stands, `layers`
-    are the unfolded layers that get a box.
+    `things` are the units, `flows` the arrows, `place` the unfolded layer that each unit is in, and
+    `layers` the unfolded layers that get a box.
     """
 
     def __init__(self, graph: Graph, fold: Fold, unfold: Names = ()) -> None:
@@ -106,7 +106,7 @@ class Units:
             self._shorten()
         self._gather()
         if self._is_knotted():
-            # A scope that a computation leaves and enters again cannot be a box.
+            # A scope that a computation leaves and re-enters cannot be a box.
             self.scope = dict.fromkeys(self.scope)
             self.folded = set()
             self._gather()
@@ -116,7 +116,7 @@ class Units:
         """Whether there are layers to fold or to unfold."""
         return bool(self.folded or self.layers)
 
-    # -- all arrows, and where everything is ----------------------------------------------------
+    # -- all arrows, and the scope of each unit ----------------------------------------------------
 
     def _all_flows(self) -> list[Flow]:
         nodes = self.graph.nodes
@@ -136,7 +136,7 @@ class Units:
             if isinstance(targets[0], Branch):
                 self.scope[targets[0]] = self._home(source, self._users(targets[0], uses))
             if source is None and Leaf(v).constant is not None:
-                # Written again wherever it is used, as in a formula.
+                # A constant is repeated wherever it is used, as in a formula.
                 for target in targets:
                     leaf = Leaf(v)
                     self.scope[leaf] = self.scope[target]
@@ -165,7 +165,7 @@ class Units:
         return [unit for v in branch.outputs for unit in uses.get(v, [])]
 
     def _home(self, source: Unit | None, users: Iterable[Unit]) -> Scope | None:
-        """Where a branching stands: with its users, or in its maker's layer if that uses it too."""
+        """The scope of a fork: that of its users, or its maker's layer if that uses it, too."""
         scopes = [self.scope[user] for user in users]
         home = functools.reduce(shared_scope, scopes)
         if source is None:
@@ -176,7 +176,7 @@ class Units:
 
     @staticmethod
     def _leaf_home(v: Variable, scope: Scope | None) -> Scope | None:
-        """Parameters, constants and buffers are part of a layer; what has another name came in."""
+        """The scope of a leaf: parameters, constants and buffers are in their layer, inputs in none."""
         if isinstance(v, Parameter) or (not v.requires_grad and v.name is None):
             return scope
         for place in around(scope):
@@ -187,7 +187,7 @@ class Units:
     # -- folding ----------------------------------------------------------------------------------
 
     def title(self, scope: Scope) -> str:
-        """What stands on a layer: `Affine1 2→10`, with its name in the network if it has one."""
+        """The title of a layer: `Affine1 2→10`, with its name in the network if it has one."""
         title, name = self.graph.layers[scope], self.graph.paths.get(id(scope.layer), "")
         parameters: Mapping[str, Parameter] = getattr(scope.layer, "_parameters", {})
         W = parameters.get("W", parameters.get("p0"))
@@ -196,19 +196,19 @@ class Units:
         return f"{name}: {title}" if name and not name.replace(".", "").isdigit() else title
 
     def _scopes(self) -> dict[Scope, int]:
-        """Every scope, in the order they ran, with its depth."""
-        found: dict[Scope, int] = {}
+        """Every scope in the order of its run, with its depth."""
+        depths: dict[Scope, int] = {}
         for node in self.graph.nodes:
             places = [s for s in around(self.scope[node]) if s is not None]
             for depth, scope in enumerate(reversed(places)):
-                found[scope] = depth
-        return found
+                depths[scope] = depth
+        return depths
 
     def _choose(self, fold: Fold, unfold: Names) -> set[Scope]:
-        inside_out = self._named("unfold", unfold)
-        folded = self._folded(True if fold is None and inside_out else fold)
-        for wanted in inside_out:
-            for scope in reversed(list(runs_around(wanted))):
+        unfolded = self._named("unfold", unfold)
+        folded = self._folded(True if fold is None and unfolded else fold)
+        for target in unfolded:
+            for scope in reversed(list(runs_around(target))):
                 if scope in folded:
                     folded.remove(scope)
                     folded |= {s for s in self._scopes() if s.outer is scope}
@@ -221,14 +221,14 @@ class Units:
         if fold is True or fold is None:
             folded = {s for s, depth in scopes.items() if depth == 0}
             for depth in range(1, 1 + max(scopes.values(), default=0)):
-                # A whole network within one layer is not worth a picture of one box.
+                # A picture of one box, where a layer holds the whole network, would be useless.
                 if fold is None and self._visible(folded) < 3:
                     folded = {s for s, d in scopes.items() if d == depth}
             return folded
         return set(self._named("fold", fold))
 
     def _named(self, option: str, given: Names) -> list[Scope]:
-        """The runs of layers of these names: of a class, in the picture, or in the network."""
+        """The runs of layers by name: that of their class, in the picture, or in the network."""
         wanted = [given] if isinstance(given, str) else given
         if not isinstance(wanted, Collection) or not all(isinstance(name, str) for name in wanted):
             raise SettingError(
@@ -251,7 +251,7 @@ class Units:
             for name in names:
                 if name is not None:
                     known.setdefault(name, {})[scope] = None
-        found: dict[Scope, None] = {}
+        scopes: dict[Scope, None] = {}
         for name in wanted:
             if not known:
                 raise SettingError(
@@ -265,15 +265,15 @@ class Units:
                         nearest=nearest(name, known),
                     )
                 )
-            found |= known[name]
-        return list(found)
+            scopes |= known[name]
+        return list(scopes)
 
     def _visible(self, folded: set[Scope]) -> int:
         self.folded, self.middle = folded, {}
         return len({self.shown(node) for node in self.graph.nodes})
 
     def shown(self, unit: Unit) -> Unit:
-        """What stands for it in the picture: itself, or the outermost folded layer it is in."""
+        """The unit that shows it: itself, or the outermost folded layer it is in."""
         if unit in self.middle:
             return self.middle[unit]
         for scope in reversed(around(self.scope[unit])):
@@ -283,7 +283,7 @@ class Units:
         return unit
 
     def _shorten(self) -> None:
-        """Make one box of the middle, if there is too much to look at."""
+        """Make one box of the middle if there are too many units."""
         things = list(dict.fromkeys(self.shown(node) for node in self.graph.nodes))
         if len(things) <= MANY:
             return
@@ -292,7 +292,7 @@ class Units:
         self.scope[middle] = None
         self.middle = dict.fromkeys(inside, middle)
         for flow in reversed(self.all_flows):
-            # What only the middle needs is part of it.
+            # A leaf that only the middle uses is part of it.
             if isinstance(flow.source, Leaf | Split) and self.shown(flow.target) is middle:
                 self.middle[flow.source] = middle
 
@@ -300,7 +300,7 @@ class Units:
 
     def _gather(self) -> None:
         self.flows: list[Flow] = []
-        #: What is on the arrows inside of a folded layer.
+        #: The Variables on the arrows inside each folded layer.
         self.hidden: dict[Unit, list[Variable]] = {}
         for flow in self.all_flows:
             source, target = self.shown(flow.source), self.shown(flow.target)
@@ -337,7 +337,7 @@ class Units:
         return next(s for s in around(scope.outer) if s is None or s in boxed)
 
     def _is_knotted(self) -> bool:
-        """Whether arrows run in a circle between boxes."""
+        """Whether arrows form a cycle between boxes."""
         levels: dict[Scope | None, list[tuple[Unit, Unit]]] = {}
         for flow in self.flows:
             out, into = around(self.place[flow.source]), around(self.place[flow.target])

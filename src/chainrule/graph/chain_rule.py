@@ -1,4 +1,4 @@
-"""The chain rule: walk the nodes backwards, and hand each one the gradient of its output.
+"""The chain rule: visit the nodes backwards, and give each one the gradient of its output.
 
 The same walk serves three kinds of value. On arrays it gives gradients; on Variables it
 records the backward pass as nodes, which can be differentiated again; on the values an
@@ -38,12 +38,12 @@ def chain_rule(
 ) -> dict[Variable, Value]:
     """The gradient of the graph's first output on every arrow it flows back along.
 
-    `seed` is the gradient of the output itself, `value_of` gives the value on a forward
-    arrow, and `wanted`, if given, leaves out the arrows that lead to none of these. `strict`
-    refuses a gradient that has not the shape of its value. `derive`, if given, is asked for the
-    gradients at each node in place of its derivation: a check looks on as they are made. With `in_place`,
-    for arrays, what picks of one array hand back is added up in one array of its shape, and the
-    gradients on the arrows to the picks, which are 0 nearly everywhere, are left out.
+    `seed` is the gradient of the output itself, and `value_of` gives the value on a forward
+    arrow. With `wanted`, the arrows that lead to none of these Variables are left out. `strict`
+    refuses a gradient that has not the shape of its value. `derive`, if given, computes the gradients
+    at each node instead of its `backward`; the graph check uses this. With `in_place`, for arrays, the
+    gradients that several `Index` nodes send back to one array are added up in one array of its shape;
+    the gradients on the arrows into these nodes, nearly all zeros, are left out.
     """
     forks = {v for node in graph.nodes if isinstance(node, Branch) for v in node.outputs}
     forks = forks if in_place else set()
@@ -86,14 +86,14 @@ def chain_rule(
 
 
 class Picked:
-    """The gradient that a pick hands back: 0 but where it has picked."""
+    """The gradient that an `Index` node sends back, not written out: 0 except at its key."""
 
     def __init__(self, node: Index, dout: Value) -> None:
         self.node, self.dout = node, dout
         self.shape = node.inputs[0].shape
 
     def add_to(self, total: Value) -> None:
-        """Add it, in place."""
+        """Add the gradient to an array, in place."""
         key = self.node.places
         if all(isinstance(k, int | slice) or k is None or k is Ellipsis for k in key):
             total[key] += self.dout
@@ -102,15 +102,15 @@ class Picked:
 
 
 def added_up(douts: Sequence[Value]) -> Value:
-    """The sum of what comes back along the arrows of a branch."""
-    came = [d for d in douts if d is not None]
-    first = came[0]
+    """The sum of the gradients on the arrows of a branch."""
+    arrived = [d for d in douts if d is not None]
+    first = arrived[0]
     if type(first) is Picked:
         total = np.zeros(first.shape, first.dout.dtype)
         first.add_to(total)
     else:
         total = np.array(first)
-    for d in came[1:]:
+    for d in arrived[1:]:
         if type(d) is Picked:
             d.add_to(total)
         else:
@@ -119,9 +119,9 @@ def added_up(douts: Sequence[Value]) -> Value:
 
 
 def _refuse(node: Node, variable: Variable, shape: tuple[int, ...]) -> None:
-    place = str([v is variable for v in node.inputs].index(True))
+    position = str([v is variable for v in node.inputs].index(True))
     if variable.name:
-        place += f" ({variable.name})"
+        position += f" ({variable.name})"
     several = not node.elementwise and len(node.inputs) > 1
     raise ShapeError(
         sentences(
@@ -130,7 +130,7 @@ def _refuse(node: Node, variable: Variable, shape: tuple[int, ...]) -> None:
                 " {shape}; a gradient has the shape of its value.",
                 node=type(node).__name__,
                 given=shape,
-                place=place,
+                place=position,
                 shape=variable.shape,
             ),
             several
@@ -153,13 +153,13 @@ def _flows(graph: Graph, wanted: Collection[Variable] | None) -> set[Variable]:
 
 
 def first_complex(graph: Graph) -> Variable | None:
-    """The first arrow with complex numbers that a gradient would flow back along, if there is one."""
+    """The first arrow of complex numbers that a gradient would flow back along, or None."""
     arrows = (v for node in graph.nodes for v in (*node.inputs, *node.outputs))
     return next((v for v in arrows if v.requires_grad and v.dtype.kind == "c"), None)
 
 
 def refuse_complex(graph: Graph) -> None:
-    """Raise where numbers are complex: the gradients here are slopes of real numbers."""
+    """Raise if numbers are complex: the gradients here are slopes of real numbers."""
     v = first_complex(graph)
     if v is not None:
         raise DTypeError(

@@ -1,4 +1,4 @@
-"""What people bring as data: an array of numbers, or one sentence that says what to do."""
+"""User data as an array of numbers, or an error that says what to do."""
 
 from __future__ import annotations
 
@@ -6,28 +6,26 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from chainrule.errors import DTypeError, ShapeError, shown
 from chainrule.graph.variable import Variable
 from chainrule.lang.messages import Text, _, _p, sentences
+from chainrule.nodes.base import Array
 
 __all__ = ["as_numbers", "name_of", "of_shape"]
 
-Array = npt.NDArray[Any]
-
-#: One element of an object array that counts as a number; Decimal and Fraction have __float__.
+#: Whole numbers in an object array; Decimal and Fraction count as real numbers by their __float__.
 _WHOLE = (int, np.integer)
 _MISSING = frozenset({"NoneType", "NAType", "NaTType"})
 
 
-def name_of(owner: Any) -> str:
-    """Who speaks in an error: a name, or the class of a layer or network."""
+def name_of(owner: object) -> str:
+    """The subject of an error message: a given name, or the class of a layer or network."""
     return owner if isinstance(owner, str) else type(owner).__name__
 
 
-def as_numbers(x: Any, owner: Any) -> Array:
-    """x as an array of numbers in this machine's byte order, or one clear error."""
+def as_numbers(x: Any, owner: object) -> Array:
+    """x as an array of numbers in this machine's byte order; an error if it holds none."""
     if isinstance(x, Variable):
         x = x.data
     if isinstance(x, np.ndarray) and x.dtype.kind in "fiub":
@@ -73,7 +71,7 @@ def _native(array: Array) -> Array:
 
 
 def _of_objects(array: Array) -> Array:
-    """Python's and NumPy's numbers in an array of objects, as numbers; anything else as it was."""
+    """An array of Python or NumPy number objects as an array of numbers; any other array unchanged."""
     values = list(array.flat)
     try:
         if all(isinstance(v, _WHOLE) and not isinstance(v, bool) for v in values):
@@ -85,21 +83,21 @@ def _of_objects(array: Array) -> Array:
     return array
 
 
-def _missing(value: Any) -> bool:
+def _missing(value: object) -> bool:
     return type(value).__name__ in _MISSING
 
 
 def _advice(x: Any, array: Array) -> str:
-    """What to do about values that are no numbers: which column, or which place, and how."""
+    """Advice on values that are not numbers: which column or row, and what to do."""
     columns = getattr(x, "columns", None)
     if columns is None:
         return _of_values(_p("an array of data", "It"), array)
-    found = (_of_values(_("Column {name!r}", name=name), np.asarray(x[name])) for name in columns)
-    return next(filter(None, found), "")
+    hints = (_of_values(_("Column {name!r}", name=name), np.asarray(x[name])) for name in columns)
+    return next(filter(None, hints), "")
 
 
 def _of_values(what: Text, array: Array) -> str:
-    values: Iterable[Any] = array.flat
+    values: Iterable[object] = array.flat
     if array.dtype.kind in "OUST":
         for i, value in enumerate(values):
             if _missing(value):
@@ -125,7 +123,8 @@ def _of_values(what: Text, array: Array) -> str:
     return ""
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
+    """A NumPy scalar as a Python object."""
     return value.item() if isinstance(value, np.generic) else value
 
 
@@ -134,7 +133,7 @@ def _row(array: Array, i: int) -> int:
 
 
 def _uneven(owner: str, rows: Any) -> Text:
-    """Which row of a list differs from the first in length."""
+    """The error for a list of rows of unequal length: which row differs from the first."""
     arrays = [row for row in rows if isinstance(row, np.ndarray) and row.ndim > 1]
     if len(arrays) > 1 and len(arrays) == len(rows) and len({len(a) for a in arrays}) == 1:
         return _(
@@ -158,7 +157,7 @@ def _uneven(owner: str, rows: Any) -> Text:
 
 
 def of_shape(t: Array, shape: tuple[int, ...]) -> Array | None:
-    """t in a shape that is its own but for a last axis of length 1; None if it is another.
+    """t reshaped to `shape`, if the two differ only by a last axis of length 1; else None.
 
     >>> import numpy as np
     >>> of_shape(np.ones(3), (3, 1)).shape, of_shape(np.ones((3, 1)), (3,)).shape

@@ -1,11 +1,10 @@
-"""The line of one number: its sum or its formula, with names, with numbers, and the total."""
+"""The line that derives one number: its sum or formula with names, with numbers, and the total."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from chainrule.graph.steps import gradient_text, value_name
 from chainrule.graph.sum_text import (
@@ -24,17 +23,16 @@ from chainrule.graph.sums import Factor, Group, Number, Reader
 from chainrule.graph.variable import Parameter, Variable
 from chainrule.graph.wording import Words, computed, gradient_of, joined, number
 from chainrule.lang.messages import Text, _, _p
+from chainrule.nodes.base import Array
 
 if TYPE_CHECKING:
     from chainrule.graph.graph import Graph
 
-__all__ = ["Said", "Writer"]
-
-Array = npt.NDArray[Any]
+__all__ = ["DerivedLine", "Writer"]
 
 
-class Said(NamedTuple):
-    """A number's line, the terms of its sum, and the numbers to go on with."""
+class DerivedLine(NamedTuple):
+    """A number's line, the terms of its sum, and the numbers that these are computed from."""
 
     line: Line
     terms: tuple[Term, ...]
@@ -50,9 +48,10 @@ class Piece(NamedTuple):
 
 
 class Writer:
-    """Writes the lines: so many `terms` of a sum, of one `row` those of that row.
+    """Writes the lines of a derivation.
 
-    `rows` are the arrows whose first axis is the batch's.
+    At most `terms` terms of a sum are shown; with `row`, only those of that row of the batch. `rows` are
+    the arrows whose first axis is the batch's.
     """
 
     def __init__(
@@ -64,7 +63,7 @@ class Writer:
         terms: int,
     ) -> None:
         self.graph, self.reader, self.rows, self.row, self.most = graph, reader, rows, row, terms
-        #: How exact the numbers themselves are, by their dtype.
+        #: The relative rounding error of the numbers, by their dtype.
         single = any(v.dtype == np.float32 for v in graph.names)
         self.eps = 2e-7 if single else 1e-12
 
@@ -73,43 +72,43 @@ class Writer:
     def _name(self, v: Variable, gradient: bool) -> str:
         return f"∂{self.graph.names[v]}" if gradient else value_name(self.graph, v)
 
-    def _element(self, v: Variable, place: int, gradient: bool = False) -> str:
+    def _element(self, v: Variable, position: int, gradient: bool = False) -> str:
         name = self._name(v, gradient)
-        return name if v.scalar is not None else element(name, v.shape, place)
+        return name if v.scalar is not None else element(name, v.shape, position)
 
-    def _original(self, v: Variable, place: int) -> str:
-        """The name of a value where it first stood: past copies, reshapes and the like."""
-        found = self.reader.traced(Factor(v, np.array([place]), False))
-        return self._element(found.arrow, int(found.places[0]))
+    def _original(self, v: Variable, position: int) -> str:
+        """The name of a value at the arrow it comes from, before copies, reshapes and the like."""
+        factor = self.reader.traced(Factor(v, np.array([position]), False))
+        return self._element(factor.arrow, int(factor.positions[0]))
 
     def name(self, n: Number) -> str:
-        """What a number is called."""
-        return self._element(n.arrow, n.place, n.gradient)
+        """The name of a number, such as `W[0,2]`."""
+        return self._element(n.arrow, n.position, n.gradient)
 
     def _elements(self, factor: Factor) -> Text | str:
         """Elements of an arrow with their numbers: a whole row as one, `x[0,:] = 0.1, 0.3`."""
-        v, places = factor.arrow, factor.places
+        v, positions = factor.arrow, factor.positions
         numbers = list(map(number, self.reader.values(factor)))
         if v.dtype.kind in "biu":
-            numbers = [number(x) for x in np.reshape(v.data, -1)[places]]
-        indices = np.unravel_index(places, v.shape) if v.ndim else ()
+            numbers = [number(x) for x in np.reshape(v.data, -1)[positions]]
+        indices = np.unravel_index(positions, v.shape) if v.ndim else ()
         fixed = [bool(np.all(i == i[0])) for i in indices]
-        whole = np.prod([n for n, f in zip(v.shape, fixed, strict=True) if not f]) == len(places)
-        shown, left = numbers[: self.most], len(numbers) - self.most
+        whole = np.prod([n for n, f in zip(v.shape, fixed, strict=True) if not f]) == len(positions)
+        shown, more = numbers[: self.most], len(numbers) - self.most
         if v.scalar is not None or not v.ndim:
             return f"{self._name(v, False)} = {numbers[0]}"
         if not whole:
-            each = [self._element(v, int(p)) for p in places[: self.most]]
-            told = ", ".join(f"{e} = {x}" for e, x in zip(each, shown, strict=True))
+            each = [self._element(v, int(p)) for p in positions[: self.most]]
+            text = ", ".join(f"{e} = {x}" for e, x in zip(each, shown, strict=True))
         else:
             parts = [str(int(i[0])) if f else ":" for i, f in zip(indices, fixed, strict=True)]
-            told = f"{self._name(v, False)}[{','.join(parts)}] = {', '.join(shown)}"
-        return _("{numbers} and {n} more", numbers=told, n=left) if left > 0 else told
+            text = f"{self._name(v, False)}[{','.join(parts)}] = {', '.join(shown)}"
+        return _("{numbers} and {n} more", numbers=text, n=more) if more > 0 else text
 
     # -- one line --------------------------------------------------------------------------------
 
-    def line(self, n: Number, every: bool = False) -> Said:
-        """The line of a number, and the numbers to go on with; its terms if `every` one is asked."""
+    def line(self, n: Number, every: bool = False) -> DerivedLine:
+        """The line of a number, and the numbers to derive next; with `every`, all of its terms."""
         line, value = Line(self.name(n)), self.reader.value(n)
         if self.reader.is_beginning(n):
             return self._beginning(line, n, value)
@@ -120,7 +119,7 @@ class Writer:
             return self._by_rule(line, n, groups, value)
         return self._sum(line, n, groups, value, every)
 
-    def _beginning(self, line: Line, n: Number, value: float) -> Said:
+    def _beginning(self, line: Line, n: Number, value: float) -> DerivedLine:
         text = number(value)
         if n.gradient:
             line.add(_("{value}, since {name}/{name} = 1", value=text, name=line.head))
@@ -128,16 +127,16 @@ class Writer:
             line.add(_("{value}, a parameter", value=text))
         else:
             line.add(_("{value}, an input", value=text))
-        return Said(line, (Term(value, line.head, text),), [])
+        return DerivedLine(line, (Term(value, line.head, text),), [])
 
-    def _formula(self, line: Line, n: Number, value: float) -> Said:
-        """A value that is no sum of products: its node's formula, and with the numbers."""
+    def _formula(self, line: Line, n: Number, value: float) -> DerivedLine:
+        """A value that is no sum of products: its node's formula, with names and with numbers."""
         node = self.reader.makers[n.arrow][0]
         factors = self.reader.touched(n)
-        reached = [Number(f.arrow, int(p), False) for f in factors for p in f.places]
+        sources = [Number(f.arrow, int(p), False) for f in factors for p in f.positions]
         if node.elementwise:
-            values = [np.reshape(v.data, -1)[n.place] for v in node.inputs]
-            names = [self._original(v, n.place) for v in node.inputs]
+            values = [np.reshape(v.data, -1)[n.position] for v in node.inputs]
+            names = [self._original(v, n.position) for v in node.inputs]
             texts = list(map(number, values))
             line.add(computed(node, names))
             line.add(computed(node, texts), exactly(texts, values, self.eps))
@@ -147,28 +146,29 @@ class Writer:
                 line.note = _("where {names}", names=joined(", ", map(self._elements, factors)))
         text = number(value)
         line.add(text, exactly([text], [value], self.eps))
-        moving = [r for r in reached if r.arrow.dtype.kind == "f"]
-        return Said(line, (Term(value, line.ways[0][1], text),), moving[: self.most])
+        moving = [r for r in sources if r.arrow.dtype.kind == "f"]
+        return DerivedLine(line, (Term(value, line.forms[0][1], text),), moving[: self.most])
 
     def _rule(self, n: Number) -> tuple[Text, Text, bool] | None:
-        """How the gradient at an elementwise node comes about: with names, with numbers, exactly?"""
+        """The rule of the gradient at an elementwise node, with names and with numbers; is it exact?"""
         node, k = self.reader.takers[n.arrow]
         if not node.elementwise or self.reader.local(node).shape is not None:
             return None
         if len(node.outputs) > 1:
             return None  # a sum over the gradients that arrive
         v = node.outputs[0]
-        dout = float(np.reshape(self.reader.gradients[v], -1)[n.place])
+        dout = float(np.reshape(self.reader.gradients[v], -1)[n.position])
         values = [
-            [np.reshape(u.data, -1)[n.place] for u in arrows]
+            [np.reshape(u.data, -1)[n.position] for u in arrows]
             for arrows in (node.inputs, node.outputs)
         ]
         texts = [list(map(number, row)) for row in values]
         names = [
-            [self._original(u, n.place) for u in arrows] for arrows in (node.inputs, node.outputs)
+            [self._original(u, n.position) for u in arrows]
+            for arrows in (node.inputs, node.outputs)
         ]
         with_names = gradient_of(
-            node, k, names[0], names[1], [self._element(v, n.place, gradient=True)]
+            node, k, names[0], names[1], [self._element(v, n.position, gradient=True)]
         )
         with_numbers = gradient_of(node, k, texts[0], texts[1], [number(dout)])
         every = [*zip(texts[0] + texts[1], values[0] + values[1], strict=True)]
@@ -177,38 +177,41 @@ class Writer:
         )
         return (with_names, with_numbers, exact) if with_names else None
 
-    def _by_rule(self, line: Line, n: Number, groups: list[Group], value: float) -> Said:
-        """A gradient at an elementwise node: its own rule, with the numbers."""
-        found = self._rule(n)
-        assert found is not None
+    def _by_rule(self, line: Line, n: Number, groups: list[Group], value: float) -> DerivedLine:
+        """A gradient at an elementwise node: the node's own rule, with the numbers."""
+        rule = self._rule(n)
+        assert rule is not None
+        with_names, with_numbers, exact = rule
         node, _ = self.reader.takers[n.arrow]
-        line.add(found[0])
-        line.add(found[1], found[2])
+        line.add(with_names)
+        line.add(with_numbers, exact)
         line.add(number(value), exactly([number(value)], [value], self.eps))
         terms = tuple(
-            Term(float(t), found[0], found[1]) for g in groups for t in self.reader.terms(g)
+            Term(float(t), with_names, with_numbers) for g in groups for t in self.reader.terms(g)
         )
-        return Said(line, terms, [Number(node.outputs[0], n.place, True)])
+        return DerivedLine(line, terms, [Number(node.outputs[0], n.position, True)])
 
-    def _sum(self, line: Line, n: Number, groups: list[Group], value: float, every: bool) -> Said:
+    def _sum(
+        self, line: Line, n: Number, groups: list[Group], value: float, every: bool
+    ) -> DerivedLine:
         """A sum of products: Σ with letters, the largest terms in numbers, and the total."""
         if not groups:
             text, end = number(value), self.graph.names[self.graph.outputs[0]]
             why = _("{value}, since nothing that it moves moves {end}", value=text, end=end)
             line.add(why if n.gradient else text)
-            return Said(line, (), [])
+            return DerivedLine(line, (), [])
         line.add(added(self._symbolic(n, g) for g in groups))
         if groups[0].slope_of is not None:
             node, k = self.reader.takers[n.arrow]
             how = gradient_text(self.graph, node, k, self.reader.gradients)
             rule = Words("∂", self.graph.names[n.arrow], " = ", how)
             line.note = _("where {names}", names=rule)
-        places = [(group, i) for group in groups for i in range(len(group.coefficients))]
+        members = [(group, i) for group in groups for i in range(len(group.coefficients))]
         sizes = np.concatenate([self.reader.terms(group) for group in groups])
         chosen, of_row = self._chosen(groups, sizes)
-        shown = [self._piece(n, *places[i]) for i in chosen]
+        shown = [self._piece(n, *members[i]) for i in chosen]
         values = [p.term.value for p in shown]
-        left = len(places) - len(shown)
+        left = len(members) - len(shown)
         rest = _rest(left, of_row)
         others = [float(sizes.sum() - sum(values))] if left else []
         texts, total, exact = written([*values, *others], value, self.eps)
@@ -217,16 +220,16 @@ class Writer:
             line.add(added([*products, rest] if left else products), all(p.exact for p in shown))
         if len(texts) > 1:
             summed = added(texts)
-            told = _("{sum} ({terms})", sum=summed, terms=rest) if left else summed
-            line.add(told, exact)
+            sum_text = _("{sum} ({terms})", sum=summed, terms=rest) if left else summed
+            line.add(sum_text, exact)
         line.add(total, exact)
         further = [f for p in shown for f in p.factors if f.gradient or not n.gradient]
-        numbers = [Number(f.arrow, int(f.places[0]), f.gradient) for f in further]
-        terms = (self._piece(n, *place).term for place in places)
-        return Said(line, tuple(terms) if every else (), numbers)
+        numbers = [Number(f.arrow, int(f.positions[0]), f.gradient) for f in further]
+        terms = (self._piece(n, *member).term for member in members)
+        return DerivedLine(line, tuple(terms) if every else (), numbers)
 
     def has_part(self, n: Number) -> bool:
-        """Whether the row is that of the number, or has a part in it."""
+        """Whether the number is in the row, or the row has a term in its sum."""
         if n.arrow in self.rows or self.reader.is_beginning(n):
             return n.arrow in self.rows
         groups = self.reader.groups(n)
@@ -235,23 +238,23 @@ class Writer:
         return any(np.any(self._belonging(group)[0]) for group in groups)
 
     def _belonging(self, group: Group) -> tuple[Array, bool]:
-        """Which terms of a group are of the row; and whether its terms are of any row at all."""
+        """Which terms of a group are of the row; and whether its terms belong to rows at all."""
         inside = np.zeros(len(group.coefficients), bool)
         of_rows = [f for f in group.factors if f.arrow in self.rows]
         if self.row is None or not of_rows:
             return inside, False
         for f in of_rows:
-            inside |= np.unravel_index(f.places, f.arrow.shape)[0] == self.row
+            inside |= np.unravel_index(f.positions, f.arrow.shape)[0] == self.row
         return inside, True
 
     def _chosen(self, groups: list[Group], sizes: Array) -> tuple[list[int], bool]:
-        """The terms to show: the largest, of one row those that are no other row's.
+        """The terms to show: the largest; with `row`, the largest that are not of other rows.
 
-        And whether the rest are those of other rows.
+        The second result says whether all terms left out are of other rows.
         """
-        found = [self._belonging(group) for group in groups]
-        own = np.concatenate([inside if of_rows else ~inside for inside, of_rows in found])
-        if not any(np.any(inside) for inside, _ in found):
+        belonging = [self._belonging(group) for group in groups]
+        own = np.concatenate([inside if of_rows else ~inside for inside, of_rows in belonging])
+        if not any(np.any(inside) for inside, _ in belonging):
             own[:] = True
         order = np.argsort(-np.abs(np.where(own, sizes, 0)), kind="stable")
         order = order[own[order]]
@@ -261,10 +264,10 @@ class Writer:
     def _piece(self, n: Number, group: Group, i: int) -> Piece:
         """The i-th term of a group, with its factors."""
         c = float(group.coefficients[i])
-        own = [f._replace(places=f.places[i : i + 1]) for f in group.factors]
+        own = [f._replace(positions=f.positions[i : i + 1]) for f in group.factors]
         values = factor_values(self.reader, group.factors, i)
         value = float(np.prod(values)) * c
-        names = [self._element(f.arrow, int(f.places[0]), f.gradient) for f in own]
+        names = [self._element(f.arrow, int(f.positions[0]), f.gradient) for f in own]
         text = "·".join(names)
         if group.slope_of is not None:
             text += f"·∂{names[0][1:]}/{self.name(n)}"
@@ -278,7 +281,7 @@ class Writer:
         return Piece(Term(value, text, numbers), own, exact)
 
     def _symbolic(self, n: Number, group: Group) -> Text | str:
-        """A group in letters: `Σₖ x[0,k]·W[k,2]`."""
+        """A group with summation indices: `Σₖ x[0,k]·W[k,2]`."""
         letters, texts = symbols(group, self._name, self.rows)
         if group.slope_of is not None:
             texts.append(f"∂{texts[0][1:]}/{self.name(n)}")
@@ -298,7 +301,7 @@ class Writer:
 
 
 def _rest(count: int, of_row: bool) -> Text:
-    """The terms that are not shown."""
+    """The number of the terms that are not shown, as text."""
     if of_row:
         return _p("terms of a sum", "{n} of other rows", n=count)
     return _p("terms of a sum", "{n} more", n=count)

@@ -21,7 +21,7 @@ from chainrule.nodes.base import Value
 
 __all__ = ["grad", "hessian", "jacobian", "numerical_gradient", "value_and_grad"]
 
-#: By which arguments: by its place, by its name, or several of these.
+#: The argument to differentiate by: its position, its name, or a list of several.
 Argument: TypeAlias = int | str | Sequence[int | str]
 
 
@@ -30,14 +30,14 @@ def grad(
 ) -> Callable[..., Any]:
     """The function that gives ∂f/∂(argument), by the chain rule; f must give one number.
 
-    `argument` is the place or the name of an argument, or a list of several. An argument may be a
+    `argument` is the position or the name of an argument, or a list of several. An argument may be a
     number, an array, or lists, tuples and dicts of arrays; its gradient comes in the same form.
     Whole numbers are taken as floats. With `has_aux`, f gives (number, more), and the gradient
     comes as (gradient, more).
 
     Arrays in, arrays out; Variables in, Variables out, so it composes to any order. A Variable
-    that f uses without being handed it counts as well, since the gradient depends on it; the
-    parameters of layers do not (to differentiate by them next, hand in a Variable). Of complex
+    that f uses without taking it as an argument is recorded, too, since the gradient depends on it; the
+    parameters of layers are not (to differentiate by them next, pass a Variable). Of complex
     arrays it gives the derivative that analytic functions have.
 
     >>> import chainrule as cr, numpy as np
@@ -45,16 +45,16 @@ def grad(
     >>> float(cr.grad(cube)(2.0)), float(cr.grad(cr.grad(cube))(2.0))
     (12.0, 12.0)
     >>> loss = lambda params, x: cr.sum((params["W"] @ x + params["b"]) ** 2)
-    >>> found = cr.grad(loss)({"W": np.eye(2), "b": np.ones(2)}, np.array([1.0, 2.0]))
-    >>> found["b"]
+    >>> gradient = cr.grad(loss)({"W": np.eye(2), "b": np.ones(2)}, np.array([1.0, 2.0]))
+    >>> gradient["b"]
     array([4., 6.])
     """
     _refuse_values("cr.grad", f, argument)
     valued = value_and_grad(f, argument, has_aux=has_aux)
 
     def gradient(*args: Value, **kwargs: Value) -> Any:
-        value, found = valued(*args, **kwargs)
-        return (found, value[1]) if has_aux else found
+        value, gradients = valued(*args, **kwargs)
+        return (gradients, value[1]) if has_aux else gradients
 
     return gradient
 
@@ -71,13 +71,13 @@ def value_and_grad(
     """
     _refuse_values("cr.value_and_grad", f, argument)
     several = isinstance(argument, Sequence) and not isinstance(argument, str)
-    wanted: Sequence[Any] = argument if several else (argument,)  # type: ignore[assignment]
+    arguments: Sequence[int | str] = argument if several else (argument,)  # type: ignore[assignment]
 
     def valued(*args: Value, **kwargs: Value) -> tuple[Any, Any]:
-        run = _Run("cr.grad", f, wanted, args, kwargs)
+        run = _Run("cr.grad", f, arguments, args, kwargs)
         out, more = run.out, None
         if has_aux:
-            out, more = _two(out)
+            out, more = _with_aux(out)
         out = _variable("cr.grad", out)
         if out.call is None and all(out is not v for v in leaves(run.chosen)):
             raise RecordingError(
@@ -94,8 +94,8 @@ def value_and_grad(
                     shape=out.shape,
                 )
             )
-        found = run.gradients(out, [np.ones_like(out.data)])[0]
-        grads = [mapped(lambda v: found.get(v) if isinstance(v, Variable) else None, tree)
+        gradients = run.gradients(out, [np.ones_like(out.data)])[0]
+        grads = [mapped(lambda v: gradients.get(v) if isinstance(v, Variable) else None, tree)
                  for tree in run.chosen]  # fmt: skip
         value: Any = out if run.recorded else np.array(out.data)
         if has_aux:
@@ -108,8 +108,8 @@ def value_and_grad(
 def jacobian(f: Callable[..., Value], argument: int | str = 0) -> Callable[..., Any]:
     """The function that gives ∂fᵢ/∂xⱼ for every element of f's value and of the argument.
 
-    The shape is that of the value and then that of the argument. It takes one pass back through
-    the graph for each element of the value.
+    The shape is that of the value and then that of the argument. It runs the backward pass
+    once for each element of the value.
 
     >>> import chainrule as cr, numpy as np
     >>> cr.jacobian(lambda x: x[:2] * x[2])(np.array([1.0, 2.0, 3.0]))
@@ -123,12 +123,12 @@ def jacobian(f: Callable[..., Value], argument: int | str = 0) -> Callable[..., 
         run = _Run("cr.jacobian", f, (argument,), args, kwargs)
         out = _variable("cr.jacobian", run.out)
         units = np.eye(out.size, dtype=out.dtype).reshape(out.size, *out.shape)
-        found = run.gradients(out, list(units))
+        by_element = run.gradients(out, list(units))
 
         def of(v: Any) -> Any:
             if not isinstance(v, Variable):
                 return None
-            parts = [row[v] for row in found]
+            parts = [row[v] for row in by_element]
             if not parts:
                 return np.zeros((*out.shape, *v.shape), v.dtype)
             whole = reshape(stack(parts), (*out.shape, *v.shape))
@@ -151,8 +151,8 @@ def hessian(f: Callable[..., Value], argument: int | str = 0) -> Callable[..., A
     return jacobian(grad(f, argument), argument)
 
 
-def _refuse_values(what: str, f: Any, argument: Any) -> None:
-    """An error where the numbers come together with the function, or come first."""
+def _refuse_values(what: str, f: object, argument: object) -> None:
+    """Raise if numbers were passed together with the function, or before it."""
     if not callable(f):
         raise SettingError(
             _(
@@ -162,8 +162,7 @@ def _refuse_values(what: str, f: Any, argument: Any) -> None:
                 f=shown(f, 40),
             )
         )
-    several = isinstance(argument, list | tuple)
-    parts = list(argument) if several else [argument]
+    parts = list(argument) if isinstance(argument, list | tuple) else [argument]
     whole = all(isinstance(p, str | int | np.integer) and not isinstance(p, bool) for p in parts)
     if not parts or not whole:
         raise SettingError(
@@ -178,7 +177,7 @@ def _refuse_values(what: str, f: Any, argument: Any) -> None:
 
 
 class _Run:
-    """One call of a function whose arguments have become Variables where a gradient is wanted."""
+    """One call of a function; its arguments to differentiate by are Variables."""
 
     def __init__(
         self,
@@ -188,15 +187,15 @@ class _Run:
         args: tuple[Value, ...],
         kwargs: dict[str, Value],
     ) -> None:
-        #: Whether Variables came in, so that Variables are to go out.
+        #: Whether the arguments hold Variables, so that the results must be Variables, too.
         self.recorded = has_variable([list(args), kwargs])
-        given: dict[int | str, Any] = dict(enumerate(args))
-        given.update(kwargs)
-        keys = [_place(what, f, one, given) for one in wanted]
+        arguments: dict[int | str, Any] = dict(enumerate(args))
+        arguments.update(kwargs)
+        keys = [_key_of(what, f, argument, arguments) for argument in wanted]
         self.chosen: list[Any] = []
         for key in keys:
-            self.chosen.append(mapped(_opened, given[key]))
-            given[key] = mapped(lambda leaf: leaf, self.chosen[-1])  # which the function may change
+            self.chosen.append(mapped(_as_variables, arguments[key]))
+            arguments[key] = mapped(lambda leaf: leaf, self.chosen[-1])  # f may change it
         if not any(isinstance(v, Variable) for v in leaves(self.chosen)):
             raise DTypeError(
                 _(
@@ -209,11 +208,12 @@ class _Run:
             )
         with differentiating(what):
             self.out = f(
-                *(given[i] for i in range(len(args))), **{name: given[name] for name in kwargs}
+                *(arguments[i] for i in range(len(args))),
+                **{name: arguments[name] for name in kwargs},
             )
 
     def gradients(self, out: Variable, seeds: Sequence[Array]) -> list[dict[Variable, Value]]:
-        """For each gradient of the value: those of the Variables that were chosen, zeros included."""
+        """For each seed, the gradients of the Variables to differentiate by, zeros included."""
         chosen = [v for v in leaves(self.chosen) if isinstance(v, Variable)]
         graph = Graph([out], inputs=chosen)
         mine = set(chosen)
@@ -222,49 +222,51 @@ class _Run:
         )
         results = []
         for seed in seeds:
-            found: dict[Variable, Value]
+            by_arrow: dict[Variable, Value]
             if self.recorded:
-                found = chain_rule(graph, constant(seed), lambda v: graph.origin.get(v, v), chosen)
-            else:  # nobody differentiates again: arrays are enough
-                found = chain_rule(graph, seed, lambda v: v.data, chosen, in_place=True)
-            grads = {v: found.get(v, np.zeros_like(v.data)) for v in chosen}
-            # An array is handed out as the caller's own: no view, and shared with no other gradient.
+                by_arrow = chain_rule(
+                    graph, constant(seed), lambda v: graph.origin.get(v, v), chosen
+                )
+            else:  # nothing is differentiated again: arrays are enough
+                by_arrow = chain_rule(graph, seed, lambda v: v.data, chosen, in_place=True)
+            grads = {v: by_arrow.get(v, np.zeros_like(v.data)) for v in chosen}
+            # The caller may change the arrays: none is a view, or shared by two gradients.
             results.append(
                 {v: constant(g) if self.recorded else np.array(g) for v, g in grads.items()}
             )
         return results
 
 
-def _place(
-    what: str, f: Callable[..., Value], wanted: int | str, given: dict[int | str, Any]
+def _key_of(
+    what: str, f: Callable[..., Value], wanted: int | str, arguments: dict[int | str, Any]
 ) -> int | str:
-    """The key of a wanted argument among those given."""
-    n = sum(isinstance(key, int) for key in given)
+    """The position or the name by which a wanted argument was passed."""
+    n = sum(isinstance(key, int) for key in arguments)
     if isinstance(wanted, int | np.integer) and not isinstance(wanted, bool):
-        place = int(wanted) + (n if wanted < 0 else 0)
-        if 0 <= place < n:
-            return place
-    elif wanted in given:
+        position = int(wanted) + (n if wanted < 0 else 0)
+        if 0 <= position < n:
+            return position
+    elif wanted in arguments:
         return wanted
     elif isinstance(wanted, str):
         names = _names(f)
         if wanted in names and names.index(wanted) < n:
             return names.index(wanted)
-    told = {"what": what, "argument": wanted, "count": n, "last": n - 1}
-    names = [key for key in given if isinstance(key, str)]
+    values = {"what": what, "argument": wanted, "count": n, "last": n - 1}
+    names = [key for key in arguments if isinstance(key, str)]
     raise SettingError(
         sentences(
             _(
                 "{what}: argument={argument!r} names none of the arguments that the function was called"
                 " with: {count} by place (0 to {last}), and {names} by name.",
-                **told,
+                **values,
                 names=listed(names),
             )
             if names
             else _(
                 "{what}: argument={argument!r} names none of the arguments that the function was called"
                 " with: {count} by place (0 to {last}).",
-                **told,
+                **values,
             ),
             _("Give the place or the name of one, or a list of several."),
         )
@@ -274,12 +276,12 @@ def _place(
 def _names(f: Callable[..., Any]) -> list[str]:
     try:
         return list(inspect.signature(f).parameters)
-    except (TypeError, ValueError):  # some built-in callables do not tell
+    except (TypeError, ValueError):  # some built-in callables have no signature
         return []
 
 
-def _opened(leaf: Any) -> Any:
-    """A leaf as a Variable to differentiate by; what is no number stays as it is."""
+def _as_variables(leaf: Any) -> Any:
+    """A leaf as a Variable to differentiate by; a leaf that is no number stays unchanged."""
     if isinstance(leaf, Variable):
         # A Variable of its own, so that f may use the same outer Variable elsewhere.
         return apply(Branch(1), leaf)[0] if leaf.dtype.kind in "fc" else leaf.astype(float)
@@ -293,19 +295,19 @@ def _plain(leaf: Any) -> Any:
     return np.array(leaf.data) if isinstance(leaf, Variable) else leaf
 
 
-def _two(out: Any) -> tuple[Any, Any]:
+def _with_aux(out: Any) -> tuple[Any, Any]:
     if not isinstance(out, tuple) or len(out) != 2:
         raise RecordingError(
             _(
                 "has_aux=True wants a function that gives (number, more); it gave {value}.",
-                value=_kind(out),
+                value=_described(out),
             )
         )
     return out
 
 
 def _variable(what: str, out: Any) -> Variable:
-    """What the function gave, if a gradient can flow back from it."""
+    """The Variable that the function gave; an error if no gradient can flow back from it."""
     if isinstance(out, np.ndarray) and out.dtype == object and out.size == 1:
         out = out.item()
     if isinstance(out, Variable):
@@ -316,7 +318,7 @@ def _variable(what: str, out: Any) -> Variable:
                 "{what}: the function gave {value}. Give one Variable: join them with cr.stack or"
                 " cr.concatenate, add them up, or return (number, more) with has_aux=True.",
                 what=what,
-                value=_kind(out),
+                value=_described(out),
             )
         )
     raise RecordingError(
@@ -325,12 +327,12 @@ def _variable(what: str, out: Any) -> Variable:
             " with the functions of chainrule or NumPy on the Variables that come in: cr.exp(x), not"
             " math.exp(x). What float(), int(), .item() and .data give is a plain number.",
             what=what,
-            value=_kind(out),
+            value=_described(out),
         )
     )
 
 
-def _kind(out: Any) -> Text | str:
+def _described(out: Any) -> Text | str:
     if out is None:
         return _("nothing (None; is the return missing?)")
     return f"{shown(out, 40)} ({type(out).__name__})"
@@ -339,7 +341,7 @@ def _kind(out: Any) -> Text | str:
 def numerical_gradient(f: Callable[[Array], Any], x: Array, h: float | None = None) -> Array:
     """∂f/∂x by central differences, (f(x+h) - f(x-h)) / 2h, one element at a time.
 
-    x is changed in place and put back, so f may also look at an array it already has, such
+    x is changed in place and restored, so f may also read an array that it holds itself, such
     as a layer's weights. The best `h`, the cube root of the dtype's precision (6e-6 for
     float64), is taken for each element's size unless one is given.
 
@@ -359,17 +361,17 @@ def numerical_gradient(f: Callable[[Array], Any], x: Array, h: float | None = No
         )
     gradient = np.zeros_like(x)
     step = float(np.finfo(x.dtype).eps) ** (1 / 3)
-    for place in np.ndindex(x.shape):
-        kept = x[place].copy()
-        width = h if h is not None else step * max(1.0, abs(float(kept)))
+    for index in np.ndindex(x.shape):
+        original = x[index].copy()
+        width = h if h is not None else step * max(1.0, abs(float(original)))
         try:
-            x[place] = kept + width
-            up, high = _number(f(x)), float(x[place])
-            x[place] = kept - width
-            down, low = _number(f(x)), float(x[place])
+            x[index] = original + width
+            above, high = _number(f(x)), float(x[index])
+            x[index] = original - width
+            below, low = _number(f(x)), float(x[index])
         finally:
-            x[place] = kept
-        gradient[place] = (up - down) / (high - low)
+            x[index] = original
+        gradient[index] = (above - below) / (high - low)
     return gradient
 
 

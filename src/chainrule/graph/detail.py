@@ -1,13 +1,11 @@
-"""Node detail: a graph with its nodes unfolded into simpler ones, and where that overflows."""
+"""Node detail: a graph with its nodes unfolded into simpler ones, and where these overflow."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from chainrule.graph.graph import Graph, reachable
 from chainrule.graph.recording import recording
@@ -16,7 +14,7 @@ from chainrule.graph.sum_text import element
 from chainrule.graph.variable import Variable, apply
 from chainrule.graph.wording import computed, gradient_of, number
 from chainrule.lang.messages import Text, _, listed
-from chainrule.nodes.base import Node, Value
+from chainrule.nodes.base import Array, Node, Value
 from chainrule.settings import language, whole
 
 __all__ = ["DetailedGraph", "Overflow", "detailed"]
@@ -24,13 +22,13 @@ __all__ = ["DetailedGraph", "Overflow", "detailed"]
 
 @dataclass(frozen=True)
 class Overflow:
-    """An arrow whose value, or gradient, is not finite in the detail, though it is where it is folded."""
+    """An arrow whose value or gradient is not finite in the detail, and is finite in the folded graph."""
 
     arrow: Variable
-    #: The first element that is not finite, counted flat, and how many are.
+    #: The flat position of the first element that is not finite, and the count of such elements.
     place: int
     count: int
-    #: What overflows, and what the folded graph has there, a message.
+    #: What overflows, and the folded graph's number there, a message.
     text: Text
 
     def said(self, lang: str | None = None) -> str:
@@ -42,7 +40,7 @@ class Overflow:
 
 
 class DetailedGraph(Graph):
-    """A graph whose nodes have been unfolded."""
+    """A graph whose nodes have been unfolded into simpler ones."""
 
     def __init__(
         self,
@@ -53,17 +51,17 @@ class DetailedGraph(Graph):
         inside: dict[Variable, Variable],
     ) -> None:
         super().__init__(tuple(outputs), inputs, paths=folded.paths)
-        #: The graph as it was.
+        #: The original graph.
         self.folded = folded
-        #: For every arrow of the folded graph (but the copies of a Branch), the one here.
+        #: From every arrow of the folded graph (except the copies of a Branch) to the one here.
         self.shared = shared
-        #: For every arrow here that a folded node has inside, or ends in, that node's arrow there.
+        #: From every arrow here that a folded node was unfolded into, to that node's output there.
         self.inside = inside
-        #: The arrows that are not finite here and are in the folded graph, first to last.
+        #: The arrows whose values are finite in the folded graph and not here, first to last.
         self.overflows: tuple[Overflow, ...] = tuple(_overflows(self))
 
     def gradient_overflows(self, seed: Value = None) -> tuple[Overflow, ...]:
-        """The arrows whose gradients are not finite here and are in the folded graph, as they come.
+        """The arrows whose gradients are finite in the folded graph and not here, in backward order.
 
         `seed` is the gradient of an output that is not one number.
 
@@ -97,26 +95,26 @@ def detailed(graph: Graph, levels: int | None) -> DetailedGraph:
 
 
 class _Unfolding:
-    """One level: every node again, or the simpler ones in its place."""
+    """One level of unfolding: every node is applied again, or replaced by simpler ones."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        #: The arrow here of every arrow there.
+        #: From every arrow of the given graph to the new one.
         self.new: dict[Variable, Variable] = {}
-        #: Of every node unfolded, the arrow it made there and those it has inside here.
+        #: From the output of every unfolded node to the new arrows it was unfolded into.
         self.unfolded: dict[Variable, list[Variable]] = {}
-        with recording():  # a look at the numbers: nothing is locked for a backward pass
+        with recording():  # no array is locked for a backward pass
             for node in graph.nodes:
                 self._node(node)
         for v in (*graph.inputs, *graph.outputs):
-            self._now(v)
+            self._renewed(v)
 
-    def _now(self, v: Variable) -> Variable:
-        """An arrow there as it is here; what nothing has computed is itself."""
+    def _renewed(self, v: Variable) -> Variable:
+        """The new arrow for a given one; an arrow that no node computed stays the same."""
         return self.new.setdefault(v, v)
 
     def _node(self, node: Node) -> None:
-        inputs = [self._now(self.graph.root(v)) for v in node.inputs]
+        inputs = [self._renewed(self.graph.root(v)) for v in node.inputs]
         if node.outputs[0] in self.graph.origin:  # the Branch is put in again when the graph closes
             self.new.update((v, inputs[0]) for v in node.outputs)
             return
@@ -139,7 +137,7 @@ class _Unfolding:
             self.unfolded[node.outputs[0]] = [w for call in calls for w in call.outputs]
 
     def _box(self, node: Node, scope: Scope | None) -> Scope:
-        """What the simpler nodes are inside of: the node, where a layer of its name is not around."""
+        """The scope of the simpler nodes: the node itself, unless a layer of its name is around it."""
         if scope is not None and scope.layer.label == node.label:
             return scope
         box = Scope(node, scope)
@@ -147,7 +145,7 @@ class _Unfolding:
         return box
 
     def inside_of(self, folded: dict[Variable, Variable]) -> dict[Variable, Variable]:
-        """The arrows inside of unfolded nodes, each with the arrow of the first graph it belongs to."""
+        """The arrows inside unfolded nodes, each with the arrow of the first graph it belongs to."""
         return {w: folded[v] for v, inner in self.unfolded.items() if v in folded for w in inner}
 
 
@@ -164,10 +162,10 @@ def _overflows(graph: DetailedGraph) -> Iterator[Overflow]:
             end = ends[v]
             bad = np.flatnonzero(~np.isfinite(v.data))
             if len(bad) and end in folds and _all_finite(end, *folds[end].inputs):
-                place = int(bad[0])
-                what = _what(graph, node, v, place)
-                instead = _instead(graph, folds[end], end, v, place)
-                yield Overflow(v, place, len(bad), listed([what, instead], "clauses"))
+                position = int(bad[0])
+                what = _what(graph, node, v, position)
+                instead = _instead(graph, folds[end], end, v, position)
+                yield Overflow(v, position, len(bad), listed([what, instead], "clauses"))
 
 
 def _overflows_back(graph: DetailedGraph, seed: Value) -> Iterator[Overflow]:
@@ -179,81 +177,87 @@ def _overflows_back(graph: DetailedGraph, seed: Value) -> Iterator[Overflow]:
             bad = np.flatnonzero(~np.isfinite(here.get(v, np.zeros(()))))
             if not len(bad):
                 continue
-            place, root = int(bad[0]), graph.root(v)
+            position, root = int(bad[0]), graph.root(v)
             if root in ends:
-                gives = _sent(graph.folded, ends[root], there, root.shape, place)
+                gives = _sent(graph.folded, ends[root], there, root.shape, position)
                 instead = _("folded, {gives}", gives=gives)
             else:
                 fold = folds[graph.inside[root]]
                 moved = next(u for u in fold.inputs if u in there)
-                gives = _sent(graph.folded, moved, there, root.shape, place)
+                gives = _sent(graph.folded, moved, there, root.shape, position)
                 instead = _("the {node} node sends back {gives}", node=fold.label, gives=gives)
             if gives:
-                what = _what_back(graph, node, k, place, here)
-                yield Overflow(v, place, len(bad), listed([what, instead], "clauses"))
+                what = _what_back(graph, node, k, position, here)
+                yield Overflow(v, position, len(bad), listed([what, instead], "clauses"))
 
 
 def _sent(
-    graph: Graph, v: Variable, gradients: Mapping[Variable, Any], shape: tuple[int, ...], place: int
+    graph: Graph,
+    v: Variable,
+    gradients: Mapping[Variable, Array],
+    shape: tuple[int, ...],
+    position: int,
 ) -> str:
-    """`∂x[1] = 0`, if the gradient is finite there; of another shape, in general."""
+    """`∂x[1] = 0`, or in general words if the shape differs; empty if the gradient is not finite."""
     if not np.isfinite(gradients.get(v, np.nan)).all():
         return ""
     if v.shape != shape:
         return _("finite numbers")
-    name = element(f"∂{graph.names[graph.root(v)]}", shape, place)
-    return f"{name} = {number(_at(gradients[v], place))}"
+    name = element(f"∂{graph.names[graph.root(v)]}", shape, position)
+    return f"{name} = {number(_at(gradients[v], position))}"
 
 
 def _what_back(
-    graph: Graph, node: Node, k: int, place: int, gradients: Mapping[Variable, Any]
+    graph: Graph, node: Node, k: int, position: int, gradients: Mapping[Variable, Array]
 ) -> Text:
     """`∂neg[1]: 0 · ∞ is NaN`."""
     v = node.inputs[k]
-    name = element(f"∂{graph.names[v]}", v.shape, place)
-    value = number(_at(gradients[v], place))
-    arrived = [_at(gradients[u], place) for u in node.outputs if u in gradients]
-    if node.elementwise and np.isfinite(arrived).all():  # else it is old news
-        ins, outs = ([number(_at(u.data, place)) for u in us] for us in (node.inputs, node.outputs))
+    name = element(f"∂{graph.names[v]}", v.shape, position)
+    value = number(_at(gradients[v], position))
+    arrived = [_at(gradients[u], position) for u in node.outputs if u in gradients]
+    if node.elementwise and np.isfinite(arrived).all():  # else the gradient was not finite before
+        ins, outs = (
+            [number(_at(u.data, position)) for u in us] for us in (node.inputs, node.outputs)
+        )
         how = gradient_of(node, k, ins, outs, list(map(number, arrived)))
         if how and "∂" not in how:
             return _("{name}: {formula} is {value}", name=name, formula=how, value=value)
     return _("{name} is {value}", name=name, value=value)
 
 
-def _at(array: Any, place: int) -> Any:
-    """An element, counted flat; of one number, that."""
+def _at(array: Array, position: int) -> Value:
+    """The element at a flat position; of an array of one number, that number."""
     flat = np.reshape(array, -1)
-    return flat[place if len(flat) > 1 else 0]
+    return flat[position if len(flat) > 1 else 0]
 
 
 def _all_finite(*arrows: Variable) -> bool:
     return all(bool(np.all(np.isfinite(v.data))) for v in arrows)
 
 
-def _what(graph: Graph, node: Node, v: Variable, place: int) -> Text:
+def _what(graph: Graph, node: Node, v: Variable, position: int) -> Text:
     """`exp[1]: e^1000 overflows to ∞`."""
-    value = np.reshape(v.data, -1)[place]
-    name = element(graph.names[v], v.shape, place)
+    value = np.reshape(v.data, -1)[position]
+    name = element(graph.names[v], v.shape, position)
     if not node.elementwise:
         return _("{name} is {value}", name=name, value=number(value))
-    numbers = [np.reshape(u.data, -1)[place] for u in node.inputs]
+    numbers = [np.reshape(u.data, -1)[position] for u in node.inputs]
     formula = computed(node, list(map(number, numbers)))
-    told = {"name": name, "formula": formula, "value": number(value)}
+    values = {"name": name, "formula": formula, "value": number(value)}
     if np.isinf(value) and all(np.isfinite(numbers)) and all(numbers):
-        return _("{name}: {formula} overflows to {value}", **told)
-    return _("{name}: {formula} is {value}", **told)
+        return _("{name}: {formula} overflows to {value}", **values)
+    return _("{name}: {formula} is {value}", **values)
 
 
-def _instead(graph: DetailedGraph, node: Node, end: Variable, v: Variable, place: int) -> Text:
-    """What the folded node does where its chain comes to this."""
-    there: npt.NDArray[Any] = np.reshape(end.data, -1)
-    here: npt.NDArray[Any] = np.reshape(graph.shared[end].data, -1)
+def _instead(graph: DetailedGraph, node: Node, end: Variable, v: Variable, position: int) -> Text:
+    """The folded node's result, where the chain of simpler nodes is not finite."""
+    there: Array = np.reshape(end.data, -1)
+    here: Array = np.reshape(graph.shared[end].data, -1)
     gives: str = _("finite numbers")
     if v.shape[: end.ndim] == end.shape:  # the element that this one goes into
-        at = place // max(v.size // max(end.size, 1), 1)
-        there, here = there[at : at + 1], here[at : at + 1]
-        gives = f"{element(graph.folded.names[end], end.shape, at)} = {number(there[0])}"
+        index = position // max(v.size // max(end.size, 1), 1)
+        there, here = there[index : index + 1], here[index : index + 1]
+        gives = f"{element(graph.folded.names[end], end.shape, index)} = {number(there[0])}"
     if v not in graph.inside:
         return _("folded, {gives}", gives=gives)
     if np.allclose(there, here, rtol=1e-12):

@@ -1,4 +1,4 @@
-"""Why this number: a value or a gradient, derived back to inputs and parameters with numbers that add up."""
+"""Why this number: a value or a gradient derived from inputs and parameters, with numbers that add up."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ class Explanation:
     #: The number asked for, by its name, and its value.
     name: str
     value: float
-    #: What it is the sum of, largest or not; a value that is no sum has itself as its one term.
+    #: All terms of its sum; a value that is no sum is its own one term.
     terms: tuple[Term, ...]
     #: The derivation, a line for every number, the one asked for first.
     derivation: tuple[Line, ...]
-    #: How many numbers more it would go on with, in a message; empty if there are none.
+    #: The count of numbers that are not derived any more, a message; empty if there are none.
     unsaid: str
     #: The arrows that the derivation runs along.
     arrows: frozenset[Variable]
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What is said below the derivation, in messages."""
+        """The messages below the derivation."""
         rounded = any(line.rounded for line in self.derivation)
         return tuple(filter(None, (self.unsaid, ROUNDED if rounded else "")))
 
@@ -104,13 +104,13 @@ def explain(
     reader = Reader(graph)
     if gradient and v not in reader.gradients:
         raise RecordingError(_no_gradient(graph, v))
-    if not gradient:  # a copy is told as the value that it is of
+    if not gradient:  # a copy is explained as the value it is a copy of
         reader.passed.add(v)
         v = graph.root(v)
     rows = _rows(graph)
     if row is not None:
         element = _in_row(graph, v, element, row, rows)
-    asked = Number(v, _place(graph, v, element), gradient)
+    asked = Number(v, _position(graph, v, element), gradient)
     writer = Writer(graph, reader, rows, row, terms)
     if row is not None and not writer.has_part(asked):
         raise ShapeError(
@@ -121,19 +121,19 @@ def explain(
 
 
 def _derive(writer: Writer, asked: Number, *, lines: int, depth: int | None) -> Explanation:
-    """The number asked for, then what it came from, nearest first."""
+    """The number asked for, then the numbers it is computed from, nearest first."""
     reader = writer.reader
     ahead, seen = deque([(asked, 1)]), {asked}
     derivation: list[Line] = []
     written = 0
     terms: tuple[Term, ...] = ()
     while ahead and written < lines:
-        here, steps = ahead.popleft()
-        line, own, further = writer.line(here, every=here is asked)
-        terms = own if here is asked else terms
+        current, steps = ahead.popleft()
+        line, own_terms, further = writer.line(current, every=current is asked)
+        terms = own_terms if current is asked else terms
         derivation.append(line)
         written += len(line.text())
-        reader.passed.update(n.arrow for n in (here, *further))
+        reader.passed.update(n.arrow for n in (current, *further))
         if depth is None or steps < depth:
             new = [n for n in dict.fromkeys(further) if not (n in seen or reader.is_beginning(n))]
             seen.update(new)
@@ -191,7 +191,7 @@ def _no_gradient(graph: Graph, v: Variable) -> Text:
     )
 
 
-def _place(graph: Graph, v: Variable, element: Element) -> int:
+def _position(graph: Graph, v: Variable, element: Element) -> int:
     if element is None and v.size == 1:
         return 0
     if v.size == 0:
@@ -228,7 +228,7 @@ def _is_whole(index: object) -> bool:
 
 
 def _rows(graph: Graph) -> set[Variable]:
-    """The arrows whose first axis is the batch's: what comes from the data, and has its length.
+    """The arrows whose first axis is the batch's: they depend on the data, and have its length.
 
     The data are the first input, and constants as long as it is: targets, weights of samples.
     """
@@ -236,18 +236,18 @@ def _rows(graph: Graph) -> set[Variable]:
     if not data:
         return set()
     n = data[0].shape[0]
-    found = {data[0]} | {v for v in data if v.shape[0] == n and not v.requires_grad}
+    rows = {data[0]} | {v for v in data if v.shape[0] == n and not v.requires_grad}
     for node in graph.nodes:
-        if not found.isdisjoint(node.inputs):
-            found.update(v for v in node.outputs if v.shape[:1] == (n,))
+        if not rows.isdisjoint(node.inputs):
+            rows.update(v for v in node.outputs if v.shape[:1] == (n,))
     for node in reversed(graph.nodes):  # a bias is repeated for every row
-        if node.elementwise and not found.isdisjoint(node.outputs):
-            found.update(v for v in node.inputs if v.shape[:1] == (n,))
-    return found
+        if node.elementwise and not rows.isdisjoint(node.outputs):
+            rows.update(v for v in node.inputs if v.shape[:1] == (n,))
+    return rows
 
 
 def _in_row(graph: Graph, v: Variable, element: Element, row: int, rows: set[Variable]) -> Element:
-    """The element in that row, given with or without it; of what has no rows, as it is."""
+    """The element with the row in front of its index, if it lacks it; of an arrow without rows, unchanged."""
     lengths = {u.shape[0] for u in rows}
     if not lengths or not _is_whole(row) or not 0 <= row < min(lengths):
         raise ShapeError(

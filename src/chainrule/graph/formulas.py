@@ -1,7 +1,7 @@
-"""Recording what a user wrote: run once for its graph, and once more to see that it is always the same.
+"""Recording a user's formula: it is run once for its graph, and a second time to see that it repeats.
 
-A recorded step is run without Python, so a formula that gives something else at every run (it draws
-numbers, counts, looks at the clock, chooses by the values of the rows) is refused, and says what to write.
+A recorded step is run without Python. So a formula that differs from run to run (it draws numbers,
+counts, reads the clock, branches on the values of the rows) is refused, with advice on what to write.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from chainrule.errors import RecordingError, shown
 from chainrule.graph.graph import Graph
@@ -22,40 +21,38 @@ from chainrule.graph.recording import Recording, recording
 from chainrule.graph.variable import Parameter, Variable
 from chainrule.lang.languages import chosen
 from chainrule.lang.messages import _, in_language
-from chainrule.nodes.base import ignore_fp_errors
+from chainrule.nodes.base import Array, Value, ignore_fp_errors
 
 __all__ = ["recorded", "refuse_untrained"]
 
-Array = npt.NDArray[Any]
-
-#: Where the text of a network, a layer or a loss begins.
+#: The methods in which the formula of a network, a layer or a loss begins.
 _FORMULAS = ("predict", "formula", "rows", "record", "loss", "function")
 
 
 def recorded(
     formula: Callable[..., Variable], inputs: Sequence[Variable]
 ) -> tuple[Graph, Recording, list[Array]]:
-    """Record a formula: its graph, what it left in the recording, and arrays that it may compute with.
+    """Record a formula: its graph, the recording, and the arrays that it may compute with.
 
-    What the user wrote is run a second time, on other rows and other weights, where the recorded graph
-    must give the same: otherwise it went by numbers that are others at every step. So a formula that
-    cannot be recorded is refused, whatever the reason.
+    The formula is run a second time, on other rows and other weights, and the recorded graph must give
+    the same numbers. If it does not, the formula depends on numbers that change from step to step. So a
+    formula that cannot be recorded is refused, whatever the reason.
     """
-    with recording() as made:
+    with recording() as record:
         out = _output(formula, inputs)
-    graph = Graph([out, *made.written.values()])
+    graph = Graph([out, *record.written.values()])
     owner: Any = getattr(formula, "__self__", None)
     if not hasattr(type(owner), "named_layers"):
-        return graph, made, []
+        return graph, record, []
     walk = Walk(owner, _FORMULAS)
-    for part in (*made.parts, *walk.parts):
+    for part in (*record.parts, *walk.parts):
         owner._revision.follow(part)
     if walk.written and not any(layer._opaque for _, layer in owner.named_layers()):
         before = _states(walk)
         equal = _again(formula, inputs, owner, graph)
         _refuse_change(owner, walk, equal, _states(walk) != before)
-    made.reads += walk.reads
-    return graph, made, walk.arrays
+    record.reads += walk.reads
+    return graph, record, walk.arrays
 
 
 def _output(formula: Callable[..., Variable], inputs: Sequence[Variable]) -> Variable:
@@ -78,29 +75,29 @@ def _output(formula: Callable[..., Variable], inputs: Sequence[Variable]) -> Var
 def _again(
     formula: Callable[..., Variable], inputs: Sequence[Variable], owner: Any, graph: Graph
 ) -> bool:
-    """Whether the graph and the formula itself give the same where rows and weights are others."""
+    """Whether the graph and the formula give the same numbers for other rows and weights."""
     others = [_moved(v) for v in inputs]
     with _weights_moved(owner), ignore_fp_errors():
         try:
-            with recording() as made:
-                right = _output(formula, others)
-        except Exception:  # rows that it does not take, so the same ones must do
+            with recording() as record:
+                expected = _output(formula, others)
+        except Exception:  # the formula does not take such rows: the same rows, with other weights
             others = list(inputs)
             try:
-                with recording() as made:
-                    right = _output(formula, others)
+                with recording() as record:
+                    expected = _output(formula, others)
             except Exception:
                 return False
-        found = _replayed(graph, dict(zip(inputs, others, strict=True)))
-    wanted = [right, *made.written.values()]
-    return len(found) == len(wanted) and all(
+        replayed = _replayed(graph, dict(zip(inputs, others, strict=True)))
+    outputs = [expected, *record.written.values()]
+    return len(replayed) == len(outputs) and all(
         np.array_equal(a, b.data, equal_nan=a.dtype.kind in "fc")
-        for a, b in zip(found, wanted, strict=True)
+        for a, b in zip(replayed, outputs, strict=True)
     )
 
 
 def _moved(v: Variable) -> Variable:
-    """The rows in another order, and real numbers a little smaller; targets and ids stay what they are."""
+    """The rows in another order, and real inputs slightly smaller; targets and ids keep their values."""
     data = np.roll(v.data, 1, axis=0) if v.ndim else v.data
     if v.name == "x" and data.dtype.kind == "f":
         data = data * data.dtype.type(0.9375)
@@ -109,26 +106,26 @@ def _moved(v: Variable) -> Variable:
 
 @contextmanager
 def _weights_moved(owner: Any) -> Iterator[None]:
-    """Meanwhile every parameter is a little smaller: what was read of one as a plain number shows."""
+    """Inside the block every parameter is slightly smaller, so that one read as a plain number shows."""
     arrays = [p.data for _, a in owner.named_layers() for p in a.parameters.values()]
     arrays = [a for a in arrays if a.flags.writeable]
-    kept = [a.copy() for a in arrays]
+    originals = [a.copy() for a in arrays]
     try:
-        for a, old in zip(arrays, kept, strict=True):
-            np.multiply(old, a.dtype.type(0.9375), out=a)
+        for a, original in zip(arrays, originals, strict=True):
+            np.multiply(original, a.dtype.type(0.9375), out=a)
         yield
     finally:
-        for a, old in zip(arrays, kept, strict=True):
-            a[...] = old
+        for a, original in zip(arrays, originals, strict=True):
+            a[...] = original
 
 
-def _replayed(graph: Graph, given: dict[Variable, Variable]) -> list[Array]:
-    """The outputs of a graph for other inputs; everything else as it is now."""
-    values: dict[Variable, Any] = {}
+def _replayed(graph: Graph, inputs: dict[Variable, Variable]) -> list[Array]:
+    """The outputs of a graph for other inputs, with the present values of everything else."""
+    values: dict[Variable, Value] = {}
 
-    def value(v: Variable) -> Any:
+    def value(v: Variable) -> Value:
         if v not in values:
-            values[v] = given.get(v, v).data
+            values[v] = inputs.get(v, v).data
         return values[v]
 
     for node in graph.nodes:
@@ -137,13 +134,13 @@ def _replayed(graph: Graph, given: dict[Variable, Variable]) -> list[Array]:
     return [np.asarray(value(v)) for v in graph.outputs]
 
 
-def _states(walk: Walk) -> list[Any]:
-    """Where the random generators stand that the formula may draw from."""
-    found: list[Any] = [_state(g) for g in walk.generators.values()]
+def _states(walk: Walk) -> list[object]:
+    """The states of the random generators that the formula may draw from."""
+    states: list[object] = [_state(g) for g in walk.generators.values()]
     if walk.generators or "random" in walk.names:
         with np.printoptions(threshold=10**6):
-            found += [random.getstate(), repr(np.random.get_state(legacy=False))]
-    return found
+            states += [random.getstate(), repr(np.random.get_state(legacy=False))]
+    return states
 
 
 def _state(generator: Any) -> str:
@@ -155,7 +152,7 @@ def _state(generator: Any) -> str:
 
 
 def refuse_untrained(owner: Any, leaves: Iterable[Variable], given: Iterable[Variable]) -> None:
-    """An error for a Variable that wants a gradient and that nobody would train; a word on constants.
+    """Refuse a Variable that needs a gradient and would not be trained; warn of parameters as constants.
 
     `leaves` is everything that the formula of a network computed with, `given` its inputs.
     """
@@ -197,19 +194,19 @@ def refuse_untrained(owner: Any, leaves: Iterable[Variable], given: Iterable[Var
 
 
 def _refuse_change(owner: Any, walk: Walk, equal: bool, drawn: bool) -> None:
-    """An error for what is not the same at every run."""
-    moved = [read.name for read in (*walk.reads, *walk.own) if read.changed()]
-    if equal and not moved and not drawn:
+    """Raise if the formula differs from run to run; the message says why."""
+    changed_names = [read.name for read in (*walk.reads, *walk.own) if read.changed()]
+    if equal and not changed_names and not drawn:
         return
-    who = f"{type(owner).__name__}.{'predict' if hasattr(type(owner), 'predict') else 'formula'}"
-    if moved:
+    name = f"{type(owner).__name__}.{'predict' if hasattr(type(owner), 'predict') else 'formula'}"
+    if changed_names:
         raise RecordingError(
             _(
                 "{formula} changes {name} whenever it is run. It is recorded once, and then run without"
                 " Python: there would be no further change. What counts, logs or is scheduled is set between"
                 " the steps, in a callback of fit.",
-                formula=who,
-                name=moved[0],
+                formula=name,
+                name=changed_names[0],
             )
         )
     if drawn or "default_rng" in walk.names:
@@ -220,7 +217,7 @@ def _refuse_change(owner: Any, walk: Walk, equal: bool, drawn: bool) -> None:
                 " recorded once, and then run without Python: every step would have the draws of the first."
                 " For noise inside a network use cr.Dropout, which draws anew at every step; to vary the"
                 " data, call trainer.fit(vary(x), t, epochs=1) once for each epoch.",
-                formula=who,
+                formula=name,
                 generator=next(iter(walk.generators), generator),
             )
         )
@@ -231,6 +228,6 @@ def _refuse_change(owner: Any, walk: Walk, equal: bool, drawn: bool) -> None:
             " without Python: they would stay what they were. Write such a choice with cr.where and"
             " comparisons, a value of the rows with cr.max, cr.mean or cr.sort; a gradient is stopped by"
             " cr.stop_gradient(x).",
-            formula=who,
+            formula=name,
         )
     )

@@ -1,4 +1,4 @@
-"""Graph: a recorded computation, closed. Everything else reads it."""
+"""Graph: a recorded computation. Steps, checks, drawings and engines are made from it."""
 
 from __future__ import annotations
 
@@ -51,22 +51,23 @@ class Graph:
         paths: Mapping[int, str] | None = None,
     ) -> None:
         self.outputs = tuple(outputs)
-        #: In the graph of a network: where each layer is in it, such as "blocks.0", by the layer's id.
+        #: For a network, the path of each layer in it, such as "blocks.0", by the layer's id.
         self.paths: Mapping[int, str] = paths or {}
         stops = None if inputs is None else dict.fromkeys(inputs)
         calls = reachable(self.outputs, stops or ())
-        #: The original of a Variable that leaves a Branch.
+        #: From each copy that leaves a Branch to its original.
         self.origin: dict[Variable, Variable] = {}
         self.calls = calls
         self.inputs: tuple[Variable, ...] = ()
         self.nodes: list[Node] = []
-        #: The run of a layer that each node was recorded in; a Branch is in that of all its users.
+        #: The run of a layer that each node was recorded in; a Branch is in the run that its users share.
         self.scopes: dict[Node, Scope | None] = {}
-        #: Where each node was written; a Branch, which nobody wrote, is in none.
+        #: Where in the source each node was written; a Branch has no such place.
         self.places: dict[Node, Place] = {}
         self._close(calls, stops)
 
     def _close(self, calls: list[Call], stops: Collection[Variable] | None) -> None:
+        """Make the nodes from the calls, with a Branch for each Variable used several times."""
         uses = Counter(v for call in calls for v in call.inputs)
         uses.update(self.outputs)
         users: dict[Variable, list[Scope | None]] = {}
@@ -74,14 +75,14 @@ class Graph:
             for v in call.inputs:
                 if uses[v] > 1:
                     users.setdefault(v, []).append(call.scope)
-        made: set[Variable] = set()
+        computed: set[Variable] = set()
         leaves: dict[Variable, None] = {}
         copies: dict[Variable, list[Variable]] = {}
         arrays: dict[Hashable, Variable] = {}
         for call in calls:
             arrows = []
             for v in call.inputs:
-                if v not in made:
+                if v not in computed:
                     v = arrays.setdefault(_array_of(v), v)
                     leaves[v] = None
                 if v.requires_grad and uses[v] > 1:
@@ -92,13 +93,13 @@ class Graph:
                     v = copies[v].pop()
                 arrows.append(v)
             outputs = call.outputs
-            made.update(outputs)
+            computed.update(outputs)
             node = call.node.bound(tuple(arrows), outputs)
             self.nodes.append(node)
             self.scopes[node] = call.scope
             if call.place is not None:
                 self.places[node] = call.place
-        leaves.update((v, None) for v in self.outputs if v not in made)
+        leaves.update((v, None) for v in self.outputs if v not in computed)
         self.outputs = tuple(copies[v].pop() if v in copies else v for v in self.outputs)
         self.inputs = tuple(v for v in leaves if v.scalar is None)
         if stops:
@@ -119,7 +120,7 @@ class Graph:
         """A name for every arrow: its own, or that of the layer or node it comes from.
 
         No two arrows have one name, and the same computation gives the same names, so that steps,
-        verdicts and pictures can be brought together by them.
+        verdicts and pictures can be matched by them.
         """
         from chainrule.graph.naming import arrow_names
 
@@ -139,7 +140,7 @@ class Graph:
 
     @property
     def has_gradients(self) -> bool:
-        """Whether its output is one number that real numbers lead to, so that gradients flow back."""
+        """Whether its output is one number, computed from real numbers, so that gradients flow back."""
         output = self.outputs[0]
         return output.requires_grad and output.size == 1 and first_complex(self) is None
 
@@ -157,7 +158,7 @@ class Graph:
 
         Raises:
             ShapeError: an output that is not one number, without a seed.
-            DTypeError: complex numbers on the way, whose derivative is another matter.
+            DTypeError: complex numbers on the way; gradients are of real numbers only.
         """
         refuse_complex(self)
         output = self.outputs[0]
@@ -279,14 +280,14 @@ class Graph:
         refuse_plain(self)
         if not any(v.requires_grad for v in self.inputs):
             raise RecordingError(self._without_gradient)
-        given: set[int] = set()
+        handed_out: set[int] = set()
         gradients = self.gradients(in_place=True)
         for variable, gradient in gradients.items():
-            # A node may hand one array to two Variables; what each keeps is its own.
+            # A node may return one array for two inputs; each Variable keeps an array of its own.
             own = np.asarray(gradient)
-            if own.base is not None or id(own) in given:
+            if own.base is not None or id(own) in handed_out:
                 own = own.copy()
-            given.add(id(own))
+            handed_out.add(id(own))
             variable._receive(own)
         if not retain_graph:
             for hold in holds:
@@ -294,7 +295,7 @@ class Graph:
 
     @property
     def _without_gradient(self) -> Text:
-        """Why there is nothing to differentiate by."""
+        """The error where there is nothing to differentiate by."""
         whole = [v for v in self.inputs if v.dtype.kind in "biu"]
         if not whole:
             return _(
@@ -346,7 +347,7 @@ class Graph:
 
 
 def _array_of(v: Variable) -> Hashable:
-    """What tells a leaf: itself; of a nameless constant its array, which may be used many times."""
+    """What identifies a leaf: itself, or for a nameless constant its array, which may be used again."""
     if v.requires_grad or v.name is not None or v.scalar is not None or v.call is not None:
         return v
     a = v.data
@@ -354,7 +355,7 @@ def _array_of(v: Variable) -> Hashable:
 
 
 def reachable(outputs: Iterable[Variable], stops: Collection[Variable]) -> list[Call]:
-    """The calls the outputs were made by, in the order they were made."""
+    """The calls that computed the outputs, in the order they were made."""
     seen: set[Call] = set()
     ahead = [v.call for v in outputs if v.call is not None and v not in stops]
     while ahead:

@@ -1,14 +1,13 @@
-"""The check of a graph: a verdict on every arrow, each node by itself, for the gradient that arrives."""
+"""The check of a graph: a verdict on the gradient of every arrow, by checking each node separately."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from chainrule.graph.chain_rule import chain_rule, refuse_complex
 from chainrule.graph.local import as_float64
@@ -17,8 +16,8 @@ from chainrule.graph.variable import Variable
 from chainrule.graph.verdicts import (
     CHANGING,
     Verdict,
+    compare,
     directions,
-    judged,
     oracles_of,
     refused,
     repeats,
@@ -27,7 +26,7 @@ from chainrule.graph.verdicts import (
 )
 from chainrule.graph.wording import number
 from chainrule.lang.messages import Text, _, _n, listed
-from chainrule.nodes.base import Node, Value, ignore_fp_errors
+from chainrule.nodes.base import Array, Node, Value, ignore_fp_errors
 from chainrule.settings import language
 from chainrule.text_width import cells_wide
 
@@ -36,8 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ArrowVerdict", "GraphCheck", "prove"]
 
-Array = npt.NDArray[Any]
-#: The columns of the table of verdicts, and what stands above them.
+#: The columns of the table of verdicts, and their headings.
 HEAD = {
     "gradient": _("gradient"),
     "into": _("into"),
@@ -52,7 +50,7 @@ HEAD = {
 
 @dataclass(frozen=True, kw_only=True)
 class ArrowVerdict(Verdict):
-    """The verdict on the gradient of one arrow, where it goes into a node; or from end to end."""
+    """The verdict on the gradient of one arrow at the node it goes into, or from end to end."""
 
     #: The arrow's name in `graph.names`, as in every step and in the picture's SVG (`data-arrow`).
     arrow: str
@@ -60,9 +58,9 @@ class ArrowVerdict(Verdict):
     #: The node that takes the arrow, and the run of a layer it is in; empty from end to end.
     node: str
     layer: str
-    #: Whether numbers could be compared: NaN and infinity prove nothing.
+    #: Whether numbers could be compared: with NaN and infinity they cannot.
     finite: bool = True
-    #: Whether it is only the slope that is not finite.
+    #: Whether only the slope is not finite, and the values are.
     steep: bool = False
 
     @property
@@ -80,14 +78,14 @@ class ArrowVerdict(Verdict):
     @property
     def sentence(self) -> Text:
         """Which gradient it is, the verdict, the numbers, and why if it is wrong, a message."""
-        told = {
+        values = {
             "gradient": self.called,
             "verdict": self.verdict,
             "error": self.error,
             "allowed": self.allowed,
         }
         if not self.detail:
-            return _("{gradient}: {verdict}, error {error:.1e}, allowed {allowed:.1e}.", **told)
+            return _("{gradient}: {verdict}, error {error:.1e}, allowed {allowed:.1e}.", **values)
         if not math.isfinite(self.error):
             return _(
                 "{gradient}: {verdict}; {detail}.",
@@ -97,16 +95,16 @@ class ArrowVerdict(Verdict):
             )
         return _(
             "{gradient}: {verdict}, error {error:.1e}, allowed {allowed:.1e}; {detail}.",
-            **told,
+            **values,
             detail=self.detail,
         )
 
 
 @dataclass(frozen=True)
 class GraphCheck:
-    """What `Graph.check` found: a verdict for every arrow, and for every input from end to end."""
+    """The result of `Graph.check`: a verdict on every arrow, and on every input from end to end."""
 
-    #: By the arrow, for the drawing.
+    #: The verdicts by arrow, as the drawing takes them.
     verdicts: dict[Variable, ArrowVerdict]
     #: The gradients of inputs and parameters, through the whole graph.
     ends: dict[Variable, ArrowVerdict]
@@ -170,12 +168,12 @@ class GraphCheck:
                 oracles=oracles_of(rows),
                 inputs=inputs.get(len(ends)) or _("do all {count} inputs", count=len(ends)),
             )
-        groups: dict[Any, list[ArrowVerdict]] = {}
+        groups: dict[tuple[bool, bool, str], list[ArrowVerdict]] = {}
         for row in rows:
             if not row.ok:
                 shared = row.finite, row.steep, row.note if row.finite else ""
                 groups.setdefault(shared, []).append(row)
-        lines = [_troubled(found, len(rows)) for found in groups.values()]
+        lines = [_troubled(group, len(rows)) for group in groups.values()]
         bad = [f"∂{r.arrow}" for r in ends if not r.ok and r.finite and not r.note]
         if bad and lines:
             lines.append(
@@ -199,9 +197,9 @@ class GraphCheck:
 
 
 def _troubled(rows: Sequence[ArrowVerdict], count: int) -> Text:
-    """What is the matter with some of so many arrows, and which they are."""
+    """What is wrong with these of `count` arrows, and which they are."""
     first, n = rows[0], len(rows)
-    told: dict[str, Any] = {
+    values: dict[str, object] = {
         "arrows": _n("{n} arrow", "{n} arrows", count),
         "places": _first(list(map(_where, rows))),
     }
@@ -210,28 +208,28 @@ def _troubled(rows: Sequence[ArrowVerdict], count: int) -> Text:
             "{n} of {arrows} has a slope that is not finite: {places}.",
             "{n} of {arrows} have a slope that is not finite: {places}.",
             n,
-            **told,
+            **values,
         )
     if not first.finite:
         return _n(
             "{n} of {arrows} carries NaN or infinity: {places}.",
             "{n} of {arrows} carry NaN or infinity: {places}.",
             n,
-            **told,
+            **values,
         )
     if first.note:
         return _(
             "{count} of {arrows} cannot be compared, since {note}: {places}.",
             count=n,
             note=first.note,
-            **told,
+            **values,
         )
     return _n(
         "{n} of {arrows} disagrees with the {oracles}: {places}.",
         "{n} of {arrows} disagree with the {oracles}: {places}.",
         n,
         oracles=oracles_of(rows),
-        **told,
+        **values,
     )
 
 
@@ -246,10 +244,10 @@ def _where(row: ArrowVerdict) -> Text:
 
 def _first(names: Sequence[str], most: int = 6) -> Text:
     """The first few, and how many more there are."""
-    told = listed(names[:most])
+    text = listed(names[:most])
     if len(names) > most:
-        return _("{names} and {more} more", names=told, more=len(names) - most)
-    return told
+        return _("{names} and {more} more", names=text, more=len(names) - most)
+    return text
 
 
 def _cells(row: ArrowVerdict) -> tuple[str, ...]:
@@ -272,7 +270,7 @@ def prove(graph: Graph, *, elements: bool = False, seed: int = 0) -> GraphCheck:
 
 
 class _Walk:
-    """The chain rule, with a look at every node it passes."""
+    """Runs the chain rule, and checks every node on the way."""
 
     def __init__(self, graph: Graph, elements: bool, rng: np.random.Generator) -> None:
         self.graph, self.elements, self.rng = graph, elements, rng
@@ -280,24 +278,24 @@ class _Walk:
         self.seed: Array = np.ones(())
 
     def derive(self, node: Node, douts: Sequence[Value]) -> tuple[Value, ...]:
-        """The node's gradients for what arrived; and the verdict on each, set down on the way."""
-        trial = _Trial(node, douts)
-        found, trouble = trial.gradients()
-        passed: list[Value] = []
+        """The node's gradients for those that arrived; the verdict on each is stored."""
+        trial = _NodeCheck(node, douts)
+        gradients, trouble = trial.gradients()
+        results: list[Value] = []
         for k, v in enumerate(node.inputs):
-            gradient = found[k] if k < len(found) else None
+            gradient = gradients[k] if k < len(gradients) else None
             if not v.requires_grad:
-                passed.append(None)
+                results.append(None)
                 continue
             verdict = trial.verdict(k, gradient, trouble, self)
             self.verdicts[v] = self._row(v, verdict, node, douts)
             if gradient is not None and np.shape(gradient) == v.shape:
-                passed.append(np.asarray(gradient, v.dtype))
+                results.append(np.asarray(gradient, v.dtype))
             elif gradient is None and not trouble:
-                passed.append(None)
-            else:  # no gradient at all; the nodes before are tried with some other one
-                passed.append(weights(self.rng, v.shape).astype(v.dtype))
-        return tuple(passed)
+                results.append(None)
+            else:  # no usable gradient; the nodes before are checked with random numbers
+                results.append(weights(self.rng, v.shape).astype(v.dtype))
+        return tuple(results)
 
     def _row(
         self, v: Variable, verdict: Verdict, node: Node | None, us: Sequence[Value] = ()
@@ -325,33 +323,33 @@ class _Walk:
     def ends(self) -> dict[Variable, ArrowVerdict]:
         """The verdicts on inputs and parameters, through the whole graph."""
         ends = [v for v in self.graph.inputs if v.requires_grad]
-        run = _Replay(self.graph, self.seed)
-        found = run.gradients(ends)
-        if found is None:
+        replay = _Replay(self.graph, self.seed)
+        gradients = replay.gradients(ends)
+        if gradients is None:
             return {}
-        return {v: self._row(v, run.verdict(v, found.get(v), self), None) for v in ends}
+        return {v: self._row(v, replay.verdict(v, gradients.get(v), self), None) for v in ends}
 
 
-def _why_not_finite(v: Variable, us: Sequence[Value]) -> Text | None:
-    """What is not finite, of a value or of the gradients that arrived; None if it is the slope alone."""
+def _why_not_finite(v: Variable, douts: Sequence[Value]) -> Text | None:
+    """What is not finite: the value, or a gradient that arrived; None if only the slope is."""
     bad = np.argwhere(~np.isfinite(v.data))
     if len(bad):
-        place = tuple(map(int, bad[0]))
-        told = {"value": number(v.data[place]), "bad": len(bad), "count": v.size}
-        if not place:
-            return _("the value is {value}, and {bad} of {count} are not finite", **told)
+        index = tuple(map(int, bad[0]))
+        values = {"value": number(v.data[index]), "bad": len(bad), "count": v.size}
+        if not index:
+            return _("the value is {value}, and {bad} of {count} are not finite", **values)
         return _(
             "the value is {value} at {place}, and {bad} of {count} are not finite",
-            place=list(place),
-            **told,
+            place=list(index),
+            **values,
         )
-    if any(u is not None and not np.all(np.isfinite(u)) for u in us):
+    if any(u is not None and not np.all(np.isfinite(u)) for u in douts):
         return _("a gradient that is not finite arrived here")
     return None
 
 
-class _Trial:
-    """One node in float64, with the gradients that arrived at its outputs."""
+class _NodeCheck:
+    """The check of one node in float64, for the gradients that arrived at its outputs."""
 
     def __init__(self, node: Node, douts: Sequence[Value]) -> None:
         self.node = node.float64_copy()
@@ -364,49 +362,49 @@ class _Trial:
         with ignore_fp_errors():
             self.scale = float(sum(np.sum(np.abs(u * out)) for u, out in pairs))
 
-    def run(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
+    def run(self, inputs: Sequence[Value]) -> tuple[Value, ...]:
         """The node's outputs."""
         with ignore_fp_errors():
             out = self.node.pure_forward(*inputs)
         return out if isinstance(out, tuple) else (out,)
 
-    def gradients(self) -> tuple[tuple[Any, ...], str]:
-        """What its backward gives for these gradients, and what is wrong with it in itself."""
+    def gradients(self) -> tuple[tuple[Value, ...], str]:
+        """The gradients that its backward gives, and an error in backward itself, if there is one."""
         us = [None if u is None else u.copy() for u in self.us]
         try:
             with ignore_fp_errors():
-                found = self.here.pure_backward(*us)
+                result = self.here.pure_backward(*us)
         except Exception as error:  # the user's own code may raise anything
             return (), _(
                 "backward raised {kind}: {error}",
                 kind=type(error).__name__,
                 error=str(error).rstrip(".。"),
             )
-        found = found if isinstance(found, tuple) else (found,)
-        if len(found) != len(self.inputs):
+        result = result if isinstance(result, tuple) else (result,)
+        if len(result) != len(self.inputs):
             return (), _(
                 "backward gave {given} gradients for {inputs} inputs",
-                given=len(found),
+                given=len(result),
                 inputs=len(self.inputs),
             )
-        kept = all(
-            u is None or own is None or np.array_equal(u, own, equal_nan=True)
-            for u, own in zip(us, self.us, strict=True)
+        unchanged = all(
+            u is None or original is None or np.array_equal(u, original, equal_nan=True)
+            for u, original in zip(us, self.us, strict=True)
         )
-        return found, "" if kept else _("backward changed the gradient it was given")
+        return result, "" if unchanged else _("backward changed the gradient it was given")
 
-    def verdict(self, k: int, gradient: Any, trouble: str, walk: _Walk) -> Verdict:
+    def verdict(self, k: int, gradient: Value, trouble: str, walk: _Walk) -> Verdict:
         """Whether the gradient of input k agrees with the slopes of the node's own forward."""
         x = self.inputs[k]
         if trouble:
             return refused(trouble, self.analytic)
         if gradient is None:
-            gradient = np.zeros(x.shape)  # "there is none" says that the slope is 0
+            gradient = np.zeros(x.shape)  # no gradient means that the slope is 0
         if np.shape(gradient) != x.shape:
             note = _("backward gave a gradient of shape {shape}", shape=np.shape(gradient))
             return refused(note, self.analytic)
 
-        def value(moved: Array) -> Any:
+        def value(moved: Array) -> Value:
             inputs = list(self.inputs)
             inputs[k] = moved
             outs = self.run(inputs)
@@ -415,30 +413,32 @@ class _Trial:
                     np.sum(u * out) for u, out in zip(self.us, outs, strict=True) if u is not None
                 )
 
-        found = worst(
-            judged(np.asarray(gradient), x, value, at, v, analytic=self.analytic, scale=self.scale)
-            for at, v in directions(walk.rng, x.shape, walk.elements)
+        result = worst(
+            compare(
+                np.asarray(gradient), x, value, name, v, analytic=self.analytic, scale=self.scale
+            )
+            for name, v in directions(walk.rng, x.shape, walk.elements)
         )
-        return _repeatable(found, lambda: value(x), self.analytic)
+        return _repeatable(result, lambda: value(x), self.analytic)
 
 
 class _Replay:
-    """The whole graph in float64, to be run again with one input moved."""
+    """The whole graph in float64, run again with one input changed."""
 
     def __init__(self, graph: Graph, seed: Array) -> None:
         self.graph, self.seed = graph, seed
         self.nodes = [node.float64_copy() for node in graph.nodes]
         self.analytic = all(node.analytic for node in graph.nodes)
-        self.values: dict[Variable, Any] = {}
+        self.values: dict[Variable, Value] = {}
         self.run({})
         with ignore_fp_errors():
             self.scale = float(np.sum(np.abs(seed * self.values[graph.outputs[0]])))
 
-    def run(self, moved: dict[Variable, Array]) -> Any:
+    def run(self, moved: dict[Variable, Array]) -> Value:
         """The weighted output, with these values for some inputs."""
-        values: dict[Variable, Any] = dict(moved)
+        values: dict[Variable, Value] = dict(moved)
 
-        def value(v: Variable) -> Any:
+        def value(v: Variable) -> Value:
             if v not in values:
                 values[v] = as_float64(v.data)
             return values[v]
@@ -453,40 +453,40 @@ class _Replay:
             self.values = values
         return total
 
-    def gradients(self, ends: list[Variable]) -> dict[Variable, Any] | None:
-        """The gradients of the ends by the chain rule; None where it does not get through."""
+    def gradients(self, ends: list[Variable]) -> dict[Variable, Value] | None:
+        """The gradients of the ends by the chain rule; None if a backward raises."""
         own = dict(zip(self.graph.nodes, self.nodes, strict=True))
 
         def derive(node: Node, douts: Sequence[Value]) -> Value:
-            at = tuple(self.values[v] for v in node.inputs)
-            here = own[node].bound(at, tuple(self.values[v] for v in node.outputs))
+            inputs = tuple(self.values[v] for v in node.inputs)
+            here = own[node].bound(inputs, tuple(self.values[v] for v in node.outputs))
             return here.pure_backward(*[None if u is None else np.array(u) for u in douts])
 
         try:
             return chain_rule(self.graph, self.seed, self.values.__getitem__, ends, derive=derive)
-        except Exception:  # a backward that raises; the arrow it belongs to says so
+        except Exception:  # a backward that raises; the verdict at its own arrow says so
             return None
 
-    def verdict(self, v: Variable, gradient: Any, walk: _Walk) -> Verdict:
+    def verdict(self, v: Variable, gradient: Value, walk: _Walk) -> Verdict:
         """Whether a gradient agrees with the slope of the whole graph."""
         x = self.values[v]
         dx = np.zeros(x.shape) if gradient is None else np.asarray(gradient)
-        found = worst(
-            judged(
+        result = worst(
+            compare(
                 dx,
                 x,
                 lambda moved: self.run({v: moved}),
-                at,
-                way,
+                name,
+                direction,
                 analytic=self.analytic,
                 scale=self.scale,
             )
-            for at, way in directions(walk.rng, x.shape, False)
+            for name, direction in directions(walk.rng, x.shape, False)
         )
-        return _repeatable(found, lambda: self.run({v: x}), self.analytic)
+        return _repeatable(result, lambda: self.run({v: x}), self.analytic)
 
 
-def _repeatable(found: Verdict, run: Callable[[], Any], analytic: bool) -> Verdict:
-    """The verdict, unless the numbers it goes by are other ones each time."""
-    doubtful = not found.ok or found.kink
-    return refused(CHANGING, analytic) if doubtful and not repeats(run) else found
+def _repeatable(verdict: Verdict, run: Callable[[], Value], analytic: bool) -> Verdict:
+    """The verdict; but if the numbers that it depends on change from run to run, a refusal."""
+    doubtful = not verdict.ok or verdict.kink
+    return refused(CHANGING, analytic) if doubtful and not repeats(run) else verdict

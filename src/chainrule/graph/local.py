@@ -1,79 +1,78 @@
-"""One node at its numbers, element by element: what each output is made of, and what each input moves.
+"""One node with its numbers, element by element: which inputs an output is computed from, and back.
 
-Nothing here knows a node by name. All of it comes from running the node's own forward and
-backward: on the numbers themselves, on one-hot gradients, and on labels in place of numbers,
-which come out where the numbers would.
+No node is known by name here. Everything is found by running the node's own forward and backward: on
+the numbers themselves, on one-hot gradients, and on labels (1, 2, 3, ...) in place of the numbers,
+whose positions in the result show where each number goes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from chainrule.errors import RecordingError
 from chainrule.graph.recording import recording
 from chainrule.graph.variable import Variable
-from chainrule.nodes.base import Node, ignore_fp_errors
+from chainrule.nodes.base import Array, Node, Value, ignore_fp_errors
 from chainrule.nodes.linear_algebra import MatrixError
 
 __all__ = ["Local", "Part", "as_float64"]
 
-Array = npt.NDArray[Any]
-
 
 class Part(NamedTuple):
-    """A share of a sum: coefficients times an element of one array, or of two arrays, for each."""
+    """Terms of a sum: each a coefficient times an element of one array, or of two arrays."""
 
     coefficients: Array
-    #: Which array, and which of its elements, counted flat; once or twice.
+    #: One or two factors: the number of the array, and the flat positions of its elements.
     factors: tuple[tuple[int, Array], ...]
 
 
-def as_float64(x: Any) -> Array:
-    """Real numbers in float64, so that a slope comes out to the last digit; others as they are."""
+def as_float64(x: Value) -> Array:
+    """Real numbers in float64, so that a slope is exact to the last digit; others unchanged."""
     array = np.asarray(x)
     return array.astype(np.float64) if array.dtype.kind == "f" else array
 
 
 class Local:
-    """A node with the numbers at its inputs, in float64, apart from the graph it is in."""
+    """A float64 copy of a node with the numbers at its inputs, separate from its graph."""
 
     def __init__(self, node: Node) -> None:
         self.inputs = tuple(as_float64(v.data) for v in node.inputs)
         self.node = node.float64_copy()
         self.outputs = self.forward(self.inputs)
-        #: The inputs that can move.
+        #: The inputs of real numbers, which have slopes.
         self.moving = [k for k, x in enumerate(self.inputs) if x.dtype.kind == "f"]
 
     # -- running the node ------------------------------------------------------------------
 
-    def forward(self, inputs: Sequence[Any]) -> tuple[Any, ...]:
+    def forward(self, inputs: Sequence[Value]) -> tuple[Value, ...]:
         """The outputs for some inputs."""
         with ignore_fp_errors():
             out = self.node.pure_forward(*inputs)
         return out if isinstance(out, tuple) else (out,)
 
-    def backward(self, douts: Sequence[Any], inputs: Sequence[Any] | None = None) -> list[Any]:
+    def backward(
+        self, douts: Sequence[Value], inputs: Sequence[Value] | None = None
+    ) -> list[Value]:
         """The gradient of every input; 0 where the node gives none."""
-        at = self.inputs if inputs is None else tuple(inputs)
-        outputs = self.outputs if inputs is None else self.forward(at)
+        arrays = self.inputs if inputs is None else tuple(inputs)
+        outputs = self.outputs if inputs is None else self.forward(arrays)
         with ignore_fp_errors():
-            found = self.node.bound(at, outputs).pure_backward(*douts)
-        dxs = found if isinstance(found, tuple) else (found,)
-        return [np.zeros(x.shape) if dx is None else dx for x, dx in zip(at, dxs, strict=True)]
+            result = self.node.bound(arrays, outputs).pure_backward(*douts)
+        dxs = result if isinstance(result, tuple) else (result,)
+        return [np.zeros(x.shape) if dx is None else dx for x, dx in zip(arrays, dxs, strict=True)]
 
     # -- what the node is ------------------------------------------------------------------
 
     @cached_property
     def shape(self) -> tuple[list[int], tuple[int, int] | None] | None:
-        """The inputs it is linear in by themselves, and the two it multiplies; None for the rest.
+        """The inputs it is linear in, and the pair that it multiplies; None for any other node.
 
-        A gradient that does not move when its own input does belongs to a linear one; if it
-        moves with just one other input, those two are multiplied.
+        The gradient of a linear input does not change with any input; if it changes with exactly one
+        other input, the node multiplies the two.
         """
         try:
             return self._shape()
@@ -85,7 +84,7 @@ class Local:
         us = [rng.normal(size=np.shape(out)) for out in self.outputs]
         base = {k: rng.normal(size=self.inputs[k].shape) for k in self.moving}
 
-        def at(**moved: Any) -> list[Any]:
+        def at(**moved: Array) -> list[Value]:
             inputs = list(self.inputs)
             for k, x in base.items():
                 inputs[k] = moved.get(f"x{k}", x)
@@ -94,13 +93,13 @@ class Local:
         before = at()
         partners: dict[int, set[int]] = {k: set() for k in self.moving}
         for moved, x in base.items():
-            # To the other side of 0, and of whatever else it may be compared with.
+            # Values of the other sign, and large ones, beyond what a node may compare with.
             for other in (-x, 50 * rng.normal(size=x.shape), -50 * rng.normal(size=x.shape)):
                 after = at(**{f"x{moved}": other})
                 for k in self.moving:
                     if not np.allclose(before[k], after[k], rtol=1e-9, atol=1e-12):
                         partners[k].add(moved)
-        pairs = [(k, *found) for k, found in partners.items() if found]
+        pairs = [(k, *others) for k, others in partners.items() if others]
         if not pairs:
             return list(self.moving), None
         if len(pairs) != 2 or pairs[0] != pairs[1][::-1]:
@@ -110,7 +109,7 @@ class Local:
 
     @cached_property
     def copied(self) -> tuple[Array, Array] | None:
-        """For every element of the only output, which input it is copied from, and which element."""
+        """For every element of the only output, the input it is copied from, and its position there."""
         try:
             return self._copied() if len(self.outputs) == 1 else None
         except MatrixError:
@@ -124,14 +123,14 @@ class Local:
             for k, (s, x) in enumerate(zip(starts, self.inputs, strict=True))
         ]
         label = np.asarray(self.forward(labels)[0], float).reshape(-1)
-        found = self._whole(label, int(sum(sizes)))
-        if found is None or not self._gathers(found, starts):
+        labels_out = self._whole(label, int(sum(sizes)))
+        if labels_out is None or not self._gathers(labels_out, starts):
             return None
-        which = np.searchsorted(starts, found, side="right") - 1
-        return which, found - starts[which]
+        which = np.searchsorted(starts, labels_out, side="right") - 1
+        return which, labels_out - starts[which]
 
     def _gathers(self, labels: Array, starts: Array) -> bool:
-        """Whether other numbers come out at the same places."""
+        """Whether random numbers are copied to the same positions, too."""
         rng = np.random.default_rng(0)
         drawn = [np.asarray(rng.integers(-(10**6), 10**6, x.shape), float) for x in self.inputs]
         for sign in (1, -1):
@@ -145,7 +144,7 @@ class Local:
         return True
 
     def passed_on(self, k: int, m: int) -> Array | None:
-        """For every element of input k, the element of output m whose gradient it gets as it is."""
+        """For every element of input k, the element of output m whose gradient it gets unchanged."""
         out = self.outputs[m]
         us = [np.zeros(np.shape(o)) for o in self.outputs]
         us[m] = np.arange(1.0, np.size(out) + 1).reshape(np.shape(out))
@@ -162,7 +161,7 @@ class Local:
 
     @staticmethod
     def _whole(labels: Array, most: int) -> Array | None:
-        """Labels as whole numbers from 1, or None where they are no labels any more."""
+        """Labels as whole numbers from 1 to `most`; None if these are not all labels."""
         if not np.all((labels >= 1) & (labels <= most)):
             return None
         whole = labels.astype(np.int64)
@@ -170,114 +169,114 @@ class Local:
 
     # -- what an element is made of, and what it moves ----------------------------------------
 
-    def parts(self, m: int, place: int) -> list[Part] | None:
-        """Element `place` of output m as a sum of products; None where it is not one."""
+    def parts(self, m: int, position: int) -> list[Part] | None:
+        """An element of output m as a sum of products; None if it is not one."""
         if self.shape is None:
             return None
         singles, pair = self.shape
-        one = self._one_hot(m, place)
+        one = self._one_hot(m, position)
         dxs = self.backward(one)
-        found = [self._slopes(k, dxs[k]) for k in singles]
+        terms = [self._slopes(k, dxs[k]) for k in singles]
         if pair is not None:
             a, b = pair
             labels = self._labelled(b)
             partner = self._whole_part(self.backward(one, labels)[a], a, b)
             if partner is None:
                 return None
-            found.append(partner)
-        found = [part for part in found if len(part.coefficients)]
-        value = float(np.reshape(self.outputs[m], -1)[place])
-        sizes = [self.value(part) for part in found]
+            terms.append(partner)
+        terms = [part for part in terms if len(part.coefficients)]
+        value = float(np.reshape(self.outputs[m], -1)[position])
+        sizes = [self.value(part) for part in terms]
         total = float(sum(np.sum(size) for size in sizes))
         scale = float(sum(np.sum(np.abs(size)) for size in sizes))
-        return found if abs(total - value) <= 1e-9 * scale + 1e-300 else None
+        return terms if abs(total - value) <= 1e-9 * scale + 1e-300 else None
 
-    def touches(self, m: int, place: int) -> list[tuple[int, Array]]:
-        """The elements of each input that element `place` of output m is computed from.
+    def touches(self, m: int, position: int) -> list[tuple[int, Array]]:
+        """The elements of each input that an element of output m is computed from.
 
-        Slopes say so: those here, and since a slope may happen to be 0, those where all is equal.
+        These have a slope other than 0: here, or, since a slope may happen to be 0, where all inputs are 1.
         """
         ones = [np.ones(x.shape) if k in self.moving else x for k, x in enumerate(self.inputs)]
-        one = self._one_hot(m, place)
+        one = self._one_hot(m, position)
         here = self.backward(one)
         try:
             there = self.backward(one, ones)
         except MatrixError:
             there = here
-        found = []
+        touched = []
         for k in self.moving:
             slopes = [np.reshape(np.asarray(dxs[k], float), -1) for dxs in (here, there)]
-            at = np.flatnonzero((slopes[0] != 0) | (slopes[1] != 0))
-            if len(at):
-                found.append((k, at))
-        return found
+            positions = np.flatnonzero((slopes[0] != 0) | (slopes[1] != 0))
+            if len(positions):
+                touched.append((k, positions))
+        return touched
 
-    def moves(self, k: int, place: int, m: int) -> Part:
-        """∂y/∂x for element `place` of input k and all of output m: factors are y, and the partner.
+    def moves(self, k: int, position: int, m: int) -> Part:
+        """∂y/∂x for one element of input k and all of output m; the first factors are those of y.
 
         Where the slope is an element of another input, that is the second factor.
         """
         if self.shape is not None and self.shape[1] is not None and k in self.shape[1]:
             a, b = self.shape[1]
             other = b if k == a else a
-            column = self._column(k, place, m, self._labelled(other))
+            column = self._column(k, position, m, self._labelled(other))
             at = np.flatnonzero(column)
             label = self._whole(column[at], self.inputs[other].size)
             if label is not None:
                 return Part(np.ones(len(at)), ((m, at), (other, label - 1)))
-        column = self._column(k, place, m, None)
+        column = self._column(k, position, m, None)
         at = np.flatnonzero(column)
         return Part(column[at], ((m, at),))
 
     def value(self, part: Part) -> Array:
         """The numbers of a part of an output."""
         values = part.coefficients
-        for k, places in part.factors:
-            values = values * np.reshape(self.inputs[k], -1)[places]
+        for k, positions in part.factors:
+            values = values * np.reshape(self.inputs[k], -1)[positions]
         return values
 
-    def _one_hot(self, m: int, place: int) -> list[Array]:
+    def _one_hot(self, m: int, position: int) -> list[Array]:
         us = [np.zeros(np.shape(out)) for out in self.outputs]
-        us[m].reshape(-1)[place] = 1.0
+        us[m].reshape(-1)[position] = 1.0
         return us
 
-    def _labelled(self, k: int) -> list[Any]:
-        """The inputs, with the numbers 1, 2, 3 … in place of those of input k."""
+    def _labelled(self, k: int) -> list[Value]:
+        """The inputs, with the labels 1, 2, 3, … in place of input k."""
         inputs = list(self.inputs)
         inputs[k] = np.arange(1.0, inputs[k].size + 1).reshape(inputs[k].shape)
         return inputs
 
-    def _slopes(self, k: int, dx: Any) -> Part:
+    def _slopes(self, k: int, dx: Value) -> Part:
         flat = np.reshape(np.asarray(dx, float), -1)
         at = np.flatnonzero(flat)
         return Part(flat[at], ((k, at),))
 
-    def _whole_part(self, dx: Any, a: int, b: int) -> Part | None:
+    def _whole_part(self, dx: Value, a: int, b: int) -> Part | None:
         flat = np.reshape(dx, -1)
         at = np.flatnonzero(flat)
         label = self._whole(flat[at], self.inputs[b].size)
         return None if label is None else Part(np.ones(len(at)), ((a, at), (b, label - 1)))
 
-    def _column(self, k: int, place: int, m: int, inputs: list[Any] | None) -> Array:
+    def _column(self, k: int, position: int, m: int, inputs: list[Value] | None) -> Array:
         """∂y/∂x of one element of input k: the slope of its gradient in the gradient of y.
 
-        Backward is linear in what it is given, so differentiating it turns it round.
+        Backward is linear in the gradients it takes, so its own gradient is the transposed map.
         """
         at = self.inputs if inputs is None else inputs
-        # Not at 0, where some nodes let a zero gradient stay zero whatever the slope.
+        # Not at 0, where some nodes return 0 whatever the slope is.
         us = [Variable(np.ones(np.shape(out))) for out in self.outputs]
         try:
             with recording():
                 dx = self.backward(us, at)[k]
                 if not isinstance(dx, Variable) or not dx.requires_grad:
                     return np.zeros(us[m].size)
-                found = dx.reshape(-1)[place].graph.gradients(wanted=[us[m]])
+                by_arrow = dx.reshape(-1)[position].graph.gradients(wanted=[us[m]])
         except RecordingError:  # a hand-written backward takes arrays only
-            return self._column_by_rows(k, place, m, at)
-        return np.reshape(found.get(us[m], np.zeros(us[m].shape)), -1)
+            return self._column_by_rows(k, position, m, at)
+        return np.reshape(by_arrow.get(us[m], np.zeros(us[m].shape)), -1)
 
-    def _column_by_rows(self, k: int, place: int, m: int, at: Sequence[Any]) -> Array:
+    def _column_by_rows(self, k: int, position: int, m: int, at: Sequence[Value]) -> Array:
         column = np.zeros(np.size(self.outputs[m]))
         for j in range(len(column)):
-            column[j] = np.reshape(self.backward(self._one_hot(m, j), at)[k], -1)[place]
+            column[j] = np.reshape(self.backward(self._one_hot(m, j), at)[k], -1)[position]
         return column

@@ -1,8 +1,8 @@
-"""Arrays held by a recorded computation are read-only until its backward pass, or its end.
+"""Locks: the arrays of a recorded computation are read-only until its backward pass, or its end.
 
 The backward pass reads what the forward pass read; an array changed in between would give
-a silently wrong gradient. So the arrays are locked, and NumPy raises at the very line that
-tries to write into one.
+a silently wrong gradient. So the arrays are locked, and NumPy raises at the line that tries to
+write into one.
 """
 
 from __future__ import annotations
@@ -10,25 +10,22 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+
+from chainrule.nodes.base import Array
 
 __all__ = ["Hold"]
 
-Array = npt.NDArray[Any]
-
-
 _guard = threading.RLock()  # re-entrant: the garbage collector may release a Hold at any point
-#: How many holds keep an array that was writeable before, by its id.
+#: The number of holds on each array that was writeable before, by its id.
 _holds: dict[int, int] = {}
-#: Views that nothing holds any more, but whose base is held: they become writeable after it.
+#: Views without a hold whose base still has one, by the base's id; they become writeable after it.
 _waiting: dict[int, list[Array]] = {}
 
 
 class Hold:
-    """Keeps some arrays, and the arrays they are views of, read-only until `release`."""
+    """Keeps arrays, and the arrays they are views of, read-only until `release`."""
 
     __slots__ = ("_arrays", "released")
 
@@ -37,18 +34,18 @@ class Hold:
         self._arrays: list[Array] = []
         with _guard:
             for given in arrays:
-                array: Any = given
+                array: object = given
                 while isinstance(array, np.ndarray):
                     count = _holds.get(id(array), 0)
                     if count or array.flags.writeable:
                         array.setflags(write=False)
                         _holds[id(array)] = count + 1
                         self._arrays.append(array)
-                    # What is read-only by its owner's wish stays so.
+                    # An array that its owner has made read-only stays so.
                     array = array.base
 
     def release(self) -> None:
-        """Make every array writeable again that no other hold keeps."""
+        """Make every array writeable again that has no other hold."""
         if self.released:
             return
         self.released = True
@@ -67,8 +64,8 @@ class Hold:
 
 
 def _free(array: Array) -> None:
-    """Make an array writeable, and the views that waited for it; or let it wait for its base."""
-    base: Any = array.base
+    """Make an array and its waiting views writeable; if its base has a hold, let it wait for that."""
+    base: object = array.base
     while isinstance(base, np.ndarray):
         if id(base) in _holds:
             _waiting.setdefault(id(base), []).append(array)

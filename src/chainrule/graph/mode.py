@@ -1,4 +1,4 @@
-"""Ambient flags: training or not, which Dropout and BatchNorm read; complex numbers as steps."""
+"""Context flags: training or not, which Dropout and BatchNorm read; complex steps or complex numbers."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def inference_mode() -> AbstractContextManager[None]:
 
 @contextmanager
 def complex_steps() -> Iterator[None]:
-    """Complex numbers are steps beside real ones: a node takes the imaginary part as it is."""
+    """Inside the block, an imaginary part is a complex step, which every node takes."""
     token = _stepping.set(True)
     try:
         yield
@@ -52,5 +52,5 @@ def complex_steps() -> Iterator[None]:
 
 
 def stepping() -> bool:
-    """Whether complex numbers are steps beside real ones."""
+    """Whether imaginary parts are complex steps."""
     return _stepping.get()

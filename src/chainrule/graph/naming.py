@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST", "arrow_called", "arrow_names", "landmarks", "layer_names", "leaving"]
 
-#: So many names of arrows are told at most where one is not known.
+#: The most names of arrows that an error lists.
 MOST = 12
 
 
@@ -35,24 +35,24 @@ def arrow_names(graph: Graph) -> dict[Variable, str]:
     """A name for every arrow.
 
     An arrow with a name keeps it; where two have one name they are numbered, parameters by
-    their layer: W1 and b1, W2 and b2. What leaves a layer is called after it (`affine1`), what
-    else a node makes after the node (`matmul`), and a single last number is L. A copy that
+    their layer: W1 and b1, W2 and b2. The output of a layer is called after the layer (`affine1`), any
+    other output of a node after the node (`matmul`), and a single last number L. A copy that
     leaves a Branch is called after both its ends: `x→mul`.
     """
-    made = {v: node for node in graph.nodes for v in node.outputs if not isinstance(node, Branch)}
-    arrows = [v for v in _leaves(graph) if v not in made] + list(made)
+    makers = {v: node for node in graph.nodes for v in node.outputs if not isinstance(node, Branch)}
+    arrows = [v for v in _leaves(graph) if v not in makers] + list(makers)
     left = leaving(graph)
-    # No name can steer a terminal or break a picture; a blank one is none.
+    # No name may control a terminal or break a picture; a blank one counts as none.
     given = [printable(v.name) if v.name and v.name.strip() else None for v in arrows]
-    first = made.get(graph.root(graph.outputs[0]))
+    first = makers.get(graph.root(graph.outputs[0]))
     wanted = []
     for v, name in zip(arrows, given, strict=True):
-        if name is None and v not in made:
+        if name is None and v not in makers:
             name = "input" if v.requires_grad else "constant"
-        elif name is None and made[v] is first and v.size == 1 and "L" not in given:
+        elif name is None and makers[v] is first and v.size == 1 and "L" not in given:
             name = "L"
         elif name is None:
-            name = (left[v].layer if v in left else made[v]).label.lower()
+            name = (left[v].layer if v in left else makers[v]).label.lower()
         wanted.append(name)
     names = dict(zip(arrows, _numbered(wanted, _by_layer(graph, arrows)), strict=True))
     _name_copies(graph, names)
@@ -69,27 +69,27 @@ def arrow_called(graph: Graph, name: str) -> Variable:
         if called == name:
             return v
     names = list(graph.names.values())
-    near = list(dict.fromkeys([*get_close_matches(name, names), *names]))[:MOST]
-    told = nearest(name, near)
+    nearby = list(dict.fromkeys([*get_close_matches(name, names), *names]))[:MOST]
+    text = nearest(name, nearby)
     if len(names) > MOST:
-        told = _("{names} and {more} more (graph.names)", names=told, more=len(names) - len(near))
-    raise SettingError(_("no arrow is called {name}: {nearest}.", name=shown(name), nearest=told))
+        text = _("{names} and {more} more (graph.names)", names=text, more=len(names) - len(nearby))
+    raise SettingError(_("no arrow is called {name}: {nearest}.", name=shown(name), nearest=text))
 
 
 def landmarks(graph: Graph) -> set[Variable]:
-    """The arrows that people know: named ones, inputs, and what leaves a layer."""
+    """The arrows that a derivation stops at: named ones, inputs, and outputs of layers."""
     own = {v for node in graph.nodes for v in (*node.inputs, *node.outputs)} - set(graph.origin)
-    made = {v for node in graph.nodes for v in node.outputs}
-    return {v for v in own if v.name is not None or v not in made} | set(leaving(graph))
+    computed = {v for node in graph.nodes for v in node.outputs}
+    return {v for v in own if v.name is not None or v not in computed} | set(leaving(graph))
 
 
 def _leaves(graph: Graph) -> Iterable[Variable]:
-    """What no node made, in the order it is used; numbers written in Python have no name."""
-    found: dict[Variable, None] = {}
+    """The arrows that no node computed, in the order of use, without numbers written in Python."""
+    arrows: dict[Variable, None] = {}
     for node in graph.nodes:
-        found.update((graph.root(v), None) for v in node.inputs if v.scalar is None)
-    found.update((v, None) for v in (*graph.inputs, *(graph.root(v) for v in graph.outputs)))
-    return found
+        arrows.update((graph.root(v), None) for v in node.inputs if v.scalar is None)
+    arrows.update((v, None) for v in (*graph.inputs, *(graph.root(v) for v in graph.outputs)))
+    return arrows
 
 
 def leaving(graph: Graph) -> dict[Variable, Scope]:
@@ -102,17 +102,17 @@ def leaving(graph: Graph) -> dict[Variable, Scope]:
                 root = graph.root(v)
                 inside[root] = inside.get(root, reached) & reached
     inside.update((graph.root(v), set()) for v in graph.outputs)
-    found = {}
+    scopes = {}
     for node in graph.nodes:
         for v in node.outputs:
             left = [s for s in around(graph.scopes[node]) if s not in inside.get(v, ())]
             if left and v in inside:
-                found[v] = left[-1]
-    return found
+                scopes[v] = left[-1]
+    return scopes
 
 
 def _by_layer(graph: Graph, arrows: Iterable[Variable]) -> dict[int, int]:
-    """By its place, the number of the layer that each parameter belongs to, layers counted from 1."""
+    """From the index of each parameter among the arrows to the number of its layer, from 1."""
     layers: dict[Variable, Scope | None] = {}
     for node in graph.nodes:
         for v in node.inputs:
@@ -123,7 +123,7 @@ def _by_layer(graph: Graph, arrows: Iterable[Variable]) -> dict[int, int]:
 
 
 def _numbered(wanted: list[str], numbers: dict[int, int] | None = None) -> list[str]:
-    """The names, made unique by a number behind each that several want: W1, W2; p0_1, p0_2."""
+    """The names, made unique by a number after each that occurs several times: W1, W2; p0_1, p0_2."""
     count = Counter(wanted)
     taken = {name for name, n in count.items() if n == 1}
     names: list[str] = []

@@ -1,9 +1,8 @@
-"""Texts of several lines that can be said in other languages: below each other, and in columns."""
+"""Texts of several lines that can be translated: lines below each other, and tables."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from chainrule.lang.messages import Text, in_language
 from chainrule.text_width import cells_wide, padded
@@ -26,21 +25,21 @@ class Lines(Text):
 
     def __new__(cls, parts: Iterable[str]) -> Lines:
         """The texts, each on lines of its own."""
-        held = tuple(parts)
-        self = super().__new__(cls, "\n".join(map(str, held)))
-        self.parts = held
+        texts = tuple(parts)
+        self = super().__new__(cls, "\n".join(map(str, texts)))
+        self.parts = texts
         return self
 
     def said(self, lang: str, reader: str = "python") -> str:
         """The lines in a language, for a reader."""
         return "\n".join(in_language(part, lang, reader) for part in self.parts)
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return Lines, (self.parts,)
 
 
 class Table(Text):
-    """Rows of cells in columns, which in every language are as wide as their words."""
+    """Rows of cells in columns, whose widths fit the words of each language."""
 
     __slots__ = ("rows",)
 
@@ -48,21 +47,21 @@ class Table(Text):
 
     def __new__(cls, rows: Iterable[Sequence[str]]) -> Table:
         """The rows, all of one length."""
-        held = tuple(map(tuple, rows))
-        self = super().__new__(cls, "\n".join(in_columns(held, "en")))
-        self.rows = held
+        cells = tuple(map(tuple, rows))
+        self = super().__new__(cls, "\n".join(in_columns(cells, "en")))
+        self.rows = cells
         return self
 
     def said(self, lang: str, reader: str = "python") -> str:
         """The table in a language, for a reader."""
         return "\n".join(in_columns(self.rows, lang, reader))
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return Table, (self.rows,)
 
 
 def in_columns(rows: Iterable[Sequence[str]], lang: str, reader: str = "python") -> list[str]:
-    """Lines of cells, each column as wide as its widest cell; the last one as it comes."""
+    """Lines of cells, each column padded to its widest cell; the last column is not padded."""
     lines = [[in_language(cell, lang, reader) for cell in row] for row in rows]
     widths = [max(cells_wide(line[i]) for line in lines) for i in range(len(lines[0]) - 1)]
     return [

@@ -1,7 +1,7 @@
-"""Numbers that were read off a Variable and came back into its computation: a cut in the gradient.
+"""Plain numbers computed from a Variable and used as constants, through which no gradient flows.
 
-`y = x * math.exp(x)` calls float(x). Python does not tell who asks, and to look at a number is no
-fault; but where math.exp of it is found again in the graph, the way through it is missing.
+`y = x * math.exp(x)` calls float(x). To read a number is no mistake; but where math.exp(x) then occurs
+as a constant of the graph, the gradient through it is missing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["refuse_plain"]
 
-#: What people compute of one number, by what it is called in their text.
+#: The functions of one number that are looked for, by name.
 _FUNCTIONS = {
     name: getattr(math, name)
     for name in (
@@ -32,14 +32,14 @@ _FUNCTIONS = {
     )
     if hasattr(math, name)
 }  # fmt: skip
-#: A number with fewer digits may as well have been typed.
+#: A number with fewer digits may have been typed by hand.
 _DIGITS = 8
-#: In larger arrays nobody has put numbers one by one.
+#: Larger arrays are not searched: nobody fills them number by number.
 _LARGEST = 1000
 
 
 def refuse_plain(graph: Graph) -> None:
-    """Raise where a number that was read off a Variable of the graph is used in it as a constant."""
+    """Raise if a number computed from a plain value of a Variable is a constant of its graph."""
     read = {v: v.read for call in graph.calls for v in call.inputs if v.read is not None}
     if not read:
         return
@@ -50,40 +50,41 @@ def refuse_plain(graph: Graph) -> None:
         numbers = set(_constants(call))
         for v, order in read.items():
             if numbers and order < call.order:
-                for number, text in _made_of(v):
+                for number, text in _computed_from(v):
                     if number in numbers:
-                        raise RecordingError(_told(call, v, number, text))
+                        raise RecordingError(_message(call, v, number, text))
 
 
 def _constants(call: Call) -> Iterator[float]:
-    """The numbers with many digits that a node was given as they are."""
+    """The constants with many digits among the inputs of a call."""
     for v in call.inputs:
         if v.call is None and not v.requires_grad and v.dtype.kind == "f" and v.size <= _LARGEST:
             parts = [v.scalar] if isinstance(v.scalar, float) else np.unique(v.data).tolist()
-            yield from (n for n in parts if _long(n))
+            yield from (n for n in parts if _has_many_digits(n))
 
 
-def _made_of(v: Variable) -> Iterator[tuple[float, str]]:
+def _computed_from(v: Variable) -> Iterator[tuple[float, str]]:
+    """The values of the functions of a Variable's number, each with its formula."""
     x = v.data.item()
     if isinstance(x, complex):
         return
     for name, function in _FUNCTIONS.items():
         try:
-            found = function(x)
+            value = function(x)
         except (ValueError, OverflowError):
             continue
-        if _long(found):
-            yield found, f"math.{name}({v.name or 'x'})"
-            yield -found, f"-math.{name}({v.name or 'x'})"
+        if _has_many_digits(value):
+            yield value, f"math.{name}({v.name or 'x'})"
+            yield -value, f"-math.{name}({v.name or 'x'})"
 
 
-def _long(number: float) -> bool:
+def _has_many_digits(number: float) -> bool:
     return math.isfinite(number) and len(repr(abs(number)).strip("0.").replace(".", "")) >= _DIGITS
 
 
-def _told(call: Call, v: Variable, number: float, text: str) -> Text:
+def _message(call: Call, v: Variable, number: float, text: str) -> Text:
     name = text.removeprefix("-").removeprefix("math.").partition("(")[0]
-    told = {
+    values = {
         "number": number,
         "node": type(call.node).__name__,
         "formula": text,
@@ -94,12 +95,12 @@ def _told(call: Call, v: Variable, number: float, text: str) -> Text:
             "the number {number!r} that {node} was given is {formula} of a Variable of the same"
             " computation, taken as a plain number, through which no gradient flows back. Write {instead};"
             " if it is meant to be a constant, say so with .data.",
-            **told,
+            **values,
         )
     return _(
         "the number {number!r} that {node} was given at {line} is {formula} of a Variable of the same"
         " computation, taken as a plain number, through which no gradient flows back. Write {instead}; if"
         " it is meant to be a constant, say so with .data.",
-        **told,
+        **values,
         line=line_of(call.place),
     )

@@ -1,4 +1,4 @@
-"""What is being recorded: a step for an engine, or a function that is differentiated."""
+"""The recording in progress: of a step for an engine, or of a function to differentiate."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ _differentiated: ContextVar[str | None] = ContextVar("chainrule_differentiated",
 
 
 class Read(Protocol):
-    """Something that was read when a step was recorded."""
+    """A value that was read when a step was recorded."""
 
     def changed(self) -> bool:
-        """Whether it is another one now."""
+        """Whether it has another value now."""
 
 
 Reads: TypeAlias = list[Read]
 
 
 class Recording:
-    """A step being recorded for an engine: its buffers, as they were and as they will be.
+    """A step being recorded for an engine: its buffers before and after the step, and what it reads.
 
     A buffer is an array that a step reads and writes without a gradient, such as a running
-    mean. `read` holds the Variable that stands for it, `written` the value it is to get.
+    mean. `read` holds the Variable that stands for it, `written` its new value.
     `outputs` are the layers' outputs in the order they ran, so that an engine can name them.
-    `reads` are what it read of the user's own that it will not read itself: after a change of one of them
-    the step has to be recorded again.
+    `reads` are the user's values that were read only while recording: if one of them changes, the step
+    has to be recorded again.
     `parts` are the revisions of the layers and networks that ran.
-    `checks` are what functions ask of values that the step is given, such as targets.
+    `checks` are functions that check a value of the step, such as the targets, before every run.
     """
 
     def __init__(self) -> None:
@@ -61,41 +61,41 @@ class Recording:
 
 
 def current_recording() -> Recording | None:
-    """The step being recorded for an engine, if one is."""
+    """The recording in progress for an engine, or None."""
     return _recording.get()
 
 
 @contextmanager
 def recording() -> Iterator[Recording]:
-    """Record for an engine: nothing is locked, and no value may steer Python's control flow."""
-    made = Recording()
-    token = _recording.set(made)
+    """Inside the block, record for an engine: no array is locked, no value may control Python's flow."""
+    new_recording = Recording()
+    token = _recording.set(new_recording)
     try:
-        with _said_by_us():
-            yield made
+        with _own_errors():
+            yield new_recording
     finally:
         _recording.reset(token)
 
 
 def differentiated() -> str | None:
-    """What differentiates the function that is running, such as "cr.grad", if something does."""
+    """The name of what differentiates the running function, such as "cr.grad", or None."""
     return _differentiated.get()
 
 
 @contextmanager
 def differentiating(what: str) -> Iterator[None]:
-    """Run a function whose gradient is wanted: no value may leave the graph unseen."""
+    """Inside the block runs a function to differentiate: a value taken as a plain number is an error."""
     token = _differentiated.set(what)
     try:
-        with _said_by_us():
+        with _own_errors():
             yield
     finally:
         _differentiated.reset(token)
 
 
 @contextmanager
-def _said_by_us() -> Iterator[None]:
-    """`a[0] = x` makes NumPy ask x for a number, and hide why there is none."""
+def _own_errors() -> Iterator[None]:
+    """Raise our own error where NumPy hides it, as `a[0] = x` does, which asks x for a number."""
     try:
         yield
     except ValueError as error:

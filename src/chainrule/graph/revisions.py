@@ -1,18 +1,17 @@
-"""Revisions: how a network learns that one of its own layers has changed, and no other network does."""
+"""Revisions: counters by which a network notices changes of its own layers, and of no others."""
 
 from __future__ import annotations
 
-from typing import Any
 from weakref import ReferenceType, ref
 
 __all__ = ["Revision"]
 
 
 class Revision:
-    """How often something has changed, with all that it is made of.
+    """A counter of the changes of an object, including those of its parts.
 
-    What was recorded at one number holds as long as the number stays. A change is handed on to those
-    that follow: a layer's to the networks and layers that it was recorded in.
+    A recording is valid as long as the number stays the same. A change is passed on to all followers:
+    that of a layer to the networks and layers that it was recorded in.
 
     >>> layer, network, other = Revision(), Revision(), Revision()
     >>> network.follow(layer)
@@ -37,15 +36,15 @@ class Revision:
     def change(self) -> None:
         """Count a change, here and in all that follow."""
         seen = {id(self): self}
-        waiting = [self]
-        while waiting:
-            one = waiting.pop()
-            one.number += 1
-            for found in tuple(one._followers.values()):
-                follower = found()
+        pending = [self]
+        while pending:
+            revision = pending.pop()
+            revision.number += 1
+            for reference in tuple(revision._followers.values()):
+                follower = reference()
                 if follower is not None and id(follower) not in seen:
                     seen[id(follower)] = follower
-                    waiting.append(follower)
+                    pending.append(follower)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Revision, ()  # a copy is recorded anew, and followed by nobody
+    def __reduce__(self) -> tuple[object, ...]:
+        return Revision, ()  # a copy has no recordings and no followers

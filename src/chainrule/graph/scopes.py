@@ -1,4 +1,4 @@
-"""The runs of layers that nodes belong to, one within the other."""
+"""Scopes: the runs of layers that nodes belong to, one inside the other."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _scope: ContextVar[Scope | None] = ContextVar("chainrule_scope", default=None)
 
 
 class Scope:
-    """One run of a layer: what the nodes recorded meanwhile belong to. A layer may run twice."""
+    """One run of a layer, to which the nodes recorded in it belong. A layer may run several times."""
 
     __slots__ = ("layer", "outer", "place")
 
@@ -27,34 +27,34 @@ class Scope:
 
 def shared_scope(a: Scope | None, b: Scope | None) -> Scope | None:
     """The innermost run of a layer that both are in."""
-    around = set()
+    outer_scopes = set()
     while a is not None:
-        around.add(a)
+        outer_scopes.add(a)
         a = a.outer
-    while b is not None and b not in around:
+    while b is not None and b not in outer_scopes:
         b = b.outer
     return b
 
 
 def current_scope() -> Scope | None:
-    """The run of a layer that is being recorded, if one is."""
+    """The run of a layer that is being recorded, or None."""
     return _scope.get()
 
 
 @contextmanager
 def within(layer: Any) -> Iterator[Scope]:
-    """What is recorded in here belongs to a run of this layer."""
-    made = Scope(layer, _scope.get())
-    token = _scope.set(made)
+    """Inside the block, nodes are recorded in a new run of this layer."""
+    scope = Scope(layer, _scope.get())
+    token = _scope.set(scope)
     try:
-        yield made
+        yield scope
     finally:
         _scope.reset(token)
 
 
 @contextmanager
 def resumed(scope: Scope | None) -> Iterator[None]:
-    """What is recorded in here belongs to a run of a layer that has been, or to none."""
+    """Inside the block, nodes are recorded in an earlier run of a layer, or in none."""
     token = _scope.set(scope)
     try:
         yield
@@ -71,7 +71,7 @@ _T = TypeVar("_T", bound=_Nested)
 
 
 def around(inner: _T | None) -> Iterator[_T]:
-    """What stands within another of its kind, such as a run of a layer, from the inside out."""
+    """An object and those it is nested in, such as runs of layers, from the inside out."""
     while inner is not None:
         yield inner
         inner = inner.outer

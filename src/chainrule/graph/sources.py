@@ -1,7 +1,7 @@
 """Where an operation was written: the user's own line, and inside a layer the line of its formula.
 
-Taken down while recording, so it must cost next to nothing: a code object and a place in it.
-The file is read, and the line found, when somebody asks.
+It is stored while recording, so it must be cheap: a code object and the offset of an instruction.
+The file is read, and the line looked up, only on request.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import sys
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from types import CodeType
-from typing import Any, TypeAlias
+from types import CodeType, FrameType
+from typing import TypeAlias
 
 import numpy as np
 
 __all__ = ["Place", "SourceLine", "here", "line_of"]
 
-#: A code object, and which of its instructions was running.
+#: A code object, and the offset of the instruction that was running.
 Place: TypeAlias = tuple[CodeType, int]
 
 _PACKAGE = Path(__file__).parents[1]
@@ -29,7 +29,7 @@ _frame = sys._getframe
 
 
 class _Inside(dict[str, bool]):
-    """Whether a file is one of these parts of chainrule; asked once for each file."""
+    """Whether a file is inside one of these folders, cached by file."""
 
     def __init__(self, *parts: str) -> None:
         super().__init__()
@@ -40,23 +40,21 @@ class _Inside(dict[str, bool]):
         return inside
 
 
-#: What records; and everything of chainrule, which is not the user's own.
+#: The code that records; and all code that is not the user's.
 _records = _Inside(*(f"{_PACKAGE / room}{os.sep}" for room in ("graph", "nodes")), _NUMPY)
 _ours = _Inside(f"{_PACKAGE}{os.sep}", _NUMPY)
 
 
 def here(in_layer: bool, above: int) -> Place | None:
-    """What asked for this, from so many callers up: the user's code, or in a layer its formula."""
+    """The place of the operation being recorded: in the user's code, or in a layer's formula.
+
+    `above` is the number of frames to skip.
+    """
     skipped = _records if in_layer else _ours
-    frame: Any = _frame(above)
-    code = frame.f_code
-    try:
-        while skipped[code.co_filename]:
-            frame = frame.f_back
-            code = frame.f_code
-    except AttributeError:  # nothing but chainrule, up to the first caller
-        return None
-    return code, frame.f_lasti
+    frame: FrameType | None = _frame(above)
+    while frame is not None and skipped[frame.f_code.co_filename]:
+        frame = frame.f_back
+    return None if frame is None else (frame.f_code, frame.f_lasti)
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ class SourceLine:
 
 
 def line_of(place: Place) -> SourceLine:
-    """The line of a place; its text is empty where the source is not to be had."""
+    """The source line of a place; its text is empty if the source is not available."""
     code, instruction = place
     spans = islice(code.co_positions(), instruction // 2, None)
     first, last, start, stop = next(spans, (None, None, None, None))
@@ -106,6 +104,6 @@ def line_of(place: Place) -> SourceLine:
 
 
 def _column(row: str, byte: int) -> int:
-    """A place in a line, counted in bytes, as a place in the line without its indentation."""
+    """A byte offset in a line as a character offset in the line without its indentation."""
     before = len(row) - len(row.lstrip())
     return max(len(row.encode()[:byte].decode(errors="replace")) - before, 0)

@@ -1,4 +1,4 @@
-"""Stepping: a graph played one operation at a time, forwards and then backwards."""
+"""Steps: a graph one operation at a time, forwards and then backwards."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from chainrule.graph.paragraphs import Lines
 from chainrule.graph.scopes import around
@@ -15,6 +14,7 @@ from chainrule.graph.sources import SourceLine, line_of
 from chainrule.graph.wording import Words, brief, formula_of, gradient_of, number, read_by
 from chainrule.lang.languages import chosen
 from chainrule.lang.messages import Text, _, in_language
+from chainrule.nodes.base import Array
 from chainrule.settings import language
 from chainrule.text_width import cells_wide, padded
 
@@ -36,7 +36,7 @@ class Flow:
     """
 
     name: str
-    value: npt.NDArray[Any]
+    value: Array
     arrow: str | None
 
     @property
@@ -57,7 +57,7 @@ class Flow:
 
 @dataclass(frozen=True, repr=False)
 class Step:
-    """One operation: what came in, what it computed and how, what went out, and who wrote it.
+    """One operation: its inputs, its formula, its outputs, and the source line that wrote it.
 
     A forward step takes values to values. A backward step takes the gradients that arrive at
     the node's outputs to the gradients of its inputs; `formula` then has a line for each.
@@ -78,7 +78,7 @@ class Step:
     layer: str
     inputs: tuple[Flow, ...]
     outputs: tuple[Flow, ...]
-    #: Such as `z = x · y`; backwards `∂x = ∂z · y`, with what the formula reads beside in `reads`.
+    #: Such as `z = x · y`; backwards `∂x = ∂z · y`, where `reads` has the values it reads.
     formula: str
     reads: tuple[Flow, ...]
     #: Where it was written, from the user's line to the line of a layer's formula.
@@ -92,14 +92,14 @@ class Step:
     @property
     def title(self) -> Text:
         """Which step it is, a message."""
-        told = {"number": self.number, "count": self.of, "operation": self.operation}
+        values = {"number": self.number, "count": self.of, "operation": self.operation}
         if self.layer:
-            told["operation"] = _(
+            values["operation"] = _(
                 "{operation} in {layer}", operation=self.operation, layer=self.layer
             )
         if self.direction == "forward":
-            return _("Step {number} of {count}, forward: {operation}", **told)
-        return _("Step {number} of {count}, backward: {operation}", **told)
+            return _("Step {number} of {count}, forward: {operation}", **values)
+        return _("Step {number} of {count}, backward: {operation}", **values)
 
     def said(self, lang: str | None = None) -> str:
         """The step in a language; None: that of `CHAINRULE_LANG`, else English."""
@@ -133,7 +133,7 @@ class Step:
         "-Infinity", which `float()` and JavaScript's `Number()` read.
         """
 
-        def flows(given: tuple[Flow, ...]) -> list[dict[str, Any]]:
+        def flows(values: tuple[Flow, ...]) -> list[dict[str, Any]]:
             return [
                 {
                     "name": f.name,
@@ -141,7 +141,7 @@ class Step:
                     "shape": list(f.shape),
                     "value": _plain(f.value),
                 }
-                for f in given
+                for f in values
             ]
 
         plain = {k: v for k, v in vars(self).items() if isinstance(v, str | int)}
@@ -184,7 +184,7 @@ def _forward(graph: Graph, i: int, node: Node, count: int) -> Step:
 
 
 def _backward(
-    graph: Graph, i: int, node: Node, gradients: Mapping[Variable, Any], number: int, count: int
+    graph: Graph, i: int, node: Node, gradients: Mapping[Variable, Array], number: int, count: int
 ) -> Step:
     lines: list[Words] = []
     read: dict[Variable, None] = {}
@@ -207,8 +207,8 @@ def _backward(
     )
 
 
-def gradient_text(graph: Graph, node: Node, k: int, gradients: Mapping[Variable, Any]) -> str:
-    """How the gradient of a node's k-th input comes about, with the arrows' names."""
+def gradient_text(graph: Graph, node: Node, k: int, gradients: Mapping[Variable, Array]) -> str:
+    """The formula of the gradient of a node's k-th input, with the arrows' names."""
     inputs = [value_name(graph, v) for v in node.inputs]
     outputs = [value_name(graph, v) for v in node.outputs]
     douts = [f"∂{graph.names[v]}" if v in gradients else "" for v in node.outputs]
@@ -217,6 +217,7 @@ def gradient_text(graph: Graph, node: Node, k: int, gradients: Mapping[Variable,
 
 
 def _where(graph: Graph, i: int, node: Node) -> dict[str, Any]:
+    """The fields of a step that say which node it is, and where it was written."""
     scope = graph.scopes[node]
     return {
         "operation": node.label,
@@ -232,12 +233,12 @@ def source_lines(graph: Graph, node: Node) -> tuple[SourceLine, ...]:
     if node not in graph.places:
         return ()
     places = [scope.place for scope in around(graph.scopes[node])][::-1]
-    found = [line_of(place) for place in (*places, graph.places[node]) if place is not None]
-    return tuple(dict.fromkeys(found))
+    lines = [line_of(place) for place in (*places, graph.places[node]) if place is not None]
+    return tuple(dict.fromkeys(lines))
 
 
 def value_name(graph: Graph, v: Variable) -> str:
-    """What a value is called: a copy that left a Branch like its original, a number by itself."""
+    """The name of a value: a copy that left a Branch has that of its original, a number is its own."""
     root = graph.root(v)
     return graph.names[root] if root in graph.names else number(v.scalar)
 
@@ -247,7 +248,7 @@ def _values(graph: Graph, arrows: Iterable[Variable]) -> tuple[Flow, ...]:
 
 
 def _gradients(
-    graph: Graph, arrows: Iterable[Variable], gradients: Mapping[Variable, Any]
+    graph: Graph, arrows: Iterable[Variable], gradients: Mapping[Variable, Array]
 ) -> tuple[Flow, ...]:
     return tuple(
         _flow(graph, f"∂{graph.names[v]}", v, np.asarray(gradients[v]))
@@ -256,12 +257,12 @@ def _gradients(
     )
 
 
-def _flow(graph: Graph, name: str, v: Variable, value: npt.NDArray[Any]) -> Flow:
-    return Flow(name, _seen(value), graph.names.get(v))
+def _flow(graph: Graph, name: str, v: Variable, value: Array) -> Flow:
+    return Flow(name, _read_only(value), graph.names.get(v))
 
 
-def _plain(value: npt.NDArray[Any]) -> Any:
-    """Nested lists of what JSON has: numbers and truth values, and text for others."""
+def _plain(value: Array) -> Any:
+    """Nested lists of numbers and truth values, and text for what JSON has no form of."""
     if value.dtype.kind in "biu" or (value.dtype.kind == "f" and np.isfinite(value).all()):
         return value.tolist()
     if value.ndim:
@@ -272,8 +273,8 @@ def _plain(value: npt.NDArray[Any]) -> Any:
     return x if np.isfinite(x) else "NaN" if x != x else "Infinity" if x > 0 else "-Infinity"
 
 
-def _seen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """The array to look at, and not to write into."""
+def _read_only(array: Array) -> Array:
+    """A read-only view of the array."""
     view = array.view()
     view.flags.writeable = False
     return view

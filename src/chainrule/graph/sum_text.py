@@ -1,4 +1,4 @@
-"""Sums in writing: Σ with its letters, the numbers filled in, and totals that add up as printed."""
+"""Sums as text: Σ with its letters, the numbers filled in, and totals that add up as printed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = [
     "written",
 ]
 
-#: Letters for what a sum runs over: n for the rows of the batch, these for the rest.
+#: Letters of summation indices: n for the rows of the batch, these for the others.
 _LETTERS = "kjimlpst"
 _LOW = str.maketrans("nkjimlpst", "ₙₖⱼᵢₘₗₚₛₜ")
 #: A line longer than this is broken at its equals signs.
@@ -47,41 +47,41 @@ class Term:
 
 
 class Line:
-    """`a = b = c ≈ d`: one number, said in several ways, with a note below the first; all may be messages."""
+    """`a = b = c ≈ d`: one number in several forms, with a note below the first; all may be messages."""
 
     def __init__(self, head: str) -> None:
         self.head = head
-        self.ways: list[tuple[bool, str]] = []
+        self.forms: list[tuple[bool, str]] = []
         self.note = ""
 
     def add(self, text: str, exact: bool = True) -> None:
-        """Say it once more, unless that is the same again."""
-        if text and (not self.ways or self.ways[-1][1] != text):
-            self.ways.append((exact, text))
+        """Append another form, unless it equals the last one."""
+        if text and (not self.forms or self.forms[-1][1] != text):
+            self.forms.append((exact, text))
 
     @property
     def rounded(self) -> bool:
-        """Whether some of it is rounded."""
-        return not all(exact for exact, _ in self.ways)
+        """Whether some form is rounded."""
+        return not all(exact for exact, _ in self.forms)
 
     def text(self, lang: str = "en", width: int = WIDTH) -> list[str]:
-        """The line in a language, or one for each way where it would be wider than so many cells."""
-        ways = [f"{'=' if exact else '≈'} {in_language(way, lang)}" for exact, way in self.ways]
+        """The line in a language, or one line for each form if it would be wider than so many cells."""
+        forms = [f"{'=' if exact else '≈'} {in_language(form, lang)}" for exact, form in self.forms]
         if self.note:
-            ways.insert(1, f"  {in_language(self.note, lang)}")
-        whole = " ".join([self.head, *ways])
+            forms.insert(1, f"  {in_language(self.note, lang)}")
+        whole = " ".join([self.head, *forms])
         if cells_wide(whole) <= width and not self.note:
             return [whole]
         indent = " " * cells_wide(self.head)
-        return [f"{self.head} {ways[0]}", *(f"{indent} {way}" for way in ways[1:])]
+        return [f"{self.head} {forms[0]}", *(f"{indent} {form}" for form in forms[1:])]
 
 
 # -- names of elements ------------------------------------------------------------------------
 
 
-def element(name: str, shape: tuple[int, ...], place: int) -> str:
-    """An element of an array: `W[0,2]`; a single number goes by its name alone."""
-    indices = np.unravel_index(place, shape) if shape else ()
+def element(name: str, shape: tuple[int, ...], position: int) -> str:
+    """The name of an element of an array: `W[0,2]`; of a single number, the name alone."""
+    indices = np.unravel_index(position, shape) if shape else ()
     return f"{name}[{','.join(str(int(i)) for i in indices)}]" if indices else name
 
 
@@ -90,7 +90,7 @@ def symbols(
 ) -> tuple[str, list[str]]:
     """The letters a group runs over, and each factor with them: `k`, `x[0,k]`, `W[k,2]`.
 
-    Where its places follow no pattern, the letter is "…" and the factors have no indices.
+    Where its positions follow no pattern, the letter is "…" and the factors have no indices.
     """
     count = len(group.coefficients)
     columns: dict[bytes, str] = {}
@@ -99,7 +99,7 @@ def symbols(
     free = iter(_LETTERS)
     for factor in group.factors:
         shape = factor.arrow.shape if factor.arrow.scalar is None else ()
-        indices = np.unravel_index(factor.places, shape) if shape else ()
+        indices = np.unravel_index(factor.positions, shape) if shape else ()
         parts = []
         for axis, column in enumerate(indices):
             if np.all(column == column[0]):
@@ -138,7 +138,7 @@ def product(numbers: Sequence[float], eps: float) -> tuple[str, bool]:
 
 
 def exactly(texts: Sequence[str], numbers: Sequence[float], eps: float) -> bool:
-    """Whether numbers are printed with nothing rounded off; ∞, NaN, True are what they are."""
+    """Whether numbers are printed without rounding; ∞, NaN and True always are."""
     return all(
         isinstance(x, bool | np.bool_)
         or not math.isfinite(x)
@@ -148,17 +148,17 @@ def exactly(texts: Sequence[str], numbers: Sequence[float], eps: float) -> bool:
 
 
 def written(values: Sequence[float], total: float, eps: float) -> tuple[list[str], str, bool]:
-    """Numbers and their total with so many digits that they add up; whether they are exact.
+    """Numbers and their total, as text with digits that add up; and whether they are exact.
 
-    All have the same number of places behind the point, so a sum is off by half of the last
-    place a number at most. Very small and very large ones share a power of ten.
+    All have the same number of decimals, so each number adds at most half a unit of the last decimal
+    to the error of the sum. Very small and very large ones share a power of ten.
     """
     largest = max((abs(v) for v in (*values, total) if math.isfinite(v)), default=0.0)
     if not largest or not all(map(math.isfinite, (*values, total))):
         return [number(v) for v in values], number(total), True
     power = _power(largest)
     shifted = power < -4 or power > 6
-    # In two steps, since the smallest numbers' power of ten is no number itself.
+    # In two steps, since the power of ten of the smallest numbers underflows.
     half = power // 2 if shifted else 0
     scaled = [v / 10.0**half / 10.0 ** (power - half if shifted else 0) for v in (*values, total)]
     most = max(3 - (0 if shifted else power), 0)
@@ -167,19 +167,19 @@ def written(values: Sequence[float], total: float, eps: float) -> tuple[list[str
     if 1e3 * slack < left < 10.0 ** (1 - most):  # most of it cancels: two digits of what is left
         most = min(most + 6, 1 - _power(left))
 
-    def exact(places: int) -> bool:
-        return all(abs(v - round(v, places)) <= slack for v in scaled)
+    def exact(decimals: int) -> bool:
+        return all(abs(v - round(v, decimals)) <= slack for v in scaled)
 
-    places = next((d for d in range(most + 1) if exact(d)), most)
+    decimals = next((d for d in range(most + 1) if exact(d)), most)
     ending = f"e{power}" if shifted else ""
-    texts = [f"{v:.{places}f}" for v in scaled]
+    texts = [f"{v:.{decimals}f}" for v in scaled]
     texts = [t.lstrip("-") if float(t) == 0 else t for t in texts]
     texts = ["0" if v == 0 else t + ending for v, t in zip(scaled, texts, strict=True)]
-    return texts[:-1], texts[-1], exact(places)
+    return texts[:-1], texts[-1], exact(decimals)
 
 
 def _power(x: float) -> int:
-    """The power of ten of a positive number that is written with four digits."""
+    """The decimal exponent of a positive number rounded to four digits."""
     return int(f"{x:.3e}".partition("e")[2])
 
 
@@ -198,4 +198,4 @@ def added(texts: Iterable[str]) -> Words:
 
 def factor_values(reader: Reader, factors: Sequence[Factor], i: int) -> list[float]:
     """The i-th number of every factor."""
-    return [float(reader.values(f._replace(places=f.places[i : i + 1]))[0]) for f in factors]
+    return [float(reader.values(f._replace(positions=f.positions[i : i + 1]))[0]) for f in factors]

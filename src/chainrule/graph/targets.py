@@ -1,29 +1,27 @@
-"""What classifiers are to say: class ids or probabilities, answers from no to yes; checked."""
+"""Checks of classifiers' targets: class ids or probabilities, and yes-or-no answers."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from chainrule.errors import DataError, DTypeError, ShapeError, shown
 from chainrule.graph.data import as_numbers, name_of, of_shape
 from chainrule.graph.variable import Variable
 from chainrule.lang.messages import _, sentences
+from chainrule.nodes.base import Array
 
 __all__ = ["answer_data", "answers", "class_data", "class_targets", "first_text", "one_hot_ids"]
 
-Array = npt.NDArray[Any]
-
-#: How far probabilities may add up to something else than 1, since they come rounded.
+#: The allowed error of a sum of probabilities, which may be rounded.
 ROUNDING = 1e-3
-#: How far an answer may lie outside of 0 to 1: a numerical derivative steps a little beyond.
+#: How far an answer may lie outside of 0 to 1, as it does in a numerical derivative.
 BEYOND = 1e-4
 
 
 def first_text(t: Any) -> str | None:
-    """The first of labels that are texts; None for anything else.
+    """The first label, if labels are texts; None for anything else.
 
     >>> first_text(["cat", "dog"]), first_text([0, 1])
     ('cat', None)
@@ -42,8 +40,8 @@ def first_text(t: Any) -> str | None:
     return str(first) if isinstance(first, str | bytes) else None
 
 
-def class_data(owner: Any, t: Any) -> Array:
-    """The targets of classes as an array of numbers; of texts, how to make them ids."""
+def class_data(owner: object, t: Any) -> Array:
+    """Class targets as an array of numbers; for texts, an error that says how to make them ids."""
     text = first_text(t)
     if text is not None:
         raise DTypeError(
@@ -57,8 +55,8 @@ def class_data(owner: Any, t: Any) -> Array:
     return as_numbers(t, owner)
 
 
-def answer_data(owner: Any, t: Any) -> Array:
-    """The targets of yes-or-no scores as an array of numbers; of texts, how to make them 0 and 1."""
+def answer_data(owner: object, t: Any) -> Array:
+    """Yes-or-no targets as an array of numbers; for texts, an error that says how to make them 0 and 1."""
     text = first_text(t)
     if text is not None:
         raise DTypeError(
@@ -72,10 +70,12 @@ def answer_data(owner: Any, t: Any) -> Array:
     return as_numbers(t, owner)
 
 
-def class_targets(owner: Any, shape: tuple[int, ...], t: Array, ignore: int | None = None) -> Array:
+def class_targets(
+    owner: object, shape: tuple[int, ...], t: Array, ignore: int | None = None
+) -> Array:
     """The targets of scores (..., C), checked: whole ids (...), or probabilities (..., C).
 
-    One-hot rows become ids. The id `ignore` is allowed whatever it is.
+    One-hot rows become ids. The id `ignore` is always allowed.
 
     >>> import numpy as np
     >>> class_targets("loss", (2, 3), np.array([[0, 1, 0], [0, 0, 1]]))
@@ -83,7 +83,7 @@ def class_targets(owner: Any, shape: tuple[int, ...], t: Array, ignore: int | No
     """
     lead, classes = shape[:-1], shape[-1]
     usual = t.size > 0 and t.shape == lead and t.dtype.kind in "iu" and t.dtype.isnative
-    # One look is enough there: as a number without sign, a negative id is a huge one.
+    # One comparison is enough: as an unsigned number, a negative id is huge.
     if usual and t.view(f"u{t.dtype.itemsize}").max() < classes:
         return t
     if t.shape == shape and (classes > 1 or t.dtype.kind == "f"):
@@ -119,12 +119,12 @@ def one_hot_ids(t: Array) -> Array | None:
     return np.asarray(t.argmax(axis=-1)) if hot else None
 
 
-def _place(bad: Array) -> str:
-    """The first true place of a mask, such as "3" or "3, 0"."""
+def _first_index(bad: Array) -> str:
+    """The index of the first True of a mask, as text: "3" or "3, 0"."""
     return ", ".join(str(int(i)) for i in np.argwhere(bad)[0])
 
 
-def _probabilities(owner: Any, t: Array) -> Array:
+def _probabilities(owner: object, t: Array) -> Array:
     """Rows (..., C) of numbers from 0 that add up to 1."""
     total = t.sum(axis=-1)
     bad = ~((t >= -BEYOND).all(axis=-1) & (np.abs(total - 1) <= ROUNDING))
@@ -138,7 +138,7 @@ def _probabilities(owner: Any, t: Array) -> Array:
                     " 1, one-hot rows a single 1 and else 0; row {row} is {values}, which adds up to"
                     " {sum:.6g}.",
                     owner=name_of(owner),
-                    row=_place(bad),
+                    row=_first_index(bad),
                     values=shown(row.tolist()),
                     sum=row.sum(),
                 ),
@@ -154,7 +154,7 @@ def _probabilities(owner: Any, t: Array) -> Array:
     return t if t.dtype.kind == "f" else t.astype(float)
 
 
-def _whole(owner: Any, t: Array, classes: int) -> Array:
+def _whole(owner: object, t: Array, classes: int) -> Array:
     whole = t.astype(np.int64) if np.isfinite(t).all() else t
     if np.array_equal(whole, t):
         return whole
@@ -165,24 +165,24 @@ def _whole(owner: Any, t: Array, classes: int) -> Array:
             " For real-valued targets use MeanSquaredError.",
             owner=name_of(owner),
             last=classes - 1,
-            place=_place(bad),
+            place=_first_index(bad),
             value=t[bad][0],
         )
     )
 
 
-def _in_range(owner: Any, t: Array, classes: int, ignore: int | None) -> None:
+def _in_range(owner: object, t: Array, classes: int, ignore: int | None) -> None:
     bad = (t < 0) | (t >= classes)
     if ignore is not None:
         bad &= t != ignore
     if not bad.any():
         return
-    what = _("Renumber the classes, or widen the last layer.")
-    named = t[t != ignore] if ignore is not None else t
-    if named.min() == 1 and named.max() == classes:
-        what = _("They seem to count from 1: give t - 1.")
+    advice = _("Renumber the classes, or widen the last layer.")
+    counted = t[t != ignore] if ignore is not None else t
+    if counted.min() == 1 and counted.max() == classes:
+        advice = _("They seem to count from 1: give t - 1.")
     elif set(np.unique(t[bad]).tolist()) <= {-1, -100}:
-        what = _("To leave such rows out, give the loss ignore_index={value}.", value=t[bad][0])
+        advice = _("To leave such rows out, give the loss ignore_index={value}.", value=t[bad][0])
     raise DataError(
         sentences(
             _(
@@ -191,15 +191,15 @@ def _in_range(owner: Any, t: Array, classes: int, ignore: int | None) -> None:
                 owner=name_of(owner),
                 last=classes - 1,
                 classes=classes,
-                place=_place(bad),
+                place=_first_index(bad),
                 value=t[bad][0],
             ),
-            what,
+            advice,
         )
     )
 
 
-def answers(owner: Any, shape: tuple[int, ...], t: Array) -> Array:
+def answers(owner: object, shape: tuple[int, ...], t: Array) -> Array:
     """The targets of yes-or-no scores, checked: numbers from 0 to 1, in the scores' shape.
 
     >>> import numpy as np

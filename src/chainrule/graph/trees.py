@@ -1,8 +1,8 @@
-"""Trees: arrays in lists, tuples and dicts, as the parameters of a model of one's own often come."""
+"""Trees: arrays in lists, tuples and dicts, such as the parameters of a user's own model."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping
 from copy import copy
 from typing import Any
 
@@ -27,23 +27,21 @@ def mapped(function: Callable[[Any], Any], tree: Any) -> Any:
     if tree is None:
         return None
     if isinstance(tree, Mapping):
-        made = {key: mapped(function, part) for key, part in tree.items()}
+        items = {key: mapped(function, part) for key, part in tree.items()}
         if type(tree) is dict:
-            return made
-        if isinstance(
-            tree, MutableMapping
-        ):  # defaultdict and others that are made in their own way
+            return items
+        if isinstance(tree, MutableMapping):  # defaultdict and others have other constructors
             of_its_kind = copy(tree)
-            of_its_kind.update(made)
+            of_its_kind.update(items)
             return of_its_kind
-        return type(tree)(made)  # type: ignore[call-arg]
+        return type(tree)(items)  # type: ignore[call-arg]
     if isinstance(tree, list | tuple) and not _all_numbers(tree):
         parts = [mapped(function, part) for part in tree]
         return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
     return function(tree)
 
 
-def leaves(tree: Any) -> Iterator[Any]:
+def leaves(tree: object) -> Iterator[object]:
     """Every leaf of a tree, in order.
 
     >>> list(leaves({"W": [1.0, (2.0, None)], "b": "text"}))
@@ -59,7 +57,7 @@ def leaves(tree: Any) -> Iterator[Any]:
         yield tree
 
 
-def _all_numbers(parts: Any) -> bool:
+def _all_numbers(parts: Collection[object]) -> bool:
     """Whether a list, or lists in a list, hold nothing but numbers."""
     return bool(parts) and all(
         _all_numbers(p) if isinstance(p, list | tuple) else isinstance(p, _NUMBERS) for p in parts
@@ -75,6 +73,6 @@ def is_numeric(leaf: Any) -> bool:
     return np.asarray(leaf).dtype.kind in "biufc"
 
 
-def has_variable(tree: Any) -> bool:
+def has_variable(tree: object) -> bool:
     """Whether one of the leaves is a Variable."""
     return any(isinstance(leaf, Variable) for leaf in leaves(tree))

@@ -23,31 +23,29 @@ from chainrule.graph.sources import here, line_of
 from chainrule.lang.languages import chosen
 from chainrule.lang.messages import Text, _, _n, in_language, listed, sentences
 from chainrule.nodes import Cast, Node, Repeat
-from chainrule.nodes.base import Value, ignore_fp_errors
+from chainrule.nodes.base import Array, Value, ignore_fp_errors
 
 if TYPE_CHECKING:
     from chainrule.drawing.drawing import Drawing, DrawOptions
     from chainrule.graph.graph import Graph
 
-__all__ = ["Call", "Parameter", "Variable", "apply"]
+__all__ = ["Array", "Call", "Parameter", "Variable", "apply"]
 
-Array = npt.NDArray[Any]
+# The functions import Variables, so they register themselves here.
 
-# The functions stand above the Variables that they compute with, and enter themselves here.
-
-#: NumPy's ufuncs and other functions that a Variable understands.
+#: For NumPy's ufuncs and other functions, what they call for a Variable.
 UFUNCS: dict[np.ufunc, Callable[..., Value]] = {}
-FUNCTIONS: dict[Callable[..., Any], Callable[..., Value]] = {}
-#: How Variables are indexed ("index") and joined ("stack"), and NumPy's calls ("ufunc", "function").
-CALLED: dict[str, Callable[..., Any]] = {}
-#: The names of all functions, for advice.
+FUNCTIONS: dict[Callable[..., Value], Callable[..., Value]] = {}
+#: The functions that index Variables ("index"), join them ("stack") and answer NumPy ("ufunc", "function").
+CALLED: dict[str, Callable[..., Value]] = {}
+#: The names of all functions, for advice in errors.
 NAMES: set[str] = set()
 
 _order = itertools.count()
 
 
 class Call:
-    """One node applied to Variables: what the graph is made of."""
+    """One node applied to Variables; a graph is made of calls."""
 
     __slots__ = (
         "__weakref__",
@@ -63,24 +61,24 @@ class Call:
 
     def __init__(self, node: Node, inputs: tuple[Variable, ...], made: list[Variable]) -> None:
         self.node, self.inputs = node, inputs
-        #: The run of a layer that it was recorded in, if it was in one.
+        #: The run of a layer that it was recorded in, or None.
         self.scope = current_scope()
         #: Where it was written: in the user's code, or in the formula of a layer.
         self.place = here(self.scope is not None, 3)
         self.order = next(_order)
         # Weak, so that a Variable and its Call do not keep each other alive.
         self._made = [weakref.ref(v) for v in made]
-        #: What several outputs hold, since backward may read one that nobody kept.
+        #: The values of several outputs, since backward may read one whose Variable is gone.
         self._spare = [(v.data, v.requires_grad) for v in made] if len(made) > 1 else []
         self.hold: Hold | None = None
 
     @property
     def outputs(self) -> tuple[Variable, ...]:
-        """The Variables it made; one that nobody kept is made again."""
+        """The Variables it made; one that is gone is made again."""
         made = [ref() for ref in self._made]
-        return tuple([self._again(i) if v is None else v for i, v in enumerate(made)])
+        return tuple([self._remade(i) if v is None else v for i, v in enumerate(made)])
 
-    def _again(self, i: int) -> Variable:
+    def _remade(self, i: int) -> Variable:
         data, needs = self._spare[i]
         variable = Variable(data, requires_grad=needs)
         variable.call = self
@@ -131,7 +129,7 @@ class Variable(ArrayMethods, NDArrayOperatorsMixin):
         array = as_array(data)
         kind = array.dtype.kind
         if kind not in "biufc":
-            raise _no_numbers(data, array)
+            raise _not_numeric(data, array)
         if kind == "f" and array.dtype.itemsize == 2:
             raise DTypeError(
                 _(
@@ -155,10 +153,10 @@ class Variable(ArrayMethods, NDArrayOperatorsMixin):
         self.call = None
         # The Python number a constant was written as, which has no dtype of its own.
         self.scalar: float | None = None
-        #: How many operations had been recorded when it was first read as a plain number.
+        #: The count of operations recorded before it was first read as a plain number.
         self.read: int | None = None
 
-    # -- what it is ---------------------------------------------------------------------
+    # -- properties ---------------------------------------------------------------------
 
     @property
     def grad(self) -> Array | None:
@@ -213,23 +211,23 @@ class Variable(ArrayMethods, NDArrayOperatorsMixin):
         raise AttributeError(in_language(said, chosen()), name=name, obj=self)
 
     @property
-    def _taking_part(self) -> bool:
-        """Whether it is part of a computation, whose gradients a copy must not cut."""
+    def _is_recorded(self) -> bool:
+        """Whether it is part of a computation; a copy would cut its gradients."""
         recorded = current_recording() is not None or differentiated() is not None
         return self.call is not None or (self.requires_grad and recorded)
 
     def __copy__(self) -> Variable:
-        """What is computed never changes, so it is its own copy."""
-        return self if self._taking_part else self._with(lambda part: part)
+        """A computed value never changes, so it is its own copy."""
+        return self if self._is_recorded else self._with(lambda part: part)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Variable:
-        """The same; of a Variable made by hand, one with arrays of its own."""
-        made = self if self._taking_part else self._with(lambda part: copy.deepcopy(part, memo))
+    def __deepcopy__(self, memo: dict[int, object]) -> Variable:
+        """The Variable itself if it is computed; else one with copies of its arrays."""
+        made = self if self._is_recorded else self._with(lambda part: copy.deepcopy(part, memo))
         memo[id(self)] = made
         return made
 
     def _with(self, copied: Callable[[Any], Any]) -> Variable:
-        """One like it, with these copies of its parts."""
+        """A new Variable with copies of its attributes."""
         made: Variable = object.__new__(type(self))
         for kind in type(self).__mro__:
             for name in getattr(kind, "__slots__", ()):
@@ -238,16 +236,17 @@ class Variable(ArrayMethods, NDArrayOperatorsMixin):
         return made
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
-        """What a file keeps of a computed value is the value alone."""
+        """A file keeps only the number of a computed value, not its computation."""
         if self.call is None:
             return super().__reduce_ex__(protocol)
         if differentiated() is not None or current_recording() is not None:
             raise RecordingError(self._cut("pickle", _("a pickle")))
         return _value_alone, (self.data, self.name, self._grad)
 
-    # -- what it refuses ----------------------------------------------------------------
+    # -- plain numbers, and refusals ----------------------------------------------------------------
 
     def _number(self, what: str) -> Any:
+        """The value as a Python number, for `what`; an error where that would lose a gradient."""
         if current_recording() is not None:
             raise RecordingError(
                 _(
@@ -270,7 +269,7 @@ class Variable(ArrayMethods, NDArrayOperatorsMixin):
         return _("a Variable ({name})", name=self.name) if self.name else _("a Variable")
 
     def _cut(self, what: str, kind: Text | None = None) -> Text:
-        """Why nothing plain may be made of it, where a gradient is wanted."""
+        """The error for a plain number or array of it, where a gradient is wanted."""
         place = here(False, 3)
         line = None if place is None else line_of(place)
         text = line.text if line else ""
@@ -328,7 +327,7 @@ class Variable(ArrayMethods, NDArrayOperatorsMixin):
         )
 
     def item(self, *place: SupportsIndex) -> Any:
-        """One value as a Python number: the only one, or that at a place (one number: in the row of all)."""
+        """One element as a Python number: the only one, or that at an index (one number counts flat)."""
         if not place:
             return self._number("item")
         row = self.reshape(-1) if len(place) == 1 else self
@@ -338,10 +337,10 @@ class Variable(ArrayMethods, NDArrayOperatorsMixin):
         """The values as Python numbers, in lists."""
         return self._number("tolist") if self.ndim == 0 else [v.tolist() for v in self]
 
-    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+    def __array__(self, dtype: object = None, copy: object = None) -> Array:
         raise RecordingError(self._cut("array", _("an array")))
 
-    def __setitem__(self, key: Any, value: Any) -> None:
+    def __setitem__(self, key: object, value: object) -> None:
         raise RecordingError(
             _(
                 "a Variable cannot be changed in place: its value belongs to a recorded computation."
@@ -349,9 +348,11 @@ class Variable(ArrayMethods, NDArrayOperatorsMixin):
             )
         )
 
-    # -- how operations record themselves ------------------------------------------------
+    # -- recording operations ------------------------------------------------
 
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    def __array_ufunc__(
+        self, ufunc: np.ufunc, method: str, *inputs: Value, **kwargs: Value
+    ) -> Value:
         function = UFUNCS.get(ufunc)
         if function is not None and method == "__call__" and not kwargs:
             return function(*inputs)
@@ -360,7 +361,13 @@ class Variable(ArrayMethods, NDArrayOperatorsMixin):
             kwargs = {}  # `x += y` gives x a new value, as it does for a number
         return CALLED["ufunc"](ufunc, method, inputs, kwargs)
 
-    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+    def __array_function__(
+        self,
+        func: Callable[..., Value],
+        types: Iterable[type],
+        args: tuple[Value, ...],
+        kwargs: dict[str, Value],
+    ) -> Value:
         return CALLED["function"](func, args, kwargs)
 
     @staticmethod
@@ -372,7 +379,7 @@ class Variable(ArrayMethods, NDArrayOperatorsMixin):
         made: Variable = self if self.dtype == np.dtype(dtype) else apply(Cast(dtype), self)
         return made
 
-    def __getitem__(self, key: Any) -> Variable:
+    def __getitem__(self, key: object) -> Variable:
         made: Variable = CALLED["index"](self, key)
         return made
 
@@ -426,7 +433,7 @@ def _value_alone(data: Array, name: str | None, grad: Array | None) -> Variable:
 
 
 class Parameter(Variable):
-    """A Variable that training changes: its `grad` is one array, overwritten in place for life."""
+    """A Variable that training changes: its `grad` is always the same array, overwritten in place."""
 
     __slots__ = ("adopted", "decays", "lr_factor", "tied", "trainable")
 
@@ -436,9 +443,9 @@ class Parameter(Variable):
         self.trainable = True
         #: Whether weight decay applies: to matrices by default, not to biases and gains.
         self.decays = self.data.ndim >= 2
-        #: What the learning rate is multiplied with, for this parameter.
+        #: The factor of the learning rate for this parameter.
         self.lr_factor = 1.0
-        #: Whether a network has moved the arrays into its flat buffers.
+        #: Whether a network has moved its arrays into the network's flat buffers.
         self.adopted = False
         #: The parameter whose memory this one shares, and whether as its transpose.
         self.tied: tuple[Parameter, bool] | None = None
@@ -454,14 +461,14 @@ class Parameter(Variable):
 
     @property
     def recorded(self) -> Variable:
-        """The Variable to compute with: a tied parameter stands for the one it is tied to."""
+        """The Variable to compute with: for a tied parameter, the one it is tied to."""
         if self.tied is None:
             return self
         first, transposed = self.tied
         return first.T if transposed else first
 
     def move(self, data: Array, grad: Array) -> None:
-        """Go on in these arrays, with the values of the old ones."""
+        """Copy the values into these arrays, and use these from now on."""
         data[...], grad[...] = self.data, self.grad
         self.data, self._grad = data, grad
 
@@ -475,7 +482,7 @@ def _scalar(value: Value) -> bool:
 
 
 def as_array(value: Any) -> Array:
-    """What NumPy makes of a value, if it says all that the value says."""
+    """A value as an array; an error if the conversion would lose information."""
     if type(value) is np.ndarray:
         return value
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
@@ -505,7 +512,7 @@ def as_array(value: Any) -> Array:
     return np.asarray(value)
 
 
-def _no_numbers(data: Any, array: Array) -> DTypeError:
+def _not_numeric(data: object, array: Array) -> DTypeError:
     if array.dtype == object and any(isinstance(v, Variable) for v in array.flat):
         return DTypeError(
             _(
@@ -534,11 +541,11 @@ def apply(node: Node, *inputs: Value) -> Value:
     by `Cast`, which are nodes of their own; a Python number has neither shape nor dtype.
     """
     if not any([isinstance(value, Variable) for value in inputs]):
-        given = [v if _scalar(v) else as_array(v) for v in inputs]
+        arrays = [v if _scalar(v) else as_array(v) for v in inputs]
         if not node.holomorphic:
-            _refuse_complex(node, given)
+            _refuse_complex(node, arrays)
         with ignore_fp_errors():
-            return node.pure_forward(*given)
+            return node.pure_forward(*arrays)
     variables = _aligned(node, inputs) if node.elementwise else tuple(map(constant, inputs))
     if not node.holomorphic:
         _refuse_complex(node, variables)
@@ -555,10 +562,12 @@ def apply(node: Node, *inputs: Value) -> Value:
     return tuple(made) if type(out) is tuple else made[0]
 
 
-def _refuse_complex(node: Node, values: Iterable[Any]) -> None:
-    """Raise where an operation of real numbers would get complex ones."""
-    found = [np.iscomplexobj(v) if type(v) in _NUMBERS else v.dtype.kind == "c" for v in values]
-    if any(found) and not stepping():
+def _refuse_complex(node: Node, values: Iterable[Value]) -> None:
+    """Raise if an operation of real numbers gets complex ones."""
+    are_complex = [
+        np.iscomplexobj(v) if type(v) in _NUMBERS else v.dtype.kind == "c" for v in values
+    ]
+    if any(are_complex) and not stepping():
         raise DTypeError(
             _(
                 "{node} is an operation of real numbers, without a derivative by complex ones, and was given"
@@ -588,7 +597,7 @@ def _aligned(node: Node, inputs: tuple[Value, ...]) -> tuple[Variable, ...]:
             continue
         v = constant(value)
         if v.data.dtype != dtype and v.data.dtype.kind != "b":
-            # An array that a step reads may have changed by the next one.
+            # A recorded step casts again at every run, since the array may have changed.
             live = isinstance(value, Variable) or (
                 isinstance(value, np.ndarray) and value.ndim and current_recording() is not None
             )
@@ -613,7 +622,7 @@ def _common_shape(node: Node, shapes: list[tuple[int, ...]]) -> tuple[int, ...]:
         ) from None
 
 
-def _common_dtype(dtypes: list[np.dtype[Any]], numbers: list[Any]) -> np.dtype[Any]:
+def _common_dtype(dtypes: list[np.dtype[Any]], numbers: list[complex]) -> np.dtype[Any]:
     first = dtypes[0]
     if (
         first.kind == "f"
@@ -621,7 +630,7 @@ def _common_dtype(dtypes: list[np.dtype[Any]], numbers: list[Any]) -> np.dtype[A
         and complex not in map(type, numbers)
     ):
         return first
-    # A truth value (the condition of Where) does not take part in the choice.
+    # A truth value (the condition of Where) has no influence on the dtype.
     kinds = [d for d in dtypes if d.kind != "b"]
     plain = [n for n in numbers if type(n) is not bool]
     return np.result_type(*kinds, *plain) if kinds or plain else np.dtype(bool)

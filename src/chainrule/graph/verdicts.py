@@ -1,8 +1,8 @@
-"""Verdict: is one gradient right along one direction? Backward against a numerical slope.
+"""Verdict: is one gradient right along one direction? Backward is compared with a numerical slope.
 
-For a real analytic function f, Im f(x + ihv) / h is the slope along v, and there is no
-difference in it to lose digits by: h may be 1e-20, and the slope comes out to the last digit.
-So backward is held to 1e-12 of the numbers it adds up, not to the 1e-6 of a difference.
+For a real analytic function f, Im f(x + ihv) / h is the slope along v. It subtracts nothing, so no
+digits cancel: h may be 1e-20, and the slope is exact to the last digit. So an error of 1e-12 of the
+numbers that backward adds up is allowed, where a difference would need 1e-6.
 """
 
 from __future__ import annotations
@@ -10,21 +10,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from chainrule.graph.mode import complex_steps
 from chainrule.lang.messages import Text, _
-from chainrule.nodes.base import ignore_fp_errors
+from chainrule.nodes.base import Array, Value, ignore_fp_errors
 from chainrule.settings import language
 
 __all__ = [
     "CHANGING",
     "Verdict",
+    "compare",
     "directions",
-    "judged",
     "oracles_of",
     "refused",
     "repeats",
@@ -32,28 +30,26 @@ __all__ = [
     "worst",
 ]
 
-Array = npt.NDArray[Any]
-
 #: The length of the complex step; its square vanishes beside 1.
 STEP = 1e-20
-#: A slope that is so much less by a step so much longer, and no rounding either, has no limit: that
-#: of √x at 0, and of log x below 0.
+#: A slope is infinite (as of √x at 0, and of log x below 0) if it is STEEP times that of a step
+#: FURTHER times as long, and LARGE times the allowed error.
 STEEP, FURTHER, LARGE = 1e3, 1e8, 1e6
-#: What backward may be off by: this much of Σ|g·v|, and this much beside.
+#: The allowed error: this part of Σ|g·v|, plus a constant.
 RELATIVE, ABSOLUTE = 1e-12, 1e-14
-#: The same where only differences can be taken, which are good to some 1e-9 themselves.
+#: The same for central differences, which themselves are exact to about 1e-9.
 DIFFERENCES, ROUNDING = 1e-6, 1e-9
-#: The step of a central difference, and by what part the slopes of two sides differ at a kink.
+#: The step of a central difference, and the relative difference of the two sides' slopes at a kink.
 WIDTH, APART = 6e-6, 1e-3
 
 
-#: What gradients are held against.
+#: The oracles: what gradients are compared with.
 COMPLEX_STEP, DIFFERENCE = _("complex step"), _("central difference")
-#: What is said of a forward that draws random numbers which cannot be drawn again.
+#: The note on a forward that draws new random numbers at every run.
 CHANGING = _(
     "forward gives other numbers each time (random ones?), so there is no slope to compare with"
 )
-#: The verdicts in words, by the mark that a picture has for them.
+#: The verdicts in words, by their mark in a picture.
 _WORDS = {
     "ok": _("ok"),
     "kink": _("ok, at a kink"),
@@ -64,20 +60,20 @@ _WORDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """Whether one gradient agrees with the numerical one, and by how much it does not."""
+    """Whether one gradient agrees with the numerical one, the error, and the allowed error."""
 
     ok: bool
     error: float = np.nan
     allowed: float = np.nan
     #: Where the error is largest against what is allowed: an element, or a random direction.
     place: str = ""
-    #: What backward says there, and what the oracle says.
+    #: The slope by backward, and that of the oracle.
     got: float = np.nan
     expected: float = np.nan
     oracle: str = COMPLEX_STEP
     #: Whether the input lies on a kink, where the slope differs from side to side.
     kink: bool = False
-    #: What is wrong, where no numbers could be compared.
+    #: The reason, where no numbers could be compared.
     note: str = ""
 
     @property
@@ -107,17 +103,17 @@ class Verdict:
 
     def said(self, lang: str | None = None) -> str:
         """The verdict and why, in a language; None: that of `CHAINRULE_LANG`, else English."""
-        told: Text = self.verdict
+        text: Text = self.verdict
         if self.detail:
-            told = _("{verdict}: {detail}", verdict=self.verdict, detail=self.detail)
-        return told.said(language(lang))
+            text = _("{verdict}: {detail}", verdict=self.verdict, detail=self.detail)
+        return text.said(language(lang))
 
     def __str__(self) -> str:
         return self.said()
 
 
 def oracles_of(verdicts: Iterable[Verdict]) -> str:
-    """What these gradients were held against."""
+    """The oracles that these gradients were compared with."""
     first, *others = dict.fromkeys(verdict.oracle for verdict in verdicts)
     for other in others:
         first = _("{oracle} and the {other}", oracle=first, other=other)
@@ -125,31 +121,31 @@ def oracles_of(verdicts: Iterable[Verdict]) -> str:
 
 
 def refused(note: str, analytic: bool = True) -> Verdict:
-    """The verdict on what is no gradient at all."""
+    """The verdict where there is no gradient to compare."""
     oracle = COMPLEX_STEP if analytic else DIFFERENCE
     return Verdict(ok=False, error=np.inf, allowed=ABSOLUTE, oracle=oracle, note=note)
 
 
-def repeats(run: Callable[[], Any]) -> bool:
+def repeats(run: Callable[[], Value]) -> bool:
     """Whether a computation gives the same numbers twice."""
     first, second = np.array(run()), np.array(run())
     return np.array_equal(first, second, equal_nan=True)
 
 
-def judged(
+def compare(
     gradient: Array,
     x: Array,
-    value: Callable[[Array], Any],
+    value: Callable[[Array], Value],
     place: str,
     v: Array,
     *,
     analytic: bool,
     scale: float,
 ) -> Verdict:
-    """The verdict on `gradient`, of the number `value(x)`, along v.
+    """The verdict on `gradient`, that of the number `value(x)`, along the direction v.
 
-    `analytic`: whether `value` takes a complex x. `scale`: the size of the numbers that make
-    up the value, which the rounding of differences goes by.
+    `analytic`: whether `value` takes a complex x. `scale`: the sum of the absolute terms of the
+    value, in proportion to which its differences are rounded.
     """
     expected = other = np.nan
     if analytic:
@@ -159,7 +155,7 @@ def judged(
             analytic = False
     by_difference = not np.isfinite(expected) and bool(np.isfinite(gradient).all())
     if by_difference:
-        # Opaque, or out of the range of complex arithmetic: σ(-1000). Large x, large steps.
+        # Not analytic, or out of the range of complex arithmetic: σ(-1000). Large x take large steps.
         reach = np.where(v == 0, 0, np.maximum(1, np.abs(x)))
         width = float(reach.max(initial=1e-300))
         v = v * reach / width
@@ -180,7 +176,7 @@ def judged(
             if abs(expected) > max(STEEP * longer, LARGE * allowed):
                 expected = other = math.copysign(math.inf, expected)
     error = abs(got - expected)
-    # On a kink the slope differs from side to side, and any value between is a fair one.
+    # At a kink the slopes of the two sides differ, and every value between them is a subgradient.
     kink = bool(abs(other - expected) > apart)
     slack = max(allowed, apart) if kink else allowed
     low, high = min(expected, other) - slack, max(expected, other) + slack
@@ -197,22 +193,22 @@ def judged(
     )
 
 
-def _complex_step(value: Callable[[Array], Any], x: Array, v: Array, step: float = STEP) -> float:
+def _complex_step(value: Callable[[Array], Value], x: Array, v: Array, step: float = STEP) -> float:
     """The slope along v, from above."""
     with complex_steps():
         return float(np.imag(value(x + 1j * step * v))) / step
 
 
-def _difference(value: Callable[[Array], Any], x: Array, v: Array, width: float) -> float:
+def _difference(value: Callable[[Array], Value], x: Array, v: Array, width: float) -> float:
     """The slope along v, by a central difference."""
     high, low = (float(np.real(value(x + sign * width * v))) for sign in (1, -1))
     return (high - low) / (2 * width)
 
 
 def _two_sides(
-    value: Callable[[Array], Any], x: Array, v: Array, width: float, middle: float, apart: float
+    value: Callable[[Array], Value], x: Array, v: Array, width: float, middle: float, apart: float
 ) -> tuple[float, float]:
-    """The slopes of both sides where they are so far apart; else the middle one, and none."""
+    """The slopes of both sides if they differ by more than `apart`; else the central one, and NaN."""
     high, here, low = (float(np.real(value(x + sign * width * v))) for sign in (1, 0, -1))
     above, below = (high - here) / width, (here - low) / width
     return (above, below) if abs(above - below) > apart else (middle, np.nan)
@@ -221,7 +217,7 @@ def _two_sides(
 def directions(
     rng: np.random.Generator, shape: tuple[int, ...], elements: bool, count: int = 1
 ) -> Iterator[tuple[str, Array]]:
-    """The directions to try for a gradient of this shape, each with its name."""
+    """The directions to compare a gradient of this shape along, each with its name."""
     if elements:
         for place in np.ndindex(shape):
             v = np.zeros(shape)
@@ -237,11 +233,11 @@ def weights(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     return np.asarray(rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape))
 
 
-def worst(found: Iterable[Verdict]) -> Verdict:
-    """Of several verdicts on one gradient, the one that counts."""
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """Of several verdicts on one gradient, the worst: a wrong one, or the largest error."""
 
     def badness(verdict: Verdict) -> tuple[bool, float]:
         ratio = verdict.error / verdict.allowed
         return not verdict.ok, ratio if np.isfinite(ratio) else np.inf
 
-    return max(found, key=badness)
+    return max(verdicts, key=badness)

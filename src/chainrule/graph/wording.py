@@ -1,7 +1,7 @@
 """What a node computes, as text: its formulas, with names or numbers filled in.
 
-The formulas are the node's own (`Node.formula`, `Node.gradients`), so they are the one description of
-it. What comes out is a text that can be said in other languages, where the formula has words.
+The formulas are those the node declares (`Node.formula`, `Node.gradients`). The results are texts that
+can be translated, where a formula has words.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from chainrule.lang.messages import Text, _, _n, _p, in_language, listed
-from chainrule.nodes.base import Node
+from chainrule.nodes.base import Array, Node
 from chainrule.nodes.notation import WORD, letter_of
 
 __all__ = [
@@ -31,13 +30,13 @@ __all__ = [
 ]
 
 
-#: Where Chinese words are filled in, and the space there, if Chinese is before it, too.
+#: A mark before Chinese words that are filled in, to remove a space after Chinese before them.
 _MARK, _CHINESE = "\0", "\u2e80"
 _CLOSE = re.compile("(?:(?<=[\u2e80-\uffef]) )?\0")
 
 
 class Words(Text):
-    """A formula in parts, one after another; a part may be a text that has words.
+    """A formula in parts, one after another; a part may be a message.
 
     >>> Words("y = ", _("one number")).said("zh")
     'y = 一个数'
@@ -57,7 +56,7 @@ class Words(Text):
         """The parts in a language."""
         return "".join(in_language(part, lang, reader) for part in self.parts)
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return Words, self.parts
 
 
@@ -67,7 +66,7 @@ def joined(sign: str, parts: Iterable[str]) -> Words:
 
 
 class _Filled(Text):
-    """What a node computes, or how the gradient of a letter comes about, with names for its letters."""
+    """The formula of a node, or of the gradient of a letter, with names for its letters."""
 
     __slots__ = ("letter", "names", "node")
 
@@ -84,7 +83,7 @@ class _Filled(Text):
         """The formula in a language."""
         return _filled(self.node, self.letter, self.names, lang)
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return _Filled, (self.node, self.letter, self.names)
 
 
@@ -94,7 +93,7 @@ def formula_of(node: Node, inputs: Sequence[str], outputs: Sequence[str]) -> Tex
 
 
 def in_letters(node: Node) -> Text:
-    """What the node computes, in its own letters: `y = Σ x over axis 0`; empty where it does not say."""
+    """What the node computes, in its own letters: `y = Σ x over axis 0`; empty if it declares no formula."""
     ins, outs, _douts = ([letter.lstrip("*") for letter in letters] for letters in node.letters)
     return formula_of(node, ins, outs) if node.formula else Words()
 
@@ -109,32 +108,32 @@ def computed(node: Node, inputs: Sequence[str]) -> Text:
 def gradient_of(
     node: Node, i: int, inputs: Sequence[str], outputs: Sequence[str], douts: Sequence[str]
 ) -> Text:
-    """How the gradient of input i comes about, `∂z · y`; empty where the node does not say.
+    """The formula of the gradient of input i, `∂z · y`; empty if the node declares none.
 
-    `douts` has a name for every output's gradient, which is empty where none comes back.
+    `douts` has a name for every output's gradient; an empty one if there is no gradient.
     """
     ins, outs, letters = node.letters
     letter = letter_of(ins, i)
     if letter not in node.gradients:
         return Words()
     names = _named(ins, inputs) | _named(outs, outputs)
-    for place, dout in enumerate(douts):
-        names[letter_of(letters, place)] = dout or "0"
+    for index, dout in enumerate(douts):
+        names[letter_of(letters, index)] = dout or "0"
     if letters and letters[-1].startswith("*"):
         names[f"Σ {letters[-1][1:]}"] = " + ".join(filter(None, douts[len(letters) - 1 :]))
     return _Filled(node, letter, names)
 
 
 def _rule(node: Node, letter: str, lang: str, within: tuple[str, ...] = ()) -> str:
-    """The rule of a letter, in no other input's gradient: with that one's own rule in its place.
+    """The gradient formula of a letter, with other inputs' gradients replaced by their formulas.
 
-    The other input may be a number, without a gradient, or a copy, whose gradient is a part of ∂x.
+    Another input may be a number, without a gradient, or a copy, whose gradient is only a part of ∂x.
     """
 
-    def other(found: re.Match[str]) -> str:
-        word = found[2]
+    def other(match: re.Match[str]) -> str:
+        word = match[2]
         inner = _rule(node, word[1:], lang, (*within, letter)) if word.startswith("d") else ""
-        return f"{found[1] or ''}{f'({inner})' if inner else word}"
+        return f"{match[1] or ''}{f'({inner})' if inner else word}"
 
     if letter in within or letter not in node.gradients:
         return ""
@@ -142,42 +141,42 @@ def _rule(node: Node, letter: str, lang: str, within: tuple[str, ...] = ()) -> s
 
 
 def read_by(node: Node, i: int) -> tuple[list[int], list[int]]:
-    """Which inputs and which outputs the gradient of input i is computed from, by the node's word."""
+    """Which inputs and outputs occur in the gradient formula of input i."""
     ins, outs, _douts = node.letters
     words = {word for _sum, word in WORD.findall(_rule(node, letter_of(ins, i), "en"))}
-    found = []
+    indices = []
     for letters, arrows in ((ins, node.inputs), (outs, node.outputs)):
-        found.append([k for k in range(len(arrows)) if letter_of(letters, k) in words])
-    return found[0], found[1]
+        indices.append([k for k in range(len(arrows)) if letter_of(letters, k) in words])
+    return indices[0], indices[1]
 
 
 def _named(letters: tuple[str, ...], names: Sequence[str]) -> dict[str, str]:
-    """The names by letter; all the rest by the letter of the rest."""
-    found = {
+    """The names by letter; those of variadic arguments are joined under one letter."""
+    by_letter = {
         letter: name
         for letter, name in zip(letters, names, strict=False)
         if not letter.startswith("*")
     }
     if letters and letters[-1].startswith("*"):
-        found[letters[-1][1:]] = ", ".join(names[len(letters) - 1 :])
-    return found
+        by_letter[letters[-1][1:]] = ", ".join(names[len(letters) - 1 :])
+    return by_letter
 
 
 def _filled(node: Node, letter: str, names: Mapping[str, str], lang: str) -> str:
-    """The formula of the node, or the rule of a letter: names, or numbers, in place of its words."""
+    """The formula of the node, or of a letter's gradient, with names or numbers for its letters."""
     text = (
         _rule(node, letter, lang) if letter else in_language(node.formula, lang).partition(" = ")[2]
     )
 
-    def fill(found: re.Match[str]) -> str:
-        sign, letter = found[1] or "", found[2]
-        if sign and found[0] in names:
-            return names[found[0]]
+    def fill(match: re.Match[str]) -> str:
+        sign, letter = match[1] or "", match[2]
+        if sign and match[0] in names:
+            return names[match[0]]
         name = names.get(letter)
         if name is None:
-            told = in_language(_setting(node, letter, names), lang)
-            return f"{sign}{_MARK if told[:1] >= _CHINESE else ''}{told}"
-        before, after = text[: found.start()].rstrip(), text[found.end() :].lstrip()
+            setting = in_language(_setting(node, letter, names), lang)
+            return f"{sign}{_MARK if setting[:1] >= _CHINESE else ''}{setting}"
+        before, after = text[: match.start()].rstrip(), text[match.end() :].lstrip()
         alone = (not before or before[-1] in "(=,|（，" or before[-1].isalpha()) and after[
             :1
         ] not in "^*"
@@ -189,7 +188,7 @@ def _filled(node: Node, letter: str, names: Mapping[str, str], lang: str) -> str
 
 
 def _setting(node: Node, word: str, names: Mapping[str, str]) -> str:
-    """A setting of the node in place of its name: a number, a shape, the axes, a key."""
+    """A setting of the node as text: a number, a shape, the axes, a key."""
     value = getattr(node, word, word)
     if word == "axis":
         if value is None:
@@ -212,7 +211,7 @@ def _setting(node: Node, word: str, names: Mapping[str, str]) -> str:
     return str(value) if isinstance(value, np.dtype) else word
 
 
-def _key(part: Any) -> str:
+def _key(part: object) -> str:
     if isinstance(part, slice):
         ends = ["" if end is None else str(end) for end in (part.start, part.stop, part.step)]
         return ":".join(ends if part.step is not None else ends[:2])
@@ -256,7 +255,7 @@ def number(value: Any, digits: int = 4) -> str:
     return f"{mantissa}e{int(exponent)}" if exponent else "0" if x == 0 else mantissa
 
 
-def brief(value: npt.NDArray[Any]) -> str:
+def brief(value: Array) -> str:
     """An array in a few characters: its numbers if they are few, else its shape and range.
 
     >>> brief(np.array(0.5)), brief(np.array([1.0, -2.5])), brief(np.arange(60.0).reshape(30, 2))
@@ -272,12 +271,12 @@ def brief(value: npt.NDArray[Any]) -> str:
     return _("{shape}, {values}", shape=shape_text(array.shape), values=_range(array))
 
 
-def _rows(array: npt.NDArray[Any]) -> str:
+def _rows(array: Array) -> str:
     inside = map(number, array) if array.ndim == 1 else map(_rows, array)
     return f"[{', '.join(inside)}]"
 
 
-def _range(array: npt.NDArray[Any]) -> Text:
+def _range(array: Array) -> Text:
     total = array.size
     if array.dtype.kind == "b":
         return _("{n} of {total} True", n=np.count_nonzero(array), total=total)

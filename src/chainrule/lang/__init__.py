@@ -1,1 +1,1 @@
-"""Every sentence once: messages, the languages they can be said in, and the catalogue of translations."""
+"""Messages, the languages they can be shown in, and the catalogue of translations."""

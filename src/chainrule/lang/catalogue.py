@@ -1,4 +1,4 @@
-"""The catalogue: every sentence in other languages, from `locale/`, made by `scripts/messages.py`."""
+"""The catalogue: the translations of all messages, in `locale/`, made by `scripts/messages.py`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FOLDERS = {"zh": "zh_CN"}
 
 @cache
 def catalogue(lang: str) -> gettext.NullTranslations:
-    """The translations into a language; for English, and where none are at hand, English comes back."""
+    """The translations into a language; English itself for English, and where there is no catalogue."""
     folder = _FOLDERS.get(lang)
     if folder is None:
         return gettext.NullTranslations()

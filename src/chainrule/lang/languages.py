@@ -1,4 +1,4 @@
-"""Languages: which there are, and which one somebody has chosen."""
+"""The languages of messages, and which one the environment chooses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SIMPLIFIED = ("zh", "zh-cn", "zh-sg", "zh-my", "zh-hans")
 
 
 def language_of(tag: str) -> str | None:
-    """The language that a tag or the name of a locale means, None where it is none of ours.
+    """The language of a language tag or a locale's name; None if it is not supported.
 
     >>> [language_of(tag) for tag in ("zh", "zh_CN.UTF-8", "zh-Hans-CN", "en_GB", "C", "de", "zh_TW")]
     ['zh', 'zh', 'zh', 'en', 'en', None, None]
@@ -25,7 +25,7 @@ def language_of(tag: str) -> str | None:
 
 
 def chosen(env: Mapping[str, str] = os.environ) -> str:
-    """The language that `CHAINRULE_LANG` names; English where it names none of ours."""
+    """The language that `CHAINRULE_LANG` names; English if it names none that is supported."""
     return language_of(env.get("CHAINRULE_LANG", "")) or "en"
 
 
@@ -39,9 +39,9 @@ def from_environment(env: Mapping[str, str] = os.environ) -> str:
     """
     if named := language_of(env.get("CHAINRULE_LANG", "")):
         return named
-    # As gettext has it: the locale first of LC_ALL, LC_MESSAGES, LANG; LANGUAGE is a list of wishes,
-    # which counts unless the locale is C.
+    # As gettext reads them: the locale is the first of LC_ALL, LC_MESSAGES, LANG; LANGUAGE is a list of
+    # preferences, which counts unless the locale is C.
     names = ("LC_ALL", "LC_MESSAGES", "LANG")
     locale = next((env[name] for name in names if env.get(name)), "")
-    wishes = env.get("LANGUAGE", "").split(":") if locale.partition(".")[0] != "C" else []
-    return next(filter(None, map(language_of, filter(None, [*wishes, locale]))), "en")
+    preferences = env.get("LANGUAGE", "").split(":") if locale.partition(".")[0] != "C" else []
+    return next(filter(None, map(language_of, filter(None, [*preferences, locale]))), "en")

@@ -1,14 +1,14 @@
-"""Messages: a sentence is a template and values until somebody reads it, in English or Chinese.
+"""Messages: a template and its values, which become a sentence in the reader's language.
 
-The English template stands where the sentence is needed, and is the key of the catalogue:
+The English template is written where the sentence is needed, and is the key of the catalogue:
 
 >>> from chainrule.lang.messages import _, _n
 >>> note = _("{name!r} has {rows}.", name="age", rows=_n("{n:,} empty cell", "{n:,} empty cells", 1))
 >>> print(note)
 'age' has 1 empty cell.
 
-A message is its English text, so that Python code may treat it as any str; `in_language` says it
-in another language, or to a reader who does not write Python (`READERS`).
+A message is a `str` of its English text; `in_language` gives its text in another language, or for a
+reader who does not write Python (`READERS`).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ READERS = ("python", "command", "page")
 
 
 class Text(str):
-    """English text that can be said in other languages. The one method is `said`."""
+    """English text that can be translated: `said` gives it in another language."""
 
     __slots__ = ()
 
@@ -47,7 +47,7 @@ class Text(str):
         raise NotImplementedError
 
 
-def in_language(value: Any, lang: str, reader: str = "python") -> str:
+def in_language(value: object, lang: str, reader: str = "python") -> str:
     """A text in a language, for a reader; anything else as `str` has it.
 
     >>> in_language(_("epoch"), "zh"), in_language(12, "zh")
@@ -63,8 +63,8 @@ class Message(Text):
 
     template: str
     #: The values by name; a value may be a text itself.
-    values: Mapping[str, Any]
-    #: The template for more than one, and of how many things the message speaks.
+    values: Mapping[str, object]
+    #: The template for a plural, and the number of things that chooses between the two.
     plural: str | None
     n: int
     #: What tells two meanings of one English text apart.
@@ -73,7 +73,7 @@ class Message(Text):
     def __new__(
         cls,
         template: str,
-        values: Mapping[str, Any],
+        values: Mapping[str, object],
         plural: str | None = None,
         n: int = 1,
         context: str | None = None,
@@ -103,11 +103,11 @@ class Message(Text):
             }
         )
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return Message, (self.template, dict(self.values), self.plural, self.n, self.context)
 
 
-def _(template: str, **values: Any) -> Message:
+def _(template: str, **values: object) -> Message:
     """A message. The template is a literal, so that Babel finds it; `{{` and `}}` are braces.
 
     >>> _("the loss is {loss:.3g}", loss=0.12345)
@@ -116,7 +116,7 @@ def _(template: str, **values: Any) -> Message:
     return Message(template, values)
 
 
-def _n(singular: str, plural: str, n: int, **values: Any) -> Message:
+def _n(singular: str, plural: str, n: int, **values: object) -> Message:
     """A message about `n` things, `{n}` in the templates: English has two forms, Chinese one.
 
     >>> [str(_n("{n:,} row", "{n:,} rows", n)) for n in (0, 1, 1200)]
@@ -125,7 +125,7 @@ def _n(singular: str, plural: str, n: int, **values: Any) -> Message:
     return Message(singular, {"n": n, **values}, plural, n)
 
 
-def _p(context: str, template: str, **values: Any) -> Message:
+def _p(context: str, template: str, **values: object) -> Message:
     """A message with a context, for an English text that means two things.
 
     >>> _p("column of a table", "it is")
@@ -159,58 +159,59 @@ def says(text: str) -> Callable[[F], F]:
 
 
 class _Joined(Text):
-    """Several texts one after another, in each language with its own signs between them."""
+    """Several texts one after another, with the punctuation of each language between them."""
 
     __slots__ = ("kind", "parts")
 
-    parts: tuple[Any, ...]
+    parts: tuple[object, ...]
     kind: str
 
-    def __new__(cls, parts: Iterable[Any], kind: str) -> _Joined:
-        held = tuple(parts)
-        self = super().__new__(cls, _SIGNS[kind]["en"](list(map(str, held))))
-        self.parts, self.kind = held, kind
+    def __new__(cls, parts: Iterable[object], kind: str) -> _Joined:
+        texts = tuple(parts)
+        self = super().__new__(cls, _SIGNS[kind]["en"](list(map(str, texts))))
+        self.parts, self.kind = texts, kind
         return self
 
     def said(self, lang: str, reader: str = "python") -> str:
-        """The parts in a language; those that say nothing to this reader are left out."""
-        told = (in_language(part, lang, reader) for part in self.parts)
-        return _SIGNS[self.kind][lang](list(filter(None, told)))
+        """The parts in a language; those that are empty for this reader are left out."""
+        texts = (in_language(part, lang, reader) for part in self.parts)
+        return _SIGNS[self.kind][lang](list(filter(None, texts)))
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return _Joined, (self.parts, self.kind)
 
 
-def _ended(parts: list[str], comma: str, last: str) -> str:
+def _english_list(parts: list[str], comma: str, last: str) -> str:
+    """An English list with another separator before its last part."""
     return comma.join(parts[:-1]) + last + parts[-1] if len(parts) > 1 else "".join(parts)
 
 
-def _between(parts: list[str], word: str) -> str:
-    """A Chinese list whose last part comes after a word, with a space beside letters that are Latin."""
+def _chinese_list(parts: list[str], word: str) -> str:
+    """A Chinese list with a word before its last part, and spaces between that word and Latin letters."""
     if len(parts) < 2:
         return "".join(parts)
     before, after = (" " if c.isascii() else "" for c in (parts[-2][-1:], parts[-1][:1]))
     return "、".join(parts[:-1]) + before + word + after + parts[-1]
 
 
-#: How texts are put one after another.
+#: How texts are joined, by kind and language.
 _SIGNS = {
     "sentences": {"en": " ".join, "zh": "".join},
     "list": {"en": ", ".join, "zh": "、".join},
     "clauses": {"en": "; ".join, "zh": "；".join},
     "and": {
-        "en": lambda parts: _ended(parts, ", ", " and "),
-        "zh": lambda parts: _between(parts, "和"),
+        "en": lambda parts: _english_list(parts, ", ", " and "),
+        "zh": lambda parts: _chinese_list(parts, "和"),
     },
     "all": {"en": " and ".join, "zh": "、".join},
     "or": {
-        "en": lambda parts: _ended(parts, ", ", " or "),
-        "zh": lambda parts: _between(parts, "或"),
+        "en": lambda parts: _english_list(parts, ", ", " or "),
+        "zh": lambda parts: _chinese_list(parts, "或"),
     },
 }
 
 
-def sentences(*parts: Any) -> Text:
+def sentences(*parts: object) -> Text:
     """Whole sentences one after another; empty ones are left out.
 
     >>> sentences(_("epoch"), "", _("step")), sentences(_("epoch"), _("step")).said("zh")
@@ -219,7 +220,7 @@ def sentences(*parts: Any) -> Text:
     return _Joined(filter(None, parts), "sentences")
 
 
-def listed(parts: Iterable[Any], kind: str = "list") -> Text:
+def listed(parts: Iterable[object], kind: str = "list") -> Text:
     """A list of things: "list" (a, b), "and" (a, b and c), "all" (a and b and c), "or", "clauses" (a; b).
 
     >>> listed(["a", "b", "c"]), listed(["a", "b", "c"], "and"), listed("ab").said("zh")
@@ -242,15 +243,15 @@ class _Capital(Text):
 
     def said(self, lang: str, reader: str = "python") -> str:
         """The text, with a capital where the language has them."""
-        told = in_language(self.text, lang, reader)
-        return told[:1].upper() + told[1:]
+        text = in_language(self.text, lang, reader)
+        return text[:1].upper() + text[1:]
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return _Capital, (self.text,)
 
 
 def capital(text: str) -> Text:
-    """The text with a capital, to begin a sentence with.
+    """The text with a capital first letter, to begin a sentence.
 
     >>> capital(_("epoch")), capital(_("epoch")).said("zh")
     ('Epoch', '轮次')
@@ -261,7 +262,7 @@ def capital(text: str) -> Text:
 class Spelled(Text):
     """One thing as each reader writes it: an argument in Python, an option of the command.
 
-    `page=""`, or `command=""`, leaves the thing out where that reader has no way of doing it.
+    `page=""`, or `command=""`, leaves it out for a reader who has no such option.
 
     >>> header = Spelled("header=False", command="--no-header")
     >>> hint = _("Say {header}.", header=header)
@@ -274,15 +275,17 @@ class Spelled(Text):
     readers: Mapping[str, str]
 
     def __new__(cls, python: str, command: str | None = None, page: str | None = None) -> Spelled:
-        """One thing; a reader without words of its own gets those for Python."""
+        """One thing; a reader without a spelling of its own gets the one for Python."""
         self = super().__new__(cls, python)
-        given = {"python": python, "command": command, "page": page}
-        self.readers = {reader: words for reader, words in given.items() if words is not None}
+        spellings = {"python": python, "command": command, "page": page}
+        self.readers = {
+            reader: spelling for reader, spelling in spellings.items() if spelling is not None
+        }
         return self
 
     def said(self, lang: str, reader: str = "python") -> str:
         """The thing as this reader writes it."""
         return in_language(self.readers.get(reader, self.readers["python"]), lang, reader)
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return Spelled, tuple(self.readers.get(reader) for reader in READERS)

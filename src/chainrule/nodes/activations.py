@@ -1,4 +1,4 @@
-"""Activations, each stable: Sigmoid, Tanh, Softplus, Softmax, LogSumExp; ReLU and its kin."""
+"""Activations, each stable: Sigmoid, Tanh, Softplus, Softmax, LogSumExp; ReLU and its variants."""
 
 from __future__ import annotations
 

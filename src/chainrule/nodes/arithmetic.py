@@ -73,9 +73,9 @@ class Div(Node):
 
     def backward(self, dz: Value) -> tuple[Value, Value]:
         _, y = self.inputs
-        unasked = (dz == 0) & (y == 0)
-        dx = np.where(unasked, 0, dz / y)
-        return dx, np.where(unasked, 0, -dx * self.out) if self.asks(1) else None
+        zero = (dz == 0) & (y == 0)
+        dx = np.where(zero, 0, dz / y)
+        return dx, np.where(zero, 0, -dx * self.out) if self.asks(1) else None
 
 
 class Neg(Node):

@@ -7,16 +7,20 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from chainrule.errors import ShapeError
 from chainrule.lang.messages import _, listed
 from chainrule.nodes.notation import Letters, backward_words, forward_words, letters_of
 
-__all__ = ["CALLED", "Node", "Value", "called", "ignore_fp_errors", "primitive"]
+__all__ = ["CALLED", "Array", "Node", "Value", "called", "ignore_fp_errors", "primitive"]
 
 #: What flows along an arrow: an array, a Variable, or a value being traced by an engine.
-#: The text of a node is the same for all three.
+#: The code of a node is the same for all three.
 Value: TypeAlias = Any
+
+#: An array of any dtype.
+Array: TypeAlias = npt.NDArray[Any]
 
 
 def ignore_fp_errors() -> np.errstate:
@@ -54,32 +58,32 @@ class Node:
     formula: ClassVar[str] = ""
     #: How `forward` computes it, where that is not the formula.
     how: ClassVar[str] = ""
-    #: How the gradient of each input comes about, by its letter: `{"x": "dz · y", "y": "dz · x"}`.
+    #: How the gradient of each input is computed, by its letter: `{"x": "dz · y", "y": "dz · x"}`.
     gradients: ClassVar[Mapping[str, str]] = {}
     #: Why they are so, such as `∂z/∂x = y and ∂z/∂y = x`.
     why: ClassVar[str] = ""
     #: How a drawing labels the node.
     symbol: ClassVar[str] = ""
-    #: Elementwise nodes take inputs of one shape; in a recorded graph a `Repeat` sees to it.
+    #: Elementwise nodes take inputs of one shape; in a recorded graph a `Repeat` provides it.
     elementwise: ClassVar[bool] = False
     #: False where the output is constant in the inputs wherever it has a derivative.
     differentiable: ClassVar[bool] = True
-    #: False where the text takes real numbers only, so that a complex step cannot check it.
+    #: False where the code takes real numbers only, so that a complex step cannot check it.
     analytic: ClassVar[bool] = True
 
-    #: Whether the operation is an analytic function, which has a derivative by complex numbers, too.
+    #: Whether the operation is an analytic function, which also has a complex derivative.
     holomorphic: ClassVar[bool] = True
 
     inputs: tuple[Value, ...] = ()
     outputs: tuple[Value, ...] = ()
-    #: For which inputs the chain rule asks for a gradient; None: for all.
+    #: Which inputs need a gradient; None: all.
     asked: tuple[bool, ...] | None = None
 
-    #: `forward` as it was written, which remembers nothing: what recording and tracing call.
+    #: `forward` as the class defines it, which remembers nothing; recording and tracing call it.
     pure_forward: ClassVar[Callable[..., Value]]
-    #: `backward` as it was written.
+    #: `backward` as the class defines it.
     pure_backward: ClassVar[Callable[..., Value]]
-    #: The letters of its formulas, which were checked when the class was made.
+    #: The letters of its formulas, checked when the class is defined.
     letters: ClassVar[Letters] = Letters()
 
     def forward(self, *inputs: Value) -> Value:
@@ -91,20 +95,20 @@ class Node:
         raise NotImplementedError(f"{type(self).__name__} has no backward")
 
     def decompose(self, *inputs: Value) -> Value:
-        """The same by simpler nodes, written as a textbook would; None where there are none.
+        """The same operation by simpler nodes, as a textbook writes it; None if there are none.
 
         It gives the numbers of `forward` wherever none of its steps overflows. Where `forward` is
-        such a text already, `decompose = forward` says so.
+        already written so, declare `decompose = forward`.
         """
         return None
 
     def float64_copy(self) -> Node:
-        """The same operation in float64, to try things on: that leaves no trace elsewhere."""
+        """The same operation in float64, for checks; running it leaves this node unchanged."""
         return self.bound((), ())
 
     @property
     def label(self) -> str:
-        """What people call the operation."""
+        """The name of the operation for people."""
         return type(self).__name__
 
     def __init_subclass__(cls) -> None:
@@ -112,17 +116,17 @@ class Node:
         own = cls.__dict__
         if "forward" in own:
             if hasattr(cls, "pure_forward"):
-                _forget(cls, "formula", "how", "gradients", "why", "decompose")
+                _reset(cls, "formula", "how", "gradients", "why", "decompose")
             cls.pure_forward = own["forward"]
         if "backward" in own:
             if hasattr(cls, "pure_backward"):
-                _forget(cls, "gradients", "why")
+                _reset(cls, "gradients", "why")
             cls.pure_backward = own["backward"]
         cls.letters = letters_of(cls)
         if "forward" in own:
-            setattr(cls, "forward", _remembering(cls))  # noqa: B010 - mypy: a method is replaced
+            setattr(cls, "forward", _wrapped_forward(cls))  # noqa: B010 - mypy: a method is replaced
         if "backward" in own:
-            setattr(cls, "backward", _quietly(cls))  # noqa: B010
+            setattr(cls, "backward", _wrapped_backward(cls))  # noqa: B010
 
     def bound(self, inputs: tuple[Value, ...], outputs: tuple[Value, ...]) -> Self:
         """The same operation with other remembered values (what `backward` will read)."""
@@ -148,7 +152,7 @@ class Node:
             )
 
     def asks(self, i: int) -> bool:
-        """Whether anybody wants the gradient of input i: that of a constant need not be computed."""
+        """Whether the gradient of input i is needed; that of a constant is not."""
         return self.asked is None or self.asked[i]
 
     @property
@@ -156,8 +160,8 @@ class Node:
         """The remembered output."""
         return self.outputs[0]
 
-    def hyperparameters(self) -> dict[str, Any]:
-        """What the node was made with, such as an axis."""
+    def hyperparameters(self) -> dict[str, object]:
+        """The settings of the node, such as an axis."""
         return {k: v for k, v in self.__dict__.items() if k not in ("inputs", "outputs", "asked")}
 
     def __repr__(self) -> str:
@@ -176,14 +180,15 @@ def _like(dout: Value, out: Value) -> Value:
     return dout
 
 
-def _forget(kind: type[Node], *names: str) -> None:
-    """What a class inherits that tells of the text it replaces: that is not told of the new one."""
+def _reset(kind: type[Node], *names: str) -> None:
+    """Reset inherited declarations: they describe a method that the class replaces."""
     for name in names:
         if name not in kind.__dict__:
             setattr(kind, name, getattr(Node, name))
 
 
-def _remembering(kind: type[Node]) -> Callable[..., Value]:
+def _wrapped_forward(kind: type[Node]) -> Callable[..., Value]:
+    """The public `forward`: checked inputs, remembered for `backward`; Variables record it."""
     pure = kind.pure_forward
 
     @functools.wraps(pure)
@@ -206,14 +211,15 @@ def _remembering(kind: type[Node]) -> Callable[..., Value]:
     return forward
 
 
-def _quietly(kind: type[Node]) -> Callable[..., Value]:
+def _wrapped_backward(kind: type[Node]) -> Callable[..., Value]:
+    """The public `backward`: plain numbers become arrays, and overflow makes no warning."""
     pure = kind.pure_backward
 
     @functools.wraps(pure)
     def backward(self: Node, *douts: Value) -> Value:
-        given = (_like(dout, out) for dout, out in zip(douts, self.outputs, strict=True))
+        gradients = (_like(dout, out) for dout, out in zip(douts, self.outputs, strict=True))
         with ignore_fp_errors():
-            return pure(self, *given)
+            return pure(self, *gradients)
 
     backward.__doc__ = pure.__doc__ or backward_words(kind)
     return backward
@@ -236,21 +242,21 @@ def primitive(function: Callable[..., Value]) -> Callable[..., Value]:
     return dispatching
 
 
-#: The primitives that engines have no loops for, and call as they are.
+#: The primitives that engines call as functions, since they have no loops for them.
 CALLED: list[Callable[..., Value]] = []
 
 
 def called(like: Callable[..., Value]) -> Callable[[Callable[..., Value]], Callable[..., Value]]:
-    """A primitive whose numbers only Python can find, such as LAPACK's or the math module's.
+    """Decorate a primitive that only Python can compute, such as one of LAPACK or of `math`.
 
-    `like` gives zeros of the shape and dtype of each result: what an engine plans with, since there
-    may be nothing to compute for zeros (they have no inverse).
+    `like` gives zeros of the shape and dtype of each result. An engine plans with these, because the
+    function itself may fail on zeros (which have no inverse).
     """
 
     def decorate(function: Callable[..., Value]) -> Callable[..., Value]:
-        made = primitive(function)
-        made.stand_in = like  # type: ignore[attr-defined]
-        CALLED.append(made)
-        return made
+        dispatching = primitive(function)
+        dispatching.stand_in = like  # type: ignore[attr-defined]
+        CALLED.append(dispatching)
+        return dispatching
 
     return decorate

@@ -19,8 +19,8 @@ def erf(x: Value) -> Value:
     array([0.        , 0.84270079])
     """
     x = np.asarray(x)
-    found = np.fromiter(map(math.erf, x.ravel().tolist()), float, x.size).reshape(x.shape)
-    return found.astype(x.dtype) if x.dtype.kind == "f" else found
+    values = np.fromiter(map(math.erf, x.ravel().tolist()), float, x.size).reshape(x.shape)
+    return values.astype(x.dtype) if x.dtype.kind == "f" else values
 
 
 class Exp(Node):
@@ -189,9 +189,9 @@ class Cbrt(Node):
 
 
 class Erf(Node):
-    """2/√π ∫₀ˣ e^(-t²) dt: how much of a normal distribution lies within ±√2 x of the middle.
+    """2/√π ∫₀ˣ e^(-t²) dt: the share of a normal distribution within ±√2 x standard deviations of its mean.
 
-    Python finds it element by element, so it takes its time. The exact GELU is x/2 · (1 + erf(x/√2)).
+    Python computes it element by element, so it is slow. The exact GELU is x/2 · (1 + erf(x/√2)).
     """
 
     symbol = "erf"

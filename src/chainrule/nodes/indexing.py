@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,9 @@ from chainrule.lang.messages import _
 from chainrule.nodes.base import Node, Value, primitive
 
 __all__ = ["Index", "IndexAdd", "OneHot", "add_at", "chosen", "replaced"]
+
+#: What stands between the brackets of x[...], one part for each comma.
+Key: TypeAlias = tuple[Any, ...]
 
 
 @primitive
@@ -28,9 +31,9 @@ def add_at(values: Value, key: Any, shape: tuple[int, ...]) -> Value:
     return out
 
 
-def _parts(key: Any) -> tuple[Any, ...]:
-    """A key as a tuple; a mask as the numbers of its True places, whose count is then known."""
-    parts: list[Any] = []
+def _parts(key: object) -> Key:
+    """A key as a tuple; a mask becomes the indices of its True elements, so that their count is fixed."""
+    parts: list[object] = []
     for part in key if isinstance(key, tuple) else (key,):
         if isinstance(part, list):
             part = np.asarray(part)
@@ -41,10 +44,10 @@ def _parts(key: Any) -> tuple[Any, ...]:
     return tuple(parts)
 
 
-def _filled(key: tuple[Any, ...], indices: Sequence[Value]) -> tuple[Any, ...]:
-    """The key with the input indices in their places."""
-    left = iter(indices)
-    return tuple(next(left) if isinstance(k, str) else k for k in key)
+def _filled(key: Key, indices: Sequence[Value]) -> Key:
+    """The key with every `Index.INPUT` replaced by the next input."""
+    arrays = iter(indices)
+    return tuple(next(arrays) if isinstance(k, str) else k for k in key)
 
 
 @primitive
@@ -82,18 +85,18 @@ class Index(Node):
 
     symbol = "[ ]"
 
-    #: Stands in a key where an input of the node goes.
+    #: Marks in a key where an input of the node goes.
     INPUT = "input"
     formula = "y = x[key]"
     why = _("Each element picked has slope 1")
     gradients = {"x": _("zeros with dy added at [key]")}
 
-    def __init__(self, key: Any) -> None:
+    def __init__(self, key: object) -> None:
         self.key = _parts(key)
 
     @property
-    def places(self) -> tuple[Any, ...]:
-        """The key with the inputs in it."""
+    def places(self) -> Key:
+        """The key with the index arrays of the inputs filled in."""
         return _filled(self.key, self.inputs[1:])
 
     def forward(self, x: Value, *indices: Value) -> Value:
@@ -113,7 +116,7 @@ class IndexAdd(Node):
     why = _("Each element was added once")
     gradients = {"x": "dy[key]"}
 
-    def __init__(self, key: Any, shape: tuple[int, ...]) -> None:
+    def __init__(self, key: object, shape: tuple[int, ...]) -> None:
         self.key = _parts(key)
         self.shape = tuple(shape)
 

@@ -1,4 +1,4 @@
-"""Solve, Inv, Det and their kin: what NumPy's linear algebra makes of square and other matrices.
+"""Solve, Inv, Det and the other nodes of linear algebra, computed by NumPy.
 
 Matrices are the last two axes; the axes before them are stacks. Letters are those of the formulas:
 Aᵀ is A with its last two axes exchanged, A⁻ᵀ the inverse of that.
@@ -74,8 +74,8 @@ def slogdet(A: Value) -> tuple[Value, Value]:
     sign, size = map(np.asarray, np.linalg.slogdet(A))
     if sign.dtype.kind != "c":
         return sign, size
-    near = np.sign(sign.real).astype(A.dtype)
-    return near, size + np.log(sign * near)
+    real_sign = np.sign(sign.real).astype(A.dtype)
+    return real_sign, size + np.log(sign * real_sign)
 
 
 @called(np.zeros_like)
@@ -84,13 +84,13 @@ def cholesky(A: Value) -> Value:
     try:
         return np.linalg.cholesky(A)
     except np.linalg.LinAlgError:
-        place, smallest = _least_definite(A)
+        index, smallest = _least_definite(A)
         raise MatrixError(
             _(
                 "cholesky: {matrix} is not positive definite: its smallest eigenvalue is {smallest:.3g}, and"
                 " all must be above 0. Give a symmetric matrix such as B @ B.T; where rounding has taken the"
                 " last of it, add a little: A + 1e-6 * numpy.eye({n}).",
-                matrix=_which(place),
+                matrix=_which(index),
                 smallest=smallest,
                 n=A.shape[-1],
             )
@@ -119,47 +119,47 @@ def pinv(A: Value, rcond: float) -> Value:
         raise _not_finite("pinv", A) from None
 
 
-def _which(place: tuple[int, ...]) -> Text:
-    return _("the matrix at {place} of the stack", place=list(place)) if place else _("the matrix")
+def _which(index: tuple[int, ...]) -> Text:
+    return _("the matrix at {place} of the stack", place=list(index)) if index else _("the matrix")
 
 
 def _singular(what: str, A: Value) -> MatrixError:
-    places = np.argwhere(np.linalg.slogdet(A)[0] == 0)
-    place = tuple(int(i) for i in places[0]) if len(places) else ()
+    indices = np.argwhere(np.linalg.slogdet(A)[0] == 0)
+    index = tuple(int(i) for i in indices[0]) if len(indices) else ()
     return MatrixError(
         _(
             "{function}: {matrix} is singular: its columns depend on each other, so it has no inverse. Look"
             " for rows or columns that are 0, or that repeat; or add a little to its diagonal,"
             " A + 1e-6 * numpy.eye({n}); or take the pseudo-inverse, numpy.linalg.pinv(A) @ b.",
             function=what,
-            matrix=_which(place),
+            matrix=_which(index),
             n=A.shape[-1],
         )
     )
 
 
 def _least_definite(A: Value) -> tuple[tuple[int, ...], float]:
-    """Which matrix of a stack has the smallest eigenvalue, and that."""
+    """The index of the matrix of a stack with the smallest eigenvalue, and that eigenvalue."""
     try:
         least = np.linalg.eigvalsh(A)[..., 0]
     except np.linalg.LinAlgError:
         return (), float("nan")
-    place = np.unravel_index(np.argmin(least), least.shape)
-    return tuple(int(i) for i in place), float(least[place])
+    index = np.unravel_index(np.argmin(least), least.shape)
+    return tuple(int(i) for i in index), float(least[index])
 
 
 def _not_finite(what: str, A: Value) -> MatrixError:
     bad = np.argwhere(~np.isfinite(A))
-    place = tuple(int(i) for i in bad[0]) if len(bad) else None
-    if place is None:
-        told = _("its numbers are too far apart")
+    index = tuple(int(i) for i in bad[0]) if len(bad) else None
+    if index is None:
+        reason = _("its numbers are too far apart")
     else:
-        told = _("A{place} is {value}", place=list(place), value=A[place])
+        reason = _("A{place} is {value}", place=list(index), value=A[index])
     return MatrixError(
         _(
             "{function} found no result: {why}. Give a matrix of finite numbers.",
             function=what,
-            why=told,
+            why=reason,
         )
     )
 
@@ -179,7 +179,7 @@ def _square(what: str, A: Value) -> None:
         )
 
 
-def _turned(A: Value) -> Value:
+def _transpose(A: Value) -> Value:
     """Aᵀ, of every matrix of a stack."""
     return np.swapaxes(A, -1, -2)
 
@@ -201,14 +201,14 @@ def _low(A: Value) -> Value:
 class MatrixError(ChainruleError, np.linalg.LinAlgError):
     """A matrix that linear algebra cannot take: singular, not square, not positive definite.
 
-    It is here and not among the other errors, since NumPy's is its base.
+    It is defined here, and not in `errors`, because NumPy's error is its base.
     """
 
 
 class Solve(Node):
     """The equations A X = B of a matrix A (N, N), solved for each column of B (N, K).
 
-    The axes in front, of stacks, must be the same in both.
+    The axes in front, those of stacks, must be the same in both.
     """
 
     symbol = "A⁻¹B"
@@ -231,8 +231,8 @@ class Solve(Node):
 
     def backward(self, dX: Value) -> tuple[Value, Value]:
         A, _ = self.inputs
-        dB = solve(_turned(A), dX)
-        return -dB @ _turned(self.out) if self.asks(0) else None, dB if self.asks(1) else None
+        dB = solve(_transpose(A), dX)
+        return -dB @ _transpose(self.out) if self.asks(0) else None, dB if self.asks(1) else None
 
 
 class Inv(Node):
@@ -248,11 +248,11 @@ class Inv(Node):
         return inv(A)
 
     def backward(self, dY: Value) -> Value:
-        return -_turned(self.out) @ dY @ _turned(self.out)
+        return -_transpose(self.out) @ dY @ _transpose(self.out)
 
 
 class Det(Node):
-    """The determinant of a matrix (N, N): by how much it makes volumes larger."""
+    """The determinant of a matrix (N, N): the factor by which it scales volumes."""
 
     symbol = "det"
     formula = "y = det A"
@@ -265,7 +265,7 @@ class Det(Node):
 
     def backward(self, dy: Value) -> Value:
         (A,) = self.inputs
-        return _spread(dy * self.out) * _turned(inv(A))
+        return _spread(dy * self.out) * _transpose(inv(A))
 
 
 class SlogDet(Node):
@@ -287,14 +287,14 @@ class SlogDet(Node):
 
     def backward(self, ds: Value, dy: Value) -> Value:
         (A,) = self.inputs
-        return None if dy is None else _spread(dy) * _turned(inv(A))
+        return None if dy is None else _spread(dy) * _transpose(inv(A))
 
 
 class Cholesky(Node):
     """A root of a symmetric positive definite A (N, N): lower triangular, and L Lᵀ = A.
 
-    Of A only the lower triangle is read, as NumPy does, so that the other one gets no gradient. A
-    gradient that is symmetric, as some books have it, is (dA + dAᵀ) / 2.
+    As in NumPy, only the lower triangle of A is read, so that the upper one gets no gradient. The
+    symmetric gradient that some books give is (dA + dAᵀ) / 2.
     """
 
     symbol = "chol"
@@ -313,17 +313,17 @@ class Cholesky(Node):
 
     def backward(self, dL: Value) -> Value:
         L = self.out
-        inner = _low(_turned(L) @ dL)
-        half = solve(_turned(L), inner + _turned(inner))
-        return _low(_turned(solve(_turned(L), _turned(half))))
+        inner = _low(_transpose(L) @ dL)
+        half = solve(_transpose(L), inner + _transpose(inner))
+        return _low(_transpose(solve(_transpose(L), _transpose(half))))
 
 
 class Eigh(Node):
     """The eigenvalues of a symmetric A (N, N), ascending, and its eigenvectors, in columns.
 
-    Of A only the lower triangle is read, as NumPy does, or with `UPLO` "U" the upper one. An eigenvector
-    may point either way: what is made of them has a meaning where that makes no difference. Two that
-    belong to one eigenvalue have no gradient (it is infinite, or not a number); eigenvalues have.
+    As in NumPy, only the lower triangle of A is read, or with `UPLO` "U" the upper one. The sign of an
+    eigenvector is arbitrary: compute only what does not depend on it. Eigenvectors of a repeated
+    eigenvalue have no gradient (it is infinite or NaN); the eigenvalues have one.
     """
 
     symbol = "eigh"
@@ -346,28 +346,28 @@ class Eigh(Node):
 
     def backward(self, dw: Value, dV: Value) -> Value:
         w, V = self.outputs
-        found = None
+        total = None
         if dw is not None:
-            found = (V * np.expand_dims(dw, -2)) @ _turned(V)
+            total = (V * np.expand_dims(dw, -2)) @ _transpose(V)
         if dV is not None:
             one = np.eye(w.shape[-1], dtype=w.dtype)
-            inner = _turned(V) @ dV
+            inner = _transpose(V) @ dV
             gaps = np.expand_dims(w, -2) - np.expand_dims(w, -1) + one
-            # A zero gradient stays zero, also where two eigenvalues are one.
+            # A zero gradient stays zero, also where two eigenvalues are equal.
             share = np.where(inner == 0, 0, inner / gaps) * (1 - one)
-            more = V @ share @ _turned(V)
-            found = more if found is None else found + more
-        if found is None:
+            more = V @ share @ _transpose(V)
+            total = more if total is None else total + more
+        if total is None:
             return None
-        dA = _low(found + _turned(found))
-        return dA if self.UPLO == "L" else _turned(dA)
+        dA = _low(total + _transpose(total))
+        return dA if self.UPLO == "L" else _transpose(dA)
 
 
 class Pinv(Node):
-    """The pseudo-inverse of A (N, M): (M, N), where Y b is the least x with A x nearest to b.
+    """The pseudo-inverse of A (N, M): (M, N), where Y b is the shortest x with A x nearest to b.
 
     Singular values below `rcond` times the largest count as 0. The gradient holds where small changes
-    make no new ones, as for a matrix of full rank.
+    of A do not change its rank, as for a matrix of full rank.
     """
 
     symbol = "A⁺"
@@ -388,5 +388,8 @@ class Pinv(Node):
         Y = self.out
         left = np.eye(A.shape[-2], dtype=A.dtype) - A @ Y
         right = np.eye(A.shape[-1], dtype=A.dtype) - Y @ A
-        around = left @ _turned(dY) @ (Y @ _turned(Y)) + (_turned(Y) @ Y) @ _turned(dY) @ right
-        return around - _turned(Y) @ dY @ _turned(Y)
+        around = (
+            left @ _transpose(dY) @ (Y @ _transpose(Y))
+            + (_transpose(Y) @ Y) @ _transpose(dY) @ right
+        )
+        return around - _transpose(Y) @ dY @ _transpose(Y)

@@ -43,7 +43,7 @@ class SoftmaxCrossEntropy(Node):
     """The cross entropy of classes by scores: s (N, C) and ids t (N,) to losses (N,).
 
     Softmax and cross entropy in one node (chapter, figure 1-30), so that neither the loss of
-    a sure, right answer nor its gradient is lost to rounding: 1 - p is never computed from p.
+    a confident, correct answer nor its gradient is lost to rounding: 1 - p is never computed from p.
     """
 
     symbol = "softmax+CE"
@@ -78,7 +78,7 @@ class SoftmaxCrossEntropy(Node):
 class SoftTargetCrossEntropy(Node):
     """The cross entropy of probabilities t (N, C) by scores s (N, C): losses (N,).
 
-    The targets of a teacher, of several people who disagree, of mixed pictures. Where a row of t
+    Such targets come from a teacher network, annotators who disagree, mixed images. Where a row of t
     has a single 1, it is SoftmaxCrossEntropy of that class.
     """
 
@@ -89,7 +89,7 @@ class SoftTargetCrossEntropy(Node):
     gradients = {"s": "dl · (softmax(s) · Σ t - t)", "t": "-dl · log(softmax(s))"}
 
     def parts(self) -> tuple[Value, Value, Value]:
-        """The scores less the largest of their row, a; e^a; and Σ e^a - 1, counted without loss."""
+        """a, the scores minus the largest of their row; e^a; and Σ e^a - 1, without cancellation."""
         s, _ = self.inputs
         a = s - np.max(s, axis=-1, keepdims=True)
         e = np.exp(a)
@@ -99,7 +99,7 @@ class SoftTargetCrossEntropy(Node):
 
     def forward(self, s: Value, t: Value) -> Value:
         a, _, more = self.bound((s, t), ()).parts()
-        # An impossible class that is not asked for says nothing: 0 · ∞ would be NaN.
+        # A class of target 0 and probability 0 adds nothing: 0 · ∞ would be NaN.
         return np.sum(np.where(t == 0, 0, t * (np.log1p(more) - a)), axis=-1)
 
     def backward(self, dl: Value) -> tuple[Value, Value]:

@@ -1,10 +1,10 @@
-"""The small language of formulas: what a node says of itself, and whether that fits what it computes.
+"""The notation of formulas: what a node declares, and the check that this fits what it computes.
 
 A formula is `z = x · y`: on the left are letters for the outputs; on the right stand the names of
 `forward`'s arguments. A gradient, such as `dz · y`, may also have the letters of the outputs, the names
 of `backward`'s arguments, and another input's gradient, `dx`. The settings of the node (parameters of
 `__init__`, attributes of the class) stand for their values. All other words are in `FUNCTIONS` and
-`WORDS`. A formula with words of a sentence is a message, so that it can be said in other languages.
+`WORDS`. A formula with words of a sentence is a message, so that it can be translated.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import ClassVar, NamedTuple, Protocol
 
 from chainrule.errors import ChainruleError, guess, shown
 from chainrule.lang.messages import Text, _, _n, capital, listed, sentences
@@ -31,10 +31,10 @@ __all__ = [
 
 #: A word that may stand for an argument. ᵀ, ², ₖ end it.
 WORD = re.compile(r"(?<![\w.])(Σ )?([A-Za-z_]\w*)", re.ASCII)
-#: A letter that the words give a meaning themselves: `tanh(u), u = log(1 + e^x)`.
+#: A letter that the text itself defines: `tanh(u), u = log(1 + e^x)`.
 _SET = re.compile(r"([A-Za-z_]\w*)[ᵀᵢⱼₖ]* = ", re.ASCII)
 
-#: Functions, and two numbers: e, and n, how many there are.
+#: Functions, and two numbers: e, and n, the count of elements.
 FUNCTIONS = frozenset({
     "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "cos", "cosh",
     "diag", "e", "erf", "exp", "log", "low", "max", "mean", "min", "mix", "n", "one_hot", "round",
@@ -51,24 +51,33 @@ WORDS = frozenset({
 })  # fmt: skip
 
 
+class Declaration(Protocol):
+    """What a node class declares about itself; see `Node`."""
+
+    formula: ClassVar[str]
+    how: ClassVar[str]
+    gradients: ClassVar[Mapping[str, str]]
+    why: ClassVar[str]
+
+
 class FormulaError(ChainruleError, TypeError):
     """The formula of a node, or of one of its gradients, that does not fit what the node computes."""
 
 
 class Letters(NamedTuple):
-    """The letters of a node's inputs, outputs and outputs' gradients; that of a whole rest has a star."""
+    """The letters of a node's inputs, outputs and outputs' gradients; a variadic one, `*xs`, has a star."""
 
     ins: tuple[str, ...] = ()
     outs: tuple[str, ...] = ()
     douts: tuple[str, ...] = ()
 
 
-def letters_of(kind: type[Any]) -> Letters:
-    """The letters of a class that declares formulas; an error if these do not fit what it computes."""
+def letters_of(kind: type[Declaration]) -> Letters:
+    """The letters of a class that declares formulas; an error if these do not fit its methods."""
     if not kind.formula and not kind.gradients:
         return Letters()
     ins, douts = (_arguments(kind, way) for way in ("pure_forward", "pure_backward"))
-    found = Letters(ins, _outputs(kind, ins, douts), douts)
+    letters = Letters(ins, _outputs(kind, ins, douts), douts)
     if not isinstance(kind.gradients, Mapping):
         raise FormulaError(
             _(
@@ -82,26 +91,28 @@ def letters_of(kind: type[Any]) -> Letters:
     if ins:  # else it is a family of nodes, without a forward of its own
         _check(kind, "formula", str(kind.formula).partition(" = ")[2], ins)
         for letter, how in kind.gradients.items():
-            _check_gradient(kind, letter, str(how), found)
-    return found
+            _check_gradient(kind, letter, str(how), letters)
+    return letters
 
 
 def letter_of(letters: tuple[str, ...], i: int) -> str:
-    """The letter of argument i; of the rest, `xs` or `indices`, one is an `x`, an `indice`."""
+    """The letter of argument i; each of the variadic `*xs` is an `x`, of `*indices` an `indice`."""
     if i < len(letters) and not letters[i].startswith("*"):
         return letters[i]
     return letters[-1][1:-1] if letters else ""
 
 
-def _arguments(kind: type[Any], method: str) -> tuple[str, ...]:
-    """The names of a method's arguments but self; one that takes the rest has a star."""
+def _arguments(kind: type, method: str) -> tuple[str, ...]:
+    """The names of a method's arguments without self; a variadic one has a star."""
     function = getattr(kind, method, None)
     parameters = inspect.signature(function).parameters.values() if function is not None else ()
     return tuple(("*" if p.kind is p.VAR_POSITIONAL else "") + p.name for p in parameters)[1:]
 
 
-def _outputs(kind: type[Any], ins: tuple[str, ...], douts: tuple[str, ...]) -> tuple[str, ...]:
-    """The letters of the outputs: what stands left in the formula, else z where the gradient is dz."""
+def _outputs(
+    kind: type[Declaration], ins: tuple[str, ...], douts: tuple[str, ...]
+) -> tuple[str, ...]:
+    """The letters of the outputs: the left side of the formula, or z where the gradient is dz."""
     if not kind.formula:
         return tuple(re.sub(r"^(\*?)d", r"\1", dout) for dout in douts)
     left, equals, right = str(kind.formula).partition(" = ")
@@ -132,7 +143,7 @@ def _outputs(kind: type[Any], ins: tuple[str, ...], douts: tuple[str, ...]) -> t
     return tuple(star + letter for star, letter in zip(stars, letters, strict=True))
 
 
-def _check_gradient(kind: type[Any], letter: str, how: str, letters: Letters) -> None:
+def _check_gradient(kind: type[Declaration], letter: str, how: str, letters: Letters) -> None:
     if letter not in {letter_of(letters.ins, i) for i in range(len(letters.ins))}:
         raise FormulaError(
             _(
@@ -146,8 +157,8 @@ def _check_gradient(kind: type[Any], letter: str, how: str, letters: Letters) ->
     _check(kind, f"gradients[{letter!r}]", how, sum(letters, ()) + tuple(others))
 
 
-def _check(kind: type[Any], where: str, text: str, letters: tuple[str, ...]) -> None:
-    """An error if a formula has a word that stands for nothing."""
+def _check(kind: type[Declaration], where: str, text: str, letters: tuple[str, ...]) -> None:
+    """Raise if a formula has an unknown word."""
     known = [letter.lstrip("*") for letter in letters]
     words = {found[2] for found in WORD.finditer(text)} - FUNCTIONS - WORDS - {*known}
     if words:
@@ -170,8 +181,8 @@ def _check(kind: type[Any], where: str, text: str, letters: tuple[str, ...]) -> 
         )
 
 
-def _settings(kind: type[Any]) -> Iterator[str]:
-    """The names of a node's settings: the parameters of `__init__`, and what the class itself holds."""
+def _settings(kind: type[Declaration]) -> Iterator[str]:
+    """The names of a node's settings: the parameters of `__init__`, and attributes of the class."""
     for base in kind.__mro__[:-1]:
         if "__init__" in vars(base):
             yield from _arguments(base, "__init__")
@@ -181,7 +192,7 @@ def _settings(kind: type[Any]) -> Iterator[str]:
 # -- in docstrings ----------------------------------------------------------------------------------
 
 
-def forward_words(kind: type[Any]) -> Text | None:
+def forward_words(kind: type[Declaration]) -> Text | None:
     """What a docstring of `forward` says: the formula, and how it is computed."""
     if not kind.formula:
         return None
@@ -190,7 +201,7 @@ def forward_words(kind: type[Any]) -> Text | None:
     return _("{formula}.", formula=kind.formula)
 
 
-def backward_words(kind: type[Any]) -> Text | None:
+def backward_words(kind: type[Declaration]) -> Text | None:
     """What a docstring of `backward` says: why the gradients are so, and how each comes about."""
     each = kind.gradients.items()
     rules = listed((_("d{letter} = {rule}", letter=x, rule=rule) for x, rule in each), "all")

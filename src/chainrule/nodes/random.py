@@ -1,4 +1,4 @@
-"""The random numbers of a step: a pure function of where and when they are drawn."""
+"""The random numbers of a step: a pure function of the seed, the clock and the element."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class UniformBits(Node):
 
 
 class Tick(Node):
-    """A counter that counts on."""
+    """The next value of a counter."""
 
     symbol = "+1"
     differentiable = False

@@ -14,7 +14,7 @@ __all__ = ["Cumsum", "Max", "Mean", "Min", "Norm", "Prod", "Std", "Sum", "Var"]
 
 
 class _Reduction(Node):
-    """What reductions share: the axes, and how a result lines up with its input again."""
+    """What reductions share: the axes, and how a result is broadcast back to its input."""
 
     def __init__(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> None:
         self.axis, self.keepdims = axis, keepdims
@@ -23,8 +23,8 @@ class _Reduction(Node):
         """The reduced axes of x, counted from 0."""
         if self.axis is None:
             return tuple(range(len(np.shape(x))))
-        given = self.axis if isinstance(self.axis, tuple) else (self.axis,)
-        return tuple(axis % len(np.shape(x)) for axis in given)
+        axes = self.axis if isinstance(self.axis, tuple) else (self.axis,)
+        return tuple(axis % len(np.shape(x)) for axis in axes)
 
     def count(self, x: Value) -> int:
         """How many numbers go into one result."""
@@ -85,7 +85,7 @@ class Mean(_Reduction):
 
 
 class Prod(_Reduction):
-    """The product over the axes. The backward costs n² for n factors, and is right with zeros."""
+    """The product over the axes. The backward pass costs n² for n factors, and allows zeros."""
 
     symbol = "Π"
     formula = _("y = Π x over axis")
@@ -218,7 +218,7 @@ class Norm(_Reduction):
 
 
 class Max(_Reduction):
-    """The largest over the axes; equal largest ones share the gradient evenly."""
+    """The largest over the axes; equal largest elements share the gradient evenly."""
 
     symbol = "max"
     holomorphic = False
@@ -237,7 +237,7 @@ class Max(_Reduction):
 
 
 class Min(Max):
-    """The smallest over the axes; equal smallest ones share the gradient evenly."""
+    """The smallest over the axes; equal smallest elements share the gradient evenly."""
 
     symbol = "min"
     formula = _("y = min x over axis")

@@ -1,4 +1,4 @@
-"""Floor, Ceil, Trunc, Rint, Mod: to whole numbers, and what is left, element by element."""
+"""Floor, Ceil, Trunc, Rint, Mod: rounding to whole numbers, and the remainder, element by element."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Rint(_Rounding):
 
 
 class Mod(Node):
-    """What is left of x after whole steps of y, x - y · ⌊x / y⌋; it has the sign of y."""
+    """The remainder of x / y, x - y · ⌊x / y⌋; it has the sign of y."""
 
     symbol = "mod"
     elementwise = True

@@ -46,15 +46,15 @@ class Branch(Node):
         return (x,) * self.k
 
     def backward(self, *dys: Value) -> Value:
-        came = [dy for dy in dys if dy is not None]
-        dx = came[0]
-        for dy in came[1:]:
+        arrived = [dy for dy in dys if dy is not None]
+        dx = arrived[0]
+        for dy in arrived[1:]:
             dx = dx + dy
         return dx
 
 
 class StopGradient(Node):
-    """A constant from here on: forward it does nothing, backward nothing passes."""
+    """The identity forwards; backwards no gradient passes, so x counts as a constant."""
 
     symbol = "stop"
     elementwise = True
@@ -100,7 +100,7 @@ class Repeat(Node):
 
 
 class Cast(Node):
-    """The same numbers in another dtype; the gradient comes back in the first."""
+    """The same numbers in another dtype; the gradient comes back in the dtype of x."""
 
     symbol = "cast"
     formula = _("y = x as dtype")
@@ -169,7 +169,7 @@ class Transpose(Node):
 
 
 class Concatenate(Node):
-    """The inputs, one after the other, along an axis they have."""
+    """The inputs, one after the other, along an existing axis."""
 
     symbol = "concat"
     formula = _("y = xs joined along axis")

@@ -1,4 +1,4 @@
-"""Sines and their kin, and the hyperbolic ones, element by element; angles are in radians."""
+"""Trigonometric and hyperbolic functions, element by element; angles are in radians."""
 
 from __future__ import annotations
 

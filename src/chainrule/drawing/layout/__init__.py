@@ -1,7 +1,7 @@
-"""Layout: where everything in a diagram goes, from left to right, the same every time.
+"""Layout: the positions of everything in a diagram, from left to right; it is deterministic.
 
-Every group is laid out by itself, the innermost first, and then stands as one box in what is
-around it; so no box can overlap another one, or a vertex that is not its own.
+Every group is laid out separately, the innermost first, and is then one box in the level around it.
+So no box can overlap another, or a vertex outside it.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ __all__ = ["lay_out"]
 
 #: Free space inside the border of a group, and around the whole picture.
 PADDING = 12.0
-#: The visits of vertices that one step may take for one level; about a tenth of a second's worth.
+#: The most visits of vertices in one step of the layout of a level: about a tenth of a second.
 EFFORT = 600_000
 
 
 def lay_out(diagram: Diagram) -> None:
-    """Give the diagram's vertices, groups and arrows their places."""
+    """Set the positions of the diagram's vertices, groups and arrows."""
     levels = _Levels(diagram)
     for group in sorted(diagram.groups, key=_depth, reverse=True):
         levels.inner(group)
@@ -38,7 +38,7 @@ def _depth(group: Group) -> int:
 
 
 class _Levels:
-    """The diagram cut up into levels, and put together again."""
+    """Cuts a diagram into levels, one for each group, and puts their layouts together."""
 
     def __init__(self, diagram: Diagram) -> None:
         self.diagram = diagram
@@ -51,9 +51,9 @@ class _Levels:
             self._add(v.group, v, item)
         for group in diagram.groups:
             self._add(group.outer, group, Item(0.0, 0.0, content=group))
-        #: Where a part of an arrow ends and the next begins, by the groups on both sides.
+        #: Pairs of links, one part of an arrow and the next, by the groups on both sides.
         self.joints: dict[Group | None, list[tuple[Link, Link]]] = {}
-        #: The parts of every arrow, from left to right: the level, and the link in it.
+        #: The parts of every arrow, from left to right: the group, and the link in its level.
         self.parts: dict[Arrow, list[tuple[Group | None, Link]]] = {}
         for arrow in diagram.arrows:
             self.parts[arrow] = self._cut(arrow)
@@ -64,7 +64,7 @@ class _Levels:
         items.append(item)
 
     def _cut(self, arrow: Arrow) -> list[tuple[Group | None, Link]]:
-        """An arrow as links: out of the groups of its source, across, and into its target's."""
+        """Cut an arrow into links: out of its source's groups, across, and into its target's groups."""
         # None is the whole diagram.
         out, into = [*around(arrow.source.group), None], [*around(arrow.target.group), None]
         shared = next(group for group in out if group in into)
@@ -103,14 +103,14 @@ class _Levels:
 
     @staticmethod
     def bottom(level: Level) -> float:
-        """How far down the items and labels of a level reach."""
+        """The lowest y of the items and labels of a level."""
         low = [item.y + item.height / 2 for item in level.items]
         for link in level.links:
             low += [link.label_y + link.below, *(run.y + ARROW for run in link.runs)]
         return max(low, default=0.0)
 
     def inner(self, group: Group) -> None:
-        """Lay a group's level out; the group becomes an item of that size, with ports."""
+        """Lay out a group's level; the group becomes an item of that size, with ports."""
         level = self.of[group]
         level.lay_out()
         missing = max(0.0, group.title_width - level.width)
@@ -128,7 +128,7 @@ class _Levels:
                 before.in_port = level.items[after.tail].y - middle
 
     def put_all(self) -> None:
-        """From places in a level to places in the picture, the outermost level first."""
+        """Turn positions in a level into positions in the picture, the outermost level first."""
         corner: dict[Group | None, tuple[float, float]] = {None: (PADDING, PADDING)}
         for group in [None, *sorted(self.diagram.groups, key=_depth)]:
             x, y = corner[group]

@@ -1,4 +1,4 @@
-"""Which column each item stands in: every link goes to the right, and all together are short."""
+"""The column of each item: every link goes to the right, and their total length is least."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["columns", "in_order"]
 
 
 def in_order(n: int, links: Sequence[tuple[int, int]]) -> list[int]:
-    """The vertices, each after all that lead to it; those on a cycle are left out (Kahn, 1962)."""
+    """The vertices in topological order; those on a cycle are left out (Kahn, 1962)."""
     waits = [0] * n
     follow: list[list[int]] = [[] for _ in range(n)]
     for tail, head in links:
@@ -37,9 +37,9 @@ def columns(n: int, links: Sequence[tuple[int, int]], budget: int) -> list[int]:
             first[w] = max(first[w], first[v] + 1)
     last = max(first, default=0)
     pulls = [Pull(tail, head, 1, -math.inf, 1) for tail, head in links]
-    # What is tied to nothing has no place of its own: a weak pull keeps it near the left.
+    # A weak pull to the left, for vertices without links.
     pulls += [Pull(n, v, 0, -math.inf, 1e-6) for v in range(n)]
     pulls += [Pull(n + 1, n, -last - 1, -1, 1)]
-    placed = settle([*first, 0, last + 1], pulls, budget)
-    left = min(placed[:n], default=0)
-    return [round(y - left) for y in placed[:n]]
+    positions = settle([*first, 0, last + 1], pulls, budget)
+    left = min(positions[:n], default=0)
+    return [round(y - left) for y in positions[:n]]

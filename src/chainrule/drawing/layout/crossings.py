@@ -1,7 +1,7 @@
-"""In which order the items of each column stand, so that few arrows cross.
+"""The order of the items in each column, so that few arrows cross.
 
-Sweeps to and fro sort every column by the mean (or the median) place of what its items are
-tied to, and then exchange neighbours as long as that helps; the best order found is kept.
+Sweeps in both directions sort every column by the mean (or median) position of its items'
+neighbours, and then exchange adjacent items as long as that helps; the best order found is kept.
 
 Source: Sugiyama, Tagawa and Toda, "Methods for visual understanding of hierarchical system
 structures", 1981; exchanging neighbours after Gansner et al., 1993, section 3.
@@ -20,16 +20,16 @@ Columns = list[list[int]]
 
 
 def crossings(columns: Sequence[Sequence[int]], right: Sequence[Sequence[int]]) -> int:
-    """How many pairs of ties between neighbouring columns cross; `right[v]` is what v is tied to."""
+    """The number of crossing pairs of links between adjacent columns; `right[v]` has the neighbours of v."""
     total = 0
     for here, there in pairwise(columns):
-        place = {v: i for i, v in enumerate(there)}
+        position = {v: i for i, v in enumerate(there)}
         ends: list[int] = []
         for v in here:
-            mine = sorted(place[w] for w in right[v])
-            for p in mine:
+            positions = sorted(position[w] for w in right[v])
+            for p in positions:
                 total += len(ends) - bisect_right(ends, p)
-            for p in mine:
+            for p in positions:
                 insort(ends, p)
     return total
 
@@ -37,7 +37,7 @@ def crossings(columns: Sequence[Sequence[int]], right: Sequence[Sequence[int]]) 
 def ordered(
     columns: Columns, left: Sequence[Sequence[int]], right: Sequence[Sequence[int]], budget: int
 ) -> Columns:
-    """The columns, each in an order that leaves few crossings; ties keep the order they came in.
+    """The columns, each in an order that leaves few crossings; equally good ones keep the given order.
 
     `budget` bounds the visits of vertices, so that large graphs get fewer trials.
     """
@@ -63,21 +63,21 @@ _PATIENCE = 4
 
 
 class _Search:
-    """One graph's columns being put in order: the best order so far, and the effort left."""
+    """The search for an order of columns: the best order so far, and the remaining budget."""
 
     def __init__(
         self, left: Sequence[Sequence[int]], right: Sequence[Sequence[int]], budget: int
     ) -> None:
         self.left, self.right, self.budget = left, right, budget
-        self.place = [0] * len(left)
+        self.position = [0] * len(left)
         self.best: Columns = []
         self.best_count = -1
 
     def run(self, columns: Columns, *, median: bool) -> None:
-        """Sweep from this order until nothing gets better for a while."""
+        """Sweep from this order until several sweeps bring no improvement."""
         for column in columns:
             self._number(column)
-        found = -1
+        fewest = -1
         idle = 0
         sweep = 0
         while True:
@@ -85,8 +85,8 @@ class _Search:
             count = crossings(columns, self.right)
             if self.best_count < 0 or count < self.best_count:
                 self.best, self.best_count = [list(column) for column in columns], count
-            idle = 0 if found < 0 or count < found else idle + 1
-            found = count if found < 0 else min(found, count)
+            idle = 0 if fewest < 0 or count < fewest else idle + 1
+            fewest = count if fewest < 0 else min(fewest, count)
             if count == 0 or idle >= _PATIENCE or self.budget <= 0:
                 return
             forwards = sweep % 2 == 0
@@ -96,30 +96,32 @@ class _Search:
 
     def _number(self, column: list[int]) -> None:
         for i, v in enumerate(column):
-            self.place[v] = i
+            self.position[v] = i
 
-    def _sort(self, column: list[int], ties: Sequence[Sequence[int]], median: bool) -> None:
-        """By the mean or median place of the ties; what has none keeps its place among the others."""
+    def _sort(self, column: list[int], neighbours: Sequence[Sequence[int]], median: bool) -> None:
+        """Sort by the mean or median position of the neighbours; an item without any keeps its position."""
         self.budget -= len(column)
-        place = self.place
+        position = self.position
         keys = {}
         for v in column:
-            ends = ties[v]
+            ends = neighbours[v]
             if not ends:
                 continue
             if len(ends) == 1:
-                keys[v] = float(place[ends[0]])
+                keys[v] = float(position[ends[0]])
             elif median:
-                at = sorted([place[w] for w in ends])
-                keys[v] = (at[(len(at) - 1) // 2] + at[len(at) // 2]) / 2
+                positions = sorted([position[w] for w in ends])
+                keys[v] = (
+                    positions[(len(positions) - 1) // 2] + positions[len(positions) // 2]
+                ) / 2
             else:
-                keys[v] = sum([place[w] for w in ends]) / len(ends)
+                keys[v] = sum([position[w] for w in ends]) / len(ends)
         tied = iter(sorted(keys, key=keys.__getitem__))  # stable: `keys` is in the old order
         column[:] = [next(tied) if v in keys else v for v in column]
         self._number(column)
 
     def _exchange(self, columns: Columns, also_equal: bool) -> None:
-        """Exchange neighbours while that lowers the crossings; once also where it changes nothing."""
+        """Exchange adjacent items while that lowers the crossings; once also where it changes nothing."""
         active = list(range(len(columns)))
         while active and self.budget > 0:
             better: set[int] = set()
@@ -131,27 +133,27 @@ class _Search:
 
     def _exchange_in(self, column: list[int], also_equal: bool) -> bool:
         self.budget -= 3 * len(column)
-        place, left, right = self.place, self.left, self.right
+        position, left, right = self.position, self.left, self.right
         better = False
         for i in range(len(column) - 1):
             u, v = column[i], column[i + 1]
-            gain = _gain(left[u], left[v], place) + _gain(right[u], right[v], place)
+            gain = _gain(left[u], left[v], position) + _gain(right[u], right[v], position)
             if gain > 0 or (gain == 0 and also_equal):
                 column[i], column[i + 1] = v, u
-                place[u], place[v] = i + 1, i
+                position[u], position[v] = i + 1, i
                 better = better or gain > 0
         return better
 
 
-def _gain(us: Sequence[int], vs: Sequence[int], place: Sequence[int]) -> int:
-    """How many crossings fewer there are if v, now below u, goes above it."""
+def _gain(us: Sequence[int], vs: Sequence[int], position: Sequence[int]) -> int:
+    """The decrease in crossings if v, now below u, moves above it."""
     if len(us) == 1 and len(vs) == 1:
-        a, b = place[us[0]], place[vs[0]]
+        a, b = position[us[0]], position[vs[0]]
         return (a > b) - (a < b)
     gain = 0
     for u in us:
-        a = place[u]
+        a = position[u]
         for v in vs:
-            b = place[v]
+            b = position[v]
             gain += (a > b) - (a < b)
     return gain

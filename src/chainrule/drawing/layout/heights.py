@@ -1,4 +1,4 @@
-"""How high everything in a level stands: in its column's order, and with straight arrows."""
+"""The y of everything in a level: in the order of its column, with arrows as straight as possible."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from chainrule.drawing.layout.simplex import Pull, settle
 
 __all__ = ["heights"]
 
-#: Free space between two things above each other.
+#: Free space between two items of a column.
 GAP = 8.0
-#: What an arrow takes above and below itself.
+#: The free space above and below an arrow.
 ROOM = 8.0
 #: How much more a bend inside a long arrow costs than one at its end.
 STRAIGHT = 8.0
-#: A bend of so little would look like a wobble: the arrow meets the outline beside its place.
+#: A smaller bend would look like a wobble: the arrow runs straight, and meets the outline off its port.
 SMALL = 7.0
-#: The weight of an arrow that carries a computation, and is not just an input.
+#: The weights of an arrow that carries a computed value, and of an input.
 COMPUTED, INPUT = 3.0, 2.0
 
 Rows = list[list[tuple[str, int]]]
@@ -38,7 +38,7 @@ def heights(items: list[Item], links: list[Link], rows: Rows, effort: int) -> No
         link.pieces = [(a, b, y[v]) for a, b, v in work.pieces[k]]
         tail, head = items[link.tail], items[link.head]
         link.label_y = next(at for a, b, at in link.pieces if a <= 2 * link.labelled + 1 <= b)
-        # A name beside the arrow is as high as the arrow; anything else is met from its column.
+        # A name beside the arrow is at the arrow's height; other items are met at their port.
         if tail.beside:
             tail.y = link.pieces[0][2]
         else:
@@ -53,14 +53,14 @@ def heights(items: list[Item], links: list[Link], rows: Rows, effort: int) -> No
 
 
 def _met(item: Item, port: float, fixed: float | None, at: float) -> float:
-    """The height at which a link that runs at some height meets an item: a small bend is none."""
+    """The height at which a link meets an item: its port, or its own height if the bend were small."""
     bend = at - item.y - port
     free = fixed is None and not item.edge
     return at if free and abs(bend) <= min(SMALL, 0.3 * item.height / 2) else item.y + port
 
 
 def _to_top(items: list[Item], links: list[Link]) -> None:
-    """Move everything up or down so that the highest thing touches 0."""
+    """Move everything up or down so that the top is at 0."""
     tops = [item.y - item.height / 2 for item in items]
     for link in links:
         tops += [link.label_y - link.above, *(at - ROOM for _, _, at in link.pieces)]
@@ -73,7 +73,7 @@ def _to_top(items: list[Item], links: list[Link]) -> None:
 
 
 class _Heights:
-    """The unknown heights (of items, then of straight pieces of links) and what pulls on them."""
+    """The unknown heights (of items, then of straight pieces of links) and the pulls between them."""
 
     def __init__(self, items: list[Item], links: list[Link], rows: Rows) -> None:
         self.items, self.links, self.rows = items, links, rows
@@ -89,10 +89,10 @@ class _Heights:
         for c, row in enumerate(self.rows):
             here = [k for kind, k in row if kind != "item"]
             going = [k for k in here if k in running]
-            places = {k: i for i, (kind, k) in enumerate(self.rows[c - 1]) if kind != "item"}
-            kept = set(_longest_rise(going, [places[k] for k in going]))
+            position_of = {k: i for i, (kind, k) in enumerate(self.rows[c - 1]) if kind != "item"}
+            straight = set(_longest_rise(going, [position_of[k] for k in going]))
             for k in here:
-                if k in kept:
+                if k in straight:
                     a, _, v = self.pieces[k][-1]
                     self.pieces[k][-1] = (a, c, v)
                 else:
@@ -101,7 +101,7 @@ class _Heights:
             running = set(here)
 
     def _ports(self) -> list[tuple[float, float]]:
-        """Where each link leaves its tail and enters its head, beside their centres."""
+        """The heights, relative to their centres, at which each link leaves its tail and enters its head."""
         out: list[list[int]] = [[] for _ in self.items]
         into: list[list[int]] = [[] for _ in self.items]
         for c in range(1, len(self.rows), 2):
@@ -121,7 +121,7 @@ class _Heights:
         return ports
 
     def _fan(self, item: Item, ends: list[int]) -> list[float]:
-        """Links side by side, the one that carries a computation (if it is one) at the centre."""
+        """The ports of links side by side; the one link of the largest weight is at the centre."""
         if len(ends) < 2:
             return [0.0] * len(ends)
         most = max(self.links[k].weight for k in ends)
@@ -133,7 +133,7 @@ class _Heights:
         return [(j - middle) * step for j in range(len(ends))]
 
     def solve(self, effort: int) -> list[float]:
-        """All heights: apart as far as they must be, and with as little bending as may be."""
+        """All heights, at their least distances or more, with the least cost of bends."""
         apart = self._separations()
         pulls = [Pull(u, v, at, -math.inf, 0.0) for (u, v), at in apart.items()]
         return settle(self._start(apart), [*pulls, *self._bends()], effort)
@@ -151,7 +151,7 @@ class _Heights:
         return apart
 
     def _room(self, c: int, kind: str, k: int) -> tuple[int, float, float]:
-        """The unknown that stands here, and the room it takes above and below."""
+        """The unknown at an entry of a row, and the space it takes above and below."""
         if kind == "item":
             half = self.items[k].height / 2
             return k, half, half
@@ -163,7 +163,7 @@ class _Heights:
         return v, max(link.above, ROOM, *named), max(link.below, ROOM, *named)
 
     def _start(self, apart: dict[tuple[int, int], float]) -> list[float]:
-        """Everything as high as it can stand."""
+        """A valid start: everything as high as possible."""
         y = [0.0] * self.count
         follow: list[list[tuple[int, float]]] = [[] for _ in y]
         for (u, v), at in apart.items():
@@ -181,7 +181,7 @@ class _Heights:
         for k, link in enumerate(self.links):
             out, into = self.ports[k]
             pieces = self.pieces[k]
-            # Where an arrow is the only one, nothing excuses a bend; where several part, much does.
+            # A bend of an only arrow costs more than that of one of several.
             alone = leaving[link.tail] == 1
             only = 2.0 if alone and entering[link.head] == 1 else 1.0
             w = only * COMPUTED if alone else 0.8 * link.weight
@@ -193,13 +193,13 @@ class _Heights:
         return pulls
 
     def _even(self) -> dict[int, float]:
-        """Where nothing but leaves enters an item, they stand evenly about its height."""
+        """The heights of an item's links relative to it, where only leaves enter: evenly spaced."""
         entering: dict[int, list[int]] = {}
         for c in range(1, len(self.rows), 2):
             for _, k in self.rows[c]:
                 if c == 2 * self.links[k].last + 1 and self.links[k].in_port is None:
                     entering.setdefault(self.links[k].head, []).append(k)
-        wanted: dict[int, float] = {}
+        offsets: dict[int, float] = {}
         for ends in entering.values():
             weights = {self.links[k].weight for k in ends}
             if len(ends) < 2 or len(weights) > 1 or max(weights) > INPUT:
@@ -210,22 +210,22 @@ class _Heights:
                 below, above = self._room(c, "label", k)[2], self._room(c, "label", m)[1]
                 at.append(at[-1] + below + GAP + above)
             middle = math.floor(2 * at[-1]) / 4
-            wanted.update((k, p - middle) for k, p in zip(ends, at, strict=True))
-        return wanted
+            offsets.update((k, p - middle) for k, p in zip(ends, at, strict=True))
+        return offsets
 
 
-def _longest_rise(names: list[int], places: list[int]) -> list[int]:
-    """As many of the names as possible whose places rise (Fredman, 1975)."""
+def _longest_rise(names: list[int], positions: list[int]) -> list[int]:
+    """The longest subsequence of the names whose positions rise (Fredman, 1975)."""
     ends: list[int] = []
     best: list[int] = []
     before: list[int] = []
-    for i, p in enumerate(places):
+    for i, p in enumerate(positions):
         n = bisect_left(ends, p)
         before.append(best[n - 1] if n else -1)
         ends[n : n + 1], best[n : n + 1] = [p], [i]
-    found = []
+    rising = []
     i = best[-1] if best else -1
     while i >= 0:
-        found.append(names[i])
+        rising.append(names[i])
         i = before[i]
-    return found[::-1]
+    return rising[::-1]

@@ -1,4 +1,4 @@
-"""What stands in a level of a diagram: items, and links between them."""
+"""The parts of a level of a diagram: items, and links between them."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ ARROW = 8.0
 
 @dataclass(eq=False, slots=True)
 class Item:
-    """What stands in a column: a vertex, a group already laid out, or an end of a level."""
+    """An entry of a column: a vertex, a group already laid out, or an end of an arrow at the edge."""
 
     width: float
     height: float
     round: bool = False
-    #: 1 for a name at the start of its only link, -1 at the end; it stands in the labels' column.
+    #: 1 for a name at the start of its only link, -1 at the end; it is in the labels' column.
     beside: int = 0
     port: float = 18.0
-    #: "left" or "right" for an arrow's way in or out of a group, which is at the edge.
+    #: "left" or "right" for the point at a group's edge where an arrow enters or leaves it.
     edge: str = ""
     content: Any = None
     column: int = 0
@@ -32,7 +32,7 @@ class Item:
     y: float = 0.0
 
     def reach(self, offset: float) -> float:
-        """How far from the centre the outline is, at some height beside it."""
+        """The horizontal distance from the centre to the outline, at a vertical offset."""
         half = self.width / 2
         if not self.round:
             return half
@@ -50,7 +50,7 @@ class Link:
     above: float = 0.0
     below: float = 0.0
     weight: float = 1.0
-    #: Where it leaves and enters, beside the centre; None where the item has no fixed place for it.
+    #: The fixed heights, from the centre, at which it leaves and enters; None where there is none.
     out_port: float | None = None
     in_port: float | None = None
     content: Any = None

@@ -1,14 +1,14 @@
-"""One level of a diagram laid out by itself: items in columns, and links from left to right.
+"""The layout of one level of a diagram: items in columns, and links from left to right.
 
-There are two kinds of column, in turn: items, and the labels of the links between them. A link
-is level inside every column, where its row is its own, and curves only in the empty gaps
-between columns. So no link can go through an item, and no label can lie on anything.
+Columns of items alternate with columns of the labels of links. A link is horizontal inside every
+column, in a row of its own, and curves only in the empty gaps between columns. So no link can cross
+an item, and no label can overlap anything.
 """
 
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
+from typing import TypeAlias
 
 from chainrule.drawing.diagram import Run
 from chainrule.drawing.layout.columns import columns
@@ -18,19 +18,22 @@ from chainrule.drawing.layout.items import Item, Link
 
 __all__ = ["Level"]
 
-#: The least width of a column of labels, so that an arrow can be seen as one.
+#: A link in a gap: the positions and ports of its two ends, by which it is sorted, and its number.
+Crossing: TypeAlias = tuple[int, float, int, float, int]
+
+#: The least width of a column of labels, so that every arrow is visible.
 SHORTEST = 18.0
 
 
 class Level:
-    """Items and links; `lay_out()` gives them places, the level's corner being (0, 0)."""
+    """Items and links; `lay_out()` sets their positions, relative to the level's corner."""
 
     def __init__(self, items: list[Item], links: list[Link], effort: int) -> None:
         self.items, self.links, self.effort = items, links, effort
         self.width = 0.0
 
     def lay_out(self) -> None:
-        """Columns, order, heights, and then widths, in which the links are drawn."""
+        """Set the columns, their order, the heights and the widths, and draw the links."""
         if not self.items:
             return
         self._set_columns()
@@ -59,48 +62,48 @@ class Level:
             link.labelled = (link.first + link.last) // 2
 
     def _order(self) -> list[list[tuple[str, int]]]:
-        """What stands in each column from top to bottom: ("item", i), ("pass", k) or ("label", k).
+        """The entries of each column from top to bottom: ("item", i), ("pass", k) or ("label", k).
 
-        Even columns hold items and links that pass them, odd ones the labels of links.
+        Even columns hold items, and links that pass them; odd ones the labels of links.
         """
         count = 1 + max(item.column for item in self.items)
         kinds: list[tuple[str, int]] = [("item", i) for i in range(len(self.items))]
         left: list[list[int]] = [[] for _ in kinds]
         right: list[list[int]] = [[] for _ in kinds]
         #: The vertices of each link, one a column.
-        ways: list[list[int]] = []
+        paths: list[list[int]] = []
         for k, link in enumerate(self.links):
-            way = [link.tail]
+            path = [link.tail]
             for _ in range(link.first + 1, link.last + 1):
-                way.append(len(kinds))
+                path.append(len(kinds))
                 kinds.append(("pass", k))
                 left.append([])
                 right.append([])
-            way.append(link.head)
-            for a, b in pairwise(way):
+            path.append(link.head)
+            for a, b in pairwise(path):
                 right[a].append(b)
                 left[b].append(a)
-            ways.append(way)
-        order = ordered(self._first_order(ways, kinds, count), left, right, self.effort)
-        place = {v: i for column in order for i, v in enumerate(column)}
+            paths.append(path)
+        order = ordered(self._first_order(paths, kinds, count), left, right, self.effort)
+        position = {v: i for column in order for i, v in enumerate(column)}
         rows: list[list[tuple[str, int]]] = [[] for _ in range(2 * count - 1)]
         for c, column in enumerate(order):
             rows[2 * c] = [kinds[v] for v in column if not self._is_name(v)]
-        gaps: list[list[tuple[Any, ...]]] = [[] for _ in range(count - 1)]
+        gaps: list[list[Crossing]] = [[] for _ in range(count - 1)]
         for k, link in enumerate(self.links):
             for c in range(link.first, link.last + 1):
-                a, b = ways[k][c - link.first : c - link.first + 2]
+                a, b = paths[k][c - link.first : c - link.first + 2]
                 out = link.out_port if c == link.first else None
                 into = link.in_port if c == link.last else None
-                gaps[c].append((place[a], out or 0.0, place[b], into or 0.0, k))
+                gaps[c].append((position[a], out or 0.0, position[b], into or 0.0, k))
         for c, gap in enumerate(gaps):
             rows[2 * c + 1] = [("label", k) for k in self._between(sorted(gap))]
         return rows
 
-    def _between(self, gap: list[tuple[Any, ...]]) -> list[int]:
-        """The links of a column of labels in order: a leaf's among those that go where it goes.
+    def _between(self, gap: list[Crossing]) -> list[int]:
+        """The links of a column of labels in order, with the links of leaves inserted by their ends.
 
-        A leaf begins in this very column, so its link crosses nothing on the way here.
+        A leaf begins in this column, so its link crosses none before it.
         """
         rows = [key for key in gap if self.items[self.links[key[-1]].tail].beside <= 0]
         for leaf in gap:
@@ -109,10 +112,10 @@ class Level:
             ends = [key[2:4] for key in rows]
             crossed = sum(end < leaf[2:4] for end in ends)  # if it is on top of all
             fewest, best = crossed, 0
-            wanted = sum(key < leaf for key in rows)
+            target = sum(key < leaf for key in rows)
             for i, end in enumerate(ends, 1):
                 crossed += (end > leaf[2:4]) - (end < leaf[2:4])
-                nearer = abs(i - wanted) < abs(best - wanted)
+                nearer = abs(i - target) < abs(best - target)
                 if crossed < fewest or (crossed == fewest and nearer):
                     fewest, best = crossed, i
             rows.insert(best, leaf)
@@ -122,33 +125,33 @@ class Level:
         return v < len(self.items) and self.items[v].beside != 0
 
     def _first_order(
-        self, ways: list[list[int]], kinds: list[tuple[str, int]], count: int
+        self, paths: list[list[int]], kinds: list[tuple[str, int]], count: int
     ) -> list[list[int]]:
-        """By a walk back from the ends along the first inputs first: without crossings for a tree."""
+        """The order of a depth-first walk back from the ends; the links of a tree then do not cross."""
         into: list[list[list[int]]] = [[] for _ in self.items]
         for k, link in enumerate(self.links):
-            into[link.head].append(ways[k])
+            into[link.head].append(paths[k])
         starts = {link.tail for link in self.links}
-        found: list[list[int]] = [[] for _ in range(count)]
+        order: list[list[int]] = [[] for _ in range(count)]
         seen = [False] * len(kinds)
-        ahead = [(v, self.items[v].column) for v in range(len(self.items)) if v not in starts][::-1]
-        while ahead:
-            v, column = ahead.pop()
+        stack = [(v, self.items[v].column) for v in range(len(self.items)) if v not in starts][::-1]
+        while stack:
+            v, column = stack.pop()
             if seen[v]:
                 continue
             seen[v] = True
-            found[column].append(v)
+            order[column].append(v)
             if v >= len(self.items):
                 continue
-            for way in reversed(into[v]):
+            for path in reversed(into[v]):
                 # The link's own vertices come before what is behind it.
-                steps = list(zip(way[:-1], range(column - len(way) + 1, column), strict=True))
-                ahead.extend(steps)
-        return found
+                steps = list(zip(path[:-1], range(column - len(path) + 1, column), strict=True))
+                stack.extend(steps)
+        return order
 
     def _set_widths(self, count: int) -> None:
         widths = [SHORTEST if c % 2 else 0.0 for c in range(count)]
-        #: The room at the left and the right of the labels for the names beside arrows.
+        #: The space left and right of the labels for the names beside arrows.
         before, after = [0.0] * count, [0.0] * count
         for item in self.items:
             c = 2 * item.column
@@ -176,7 +179,7 @@ class Level:
             self._draw(link, left, right)
 
     def _bends(self, count: int) -> list[float]:
-        """How far the links bend between each column and the next."""
+        """The largest bend of the links between each column and the next."""
         bends = [0.0] * (count - 1)
         for link in self.links:
             for (_, b, y), (_, _, z) in pairwise(link.pieces):
@@ -184,7 +187,7 @@ class Level:
         return bends
 
     def _draw(self, link: Link, left: list[float], right: list[float]) -> None:
-        """The level runs of a link, those at one height joined."""
+        """Set the horizontal runs of a link; adjacent ones at one height are joined."""
         tail, head = self.items[link.tail], self.items[link.head]
         start = tail.x + tail.reach(link.pieces[0][2] - tail.y)
         end = head.x - head.reach(link.pieces[-1][2] - head.y)

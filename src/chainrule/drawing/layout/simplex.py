@@ -1,10 +1,10 @@
-"""Positions that make a sum of pulls least: one network simplex, for columns and for heights.
+"""Positions that minimise a sum of pulls: one network simplex, for columns and for heights.
 
-minimise Σ cost(y_head - y_tail) over all pulls; the cost of each has one kink, at a wanted
+Minimise Σ cost(y_head - y_tail) over all pulls. The cost of each has one kink, at the desired
 distance, with slope `low` below it and `high` above it. `low = -∞` makes it a least distance.
-Such a sum is least where enough pulls to connect everything (a spanning tree) sit at their kink;
-each step takes one pull out of the tree, moves what hung on it as far as that helps, and ties it
-up with the pull that stopped it.
+At the minimum, enough pulls to connect everything (a spanning tree) are at their kink. Each step
+removes one pull from the tree, moves the part that it connected as far as that lowers the cost, and
+connects the part again by the pull that stopped it.
 
 Source: Gansner, Koutsofios, North and Vo, "A technique for drawing directed graphs", 1993,
 sections 2.3 and 4.2; the step across several kinks is the "long step" of the dual simplex.
@@ -24,7 +24,7 @@ _SMALL = 1e-9
 
 @dataclass(slots=True, frozen=True)
 class Pull:
-    """A wish for y[head] - y[tail] to be `at`, with its price per unit below and above."""
+    """The cost of y[head] - y[tail]: 0 at `at`, with a slope below and one above it."""
 
     tail: int
     head: int
@@ -34,10 +34,10 @@ class Pull:
 
 
 def settle(start: Sequence[float], pulls: Sequence[Pull], budget: int) -> list[float]:
-    """The positions that make the pulls' cost least, found from a start that breaks no least distance.
+    """The positions of the least cost of the pulls, from a start that keeps all least distances.
 
     Distances should be exact in binary (halves, quarters), so that "at the kink" is exact. After
-    `budget` visits of vertices and pulls it stops where it is, which is again a valid place.
+    `budget` visits of vertices and pulls it stops at the present positions, which are valid.
     """
     work = _Simplex(list(start), pulls, budget)
     while work.improve():
@@ -46,7 +46,7 @@ def settle(start: Sequence[float], pulls: Sequence[Pull], budget: int) -> list[f
 
 
 class _Simplex:
-    """The spanning tree, the slope of every pull outside it, and what they pull on each vertex."""
+    """The spanning tree, the slope of every pull outside it, and the resulting force on each vertex."""
 
     def __init__(self, y: list[float], pulls: Sequence[Pull], budget: int) -> None:
         n = len(y)
@@ -71,7 +71,7 @@ class _Simplex:
                 self.force[pull.tail] -= self.slope[e]
 
     def _grow(self) -> None:
-        """Span what is connected by pulls that are at their kink already."""
+        """Grow the spanning forest along pulls that are at their kink already."""
         reached = [False] * len(self.y)
         for root in range(len(self.y)):
             if reached[root]:
@@ -91,7 +91,7 @@ class _Simplex:
                         ahead.append(w)
 
     def improve(self) -> bool:
-        """One pass over the tree: every part that wants to leave its place does. False: none did."""
+        """One pass over the tree: move every part whose move lowers the cost. False: none did."""
         order = list(self.roots)
         for v in order:
             order.extend(self.children[v])
@@ -109,7 +109,7 @@ class _Simplex:
         return moved
 
     def _rate(self, v: int, force: float) -> tuple[float, int]:
-        """What moving v and all that hangs on it gains per unit, and in which direction."""
+        """The gain per unit of moving v with its subtree, and the direction."""
         e = self.tie[v]
         if e == _NONE:
             return abs(force), -1 if force > 0 else 1
@@ -125,7 +125,7 @@ class _Simplex:
         for u in part:
             part.extend(self.children[u])
         self.budget -= len(part)
-        # An earlier move of this pass may have settled it.
+        # An earlier move of this pass may have changed the gain.
         rate, direction = self._rate(v, math.fsum([self.force[u] for u in part]))
         if not rate > _SMALL:
             return False
@@ -143,7 +143,7 @@ class _Simplex:
         return True
 
     def _reach(self, part: list[int], rate: float, direction: int) -> tuple[float, list[int], int]:
-        """How far moving pays: the step, the pulls whose kink is passed, the one that stops it."""
+        """The best step: its length, the pulls whose kink it passes, and the pull that stops it."""
         events = []
         for u in part:
             self.budget -= len(self.around[u])
@@ -187,7 +187,7 @@ class _Simplex:
         self._turn(e, pull.high if (pull.head == v) == (direction > 0) else pull.low)
 
     def _tie(self, v: int, e: int) -> None:
-        """Hang the part whose root is v on the rest by the pull e."""
+        """Connect the part whose root is v to the rest by the pull e."""
         pull = self.pulls[e]
         inside = self.seen[pull.head] == self.stamp
         near, far = (pull.head, pull.tail) if inside else (pull.tail, pull.head)

@@ -1,7 +1,7 @@
-"""cr.exp, cr.sum, ...: the nodes as functions, for arrays and Variables, and what is made of them.
+"""cr.exp, cr.sum, ...: the nodes as functions of arrays and Variables, and functions composed of these.
 
-A function that is also NumPy's has NumPy's name and meaning; `numpy_names.py` says which are known when
-NumPy itself is called on a Variable, and which of its arguments.
+A function that is also NumPy's has NumPy's name and meaning; `numpy_names.py` lists those that
+may be called by NumPy itself on a Variable, and with which arguments.
 """
 
 from __future__ import annotations

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -201,26 +200,26 @@ def elu(x: Value, alpha: float = 1.0) -> Value:
 
 
 def clip(x: Value, low: Value | None = None, high: Value | None = None) -> Value:
-    """x held between low and high, which may be arrays or Variables; None on a side holds nothing.
+    """x limited to low and high, which may be arrays or Variables; None means no limit on that side.
 
-    With numbers for ends the gradient is 1 inside and at both ends, else 0. With arrays it is that of
-    `minimum(maximum(x, low), high)`: at an end x and the end have half of it each.
+    With numbers as limits the gradient is 1 inside and at both limits, else 0. With arrays it is that of
+    `minimum(maximum(x, low), high)`: at a limit, x and the limit get half of it each.
     """
-    ends = [None if end is None else _number(end) for end in (low, high)]
-    if all(e is None or isinstance(e, int | float) for e in ends):
-        return apply(nodes.Clip(*ends), x)
+    limits = [None if limit is None else _number(limit) for limit in (low, high)]
+    if all(limit is None or isinstance(limit, int | float) for limit in limits):
+        return apply(nodes.Clip(*limits), x)
     y = x if low is None else maximum(x, low)
     return y if high is None else minimum(y, high)
 
 
-def _number(x: Value) -> Any:
-    """A number without a shape as Python's, anything else as it is."""
+def _number(x: Value) -> Value:
+    """A NumPy scalar as a Python number, anything else unchanged."""
     return x.item() if isinstance(x, np.number) else x
 
 
 def logaddexp(x: Value, y: Value) -> Value:
     """Log(e^x + e^y), without overflow."""
-    # The larger one comes first, and what is left is smooth, so it has every derivative at a tie, too.
+    # The larger one plus a smooth function, so that at a tie there is every derivative, too.
     x, y = (as_real(v) if hasattr(v, "dtype") else v for v in (x, y))
     d = subtract(x, y)
     d = where(logical_and(equal(x, y), isinf(x)), 0.0, d)  # equal infinities have no difference
@@ -318,8 +317,8 @@ def real(x: Value) -> Value:
 def conjugate(x: Value) -> Value:
     """The complex conjugate: of real numbers, x itself.
 
-    Of complex ones it has no derivative by them, as analytic functions have, so Variables of complex
-    numbers are refused.
+    As a function of complex numbers it is not analytic, so it has no derivative, and complex Variables
+    are refused.
     """
     x = value_of(x)
     if x.dtype.kind == "c" and not stepping():

@@ -1,10 +1,9 @@
-"""Several arrays to one, and one to several: concatenate, stack, split."""
+"""Joining arrays, and splitting them: concatenate, stack, split."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -69,21 +68,21 @@ def stack(xs: Sequence[Value], axis: int = 0) -> Value:
     return apply(nodes.Stack(axis_of(axis, joined[0].ndim + 1, "stack")), *joined)
 
 
-def _shapes(arrays: list[Any]) -> Text:
+def _shapes(arrays: list[Value]) -> Text:
     """The first few shapes."""
     return listed(x.shape for x in arrays[:6])
 
 
-def _of_one_dtype(xs: Any, what: str) -> list[Any]:
-    """Joined values in the dtype of the join, so that each gets its gradient in its own."""
-    given = [value_of(x) for x in xs]
-    if not given:
+def _of_one_dtype(xs: Iterable[Value], what: str) -> list[Value]:
+    """The values, cast to one dtype by nodes, so that each gets its gradient in its own dtype."""
+    values = [value_of(x) for x in xs]
+    if not values:
         raise ShapeError(_("{what} needs at least one array; got an empty list.", what=what))
-    dtypes = {x.dtype for x in given}
+    dtypes = {x.dtype for x in values}
     if len(dtypes) < 2:
-        return given
+        return values
     dtype = np.result_type(*dtypes)
-    return [x if x.dtype == dtype else x.astype(dtype) for x in given]
+    return [x if x.dtype == dtype else x.astype(dtype) for x in values]
 
 
 def vstack(xs: Sequence[Value]) -> Value:
@@ -113,11 +112,11 @@ def append(x: Value, values: Value, axis: int | None = None) -> Value:
     return concatenate([x, values], axis)
 
 
-def array_split(x: Value, parts: Any, axis: int = 0) -> list[Value]:
-    """So many parts along an axis, as equal as can be; or cut before the places of a list."""
+def array_split(x: Value, parts: int | Sequence[int], axis: int = 0) -> list[Value]:
+    """So many parts along an axis, as equal as possible; or cut before the indices of a list."""
     x = value_of(x)
-    place = axis_of(axis, x.ndim, "array_split")
-    n = x.shape[place]
+    along = axis_of(axis, x.ndim, "array_split")
+    n = x.shape[along]
     if isinstance(parts, int | np.integer):
         if parts < 1:
             raise ShapeError(
@@ -128,12 +127,12 @@ def array_split(x: Value, parts: Any, axis: int = 0) -> list[Value]:
         cuts = np.cumsum([0, *sizes]).tolist()
     else:
         cuts = [0, *(int(p) for p in parts), n]
-    front = (slice(None),) * place
+    front = (slice(None),) * along
     return [x[(*front, slice(a, b))] for a, b in itertools.pairwise(cuts)]
 
 
-def split(x: Value, parts: Any, axis: int = 0) -> list[Value]:
-    """So many equal parts along an axis; or cut before the places of a list."""
+def split(x: Value, parts: int | Sequence[int], axis: int = 0) -> list[Value]:
+    """So many equal parts along an axis; or cut before the indices of a list."""
     x = value_of(x)
     if isinstance(parts, int | np.integer):
         n = x.shape[axis_of(axis, x.ndim, "split")]
@@ -153,5 +152,5 @@ def split(x: Value, parts: Any, axis: int = 0) -> list[Value]:
 def unstack(x: Value, axis: int = 0) -> list[Value]:
     """The slices of x along an axis: the reverse of `stack`."""
     x = value_of(x)
-    place = axis_of(axis, x.ndim, "unstack")
-    return [x[(*(slice(None),) * place, i)] for i in range(x.shape[place])]
+    along = axis_of(axis, x.ndim, "unstack")
+    return [x[(*(slice(None),) * along, i)] for i in range(x.shape[along])]

@@ -1,19 +1,20 @@
-"""Linear algebra: equations solved, inverses, determinants, eigenvalues; as `numpy.linalg` has them."""
+"""Linear algebra: equations, inverses, determinants, eigenvalues; names as in `numpy.linalg`."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from chainrule import nodes
 from chainrule.errors import SettingError, ShapeError
 from chainrule.graph.functions import elementwise as el
 from chainrule.graph.functions import picking, products, reductions
 from chainrule.graph.functions.shaping import broadcast_to, moveaxis, reshape, squeeze, swapaxes
-from chainrule.graph.functions.values import Axis, as_real, kept, value_of
+from chainrule.graph.functions.values import Axis, Order, as_real, kept, value_of
 from chainrule.graph.variable import Variable, apply, constant
 from chainrule.lang.messages import Text, _
 from chainrule.nodes.base import Value
@@ -25,26 +26,27 @@ __all__ = [
 
 
 class SlogdetResult(NamedTuple):
-    """What `slogdet` gives: the sign of the determinant, and the logarithm of its size."""
+    """The result of `slogdet`: the sign of the determinant, and the logarithm of its size."""
 
     sign: Value
     logabsdet: Value
 
 
 class EighResult(NamedTuple):
-    """What `eigh` gives: the eigenvalues, ascending, and the eigenvectors, in columns."""
+    """The result of `eigh`: the eigenvalues, ascending, and the eigenvectors, in columns."""
 
     eigenvalues: Value
     eigenvectors: Value
 
 
-def _no_matrix(what: str, x: Any) -> Text:
+def _no_matrix(what: str, x: Value) -> Text:
     return _(
         "{what} takes matrices, of two axes or more; got shape {shape}.", what=what, shape=x.shape
     )
 
 
-def _matrix(what: str, x: Value) -> Any:
+def _matrix(what: str, x: Value) -> Value:
+    """x as real numbers; an error if it has less than two axes."""
     x = as_real(value_of(x))
     if x.ndim < 2:
         raise MatrixError(_no_matrix(what, x))
@@ -54,8 +56,8 @@ def _matrix(what: str, x: Value) -> Any:
 def solve(A: Value, b: Value) -> Value:
     """The x of A x = b: for a vector b (N,), for each column of a matrix (N, K), or for stacks.
 
-    As in `numpy.linalg.solve`, b is a vector only where it has one axis. Stacks are repeated as those of
-    `@` are.
+    As in `numpy.linalg.solve`, b is a vector only where it has one axis. Stacks are broadcast as by
+    `@`.
 
     Raises:
         MatrixError: A is not square, or singular. It is a `numpy.linalg.LinAlgError`, too.
@@ -89,7 +91,7 @@ def solve(A: Value, b: Value) -> Value:
     )
 
 
-def _stacks(what: str, A: Any, b: Any) -> tuple[int, ...]:
+def _stacks(what: str, A: Value, b: Value) -> tuple[int, ...]:
     try:
         return np.broadcast_shapes(A.shape[:-2], b.shape[:-2])
     except ValueError:
@@ -116,7 +118,7 @@ def inv(A: Value) -> Value:
 
 
 def det(A: Value) -> Value:
-    """The determinant. Of a singular matrix it has no gradient here, as that is made of A⁻¹."""
+    """The determinant. A singular matrix has no gradient here, since it is computed from A⁻¹."""
     return apply(nodes.Det(), _matrix("det", A))
 
 
@@ -150,7 +152,7 @@ def eigh(A: Value, UPLO: str = "L") -> EighResult:
     """The eigenvalues of a symmetric A, ascending, and its eigenvectors, in columns.
 
     Only the lower triangle of A is read, or with `UPLO` "U" the upper one, and only that has a gradient.
-    Eigenvectors of one and the same eigenvalue have none.
+    Eigenvectors of a repeated eigenvalue have none.
     """
     A = _matrix("eigh", A)
     if not isinstance(UPLO, str) or UPLO.upper() not in ("L", "U"):
@@ -166,7 +168,7 @@ def eigvalsh(A: Value, UPLO: str = "L") -> Value:
 
 
 def pinv(A: Value, rcond: float | None = None) -> Value:
-    """The pseudo-inverse of any matrix: pinv(A) @ b is the least x with A x nearest to b.
+    """The pseudo-inverse of any matrix: pinv(A) @ b is the shortest x with A x nearest to b.
 
     Singular values below `rcond` (1e-15) times the largest count as 0.
     """
@@ -190,8 +192,8 @@ def vecdot(x: Value, y: Value, axis: int = -1) -> Value:
                 y=y.shape[-1],
             )
         )
-    made = reductions.sum(el.multiply(x, y), -1)
-    return made.astype(np.result_type(x.dtype, y.dtype))  # whole numbers stay as short
+    sums = reductions.sum(el.multiply(x, y), -1)
+    return sums.astype(np.result_type(x.dtype, y.dtype))  # integers keep their width
 
 
 def multi_dot(arrays: Sequence[Value]) -> Value:
@@ -237,9 +239,9 @@ def _cheapest(lengths: list[int]) -> dict[tuple[int, int], int]:
             cost[i, j] = math.inf
             for k in range(i, j):
                 last = lengths[i] * lengths[k + 1] * lengths[j + 1]
-                found = cost[i, k] + cost[k + 1, j] + last
-                if found < cost[i, j]:
-                    cost[i, j], split[i, j] = found, k
+                total = cost[i, k] + cost[k + 1, j] + last
+                if total < cost[i, j]:
+                    cost[i, j], split[i, j] = total, k
     return split
 
 
@@ -256,10 +258,10 @@ def diagonal(x: Value, offset: int = 0) -> Value:
     return picking.diagonal(_two_axes("diagonal", x), offset, -2, -1)
 
 
-def trace(x: Value, offset: int = 0, dtype: Any = None) -> Value:
+def trace(x: Value, offset: int = 0, dtype: npt.DTypeLike | None = None) -> Value:
     """The sums of the diagonals of matrices."""
-    found = diagonal(x, offset)
-    return reductions.sum(found if dtype is None else found.astype(dtype), -1)
+    diagonals = diagonal(x, offset)
+    return reductions.sum(diagonals if dtype is None else diagonals.astype(dtype), -1)
 
 
 def outer(x: Value, y: Value) -> Value:
@@ -272,22 +274,22 @@ def outer(x: Value, y: Value) -> Value:
     return products.outer(x, y)
 
 
-def vector_norm(x: Value, axis: Axis = None, keepdims: bool = False, ord: Any = 2) -> Value:
+def vector_norm(x: Value, axis: Axis = None, keepdims: bool = False, ord: Order = 2) -> Value:
     """(Σ |x|ᵖ)^(1/p) over the axes, or over all elements."""
     x = as_real(value_of(x))
     if ord == 2:
         return reductions.norm(x, axis, keepdims)
     flat, shape = reductions.gathered(x, axis, "vector_norm")
-    found = reductions.norm(flat, -1, False, ord)
-    return reductions.spread(found, shape, kept("vector_norm", keepdims))
+    norms = reductions.norm(flat, -1, False, ord)
+    return reductions.spread(norms, shape, kept("vector_norm", keepdims))
 
 
-def matrix_norm(x: Value, keepdims: bool = False, ord: Any = "fro") -> Value:
+def matrix_norm(x: Value, keepdims: bool = False, ord: Order = "fro") -> Value:
     """The size of the matrices in the last two axes."""
     return reductions.norm(_two_axes("matrix_norm", x), (-2, -1), keepdims, ord)
 
 
-def _two_axes(what: str, x: Value) -> Any:
+def _two_axes(what: str, x: Value) -> Value:
     x = value_of(x)
     if x.ndim < 2:
         raise ShapeError(_no_matrix(what, x))

@@ -1,12 +1,11 @@
-"""cr.cross_entropy, cr.softmax_cross_entropy, ...: losses of rows, checked; and ids as rows of 0 and 1.
+"""cr.cross_entropy, cr.softmax_cross_entropy, ...: losses of rows, with checked targets; and one_hot.
 
-The targets are checked as the loss layers check them, wherever their values are at hand.
+The targets are checked as by the loss layers, wherever their values are known.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +17,12 @@ from chainrule.graph.recording import current_recording
 from chainrule.graph.targets import answer_data, answers, class_data, class_targets
 from chainrule.graph.variable import Variable, apply
 from chainrule.lang.messages import _
-from chainrule.nodes.base import Value
+from chainrule.nodes.base import Array, Value
 
 __all__ = ["cross_entropy", "one_hot", "sigmoid_cross_entropy", "softmax_cross_entropy"]
 
-Array = npt.NDArray[Any]
-Check = Callable[[Any, tuple[int, ...], Array], Array]
+#: A check of targets: for an owner, and the shape of the scores.
+Check = Callable[[object, tuple[int, ...], Array], Array]
 
 
 def cross_entropy(y: Value, t: Value) -> Value:
@@ -73,12 +72,12 @@ def sigmoid_cross_entropy(s: Value, t: Value) -> Value:
     return of_answers(s, _targets("sigmoid_cross_entropy", s, t, _answers))
 
 
-def _answers(who: Any, shape: tuple[int, ...], t: Array) -> Array:
+def _answers(who: object, shape: tuple[int, ...], t: Array) -> Array:
     return answers(who, shape if t.ndim else (), t)
 
 
 def _targets(who: str, s: Value, t: Value, check: Check) -> Value:
-    """The targets, checked; what a recorded step is to read is checked where it comes in."""
+    """The targets, checked; those of a recorded step are checked again before every run."""
     shape = s.shape if isinstance(s, Variable) else np.shape(s)
     if check is class_targets and not (shape and shape[-1]):
         raise ShapeError(
@@ -92,17 +91,17 @@ def _targets(who: str, s: Value, t: Value, check: Check) -> Value:
         take = class_data if check is class_targets else answer_data
         checked = check(who, shape, take(who, t))
         return t if isinstance(t, int | float) else checked  # a plain number has no dtype
-    given = t.data
-    checked = check(who, shape, given.real)  # a complex step is beside the real part
+    data = t.data
+    checked = check(who, shape, data.real)  # without a complex step
     recording = current_recording()
     if recording is not None:
         recording.checks.append((t, lambda values: check(who, (len(values), *shape[1:]), values)))
-    if checked is given:
+    if checked is data:
         return t
     if check is _answers:
         return t.reshape(checked.shape)
-    if given.shape == shape:  # as probabilities, even where a 1 stands alone: with a gradient
-        return t if given.dtype.kind in "fc" else t.astype(np.float64)
+    if data.shape == shape:  # probabilities, even if one-hot: they may have a gradient
+        return t if data.dtype.kind in "fc" else t.astype(np.float64)
     if recording is not None:
         raise DTypeError(
             _(
@@ -110,8 +109,8 @@ def _targets(who: str, s: Value, t: Value, check: Check) -> Value:
                 " of shape {shape}.",
                 who=who,
                 wanted=shape[:-1],
-                dtype=given.dtype,
-                shape=given.shape,
+                dtype=data.dtype,
+                shape=data.shape,
             )
         )
     return checked
@@ -121,7 +120,7 @@ def of_probabilities(y: Value, t: Value) -> Value:
     """Cross entropy of checked targets: ids, or probabilities."""
     if t.dtype.kind not in "fc":
         return apply(nodes.CrossEntropy(), y, t)
-    impossible = logical_and(t == 0, y == 0)  # and right: 0 · log 0 = 0
+    impossible = logical_and(t == 0, y == 0)  # and 0 · log 0 counts as 0
     return -((t * np.log(np.where(impossible, 1, y))).sum(-1))
 
 
@@ -137,7 +136,7 @@ def of_answers(s: Value, t: Value) -> Value:
     return apply(nodes.SigmoidCrossEntropy(), s, t)
 
 
-def one_hot(t: Value, n: int, dtype: Any = np.float64) -> Value:
+def one_hot(t: Value, n: int, dtype: npt.DTypeLike = np.float64) -> Value:
     """Ids (...,) to rows (..., n) with a 1 in the column of the id.
 
     >>> import chainrule as cr

@@ -1,17 +1,17 @@
-"""How NumPy's call of a Variable becomes one of ours, whatever form its arguments take.
+"""NumPy's functions called on Variables: how such a call becomes a call of our function.
 
-An argument means here what it means in NumPy, in its place or by its name, because it is NumPy's own
-signature that it is read by. One that is not known may be given as long as it says what is so anyway.
+Arguments are matched by NumPy's own signature, so they mean what they mean in NumPy, by position or by
+name. An unsupported argument is accepted if its value changes nothing.
 """
 
 from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Collection
 
 import numpy as np
+import numpy.typing as npt
 
 from chainrule.errors import RecordingError, SettingError, guess, shown
 from chainrule.graph.functions import reductions, shaping
@@ -23,10 +23,10 @@ from chainrule.nodes.base import Value
 
 __all__ = ["Named", "call_function", "call_ufunc", "takes"]
 
-Function = Callable[..., Any]
+Function = Callable[..., Value]
 
-#: Arguments that ask for what is so anyway.
-_SAYS_NOTHING = (
+#: Arguments whose value changes nothing for Variables.
+_NO_EFFECT = (
     ("where", True), ("order", "C"), ("order", "K"), ("order", "A"), ("casting", "same_kind"),
     ("mode", "raise"), ("subok", True), ("subok", False), ("copy", True), ("copy", False),
     ("correction", 0),
@@ -34,7 +34,7 @@ _SAYS_NOTHING = (
 
 # -- ufuncs ---------------------------------------------------------------------------------------------
 
-#: What `ufunc.reduce` is, where there is a function for it.
+#: The functions that `ufunc.reduce` and `ufunc.accumulate` call.
 _REDUCED: dict[np.ufunc, Function] = {
     np.add: reductions.sum,
     np.multiply: reductions.prod,
@@ -51,32 +51,32 @@ _ACCUMULATED: dict[np.ufunc, Function] = {
 
 
 def call_ufunc(
-    ufunc: np.ufunc, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]
+    ufunc: np.ufunc, method: str, inputs: tuple[Value, ...], kwargs: dict[str, Value]
 ) -> Value:
     """A ufunc, or one of its methods, of Variables."""
-    given = {
+    arguments = {
         name: value
         for name, value in kwargs.items()
         if not (
             (value is None and name != "axis") or (name in ("where", "subok") and value is True)
         )
-        and not (isinstance(value, str) and (name, value) in _SAYS_NOTHING)
+        and not (isinstance(value, str) and (name, value) in _NO_EFFECT)
     }
-    dtype = given.pop("dtype", None)
+    dtype = arguments.pop("dtype", None)
     function = _method(ufunc, method)
     if function is None:
         name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
         raise RecordingError(_unknown(name, {f.__name__ for f in UFUNCS}))
     if method in ("reduce", "accumulate"):
-        given.setdefault("axis", 0)
+        arguments.setdefault("axis", 0)
         allowed = {"axis", "keepdims"} if method == "reduce" else {"axis"}
-        if len(inputs) > 1:  # by place
-            given["axis"] = inputs[1]
+        if len(inputs) > 1:  # by position
+            arguments["axis"] = inputs[1]
             inputs = inputs[:1]
     else:
         allowed = {"axis"} if ufunc is np.vecdot else set()
-    extra = sorted(set(given) - allowed)
-    if extra == ["out"] and given["out"][0] is inputs[0]:
+    extra = sorted(set(arguments) - allowed)
+    if extra == ["out"] and arguments["out"][0] is inputs[0]:
         raise RecordingError(
             _(
                 "np.{name} of a Variable was to write into an array, which cannot hold one: r += x has"
@@ -95,21 +95,21 @@ def call_ufunc(
         )
     if dtype is not None:
         inputs = tuple(_converted(x, dtype, ufunc) for x in inputs)
-    made: Value = function(*inputs, **given)
-    return made
+    result: Value = function(*inputs, **arguments)
+    return result
 
 
-def _converted(x: Value, dtype: Any, ufunc: np.ufunc) -> Value:
-    """An operand in the dtype that is to be computed in."""
+def _converted(x: Value, dtype: npt.DTypeLike, ufunc: np.ufunc) -> Value:
+    """An operand in the dtype of the computation."""
     x = value_of(x)
     if not np.can_cast(x.dtype, dtype, "same_kind"):
-        said = _(
+        text = _(
             "np.{name} cannot compute {given} in {wanted}.",
             name=ufunc.__name__,
             given=x.dtype,
             wanted=np.dtype(dtype),
         )
-        raise TypeError(in_language(said, chosen()))
+        raise TypeError(in_language(text, chosen()))
     return x.astype(dtype)
 
 
@@ -120,19 +120,19 @@ def _method(ufunc: np.ufunc, method: str) -> Function | None:
         return _ACCUMULATED.get(ufunc)
     function = UFUNCS.get(ufunc)
     if method == "outer" and function is not None and ufunc.nin == 2 and ufunc is not np.matmul:
-        return lambda x, y: function(*_crossed(value_of(x), value_of(y)))
+        return lambda x, y: function(*_for_outer(value_of(x), value_of(y)))
     return function if method == "__call__" else None
 
 
-def _crossed(x: Any, y: Any) -> tuple[Value, Value]:
-    """x and y with axes of length 1 where the other has its own."""
+def _for_outer(x: Value, y: Value) -> tuple[Value, Value]:
+    """x and y for an outer product: each with axes of length 1 where the other has its axes."""
     return (
         shaping.reshape(x, (*x.shape, *(1,) * y.ndim)),
         shaping.reshape(y, (*(1,) * x.ndim, *y.shape)),
     )
 
 
-def _unknown(name: str, known: Any) -> Text:
+def _unknown(name: str, known: Collection[str]) -> Text:
     bare = name.removeprefix("nan")
     near = bare != name and bare in known
     return sentences(
@@ -144,7 +144,7 @@ def _unknown(name: str, known: Any) -> Text:
 
 # -- functions ------------------------------------------------------------------------------------------
 
-#: NumPy's signatures of functions that older versions of it do not tell.
+#: NumPy's signatures of functions for which older versions of NumPy have none.
 _TEXTS: dict[Function, str] = {
     np.where: "condition, x=None, y=None",
     np.concatenate: "arrays, axis=0, out=None, *, dtype=None, casting='same_kind'",
@@ -155,10 +155,9 @@ _TEXTS: dict[Function, str] = {
 
 
 class Named:
-    """A function of ours that stands for one of NumPy's.
+    """A function of ours that replaces one of NumPy's for Variables.
 
-    `renamed` has NumPy's name of an argument that we call otherwise; `anyway` arguments that say
-    nothing for a Variable, whatever they are.
+    `renamed` maps NumPy's name of an argument to ours, where they differ.
     """
 
     def __init__(self, numpy: Function, ours: Function, renamed: dict[str, str]) -> None:
@@ -168,50 +167,51 @@ class Named:
         try:
             signature = inspect.signature(numpy)
         except ValueError:
-            signature = _parsed(_TEXTS[numpy])
-        self.defaults: dict[str, Any] = {}
-        self.places: list[str] = []
+            signature = _signature_of(_TEXTS[numpy])
+        self.defaults: dict[str, Value] = {}
+        #: NumPy's names of the positional arguments, and ours; None where we have none.
+        self.positional: list[str] = []
         for p in signature.parameters.values():
             if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
                 self.defaults[p.name] = p.default
                 if p.kind is not p.KEYWORD_ONLY:
-                    self.places.append(p.name)
-        taken = inspect.signature(ours).parameters
+                    self.positional.append(p.name)
+        parameters = inspect.signature(ours).parameters
         self.names = {
             theirs: mine
             for theirs in (*self.defaults, *renamed)
-            if (mine := renamed.get(theirs, theirs)) in taken
+            if (mine := renamed.get(theirs, theirs)) in parameters
         }
-        self.first = [self.names.get(name) for name in self.places]
-        #: So many arguments by place are the same ones in ours.
+        self.ours_positional = [self.names.get(name) for name in self.positional]
+        #: The number of leading positional arguments that our function has, too.
         self.same = 0
-        for theirs, mine in zip(self.first, taken, strict=False):
+        for theirs, mine in zip(self.ours_positional, parameters, strict=False):
             if theirs != mine:
                 break
             self.same += 1
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call ours with what NumPy would make of these arguments."""
+    def __call__(self, *args: Value, **kwargs: Value) -> Value:
+        """Call our function with these arguments, matched by NumPy's signature."""
         if len(args) <= self.same and not kwargs:
             return self.ours(*args, **kwargs)
-        given: dict[str, Any] = dict(zip(self.places, args, strict=False))
-        if len(args) > len(self.places):
-            said = _n(
+        arguments: dict[str, Value] = dict(zip(self.positional, args, strict=False))
+        if len(args) > len(self.positional):
+            text = _n(
                 "np.{name} takes {n} argument by place, and got {given}.",
                 "np.{name} takes {n} arguments by place, and got {given}.",
-                len(self.places),
+                len(self.positional),
                 name=self.name,
                 given=len(args),
             )
-            raise TypeError(in_language(said, chosen()))
+            raise TypeError(in_language(text, chosen()))
         for name, value in kwargs.items():
-            if name in given:
-                said = _(
+            if name in arguments:
+                text = _(
                     "np.{name} got {argument!r} twice: by its place and by its name.",
                     name=self.name,
                     argument=name,
                 )
-                raise TypeError(in_language(said, chosen()))
+                raise TypeError(in_language(text, chosen()))
             if name not in self.defaults and name not in self.names:
                 known = [*self.defaults, *self.names]
                 raise RecordingError(
@@ -221,23 +221,23 @@ class Named:
                         _("It has {known}.", known=listed(dict.fromkeys(known))),
                     )
                 )
-            given[name] = value
-        if isinstance(given.get("dtype"), bool):
+            arguments[name] = value
+        if isinstance(arguments.get("dtype"), bool):
             raise SettingError(
                 _(
                     "np.{name} got dtype={given}, which is no dtype. Did you mean keepdims={given}?"
                     " NumPy has dtype in that place: write the name, too.",
                     name=self.name,
-                    given=given["dtype"],
+                    given=arguments["dtype"],
                 )
             )
-        ours: dict[str, Any] = {}
-        for name, value in given.items():
+        ours: dict[str, Value] = {}
+        for name, value in arguments.items():
             default = self.defaults.get(name, inspect.Parameter.empty)
             if name in self.names:
                 if value is not default or default is inspect.Parameter.empty:
                     ours[self.names[name]] = value
-            elif not _says_nothing(name, value, default):
+            elif not _has_no_effect(name, value, default):
                 raise RecordingError(
                     _(
                         "np.{name} of a Variable does not take {argument}={value}. It takes {known};"
@@ -251,35 +251,35 @@ class Named:
         return self.ours(**ours)
 
 
-def _says_nothing(name: str, value: Any, default: Any) -> bool:
-    """Whether an argument that we do not have asks for what is so anyway."""
+def _has_no_effect(name: str, value: object, default: object) -> bool:
+    """Whether the value of an unsupported argument changes nothing."""
     if value is default or value is None or value is np._NoValue:
         return True
-    return isinstance(value, str | int) and (name, value) in _SAYS_NOTHING
+    return isinstance(value, str | int) and (name, value) in _NO_EFFECT
 
 
-def _parsed(text: str) -> inspect.Signature:
-    """A signature written as in a function definition; its defaults are None, numbers or texts."""
+def _signature_of(text: str) -> inspect.Signature:
+    """The signature of a text such as `a, b=None`; defaults are None, numbers or strings."""
     arguments = ast.parse(f"def f({text}): pass").body[0].args  # type: ignore[attr-defined]
-    kinds = inspect.Parameter
-    found = []
-    given = arguments.args
-    ends = [kinds.empty] * (len(given) - len(arguments.defaults)) + [
+    Parameter = inspect.Parameter
+    parameters = []
+    positional = arguments.args
+    defaults = [Parameter.empty] * (len(positional) - len(arguments.defaults)) + [
         ast.literal_eval(d) for d in arguments.defaults
     ]
-    for a, default in zip(given, ends, strict=True):
-        found.append(kinds(a.arg, kinds.POSITIONAL_OR_KEYWORD, default=default))
+    for a, default in zip(positional, defaults, strict=True):
+        parameters.append(Parameter(a.arg, Parameter.POSITIONAL_OR_KEYWORD, default=default))
     for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
-        found.append(kinds(a.arg, kinds.KEYWORD_ONLY, default=ast.literal_eval(d)))
-    return inspect.Signature(found)
+        parameters.append(Parameter(a.arg, Parameter.KEYWORD_ONLY, default=ast.literal_eval(d)))
+    return inspect.Signature(parameters)
 
 
 def takes(numpy: Function, ours: Function, **renamed: str) -> None:
-    """Let one of ours stand for one of NumPy's; `renamed` has its name of what we call otherwise."""
+    """Register our function for one of NumPy's; `renamed` has NumPy's names of arguments named otherwise."""
     FUNCTIONS[numpy] = Named(numpy, ours, renamed)
 
 
-def call_function(func: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def call_function(func: Function, args: tuple[Value, ...], kwargs: dict[str, Value]) -> Value:
     """One of NumPy's functions of Variables."""
     function = FUNCTIONS.get(func)
     if function is None:

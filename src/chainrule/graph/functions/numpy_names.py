@@ -1,11 +1,11 @@
-"""NumPy's names: what `numpy.f` of a Variable calls. One row for each function."""
+"""NumPy's names: the function that `numpy.f` of a Variable calls. One row for each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from chainrule.errors import RecordingError
 from chainrule.graph.functions import elementwise as el
@@ -18,7 +18,15 @@ from chainrule.graph.functions import (
     shaping,
 )
 from chainrule.graph.functions.numpy_calls import takes
-from chainrule.graph.functions.values import as_real, data_of, shape_of, told, value_of
+from chainrule.graph.functions.values import (
+    Axis,
+    Shape,
+    as_real,
+    concrete,
+    data_of,
+    shape_of,
+    value_of,
+)
 from chainrule.graph.mode import stepping
 from chainrule.graph.variable import FUNCTIONS, UFUNCS
 from chainrule.lang.messages import _
@@ -28,15 +36,15 @@ from chainrule.nodes.indexing import add_at, chosen, replaced
 
 __all__: list[str] = []
 
-Function = Callable[..., Any]
+Function = Callable[..., Value]
 
 # -- ufuncs ---------------------------------------------------------------------------------------------
 
 
 def _of_truths(function: Function) -> Function:
-    """`&`, `|`, `^` and `~`, which on whole numbers would mean their bits."""
+    """`&`, `|`, `^` and `~` of truth values; of integers, where they would be bitwise, an error."""
 
-    def of_truths(*inputs: Value) -> Value:
+    def checked(*inputs: Value) -> Value:
         for x in inputs:
             if np.asarray(data_of(x)).dtype != bool:
                 raise RecordingError(
@@ -49,7 +57,7 @@ def _of_truths(function: Function) -> Function:
                 )
         return function(*inputs)
 
-    return of_truths
+    return checked
 
 
 def _float_power(x: Value, y: Value) -> Value:
@@ -57,7 +65,7 @@ def _float_power(x: Value, y: Value) -> Value:
 
 
 def _reciprocal(x: Value) -> Value:
-    """Of whole numbers, NumPy gives the whole part of 1 / x."""
+    """1 / x; of integers, as in NumPy, its whole part."""
     x = value_of(x)
     return el.trunc(el.reciprocal(as_real(x))) if x.dtype.kind in "biu" else el.reciprocal(x)
 
@@ -140,14 +148,14 @@ UFUNCS |= {
 
 
 def _typed(ufunc: np.ufunc) -> Function:
-    """A function made of several, with its result in NumPy's dtype (and float32 for float16)."""
+    """A composed function, with its result cast to NumPy's dtype (float32 for float16)."""
     function = UFUNCS[ufunc]
 
     def typed(*inputs: Value) -> Value:
         kinds = [type(x) if type(x) in (int, float) else value_of(x).dtype for x in inputs]
         *_, dtype = ufunc.resolve_dtypes((*kinds, None))
-        made = value_of(function(*inputs))
-        return made if stepping() else made.astype(np.float32 if dtype == np.float16 else dtype)
+        result = value_of(function(*inputs))
+        return result if stepping() else result.astype(np.float32 if dtype == np.float16 else dtype)
 
     return typed
 
@@ -162,7 +170,7 @@ for _ufunc in (
 
 
 def _with_dtype(function: Function) -> Function:
-    """A reduction with NumPy's dtype (what is added up is converted first), where and initial."""
+    """A reduction with NumPy's arguments `dtype` (converts x first), `where` and `initial`."""
     neutral = {"sum": 0, "prod": 1}.get(function.__name__)
     fold = {"sum": el.add, "prod": el.multiply, "max": el.maximum, "min": el.minimum}.get(
         function.__name__
@@ -170,12 +178,12 @@ def _with_dtype(function: Function) -> Function:
 
     def reduced(
         x: Value,
-        axis: Any = None,
+        axis: Axis = None,
         keepdims: bool = False,
-        dtype: Any = None,
-        where: Any = True,
-        initial: Any = None,
-        **more: Any,
+        dtype: npt.DTypeLike | None = None,
+        where: Value = True,
+        initial: float | None = None,
+        **more: int,
     ) -> Value:
         if dtype is not None:
             x = value_of(x).astype(dtype)
@@ -190,16 +198,20 @@ def _with_dtype(function: Function) -> Function:
                 )
             x = value_of(x)
             x = el.where(where, x, np.asarray(empty).astype(x.dtype))
-        made = function(x, axis, keepdims, **more)
+        result = function(x, axis, keepdims, **more)
         if initial is None or fold is None:
-            return made
-        return fold(made, np.asarray(initial).astype(value_of(made).dtype))
+            return result
+        return fold(result, np.asarray(initial).astype(value_of(result).dtype))
 
     reduced.__name__ = function.__name__
     if fold is None:
         # No neutral element: where and initial are not among the arguments.
         def plain(
-            x: Value, axis: Any = None, keepdims: bool = False, dtype: Any = None, ddof: int = 0
+            x: Value,
+            axis: Axis = None,
+            keepdims: bool = False,
+            dtype: npt.DTypeLike | None = None,
+            ddof: int = 0,
         ) -> Value:
             more = {} if function is reductions.mean else {"ddof": ddof}
             return reduced(x, axis, keepdims, dtype, **more)
@@ -225,25 +237,25 @@ for _numpy, _ours in (
 
 def _clip(
     x: Value,
-    a_min: Any = None,
-    a_max: Any = None,
+    a_min: Value = None,
+    a_max: Value = None,
     *,
-    min: Any = None,
-    max: Any = None,
-    dtype: Any = None,
+    min: Value = None,
+    max: Value = None,
+    dtype: npt.DTypeLike | None = None,
 ) -> Value:
     low, high = (b if a is None else a for a, b in ((a_min, min), (a_max, max)))
-    made = el.clip(x, low, high)
-    return made if dtype is None else made.astype(dtype)
+    result = el.clip(x, low, high)
+    return result if dtype is None else result.astype(dtype)
 
 
-def _where(condition: Value, x: Any = None, y: Any = None) -> Any:
+def _where(condition: Value, x: Value = None, y: Value = None) -> Value:
     if x is None and y is None:
-        return np.nonzero(told(condition, _("np.where of a condition alone")))
+        return np.nonzero(concrete(condition, _("np.where of a condition alone")))
     return el.where(condition, x, y)
 
 
-def _reshape(x: Value, shape: Any, order: str = "C") -> Value:
+def _reshape(x: Value, shape: Shape, order: str = "C") -> Value:
     x = value_of(x)
     if order in ("C", "K", "A"):
         return shaping.reshape(x, shape)
@@ -251,7 +263,7 @@ def _reshape(x: Value, shape: Any, order: str = "C") -> Value:
         raise RecordingError(
             _("np.reshape: order={order!r} must be 'C' or 'F' for Variables.", order=order)
         )
-    # Column by column: row by row of the transposed, with the axes of both reversed.
+    # Column by column is row by row with the axes of both shapes reversed.
     lengths = (shape,) if isinstance(shape, int | np.integer) else tuple(shape)
     return shaping.transpose(shaping.reshape(shaping.transpose(x), lengths[::-1]))
 
@@ -261,7 +273,7 @@ def _ravel(x: Value, order: str = "C") -> Value:
 
 
 def _running(function: Function) -> Function:
-    def running(x: Value, axis: int | None = None, dtype: Any = None) -> Value:
+    def running(x: Value, axis: int | None = None, dtype: npt.DTypeLike | None = None) -> Value:
         x = value_of(x)
         return function(x if dtype is None else x.astype(dtype), axis)
 
@@ -269,30 +281,32 @@ def _running(function: Function) -> Function:
 
 
 def _joined(function: Function) -> Function:
-    def joined(arrays: Any, axis: Any = 0, *, dtype: Any = None) -> Value:
-        made = function(arrays, axis)
-        return made if dtype is None else made.astype(dtype)
+    def joined(
+        arrays: Sequence[Value], axis: int | None = 0, *, dtype: npt.DTypeLike | None = None
+    ) -> Value:
+        result = function(arrays, axis)
+        return result if dtype is None else result.astype(dtype)
 
     return joined
 
 
 def _each(function: Function) -> Function:
-    """A function of one array, of several: a list of what it gives."""
+    """A function of one array, extended to several: then a tuple of its results."""
     return lambda *xs: function(xs[0]) if len(xs) == 1 else tuple(function(x) for x in xs)
 
 
 def _parts(function: Function) -> Function:
     """A split along one axis."""
 
-    def parts(x: Value, indices_or_sections: Any, axis: int = 0) -> list[Value]:
-        found: list[Value] = function(x, indices_or_sections, axis)
-        return found
+    def parts(x: Value, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Value]:
+        result: list[Value] = function(x, indices_or_sections, axis)
+        return result
 
     return parts
 
 
 def _along(axis: int) -> Function:
-    def parts(x: Value, indices_or_sections: Any) -> list[Value]:
+    def parts(x: Value, indices_or_sections: int | Sequence[int]) -> list[Value]:
         ndim = len(shape_of(x))
         return joining.split(x, indices_or_sections, 0 if axis == 1 and ndim == 1 else axis)
 
@@ -300,26 +314,26 @@ def _along(axis: int) -> Function:
 
 
 def _data(function: Function) -> Function:
-    """A question whose answer is plain: True or False, a count, a shape."""
+    """A function with a plain result (truth values, a count, a shape), called on the numbers."""
 
-    def asked(*args: Any, **kwargs: Any) -> Any:
-        def plain(v: Any) -> Any:
-            return told(v, f"np.{function.__name__}")
+    def on_numbers(*args: Value, **kwargs: Value) -> Value:
+        def plain(v: Value) -> Value:
+            return concrete(v, f"np.{function.__name__}")
 
         return function(*map(plain, args), **{k: plain(v) for k, v in kwargs.items()})
 
-    return asked
+    return on_numbers
 
 
-def _einsum(*operands: Any, optimize: Any = False) -> Value:
+def _einsum(*operands: Value, optimize: object = False) -> Value:
     return products.einsum(*operands)
 
 
-def _average(x: Value, axis: Any = None, weights: Any = None, keepdims: bool = False) -> Value:
+def _average(x: Value, axis: Axis = None, weights: Value = None, keepdims: bool = False) -> Value:
     return reductions.average(x, axis, weights, keepdims)
 
 
-def _moved(x: Value, source: Any, destination: Any) -> Value:
+def _moved(x: Value, source: int | Sequence[int], destination: int | Sequence[int]) -> Value:
     return shaping.moveaxis(x, source, destination)
 
 
@@ -342,8 +356,8 @@ def _replaced(x: Value, t: Value, values: Value) -> Value:
     )
 
 
-def _pinv(A: Value, rcond: Any = None, rtol: Any = 1e-15) -> Value:
-    """`rtol` is `rcond` by its newer name, where None stands for what rounding leaves."""
+def _pinv(A: Value, rcond: float | None = None, rtol: float | None = 1e-15) -> Value:
+    """`rtol` is the newer name of `rcond`; None is the rounding error of A."""
     if rtol is None:
         A = as_real(value_of(A))
         rtol = max(A.shape[-2:], default=1) * np.finfo(A.dtype).eps
@@ -465,7 +479,7 @@ _OTHERS: dict[Function, Function] = {
     add_at: picking.index_add,
     chosen: _chosen,
     replaced: _replaced,
-    # What the gradients of linear algebra are made of, so that they have gradients themselves.
+    # Called by the gradients of linear algebra, so that these have gradients themselves.
     primitives.solve: linear_algebra.solve,
     primitives.inv: linear_algebra.inv,
 }  # fmt: skip

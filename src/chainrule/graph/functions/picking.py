@@ -1,8 +1,6 @@
-"""Picking elements out and putting them in place: by key, by ids, by order, by the diagonal."""
+"""Indexing: elements by key, by ids, in order, on the diagonal; and adding elements at a key."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 
@@ -11,11 +9,12 @@ from chainrule.errors import RecordingError, SettingError, ShapeError
 from chainrule.graph.functions import elementwise as el
 from chainrule.graph.functions.reductions import any, gathered, mean, spread, sum
 from chainrule.graph.functions.shaping import moveaxis, reshape
-from chainrule.graph.functions.values import Axis, axis_of, kept, told, value_of
+from chainrule.graph.functions.values import Axis, axis_of, concrete, kept, value_of
 from chainrule.graph.recording import current_recording
 from chainrule.graph.variable import Variable, apply
 from chainrule.lang.messages import _
-from chainrule.nodes.base import Value
+from chainrule.nodes.base import Array, Value
+from chainrule.nodes.indexing import Key
 
 __all__ = [
     "argsort", "diag", "diagonal", "index", "index_add", "median", "sort", "take", "take_along_axis", "trace",
@@ -23,12 +22,12 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _split_key(key: Any) -> tuple[tuple[Any, ...], list[Value]]:
-    """A key with its arrays taken out, and the arrays: they are inputs of the Index node.
+def _split_key(key: object) -> tuple[Key, list[Value]]:
+    """A key with INPUT for its arrays, and the arrays, which are inputs of the Index node.
 
-    A mask is the numbers of its True places, whose count is then known.
+    A mask becomes the indices of its True elements, so that their count is fixed.
     """
-    parts: list[Any] = []
+    parts: list[object] = []
     arrays: list[Value] = []
     for part in key if isinstance(key, tuple) else (key,):
         if not isinstance(part, Variable | np.ndarray | list):
@@ -44,14 +43,14 @@ def _split_key(key: Any) -> tuple[tuple[Any, ...], list[Value]]:
                     dtype=ids.dtype,
                 )
             )
-        found = _places_of(ids) if ids.dtype == bool and ids.ndim else [ids]
-        arrays += found
-        parts += [nodes.Index.INPUT] * len(found)
+        indices = _indices_of(ids) if ids.dtype == bool and ids.ndim else [ids]
+        arrays += indices
+        parts += [nodes.Index.INPUT] * len(indices)
     return tuple(parts), arrays
 
 
-def _places_of(mask: Value) -> list[Value]:
-    """Where a mask is True, along each of its axes."""
+def _indices_of(mask: Value) -> list[Value]:
+    """The indices at which a mask is True, along each of its axes."""
     recording = current_recording()
     if isinstance(mask, Variable):
         if recording is not None and mask.call is not None:
@@ -70,45 +69,45 @@ def _places_of(mask: Value) -> list[Value]:
     return list(mask.nonzero())
 
 
-def index(x: Value, key: Any) -> Value:
+def index(x: Value, key: object) -> Value:
     """x[key]: slices, numbers, None, and arrays of ids or truth values."""
     parts, arrays = _split_key(key)
     return apply(nodes.Index(parts), x, *arrays)
 
 
-def index_add(x: Value, key: Any, shape: tuple[int, ...]) -> Value:
+def index_add(x: Value, key: object, shape: tuple[int, ...]) -> Value:
     """Zeros of a shape with x added at the key; repeated ids add up."""
     parts, arrays = _split_key(key)
     return apply(nodes.IndexAdd(parts, shape), x, *arrays)
 
 
 def take(x: Value, indices: Value, axis: int | None = None, mode: str = "raise") -> Value:
-    """The elements at these places along an axis; of all elements, row by row, for None.
+    """The elements at these indices along an axis; for None, of all elements, row by row.
 
-    `mode` says what a place beyond the end means: "raise", "wrap" (count on from the start) or "clip"
-    (the last).
+    `mode` says what an index beyond the end means: "raise" an error, "wrap" (modulo the length) or
+    "clip" (the last element).
     """
     x, ids = value_of(x), value_of(indices)
     if axis is None:
         x, axis = reshape(x, -1), 0
-    place = axis_of(axis, x.ndim, "take")
-    n = x.shape[place]
+    along = axis_of(axis, x.ndim, "take")
+    n = x.shape[along]
     if mode != "raise":
         if mode not in ("wrap", "clip"):
             raise SettingError(
                 _("take: mode={mode!r} must be 'raise', 'wrap' or 'clip'.", mode=mode)
             )
-        known = told(ids, _("take with a mode"))
-        ids = known % n if mode == "wrap" else np.clip(known, 0, n - 1)
-    return index(x, (*(slice(None),) * place, ids))
+        numbers = concrete(ids, _("take with a mode"))
+        ids = numbers % n if mode == "wrap" else np.clip(numbers, 0, n - 1)
+    return index(x, (*(slice(None),) * along, ids))
 
 
 def take_along_axis(x: Value, indices: Value, axis: int | None = -1) -> Value:
-    """For every place of `indices` the element of x that it names along the axis."""
+    """For every element of `indices`, the element of x at that index along the axis."""
     x, ids = value_of(x), value_of(indices)
     if axis is None:
         x, axis = reshape(x, -1), 0
-    place = axis_of(axis, x.ndim, "take_along_axis")
+    along = axis_of(axis, x.ndim, "take_along_axis")
     if ids.ndim != x.ndim:
         raise ShapeError(
             _(
@@ -117,9 +116,9 @@ def take_along_axis(x: Value, indices: Value, axis: int | None = -1) -> Value:
                 axes=x.ndim,
             )
         )
-    key: list[Any] = []
+    key: list[Value] = []
     for i in range(x.ndim):
-        if i == place:
+        if i == along:
             key.append(ids)
         else:
             line = np.arange(x.shape[i] if x.shape[i] != 1 else 1)
@@ -127,9 +126,9 @@ def take_along_axis(x: Value, indices: Value, axis: int | None = -1) -> Value:
     return index(x, tuple(key))
 
 
-def argsort(x: Value, axis: int | None = -1) -> Any:
-    """The places of the elements in ascending order, as a plain array."""
-    return np.argsort(told(x, "argsort"), axis=axis, kind="stable")
+def argsort(x: Value, axis: int | None = -1) -> Array:
+    """The indices of the elements in ascending order, as a plain array."""
+    return np.argsort(concrete(x, "argsort"), axis=axis, kind="stable")
 
 
 def sort(x: Value, axis: int | None = -1) -> Value:
@@ -144,7 +143,7 @@ def sort(x: Value, axis: int | None = -1) -> Value:
 
 
 def diagonal(x: Value, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Value:
-    """The elements where the two axes have the same place (the second `offset` further), last."""
+    """The elements with equal indices on two axes (the second plus `offset`), as the last axis."""
     x = value_of(x)
     if x.ndim < 2:
         raise ShapeError(_("diagonal needs at least two axes; got shape {shape}.", shape=x.shape))
@@ -171,7 +170,7 @@ def trace(x: Value, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Value:
     return sum(diagonal(x, offset, axis1, axis2), -1)
 
 
-def _lower(shape: tuple[int, ...], k: int) -> Any:
+def _lower(shape: tuple[int, ...], k: int) -> Array:
     n, m = shape[-2:] if len(shape) > 1 else (shape[0], shape[0])
     return np.tri(n, m, k, dtype=bool)
 
@@ -196,5 +195,5 @@ def median(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
         raise ShapeError(_("median needs at least one element; leave empty batches out."))
     ordered = sort(flat, -1)
     middle = mean(ordered[..., (n - 1) // 2 : n // 2 + 1], -1)
-    lost = el.where(any(el.isnan(flat), -1), np.nan, middle)
-    return spread(lost, shape, kept("median", keepdims))
+    with_nan = el.where(any(el.isnan(flat), -1), np.nan, middle)
+    return spread(with_nan, shape, kept("median", keepdims))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -68,7 +67,7 @@ def matmul(x: Value, W: Value) -> Value:
         flat = apply(nodes.MatMul(), reshape(x, (-1, x.shape[-1])), W)
         return reshape(flat, (*x.shape[:-1], W.shape[-1]))
     stacks = np.broadcast_shapes(x.shape[:-2], W.shape[:-2])
-    # Of a constant, too, the copies are a node: how many there are may go with the batch.
+    # The copies of a constant are a node, too, since their count may depend on the batch.
     x = broadcast_to(constant(x), stacks + x.shape[-2:])
     W = broadcast_to(constant(W), stacks + W.shape[-2:])
     return apply(nodes.MatMul(), x, W)
@@ -106,15 +105,15 @@ def outer(x: Value, y: Value) -> Value:
     return el.multiply(reshape(value_of(x), (-1, 1)), reshape(value_of(y), (1, -1)))
 
 
-def tensordot(x: Value, y: Value, axes: Any = 2) -> Value:
+def tensordot(x: Value, y: Value, axes: int | Sequence[int | Sequence[int]] = 2) -> Value:
     """Sums of products over axes of x and of y: the last n and the first n, or those of two lists."""
     x, y = value_of(x), value_of(y)
     if isinstance(axes, int | np.integer):
-        given: tuple[Any, Any] = (range(x.ndim - axes, x.ndim), range(axes))
+        pairs: tuple[Sequence[int], Sequence[int]] = (range(x.ndim - axes, x.ndim), range(axes))
     else:
-        given = tuple(a if isinstance(a, Sequence | range) else (a,) for a in axes)  # type: ignore[assignment]
-    left = [axis_of(a, x.ndim, "tensordot") for a in given[0]]
-    right = [axis_of(a, y.ndim, "tensordot") for a in given[1]]
+        pairs = tuple(a if isinstance(a, Sequence | range) else (a,) for a in axes)  # type: ignore[assignment]
+    left = [axis_of(a, x.ndim, "tensordot") for a in pairs[0]]
+    right = [axis_of(a, y.ndim, "tensordot") for a in pairs[1]]
     if [x.shape[a] for a in left] != [y.shape[a] for a in right]:
         raise ShapeError(
             _(
@@ -136,7 +135,7 @@ def tensordot(x: Value, y: Value, axes: Any = 2) -> Value:
 
 
 def kron(x: Value, y: Value) -> Value:
-    """x with every element replaced by it times y."""
+    """The Kronecker product: x with every element replaced by its product with y."""
     x, y = value_of(x), value_of(y)
     n = max(x.ndim, y.ndim)
     a, b = ((1,) * (n - v.ndim) + v.shape for v in (x, y))
@@ -173,7 +172,7 @@ def matrix_power(x: Value, n: int) -> Value:
         return matrix_power(apply(nodes.Inv(), as_real(x)), -n)
     if n == 0:
         return broadcast_to(np.eye(x.shape[-1], dtype=x.dtype), x.shape)
-    power: Any = None
+    power: Value = None
     square = x
     while n:
         if n % 2:
@@ -205,22 +204,22 @@ def einsum(formula: str, *xs: Value) -> Value:
                 kind=type(formula).__name__,
             )
         )
-    values = values_given = [value_of(x) for x in xs]
+    values = operand_values = [value_of(x) for x in xs]
     operands, result = _axes_of(formula, values)
     values = [_own_axes(x, axes) for x, axes in zip(values, operands, strict=True)]
     letters = ["".join(dict.fromkeys(axes)) for axes in operands]
     while len(values) > 1:
         later = "".join(letters[2:]) + result
-        made, name = _pair(values[0], letters[0], values[1], letters[1], later)
-        values, letters = [made, *values[2:]], [name, *letters[2:]]
+        product, name = _pair(values[0], letters[0], values[1], letters[1], later)
+        values, letters = [product, *values[2:]], [name, *letters[2:]]
     (x,), (name,) = values, letters
-    gone = tuple(i for i, letter in enumerate(name) if letter not in result)
-    x, name = (sum(x, gone) if gone else x), "".join(a for a in name if a in result)
-    x = x.astype(np.result_type(*(v.dtype for v in values_given)))  # whole numbers stay as short
+    summed = tuple(i for i, letter in enumerate(name) if letter not in result)
+    x, name = (sum(x, summed) if summed else x), "".join(a for a in name if a in result)
+    x = x.astype(np.result_type(*(v.dtype for v in operand_values)))  # integers keep their width
     return transpose(x, tuple(name.index(a) for a in result)) if name != result else x
 
 
-def _axes_of(formula: str, values: list[Any]) -> tuple[list[str], str]:
+def _axes_of(formula: str, values: list[Value]) -> tuple[list[str], str]:
     """The axes of every operand and of the result, each as a letter."""
     text = formula.replace(" ", "")
     left, arrow, right = text.partition("->")
@@ -236,14 +235,14 @@ def _axes_of(formula: str, values: list[Any]) -> tuple[list[str], str]:
             )
         )
     free = [c for c in map(chr, range(0x391, 0x3A9)) if c not in text]
-    spare = [
+    unnamed = [
         x.ndim - len(axes.replace("...", "")) if "..." in axes else 0
         for x, axes in zip(values, operands, strict=True)
     ]
-    most = "".join(free[: max(spare, default=0)])
+    shared = "".join(free[: max(unnamed, default=0)])
     named = []
-    for x, axes, n in zip(values, operands, spare, strict=True):
-        own = axes.replace("...", most[len(most) - n :]) if n >= 0 else axes
+    for x, axes, n in zip(values, operands, unnamed, strict=True):
+        own = axes.replace("...", shared[len(shared) - n :]) if n >= 0 else axes
         if len(own) != x.ndim or "." in own or not all(c.isalpha() for c in own):
             raise ShapeError(
                 _n(
@@ -258,13 +257,15 @@ def _axes_of(formula: str, values: list[Any]) -> tuple[list[str], str]:
                 )
             )
         named.append(own)
-    every = "".join(named)
+    all_letters = "".join(named)
     if arrow:
-        result = right.replace("...", most)
+        result = right.replace("...", shared)
     else:
-        once = sorted(c for c in set(every) if every.count(c) == 1 and c not in most)
-        result = most + "".join(once)
-    wrong = [c for c in result if c not in every] or [c for c in result if result.count(c) > 1]
+        once = sorted(c for c in set(all_letters) if all_letters.count(c) == 1 and c not in shared)
+        result = shared + "".join(once)
+    wrong = [c for c in result if c not in all_letters] or [
+        c for c in result if result.count(c) > 1
+    ]
     if wrong:
         raise ShapeError(
             _(
@@ -291,8 +292,8 @@ def _axes_of(formula: str, values: list[Any]) -> tuple[list[str], str]:
     return named, result
 
 
-def _own_axes(x: Any, axes: str) -> Any:
-    """x with its diagonal where a letter stands twice."""
+def _own_axes(x: Value, axes: str) -> Value:
+    """x reduced to its diagonal where a letter occurs twice."""
     for letter in dict.fromkeys(axes):
         while axes.count(letter) > 1:
             first = axes.index(letter)
@@ -302,9 +303,9 @@ def _own_axes(x: Any, axes: str) -> Any:
     return x
 
 
-def _pair(x: Any, a: str, y: Any, b: str, later: str) -> tuple[Any, str]:
-    """Two operands as one: a product of matrices, the letters of both in front that are kept."""
-    # What only one of them has, and nobody asks for, is summed first.
+def _pair(x: Value, a: str, y: Value, b: str, later: str) -> tuple[Value, str]:
+    """The product of two operands, as a matrix product; shared letters that are kept come first."""
+    # An axis that only one of them has, and that is not needed later, is summed first.
     for_x = tuple(i for i, c in enumerate(a) if c not in b and c not in later)
     for_y = tuple(i for i, c in enumerate(b) if c not in a and c not in later)
     x = sum(x, for_x) if for_x else x
@@ -334,8 +335,8 @@ def _pair(x: Any, a: str, y: Any, b: str, later: str) -> tuple[Any, str]:
     return reshape(product, shape), "".join(kept + rows + columns)
 
 
-def _sized(x: Any, a: str, y: Any, b: str, both: list[str]) -> tuple[Any, Any]:
-    """The two with every letter that both have as long in each."""
+def _sized(x: Value, a: str, y: Value, b: str, both: list[str]) -> tuple[Value, Value]:
+    """The two operands, with the axes of shared letters broadcast to one length."""
     longest = {c: max(x.shape[a.index(c)], y.shape[b.index(c)]) for c in both}
     x = broadcast_to(x, tuple(longest.get(c, n) for c, n in zip(a, x.shape, strict=True)))
     y = broadcast_to(y, tuple(longest.get(c, n) for c, n in zip(b, y.shape, strict=True)))

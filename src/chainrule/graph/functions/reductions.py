@@ -1,9 +1,9 @@
-"""Many numbers to few, over any axes: sums, means, the largest, norms; and running sums."""
+"""Reductions over any axes: sums, means, maxima, norms; and running sums."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from chainrule.graph.functions.shaping import (
     reshape,
     transpose,
 )
-from chainrule.graph.functions.values import Axis, as_real, axis_of, kept, shape_of, value_of
+from chainrule.graph.functions.values import Axis, Order, as_real, axis_of, kept, shape_of, value_of
 from chainrule.graph.variable import Variable, apply
 from chainrule.lang.messages import _
 from chainrule.nodes.base import Value
@@ -72,7 +72,7 @@ def ptp(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
 def average(
     x: Value, axis: Axis = None, weights: Value | None = None, keepdims: bool = False
 ) -> Value:
-    """The mean over the axes, with weights Σ w x / Σ w; weights of one axis go along it."""
+    """The mean over the axes, with weights Σ w x / Σ w; one-dimensional weights apply along the axis."""
     if weights is None:
         return mean(x, axis, keepdims)
     x, w = value_of(x), value_of(weights)
@@ -87,8 +87,8 @@ def average(
                     axis=axis,
                 )
             )
-        place = axis_of(axis, x.ndim, "average")
-        w = reshape(w, tuple(-1 if i == place else 1 for i in range(x.ndim)))
+        along = axis_of(axis, x.ndim, "average")
+        w = reshape(w, tuple(-1 if i == along else 1 for i in range(x.ndim)))
         w = broadcast_to(w, x.shape)
     return el.divide(sum(el.multiply(x, w), axis, keepdims), sum(w, axis, keepdims))
 
@@ -119,10 +119,10 @@ def logsumexp(x: Value, axis: Axis = -1, keepdims: bool = False) -> Value:
     return spread(logsumexp(flat, -1), shape, keepdims)
 
 
-def gathered(x: Any, axis: Axis, what: str) -> tuple[Any, tuple[int | None, ...]]:
-    """x with the axes to be reduced as one last axis; and its shape, None where they were."""
-    given = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    axes = {axis_of(a, x.ndim, what) for a in given}
+def gathered(x: Value, axis: Axis, what: str) -> tuple[Value, tuple[int | None, ...]]:
+    """x with the axes to be reduced as one last axis; and its shape, with None for these axes."""
+    chosen = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    axes = {axis_of(a, x.ndim, what) for a in chosen}
     stay = tuple(i for i in range(x.ndim) if i not in axes)
     moved = transpose(x, (*stay, *sorted(axes)))
     flat = reshape(moved, (*(x.shape[i] for i in stay), math.prod(x.shape[i] for i in axes)))
@@ -130,11 +130,11 @@ def gathered(x: Any, axis: Axis, what: str) -> tuple[Any, tuple[int | None, ...]
 
 
 def spread(y: Value, shape: tuple[int | None, ...], keepdims: bool) -> Value:
-    """A result of `gathered` numbers, with the axes that went as length 1 if they are to stay."""
+    """A result of `gathered` numbers; with `keepdims`, the reduced axes return with length 1."""
     return reshape(y, tuple(n or 1 for n in shape)) if keepdims else y
 
 
-def norm(x: Value, axis: Axis = None, keepdims: bool = False, ord: Any = None) -> Value:
+def norm(x: Value, axis: Axis = None, keepdims: bool = False, ord: Order = None) -> Value:
     """The length of vectors, or the size of matrices: `numpy.linalg.norm`, with the axis first.
 
     The axis comes first as in all reductions here; `numpy.linalg.norm(x, ord, axis)` of a Variable has
@@ -169,7 +169,7 @@ def norm(x: Value, axis: Axis = None, keepdims: bool = False, ord: Any = None) -
     )
 
 
-def _vector_norm(x: Any, ord: Any, axis: int, keepdims: bool) -> Value:
+def _vector_norm(x: Value, ord: float | str, axis: int, keepdims: bool) -> Value:
     if isinstance(ord, str | complex):
         raise SettingError(
             _("norm of a vector: ord={ord!r} must be a number, inf or -inf.", ord=ord)
@@ -189,7 +189,7 @@ def _vector_norm(x: Any, ord: Any, axis: int, keepdims: bool) -> Value:
     return el.power(sum(el.power(size, float(ord)), axis, keepdims), 1 / float(ord))
 
 
-def _matrix_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Value:
+def _matrix_norm(x: Value, ord: float | str, axes: tuple[int, ...], keepdims: bool) -> Value:
     rows, columns = axes
     if rows == columns:
         raise ShapeError(
@@ -198,10 +198,10 @@ def _matrix_norm(x: Any, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Val
     if ord in ("fro", "f"):
         return apply(nodes.Norm(axes, keepdims), x)
     if ord in (1, -1, math.inf, -math.inf):
-        added, left = (rows, columns) if ord in (1, -1) else (columns, rows)
-        sums = sum(el.abs(x), added, True)
-        found = (max if ord > 0 else min)(sums, left, True)
-        return found if keepdims else reshape(found, _without(x.shape, axes))
+        summed, other = (rows, columns) if ord in (1, -1) else (columns, rows)
+        sums = sum(el.abs(x), summed, True)
+        norms = (max if ord > 0 else min)(sums, other, True)
+        return norms if keepdims else reshape(norms, _without(x.shape, axes))
     raise SettingError(
         _(
             "norm of matrices: ord={ord!r} is not known for Variables. Allowed: None, 'fro', 1, -1, inf,"
@@ -219,29 +219,29 @@ def _without(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def argmax(x: Value, axis: int | None = None, keepdims: bool = False) -> Value:
-    """The place of the largest x along an axis, the first of equal ones; counted row by row for None.
+    """The index of the largest x along an axis, the first of equal ones; for None, of all, row by row.
 
     A whole number, through which no gradient flows.
     """
-    return _place_of(x, axis, keepdims, max)
+    return _index_of(x, axis, keepdims, max)
 
 
 def argmin(x: Value, axis: int | None = None, keepdims: bool = False) -> Value:
-    """The place of the smallest x along an axis, the first of equal ones; see `argmax`."""
-    return _place_of(x, axis, keepdims, min)
+    """The index of the smallest x along an axis, the first of equal ones; see `argmax`."""
+    return _index_of(x, axis, keepdims, min)
 
 
-def _place_of(x: Value, axis: int | None, keepdims: bool, most: Any) -> Value:
+def _index_of(x: Value, axis: int | None, keepdims: bool, extreme: Callable[..., Value]) -> Value:
     if not isinstance(x, Variable):
-        found: Value = (np.argmax if most is max else np.argmin)(x, axis=axis, keepdims=keepdims)
-        return found
+        index: Value = (np.argmax if extreme is max else np.argmin)(x, axis=axis, keepdims=keepdims)
+        return index
     whole = axis is None
     flat = reshape(x, -1) if whole else x
-    place = axis_of(-1 if axis is None else axis, flat.ndim, "argmax")
-    n = flat.shape[place]
-    count = np.arange(n, dtype=float).reshape([-1 if i == place else 1 for i in range(flat.ndim)])
-    chosen = el.logical_or(el.equal(flat, most(flat, place, True)), el.isnan(flat))
-    first = min(el.where(chosen, count, float(n)), place, keepdims and not whole).astype(np.intp)
+    along = axis_of(-1 if axis is None else axis, flat.ndim, "argmax")
+    n = flat.shape[along]
+    count = np.arange(n, dtype=float).reshape([-1 if i == along else 1 for i in range(flat.ndim)])
+    chosen = el.logical_or(el.equal(flat, extreme(flat, along, True)), el.isnan(flat))
+    first = min(el.where(chosen, count, float(n)), along, keepdims and not whole).astype(np.intp)
     return reshape(first, (1,) * x.ndim) if whole and keepdims else first
 
 
@@ -275,23 +275,23 @@ def cumprod(x: Value, axis: int | None = None) -> Value:
     x = value_of(x)
     if axis is None:
         x, axis = reshape(x, -1), 0
-    place = axis_of(axis, x.ndim, "cumprod")
-    front = (slice(None),) * place
+    along = axis_of(axis, x.ndim, "cumprod")
+    front = (slice(None),) * along
     if x.dtype.kind in "biu":
-        x = x.astype(np.prod(np.ones(0, x.dtype)).dtype)  # wide enough, as NumPy's
-    if x.shape[place] < 2:
+        x = x.astype(np.prod(np.ones(0, x.dtype)).dtype)  # as wide as NumPy's product
+    if x.shape[along] < 2:
         return x
     running = [x[(*front, 0)]]
-    for i in range(1, x.shape[place]):
+    for i in range(1, x.shape[along]):
         running.append(el.multiply(running[-1], x[(*front, i)]))
-    return stack(running, place)
+    return stack(running, along)
 
 
 def diff(x: Value, n: int = 1, axis: int = -1) -> Value:
-    """From each element to the next along an axis, n times over."""
+    """The differences of neighbours along an axis, n times over."""
     x = value_of(x)
-    place = axis_of(axis, x.ndim, "diff")
-    front = (slice(None),) * place
+    along = axis_of(axis, x.ndim, "diff")
+    front = (slice(None),) * along
     step = el.not_equal if x.dtype == bool else el.subtract
     for _turn in range(n):
         x = step(x[(*front, slice(1, None))], x[(*front, slice(None, -1))])
@@ -301,16 +301,16 @@ def diff(x: Value, n: int = 1, axis: int = -1) -> Value:
 def trapezoid(y: Value, x: Value | None = None, dx: float = 1.0, axis: int = -1) -> Value:
     """The area under y along an axis, by trapezoids of width dx, or between the points x."""
     y = value_of(y)
-    place = axis_of(axis, y.ndim, "trapezoid")
-    front = (slice(None),) * place
+    along = axis_of(axis, y.ndim, "trapezoid")
+    front = (slice(None),) * along
     pairs = el.add(y[(*front, slice(1, None))], y[(*front, slice(None, -1))])
     if x is None:
-        return sum(el.multiply(pairs, dx / 2), place)
+        return sum(el.multiply(pairs, dx / 2), along)
     x = value_of(x)
-    width = diff(x, axis=-1 if x.ndim == 1 else place)
+    width = diff(x, axis=-1 if x.ndim == 1 else along)
     if x.ndim == 1:
-        width = reshape(width, (-1, *(1,) * (y.ndim - place - 1)))
-    return sum(el.divide(el.multiply(pairs, width), 2), place)
+        width = reshape(width, (-1, *(1,) * (y.ndim - along - 1)))
+    return sum(el.divide(el.multiply(pairs, width), 2), along)
 
 
 def hypot(x: Value, y: Value) -> Value:

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from chainrule import nodes
 from chainrule.errors import SettingError, ShapeError
-from chainrule.graph.functions.values import Axis, axis_of, data_of, shape_of, value_of
+from chainrule.graph.functions.values import Axis, Shape, axis_of, data_of, shape_of, value_of
 from chainrule.graph.variable import Variable, apply, constant
 from chainrule.lang.messages import _
-from chainrule.nodes.base import Value
+from chainrule.nodes.base import Array, Value
 
 __all__ = [
     "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_arrays", "broadcast_to", "expand_dims", "flip",
@@ -22,7 +23,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-def broadcast_to(x: Value, shape: Any) -> Value:
+def broadcast_to(x: Value, shape: Shape) -> Value:
     """Copies of x to fill the shape: a Repeat node."""
     shape = tuple(shape) if isinstance(shape, Sequence) else (shape,)
     return x if shape_of(x) == shape else apply(nodes.Repeat(shape), x)
@@ -34,15 +35,15 @@ def broadcast_arrays(*xs: Value) -> list[Value]:
     return [broadcast_to(x, shape) for x in xs]
 
 
-def reshape(x: Value, shape: Any) -> Value:
+def reshape(x: Value, shape: Shape) -> Value:
     """The same numbers in another shape; one length may be -1."""
     lengths = (shape,) if isinstance(shape, int | np.integer) else shape
-    wanted = tuple(int(n) for n in lengths)
+    target = tuple(int(n) for n in lengths)
     size = int(np.size(data_of(x)))
-    known = math.prod(n for n in wanted if n != -1)
-    if wanted.count(-1) == 1 and known and size % known == 0:
-        wanted = tuple(size // known if n == -1 else n for n in wanted)
-    if math.prod(wanted) != size or -1 in wanted:
+    known = math.prod(n for n in target if n != -1)
+    if target.count(-1) == 1 and known and size % known == 0:
+        target = tuple(size // known if n == -1 else n for n in target)
+    if math.prod(target) != size or -1 in target:
         raise ShapeError(
             _(
                 "cannot reshape {size} elements of shape {given} to {wanted}: the number of elements must"
@@ -52,7 +53,7 @@ def reshape(x: Value, shape: Any) -> Value:
                 wanted=shape,
             )
         )
-    return x if shape_of(x) == wanted else apply(nodes.Reshape(wanted), x)
+    return x if shape_of(x) == target else apply(nodes.Reshape(target), x)
 
 
 def ravel(x: Value) -> Value:
@@ -60,7 +61,7 @@ def ravel(x: Value) -> Value:
     return reshape(value_of(x), -1)
 
 
-def transpose(x: Value, axes: Any = None) -> Value:
+def transpose(x: Value, axes: Sequence[int] | None = None) -> Value:
     """The axes in another order; without `axes`, reversed."""
     if axes is not None:
         n = len(shape_of(x))
@@ -85,14 +86,14 @@ def swapaxes(x: Value, a: int, b: int) -> Value:
     return transpose(x, tuple(axes))
 
 
-def moveaxis(x: Value, source: Any, destination: Any) -> Value:
-    """Axes moved to other places; the others keep their order."""
+def moveaxis(x: Value, source: int | Sequence[int], destination: int | Sequence[int]) -> Value:
+    """Axes moved to other positions; the others keep their order."""
     n = len(shape_of(x))
-    places = [
-        [axis_of(a, n, "moveaxis") for a in (given if isinstance(given, Sequence) else (given,))]
-        for given in (source, destination)
-    ]
-    if len(places[0]) != len(places[1]):
+    moved, targets = (
+        [axis_of(a, n, "moveaxis") for a in (axes if isinstance(axes, Sequence) else (axes,))]
+        for axes in (source, destination)
+    )
+    if len(moved) != len(targets):
         raise ShapeError(
             _(
                 "moveaxis: source={source} and destination={destination} must name as many axes each.",
@@ -100,8 +101,8 @@ def moveaxis(x: Value, source: Any, destination: Any) -> Value:
                 destination=destination,
             )
         )
-    order = [axis for axis in range(n) if axis not in places[0]]
-    for to, axis in sorted(zip(places[1], places[0], strict=True)):
+    order = [axis for axis in range(n) if axis not in moved]
+    for to, axis in sorted(zip(targets, moved, strict=True)):
         order.insert(to, axis)
     return transpose(x, tuple(order))
 
@@ -116,8 +117,8 @@ def squeeze(x: Value, axis: Axis = None) -> Value:
     return reshape(x, np.squeeze(_shadow(x), axis).shape)
 
 
-def _shadow(x: Value) -> Any:
-    """An array of the shape of x, to ask NumPy by."""
+def _shadow(x: Value) -> Array:
+    """An array of the shape of x without data, to get a result's shape from NumPy."""
     return np.broadcast_to(np.empty(()), shape_of(x))
 
 
@@ -142,8 +143,8 @@ def atleast_3d(x: Value) -> Value:
 def flip(x: Value, axis: Axis = None) -> Value:
     """Backwards along the axes, or along all."""
     x = value_of(x)
-    given = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    axes = {axis_of(a, x.ndim, "flip") for a in given}
+    chosen = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    axes = {axis_of(a, x.ndim, "flip") for a in chosen}
     return x[tuple(slice(None, None, -1) if i in axes else slice(None) for i in range(x.ndim))]
 
 
@@ -170,27 +171,27 @@ def rot90(x: Value, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Value:
     return turned if k == 1 else flip(turned, second)
 
 
-def roll(x: Value, shift: Any, axis: Any = None) -> Value:
-    """Moved along an axis; what leaves at the end comes in at the front. None: of all, row by row."""
+def roll(x: Value, shift: int | Sequence[int], axis: int | Sequence[int] | None = None) -> Value:
+    """Elements moved along an axis, from the end to the front; for None, of all, row by row."""
     x = value_of(x)
     if axis is None:
         return reshape(roll(reshape(x, -1), int(np.sum(shift)), 0), x.shape)
     shifts, axes = np.broadcast_arrays(shift, axis)
     for by, along in zip(shifts.ravel().tolist(), axes.ravel().tolist(), strict=True):
-        place = axis_of(along, x.ndim, "roll")
-        n = x.shape[place]
+        index = axis_of(along, x.ndim, "roll")
+        n = x.shape[index]
         if n and by % n:
-            front = (slice(None),) * place
+            front = (slice(None),) * index
             parts = [x[(*front, slice(n - by % n, None))], x[(*front, slice(None, n - by % n))]]
-            x = apply(nodes.Concatenate(place), *parts)
+            x = apply(nodes.Concatenate(index), *parts)
     return x
 
 
 # -- more of them -----------------------------------------------------------------------------------------
 
 
-def tile(x: Value, reps: Any) -> Value:
-    """x set side by side, so many times along each axis."""
+def tile(x: Value, reps: int | Sequence[int]) -> Value:
+    """x repeated side by side, so many times along each axis."""
     x = value_of(x)
     times = (reps,) if isinstance(reps, int | np.integer) else tuple(reps)
     n = max(x.ndim, len(times))
@@ -204,39 +205,39 @@ def tile(x: Value, reps: Any) -> Value:
     )
 
 
-def repeat(x: Value, repeats: Any, axis: int | None = None) -> Value:
-    """Each element so many times after itself along an axis; for None of all, row by row.
+def repeat(x: Value, repeats: npt.ArrayLike, axis: int | None = None) -> Value:
+    """Each element repeated so many times along an axis; for None, of all, row by row.
 
-    `repeats` is a number, or one for each place.
+    `repeats` is a number, or one for each index.
     """
     x = value_of(x)
     if axis is None:
         x, axis = reshape(x, -1), 0
-    place = axis_of(axis, x.ndim, "repeat")
+    along = axis_of(axis, x.ndim, "repeat")
     times = np.asarray(repeats)
     if times.size == 1:
         k = int(times.reshape(()))
-        front, back = x.shape[: place + 1], x.shape[place + 1 :]
+        front, back = x.shape[: along + 1], x.shape[along + 1 :]
         wide = broadcast_to(reshape(x, (*front, 1, *back)), (*front, k, *back))
         return reshape(wide, (*front[:-1], front[-1] * k, *back))
-    if times.shape != (x.shape[place],):
+    if times.shape != (x.shape[along],):
         raise ShapeError(
             _(
                 "repeat: repeats must be a number, or one for each of the {places} places along axis {axis};"
                 " got shape {shape}.",
-                places=x.shape[place],
-                axis=place,
+                places=x.shape[along],
+                axis=along,
                 shape=times.shape,
             )
         )
-    return x[(*(slice(None),) * place, np.repeat(np.arange(len(times)), times))]
+    return x[(*(slice(None),) * along, np.repeat(np.arange(len(times)), times))]
 
 
-def pad(x: Value, pad_width: Any, mode: str = "constant", constant_values: Any = 0) -> Value:
+def pad(x: Value, pad_width: Value, mode: str = "constant", constant_values: Value = 0) -> Value:
     """x with more elements before and after it along each axis.
 
-    `mode` says which: "constant" those of `constant_values`; "edge" the outermost; "reflect" and
-    "symmetric" those seen in a mirror in, or beside, the edge; "wrap" those of the other end.
+    `mode` says which: "constant" `constant_values`; "edge" the outermost element; "reflect" and
+    "symmetric" the mirror image, without or with the edge element; "wrap" those of the other end.
     """
     x = value_of(x)
     if mode not in ("constant", "edge", "reflect", "symmetric", "wrap"):
@@ -251,21 +252,21 @@ def pad(x: Value, pad_width: Any, mode: str = "constant", constant_values: Any =
         return _padded(x, _pairs(pad_width, x.ndim), _pairs(constant_values, x.ndim, float))
     for axis, (before, after) in enumerate(_pairs(pad_width, x.ndim)):
         if before or after:
-            places = np.pad(np.arange(x.shape[axis]), (before, after), mode)  # type: ignore[call-overload]
-            x = x[(*(slice(None),) * axis, places)]
+            indices = np.pad(np.arange(x.shape[axis]), (before, after), mode)  # type: ignore[call-overload]
+            x = x[(*(slice(None),) * axis, indices)]
     return x
 
 
-def _pairs(given: Any, n: int, kind: Any = int) -> list[tuple[Any, Any]]:
+def _pairs(setting: Value, n: int, kind: type = int) -> list[tuple[Any, Any]]:
     """(before, after) for each of n axes, as NumPy reads them."""
-    if isinstance(given, dict):
-        filled: Any = [given.get(a, given.get(a - n, 0)) for a in range(n)]
-        return [p if isinstance(p, tuple) else (p, p) for p in filled]
-    pairs = np.broadcast_to(np.asarray(given), (n, 2))
+    if isinstance(setting, dict):
+        per_axis = [setting.get(a, setting.get(a - n, 0)) for a in range(n)]
+        return [p if isinstance(p, tuple) else (p, p) for p in per_axis]
+    pairs = np.broadcast_to(np.asarray(setting), (n, 2))
     return [(kind(a), kind(b)) for a, b in pairs.tolist()]
 
 
-def _padded(x: Any, widths: list[tuple[int, int]], ends: list[tuple[float, float]]) -> Any:
+def _padded(x: Value, widths: list[tuple[int, int]], ends: list[tuple[float, float]]) -> Value:
     for axis, ((before, after), (low, high)) in enumerate(zip(widths, ends, strict=True)):
         parts = [x]
         for width, value, front in ((before, low, True), (after, high, False)):
@@ -277,23 +278,23 @@ def _padded(x: Any, widths: list[tuple[int, int]], ends: list[tuple[float, float
     return x
 
 
-def _filled(x: Any, value: Any, dtype: Any, shape: tuple[int, ...]) -> Any:
-    """One number everywhere: beside a Variable a Variable, since the shape may go with the batch."""
+def _filled(x: Value, value: Value, dtype: npt.DTypeLike, shape: tuple[int, ...]) -> Value:
+    """One number in every element: a Variable if x is one, since the shape may depend on the batch."""
     number = np.asarray(value, dtype)
     return broadcast_to(constant(number) if isinstance(x, Variable) else number, shape)
 
 
-def full_like(x: Value, fill_value: Any, dtype: Any = None) -> Value:
+def full_like(x: Value, fill_value: Value, dtype: npt.DTypeLike | None = None) -> Value:
     """A constant of the shape of x: one number everywhere."""
     x = value_of(x)
     return _filled(x, fill_value, x.dtype if dtype is None else np.dtype(dtype), x.shape)
 
 
-def zeros_like(x: Value, dtype: Any = None) -> Value:
+def zeros_like(x: Value, dtype: npt.DTypeLike | None = None) -> Value:
     """Zeros of the shape of x: a constant, which cannot be filled; build with cr.stack instead."""
     return full_like(x, 0, dtype)
 
 
-def ones_like(x: Value, dtype: Any = None) -> Value:
+def ones_like(x: Value, dtype: npt.DTypeLike | None = None) -> Value:
     """Ones of the shape of x: a constant."""
     return full_like(x, 1, dtype)

@@ -1,9 +1,10 @@
-"""What functions ask of a value, be it an array, a number or a Variable."""
+"""Helpers of the functions: shapes, axes and numbers of arrays, numbers and Variables."""
 
 from __future__ import annotations
 
 import operator
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Sequence
+from typing import SupportsIndex, TypeAlias
 
 import numpy as np
 
@@ -13,20 +14,34 @@ from chainrule.graph.variable import CALLED, Variable, as_array
 from chainrule.lang.messages import _, _n
 from chainrule.nodes.base import Value
 
-__all__ = ["Axis", "as_real", "axis_of", "data_of", "kept", "shape_of", "value_of"]
+__all__ = [
+    "Axis",
+    "Order",
+    "Shape",
+    "as_real",
+    "axis_of",
+    "concrete",
+    "data_of",
+    "kept",
+    "shape_of",
+    "value_of",
+]
 
 Axis: TypeAlias = int | tuple[int, ...] | None
+Shape: TypeAlias = int | Sequence[int]
+#: The order of a norm, as `numpy.linalg.norm` takes it.
+Order: TypeAlias = float | str | None
 
 
-def data_of(x: Value) -> Any:
+def data_of(x: Value) -> Value:
     """The numbers of a value."""
     return x.data if isinstance(x, Variable) else x
 
 
-def value_of(x: Value) -> Any:
-    """A value that has a shape and a dtype: a Variable, or what NumPy makes of anything else.
+def value_of(x: Value) -> Value:
+    """A value with a shape and a dtype: a Variable, or the array of anything else.
 
-    A list with Variables in it is joined, as `numpy.array` would a list of numbers.
+    A list that holds Variables is stacked, as `numpy.array` stacks a list of numbers.
     """
     if isinstance(x, Variable):
         return x
@@ -38,12 +53,12 @@ def value_of(x: Value) -> Any:
     return array
 
 
-def as_real(x: Any) -> Any:
-    """A value, with whole numbers and truth values as float64, as NumPy's linear algebra takes them."""
+def as_real(x: Value) -> Value:
+    """A value, with integers and truth values cast to float64, as NumPy's linear algebra does."""
     return x.astype(float) if x.dtype.kind in "biu" else x
 
 
-def _holds_variables(parts: Any) -> bool:
+def _holds_variables(parts: Iterable[object]) -> bool:
     return any(
         isinstance(p, Variable) or (isinstance(p, list | tuple) and _holds_variables(p))
         for p in parts
@@ -55,31 +70,31 @@ def shape_of(x: Value) -> tuple[int, ...]:
     return tuple(np.shape(data_of(x)))
 
 
-def axis_of(axis: Any, ndim: int, what: str) -> int:
+def axis_of(axis: SupportsIndex, ndim: int, what: str) -> int:
     """One axis, counted from the front."""
     try:
-        found = operator.index(axis)
+        index = operator.index(axis)
     except TypeError:
         raise SettingError(
             _("{what}: axis={axis!r} must be a whole number.", what=what, axis=axis)
         ) from None
-    if not -ndim <= found < ndim:
+    if not -ndim <= index < ndim:
         raise SettingError(
             _n(
                 "{what}: axis={axis} is not there: the array has {n} axis, {first} to {last}.",
                 "{what}: axis={axis} is not there: the array has {n} axes, {first} to {last}.",
                 ndim,
                 what=what,
-                axis=found,
+                axis=index,
                 first=-ndim,
                 last=ndim - 1,
             )
         )
-    return found % ndim
+    return index % ndim
 
 
-def kept(what: str, keepdims: Any) -> bool:
-    """Whether reduced axes stay, each of length 1."""
+def kept(what: str, keepdims: object) -> bool:
+    """`keepdims`, checked: whether reduced axes stay, each of length 1."""
     if not isinstance(keepdims, bool | np.bool_):
         raise SettingError(
             _(
@@ -92,8 +107,8 @@ def kept(what: str, keepdims: Any) -> bool:
     return bool(keepdims)
 
 
-def told(x: Value, what: str) -> Any:
-    """The numbers of a value, to decide by them at once; refused while a step is being recorded."""
+def concrete(x: Value, what: str) -> Value:
+    """The numbers of a value, for a plain result; an error if they are computed in a recorded step."""
     if isinstance(x, Variable) and current_recording() is not None and x.call is not None:
         raise RecordingError(
             _(
