@@ -161,7 +161,7 @@ def test_recipes_are_told_in_the_language_asked_for(
     recipes = [cr.Recipe(2, 0.1), cr.Recipe(1, 1.0)]
     cr.choose_recipe(trainer, X, T, recipes, folds=1, lang="zh")
     first, second = capsys.readouterr().err.splitlines()
-    assert first.startswith("2 轮，权重衰减 0.1：在轮流留出的训练行上，损失为 ")
+    assert first.startswith("2 轮，权重衰减 0.1：在留出的训练行上，损失为 ")
     assert second.startswith("1 轮，权重衰减 1：")
     assert str(recipes[1]) == "1 epoch, weight decay 1"
     monkeypatch.setenv("CHAINRULE_LANG", "zh")
