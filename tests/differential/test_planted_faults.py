@@ -32,7 +32,7 @@ def stale_view(patch: Patch) -> None:
 
     patch.setattr(texts, "view_of", view_of)
     patch.setattr(trace, "view_of", view_of)
-    patch.setattr(rules, "_in_one_piece", lambda trace, x, shape: x)
+    patch.setattr(rules, "_viewable", lambda trace, x, shape: x)
     patch.setattr(rules, "_reshape_view", rules._reshape)
 
 
