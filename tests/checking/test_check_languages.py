@@ -23,7 +23,7 @@ def test_a_report_in_chinese_has_no_english_sentence() -> None:
         assert not ENGLISH.search(report.said("zh")), report.said("zh")
         assert report.said("en") == str(report)
     assert right.summary.said("zh") == (
-        "3 个梯度与数值检验（复数步长法）一致。NumPy 引擎的这一步，损失和梯度都与计算图相同。"
+        "3 个梯度与数值检验（复数步长法）一致。NumPy 引擎的这一步算出的损失和梯度都与计算图相同。"
     )
     assert "2 个梯度中有 1 个与数值检验（中心差分）不一致：∂x。" in wrong.summary.said("zh")
 

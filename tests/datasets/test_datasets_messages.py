@@ -139,6 +139,6 @@ def test_a_message_that_grows_is_not_made() -> None:
 def test_places_and_names_have_the_quotes_of_the_language() -> None:
     table = parse_csv(b"it's,b\n1,2\n", "f.csv")
     assert table.location_of(0, "it's") == 'f.csv:2, column "it\'s"'
-    assert table.location_of(0, "it's").said("zh") == "f.csv 第 2 行，“it's”列"
+    assert table.location_of(0, "it's").said("zh") == "f.csv，第 2 行，“it's”列"
     odd = Table({"a\x1b[2J": [1]})
     assert "\x1b" not in odd.location_of(0, "a\x1b[2J").said("zh")

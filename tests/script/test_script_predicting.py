@@ -190,8 +190,8 @@ def test_a_program_in_chinese_answers_the_same(tmp_path: Path) -> None:
     assert '"""只用 NumPy 预测 wage：' in script.text
     for text, sentence in (
         ("wage\n1\n", "bad.csv：没有列 'age', 'town'。现有的列：wage。"),
-        ("age,town\n3,Ulm\n4\n", "bad.csv 第 3 行：有 1 格，而表格有 2 列。"),
-        ("town,age\nBonn,old\n", "bad.csv 第 2 行，列 'age'：'old' 不是有限数。"),
+        ("age,town\n3,Ulm\n4\n", "bad.csv，第 3 行：有 1 个单元格，而表格有 2 列。"),
+        ("town,age\nBonn,old\n", "bad.csv，第 2 行，列 'age'：'old' 不是有限数。"),
         ("", "bad.csv：没有数据行。"),
     ):
         (tmp_path / "bad.csv").write_text(text, encoding="utf-8")

@@ -76,6 +76,7 @@ def docstring(text: str, lang: str) -> str:
 def printed(text: Text, lang: str) -> str:
     """The text as an f-string of the program; the values of the text are its expressions.
 
+    >>> from chainrule.lang.messages import _
     >>> printed(_("the loss is {loss}", loss="{total / n}"), "en")
     'f"the loss is {total / n}"'
     """
