@@ -82,8 +82,6 @@ def _run_plan(plan: Plan, progress: str | None, ctrl_c: Callback) -> Trained:
     started = time.perf_counter()
     choice, history = _train(plan, rows, validation, progress, ctrl_c)
     seconds = time.perf_counter() - started
-    # Ctrl-C from now on stops nothing: the model is saved, as it would have been.
-    stopped, interrupted = history.stopped, history.interrupted
 
     facts = dict(plan.facts)
     facts["training"] = {
@@ -91,7 +89,7 @@ def _run_plan(plan: Plan, progress: str | None, ctrl_c: Callback) -> Trained:
         "weight_decay": choice.recipe.weight_decay,
         "epochs": len(history),
         **_tried(choice),
-        "stopped": stopped,
+        "stopped": history.stopped,
         "engine": plan.trainer.engine_used,
     }
     baselines = Baselines.fit(*rows, classes=len(preparation.classes or ()) or None)
@@ -113,8 +111,8 @@ def _run_plan(plan: Plan, progress: str | None, ctrl_c: Callback) -> Trained:
         seconds=seconds,
         epochs=len(history),
         planned=choice.recipe.epochs,
-        stopped=stopped,
-        interrupted=interrupted,
+        stopped=history.stopped,
+        interrupted=history.interrupted,  # a Ctrl-C since then stops nothing
         figures=(
             *_recipe_line(choice),
             *held_out_lines(evaluation, options.patience is not None),

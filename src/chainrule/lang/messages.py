@@ -108,7 +108,7 @@ class Message(Text):
 
 
 def _(template: str, **values: object) -> Message:
-    """A message. The template is a literal, so that Babel finds it; `{{` and `}}` are braces.
+    """A message. The template is a literal, so that `scripts/messages.py` finds it; `{{` and `}}` are braces.
 
     >>> _("the loss is {loss:.3g}", loss=0.12345)
     'the loss is 0.123'
