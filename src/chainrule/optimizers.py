@@ -6,6 +6,7 @@ written once, as an elementwise pure function; an engine runs it over whole flat
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Mapping, Sequence
 from operator import is_
@@ -146,9 +147,6 @@ class Optimizer:
     ) -> None:
         if unknown:
             self._refuse(next(iter(unknown)))
-        self.schedule = as_schedule(lr)
-        self.l1, self.l2, self.weight_decay = l1, l2, weight_decay
-        self.clip_value, self.clip_norm = clip_value, clip_norm
         #: How many updates have been made.
         self.iter = 0
         #: The slots of every parameter, made at the first update.
@@ -156,6 +154,9 @@ class Optimizer:
         self._programs: ProgramCache[Function] = ProgramCache(256)
         #: The arrays of the latest update, and their programs.
         self._latest: _Binding | None = None
+        self.schedule = as_schedule(lr)
+        self.l1, self.l2, self.weight_decay = l1, l2, weight_decay
+        self.clip_value, self.clip_norm = clip_value, clip_norm
         #: The arrays of earlier updates, with their state; that of frozen parameters stays here.
         self._earlier: list[tuple[list[Array], list[list[Array]]]] = []
 
@@ -507,7 +508,9 @@ class Optimizer:
     def __setattr__(self, name: str, value: object) -> None:
         check = _DECAY_AND_CLIPPING.get(name)
         if check is not None:  # the programs depend on whether these are used
-            self.__dict__.update(_programs=ProgramCache(256), _latest=None)
+            if "_programs" in self.__dict__:  # not yet so in a subclass that sets it first
+                self._programs.clear()
+            self._latest = None
         else:
             check = type(self).hyperparameters.get(name)
         if check is not None:
@@ -515,7 +518,7 @@ class Optimizer:
         object.__setattr__(self, name, value)
 
     def __getstate__(self) -> dict[str, object]:
-        programs = ProgramCache[Function](256)
+        programs = copy.copy(self._programs)
         return {**self.__dict__, "_programs": programs, "_latest": None, "_earlier": []}
 
     def __repr__(self) -> str:

@@ -57,6 +57,5 @@ class ProgramCache(Generic[_T]):
         return len(self._programs)
 
     def __reduce__(self) -> tuple[object, ...]:
-        return ProgramCache, (
-            self.size,
-        )  # a copy begins empty: programs contain arrays of the original
+        # A copy begins empty: programs contain arrays of the original.
+        return ProgramCache, (self.size,)

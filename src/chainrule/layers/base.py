@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol, TypeAlias, TypeGuard
@@ -443,7 +444,7 @@ class Layer:
         self._latest_run = None
 
     def __getstate__(self) -> dict[str, object]:
-        fresh = {"_plans": ProgramCache[LayerPlan](16), "_revision": Revision()}
+        fresh = {"_plans": copy.copy(self._plans), "_revision": Revision()}
         return {**self.__dict__, **fresh, "_latest_run": None, "_seed_owner": None}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import math
 import weakref
@@ -676,7 +677,7 @@ class Network:
 
     def __getstate__(self) -> dict[str, object]:
         fresh: dict[str, object] = {
-            "_programs": ProgramCache[Any](24),
+            "_programs": copy.copy(self._programs),
             "_revision": Revision(),
             "_latest_forward": None,
             "_latest_facts": None,
@@ -692,8 +693,6 @@ class Network:
         self._adopt([v for k, v in vars(self).items() if k[0] != "_" and k != "loss"])
 
     def __deepcopy__(self, memo: dict[int, object]) -> Network:
-        import copy
-
         twin = object.__new__(type(self))
         memo[id(self)] = twin
         twin.__setstate__(copy.deepcopy(self.__getstate__(), memo))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from chainrule.playground.data import Array, Data
 from chainrule.playground.settings import Settings
 from chainrule.training.batches import Batches
 from chainrule.training.metrics import Metric, answer_accuracy, class_accuracy, r2
-from chainrule.training.state import Training
+from chainrule.training.state import Snapshot, Training
 from chainrule.training.stepper import Stepper
 
 __all__ = ["Machine", "State"]
@@ -36,12 +36,9 @@ class State:
     generator's state before the order of the present epoch was drawn.
     """
 
+    snapshot: Snapshot
     epoch: int
     batch: int
-    weights: Array
-    slots: Array
-    updates: int
-    clocks: tuple[Array, ...]
     rng: Mapping[str, Any]
     #: The sum of the losses over the rows of the present epoch.
     total: float
@@ -49,7 +46,7 @@ class State:
     @property
     def nbytes(self) -> int:
         """About how many bytes of memory it takes."""
-        return self.weights.nbytes + self.slots.nbytes + 2_000
+        return self.snapshot.nbytes + 2_000
 
 
 class Machine:
@@ -167,29 +164,16 @@ class Machine:
     def state(self) -> State:
         """A copy of all that the next step depends on."""
         return State(
+            self.training.snapshot(place=False),
             self.epoch,
             self.batch,
-            self.flat.data.copy(),
-            self.slots,
-            self.optimizer.iter,
-            tuple(clock.copy() for clock in self.network.named_buffers().values()),
             self._rng if self._drawn else self._generator.state,
             self._total,
         )
 
-    def restore(self, state: State, *, slots: bool = True) -> None:
-        """Restore a state; without its slots, the optimizer starts afresh."""
-        self.flat.data[...] = state.weights
-        groups = self.optimizer.state or []
-        at = 0
-        for group in groups if slots else []:
-            for kept, slot in zip(state.slots, group, strict=True):
-                slot[...] = kept[at : at + slot.size].reshape(slot.shape)
-            at += group[0].size if group else 0
-        self.optimizer.iter = state.updates if slots else 0
-        # Layers with a clock that are new begin at 0.
-        for clock, kept in zip(self.network.named_buffers().values(), state.clocks, strict=False):
-            clock[...] = kept
+    def restore(self, state: State) -> None:
+        """Restore a state; every array keeps its address."""
+        self.training.restore(state.snapshot)
         self.epoch, self.batch, self._total = state.epoch, state.batch, state.total
         self._rng = self._generator.state = dict(state.rng)
         self.rows = self.loss = None
@@ -205,7 +189,12 @@ class Machine:
         if settings.batch_size != self.settings.batch_size:
             self.new_epoch()
         other = Machine(settings, self.data)
-        other.restore(self.state(), slots=settings.optimizer == self.settings.optimizer)
+        state, fresh = self.state(), other.training.snapshot(place=False)
+        # Layers with a clock that are new begin at 0; a new optimizer begins afresh.
+        known = len(state.snapshot.arrays)
+        arrays = [*state.snapshot.arrays[: len(fresh.arrays)], *fresh.arrays[known:]]
+        same = state.snapshot if settings.optimizer == self.settings.optimizer else fresh
+        other.restore(replace(state, snapshot=replace(same, arrays=arrays)))
         other.flat.grad[...] = self.flat.grad
         other.rows, other.loss = self.rows, self.loss
         return other

@@ -49,6 +49,11 @@ class Snapshot:
     updates: int
     place: Place | None = None
 
+    @property
+    def nbytes(self) -> int:
+        """How many bytes its arrays take."""
+        return sum(a.nbytes for group in (self.arrays, *(self.slots or ())) for a in group)
+
 
 class Training:
     """A model, its optimizer, and the state of its training.
