@@ -167,7 +167,7 @@ def test_views_and_fortran_order_come_back_right(tmp_path: Path) -> None:
 
 
 def pack_and_back(W: Any) -> Any:
-    return unpack(pack({"W": W}, {}), "m").tensors()["W"]
+    return unpack(pack({"W": W}, {}), "m").tensors["W"]
 
 
 def test_the_bytes_are_the_same_each_time(tmp_path: Path) -> None:
@@ -307,7 +307,7 @@ def with_description(tmp_path: Path, change: Callable[[dict[str, Any]], Any]) ->
     description = json.loads(json.dumps(contents.description))
     change(description)
     (tmp_path / "good").unlink()
-    return pack(contents.tensors(), description)
+    return pack(contents.tensors, description)
 
 
 def test_truncated_at_every_byte(tmp_path: Path) -> None:
@@ -495,7 +495,7 @@ def test_networks_in_networks_without_end_are_refused(tmp_path: Path) -> None:
 
 def test_all_arrays_that_do_not_fit_are_told_at_once(tmp_path: Path) -> None:
     contents = unpack(saved(tmp_path), "good")
-    tensors = contents.tensors()
+    tensors = contents.tensors
     tensors["0.V"] = tensors.pop("0.W")
     tensors["2.W"] = tensors["2.W"].astype(np.float64)
     message = refused(pack(tensors, contents.description), tmp_path)
@@ -507,14 +507,14 @@ def test_all_arrays_that_do_not_fit_are_told_at_once(tmp_path: Path) -> None:
 def test_nan_in_the_weights_is_refused(tmp_path: Path) -> None:
     contents = unpack(saved(tmp_path), "good")
     for value in (np.nan, np.inf):
-        tensors = contents.tensors()
+        tensors = contents.tensors
         tensors["2.b"][1] = value
         assert "NaN or infinity in 2.b" in refused(pack(tensors, contents.description), tmp_path)
 
 
 def test_layers_that_do_not_chain_are_refused(tmp_path: Path) -> None:
     contents = unpack(saved(tmp_path), "good")
-    tensors = contents.tensors()
+    tensors = contents.tensors
     tensors["2.W"] = np.ones((9, 3), np.float32)
     contents.description["network"]["layers"][2]["arrays"]["W"]["shape"] = [9, 3]
     assert "do not fit together" in refused(pack(tensors, contents.description), tmp_path)

@@ -190,7 +190,7 @@ def test_a_file_keeps_them_to_the_bit(tmp_path: Path) -> None:
 def test_a_damaged_file_says_so(tmp_path: Path, name: str, array: Any) -> None:
     path = kept(tmp_path)
     contents = unpack(path.read_bytes(), str(path))
-    tensors = dict(contents.tensors())
+    tensors = dict(contents.tensors)
     if array is None:
         del tensors[name]
     else:

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn, TypeGuard
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -23,7 +22,7 @@ from chainrule.files.foreign import foreign_kind
 from chainrule.graph.variable import Array
 from chainrule.lang.messages import Text, _, listed, sentences
 
-__all__ = ["Contents", "TensorInfo", "pack", "strict_json", "unpack"]
+__all__ = ["Contents", "pack", "strict_json", "unpack"]
 
 
 KEY = "chainrule"
@@ -38,28 +37,12 @@ _FETCH = _("Get it again, or train again.")
 
 
 @dataclass(frozen=True)
-class TensorInfo:
-    """The header's entry for one tensor: NumPy dtype, shape, and byte offsets in the data."""
-
-    dtype: str
-    shape: tuple[int, ...]
-    start: int
-    end: int
-
-
-@dataclass(frozen=True)
 class Contents:
     """A container whose structure and checksum have been checked."""
 
     description: dict[str, Any]
-    infos: dict[str, TensorInfo]
-    data: bytes
-
-    def tensors(self) -> dict[str, Array]:
-        """The arrays by name, each in its own memory."""
-        from safetensors.numpy import load
-
-        return dict(load(self.data))
+    #: The arrays by name, each in its own memory.
+    tensors: dict[str, Array]
 
 
 def pack(tensors: Mapping[str, Array], description: Mapping[str, object]) -> bytes:
@@ -110,12 +93,9 @@ def pack(tensors: Mapping[str, Array], description: Mapping[str, object]) -> byt
 
 
 def unpack(data: bytes, where: str) -> Contents:
-    """The container's contents, or a FormatError with the reason.
-
-    No number in the header is used before all of them have been checked against the size of the
-    file.
-    """
-    infos, text = _header(data, where)
+    """The container's contents, or a FormatError with the reason."""
+    text = _description(data, where)
+    tensors = _tensors(data, where)
     try:
         description = strict_json(text)
     except ValueError as error:
@@ -136,7 +116,7 @@ def unpack(data: bytes, where: str) -> Contents:
         )
         raise FormatError(sentences(changed, _FETCH))
     del description["sha256"]
-    return Contents(description, infos, data)
+    return Contents(description, tensors)
 
 
 def _damaged(what: Text) -> FormatError:
@@ -159,7 +139,8 @@ def _digest(data: bytes, digits: str) -> str:
     return whole.hexdigest()
 
 
-def _header(data: bytes, where: str) -> tuple[dict[str, TensorInfo], str]:
+def _description(data: bytes, where: str) -> str:
+    """The text about the network in the header."""
     if not data:
         raise FormatError(
             _("{where} is empty (0 bytes), so it is no model. Get it again.", where=where)
@@ -211,10 +192,6 @@ def _header(data: bytes, where: str) -> tuple[dict[str, TensorInfo], str]:
         raise _damaged(
             _("{where}: __metadata__ must hold one text, {key!r}.", where=where, key=KEY)
         )
-    return _infos(header, len(data) - 8 - length, where), metadata[KEY]
-
-
-def _infos(header: dict[str, object], size: int, where: str) -> dict[str, TensorInfo]:
     if len(header) > MAX_TENSORS:
         raise FormatError(
             _(
@@ -224,89 +201,45 @@ def _infos(header: dict[str, object], size: int, where: str) -> dict[str, Tensor
                 most=MAX_TENSORS,
             )
         )
-    infos = {}
-    for name, entry in header.items():
-        infos[name] = _info(name, entry, where)
-    position = 0
-    for name, info in sorted(infos.items(), key=lambda item: (item[1].start, item[1].end)):
-        if info.start != position:
-            raise _damaged(
-                _(
-                    "{where}: tensor {name} begins at byte {start} of the data, where byte {due} was"
-                    " due: tensors must lie end to end.",
-                    where=where,
-                    name=shown(name),
-                    start=info.start,
-                    due=position,
+    text: str = metadata[KEY]
+    return text
+
+
+def _tensors(data: bytes, where: str) -> dict[str, Array]:
+    """The arrays, which safetensors checks: offsets, sizes, and that they fill the file."""
+    from safetensors import SafetensorError, deserialize
+
+    try:
+        found = dict(deserialize(data))  # type: ignore[no-untyped-call]
+        for name, tensor in found.items():
+            if tensor["dtype"] not in DTYPES or len(tensor["shape"]) > MAX_RANK:
+                raise _damaged(
+                    _(
+                        "{where}: tensor {name} of shape {shape} is of dtype {code}; a model has {known},"
+                        " and at most {most} axes.",
+                        where=where,
+                        name=shown(name),
+                        shape=tensor["shape"],
+                        code=tensor["dtype"],
+                        known=listed(DTYPES),
+                        most=MAX_RANK,
+                    )
                 )
-            )
-        position = info.end
-    if size < position:
-        short = _(
-            "{where} is cut short: its tensors take {needed} bytes, and {there} are there.",
+        return {name: _array(**tensor) for name, tensor in found.items()}
+    except (SafetensorError, ValueError) as error:
+        if isinstance(error, FormatError):
+            raise
+        unfit = _(
+            "{where}: the header does not fit the tensors: the file is damaged, cut short, or has bytes"
+            " after its end.",
             where=where,
-            needed=position,
-            there=size,
         )
-        raise FormatError(sentences(short, _FETCH))
-    if size > position:
-        long = _(
-            "{where} has bytes after its end: its tensors take {needed} bytes, and {there} are there.",
-            where=where,
-            needed=position,
-            there=size,
-        )
-        raise FormatError(sentences(long, _FETCH))
-    return infos
+        raise FormatError(sentences(unfit, _FETCH)) from error
 
 
-def _info(name: str, entry: object, where: str) -> TensorInfo:
-    location = _("{where}: tensor {name}", where=where, name=shown(name))
-    if not name or any(ord(letter) < 32 for letter in name) or re.search(r"\.\.|[/\\]", name):
-        raise _damaged(_("{place} has a name that is not allowed.", place=location))
-    if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
-        raise _damaged(_("{place} must have dtype, shape and data_offsets only.", place=location))
-    code, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
-    if not isinstance(code, str) or code not in DTYPES:
-        raise _damaged(
-            _(
-                "{place} is of dtype {code}; a model has {known}.",
-                place=location,
-                code=shown(code),
-                known=listed(DTYPES),
-            )
-        )
-    if not _whole_numbers(shape) or len(shape) > MAX_RANK:
-        raise _damaged(
-            _("{place} has the shape {shape}, which cannot be.", place=location, shape=shown(shape))
-        )
-    if not _whole_numbers(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
-        raise _damaged(
-            _(
-                "{place} has the place {offsets}, which cannot be.",
-                place=location,
-                offsets=shown(offsets),
-            )
-        )
-    dtype = DTYPES[code]
-    needed = math.prod(shape) * np.dtype(dtype).itemsize
-    if offsets[1] - offsets[0] != needed:
-        raise _damaged(
-            _(
-                "{place} of shape {shape} and {dtype} takes {needed} bytes, and the header gives it"
-                " {given}.",
-                place=location,
-                shape=tuple(shape),
-                dtype=dtype,
-                needed=needed,
-                given=offsets[1] - offsets[0],
-            )
-        )
-    return TensorInfo(dtype, tuple(shape), offsets[0], offsets[1])
-
-
-def _whole_numbers(value: object) -> TypeGuard[list[int]]:
-    return isinstance(value, list) and all(type(n) is int and 0 <= n < 2**53 for n in value)
+def _array(dtype: str, shape: list[int], data: bytearray) -> Array:
+    stored = np.frombuffer(data, np.dtype(DTYPES[dtype]).newbyteorder("<"))
+    return stored.astype(DTYPES[dtype], copy=False).reshape(shape)
 
 
 def strict_json(text: str) -> object:

@@ -203,7 +203,7 @@ def pack_model(
         "facts": _plain_facts(facts),
     }
     data = pack(tensors, description)
-    reread = unpack(data, _("the model")).tensors()
+    reread = unpack(data, _("the model")).tensors
     if any(reread[name].tobytes() != array.tobytes() for name, array in tensors.items()):
         raise FormatError(_("The arrays did not come back as they were; nothing was saved."))
     return data
@@ -273,13 +273,13 @@ def load_model(path: Pathish) -> Model:
 def _checked_arrays(contents: Contents, where: str) -> dict[str, Array]:
     """The arrays, after checking names, dtypes and shapes against the described network."""
     expected = expected_arrays(contents.description["network"], where)
-    problems: list[Text] = []
+    tensors, problems = contents.tensors, list[Text]()
     for name, (dtype, shape) in expected.items():
-        info = contents.infos.get(name)
-        if info is None:
+        array = tensors.get(name)
+        if array is None:
             problems.append(_("{name} is missing", name=name))
-        elif (info.dtype, info.shape) != (dtype, shape):
-            actual, expected_text = f"{info.dtype} {info.shape}", f"{dtype} {shape}"
+        elif (array.dtype.name, array.shape) != (dtype, shape):
+            actual, expected_text = f"{array.dtype} {array.shape}", f"{dtype} {shape}"
             problems.append(
                 _(
                     "{name} is {found} and should be {due}",
@@ -288,7 +288,7 @@ def _checked_arrays(contents: Contents, where: str) -> dict[str, Array]:
                     due=expected_text,
                 )
             )
-    for name in contents.infos:
+    for name in tensors:
         if name not in expected and name not in NAMES:
             hint = guess(name, expected)
             problems.append(
@@ -305,7 +305,6 @@ def _checked_arrays(contents: Contents, where: str) -> dict[str, Array]:
             problems=listed(problems, "clauses"),
         )
         raise FormatError(sentences(what, DAMAGED))
-    tensors = contents.tensors()
     bad = [n for n, a in tensors.items() if a.dtype.kind == "f" and not np.isfinite(a).all()]
     if bad:
         raise FormatError(
