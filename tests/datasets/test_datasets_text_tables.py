@@ -33,14 +33,28 @@ REFUSED: list[tuple[str, bytes, type[ChainruleError], list[str]]] = [
     ("D16 after", b'a,b\n1,"x"y\n', FormatError, ["f.csv:2", "goes on after"]),
     ("D17", b"a,b\n1,\0\n", FormatError, ["f.csv:2", "NUL", "offset 6"]),
     ("D19", b"a,b\n1," + b"x" * 2_000_000 + b"\n", FormatError, ["f.csv:2", "longer than"]),
-    ("D20 html", b" <!DOCTYPE html>\n<html></html>", FormatError, ["this is HTML, not CSV"]),
+    (
+        "D20 html",
+        b" <!DOCTYPE html>\n<html></html>",
+        FormatError,
+        ["this is a web page (HTML), not CSV"],
+    ),
     ("D20 gzip", gzip.compress(b"a,b\n1,2\n"), FormatError, ["this is gzip", ".gz"]),
-    ("D20 zip", b"PK\x03\x04aaaa", FormatError, ["this is zip"]),
+    ("D20 zip", b"PK\x03\x04aaaa", FormatError, ["this is a zip file"]),
     ("D20 png", b"\x89PNG\r\n\x1a\n", FormatError, ["a PNG image"]),
     ("D20 npy", b"\x93NUMPY\x01\0", FormatError, ["npy"]),
     ("D20 json", b'[{"a": 1}]', FormatError, ["JSON"]),
-    ("D24", b"PAR1aaaaPAR1", FormatError, ["Parquet", "to_csv"]),
+    ("D24", b"PAR1\x15\x04\x15aPAR1", FormatError, ["Parquet", "to_csv"]),
 ]
+
+
+@pytest.mark.parametrize(
+    "name", ["PAR1", "GGUF", "BZh1", "GIF8", "%PDF", "ARROW1", "abcdTFL3", "SQLite format 3"]
+)
+def test_a_column_may_be_called_as_files_begin(name: str) -> None:
+    table = parse_csv(f"{name},y\n1,2\n3,4\n".encode(), "t.csv")
+    assert tuple(table.names) == (name, "y")
+    assert list(table.column(name)) == [1, 3]
 
 
 @pytest.mark.parametrize(

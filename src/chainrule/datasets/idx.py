@@ -12,7 +12,6 @@ from chainrule.datasets.columns import Column, check_matrix
 from chainrule.datasets.opening import (
     Pathish,
     fetch,
-    kind_of,
     refuse_others,
     room_for,
     unpacked,
@@ -20,6 +19,7 @@ from chainrule.datasets.opening import (
 from chainrule.datasets.remarks import with_data_notes
 from chainrule.datasets.table import Table
 from chainrule.errors import DataError, FormatError
+from chainrule.file_kinds import file_kind
 from chainrule.lang.messages import Text, _, _p
 
 __all__ = ["read_idx"]
@@ -94,7 +94,7 @@ def _array(path: Pathish) -> Column:
     """The array in an IDX file; sizes are checked before anything of that size is allocated."""
     where = os.fspath(path)
     data = fetch(path)
-    packed = kind_of(data) == "gzip"
+    packed = file_kind(data) == "gzip"
     head = unpacked(data, where, limit=1024)[:1024] if packed else data[:1024]
     if len(head) < 4 or head[:2] != b"\0\0" or head[2] not in KINDS or not 1 <= head[3] <= 8:
         refuse_others(head or b" ", where, "IDX", ("IDX",))

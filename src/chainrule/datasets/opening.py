@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 
 from chainrule.errors import DataError, FormatError
+from chainrule.file_kinds import file_kind, kind_name
 from chainrule.lang.messages import Text, _, _n
 
-__all__ = ["fetch", "kind_of", "refuse_others", "room_for", "unpacked"]
+__all__ = ["fetch", "refuse_others", "room_for", "unpacked"]
 
 Pathish = str | os.PathLike[str]
 
-KINDS = (
-    (b"\x1f\x8b", "gzip"),
-    (b"\x93NUMPY", "npy"),
-    (b"PK\x03\x04", "zip"),
-    (b"PK\x05\x06", "zip"),
-    (b"\x89PNG", _("a PNG image")),
-    (b"\xff\xd8\xff", _("a JPEG image")),
-    (b"GIF8", _("a GIF image")),
-    (b"%PDF", _("a PDF document")),
-    (b"PAR1", "Parquet"),
-    (b"ARROW1", "Arrow/Feather"),
-    (b"\x89HDF", "HDF5"),
-    (b"SQLite format 3", _("an SQLite database")),
-    (b"\xd0\xcf\x11\xe0", _("an old Excel or Word document")),
-    (b"BZh", "bzip2"),
-    (b"\xfd7zXZ", "xz"),
-    (b"\x28\xb5\x2f\xfd", "zstd"),
-)
+#: What to do with a file of a kind that is no table.
 ADVICE = {
     "HTML": _("Download the file itself, not the page that shows it."),
     "gzip": _("Give it a name that ends in .gz, such as data.csv.gz."),
@@ -38,6 +21,7 @@ ADVICE = {
     "npy": _("Give it a name that ends in .npy."),
     "IDX": _("Give it a name that ends in .idx or -ubyte."),
     "JSON": _("Convert it to CSV first."),
+    "Git LFS": _("Get the file itself: git lfs pull."),
     "Parquet": _("Convert it first: pandas.read_parquet(path).to_csv('data.csv', index=False)."),
 }
 
@@ -163,31 +147,16 @@ def unpacked(data: bytes, where: str, limit: int | None = None) -> bytes:
     return b"".join(parts)
 
 
-def kind_of(data: bytes) -> str:
-    """The kind of a file by its first bytes: "gzip", "zip", "npy", "IDX", "HTML", …, or "text"."""
-    for magic, kind in KINDS:
-        if data.startswith(magic):
-            return kind
-    if data[:2] == b"\0\0" and data[2:3] in b"\x08\x09\x0b\x0c\x0d\x0e" and len(data) > 3:
-        return "IDX"
-    start = data[:2048].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    if start.startswith((b"<!doctype", b"<html", b"<head", b"<?xml")):
-        return "HTML" if not start.startswith(b"<?xml") else "XML"
-    if re.match(rb"[\[{]\s*[\"\[{\d]", start):
-        return "JSON"
-    return "text"
-
-
 def refuse_others(data: bytes, where: str, wanted: str, allowed: tuple[str, ...]) -> None:
     """Raise a FormatError that names the kind of `data` unless it is one of `allowed`."""
-    kind = kind_of(data)
+    kind = file_kind(data)
     if kind in allowed:
         return
     raise FormatError(
         _(
             "{where}: this is {kind}, not {wanted}. {advice}",
             where=where,
-            kind=_("plain text") if kind == "text" else kind,
+            kind=kind_name(kind),
             wanted=wanted,
             advice=ADVICE.get(kind) or _("Convert it to {wanted}.", wanted=wanted),
         )

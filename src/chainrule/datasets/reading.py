@@ -7,11 +7,12 @@ import os
 from chainrule.datasets.forms import Kinds
 from chainrule.datasets.idx import read_idx
 from chainrule.datasets.numpy_files import read_npy, read_npz
-from chainrule.datasets.opening import ADVICE, Pathish, fetch, kind_of, unpacked
+from chainrule.datasets.opening import ADVICE, Pathish, fetch, unpacked
 from chainrule.datasets.rules import Reading
 from chainrule.datasets.table import Table
 from chainrule.datasets.text_tables import read_text
 from chainrule.errors import FormatError
+from chainrule.file_kinds import file_kind, kind_name
 from chainrule.lang.messages import _
 
 __all__ = ["TEXT_ENDINGS", "read", "read_with"]
@@ -54,14 +55,14 @@ def read_with(path: Pathish, reading: Reading) -> Table:
     if plain.endswith((".idx", "-ubyte", ".idx1", ".idx2", ".idx3")):
         return read_idx(path)
     head = fetch(path)[: 1 << 16]
-    kind = kind_of(head)
+    kind = file_kind(head)
     if kind == "gzip":
-        kind = kind_of(_first_unpacked(fetch(path), where))
+        kind = file_kind(_first_unpacked(fetch(path), where))
         if kind in ("npy", "zip"):
             raise FormatError(
                 _("{where}: this is a packed NumPy file. Unpack it first.", where=where)
             )
-    if kind == "IDX" or kind_of(head) == "IDX":
+    if kind == "IDX" or file_kind(head) == "IDX":
         return read_idx(path)
     if kind == "npy":
         return read_npy(path)
@@ -74,7 +75,7 @@ def read_with(path: Pathish, reading: Reading) -> Table:
             "{where}: a file of this kind cannot be read; it is {kind}. Files that can: text tables such as"
             " .csv, .tsv, .txt, .dat (each also .gz), .npy, .npz, and IDX. {advice}",
             where=where,
-            kind=kind,
+            kind=kind_name(kind),
             advice=ADVICE.get(kind) or _("If it is a table, save it as CSV."),
         )
     )
