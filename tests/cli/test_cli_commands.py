@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import io
 import json
 import os
@@ -19,7 +20,9 @@ import numpy as np
 import pytest
 from tests.cli.driver import as_json, good, run
 
+import chainrule as cr
 from chainrule.files import load_model
+from chainrule.networks import ACTIVATIONS
 from chainrule.version import __version__
 
 COMMAND = (
@@ -445,6 +448,14 @@ def test_help_is_short_and_has_examples() -> None:
 
 def test_version() -> None:
     assert good("--version") == f"chainrule {__version__}\n"
+
+
+def test_the_command_knows_what_the_library_has() -> None:
+    train = importlib.import_module(
+        "chainrule.cli.train"
+    )  # the package has the command by this name
+    assert set(train.OPTIMIZERS) == {name.lower() for name in cr.optimizers.OPTIMIZERS}
+    assert set(train.ACTIVATIONS) == set(ACTIVATIONS)
 
 
 def test_help_starts_without_numpy() -> None:

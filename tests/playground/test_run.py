@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.optimizers import OPTIMIZERS
 from chainrule.playground.building import make_network, make_optimizer
 from chainrule.playground.caps import Caps
 from chainrule.playground.run import Curve, Edit, Run
-from chainrule.playground.settings import OPTIMIZERS, Settings
+from chainrule.playground.settings import Settings
 from chainrule.playground.sources import draw
 
 CAPS = Caps()

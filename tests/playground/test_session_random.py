@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from chainrule.optimizers import OPTIMIZERS
 from chainrule.playground.commands import COMMANDS
 from chainrule.playground.messages import Message
 from chainrule.playground.session import Session
-from chainrule.playground.settings import ACTIVATIONS, INITS, OPTIMIZERS
+from chainrule.playground.settings import ACTIVATIONS, INITS
 
 CSV = "a,b,c,kind\n" + "\n".join(
     f"{i},{i * i % 7},{'red' if i % 3 else ''},{'yes' if i % 2 else 'no'}" for i in range(40)

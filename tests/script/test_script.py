@@ -30,7 +30,8 @@ from chainrule.lang.messages import Text
 from chainrule.layers import Layer
 from chainrule.layers.losses import Loss
 from chainrule.nodes import Node, random
-from chainrule.optimizers import Optimizer, squares
+from chainrule.optimizers import Optimizer
+from chainrule.optimizers.gradients import squares
 from chainrule.script import Script
 from chainrule.script.data import MAKERS
 from chainrule.script.wording import comment, first_words

@@ -148,11 +148,11 @@ def _optimizer(found: Model, steps: int) -> Optimizer:
     """A new optimizer as the facts of `chainrule train` describe it; without them, Adam."""
     from chainrule import optimizers, schedules
     from chainrule.cli.model_and_data import fact
-    from chainrule.cli.train_plan import OPTIMIZERS
+    from chainrule.cli.train_plan import optimizer_class
     from chainrule.errors import ChainruleError
 
     try:
-        kind: Any = OPTIMIZERS[fact(found, "training", "optimizer")]
+        kind: Any = optimizer_class(fact(found, "training", "optimizer"))
         rate = fact(found, "training", "lr")
         if fact(found, "training", "schedule") == "cosine":
             rate = schedules.Cosine(rate, steps=steps)

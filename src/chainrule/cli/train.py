@@ -42,17 +42,10 @@ if TYPE_CHECKING:
 
 __all__ = ["train"]
 
+# The names in networks.ACTIVATIONS and optimizers.OPTIMIZERS, which a test compares with these: the help
+# starts without NumPy.
 ACTIVATIONS = ("relu", "leaky_relu", "elu", "selu", "silu", "mish", "gelu", "tanh", "sigmoid")
-#: The optimizers by name, each with a first learning rate that suits it.
-RATES = {
-    "adamw": 0.01,
-    "adam": 0.01,
-    "sgd": 0.1,
-    "momentum": 0.02,
-    "nesterov": 0.02,
-    "rmsprop": 0.003,
-    "adagrad": 0.05,
-}
+OPTIMIZERS = ("adamw", "adam", "sgd", "momentum", "nesterov", "rmsprop", "adagrad")
 INTERRUPTED = 130
 
 
@@ -128,7 +121,7 @@ class Epochs(Number):
 )
 @option(
     "--optimizer",
-    type=OneOf(tuple(RATES)),
+    type=OneOf(OPTIMIZERS),
     default="adamw",
     show_default=True,
     help=_("How the weights move."),
@@ -265,7 +258,6 @@ def train(playground: str | None, as_json: bool, quiet: bool, **options: Any) ->
     if options["data"] is None:
         missing = next(param for param in ctx.command.params if param.name == "data")
         raise click.MissingParameter(ctx=ctx, param=missing)
-    options["lr"] = options["lr"] or RATES[options["optimizer"]]
     plan = make_plan(TrainOptions(**options, command=command_line(ctx)))
     loud = not (as_json or quiet)
     if loud:

@@ -31,21 +31,21 @@ from chainrule.training.choice import engine_line
 from chainrule.training.recipes import folds_for
 from chainrule.version import __version__
 
-__all__ = ["OPTIMIZERS", "Plan", "TrainOptions", "identifier_hints", "make_plan"]
+__all__ = ["Plan", "TrainOptions", "identifier_hints", "make_plan", "optimizer_class"]
 
-OPTIMIZERS: dict[str, type[optimizers.Optimizer]] = {
-    "adamw": optimizers.AdamW,
-    "adam": optimizers.Adam,
-    "sgd": optimizers.SGD,
-    "momentum": optimizers.Momentum,
-    "nesterov": optimizers.Nesterov,
-    "rmsprop": optimizers.RMSprop,
-    "adagrad": optimizers.AdaGrad,
-}
 #: Names of columns that probably hold identifiers.
 IDENTIFIER = re.compile(
     r"(?i:(?:.*[\W_])?(?:id|nr|no|index|key))|.*[a-z](?:Id|ID|No|Nr)|.*(?:编号|序号|行号|号码)"
 )
+
+
+def optimizer_class(name: str) -> type[optimizers.Optimizer]:
+    """The optimizer of that name in small letters; KeyError if there is none.
+
+    >>> optimizer_class("adamw").__name__
+    'AdamW'
+    """
+    return {key.lower(): kind for key, kind in optimizers.OPTIMIZERS.items()}[name]
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class TrainOptions:
     hidden: tuple[int, ...]
     activation: str
     optimizer: str
-    lr: float
+    lr: float | None
     schedule: str
     epochs: int | None
     batch_size: int | None
@@ -79,6 +79,11 @@ class TrainOptions:
     report: str | None
     #: The command as it was typed, for the report.
     command: list[str]
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate at the start: the one given, else what suits the optimizer."""
+        return self.lr or optimizer_class(self.optimizer).first_lr
 
     def recipe_options(self) -> list[str]:
         """The options that were given and keep the recipe from being chosen."""
@@ -288,10 +293,10 @@ def _recipes(options: TrainOptions, rows: int, batch_size: int) -> tuple[Recipe,
 
 def _make_optimizer(options: TrainOptions) -> optimizers.Optimizer:
     """The optimizer with its schedule, which the recipe makes as long as the training."""
-    rate: float | schedules.Schedule = options.lr
+    rate: float | schedules.Schedule = options.learning_rate
     if options.schedule == "cosine":
-        rate = schedules.Cosine(options.lr, steps=1)
-    kind: Any = OPTIMIZERS[options.optimizer]
+        rate = schedules.Cosine(rate, steps=1)
+    kind: Any = optimizer_class(options.optimizer)
     optimizer: optimizers.Optimizer = kind(rate, l2=options.l2)
     return optimizer
 
@@ -403,7 +408,7 @@ def _facts(
             "hidden": list(options.hidden),
             "activation": options.activation,
             "optimizer": options.optimizer,
-            "lr": options.lr,
+            "lr": options.learning_rate,
             "schedule": options.schedule,
             "l2": options.l2,
             "batch_size": batch_size,

@@ -154,7 +154,7 @@ def _train(
                 "training went out of bounds, and nothing was saved. {error} Here: give a smaller --lr"
                 " than {lr:g}.",
                 error=error.args[0],
-                lr=plan.options.lr,
+                lr=plan.options.learning_rate,
             )
         ) from None
     return choice, history

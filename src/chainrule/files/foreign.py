@@ -19,7 +19,7 @@ _WEIGHTS = _(
     " network of the same layers here."
 )
 _UNPACK = _("Unpack it first.")
-_GIVE = _("Give a file that `chainrule train` or save_model wrote.")
+_GIVE = _("A model is a file that `chainrule train` or save_model wrote.")
 _DATA = _("It is data and no network.")
 _ADVICE: dict[str, Text] = {
     **dict.fromkeys(("gzip", "zstd", "bzip2", "xz"), _UNPACK),

@@ -20,11 +20,11 @@ from chainrule.layers import (
     Tanh,
 )
 from chainrule.networks import Sequential
-from chainrule.optimizers import Optimizer
+from chainrule.optimizers import OPTIMIZERS, Optimizer
 from chainrule.playground.compatible.optimizer import PlaygroundSGD
 from chainrule.playground.compatible.training import Compatible
 from chainrule.playground.data import Data
-from chainrule.playground.settings import OPTIMIZERS, Settings, number_defaults
+from chainrule.playground.settings import Settings, number_defaults
 from chainrule.playground.translation import link_of
 
 __all__ = ["make_network", "make_optimizer"]

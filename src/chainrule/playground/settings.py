@@ -12,16 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 from chainrule.errors import ChainruleError, SettingError, nearest, shown
 from chainrule.lang.messages import Spelled, Text, _, _n, _p, listed, sentences
 from chainrule.layers.initial import NAMED
-from chainrule.optimizers import (
-    SGD,
-    AdaGrad,
-    Adam,
-    AdamW,
-    Momentum,
-    Nesterov,
-    Optimizer,
-    RMSprop,
-)
+from chainrule.optimizers import OPTIMIZERS
 from chainrule.playground.caps import Caps
 
 __all__ = [
@@ -32,7 +23,6 @@ __all__ = [
     "INITS",
     "LIVE",
     "LOSSES",
-    "OPTIMIZERS",
     "Problems",
     "Settings",
     "Values",
@@ -51,9 +41,6 @@ INITS = tuple(NAMED)
 #: The first weights of compatible mode: between -0.5 and 0.5, biases 0.1.
 REFERENCE = "reference"
 LOSSES = ("squared", "softmax")
-OPTIMIZERS: dict[str, type[Optimizer]] = {
-    kind.__name__: kind for kind in (SGD, Momentum, Nesterov, AdaGrad, RMSprop, Adam, AdamW)
-}
 #: What TensorFlow Playground has of these.
 COMPATIBLE_DATA = DATA_SETS[:6]
 COMPATIBLE_ACTIVATIONS = {"tanh", "relu", "sigmoid", "linear"}
@@ -91,7 +78,7 @@ def number_defaults(optimizer: str) -> dict[str, float]:
     """
     kind = OPTIMIZERS[optimizer]
     parameters = inspect.signature(kind).parameters
-    names = [*kind.hyperparameters, *(["weight_decay"] if kind is AdamW else [])]
+    names = [*kind.hyperparameters, *(["weight_decay"] if "weight_decay" in parameters else [])]
     return {name: float(parameters[name].default) for name in names}
 
 

@@ -16,7 +16,7 @@ from chainrule.graph.functions import concatenate
 from chainrule.layers import Affine, Dropout, Layer
 from chainrule.networks import Network
 from chainrule.nodes.base import Value, ignore_fp_errors
-from chainrule.optimizers import Optimizer
+from chainrule.optimizers import OPTIMIZERS, Optimizer
 from chainrule.playground.caps import Caps
 from chainrule.playground.data import Array, Data
 from chainrule.playground.linking import whole_link, write_link
@@ -28,7 +28,6 @@ from chainrule.playground.settings import (
     INITS,
     LIVE,
     LOSSES,
-    OPTIMIZERS,
     Settings,
     number_defaults,
 )

@@ -15,7 +15,8 @@ from chainrule.engine.trace import Trace
 from chainrule.errors import RecordingError, SettingError, shown
 from chainrule.graph.variable import Array
 from chainrule.lang.messages import Text, _
-from chainrule.optimizers import RUN, Optimizer, squares
+from chainrule.optimizers import Optimizer
+from chainrule.optimizers.gradients import RUN, squares
 from chainrule.schedules import Constant, OfStep, Schedule
 from chainrule.script.expressions import Expressions
 from chainrule.script.function_source import body_of, function_text, literal

@@ -1,7 +1,6 @@
-"""Optimizers: they update parameters by their gradients.
+"""The base class of all optimizers.
 
-Each has the chapter's `update(params, grads)`, which changes lists of arrays in place. A rule is
-written once, as an elementwise pure function; an engine runs it over whole flat buffers.
+A rule is written once, as an elementwise pure function; an engine runs it over whole flat buffers.
 """
 
 from __future__ import annotations
@@ -25,22 +24,12 @@ from chainrule.errors import (
     nearest,
 )
 from chainrule.lang.messages import _, _n, listed, says
-from chainrule.nodes.base import Value, ignore_fp_errors
+from chainrule.nodes.base import Value
+from chainrule.optimizers.gradients import global_norm, squares
 from chainrule.schedules import Constant, Rate, as_schedule
-from chainrule.settings import Check, below_one, from_zero, optional_positive, positive
+from chainrule.settings import Check, from_zero, optional_positive
 
-__all__ = [
-    "SGD",
-    "AdaGrad",
-    "Adam",
-    "AdamW",
-    "Momentum",
-    "Nesterov",
-    "Optimizer",
-    "RMSprop",
-    "clip_grads",
-    "global_norm",
-]
+__all__ = ["OPTIMIZERS", "Optimizer"]
 
 #: The numbers that every update takes besides the rule's own.
 SHARED = ("l1", "l2", "shrink", "clip_value", "scale")
@@ -61,52 +50,6 @@ class _Binding(NamedTuple):
     grads: list[Array]
     settings: tuple[list[bool] | None, list[float] | None]
     programs: list[Function] | None
-
-
-@ignore_fp_errors()
-def global_norm(grads: Sequence[Array]) -> float:
-    """√(Σ g²) over all the arrays; finite if and only if every number is (and no square overflows).
-
-    >>> import numpy as np
-    >>> global_norm([np.array([3.0]), np.array([4.0])])
-    5.0
-    """
-    total = squares(grads[0]) if len(grads) == 1 else sum(map(squares, grads))
-    if not math.isfinite(total):  # float32 squares overflow before the numbers do
-        total = sum(float(np.sum(np.square(g, dtype=np.float64))) for g in grads)
-    return math.sqrt(total) if total == total else math.nan
-
-
-#: How many numbers are squared and summed per BLAS call: few enough that BLAS uses one thread. More
-#: threads would be slower here, and the sum would depend on their number.
-RUN = 8192
-
-
-@says("Σ g².")
-def squares(g: Array) -> float:
-    if g.size <= RUN:
-        return float(np.vdot(g, g))
-    flat = g.reshape(-1)
-    whole = flat.size - flat.size % RUN
-    runs, rest = flat[:whole].reshape(-1, RUN), flat[whole:]
-    return float(np.add.reduce(np.vecdot(runs, runs))) + float(np.dot(rest, rest))
-
-
-def clip_grads(grads: Sequence[Array], max_norm: float) -> float:
-    """Scale all gradients in place, together, so that their global norm is at most `max_norm`.
-
-    Returns the norm before. Source: Pascanu, Mikolov and Bengio, 2013.
-
-    >>> import numpy as np
-    >>> g = [np.array([3.0]), np.array([4.0])]
-    >>> clip_grads(g, 1.0), g
-    (5.0, [array([0.6]), array([0.8])])
-    """
-    norm = global_norm(grads)
-    if norm > positive(max_norm, "max_norm"):
-        for g in grads:
-            g *= max_norm / norm
-    return norm
 
 
 class Optimizer:
@@ -133,6 +76,8 @@ class Optimizer:
 
     slots: ClassVar[tuple[str, ...]] = ()
     hyperparameters: ClassVar[Mapping[str, Check]] = {}
+    #: A first learning rate that suits small networks, where nobody names one.
+    first_lr: ClassVar[float] = 0.01
 
     def __init__(
         self,
@@ -165,7 +110,7 @@ class Optimizer:
         known = [*self.hyperparameter_names[: -len(SHARED)], *_DECAY_AND_CLIPPING]
         others = [
             kind.__name__
-            for kind in (Momentum, RMSprop, Adam)
+            for kind in OPTIMIZERS.values()
             if option in kind.hyperparameters and not isinstance(self, kind)
         ]
         usual = {"learning_rate": "lr", "alpha": "lr", "rho": "decay_rate", "betas": "beta1"}
@@ -546,158 +491,5 @@ def _copy_shared(q: Array, old: list[Array], p: Array, slots: list[Array]) -> bo
     return True
 
 
-class SGD(Optimizer):
-    """Stochastic gradient descent, the chapter's: W ← W - lr · dW."""
-
-    def __init__(self, lr: Rate = 0.01, **shared: Any) -> None:
-        super().__init__(lr, **shared)
-
-    @says("p ← p - lr g.")
-    def rule(self, p: Value, g: Value, *, lr: Value) -> tuple[Value, ...]:
-        return (p - lr * g,)
-
-
-class Momentum(Optimizer):
-    """v ← momentum · v - lr · dW; W ← W + v. Source: Polyak, 1964.
-
-    The rate is inside v, as in the book and in Keras: after a schedule has lowered it, earlier
-    steps keep their old size. In PyTorch and optax it is outside: W ← W - lr · v.
-    """
-
-    slots = ("v",)
-    hyperparameters: ClassVar = {"momentum": below_one}
-
-    def __init__(self, lr: Rate = 0.01, momentum: float = 0.9, **shared: Any) -> None:
-        super().__init__(lr, **shared)
-        self.momentum = momentum
-
-    @says(_("v ← momentum v - lr g; p ← p + v."))
-    def rule(
-        self, p: Value, g: Value, v: Value, *, lr: Value, momentum: Value
-    ) -> tuple[Value, ...]:
-        v = momentum * v - lr * g
-        return p + v, v
-
-
-class Nesterov(Momentum):
-    """v ← momentum · v - lr · dW; W ← W + momentum · v - lr · dW, with the new v.
-
-    The parameters are those after Nesterov's look-ahead, so dW is computed there. The rate is
-    inside v, as in Momentum. Source: Nesterov, 1983, in the form of Bengio, Boulanger-Lewandowski
-    and Pascanu, 2013.
-    """
-
-    @says(_("v ← momentum v - lr g; p ← p + momentum v - lr g."))
-    def rule(
-        self, p: Value, g: Value, v: Value, *, lr: Value, momentum: Value
-    ) -> tuple[Value, ...]:
-        step = lr * g
-        v = momentum * v - step
-        return p + (momentum * v - step), v
-
-
-class AdaGrad(Optimizer):
-    """h ← h + dW²; W ← W - lr · dW / (√h + ε). Source: Duchi, Hazan and Singer, 2011."""
-
-    slots = ("h",)
-    hyperparameters: ClassVar = {"eps": positive}
-
-    def __init__(self, lr: Rate = 0.01, *, eps: float = 1e-7, **shared: Any) -> None:
-        super().__init__(lr, **shared)
-        self.eps = eps
-
-    @says("h ← h + g²; p ← p - lr g / (√h + ε).")
-    def rule(self, p: Value, g: Value, h: Value, *, lr: Value, eps: Value) -> tuple[Value, ...]:
-        h = h + g * g
-        return p - lr * g / (np.sqrt(h) + eps), h
-
-
-class RMSprop(Optimizer):
-    """h ← ρ h + (1-ρ) dW²; W ← W - lr · dW / (√h + ε), ρ the decay rate. Source: Hinton, 2012."""
-
-    slots = ("h",)
-    hyperparameters: ClassVar = {"decay_rate": below_one, "eps": positive}
-
-    def __init__(
-        self,
-        lr: Rate = 0.01,
-        decay_rate: float = 0.99,
-        *,
-        eps: float = 1e-7,
-        **shared: Any,
-    ) -> None:
-        super().__init__(lr, **shared)
-        self.decay_rate, self.eps = decay_rate, eps
-
-    @says("h ← ρ h + (1-ρ) g²; p ← p - lr g / (√h + ε).")
-    def rule(
-        self, p: Value, g: Value, h: Value, *, lr: Value, decay_rate: Value, eps: Value
-    ) -> tuple[Value, ...]:
-        h = decay_rate * h + (1 - decay_rate) * (g * g)
-        return p - lr * g / (np.sqrt(h) + eps), h
-
-
-class Adam(Optimizer):
-    """m ← m + (1-β₁)(dW - m); v ← v + (1-β₂)(dW² - v); W ← W - lrₜ · m / (√v + ε).
-
-    lrₜ = lr √(1-β₂ᵗ) / (1-β₁ᵗ) corrects the bias of m and v, which begin at 0. Source: Kingma
-    and Ba, "Adam", 2015, in the efficient order of its section 2 (ε is not bias-corrected).
-    """
-
-    slots = ("m", "v")
-    hyperparameters: ClassVar = {"beta1": below_one, "beta2": below_one, "eps": positive}
-
-    def __init__(
-        self,
-        lr: Rate = 0.001,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        *,
-        eps: float = 1e-7,
-        **shared: Any,
-    ) -> None:
-        super().__init__(lr, **shared)
-        self.beta1, self.beta2, self.eps = beta1, beta2, eps
-
-    def effective_lr(self, lr: float, t: int) -> float:
-        """lrₜ = lr √(1-β₂ᵗ) / (1-β₁ᵗ)."""
-        return lr * math.sqrt(1 - self.beta2**t) / (1 - self.beta1**t)
-
-    @says("m ← m + (1-β₁)(g - m); v ← v + (1-β₂)(g² - v); p ← p - lrₜ m / (√v + ε).")
-    def rule(
-        self,
-        p: Value,
-        g: Value,
-        m: Value,
-        v: Value,
-        *,
-        lr: Value,
-        beta1: Value,
-        beta2: Value,
-        eps: Value,
-    ) -> tuple[Value, ...]:
-        m = m + (1 - beta1) * (g - m)
-        v = v + (1 - beta2) * (g * g - v)
-        return p - lr * m / (np.sqrt(v) + eps), m, v
-
-
-class AdamW(Adam):
-    """Adam that also shrinks the weights by lr · weight_decay · W at each update, separately from dW.
-
-    ε is not bias-corrected, as in Adam here, so results differ from other libraries' in about the
-    sixth digit.
-
-    Source: Loshchilov and Hutter, "Decoupled weight decay regularization", 2019.
-    """
-
-    def __init__(
-        self,
-        lr: Rate = 0.001,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        *,
-        weight_decay: float = 0.01,
-        eps: float = 1e-7,
-        **shared: Any,
-    ) -> None:
-        super().__init__(lr, beta1, beta2, eps=eps, weight_decay=weight_decay, **shared)
+#: The optimizers of `rules.py` by name, as people choose among them.
+OPTIMIZERS: dict[str, type[Optimizer]] = {}
