@@ -46,9 +46,7 @@ class MatMul(Layer):
     ) -> Self:
         """A layer whose first weights are drawn by `init`, from `seed` or the network's seed."""
         W = np.zeros((whole(inputs, "inputs"), whole(outputs, "outputs")), dtype)
-        layer = cls(W)
-        layer._init_later({"W": initializer(init)}, seed)
-        return layer
+        return cls(W)._init_later({"W": initializer(init)}, seed)
 
     @says("y = x W.")
     def formula(self, x: Value, W: Value) -> Value:
@@ -109,9 +107,8 @@ class Affine(Layer):
         (2, 10)
         """
         n, m = whole(inputs, "inputs"), whole(outputs, "outputs")
-        layer = cls(np.zeros((n, m), dtype), np.zeros(m, dtype))
-        layer._init_later({"W": initializer(init)}, seed)
-        return layer
+        W, b = np.zeros((n, m), dtype), np.zeros(m, dtype)
+        return cls(W, b)._init_later({"W": initializer(init)}, seed)
 
     @says("y = x W + b.")
     def formula(self, x: Value, W: Value, b: Value) -> Value:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Protocol, TypeAlias, TypeGuard
+from typing import Any, ClassVar, Protocol, Self, TypeAlias, TypeGuard
 from weakref import ReferenceType
 
 import numpy as np
@@ -204,17 +204,17 @@ class Layer:
                 parameter.lr_factor = factor
             layer._revision.change()
 
-    def _init_later(self, fills: Mapping[str, Fill], seed: Seed) -> None:
-        """Draw these parameters when a network adopts the layer, or at first use."""
+    def _init_later(self, fills: Mapping[str, Fill], seed: Seed) -> Self:
+        """This layer, whose parameters `fills` are drawn when a network adopts it, or at first use."""
         self._fills, self._seed = dict(fills), seed
+        return self
 
     @property
     def _needs_seed(self) -> bool:
         """Whether the first weights are still to be drawn from the seed of a network."""
         if self._unseeded_draw is not None and self._digest() == self._unseeded_draw[1]:
-            self._fills = self._unseeded_draw[
-                0
-            ]  # drawn but unchanged since: the network draws again
+            # Drawn but unchanged since: the network draws again.
+            self._fills = self._unseeded_draw[0]
         self._unseeded_draw = None
         return bool(self._fills) and self._seed is None
 

@@ -51,9 +51,8 @@ class Embedding(Layer):
         seed: Seed = None,
     ) -> Self:
         """A table of `ids` rows of length `outputs`, drawn by `init`."""
-        layer = cls(np.zeros((whole(ids, "ids"), whole(outputs, "outputs")), dtype))
-        layer._init_later({"W": initializer(init)}, seed)
-        return layer
+        W = np.zeros((whole(ids, "ids"), whole(outputs, "outputs")), dtype)
+        return cls(W)._init_later({"W": initializer(init)}, seed)
 
     def forward(self, x: Value, *more: Value) -> Value:
         """The rows for the ids."""
