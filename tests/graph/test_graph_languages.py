@@ -13,9 +13,9 @@ from tests.graph.test_graph_proof import Layer, Spoiled, net_graph
 
 import chainrule as cr
 from chainrule.graph.graph import Graph
-from chainrule.graph.paragraphs import Lines, Table
+from chainrule.graph.paragraphs import Table
 from chainrule.graph.variable import Variable, apply
-from chainrule.lang.messages import _, in_language
+from chainrule.lang.messages import _, in_language, lines
 from chainrule.text_width import cells_wide
 
 X = np.random.default_rng(7).normal(size=(5, 3))
@@ -95,8 +95,8 @@ def test_reports_are_in_the_chosen_language(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize(
     "text",
-    [Lines([_("gradient"), "W1"]), Table([(_("gradient"), "W"), ("1", "2")])],
-    ids=["Lines", "Table"],
+    [lines([_("gradient"), "W1"]), Table([(_("gradient"), "W"), ("1", "2")])],
+    ids=["lines", "Table"],
 )
 def test_texts_of_several_lines_are_kept_in_files(text: Any) -> None:
     again = pickle.loads(pickle.dumps(text))

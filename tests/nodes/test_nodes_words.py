@@ -19,8 +19,8 @@ from tests.nodes.table import TABLE, draw
 import chainrule as cr
 from chainrule import nodes
 from chainrule.graph.variable import Variable
-from chainrule.graph.wording import Words, brief, formula_of, gradient_of, in_letters, shape_text
-from chainrule.lang.messages import Text, in_language
+from chainrule.graph.wording import brief, formula_of, gradient_of, in_letters, shape_text
+from chainrule.lang.messages import Text, in_language, words
 from chainrule.nodes import Mul, Node, Sigmoid
 from chainrule.nodes.notation import FUNCTIONS, WORD, WORDS, FormulaError, letter_of
 
@@ -340,4 +340,4 @@ def test_arrays_in_a_few_characters_are_said_in_chinese() -> None:
     ):
         assert in_language(brief(value), "zh") == chinese
     assert in_language(shape_text(()), "zh") == "一个数"
-    assert Words("y = ", shape_text(()), "!").said("zh") == "y = 一个数!"
+    assert words("y = ", shape_text(()), "!").said("zh") == "y = 一个数!"

@@ -16,7 +16,7 @@ from chainrule.errors import CheckError, DTypeError, ShapeError
 from chainrule.graph.chain_rule import chain_rule, refuse_complex
 from chainrule.graph.graph import Graph
 from chainrule.graph.mode import inference_mode
-from chainrule.graph.paragraphs import Lines, Table
+from chainrule.graph.paragraphs import Table
 from chainrule.graph.recording import differentiating
 from chainrule.graph.variable import Parameter, Variable, as_array, constant
 from chainrule.graph.verdicts import (
@@ -30,7 +30,7 @@ from chainrule.graph.verdicts import (
     worst,
 )
 from chainrule.graph.verdicts import directions as ways
-from chainrule.lang.messages import Text, _, _n, listed, sentences
+from chainrule.lang.messages import Text, _, _n, lines, listed, sentences
 from chainrule.layers.base import Layer
 from chainrule.layers.losses import Loss
 from chainrule.layers.opaque import OpaqueLayer, in_float64, is_hand_written
@@ -85,7 +85,7 @@ class CheckReport:
             numbers = (f"{row.error:.1e}", f"{row.allowed:.1e}")
             rows.append((_derivative(row), str(row.shape), row.verdict, *numbers, row.detail))
         step_lines = [] if self.step is None else self.step.lines()
-        return Lines([Table(rows), *step_lines, self.summary])
+        return lines([Table(rows), *step_lines, self.summary])
 
     def said(self, lang: str | None = None) -> str:
         """The report in a language; None: that of `CHAINRULE_LANG`, else English."""

@@ -7,7 +7,7 @@ from string import Formatter
 
 import numpy as np
 
-from chainrule.lang.messages import Message, Text, listed
+from chainrule.lang.messages import Joined, Message, Text, listed
 
 __all__ = ["message_from_json", "message_to_json"]
 
@@ -30,8 +30,8 @@ def message_to_json(text: object) -> object:
             **data,
             "values": {name: message_to_json(value) for name, value in text.values.items()},
         }
-    if isinstance(text, Text) and hasattr(text, "parts"):
-        return {"list": text.kind, "parts": [message_to_json(part) for part in text.parts]}  # type: ignore[attr-defined]
+    if isinstance(text, Joined):
+        return {"list": text.kind, "parts": [message_to_json(part) for part in text.parts]}
     if isinstance(text, np.generic):
         return text.item()
     return str(text) if isinstance(text, str) else text

@@ -21,8 +21,8 @@ from chainrule.graph.sum_text import (
 )
 from chainrule.graph.sums import Factor, Group, Number, Reader
 from chainrule.graph.variable import Parameter, Variable
-from chainrule.graph.wording import Words, computed, gradient_of, joined, number
-from chainrule.lang.messages import Text, _, _p
+from chainrule.graph.wording import computed, gradient_of, joined, number
+from chainrule.lang.messages import Text, _, _p, words
 from chainrule.nodes.base import Array
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ class Writer:
         if groups[0].slope_of is not None:
             node, k = self.reader.takers[n.arrow]
             how = gradient_text(self.graph, node, k, self.reader.gradients)
-            rule = Words("∂", self.graph.names[n.arrow], " = ", how)
+            rule = words("∂", self.graph.names[n.arrow], " = ", how)
             line.note = _("where {names}", names=rule)
         members = [(group, i) for group in groups for i in range(len(group.coefficients))]
         sizes = np.concatenate([self.reader.terms(group) for group in groups])

@@ -11,7 +11,7 @@ import numpy as np
 
 from chainrule.graph.chain_rule import chain_rule, refuse_complex
 from chainrule.graph.local import as_float64
-from chainrule.graph.paragraphs import Lines, Table, in_columns
+from chainrule.graph.paragraphs import Table, in_columns
 from chainrule.graph.variable import Variable
 from chainrule.graph.verdicts import (
     CHANGING,
@@ -25,7 +25,7 @@ from chainrule.graph.verdicts import (
     worst,
 )
 from chainrule.graph.wording import number
-from chainrule.lang.messages import Text, _, _n, listed
+from chainrule.lang.messages import Text, _, _n, lines, listed
 from chainrule.nodes.base import Array, Node, Value, ignore_fp_errors
 from chainrule.settings import language
 from chainrule.text_width import cells_wide
@@ -124,7 +124,7 @@ class GraphCheck:
 
     def said(self, lang: str | None = None) -> str:
         """The table and the summary, in a language; None: that of `CHAINRULE_LANG`, else English."""
-        return Lines([Table(self._cells()), self.summary]).said(language(lang))
+        return lines([Table(self._cells()), self.summary]).said(language(lang))
 
     def __str__(self) -> str:
         return self.said()
@@ -173,10 +173,10 @@ class GraphCheck:
             if not row.ok:
                 shared = row.finite, row.steep, row.note if row.finite else ""
                 groups.setdefault(shared, []).append(row)
-        lines = [_troubled(group, len(rows)) for group in groups.values()]
+        said = [_troubled(group, len(rows)) for group in groups.values()]
         bad = [f"∂{r.arrow}" for r in ends if not r.ok and r.finite and not r.note]
-        if bad and lines:
-            lines.append(
+        if bad and said:
+            said.append(
                 _n(
                     "From end to end {names} is wrong, as what comes from there must.",
                     "From end to end {names} are wrong, as what comes from there must.",
@@ -185,7 +185,7 @@ class GraphCheck:
                 )
             )
         elif bad:
-            lines.append(
+            said.append(
                 _n(
                     "From end to end {names} is wrong.",
                     "From end to end {names} are wrong.",
@@ -193,7 +193,7 @@ class GraphCheck:
                     names=_first(bad),
                 )
             )
-        return Lines(lines) if len(lines) > 1 else lines[0]
+        return lines(said) if len(said) > 1 else said[0]
 
 
 def _troubled(rows: Sequence[ArrowVerdict], count: int) -> Text:

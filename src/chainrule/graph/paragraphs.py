@@ -7,35 +7,7 @@ from collections.abc import Iterable, Sequence
 from chainrule.lang.messages import Text, in_language
 from chainrule.text_width import cells_wide, padded
 
-__all__ = ["Lines", "Table", "in_columns"]
-
-
-class Lines(Text):
-    """Texts below each other.
-
-    >>> from chainrule.lang.messages import _
-    >>> print(Lines([_("gradient"), "W1"]).said("zh"))
-    梯度
-    W1
-    """
-
-    __slots__ = ("parts",)
-
-    parts: tuple[str, ...]
-
-    def __new__(cls, parts: Iterable[str]) -> Lines:
-        """The texts, each on lines of its own."""
-        texts = tuple(parts)
-        self = super().__new__(cls, "\n".join(map(str, texts)))
-        self.parts = texts
-        return self
-
-    def said(self, lang: str, reader: str = "python") -> str:
-        """The lines in a language, for a reader."""
-        return "\n".join(in_language(part, lang, reader) for part in self.parts)
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return Lines, (self.parts,)
+__all__ = ["Table", "in_columns"]
 
 
 class Table(Text):

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chainrule.graph.paragraphs import Lines
 from chainrule.graph.scopes import around
 from chainrule.graph.sources import SourceLine, line_of
-from chainrule.graph.wording import Words, brief, formula_of, gradient_of, number, read_by
+from chainrule.graph.wording import brief, formula_of, gradient_of, number, read_by
 from chainrule.lang.languages import chosen
-from chainrule.lang.messages import Text, _, in_language
+from chainrule.lang.messages import Joined, Text, _, in_language, lines, words
 from chainrule.nodes.base import Array
 from chainrule.settings import language
 from chainrule.text_width import cells_wide, padded
@@ -87,7 +86,9 @@ class Step:
     @property
     def formulas(self) -> tuple[str, ...]:
         """The lines of `formula`."""
-        return self.formula.parts if isinstance(self.formula, Lines) else (self.formula,)
+        if isinstance(self.formula, Joined) and self.formula.kind == "lines":
+            return tuple(map(str, self.formula.parts))
+        return (self.formula,)
 
     @property
     def title(self) -> Text:
@@ -186,12 +187,12 @@ def _forward(graph: Graph, i: int, node: Node, count: int) -> Step:
 def _backward(
     graph: Graph, i: int, node: Node, gradients: Mapping[Variable, Array], number: int, count: int
 ) -> Step:
-    lines: list[Words] = []
+    rules: list[Joined] = []
     read: dict[Variable, None] = {}
     for k, v in enumerate(node.inputs):
         if v in gradients:
             how = gradient_text(graph, node, k, gradients)
-            lines.append(Words("∂", graph.names[v], " = ", how))
+            rules.append(words("∂", graph.names[v], " = ", how))
             ins, outs = read_by(node, k)
             read.update((node.inputs[j], None) for j in ins)
             read.update((node.outputs[j], None) for j in outs)
@@ -202,7 +203,7 @@ def _backward(
         direction="backward",
         inputs=_gradients(graph, node.outputs, gradients),
         outputs=_gradients(graph, node.inputs, gradients),
-        formula=Lines(lines) if len(lines) > 1 else Words(*lines),
+        formula=lines(rules) if len(rules) > 1 else words(*rules),
         reads=_values(graph, [v for v in read if v.scalar is None]),
     )
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from chainrule.graph.sums import Factor, Group, Reader
 from chainrule.graph.variable import Variable
-from chainrule.graph.wording import Words, number
-from chainrule.lang.messages import in_language
+from chainrule.graph.wording import number
+from chainrule.lang.messages import Joined, in_language, words
 from chainrule.text_width import cells_wide
 
 __all__ = [
@@ -183,7 +183,7 @@ def _power(x: float) -> int:
     return int(f"{x:.3e}".partition("e")[2])
 
 
-def added(texts: Iterable[str]) -> Words:
+def added(texts: Iterable[str]) -> Joined:
     """`a + b − c`."""
     parts: list[str] = []
     for text in texts:
@@ -193,7 +193,7 @@ def added(texts: Iterable[str]) -> Words:
             parts += [" − ", text[1:]]
         else:
             parts += [" + ", text]
-    return Words(*parts)
+    return words(*parts)
 
 
 def factor_values(reader: Reader, factors: Sequence[Factor], i: int) -> list[float]:

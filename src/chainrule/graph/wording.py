@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.lang.messages import Text, _, _n, _p, in_language, listed
+from chainrule.lang.messages import Joined, Text, _, _n, _p, in_language, listed, words
 from chainrule.nodes.base import Array, Node
 from chainrule.nodes.notation import WORD, letter_of
 
 __all__ = [
-    "Words",
     "brief",
     "computed",
     "formula_of",
@@ -35,34 +34,9 @@ _MARK, _CHINESE = "\0", "\u2e80"
 _CLOSE = re.compile("(?:(?<=[\u2e80-\uffef]) )?\0")
 
 
-class Words(Text):
-    """A formula in parts, one after another; a part may be a message.
-
-    >>> Words("y = ", _("one number")).said("zh")
-    'y = 一个数'
-    """
-
-    __slots__ = ("parts",)
-
-    parts: tuple[str, ...]
-
-    def __new__(cls, *parts: str) -> Words:
-        """The parts as one text."""
-        self = super().__new__(cls, "".join(parts))
-        self.parts = parts
-        return self
-
-    def said(self, lang: str, reader: str = "python") -> str:
-        """The parts in a language."""
-        return "".join(in_language(part, lang, reader) for part in self.parts)
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return Words, self.parts
-
-
-def joined(sign: str, parts: Iterable[str]) -> Words:
+def joined(sign: str, parts: Iterable[str]) -> Joined:
     """The parts with a sign between them, the same in every language."""
-    return Words(*[text for part in parts for text in (sign, part)][1:])
+    return words(*[text for part in parts for text in (sign, part)][1:])
 
 
 class _Filled(Text):
@@ -89,19 +63,19 @@ class _Filled(Text):
 
 def formula_of(node: Node, inputs: Sequence[str], outputs: Sequence[str]) -> Text:
     """What the node computes, with these names for its inputs and outputs: `L = a · b`."""
-    return Words(", ".join(outputs), " = ", computed(node, inputs))
+    return words(", ".join(outputs), " = ", computed(node, inputs))
 
 
 def in_letters(node: Node) -> Text:
     """What the node computes, in its own letters: `y = Σ x over axis 0`; empty if it declares no formula."""
     ins, outs, _douts = ([letter.lstrip("*") for letter in letters] for letters in node.letters)
-    return formula_of(node, ins, outs) if node.formula else Words()
+    return formula_of(node, ins, outs) if node.formula else words()
 
 
 def computed(node: Node, inputs: Sequence[str]) -> Text:
     """What the node computes, with these names for its inputs: `a · b`."""
     if not node.formula:
-        return Words(f"{node.label}({', '.join(inputs)})")
+        return words(f"{node.label}({', '.join(inputs)})")
     return _Filled(node, "", _named(node.letters.ins, inputs))
 
 
@@ -115,7 +89,7 @@ def gradient_of(
     ins, outs, letters = node.letters
     letter = letter_of(ins, i)
     if letter not in node.gradients:
-        return Words()
+        return words()
     names = _named(ins, inputs) | _named(outs, outputs)
     for index, dout in enumerate(douts):
         names[letter_of(letters, index)] = dout or "0"
@@ -143,10 +117,10 @@ def _rule(node: Node, letter: str, lang: str, within: tuple[str, ...] = ()) -> s
 def read_by(node: Node, i: int) -> tuple[list[int], list[int]]:
     """Which inputs and outputs occur in the gradient formula of input i."""
     ins, outs, _douts = node.letters
-    words = {word for _sum, word in WORD.findall(_rule(node, letter_of(ins, i), "en"))}
+    read = {word for _sum, word in WORD.findall(_rule(node, letter_of(ins, i), "en"))}
     indices = []
     for letters, arrows in ((ins, node.inputs), (outs, node.outputs)):
-        indices.append([k for k in range(len(arrows)) if letter_of(letters, k) in words])
+        indices.append([k for k in range(len(arrows)) if letter_of(letters, k) in read])
     return indices[0], indices[1]
 
 

@@ -20,6 +20,7 @@ from chainrule.lang.catalogue import catalogue
 
 __all__ = [
     "READERS",
+    "Joined",
     "Message",
     "Spelled",
     "Text",
@@ -28,9 +29,11 @@ __all__ = [
     "_p",
     "capital",
     "in_language",
+    "lines",
     "listed",
     "says",
     "sentences",
+    "words",
 ]
 
 #: Who reads: somebody who writes Python, somebody at the command line, somebody at the page.
@@ -158,36 +161,43 @@ def says(text: str) -> Callable[[F], F]:
     return decorate
 
 
-class _Joined(Text):
-    """Several texts one after another, with the punctuation of each language between them."""
+class Joined(Text):
+    """Several texts one after another, with the signs of each language between them."""
 
     __slots__ = ("kind", "parts")
 
     parts: tuple[object, ...]
     kind: str
 
-    def __new__(cls, parts: Iterable[object], kind: str) -> _Joined:
+    def __new__(cls, parts: Iterable[object], kind: str) -> Joined:
+        """The parts as one text; `kind` says what stands between them."""
         texts = tuple(parts)
         self = super().__new__(cls, _SIGNS[kind]["en"](list(map(str, texts))))
         self.parts, self.kind = texts, kind
         return self
 
     def said(self, lang: str, reader: str = "python") -> str:
-        """The parts in a language; those that are empty for this reader are left out."""
-        texts = (in_language(part, lang, reader) for part in self.parts)
-        return _SIGNS[self.kind][lang](list(filter(None, texts)))
+        """The parts in a language, for a reader."""
+        return _SIGNS[self.kind][lang]([in_language(part, lang, reader) for part in self.parts])
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _Joined, (self.parts, self.kind)
+        return Joined, (self.parts, self.kind)
 
 
-def _english_list(parts: list[str], comma: str, last: str) -> str:
+def _separated(sign: str) -> Callable[[Iterable[str]], str]:
+    """Joins the parts that are not empty, which some are for some readers."""
+    return lambda parts: sign.join(filter(None, parts))
+
+
+def _english_list(texts: Iterable[str], comma: str, last: str) -> str:
     """An English list with another separator before its last part."""
+    parts = list(filter(None, texts))
     return comma.join(parts[:-1]) + last + parts[-1] if len(parts) > 1 else "".join(parts)
 
 
-def _chinese_list(parts: list[str], word: str) -> str:
+def _chinese_list(texts: Iterable[str], word: str) -> str:
     """A Chinese list with a word before its last part, and spaces between that word and Latin letters."""
+    parts = list(filter(None, texts))
     if len(parts) < 2:
         return "".join(parts)
     before, after = (" " if c.isascii() else "" for c in (parts[-2][-1:], parts[-1][:1]))
@@ -195,15 +205,17 @@ def _chinese_list(parts: list[str], word: str) -> str:
 
 
 #: How texts are joined, by kind and language.
-_SIGNS = {
-    "sentences": {"en": " ".join, "zh": "".join},
-    "list": {"en": ", ".join, "zh": "、".join},
-    "clauses": {"en": "; ".join, "zh": "；".join},
+_SIGNS: dict[str, dict[str, Callable[[Iterable[str]], str]]] = {
+    "words": {"en": "".join, "zh": "".join},
+    "lines": {"en": "\n".join, "zh": "\n".join},
+    "sentences": {"en": _separated(" "), "zh": "".join},
+    "list": {"en": _separated(", "), "zh": _separated("、")},
+    "clauses": {"en": _separated("; "), "zh": _separated("；")},
     "and": {
         "en": lambda parts: _english_list(parts, ", ", " and "),
         "zh": lambda parts: _chinese_list(parts, "和"),
     },
-    "all": {"en": " and ".join, "zh": "、".join},
+    "all": {"en": _separated(" and "), "zh": _separated("、")},
     "or": {
         "en": lambda parts: _english_list(parts, ", ", " or "),
         "zh": lambda parts: _chinese_list(parts, "或"),
@@ -217,7 +229,7 @@ def sentences(*parts: object) -> Text:
     >>> sentences(_("epoch"), "", _("step")), sentences(_("epoch"), _("step")).said("zh")
     ('epoch step', '轮次步数')
     """
-    return _Joined(filter(None, parts), "sentences")
+    return Joined(filter(None, parts), "sentences")
 
 
 def listed(parts: Iterable[object], kind: str = "list") -> Text:
@@ -226,7 +238,26 @@ def listed(parts: Iterable[object], kind: str = "list") -> Text:
     >>> listed(["a", "b", "c"]), listed(["a", "b", "c"], "and"), listed("ab").said("zh")
     ('a, b, c', 'a, b and c', 'a、b')
     """
-    return _Joined(parts, kind)
+    return Joined(parts, kind)
+
+
+def words(*parts: object) -> Joined:
+    """Parts of a text one after another, such as those of a formula; some may be messages.
+
+    >>> words("y = ", _("epoch")).said("zh")
+    'y = 轮次'
+    """
+    return Joined(parts, "words")
+
+
+def lines(parts: Iterable[object]) -> Joined:
+    """Texts below each other.
+
+    >>> print(lines([_("epoch"), "W1"]).said("zh"))
+    轮次
+    W1
+    """
+    return Joined(parts, "lines")
 
 
 class _Capital(Text):
