@@ -174,6 +174,42 @@ def test_a_slope_outside_the_kink_is_wrong() -> None:
     assert not cr.check(lambda x: apply(Steep(), x), np.array([0.0]))
 
 
+def _softsign(power: float) -> type[nodes.Node]:
+    class Softsign(nodes.Node):
+        def forward(self, x: Any) -> Any:
+            return x / (1 + np.abs(x))
+
+        def backward(self, dy: Any) -> Any:
+            return dy / (1 + np.abs(self.inputs[0])) ** power
+
+    return Softsign
+
+
+@pytest.mark.parametrize("x", [[-2.0, 0.5], [-3e5, 1e3, -1e-3], [-1.0]])
+@pytest.mark.parametrize("elements", [False, True])
+def test_functions_of_real_numbers_in_forward_are_no_mistake(x: Any, elements: bool) -> None:
+    """np.abs of a complex number is its size: there the complex step gives another slope."""
+    report = cr.check(lambda v: apply(_softsign(2)(), v), np.array(x), elements=elements)
+    assert report, str(report)
+    assert report.rows[0].oracle == "central difference"
+    wrong = cr.check(lambda v: apply(_softsign(2.5)(), v), np.array(x), elements=elements)
+    assert not wrong
+    assert wrong.rows[0].oracle == "central difference"
+
+
+def test_a_small_mistake_is_seen_where_differences_cannot_tell() -> None:
+    class Off(nodes.Node):
+        def forward(self, x: Any) -> Any:
+            return x * x * x
+
+        def backward(self, dy: Any) -> Any:
+            return dy * 3 * self.inputs[0] ** 2 * (1 + 1e-9)
+
+    report = cr.check(lambda v: apply(Off(), v), X)
+    assert not report
+    assert report.rows[0].oracle == "complex step"
+
+
 def test_where_complex_arithmetic_overflows_differences_are_taken() -> None:
     report = cr.check(cr.sigmoid, np.array([-1000.0, 0.3, 1000.0]))
     assert report, str(report)

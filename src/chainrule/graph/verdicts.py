@@ -153,16 +153,23 @@ def compare(
             expected = _complex_step(value, x, v)
         except TypeError:  # float() of a complex Variable, in the user's own function
             analytic = False
-    by_difference = not np.isfinite(expected) and bool(np.isfinite(gradient).all())
-    if by_difference:
-        # Not analytic, or out of the range of complex arithmetic: σ(-1000). Large x take large steps.
-        reach = np.where(v == 0, 0, np.maximum(1, np.abs(x)))
-        width = float(reach.max(initial=1e-300))
-        v = v * reach / width
-        expected = _difference(value, x, v, WIDTH * width)
+    finite = bool(np.isfinite(gradient).all())
     with ignore_fp_errors():
         got, size = float(np.sum(gradient * v)), float(np.sum(np.abs(gradient * v)))
+    # Not analytic; or out of the range of complex arithmetic: σ(-1000); or a function of real numbers,
+    # such as np.abs, in the user's own forward.
+    by_difference = finite and not (
+        np.isfinite(expected)
+        and (
+            abs(got - expected) <= RELATIVE * size + ABSOLUTE
+            or _agrees(value, x, v, scale)
+        )
+    )
     if by_difference:
+        v, width = _wide(x, v)
+        expected = _difference(value, x, v, WIDTH * width)
+        with ignore_fp_errors():
+            got, size = float(np.sum(gradient * v)), float(np.sum(np.abs(gradient * v)))
         oracle, allowed = DIFFERENCE, DIFFERENCES * size + ROUNDING * (1 + scale)
         apart = APART * (1 + size)
         if not abs(got - expected) <= allowed:
@@ -197,6 +204,24 @@ def _complex_step(value: Callable[[Array], Value], x: Array, v: Array, step: flo
     """The slope along v, from above."""
     with complex_steps():
         return float(np.imag(value(x + 1j * step * v))) / step
+
+
+def _wide(x: Array, v: Array) -> tuple[Array, float]:
+    """The direction with larger steps for large x, and how much larger the largest is."""
+    reach = np.where(v == 0, 0, np.maximum(1, np.abs(x)))
+    width = float(reach.max(initial=1e-300))
+    return v * reach / width, width
+
+
+def _agrees(value: Callable[[Array], Value], x: Array, v: Array, scale: float) -> bool:
+    """Whether the complex step along v gives the slope that differences see, where they can tell."""
+    v, width = _wide(x, v)
+    slope = _complex_step(value, x, v)
+    if slope != -_complex_step(value, x, -v):
+        return True  # at a kink
+    longer, shorter = (_difference(value, x, v, WIDTH * width / part) for part in (1, 4))
+    allowed = DIFFERENCES * abs(longer) + 4 * ROUNDING * (1 + scale)
+    return not abs(longer - shorter) <= allowed or abs(slope - longer) <= 2 * allowed
 
 
 def _difference(value: Callable[[Array], Value], x: Array, v: Array, width: float) -> float:
