@@ -30,15 +30,9 @@ from chainrule.layers import *  # noqa: F403
 from chainrule.networks import Network as Network
 from chainrule.networks import Sequential as Sequential
 from chainrule.networks import TwoLayerNet as TwoLayerNet
-from chainrule.optimizers import SGD as SGD
-from chainrule.optimizers import AdaGrad as AdaGrad
-from chainrule.optimizers import Adam as Adam
-from chainrule.optimizers import AdamW as AdamW
-from chainrule.optimizers import Momentum as Momentum
-from chainrule.optimizers import Nesterov as Nesterov
 from chainrule.optimizers import Optimizer as Optimizer
-from chainrule.optimizers import RMSprop as RMSprop
 from chainrule.optimizers import clip_grads as clip_grads
+from chainrule.optimizers.rules import *  # noqa: F403
 from chainrule.plots.compare_optimizers import compare_optimizers as compare_optimizers
 from chainrule.plots.confusion import draw_confusion as draw_confusion
 from chainrule.plots.features import draw_features as draw_features

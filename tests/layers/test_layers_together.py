@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,13 +18,7 @@ from chainrule.graph import Variable
 Array = npt.NDArray[Any]
 
 OPTIMIZERS: list[Callable[[], Any]] = [
-    lambda: cr.SGD(0.1),
-    lambda: cr.Momentum(0.1),
-    lambda: cr.Nesterov(0.1),
-    lambda: cr.AdaGrad(0.1),
-    lambda: cr.RMSprop(0.1),
-    lambda: cr.Adam(0.1),
-    lambda: cr.AdamW(0.1),
+    partial(kind, 0.1) for kind in cr.optimizers.OPTIMIZERS.values()
 ]
 
 

@@ -62,6 +62,10 @@ class Row:
     slots: tuple[str, ...] = ()
     numbers: dict[str, float] = field(default_factory=dict)
     lr: float = 0.01
+    #: The rule of what does not decay, where that decays by default.
+    plain: Rule | None = None
+    #: Whether a step is larger for a larger gradient; if not, l2 and the first steps hide.
+    scaled: bool = True
 
     @property
     def name(self) -> str:
@@ -72,8 +76,12 @@ ROWS = [
     Row(cr.SGD, sgd),
     Row(cr.Momentum, momentum, ("v",), {"momentum": 0.9}),
     Row(cr.Nesterov, nesterov, ("v",), {"momentum": 0.9}),
-    Row(cr.AdaGrad, adagrad, ("h",), {"eps": 1e-7}),
-    Row(cr.RMSprop, rmsprop, ("h",), {"decay_rate": 0.99, "eps": 1e-7}),
-    Row(cr.Adam, adam, ("m", "v"), {"beta1": 0.9, "beta2": 0.999, "eps": 1e-7}, 0.001),
-    Row(cr.AdamW, adamw, ("m", "v"), {"beta1": 0.9, "beta2": 0.999, "eps": 1e-7}, 0.001),
+    Row(cr.AdaGrad, adagrad, ("h",), {"eps": 1e-7}, scaled=False),
+    Row(cr.RMSprop, rmsprop, ("h",), {"decay_rate": 0.99, "eps": 1e-7}, scaled=False),
+    Row(
+        cr.Adam, adam, ("m", "v"), {"beta1": 0.9, "beta2": 0.999, "eps": 1e-7}, 0.001, scaled=False
+    ),
+    Row(
+        cr.AdamW, adamw, ("m", "v"), {"beta1": 0.9, "beta2": 0.999, "eps": 1e-7}, 0.001, adam, False
+    ),
 ]

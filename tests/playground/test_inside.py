@@ -7,6 +7,7 @@ import json
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,14 +22,8 @@ from chainrule.playground.inside import Inside
 Array = npt.NDArray[Any]
 
 OPTIMIZERS: dict[str, Callable[[], Optimizer]] = {
-    "sgd": lambda: cr.SGD(lr=0.1),
     "l1 and l2": lambda: cr.SGD(lr=0.1, l1=0.02, l2=0.03),
-    "momentum": lambda: cr.Momentum(lr=0.1),
-    "nesterov": lambda: cr.Nesterov(lr=0.1),
-    "adagrad": lambda: cr.AdaGrad(lr=0.1),
-    "rmsprop": lambda: cr.RMSprop(lr=0.1),
-    "adam": lambda: cr.Adam(lr=0.1),
-    "adamw": lambda: cr.AdamW(lr=0.1),
+    **{name: partial(kind, lr=0.1) for name, kind in cr.optimizers.OPTIMIZERS.items()},
 }
 
 

@@ -287,7 +287,8 @@ def _recipes(options: TrainOptions, rows: int, batch_size: int) -> tuple[Recipe,
         return usual
     decay = options.weight_decay
     if decay is None:
-        decay = usual[0].weight_decay if options.optimizer == "adamw" else 0.0
+        own = optimizers.default_numbers(optimizer_class(options.optimizer))
+        decay = usual[0].weight_decay if "weight_decay" in own else 0.0
     return (Recipe(options.epochs or usual[0].epochs, decay),)
 
 

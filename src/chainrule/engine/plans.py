@@ -208,7 +208,7 @@ def _update(optimizer: UpdateRule, p: Array, g: Array, decay: bool, factor: floa
     parameter = trace.argument(p.shape, p.dtype, "p")
     gradient = trace.argument(g.shape, g.dtype, "g")
     slots = [trace.argument(p.shape, p.dtype, name) for name in optimizer.slots]
-    numbers = {name: trace.number(name) for name in optimizer.hyperparameter_names}
+    numbers = {name: trace.number(name) for name in optimizer._hyperparameter_names}
     arguments = [parameter, gradient, *slots, *numbers.values()]
     operands = parameter, gradient.astype(p.dtype), list(slots), dict(numbers)
     new = optimizer.apply_rule(*operands, decay, factor)

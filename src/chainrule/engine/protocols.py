@@ -103,7 +103,7 @@ class UpdateRule(Protocol):
         """The names of the arrays that go with each parameter."""
 
     @property
-    def hyperparameter_names(self) -> tuple[str, ...]:
+    def _hyperparameter_names(self) -> tuple[str, ...]:
         """The names of the numbers that an update takes, in order."""
 
     def apply_rule(

@@ -160,10 +160,7 @@ def compare(
     # such as np.abs, in the user's own forward.
     by_difference = finite and not (
         np.isfinite(expected)
-        and (
-            abs(got - expected) <= RELATIVE * size + ABSOLUTE
-            or _agrees(value, x, v, scale)
-        )
+        and (abs(got - expected) <= RELATIVE * size + ABSOLUTE or _agrees(value, x, v, scale))
     )
     if by_difference:
         v, width = _wide(x, v)

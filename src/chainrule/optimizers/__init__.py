@@ -3,20 +3,10 @@
 Each has the chapter's `update(params, grads)`, which changes lists of arrays in place.
 """
 
-from chainrule.optimizers.base import OPTIMIZERS, Optimizer
+from chainrule.optimizers import rules
+from chainrule.optimizers.base import OPTIMIZERS, Optimizer, default_numbers
 from chainrule.optimizers.gradients import clip_grads, global_norm
-from chainrule.optimizers.rules import SGD, AdaGrad, Adam, AdamW, Momentum, Nesterov, RMSprop
+from chainrule.optimizers.rules import *  # noqa: F403
 
-__all__ = [
-    "OPTIMIZERS",
-    "SGD",
-    "AdaGrad",
-    "Adam",
-    "AdamW",
-    "Momentum",
-    "Nesterov",
-    "Optimizer",
-    "RMSprop",
-    "clip_grads",
-    "global_norm",
-]
+__all__ = ["OPTIMIZERS", "Optimizer", "clip_grads", "default_numbers", "global_norm"]
+__all__ += rules.__all__

@@ -6,6 +6,7 @@ A rule is written once, as an elementwise pure function; an engine runs it over 
 from __future__ import annotations
 
 import copy
+import inspect
 import math
 from collections.abc import Mapping, Sequence
 from operator import is_
@@ -29,7 +30,7 @@ from chainrule.optimizers.gradients import global_norm, squares
 from chainrule.schedules import Constant, Rate, as_schedule
 from chainrule.settings import Check, from_zero, optional_positive
 
-__all__ = ["OPTIMIZERS", "Optimizer"]
+__all__ = ["OPTIMIZERS", "Optimizer", "default_numbers"]
 
 #: The numbers that every update takes besides the rule's own.
 SHARED = ("l1", "l2", "shrink", "clip_value", "scale")
@@ -107,7 +108,7 @@ class Optimizer:
 
     def _refuse(self, option: str) -> None:
         """Raise for an unknown option, naming an optimizer that has it, or its name here."""
-        known = [*self.hyperparameter_names[: -len(SHARED)], *_DECAY_AND_CLIPPING]
+        known = [*self._hyperparameter_names[: -len(SHARED)], *_DECAY_AND_CLIPPING]
         others = [
             kind.__name__
             for kind in OPTIMIZERS.values()
@@ -378,12 +379,12 @@ class Optimizer:
         return any(shared)
 
     @property
-    def hyperparameter_names(self) -> tuple[str, ...]:
+    def _hyperparameter_names(self) -> tuple[str, ...]:
         """The names of an update's numbers, in the order in which every program takes them."""
         return ("lr", *self.hyperparameters, *SHARED)
 
     def _numbers(self, scale: float) -> list[float]:
-        """The numbers of this update, in the order of `hyperparameter_names`."""
+        """The numbers of this update, in the order of `_hyperparameter_names`."""
         # Python numbers take the dtype of the arrays; a NumPy scalar would impose its own.
         lr = float(self.schedule(self.iter))
         if not 0 <= lr < math.inf:
@@ -493,3 +494,15 @@ def _copy_shared(q: Array, old: list[Array], p: Array, slots: list[Array]) -> bo
 
 #: The optimizers of `rules.py` by name, as people choose among them.
 OPTIMIZERS: dict[str, type[Optimizer]] = {}
+
+
+def default_numbers(kind: type[Optimizer]) -> dict[str, float]:
+    """The numbers of an optimizer besides the learning rate that have a default of their own.
+
+    >>> import chainrule as cr
+    >>> default_numbers(cr.Momentum), default_numbers(cr.SGD)
+    ({'momentum': 0.9}, {})
+    """
+    parameters = inspect.signature(kind).parameters
+    names = [*kind.hyperparameters, *(name for name in ("weight_decay",) if name in parameters)]
+    return {name: float(parameters[name].default) for name in names}

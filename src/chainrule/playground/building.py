@@ -20,11 +20,11 @@ from chainrule.layers import (
     Tanh,
 )
 from chainrule.networks import Sequential
-from chainrule.optimizers import OPTIMIZERS, Optimizer
+from chainrule.optimizers import OPTIMIZERS, Optimizer, default_numbers
 from chainrule.playground.compatible.optimizer import PlaygroundSGD
 from chainrule.playground.compatible.training import Compatible
 from chainrule.playground.data import Data
-from chainrule.playground.settings import Settings, number_defaults
+from chainrule.playground.settings import Settings
 from chainrule.playground.translation import link_of
 
 __all__ = ["make_network", "make_optimizer"]
@@ -67,6 +67,6 @@ def make_optimizer(settings: Settings) -> Optimizer:
     """The optimizer, before its first update."""
     if settings.mode == "compatible":
         return PlaygroundSGD(settings.learning_rate, l1=settings.l1, l2=settings.l2)
-    numbers = number_defaults(settings.optimizer) | dict(settings.optimizer_numbers)
     kind = OPTIMIZERS[settings.optimizer]
+    numbers = default_numbers(kind) | dict(settings.optimizer_numbers)
     return kind(settings.learning_rate, l1=settings.l1, l2=settings.l2, **numbers)

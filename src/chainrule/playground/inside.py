@@ -230,7 +230,7 @@ class Inside:
         """The numbers of this update, as the rule's formula calls them."""
         o = self.optimizer
         row = o.hyperparameters_for(1)[0]
-        found = dict(zip(o.hyperparameter_names, row.tolist(), strict=True))
+        found = dict(zip(o._hyperparameter_names, row.tolist(), strict=True))
         shown = {name: found[name] for name in ("lr", *o.hyperparameters)}
         for name in ("l1", "l2", "weight_decay"):
             if getattr(o, name):
@@ -278,7 +278,7 @@ class Inside:
             )
         gradient = next(g for v, g in self.gradients.items() if self.graph.names[v] == arrow)
         numbers = dict(
-            zip(o.hyperparameter_names, o.hyperparameters_for(1)[0].tolist(), strict=True)
+            zip(o._hyperparameter_names, o.hyperparameters_for(1)[0].tolist(), strict=True)
         )
         with recording(), ignore_fp_errors():
             p = Variable(update.before["p"].copy(), arrow)

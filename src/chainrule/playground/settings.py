@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import math
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from typing import Any, TypeAlias, TypeVar
 from chainrule.errors import ChainruleError, SettingError, nearest, shown
 from chainrule.lang.messages import Spelled, Text, _, _n, _p, listed, sentences
 from chainrule.layers.initial import NAMED
-from chainrule.optimizers import OPTIMIZERS
+from chainrule.optimizers import OPTIMIZERS, default_numbers
 from chainrule.playground.caps import Caps
 
 __all__ = [
@@ -26,7 +25,6 @@ __all__ = [
     "Problems",
     "Settings",
     "Values",
-    "number_defaults",
     "sentences_of",
 ]
 
@@ -70,18 +68,6 @@ def sentences_of(error: Exception) -> list[str]:
     return [error.args[0] if isinstance(error, ChainruleError) else str(error)]
 
 
-def number_defaults(optimizer: str) -> dict[str, float]:
-    """The numbers of an optimizer besides the learning rate, with their defaults.
-
-    >>> number_defaults("Momentum"), number_defaults("SGD")
-    ({'momentum': 0.9}, {})
-    """
-    kind = OPTIMIZERS[optimizer]
-    parameters = inspect.signature(kind).parameters
-    names = [*kind.hyperparameters, *(["weight_decay"] if "weight_decay" in parameters else [])]
-    return {name: float(parameters[name].default) for name in names}
-
-
 @dataclass(frozen=True)
 class Settings:
     """All that decides a run. `changed` gives other settings, checked.
@@ -117,7 +103,7 @@ class Settings:
     batch_size: int = 10
 
     def __post_init__(self) -> None:
-        numbers = number_defaults(self.optimizer) | dict(self.optimizer_numbers)
+        numbers = default_numbers(OPTIMIZERS[self.optimizer]) | dict(self.optimizer_numbers)
         object.__setattr__(self, "optimizer_numbers", numbers)
 
     def as_dict(self) -> Values:
@@ -200,7 +186,7 @@ class Settings:
                 )
             )
         problems += self._strange()
-        known = number_defaults(self.optimizer)
+        known = default_numbers(OPTIMIZERS[self.optimizer])
         for name in self.optimizer_numbers:
             if name not in known:
                 problems.append(_no_number(self.optimizer, name, known))

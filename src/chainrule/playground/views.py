@@ -16,7 +16,7 @@ from chainrule.graph.functions import concatenate
 from chainrule.layers import Affine, Dropout, Layer
 from chainrule.networks import Network
 from chainrule.nodes.base import Value, ignore_fp_errors
-from chainrule.optimizers import OPTIMIZERS, Optimizer
+from chainrule.optimizers import OPTIMIZERS, Optimizer, default_numbers
 from chainrule.playground.caps import Caps
 from chainrule.playground.data import Array, Data
 from chainrule.playground.linking import whole_link, write_link
@@ -29,7 +29,6 @@ from chainrule.playground.settings import (
     LIVE,
     LOSSES,
     Settings,
-    number_defaults,
 )
 from chainrule.playground.trouble import Column, Trouble, troubles
 from chainrule.settings import below_one
@@ -98,7 +97,7 @@ def _thumbs() -> dict[str, Array]:
 
 def _optimizer(name: str, kind: type[Optimizer]) -> Fields:
     numbers = []
-    for number, default in number_defaults(name).items():
+    for number, default in default_numbers(kind).items():
         most = math.nextafter(1, 0) if kind.hyperparameters.get(number) is below_one else 1.0
         least = 0.0 if number not in kind.hyperparameters or most < 1 else 1e-12
         numbers.append({"name": number, "default": default, "least": least, "most": most})

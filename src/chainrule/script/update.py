@@ -240,7 +240,7 @@ class Update:
         trace, optimizer = Trace(FUNCTIONS), self.optimizer
         dtype = self.groups[0][0].dtype
         leaves = [trace.argument((7,), dtype, name) for name in self._leaves]
-        numbers = {name: trace.number(name) for name in optimizer.hyperparameter_names}
+        numbers = {name: trace.number(name) for name in optimizer._hyperparameter_names}
         with collect_names() as local_names:
             p, g, *slots = leaves
             new = optimizer.apply_rule(p, g, list(slots), dict(numbers), decay, factor)

@@ -40,7 +40,7 @@ def update_source(
     n = 7  # any length, since the rule is elementwise
     p, g = (trace.argument((n,), dtype, k) for k in "pg")
     slots = [trace.argument((n,), dtype, slot) for slot in optimizer.slots]
-    numbers = {k: trace.number(k) for k in optimizer.hyperparameter_names}
+    numbers = {k: trace.number(k) for k in optimizer._hyperparameter_names}
     scaled = g * numbers["scale"] if limited and optimizer.clip_norm is None else g
     try:
         new = optimizer.apply_rule(p, scaled, list(slots), dict(numbers), decay, factor)
