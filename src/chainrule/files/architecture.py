@@ -1,7 +1,7 @@
 """A network as JSON, and back: its layers with their settings and arrays.
 
-`LAYERS` and `LOSSES` list all classes that a model file may name. A layer is rebuilt by calling
-its class with its arrays and its settings, `cls(**arrays, **settings)`. No name from a file is
+`LAYERS` and `LOSSES` are all classes that a model file may name: the public layers. A layer is rebuilt
+by calling its class with its arrays and its settings, `cls(**arrays, **settings)`. No name from a file is
 looked up anywhere else.
 """
 
@@ -9,42 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 import numpy as np
 
+from chainrule import layers as layers_room
 from chainrule.errors import ChainruleError, FormatError, SettingError, nearest, shown
 from chainrule.graph.variable import Array
 from chainrule.lang.messages import Text, _, listed, sentences
-from chainrule.layers import (
-    ELU,
-    GELU,
-    SELU,
-    Affine,
-    BatchNorm,
-    CrossEntropyError,
-    Dropout,
-    Embedding,
-    Flatten,
-    Function,
-    HalfSquaredError,
-    Huber,
-    Layer,
-    LayerNorm,
-    LeakyReLU,
-    Loss,
-    MatMul,
-    MeanAbsoluteError,
-    MeanSquaredError,
-    Mish,
-    ReLU,
-    Sigmoid,
-    SigmoidWithLoss,
-    SiLU,
-    Softmax,
-    SoftmaxWithLoss,
-    Tanh,
-)
+from chainrule.layers import Dropout, Function, Layer, Loss
 from chainrule.layers.base import dotted
 from chainrule.layers.function import KEPT
 from chainrule.layers.opaque import OpaqueLayer
@@ -67,45 +41,38 @@ class Kind:
     buffers: tuple[str, ...] = ()
     options: tuple[str, ...] = ()
 
+    @classmethod
+    def of(cls, layer: type[Layer]) -> Kind:
+        """As its signatures tell: `formula` takes the arrays after x, optional settings are None."""
+        arrays = () if issubclass(layer, Loss) else tuple(signature(layer.formula).parameters)[2:]
+        options = tuple(
+            name for name, p in signature(layer).parameters.items() if p.default is None
+        )
+        return cls(layer, arrays, **{"options": options, **_MORE.get(layer.__name__, {})})
+
     @property
     def settings(self) -> tuple[str, ...]:
         """The names of the required settings."""
         return tuple(name for name in self.cls.hyperparameters if name not in self.options)
 
 
-def _table(*kinds: Kind) -> dict[str, Kind]:
-    return {kind.cls.__name__: kind for kind in kinds}
+#: What no signature tells: buffers, and options that are kept by another name.
+_MORE: dict[str, dict[str, tuple[str, ...]]] = {
+    "BatchNorm": {"buffers": ("running_mean", "running_var")},
+    "Dropout": {"buffers": ("clock",), "options": ("mask_seed",)},
+    "Function": {"options": ("function",)},
+}
 
 
-LAYERS = _table(
-    Kind(MatMul, ("W",)),
-    Kind(Affine, ("W", "b")),
-    Kind(Embedding, ("W",)),
-    Kind(BatchNorm, ("gamma", "beta"), ("running_mean", "running_var")),
-    Kind(LayerNorm, ("gamma", "beta")),
-    Kind(Dropout, buffers=("clock",), options=("mask_seed",)),
-    Kind(Sigmoid),
-    Kind(Tanh),
-    Kind(ReLU),
-    Kind(LeakyReLU),
-    Kind(GELU),
-    Kind(ELU),
-    Kind(SELU),
-    Kind(SiLU),
-    Kind(Mish),
-    Kind(Softmax),
-    Kind(Flatten),
-    Kind(Function, options=("function",)),
-)
-LOSSES = _table(
-    Kind(SoftmaxWithLoss, options=("class_weights", "ignore_index")),
-    Kind(SigmoidWithLoss, options=("pos_weight",)),
-    Kind(CrossEntropyError, options=("class_weights", "ignore_index")),
-    Kind(MeanSquaredError),
-    Kind(HalfSquaredError),
-    Kind(MeanAbsoluteError),
-    Kind(Huber),
-)
+def _public(base: type[Layer]) -> list[type[Layer]]:
+    """chainrule's own layers of a kind, but for base classes."""
+    known = (getattr(layers_room, name) for name in layers_room.__all__)
+    classes = (c for c in known if isinstance(c, type) and issubclass(c, base))
+    return [c for c in classes if c not in (Layer, Loss)]
+
+
+LOSSES = {cls.__name__: Kind.of(cls) for cls in _public(Loss)}
+LAYERS = {cls.__name__: Kind.of(cls) for cls in _public(Layer) if cls.__name__ not in LOSSES}
 #: The networks by name; a subclass that only has its own `__init__` is saved as Sequential.
 NETWORKS: dict[str, type[Sequential]] = {"Sequential": Sequential, "TwoLayerNet": TwoLayerNet}
 
