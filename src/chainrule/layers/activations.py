@@ -26,10 +26,13 @@ __all__ = [
 
 
 class _Activation(Layer):
-    """A layer without parameters."""
+    """A layer without parameters, with as many outputs per row as inputs."""
 
     def __init__(self) -> None:
         super().__init__()
+
+    def _widths(self, inputs: int | None) -> tuple[int | None, int | None]:
+        return inputs, inputs
 
 
 class Sigmoid(_Activation):

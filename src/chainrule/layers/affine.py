@@ -52,6 +52,10 @@ class MatMul(Layer):
     def formula(self, x: Value, W: Value) -> Value:
         return _product(self, x, W)
 
+    def _widths(self, inputs: int | None) -> tuple[int | None, int | None]:
+        inputs, outputs = self._parameters["W"].shape
+        return inputs, outputs
+
 
 class Affine(Layer):
     """y = x W + b (chapter, figure 1-29): x (..., D), W (D, H), b (H,), y (..., H).
@@ -113,6 +117,10 @@ class Affine(Layer):
     @says("y = x W + b.")
     def formula(self, x: Value, W: Value, b: Value) -> Value:
         return _product(self, x, W) + b
+
+    def _widths(self, inputs: int | None) -> tuple[int | None, int | None]:
+        inputs, outputs = self._parameters["W"].shape
+        return inputs, outputs
 
 
 def _refuse_sizes(name: str, *arrays: npt.ArrayLike) -> None:

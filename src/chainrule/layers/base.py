@@ -303,6 +303,10 @@ class Layer:
         """Overwrite a parameter or buffer in place: its address and shape never change."""
         refill(self, name, getattr(self, name), value)
 
+    def _widths(self, inputs: int | None) -> tuple[int | None, int | None]:
+        """The length of the last axis of x, and of y if that of x is `inputs`; None where not known."""
+        return None, None
+
     def __repr__(self) -> str:
         sizes = [f"{n}: {'×'.join(map(str, p.shape))}" for n, p in self._parameters.items()]
         values = {name: getattr(self, name) for name in type(self).hyperparameters}

@@ -40,6 +40,9 @@ class Dropout(Layer):
         self._unseeded_seed: int | None = None
         self._buffers = {"clock": np.zeros((), np.uint64)}
 
+    def _widths(self, inputs: int | None) -> tuple[int | None, int | None]:
+        return inputs, inputs
+
     @property
     def _needs_seed(self) -> bool:
         """Whether the seed of the masks is still to be drawn by a network."""

@@ -84,3 +84,6 @@ class Embedding(Layer):
     @says(_("y = W[ids]."))
     def formula(self, x: Value, W: Value) -> Value:
         return W[x]
+
+    def _widths(self, inputs: int | None) -> tuple[int | None, int | None]:
+        return None, self._parameters["W"].shape[1]

@@ -45,6 +45,10 @@ class _Norm(Layer):
         n = whole(features, "features")
         return cls(np.ones(n, dtype), np.zeros(n, dtype), **settings)
 
+    def _widths(self, inputs: int | None) -> tuple[int | None, int | None]:
+        (features,) = self._parameters["gamma"].shape
+        return features, features
+
     def _check_shape(self, x: Value) -> None:
         features = self._parameters["gamma"].shape[0]
         if x.ndim < 2 or x.shape[-1] != features:

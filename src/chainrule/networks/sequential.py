@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
 
+from chainrule import layers as public_layers
 from chainrule.errors import SettingError, ShapeError, nearest, refuse_class, shown
 from chainrule.lang.messages import Text, _, sentences
 from chainrule.layers import (
@@ -15,18 +16,13 @@ from chainrule.layers import (
     GELU,
     SELU,
     Affine,
-    BatchNorm,
-    Dropout,
     Function,
-    LayerNorm,
     LeakyReLU,
     Loss,
-    MatMul,
     Mish,
     ReLU,
     Sigmoid,
     SiLU,
-    Softmax,
     SoftmaxWithLoss,
     Tanh,
 )
@@ -50,16 +46,6 @@ ACTIVATIONS: dict[str, tuple[type[Layer], str]] = {
     "silu": (SiLU, "he"),
     "mish": (Mish, "he"),
 }
-
-
-#: Layers with as many outputs per row as inputs.
-KEEPS_WIDTH = (
-    *(layer for layer, _ in ACTIVATIONS.values()),
-    Softmax,
-    Dropout,
-    BatchNorm,
-    LayerNorm,
-)
 
 
 def _as_layer(given: object, i: int) -> Layer | Network:
@@ -157,22 +143,20 @@ class Sequential(Network):
         width: int | None = None
         before: tuple[str, object] = "", None
         for path, layer in self._in_order():
-            W = layer._parameters.get("W") if isinstance(layer, Affine | MatMul) else None
-            if W is not None:
-                if width is not None and W.shape[0] != width:
-                    raise ShapeError(
-                        _(
-                            "{layer} takes {inputs} inputs, but {before} gives {outputs} outputs. Make the"
-                            " two numbers the same.",
-                            layer=_named(path, layer),
-                            inputs=W.shape[0],
-                            before=_named(*before),
-                            outputs=width,
-                        )
+            takes, gives = layer._widths(width) if _is_public(layer) else (None, None)
+            if width is not None and takes not in (width, None):
+                raise ShapeError(
+                    _(
+                        "{layer} takes {inputs} inputs, but {before} gives {outputs} outputs. Make the"
+                        " two numbers the same.",
+                        layer=_named(path, layer),
+                        inputs=takes,
+                        before=_named(*before),
+                        outputs=width,
                     )
-                width, before = W.shape[1], (path, layer)
-            elif type(layer) not in KEEPS_WIDTH:
-                width = None  # the width of another layer's output is not known
+                )
+            if gives != width or layer._parameters:
+                width, before = gives, (path, layer)
 
     def _in_order(self, prefix: str = "") -> list[tuple[str, Layer | Network]]:
         """The layers in the order they run, with their paths; those of inner Sequentials too."""
@@ -189,6 +173,11 @@ class Sequential(Network):
         for layer in self.sequence:
             x = layer.predict(x) if isinstance(layer, Network) else layer.forward(x)
         return x
+
+
+def _is_public(layer: object) -> TypeGuard[Layer]:
+    """Whether it is a layer of chainrule, and no class of a user's own made from one."""
+    return getattr(public_layers, type(layer).__name__, None) is type(layer)
 
 
 def _named(path: str, layer: object) -> Text:
