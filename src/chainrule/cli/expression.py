@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from chainrule.errors import ChainruleError, SettingError, nearest, shown
 from chainrule.graph import functions
+from chainrule.graph.functions.elementwise import OF_ONE
 from chainrule.graph.variable import Variable
 from chainrule.lang.messages import Text, _, _n, listed
 
@@ -23,10 +24,7 @@ Array = npt.NDArray[Any]
 Shape: TypeAlias = tuple[int, ...]
 
 #: The functions an expression may call: of one value, of several, and those that take an axis.
-_ONE = (
-    "abs", "cos", "exp", "gelu", "log", "log1p", "relu", "sigmoid", "sign", "sin", "softplus",
-    "sqrt", "square", "tanh", "transpose",
-)  # fmt: skip
+_ONE = (*OF_ONE, "transpose")
 _TWO = ("maximum", "minimum", "matmul", "softmax_cross_entropy")
 _AXIS = ("logsumexp", "max", "mean", "min", "norm", "prod", "softmax", "std", "sum", "var")
 FUNCTIONS: dict[str, Callable[..., Any]] = {

@@ -9,6 +9,7 @@ import numpy as np
 
 from chainrule.errors import SettingError, shown
 from chainrule.graph import functions
+from chainrule.graph.functions.elementwise import OF_ONE
 from chainrule.graph.variable import UFUNCS, Variable
 from chainrule.lang.messages import _, listed, says
 from chainrule.layers.base import Layer
@@ -17,13 +18,7 @@ from chainrule.nodes.base import Value
 __all__ = ["KEPT", "Function"]
 
 #: The functions that a model file may name: one array in, one of the same shape out.
-KEPT: dict[str, Callable[[Value], Value]] = {
-    name: getattr(functions, name)
-    for name in (
-        "abs", "cos", "elu", "exp", "gelu", "leaky_relu", "log", "log1p", "mish", "negative", "relu",
-        "selu", "sigmoid", "sign", "silu", "sin", "softmax", "softplus", "sqrt", "square", "tanh",
-    )
-}  # fmt: skip
+KEPT: dict[str, Callable[[Value], Value]] = {**OF_ONE, "softmax": functions.softmax}
 
 
 class Function(Layer):

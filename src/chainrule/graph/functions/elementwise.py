@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from inspect import Signature, signature
 
 import numpy as np
 
@@ -102,6 +103,8 @@ def _of(node: type[nodes.Node], name: str) -> Callable[..., Value]:
         return apply(node(), *inputs)
 
     function.__name__ = function.__qualname__ = name
+    _self, *parameters = signature(node.forward).parameters.values()
+    function.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
     function.__doc__ = "\n\n".join(filter(None, (f"{node.formula}.", node.__doc__)))
     return function
 
@@ -339,3 +342,12 @@ def deg2rad(x: Value) -> Value:
 def rad2deg(x: Value) -> Value:
     """Radians as degrees."""
     return multiply(x, 180 / math.pi)
+
+
+def _takes_one(function: Callable[..., Value]) -> bool:
+    first, *others = signature(function).parameters.values()
+    return first.default is first.empty and all(p.default is not p.empty for p in others)
+
+
+#: The functions of one array, by name.
+OF_ONE = {name: globals()[name] for name in __all__ if _takes_one(globals()[name])}
