@@ -18,6 +18,7 @@ from chainrule.checking import check as check
 from chainrule.drawing.drawing import Drawing as Drawing
 from chainrule.files import *  # noqa: F403
 from chainrule.graph import *  # noqa: F403
+from chainrule.graph.functions import one_hot as one_hot
 from chainrule.graph.functions.elementwise import *  # noqa: F403
 from chainrule.graph.functions.joining import *  # noqa: F403
 from chainrule.graph.functions.linear_algebra import *  # noqa: F403
@@ -26,7 +27,19 @@ from chainrule.graph.functions.picking import *  # noqa: F403
 from chainrule.graph.functions.products import *  # noqa: F403
 from chainrule.graph.functions.reductions import *  # noqa: F403
 from chainrule.graph.functions.shaping import *  # noqa: F403
-from chainrule.layers import *  # noqa: F403
+from chainrule.graph.mode import inference_mode as inference_mode
+from chainrule.graph.mode import is_training as is_training
+from chainrule.graph.mode import training_mode as training_mode
+from chainrule.layers import Layer as Layer
+from chainrule.layers.activations import *  # noqa: F403
+from chainrule.layers.affine import *  # noqa: F403
+from chainrule.layers.class_losses import *  # noqa: F403
+from chainrule.layers.dropout import *  # noqa: F403
+from chainrule.layers.embedding import *  # noqa: F403
+from chainrule.layers.flatten import *  # noqa: F403
+from chainrule.layers.function import *  # noqa: F403
+from chainrule.layers.losses import *  # noqa: F403
+from chainrule.layers.normalization import *  # noqa: F403
 from chainrule.networks import Network as Network
 from chainrule.networks import Sequential as Sequential
 from chainrule.networks import TwoLayerNet as TwoLayerNet

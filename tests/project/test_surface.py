@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import importlib
+import pkgutil
 
+import pytest
 from tests.project.surface import GOLDEN, lines
 
 import chainrule as cr
@@ -19,3 +22,23 @@ def test_what_users_subclass_shows_only_what_they_may_touch() -> None:
     most = {cr.Layer: 17, cr.Network: 20, cr.Optimizer: 11, cr.nodes.Node: 22, cr.Callback: 4}
     for kind, count in most.items():
         assert len([name for name in dir(kind) if not name.startswith("_")]) <= count, kind
+
+
+#: Classes that only the room itself makes: of Dropout's counters, and around a hand-written layer.
+INSIDE = {"chainrule.nodes.random", "chainrule.layers.opaque"}
+
+
+@pytest.mark.parametrize("room", ["nodes", "layers"])
+def test_what_a_file_of_a_room_makes_public_the_room_does(room: str) -> None:
+    package = importlib.import_module(f"chainrule.{room}")
+    base = {"nodes": cr.nodes.Node, "layers": cr.Layer}[room]
+    for file in pkgutil.iter_modules(package.__path__, f"chainrule.{room}."):
+        module = importlib.import_module(file.name)
+        if file.name in INSIDE:
+            continue
+        for name in module.__all__:
+            kind = getattr(module, name)
+            if name[0] != "_" and isinstance(kind, type) and issubclass(kind, base):
+                assert name in package.__all__, f"{name} of {file.name} is not in chainrule.{room}"
+                if room == "layers":
+                    assert getattr(cr, name) is kind

@@ -1,67 +1,41 @@
-"""Layers: named expressions with parameters; and the losses."""
+"""Layers: named expressions with parameters; and the losses.
+
+The public classes in the files of this room are `chainrule.layers.<name>` and `chainrule.<name>`.
+"""
 
 from __future__ import annotations
 
 from chainrule.graph.functions import one_hot
 from chainrule.graph.mode import inference_mode, is_training, training_mode
-from chainrule.layers.activations import (
-    ELU,
-    GELU,
-    SELU,
-    LeakyReLU,
-    Mish,
-    ReLU,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Tanh,
+from chainrule.layers import (
+    activations,
+    affine,
+    class_losses,
+    dropout,
+    embedding,
+    flatten,
+    function,
+    losses,
+    normalization,
 )
-from chainrule.layers.affine import Affine, MatMul
+from chainrule.layers.activations import *  # noqa: F403
+from chainrule.layers.affine import *  # noqa: F403
 from chainrule.layers.base import Layer
-from chainrule.layers.class_losses import CrossEntropyError, SigmoidWithLoss, SoftmaxWithLoss
-from chainrule.layers.dropout import Dropout
-from chainrule.layers.embedding import Embedding
-from chainrule.layers.flatten import Flatten
-from chainrule.layers.function import Function
-from chainrule.layers.losses import (
-    HalfSquaredError,
-    Huber,
-    Loss,
-    MeanAbsoluteError,
-    MeanSquaredError,
-)
-from chainrule.layers.normalization import BatchNorm, LayerNorm
+from chainrule.layers.class_losses import *  # noqa: F403
+from chainrule.layers.dropout import *  # noqa: F403
+from chainrule.layers.embedding import *  # noqa: F403
+from chainrule.layers.flatten import *  # noqa: F403
+from chainrule.layers.function import *  # noqa: F403
+from chainrule.layers.losses import *  # noqa: F403
+from chainrule.layers.normalization import *  # noqa: F403
 
-__all__ = [
-    "ELU",
-    "GELU",
-    "SELU",
-    "Affine",
-    "BatchNorm",
-    "CrossEntropyError",
-    "Dropout",
-    "Embedding",
-    "Flatten",
-    "Function",
-    "HalfSquaredError",
-    "Huber",
-    "Layer",
-    "LayerNorm",
-    "LeakyReLU",
-    "Loss",
-    "MatMul",
-    "MeanAbsoluteError",
-    "MeanSquaredError",
-    "Mish",
-    "ReLU",
-    "SiLU",
-    "Sigmoid",
-    "SigmoidWithLoss",
-    "Softmax",
-    "SoftmaxWithLoss",
-    "Tanh",
-    "inference_mode",
-    "is_training",
-    "one_hot",
-    "training_mode",
-]
+__all__ = ["Layer", "inference_mode", "is_training", "one_hot", "training_mode"]
+__all__ += activations.__all__
+__all__ += affine.__all__
+__all__ += class_losses.__all__
+__all__ += dropout.__all__
+__all__ += embedding.__all__
+__all__ += flatten.__all__
+__all__ += function.__all__
+__all__ += losses.__all__
+__all__ += normalization.__all__

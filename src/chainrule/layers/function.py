@@ -15,7 +15,7 @@ from chainrule.lang.messages import _, listed, says
 from chainrule.layers.base import Layer
 from chainrule.nodes.base import Value
 
-__all__ = ["KEPT", "Function"]
+__all__ = ["Function"]
 
 #: The functions that a model file may name: one array in, one of the same shape out.
 KEPT: dict[str, Callable[[Value], Value]] = {**OF_ONE, "softmax": functions.softmax}

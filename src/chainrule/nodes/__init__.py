@@ -1,167 +1,48 @@
-"""Nodes: what an operation computes, forwards and backwards. Nothing but arithmetic."""
+"""Nodes: what an operation computes, forwards and backwards. Nothing but arithmetic.
+
+The public classes in the files of this room are `chainrule.nodes.<name>`.
+"""
 
 from __future__ import annotations
 
-from chainrule.nodes.activations import (
-    ELU,
-    GELU,
-    SELU,
-    LeakyReLU,
-    LogSumExp,
-    Mish,
-    ReLU,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softplus,
-    Tanh,
+from chainrule.nodes import (
+    activations,
+    arithmetic,
+    choice,
+    elementary,
+    indexing,
+    linear_algebra,
+    losses,
+    products,
+    reductions,
+    rounding,
+    shaping,
+    trigonometry,
 )
-from chainrule.nodes.arithmetic import Abs, Add, Div, Mul, Neg, Pow, Sign, Sub
+from chainrule.nodes.activations import *  # noqa: F403
+from chainrule.nodes.arithmetic import *  # noqa: F403
 from chainrule.nodes.base import Node
-from chainrule.nodes.choice import (
-    Clip,
-    Equal,
-    Greater,
-    GreaterEqual,
-    Less,
-    LessEqual,
-    LogicalAnd,
-    LogicalNot,
-    LogicalOr,
-    Maximum,
-    Minimum,
-    NotEqual,
-    Where,
-)
-from chainrule.nodes.elementary import Cbrt, Erf, Exp, Exp2, Expm1, Log, Log1p, Log2, Log10, Sqrt
-from chainrule.nodes.indexing import Index, IndexAdd, OneHot
-from chainrule.nodes.linear_algebra import Cholesky, Det, Eigh, Inv, Pinv, SlogDet, Solve
-from chainrule.nodes.losses import (
-    CrossEntropy,
-    SigmoidCrossEntropy,
-    SoftmaxCrossEntropy,
-    SoftTargetCrossEntropy,
-)
-from chainrule.nodes.products import MatMul
-from chainrule.nodes.reductions import Cumsum, Max, Mean, Min, Norm, Prod, Std, Sum, Var
-from chainrule.nodes.rounding import Ceil, Floor, Mod, Rint, Trunc
-from chainrule.nodes.shaping import (
-    Branch,
-    Cast,
-    Concatenate,
-    Repeat,
-    Reshape,
-    Stack,
-    StopGradient,
-    Transpose,
-)
-from chainrule.nodes.trigonometry import (
-    Arccos,
-    Arccosh,
-    Arcsin,
-    Arcsinh,
-    Arctan,
-    Arctan2,
-    Arctanh,
-    Cos,
-    Cosh,
-    Sin,
-    Sinh,
-    Tan,
-)
+from chainrule.nodes.choice import *  # noqa: F403
+from chainrule.nodes.elementary import *  # noqa: F403
+from chainrule.nodes.indexing import *  # noqa: F403
+from chainrule.nodes.linear_algebra import *  # noqa: F403
+from chainrule.nodes.losses import *  # noqa: F403
+from chainrule.nodes.products import *  # noqa: F403
+from chainrule.nodes.reductions import *  # noqa: F403
+from chainrule.nodes.rounding import *  # noqa: F403
+from chainrule.nodes.shaping import *  # noqa: F403
+from chainrule.nodes.trigonometry import *  # noqa: F403
 
-__all__ = [
-    "ELU",
-    "GELU",
-    "SELU",
-    "Abs",
-    "Add",
-    "Arccos",
-    "Arccosh",
-    "Arcsin",
-    "Arcsinh",
-    "Arctan",
-    "Arctan2",
-    "Arctanh",
-    "Branch",
-    "Cast",
-    "Cbrt",
-    "Ceil",
-    "Cholesky",
-    "Clip",
-    "Concatenate",
-    "Cos",
-    "Cosh",
-    "CrossEntropy",
-    "Cumsum",
-    "Det",
-    "Div",
-    "Eigh",
-    "Equal",
-    "Erf",
-    "Exp",
-    "Exp2",
-    "Expm1",
-    "Floor",
-    "Greater",
-    "GreaterEqual",
-    "Index",
-    "IndexAdd",
-    "Inv",
-    "LeakyReLU",
-    "Less",
-    "LessEqual",
-    "Log",
-    "Log1p",
-    "Log2",
-    "Log10",
-    "LogSumExp",
-    "LogicalAnd",
-    "LogicalNot",
-    "LogicalOr",
-    "MatMul",
-    "Max",
-    "Maximum",
-    "Mean",
-    "Min",
-    "Minimum",
-    "Mish",
-    "Mod",
-    "Mul",
-    "Neg",
-    "Node",
-    "Norm",
-    "NotEqual",
-    "OneHot",
-    "Pinv",
-    "Pow",
-    "Prod",
-    "ReLU",
-    "Repeat",
-    "Reshape",
-    "Rint",
-    "SiLU",
-    "Sigmoid",
-    "SigmoidCrossEntropy",
-    "Sign",
-    "Sin",
-    "Sinh",
-    "SlogDet",
-    "SoftTargetCrossEntropy",
-    "Softmax",
-    "SoftmaxCrossEntropy",
-    "Softplus",
-    "Solve",
-    "Sqrt",
-    "Stack",
-    "Std",
-    "StopGradient",
-    "Sub",
-    "Sum",
-    "Tan",
-    "Tanh",
-    "Transpose",
-    "Trunc",
-    "Var",
-    "Where",
-]
+__all__ = ["Node"]
+__all__ += activations.__all__
+__all__ += arithmetic.__all__
+__all__ += choice.__all__
+__all__ += elementary.__all__
+__all__ += indexing.__all__
+__all__ += linear_algebra.__all__
+__all__ += losses.__all__
+__all__ += products.__all__
+__all__ += reductions.__all__
+__all__ += rounding.__all__
+__all__ += shaping.__all__
+__all__ += trigonometry.__all__

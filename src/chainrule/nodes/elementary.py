@@ -8,7 +8,7 @@ import numpy as np
 
 from chainrule.nodes.base import Node, Value, called
 
-__all__ = ["Cbrt", "Erf", "Exp", "Exp2", "Expm1", "Log", "Log1p", "Log2", "Log10", "Sqrt", "erf"]
+__all__ = ["Cbrt", "Erf", "Exp", "Exp2", "Expm1", "Log", "Log1p", "Log2", "Log10", "Sqrt"]
 
 
 @called(lambda x: np.zeros(x.shape, x.dtype if x.dtype.kind == "f" else float))

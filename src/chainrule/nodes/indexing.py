@@ -11,7 +11,7 @@ import numpy.typing as npt
 from chainrule.lang.messages import _
 from chainrule.nodes.base import Node, Value, primitive
 
-__all__ = ["Index", "IndexAdd", "OneHot", "add_at", "chosen", "replaced"]
+__all__ = ["Index", "IndexAdd", "OneHot"]
 
 #: What stands between the brackets of x[...], one part for each comma.
 Key: TypeAlias = tuple[Any, ...]

@@ -12,23 +12,7 @@ from chainrule.errors import ChainruleError, ShapeError
 from chainrule.lang.messages import Text, _
 from chainrule.nodes.base import Node, Value, called
 
-__all__ = [
-    "Cholesky",
-    "Det",
-    "Eigh",
-    "Inv",
-    "MatrixError",
-    "Pinv",
-    "SlogDet",
-    "Solve",
-    "cholesky",
-    "det",
-    "eigh",
-    "inv",
-    "pinv",
-    "slogdet",
-    "solve",
-]
+__all__ = ["Cholesky", "Det", "Eigh", "Inv", "Pinv", "SlogDet", "Solve"]
 
 # -- NumPy's functions, with errors that say what to do -----------------------------------------------
 
