@@ -127,6 +127,7 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["update"]:
             update()
+            compile_all()
         case ["compile"]:
             compile_all()
         case _:

@@ -288,7 +288,7 @@ ROWS = "size,town,price\n" + "".join(
 
 
 def lines_to_say() -> Iterator[list[str]]:
-    """Every command, where all is well."""
+    """Every command that ends by itself, where all is well."""
     Path("t.csv").write_text(ROWS)
     yield ["train", "iris", *FAST]
     yield ["train", "iris", *FAST, "--patience", "2", "--out", "p.safetensors"]
@@ -309,7 +309,9 @@ def lines_to_say() -> Iterator[list[str]]:
 
 
 def test_all_that_is_said_is_chinese() -> None:
-    for args in lines_to_say():
+    lines = list(lines_to_say())
+    assert {line[0] for line in lines} == set(chainrule.commands) - {"play", "figures"}
+    for args in lines:
         result = run_in("zh", *args)
         assert result.exit_code == 0, result.output
         told = re.sub(r"(?m)^(接下来| {6})  chainrule .*", "", result.output)

@@ -260,6 +260,15 @@ print(*[line for line in script.text.splitlines() if "Softplus:" in line])
 """
 
 
+@pytest.mark.parametrize("name", nodes.__all__)
+def test_what_a_node_says_in_words_is_a_message(name: str) -> None:
+    kind = getattr(nodes, name)
+    for told in (kind.why, kind.how):
+        if not isinstance(told, Text):
+            words_in = set(re.findall(r"[A-Za-z]{2,}", told)) - FUNCTIONS
+            assert not words_in, f"{name}: {told!r} has the words {words_in}: write _(…)"
+
+
 def test_nothing_is_lost_where_python_drops_docstrings(tmp_path: Path) -> None:
     """What README and this program print: steps, explanations, comments of a written program."""
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
@@ -276,7 +285,7 @@ def test_nothing_is_lost_where_python_drops_docstrings(tmp_path: Path) -> None:
             [sys.executable, *flags, str(program)],
             cwd=tmp_path,
             env={**os.environ, "PYTHONPATH": path},
-            capture_output=True,
+            stdout=subprocess.PIPE,
             text=True,
             check=True,
         ).stdout

@@ -96,13 +96,6 @@ def _says(text: str) -> bool:
     return _WORDS.search(text) is not None and _CODE.search(text) is None
 
 
-def _docstrings(kind: ast.ClassDef) -> Iterator[ast.expr]:
-    """The words that a class declares for its methods' docstrings, as nodes do."""
-    for part in kind.body:
-        if isinstance(part, ast.Assign) and ast.unparse(part.targets[0]) in ("how", "why"):
-            yield part.value
-
-
 def strays(path: Path) -> Iterator[Place]:
     """Strings with four English words in a row that are neither docstrings nor messages."""
     tree = ast.parse(path.read_text("utf-8"))
@@ -111,8 +104,6 @@ def strays(path: Path) -> Iterator[Place]:
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
             passed.add(id(body[0].value))  # a docstring
-        if isinstance(node, ast.ClassDef):
-            passed |= set(map(id, _docstrings(node)))
         maker = _maker(node)
         if maker is not None:
             assert isinstance(node, ast.Call)
