@@ -364,11 +364,12 @@ def show_result(trained: Trained) -> None:
 
 def _time(trained: Trained) -> Text:
     """How long training took, and why it ended early, if it did."""
+    compiled = trained.facts["training"]["engine"] == "compiled"
     time = _(
-        "{seconds:.1f} s, {epochs}, {engine} engine",
+        "{seconds:.1f} s, {epochs}, {engine}",
         seconds=trained.seconds,
         epochs=_n("{n:,} epoch", "{n:,} epochs", trained.epochs),
-        engine=trained.facts["training"]["engine"],
+        engine=_("compiled engine") if compiled else _("numpy engine"),
     )
     return _("{time}; {why}", time=time, why=trained.stopped) if trained.stopped else time
 
