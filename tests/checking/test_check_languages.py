@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from tests.graph.test_graph_proof import Layer
+from tests.graph.test_proof import Layer
 
 import chainrule as cr
 from chainrule.errors import CheckError

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.graph.recorded import small_net
-from tests.graph.test_graph_proof import Layer, Spoiled, net_graph
+from tests.graph.test_proof import Layer, Spoiled, net_graph
 
 import chainrule as cr
 from chainrule.graph.graph import Graph

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 from tests.cli.chinese import HAN, english_words, in_words, names_and_numbers, run_in
-from tests.cli.test_cli_bad_input import CASES, Make, contents
-from tests.cli.test_cli_graphs import BAD, HOSTILE, MORE_BAD
-from tests.cli.test_cli_robust import on_a_terminal
+from tests.cli.test_bad_input import CASES, Make, contents
+from tests.cli.test_graphs import BAD, HOSTILE, MORE_BAD
+from tests.cli.test_robust import on_a_terminal
 
 from chainrule.cli import chainrule
 from chainrule.cli.foreign_words import system_words
