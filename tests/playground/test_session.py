@@ -232,7 +232,7 @@ BAD_SETTINGS: list[dict[str, Any]] = [
     {"features": ["x", "x"]}, {"features": ["z"]}, {"features": "x"}, {"hidden": [0]},
     {"hidden": [65]}, {"hidden": [4] * 7}, {"hidden": 4}, {"hidden": [2.5]}, {"hidden": [True]},
     {"activations": ["tanh"]}, {"activations": ["step", "tanh"]}, {"init": "he2"},
-    {"weight_seed": -1}, {"weight_seed": 2**31}, {"loss": "hinge"}, {"optimizer": "Lion"},
+    {"weight_seed": -1}, {"weight_seed": 2**31}, {"loss": "hinge"}, {"optimizer": "Nobody"},
     {"optimizer_numbers": {"beta1": 0.5}}, {"optimizer_numbers": [1]},
     {"optimizer": "Adam", "optimizer_numbers": {"beta1": 1.0}}, {"learning_rate": -0.1}, {"learning_rate": 0},
     {"learning_rate": 101}, {"l1": -1}, {"l2": 1e9}, {"dropout": 0.95}, {"batch_size": 0},

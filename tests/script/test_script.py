@@ -127,7 +127,7 @@ def _layer_network(row: LayerRow, rng: np.random.Generator) -> tuple[cr.Sequenti
 def test_every_layer_of_the_table(tmp_path: Path) -> None:
     rng = np.random.default_rng(2)
     pairs = [
-        both(*made[:1], cr.SGD(lr=0.1), *made[1:], epochs=4, batch_size=3)
+        both(*made[:1], cr.SGD(lr=0.02), *made[1:], epochs=4, batch_size=3)
         for made in (_layer_network(row, rng) for row in LAYERS)
     ]
     prints_the_same(tmp_path, *pairs)
