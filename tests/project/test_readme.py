@@ -34,6 +34,7 @@ def printed(path: Path, *options: str) -> str:
     return run.stdout
 
 
+@pytest.mark.skipif(sys.gettrace() is not None, reason="coverage has one of Python's two hooks")
 def test_the_same_without_docstrings_and_under_a_profiler(program: Path) -> None:
     pytest.importorskip("matplotlib")
     plain = printed(program)

@@ -541,6 +541,7 @@ def test_writing_changes_nothing(tmp_path: Path) -> None:
     assert sys.getprofile() is profile
 
 
+@pytest.mark.skipif(sys.gettrace() is not None, reason="coverage has one of Python's two hooks")
 @pytest.mark.parametrize("who", ["a profiler", "a tracer", "both"])
 def test_the_text_is_the_same_under_a_profiler_and_a_debugger(who: str) -> None:
     def text() -> str:
