@@ -69,7 +69,7 @@ def check_place(path: Pathish, overwrite: bool = False) -> None:
                 "{file} exists already, and is left as it is. Give another name, or say that it may be"
                 " overwritten ({overwrite}).",
                 file=where,
-                overwrite=Spelled("overwrite=True; --force", command="--force"),
+                overwrite=Spelled(_("overwrite=True; --force"), command="--force"),
             )
         )
     _check_permission(where, folder)  # a new file replaces the old one

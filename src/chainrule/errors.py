@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-from chainrule.lang.languages import chosen
+from chainrule.lang.languages import chosen, language_of
 from chainrule.lang.messages import Text, _, _p, capital, in_language, listed, sentences
 
 __all__ = [
@@ -20,12 +20,14 @@ __all__ = [
     "DataError",
     "ExtraMissingError",
     "FormatError",
+    "MissingMethodError",
     "NonFiniteError",
     "RecordingError",
     "SettingError",
     "ShapeError",
     "forgotten_init",
     "guess",
+    "missing_method",
     "nearest",
     "printable",
     "refuse_class",
@@ -45,8 +47,11 @@ class ChainruleError(Exception):
     """
 
     def said(self, lang: str, reader: str = "python") -> str:
-        """The text in a language ("en", "zh"), for somebody who writes Python or uses the command."""
-        return in_language(self.args[0], lang, reader) if len(self.args) == 1 else super().__str__()
+        """The text in a language ("en", "zh"; English if the tag means neither), for a reader."""
+        known = language_of(lang) or "en"
+        return (
+            in_language(self.args[0], known, reader) if len(self.args) == 1 else super().__str__()
+        )
 
     def __str__(self) -> str:
         return self.said(chosen())
@@ -84,6 +89,10 @@ class CheckError(ChainruleError, AssertionError):
     """A gradient that disagrees with the numerical one."""
 
 
+class MissingMethodError(ChainruleError, NotImplementedError):
+    """A class of the user's own without the method that makes it work."""
+
+
 class ExtraMissingError(ChainruleError, ImportError):
     """A package of an optional extra is not installed."""
 
@@ -92,6 +101,18 @@ def shown(value: object, limit: int = 80) -> str:
     """`repr(value)` on one line, cut to `limit` characters, for error messages."""
     text = repr(value).replace("\n", " ")
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def missing_method(owner: object, method: str) -> MissingMethodError:
+    """The error for an object whose class does not define `method`, such as "rule(self, p, g)"."""
+    return MissingMethodError(
+        _(
+            "{kind} has no {name}. Define `def {method}` in the class.",
+            kind=type(owner).__name__,
+            name=method.partition("(")[0],
+            method=method,
+        )
+    )
 
 
 def forgotten_init(owner: object, base: str) -> SettingError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from itertools import pairwise
 
@@ -38,8 +39,8 @@ def test_signs_stay_with_what_they_belong_to(text: str, width: int) -> None:
     lines = wrapped(text, width)
     for before, line in pairwise(lines):
         at = text.replace(" ", "")
-        joined = f"{before[-1]}{line[0]}"
-        if f"{before[-1]} {line[0]}" not in text and joined in at:
+        left, right = re.escape(before[-1]), re.escape(line[0])
+        if not re.search(f"{left} +{right}", text) and before[-1] + line[0] in at:
             assert line[0] not in CLOSING
             assert before[-1] not in OPENING
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
@@ -73,7 +74,9 @@ class DataOptions:
             header=self.header,
             kinds={**(known or {}), **self.kinds},
             decimal=self.decimal or "",
-            missing_words=None if words is None else frozenset(w.strip() for w in words.split(",")),
+            missing_words=None
+            if words is None
+            else frozenset(w.strip() for w in re.split("[,，、]", words)),
             day_first=self.day_first,
             **({} if judged is None else {"judged": judged}),
         )

@@ -209,6 +209,13 @@ def _check_files(options: TrainOptions, out: str) -> None:
             options.report,
             {_p("a file", "the model"): out, _p("a file", "the data"): options.data},
         )
+        if not options.report.lower().endswith((".html", ".htm")):
+            raise SettingError(
+                _(
+                    "--report {file}: a report is a page of HTML. Give a name that ends in .html.",
+                    file=options.report,
+                )
+            )
     keep_apart("--out", out, {_("the data itself"): options.data})
 
 

@@ -42,7 +42,7 @@ def as_utf8(data: bytes, source: str, encoding: str) -> bytes:
                     source=source,
                     wide=wide,
                     encoding=encoding,
-                    option=_option(wide.lower()),
+                    option=_option(likely_encoding(data)),
                 )
             )
         _refuse_nul(data, source)  # before the bytes are decoded
@@ -59,7 +59,7 @@ def as_utf8(data: bytes, source: str, encoding: str) -> bytes:
                 encoding=encoding,
                 byte=data[problem.start : problem.start + 1].hex(),
                 offset=problem.start,
-                advice=Spelled(_likely(data), page=plain),
+                advice=Spelled(_likely(data, name), page=plain),
             )
         ) from None
     if name != "utf-8":
@@ -124,15 +124,19 @@ def _option(name: str, *further: str) -> Spelled:
     )
 
 
-def _likely(data: bytes) -> Text:
-    """The advice which encoding to try."""
+def _likely(data: bytes, tried: str) -> Text:
+    """The advice which encoding to try instead of the one that was tried."""
+    if tried != "utf-8" and likely_encoding(data) == "utf-8":
+        return _("It is UTF-8: read it so, which is what happens where no encoding is given.")
+    if tried.startswith("utf-16"):
+        return _("Read it with {option}.", option=_option(likely_encoding(data)))
     if _like_chinese(data):
         return _(
-            "It looks like Chinese of an older Windows program: read it with {option}, or save it as UTF-8.",
+            "It looks like Chinese of a Windows program: read it with {option}, or save it as UTF-8.",
             option=_option("gb18030", "big5", "shift_jis", "cp1252"),
         )
     return _(
-        "If the file comes from an older Windows program, read it with {option}, or save it as UTF-8.",
+        "If a Windows program saved it, read it with {option}, or save it as UTF-8.",
         option=_option("cp1252", "latin-1", "gb18030", "shift_jis"),
     )
 

@@ -29,8 +29,8 @@ READ: dict[str, Callable[[int, Text], Message]] = {
         "{n} cell of {columns} is read without its sign or unit",
         "{n} cells of {columns} are read without their sign or unit", n, columns=columns),
     "scale": lambda n, columns: _n(
-        "{n} cell of {columns} has a letter for thousands or millions",
-        "{n} cells of {columns} have a letter for thousands or millions", n, columns=columns),
+        "{n} cell of {columns} has a unit of thousands or millions",
+        "{n} cells of {columns} have a unit of thousands or millions", n, columns=columns),
     "negative": lambda n, columns: _n(
         "{n} cell of {columns} is negative, in parentheses",
         "{n} cells of {columns} are negative, in parentheses", n, columns=columns),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Flow", "Step", "gradient_text", "source_lines", "steps", "value_name"]
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Flow:
     """What flows along an arrow: the value, or on the way back the gradient (`∂` in its name).
 
@@ -54,7 +54,7 @@ class Flow:
     __repr__ = __str__
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Step:
     """One operation: its inputs, its formula, its outputs, and the source line that wrote it.
 

@@ -257,7 +257,17 @@ class Variable(ArrayMethods, NDArrayOperatorsMixin):
                     variable=self._named,
                 )
             )
-        if self.requires_grad and self.size == 1:
+        if self.size != 1:
+            raise RecordingError(
+                _(
+                    "{what}() of {variable} of shape {shape}: it is one number that this takes. Choose by"
+                    " cr.where(condition, a, b), or ask np.all or np.any of its .data.",
+                    what=what,
+                    variable=self._named,
+                    shape=self.shape,
+                )
+            )
+        if self.requires_grad:
             if differentiated() is not None:
                 raise RecordingError(self._cut(f"{what}()"))
             if self.read is None:

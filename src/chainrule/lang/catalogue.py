@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gettext
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 
 __all__ = ["LOCALE", "catalogue"]
@@ -19,4 +20,10 @@ def catalogue(lang: str) -> gettext.NullTranslations:
     folder = _FOLDERS.get(lang)
     if folder is None:
         return gettext.NullTranslations()
-    return gettext.translation("chainrule", LOCALE, [folder], fallback=True)
+    from pkgutil import get_data
+
+    try:  # from a zip file, too
+        data = get_data("chainrule.lang", f"locale/{folder}/LC_MESSAGES/chainrule.mo")
+    except OSError:
+        data = None
+    return gettext.NullTranslations() if data is None else gettext.GNUTranslations(BytesIO(data))

@@ -43,5 +43,6 @@ def from_environment(env: Mapping[str, str] = os.environ) -> str:
     # preferences, which counts unless the locale is C.
     names = ("LC_ALL", "LC_MESSAGES", "LANG")
     locale = next((env[name] for name in names if env.get(name)), "")
-    preferences = env.get("LANGUAGE", "").split(":") if locale.partition(".")[0] != "C" else []
+    plain = locale.partition(".")[0] in ("", "C", "POSIX")
+    preferences = [] if plain else env.get("LANGUAGE", "").split(":")
     return next(filter(None, map(language_of, filter(None, [*preferences, locale]))), "en")

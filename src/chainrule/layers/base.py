@@ -19,6 +19,7 @@ from chainrule.errors import (
     SettingError,
     ShapeError,
     forgotten_init,
+    missing_method,
 )
 from chainrule.graph.data import as_numbers
 from chainrule.graph.mode import is_training
@@ -198,7 +199,7 @@ class Layer:
 
     @lr_factor.setter
     def lr_factor(self, factor: float | None) -> None:
-        factor = positive(factor, f"{type(self).__name__}: lr_factor")
+        factor = positive(factor, _("{owner}: {name}", owner=type(self).__name__, name="lr_factor"))
         for _path, layer in self.named_layers():
             for parameter in layer._parameters.values():
                 parameter.lr_factor = factor
@@ -287,7 +288,7 @@ class Layer:
             )
         check = type(self).hyperparameters.get(name)
         if check is not None:
-            value = check(value, f"{type(self).__name__}: {name}")
+            value = check(value, _("{owner}: {name}", owner=type(self).__name__, name=name))
         value = as_parameters(value)
         old = self.__dict__.get(name)
         if isinstance(old, Parameter) and not isinstance(value, Variable) and value is not None:
@@ -340,7 +341,7 @@ class Layer:
 
     @says(_("The layer as an expression of its input and its parameters."))
     def formula(self, x: Value, *parameters: Value) -> Value:
-        raise NotImplementedError(f"{type(self).__name__} has no formula")
+        raise missing_method(self, "formula(self, x)")
 
     def _variables(self) -> list[Variable]:
         """The parameters as the Variables that the formula computes with."""

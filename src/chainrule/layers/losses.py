@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.errors import DataError, NonFiniteError, ShapeError
+from chainrule.errors import DataError, NonFiniteError, ShapeError, missing_method
 from chainrule.graph import functions
 from chainrule.graph.data import as_numbers, of_shape
 from chainrule.graph.recording import current_recording
@@ -42,7 +42,7 @@ class Loss(Layer):
 
     @says(_("The loss lᵢ of every row."))
     def rows(self, x: Value, t: Value) -> Value:
-        raise NotImplementedError(f"{type(self).__name__} has no rows")
+        raise missing_method(self, "rows(self, x, t)")
 
     def targets(self, x_shape: tuple[int, ...], t: Array) -> Array:
         """The targets, checked, in the form that `rows` takes."""

@@ -22,6 +22,7 @@ from chainrule.errors import (
     RecordingError,
     SettingError,
     forgotten_init,
+    missing_method,
     refuse_class,
     shown,
 )
@@ -180,7 +181,7 @@ class Network:
 
     def predict(self, x: Value) -> Value:
         """The outputs for x: scores or values, one row for each row of x."""
-        raise NotImplementedError(f"{type(self).__name__} has no predict")
+        raise missing_method(self, "predict(self, x)")
 
     @property
     def layers(self) -> list[Layer]:

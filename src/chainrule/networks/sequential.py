@@ -31,6 +31,7 @@ from chainrule.layers.initial import Init, Seed
 from chainrule.layers.opaque import OpaqueLayer, is_hand_written
 from chainrule.networks.network import Network
 from chainrule.nodes.base import Value
+from chainrule.settings import whole
 
 __all__ = ["ACTIVATIONS", "Sequential", "TwoLayerNet"]
 
@@ -222,10 +223,12 @@ class TwoLayerNet(Sequential):
     ) -> None:
         make, default = _activation(activation)
         weights: Init = default if init is None else init
+        inputs, outputs = whole(input_size, "input_size"), whole(output_size, "output_size")
+        hidden = whole(hidden_size, "hidden_size")
         super().__init__(
-            Affine.sized(input_size, hidden_size, init=weights, dtype=dtype),
+            Affine.sized(inputs, hidden, init=weights, dtype=dtype),
             make(),
-            Affine.sized(hidden_size, output_size, init=weights, dtype=dtype),
+            Affine.sized(hidden, outputs, init=weights, dtype=dtype),
             loss=SoftmaxWithLoss() if loss is None else loss,
             seed=seed,
         )

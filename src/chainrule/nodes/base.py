@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.errors import ShapeError
+from chainrule.errors import ShapeError, missing_method
 from chainrule.lang.messages import _, listed
 from chainrule.nodes.notation import Letters, backward_words, forward_words, letters_of
 
@@ -88,11 +88,11 @@ class Node:
 
     def forward(self, *inputs: Value) -> Value:
         """Compute the output from the inputs."""
-        raise NotImplementedError(f"{type(self).__name__} has no forward")
+        raise missing_method(self, "forward(self, x)")
 
     def backward(self, *douts: Value) -> Value:
         """Compute the gradient of every input from the gradient of the output."""
-        raise NotImplementedError(f"{type(self).__name__} has no backward")
+        raise missing_method(self, "backward(self, dy)")
 
     def decompose(self, *inputs: Value) -> Value:
         """The same operation by simpler nodes, as a textbook writes it; None if there are none.
@@ -115,14 +115,21 @@ class Node:
         super().__init_subclass__()
         own = cls.__dict__
         if "forward" in own:
-            if hasattr(cls, "pure_forward"):
+            if getattr(cls, "pure_forward", Node.forward) is not Node.forward:
                 _reset(cls, "formula", "how", "gradients", "why", "decompose")
             cls.pure_forward = own["forward"]
         if "backward" in own:
-            if hasattr(cls, "pure_backward"):
+            if getattr(cls, "pure_backward", Node.backward) is not Node.backward:
                 _reset(cls, "gradients", "why")
             cls.pure_backward = own["backward"]
-        cls.letters = letters_of(cls)
+        for way in ("forward", "backward"):
+            if not hasattr(cls, f"pure_{way}"):  # those of Node, which say what is missing
+                setattr(cls, f"pure_{way}", getattr(Node, way))
+        cls.letters = letters_of(
+            cls,
+            None if cls.pure_forward is Node.forward else cls.pure_forward,
+            None if cls.pure_backward is Node.backward else cls.pure_backward,
+        )
         if "forward" in own:
             setattr(cls, "forward", _wrapped_forward(cls))  # noqa: B010 - mypy: a method is replaced
         if "backward" in own:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import ClassVar, NamedTuple, Protocol
 
 from chainrule.errors import ChainruleError, guess, shown
@@ -72,11 +72,15 @@ class Letters(NamedTuple):
     douts: tuple[str, ...] = ()
 
 
-def letters_of(kind: type[Declaration]) -> Letters:
+def letters_of(
+    kind: type[Declaration],
+    forward: Callable[..., object] | None,
+    backward: Callable[..., object] | None,
+) -> Letters:
     """The letters of a class that declares formulas; an error if these do not fit its methods."""
     if not kind.formula and not kind.gradients:
         return Letters()
-    ins, douts = (_arguments(kind, way) for way in ("pure_forward", "pure_backward"))
+    ins, douts = _arguments(forward), _arguments(backward)
     letters = Letters(ins, _outputs(kind, ins, douts), douts)
     if not isinstance(kind.gradients, Mapping):
         raise FormulaError(
@@ -102,9 +106,8 @@ def letter_of(letters: tuple[str, ...], i: int) -> str:
     return letters[-1][1:-1] if letters else ""
 
 
-def _arguments(kind: type, method: str) -> tuple[str, ...]:
+def _arguments(function: Callable[..., object] | None) -> tuple[str, ...]:
     """The names of a method's arguments without self; a variadic one has a star."""
-    function = getattr(kind, method, None)
     parameters = inspect.signature(function).parameters.values() if function is not None else ()
     return tuple(("*" if p.kind is p.VAR_POSITIONAL else "") + p.name for p in parameters)[1:]
 
@@ -185,7 +188,7 @@ def _settings(kind: type[Declaration]) -> Iterator[str]:
     """The names of a node's settings: the parameters of `__init__`, and attributes of the class."""
     for base in kind.__mro__[:-1]:
         if "__init__" in vars(base):
-            yield from _arguments(base, "__init__")
+            yield from _arguments(vars(base).get("__init__"))
         yield from (name for name, value in vars(base).items() if not callable(value))
 
 

@@ -22,6 +22,7 @@ from chainrule.errors import (
     SettingError,
     ShapeError,
     forgotten_init,
+    missing_method,
     nearest,
 )
 from chainrule.lang.messages import _, _n, listed, says
@@ -161,7 +162,7 @@ class Optimizer:
 
     @says(_("The new parameter and the new slots, from the old ones and the gradient."))
     def rule(self, p: Value, g: Value, *slots: Value, **numbers: Value) -> tuple[Value, ...]:
-        raise NotImplementedError(f"{type(self).__name__} has no rule")
+        raise missing_method(self, "rule(self, p, g, *, lr)")
 
     def effective_lr(self, lr: float, t: int) -> float:
         """The rate that the rule takes at update number t, from 1."""
@@ -460,7 +461,7 @@ class Optimizer:
         else:
             check = type(self).hyperparameters.get(name)
         if check is not None:
-            value = check(value, f"{type(self).__name__}: {name}")
+            value = check(value, _("{owner}: {name}", owner=type(self).__name__, name=name))
         object.__setattr__(self, name, value)
 
     def __getstate__(self) -> dict[str, object]:

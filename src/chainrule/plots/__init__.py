@@ -1,0 +1,1 @@
+"""Pictures of training, by matplotlib, and the report."""
