@@ -9,8 +9,8 @@ import click
 from chainrule.cli.help_pages import Command, option
 from chainrule.cli.options import Number, OneOf, data_options, json_option
 from chainrule.cli.places import Place, keep_apart
-from chainrule.cli.terminal import json_out, printable, say
-from chainrule.lang.messages import _, _n, _p
+from chainrule.cli.terminal import json_out, printable, remark, say
+from chainrule.lang.messages import _, _n, _p, listed
 
 if TYPE_CHECKING:
     from chainrule.cli.data_options import DataOptions
@@ -86,10 +86,21 @@ def export(
             "--out", path, {_p("a file", "the model"): model, _p("a file", "the data"): data}
         )
     if data is None:
+        from chainrule.datasets.wording import quoted
         from chainrule.files import load_model
         from chainrule.script import prediction_script
+        from chainrule.script.predicting import unread_columns
 
-        script = prediction_script(load_model(model))
+        found = load_model(model)
+        script = prediction_script(found)
+        if found.preparation is not None and (names := unread_columns(found.preparation)):
+            remark(
+                _(
+                    "The program reads plain numbers: as cells of {names} were written in training, with a"
+                    " unit, a decimal comma or as a date, it refuses them. chainrule predict reads them.",
+                    names=listed(map(quoted, names), "and"),
+                )
+            )
     else:
         script = _training(model, data, epochs, batch_size, read_as)
     script.save(out, overwrite=force)

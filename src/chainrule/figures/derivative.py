@@ -47,8 +47,7 @@ def secants(lang: str) -> Figure:
     slope = float(grad(curve)(AT))
     shades = np.linspace(0.25, 0.75, len(STEPS))
     for h, m, shade in zip(STEPS, slopes_of(AT), shades, strict=True):
-        words = _("slope {slope}", slope=figure(m)).said(lang)
-        label = f"h = {h:g}:  {words}"
+        label = _("h = {h:g}:  slope {slope}", h=h, slope=figure(m)).said(lang)
         ax.plot(x, curve(AT) + m * (x - AT), color=ORANGE, alpha=shade, linewidth=1.3, label=label)
         ax.plot([AT + h], [curve(AT + h)], "o", color=ORANGE, alpha=shade, markersize=6, zorder=4)
         if h >= 0.5:

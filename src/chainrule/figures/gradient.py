@@ -122,11 +122,11 @@ def _directions(ax: PolarAxes, lang: str) -> None:
     for angle, r, colour in ((steepest, length, BLUE), (direction, slope, ORANGE)):
         arrow = {"arrowstyle": "-|>", "color": colour, "lw": 2.6, "mutation_scale": 16}
         ax.annotate("", (angle, r), (0, 0), arrowprops=arrow | STRAIGHT)
-    label = _("steepest").said(lang)
+    label = _("steepest: |∇f| = {length}", length=figure(length)).said(lang)
     note(
         ax,
         (steepest, length),
-        f"{label}: |∇f| = {figure(length)}",
+        label,
         dx=6,
         dy=2,
         ha="left",

@@ -24,7 +24,7 @@ from chainrule.settings import language
 if TYPE_CHECKING:
     from chainrule.datasets import Preprocessor
 
-__all__ = ["prediction_script"]
+__all__ = ["prediction_script", "unread_columns"]
 
 _READ = """\
 def read(path):
@@ -73,8 +73,9 @@ def prepare(path):
             inputs += [np.array([cell == word for cell in cells], float) for word in how[0]]
         else:
             mean, deviation, median = how
+            words = {{"", *(w for n, *h in COLUMNS if n == name and len(h) == 1 for w in h[0])}}
             places = [{place} for line in lines]
-            numbers = [number(c, at) if c else median for c, at in zip(cells, places)]
+            numbers = [median if c in words else number(c, at) for c, at in zip(cells, places)]
             numbers = np.array(numbers) - mean
             inputs.append(numbers / deviation if deviation else 0 * numbers)
     return np.column_stack(inputs)
@@ -86,11 +87,13 @@ def prediction_script(model: WritableModel, *, lang: str | None = None) -> Scrip
 
     The weights are in the `.npz` beside it. `python FILE table.csv` prints a prediction for every
     row: the label, or the value in the target's own unit. The table has the columns the model was
-    trained on; missing cells are filled and numbers scaled as in training. `python FILE inputs.npy`
-    takes an array of network inputs: prepared rows, or, for a model saved without a preparation,
-    the rows themselves (which may then also be a CSV file of plain numbers). `lang` is the language
-    of the comments and of the program's error messages, "en" or "zh"; None: the language of
-    CHAINRULE_LANG, else English.
+    trained on; missing cells are filled and numbers scaled as in training. It reads plain numbers, texts,
+    and words among numbers; dates, units and decimal commas are for `chainrule predict`.
+    `python FILE inputs.npy` takes an array of network inputs: prepared rows, or, for a model saved
+    without a preparation, the rows themselves (which may then also be a CSV file of plain numbers).
+
+    `lang` is the language of the comments and of the program's error messages, "en" or "zh"; None:
+    the language of CHAINRULE_LANG, else English.
 
     Raises:
         RecordingError: a part of the network cannot be written out.
@@ -174,6 +177,17 @@ def _columns(preparation: Preprocessor, lang: str) -> str:
         lines += _list_lines("CLASSES", description["classes"])
     lines += _list_lines("MISSING", sorted(MISSING))
     return "\n".join(lines)
+
+
+def unread_columns(preparation: Preprocessor) -> list[str]:
+    """The columns of which the program reads no cell as it stands in the table: it takes plain numbers."""
+    columns = [c for c in preparation.to_json()["columns"] if c["kind"] == "number"]
+    return [
+        column["name"]
+        for column in columns
+        for form in [column["form"]]
+        if form["kind"] == "date" or form["unit"] or form["decimal"] == ","
+    ]
 
 
 def _list_lines(name: str, items: Sequence[object]) -> list[str]:

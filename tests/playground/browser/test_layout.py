@@ -158,3 +158,23 @@ def test_predicted_numbers_are_in_the_tables_own_unit(seen: Seen) -> None:
     seen.settled()
     ends = seen.page.locator(".legend .end").all_inner_texts()
     assert 150 < float(ends[0]) < 250 < 550 < float(ends[1]) < 650
+
+
+@pytest.mark.parametrize("width", [320, 360, 390, 430, 1024])
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_menus_open_within_the_window(browser: Any, served: Served, width: int, lang: str) -> None:
+    view, touch = {"width": width, "height": 844}, width < 1024
+    with opened(
+        browser, served, viewport=view, has_touch=touch, is_mobile=touch, locale=lang
+    ) as tab:
+        assert tab.page.evaluate("document.documentElement.lang").startswith(lang)
+        menus = tab.page.locator("button[popovertarget]")
+        assert menus.count()
+        for k in range(menus.count()):
+            if menus.nth(k).is_visible():
+                menus.nth(k).click()
+                panel = tab.page.locator("[popover]:popover-open")
+                box = panel.bounding_box()
+                assert box["x"] >= 0, panel.inner_text()
+                assert box["x"] + box["width"] <= width, panel.inner_text()
+                tab.page.keyboard.press("Escape")
