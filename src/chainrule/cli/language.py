@@ -115,7 +115,7 @@ def spoken_in(lang: str) -> Iterator[None]:
 def clicks_words() -> Iterator[None]:
     """Let click find its own words, which it asks gettext for, in our catalogue."""
     domain = gettext.textdomain()
-    gettext.bindtextdomain("chainrule", str(LOCALE))
+    gettext.bindtextdomain("chainrule", LOCALE)
     gettext.textdomain("chainrule")
     try:
         with _environment("LANGUAGE", tongue()):

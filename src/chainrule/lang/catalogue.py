@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import gettext
+import os
 from functools import cache
 from io import BytesIO
-from pathlib import Path
 
 __all__ = ["LOCALE", "catalogue"]
 
 #: The folder of the catalogues, by language, as gettext wants it.
-LOCALE = Path(__file__).with_name("locale")
+LOCALE = os.path.join(os.path.dirname(__file__), "locale")
 _FOLDERS = {"zh": "zh_CN"}
 
 
