@@ -285,8 +285,8 @@ def test_summary_counts_every_parameter_once() -> None:
          "layer 2 (Affine) takes 4 inputs, but layer 0 (Affine) gives 5 outputs"),
         (lambda: cr.Sequential(3), "layer 0 is 3"),
         (lambda: cr.TwoLayerNet(2, 3, 4, activation="rleu"), 'did you mean "relu"'),
-        (lambda: cr.TwoLayerNet(2, 0, 4), "outputs=0"),
-        (lambda: cr.TwoLayerNet(2, 2.5, 4), "outputs=2.5"),  # type: ignore[arg-type]
+        (lambda: cr.TwoLayerNet(2, 0, 4), "hidden_size=0"),
+        (lambda: cr.TwoLayerNet(2, 2.5, 4), "hidden_size=2.5"),  # type: ignore[arg-type]
         (lambda: cr.TwoLayerNet(2, 3, 4, seed=-1), "seed=-1"),
         (lambda: cr.TwoLayerNet(2, 3, 4, init="hee"), 'did you mean "he"'),
         (lambda: cr.Sequential(cr.Affine.sized(2, 2)).forward(X[:, :2], T), "has no loss"),
