@@ -146,11 +146,13 @@ def _unknown(name: str, known: Collection[str]) -> Text:
 
 #: NumPy's signatures of functions for which older versions of NumPy have none.
 _TEXTS: dict[Function, str] = {
-    np.where: "condition, x=None, y=None",
-    np.concatenate: "arrays, axis=0, out=None, *, dtype=None, casting='same_kind'",
+    np.where: "condition, x=None, y=None, /",
+    np.concatenate: "arrays, /, axis=0, out=None, *, dtype=None, casting='same_kind'",
     np.dot: "a, b, out=None",
-    np.inner: "a, b",
-    np.vdot: "a, b",
+    np.inner: "a, b, /",
+    np.vdot: "a, b, /",
+    np.empty_like: "prototype, /, dtype=None, order='K', subok=True, shape=None, *, device=None",
+    np.result_type: "*arrays_and_dtypes",
 }
 
 
@@ -263,12 +265,16 @@ def _signature_of(text: str) -> inspect.Signature:
     arguments = ast.parse(f"def f({text}): pass").body[0].args  # type: ignore[attr-defined]
     Parameter = inspect.Parameter
     parameters = []
-    positional = arguments.args
+    positional = [*arguments.posonlyargs, *arguments.args]
     defaults = [Parameter.empty] * (len(positional) - len(arguments.defaults)) + [
         ast.literal_eval(d) for d in arguments.defaults
     ]
     for a, default in zip(positional, defaults, strict=True):
-        parameters.append(Parameter(a.arg, Parameter.POSITIONAL_OR_KEYWORD, default=default))
+        alone = a in arguments.posonlyargs
+        kind = Parameter.POSITIONAL_ONLY if alone else Parameter.POSITIONAL_OR_KEYWORD
+        parameters.append(Parameter(a.arg, kind, default=default))
+    if arguments.vararg is not None:
+        parameters.append(Parameter(arguments.vararg.arg, Parameter.VAR_POSITIONAL))
     for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
         parameters.append(Parameter(a.arg, Parameter.KEYWORD_ONLY, default=ast.literal_eval(d)))
     return inspect.Signature(parameters)
