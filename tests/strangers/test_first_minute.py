@@ -27,9 +27,9 @@ from chainrule.training.choice import Choice, choose
 from chainrule.training.cost import step_estimate
 
 Array = npt.NDArray[Any]
-AUTOGRAD = pytest.mark.source("HIPS/autograd examples/rnn.py", "../house peers 4")
-MICROGRAD = pytest.mark.source("karpathy/micrograd demo.ipynb", "../house peers 5")
-MINUTE = pytest.mark.source("../house strangers, the first minute")
+AUTOGRAD = pytest.mark.source("HIPS/autograd examples/rnn.py")
+MICROGRAD = pytest.mark.source("karpathy/micrograd demo.ipynb")
+MINUTE = pytest.mark.source("a fresh machine's first minute")
 
 
 class Recurrent(cr.Network):
