@@ -54,15 +54,15 @@ def read_with(path: Pathish, reading: Reading) -> Table:
         return read_npz(path)
     if plain.endswith((".idx", "-ubyte", ".idx1", ".idx2", ".idx3")):
         return read_idx(path)
-    head = fetch(path)[: 1 << 16]
-    kind = file_kind(head)
+    data = fetch(path)
+    kind = file_kind(data)
     if kind == "gzip":
-        kind = file_kind(_first_unpacked(fetch(path), where))
+        kind = file_kind(_first_unpacked(data, where))
         if kind in ("npy", "zip"):
             raise FormatError(
                 _("{where}: this is a packed NumPy file. Unpack it first.", where=where)
             )
-    if kind == "IDX" or file_kind(head) == "IDX":
+    if kind == "IDX":
         return read_idx(path)
     if kind == "npy":
         return read_npy(path)

@@ -181,11 +181,14 @@ def _columns(preparation: Preprocessor, lang: str) -> str:
 
 def unread_columns(preparation: Preprocessor) -> list[str]:
     """The columns of which the program reads no cell as it stands in the table: it takes plain numbers."""
-    columns = [c for c in preparation.to_json()["columns"] if c["kind"] == "number"]
+    forms = {
+        column["name"]: column["form"]
+        for column in preparation.to_json()["columns"]
+        if column["kind"] == "number"
+    }
     return [
-        column["name"]
-        for column in columns
-        for form in [column["form"]]
+        name
+        for name, form in forms.items()
         if form["kind"] == "date" or form["unit"] or form["decimal"] == ","
     ]
 
