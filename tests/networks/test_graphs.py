@@ -15,8 +15,7 @@ from chainrule.errors import DataError, RecordingError
 
 Array = npt.NDArray[Any]
 
-rng = np.random.default_rng(3)
-X, T = rng.normal(size=(6, 4)).astype(np.float32), np.array([0, 2, 1, 1, 0, 2])
+X, T = np.random.default_rng(3).normal(size=(6, 4)).astype(np.float32), np.array([0, 2, 1, 1, 0, 2])
 
 
 class Noisy:

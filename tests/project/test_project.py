@@ -67,3 +67,16 @@ def test_dir_has_the_public_names_only() -> None:
     names = {name for name in dir(chainrule) if not name.startswith("__")}
     assert names == {name for name in vars(chainrule)["__all__"] if not name.startswith("__")}
     assert not {"TYPE_CHECKING", "annotations"} & names
+
+
+def test_no_generator_is_shared_between_tests() -> None:
+    """A generator of a whole file gives each test numbers that depend on which ran before it."""
+    shared = [
+        f"{path.name}:{node.lineno}"
+        for path in sorted(Path(__file__).parent.parent.rglob("*.py"))
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.Assign | ast.AnnAssign)
+        and isinstance(call := node.value, ast.Call)
+        and ast.unparse(call.func).endswith(("default_rng", "Generator", "RandomState"))
+    ]
+    assert shared == []

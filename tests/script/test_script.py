@@ -495,12 +495,12 @@ def test_a_step_that_is_another_for_each_size_is_written_for_each(tmp_path: Path
     )
 
 
-RANDOM = np.random.default_rng(6)
-
-
-@pytest.mark.parametrize("steps", [RANDOM.integers(0, 50, (n, 3)).tolist() for n in range(2, 8)])
+@pytest.mark.parametrize(
+    "steps", [np.random.default_rng(n).integers(0, 50, (n, 3)).tolist() for n in range(2, 8)]
+)
 def test_random_expressions(steps: Any, tmp_path: Path) -> None:
-    x, t = RANDOM.standard_normal((19, 3)), RANDOM.standard_normal((19, 1))
+    rng = np.random.default_rng(6)
+    x, t = rng.standard_normal((19, 3)), rng.standard_normal((19, 1))
     pairs = [
         both(Expression(steps, F), cr.SGD(0.01), x, t, epochs=2, batch_size=n) for n in (11, 19, 8)
     ]

@@ -17,9 +17,8 @@ import chainrule as cr
 from chainrule.errors import ChainruleError, DataError, RecordingError, SettingError, ShapeError
 
 Array = npt.NDArray[Any]
-RNG = np.random.default_rng(0)
-X = RNG.standard_normal((12, 4))
-IDS = RNG.integers(0, 3, 12)
+X = np.random.default_rng(0).standard_normal((12, 4))
+IDS = np.random.default_rng(1).integers(0, 3, 12)
 
 
 def network(loss: Any, outputs: int = 3) -> cr.Sequential:
@@ -47,14 +46,15 @@ def log_softmax(s: Array) -> Array:
     ["MeanSquaredError", "MeanAbsoluteError", "HalfSquaredError", "Huber", "SigmoidWithLoss"],
 )
 def test_a_column_and_a_line_are_the_same_targets(kind: str) -> None:
-    t = RNG.random(12)
+    rng = np.random.default_rng(2)
+    t = rng.random(12)
     make = getattr(cr, kind)
     assert np.array_equal(
         losses(network(make(), 1), X, t), losses(network(make(), 1), X, t[:, None])
     )
-    y = RNG.standard_normal(12)
+    y = rng.standard_normal(12)
     assert make().forward(y, t[:, None]) == make().forward(y[:, None], t) == make().forward(y, t)
-    w = RNG.random(12)
+    w = rng.random(12)
     assert make().forward(y, t, w) == make().forward(y, t, w[:, None])
     with pytest.raises(ShapeError, match=r"\(12, 1\).*\(1, 12\)"):
         make().forward(y[:, None], t[None])
@@ -83,9 +83,10 @@ def test_objects_that_are_numbers() -> None:
 
 @pytest.mark.source("strangers 20", "peers 3")
 def test_soft_targets_are_probabilities_of_the_classes() -> None:
-    t = RNG.random((12, 3))
+    rng = np.random.default_rng(2)
+    t = rng.random((12, 3))
     t /= t.sum(axis=1, keepdims=True)
-    s = 3 * RNG.standard_normal((12, 3))
+    s = 3 * rng.standard_normal((12, 3))
     loss = cr.SoftmaxWithLoss()
     assert loss.forward(s, t) == pytest.approx(-(t * log_softmax(s)).sum(1).mean(), rel=1e-13)
     np.testing.assert_allclose(loss.backward(), (np.exp(log_softmax(s)) - t) / 12, atol=1e-15)
@@ -97,16 +98,16 @@ def test_soft_targets_are_probabilities_of_the_classes() -> None:
     p = np.exp(log_softmax(s))
     other = cr.CrossEntropyError().forward(p, t)
     assert other == pytest.approx(loss.forward(s, t), rel=1e-13)
-    assert (
-        losses(network(cr.SoftmaxWithLoss()), X, t)[-1]
-        < losses(network(cr.SoftmaxWithLoss()), X, t)[0]
-    )
+    trainer = cr.Trainer(network(cr.SoftmaxWithLoss()), cr.SGD(0.1))
+    trainer.fit(X, t, 5, len(X), progress=None)
+    assert (np.diff(trainer.history.losses) < 0).all()
 
 
 @pytest.mark.source("peers 3")
 def test_weights_of_classes_are_weights_of_rows() -> None:
+    rng = np.random.default_rng(2)
     c, e = np.array([1.0, 2.0, 0.5]), 0.2
-    s = RNG.standard_normal((12, 3))
+    s = rng.standard_normal((12, 3))
     q = (1 - e) * np.eye(3)[IDS] + e / 3
     rows = -(q * log_softmax(s)).sum(1)
     want = (c[IDS] * rows).sum() / c[IDS].sum()
@@ -118,10 +119,11 @@ def test_weights_of_classes_are_weights_of_rows() -> None:
 @pytest.mark.source("peers users of PyTorch")
 @pytest.mark.parametrize("ignore", [-1, -100, 0, 9])
 def test_ignored_ids_say_nothing(ignore: int) -> None:
+    rng = np.random.default_rng(2)
     t = IDS.copy()
     t[::3] = ignore
     keep = t != ignore
-    s = RNG.standard_normal((12, 3))
+    s = rng.standard_normal((12, 3))
     loss = cr.SoftmaxWithLoss(ignore_index=ignore)
     assert loss.forward(s, t) == pytest.approx(
         cr.SoftmaxWithLoss().forward(s[keep], t[keep]), rel=1e-13
@@ -138,11 +140,12 @@ def test_ignored_ids_say_nothing(ignore: int) -> None:
 
 @pytest.mark.source("peers users of PyTorch")
 def test_sequences_of_classes() -> None:
-    x, t = RNG.standard_normal((12, 5, 4)), RNG.integers(0, 3, (12, 5))
+    rng = np.random.default_rng(2)
+    x, t = rng.standard_normal((12, 5, 4)), rng.integers(0, 3, (12, 5))
     flat = cr.SoftmaxWithLoss().forward(x[..., :3].reshape(-1, 3), t.ravel())
     assert cr.SoftmaxWithLoss().forward(x[..., :3], t) == pytest.approx(flat, rel=1e-13)
     t[:, 3:] = -1
-    w = RNG.random(12) + 0.1
+    w = rng.random(12) + 0.1
     net = network(cr.SoftmaxWithLoss(ignore_index=-1))
     history = losses(net, x, t, sample_weight=w, validation=0.25)
     twin = network(cr.SoftmaxWithLoss(ignore_index=-1))
@@ -155,7 +158,8 @@ def test_sequences_of_classes() -> None:
 
 @pytest.mark.source("peers users of PyTorch")
 def test_a_yes_may_count_more() -> None:
-    s, t = 5 * RNG.standard_normal((6, 3)), RNG.random((6, 3))
+    rng = np.random.default_rng(2)
+    s, t = 5 * rng.standard_normal((6, 3)), rng.random((6, 3))
     p = np.array([3.0, 1.0, 0.5])
     sigma = 1 / (1 + np.exp(-s))
     want = (p * t * np.log1p(np.exp(-s)) + (1 - t) * np.log1p(np.exp(s))).mean()
@@ -233,7 +237,8 @@ def test_a_recorded_step_checks_all_rows_where_they_come_in(engine: str, bad: in
 
 @pytest.mark.source("peers W8")
 def test_gradients_reach_soft_targets() -> None:
-    s, t = RNG.standard_normal((4, 3)), RNG.random((4, 3))
+    rng = np.random.default_rng(2)
+    s, t = rng.standard_normal((4, 3)), rng.random((4, 3))
     t /= t.sum(axis=1, keepdims=True)
     t[0] = [0, 1, 0]
     p = np.exp(log_softmax(s))
@@ -465,9 +470,10 @@ class Holding(cr.Network):
 @pytest.mark.source("peers 6")
 @pytest.mark.parametrize("kind", ["list", "tuple", "dict", "appended"])
 def test_layers_by_hand_in_a_container_are_trained(kind: str) -> None:
+    rng = np.random.default_rng(2)
     net = Holding(kind)
     assert len(net.params) == 2
-    t = X @ RNG.standard_normal((4, 4))
+    t = X @ rng.standard_normal((4, 4))
     before = [p.copy() for p in net.params]
     losses(net, X, t)
     assert all((p != b).any() for p, b in zip(net.params, before, strict=True))
@@ -519,7 +525,8 @@ def test_functions_in_a_sequential(tmp_path: Path) -> None:
 
 @pytest.mark.source("peers users of PyTorch")
 def test_pictures_are_flattened() -> None:
-    x = RNG.standard_normal((12, 2, 2))
+    rng = np.random.default_rng(2)
+    x = rng.standard_normal((12, 2, 2))
     net = cr.Sequential(
         cr.Flatten(), cr.Affine.sized(4, 3, dtype=float), loss=cr.SoftmaxWithLoss(), seed=1
     )
