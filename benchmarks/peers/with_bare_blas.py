@@ -9,47 +9,32 @@ else is computed: with this BLAS, a step cannot be much faster.
 from __future__ import annotations
 
 import ctypes
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import numba
 import numpy as np
+from benchmarks import kernels, machine
 from benchmarks.workloads import Array, Setting, Workload
-
-from chainrule.engine.compiled.blas import blas
+from scipy.linalg import cython_blas
 
 Product = tuple[Any, ...]
 
 
 def sgemm() -> Any:
-    """The `sgemm` of the BLAS that chainrule would take."""
+    """SciPy's `sgemm`, called by address."""
+    capsule = cython_blas.__pyx_capi__["sgemm"]
+    api = ctypes.pythonapi
+    api.PyCapsule_GetName.restype = ctypes.c_char_p
+    api.PyCapsule_GetName.argtypes = [ctypes.py_object]
+    api.PyCapsule_GetPointer.restype = ctypes.c_void_p
+    api.PyCapsule_GetPointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
+    address = api.PyCapsule_GetPointer(capsule, api.PyCapsule_GetName(capsule))
     integer, number = ctypes.POINTER(ctypes.c_int), ctypes.POINTER(ctypes.c_float)
     array, text = ctypes.c_void_p, ctypes.c_char_p
-    kind = ctypes.CFUNCTYPE(
-        None,
-        text,
-        text,
-        integer,
-        integer,
-        integer,
-        number,
-        array,
-        integer,
-        array,
-        integer,
-        number,
-        array,
-        integer,
-    )
-    return kind(blas().address(np.dtype(np.float32)))
-
-
-def adam(p: Array, g: Array, m: Array, v: Array, rate: Any, rest: Any) -> None:
-    for i in range(len(p)):
-        m[i] += np.float32(0.1) * (g[i] - m[i])
-        v[i] += rest * (g[i] * g[i] - v[i])
-        p[i] -= rate * m[i] / (np.sqrt(v[i]) + np.float32(1e-8))
+    return ctypes.CFUNCTYPE(
+        None, text, text, integer, integer, integer, number, array, integer, array, integer, number,
+        array, integer,
+    )(address)  # fmt: skip
 
 
 def share(array: Array, k: int, cores: int) -> tuple[slice, slice]:
@@ -69,12 +54,11 @@ class BareStep:
 
     def prepare(self, workload: Workload, setting: Setting) -> None:
         self.w, self.sgemm = workload, sgemm()
-        usable = getattr(os, "sched_getaffinity", None)
-        cores = len(usable(0)) if usable else os.cpu_count() or 1
+        cores = machine.cores()
         self.threads = ThreadPoolExecutor(cores)
         params = np.concatenate([p.ravel() for layer in setting.weights for p in layer])
         slots = [params, *(np.zeros_like(params) for _ in range(3))]
-        self.update = numba.njit(adam, nogil=True, fastmath=True, error_model="numpy")
+        self.adam = kernels.adam()
         rng = np.random.default_rng(0)
         layers = [W for W, _ in setting.weights]
         widths = [layers[0].shape[0], *(W.shape[1] for W in layers)]
@@ -126,12 +110,12 @@ class BareStep:
 
     def run(self, steps: int, products: list[Product], slots: list[Array]) -> None:
         calls = [product[1:] for product in products]
-        rate, rest = np.float32(1e-3), np.float32(1e-3)
+        addresses = [slot.ctypes.data for slot in slots]
         for _ in range(steps):
             for call in calls:
                 self.sgemm(*call)
             if self.with_adam:
-                self.update(*slots, rate, rest)
+                self.adam(1, len(slots[0]), *addresses, 1e-3, 0.1, 1e-3, 1e-8)
 
     def predict(self, x: Array) -> Array:
         raise NotImplementedError

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 import numpy as np
-from benchmarks.peers import UnavailableError
 from benchmarks.workloads import ADAM_EPS, SEED, Array, Setting, Workload
 
 import chainrule as cr
@@ -14,32 +12,33 @@ import chainrule as cr
 ACTIVATIONS = {"sigmoid": cr.Sigmoid, "relu": cr.ReLU, "tanh": cr.Tanh}
 
 
-def make_trainer(network: cr.Sequential, optimizer: cr.Optimizer, engine: str) -> Any:
-    """A Trainer on that engine; chainrule before there were engines had the NumPy one."""
-    make: Any = cr.Trainer
-    if "engine" in inspect.signature(make).parameters:
-        return make(network, optimizer, seed=SEED, engine=engine)
-    if engine != "numpy":
-        raise UnavailableError(f"this chainrule has no {engine} engine")
-    return make(network, optimizer, seed=SEED)
+def make_network(workload: Workload, weights: list[tuple[Array, Array]]) -> cr.Sequential:
+    """The workload's network, with copies of these weights."""
+    layers: list[Any] = []
+    for W, b in weights:
+        layers += [cr.Affine(W.copy(), b.copy()), ACTIVATIONS[workload.activation]()]
+    loss = cr.SoftmaxWithLoss() if workload.task == "classes" else cr.MeanSquaredError()
+    return cr.Sequential(*layers[:-1], loss=loss)
+
+
+def make_optimizer(workload: Workload, lr: float) -> cr.Optimizer:
+    """The workload's optimizer, with a learning rate."""
+    return cr.SGD(lr) if workload.optimizer == "sgd" else cr.Adam(lr, eps=ADAM_EPS)
 
 
 class Chainrule:
     probabilities = False
 
-    def __init__(self, engine: str) -> None:
-        self.engine = engine
+    def __init__(self, engine: str, threads: int | None = None) -> None:
+        self.engine, self.threads = engine, threads
 
     def prepare(self, workload: Workload, setting: Setting) -> None:
-        layers: list[Any] = []
-        for W, b in setting.weights:
-            layers += [cr.Affine(W.copy(), b.copy()), ACTIVATIONS[workload.activation]()]
-        loss = cr.SoftmaxWithLoss() if workload.task == "classes" else cr.MeanSquaredError()
-        network = cr.Sequential(*layers[:-1], loss=loss)
-        sgd = workload.optimizer == "sgd"
-        optimizer = cr.SGD(lr=workload.lr) if sgd else cr.Adam(lr=workload.lr, eps=ADAM_EPS)
-        self.trainer = make_trainer(network, optimizer, self.engine)
-        self.x, self.t, self.batch = setting.x, setting.t, workload.batch
+        network = make_network(workload, setting.weights)
+        optimizer = make_optimizer(workload, workload.lr)
+        self.trainer = cr.Trainer(
+            network, optimizer, seed=SEED, engine=self.engine, threads=self.threads
+        )
+        self.w, self.x, self.t = workload, setting.x, setting.t
         self.first = self.trainer.snapshot()
 
     def restart(self) -> None:
@@ -47,7 +46,9 @@ class Chainrule:
         self.trainer.rng = np.random.default_rng(SEED)
 
     def epochs(self, k: int) -> list[float]:
-        history = self.trainer.fit(self.x, self.t, epochs=k, batch_size=self.batch, progress=None)
+        history = self.trainer.fit(
+            self.x, self.t, k, self.w.batch, shuffle=not self.w.whole, progress=None
+        )
         return [figures["loss"] for figures in history.epochs[-k:]]
 
     def predict(self, x: Array) -> Array:

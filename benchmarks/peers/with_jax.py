@@ -1,4 +1,4 @@
-"""JAX with Optax: an epoch or a whole fit as one `lax.scan`, or a jitted step for each batch."""
+"""JAX with Optax: an epoch or a whole fit as one `lax.scan`, a jitted step for each batch, or vmap."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from benchmarks.peers import COMPARED
 from benchmarks.workloads import ADAM_EPS, Array, Orders, Setting, Workload
 
 ACTIVATIONS = {"sigmoid": jax.nn.sigmoid, "relu": jax.nn.relu, "tanh": jnp.tanh}
@@ -21,17 +22,13 @@ class Jax:
     def prepare(self, workload: Workload, setting: Setting) -> None:
         self.w = workload
         self.data = jnp.asarray(setting.x), jnp.asarray(setting.t)
-        self.first = setting.weights
+        self.setting, self.first = setting, setting.weights
         sgd = workload.optimizer == "sgd"
         self.optimizer = optax.sgd(workload.lr) if sgd else optax.adam(workload.lr, eps=ADAM_EPS)
-        self.orders = Orders(len(setting.x))
+        self.orders = Orders(workload)
         self.scores = jax.jit(self.forward)
         self.compile()
         self.restart()
-
-    def draw(self) -> Array:
-        """The next epoch's rows, batch by batch."""
-        return self.orders.draw().astype(np.int32).reshape(self.w.steps, self.w.batch)
 
     def compile(self) -> None:
         raise NotImplementedError
@@ -57,7 +54,8 @@ class Jax:
     def step(self, state: Any, data: Any, rows: Any) -> Any:
         params, slots = state
         x, t = data
-        loss, grads = jax.value_and_grad(self.loss)(params, x[rows], t[rows])
+        batch = (x, t) if self.w.whole else (x[rows], t[rows])
+        loss, grads = jax.value_and_grad(self.loss)(params, *batch)
         updates, slots = self.optimizer.update(grads, slots, params)
         return (optax.apply_updates(params, updates), slots), loss
 
@@ -78,7 +76,7 @@ class Scanned(Jax):
     def epochs(self, k: int) -> list[float]:
         losses = []
         for _ in range(k):
-            self.state, loss = self.epoch(self.state, self.data, self.draw())
+            self.state, loss = self.epoch(self.state, self.data, self.orders.batches())
             losses.append(loss)
         jax.block_until_ready(self.state)
         return [float(loss) for loss in losses]
@@ -94,7 +92,7 @@ class Fitted(Scanned):
         self.fit = jax.jit(fit, donate_argnums=0)
 
     def epochs(self, k: int) -> list[float]:
-        orders = np.stack([self.draw() for _ in range(k)])
+        orders = np.stack([self.orders.batches() for _ in range(k)])
         self.state, losses = self.fit(self.state, self.data, orders)
         jax.block_until_ready(self.state)
         return [float(loss) for loss in np.asarray(losses)]
@@ -114,9 +112,62 @@ class Stepped(Jax):
         losses = []
         for _ in range(k):
             state, total = self.state, jnp.zeros(())
-            for rows in self.draw():
+            for rows in self.orders.batches():
                 state, total = self.one_step(state, total, self.data, rows)
             self.state = state
             losses.append(float(total) / self.w.steps)
         jax.block_until_ready(self.state)
         return losses
+
+
+class Mapped(Jax):
+    """Many networks: each step is one `vmap` over them, the whole fit one call.
+
+    Each network's orders are drawn beforehand, in no one's time.
+    """
+
+    def compile(self) -> None:
+        w = self.w
+        sgd = w.optimizer == "sgd"
+        self.optimizer = optax.identity() if sgd else optax.scale_by_adam(eps=ADAM_EPS)
+        self.rates = jnp.asarray(self.setting.rates)
+        drawn = [Orders(w, seed) for seed in range(w.networks)]
+        self.drawn = np.stack(  # (epochs, steps, networks, batch)
+            [np.stack([o.batches() for o in drawn], axis=1) for _ in range(w.epochs)]
+        )
+        self.given: dict[int, Any] = {}
+
+        def step(state: Any, lr: Any, data: Any, rows: Any) -> Any:
+            params, slots = state
+            x, t = data
+            loss, grads = jax.value_and_grad(self.loss)(params, x[rows], t[rows])
+            updates, slots = self.optimizer.update(grads, slots, params)
+            params = jax.tree_util.tree_map(lambda p, u: p - lr * u, params, updates)
+            return (params, slots), loss
+
+        all_networks = jax.vmap(step, in_axes=(0, 0, None, 0))
+
+        def fit(state: Any, lrs: Any, data: Any, orders: Any) -> Any:
+            def one(s: Any, rows: Any) -> Any:
+                s, losses = all_networks(s, lrs, data, rows)
+                return s, losses[:COMPARED].mean()
+
+            return jax.lax.scan(one, state, orders)
+
+        self.fit = jax.jit(fit, donate_argnums=0)
+
+    def restart(self) -> None:
+        params = [(jnp.array(W), jnp.array(b)) for W, b in self.first]
+        self.state = params, jax.vmap(self.optimizer.init)(params)
+
+    def epochs(self, k: int) -> list[float]:
+        self.state, losses = self.fit(self.state, self.rates, self.data, self.orders_of(k))
+        jax.block_until_ready(self.state)
+        return [float(loss) for loss in np.asarray(losses).reshape(k, -1).mean(axis=1)]
+
+    def orders_of(self, k: int) -> Any:
+        """The rows of k epochs, step by step, on the device."""
+        if k not in self.given:
+            orders = self.drawn[:k].reshape(-1, *self.drawn.shape[2:])
+            self.given = {k: jax.block_until_ready(jnp.asarray(orders))}
+        return self.given[k]

@@ -14,7 +14,7 @@ class ByHand:
     probabilities = False
 
     def prepare(self, workload: Workload, setting: Setting) -> None:
-        self.w, self.setting, self.orders = workload, setting, Orders(len(setting.x))
+        self.w, self.setting, self.orders = workload, setting, Orders(workload)
         self.restart()
 
     def restart(self) -> None:
@@ -31,7 +31,8 @@ class ByHand:
             order, total = self.orders.draw(), 0.0
             for start in range(0, len(order), batch):
                 rows = order[start : start + batch]
-                loss, grads = self.gradient(x[rows], t[rows])
+                batch_of = (x, t) if self.w.whole else (x[rows], t[rows])
+                loss, grads = self.gradient(*batch_of)
                 update(grads)
                 total += loss
             losses.append(total / self.w.steps)
@@ -57,7 +58,7 @@ class ByHand:
         n = len(t)
         if self.w.task == "values":
             d = y - t
-            return float(np.vdot(d, d)) / n, d * np.float32(2 / n)
+            return float(np.vdot(d, d)) / d.size, d * np.float32(2 / d.size)
         rows = np.arange(n)
         y = y - y.max(axis=1, keepdims=True)
         e = np.exp(y)

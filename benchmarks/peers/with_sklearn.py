@@ -6,7 +6,7 @@ import warnings
 from typing import Any
 
 import numpy as np
-from benchmarks.workloads import ADAM_EPS, Array, Setting, Workload
+from benchmarks.workloads import ADAM_EPS, Array, Orders, Setting, Workload
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
@@ -19,11 +19,13 @@ class GivenOrders(np.random.RandomState):
     `fit` shuffles the order of the epoch before, so each shuffle is given in terms of the last.
     """
 
-    def __init__(self, orders: Array) -> None:
+    def __init__(self, workload: Workload) -> None:
         super().__init__(0)
-        before = np.arange(orders.shape[1])
+        orders = Orders(workload)
+        before = np.arange(workload.rows)
         self.shuffles = []
-        for order in orders:
+        for _ in range(workload.epochs):
+            order = orders.draw()
             self.shuffles.append(np.argsort(before)[order])
             before = order
         self.next = 0
@@ -39,8 +41,9 @@ class ScikitLearn:
     def prepare(self, workload: Workload, setting: Setting) -> None:
         warnings.simplefilter("ignore", ConvergenceWarning)  # it trains for as long as it is told
         self.setting, self.classes = setting, workload.task == "classes"
-        self.x, self.t = setting.x, setting.t if self.classes else setting.t.ravel()
-        self.orders = GivenOrders(setting.orders)
+        self.x = setting.x
+        self.t = setting.t.ravel() if setting.t.shape[1:] == (1,) else setting.t
+        self.orders = GivenOrders(workload)
         kind = MLPClassifier if self.classes else MLPRegressor
         self.model = kind(
             hidden_layer_sizes=workload.sizes[1:-1],
@@ -53,6 +56,7 @@ class ScikitLearn:
             epsilon=ADAM_EPS,
             alpha=0.0,
             n_iter_no_change=np.inf,
+            shuffle=not workload.whole,
             warm_start=True,
             max_iter=1,
             random_state=self.orders,

@@ -23,7 +23,7 @@ class TinyGrad:
     def prepare(self, workload: Workload, setting: Setting) -> None:
         self.w, self.first = workload, setting.weights
         self.x, self.t = Tensor(setting.x).realize(), Tensor(setting.t).realize()
-        self.orders = Orders(len(setting.x))
+        self.orders = Orders(workload)
         self.predictors: dict[int, Any] = {}
         self.restart()
 
@@ -50,9 +50,13 @@ class TinyGrad:
                 x = getattr(x, self.w.activation)()
         return x
 
-    def one_step(self, rows: Any) -> Any:
+    def given(self, rows: Any) -> tuple[Any, ...]:
+        return () if self.w.whole else (Tensor(rows).realize(),)
+
+    def one_step(self, *rows: Any) -> Any:
         with Context(TRAINING=1):
-            y, t = self.forward(self.x[rows]), self.t[rows]
+            x, t = (self.x[rows[0]], self.t[rows[0]]) if rows else (self.x, self.t)
+            y = self.forward(x)
             classes = self.w.task == "classes"
             loss = y.sparse_categorical_crossentropy(t) if classes else ((y - t) ** 2).mean()
             self.optimizer.zero_grad()
@@ -62,11 +66,10 @@ class TinyGrad:
     def epochs(self, k: int) -> list[float]:
         losses = []
         for _ in range(k):
-            order = self.orders.draw().astype("int32").reshape(-1, self.w.batch)
             total = 0.0
-            for rows in order:
-                total += self.step(Tensor(rows).realize()).item()
-            losses.append(total / len(order))
+            for rows in self.orders.batches():
+                total += self.step(*self.given(rows)).item()
+            losses.append(total / self.w.steps)
         return losses
 
     def predict(self, x: Array) -> Array:

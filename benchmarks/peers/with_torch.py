@@ -19,7 +19,7 @@ class Eager:
     def prepare(self, workload: Workload, setting: Setting) -> None:
         self.w = workload
         self.x, self.t = torch.from_numpy(setting.x), torch.from_numpy(setting.t)
-        self.orders = Orders(len(setting.x))
+        self.orders = Orders(workload)
         layers: list[Any] = []
         self.first: list[Any] = []
         for W, b in setting.weights:
@@ -39,7 +39,10 @@ class Eager:
         self.restart()
 
     def loss(self, rows: Any) -> Any:
-        y, t = self.net(self.x.index_select(0, rows)), self.t.index_select(0, rows)
+        x, t = self.x, self.t
+        if not self.w.whole:
+            x, t = x.index_select(0, rows), t.index_select(0, rows)
+        y = self.net(x)
         loss = functional.cross_entropy if self.w.task == "classes" else functional.mse_loss
         return loss(y, t)
 

@@ -28,12 +28,15 @@ class Worker:
         """Fits of k epochs, each from the first weights, until they took `least` seconds."""
         seconds: list[float] = []
         losses: list[float] = []
+        busy = 0.0
         while not seconds or sum(seconds) < least:
             self.peer.restart()
-            start = time.perf_counter()
+            start, used = time.perf_counter(), time.process_time()
             losses = self.peer.epochs(k)
             seconds.append(time.perf_counter() - start)
-        return {"seconds": seconds, "losses": [float(loss) for loss in losses]}
+            busy += time.process_time() - used
+        cores = busy / sum(seconds)
+        return {"seconds": seconds, "losses": [float(loss) for loss in losses], "cores": cores}
 
     def predict(self, rows: int, least: float = 0.0) -> dict[str, Any]:
         """Calls until they took `least` seconds: the seconds of one, in five runs."""
@@ -44,11 +47,13 @@ class Worker:
         start = time.perf_counter()
         y = self.peer.predict(x)
         once = time.perf_counter() - start
-        seconds = [once]
+        seconds, cores = [once], 0.0
         if least:
             calls = max(1, int(least / 5 / max(once, 1e-7)))
+            start, used = time.perf_counter(), time.process_time()
             seconds = [self._calls(x, calls) for _ in range(5 if once < least else 1)]
-        return {"seconds": seconds, "outputs": self._comparable(y[:100])}
+            cores = (time.process_time() - used) / (time.perf_counter() - start)
+        return {"seconds": seconds, "outputs": self._comparable(y[:100]), "cores": cores}
 
     def _calls(self, x: Array, calls: int) -> float:
         predict = self.peer.predict
@@ -76,7 +81,6 @@ def main() -> None:
     def reply(**what: Any) -> None:
         replies.write(json.dumps(what) + "\n")
 
-    start = time.perf_counter()
     setting = Setting.load(Path(path))
     loaded = time.perf_counter()
     try:
@@ -85,7 +89,8 @@ def main() -> None:
     except UnavailableError as error:
         reply(unavailable=str(error))
         return
-    reply(seconds=time.perf_counter() - loaded, loading=loaded - start)
+    trained: int = getattr(peer, "networks", WORKLOADS[key].networks)
+    reply(seconds=time.perf_counter() - loaded, networks=trained)
     worker = Worker(peer, WORKLOADS[key], setting)
     for line in sys.stdin:
         command = json.loads(line)
