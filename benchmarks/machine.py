@@ -78,6 +78,15 @@ def cpu() -> str:
     return platform.processor() or platform.machine()
 
 
+def busy() -> float | None:
+    """Seconds that the cores have been busy, with all programs together, where Linux tells."""
+    stat = Path("/proc/stat")
+    if not stat.exists():
+        return None
+    user, nice, system, _, _, *interrupts = map(int, stat.read_text().split()[1:9])
+    return (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
+
+
 def family() -> str:
     """The processor's family, such as znver3: what result files are named by."""
     return kernels.family()

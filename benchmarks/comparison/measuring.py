@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import sys
 import time
@@ -37,11 +38,11 @@ Figures = dict[str, dict[str, Any]]
 class Comparison:
     """Measures rows, one after another, with every peer that takes part in them."""
 
-    def __init__(self, options: argparse.Namespace, room: Path, peak: float) -> None:
-        self.options, self.room, self.peak = options, room, peak
+    def __init__(self, options: argparse.Namespace, room: Path) -> None:
+        self.options, self.room = options, room
         self.started = time.perf_counter()
         self.least = 0.1 if options.quick else 0.4  # seconds that a turn lasts at least
-        self.most = 1.5 if options.quick else 5.0  # and about how many it may
+        self.most = 0.5 if options.quick else 2.0  # and about how many it may
         self.patience = 120.0 if options.quick else 300.0  # for a reply
         self.settings: dict[str, Path] = {}
         self.entries: list[Entry] = []
@@ -74,6 +75,7 @@ class Comparison:
         entries = [e for e in self.entries if any(kind in e.takes for kind in kinds)]
         figures: Figures = {}
         left_out: dict[str, str] = {}
+        others = Others()
         if row.how in ("train", "predict", "many"):
             self._in_turns(row, entries, figures, left_out)
         else:
@@ -88,32 +90,21 @@ class Comparison:
             "date": date.today().isoformat(),
             "quick": self.options.quick,
             "rounds": min(self.options.rounds, row.most_rounds),
-            "limit": self._limit(row),
+            "others": others.cores(),
+            "limit": limit_of(row),
             "figures": figures,
             "left_out": left_out,
-        }
-
-    def _limit(self, row: Row) -> dict[str, float] | None:
-        """The seconds that multiply-adds and memory must take on this machine, in the row's unit."""
-        if row.flops is None:
-            return None
-        bandwidth = machine.bandwidth(row.state)
-        multiplying = row.flops / (self.peak * machine.cores() * 1e9)
-        return {
-            "flops": row.flops,
-            "multiplying": multiplying * row.scale,
-            "state": row.state,
-            "bandwidth": bandwidth,
-            "moving": row.traffic / (bandwidth * 1e9) * row.scale,
         }
 
     def _leave_out(
         self, row: Row, entry: Entry, error: LeftOutError, left_out: dict[str, str]
     ) -> None:
         self.say(f"{row.key}: {entry.title}: left out, {error}")
-        left_out[entry.title] = str(error)
         if isinstance(error, AbsentError):
+            self.absent[entry.name] = str(error)
             self.entries = [e for e in self.entries if e is not entry]
+        else:
+            left_out[entry.title] = str(error)
 
     # -- processes that last -------------------------------------------------------------------
 
@@ -222,7 +213,7 @@ class Comparison:
         for i in range(rounds + before):
             said = []
             for entry in entries:
-                if entry.title in left_out:
+                if entry.title in left_out or entry.name in self.absent:
                     continue
                 figure = figures.setdefault(entry.name, {"rounds": []})
                 try:
@@ -271,9 +262,9 @@ class Comparison:
             figure["median"] = statistics.median(figure["rounds"])
             if "busy" in figure:
                 figure["cores"] = statistics.median(figure.pop("busy"))
-                if row.flops is not None and figure["kind"] != "bare":
-                    seconds = figure["median"] / row.scale
-                    figure["gflops_a_core"] = row.flops / seconds / max(1, figure["cores"]) / 1e9
+                if row.flops is not None:
+                    core_seconds = figure["median"] / row.scale * figure["cores"]
+                    figure["gflops_a_core"] = row.flops / core_seconds / 1e9
             if ours is None:
                 continue
             figure["ratio"] = ratio(figure, figures[ours])
@@ -289,6 +280,40 @@ class Comparison:
             if figure.get("idle_cpu", 0.0) > 0.02:
                 busy = f"{figure['idle_cpu']:.0%} of a core while idle"
                 self.say(f"{row.key}: {figure['title']} took {busy}")
+
+
+class Others:
+    """How many cores other programs keep busy from now on."""
+
+    def __init__(self) -> None:
+        self.start = time.perf_counter(), machine.busy(), self._own()
+
+    def cores(self) -> float | None:
+        """Until now; None where the system does not tell."""
+        (start, busy, own), now = self.start, machine.busy()
+        if busy is None or now is None:
+            return None
+        seconds = time.perf_counter() - start
+        return max(0.0, (now - busy - (self._own() - own)) / seconds)
+
+    def _own(self) -> float:
+        """Seconds of the processor for this process and for those that it has started and ended."""
+        used = os.times()
+        return used.user + used.system + used.children_user + used.children_system
+
+
+def limit_of(row: Row) -> dict[str, float] | None:
+    """What a step must compute and move, and the bandwidth of this machine for that."""
+    if row.flops is None:
+        return None
+    bandwidth = machine.bandwidth(row.state)
+    return {
+        "flops": row.flops,
+        "state": row.state,
+        "bandwidth": bandwidth,
+        "moving": row.traffic / (bandwidth * 1e9) * row.scale,
+        "scale": row.scale,
+    }
 
 
 def first_of_ours(figures: Figures) -> str | None:

@@ -24,7 +24,7 @@ def report(results: dict[str, Any]) -> str:
     lines += [
         f"Made by `python benchmarks/compare.py`: {machine['cpu']}, {machine['cores']} cores,"
         f" {machine['system']}, Python {machine['python']}.",
-        "Ours is chainrule "
+        "The last rows were measured with "
         + ", ".join(f"{name} {v}" for name, v in results["versions"].items())
         + ".",
         "",
@@ -50,11 +50,11 @@ def report(results: dict[str, Any]) -> str:
         "",
     ]
     for key, row in rows.items():
-        lines += row_lines(key, row)
+        lines += row_lines(key, row, machine)
     lines += ["## Installed", "", *installed_lines(results["installed"]), ""]
     if results["absent"]:
         lines += ["## Not measured", ""]
-        lines += [f"* {title}: {why}" for title, why in results["absent"].items()]
+        lines += [f"* {name}: {why}" for name, why in results["absent"].items()]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -91,11 +91,15 @@ def targets_table(rows: dict[str, Any]) -> str:
     return table(lines)
 
 
-def row_lines(key: str, row: dict[str, Any]) -> list[str]:
+def row_lines(key: str, row: dict[str, Any], machine: dict[str, Any]) -> list[str]:
     """One row's table, and what is to be said of it."""
     lines = [figures_table(key, row), ""]
-    notes = [f"* Measured on {row['date']}, {row['rounds']} rounds" + quickly(row) + "."]
-    notes += limit_notes(row)
+    rounds = f"{row['rounds']} round{'s' if row['rounds'] > 1 else ''}"
+    quickly = ", short turns: rough figures" if row["quick"] else ""
+    busy = row["others"]
+    others = "" if busy is None else f" Other programs kept {busy:.1f} cores busy meanwhile."
+    notes = [f"* Commit {row['commit']}, {row['date']}, {rounds}{quickly}.{others}"]
+    notes += limit_notes(row, machine["peak"] * machine["cores"])
     if key == "s":
         notes += [
             f"* SimpleChains.jl published {µs} µs on a {cpu} with {cores} cores (2022):"
@@ -106,21 +110,17 @@ def row_lines(key: str, row: dict[str, Any]) -> list[str]:
     return [*lines, *notes, ""]
 
 
-def quickly(row: dict[str, Any]) -> str:
-    return ", short turns: rough figures" if row["quick"] else ""
-
-
-def limit_notes(row: dict[str, Any]) -> list[str]:
-    """What this processor cannot do faster."""
+def limit_notes(row: dict[str, Any], peak: float) -> list[str]:
+    """What no program does faster with so many GFLOP/s."""
     limit = row["limit"]
     if limit is None:
         return []
     unit = row["unit"].partition(" ")[0]
+    multiplying = limit["flops"] / (peak * 1e9) * limit["scale"]
     return [
-        f"* The processor's limit: {short(limit['multiplying'])} {unit} for"
-        f" {short(limit['flops'] / 1e3)} thousand operations on all cores at their peak;"
-        f" {short(limit['moving'])} {unit} to move parameters and optimizer state"
-        f" ({size_text(limit['state'])}) at {limit['bandwidth']:.0f} GB/s."
+        f"* Limits: {short(multiplying)} {unit} for {limit['flops'] / 1e6:,.3g} million operations at the"
+        f" peak of all cores; {short(limit['moving'])} {unit} to move parameters and optimizer state"
+        f" ({size_text(limit['state'])} in all) at {limit['bandwidth']:.0f} GB/s."
     ]
 
 
@@ -135,7 +135,7 @@ def figures_table(key: str, row: dict[str, Any]) -> str:
             [
                 f["title"],
                 short(f["median"]),
-                f"{f['ratio']:.2f}" if "ratio" in f else "",
+                times(f["ratio"]) if "ratio" in f else "",
                 f"{short(min(f['rounds']))} to {short(max(f['rounds']))}",
                 short(f["gflops_a_core"]) if "gflops_a_core" in f else "",
                 f"{f['cores']:.1f}" if "cores" in f else "",
@@ -144,6 +144,11 @@ def figures_table(key: str, row: dict[str, Any]) -> str:
             ]
         )
     return table(rows)
+
+
+def times(ratio: float) -> str:
+    """A ratio with two decimals; of small ones two digits."""
+    return f"{ratio:.2f}" if ratio >= 0.1 else short(ratio)
 
 
 def installed_lines(sizes: list[dict[str, Any]]) -> list[str]:

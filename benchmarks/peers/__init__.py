@@ -72,7 +72,9 @@ class Entry:
         """The title, with the version of its library in this environment."""
         version = versions.get(self.versioned or "", "").partition("+")[0]
         library, comma, way = self.title.partition(",")
-        return f"{library} {version}{comma}{way}" if version else self.title
+        # Such a build of PyTorch loads much more, so it starts later and holds more memory.
+        build = " for CUDA" if self.versioned == "torch" and "nvidia-cublas" in versions else ""
+        return f"{library} {version}{build}{comma}{way}" if version else self.title
 
 
 def _ours(name: str, title: str, engine: str, *needs: str, **more: Any) -> Entry:
@@ -116,7 +118,7 @@ PEERS = {
     entry.name: entry
     for entry in (
         _ours(
-            "chainrule", "chainrule", "compiled", "llvmlite", "scipy",
+            "chainrule", "chainrule, compiled engine", "compiled", "llvmlite", "scipy",
             takes=("train", "predict", "fresh", "first fit", "command"),
         ),
         _ours(
