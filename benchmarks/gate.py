@@ -31,15 +31,17 @@ from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 ALONE = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-os.environ.update(ALONE)  # read when NumPy is imported
+if __name__ == "__main__":
+    os.environ.update(ALONE)  # read when NumPy is imported
 
 import numpy as np  # noqa: E402
-from benchmarks import kernels, machine  # noqa: E402
 from benchmarks.comparison.rows import ROWS  # noqa: E402
 from benchmarks.peers import Peer  # noqa: E402
 from benchmarks.peers.with_chainrule import Chainrule  # noqa: E402
 from benchmarks.peers.with_numpy import ByHand  # noqa: E402
 from benchmarks.workloads import WORKLOADS, make_setting  # noqa: E402
+
+from benchmarks import kernels, machine  # noqa: E402
 
 RECORDED = Path(__file__).resolve().parent / "results" / "gate.json"
 #: The part of what is recorded that must be reached; of the lowest, where the family is unknown.
