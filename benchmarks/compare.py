@@ -2,7 +2,7 @@
 
     python benchmarks/environments.py                # once: an environment for each library
     python benchmarks/compare.py [--workloads a,e,s] [--peers torch,jax,old-jax] [--rounds 9]
-                                 [--quick] [--json] [--out benchmarks/results]
+                                 [--again 3] [--quick] [--json] [--out benchmarks/results]
 
 Training, timed as whole fits, in µs a step (the data and sizes are in `workloads.py`):
 
@@ -24,7 +24,9 @@ a workload, with the threads it takes by default, idle while others have their t
 round, and the tables show medians over the rounds. Importing, compiling and a first epoch are not
 in the times but in a column of their own. Everyone draws the order of the rows anew for every
 epoch, from the same seed (but where all rows are one batch, and for JAX's many networks, which get
-theirs beforehand). Every peer's losses must agree with ours.
+theirs beforehand). Every peer's losses must agree with ours. Where other programs use the machine,
+`--again 3` takes a turn that they disturb up to three times more, and keeps the one least disturbed;
+the page says in any case how busy others were.
 
 A step cannot be faster than the processor multiplies, nor than memory moves: `machine.py` measures
 both here, and each row has its limits. For c and d, the step's bare matrix products and Adam's
@@ -103,6 +105,10 @@ def options_from(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--workloads", default=",".join(ROWS), help="for example a,b,f1")
     parser.add_argument("--peers", help="for example torch,jax; ours always run")
     parser.add_argument("--rounds", type=int, help="9; with --quick 3")
+    parser.add_argument(
+        "--again", type=int, default=0, metavar="N",
+        help="take a turn again, up to N times, while others keep the cores busy",
+    )  # fmt: skip
     parser.add_argument("--quick", action="store_true", help="short turns; rough figures")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results")

@@ -35,13 +35,12 @@ if __name__ == "__main__":
     os.environ.update(ALONE)  # read when NumPy is imported
 
 import numpy as np  # noqa: E402
+from benchmarks import kernels, machine  # noqa: E402
 from benchmarks.comparison.rows import ROWS  # noqa: E402
 from benchmarks.peers import Peer  # noqa: E402
 from benchmarks.peers.with_chainrule import Chainrule  # noqa: E402
 from benchmarks.peers.with_numpy import ByHand  # noqa: E402
 from benchmarks.workloads import WORKLOADS, make_setting  # noqa: E402
-
-from benchmarks import kernels, machine  # noqa: E402
 
 RECORDED = Path(__file__).resolve().parent / "results" / "gate.json"
 #: The part of what is recorded that must be reached; of the lowest, where the family is unknown.
