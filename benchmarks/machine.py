@@ -4,8 +4,8 @@
 
 Peak: multiply-adds on full vectors, twelve chains at once, float32, counted as two operations;
 on one core, and for a core while all are busy. Bandwidth: y += a x over arrays of a given size,
-shared among the cores: two numbers read and one written, 12 bytes. Each is the best of some tries,
-since other programs on the machine only take away.
+shared among the cores: two numbers read and one written, 12 bytes. What counts is the processor's
+time, and of that the best of some tries, since other programs on the machine only take away.
 """
 
 from __future__ import annotations
@@ -93,13 +93,13 @@ def family() -> str:
 
 
 def best_time(works: list[Callable[[int], None]]) -> float:
-    """Seconds of one round of all the works, each on a thread of its own."""
+    """The processor's seconds of a round of one of the works, each on a thread of its own."""
     with ThreadPoolExecutor(len(works)) as threads:
 
         def seconds(rounds: int) -> float:
-            start = time.perf_counter()
+            start = time.process_time()
             list(threads.map(lambda work: work(rounds), works))
-            return time.perf_counter() - start
+            return (time.process_time() - start) / len(works)
 
         rounds = 1
         while (took := seconds(rounds)) < SECONDS / 2:
@@ -159,7 +159,9 @@ def measure() -> Machine:
 
 
 def size_text(size: float) -> str:
-    """A number of bytes in KiB or MiB."""
+    """A number of bytes, in KiB or MiB where that is shorter."""
+    if size < 2**10:
+        return f"{size:.0f} bytes"
     return f"{size / 2**10:.0f} KiB" if size < 2**20 else f"{size / 2**20:.0f} MiB"
 
 

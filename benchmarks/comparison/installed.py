@@ -57,6 +57,6 @@ def _size(title: str, environment: str, asked: list[str], own: int = 0) -> dict[
             seen[name] = there[name]["bytes"]
             wanted += there[name]["requires"]
     total += sum(seen.values())
-    largest = sorted(seen, key=lambda name: -seen[name])[:3]
+    largest = [name for name in sorted(seen, key=lambda n: -seen[n])[:3] if seen[name] > 1e6]
     parts = ", ".join(f"{name} {seen[name] / 1e6:.0f}" for name in largest)
     return {"title": title, "bytes": total, "packages": len(seen), "largest": parts}

@@ -78,7 +78,7 @@ def draw_panel(axes: Any, key: str, row: dict[str, Any]) -> None:
     axes.set_yticks(range(len(names)), [figures[name]["title"] for name in names], fontsize=9)
     for label, name in zip(axes.get_yticklabels(), names, strict=True):
         label.set_fontweight("bold" if name == ours else "normal")
-    axes.set_title(f"{key}: {row['title']}", fontsize=10, loc="left")
+    axes.set_title(f"{key}: {row['title']}", fontsize=9, loc="left")
     axes.set_xlabel(row["unit"], fontsize=8, labelpad=1)
     axes.tick_params(axis="y", length=0)
     axes.tick_params(axis="x", labelsize=8)

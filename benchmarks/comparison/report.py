@@ -11,9 +11,9 @@ from benchmarks.machine import size_text
 
 #: What was published for the network of row s: processor, cores, µs an epoch (a step).
 SIMPLECHAINS = (
-    ("Core i9-10980XE, AVX-512", 18, 41),
+    ("Core i9-10980XE", 18, 41),
     ("EPYC 7513", 32, 72),
-    ("Core i7-1165G7, AVX-512", 4, 164),
+    ("Core i7-1165G7", 4, 164),
 )
 
 
@@ -101,11 +101,11 @@ def row_lines(key: str, row: dict[str, Any], machine: dict[str, Any]) -> list[st
     notes = [f"* Commit {row['commit']}, {row['date']}, {rounds}{quickly}.{others}"]
     notes += limit_notes(row, machine["peak"] * machine["cores"])
     if key == "s":
-        notes += [
-            f"* SimpleChains.jl published {µs} µs on a {cpu} with {cores} cores (2022):"
-            f" {row['limit']['flops'] / µs / cores / 1e3:.0f} GFLOP/s a core."
+        published = [
+            f"{µs} µs, {row['limit']['flops'] / µs / cores / 1e3:.0f} GFLOP/s a core ({cpu}, {cores} cores)"
             for cpu, cores, µs in SIMPLECHAINS
         ]
+        notes.append(f"* Published for SimpleChains.jl in 2022: {'; '.join(published)}.")
     notes += [f"* {title}: left out, {why}" for title, why in row["left_out"].items()]
     return [*lines, *notes, ""]
 
@@ -118,8 +118,8 @@ def limit_notes(row: dict[str, Any], peak: float) -> list[str]:
     unit = row["unit"].partition(" ")[0]
     multiplying = limit["flops"] / (peak * 1e9) * limit["scale"]
     return [
-        f"* Limits: {short(multiplying)} {unit} for {limit['flops'] / 1e6:,.3g} million operations at the"
-        f" peak of all cores; {short(limit['moving'])} {unit} to move parameters and optimizer state"
+        f"* Limits: {short(multiplying)} {unit} for {limit['flops']:,.0f} operations at the peak of all"
+        f" cores; {short(limit['moving'])} {unit} to move parameters and optimizer state"
         f" ({size_text(limit['state'])} in all) at {limit['bandwidth']:.0f} GB/s."
     ]
 
