@@ -129,32 +129,45 @@ def options_from(arguments: list[str] | None) -> argparse.Namespace:
     return options
 
 
-def main(arguments: list[str] | None = None) -> None:
-    options = options_from(arguments)
-    before, measured = machine.measure(), {}
-    with TemporaryDirectory() as room:
-        comparison = Comparison(options, Path(room))
-        for row in options.workloads:
-            measured[row.key] = {**comparison.measure(row), "commit": commit()}
-    path = options.out / f"{before.family}.json"
-    known = earlier(path)
-    others = [before.json(), *([known["machine"]] if known else [])]
+def results_with(
+    known: dict[str, Any], measured: dict[str, Any], absent: dict[str, str], found: machine.Machine
+) -> dict[str, Any]:
+    """What was known of this family, with the rows that were measured now."""
     rows = {**known.get("rows", {}), **measured}
     taken_part = {name for row in rows.values() for name in row["figures"]}
-    absent = {**known.get("absent", {}), **comparison.absent}
+    absent = {**known.get("absent", {}), **absent}
+    earlier_machine = [known["machine"]] if known else []
     results = {
         "format": FORMAT,
-        "machine": best_of(machine.measure(), *others).json(),
+        "machine": best_of(found, *earlier_machine).json(),
         "versions": our_versions(),
         "rows": {key: rows[key] for key in ROWS if key in rows},
         "installed": sizes(),
         "absent": {name: why for name, why in absent.items() if name not in taken_part},
     }
-    results = json.loads(json.dumps(results))  # as it will be read
-    options.out.mkdir(parents=True, exist_ok=True)
+    read: dict[str, Any] = json.loads(json.dumps(results))  # as it will be read
+    return read
+
+
+def write(results: dict[str, Any], path: Path) -> None:
+    """The file, the page and the picture."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     path.with_suffix(".md").write_text(report(results), encoding="utf-8")
     draw(results, path.with_suffix(".png"))
+
+
+def main(arguments: list[str] | None = None) -> None:
+    options = options_from(arguments)
+    found, measured = machine.measure(), {}
+    path = options.out / f"{found.family}.json"
+    known = earlier(path)
+    with TemporaryDirectory() as room:
+        comparison = Comparison(options, Path(room))
+        for row in options.workloads:  # what is interrupted keeps the rows before
+            measured[row.key] = {**comparison.measure(row), "commit": commit()}
+            results = results_with(known, measured, comparison.absent, found)
+            write(results, path)
     if options.json:
         print(json.dumps(results, indent=1))
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import tomllib
 from typing import Any
@@ -19,6 +20,7 @@ OTHERS = {
 }
 
 
+@functools.cache
 def sizes() -> list[dict[str, Any]]:
     """The megabytes that chainrule, with and without its extra `compiled`, and others take."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
