@@ -147,9 +147,9 @@ def make_setting(workload: Workload) -> Setting:
 
 def _data(workload: Workload, rng: np.random.Generator) -> tuple[Array, Array]:
     if workload.sizes[0] == 2:
-        import chainrule as cr
+        from chainrule.datasets import spiral
 
-        x, t = cr.datasets.spiral()
+        x, t = spiral()
         return x.astype(np.float32), t.astype(np.int64)
     n, m = workload.sizes[0], workload.sizes[-1]
     x = rng.standard_normal((workload.rows, n)).astype(np.float32)

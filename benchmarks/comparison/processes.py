@@ -60,6 +60,13 @@ def absence(entry: Entry) -> str | None:
     return f"{' and '.join(missing)} not installed" if missing else None
 
 
+def environment_of(entry: Entry) -> dict[str, str]:
+    """The variables of a peer's process: it imports chainrule and benchmarks of this tree."""
+    given = os.environ.get("PYTHONPATH")
+    path = os.pathsep.join([str(ROOT / "src"), str(ROOT), *([given] if given else [])])
+    return {**os.environ, **entry.variables, "PYTHONPATH": path}
+
+
 class Child:
     """A peer's process, and the lines of JSON that go to it and come back."""
 
@@ -70,7 +77,7 @@ class Child:
         self.process = subprocess.Popen(
             [place, "-m", "benchmarks.peers.worker", entry.name, network, str(setting)],
             cwd=ROOT,
-            env={**os.environ, **entry.variables},
+            env=environment_of(entry),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.errors,
@@ -138,14 +145,12 @@ def fresh(entry: Entry, arguments: list[str], emptied: bool, patience: float) ->
     """Run a new process to its end: its seconds, and the JSON that it printed last, if any."""
     with TemporaryDirectory() as room:
         caches = {name: os.path.join(room, name.lower()) for name in CACHES} if emptied else {}
-        source = str(ROOT / "src")
-        path = os.pathsep.join(filter(None, (source, str(ROOT), os.environ.get("PYTHONPATH"))))
         start = time.perf_counter()
         try:
             done = subprocess.run(
                 [python(entry.environment), *arguments],
                 cwd=room,
-                env={**os.environ, **entry.variables, **caches, "PYTHONPATH": path},
+                env={**environment_of(entry), **caches},
                 capture_output=True,
                 text=True,
                 timeout=patience,
