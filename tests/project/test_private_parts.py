@@ -17,7 +17,6 @@ import chainrule
 ROOT = Path(chainrule.__file__).parent
 #: The modules without promises, by what their names begin with.
 PRIVATE = {
-    "numba": ("numba.core", "numba.np", "numba.extending"),
     "uvicorn": ("uvicorn._", "uvicorn.protocols"),
     "websockets": ("websockets.frames", "websockets.http11"),
 }

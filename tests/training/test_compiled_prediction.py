@@ -18,7 +18,7 @@ from tests.training.engines import blobs, plain, rich, spiral, wide
 import chainrule as cr
 from chainrule.errors import ChainruleError, ShapeError
 
-pytest.importorskip("numba")
+pytest.importorskip("llvmlite")
 predict = pytest.importorskip("chainrule.engine.compiled.predict")
 
 Array = npt.NDArray[Any]

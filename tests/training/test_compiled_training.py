@@ -29,7 +29,7 @@ from chainrule.errors import (
 from chainrule.schedules import Cosine, ReduceOnPlateau, Schedule, Step, WarmUp
 from chainrule.training.choice import Choice, choose
 
-pytest.importorskip("numba")
+pytest.importorskip("llvmlite")
 compiled = pytest.importorskip("chainrule.training.compiled")
 
 Array = npt.NDArray[Any]

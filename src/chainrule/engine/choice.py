@@ -12,7 +12,7 @@ __all__ = ["ENGINES", "engine_name", "extra_missing", "missing_packages"]
 
 ENGINES = ("auto", "numpy", "compiled")
 
-_PACKAGES = ("numba", "llvmlite", "scipy", "threadpoolctl")
+_PACKAGES = ("llvmlite", "scipy", "threadpoolctl")
 
 
 def engine_name(given: object) -> str:

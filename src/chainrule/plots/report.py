@@ -288,7 +288,7 @@ def _machine() -> Text:
 
 def _again(run: Run, lang: str) -> Html:
     versions = [f"Python {platform.python_version()}", f"chainrule {__version__}"]
-    for package in ("numpy", "numba", "scipy", "matplotlib"):
+    for package in ("numpy", "llvmlite", "scipy", "matplotlib"):
         try:
             versions.append(f"{package} {metadata.version(package)}")
         except metadata.PackageNotFoundError:

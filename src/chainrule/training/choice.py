@@ -53,7 +53,7 @@ def choose(trainer: Training, x: Array, t: Array, w: Array | None, steps: int) -
             return Choice("numpy", _too_costly(estimate, steps))
     try:
         import chainrule.training.compiled  # noqa: F401
-    except ImportError as error:  # such as a Numba that is too old for this NumPy
+    except ImportError as error:  # such as a library that this system does not have
         why = _(
             "a package that the compiled engine needs cannot be loaded ({error})", error=str(error)
         )

@@ -14,7 +14,7 @@ import pytest
 
 import chainrule as cr
 
-pytest.importorskip("numba")
+pytest.importorskip("llvmlite")
 
 from tests.engine.compiled.made import OverParameters, OverRows, UnderLayer
 from tests.engine.compiled.plain import agree, agree_in_use, plainly

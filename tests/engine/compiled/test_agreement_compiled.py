@@ -13,7 +13,7 @@ import pytest
 
 import chainrule as cr
 
-pytest.importorskip("numba")
+pytest.importorskip("llvmlite")
 
 from tests.engine.compiled import test_agreement as tables
 from tests.engine.compiled.plain import agree, agree_in_use, compiling

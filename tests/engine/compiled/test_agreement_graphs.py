@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import chainrule as cr
 
-pytest.importorskip("numba")
+pytest.importorskip("llvmlite")
 
 from tests.engine.compiled.expressions import CHOICES, A, Expression
 from tests.engine.compiled.made import Holder

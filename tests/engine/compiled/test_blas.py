@@ -253,7 +253,7 @@ def test_it_multiplies(library: tuple[Any, Count], dtype: str) -> None:
 
 
 def test_scipy_is_whole_after_kernels_have_used_a_part_of_it() -> None:
-    pytest.importorskip("numba")
+    pytest.importorskip("llvmlite")
     program = """
 import sys
 import chainrule.engine.compiled.kernels

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-numba = pytest.importorskip("numba")
+numba = pytest.importorskip("llvmlite")
 
 from chainrule.engine.compiled import elementary  # noqa: E402 - it imports numba
 

@@ -21,7 +21,7 @@ from chainrule.engine.compiled.cache import Code
 from chainrule.engine.compiled.helpers import HELPERS, salt
 from chainrule.engine.compiled.symbolic import NotCompilable
 
-pytest.importorskip("numba")
+pytest.importorskip("llvmlite")
 llvm = pytest.importorskip("llvmlite.binding")
 compiling = pytest.importorskip("chainrule.engine.compiled.compiling")
 elementary = pytest.importorskip("chainrule.engine.compiled.elementary")

@@ -23,7 +23,7 @@ from tests.training.engines import bits, blobs, same_bits, wide
 import chainrule as cr
 from chainrule.errors import SettingError
 
-numba = pytest.importorskip("numba")
+numba = pytest.importorskip("llvmlite")
 threads = pytest.importorskip("chainrule.engine.compiled.threads")
 kernels = pytest.importorskip("chainrule.engine.compiled.kernels")
 

@@ -272,7 +272,7 @@ def test_biases_have_no_penalty() -> None:
     ],
 )
 def test_both_engines_take_the_same_steps(penalty: dict[str, float]) -> None:
-    pytest.importorskip("numba")
+    pytest.importorskip("llvmlite")
     x, t = cr.datasets.moons(noise=0.2)
     found = []
     for engine in ("numpy", "compiled"):

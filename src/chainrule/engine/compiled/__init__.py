@@ -1,1 +1,1 @@
-"""The compiled engine: it writes a program as Python loops, which Numba compiles to machine code."""
+"""The compiled engine: it writes a program as Python loops, which become machine code."""

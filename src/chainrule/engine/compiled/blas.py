@@ -26,7 +26,7 @@ from chainrule.engine.choice import extra_missing
 from chainrule.errors import SettingError
 from chainrule.lang.messages import _
 
-__all__ = ["Blas", "blas", "blas_at_hand"]
+__all__ = ["Blas", "blas"]
 
 
 class Blas:
@@ -111,22 +111,6 @@ class Blas:
 
 
 _TABLE = "scipy.linalg.cython_blas"
-
-
-@contextlib.contextmanager
-def blas_at_hand() -> Iterator[None]:
-    """Within this context imports find SciPy's BLAS without loading all of `scipy.linalg`.
-
-    Numba looks for it at every start, and would spend 0.15 s on modules that it does not use.
-    """
-    there = _TABLE in sys.modules
-    with contextlib.suppress(ImportError):
-        sys.modules[_TABLE] = cython_blas()
-    try:
-        yield
-    finally:
-        if not there:
-            sys.modules.pop(_TABLE, None)
 
 
 @functools.cache

@@ -22,17 +22,17 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
-import numba
 import numpy as np
-from numba.extending import intrinsic, overload
+
+from chainrule.engine.compiler.body import Body
+from chainrule.engine.compiler.functions import as_written, function_of
+from chainrule.engine.compiler.kinds import Refused
+from chainrule.engine.compiler.rules import rule
+from chainrule.engine.compiler.values import Number
 
 __all__ = ["exp", "log", "log1p", "tanh"]
 
 Real = TypeVar("Real", np.float32, np.float64)
-
-# "contract" lets a·b + c become one instruction. No other freedom: a compiler free to reorder
-# sums would turn (k + s) − s below into k. A caller may take more; what is here keeps its own.
-_OPTIONS: Any = {"error_model": "numpy", "fastmath": {"contract"}, "forceinline": True}
 
 
 def exp(x: Real) -> Real:
@@ -130,34 +130,27 @@ _FLOAT64 = _Numbers(
 )
 
 
-def _write_polynomial(typing: Any, x: Any, coefficients: Any) -> Any:
-    """c₀ + x(c₁ + x(c₂ + …)), written out: a loop over a tuple would take longer to compile."""
-
-    def write(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        x, packed = arguments
-        left = [builder.extract_value(packed, i) for i in range(coefficients.count)]
-        total = left.pop()
-        while left:
-            total = builder.fadd(builder.fmul(total, x), left.pop())
-        return total
-
-    return x(x, coefficients), write
-
-
-_polynomial: Any = intrinsic(_write_polynomial)
+@as_written
+def _polynomial(x: Any, coefficients: Any) -> Any:
+    """c₀ + x(c₁ + x(c₂ + …)); the coefficients are given from the last to the first."""
+    total = coefficients[0]
+    for c in coefficients[1:]:
+        total = total * x + c
+    return total
 
 
 def _functions(real: Any, bits: Any, numbers: _Numbers) -> dict[str, Callable[[Any], Any]]:
-    """The four functions for one dtype, as text for Numba; bits is the unsigned type as wide.
+    """The four functions for one dtype, as text to compile; bits is the unsigned type as wide.
 
     A number is sign·2ᵉ·1.mantissa, kept as the bits sign, e + bias, mantissa. `.view` reads the
     same bits as the other type, so whole powers of two are put in and taken out by integer
-    additions and shifts. Numba widens uint32 + uint32 to uint64; hence `bits(...)` around each.
+    additions and shifts.
     """
     n_mantissa: int = np.finfo(real).nmant
     bias: int = np.finfo(real).maxexp - 1
 
-    log2_e, ln2_high, ln2_low, lowest, highest, flat, exp_tail, log_tail = numbers
+    log2_e, ln2_high, ln2_low, lowest, highest, flat, _, _ = numbers
+    exp_tail, log_tail = numbers.exp_tail[::-1], numbers.log_tail[::-1]
     zero, half, one, two = real(0), real(0.5), real(1), real(2)
     minus_one, inf, minus_inf, nan = real(-1), real(np.inf), real(-np.inf), real(np.nan)
     smallest_normal = np.finfo(real).tiny
@@ -184,6 +177,7 @@ def _functions(real: Any, bits: Any, numbers: _Numbers) -> dict[str, Callable[[A
 
     lift, lifted = real(2.0**n_mantissa), real(n_mantissa)
 
+    @as_written
     def split_exp(x: Any) -> Any:
         # x = n·ln 2 + r with |r| ≤ ½ ln 2; gives n + shifter, and r and c with eʳ = 1 + r + c.
         shifted = x * log2_e + shifter
@@ -191,6 +185,7 @@ def _functions(real: Any, bits: Any, numbers: _Numbers) -> dict[str, Callable[[A
         r = (x - n * ln2_high) - n * ln2_low
         return shifted, r, r * r * _polynomial(r, exp_tail)
 
+    @as_written
     def log_of_product(f: Any, e: Any) -> Any:
         # ln((1 + f)·2ᵉ) for √½ ≤ 1 + f < √2. With s = f/(2 + f), 1 + f = (1 + s)/(1 − s), and
         # ln(1 + f) = 2s + s³·tail(s²) = f − (h − s(h + s²·tail)) with h = f²/2: f itself is exact,
@@ -201,11 +196,9 @@ def _functions(real: Any, bits: Any, numbers: _Numbers) -> dict[str, Callable[[A
         tail = z * _polynomial(z, log_tail)
         return e * ln2_high + (f - (h - (s * (h + tail) + e * ln2_low)))
 
-    split_exp = numba.njit(**_OPTIONS)(split_exp)
-    log_of_product = numba.njit(**_OPTIONS)(log_of_product)
-
     # In the selections below a comparison with NaN is false, and NaN goes where it has to.
 
+    @as_written
     def exp(x: Any) -> Any:
         x = lowest if x < lowest else x
         x = highest if x > highest else x
@@ -219,6 +212,7 @@ def _functions(real: Any, bits: Any, numbers: _Numbers) -> dict[str, Callable[[A
         scale_b = bits(b << mantissa_bits).view(real)
         return (one + (r + c)) * scale_a * scale_b
 
+    @as_written
     def tanh(x: Any) -> Any:
         # u/(1 + u) with u = ½(e^(2|x|) − 1) = ½(2ⁿ − 1) + ½2ⁿr + ½2ⁿc, then the sign of x. Where
         # x is small, its relative error is that of u, and u's first sum may cancel: `lost` is
@@ -237,6 +231,7 @@ def _functions(real: Any, bits: Any, numbers: _Numbers) -> dict[str, Callable[[A
         y = v - v * (v / (one + u))
         return bits(real(y).view(bits) | bits(x_bits & sign)).view(real)
 
+    @as_written
     def log(x: Any) -> Any:
         subnormal = x < smallest_normal
         y = x * lift if subnormal else x
@@ -250,6 +245,7 @@ def _functions(real: Any, bits: Any, numbers: _Numbers) -> dict[str, Callable[[A
         y = nan if x < zero else y
         return minus_inf if x == zero else y
 
+    @as_written
     def log1p(x: Any) -> Any:
         u = one + x
         raised = bits(real(u).view(bits) + root_half_to_one)
@@ -269,20 +265,22 @@ def _functions(real: Any, bits: Any, numbers: _Numbers) -> dict[str, Callable[[A
     return {"exp": exp, "log": log, "log1p": log1p, "tanh": tanh}
 
 
-_BY_TYPE = {
-    numba.types.float32: _functions(np.float32, np.uint32, _FLOAT32),
-    numba.types.float64: _functions(np.float64, np.uint64, _FLOAT64),
+_BY_DTYPE = {
+    "float32": _functions(np.float32, np.uint32, _FLOAT32),
+    "float64": _functions(np.float64, np.uint64, _FLOAT64),
 }
 
 
 def _compile_as_ours(function: Callable[[Any], Any]) -> None:
     """Have compiled code that calls the function take the text for its argument's dtype."""
 
-    def choose(x: Any) -> Any:
-        texts = _BY_TYPE.get(x)
-        return texts and texts[function.__name__]
-
-    overload(function, jit_options=_OPTIONS)(choose)
+    @rule(function)
+    def write(body: Body, x: Number) -> Number:
+        texts: Any = _BY_DTYPE.get(x.kind.name)
+        if texts is None:
+            raise Refused(f"{function.__name__} of a {x.kind.name}")
+        found: Number = body.call(function_of(texts[function.__name__]), [x])
+        return found
 
 
 for _function in (exp, log, log1p, tanh):

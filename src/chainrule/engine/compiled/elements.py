@@ -215,7 +215,7 @@ class Elements:
         return text
 
     def _in_dtype(self, text: str, have: np.dtype[Any], want: np.dtype[Any] | None) -> str:
-        """A text cast to another dtype explicitly, since Numba promotes by other rules than NumPy."""
+        """A text cast to another dtype, said where the reader sees it."""
         if want is None or want == have:
             return text
         if want.kind == "b":

@@ -1,4 +1,4 @@
-"""The functions that generated code may import, listed without importing their modules and Numba."""
+"""The functions that generated code may import, listed without importing their modules."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ from pathlib import Path
 __all__ = ["HELPERS", "salt"]
 
 _PACKAGE = __name__.rpartition(".")[0]
+_HERE = Path(__file__)
 _TEXTS = {
-    name: Path(__file__).with_name(f"{name}.py").read_text("utf-8")
-    for name in ("compiling", "constants", "elementary", "kernels", "layout", "machine", "products")
+    name: _HERE.with_name(f"{name}.py").read_text("utf-8")
+    for name in ("constants", "elementary", "kernels", "machine", "products")
 }
+_COMPILER = sorted((_HERE.parent.parent / "compiler").glob("*.py"))
 
 #: The module of each function that generated text may import.
 HELPERS = {
     function: f"{_PACKAGE}.{name}"
     for name in ("elementary", "kernels", "products")
     for function in re.findall(r"^def ([a-z]\w*)\(", _TEXTS[name], re.MULTILINE)
-}
+} | {"shaped": "chainrule.engine.compiler.memory"}
 
 
 def salt() -> str:
     """Text that machine code depends on besides its source: the helpers in it, and its callers."""
-    return "\0".join(_TEXTS.values())
+    return "\0".join([*_TEXTS.values(), *(path.read_text("utf-8") for path in _COMPILER)])

@@ -1,15 +1,14 @@
 """Compiled kernels: found in the cache or compiled, loaded into the process, and called.
 
 A kernel takes the address of a table of 64-bit words with its arguments in order: an integer as
-itself, an array as its address and its lengths. So a kernel is loaded and called without Numba,
-which takes longer to import than many a training.
+itself, an array as its address and its lengths. A kernel from the cache is loaded and called without
+the part that compiles.
 """
 
 from __future__ import annotations
 
 import ctypes
 import operator
-import os
 from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
@@ -26,11 +25,8 @@ from chainrule.version import __version__
 
 __all__ = ["Call", "Kernel", "kernel"]
 
-#: Intel's vector functions, which Numba uses in place of scalar ones if they are installed.
-_VECTOR_MATHS = ("intel-cmplr-lib-rt", "icc-rt")
-
-# int function(int64 *result, void **exception, int64 words), as Numba lays it out.
-_FORM = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
+# int64 function(int64 words)
+_FORM = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)
 
 
 class Kernel:
@@ -61,14 +57,13 @@ class Call:
     def __init__(self, kernel: Kernel, given: Mapping[str, Any]) -> None:
         self._kernel, self._given = kernel, dict(given)  # the kernel keeps its code in memory
         self._function = kernel.function
-        words = [0, 0]  # for the result, and for an exception
+        words: list[int] = []
         self._places = {}
         for name, argument in given.items():
             self._places[name] = len(words)
             _lay_out(argument, words)
         self._words = np.array(words, np.int64)
-        at = self._words.ctypes.data
-        self._addresses = at, at + 8, at + 16
+        self._address = self._words.ctypes.data
 
     def change(self, **given: Any) -> None:
         """Replace arguments by others of the same kinds."""
@@ -88,9 +83,7 @@ class Call:
 
     def __call__(self) -> int:
         """Run; gives the kernel's result."""
-        if self._function(*self._addresses):
-            raise RuntimeError("a compiled kernel has raised an exception")
-        return int(self._words[0])
+        return int(self._function(self._address))
 
 
 def _lay_out(argument: Any, words: list[int]) -> None:
@@ -121,32 +114,34 @@ def kernel(
     given: Mapping[str, Any],
     say: Say | None,
     seconds: Callable[[], float] | None = None,
+    **known: int,
 ) -> Kernel:
     """The compiled function `name` of a source, for arguments of the same kinds as those given.
 
-    `seconds` gives about how long compiling takes, which `say` shows.
+    `known` are integers among them that the machine code is made for. `seconds` gives about how long
+    compiling takes, which `say` shows.
     """
 
     def make(path: Path) -> cache.Code:
-        try:
-            from chainrule.engine.compiled.compiling import machine_code
-        except ImportError as error:  # such as a Numba that is too old for this NumPy
-            raise NotCompilable(_("Numba cannot be loaded ({error})", error=error)) from error
-        return machine_code(source, path, name, tuple(given.values()))
+        from chainrule.engine.compiler.body import Broken
+        from chainrule.engine.compiler.entry import SYMBOL, machine_code
 
-    ingredients = [_kind(tuple(given.values())), *_ingredients()]
+        try:
+            return cache.Code(SYMBOL, machine_code(source, path.name, name, given, known))
+        except Broken as error:
+            raise NotCompilable(
+                _("its kernel cannot be compiled ({error})", error=error)
+            ) from error
+
+    ingredients = [_kind(tuple(given.values())), repr(known), *_ingredients()]
     return cache.obtain(source, name, ingredients, make, Kernel, say, seconds)
 
 
 def _ingredients() -> list[str]:
     """The things that machine code depends on besides the source and the kinds of arguments."""
-    import llvmlite.binding as llvm
+    from chainrule.engine.compiler.target import processor
 
-    packages = [f"{p} {_version(p)}" for p in ("numba", "llvmlite", *_VECTOR_MATHS)]
-    options = [f"{k}={v}" for k, v in sorted(os.environ.items()) if k.startswith("NUMBA_")]
-    features = llvm.get_host_cpu_features().flatten()
-    processor = [llvm.get_host_cpu_name(), features]
-    return [__version__, salt(), *packages, *processor, np.__version__, *options]
+    return [__version__, salt(), f"llvmlite {_version('llvmlite')}", *processor(), np.__version__]
 
 
 def _version(package: str) -> str:

@@ -197,7 +197,7 @@ def train_text(
 ) -> Source:
     """The kernel file of a training step."""
     body, schedule = _body(step, written, dtype, gathered=True)
-    imports = {"kernel", "share", "wait"}
+    imports = {"kernel", "share", "wait", "float64"}
     step_text = _function(
         body,
         "step",
@@ -254,7 +254,7 @@ def _loop(
         "        low, high = share(m, shard, shards), share(m, shard + 1, shards)",
         *_wrapped(f"        {call}"),
         "        wait(crew, shards)",
-        "        check = 0.0",
+        "        check = float64(0.0)",
     ]
     if limited:
         imports |= {"add_shards", "limited"}
@@ -286,7 +286,7 @@ def _loop(
     lines += [
         "        checks[s % 2, shard, 1] = check",
         "        wait(crew, shards)",
-        "        loss = check = 0.0",
+        "        loss = check = float64(0.0)",
         "        for i in range(shards):",
         "            loss += checks[s % 2, i, 0]",
         "            check += checks[s % 2, i, 1]",

@@ -21,7 +21,7 @@ def start_of(e: Elements, v: Value) -> str:
     """The initial value of a reduction."""
     f = v.function
     if f is np.sum and not v.shape and v.dtype.kind == "f":
-        return "0.0"  # a sum over all rows is in double precision
+        return e.literal(0, np.dtype(np.float64))  # a sum over all rows is in double precision
     if f in (np.sum, np.prod):
         return e.literal(f is np.prod, v.dtype)
     if v.dtype.kind == "f":
@@ -36,7 +36,7 @@ def accumulate(e: Elements, v: Value, target: str, text: str) -> str:
     """The line that adds one more element to a reduction."""
     form = _FORMS[v.function]
     have = v.args[0].dtype
-    if have.kind in "bu" and have != v.dtype:  # Numba has other rules for what these meet
+    if have.kind in "bu" and have != v.dtype:  # NumPy sums these in another dtype
         e.imports.add(v.dtype.name)
         text = f"{v.dtype.name}({bare(text)})"
     if len(form) == 1:

@@ -160,7 +160,10 @@ class CompiledStep:
             for k, own in enumerate(self._arrays)
         ]  # fmt: skip
         if self._kernel is None:
-            self._kernel = kernel(self.text.source, "train", given[0], self._say, self._seconds)
+            alone = {"shards": 1} if self.shards == 1 else {}
+            self._kernel = kernel(
+                self.text.source, "train", given[0], self._say, self._seconds, **alone
+            )
         self._calls: list[Call] = [self._kernel.call(arguments) for arguments in given]
 
     def release(self) -> None:

@@ -1,0 +1,513 @@
+"""One activation of a function: a rule for each kind of statement and expression."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import FunctionType, ModuleType
+from typing import Any
+
+from chainrule.engine.compiler.arithmetic import (
+    binary,
+    cast,
+    compare,
+    inverse,
+    negative,
+    select,
+    truth,
+)
+from chainrule.engine.compiler.arrays import Cut, index, load, size, store, turned
+from chainrule.engine.compiler.functions import Function, function_of
+from chainrule.engine.compiler.kinds import INT, Kind, Refused
+from chainrule.engine.compiler.values import (
+    Array,
+    Dtype,
+    Flat,
+    Number,
+    Value,
+    known_int,
+    literal,
+    of_python,
+)
+from chainrule.engine.compiler.writer import Writer
+
+__all__ = ["Body", "Broken"]
+
+_OPERATORS: dict[type[ast.AST], str] = {
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Mult: "*",
+    ast.Div: "/",
+    ast.FloorDiv: "//",
+    ast.Mod: "%",
+    ast.Pow: "**",
+    ast.LShift: "<<",
+    ast.RShift: ">>",
+    ast.BitOr: "|",
+    ast.BitAnd: "&",
+    ast.BitXor: "^",
+    ast.Eq: "==",
+    ast.NotEq: "!=",
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+}
+
+
+class Broken(Exception):  # noqa: N818 - it carries a place
+    """What the text says cannot be translated, and where it says so."""
+
+    def __init__(self, file: str, line: int, text: str, reason: str) -> None:
+        super().__init__(f"{file}, line {line}, `{text}`: {reason}")
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A variable that is assigned more than once: its place on the stack, and its kind."""
+
+    place: str
+    kind: Kind
+
+
+class Body:
+    """A function with its arguments, being written.
+
+    `inside` is the body that it is written into; None for a function of its own.
+    """
+
+    def __init__(
+        self, w: Writer, function: Function, given: Sequence[Value], inside: Body | None
+    ) -> None:
+        self.w, self.function, self.inside = w, function, inside
+        if len(given) != len(function.parameters):
+            raise Refused(
+                f"{function.node.name} takes {len(function.parameters)} arguments, got {len(given)}"
+            )
+        self.variables: dict[str, Any] = dict(zip(function.parameters, given, strict=True))
+        #: Where an inlined function leaves its result, and where it then goes on.
+        self.left: Slot | None = None
+        self.end = ""
+
+    # -- statements --------------------------------------------------------------------------------
+
+    def run(self, nodes: Sequence[ast.stmt]) -> bool:
+        """Write statements; gives whether the last one leaves the function."""
+        for node in nodes:
+            rule: Callable[[Any], bool | None] | None = getattr(
+                self, f"_do_{type(node).__name__.lower()}", None
+            )
+            with _Place(self.function, node):
+                if rule is None:
+                    raise Refused(f"a statement of this kind ({type(node).__name__})")
+                if rule(node):
+                    return True
+        return False
+
+    def _do_pass(self, node: ast.Pass) -> None:
+        pass
+
+    def _do_expr(self, node: ast.Expr) -> None:
+        if not isinstance(node.value, ast.Constant):  # a docstring
+            self.value(node.value)
+
+    def _do_annassign(self, node: ast.AnnAssign) -> None:
+        if node.value is not None:
+            self._assign(node.target, self.value(node.value))
+
+    def _do_assign(self, node: ast.Assign) -> None:
+        x = self.value(node.value)
+        for target in node.targets:
+            self._assign(target, x)
+
+    def _do_augassign(self, node: ast.AugAssign) -> None:
+        op = _OPERATORS[type(node.op)]
+        if isinstance(node.target, ast.Subscript):
+            array, at = self._element(node.target)
+            if isinstance(at, Array):
+                raise Refused("a change of many elements at once: write the loop")
+            old = load(self.w, array, at)
+            store(self.w, array, at, binary(self.w, op, old, self.number(node.value)))
+            return
+        assert isinstance(node.target, ast.Name)
+        old = self._look(node.target.id)
+        self._assign(node.target, binary(self.w, op, old, self.number(node.value)))
+
+    def _assign(self, target: ast.expr, x: Value) -> None:
+        if isinstance(target, ast.Tuple):
+            if not isinstance(x, tuple) or len(x) != len(target.elts):
+                raise Refused("several names for another number of values")
+            for part, value in zip(target.elts, x, strict=True):
+                self._assign(part, value)
+        elif isinstance(target, ast.Subscript):
+            self._put(target, x)
+        elif isinstance(target, ast.Name):
+            if isinstance(x, Number) and self.function.assigned[target.id] > 1:
+                self._set(target.id, x)
+            else:
+                self.variables[target.id] = x
+        else:
+            raise Refused("an assignment of this kind")
+
+    def _set(self, name: str, x: Number) -> None:
+        """Assign a variable that is assigned more than once."""
+        old = self.variables.get(name)
+        if not isinstance(old, Slot):
+            old = self.variables[name] = Slot(self.w.slot(x.kind.ir), x.kind)
+        if old.kind != x.kind and x.known is None:
+            raise Refused(f"{name} is a {old.kind.name} and becomes a {x.kind.name}")
+        self.w.do(f"store {old.kind.ir} {cast(self.w, x, old.kind).ir}, ptr {old.place}")
+
+    def _put(self, target: ast.Subscript, x: Number) -> None:
+        array, at = self._element(target)
+        if isinstance(at, Number):
+            store(self.w, array, at, x)
+            return
+        if at.strides is not None:
+            raise Refused("all elements of a part that does not lie in one piece")
+        x = cast(self.w, x, at.kind)
+        end = size(self.w, at)
+        self.loop(literal(0), end, literal(1), lambda i: store(self.w, at, i, x))
+
+    def loop(
+        self, start: Number, stop: Number, step: Number, inside: Callable[[Number], object]
+    ) -> None:
+        """Write a loop over whole numbers; a step that is not known counts upwards."""
+        w = self.w
+        op = ">" if step.known is not None and step.known < 0 else "<"
+        start, stop, step = (cast(w, x, INT) for x in (start, stop, step))
+        body, end, before = w.label("loop"), w.label("done"), w.label("before")
+        w.branch(compare(w, op, start, stop), before, end)
+        w.begin(before)
+        w.jump(body)
+        w.begin(body)
+        i, following = w.label("%i"), w.label("%next")
+        place = len(w.lines)
+        w.do("")  # where i comes from is known at the end
+        inside(Number(INT, i))
+        w.do(f"{following} = add nsw i64 {i}, {step.ir}")
+        w.lines[place] = f"  {i} = phi i64 [ {start.ir}, %{before} ], [ {following}, %{w.block} ]"
+        w.branch(compare(w, op, Number(INT, following), stop), body, end)
+        w.begin(end)
+
+    def _do_for(self, node: ast.For) -> None:
+        if node.orelse or not isinstance(node.target, ast.Name):
+            raise Refused("a loop of this kind")
+        name = node.target.id
+
+        def inside(x: Value) -> None:
+            if isinstance(x, Number) and self.function.assigned[name] > 1:
+                self._set(name, x)
+            else:
+                self.variables[name] = x
+            if self.run(node.body):
+                self.w.begin(self.w.label("never"))
+
+        if isinstance(node.iter, ast.Call) and self._named(node.iter.func) is range:
+            args = [self.number(a) for a in node.iter.args]
+            start, stop = (literal(0), args[0]) if len(args) == 1 else args[:2]
+            step = args[2] if len(args) == 3 else literal(1)
+            self.loop(start, stop, step, inside)
+            return
+        over = self.value(node.iter)
+        if isinstance(over, tuple):  # written out
+            for x in over:
+                inside(x)
+        elif isinstance(over, Array) and len(over.shape) == 1:
+            stride = over.strides[0] if over.strides else literal(1)
+            self.loop(
+                literal(0),
+                over.shape[0],
+                literal(1),
+                lambda i: inside(load(self.w, over, binary(self.w, "*", i, stride))),
+            )
+        else:
+            raise Refused("a loop over this")
+
+    def _do_while(self, node: ast.While) -> None:
+        w = self.w
+        head, body, end = w.label("while"), w.label("do"), w.label("done")
+        w.jump(head)
+        w.begin(head)
+        w.branch(truth(w, self.number(node.test)), body, end)
+        w.begin(body)
+        if not self.run(node.body):
+            w.jump(head)
+        w.begin(end)
+
+    def _do_if(self, node: ast.If) -> bool:
+        w = self.w
+        condition = truth(w, self.number(node.test))
+        if condition.known is not None:
+            return self.run(node.body if condition.known else node.orelse)
+        yes, no, end = w.label("yes"), w.label("no"), w.label("end")
+        w.branch(condition, yes, no)
+        left = []
+        for label, nodes in ((yes, node.body), (no, node.orelse)):
+            w.begin(label)
+            left.append(self.run(nodes))
+            if not left[-1]:
+                w.jump(end)
+        if all(left):
+            return True
+        w.begin(end)
+        return False
+
+    def _do_return(self, node: ast.Return) -> bool:
+        x = self.value(node.value) if node.value is not None else None
+        w = self.w
+        if self.inside is not None:
+            if x is not None:
+                if self.left is None:
+                    self.left = Slot(w.slot(x.kind.ir), x.kind)
+                at = self.left
+                w.do(f"store {at.kind.ir} {cast(w, x, at.kind).ir}, ptr {at.place}")
+            w.jump(self.end)
+            return True
+        w.returns = True
+        if x is None:
+            w.do("ret void")
+        else:
+            w.result = w.result or x.kind
+            w.do(f"ret {w.result.ir} {cast(w, x, w.result).ir}")
+        return True
+
+    # -- expressions -------------------------------------------------------------------------------
+
+    def value(self, node: ast.expr) -> Value:
+        """What an expression stands for."""
+        rule: Callable[[Any], Value] | None = getattr(
+            self, f"_of_{type(node).__name__.lower()}", None
+        )
+        if rule is None:
+            raise Refused(f"an expression of this kind ({type(node).__name__})")
+        return rule(node)
+
+    def number(self, node: ast.expr) -> Number:
+        """The number that an expression stands for."""
+        x = self.value(node)
+        if not isinstance(x, Number):
+            raise Refused(f"{ast.unparse(node)} is not a number")
+        return x
+
+    def _look(self, name: str) -> Value:
+        if name in self.variables:
+            x = self.variables[name]
+            if isinstance(x, Slot):
+                return Number(x.kind, self.w.op(f"load {x.kind.ir}, ptr {x.place}"))
+            return x
+        if self.function.assigned[name]:
+            raise Refused(f"{name} has no value yet")
+        return of_python(self.function.look_up(name))
+
+    def _named(self, node: ast.expr) -> Any:
+        """The Python object that a name stands for, if the text does not assign it."""
+        if isinstance(node, ast.Name) and node.id not in self.variables:
+            return self.function.look_up(node.id)
+        return None
+
+    def _of_constant(self, node: ast.Constant) -> Value:
+        if isinstance(node.value, bool | int | float):
+            return literal(node.value)
+        return node.value
+
+    def _of_name(self, node: ast.Name) -> Value:
+        return self._look(node.id)
+
+    def _of_tuple(self, node: ast.Tuple) -> Value:
+        return tuple(self.value(part) for part in node.elts)
+
+    def _of_unaryop(self, node: ast.UnaryOp) -> Value:
+        x = self.number(node.operand)
+        if isinstance(node.op, ast.Not):
+            return inverse(self.w, truth(self.w, x))
+        if isinstance(node.op, ast.Invert):
+            return inverse(self.w, x)
+        return negative(self.w, x) if isinstance(node.op, ast.USub) else x
+
+    def _of_binop(self, node: ast.BinOp) -> Value:
+        return binary(
+            self.w, _OPERATORS[type(node.op)], self.number(node.left), self.number(node.right)
+        )
+
+    def _of_compare(self, node: ast.Compare) -> Value:
+        if len(node.ops) > 1:
+            raise Refused("a chain of comparisons")
+        right = self.number(node.comparators[0])
+        return compare(self.w, _OPERATORS[type(node.ops[0])], self.number(node.left), right)
+
+    def _of_boolop(self, node: ast.BoolOp) -> Value:
+        both = isinstance(node.op, ast.And)
+        found = literal(both)
+        for part in node.values:
+            if found.known is not None and bool(found.known) != both:
+                return found
+            x = truth(self.w, self.number(part))
+            if found.known is not None:
+                found = x
+            elif x.known is None:
+                found = binary(self.w, "&" if both else "|", found, x)
+            elif bool(x.known) != both:
+                found = x
+        return found
+
+    def _of_ifexp(self, node: ast.IfExp) -> Value:
+        w = self.w
+        condition = truth(w, self.number(node.test))
+        if condition.known is not None:
+            return self.value(node.body if condition.known else node.orelse)
+        parts = [n for side in (node.body, node.orelse) for n in ast.walk(side)]
+        if not any(isinstance(n, ast.Subscript | ast.Call) for n in parts):
+            return select(w, condition, self.number(node.body), self.number(node.orelse))
+        yes, no, end = w.label("yes"), w.label("no"), w.label("end")
+        w.branch(condition, yes, no)
+        w.begin(yes)
+        x = self.number(node.body)
+        place = Slot(w.slot(x.kind.ir), x.kind)
+        w.do(f"store {x.kind.ir} {x.ir}, ptr {place.place}")
+        w.jump(end)
+        w.begin(no)
+        y = self.number(node.orelse)
+        if y.kind != x.kind and y.known is None:
+            raise Refused(f"either a {x.kind.name} or a {y.kind.name}")
+        w.do(f"store {x.kind.ir} {cast(w, y, x.kind).ir}, ptr {place.place}")
+        w.jump(end)
+        w.begin(end)
+        return Number(x.kind, w.op(f"load {x.kind.ir}, ptr {place.place}"))
+
+    def _of_attribute(self, node: ast.Attribute) -> Value:
+        x, name = self.value(node.value), node.attr
+        if isinstance(x, Array):
+            if name == "shape":
+                return x.shape
+            if name == "size":
+                return size(self.w, x)
+            if name == "itemsize":
+                return literal(x.kind.size)
+            if name == "T":
+                return turned(self.w, x)
+            if name == "flat":
+                return Flat(x)
+            if name == "dtype":
+                return x
+        if isinstance(x, Array) and name == "type":
+            return Dtype(x.kind)
+        if isinstance(x, ModuleType) and hasattr(x, name):
+            return of_python(getattr(x, name))
+        raise Refused(f"{ast.unparse(node)} is not known")
+
+    def _of_subscript(self, node: ast.Subscript) -> Value:
+        whole = self.value(node.value)
+        if isinstance(whole, tuple):
+            if isinstance(node.slice, ast.Slice):
+                ends = [
+                    None if end is None else known_int(self.number(end), "an index")
+                    for end in (node.slice.lower, node.slice.upper)
+                ]
+                return whole[slice(*ends)]
+            return whole[known_int(self.number(node.slice), "an index")]
+        array, at = self._element(node, whole)
+        return load(self.w, array, at) if isinstance(at, Number) else at
+
+    def _element(self, node: ast.Subscript, whole: Value = None) -> tuple[Array, Number | Array]:
+        """The array that is indexed, and the offset of the element, or the part."""
+        whole = self.value(node.value) if whole is None else whole
+        if isinstance(whole, Flat):
+            if whole.array.strides is not None:
+                raise Refused("flat of an array that does not lie in one piece")
+            return whole.array, self.number(node.slice)
+        if not isinstance(whole, Array):
+            raise Refused(f"{ast.unparse(node.value)} has no elements")
+        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        return whole, index(self.w, whole, [self._part(part) for part in parts])
+
+    def _part(self, node: ast.expr) -> Number | Cut:
+        if isinstance(node, ast.Slice):
+            if node.step is not None:
+                raise Refused("a part with a step")
+            low, high = (None if e is None else self.number(e) for e in (node.lower, node.upper))
+            return Cut(low, high)
+        x = self.number(node)
+        if x.kind.sort == "f":
+            raise Refused(f"{ast.unparse(node)} is no whole number")
+        return x
+
+    def _of_call(self, node: ast.Call) -> Value:
+        from chainrule.engine.compiler.rules import RULES
+
+        if node.keywords:
+            raise Refused("arguments by name")
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "view":
+            return self._viewed(self.number(node.func.value), self.value(node.args[0]))
+        function = self.value(node.func)
+        given = [self.value(a) for a in node.args]
+        if isinstance(function, Dtype):
+            (x,) = given
+            if not isinstance(x, Number):
+                raise Refused(f"{ast.unparse(node.args[0])} is not a number")
+            return cast(self.w, x, function.kind.wide(x.kind.lanes))
+        try:
+            rule = RULES.get(function)
+        except TypeError:  # a name for something else
+            rule = None
+        if rule is not None:
+            return rule(self, *given)
+        if isinstance(function, FunctionType):
+            function = function_of(function)
+        if isinstance(function, Function):
+            return self.call(function, given)
+        raise Refused(f"{ast.unparse(node.func)} is not a function of a kernel")
+
+    def _viewed(self, x: Number, dtype: Value) -> Number:
+        """The same bits as a number of another kind."""
+        if not isinstance(dtype, Dtype) or dtype.kind.size != x.kind.size:
+            raise Refused("a view of other bits")
+        kind = dtype.kind.wide(x.kind.lanes)
+        if kind.ir == x.kind.ir:
+            return Number(kind, x.ir)
+        return Number(kind, self.w.op(f"bitcast {x.kind.ir} {x.ir} to {kind.ir}"))
+
+    # -- calls -------------------------------------------------------------------------------------
+
+    def call(self, function: Function, given: Sequence[Value]) -> Value:
+        """Call a function of the text: written in here, or as a function of its own."""
+        if not function.inline:
+            from chainrule.engine.compiler.outlining import call_outside
+
+            return call_outside(self.w, function, given)
+        before, self.w.flags = self.w.flags, function.flags
+        inner = Body(self.w, function, given, self)
+        *most, last = function.node.body
+        returns = [n for n in ast.walk(function.node) if isinstance(n, ast.Return)]
+        try:
+            if returns == [last]:
+                assert isinstance(last, ast.Return)
+                inner.run(most)
+                with _Place(function, last):
+                    return inner.value(last.value) if last.value is not None else None
+            inner.end = self.w.label("after")
+            if not inner.run(function.node.body):
+                self.w.jump(inner.end)
+            self.w.begin(inner.end)
+        finally:
+            self.w.flags = before
+        if inner.left is None:
+            return None
+        at = inner.left
+        return Number(at.kind, self.w.op(f"load {at.kind.ir}, ptr {at.place}"))
+
+
+class _Place:
+    """Says where in a text something was refused."""
+
+    def __init__(self, function: Function, node: ast.stmt) -> None:
+        self.function, self.node = function, node
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Refused):
+            (first, *_) = ast.unparse(self.node).splitlines()
+            raise Broken(self.function.file, self.node.lineno, first, str(error)) from error

@@ -1,0 +1,76 @@
+"""Functions of the text: found in a text or a module, and where their names lead."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import functools
+import inspect
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+from chainrule.engine.compiler.kinds import Refused
+from chainrule.engine.compiler.writer import CAREFUL, FREE
+
+__all__ = ["Function", "as_written", "function_of"]
+
+_CAREFUL = "_as_written"
+
+
+def as_written(function: Any) -> Any:
+    """Mark a function whose sums are not to be reordered: (k + s) − s stays what it is."""
+    setattr(function, _CAREFUL, True)
+    return function
+
+
+class Function:
+    """A function: its tree, the names that it can see, and how it is translated."""
+
+    def __init__(self, node: ast.FunctionDef, names: Mapping[str, Any], file: str) -> None:
+        self.node, self.names, self.file = node, names, file
+        self.flags = FREE
+        self.parameters = [a.arg for a in node.args.args]
+        #: How often each variable is assigned.
+        self.assigned: Counter[str] = Counter()
+        for part in ast.walk(node):
+            if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+                self.assigned[part.id] += 1
+            elif isinstance(part, ast.AugAssign) and isinstance(part.target, ast.Name):
+                self.assigned[part.target.id] += 2
+        #: Whether it is written into its callers: a function without a loop is.
+        self.inline = not any(isinstance(part, ast.For | ast.While) for part in ast.walk(node))
+        #: Whether LLVM may do that: not with the kernel's own parts.
+        self.apart = False
+
+    def look_up(self, name: str) -> Any:
+        """The Python object that the name stands for."""
+        try:
+            return self.names[name]
+        except KeyError:
+            if hasattr(builtins, name):
+                return getattr(builtins, name)
+            raise Refused(f"{name} is not defined") from None
+
+
+@functools.cache
+def function_of(function: FunctionType) -> Function:
+    """The function that a Python function stands for, read from its source."""
+    code = function.__code__
+    tree = _tree(code.co_filename)
+    for part in ast.walk(tree):
+        if isinstance(part, ast.FunctionDef) and part.name == code.co_name:
+            first = min([part.lineno, *(d.lineno for d in part.decorator_list)])
+            if first == code.co_firstlineno:
+                names = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
+                found = Function(part, names, Path(code.co_filename).name)
+                found.flags = CAREFUL if getattr(function, _CAREFUL, False) else FREE
+                return found
+    raise Refused(f"the source of {code.co_name} is not at hand")
+
+
+@functools.cache
+def _tree(file: str) -> ast.Module:
+    return ast.parse(Path(file).read_text("utf-8"))

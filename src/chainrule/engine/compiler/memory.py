@@ -1,0 +1,203 @@
+"""What a kernel does with memory and threads: each in plain Python, with the rule that writes it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import platform
+from typing import Any
+
+import numpy as np
+
+from chainrule.engine.compiler.arithmetic import binary, cast, negative
+from chainrule.engine.compiler.arrays import place, reshaped, strides_of
+from chainrule.engine.compiler.body import Body
+from chainrule.engine.compiler.kinds import KINDS, Refused
+from chainrule.engine.compiler.rules import rule
+from chainrule.engine.compiler.values import Array, Number, literal
+
+__all__ = [
+    "add_atomic",
+    "call",
+    "gemm",
+    "in_words",
+    "look",
+    "pause",
+    "rows_of_all",
+    "shaped",
+    "turned_block",
+]
+
+_WORD = KINDS["int64"]
+_X86 = platform.machine().lower() in ("x86_64", "amd64")
+
+
+def shaped(array: Any, shape: Any) -> Any:
+    """The array's memory in another shape, which may have fewer elements."""
+    return array.reshape(-1)[: math.prod(shape)].reshape(shape)
+
+
+@rule(shaped)
+def _shaped(body: Body, array: Array, shape: tuple[Number, ...]) -> Array:
+    return reshaped(array, shape)
+
+
+def rows_of_all(own: Any, first: Any, batch: Any) -> Any:
+    """All rows of the batch, of which this thread's own begin at row `first`."""
+    size = int(np.prod(own.shape[1:])) * own.itemsize
+    at = own.__array_interface__["data"][0] - first * size
+    whole = own
+    while isinstance(whole.base, np.ndarray):
+        whole = whole.base
+    start = at - whole.__array_interface__["data"][0]
+    memory = whole.reshape(-1).view(np.uint8)[start : start + batch * size]
+    return memory.view(own.dtype).reshape(batch, *own.shape[1:])
+
+
+@rule(rows_of_all)
+def _rows_of_all(body: Body, own: Array, first: Number, batch: Number) -> Array:
+    w = body.w
+    if own.strides is not None:
+        raise Refused("rows of a batch lie one after the other")
+    back = negative(w, binary(w, "*", first, strides_of(w, own)[0]))
+    return dataclasses.replace(own, pointer=place(w, own, back), shape=(batch, *own.shape[1:]))
+
+
+def in_words(words: Any, at: Any, like: Any, shape: Any) -> Any:
+    """An array in a memory of 64-bit words, from word `at` on, with the dtype of another."""
+    count = math.prod(shape)
+    return words[at:].view(like.dtype)[:count].reshape(shape)
+
+
+@rule(in_words)
+def _in_words(
+    body: Body, words: Array, at: Number, like: Array, shape: tuple[Number, ...]
+) -> Array:
+    pointer = place(body.w, words, at)
+    return Array(pointer, like.kind, shape, None, words.base, words.private)
+
+
+def turned_block(a: Any, i: Any, j: Any, out: Any) -> None:
+    """out[j:j + 4, i:i + 4] = a[i:i + 4, j:j + 4]ᵀ."""
+    out[j : j + 4, i : i + 4] = a[i : i + 4, j : j + 4].T
+
+
+@rule(turned_block)
+def _turned_block(body: Body, a: Array, i: Number, j: Number, out: Array) -> None:
+    w, four = body.w, a.kind.wide(4).ir
+
+    def at(x: Array, row: Number, column: Number) -> str:
+        return place(w, x, binary(w, "+", binary(w, "*", row, strides_of(w, x)[0]), column))
+
+    rows = [
+        w.op(f"load {four}, ptr {at(a, binary(w, '+', i, literal(k)), j)}, align {a.kind.size}")
+        for k in range(4)
+    ]
+    masks = [f"<4 x i32> <i32 {', i32 '.join(m)}>" for m in ("0415", "2637")]
+    for _ in range(2):  # interleave the two halves of the rows, twice
+        rows = [
+            w.op(f"shufflevector {four} {rows[k]}, {four} {rows[k + 2]}, {m}")
+            for k in range(2)
+            for m in masks
+        ]
+    for k, row in enumerate(rows):
+        to = at(out, binary(w, "+", j, literal(k)), i)
+        w.do(f"store {four} {row}, ptr {to}, align {out.kind.size}")
+
+
+# -- BLAS -------------------------------------------------------------------------------------------
+
+
+def gemm(blas: Any, turn_a: Any, turn_b: Any, a: Any, b: Any, more: Any, out: Any) -> None:
+    """out = a b, or out + a b with `more`; a and b transposed if so said.
+
+    BLAS's gemm, at the address `blas`. Columns lie one after the other; rows may lie apart.
+    """
+    product = (a.T if turn_a else a) @ (b.T if turn_b else b)
+    out[...] = out + product if more else product
+
+
+@rule(gemm)
+def _gemm(
+    body: Body, blas: Number, turn_a: Number, turn_b: Number, a: Array, b: Array, more: Number, out: Array
+) -> None:  # fmt: skip
+    # BLAS counts columns first: to it, our out = a b is outᵀ = bᵀ aᵀ.
+    w, kind = body.w, out.kind
+
+    def by_address(x: Number, llvm: str) -> str:
+        slot = w.slot(llvm)
+        w.do(f"store {llvm} {x.ir}, ptr {slot}")
+        return f"ptr {slot}"
+
+    def whole(x: Number) -> str:
+        return by_address(cast(w, x, KINDS["int32"]), "i32")
+
+    def letter(turned: Number) -> str:
+        n, t = literal(ord("N")), literal(ord("T"))
+        if turned.known is None:
+            raise Refused("whether to transpose must be known")
+        return by_address(cast(w, t if turned.known else n, KINDS["int8"]), "i8")
+
+    def between_rows(x: Array) -> str:
+        strides = strides_of(w, x)
+        if strides[1].known != 1:
+            raise Refused("columns lie one after the other")
+        return whole(strides[0])
+
+    m, n = out.shape
+    inner = a.shape[0] if turn_a.known else a.shape[1]
+    one, beta = cast(w, literal(1.0), kind), cast(w, more, kind)
+    given = [
+        letter(turn_b), letter(turn_a), whole(n), whole(m), whole(inner), by_address(one, kind.ir),
+        f"ptr {b.pointer}", between_rows(b), f"ptr {a.pointer}", between_rows(a),
+        by_address(beta, kind.ir), f"ptr {out.pointer}", between_rows(out),
+    ]  # fmt: skip
+    address = cast(w, blas, _WORD)
+    w.do(f"call void {w.op(f'inttoptr i64 {address.ir} to ptr')}({', '.join(given)})")
+
+
+# -- threads ----------------------------------------------------------------------------------------
+
+
+def add_atomic(counters: Any, at: Any, amount: Any) -> Any:
+    """Add to a counter that threads share; gives its old value."""
+    old = counters[at]
+    counters[at] += amount
+    return old
+
+
+@rule(add_atomic)
+def _add_atomic(body: Body, counters: Array, at: Number, amount: Number) -> Number:
+    pointer, more = place(body.w, counters, at), cast(body.w, amount, _WORD)
+    return Number(_WORD, body.w.op(f"atomicrmw add ptr {pointer}, i64 {more.ir} seq_cst"))
+
+
+def look(counters: Any, at: Any) -> Any:
+    """The value of a counter that threads share."""
+    return counters[at]
+
+
+@rule(look)
+def _look(body: Body, counters: Array, at: Number) -> Number:
+    pointer = place(body.w, counters, at)
+    return Number(_WORD, body.w.op(f"load atomic i64, ptr {pointer} acquire, align 8"))
+
+
+def pause() -> None:
+    """Tell the processor that this is a waiting loop."""
+
+
+@rule(pause)
+def _pause(body: Body) -> None:
+    if _X86:
+        body.w.module.declare("void @llvm.x86.sse2.pause()")
+        body.w.do("call void @llvm.x86.sse2.pause()")
+
+
+def call(address: Any) -> None:
+    """Call a C function without arguments."""
+
+
+@rule(call)
+def _call(body: Body, address: Number) -> None:
+    body.w.op(f"call i32 {body.w.op(f'inttoptr i64 {address.ir} to ptr')}()")

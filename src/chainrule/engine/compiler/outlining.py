@@ -1,0 +1,93 @@
+"""Calls of functions that stay functions: one for each kind of arguments."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from chainrule.engine.compiler.body import Body
+from chainrule.engine.compiler.functions import Function
+from chainrule.engine.compiler.kinds import Kind, Refused
+from chainrule.engine.compiler.values import Array, Dtype, Number, Value
+from chainrule.engine.compiler.writer import Writer
+
+__all__ = ["call_outside"]
+
+
+def call_outside(w: Writer, function: Function, given: Sequence[Value]) -> Value:
+    """Call a function of its own, which is written at its first call."""
+    bases = Counter(a.base for a in _arrays(given))
+    taking = _Taking({base for base, n in bases.items() if n > 1})
+    taken = [taking.of(x) for x in given]
+    key = (id(function), w.module, tuple(taking.key))
+    if key not in w.module.made:
+        w.module.made[key] = _written(w, function, taken, taking.parameters)
+    name, result = w.module.made[key]
+    text = f"call fastcc {result.ir if result else 'void'} @{name}({', '.join(taking.given)})"
+    if result is None:
+        return w.do(text)
+    return Number(result, w.op(text))
+
+
+def _arrays(given: Sequence[Value]) -> Iterator[Array]:
+    for x in given:
+        if isinstance(x, tuple):
+            yield from _arrays(x)
+        elif isinstance(x, Array):
+            yield x
+
+
+def _written(
+    w: Writer, function: Function, taken: Sequence[Value], parameters: Sequence[str]
+) -> tuple[str, Kind | None]:
+    own = Writer(w.module, function.flags)
+    name = w.module.name(function.node.name)
+    if not Body(own, function, taken, None).run(function.node.body):
+        own.do("ret void" if own.result is None else "unreachable")
+    result = own.result.ir if own.result else "void"
+    apart = " noinline" if function.apart else ""
+    head = f"define internal fastcc {result} @{name}({', '.join(parameters)}) nounwind{apart}"
+    w.module.functions.append(f"{head} {{\n{own.body()}\n}}")
+    return name, own.result
+
+
+class _Taking:
+    """The arguments on their way into a function: what is known stays known."""
+
+    def __init__(self, twice: set[str]) -> None:
+        self._twice = twice
+        self.parameters: list[str] = []
+        self.given: list[str] = []
+        self.key: list[Any] = []
+
+    def of(self, x: Value) -> Value:
+        """The argument as the function sees it."""
+        if isinstance(x, tuple):
+            self.key.append("(")
+            found = tuple(self.of(part) for part in x)
+            self.key.append(")")
+            return found
+        if isinstance(x, Array):
+            private = x.private and x.base not in self._twice
+            attributes = f"{'noalias ' if private else ''}align {x.kind.size}"
+            pointer = self._passed(f"ptr {attributes}", f"ptr {x.pointer}")
+            self.key += [x.kind, private, x.private, len(x.shape), x.strides is None]
+            shape = tuple(self.of(d) for d in x.shape)
+            strides = None if x.strides is None else tuple(self.of(s) for s in x.strides)
+            return Array(pointer, x.kind, shape, strides, pointer, x.private)
+        if isinstance(x, Number):
+            self.key.append((x.kind, x.known))
+            if x.known is not None:
+                return x
+            return Number(x.kind, self._passed(x.kind.ir, f"{x.kind.ir} {x.ir}"))
+        if isinstance(x, Dtype | Function) or callable(x):
+            self.key.append(x)
+            return x
+        raise Refused(f"{type(x).__name__} as an argument")
+
+    def _passed(self, parameter: str, given: str) -> str:
+        name = f"%p{len(self.parameters)}"
+        self.parameters.append(f"{parameter} {name}")
+        self.given.append(given)
+        return name

@@ -1,0 +1,149 @@
+"""The functions that a kernel may call and that are not text: Python's and NumPy's.
+
+A module that adds its own (`memory`) has each in plain Python as well, so that a kernel runs,
+slowly, as it stands.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from chainrule.engine.compiler.arithmetic import binary, cast, compare, largest, negative, select
+from chainrule.engine.compiler.body import Body
+from chainrule.engine.compiler.kinds import FLOAT, Refused
+from chainrule.engine.compiler.values import Array, Number, Value, constant, literal
+from chainrule.engine.compiler.writer import Writer
+
+__all__ = ["RULES", "rule"]
+
+#: For a Python function, what writes a call of it.
+RULES: dict[Any, Callable[..., Value]] = {}
+
+
+def rule(function: Any) -> Callable[[Callable[..., Value]], Callable[..., Value]]:
+    """Say how a call of the Python function is written."""
+
+    def register(write: Callable[..., Value]) -> Callable[..., Value]:
+        RULES[function] = write
+        return write
+
+    return register
+
+
+def real(body: Body, x: Number) -> Number:
+    """A number with a fraction."""
+    return x if x.kind.sort == "f" else cast(body.w, x, FLOAT)
+
+
+def _llvm(name: str) -> Callable[..., Value]:
+    """A function of LLVM, for every dtype with a fraction."""
+
+    def write(body: Body, x: Number) -> Number:
+        x = real(body, x)
+        lanes = f"v{x.kind.lanes}" if x.kind.lanes > 1 else ""
+        return body.w.intrinsic(f"llvm.{name}.{lanes}f{8 * x.kind.size}", x.kind, x)
+
+    return write
+
+
+def c_function(w: Writer, name: str, *args: Number) -> Number:
+    """Call a function of C's mathematics library."""
+    kind = args[0].kind
+    if kind.lanes > 1:
+        raise Refused(f"{name} of a vector")
+    return w.intrinsic(f"{name}f" if kind.size == 4 else name, kind, *args)
+
+
+def _c(name: str) -> Callable[..., Value]:
+    return lambda body, x: c_function(body.w, name, real(body, x))
+
+
+#: By LLVM itself, or by C where the processor has no instruction for it.
+for _name, _function in {
+    "sqrt": np.sqrt, "sin": np.sin, "cos": np.cos, "exp2": np.exp2, "log2": np.log2,
+    "log10": np.log10, "floor": np.floor, "ceil": np.ceil, "trunc": np.trunc, "rint": np.rint,
+}.items():  # fmt: skip
+    RULES[_function] = _llvm(_name)
+for _name, _function in {
+    "expm1": np.expm1, "cbrt": np.cbrt, "tan": np.tan, "asin": np.arcsin, "acos": np.arccos,
+    "atan": np.arctan, "sinh": np.sinh, "cosh": np.cosh, "asinh": np.arcsinh, "acosh": np.arccosh,
+    "atanh": np.arctanh,
+}.items():  # fmt: skip
+    RULES[_function] = _c(_name)
+
+
+@rule(np.arctan2)
+def _arctan2(body: Body, a: Number, b: Number) -> Number:
+    return c_function(body.w, "atan2", real(body, a), real(body, b))
+
+
+@rule(np.remainder)
+def _remainder(body: Body, a: Number, b: Number) -> Number:
+    w = body.w
+    if a.kind.sort != "f":
+        return binary(w, "%", a, b)
+    rest = Number(a.kind, w.op(f"frem {a.kind.ir} {a.ir}, {b.ir}"))
+    zero = constant(0, a.kind)
+    other_side = binary(w, "^", compare(w, "<", rest, zero), compare(w, "<", b, zero))
+    off = binary(w, "&", compare(w, "!=", rest, zero), other_side)
+    moved = select(w, off, binary(w, "+", rest, b), rest)
+    signed = w.intrinsic(f"llvm.copysign.f{8 * a.kind.size}", a.kind, zero, b)
+    return select(w, compare(w, "==", moved, zero), signed, moved)
+
+
+@rule(np.sign)
+def _sign(body: Body, x: Number) -> Number:
+    w, zero = body.w, constant(0, x.kind)
+    one, minus = constant(1, x.kind), constant(-1 if x.kind.sort != "u" else 0, x.kind)
+    below = select(w, compare(w, "<", x, zero), minus, x)
+    return select(w, compare(w, ">", x, zero), one, below)
+
+
+@rule(np.isfinite)
+def _isfinite(body: Body, x: Number) -> Number:
+    w = body.w
+    if x.kind.sort != "f":
+        return literal(True)
+    nothing = Number(x.kind, w.op(f"fsub {x.kind.ir} {x.ir}, {x.ir}"))
+    return compare(w, "==", nothing, constant(0, x.kind))
+
+
+@rule(builtins.abs)
+def _abs(body: Body, x: Number) -> Number:
+    w = body.w
+    if x.kind.sort == "f":
+        lanes = f"v{x.kind.lanes}" if x.kind.lanes > 1 else ""
+        return w.intrinsic(f"llvm.fabs.{lanes}f{8 * x.kind.size}", x.kind, x)
+    if x.kind.sort in "bu":
+        return x
+    return select(w, compare(w, "<", x, constant(0, x.kind)), negative(w, x), x)
+
+
+@rule(builtins.min)
+def _min(body: Body, a: Number, b: Number) -> Number:
+    return largest(body.w, True, a, b)
+
+
+@rule(builtins.max)
+def _max(body: Body, a: Number, b: Number) -> Number:
+    return largest(body.w, False, a, b)
+
+
+@rule(builtins.float)
+def _float(body: Body, x: Any) -> Number:
+    if isinstance(x, str):
+        return literal(float(x))
+    return cast(body.w, x, FLOAT)
+
+
+@rule(builtins.len)
+def _len(body: Body, x: Value) -> Number:
+    if isinstance(x, tuple):
+        return literal(len(x))
+    if isinstance(x, Array):
+        return x.shape[0]
+    raise Refused("the length of this")

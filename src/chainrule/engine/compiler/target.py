@@ -1,0 +1,48 @@
+"""From LLVM IR to an object file for a processor: llvmlite's part."""
+
+from __future__ import annotations
+
+import os
+
+import llvmlite.binding as llvm
+
+from chainrule.errors import SettingError, shown
+from chainrule.lang.messages import _
+
+__all__ = ["object_file", "processor"]
+
+llvm.initialize_native_target()
+llvm.initialize_native_asmprinter()
+
+
+def processor() -> tuple[str, str]:
+    """The processor that kernels are made for, and its features: this one's.
+
+    CHAINRULE_CPU=generic is what every processor of this family has, so that machine code can be
+    carried from one to another.
+    """
+    wanted = os.environ.get("CHAINRULE_CPU", "")
+    if wanted == "generic":
+        return ("x86-64" if "x86_64" in llvm.get_default_triple() else "generic"), ""
+    if wanted:
+        raise SettingError(_("CHAINRULE_CPU={given}: only generic.", given=shown(wanted)))
+    return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+
+
+def object_file(text: str, *, unrolled: bool) -> bytes:
+    """The object file of a module. `unrolled`: short loops are written out, which takes longer."""
+    cpu, features = processor()
+    machine = llvm.Target.from_default_triple().create_target_machine(
+        cpu=cpu, features=features, opt=3, reloc="pic", codemodel="jitdefault"
+    )
+    module = llvm.parse_assembly(text)
+    module.triple = llvm.get_default_triple()
+    module.data_layout = str(machine.target_data)
+    module.verify()
+    options = llvm.create_pipeline_tuning_options(speed_level=3)
+    options.loop_vectorization = options.slp_vectorization = True
+    options.loop_interleaving = options.loop_unrolling = unrolled
+    passes = llvm.create_pass_builder(machine, options)
+    passes.getModulePassManager().run(module, passes)
+    found: bytes = machine.emit_object(module)
+    return found

@@ -1,0 +1,104 @@
+"""Writing LLVM IR as text: a module, and one function of it at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chainrule.engine.compiler.kinds import Kind
+from chainrule.engine.compiler.values import Number
+
+__all__ = ["CAREFUL", "FREE", "Module", "Writer"]
+
+#: Sums may be reordered (the machine code then fixes the order, so bits repeat), but NaN and
+#: infinity keep their meaning: training checks for them.
+FREE = "contract reassoc nsz arcp afn "
+#: Only a·b + c may become one instruction.
+CAREFUL = "contract "
+
+
+class Module:
+    """Declarations and functions, and which function was made for which arguments."""
+
+    def __init__(self) -> None:
+        self.declared: dict[str, None] = {}
+        self.functions: list[str] = []
+        #: Functions that are called: name, and the kind of the result.
+        self.made: dict[tuple[Any, ...], tuple[str, Kind | None]] = {}
+        self.names: set[str] = set()
+
+    def declare(self, line: str) -> None:
+        """Declare a function of LLVM or of C, once."""
+        self.declared.setdefault(f"declare {line}")
+
+    def name(self, wanted: str) -> str:
+        """A name for a function that no other has."""
+        found, n = wanted, 1
+        while found in self.names:
+            n += 1
+            found = f"{wanted}.{n}"
+        self.names.add(found)
+        return found
+
+    def text(self) -> str:
+        """The module as LLVM reads it."""
+        return "\n".join([*self.declared, *self.functions]) + "\n"
+
+
+class Writer:
+    """The lines of one function."""
+
+    def __init__(self, module: Module, flags: str = FREE) -> None:
+        self.module, self.flags = module, flags
+        self.lines: list[str] = []
+        self.slots: list[str] = []
+        self.block = "entry"
+        self.result: Kind | None = None
+        self.returns = False
+        self._count = 0
+
+    def op(self, text: str) -> str:
+        """An instruction with a result; gives its register."""
+        self._count += 1
+        name = f"%t{self._count}"
+        self.lines.append(f"  {name} = {text}")
+        return name
+
+    def do(self, text: str) -> None:
+        """An instruction without a result."""
+        self.lines.append(f"  {text}")
+
+    def slot(self, llvm: str) -> str:
+        """A place on the stack for a value of this type; LLVM makes it a register where it can."""
+        self._count += 1
+        name = f"%s{self._count}"
+        self.slots.append(f"  {name} = alloca {llvm}")
+        return name
+
+    def label(self, hint: str) -> str:
+        """A name for a block."""
+        self._count += 1
+        return f"{hint}{self._count}"
+
+    def begin(self, label: str) -> None:
+        """Begin a block."""
+        self.lines.append(f"{label}:")
+        self.block = label
+
+    def jump(self, label: str) -> None:
+        """Go on in another block."""
+        self.do(f"br label %{label}")
+
+    def branch(self, condition: Number, yes: str, no: str) -> None:
+        """Go on in one of two blocks."""
+        self.do(f"br i1 {condition.ir}, label %{yes}, label %{no}")
+
+    def intrinsic(self, name: str, kind: Kind, *args: Number, flags: bool = True) -> Number:
+        """Call a function of LLVM or C whose arguments and result are of one kind."""
+        self.module.declare(f"{kind.ir} @{name}({', '.join([kind.ir] * len(args))})")
+        given = ", ".join(f"{kind.ir} {a.ir}" for a in args)
+        free = self.flags if flags and kind.sort == "f" else ""
+        return Number(kind, self.op(f"call {free}{kind.ir} @{name}({given})"))
+
+    def body(self) -> str:
+        """All lines, the places on the stack first."""
+        return "entry:\n" + "\n".join([*self.slots, *self.lines])
