@@ -32,7 +32,7 @@ from chainrule.engine.compiler.values import (
 )
 from chainrule.engine.compiler.writer import Writer
 
-__all__ = ["Body", "Broken"]
+__all__ = ["Body", "Broken", "Several"]
 
 _OPERATORS: dict[type[ast.AST], str] = {
     ast.Add: "+",
@@ -68,6 +68,14 @@ class Slot:
     """A variable that is assigned more than once: its place on the stack, and its kind."""
 
     place: str
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class Several:
+    """Variables of one kind that are told apart by numbers."""
+
+    places: list[str]
     kind: Kind
 
 
@@ -124,7 +132,14 @@ class Body:
     def _do_augassign(self, node: ast.AugAssign) -> None:
         op = _OPERATORS[type(node.op)]
         if isinstance(node.target, ast.Subscript):
-            array, at = self._element(node.target)
+            whole = self.value(node.target.value)
+            if isinstance(whole, Several):
+                place = self._one_of(whole, node.target)
+                old = Number(whole.kind, self.w.op(f"load {whole.kind.ir}, ptr {place}"))
+                x = cast(self.w, binary(self.w, op, old, self.number(node.value)), whole.kind)
+                self.w.do(f"store {whole.kind.ir} {x.ir}, ptr {place}")
+                return
+            array, at = self._element(node.target, whole)
             if isinstance(at, Array):
                 raise Refused("a change of many elements at once: write the loop")
             old = load(self.w, array, at)
@@ -160,7 +175,12 @@ class Body:
         self.w.do(f"store {old.kind.ir} {cast(self.w, x, old.kind).ir}, ptr {old.place}")
 
     def _put(self, target: ast.Subscript, x: Number) -> None:
-        array, at = self._element(target)
+        whole = self.value(target.value)
+        if isinstance(whole, Several):
+            kind, at_place = whole.kind, self._one_of(whole, target)
+            self.w.do(f"store {kind.ir} {cast(self.w, x, kind).ir}, ptr {at_place}")
+            return
+        array, at = self._element(target, whole)
         if isinstance(at, Number):
             store(self.w, array, at, x)
             return
@@ -407,8 +427,17 @@ class Body:
                 ]
                 return whole[slice(*ends)]
             return whole[known_int(self.number(node.slice), "an index")]
+        if isinstance(whole, Several):
+            place = self._one_of(whole, node)
+            return Number(whole.kind, self.w.op(f"load {whole.kind.ir}, ptr {place}"))
         array, at = self._element(node, whole)
         return load(self.w, array, at) if isinstance(at, Number) else at
+
+    def _one_of(self, whole: Several, node: ast.Subscript) -> str:
+        i = known_int(self.number(node.slice), "the number of a variable")
+        if not 0 <= i < len(whole.places):
+            raise Refused(f"variable {i} of {len(whole.places)}")
+        return whole.places[i]
 
     def _element(self, node: ast.Subscript, whole: Value = None) -> tuple[Array, Number | Array]:
         """The array that is indexed, and the offset of the element, or the part."""
@@ -467,6 +496,13 @@ class Body:
         if kind.ir == x.kind.ir:
             return Number(kind, x.ir)
         return Number(kind, self.w.op(f"bitcast {x.kind.ir} {x.ir} to {kind.ir}"))
+
+    def call_rule(self, function: Any, *given: Number) -> Number:
+        """Call a function that has a rule."""
+        from chainrule.engine.compiler.rules import RULES
+
+        found: Number = RULES[function](self, *given)
+        return found
 
     # -- calls -------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ import llvmlite.binding as llvm
 from chainrule.errors import SettingError, shown
 from chainrule.lang.messages import _
 
-__all__ = ["object_file", "processor"]
+__all__ = ["object_file", "processor", "vector_bytes"]
 
 llvm.initialize_native_target()
 llvm.initialize_native_asmprinter()
@@ -27,6 +27,13 @@ def processor() -> tuple[str, str]:
     if wanted:
         raise SettingError(_("CHAINRULE_CPU={given}: only generic.", given=shown(wanted)))
     return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+
+
+def vector_bytes() -> int:
+    """The bytes of a vector that the processor computes with at once."""
+    _cpu, features = processor()
+    has = set(features.split(","))
+    return 64 if "+avx512f" in has else 32 if "+avx2" in has else 16
 
 
 def object_file(text: str, *, unrolled: bool) -> bytes:

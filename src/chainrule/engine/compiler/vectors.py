@@ -1,0 +1,188 @@
+"""Vectors: as many numbers as the processor computes at once, in plain Python and as rules.
+
+`lanes(a)` is how many numbers of an array's dtype make a vector. Operators work on vectors as on
+numbers; beside one, a number stands in every lane. A count of fewer than all lanes is for the end
+of a row: the lanes beyond it are read as 0, and not written.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from chainrule.engine.compiler.arithmetic import cast, compare
+from chainrule.engine.compiler.arrays import index, place
+from chainrule.engine.compiler.body import Body, Several
+from chainrule.engine.compiler.kinds import INT, KINDS, Refused
+from chainrule.engine.compiler.rules import rule
+from chainrule.engine.compiler.target import vector_bytes
+from chainrule.engine.compiler.values import Array, Number, Value, constant, known_int, literal
+
+__all__ = [
+    "fetch", "lanes", "lanes_below", "put", "put_some", "several", "some", "total", "unrolled", "vector",
+]  # fmt: skip
+
+#: The bytes of a vector in plain Python.
+_PLAIN = 32
+
+
+def lanes(a: Any) -> int:
+    """How many numbers of the array's dtype make a vector."""
+    return _PLAIN // int(a.itemsize)
+
+
+@rule(lanes)
+def _lanes(body: Body, a: Array) -> Number:
+    return literal(vector_bytes() // a.kind.size)
+
+
+def vector(a: Any, *at: Any) -> Any:
+    """The elements from a[at] on, along the last axis."""
+    return a[(*at[:-1], slice(at[-1], at[-1] + lanes(a)))].copy()
+
+
+@rule(vector)
+def _vector(body: Body, a: Array, *at: Number) -> Number:
+    kind = a.kind.wide(vector_bytes() // a.kind.size)
+    text = f"load {kind.ir}, ptr {_place(body, a, at)}, align {a.kind.size}"
+    return Number(kind, body.w.op(text))
+
+
+def some(a: Any, count: Any, *at: Any) -> Any:
+    """The first `count` elements from a[at] on, and then zeros."""
+    x = np.zeros(lanes(a), a.dtype)
+    count = max(0, min(count, lanes(a)))
+    x[:count] = a[(*at[:-1], slice(at[-1], at[-1] + count))]
+    return x
+
+
+@rule(some)
+def _some(body: Body, a: Array, count: Number, *at: Number) -> Number:
+    kind, w = a.kind.wide(vector_bytes() // a.kind.size), body.w
+    mask = _below(body, count, kind.lanes)
+    name = f"llvm.masked.load.v{kind.lanes}{_short(a)}.p0"
+    w.module.declare(f"{kind.ir} @{name}(ptr, i32, <{kind.lanes} x i1>, {kind.ir})")
+    text = (
+        f"call {kind.ir} @{name}(ptr {_place(body, a, at)}, i32 {a.kind.size},"
+        f" {mask.kind.ir} {mask.ir}, {kind.ir} {constant(0, kind).ir})"
+    )
+    return Number(kind, w.op(text))
+
+
+def put(x: Any, a: Any, *at: Any) -> None:
+    """Write a vector to the elements from a[at] on."""
+    a[(*at[:-1], slice(at[-1], at[-1] + lanes(a)))] = x
+
+
+@rule(put)
+def _put(body: Body, x: Number, a: Array, *at: Number) -> None:
+    kind = a.kind.wide(vector_bytes() // a.kind.size)
+    x = cast(body.w, x, kind)
+    body.w.do(f"store {kind.ir} {x.ir}, ptr {_place(body, a, at)}, align {a.kind.size}")
+
+
+def put_some(x: Any, a: Any, count: Any, *at: Any) -> None:
+    """Write the first `count` lanes to the elements from a[at] on."""
+    count = max(0, min(count, lanes(a)))
+    a[(*at[:-1], slice(at[-1], at[-1] + count))] = np.broadcast_to(x, lanes(a))[:count]
+
+
+@rule(put_some)
+def _put_some(body: Body, x: Number, a: Array, count: Number, *at: Number) -> None:
+    kind, w = a.kind.wide(vector_bytes() // a.kind.size), body.w
+    x, mask = cast(w, x, kind), _below(body, count, kind.lanes)
+    name = f"llvm.masked.store.v{kind.lanes}{_short(a)}.p0"
+    w.module.declare(f"void @{name}({kind.ir}, ptr, i32, <{kind.lanes} x i1>)")
+    w.do(
+        f"call void @{name}({kind.ir} {x.ir}, ptr {_place(body, a, at)}, i32 {a.kind.size},"
+        f" {mask.kind.ir} {mask.ir})"
+    )
+
+
+def _short(a: Array) -> str:
+    """LLVM's short name of an element's type."""
+    return f"{'f' if a.kind.sort == 'f' else 'i'}{8 * a.kind.size}"
+
+
+def _place(body: Body, a: Array, at: tuple[Number, ...]) -> str:
+    offset = index(body.w, a, at)
+    if not isinstance(offset, Number):
+        raise Refused(f"{len(at)} indices for an array of {len(a.shape)} axes")
+    if a.strides is not None and a.strides[-1].known != 1:
+        raise Refused("a vector of elements that lie apart")
+    if a.kind.sort == "b":
+        raise Refused("a vector of booleans")
+    return place(body.w, a, offset)
+
+
+def lanes_below(a: Any, count: Any) -> Any:
+    """For each lane of a vector of the array's dtype: whether its number is below the count."""
+    return np.arange(lanes(a)) < count
+
+
+@rule(lanes_below)
+def _lanes_below(body: Body, a: Array, count: Number) -> Number:
+    return _below(body, count, vector_bytes() // a.kind.size)
+
+
+def _below(body: Body, count: Number, n: int) -> Number:
+    kind = KINDS["int32"].wide(n)
+    numbers = Number(kind, f"<{', '.join(f'i32 {i}' for i in range(n))}>")
+    least = body.call_rule(min, cast(body.w, count, INT), literal(n))
+    return compare(body.w, "<", numbers, cast(body.w, cast(body.w, least, KINDS["int32"]), kind))
+
+
+def total(x: Any) -> Any:
+    """The sum of a vector's lanes."""
+    return x.sum()
+
+
+@rule(total)
+def _total(body: Body, x: Number) -> Number:
+    one = x.kind.wide(1)
+    if x.kind.sort != "f":
+        raise Refused("the sum of a vector of whole numbers")
+    name = f"llvm.vector.reduce.fadd.v{x.kind.lanes}f{8 * one.size}"
+    body.w.module.declare(f"{one.ir} @{name}({one.ir}, {x.kind.ir})")
+    text = (
+        f"call reassoc nsz {one.ir} @{name}({one.ir} {constant(-0.0, one).ir}, {x.kind.ir} {x.ir})"
+    )
+    return Number(one, body.w.op(text))
+
+
+def fetch(a: Any, *at: Any) -> None:
+    """Say that a[at] is needed soon."""
+
+
+@rule(fetch)
+def _fetch(body: Body, a: Array, *at: Number) -> None:
+    body.w.module.declare("void @llvm.prefetch.p0(ptr, i32, i32, i32)")
+    body.w.do(f"call void @llvm.prefetch.p0(ptr {_place(body, a, at)}, i32 0, i32 3, i32 1)")
+
+
+# -- as many as the text says -------------------------------------------------------------------------
+
+
+def unrolled(n: int) -> range:
+    """range(n), for a loop that is written out: its variable is known in every turn."""
+    return range(n)
+
+
+@rule(unrolled)
+def _unrolled(body: Body, n: Number) -> tuple[Number, ...]:
+    return tuple(map(literal, range(known_int(n, "the number of turns"))))
+
+
+def several(n: int, x: Any) -> list[Any]:
+    """n variables in a list, each x at first; they are told apart by known numbers."""
+    return [x] * n
+
+
+@rule(several)
+def _several(body: Body, n: Number, x: Number) -> Value:
+    found = Several([], x.kind)
+    for _ in range(known_int(n, "the number of variables")):
+        found.places.append(body.w.slot(x.kind.ir))
+        body.w.do(f"store {x.kind.ir} {x.ir}, ptr {found.places[-1]}")
+    return found
