@@ -24,6 +24,7 @@ from chainrule.aligned import _APART, _LINE
 from chainrule.engine.compiled import predict, step
 from chainrule.engine.compiled.predict import CompiledPredict
 from chainrule.engine.compiled.step import CompiledStep
+from chainrule.engine.compiler.sized import Sized
 from chainrule.engine.plans import StepRecording
 from chainrule.graph.mode import training_mode
 from chainrule.networks import Network
@@ -31,10 +32,21 @@ from chainrule.networks.steps import RecordedStep
 from chainrule.nodes.base import ignore_fp_errors
 from chainrule.optimizers import SGD, Optimizer
 
-__all__ = ["Data", "Outcome", "agree", "agree_in_use", "compiling", "plainly", "scale_of"]
+__all__ = [
+    "ABREAST",
+    "Data",
+    "Outcome",
+    "agree",
+    "agree_in_use",
+    "compiling",
+    "plainly",
+    "scale_of",
+]
 
 Array = npt.NDArray[Any]
 
+#: In place of a number of shards: rows side by side, one in each lane of a vector.
+ABREAST = 0
 #: How far engines may part, as a share of the largest number that a step goes through.
 TOLERANCE = {"float64": 1e-12, "float32": 1e-5}
 
@@ -118,6 +130,25 @@ def _affine(meeting: Meeting) -> Callable[..., None]:
     return affine
 
 
+def _abreast(turn_a: bool, turn_b: bool) -> Callable[..., None]:
+    """A product whose rows lie abreast."""
+
+    def dot(a: Array, b: Array, *rest: Any) -> None:
+        *bias, out = rest
+        out[...] = (a.T if turn_a else a) @ (b.T if turn_b else b)
+        if bias:
+            out += bias[0]
+
+    return dot
+
+
+def _unpacked(x: Any) -> Any:
+    """Arguments as plain Python indexes them."""
+    if isinstance(x, tuple):
+        return tuple(map(_unpacked, x))
+    return x.plain if isinstance(x, Sized) else x
+
+
 def _share(n: int, k: int, shards: int) -> int:
     return n * k // shards
 
@@ -143,6 +174,8 @@ def _limited(checks: Array, shards: int, limits: Array) -> float:
 
 
 def _shaped(array: Array, shape: tuple[int, ...]) -> Array:
+    if shape[:1] == array.shape[:1] and math.prod(shape) == array.size:  # of rows that lie side by side, too
+        return array.reshape(shape)
     assert array.flags.c_contiguous
     return array.reshape(-1)[: math.prod(shape)].reshape(shape)
 
@@ -173,6 +206,11 @@ def stand_ins(meeting: Meeting) -> dict[str, Any]:
         "dot_t": _product(meeting, True, False),
         "dot_by_t": _product(meeting, False, True),
         "dot_t_by_t": _product(meeting, True, True),
+        "affine_abreast": _abreast(False, False),
+        "dot_abreast": _abreast(False, False),
+        "dot_t_abreast": _abreast(True, False),
+        "dot_by_t_abreast": _abreast(False, True),
+        "abreast": range,
         "share": _share,
         "put": _put,
         "add_shards": _add_shards,
@@ -241,11 +279,12 @@ class _Plain:
 
 class _PlainCall:
     def __init__(self, function: Callable[..., int], given: dict[str, Any]) -> None:
-        self.function, self.given = function, dict(given)
+        self.function = function
+        self.given = {name: _unpacked(x) for name, x in given.items()}
 
     def change(self, **given: Any) -> None:
         assert set(given) <= set(self.given)
-        self.given.update(given)
+        self.given.update({name: _unpacked(x) for name, x in given.items()})
 
     def forget(self, *names: str) -> None:
         for name in names:
@@ -271,10 +310,11 @@ def plainly(shards: int = 1) -> Iterator[None]:
 
 @contextlib.contextmanager
 def compiling(shards: int = 1) -> Iterator[None]:
-    """Inside, steps are cut into so many shards where they can be."""
+    """Inside, steps are cut into so many shards where they can be; ABREAST for rows side by side."""
     with pytest.MonkeyPatch.context() as patch:
         for module in (step, predict):
-            patch.setattr(module, "shards_for", lambda *_: shards)
+            patch.setattr(module, "shards_for", lambda *_: shards or 1)
+        patch.setattr(CompiledStep, "_is_small", lambda _: shards == ABREAST)
         yield
 
 

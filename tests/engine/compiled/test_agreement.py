@@ -17,7 +17,7 @@ import chainrule as cr
 pytest.importorskip("llvmlite")
 
 from tests.engine.compiled.made import OverParameters, OverRows, UnderLayer
-from tests.engine.compiled.plain import agree, agree_in_use, plainly
+from tests.engine.compiled.plain import ABREAST, agree, agree_in_use, plainly
 from tests.layers.table import ROWS as LAYERS
 from tests.nodes.table import TABLE as NODES
 from tests.nodes.table import Case, draw
@@ -114,7 +114,8 @@ def test_nodes_of_rows(name: str) -> None:
         except (ChainruleError, ValueError, IndexError):
             continue  # fits no other number of rows
         fitting += 1
-        agree_or_decline(make, x, t, BATCH, 1 + 2 * (i % 2))
+        for shards in (ABREAST, 1 + 2 * (i % 2)):
+            agree_or_decline(make, x, t, BATCH, shards)
     assert fitting or name in ("Repeat", "MatMul")
 
 
@@ -133,6 +134,8 @@ def test_layers_and_losses(row: Any, dtype: Any) -> None:
 
         t = more[0] if row.is_loss else rng.standard_normal(make().predict(x).shape)
         w = more[1] if row.weighted else None
+        with plainly(ABREAST):
+            agree(make, x, t, w, batch=8, slack=4)
         with plainly(3 if number % 2 else 1):
             agree(make, x, t, w, batch=8, slack=4)
             if row.name != "Softmax" or len(shape) > 1:  # softmax of a column: rows as classes
@@ -158,7 +161,7 @@ def test_optimizers(row: Any, dtype: Any) -> None:
         {"lr": cr.schedules.Step(0.1, every=1)},
     ]
     for i, more in enumerate(settings):
-        with plainly(1 + 2 * (i % 2)):
+        with plainly((1, 3, ABREAST)[i % 3]):
             agree(make, x, t, batch=4, steps=3, optimizer=lambda m=more: row.make(**m))  # type: ignore[misc]
             agree(make, x, t, batch=4, steps=2, max_grad=None, optimizer=row.make)
 
@@ -173,7 +176,7 @@ class HeavyBall(cr.Optimizer):
         return p - lr * g + 0.5 * (p - last) - 0.1 * before, p, last
 
 
-@pytest.mark.parametrize("shards", [1, 3])
+@pytest.mark.parametrize("shards", [ABREAST, 1, 3])
 def test_a_rule_may_keep_what_it_was_given(shards: int) -> None:
     def make() -> cr.Network:
         return cr.Sequential(

@@ -103,7 +103,8 @@ class _Layout:
             self.array[v] = self.elements.names.unique(wanted)
             return
         if self.schedule.in_pass(v) and is_row(v):
-            if v not in self.ends and wide(v) and self._only_here(v):
+            alone = wide(v) and self._only_here(v) and not self.elements.abreast
+            if v not in self.ends and alone:
                 self.scratch.add(v)
                 row = Value(None, (), {}, v.shape[1:], v.dtype)
                 self.array[v] = self.elements.argument(wanted, "work", row)

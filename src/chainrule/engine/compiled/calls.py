@@ -54,9 +54,7 @@ class Calls:
     def _call(self, v: Value) -> None:
         f = v.function
         if f is affine:
-            a, b, bias = (self.e.array[root_of(o)] for o in v.operands)
-            self.e.imports.add("affine")
-            self.lines.append(f"affine(blas, {self._who(v)}, {a}, {b}, {bias}, {self.e.array[v]})")
+            self._multiply("affine", v)
         elif f is np.matmul:
             if v.ndim == 2:
                 self._product(v)
@@ -89,7 +87,9 @@ class Calls:
                 continue
             place.append(_LETTERS[len(loops)])
             length = self.e.length(d, (v, *near))
-            loops.append(f"for {place[-1]} in range({length}):")
+            rows = not loops and is_row(v)
+            head = self.e.over_rows(place[-1], length) if rows else None
+            loops.append(head or f"for {place[-1]} in range({length}):")
         return loops, tuple(place)
 
     def _nested(self, loops: Sequence[str], *lines: str) -> None:
@@ -163,7 +163,7 @@ class Calls:
         place: Place = ()
         if e.flat:
             size = f"{e.array[kept[0]]}.size" if wide(kept[0]) else "n"
-            loops = [f"for i in range({size}):"]
+            loops = [e.over_rows("i", size)]
         else:
             loops, place = self._nest(values[0], [r for v in values for r in (v, *v.operands)])
         body: list[str] = []
@@ -195,9 +195,17 @@ class Calls:
         """A matrix product; transposed operands are read as they are stored."""
         flags = "".join("t" if is_view(o) else "n" for o in v.operands)
         function = {"nn": "dot", "tn": "dot_t", "nt": "dot_by_t", "tt": "dot_t_by_t"}[flags]
+        self._multiply(function, v)
+
+    def _multiply(self, function: str, v: Value) -> None:
+        """Call a function for a product."""
+        arrays = ", ".join(self.e.array[o] for o in (*map(root_of, v.operands), v))
+        if self.e.abreast and any(o.has_rows for o in v.operands):
+            function = f"{function}_abreast"
+            self.lines.append(f"{function}({arrays})")
+        else:
+            self.lines.append(f"{function}(blas, {self._who(v)}, {arrays})")
         self.e.imports.add(function)
-        a, b = (self.e.array[root_of(o)] for o in v.operands)
-        self.lines.append(f"{function}(blas, {self._who(v)}, {a}, {b}, {self.e.array[v]})")
 
     def _who(self, v: Value) -> str:
         """The team that computes a product: all threads of the step where possible, or each alone."""

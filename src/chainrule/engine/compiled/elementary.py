@@ -25,7 +25,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from chainrule.engine.compiler.body import Body
-from chainrule.engine.compiler.functions import as_written, function_of
+from chainrule.engine.compiler.functions import as_written, function_of, inlined
 from chainrule.engine.compiler.kinds import Refused
 from chainrule.engine.compiler.rules import rule
 from chainrule.engine.compiler.values import Number
@@ -130,6 +130,7 @@ _FLOAT64 = _Numbers(
 )
 
 
+@inlined
 @as_written
 def _polynomial(x: Any, coefficients: Any) -> Any:
     """c₀ + x(c₁ + x(c₂ + …)); the coefficients are given from the last to the first."""

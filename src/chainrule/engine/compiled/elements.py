@@ -84,8 +84,12 @@ def own_place(v: Value) -> Place:
 class Elements:
     """The location of every value, and the text that reads one element of it."""
 
-    def __init__(self, dtype: np.dtype[Any], names: Names, *, gathered: bool) -> None:
+    def __init__(
+        self, dtype: np.dtype[Any], names: Names, *, gathered: bool, abreast: bool = False
+    ) -> None:
         self.dtype, self.names, self.gathered = dtype, names, gathered
+        #: Whether several rows are computed at a time, one in each lane.
+        self.abreast = abreast
         self.arguments: dict[str, Argument] = {}
         #: The names of the arrays of values; `scratch` are arrays of a single row.
         self.array: dict[Value, str] = {}
@@ -172,6 +176,13 @@ class Elements:
             axis = v.shape.index(d) - (v in self.scratch)
             return f"{self.array[v]}.shape[{axis}]"
         return self.number(d.number)
+
+    def over_rows(self, variable: str, length: str) -> str:
+        """The head of a loop over rows, or over all elements of some."""
+        if not self.abreast:
+            return f"for {variable} in range({length}):"
+        self.imports.add("abreast")
+        return f"for {variable} in abreast({length}):"
 
     # -- elements --------------------------------------------------------------------------------
 

@@ -11,16 +11,19 @@ _PACKAGE = __name__.rpartition(".")[0]
 _HERE = Path(__file__)
 _TEXTS = {
     name: _HERE.with_name(f"{name}.py").read_text("utf-8")
-    for name in ("constants", "elementary", "kernels", "machine", "products")
+    for name in ("abreast", "constants", "elementary", "kernels", "machine", "products")
 }
 _COMPILER = sorted((_HERE.parent.parent / "compiler").glob("*.py"))
 
 #: The module of each function that generated text may import.
 HELPERS = {
     function: f"{_PACKAGE}.{name}"
-    for name in ("elementary", "kernels", "products")
+    for name in ("abreast", "elementary", "kernels", "products")
     for function in re.findall(r"^def ([a-z]\w*)\(", _TEXTS[name], re.MULTILINE)
-} | {"shaped": "chainrule.engine.compiler.memory"}
+} | {
+    "shaped": "chainrule.engine.compiler.memory",
+    "abreast": "chainrule.engine.compiler.vectors",
+}
 
 
 def salt() -> str:

@@ -20,6 +20,7 @@ from chainrule.engine.compiled import cache
 from chainrule.engine.compiled.helpers import salt
 from chainrule.engine.compiled.locks import Say
 from chainrule.engine.compiled.values import NotCompilable
+from chainrule.engine.compiler.sized import Sized
 from chainrule.lang.messages import _
 from chainrule.version import __version__
 
@@ -90,6 +91,8 @@ def _lay_out(argument: Any, words: list[int]) -> None:
     if isinstance(argument, tuple):
         for part in argument:
             _lay_out(part, words)
+    elif isinstance(argument, Sized):
+        _lay_out(argument.array, words)
     elif isinstance(argument, np.ndarray):
         assert argument.flags.c_contiguous
         assert argument.flags.aligned
@@ -103,6 +106,8 @@ def _kind(argument: Any) -> str:
     """The kind of an argument, as the machine code treats it."""
     if isinstance(argument, tuple):
         return f"({' '.join(map(_kind, argument))})"
+    if isinstance(argument, Sized):
+        return f"{argument.array.dtype}{list(argument.array.shape)}{argument.rows_last}"
     if isinstance(argument, np.ndarray):
         return f"{argument.dtype}[{argument.ndim}]"
     return "int"

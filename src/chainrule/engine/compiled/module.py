@@ -61,18 +61,23 @@ class Source:
 
 
 def _body(
-    step: Symbolic, written: Sequence[Written], dtype: np.dtype[Any], gathered: bool
+    step: Symbolic,
+    written: Sequence[Written],
+    dtype: np.dtype[Any],
+    gathered: bool,
+    abreast: bool = False,
 ) -> tuple[Body, Schedule]:
     if any(role == "written" and v.has_rows for role, _, v, _ in written):
         raise NotCompilable(_("a buffer in it goes with the batch"))
-    schedule = Schedule(step, [v for role, _, v, _ in written if role == "written"])
+    whole = [v for role, _, v, _ in written if role == "written"]
+    schedule = Schedule(step, whole, gather=abreast)
     given = [
         (role, name, schedule.total(own) if role == "written" else own, payload)
         for role, name, v, payload in written
         for own in [schedule.own(v)]
     ]
     names = Names((*_FIRST, *_GROUPS.values(), *HELPERS, *_BUILT_IN))
-    return Body(schedule, given, dtype, names, gathered=gathered), schedule
+    return Body(schedule, given, dtype, names, gathered=gathered, abreast=abreast), schedule
 
 
 def _function(body: Body, name: str, given: str, doc: str, first: Sequence[str] = ()) -> str:
@@ -110,7 +115,7 @@ def _file(title: str, imports: set[str], functions: Sequence[str]) -> str:
 def _own_rows(a: Argument, e: Elements) -> str:
     """The part of an array with this thread's n rows, which may be fewer than it has room for."""
     rows = a.shape[0]
-    if e.gathered and a.shared and isinstance(rows, Rows):
+    if e.gathered and a.shared and not e.abreast and isinstance(rows, Rows):
         first = "first" if rows.times == 1 else f"{rows.times} * first"
         return f"{a.name}[{first}:{first} + {rows_text(rows)}]"
     if isinstance(rows, Rows) and not any(isinstance(d, Rows) for d in a.shape[1:]):
@@ -194,9 +199,10 @@ def train_text(
     ways: Sequence[tuple[bool, float]],
     dtype: np.dtype[Any],
     limited: bool,
+    abreast: bool = False,
 ) -> Source:
-    """The kernel file of a training step."""
-    body, schedule = _body(step, written, dtype, gathered=True)
+    """The kernel file of a training step; `abreast` for one row in each lane."""
+    body, schedule = _body(step, written, dtype, gathered=True, abreast=abreast)
     imports = {"kernel", "share", "wait", "float64"}
     step_text = _function(
         body,

@@ -53,8 +53,12 @@ class Stage:
 class Schedule:
     """The stages of a step, the values that are parts of sums, and why it cannot be sharded, if so."""
 
-    def __init__(self, step: Symbolic, whole: Iterable[Value] = ()) -> None:
-        """`whole`: targets of which every shard needs the whole, such as new buffers."""
+    def __init__(
+        self, step: Symbolic, whole: Iterable[Value] = (), *, gather: bool = False
+    ) -> None:
+        """`whole`: targets of which every shard needs the whole, such as new buffers. `gather`: the
+        rows of a batch are gathered once, not wherever they are read."""
+        self._gather = gather
         self.mixed: Text | None = None
         self.parts: set[Value] = set()
         self._totals: dict[Value, Value] = {}
@@ -105,6 +109,8 @@ class Schedule:
             v = v.given(self._exchanged(v.args, self._untransposed))
         elif v.function in (np.matmul, affine) and v.ndim == 2:
             v = v.given(self._exchanged(v.args, self._array))
+        elif self._gather:
+            v = v.given(self._exchanged(v.args, self._gathered))
         if part:
             self.parts.add(v)
         self.values.append(v)
@@ -160,10 +166,14 @@ class Schedule:
             made = Value(np.transpose, (x, v.args[1]), {}, v.shape, v.dtype)
             self.values.append(made)
             return made
-        given = v.function is None and v.payload.array is None and is_row(v)
-        if given:  # the batch's own rows, gathered
-            return self._copy(v, v.name)
+        if self._gathered(v) is not v:
+            return self._gathered(v)
         return v if root_of(v) is v else self._copy(v, "")
+
+    def _gathered(self, v: Value) -> Value:
+        """The batch's own rows, gathered, for the data that they are rows of."""
+        given = v.function is None and v.payload.array is None and is_row(v)
+        return self._copy(v, v.name) if given else v
 
     def _untransposed(self, v: Value) -> Value:
         """The array that a reshaped value is a view of, without transpositions."""

@@ -36,9 +36,10 @@ class Body:
         names: Names,
         *,
         gathered: bool,
+        abreast: bool = False,
     ) -> None:
         self.schedule, self.written = schedule, list(written)
-        self.elements = Elements(dtype, names, gathered=gathered)
+        self.elements = Elements(dtype, names, gathered=gathered, abreast=abreast)
         self.slots = Slots(schedule)
         lay_out(schedule, self.slots, self.elements, written)
         self.calls = Calls(schedule, self.elements, written)
@@ -79,7 +80,7 @@ class Body:
         e.inside = False
         first = ["r = rows[i]"] if e.uses_row else []
         self.lines += before
-        self.lines.append("for i in range(n):")
+        self.lines.append(e.over_rows("i", "n"))
         self.lines += [f"    {line}" for line in first + e.read_first + inside]
         for v in [v for v in e.local if is_row(v)]:  # of the last row only
             del e.local[v]

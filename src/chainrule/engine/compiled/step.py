@@ -18,8 +18,18 @@ from chainrule.engine.compiled.module import Source, handed_over, train_text
 from chainrule.engine.compiled.record import record_step
 from chainrule.engine.compiled.rows import is_view
 from chainrule.engine.compiled.source import Argument
-from chainrule.engine.compiled.symbolic import Cut, NotCompilable, Rows, Symbolic, Value, overlay
+from chainrule.engine.compiled.symbolic import (
+    ROWS,
+    Cut,
+    NotCompilable,
+    Rows,
+    Symbolic,
+    Value,
+    overlay,
+)
 from chainrule.engine.compiled.threads import Crew, shards_for, thread_count
+from chainrule.engine.compiler.sized import Sized
+from chainrule.engine.compiler.target import vector_bytes
 from chainrule.engine.memory import debugging, spoil
 from chainrule.engine.primitives import cast, pick, take_rows
 from chainrule.engine.protocols import RecordableNetwork, UpdateRule
@@ -43,6 +53,8 @@ Array = npt.NDArray[Any]
 
 #: Rows of the data that a recording is made with.
 SAMPLE = 16
+#: Up to so many parameters, and so much work in a step, rows are computed abreast.
+MOST_NUMBERS, MOST_WORK = 1000, 200_000
 #: Arrays that every run writes before it reads them.
 _WRITTEN = ("part", "work")
 
@@ -90,21 +102,50 @@ class CompiledStep:
             for p in network.named_parameters().values()
             if p.trainable and id(p) not in moved
         ]
-        self.text = self._text(step, targets)
         self.work = multiplications(step, batch_size)
+        self.bad_loss = math.nan
+        self.pace = 1e-3  # seconds per step, the latest measurement
+        self._say, self._seconds, self._threads = say, seconds, threads
+        #: Whether rows are computed abreast, one in each lane of a vector.
+        self.abreast = self._is_small()
+        if self.abreast:
+            try:
+                self._make(targets, data)
+            except NotCompilable:  # what its rows do cannot be done abreast
+                self.abreast = False
+            else:
+                return
+        self._make(targets, data)
+
+    def _make(self, targets: Sequence[Any], data: Sequence[tuple[str, Array]]) -> None:
+        """Write the text, make the arrays, compile."""
+        self.text = self._text(self.step, targets)
+        if self.abreast and not self._lies_abreast():
+            raise NotCompilable(_("its rows do not lie abreast"))
         mixed = self.text.mixed is not None
         # A shard may get no rows of the last, smaller batch.
-        self.shards = 1 if mixed else shards_for(self.work, batch_size, thread_count(threads))
-        self.blas = blas() if self._uses_blas(step) else None
+        count = 1 if mixed else shards_for(self.work, self.batch, thread_count(self._threads))
+        self.shards = 1 if self.abreast else count
+        self.blas = blas() if self._uses_blas(self.step) else None
         self._arrange()
         self._losses, self._checks = np.zeros(1), np.zeros((2, self.shards, 16))
         begin = nullcontext if self.blas is None else self.blas.alone
         self.crew = Crew(self.shards, begin, SPARE)
-        self.bad_loss = math.nan
-        self.pace = 1e-3  # seconds per step, the latest measurement
         self._kernel: Any = None
-        self._say, self._seconds = say, seconds
         self.take(data)
+
+    def _is_small(self) -> bool:
+        """Whether widths are so small that machine code for these very sizes pays."""
+        numbers = sum(s.data.size for s in self.segments)
+        return numbers <= MOST_NUMBERS and self.work <= MOST_WORK
+
+    def _lies_abreast(self) -> bool:
+        """Whether the rows of a batch are the first axis of every array that has them."""
+        for a in self.text.arguments:
+            with_rows = [d for d in a.shape if isinstance(d, Rows)]
+            if a.role != "data" and with_rows and (a.shape[0] != ROWS or len(with_rows) > 1):
+                return False
+        return self.text.mixed is None
 
     # -- the text --------------------------------------------------------------------------------
 
@@ -131,6 +172,7 @@ class CompiledStep:
             [(s.decays, s.lr_factor) for s in self.segments],
             dtype,
             self.limited,
+            self.abreast,
         )
 
     def _uses_blas(self, step: Symbolic) -> bool:
@@ -155,7 +197,7 @@ class CompiledStep:
                 "batch": self.batch, "order": nothing, "starts": nothing, "rates": self.rates(1),
                 "numbers": numbers, "words": words, "losses": self._losses, "checks": self._checks,
                 **({"limits": self._limits()} if self.limited else {}),
-                **handed_over(self.text.arguments, {**own, **arrays}), **moved,
+                **handed_over(self.text.arguments, {**self._sized(own), **arrays}), **moved,
             }
             for k, own in enumerate(self._arrays)
         ]  # fmt: skip
@@ -165,6 +207,13 @@ class CompiledStep:
                 self.text.source, "train", given[0], self._say, self._seconds, **alone
             )
         self._calls: list[Call] = [self._kernel.call(arguments) for arguments in given]
+
+    def _sized(self, own: Mapping[str, Array]) -> dict[str, Array | Sized]:
+        """The arrays as the kernel takes them: with known lengths, if rows are computed abreast."""
+        if not self.abreast:
+            return dict(own)
+        last = {a.name for a in self.text.arguments if isinstance(a.shape[0], Rows)}
+        return {name: Sized(array, name in last) for name, array in own.items()}
 
     def release(self) -> None:
         """Drop the references to the data."""
@@ -222,10 +271,13 @@ class CompiledStep:
                 size = math.prod(_at(a.shape, rows))
                 self.shared[a.name] = room((self.shards, max(size, 16)), np.dtype(a.dtype))
             return self.shared[a.name]
-        if a.shared:
+        if a.shared and not self.abreast:
             if a.name not in self.shared:
                 self.shared[a.name] = room(_at(a.shape, self.batch), a.dtype)
             return self.shared[a.name]
+        if self.abreast and isinstance(a.shape[0], Rows):
+            pair = 2 * vector_bytes() // 4
+            return room((*_at(a.shape[1:], rows), -(-rows // pair) * pair), a.dtype)
         return room(_at(a.shape, rows), a.dtype)
 
     def _gradient(self, parameter: Any, k: int) -> Array:

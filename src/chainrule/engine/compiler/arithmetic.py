@@ -10,7 +10,17 @@ from chainrule.engine.compiler.kinds import BOOL, FLOAT, INT, KINDS, Kind, Refus
 from chainrule.engine.compiler.values import Number, constant, literal, text_of
 from chainrule.engine.compiler.writer import Writer
 
-__all__ = ["binary", "cast", "compare", "inverse", "largest", "negative", "select", "truth"]
+__all__ = [
+    "binary",
+    "cast",
+    "compare",
+    "inverse",
+    "largest",
+    "negative",
+    "select",
+    "sum_of_lanes",
+    "truth",
+]
 
 
 def cast(w: Writer, x: Number, kind: Kind) -> Number:
@@ -197,6 +207,17 @@ def select(w: Writer, condition: Number, a: Number, b: Number) -> Number:
     free = "nsz " if kind.sort == "f" and "nsz" in w.flags else ""
     both = f"{kind.ir} {a.ir}, {kind.ir} {b.ir}"
     return Number(kind, w.op(f"select {free}{condition.kind.ir} {condition.ir}, {both}"))
+
+
+def sum_of_lanes(w: Writer, x: Number) -> Number:
+    """The sum of a vector's lanes."""
+    one = x.kind.wide(1)
+    if x.kind.sort != "f":
+        raise Refused("the sum of a vector of whole numbers")
+    name = f"llvm.vector.reduce.fadd.v{x.kind.lanes}f{8 * one.size}"
+    w.module.declare(f"{one.ir} @{name}({one.ir}, {x.kind.ir})")
+    text = f"call reassoc nsz {one.ir} @{name}({one.ir} {text_of(-0.0, one)}, {x.kind.ir} {x.ir})"
+    return Number(one, w.op(text))
 
 
 def largest(w: Writer, smallest: bool, a: Number, b: Number) -> Number:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -15,17 +15,30 @@ from chainrule.engine.compiler.arithmetic import (
     inverse,
     negative,
     select,
+    sum_of_lanes,
     truth,
 )
-from chainrule.engine.compiler.arrays import Cut, index, load, size, store, turned
+from chainrule.engine.compiler.arrays import (
+    Cut,
+    Place,
+    flat_place,
+    index,
+    load,
+    size,
+    store,
+    turned,
+)
 from chainrule.engine.compiler.functions import Function, function_of
 from chainrule.engine.compiler.kinds import INT, Kind, Refused
 from chainrule.engine.compiler.values import (
+    Abreast,
     Array,
     Dtype,
     Flat,
     Number,
+    Rows,
     Value,
+    constant,
     known_int,
     literal,
     of_python,
@@ -33,6 +46,9 @@ from chainrule.engine.compiler.values import (
 from chainrule.engine.compiler.writer import Writer
 
 __all__ = ["Body", "Broken", "Several"]
+
+#: Sums over rows are kept as vectors in arrays of at most so many elements.
+MOST_SUMS = 1024
 
 _OPERATORS: dict[type[ast.AST], str] = {
     ast.Add: "+",
@@ -71,6 +87,21 @@ class Slot:
     kind: Kind
 
 
+@dataclass
+class Lanes:
+    """A loop over rows, some at a time: how many, and which of them there are.
+
+    Sums over the rows are vectors while the loop runs: `sums` by what they are added to, `begin` the
+    lines that set them to 0 before it, and `end` what then adds up their lanes.
+    """
+
+    count: int
+    there: Number
+    sums: dict[object, str] = field(default_factory=dict)
+    begin: list[str] = field(default_factory=list)
+    end: list[Callable[[], None]] = field(default_factory=list)
+
+
 @dataclass(frozen=True)
 class Several:
     """Variables of one kind that are told apart by numbers."""
@@ -94,6 +125,8 @@ class Body:
                 f"{function.node.name} takes {len(function.parameters)} arguments, got {len(given)}"
             )
         self.variables: dict[str, Any] = dict(zip(function.parameters, given, strict=True))
+        #: The loop over several rows at a time that is being written, if one is.
+        self.lanes: Lanes | None = None if inside is None else inside.lanes
         #: Where an inlined function leaves its result, and where it then goes on.
         self.left: Slot | None = None
         self.end = ""
@@ -106,7 +139,7 @@ class Body:
             rule: Callable[[Any], bool | None] | None = getattr(
                 self, f"_do_{type(node).__name__.lower()}", None
             )
-            with _Place(self.function, node):
+            with _At(self.function, node):
                 if rule is None:
                     raise Refused(f"a statement of this kind ({type(node).__name__})")
                 if rule(node):
@@ -139,15 +172,75 @@ class Body:
                 x = cast(self.w, binary(self.w, op, old, self.number(node.value)), whole.kind)
                 self.w.do(f"store {whole.kind.ir} {x.ir}, ptr {place}")
                 return
-            array, at = self._element(node.target, whole)
+            at = self._element(node.target, whole)
             if isinstance(at, Array):
                 raise Refused("a change of many elements at once: write the loop")
-            old = load(self.w, array, at)
-            store(self.w, array, at, binary(self.w, op, old, self.number(node.value)))
+            x = self.number(node.value)
+            if x.kind.lanes > at.array.kind.lanes and at.run == at.offset.kind.lanes == 1:
+                self._add_rows(op, x, at)
+                return
+            store(self.w, at, binary(self.w, op, load(self.w, at), x))
             return
         assert isinstance(node.target, ast.Name)
-        old = self._look(node.target.id)
-        self._assign(node.target, binary(self.w, op, old, self.number(node.value)))
+        x = self.number(node.value)
+        known = self.variables.get(node.target.id)
+        if isinstance(known, Slot) and x.kind.lanes > known.kind.lanes:
+            self._add_rows(op, x, known)
+            return
+        self._assign(node.target, binary(self.w, op, self._look(node.target.id), x))
+
+    def _add_rows(self, op: str, x: Number, to: Place | Slot) -> None:
+        """Add to a number, or to an element, what all rows of a loop over several at a time have."""
+        lanes, w = self.lanes, self.w
+        if lanes is None or op != "+":
+            raise Refused("rows that meet in one number, but for a sum")
+        one = to.array.kind if isinstance(to, Place) else to.kind
+        kind = one.wide(x.kind.lanes)
+        x = cast(w, select(w, lanes.there, x, constant(0, x.kind)), kind)
+        if isinstance(to, Slot):
+            at = lanes.sums.get(to.place) or self._sum(to.place, 1, kind)
+            if to.place not in lanes.sums:
+                lanes.sums[to.place] = at
+                lanes.end.append(lambda: self._end_of_sum(at, kind, to))
+        else:
+            at = self._sum_of_element(to, kind)
+        old = Number(kind, w.op(f"load {kind.ir}, ptr {at}"))
+        w.do(f"store {kind.ir} {binary(w, op, old, x).ir}, ptr {at}")
+
+    def _sum(self, key: object, count: int, kind: Kind) -> str:
+        """Vectors on the stack that are 0 before the loop."""
+        assert self.lanes is not None
+        whole = f"[{count} x {kind.ir}]"
+        place = self.w.slot(whole)
+        self.lanes.begin.append(f"  store {whole} zeroinitializer, ptr {place}")
+        return place
+
+    def _end_of_sum(self, at: str, kind: Kind, to: Slot) -> None:
+        w, one = self.w, to.kind
+        whole = sum_of_lanes(w, Number(kind, w.op(f"load {kind.ir}, ptr {at}")))
+        old = Number(one, w.op(f"load {one.ir}, ptr {to.place}"))
+        w.do(f"store {one.ir} {binary(w, '+', old, whole).ir}, ptr {to.place}")
+
+    def _sum_of_element(self, to: Place, kind: Kind) -> str:
+        """The vector for an element of an array."""
+        assert self.lanes is not None
+        a, w, sums = to.array, self.w, self.lanes.sums
+        count = size(w, a).known
+        if a.strides is not None or not isinstance(count, int) or count > MOST_SUMS:
+            raise Refused("sums over rows in an array that is not small and in one piece")
+        if a.pointer not in sums:
+            place = sums[a.pointer] = self._sum(a.pointer, count, kind)
+
+            def end() -> None:
+                for k in range(count):
+                    own = w.op(f"getelementptr inbounds {kind.ir}, ptr {place}, i64 {k}")
+                    whole = sum_of_lanes(w, Number(kind, w.op(f"load {kind.ir}, ptr {own}")))
+                    there = Place(a, literal(k))
+                    store(w, there, binary(w, "+", load(w, there), whole))
+
+            self.lanes.end.append(end)
+        offset = cast(w, to.offset, INT)
+        return w.op(f"getelementptr inbounds {kind.ir}, ptr {sums[a.pointer]}, i64 {offset.ir}")
 
     def _assign(self, target: ast.expr, x: Value) -> None:
         if isinstance(target, ast.Tuple):
@@ -169,7 +262,12 @@ class Body:
         """Assign a variable that is assigned more than once."""
         old = self.variables.get(name)
         if not isinstance(old, Slot):
-            old = self.variables[name] = Slot(self.w.slot(x.kind.ir), x.kind)
+            kind = x.kind
+            if self.lanes is not None and kind != INT:  # each row has its own
+                kind = kind.wide(self.lanes.count)
+            old = self.variables[name] = Slot(self.w.slot(kind.ir), kind)
+        if x.kind.lanes < old.kind.lanes:
+            x = cast(self.w, x, x.kind.wide(old.kind.lanes))
         if old.kind != x.kind and x.known is None:
             raise Refused(f"{name} is a {old.kind.name} and becomes a {x.kind.name}")
         self.w.do(f"store {old.kind.ir} {cast(self.w, x, old.kind).ir}, ptr {old.place}")
@@ -180,15 +278,14 @@ class Body:
             kind, at_place = whole.kind, self._one_of(whole, target)
             self.w.do(f"store {kind.ir} {cast(self.w, x, kind).ir}, ptr {at_place}")
             return
-        array, at = self._element(target, whole)
-        if isinstance(at, Number):
-            store(self.w, array, at, x)
+        at = self._element(target, whole)
+        if isinstance(at, Place):
+            store(self.w, at, x)
             return
-        if at.strides is not None:
+        if at.strides is not None and at.room is None:
             raise Refused("all elements of a part that does not lie in one piece")
-        x = cast(self.w, x, at.kind)
-        end = size(self.w, at)
-        self.loop(literal(0), end, literal(1), lambda i: store(self.w, at, i, x))
+        x, end, all_of_it = cast(self.w, x, at.kind), size(self.w, at), Flat(at)
+        self.loop(literal(0), end, literal(1), lambda i: store(self.w, flat_place(all_of_it, i), x))
 
     def loop(
         self, start: Number, stop: Number, step: Number, inside: Callable[[Number], object]
@@ -231,19 +328,63 @@ class Body:
             self.loop(start, stop, step, inside)
             return
         over = self.value(node.iter)
-        if isinstance(over, tuple):  # written out
+        if isinstance(over, Abreast):
+            self._over_lanes(node, over)
+        elif isinstance(over, tuple):  # written out
             for x in over:
-                inside(x)
+                self.variables[name] = x
+                if self.run(node.body):
+                    self.w.begin(self.w.label("never"))
         elif isinstance(over, Array) and len(over.shape) == 1:
-            stride = over.strides[0] if over.strides else literal(1)
             self.loop(
                 literal(0),
                 over.shape[0],
                 literal(1),
-                lambda i: inside(load(self.w, over, binary(self.w, "*", i, stride))),
+                lambda i: inside(load(self.w, self._place_in(over, i))),
             )
         else:
             raise Refused("a loop over this")
+
+    def _place_in(self, array: Array, i: Number) -> Place:
+        found = index(self.w, array, [i])
+        assert isinstance(found, Place)
+        return found
+
+    def _over_lanes(self, node: ast.For, over: Abreast) -> None:
+        """Write a loop over rows, some at a time: every number of a row becomes a vector.
+
+        A row's own variables live within one turn. What is known before the loop can only be added
+        to, over the rows.
+        """
+        assert isinstance(node.target, ast.Name)
+        name, w, n = node.target.id, self.w, over.count
+        if self.lanes is not None:
+            raise Refused("a loop over several rows at a time within another")
+        for own in _first_written(node.body):
+            if isinstance(self.variables.get(own), Slot):
+                del self.variables[own]
+        before = dict(self.variables)
+        kind = INT.wide(n)
+        lanes = self.lanes = Lanes(n, literal(True))
+        place = len(w.lines)
+
+        def inside(first: Number) -> None:
+            side_by_side = Number(kind, f"<{', '.join(f'i64 {k}' for k in range(n))}>")
+            numbers = binary(w, "+", first, side_by_side)
+            there = compare(w, "<", numbers, over.rows)
+            last = binary(w, "-", over.rows, literal(1))
+            clamped = select(w, there, numbers, last)
+            lanes.there = there
+            self.variables[name] = Rows(kind, clamped.ir, first=first, last=last, there=there)
+            if self.run(node.body):
+                raise Refused("a return from a loop over several rows at a time")
+
+        self.loop(literal(0), over.rows, literal(n), inside)
+        self.lanes = None
+        self.variables = before
+        w.lines[place:place] = lanes.begin
+        for end in lanes.end:
+            end()
 
     def _do_while(self, node: ast.While) -> None:
         w = self.w
@@ -378,7 +519,8 @@ class Body:
         if condition.known is not None:
             return self.value(node.body if condition.known else node.orelse)
         parts = [n for side in (node.body, node.orelse) for n in ast.walk(side)]
-        if not any(isinstance(n, ast.Subscript | ast.Call) for n in parts):
+        plain = not any(isinstance(n, ast.Subscript | ast.Call) for n in parts)
+        if plain or condition.kind.lanes > 1:
             return select(w, condition, self.number(node.body), self.number(node.orelse))
         yes, no, end = w.label("yes"), w.label("no"), w.label("end")
         w.branch(condition, yes, no)
@@ -430,8 +572,8 @@ class Body:
         if isinstance(whole, Several):
             place = self._one_of(whole, node)
             return Number(whole.kind, self.w.op(f"load {whole.kind.ir}, ptr {place}"))
-        array, at = self._element(node, whole)
-        return load(self.w, array, at) if isinstance(at, Number) else at
+        at = self._element(node, whole)
+        return load(self.w, at) if isinstance(at, Place) else at
 
     def _one_of(self, whole: Several, node: ast.Subscript) -> str:
         i = known_int(self.number(node.slice), "the number of a variable")
@@ -439,17 +581,14 @@ class Body:
             raise Refused(f"variable {i} of {len(whole.places)}")
         return whole.places[i]
 
-    def _element(self, node: ast.Subscript, whole: Value = None) -> tuple[Array, Number | Array]:
-        """The array that is indexed, and the offset of the element, or the part."""
-        whole = self.value(node.value) if whole is None else whole
+    def _element(self, node: ast.Subscript, whole: Value) -> Place | Array:
+        """The element or the part that is meant."""
         if isinstance(whole, Flat):
-            if whole.array.strides is not None:
-                raise Refused("flat of an array that does not lie in one piece")
-            return whole.array, self.number(node.slice)
+            return flat_place(whole, self.number(node.slice))
         if not isinstance(whole, Array):
             raise Refused(f"{ast.unparse(node.value)} has no elements")
         parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        return whole, index(self.w, whole, [self._part(part) for part in parts])
+        return index(self.w, whole, [self._part(part) for part in parts])
 
     def _part(self, node: ast.expr) -> Number | Cut:
         if isinstance(node, ast.Slice):
@@ -509,6 +648,8 @@ class Body:
     def call(self, function: Function, given: Sequence[Value]) -> Value:
         """Call a function of the text: written in here, or as a function of its own."""
         if not function.inline:
+            if self.lanes is not None:
+                raise Refused(f"{function.node.name} in a loop over several rows at a time")
             from chainrule.engine.compiler.outlining import call_outside
 
             return call_outside(self.w, function, given)
@@ -520,7 +661,7 @@ class Body:
             if returns == [last]:
                 assert isinstance(last, ast.Return)
                 inner.run(most)
-                with _Place(function, last):
+                with _At(function, last):
                     return inner.value(last.value) if last.value is not None else None
             inner.end = self.w.label("after")
             if not inner.run(function.node.body):
@@ -534,7 +675,35 @@ class Body:
         return Number(at.kind, self.w.op(f"load {at.kind.ir}, ptr {at.place}"))
 
 
-class _Place:
+def _first_written(nodes: Sequence[ast.stmt]) -> set[str]:
+    """The variables that these statements write before they read them."""
+    seen: dict[str, bool] = {}
+    for statement in nodes:
+        for name, written in _uses(statement):
+            seen.setdefault(name, written)
+    return {name for name, written in seen.items() if written}
+
+
+def _uses(node: ast.AST) -> Iterator[tuple[str, bool]]:
+    """The variables in the order in which they are read and written, and whether they are written."""
+    if isinstance(node, ast.Name):
+        yield node.id, isinstance(node.ctx, ast.Store)
+    elif isinstance(node, ast.Assign | ast.AnnAssign | ast.For):
+        value = node.iter if isinstance(node, ast.For) else node.value
+        if value is not None:
+            yield from _uses(value)
+        for part in ast.iter_child_nodes(node):
+            if part is not value:
+                yield from _uses(part)
+    elif isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+        yield node.target.id, False
+        yield from _uses(node.value)
+    else:
+        for part in ast.iter_child_nodes(node):
+            yield from _uses(part)
+
+
+class _At:
     """Says where in a text something was refused."""
 
     def __init__(self, function: Function, node: ast.stmt) -> None:

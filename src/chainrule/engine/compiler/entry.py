@@ -7,7 +7,8 @@ itself, an array as its address and its lengths, a tuple as its parts. It gives 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
 from types import FunctionType
 from typing import Any
@@ -15,10 +16,12 @@ from typing import Any
 import numpy as np
 
 from chainrule.engine.compiler.arithmetic import cast
+from chainrule.engine.compiler.arrays import with_rows_last
 from chainrule.engine.compiler.body import Broken
 from chainrule.engine.compiler.functions import Function
 from chainrule.engine.compiler.kinds import INT, KINDS, Refused
 from chainrule.engine.compiler.outlining import call_outside
+from chainrule.engine.compiler.sized import Sized
 from chainrule.engine.compiler.target import object_file
 from chainrule.engine.compiler.values import Array, Number, Value, literal
 from chainrule.engine.compiler.writer import Module, Writer
@@ -38,7 +41,16 @@ def machine_code(
     Raises:
         Broken: the text says what cannot be translated; it names the line.
     """
-    return object_file(written(source, file, name, given, known), unrolled=False)
+    sized = any(isinstance(x, Sized) for x in _all(given.values()))
+    return object_file(written(source, file, name, given, known), unrolled=sized)
+
+
+def _all(given: Iterable[Any]) -> Iterator[Any]:
+    for x in given:
+        if isinstance(x, tuple):
+            yield from _all(x)
+        else:
+            yield x
 
 
 def written(
@@ -80,6 +92,13 @@ def _words(w: Writer) -> Iterator[str]:
 
 
 def _taken(x: Any, w: Writer, words: Iterator[str], private: bool) -> Value:
+    if isinstance(x, Sized):
+        a = _taken(x.array, w, words, private)
+        lengths = tuple(map(literal, x.array.shape))
+        if not x.rows_last:
+            return dataclasses.replace(a, shape=lengths)
+        *others, room = lengths
+        return with_rows_last(w, dataclasses.replace(a, shape=(room, *others)), room)
     if isinstance(x, tuple):
         return tuple(_taken(part, w, words, private) for part in x)
     if isinstance(x, np.ndarray):

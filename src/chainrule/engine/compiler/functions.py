@@ -15,14 +15,20 @@ from typing import Any
 from chainrule.engine.compiler.kinds import Refused
 from chainrule.engine.compiler.writer import CAREFUL, FREE
 
-__all__ = ["Function", "as_written", "function_of"]
+__all__ = ["Function", "as_written", "function_of", "inlined"]
 
-_CAREFUL = "_as_written"
+_CAREFUL, _INLINED = "_as_written", "_inlined"
 
 
 def as_written(function: Any) -> Any:
     """Mark a function whose sums are not to be reordered: (k + s) − s stays what it is."""
     setattr(function, _CAREFUL, True)
+    return function
+
+
+def inlined(function: Any) -> Any:
+    """Mark a function with a loop that is written into its callers all the same."""
+    setattr(function, _INLINED, True)
     return function
 
 
@@ -67,6 +73,7 @@ def function_of(function: FunctionType) -> Function:
                 names = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
                 found = Function(part, names, Path(code.co_filename).name)
                 found.flags = CAREFUL if getattr(function, _CAREFUL, False) else FREE
+                found.inline |= getattr(function, _INLINED, False)
                 return found
     raise Refused(f"the source of {code.co_name} is not at hand")
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.engine.compiler.arithmetic import binary, cast, negative
-from chainrule.engine.compiler.arrays import place, reshaped, strides_of
+from chainrule.engine.compiler.arrays import pointer, reshaped, strides_of
 from chainrule.engine.compiler.body import Body
 from chainrule.engine.compiler.kinds import KINDS, Refused
 from chainrule.engine.compiler.rules import rule
@@ -39,7 +39,7 @@ def shaped(array: Any, shape: Any) -> Any:
 
 @rule(shaped)
 def _shaped(body: Body, array: Array, shape: tuple[Number, ...]) -> Array:
-    return reshaped(array, shape)
+    return reshaped(body.w, array, shape)
 
 
 def rows_of_all(own: Any, first: Any, batch: Any) -> Any:
@@ -60,7 +60,7 @@ def _rows_of_all(body: Body, own: Array, first: Number, batch: Number) -> Array:
     if own.strides is not None:
         raise Refused("rows of a batch lie one after the other")
     back = negative(w, binary(w, "*", first, strides_of(w, own)[0]))
-    return dataclasses.replace(own, pointer=place(w, own, back), shape=(batch, *own.shape[1:]))
+    return dataclasses.replace(own, pointer=pointer(w, own, back), shape=(batch, *own.shape[1:]))
 
 
 def in_words(words: Any, at: Any, like: Any, shape: Any) -> Any:
@@ -73,8 +73,8 @@ def in_words(words: Any, at: Any, like: Any, shape: Any) -> Any:
 def _in_words(
     body: Body, words: Array, at: Number, like: Array, shape: tuple[Number, ...]
 ) -> Array:
-    pointer = place(body.w, words, at)
-    return Array(pointer, like.kind, shape, None, words.base, words.private)
+    first = pointer(body.w, words, at)
+    return Array(first, like.kind, shape, None, words.base, words.private)
 
 
 def turned_block(a: Any, i: Any, j: Any, out: Any) -> None:
@@ -87,7 +87,7 @@ def _turned_block(body: Body, a: Array, i: Number, j: Number, out: Array) -> Non
     w, four = body.w, a.kind.wide(4).ir
 
     def at(x: Array, row: Number, column: Number) -> str:
-        return place(w, x, binary(w, "+", binary(w, "*", row, strides_of(w, x)[0]), column))
+        return pointer(w, x, binary(w, "+", binary(w, "*", row, strides_of(w, x)[0]), column))
 
     rows = [
         w.op(f"load {four}, ptr {at(a, binary(w, '+', i, literal(k)), j)}, align {a.kind.size}")
@@ -168,8 +168,8 @@ def add_atomic(counters: Any, at: Any, amount: Any) -> Any:
 
 @rule(add_atomic)
 def _add_atomic(body: Body, counters: Array, at: Number, amount: Number) -> Number:
-    pointer, more = place(body.w, counters, at), cast(body.w, amount, _WORD)
-    return Number(_WORD, body.w.op(f"atomicrmw add ptr {pointer}, i64 {more.ir} seq_cst"))
+    first, more = pointer(body.w, counters, at), cast(body.w, amount, _WORD)
+    return Number(_WORD, body.w.op(f"atomicrmw add ptr {first}, i64 {more.ir} seq_cst"))
 
 
 def look(counters: Any, at: Any) -> Any:
@@ -179,8 +179,8 @@ def look(counters: Any, at: Any) -> Any:
 
 @rule(look)
 def _look(body: Body, counters: Array, at: Number) -> Number:
-    pointer = place(body.w, counters, at)
-    return Number(_WORD, body.w.op(f"load atomic i64, ptr {pointer} acquire, align 8"))
+    first = pointer(body.w, counters, at)
+    return Number(_WORD, body.w.op(f"load atomic i64, ptr {first} acquire, align 8"))
 
 
 def pause() -> None:

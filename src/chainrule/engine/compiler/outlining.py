@@ -9,8 +9,8 @@ from typing import Any
 from chainrule.engine.compiler.body import Body
 from chainrule.engine.compiler.functions import Function
 from chainrule.engine.compiler.kinds import Kind, Refused
-from chainrule.engine.compiler.values import Array, Dtype, Number, Value
 from chainrule.engine.compiler.target import vector_bytes
+from chainrule.engine.compiler.values import Array, Dtype, Number, Value
 from chainrule.engine.compiler.writer import Writer
 
 __all__ = ["call_outside"]
@@ -77,7 +77,8 @@ class _Taking:
             self.key += [x.kind, private, x.private, len(x.shape), x.strides is None]
             shape = tuple(self.of(d) for d in x.shape)
             strides = None if x.strides is None else tuple(self.of(s) for s in x.strides)
-            return Array(pointer, x.kind, shape, strides, pointer, x.private)
+            room = None if x.room is None else self.of(x.room)
+            return Array(pointer, x.kind, shape, strides, pointer, x.private, room)
         if isinstance(x, Number):
             self.key.append((x.kind, x.known))
             if x.known is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,10 +12,12 @@ import numpy as np
 from chainrule.engine.compiler.kinds import BOOL, FLOAT, INT, KINDS, Kind, Refused
 
 __all__ = [
+    "Abreast",
     "Array",
     "Dtype",
     "Flat",
     "Number",
+    "Rows",
     "Value",
     "constant",
     "known_int",
@@ -38,11 +40,25 @@ class Number:
 
 
 @dataclass(frozen=True)
+class Rows(Number):
+    """The numbers of several rows, one in each lane, the first of them in `first`.
+
+    Where there are fewer rows than lanes, the last row stands in the others.
+    """
+
+    first: Number = field(kw_only=True)
+    #: The last row that there is, and for each lane whether its row is there.
+    last: Number = field(kw_only=True)
+    there: Number = field(kw_only=True)
+
+
+@dataclass(frozen=True)
 class Array:
     """An array: a pointer to its first element, lengths, and strides in elements.
 
-    Without strides its rows lie one after the other. `base` is the pointer of the array that it is a
-    part of. `private`: only this thread writes to its memory.
+    Without strides its rows lie one after the other. With `room` the numbers of one place in all rows
+    lie side by side instead, in room for so many rows: whole vectors of them. `base` is the pointer
+    of the array that it is a part of. `private`: only this thread writes to its memory.
     """
 
     pointer: str
@@ -51,6 +67,15 @@ class Array:
     strides: tuple[Number, ...] | None = None
     base: str = ""
     private: bool = True
+    room: Number | None = None
+
+
+@dataclass(frozen=True)
+class Abreast:
+    """The numbers from 0 to the rows, so many at a time."""
+
+    rows: Number
+    count: int
 
 
 @dataclass(frozen=True)

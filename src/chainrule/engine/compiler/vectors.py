@@ -11,16 +11,25 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.engine.compiler.arithmetic import cast, compare
-from chainrule.engine.compiler.arrays import index, place
+from chainrule.engine.compiler.arithmetic import cast, compare, sum_of_lanes
+from chainrule.engine.compiler.arrays import Place, index, pointer
 from chainrule.engine.compiler.body import Body, Several
 from chainrule.engine.compiler.kinds import INT, KINDS, Refused
 from chainrule.engine.compiler.rules import rule
 from chainrule.engine.compiler.target import vector_bytes
-from chainrule.engine.compiler.values import Array, Number, Value, constant, known_int, literal
+from chainrule.engine.compiler.values import (
+    Abreast,
+    Array,
+    Number,
+    Value,
+    constant,
+    known_int,
+    literal,
+)
 
 __all__ = [
-    "fetch", "lanes", "lanes_below", "put", "put_some", "several", "some", "total", "unrolled", "vector",
+    "abreast", "fetch", "lanes", "lanes_below", "put", "put_some", "several", "some", "spread", "total",
+    "unrolled", "vector",
 ]  # fmt: skip
 
 #: The bytes of a vector in plain Python.
@@ -106,14 +115,14 @@ def _short(a: Array) -> str:
 
 
 def _place(body: Body, a: Array, at: tuple[Number, ...]) -> str:
-    offset = index(body.w, a, at)
-    if not isinstance(offset, Number):
+    found = index(body.w, a, at)
+    if not isinstance(found, Place):
         raise Refused(f"{len(at)} indices for an array of {len(a.shape)} axes")
     if a.strides is not None and a.strides[-1].known != 1:
         raise Refused("a vector of elements that lie apart")
     if a.kind.sort == "b":
         raise Refused("a vector of booleans")
-    return place(body.w, a, offset)
+    return pointer(body.w, a, found.offset)
 
 
 def lanes_below(a: Any, count: Any) -> Any:
@@ -133,6 +142,17 @@ def _below(body: Body, count: Number, n: int) -> Number:
     return compare(body.w, "<", numbers, cast(body.w, cast(body.w, least, KINDS["int32"]), kind))
 
 
+def spread(x: Any, a: Any) -> Any:
+    """A vector of the array's dtype with a number in every lane."""
+    return np.full(lanes(a), x, a.dtype)
+
+
+@rule(spread)
+def _spread(body: Body, x: Number, a: Array) -> Number:
+    kind = a.kind.wide(vector_bytes() // a.kind.size)
+    return cast(body.w, cast(body.w, x, a.kind), kind)
+
+
 def total(x: Any) -> Any:
     """The sum of a vector's lanes."""
     return x.sum()
@@ -140,15 +160,7 @@ def total(x: Any) -> Any:
 
 @rule(total)
 def _total(body: Body, x: Number) -> Number:
-    one = x.kind.wide(1)
-    if x.kind.sort != "f":
-        raise Refused("the sum of a vector of whole numbers")
-    name = f"llvm.vector.reduce.fadd.v{x.kind.lanes}f{8 * one.size}"
-    body.w.module.declare(f"{one.ir} @{name}({one.ir}, {x.kind.ir})")
-    text = (
-        f"call reassoc nsz {one.ir} @{name}({one.ir} {constant(-0.0, one).ir}, {x.kind.ir} {x.ir})"
-    )
-    return Number(one, body.w.op(text))
+    return sum_of_lanes(body.w, x)
 
 
 def fetch(a: Any, *at: Any) -> None:
@@ -159,6 +171,22 @@ def fetch(a: Any, *at: Any) -> None:
 def _fetch(body: Body, a: Array, *at: Number) -> None:
     body.w.module.declare("void @llvm.prefetch.p0(ptr, i32, i32, i32)")
     body.w.do(f"call void @llvm.prefetch.p0(ptr {_place(body, a, at)}, i32 0, i32 3, i32 1)")
+
+
+# -- rows abreast -------------------------------------------------------------------------------------
+
+
+def abreast(n: int) -> range:
+    """range(n), for a loop over rows that computes as many at a time as there are lanes.
+
+    What a row has, in arrays with its numbers side by side, becomes a vector.
+    """
+    return range(n)
+
+
+@rule(abreast)
+def _abreast(body: Body, n: Number) -> Abreast:
+    return Abreast(n, vector_bytes() // 4)
 
 
 # -- as many as the text says -------------------------------------------------------------------------
