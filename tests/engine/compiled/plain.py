@@ -174,7 +174,9 @@ def _limited(checks: Array, shards: int, limits: Array) -> float:
 
 
 def _shaped(array: Array, shape: tuple[int, ...]) -> Array:
-    if shape[:1] == array.shape[:1] and math.prod(shape) == array.size:  # of rows that lie side by side, too
+    if (
+        shape[:1] == array.shape[:1] and math.prod(shape) == array.size
+    ):  # of rows that lie side by side, too
         return array.reshape(shape)
     assert array.flags.c_contiguous
     return array.reshape(-1)[: math.prod(shape)].reshape(shape)

@@ -11,10 +11,10 @@ from typing import Any
 from chainrule.engine.compiler.vectors import (
     lanes,
     put,
+    put_sums,
     several,
     some,
     spread,
-    total,
     unrolled,
     vector,
 )
@@ -92,6 +92,5 @@ def _sums(x: Any, y: Any, out: Any, p: Any, lines: Any, first: Any, end: Any, ro
                 d = some(y, rows - whole, j + c, whole)
                 for r in unrolled(lines):
                     acc[lines * c + r] += vector(x, p + r, whole) * d
-        for c in unrolled(count):
-            for r in unrolled(lines):
-                out[p + r, j + c] = total(acc[lines * c + r])
+        for r in unrolled(lines):
+            put_sums(acc, r, lines, count, out, p + r, j)

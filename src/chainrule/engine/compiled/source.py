@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,6 +21,48 @@ from chainrule.engine.names import Names, bare, tidy
 from chainrule.nodes.indexing import add_at
 
 __all__ = ["Argument", "Body"]
+
+
+@dataclass
+class _Lines:
+    """The lines of a slot: before its loop, the heads of the loop, inside it, after it."""
+
+    before: list[str]
+    heads: list[str]
+    body: list[str]
+    after: list[str]
+
+    def lines(self) -> list[str]:
+        """All of them."""
+        return [*self.before, *_nested(self.heads, self.body), *self.after]
+
+
+def _nested(heads: Sequence[str], body: Sequence[str]) -> list[str]:
+    """Loops within each other, and what is in the innermost."""
+    loops = ["    " * depth + head for depth, head in enumerate(heads)]
+    return loops + ["    " * len(heads) + line for line in body]
+
+
+def _words(lines: Sequence[str]) -> set[str]:
+    return set(re.findall(r"[a-zA-Z_]\w*", "\n".join(lines)))
+
+
+def _apart(parts: Sequence[_Lines]) -> list[list[_Lines]]:
+    """Parts of a pass that share no variable of a row: each may have a loop of its own."""
+    made = [
+        {line.split(" ", 1)[0] for line in part.lines() for line in [line.strip()]} - {"for"}
+        for part in parts
+    ]
+    made = [{name for name in names if name.isidentifier()} for names in made]
+    used = [_words(part.lines()) for part in parts]
+    end, found = -1, list[list[_Lines]]()
+    for i, part in enumerate(parts):
+        if i > end:
+            found.append([])
+        found[-1].append(part)
+        tied = [k for k in range(i + 1, len(parts)) if made[i] & used[k] or made[k] & used[i]]
+        end = max([end, i, *tied])
+    return found
 
 
 class Body:
@@ -72,21 +115,31 @@ class Body:
         if not slots:
             return
         before: list[str] = []
-        inside: list[str] = []
         e.uses_row, e.inside = False, True
         e.read_first = []
-        for slot in slots:
-            inside += self._slot(slot, before)
+        parts = [self._slot(slot, before) for slot in slots]
         e.inside = False
-        first = ["r = rows[i]"] if e.uses_row else []
+        first = [*(["r = rows[i]"] if e.uses_row else []), *e.read_first]
         self.lines += before
-        self.lines.append(e.over_rows("i", "n"))
-        self.lines += [f"    {line}" for line in first + e.read_first + inside]
+        for group in _apart(parts) if e.abreast else [parts]:
+            inside = [line for part in group for line in part.lines()]
+            read = [line for line in first if _words([line.partition(" =")[0]]) & _words(inside)]
+            read = [
+                line for line in first if line in read or (line[:2] == "r " and "[r" in str(read))
+            ]
+            (only, *others) = group
+            if e.abreast and only.heads and not (only.before or only.after or others):
+                # Neighbours in an array are the numbers of neighbouring rows.
+                body = [e.over_rows("i", "n"), *(f"    {line}" for line in read + only.body)]
+                self.lines += _nested(only.heads, body)
+            else:
+                self.lines.append(e.over_rows("i", "n"))
+                self.lines += [f"    {line}" for line in (read if e.abreast else first) + inside]
         for v in [v for v in e.local if is_row(v)]:  # of the last row only
             del e.local[v]
         e.forget()
 
-    def _slot(self, slot: Slot, before: list[str]) -> list[str]:
+    def _slot(self, slot: Slot, before: list[str]) -> _Lines:
         """The lines of one slot; lines that belong before the pass go to `before`.
 
         Within an iteration all reads come before all stores, since a value may overwrite an operand.
@@ -118,7 +171,7 @@ class Body:
             for v in slot.values:  # outside the loop its values are known by their arrays only
                 if wide(v) and v in e.local:
                     del e.local[v]
-        return [*start, *self._looped(slot, body + stores), *after]
+        return _Lines(start, self._heads(slot, body + stores), body + stores, after)
 
     def _read_often(self, slot: Slot, body: list[str]) -> list[Value]:
         """Assign array elements that are read more than once in an iteration to variables."""
@@ -168,15 +221,16 @@ class Body:
     def _same_pass(self, u: Value, v: Value) -> bool:
         return self.schedule.in_pass(u) and self.schedule.place[u] == self.schedule.place[v]
 
-    def _looped(self, slot: Slot, lines: list[str]) -> list[str]:
+    def _heads(self, slot: Slot, lines: list[str]) -> list[str]:
+        """The heads of the loops over the axes of a row."""
         if not lines or not slot.dims:
-            return lines
+            return []
         near = [r for v in slot.values for r in (v, *reads(v))]
         found: list[str] = []
         for depth, d in enumerate(slot.dims):
             length = self.elements.length(d, near)
-            found.append("    " * depth + f"for {LOOPS[depth]} in range({length}):")
-        return found + ["    " * len(slot.dims) + line for line in lines]
+            found.append(f"for {LOOPS[depth]} in range({length}):")
+        return found
 
     def _target(self, v: Value) -> str:
         place = own_place(v)

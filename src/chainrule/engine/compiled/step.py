@@ -54,7 +54,7 @@ Array = npt.NDArray[Any]
 #: Rows of the data that a recording is made with.
 SAMPLE = 16
 #: Up to so many parameters, and so much work in a step, rows are computed abreast.
-MOST_NUMBERS, MOST_WORK = 1000, 200_000
+MOST_NUMBERS, MOST_WORK = 12_000, 2_000_000
 #: Arrays that every run writes before it reads them.
 _WRITTEN = ("part", "work")
 

@@ -29,7 +29,7 @@ from chainrule.engine.compiler.arrays import (
     turned,
 )
 from chainrule.engine.compiler.functions import Function, function_of
-from chainrule.engine.compiler.kinds import INT, Kind, Refused
+from chainrule.engine.compiler.kinds import INT, KINDS, Kind, Refused
 from chainrule.engine.compiler.values import (
     Abreast,
     Array,
@@ -97,6 +97,8 @@ class Lanes:
 
     count: int
     there: Number
+    #: How many lines there are before the loop.
+    place: int
     sums: dict[object, str] = field(default_factory=dict)
     begin: list[str] = field(default_factory=list)
     end: list[Callable[[], None]] = field(default_factory=list)
@@ -198,16 +200,15 @@ class Body:
         kind = one.wide(x.kind.lanes)
         x = cast(w, select(w, lanes.there, x, constant(0, x.kind)), kind)
         if isinstance(to, Slot):
-            at = lanes.sums.get(to.place) or self._sum(to.place, 1, kind)
-            if to.place not in lanes.sums:
-                lanes.sums[to.place] = at
-                lanes.end.append(lambda: self._end_of_sum(at, kind, to))
+            at = self._sum_of_one(to.place, kind, to)
+        elif w.is_before(to.offset.ir, lanes.place):
+            at = self._sum_of_one((to.array.pointer, to.offset.ir), kind, to)
         else:
             at = self._sum_of_element(to, kind)
         old = Number(kind, w.op(f"load {kind.ir}, ptr {at}"))
         w.do(f"store {kind.ir} {binary(w, op, old, x).ir}, ptr {at}")
 
-    def _sum(self, key: object, count: int, kind: Kind) -> str:
+    def _sum(self, count: int, kind: Kind) -> str:
         """Vectors on the stack that are 0 before the loop."""
         assert self.lanes is not None
         whole = f"[{count} x {kind.ir}]"
@@ -215,11 +216,23 @@ class Body:
         self.lanes.begin.append(f"  store {whole} zeroinitializer, ptr {place}")
         return place
 
-    def _end_of_sum(self, at: str, kind: Kind, to: Slot) -> None:
-        w, one = self.w, to.kind
-        whole = sum_of_lanes(w, Number(kind, w.op(f"load {kind.ir}, ptr {at}")))
-        old = Number(one, w.op(f"load {one.ir}, ptr {to.place}"))
-        w.do(f"store {one.ir} {binary(w, '+', old, whole).ir}, ptr {to.place}")
+    def _sum_of_one(self, key: object, kind: Kind, to: Place | Slot) -> str:
+        """The vector for a number, or for an element that is the same for all rows."""
+        lanes, w = self.lanes, self.w
+        assert lanes is not None
+        if key not in lanes.sums:
+            at = lanes.sums[key] = self._sum(1, kind)
+
+            def end() -> None:
+                whole = sum_of_lanes(w, Number(kind, w.op(f"load {kind.ir}, ptr {at}")))
+                if isinstance(to, Place):
+                    store(w, to, binary(w, "+", load(w, to), whole))
+                    return
+                old = Number(to.kind, w.op(f"load {to.kind.ir}, ptr {to.place}"))
+                w.do(f"store {to.kind.ir} {binary(w, '+', old, whole).ir}, ptr {to.place}")
+
+            lanes.end.append(end)
+        return lanes.sums[key]
 
     def _sum_of_element(self, to: Place, kind: Kind) -> str:
         """The vector for an element of an array."""
@@ -229,7 +242,7 @@ class Body:
         if a.strides is not None or not isinstance(count, int) or count > MOST_SUMS:
             raise Refused("sums over rows in an array that is not small and in one piece")
         if a.pointer not in sums:
-            place = sums[a.pointer] = self._sum(a.pointer, count, kind)
+            place = sums[a.pointer] = self._sum(count, kind)
 
             def end() -> None:
                 for k in range(count):
@@ -301,7 +314,7 @@ class Body:
         w.begin(body)
         i, following = w.label("%i"), w.label("%next")
         place = len(w.lines)
-        w.do("")  # where i comes from is known at the end
+        w.do(f"{i} = ")  # where it comes from is known at the end
         inside(Number(INT, i))
         w.do(f"{following} = add nsw i64 {i}, {step.ir}")
         w.lines[place] = f"  {i} = phi i64 [ {start.ir}, %{before} ], [ {following}, %{w.block} ]"
@@ -312,12 +325,14 @@ class Body:
         if node.orelse or not isinstance(node.target, ast.Name):
             raise Refused("a loop of this kind")
         name = node.target.id
+        if (name, True) in {use for statement in node.body for use in _uses(statement)}:
+            raise Refused(f"{name} is assigned within its own loop")
+        self._loop_over(node, name)
+        self.variables.pop(name, None)  # what it is afterwards is not kept
 
+    def _loop_over(self, node: ast.For, name: str) -> None:
         def inside(x: Value) -> None:
-            if isinstance(x, Number) and self.function.assigned[name] > 1:
-                self._set(name, x)
-            else:
-                self.variables[name] = x
+            self.variables[name] = x
             if self.run(node.body):
                 self.w.begin(self.w.label("never"))
 
@@ -365,13 +380,16 @@ class Body:
                 del self.variables[own]
         before = dict(self.variables)
         kind = INT.wide(n)
-        lanes = self.lanes = Lanes(n, literal(True))
-        place = len(w.lines)
+        lanes = self.lanes = Lanes(n, literal(True), len(w.lines))
 
         def inside(first: Number) -> None:
-            side_by_side = Number(kind, f"<{', '.join(f'i64 {k}' for k in range(n))}>")
+            side_by_side, narrow = (
+                Number(k, f"<{', '.join(f'{k.llvm} {lane}' for lane in range(n))}>")
+                for k in (kind, KINDS["int32"].wide(n))
+            )
             numbers = binary(w, "+", first, side_by_side)
-            there = compare(w, "<", numbers, over.rows)
+            left = cast(w, binary(w, "-", over.rows, first), KINDS["int32"])
+            there = compare(w, "<", narrow, left)
             last = binary(w, "-", over.rows, literal(1))
             clamped = select(w, there, numbers, last)
             lanes.there = there
@@ -382,7 +400,7 @@ class Body:
         self.loop(literal(0), over.rows, literal(n), inside)
         self.lanes = None
         self.variables = before
-        w.lines[place:place] = lanes.begin
+        w.lines[lanes.place : lanes.place] = lanes.begin
         for end in lanes.end:
             end()
 

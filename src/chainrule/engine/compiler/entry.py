@@ -29,6 +29,8 @@ from chainrule.engine.compiler.writer import Module, Writer
 __all__ = ["SYMBOL", "machine_code", "written"]
 
 SYMBOL = "entry"
+#: Longer texts are compiled without writing loops out, which takes time.
+MOST_LINES = 250
 
 
 def machine_code(
@@ -41,7 +43,9 @@ def machine_code(
     Raises:
         Broken: the text says what cannot be translated; it names the line.
     """
-    sized = any(isinstance(x, Sized) for x in _all(given.values()))
+    # Short loops are written out where their lengths are known, unless there are many of them.
+    short = source.count("\n") < MOST_LINES
+    sized = short and any(isinstance(x, Sized) for x in _all(given.values()))
     return object_file(written(source, file, name, given, known), unrolled=sized)
 
 

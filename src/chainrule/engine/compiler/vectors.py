@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.engine.compiler.arithmetic import cast, compare, sum_of_lanes
-from chainrule.engine.compiler.arrays import Place, index, pointer
+from chainrule.engine.compiler.arithmetic import binary, cast, compare, sum_of_lanes
+from chainrule.engine.compiler.arrays import Place, index, pointer, store
 from chainrule.engine.compiler.body import Body, Several
-from chainrule.engine.compiler.kinds import INT, KINDS, Refused
+from chainrule.engine.compiler.kinds import INT, KINDS, Kind, Refused
 from chainrule.engine.compiler.rules import rule
 from chainrule.engine.compiler.target import vector_bytes
 from chainrule.engine.compiler.values import (
@@ -28,8 +28,8 @@ from chainrule.engine.compiler.values import (
 )
 
 __all__ = [
-    "abreast", "fetch", "lanes", "lanes_below", "put", "put_some", "several", "some", "spread", "total",
-    "unrolled", "vector",
+    "abreast", "fetch", "lanes", "lanes_below", "put", "put_some", "put_sums", "several", "some", "spread",
+    "total", "unrolled", "vector",
 ]  # fmt: skip
 
 #: The bytes of a vector in plain Python.
@@ -161,6 +161,58 @@ def total(x: Any) -> Any:
 @rule(total)
 def _total(body: Body, x: Number) -> Number:
     return sum_of_lanes(body.w, x)
+
+
+def put_sums(acc: Any, first: Any, step: Any, count: Any, out: Any, *at: Any) -> None:
+    """Write the sums of lanes of some vectors in a list, side by side: of every `step`th from `first`."""
+    for k in range(count):
+        out[(*at[:-1], at[-1] + k)] = acc[first + step * k].sum()
+
+
+@rule(put_sums)
+def _put_sums(
+    body: Body, acc: Several, first: Number, step: Number, count: Number, out: Array, *at: Number
+) -> None:
+    w, n = body.w, known_int(count, "the number of sums")
+    start, by = known_int(first, "the first of them"), known_int(step, "the step to the next")
+    places = acc.places[start : start + by * n : by]
+    vectors = [w.op(f"load {acc.kind.ir}, ptr {p}") for p in places]
+    if n not in (2, 4, 8) or n > acc.kind.lanes:
+        for k, x in enumerate(vectors):
+            own = index(w, out, (*at[:-1], binary(w, "+", at[-1], literal(k))))
+            assert isinstance(own, Place)
+            store(w, own, sum_of_lanes(w, Number(acc.kind, x)))
+        return
+    sums = _sums_of_lanes(body, vectors, acc.kind)
+    w.do(f"store {sums.kind.ir} {sums.ir}, ptr {_place(body, out, at)}, align {out.kind.size}")
+
+
+def _sums_of_lanes(body: Body, vectors: list[str], kind: Kind) -> Number:
+    """The sums of the lanes of 2, 4 or 8 vectors, as a vector: two by two, their halves are added."""
+    w, lanes = body.w, kind.lanes
+    while len(vectors) > 1 or lanes > 1:
+        # Each vector holds the partial sums of several, one after the other in equal parts.
+        both = len(vectors) > 1
+        pairs = list(zip(vectors[::2], vectors[1::2], strict=True)) if both else [(vectors[0],) * 2]
+        held = kind.lanes // lanes  # how many sums a vector holds now
+        size = lanes // 2
+        found = []
+        for a, b in pairs:
+            sides = (0, kind.lanes) if both else (0,)
+            halves = [
+                [side + part * lanes + half * size + k
+                 for side in sides for part in range(held) for k in range(size)]
+                for half in (0, 1)
+            ]  # fmt: skip
+            total = kind.wide(len(halves[0]))
+            parts = []
+            for places in halves:
+                mask = f"<{len(places)} x i32> <{', '.join(f'i32 {p}' for p in places)}>"
+                parts.append(w.op(f"shufflevector {kind.ir} {a}, {kind.ir} {b}, {mask}"))
+            found.append(w.op(f"fadd {w.flags}{total.ir} {parts[0]}, {parts[1]}"))
+        kind = total
+        vectors, lanes = found, size
+    return Number(kind, vectors[0])
 
 
 def fetch(a: Any, *at: Any) -> None:

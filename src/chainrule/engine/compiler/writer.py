@@ -67,6 +67,12 @@ class Writer:
         """An instruction without a result."""
         self.lines.append(f"  {text}")
 
+    def is_before(self, value: str, line: int) -> bool:
+        """Whether a value is a constant, an argument, or computed before that line."""
+        made = value.startswith(("%t", "%i", "%next"))
+        start = f"  {value} = "
+        return not made or any(text.startswith(start) for text in self.lines[:line])
+
     def slot(self, llvm: str) -> str:
         """A place on the stack for a value of this type; LLVM makes it a register where it can."""
         self._count += 1
