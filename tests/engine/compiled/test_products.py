@@ -12,10 +12,9 @@ import pytest
 pytest.importorskip("llvmlite")
 pytest.importorskip("scipy")
 
-import numba
+from tests.engine.compiled.compiling import compiled
 
 from chainrule.aligned import room
-from chainrule.engine.compiled import products
 from chainrule.engine.compiled.blas import blas
 from chainrule.engine.compiled.constants import SPARE
 from chainrule.engine.compiled.kernels import share
@@ -23,21 +22,37 @@ from chainrule.engine.compiled.threads import crew_words
 
 Array = npt.NDArray[Any]
 
+TEXT = """
+from chainrule.engine.compiled.products import affine, dot, dot_by_t, dot_t, dot_t_by_t
 
-@numba.njit(nogil=True)
-def _run(
-    kind: int, gemm: int, team: Any, a: Array, b: Array, bias: Array, out: Array
-) -> None:  # fmt: skip
+
+def product(kind, gemm, crew, shard, shards, first, batch, a, b, bias, out, start, end):
+    team = crew, shard, shards, first, batch
+    own = a[start:end]
     if kind == 0:
-        products.affine(gemm, team, a, b, bias, out)
+        affine(gemm, team, own, b, bias, out[start:end])
     elif kind == 1:
-        products.dot(gemm, team, a, b, out)
+        dot(gemm, team, own, b, out[start:end])
     elif kind == 2:
-        products.dot_t(gemm, team, a, b, out)
+        dot_t(gemm, team, own, b[start:end], out)
     elif kind == 3:
-        products.dot_by_t(gemm, team, a, b, out)
+        dot_by_t(gemm, team, own, b, out[start:end])
     else:
-        products.dot_t_by_t(gemm, team, a, b, out)
+        dot_t_by_t(gemm, team, a, b, out)
+"""
+
+
+def _run(
+    kind: int, gemm: int, team: Any, a: Array, b: Array, bias: Array, out: Array,
+    first: int = 0, end: int | None = None,
+) -> None:  # fmt: skip
+    """What one thread calls, with its own rows of the batch; one alone has machine code of its own."""
+    names = [
+        "kind", "gemm", "crew", "shard", "shards", "first", "batch", "a", "b", "bias", "out", "start", "end",
+    ]  # fmt: skip
+    given = (kind, gemm, *team, a, b, bias, out, first, len(a) if end is None else end)
+    alone = {"shards": 1} if team[2] == 1 else {}
+    compiled(TEXT, "product", dict(zip(names, given, strict=True)), **alone)(*given)
 
 
 def expected(kind: int, a: Array, b: Array, bias: Array) -> Array:
@@ -91,12 +106,11 @@ def test_shared(kind: int, dtype: str, batch: int, inner: int, columns: int) -> 
     out[...] = np.nan
     if kind == 2 and batch < shards:
         out[...] = 0
-    _own(kind, gemm, (crew, 0, 1, 0, batch), a, b, bias, out.copy())  # compiled before the race
 
     def work(shard: int) -> None:
         first, end = (share(batch, k, shards) for k in (shard, shard + 1))
         with blas().alone():
-            _own(kind, gemm, (crew, shard, shards, first, batch), a, b, bias, out, first, end)
+            _run(kind, gemm, (crew, shard, shards, first, batch), a, b, bias, out, first, end)
 
     threads = [threading.Thread(target=work, args=(k,)) for k in range(shards)]
     for thread in threads:
@@ -115,26 +129,3 @@ def _shapes(kind: int, batch: int, inner: int, columns: int) -> tuple[tuple[int,
     if kind == 2:
         return (batch, inner), (batch, columns), (inner, columns)
     return (batch, inner), (columns, inner) if kind == 3 else (inner, columns), (batch, columns)
-
-
-@numba.njit(nogil=True)
-def _on_rows(
-    kind: int, gemm: int, team: Any, a: Array, b: Array, bias: Array, out: Array, first: int, end: int
-) -> None:  # fmt: skip
-    own = a[first:end]
-    if kind == 2:
-        products.dot_t(gemm, team, own, b[first:end], out)
-    elif kind == 3:
-        products.dot_by_t(gemm, team, own, b, out[first:end])
-    elif kind == 0:
-        products.affine(gemm, team, own, b, bias, out[first:end])
-    else:
-        products.dot(gemm, team, own, b, out[first:end])
-
-
-def _own(
-    kind: int, gemm: int, team: Any, a: Array, b: Array, bias: Array, out: Array,
-    first: int = 0, end: int | None = None,
-) -> None:  # fmt: skip
-    """What one thread calls: the product, with its own rows of the batch."""
-    _on_rows(kind, gemm, team, a, b, bias, out, first, len(a) if end is None else end)

@@ -18,14 +18,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from tests.engine.compiled.compiling import FIRST, compiled
 from tests.training.engines import bits, blobs, same_bits, wide
 
 import chainrule as cr
 from chainrule.errors import SettingError
 
-numba = pytest.importorskip("llvmlite")
+pytest.importorskip("llvmlite")
 threads = pytest.importorskip("chainrule.engine.compiled.threads")
-kernels = pytest.importorskip("chainrule.engine.compiled.kernels")
 
 Array = npt.NDArray[Any]
 posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
@@ -103,21 +103,21 @@ def test_shards_follow_from_shapes_and_threads_alone() -> None:
 @pytest.fixture(scope="module")
 def meet() -> Callable[..., int]:
     """A kernel whose threads meet n times; each adds to its own number in between."""
-    wait = kernels.wait
-
-    @numba.njit(nogil=True)  # type: ignore[untyped-decorator, unused-ignore]
-    def meetings(crew: Any, k: Any, shards: Any, own: Any, n: Any) -> Any:
-        apart = 0
-        for i in range(n):
-            own[k, 0] = i
-            wait(crew, shards)
-            for other in range(shards):
-                apart += own[other, 0] != i
-            wait(crew, shards)
-        return apart
-
-    meetings(np.zeros(64, np.int64), 0, 1, np.zeros((1, 8)), 1)
-    return meetings  # type: ignore[no-any-return, unused-ignore]
+    text = f"""from chainrule.engine.compiled.kernels import wait
+{FIRST}\
+def meetings(crew, k, shards, own, n):
+    apart = 0
+    for i in range(n):
+        own[k, 0] = i
+        wait(crew, shards)
+        for other in range(shards):
+            if own[other, 0] != i:
+                apart += 1
+        wait(crew, shards)
+    return apart
+"""
+    given = {"crew": np.zeros(64, np.int64), "k": 0, "shards": 1, "own": np.zeros((1, 8)), "n": 1}
+    return compiled(text, "meetings", given)
 
 
 @pytest.mark.parametrize(("size", "times"), [(1, 1000), (2, 1000), (8, 50), (64, 3)])

@@ -9,7 +9,7 @@ import llvmlite.binding as llvm
 from chainrule.errors import SettingError, shown
 from chainrule.lang.messages import _
 
-__all__ = ["object_file", "processor", "vector_bytes"]
+__all__ = ["listing", "object_file", "processor", "vector_bytes"]
 
 llvm.initialize_native_target()
 llvm.initialize_native_asmprinter()
@@ -38,6 +38,18 @@ def vector_bytes() -> int:
 
 def object_file(text: str, *, unrolled: bool) -> bytes:
     """The object file of a module. `unrolled`: short loops are written out, which takes longer."""
+    machine, module = _optimized(text, unrolled)
+    found: bytes = machine.emit_object(module)
+    return found
+
+
+def listing(text: str, *, unrolled: bool) -> tuple[str, str]:
+    """What LLVM makes of a module, to read: the IR after all passes, and the assembly."""
+    machine, module = _optimized(text, unrolled)
+    return str(module), machine.emit_assembly(module)
+
+
+def _optimized(text: str, unrolled: bool) -> tuple[llvm.TargetMachine, llvm.ModuleRef]:
     cpu, features = processor()
     machine = llvm.Target.from_default_triple().create_target_machine(
         cpu=cpu, features=features, opt=3, reloc="pic", codemodel="jitdefault"
@@ -51,5 +63,4 @@ def object_file(text: str, *, unrolled: bool) -> bytes:
     options.loop_interleaving = options.loop_unrolling = unrolled
     passes = llvm.create_pass_builder(machine, options)
     passes.getModulePassManager().run(module, passes)
-    found: bytes = machine.emit_object(module)
-    return found
+    return machine, module
