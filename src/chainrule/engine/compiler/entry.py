@@ -79,7 +79,10 @@ def written(
         for key, x in given.items():
             taken = _taken(x, w, words, private and key != "crew")
             arguments.append(literal(known[key]) if key in known else taken)
-        result = call_outside(w, own[name], arguments)
+        # The whole of the parameters is one argument, and each of them another.
+        result = call_outside(w, own[name], arguments, apart=False)
+        if isinstance(result, Number) and result.kind.sort == "f":
+            raise Refused("a result with a fraction")
     except Refused as error:
         raise Broken(file, 1, name, str(error)) from error
     result = cast(w, result if isinstance(result, Number) else literal(0), INT)

@@ -38,7 +38,10 @@ class Function:
     def __init__(self, node: ast.FunctionDef, names: Mapping[str, Any], file: str) -> None:
         self.node, self.names, self.file = node, names, file
         self.flags = FREE
-        self.parameters = [a.arg for a in node.args.args]
+        given = node.args
+        if given.posonlyargs or given.vararg or given.kwonlyargs or given.kwarg:
+            raise Refused(f"{node.name} takes other than plain arguments")
+        self.parameters = [a.arg for a in given.args]
         #: How often each variable is assigned.
         self.assigned: Counter[str] = Counter()
         for part in ast.walk(node):
@@ -46,6 +49,8 @@ class Function:
                 self.assigned[part.id] += 1
             elif isinstance(part, ast.AugAssign) and isinstance(part.target, ast.Name):
                 self.assigned[part.target.id] += 2
+        for name in {*self.parameters} & {*self.assigned}:
+            self.assigned[name] += 1  # by the caller
         #: Whether it is written into its callers: a function without a loop is.
         self.inline = not any(isinstance(part, ast.For | ast.While) for part in ast.walk(node))
         #: Whether LLVM may do that: not with the kernel's own parts.
@@ -65,7 +70,10 @@ class Function:
 def function_of(function: FunctionType) -> Function:
     """The function that a Python function stands for, read from its source."""
     code = function.__code__
-    tree = _tree(code.co_filename)
+    try:
+        tree = _tree(code.co_filename)
+    except OSError:
+        raise Refused(f"the source of {code.co_name} is not at hand") from None
     for part in ast.walk(tree):
         if isinstance(part, ast.FunctionDef) and part.name == code.co_name:
             first = min([part.lineno, *(d.lineno for d in part.decorator_list)])

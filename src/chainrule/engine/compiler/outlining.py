@@ -16,14 +16,23 @@ from chainrule.engine.compiler.writer import Writer
 __all__ = ["call_outside"]
 
 
-def call_outside(w: Writer, function: Function, given: Sequence[Value]) -> Value:
-    """Call a function of its own, which is written at its first call."""
+def call_outside(
+    w: Writer, function: Function, given: Sequence[Value], *, apart: bool = True
+) -> Value:
+    """Call a function of its own, which is written at its first call.
+
+    `apart`: arrays that are parts of different ones share no memory.
+    """
     bases = Counter(a.base for a in _arrays(given))
-    taking = _Taking({base for base, n in bases.items() if n > 1})
+    taking = _Taking({base for base, n in bases.items() if n > 1 or not apart})
     taken = [taking.of(x) for x in given]
     key = (id(function), w.module, tuple(taking.key))
     if key not in w.module.made:
+        if function in w.module.begun:
+            raise Refused(f"{function.node.name} calls itself")
+        w.module.begun.append(function)
         w.module.made[key] = _written(w, function, taken, taking.parameters)
+        w.module.begun.remove(function)
     name, result = w.module.made[key]
     text = f"call fastcc {result.ir if result else 'void'} @{name}({', '.join(taking.given)})"
     if result is None:
@@ -44,8 +53,7 @@ def _written(
 ) -> tuple[str, Kind | None]:
     own = Writer(w.module, function.flags)
     name = w.module.name(function.node.name)
-    if not Body(own, function, taken, None).run(function.node.body):
-        own.do("ret void" if own.result is None else "unreachable")
+    Body(own, function, taken, None).whole()
     result = own.result.ir if own.result else "void"
     apart = " noinline" if function.apart else ""
     apart += f' "min-legal-vector-width"="{8 * vector_bytes()}"'
@@ -59,6 +67,7 @@ class _Taking:
 
     def __init__(self, twice: set[str]) -> None:
         self._twice = twice
+        self.bases: dict[str, str] = {}
         self.parameters: list[str] = []
         self.given: list[str] = []
         self.key: list[Any] = []
@@ -74,13 +83,16 @@ class _Taking:
             private = x.private and x.base not in self._twice
             attributes = f"{'noalias ' if private else ''}align {x.kind.size}"
             pointer = self._passed(f"ptr {attributes}", f"ptr {x.pointer}")
-            self.key += [x.kind, private, x.private, len(x.shape), x.strides is None]
+            # Parts of one array stay that inside: what is called from there is told, too.
+            base = self.bases.setdefault(x.base, pointer)
+            self.key += [x.kind, private, x.private, base, len(x.shape)]
+            self.key += [x.strides is None, x.room is None]
             shape = tuple(self.of(d) for d in x.shape)
             strides = None if x.strides is None else tuple(self.of(s) for s in x.strides)
             room = None if x.room is None else self.of(x.room)
-            return Array(pointer, x.kind, shape, strides, pointer, x.private, room)
+            return Array(pointer, x.kind, shape, strides, base, x.private, room)
         if isinstance(x, Number):
-            self.key.append((x.kind, x.known))
+            self.key.append((x.kind, x.known is not None and x.ir))
             if x.known is not None:
                 return x
             return Number(x.kind, self._passed(x.kind.ir, f"{x.kind.ir} {x.ir}"))

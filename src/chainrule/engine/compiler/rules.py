@@ -7,6 +7,8 @@ slowly, as it stands.
 from __future__ import annotations
 
 import builtins
+import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +16,7 @@ import numpy as np
 
 from chainrule.engine.compiler.arithmetic import binary, cast, compare, largest, negative, select
 from chainrule.engine.compiler.body import Body
-from chainrule.engine.compiler.kinds import FLOAT, Refused
+from chainrule.engine.compiler.kinds import FLOAT, KINDS, Refused, meet
 from chainrule.engine.compiler.values import Array, Number, Value, constant, literal
 from chainrule.engine.compiler.writer import Writer
 
@@ -28,21 +30,58 @@ def rule(function: Any) -> Callable[[Callable[..., Value]], Callable[..., Value]
     """Say how a call of the Python function is written."""
 
     def register(write: Callable[..., Value]) -> Callable[..., Value]:
-        RULES[function] = write
+        RULES[function] = _checked(write)
         return write
 
     return register
 
 
+_KINDS = {"Array": Array, "Number": Number, "tuple[Number, ...]": tuple, "Body": object}
+
+
+def _checked(write: Callable[..., Value]) -> Callable[..., Value]:
+    """The rule, which refuses what are no arguments for it."""
+    form = inspect.signature(write)
+    wanted = {name: p.annotation for name, p in form.parameters.items()}
+
+    @functools.wraps(write)
+    def checked(*given: Value) -> Value:
+        try:
+            taken = form.bind(*given).arguments
+        except TypeError as error:
+            raise Refused(str(error)) from error
+        for name, x in taken.items():
+            kind = _KINDS.get(wanted[name], object)
+            several = form.parameters[name].kind is inspect.Parameter.VAR_POSITIONAL
+            if not all(isinstance(part, kind) for part in (x if several else (x,))):
+                raise Refused(f"{name} is no {wanted[name].lower()}")
+        return write(*given)
+
+    return checked
+
+
 def real(body: Body, x: Number) -> Number:
-    """A number with a fraction."""
-    return x if x.kind.sort == "f" else cast(body.w, x, FLOAT)
+    """A number with a fraction, as NumPy's functions make one of it."""
+    if x.kind.sort == "f" and not x.kind.weak:
+        return x
+    if x.kind.size == 1:
+        raise Refused(f"a function of a {x.kind.name} gives a float16")
+    return cast(body.w, x, KINDS["float32" if x.kind.size == 2 else "float64"].wide(x.kind.lanes))
+
+
+def _alike(body: Body, a: Number, b: Number) -> tuple[Number, Number]:
+    """Two numbers, in the kind in which they meet."""
+    kind = meet(a.kind, b.kind)
+    kind = KINDS[{"int": "int64", "float": "float64"}.get(kind.name, kind.name)].wide(kind.lanes)
+    return cast(body.w, a, kind), cast(body.w, b, kind)
 
 
 def _llvm(name: str) -> Callable[..., Value]:
     """A function of LLVM, for every dtype with a fraction."""
 
     def write(body: Body, x: Number) -> Number:
+        if name in ("floor", "ceil", "trunc") and x.kind.sort != "f":
+            return x if x.kind.sort == "b" else _alike(body, x, x)[0]
         x = real(body, x)
         lanes = f"v{x.kind.lanes}" if x.kind.lanes > 1 else ""
         return body.w.intrinsic(f"llvm.{name}.{lanes}f{8 * x.kind.size}", x.kind, x)
@@ -59,7 +98,10 @@ def c_function(w: Writer, name: str, *args: Number) -> Number:
 
 
 def _c(name: str) -> Callable[..., Value]:
-    return lambda body, x: c_function(body.w, name, real(body, x))
+    def write(body: Body, x: Number) -> Number:
+        return c_function(body.w, name, real(body, x))
+
+    return write
 
 
 #: By LLVM itself, or by C where the processor has no instruction for it.
@@ -67,23 +109,24 @@ for _name, _function in {
     "sqrt": np.sqrt, "sin": np.sin, "cos": np.cos, "exp2": np.exp2, "log2": np.log2,
     "log10": np.log10, "floor": np.floor, "ceil": np.ceil, "trunc": np.trunc, "rint": np.rint,
 }.items():  # fmt: skip
-    RULES[_function] = _llvm(_name)
+    RULES[_function] = _checked(_llvm(_name))
 for _name, _function in {
     "expm1": np.expm1, "cbrt": np.cbrt, "tan": np.tan, "asin": np.arcsin, "acos": np.arccos,
     "atan": np.arctan, "sinh": np.sinh, "cosh": np.cosh, "asinh": np.arcsinh, "acosh": np.arccosh,
     "atanh": np.arctanh,
 }.items():  # fmt: skip
-    RULES[_function] = _c(_name)
+    RULES[_function] = _checked(_c(_name))
 
 
 @rule(np.arctan2)
 def _arctan2(body: Body, a: Number, b: Number) -> Number:
-    return c_function(body.w, "atan2", real(body, a), real(body, b))
+    return c_function(body.w, "atan2", *(real(body, x) for x in _alike(body, a, b)))
 
 
 @rule(np.remainder)
 def _remainder(body: Body, a: Number, b: Number) -> Number:
     w = body.w
+    a, b = _alike(body, a, b)
     if a.kind.sort != "f":
         return binary(w, "%", a, b)
     rest = Number(a.kind, w.op(f"frem {a.kind.ir} {a.ir}, {b.ir}"))
@@ -91,12 +134,16 @@ def _remainder(body: Body, a: Number, b: Number) -> Number:
     other_side = binary(w, "^", compare(w, "<", rest, zero), compare(w, "<", b, zero))
     off = binary(w, "&", compare(w, "!=", rest, zero), other_side)
     moved = select(w, off, binary(w, "+", rest, b), rest)
-    signed = w.intrinsic(f"llvm.copysign.f{8 * a.kind.size}", a.kind, zero, b)
+    lanes = f"v{a.kind.lanes}" if a.kind.lanes > 1 else ""
+    signed = w.intrinsic(f"llvm.copysign.{lanes}f{8 * a.kind.size}", a.kind, zero, b)
     return select(w, compare(w, "==", moved, zero), signed, moved)
 
 
 @rule(np.sign)
 def _sign(body: Body, x: Number) -> Number:
+    if x.kind.sort == "b":
+        raise Refused("the sign of a boolean")
+    x, _x = _alike(body, x, x)
     w, zero = body.w, constant(0, x.kind)
     one, minus = constant(1, x.kind), constant(-1 if x.kind.sort != "u" else 0, x.kind)
     below = select(w, compare(w, "<", x, zero), minus, x)
@@ -118,7 +165,9 @@ def _abs(body: Body, x: Number) -> Number:
     if x.kind.sort == "f":
         lanes = f"v{x.kind.lanes}" if x.kind.lanes > 1 else ""
         return w.intrinsic(f"llvm.fabs.{lanes}f{8 * x.kind.size}", x.kind, x)
-    if x.kind.sort in "bu":
+    if x.kind.sort == "b":
+        raise Refused("the absolute value of a boolean")
+    if x.kind.sort == "u":
         return x
     return select(w, compare(w, "<", x, constant(0, x.kind)), negative(w, x), x)
 
@@ -136,7 +185,12 @@ def _max(body: Body, a: Number, b: Number) -> Number:
 @rule(builtins.float)
 def _float(body: Body, x: Any) -> Number:
     if isinstance(x, str):
-        return literal(float(x))
+        try:
+            return literal(float(x))
+        except ValueError as error:
+            raise Refused(str(error)) from error
+    if not isinstance(x, Number):
+        raise Refused("float of this")
     return cast(body.w, x, FLOAT)
 
 
@@ -144,6 +198,6 @@ def _float(body: Body, x: Any) -> Number:
 def _len(body: Body, x: Value) -> Number:
     if isinstance(x, tuple):
         return literal(len(x))
-    if isinstance(x, Array):
+    if isinstance(x, Array) and x.shape:
         return x.shape[0]
     raise Refused("the length of this")

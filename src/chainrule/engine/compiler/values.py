@@ -20,6 +20,7 @@ __all__ = [
     "Rows",
     "Value",
     "constant",
+    "fits",
     "known_int",
     "literal",
     "of_python",
@@ -101,19 +102,32 @@ def text_of(value: float, kind: Kind) -> str:
         one = kind.wide(1)
         return f"splat ({one.ir} {text_of(value, one)})"
     if kind.sort == "f":
-        number = float(np.float32(value)) if kind.size == 4 else float(value)
+        with np.errstate(over="ignore"):
+            number = float(np.float32(value)) if kind.size == 4 else float(value)
         return "0x{:016X}".format(*struct.unpack(">Q", struct.pack(">d", number)))
     if kind.sort == "b":
         return "true" if value else "false"
     if isinstance(value, float) and not math.isfinite(value):
         raise Refused(f"{value} is no whole number")
+    if not fits(value, kind):
+        raise Refused(f"{value} does not fit into a {kind.name}")
     return str(int(value))
 
 
+def fits(value: float, kind: Kind) -> bool:
+    """Whether a whole number is one of this kind of whole numbers."""
+    low = 0 if kind.sort == "u" else -(2 ** (8 * kind.size - 1))
+    return bool(low <= int(value) < low + 2 ** (8 * kind.size))
+
+
 def literal(value: bool | int | float) -> Number:
-    """A Python number of the text."""
+    """A Python number of the text.
+
+    A whole number may be too large for its kind: as one of uint64 it is not, and elsewhere `cast` refuses.
+    """
     kind = BOOL if isinstance(value, bool) else INT if isinstance(value, int) else FLOAT
-    return Number(kind, text_of(value, kind), value)
+    ir = str(value) if kind == INT else text_of(value, kind)
+    return Number(kind, ir, value)
 
 
 def constant(value: Any, kind: Kind) -> Number:

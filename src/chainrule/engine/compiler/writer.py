@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from chainrule.engine.compiler.kinds import Kind
@@ -25,13 +26,16 @@ class Module:
         #: Functions that are called: name, and the kind of the result.
         self.made: dict[tuple[Any, ...], tuple[str, Kind | None]] = {}
         self.names: set[str] = set()
+        #: Functions that are being written.
+        self.begun: list[Any] = []
 
     def declare(self, line: str) -> None:
         """Declare a function of LLVM or of C, once."""
         self.declared.setdefault(f"declare {line}")
 
     def name(self, wanted: str) -> str:
-        """A name for a function that no other has."""
+        """A name for a function that no other has, nor one of C."""
+        wanted = "our." + re.sub(r"[^a-zA-Z0-9_]", "_", wanted)
         found, n = wanted, 1
         while found in self.names:
             n += 1
@@ -53,7 +57,6 @@ class Writer:
         self.slots: list[str] = []
         self.block = "entry"
         self.result: Kind | None = None
-        self.returns = False
         self._count = 0
 
     def op(self, text: str) -> str:
