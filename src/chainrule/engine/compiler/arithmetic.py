@@ -141,6 +141,8 @@ def _by_python(op: str, a: Any, b: Any) -> Number:
         raise Refused(str(error)) from error
     if isinstance(found, complex):
         raise Refused(f"{found} is no real number")
+    if isinstance(found, int) and found.bit_length() > 1024:
+        raise Refused("too large a number")
     return literal(found)
 
 
@@ -219,7 +221,8 @@ def compare(w: Writer, op: str, a: Number, b: Number) -> Number:
         return literal(bool(_PYTHON[op](a.known, b.known)))
     name = _ORDER[op]
     kind = meet(a.kind, b.kind)
-    if a.kind.sort in "iu" and b.kind.sort in "iu" and a.kind != b.kind:
+    large = any(x.kind == INT and x.known is not None and not fits(x.known, INT) for x in (a, b))
+    if a.kind.sort in "iu" and b.kind.sort in "iu" and (a.kind != b.kind or large):
         return _compared_whole(w, op, a, b)
     a, b = cast(w, a, kind), cast(w, b, kind)
     if kind.sort == "f":

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.engine.compiler.arithmetic import binary, cast, negative
-from chainrule.engine.compiler.arrays import pointer, reshaped, strides_of
+from chainrule.engine.compiler.arithmetic import binary, cast, largest, negative
+from chainrule.engine.compiler.arrays import Place, index, pointer, reshaped, strides_of
 from chainrule.engine.compiler.body import Body
-from chainrule.engine.compiler.kinds import KINDS, Refused
+from chainrule.engine.compiler.kinds import INT, KINDS, Refused
 from chainrule.engine.compiler.rules import rule
-from chainrule.engine.compiler.values import Array, Number, literal
+from chainrule.engine.compiler.values import Array, Number, Value, literal
 
 __all__ = [
     "add_atomic",
@@ -39,7 +39,15 @@ def shaped(array: Any, shape: Any) -> Any:
 
 @rule(shaped)
 def _shaped(body: Body, array: Array, shape: tuple[Number, ...]) -> Array:
-    return reshaped(body.w, array, shape)
+    return reshaped(body.w, array, _lengths(body, shape))
+
+
+def _lengths(body: Body, shape: tuple[Value, ...]) -> tuple[Number, ...]:
+    """Lengths, which are Python's own numbers whatever they are made of."""
+    for d in shape:
+        if not isinstance(d, Number) or d.kind.sort not in "iu":
+            raise Refused("a length that is no whole number")
+    return tuple(cast(body.w, d, INT) for d in shape)
 
 
 def rows_of_all(own: Any, first: Any, batch: Any) -> Any:
@@ -60,6 +68,7 @@ def _rows_of_all(body: Body, own: Array, first: Number, batch: Number) -> Array:
     if own.strides is not None:
         raise Refused("rows of a batch lie one after the other")
     back = negative(w, binary(w, "*", first, strides_of(w, own)[0]))
+    (batch,) = _lengths(body, (batch,))
     return dataclasses.replace(own, pointer=pointer(w, own, back), shape=(batch, *own.shape[1:]))
 
 
@@ -73,8 +82,8 @@ def in_words(words: Any, at: Any, like: Any, shape: Any) -> Any:
 def _in_words(
     body: Body, words: Array, at: Number, like: Array, shape: tuple[Number, ...]
 ) -> Array:
-    first = pointer(body.w, words, at)
-    return Array(first, like.kind, shape, None, words.base, words.private)
+    first = _word(body, words, at)
+    return Array(first, like.kind, _lengths(body, shape), None, words.base, words.private)
 
 
 def turned_block(a: Any, i: Any, j: Any, out: Any) -> None:
@@ -142,8 +151,10 @@ def _gemm(
         strides = strides_of(w, x)
         if strides[1].known != 1:
             raise Refused("columns lie one after the other")
-        return whole(strides[0])
+        return whole(largest(w, False, strides[0], literal(1)))  # BLAS insists, of empty ones too
 
+    if kind.name not in ("float32", "float64") or {a.kind, b.kind} != {kind}:
+        raise Refused(f"a product of {a.kind.name} and {b.kind.name} numbers as {kind.name}")
     m, n = out.shape
     inner = a.shape[0] if turn_a.known else a.shape[1]
     one, beta = cast(w, literal(1.0), kind), cast(w, more, kind)
@@ -168,8 +179,18 @@ def add_atomic(counters: Any, at: Any, amount: Any) -> Any:
 
 @rule(add_atomic)
 def _add_atomic(body: Body, counters: Array, at: Number, amount: Number) -> Number:
-    first, more = pointer(body.w, counters, at), cast(body.w, amount, _WORD)
+    if amount.kind.sort not in "iu":
+        raise Refused("an amount that is no whole number")
+    first, more = _word(body, counters, at), cast(body.w, amount, _WORD)
     return Number(_WORD, body.w.op(f"atomicrmw add ptr {first}, i64 {more.ir} seq_cst"))
+
+
+def _word(body: Body, words: Array, at: Number) -> str:
+    """The pointer to one of some 64-bit words."""
+    found = index(body.w, words, [at])
+    if words.kind != _WORD or not isinstance(found, Place):
+        raise Refused("counters are one int64 after the other")
+    return pointer(body.w, words, found.offset)
 
 
 def look(counters: Any, at: Any) -> Any:
@@ -179,7 +200,7 @@ def look(counters: Any, at: Any) -> Any:
 
 @rule(look)
 def _look(body: Body, counters: Array, at: Number) -> Number:
-    first = pointer(body.w, counters, at)
+    first = _word(body, counters, at)
     return Number(_WORD, body.w.op(f"load atomic i64, ptr {first} acquire, align 8"))
 
 

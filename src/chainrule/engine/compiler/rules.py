@@ -16,7 +16,7 @@ import numpy as np
 
 from chainrule.engine.compiler.arithmetic import binary, cast, compare, largest, negative, select
 from chainrule.engine.compiler.body import Body
-from chainrule.engine.compiler.kinds import FLOAT, KINDS, Refused, meet
+from chainrule.engine.compiler.kinds import FLOAT, KINDS, Kind, Refused, meet
 from chainrule.engine.compiler.values import Array, Number, Value, constant, literal
 from chainrule.engine.compiler.writer import Writer
 
@@ -62,11 +62,25 @@ def _checked(write: Callable[..., Value]) -> Callable[..., Value]:
 
 def real(body: Body, x: Number) -> Number:
     """A number with a fraction, as NumPy's functions make one of it."""
-    if x.kind.sort == "f" and not x.kind.weak:
-        return x
-    if x.kind.size == 1:
-        raise Refused(f"a function of a {x.kind.name} gives a float16")
-    return cast(body.w, x, KINDS["float32" if x.kind.size == 2 else "float64"].wide(x.kind.lanes))
+    return _reals(body, x)[0]
+
+
+def _reals(body: Body, *given: Number) -> list[Number]:
+    """Numbers in the smallest dtype with a fraction that holds all their dtypes."""
+    bits = [_bits_of_real(x.kind) for x in given if not x.kind.weak]
+    fraction = any(x.kind.sort == "f" for x in given) and all(
+        x.kind.sort != "f" or x.kind.weak for x in given
+    )
+    most = 64 if fraction or not bits else max(bits)
+    if most == 16:
+        raise Refused(f"a function of a {given[0].kind.name} gives a float16")
+    lanes = max(x.kind.lanes for x in given)
+    return [cast(body.w, x, KINDS[f"float{most}"].wide(lanes)) for x in given]
+
+
+def _bits_of_real(kind: Kind) -> int:
+    """The bits of NumPy's result for a dtype."""
+    return 8 * kind.size if kind.sort == "f" else min(16 * kind.size, 64)
 
 
 def _alike(body: Body, a: Number, b: Number) -> tuple[Number, Number]:
@@ -120,7 +134,7 @@ for _name, _function in {
 
 @rule(np.arctan2)
 def _arctan2(body: Body, a: Number, b: Number) -> Number:
-    return c_function(body.w, "atan2", *(real(body, x) for x in _alike(body, a, b)))
+    return c_function(body.w, "atan2", *_reals(body, a, b))
 
 
 @rule(np.remainder)

@@ -126,7 +126,7 @@ def literal(value: bool | int | float) -> Number:
     A whole number may be too large for its kind: as one of uint64 it is not, and elsewhere `cast` refuses.
     """
     kind = BOOL if isinstance(value, bool) else INT if isinstance(value, int) else FLOAT
-    ir = str(value) if kind == INT else text_of(value, kind)
+    ir = text_of(value, kind) if kind != INT or fits(value, INT) else "too large"
     return Number(kind, ir, value)
 
 
