@@ -365,10 +365,8 @@ class Body:
 
     def _begin_again(self, nodes: Sequence[ast.AST]) -> None:
         """Before a loop: what a turn names before it looks is nothing that goes from turn to turn."""
-        parts = [part for node in nodes for part in ast.walk(node)]
-        loops = {
-            p.target.id for p in parts if isinstance(p, ast.For) and isinstance(p.target, ast.Name)
-        }
+        parts = [part for node in nodes for part in ast.walk(node) if isinstance(part, ast.For)]
+        loops = {part.target.id for part in parts if isinstance(part.target, ast.Name)}
         for name in _first_written(nodes):
             if name in loops or not isinstance(self.variables.get(name), Slot):
                 self.variables.pop(name, None)
@@ -406,12 +404,14 @@ class Body:
                 raise Refused("a range of this kind")
             start, stop = (literal(0), args[0]) if len(args) == 1 else args[:2]
             step = args[2] if len(args) == 3 else literal(1)
-            self._begin_again([node.target, *node.body])
+            self.variables.pop(name, None)
+            self._begin_again(node.body)
             self.loop(start, stop, step, inside)
             return False
         over = self.value(node.iter)
         if not isinstance(over, tuple):
-            self._begin_again([node.target, *node.body])
+            self.variables.pop(name, None)
+            self._begin_again(node.body)
         if isinstance(over, Abreast):
             self._over_lanes(node, over)
         elif isinstance(over, tuple):  # written out
