@@ -74,10 +74,10 @@ def work_of(operations: Iterable[Traced]) -> Work:
 
 #: Seconds on one core for each term of `paced`, fitted by `benchmarks/engine_choice.py` to networks
 #: of many structures: of a step on the NumPy engine, and on the compiled one.
-NUMPY = (3.9e-05, 1e-06, 4.3e-10, 2e-09, 3.7e-11, 8.1e-07)
-COMPILED = (1.4e-06, 4.4e-08, 1.7e-10, 2e-09, 3.7e-11, 8.1e-07)
+NUMPY = (3.4e-05, 1.3e-06, 5.1e-10, 8.6e-10, 3.6e-11, 6e-07)
+COMPILED = (5.8e-07, 1.5e-08, 1.2e-10, 0, 3.6e-11, 4.4e-07)
 #: Seconds for each term of `compiled_of`, to compile a step.
-COMPILING = (10, 0.068, 1.4, 0.029)
+COMPILING = (0.75, 0.004, 0.1, 0.0002)
 
 
 def paced(work: Work) -> tuple[float, ...]:

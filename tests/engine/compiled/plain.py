@@ -34,6 +34,7 @@ from chainrule.optimizers import SGD, Optimizer
 
 __all__ = [
     "ABREAST",
+    "BLOCKS",
     "Data",
     "Outcome",
     "agree",
@@ -45,8 +46,8 @@ __all__ = [
 
 Array = npt.NDArray[Any]
 
-#: In place of a number of shards: rows side by side, one in each lane of a vector.
-ABREAST = 0
+#: In place of a number of shards: rows side by side, one in each lane of a vector; all, or in blocks.
+ABREAST, BLOCKS = 0, -1
 #: How far engines may part, as a share of the largest number that a step goes through.
 TOLERANCE = {"float64": 1e-12, "float32": 1e-5}
 
@@ -142,6 +143,10 @@ def _abreast(turn_a: bool, turn_b: bool) -> Callable[..., None]:
     return dot
 
 
+def _add_sums(a: Array, b: Array, out: Array) -> None:
+    out += a.T @ b
+
+
 def _unpacked(x: Any) -> Any:
     """Arguments as plain Python indexes them."""
     if isinstance(x, tuple):
@@ -208,6 +213,7 @@ def stand_ins(meeting: Meeting) -> dict[str, Any]:
         "dot_t": _product(meeting, True, False),
         "dot_by_t": _product(meeting, False, True),
         "dot_t_by_t": _product(meeting, True, True),
+        "add_dot_t_abreast": _add_sums,
         "affine_abreast": _abreast(False, False),
         "dot_abreast": _abreast(False, False),
         "dot_t_abreast": _abreast(True, False),
@@ -312,11 +318,12 @@ def plainly(shards: int = 1) -> Iterator[None]:
 
 @contextlib.contextmanager
 def compiling(shards: int = 1) -> Iterator[None]:
-    """Inside, steps are cut into so many shards where they can be; ABREAST for rows side by side."""
+    """Inside, steps are cut into so many shards where they can be, or go as ABREAST or BLOCKS say."""
     with pytest.MonkeyPatch.context() as patch:
         for module in (step, predict):
-            patch.setattr(module, "shards_for", lambda *_: shards or 1)
-        patch.setattr(CompiledStep, "_is_small", lambda _: shards == ABREAST)
+            patch.setattr(module, "shards_for", lambda *_: max(shards, 1))
+        patch.setattr(CompiledStep, "_is_small", lambda _: shards in (ABREAST, BLOCKS))
+        patch.setattr(step, "BLOCK", 3 if shards == BLOCKS else 10**6)
         yield
 
 

@@ -17,7 +17,7 @@ import chainrule as cr
 pytest.importorskip("llvmlite")
 
 from tests.engine.compiled.made import OverParameters, OverRows, UnderLayer
-from tests.engine.compiled.plain import ABREAST, agree, agree_in_use, plainly
+from tests.engine.compiled.plain import ABREAST, BLOCKS, agree, agree_in_use, plainly
 from tests.layers.table import ROWS as LAYERS
 from tests.nodes.table import TABLE as NODES
 from tests.nodes.table import Case, draw
@@ -114,7 +114,7 @@ def test_nodes_of_rows(name: str) -> None:
         except (ChainruleError, ValueError, IndexError):
             continue  # fits no other number of rows
         fitting += 1
-        for shards in (ABREAST, 1 + 2 * (i % 2)):
+        for shards in (BLOCKS, ABREAST, 1 + 2 * (i % 2)):
             agree_or_decline(make, x, t, BATCH, shards)
     assert fitting or name in ("Repeat", "MatMul")
 
@@ -134,8 +134,9 @@ def test_layers_and_losses(row: Any, dtype: Any) -> None:
 
         t = more[0] if row.is_loss else rng.standard_normal(make().predict(x).shape)
         w = more[1] if row.weighted else None
-        with plainly(ABREAST):
-            agree(make, x, t, w, batch=8, slack=4)
+        for way in (ABREAST, BLOCKS):
+            with plainly(way):
+                agree(make, x, t, w, batch=8, slack=4)
         with plainly(3 if number % 2 else 1):
             agree(make, x, t, w, batch=8, slack=4)
             if row.name != "Softmax" or len(shape) > 1:  # softmax of a column: rows as classes

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from chainrule.engine.compiler.vectors import (
+    add_sums,
     lanes,
     put,
-    put_sums,
     several,
     some,
     spread,
@@ -19,7 +19,13 @@ from chainrule.engine.compiler.vectors import (
     vector,
 )
 
-__all__ = ["affine_abreast", "dot_abreast", "dot_by_t_abreast", "dot_t_abreast"]
+__all__ = [
+    "add_dot_t_abreast",
+    "affine_abreast",
+    "dot_abreast",
+    "dot_by_t_abreast",
+    "dot_t_abreast",
+]
 
 
 def affine_abreast(a: Any, b: Any, bias: Any, out: Any) -> None:
@@ -63,6 +69,12 @@ def dot_by_t_abreast(a: Any, b: Any, out: Any) -> None:
 
 def dot_t_abreast(a: Any, b: Any, out: Any) -> None:
     """out = aᵀ b, summed over the rows."""
+    out[:] = 0
+    add_dot_t_abreast(a, b, out)
+
+
+def add_dot_t_abreast(a: Any, b: Any, out: Any) -> None:
+    """out += aᵀ b, summed over the rows."""
     m, n, rows = out.shape[0], out.shape[1], a.shape[0]
     two, four = m - m % 2, n - n % 4
     for p in range(0, two, 2):
@@ -93,4 +105,4 @@ def _sums(x: Any, y: Any, out: Any, p: Any, lines: Any, first: Any, end: Any, ro
                 for r in unrolled(lines):
                     acc[lines * c + r] += vector(x, p + r, whole) * d
         for r in unrolled(lines):
-            put_sums(acc, r, lines, count, out, p + r, j)
+            add_sums(acc, r, lines, count, out, p + r, j)

@@ -68,7 +68,11 @@ class _Layout:
         if v.function in (None, np.reshape) or is_view(v) or not v.shape:
             return False
         if role == "gradient":
-            return v in self.schedule.parts and v.function in (np.sum, np.matmul, add_at)
+            # What is added to block by block is whole at the end only.
+            early = self.elements.adding and self.schedule.readers(v)
+            return (
+                v in self.schedule.parts and v.function in (np.sum, np.matmul, add_at) and not early
+            )
         return role == "out" and is_row(v)
 
     def _needs_array(self, v: Value) -> bool:

@@ -201,7 +201,7 @@ class Calls:
         """Call a function for a product."""
         arrays = ", ".join(self.e.array[o] for o in (*map(root_of, v.operands), v))
         if self.e.abreast and any(o.has_rows for o in v.operands):
-            function = f"{function}_abreast"
+            function = f"{'add_' if self.e.adds_to(v) else ''}{function}_abreast"
             self.lines.append(f"{function}({arrays})")
         else:
             self.lines.append(f"{function}(blas, {self._who(v)}, {arrays})")
@@ -280,7 +280,8 @@ class Calls:
         target = e.argument(name, role, v, payload)
         loops, place = self._nest(v)
         at = ", ".join(place) or ("()" if role == "gradient" else "0")
-        line = f"{target}[{at}] = {bare(e.element(v, place))}"
+        sign = "+=" if role == "gradient" and e.adding else "="
+        line = f"{target}[{at}] {sign} {bare(e.element(v, place))}"
         if role == "gradient" and v not in self.schedule.parts:
             self.lines.append("if shard == 0:")
             loops, line = [f"    {loop}" for loop in loops], f"    {line}"

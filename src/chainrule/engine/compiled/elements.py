@@ -85,11 +85,19 @@ class Elements:
     """The location of every value, and the text that reads one element of it."""
 
     def __init__(
-        self, dtype: np.dtype[Any], names: Names, *, gathered: bool, abreast: bool = False
+        self,
+        dtype: np.dtype[Any],
+        names: Names,
+        *,
+        gathered: bool,
+        abreast: bool = False,
+        adding: bool = False,
     ) -> None:
         self.dtype, self.names, self.gathered = dtype, names, gathered
         #: Whether several rows are computed at a time, one in each lane.
         self.abreast = abreast
+        #: Whether gradients are added to, block of rows by block.
+        self.adding = adding
         self.arguments: dict[str, Argument] = {}
         #: The names of the arrays of values; `scratch` are arrays of a single row.
         self.array: dict[Value, str] = {}
@@ -176,6 +184,11 @@ class Elements:
             axis = v.shape.index(d) - (v in self.scratch)
             return f"{self.array[v]}.shape[{axis}]"
         return self.number(d.number)
+
+    def adds_to(self, v: Value) -> bool:
+        """Whether the value's array is a gradient that is added to."""
+        argument = self.arguments.get(self.array.get(v, ""))
+        return self.adding and argument is not None and argument.role == "gradient"
 
     def over_rows(self, variable: str, length: str) -> str:
         """The head of a loop over rows, or over all elements of some."""

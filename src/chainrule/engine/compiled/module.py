@@ -66,6 +66,7 @@ def _body(
     dtype: np.dtype[Any],
     gathered: bool,
     abreast: bool = False,
+    block: int = 0,
 ) -> tuple[Body, Schedule]:
     if any(role == "written" and v.has_rows for role, _, v, _ in written):
         raise NotCompilable(_("a buffer in it goes with the batch"))
@@ -77,7 +78,15 @@ def _body(
         for own in [schedule.own(v)]
     ]
     names = Names((*_FIRST, *_GROUPS.values(), *HELPERS, *_BUILT_IN))
-    return Body(schedule, given, dtype, names, gathered=gathered, abreast=abreast), schedule
+    sums = all(v in schedule.parts for role, _, v, _ in given if role in ("loss", "gradient"))
+    if block and not (sums and not schedule.mixed):
+        raise NotCompilable(_("its gradients are no sums over rows"))
+    body = Body(
+        schedule, given, dtype, names, gathered=gathered, abreast=abreast, adding=bool(block)
+    )
+    if block and any(a.role in ("part", "written") for a in body.arguments):
+        raise NotCompilable(_("its rows need those of the whole batch"))
+    return body, schedule
 
 
 def _function(body: Body, name: str, given: str, doc: str, first: Sequence[str] = ()) -> str:
@@ -200,9 +209,14 @@ def train_text(
     dtype: np.dtype[Any],
     limited: bool,
     abreast: bool = False,
+    block: int = 0,
 ) -> Source:
-    """The kernel file of a training step; `abreast` for one row in each lane."""
-    body, schedule = _body(step, written, dtype, gathered=True, abreast=abreast)
+    """The kernel file of a training step.
+
+    `abreast` for one row in each lane; with a `block` that many rows at a time, whose gradients are
+    added up.
+    """
+    body, schedule = _body(step, written, dtype, gathered=True, abreast=abreast, block=block)
     imports = {"kernel", "share", "wait", "float64"}
     step_text = _function(
         body,
@@ -223,13 +237,13 @@ def train_text(
         slots = [f"{s}{i + 1}" for s in optimizer.slots]
         runs.append(Run(kernel, (f"p{i + 1}", f"g{i + 1}", f"others{i + 1}", *slots)))
     update_text = [text.replace("UPDATE", kernel) for text, kernel in updates.items()]
-    loop, arguments = _loop(body, runs, limited, imports)
+    loop, arguments = _loop(body, runs, limited, imports, block)
     source = _file(title, imports, [step_text, *update_text, "\n".join(loop)])
     return Source(source, arguments, schedule.mixed)
 
 
 def _loop(
-    body: Body, runs: Sequence[Run], limited: bool, imports: set[str]
+    body: Body, runs: Sequence[Run], limited: bool, imports: set[str], block: int
 ) -> tuple[list[str], list[Argument]]:
     """The text of the function that makes many steps, one thread's part of each."""
     arguments = body.arguments
@@ -244,10 +258,22 @@ def _loop(
         *(["limits"] if limited else []),
         *_grouped(arguments), *(["buffers"] if targets else []), *(f"run{i + 1}" for i in range(len(runs))),
     ]  # fmt: skip
+    groups = ", ".join(_grouped(arguments))
     call = (
-        "checks[s % 2, shard, 0] = step(blas, crew, shard, shards, low, m, rows[low:high], numbers[which],"
-        f" words[which], {', '.join(_grouped(arguments))})"
+        "step(blas, crew, shard, shards, {0}, m, rows[{0}:{1}], numbers[which], words[which], {2})"
     )
+    if block:
+        steps = [
+            "        for g in grads:",
+            "            g[:] = 0",
+            "        loss = float64(0.0)",
+            f"        for start in range(low, high, {block}):",
+            f"            stop = min(start + {block}, high)",
+            *_wrapped(f"            loss += {call.format('start', 'stop', groups)}"),
+            "        checks[s % 2, shard, 0] = loss",
+        ]
+    else:
+        steps = _wrapped(f"        checks[s % 2, shard, 0] = {call.format('low', 'high', groups)}")
     lines = [
         "@kernel",
         *_wrapped(f"def train({', '.join(given)}):"),
@@ -258,7 +284,7 @@ def _loop(
         "        m = rows.shape[0]",
         "        which = 0 if m == batch else 1",
         "        low, high = share(m, shard, shards), share(m, shard + 1, shards)",
-        *_wrapped(f"        {call}"),
+        *steps,
         "        wait(crew, shards)",
         "        check = float64(0.0)",
     ]

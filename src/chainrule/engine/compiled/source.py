@@ -80,9 +80,10 @@ class Body:
         *,
         gathered: bool,
         abreast: bool = False,
+        adding: bool = False,
     ) -> None:
         self.schedule, self.written = schedule, list(written)
-        self.elements = Elements(dtype, names, gathered=gathered, abreast=abreast)
+        self.elements = Elements(dtype, names, gathered=gathered, abreast=abreast, adding=adding)
         self.slots = Slots(schedule)
         lay_out(schedule, self.slots, self.elements, written)
         self.calls = Calls(schedule, self.elements, written)
@@ -247,12 +248,14 @@ class Body:
             return
         axes = v.kwargs["axis"]
         place = tuple(p for a, p in enumerate(own_place(x)) if a not in axes)
-        before.append(f"{e.array[v]}[:] = {e.literal(0, v.dtype)}")
+        if not e.adds_to(v):
+            before.append(f"{e.array[v]}[:] = {e.literal(0, v.dtype)}")
         body.append(accumulate(e, v, store_into(e, v, place), text))
 
     def _scatter(self, v: Value, before: list[str], body: list[str]) -> None:
         """Rows added into a table, each at its id."""
         e, (x, key) = self.elements, v.args
         at: Place = picked(key, v.ndim, own_place(x), e.number, e.element)
-        before.append(f"{e.array[v]}[:] = {e.literal(0, v.dtype)}")
+        if not e.adds_to(v):
+            before.append(f"{e.array[v]}[:] = {e.literal(0, v.dtype)}")
         body.append(f"{store_into(e, v, at)} += {bare(e.element(x, own_place(x)))}")

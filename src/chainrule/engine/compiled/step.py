@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -55,6 +56,8 @@ Array = npt.NDArray[Any]
 SAMPLE = 16
 #: Up to so many parameters, and so much work in a step, rows are computed abreast.
 MOST_NUMBERS, MOST_WORK = 12_000, 2_000_000
+#: Rows abreast are computed in blocks of so many, whose numbers stay in the processor's cache.
+BLOCK = 128
 #: Arrays that every run writes before it reads them.
 _WRITTEN = ("part", "work")
 
@@ -108,13 +111,15 @@ class CompiledStep:
         self._say, self._seconds, self._threads = say, seconds, threads
         #: Whether rows are computed abreast, one in each lane of a vector.
         self.abreast = self._is_small()
-        if self.abreast:
-            try:
+        #: How many rows at a time are computed in a step; 0 for all of them.
+        self.block = BLOCK if self.abreast and batch_size > BLOCK else 0
+        ways = [(True, BLOCK)] if self.block else []
+        ways += [(True, 0)] if self.abreast else []
+        for self.abreast, self.block in ways:
+            with contextlib.suppress(NotCompilable):  # what its rows do cannot be done so
                 self._make(targets, data)
-            except NotCompilable:  # what its rows do cannot be done abreast
-                self.abreast = False
-            else:
                 return
+        self.abreast, self.block = False, 0
         self._make(targets, data)
 
     def _make(self, targets: Sequence[Any], data: Sequence[tuple[str, Array]]) -> None:
@@ -173,6 +178,7 @@ class CompiledStep:
             dtype,
             self.limited,
             self.abreast,
+            self.block,
         )
 
     def _uses_blas(self, step: Symbolic) -> bool:
@@ -277,6 +283,7 @@ class CompiledStep:
             return self.shared[a.name]
         if self.abreast and isinstance(a.shape[0], Rows):
             pair = 2 * vector_bytes() // 4
+            rows = self.block or rows
             return room((*_at(a.shape[1:], rows), -(-rows // pair) * pair), a.dtype)
         return room(_at(a.shape, rows), a.dtype)
 

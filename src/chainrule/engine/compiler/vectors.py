@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.engine.compiler.arithmetic import binary, cast, compare, sum_of_lanes
-from chainrule.engine.compiler.arrays import Place, index, pointer, store
+from chainrule.engine.compiler.arrays import Place, index, load, pointer, store
 from chainrule.engine.compiler.body import Body, Several
 from chainrule.engine.compiler.kinds import INT, KINDS, Kind, Refused
 from chainrule.engine.compiler.rules import rule
@@ -28,8 +28,19 @@ from chainrule.engine.compiler.values import (
 )
 
 __all__ = [
-    "abreast", "fetch", "lanes", "lanes_below", "put", "put_some", "put_sums", "several", "some", "spread",
-    "total", "unrolled", "vector",
+    "abreast",
+    "add_sums",
+    "fetch",
+    "lanes",
+    "lanes_below",
+    "put",
+    "put_some",
+    "several",
+    "some",
+    "spread",
+    "total",
+    "unrolled",
+    "vector",
 ]  # fmt: skip
 
 #: The bytes of a vector in plain Python.
@@ -163,14 +174,14 @@ def _total(body: Body, x: Number) -> Number:
     return sum_of_lanes(body.w, x)
 
 
-def put_sums(acc: Any, first: Any, step: Any, count: Any, out: Any, *at: Any) -> None:
-    """Write the sums of lanes of some vectors in a list, side by side: of every `step`th from `first`."""
+def add_sums(acc: Any, first: Any, step: Any, count: Any, out: Any, *at: Any) -> None:
+    """Add the sums of lanes of some vectors in a list, side by side: of every `step`th from `first`."""
     for k in range(count):
-        out[(*at[:-1], at[-1] + k)] = acc[first + step * k].sum()
+        out[(*at[:-1], at[-1] + k)] += acc[first + step * k].sum()
 
 
-@rule(put_sums)
-def _put_sums(
+@rule(add_sums)
+def _add_sums(
     body: Body, acc: Several, first: Number, step: Number, count: Number, out: Array, *at: Number
 ) -> None:
     w, n = body.w, known_int(count, "the number of sums")
@@ -181,10 +192,12 @@ def _put_sums(
         for k, x in enumerate(vectors):
             own = index(w, out, (*at[:-1], binary(w, "+", at[-1], literal(k))))
             assert isinstance(own, Place)
-            store(w, own, sum_of_lanes(w, Number(acc.kind, x)))
+            store(w, own, binary(w, "+", load(w, own), sum_of_lanes(w, Number(acc.kind, x))))
         return
-    sums = _sums_of_lanes(body, vectors, acc.kind)
-    w.do(f"store {sums.kind.ir} {sums.ir}, ptr {_place(body, out, at)}, align {out.kind.size}")
+    sums, there = _sums_of_lanes(body, vectors, acc.kind), _place(body, out, at)
+    old = w.op(f"load {sums.kind.ir}, ptr {there}, align {out.kind.size}")
+    new = binary(w, "+", Number(sums.kind, old), sums)
+    w.do(f"store {sums.kind.ir} {new.ir}, ptr {there}, align {out.kind.size}")
 
 
 def _sums_of_lanes(body: Body, vectors: list[str], kind: Kind) -> Number:
