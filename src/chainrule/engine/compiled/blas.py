@@ -133,6 +133,7 @@ def cython_blas() -> ModuleType:
             assert made is not None
             module = importlib.util.module_from_spec(made)
             loader.exec_module(module)
+            sys.modules.pop(name, None)  # of a package that is not loaded
             return module
     return importlib.import_module(name)
 
