@@ -216,7 +216,7 @@ def test_a_loop_becomes_vector_instructions_without_calls(name: str, dtype: Any)
     from chainrule.engine.compiler.target import listing
 
     given = {"x": np.zeros(1, dtype), "out": np.zeros(1, dtype)}
-    ir, asm = listing(ir_of(text(name), "run", given), unrolled=False)
+    ir, asm = listing(ir_of(text(name), "run", given))
     word = "float" if dtype is np.float32 else "double"
     assert re.search(rf"fmul [a-z ]*<\d+ x {word}>", ir)
     assert re.search(r"\bv?mulp[sd]\s.*%[xyz]mm", asm)

@@ -403,7 +403,7 @@ def test_a_generic_processor_gets_no_more_than_all_have(monkeypatch: pytest.Monk
     assert doubles()
     with monkeypatch.context() as patch:
         patch.setattr(llvm, "get_host_cpu_name", lambda: "another")
-        _, assembly = target.listing(entry.written(DOUBLE, "", "double", given, {}), unrolled=False)
+        _, assembly = target.listing(entry.written(DOUBLE, "", "double", given, {}))
     assert "entry:" in assembly
     assert not re.search(r"%[yz]mm", assembly)
 
@@ -557,7 +557,7 @@ define i64 @entry(i64 %x) {
     %y = call i64 @nowhere(i64 %x)
     ret i64 %y
 }"""
-    return Code(code.symbol, target.object_file(ir, unrolled=False))
+    return Code(code.symbol, target.object_file(ir))
 
 
 @pytest.mark.parametrize("damage", [wrong_symbol, half, empty, garbage, wanting])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import count
 from types import FunctionType
 from typing import Any
@@ -29,8 +29,6 @@ from chainrule.engine.compiler.writer import Module, Writer
 __all__ = ["SYMBOL", "machine_code", "written"]
 
 SYMBOL = "entry"
-#: Longer texts are compiled without writing loops out, which takes time.
-MOST_LINES = 250
 
 
 def machine_code(
@@ -43,18 +41,7 @@ def machine_code(
     Raises:
         Broken: the text says what cannot be translated; it names the line.
     """
-    # Short loops are written out where their lengths are known, unless there are many of them.
-    short = source.count("\n") < MOST_LINES
-    sized = short and any(isinstance(x, Sized) for x in _all(given.values()))
-    return object_file(written(source, file, name, given, known), unrolled=sized)
-
-
-def _all(given: Iterable[Any]) -> Iterator[Any]:
-    for x in given:
-        if isinstance(x, tuple):
-            yield from _all(x)
-        else:
-            yield x
+    return object_file(written(source, file, name, given, known))
 
 
 def written(

@@ -36,20 +36,20 @@ def vector_bytes() -> int:
     return 64 if "+avx512f" in has else 32 if "+avx2" in has else 16
 
 
-def object_file(text: str, *, unrolled: bool) -> bytes:
-    """The object file of a module. `unrolled`: short loops are written out, which takes longer."""
-    machine, module = _optimized(text, unrolled)
+def object_file(text: str) -> bytes:
+    """The object file of a module."""
+    machine, module = _optimized(text)
     found: bytes = machine.emit_object(module)
     return found
 
 
-def listing(text: str, *, unrolled: bool) -> tuple[str, str]:
+def listing(text: str) -> tuple[str, str]:
     """What LLVM makes of a module, to read: the IR after all passes, and the assembly."""
-    machine, module = _optimized(text, unrolled)
+    machine, module = _optimized(text)
     return str(module), machine.emit_assembly(module)
 
 
-def _optimized(text: str, unrolled: bool) -> tuple[llvm.TargetMachine, llvm.ModuleRef]:
+def _optimized(text: str) -> tuple[llvm.TargetMachine, llvm.ModuleRef]:
     cpu, features = processor()
     machine = llvm.Target.from_default_triple().create_target_machine(
         cpu=cpu, features=features, opt=3, reloc="pic", codemodel="jitdefault"
@@ -58,9 +58,11 @@ def _optimized(text: str, unrolled: bool) -> tuple[llvm.TargetMachine, llvm.Modu
     module.triple = llvm.get_default_triple()
     module.data_layout = str(machine.target_data)
     module.verify()
-    options = llvm.create_pipeline_tuning_options(speed_level=3)
+    # What a text has to write out it writes out itself: loops unrolled by LLVM are no faster, and take
+    # half as long again to compile.
+    options = llvm.create_pipeline_tuning_options(speed_level=2)
     options.loop_vectorization = options.slp_vectorization = True
-    options.loop_interleaving = options.loop_unrolling = unrolled
+    options.loop_interleaving = options.loop_unrolling = False
     passes = llvm.create_pass_builder(machine, options)
     passes.getModulePassManager().run(module, passes)
     return machine, module
