@@ -132,6 +132,7 @@ class Body:
         #: What each name stands for here, on whatever way this place is reached: a name whose value
         #: depends on the way, and is not kept in one place on the stack, is not among them.
         self.variables: dict[str, Any] = {}
+        self.slots: dict[tuple[str, Kind, bool], Slot] = {}
         #: The loop over several rows at a time that is being written, if one is.
         self.lanes: Lanes | None = None if inside is None else inside.lanes
         #: Where an inlined function leaves its result, and where it then goes on.
@@ -301,7 +302,10 @@ class Body:
             kind = x.kind
             if self.lanes is not None and kind != INT:  # each row has its own
                 kind = kind.wide(self.lanes.count)
-            old = self.variables[name] = Slot(self.w.slot(kind.ir), kind)
+            key = name, kind, self.lanes is None
+            if key not in self.slots:  # one for all ways that assign it
+                self.slots[key] = Slot(self.w.slot(kind.ir), kind)
+            old = self.variables[name] = self.slots[key]
         if x.kind.lanes < old.kind.lanes:
             x = cast(self.w, x, x.kind.wide(old.kind.lanes))
         if old.kind != x.kind:  # not even a literal: beside others it would not count as one
