@@ -50,14 +50,18 @@ for i in range(-4, 5):
             s = s + 10
     note(words, i + 4, 0, s)
 """,
-    "numbers change places": "p, q2 = x[0], x[1]\nfor i in range(n):\n    p, q2 = q2, p\nnote(words, 0, 0, p)",
-    "three change places": "p, r, s = 1, 2, 3\nfor i in range(n):\n    p, r, s = r, s, p\nreturn p * 100 + r * 10 + s",
+    "numbers change places":
+        "p, q2 = x[0], x[1]\nfor i in range(n):\n    p, q2 = q2, p\nnote(words, 0, 0, p)",
+    "three change places":
+        "p, r, s = 1, 2, 3\nfor i in range(n):\n    p, r, s = r, s, p\n"
+        "return p * 100 + r * 10 + s",
     "elements change places": "for i in range(3):\n    x[i], x[6 - i] = x[6 - i], x[i]",
     "an index is assigned first": "i = 0\ni, x[i] = 3, 8.0\nreturn i",
     "chains": "p = r = s = n\np += 1\nr *= 2\ns = s\nreturn p * 10000 + r * 100 + s",
     "a name of itself": "s = x[0]\ns = s\nr = s\ns = r + s\nnote(words, 0, 0, s)\nnote(words, 0, 1, r)",
     "a name before it changes": "s = x[0]\nr = s\ns = s + 1\nnote(words, 0, 0, r)\nnote(words, 0, 1, s)",
-    "an element before it changes": "s = x[0]\nx[0] = 9.0\nnote(words, 0, 0, s)\nnote(words, 0, 1, x[0])",
+    "an element before it changes":
+        "s = x[0]\nx[0] = 9.0\nnote(words, 0, 0, s)\nnote(words, 0, 1, x[0])",
     "a length before it changes": "s = n + 1\nn = 100\nreturn s",
     "shadowed names": "range_ = 3\nabs = 4\nlen = n\nreturn abs * 10 + len + range_",
     "a parameter of a known name": "return shadow(n, 4)",
@@ -102,8 +106,9 @@ for s in (-2, -1, 1, 2):
     "over an array": "r = 0\nfor k in z:\n    note(words, r, 0, k)\n    z[5] = 1\n    r += 1",
     "over small numbers": "r = 0\nfor k in b:\n    note(words, r, 0, k + k)\n    r += 1",
     "over booleans": "r = 0\nfor k in t:\n    note(words, r, 0, k)\n    r += 1",
-    "over a column": "r = 0\nfor k in y[:, 2]:\n    note(words, r, 0, k)\n    r += 1\nfor k in y.T[2]:\n"
-                     "    note(words, r, 1, k)\n    r += 1",
+    "over a column":
+        "r = 0\nfor k in y[:, 2]:\n    note(words, r, 0, k)\n    r += 1\nfor k in y.T[2]:\n"
+        "    note(words, r, 1, k)\n    r += 1",
     "over nothing": "r = 0\nfor k in e[:, 0]:\n    r += 1\nfor k in x[3:3]:\n    r += 1\nreturn r",
     "over values": "s = 0.0\nfor k in (1.5, 2.5, 3.5):\n    s = s * 2 + k\nnote(words, 0, 0, s)",
     "over no values": "s = 0.0\nfor k in ():\n    s = 5.0\nnote(words, 0, 0, s)",
@@ -112,15 +117,20 @@ for s in (-2, -1, 1, 2):
     "a while loop": "s = 0\nwhile n > 0:\n    s = s * 10 + n\n    n -= 1\nreturn s",
     "a while loop without turns": "while n > 50:\n    n += 1\nreturn n",
     "a while loop that only a return ends": "while True:\n    n += 1\n    if n > 20:\n        return n",
-    "a condition that is known": "while False:\n    n = 0\nif 1 > 2:\n    n = 7\nif 2 > 1 or n:\n    n += 1\nreturn n",
-    "an early return in loops": "for i in range(4):\n    for j in range(6):\n        if y[i, j] > 1:\n"
-                                "            return i * 10 + j\n        y[i, j] = 5\nreturn -1",
-    "an early return without a number": "for i in range(7):\n    x[i] = 1\n    if i == n:\n        return",
-    "every way returns": "if n > 3:\n    if m > 0:\n        return 1\n    else:\n        return 2\nelse:\n    return 3",
+    "a condition that is known":
+        "while False:\n    n = 0\nif 1 > 2:\n    n = 7\nif 2 > 1 or n:\n    n += 1\nreturn n",
+    "an early return in loops":
+        "for i in range(4):\n    for j in range(6):\n        if y[i, j] > 1:\n"
+        "            return i * 10 + j\n        y[i, j] = 5\nreturn -1",
+    "an early return without a number":
+        "for i in range(7):\n    x[i] = 1\n    if i == n:\n        return",
+    "every way returns":
+        "if n > 3:\n    if m > 0:\n        return 1\n    else:\n        return 2\nelse:\n"
+        "    return 3",
     "statements after a return": "return n\nn = undefined",
     "parts": """
-for s in (x[2:5], x[:3], x[3:], x[:], x[2:2], y[1], y[1:3, 2], y[1, 2:4], y[:, 1], y[1:3][1], y.T[1], q[1, 2], q[0][1],
-          q[1, :, 2], q[:, 1, 3], q.T[1, 2], w[1][1:]):
+for s in (x[2:5], x[:3], x[3:], x[:], x[2:2], y[1], y[1:3, 2], y[1, 2:4], y[:, 1], y[1:3][1], y.T[1],
+          q[1, 2], q[0][1], q[1, :, 2], q[:, 1, 3], q.T[1, 2], w[1][1:]):
     for i in range(s.shape[0]):
         note(words, i, 0, i)
         s[i] = s[i] * 2 + i
@@ -130,26 +140,41 @@ for s in (x[2:5], x[:3], x[3:], x[:], x[2:2], y[1], y[1:3, 2], y[1, 2:4], y[:, 1
         s[-2] += 1
 """,
     "parts of two axes": """
-for s in (y[1:3], y[:, 2:5], y[1:3, 2:5], y.T, y.T[1:3], y[1:, :2], q[1], q[:, 1], q[:, :, 2], q[0, 1:], q[0, :, 1:3], y[:, :], e):
+for s in (y[1:3], y[:, 2:5], y[1:3, 2:5], y.T, y.T[1:3], y[1:, :2], q[1], q[:, 1], q[:, :, 2],
+          q[0, 1:], q[0, :, 1:3], y[:, :], e):
     m = s.shape[0] * 100 + s.shape[1] * 10
     for i in range(s.shape[0]):
         for j in range(s.shape[1]):
             s[i, j] = s[i, j] + i * 10 + j
 """,
-    "parts that know their length": "s = y[1:3]\nreturn s.shape[0] * 1000 + s.shape[1] * 100 + s.size + len(s[0]) + s[0].size",
-    "a part with computed ends": "s = x[z[3] - 5:z[0] + 1]\nfor i in range(len(s)):\n    s[i] = i\nnote(words, 0, 0, len(s))",
+    "parts that know their length":
+        "s = y[1:3]\n"
+        "return s.shape[0] * 1000 + s.shape[1] * 100 + s.size + len(s[0]) + s[0].size",
+    "a part with computed ends":
+        "s = x[z[3] - 5:z[0] + 1]\nfor i in range(len(s)):\n    s[i] = i\n"
+        "note(words, 0, 0, len(s))",
     "all of a part": "x[2:4] = 7\ny[1] = 2.5\nq[0] = n\nw[1][:] = 0.1\nt[1:3] = True\nb[:2] = n",
-    "three axes": "for i in range(2):\n    for j in range(3):\n        for k in range(4):\n"
-                  "            q[i, j, k] = q.T[k, j, i] * i + q[i][j][k] - q[i, j][k]",
-    "flat": "for i in range(y.size):\n    y.flat[i] = y.flat[i] + i\nfor i in range(q.size):\n    q.flat[i] += i\n"
-            "y.flat[-1] = 9\nnote(words, 0, 0, y[1].flat[2])",
-    "a number without axes": "c[()] = c[()] * 2\nnote(words, 0, 0, c[()])\nreturn c.size * 10 + len(c.shape)",
-    "small indices": "for i in range(3):\n    y[b[1] + b[1], b[1]] = i\n    note(words, i, 0, y[b[1], w[2][0][0]])",
-    "an index that its dtype holds barely": "big[b[3], 1] = 5\nbig[b[2], b[1]] += 1\nnote(words, 0, 0, big[b[3], b[1]])",
-    "attributes": "note(words, 0, 0, x.itemsize)\nnote(words, 0, 1, y.itemsize + b.itemsize)\nnote(words, 0, 2, y.dtype.type(3))\n"
-                  "note(words, 0, 3, x.dtype.type(n))\nreturn y.shape[1] + y.shape[-2] + q.T.shape[0]",
-    "tuples": "p, (r, s), k = w[0], w[2], w[1:]\nnote(words, 0, 0, r[0])\nnote(words, 0, 1, s)\nnote(words, 0, 2, len(k))\n"
-              "note(words, 0, 3, w[-1][0][1])\nnote(words, 0, 4, w[::2][0])\nreturn p + len(w[2:0]) + len(w[:2])",
+    "three axes":
+        "for i in range(2):\n    for j in range(3):\n        for k in range(4):\n"
+        "            q[i, j, k] = q.T[k, j, i] * i + q[i][j][k] - q[i, j][k]",
+    "flat":
+        "for i in range(y.size):\n    y.flat[i] = y.flat[i] + i\nfor i in range(q.size):\n"
+        "    q.flat[i] += i\ny.flat[-1] = 9\nnote(words, 0, 0, y[1].flat[2])",
+    "a number without axes":
+        "c[()] = c[()] * 2\nnote(words, 0, 0, c[()])\nreturn c.size * 10 + len(c.shape)",
+    "small indices":
+        "for i in range(3):\n    y[b[1] + b[1], b[1]] = i\n"
+        "    note(words, i, 0, y[b[1], w[2][0][0]])",
+    "an index that its dtype holds barely":
+        "big[b[3], 1] = 5\nbig[b[2], b[1]] += 1\nnote(words, 0, 0, big[b[3], b[1]])",
+    "attributes":
+        "note(words, 0, 0, x.itemsize)\nnote(words, 0, 1, y.itemsize + b.itemsize)\n"
+        "note(words, 0, 2, y.dtype.type(3))\nnote(words, 0, 3, x.dtype.type(n))\n"
+        "return y.shape[1] + y.shape[-2] + q.T.shape[0]",
+    "tuples":
+        "p, (r, s), k = w[0], w[2], w[1:]\nnote(words, 0, 0, r[0])\nnote(words, 0, 1, s)\n"
+        "note(words, 0, 2, len(k))\nnote(words, 0, 3, w[-1][0][1])\n"
+        "note(words, 0, 4, w[::2][0])\nreturn p + len(w[2:0]) + len(w[:2])",
     "whole numbers wrap around in their dtypes": """
 for i in range(5):
     b[i] += b[i]
@@ -169,8 +194,11 @@ note(words, 0, 10, uint64(18446744073709551615) > uint64(z[0]))
 note(words, 0, 11, float64(uint64(0x9E3779B97F4A7C15)))
 note(words, 0, 12, float32(z[5]))
 """,
-    "sums of booleans are counted where it is said": "s = 0\nfor k in t:\n    if k:\n        s += 1\nnote(words, 0, 0, int64(t[0]) + int64(t[2]))\n"
-             "note(words, 0, 1, t[0] & t[1] | t[2] ^ t[3])\nnote(words, 0, 2, x[0] * t[0])\nreturn s",
+    "sums of booleans are counted where it is said":
+        "s = 0\nfor k in t:\n    if k:\n        s += 1\n"
+        "note(words, 0, 0, int64(t[0]) + int64(t[2]))\n"
+        "note(words, 0, 1, t[0] & t[1] | t[2] ^ t[3])\nnote(words, 0, 2, x[0] * t[0])\n"
+        "return s",
     "or, and look only as far as they must": """
 for i in range(9):
     note(words, i, 0, i < 7 and x[i] > 0)
@@ -181,10 +209,15 @@ for i in range(9):
         note(words, i, 3, i)
     note(words, i, 4, 0.0 if i > 6 else float(x[i]))
 """,
-    "and, or of calls": "s = add_atomic(z, 0, 1) > 5 and add_atomic(z, 1, 1) > 5\ns = add_atomic(z, 2, 1) < 5 or add_atomic(z, 3, 1) > 5\n"
-                        "if n > 7 and add_atomic(z, 4, 1) > 5:\n    n = 0\nreturn n",
-    "from left to right": "s = add_atomic(z, 0, 1) < add_atomic(z, 0, 1)\nnote(words, 0, 0, s)\nnote(words, 0, 1, add_atomic(z, 0, 1) - add_atomic(z, 0, 1))\n"
-                          "z[1] += add_atomic(z, 1, 5)\nx[add_atomic(z, 2, 1)], x[add_atomic(z, 2, 1)] = 7.0, 8.0",
+    "and, or of calls":
+        "s = add_atomic(z, 0, 1) > 5 and add_atomic(z, 1, 1) > 5\n"
+        "s = add_atomic(z, 2, 1) < 5 or add_atomic(z, 3, 1) > 5\n"
+        "if n > 7 and add_atomic(z, 4, 1) > 5:\n    n = 0\nreturn n",
+    "from left to right":
+        "s = add_atomic(z, 0, 1) < add_atomic(z, 0, 1)\nnote(words, 0, 0, s)\n"
+        "note(words, 0, 1, add_atomic(z, 0, 1) - add_atomic(z, 0, 1))\n"
+        "z[1] += add_atomic(z, 1, 5)\n"
+        "x[add_atomic(z, 2, 1)], x[add_atomic(z, 2, 1)] = 7.0, 8.0",
     "not a number": """
 x[0] = float("nan")
 for i in range(3):
@@ -200,8 +233,11 @@ for i in range(3):
         if not x[i] < x[j] and not x[i] > x[j]:
             note(words, i * 3 + j, 8, i)
 """,
-    "the sign of zero": "x[0] = -0.0\nnote(words, 0, 0, x[0])\nnote(words, 0, 1, -x[0])\nnote(words, 0, 2, x[0] + 0.0)\nnote(words, 0, 3, 0.0 - x[0])\n"
-                        "note(words, 0, 4, x[0] * 1)\nnote(words, 0, 5, zero_of(0.0, x))\nnote(words, 0, 6, zero_of(-0.0, x))",
+    "the sign of zero":
+        "x[0] = -0.0\nnote(words, 0, 0, x[0])\nnote(words, 0, 1, -x[0])\n"
+        "note(words, 0, 2, x[0] + 0.0)\nnote(words, 0, 3, 0.0 - x[0])\n"
+        "note(words, 0, 4, x[0] * 1)\nnote(words, 0, 5, zero_of(0.0, x))\n"
+        "note(words, 0, 6, zero_of(-0.0, x))",
     "several returns": """
 r = 0
 for i in range(-3, 9):
@@ -213,12 +249,22 @@ for i in range(-3, 9):
     note(words, r, 5, helpers.nested(x[3], x[1], x[2] + i))
     r += 1
 """,
-    "functions that write": "helpers.written(x, -1, 5.0)\nhelpers.written(x, 2, 5.0)\nhelpers.written(x[3:], 1, n)\nfill(y, 3)\nfill(y[1:3], 4)\nfill(y.T, n)",
-    "functions of other kinds": "note(words, 0, 0, total(x))\nnote(words, 0, 1, total(y[0]))\nnote(words, 0, 2, total(y[:, 0]))\nnote(words, 0, 3, total(z))\n"
-                                "note(words, 0, 4, total(x[2:4]))\nnote(words, 0, 5, helpers.power(x[0], n))\nnote(words, 0, 6, helpers.power(n, 3))\nreturn helpers.first_above(x, 0.3)",
-    "functions with tuples": "p, r = helpers.parts(y)\nr[0, 0] = p[1]\nnote(words, 0, 0, of_team((n, (x, m), w)))\nnote(words, 0, 1, of_team((n, (x[2:], 4), w)))",
-    "functions with functions and dtypes": "note(words, 0, 0, applied(twice, x[0], float32))\nnote(words, 0, 1, applied(thrice, z[1], int8))",
-    "two of one array": "fold(x, x)\nfold(x[1:4], x[2:5])\nfold(w[1], w[1][:2])\nfold_both((x[3:], x), n)",
+    "functions that write":
+        "helpers.written(x, -1, 5.0)\nhelpers.written(x, 2, 5.0)\n"
+        "helpers.written(x[3:], 1, n)\nfill(y, 3)\nfill(y[1:3], 4)\nfill(y.T, n)",
+    "functions of other kinds":
+        "note(words, 0, 0, total(x))\nnote(words, 0, 1, total(y[0]))\n"
+        "note(words, 0, 2, total(y[:, 0]))\nnote(words, 0, 3, total(z))\n"
+        "note(words, 0, 4, total(x[2:4]))\nnote(words, 0, 5, helpers.power(x[0], n))\n"
+        "note(words, 0, 6, helpers.power(n, 3))\nreturn helpers.first_above(x, 0.3)",
+    "functions with tuples":
+        "p, r = helpers.parts(y)\nr[0, 0] = p[1]\nnote(words, 0, 0, of_team((n, (x, m), w)))\n"
+        "note(words, 0, 1, of_team((n, (x[2:], 4), w)))",
+    "functions with functions and dtypes":
+        "note(words, 0, 0, applied(twice, x[0], float32))\n"
+        "note(words, 0, 1, applied(thrice, z[1], int8))",
+    "two of one array":
+        "fold(x, x)\nfold(x[1:4], x[2:5])\nfold(w[1], w[1][:2])\nfold_both((x[3:], x), n)",
     "memory in another shape": """
 s = shaped(q, (4, 6))
 s[1, 2] = 5
@@ -238,13 +284,27 @@ every[3, 5] = own[0, 2]
 note(words, 0, 3, every.shape[0])
 """,
     "blocks turned": "turned_block(square4, 0, 0, other4)\nturned_block(square4, 0, 2, other6)",
-    "counters": "note(words, 0, 0, add_atomic(z, 1, 5))\nnote(words, 0, 1, look(z, 1))\nnote(words, 0, 2, add_atomic(z, n - 3, -z[0]))\nnote(words, 0, 3, look(z, -1))\nadd_atomic(z[2:], 1, 7)",
-    "known numbers": "note(words, 0, 0, 7 // 2 * 3 % 5 - 2 ** 3)\nnote(words, 0, 1, 7 / 2)\nnote(words, 0, 2, -7 // 2)\nnote(words, 0, 3, -7 % 3)\n"
-                     "note(words, 0, 4, 1 << 40 | 3)\nnote(words, 0, 5, not 3)\nnote(words, 0, 6, 2 ** -1)\nnote(words, 0, 7, 3 if True else 4)\nnote(words, 0, 8, ~5)\n"
-                     "note(words, 0, 9, 0.1 + 0.2)\nnote(words, 0, 10, min(3, 2) + max(4, 5))\nnote(words, 0, 11, abs(-3))\nnote(words, 0, 12, float('-inf'))\nnote(words, 0, 13, 2 ** 64 > n)",
-    "numbers of modules": "note(words, 0, 0, np.pi * n)\nnote(words, 0, 1, y[0, 0] * np.pi)\nnote(words, 0, 2, np.float32(0.1) * np.pi)\nnote(words, 0, 3, THIRD * x[0])\nnote(words, 0, 4, WHOLE + b[1])",
-    "dividing by nothing": "note(words, 0, 0, z[0] // z[2])\nnote(words, 0, 1, z[0] % z[2])\nnote(words, 0, 2, b[2] // b[0])\nnote(words, 0, 3, x[0] / (x[0] - x[0]))\n"
-                           "lowest[0] = lowest[0] // z[1] // -z[1]\nnote(words, 0, 4, lowest[1] // -b_one[0])\nnote(words, 0, 5, lowest[1] % -b_one[0])",
+    "counters":
+        "note(words, 0, 0, add_atomic(z, 1, 5))\nnote(words, 0, 1, look(z, 1))\n"
+        "note(words, 0, 2, add_atomic(z, n - 3, -z[0]))\nnote(words, 0, 3, look(z, -1))\n"
+        "add_atomic(z[2:], 1, 7)",
+    "known numbers":
+        "note(words, 0, 0, 7 // 2 * 3 % 5 - 2 ** 3)\nnote(words, 0, 1, 7 / 2)\n"
+        "note(words, 0, 2, -7 // 2)\nnote(words, 0, 3, -7 % 3)\n"
+        "note(words, 0, 4, 1 << 40 | 3)\nnote(words, 0, 5, not 3)\n"
+        "note(words, 0, 6, 2 ** -1)\nnote(words, 0, 7, 3 if True else 4)\n"
+        "note(words, 0, 8, ~5)\nnote(words, 0, 9, 0.1 + 0.2)\n"
+        "note(words, 0, 10, min(3, 2) + max(4, 5))\nnote(words, 0, 11, abs(-3))\n"
+        "note(words, 0, 12, float('-inf'))\nnote(words, 0, 13, 2 ** 64 > n)",
+    "numbers of modules":
+        "note(words, 0, 0, np.pi * n)\nnote(words, 0, 1, y[0, 0] * np.pi)\n"
+        "note(words, 0, 2, np.float32(0.1) * np.pi)\nnote(words, 0, 3, THIRD * x[0])\n"
+        "note(words, 0, 4, WHOLE + b[1])",
+    "dividing by nothing":
+        "note(words, 0, 0, z[0] // z[2])\nnote(words, 0, 1, z[0] % z[2])\n"
+        "note(words, 0, 2, b[2] // b[0])\nnote(words, 0, 3, x[0] / (x[0] - x[0]))\n"
+        "lowest[0] = lowest[0] // z[1] // -z[1]\nnote(words, 0, 4, lowest[1] // -b_one[0])\n"
+        "note(words, 0, 5, lowest[1] % -b_one[0])",
 }  # fmt: skip
 
 MORE = """
@@ -312,8 +372,9 @@ def zero_of(sign, a):
 
 """
 ARRAYS: dict[str, Any] = {
-    "big": np.zeros((256, 3)), "square4": np.arange(24, dtype=np.float32).reshape(4, 6), "other4": np.zeros((4, 4), np.float32), "other6": np.zeros((6, 4), np.float32),
-    "lowest": np.array([-(2**63), -(2**63)]), "b_one": np.array([1]),
+    "big": np.zeros((256, 3)), "lowest": np.array([-(2**63), -(2**63)]), "b_one": np.array([1]),
+    "square4": np.arange(24, dtype=np.float32).reshape(4, 6),
+    "other4": np.zeros((4, 4), np.float32), "other6": np.zeros((6, 4), np.float32),
 }  # fmt: skip
 
 
@@ -397,7 +458,12 @@ def f(words, n):
 
 def test_a_function_of_c_is_called_by_its_address() -> None:
     calls = []
-    function = ctypes.CFUNCTYPE(ctypes.c_int)(lambda: calls.append(1) or 0)
+
+    def called() -> int:
+        calls.append(1)
+        return 0
+
+    function = ctypes.CFUNCTYPE(ctypes.c_int)(called)
     address = ctypes.cast(function, ctypes.c_void_p).value
     text = (
         f"{HEAD}\ndef f(words):\n    if words[0]:\n        call(words[0])\n        call(words[0])\n"
