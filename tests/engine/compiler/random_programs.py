@@ -14,7 +14,8 @@ __all__ = ["ARRAYS", "LENGTH", "Program", "drawn"]
 
 #: The arrays that every program is given, all of one length, and the kinds of their numbers.
 ARRAYS = {
-    "xs": "float64", "ys": "float32", "zs": "int64", "us": "uint8", "ts": "bool", "vs": "uint64", "ss": "int32",
+    "xs": "float64", "ys": "float32", "zs": "int64", "us": "uint8", "ts": "bool", "vs": "uint64",
+    "ss": "int32",
 }  # fmt: skip
 LENGTH = 6
 _WHOLE = ("int64", "int32", "uint8", "uint64")
@@ -118,8 +119,8 @@ class _Drawing:
             common += [f"{kind}({self.expression(k, depth - 1)})" for k in (*_WHOLE, *_REAL)]
         else:
             shift = self.rng.randrange(0, 8)
-            common += [f"({a} // {b})", f"({a} % {b})", f"({a} & {b})", f"({a} | {b})", f"({a} ^ {b})", f"(~{a})",
-                       f"({a} << {kind}({shift}))", f"({a} >> {kind}({shift}))", f"({a} // 3)", f"({a} + 1)",
+            common += [f"({a} // {b})", f"({a} % {b})", f"({a} & {b})", f"({a} | {b})", f"({a} ^ {b})",
+                       f"(~{a})", f"({a} << {kind}({shift}))", f"({a} >> {kind}({shift}))", f"({a} // 3)", f"({a} + 1)",
                        f"sign({a})", f"({a} >> ({b} & {kind}(63)))"]  # fmt: skip
             common += [f"{kind}({self.expression(k, depth - 1)})" for k in (*_WHOLE, "bool")]
             if kind in ("int64", "uint64"):
@@ -152,8 +153,8 @@ class _Drawing:
         one = f"({a} {self.pick('<', '<=', '>', '>=', '==', '!=')} {b})"
         if depth and self.rng.random() < 0.4:
             other = self.condition(depth - 1)
-            return self.pick(f"({one} and {other})", f"({one} or {other})", f"(not {one})", f"({one} & {other})",
-                             f"({one} ^ {other})")  # fmt: skip
+            return self.pick(f"({one} and {other})", f"({one} or {other})", f"(not {one})",
+                             f"({one} & {other})", f"({one} ^ {other})")  # fmt: skip
         return one
 
     # -- statements -------------------------------------------------------------------------------
@@ -272,8 +273,8 @@ class _Drawing:
         if way < 0.6:
             low, high = sorted(self.rng.randrange(-3, 4) for _ in range(2))
             step = self.rng.randrange(1, 4)
-            turns = self.pick(f"range({high})", f"range({low}, {high}, {step})", f"range({high}, {low}, -{step})",
-                              f"range({self.small()} % 4)", f"range(n, {self.small()} % 9, m)")  # fmt: skip
+            turns = self.pick(f"range({high})", f"range({low}, {high}, {step})",
+                              f"range({high}, {low}, -{step})", f"range({self.small()} % 4)", f"range(n, {self.small()} % 9, m)")  # fmt: skip
             self.lines.append(f"{pad}for {name} in {turns}:")
             self.loops.append(name)
             self.block(f"{pad}    ", depth - 1, size)
