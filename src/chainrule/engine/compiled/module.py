@@ -19,6 +19,7 @@ from chainrule.engine.compiled.schedule import Schedule
 from chainrule.engine.compiled.source import Body
 from chainrule.engine.compiled.symbolic import NotCompilable, Rows, Symbolic
 from chainrule.engine.compiled.update import RUN, update_source
+from chainrule.engine.compiled.values import NotAbreast
 from chainrule.engine.names import Names
 from chainrule.engine.protocols import UpdateRule
 from chainrule.lang.messages import Text, _
@@ -80,12 +81,12 @@ def _body(
     names = Names((*_FIRST, *_GROUPS.values(), *HELPERS, *_BUILT_IN))
     sums = all(v in schedule.parts for role, _, v, _ in given if role in ("loss", "gradient"))
     if block and not (sums and not schedule.mixed):
-        raise NotCompilable(_("its gradients are no sums over rows"))
+        raise NotAbreast
     body = Body(
         schedule, given, dtype, names, gathered=gathered, abreast=abreast, adding=bool(block)
     )
     if block and any(a.role in ("part", "written") for a in body.arguments):
-        raise NotCompilable(_("its rows need those of the whole batch"))
+        raise NotAbreast
     return body, schedule
 
 

@@ -29,6 +29,7 @@ from chainrule.engine.compiled.symbolic import (
     overlay,
 )
 from chainrule.engine.compiled.threads import Crew, shards_for, thread_count
+from chainrule.engine.compiled.values import NotAbreast
 from chainrule.engine.compiler.sized import Sized
 from chainrule.engine.compiler.target import vector_bytes
 from chainrule.engine.memory import debugging, spoil
@@ -116,7 +117,9 @@ class CompiledStep:
         ways = [(True, BLOCK)] if self.block else []
         ways += [(True, 0)] if self.abreast else []
         for self.abreast, self.block in ways:
-            with contextlib.suppress(NotCompilable):  # what its rows do cannot be done so
+            with contextlib.suppress(
+                NotAbreast, NotCompilable
+            ):  # what its rows do cannot be done so
                 self._make(targets, data)
                 return
         self.abreast, self.block = False, 0
@@ -126,7 +129,7 @@ class CompiledStep:
         """Write the text, make the arrays, compile."""
         self.text = self._text(self.step, targets)
         if self.abreast and not self._lies_abreast():
-            raise NotCompilable(_("its rows do not lie abreast"))
+            raise NotAbreast
         mixed = self.text.mixed is not None
         # A shard may get no rows of the last, smaller batch.
         count = 1 if mixed else shards_for(self.work, self.batch, thread_count(self._threads))

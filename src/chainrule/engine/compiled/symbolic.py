@@ -245,6 +245,13 @@ class _Overlay:
             a.shape != b.shape
             or not np.array_equal(a.known, b.known, equal_nan=a.dtype.kind == "f")
         ):
+            if a.dtype.kind in "iu" and np.array_equal(a.known, np.arange(a.size)):
+                raise NotCompilable(
+                    _(
+                        "the numbers of its rows stand in an index, as in h[np.arange(len(h)), t]; write"
+                        " cr.sum(h * cr.one_hot(t, classes), axis=1)"
+                    )
+                )
             raise NotCompilable(_("a constant array in it goes with the batch"))
         sizes = enumerate(zip(a.shape, b.shape, strict=True))
         shape = tuple(self._dim(p, q, a, i) for i, (p, q) in sizes)

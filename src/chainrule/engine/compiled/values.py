@@ -11,7 +11,18 @@ from chainrule.engine.operation import Operation
 from chainrule.engine.primitives import Function
 from chainrule.lang.messages import Text, _
 
-__all__ = ["ROWS", "Cut", "Dim", "NotCompilable", "Number", "Rows", "Value", "Width", "no_form"]
+__all__ = [
+    "ROWS",
+    "Cut",
+    "Dim",
+    "NotAbreast",
+    "NotCompilable",
+    "Number",
+    "Rows",
+    "Value",
+    "Width",
+    "no_form",
+]
 
 
 class NotCompilable(Exception):  # noqa: N818 - it is an answer, not an error
@@ -23,6 +34,10 @@ class NotCompilable(Exception):  # noqa: N818 - it is an answer, not an error
     def __init__(self, reason: Text) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class NotAbreast(Exception):  # noqa: N818 - it is an answer, not an error
+    """Rows cannot be computed side by side, or not in blocks: they are computed in another way."""
 
 
 def no_form(function: Any) -> NotCompilable:

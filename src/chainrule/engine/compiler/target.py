@@ -25,7 +25,9 @@ def processor() -> tuple[str, str]:
     if wanted == "generic":
         return ("x86-64" if "x86_64" in llvm.get_default_triple() else "generic"), ""
     if wanted:
-        raise SettingError(_("CHAINRULE_CPU={given}: only generic.", given=shown(wanted)))
+        raise SettingError(
+            _("CHAINRULE_CPU={given} is not known; the only value is generic.", given=shown(wanted))
+        )
     return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
 
 
