@@ -29,6 +29,23 @@ NOT_MESSAGES = {
     "engine/compiled/module.py": PROGRAM,
     "engine/compiled/products.py": PROGRAM,
     "engine/compiled/step.py": PROGRAM,
+    **{
+        f"engine/compiler/{name}.py": "an error of a developer, whose text says what no kernel can"
+        for name in (
+            "arithmetic",
+            "arrays",
+            "body",
+            "entry",
+            "functions",
+            "kinds",
+            "memory",
+            "outlining",
+            "rules",
+            "values",
+            "vectors",
+            "writer",
+        )
+    },
     "script/function_source.py": "an error of a developer, who gives a program what it cannot say",
     "datasets/writings.py": "names of units",
     "drawing/drawing.py": "what a verdict may be called by who gives it",

@@ -391,7 +391,7 @@ def test_whatever_machine_code_depends_on_makes_another_kernel(
 
 def test_another_processor_than_a_generic_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHAINRULE_CPU", "pentium")
-    with pytest.raises(SettingError, match=r"^CHAINRULE_CPU=.pentium.:"):
+    with pytest.raises(SettingError, match=r"^CHAINRULE_CPU=.pentium. is not known"):
         doubles()
 
 

@@ -21,7 +21,7 @@ from chainrule.engine.compiler.arithmetic import cast
 from chainrule.engine.compiler.arrays import index, store
 from chainrule.engine.compiler.body import Body, Broken
 from chainrule.engine.compiler.kinds import KINDS
-from chainrule.engine.compiler.rules import rule
+from chainrule.engine.compiler.registry import rule
 from chainrule.engine.compiler.values import Array, Number, known_int
 
 __all__ = ["HEAD", "Run", "as_written_only", "both", "compiled", "note", "plain", "refused", "same"]

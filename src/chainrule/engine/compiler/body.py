@@ -30,6 +30,7 @@ from chainrule.engine.compiler.arrays import (
 )
 from chainrule.engine.compiler.functions import Function, function_of
 from chainrule.engine.compiler.kinds import INT, KINDS, Kind, Refused
+from chainrule.engine.compiler.registry import RULES
 from chainrule.engine.compiler.values import (
     Abreast,
     Array,
@@ -788,8 +789,6 @@ class Body:
         return x if isinstance(x, Rows) else cast(self.w, x, INT.wide(x.kind.lanes))
 
     def _of_call(self, node: ast.Call) -> Value:
-        from chainrule.engine.compiler.rules import RULES
-
         if node.keywords:
             raise Refused("arguments by name")
         if isinstance(node.func, ast.Attribute) and node.func.attr == "view":
@@ -827,8 +826,6 @@ class Body:
 
     def call_rule(self, function: Any, *given: Number) -> Number:
         """Call a function that has a rule."""
-        from chainrule.engine.compiler.rules import RULES
-
         found: Number = RULES[function](self, *given)
         return found
 
@@ -839,9 +836,7 @@ class Body:
         if not function.inline:
             if self.lanes is not None:
                 raise Refused(f"{function.node.name} in a loop over several rows at a time")
-            from chainrule.engine.compiler.outlining import call_outside
-
-            return call_outside(self.w, function, given)
+            return self.w.module.outside(self.w, function, given)
         before, self.w.flags = self.w.flags, function.flags
         inner = Body(self.w, function, given, self)
         *most, last = function.node.body

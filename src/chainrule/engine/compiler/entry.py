@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.engine.compiler import rules as _rules  # noqa: F401 - it registers them
 from chainrule.engine.compiler.arithmetic import cast
 from chainrule.engine.compiler.arrays import with_rows_last
 from chainrule.engine.compiler.body import Broken
@@ -56,7 +57,7 @@ def written(
             n.name: Function(n, names, file) for n in tree.body if isinstance(n, ast.FunctionDef)
         }
         names.update({k: f for k, f in own.items() if isinstance(names[k], FunctionType)})
-        module = Module()
+        module = Module(call_outside)
         for function in own.values():
             function.inline, function.apart = False, function.node.name != name
         w = Writer(module)

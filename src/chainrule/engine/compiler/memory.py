@@ -13,7 +13,7 @@ from chainrule.engine.compiler.arithmetic import binary, cast, largest, negative
 from chainrule.engine.compiler.arrays import Place, index, pointer, reshaped, strides_of
 from chainrule.engine.compiler.body import Body
 from chainrule.engine.compiler.kinds import INT, KINDS, Refused
-from chainrule.engine.compiler.rules import rule
+from chainrule.engine.compiler.registry import rule
 from chainrule.engine.compiler.values import Array, Number, Value, literal
 
 __all__ = [

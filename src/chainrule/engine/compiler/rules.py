@@ -7,8 +7,6 @@ slowly, as it stands.
 from __future__ import annotations
 
 import builtins
-import functools
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -17,47 +15,9 @@ import numpy as np
 from chainrule.engine.compiler.arithmetic import binary, cast, compare, largest, negative, select
 from chainrule.engine.compiler.body import Body
 from chainrule.engine.compiler.kinds import FLOAT, KINDS, Kind, Refused, meet
+from chainrule.engine.compiler.registry import RULES, checked, rule
 from chainrule.engine.compiler.values import Array, Number, Value, constant, literal
 from chainrule.engine.compiler.writer import Writer
-
-__all__ = ["RULES", "rule"]
-
-#: For a Python function, what writes a call of it.
-RULES: dict[Any, Callable[..., Value]] = {}
-
-
-def rule(function: Any) -> Callable[[Callable[..., Value]], Callable[..., Value]]:
-    """Say how a call of the Python function is written."""
-
-    def register(write: Callable[..., Value]) -> Callable[..., Value]:
-        RULES[function] = _checked(write)
-        return write
-
-    return register
-
-
-_KINDS = {"Array": Array, "Number": Number, "tuple[Number, ...]": tuple, "Body": object}
-
-
-def _checked(write: Callable[..., Value]) -> Callable[..., Value]:
-    """The rule, which refuses what are no arguments for it."""
-    form = inspect.signature(write)
-    wanted = {name: p.annotation for name, p in form.parameters.items()}
-
-    @functools.wraps(write)
-    def checked(*given: Value) -> Value:
-        try:
-            taken = form.bind(*given).arguments
-        except TypeError as error:
-            raise Refused(str(error)) from error
-        for name, x in taken.items():
-            kind = _KINDS.get(wanted[name], object)
-            several = form.parameters[name].kind is inspect.Parameter.VAR_POSITIONAL
-            if not all(isinstance(part, kind) for part in (x if several else (x,))):
-                raise Refused(f"{name} is no {wanted[name].lower()}")
-        return write(*given)
-
-    return checked
 
 
 def real(body: Body, x: Number) -> Number:
@@ -123,13 +83,13 @@ for _name, _function in {
     "sqrt": np.sqrt, "sin": np.sin, "cos": np.cos, "exp2": np.exp2, "log2": np.log2,
     "log10": np.log10, "floor": np.floor, "ceil": np.ceil, "trunc": np.trunc, "rint": np.rint,
 }.items():  # fmt: skip
-    RULES[_function] = _checked(_llvm(_name))
+    RULES[_function] = checked(_llvm(_name))
 for _name, _function in {
     "expm1": np.expm1, "cbrt": np.cbrt, "tan": np.tan, "asin": np.arcsin, "acos": np.arccos,
     "atan": np.arctan, "sinh": np.sinh, "cosh": np.cosh, "asinh": np.arcsinh, "acosh": np.arccosh,
     "atanh": np.arctanh,
 }.items():  # fmt: skip
-    RULES[_function] = _checked(_c(_name))
+    RULES[_function] = checked(_c(_name))
 
 
 @rule(np.arctan2)

@@ -15,7 +15,7 @@ from chainrule.engine.compiler.arithmetic import binary, cast, compare, sum_of_l
 from chainrule.engine.compiler.arrays import Place, index, load, pointer, store
 from chainrule.engine.compiler.body import Body, Several
 from chainrule.engine.compiler.kinds import INT, KINDS, Kind, Refused
-from chainrule.engine.compiler.rules import rule
+from chainrule.engine.compiler.registry import rule
 from chainrule.engine.compiler.target import vector_bytes
 from chainrule.engine.compiler.values import (
     Abreast,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from chainrule.engine.compiler.kinds import Kind
@@ -20,7 +21,9 @@ CAREFUL = "contract "
 class Module:
     """Declarations and functions, and which function was made for which arguments."""
 
-    def __init__(self) -> None:
+    def __init__(self, outside: Callable[[Writer, Any, Sequence[Any]], Any]) -> None:
+        #: What calls a function that is not written into its callers: see `outlining`.
+        self.outside = outside
         self.declared: dict[str, None] = {}
         self.functions: list[str] = []
         #: Functions that are called: name, and the kind of the result.
