@@ -13,6 +13,7 @@ from chainrule.engine.compiled.step import CompiledStep
 from chainrule.engine.compiled.values import NotCompilable
 from chainrule.graph.reads import outdated
 from chainrule.optimizers import clip_grads
+from chainrule.schedules import Constant
 from chainrule.training.callbacks import Callback, EarlyStopping
 from chainrule.training.cost import step_estimate
 from chainrule.training.history import History
@@ -190,21 +191,25 @@ class CompiledLoop(Loop):
         # The epochs share the time equally.
         share = (time.perf_counter() - start_time) / max(finished, 1)
         means = self._means(losses[:done], order[:finished])
-        schedule = self.optimizer.schedule
-        lrs = [lr, *(float(schedule(updates + e * steps)) for e in range(1, len(means)))]
-        for e, (mean, lr) in enumerate(zip(means.tolist(), lrs, strict=False)):
-            if self.observes_epochs:
+        schedule, ended = self.optimizer.schedule, len(means)
+        if type(schedule) is Constant:
+            lrs = [lr] * ended
+        else:
+            lrs = [lr, *(float(schedule(updates + e * steps)) for e in range(1, ended))]
+        if self.observes_epochs:
+            for e, (mean, lr) in enumerate(zip(means.tolist(), lrs, strict=False)):
                 self._close(number + e, mean, lr, time.perf_counter() - share)
-                continue
-            figures = {
-                "loss": mean,
-                "lr": lr,
-                "seconds": share,
-            }  # no callback or metric observes it
-            trainer.current_epoch = number + e
-            trainer.history.epochs.append(figures)
+        else:  # no callback or metric observes them
+            figures = [
+                {"loss": mean, "lr": lr, "seconds": share}
+                for mean, lr in zip(means.tolist(), lrs, strict=False)
+            ]
+            trainer.history.epochs += figures
+            if figures:
+                trainer.current_epoch = number + len(figures) - 1
             if self.progress.shows:
-                self.progress.epoch(number + e, figures)
+                for e, epoch in enumerate(figures):
+                    self.progress.epoch(number + e, epoch)
         if failed:
             e, i = divmod(done, steps)
             self._fail(
