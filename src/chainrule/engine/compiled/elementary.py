@@ -134,8 +134,8 @@ _FLOAT64 = _Numbers(
 @as_written
 def _polynomial(x: Any, coefficients: Any) -> Any:
     """c₀ + x(c₁ + x(c₂ + …)); the coefficients are given from the last to the first."""
-    total = coefficients[0]
-    for c in coefficients[1:]:
+    total = coefficients[0] * x + coefficients[1]
+    for c in coefficients[2:]:
         total = total * x + c
     return total
 

@@ -15,9 +15,9 @@ from typing import Any
 from chainrule.engine.compiler.kinds import Refused
 from chainrule.engine.compiler.writer import CAREFUL, FREE
 
-__all__ = ["Function", "as_written", "function_of", "inlined"]
+__all__ = ["Function", "apart", "as_written", "function_of", "inlined"]
 
-_CAREFUL, _INLINED = "_as_written", "_inlined"
+_CAREFUL, _INLINED, _APART = "_as_written", "_inlined", "_apart"
 
 
 def as_written(function: Any) -> Any:
@@ -29,6 +29,12 @@ def as_written(function: Any) -> Any:
 def inlined(function: Any) -> Any:
     """Mark a function with a loop that is written into its callers all the same."""
     setattr(function, _INLINED, True)
+    return function
+
+
+def apart(function: Any) -> Any:
+    """Mark a function that stays one in the machine code, which so takes less time to make."""
+    setattr(function, _APART, True)
     return function
 
 
@@ -53,7 +59,7 @@ class Function:
             self.assigned[name] += 1  # by the caller
         #: Whether it is written into its callers: a function without a loop is.
         self.inline = not any(isinstance(part, ast.For | ast.While) for part in ast.walk(node))
-        #: Whether LLVM may do that: not with the kernel's own parts.
+        #: Whether LLVM may not do that either.
         self.apart = False
 
     def look_up(self, name: str) -> Any:
@@ -82,6 +88,7 @@ def function_of(function: FunctionType) -> Function:
                 found = Function(part, names, Path(code.co_filename).name)
                 found.flags = CAREFUL if getattr(function, _CAREFUL, False) else FREE
                 found.inline |= getattr(function, _INLINED, False)
+                found.apart = getattr(function, _APART, False)
                 return found
     raise Refused(f"the source of {code.co_name} is not at hand")
 

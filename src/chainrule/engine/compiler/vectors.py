@@ -80,6 +80,9 @@ def some(a: Any, count: Any, *at: Any) -> Any:
 @rule(some)
 def _some(body: Body, a: Array, count: Number, *at: Number) -> Number:
     kind, w = a.kind.wide(vector_bytes() // a.kind.size), body.w
+    if _all(count, kind):
+        whole: Number = _vector(body, a, *at)
+        return whole
     mask = _below(body, count, kind.lanes)
     name = f"llvm.masked.load.v{kind.lanes}{_short(a)}.p0"
     w.module.declare(f"{kind.ir} @{name}(ptr, i32, <{kind.lanes} x i1>, {kind.ir})")
@@ -88,6 +91,11 @@ def _some(body: Body, a: Array, count: Number, *at: Number) -> Number:
         f" {mask.kind.ir} {mask.ir}, {kind.ir} {constant(0, kind).ir})"
     )
     return Number(kind, w.op(text))
+
+
+def _all(count: Number, kind: Kind) -> bool:
+    """Whether the count is known to be that of all lanes, or more."""
+    return count.known is not None and count.known >= kind.lanes
 
 
 def put(x: Any, a: Any, *at: Any) -> None:
@@ -111,13 +119,41 @@ def put_some(x: Any, a: Any, count: Any, *at: Any) -> None:
 @rule(put_some)
 def _put_some(body: Body, x: Number, a: Array, count: Number, *at: Number) -> None:
     kind, w = a.kind.wide(vector_bytes() // a.kind.size), body.w
-    x, mask = cast(w, x, kind), _below(body, count, kind.lanes)
+    x = cast(w, x, kind)
+    if _all(count, kind):
+        _put(body, x, a, *at)
+        return
+    if count.known is not None:
+        _put_first(body, x, a, int(count.known), at)
+        return
+    # Some processors take long for a store with a mask, so it is only used where it must be.
+    every, few, end = w.label("all"), w.label("some"), w.label("end")
+    w.branch(compare(w, ">=", count, literal(kind.lanes)), every, few)
+    w.begin(every)
+    _put(body, x, a, *at)
+    w.jump(end)
+    w.begin(few)
+    mask = _below(body, count, kind.lanes)
     name = f"llvm.masked.store.v{kind.lanes}{_short(a)}.p0"
     w.module.declare(f"void @{name}({kind.ir}, ptr, i32, <{kind.lanes} x i1>)")
     w.do(
         f"call void @{name}({kind.ir} {x.ir}, ptr {_place(body, a, at)}, i32 {a.kind.size},"
         f" {mask.kind.ir} {mask.ir})"
     )
+    w.jump(end)
+    w.begin(end)
+
+
+def _put_first(body: Body, x: Number, a: Array, count: int, at: tuple[Number, ...]) -> None:
+    """Write so many lanes, a number that is known."""
+    if count <= 0:
+        return
+    w, few = body.w, x.kind.wide(count)
+    first = ", ".join(f"i32 {k}" for k in range(count))
+    part = w.op(f"shufflevector {x.kind.ir} {x.ir}, {x.kind.ir} poison, <{count} x i32> <{first}>")
+    if count == 1:
+        part = w.op(f"extractelement <1 x {few.ir}> {part}, i64 0")
+    w.do(f"store {few.ir} {part}, ptr {_place(body, a, at)}, align {a.kind.size}")
 
 
 def _short(a: Array) -> str:
@@ -269,7 +305,7 @@ def _unrolled(body: Body, n: Number) -> tuple[Number, ...]:
 
 def several(n: int, x: Any) -> list[Any]:
     """n variables in a list, each x at first; they are told apart by known numbers."""
-    return [x] * n
+    return [x.copy() if isinstance(x, np.ndarray) else x for _ in range(n)]
 
 
 @rule(several)
