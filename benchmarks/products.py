@@ -167,7 +167,8 @@ def peak(dtype: str, rounds: int) -> float:
     given = Product("", "affine", 4, 4, 64).arguments(dtype)
     given["out"][...] = np.linspace(0, 0.5, 64)
     (taken,) = turns([made("registers(out)", given, False)], 100, rounds)
-    return 1000 * 12 * 2 * (vector_bytes() // given["out"].itemsize) / float(taken.min())
+    lanes = vector_bytes() // np.dtype(dtype).itemsize
+    return 1000 * 12 * 2 * lanes / float(taken.min())
 
 
 def compare(product: Product, dtype: str, known: bool, rounds: int, most: float) -> None:
