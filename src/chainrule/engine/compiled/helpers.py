@@ -11,7 +11,7 @@ _PACKAGE = __name__.rpartition(".")[0]
 _HERE = Path(__file__)
 _TEXTS = {
     name: _HERE.with_name(f"{name}.py").read_text("utf-8")
-    for name in ("abreast", "constants", "elementary", "kernels", "machine", "products")
+    for name in ("abreast", "constants", "elementary", "kernels", "machine", "products", "tiles")
 }
 _COMPILER = sorted((_HERE.parent.parent / "compiler").glob("*.py"))
 
