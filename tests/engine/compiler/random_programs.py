@@ -120,8 +120,8 @@ class _Drawing:
         else:
             shift = self.rng.randrange(0, 8)
             common += [f"({a} // {b})", f"({a} % {b})", f"({a} & {b})", f"({a} | {b})", f"({a} ^ {b})",
-                       f"(~{a})", f"({a} << {kind}({shift}))", f"({a} >> {kind}({shift}))", f"({a} // 3)", f"({a} + 1)",
-                       f"sign({a})", f"({a} >> ({b} & {kind}(63)))"]  # fmt: skip
+                       f"(~{a})", f"({a} << {kind}({shift}))", f"({a} >> {kind}({shift}))", f"({a} // 3)",
+                       f"({a} + 1)", f"sign({a})", f"({a} >> ({b} & {kind}(63)))"]  # fmt: skip
             common += [f"{kind}({self.expression(k, depth - 1)})" for k in (*_WHOLE, "bool")]
             if kind in ("int64", "uint64"):
                 common.append(f"{a}.view({'uint64' if kind == 'int64' else 'int64'}).view({kind})")
@@ -274,7 +274,8 @@ class _Drawing:
             low, high = sorted(self.rng.randrange(-3, 4) for _ in range(2))
             step = self.rng.randrange(1, 4)
             turns = self.pick(f"range({high})", f"range({low}, {high}, {step})",
-                              f"range({high}, {low}, -{step})", f"range({self.small()} % 4)", f"range(n, {self.small()} % 9, m)")  # fmt: skip
+                              f"range({high}, {low}, -{step})",
+                              f"range({self.small()} % 4)", f"range(n, {self.small()} % 9, m)")  # fmt: skip
             self.lines.append(f"{pad}for {name} in {turns}:")
             self.loops.append(name)
             self.block(f"{pad}    ", depth - 1, size)
