@@ -41,6 +41,7 @@ __all__ = [
     "agree_in_use",
     "compiling",
     "plainly",
+    "really",
     "scale_of",
 ]
 
@@ -312,6 +313,28 @@ def plainly(shards: int = 1) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch, compiling(shards):
         for module in (step, predict):
             patch.setattr(module, "kernel", _kernel)
+            patch.setattr(module, "blas", _NoBlas)
+        yield
+
+
+@contextlib.contextmanager
+def really(way: int = 1) -> Iterator[None]:
+    """Inside, generated kernels are plain Python with what they import as it is, in one thread."""
+
+    def kernel(source: str, name: str, *_: Any, **known: int) -> _Plain:
+        module: dict[str, Any] = {}
+        exec(compile(source, "<generated>", "exec"), module)
+
+        def run(**given: Any) -> int:
+            with ignore_fp_errors():
+                found: int = module[name](**given)
+            return found
+
+        return _Plain(run)
+
+    with pytest.MonkeyPatch.context() as patch, compiling(way):
+        for module in (step, predict):
+            patch.setattr(module, "kernel", kernel)
             patch.setattr(module, "blas", _NoBlas)
         yield
 

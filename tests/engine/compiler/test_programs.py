@@ -20,10 +20,12 @@ from chainrule.engine.compiler import entry
 
 _DRAWN = iter(np.random.default_rng(0).spawn(99))
 GIVEN: dict[str, Any] = {
-    "n": 5, "m": -3, "x": next(_DRAWN).normal(size=7), "y": next(_DRAWN).normal(size=(4, 6)).astype(np.float32),
+    "n": 5, "m": -3, "x": next(_DRAWN).normal(size=7),
+    "y": next(_DRAWN).normal(size=(4, 6)).astype(np.float32),
     "z": np.array([3, -2, 0, 7, -9, 2**40], np.int64), "b": np.array([0, 1, 200, 255, 7], np.uint8),
     "t": np.array([True, False, True, True]), "c": np.array(2.5), "e": np.zeros((0, 3)),
-    "w": (3, next(_DRAWN).normal(size=3), (np.array([5, 6], np.int32), -1)), "q": next(_DRAWN).normal(size=(2, 3, 4)),
+    "w": (3, next(_DRAWN).normal(size=3), (np.array([5, 6], np.int32), -1)),
+    "q": next(_DRAWN).normal(size=(2, 3, 4)),
     "words": np.zeros((200, 60), np.uint64),
 }  # fmt: skip
 

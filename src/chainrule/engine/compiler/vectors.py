@@ -47,6 +47,19 @@ __all__ = [
 _PLAIN = 32
 
 
+class _Vector(np.ndarray[Any, Any]):
+    """A vector in plain Python: a value, as a number is. What adds to one does not change another."""
+
+    def __iadd__(self, other: Any) -> Any:  # type: ignore[misc]
+        return self + other
+
+    def __isub__(self, other: Any) -> Any:  # type: ignore[misc]
+        return self - other
+
+    def __imul__(self, other: Any) -> Any:  # type: ignore[misc]
+        return self * other
+
+
 def lanes(a: Any) -> int:
     """How many numbers of the array's dtype make a vector."""
     return _PLAIN // int(a.itemsize)
@@ -58,8 +71,8 @@ def _lanes(body: Body, a: Array) -> Number:
 
 
 def vector(a: Any, *at: Any) -> Any:
-    """The elements from a[at] on, along the last axis."""
-    return a[(*at[:-1], slice(at[-1], at[-1] + lanes(a)))].copy()
+    """The elements from a[at] on, along the last axis; beyond its end, in its room, there may be any."""
+    return some(a, a.shape[-1] - at[-1], *at)
 
 
 @rule(vector)
@@ -71,7 +84,8 @@ def _vector(body: Body, a: Array, *at: Number) -> Number:
 
 def some(a: Any, count: Any, *at: Any) -> Any:
     """The first `count` elements from a[at] on, and then zeros."""
-    x = np.zeros(lanes(a), a.dtype)
+    x = _Vector(lanes(a), a.dtype)
+    x[:] = 0
     count = max(0, min(count, lanes(a)))
     x[:count] = a[(*at[:-1], slice(at[-1], at[-1] + count))]
     return x
@@ -99,8 +113,8 @@ def _all(count: Number, kind: Kind) -> bool:
 
 
 def put(x: Any, a: Any, *at: Any) -> None:
-    """Write a vector to the elements from a[at] on."""
-    a[(*at[:-1], slice(at[-1], at[-1] + lanes(a)))] = x
+    """Write a vector to the elements from a[at] on; beyond the end, to the array's room."""
+    put_some(x, a, a.shape[-1] - at[-1], *at)
 
 
 @rule(put)
@@ -191,7 +205,9 @@ def _below(body: Body, count: Number, n: int) -> Number:
 
 def spread(x: Any, a: Any) -> Any:
     """A vector of the array's dtype with a number in every lane."""
-    return np.full(lanes(a), x, a.dtype)
+    found = _Vector(lanes(a), a.dtype)
+    found[:] = x
+    return found
 
 
 @rule(spread)
