@@ -11,8 +11,8 @@ while the inner axis is walked once.
 A caller says with `finish(x, count, out, i, j, given)` what becomes of the sums: x is a vector of
 them, of which `count` lanes are columns of the product; they belong at out[i, j]. It may add an
 activation before it stores them, or update a parameter instead. `stored` stores them. `given` is
-passed on as it is. With an inner axis that is longer than `DEEP`, parts of the sums are kept in
-`out` meanwhile.
+passed on as it is. The other lanes hold any numbers. With an inner axis that is longer than `DEEP`,
+parts of the sums are kept in `out` meanwhile. An inner axis of no length leaves `out` as it was.
 
 Arrays may be parts of others (rows, or columns that lie one after the other), so threads share a
 product by rows or by columns; the bits are the same if columns are divided at whole panels. `room`
@@ -160,8 +160,8 @@ def _blocks(copied: Any, left: Any, rows: Any, right: Any, target: Any, room: An
 
 def _even(n: Any, most: Any, unit: Any) -> Any:
     """The length of blocks of n things, at most so many in each: as equal as may be, in units."""
-    blocks = (n + most - 1) // most
-    return (n + blocks * unit - 1) // (blocks * unit) * unit
+    blocks = max((n + most - 1) // most, 1)
+    return max((n + blocks * unit - 1) // (blocks * unit), 1) * unit
 
 
 def _number(rows: Any, i: Any) -> Any:
