@@ -532,7 +532,7 @@ class Network:
 
     def _compiled(
         self, x: Array, say: Callable[[str], None] | None = None
-    ) -> Callable[[Array], Array] | None:
+    ) -> CompiledPredict | None:
         """The compiled prediction for rows like these; None if the NumPy engine is to run it."""
         if x.ndim == 0 or len(x) == 0:
             return None
@@ -551,6 +551,20 @@ class Network:
         if self._engine == "compiled" and x.dtype == dtype and not compiled.reads:
             self._fast_predict = (dtype, x.shape[1:], self._revision.number, compiled)
         return compiled
+
+    def _predict_like(self, other: Network, x: Array) -> None:
+        """Predict rows like x by the kernel of another network, which is of the same structure."""
+        compiled = other._compiled(x)
+        if compiled is None:
+            return
+        ours, theirs = (
+            [*(p.data for p in net.named_parameters().values()), *net.named_buffers().values()]
+            for net in (self, other)
+        )
+        twin = compiled.twin({id(a): b for a, b in zip(theirs, ours, strict=True)})
+        if twin is not None:
+            key = ("compiled", x.shape[1:], x.dtype)
+            self._programs.put(key, self._revision.number, (twin,))
 
     def _compile_predict(
         self, x: Array, say: Callable[[str], None] | None

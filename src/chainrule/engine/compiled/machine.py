@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,8 @@ class Kernel:
         library = llvm.JITLibraryBuilder().add_object_img(code.data).add_current_process()
         # The tracker keeps the code in memory; a symbol that is not found raises here.
         self._tracker = library.export_symbol(code.symbol).link(self._jit, "kernel")
-        self.function = _FORM(self._tracker[code.symbol])
+        self.address: int = self._tracker[code.symbol]
+        self.function = _FORM(self.address)
 
     def call(self, given: Mapping[str, Any]) -> Call:
         """A call with these arguments by name: integers, contiguous arrays, and tuples of them."""
@@ -56,15 +57,16 @@ class Call:
     """
 
     def __init__(self, kernel: Kernel, given: Mapping[str, Any]) -> None:
-        self._kernel, self._given = kernel, dict(given)  # the kernel keeps its code in memory
+        self.kernel, self._given = kernel, dict(given)  # the kernel keeps its code in memory
         self._function = kernel.function
         words: list[int] = []
         self._places = {}
         for name, argument in given.items():
             self._places[name] = len(words)
             _lay_out(argument, words)
-        self._words = np.array(words, np.int64)
-        self._address = self._words.ctypes.data
+        #: The table.
+        self.words = np.array(words, np.int64)
+        self._address = self.words.ctypes.data
 
     def change(self, **given: Any) -> None:
         """Replace arguments by others of the same kinds."""
@@ -74,8 +76,18 @@ class Call:
             _lay_out(argument, words)
             laid_out.append((self._places[name], words))
         for first, words in laid_out:
-            self._words[first : first + len(words)] = words
+            self.words[first : first + len(words)] = words
         self._given.update(given)
+
+    def arrays(self) -> Iterator[tuple[str, int, np.ndarray[Any, Any]]]:
+        """Every array: the argument that it is in, and where its address stands in the table."""
+        for name, argument in self._given.items():
+            place = self._places[name]
+            for part in _parts(argument):
+                if isinstance(part, np.ndarray):
+                    yield name, place, part
+                    place += part.ndim
+                place += 1
 
     def forget(self, *names: str) -> None:
         """Drop references to arguments, which must be replaced before the next run."""
@@ -87,19 +99,24 @@ class Call:
         return int(self._function(self._address))
 
 
-def _lay_out(argument: Any, words: list[int]) -> None:
+def _parts(argument: Any) -> Iterator[Any]:
+    """The arrays and integers of an argument, in order."""
     if isinstance(argument, tuple):
         for part in argument:
-            _lay_out(part, words)
-    elif isinstance(argument, Sized):
-        _lay_out(argument.array, words)
-    elif isinstance(argument, np.ndarray):
-        assert argument.flags.c_contiguous
-        assert argument.flags.aligned
-        words.append(argument.__array_interface__["data"][0])
-        words.extend(argument.shape)
+            yield from _parts(part)
     else:
-        words.append(operator.index(argument))
+        yield argument.array if isinstance(argument, Sized) else argument
+
+
+def _lay_out(argument: Any, words: list[int]) -> None:
+    for part in _parts(argument):
+        if isinstance(part, np.ndarray):
+            assert part.flags.c_contiguous
+            assert part.flags.aligned
+            words.append(part.__array_interface__["data"][0])
+            words.extend(part.shape)
+        else:
+            words.append(operator.index(part))
 
 
 def _kind(argument: Any) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -81,6 +82,8 @@ class CompiledPredict:
         # A single row goes through plain loops: a matrix times a vector is bound by memory.
         most = max((product_size(v, 1) for v in products), default=0)
         self.blas_rows = max(2, -(-SMALL // max(most, 1)))
+        #: The arrays of another network, instead of the recorded one's, by name.
+        self._own: dict[str, Array] = {}
         # Free calls, with working arrays, for one row and for a block.
         self._free: list[Call] = []
         self._free_rows: list[tuple[Call, Array, Array]] = []
@@ -99,12 +102,27 @@ class CompiledPredict:
             elif a.role == "constant":
                 arrays[a.name] = kept_in_one_piece(a.payload.array, self.reads)
             else:
-                arrays[a.name] = in_one_piece(a.payload.array, a.role)
+                arrays[a.name] = in_one_piece(self._own.get(a.name, a.payload.array), a.role)
         numbers, words = self._numbers
         return {
             "blas": 0, "crew": crew_words(SPARE), "low": 0, "high": 1, "block": BLOCK, "numbers": numbers,
             "words": words, **handed_over(self.text.arguments, arrays),
         }  # fmt: skip
+
+    def twin(self, arrays: Mapping[int, Array]) -> CompiledPredict | None:
+        """The prediction of a network of the same structure, with its arrays by the id of this one's.
+
+        None if an array is not among them.
+        """
+        leaves = [
+            a for a in self.text.arguments if a.role not in ("work", "data", "out", "constant")
+        ]
+        if not all(id(a.payload.array) in arrays for a in leaves):
+            return None
+        twin = copy.copy(self)
+        twin._own = {a.name: arrays[id(a.payload.array)] for a in leaves}
+        twin._free, twin._free_rows = [], []
+        return twin
 
     def _empty(self, n: int) -> Array:
         shape = (n, *self._tail)

@@ -34,14 +34,16 @@ from chainrule.engine.compiler.sized import Sized
 from chainrule.engine.compiler.target import vector_bytes
 from chainrule.engine.memory import debugging, spoil
 from chainrule.engine.primitives import cast, pick, take_rows
-from chainrule.engine.protocols import RecordableNetwork, UpdateRule
+from chainrule.engine.protocols import RecordableNetwork, Segment, UpdateRule
 from chainrule.graph.reads import ArrayRead
 from chainrule.graph.recording import Reads
 from chainrule.lang.messages import _
 from chainrule.nodes.indexing import add_at, chosen, replaced
 
 __all__ = [
+    "WRITTEN",
     "CompiledStep",
+    "bound",
     "id_limits",
     "in_one_piece",
     "kept_in_one_piece",
@@ -59,8 +61,8 @@ SAMPLE = 16
 MOST_NUMBERS, MOST_WORK = 12_000, 2_000_000
 #: Rows abreast are computed in blocks of so many, whose numbers stay in the processor's cache.
 BLOCK = 128
-#: Arrays that every run writes before it reads them.
-_WRITTEN = ("part", "work")
+#: The roles of arrays that every run writes before it reads them.
+WRITTEN = ("part", "work")
 
 
 #: Why a result cannot be written for every batch, by what it is.
@@ -252,16 +254,15 @@ class CompiledStep:
 
     def _moved(self) -> dict[str, tuple[Array, ...]]:
         """The arrays that the optimizer updates: runs of parameters, gradients and its state."""
-        optimizer, segments = self.optimizer, self.segments
-        params, grads, decays, factors = map(list, zip(*segments, strict=True))
-        optimizer.bind(params, grads, decays, factors)
-        assert optimizer.state is not None
-        for slots in optimizer.state:
-            slots[:] = map(aligned, slots)
-        runs = zip(params, grads, self.others, optimizer.state, strict=True)
+        runs = zip(self.segments, self.others, bound(self.optimizer, self.segments), strict=True)
         return {
-            f"run{i}": (p.reshape(-1), g.reshape(-1), others, *(s.reshape(-1) for s in slots))
-            for i, (p, g, others, slots) in enumerate(runs, 1)
+            f"run{i}": (
+                p.data.reshape(-1),
+                p.grad.reshape(-1),
+                others,
+                *(s.reshape(-1) for s in slots),
+            )
+            for i, (p, others, slots) in enumerate(runs, 1)
         }
 
     def _limits(self) -> Array:
@@ -307,6 +308,15 @@ class CompiledStep:
 
     # -- running --------------------------------------------------------------------------------------
 
+    @property
+    def call(self) -> Call:
+        """The first shard's call of the kernel."""
+        return self._calls[0]
+
+    def array(self, name: str) -> Array:
+        """The first shard's array of that name in the text; none of the data's."""
+        return self._arrays[0][name]
+
     def rates(self, steps: int) -> Array:
         """The optimizer's numbers for the next steps."""
         return self.optimizer.hyperparameters_for(steps)
@@ -328,7 +338,7 @@ class CompiledStep:
         if debugging():
             for k, own in enumerate(self._arrays):
                 # A gradient computed by the first shard alone: the other shards' parts stay 0.
-                roles = _WRITTEN if k else (*_WRITTEN, "gradient")
+                roles = WRITTEN if k else (*WRITTEN, "gradient")
                 spoil(*(own[a.name] for a in self.text.arguments if a.role in roles))
 
         def work(k: int, crew: Array) -> int:
@@ -343,6 +353,16 @@ class CompiledStep:
         if done < steps:
             self.bad_loss = float(self._losses[done])
         return self._losses[:done].copy()
+
+
+def bound(optimizer: UpdateRule, segments: Sequence[Segment]) -> list[list[Array]]:
+    """The optimizer's state for these runs of parameters, in memory that kernels take."""
+    params, grads, decays, factors = map(list, zip(*segments, strict=True))
+    optimizer.bind(params, grads, decays, factors)
+    assert optimizer.state is not None
+    for slots in optimizer.state:
+        slots[:] = map(aligned, slots)
+    return optimizer.state
 
 
 def id_limits(step: Symbolic, data: Mapping[str, Array]) -> list[tuple[Array, int]]:

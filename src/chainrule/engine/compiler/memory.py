@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
 import math
 import platform
@@ -19,6 +20,7 @@ from chainrule.engine.compiler.values import Array, Number, Value, literal
 __all__ = [
     "add_atomic",
     "call",
+    "enter",
     "gemm",
     "in_words",
     "look",
@@ -222,3 +224,17 @@ def call(address: Any) -> None:
 @rule(call)
 def _call(body: Body, address: Number) -> None:
     body.w.op(f"call i32 {body.w.op(f'inttoptr i64 {address.ir} to ptr')}()")
+
+
+def enter(address: Any, words: Any) -> Any:
+    """Call a kernel, at its address, with the table of its arguments; gives its result."""
+    form = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)
+    return form(int(address))(words.ctypes.data)
+
+
+@rule(enter)
+def _enter(body: Body, address: Number, words: Array) -> Number:
+    w = body.w
+    table = w.op(f"ptrtoint ptr {_word(body, words, literal(0))} to i64")
+    kernel = w.op(f"inttoptr i64 {cast(w, address, _WORD).ir} to ptr")
+    return Number(_WORD, w.op(f"call i64 {kernel}(i64 {table})"))

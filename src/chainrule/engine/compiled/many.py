@@ -1,0 +1,179 @@
+"""One compiled step for many networks of one structure: their own arrays, the same machine code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.aligned import room
+from chainrule.engine.compiled.constants import SPARE
+from chainrule.engine.compiled.machine import Call, kernel
+from chainrule.engine.compiled.step import (
+    WRITTEN,
+    CompiledStep,
+    id_limits,
+    in_one_piece,
+    tables,
+    within,
+)
+from chainrule.engine.compiled.symbolic import NotCompilable
+from chainrule.engine.compiled.threads import crew_words
+from chainrule.engine.memory import debugging, spoil
+from chainrule.lang.messages import _
+
+__all__ = ["Given", "SharedStep", "Workplace", "address"]
+
+Array = npt.NDArray[Any]
+
+#: The kernel that makes the steps of many networks in one call.
+_SOURCE = '''"""The steps of many networks: each with a table of its own, one network after the other."""
+
+from chainrule.engine.compiled.kernels import kernel
+from chainrule.engine.compiler.memory import enter
+
+
+@kernel
+def train_many(train, words, done):
+    """Call the kernel of a step's text with every table; gives the number of tables."""
+    for i in range(words.shape[0]):
+        done[i] = enter(train, words[i])
+    return words.shape[0]
+'''
+
+
+def address(array: Array) -> int:
+    """Where an array's numbers begin."""
+    at: int = array.__array_interface__["data"][0]
+    return at
+
+
+@dataclass
+class Given:
+    """The words of a call for some data or for a network, and the arrays that they lead to."""
+
+    words: Array
+    arrays: tuple[Any, ...]
+
+
+class SharedStep:
+    """The compiled step of a network, for others of the same structure and optimizers of one kind.
+
+    `own` are the arrays of the network that it was recorded with: whatever differs between networks,
+    in an order that is the same for all. `seeds` are numbers in the step that are its own, too.
+    """
+
+    def __init__(self, step: CompiledStep, own: Sequence[Array], seeds: Sequence[int]) -> None:
+        self.step, self.seeds = step, tuple(seeds)
+        call = step.call
+        self.places = {name: place for name, place, _ in reversed([*call.arrays()])}
+        by_role = {id(step.array(a.name)): a for a in step.text.arguments if a.role != "data"}
+        starts = [address(a) for a in own]
+        in_workplace, in_own = [], []
+        self._data: list[int] = []
+        for name, place, array in call.arrays():
+            a = by_role.get(id(array))
+            role = name if a is None else a.role
+            if role == "data":
+                self._data.append(place)
+            elif role in ("crew", "checks", "written", *WRITTEN):
+                in_workplace.append((place, "" if a is None else a.name, name))
+            elif (name.startswith("run") or role in _OWN) and array.size:
+                in_own.append((place, *_inside(address(array), own, starts)))
+        self._own = np.array(in_own, np.int64).reshape(-1, 3).T
+        self._workplace = in_workplace
+        self._leaves = [a for a in step.text.arguments if a.role == "data"]
+
+    def for_data(self, data: Sequence[tuple[str, Array]], n: int) -> Given:
+        """The words for data of the same kind, of which n rows are trained on.
+
+        Raises:
+            NotCompilable: the step cannot take them.
+        """
+        step, by_name = self.step, dict(data)
+        if not all(within(a, limit) for a, limit in id_limits(step.step, by_name)):
+            raise NotCompilable(_("an id in the data names no row of a table"))
+        last = n % step.batch or step.batch
+        numbers = tables(step.step, [step.batch, last])
+        arrays = [in_one_piece(by_name[a.payload.name], "data") for a in self._leaves]
+        words = step.call.words.copy()
+        for place, array in zip(self._data, arrays, strict=True):
+            put(words, place, array)
+        put(words, self.places["numbers"], numbers[0])
+        put(words, self.places["words"], numbers[1])
+        return Given(words, (*arrays, *numbers))
+
+    def for_network(self, data: Given, own: Sequence[Array], seeds: Sequence[int]) -> Given:
+        """The words for a network with its own arrays, on some data."""
+        words, kept = data.words.copy(), (data.arrays, *own)
+        if self._own.size:
+            places, which, offsets = self._own
+            words[places] = np.array([address(a) for a in own], np.int64)[which] + offsets
+        if tuple(seeds) != self.seeds:
+            numbers, whole = (a.copy() for a in data.arrays[-2:])
+            for old, new in zip(self.seeds, seeds, strict=True):
+                found = data.arrays[-1] == np.uint64(old)
+                numbers[found], whole[found] = new, np.uint64(new)
+            put(words, self.places["numbers"], numbers)
+            put(words, self.places["words"], whole)
+            kept = (*kept, numbers, whole)
+        return Given(words, kept)
+
+
+#: The roles of arrays that every network has for itself.
+_OWN = ("bound", "gradient", "buffer")
+
+
+def put(words: Array, place: int, array: Array) -> None:
+    """Write an array's address and lengths into a table, from a place on."""
+    words[place] = address(array)
+    words[place + 1 : place + 1 + array.ndim] = array.shape
+
+
+def _inside(at: int, own: Sequence[Array], starts: Sequence[int]) -> tuple[int, int]:
+    """Which of the arrays an address lies in, and how far from its beginning."""
+    for i, (array, start) in enumerate(zip(own, starts, strict=True)):
+        if start <= at < start + array.nbytes:
+            return i, at - start
+    raise NotCompilable(_("it has arrays that it shares with another network"))
+
+
+class Workplace:
+    """What one thread needs to make the steps of any network that shares a step."""
+
+    def __init__(self, shared: SharedStep) -> None:
+        step = shared.step
+        self._train = step.call.kernel.address
+        arrays = {
+            name: room(array.shape, array.dtype)
+            for _place, name, _ in shared._workplace
+            if name
+            for array in [step.array(name)]
+        }
+        others = {"crew": crew_words(SPARE), "checks": np.zeros((2, 1, 16))}
+        self._arrays = [*arrays.values(), *others.values()]
+        self._spoilt = [arrays[a.name] for a in step.text.arguments if a.role in WRITTEN]
+        self._places = np.array([place for place, _, _ in shared._workplace], np.int64)
+        self._addresses = np.array(
+            [
+                address(arrays[name] if name else others[argument])
+                for _place, name, argument in shared._workplace
+            ],
+            np.int64,
+        )
+        nothing = np.zeros((1, 1), np.int64)
+        given = {"train": self._train, "words": nothing, "done": nothing[0]}
+        self._call: Call = kernel(_SOURCE, "train_many", given, None).call(given)
+
+    def run(self, words: Array) -> Array:
+        """Make the steps of every network, a row of words for each; gives how many went well."""
+        if debugging():
+            spoil(*self._spoilt)
+        words[:, self._places] = self._addresses
+        done = np.zeros(len(words), np.int64)
+        self._call.change(words=words, done=done)
+        self._call()
+        return done
