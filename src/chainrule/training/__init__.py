@@ -8,6 +8,7 @@ from chainrule.training.callbacks import Callback, EarlyStopping
 from chainrule.training.histograms import Histograms
 from chainrule.training.history import History
 from chainrule.training.linear import Linear, fit_linear
+from chainrule.training.many import fit_many
 from chainrule.training.metrics import accuracy, binary_accuracy, confusion_matrix, mae, r2, rmse
 from chainrule.training.recipes import Choice, Recipe, choose_recipe, recipes_for
 from chainrule.training.trainer import Trainer
@@ -30,6 +31,7 @@ __all__ = [
     "choose_recipe",
     "confusion_matrix",
     "fit_linear",
+    "fit_many",
     "get_mini_batch",
     "mae",
     "r2",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from chainrule.errors import SettingError
+from chainrule.errors import SettingError, refuse_class, shown
 from chainrule.lang.messages import _, _n, listed, sentences
 from chainrule.settings import whole
 from chainrule.training.state import Training
@@ -112,3 +112,26 @@ class EarlyStopping(Callback):
         """Restore the best epoch."""
         if self.best < math.inf:
             trainer.restore(self._snapshot)
+
+
+def as_early_stopping(given: EarlyStopping | int, held_out: bool) -> EarlyStopping:
+    """What stops a fit: an EarlyStopping, or a patience in epochs; checked against the fit."""
+    refuse_class(given, "early_stopping", _("an EarlyStopping"))
+    if isinstance(given, str):
+        raise SettingError(
+            _(
+                "early_stopping={given} is a patience in epochs, or an EarlyStopping: give"
+                " cr.EarlyStopping({given}, patience=10).",
+                given=shown(given),
+            )
+        )
+    stopping = given if isinstance(given, EarlyStopping) else EarlyStopping(patience=given)
+    if not held_out and stopping.monitor.startswith("val_"):
+        raise SettingError(
+            _(
+                'early_stopping watches "{monitor}", but no rows are held out: give fit(...,'
+                " validation=0.2), or watch another column.",
+                monitor=stopping.monitor,
+            )
+        )
+    return stopping

@@ -20,7 +20,7 @@ from chainrule.training.history import History
 from chainrule.training.loop import Loop, Settings
 from chainrule.training.state import Snapshot, Training
 
-__all__ = ["CompiledLoop"]
+__all__ = ["CALL_SECONDS", "CompiledLoop", "epoch_means"]
 
 Array = npt.NDArray[Any]
 
@@ -190,7 +190,7 @@ class CompiledLoop(Loop):
             self.batches.shuffle(order[: finished + failed])
         # The epochs share the time equally.
         share = (time.perf_counter() - start_time) / max(finished, 1)
-        means = self._means(losses[:done], order[:finished])
+        means = epoch_means(losses[:done], order[:finished], self.batch_starts, self.sizes, self.w)
         schedule, ended = self.optimizer.schedule, len(means)
         if type(schedule) is Constant:
             lrs = [lr] * ended
@@ -217,25 +217,6 @@ class CompiledLoop(Loop):
                 number + e,
                 i,
             )
-
-    def _means(self, losses: Array, orders: Array) -> Array:
-        """The mean loss of every epoch: batches are weighted by their rows, or by the rows' weights.
-
-        losses: of all steps so far, in order; orders: the row numbers of each epoch (epochs, rows).
-        """
-        table = np.zeros((len(orders), self.steps))
-        weights = np.empty_like(table)
-        weights[...] = self.sizes
-        if self.w is not None:
-            row_weights = self.w.astype(float).reshape(self.n, -1).sum(axis=1)
-            for row, order in zip(weights, orders, strict=True):
-                row[...] = np.add.reduceat(row_weights[order], self.batch_starts)
-        k = min(len(losses), table.size)
-        table.reshape(-1)[:k] = losses[:k]
-        weights.reshape(-1)[k:] = 0  # steps of a stopped epoch that did not run
-        whole = weights.sum(axis=1)
-        means: Array = (table * weights).sum(axis=1) / np.where(whole == 0, 1, whole)
-        return means
 
     def _run_steps(self, order: Array, starts: Array, epoch: int, i: int) -> tuple[Array, bool]:
         """One call of the kernel: the losses of the steps that succeeded, and whether one failed.
@@ -300,15 +281,35 @@ class CompiledLoop(Loop):
     def _fail(self, rows: Array, epoch: int, i: int) -> None:
         """Raise the error for a batch: the NumPy engine finds what is not finite."""
         assert self.kernel is not None
-        self.stepper.gradient(rows, epoch, i)  # raises, if NumPy's numbers are not finite either
-        for buffer, before in zip(self.stepper.buffers, self.stepper.before, strict=True):
-            buffer[...] = before
-        self.stepper.blame(rows, epoch, i, self.kernel.bad_loss)
+        self.stepper.explain(rows, epoch, i, self.kernel.bad_loss)
 
     def _notify(self, event: str) -> None:
         if self.may_change:
             self._snapshot = None  # the log does not record what a callback changes
         super()._notify(event)
+
+
+def epoch_means(
+    losses: Array, orders: Array, starts: Array, sizes: Array, w: Array | None
+) -> Array:
+    """The mean loss of every epoch: batches are weighted by their rows, or by the rows' weights.
+
+    losses: of all steps so far, in order; orders: the row numbers of each epoch (epochs, rows);
+    starts and sizes: where the batches of an epoch begin, and how many rows they have.
+    """
+    table = np.zeros((len(orders), len(starts)))
+    weights = np.empty_like(table)
+    weights[...] = sizes
+    if w is not None:
+        row_weights = w.astype(float).reshape(len(w), -1).sum(axis=1)
+        for row, order in zip(weights, orders, strict=True):
+            row[...] = np.add.reduceat(row_weights[order], starts)
+    k = min(len(losses), table.size)
+    table.reshape(-1)[:k] = losses[:k]
+    weights.reshape(-1)[k:] = 0  # steps of a stopped epoch that did not run
+    whole = weights.sum(axis=1)
+    means: Array = (table * weights).sum(axis=1) / np.where(whole == 0, 1, whole)
+    return means
 
 
 class _Identity:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.errors import SettingError, nearest, shown
+from chainrule.errors import NonFiniteError, SettingError, nearest, shown
 from chainrule.lang.messages import _, _p
 from chainrule.settings import language
 
@@ -26,13 +26,15 @@ class History:
     dict an epoch: "loss" (the mean over its rows), "val_loss" and metrics such as
     "val_accuracy" if there is held-out data, "penalty" if there is decay, "lr", "seconds".
     `history["val_loss"]` is one column; a name that is no column raises SettingError. `stopped`
-    says why training ended early, if it did, and `interrupted` whether Ctrl-C ended it.
+    says why training ended early, if it did, and `interrupted` whether Ctrl-C ended it. `error` is
+    the number that was not finite, where `fit_many` went on with other networks.
     """
 
     def __init__(self) -> None:
         self.epochs: list[dict[str, float]] = []
         self.stopped: str | None = None
         self.interrupted = False
+        self.error: NonFiniteError | None = None
         self._losses = np.empty(0)
         self._steps = 0
 

@@ -8,7 +8,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +26,7 @@ from chainrule.training.progress import Progress
 from chainrule.training.state import Training
 from chainrule.training.stepper import BUFFER, Stepper
 
-__all__ = ["Interrupt", "Loop", "Settings"]
+__all__ = ["Interrupt", "Loop", "Settings", "columns", "not_finite_after"]
 
 Array = npt.NDArray[Any]
 
@@ -144,20 +144,8 @@ class Loop:
         try:
             scores = self.trainer.evaluate_prepared(*data, self.metrics)
         except NonFiniteError as error:
-            if self.validation is None:
-                when = _(
-                    "Training stopped after epoch {epoch}, when all rows were evaluated.",
-                    epoch=number,
-                )
-            else:
-                when = _(
-                    "Training stopped after epoch {epoch}, when the held-out rows were evaluated.",
-                    epoch=number,
-                )
-            raise NonFiniteError(sentences(when, *error.args)) from None
-        if self.validation is None:
-            return {name: value for name, value in scores.items() if name != "loss"}
-        return {f"val_{name}": value for name, value in scores.items()}
+            raise not_finite_after(number, self.validation is not None, error) from None
+        return columns(scores, self.validation is not None)
 
     def _add_penalty(self, figures: dict[str, float]) -> None:
         optimizer = self.trainer.optimizer
@@ -185,10 +173,34 @@ class Loop:
                 raise
 
 
+def columns(scores: dict[str, float], held_out: bool) -> dict[str, float]:
+    """The scores of held-out rows, or of those trained on, as columns of the history."""
+    if not held_out:
+        return {name: value for name, value in scores.items() if name != "loss"}
+    return {f"val_{name}": value for name, value in scores.items()}
+
+
+def not_finite_after(epoch: int, held_out: bool, error: NonFiniteError) -> NonFiniteError:
+    """The error for rows that could not be evaluated after an epoch."""
+    if held_out:
+        when = _(
+            "Training stopped after epoch {epoch}, when the held-out rows were evaluated.",
+            epoch=epoch,
+        )
+    else:
+        when = _("Training stopped after epoch {epoch}, when all rows were evaluated.", epoch=epoch)
+    return NonFiniteError(sentences(when, *error.args))
+
+
+class _Interruptible(Protocol):
+    def interrupt(self) -> None:
+        """End training, since Ctrl-C was pressed."""
+
+
 class Interrupt:
     """Within it, Ctrl-C stops training at the end of the current step; a second one raises at once."""
 
-    def __init__(self, trainer: Training) -> None:
+    def __init__(self, trainer: _Interruptible) -> None:
         self.trainer = trainer
         self.previous: Any = None
 

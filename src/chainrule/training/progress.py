@@ -9,12 +9,14 @@ from functools import reduce
 from typing import Any
 
 from chainrule.errors import SettingError, shown
-from chainrule.lang.messages import Message, Text, _, _p, in_language
+from chainrule.lang.messages import Message, Text, _, _n, _p, in_language
 from chainrule.text_width import cells_wide
 
-__all__ = ["Progress"]
+__all__ = ["Progress", "ProgressOfMany"]
 
 
+#: Seconds between the lines for many networks.
+LINE_SECONDS = 5.0
 #: The labels of a history's columns in progress lines; other columns keep their own names.
 NAMES = {
     "loss": _("loss"),
@@ -167,3 +169,49 @@ class Progress:
             self._move()
             self.bar.refresh()
             self.bar.close()
+
+
+class ProgressOfMany(Progress):
+    """Shows the progress of several fits at once: one bar, or a line every few seconds."""
+
+    def __init__(self, mode: str | bool | None, networks: int, epochs: int, lang: str) -> None:
+        super().__init__(mode, networks * epochs, 1, lang)
+        self.networks, self.ended = networks, 0
+        #: The sum of the last losses of those that have ended.
+        self._losses = 0.0
+
+    def advance(self, epochs: int, spared: int = 0) -> None:
+        """A network has made some epochs more, and is spared others."""
+        if self.bar is None:
+            return
+        self._done += epochs + spared
+        if time.monotonic() - self._shown > 0.1:
+            self._shown = time.monotonic()
+            self.bar.set_description_str(self._told().said(self.lang), refresh=False)
+            self._move()
+
+    def end(self, loss: float) -> None:
+        """A network has ended, with this loss."""
+        self.ended += 1
+        self._losses += loss
+        late = time.monotonic() - self._shown > LINE_SECONDS
+        if self.lines and (late or self.ended == self.networks):
+            self._shown = time.monotonic()
+            print(self._told().said(self.lang), file=sys.stderr, flush=True)
+
+    def _told(self) -> Text:
+        counted = _n(
+            "{ended:,} of {n:,} network trained",
+            "{ended:,} of {n:,} networks trained",
+            self.networks,
+            ended=self.ended,
+        )
+        if not self.ended:
+            return counted
+        return _both(counted, _("mean loss {loss:.4f}", loss=self._losses / self.ended))
+
+    def close(self) -> None:
+        """Bring the bar to its last state, and close it."""
+        if self.bar is not None:
+            self.bar.set_description_str(self._told().said(self.lang), refresh=False)
+        super().close()

@@ -23,7 +23,14 @@ from chainrule.training.metrics import Metric
 if TYPE_CHECKING:
     from chainrule.engine.compiled.step import CompiledStep
 
-__all__ = ["Place", "Snapshot", "Training", "moving_arrays", "parameter_arrays"]
+__all__ = [
+    "Place",
+    "Snapshot",
+    "Training",
+    "moving_arrays",
+    "parameter_arrays",
+    "scores_of",
+]
 
 Array = npt.NDArray[Any]
 
@@ -100,26 +107,8 @@ class Training:
         y = np.asarray(self.model.predict(x))
         loss = getattr(self.model, "loss", None)
         if isinstance(self.model, Network) and loss is not None:
-            scores = {"loss": float(loss.forward(y, t))}
-        else:
-            scores = {"loss": float(self.model.forward(x, t))}
-        counted = loss.counted(t) if isinstance(loss, Loss) else None
-        if counted is not None:  # rows that the loss ignores are left out of the metrics, too
-            y, t = y[counted], t[counted]
-        for name, metric in metrics.items():
-            value = metric(y, t)
-            if np.ndim(value) or not isinstance(
-                value, int | float | np.number | np.ndarray | np.bool_
-            ):
-                raise SettingError(
-                    _(
-                        "the metric {name} gave {value}; a metric of (outputs, targets) gives one number.",
-                        name=name,
-                        value=shown(value, 40),
-                    )
-                )
-            scores[name] = float(value)
-        return scores
+            return scores_of(loss, y, t, metrics)
+        return scores_of(loss, y, t, metrics, float(self.model.forward(x, t)))
 
     # -- snapshots ----------------------------------------------------------------------------------
 
@@ -178,3 +167,25 @@ def parameter_arrays(model: TrainableModel) -> list[Array]:
 def moving_arrays(model: TrainableModel) -> list[Array]:
     """The parameter arrays that training changes, each once."""
     return model.params if isinstance(model, Network) else parameter_arrays(model)
+
+
+def scores_of(
+    loss: Any, y: Array, t: Array, metrics: dict[str, Metric], known: float | None = None
+) -> dict[str, float]:
+    """The loss, computed or known already, and the metrics of some outputs for checked targets."""
+    scores = {"loss": float(loss.forward(y, t)) if known is None else known}
+    counted = loss.counted(t) if isinstance(loss, Loss) else None
+    if counted is not None:  # rows that the loss ignores are left out of the metrics, too
+        y, t = y[counted], t[counted]
+    for name, metric in metrics.items():
+        value = metric(y, t)
+        if np.ndim(value) or not isinstance(value, int | float | np.number | np.ndarray | np.bool_):
+            raise SettingError(
+                _(
+                    "the metric {name} gave {value}; a metric of (outputs, targets) gives one number.",
+                    name=name,
+                    value=shown(value, 40),
+                )
+            )
+        scores[name] = float(value)
+    return scores

@@ -80,6 +80,15 @@ class Stepper:
             self.blame(rows, epoch, i, loss)
         return loss, segments
 
+    def explain(self, rows: Array, epoch: int, i: int, loss: float) -> None:
+        """Raise for a batch with a number that is not finite in a kernel; nothing is changed.
+
+        NumPy says what it is, if its numbers are not finite either.
+        """
+        self.gradient(rows, epoch, i)
+        _copy(self.before, self.buffers)
+        self.blame(rows, epoch, i, loss)
+
     def _buffers_finite(self) -> bool:
         return not self.buffers or all(np.isfinite(buffer).all() for buffer in self.buffers)
 

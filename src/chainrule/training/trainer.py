@@ -26,7 +26,7 @@ from chainrule.layers.initial import Seed, generator
 from chainrule.networks import Network
 from chainrule.optimizers import Adam, Optimizer
 from chainrule.settings import language, positive, whole
-from chainrule.training.callbacks import Callback, EarlyStopping
+from chainrule.training.callbacks import Callback, EarlyStopping, as_early_stopping
 from chainrule.training.choice import choose
 from chainrule.training.history import History
 from chainrule.training.loop import Loop, Settings
@@ -154,27 +154,7 @@ class Trainer(Training):
             max_grad = positive(max_grad, "max_grad")
         callback_list = [_as_callback(c) for c in callbacks]
         if early_stopping is not None:
-            stopping = early_stopping
-            refuse_class(stopping, "early_stopping", _("an EarlyStopping"))
-            if isinstance(stopping, str):
-                raise SettingError(
-                    _(
-                        "early_stopping={given} is a patience in epochs, or an EarlyStopping: give"
-                        " cr.EarlyStopping({given}, patience=10).",
-                        given=shown(stopping),
-                    )
-                )
-            if not isinstance(stopping, EarlyStopping):
-                stopping = EarlyStopping(patience=stopping)
-            if held_out is None and stopping.monitor.startswith("val_"):
-                raise SettingError(
-                    _(
-                        'early_stopping watches "{monitor}", but no rows are held out: give fit(...,'
-                        " validation=0.2), or watch another column.",
-                        monitor=stopping.monitor,
-                    )
-                )
-            callback_list.append(stopping)
+            callback_list.append(as_early_stopping(early_stopping, held_out is not None))
         evaluates = held_out is not None or metrics is not None
         settings = Settings(
             batch_size,
@@ -333,12 +313,16 @@ class Trainer(Training):
                 )
             hx, ht, _none = self._enter(validation[0], validation[1], None)
             return x, t, w, (hx, ht)
+        train, rest = self._parted(t, validation)
+        return x[train], t[train], None if w is None else w[train], (x[rest], t[rest])
+
+    def _parted(self, t: Array, fraction: float) -> tuple[Array, Array]:
+        """The rows to train on and those to hold out, drawn now."""
         from chainrule.datasets import stratified_split
 
         ids = t.ndim == 1 and t.dtype.kind in "iu"
         by = t if ids else np.arange(len(t), dtype=float)  # only classes are kept in proportion
-        train, rest = stratified_split(by, validation, self.rng)
-        return x[train], t[train], None if w is None else w[train], (x[rest], t[rest])
+        return stratified_split(by, fraction, self.rng)
 
     # -- predictions ----------------------------------------------------------------------------------
 
