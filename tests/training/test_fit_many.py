@@ -552,6 +552,25 @@ def test_rules() -> None:
     assert kinds(cr.Adam(beta1=0.5), cr.Adam(eps=1e-3)) == 1
 
 
+def test_a_step_of_an_earlier_call_is_taken_again_unless_its_network_has_changed() -> None:
+    from chainrule.training import pool
+
+    def net(i: int) -> cr.Sequential:
+        layers = cr.Affine.sized(2, 7), cr.LeakyReLU(0.25), cr.Dropout(0.2), cr.Affine.sized(7, 3)
+        return cr.Sequential(*layers, loss=cr.SoftmaxWithLoss(), seed=i)
+
+    x, t = spiral()
+    first = net(0)
+    cr.fit_many([first], cr.SGD(0.1), x, t, 1, engine="compiled", progress=None)
+    before = list(pool._steps._programs.values())
+    assert before[-1].step.network is first
+    as_alone(net, lambda i: cr.SGD(0.3), data=(x[:205], t[:205]))
+    assert list(pool._steps._programs.values()) == before
+    first.layers[1].slope = 0.5
+    as_alone(net, lambda i: cr.SGD(0.3), data=(x[:201], t[:201]))
+    assert before[-1] not in pool._steps._programs.values()
+
+
 def test_a_fit_in_another_thread_and_prediction_afterwards() -> None:
     x, t = spiral()
     nets = [plain(seed=i) for i in range(4)]

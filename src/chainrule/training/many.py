@@ -187,13 +187,13 @@ class _Fit:
         groups: dict[Hashable, list[_Entry]] = {}
         for entry in self._entries():
             o = entry.trainer.optimizer
-            key = entry.structure, rule_of(o), o.schedule.observes, entry.kinds()
-            groups.setdefault(key, []).append(entry)
+            alike = entry.structure, rule_of(o), o.schedule.observes, entry.kinds()
+            groups.setdefault(alike, []).append(entry)
         cohorts: list[Cohort] = []
-        for entries in groups.values():
+        for key, entries in groups.items():
             choice = self._choice(entries)
             if choice.engine == "compiled":
-                cohorts += self._made(entries)
+                cohorts += self._made(entries, key)
             else:
                 self._leave(entries, choice.reason)
         self.alone.sort(key=lambda each: each[0])
@@ -242,7 +242,7 @@ class _Fit:
             self._tell(choice.reason)
         return choice
 
-    def _made(self, entries: list[_Entry]) -> list[Cohort]:
+    def _made(self, entries: list[_Entry], key: Hashable) -> list[Cohort]:
         """The cohorts of networks of one structure; those that cannot be compiled are left alone."""
         from chainrule.engine.compiled.values import NotCompilable
         from chainrule.training.pool import Cohort, Group, Member
@@ -253,11 +253,11 @@ class _Fit:
         for entry in entries:
             member = Member(
                 entry.trainer, entry.data, entry.rows, entry.held_out,
-                copy.copy(self.stopping), entry.seeds,
+                copy.copy(self.stopping), entry.structure, entry.seeds,
             )  # fmt: skip
             try:
                 if group is None:
-                    group = Group(member, first.batch, settings, self.progress.say)
+                    group = Group(member, first.batch, settings, key, self.progress.say)
                 group.data_of(member)
             except NotCompilable as error:
                 reason: Text = error.args[0]

@@ -7,19 +7,21 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.engine.cache import ProgramCache
 from chainrule.engine.compiled.many import Given, SharedStep, Workplace, address, put
 from chainrule.engine.compiled.step import CompiledStep, bound
 from chainrule.errors import NonFiniteError, RecordingError
 from chainrule.graph.reads import outdated
 from chainrule.lang.messages import _
 from chainrule.layers import Loss
+from chainrule.networks import Network
 from chainrule.networks.flat import Segment
 from chainrule.nodes.base import ignore_fp_errors
 from chainrule.optimizers import Optimizer, clip_grads
@@ -32,6 +34,7 @@ from chainrule.training.loop import Interrupt, Settings, columns, not_finite_aft
 from chainrule.training.progress import ProgressOfMany
 from chainrule.training.state import scores_of
 from chainrule.training.stepper import BUFFER, Stepper
+from chainrule.training.structure import structure_of
 from chainrule.training.trainer import Trainer
 
 __all__ = ["Cohort", "Group", "Member", "Pool"]
@@ -52,10 +55,11 @@ class Member:
         rows: Array | None,
         held_out: tuple[Array, Array] | None,
         stopping: EarlyStopping | None,
+        structure: Hashable,
         seeds: Sequence[int],
     ) -> None:
         self.trainer, self.data, self.rows, self.held_out = trainer, data, rows, held_out
-        self.stopping, self.seeds = stopping, seeds
+        self.stopping, self.structure, self.seeds = stopping, structure, seeds
         #: How many rows it is trained on.
         self.n = len(data[0]) if rows is None else len(rows)
         #: How many epochs are left.
@@ -83,34 +87,32 @@ class Member:
 
 
 class Group:
-    """Networks that share a compiled step, recorded with the first of them.
+    """Networks that share a compiled step; `key` is the same for all that may.
 
     Raises:
         NotCompilable: it cannot be compiled.
     """
 
-    def __init__(self, first: Member, batch: int, settings: Settings, say: Any) -> None:
-        self.first, self.batch, self.settings = first, batch, settings
-        trainer = self.trainer = first.trainer
-        rows = slice(None) if first.rows is None else first.rows
-        x, t, w = first.data
-        x, t, w = x[rows], t[rows], None if w is None else w[rows]
-        some = x[:batch], t[:batch], None if w is None else w[:batch]
-        self.step = CompiledStep(
-            trainer.model, trainer.optimizer, _named(x, t, w), batch, threads=1,
-            max_grad=settings.max_grad, say=say,
-            seconds=lambda: step_estimate(trainer, *some).compiling,
-        )  # fmt: skip
-        buffers = self.trainer.model.named_buffers().values()
-        self.has_buffers = bool(buffers)
-        self.shared = SharedStep(self.step, first.bind(buffers), first.seeds)
-        parameters = list(self.trainer.model.named_parameters().values())
+    def __init__(
+        self,
+        first: Member,
+        batch: int,
+        settings: Settings,
+        key: Hashable,
+        say: Callable[[str], None],
+    ) -> None:
+        self.batch, self.settings = batch, settings
+        self.shared = _shared_step(first, batch, settings, key, say)
+        self.step = self.shared.step
+        network, o = self.step.network, first.trainer.optimizer
+        self.network: Network = network  # type: ignore[assignment]
+        self.has_buffers = bool(self.network.named_buffers())
         idle = {id(g) for g in self.step.idle}
+        parameters = enumerate(network.named_parameters().values())
         #: The places of parameters whose gradients no step writes.
-        self.idle = [i for i, p in enumerate(parameters) if id(p.grad) in idle]
-        self.loss: Loss = self.trainer.model.loss
+        self.idle = [i for i, p in parameters if id(p.grad) in idle]
+        self.loss: Loss = first.trainer.model.loss
         self.evaluates = first.held_out is not None or bool(settings.metrics)
-        o = trainer.optimizer
         #: Whether something follows from every epoch.
         self.observes = bool(
             self.evaluates or first.stopping or o.l1 or o.l2 or o.schedule.observes
@@ -118,8 +120,9 @@ class Group:
         self.workplaces: dict[int, Workplace] = {}
         self._data: dict[tuple[int, ...], Given] = {}
         if self.evaluates:
-            self.trainer.model.engine = "compiled"
-            self.trainer.model._warm_up(first.evaluated[0], say)
+            if self.network.engine == "auto":  # it would not always compile
+                self.network.engine = "compiled"
+            self.network._warm_up(first.evaluated[0], say)
 
     def alone(self) -> AbstractContextManager[None]:
         """Within it, BLAS uses one thread for each of ours."""
@@ -147,14 +150,50 @@ class Group:
         trainer.engine_used, member.begun = "compiled", True
         if network.engine != "compiled":
             network.engine = "compiled"
-        if self.evaluates and network is not self.trainer.model:
-            network._predict_like(self.trainer.model, member.evaluated[0])
+        if self.evaluates and network is not self.network:
+            network._predict_like(self.network, member.evaluated[0])
         parameters = list(network.named_parameters().values()) if self.idle else []
         for i in self.idle:
             parameters[i].grad.fill(0)
         trainer.history.reserve(member.left * -(-member.n // self.batch))
         if member.stopping is not None:
             member.stopping.on_start(trainer)
+
+
+#: The steps of small networks, for later calls.
+_steps: ProgramCache[SharedStep] = ProgramCache(16)
+_steps_lock = threading.Lock()
+#: Larger networks, in bytes, are not kept.
+_KEPT = 1 << 20
+
+
+def _shared_step(
+    first: Member, batch: int, settings: Settings, key: Hashable, say: Callable[[str], None]
+) -> SharedStep:
+    """The step for networks like the first: an earlier call's, or recorded now."""
+    key = key, settings.max_grad is None
+    with _steps_lock:
+        known = _steps.get(key, 0)
+    if known is not None and not outdated(known.step.reads):
+        # That network may have been changed since.
+        now = structure_of(known.step.network)  # type: ignore[arg-type]
+        then = first.structure, list(known.seeds)
+        if now == then:
+            return known
+    trainer, (x, t, w) = first.trainer, first.data
+    rows = slice(None) if first.rows is None else first.rows
+    x, t, w = x[rows], t[rows], None if w is None else w[rows]
+    some = x[:batch], t[:batch], None if w is None else w[:batch]
+    step = CompiledStep(
+        trainer.model, trainer.optimizer, _named(x, t, w), batch, threads=1,
+        max_grad=settings.max_grad, say=say, seconds=lambda: step_estimate(trainer, *some).compiling,
+    )  # fmt: skip
+    buffers = trainer.model.named_buffers().values()
+    shared = SharedStep(step, first.bind(buffers), first.seeds)
+    if sum(s.data.nbytes for s in first.segments) <= _KEPT:
+        with _steps_lock:
+            _steps.put(key, 0, shared)
+    return shared
 
 
 def _named(x: Array, t: Array, w: Array | None) -> list[tuple[str, Array]]:

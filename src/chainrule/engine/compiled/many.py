@@ -69,6 +69,7 @@ class SharedStep:
     def __init__(self, step: CompiledStep, own: Sequence[Array], seeds: Sequence[int]) -> None:
         self.step, self.seeds = step, tuple(seeds)
         call = step.call
+        self.kernel, self._words = call.kernel, call.words.copy()
         self.places = {name: place for name, place, _ in reversed([*call.arrays()])}
         by_role = {id(step.array(a.name)): a for a in step.text.arguments if a.role != "data"}
         starts = [address(a) for a in own]
@@ -86,6 +87,7 @@ class SharedStep:
         self._own = np.array(in_own, np.int64).reshape(-1, 3).T
         self._workplace = in_workplace
         self._leaves = [a for a in step.text.arguments if a.role == "data"]
+        step.release()
 
     def for_data(self, data: Sequence[tuple[str, Array]], n: int) -> Given:
         """The words for data of the same kind, of which n rows are trained on.
@@ -99,7 +101,7 @@ class SharedStep:
         last = n % step.batch or step.batch
         numbers = tables(step.step, [step.batch, last])
         arrays = [in_one_piece(by_name[a.payload.name], "data") for a in self._leaves]
-        words = step.call.words.copy()
+        words = self._words.copy()
         for place, array in zip(self._data, arrays, strict=True):
             put(words, place, array)
         put(words, self.places["numbers"], numbers[0])
@@ -146,7 +148,6 @@ class Workplace:
 
     def __init__(self, shared: SharedStep) -> None:
         step = shared.step
-        self._train = step.call.kernel.address
         arrays = {
             name: room(array.shape, array.dtype)
             for _place, name, _ in shared._workplace
@@ -165,7 +166,7 @@ class Workplace:
             np.int64,
         )
         nothing = np.zeros((1, 1), np.int64)
-        given = {"train": self._train, "words": nothing, "done": nothing[0]}
+        given = {"train": shared.kernel.address, "words": nothing, "done": nothing[0]}
         self._call: Call = kernel(_SOURCE, "train_many", given, None).call(given)
 
     def run(self, words: Array) -> Array:
