@@ -184,13 +184,14 @@ class _Fit:
 
     def _cohorts(self) -> list[Cohort]:
         """The networks that share compiled steps; the others are put into `alone`."""
-        groups: dict[Hashable, list[_Entry]] = {}
+        groups: dict[tuple[Hashable, ...], list[_Entry]] = {}
         for entry in self._entries():
             o = entry.trainer.optimizer
-            alike = entry.structure, rule_of(o), o.schedule.observes, entry.kinds()
+            alike = id(entry.structure), rule_of(o), o.schedule.observes, entry.kinds()
             groups.setdefault(alike, []).append(entry)
         cohorts: list[Cohort] = []
-        for key, entries in groups.items():
+        for (_structure, *rest), entries in groups.items():
+            key = entries[0].structure, *rest
             choice = self._choice(entries)
             if choice.engine == "compiled":
                 cohorts += self._made(entries, key)
@@ -201,7 +202,7 @@ class _Fit:
 
     def _entries(self) -> Iterator[_Entry]:
         """The networks that may share a step, with their data; the others are put into `alone`."""
-        firsts: dict[Hashable, Trainer] = {}
+        firsts: dict[Hashable, tuple[Hashable, Trainer]] = {}
         entered: dict[Hashable, Any] = {}
         apart: list[int] = []
         for i, trainer in enumerate(self.trainers):
@@ -211,23 +212,24 @@ class _Fit:
             if found is None:
                 apart.append(i)
                 continue
-            structure, seeds = found
-            first = firsts.setdefault(structure, trainer)
+            structure, first = firsts.setdefault(found[0], (found[0], trainer))
             x, t, w, validation = self.data[i]
-            key = structure, id(x), id(t), id(w)
+            key = id(structure), id(x), id(t), id(w)
             if key not in entered:
                 entered[key] = first._enter(x, t, w)
             xs, ts, ws = entered[key]
             rows = held_out = None
             if isinstance(validation, tuple | list):
-                key_of_held_out = structure, id(validation)
+                key_of_held_out = id(structure), id(validation)
                 if key_of_held_out not in entered:
                     entered[key_of_held_out] = first._split(xs, ts, ws, validation)[3]
                 held_out = entered[key_of_held_out]
             elif validation is not None:
                 rows, rest = trainer._parted(ts, validation)
                 held_out = xs[rest], ts[rest]
-            yield _Entry(i, trainer, entered[key], rows, held_out, structure, seeds, self.options)
+            yield _Entry(
+                i, trainer, entered[key], rows, held_out, structure, found[1], self.options
+            )
         self.alone += [(i, self.trainers[i]) for i in apart]
         _refuse_shared([trainer.model for trainer in self.trainers], apart)
 

@@ -210,8 +210,8 @@ class Cohort:
         self.starts = np.arange(0, n, group.batch)
         self.sizes = np.diff(np.append(self.starts, n))
         self.steps = len(self.starts)
-        #: Seconds per step, the latest measurement.
-        self.pace = 1e-3
+        #: Seconds per step: about so many before the first measurement.
+        self.pace = 1e-6 + group.step.work / 2e10
         self._bounds: dict[int, Array] = {}
 
     def add(self, member: Member) -> None:

@@ -99,7 +99,7 @@ class _Look:
             if p.tied is None:
                 self.parameters.add(id(p))
             else:
-                tied = self.numbers.get(id(p.tied[0])), p.tied[1]
+                tied = self.numbers.setdefault(id(p.tied[0]), len(self.numbers)), p.tied[1]
             again = self.numbers.setdefault(id(p), len(self.numbers))
             form = p.data.shape, p.data.dtype, p.trainable, p.decays, p.lr_factor
             parameters.append((name, again, form, tied))

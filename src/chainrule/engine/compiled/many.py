@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ import numpy.typing as npt
 
 from chainrule.aligned import room
 from chainrule.engine.compiled.constants import SPARE
-from chainrule.engine.compiled.machine import Call, kernel
+from chainrule.engine.compiled.machine import Kernel, kernel
 from chainrule.engine.compiled.step import (
     WRITTEN,
     CompiledStep,
@@ -143,6 +144,16 @@ def _inside(at: int, own: Sequence[Array], starts: Sequence[int]) -> tuple[int, 
     raise NotCompilable(_("it has arrays that it shares with another network"))
 
 
+@functools.cache
+def _train_many() -> Kernel:
+    """The kernel that calls others."""
+    return kernel(_SOURCE, "train_many", _nothing(0), None)
+
+
+def _nothing(train: int) -> dict[str, Any]:
+    return {"train": train, "words": np.zeros((1, 1), np.int64), "done": np.zeros(1, np.int64)}
+
+
 class Workplace:
     """What one thread needs to make the steps of any network that shares a step."""
 
@@ -165,9 +176,7 @@ class Workplace:
             ],
             np.int64,
         )
-        nothing = np.zeros((1, 1), np.int64)
-        given = {"train": shared.kernel.address, "words": nothing, "done": nothing[0]}
-        self._call: Call = kernel(_SOURCE, "train_many", given, None).call(given)
+        self._call = _train_many().call(_nothing(shared.kernel.address))
 
     def run(self, words: Array) -> Array:
         """Make the steps of every network, a row of words for each; gives how many went well."""
