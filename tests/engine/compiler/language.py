@@ -22,6 +22,7 @@ from chainrule.engine.compiler.arrays import index, store
 from chainrule.engine.compiler.body import Body, Broken
 from chainrule.engine.compiler.kinds import KINDS
 from chainrule.engine.compiler.registry import rule
+from chainrule.engine.compiler.sized import Sized
 from chainrule.engine.compiler.values import Array, Number, known_int
 
 __all__ = ["HEAD", "Run", "as_written_only", "both", "compiled", "note", "plain", "refused", "same"]
@@ -80,7 +81,7 @@ class Run:
 
     def numbers(self) -> Iterator[tuple[str, Floats]]:
         """All arrays, the notes as numbers of their dtypes."""
-        for name, array in _arrays(self.given):
+        for name, array in _arrays(self.given, self.given.get("n")):
             if name != "words":
                 yield name, array
         for k, kind in sorted(self.kinds.items()):
@@ -93,10 +94,12 @@ class Run:
                 yield f"number {k}", column.view(dtype) if wide else column.astype(dtype)
 
 
-def _arrays(given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _arrays(given: Mapping[str, Any], n: Any) -> Iterator[tuple[str, Any]]:
     for name, x in given.items():
         if isinstance(x, tuple):
-            yield from _arrays({f"{name}[{i}]": part for i, part in enumerate(x)})
+            yield from _arrays({f"{name}[{i}]": part for i, part in enumerate(x)}, n)
+        elif isinstance(x, Sized):
+            yield name, np.ascontiguousarray(x.plain[:n] if x.rows_last else x.array)
         elif isinstance(x, np.ndarray):
             yield name, x
 
@@ -104,6 +107,8 @@ def _arrays(given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def _copied(x: Any) -> Any:
     if isinstance(x, tuple):
         return tuple(map(_copied, x))
+    if isinstance(x, Sized):
+        return Sized(x.array.copy(), x.rows_last)
     return x.copy() if isinstance(x, np.ndarray) else x
 
 
@@ -115,7 +120,9 @@ def plain(source: str, name: str, given: Mapping[str, Any]) -> Run:
     exec(compile(source, "<text>", "exec"), names)
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        result = names[name](**given)
+        result = names[name](
+            **{k: x.plain if isinstance(x, Sized) else x for k, x in given.items()}
+        )
     return Run(result, given, _noted)
 
 

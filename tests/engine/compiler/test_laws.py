@@ -127,6 +127,8 @@ def watching(arguments: dict[str, Any], read_only: Sequence[str]) -> Iterator[li
     written, main = outlining._written, vars(entry)["call_outside"]
 
     def first(w: Any, function: Any, taken: Sequence[Value], **more: Any) -> Value:
+        if more.get("apart", True):  # not of the kernel itself
+            return main(w, function, taken)
         leads: dict[str, Memory] = {}
         pairs = zip(ours(taken), arrays_of(tuple(arguments.values())), strict=True)
         for ours_, theirs in pairs:

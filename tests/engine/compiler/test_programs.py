@@ -12,11 +12,12 @@ import pytest
 
 pytest.importorskip("llvmlite")
 
-from tests.engine.compiler.language import HEAD, both, compiled, plain, same
+from tests.engine.compiler.language import HEAD, as_written_only, both, compiled, plain, same
 
 from chainrule.engine.compiled import cache, machine
 from chainrule.engine.compiled.blas import blas
 from chainrule.engine.compiler import entry
+from chainrule.engine.compiler.sized import Sized
 
 _DRAWN = iter(np.random.default_rng(0).spawn(99))
 GIVEN: dict[str, Any] = {
@@ -395,6 +396,100 @@ def test_both_leave_the_same(name: str) -> None:
     slack = 64 if name not in ("over values of several kinds", "two of one array") else 512
     if name != "the sign of zero":
         same(compiled(text, "f", given), plain(text, "f", given), slack)
+
+
+# -- rows abreast -------------------------------------------------------------------------------------
+
+#: Bodies of functions of p, q and r, arrays with n rows side by side, of constants, and of sums.
+ROWS = {
+    "of each row": """
+for i in abreast(n):
+    s = p[i, 0] * 2 + p[i, 1]
+    q[i, 0] = s if s > 0 else -s
+    q[i, 1] = maximum(s, p[i, 2]) + q[i, 0]
+""",
+    "the numbers of rows": """
+for i in abreast(n):
+    q[i, 0] = i * 3 + m
+    q[i, 1] = min(i, m) + max(2, i)
+""",
+    "loops within": """
+for i in abreast(n):
+    s = p[i, 0] * 0
+    for k in range(3):
+        s += p[i, k] * w[k]
+        q[i, 1] = s
+    q[i, 0] = s
+""",
+    "numbers of all rows": """
+for i in abreast(n):
+    r[i] = (k[i] << uint64(3)) ^ uint64(i)
+""",
+    "whole numbers": """
+for i in abreast(n):
+    r[i] = k[i] // uint64(7) + k[i] % uint64(1000) * (k[i] >> uint64(60))
+""",
+    "what is picked": """
+for i in abreast(n):
+    q[i, 0] = w[ids[i]]
+    q[i, 1] = table[ids[i], 1] + table[ids[n - 1 - i], 0]
+""",
+    "a sum": """
+s = float32(0.5)
+for i in abreast(n):
+    s += p[i, 0]
+w[0] = s
+""",
+    "a count": """
+t = float32(0)
+for i in abreast(n):
+    t += 0.5
+    t += p[i, 1]
+w[0] = t
+""",
+    "sums of columns": """
+for i in abreast(n):
+    for c in range(3):
+        w[c] += p[i, c]
+    w[1] += 1.0
+""",
+    "numbers with conditions": """
+for i in abreast(n):
+    s = (p[i, 0] > 0 and p[i, 1] > 0) or not p[i, 2] > 0
+    q[i, 0] = 1.0 if s else 2.0
+    q[i, 1] = p[i, 0] if p[i, 1] < p[i, 2] else p[i, 1]
+""",
+    "loops one after the other": """
+for i in abreast(n):
+    t = p[i, 0]
+    q[i, 0] = t
+for i in abreast(n):
+    t = q[i, 0]
+    q[i, 1] = t * t
+""",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("n", [0, 1, 7, 16, 61])
+@pytest.mark.parametrize("name", ROWS)
+def test_rows_abreast(name: str, n: int) -> None:
+    """One row in each lane: the same as row by row, sums but for their order."""
+    rng, room = np.random.default_rng(n), -(-max(n, 1) // 32) * 32
+    given: dict[str, Any] = {
+        "n": n, "m": 5, "p": Sized(rng.normal(size=(3, room)).astype(np.float32), rows_last=True),
+        "q": Sized(np.zeros((2, room), np.float32), rows_last=True),
+        "w": Sized(rng.normal(size=4).astype(np.float32)),
+        "table": rng.normal(size=(4, 2)).astype(np.float32),
+        "r": Sized(np.zeros(room, np.uint64), rows_last=True),
+        "k": Sized(rng.integers(0, 2**63, room).astype(np.uint64), rows_last=True),
+        "ids": rng.integers(0, 4, n), "words": np.zeros((1, 1), np.uint64),
+    }  # fmt: skip
+    lines = "".join(f"    {line}\n" for line in ROWS[name].strip().splitlines())
+    text = f"{HEAD}from chainrule.engine.compiler.vectors import abreast\n\n\n"
+    text += f"def f({', '.join(given)}):\n{lines}"
+    with as_written_only():
+        ours = compiled(text, "f", given)
+    same(ours, plain(text, "f", given), 0 if "sum" not in name and "count" not in name else 64)
 
 
 # -- memory and threads -------------------------------------------------------------------------------

@@ -310,7 +310,7 @@ def largest(w: Writer, smallest: bool, a: Number, b: Number) -> Number:
     kind = meet(a.kind, b.kind)
     if kind.sort == "f":
         raise Refused("min and max of numbers with a fraction: write minimum, maximum")
-    if a.kind != b.kind:  # Python gives one of the two as it is
+    if a.kind.wide(1) != b.kind.wide(1):  # Python gives one of the two as it is
         raise Refused(f"either a {a.kind.name} or a {b.kind.name}")
     llvm = f"v{kind.lanes}{kind.llvm}" if kind.lanes > 1 else kind.llvm
     name = f"llvm.{'s' if kind.sort == 'i' else 'u'}{'min' if smallest else 'max'}.{llvm}"
