@@ -10,10 +10,10 @@ third of the lowest that is.
 The gate must not fail because others use the machine. Both sides have one thread, and what counts
 is the processor's time, not the clock's. They take many short turns by turns, and the shortest of
 each counts, since others only take away. What is too low is measured again after a while, and the
-best try counts. Yet Python's own speed changes by half with what the neighbours of a virtual machine
-do, so there is a second yardstick: the part of the processor's peak that is reached, by multiply-adds
-that take turns with the two. Only what stays too low by both has fallen. What is recorded is the
-lowest of as many tries.
+best try counts. NumPy by hand may become faster by itself, with a new NumPy or Python, so there is
+a second yardstick: the part of the processor's peak that is reached, by multiply-adds that take turns
+with the two. Only what stays too low by both has fallen. What is recorded is the lowest of as many
+tries.
 """
 
 from __future__ import annotations
