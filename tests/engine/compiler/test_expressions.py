@@ -40,6 +40,7 @@ def samples(kind: str) -> list[Any]:
         return [np.False_, np.True_]
     if dtype.kind == "f":
         some = [0.0, -0.0, 1, -1, 0.5, 2.5, -7.25, 3e9, -1e-30, np.inf, -np.inf, np.nan, 2**53 + 2]
+        some += [2.0**63, 1e19]
         return [dtype.type(x) for x in some]
     info = np.iinfo(dtype)
     some = [0, 1, 2, 3, 7, 8, -1, -2, -7, info.min, info.max, info.max // 2 + 1, info.min + 1]
