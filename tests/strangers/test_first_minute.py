@@ -79,18 +79,18 @@ def test_a_second_of_work_compiles_nothing() -> None:
     trainer = cr.Trainer(cr.TwoLayerNet(2, 10, 3), cr.SGD(lr=1.0))
     trainer.fit(*spiral(), 300, 30, progress=None)
     assert trainer.engine_used == "numpy"
-    told = r"compiling it would take about \d+ s, and save (less than a second|about 1 s)"
+    told = r"compiling it would take (less than a second|about 1 s), and save less than a second"
     assert re.fullmatch(told, trainer.engine_reason or "")
     assert trainer.evaluate(*spiral())["accuracy"] > 0.9
 
 
 @AUTOGRAD
 @pytest.mark.usefixtures("auto")
-def test_an_unrolled_loop_says_minutes() -> None:
+def test_an_unrolled_loop_says_how_long() -> None:
     trainer = cr.Trainer(Recurrent(29), cr.Adam(0.01))
     trainer.fit(*sequences(29), 2, 32, progress=None)
     assert trainer.engine_used == "numpy"
-    assert re.match("compiling it would take about [2-9] minutes", trainer.engine_reason or "")
+    assert re.match("compiling it would take about [2-9] s", trainer.engine_reason or "")
     trainer.predict(sequences(29)[0])
     assert cr.check(trainer.model, *sequences(29, 8)).ok
 
@@ -105,8 +105,8 @@ def chosen(trainer: cr.Trainer, data: tuple[Array, Array], steps: int) -> Choice
     ("make", "data", "few", "many"),
     [
         (lambda: cr.TwoLayerNet(2, 10, 3), spiral, 3_000, 1_000_000),
-        (lambda: Recurrent(6), lambda: sequences(6), 1_000, 10_000_000),
-        (lambda: Recurrent(29), lambda: sequences(29), 10_000, 100_000_000),
+        (lambda: Recurrent(6), lambda: sequences(6), 1_000, 1_000_000),
+        (lambda: Recurrent(29), lambda: sequences(29), 1_000, 100_000_000),
     ],
 )
 def test_long_work_takes_the_compiled_engine(

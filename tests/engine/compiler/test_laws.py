@@ -53,7 +53,7 @@ def kernel_of(
     net = make()
     data = list(zip(("x", "t"), net._prepare(x, t)[:2], strict=True))
     net._flatten_parameters()
-    with pytest.MonkeyPatch.context() as patch, plainly(shards):
+    with plainly(shards), pytest.MonkeyPatch.context() as patch:
         patch.setattr(step, "kernel", kernel)
         CompiledStep(net, optimizer(), data, 8, threads=8)
     return found[-1]
