@@ -591,3 +591,34 @@ def test_a_fit_in_another_thread_and_prediction_afterwards() -> None:
         assert alone.predict(x).tobytes() == net.predict(x).tobytes()
         assert np.allclose(alone.predict(x[:1]), net.predict(x[:1]))
     assert len({bits(cr.Trainer(net)) for net in nets}) == 4
+
+
+def test_one_bar_for_all(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nets = [plain(seed=i) for i in range(5)]
+    cr.fit_many(
+        nets, cr.SGD(0.5), *spiral(), epochs=40, engine="compiled", validation=0.3, early_stopping=1,
+        progress="bar", lang="zh",
+    )  # fmt: skip
+    said = capsys.readouterr().err
+    assert "5 个网络中已训练 5 个，平均损失" in said
+    assert "100%" in said
+
+
+def test_a_kernel_that_calls_kernels_runs_as_plain_python() -> None:
+    from chainrule.engine.compiled import many
+    from chainrule.engine.compiled.machine import kernel
+
+    text = "from chainrule.engine.compiled.kernels import kernel\n\n\n@kernel\n"
+    text += "def f(a):\n    a[0] += 1\n    return a[1]\n"
+    a, b = np.array([[1, 5], [2, 7]], np.int64)
+    train = kernel(text, "f", {"a": a}, None)
+    words = np.stack([train.call({"a": x}).words for x in (a, b)])
+    names: dict[str, Any] = {}
+    exec(compile(many._SOURCE, "many", "exec"), names)
+    for run in (names["train_many"], lambda **given: many._train_many().call(given)()):
+        done = np.zeros(2, np.int64)
+        assert run(train=train.address, words=words, done=done) == 2
+        assert done.tolist() == [5, 7]
+    assert (a[0], b[0]) == (3, 4)

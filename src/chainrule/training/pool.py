@@ -123,6 +123,8 @@ class Group:
             if self.network.engine == "auto":  # it would not always compile
                 self.network.engine = "compiled"
             self.network._warm_up(first.evaluated[0], say)
+        #: Whether several threads may predict at a time; recording for NumPy runs a user's own code.
+        self.predicts = self.evaluates and self.network._compiled(first.evaluated[0]) is not None
 
     def alone(self) -> AbstractContextManager[None]:
         """Within it, BLAS uses one thread for each of ours."""
@@ -391,8 +393,10 @@ class Pool:
                     workplace = group.workplace(k)
                 with group.alone():
                     following.run(workplace, self)
-                outputs = following.outputs() if group.evaluates else {}
+                outputs = following.outputs() if group.predicts else {}
                 with self._turn:
+                    if group.evaluates and not group.predicts:
+                        outputs = following.outputs()
                     team = self._close(following, outputs)
         except BaseException as error:
             self.stopped, self._error = True, self._error or error
