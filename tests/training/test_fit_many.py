@@ -427,9 +427,10 @@ def test_a_users_error_ends_all_and_is_raised() -> None:
     x, t = spiral()
     nets = [plain(seed=i) for i in range(9)]
     optimizers = [cr.SGD(falling if i == 4 else 0.1) for i in range(9)]
+    before = threading.active_count()  # helpers of earlier tests wait for work, as they should
     with pytest.raises(ZeroDivisionError, match="mine"):
         cr.fit_many(nets, optimizers, x, t, 30, threads=2, engine="compiled", progress=None)
-    assert threading.active_count() < 20
+    assert threading.active_count() - before < 3
     assert all(np.isfinite(p).all() for net in nets for p in net.params)
 
 
