@@ -30,7 +30,7 @@ from chainrule.engine.compiled.symbolic import (
 )
 from chainrule.engine.compiled.threads import Crew, shards_for, thread_count
 from chainrule.engine.compiled.values import NotAbreast
-from chainrule.engine.compiler.sized import Sized
+from chainrule.engine.compiler.sized import Sized, rows_at_once
 from chainrule.engine.compiler.target import vector_bytes
 from chainrule.engine.memory import debugging, spoil
 from chainrule.engine.primitives import cast, pick, take_rows
@@ -112,6 +112,8 @@ class CompiledStep:
         self.bad_loss = math.nan
         self.pace = 1e-3  # seconds per step, the latest measurement
         self._say, self._seconds, self._threads = say, seconds, threads
+        #: Rows abreast lie in room for whole pairs of vectors.
+        self._pair = 2 * rows_at_once(vector_bytes())
         #: Whether rows are computed abreast, one in each lane of a vector.
         self.abreast = self._is_small()
         #: How many rows at a time are computed in a step; 0 for all of them.
@@ -286,9 +288,8 @@ class CompiledStep:
                 self.shared[a.name] = room(_at(a.shape, self.batch), a.dtype)
             return self.shared[a.name]
         if self.abreast and isinstance(a.shape[0], Rows):
-            pair = 2 * vector_bytes() // 4
             rows = self.block or rows
-            return room((*_at(a.shape[1:], rows), -(-rows // pair) * pair), a.dtype)
+            return room((*_at(a.shape[1:], rows), -(-rows // self._pair) * self._pair), a.dtype)
         return room(_at(a.shape, rows), a.dtype)
 
     def _gradient(self, parameter: Any, k: int) -> Array:

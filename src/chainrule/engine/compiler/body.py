@@ -824,11 +824,6 @@ class Body:
             return Number(kind, x.ir)
         return Number(kind, self.w.op(f"bitcast {x.kind.ir} {x.ir} to {kind.ir}"))
 
-    def call_rule(self, function: Any, *given: Number) -> Number:
-        """Call a function that has a rule."""
-        found: Number = RULES[function](self, *given)
-        return found
-
     # -- calls -------------------------------------------------------------------------------------
 
     def call(self, function: Function, given: Sequence[Value]) -> Value:

@@ -23,7 +23,7 @@ from chainrule.engine.compiler.functions import Function
 from chainrule.engine.compiler.kinds import INT, KINDS, Refused
 from chainrule.engine.compiler.outlining import call_outside
 from chainrule.engine.compiler.sized import Sized
-from chainrule.engine.compiler.target import object_file
+from chainrule.engine.compiler.target import object_file, vector_bytes
 from chainrule.engine.compiler.values import Array, Number, Value, literal
 from chainrule.engine.compiler.writer import Module, Writer
 
@@ -57,7 +57,7 @@ def written(
             n.name: Function(n, names, file) for n in tree.body if isinstance(n, ast.FunctionDef)
         }
         names.update({k: f for k, f in own.items() if isinstance(names[k], FunctionType)})
-        module = Module(call_outside)
+        module = Module(call_outside, vector_bytes())
         for function in own.values():
             function.inline, function.apart = False, function.node.name != name
         w = Writer(module)

@@ -9,7 +9,6 @@ from typing import Any
 from chainrule.engine.compiler.body import Body
 from chainrule.engine.compiler.functions import Function
 from chainrule.engine.compiler.kinds import Kind, Refused
-from chainrule.engine.compiler.target import vector_bytes
 from chainrule.engine.compiler.values import Array, Dtype, Number, Value
 from chainrule.engine.compiler.writer import Writer
 
@@ -56,7 +55,7 @@ def _written(
     Body(own, function, taken, None).whole()
     result = own.result.ir if own.result else "void"
     apart = " noinline" if function.apart else ""
-    apart += f' "min-legal-vector-width"="{8 * vector_bytes()}"'
+    apart += f' "min-legal-vector-width"="{8 * w.module.vector_bytes}"'
     head = f"define internal fastcc {result} @{name}({', '.join(parameters)}) nounwind{apart}"
     w.module.functions.append(f"{head} {{\n{own.body()}\n}}")
     return name, own.result

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Sized"]
+__all__ = ["Sized", "rows_at_once"]
 
 
 @dataclass(frozen=True)
@@ -23,3 +23,8 @@ class Sized:
     def plain(self) -> npt.NDArray[Any]:
         """The array as a kernel that runs as plain Python indexes it."""
         return np.moveaxis(self.array, -1, 0) if self.rows_last else self.array
+
+
+def rows_at_once(vector_bytes: int) -> int:
+    """How many rows are computed abreast: as many as there are float32 numbers in a vector."""
+    return vector_bytes // 4

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.engine.compiler.arithmetic import binary, cast, compare, sum_of_lanes
+from chainrule.engine.compiler.arithmetic import binary, cast, compare, largest, sum_of_lanes
 from chainrule.engine.compiler.arrays import Place, index, load, pointer, store
 from chainrule.engine.compiler.body import Body, Several
 from chainrule.engine.compiler.kinds import INT, KINDS, Kind, Refused
 from chainrule.engine.compiler.registry import rule
-from chainrule.engine.compiler.target import vector_bytes
+from chainrule.engine.compiler.sized import rows_at_once
 from chainrule.engine.compiler.values import (
     Abreast,
     Array,
@@ -32,7 +32,6 @@ __all__ = [
     "add_sums",
     "fetch",
     "lanes",
-    "lanes_below",
     "put",
     "put_some",
     "several",
@@ -67,7 +66,12 @@ def lanes(a: Any) -> int:
 
 @rule(lanes)
 def _lanes(body: Body, a: Array) -> Number:
-    return literal(vector_bytes() // a.kind.size)
+    return literal(_filled(body, a).lanes)
+
+
+def _filled(body: Body, a: Array) -> Kind:
+    """A vector of the array's dtype."""
+    return a.kind.wide(body.w.module.vector_bytes // a.kind.size)
 
 
 def vector(a: Any, *at: Any) -> Any:
@@ -77,7 +81,7 @@ def vector(a: Any, *at: Any) -> Any:
 
 @rule(vector)
 def _vector(body: Body, a: Array, *at: Number) -> Number:
-    kind = a.kind.wide(vector_bytes() // a.kind.size)
+    kind = _filled(body, a)
     text = f"load {kind.ir}, ptr {_place(body, a, at)}, align {a.kind.size}"
     return Number(kind, body.w.op(text))
 
@@ -93,7 +97,7 @@ def some(a: Any, count: Any, *at: Any) -> Any:
 
 @rule(some)
 def _some(body: Body, a: Array, count: Number, *at: Number) -> Number:
-    kind, w = a.kind.wide(vector_bytes() // a.kind.size), body.w
+    kind, w = _filled(body, a), body.w
     if _all(count, kind):
         whole: Number = _vector(body, a, *at)
         return whole
@@ -119,7 +123,7 @@ def put(x: Any, a: Any, *at: Any) -> None:
 
 @rule(put)
 def _put(body: Body, x: Number, a: Array, *at: Number) -> None:
-    kind = a.kind.wide(vector_bytes() // a.kind.size)
+    kind = _filled(body, a)
     x = cast(body.w, x, kind)
     body.w.do(f"store {kind.ir} {x.ir}, ptr {_place(body, a, at)}, align {a.kind.size}")
 
@@ -132,7 +136,7 @@ def put_some(x: Any, a: Any, count: Any, *at: Any) -> None:
 
 @rule(put_some)
 def _put_some(body: Body, x: Number, a: Array, count: Number, *at: Number) -> None:
-    kind, w = a.kind.wide(vector_bytes() // a.kind.size), body.w
+    kind, w = _filled(body, a), body.w
     x = cast(w, x, kind)
     if _all(count, kind):
         _put(body, x, a, *at)
@@ -186,20 +190,10 @@ def _place(body: Body, a: Array, at: tuple[Number, ...]) -> str:
     return pointer(body.w, a, found.offset)
 
 
-def lanes_below(a: Any, count: Any) -> Any:
-    """For each lane of a vector of the array's dtype: whether its number is below the count."""
-    return np.arange(lanes(a)) < count
-
-
-@rule(lanes_below)
-def _lanes_below(body: Body, a: Array, count: Number) -> Number:
-    return _below(body, count, vector_bytes() // a.kind.size)
-
-
 def _below(body: Body, count: Number, n: int) -> Number:
     kind = KINDS["int32"].wide(n)
     numbers = Number(kind, f"<{', '.join(f'i32 {i}' for i in range(n))}>")
-    least = body.call_rule(min, cast(body.w, count, INT), literal(n))
+    least = largest(body.w, True, cast(body.w, count, INT), literal(n))
     return compare(body.w, "<", numbers, cast(body.w, cast(body.w, least, KINDS["int32"]), kind))
 
 
@@ -212,7 +206,7 @@ def spread(x: Any, a: Any) -> Any:
 
 @rule(spread)
 def _spread(body: Body, x: Number, a: Array) -> Number:
-    kind = a.kind.wide(vector_bytes() // a.kind.size)
+    kind = _filled(body, a)
     return cast(body.w, cast(body.w, x, a.kind), kind)
 
 
@@ -303,7 +297,7 @@ def abreast(n: int) -> range:
 
 @rule(abreast)
 def _abreast(body: Body, n: Number) -> Abreast:
-    return Abreast(n, vector_bytes() // 4)
+    return Abreast(n, rows_at_once(body.w.module.vector_bytes))
 
 
 # -- as many as the text says -------------------------------------------------------------------------

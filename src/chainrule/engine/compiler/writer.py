@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from chainrule.engine.compiler.kinds import Kind
 from chainrule.engine.compiler.values import Number
+from chainrule.engine.names import Names
 
 __all__ = ["CAREFUL", "FREE", "Module", "Writer"]
 
@@ -21,14 +21,17 @@ CAREFUL = "contract "
 class Module:
     """Declarations and functions, and which function was made for which arguments."""
 
-    def __init__(self, outside: Callable[[Writer, Any, Sequence[Any]], Any]) -> None:
+    def __init__(
+        self, outside: Callable[[Writer, Any, Sequence[Any]], Any], vector_bytes: int
+    ) -> None:
+        self.vector_bytes = vector_bytes
         #: What calls a function that is not written into its callers: see `outlining`.
         self.outside = outside
         self.declared: dict[str, None] = {}
         self.functions: list[str] = []
         #: Functions that are called: name, and the kind of the result.
         self.made: dict[tuple[Any, ...], tuple[str, Kind | None]] = {}
-        self.names: set[str] = set()
+        self._names = Names()
         #: Functions that are being written.
         self.begun: list[Any] = []
 
@@ -38,13 +41,7 @@ class Module:
 
     def name(self, wanted: str) -> str:
         """A name for a function that no other has, nor one of C."""
-        wanted = "our." + re.sub(r"[^a-zA-Z0-9_]", "_", wanted)
-        found, n = wanted, 1
-        while found in self.names:
-            n += 1
-            found = f"{wanted}.{n}"
-        self.names.add(found)
-        return found
+        return f"our.{self._names.unique(wanted)}"
 
     def text(self) -> str:
         """The module as LLVM reads it."""
