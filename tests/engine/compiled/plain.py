@@ -22,6 +22,7 @@ import pytest
 
 from chainrule.aligned import _APART, _LINE
 from chainrule.engine.compiled import predict, step
+from chainrule.engine.compiled.library import NO_PRODUCTS
 from chainrule.engine.compiled.predict import CompiledPredict
 from chainrule.engine.compiled.step import CompiledStep
 from chainrule.engine.compiler.sized import Sized
@@ -314,6 +315,7 @@ def plainly(shards: int = 1) -> Iterator[None]:
         for module in (step, predict):
             patch.setattr(module, "kernel", _kernel)
             patch.setattr(module, "blas", _NoBlas)
+            patch.setattr(module, "products", lambda _: NO_PRODUCTS)
         yield
 
 
@@ -336,6 +338,7 @@ def really(way: int = 1) -> Iterator[None]:
         for module in (step, predict):
             patch.setattr(module, "kernel", kernel)
             patch.setattr(module, "blas", _NoBlas)
+            patch.setattr(module, "products", lambda _: NO_PRODUCTS)
         yield
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -149,6 +150,24 @@ def test_products_that_threads_share(dtype: Any) -> None:
             done = agree(lambda: wide(dtype), x, t, batch=8, slack=20, steps=4)
         assert done.shards == shards
         assert "dot_by_t(blas, team," in done.source
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("width", [5, 40, 420])  # plain loops, BLAS, tiles
+def test_products_of_another_dtype_than_the_network(dtype: Any, width: int) -> None:
+    other = np.float64 if dtype == np.float32 else np.float32
+    spread = np.linspace(-1, 1, width * width).reshape(width, width).astype(other)
+
+    def formula(x: Any, W: Any, b: Any) -> Any:
+        inside = cr.tanh(x @ W + b).astype(other) @ spread
+        return cr.tanh(inside.astype(dtype))[:, :3]
+
+    rng = np.random.default_rng(6)
+    x, t = rng.standard_normal((19, 4)), rng.standard_normal((19, 3))
+    for shards in (1, 2):
+        with compiling(shards):
+            make = functools.partial(Formula, formula, (4, width), (width,), dtype=dtype)
+            agree(make, x, t, batch=16, slack=200 if dtype == np.float32 else 1e9, steps=2)
 
 
 # -- everything ----------------------------------------------------------------------------------------

@@ -16,8 +16,10 @@ from tests.engine.compiled.compiling import compiled
 
 from chainrule.aligned import room
 from chainrule.engine.compiled.blas import blas
-from chainrule.engine.compiled.constants import SPARE
+from chainrule.engine.compiled.constants import SPARE, TILED
 from chainrule.engine.compiled.kernels import share
+from chainrule.engine.compiled.library import Products
+from chainrule.engine.compiled.library import products as products_for
 from chainrule.engine.compiled.threads import crew_words
 
 Array = npt.NDArray[Any]
@@ -26,31 +28,31 @@ TEXT = """
 from chainrule.engine.compiled.products import affine, dot, dot_by_t, dot_t, dot_t_by_t
 
 
-def product(kind, gemm, crew, shard, shards, first, batch, a, b, bias, out, start, end):
+def product(kind, blas, crew, shard, shards, first, batch, a, b, bias, out, start, end):
     team = crew, shard, shards, first, batch
     own = a[start:end]
     if kind == 0:
-        affine(gemm, team, own, b, bias, out[start:end])
+        affine(blas, team, own, b, bias, out[start:end])
     elif kind == 1:
-        dot(gemm, team, own, b, out[start:end])
+        dot(blas, team, own, b, out[start:end])
     elif kind == 2:
-        dot_t(gemm, team, own, b[start:end], out)
+        dot_t(blas, team, own, b[start:end], out)
     elif kind == 3:
-        dot_by_t(gemm, team, own, b, out[start:end])
+        dot_by_t(blas, team, own, b, out[start:end])
     else:
-        dot_t_by_t(gemm, team, a, b, out)
+        dot_t_by_t(blas, team, a, b, out)
 """
 
 
 def _run(
-    kind: int, gemm: int, team: Any, a: Array, b: Array, bias: Array, out: Array,
+    kind: int, products: Products, team: Any, a: Array, b: Array, bias: Array, out: Array,
     first: int = 0, end: int | None = None,
 ) -> None:  # fmt: skip
     """What one thread calls, with its own rows of the batch; one alone has machine code of its own."""
     names = [
-        "kind", "gemm", "crew", "shard", "shards", "first", "batch", "a", "b", "bias", "out", "start", "end",
+        "kind", "blas", "crew", "shard", "shards", "first", "batch", "a", "b", "bias", "out", "start", "end",
     ]  # fmt: skip
-    given = (kind, gemm, *team, a, b, bias, out, first, len(a) if end is None else end)
+    given = (kind, products, *team, a, b, bias, out, first, len(a) if end is None else end)
     alone = {"shards": 1} if team[2] == 1 else {}
     compiled(TEXT, "product", dict(zip(names, given, strict=True)), **alone)(*given)
 
@@ -64,10 +66,11 @@ def expected(kind: int, a: Array, b: Array, bias: Array) -> Array:
     return found
 
 
-#: Rows, inner length, columns: plain loops (few columns, and more), turned first, BLAS.
+#: Rows, inner length, columns: plain loops (few columns, and more), turned first, BLAS, tiles.
 SIZES = [
     (1, 1, 1), (1, 784, 50), (7, 3, 1), (30, 2, 10), (30, 10, 3), (31, 10, 11), (5, 40, 6), (3, 5, 7),
     (9, 30, 13), (32, 64, 64), (33, 61, 67), (100, 10, 50), (64, 5, 128), (17, 128, 130), (40, 300, 200),
+    (130, 40, 33), (300, 2, 2600), (2, 900, 1000), (257, 784, 10),
 ]  # fmt: skip
 KINDS = ["affine", "dot", "dot_t", "dot_by_t", "dot_t_by_t"]
 
@@ -76,7 +79,7 @@ KINDS = ["affine", "dot", "dot_t", "dot_by_t", "dot_t_by_t"]
 @pytest.mark.parametrize("kind", range(5), ids=KINDS)
 def test_alone(kind: int, dtype: str) -> None:
     rng, crew = np.random.default_rng(kind), crew_words(SPARE)
-    gemm, eps = blas().address(np.dtype(dtype)), np.finfo(dtype).eps
+    products, eps = products_for([(np.dtype(dtype), TILED)]), np.finfo(dtype).eps
     with blas().alone():
         for rows, inner, columns in SIZES:
             a = rng.standard_normal((inner, rows) if kind in (2, 4) else (rows, inner))
@@ -84,7 +87,7 @@ def test_alone(kind: int, dtype: str) -> None:
             a, b = a.astype(dtype), b.astype(dtype)
             bias = rng.standard_normal(columns).astype(dtype)
             out = np.full((rows, columns), np.nan, dtype)
-            _run(kind, gemm, (crew, 0, 1, 0, len(a)), a, b, bias, out)
+            _run(kind, products, (crew, 0, 1, 0, len(a)), a, b, bias, out)
             scale = 1 + np.abs(bias).max() + np.abs(a).max() * np.abs(b).max() * inner
             np.testing.assert_allclose(
                 out, expected(kind, a, b, bias).astype(float), rtol=0, atol=4 * eps * scale
@@ -95,11 +98,19 @@ def test_alone(kind: int, dtype: str) -> None:
 @pytest.mark.parametrize("kind", [0, 1, 2, 3], ids=KINDS[:4])
 @pytest.mark.parametrize(
     ("batch", "inner", "columns"),
-    [(8, 300, 310), (3, 70, 400), (33, 20, 9), (33, 9, 20), (40, 250, 257), (5, 1, 1)],
+    [
+        (8, 300, 310),
+        (3, 70, 400),
+        (33, 20, 9),
+        (33, 9, 20),
+        (40, 250, 257),
+        (5, 1, 1),
+        (90, 784, 50),
+    ],
 )
 def test_shared(kind: int, dtype: str, batch: int, inner: int, columns: int) -> None:
     rng, shards = np.random.default_rng(batch), 4
-    crew, gemm = crew_words(shards * SPARE), blas().address(np.dtype(dtype))
+    crew, products = crew_words(shards * SPARE), products_for([(np.dtype(dtype), TILED)])
     a, b, out = (room(s, np.dtype(dtype)) for s in _shapes(kind, batch, inner, columns))
     a[...], b[...] = rng.standard_normal(a.shape), rng.standard_normal(b.shape)
     bias = rng.standard_normal(columns).astype(dtype)
@@ -110,7 +121,7 @@ def test_shared(kind: int, dtype: str, batch: int, inner: int, columns: int) -> 
     def work(shard: int) -> None:
         first, end = (share(batch, k, shards) for k in (shard, shard + 1))
         with blas().alone():
-            _run(kind, gemm, (crew, shard, shards, first, batch), a, b, bias, out, first, end)
+            _run(kind, products, (crew, shard, shards, first, batch), a, b, bias, out, first, end)
 
     threads = [threading.Thread(target=work, args=(k,)) for k in range(shards)]
     for thread in threads:

@@ -9,10 +9,11 @@ __all__ = ["HELPERS", "salt"]
 
 _PACKAGE = __name__.rpartition(".")[0]
 _HERE = Path(__file__)
-_TEXTS = {
-    name: _HERE.with_name(f"{name}.py").read_text("utf-8")
-    for name in ("abreast", "constants", "elementary", "kernels", "machine", "products", "tiles")
-}
+_FILES = (
+    *("abreast", "constants", "elementary", "kernels", "large"),
+    *("library", "machine", "products", "tiles"),
+)
+_TEXTS = {name: _HERE.with_name(f"{name}.py").read_text("utf-8") for name in _FILES}
 _COMPILER = sorted((_HERE.parent.parent / "compiler").glob("*.py"))
 
 #: The module of each function that generated text may import.

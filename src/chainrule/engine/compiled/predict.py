@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from chainrule.aligned import room
 from chainrule.engine.compiled.blas import blas
 from chainrule.engine.compiled.constants import SMALL, SPARE
+from chainrule.engine.compiled.library import NO_PRODUCTS, Products, products
 from chainrule.engine.compiled.machine import Call, kernel
 from chainrule.engine.compiled.module import handed_over, predict_text
 from chainrule.engine.compiled.record import record_predict
@@ -21,7 +23,7 @@ from chainrule.engine.compiled.step import (
     in_one_piece,
     kept_in_one_piece,
     multiplications,
-    product_size,
+    products_of,
     tables,
     within,
 )
@@ -77,10 +79,10 @@ class CompiledPredict:
         self.dtype, self._kind = network.dtype, out.dtype
         self._tail = tuple(d for d in out.shape[1:] if isinstance(d, int))
         self._width = math.prod(self._tail)
-        products = [v for v in step.values if v.function is np.matmul]
+        self._sizes = products_of(step, BLOCK)
         self.row_work = multiplications(step, 1)
         # A single row goes through plain loops: a matrix times a vector is bound by memory.
-        most = max((product_size(v, 1) for v in products), default=0)
+        most = max((size for _, size in products_of(step, 1)), default=0)
         self.blas_rows = max(2, -(-SMALL // max(most, 1)))
         #: The arrays of another network, instead of the recorded one's, by name.
         self._own: dict[str, Array] = {}
@@ -105,8 +107,8 @@ class CompiledPredict:
                 arrays[a.name] = in_one_piece(self._own.get(a.name, a.payload.array), a.role)
         numbers, words = self._numbers
         return {
-            "blas": 0, "crew": crew_words(SPARE), "low": 0, "high": 1, "block": BLOCK, "numbers": numbers,
-            "words": words, **handed_over(self.text.arguments, arrays),
+            "blas": NO_PRODUCTS, "crew": crew_words(SPARE), "low": 0, "high": 1, "block": BLOCK,
+            "numbers": numbers, "words": words, **handed_over(self.text.arguments, arrays),
         }  # fmt: skip
 
     def twin(self, arrays: Mapping[int, Array]) -> CompiledPredict | None:
@@ -142,17 +144,22 @@ class CompiledPredict:
         free.append((call, x, y))
         return out
 
-    def _some(self, address: int, low: int, high: int, x: Array, y: Array) -> None:
+    def _some(self, calls: Products, low: int, high: int, x: Array, y: Array) -> None:
         """Rows low to high."""
         free = self._free
         try:
             call = free.pop()
         except IndexError:
             call = self._kernel.call(self._given(BLOCK, x, y))
-        call.change(blas=address, low=low, high=high, data=(x,), out=(y,))
+        call.change(blas=calls, low=low, high=high, data=(x,), out=(y,))
         call()
         call.forget("data", "out")
         free.append(call)
+
+    @functools.cached_property
+    def _calls(self) -> Products:
+        """What multiplies the matrices of blocks."""
+        return products(self._sizes)
 
     def takes(self, x: Array) -> bool:
         """Whether every id in x has a row in its table; if not, the NumPy engine reports which."""
@@ -166,17 +173,17 @@ class CompiledPredict:
         x = in_one_piece(x, "data")
         y = self._empty(n)
         if n < self.blas_rows:
-            self._some(0, 0, n, x, y)
+            self._some(NO_PRODUCTS, 0, n, x, y)
             return y
-        library = blas()
-        address, blocks = library.address(self.dtype), -(-n // BLOCK)
+        library, calls = blas(), self._calls
+        blocks = -(-n // BLOCK)
         shards = 1
         if blocks > 1:
             shards = min(shards_for(self.row_work * n, n, thread_count(None)), blocks)
 
         def part(k: int, crew: Array) -> None:
             low, high = (min(BLOCK * (blocks * i // shards), n) for i in (k, k + 1))
-            self._some(address, low, high, x, y)
+            self._some(calls, low, high, x, y)
 
         Crew(shards, library.alone).run(part)
         return y

@@ -1,19 +1,20 @@
-"""Products of matrices: plain loops for small ones, BLAS for large ones, several threads together.
+"""Products of matrices: plain loops for small ones, BLAS for others, our own tiles for large ones.
 
 Each thread has its own rows of a batch, in arrays with the rows of all threads in order. A
 product of all rows is faster than one of few, so each thread computes some columns of it, if
 there are many. `team` identifies the caller: crew, shard, shards, the thread's first row, and the
-rows of the batch.
+rows of the batch. `blas` are the addresses of `library`.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from chainrule.engine.compiled.constants import COUNTERS, FEW, NARROW, SMALL, SPARE, WIDE
+from chainrule.engine.compiled.constants import COUNTERS, FEW, NARROW, SMALL, SPARE, TILED, WIDE
 from chainrule.engine.compiled.kernels import wait
+from chainrule.engine.compiled.large import affine_part, dot_by_t_part, dot_t_part
 from chainrule.engine.compiler.functions import as_written
-from chainrule.engine.compiler.memory import gemm, in_words, rows_of_all, turned_block
+from chainrule.engine.compiler.memory import call_at, gemm, in_words, rows_of_all, turned_block
 
 __all__ = ["affine", "dot", "dot_by_t", "dot_t", "dot_t_by_t"]
 
@@ -64,6 +65,17 @@ def _cut(n: Any, k: Any, shards: Any) -> Any:
     return min((n + 15) // 16 * k // shards * 16, n)
 
 
+def _of(blas: Any, out: Any) -> Any:
+    """The addresses for the dtype of a product."""
+    return blas[0] if out.itemsize == 4 else blas[1]
+
+
+def _room(team: Any, like: Any) -> Any:
+    """This thread's working memory for a product in tiles."""
+    crew, shard = team[:2]
+    return in_words(crew, COUNTERS + shard * SPARE, like, (SPARE * 8 // like.itemsize,))
+
+
 def _some_columns(blas: Any, team: Any, turned: Any, a: Any, b: Any, bias: Any, out: Any) -> None:
     """A thread's columns of out = a b + bias, or of a bᵀ, in all rows of the batch."""
     crew, shard, shards, first, batch = team
@@ -72,12 +84,19 @@ def _some_columns(blas: Any, team: Any, turned: Any, a: Any, b: Any, bias: Any, 
     wait(crew, shards)
     x = rows_of_all(a, first, batch)
     y = rows_of_all(out, first, batch)
-    if some:
-        for i in range(batch):
-            for j in range(low, high):
-                y[i, j] = bias[j]
-    part = b[low:high] if turned else b[:, low:high]
-    gemm(blas, False, turned, x, part, some, y[:, low:high])
+    if batch * n * a.shape[1] >= TILED:
+        room = _room(team, out)
+        if turned:
+            call_at(_of(blas, out)[3], dot_by_t_part, x, b, y, low, high, room)
+        else:
+            call_at(_of(blas, out)[1], affine_part, x, b, bias, y, low, high, room)
+    else:
+        if some:
+            for i in range(batch):
+                for j in range(low, high):
+                    y[i, j] = bias[j]
+        part = b[low:high] if turned else b[:, low:high]
+        gemm(_of(blas, out)[0], False, turned, x, part, some, y[:, low:high])
     wait(crew, shards)
 
 
@@ -88,12 +107,17 @@ def _some_sums(blas: Any, team: Any, a: Any, b: Any, out: Any) -> None:
     m, n = out.shape
     x = rows_of_all(a, first, batch)
     y = rows_of_all(b, first, batch)
-    if m < n:
-        low, high = _cut(n, shard, shards), _cut(n, shard + 1, shards)
-        gemm(blas, True, False, x, y[:, low:high], False, out[:, low:high])
+    tall = m >= n
+    low = _cut(m if tall else n, shard, shards)
+    high = _cut(m if tall else n, shard + 1, shards)
+    if batch * m * n >= TILED and tall:
+        call_at(_of(blas, out)[2], dot_t_part, x, y, out, low, high, 0, n, _room(team, out))
+    elif batch * m * n >= TILED:
+        call_at(_of(blas, out)[2], dot_t_part, x, y, out, 0, m, low, high, _room(team, out))
+    elif tall:
+        gemm(_of(blas, out)[0], True, False, x[:, low:high], y, False, out[low:high])
     else:
-        low, high = _cut(m, shard, shards), _cut(m, shard + 1, shards)
-        gemm(blas, True, False, x[:, low:high], y, False, out[low:high])
+        gemm(_of(blas, out)[0], True, False, x, y[:, low:high], False, out[:, low:high])
     wait(crew, shards)
 
 
@@ -112,6 +136,9 @@ def affine(blas: Any, team: Any, a: Any, b: Any, bias: Any, out: Any) -> None:
         return
     if m * n * inner < SMALL and n < NARROW and m > 1:
         _narrow(a, b, bias, out)
+        return
+    if team[4] * n * inner >= TILED and m > 1:
+        call_at(_of(blas, out)[1], affine_part, a, b, bias, out, 0, n, _room(team, out))
         return
     for i in range(m):
         if some:
@@ -132,7 +159,7 @@ def affine(blas: Any, team: Any, a: Any, b: Any, bias: Any, out: Any) -> None:
                 for j in range(n):
                     out[i, j] += f * b[p, j]
     else:
-        gemm(blas, False, False, a, b, some, out)
+        gemm(_of(blas, out)[0], False, False, a, b, some, out)
 
 
 def dot(blas: Any, team: Any, a: Any, b: Any, out: Any) -> None:
@@ -163,8 +190,10 @@ def dot_t(blas: Any, team: Any, a: Any, b: Any, out: Any) -> None:
                 f = a[p, i]
                 for j in range(n):
                     out[i, j] += f * b[p, j]
+    elif m * n * inner >= TILED:
+        call_at(_of(blas, out)[2], dot_t_part, a, b, out, 0, m, 0, n, _room(team, out))
     else:
-        gemm(blas, True, False, a, b, False, out)
+        gemm(_of(blas, out)[0], True, False, a, b, False, out)
 
 
 def _turn(a: Any, out: Any) -> None:
@@ -210,13 +239,15 @@ def dot_by_t(blas: Any, team: Any, a: Any, b: Any, out: Any) -> None:
                 for p in range(inner):
                     s += a[i, p] * b[j, p]
                 out[i, j] = s
+    elif team[4] * n * inner >= TILED and m > 1:
+        call_at(_of(blas, out)[3], dot_by_t_part, a, b, out, 0, n, _room(team, out))
     elif m * n * inner < FEW and b.size * b.itemsize <= 8 * SPARE:
         # BLAS is slow for so few: it reads a transposed matrix number by number.
         turned = in_words(team[0], COUNTERS + team[1] * SPARE, b, (inner, n))
         _turn(b, turned)
-        gemm(blas, False, False, a, turned, False, out)
+        gemm(_of(blas, out)[0], False, False, a, turned, False, out)
     else:
-        gemm(blas, False, True, a, b, False, out)
+        gemm(_of(blas, out)[0], False, True, a, b, False, out)
 
 
 def dot_t_by_t(blas: Any, team: Any, a: Any, b: Any, out: Any) -> None:
@@ -230,4 +261,4 @@ def dot_t_by_t(blas: Any, team: Any, a: Any, b: Any, out: Any) -> None:
                     s += a[p, i] * b[j, p]
                 out[i, j] = s
     else:
-        gemm(blas, True, True, a, b, False, out)
+        gemm(_of(blas, out)[0], True, True, a, b, False, out)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from chainrule.aligned import aligned, room
 from chainrule.engine.compiled.blas import blas
 from chainrule.engine.compiled.constants import SMALL, SPARE
+from chainrule.engine.compiled.library import NO_PRODUCTS, products
 from chainrule.engine.compiled.machine import Call, kernel
 from chainrule.engine.compiled.module import Source, handed_over, train_text
 from chainrule.engine.compiled.record import record_step
@@ -49,6 +50,7 @@ __all__ = [
     "kept_in_one_piece",
     "multiplications",
     "product_size",
+    "products_of",
     "tables",
     "within",
 ]
@@ -138,7 +140,11 @@ class CompiledStep:
         # A shard may get no rows of the last, smaller batch.
         count = 1 if mixed else shards_for(self.work, self.batch, thread_count(self._threads))
         self.shards = 1 if self.abreast else count
-        self.blas = blas() if self._uses_blas(self.step) else None
+        self.blas = (
+            blas()
+            if any(size >= SMALL or self.shards > 1 for _, size in self._products())
+            else None
+        )
         self._arrange()
         self._losses, self._checks = np.zeros(1), np.zeros((2, self.shards, 16))
         begin = nullcontext if self.blas is None else self.blas.alone
@@ -188,9 +194,9 @@ class CompiledStep:
             self.block,
         )
 
-    def _uses_blas(self, step: Symbolic) -> bool:
-        sizes = [product_size(v, self.batch) for v in step.values if v.function is np.matmul]
-        return any(size >= SMALL or self.shards > 1 for size in sizes)
+    def _products(self) -> list[tuple[np.dtype[Any], int]]:
+        """The dtype and the multiplications of each product in a step."""
+        return products_of(self.step, self.batch)
 
     # -- the arrays ------------------------------------------------------------------------------
 
@@ -203,10 +209,10 @@ class CompiledStep:
         leaves = [a for a in self.text.arguments if a.role == "data"]
         arrays = {a.name: in_one_piece(by_name[a.payload.name], "data") for a in leaves}
         moved, nothing = self._moved(), np.zeros(1, np.intp)
-        address = 0 if self.blas is None else self.blas.address(self.segments[0].data.dtype)
+        calls = NO_PRODUCTS if self.blas is None else products(self._products())
         given = [
             {
-                "blas": address, "crew": self.crew.words, "shard": k, "shards": self.shards,
+                "blas": calls, "crew": self.crew.words, "shard": k, "shards": self.shards,
                 "batch": self.batch, "order": nothing, "starts": nothing, "rates": self.rates(1),
                 "numbers": numbers, "words": words, "losses": self._losses, "checks": self._checks,
                 **({"limits": self._limits()} if self.limited else {}),
@@ -438,6 +444,11 @@ def product_size(v: Value, n: int) -> int:
     """The multiplications of a product for n rows."""
     a = v.operands[0]
     return math.prod(_at(v.shape, n)) * _at(a.shape, n)[-1]
+
+
+def products_of(step: Symbolic, n: int) -> list[tuple[np.dtype[Any], int]]:
+    """The dtype and the multiplications of each product for n rows."""
+    return [(v.dtype, product_size(v, n)) for v in step.values if v.function is np.matmul]
 
 
 def multiplications(step: Symbolic, n: int) -> float:

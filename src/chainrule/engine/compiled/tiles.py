@@ -51,10 +51,12 @@ from chainrule.engine.compiler.vectors import (
 
 __all__ = ["affine", "affine_rows", "dot_by_t", "dot_t", "dot_t_rows", "room_for", "stored"]
 
-#: Rows and vectors of a tile: its sums, a row of b and a number of a fill 15 of 16 registers.
-ROWS, VECTORS = 6, 2
+#: Vectors of a tile; with its rows (`rows_of_tile`), a row of b and a number of a, they fill the registers.
+VECTORS = 2
+#: The most rows of a tile.
+ROWS = 12
 #: The last tile of a block has only so many rows, if that is enough.
-FEW = 4
+FEW, MORE = 4, 8
 #: At most so many columns beyond whole vectors are summed along another axis, not as a vector.
 SINGLE = 2
 #: At most so many of the inner axis in a block: a panel takes half the first-level cache.
@@ -83,6 +85,11 @@ def _panel_from(a: Any) -> Any:
     """Where the panel begins in the working memory: after the sums of tiles and single columns."""
     n = WIDEST // a.itemsize
     return ROWS * n * (n + SINGLE)
+
+
+def rows_of_tile(a: Any) -> Any:
+    """The rows of a tile: there are 32 registers of the widest vectors, and 16 of others."""
+    return ROWS if lanes(a) * a.itemsize == WIDEST else ROWS // 2
 
 
 def _long(a: Any) -> Any:
@@ -123,18 +130,16 @@ def dot_by_t(a: Any, b: Any, out: Any, room: Any, finish: Any, given: Any) -> No
 
 def dot_t(a: Any, b: Any, out: Any, room: Any, finish: Any, given: Any) -> None:
     """aᵀ b."""
-    left = (_copy_columns, _copied_columns, _singles_by_columns, a, a.T)
-    right = (_pack, _fetch, _pack_singles, b, b.shape[0], out.shape[1])
-    rivals = out.shape[0] * a.itemsize % RIVALS == 0
-    copied = out.shape[1] >= (COPIED_RIVALS if rivals else COPIED_COLUMNS)
-    _blocks(copied, left, (), right, ((), out, finish, given), room)
+    dot_t_rows(a, (), b, out, room, finish, given)
 
 
 def dot_t_rows(a: Any, rows: Any, b: Any, out: Any, room: Any, finish: Any, given: Any) -> None:
     """a[rows]ᵀ b."""
     left = (_copy_columns, _copied_columns, _singles_by_columns, a, a.T)
     right = (_pack, _fetch, _pack_singles, b, b.shape[0], out.shape[1])
-    _blocks(True, left, rows, right, ((), out, finish, given), room)
+    rivals = out.shape[0] * a.itemsize % RIVALS == 0
+    copied = out.shape[1] >= (COPIED_RIVALS if rivals else COPIED_COLUMNS) or len(rows) > 0
+    _blocks(copied, left, rows, right, ((), out, finish, given), room)
 
 
 # -- blocks ------------------------------------------------------------------------------------------
@@ -144,7 +149,7 @@ def dot_t_rows(a: Any, rows: Any, b: Any, out: Any, room: Any, finish: Any, give
 def _blocks(copied: Any, left: Any, rows: Any, right: Any, target: Any, room: Any) -> None:
     copy, inner, out = left[0], right[4], target[1]
     m = out.shape[0]
-    tall, deep = _even(m, TALL // out.itemsize, ROWS), _even(inner, DEEP, 1)
+    tall, deep = _even(m, TALL // out.itemsize, rows_of_tile(out)), _even(inner, DEEP, 1)
     block = room[_panel_from(out) + DEEP * VECTORS * lanes(out) :]
     for top in range(0, m, tall):
         height = min(m - top, tall)
@@ -176,11 +181,11 @@ def _number(rows: Any, i: Any) -> Any:
 def _copy_rows(a: Any, rows: Any, where: Any, block: Any) -> None:
     """Copy rows of a, so many that they fill tiles."""
     top, height, first, length = where[:4]
-    n, last = lanes(a), top + height - 1
-    to = shaped(block, ((height + ROWS - 1) // ROWS * ROWS, _long(a)))
+    n, last, unit = lanes(a), top + height - 1, rows_of_tile(a)
+    to = shaped(block, ((height + unit - 1) // unit * unit, _long(a)))
     for i in range(to.shape[0]):
         row = _number(rows, min(top + i, last))
-        ahead = _number(rows, min(top + i + ROWS, last))
+        ahead = _number(rows, min(top + i + unit, last))
         for p in range(0, length, LINE // a.itemsize):
             fetch(a, ahead, first + p)
         for p in range(0, length - n + 1, n):
@@ -191,31 +196,32 @@ def _copy_rows(a: Any, rows: Any, where: Any, block: Any) -> None:
 
 def _copied_rows(block: Any, i: Any) -> Any:
     """The copied rows of a tile."""
-    return shaped(block[i * _long(block) :], (ROWS, _long(block)))
+    return shaped(block[i * _long(block) :], (rows_of_tile(block), _long(block)))
 
 
 @apart
 def _copy_columns(a: Any, rows: Any, where: Any, block: Any) -> None:
     """Copy columns of a, so many that they fill tiles, one tile after the other."""
     top, height, first, length = where[:4]
-    tiles = shaped(block, ((height + ROWS - 1) // ROWS, DEEP, ROWS))
-    whole = height // ROWS
+    unit = rows_of_tile(a)
+    tiles = shaped(block, ((height + unit - 1) // unit, DEEP, unit))
+    whole = height // unit
     for p in range(length):
         row = _number(rows, first + p)
-        ahead = _number(rows, first + min(p + ROWS, length - 1))
+        ahead = _number(rows, first + min(p + unit, length - 1))
         for k in range(0, height, LINE // a.itemsize):
             fetch(a, ahead, top + k)
         for t in range(whole):
-            for r in unrolled(ROWS):
-                tiles[t, p, r] = a[row, top + t * ROWS + r]
+            for r in unrolled(unit):
+                tiles[t, p, r] = a[row, top + t * unit + r]
         for t in range(whole, tiles.shape[0]):
-            for r in unrolled(ROWS):
-                tiles[t, p, r] = a[row, top + min(t * ROWS + r, height - 1)]
+            for r in unrolled(unit):
+                tiles[t, p, r] = a[row, top + min(t * unit + r, height - 1)]
 
 
 def _copied_columns(block: Any, i: Any) -> Any:
     """The copied columns of a tile, as rows."""
-    return shaped(block[i * DEEP :], (DEEP, ROWS)).T
+    return shaped(block[i * DEEP :], (DEEP, rows_of_tile(block))).T
 
 
 # -- panels --------------------------------------------------------------------------------------------
@@ -234,14 +240,16 @@ def _columns(
     for j in range(0, whole, wide):
         pack(b, where[2], j, wide, panel)
         _panel(_sums, VECTORS, left, a, at, where, panel, right, j, wide, target, room)
-    if rest > one:
+    if rest > one + SINGLE:
         pack(b, where[2], whole, rest, panel)
         _panel(_sums, VECTORS, left, a, at, where, panel, right, whole, rest, target, room)
-    elif rest > SINGLE:
-        pack(b, where[2], whole, rest, panel)
-        _panel(_sums, 1, left, a, at, where, panel, right, whole, rest, target, room)
-    elif rest > 0:
-        singles(left, a, at, rows, where, right, whole, rest, target, room)
+        return
+    few = rest % one if rest % one <= SINGLE else 0
+    for j in range(whole, n - few, one):
+        pack(b, where[2], j, min(n - j, one), panel)
+        _panel(_sums, 1, left, a, at, where, panel, right, j, min(n - j, one), target, room)
+    if few > 0:
+        singles(left, a, at, rows, where, right, n - few, few, target, room)
 
 
 @apart
@@ -251,14 +259,18 @@ def _panel(
 ) -> None:  # fmt: skip
     """All tiles of a panel. Meanwhile the next panel is fetched."""
     ahead, height, length = right[1], where[1], where[3]
-    lines = (length * ROWS + height - 1) // height
-    rest = height % ROWS
-    many = height - rest if rest <= FEW else height
-    for i in range(0, many, ROWS):
-        ahead(right[3], where, j + count, i // ROWS * lines, lines)
-        _tile(sum, ROWS, vectors, left, a, at, where, i, panel, j, count, target, room)
-    if many < height:
+    unit = rows_of_tile(panel)
+    lines = (length * unit + height - 1) // height
+    rest = height % unit
+    more = unit > MORE and rest > FEW and rest <= MORE
+    many = height - rest if rest <= FEW or more else height
+    for i in range(0, many, unit):
+        ahead(right[3], where, j + count, i // unit * lines, lines)
+        _tile(sum, unit, vectors, left, a, at, where, i, panel, j, count, target, room)
+    if many < height and rest <= FEW:
         _tile(sum, FEW, vectors, left, a, at, where, many, panel, j, count, target, room)
+    elif more:
+        _tile(sum, MORE, vectors, left, a, at, where, many, panel, j, count, target, room)
 
 
 def _tile(
@@ -439,7 +451,7 @@ def _singles_by_columns(
     columns = shaped(room[_panel_from(target[1]) :], (SINGLE, length))
     pack = right[2]
     pack(right[3], first, j, count, columns)
-    many = ROWS * n
+    many = rows_of_tile(room) * n
     sums = shaped(room, (many, n))
     turned = shaped(room[many * n :], (SINGLE, many))
     for i in range(0, height, many):
@@ -457,14 +469,14 @@ def _singles_by_columns(
 @apart
 def _sums_across(a: Any, rows: Any, first: Any, i: Any, count: Any, columns: Any, to: Any) -> None:
     """The sums of columns i, i + 1, … of a by single columns."""
-    n = lanes(to)
-    sums = several(ROWS * SINGLE, spread(0, to))
+    n, vectors = lanes(to), rows_of_tile(to)
+    sums = several(vectors * SINGLE, spread(0, to))
     for p in range(columns.shape[1]):
         row = _number(rows, first + p)
-        for v in unrolled(ROWS):
+        for v in unrolled(vectors):
             x = some(a, count - v * n, row, i + v * n)
             for c in unrolled(SINGLE):
                 sums[v * SINGLE + c] = sums[v * SINGLE + c] + x * columns[c, p]
-    for v in unrolled(ROWS):
+    for v in unrolled(vectors):
         for c in unrolled(SINGLE):
             put(sums[v * SINGLE + c], to, c, v * n)

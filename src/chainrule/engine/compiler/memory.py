@@ -20,6 +20,7 @@ from chainrule.engine.compiler.values import Array, Number, Value, literal
 __all__ = [
     "add_atomic",
     "call",
+    "call_at",
     "enter",
     "gemm",
     "in_words",
@@ -238,3 +239,35 @@ def _enter(body: Body, address: Number, words: Array) -> Number:
     table = w.op(f"ptrtoint ptr {_word(body, words, literal(0))} to i64")
     kernel = w.op(f"inttoptr i64 {cast(w, address, _WORD).ir} to ptr")
     return Number(_WORD, w.op(f"call i64 {kernel}(i64 {table})"))
+
+
+def call_at(address: Any, function: Any, *given: Any) -> None:
+    """Call a function that is compiled already, at its address, with arrays and whole numbers.
+
+    () stands for an array of no length.
+    """
+    function(*given)
+
+
+@rule(call_at)
+def _call_at(body: Body, address: Number, function: Value, *given: Value) -> None:
+    w = body.w
+    words: list[str] = []
+    for x in given:
+        if isinstance(x, Array):
+            if x.strides is not None:
+                raise Refused("an array that does not lie in one piece, for a compiled function")
+            words.append(w.op(f"ptrtoint ptr {x.pointer} to i64"))
+            words += [cast(w, d, _WORD).ir for d in x.shape]
+        elif isinstance(x, Number):
+            words.append(cast(w, x, _WORD).ir)
+        elif x == ():
+            words += ["0", "0"]
+        else:
+            raise Refused(f"{type(x).__name__} as an argument of a compiled function")
+    table = w.slot(f"[{len(words)} x i64]")
+    for i, word in enumerate(words):
+        w.do(f"store i64 {word}, ptr {w.op(f'getelementptr inbounds i64, ptr {table}, i64 {i}')}")
+    start = w.op(f"ptrtoint ptr {table} to i64")
+    kernel = w.op(f"inttoptr i64 {cast(w, address, _WORD).ir} to ptr")
+    w.op(f"call i64 {kernel}(i64 {start})")
