@@ -35,7 +35,9 @@ from chainrule.optimizers import SGD, Optimizer
 
 __all__ = [
     "ABREAST",
+    "ABREAST_SHARED",
     "BLOCKS",
+    "BLOCKS_SHARED",
     "Data",
     "Outcome",
     "agree",
@@ -44,12 +46,15 @@ __all__ = [
     "plainly",
     "really",
     "scale_of",
+    "threads_of",
 ]
 
 Array = npt.NDArray[Any]
 
 #: In place of a number of shards: rows side by side, one in each lane of a vector; all, or in blocks.
 ABREAST, BLOCKS = 0, -1
+#: The same in three threads.
+ABREAST_SHARED, BLOCKS_SHARED = -2, -3
 #: How far engines may part, as a share of the largest number that a step goes through.
 TOLERANCE = {"float64": 1e-12, "float32": 1e-5}
 
@@ -342,14 +347,19 @@ def really(way: int = 1) -> Iterator[None]:
         yield
 
 
+def threads_of(way: int) -> int:
+    """The threads of a way: its number, or those of a form."""
+    return 3 if way in (ABREAST_SHARED, BLOCKS_SHARED) else max(way, 1)
+
+
 @contextlib.contextmanager
 def compiling(shards: int = 1) -> Iterator[None]:
     """Inside, steps are cut into so many shards where they can be, or go as ABREAST or BLOCKS say."""
     with pytest.MonkeyPatch.context() as patch:
         for module in (step, predict):
-            patch.setattr(module, "shards_for", lambda *_: max(shards, 1))
-        patch.setattr(CompiledStep, "_is_small", lambda _: shards in (ABREAST, BLOCKS))
-        patch.setattr(step, "BLOCK", 3 if shards == BLOCKS else 10**6)
+            patch.setattr(module, "shards_for", lambda *_: threads_of(shards))
+        patch.setattr(CompiledStep, "_is_small", lambda _: shards <= 0)
+        patch.setattr(step, "BLOCK", 3 if shards in (BLOCKS, BLOCKS_SHARED) else 10**6)
         yield
 
 

@@ -17,7 +17,16 @@ import chainrule as cr
 pytest.importorskip("llvmlite")
 
 from tests.engine.compiled import test_agreement as tables
-from tests.engine.compiled.plain import ABREAST, BLOCKS, agree, agree_in_use, compiling
+from tests.engine.compiled.plain import (
+    ABREAST,
+    ABREAST_SHARED,
+    BLOCKS,
+    BLOCKS_SHARED,
+    agree,
+    agree_in_use,
+    compiling,
+    threads_of,
+)
 from tests.engine.compiled.test_agreement_graphs import Affine, Formula
 from tests.layers.table import ROWS as LAYERS
 from tests.optimizers.table import ROWS as OPTIMIZERS
@@ -122,11 +131,11 @@ def test_what_is_compiled(name: str) -> None:
     if name == "layers":
         x, t = rng.integers(0, 7, (19, 3)).astype(np.uint8), rng.integers(0, 3, 19)
     sources = set()
-    for shards in (BLOCKS, ABREAST, 1, 2, 5):
+    for shards in (BLOCKS, BLOCKS_SHARED, ABREAST, ABREAST_SHARED, 1, 2, 5):
         with compiling(shards):
             done = agree(make, x, t, w, batch=8, slack=20, optimizer=optimizer, steps=3)
         sources.add(done.source)
-        assert done.shards == (1 if name in ("parts", "rows") else max(shards, 1))
+        assert done.shards == (1 if name in ("parts", "rows") else threads_of(shards))
     assert len(sources) == (1 if name in ("parts", "rows", "layers") else 2)
     if name == "layers":
         agree_in_use(make, x, slack=5)

@@ -21,7 +21,17 @@ pytest.importorskip("llvmlite")
 
 from tests.engine.compiled.expressions import CHOICES, A, Expression
 from tests.engine.compiled.made import Holder
-from tests.engine.compiled.plain import ABREAST, BLOCKS, Outcome, agree, agree_in_use, plainly
+from tests.engine.compiled.plain import (
+    ABREAST,
+    ABREAST_SHARED,
+    BLOCKS,
+    BLOCKS_SHARED,
+    Outcome,
+    agree,
+    agree_in_use,
+    plainly,
+    threads_of,
+)
 
 from chainrule.engine.compiled.predict import CompiledPredict
 from chainrule.engine.compiled.step import CompiledStep
@@ -57,7 +67,9 @@ STEPS = st.lists(
 
 
 @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(STEPS, st.sampled_from([ABREAST, BLOCKS, 1, 2, 3]), st.booleans())
+@given(
+    STEPS, st.sampled_from([ABREAST, ABREAST_SHARED, BLOCKS, BLOCKS_SHARED, 1, 2, 3]), st.booleans()
+)
 def test_random_expressions(steps: Any, shards: int, double: bool) -> None:
     dtype = np.float64 if double else np.float32
     rng = np.random.default_rng(3)
@@ -121,7 +133,7 @@ FORMS: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("shards", [ABREAST, BLOCKS, 1, 2, 3, 5])
+@pytest.mark.parametrize("shards", [ABREAST, ABREAST_SHARED, BLOCKS, BLOCKS_SHARED, 1, 2, 3, 5])
 @pytest.mark.parametrize("name", FORMS)
 def test_forms(name: str, shards: int) -> None:
     f, shapes = FORMS[name]
@@ -192,7 +204,7 @@ def norms(width: int, ratio: float, dtype: Any = np.float64, classes: int = 3) -
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("shards", [ABREAST, BLOCKS, 1, 2, 3, 5])
+@pytest.mark.parametrize("shards", [ABREAST, ABREAST_SHARED, BLOCKS, BLOCKS_SHARED, 1, 2, 3, 5])
 def test_networks(shards: int) -> None:
     rng = np.random.default_rng(2)
     x, ids = rng.standard_normal((18, 4)), rng.integers(0, 7, (18, 3))
@@ -206,7 +218,7 @@ def test_networks(shards: int) -> None:
         for dtype in (np.float64, np.float32):
             net = functools.partial(norms, 5, 0.3, dtype)
             made: Outcome = agree(net, x, classes, w, batch=8, slack=10)
-            assert made.shards == max(shards, 1)
+            assert made.shards == threads_of(shards)
         agree_in_use(lambda: norms(5, 0.3), x)
         agree(
             lambda: cr.Sequential(

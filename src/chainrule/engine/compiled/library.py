@@ -19,7 +19,7 @@ from chainrule.engine.compiled.machine import Kernel, kernel
 
 __all__ = ["NO_PRODUCTS", "Products", "products"]
 
-DTYPES = np.dtype(np.float32), np.dtype(np.float64)
+DTYPES: tuple[np.dtype[Any], ...] = (np.dtype(np.float32), np.dtype(np.float64))
 
 #: The addresses of BLAS's gemm, and of our `affine`, `dot_t` and `dot_by_t`; 0 for what is not used.
 Addresses = tuple[int, int, int, int]
@@ -46,7 +46,7 @@ _GIVEN = {
 
 def products(sizes: Iterable[tuple[np.dtype[Any], int]]) -> Products:
     """What a kernel needs whose products have these dtypes, and so many multiplications."""
-    most = dict.fromkeys(DTYPES, 0)
+    most: dict[np.dtype[Any], int] = dict.fromkeys(DTYPES, 0)
     for dtype, size in sizes:
         if dtype in most:
             most[dtype] = max(most[dtype], size)

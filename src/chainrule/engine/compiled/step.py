@@ -139,7 +139,7 @@ class CompiledStep:
         mixed = self.text.mixed is not None
         # A shard may get no rows of the last, smaller batch.
         count = 1 if mixed else shards_for(self.work, self.batch, thread_count(self._threads))
-        self.shards = 1 if self.abreast else count
+        self.shards = count
         self.blas = (
             blas()
             if any(size >= SMALL or self.shards > 1 for _, size in self._products())
@@ -155,7 +155,8 @@ class CompiledStep:
     def _is_small(self) -> bool:
         """Whether widths are so small that machine code for these very sizes pays."""
         numbers = sum(s.data.size for s in self.segments)
-        return numbers <= MOST_NUMBERS and self.work <= MOST_WORK
+        part = self.work * min(1, BLOCK / self.batch)
+        return numbers <= MOST_NUMBERS and part <= MOST_WORK
 
     def _lies_abreast(self) -> bool:
         """Whether the rows of a batch are the first axis of every array that has them."""
