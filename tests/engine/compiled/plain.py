@@ -138,19 +138,23 @@ def _affine(meeting: Meeting) -> Callable[..., None]:
     return affine
 
 
-def _abreast(turn_a: bool, turn_b: bool) -> Callable[..., None]:
+def _abreast(turn_b: bool) -> Callable[..., None]:
     """A product whose rows lie abreast."""
 
     def dot(a: Array, b: Array, *rest: Any) -> None:
         *bias, out = rest
-        out[...] = (a.T if turn_a else a) @ (b.T if turn_b else b)
+        out[...] = a @ (b.T if turn_b else b)
         if bias:
             out += bias[0]
 
     return dot
 
 
-def _add_sums(a: Array, b: Array, out: Array) -> None:
+def _sums(team: Team, a: Array, b: Array, out: Array) -> None:
+    out[...] = a.T @ b
+
+
+def _add_sums(team: Team, a: Array, b: Array, out: Array) -> None:
     out += a.T @ b
 
 
@@ -221,10 +225,10 @@ def stand_ins(meeting: Meeting) -> dict[str, Any]:
         "dot_by_t": _product(meeting, False, True),
         "dot_t_by_t": _product(meeting, True, True),
         "add_dot_t_abreast": _add_sums,
-        "affine_abreast": _abreast(False, False),
-        "dot_abreast": _abreast(False, False),
-        "dot_t_abreast": _abreast(True, False),
-        "dot_by_t_abreast": _abreast(False, True),
+        "affine_abreast": _abreast(False),
+        "dot_abreast": _abreast(False),
+        "dot_t_abreast": _sums,
+        "dot_by_t_abreast": _abreast(True),
         "abreast": range,
         "share": _share,
         "put": _put,

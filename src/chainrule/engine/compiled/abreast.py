@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from chainrule.engine.compiled import tiles
+from chainrule.engine.compiled.products import working_memory
 from chainrule.engine.compiler.vectors import (
     add_sums,
     lanes,
     put,
+    put_some,
     several,
     some,
     spread,
@@ -27,15 +30,19 @@ __all__ = [
     "dot_t_abreast",
 ]
 
+#: Products with so many vectors of columns are summed up column by column, in tiles.
+FULL = 2
+
 
 def affine_abreast(a: Any, b: Any, bias: Any, out: Any) -> None:
     """out = a b + bias, the same bias in every row; () is none."""
     n = out.shape[1]
-    four = n - n % 4
-    for j in range(0, four, 4):
-        _columns(a.T, b, bias, out.T, j, 4, a.shape[0])
-    if four < n:
-        _columns(a.T, b, bias, out.T, four, n - four, a.shape[0])
+    count = tiles.rows_of_tile(out) * 2 // 3
+    whole = n - n % count
+    for j in range(0, whole, count):
+        _columns(a.T, b, bias, out.T, j, count, a.shape[0])
+    if whole < n:
+        _columns(a.T, b, bias, out.T, whole, n - whole, a.shape[0])
 
 
 def _columns(x: Any, b: Any, bias: Any, y: Any, j: Any, count: Any, rows: Any) -> None:
@@ -67,15 +74,26 @@ def dot_by_t_abreast(a: Any, b: Any, out: Any) -> None:
     affine_abreast(a, b.T, (), out)
 
 
-def dot_t_abreast(a: Any, b: Any, out: Any) -> None:
+def dot_t_abreast(team: Any, a: Any, b: Any, out: Any) -> None:
     """out = aᵀ b, summed over the rows."""
-    out[:] = 0
-    add_dot_t_abreast(a, b, out)
+    if out.shape[1] >= FULL * lanes(out):
+        tiles.dot_by_t(a.T, b.T, out, working_memory(team, out), tiles.stored, ())
+    else:
+        out[:] = 0
+        add_dot_t_abreast(team, a, b, out)
 
 
-def add_dot_t_abreast(a: Any, b: Any, out: Any) -> None:
+def _added(x: Any, count: Any, out: Any, i: Any, j: Any, given: Any) -> None:
+    """The finish of a product in tiles that is added to what is there."""
+    put_some(some(out, count, i, j) + x, out, count, i, j)
+
+
+def add_dot_t_abreast(team: Any, a: Any, b: Any, out: Any) -> None:
     """out += aᵀ b, summed over the rows."""
     m, n, rows = out.shape[0], out.shape[1], a.shape[0]
+    if n >= FULL * lanes(out):
+        tiles.dot_by_t(a.T, b.T, out, working_memory(team, out), _added, ())
+        return
     two, four = m - m % 2, n - n % 4
     for p in range(0, two, 2):
         _sums(a.T, b.T, out, p, 2, 0, four, rows)

@@ -202,7 +202,8 @@ class Calls:
         arrays = ", ".join(self.e.array[o] for o in (*map(root_of, v.operands), v))
         if self.e.abreast and any(o.has_rows for o in v.operands):
             function = f"{'add_' if self.e.adds_to(v) else ''}{function}_abreast"
-            self.lines.append(f"{function}({arrays})")
+            team = "team, " if function.endswith("dot_t_abreast") else ""
+            self.lines.append(f"{function}({team}{arrays})")
         else:
             self.lines.append(f"{function}(blas, {self._who(v)}, {arrays})")
         self.e.imports.add(function)

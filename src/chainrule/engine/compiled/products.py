@@ -16,7 +16,7 @@ from chainrule.engine.compiled.large import affine_part, dot_by_t_part, dot_t_pa
 from chainrule.engine.compiler.functions import as_written
 from chainrule.engine.compiler.memory import call_at, gemm, in_words, rows_of_all, turned_block
 
-__all__ = ["affine", "dot", "dot_by_t", "dot_t", "dot_t_by_t"]
+__all__ = ["affine", "dot", "dot_by_t", "dot_t", "dot_t_by_t", "working_memory"]
 
 
 @as_written
@@ -70,7 +70,7 @@ def _of(blas: Any, out: Any) -> Any:
     return blas[0] if out.itemsize == 4 else blas[1]
 
 
-def _room(team: Any, like: Any) -> Any:
+def working_memory(team: Any, like: Any) -> Any:
     """This thread's working memory for a product in tiles."""
     crew, shard = team[:2]
     return in_words(crew, COUNTERS + shard * SPARE, like, (SPARE * 8 // like.itemsize,))
@@ -85,7 +85,7 @@ def _some_columns(blas: Any, team: Any, turned: Any, a: Any, b: Any, bias: Any, 
     x = rows_of_all(a, first, batch)
     y = rows_of_all(out, first, batch)
     if batch * n * a.shape[1] >= TILED:
-        room = _room(team, out)
+        room = working_memory(team, out)
         if turned:
             call_at(_of(blas, out)[3], dot_by_t_part, x, b, y, low, high, room)
         else:
@@ -111,9 +111,13 @@ def _some_sums(blas: Any, team: Any, a: Any, b: Any, out: Any) -> None:
     low = _cut(m if tall else n, shard, shards)
     high = _cut(m if tall else n, shard + 1, shards)
     if batch * m * n >= TILED and tall:
-        call_at(_of(blas, out)[2], dot_t_part, x, y, out, low, high, 0, n, _room(team, out))
+        call_at(
+            _of(blas, out)[2], dot_t_part, x, y, out, low, high, 0, n, working_memory(team, out)
+        )
     elif batch * m * n >= TILED:
-        call_at(_of(blas, out)[2], dot_t_part, x, y, out, 0, m, low, high, _room(team, out))
+        call_at(
+            _of(blas, out)[2], dot_t_part, x, y, out, 0, m, low, high, working_memory(team, out)
+        )
     elif tall:
         gemm(_of(blas, out)[0], True, False, x[:, low:high], y, False, out[low:high])
     else:
@@ -138,7 +142,7 @@ def affine(blas: Any, team: Any, a: Any, b: Any, bias: Any, out: Any) -> None:
         _narrow(a, b, bias, out)
         return
     if team[4] * n * inner >= TILED and m > 1:
-        call_at(_of(blas, out)[1], affine_part, a, b, bias, out, 0, n, _room(team, out))
+        call_at(_of(blas, out)[1], affine_part, a, b, bias, out, 0, n, working_memory(team, out))
         return
     for i in range(m):
         if some:
@@ -191,7 +195,7 @@ def dot_t(blas: Any, team: Any, a: Any, b: Any, out: Any) -> None:
                 for j in range(n):
                     out[i, j] += f * b[p, j]
     elif m * n * inner >= TILED:
-        call_at(_of(blas, out)[2], dot_t_part, a, b, out, 0, m, 0, n, _room(team, out))
+        call_at(_of(blas, out)[2], dot_t_part, a, b, out, 0, m, 0, n, working_memory(team, out))
     else:
         gemm(_of(blas, out)[0], True, False, a, b, False, out)
 
@@ -240,7 +244,7 @@ def dot_by_t(blas: Any, team: Any, a: Any, b: Any, out: Any) -> None:
                     s += a[i, p] * b[j, p]
                 out[i, j] = s
     elif team[4] * n * inner >= TILED and m > 1:
-        call_at(_of(blas, out)[3], dot_by_t_part, a, b, out, 0, n, _room(team, out))
+        call_at(_of(blas, out)[3], dot_by_t_part, a, b, out, 0, n, working_memory(team, out))
     elif m * n * inner < FEW and b.size * b.itemsize <= 8 * SPARE:
         # BLAS is slow for so few: it reads a transposed matrix number by number.
         turned = in_words(team[0], COUNTERS + team[1] * SPARE, b, (inner, n))
