@@ -8,6 +8,7 @@ the part that compiles.
 from __future__ import annotations
 
 import ctypes
+import functools
 import operator
 from collections.abc import Callable, Iterator, Mapping
 from importlib import metadata
@@ -93,6 +94,12 @@ class Call:
         """Drop references to arguments, which must be replaced before the next run."""
         for name in names:
             del self._given[name]
+
+    def bare(self) -> Callable[[], int]:
+        """The call as it stands now, in the quickest form."""
+        run = functools.partial(self._function, self._address)
+        run.__dict__["call"] = self  # keeps the table and the arrays in memory
+        return run
 
     def __call__(self) -> int:
         """Run; gives the kernel's result."""

@@ -88,7 +88,7 @@ class CompiledPredict:
         self._own: dict[str, Array] = {}
         # Free calls, with working arrays, for one row and for a block.
         self._free: list[Call] = []
-        self._free_rows: list[tuple[Call, Array, Array]] = []
+        self._free_rows: list[tuple[Callable[[], int], Array, Array]] = []
         given = self._given(1, room((1, *x.shape[1:]), x.dtype), self._empty(1))
         self._kernel: Any = kernel(self.text.source, "predict", given, say, seconds)
 
@@ -134,14 +134,15 @@ class CompiledPredict:
         """The outputs for a single row."""
         free = self._free_rows
         try:
-            call, x, y = free.pop()
+            entry = free.pop()
         except IndexError:
             x, y = room(row.shape, row.dtype), self._empty(1)
-            call = self._kernel.call(self._given(1, x, y))
+            entry = self._kernel.call(self._given(1, x, y)).bare(), x, y
+        run, x, y = entry
         x[...] = row
-        call()
+        run()
         out = y.copy()
-        free.append((call, x, y))
+        free.append(entry)
         return out
 
     def _some(self, calls: Products, low: int, high: int, x: Array, y: Array) -> None:

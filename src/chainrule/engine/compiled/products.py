@@ -15,6 +15,15 @@ from chainrule.engine.compiled.kernels import wait
 from chainrule.engine.compiled.large import affine_part, dot_by_t_part, dot_t_part
 from chainrule.engine.compiler.functions import as_written
 from chainrule.engine.compiler.memory import call_at, gemm, in_words, rows_of_all, turned_block
+from chainrule.engine.compiler.vectors import (
+    lanes,
+    put_some,
+    several,
+    some,
+    spread,
+    unrolled,
+    vector,
+)
 
 __all__ = ["affine", "dot", "dot_by_t", "dot_t", "dot_t_by_t", "working_memory"]
 
@@ -58,6 +67,34 @@ def _narrow(a: Any, b: Any, bias: Any, out: Any) -> None:
             w, x, y = w + g * c, x + g * d, y + g * e
         out[i, four], out[i, middle], out[i, last] = s, t, u
         out[k, four], out[k, middle], out[k, last] = w, x, y
+
+
+@as_written
+def _row(a: Any, b: Any, bias: Any, out: Any) -> None:
+    """out = a b + bias for a single row: its sums stay in registers while b is read once."""
+    n, inner, w = out.shape[1], a.shape[1], lanes(out)
+    even, wide = inner - inner % 2, 4 * w
+    for j in range(0, n, wide):
+        sums = several(8, spread(0, out))
+        if len(bias) > 0:
+            for v in unrolled(4):
+                sums[v] = some(bias, n - j - v * w, j + v * w)
+        if j + wide <= n:
+            for p in range(0, even, 2):
+                for v in unrolled(4):
+                    sums[v] = sums[v] + a[0, p] * vector(b, p, j + v * w)
+                    sums[4 + v] = sums[4 + v] + a[0, p + 1] * vector(b, p + 1, j + v * w)
+        else:
+            for p in range(0, even, 2):
+                for v in unrolled(4):
+                    sums[v] = sums[v] + a[0, p] * some(b, n - j - v * w, p, j + v * w)
+                    x = some(b, n - j - v * w, p + 1, j + v * w)
+                    sums[4 + v] = sums[4 + v] + a[0, p + 1] * x
+        if even < inner:
+            for v in unrolled(4):
+                sums[v] = sums[v] + a[0, even] * some(b, n - j - v * w, even, j + v * w)
+        for v in unrolled(4):
+            put_some(sums[v] + sums[4 + v], out, n - j - v * w, 0, j + v * w)
 
 
 def _cut(n: Any, k: Any, shards: Any) -> Any:
@@ -138,20 +175,23 @@ def affine(blas: Any, team: Any, a: Any, b: Any, bias: Any, out: Any) -> None:
                 s += a[i, p] * b[p, 0]
             out[i, 0] = s
         return
-    if m * n * inner < SMALL and n < NARROW and m > 1:
+    if m == 1:
+        _row(a, b, bias, out)
+        return
+    if m * n * inner < SMALL and n < NARROW:
         _narrow(a, b, bias, out)
         return
-    if team[4] * n * inner >= TILED and m > 1:
+    if team[4] * n * inner >= TILED:
         call_at(_of(blas, out)[1], affine_part, a, b, bias, out, 0, n, working_memory(team, out))
         return
     for i in range(m):
         if some:
             for j in range(n):
                 out[i, j] = bias[j]
-        elif m * n * inner < SMALL or m == 1:
+        elif m * n * inner < SMALL:
             for j in range(n):
                 out[i, j] = 0
-    if m * n * inner < SMALL or m == 1:
+    if m * n * inner < SMALL:
         whole = inner - inner % 4  # four rows of b at a time, so that out is read and written less
         for i in range(m):
             for p in range(0, whole, 4):
