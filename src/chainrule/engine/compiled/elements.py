@@ -37,7 +37,7 @@ _HINTS: dict[Any, str] = {
     np.negative: "minus", np.tanh: "bend", np.power: "power", np.maximum: "larger",
     np.minimum: "smaller", np.where: "kept", np.equal: "equal", np.greater: "above",
     np.less: "below", np.bitwise_xor: "mixed", np.right_shift: "shifted", np.concatenate: "joined",
-    np.stack: "joined", chosen: "own", replaced: "others", cells: "cell", cast: "cast",
+    np.stack: "joined", chosen: "own", replaced: "other", cells: "cell", cast: "cast",
     total: "whole", add_at: "scattered", pick: "picked", np.reshape: "table", filled: "copy",
 }  # fmt: skip
 
@@ -46,7 +46,7 @@ _PLURALS: dict[Any, str] = {
     np.exp: "exps", np.log: "logs", np.log1p: "logs", np.sum: "totals", np.sqrt: "roots",
     np.reciprocal: "inverses", np.matmul: "products", np.add: "sums", np.subtract: "differences",
     np.multiply: "terms", np.divide: "ratios", np.negative: "opposites", np.tanh: "bends",
-    np.power: "powers", cast: "casts", filled: "copies",
+    np.power: "powers", cast: "casts", filled: "copies", replaced: "others",
 }  # fmt: skip
 
 
@@ -134,9 +134,10 @@ class Elements:
 
     def variable(self, v: Value) -> str:
         """A variable for the value, until `forget`: a free one of the same name and dtype, or a new one."""
-        wanted = self.array[v] if v in self.array else self.wanted(v)
-        if v in self.array:  # hidden[i, j] as h
-            wanted = wanted[:3] if wanted[0] in _KEPT else wanted[0]
+        wanted = self.wanted(v)
+        if v in self.array and v.name:  # hidden[i, j] as h
+            array = self.array[v]
+            wanted = array[:3] if array[0] in _KEPT else array[0]
         free = self._free.get((wanted, v.dtype))
         name = free.pop(0) if free else self.names.unique(wanted)
         self._given.append(((wanted, v.dtype), name))
@@ -169,7 +170,7 @@ class Elements:
         key = (dtype.name, number.index)
         if key not in self.numbers:
             self.imports.add(dtype.name)
-            self.numbers[key] = self.names.unique(f"c{len(self.numbers) + 1}")
+            self.numbers[key] = self.names.unique(number.name or f"c{len(self.numbers) + 1}")
         return self.numbers[key]
 
     def length(self, d: Dim, near: Iterable[Value] = ()) -> str:

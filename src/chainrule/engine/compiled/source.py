@@ -215,6 +215,9 @@ class Body:
         return self.slots.same_turn(user, v) and len(text) < LONG
 
     def _variable(self, v: Value, text: str, body: list[str]) -> str:
+        if text.isidentifier():  # a variable already
+            self.elements.local[v] = text
+            return text
         name = self.elements.local[v] = self.elements.variable(v)
         body.append(f"{name} = {bare(text)}")
         return name

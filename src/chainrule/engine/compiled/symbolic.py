@@ -148,6 +148,13 @@ class NumberTable:
         return [_number(there.twin[a]) if isinstance(a, Traced) else a for a, _ in self.leaves]
 
 
+def _name_of(times: float, times_too: float, a: float, b: float) -> str:
+    """The name of a number that goes with the batch, given with the rows, and as it is, for two sizes."""
+    if times == times_too:
+        return "per_row"
+    return "count" if a == int(a) and b == int(b) else "ratio"
+
+
 def _number(leaf: Any) -> Any:
     known = leaf.known if isinstance(leaf, Traced) else leaf
     return known.item() if isinstance(known, np.ndarray) else known
@@ -291,7 +298,10 @@ class _Overlay:
         written = _WRITTEN | _EXPONENTS if a in self._exponents else _WRITTEN
         if va == vb and a.dtype.kind != "u" and float(va) in written:
             return Number(va, dtype=dtype, real=real)
-        return Number(None, self.numbers.place(a, b), dtype, real)
+        name = a.name or (
+            "" if va == vb else _name_of(va * self.sizes[0], vb * self.sizes[1], va, vb)
+        )
+        return Number(None, self.numbers.place(a, b), dtype, real, name)
 
     def _dim(self, p: int, q: int, a: Traced, axis: int) -> Dim:
         if p != q:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -142,6 +142,8 @@ class Number:
     dtype: np.dtype[Any] | None = None
     #: Whether it was written as a real number, 2.0 and not 2.
     real: bool = False
+    #: What to call it in a text, if it has a name.
+    name: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
