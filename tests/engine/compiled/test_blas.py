@@ -201,6 +201,30 @@ def test_numpys_own_blas_goes_on_as_it_was() -> None:
         assert others() == before
 
 
+def test_threads_that_all_ask_first_get_the_same_one() -> None:
+    """Networks that are evaluated in several threads are the first to ask, in a new process."""
+    program = """
+import threading
+import numpy as np
+from chainrule.engine.compiled.blas import blas
+together, found = threading.Barrier(4), []
+def work():
+    together.wait()
+    one = blas()
+    found.append((one, one.address(np.dtype(np.float32))))
+threads = [threading.Thread(target=work) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(len(found), len(set(found)))
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=300
+    )
+    assert run.stdout.split() == ["4", "1"], run.stdout + run.stderr
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 def test_a_child_that_is_forked_meanwhile_is_as_free_as_any() -> None:
     program = """

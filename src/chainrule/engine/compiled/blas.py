@@ -28,6 +28,14 @@ from chainrule.lang.messages import _
 
 __all__ = ["Blas", "blas"]
 
+# Prototypes of our own: the functions that `ctypes.pythonapi` keeps are everybody's.
+_name_of = ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.py_object)(
+    ("PyCapsule_GetName", ctypes.pythonapi)
+)
+_pointer_in = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
+    ("PyCapsule_GetPointer", ctypes.pythonapi)
+)
+
 
 class Blas:
     """SciPy's BLAS."""
@@ -50,12 +58,7 @@ class Blas:
 
     def _address(self, dtype: np.dtype[Any]) -> int:
         capsule = self.capsules["sgemm" if dtype == np.float32 else "dgemm"]
-        api = ctypes.pythonapi
-        api.PyCapsule_GetName.restype = ctypes.c_char_p
-        api.PyCapsule_GetName.argtypes = [ctypes.py_object]
-        api.PyCapsule_GetPointer.restype = ctypes.c_void_p
-        api.PyCapsule_GetPointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
-        name = api.PyCapsule_GetName(capsule)
+        name: bytes = _name_of(capsule)
         if name.count(b"int *") != 6:
             raise SettingError(
                 _(
@@ -63,7 +66,7 @@ class Blas:
                     " Install SciPy's own wheels: pip install --force-reinstall scipy."
                 )
             )
-        pointer: int = api.PyCapsule_GetPointer(capsule, name)
+        pointer: int = _pointer_in(capsule, name)
         return pointer
 
     @contextlib.contextmanager
@@ -138,7 +141,29 @@ def cython_blas() -> ModuleType:
     return importlib.import_module(name)
 
 
-@functools.cache
+_finding = threading.Lock()
+
+
 def blas() -> Blas:
-    """The BLAS of this process."""
+    """The BLAS of this process: one for all threads, even if several ask for it first at once.
+
+    Two that load SciPy's table at once get half of it, and two that count for themselves who
+    multiplies would lift each other's limit.
+    """
+    with _finding:
+        return _found()
+
+
+@functools.cache
+def _found() -> Blas:
     return Blas()
+
+
+def _after_fork() -> None:
+    """Replace the lock in a forked child: another thread of the parent may have held it."""
+    global _finding
+    _finding = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
