@@ -309,6 +309,9 @@ class _PlainCall:
         for name in names:
             self.given[name] = None
 
+    def bare(self) -> _PlainCall:
+        return self
+
     def __call__(self) -> int:
         return self.function(**self.given)
 

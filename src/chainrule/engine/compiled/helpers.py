@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import Path
 
@@ -27,6 +28,7 @@ HELPERS = {
 }
 
 
+@functools.cache
 def salt() -> str:
     """Text that machine code depends on besides its source: the helpers in it, and its callers."""
     return "\0".join([*_TEXTS.values(), *(path.read_text("utf-8") for path in _COMPILER)])

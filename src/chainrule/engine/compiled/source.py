@@ -204,7 +204,11 @@ class Body:
             if not turn:
                 stores.append(f"{self._target(v)} = {bare(text)}")
                 return
-            stores.append(f"{self._target(v)} = {self._variable(v, text, body)}")
+            if text.isidentifier():  # a variable already
+                e.local[v] = text
+            else:
+                self._variable(v, text, body)
+            stores.append(f"{self._target(v)} = {e.local[v]}")
         elif len(here) == 1 and reads(here[0]).count(v) == 1 and self._is_short(v, here[0], text):
             e.local[v] = text
         else:
@@ -215,9 +219,6 @@ class Body:
         return self.slots.same_turn(user, v) and len(text) < LONG
 
     def _variable(self, v: Value, text: str, body: list[str]) -> str:
-        if text.isidentifier():  # a variable already
-            self.elements.local[v] = text
-            return text
         name = self.elements.local[v] = self.elements.variable(v)
         body.append(f"{name} = {bare(text)}")
         return name

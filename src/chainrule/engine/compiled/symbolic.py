@@ -148,11 +148,11 @@ class NumberTable:
         return [_number(there.twin[a]) if isinstance(a, Traced) else a for a, _ in self.leaves]
 
 
-def _name_of(times: float, times_too: float, a: float, b: float) -> str:
-    """The name of a number that goes with the batch, given with the rows, and as it is, for two sizes."""
-    if times == times_too:
+def _name_of(a: float, b: float, m1: int, m2: int) -> str:
+    """The name of a number that goes with the batch, from what it is for two sizes."""
+    if math.isclose(a * m1, b * m2, rel_tol=1e-12):
         return "per_row"
-    return "count" if a == int(a) and b == int(b) else "ratio"
+    return "count" if math.isclose(a * m2, b * m1, rel_tol=1e-12) else "ratio"
 
 
 def _number(leaf: Any) -> Any:
