@@ -120,6 +120,17 @@ def meetings(crew, k, shards, own, n):
     return compiled(text, "meetings", given)
 
 
+@pytest.fixture(params=["looking", "asleep", "yielding"])
+def waiting(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How threads wait: patiently, asleep as soon as may be, or as where the system has no futex."""
+    if request.param != "looking":
+        monkeypatch.setattr(threads, "LONGEST", 1)
+    if request.param == "yielding":
+        monkeypatch.setattr(threads, "_SYSTEM", (0, 0))
+    return str(request.param)
+
+
+@pytest.mark.usefixtures("waiting")
 @pytest.mark.parametrize(("size", "times"), [(1, 1000), (2, 1000), (8, 50), (64, 3)])
 def test_all_meet_every_time(meet: Callable[..., int], size: int, times: int) -> None:
     own = np.zeros((size, 8))
@@ -128,6 +139,24 @@ def test_all_meet_every_time(meet: Callable[..., int], size: int, times: int) ->
         assert crew.run(lambda k, counters: meet(counters, k, size, own, times)) == 0
 
 
+@pytest.mark.skipif(threads._SYSTEM == (0, 0), reason="no futex here")
+def test_one_that_waits_long_sleeps(meet: Callable[..., int]) -> None:
+    crew, own, used = threads.Crew(2, nullcontext), np.zeros((2, 8)), []
+
+    def work(k: int, counters: Array) -> int:
+        if k == 1:
+            time.sleep(0.5)
+        before = time.thread_time()
+        apart = meet(counters, k, 2, own, 3)
+        used.append(time.thread_time() - before)
+        return apart
+
+    assert crew.run(work) == 0
+    assert max(used) < 0.25
+    assert crew.words[threads.PATIENCE] <= threads.LONGEST
+
+
+@pytest.mark.usefixtures("waiting")
 @pytest.mark.parametrize("who", [0, 1, 2])
 def test_one_that_fails_keeps_none_waiting(meet: Callable[..., int], who: int) -> None:
     crew, own = threads.Crew(3, nullcontext), np.zeros((3, 8))

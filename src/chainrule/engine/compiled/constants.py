@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 __all__ = [
+    "ASLEEP",
     "COUNTERS",
     "FAILED",
     "FEW",
+    "LONGEST",
     "MET",
     "NARROW",
+    "PATIENCE",
+    "SHORTEST",
     "SMALL",
     "SPARE",
+    "SYSTEM",
     "TILED",
     "WAITING",
     "WIDE",
@@ -29,6 +34,10 @@ WIDE = 64
 
 # A crew is an array of 64-bit words that all threads of a step share: counters, then working memory
 # for each thread. The counters, each in its own cache line: how many threads wait, how often all have
-# met, whether one has failed, and the address of the function that yields the core to another thread.
-WAITING, MET, FAILED, YIELD = 0, 16, 32, 48
-COUNTERS, SPARE = 64, 45_056
+# met, whether one has failed, how many sleep, how often a thread that waits looks before it sleeps;
+# and how to sleep: the address of C's `syscall` and the number of Linux' futex, or the address of a
+# function that yields the core to another thread.
+WAITING, MET, FAILED, ASLEEP, PATIENCE, SYSTEM, YIELD = 0, 16, 32, 48, 64, 80, 82
+COUNTERS, SPARE = 96, 45_056
+#: The most patience, and the least: it is halved by every sleep, and doubled by every wait without.
+LONGEST, SHORTEST = 2048, 16

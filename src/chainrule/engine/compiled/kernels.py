@@ -10,8 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.engine.compiled.constants import FAILED, MET, WAITING, YIELD
-from chainrule.engine.compiler.memory import add_atomic, call, look, pause, shaped
+from chainrule.engine.compiled.constants import (
+    ASLEEP,
+    FAILED,
+    LONGEST,
+    MET,
+    PATIENCE,
+    SHORTEST,
+    SYSTEM,
+    WAITING,
+    YIELD,
+)
+from chainrule.engine.compiler.memory import add_atomic, call, look, pause, shaped, sleep, wake
 
 __all__ = [
     "add_shards",
@@ -226,24 +236,38 @@ def share(n: Any, k: Any, shards: Any) -> Any:
 
 
 def wait(crew: Any, shards: Any) -> None:
-    """Wait until all threads have come here."""
+    """Wait until all threads have come here: looking for a while, then asleep.
+
+    A thread that looks keeps its core busy, which is quick as long as every thread has a core. If
+    they have not, each sleep halves the patience for the next, until they take turns at once.
+    """
     if shards == 1:
         return
     turn = look(crew, MET)
     if add_atomic(crew, WAITING, 1) == shards - 1:
         add_atomic(crew, WAITING, -shards)
         add_atomic(crew, MET, 1)
+        if add_atomic(crew, ASLEEP, 0) > 0:
+            wake(crew[SYSTEM], crew[SYSTEM + 1], crew, MET)
         return
-    spins = 0
+    patience = look(crew, PATIENCE)
+    looks = 0
     while look(crew, MET) == turn:
         pause()
-        spins += 1
-        if spins == 1000:  # a thread may be waiting for this very core
-            spins = 0
+        looks += 1
+        if looks >= patience:
             if look(crew, FAILED):
                 return
-            if crew[YIELD]:
+            if crew[SYSTEM]:
+                add_atomic(crew, ASLEEP, 1)
+                sleep(crew[SYSTEM], crew[SYSTEM + 1], crew, MET, turn)
+                add_atomic(crew, ASLEEP, -1)
+            elif crew[YIELD]:
                 call(crew[YIELD])
+    if looks >= patience and patience > SHORTEST:
+        crew[PATIENCE] = patience // 2
+    elif looks < patience and patience < LONGEST:
+        crew[PATIENCE] = 2 * patience
 
 
 # -- sums over the rows of all threads ------------------------------------------------------------

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ctypes
 import multiprocessing
 import os
+import platform
 import queue
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -16,7 +18,14 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.aligned import room
-from chainrule.engine.compiled.constants import COUNTERS, FAILED, YIELD
+from chainrule.engine.compiled.constants import (
+    COUNTERS,
+    FAILED,
+    LONGEST,
+    PATIENCE,
+    SYSTEM,
+    YIELD,
+)
 from chainrule.errors import SettingError
 from chainrule.lang.messages import _
 from chainrule.settings import whole
@@ -88,6 +97,22 @@ def _yield_address() -> int:
 
 
 _YIELD = _yield_address()
+#: The number of the futex call, by processor.
+_FUTEX = {"x86_64": 202, "aarch64": 98}
+
+
+def _futex_call() -> tuple[int, int]:
+    """The address of C's `syscall`, and the number of the futex call; zeros if it is not known."""
+    number = _FUTEX.get(platform.machine(), 0) if sys.platform == "linux" else 0
+    if not number or sys.byteorder != "little":
+        return 0, 0
+    try:
+        return ctypes.cast(ctypes.CDLL(None).syscall, ctypes.c_void_p).value or 0, number
+    except (OSError, AttributeError):
+        return 0, 0
+
+
+_SYSTEM = _futex_call()
 
 
 class Crew:
@@ -147,7 +172,8 @@ class Crew:
 def crew_words(spare: int) -> Array:
     """The shared memory of a crew: counters, and working memory for each thread."""
     words = room((COUNTERS + spare,), np.dtype(np.int64))
-    words[YIELD] = _YIELD
+    words[PATIENCE], words[YIELD] = LONGEST, _YIELD
+    words[SYSTEM : SYSTEM + 2] = _SYSTEM
     return words
 
 

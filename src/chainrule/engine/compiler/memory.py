@@ -28,7 +28,9 @@ __all__ = [
     "pause",
     "rows_of_all",
     "shaped",
+    "sleep",
     "turned_block",
+    "wake",
 ]
 
 _WORD = KINDS["int64"]
@@ -225,6 +227,53 @@ def call(address: Any) -> None:
 @rule(call)
 def _call(body: Body, address: Number) -> None:
     body.w.op(f"call i32 {body.w.op(f'inttoptr i64 {address.ir} to ptr')}()")
+
+
+#: How long a thread sleeps at most, in nanoseconds: then it looks around by itself.
+NAP = 5_000_000
+# Linux' futex: sleep, and wake, within a process.
+_SLEEP, _WAKE, _ALL = 128, 129, 2**31 - 1
+
+
+def sleep(system: Any, number: Any, counters: Any, at: Any, value: Any) -> None:
+    """Sleep until somebody wakes those at a counter, if it still is `value`; or for a while.
+
+    `system` is the address of C's `syscall`, and `number` that of the futex call.
+    """
+
+
+@rule(sleep)
+def _sleep(
+    body: Body, system: Number, number: Number, counters: Array, at: Number, value: Number
+) -> None:
+    time = body.w.slot("{ i64, i64 }")
+    body.w.do(f"store {{ i64, i64 }} {{ i64 0, i64 {NAP} }}, ptr {time}")
+    _futex(
+        body, system, number, _word(body, counters, at), _SLEEP, cast(body.w, value, _WORD), time
+    )
+
+
+def wake(system: Any, number: Any, counters: Any, at: Any) -> None:
+    """Wake all threads that sleep at a counter."""
+
+
+@rule(wake)
+def _wake(body: Body, system: Number, number: Number, counters: Array, at: Number) -> None:
+    all_of_them = cast(body.w, literal(_ALL), _WORD)
+    _futex(body, system, number, _word(body, counters, at), _WAKE, all_of_them, "null")
+
+
+def _futex(
+    body: Body, system: Number, number: Number, place: str, what: int, value: Number, time: str
+) -> None:
+    """The low half of a word is what the system compares: it comes first."""
+    w = body.w
+    function = w.op(f"inttoptr i64 {cast(w, system, _WORD).ir} to ptr")
+    low = w.op(f"trunc i64 {value.ir} to i32")
+    w.op(
+        f"call i64 (i64, ...) {function}(i64 {cast(w, number, _WORD).ir}, ptr {place}, i32 {what},"
+        f" i32 {low}, ptr {time}, ptr null, i32 0)"
+    )
 
 
 def enter(address: Any, words: Any) -> Any:
