@@ -10,6 +10,7 @@ __all__ = [
     "LONGEST",
     "MET",
     "NARROW",
+    "OFTEN",
     "PATIENCE",
     "SHORTEST",
     "SMALL",
@@ -39,5 +40,6 @@ WIDE = 64
 # function that yields the core to another thread.
 WAITING, MET, FAILED, ASLEEP, PATIENCE, SYSTEM, YIELD = 0, 16, 32, 48, 64, 80, 82
 COUNTERS, SPARE = 96, 45_056
-#: The most patience, and the least: it is halved by every sleep, and doubled by every wait without.
-LONGEST, SHORTEST = 2048, 16
+#: The most patience, several times as long as it takes to wake up, and the least: halved by every sleep,
+#: doubled by every wait without, and tried in full at one meeting of so many.
+LONGEST, SHORTEST, OFTEN = 4096, 16, 64

@@ -15,6 +15,7 @@ from chainrule.engine.compiled.constants import (
     FAILED,
     LONGEST,
     MET,
+    OFTEN,
     PATIENCE,
     SHORTEST,
     SYSTEM,
@@ -239,7 +240,8 @@ def wait(crew: Any, shards: Any) -> None:
     """Wait until all threads have come here: looking for a while, then asleep.
 
     A thread that looks keeps its core busy, which is quick as long as every thread has a core. If
-    they have not, each sleep halves the patience for the next, until they take turns at once.
+    they have not, each sleep halves the patience for the next, until they take turns at once; now and
+    then a thread looks for long again, to find out.
     """
     if shards == 1:
         return
@@ -251,6 +253,8 @@ def wait(crew: Any, shards: Any) -> None:
             wake(crew[SYSTEM], crew[SYSTEM + 1], crew, MET)
         return
     patience = look(crew, PATIENCE)
+    if turn % OFTEN == 0:
+        patience = np.int64(LONGEST)
     looks = 0
     while look(crew, MET) == turn:
         pause()
@@ -264,10 +268,10 @@ def wait(crew: Any, shards: Any) -> None:
                 add_atomic(crew, ASLEEP, -1)
             elif crew[YIELD]:
                 call(crew[YIELD])
-    if looks >= patience and patience > SHORTEST:
-        crew[PATIENCE] = patience // 2
-    elif looks < patience and patience < LONGEST:
-        crew[PATIENCE] = 2 * patience
+    if looks < patience:
+        crew[PATIENCE] = min(2 * patience, np.int64(LONGEST))
+    elif crew[PATIENCE] > SHORTEST:
+        crew[PATIENCE] = crew[PATIENCE] // 2
 
 
 # -- sums over the rows of all threads ------------------------------------------------------------

@@ -35,7 +35,7 @@ __all__ = ["Crew", "crew_words", "shards_for", "thread_count"]
 Array = npt.NDArray[Any]
 
 #: Below so many multiplications a step, threads cost more than they save.
-WORTH = 1_500_000
+WORTH = 4_000_000
 #: The most shards: more do not help networks of a size that a CPU should train.
 MOST = 64
 
