@@ -34,6 +34,7 @@ class Chainrule:
 
     def prepare(self, workload: Workload, setting: Setting) -> None:
         network = make_network(workload, setting.weights)
+        network.engine = self.engine
         optimizer = make_optimizer(workload, workload.lr)
         self.trainer = cr.Trainer(
             network, optimizer, seed=SEED, engine=self.engine, threads=self.threads

@@ -6,6 +6,7 @@ runs on the same engine everywhere, so that its bits repeat.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import Counter
 from collections.abc import Iterable
@@ -111,6 +112,7 @@ class Estimate:
         return self.saved(steps) > self.compiling
 
 
+@functools.lru_cache(maxsize=256)
 def estimate(work: Work) -> Estimate:
     """The estimated seconds for the work of a step."""
     return Estimate(
