@@ -241,9 +241,11 @@ def test_auto_compiles_for_much_work_only(
     assert taken == []
     few, many = (net._predict_cost(rows).saved(1) for rows in (x[:99], x))
     monkeypatch.setattr(cost, "COMPILING", ((few + many) / 2, 0.0, 0.0, 0.0))
+    cost.estimate.cache_clear()
     net.predict(x)
     net.predict(x[:99])
     assert taken == [300]
+    cost.estimate.cache_clear()
 
 
 def test_one_row_is_the_same_by_hand() -> None:
