@@ -298,9 +298,7 @@ class _Overlay:
         written = _WRITTEN | _EXPONENTS if a in self._exponents else _WRITTEN
         if va == vb and a.dtype.kind != "u" and float(va) in written:
             return Number(va, dtype=dtype, real=real)
-        name = a.name or (
-            "" if va == vb else _name_of(va * self.sizes[0], vb * self.sizes[1], va, vb)
-        )
+        name = a.name or ("" if va == vb else _name_of(va, vb, *self.sizes))
         return Number(None, self.numbers.place(a, b), dtype, real, name)
 
     def _dim(self, p: int, q: int, a: Traced, axis: int) -> Dim:
