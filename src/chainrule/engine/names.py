@@ -15,16 +15,19 @@ class Names:
 
     def __init__(self, taken: Iterable[str] = ()) -> None:
         self.taken = set(keyword.kwlist) | set(taken)
+        self._last: dict[str, int] = {}
 
     def unique(self, wanted: str) -> str:
         """The wanted name if it is free; else one with a number after it."""
         stem = re.sub(r"\W", "_", wanted, flags=re.ASCII).strip("_") or "v"
         if stem[0].isdigit():
             stem = "v" + stem
-        name, n = stem, 1
+        n = self._last.get(stem, 1)
+        name = stem if n == 1 else f"{stem}_{n}"
         while name in self.taken:
             n += 1
             name = f"{stem}_{n}"
+        self._last[stem] = n
         self.taken.add(name)
         return name
 

@@ -126,12 +126,9 @@ class _Layout:
 
     def _read_in_loop(self, v: Value) -> list[Value]:
         """The arrays that are read in v's loop over all elements, if it has one."""
-        loop = self.schedule.loop
-        mine = [
-            u for u in self.schedule.values if u in self.schedule.flat and loop[u] == loop.get(v)
-        ]
-        if v not in mine:
+        if v not in self.schedule.flat:
             return []
+        mine = self.schedule.loops[self.schedule.loop[v]]
         return [r for u in mine for r in reads(u) if r in self.array and r not in mine]
 
     def _leaves_its_loop(self, v: Value) -> bool:

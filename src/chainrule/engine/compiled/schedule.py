@@ -41,6 +41,10 @@ __all__ = ["Schedule"]
 #: Functions that take many instructions, which are faster for many numbers at once.
 _LONG = (np.exp, np.log, np.log1p, np.tanh)
 
+#: A sum of many parts, such as a gradient with one from every step of time, is added up in loops of
+#: at most so many.
+MOST_ADDED = 8
+
 
 class Stage:
     """Calls, then a pass over the rows."""
@@ -83,12 +87,11 @@ class Schedule:
         #: Operations on rows that are done for all elements in one loop.
         self.flat: set[Value] = set()
         self._flatten({root_of(v) for v in targets})
+        self._passes: dict[Value, bool] = {}
         self.stages = self._stages(targets)
-        #: Operations outside the passes that share a loop: the number of the loop.
-        self.loop: dict[Value, int] = {}
-        for stage in self.stages:
-            for run in self.runs(stage.calls):
-                self.loop.update(dict.fromkeys(run, len(self.loop)))
+        #: Operations outside the passes that share a loop, and the number of each one's loop.
+        self.loops = [run for stage in self.stages for run in self.runs(stage.calls)]
+        self.loop = {v: k for k, run in enumerate(self.loops) for v in run}
 
     # -- what each operation may be given -----------------------------------------------------
 
@@ -188,6 +191,11 @@ class Schedule:
 
     def in_pass(self, v: Value) -> bool:
         """Whether the operation is done row by row, in a pass."""
+        if v not in self._passes:
+            self._passes[v] = self._goes_in_pass(v)
+        return self._passes[v]
+
+    def _goes_in_pass(self, v: Value) -> bool:
         if is_view(v) or v.function is None or v in self.flat or row_problem(v):
             return False
         if v.function in REDUCTIONS:
@@ -273,6 +281,8 @@ class Schedule:
         first = run[0]
         if v in self.flat or first in self.flat:
             return {v, first} <= self.flat and long_axes(first.shape) == long_axes(v.shape)
+        if len(run) >= MOST_ADDED and all(u.function is np.add for u in run):
+            return False
         if not (self.shares(v) and self.shares(first) and first.shape == v.shape):
             return False
         return not any(is_view(o) and root_of(o) in run for o in v.operands)
