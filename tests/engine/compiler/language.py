@@ -99,7 +99,8 @@ def _arrays(given: Mapping[str, Any], n: Any) -> Iterator[tuple[str, Any]]:
         if isinstance(x, tuple):
             yield from _arrays({f"{name}[{i}]": part for i, part in enumerate(x)}, n)
         elif isinstance(x, Sized):
-            yield name, np.ascontiguousarray(x.plain[:n] if x.rows_last else x.array)
+            own = x.plain[:, :n] if x.stacked else x.plain[:n]
+            yield name, np.ascontiguousarray(own if x.rows_last else x.array)
         elif isinstance(x, np.ndarray):
             yield name, x
 
@@ -108,7 +109,7 @@ def _copied(x: Any) -> Any:
     if isinstance(x, tuple):
         return tuple(map(_copied, x))
     if isinstance(x, Sized):
-        return Sized(x.array.copy(), x.rows_last)
+        return Sized(x.array.copy(), x.rows_last, x.stacked)
     return x.copy() if isinstance(x, np.ndarray) else x
 
 

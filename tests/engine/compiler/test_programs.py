@@ -286,6 +286,18 @@ every[0, 0] = 3
 every[3, 5] = own[0, 2]
 note(words, 0, 3, every.shape[0])
 """,
+    "stacks": """
+p = at(stack, 1)
+p[2, 1] = 5
+r = own_rows(stack, 1, 2)
+for i in range(3):
+    s = at(r, i)
+    for k in range(s.size):
+        s.flat[k] = s.flat[k] + 10 * i
+    fold(s[0], at(r, 2 - i)[1])
+note(words, 0, 0, r.shape[1] + p.shape[0])
+at(y, 2)[1] = n
+""",
     "blocks turned": "turned_block(square4, 0, 0, other4)\nturned_block(square4, 0, 2, other6)",
     "counters":
         "note(words, 0, 0, add_atomic(z, 1, 5))\nnote(words, 0, 1, look(z, 1))\n"
@@ -375,6 +387,7 @@ def zero_of(sign, a):
 
 """
 ARRAYS: dict[str, Any] = {
+    "stack": np.arange(24.0).reshape(3, 4, 2),
     "big": np.zeros((256, 3)), "lowest": np.array([-(2**63), -(2**63)]), "b_one": np.array([1]),
     "square4": np.arange(24, dtype=np.float32).reshape(4, 6),
     "other4": np.zeros((4, 4), np.float32), "other6": np.zeros((6, 4), np.float32),
@@ -459,6 +472,16 @@ for i in abreast(n):
     q[i, 0] = 1.0 if s else 2.0
     q[i, 1] = p[i, 0] if p[i, 1] < p[i, 2] else p[i, 1]
 """,
+    "stacks": """
+a = own_rows(stack, 0, n)
+for k in range(2):
+    c, d = at(a, k), at(a, k + 1)
+    for i in abreast(n):
+        d[i, 1] = c[i, 0] + d[i, 1]
+    for i in abreast(d.size):
+        d.flat[i] = d.flat[i] * 2
+w[0] = a.shape[1]
+""",
     "loops one after the other": """
 for i in abreast(n):
     t = p[i, 0]
@@ -480,6 +503,9 @@ def test_rows_abreast(name: str, n: int) -> None:
         "q": Sized(np.zeros((2, room), np.float32), rows_last=True),
         "w": Sized(rng.normal(size=4).astype(np.float32)),
         "table": rng.normal(size=(4, 2)).astype(np.float32),
+        "stack": Sized(
+            rng.normal(size=(3, 2, room)).astype(np.float32), rows_last=True, stacked=True
+        ),
         "r": Sized(np.zeros(room, np.uint64), rows_last=True),
         "k": Sized(rng.integers(0, 2**63, room).astype(np.uint64), rows_last=True),
         "ids": rng.integers(0, 4, n), "words": np.zeros((1, 1), np.uint64),

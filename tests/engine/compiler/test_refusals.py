@@ -230,6 +230,9 @@ REFUSED: list[tuple[str, str] | tuple[str, str, str]] = [
     ("p = t[0].view(uint8)", "a view of a bool as a uint8"),
     # memory and threads
     ("p = rows_of_all(y.T, 0, 3)", "rows of a batch lie one after the other"),
+    ("p = at(x, 2)", "a stack of numbers"),
+    ("p = own_rows(x, 0, 2)", "rows of a stack of numbers"),
+    ("p = own_rows(sized, 1, 2)", "rows abreast that are not the first"),
     ("gemm(0, n > 1, False, y, y, False, y)", "whether to transpose must be known"),
     ("gemm(0, False, False, y.T, y, False, y)", "columns lie one after the other"),
     ("gemm(0, False, False, y, shaped(x, (2, 2)), False, y)",

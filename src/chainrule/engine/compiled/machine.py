@@ -131,7 +131,7 @@ def _kind(argument: Any) -> str:
     if isinstance(argument, tuple):
         return f"({' '.join(map(_kind, argument))})"
     if isinstance(argument, Sized):
-        return f"{argument.array.dtype}{list(argument.array.shape)}{argument.rows_last}"
+        return f"{argument.array.dtype}{list(argument.array.shape)}{argument.rows_last}{argument.stacked}"
     if isinstance(argument, np.ndarray):
         return f"{argument.dtype}[{argument.ndim}]"
     return "int"

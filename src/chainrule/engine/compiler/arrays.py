@@ -13,7 +13,7 @@ from chainrule.engine.compiler.writer import Writer
 
 __all__ = [
     "Cut", "Place", "flat_place", "index", "lane_of", "load", "pointer", "reshaped", "size", "store",
-    "strides_of", "turned", "with_rows_last",
+    "strides_of", "turned", "with_room", "with_rows_last",
 ]  # fmt: skip
 
 
@@ -62,10 +62,21 @@ def _strides(w: Writer, shape: Sequence[Number], step: Number) -> tuple[Number, 
     return tuple(found)
 
 
-def with_rows_last(w: Writer, a: Array, room: Number) -> Array:
+def with_room(w: Writer, a: Array, room: Number) -> Array:
     """The array if the numbers of one place in all rows lie side by side."""
     strides = (literal(1), *_strides(w, a.shape[1:], room))
     return dataclasses.replace(a, strides=strides, room=room)
+
+
+def with_rows_last(w: Writer, a: Array, *, stacked: bool) -> Array:
+    """An array whose last axis is the rows, or a stack of such arrays: the rows first, or second."""
+    *others, room = a.shape
+    if not stacked:
+        return with_room(w, dataclasses.replace(a, shape=(room, *others)), room)
+    count, *rest = others
+    one = with_room(w, dataclasses.replace(a, shape=(room, *rest)), room)
+    strides = (size(w, one), *strides_of(w, one))
+    return dataclasses.replace(one, shape=(count, *one.shape), strides=strides)
 
 
 def pointer(w: Writer, a: Array, offset: Number) -> str:
@@ -212,7 +223,7 @@ def flat_place(whole: Flat, i: Number) -> Place:
 def reshaped(w: Writer, a: Array, shape: Sequence[Number]) -> Array:
     """The array's memory in another shape, which may have fewer elements."""
     if a.room is not None and shape and shape[0] == a.shape[0]:
-        return with_rows_last(w, dataclasses.replace(a, shape=tuple(shape)), a.room)
+        return with_room(w, dataclasses.replace(a, shape=tuple(shape)), a.room)
     if a.strides is not None:
         raise Refused("another shape of an array that does not lie in one piece")
     return dataclasses.replace(a, shape=tuple(shape))

@@ -92,8 +92,7 @@ def _taken(x: Any, w: Writer, words: Iterator[str], private: bool) -> Value:
         lengths = tuple(map(literal, x.array.shape))
         if not x.rows_last:
             return dataclasses.replace(a, shape=lengths)
-        *others, room = lengths
-        return with_rows_last(w, dataclasses.replace(a, shape=(room, *others)), room)
+        return with_rows_last(w, dataclasses.replace(a, shape=lengths), stacked=x.stacked)
     if isinstance(x, tuple):
         return tuple(_taken(part, w, words, private) for part in x)
     if isinstance(x, np.ndarray):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.engine.compiler.arithmetic import binary, cast, largest, negative
-from chainrule.engine.compiler.arrays import Place, index, pointer, reshaped, strides_of
+from chainrule.engine.compiler.arrays import Cut, Place, index, pointer, reshaped, strides_of
 from chainrule.engine.compiler.body import Body
 from chainrule.engine.compiler.kinds import INT, KINDS, Refused
 from chainrule.engine.compiler.registry import rule
@@ -19,12 +19,14 @@ from chainrule.engine.compiler.values import Array, Number, Value, literal
 
 __all__ = [
     "add_atomic",
+    "at",
     "call",
     "call_at",
     "enter",
     "gemm",
     "in_words",
     "look",
+    "own_rows",
     "pause",
     "rows_of_all",
     "shaped",
@@ -53,6 +55,38 @@ def _lengths(body: Body, shape: tuple[Value, ...]) -> tuple[Number, ...]:
         if not isinstance(d, Number) or d.kind.sort not in "iu":
             raise Refused("a length that is no whole number")
     return tuple(cast(body.w, d, INT) for d in shape)
+
+
+def at(stack: Any, number: Any) -> Any:
+    """An array of a stack of them. Those of other numbers share no memory with it."""
+    return stack[number]
+
+
+@rule(at)
+def _at(body: Body, stack: Array, number: Number) -> Array:
+    found = index(body.w, stack, [number])
+    if not isinstance(found, Array):
+        raise Refused("a stack of numbers")
+    # A thread's own rows of all arrays do not lie in one piece, but those of one array do.
+    strides = None if stack.room is None else found.strides
+    return dataclasses.replace(found, strides=strides, room=stack.room, base=found.pointer)
+
+
+def own_rows(stack: Any, first: Any, n: Any) -> Any:
+    """The n rows from the first on of every array in a stack."""
+    return stack[:, first : first + n]
+
+
+@rule(own_rows)
+def _own_rows(body: Body, stack: Array, first: Number, n: Number) -> Array:
+    w = body.w
+    if len(stack.shape) < 2:
+        raise Refused("rows of a stack of numbers")
+    if stack.room is not None and first.known != 0:
+        raise Refused("rows abreast that are not the first")
+    found = index(w, stack, [Cut(None, None), Cut(first, binary(w, "+", first, n))])
+    assert isinstance(found, Array)
+    return dataclasses.replace(found, room=stack.room)
 
 
 def rows_of_all(own: Any, first: Any, batch: Any) -> Any:

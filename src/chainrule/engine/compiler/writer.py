@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,6 +18,11 @@ __all__ = ["CAREFUL", "FREE", "Module", "Writer"]
 FREE = "contract reassoc nsz arcp afn "
 #: Only a·b + c may become one instruction.
 CAREFUL = "contract "
+
+#: LLVM may copy a function into those that call it, unless they do so more often than this.
+MOST_COPIES = 16
+
+_CALLED = re.compile(r"call fastcc [^\n@]*@([\w.]+)\(")
 
 
 class Module:
@@ -45,7 +52,17 @@ class Module:
 
     def text(self) -> str:
         """The module as LLVM reads it."""
-        return "\n".join([*self.declared, *self.functions]) + "\n"
+        calls = Counter(_CALLED.findall("\n".join(self.functions)))
+        functions = [self._told(text, calls) for text in self.functions]
+        return "\n".join([*self.declared, *functions]) + "\n"
+
+    def _told(self, text: str, calls: Counter[str]) -> str:
+        """A function's text, by which LLVM copies it into its callers only if they are few."""
+        head, rest = text.split("\n", 1)
+        often = calls[head.partition("@")[2].partition("(")[0]] > MOST_COPIES
+        if often and " noinline" not in head:
+            head = head.replace(" nounwind", " nounwind noinline", 1)
+        return f"{head}\n{rest}"
 
 
 class Writer:
