@@ -93,6 +93,10 @@ class Meeting:
 
 def _of_all(own: Array, first: int, batch: int) -> Array:
     """All rows of the batch, from a thread's own, which begin at row `first`."""
+    if isinstance(own, _Member):
+        assert own.ctypes.data == own.whole[first:].ctypes.data or not own.size
+        all_rows: Array = own.whole[:batch]
+        return all_rows
     memory, size = own.base, batch * own.shape[1] * own.itemsize
     assert memory is not None
     start = _APART + -(memory.ctypes.data + _APART) % _LINE  # as `room` lays them out
@@ -100,6 +104,32 @@ def _of_all(own: Array, first: int, batch: int) -> Array:
     # (Of an array without elements NumPy does not say where it lies.)
     assert not own.size or own.ctypes.data == rows[first:].ctypes.data
     return rows
+
+
+class _Member(np.ndarray):
+    """A thread's own rows of an array of a stack; `whole` are those of all threads."""
+
+    whole: Array
+
+
+@dataclass
+class _OwnRows:
+    """A thread's own rows of the arrays of a stack."""
+
+    stack: Array
+    first: int
+    n: int
+
+
+def _at(stack: Array | _OwnRows, number: int) -> Array:
+    assert number >= 0
+    if not isinstance(stack, _OwnRows):
+        found: Array = stack[number]
+        return found
+    member = stack.stack[number]
+    own: _Member = member[stack.first : stack.first + stack.n].view(_Member)
+    own.whole = member
+    return own
 
 
 Team = tuple[Any, int, int, int, int]
@@ -193,7 +223,10 @@ def _shaped(array: Array, shape: tuple[int, ...]) -> Array:
     if (
         shape[:1] == array.shape[:1] and math.prod(shape) == array.size
     ):  # of rows that lie side by side, too
-        return array.reshape(shape)
+        found = array.reshape(shape)
+        if isinstance(found, _Member) and isinstance(array, _Member):
+            found.whole = array.whole.reshape(-1, *shape[1:])
+        return found
     assert array.flags.c_contiguous
     return array.reshape(-1)[: math.prod(shape)].reshape(shape)
 
@@ -234,6 +267,8 @@ def stand_ins(meeting: Meeting) -> dict[str, Any]:
         "put": _put,
         "add_shards": _add_shards,
         "limited": _limited,
+        "at": _at,
+        "own_rows": _OwnRows,
         "shaped": _shaped,
         "cell": _cell,
         "where": _where,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,8 @@ class Argument:
     """An array argument of a kernel: its role, and what is needed to make or find it.
 
     `role` is "data", "bound", "constant", "work", "part", "gradient", "written" or "out". A `whole`
-    gradient is that of all rows, to which every thread has contributed.
+    gradient is that of all rows, to which every thread has contributed. `stacked`: the first axis is
+    that of a stack of arrays.
     """
 
     name: str
@@ -64,11 +66,12 @@ class Argument:
     dtype: np.dtype[Any]
     payload: Any = None
     whole: bool = False
+    stacked: bool = False
 
     @property
     def shared(self) -> bool:
         """Whether it contains the rows of all threads, thread by thread."""
-        first, *others = self.shape
+        first, *others = self.shape[1:] if self.stacked else self.shape
         leads = isinstance(first, Rows) and first.plus == 0
         return self.role == "work" and leads and not any(isinstance(d, Rows) for d in others)
 
@@ -179,7 +182,7 @@ class Elements:
             return rows_text(d)
         if not isinstance(d, Width):
             return str(d)
-        for v in (*near, *self.array):
+        for v in chain(near, self.array):
             if self.array.get(v) not in self.arguments or d not in v.shape:
                 continue  # in no array, or in a view that is made later
             axis = v.shape.index(d) - (v in self.scratch)

@@ -23,6 +23,8 @@ HELPERS = {
     for name in ("abreast", "elementary", "kernels", "products")
     for function in re.findall(r"^def ([a-z]\w*)\(", _TEXTS[name], re.MULTILINE)
 } | {
+    "at": "chainrule.engine.compiler.memory",
+    "own_rows": "chainrule.engine.compiler.memory",
     "shaped": "chainrule.engine.compiler.memory",
     "abreast": "chainrule.engine.compiler.vectors",
 }

@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 
 from chainrule.engine.compiled.arrays import Written
+from chainrule.engine.compiled.effort import bounded
 from chainrule.engine.compiled.elements import LOOPS, Argument, Elements
 from chainrule.engine.compiled.helpers import HELPERS
+from chainrule.engine.compiled.loops import Stack, looped
+from chainrule.engine.compiled.parts import Part, shared
 from chainrule.engine.compiled.places import rows_text
 from chainrule.engine.compiled.schedule import Schedule
 from chainrule.engine.compiled.source import Body
@@ -43,6 +46,10 @@ _BUILT_IN = (
     "float",
 )
 
+_CALL = re.compile(r" *\w+\(")
+#: A comma between arguments, and not within one of them.
+_OUTER_COMMA = re.compile(r", (?![^(]*\))")
+
 
 @dataclass
 class Run:
@@ -69,6 +76,7 @@ def _body(
     abreast: bool = False,
     block: int = 0,
 ) -> tuple[Body, Schedule]:
+    bounded(len(step.values))
     if any(role == "written" and v.has_rows for role, _, v, _ in written):
         raise NotCompilable(_("a buffer in it goes with the batch"))
     whole = [v for role, _, v, _ in written if role == "written"]
@@ -90,30 +98,66 @@ def _body(
     return body, schedule
 
 
-def _function(body: Body, name: str, given: str, doc: str, first: Sequence[str] = ()) -> str:
-    """One shard's part as a function; the lines `first` come before all others."""
+def _functions(body: Body, name: str, given: str, doc: str, first: Sequence[str] = ()) -> list[str]:
+    """One shard's part as a function, after those that it calls; the lines `first` come before all others."""
     e = body.elements
-    head: list[str] = []
+    found, parts = shared(body.lines, e.names.unique)
+    tables = {local: (_number(dtype, "{}"), index) for (dtype, index), local in e.numbers.items()}
+    inside, stacks = looped(found, e.arguments, tables, e.names.unique)
+    bound = [line for stack in stacks for line in _stacked(stack, inside, e)]
+    used = set(re.findall(r"\w+", "\n".join([*inside, *bound])))
+    head = bound
     for a in body.arguments:
-        if a.role == "work" and any(isinstance(d, Rows) for d in a.shape):
+        if a.role == "work" and not a.stacked and any(isinstance(d, Rows) for d in a.shape):
             head.append(f"{a.name} = {_own_rows(a, e)}")
     for (dtype, value), local in e.literals.items():
         number = f"float('{value}')" if value in (math.inf, -math.inf) else repr(value)
         head.append(f"{local} = {dtype}({number})")
     for (dtype, index), local in e.numbers.items():
-        table = "numbers" if dtype.startswith("float") else "words"
-        head.append(f"{local} = {dtype}({table}[{index}])")
+        if local in used:
+            head.append(f"{local} = {_number(dtype, index)}")
     groups = _grouped(body.arguments)
     lines = ["@kernel", *_wrapped(f"def {name}({given}, {', '.join(groups)}):"), f'    """{doc}"""']
     lines += [f"    {line}" for line in first]
-    used = set(re.findall(r"\w+", "\n".join(body.lines)))
     if "team" in used:
         lines.append("    team = crew, shard, shards, first, batch")
     if "alone" in used:
         lines.append("    alone = crew, shard, 1, 0, n")
     for group, names in groups.items():
         lines += _wrapped(f"    ({', '.join(names)},) = {group}")
-    return "\n".join(lines + [f"    {line}" for line in [*head, *body.lines]])
+    for line in [*head, *inside]:
+        lines += _wrapped(f"    {line}") if _CALL.match(line) else [f"    {line}"]
+    return [*map(_part, parts), "\n".join(lines)]
+
+
+def _number(dtype: str, index: int | str) -> str:
+    """A number of the step, from its table."""
+    return f"{dtype}({'numbers' if dtype.startswith('float') else 'words'}[{index}])"
+
+
+def _stacked(stack: Stack, inside: Sequence[str], e: Elements) -> list[str]:
+    """Put a stack in place of its arrays; gives the lines for those that the text still names."""
+    form = stack.form
+    shape = (stack.size, *form.shape)
+    for member in stack.members.values():
+        del e.arguments[member]
+    e.arguments[stack.name] = Argument(stack.name, "work", shape, form.dtype, stacked=True)
+    e.imports.add("at")
+    used = set(re.findall(r"\w+", "\n".join(inside)))
+    lines = []
+    if isinstance(form.shape[0], Rows):
+        first, rows = _own(form, e)
+        lines.append(f"{stack.name} = own_rows({stack.name}, {first or 0}, {rows})")
+        e.imports.add("own_rows")
+    named = ((number, name) for number, name in stack.members.items() if name in used)
+    return lines + [f"{name} = {stack.text(number)}" for number, name in named]
+
+
+def _part(part: Part) -> str:
+    """A part of a step as a function."""
+    lines = ["@kernel", *_wrapped(f"def {part.name}({', '.join(part.parameters)}):")]
+    lines.append(f'    """A part of the step, which comes {part.calls} times."""')
+    return "\n".join([*lines, *(f"    {line}" for line in part.lines)])
 
 
 def _file(title: str, imports: set[str], functions: Sequence[str]) -> str:
@@ -124,18 +168,25 @@ def _file(title: str, imports: set[str], functions: Sequence[str]) -> str:
 
 def _own_rows(a: Argument, e: Elements) -> str:
     """The part of an array with this thread's n rows, which may be fewer than it has room for."""
-    rows = a.shape[0]
-    if e.gathered and a.shared and not e.abreast and isinstance(rows, Rows):
-        first = "first" if rows.times == 1 else f"{rows.times} * first"
-        return f"{a.name}[{first}:{first} + {rows_text(rows)}]"
-    if isinstance(rows, Rows) and not any(isinstance(d, Rows) for d in a.shape[1:]):
-        return f"{a.name}[:{rows_text(rows)}]"
+    if isinstance(a.shape[0], Rows) and not any(isinstance(d, Rows) for d in a.shape[1:]):
+        first, rows = _own(a, e)
+        return f"{a.name}[{first}:{first} + {rows}]" if first else f"{a.name}[:{rows}]"
     sizes = [
         rows_text(d) if isinstance(d, Rows) else f"{a.name}.shape[{axis}]"
         for axis, d in enumerate(a.shape)
     ]
     e.imports.add("shaped")
     return f"shaped({a.name}, ({', '.join(sizes)}))"
+
+
+def _own(a: Argument, e: Elements) -> tuple[str, str]:
+    """Where a thread's own rows of an array begin, if not at the first, and how many there are."""
+    rows = a.shape[0]
+    assert isinstance(rows, Rows)
+    if e.gathered and a.shared and not e.abreast:
+        first = "first" if rows.times == 1 else f"{rows.times} * first"
+        return first, rows_text(rows)
+    return "", rows_text(rows)
 
 
 #: The groups in which arrays are passed, by role.
@@ -171,7 +222,7 @@ def _wrapped(line: str, width: int = 98) -> list[str]:
     lines = [f"{head}("]
     pad = " " * (len(head) - len(head.lstrip()) + 4)
     current = pad
-    for part in inside.split(", "):
+    for part in _OUTER_COMMA.split(inside):
         if len(current) + len(part) + 2 > width:
             lines.append(current.rstrip())
             current = pad
@@ -219,7 +270,7 @@ def train_text(
     """
     body, schedule = _body(step, written, dtype, gathered=True, abreast=abreast, block=block)
     imports = {"kernel", "share", "wait", "float64"}
-    step_text = _function(
+    step_text = _functions(
         body,
         "step",
         "blas, crew, shard, shards, first, batch, rows, numbers, words",
@@ -239,7 +290,8 @@ def train_text(
         runs.append(Run(kernel, (f"p{i + 1}", f"g{i + 1}", f"others{i + 1}", *slots)))
     update_text = [text.replace("UPDATE", kernel) for text, kernel in updates.items()]
     loop, arguments = _loop(body, runs, limited, imports, block)
-    source = _file(title, imports, [step_text, *update_text, "\n".join(loop)])
+    source = _file(title, imports, [*step_text, *update_text, "\n".join(loop)])
+    bounded(len(step.values), source.count("\n"))
     return Source(source, arguments, schedule.mixed)
 
 
@@ -345,7 +397,7 @@ def predict_text(
 ) -> Source:
     """The kernel file of a prediction: blocks of rows, one after the other."""
     body, schedule = _body(step, written, dtype, gathered=False)
-    forward = _function(
+    forward = _functions(
         body,
         "forward",
         "blas, crew, shard, shards, first, n, numbers, words",
@@ -367,5 +419,6 @@ def predict_text(
             f" {', '.join(parts)})"
         ),
     ]
-    source = _file(title, imports, [forward, "\n".join(loop)])
+    source = _file(title, imports, [*forward, "\n".join(loop)])
+    bounded(len(step.values), source.count("\n"))
     return Source(source, arguments, schedule.mixed)

@@ -16,18 +16,40 @@ from chainrule.nodes.indexing import add_at, chosen
 
 __all__ = ["Slot", "Slots", "is_row_reduction", "reads"]
 
+#: So many groups of operations, at most, share a loop though they do not depend on each other.
+MOST = 8
+
 
 class Slot:
-    """One loop over the axes of a row, or (without axes) a few statements for the row."""
+    """One loop over the axes of a row, or (without axes) a few statements for the row.
 
-    def __init__(self, dims: tuple[Dim, ...]) -> None:
-        self.dims = dims
+    `group`: the only operations in it are those of a group, of many that do not depend on each other.
+    """
+
+    def __init__(self, dims: tuple[Dim, ...], group: int | None) -> None:
+        self.dims, self.group = dims, group
         self.values: list[Value] = []
+
+    def suits(self, dims: tuple[Dim, ...], group: int | None) -> bool:
+        """Whether an operation can go into it."""
+        return self.dims == dims and self.group == group
 
 
 def reads(v: Value) -> list[Value]:
     """The values that an operation reads, through views."""
     return [root_of(o) for o in v.operands]
+
+
+def _groups(rows: Sequence[Value]) -> dict[Value, int]:
+    """The operations of a pass by numbers: the same for those of which one leads to another."""
+    found: dict[Value, int] = {}
+    members: list[list[Value]] = []
+    for v in rows:
+        before = {found[o] for o in reads(v) if o in found}
+        mine = [v, *(u for k in before for u in members[k])]
+        found.update(dict.fromkeys(mine, len(members)))
+        members.append(mine)
+    return found
 
 
 def is_row_reduction(v: Value) -> bool:
@@ -49,15 +71,22 @@ class Slots:
 
     def _arranged(self, rows: Sequence[Value]) -> list[Slot]:
         slots: list[Slot] = []
+        group = _groups(rows)
+        groups: dict[tuple[Dim, ...], set[int]] = {}
+        for v in rows:
+            groups.setdefault(_loop_dims(v), set()).add(group[v])
+        many = {dims: len(own) > MOST for dims, own in groups.items()}
         for v in rows:
             dims, first = _loop_dims(v), 0
             for o in reads(v):
                 if o in self.of and self.schedule.place[o] == self.schedule.place[v]:
                     at = self.of[o]
                     first = max(first, at if self._follows(o, v, dims, slots[at]) else at + 1)
-            at = next((s for s in range(first, len(slots)) if slots[s].dims == dims), len(slots))
+            mine = group[v] if many[dims] else None
+            fits = (s for s in range(first, len(slots)) if slots[s].suits(dims, mine))
+            at = next(fits, len(slots))
             if at == len(slots):
-                slots.append(Slot(dims))
+                slots.append(Slot(dims, mine))
             slots[at].values.append(v)
             self.of[v] = at
         return slots

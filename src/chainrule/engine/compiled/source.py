@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,13 +47,19 @@ def _words(lines: Sequence[str]) -> set[str]:
     return set(re.findall(r"[a-zA-Z_]\w*", "\n".join(lines)))
 
 
-def _apart(parts: Sequence[_Lines]) -> list[list[_Lines]]:
-    """Parts of a pass that share no variable of a row: each may have a loop of its own."""
+def _made(line: str, scratch: Container[str]) -> str:
+    """The variable that a line assigns, or the array of a single row that it writes to."""
+    name = line.split(" ", 1)[0]
+    if name.partition("[")[0] in scratch:
+        return name.partition("[")[0]
+    return name if name.isidentifier() and name != "for" else ""
+
+
+def _apart(parts: Sequence[_Lines], scratch: Container[str]) -> list[list[_Lines]]:
+    """Parts of a pass that share no variable or array of a row: each may have a loop of its own."""
     made = [
-        {line.split(" ", 1)[0] for line in part.lines() for line in [line.strip()]} - {"for"}
-        for part in parts
+        {name for line in part.lines() if (name := _made(line.strip(), scratch))} for part in parts
     ]
-    made = [{name for name in names if name.isidentifier()} for names in made]
     used = [_words(part.lines()) for part in parts]
     end, found = -1, list[list[_Lines]]()
     for i, part in enumerate(parts):
@@ -122,7 +128,9 @@ class Body:
         e.inside = False
         first = [*(["r = rows[i]"] if e.uses_row else []), *e.read_first]
         self.lines += before
-        for group in _apart(parts) if e.abreast else [parts]:
+        scratch = {e.array[v] for v in e.scratch}
+        split = e.abreast or any(slot.group is not None for slot in slots)
+        for group in _apart(parts, scratch) if split else [parts]:
             inside = [line for part in group for line in part.lines()]
             read = [line for line in first if _words([line.partition(" =")[0]]) & _words(inside)]
             read = [
@@ -135,7 +143,7 @@ class Body:
                 self.lines += _nested(only.heads, body)
             else:
                 self.lines.append(e.over_rows("i", "n"))
-                self.lines += [f"    {line}" for line in (read if e.abreast else first) + inside]
+                self.lines += [f"    {line}" for line in (read if split else first) + inside]
         for v in [v for v in e.local if is_row(v)]:  # of the last row only
             del e.local[v]
         e.forget()

@@ -162,7 +162,8 @@ class CompiledStep:
         """Whether the rows of a batch are the first axis of every array that has them."""
         for a in self.text.arguments:
             with_rows = [d for d in a.shape if isinstance(d, Rows)]
-            if a.role != "data" and with_rows and (a.shape[0] != ROWS or len(with_rows) > 1):
+            first = a.shape[1 if a.stacked else 0]
+            if a.role != "data" and with_rows and (first != ROWS or len(with_rows) > 1):
                 return False
         return self.text.mixed is None
 
@@ -232,8 +233,8 @@ class CompiledStep:
         """The arrays as the kernel takes them: with known lengths, if rows are computed abreast."""
         if not self.abreast:
             return dict(own)
-        last = {a.name for a in self.text.arguments if isinstance(a.shape[0], Rows)}
-        return {name: Sized(array, name in last) for name, array in own.items()}
+        of = {a.name: a for a in self.text.arguments}
+        return {name: Sized(x, _by_row(of[name]), of[name].stacked) for name, x in own.items()}
 
     def release(self) -> None:
         """Drop the references to the data."""
@@ -294,9 +295,10 @@ class CompiledStep:
             if a.name not in self.shared:
                 self.shared[a.name] = room(_at(a.shape, self.batch), a.dtype)
             return self.shared[a.name]
-        if self.abreast and isinstance(a.shape[0], Rows):
+        if self.abreast and _by_row(a):
             rows = self.block or rows
-            return room((*_at(a.shape[1:], rows), -(-rows // self._pair) * self._pair), a.dtype)
+            others = [d for d in a.shape if not isinstance(d, Rows)]
+            return room((*others, -(-rows // self._pair) * self._pair), a.dtype)
         return room(_at(a.shape, rows), a.dtype)
 
     def _gradient(self, parameter: Any, k: int) -> Array:
@@ -435,6 +437,11 @@ def _columns(ids: Array, looks: Sequence[Value], step: Symbolic) -> Array:
 def within(ids: Array, rows: int) -> bool:
     """Whether all ids have a row in a table."""
     return not ids.size or bool(ids.min() >= 0 and ids.max() < rows)
+
+
+def _by_row(a: Argument) -> bool:
+    """Whether it is an array of rows, or a stack of such arrays."""
+    return isinstance(a.shape[1 if a.stacked else 0], Rows)
 
 
 def _at(shape: tuple[Any, ...], n: int) -> tuple[int, ...]:
