@@ -30,13 +30,15 @@ class Work:
 
     #: NumPy calls, views not counted.
     calls: int = 0
+    #: Kinds of them: calls of one function, for operands and results of the same shapes.
+    kinds: int = 0
     #: Elements read or written, matrix products not counted.
     elements: int = 0
     #: Of these, the elements of long functions, such as an exponential.
     long: int = 0
     #: Multiplications in matrix products.
     multiplications: int = 0
-    #: Matrix products of stacks of matrices, and the number of matrices in them.
+    #: Kinds of products of stacks of matrices, and the number of matrices in all.
     stacks: int = 0
     matrices: int = 0
     views: int = 0
@@ -50,6 +52,7 @@ class Work:
 def work_of(operations: Iterable[Traced]) -> Work:
     """The total work of some operations."""
     total = Counter[str]()
+    kinds = set[tuple[object, ...]]()
     for v in operations:
         if v.function is None or v.weak:
             continue
@@ -57,18 +60,21 @@ def work_of(operations: Iterable[Traced]) -> Work:
             total["views"] += 1
             continue
         total["calls"] += 1
+        kind = v.function, v.shape, v.dtype, *((o.shape, o.dtype) for o in v.operands)
+        new = kind not in kinds
+        kinds.add(kind)
         total["by_hand"] += is_opaque(v)
         if v.function is np.matmul:
             total["multiplications"] += v.size * v.operands[0].shape[-1]
             if v.ndim > 2:
-                total["stacks"] += 1
+                total["stacks"] += new
                 total["matrices"] += math.prod(v.shape[:-2])
             continue
         # A sum reads more than it writes. The leaf that a gather reads from counts for nothing.
         size = max(v.size, *(o.size for o in v.operands if o.function is not None), 0)
         total["elements"] += size
         total["long"] += size if v.function in _LONG else 0
-    return Work(**total)
+    return Work(**total, kinds=len(kinds))
 
 
 # -- seconds --------------------------------------------------------------------------------------
@@ -78,7 +84,7 @@ def work_of(operations: Iterable[Traced]) -> Work:
 NUMPY = (3.4e-05, 1.3e-06, 5.1e-10, 8.6e-10, 3.6e-11, 6e-07)
 COMPILED = (5.8e-07, 1.5e-08, 1.2e-10, 0, 3.6e-11, 4.4e-07)
 #: Seconds for each term of `compiled_of`, to compile a step.
-COMPILING = (0.75, 0.004, 0.1, 0.0002)
+COMPILING = (0.75, 0.004, 0.0007, 0.1)
 
 
 def paced(work: Work) -> tuple[float, ...]:
@@ -87,8 +93,11 @@ def paced(work: Work) -> tuple[float, ...]:
 
 
 def compiled_of(work: Work) -> tuple[float, ...]:
-    """The terms of compiling time: 1, calls, stacks, and views squared (loops over time have many)."""
-    return 1, work.calls, work.stacks, work.views**2
+    """The terms of compiling time: 1, kinds of calls, calls, kinds of products of stacks.
+
+    What comes again and again, as the steps of a loop over time, is compiled once.
+    """
+    return 1, work.kinds, work.calls, work.stacks
 
 
 @dataclass(frozen=True)
