@@ -240,7 +240,7 @@ def test_auto_compiles_for_much_work_only(
     net.predict(x)
     assert taken == []
     few, many = (net._predict_cost(rows).saved(1) for rows in (x[:99], x))
-    monkeypatch.setattr(cost, "COMPILING", ((few + many) / 2, 0.0, 0.0, 0.0))
+    monkeypatch.setattr(cost, "COMPILING", ((few + many) / 2, 0.0, 0.0, 0.0, 0.0))
     cost.estimate.cache_clear()
     net.predict(x)
     net.predict(x[:99])

@@ -14,6 +14,7 @@ from dataclasses import astuple, dataclass
 
 import numpy as np
 
+from chainrule.engine.compiled.constants import TILED
 from chainrule.engine.memory import is_opaque
 from chainrule.engine.trace import Traced
 from chainrule.lang.messages import Text, _, _n
@@ -38,6 +39,8 @@ class Work:
     long: int = 0
     #: Multiplications in matrix products.
     multiplications: int = 0
+    #: Of these, those of large products, which are computed in tiles.
+    tiled: int = 0
     #: Kinds of products of stacks of matrices, and the number of matrices in all.
     stacks: int = 0
     matrices: int = 0
@@ -65,7 +68,9 @@ def work_of(operations: Iterable[Traced]) -> Work:
         kinds.add(kind)
         total["by_hand"] += is_opaque(v)
         if v.function is np.matmul:
-            total["multiplications"] += v.size * v.operands[0].shape[-1]
+            size = v.size * v.operands[0].shape[-1]
+            total["multiplications"] += size
+            total["tiled"] += size if size >= TILED and v.ndim == 2 else 0
             if v.ndim > 2:
                 total["stacks"] += new
                 total["matrices"] += math.prod(v.shape[:-2])
@@ -84,7 +89,7 @@ def work_of(operations: Iterable[Traced]) -> Work:
 NUMPY = (3.4e-05, 1.3e-06, 5.1e-10, 8.6e-10, 3.6e-11, 6e-07)
 COMPILED = (5.8e-07, 1.5e-08, 1.2e-10, 0, 3.6e-11, 4.4e-07)
 #: Seconds for each term of `compiled_of`, to compile a step.
-COMPILING = (0.75, 0.004, 0.0007, 0.1)
+COMPILING = (0.75, 0.004, 0.0007, 0.1, 2.0)
 
 
 def paced(work: Work) -> tuple[float, ...]:
@@ -93,11 +98,12 @@ def paced(work: Work) -> tuple[float, ...]:
 
 
 def compiled_of(work: Work) -> tuple[float, ...]:
-    """The terms of compiling time: 1, kinds of calls, calls, kinds of products of stacks.
+    """The terms of compiling time: 1, kinds of calls, calls, kinds of products of stacks, tiles.
 
-    What comes again and again, as the steps of a loop over time, is compiled once.
+    What comes again and again, as the steps of a loop over time, is compiled once. So are tiles, for
+    all networks; but what a cache holds plays no part.
     """
-    return 1, work.kinds, work.calls, work.stacks
+    return 1, work.kinds, work.calls, work.stacks, bool(work.tiled)
 
 
 @dataclass(frozen=True)
