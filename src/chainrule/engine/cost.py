@@ -86,10 +86,10 @@ def work_of(operations: Iterable[Traced]) -> Work:
 
 #: Seconds on one core for each term of `paced`, fitted by `benchmarks/engine_choice.py` to networks
 #: of many structures: of a step on the NumPy engine, and on the compiled one.
-NUMPY = (3.4e-05, 1.3e-06, 5.1e-10, 8.6e-10, 3.6e-11, 6e-07)
-COMPILED = (5.8e-07, 1.5e-08, 1.2e-10, 0, 3.6e-11, 4.4e-07)
+NUMPY = (1.7e-05, 5e-07, 3.4e-10, 1.7e-10, 1.9e-11, 4.5e-07)
+COMPILED = (1.9e-07, 2e-08, 5.9e-11, 1.7e-10, 1.9e-11, 4.1e-07)
 #: Seconds for each term of `compiled_of`, to compile a step.
-COMPILING = (0.75, 0.004, 0.0007, 0.1, 2.0)
+COMPILING = (0.15, 0.011, 0.00066, 0.065, 2.2)
 
 
 def paced(work: Work) -> tuple[float, ...]:
