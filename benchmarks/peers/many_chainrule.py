@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from benchmarks.peers import COMPARED, UnavailableError
+from benchmarks.peers import COMPARED
 from benchmarks.peers.with_chainrule import make_network, make_optimizer
 from benchmarks.workloads import Array, Setting, Workload
 
@@ -46,14 +44,8 @@ class Many:
 class FitMany(Many):
     """All networks in one call."""
 
-    def prepare(self, workload: Workload, setting: Setting) -> None:
-        if not hasattr(cr, "fit_many"):  # to be removed, like getattr below, once there is one
-            raise UnavailableError("this chainrule has no fit_many")
-        super().prepare(workload, setting)
-
     def epochs(self, k: int) -> list[float]:
-        fit_many: Any = getattr(cr, "fit_many")  # noqa: B009
-        histories = fit_many(
+        histories = cr.fit_many(
             self.nets,
             [make_optimizer(self.w, lr) for lr in self.rates],
             self.setting.x,
@@ -61,6 +53,8 @@ class FitMany(Many):
             epochs=k,
             batch_size=self.w.batch,
             seeds=range(self.networks),
+            engine=self.engine,
+            progress=None,
         )
         return mean_losses(histories, k)
 

@@ -38,9 +38,9 @@ def product(a, b, {given}, room):
     return 0
 '''
 _GIVEN = {
-    "affine_part": "bias, out, low, high",
-    "dot_t_part": "out, low, high, left, right",
-    "dot_by_t_part": "out, low, high",
+    "affine_part": ("bias", "out", "low", "high"),
+    "dot_t_part": ("out", "low", "high", "left", "right"),
+    "dot_by_t_part": ("out", "low", "high"),
 }
 
 
@@ -66,8 +66,8 @@ def _addresses(dtype: np.dtype[Any], most: int) -> Addresses:
 def _product(name: str, dtype: np.dtype[Any]) -> Kernel:
     """The machine code of a product."""
     given: dict[str, Any] = {}
-    for argument in ("a", "b", *_GIVEN[name].split(", "), "room"):
+    for argument in ("a", "b", *_GIVEN[name], "room"):
         shape = (1,) if argument in ("bias", "room") else (1, 1)
         number = argument in ("low", "high", "left", "right")
         given[argument] = 0 if number else room(shape, dtype)
-    return kernel(_TEXT.format(name=name, given=_GIVEN[name]), "product", given, None)
+    return kernel(_TEXT.format(name=name, given=", ".join(_GIVEN[name])), "product", given, None)

@@ -140,11 +140,10 @@ class CompiledStep:
         # A shard may get no rows of the last, smaller batch.
         count = 1 if mixed else shards_for(self.work, self.batch, thread_count(self._threads))
         self.shards = count
-        self.blas = (
-            blas()
-            if any(size >= SMALL or self.shards > 1 for _, size in self._products())
-            else None
+        multiplies = not self.abreast and any(
+            size >= SMALL or self.shards > 1 for _, size in self._products()
         )
+        self.blas = blas() if multiplies else None
         self._arrange()
         self._losses, self._checks = np.zeros(1), np.zeros((2, self.shards, 16))
         begin = nullcontext if self.blas is None else self.blas.alone
