@@ -21,6 +21,7 @@ from chainrule.engine.compiled import cache, machine
 from chainrule.engine.compiled.cache import Code
 from chainrule.engine.compiled.helpers import HELPERS, salt
 from chainrule.engine.compiled.symbolic import NotCompilable
+from chainrule.engine.compiled.threads import crew_words
 from chainrule.errors import SettingError
 
 pytest.importorskip("llvmlite")
@@ -298,7 +299,7 @@ def meet(crew):
     wait(crew, 2)
     return 1
 """
-    crew = np.zeros(64, np.int64)
+    crew = crew_words(0)
     kernel, results = made(text, "meet", {"crew": crew}), []
     threads = [
         threading.Thread(target=lambda: results.append(kernel.call({"crew": crew})()), daemon=True)

@@ -116,7 +116,7 @@ def meetings(crew, k, shards, own, n):
         wait(crew, shards)
     return apart
 """
-    given = {"crew": np.zeros(64, np.int64), "k": 0, "shards": 1, "own": np.zeros((1, 8)), "n": 1}
+    given = {"crew": threads.crew_words(0), "k": 0, "shards": 1, "own": np.zeros((1, 8)), "n": 1}
     return compiled(text, "meetings", given)
 
 

@@ -233,6 +233,8 @@ REFUSED: list[tuple[str, str] | tuple[str, str, str]] = [
     ("p = at(x, 2)", "a stack of numbers"),
     ("p = own_rows(x, 0, 2)", "rows of a stack of numbers"),
     ("p = own_rows(sized, 1, 2)", "rows abreast that are not the first"),
+    ("call_at(0, np.sum, y.T)", "an array that does not lie in one piece, for a compiled function"),
+    ("call_at(0, np.sum, float32)", "Dtype as an argument of a compiled function"),
     ("gemm(0, n > 1, False, y, y, False, y)", "whether to transpose must be known"),
     ("gemm(0, False, False, y.T, y, False, y)", "columns lie one after the other"),
     ("gemm(0, False, False, y, shaped(x, (2, 2)), False, y)",
