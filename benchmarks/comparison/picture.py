@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,9 @@ def draw_panel(axes: Any, key: str, row: dict[str, Any]) -> None:
     axes.set_yticks(range(len(names)), [figures[name]["title"] for name in names], fontsize=9)
     for label, name in zip(axes.get_yticklabels(), names, strict=True):
         label.set_fontweight("bold" if name == ours else "normal")
-    axes.set_title(f"{key}: {row['title']}", fontsize=9, loc="left")
+    title = textwrap.fill(f"{key}: {row['title']}", 44)
+    axes.set_title(title, fontsize=9, loc="left")
+    axes.xaxis.set_minor_formatter("")  # the numbers stand beside the bars
     axes.set_xlabel(row["unit"], fontsize=8, labelpad=1)
     axes.tick_params(axis="y", length=0)
     axes.tick_params(axis="x", labelsize=8)
