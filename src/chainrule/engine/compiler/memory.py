@@ -16,6 +16,7 @@ from chainrule.engine.compiler.body import Body
 from chainrule.engine.compiler.kinds import INT, KINDS, Refused
 from chainrule.engine.compiler.registry import rule
 from chainrule.engine.compiler.values import Array, Number, Value, literal
+from chainrule.engine.compiler.writer import Writer
 
 __all__ = [
     "add_atomic",
@@ -202,8 +203,12 @@ def _gemm(
         f"ptr {b.pointer}", between_rows(b), f"ptr {a.pointer}", between_rows(a),
         by_address(beta, kind.ir), f"ptr {out.pointer}", between_rows(out),
     ]  # fmt: skip
-    address = cast(w, blas, _WORD)
-    w.do(f"call void {w.op(f'inttoptr i64 {address.ir} to ptr')}({', '.join(given)})")
+    w.do(f"call void {_function(w, blas)}({', '.join(given)})")
+
+
+def _function(w: Writer, address: Number) -> str:
+    """The pointer to the function at an address."""
+    return w.op(f"inttoptr i64 {cast(w, address, _WORD).ir} to ptr")
 
 
 # -- threads ----------------------------------------------------------------------------------------
@@ -260,7 +265,7 @@ def call(address: Any) -> None:
 
 @rule(call)
 def _call(body: Body, address: Number) -> None:
-    body.w.op(f"call i32 {body.w.op(f'inttoptr i64 {address.ir} to ptr')}()")
+    body.w.op(f"call i32 {_function(body.w, address)}()")
 
 
 #: How long a thread sleeps at most, in nanoseconds: then it looks around by itself.
@@ -302,7 +307,7 @@ def _futex(
 ) -> None:
     """The low half of a word is what the system compares: it comes first."""
     w = body.w
-    function = w.op(f"inttoptr i64 {cast(w, system, _WORD).ir} to ptr")
+    function = _function(w, system)
     low = w.op(f"trunc i64 {value.ir} to i32")
     w.op(
         f"call i64 (i64, ...) {function}(i64 {cast(w, number, _WORD).ir}, ptr {place}, i32 {what},"
@@ -320,8 +325,7 @@ def enter(address: Any, words: Any) -> Any:
 def _enter(body: Body, address: Number, words: Array) -> Number:
     w = body.w
     table = w.op(f"ptrtoint ptr {_word(body, words, literal(0))} to i64")
-    kernel = w.op(f"inttoptr i64 {cast(w, address, _WORD).ir} to ptr")
-    return Number(_WORD, w.op(f"call i64 {kernel}(i64 {table})"))
+    return Number(_WORD, w.op(f"call i64 {_function(w, address)}(i64 {table})"))
 
 
 def call_at(address: Any, function: Any, *given: Any) -> None:
@@ -352,5 +356,4 @@ def _call_at(body: Body, address: Number, function: Value, *given: Value) -> Non
     for i, word in enumerate(words):
         w.do(f"store i64 {word}, ptr {w.op(f'getelementptr inbounds i64, ptr {table}, i64 {i}')}")
     start = w.op(f"ptrtoint ptr {table} to i64")
-    kernel = w.op(f"inttoptr i64 {cast(w, address, _WORD).ir} to ptr")
-    w.op(f"call i64 {kernel}(i64 {start})")
+    w.op(f"call i64 {_function(w, address)}(i64 {start})")
