@@ -16,11 +16,12 @@ from tests.engine.compiled.compiling import compiled
 
 from chainrule.aligned import room
 from chainrule.engine.compiled.blas import blas
-from chainrule.engine.compiled.constants import SPARE, TILED
+from chainrule.engine.compiled.constants import COUNTERS, SPARE, TILED
 from chainrule.engine.compiled.kernels import share
 from chainrule.engine.compiled.library import Products
 from chainrule.engine.compiled.library import products as products_for
 from chainrule.engine.compiled.threads import crew_words
+from chainrule.engine.compiled.tiles import LINE, room_for
 
 Array = npt.NDArray[Any]
 
@@ -73,6 +74,13 @@ SIZES = [
     (130, 40, 33), (300, 2, 2600), (2, 900, 1000), (257, 784, 10),
 ]  # fmt: skip
 KINDS = ["affine", "dot", "dot_t", "dot_by_t", "dot_t_by_t"]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_thread_has_room_for_tiles(dtype: str) -> None:
+    one = np.zeros(1, dtype)
+    assert room_for(one) * one.itemsize <= 8 * SPARE
+    assert 8 * SPARE % LINE == 8 * COUNTERS % LINE == 0
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

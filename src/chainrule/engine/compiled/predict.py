@@ -76,7 +76,7 @@ class CompiledPredict:
             raise NotCompilable(_("its outputs for a row go with the other rows"))
         self._numbers = numbers[0], words[0]
         self._limits = [limit for ids, limit in id_limits(step, {"x": x}) if ids is x]
-        self.dtype, self._kind = network.dtype, out.dtype
+        self._kind = out.dtype
         self._tail = tuple(d for d in out.shape[1:] if isinstance(d, int))
         self._width = math.prod(self._tail)
         self._sizes = products_of(step, BLOCK)

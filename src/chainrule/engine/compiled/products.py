@@ -147,18 +147,14 @@ def _some_sums(blas: Any, team: Any, a: Any, b: Any, out: Any) -> None:
     tall = m >= n
     low = _cut(m if tall else n, shard, shards)
     high = _cut(m if tall else n, shard + 1, shards)
-    if batch * m * n >= TILED and tall:
-        call_at(
-            _of(blas, out)[2], dot_t_part, x, y, out, low, high, 0, n, working_memory(team, out)
-        )
-    elif batch * m * n >= TILED:
-        call_at(
-            _of(blas, out)[2], dot_t_part, x, y, out, 0, m, low, high, working_memory(team, out)
-        )
-    elif tall:
-        gemm(_of(blas, out)[0], True, False, x[:, low:high], y, False, out[low:high])
+    top, bottom = low if tall else 0, high if tall else m
+    left, right = 0 if tall else low, n if tall else high
+    if batch * m * n >= TILED:
+        room = working_memory(team, out)
+        call_at(_of(blas, out)[2], dot_t_part, x, y, out, top, bottom, left, right, room)
     else:
-        gemm(_of(blas, out)[0], True, False, x, y[:, low:high], False, out[:, low:high])
+        part = out[top:bottom, left:right]
+        gemm(_of(blas, out)[0], True, False, x[:, top:bottom], y[:, left:right], False, part)
     wait(crew, shards)
 
 

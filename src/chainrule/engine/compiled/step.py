@@ -138,12 +138,12 @@ class CompiledStep:
             raise NotAbreast
         mixed = self.text.mixed is not None
         # A shard may get no rows of the last, smaller batch.
-        count = 1 if mixed else shards_for(self.work, self.batch, thread_count(self._threads))
-        self.shards = count
-        multiplies = not self.abreast and any(
-            size >= SMALL or self.shards > 1 for _, size in self._products()
-        )
+        self.shards = 1 if mixed else shards_for(self.work, self.batch, thread_count(self._threads))
+        sizes = [] if self.abreast else products_of(self.step, self.batch)
+        multiplies = any(size >= SMALL or self.shards > 1 for _, size in sizes)
         self.blas = blas() if multiplies else None
+        #: What the kernel calls to multiply.
+        self._products = products(sizes) if multiplies else NO_PRODUCTS
         self._arrange()
         self._losses, self._checks = np.zeros(1), np.zeros((2, self.shards, 16))
         begin = nullcontext if self.blas is None else self.blas.alone
@@ -195,10 +195,6 @@ class CompiledStep:
             self.block,
         )
 
-    def _products(self) -> list[tuple[np.dtype[Any], int]]:
-        """The dtype and the multiplications of each product in a step."""
-        return products_of(self.step, self.batch)
-
     # -- the arrays ------------------------------------------------------------------------------
 
     def take(self, data: Sequence[tuple[str, Array]]) -> None:
@@ -210,10 +206,9 @@ class CompiledStep:
         leaves = [a for a in self.text.arguments if a.role == "data"]
         arrays = {a.name: in_one_piece(by_name[a.payload.name], "data") for a in leaves}
         moved, nothing = self._moved(), np.zeros(1, np.intp)
-        calls = NO_PRODUCTS if self.blas is None else products(self._products())
         given = [
             {
-                "blas": calls, "crew": self.crew.words, "shard": k, "shards": self.shards,
+                "blas": self._products, "crew": self.crew.words, "shard": k, "shards": self.shards,
                 "batch": self.batch, "order": nothing, "starts": nothing, "rates": self.rates(1),
                 "numbers": numbers, "words": words, "losses": self._losses, "checks": self._checks,
                 **({"limits": self._limits()} if self.limited else {}),

@@ -49,7 +49,9 @@ from chainrule.engine.compiler.vectors import (
     vector,
 )
 
-__all__ = ["affine", "affine_rows", "dot_by_t", "dot_t", "dot_t_rows", "room_for", "stored"]
+__all__ = [
+    "affine", "affine_rows", "dot_by_t", "dot_t", "dot_t_rows", "room_for", "rows_of_tile", "stored",
+]  # fmt: skip
 
 #: Vectors of a tile; with its rows (`rows_of_tile`), a row of b and a number of a, they fill the registers.
 VECTORS = 2
