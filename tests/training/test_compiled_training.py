@@ -689,7 +689,7 @@ def test_what_cannot_be_compiled_runs_on_the_numpy_engine(
 ) -> None:
     from chainrule.engine.compiled import cache
     from chainrule.engine.compiler.body import Body
-    from chainrule.engine.compiler.kinds import Refused
+    from chainrule.engine.compiler.refusals import Refused
 
     def failing(*given: Any) -> None:
         raise Refused("no such thing")

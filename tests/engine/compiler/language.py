@@ -19,8 +19,9 @@ from chainrule.engine.compiled import cache, machine
 from chainrule.engine.compiler import entry, functions
 from chainrule.engine.compiler.arithmetic import cast
 from chainrule.engine.compiler.arrays import index, store
-from chainrule.engine.compiler.body import Body, Broken
+from chainrule.engine.compiler.body import Body
 from chainrule.engine.compiler.kinds import KINDS
+from chainrule.engine.compiler.refusals import Broken
 from chainrule.engine.compiler.registry import rule
 from chainrule.engine.compiler.sized import Sized
 from chainrule.engine.compiler.values import Array, Number, known_int

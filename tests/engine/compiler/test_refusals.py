@@ -17,8 +17,7 @@ pytest.importorskip("llvmlite")
 from tests.engine.compiler.language import HEAD
 
 from chainrule.engine.compiler import entry
-from chainrule.engine.compiler.body import Broken
-from chainrule.engine.compiler.kinds import Refused
+from chainrule.engine.compiler.refusals import Broken, Refused
 from chainrule.engine.compiler.sized import Sized
 from chainrule.engine.compiler.target import vector_bytes
 

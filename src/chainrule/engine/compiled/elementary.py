@@ -26,7 +26,7 @@ import numpy as np
 
 from chainrule.engine.compiler.body import Body
 from chainrule.engine.compiler.functions import as_written, function_of, inlined
-from chainrule.engine.compiler.kinds import Refused
+from chainrule.engine.compiler.refusals import Refused
 from chainrule.engine.compiler.registry import rule
 from chainrule.engine.compiler.values import Number
 

@@ -21,6 +21,7 @@ from chainrule.engine.compiled import cache
 from chainrule.engine.compiled.helpers import salt
 from chainrule.engine.compiled.locks import Say
 from chainrule.engine.compiled.values import NotCompilable
+from chainrule.engine.compiler.refusals import Broken
 from chainrule.engine.compiler.sized import Sized
 from chainrule.lang.messages import _
 from chainrule.version import __version__
@@ -152,7 +153,6 @@ def kernel(
     """
 
     def make(path: Path) -> cache.Code:
-        from chainrule.engine.compiler.body import Broken
         from chainrule.engine.compiler.entry import SYMBOL, machine_code
 
         try:

@@ -6,7 +6,8 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from chainrule.engine.compiler.kinds import BOOL, FLOAT, INT, KINDS, Kind, Refused, meet
+from chainrule.engine.compiler.kinds import BOOL, FLOAT, INT, KINDS, Kind, meet
+from chainrule.engine.compiler.refusals import Refused
 from chainrule.engine.compiler.values import Number, constant, fits, literal, text_of
 from chainrule.engine.compiler.writer import Writer
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chainrule.engine.compiler.arithmetic import binary, cast
-from chainrule.engine.compiler.kinds import INT, KINDS, Refused
+from chainrule.engine.compiler.kinds import INT, KINDS
+from chainrule.engine.compiler.refusals import Refused
 from chainrule.engine.compiler.values import Array, Flat, Number, Rows, literal
 from chainrule.engine.compiler.writer import Writer
 

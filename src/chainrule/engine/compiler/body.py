@@ -29,7 +29,8 @@ from chainrule.engine.compiler.arrays import (
     turned,
 )
 from chainrule.engine.compiler.functions import Function, function_of
-from chainrule.engine.compiler.kinds import INT, KINDS, Kind, Refused
+from chainrule.engine.compiler.kinds import INT, KINDS, Kind
+from chainrule.engine.compiler.refusals import At, Refused
 from chainrule.engine.compiler.registry import RULES
 from chainrule.engine.compiler.values import (
     Abreast,
@@ -46,7 +47,7 @@ from chainrule.engine.compiler.values import (
 )
 from chainrule.engine.compiler.writer import Writer
 
-__all__ = ["Body", "Broken", "Several"]
+__all__ = ["Body", "Several"]
 
 #: Sums over rows are kept as vectors in arrays of at most so many elements.
 MOST_SUMS = 1024
@@ -71,13 +72,6 @@ _OPERATORS: dict[type[ast.AST], str] = {
     ast.Gt: ">",
     ast.GtE: ">=",
 }
-
-
-class Broken(Exception):  # noqa: N818 - it carries a place
-    """What the text says cannot be translated, and where it says so."""
-
-    def __init__(self, file: str, line: int, text: str, reason: str) -> None:
-        super().__init__(f"{file}, line {line}, `{text}`: {reason}")
 
 
 @dataclass(frozen=True)
@@ -159,7 +153,7 @@ class Body:
             rule: Callable[[Any], bool | None] | None = getattr(
                 self, f"_do_{type(node).__name__.lower()}", None
             )
-            with _At(self.function, node):
+            with At(self.function.file, node):
                 if rule is None:
                     raise Refused(f"a statement of this kind ({type(node).__name__})")
                 if rule(node):
@@ -571,7 +565,7 @@ class Body:
     def whole(self) -> None:
         """Write all of a function, up to its end."""
         if not self.run(self.function.node.body):
-            with _At(self.function, self.function.node.body[-1]):
+            with At(self.function.file, self.function.node.body[-1]):
                 self._leave(False)
             if self.inside is None:
                 self.w.do("ret void")
@@ -840,7 +834,7 @@ class Body:
             if returns == [last]:
                 assert isinstance(last, ast.Return)
                 inner.run(most)
-                with _At(function, last):
+                with At(function.file, last):
                     return inner.value(last.value) if last.value is not None else None
             inner.end = self.w.label("after")
             inner.whole()
@@ -892,18 +886,3 @@ def _uses(node: ast.AST) -> Iterator[tuple[str, bool]]:
     else:
         for part in ast.iter_child_nodes(node):
             yield from _uses(part)
-
-
-class _At:
-    """Says where in a text something was refused."""
-
-    def __init__(self, function: Function, node: ast.stmt) -> None:
-        self.function, self.node = function, node
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, Refused):
-            (first, *_) = ast.unparse(self.node).splitlines()
-            raise Broken(self.function.file, self.node.lineno, first, str(error)) from error

@@ -18,10 +18,10 @@ import numpy as np
 from chainrule.engine.compiler import rules as _rules  # noqa: F401 - it registers them
 from chainrule.engine.compiler.arithmetic import cast
 from chainrule.engine.compiler.arrays import with_rows_last
-from chainrule.engine.compiler.body import Broken
 from chainrule.engine.compiler.functions import Function
-from chainrule.engine.compiler.kinds import INT, KINDS, Refused
+from chainrule.engine.compiler.kinds import INT, KINDS
 from chainrule.engine.compiler.outlining import call_outside
+from chainrule.engine.compiler.refusals import Broken, Refused
 from chainrule.engine.compiler.sized import Sized
 from chainrule.engine.compiler.target import object_file, vector_bytes
 from chainrule.engine.compiler.values import Array, Number, Value, literal

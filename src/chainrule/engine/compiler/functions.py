@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
-from chainrule.engine.compiler.kinds import Refused
+from chainrule.engine.compiler.refusals import Refused
 from chainrule.engine.compiler.writer import CAREFUL, FREE
 
 __all__ = ["Function", "apart", "as_written", "function_of", "inlined"]

@@ -12,11 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["BOOL", "FLOAT", "INT", "KINDS", "Kind", "Refused", "meet"]
+from chainrule.engine.compiler.refusals import Refused
 
-
-class Refused(Exception):  # noqa: N818 - what a text asks for, not a fault of the program
-    """The text says something that the language of kernels does not have."""
+__all__ = ["BOOL", "FLOAT", "INT", "KINDS", "Kind", "meet"]
 
 
 @dataclass(frozen=True)

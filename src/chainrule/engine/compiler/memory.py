@@ -13,7 +13,8 @@ import numpy as np
 from chainrule.engine.compiler.arithmetic import binary, cast, largest, negative
 from chainrule.engine.compiler.arrays import Cut, Place, index, pointer, reshaped, strides_of
 from chainrule.engine.compiler.body import Body
-from chainrule.engine.compiler.kinds import INT, KINDS, Refused
+from chainrule.engine.compiler.kinds import INT, KINDS
+from chainrule.engine.compiler.refusals import Refused
 from chainrule.engine.compiler.registry import rule
 from chainrule.engine.compiler.values import Array, Number, Value, literal
 from chainrule.engine.compiler.writer import Writer

@@ -8,7 +8,8 @@ from typing import Any
 
 from chainrule.engine.compiler.body import Body
 from chainrule.engine.compiler.functions import Function
-from chainrule.engine.compiler.kinds import Kind, Refused
+from chainrule.engine.compiler.kinds import Kind
+from chainrule.engine.compiler.refusals import Refused
 from chainrule.engine.compiler.values import Array, Dtype, Number, Value
 from chainrule.engine.compiler.writer import Writer
 

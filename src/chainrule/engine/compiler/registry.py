@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from chainrule.engine.compiler.kinds import Refused
+from chainrule.engine.compiler.refusals import Refused
 from chainrule.engine.compiler.values import Array, Number, Value
 
 __all__ = ["RULES", "checked", "rule"]

@@ -14,7 +14,8 @@ import numpy as np
 
 from chainrule.engine.compiler.arithmetic import binary, cast, compare, largest, negative, select
 from chainrule.engine.compiler.body import Body
-from chainrule.engine.compiler.kinds import FLOAT, KINDS, Kind, Refused, meet
+from chainrule.engine.compiler.kinds import FLOAT, KINDS, Kind, meet
+from chainrule.engine.compiler.refusals import Refused
 from chainrule.engine.compiler.registry import RULES, checked, rule
 from chainrule.engine.compiler.values import Array, Number, Value, constant, literal
 from chainrule.engine.compiler.writer import Writer

@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from chainrule.engine.compiler.kinds import BOOL, FLOAT, INT, KINDS, Kind, Refused
+from chainrule.engine.compiler.kinds import BOOL, FLOAT, INT, KINDS, Kind
+from chainrule.engine.compiler.refusals import Refused
 
 __all__ = [
     "Abreast",

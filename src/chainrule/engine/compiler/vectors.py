@@ -14,7 +14,8 @@ import numpy as np
 from chainrule.engine.compiler.arithmetic import binary, cast, compare, largest, sum_of_lanes
 from chainrule.engine.compiler.arrays import Place, index, load, pointer, store
 from chainrule.engine.compiler.body import Body, Several
-from chainrule.engine.compiler.kinds import INT, KINDS, Kind, Refused
+from chainrule.engine.compiler.kinds import INT, KINDS, Kind
+from chainrule.engine.compiler.refusals import Refused
 from chainrule.engine.compiler.registry import rule
 from chainrule.engine.compiler.sized import rows_at_once
 from chainrule.engine.compiler.values import (
