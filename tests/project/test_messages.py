@@ -30,21 +30,8 @@ NOT_MESSAGES = {
     "engine/compiled/products.py": PROGRAM,
     "engine/compiled/step.py": PROGRAM,
     **{
-        f"engine/compiler/{name}.py": "an error of a developer, whose text says what no kernel can"
-        for name in (
-            "arithmetic",
-            "arrays",
-            "body",
-            "entry",
-            "functions",
-            "kinds",
-            "memory",
-            "outlining",
-            "rules",
-            "values",
-            "vectors",
-            "writer",
-        )
+        f"engine/compiler/{path.name}": "an error of a developer, whose text says what no kernel can"
+        for path in (ROOT / "engine/compiler").glob("*.py")
     },
     "script/function_source.py": "an error of a developer, who gives a program what it cannot say",
     "datasets/writings.py": "names of units",

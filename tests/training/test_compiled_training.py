@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import math
 import os
@@ -688,15 +689,15 @@ def test_what_cannot_be_compiled_runs_on_the_numpy_engine(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     from chainrule.engine.compiled import cache
-    from chainrule.engine.compiler.body import Body
     from chainrule.engine.compiler.refusals import Refused
+    from chainrule.engine.compiler.registry import STATEMENTS
 
     def failing(*given: Any) -> None:
         raise Refused("no such thing")
 
     monkeypatch.setenv("CHAINRULE_CACHE", str(tmp_path))
     monkeypatch.setattr(cache, "_obtained", {})
-    monkeypatch.setattr(Body, "_do_for", failing)
+    monkeypatch.setitem(STATEMENTS, ast.For, failing)
     x, t = spiral()
     trainer = cr.Trainer(plain(), cr.SGD(0.5), seed=5, engine="compiled")
     trainer.fit(x, t, 2, 32, progress=None)

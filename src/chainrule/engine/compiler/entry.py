@@ -15,7 +15,16 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.engine.compiler import rules as _rules  # noqa: F401 - it registers them
+from chainrule.engine.compiler import (  # noqa: F401 - they register the language
+    branches,
+    calls,
+    expressions,
+    loops,
+    operators,
+    rules,
+    statements,
+    subscripts,
+)
 from chainrule.engine.compiler.arithmetic import cast
 from chainrule.engine.compiler.arrays import with_rows_last
 from chainrule.engine.compiler.functions import Function

@@ -53,7 +53,7 @@ def _written(
 ) -> tuple[str, Kind | None]:
     own = Writer(w.module, function.flags)
     name = w.module.name(function.node.name)
-    Body(own, function, taken, None).whole()
+    Body(own, function, taken, None).complete()
     result = own.result.ir if own.result else "void"
     apart = " noinline" if function.apart else ""
     apart += f' "min-legal-vector-width"="{8 * w.module.vector_bytes}"'

@@ -1,19 +1,50 @@
-"""The functions that a kernel may call and that are not text: what writes a call of each."""
+"""The language, rule by rule: what writes each kind of statement and expression, and a call of each
+function that is not text."""
 
 from __future__ import annotations
 
+import ast
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 from chainrule.engine.compiler.refusals import Refused
 from chainrule.engine.compiler.values import Array, Number, Value
 
-__all__ = ["RULES", "checked", "rule"]
+__all__ = ["EXPRESSIONS", "RULES", "STATEMENTS", "checked", "expression", "rule", "statement"]
 
+S = TypeVar("S", bound=ast.stmt)
+E = TypeVar("E", bound=ast.expr)
+#: What writes a statement in a body, and gives whether it leaves the function.
+OfStatement: TypeAlias = Callable[[Any, S], bool | None]
+#: What writes an expression in a body, and gives what it stands for.
+OfExpression: TypeAlias = Callable[[Any, E], Value]
+
+STATEMENTS: dict[type[ast.stmt], OfStatement[Any]] = {}
+EXPRESSIONS: dict[type[ast.expr], OfExpression[Any]] = {}
 #: For a Python function, what writes a call of it, given the body that calls it and the arguments.
 RULES: dict[Any, Callable[..., Value]] = {}
+
+
+def statement(kind: type[S]) -> Callable[[OfStatement[S]], OfStatement[S]]:
+    """Say how a statement of this kind is written."""
+
+    def register(write: OfStatement[S]) -> OfStatement[S]:
+        STATEMENTS[kind] = write
+        return write
+
+    return register
+
+
+def expression(kind: type[E]) -> Callable[[OfExpression[E]], OfExpression[E]]:
+    """Say how an expression of this kind is written."""
+
+    def register(write: OfExpression[E]) -> OfExpression[E]:
+        EXPRESSIONS[kind] = write
+        return write
+
+    return register
 
 
 def rule(function: Any) -> Callable[[Callable[..., Value]], Callable[..., Value]]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from chainrule.engine.compiler.arithmetic import binary, cast, compare, largest, sum_of_lanes
 from chainrule.engine.compiler.arrays import Place, index, load, pointer, store
-from chainrule.engine.compiler.body import Body, Several
+from chainrule.engine.compiler.body import Body
 from chainrule.engine.compiler.kinds import INT, KINDS, Kind
 from chainrule.engine.compiler.refusals import Refused
 from chainrule.engine.compiler.registry import rule
@@ -27,6 +27,7 @@ from chainrule.engine.compiler.values import (
     known_int,
     literal,
 )
+from chainrule.engine.compiler.variables import Several
 
 __all__ = [
     "abreast",
