@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from chainrule.engine.cache import ProgramCache
 from chainrule.engine.compiled.many import Given, SharedStep, Workplace, address, put
-from chainrule.engine.compiled.step import CompiledStep, bound
+from chainrule.engine.compiled.pieces import bound
+from chainrule.engine.compiled.step import CompiledStep
 from chainrule.errors import NonFiniteError, RecordingError
 from chainrule.graph.reads import outdated
 from chainrule.lang.messages import _

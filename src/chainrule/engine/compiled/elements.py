@@ -69,6 +69,11 @@ class Argument:
     stacked: bool = False
 
     @property
+    def by_row(self) -> bool:
+        """Whether it is an array of rows, or a stack of such arrays."""
+        return isinstance(self.shape[1 if self.stacked else 0], Rows)
+
+    @property
     def shared(self) -> bool:
         """Whether it contains the rows of all threads, thread by thread."""
         first, *others = self.shape[1:] if self.stacked else self.shape

@@ -12,15 +12,11 @@ import numpy.typing as npt
 
 from chainrule.aligned import room
 from chainrule.engine.compiled.constants import SPARE
+from chainrule.engine.compiled.ids import check_ids
 from chainrule.engine.compiled.machine import Kernel, kernel
-from chainrule.engine.compiled.step import (
-    WRITTEN,
-    CompiledStep,
-    id_limits,
-    in_one_piece,
-    tables,
-    within,
-)
+from chainrule.engine.compiled.pieces import in_one_piece
+from chainrule.engine.compiled.shards import WRITTEN
+from chainrule.engine.compiled.step import CompiledStep
 from chainrule.engine.compiled.symbolic import NotCompilable
 from chainrule.engine.compiled.threads import crew_words
 from chainrule.engine.memory import debugging, spoil
@@ -97,10 +93,9 @@ class SharedStep:
             NotCompilable: the step cannot take them.
         """
         step, by_name = self.step, dict(data)
-        if not all(within(a, limit) for a, limit in id_limits(step.step, by_name)):
-            raise NotCompilable(_("an id in the data names no row of a table"))
+        check_ids(step.step, by_name)
         last = n % step.batch or step.batch
-        numbers = tables(step.step, [step.batch, last])
+        numbers = step.step.numbers.tables([step.batch, last])
         arrays = [in_one_piece(by_name[a.payload.name], "data") for a in self._leaves]
         words = self._words.copy()
         for place, array in zip(self._data, arrays, strict=True):

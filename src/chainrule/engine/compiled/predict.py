@@ -14,21 +14,16 @@ import numpy.typing as npt
 from chainrule.aligned import room
 from chainrule.engine.compiled.blas import blas
 from chainrule.engine.compiled.constants import SMALL, SPARE
+from chainrule.engine.compiled.ids import id_limits, within
 from chainrule.engine.compiled.library import NO_PRODUCTS, Products, products
 from chainrule.engine.compiled.machine import Call, kernel
 from chainrule.engine.compiled.module import handed_over, predict_text
+from chainrule.engine.compiled.pieces import in_one_piece, kept_in_one_piece
 from chainrule.engine.compiled.record import record_predict
-from chainrule.engine.compiled.step import (
-    id_limits,
-    in_one_piece,
-    kept_in_one_piece,
-    multiplications,
-    products_of,
-    tables,
-    within,
-)
 from chainrule.engine.compiled.symbolic import NotCompilable, Rows, Value, overlay
 from chainrule.engine.compiled.threads import Crew, crew_words, shards_for, thread_count
+from chainrule.engine.compiled.values import lengths
+from chainrule.engine.compiled.work import multiplications, products_of
 from chainrule.engine.protocols import RecordableNetwork
 from chainrule.lang.messages import _
 
@@ -69,7 +64,7 @@ class CompiledPredict:
         self.text = predict_text(f"Prediction of {kinds}.", step, written, network.dtype)
         if self.text.mixed is not None:
             raise NotCompilable(self.text.mixed)
-        numbers, words = tables(step, [BLOCK, BLOCK + 1])
+        numbers, words = step.numbers.tables([BLOCK, BLOCK + 1])
         # A block cannot depend on other rows, nor on their number.
         whole = any(a.role == "part" for a in self.text.arguments)
         if whole or any(one.tobytes() != other.tobytes() for one, other in (numbers, words)):
@@ -97,8 +92,7 @@ class CompiledPredict:
         arrays: dict[str, Any] = {}
         for a in self.text.arguments:
             if a.role == "work":
-                shape = tuple(d.at(rows) if isinstance(d, Rows) else d for d in a.shape)
-                arrays[a.name] = room(shape, a.dtype)
+                arrays[a.name] = room(lengths(a.shape, rows), a.dtype)
             elif a.role in ("data", "out"):
                 arrays[a.name] = x if a.role == "data" else y
             elif a.role == "constant":

@@ -121,6 +121,18 @@ class NumberTable:
             self._known[n] = self._evaluate(n)
         return self._known[n]
 
+    def tables(self, sizes: Sequence[int]) -> tuple[Array, Array]:
+        """The numbers for each of some batch sizes: as floats, and as 64-bit words."""
+        rows = [self.at(n) for n in sizes]
+        numbers = np.zeros((len(sizes), max(len(rows[0]), 1)))
+        words = np.zeros(numbers.shape, np.uint64)
+        for i, row in enumerate(rows):
+            for j, value in enumerate(row):
+                numbers[i, j] = value
+                if isinstance(value, int):
+                    words[i, j] = value % 2**64
+        return numbers, words
+
     def _evaluate(self, n: int) -> list[Any]:
         (m1, m2), found = self._sizes, []
         for a, b in self.leaves:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -21,6 +22,7 @@ __all__ = [
     "Rows",
     "Value",
     "Width",
+    "lengths",
     "no_form",
 ]
 
@@ -83,6 +85,11 @@ class Width(int):
 
 #: A length: 1, a width, or one that depends on the batch.
 Dim: TypeAlias = int | Rows
+
+
+def lengths(shape: Iterable[Dim], n: int) -> tuple[int, ...]:
+    """The lengths of axes, for n rows."""
+    return tuple(d.at(n) if isinstance(d, Rows) else d for d in shape)
 
 
 class Value(Operation["Value"]):
