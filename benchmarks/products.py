@@ -46,14 +46,12 @@ class Product:
         return 2 * self.rows * self.inner * self.columns
 
     def arguments(self, dtype: str) -> dict[str, Any]:
-        """Arrays for both; `data` is what rows are gathered from."""
+        """Arrays for both."""
         m, inner, n = self.rows, self.inner, self.columns
-        data = max(6000, m)
         shapes = {
             "a": (inner, m) if self.kind == "dot_t" else (m, inner),
             "b": (n, inner) if self.kind == "dot_by_t" else (inner, n),
             "bias": (n,),
-            "data": (data, inner) if self.kind == "affine_rows" else (1, 1),
             "out": (m, n),
         }
         rng, kind = np.random.default_rng(0), np.dtype(dtype)
@@ -61,7 +59,6 @@ class Product:
         for name, shape in shapes.items():
             found[name] = room(shape, kind)
             found[name][...] = rng.standard_normal(shape)
-        found["rows"] = rng.integers(0, data, m)
         found["room"] = room((room_for(found["a"]),), kind)
         return found
 
@@ -70,7 +67,7 @@ def stack(network: str, batch: int, *widths: int) -> list[Product]:
     """The products of a training step of fully connected layers."""
     found = []
     for k, (inner, n) in enumerate(pairwise(widths)):
-        found.append(Product(network, "affine" if k else "affine_rows", batch, inner, n))
+        found.append(Product(network, "affine", batch, inner, n))
         found.append(Product(network, "dot_t", inner, batch, n))
         if k:
             found.append(Product(network, "dot_by_t", batch, n, inner))
@@ -86,17 +83,9 @@ PRODUCTS = [
 ]
 
 TEXT = """\
-from chainrule.engine.compiled.tiles import affine, affine_rows, dot_by_t, dot_t, stored
+from chainrule.engine.compiled.tiles import affine, dot_by_t, dot_t, stored
 from chainrule.engine.compiler.memory import gemm
 from chainrule.engine.compiler.vectors import lanes, put, several, unrolled, vector
-
-
-def gather(data, rows, bias, a, out):
-    for i in range(a.shape[0]):
-        r = rows[i]
-        for j in range(a.shape[1]):
-            a[i, j] = data[r, j]
-    begin(bias, out)
 
 
 def begin(bias, out):
@@ -118,22 +107,18 @@ def registers(x):
         put(sums[k], x, 0, k)
 
 
-def run(times, blas, a, b, bias, data, out, rows, room):
+def run(times, blas, a, b, bias, out, room):
     for _ in range(times):
         {what}
     return 0
 """
 OURS = {
     "affine": "affine(a, b, bias, out, room, stored, ())",
-    "affine_rows": "affine_rows(data, rows, b, bias, out, room, stored, ())",
     "dot_t": "dot_t(a, b, out, room, stored, ())",
     "dot_by_t": "dot_by_t(a, b, out, room, stored, ())",
 }
 THEIRS = {
     "affine": "begin(bias, out)\n        gemm(blas, False, False, a, b, True, out)",
-    "affine_rows": (
-        "gather(data, rows, bias, a, out)\n        gemm(blas, False, False, a, b, True, out)"
-    ),
     "dot_t": "gemm(blas, True, False, a, b, False, out)",
     "dot_by_t": "gemm(blas, False, True, a, b, False, out)",
 }

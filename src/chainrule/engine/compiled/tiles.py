@@ -49,9 +49,7 @@ from chainrule.engine.compiler.vectors import (
     vector,
 )
 
-__all__ = [
-    "affine", "affine_rows", "dot_by_t", "dot_t", "dot_t_rows", "room_for", "rows_of_tile", "stored",
-]  # fmt: skip
+__all__ = ["affine", "dot_by_t", "dot_t", "room_for", "rows_of_tile", "stored"]
 
 #: Vectors of a tile; with its rows (`rows_of_tile`), a row of b and a number of a, they fill the registers.
 VECTORS = 2
@@ -109,17 +107,10 @@ def stored(x: Any, count: Any, out: Any, i: Any, j: Any, given: Any) -> None:
 
 def affine(a: Any, b: Any, bias: Any, out: Any, room: Any, finish: Any, given: Any) -> None:
     """a b + bias; the bias may be ()."""
-    affine_rows(a, (), b, bias, out, room, finish, given)
-
-
-def affine_rows(
-    a: Any, rows: Any, b: Any, bias: Any, out: Any, room: Any, finish: Any, given: Any
-) -> None:
-    """a[rows] b + bias; the bias may be ()."""
     left = (_copy_rows, _copied_rows, _singles_by_rows, a, a)
     right = (_pack, _fetch, _pack_singles, b, b.shape[0], b.shape[1])
     copied = b.shape[1] >= COPIED_ROWS
-    _blocks(copied, left, rows, right, (bias, out, finish, given), room)
+    _blocks(copied, left, right, (bias, out, finish, given), room)
 
 
 def dot_by_t(a: Any, b: Any, out: Any, room: Any, finish: Any, given: Any) -> None:
@@ -127,28 +118,23 @@ def dot_by_t(a: Any, b: Any, out: Any, room: Any, finish: Any, given: Any) -> No
     left = (_copy_rows, _copied_rows, _singles_by_rows, a, a)
     right = (_pack_turned, _fetch_turned, _pack_singles_turned, b, b.shape[1], b.shape[0])
     copied = b.shape[0] >= COPIED_ROWS
-    _blocks(copied, left, (), right, ((), out, finish, given), room)
+    _blocks(copied, left, right, ((), out, finish, given), room)
 
 
 def dot_t(a: Any, b: Any, out: Any, room: Any, finish: Any, given: Any) -> None:
     """aᵀ b."""
-    dot_t_rows(a, (), b, out, room, finish, given)
-
-
-def dot_t_rows(a: Any, rows: Any, b: Any, out: Any, room: Any, finish: Any, given: Any) -> None:
-    """a[rows]ᵀ b."""
     left = (_copy_columns, _copied_columns, _singles_by_columns, a, a.T)
     right = (_pack, _fetch, _pack_singles, b, b.shape[0], out.shape[1])
     rivals = out.shape[0] * a.itemsize % RIVALS == 0
-    copied = out.shape[1] >= (COPIED_RIVALS if rivals else COPIED_COLUMNS) or len(rows) > 0
-    _blocks(copied, left, rows, right, ((), out, finish, given), room)
+    copied = out.shape[1] >= (COPIED_RIVALS if rivals else COPIED_COLUMNS)
+    _blocks(copied, left, right, ((), out, finish, given), room)
 
 
 # -- blocks ------------------------------------------------------------------------------------------
 
 
 @apart
-def _blocks(copied: Any, left: Any, rows: Any, right: Any, target: Any, room: Any) -> None:
+def _blocks(copied: Any, left: Any, right: Any, target: Any, room: Any) -> None:
     copy, inner, out = left[0], right[4], target[1]
     m = out.shape[0]
     tall, deep = _even(m, TALL // out.itemsize, rows_of_tile(out)), _even(inner, DEEP, 1)
@@ -159,10 +145,10 @@ def _blocks(copied: Any, left: Any, rows: Any, right: Any, target: Any, room: An
             length = min(inner - first, deep)
             where = (top, height, first, length, first == 0, first + length == inner)
             if copied:
-                copy(left[3], rows, where, block)
-                _columns(left, block, (), rows, where, right, target, room)
+                copy(left[3], where, block)
+                _columns(left, block, where, right, target, room)
             else:
-                _columns(left, left[4], rows, rows, where, right, target, room)
+                _columns(left, left[4], where, right, target, room)
 
 
 def _even(n: Any, most: Any, unit: Any) -> Any:
@@ -171,23 +157,14 @@ def _even(n: Any, most: Any, unit: Any) -> Any:
     return max((n + blocks * unit - 1) // (blocks * unit), 1) * unit
 
 
-def _number(rows: Any, i: Any) -> Any:
-    """Which row of a is meant by row i."""
-    row = several(1, i)
-    if len(rows) > 0:
-        row[0] = rows[i]
-    return row[0]
-
-
 @apart
-def _copy_rows(a: Any, rows: Any, where: Any, block: Any) -> None:
+def _copy_rows(a: Any, where: Any, block: Any) -> None:
     """Copy rows of a, so many that they fill tiles."""
     top, height, first, length = where[:4]
     n, last, unit = lanes(a), top + height - 1, rows_of_tile(a)
     to = shaped(block, ((height + unit - 1) // unit * unit, _long(a)))
     for i in range(to.shape[0]):
-        row = _number(rows, min(top + i, last))
-        ahead = _number(rows, min(top + i + unit, last))
+        row, ahead = min(top + i, last), min(top + i + unit, last)
         for p in range(0, length, LINE // a.itemsize):
             fetch(a, ahead, first + p)
         for p in range(0, length - n + 1, n):
@@ -202,15 +179,14 @@ def _copied_rows(block: Any, i: Any) -> Any:
 
 
 @apart
-def _copy_columns(a: Any, rows: Any, where: Any, block: Any) -> None:
+def _copy_columns(a: Any, where: Any, block: Any) -> None:
     """Copy columns of a, so many that they fill tiles, one tile after the other."""
     top, height, first, length = where[:4]
     unit = rows_of_tile(a)
     tiles = shaped(block, ((height + unit - 1) // unit, DEEP, unit))
     whole = height // unit
     for p in range(length):
-        row = _number(rows, first + p)
-        ahead = _number(rows, first + min(p + unit, length - 1))
+        row, ahead = first + p, first + min(p + unit, length - 1)
         for k in range(0, height, LINE // a.itemsize):
             fetch(a, ahead, top + k)
         for t in range(whole):
@@ -230,10 +206,8 @@ def _copied_columns(block: Any, i: Any) -> Any:
 
 
 @apart
-def _columns(
-    left: Any, a: Any, at: Any, rows: Any, where: Any, right: Any, target: Any, room: Any
-) -> None:
-    """All columns of a block. a is copied, or the block's rows are a[at]."""
+def _columns(left: Any, a: Any, where: Any, right: Any, target: Any, room: Any) -> None:
+    """All columns of a block. a is the block, copied, or has a row for each row of the product."""
     pack, b, n, singles = right[0], right[3], right[5], left[2]
     one = lanes(b)
     wide = VECTORS * one
@@ -241,23 +215,23 @@ def _columns(
     whole, rest = n - n % wide, n % wide
     for j in range(0, whole, wide):
         pack(b, where[2], j, wide, panel)
-        _panel(_sums, VECTORS, left, a, at, where, panel, right, j, wide, target, room)
+        _panel(_sums, VECTORS, left, a, where, panel, right, j, wide, target, room)
     if rest > one + SINGLE:
         pack(b, where[2], whole, rest, panel)
-        _panel(_sums, VECTORS, left, a, at, where, panel, right, whole, rest, target, room)
+        _panel(_sums, VECTORS, left, a, where, panel, right, whole, rest, target, room)
         return
     few = rest % one if rest % one <= SINGLE else 0
     for j in range(whole, n - few, one):
         pack(b, where[2], j, min(n - j, one), panel)
-        _panel(_sums, 1, left, a, at, where, panel, right, j, min(n - j, one), target, room)
+        _panel(_sums, 1, left, a, where, panel, right, j, min(n - j, one), target, room)
     if few > 0:
-        singles(left, a, at, rows, where, right, n - few, few, target, room)
+        singles(left, a, where, right, n - few, few, target, room)
 
 
 @apart
 def _panel(
-    sum: Any, vectors: Any, left: Any, a: Any, at: Any, where: Any, panel: Any, right: Any,
-    j: Any, count: Any, target: Any, room: Any,
+    sum: Any, vectors: Any, left: Any, a: Any, where: Any, panel: Any, right: Any, j: Any, count: Any,
+    target: Any, room: Any,
 ) -> None:  # fmt: skip
     """All tiles of a panel. Meanwhile the next panel is fetched."""
     ahead, height, length = right[1], where[1], where[3]
@@ -268,16 +242,16 @@ def _panel(
     many = height - rest if rest <= FEW or more else height
     for i in range(0, many, unit):
         ahead(right[3], where, j + count, i // unit * lines, lines)
-        _tile(sum, unit, vectors, left, a, at, where, i, panel, j, count, target, room)
+        _tile(sum, unit, vectors, left, a, where, i, panel, j, count, target, room)
     if many < height and rest <= FEW:
-        _tile(sum, FEW, vectors, left, a, at, where, many, panel, j, count, target, room)
+        _tile(sum, FEW, vectors, left, a, where, many, panel, j, count, target, room)
     elif more:
-        _tile(sum, MORE, vectors, left, a, at, where, many, panel, j, count, target, room)
+        _tile(sum, MORE, vectors, left, a, where, many, panel, j, count, target, room)
 
 
 def _tile(
-    sum: Any, tall: Any, vectors: Any, left: Any, a: Any, at: Any, where: Any, i: Any, panel: Any,
-    j: Any, count: Any, target: Any, room: Any,
+    sum: Any, tall: Any, vectors: Any, left: Any, a: Any, where: Any, i: Any, panel: Any, j: Any,
+    count: Any, target: Any, room: Any,
 ) -> None:  # fmt: skip
     """Row i of a block and those after it, by a panel."""
     of, top, height = left[1], where[0], where[1]
@@ -286,9 +260,9 @@ def _tile(
         for r in unrolled(tall):
             fetch(target[1], top + min(i + r, height - 1), j)
     if len(a.shape) == 1:
-        sum(tall, vectors, of(a, i), (), 0, tall, 0, panel, sums)
+        sum(tall, vectors, of(a, i), 0, tall, 0, panel, sums)
     else:
-        sum(tall, vectors, a, at, top + i, top + height, where[2], panel, sums)
+        sum(tall, vectors, a, top + i, top + height, where[2], panel, sums)
     _finish(vectors, sums, where, top + i, min(height - i, tall), j, count, target)
 
 
@@ -340,13 +314,13 @@ def _fetch_turned(b: Any, where: Any, j: Any, begin: Any, lines: Any) -> None:
 
 @apart
 def _sums(
-    tall: Any, vectors: Any, a: Any, rows: Any, i: Any, end: Any, first: Any, panel: Any, to: Any
+    tall: Any, vectors: Any, a: Any, i: Any, end: Any, first: Any, panel: Any, to: Any
 ) -> None:
     """The sums of a tile: rows i, i + 1, … of a by a panel of b."""
     n = lanes(to)
     at = several(tall, 0)
     for r in unrolled(tall):
-        at[r] = _number(rows, min(i + r, end - 1))
+        at[r] = min(i + r, end - 1)
     sums = several(tall * vectors, spread(0, to))
     right = several(vectors, spread(0, to))
     for p in range(panel.shape[0]):
@@ -386,13 +360,13 @@ def _finish(
 
 
 def _singles_by_rows(
-    left: Any, a: Any, at: Any, rows: Any, where: Any, right: Any, j: Any, count: Any, target: Any, room: Any
-) -> None:  # fmt: skip
+    left: Any, a: Any, where: Any, right: Any, j: Any, count: Any, target: Any, room: Any
+) -> None:
     """Columns beyond whole vectors: the lanes are neighbours along the inner axis."""
     columns = shaped(room[_panel_from(target[1]) :], (SINGLE, where[3]))
     pack = right[2]
     pack(right[3], where[2], j, count, columns)
-    _panel(_sums_along, 1, left, a, at, where, columns, right, j, count, target, room)
+    _panel(_sums_along, 1, left, a, where, columns, right, j, count, target, room)
 
 
 @apart
@@ -414,13 +388,13 @@ def _pack_singles_turned(b: Any, first: Any, j: Any, count: Any, columns: Any) -
 
 @apart
 def _sums_along(
-    tall: Any, vectors: Any, a: Any, rows: Any, i: Any, end: Any, first: Any, columns: Any, to: Any
+    tall: Any, vectors: Any, a: Any, i: Any, end: Any, first: Any, columns: Any, to: Any
 ) -> None:
     """The sums of rows i, i + 1, … of a by single columns."""
     n, deep = lanes(to), columns.shape[1]
     at = several(tall, 0)
     for r in unrolled(tall):
-        at[r] = _number(rows, min(i + r, end - 1))
+        at[r] = min(i + r, end - 1)
     sums = several(tall * SINGLE, spread(0, to))
     right = several(SINGLE, spread(0, to))
     for p in range(0, deep - n + 1, n):
@@ -445,8 +419,8 @@ def _sums_along(
 
 @apart
 def _singles_by_columns(
-    left: Any, a: Any, at: Any, rows: Any, where: Any, right: Any, j: Any, count: Any, target: Any, room: Any
-) -> None:  # fmt: skip
+    left: Any, a: Any, where: Any, right: Any, j: Any, count: Any, target: Any, room: Any
+) -> None:
     """Columns beyond whole vectors of aᵀ b: the lanes are neighbours along a's columns."""
     top, height, first, length = where[:4]
     n = lanes(target[1])
@@ -459,9 +433,9 @@ def _singles_by_columns(
     for i in range(0, height, many):
         high = min(height - i, many)
         if high == many:
-            _sums_across(left[3], rows, first, top + i, many, columns, turned)
+            _sums_across(left[3], first, top + i, many, columns, turned)
         else:
-            _sums_across(left[3], rows, first, top + i, high, columns, turned)
+            _sums_across(left[3], first, top + i, high, columns, turned)
         for r in range(high):
             for c in unrolled(SINGLE):
                 sums[r, c] = turned[c, r]
@@ -469,14 +443,13 @@ def _singles_by_columns(
 
 
 @apart
-def _sums_across(a: Any, rows: Any, first: Any, i: Any, count: Any, columns: Any, to: Any) -> None:
+def _sums_across(a: Any, first: Any, i: Any, count: Any, columns: Any, to: Any) -> None:
     """The sums of columns i, i + 1, … of a by single columns."""
     n, vectors = lanes(to), rows_of_tile(to)
     sums = several(vectors * SINGLE, spread(0, to))
     for p in range(columns.shape[1]):
-        row = _number(rows, first + p)
         for v in unrolled(vectors):
-            x = some(a, count - v * n, row, i + v * n)
+            x = some(a, count - v * n, first + p, i + v * n)
             for c in unrolled(SINGLE):
                 sums[v * SINGLE + c] = sums[v * SINGLE + c] + x * columns[c, p]
     for v in unrolled(vectors):
