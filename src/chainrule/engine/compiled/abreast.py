@@ -76,11 +76,12 @@ def dot_by_t_abreast(a: Any, b: Any, out: Any) -> None:
 
 def dot_t_abreast(team: Any, a: Any, b: Any, out: Any) -> None:
     """out = aᵀ b, summed over the rows."""
-    if out.shape[1] >= FULL * lanes(out):
-        tiles.dot_by_t(a.T, b.T, out, working_memory(team, out), tiles.stored, ())
-    else:
-        out[:] = 0
-        add_dot_t_abreast(team, a, b, out)
+    _dot_t(team, a, b, out, tiles.stored, False)
+
+
+def add_dot_t_abreast(team: Any, a: Any, b: Any, out: Any) -> None:
+    """out += aᵀ b, summed over the rows."""
+    _dot_t(team, a, b, out, _added, True)
 
 
 def _added(x: Any, count: Any, out: Any, i: Any, j: Any, given: Any) -> None:
@@ -88,12 +89,14 @@ def _added(x: Any, count: Any, out: Any, i: Any, j: Any, given: Any) -> None:
     put_some(some(out, count, i, j) + x, out, count, i, j)
 
 
-def add_dot_t_abreast(team: Any, a: Any, b: Any, out: Any) -> None:
-    """out += aᵀ b, summed over the rows."""
+def _dot_t(team: Any, a: Any, b: Any, out: Any, finish: Any, more: Any) -> None:
+    """aᵀ b, in tiles with that finish, or by columns; added to what is there with `more`."""
     m, n, rows = out.shape[0], out.shape[1], a.shape[0]
     if n >= FULL * lanes(out):
-        tiles.dot_by_t(a.T, b.T, out, working_memory(team, out), _added, ())
+        tiles.dot_by_t(a.T, b.T, out, working_memory(team, out), finish, ())
         return
+    if not more:
+        out[:] = 0
     two, four = m - m % 2, n - n % 4
     for p in range(0, two, 2):
         _sums(a.T, b.T, out, p, 2, 0, four, rows)
