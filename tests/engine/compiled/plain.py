@@ -231,6 +231,10 @@ def _shaped(array: Array, shape: tuple[int, ...]) -> Array:
     return array.reshape(-1)[: math.prod(shape)].reshape(shape)
 
 
+def _gather(a: Array, rows: Array, out: Array) -> None:
+    out[...] = a[rows]
+
+
 def _cell(row: int, column: int) -> np.uint64:
     at = np.uint64(row + 1) << np.uint64(32) | np.uint64(column)
     return np.uint64(at * np.uint64(0x9E3779B97F4A7C15))
@@ -262,6 +266,7 @@ def stand_ins(meeting: Meeting) -> dict[str, Any]:
         "dot_abreast": _abreast(False),
         "dot_t_abreast": _sums,
         "dot_by_t_abreast": _abreast(True),
+        "gather_abreast": _gather,
         "abreast": range,
         "share": _share,
         "put": _put,

@@ -298,7 +298,9 @@ for i in range(3):
 note(words, 0, 0, r.shape[1] + p.shape[0])
 at(y, 2)[1] = n
 """,
-    "blocks turned": "turned_block(square4, 0, 0, other4)\nturned_block(square4, 0, 2, other6)",
+    "blocks turned":
+        "turned_block(square4, (0, 1, 2, 3), 0, other4, 0)\n"
+        "turned_block(square4, (3, 1, 1, 0), 2, other6, 0)",
     "counters":
         "note(words, 0, 0, add_atomic(z, 1, 5))\nnote(words, 0, 1, look(z, 1))\n"
         "note(words, 0, 2, add_atomic(z, n - 3, -z[0]))\nnote(words, 0, 3, look(z, -1))\n"

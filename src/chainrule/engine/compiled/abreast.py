@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from chainrule.engine.compiled import tiles
 from chainrule.engine.compiled.products import working_memory
+from chainrule.engine.compiled.tiles import pack_turned, rows_of_tile
+from chainrule.engine.compiler.functions import apart
+from chainrule.engine.compiler.memory import shaped, turned_block
 from chainrule.engine.compiler.vectors import (
     add_sums,
     lanes,
+    padded,
     put,
     put_some,
     several,
@@ -28,16 +31,38 @@ __all__ = [
     "dot_abreast",
     "dot_by_t_abreast",
     "dot_t_abreast",
+    "gather_abreast",
 ]
 
-#: Products with so many vectors of columns are summed up column by column, in tiles.
+
+#: Products with so many vectors of columns are summed up in tiles.
 FULL = 2
+
+
+def gather_abreast(a: Any, rows: Any, out: Any) -> None:
+    """out = a[rows]: four rows and columns at a time are turned.
+
+    The last row stands in all lanes beyond it, so that whatever is computed there can be computed.
+    """
+    n, wide = rows.shape[0], out.shape[1]
+    whole, four = n - n % 4, wide - wide % 4
+    for i in range(0, whole, 4):
+        at = rows[i], rows[i + 1], rows[i + 2], rows[i + 3]
+        for j in range(0, four, 4):
+            turned_block(a, at, j, out.T, i)
+        for j in range(four, wide):
+            for k in unrolled(4):
+                out[i + k, j] = a[at[k], j]
+    for i in range(whole, padded(n)):
+        row = rows[min(i, n - 1)]
+        for j in range(wide):
+            out[i, j] = a[row, j]
 
 
 def affine_abreast(a: Any, b: Any, bias: Any, out: Any) -> None:
     """out = a b + bias, the same bias in every row; () is none."""
     n = out.shape[1]
-    count = tiles.rows_of_tile(out) * 2 // 3
+    count = rows_of_tile(out) * 2 // 3
     whole = n - n % count
     for j in range(0, whole, count):
         _columns(a.T, b, bias, out.T, j, count, a.shape[0])
@@ -76,26 +101,26 @@ def dot_by_t_abreast(a: Any, b: Any, out: Any) -> None:
 
 def dot_t_abreast(team: Any, a: Any, b: Any, out: Any) -> None:
     """out = aᵀ b, summed over the rows."""
-    _dot_t(team, a, b, out, tiles.stored, False)
+    _dot_t(False, team, a, b, out)
 
 
 def add_dot_t_abreast(team: Any, a: Any, b: Any, out: Any) -> None:
     """out += aᵀ b, summed over the rows."""
-    _dot_t(team, a, b, out, _added, True)
+    _dot_t(True, team, a, b, out)
 
 
-def _added(x: Any, count: Any, out: Any, i: Any, j: Any, given: Any) -> None:
-    """The finish of a product in tiles that is added to what is there."""
-    put_some(some(out, count, i, j) + x, out, count, i, j)
-
-
-def _dot_t(team: Any, a: Any, b: Any, out: Any, finish: Any, more: Any) -> None:
-    """aᵀ b, in tiles with that finish, or by columns; added to what is there with `more`."""
+def _dot_t(adds: Any, team: Any, a: Any, b: Any, out: Any) -> None:
+    """aᵀ b, in tiles or number by number; added to what is there with `adds`."""
     m, n, rows = out.shape[0], out.shape[1], a.shape[0]
     if n >= FULL * lanes(out):
-        tiles.dot_by_t(a.T, b.T, out, working_memory(team, out), finish, ())
+        wide = 2 * lanes(out)
+        panel = shaped(working_memory(team, out), (rows, wide))
+        for j in range(0, n - n % wide, wide):
+            _panel(adds, a.T, b.T, panel, out, j, wide)
+        if n % wide > 0:
+            _panel(adds, a.T, b.T, panel, out, n - n % wide, n % wide)
         return
-    if not more:
+    if not adds:
         out[:] = 0
     two, four = m - m % 2, n - n % 4
     for p in range(0, two, 2):
@@ -106,6 +131,37 @@ def _dot_t(team: Any, a: Any, b: Any, out: Any, finish: Any, more: Any) -> None:
         _sums(a.T, b.T, out, two, 1, 0, four, rows)
         if four < n:
             _sums(a.T, b.T, out, two, 1, four, n, rows)
+
+
+@apart
+def _panel(adds: Any, x: Any, y: Any, panel: Any, out: Any, j: Any, count: Any) -> None:
+    """Some columns of x yᵀ; a line of x and y is a column."""
+    pack_turned(y, 0, j, count, panel)
+    m, tall = out.shape[0], rows_of_tile(out)
+    for i in range(0, m - m % tall, tall):
+        _tile(adds, tall, x, panel, out, i, j, count)
+    if m % tall > 0:
+        _tile(adds, m % tall, x, panel, out, m - m % tall, j, count)
+
+
+def _tile(adds: Any, tall: Any, x: Any, panel: Any, out: Any, i: Any, j: Any, count: Any) -> None:
+    """As many lines and columns of a product as there are registers for."""
+    w = lanes(out)
+    vectors = 2 if count > w else 1
+    sums, right = several(tall * vectors, spread(0.0, out)), several(vectors, spread(0.0, out))
+    for p in range(panel.shape[0]):
+        for v in unrolled(vectors):
+            right[v] = vector(panel, p, v * w)
+        for r in unrolled(tall):
+            f = x[i + r, p]
+            for v in unrolled(vectors):
+                sums[vectors * r + v] += f * right[v]
+    for r in unrolled(tall):
+        for v in unrolled(vectors):
+            left, k = count - v * w, j + v * w
+            if adds:
+                sums[vectors * r + v] += some(out, left, i + r, k)
+            put_some(sums[vectors * r + v], out, left, i + r, k)
 
 
 def _sums(x: Any, y: Any, out: Any, p: Any, lines: Any, first: Any, end: Any, rows: Any) -> None:

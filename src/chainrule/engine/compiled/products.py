@@ -242,7 +242,7 @@ def _turn(a: Any, out: Any) -> None:
     whole, even = m - m % 4, n - n % 4
     for i in range(0, whole, 4):
         for j in range(0, even, 4):
-            turned_block(a, i, j, out)
+            turned_block(a, (i, i + 1, i + 2, i + 3), j, out, i)
         for j in range(even, n):
             for k in range(i, i + 4):
                 out[j, k] = a[k, j]

@@ -18,6 +18,7 @@ from chainrule.engine.compiled.schedule import Schedule
 from chainrule.engine.compiled.slots import Slot, Slots, is_row_reduction, reads
 from chainrule.engine.compiled.symbolic import Value
 from chainrule.engine.names import Names, bare, tidy
+from chainrule.engine.primitives import filled
 from chainrule.nodes.indexing import add_at
 
 __all__ = ["Argument", "Body"]
@@ -124,7 +125,7 @@ class Body:
         before: list[str] = []
         e.uses_row, e.inside = False, True
         e.read_first = []
-        parts = [self._slot(slot, before) for slot in slots]
+        parts = [self._slot(slot, before) for slot in slots if not self._gather(slot, before)]
         e.inside = False
         first = [*(["r = rows[i]"] if e.uses_row else []), *e.read_first]
         self.lines += before
@@ -147,6 +148,18 @@ class Body:
         for v in [v for v in e.local if is_row(v)]:  # of the last row only
             del e.local[v]
         e.forget()
+
+    def _gather(self, slot: Slot, before: list[str]) -> bool:
+        """Write the slot as a call, if all it does is to lay rows of the data abreast."""
+        e, (v, *others) = self.elements, slot.values
+        if not e.abreast or others or v.function is not filled or v not in e.array or v.ndim != 2:
+            return False
+        (x,) = v.operands
+        if x.function is not None or x.dtype != v.dtype or v.dtype.kind != "f":
+            return False
+        e.imports.add("gather_abreast")
+        before.append(f"gather_abreast({e.array[x]}, rows, {e.array[v]})")
+        return True
 
     def _slot(self, slot: Slot, before: list[str]) -> _Lines:
         """The lines of one slot; lines that belong before the pass go to `before`.

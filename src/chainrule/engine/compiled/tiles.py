@@ -116,7 +116,7 @@ def affine(a: Any, b: Any, bias: Any, out: Any, room: Any, finish: Any, given: A
 def dot_by_t(a: Any, b: Any, out: Any, room: Any, finish: Any, given: Any) -> None:
     """a bᵀ."""
     left = (_copy_rows, _copied_rows, _singles_by_rows, a, a)
-    right = (_pack_turned, _fetch_turned, _pack_singles_turned, b, b.shape[1], b.shape[0])
+    right = (pack_turned, _fetch_turned, _pack_singles_turned, b, b.shape[1], b.shape[0])
     copied = b.shape[0] >= COPIED_ROWS
     _blocks(copied, left, right, ((), out, finish, given), room)
 
@@ -276,14 +276,14 @@ def _pack(b: Any, first: Any, j: Any, count: Any, panel: Any) -> None:
 
 
 @apart
-def _pack_turned(b: Any, first: Any, j: Any, count: Any, panel: Any) -> None:
+def pack_turned(b: Any, first: Any, j: Any, count: Any, panel: Any) -> None:
     """panel[p, :] = b[j:j + count, first + p]."""
     deep = panel.shape[0]
     part = b[j : j + count, first : first + deep]
     whole, four = deep - deep % 4, count - count % 4
     for c in range(0, four, 4):
         for p in range(0, whole, 4):
-            turned_block(part, c, p, panel)
+            turned_block(part, (c, c + 1, c + 2, c + 3), p, panel, c)
         for p in range(whole, deep):
             for k in unrolled(4):
                 panel[p, c + k] = part[c + k, p]

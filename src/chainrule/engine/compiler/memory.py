@@ -127,32 +127,31 @@ def _in_words(
     return Array(first, like.kind, _lengths(body, shape), None, words.base, words.private)
 
 
-def turned_block(a: Any, i: Any, j: Any, out: Any) -> None:
-    """out[j:j + 4, i:i + 4] = a[i:i + 4, j:j + 4]ᵀ."""
-    out[j : j + 4, i : i + 4] = a[i : i + 4, j : j + 4].T
+def turned_block(a: Any, rows: Any, j: Any, out: Any, i: Any) -> None:
+    """out[j:j + 4, i:i + 4] = a[rows, j:j + 4]ᵀ, for four rows."""
+    out[j : j + 4, i : i + 4] = a[list(rows), j : j + 4].T
 
 
 @rule(turned_block)
-def _turned_block(body: Body, a: Array, i: Number, j: Number, out: Array) -> None:
+def _turned_block(
+    body: Body, a: Array, rows: tuple[Number, ...], j: Number, out: Array, i: Number
+) -> None:
     w, four = body.w, a.kind.wide(4).ir
 
     def at(x: Array, row: Number, column: Number) -> str:
         return pointer(w, x, binary(w, "+", binary(w, "*", row, strides_of(w, x)[0]), column))
 
-    rows = [
-        w.op(f"load {four}, ptr {at(a, binary(w, '+', i, literal(k)), j)}, align {a.kind.size}")
-        for k in range(4)
-    ]
+    read = [w.op(f"load {four}, ptr {at(a, row, j)}, align {a.kind.size}") for row in rows]
     masks = [f"<4 x i32> <i32 {', i32 '.join(m)}>" for m in ("0415", "2637")]
     for _ in range(2):  # interleave the two halves of the rows, twice
-        rows = [
-            w.op(f"shufflevector {four} {rows[k]}, {four} {rows[k + 2]}, {m}")
+        read = [
+            w.op(f"shufflevector {four} {read[k]}, {four} {read[k + 2]}, {m}")
             for k in range(2)
             for m in masks
         ]
-    for k, row in enumerate(rows):
+    for k, column in enumerate(read):
         to = at(out, binary(w, "+", j, literal(k)), i)
-        w.do(f"store {four} {row}, ptr {to}, align {out.kind.size}")
+        w.do(f"store {four} {column}, ptr {to}, align {out.kind.size}")
 
 
 # -- BLAS -------------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ __all__ = [
     "add_sums",
     "fetch",
     "lanes",
+    "padded",
     "put",
     "put_some",
     "several",
@@ -300,6 +301,18 @@ def abreast(n: int) -> range:
 @rule(abreast)
 def _abreast(body: Body, n: Number) -> Abreast:
     return Abreast(n, rows_at_once(body.w.module.vector_bytes))
+
+
+def padded(n: int) -> int:
+    """How many rows abreast there is room for in the vectors of n; in plain Python just n."""
+    return n
+
+
+@rule(padded)
+def _padded(body: Body, n: Number) -> Number:
+    w, one = body.w, literal(rows_at_once(body.w.module.vector_bytes))
+    up = binary(w, "+", n, binary(w, "-", one, literal(1)))
+    return binary(w, "*", binary(w, "//", up, one), one)
 
 
 # -- as many as the text says -------------------------------------------------------------------------
