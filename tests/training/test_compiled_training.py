@@ -125,6 +125,29 @@ def test_float64() -> None:
     both(net, lambda: cr.Adam(0.01, l2=1e-3), *spiral(np.float64))
 
 
+def test_the_momentum_of_a_dead_unit_becomes_zero_not_subnormal() -> None:
+    """Subnormal numbers make a processor many times as slow, and decay stops among them: 0.9 of the
+    smallest is the smallest again."""
+    rng = np.random.default_rng(1)
+    x, t = rng.standard_normal((120, 4)), rng.integers(0, 3, 120)
+    net = cr.Sequential(
+        cr.Affine.sized(x.shape[1], 16), cr.ReLU(), cr.Affine.sized(16, 3),
+        loss=cr.SoftmaxWithLoss(), seed=0,
+    )  # fmt: skip
+    optimizer = cr.Adam(1e-3)
+    trainer = cr.Trainer(net, optimizer, engine="compiled", seed=0)
+    trainer.fit(x, t, epochs=2, batch_size=20, progress=None)
+    net.params[1][:5] = -100  # never above 0 again
+    trainer.fit(x, t, epochs=300, batch_size=20, progress=None)
+    assert trainer.engine_used == "compiled"
+    numbers = np.concatenate([a.ravel() for slots in optimizer.state or [] for a in slots])
+    tiny = np.finfo(numbers.dtype).tiny
+    assert not np.any((numbers != 0) & (np.abs(numbers) < tiny))
+    assert np.any(numbers == 0)
+    # This thread's own arithmetic is as it was.
+    assert np.float32(1e-38) * np.float32(0.01) > 0
+
+
 def test_weights_of_rows_and_a_frozen_layer() -> None:
     def net() -> cr.Sequential:
         made = plain()

@@ -253,6 +253,7 @@ def stand_ins(meeting: Meeting) -> dict[str, Any]:
     """By name, what `kernels` and `elementary` have for generated text."""
     return {
         "kernel": _same,
+        "without_subnormals": _same,
         "wait": meeting.wait,
         "together": meeting.together,
         "together_number": meeting.together_number,

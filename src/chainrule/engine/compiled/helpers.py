@@ -27,6 +27,7 @@ HELPERS = {
     "own_rows": "chainrule.engine.compiler.memory",
     "shaped": "chainrule.engine.compiler.memory",
     "abreast": "chainrule.engine.compiler.vectors",
+    "without_subnormals": "chainrule.engine.compiler.functions",
 }
 
 

@@ -269,7 +269,7 @@ def train_text(
     added up.
     """
     body, schedule = _body(step, written, dtype, gathered=True, abreast=abreast, block=block)
-    imports = {"kernel", "share", "wait", "float64"}
+    imports = {"kernel", "without_subnormals", "share", "wait", "float64"}
     step_text = _functions(
         body,
         "step",
@@ -329,6 +329,7 @@ def _loop(
         steps = _wrapped(f"        checks[s % 2, shard, 0] = {call.format('low', 'high', groups)}")
     lines = [
         "@kernel",
+        "@without_subnormals",
         *_wrapped(f"def train({', '.join(given)}):"),
         '    """Step after step, one thread\'s part of each; gives how many steps went well."""',
         *(f"    {', '.join(run.arrays)} = run{i + 1}" for i, run in enumerate(runs)),

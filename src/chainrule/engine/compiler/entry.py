@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from itertools import count
 from types import FunctionType
 from typing import Any
@@ -27,6 +28,7 @@ from chainrule.engine.compiler import (  # noqa: F401 - they register the langua
 )
 from chainrule.engine.compiler.arithmetic import cast
 from chainrule.engine.compiler.arrays import with_rows_last
+from chainrule.engine.compiler.control import subnormals_as_zero
 from chainrule.engine.compiler.functions import Function
 from chainrule.engine.compiler.kinds import INT, KINDS
 from chainrule.engine.compiler.outlining import call_outside
@@ -63,7 +65,9 @@ def written(
         names: dict[str, Any] = {"__name__": "kernel"}
         exec(compile(source, file, "exec"), names)  # noqa: S102 - our own text
         own = {
-            n.name: Function(n, names, file) for n in tree.body if isinstance(n, ast.FunctionDef)
+            n.name: Function(n, names, file).marked_as(names[n.name])
+            for n in tree.body
+            if isinstance(n, ast.FunctionDef)
         }
         names.update({k: f for k, f in own.items() if isinstance(names[k], FunctionType)})
         module = Module(call_outside, vector_bytes())
@@ -77,7 +81,9 @@ def written(
             taken = _taken(x, w, words, private and key != "crew")
             arguments.append(literal(known[key]) if key in known else taken)
         # The whole of the parameters is one argument, and each of them another.
-        result = call_outside(w, own[name], arguments, apart=False)
+        flushed = subnormals_as_zero(w) if own[name].flushing else nullcontext()
+        with flushed:
+            result = call_outside(w, own[name], arguments, apart=False)
         if isinstance(result, Number) and result.kind.sort == "f":
             raise Refused("a result with a fraction")
     except Refused as error:

@@ -15,9 +15,9 @@ from typing import Any
 from chainrule.engine.compiler.refusals import Refused
 from chainrule.engine.compiler.writer import CAREFUL, FREE
 
-__all__ = ["Function", "apart", "as_written", "function_of", "inlined"]
+__all__ = ["Function", "apart", "as_written", "function_of", "inlined", "without_subnormals"]
 
-_CAREFUL, _INLINED, _APART = "_as_written", "_inlined", "_apart"
+_CAREFUL, _INLINED, _APART, _FLUSHING = "_as_written", "_inlined", "_apart", "_without_subnormals"
 
 
 def as_written(function: Any) -> Any:
@@ -35,6 +35,16 @@ def inlined(function: Any) -> Any:
 def apart(function: Any) -> Any:
     """Mark a function that stays one in the machine code, which so takes less time to make."""
     setattr(function, _APART, True)
+    return function
+
+
+def without_subnormals(function: Any) -> Any:
+    """Mark the function of a kernel in which numbers too small to be kept in full count as 0.
+
+    They make a processor a hundred times as slow: the momentum of a unit that is dead ends among them
+    after some hundred steps, and stays there.
+    """
+    setattr(function, _FLUSHING, True)
     return function
 
 
@@ -61,6 +71,16 @@ class Function:
         self.inline = not any(isinstance(part, ast.For | ast.While) for part in ast.walk(node))
         #: Whether LLVM may not do that either.
         self.apart = False
+        #: Whether numbers too small to be kept in full count as 0, in a kernel's first function.
+        self.flushing = False
+
+    def marked_as(self, function: Any) -> Function:
+        """The same, as a Python function's marks say."""
+        self.flags = CAREFUL if getattr(function, _CAREFUL, False) else FREE
+        self.inline |= getattr(function, _INLINED, False)
+        self.apart = getattr(function, _APART, False)
+        self.flushing = getattr(function, _FLUSHING, False)
+        return self
 
     def look_up(self, name: str) -> Any:
         """The Python object that the name stands for."""
@@ -85,11 +105,7 @@ def function_of(function: FunctionType) -> Function:
             first = min([part.lineno, *(d.lineno for d in part.decorator_list)])
             if first == code.co_firstlineno:
                 names = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
-                found = Function(part, names, Path(code.co_filename).name)
-                found.flags = CAREFUL if getattr(function, _CAREFUL, False) else FREE
-                found.inline |= getattr(function, _INLINED, False)
-                found.apart = getattr(function, _APART, False)
-                return found
+                return Function(part, names, Path(code.co_filename).name).marked_as(function)
     raise Refused(f"the source of {code.co_name} is not at hand")
 
 
