@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import runpy
 import signal
@@ -22,6 +23,11 @@ if "CHAINRULE_CACHE" not in os.environ:
     _kernels = TemporaryDirectory(prefix="chainrule-tests-")
     os.environ["CHAINRULE_CACHE"] = _kernels.name
 os.environ.setdefault("CHAINRULE_ENGINE", "numpy")
+# Where Python is told to write no bytecode, each of some hundred processes would compile all that it
+# imports: they share a folder, too, and nothing is written beside the sources.
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", None) and "PYTHONPYCACHEPREFIX" not in os.environ:
+    _bytecode = TemporaryDirectory(prefix="chainrule-tests-")
+    os.environ["PYTHONPYCACHEPREFIX"] = _bytecode.name
 # What is read before it was written, or after its memory was given away, is to be NaN.
 os.environ.setdefault("CHAINRULE_DEBUG", "1")
 
@@ -45,12 +51,33 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+#: Whose tests share what takes long to make: a browser and a server, pictures, machine code.
+WHOLE = (
+    "tests/playground/browser",
+    "tests/figures/test_all.py",
+    "tests/engine/compiled/test_tiles.py",
+)
+
+
 class OneByOne(LoadScopeScheduling):  # type: ignore[misc]
-    """Hands out one test after the other, but a page of documents whole: a block goes on from another."""
+    """Hands out one test after the other, but some folders and files whole, which come first.
+
+    So does a page of documents, in which a block goes on from another.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
-        page, _, _ = nodeid.partition("::")
-        return page if page.endswith(".md") else nodeid
+        file, _, _ = nodeid.partition("::")
+        whole = (place for place in WHOLE if file.startswith(place))
+        return next(whole, file if file.endswith(".md") else nodeid)
+
+    def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:
+        """What is done is forgotten: it would be counted again after every test."""
+        nodeid = self.registered_collections[node][item_index]
+        scope, units = self._split_scope(nodeid), self.assigned_work[node]
+        units[scope][nodeid] = True
+        if all(units[scope].values()):
+            del units[scope]
+        self._reschedule(node)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneByOne:
@@ -66,6 +93,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     chosen = part_of(items, part)
     config.hook.pytest_deselected(items=list(set(items) - set(chosen)))
     items[:] = chosen
+
+
+def pytest_collection_finish() -> None:
+    """The tests themselves are never garbage: a collection need not look at them."""
+    gc.collect()
+    gc.freeze()
 
 
 def part_of(items: list[Any], part: str) -> list[Any]:

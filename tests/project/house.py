@@ -74,18 +74,21 @@ def arrows(root: Path) -> list[Arrow]:
     for at, path in known.items():
         tree = ast.parse(path.read_text("utf-8"))
         for node in ast.walk(tree):
-            for to in _imported(node, root.name, at, path):
-                found.append(Arrow(at, _nearest(to, known), node.lineno))  # type: ignore[attr-defined]
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                for to in _imported(node, root.name, at, path):
+                    found.append(Arrow(at, _nearest(to, known), node.lineno))
     return found
 
 
-def _imported(node: ast.AST, package: str, at: str, path: Path) -> Iterator[str]:
+def _imported(
+    node: ast.Import | ast.ImportFrom, package: str, at: str, path: Path
+) -> Iterator[str]:
     """The modules, without the package's name, that a statement may import."""
     if isinstance(node, ast.Import):
         for alias in node.names:
             if alias.name.partition(".")[0] == package:
                 yield alias.name.partition(".")[2]
-    elif isinstance(node, ast.ImportFrom):
+    else:
         module = node.module or ""
         if node.level:  # from . import x
             inside = at.split(".") if path.name == "__init__.py" else at.split(".")[:-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,12 @@ from tests.project.house import FLOOR, FLOORS, UP, Arrow, arrows, circles, modul
 import chainrule
 
 ROOT = Path(chainrule.__file__).parent
-ARROWS = arrows(ROOT)
+
+
+@functools.cache
+def all_arrows() -> list[Arrow]:
+    """Those of the whole house, which take seconds to find: only for a test that asks."""
+    return arrows(ROOT)
 
 
 def upward(found: list[Arrow]) -> list[Arrow]:
@@ -27,20 +33,20 @@ def test_every_file_has_a_room() -> None:
 
 
 def test_rooms_look_down() -> None:
-    wrong = [a for a in upward(ARROWS) if (a.at, room(a.to)) not in UP]
+    wrong = [a for a in upward(all_arrows()) if (a.at, room(a.to)) not in UP]
     assert not wrong, "\n".join(map(str, wrong))
 
 
 def test_the_exceptions_are_few_and_in_use() -> None:
     assert len(UP) <= 4
-    assert {(a.at, room(a.to)) for a in upward(ARROWS)} == set(UP)
+    assert {(a.at, room(a.to)) for a in upward(all_arrows())} == set(UP)
 
 
 def test_no_modules_need_each_other() -> None:
     """But for the circles that the exceptions make."""
-    down = [a for a in ARROWS if (a.at, room(a.to)) not in UP]
+    down = [a for a in all_arrows() if (a.at, room(a.to)) not in UP]
     assert not [c for c in circles(down) if not in_one_core(c)], circles(down)
-    assert max(map(len, circles(ARROWS))) <= 20
+    assert max(map(len, circles(all_arrows()))) <= 20
 
 
 def in_one_core(circle: list[str]) -> bool:
