@@ -13,7 +13,7 @@ from chainrule.drawing.scene import Circle, Line, Rectangle, Scene
 from chainrule.drawing.text import text_width
 from chainrule.errors import ExtraMissingError
 
-__all__ = ["FILES", "KEYS", "arrows", "box_of_text", "dashes", "drawn", "said", "written"]
+__all__ = ["FILES", "KEYS", "arrows", "box_of_text", "dashes", "drawn", "png", "said", "written"]
 
 KEYS = [figure.key for figure in figures.FIGURES]
 LANGUAGES = ("en", "zh")
@@ -31,6 +31,12 @@ def written(picture: figures.Picture, kind: str) -> bytes:
         return picture.written(kind)
     except ExtraMissingError as error:
         pytest.skip(str(error))
+
+
+@functools.cache
+def png(key: str, lang: str) -> bytes:
+    """The figure as an image, written once for all tests."""
+    return written(drawn(key, lang), "png")
 
 
 def said(key: str, lang: str = "en") -> str:

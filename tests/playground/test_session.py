@@ -402,18 +402,18 @@ def test_a_number_that_is_dragged_is_one_change() -> None:
 def test_the_memory_of_a_history_is_bounded() -> None:
     session = Session()
     ends = {}
-    for k in range(30):
+    for k in range(23):
         changes = {"hidden": [64] * 6, "optimizer": "Adam", "weight_seed": k}
         ok(session, "configure", settings=changes)
         session.run.advance(20)
-        ends[session.run.number] = session.frame().arrays["weights"].tobytes()
+        ends[session.run.number] = session.run.machine.flat.data.tobytes()
     assert len(session.runs) == 20
     assert sum(run.nbytes for run in session.runs.values()) <= 16 << 20
     oldest = min(session.runs)
     ok(session, "select_run", run=oldest)
     while session.advance(0.05):
         pass
-    assert session.frame().arrays["weights"].tobytes() == ends[oldest]
+    assert session.run.machine.flat.data.tobytes() == ends[oldest]
 
 
 def test_a_run_takes_so_many_changes_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
