@@ -403,7 +403,7 @@ def test_the_page_of_play_is_the_browsers_unless_asked(
 # -- lines -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("columns", [40, 60, 80])
+@pytest.mark.parametrize("columns", [40, 80, pytest.param(60, marks=pytest.mark.long)])
 def test_lines_are_no_wider_than_the_terminal(columns: int) -> None:
     for args in (
         ["train", "iris", *FAST],

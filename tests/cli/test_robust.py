@@ -82,7 +82,10 @@ def test_zip_codes_are_text_and_numbers_may_begin_with_zero_later() -> None:
 # -- encodings -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "ascii", "utf-8"])
+@pytest.mark.parametrize(
+    "encoding",
+    ["ascii", "utf-8", *(pytest.param(e, marks=pytest.mark.long) for e in ("cp1252", "latin-1"))],
+)
 def test_any_encoding_of_the_output_will_do(encoding: str) -> None:
     rows = "".join(f"{i},{i * 7 % 5},{'猫犬'[i % 2]}\n" for i in range(40))
     Path("t.csv").write_text("n,größe,label\n" + rows, encoding="utf-8")
@@ -327,7 +330,7 @@ def test_one_is_not_many() -> None:
 # -- narrow terminals --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("columns", [40, 60, 80])
+@pytest.mark.parametrize("columns", [40, 80, pytest.param(60, marks=pytest.mark.long)])
 def test_lines_are_no_wider_than_the_terminal(columns: int) -> None:
     rows = "".join(
         f"{i},{i * 7 % 5},{'very long name of a class ' + 'abc'[i % 3]}\n" for i in range(60)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 from tests.graph.recorded import graph_of, small_net, the_node
+from tests.nodes.shares import shares
 from tests.nodes.table import TABLE, draw
 
 import chainrule as cr
@@ -17,7 +18,6 @@ from chainrule.graph.graph import Graph
 from chainrule.graph.scopes import Scope
 from chainrule.graph.variable import Variable
 
-CASES = 25
 UNFOLDS = {
     name for name in nodes.__all__ if getattr(nodes, name).decompose is not nodes.Node.decompose
 }
@@ -49,8 +49,9 @@ def close(a: Any, b: Any, name: str) -> None:
 
 @pytest.mark.parametrize("levels", [1, 2, None])
 @pytest.mark.parametrize("name", sorted(TABLE))
-def test_both_levels_give_the_same_numbers(name: str, levels: int | None) -> None:
-    for i in range(CASES):
+@shares(10, 25)
+def test_both_levels_give_the_same_numbers(name: str, levels: int | None, cases: range) -> None:
+    for i in cases:
         case, _ = draw(name, i)
         graph = graph_of(case)
         before = graph.outputs[0].data.copy()

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from tests.graph.recorded import graph_of, small_net, the_node
+from tests.nodes.shares import shares
 from tests.nodes.table import TABLE, draw
 
 import chainrule as cr
@@ -20,7 +21,6 @@ from chainrule.graph.local import Local
 from chainrule.graph.variable import Variable
 
 Array = npt.NDArray[Any]
-CASES = 8
 
 
 def adds_up(said: Explanation, eps: float = 1e-12) -> None:
@@ -70,8 +70,9 @@ def some(rng: np.random.Generator, shape: tuple[int, ...]) -> list[tuple[int, ..
 
 
 @pytest.mark.parametrize("name", sorted(TABLE))
-def test_values_and_gradients_of_every_node_add_up(name: str) -> None:
-    for i in range(CASES):
+@shares(4, 8)
+def test_values_and_gradients_of_every_node_add_up(name: str, cases: range) -> None:
+    for i in cases:
         case, rng = draw(name, i)
         graph = graph_of(case)
         gradients = graph.gradients() if case.moving else {}
@@ -94,11 +95,12 @@ def test_values_and_gradients_of_every_node_add_up(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(TABLE))
-def test_what_is_taken_for_a_sum_of_products_is_one_everywhere(name: str) -> None:
+@shares(12, 24)
+def test_what_is_taken_for_a_sum_of_products_is_one_everywhere(name: str, cases: range) -> None:
     """The sum found at one point is the node's value at other points too, and linear nodes have one."""
     sums = {"Add", "Sub", "Neg", "Mul", "MatMul", "Sum", "Mean", "Repeat", "Reshape", "Transpose"}
     sums |= {"Concatenate", "Stack", "Index", "IndexAdd", "Branch", "Cast", "Where"}
-    for i in range(3 * CASES):
+    for i in cases:
         case, rng = draw(name, i)
         if not case.moving:
             continue

@@ -242,7 +242,9 @@ class Program:
         return "; ".join(map(str, self.calls))
 
 
-@pytest.mark.parametrize("chunk", range(8))
+@pytest.mark.parametrize(
+    "chunk", [*range(3), *(pytest.param(k, marks=pytest.mark.long) for k in range(3, 8))]
+)
 def test_random_programs_of_numpy_calls(chunk: int) -> None:
     for seed in range(50 * chunk, 50 * chunk + 50):
         program = Program(seed)

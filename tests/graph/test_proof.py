@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pytest
 from tests.graph.recorded import graph_of, small_net, the_node
 from tests.nodes.planted_faults import FAULTS, Fault, planted
+from tests.nodes.shares import shares
 from tests.nodes.table import TABLE, draw
 
 import chainrule as cr
@@ -19,12 +20,12 @@ from chainrule.graph.variable import Variable, apply
 from chainrule.text_width import cells_wide
 
 Array = npt.NDArray[Any]
-CASES = 15
 
 
 @pytest.mark.parametrize("name", sorted(TABLE))
-def test_every_node_is_proved_right(name: str) -> None:
-    for i in range(CASES):
+@shares(8, 15)
+def test_every_node_is_proved_right(name: str, cases: range) -> None:
+    for i in cases:
         case, _ = draw(name, i)
         graph = graph_of(case)
         proof = graph.check(seed=i)

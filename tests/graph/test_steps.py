@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 from tests.graph.recorded import NAMES, graph_of, small_net
+from tests.nodes.shares import shares
 from tests.nodes.table import TABLE, draw
 
 import chainrule as cr
@@ -22,7 +23,6 @@ from chainrule.graph.wording import formula_of, gradient_of, read_by
 from chainrule.text_width import cells_wide
 
 every_node = pytest.mark.parametrize("name", sorted(TABLE))
-CASES = 12
 
 
 def replay(graph: Graph) -> tuple[list[Step], dict[str, Any]]:
@@ -46,8 +46,9 @@ def replay(graph: Graph) -> tuple[list[Step], dict[str, Any]]:
 
 
 @every_node
-def test_every_node_is_stepped_through_and_its_numbers_replay(name: str) -> None:
-    for i in range(CASES):
+@shares(6, 12)
+def test_every_node_is_stepped_through_and_its_numbers_replay(name: str, cases: range) -> None:
+    for i in cases:
         case, _ = draw(name, i)
         graph = graph_of(case)
         played, known = replay(graph)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pytest
 from tests.layers.oracle import STEP, Held, close_enough, complex_twin, slope, value
 from tests.layers.table import ROWS, Row
+from tests.nodes.shares import shares
 
 import chainrule as cr
 from chainrule import layers
@@ -17,7 +18,6 @@ from chainrule.graph.mode import complex_steps
 
 Array = npt.NDArray[Any]
 
-CASES = 200
 modes = [pytest.param(row, mode, id=f"{row.name}-{mode}") for row in ROWS for mode in row.modes]
 
 
@@ -29,10 +29,11 @@ def test_every_public_layer_and_loss_has_a_row() -> None:
 
 
 @pytest.mark.parametrize(("row", "training"), modes)
-def test_first_order(row: Row, training: bool) -> None:
+@shares(40, 200)
+def test_first_order(row: Row, training: bool, cases: range) -> None:
     layer = row.make(np.float64)
     held = Held(layer, training)
-    for case in range(CASES // len(row.modes)):
+    for case in range(cases.start // len(row.modes), cases.stop // len(row.modes)):
         rng = np.random.default_rng([case, training])
         x, more = row.inputs(rng, row.shapes[case % len(row.shapes)])
         out = held(x, *more)

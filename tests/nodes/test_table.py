@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from tests.nodes import laws
+from tests.nodes.shares import shares
 from tests.nodes.table import TABLE, Case, draw
 
 from chainrule import nodes
 from chainrule.graph.variable import Variable
 
-CASES = 100
+FEW, CASES = 40, 100
 SECOND_ORDER = 25
-LOWERED = 25
+LOWERED = 15, 25
 MANY = 10_000
 
 every_node = pytest.mark.parametrize("name", sorted(TABLE))
@@ -30,8 +31,9 @@ def test_a_public_node_missing_from_the_table_fails() -> None:
 
 
 @every_node
-def test_stand_alone_gradients_and_laws(name: str) -> None:
-    for i in range(CASES):
+@shares(FEW, CASES)
+def test_stand_alone_gradients_and_laws(name: str, cases: range) -> None:
+    for i in cases:
         case, rng = draw(name, i)
         faults = laws.stands_alone(case, rng) + laws.is_linear(case, rng)
         faults += laws.is_dual(case, rng) + laws.keeps_dtype(case, rng)
@@ -39,23 +41,26 @@ def test_stand_alone_gradients_and_laws(name: str) -> None:
 
 
 @every_node
-def test_recorded_gradients(name: str) -> None:
-    for i in range(CASES):
+@shares(FEW, CASES)
+def test_recorded_gradients(name: str, cases: range) -> None:
+    for i in cases:
         case, rng = draw(name, i)
         faults = laws.is_recorded(case, i, second_order=i < SECOND_ORDER)
         report(faults + laws.broadcasts(case, rng, i), case, i)
 
 
 @every_node
-def test_lowered_gives_the_same_numbers(name: str) -> None:
-    for i in range(LOWERED):
+@shares(*LOWERED)
+def test_lowered_gives_the_same_numbers(name: str, cases: range) -> None:
+    for i in cases:
         case, rng = draw(name, i)
         report(laws.lowers(case, rng), case, i)
 
 
 @every_node
-def test_functions_and_numpys_own_give_the_same(name: str) -> None:
-    for i in range(LOWERED):
+@shares(*LOWERED)
+def test_functions_and_numpys_own_give_the_same(name: str, cases: range) -> None:
+    for i in cases:
         case, _ = draw(name, i)
         expected = laws.anew(case).forward(*case.inputs)
         for function in (case.function, case.numpy):

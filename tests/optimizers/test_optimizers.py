@@ -468,9 +468,9 @@ def test_a_curved_valley_is_followed(row: Row) -> None:
 
 @every_row
 @pytest.mark.parametrize("shared", [False, True])
-def test_a_thousand_updates_keep_no_memory(row: Row, shared: bool) -> None:
+def test_many_updates_keep_no_memory(row: Row, shared: bool) -> None:
     settings: dict[str, Any] = {"l2": 0.01, "clip_norm": 1.0, "clip_value": 1.0} if shared else {}
-    optimizer = row.make(cr.schedules.Cosine(0.01, 500), **settings)
+    optimizer = row.make(cr.schedules.Cosine(0.01, 120), **settings)
     params, grads = draw(0), draw(1)
     big = np.ones((200, 100))
     params.append(big)
@@ -482,12 +482,12 @@ def test_a_thousand_updates_keep_no_memory(row: Row, shared: bool) -> None:
         optimizer.update(params, grads)
         before = tracemalloc.get_traced_memory()[0]
         tracemalloc.reset_peak()
-        for _ in range(1000):
+        for _ in range(250):
             optimizer.update(params, grads)
         now, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert now - before < 1024
+    assert now - before < 1024  # four bytes an update, and no object is as small
     assert peak - before < 4096  # a small part of one array: nothing of its size is made
 
 

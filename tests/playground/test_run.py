@@ -166,11 +166,11 @@ def test_states_are_thinned_and_the_past_stays_exact() -> None:
 
 def test_memory_of_the_largest_network_is_bounded() -> None:
     run = new_run(hidden=[64] * 6, optimizer="Adam", batch_size=250)
-    run.advance(60)
+    run.advance(30)
     assert run.nbytes <= 8 << 20
     now = bits(run)
     run.go_to(7)
-    run.go_to(60)
+    run.go_to(30)
     assert bits(run) == now
 
 

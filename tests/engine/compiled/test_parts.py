@@ -112,7 +112,13 @@ def test_engines_agree(kind: str, shards: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "way"), [("plain", 2), ("gated", ABREAST), ("gated", 1), ("blocks", ABREAST)]
+    ("kind", "way"),
+    [
+        ("plain", 2),
+        ("gated", 1),
+        ("blocks", ABREAST),
+        pytest.param("gated", ABREAST, marks=pytest.mark.long),
+    ],
 )
 def test_machine_code_gives_the_bits_that_it_gives_written_out(kind: str, way: int) -> None:
     x, t = data(kind, 8, 12)

@@ -87,7 +87,12 @@ def in_text(kernel: Kernel) -> tuple[str, str, str, dict[str, Any], dict[str, in
     return source, "text.py", name, given, known
 
 
-WAYS = [(name, shards) for name in networks() for shards in (1, 3, ABREAST, BLOCKS)]
+#: By default each network goes two of the four ways.
+WAYS = [
+    pytest.param(name, shards, marks=[pytest.mark.long] if (i + j) % 2 else [])
+    for i, name in enumerate(networks())
+    for j, shards in enumerate((1, 3, ABREAST, BLOCKS))
+]
 each = pytest.mark.parametrize(("name", "shards"), WAYS)
 
 

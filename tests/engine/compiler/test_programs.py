@@ -523,9 +523,15 @@ def test_rows_abreast(name: str, n: int) -> None:
 # -- memory and threads -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(
-    "size", [(5, 7, 3), (1, 1, 1), (64, 3, 40), (4, 0, 3), (0, 4, 3), (4, 3, 0), (2, 9, 1)]
+    ("dtype", "size"),
+    [
+        pytest.param(dtype, size, marks=[pytest.mark.long] if (i + j) % 2 else [])
+        for i, dtype in enumerate(("float32", "float64"))
+        for j, size in enumerate(
+            [(5, 7, 3), (1, 1, 1), (64, 3, 40), (4, 0, 3), (0, 4, 3), (4, 3, 0), (2, 9, 1)]
+        )
+    ],
 )
 def test_products_with_rows_that_lie_apart(
     dtype: str, size: tuple[int, int, int], capfd: pytest.CaptureFixture[str]
