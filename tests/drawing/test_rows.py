@@ -45,7 +45,9 @@ def test_a_long_network_stands_in_rows() -> None:
     assert drawing.svg == graph.draw().svg
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize(
+    "seed", [*range(20), *(pytest.param(k, marks=pytest.mark.long) for k in range(20, 40))]
+)
 @pytest.mark.parametrize("groups", [False, True])
 def test_rows_keep_the_rules_of_layout(seed: int, groups: bool) -> None:
     diagram = random_diagram(seed, groups=groups)

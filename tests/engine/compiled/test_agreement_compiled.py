@@ -187,7 +187,7 @@ def test_products_of_another_dtype_than_the_network(dtype: Any, width: int) -> N
 def test_every_node_compiled(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables, "plainly", compiling)
     tables.test_nodes_of_parameters(name)
-    tables.test_nodes_of_rows(name)
+    tables.test_nodes_of_rows(name, True)
 
 
 @pytest.mark.long
@@ -195,7 +195,7 @@ def test_every_node_compiled(name: str, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize("row", LAYERS, ids=lambda row: row.name)
 def test_every_layer_compiled(row: Any, dtype: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables, "plainly", compiling)
-    tables.test_layers_and_losses(row, dtype)
+    tables.test_layers_and_losses(row, dtype, True)
 
 
 @pytest.mark.long

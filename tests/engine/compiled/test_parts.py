@@ -68,7 +68,13 @@ def written(kind: str, steps: int) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("kind", "way"), [("plain", ABREAST), ("plain", 2), ("gated", 1), ("summed", ABREAST)]
+    ("kind", "way"),
+    [
+        ("plain", ABREAST),
+        ("gated", 1),
+        ("summed", ABREAST),
+        pytest.param("plain", 2, marks=pytest.mark.long),
+    ],
 )
 def test_more_steps_of_time_are_no_more_to_compile(kind: str, way: int) -> None:
     with compiling(way):

@@ -56,12 +56,12 @@ def sample(names: Any) -> list[Any]:
 @pytest.mark.parametrize("name", sample(tables.COMPILED))
 def test_nodes(name: str, real: None) -> None:
     tables.test_nodes_of_parameters(name)
-    tables.test_nodes_of_rows(name)
+    tables.test_nodes_of_rows(name, False)
 
 
 @pytest.mark.parametrize("row", sample(LAYERS), ids=lambda row: row.name)
 def test_layers_and_losses(row: Any, real: None) -> None:
-    tables.test_layers_and_losses(row, np.float32)
+    tables.test_layers_and_losses(row, np.float32, False)
 
 
 @pytest.mark.parametrize("row", sample(OPTIMIZERS), ids=lambda row: row.name)
