@@ -160,7 +160,9 @@ def test_predicted_numbers_are_in_the_tables_own_unit(seen: Seen) -> None:
     assert 150 < float(ends[0]) < 250 < 550 < float(ends[1]) < 650
 
 
-@pytest.mark.parametrize("width", [320, 360, 390, 430, 1024])
+@pytest.mark.parametrize(
+    "width", [320, 430, 1024, *(pytest.param(w, marks=pytest.mark.long) for w in (360, 390))]
+)
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_menus_open_within_the_window(browser: Any, served: Served, width: int, lang: str) -> None:
     view, touch = {"width": width, "height": 844}, width < 1024
