@@ -54,6 +54,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 #: Whose tests share what takes long to make: a browser and a server, pictures, machine code.
 WHOLE = (
     "tests/playground/browser",
+    "tests/drawing/test_notebook_themes.py",
     "tests/figures/test_all.py",
     "tests/engine/compiled/test_tiles.py",
 )

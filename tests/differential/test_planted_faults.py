@@ -141,7 +141,7 @@ def found(road: Callable[[Case], list[str]]) -> Callable[[Case], list[str]]:
     return careful
 
 
-@pytest.mark.parametrize("debug", ["1", "0"])
+@pytest.mark.parametrize("debug", ["0", pytest.param("1", marks=pytest.mark.long)])
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 def test_a_planted_fault_is_found(
     fault: Callable[[Patch], None], debug: str, monkeypatch: Patch

@@ -73,9 +73,9 @@ def test_a_seed_is_one_network() -> None:
         assert repr(draw_plan(seed)) == repr(draw_plan(seed))  # arrays have no == of their own
 
 
-@pytest.mark.parametrize("chunk", chunks(1, of=16))
+@pytest.mark.parametrize("chunk", chunks(1, of=20))
 def test_the_numpy_engine(chunk: int) -> None:
-    scan(chunk * 500, 125, NUMPY_ROADS)
+    scan(chunk * 500, 100, NUMPY_ROADS)
 
 
 @pytest.mark.long
@@ -89,9 +89,9 @@ def _script(folder: Path) -> Road:
     return lambda case: script(case, folder) or []
 
 
-@pytest.mark.parametrize("chunk", chunks(1, of=2))
+@pytest.mark.parametrize("chunk", chunks(1, of=4))
 def test_written_programs(chunk: int, tmp_path: Path) -> None:
-    scan(10_000 + chunk * 500, 50, [_script(tmp_path)], by_hand=False)
+    scan(10_000 + chunk * 500, 30, [_script(tmp_path)], by_hand=False)
 
 
 @pytest.mark.long

@@ -466,9 +466,7 @@ def agree(
     ours, theirs = make(), make()
     data = theirs._prepare(x, t, w)
     named: Sequence[tuple[str, Array]] = [
-        (n, a)
-        for n, a in zip(("x", "t", "w"), ours._prepare(x, t, w), strict=True)
-        if a is not None
+        (n, a) for n, a in zip(("x", "t", "w"), data, strict=True) if a is not None
     ]
     ours._flatten_parameters(), theirs._flatten_parameters()
     n = len(data[0])

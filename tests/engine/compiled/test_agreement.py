@@ -69,10 +69,16 @@ def agree_or_decline(make: Any, x: Any, t: Any, batch: int, shards: int) -> bool
     return reason is None
 
 
+#: By default nodes have three cases, of which the second of rows goes one way; layers go the two ways of
+#: small steps with a dtype each, and in float32 half of their shapes.
+some = pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.long)])
+
+
+@some
 @pytest.mark.parametrize("name", COMPILED)
-def test_nodes_of_parameters(name: str) -> None:
+def test_nodes_of_parameters(name: str, whole: bool) -> None:
     agreed = 0
-    for i, case in cases(name, 5):
+    for i, case in cases(name, 5 if whole else 3):
         rng = np.random.default_rng(i)
         x, t = rng.standard_normal((2, 7, 2))
 
@@ -91,10 +97,6 @@ def test_what_no_kernel_computes_is_declined(name: str) -> None:
         agree(lambda: OverParameters(case, np.float64), x, t, batch=4)
     net = OverParameters(case, np.float64)
     assert cr.Trainer(net, cr.SGD(lr=1e-3), engine="auto").fit(x, t, epochs=2, progress=None)
-
-
-#: By default a node's second case goes one way, and layers the two ways of small steps with a dtype each.
-some = pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.long)])
 
 
 @some
@@ -132,6 +134,8 @@ def test_layers_and_losses(row: Any, dtype: Any, whole: bool) -> None:
     for number, shape in enumerate(row.shapes):
         if len(shape) == 1 and row.make(dtype).params and not row.takes_ids:
             continue  # one row, without a batch
+        if not whole and dtype == np.float32 and number % 2 and len(row.shapes) > 2:
+            continue
         rng = np.random.default_rng(len(shape))
         shape = (13, *shape[1:])
         x, more = row.inputs(rng, shape, dtype)

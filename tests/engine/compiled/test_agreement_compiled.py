@@ -161,8 +161,17 @@ def test_products_that_threads_share(dtype: Any) -> None:
         assert "dot_by_t(blas, team," in done.source
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("width", [5, 40, 420])  # plain loops, BLAS, tiles
+@pytest.mark.parametrize(
+    ("width", "dtype"),  # plain loops, BLAS, tiles
+    [
+        (5, np.float32),
+        (40, np.float64),
+        (420, np.float32),
+        (420, np.float64),
+        pytest.param(5, np.float64, marks=pytest.mark.long),
+        pytest.param(40, np.float32, marks=pytest.mark.long),
+    ],
+)
 def test_products_of_another_dtype_than_the_network(dtype: Any, width: int) -> None:
     other = np.float64 if dtype == np.float32 else np.float32
     spread = np.linspace(-1, 1, width * width).reshape(width, width).astype(other)
@@ -186,7 +195,7 @@ def test_products_of_another_dtype_than_the_network(dtype: Any, width: int) -> N
 @pytest.mark.parametrize("name", tables.COMPILED)
 def test_every_node_compiled(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables, "plainly", compiling)
-    tables.test_nodes_of_parameters(name)
+    tables.test_nodes_of_parameters(name, True)
     tables.test_nodes_of_rows(name, True)
 
 

@@ -66,11 +66,28 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(
-    STEPS, st.sampled_from([ABREAST, ABREAST_SHARED, BLOCKS, BLOCKS_SHARED, 1, 2, 3]), st.booleans()
-)
+def drawn(examples: int) -> Callable[..., Any]:
+    """For so many networks, in any way."""
+    ways = st.sampled_from([ABREAST, ABREAST_SHARED, BLOCKS, BLOCKS_SHARED, 1, 2, 3])
+    checks = list(HealthCheck)
+    chosen = settings(
+        max_examples=examples, deadline=None, derandomize=True, suppress_health_check=checks
+    )
+    return lambda test: chosen(given(STEPS, ways, st.booleans())(test))
+
+
+@drawn(30)
 def test_random_expressions(steps: Any, shards: int, double: bool) -> None:
+    an_expression_agrees(steps, shards, double)
+
+
+@pytest.mark.long
+@drawn(300)
+def test_random_expressions_at_length(steps: Any, shards: int, double: bool) -> None:
+    an_expression_agrees(steps, shards, double)
+
+
+def an_expression_agrees(steps: Any, shards: int, double: bool) -> None:
     dtype = np.float64 if double else np.float32
     rng = np.random.default_rng(3)
     x, t = rng.standard_normal((19, A)), rng.standard_normal((19, 1))

@@ -71,9 +71,9 @@ def written(kind: str, steps: int) -> tuple[str, str]:
     ("kind", "way"),
     [
         ("plain", ABREAST),
-        ("gated", 1),
+        ("plain", 2),
         ("summed", ABREAST),
-        pytest.param("plain", 2, marks=pytest.mark.long),
+        pytest.param("gated", 1, marks=pytest.mark.long),
     ],
 )
 def test_more_steps_of_time_are_no_more_to_compile(kind: str, way: int) -> None:
@@ -127,10 +127,10 @@ def test_engines_agree(kind: str, shards: int) -> None:
     ],
 )
 def test_machine_code_gives_the_bits_that_it_gives_written_out(kind: str, way: int) -> None:
-    x, t = data(kind, 8, 12)
+    x, t = data(kind, 6, 12)
 
     def trained() -> bytes:
-        network = KINDS[kind](8, 4, np.float32)
+        network = KINDS[kind](6, 4, np.float32)
         order = np.arange(12, dtype=np.intp)
         one = made(network, x, t, 6)
         assert ("def part" in one.text.source) == (parts.OFTEN < 100)
@@ -182,9 +182,27 @@ class Cells(cr.Network):
 PICKS = st.lists(st.tuples(st.integers(0, 7), st.integers(0, 2)), min_size=1, max_size=4)
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(PICKS, st.integers(5, 11), st.sampled_from([ABREAST, BLOCKS, 1, 2, 3]))
+def drawn(examples: int) -> Callable[..., Any]:
+    """For so many loops over time, in any way."""
+    ways, checks = st.sampled_from([ABREAST, BLOCKS, 1, 2, 3]), list(HealthCheck)
+    chosen = settings(
+        max_examples=examples, deadline=None, derandomize=True, suppress_health_check=checks
+    )
+    return lambda test: chosen(given(PICKS, st.integers(5, 11), ways)(test))
+
+
+@drawn(20)
 def test_any_step_of_time(picks: Any, turns: int, shards: int) -> None:
+    a_loop_agrees(picks, turns, shards)
+
+
+@pytest.mark.long
+@drawn(200)
+def test_any_step_of_time_at_length(picks: Any, turns: int, shards: int) -> None:
+    a_loop_agrees(picks, turns, shards)
+
+
+def a_loop_agrees(picks: Any, turns: int, shards: int) -> None:
     rng = np.random.default_rng(turns)
     x, t = rng.standard_normal((9, 3 * turns)), rng.standard_normal((9, 2))
     with plainly(shards):

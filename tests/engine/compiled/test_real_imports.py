@@ -55,7 +55,7 @@ def sample(names: Any) -> list[Any]:
 
 @pytest.mark.parametrize("name", sample(tables.COMPILED))
 def test_nodes(name: str, real: None) -> None:
-    tables.test_nodes_of_parameters(name)
+    tables.test_nodes_of_parameters(name, False)
     tables.test_nodes_of_rows(name, False)
 
 

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import numpy as np
+import pytest
 from tests.playground.browser.driving import WORDS, Seen, opened
 from tests.playground.server.process import Served, serving
 
@@ -85,11 +86,12 @@ def test_two_tabs_are_one_training(browser: Any, served: Served) -> None:
         one.faults.clear()  # a tab that is left or loaded anew ends its connection
 
 
-def test_clicks_on_everything_while_it_learns_are_no_fault(seen: Seen) -> None:
+@pytest.mark.parametrize("clicks", [60, pytest.param(300, marks=pytest.mark.long)])
+def test_clicks_on_everything_while_it_learns_are_no_fault(seen: Seen, clicks: int) -> None:
     rng = np.random.default_rng(7)
     seen.button("play").click()
     sizes = [(700, 500), (1024, 768), (1440, 900), (820, 1180)]
-    for k in range(120):
+    for k in range(clicks):
         seen.page.evaluate(
             "k => { const all = [...document.querySelectorAll('.top button, .data label,"
             " .network button, .time button, .output input, .output button')].filter(e =>"
@@ -97,7 +99,7 @@ def test_clicks_on_everything_while_it_learns_are_no_fault(seen: Seen) -> None:
             " all[k % all.length].click() }",
             int(rng.integers(10_000)),
         )
-        if k % 20 == 0:
+        if k % 15 == 0:
             width, height = sizes[int(rng.integers(len(sizes)))]
             seen.page.set_viewport_size({"width": width, "height": height})
         seen.page.wait_for_timeout(15)
