@@ -166,7 +166,8 @@ def test_every_node_and_layer_is_drawn() -> None:
     known: Counter[str] = Counter()
     for seed in range(700):
         plan = draw_plan(seed, tame=bool(seed % 2))
-        words = {plan.loss, *(one.name for one in (*plan.moves, *_all_parts(plan.parts)))}
+        words = {plan.loss, *(move.name for move in plan.moves)}
+        words |= {part.name for part in _all_parts(plan.parts)}
         if all(known[word] > 4 for word in words):  # it takes longer to make it than to draw it
             continue
         known.update(words)
