@@ -57,23 +57,23 @@ class Throughput:
 
 #: A framework is the fastest of its ways and versions, one call for a whole fit among them.
 TARGETS: tuple[Target | Throughput, ...] = (
-    Target("a", "framework", 4),
-    Target("b", "framework", 1.25),
-    Target("c", "framework", 0.95),
+    Target("a", "framework", 10),
+    Target("b", "framework", 1.8),
+    Target("c", "framework", 1.15),
     Target("c", "bare", 1.15, within=True),
-    Target("d", "framework", 0.85),
+    Target("d", "framework", 1),
     Target("d", "bare", 1.15, within=True),
-    Target("e", "framework", 1.5),
+    Target("e", "framework", 2),
     Target("e", "torch", 15),
     Target("s", "framework", 1),
     Throughput("s", 50),
-    Target("f1", "framework", 2),
-    Target("f1", "numpy", 1),
+    Target("f1", "framework", 3),
+    Target("f1", "numpy", 1.5),
     Target("f2", "framework", 0.9),
     *(
         Target(row, rival, times, ours="chainrule-many")
         for row in ("m1", "m2", "m3", "m4")
-        for rival, times in (("chainrule-loop", 5), ("framework", 1))
+        for rival, times in (("chainrule-loop", 5), ("framework", 3))
     ),
     Target("g", "framework", 1),
     Target("h", "torch", 0.5, within=True),
