@@ -3,6 +3,10 @@
 A kernel takes the address of `sgemm` or `dgemm` as an argument, so its machine code does not depend
 on it. Each thread of a step multiplies its own shard, so BLAS is limited to one thread meanwhile:
 nested threads are many times slower, and would change the bits.
+
+It is SciPy's OpenBLAS on every processor. With AVX-512 (Emerald Rapids, one thread, 100 to 256 rows)
+MKL takes 0.84 to 0.99 of its time, which our own tiles reach too where products are large, for 650 MB
+more to install; BLIS, as its wheel has it, takes twice its time.
 """
 
 from __future__ import annotations
