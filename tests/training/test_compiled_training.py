@@ -125,6 +125,22 @@ def test_float64() -> None:
     both(net, lambda: cr.Adam(0.01, l2=1e-3), *spiral(np.float64))
 
 
+def test_a_large_batch_whose_rows_cannot_be_done_in_blocks() -> None:
+    """Rows abreast, all at once, since the norm needs their mean: more than a thread's memory holds."""
+    rng = np.random.default_rng(0)
+    x, t = rng.standard_normal((6000, 6)), rng.standard_normal((6000, 1))
+    losses = []
+    for engine in ("numpy", "compiled"):
+        net = cr.Sequential(
+            cr.Affine.sized(6, 40), cr.BatchNorm.sized(40), cr.Tanh(), cr.Affine.sized(40, 40),
+            cr.Tanh(), cr.Affine.sized(40, 1), loss=cr.MeanSquaredError(), seed=0,
+        )  # fmt: skip
+        trainer = cr.Trainer(net, cr.Adam(1e-3), engine=engine, threads=1, seed=0)
+        losses.append(trainer.fit(x, t, epochs=3, batch_size=6000, progress=None).losses)
+        assert trainer.engine_used == engine
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-5)
+
+
 def test_the_momentum_of_a_dead_unit_becomes_zero_not_subnormal() -> None:
     """Subnormal numbers make a processor many times as slow, and decay stops among them: 0.9 of the
     smallest is the smallest again."""

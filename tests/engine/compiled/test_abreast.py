@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("llvmlite")
 
 from chainrule.engine.compiled.cache import Code
-from chainrule.engine.compiled.constants import SPARE
+from chainrule.engine.compiled.constants import COUNTERS, SPARE
 from chainrule.engine.compiled.machine import Kernel
 from chainrule.engine.compiled.threads import crew_words
 from chainrule.engine.compiler.entry import SYMBOL, machine_code
@@ -41,8 +41,11 @@ def run(crew, data, rows, W, bias, x, affine, product, back, dW, sums):
 SIZES: list[Size] = [
     (32, 30, 64), (1, 1, 1), (30, 2, 10), (33, 64, 48), (2, 3, 2), (3, 4, 5), (4, 2, 16), (5, 13, 8),
     (15, 12, 17), (16, 24, 32), (17, 5, 31), (31, 7, 33), (50, 11, 40), (64, 25, 63), (128, 9, 97),
+    (265, 13, 34), (3000, 5, 40),
 ]  # fmt: skip
 FEW = SIZES[:4]
+#: What stands after a thread's working memory, and must stay.
+FENCE = 0x5EED
 
 
 def abreast(rows: int, columns: int, dtype: str) -> Sized:
@@ -59,8 +62,10 @@ def arguments(size: Size, dtype: str) -> dict[str, Any]:
     )
     x, back = abreast(n, m, dtype), abreast(n, m, dtype)
     affine, product = abreast(n, k, dtype), abreast(n, k, dtype)
+    crew = crew_words(SPARE * 40)
+    crew[COUNTERS + SPARE :] = FENCE
     return {
-        "crew": crew_words(SPARE), "data": data, "rows": rng.integers(0, n + 9, n),
+        "crew": crew, "data": data, "rows": rng.integers(0, n + 9, n),
         "W": Sized(W), "bias": Sized(bias), "x": x, "affine": affine, "product": product,
         "back": back, "dW": Sized(np.full((m, k), np.nan, dtype)),
         "sums": Sized(np.ones((m, k), dtype)),
@@ -85,6 +90,7 @@ def check(given: dict[str, Any]) -> None:
         "dW": x.T @ affine,
         "sums": 1 + x.T @ affine,
     }
+    assert np.all(arrays["crew"][COUNTERS + SPARE :] == FENCE)
     for name, value in want.items():
         got = arrays[name] if name in ("dW", "sums") else arrays[name][:n]
         atol = 8 * np.finfo(got.dtype).eps * (1 + float(np.abs(value).max()))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from chainrule.engine.compiled.products import working_memory
-from chainrule.engine.compiled.tiles import pack_turned, rows_of_tile
+from chainrule.engine.compiled.tiles import DEEP, pack_turned, rows_of_tile
 from chainrule.engine.compiler.functions import apart
 from chainrule.engine.compiler.memory import shaped, turned_block
 from chainrule.engine.compiler.vectors import (
@@ -33,7 +33,6 @@ __all__ = [
     "dot_t_abreast",
     "gather_abreast",
 ]
-
 
 #: Products with so many vectors of columns are summed up in tiles.
 FULL = 2
@@ -101,27 +100,22 @@ def dot_by_t_abreast(a: Any, b: Any, out: Any) -> None:
 
 def dot_t_abreast(team: Any, a: Any, b: Any, out: Any) -> None:
     """out = aᵀ b, summed over the rows."""
-    _dot_t(False, team, a, b, out)
+    out[:] = 0
+    add_dot_t_abreast(team, a, b, out)
 
 
 def add_dot_t_abreast(team: Any, a: Any, b: Any, out: Any) -> None:
-    """out += aᵀ b, summed over the rows."""
-    _dot_t(True, team, a, b, out)
-
-
-def _dot_t(adds: Any, team: Any, a: Any, b: Any, out: Any) -> None:
-    """aᵀ b, in tiles or number by number; added to what is there with `adds`."""
+    """out += aᵀ b, summed over the rows: in tiles, or number by number where columns are few."""
     m, n, rows = out.shape[0], out.shape[1], a.shape[0]
     if n >= FULL * lanes(out):
         wide = 2 * lanes(out)
-        panel = shaped(working_memory(team, out), (rows, wide))
-        for j in range(0, n - n % wide, wide):
-            _panel(adds, a.T, b.T, panel, out, j, wide)
-        if n % wide > 0:
-            _panel(adds, a.T, b.T, panel, out, n - n % wide, n % wide)
+        for first in range(0, rows, DEEP):
+            panel = shaped(working_memory(team, out), (min(DEEP, rows - first), wide))
+            for j in range(0, n - n % wide, wide):
+                _panel(a.T, b.T, first, panel, out, j, wide)
+            if n % wide > 0:
+                _panel(a.T, b.T, first, panel, out, n - n % wide, n % wide)
         return
-    if not adds:
-        out[:] = 0
     two, four = m - m % 2, n - n % 4
     for p in range(0, two, 2):
         _sums(a.T, b.T, out, p, 2, 0, four, rows)
@@ -134,17 +128,17 @@ def _dot_t(adds: Any, team: Any, a: Any, b: Any, out: Any) -> None:
 
 
 @apart
-def _panel(adds: Any, x: Any, y: Any, panel: Any, out: Any, j: Any, count: Any) -> None:
-    """Some columns of x yᵀ; a line of x and y is a column."""
-    pack_turned(y, 0, j, count, panel)
+def _panel(x: Any, y: Any, first: Any, panel: Any, out: Any, j: Any, count: Any) -> None:
+    """Add some columns of x yᵀ, for some rows; a line of x and y is a column."""
+    pack_turned(y, first, j, count, panel)
     m, tall = out.shape[0], rows_of_tile(out)
     for i in range(0, m - m % tall, tall):
-        _tile(adds, tall, x, panel, out, i, j, count)
+        _tile(tall, x, first, panel, out, i, j, count)
     if m % tall > 0:
-        _tile(adds, m % tall, x, panel, out, m - m % tall, j, count)
+        _tile(m % tall, x, first, panel, out, m - m % tall, j, count)
 
 
-def _tile(adds: Any, tall: Any, x: Any, panel: Any, out: Any, i: Any, j: Any, count: Any) -> None:
+def _tile(tall: Any, x: Any, first: Any, panel: Any, out: Any, i: Any, j: Any, count: Any) -> None:
     """As many lines and columns of a product as there are registers for."""
     w = lanes(out)
     vectors = 2 if count > w else 1
@@ -153,15 +147,13 @@ def _tile(adds: Any, tall: Any, x: Any, panel: Any, out: Any, i: Any, j: Any, co
         for v in unrolled(vectors):
             right[v] = vector(panel, p, v * w)
         for r in unrolled(tall):
-            f = x[i + r, p]
+            f = x[i + r, first + p]
             for v in unrolled(vectors):
                 sums[vectors * r + v] += f * right[v]
     for r in unrolled(tall):
         for v in unrolled(vectors):
             left, k = count - v * w, j + v * w
-            if adds:
-                sums[vectors * r + v] += some(out, left, i + r, k)
-            put_some(sums[vectors * r + v], out, left, i + r, k)
+            put_some(some(out, left, i + r, k) + sums[vectors * r + v], out, left, i + r, k)
 
 
 def _sums(x: Any, y: Any, out: Any, p: Any, lines: Any, first: Any, end: Any, rows: Any) -> None:

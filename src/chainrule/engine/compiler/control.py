@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 from chainrule.engine.compiler.writer import Writer
 
-__all__ = ["subnormals_as_zero"]
+__all__ = ["X86", "subnormals_as_zero"]
 
-_X86 = platform.machine().lower() in ("x86_64", "amd64")
+X86 = platform.machine().lower() in ("x86_64", "amd64")
 #: The bits of x86's word for results (flush to zero) and for operands (denormals are zero).
 _RESULTS, _OPERANDS = 1 << 15, 1 << 6
 _STORE, _LOAD = "llvm.x86.sse.stmxcsr", "llvm.x86.sse.ldmxcsr"
@@ -22,7 +22,7 @@ def subnormals_as_zero(w: Writer) -> Iterator[None]:
 
     Only x86 is slow with them, by a hundred cycles for each operation.
     """
-    if not _X86:
+    if not X86:
         yield
         return
     before, within = w.slot("i32"), w.slot("i32")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import dataclasses
 import math
-import platform
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from chainrule.engine.compiler.arithmetic import binary, cast, largest, negative
 from chainrule.engine.compiler.arrays import Cut, Place, index, pointer, reshaped, strides_of
 from chainrule.engine.compiler.body import Body
+from chainrule.engine.compiler.control import X86
 from chainrule.engine.compiler.kinds import INT, KINDS
 from chainrule.engine.compiler.refusals import Refused
 from chainrule.engine.compiler.registry import rule
@@ -38,7 +38,6 @@ __all__ = [
 ]
 
 _WORD = KINDS["int64"]
-_X86 = platform.machine().lower() in ("x86_64", "amd64")
 
 
 def shaped(array: Any, shape: Any) -> Any:
@@ -254,7 +253,7 @@ def pause() -> None:
 
 @rule(pause)
 def _pause(body: Body) -> None:
-    if _X86:
+    if X86:
         body.w.module.declare("void @llvm.x86.sse2.pause()")
         body.w.do("call void @llvm.x86.sse2.pause()")
 
