@@ -109,6 +109,8 @@ def test_every_command_says_what_the_document_shows(
 
 def test_every_command_has_a_section() -> None:
     sections = re.findall(r"^## (.*)", TEXT, re.M)
+    apart = set(sections) ^ {"For all of them", *chainrule.commands, "train --playground"}
+    assert not apart, f"only one of cli/program.py and docs/command.md has {sorted(apart)}"
     assert sections == ["For all of them", *chainrule.commands, "train --playground"]
     for name, command in chainrule.commands.items():
         section = TEXT.partition(f"\n## {name}\n")[2].partition("\n## ")[0]

@@ -180,6 +180,7 @@ def test_every_node_and_layer_is_drawn() -> None:
         seen_losses.add(type(net.loss).__name__)
         if public <= seen_nodes and layers <= seen_layers | seen_losses:
             return
-    assert not public - seen_nodes, sorted(public - seen_nodes)
+    missing = public - seen_nodes
+    assert not missing, f"no row of tests/differential/moves.py draws {sorted(missing)}"
     missing = layers - seen_layers - seen_losses
-    assert not missing, sorted(missing)
+    assert not missing, f"tests/differential/networks.py does not draw {sorted(missing)}"

@@ -66,7 +66,9 @@ def compare(case: Case, what: str, got: float, expected: float, size: float) -> 
     exact = case.node.analytic
     error = abs(got - expected)
     allowed = RELATIVE * size + ABSOLUTE if exact else REAL_ERROR * (1 + size)
-    return [] if error <= allowed else [f"{what}: {got!r}, not {expected!r} (off by {error:.2e})"]
+    by = "a complex step through forward" if exact else "central differences"
+    fault = f"{what}: {got!r}, not {expected!r} as by {by} (off by {error:.2e})"
+    return [] if error <= allowed else [fault]
 
 
 def stands_alone(case: Case, rng: np.random.Generator) -> list[str]:

@@ -15,7 +15,8 @@ import chainrule as cr
 def test_the_public_surface_is_as_it_was() -> None:
     kept = GOLDEN.read_text("utf-8").splitlines()
     changes = [line for line in difflib.ndiff(kept, list(lines())) if line[0] in "+-"]
-    assert not changes, "\n".join(changes)
+    how = "the public surface has changed; if that is meant: python -m tests.project.surface"
+    assert not changes, "\n".join([how, *changes])
 
 
 def test_what_users_subclass_shows_only_what_they_may_touch() -> None:
