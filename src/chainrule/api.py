@@ -33,6 +33,7 @@ from chainrule.graph.mode import training_mode as training_mode
 from chainrule.layers import Layer as Layer
 from chainrule.layers.activations import *  # noqa: F403
 from chainrule.layers.affine import *  # noqa: F403
+from chainrule.layers.categories import *  # noqa: F403
 from chainrule.layers.class_losses import *  # noqa: F403
 from chainrule.layers.dropout import *  # noqa: F403
 from chainrule.layers.embedding import *  # noqa: F403
@@ -40,9 +41,15 @@ from chainrule.layers.flatten import *  # noqa: F403
 from chainrule.layers.function import *  # noqa: F403
 from chainrule.layers.losses import *  # noqa: F403
 from chainrule.layers.normalization import *  # noqa: F403
+from chainrule.layers.ntk import *  # noqa: F403
+from chainrule.layers.parametric import *  # noqa: F403
+from chainrule.layers.periodic import *  # noqa: F403
+from chainrule.layers.scale import *  # noqa: F403
+from chainrule.networks import Ensemble as Ensemble
 from chainrule.networks import Network as Network
 from chainrule.networks import Sequential as Sequential
 from chainrule.networks import TwoLayerNet as TwoLayerNet
+from chainrule.networks import data_dependent_init as data_dependent_init
 from chainrule.optimizers import Optimizer as Optimizer
 from chainrule.optimizers import clip_grads as clip_grads
 from chainrule.optimizers.rules import *  # noqa: F403

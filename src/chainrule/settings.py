@@ -20,6 +20,7 @@ __all__ = [
     "language",
     "optional_id",
     "optional_positive",
+    "optional_whole",
     "positive",
     "rate_factor",
     "unit",
@@ -75,6 +76,11 @@ def optional_id(value: object, name: str) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise _refusal(value, name, _("a whole number, such as -1, or None"))
     return int(value)
+
+
+def optional_whole(value: object, name: str) -> int | None:
+    """A whole number, at least 1, or None."""
+    return None if value is None else whole(value, name)
 
 
 def from_zero(value: object, name: str) -> float:

@@ -191,6 +191,16 @@ def layer(part: Part, dtype: Any, i: int) -> Any:
     elif name in ("Affine", "MatMul", "Embedding"):
         init = "xavier" if name != "Embedding" else "uniform"
         made = getattr(cr, name).sized(*sizes, init=init, dtype=dtype)
+    elif name == "NTKAffine":
+        made = cr.NTKAffine.sized(*sizes, dtype=dtype)
+    elif name in ("Scale", "ParametricSELU", "ParametricMish"):
+        made = getattr(cr, name)(np.linspace(0.5, 1.5, sizes[0]).astype(dtype))
+    elif name == "PeriodicEmbedding":
+        made = cr.PeriodicEmbedding.sized(sizes[0], waves=3, outputs=sizes[1], dtype=dtype)
+    elif name == "CategoryEmbedding":
+        made = cr.CategoryEmbedding.sized(*sizes, columns=1, dtype=dtype)
+    elif name == "Dropout":
+        made = cr.Dropout(sizes[0], steps=sizes[1] if len(sizes) > 1 else None)
     elif name in ("BatchNorm", "LayerNorm"):
         made = getattr(cr, name).sized(*sizes, eps=0.1, dtype=dtype)
     else:
@@ -290,7 +300,7 @@ def data(plan: Plan, n: int, seed: int = 0) -> Data:
         x = rng.integers(0, 4, (n, *plan.shape))
     else:
         x = rng.standard_normal((n, *plan.shape)).astype(plan.dtype)
-        if plan.entry == "ids":
+        if plan.entry in ("ids", "category"):
             x[:, -1] = rng.integers(0, 4, n)
     if plan.loss in ("SoftmaxWithLoss", "CrossEntropyError"):
         t: Array = rng.integers(0, 3, n)
@@ -315,10 +325,10 @@ def draw_plan(
 ) -> Plan:
     """A random network. A tame one leaves the rows of the batch apart, as most people's do."""
     d = Draw(np.random.default_rng([seed, tame]), tame)
-    entry = str(d.one_of(("whole", "whole", "whole", "cut", "ids", "only ids")))
+    entry = str(d.one_of(("whole", "whole", "whole", "cut", "ids", "only ids", "category")))
     if tame and entry == "ids":
         entry = "only ids"
-    shape = (7,) if entry == "ids" else (3,) if entry == "only ids" else d.one_of(_SHAPES)
+    shape = (7,) if entry == "ids" else (5,) if entry == "category" else (3,) if entry == "only ids" else d.one_of(_SHAPES)
     if entry == "cut" and shape[0] < 2:
         entry = "whole"
     plan = Plan(
@@ -337,6 +347,8 @@ def draw_plan(
     with np.errstate(all="ignore"):
         if entry == "only ids":
             maker.add(values, maker.part(Part("Embedding", (4, d.number(1, 4)))), 0)
+        if entry == "category":
+            maker.add(values, maker.part(Part("CategoryEmbedding", (4, d.number(1, 2)))), 0)
         maker.some(values, moves or d.number(2, 12))
     fit = [i for i, v in enumerate(values) if v.dtype.kind == "f" and _fits_the_end(v)]
     late = [i for i in fit if i >= begun] or fit
@@ -461,25 +473,31 @@ class _Maker:
             raise NotHere
         plain = ["Sigmoid", "Tanh", "ReLU", "LeakyReLU", "GELU", "Softmax"]
         plain += ["ELU", "SELU", "SiLU", "Mish"]
-        kinds = ["Affine", "Affine", "Affine", "MatMul", "LayerNorm", "plain", "plain", "tied"]
+        kinds = ["Affine", "Affine", "Affine", "NTKAffine", "Scale", "bent", "MatMul", "LayerNorm", "plain", "plain", "tied"]
         leading = v.shape[0] == ROWS
         if leading:
             kinds += ["BatchNorm", "Dropout", "memory"]
         if leading and self.depth == 0:
             kinds.append("Flatten")
+        if _matrix(v):
+            kinds.append("PeriodicEmbedding")
         if self.depth < 2:
             kinds += ["formula", "formula", "formula", "nested"]
         if self.by_hand and _matrix(v) and self.depth == 0 and not d.tame:
             kinds += ["by hand: affine", *BY_HAND]
         kind = str(d.one_of(kinds))
-        if kind in ("Affine", "MatMul", "by hand: affine"):
+        if kind in ("Affine", "NTKAffine", "MatMul", "by hand: affine"):
             return Part(kind, (n, d.number(1, 6)))
-        if kind in ("BatchNorm", "LayerNorm", "tied"):
+        if kind == "PeriodicEmbedding":
+            return Part(kind, (d.number(1, n), d.number(2, 3)))
+        if kind == "bent":
+            return Part(str(d.one_of(("ParametricSELU", "ParametricMish"))), (n,))
+        if kind in ("BatchNorm", "LayerNorm", "Scale", "tied"):
             return Part(kind, (n,))
         if kind == "memory":
             return Part(kind, (n, int(d.one_of((-1, 1)))))
         if kind == "Dropout":
-            return Part(kind, (0.3,))
+            return Part(kind, (0.3, 6) if d.chance(0.5) else (0.3,))
         if kind == "plain" and d.chance(0.1):
             return Part("Function", (str(d.one_of(("tanh", "silu", "softplus"))),))
         if kind == "plain":
@@ -494,8 +512,10 @@ class _Maker:
         width = v.shape[-1]
         for _ in range(n):
             part = self._drawn(cr.Variable(np.zeros((*v.shape[:-1], width))))
-            if part.name in ("Affine", "MatMul"):
+            if part.name in ("Affine", "NTKAffine", "MatMul"):
                 width = part.sizes[1]
+            if part.name == "PeriodicEmbedding":
+                width += part.sizes[0] * (part.sizes[1] - 1)
             parts.append(part)
         return parts
 

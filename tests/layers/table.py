@@ -38,6 +38,15 @@ def ids_below(n: int) -> Callable[[Rng, Shape], Array]:
     return lambda rng, shape: rng.integers(0, n, shape)
 
 
+def numbers_and_ids(n: int, columns: int) -> Callable[[Rng, Shape], Array]:
+    def draw(rng: Rng, shape: Shape) -> Array:
+        x = normal(rng, shape)
+        x[:, -columns:] = rng.integers(0, n, (shape[0], columns)) + 0.5  # away from the steps
+        return x
+
+    return draw
+
+
 def class_targets(rng: Rng, x: Array) -> Array:
     return rng.integers(0, x.shape[-1], x.shape[:-1])
 
@@ -80,6 +89,8 @@ class Row:
     target: Callable[[Rng, Array], Array] | None = None
     weighted: bool = False
     takes_ids: bool = False
+    #: Whether some columns of x are ids, so that no other layer can stand before it.
+    goes_first: bool = False
     modes: tuple[bool, ...] = (False,)
     #: Whether row i of the output depends on more than row i of the input (or on its number).
     mixes_rows: bool = False
@@ -109,6 +120,11 @@ TABLES: tuple[Shape, ...] = ((6, 3), (1, 3), (4, 2), (5, 7))
 
 def _weights(*shape: int) -> Array:
     return np.random.default_rng(shape).standard_normal(shape)
+
+
+def _at_step(layer: Any, step: int) -> Any:
+    layer.buffers["clock"][...] = step
+    return layer
 
 
 def _norm(kind: Any, n: int, **settings: Any) -> Callable[[Any], Any]:
@@ -151,11 +167,48 @@ ROWS = [
     Row("SELU", lambda d: cr.SELU(), ANY_AXES, away_from_zero),
     Row("SiLU", lambda d: cr.SiLU(), ANY_AXES),
     Row("Mish", lambda d: cr.Mish(), ANY_AXES),
+    Row(
+        "ParametricSELU",
+        lambda d: cr.ParametricSELU(_weights(3).astype(d)),
+        ROWS_OF_3,
+        away_from_zero,
+    ),
+    Row("ParametricMish", lambda d: cr.ParametricMish(_weights(3).astype(d)), ROWS_OF_3),
+    Row("Scale", lambda d: cr.Scale(_weights(3).astype(d)), ROWS_OF_3),
+    Row(
+        "NTKAffine",
+        lambda d: cr.NTKAffine(_weights(3, 4).astype(d), _weights(4).astype(d)),
+        ROWS_OF_3,
+    ),
+    Row("NTKAffine.sized", lambda d: cr.NTKAffine.sized(3, 4, dtype=d, seed=1), ROWS_OF_3),
+    Row(
+        "PeriodicEmbedding of all columns",
+        lambda d: cr.PeriodicEmbedding.sized(3, waves=5, sigma=1.0, dtype=d, seed=1),
+        ((4, 3), (1, 3)),
+    ),
+    Row(
+        "PeriodicEmbedding of some columns",
+        lambda d: cr.PeriodicEmbedding.sized(2, outputs=2, dtype=d, seed=1),
+        ((4, 3), (1, 5)),
+    ),
+    Row(
+        "CategoryEmbedding",
+        lambda d: cr.CategoryEmbedding(_weights(5, 3).astype(d), columns=2),
+        ((6, 4), (1, 3)),
+        numbers_and_ids(5, 2),
+        goes_first=True,
+    ),
     Row("Flatten", lambda d: cr.Flatten(), ANY_AXES),
     Row("Function cr.silu", lambda d: cr.Function(cr.silu), ANY_AXES),
     Row("Function of one's own", lambda d: cr.Function(wave), ANY_AXES),
     Row("Softmax", lambda d: cr.Softmax(), ANY_AXES),
     Row("Dropout", lambda d: cr.Dropout(0.4, seed=7), ANY_AXES, modes=(False, True)),
+    Row(
+        "Dropout over steps",
+        lambda d: _at_step(cr.Dropout(0.4, seed=7, steps=8), 6),
+        ANY_AXES,
+        modes=(False, True),
+    ),
     Row("Dropout 0", lambda d: cr.Dropout(0, seed=7), ((4, 3),), modes=(False, True)),
     Row(
         "BatchNorm",

@@ -118,7 +118,8 @@ def _layer_network(row: LayerRow, rng: np.random.Generator) -> tuple[cr.Sequenti
     layer = row.make(F)
     with cr.training_mode():
         y = row.make(F).forward(x)
-    first = [] if row.takes_ids else [cr.Affine.sized(shape[-1], shape[-1], dtype=F)]
+    leads = row.takes_ids or row.goes_first
+    first = [] if leads else [cr.Affine.sized(shape[-1], shape[-1], dtype=F)]
     last = cr.Affine.sized(y.shape[-1], 2, dtype=F)
     network = cr.Sequential(*first, layer, last, loss=cr.MeanSquaredError(), seed=1)
     return network, x, rng.standard_normal((*y.shape[:-1], 2))

@@ -22,7 +22,7 @@ from chainrule.layers import Dropout, Function, Layer, Loss
 from chainrule.layers.base import dotted
 from chainrule.layers.function import KEPT
 from chainrule.layers.opaque import OpaqueLayer
-from chainrule.networks import Network, Sequential, TwoLayerNet
+from chainrule.networks import Ensemble, Network, Sequential, TwoLayerNet
 
 __all__ = ["LAYERS", "LOSSES", "build", "describe", "expected_arrays"]
 
@@ -59,7 +59,7 @@ class Kind:
 #: What no signature tells: buffers, and options that are kept by another name.
 _MORE: dict[str, dict[str, tuple[str, ...]]] = {
     "BatchNorm": {"buffers": ("running_mean", "running_var")},
-    "Dropout": {"buffers": ("clock",), "options": ("mask_seed",)},
+    "Dropout": {"buffers": ("clock",), "options": ("mask_seed", "steps")},
     "Function": {"options": ("function",)},
 }
 
@@ -74,7 +74,11 @@ def _public(base: type[Layer]) -> list[type[Layer]]:
 LOSSES = {cls.__name__: Kind.of(cls) for cls in _public(Loss)}
 LAYERS = {cls.__name__: Kind.of(cls) for cls in _public(Layer) if cls.__name__ not in LOSSES}
 #: The networks by name; a subclass that only has its own `__init__` is saved as Sequential.
-NETWORKS: dict[str, type[Sequential]] = {"Sequential": Sequential, "TwoLayerNet": TwoLayerNet}
+NETWORKS: dict[str, type[Sequential | Ensemble]] = {
+    "Sequential": Sequential,
+    "TwoLayerNet": TwoLayerNet,
+    "Ensemble": Ensemble,
+}
 
 CLOCK: Json = {"dtype": "uint64", "shape": []}
 _SAVING = "numpy.savez(path, **{name: p.data for name, p in network.named_parameters().items()})"
@@ -111,7 +115,7 @@ def _describe_network(
         for name in vars(base)
         if hasattr(Network, name) and not name.startswith("__")
     }
-    if not isinstance(network, Sequential) or own:
+    if not isinstance(network, Sequential | Ensemble) or own:
         why = (
             _("it has its own {names}", names=listed(sorted(own)))
             if own
@@ -136,12 +140,16 @@ def _describe_network(
             layers.append(_describe_network(part, f"{path}.", paths, owners))
         else:
             layers.append(_describe_layer(part, LAYERS, _("layer {place}", place=path), owners))
-    kind = next((name for name, known in NETWORKS.items() if cls is known), "Sequential")
+    kind = next((name for name, known in NETWORKS.items() if cls is known), None)
+    kind = kind or ("Ensemble" if isinstance(network, Ensemble) else "Sequential")
     loss = (
         None if network.loss is None else _describe_layer(network.loss, LOSSES, _("the loss"), {})
     )
     seed = network.seed if isinstance(network.seed, int) else None
-    return {"kind": kind, "layers": layers, "loss": loss, "seed": seed}
+    described: Json = {"kind": kind, "layers": layers, "loss": loss, "seed": seed}
+    return described | (
+        {"weights": list(network.weights)} if isinstance(network, Ensemble) else {}
+    )
 
 
 def _describe_layer(
@@ -230,8 +238,11 @@ def _walk(network: object, prefix: str, where: str, depth: int) -> list[tuple[st
         if prefix
         else _("{where}: the network", where=where)
     )
-    network = _check_keys(network, {"kind", "layers", "loss", "seed"}, set(), location)
-    _check_kind(network["kind"], NETWORKS, location)
+    network = _check_keys(network, {"kind", "layers", "loss", "seed"}, {"weights"}, location)
+    if _check_kind(network["kind"], NETWORKS, location) == "Ensemble":
+        _check_members(network, location)
+    elif "weights" in network:
+        raise _wrong_value(location, "weights", _("absent"), network["weights"])
     if depth > MAX_DEPTH:
         raise FormatError(
             _(
@@ -263,6 +274,16 @@ def _walk(network: object, prefix: str, where: str, depth: int) -> list[tuple[st
     return result
 
 
+def _check_members(network: Json, where: Text) -> None:
+    """Check what an Ensemble has besides: each member is a network, with a weight."""
+    weights, members = network.get("weights"), network["layers"]
+    good = isinstance(weights, list) and isinstance(members, list) and len(weights) == len(members)
+    if not good or not all(type(w) is float and 0 < w <= 1 for w in weights or [None]):
+        raise _wrong_value(where, "weights", _("a number for each member"), weights)
+    if not all(isinstance(member, dict) and "layers" in member for member in members):
+        raise _wrong_value(where, "layers", _("networks"), members)
+
+
 def _wrong_value(where: Text, key: str, allowed: Text, given: object) -> FormatError:
     return FormatError(
         _(
@@ -291,7 +312,7 @@ def _check_layer(layer: object, table: Mapping[str, Kind], where: Text) -> Kind:
         numbers = value if several else [value]
         if not all(type(n) in (int, float) and -1e300 < n < 1e300 for n in numbers):
             raise _wrong_value(where, key, _("a finite number"), value)
-        if key == "ignore_index" and type(value) is not int:
+        if key in ("ignore_index", "steps") and type(value) is not int:
             raise _wrong_value(where, key, _("a whole number"), value)
         if key == "mask_seed" and (type(value) is not int or not 0 <= value < 2**64):
             raise _wrong_value(where, key, _("a whole number"), value)
@@ -338,7 +359,7 @@ def _within(where: Text, key: str) -> Text:
     return _("{where}, {key}", where=where, key=key)
 
 
-def build(network: Json, arrays: Mapping[str, Array], where: str) -> Sequential:
+def build(network: Json, arrays: Mapping[str, Array], where: str) -> Sequential | Ensemble:
     """The network of a description that `expected_arrays` has checked, with these arrays."""
     try:
         return _build(network, "", arrays, {})
@@ -352,9 +373,9 @@ def _build(
     description: Json,
     prefix: str,
     arrays: Mapping[str, Array],
-    built: dict[str, Layer | Sequential],
-) -> Sequential:
-    parts: list[Layer | Sequential] = []
+    built: dict[str, Layer | Network],
+) -> Sequential | Ensemble:
+    parts: list[Layer | Network] = []
     for i, layer in enumerate(description["layers"]):
         path = f"{prefix}{i}"
         if "again" in layer:
@@ -366,13 +387,16 @@ def _build(
             parts.append(built[layer["again"]])
             continue
         if "layers" in layer:
-            part: Layer | Sequential = _build(layer, f"{path}.", arrays, built)
+            part: Layer | Network = _build(layer, f"{path}.", arrays, built)
         else:
             part = _build_layer(LAYERS[layer["kind"]], layer, path, arrays)
         built[path] = part
         parts.append(part)
     loss = description["loss"]
+    if description["kind"] == "Ensemble":
+        return Ensemble([m for m in parts if isinstance(m, Network)], description["weights"])
     network = object.__new__(NETWORKS[description["kind"]])
+    assert isinstance(network, Sequential)
     Sequential.__init__(
         network,
         *parts,

@@ -75,15 +75,16 @@ class Affine(Layer):
     b: Array
 
     def __init__(self, W: npt.ArrayLike, b: npt.ArrayLike) -> None:
-        _refuse_sizes("Affine", W, b)
+        _refuse_sizes(type(self).__name__, W, b)
         super().__init__(W=W, b=b)
         _two_axes(self, "W")
         W_, b_ = (p.data for p in self._parameters.values())
         if b_.shape not in ((W_.shape[1],), (1, W_.shape[1])):
             raise ShapeError(
                 _(
-                    "Affine: W has shape {W} and so gives {outputs} outputs; b must have shape ({outputs},),"
+                    "{layer}: W has shape {W} and so gives {outputs} outputs; b must have shape ({outputs},),"
                     " and has {b}.",
+                    layer=type(self).__name__,
                     W=W_.shape,
                     b=b_.shape,
                     outputs=W_.shape[1],

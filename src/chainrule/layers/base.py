@@ -339,6 +339,9 @@ class Layer:
 
     # -- forward and backward -----------------------------------------------------------------
 
+    def _check_input(self, x: Array) -> None:
+        """Raise for an x that the layer cannot take; a Sequential asks its first layer."""
+
     @says(_("The layer as an expression of its input and its parameters."))
     def formula(self, x: Value, *parameters: Value) -> Value:
         raise missing_method(self, "formula(self, x)")

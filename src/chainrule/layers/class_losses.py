@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -177,6 +179,11 @@ class SoftmaxWithLoss(_ClassLoss):
         """Probabilities (N, C)."""
         return functions.softmax(s)
 
+    def average(self, outputs: Sequence[Value], weights: Sequence[float]) -> Value:
+        """The logarithm of the mean probabilities, which softmax turns into them."""
+        logs = [s - functions.logsumexp(s, -1, keepdims=True) for s in outputs]
+        return _log_mean(logs, weights)
+
 
 class CrossEntropyError(_ClassLoss):
     """Cross entropy of probabilities y (N, C), t class ids (N,), one-hot rows or probabilities (N, C).
@@ -244,3 +251,15 @@ class SigmoidWithLoss(Loss):
     def link(self, s: Value) -> Value:
         """Probabilities of yes."""
         return functions.sigmoid(s)
+
+    def average(self, outputs: Sequence[Value], weights: Sequence[float]) -> Value:
+        """The log-odds of the mean probability of yes, which sigmoid turns into it."""
+        yes = _log_mean([-functions.softplus(-s) for s in outputs], weights)
+        no = _log_mean([-functions.softplus(s) for s in outputs], weights)
+        return yes - no
+
+
+def _log_mean(logs: Sequence[Value], weights: Sequence[float]) -> Value:
+    """log Σ weight · e^log, exact where an exponential would be 0."""
+    terms = [log + math.log(weight) for log, weight in zip(logs, weights, strict=True)]
+    return functions.logsumexp(functions.stack(terms), 0)

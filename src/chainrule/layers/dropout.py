@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 import numpy as np
@@ -15,7 +16,7 @@ from chainrule.layers.base import Layer
 from chainrule.layers.initial import Seed, generator
 from chainrule.nodes.base import Value
 from chainrule.nodes.random import Below, Tick, UniformBits
-from chainrule.settings import below_one
+from chainrule.settings import below_one, optional_whole
 
 __all__ = ["Dropout"]
 
@@ -26,15 +27,26 @@ class Dropout(Layer):
     This is inverted dropout: the mean of the output is x in training, so inference changes
     nothing. (The book scales by 1 - ratio in inference instead.) The mask depends only on the seed,
     the number of forward passes so far (the buffer `clock`), the row and the column.
+
+    With `steps`, the ratio falls over so many updates: it is constant for the first half, then
+    follows half a cosine wave to 0, as `schedules.FlatCosine` does, so that the last steps fit the
+    network that will predict.
     Source: Srivastava et al., "Dropout", 2014.
+
+    >>> import chainrule as cr, numpy as np
+    >>> layer = cr.Dropout(0.5, seed=0)
+    >>> layer.forward(np.ones((1, 4)), train_flg=True)
+    array([[2., 0., 2., 2.]])
     """
 
-    hyperparameters: ClassVar = {"ratio": below_one}
+    hyperparameters: ClassVar = {"ratio": below_one, "steps": optional_whole}
     clock: npt.NDArray[np.uint64]
 
-    def __init__(self, ratio: float = 0.5, *, seed: Seed = None) -> None:
+    def __init__(
+        self, ratio: float = 0.5, *, seed: Seed = None, steps: int | None = None
+    ) -> None:
         super().__init__()
-        self.ratio = ratio
+        self.ratio, self.steps = ratio, steps
         self._seed = seed
         self.mask_seed: int | None = None
         self._unseeded_seed: int | None = None
@@ -71,9 +83,14 @@ class Dropout(Layer):
         bits = apply(UniformBits(self.mask_seed or 0, x.shape), clock)
         self.write_buffer("clock", apply(Tick(), clock))
         # bits is uniform over the 64-bit numbers, so this is True with probability `ratio`.
-        dropped = apply(Below(int(self.ratio * 2**64)), bits)
-        scale = 1 / (1 - self.ratio)
-        return functions.where(dropped, 0, x * scale)
+        if self.steps is None:
+            limit, scale = np.uint64(int(self.ratio * 2**64)), 1 / (1 - self.ratio)
+        else:
+            fall = np.minimum(np.maximum(clock.astype(np.float64) * (2 / self.steps) - 1, 0), 1)
+            ratio = self.ratio * (0.5 + 0.5 * np.cos(math.pi * fall))
+            limit = (ratio * 2.0**64).astype(np.uint64)
+            scale = (1 / (1 - ratio)).astype(x.dtype)
+        return functions.where(apply(Below(), bits, limit), 0, x * scale)
 
     def forward(self, x: Value, train_flg: bool | None = None) -> Value:
         """The output for x; `train_flg`, if given, says whether this is training."""

@@ -56,12 +56,12 @@ class Embedding(Layer):
 
     def forward(self, x: Value, *more: Value) -> Value:
         """The rows for the ids."""
-        self.check_ids(x.data if isinstance(x, Variable) else as_numbers(x, self))
+        self._check_input(x.data if isinstance(x, Variable) else as_numbers(x, self))
         return super().forward(x, *more)
 
-    def check_ids(self, ids: Array) -> None:
+    def _check_input(self, x: Array) -> None:
         """Raise for ids that are not integers or have no row."""
-        rows = self._parameters["W"].shape[0]
+        ids, rows = x, self._parameters["W"].shape[0]
         if ids.dtype.kind not in "iu":
             raise DTypeError(
                 _(

@@ -38,6 +38,10 @@ def _uniform(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     return rng.uniform(-bound, bound, shape)
 
 
+def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    return rng.standard_normal(shape)
+
+
 def _zeros(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     return np.zeros(shape)
 
@@ -55,6 +59,7 @@ NAMED: dict[str, Fill] = {
     "xavier": _xavier,
     "he": _he,
     "book": _book,
+    "normal": _normal,
     "uniform": _uniform,
     "orthogonal": _orthogonal,
     "zeros": _zeros,
@@ -66,7 +71,7 @@ def initializer(init: Init) -> Fill:
 
     "xavier": normal, variance 2/(inputs + outputs) (Glorot and Bengio, 2010), for sigmoid and
     tanh. "he": normal, variance 2/inputs (He et al., 2015), for ReLU. "book": 0.01 · normal.
-    "uniform": between ±1/√inputs. "zeros". "orthogonal": orthonormal rows or columns, whichever are
+    "normal": variance 1. "uniform": between ±1/√inputs. "zeros". "orthogonal": orthonormal rows or columns, whichever are
     fewer (Saxe et al., 2014), for deep or recurrent networks. Or any function of a Generator and
     a shape.
     """

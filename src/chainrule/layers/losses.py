@@ -8,6 +8,7 @@ the same rows twice give the same loss and gradients.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -70,6 +71,16 @@ class Loss(Layer):
     def link(self, x: Value) -> Value:
         """The probabilities or predicted values for the network's outputs x."""
         return x
+
+    def average(self, outputs: Sequence[Value], weights: Sequence[float]) -> Value:
+        """The outputs whose `link` is the weighted mean of the links of several networks' outputs.
+
+        `weights` add up to 1.
+        """
+        mean = outputs[0] * weights[0]
+        for output, weight in zip(outputs[1:], weights[1:], strict=True):
+            mean = mean + output * weight
+        return mean
 
     def places(self, t: Array) -> tuple[int, ...]:
         """The shape of the losses that `rows` gives for the checked targets; each loss has a weight."""

@@ -44,7 +44,6 @@ from chainrule.layers.base import (
     networks_in,
     refill,
 )
-from chainrule.layers.embedding import Embedding
 from chainrule.layers.initial import Seed, generator
 from chainrule.layers.losses import Loss
 from chainrule.layers.opaque import is_hand_written, wrapped
@@ -340,7 +339,7 @@ class Network:
                 targets=len(t) if t.ndim else _p("how many", "no"),
             )
             raise DataError(sentences(uneven, several and hint))
-        self._check_ids(x)
+        self._check_input(x)
         if not isinstance(self.loss, Loss):
             return x, t, None
         t = self.loss.targets(self._output_shape(x), t)
@@ -365,10 +364,8 @@ class Network:
             self._programs.put(key, self._revision.number, checks)
         return checks
 
-    def _check_ids(self, x: Array) -> None:
-        if x.dtype.kind not in "iu":
-            return
-        if x.size and x.min() < 0:
+    def _check_input(self, x: Array) -> None:
+        if x.dtype.kind in "iu" and x.size and x.min() < 0:
             raise DataError(
                 _(
                     "{network} takes ids, which count from 0; got ids from {low}.",
@@ -376,9 +373,6 @@ class Network:
                     low=x.min(),
                 )
             )
-        first = self.layers[0]
-        if isinstance(first, Embedding):
-            first.check_ids(x)
 
     def _run(self, function: Callable[..., _T], *inputs: Array) -> _T:
         """Run a function of a program; an id outside its table raises a DataError."""
@@ -548,7 +542,8 @@ class Network:
         if compiled is None or not compiled.takes(x):
             return None
         dtype = self._facts.dtype
-        if self._engine == "compiled" and x.dtype == dtype and not compiled.reads:
+        plain = not compiled.reads and compiled.ids is None
+        if self._engine == "compiled" and x.dtype == dtype and plain:
             self._fast_predict = (dtype, x.shape[1:], self._revision.number, compiled)
         return compiled
 
@@ -752,7 +747,7 @@ def _by_recorded_plan(predict: Callable[..., Value]) -> Callable[..., Value]:
                 recording.parts.append(self._revision)
             return predict(self, x)
         x = self._as_input(x)
-        self._check_ids(x)
+        self._check_input(x)
         if self._engine != "numpy":
             compiled = self._compiled(x)
             if compiled is not None:

@@ -26,7 +26,7 @@ from chainrule.layers import (
     SoftmaxWithLoss,
     Tanh,
 )
-from chainrule.layers.base import Layer, layers_in
+from chainrule.layers.base import Array, Layer, layers_in
 from chainrule.layers.initial import Init, Seed
 from chainrule.layers.opaque import OpaqueLayer, is_hand_written
 from chainrule.networks.network import Network
@@ -174,6 +174,14 @@ class Sequential(Network):
         for layer in self.sequence:
             x = layer.predict(x) if isinstance(layer, Network) else layer.forward(x)
         return x
+
+    def _check_input(self, x: Array) -> None:
+        super()._check_input(x)
+        for first in self.sequence[:1]:
+            if isinstance(first, Network):
+                first._check_input(x)
+            else:
+                first._check_input(x)
 
 
 def _is_public(layer: object) -> TypeGuard[Layer]:

@@ -74,15 +74,13 @@ class Below(Node):
     """Whether random bits are below a limit, in whole numbers."""
 
     symbol = "<"
+    elementwise = True
     differentiable = False
     formula = "y = (bits < limit)"
     why = _("A truth value has no derivative")
 
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-
-    def forward(self, bits: Value) -> Value:
-        return bits < np.uint64(self.limit)
+    def forward(self, bits: Value, limit: Value) -> Value:
+        return bits < limit
 
     def backward(self, dy: Value) -> None:
         return

@@ -29,6 +29,8 @@ def literal(value: object) -> str:
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
         return "np.nan" if value != value else "np.inf" if value > 0 else "-np.inf"
+    if isinstance(value, float):
+        return repr(value).replace("e+", "e")  # as formatters write it
     if isinstance(value, list | tuple):
         inside = ", ".join(map(literal, value))
         if isinstance(value, list):

@@ -123,7 +123,7 @@ class UnderLayer(cr.Network):
 
     def __init__(self, row: Row, dtype: Any, shape: tuple[int, ...]) -> None:
         super().__init__(loss=row.make(dtype) if row.is_loss else cr.MeanSquaredError())
-        self.takes_ids = row.takes_ids
+        self.takes_ids = row.takes_ids or row.goes_first
         self.scale = Holder(
             [(1 + 0.1 * np.arange(shape[-1] if len(shape) > 1 else 1)).astype(dtype)]
         )

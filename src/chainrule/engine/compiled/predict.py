@@ -70,7 +70,8 @@ class CompiledPredict:
         if whole or any(one.tobytes() != other.tobytes() for one, other in (numbers, words)):
             raise NotCompilable(_("its outputs for a row go with the other rows"))
         self._numbers = numbers[0], words[0]
-        self._limits = [limit for ids, limit in id_limits(step, {"x": x}) if ids is x]
+        #: The recorded prediction, if row numbers are in x, which `takes` checks before every call.
+        self.ids = step if id_limits(step, {"x": x}) else None
         self._kind = out.dtype
         self._tail = tuple(d for d in out.shape[1:] if isinstance(d, int))
         self._width = math.prod(self._tail)
@@ -158,7 +159,9 @@ class CompiledPredict:
 
     def takes(self, x: Array) -> bool:
         """Whether every id in x has a row in its table; if not, the NumPy engine reports which."""
-        return all(within(x, limit) for limit in self._limits)
+        if self.ids is None:
+            return True
+        return all(within(ids, limit) for ids, limit in id_limits(self.ids, {"x": x}))
 
     def __call__(self, x: Array) -> Array:
         """The outputs for x."""
