@@ -19,13 +19,16 @@ from chainrule.settings import from_zero, positive, rate_factor, unit, whole
 __all__ = [
     "Constant",
     "Cosine",
+    "CosineLog",
     "Exponential",
+    "FlatCosine",
     "OfStep",
     "ReduceOnPlateau",
     "Schedule",
     "Step",
     "WarmUp",
     "as_schedule",
+    "decay_schedule",
 ]
 
 
@@ -59,6 +62,14 @@ def as_schedule(lr: Rate) -> Schedule:
         return lr
     refuse_class(lr, "lr", _("a schedule"))
     return OfStep(lr) if callable(lr) else Constant(lr)
+
+
+def decay_schedule(value: object, name: str) -> float | Schedule:
+    """A weight decay: a finite number from 0, a schedule, or a function of the updates so far."""
+    if isinstance(value, Schedule):
+        return value
+    refuse_class(value, name, _("a schedule"))
+    return OfStep(value) if callable(value) else from_zero(value, name)
 
 
 class Constant(Schedule):
@@ -166,6 +177,40 @@ class Cosine(_Nested):
         """lr · (end + (1 - end) (1 + cos(π step / steps)) / 2)."""
         wave = (1 + math.cos(math.pi * min(step / self.steps, 1.0))) / 2
         return self.lr(step) * (self.end + (1 - self.end) * wave)
+
+
+class FlatCosine(_Nested):
+    """The rate for the first half of `steps`, then half a cosine wave down to 0, then 0.
+
+    For rates, and for a `weight_decay` that regularizes early and lets go late. Source: the fastai
+    library; Holzmüller et al., "Better by default", 2024, for weight decay and dropout.
+    """
+
+    def __init__(self, lr: Rate, steps: int) -> None:
+        super().__init__(lr)
+        self.steps = whole(steps, "steps")
+
+    def __call__(self, step: int) -> float:
+        """lr · (1 + cos(π · (2 step / steps - 1))) / 2 in the second half, lr before it."""
+        fall = min(max(2 * step / self.steps - 1, 0.0), 1.0)
+        return self.lr(step) * (1 + math.cos(math.pi * fall)) / 2
+
+
+class CosineLog(_Nested):
+    """Waves from 0 up to the rate and down again over `steps` updates, each twice as long as the last.
+
+    Several short waves show early which way is good; the last one, half of the training, comes down
+    slowly. Source: coslog4 of Holzmüller et al., "Better by default", 2024.
+    """
+
+    def __init__(self, lr: Rate, steps: int, waves: int = 4) -> None:
+        super().__init__(lr)
+        self.steps, self.waves = whole(steps, "steps"), whole(waves, "waves")
+
+    def __call__(self, step: int) -> float:
+        """lr · (1 - cos(2π log₂(1 + (2^waves - 1) step / steps))) / 2."""
+        turns = math.log2(1 + (2**self.waves - 1) * min(step / self.steps, 1.0))
+        return self.lr(step) * (1 - math.cos(2 * math.pi * turns)) / 2
 
 
 class WarmUp(_Nested):

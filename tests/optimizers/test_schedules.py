@@ -17,7 +17,9 @@ from chainrule.errors import SettingError
 from chainrule.schedules import (
     Constant,
     Cosine,
+    CosineLog,
     Exponential,
+    FlatCosine,
     OfStep,
     ReduceOnPlateau,
     Schedule,
@@ -45,6 +47,18 @@ FORMULAS: list[tuple[Any, Callable[[int], float]]] = [
         Cosine(0.3, 40, 0.2),
         lambda n: 0.06 + 0.12 * (1 + math.cos(math.pi * n / 40)) if n < 40 else 0.06,
     ),
+    (
+        FlatCosine(0.3, 40),
+        lambda n: 0.3 if n < 20 else 0.15 * (1 + math.cos(math.pi * (n - 20) / 20)) * (n < 40),
+    ),
+    (
+        CosineLog(0.3, 40),
+        lambda n: 0.3 * math.sin(math.pi * math.log2(1 + 15 * min(n / 40, 1))) ** 2,
+    ),
+    (
+        CosineLog(0.3, 50, waves=2),
+        lambda n: 0.3 * math.sin(math.pi * math.log2(1 + 3 * min(n / 50, 1))) ** 2,
+    ),
     (WarmUp(0.3, 8), lambda n: 0.3 * (n + 1) / 8 if n < 8 else 0.3),
     (WarmUp(0.3, 1), lambda n: 0.3),
     (ReduceOnPlateau(0.3), lambda n: 0.3),
@@ -64,7 +78,7 @@ FORMULAS: list[tuple[Any, Callable[[int], float]]] = [
 
 def test_every_schedule_has_a_row() -> None:
     kinds = {type(s).__name__ for s, _ in FORMULAS}
-    assert kinds == set(schedules.__all__) - {"Schedule", "as_schedule"}
+    assert kinds == set(schedules.__all__) - {"Schedule", "as_schedule", "decay_schedule"}
 
 
 @pytest.mark.parametrize(("schedule", "formula"), FORMULAS, ids=lambda v: repr(v)[:24])

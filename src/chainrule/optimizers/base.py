@@ -28,7 +28,7 @@ from chainrule.errors import (
 from chainrule.lang.messages import _, _n, listed, says
 from chainrule.nodes.base import Value
 from chainrule.optimizers.gradients import global_norm, squares
-from chainrule.schedules import Constant, Rate, as_schedule
+from chainrule.schedules import Constant, Rate, Schedule, as_schedule, decay_schedule
 from chainrule.settings import Check, from_zero, optional_positive
 
 __all__ = ["OPTIMIZERS", "Optimizer", "default_numbers"]
@@ -39,7 +39,7 @@ SHARED = ("l1", "l2", "shrink", "clip_value", "scale")
 _DECAY_AND_CLIPPING: dict[str, Check] = {
     "l1": from_zero,
     "l2": from_zero,
-    "weight_decay": from_zero,
+    "weight_decay": decay_schedule,
     "clip_value": optional_positive,
     "clip_norm": optional_positive,
 }
@@ -65,7 +65,7 @@ class Optimizer:
     `lr` is a number, a schedule, or a function of the number of updates so far. `l2` adds l2 · p
     to the gradient and `l1` adds l1 · sign(p), for weights but not for biases (arrays with one
     axis), unless `decays` says otherwise; `weight_decay` shrinks the same weights by
-    lr · weight_decay · p, separately from the gradient. A layer's `lr_factor` multiplies its lr.
+    lr · weight_decay · p, separately from the gradient, and may be a schedule, too. A layer's `lr_factor` multiplies its lr.
     `clip_value` limits every gradient to ± the value, `clip_norm` scales all gradients together to
     at most that global norm; both come before the decay.
 
@@ -87,7 +87,7 @@ class Optimizer:
         *,
         l1: float = 0.0,
         l2: float = 0.0,
-        weight_decay: float = 0.0,
+        weight_decay: Rate = 0.0,
         clip_value: float | None = None,
         clip_norm: float | None = None,
         **unknown: object,
@@ -285,7 +285,7 @@ class Optimizer:
 
         If the rate is constant, there is a single row for all.
         """
-        if isinstance(self.schedule, Constant):
+        if isinstance(self.schedule, Constant) and not isinstance(self.weight_decay, Schedule):
             one = np.array([self._numbers(1.0)])  # only the rate may differ between updates
             if type(self).effective_lr is Optimizer.effective_lr:
                 return one
@@ -400,8 +400,13 @@ class Optimizer:
                 )
             )
         numbers = [getattr(self, name) for name in self.hyperparameters]
-        shared = [self.l1, self.l2, lr * self.weight_decay, self.clip_value or 0.0, scale]
+        shared = [self.l1, self.l2, lr * self._decay_now(), self.clip_value or 0.0, scale]
         return [self.effective_lr(lr, self.iter + 1), *numbers, *shared]
+
+    def _decay_now(self) -> float:
+        """The weight decay of this update."""
+        decay = self.weight_decay
+        return decay(self.iter) if isinstance(decay, Schedule) else decay
 
     def apply_rule(
         self,

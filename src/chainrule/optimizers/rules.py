@@ -174,7 +174,7 @@ class AdamW(Adam):
         beta1: float = 0.9,
         beta2: float = 0.999,
         *,
-        weight_decay: float = 0.01,
+        weight_decay: Rate = 0.01,
         eps: float = 1e-7,
         **shared: Any,
     ) -> None:

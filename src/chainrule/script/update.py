@@ -127,8 +127,14 @@ class Update:
             self.counts = True
             self.lines.append(f"{lr} = {self._scheduled(optimizer.schedule)}")
         if "shrink" in self._number_names:
-            self.settings.append(f"weight_decay = {literal(optimizer.weight_decay)}")
-            self.lines.append(f"{self._number_names['shrink']} = {lr} * weight_decay")
+            decay = optimizer.weight_decay
+            if isinstance(decay, Schedule):
+                self.counts = True
+                factor = self._scheduled(decay)
+            else:
+                self.settings.append(f"weight_decay = {literal(decay)}")
+                factor = "weight_decay"
+            self.lines.append(f"{self._number_names['shrink']} = {lr} * {factor}")
         if type(optimizer).effective_lr is Optimizer.effective_lr:
             if self.counts:
                 self.lines.append("step += 1")

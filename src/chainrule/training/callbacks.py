@@ -7,7 +7,7 @@ from typing import Any
 
 from chainrule.errors import SettingError, refuse_class, shown
 from chainrule.lang.messages import _, _n, listed, sentences
-from chainrule.settings import whole
+from chainrule.settings import optional_whole
 from chainrule.training.state import Training
 
 __all__ = ["Callback", "EarlyStopping"]
@@ -52,19 +52,21 @@ class EarlyStopping(Callback):
     `monitor` is a column of the history, such as "val_loss" or "val_accuracy". Smaller is better
     for loss, RMSE and MAE, larger for accuracy and R²; for a metric of your own, set
     `larger_is_better`. Parameters, buffers and the optimizer's state are those of the best epoch
-    at the end.
+    at the end. With `patience=None` training runs to its end, and only the best epoch is restored;
+    with `latest=True` the latest of equally good epochs is the best one.
     """
 
     def __init__(
         self,
         monitor: str = "val_loss",
-        patience: int = 10,
+        patience: int | None = 10,
         min_delta: float = 0.0,
         *,
+        latest: bool = False,
         larger_is_better: bool | None = None,
     ) -> None:
         self.monitor, self.min_delta = monitor, float(min_delta)
-        self.patience = whole(patience, "patience")
+        self.patience, self.latest = optional_whole(patience, "patience"), latest
         if larger_is_better is None:
             larger_is_better = LARGER_IS_BETTER.get(monitor.removeprefix("val_"))
         if larger_is_better is None:
@@ -95,10 +97,12 @@ class EarlyStopping(Callback):
                 sentences(unknown, no_validation and _("Give fit(..., validation=0.2)."))
             )
         value = self.sign * epoch[self.monitor]
-        if value < self.best - self.min_delta:
+        if value < self.best - self.min_delta or (self.latest and value == self.best):
             self.best, self.best_epoch = value, trainer.current_epoch
             self._snapshot = trainer.snapshot(place=False)
-        elif trainer.current_epoch - self.best_epoch >= self.patience:
+        elif (
+            self.patience is not None and trainer.current_epoch - self.best_epoch >= self.patience
+        ):
             trainer.stop(
                 _n(
                     "{monitor} has not improved for {n} epoch",
