@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import copy
+import datetime as dt
 import json
 import math
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chainrule.datasets import (
+    Form,
     Preprocessor,
     Table,
     digits,
@@ -298,7 +301,7 @@ def test_json_of_regression() -> None:
 
 
 CHANGES: list[tuple[Any, Any, str]] = [
-    (["version"], 2, "version"),
+    (["version"], 3, "version"),
     (["version"], True, "version"),
     (["target"], "", "target"),
     (["target"], 3, "target"),
@@ -329,6 +332,9 @@ CHANGES: list[tuple[Any, Any, str]] = [
     (["columns", 1, "categories"], ["a", "a"], "distinct"),
     (["columns", 1, "categories"], [], "distinct"),
     (["columns", 1, "categories"], [[1]], "distinct"),
+    (["columns", 0, "clip"], -1.0, r"columns\[0\].clip"),
+    (["columns", 0, "of"], "century", r"columns\[0\].of"),
+    (["limits"], [1.0], "limits"),
     (["columns", 0, "extra"], 1, "unknown 'extra'"),
     (["extra"], 1, "unknown 'extra'"),
 ]
@@ -385,3 +391,111 @@ def test_digits_train_and_held_rows() -> None:
     prepared = Preprocessor.fit(table.rows(train), "digit")
     assert prepared.transform(table.rows(held)).shape == (len(held), 64)
     assert prepared.classes == tuple(range(10))
+
+
+# -- robust and embedded encodings ------------------------------------------------------------------
+
+
+def messy_table(rng: np.random.Generator, n: int = 200) -> Table:
+    """Numbers with outliers and gaps, a constant, two, five and thirty texts, with gaps, and dates."""
+    numbers = rng.standard_cauchy(n) * 10 ** rng.uniform(-3, 3)
+    gaps = np.where(rng.random(n) < 0.2, np.nan, rng.normal(5, 2, n))
+    few = rng.choice(["a", "b", "c", "d", ""], n)
+    many = [f"city {i}" for i in rng.integers(0, 30, n)]
+    days = [dt.date(2020, 1, 1) + dt.timedelta(int(d)) for d in rng.integers(0, 900, n)]
+    columns = {"wild": numbers, "gaps": gaps, "same": np.full(n, 3.0), "rare": rng.random(n) < 0.1}
+    texts = {"two": rng.choice(["no", "yes"], n), "few": few, "many": many}
+    dates = "\n".join(["when", *map(str, days)]).encode()
+    date = parse_csv(dates, "dates.csv", kinds={"when": "date"})
+    t = rng.standard_normal(n)
+    table = Table({**columns, **texts, "when": date["when"], "t": t})
+    return Table.from_blocks(
+        table.names,
+        [([name], table[name].reshape(-1, 1)) for name in (*columns, "when", "t")],
+        {name: table.texts(name) for name in texts},
+        "messy",
+        forms={"when": Form("date")},
+    )
+
+
+def robust(column: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Robust scaling and smooth clipping, as the paper has it (arXiv 2407.04491, section 3)."""
+    low, middle, high = np.quantile(column, [0.25, 0.5, 0.75])
+    scale = high - low if high > low else (column.max() - column.min()) / 2
+    z = (column - middle) / scale if scale else 0 * column
+    return np.asarray(z / np.sqrt(1 + (z / 3) ** 2))
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("encoding", ["robust", "embedded"])
+def test_robust_columns(encoding: Any, seed: int) -> None:
+    table = messy_table(np.random.default_rng(seed))
+    prepared = Preprocessor.fit(table, "t", encoding=encoding)
+    x = prepared.transform(table)
+    made = dict(zip(prepared.features, x.T.astype(float), strict=True))
+    gaps = np.isnan(table["gaps"])
+    median = np.median(table["gaps"][~gaps])
+    known = table["gaps"][~gaps]
+    filled = np.append(known, median)
+    clean = {
+        "wild": robust(table["wild"]),
+        "same": np.zeros(200),
+        "rare": robust(table["rare"].astype(float)),
+        "two": robust(np.where(table["two"] == "yes", 1.0, -1.0)),
+        "few=a": robust((table["few"] == "a").astype(float)),
+        "few=(missing)": robust((table["few"] == "").astype(float)),
+        "when: month": robust(
+            table["when"].astype("datetime64[D]").astype("datetime64[M]").astype(int) % 12 + 1.0
+        ),
+    }
+    for name, want in clean.items():
+        np.testing.assert_allclose(made[name], want, rtol=2e-6, atol=1e-6, err_msg=name)
+    np.testing.assert_array_equal(made["gaps (missing)"], gaps)
+    assert np.ptp(made["gaps"][gaps]) == 0, filled
+    numbers = [name for name in prepared.features if name.split(":")[0] in ("wild", "gaps", "same")]
+    assert list(prepared.features[:3]) == numbers
+    assert prepared.layout.numbers >= 8
+    if encoding == "robust":
+        assert prepared.layout.columns == 0
+        assert sum(name.startswith("many=") for name in prepared.features) == 30
+    else:
+        assert (prepared.layout.columns, prepared.layout.rows) == (1, 31)
+        cities = sorted(set(table["many"]))
+        assert [cities[int(i) - 1] for i in made["many"]] == table["many"].tolist()
+        assert prepared.features[-1] == "many"
+    again = Preprocessor.from_json(json.loads(json.dumps(prepared.to_json())))
+    np.testing.assert_array_equal(again.transform(table), x)
+    assert again.features == prepared.features
+    answers = again.inverse_transform([-1e9, 0.0, 1e9])
+    assert (answers[0], answers[2]) == (table["t"].min(), table["t"].max())
+
+
+def test_rows_of_an_embedding_do_not_overlap_and_unknown_texts_have_their_own() -> None:
+    rng = np.random.default_rng(0)
+    n = 400
+    texts = {f"c{k}": [f"{k}-{i}" for i in rng.integers(0, 12 + k, n)] for k in range(3)}
+    table = Table({**texts, "a": rng.random(n), "t": rng.integers(0, 2, n)})
+    prepared = Preprocessor.fit(table, "t", encoding="embedded")
+    columns, rows = prepared.layout.columns, prepared.layout.rows
+    assert (columns, rows) == (3, 13 + 14 + 15)
+    x = prepared.transform(table)[:, -3:]
+    spans = [set(column.astype(int)) for column in x.T]
+    assert [len(span) for span in spans] == [12, 13, 14]
+    assert not (spans[0] & spans[1] | spans[1] & spans[2])
+    new = Table({**dict.fromkeys(texts, ["?", ""]), "a": [0.5, 0.5]})
+    assert prepared.transform(new)[:, -3:].tolist() == [[0, 13, 27]] * 2
+    assert len(prepared.warnings_for(new)) == 3
+
+
+def test_a_number_too_large_for_float32_is_clipped_in_a_robust_encoding() -> None:
+    table = Table({"a": [1.0, 2.0, 3.0, 4.0, 1e300], "t": [0, 1, 0, 1, 1]})
+    x = Preprocessor.fit(table, "t", encoding="robust").transform(table)
+    assert x[-1, 0] == pytest.approx(3.0)
+
+
+def test_columns_with_the_same_gaps_share_a_flag() -> None:
+    nan = np.nan
+    table = Table({"a": [1, nan, 3], "b": [nan, 2, 3], "c": [2, nan, 5], "t": ["p", "q", "p"]})
+    prepared = Preprocessor.fit(table, "t")
+    assert prepared.features == ("a", "a (missing)", "b", "b (missing)", "c")
+

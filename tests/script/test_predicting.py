@@ -92,6 +92,49 @@ def test_a_table_of_numbers_and_texts_with_gaps(tmp_path: Path) -> None:
     assert run(script, tmp_path, "inputs.npy") == wanted
 
 
+@pytest.mark.parametrize("encoding", ["standard", "robust", "embedded"])
+def test_every_encoding_of_numbers_texts_dates_and_gaps(tmp_path: Path, encoding: Any) -> None:
+    rng = np.random.default_rng(3)
+    cities = [f"city {i}" for i in range(14)]
+    rows = [
+        [
+            "" if i % 9 == 0 else f"{rng.standard_cauchy():.4f}",
+            ["yes", "no"][rng.integers(2)],
+            str(rng.choice(cities)),
+            ["red", "green", "", "blue"][rng.integers(4)],
+            f"20{rng.integers(10, 25)}-{rng.integers(1, 13):02}-{rng.integers(1, 29):02}",
+            f"{rng.standard_normal() + i / 20:.3f}",
+        ]
+        for i in range(80)
+    ]
+    names = ["wild", "member", "city", "colour", "when", "price"]
+    write(tmp_path / "table.csv", names, rows)
+    table = read_csv(tmp_path / "table.csv", kinds={"when": "date"})
+    prepared = Preprocessor.fit(table, "price", encoding=encoding)
+    assert {"when: month", "when: weekday", "wild (missing)"} <= set(prepared.features)
+    columns, ids = prepared.layout.columns, prepared.layout.rows
+    width = len(prepared.features) + 7 * columns + 3 * prepared.layout.numbers
+    embedding = [cr.CategoryEmbedding.sized(ids, columns=columns)] if columns else []
+    network = cr.Sequential(
+        *embedding, cr.PeriodicEmbedding.sized(prepared.layout.numbers), cr.Scale.sized(width),
+        cr.NTKAffine.sized(width, 7), cr.ParametricMish.sized(7), cr.Dropout(0.1, steps=9),
+        cr.NTKAffine.sized(7, 1), loss=cr.MeanSquaredError(), seed=2,
+    )  # fmt: skip
+    x, t = prepared.transform(table), prepared.targets(table)
+    cr.Trainer(network, cr.Adam(0.1), engine="numpy").fit(x, t, epochs=20, progress=None)
+    model = Model(network, prepared)
+    wanted = model.predict(table)
+    script = prediction_script(model)
+    printed = run(script, tmp_path, "table.csv")
+    np.testing.assert_allclose([float(line) for line in printed], wanted, rtol=2e-6)
+    if encoding != "standard":
+        assert (np.min(wanted), np.max(wanted)) >= (table["price"].min(), -np.inf)
+        assert np.max(wanted) <= table["price"].max()
+    cr.files.save_model(model, tmp_path / "model.safetensors")
+    again = cr.files.load_model(tmp_path / "model.safetensors")
+    np.testing.assert_array_equal(again.predict(table), wanted)
+
+
 def test_numbers_in_their_own_unit(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     rows = [[f"{a:.4f}", f"{b:.4f}", f"{300 + 40 * a - b:.3f}"] for a, b in rng.random((40, 2))]

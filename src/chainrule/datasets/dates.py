@@ -5,8 +5,20 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterable
+from typing import Literal, get_args
 
-__all__ = ["ambiguous", "day_first_in", "day_of", "days"]
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "DATE_PARTS",
+    "DatePart",
+    "ambiguous",
+    "date_part",
+    "day_first_in",
+    "day_of",
+    "days",
+]
 
 _CLOCK = r"(?:[T ]+(\d{1,2}):(\d{2})(?::(\d{2}(?:\.\d+)?))?\s*(Z|[AaPp][Mm]|[+-]\d{2}:?\d{2})?)?"
 _YEAR_FIRST = re.compile(rf"(\d{{4}})[-/.年](\d{{1,2}})[-/.月](\d{{1,2}})日?{_CLOCK}", re.ASCII)
@@ -20,6 +32,8 @@ _MONTH_NAME = re.compile(
     re.ASCII,
 )
 _EPOCH = dt.datetime(1970, 1, 1)
+#: Days farther away than this from 1970 are no dates.
+_FAR = 1e8
 
 
 def day_of(cell: str, day_first: bool) -> float | None:
@@ -110,3 +124,33 @@ def ambiguous(cells: Iterable[str]) -> str | None:
         if match and int(match[1]) <= 12 and int(match[3]) <= 12 and match[1] != match[3]:
             return cell
     return None
+
+
+#: The parts of a date that a network is given as numbers; Monday is weekday 0.
+DatePart = Literal["year", "month", "day", "weekday", "hour"]
+DATE_PARTS: tuple[DatePart, ...] = get_args(DatePart)
+
+
+def date_part(days: npt.NDArray[np.float64], part: DatePart) -> npt.NDArray[np.float64]:
+    """A part of dates given as days since 1970-01-01; NaN where they are NaN.
+
+    >>> date_part(np.array([0.75, 31.0, np.nan]), "month").tolist()
+    [1.0, 2.0, nan]
+    >>> date_part(np.array([0.75]), "hour").tolist(), date_part(np.array([0.75]), "weekday").tolist()
+    ([18.0], [3.0])
+    """
+    known = np.isfinite(days) & (np.abs(days) < _FAR)
+    whole = np.floor(np.where(known, days, 0.0))
+    dates = whole.astype("datetime64[D]")
+    months = dates.astype("datetime64[M]")
+    if part == "year":
+        numbers = dates.astype("datetime64[Y]").astype(np.int64) + 1970
+    elif part == "month":
+        numbers = months.astype(np.int64) % 12 + 1
+    elif part == "day":
+        numbers = (dates - months.astype("datetime64[D]")).astype(np.int64) + 1
+    elif part == "weekday":
+        numbers = (whole.astype(np.int64) + 3) % 7
+    else:
+        return np.where(known, (days - whole) * 24, np.nan)
+    return np.where(known, numbers, np.nan)

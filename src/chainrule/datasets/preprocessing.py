@@ -14,24 +14,26 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.datasets.dates import date_part
 from chainrule.datasets.described import VERSION, check_json, part_from_json, part_to_json
-from chainrule.datasets.fitting import (
-    MISSING,
+from chainrule.datasets.fitting import ENCODINGS, EncodingName, filled_note, fit_columns
+from chainrule.datasets.forms import Form, Kind
+from chainrule.datasets.note_json import message_from_json, message_to_json
+from chainrule.datasets.parts import (
+    CodeColumn,
+    FlagColumn,
+    Layout,
     NumberColumn,
     Part,
-    Task,
     TextColumn,
     WordColumn,
     category_ids,
-    filled_note,
-    fit_columns,
-    fit_target,
-    labels_in,
+    part_columns,
+    part_ids,
     short,
 )
-from chainrule.datasets.forms import Form, Kind
-from chainrule.datasets.note_json import message_from_json, message_to_json
 from chainrule.datasets.table import Table
+from chainrule.datasets.targets import Target, Task, fit_target, labels_in
 from chainrule.datasets.wording import absent, at_column, quoted, some
 from chainrule.errors import DataError, FormatError, SettingError, nearest, shown
 from chainrule.lang.messages import Spelled, Text, _, _n, _p, listed, sentences
@@ -87,7 +89,7 @@ class Preprocessor:
     ('classification', ('Adelie', 'Chinstrap', 'Gentoo'))
     >>> x, t = prepared.transform(table), prepared.targets(table)
     >>> x.shape, x.dtype, t.dtype
-    ((344, 11), dtype('float32'), dtype('int64'))
+    ((344, 12), dtype('float32'), dtype('int64'))
     >>> prepared.labels(t[:1]).tolist()
     ['Adelie']
     """
@@ -95,22 +97,16 @@ class Preprocessor:
     def __init__(
         self,
         target: str,
-        task: Task,
-        classes: tuple[str, ...] | tuple[int, ...] | None,
-        center: float,
-        spread: float,
+        rule: Target,
         parts: Sequence[Part],
         notes: Sequence[str],
         form: Form | None = None,
     ) -> None:
-        self._target = target
-        self._task: Task = task
-        self._classes = classes
-        self._center, self._spread = center, spread
+        self._target, self._rule = target, rule
         self._parts = tuple(parts)
         self._notes = tuple(notes)
-        words = classes is not None and isinstance(classes[0], str)
-        self._form = form or Form("text" if words else "mixed" if classes else "number")
+        words = rule.classes is not None and isinstance(rule.classes[0], str)
+        self._form = form or Form("text" if words else "mixed" if rule.classes else "number")
 
     @property
     def target(self) -> str:
@@ -120,12 +116,12 @@ class Preprocessor:
     @property
     def task(self) -> Task:
         """`"classification"` or `"regression"`."""
-        return self._task
+        return self._rule.task
 
     @property
     def classes(self) -> tuple[str, ...] | tuple[int, ...] | None:
         """The labels in the order of their ids; None in regression."""
-        return self._classes
+        return self._rule.classes
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -135,17 +131,35 @@ class Preprocessor:
     @property
     def scale(self) -> float:
         """The standard deviation by which the target was divided; 1 in classification."""
-        return self._spread
+        return self._rule.spread
 
     @property
     def scales(self) -> dict[str, tuple[float, float]]:
-        """Mean and standard deviation by which each number column is standardised.
+        """What each number column is scaled by: its mean and standard deviation, or median and spread.
 
         >>> Preprocessor.fit(Table({"a": [1, 3], "t": ["p", "q"]}), "t").scales
         {'a': (2.0, 1.0)}
         """
         numbers = (part for part in self._parts if isinstance(part, NumberColumn))
-        return {part.name: (part.mean, part.std) for part in numbers}
+        return {part.name: (part.center, part.scale) for part in numbers if part.of is None}
+
+    @property
+    def layout(self) -> Layout:
+        """Which columns of x are numbers, and which are row numbers of a CategoryEmbedding.
+
+        >>> letters = list("abcdefghijkl" * 3)
+        >>> table = Table({"letter": letters, "a": range(36), "t": [0, 1, 2] * 12})
+        >>> Preprocessor.fit(table, "t", encoding="embedded").layout
+        Layout(numbers=1, columns=1, rows=13, unknown=(0,))
+        """
+        kinds = [isinstance(part, NumberColumn) for part in self._parts]
+        codes = [part for part in self._parts if isinstance(part, CodeColumn) and part.rows]
+        return Layout(
+            numbers=kinds.index(False) if False in kinds else len(kinds),
+            columns=len(codes),
+            rows=sum(part.rows for part in codes),
+            unknown=tuple(int(part.other) for part in codes),
+        )
 
     @property
     def kinds(self) -> dict[str, Kind]:
@@ -155,7 +169,7 @@ class Preprocessor:
         {'a': 'number', 't': 'text'}
         """
         kinds = {name: form.kind for name, form in self.forms.items()}
-        if self._classes is not None and not isinstance(self._classes[0], str):
+        if self.classes is not None and not isinstance(self.classes[0], str):
             kinds[self._target] = "number"
         return kinds
 
@@ -172,20 +186,14 @@ class Preprocessor:
                 forms[part.name] = part.form
             elif isinstance(part, WordColumn):
                 forms[part.name] = replace(forms.get(part.name, Form("mixed")), kind="mixed")
-            else:
+            elif not isinstance(part, FlagColumn):
                 forms[part.name] = Form("text")
         return {**forms, self._target: self._form}
 
     @property
     def features(self) -> tuple[str, ...]:
         """A name for every column of x: `bill_length_mm`, `island=Biscoe`."""
-        names: list[str] = []
-        for part in self._parts:
-            if isinstance(part, NumberColumn):
-                names.append(part.name)
-            else:
-                names.extend(f"{part.name}={c or MISSING}" for c in part.categories)
-        return tuple(names)
+        return tuple(name for part in self._parts for name in part.features)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -195,7 +203,7 @@ class Preprocessor:
     def __repr__(self) -> str:
         """Task, target and number of inputs, on one line."""
         inputs = len(self.features)
-        return f"Preprocessor({self._task} of {self._target!r} from {inputs} inputs)"
+        return f"Preprocessor({self.task} of {self._target!r} from {inputs} inputs)"
 
     @classmethod
     def fit(
@@ -203,11 +211,21 @@ class Preprocessor:
         table: Table,
         target: str,
         task: Literal["auto", "classification", "regression"] = "auto",
+        *,
+        encoding: EncodingName = "standard",
     ) -> Preprocessor:
         """Learn the rules from the training rows, all of which must have a target.
 
         `task="auto"`: a text target, or whole numbers with at most 20 distinct values, is
         classification; other numbers are regression.
+        `encoding="standard"`: numbers minus their mean, divided by their standard deviation; texts
+        as 0 and 1 for each category. "robust": minus the median, divided by the distance of the
+        quartiles, then z / √(1 + (z/3)²), so that outliers stay within ±3; columns of 0 and 1 are
+        scaled likewise, and answers of a regression stay within the range of the training rows.
+        "embedded": as "robust", but texts of more than nine categories become row numbers for a
+        CategoryEmbedding, the last columns of x. In all of them a missing number becomes the median,
+        with a column of 0 and 1 that tells where (one for all columns with the same gaps); a date becomes days, year, month, day, weekday
+        and hour, as far as they differ.
 
         Raises:
             DataError: no such target, missing or constant targets, or no column to learn from.
@@ -244,8 +262,18 @@ class Preprocessor:
                 )
             )
         notes: list[Text] = []
-        kind, classes, center, spread = fit_target(table, target, task, notes)
-        parts = fit_columns(table, target, notes)
+        if encoding not in ENCODINGS:
+            raise SettingError(
+                _(
+                    "encoding: {nearest}. Got {got}.",
+                    nearest=nearest(encoding, ENCODINGS),
+                    got=shown(encoding),
+                )
+            )
+        rule = fit_target(table, target, task, notes)
+        if not ENCODINGS[encoding].robust:
+            rule = replace(rule, limits=None)
+        parts = fit_columns(table, target, notes, ENCODINGS[encoding])
         if not parts:
             problem = _(
                 "{source}: no column is left to learn from besides the target {target}.",
@@ -254,9 +282,9 @@ class Preprocessor:
             )
             raise DataError(sentences(problem, *notes))
         form = table.form(target)
-        if classes is not None and form is not None and form.kind != "text":
+        if rule.classes is not None and form is not None and form.kind != "text":
             form = replace(form, kind="mixed")  # a word in later rows is an unknown class
-        return cls(target, kind, classes, center, spread, parts, notes, form)
+        return cls(target, rule, parts, notes, form)
 
     def transform(self, table: Table) -> npt.NDArray[np.float32]:
         """The table's rows as x float32 (n, len(features)); other columns are ignored.
@@ -267,47 +295,48 @@ class Preprocessor:
         """
         self._check_columns(table)
         out = np.zeros((len(table), len(self.features)), dtype=np.float32)
+        numbers: list[tuple[int, NumberColumn]] = []
         position = 0
-        names: list[str] = []
-        positions: list[int] = []
-        numbers: list[NumberColumn] = []
         for part in self._parts:
+            width = len(part.features)
             if isinstance(part, NumberColumn):
-                names.append(part.name)
-                positions.append(position)
-                numbers.append(part)
-                position += 1
-                continue
-            ids = _ids(table, part)
-            rows = np.flatnonzero(ids >= 0)
-            out[rows, position + ids[rows]] = 1.0
-            position += len(part.categories)
-        if names:
-            self._transform_numbers(table, out, names, positions, numbers)
+                numbers.append((position, part))
+            else:
+                out[:, position : position + width] = part_columns(table, part)
+            position += width
+        if numbers:
+            self._transform_numbers(table, out, *zip(*numbers, strict=True))
         return out
 
     def _transform_numbers(
         self,
         table: Table,
         out: npt.NDArray[np.float32],
-        names: list[str],
-        positions: list[int],
-        numbers: list[NumberColumn],
+        positions: tuple[int, ...],
+        numbers: tuple[NumberColumn, ...],
     ) -> None:
-        mean = np.array([part.mean for part in numbers])
-        constant = np.array([part.std == 0.0 for part in numbers])
-        std = np.array([part.std or 1.0 for part in numbers])
+        names = [part.name for part in numbers]
+        center = np.array([part.center for part in numbers])
+        constant = np.array([part.scale == 0.0 for part in numbers])
+        scale = np.array([part.scale or 1.0 for part in numbers])
         median = np.array([part.median for part in numbers])
-        consecutive = positions == list(range(positions[0], positions[0] + len(positions)))
+        clipped = np.array([part.clip is not None for part in numbers])
+        clip = np.array([part.clip or 1.0 for part in numbers])
+        dates = [(i, part.of) for i, part in enumerate(numbers) if part.of is not None]
+        consecutive = list(positions) == list(range(positions[0], positions[0] + len(positions)))
         columns = slice(positions[0], positions[0] + len(positions)) if consecutive else positions
         for start in range(0, len(table), ROWS_AT_ONCE):
             chunk = table.matrix(names, start, start + ROWS_AT_ONCE)
+            for i, of in dates:
+                chunk[:, i] = date_part(chunk[:, i], of)
             gaps = np.isnan(chunk)
             if gaps.any():
                 np.copyto(chunk, median, where=gaps)
             with np.errstate(over="ignore", invalid="ignore"):
-                chunk -= mean
-                chunk /= std
+                chunk -= center
+                chunk /= scale
+                if clipped.any():
+                    np.divide(chunk, np.hypot(1.0, chunk / clip), out=chunk, where=clipped)
                 chunk[:, constant] = 0.0
                 small = chunk.astype(np.float32)
             if not np.isfinite(small).all():
@@ -320,8 +349,8 @@ class Preprocessor:
                         " empty.",
                         where=table.location_of(start + row, names[column]),
                         number=cell,
-                        mean=mean[column],
-                        std=std[column],
+                        mean=center[column],
+                        std=scale[column],
                     )
                 )
             out[start : start + len(chunk), columns] = small
@@ -333,7 +362,7 @@ class Preprocessor:
             DataError: the column is absent, or has cells that are missing, of an unknown class,
                 or in regression not numbers.
         """
-        if self._classes is None:
+        if self.classes is None:
             return self._standardised(table)
         ids = self.class_ids(table)
         missing = table.missing(self._target)
@@ -351,7 +380,7 @@ class Preprocessor:
                         where=table.location_of(int(unknown[0]), self._target),
                         rows=_n("{n} row", "{n} rows", len(table)),
                     ),
-                    _("Got {labels}; known are {known}.", labels=labels, known=some(self._classes)),
+                    _("Got {labels}; known are {known}.", labels=labels, known=some(self.classes)),
                     _("Correct them, leave them out, or train again with such rows."),
                 )
             )
@@ -375,7 +404,7 @@ class Preprocessor:
         if missing:
             self._refuse_missing(table, missing)
         with np.errstate(over="ignore"):
-            y = np.asarray((values - self._center) / self._spread, dtype=np.float32)
+            y = np.asarray((values - self._rule.center) / self._rule.spread, dtype=np.float32)
         if not np.isfinite(y).all():
             row = int(np.argmin(np.isfinite(y[:, 0])))
             raise DataError(
@@ -384,8 +413,8 @@ class Preprocessor:
                     " {mean:g} and the standard deviation {std:g}. Correct the cell, or leave out the row.",
                     where=table.location_of(row, self._target),
                     number=values[row, 0],
-                    mean=self._center,
-                    std=self._spread,
+                    mean=self._rule.center,
+                    std=self._rule.spread,
                 )
             )
         return y
@@ -413,19 +442,19 @@ class Preprocessor:
         [1, -1]
         """
         table.require(self._target)
-        if self._classes is None:
+        if self.classes is None:
             raise DataError(
                 _(
                     "{target} is a number to predict (regression): no classes.",
                     target=quoted(self._target),
                 )
             )
-        if isinstance(self._classes[0], str):
-            return category_ids(table, self._target, self._classes)
+        if isinstance(self.classes[0], str):
+            return category_ids(table, self._target, self.classes)
         if table.kind(self._target) == "text":
             return np.full(len(table), -1, dtype=np.int64)
         values = table.matrix([self._target])[:, 0]
-        known = np.array(self._classes, dtype=np.float64)
+        known = np.array(self.classes, dtype=np.float64)
         ids = np.searchsorted(known, values).clip(0, len(known) - 1).astype(np.int64)
         ids[known[ids] != values] = -1
         return ids
@@ -452,7 +481,7 @@ class Preprocessor:
         Raises:
             DataError: this is regression, or an id outside 0 … classes - 1.
         """
-        if self._classes is None:
+        if self.classes is None:
             raise DataError(
                 _(
                     "{target} is a number to predict (regression), so there are no labels. Use"
@@ -461,7 +490,7 @@ class Preprocessor:
                 )
             )
         class_ids = np.asarray(ids)
-        count = len(self._classes)
+        count = len(self.classes)
         if class_ids.dtype.kind not in "iu" or (
             class_ids.size and not (class_ids.min() >= 0 and class_ids.max() < count)
         ):
@@ -472,24 +501,29 @@ class Preprocessor:
                     got=shown(ids),
                 )
             )
-        kind = np.str_ if isinstance(self._classes[0], str) else np.int64
-        labels: npt.NDArray[Any] = np.array(self._classes, dtype=kind)[class_ids]
+        kind = np.str_ if isinstance(self.classes[0], str) else np.int64
+        labels: npt.NDArray[Any] = np.array(self.classes, dtype=kind)[class_ids]
         return labels
 
     def inverse_transform(self, y: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Standardised answers (any shape) as float64 in the target's own unit.
 
+        After a robust encoding they are kept within the range of the training rows.
+
         Raises:
             DataError: this is classification.
         """
-        if self._classes is not None:
+        if self.classes is not None:
             raise DataError(
                 _(
                     "{target} has classes (classification), so there is no unit. Use labels(ids).",
                     target=quoted(self._target),
                 )
             )
-        return np.asarray(y, dtype=np.float64) * self._spread + self._center
+        answers = np.asarray(y, dtype=np.float64) * self._rule.spread + self._rule.center
+        if self._rule.limits is not None:
+            answers = answers.clip(*self._rule.limits)
+        return answers
 
     def warnings_for(self, table: Table) -> tuple[Text, ...]:
         """Sentences about new rows: missing cells that are filled, texts not seen in training.
@@ -504,15 +538,24 @@ class Preprocessor:
         self._check_columns(table)
         counts = table.missing_counts()
         warnings = []
+        known: dict[tuple[str, bool], TextColumn] = {}
         for part in self._parts:
             if isinstance(part, NumberColumn):
-                if counts.get(part.name):
+                if counts.get(part.name) and part.of is None:
                     warnings.append(filled_note(part.name, counts[part.name], part.median))
-                continue
-            ids = _ids(table, part)
-            new = ids < 0
-            if isinstance(part, WordColumn):
-                words = table.words(part.name)
+            elif not isinstance(part, FlagColumn):
+                beside = isinstance(part, WordColumn)
+                before = known.get((part.name, beside))
+                categories = (
+                    part.categories if before is None else before.categories + part.categories
+                )
+                known[part.name, beside] = (WordColumn if beside else TextColumn)(
+                    part.name, categories
+                )
+        for (name, beside), part in known.items():
+            new = part_ids(table, part) < 0
+            if beside:
+                words = table.words(name)
                 new &= np.zeros(len(table), bool) if words is None else words.codes >= 0
             unseen = int(new.sum())
             if unseen:
@@ -523,7 +566,7 @@ class Preprocessor:
                         "{n} cells in {column} hold texts that the training rows do not have, and became"
                         " zeros.",
                         unseen,
-                        column=quoted(part.name),
+                        column=quoted(name),
                     )
                 )
         return tuple(warnings)
@@ -577,13 +620,15 @@ class Preprocessor:
         >>> Preprocessor.from_json(prepared.to_json()).to_json() == prepared.to_json()
         True
         """
+        rule = self._rule
         return {
             "version": VERSION,
             "target": self._target,
-            "task": self._task,
-            "classes": None if self._classes is None else list(self._classes),
-            "center": self._center,
-            "spread": self._spread,
+            "task": rule.task,
+            "classes": None if rule.classes is None else list(rule.classes),
+            "center": rule.center,
+            "spread": rule.spread,
+            "limits": None if rule.limits is None else list(rule.limits),
             "columns": [part_to_json(part) for part in self._parts],
             "notes": list(map(str, self._notes)),
             "messages": list(map(message_to_json, self._notes)),
@@ -614,21 +659,21 @@ class Preprocessor:
                 )
             )
         messages = data.get("messages", data["notes"])
-        return cls(
-            data["target"],
+        limits = data.get("limits")
+        rule = Target(
             data["task"],
             None if data["classes"] is None else tuple(data["classes"]),
             float(data["center"]),
             float(data["spread"]),
+            None if limits is None else (float(limits[0]), float(limits[1])),
+        )
+        return cls(
+            data["target"],
+            rule,
             [part_from_json(column) for column in data["columns"]],
             list(map(message_from_json, messages, data["notes"])),
             Form(**data["form"]) if data.get("form") else None,
         )
-
-
-def _ids(table: Table, part: TextColumn | WordColumn) -> npt.NDArray[np.int64]:
-    """For each row the index of its text among the part's categories; -1 if it is not there."""
-    return category_ids(table, part.name, part.categories, beside=isinstance(part, WordColumn))
 
 
 def _is_number(cell: str) -> bool:

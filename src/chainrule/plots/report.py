@@ -11,7 +11,7 @@ from importlib import metadata
 import numpy as np
 
 from chainrule.checking import check
-from chainrule.datasets.fitting import MISSING
+from chainrule.datasets.parts import MISSING
 from chainrule.engine.naming import parameter_names
 from chainrule.graph.variable import Array
 from chainrule.graph.verdicts import Verdict

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chainrule.engine.protocols import RecordableNetwork
 from chainrule.errors import SettingError
 from chainrule.graph.variable import Array
 from chainrule.lang.messages import _, listed, sentences
-from chainrule.layers import Embedding
+from chainrule.layers import CategoryEmbedding, Embedding, PeriodicEmbedding
 from chainrule.layers.losses import Loss
 from chainrule.script.function_source import literal
 from chainrule.script.page import Page, lay_out, widths_of
@@ -58,6 +57,29 @@ def number(cell, place):
     return value
 """
 
+_DATE = """\
+def day(cell, place):
+    {doc}
+    try:
+        when = datetime.fromisoformat(cell).replace(tzinfo=None)
+    except ValueError:
+        return number(cell, place)
+    return (when - datetime(1970, 1, 1)).total_seconds() / 86400
+
+
+def date_part(days, part):
+    {part_doc}
+    dates = np.floor(days).astype("datetime64[D]")
+    months = dates.astype("datetime64[M]")
+    return {{
+        "year": dates.astype("datetime64[Y]").astype(int) + 1970,
+        "month": months.astype(int) % 12 + 1,
+        "day": (dates - months.astype("datetime64[D]")).astype(int) + 1,
+        "weekday": (np.floor(days).astype(int) + 3) % 7,
+        "hour": (days - np.floor(days)) * 24,
+    }}[part]
+"""
+
 _PREPARE = """\
 def prepare(path):
     {doc}
@@ -66,19 +88,31 @@ def prepare(path):
     if absent:
         sys.exit({absent})
     inputs = []
-    for name, *how in COLUMNS:
+    for name, kind, *how in COLUMNS:
         cells = [cell.strip() for cell in table[name]]
         cells = ["" if cell in MISSING else cell for cell in cells]
-        if len(how) == 1:
+        if kind == "texts":
             inputs += [np.array([cell == word for cell in cells], float) for word in how[0]]
+        elif kind == "codes":
+            codes = dict(zip(how[0], how[1]))
+            inputs.append(np.array([codes.get(cell, how[2]) for cell in cells]))
+        elif kind == "missing":
+            inputs.append(np.array([cell == "" for cell in cells], float))
         else:
-            mean, deviation, median = how
-            words = {{"", *(w for n, *h in COLUMNS if n == name and len(h) == 1 for w in h[0])}}
+            center, scale, median, clip = how[:4]
+            words = {{"", *(w for n, k, *h in COLUMNS if n == name and k == "texts" for w in h[0])}}
             places = [{place} for line in lines]
-            numbers = [median if c in words else number(c, at) for c, at in zip(cells, places)]
-            numbers = np.array(numbers) - mean
-            inputs.append(numbers / deviation if deviation else 0 * numbers)
+            known = [c not in words for c in cells]
+            numbers = np.full(len(cells), median)
+            numbers[known] = [{cell} for c, at, k in zip(cells, places, known) if k]
+{of}            numbers = (numbers - center) / scale if scale else 0 * numbers
+            inputs.append(numbers / np.hypot(1, numbers / clip) if clip else numbers)
     return np.column_stack(inputs)
+"""
+
+_OF = """\
+            if kind != "number":
+                numbers[known] = date_part(numbers[known], kind)
 """
 
 
@@ -88,7 +122,8 @@ def prediction_script(model: WritableModel, *, lang: str | None = None) -> Scrip
     The weights are in the `.npz` beside it. `python FILE table.csv` prints a prediction for every
     row: the label, or the value in the target's own unit. The table has the columns the model was
     trained on; missing cells are filled and numbers scaled as in training. It reads plain numbers, texts,
-    and words among numbers; dates, units and decimal commas are for `chainrule predict`.
+    words among numbers, and dates such as 2024-03-31; other dates, units and decimal commas are for
+    `chainrule predict`.
     `python FILE inputs.npy` takes an array of network inputs: prepared rows, or, for a model saved
     without a preparation, the rows themselves (which may then also be a CSV file of plain numbers).
 
@@ -103,7 +138,7 @@ def prediction_script(model: WritableModel, *, lang: str | None = None) -> Scrip
     network = model.network
     network._flatten_parameters()
     page = Page(network, lang)
-    x = _example(network)
+    x = _example(model)
     ((recording, sizes),) = lay_out(
         lambda n: record_predict(network, x, n), widths_of(network, x), ()
     )
@@ -122,16 +157,20 @@ def prediction_script(model: WritableModel, *, lang: str | None = None) -> Scrip
             _columns(model.preparation, lang),
             _reader(model.facts, lang),
             _number(lang),
-            _prepare(lang),
+            *_dates(model.preparation, lang),
+            _prepare(model.preparation, lang),
         ]
     blocks += [*function.helpers, "\n".join(lines), "\n".join(_use(model, x, lang))]
     return Script(page.text(_doc(model, lang), blocks), page.arrays)
 
 
-def _example(network: RecordableNetwork) -> Array:
+def _example(model: WritableModel) -> Array:
     """Two rows of zeros of the shape that the network takes."""
+    network = model.network
+    if model.preparation is not None:
+        return np.zeros((2, len(model.preparation.features)), network.dtype)
     for layer in network.layers:
-        if isinstance(layer, Embedding):
+        if isinstance(layer, Embedding | CategoryEmbedding | PeriodicEmbedding):
             break
         for p in layer._parameters.values():
             return np.zeros((2, p.shape[0]), network.dtype)
@@ -164,14 +203,22 @@ def _columns(preparation: Preprocessor, lang: str) -> str:
     from chainrule.datasets.cells import MISSING
 
     description = preparation.to_json()
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for column in description["columns"]:
-        if column["kind"] == "number":
+        name, kind = column["name"], column["kind"]
+        if kind == "number":
             numbers = [float(column[key]) for key in ("mean", "std", "median")]
-            rows.append((column["name"], *numbers))
+            rows.append((name, column["of"] or "number", *numbers, column["clip"]))
+        elif kind == "flag":
+            rows.append((name, "missing"))
+        elif kind == "code":
+            rows.append((name, "codes", column["categories"], column["values"], column["other"]))
         else:
-            rows.append((column["name"], column["categories"]))
-    note = _("A number with its mean, deviation and median in training, or a text with its words")
+            rows.append((name, "texts", column["categories"]))
+    note = _(
+        "A column: a number with center, scale, median and limit; a text with its words, or with a number"
+        " for each of its words and for all others; or whether a number is missing"
+    )
     lines = [*comment(note, lang), *_list_lines("COLUMNS", rows)]
     if description["classes"] is not None:
         lines += _list_lines("CLASSES", description["classes"])
@@ -253,8 +300,21 @@ def _number(lang: str) -> str:
     return _NUMBER.format(doc=doc, refused=printed(refused, lang))
 
 
-def _prepare(lang: str) -> str:
-    doc = _("The inputs of the network: numbers as (cell - mean) / deviation, texts as 0 and 1.")
+def _dates(preparation: Preprocessor, lang: str) -> list[str]:
+    """The functions that read dates, if there are any."""
+    if not _has_dates(preparation):
+        return []
+    doc = docstring(_("Days since 1970-01-01, for a date such as 2024-03-31 or a number of days."), lang)
+    part_doc = docstring(_("The year, month, ... of days since 1970-01-01."), lang)
+    return [_DATE.format(doc=doc, part_doc=part_doc)]
+
+
+def _has_dates(preparation: Preprocessor) -> bool:
+    return any(form.kind == "date" for form in preparation.forms.values())
+
+
+def _prepare(preparation: Preprocessor, lang: str) -> str:
+    doc = _("The inputs of the network: numbers as (cell - center) / scale, texts as numbers.")
     absent = _(
         "{path}: no column {names}. Columns: {columns}.",
         path="{path}",
@@ -264,8 +324,16 @@ def _prepare(lang: str) -> str:
     place = _(
         "{path}, line {line}, column {column}", path="{path}", line="{line}", column="{name!r}"
     )
+    dates = [name for name, form in preparation.forms.items() if form.kind == "date"]
+    cell = "number(c, at)"
+    if dates:
+        cell = f"(day if name in {literal(dates)} else number)(c, at)"
     return _PREPARE.format(
-        doc=docstring(doc, lang), absent=printed(absent, lang), place=printed(place, lang)
+        doc=docstring(doc, lang),
+        absent=printed(absent, lang),
+        place=printed(place, lang),
+        cell=cell,
+        of=_OF if dates else "",
     )
 
 
@@ -314,4 +382,7 @@ def _use(model: WritableModel, x: Array, lang: str) -> list[str]:
             literal(float(description["center"])),
         )
         answer = f"(y[:, 0].astype(float) * {spread} + {center})"
+        if description["limits"] is not None:
+            low, high = map(literal, description["limits"])
+            answer += f".clip({low}, {high})"
     return [*lines, f"for answer in {answer}.tolist():", "    print(answer)"]
