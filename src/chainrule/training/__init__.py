@@ -10,11 +10,13 @@ from chainrule.training.history import History
 from chainrule.training.linear import Linear, fit_linear
 from chainrule.training.many import fit_many
 from chainrule.training.metrics import accuracy, binary_accuracy, confusion_matrix, mae, r2, rmse
+from chainrule.training.presets import PRESETS, Preset
 from chainrule.training.recipes import Choice, Recipe, choose_recipe, recipes_for
 from chainrule.training.trainer import Trainer
 from chainrule.training.trajectory import Trajectory
 
 __all__ = [
+    "PRESETS",
     "Baselines",
     "Callback",
     "Choice",
@@ -23,6 +25,7 @@ __all__ = [
     "Histograms",
     "History",
     "Linear",
+    "Preset",
     "Recipe",
     "Trainer",
     "Trajectory",

@@ -1,0 +1,164 @@
+"""Presets: whole recipes for tables, from the encoding of the columns to the schedule of the rate.
+
+`table` is RealMLP-TD and `table-small` RealMLP-TD-S, of Holzmüller, Grinsztajn and Steinwart, "Better
+by default: strong pre-tuned MLPs and boosted trees on tabular data", 2024 (arXiv 2407.04491). Their
+constants were tuned on many tables, so that no table needs tuning of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy.typing as npt
+
+from chainrule.datasets.fitting import EncodingName
+from chainrule.datasets.parts import Layout
+from chainrule.layers import (
+    SELU,
+    CategoryEmbedding,
+    Dropout,
+    Layer,
+    MeanSquaredError,
+    Mish,
+    NTKAffine,
+    ParametricMish,
+    ParametricSELU,
+    PeriodicEmbedding,
+    Scale,
+    SoftmaxWithLoss,
+)
+from chainrule.layers.initial import Seed
+from chainrule.networks import Sequential, data_dependent_init
+from chainrule.optimizers import Adam, AdamW, Optimizer
+from chainrule.schedules import CosineLog, FlatCosine
+from chainrule.settings import whole
+
+__all__ = ["PRESETS", "Preset"]
+
+Task = Literal["classification", "regression"]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """How a network for a table is built and trained.
+
+    `encoding` is that of `datasets.Preprocessor.fit`; `lr` the highest learning rate for classes and
+    for values; `embeds`: each number becomes a PeriodicEmbedding, and activations have learnt
+    slopes; `dropout` and `weight_decay` let go over the second half of training.
+
+    >>> import chainrule as cr
+    >>> prepared = cr.datasets.Preprocessor.fit(cr.datasets.iris(), "species", encoding="embedded")
+    >>> x, t = prepared.transform(cr.datasets.iris()), prepared.targets(cr.datasets.iris())
+    >>> preset = cr.PRESETS["table"]
+    >>> net = preset.network(x, outputs=3, layout=prepared.layout, task="classification", epochs=9)
+    >>> trainer = cr.Trainer(net, preset.optimizer(len(x), task="classification", epochs=9))
+    >>> trainer.fit(x, t, 9, preset.batch_size, progress=None)["loss"][-1] < 1
+    True
+    """
+
+    encoding: EncodingName
+    lr: dict[Task, float]
+    embeds: bool = False
+    hidden: tuple[int, ...] = (256, 256, 256)
+    dropout: float = 0.0
+    weight_decay: float = 0.0
+    label_smoothing: float = 0.1
+    epochs: int = 256
+    batch_size: int = 256
+
+    def steps(self, rows: int, epochs: int | None = None) -> int:
+        """How many updates the training of so many rows makes."""
+        batches = math.ceil(whole(rows, "rows") / self.batch_size)
+        return batches * (self.epochs if epochs is None else whole(epochs, "epochs"))
+
+    def network(
+        self,
+        x: npt.ArrayLike,
+        *,
+        outputs: int,
+        layout: Layout,
+        task: Task,
+        epochs: int | None = None,
+        seed: Seed = 0,
+    ) -> Sequential:
+        """The network for training rows x (N, D), whose first weights depend on these rows.
+
+        `layout` says which columns are numbers and which row numbers of categories; `outputs` is the
+        number of classes or values.
+        """
+        layers: list[Layer] = []
+        width = len(x[0])  # type: ignore[index, arg-type]
+        if layout.columns:
+            table = CategoryEmbedding.sized(layout.rows, EMBEDDING, columns=layout.columns)
+            layers.append(table)
+            width += layout.columns * (EMBEDDING - 1)
+        if self.embeds and layout.numbers:
+            waves = PeriodicEmbedding.sized(layout.numbers, waves=WAVES, outputs=VALUES)
+            waves.lr_factor = SLOW
+            layers.append(waves)
+            width += layout.numbers * (VALUES - 1)
+        scale = Scale.sized(width)
+        scale.lr_factor = FAST
+        layers.append(scale)
+        for size in self.hidden:
+            layers += [_affine(width, size), *self._activation(size, task)]
+            if self.dropout:
+                layers.append(Dropout(self.dropout, steps=self.steps(len(x), epochs)))  # type: ignore[arg-type]
+            width = size
+        layers.append(_affine(width, outputs, "normal" if self.embeds else "zeros"))
+        loss = (
+            SoftmaxWithLoss(label_smoothing=self.label_smoothing)
+            if task == "classification"
+            else MeanSquaredError()
+        )
+        network = Sequential(*layers, loss=loss, seed=seed)
+        if layout.columns:  # a text that training rows do not have is no category: zeros
+            table.W[list(layout.unknown)] = 0
+        if self.embeds:
+            data_dependent_init(network, x)
+        return network
+
+    def _activation(self, size: int, task: Task) -> Sequence[Layer]:
+        if not self.embeds:
+            return [SELU() if task == "classification" else Mish()]
+        kind = ParametricSELU if task == "classification" else ParametricMish
+        bent = kind.sized(size)
+        bent.lr_factor = SLOW
+        return [bent]
+
+    def optimizer(self, rows: int, *, task: Task, epochs: int | None = None) -> Optimizer:
+        """The optimizer for a training of so many rows."""
+        steps = self.steps(rows, epochs)
+        rate = CosineLog(self.lr[task], steps)
+        if not self.weight_decay:
+            return Adam(rate, beta2=BETA2)
+        return AdamW(rate, beta2=BETA2, weight_decay=FlatCosine(self.weight_decay, steps))
+
+
+#: Values for a category, waves and values for a number.
+EMBEDDING, WAVES, VALUES = 8, 16, 4
+#: Factors of the rate: for biases, slopes and waves; for the scale of the inputs.
+SLOW, FAST = 0.1, 6.0
+BETA2 = 0.95
+
+
+def _affine(inputs: int, outputs: int, init: str = "normal") -> NTKAffine:
+    layer = NTKAffine.sized(inputs, outputs, init=init)
+    layer._parameters["b"].lr_factor = SLOW
+    return layer
+
+
+#: The presets by name.
+PRESETS: dict[str, Preset] = {
+    "table-small": Preset("robust", {"classification": 0.04, "regression": 0.07}),
+    "table": Preset(
+        "embedded",
+        {"classification": 0.04, "regression": 0.2},
+        embeds=True,
+        dropout=0.15,
+        weight_decay=0.02,
+    ),
+}
