@@ -161,6 +161,20 @@ def test_early_stopping_goes_back_to_the_best_epoch() -> None:
     assert len(history) - (history["val_loss"].index(best) + 1) == 4
 
 
+@pytest.mark.parametrize("latest", [False, True])
+def test_without_patience_only_the_best_epoch_is_restored(latest: bool) -> None:
+    x, t = cr.datasets.spiral()
+    trainer = cr.Trainer(small(), cr.Momentum(3.0))
+    best = cr.EarlyStopping("val_accuracy", patience=None, latest=latest)
+    history = trainer.fit(x, t, 60, 30, validation=(x, t), early_stopping=best, progress=None)
+    scores = history["val_accuracy"]
+    assert len(history) == 60
+    assert history.stopped is None
+    assert trainer.evaluate(x, t)["accuracy"] == max(scores) > scores[-1]
+    equal = [i + 1 for i, score in enumerate(scores) if score == max(scores)]
+    assert best.best_epoch == (equal[-1] if latest else equal[0])
+
+
 def test_patience_needs_held_out_rows() -> None:
     with pytest.raises(SettingError, match=r"val_loss.*validation=0\.2"):
         fitted(early_stopping=3)

@@ -56,8 +56,8 @@ def evaluate_held_out(
     t: Array,
 ) -> Evaluation:
     """Score a network and the baselines on held-out rows."""
-    y = np.asarray(network.predict(x))
-    comparison = baselines.compare(y, x, t)
+    y = preparation.limited(network.predict(x))
+    comparison = baselines.compare(y, preparation.layout.one_hot(x), t)
     if preparation.classes:
         scores: Scores = {"accuracy": comparison.model}
     else:

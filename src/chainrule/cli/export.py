@@ -159,7 +159,7 @@ def _optimizer(found: Model, steps: int) -> Optimizer:
     """A new optimizer as the facts of `chainrule train` describe it; without them, Adam."""
     from chainrule import optimizers, schedules
     from chainrule.cli.model_and_data import fact
-    from chainrule.cli.train_plan import optimizer_class
+    from chainrule.cli.train_options import optimizer_class
     from chainrule.errors import ChainruleError
 
     try:

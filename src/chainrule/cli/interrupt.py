@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -28,6 +30,19 @@ class CtrlC(Callback):
     def __exit__(self, *error: object) -> None:
         if self.old is not None:
             signal.signal(signal.SIGINT, self.old)
+
+    @contextmanager
+    def left_to_others(self) -> Iterator[None]:
+        """Within it, Ctrl-C is handled as if this were not here: many networks end by themselves."""
+        if self.old is None:
+            yield
+            return
+        signal.signal(signal.SIGINT, self.old)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, self._asked)
+            self.started = True
 
     def on_start(self, trainer: Trainer) -> None:
         """From now on there is something to keep."""

@@ -163,7 +163,7 @@ def _score(
         # Labels that training did not have are classes of their own, which nobody ever says.
         t[t < 0] = len(classes)
     x = preparation.transform(rows)
-    y = np.asarray(model.network.predict(x))
+    y = preparation.limited(model.network.predict(x))
     compared: tuple[tuple[Text, Text], ...] = ()
     judgement: tuple[Text, ...] = ()
     simplest: dict[str, float | None] = {}
@@ -172,7 +172,7 @@ def _score(
         and model.baselines is not None
         and y.shape[1:] == model.baselines.answer.shape
     ):
-        comparison = model.baselines.compare(y, x, t)
+        comparison = model.baselines.compare(y, preparation.layout.one_hot(x), t)
         simplest = baseline_scores(comparison)
         compared = tuple(baseline_line(comparison, preparation, model.baselines))
         hidden = bool(fact(model, "training", "hidden"))

@@ -42,8 +42,9 @@ if TYPE_CHECKING:
 
 __all__ = ["train"]
 
-# The names in networks.ACTIVATIONS and optimizers.OPTIMIZERS, which a test compares with these: the help
-# starts without NumPy.
+# The names in networks.ACTIVATIONS, optimizers.OPTIMIZERS and cli.train_plan.WAYS, which a test compares
+# with these: the help starts without NumPy.
+PRESETS = ("table", "table-small", "plain")
 ACTIVATIONS = ("relu", "leaky_relu", "elu", "selu", "silu", "mish", "gelu", "tanh", "sigmoid")
 OPTIMIZERS = ("adamw", "adam", "sgd", "momentum", "nesterov", "rmsprop", "adagrad")
 INTERRUPTED = 130
@@ -105,53 +106,63 @@ class Epochs(Number):
 )
 @option("--force", is_flag=True, help=_("Overwrite an existing file."))
 @option(
+    "--preset",
+    type=OneOf(("auto", *PRESETS)),
+    default="auto",
+    help=_(
+        "How the network is built and trained: table, with settings tuned on many tables (the default),"
+        " table-small, its short form, or plain, which is also the default for pixels and with"
+        " --activation, --optimizer, --schedule or --l2."
+    ),
+)
+@option(
+    "--ensemble",
+    type=Number(whole=True, least=1, most=1000, example="8"),
+    default=1,
+    metavar="N",
+    help=_("Train N networks of different seeds at once, and answer with their mean."),
+)
+@option(
     "--hidden",
     type=Hidden(),
-    default="128",
-    show_default=True,
     metavar="SIZES",
-    help=_("Sizes of the hidden layers: 64,32, or none."),
+    help=_("Sizes of the hidden layers: 64,32, or none. By default 256,256,256; 128 in plain."),
 )
 @option(
     "--activation",
     type=OneOf(ACTIVATIONS),
-    default="relu",
-    show_default=True,
-    help=_("What stands between the layers."),
+    help=_("What stands between the layers in plain; by default relu."),
 )
 @option(
     "--optimizer",
     type=OneOf(OPTIMIZERS),
-    default="adamw",
-    show_default=True,
-    help=_("How the weights move."),
+    help=_("How the weights move in plain; by default adamw."),
 )
 @option(
     "--lr",
     type=Number(above=0, most=1000, example="0.01"),
     metavar="RATE",
-    help=_("Learning rate at the start; by default what suits the optimizer."),
+    help=_("The highest learning rate; by default the preset's, or what suits the optimizer."),
 )
 @option(
     "--schedule",
     type=OneOf(("cosine", "constant")),
-    default="cosine",
-    show_default=True,
-    help=_("How the learning rate goes on."),
+    help=_("How the learning rate goes on in plain; by default cosine."),
 )
 @option(
     "--epochs",
     type=Epochs(),
     metavar="N",
     help=_(
-        "Times through the rows; by default chosen with the weight decay, on training rows left out."
+        "Times through the rows. By default 256; in plain, chosen with the weight decay, on training"
+        " rows left out."
     ),
 )
 @option(
     "--batch-size",
     type=Number(whole=True, least=1, most=10**9, example="32"),
     metavar="N",
-    help=_("Rows a step; 32 by default, 128 from 10,000 rows on."),
+    help=_("Rows a step. By default 256; in plain, 32, or 128 from 10,000 rows on."),
 )
 @option(
     "--validation",
@@ -172,30 +183,29 @@ class Epochs(Number):
     type=Number(least=0, most=1000, example="0.1"),
     metavar="RATE",
     help=_(
-        "Shrink the weights at each update; by default chosen with the epochs, for adamw; else 0."
+        "Shrink the weights at each update. By default 0.02; in plain, chosen with the epochs, for adamw;"
+        " else 0."
     ),
 )
 @option(
     "--l2",
     type=Number(least=0, most=1000, example="0.001"),
-    default=0.0,
     metavar="RATE",
-    help=_("Add RATE times the weight to its gradient."),
+    help=_("Add RATE times the weight to its gradient, in plain."),
 )
 @option(
     "--dropout",
     type=Number(least=0, below=1, example="0.2"),
-    default=0.0,
     metavar="PART",
-    help=_("The part of each hidden layer to leave out at each step."),
+    help=_(
+        "The part of each hidden layer to leave out at each step. By default 0.15; in plain, 0."
+    ),
 )
 @option(
     "--label-smoothing",
     type=Number(least=0, below=1, example="0.1"),
-    default=0.1,
-    show_default=True,
     metavar="PART",
-    help=_("How much of each class's target goes to all classes."),
+    help=_("How much of each class's target goes to all classes. By default 0.1."),
 )
 @option(
     "--task",
@@ -252,7 +262,8 @@ def train(playground: str | None, as_json: bool, quiet: bool, **options: Any) ->
         refuse_others(ctx)
         train_link(playground, options["epochs"], as_json=as_json, quiet=quiet)
         return
-    from chainrule.cli.train_plan import TrainOptions, make_plan
+    from chainrule.cli.train_options import TrainOptions
+    from chainrule.cli.train_plan import make_plan
     from chainrule.cli.train_run import run_plan
 
     if options["data"] is None:

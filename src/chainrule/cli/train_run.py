@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import os
 import time
 from collections.abc import Sequence
@@ -19,18 +18,13 @@ from chainrule.cli.interrupt import CtrlC
 from chainrule.cli.language import current
 from chainrule.cli.model_and_data import Facts
 from chainrule.cli.places import free_name
+from chainrule.cli.train_plain import recipe_options
 from chainrule.cli.train_plan import Plan
+from chainrule.cli.train_ways import Outcome
 from chainrule.errors import NonFiniteError, SettingError
 from chainrule.files import save_model
-from chainrule.lang.messages import Text, _, _n, sentences
-from chainrule.training import (
-    Baselines,
-    Callback,
-    Choice,
-    EarlyStopping,
-    History,
-    choose_recipe,
-)
+from chainrule.lang.messages import Text, _, sentences
+from chainrule.training import Baselines
 
 __all__ = ["Trained", "run_plan"]
 
@@ -69,35 +63,37 @@ class Trained:
 
 def run_plan(plan: Plan, progress: str | None) -> Trained:
     """Train, score the held-out rows, keep the model and write the report."""
-    with CtrlC(plan.trainer) as ctrl_c:
+    with CtrlC(plan.way.trainer) as ctrl_c:
         return _run_plan(plan, progress, ctrl_c)
 
 
-def _run_plan(plan: Plan, progress: str | None, ctrl_c: Callback) -> Trained:
+def _run_plan(plan: Plan, progress: str | None, ctrl_c: CtrlC) -> Trained:
     options, preparation = plan.options, plan.preparation
     x, t = preparation.transform(plan.split.table), preparation.targets(plan.split.table)
     training, held_out = plan.split.training, plan.split.held
     rows = x[training], t[training]
     validation = (x[held_out], t[held_out]) if len(held_out) else None
     started = time.perf_counter()
-    choice, history = _train(plan, rows, validation, progress, ctrl_c)
+    outcome = _train(plan, rows, validation, progress, ctrl_c)
+    history = outcome.history
     seconds = time.perf_counter() - started
 
     facts = dict(plan.facts)
     facts["training"] = {
         **facts["training"],
-        "weight_decay": choice.recipe.weight_decay,
         "epochs": len(history),
-        **_tried(choice),
+        **outcome.facts,
         "stopped": history.stopped,
-        "engine": plan.trainer.engine_used,
+        "engine": plan.way.trainer.engine_used,
     }
-    baselines = Baselines.fit(*rows, classes=len(preparation.classes or ()) or None)
+    baselines = Baselines.fit(
+        preparation.layout.one_hot(rows[0]), rows[1], classes=len(preparation.classes or ()) or None
+    )
     evaluation: Evaluation | None = None
     verdict: tuple[Text, ...] = ()
     if validation is not None:
-        evaluation = evaluate_held_out(plan.net, preparation, baselines, *validation)
-        verdict = evaluation.verdict(bool(options.hidden), options.recipe_options())
+        evaluation = evaluate_held_out(plan.way.network, preparation, baselines, *validation)
+        verdict = evaluation.verdict(options.hidden != (), recipe_options(options))
         facts["held_out"] = evaluation.scores
     out = _keep_model(plan, facts, baselines)
     report = options.report if len(history) else None
@@ -110,11 +106,11 @@ def _run_plan(plan: Plan, progress: str | None, ctrl_c: Callback) -> Trained:
         bytes=os.path.getsize(out),
         seconds=seconds,
         epochs=len(history),
-        planned=choice.recipe.epochs,
+        planned=outcome.planned,
         stopped=history.stopped,
         interrupted=history.interrupted,  # a Ctrl-C since then stops nothing
         figures=(
-            *_recipe_line(choice),
+            *outcome.lines,
             *held_out_lines(evaluation, options.patience is not None),
         ),
         facts=facts,
@@ -129,66 +125,20 @@ def _train(
     rows: tuple[Array, Array],
     validation: tuple[Array, Array] | None,
     progress: str | None,
-    ctrl_c: Callback,
-) -> tuple[Choice, History]:
-    """Choose a recipe by the training rows alone, and train with it."""
-    patience, trainer = plan.options.patience, plan.trainer
+    ctrl_c: CtrlC,
+) -> Outcome:
+    """Train; if a number is not finite, say what may help."""
     try:
-        if len(plan.recipes) == 1:
-            plan.recipes[0].prepare(trainer.optimizer, len(rows[0]), plan.batch_size)
-            choice = Choice(plan.recipes, (), 0)
-        else:
-            choice = choose_recipe(trainer, *rows, plan.recipes, plan.batch_size, progress=progress)
-        history = trainer.fit(
-            *rows,
-            choice.recipe.epochs,
-            plan.batch_size,
-            validation=validation,
-            early_stopping=None if patience is None else EarlyStopping(patience=patience),
-            callbacks=[ctrl_c],
-            progress=progress,
-        )
+        return plan.way.train(rows, validation, progress, ctrl_c)
     except NonFiniteError as error:
         raise NonFiniteError(
             _(
                 "training went out of bounds, and nothing was saved. {error} Here: give a smaller --lr"
                 " than {lr:g}.",
                 error=error.args[0],
-                lr=plan.options.learning_rate,
+                lr=plan.way.lr,
             )
         ) from None
-    return choice, history
-
-
-def _tried(choice: Choice) -> Facts:
-    """The recipes that were tried, as facts to keep."""
-    if not choice.losses:
-        return {}
-    pairs = zip(choice.recipes, choice.losses, strict=True)
-    return {
-        "tried": [
-            {
-                "epochs": recipe.tried.epochs,
-                "weight_decay": recipe.weight_decay,
-                "loss": loss if math.isfinite(loss) else None,
-            }
-            for recipe, loss in pairs
-        ],
-        "folds": choice.folds,
-    }
-
-
-def _recipe_line(choice: Choice) -> list[tuple[Text, Text]]:
-    """The recipe that was chosen, as a line to show."""
-    if not choice.losses:
-        return []
-    best = _(
-        "{epochs}, weight decay {decay:g}: the best of {count} on training rows left out",
-        epochs=_n("{n} epoch", "{n} epochs", choice.recipe.epochs),
-        decay=choice.recipe.weight_decay,
-        count=len(choice.recipes),
-    )
-    return [(_("recipe"), best)]
 
 
 def _keep_model(plan: Plan, facts: Facts, baselines: Baselines) -> str:
@@ -197,7 +147,7 @@ def _keep_model(plan: Plan, facts: Facts, baselines: Baselines) -> str:
     while True:
         try:
             save_model(
-                out, plan.net, preparation=plan.preparation, facts=facts,
+                out, plan.way.network, preparation=plan.preparation, facts=facts,
                 baselines=baselines, overwrite=options.force,
             )  # fmt: skip
         except SettingError:
@@ -225,7 +175,7 @@ def _write_report(
         training=plan.split.training,
         held=plan.split.held,
         preparation=plan.preparation,
-        trainer=plan.trainer,
+        trainer=plan.way.trainer,
         seconds=seconds,
         checksum=_checksum(plan.options.data),
     )

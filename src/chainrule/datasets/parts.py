@@ -122,6 +122,24 @@ class Layout:
     rows: int = 0
     unknown: tuple[int, ...] = ()
 
+    def one_hot(self, x: npt.ArrayLike) -> npt.NDArray[Any]:
+        """x with columns of 0 and 1 in place of row numbers: for a linear model.
+
+        >>> Layout(numbers=1, columns=1, rows=3).one_hot([[0.5, 2.0]])
+        array([[0.5, 0. , 0. , 1. ]])
+        """
+        rows = np.asarray(x)
+        if not self.columns:
+            return rows
+        codes = np.zeros((len(rows), self.rows), rows.dtype)
+        for ids in rows[:, -self.columns :].T:
+            codes[np.arange(len(rows)), ids.astype(np.int64)] = 1
+        return np.concatenate([rows[:, : -self.columns], codes], axis=1)
+
+    def width(self, features: int) -> int:
+        """The columns of `one_hot(x)`, for so many of x."""
+        return features - self.columns + self.rows
+
 
 def part_columns(table: Table, part: Part) -> npt.NDArray[np.floating[Any]]:
     """The columns of x (n, features) that a part makes; those of numbers are made all together."""

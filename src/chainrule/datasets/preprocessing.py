@@ -520,10 +520,18 @@ class Preprocessor:
                     target=quoted(self._target),
                 )
             )
-        answers = np.asarray(y, dtype=np.float64) * self._rule.spread + self._rule.center
-        if self._rule.limits is not None:
-            answers = answers.clip(*self._rule.limits)
-        return answers
+        return np.asarray(self.limited(y), np.float64) * self._rule.spread + self._rule.center
+
+    def limited(self, y: npt.ArrayLike) -> npt.NDArray[Any]:
+        """Standardised answers within the range of the training rows, if the encoding is robust.
+
+        Anything else stays as it is: answers after other encodings, and scores of classes.
+        """
+        answers = np.asarray(y)
+        if self._rule.limits is None:
+            return answers
+        low, high = ((n - self._rule.center) / self._rule.spread for n in self._rule.limits)
+        return answers.clip(low, high)
 
     def warnings_for(self, table: Table) -> tuple[Text, ...]:
         """Sentences about new rows: missing cells that are filled, texts not seen in training.

@@ -147,9 +147,7 @@ def _describe_network(
     )
     seed = network.seed if isinstance(network.seed, int) else None
     described: Json = {"kind": kind, "layers": layers, "loss": loss, "seed": seed}
-    return described | (
-        {"weights": list(network.weights)} if isinstance(network, Ensemble) else {}
-    )
+    return described | ({"weights": list(network.weights)} if isinstance(network, Ensemble) else {})
 
 
 def _describe_layer(

@@ -73,7 +73,8 @@ def baselines_in(
 def _mismatch(arrays: Mapping[str, Array], preparation: Preprocessor) -> Text | str:
     """Which array does not fit the preparation; "" if all fit."""
     outputs = len(preparation.classes) if preparation.classes else 1
-    shapes = {ANSWER: (outputs,), W: (len(preparation.features), outputs), B: (outputs,)}
+    inputs = preparation.layout.width(len(preparation.features))
+    shapes = {ANSWER: (outputs,), W: (inputs, outputs), B: (outputs,)}
     required = NAMES if W in arrays or B in arrays else (ANSWER,)
     for name in required:
         if name not in arrays:

@@ -42,9 +42,7 @@ class Dropout(Layer):
     hyperparameters: ClassVar = {"ratio": below_one, "steps": optional_whole}
     clock: npt.NDArray[np.uint64]
 
-    def __init__(
-        self, ratio: float = 0.5, *, seed: Seed = None, steps: int | None = None
-    ) -> None:
+    def __init__(self, ratio: float = 0.5, *, seed: Seed = None, steps: int | None = None) -> None:
         super().__init__()
         self.ratio, self.steps = ratio, steps
         self._seed = seed

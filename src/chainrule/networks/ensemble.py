@@ -91,7 +91,9 @@ class Ensemble(Network):
 
         Shape and dtype are those of `predict_proba(x)` for classes, of `predict(x)` for values.
         """
-        answers = [np.asarray(self.loss.link(member.predict(np.asarray(x)))) for member in self.members]
+        answers = [
+            np.asarray(self.loss.link(member.predict(np.asarray(x)))) for member in self.members
+        ]
         pairs = list(zip(answers, self.weights, strict=True))
         mean = sum(answer * weight for answer, weight in pairs)
         variance = sum((answer - mean) ** 2 * weight for answer, weight in pairs)

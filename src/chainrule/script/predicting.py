@@ -304,7 +304,9 @@ def _dates(preparation: Preprocessor, lang: str) -> list[str]:
     """The functions that read dates, if there are any."""
     if not _has_dates(preparation):
         return []
-    doc = docstring(_("Days since 1970-01-01, for a date such as 2024-03-31 or a number of days."), lang)
+    doc = docstring(
+        _("Days since 1970-01-01, for a date such as 2024-03-31 or a number of days."), lang
+    )
     part_doc = docstring(_("The year, month, ... of days since 1970-01-01."), lang)
     return [_DATE.format(doc=doc, part_doc=part_doc)]
 

@@ -100,9 +100,7 @@ class EarlyStopping(Callback):
         if value < self.best - self.min_delta or (self.latest and value == self.best):
             self.best, self.best_epoch = value, trainer.current_epoch
             self._snapshot = trainer.snapshot(place=False)
-        elif (
-            self.patience is not None and trainer.current_epoch - self.best_epoch >= self.patience
-        ):
+        elif self.patience is not None and trainer.current_epoch - self.best_epoch >= self.patience:
             trainer.stop(
                 _n(
                     "{monitor} has not improved for {n} epoch",

@@ -1,0 +1,103 @@
+"""The options of one `chainrule train`, and which preset they mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from chainrule import optimizers
+from chainrule.cli.data_options import DataOptions
+from chainrule.datasets import Table
+from chainrule.errors import SettingError
+from chainrule.lang.messages import Text, _, listed
+
+__all__ = ["PLAIN", "TrainOptions", "optimizer_class"]
+
+#: The preset of Affine layers and one activation, whose epochs and decay are chosen for the table.
+PLAIN = "plain"
+#: More numbers than this are pixels or samples, alike and many: the plain network is taken for them.
+MANY_NUMBERS = 256
+
+
+def optimizer_class(name: str) -> type[optimizers.Optimizer]:
+    """The optimizer of that name in small letters; KeyError if there is none.
+
+    >>> optimizer_class("adamw").__name__
+    'AdamW'
+    """
+    return {key.lower(): kind for key, kind in optimizers.OPTIMIZERS.items()}[name]
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """The options as they were given; None where the preset's own setting is taken."""
+
+    data: str
+    target: str | None
+    without: tuple[str, ...]
+    out: str | None
+    force: bool
+    preset: str
+    ensemble: int
+    hidden: tuple[int, ...] | None
+    activation: str | None
+    optimizer: str | None
+    lr: float | None
+    schedule: str | None
+    epochs: int | None
+    batch_size: int | None
+    validation: float
+    patience: int | None
+    weight_decay: float | None
+    l2: float | None
+    dropout: float | None
+    label_smoothing: float | None
+    task: Literal["auto", "classification", "regression"]
+    missing: str
+    read_as: DataOptions
+    seed: int
+    engine: str
+    threads: int | None
+    report: str | None
+    #: The command as it was typed, for the report.
+    command: list[str]
+
+    def plain_options(self) -> list[str]:
+        """The options that were given and that only the plain preset has."""
+        given = {
+            "--activation": self.activation is not None,
+            "--optimizer": self.optimizer is not None,
+            "--schedule": self.schedule is not None,
+            "--l2": self.l2 is not None,
+            "--hidden none": self.hidden == (),
+        }
+        return [option for option, is_given in given.items() if is_given]
+
+    def preset_for(self, table: Table) -> tuple[str, Text | None]:
+        """The preset for a table, and why it is the plain one where that was not asked for.
+
+        Raises:
+            SettingError: an option that the preset asked for does not have.
+        """
+        own = self.plain_options()
+        if self.preset not in ("auto", PLAIN) and own:
+            raise SettingError(
+                _(
+                    "--preset {preset} has no {options}: that is for --preset plain.",
+                    preset=self.preset,
+                    options=listed(own, "and"),
+                )
+            )
+        if self.preset != "auto":
+            return self.preset, None
+        if own:
+            return PLAIN, _(
+                "--preset plain, since {options} was given.", options=listed(own, "and")
+            )
+        numbers = sum(table.kind(name) != "text" for name in table.names) - 1
+        if numbers > MANY_NUMBERS:
+            return PLAIN, _(
+                "--preset plain, since {count:,} columns of numbers are pixels or samples, not a table's.",
+                count=numbers,
+            )
+        return "table", None

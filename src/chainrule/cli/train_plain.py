@@ -1,0 +1,199 @@
+"""`chainrule train --preset plain`: Affine layers and an activation; epochs and decay are chosen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from chainrule import optimizers, schedules
+from chainrule.cli.interrupt import CtrlC
+from chainrule.cli.model_and_data import Facts
+from chainrule.cli.train_options import PLAIN, TrainOptions, optimizer_class
+from chainrule.cli.train_ways import Array, Outcome, Rows, Way, check_memory
+from chainrule.lang.messages import Text, _, _n
+from chainrule.layers import Affine, Dropout, Layer, MeanSquaredError, SoftmaxWithLoss
+from chainrule.networks import ACTIVATIONS, Sequential
+from chainrule.optimizers import Optimizer
+from chainrule.training import Choice, Recipe, choose_recipe, recipes_for
+from chainrule.training.recipes import folds_for
+
+__all__ = ["PlainWay", "recipe_options"]
+
+HIDDEN, ACTIVATION, OPTIMIZER, SCHEDULE, SMOOTHING = (128,), "relu", "adamw", "cosine", 0.1
+
+
+def recipe_options(options: TrainOptions) -> list[str]:
+    """The options that were given and keep the recipe from being chosen."""
+    given = {
+        "--epochs": options.epochs is not None,
+        "--weight-decay": options.weight_decay is not None,
+        "--patience": options.patience is not None,
+        "--optimizer": options.optimizer not in (None, OPTIMIZER),
+    }
+    return [option for option, is_given in given.items() if is_given]
+
+
+class PlainWay(Way):
+    """Affine layers with one activation between them, and a recipe chosen by cross-validation."""
+
+    encoding = "standard"
+
+    def _build(self, x: Array) -> None:
+        options = self.options
+        self.hidden = HIDDEN if options.hidden is None else options.hidden
+        self.activation = options.activation or ACTIVATION
+        self.optimizer_name = options.optimizer or OPTIMIZER
+        self.smoothing = SMOOTHING if options.label_smoothing is None else options.label_smoothing
+        self.lr = options.lr or optimizer_class(self.optimizer_name).first_lr
+        self.batch_size = min(
+            options.batch_size or (32 if self.count < 10_000 else 128), self.count
+        )
+        self.recipes = self._recipes()
+        self.epochs = max(recipe.epochs for recipe in self.recipes)
+        sizes = (x.shape[1], *self.hidden, self.outputs)
+        parameters = sum((a + 1) * b for a, b in pairwise(sizes))
+        check_memory(self.hidden, parameters * options.ensemble)
+        self.networks = [self._network(sizes, seed) for seed, _ in self.seeds]
+
+    def _network(self, sizes: tuple[int, ...], seed: int) -> Sequential:
+        make, init = ACTIVATIONS[self.activation]
+        layers: list[Layer] = []
+        for a, b in pairwise(sizes[:-1]):
+            layers += [Affine.sized(a, b, init=init), make()]
+            if self.options.dropout:
+                layers.append(Dropout(self.options.dropout))
+        layers.append(Affine.sized(sizes[-2], sizes[-1]))
+        classes = self.preparation.classes
+        loss = SoftmaxWithLoss(label_smoothing=self.smoothing) if classes else MeanSquaredError()
+        return Sequential(*layers, loss=loss, seed=seed)
+
+    def _recipes(self) -> tuple[Recipe, ...]:
+        """The recipes to choose from: a single one where an option decides a part of it."""
+        options, usual = self.options, recipes_for(self.count, self.batch_size)
+        if not recipe_options(options):
+            return usual
+        decay = options.weight_decay
+        if decay is None:
+            own = optimizers.default_numbers(optimizer_class(self.optimizer_name))
+            decay = usual[0].weight_decay if "weight_decay" in own else 0.0
+        return (Recipe(options.epochs or usual[0].epochs, decay),)
+
+    def _optimizer(self) -> Optimizer:
+        """The optimizer with its schedule, which the recipe makes as long as the training."""
+        rate: float | schedules.Schedule = self.lr
+        if (self.options.schedule or SCHEDULE) == "cosine":
+            rate = schedules.Cosine(rate, steps=1)
+        kind: Any = optimizer_class(self.optimizer_name)
+        optimizer: Optimizer = kind(rate, l2=self.options.l2 or 0.0)
+        return optimizer
+
+    def network_line(self) -> Text:
+        """The network in a line: 64 → 128 relu → 10."""
+        inputs, outputs, parameters = self.inputs_and_outputs()
+        if not self.hidden:
+            line = _(
+                "{inputs} → {outputs}; {parameters}",
+                inputs=inputs,
+                outputs=outputs,
+                parameters=parameters,
+            )
+        else:
+            line = _(
+                "{inputs} → {hidden} → {outputs}; {parameters}",
+                inputs=inputs,
+                hidden=" → ".join(f"{size} {self.activation}" for size in self.hidden),
+                outputs=outputs,
+                parameters=parameters,
+            )
+        return line
+
+    def training_lines(self) -> Sequence[Text]:
+        """The training in a line or two: 200 epochs of 14 steps, AdamW."""
+        optimizer = type(self.trainer.optimizer).__name__
+        if len(self.recipes) == 1:
+            return (self.epochs_and_steps(optimizer),)
+        parts = folds_for(self.recipes, self.count, self.batch_size)
+        left_out = (
+            _("a fifth of these rows")
+            if parts == 1
+            else _("{parts} parts of these rows in turn", parts=parts)
+        )
+        epochs = [recipe.epochs for recipe in self.recipes]
+        return (
+            _(
+                "{least} to {most} epochs of {steps}, {optimizer}",
+                least=min(epochs),
+                most=max(epochs),
+                steps=_n("{n:,} step", "{n:,} steps", math.ceil(self.count / self.batch_size)),
+                optimizer=optimizer,
+            ),
+            _(
+                "{count} recipes (epochs, weight decay) are tried first, leaving out {left_out}",
+                count=len(self.recipes),
+                left_out=left_out,
+            ),
+        )
+
+    def facts(self) -> Facts:
+        """How training is set up."""
+        return {
+            "preset": PLAIN,
+            "ensemble": self.options.ensemble,
+            "hidden": list(self.hidden),
+            "activation": self.activation,
+            "optimizer": self.optimizer_name,
+            "lr": self.lr,
+            "schedule": self.options.schedule or SCHEDULE,
+            "l2": self.options.l2 or 0.0,
+            "batch_size": self.batch_size,
+            "dropout": self.options.dropout or 0.0,
+            "label_smoothing": self.smoothing if self.preparation.classes else None,
+            "seed": self.options.seed,
+        }
+
+    def train(
+        self, rows: Rows, validation: Rows | None, progress: str | None, ctrl_c: CtrlC
+    ) -> Outcome:
+        """Choose a recipe by the training rows alone, and train with it."""
+        trainer = self.trainer
+        if len(self.recipes) == 1:
+            self.recipes[0].prepare(trainer.optimizer, self.count, self.batch_size)
+            choice = Choice(self.recipes, (), 0)
+        else:
+            choice = choose_recipe(trainer, *rows, self.recipes, self.batch_size, progress=progress)
+        history = self.fit(rows, validation, choice.recipe.epochs, progress, ctrl_c)
+        facts = {"weight_decay": choice.recipe.weight_decay, **_tried(choice)}
+        return Outcome(history, choice.recipe.epochs, _recipe_line(choice), facts)
+
+
+def _tried(choice: Choice) -> Facts:
+    """The recipes that were tried, as facts to keep."""
+    if not choice.losses:
+        return {}
+    pairs = zip(choice.recipes, choice.losses, strict=True)
+    return {
+        "tried": [
+            {
+                "epochs": recipe.tried.epochs,
+                "weight_decay": recipe.weight_decay,
+                "loss": loss if math.isfinite(loss) else None,
+            }
+            for recipe, loss in pairs
+        ],
+        "folds": choice.folds,
+    }
+
+
+def _recipe_line(choice: Choice) -> tuple[tuple[Text, Text], ...]:
+    """The recipe that was chosen, as a line to show."""
+    if not choice.losses:
+        return ()
+    best = _(
+        "{epochs}, weight decay {decay:g}: the best of {count} on training rows left out",
+        epochs=_n("{n} epoch", "{n} epochs", choice.recipe.epochs),
+        decay=choice.recipe.weight_decay,
+        count=len(choice.recipes),
+    )
+    return ((_("recipe"), best),)

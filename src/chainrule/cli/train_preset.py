@@ -1,0 +1,100 @@
+"""`chainrule train --preset table`: a network with pre-tuned settings, as `training.presets` has them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from chainrule.cli.interrupt import CtrlC
+from chainrule.cli.model_and_data import Facts
+from chainrule.cli.train_ways import Array, Outcome, Rows, Way, check_memory
+from chainrule.lang.messages import Text, _
+from chainrule.optimizers import Optimizer
+from chainrule.training import PRESETS, Preset
+from chainrule.training.presets import EMBEDDING, VALUES
+
+__all__ = ["SmallTableWay", "TableWay"]
+
+
+class TableWay(Way):
+    """The preset `table`, with the settings that were given in place of its own."""
+
+    name = "table"
+    encoding = PRESETS["table"].encoding
+
+    def _build(self, x: Array) -> None:
+        options, given = self.options, PRESETS[self.name]
+        task = self.preparation.task
+        changes = {
+            "hidden": options.hidden,
+            "dropout": options.dropout,
+            "weight_decay": options.weight_decay,
+            "label_smoothing": options.label_smoothing,
+            "epochs": options.epochs,
+            "batch_size": options.batch_size,
+            "lr": None if options.lr is None else {task: options.lr},
+        }
+        self.preset: Preset = replace(given, **{k: v for k, v in changes.items() if v is not None})  # type: ignore[arg-type]
+        self.epochs, self.lr = self.preset.epochs, self.preset.lr[task]
+        self.batch_size = min(self.preset.batch_size, self.count)
+        layout = self.preparation.layout
+        width = x.shape[1] + layout.columns * (EMBEDDING - 1)
+        width += layout.numbers * (VALUES - 1) * self.preset.embeds
+        check_memory(self.preset.hidden, self._parameters(width) * options.ensemble)
+        self.networks = [
+            self.preset.network(x, outputs=self.outputs, layout=layout, task=task, seed=seed)
+            for seed, _ in self.seeds
+        ]
+
+    def _parameters(self, width: int) -> int:
+        count = 0
+        for size in (*self.preset.hidden, self.outputs):
+            count, width = count + (width + 1) * size, size
+        return count
+
+    def _optimizer(self) -> Optimizer:
+        return self.preset.optimizer(self.count, task=self.preparation.task)
+
+    def network_line(self) -> Text:
+        """The network in a line."""
+        inputs, outputs, parameters = self.inputs_and_outputs()
+        return _(
+            "preset {preset}: {inputs} → {hidden} → {outputs}; {parameters}",
+            preset=self.name,
+            inputs=inputs,
+            hidden=" → ".join(map(str, self.preset.hidden)),
+            outputs=outputs,
+            parameters=parameters,
+        )
+
+    def training_lines(self) -> Sequence[Text]:
+        """The training in a line."""
+        return (self.epochs_and_steps(type(self.trainer.optimizer).__name__),)
+
+    def facts(self) -> Facts:
+        """How training is set up."""
+        preset = self.preset
+        return {
+            "preset": self.name,
+            "ensemble": self.options.ensemble,
+            "hidden": list(preset.hidden),
+            "lr": self.lr,
+            "batch_size": self.batch_size,
+            "dropout": preset.dropout,
+            "weight_decay": preset.weight_decay,
+            "label_smoothing": preset.label_smoothing if self.preparation.classes else None,
+            "seed": self.options.seed,
+        }
+
+    def train(
+        self, rows: Rows, validation: Rows | None, progress: str | None, ctrl_c: CtrlC
+    ) -> Outcome:
+        """Train for all epochs."""
+        return Outcome(self.fit(rows, validation, self.epochs, progress, ctrl_c), self.epochs)
+
+
+class SmallTableWay(TableWay):
+    """The preset `table-small`."""
+
+    name = "table-small"
+    encoding = PRESETS["table-small"].encoding

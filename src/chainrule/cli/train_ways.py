@@ -1,0 +1,187 @@
+"""A way to train for `chainrule train`: what builds the networks, trains them and tells of it."""
+
+from __future__ import annotations
+
+import copy
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.cli.interrupt import CtrlC
+from chainrule.cli.model_and_data import Facts
+from chainrule.cli.train_options import TrainOptions
+from chainrule.datasets import Preprocessor
+from chainrule.datasets.fitting import EncodingName
+from chainrule.datasets.opening import physical_memory
+from chainrule.errors import SettingError
+from chainrule.lang.messages import Text, _, _n
+from chainrule.networks import Ensemble, Network, Sequential
+from chainrule.optimizers import Optimizer
+from chainrule.training import EarlyStopping, History, Trainer, fit_many
+from chainrule.training.choice import choose
+
+__all__ = ["Outcome", "Way", "check_memory"]
+
+Array = npt.NDArray[Any]
+Rows = tuple[Array, Array]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a training: its history, how many epochs were meant, and what to tell and keep."""
+
+    history: History
+    planned: int
+    lines: tuple[tuple[Text, Text], ...] = ()
+    facts: Facts = field(default_factory=dict)
+
+
+class Way(ABC):
+    """How the networks of a preset are built from prepared rows, and trained.
+
+    `networks` is one network, or with --ensemble several, of which `network` is the whole.
+    """
+
+    encoding: ClassVar[EncodingName]
+    #: The learning rate at the start, or the highest one.
+    lr: float
+    epochs: int
+    batch_size: int
+
+    def __init__(
+        self, options: TrainOptions, preparation: Preprocessor, rows: Rows, engine: str
+    ) -> None:
+        self.options, self.preparation, self.count = options, preparation, len(rows[0])
+        self.outputs = len(preparation.classes) if preparation.classes else 1
+        self.networks: list[Sequential] = []
+        # The first two are those of a single network, whatever --ensemble says.
+        state = np.random.SeedSequence(options.seed).generate_state(2 * options.ensemble)
+        self.seeds = [(int(a), int(b)) for a, b in state.reshape(-1, 2)]
+        self._build(rows[0])
+        optimizer = self._optimizer()
+        self.network: Network = self.networks[0]
+        if options.ensemble > 1:
+            self.network = Ensemble(self.networks)
+        self.trainer = Trainer(
+            self.networks[0],
+            optimizer,
+            seed=self.seeds[0][1],
+            engine=engine,
+            threads=options.threads,
+        )
+
+    @property
+    def steps(self) -> int:
+        """How many updates the training makes."""
+        return math.ceil(self.count / self.batch_size) * self.epochs
+
+    @abstractmethod
+    def _build(self, x: Array) -> None:
+        """Make `networks`, for these rows."""
+
+    @abstractmethod
+    def _optimizer(self) -> Optimizer:
+        """The optimizer; each network of several gets a copy."""
+
+    @abstractmethod
+    def network_line(self) -> Text:
+        """The network in a line."""
+
+    @abstractmethod
+    def training_lines(self) -> Sequence[Text]:
+        """The training in a line, or two."""
+
+    @abstractmethod
+    def facts(self) -> Facts:
+        """How training is set up, to keep with the model."""
+
+    @abstractmethod
+    def train(
+        self, rows: Rows, validation: Rows | None, progress: str | None, ctrl_c: CtrlC
+    ) -> Outcome:
+        """Train."""
+
+    def fit(
+        self,
+        rows: Rows,
+        validation: Rows | None,
+        epochs: int,
+        progress: str | None,
+        ctrl_c: CtrlC,
+    ) -> History:
+        """Train the network, or all of several at once; gives the history, of the first of several."""
+        patience = self.options.patience
+        stopping = None if patience is None else EarlyStopping(patience=patience)
+        if len(self.networks) == 1:
+            return self.trainer.fit(
+                *rows,
+                epochs,
+                self.batch_size,
+                validation=validation,
+                early_stopping=stopping,
+                callbacks=[ctrl_c],
+                progress=progress,
+            )
+        first = self.networks[0]._prepare(*(a[: self.batch_size] for a in rows))
+        many = self.steps * len(self.networks)
+        self.trainer.engine_used = choose(self.trainer, *first, steps=many).engine
+        with ctrl_c.left_to_others():
+            histories = fit_many(
+                self.networks,
+                [copy.deepcopy(self.trainer.optimizer) for _network in self.networks],
+                *rows,
+                epochs,
+                self.batch_size,
+                seeds=[seed for _, seed in self.seeds],
+                validation=validation,
+                early_stopping=stopping,
+                engine=self.trainer.engine,
+                threads=self.options.threads,
+                progress=progress,
+            )
+        failed = [history.error for history in histories if history.error is not None]
+        if failed:
+            raise failed[0]
+        self.trainer.history = histories[0]
+        self.trainer.model = self.network
+        return histories[0]
+
+    def inputs_and_outputs(self) -> tuple[Text, Text, Text]:
+        """How many inputs, outputs and parameters, as text."""
+        count = sum(p.size for p in self.network.named_parameters().values())
+        return (
+            _n("{n:,} input", "{n:,} inputs", len(self.preparation.features)),
+            _n("{n:,} output", "{n:,} outputs", self.outputs),
+            _n("{n:,} parameter", "{n:,} parameters", count),
+        )
+
+    def epochs_and_steps(self, optimizer: str) -> Text:
+        """`200 epochs of 14 steps, AdamW`."""
+        steps = math.ceil(self.count / self.batch_size)
+        return _(
+            "{epochs} of {steps}, {optimizer}",
+            epochs=_n("{n:,} epoch", "{n:,} epochs", self.epochs),
+            steps=_n("{n:,} step", "{n:,} steps", steps),
+            optimizer=optimizer,
+        )
+
+
+def check_memory(hidden: Sequence[int], parameters: int) -> None:
+    """Refuse networks that do not fit: weights, gradients, two moments, and a copy."""
+    needed, memory = parameters * 4 * 6, physical_memory()
+    if needed > memory * 3 // 4:
+        raise SettingError(
+            _(
+                "--hidden {sizes} makes {count:,} parameters, which take about {needed:,.1f} GiB to"
+                " train; this machine has {memory:.1f} GiB. Give smaller sizes.",
+                sizes=",".join(map(str, hidden)),
+                count=parameters,
+                needed=needed / 2**30,
+                memory=memory / 2**30,
+            )
+        )
