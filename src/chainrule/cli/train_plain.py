@@ -13,10 +13,11 @@ from chainrule.cli.model_and_data import Facts
 from chainrule.cli.train_options import PLAIN, TrainOptions, optimizer_class
 from chainrule.cli.train_ways import Array, Outcome, Rows, Way, check_memory
 from chainrule.lang.messages import Text, _, _n
-from chainrule.layers import Affine, Dropout, Layer, MeanSquaredError, SoftmaxWithLoss
-from chainrule.networks import ACTIVATIONS, Sequential
+from chainrule.layers import MeanSquaredError, SoftmaxWithLoss
+from chainrule.networks import Sequential
 from chainrule.optimizers import Optimizer
 from chainrule.training import Choice, Recipe, choose_recipe, recipes_for
+from chainrule.training.presets import plain_network
 from chainrule.training.recipes import folds_for
 
 __all__ = ["PlainWay", "recipe_options"]
@@ -58,16 +59,16 @@ class PlainWay(Way):
         self.networks = [self._network(sizes, seed) for seed, _ in self.seeds]
 
     def _network(self, sizes: tuple[int, ...], seed: int) -> Sequential:
-        make, init = ACTIVATIONS[self.activation]
-        layers: list[Layer] = []
-        for a, b in pairwise(sizes[:-1]):
-            layers += [Affine.sized(a, b, init=init), make()]
-            if self.options.dropout:
-                layers.append(Dropout(self.options.dropout))
-        layers.append(Affine.sized(sizes[-2], sizes[-1]))
         classes = self.preparation.classes
-        loss = SoftmaxWithLoss(label_smoothing=self.smoothing) if classes else MeanSquaredError()
-        return Sequential(*layers, loss=loss, seed=seed)
+        return plain_network(
+            sizes[0],
+            self.hidden,
+            self.outputs,
+            activation=self.activation,
+            dropout=self.options.dropout or 0.0,
+            loss=SoftmaxWithLoss(label_smoothing=self.smoothing) if classes else MeanSquaredError(),
+            seed=seed,
+        )
 
     def _recipes(self) -> tuple[Recipe, ...]:
         """The recipes to choose from: a single one where an option decides a part of it."""

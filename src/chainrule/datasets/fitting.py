@@ -61,15 +61,19 @@ EncodingName = Literal["standard", "robust", "embedded"]
 
 
 def fit_columns(
-    table: Table, target: str, notes: list[Text], encoding: Encoding = ENCODINGS["standard"]
+    table: Table,
+    target: str | None,
+    notes: list[Text],
+    encoding: Encoding = ENCODINGS["standard"],
+    weights: Vector | None = None,
 ) -> list[Part]:
     """The rules for every column but the target.
 
     They stand in the table's order; in a robust encoding, numbers come first and row numbers of
-    embeddings last.
+    embeddings last. `weights` count in means and standard deviations.
     """
     names = [name for name in table.names if name != target]
-    numbers = _Numbers(table, [n for n in names if table.kind(n) != "text"], encoding)
+    numbers = _Numbers(table, [n for n in names if table.kind(n) != "text"], encoding, weights)
     parts: list[Part] = []
     for name in names:
         if table.kind(name) == "text":
@@ -107,8 +111,10 @@ def _numbered(parts: list[Part]) -> list[Part]:
 class _Numbers:
     """The rules for the number columns of a table, and what is to be told about them."""
 
-    def __init__(self, table: Table, names: list[str], encoding: Encoding) -> None:
-        self.table, self.encoding = table, encoding
+    def __init__(
+        self, table: Table, names: list[str], encoding: Encoding, weights: Vector | None
+    ) -> None:
+        self.table, self.encoding, self.weights = table, encoding, weights
         self.columns: dict[str, Vector] = {}
         self.empty: list[str] = []
         self.constant: list[str] = []
@@ -135,7 +141,8 @@ class _Numbers:
         if not known.size:
             return []
         form = self.table.form(name) or NUMBER
-        number = self._number(name, known)
+        weights = None if self.weights is None else self.weights[~gaps]
+        number = self._number(name, known, weights)
         parts: list[Part] = [replace(number, form=form)]
         self.scaled.append(name)
         if number.scale == 0.0:
@@ -144,7 +151,7 @@ class _Numbers:
             for part in DATE_PARTS:
                 pieces = date_part(known, part)
                 if pieces.min() < pieces.max():
-                    parts.append(replace(self._number(name, pieces), form=form, of=part))
+                    parts.append(replace(self._number(name, pieces, weights), form=form, of=part))
                     self.dates.setdefault(name, []).append(part)
         if self.gaps.get(name):
             self.filled.append(filled_note(name, self.gaps[name], number.median))
@@ -155,11 +162,11 @@ class _Numbers:
                 parts.append(FlagColumn(name))
         return parts
 
-    def _number(self, name: str, known: Vector) -> NumberColumn:
+    def _number(self, name: str, known: Vector, weights: Vector | None) -> NumberColumn:
         median = _median(known)
         if self.encoding.robust:
             return NumberColumn(name, median, _spread(known), median, clip=CLIP)
-        return NumberColumn(name, *moments(known), median)
+        return NumberColumn(name, *moments(known, weights), median)
 
     def tell(self, notes: list[Text]) -> None:
         """Add what was decided to the notes."""

@@ -286,15 +286,39 @@ class Preprocessor:
             form = replace(form, kind="mixed")  # a word in later rows is an unknown class
         return cls(target, rule, parts, notes, form)
 
-    def transform(self, table: Table) -> npt.NDArray[np.float32]:
+    @classmethod
+    def fit_inputs(
+        cls,
+        table: Table,
+        *,
+        encoding: EncodingName = "standard",
+        weights: npt.NDArray[np.float64] | None = None,
+    ) -> Preprocessor:
+        """The rules for all columns of a table without a target, which is prepared elsewhere.
+
+        `weights` (n,): how much each row counts in means and standard deviations.
+
+        Raises:
+            DataError: no column to learn from.
+        """
+        notes: list[Text] = []
+        parts = fit_columns(table, None, notes, ENCODINGS[encoding], weights)
+        if not parts:
+            problem = _("{source}: no column is left to learn from.", source=table.source)
+            raise DataError(sentences(problem, *notes))
+        return cls("", Target("regression"), parts, notes)
+
+    def transform(self, table: Table, dtype: npt.DTypeLike = np.float32) -> npt.NDArray[Any]:
         """The table's rows as x float32 (n, len(features)); other columns are ignored.
+
+        `dtype=np.float64` keeps all digits.
 
         Raises:
             DataError: a column is absent, or holds texts where the training rows have numbers,
                 or a number too far from them for float32.
         """
         self._check_columns(table)
-        out = np.zeros((len(table), len(self.features)), dtype=np.float32)
+        out = np.zeros((len(table), len(self.features)), dtype)
         numbers: list[tuple[int, NumberColumn]] = []
         position = 0
         for part in self._parts:
@@ -311,7 +335,7 @@ class Preprocessor:
     def _transform_numbers(
         self,
         table: Table,
-        out: npt.NDArray[np.float32],
+        out: npt.NDArray[Any],
         positions: tuple[int, ...],
         numbers: tuple[NumberColumn, ...],
     ) -> None:
@@ -338,7 +362,7 @@ class Preprocessor:
                 if clipped.any():
                     np.divide(chunk, np.hypot(1.0, chunk / clip), out=chunk, where=clipped)
                 chunk[:, constant] = 0.0
-                small = chunk.astype(np.float32)
+                small = chunk.astype(out.dtype)
             if not np.isfinite(small).all():
                 row, column = np.argwhere(~np.isfinite(small))[0].tolist()
                 cell = table.matrix([names[column]], start + row, start + row + 1).item()

@@ -196,15 +196,17 @@ def _class_note(target: str, classes: Sequence[object], counts: list[int]) -> Te
     )
 
 
-def moments(values: npt.NDArray[np.float64]) -> tuple[float, float]:
+def moments(
+    values: npt.NDArray[np.float64], weights: npt.NDArray[np.float64] | None = None
+) -> tuple[float, float]:
     """Mean and standard deviation, without overflow; exactly (value, 0) for a constant."""
     low, high = float(values.min()), float(values.max())
     if low == high:
         return low, 0.0
     exponent = max(math.frexp(low)[1], math.frexp(high)[1])
     scaled = np.ldexp(values, -exponent)  # scaling by a power of two is exact
-    mean = float(scaled.mean())
+    mean = float(np.average(scaled, weights=weights))
     scaled -= mean
-    std = math.sqrt(float(np.mean(scaled * scaled)))
+    std = math.sqrt(float(np.average(scaled * scaled, weights=weights)))
     std = min(std, math.nextafter(1.0, 0.0))
     return math.ldexp(mean, exponent), math.ldexp(std, exponent)

@@ -33,7 +33,7 @@ from chainrule.networks.network import Network
 from chainrule.nodes.base import Value
 from chainrule.settings import whole
 
-__all__ = ["ACTIVATIONS", "Sequential", "TwoLayerNet"]
+__all__ = ["ACTIVATIONS", "Sequential", "TwoLayerNet", "activation_named"]
 
 #: Activations by name, each with the initialization that suits it.
 ACTIVATIONS: dict[str, tuple[type[Layer], str]] = {
@@ -193,7 +193,12 @@ def _named(path: str, layer: object) -> Text:
     return _("layer {path} ({title})", path=path, title=type(layer).__name__)
 
 
-def _activation(name: str) -> tuple[Callable[[], Layer], str]:
+def activation_named(name: str) -> tuple[Callable[[], Layer], str]:
+    """The layer of an activation, and the initialization that suits it.
+
+    Raises:
+        SettingError: no such activation.
+    """
     if name not in ACTIVATIONS:
         raise SettingError(
             _(
@@ -229,7 +234,7 @@ class TwoLayerNet(Sequential):
         dtype: npt.DTypeLike = np.float32,
         seed: Seed = 0,
     ) -> None:
-        make, default = _activation(activation)
+        make, default = activation_named(activation)
         weights: Init = default if init is None else init
         inputs, outputs = whole(input_size, "input_size"), whole(output_size, "output_size")
         hidden = whole(hidden_size, "hidden_size")

@@ -34,7 +34,8 @@ __all__ = ["Function", "Page", "lay_out", "widths_of"]
 #: Names that programs use themselves.
 TAKEN = {
     *dir(builtins), "np", "math", "csv", "sys", "Path", "kept", "file", "x", "t", "w", "n", "y",
-    "params", "grads", "gradient", "predict", "prepare", "datetime", "day", "date_part", "number", "read", "rng", "epoch", "order", "start",
+    "params", "grads", "gradient", "predict", "prepare", "datetime", "day", "date_part", "number", "read",
+    "rng", "epoch", "order", "start",
     "rows", "step", "loss", "total", "count", "weight", "norm", "run", "path", "answer", "error", "ones",
     "last_gradient", "taken", "mixed", "cells", "allow_pickle", "weight_decay", "max_grad",
     "clip_norm", "mask_seed", "bound", "MISSING", "COLUMNS", "CLASSES", *MAKERS,

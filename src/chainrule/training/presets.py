@@ -16,11 +16,15 @@ import numpy.typing as npt
 
 from chainrule.datasets.fitting import EncodingName
 from chainrule.datasets.parts import Layout
+from chainrule.errors import SettingError, shown
+from chainrule.lang.messages import _
 from chainrule.layers import (
     SELU,
+    Affine,
     CategoryEmbedding,
     Dropout,
     Layer,
+    Loss,
     MeanSquaredError,
     Mish,
     NTKAffine,
@@ -32,11 +36,12 @@ from chainrule.layers import (
 )
 from chainrule.layers.initial import Seed
 from chainrule.networks import Sequential, data_dependent_init
+from chainrule.networks.sequential import activation_named
 from chainrule.optimizers import Adam, AdamW, Optimizer
 from chainrule.schedules import CosineLog, FlatCosine
 from chainrule.settings import whole
 
-__all__ = ["PRESETS", "Preset"]
+__all__ = ["PRESETS", "Preset", "plain_network"]
 
 Task = Literal["classification", "regression"]
 
@@ -162,3 +167,34 @@ PRESETS: dict[str, Preset] = {
         weight_decay=0.02,
     ),
 }
+
+
+def plain_network(
+    inputs: int,
+    hidden: Sequence[int],
+    outputs: int,
+    *,
+    activation: str | Sequence[str] = "relu",
+    dropout: float = 0.0,
+    loss: Loss,
+    seed: Seed = 0,
+) -> Sequential:
+    """Affine layers with an activation, or one for each hidden layer, and dropout between them."""
+    names = [activation] * len(hidden) if isinstance(activation, str) else list(activation)
+    if len(names) != len(hidden):
+        raise SettingError(
+            _(
+                "activation={activation}: give one name, or one for each of the {count} hidden layers.",
+                activation=shown(activation),
+                count=len(hidden),
+            )
+        )
+    layers: list[Layer] = []
+    sizes = (inputs, *hidden)
+    for a, b, name in zip(sizes, hidden, names, strict=False):
+        make, init = activation_named(name)
+        layers += [Affine.sized(a, b, init=init), make()]
+        if dropout:
+            layers.append(Dropout(dropout))
+    layers.append(Affine.sized(sizes[-1], outputs))
+    return Sequential(*layers, loss=loss, seed=seed)
