@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from chainrule.api import *  # noqa: F403
 else:
     #: Names of rooms that few people enter, each loaded for itself.
-    _LATE = {"Playground": "chainrule.playground.notebook"}
+    _LATE = {
+        "NetworkClassifier": "chainrule.estimators",
+        "NetworkRegressor": "chainrule.estimators",
+        "Playground": "chainrule.playground.notebook",
+    }
 
     def __getattr__(name: str) -> object:
         """A room by its name, or a public name from one of them; all are kept once found."""

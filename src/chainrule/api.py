@@ -63,6 +63,8 @@ from chainrule.script import *  # noqa: F403
 from chainrule.training import *  # noqa: F403
 
 if TYPE_CHECKING:
+    from chainrule.estimators import NetworkClassifier as NetworkClassifier
+    from chainrule.estimators import NetworkRegressor as NetworkRegressor
     from chainrule.playground.notebook import Playground as Playground
 else:
     __all__ = sorted(

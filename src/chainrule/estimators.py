@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.datasets import Preprocessor, Table
-from chainrule.errors import ExtraMissingError, SettingError, nearest, shown
+from chainrule.errors import DataError, ExtraMissingError, SettingError, nearest, shown
 from chainrule.files.architecture import build, describe
 from chainrule.lang.messages import _
 from chainrule.layers import Loss, MeanSquaredError, SigmoidWithLoss, SoftmaxWithLoss
@@ -38,7 +38,12 @@ from chainrule.training.presets import Task, plain_network
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-    from sklearn.utils import check_array, check_random_state, compute_class_weight
+    from sklearn.utils import (
+        assert_all_finite,
+        check_array,
+        check_random_state,
+        compute_class_weight,
+    )
     from sklearn.utils.multiclass import check_classification_targets, type_of_target
     from sklearn.utils.validation import (
         _check_sample_weight,
@@ -87,8 +92,8 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         weight_decay: float | None = None,
         batch_size: int | str | None = None,
         epochs: int | None = None,
-        early_stopping: bool | int = False,
-        validation_fraction: float = 0.1,
+        early_stopping: bool | int | str = "auto",
+        validation_fraction: float = 0.2,
         ensemble: int = 1,
         categorical_features: str | Sequence[Any] | None = "from_dtype",
         dtype: npt.DTypeLike = "float32",
@@ -150,7 +155,7 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         """The rows as a table, checked as scikit-learn does."""
         if hasattr(X, "columns") or hasattr(X, "column_names"):
             validate_data(self, X, reset=reset, skip_check_array=True)
-            table = Table(X, _("X"))
+            table = Table(X, "X")
         else:
             X = validate_data(self, X, reset=reset, dtype=None, ensure_all_finite="allow-nan")
             table = _table_of_array(X)
@@ -188,8 +193,11 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
                 `validation_fraction`.
         """
         if y is None:
-            raise ValueError(
-                f"This {type(self).__name__} estimator requires y to be passed, but the target y is None."
+            raise DataError(
+                _(
+                    "This {estimator} requires y to be passed, but the target y is None.",
+                    estimator=type(self).__name__,
+                )
             )
         goes_on = self.warm_start and hasattr(self, "network_")
         table = self._table(X, reset=not goes_on)
@@ -208,10 +216,10 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
             self._prepare(table, recipe, weight)
         x = self.preparation_.transform(table, self.dtype)
         if goes_on:
-            networks = self._members()
+            networks: list[Network] = self._members()
         else:
             networks = [self._network(recipe, x, y, t, seed) for seed in seeds[::2]]
-        held_out, stopping = self._validation(validation_data)
+        held_out, stopping = self._validation(validation_data, len(x))
         self._train(
             networks, recipe, x, t, self._row_weights(y, weight), held_out, stopping, seeds[1::2]
         )
@@ -269,7 +277,7 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
             sample_weight, rows, dtype=np.float64, ensure_non_negative=True
         )
         if not weight.any():
-            raise ValueError(
+            raise DataError(
                 _("sample_weight is 0 for every row, so there is nothing to learn from.")
             )
         return weight
@@ -364,29 +372,35 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
             return kind(rate) if name.lower() != "adamw" else kind(rate, weight_decay=0.1)  # type: ignore[no-any-return]
         return kind(rate, weight_decay=decay)  # type: ignore[no-any-return]
 
-    def _validation(self, given: tuple[Any, Any] | None) -> tuple[Any, EarlyStopping | None]:
+    def _validation(
+        self, given: tuple[Any, Any] | None, rows: int
+    ) -> tuple[Any, EarlyStopping | None]:
+        early: Any = self.early_stopping
+        if early == "auto":
+            early = self.preset != PLAIN and rows >= 50 and not self._weighs_classes()
         held_out: Any = None
         if given is not None:
             held_out = self._rows_of_validation(*given)
-        elif self.early_stopping:
+        elif early:
             held_out = self.validation_fraction
-        if not self.early_stopping:
+        if not early:
             return held_out, None
-        patience = (
-            None if self.early_stopping is True else whole(self.early_stopping, "early_stopping")
-        )
+        patience = None if early is True else whole(early, "early_stopping")
         monitor = "val_accuracy" if self._monitors_accuracy() else "val_loss"
         return held_out, EarlyStopping(monitor, patience=patience, latest=True)
 
     def _monitors_accuracy(self) -> bool:
         return False
 
+    def _weighs_classes(self) -> bool:
+        return False  # if so, the accuracy on plain rows would choose another epoch
+
     def _rows_of_validation(self, X: Any, y: Any) -> tuple[Array, Array]:
         return self._rows(X, fitted=False), self._targets(y)
 
     def _train(
         self,
-        networks: list[Sequential],
+        networks: Sequence[Network],
         recipe: _Recipe,
         x: Array,
         t: Array,
@@ -428,16 +442,16 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         self.__dict__.pop("_trainer", None)
         self._keep(networks, histories)
 
-    def _keep(self, networks: list[Any], histories: list[History]) -> None:
+    def _keep(self, networks: Sequence[Any], histories: list[History]) -> None:
         self.network_: Network = networks[0] if len(networks) == 1 else Ensemble(networks)
         self.history_ = histories[0]
         self.loss_curve_ = list(self.history_["loss"]) if len(self.history_) else []
         self.n_iter_ = len(self.history_)
         self._wide = _float64(self.network_)
 
-    def _members(self) -> list[Sequential]:
+    def _members(self) -> list[Network]:
         network = self.network_
-        return list(network.members) if isinstance(network, Ensemble) else [network]  # type: ignore[list-item]
+        return list(network.members) if isinstance(network, Ensemble) else [network]
 
     # -- answers ----------------------------------------------------------------------------------
 
@@ -465,8 +479,8 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):  # type: ignore[mis
         weight_decay: how much the weights shrink.
         batch_size: rows a step; "full" for all rows in each.
         epochs: times through the rows; 256 by default; in plain, so many as make 5,000 steps.
-        early_stopping: True to keep the best epoch on rows held out, or a patience in epochs to
-            stop after it, too.
+        early_stopping: True to keep the best epoch by rows held out, or a patience in epochs to stop
+            after it, too; "auto": True for the presets for tables, from 50 rows on.
         validation_fraction: the part of the rows held out for early stopping.
         ensemble: how many networks of different seeds, trained at once, answer with their mean.
         categorical_features: names or indices of columns of numbers that are categories;
@@ -508,8 +522,8 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):  # type: ignore[mis
         weight_decay: float | None = None,
         batch_size: int | str | None = None,
         epochs: int | None = None,
-        early_stopping: bool | int = False,
-        validation_fraction: float = 0.1,
+        early_stopping: bool | int | str = "auto",
+        validation_fraction: float = 0.2,
         ensemble: int = 1,
         categorical_features: str | Sequence[Any] | None = "from_dtype",
         class_weight: Mapping[Any, float] | str | None = None,
@@ -539,6 +553,9 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):  # type: ignore[mis
         return tags
 
     def _learn_target(self, y: Any, sample_weight: Array | None) -> Array:
+        labels = np.asarray(y)
+        if labels.dtype.kind == "f":
+            assert_all_finite(labels, input_name="y")
         check_classification_targets(y)
         kind = type_of_target(y, input_name="y")
         if kind == "multilabel-indicator":
@@ -547,7 +564,9 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):  # type: ignore[mis
             self._multilabel = True
             return np.asarray(labels, np.int64)
         if kind not in ("binary", "multiclass"):
-            raise ValueError(f"Unknown label type: {kind}. y is one label for each row.")
+            raise DataError(
+                _("Unknown label type: {kind}. y is one label for each row.", kind=kind)
+            )
         labels = column_or_1d(y, warn=True)
         self._multilabel = False
         self.classes_, ids = np.unique(labels, return_inverse=True)
@@ -557,7 +576,7 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):  # type: ignore[mis
         self, y: Any, classes: npt.ArrayLike | None, weight: Array | None
     ) -> Array:
         if classes is None:
-            raise ValueError("classes must be passed on the first call to partial_fit.")
+            raise DataError(_("classes must be passed on the first call to partial_fit."))
         self._learn_target(y, weight)
         if not self._multilabel:
             self.classes_ = np.unique(np.asarray(classes))
@@ -570,9 +589,11 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):  # type: ignore[mis
         ids = np.searchsorted(self.classes_, labels).clip(0, len(self.classes_) - 1)
         known = self.classes_[ids] == labels
         if not np.all(known):
-            raise ValueError(
-                f"y has labels that are not among classes_, such as"
-                f" {shown(np.asarray(labels)[~known][0])}."
+            raise DataError(
+                _(
+                    "y has labels that are not among classes_, such as {label}.",
+                    label=shown(np.asarray(labels)[~known][0]),
+                )
             )
         return np.asarray(ids, np.int64)
 
@@ -580,7 +601,7 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):  # type: ignore[mis
         if self.class_weight is None:
             return sample_weight
         if self._multilabel:
-            raise ValueError("class_weight is for one label a row, not for several.")
+            raise DataError(_("class_weight is for one label a row, not for several."))
         ids = self._targets(y)
         present = np.unique(self.classes_[ids])
         weights = np.ones(len(self.classes_))
@@ -601,6 +622,9 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):  # type: ignore[mis
 
     def _monitors_accuracy(self) -> bool:
         return not self._multilabel
+
+    def _weighs_classes(self) -> bool:
+        return self.class_weight is not None
 
     def predict_proba(self, X: Any) -> Array:
         """The probability of each class (n, classes), or of yes to each question (n, questions)."""
@@ -653,8 +677,8 @@ class NetworkRegressor(RegressorMixin, _NetworkEstimator):  # type: ignore[misc]
         loss: str | Loss = "squared_error",
         batch_size: int | str | None = None,
         epochs: int | None = None,
-        early_stopping: bool | int = False,
-        validation_fraction: float = 0.1,
+        early_stopping: bool | int | str = "auto",
+        validation_fraction: float = 0.2,
         ensemble: int = 1,
         categorical_features: str | Sequence[Any] | None = "from_dtype",
         dtype: npt.DTypeLike = "float32",
@@ -690,10 +714,8 @@ class NetworkRegressor(RegressorMixin, _NetworkEstimator):  # type: ignore[misc]
         return self._scaled(values)
 
     def _values(self, y: Any) -> Array:
-        values = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
-        if values.ndim == 1:
-            return values.reshape(-1, 1)
-        return np.asarray(values)
+        values: Array = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
+        return values.reshape(-1, 1) if values.ndim == 1 else values
 
     def _scaled(self, values: Array) -> Array:
         return np.asarray((values - self._center) / self._spread, self.dtype)
@@ -726,7 +748,7 @@ class NetworkRegressor(RegressorMixin, _NetworkEstimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> Array:
         """The number for each row (n,), or (n, outputs) as in training, float64."""
-        answers = self._outputs_for(X) * self._spread + self._center
+        answers = np.asarray(self._outputs_for(X) * self._spread + self._center)
         if self.preset != PLAIN:
             answers = answers.clip(*self._limits)
         return answers[:, 0] if self._one_column else answers
@@ -735,7 +757,7 @@ class NetworkRegressor(RegressorMixin, _NetworkEstimator):  # type: ignore[misc]
         """How far the networks of an ensemble differ: the standard deviation, shaped as `predict`."""
         if not isinstance(self.network_, Ensemble):
             raise SettingError(_("predict_spread needs ensemble=2 or more."))
-        spread = self.network_.spread(self._rows(X)) * self._spread
+        spread: Array = self.network_.spread(self._rows(X)) * self._spread
         return spread[:, 0] if self._one_column else spread
 
 
@@ -743,9 +765,9 @@ def _table_of_array(X: Array) -> Table:
     """An array as a table; columns of objects are texts or numbers."""
     names = [f"x{i}" for i in range(X.shape[1])]
     if X.dtype.kind in "biuf":
-        return Table.from_matrix(X, names, source=_("X"))
+        return Table.from_matrix(X, names, source="X")
     if X.dtype.kind == "c":
-        raise ValueError(f"Complex data not supported\n{X}\n")
+        raise DataError(_("Complex data not supported: X has dtype {dtype}.", dtype=X.dtype))
     columns: dict[str, Any] = {}
     for name, column in zip(names, X.T, strict=True):
         texts = all(isinstance(cell, str) or cell is None or cell != cell for cell in column)
@@ -755,7 +777,7 @@ def _table_of_array(X: Array) -> Table:
             columns[name] = check_array(
                 column.reshape(-1, 1), dtype=np.float64, ensure_all_finite="allow-nan"
             )[:, 0]
-    return Table(columns, _("X"))
+    return Table(columns, "X")
 
 
 def _as_texts(table: Table, names: Sequence[str]) -> Table:

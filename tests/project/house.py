@@ -24,7 +24,7 @@ FLOORS = [
     ["training"],
     ["files"],
     ["plots"],
-    ["figures", "playground"],
+    ["figures", "playground", "estimators"],
     ["api"],
     ["cli"],
     ["__init__", "__main__"],

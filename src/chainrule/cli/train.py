@@ -110,9 +110,9 @@ class Epochs(Number):
     type=OneOf(("auto", *PRESETS)),
     default="auto",
     help=_(
-        "How the network is built and trained: table, with settings tuned on many tables (the default),"
-        " table-small, its short form, or plain, which is also the default for pixels and with"
-        " --activation, --optimizer, --schedule or --l2."
+        "How the network is built and trained: table, with settings tuned on many tables; table-small, its"
+        " short form; or plain. By default table from 1,000 rows on, else plain; plain, too, for pixels"
+        " and with --activation, --optimizer, --schedule or --l2."
     ),
 )
 @option(

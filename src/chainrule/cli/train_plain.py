@@ -16,7 +16,7 @@ from chainrule.lang.messages import Text, _, _n
 from chainrule.layers import MeanSquaredError, SoftmaxWithLoss
 from chainrule.networks import Sequential
 from chainrule.optimizers import Optimizer
-from chainrule.training import Choice, Recipe, choose_recipe, recipes_for
+from chainrule.training import Choice, EarlyStopping, Recipe, choose_recipe, recipes_for
 from chainrule.training.presets import plain_network
 from chainrule.training.recipes import folds_for
 
@@ -164,7 +164,9 @@ class PlainWay(Way):
             choice = Choice(self.recipes, (), 0)
         else:
             choice = choose_recipe(trainer, *rows, self.recipes, self.batch_size, progress=progress)
-        history = self.fit(rows, validation, choice.recipe.epochs, progress, ctrl_c)
+        patience = self.options.patience
+        stopping = None if patience is None else EarlyStopping(patience=patience)
+        history = self.fit(rows, validation, choice.recipe.epochs, stopping, progress, ctrl_c)
         facts = {"weight_decay": choice.recipe.weight_decay, **_tried(choice)}
         return Outcome(history, choice.recipe.epochs, _recipe_line(choice), facts)
 

@@ -76,7 +76,7 @@ def make_plan(options: TrainOptions) -> Plan:
     columns = _without_columns(options, table, target)
     split = divide(columns, target, options.task, options.validation, options.seed, options.missing)
     rows = split.table.rows(split.training)
-    preset, why = options.preset_for(columns)
+    preset, why = options.preset_for(rows)
     kind = WAYS[preset]
     preparation = Preprocessor.fit(rows, target, split.task, encoding=kind.encoding)
     x, t = preparation.transform(rows), preparation.targets(rows)

@@ -10,16 +10,20 @@ from chainrule.cli.model_and_data import Facts
 from chainrule.cli.train_ways import Array, Outcome, Rows, Way, check_memory
 from chainrule.lang.messages import Text, _
 from chainrule.optimizers import Optimizer
-from chainrule.training import PRESETS, Preset
+from chainrule.training import PRESETS, EarlyStopping, Preset
 from chainrule.training.presets import EMBEDDING, VALUES
 
 __all__ = ["SmallTableWay", "TableWay"]
+
+#: The part of the training rows that chooses the best epoch, and how many rows are too few for that.
+BEST_EPOCH_BY, FEW_ROWS = 0.2, 50
 
 
 class TableWay(Way):
     """The preset `table`, with the settings that were given in place of its own."""
 
     name = "table"
+    held_out_chooses = False
     encoding = PRESETS["table"].encoding
 
     def _build(self, x: Array) -> None:
@@ -68,8 +72,21 @@ class TableWay(Way):
         )
 
     def training_lines(self) -> Sequence[Text]:
-        """The training in a line."""
-        return (self.epochs_and_steps(type(self.trainer.optimizer).__name__),)
+        """The training in a line or two."""
+        lines = [self.epochs_and_steps(type(self.trainer.optimizer).__name__)]
+        if self.chosen_by:
+            lines.append(
+                _(
+                    "the best epoch is kept, by {part:.0%} of these rows, which are not trained on",
+                    part=self.chosen_by,
+                )
+            )
+        return lines
+
+    @property
+    def chosen_by(self) -> float:
+        """The part of the training rows that chooses the epoch to keep; 0 where rows are few."""
+        return BEST_EPOCH_BY if self.count >= FEW_ROWS else 0.0
 
     def facts(self) -> Facts:
         """How training is set up."""
@@ -89,8 +106,16 @@ class TableWay(Way):
     def train(
         self, rows: Rows, validation: Rows | None, progress: str | None, ctrl_c: CtrlC
     ) -> Outcome:
-        """Train for all epochs."""
-        return Outcome(self.fit(rows, validation, self.epochs, progress, ctrl_c), self.epochs)
+        """Train for all epochs, and keep the best one by a part of the training rows.
+
+        The rows held out stay apart from that, so that their score is that of new rows.
+        """
+        by, stopping = self.chosen_by or None, None
+        if by is not None:
+            monitor = "val_accuracy" if self.preparation.classes else "val_loss"
+            stopping = EarlyStopping(monitor, patience=self.options.patience, latest=True)
+        history = self.fit(rows, by, self.epochs, stopping, progress, ctrl_c)
+        return Outcome(history, self.epochs, facts={"best_epoch_by": by})
 
 
 class SmallTableWay(TableWay):

@@ -95,6 +95,7 @@ def _run_plan(plan: Plan, progress: str | None, ctrl_c: CtrlC) -> Trained:
         evaluation = evaluate_held_out(plan.way.network, preparation, baselines, *validation)
         verdict = evaluation.verdict(options.hidden != (), recipe_options(options))
         facts["held_out"] = evaluation.scores
+    chose = options.patience is not None and plan.way.held_out_chooses
     out = _keep_model(plan, facts, baselines)
     report = options.report if len(history) else None
     if report is not None:
@@ -111,7 +112,7 @@ def _run_plan(plan: Plan, progress: str | None, ctrl_c: CtrlC) -> Trained:
         interrupted=history.interrupted,  # a Ctrl-C since then stops nothing
         figures=(
             *outcome.lines,
-            *held_out_lines(evaluation, options.patience is not None),
+            *held_out_lines(evaluation, chose),
         ),
         facts=facts,
         notes=plan.notes,

@@ -48,6 +48,8 @@ class Way(ABC):
     """
 
     encoding: ClassVar[EncodingName]
+    #: Whether the rows held out choose the epoch to keep, if --patience is given.
+    held_out_chooses: ClassVar[bool] = True
     #: The learning rate at the start, or the highest one.
     lr: float
     epochs: int
@@ -109,14 +111,13 @@ class Way(ABC):
     def fit(
         self,
         rows: Rows,
-        validation: Rows | None,
+        validation: float | Rows | None,
         epochs: int,
+        stopping: EarlyStopping | None,
         progress: str | None,
         ctrl_c: CtrlC,
     ) -> History:
         """Train the network, or all of several at once; gives the history, of the first of several."""
-        patience = self.options.patience
-        stopping = None if patience is None else EarlyStopping(patience=patience)
         if len(self.networks) == 1:
             return self.trainer.fit(
                 *rows,

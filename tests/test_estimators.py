@@ -1,0 +1,312 @@
+"""NetworkClassifier and NetworkRegressor: scikit-learn's own checks, its tools, and frames of strangers."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import make_column_transformer
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_wine
+from sklearn.inspection import permutation_importance
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.multioutput import MultiOutputRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import chainrule as cr
+from chainrule.errors import SettingError
+from chainrule.estimators import NetworkClassifier, NetworkRegressor
+
+IRIS, WINE = load_iris(return_X_y=True), load_wine(return_X_y=True)
+
+Test = Callable[..., None]
+with_checks: Callable[..., Callable[[Test], Test]] = parametrize_with_checks
+
+#: Shuffled mini-batches: the same rows, counted twice or given twice, meet in other batches.
+MINI_BATCHES = {
+    "check_sample_weight_equivalence_on_dense_data": "rows given twice meet in other mini-batches"
+}
+FULL: dict[str, Any] = {
+    "preset": "plain",
+    "batch_size": "full",
+    "dtype": "float64",
+    "optimizer": "adam",
+}
+SMALL = [
+    NetworkClassifier(hidden=(32,), epochs=25, random_state=0),
+    NetworkRegressor(hidden=(32,), epochs=40, random_state=0),
+    NetworkClassifier(**FULL, lr=0.01, epochs=30, random_state=0),
+    NetworkRegressor(**FULL, lr=0.02, epochs=60, random_state=0),
+]
+
+
+def expected(estimator: Any) -> dict[str, str]:
+    return {} if estimator.batch_size == "full" else MINI_BATCHES
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.DataConversionWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
+@with_checks(SMALL, expected_failed_checks=expected)
+def test_the_checks_of_scikit_learn(estimator: Any, check: Any) -> None:
+    check(estimator)
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.DataConversionWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
+@with_checks(
+    [NetworkClassifier(random_state=0), NetworkRegressor(random_state=0)],
+    expected_failed_checks=expected,
+)
+def test_the_checks_of_scikit_learn_with_all_defaults(estimator: Any, check: Any) -> None:
+    check(estimator)
+
+
+def quick(**settings: Any) -> NetworkClassifier:
+    return NetworkClassifier(**{"hidden": (24,), "epochs": 30, "random_state": 0, **settings})
+
+
+# -- in the hands of scikit-learn -----------------------------------------------------------------
+
+
+def test_pipelines_searches_and_scores() -> None:
+    X, y = WINE
+    search = GridSearchCV(
+        make_pipeline(StandardScaler(), quick()),
+        {"networkclassifier__hidden": [(8,), (24, 24)], "networkclassifier__lr": [0.02]},
+        cv=2,
+        n_jobs=2,
+    )
+    search.fit(X, y)
+    assert search.best_score_ > 0.9
+    assert cross_val_score(clone(search.best_estimator_), X, y, cv=3).mean() > 0.9
+    frame = pd.DataFrame({"a": X[:, 0], "b": X[:, 6], "c": np.where(X[:, 12] > 700, "hi", "lo")})
+    made = make_column_transformer((OneHotEncoder(), ["c"]), remainder="passthrough")
+    both = make_pipeline(made.set_output(transform="default"), quick())
+    assert both.fit(frame, y).score(frame, y) > 0.8
+
+
+def test_importance_and_calibration() -> None:
+    X, y = load_breast_cancer(return_X_y=True)
+    X = X[:, [0, 7, 9]]
+    model = quick().fit(X[:300], y[:300])
+    found = permutation_importance(model, X[300:], y[300:], n_repeats=5, random_state=0)
+    assert found.importances_mean.argmax() == 1
+    calibrated = CalibratedClassifierCV(quick(), cv=2).fit(X[:300], y[:300])
+    assert calibrated.score(X[300:], y[300:]) > 0.85
+
+
+@pytest.mark.parametrize("ensemble", [1, 3])
+def test_kept_by_pickle_and_joblib(ensemble: int, tmp_path: Path) -> None:
+    model = quick(ensemble=ensemble, epochs=5).fit(*IRIS)
+    joblib.dump(model, tmp_path / "model.joblib")
+    for again in (pickle.loads(pickle.dumps(model)), joblib.load(tmp_path / "model.joblib")):
+        np.testing.assert_array_equal(again.predict_proba(IRIS[0]), model.predict_proba(IRIS[0]))
+
+
+def test_the_same_seed_gives_the_same_bits() -> None:
+    one, two, other = (quick(random_state=s).fit(*IRIS).predict_proba(IRIS[0]) for s in (1, 1, 2))
+    np.testing.assert_array_equal(one, two)
+    assert not np.array_equal(one, other)
+
+
+def test_nothing_reads_numpys_own_generator() -> None:
+    np.random.seed(0)
+    wanted = np.random.random(3).tolist()
+    np.random.seed(0)
+    quick(epochs=2).fit(*IRIS)
+    assert np.random.random(3).tolist() == wanted
+
+
+# -- rows ---------------------------------------------------------------------------------------------
+
+
+def cars(n: int = 300) -> tuple[pd.DataFrame, Any]:
+    rng = np.random.default_rng(0)
+    kind = rng.choice(["van", "coupé", "bus"], n)
+    age = np.where(rng.random(n) < 0.2, np.nan, rng.integers(0, 30, n))
+    sold = pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 1500, n), unit="D")
+    colour = pd.Categorical([["red", "blue", None][i] for i in rng.integers(0, 3, n)])
+    month = pd.Series(sold).dt.month.to_numpy()
+    price = 9 - 0.2 * np.nan_to_num(age, nan=12) + 3 * (kind == "coupé") + 0.4 * month
+    frame = pd.DataFrame({"kind": kind, "age": age, "sold": sold, "colour": colour})
+    return frame, price + 0.1 * rng.standard_normal(n)
+
+
+def test_frames_with_texts_dates_categories_and_gaps() -> None:
+    frame, price = cars(900)
+    model = NetworkRegressor(hidden=(64, 64), random_state=0).fit(frame[:700], price[:700])
+    assert model.score(frame[700:], price[700:]) > 0.8
+    assert list(model.feature_names_in_) == ["kind", "age", "sold", "colour"]
+    assert {"sold: month", "age (missing)"} <= set(model.preparation_.features)
+    low, high = price[:700].min(), price[:700].max()
+    answers = model.predict(frame.assign(age=-1000.0))
+    assert low <= answers.min() <= answers.max() <= high
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.predict(frame.rename(columns={"age": "years"}))
+
+
+def test_numbers_that_are_categories() -> None:
+    rng = np.random.default_rng(1)
+    codes = rng.integers(0, 12, 600)
+    X = np.column_stack([codes, rng.standard_normal(600)])
+    y = np.isin(codes, [1, 4, 6, 9])
+    named = quick(categorical_features=[0], epochs=60).fit(X[:400], y[:400])
+    assert named.preparation_.layout.rows == 13
+    assert named.score(X[400:], y[400:]) > 0.97
+    frame = pd.DataFrame(X, columns=["code", "x"])
+    by_name = quick(categorical_features=["code"], epochs=60).fit(frame[:400], y[:400])
+    np.testing.assert_array_equal(by_name.predict(frame[400:]), named.predict(X[400:]))
+
+
+def test_missing_numbers_in_arrays() -> None:
+    X = IRIS[0].copy()
+    X[::7, 2] = np.nan
+    assert quick().fit(X, IRIS[1]).score(X, IRIS[1]) > 0.85
+
+
+# -- targets ------------------------------------------------------------------------------------------
+
+
+def test_labels_come_back_as_they_are() -> None:
+    for labels in (["ä", "b", "c"], [7, -2, 100], [2.0, 3.0, 4.0]):
+        y = np.array(labels)[IRIS[1]]
+        model = quick(epochs=10).fit(IRIS[0], y)
+        assert model.classes_.tolist() == sorted(labels)
+        assert model.predict(IRIS[0]).dtype == y.dtype
+        assert (model.predict(IRIS[0]) == y).mean() > 0.8
+
+
+def test_several_numbers_and_several_labels() -> None:
+    X, y = load_diabetes(return_X_y=True)
+    both = np.column_stack([y, -2 * y + X[:, 0]])
+    model = NetworkRegressor("plain", epochs=30, random_state=0).fit(X, both)
+    assert model.predict(X).shape == (442, 2)
+    assert model.score(X, both) > 0.4
+    apart = MultiOutputRegressor(NetworkRegressor("plain", epochs=30, random_state=0)).fit(X, both)
+    assert abs(apart.score(X, both) - model.score(X, both)) < 0.2
+    labels = np.column_stack([X[:, 2] > 0, X[:, 8] > 0]).astype(int)
+    several = quick(epochs=60).fit(X, labels)
+    assert several.predict(X).shape == (442, 2)
+    assert (several.predict(X) == labels).mean() > 0.9
+    assert several.predict_proba(X).shape == (442, 2)
+
+
+def test_weights_of_rows_and_classes() -> None:
+    X, y = load_breast_cancer(return_X_y=True)
+    kept = np.r_[np.flatnonzero(y == 1)[:200], np.flatnonzero(y == 0)[:12]]
+    X, y = X[kept], y[kept]
+    noisy = y.copy()
+    noisy[::9] = 1 - noisy[::9]
+    weight = np.ones(len(y))
+    weight[::9] = 0
+    settings: dict[str, Any] = {"early_stopping": False, "epochs": 60}
+    clean = quick(**settings).fit(X[weight > 0], y[weight > 0])
+    weighed = quick(**settings).fit(X, noisy, sample_weight=weight)
+    np.testing.assert_allclose(
+        weighed.predict_proba(X), clean.predict_proba(X), rtol=1e-3, atol=1e-4
+    )
+    shares = [
+        quick(class_weight=w, **settings).fit(X, noisy).predict_proba(X)[:, 0].mean()
+        for w in (None, "balanced", {0: 30, 1: 1})
+    ]
+    assert shares[0] < shares[1] < shares[2]
+
+
+# -- training -----------------------------------------------------------------------------------------
+
+
+def test_in_parts() -> None:
+    X, y = WINE
+    X = StandardScaler().fit_transform(X)
+    order = np.random.default_rng(0).permutation(len(X))
+    model = NetworkClassifier("plain", hidden=(24,), random_state=0)
+    for _ in range(20):
+        for rows in np.array_split(order, 4):
+            model.partial_fit(X[rows], y[rows], classes=[0, 1, 2])
+    assert model.n_iter_ == 80
+    assert model.score(X, y) > 0.95
+    with pytest.raises(ValueError, match="classes must be passed"):
+        NetworkClassifier().partial_fit(X, y)
+
+
+def test_warm_start_goes_on() -> None:
+    model = quick(preset="plain", epochs=3, warm_start=True).fit(*IRIS)
+    first = model.loss_curve_[-1]
+    model.set_params(lr=0.005).fit(*IRIS)
+    assert model.loss_curve_[0] < first
+    cold = quick(preset="plain", epochs=3).fit(*IRIS)
+    assert cold.fit(*IRIS).loss_curve_[0] > model.loss_curve_[0]
+
+
+def test_early_stopping_and_validation_data() -> None:
+    X, y = load_breast_cancer(return_X_y=True)
+    model = quick(preset="plain", epochs=200, early_stopping=3)
+    model.fit(X[:200], y[:200], validation_data=(X[200:], y[200:]))
+    assert model.n_iter_ < 200
+    assert model.history_["val_accuracy"]
+    best = max(model.history_["val_accuracy"])
+    assert model.score(X[200:], y[200:]) == pytest.approx(best, abs=0.004)
+    assert "val_loss" in quick(epochs=3).fit(*WINE).history_.epochs[0]
+    assert "val_loss" not in quick(epochs=3, early_stopping=False).fit(*WINE).history_.epochs[0]
+
+
+def test_an_ensemble_and_its_spread() -> None:
+    X, y = load_diabetes(return_X_y=True)
+    settings: dict[str, Any] = {"hidden": (16,), "epochs": 25, "random_state": 0}
+    many = NetworkRegressor(ensemble=4, **settings).fit(X[:300], y[:300])
+    assert len(many.network_.members) == 4
+    answers = np.stack([m.predict(many._rows(X)) for m in many.network_.members])[..., 0]
+    answers = answers * many._spread + many._center
+    np.testing.assert_allclose(many.predict_spread(X), answers.std(axis=0), rtol=1e-3, atol=1e-2)
+    np.testing.assert_allclose(many.predict(X), answers.mean(axis=0), rtol=1e-4, atol=1e-2)
+    one = NetworkRegressor(**settings).fit(X[:300], y[:300])
+    with pytest.raises(SettingError, match="ensemble=2"):
+        one.predict_spread(X)
+
+
+def test_activations_optimizers_and_callbacks() -> None:
+    seen: list[int] = []
+    model = NetworkClassifier(
+        "plain", hidden=(12, 8), activation=["tanh", "relu"], optimizer=cr.Momentum(0.05),
+        epochs=20, random_state=0, callbacks=[lambda trainer: seen.append(trainer.current_epoch)],
+    )  # fmt: skip
+    assert model.fit(*WINE).score(*WINE) > 0.95
+    assert seen == list(range(1, 21))
+    kinds = [type(layer).__name__ for layer in model.network_.layers]
+    assert kinds == ["Affine", "Tanh", "Affine", "ReLU", "Affine"]
+    slow = NetworkClassifier("plain", lr=cr.schedules.WarmUp(0.01, 50), epochs=15, random_state=0)
+    assert slow.fit(*WINE).score(*WINE) > 0.95
+
+
+def test_the_network_inside_is_like_any_other() -> None:
+    model = quick(epochs=3).fit(*IRIS)
+    x = model.preparation_.transform(model._table(IRIS[0][:6], reset=False))
+    assert cr.check(model.network_, x, IRIS[1][:6]).ok
+    assert "PeriodicEmbedding" in model.network_.summary()
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"preset": "tabel"}, "did you mean"),
+        ({"preset": "plain", "optimizer": "adma"}, "did you mean"),
+        ({"preset": "plain", "activation": ["relu", "tanh"]}, "one for each"),
+        ({"preset": "plain", "optimizer": "sgd", "schedule": "cosin"}, "did you mean"),
+        ({"epochs": 0}, "epochs"),
+        ({"batch_size": -1}, "batch_size"),
+        ({"ensemble": 2, "callbacks": [print]}, "callbacks"),
+    ],
+)
+def test_settings_are_refused_by_name(settings: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        NetworkClassifier(**settings).fit(*IRIS)
