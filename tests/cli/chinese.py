@@ -16,6 +16,7 @@ HAN = re.compile("[一-鿿]")
 NAMES = {
     *("chainrule", "Python", "NumPy", "TensorFlow", "Playground", "Chromium", "matplotlib"),
     *("Ctrl", "sigmoid", "exp", "sum", "softmax", "Sigmoid", "Affine", "Dropout", "adamw"),
+    *("table", "small", "plain", "relu", "cosine"),  # presets and settings
     *("all", "none", "digits", "iris", "penguins", "spiral", "moons", "circles", "xor", "blobs"),
 }
 #: What is code: between backquotes or quotes, options, choices, names in capitals, files, links, calls.

@@ -312,7 +312,7 @@ def test_inspect_shows_layers_preparation_and_training() -> None:
     good(*fast("penguins"))
     told = good("inspect", "penguins.safetensors")
     for part in (
-        "0  Affine  W 11×16 b 16",
+        "0  Affine  W 12×16 b 16",
         "Adelie, Chinstrap, Gentoo",
         "seed 0",
         "'island' became",

@@ -130,8 +130,8 @@ def test_every_encoding_of_numbers_texts_dates_and_gaps(tmp_path: Path, encoding
     if encoding != "standard":
         assert (np.min(wanted), np.max(wanted)) >= (table["price"].min(), -np.inf)
         assert np.max(wanted) <= table["price"].max()
-    cr.files.save_model(model, tmp_path / "model.safetensors")
-    again = cr.files.load_model(tmp_path / "model.safetensors")
+    cr.save_model(tmp_path / "model.safetensors", network, preparation=prepared)
+    again = cr.load_model(tmp_path / "model.safetensors")
     np.testing.assert_array_equal(again.predict(table), wanted)
 
 

@@ -38,7 +38,7 @@ TAKEN = {
     "rng", "epoch", "order", "start",
     "rows", "step", "loss", "total", "count", "weight", "norm", "run", "path", "answer", "error", "ones",
     "last_gradient", "taken", "mixed", "cells", "allow_pickle", "weight_decay", "max_grad",
-    "clip_norm", "mask_seed", "bound", "MISSING", "COLUMNS", "CLASSES", *MAKERS,
+    "clip_norm", "mask_seed", "bound", "MISSING", "COLUMNS", "CLASSES", "READERS", *MAKERS,
 }  # fmt: skip
 #: Those used only in the loop, which functions may use for something else.
 LOCAL = {
@@ -99,9 +99,9 @@ class Page:
     def text(self, doc: Sequence[str], blocks: Sequence[str]) -> str:
         """The whole program; two blank lines surround blocks that begin with def."""
         body = "\n".join(blocks)
-        imports = [f"import {name}" for name in ("csv", "math", "sys") if f"{name}." in body]
-        if "datetime(" in body:
-            imports.append("from datetime import datetime")
+        imports = [
+            f"import {name}" for name in ("csv", "datetime", "math", "sys") if f"{name}." in body
+        ]
         if self.arrays:
             imports.append("from pathlib import Path")
         head = [f'"""{doc[0]}', *doc[1:], '"""', ""]

@@ -61,10 +61,10 @@ _DATE = """\
 def day(cell, place):
     {doc}
     try:
-        when = datetime.fromisoformat(cell).replace(tzinfo=None)
+        when = datetime.datetime.fromisoformat(cell).replace(tzinfo=None)
     except ValueError:
         return number(cell, place)
-    return (when - datetime(1970, 1, 1)).total_seconds() / 86400
+    return (when - datetime.datetime(1970, 1, 1)).total_seconds() / 86400
 
 
 def date_part(days, part):
@@ -78,6 +78,9 @@ def date_part(days, part):
         "weekday": (np.floor(days).astype(int) + 3) % 7,
         "hour": (days - np.floor(days)) * 24,
     }}[part]
+
+
+READERS = dict.fromkeys({names}, day)
 """
 
 _PREPARE = """\
@@ -302,17 +305,18 @@ def _number(lang: str) -> str:
 
 def _dates(preparation: Preprocessor, lang: str) -> list[str]:
     """The functions that read dates, if there are any."""
-    if not _has_dates(preparation):
+    names = _date_columns(preparation)
+    if not names:
         return []
     doc = docstring(
         _("Days since 1970-01-01, for a date such as 2024-03-31 or a number of days."), lang
     )
     part_doc = docstring(_("The year, month, ... of days since 1970-01-01."), lang)
-    return [_DATE.format(doc=doc, part_doc=part_doc)]
+    return [_DATE.format(doc=doc, part_doc=part_doc, names=literal(names))]
 
 
-def _has_dates(preparation: Preprocessor) -> bool:
-    return any(form.kind == "date" for form in preparation.forms.values())
+def _date_columns(preparation: Preprocessor) -> list[str]:
+    return [name for name, form in preparation.forms.items() if form.kind == "date"]
 
 
 def _prepare(preparation: Preprocessor, lang: str) -> str:
@@ -326,10 +330,8 @@ def _prepare(preparation: Preprocessor, lang: str) -> str:
     place = _(
         "{path}, line {line}, column {column}", path="{path}", line="{line}", column="{name!r}"
     )
-    dates = [name for name, form in preparation.forms.items() if form.kind == "date"]
-    cell = "number(c, at)"
-    if dates:
-        cell = f"(day if name in {literal(dates)} else number)(c, at)"
+    dates = bool(_date_columns(preparation))
+    cell = "READERS.get(name, number)(c, at)" if dates else "number(c, at)"
     return _PREPARE.format(
         doc=docstring(doc, lang),
         absent=printed(absent, lang),
