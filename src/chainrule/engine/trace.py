@@ -131,7 +131,9 @@ class Traced(Operation["Traced"], NDArrayOperatorsMixin):
                     arguments=kwargs,
                 )
             )
-        return self.trace.call(ufunc, *inputs)
+        rule = self.trace.rules.get(ufunc)
+        traced: Traced = self.trace.call(ufunc, *inputs) if rule is None else rule(*inputs)
+        return traced
 
     def __array_function__(
         self, func: Function, types: object, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -185,7 +187,8 @@ def _stand_in(value: object) -> Any:
 class Trace:
     """Primitive operations, in the order of their first calls.
 
-    `rules` map NumPy's functions to primitives, for the engine that will read the trace.
+    `rules` map NumPy's functions to primitives, for the engine that will read the trace. A ufunc is one,
+    unless it has a rule: a formula of others, for a reader that does not have it.
     """
 
     def __init__(self, rules: Mapping[Function, Function], reads: Reads | None = None) -> None:

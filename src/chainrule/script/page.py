@@ -193,6 +193,8 @@ def lay_out(
         try:
             base, other = record(m1), record(m2)
         except ChainruleError:
+            if not used:
+                raise
             break  # the formula itself requires a certain size
         twins_by_size = {m2: alike(base, other)} | {
             n: alike(base, recording) for n, recording in exact.items()

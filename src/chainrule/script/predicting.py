@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from chainrule.engine.protocols import RecordableNetwork
 from chainrule.errors import SettingError
 from chainrule.graph.variable import Array
 from chainrule.lang.messages import _, listed, sentences
@@ -23,7 +24,7 @@ from chainrule.settings import language
 if TYPE_CHECKING:
     from chainrule.datasets import Preprocessor
 
-__all__ = ["prediction_script", "unread_columns"]
+__all__ = ["prediction_script", "rows_for", "unread_columns"]
 
 _READ = """\
 def read(path):
@@ -141,7 +142,18 @@ def prediction_script(model: WritableModel, *, lang: str | None = None) -> Scrip
     network = model.network
     network._flatten_parameters()
     page = Page(network, lang)
-    x = _example(model)
+    x = (
+        rows_for(network)
+        if model.preparation is None
+        else _prepared_rows(model.preparation, network)
+    )
+    if x is None:
+        raise SettingError(
+            _(
+                "the shape of this network's inputs is not known from its layers, so no program that predicts"
+                " can be written. From Python, network.script(optimizer, x, t) writes one that trains."
+            )
+        )
     ((recording, sizes),) = lay_out(
         lambda n: record_predict(network, x, n), widths_of(network, x), ()
     )
@@ -167,22 +179,19 @@ def prediction_script(model: WritableModel, *, lang: str | None = None) -> Scrip
     return Script(page.text(_doc(model, lang), blocks), page.arrays)
 
 
-def _example(model: WritableModel) -> Array:
-    """Two rows of zeros of the shape that the network takes."""
-    network = model.network
-    if model.preparation is not None:
-        return np.zeros((2, len(model.preparation.features)), network.dtype)
+def _prepared_rows(preparation: Preprocessor, network: RecordableNetwork) -> Array:
+    """Two rows of zeros of the shape that a preparation makes."""
+    return np.zeros((2, len(preparation.features)), network.dtype)
+
+
+def rows_for(network: RecordableNetwork) -> Array | None:
+    """Two rows of zeros of the shape that the network takes; None if its layers do not tell."""
     for layer in network.layers:
         if isinstance(layer, Embedding | CategoryEmbedding | PeriodicEmbedding):
             break
         for p in layer._parameters.values():
             return np.zeros((2, p.shape[0]), network.dtype)
-    raise SettingError(
-        _(
-            "the shape of this network's inputs is not known from its layers, so no program that predicts"
-            " can be written. From Python, network.script(optimizer, x, t) writes one that trains."
-        )
-    )
+    return None
 
 
 def _doc(model: WritableModel, lang: str) -> list[str]:

@@ -11,6 +11,7 @@ import numpy as np
 from chainrule.engine.memory import is_opaque, needed
 from chainrule.engine.naming import output_names, parameter_names
 from chainrule.engine.plans import StepRecording
+from chainrule.engine.primitives import Function
 from chainrule.engine.protocols import RecordableNetwork
 from chainrule.engine.rules import TEXT_FUNCTIONS
 from chainrule.engine.trace import Traced
@@ -102,10 +103,15 @@ def record_step(
     return recording
 
 
-def record_predict(network: RecordableNetwork, x: Array, n: int) -> ScriptRecording:
+def record_predict(
+    network: RecordableNetwork,
+    x: Array,
+    n: int,
+    rules: Mapping[Function, Function] = TEXT_FUNCTIONS,
+) -> ScriptRecording:
     """Record the outputs for n rows, in inference mode."""
     with training_mode(False), collect_names() as local_names:
-        rec = StepRecording(network._record_predict, [("x", _first_rows(x, n))], TEXT_FUNCTIONS)
+        rec = StepRecording(network._record_predict, [("x", _first_rows(x, n))], rules)
         low = rec.lower()
         out, _ = rec.results(low)
     recording = ScriptRecording(n, out, list(rec.arguments.values()), [], [], *_leaves(rec))
