@@ -129,6 +129,16 @@ class Preprocessor:
         return tuple(dict.fromkeys(part.name for part in self._parts))
 
     @property
+    def parts(self) -> tuple[Part, ...]:
+        """The rules, one for each column or for the words in it, in the order of the columns of x."""
+        return self._parts
+
+    @property
+    def center(self) -> float:
+        """The mean that was subtracted from the target; 0 in classification."""
+        return self._center
+
+    @property
     def scale(self) -> float:
         """The standard deviation by which the target was divided; 1 in classification."""
         return self._rule.spread
