@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chainrule.file_kinds import file_kind, kind_name
-from chainrule.lang.messages import Text, _, sentences
+from chainrule.lang.messages import Text, _
 
 __all__ = ["foreign_kind"]
 
@@ -27,7 +27,7 @@ _ADVICE: dict[str, Text] = {
     **dict.fromkeys(("Parquet", "Arrow/Feather", "SQLite"), _DATA),
     "npy": _("It is data, or one array, and no network."),
     "pickle": _CONVERT,
-    "ONNX": sentences(_("Reading ONNX is not part of chainrule yet."), _WEIGHTS),
+    "ONNX": _("chainrule.load_onnx reads it."),
     "HTML": _("Download the file itself, not the page that shows it."),
     "Git LFS": _("Get the file itself: git lfs pull."),
 }

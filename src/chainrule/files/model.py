@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from chainrule.datasets import Preprocessor
     from chainrule.training import Baselines
 
-__all__ = ["Model", "load_model", "pack_model", "save_model"]
+__all__ = ["Model", "load_model", "pack_model", "read_bytes", "refuse_nonfinite", "save_model"]
 
 Pathish = str | os.PathLike[str]
 
@@ -184,17 +184,7 @@ def pack_model(
     tensors: dict[str, Array] = {n: p.data for n, p in network.named_parameters().items()}
     tensors.update(network.named_buffers())
     tensors.update(arrays_of(baselines, preparation))
-    for name, array in tensors.items():
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            index = ", ".join(map(str, np.argwhere(~np.isfinite(array))[0]))
-            raise NonFiniteError(
-                _(
-                    "{name}[{place}] is NaN or infinite, so the network is of no use and was not saved."
-                    " Train it again with a lower learning rate.",
-                    name=name,
-                    place=index,
-                )
-            )
+    refuse_nonfinite(tensors)
     description = {
         "format": FORMAT,
         "version": VERSION,
@@ -209,6 +199,21 @@ def pack_model(
     return data
 
 
+def refuse_nonfinite(tensors: Mapping[str, Array]) -> None:
+    """Raise for NaN or infinity among the arrays of a network to be saved."""
+    for name, array in tensors.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            index = ", ".join(map(str, np.argwhere(~np.isfinite(array))[0]))
+            raise NonFiniteError(
+                _(
+                    "{name}[{place}] is NaN or infinite, so the network is of no use and was not saved."
+                    " Train it again with a lower learning rate.",
+                    name=name,
+                    place=index,
+                )
+            )
+
+
 def load_model(path: Pathish) -> Model:
     """Load the network, preparation and facts that `save_model` saved; no code in the file is run.
 
@@ -220,7 +225,7 @@ def load_model(path: Pathish) -> Model:
         FormatError: not a model file of chainrule's, damaged, or of a newer version.
     """
     where = os.fspath(path)
-    contents = unpack(_read_bytes(where), where)
+    contents = unpack(read_bytes(where), where)
     description = contents.description
     if description.get("format") != FORMAT:
         given = shown(description.get("format"))
@@ -318,7 +323,7 @@ def _checked_arrays(contents: Contents, where: str) -> dict[str, Array]:
     return tensors
 
 
-def _read_bytes(where: str) -> bytes:
+def read_bytes(where: str) -> bytes:
     """The bytes of a regular file of at most MAX_BYTES."""
     try:
         status = os.stat(where)
