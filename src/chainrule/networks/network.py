@@ -620,6 +620,53 @@ class Network:
             self._programs.put(key, self._revision.number, program)
         return program
 
+    # -- weights from and to other frameworks ------------------------------------------------------
+
+    def state_dict(self, layout: str = "pytorch") -> dict[str, Array]:
+        """The weights by the names, and in the shapes, that PyTorch or Keras has for such layers.
+
+        Called as in PyTorch, whose `model.load_state_dict` takes it once its arrays are tensors:
+        `{k: torch.from_numpy(v) for k, v in state.items()}`. With layout="keras" the values are in the
+        order of `model.set_weights(list(state.values()))`. The arrays are copies. Known are Affine,
+        MatMul, LayerNorm, BatchNorm and Embedding, and layers without arrays; ε and momentum of a
+        norm are settings, and in no state dict.
+
+        Raises:
+            SettingError: another layout, or a layer that the others do not know.
+
+        >>> import chainrule as cr
+        >>> state = cr.TwoLayerNet(2, 10, 3).state_dict()
+        >>> {name: array.shape for name, array in state.items()}
+        {'0.weight': (10, 2), '0.bias': (10,), '2.weight': (3, 10), '2.bias': (3,)}
+        """
+        from chainrule.networks.state_dict import state_of
+
+        return state_of(self, layout)
+
+    def load_state_dict(self, weights: Any) -> None:
+        """Fill the network with weights of PyTorch or Keras; its layers stay as they are.
+
+        `weights`: what PyTorch's `model.state_dict()` gives, or Keras' `model.get_weights()`, or a dict
+        of Keras' names (`dense/kernel`); values are what NumPy can read, tensors on the CPU included.
+        If the names of the layers are not those of this network, the first goes into the first, and so on.
+        All of them fit, or nothing is changed.
+
+        Raises:
+            ShapeError: arrays are missing, of another shape, or belong to no layer; all are named.
+            DataError: no such mapping, or a value that is no array of real numbers.
+            NonFiniteError: NaN or infinity.
+            SettingError: the network has a layer that PyTorch and Keras do not know.
+
+        >>> import chainrule as cr, numpy as np
+        >>> net = cr.Sequential(cr.Affine.sized(2, 1))
+        >>> net.load_state_dict({"fc.weight": [[1.0, 2.0]], "fc.bias": [0.5]})
+        >>> net.predict(np.ones((1, 2)))
+        array([[3.5]], dtype=float32)
+        """
+        from chainrule.networks.state_dict import fill
+
+        fill(self, weights)
+
     # -- pictures, copies and pickles -------------------------------------------------------------
 
     def graph(

@@ -169,6 +169,36 @@ class Sequential(Network):
                 layers.append((f"{prefix}{i}", layer))
         return layers
 
+    @classmethod
+    def from_state_dict(
+        cls, weights: Any, activation: Any, *, loss: Any = None, seed: Seed = 0
+    ) -> Sequential:
+        """A network made of the weights of a stack of Linear or Dense layers and norms.
+
+        The weights are as in `load_state_dict`. They do not say what is between the layers, so
+        `activation` does: a name ("relu"), a layer or a function for all places, or a list with one
+        for each (None: nothing). The places are those that the numbers of PyTorch's Sequential leave
+        free, else behind every layer but the last.
+
+        Raises:
+            SettingError: where something between the layers stays open, as with an Embedding. Make
+                the network then, and fill it by `load_state_dict`.
+            DataError, NonFiniteError: as `load_state_dict`.
+
+        >>> import chainrule as cr, numpy as np
+        >>> weights = {"0.weight": np.ones((4, 2)), "0.bias": np.zeros(4), "2.weight": np.ones((1, 4)),
+        ...     "2.bias": np.zeros(1)}
+        >>> cr.Sequential.from_state_dict(weights, "relu")
+        Sequential(0=Affine(W: 2×4, b: 4), 1=ReLU(), 2=Affine(W: 4×1, b: 1), loss=None)
+        """
+        from chainrule.networks.stack import stack_of
+
+        layers = [
+            _activation(part)[0]() if isinstance(part, str) else part
+            for part in stack_of(weights, activation)
+        ]
+        return Sequential(*layers, loss=loss, seed=seed)
+
     def predict(self, x: Value) -> Value:
         """The output of the last layer."""
         for layer in self.sequence:
