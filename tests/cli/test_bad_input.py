@@ -180,6 +180,13 @@ CASES: list[tuple[str, str | list[str], Make | None, str]] = [
     ("arrays over the data", "export m.safetensors --to script --out p.py --data p.npz --force",
      lambda: (model()(), write("p.npz", "arrays")()),
      "--out: p.npz is the data."),
+    # ONNX
+    ("an empty ONNX file", "inspect m.onnx", write("m.onnx", b""), "is empty"),
+    ("no ONNX file", "inspect m.onnx", write("m.onnx", "a,b\n1,2\n"), "m.onnx: this is plain text"),
+    ("an ONNX file cut short", "inspect m.onnx", write("m.onnx", b"\x08\x08\x3a\x7f"), "cut short"),
+    ("ONNX that trains", "export m.safetensors --to onnx --data m.csv", model(), "--data is for a program"),
+    ("ONNX over the model", "export m.safetensors --to onnx --out m.safetensors --force", model(),
+     "--out: m.safetensors is the model."),
     # links
     ("a link that is no good", ["train", "--playground", "#nosuch=1&noise=x"], None, "noise=NaN must be"),
 ]  # fmt: skip

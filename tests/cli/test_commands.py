@@ -544,3 +544,28 @@ def test_amounts_are_written_as_people_write_them() -> None:
     good(*fast("houses.csv", "--target", "price", "--epochs", "3"))
     told = good("evaluate", "houses.safetensors", "houses.csv")
     assert re.search(r"held out: RMSE +\d\d,\d{3} in units of price", told), told
+
+
+def test_export_to_onnx_and_inspect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("onnx")
+    from tests.files.onnx.runtimes import from_reference
+
+    monkeypatch.chdir(tmp_path)
+    good("train", "iris", "--hidden", "8", "--epochs", "3", "--out", "iris.safetensors")
+    assert as_json("export", "iris.safetensors", "--to", "script")["out"] == "iris.py"
+    told = as_json("export", "iris.safetensors", "--to", "onnx")
+    assert told["out"] == "iris.onnx"
+    assert told["outputs"] == ["label", "probabilities"]
+    rows = [[5.1, 3.5, 1.4, 0.2], [6.5, 3.0, 5.5, 1.8]]
+    table = dict(zip(told["inputs"], np.array(rows).T[:, :, None], strict=True))
+    label, _ = from_reference(Path("iris.onnx").read_bytes(), table)
+    head = ",".join(told["inputs"])
+    Path("new.csv").write_text("\n".join([head, *(",".join(map(str, row)) for row in rows)]))
+    assert label.tolist() == as_json("predict", "iris.safetensors", "new.csv")["predictions"]
+    found = as_json("inspect", "iris.onnx")
+    assert [end["name"] for end in found["inputs"]] == told["inputs"]
+    assert found["operators"]["MatMul"] == 2
+    assert "exists already" in run("export", "iris.safetensors", "--to", "onnx").output
+    assert "label and probabilities" in good(
+        "export", "iris.safetensors", "--to", "onnx", "--force"
+    )

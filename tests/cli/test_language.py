@@ -306,6 +306,8 @@ def lines_to_say() -> Iterator[list[str]]:
     yield ["check", "sum(tanh(x @ W))"]
     yield ["draw", "sigmoid(x)", "--set", "x=-1000", "--out", "a.svg", "--detail"]
     yield ["export", "iris.safetensors", "--to", "script", "--out", "a.py"]
+    yield ["export", "iris.safetensors", "--to", "onnx"]
+    yield ["inspect", "iris.onnx"]
 
 
 def test_all_that_is_said_is_chinese() -> None:

@@ -328,7 +328,6 @@ def test_export_writes_a_program_that_trains_on(penguins: Path) -> None:
     [
         (("--to", "script", "--out", "p.txt"), "ends in .py"),
         (("--to", "skript", "--out", "p.py"), 'did you mean "script"?'),
-        (("--to", "script"), "--out is missing"),
         (("--to", "script", "--out", "birds.py"), "exists already"),
         (("--to", "script", "--out", "p.py", "--epochs", "3"), "Name the rows with --data"),
         (("--to", "script", "--out", "p.py", "--data", "no.csv"), "neither a file nor a set"),

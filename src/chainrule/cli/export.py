@@ -1,7 +1,8 @@
-"""`chainrule export`: writes a model as a program."""
+"""`chainrule export`: writes a model as a program, or as ONNX."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,25 +25,40 @@ __all__ = ["export"]
 @click.command(
     cls=Command,
     help=(
-        _("Write MODEL as a program that needs nothing but Python and NumPy."),
+        _("Write MODEL as a program that needs nothing but Python and NumPy, or as an ONNX file."),
         _(
-            "The program predicts: `python FILE table.csv` prints what `chainrule predict` answers for each"
-            " row, and `python FILE inputs.npy` takes rows that are prepared already. With --data it trains"
-            " instead: it goes on from the weights of MODEL over the rows of DATA, with the optimizer MODEL"
-            " was trained with, begun anew, and prints the loss of every epoch. (Of the data MODEL was"
-            " trained on it takes the rows that were not held out.) Weights and rows lie in a file beside it"
-            " that has the same name and ends in .npz."
+            "The program (`--to script`) predicts: `python FILE table.csv` prints what `chainrule predict`"
+            " answers for each row, and `python FILE inputs.npy` takes rows that are prepared already. With"
+            " --data it trains instead: it goes on from the weights of MODEL over the rows of DATA, with the"
+            " optimizer MODEL was trained with, begun anew, and prints the loss of every epoch. (Of the data"
+            " MODEL was trained on it takes the rows that were not held out.) Weights and rows lie in a file"
+            " beside it that has the same name and ends in .npz."
+        ),
+        _(
+            "An ONNX file (`--to onnx`) is for onnxruntime and the like. Its inputs are the raw columns of a"
+            " table, numbers and texts, and its outputs the label and the probabilities, or the value."
         ),
     ),
-    short_help=_("Write a model as a NumPy program."),
+    short_help=_("Write a model as a NumPy program, or as ONNX."),
     examples=(
+        "chainrule export iris.safetensors --to onnx",
         "chainrule export iris.safetensors --to script --out predict_iris.py",
         "chainrule export iris.safetensors --to script --out train_iris.py --data iris.csv",
     ),
 )
 @click.argument("model", metavar="MODEL")
-@option("--to", type=OneOf(("script",)), required=True, help=_("The form: a NumPy program."))
-@option("--out", type=Place(), metavar="FILE", required=True, help=_("Where it goes; ends in .py."))
+@option(
+    "--to",
+    type=OneOf(("script", "onnx")),
+    required=True,
+    help=_("The form: a NumPy program, or ONNX."),
+)
+@option(
+    "--out",
+    type=Place(),
+    metavar="FILE",
+    help=_("Where it goes; by default beside MODEL, by its name and .py or .onnx."),
+)
 @option("--force", is_flag=True, help=_("Overwrite existing files."))
 @option("--data", metavar="DATA", help=_("Rows to train on: the program then trains."))
 @option(
@@ -62,7 +78,7 @@ __all__ = ["export"]
 def export(
     model: str,
     to: str,
-    out: str,
+    out: str | None,
     force: bool,
     data: str | None,
     epochs: int | None,
@@ -70,9 +86,17 @@ def export(
     read_as: DataOptions,
     as_json: bool,
 ) -> None:
-    """Write a model as a program that predicts, or with rows one that trains."""
+    """Write a model as a program that predicts, with rows one that trains, or as ONNX."""
     from chainrule.errors import SettingError
 
+    out = out or os.path.splitext(model)[0] + {"script": ".py", "onnx": ".onnx"}[to]
+    if to == "onnx":
+        if data is not None:
+            raise SettingError(
+                _("--data is for a program that trains (--to script); an ONNX file predicts only.")
+            )
+        _write_onnx(model, out, force, as_json)
+        return
     if data is None and (epochs or batch_size or read_as):
         raise SettingError(
             _(
@@ -125,6 +149,44 @@ def export(
         else _("{out} trains: {size}.", out=out, size=size)
     )
     say(printable(told))
+
+
+def _write_onnx(model: str, out: str, force: bool, as_json: bool) -> None:
+    """Write the model as ONNX, and say what it takes and gives."""
+    from chainrule.datasets.wording import quoted
+    from chainrule.files import load_model, save_onnx
+    from chainrule.files.onnx.summary import onnx_summary
+    from chainrule.script.predicting import unread_columns
+
+    keep_apart("--out", out, {_p("a file", "the model"): model})
+    loaded = load_model(model)
+    if loaded.preparation is not None and (names := unread_columns(loaded.preparation)):
+        remark(
+            _(
+                "An ONNX file takes plain numbers: give it the cells of {names}, which were written in"
+                " training with a unit, a decimal comma or as a date, as numbers (dates as days since"
+                " 1970-01-01).",
+                names=listed(map(quoted, names), "and"),
+            )
+        )
+    save_onnx(loaded, out, overwrite=force)
+    found = onnx_summary(out)
+    inputs, outputs = ([end.name for end in ends] for ends in (found.inputs, found.outputs))
+    if as_json:
+        json_out({"model": model, "out": out, "inputs": inputs, "outputs": outputs})
+        return
+    if len(inputs) > 12:
+        inputs[12:] = ["…"]
+    say(
+        printable(
+            _(
+                "{out} predicts {outputs} from {inputs}.",
+                out=out,
+                outputs=listed(outputs, "and"),
+                inputs=listed(inputs),
+            )
+        )
+    )
 
 
 def _training(

@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -23,7 +24,10 @@ __all__ = ["inspect"]
 
 @click.command(
     cls=Command,
-    help=(_("Show the layers of MODEL, how it prepares its data, and how it was trained."),),
+    help=(
+        _("Show the layers of MODEL, how it prepares its data, and how it was trained."),
+        _("Of an ONNX file, whose name ends in .onnx: its inputs, outputs and operators."),
+    ),
     short_help=_("Show what a model file holds."),
     examples=("chainrule inspect digits.safetensors",),
 )
@@ -31,6 +35,9 @@ __all__ = ["inspect"]
 @json_option
 def inspect(model: str, as_json: bool) -> None:
     """Show what a model file holds."""
+    if model.endswith(".onnx"):
+        _inspect_onnx(model, as_json)
+        return
     from chainrule.files import load_model
     from chainrule.files.architecture import describe
 
@@ -64,6 +71,28 @@ def inspect(model: str, as_json: bool) -> None:
     if loaded.facts:
         say()
         rows(_fact_rows(loaded.facts))
+
+
+def _inspect_onnx(model: str, as_json: bool) -> None:
+    """Show what an ONNX file says of itself."""
+    from chainrule.files.onnx.summary import onnx_summary
+
+    found = onnx_summary(model)
+    if as_json:
+        json_out({"model": model, "bytes": os.path.getsize(model), **asdict(found)})
+        return
+    size = _n("{n:,} byte", "{n:,} bytes", os.path.getsize(model))
+    say(f"{paint(printable(model), 'bold')}  {spoken(size)}")
+    say()
+    pairs: list[tuple[str, str]] = [
+        (_("made by"), printable(found.producer) or "-"),
+        (_("opset"), str(found.opset)),
+        (_("numbers in its arrays"), f"{found.numbers:,}"),
+    ]
+    for title, ends in ((_("inputs"), found.inputs), (_("outputs"), found.outputs)):
+        pairs += [(title if i == 0 else "", printable(str(end))) for i, end in enumerate(ends)]
+    kinds = [printable(f"{name} {n}") for name, n in found.operators.items()]
+    rows([*pairs, (_("operators"), _some(kinds, 30))])
 
 
 def _preparation_rows(preparation: Preprocessor) -> list[tuple[str, str]]:

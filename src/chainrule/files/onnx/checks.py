@@ -23,7 +23,7 @@ from chainrule.lang.messages import Text, _, _n, listed
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto, TensorProto
 
-__all__ = ["DTYPES", "array_of", "checked_model", "parsed", "settings_of"]
+__all__ = ["DTYPES", "array_of", "check_texts", "checked_model", "parsed", "settings_of"]
 
 MAX_RANK = 8
 #: Versions of the operators: before 9 some meant something else, and later ones are not known.
@@ -87,7 +87,7 @@ def checked_model(data: bytes, where: str, operators: Collection[tuple[str, str]
             one's own, arrays in other files, a circle, an array of another size than its shape.
     """
     model = parsed(data, where)
-    _check_texts(model, where)
+    check_texts(model, where)
     _check_versions(model, where)
     if model.functions or model.training_info:
         raise FormatError(
@@ -140,11 +140,12 @@ def _arrays_in(node: NodeProto) -> list[TensorProto]:
     return found
 
 
-def _check_texts(model: ModelProto, where: str) -> None:
+def check_texts(model: ModelProto, where: str) -> None:
     """That all names are texts; protobuf gives out bytes for what is no UTF-8."""
     graph = model.graph
     names: list[object] = [entry.domain for entry in model.opset_import]
     names += [text for entry in model.metadata_props for text in (entry.key, entry.value)]
+    names.append(model.producer_name)
     for node in graph.node:
         names += [node.op_type, node.domain, node.name, *node.input, *node.output]
         names += [attribute.name for attribute in node.attribute]
