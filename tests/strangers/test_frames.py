@@ -149,3 +149,33 @@ def test_columns_of_python_objects() -> None:
     assert table["7"].tolist() == ["x", ""]
     with pytest.raises(DataError, match="columns by name are needed"):
         Table([[1, 2]])
+
+
+@source("issue 17")
+@pytest.mark.parametrize("library", ["pandas", "pandas with masks", "polars", "pyarrow"])
+def test_a_trainer_takes_frames_of_numbers(library: str) -> None:
+    rng = np.random.default_rng(0)
+    columns = {"a": rng.normal(size=40), "b": rng.integers(0, 9, 40)}
+    t = (columns["a"] > 0).astype(int)
+    make: Any = pytest.importorskip(library.split()[0])
+    one: Any = make.array if library == "pyarrow" else make.Series
+    frame = make.table(columns) if library == "pyarrow" else make.DataFrame(columns)
+    texts = {**columns, "b": ["x"] * 40}
+    gaps: Any = {**columns, "b": [None, *[1] * 39]}
+    odd = [make.table(c) if library == "pyarrow" else make.DataFrame(c) for c in (texts, gaps)]
+    if library == "pandas with masks":
+        frame, *odd = (f.convert_dtypes() for f in (frame, *odd))
+
+    def trained(x: Any, t: Any) -> bytes:
+        net = cr.Sequential(cr.Affine.sized(2, 3), loss=cr.SoftmaxWithLoss(), seed=0)
+        cr.Trainer(net, cr.SGD(0.1), engine="numpy").fit(x, t, epochs=2, progress=None)
+        return net.params[0].tobytes()
+
+    matrix = np.column_stack(list(columns.values()))
+    assert trained(frame, one(t)) == trained(matrix, t)
+    with pytest.raises(cr.errors.DTypeError, match="Column 'b' holds text, such as 'x' in row 0"):
+        trained(odd[0], t)
+    with pytest.raises(
+        (cr.errors.DTypeError, DataError), match=r"no value in row 0|x\[0, 1\] is nan"
+    ):
+        trained(odd[1], t)

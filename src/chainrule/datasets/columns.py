@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.datasets.dates import days
+from chainrule.datasets.dates import days, days_of
 from chainrule.datasets.wording import at_column, quoted
 from chainrule.errors import DataError, shown
 from chainrule.lang.messages import _, _n, sentences
 
-__all__ = ["Column", "Texts", "as_column", "check_matrix", "encoded"]
+__all__ = ["Column", "Read", "Texts", "as_column", "check_matrix", "encoded", "whole_or_not"]
 
 Column = npt.NDArray[Any]
 #: A location for error messages: its text, or a function that makes the text when there is an error.
@@ -34,6 +34,29 @@ class Texts:
     def decoded(self) -> npt.NDArray[np.str_]:
         """The texts (n,), with "" for a missing one."""
         return np.array([*self.categories, ""], dtype=np.str_)[self.codes]
+
+    def tidy(self) -> Texts:
+        """The same texts with each category once, in order of first appearance, and no others.
+
+        >>> Texts(np.array([2, 1, 0, 2]), ("", "b", "a")).tidy().categories
+        ('a', 'b')
+        """
+        known = encoded(self.categories)
+        codes = np.append(known.codes, np.int32(-1))[self.codes]
+        used, first = np.unique(codes, return_index=True)
+        used = used[np.argsort(first)]
+        used = used[used >= 0]
+        new = np.full(len(known.categories) + 1, -1, np.int32)
+        new[used] = np.arange(len(used))
+        return Texts(new[codes], tuple(known.categories[i] for i in used.tolist()))
+
+
+@dataclass(frozen=True)
+class Read:
+    """A column of a frame, already read; `truths`: its numbers are bools."""
+
+    values: Column | Texts
+    truths: bool = False
 
 
 def check_matrix(x: Column, where: Location) -> Column:
@@ -106,13 +129,15 @@ def encoded(cells: Iterable[str]) -> Texts:
 
 
 def as_column(value: object, source: str, name: object) -> Column | Texts:
-    """A column from a list, an array, or a column of pandas or polars.
+    """A column from a list or an array, or one that was read from a frame.
 
     Dates become days since 1970-01-01. None, NaN, NA and NaT are missing cells.
 
     Raises:
         DataError: not such a column; the message begins with `source` and `name`.
     """
+    if isinstance(value, Read):
+        value = value.values
     if isinstance(value, Texts):
         return value
 
@@ -138,17 +163,19 @@ def as_column(value: object, source: str, name: object) -> Column | Texts:
             raise DataError(sentences(mixed, _MIXED, _("Got {got}.", got=shown(value))))
         return encoded(array.tolist())
     if array.dtype.kind in "mM":
-        unit = np.timedelta64(1, "ns") if array.dtype.kind == "m" else np.datetime64(0, "ns")
-        whole = array.astype(f"{unit.dtype}").astype(np.int64)
-        day_numbers = np.where(np.isnat(array), np.nan, whole / 86_400_000_000_000)
-        return _whole_or_not(day_numbers)
+        unit, many = np.datetime_data(array.dtype)
+        if array.dtype.kind == "M" and unit in ("Y", "M"):
+            array, unit, many = array.astype("datetime64[D]"), "D", 1
+        if unit not in ("Y", "M"):
+            day_numbers = days_of(array.astype(np.int64) * many, unit)
+            return whole_or_not(np.where(np.isnat(array), np.nan, day_numbers))
     if array.dtype.kind in "OT":
         cells = [None if _is_missing(cell) else cell for cell in array.tolist()]
         known = [cell for cell in cells if cell is not None]
         if known and all(isinstance(cell, str) for cell in known):
             return encoded("" if cell is None else cell for cell in cells)
         if known and all(isinstance(cell, dt.date) for cell in known):
-            return _whole_or_not(np.array([np.nan if c is None else days(c) for c in cells]))
+            return whole_or_not(np.array([np.nan if c is None else days(c) for c in cells]))
         if not all(isinstance(c, numbers.Real | decimal.Decimal | np.bool_) for c in known):
             odd = next((c for c in known if not isinstance(c, str | int | float)), cells)
             several = _(
@@ -169,13 +196,6 @@ _MIXED = _("Make it one: column.astype(str), or pandas.to_numeric(column, errors
 
 def _as_array(value: object, where: Callable[[], str]) -> Column:
     """The cells as an array of a NumPy dtype, or of Python objects."""
-    if not isinstance(value, np.ndarray) and hasattr(value, "to_numpy"):  # pandas, polars
-        kind = str(getattr(value, "dtype", ""))
-        plain = isinstance(getattr(value, "dtype", None), np.dtype)
-        if not plain and not kind.lower().startswith(("date", "duration")):
-            cells: Any = value.to_list() if hasattr(value, "to_list") else value
-            return np.array([*cells, None], dtype=object)[:-1]
-        value = np.asarray(value)
     try:
         return np.array(value)
     except ValueError:
@@ -191,7 +211,7 @@ def _is_missing(cell: object) -> bool:
     return isinstance(cell, float | np.floating | decimal.Decimal) and cell != cell
 
 
-def _whole_or_not(values: npt.NDArray[np.float64]) -> Column:
+def whole_or_not(values: npt.NDArray[np.float64]) -> Column:
     """The values as int64 if all are whole numbers."""
     whole = bool((values == np.floor(values)).all())
     return values.astype(np.int64) if whole and len(values) else values

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterable
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ __all__ = [
     "day_first_in",
     "day_of",
     "days",
+    "days_of",
 ]
 
 _CLOCK = r"(?:[T ]+(\d{1,2}):(\d{2})(?::(\d{2}(?:\.\d+)?))?\s*(Z|[AaPp][Mm]|[+-]\d{2}:?\d{2})?)?"
@@ -101,6 +102,27 @@ def days(date: dt.date) -> float:
     if date.tzinfo is not None:
         date = date.astimezone(dt.UTC).replace(tzinfo=None)
     return (date - _EPOCH).total_seconds() / 86400
+
+
+def days_of(counts: npt.NDArray[Any], unit: str) -> npt.NDArray[np.float64]:
+    """Counts of a unit of time ("D", "h", "m", "s", "ms", "us", "ns", …) as days.
+
+    To the bits of `days`; beyond the years that nanoseconds reach, too.
+
+    >>> days_of(np.array([43200, 86400]), "s").tolist()
+    [0.5, 1.0]
+    """
+    if unit in ("ns", "ps", "fs", "as"):
+        many = {"ns": 1000, "ps": 10**6, "fs": 10**9, "as": 10**12}[unit]
+        micros, rest = np.divmod(counts, many)
+        seconds = (micros + rest / many) / 1e6
+    elif unit in ("us", "ms"):
+        seconds = counts / (1e6 if unit == "us" else 1e3)
+    else:
+        size = {"s": 1, "m": 60, "h": 3600, "D": 86400, "W": 604800, "generic": 1}[unit]
+        seconds = counts * float(size)
+    found: npt.NDArray[np.float64] = seconds / 86400
+    return found
 
 
 def day_first_in(cells: Iterable[str]) -> bool | None:

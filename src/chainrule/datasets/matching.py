@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from chainrule.datasets.columns import Column, Texts, as_column, encoded
+from chainrule.datasets.columns import Column, Read, Texts, as_column, encoded
 from chainrule.datasets.deciding import Candidate
 from chainrule.datasets.forms import Kinds, form_of
 from chainrule.datasets.frames import THE_FRAME
@@ -63,6 +63,8 @@ def _refuse_absent(columns: Mapping[str, object], known: Kinds, source: str) -> 
 
 
 def _are_truths(value: object) -> bool:
-    return str(getattr(value, "dtype", "")).lower().startswith("bool") or (
+    if isinstance(value, Read):
+        return value.truths
+    return getattr(value, "dtype", None) == np.dtype(bool) or (
         isinstance(value, list) and all(isinstance(cell, bool) for cell in value)
     )

@@ -51,14 +51,16 @@ class Table:
 
     Args:
         columns: name to 1-D array (or list) of whole numbers, floats, bools, texts or dates, or a
-            frame of pandas or polars; None, NaN and NA are missing cells, dates become days since
-            the first of January 1970. The arrays are copied.
+            frame: of pandas, or of any library with the Arrow C interface (polars, pyarrow, DuckDB,
+            …). None, NaN and NA are missing cells; dates become days since the first of January
+            1970, an instant with a zone those of UTC; decimals become floats, categories the texts
+            or numbers they stand for. A frame's index is no column. The arrays are copied.
         source: where the data comes from, such as a path; for messages.
         notes: sentences about how the data was read and changed.
 
     Raises:
         DataError: columns of unlike length, not 1-D, infinite, or of another kind
-            (complex numbers, bytes, texts and numbers mixed).
+            (complex numbers, bytes, lists, texts and numbers mixed).
 
     >>> table = Table({"height": [1.5, None, 1.8], "name": ["Ann", "Bo", ""]})
     >>> len(table), table.names, table.missing_counts()
@@ -101,7 +103,8 @@ class Table:
         if by_name is None:
             raise DataError(
                 _(
-                    "{source}: columns by name are needed: a dict, or a frame of pandas or polars. Got {got}."
+                    "{source}: columns by name are needed: a dict, or a frame of pandas, polars or Arrow."
+                    " Got {got}."
                     " For a matrix: Table.from_matrix(x).",
                     source=source,
                     got=shown(columns),
@@ -173,7 +176,7 @@ class Table:
         numbers in number columns, and `forms` how the columns were written.
         """
         all_blocks, all_texts = list(blocks), dict(texts)
-        for name, value in (more or {}).items():
+        for name, value in (frame_columns(more or {}, source) or {}).items():
             column = as_column(value, source, name)
             if isinstance(column, Texts):
                 all_texts[name] = column

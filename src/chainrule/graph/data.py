@@ -89,11 +89,17 @@ def _missing(value: object) -> bool:
 
 def _advice(x: Any, array: Array) -> str:
     """Advice on values that are not numbers: which column or row, and what to do."""
-    columns = getattr(x, "columns", None)
+    columns = getattr(x, "column_names", getattr(x, "columns", None))  # Arrow; pandas, polars
     if columns is None:
         return _of_values(_p("an array of data", "It"), array)
-    hints = (_of_values(_("Column {name!r}", name=name), np.asarray(x[name])) for name in columns)
+    hints = (_of_values(_("Column {name!r}", name=name), _cells(x[name])) for name in columns)
     return next(filter(None, hints), "")
+
+
+def _cells(column: Any) -> Array:
+    """A column of a frame as an array; of objects where a missing number would become NaN."""
+    array = np.asarray(column)
+    return np.asarray(column, dtype=object) if array.dtype.kind == "f" else array
 
 
 def _of_values(what: Text, array: Array) -> str:
