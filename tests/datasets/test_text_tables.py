@@ -225,17 +225,6 @@ def test_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             read(plain)
 
 
-def test_more_than_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = tmp_path / "a.csv"
-    file.write_bytes(b"a,b\n" + b"1,2\n" * 1000)
-    packed = tmp_path / "a.csv.gz"
-    packed.write_bytes(gzip.compress(file.read_bytes()))
-    monkeypatch.setattr(opening, "physical_memory", lambda: 6000)
-    for path in (file, packed):
-        with pytest.raises(DataError, match=r"memory"):
-            read(path)
-
-
 def test_changed_while_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "a.csv"
     file.write_bytes(b"a,b\n1,2\n")

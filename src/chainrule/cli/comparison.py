@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.lang.messages import Text, _, _n, listed
+from chainrule.networks.parts import in_parts
 from chainrule.training import Baselines, Comparison
 from chainrule.training.metrics import in_units, regression_scores
 
@@ -56,7 +57,7 @@ def evaluate_held_out(
     t: Array,
 ) -> Evaluation:
     """Score a network and the baselines on held-out rows."""
-    y = preparation.limited(network.predict(x))
+    y = preparation.limited(in_parts(network.predict, x))
     comparison = baselines.compare(y, preparation.layout.one_hot(x), t)
     if preparation.classes:
         scores: Scores = {"accuracy": comparison.model}

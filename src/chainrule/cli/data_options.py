@@ -66,7 +66,7 @@ class DataOptions:
 
         `judged` says of which columns the notes of the table speak.
         """
-        from chainrule.datasets.rules import Reading
+        from chainrule.datasets.rules import Reading, every
 
         words = self.missing_words
         return Reading(
@@ -78,7 +78,7 @@ class DataOptions:
             if words is None
             else frozenset(w.strip() for w in re.split("[,，、]", words)),
             day_first=self.day_first,
-            **({} if judged is None else {"judged": judged}),
+            judged=judged or every,
         )
 
     def check(self, table: Table) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from chainrule.cli.model_and_data import fact, notes_on
 from chainrule.cli.split import Split, divide, keep_rows
 from chainrule.errors import ChainruleError
 from chainrule.lang.messages import Text, _, _n, listed, sentences
+from chainrule.networks.parts import in_parts
 from chainrule.training import confusion_matrix
 from chainrule.training.metrics import ClassScore, class_scores, regression_scores
 
@@ -155,7 +157,10 @@ def _score(
 ) -> Score:
     """The scores of some rows; with `which`, their name in a sentence, the verdict, too."""
     target, classes = preparation.target, preparation.classes
-    unknown = preparation.unknown_labels(rows) if classes is not None else {}
+    unknown: Counter[str] = Counter()
+    if classes is not None:
+        for part in rows.in_blocks() if rows.on_disk else [rows]:
+            unknown.update(preparation.unknown_labels(part))
     if classes is None:
         t = preparation.targets(rows)
     else:
@@ -163,7 +168,7 @@ def _score(
         # Labels that training did not have are classes of their own, which nobody ever says.
         t[t < 0] = len(classes)
     x = preparation.transform(rows)
-    y = preparation.limited(model.network.predict(x))
+    y = preparation.limited(in_parts(model.network.predict, x))
     compared: tuple[tuple[Text, Text], ...] = ()
     judgement: tuple[Text, ...] = ()
     simplest: dict[str, float | None] = {}
@@ -178,7 +183,9 @@ def _score(
         hidden = bool(fact(model, "training", "hidden"))
         judgement = verdict(comparison, preparation, model.baselines, which, hidden)
     if classes is not None:
-        counts = confusion_matrix(model.network.classify(x), t, len(classes) + bool(unknown))
+        counts = confusion_matrix(
+            in_parts(model.network.classify, x), t, len(classes) + bool(unknown)
+        )
         right = float(np.trace(counts) / len(t))
         values: dict[str, float | None] = {"accuracy": right, **simplest}
         names = (*classes, *([_("new: {labels}", labels=listed(unknown))] if unknown else []))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,6 @@ from chainrule.datasets import Preprocessor, Table, rows_with_target, stratified
 from chainrule.datasets.wording import quoted
 from chainrule.errors import DataError
 from chainrule.lang.messages import Text, _, _n, listed, sentences
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 __all__ = ["Split", "divide", "keep_rows"]
 
@@ -118,7 +115,8 @@ def divide(
     table, notes = keep_rows(table, target, missing, task)
     # The target's kind decides how to divide; the preparation itself sees the training rows only.
     beside = "row" if target != "row" else "line"
-    column: Sequence[Any] = table.column(target)  # type: ignore[assignment]
+    texts = table.kind(target) == "text"
+    column: Any = table.texts(target) if texts else table.column(target)
     alone = Table.from_matrix(np.zeros((len(table), 1)), (beside,), {target: column}, table.source)
     kind = Preprocessor.fit(alone, target, task)
     if fraction == 0:

@@ -152,6 +152,14 @@ def _read_table(options: TrainOptions) -> tuple[Table, str]:
         options.data, options.read_as, judged=lambda name: name not in without
     )
     options.read_as.check(table)
+    if options.report is not None and table.on_disk:
+        raise SettingError(
+            _(
+                "--report {file}: the table is larger than memory, and a report is drawn of one in memory."
+                " Leave the option out.",
+                file=options.report,
+            )
+        )
     return table, find_target(table, options.target, known_target)
 
 

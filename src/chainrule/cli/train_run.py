@@ -21,6 +21,7 @@ from chainrule.cli.places import free_name
 from chainrule.cli.train_plain import recipe_options
 from chainrule.cli.train_plan import Plan
 from chainrule.cli.train_ways import Outcome
+from chainrule.datasets.storage import taken
 from chainrule.errors import NonFiniteError, SettingError
 from chainrule.files import save_model
 from chainrule.lang.messages import Text, _, sentences
@@ -71,8 +72,8 @@ def _run_plan(plan: Plan, progress: str | None, ctrl_c: CtrlC) -> Trained:
     options, preparation = plan.options, plan.preparation
     x, t = preparation.transform(plan.split.table), preparation.targets(plan.split.table)
     training, held_out = plan.split.training, plan.split.held
-    rows = x[training], t[training]
-    validation = (x[held_out], t[held_out]) if len(held_out) else None
+    rows = taken(x, training), taken(t, training)
+    validation = (taken(x, held_out), taken(t, held_out)) if len(held_out) else None
     started = time.perf_counter()
     outcome = _train(plan, rows, validation, progress, ctrl_c)
     history = outcome.history

@@ -10,7 +10,7 @@ from chainrule.datasets.wording import at_line, quoted
 from chainrule.errors import FormatError, SettingError
 from chainrule.lang.messages import Spelled, Text, _, listed
 
-__all__ = ["as_utf8", "likely_encoding"]
+__all__ = ["as_utf8", "likely_encoding", "not_this_encoding", "refuse_nul"]
 
 
 def as_utf8(data: bytes, source: str, encoding: str) -> bytes:
@@ -45,28 +45,39 @@ def as_utf8(data: bytes, source: str, encoding: str) -> bytes:
                     option=_option(likely_encoding(data)),
                 )
             )
-        _refuse_nul(data, source)  # before the bytes are decoded
+        refuse_nul(data, source)  # before the bytes are decoded
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as problem:
-        line = data.count(b"\n", 0, problem.start) + 1
-        plain = _("Save it as UTF-8.")
-        raise FormatError(
-            _(
-                "{where}: the text is not {encoding}: byte 0x{byte} at offset {offset} does not belong to"
-                " it. {advice}",
-                where=at_line(source, line),
-                encoding=encoding,
-                byte=data[problem.start : problem.start + 1].hex(),
-                offset=problem.start,
-                advice=Spelled(_likely(data, name), page=plain),
-            )
-        ) from None
+        start = problem.start
+        line = data.count(b"\n", 0, start) + 1
+        raise not_this_encoding(source, encoding, data, start, start, line) from None
     if name != "utf-8":
         data = text.removeprefix("\ufeff").encode("utf-8", "surrogatepass")
     data = data.removeprefix(b"\xef\xbb\xbf")
-    _refuse_nul(data, source)
+    refuse_nul(data, source)
     return data
+
+
+def not_this_encoding(
+    source: str, encoding: str, data: bytes, start: int, offset: int, line: int
+) -> FormatError:
+    """The error for data[start], a byte that is no text in this encoding.
+
+    `offset` and `line` are its place in the file, of which `data` is a part.
+    """
+    name, plain = codecs.lookup(encoding).name, _("Save it as UTF-8.")
+    return FormatError(
+        _(
+            "{where}: the text is not {encoding}: byte 0x{byte} at offset {offset} does not belong to"
+            " it. {advice}",
+            where=at_line(source, line),
+            encoding=encoding,
+            byte=data[start : start + 1].hex(),
+            offset=offset,
+            advice=Spelled(_likely(data, name), page=plain),
+        )
+    )
 
 
 def likely_encoding(data: bytes) -> str:
@@ -95,15 +106,16 @@ def _wide(data: bytes) -> str:
     return "UTF-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") or many else ""
 
 
-def _refuse_nul(data: bytes, source: str) -> None:
+def refuse_nul(data: bytes, source: str, before: int = 0, newlines: int = 0) -> None:
+    """Raise a FormatError for a NUL byte; `before` bytes and `newlines` precede `data` in the file."""
     nul = data.find(b"\0")
     if nul >= 0:
         raise FormatError(
             _(
                 "{where}: there is a NUL byte (offset {offset}; {count} in all), which no text has. The file"
                 " is damaged or not a text table; save it again.",
-                where=at_line(source, data.count(b"\n", 0, nul) + 1),
-                offset=nul,
+                where=at_line(source, newlines + data.count(b"\n", 0, nul) + 1),
+                offset=before + nul,
                 count=data.count(bytes(1)),
             )
         )

@@ -11,10 +11,15 @@ from chainrule.datasets.columns import Column, Texts
 
 __all__ = ["fingerprint_of"]
 
-GROUP = 32
+
+#: Rows of a text column that are looked at together.
+ROWS = 1 << 16
 
 
 class _Table(Protocol):
+    @property
+    def columns_at_once(self) -> int: ...
+
     @property
     def names(self) -> Sequence[str]: ...
 
@@ -43,11 +48,12 @@ def fingerprint_of(table: _Table) -> str:
     def add_texts(kind: str, name: str, text: Texts) -> None:
         add_text(kind)
         add_text(name)
-        for code in text.codes.tolist():
-            if code < 0:
-                digest.update(b"\xff" * 8)
-            else:
-                add_text(text.categories[code])
+        for start in range(0, rows, ROWS):
+            for code in text.codes[start : start + ROWS].tolist():
+                if code < 0:
+                    digest.update(b"\xff" * 8)
+                else:
+                    add_text(text.categories[code])
 
     while names:
         kind = table.kind(names[0])
@@ -74,9 +80,9 @@ def fingerprint_of(table: _Table) -> str:
 
 
 def _alike(table: _Table, names: Sequence[str], kind: str) -> list[str]:
-    """The first columns of `names`, at most GROUP, that are all of this kind."""
+    """The first columns of `names`, at most `columns_at_once`, that are all of this kind."""
     group: list[str] = []
-    for name in names[:GROUP]:
+    for name in names[: table.columns_at_once]:
         if table.kind(name) != kind:
             break
         group.append(name)

@@ -21,7 +21,7 @@ from chainrule.datasets.parts import (
     TextColumn,
     WordColumn,
 )
-from chainrule.datasets.table import GROUP, Table
+from chainrule.datasets.table import Table
 from chainrule.datasets.targets import moments
 from chainrule.datasets.wording import quoted, some
 from chainrule.lang.messages import Text, _, _n, listed, sentences
@@ -125,8 +125,8 @@ class _Numbers:
         self.gaps = table.missing_counts()
         self._patterns: set[bytes] = set()
         self._learned: dict[str, list[Part]] = {}
-        for start in range(0, len(names), GROUP):
-            group = names[start : start + GROUP]
+        for start in range(0, len(names), table.columns_at_once):
+            group = names[start : start + table.columns_at_once]
             cells = np.ascontiguousarray(table.matrix(group).T)
             for name, values in zip(group, cells, strict=True):
                 self._learned[name] = self._fit(name, values)

@@ -8,9 +8,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import dropwhile, islice
+from itertools import chain, dropwhile, islice
 
 from chainrule.datasets.headers import has_names
+from chainrule.datasets.streams import TextStream
 from chainrule.datasets.wording import at_line
 from chainrule.datasets.writings import parse_number
 from chainrule.errors import FormatError
@@ -31,7 +32,11 @@ SAMPLE, SAMPLE_ROWS = 1 << 16, 60
 
 @dataclass
 class Layout:
-    """How the cells of a text table are separated; `records` reads its rows."""
+    """How the cells of a text table are separated; `records` reads its rows.
+
+    `data` is the text from the first row on. If it is only the head of a `stream`, the rows come
+    from there.
+    """
 
     data: bytes
     source: str
@@ -42,10 +47,13 @@ class Layout:
     backslash: bool = False
     #: Whether every row begins and ends with a bar, as in Markdown.
     framed: bool = False
+    #: What finds the spaces behind quoted cells, if they are to be removed.
+    spaces: re.Pattern[bytes] | None = None
+    stream: TextStream | None = None
 
     def records(self) -> Iterator[tuple[int, list[str]]]:
         """Line number and cells of every row; an empty list for a blank line."""
-        lines: Iterable[str] = _lines(self.data)
+        lines = self._lines()
         if self.separator == " ":
             lines = (line.expandtabs(1).strip() + "\n" for line in lines)
         reader = csv.reader(
@@ -68,11 +76,22 @@ class Layout:
         except csv.Error as problem:
             raise _quote_error(str(problem), at_line(self.source, line)) from None
 
+    def _lines(self) -> Iterable[str]:
+        if self.stream is None:
+            return _lines(self.data)
+        first = next(iter(_lines(self.data)))  # the names, without a sign before them
+        lines: Iterable[str] = chain([first], self.stream.lines(self.above + 1))
+        if (spaces := self.spaces) is not None:
+            lines = (spaces.sub(rb"\1", line.encode()).decode() for line in lines)
+        return lines
 
-def layout_of(data: bytes, source: str) -> Layout:
-    """The layout in which the rows have the most even widths, without the lines above the rows."""
-    above, separator = 0, ""
-    if first := re.match(rb'"?sep=(.)"?\r?\n', data):
+
+def layout_of(data: bytes, source: str, separator: str = "", above: int = 0) -> Layout:
+    """The layout in which the rows have the most even widths, without the lines above the rows.
+
+    The separator may be known; `above` lines precede `data` in the file.
+    """
+    if not separator and (first := re.match(rb'"?sep=(.)"?\r?\n', data)):
         separator, above, data = first[1].decode("utf-8", "replace"), 1, data[first.end() :]
     above, data = _without_comments(data, above)
     if not separator:
@@ -111,11 +130,11 @@ def _quoting(layout: Layout) -> None:
                 cell = rb'"(?:[^"]|"")*"' if not backslash else rb'"(?:[^"\\]|\\.|"")*"'
                 begins = rb"((?:^|" + sign + rb")[ ]*" + cell + rb")"
                 spaced = re.compile(begins + rb"[ \t]+(?=" + sign + rb"|\r|\n|\Z)", re.MULTILINE)
-                layout.data = spaced.sub(rb"\1", data)
+                layout.data, layout.spaces = spaced.sub(rb"\1", data), spaced
             layout.backslash = backslash
             if _fault(layout)[0] is None:
                 return
-            layout.data = data
+            layout.data, layout.spaces = data, None
     layout.backslash = False
     raise problem
 

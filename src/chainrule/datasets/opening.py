@@ -4,15 +4,29 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from chainrule.errors import DataError, FormatError
 from chainrule.file_kinds import file_kind, kind_name
 from chainrule.lang.messages import Text, _, _n
 
-__all__ = ["fetch", "refuse_others", "room_for", "unpacked"]
+__all__ = [
+    "cannot_be_read",
+    "changed",
+    "damaged_gzip",
+    "fetch",
+    "memory_limit",
+    "refuse_others",
+    "regular_file",
+    "room_for",
+    "unpacked",
+]
 
 Pathish = str | os.PathLike[str]
 
+#: Where a container's limit on memory is read: cgroups, version 2 and 1.
+CGROUPS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 #: What to do with a file of a kind that is no table.
 ADVICE = {
     "HTML": _("Download the file itself, not the page that shows it."),
@@ -33,14 +47,31 @@ def fetch(path: Pathish) -> bytes:
         DataError: no such file, a folder, a device or pipe, no permission, an empty file, more
             than fits into memory, or a file that changed while it was read.
     """
+    before = regular_file(path)
+    room_for(before.st_size, os.fspath(path))
+    with _readable(path):
+        with open(path, "rb") as file:
+            data = file.read()
+        after = os.stat(path)
+    if changed(before, after) or len(data) != before.st_size:
+        raise _has_changed(path)
+    return data
+
+
+def regular_file(path: Pathish, before: os.stat_result | None = None) -> os.stat_result:
+    """What the system says of a regular file that is not empty, and still as `before`.
+
+    Raises:
+        DataError: as `fetch`.
+    """
     where = os.fspath(path)
-    try:
-        before = os.stat(path)
-        if stat.S_ISDIR(before.st_mode):
+    with _readable(path):
+        status = os.stat(path)
+        if stat.S_ISDIR(status.st_mode):
             raise DataError(
                 _("{where} is a folder, not a file. Name a file inside it.", where=where)
             )
-        if not stat.S_ISREG(before.st_mode):
+        if not stat.S_ISREG(status.st_mode):
             raise DataError(
                 _(
                     "{where} is a device or a pipe, not a regular file. Save its contents to a file first,"
@@ -48,14 +79,33 @@ def fetch(path: Pathish) -> bytes:
                     where=where,
                 )
             )
-        if before.st_size == 0:
+        if status.st_size == 0:
             raise DataError(
                 _("{where} is empty (0 bytes). A table needs a row of names and data.", where=where)
             )
-        room_for(before.st_size, where)
-        with open(path, "rb") as file:
-            data = file.read()
-        after = os.stat(path)
+    if before is not None and changed(before, status):
+        raise _has_changed(path)
+    return status
+
+
+def changed(before: os.stat_result, after: os.stat_result) -> bool:
+    """Whether a file was written to in between."""
+    return (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns)
+
+
+def _has_changed(path: Pathish) -> DataError:
+    where = os.fspath(path)
+    return DataError(
+        _("{where} changed while it was read. Try again when it is complete.", where=where)
+    )
+
+
+@contextmanager
+def _readable(path: Pathish) -> Iterator[None]:
+    """Within it, an error of the system about this file becomes a DataError."""
+    where = os.fspath(path)
+    try:
+        yield
     except FileNotFoundError:
         raise DataError(
             _("{where}: there is no such file. Check the name and the folder.", where=where)
@@ -70,21 +120,18 @@ def fetch(path: Pathish) -> bytes:
     except (OSError, ValueError) as problem:
         if isinstance(problem, DataError):
             raise
-        raise DataError(
-            _("{where} cannot be read: {problem}.", where=where, problem=problem)
-        ) from None
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or len(
-        data
-    ) != before.st_size:
-        raise DataError(
-            _("{where} changed while it was read. Try again when it is complete.", where=where)
-        )
-    return data
+        raise cannot_be_read(path, problem) from None
+
+
+def cannot_be_read(path: Pathish, problem: object) -> DataError:
+    """The error for a file that the system, or a package, cannot read."""
+    where = os.fspath(path)
+    return DataError(_("{where} cannot be read: {problem}.", where=where, problem=problem))
 
 
 def room_for(needed: int, where: str) -> None:
-    """Raise a DataError if `needed` bytes are more than three quarters of this machine's memory."""
-    memory = physical_memory()
+    """Raise a DataError if `needed` bytes are more than three quarters of the memory there is."""
+    memory = memory_limit()
     if needed > memory * 3 // 4:
         raise DataError(
             _(
@@ -105,6 +152,26 @@ def physical_memory() -> int:
         return 8 << 30
 
 
+def memory_limit() -> int:
+    """The memory that this process may use, in bytes: the machine's, or less by a limit set on it."""
+    limits = [physical_memory()]
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return limits[0]
+    for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA):
+        soft = resource.getrlimit(kind)[0]
+        if soft != resource.RLIM_INFINITY:
+            limits.append(soft)
+    for path in CGROUPS:
+        try:
+            with open(path) as file:
+                limits.append(int(file.read()))
+        except (OSError, ValueError):  # no such file, or "max"
+            continue
+    return min(limits)
+
+
 def unpacked(data: bytes, where: str, limit: int | None = None) -> bytes:
     """The decompressed contents of a gzip file, at most `limit` + 1 bytes.
 
@@ -116,7 +183,7 @@ def unpacked(data: bytes, where: str, limit: int | None = None) -> bytes:
     import io
     import zlib
 
-    most = physical_memory() // 4 if limit is None else limit
+    most = memory_limit() // 4 if limit is None else limit
     parts: list[bytes] = []
     left = most + 1
     try:
@@ -125,16 +192,7 @@ def unpacked(data: bytes, where: str, limit: int | None = None) -> bytes:
                 parts.append(part)
                 left -= len(part)
     except (EOFError, OSError, zlib.error):
-        raise FormatError(
-            _n(
-                "{where}: the gzip file is damaged or cut short (it breaks off after {n} unpacked byte)."
-                " Get it again.",
-                "{where}: the gzip file is damaged or cut short (it breaks off after {n} unpacked bytes)."
-                " Get it again.",
-                sum(map(len, parts)),
-                where=where,
-            )
-        ) from None
+        raise damaged_gzip(where, sum(map(len, parts))) from None
     if left <= 0 and limit is None:
         raise DataError(
             _(
@@ -145,6 +203,20 @@ def unpacked(data: bytes, where: str, limit: int | None = None) -> bytes:
             )
         )
     return b"".join(parts)
+
+
+def damaged_gzip(where: str, count: int) -> FormatError:
+    """The error for a gzip file that breaks off after so many unpacked bytes."""
+    return FormatError(
+        _n(
+            "{where}: the gzip file is damaged or cut short (it breaks off after {n} unpacked byte)."
+            " Get it again.",
+            "{where}: the gzip file is damaged or cut short (it breaks off after {n} unpacked bytes)."
+            " Get it again.",
+            count,
+            where=where,
+        )
+    )
 
 
 def refuse_others(data: bytes, where: str, wanted: str, allowed: tuple[str, ...]) -> None:

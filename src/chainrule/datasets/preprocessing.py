@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -32,7 +33,7 @@ from chainrule.datasets.parts import (
     part_ids,
     short,
 )
-from chainrule.datasets.table import Table
+from chainrule.datasets.table import Table, in_blocks
 from chainrule.datasets.targets import Target, Task, fit_target, labels_in
 from chainrule.datasets.wording import absent, at_column, quoted, some
 from chainrule.errors import DataError, FormatError, SettingError, nearest, shown
@@ -328,6 +329,8 @@ class Preprocessor:
                 or a number too far from them for float32.
         """
         self._check_columns(table)
+        if table.on_disk:
+            return in_blocks(table, partial(self.transform, dtype=dtype))
         out = np.zeros((len(table), len(self.features)), dtype)
         numbers: list[tuple[int, NumberColumn]] = []
         position = 0
@@ -396,6 +399,8 @@ class Preprocessor:
             DataError: the column is absent, or has cells that are missing, of an unknown class,
                 or in regression not numbers.
         """
+        if table.on_disk:
+            return in_blocks(table, self.targets)
         if self.classes is None:
             return self._standardised(table)
         ids = self.class_ids(table)

@@ -11,12 +11,13 @@ from chainrule.datasets.wording import quoted
 from chainrule.errors import SettingError, nearest, shown
 from chainrule.lang.messages import _
 
-__all__ = ["Reading"]
+__all__ = ["Reading", "every"]
 
 KINDS = ("text", "number", "date", "mixed")
 
 
-def _every(name: str) -> bool:
+def every(name: str) -> bool:
+    """True for every column."""
     return True
 
 
@@ -33,7 +34,8 @@ class Reading:
     decimal: str = ""
     missing_words: frozenset[str] | None = None
     day_first: bool | None = None
-    judged: Callable[[str], bool] = field(default=_every, compare=False)
+    on_disk: bool | None = None
+    judged: Callable[[str], bool] = field(default=every, compare=False)
 
     def __post_init__(self) -> None:
         if self.decimal not in ("", ".", ","):

@@ -73,11 +73,13 @@ def stratified_split(
             )
         )
     quota = min(max(math.floor(count * float(fraction) + 0.5), 1), count - 1)
-    order = random.permutation(count)
+    order = np.arange(count, dtype=np.int32 if count < 2**31 else np.int64)
+    random.shuffle(order)  # half the memory of random.permutation(count), in the same order
     if targets.dtype.kind == "f":
         held = order[:quota]
     else:
-        ids, sizes = np.unique(targets, return_inverse=True, return_counts=True)[1:]
+        classes, sizes = np.unique(targets, return_counts=True)
+        ids = np.searchsorted(classes, targets).astype(np.min_scalar_type(len(classes)))
         shares = _shares(sizes, float(fraction), quota)
         by_class = order[np.argsort(ids[order], kind="stable")]
         starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])

@@ -6,7 +6,8 @@ Texts are stored as codes into the list of distinct texts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -15,15 +16,18 @@ from chainrule.datasets.columns import Column, Texts, as_column, check_matrix
 from chainrule.datasets.fingerprints import fingerprint_of
 from chainrule.datasets.forms import Form
 from chainrule.datasets.frames import frame_columns
+from chainrule.datasets.storage import DISK, on_disk, slices, taken
 from chainrule.datasets.wording import at_column, at_line, quoted, some
 from chainrule.errors import DataError, guess, shown
 from chainrule.lang.languages import chosen
 from chainrule.lang.messages import Text, _, in_language, listed, sentences
 
-__all__ = ["Table"]
+__all__ = ["Table", "in_blocks"]
 
 Mask = npt.NDArray[np.bool_]
-GROUP = 32
+A = TypeVar("A", bound=npt.NDArray[Any])
+#: How many columns, and how many cells of them, are looked at together.
+GROUP, GROUP_CELLS = 32, 1 << 24
 A_TABLE = _("a table")
 
 
@@ -292,6 +296,25 @@ class Table:
         return self._notes
 
     @property
+    def on_disk(self) -> bool:
+        """Whether the columns lie in temporary files, since the table is larger than memory."""
+        texts = (text.codes for text in self._texts.values())
+        return any(on_disk(array) for array in (*self._blocks, *texts))
+
+    def in_blocks(self) -> Iterator[Table]:
+        """The rows in tables of 65,536 each, in memory; the last one is smaller.
+
+        >>> [len(part) for part in Table({"a": range(70_000)}).in_blocks()]
+        [65536, 4464]
+        """
+        return map(self.rows, slices(self._length))
+
+    @property
+    def columns_at_once(self) -> int:
+        """How many columns may be in memory together while all are looked at one by one."""
+        return max(1, min(GROUP, GROUP_CELLS // max(1, self._length)))
+
+    @property
     def columns(self) -> Mapping[str, Column]:
         """A read-only mapping of name to column; each access makes the column anew."""
         return _Columns(self)
@@ -497,9 +520,9 @@ class Table:
         take = _row_selection(indices, self._length, self._source)
         table: Table = object.__new__(type(self))
         write = object.__setattr__
-        blocks = tuple(block[take] for block in self._blocks)
+        blocks = tuple(taken(block, take) for block in self._blocks)
         texts, words = (
-            {n: Texts(t.codes[take], t.categories) for n, t in columns.items()}
+            {n: Texts(taken(t.codes, take), t.categories) for n, t in columns.items()}
             for columns in (self._texts, self._words)
         )
         for array in (*blocks, *(t.codes for t in (*texts.values(), *words.values()))):
@@ -509,7 +532,7 @@ class Table:
         write(table, "_words", words)
         write(table, "_blocks", blocks)
         write(table, "_texts", texts)
-        write(table, "_lines", None if self._lines is None else self._lines[take])
+        write(table, "_lines", None if self._lines is None else taken(self._lines, take))
         write(table, "_length", len(range(self._length)[take] if isinstance(take, slice) else take))
         return table
 
@@ -581,6 +604,18 @@ class Table:
         '0a243105'
         """
         return fingerprint_of(self)
+
+
+def in_blocks(table: Table, function: Callable[[Table], A]) -> A:
+    """What a function of rows gives for a table on disk: the same, block by block, and on disk, too."""
+    out, start = None, 0
+    for part in table.in_blocks():
+        found = function(part)
+        if out is None:
+            out = DISK.empty((len(table), *found.shape[1:]), found.dtype)
+        out[start : start + len(found)] = found
+        start += len(found)
+    return function(table.rows(slice(0, 0))) if out is None else cast(A, out)
 
 
 def _row_selection(

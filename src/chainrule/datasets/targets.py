@@ -207,6 +207,7 @@ def moments(
     scaled = np.ldexp(values, -exponent)  # scaling by a power of two is exact
     mean = float(np.average(scaled, weights=weights))
     scaled -= mean
-    std = math.sqrt(float(np.average(scaled * scaled, weights=weights)))
+    np.multiply(scaled, scaled, out=scaled)
+    std = math.sqrt(float(np.average(scaled, weights=weights)))
     std = min(std, math.nextafter(1.0, 0.0))
     return math.ldexp(mean, exponent), math.ldexp(std, exponent)

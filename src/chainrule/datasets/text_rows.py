@@ -7,7 +7,11 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
+import numpy as np
+import numpy.typing as npt
+
 from chainrule.datasets.cells import NUMBER
+from chainrule.datasets.forms import Form
 from chainrule.datasets.headers import has_names, unique_names
 from chainrule.datasets.layouts import SEPARATORS, Layout
 from chainrule.datasets.wording import Note, advice, at_line, quoted, some
@@ -30,10 +34,13 @@ class TextFile:
 
     layout: Layout
     source: str
+    #: The columns whose cells are dates by the file itself, as in a workbook.
+    dates: frozenset[int] = frozenset()
     names: list[str] = field(default_factory=list)
     header: bool = True
     notes: list[Text] = field(default_factory=list)
-    lines: list[int] = field(default_factory=list)
+    #: The line number of every row; of those read since the latest chunk, during the first pass.
+    lines: list[int] | npt.NDArray[np.int64] = field(default_factory=list)
     blank: int = 0
     comments: int = 0
     trailing: int = 0
@@ -157,6 +164,7 @@ class TextFile:
         width = len(self.names)
         needed = max((j + 1 for j, n in enumerate(self.names) if n not in self._unnamed), default=0)
         skip = self.header
+        lines = self.lines if isinstance(self.lines, list) else []
         for line, row in self.layout.records():
             if len(row) != width:
                 if not row or (len(row) == 1 and not row[0].strip()):
@@ -183,8 +191,17 @@ class TextFile:
                 skip = False
                 continue
             if first_pass:
-                self.lines.append(line)
+                lines.append(line)
             yield row
+
+    def forms(self) -> list[tuple[str, Form | None]]:
+        """The names, with the forms that are known from the file itself: `dates` are dates."""
+        return [(n, Form("date") if j in self.dates else None) for j, n in enumerate(self.names)]
+
+    def forget_lines(self) -> None:
+        """Begin the line numbers anew, since those so far are kept elsewhere."""
+        assert isinstance(self.lines, list)
+        self.lines.clear()
 
     def raise_problems(self) -> None:
         """Raise a DataError if rows are too long; it lists the first of them."""

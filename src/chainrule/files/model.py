@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,7 @@ from chainrule.layers.losses import Loss
 from chainrule.networks import Network
 
 if TYPE_CHECKING:
-    from chainrule.datasets import Preprocessor
+    from chainrule.datasets import Preprocessor, Table
     from chainrule.training import Baselines
 
 __all__ = ["Model", "load_model", "pack_model", "read_bytes", "refuse_nonfinite", "save_model"]
@@ -78,6 +78,8 @@ class Model:
             DataError: columns that the model uses are absent or unfit; the message names them.
             ShapeError: an array of another width.
         """
+        if (parts := _parts_of(data)) is not None:
+            return np.concatenate([self.predict(part) for part in parts])
         x = self._inputs(data)
         if self.preparation is None:
             return (
@@ -90,6 +92,8 @@ class Model:
 
     def predict_proba(self, data: object) -> Array:
         """The probability of every class, (n, classes), in the order of `preparation.classes`."""
+        if (parts := _parts_of(data)) is not None:
+            return np.concatenate([self.predict_proba(part) for part in parts])
         return self.network.predict_proba(self._inputs(data))
 
     def _inputs(self, data: object) -> Array:
@@ -134,6 +138,13 @@ class Model:
                 )
             )
         return self.preparation.transform(Table.from_matrix(x, names=columns, source="the array"))
+
+
+def _parts_of(data: object) -> Iterator[Table] | None:
+    """The blocks of a table that is larger than memory; None for other data."""
+    from chainrule.datasets import Table
+
+    return data.in_blocks() if isinstance(data, Table) and data.on_disk else None
 
 
 def save_model(

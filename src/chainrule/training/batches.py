@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from chainrule.layers.initial import Seed, generator
 __all__ = ["Batches", "get_mini_batch"]
 
 Array = npt.NDArray[Any]
+
+#: From so many rows on, memory matters more than a conversion at every batch.
+MANY = 1 << 22
 
 
 def get_mini_batch(
@@ -58,8 +62,14 @@ class Batches:
         self, n: int, size: int, rng: np.random.Generator, *, shuffled: bool = True
     ) -> None:
         self.n, self.size, self.rng, self.shuffled = n, size, rng, shuffled
-        self.order = np.arange(n)
-        self._rows = np.arange(n)
+        #: Of many rows, numbers of 4 bytes; the order is the same.
+        self.dtype = np.dtype(np.int32 if MANY <= n < 2**31 else np.intp)
+        self._rows: Array | None = None if n >= MANY else np.arange(n)
+
+    @cached_property
+    def order(self) -> Array:
+        """The rows in the order of this epoch."""
+        return np.arange(self.n, dtype=self.dtype)
 
     def __len__(self) -> int:
         """The number of batches in an epoch."""
@@ -67,11 +77,12 @@ class Batches:
 
     def __getitem__(self, i: int) -> Array:
         """The row indices of batch i."""
-        return self.order[i * self.size : (i + 1) * self.size]
+        rows = self.order[i * self.size : (i + 1) * self.size]
+        return rows.astype(np.intp, copy=False)
 
     def shuffle(self, order: Array | None = None) -> None:
         """Draw the order of the next epoch; or of several, into `order` (epochs, rows)."""
         order = self.order if order is None else order
-        order[...] = self._rows
+        order[...] = np.arange(self.n, dtype=self.dtype) if self._rows is None else self._rows
         if self.shuffled:
             self.rng.permuted(order, axis=-1, out=order)

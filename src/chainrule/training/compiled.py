@@ -161,7 +161,7 @@ class CompiledLoop(Loop):
         start_time, updates = time.perf_counter(), self.optimizer.iter
         bit_generator = trainer.rng.bit_generator
         start_state, lr = bit_generator.state, self._rate()
-        order = np.empty((count, self.n), np.intp)
+        order = np.empty((count, self.n), self.batches.dtype)
         self.batches.shuffle(order)
         starts = np.append(
             np.add.outer(np.arange(count) * self.n, self.batch_starts), count * self.n
@@ -212,11 +212,9 @@ class CompiledLoop(Loop):
                     self.progress.epoch(number + e, epoch)
         if failed:
             e, i = divmod(done, steps)
-            self._fail(
-                order[e, self.batch_starts[i] : self.batch_starts[i] + self.batch_size],
-                number + e,
-                i,
-            )
+            first = self.batch_starts[i]
+            rows = order[e, first : first + self.batch_size].astype(np.intp, copy=False)
+            self._fail(rows, number + e, i)
 
     def _run_steps(self, order: Array, starts: Array, epoch: int, i: int) -> tuple[Array, bool]:
         """One call of the kernel: the losses of the steps that succeeded, and whether one failed.
@@ -226,7 +224,8 @@ class CompiledLoop(Loop):
         last step that succeeded.
         """
         kernel, history = self.kernel, self.trainer.history
-        rows, bounds = order[starts[0] : starts[-1]], starts - starts[0]
+        rows = order[starts[0] : starts[-1]].astype(np.intp, copy=False)
+        bounds = starts - starts[0]
         if kernel is None:  # a callback has made the step uncompilable during this epoch
             history.add_step(self.stepper.step(rows, epoch, i))
             return history.losses[-1:], False

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from chainrule.errors import DataError, SettingError, ShapeError
 from chainrule.lang.messages import _
+from chainrule.networks.parts import ROWS
 from chainrule.settings import from_zero, whole
 
 __all__ = ["Linear", "fit_linear"]
@@ -37,7 +38,7 @@ class Linear:
         Raises:
             ShapeError: rows of another length.
         """
-        rows = np.asarray(x, np.float64)
+        rows = np.asarray(x)
         if rows.ndim != 2 or rows.shape[1] != len(self.W):
             raise ShapeError(
                 _(
@@ -46,7 +47,10 @@ class Linear:
                     shape=rows.shape,
                 )
             )
-        y: Floats = rows @ self.W + self.b
+        y: Floats = np.empty((len(rows), len(self.b)))
+        for start in range(0, len(rows), ROWS):
+            part = rows[start : start + ROWS].astype(np.float64, copy=False)
+            y[start : start + ROWS] = part @ self.W + self.b
         return y
 
 

@@ -14,6 +14,7 @@ from chainrule.errors import SettingError, shown
 from chainrule.lang.messages import _
 from chainrule.layers.losses import Loss
 from chainrule.networks import Network
+from chainrule.networks.parts import in_parts
 from chainrule.networks.steps import TrainableModel
 from chainrule.optimizers import Optimizer
 from chainrule.schedules import Schedule
@@ -104,7 +105,7 @@ class Training:
 
     def evaluate_prepared(self, x: Array, t: Array, metrics: dict[str, Metric]) -> dict[str, float]:
         """The loss and the metrics on data that is ready for the network, in inference mode."""
-        y = np.asarray(self.model.predict(x))
+        y = in_parts(self.model.predict, x)
         loss = getattr(self.model, "loss", None)
         if isinstance(self.model, Network) and loss is not None:
             return scores_of(loss, y, t, metrics)

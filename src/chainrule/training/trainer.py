@@ -24,6 +24,7 @@ from chainrule.errors import (
 from chainrule.lang.messages import _, in_language
 from chainrule.layers.initial import Seed, generator
 from chainrule.networks import Network
+from chainrule.networks.parts import ROWS
 from chainrule.optimizers import Adam, Optimizer
 from chainrule.settings import language, positive, whole
 from chainrule.training.callbacks import Callback, EarlyStopping, as_early_stopping
@@ -370,8 +371,14 @@ def _as_callback(given: Callback | Callable[[Trainer], None]) -> Callback:
 
 
 def _finite(name: str, array: Array) -> None:
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        bad = np.argwhere(~np.isfinite(array))
+    if array.dtype.kind != "f":
+        return
+    starts = range(0, len(array), ROWS)  # in parts: x may be a mapped file larger than memory
+    wrong = [np.argwhere(~np.isfinite(array[start : start + ROWS])) for start in starts]
+    for start, places in zip(starts, wrong, strict=True):
+        places[:, 0] += start
+    bad = np.concatenate(wrong) if wrong else np.empty((0, 1))
+    if len(bad):
         raise DataError(
             _(
                 "{name}[{place}] is {value} ({n} of {size} numbers are not finite). Fill or drop such rows"
