@@ -44,7 +44,7 @@ REFUSED: list[tuple[str, bytes, type[ChainruleError], list[str]]] = [
     ("D20 png", b"\x89PNG\r\n\x1a\n", FormatError, ["a PNG image"]),
     ("D20 npy", b"\x93NUMPY\x01\0", FormatError, ["npy"]),
     ("D20 json", b'[{"a": 1}]', FormatError, ["JSON"]),
-    ("D24", b"PAR1\x15\x04\x15aPAR1", FormatError, ["Parquet", "to_csv"]),
+    ("D24", b"PAR1\x15\x04\x15aPAR1", FormatError, ["Parquet", ".parquet"]),
 ]
 
 
@@ -196,14 +196,14 @@ def test_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     (tmp_path / "empty.csv").touch()
     (tmp_path / "cut.csv.gz").write_bytes(packed.read_bytes()[:-12])
-    (tmp_path / "odd.parquet").write_bytes(b"PAR1")
+    (tmp_path / "odd.feather").write_bytes(b"ARROW1\0\0aaaa")
     (tmp_path / "not.csv.gz").write_bytes(b"a,b\n1,2\n")
     for name, error, part in (
         ("none.csv", DataError, "no such file"),
         (".", DataError, "is a folder"),
         ("empty.csv", DataError, "is empty"),
         ("cut.csv.gz", FormatError, "damaged or cut short"),
-        ("odd.parquet", FormatError, "Parquet.*to_csv"),
+        ("odd.feather", FormatError, "cannot be read; it is Arrow/Feather.*save it as CSV"),
         ("not.csv.gz", FormatError, "plain text, not gzip"),
         ("nul\0.csv", DataError, "cannot be read"),
     ):

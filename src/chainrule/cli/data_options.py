@@ -1,9 +1,9 @@
-"""The options on how a text table is read, such as --header and --decimal."""
+"""The options on how a table is read, such as --header and --decimal."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,7 +20,7 @@ __all__ = ["DataOptions"]
 
 @dataclass(frozen=True)
 class DataOptions:
-    """The options on how a text table is read; those that are None or empty, its cells decide."""
+    """The options on how a table is read; those that are None or empty, its cells decide."""
 
     header: bool | None = None
     encoding: str | None = None
@@ -30,16 +30,21 @@ class DataOptions:
     decimal: str | None = None
     missing_words: str | None = None
     day_first: bool | None = None
+    sheet: str | None = None
+    query: str | None = None
 
     def __bool__(self) -> bool:
         return self != DataOptions()
 
     @property
-    def typed(self) -> Text:
-        """The options that were given, as they are typed."""
+    def given(self) -> list[str]:
+        """The names of the options that were given."""
+        return [f.name for f in fields(self) if getattr(self, f.name) != f.default]
+
+    def typed(self, which: Sequence[str]) -> Text:
+        """Some of the options, as they are typed."""
         names = {"header": "--no-header" if self.header is False else "--header"}
-        given = [f.name for f in fields(self) if getattr(self, f.name) != f.default]
-        return listed([names.get(name, f"--{name.replace('_', '-')}") for name in given], "and")
+        return listed([names.get(name, f"--{name.replace('_', '-')}") for name in which], "and")
 
     @property
     def kinds(self) -> dict[str, Literal["text", "number", "date"]]:
@@ -78,6 +83,8 @@ class DataOptions:
             if words is None
             else frozenset(w.strip() for w in re.split("[,，、]", words)),
             day_first=self.day_first,
+            sheet=self.sheet or "",
+            query=self.query or "",
             judged=judged or every,
         )
 
@@ -99,26 +106,29 @@ class DataOptions:
             "decimal": self.decimal,
             "missing_words": self.missing_words,
             "day_first": self.day_first,
+            "sheet": self.sheet,
+            "query": self.query,
         }
 
-    def or_facts(self, facts: object) -> DataOptions:
-        """These options; where one was not given, the one that a model was trained with."""
+    def or_facts(self, facts: object, applicable: Collection[str]) -> DataOptions:
+        """These options; where one was not given and is applicable, the one of a model's training."""
         if not isinstance(facts, dict):
             return self
         kinds = facts.get("kinds")
         named = kinds if isinstance(kinds, dict) else {}
         options: dict[str, Any] = {}
-        for name in ("encoding", "decimal", "missing_words", "day_first"):
+        for name in ("encoding", "decimal", "missing_words", "day_first", "sheet", "query"):
             kind_of_value = bool if name == "day_first" else str
             value = facts.get(name)
             given = getattr(self, name)
-            usable = given is None and isinstance(value, kind_of_value)
+            usable = given is None and isinstance(value, kind_of_value) and name in applicable
             options[name] = value if usable else given
         for kind in ("text", "number", "date"):
             own = tuple(n for n, k in named.items() if k == kind and n not in self.kinds)
+            own = own if kind in applicable else ()
             options[kind] = (*getattr(self, kind), *own)
         header = self.header
-        if header is None and facts.get("header") is False:
+        if header is None and facts.get("header") is False and "header" in applicable:
             header = False
         return DataOptions(header=header, **options)
 

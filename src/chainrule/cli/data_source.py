@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from chainrule.cli.data_options import DataOptions
@@ -21,16 +22,15 @@ __all__ = [
     "GENERATED",
     "STDIN",
     "TARGET_NAMES",
+    "applicable",
     "data_name",
     "find_target",
-    "is_text",
     "open_source",
 ]
 
 Array: TypeAlias = "npt.NDArray[Any]"
 
 STDIN = "-"
-ENDINGS = (".csv", ".tsv", ".txt", ".data", ".dat", ".tab", ".psv", ".npy", ".npz", ".idx")
 GENERATED = ("spiral", "moons", "circles", "xor", "blobs")
 #: A column of one of these names is the target, if there is exactly one.
 TARGET_NAMES = ("target", "label", "class", "species", "y")
@@ -65,18 +65,19 @@ def open_source(
                     "{data} is a data set that comes with chainrule, so {options} does not apply: it says how"
                     " a text file is read. For a file of that name say ./{data}.",
                     data=data,
-                    options=read_as.typed,
+                    options=read_as.typed(read_as.given),
                 )
             )
         return datasets.open_data(data) if data not in GENERATED else (_generated(data), "class")
     if not os.path.lexists(data):
         raise DataError(_no_such_data(data, sets))
-    if read_as and not is_text(data):
+    unfit = [name for name in read_as.given if name not in applicable(data)]
+    if unfit:
         raise SettingError(
             _(
-                "{data} is no text file, so {options} does not apply: it says how one is read.",
+                "{data}: {options} does not apply to a file of this kind. Leave it out.",
                 data=data,
-                options=read_as.typed,
+                options=read_as.typed(unfit),
             )
         )
     from chainrule.datasets.bundled import open_with
@@ -103,13 +104,30 @@ def _no_such_data(data: str, sets: Sequence[str]) -> Text:
     )
 
 
-def is_text(data: str) -> bool:
-    """Whether this is read as text: all but the bundled sets and files of arrays."""
+def applicable(data: str) -> frozenset[str]:
+    """The options on reading that apply to this data: none to bundled sets and files of arrays."""
+    from chainrule.datasets.reading import format_of
+
+    every = frozenset(field.name for field in fields(DataOptions))
     if data == STDIN:
-        return True
-    name = data.lower().removesuffix(".gz")
-    arrays = (".npy", ".npz", ".idx", "-ubyte", ".idx1", ".idx2", ".idx3")
-    return os.path.lexists(data) and not name.endswith(arrays)
+        return every - {"sheet", "query"}
+    if not os.path.lexists(data):
+        return frozenset()
+    typed = frozenset({"text", "number", "date", "decimal", "day_first"})
+    by_format: dict[str | None, frozenset[str]] = {
+        None: every,  # it goes by the first bytes
+        "text": every - {"sheet", "query"},
+        "excel": every - {"encoding", "query"},
+        "parquet": typed,
+        "sqlite": typed | {"query"},
+    }
+    return by_format.get(format_of(data), frozenset())
+
+
+def _endings() -> list[str]:
+    from chainrule.datasets.reading import ENDINGS
+
+    return [ending for endings in ENDINGS.values() for ending in endings]
 
 
 def _tables_beside(data: str) -> list[str]:
@@ -119,7 +137,7 @@ def _tables_beside(data: str) -> list[str]:
         names = os.listdir(folder or ".")
     except (OSError, ValueError):
         return []
-    tables = (*ENDINGS, ".gz")
+    tables = (*_endings(), ".gz")
     return [os.path.join(folder, name) for name in sorted(names) if name.lower().endswith(tables)]
 
 
@@ -191,7 +209,7 @@ def find_target(table: Table, given: str | None, known: str | None) -> str:
 def data_name(data: str) -> str:
     """The name of the data without folder and endings; the model is called by it."""
     name = "stdin" if data == STDIN else os.path.basename(data.rstrip("/"))
-    for ending in (".gz", *ENDINGS):
+    for ending in (".gz", *_endings()):
         if name.lower().endswith(ending) and len(name) > len(ending):
             name = name[: -len(ending)]
     return name or "model"

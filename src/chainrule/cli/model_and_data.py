@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from chainrule.cli.data_options import DataOptions
-from chainrule.cli.data_source import is_text, open_source
+from chainrule.cli.data_source import applicable, open_source
 from chainrule.errors import DataError, SettingError
 from chainrule.lang.messages import Text, _, listed, sentences
 
@@ -47,7 +47,7 @@ def open_both(
         )
         raise SettingError(sentences(problem, otherwise))
     used = {*preparation.columns, *([preparation.target] if target else [])}
-    options = read_as.or_facts(fact(loaded, "data")) if is_text(data) else read_as
+    options = read_as.or_facts(fact(loaded, "data"), applicable(data))
     table = open_source(data, options, known=preparation.forms, judged=used.__contains__)[0]
     read_as.check(table)
     if options.header is None and not used & set(table.names) and table.names[0] == "x0":

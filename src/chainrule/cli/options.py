@@ -228,6 +228,11 @@ def data_options(function: F) -> F:
                 "--day-first/--month-first", default=None,
                 help=_("How dates such as 3/4/2024 begin."),
             ),
+            option("--sheet", metavar="NAME", help=_("The sheet of a workbook; by default the first.")),
+            option(
+                "--query", metavar="SQL",
+                help=_("What to select from an SQLite file, or the name of a table in it."),
+            ),
         )
     ):  # fmt: skip
         collected = add(collected)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from chainrule.datasets.arrow_c import ArrowSchema, Chunk, chunks_of, metadata_of
 from chainrule.datasets.columns import Column, Read, Texts, whole_or_not
 from chainrule.datasets.dates import days_of
+from chainrule.datasets.rules import every
 from chainrule.datasets.wording import at_column, quoted
 from chainrule.errors import DataError
 from chainrule.lang.messages import _
@@ -36,8 +37,16 @@ REFUSED = {
 SMALL = 2**53
 
 
-def arrow_columns(data: Any, source: str) -> list[tuple[str, Read]]:
+def arrow_columns(
+    data: Any,
+    source: str,
+    wanted: Callable[[str], bool] = every,
+    names: Sequence[str] | None = None,
+) -> list[tuple[str, Read]]:
     """The columns of an object with `__arrow_c_stream__`, with their names, in order.
+
+    `names` may be known better. Of a column that is not `wanted`, cells that no table can have
+    count as missing.
 
     Null and NaN are missing cells; decimals become floats, dates and instants days since
     1970-01-01 (UTC), spans and times of day days; dictionaries give their values.
@@ -46,27 +55,27 @@ def arrow_columns(data: Any, source: str) -> list[tuple[str, Read]]:
         DataError: a list, a struct, binary data, or a type that a package defines; it is named.
     """
     columns: list[_ArrowColumn] = []
-    names: list[str] = []
     for schema, chunks in chunks_of(data, source):
         if not columns:
             own = schema.format == b"+s"
             kinds = (
                 [schema.children[i].contents for i in range(schema.n_children)] if own else [schema]
             )
-            names = [(kind.name or b"").decode("utf-8", "replace") for kind in kinds]
+            if names is None:
+                names = [(kind.name or b"").decode("utf-8", "replace") for kind in kinds]
             columns = [
-                _ArrowColumn(kind, at_column(source, quoted(name, 80)))
+                _ArrowColumn(kind, at_column(source, quoted(name, 80)), wanted(name))
                 for kind, name in zip(kinds, names, strict=True)
             ]
         for column, chunk in zip(columns, chunks, strict=False):
             column.add(chunk)
-    return [(name, column.read()) for name, column in zip(names, columns, strict=True)]
+    return [(name, column.read()) for name, column in zip(names or (), columns, strict=True)]
 
 
 class _ArrowColumn:
     """A column of a stream, gathered chunk by chunk."""
 
-    def __init__(self, schema: ArrowSchema, where: str) -> None:
+    def __init__(self, schema: ArrowSchema, where: str, wanted: bool) -> None:
         self.format, self.where = schema.format, where
         self.parts: list[Column] = []
         self.seen: dict[bytes, int] = {b"": -1}
@@ -75,9 +84,12 @@ class _ArrowColumn:
         kind = self.format if self.dictionary is None else self.dictionary.format
         self.texts = kind in (b"u", b"U", b"vu")
         refused = next((name for start, name in REFUSED.items() if kind.startswith(start)), "")
-        if extension is not None or refused:
-            what = refused if extension is None else extension.decode("utf-8", "replace")
-            raise self._refused(what)
+        if extension is not None:
+            refused = extension.decode("utf-8", "replace")
+        if refused and wanted:
+            raise self._refused(refused)
+        if refused:
+            self.texts, self.dictionary, kind = False, None, b"n"
         self.numbers = None if self.texts else self._reader(kind)
 
     def add(self, chunk: Chunk) -> None:

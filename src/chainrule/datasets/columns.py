@@ -17,7 +17,16 @@ from chainrule.datasets.wording import at_column, quoted
 from chainrule.errors import DataError, shown
 from chainrule.lang.messages import _, _n, sentences
 
-__all__ = ["Column", "Read", "Texts", "as_column", "check_matrix", "encoded", "whole_or_not"]
+__all__ = [
+    "Column",
+    "Read",
+    "Texts",
+    "as_column",
+    "check_matrix",
+    "encoded",
+    "short",
+    "whole_or_not",
+]
 
 Column = npt.NDArray[Any]
 #: A location for error messages: its text, or a function that makes the text when there is an error.
@@ -126,6 +135,16 @@ def encoded(cells: Iterable[str]) -> Texts:
     seen: dict[str, int] = {"": -1}
     codes = np.fromiter((seen.setdefault(cell, len(seen) - 1) for cell in cells), np.int32)
     return Texts(codes, tuple(seen)[1:])
+
+
+def short(value: float) -> str:
+    """A number as a text, without the point of a whole one.
+
+    >>> short(3.0), short(2.5), short(2**60)
+    ('3', '2.5', '1152921504606846976')
+    """
+    whole = isinstance(value, int) or (value.is_integer() and abs(value) < 1e15)
+    return str(int(value)) if whole else repr(value)
 
 
 def as_column(value: object, source: str, name: object) -> Column | Texts:

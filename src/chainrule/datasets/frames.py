@@ -6,7 +6,7 @@ whatever the library. pandas needs pyarrow for it, so its columns are read by it
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from chainrule.datasets.wording import at_column, quoted
 from chainrule.errors import DataError
 from chainrule.lang.messages import _
 
-__all__ = ["THE_FRAME", "frame_columns"]
+__all__ = ["THE_FRAME", "by_unique_name", "frame_columns"]
 
 THE_FRAME = _("the frame")
 
@@ -44,6 +44,11 @@ def frame_columns(data: object, source: str = THE_FRAME) -> dict[str, object] | 
         pairs = list(arrow_columns(data, source))
     else:
         return None
+    return by_unique_name(pairs, source)
+
+
+def by_unique_name(pairs: Iterable[tuple[object, object]], source: str) -> dict[str, object]:
+    """The columns by name; a DataError if two have the same one."""
     columns: dict[str, object] = {}
     for name, column in pairs:
         column_name = _name(name)

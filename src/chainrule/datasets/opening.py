@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from chainrule.errors import DataError, FormatError
 from chainrule.file_kinds import file_kind, kind_name
-from chainrule.lang.messages import Text, _, _n
+from chainrule.lang.messages import Spelled, Text, _, _n
 
 __all__ = [
     "cannot_be_read",
@@ -31,12 +31,24 @@ CGROUPS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_b
 ADVICE = {
     "HTML": _("Download the file itself, not the page that shows it."),
     "gzip": _("Give it a name that ends in .gz, such as data.csv.gz."),
-    "zip": _("Unpack it first (an Excel workbook: save it as CSV)."),
+    "zip": Spelled(
+        _("Unpack it first (an Excel workbook: give it a name that ends in .xlsx)."),
+        page=_("Unpack it first (an Excel workbook: save it as CSV)."),
+    ),
     "npy": _("Give it a name that ends in .npy."),
     "IDX": _("Give it a name that ends in .idx or -ubyte."),
+    "text": _("Give it a name that ends in .csv."),
     "JSON": _("Convert it to CSV first."),
     "Git LFS": _("Get the file itself: git lfs pull."),
-    "Parquet": _("Convert it first: pandas.read_parquet(path).to_csv('data.csv', index=False)."),
+    "Parquet": Spelled(
+        _("Give it a name that ends in .parquet."), page=_("If it is a table, save it as CSV.")
+    ),
+    "SQLite": Spelled(
+        _("Give it a name that ends in .sqlite."), page=_("If it is a table, save it as CSV.")
+    ),
+    "Office": Spelled(
+        _("Give it a name that ends in .xls."), page=_("If it is a table, save it as CSV.")
+    ),
 }
 
 

@@ -23,7 +23,7 @@ def every(name: str) -> bool:
 
 @dataclass(frozen=True)
 class Reading:
-    """The options for reading a text table; see `read_csv` for each.
+    """The options for reading a table; see `read_csv`, `read_excel` and `read_sql` for each.
 
     `judged` tells for the name of a column whether notes may mention it.
     """
@@ -35,6 +35,8 @@ class Reading:
     missing_words: frozenset[str] | None = None
     day_first: bool | None = None
     on_disk: bool | None = None
+    sheet: str = ""
+    query: str = ""
     judged: Callable[[str], bool] = field(default=every, compare=False)
 
     def __post_init__(self) -> None:

@@ -26,7 +26,7 @@ from chainrule.datasets.text_rows import TextFile
 from chainrule.errors import DataError
 from chainrule.lang.messages import _
 
-__all__ = ["parse_csv", "parse_text", "read_csv", "read_rows", "read_text"]
+__all__ = ["parse_csv", "parse_text", "read_csv", "read_rows", "read_text", "reading_of"]
 
 #: Reading a table and training on it take about so many times the memory of its text.
 SHARE = 4
@@ -73,7 +73,7 @@ def read_csv(
     >>> read_csv(file)["age"].tolist()
     [3.0, nan]
     """
-    return read_text(path, _reading(encoding, header, kinds, decimal, missing_words, day_first))
+    return read_text(path, reading_of(encoding, header, kinds, decimal, missing_words, day_first))
 
 
 def parse_csv(
@@ -92,11 +92,11 @@ def parse_csv(
     >>> parse_csv(b"a;b\\n1;x\\n", "small.csv").notes
     ('The columns are separated by semicolons.',)
     """
-    reading = _reading(encoding, header, kinds, decimal, missing_words, day_first)
+    reading = reading_of(encoding, header, kinds, decimal, missing_words, day_first)
     return parse_text(data, source, reading)
 
 
-def _reading(
+def reading_of(
     encoding: str,
     header: bool | None,
     kinds: Kinds | None,
@@ -104,6 +104,7 @@ def _reading(
     words: Iterable[str] | None,
     day_first: bool | None,
 ) -> Reading:
+    """The options as one `Reading`."""
     missing = words if words is None or isinstance(words, str) else frozenset(words)
     return Reading(encoding, header, dict(kinds or {}), decimal, missing, day_first)  # type: ignore[arg-type]
 
@@ -142,9 +143,11 @@ def parse_text(data: bytes, source: str, reading: Reading) -> Table:
     return read_rows(layout, reading, MEMORY)
 
 
-def read_rows(layout: Layout, reading: Reading, storage: Storage) -> Table:
-    """The table of a layout's rows, its columns kept in `storage`."""
-    file = TextFile(layout, layout.source)
+def read_rows(
+    layout: Layout, reading: Reading, storage: Storage, dates: frozenset[int] = frozenset()
+) -> Table:
+    """The table of a layout's rows, its columns kept in `storage`; those of `dates` are dates."""
+    file = TextFile(layout, layout.source, dates)
     file.read_names(reading.header, reading.kinds)
     if not file.names:
         raise _empty(layout.source)

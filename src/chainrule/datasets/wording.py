@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from chainrule.errors import guess, shown
+from chainrule.errors import DataError, guess, shown
 from chainrule.lang.messages import Spelled, Text, _, _n, in_language, listed
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "at_column",
     "at_line",
     "counted",
+    "no_rows",
     "quoted",
     "some",
     "topic_of",
@@ -106,6 +107,13 @@ def at_line(source: str, line: int) -> Text:
 def advice(text: Text) -> Spelled:
     """Advice about an option that Python and the command have, but the page does not."""
     return Spelled(text, page="")
+
+
+def no_rows(source: str) -> DataError:
+    """The error for data without rows."""
+    return DataError(
+        _("{source} has 0 rows, so there is nothing to read. Give data with rows.", source=source)
+    )
 
 
 def absent(source: str, names: Sequence[str], free: Iterable[str], here: str) -> Text:

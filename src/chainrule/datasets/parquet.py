@@ -1,0 +1,90 @@
+"""Parquet files, read by DuckDB (extra `[data]`)."""
+
+from __future__ import annotations
+
+import glob
+import os
+from typing import Any
+
+from chainrule.datasets.arrow import arrow_columns
+from chainrule.datasets.forms import Kinds
+from chainrule.datasets.frames import by_unique_name
+from chainrule.datasets.matching import typed_table
+from chainrule.datasets.opening import Pathish, refuse_others, regular_file, room_for
+from chainrule.datasets.rules import Reading
+from chainrule.datasets.table import Table
+from chainrule.datasets.wording import no_rows
+from chainrule.errors import ExtraMissingError, FormatError
+from chainrule.lang.messages import _
+
+__all__ = ["parquet_table", "read_parquet"]
+
+#: DuckDB fetches no extension from the network, and nothing in a file can change that.
+SETTINGS = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "allow_community_extensions": "false",
+    "lock_configuration": "true",
+}
+
+
+def read_parquet(path: Pathish, kinds: Kinds | None = None) -> Table:
+    """Read a Parquet file; its cells become those of a table as an Arrow frame's do, see `Table`.
+
+    `kinds`: as in `read_csv`, for columns of texts that are numbers or dates, or the reverse.
+
+    Raises:
+        DataError: the file cannot be opened, has no rows, or a column that no table can have.
+        ExtraMissingError: DuckDB is not installed.
+        FormatError: not a Parquet file, or a damaged one.
+    """
+    return parquet_table(path, Reading(kinds=dict(kinds or {})))
+
+
+def parquet_table(path: Pathish, reading: Reading) -> Table:
+    """`read_parquet`, with all options in one `Reading`."""
+    where = os.fspath(path)
+    regular_file(path)
+    with open(path, "rb") as file:
+        refuse_others(file.read(2048), where, "Parquet", ("Parquet",))
+    try:
+        import duckdb
+    except ImportError:
+        raise ExtraMissingError(
+            _(
+                "reading Parquet needs DuckDB, which is in the extra [data]: pip install"
+                " 'chainrule[data]'."
+            )
+        ) from None
+    name = glob.escape(os.path.abspath(where))
+    try:
+        with duckdb.connect(config=SETTINGS) as connection:
+            names = _checked_names(connection, name, where)
+            columns = arrow_columns(connection.read_parquet(name), where, reading.judged, names)
+    except (duckdb.Error, RuntimeError) as problem:
+        raise FormatError(
+            _(
+                "{where}: the Parquet file is damaged, or of a kind that DuckDB cannot read: {problem}. Get"
+                " it again.",
+                where=where,
+                problem=str(problem).split("\n")[0].rstrip(". ")[:200],
+            )
+        ) from None
+    return typed_table(by_unique_name(columns, where), reading, where)
+
+
+def _checked_names(connection: Any, name: str, where: str) -> list[str]:
+    """The names of the columns, which DuckDB changes where two are alike."""
+    query = "select name, num_children from parquet_schema(?)"
+    schema = connection.execute(query, [name]).fetchall()
+    names, below = [], 0
+    for column, children in schema[1:]:
+        if not below:
+            names.append(str(column))
+        below = max(below - 1, 0) + (children or 0)
+    query = "select sum(num_rows) from parquet_file_metadata(?)"
+    rows = int(connection.execute(query, [name]).fetchall()[0][0] or 0)
+    if rows < 1:
+        raise no_rows(where)
+    room_for(16 * rows * len(names), where)
+    return names
