@@ -258,6 +258,7 @@ class ColumnReader:
             column.append(_whole(decision.numbers_of(self.texts[j])))
         pairs = zip(file.names, numbers, strict=True)
         blocks = self.storage.blocks((name, column) for name, column in pairs if column is not None)
+        assert isinstance(file.lines, np.ndarray)
         notes = list(file.notes)
         if self.many:
             notes.append(self._note_on_many(left_out))
@@ -267,7 +268,7 @@ class ColumnReader:
             texts,
             file.source,
             notes,
-            lines=np.asarray(file.lines),
+            lines=file.lines,
             words=words,
             forms=forms,
         )

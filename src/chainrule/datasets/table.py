@@ -27,7 +27,7 @@ __all__ = ["Table", "in_blocks"]
 Mask = npt.NDArray[np.bool_]
 A = TypeVar("A", bound=npt.NDArray[Any])
 #: How many columns, and how many cells of them, are looked at together.
-GROUP, GROUP_CELLS = 32, 1 << 24
+GROUP, GROUP_CELLS = 32, 1 << 22
 A_TABLE = _("a table")
 
 

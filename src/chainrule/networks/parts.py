@@ -11,7 +11,7 @@ import numpy.typing as npt
 __all__ = ["ROWS", "in_parts"]
 
 #: Up to so many rows are predicted at once.
-ROWS = 1 << 16
+ROWS = 1 << 14
 
 
 def in_parts(predict: Callable[[npt.NDArray[Any]], Any], x: npt.NDArray[Any]) -> npt.NDArray[Any]:
