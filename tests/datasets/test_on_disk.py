@@ -90,6 +90,8 @@ FILES: dict[str, bytes] = {
     "a counting column": b",a,b\n" + b"".join(b"%d,%d,x\n" % (i, i * i) for i in range(30)),
     "integers that become floats": b"a\n" + b"1\n" * 30 + b"2.5\n" * 9 + b"3\n" * 9,
     "numbers that become texts": b"a,b\n" + b"1,1\n" * 30 + b"x,2\ny,3\nz,4\n",
+    "full-width signs": "高，重\n1，2\n3，4\n5，6\n".encode(),
+    "full-width names": "五月\n高，重\n1,2\n3,4\n5,6\n".encode(),
     "wide integers": b"a\n9007199254740993\n-9223372036854775808\n1\n",
 }
 

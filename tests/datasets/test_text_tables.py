@@ -69,6 +69,49 @@ def test_refused(data: bytes, error: type[ChainruleError], parts: list[str]) -> 
 
 
 @pytest.mark.parametrize(
+    "thousands", [".", " ", "\xa0", "\u202f", "\u2009", "\u2007", "'", "’", ""]
+)
+@pytest.mark.parametrize("part", [",25", ""])
+def test_european_numbers(thousands: str, part: str) -> None:
+    """Semicolons, decimal commas, and every sign that stands between thousands."""
+    rows = "".join(
+        f"{i + 1}{thousands}{100 + i}{thousands}{200 + i}{part};-{i},5;{'ab'[i % 2]}\n"
+        for i in range(9)
+    )
+    table = parse_csv(f"menge;preis;art\n{rows}".encode(), "f.csv")
+    more = 0.25 if part else 0
+    assert table["menge"].tolist() == [
+        1e6 * (i + 1) + 1e3 * (100 + i) + 200 + i + more for i in range(9)
+    ]
+    assert table["preis"].tolist() == [-i - 0.5 for i in range(9)]
+    assert table["art"].tolist() == [*"abababab", "a"]
+    swiss = rows.replace(",", ".").replace(";", ",") if thousands in "'’\u202f" else ""
+    if swiss:
+        assert (
+            parse_csv(f"menge,preis,art\n{swiss}".encode(), "f.csv")["menge"].tolist()
+            == table["menge"].tolist()
+        )
+
+
+@pytest.mark.parametrize(
+    ("sign", "name"), [("，", "full-width commas"), ("；", "full-width semicolons")]
+)
+def test_full_width_separators(sign: str, name: str) -> None:
+    text = "身高,体重,类别\n" + "".join(f"{170 + i},{60.5 + i},{'甲乙'[i % 2]}\n" for i in range(9))
+    plain = parse_csv(text.encode(), "f.csv")
+    wide = parse_csv(text.replace(",", sign).encode(), "f.csv")
+    assert wide.fingerprint() == plain.fingerprint()
+    assert f"The columns are separated by {name}." in wide.notes
+    names, rows = text.split("\n", 1)
+    mixed = parse_csv(f"{names.replace(',', sign)}\n{rows}".encode(), "f.csv")
+    assert mixed.fingerprint() == plain.fingerprint()
+    titled = parse_csv(f"五月，测量\n{names.replace(',', sign)}\n{rows}".encode(), "f.csv")
+    assert titled.fingerprint() == plain.fingerprint()
+    prose = "评论\n" + "".join(f"第{i}条{sign * (i % 3)}好\n" for i in range(9))
+    assert parse_csv(prose.encode(), "f.csv").names == ("评论",)
+
+
+@pytest.mark.parametrize(
     "data",
     [
         b"a,b\n1,x\n2,y\n",

@@ -117,7 +117,9 @@ def divide(
     beside = "row" if target != "row" else "line"
     texts = table.kind(target) == "text"
     column: Any = table.texts(target) if texts else table.column(target)
-    alone = Table.from_matrix(np.zeros((len(table), 1), np.uint8), (beside,), {target: column}, table.source)
+    alone = Table.from_matrix(
+        np.zeros((len(table), 1), np.uint8), (beside,), {target: column}, table.source
+    )
     kind = Preprocessor.fit(alone, target, task)
     if fraction == 0:
         everything = np.arange(len(table))

@@ -25,8 +25,12 @@ SEPARATORS = {
     ";": _("semicolons"),
     "|": _("bars"),
     ",": _("commas"),
+    "；": _("full-width semicolons"),
+    "，": _("full-width commas"),
     " ": _("spaces"),
 }
+#: Separators that are also signs of Chinese sentences: they must divide nearly all rows alike.
+WIDE = ("；", "，")
 SAMPLE, SAMPLE_ROWS = 1 << 16, 60
 
 
@@ -180,7 +184,10 @@ def _without_titles(data: bytes, above: int, separator: str) -> tuple[int, bytes
     width, _ = _most_common([_width(row) for row in islice(_rows(sample, separator), SAMPLE_ROWS)])
     count, rest, after_blank = 0, data, False
     while rest and count < SAMPLE_ROWS:
-        line, _, after = rest.partition(b"\n")
+        line, end, after = rest.partition(b"\n")
+        named = _with_plain_signs(line, separator)
+        if named != line and len(next(_rows(named, separator), [])) == width:
+            return above + count, named + end + after
         row = next(_rows(line, separator), [])
         if _count_filled(row) > 1 or line.count(b'"') % 2:
             break
@@ -193,6 +200,16 @@ def _without_titles(data: bytes, above: int, separator: str) -> tuple[int, bytes
     if has_names(rows) or after_blank or cells < width - 1:
         return above + count, rest
     return above, data
+
+
+def _with_plain_signs(line: bytes, separator: str) -> bytes:
+    """A line of names with its full-width signs as the separator, which stands in none of them."""
+    text = line.decode("utf-8", "surrogatepass")
+    if separator in text or not any(sign in text for sign in WIDE):
+        return line
+    for sign in WIDE:
+        text = text.replace(sign, separator)
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _separator_of(data: bytes) -> str:
@@ -209,6 +226,8 @@ def _separator_of(data: bytes) -> str:
         # Empty cells at the ends of rows may be real cells or superfluous separators.
         filled = _evenness([_width(row) for row in rows])
         share = max(_evenness([len(row) for row in rows]), filled)
+        if separator in WIDE and share < 0.9:
+            continue
         others = tuple(set(SEPARATORS) - {separator, " "})
         clean = 2 * sum(any(cell.startswith(others) for cell in row) for row in rows) < len(rows)
         score = (filled > 0, _has_header(rows, separator), clean, share)
