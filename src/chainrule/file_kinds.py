@@ -6,7 +6,7 @@ import re
 
 from chainrule.lang.messages import Text, _
 
-__all__ = ["file_kind", "kind_name"]
+__all__ = ["address_advice", "file_kind", "kind_name"]
 
 #: How files of each kind begin. Where that could be the beginning of a text, it goes on until it
 #: cannot: a table may well have a first column PAR1.
@@ -72,6 +72,21 @@ def file_kind(data: bytes) -> str:
     if re.match(rb"[\[{]\s*[\"\[{\d]", start):
         return "JSON"
     return "text"
+
+
+def address_advice(name: str) -> Text | None:
+    """What to do about an address on the network in place of a file's name; None for other names.
+
+    >>> print(address_advice("https://example.org/iris.csv"))
+    files are read, and no addresses of a network. Get the file first, with a browser or with curl -LO
+    >>> address_advice("data/iris.csv") is None
+    True
+    """
+    if re.match(r"(?i)[a-z][a-z0-9+.-]+://|data:[^/]*,|data:[a-z]+/", name) is None:
+        return None
+    return _(
+        "files are read, and no addresses of a network. Get the file first, with a browser or with curl -LO"
+    )
 
 
 def kind_name(kind: str) -> Text | str:

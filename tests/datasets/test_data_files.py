@@ -18,8 +18,9 @@ import pytest
 from click.testing import CliRunner
 from tests.strangers.odd_tables import same
 
+from chainrule import memory
 from chainrule.cli import chainrule
-from chainrule.datasets import Table, opening, read, read_csv, read_excel, read_parquet, read_sql
+from chainrule.datasets import Table, read, read_csv, read_excel, read_parquet, read_sql
 from chainrule.errors import ChainruleError, DataError, ExtraMissingError, FormatError, SettingError
 
 NAN = float("nan")
@@ -217,7 +218,7 @@ def test_d24_types_of_packages_are_never_loaded(tmp_path: Path) -> None:
 
 def test_a_parquet_file_larger_than_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = parquet(tmp_path / "d.parquet", {"a": [1] * 5000})
-    monkeypatch.setattr(opening, "physical_memory", lambda: 60_000)
+    monkeypatch.setattr(memory, "physical_memory", lambda: 60_000)
     with pytest.raises(DataError, match=r"needs about .* of memory"):
         read(path)
 
@@ -316,7 +317,7 @@ def test_bad_workbooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("xl/worksheets/sheet1.xml", b"0" * 10**7)
     path.write_bytes(made.getvalue())
-    monkeypatch.setattr(opening, "physical_memory", lambda: 10**6)
+    monkeypatch.setattr(memory, "physical_memory", lambda: 10**6)
     with pytest.raises(DataError, match="unpacks to 10,000,000 bytes; at most 250,000"):
         read(path)
 
@@ -325,7 +326,7 @@ def test_bad_workbooks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_queries(tmp_path: Path) -> None:
-    pets = [["Tom", 3], ["Rex", None], ["Ann", 2.5]]
+    pets: list[list[Any]] = [["Tom", 3], ["Rex", None], ["Ann", 2.5]]
     path = database(tmp_path / "d.sqlite", ["name", "age"], pets, "my pets")
     assert read(path)["name"].tolist() == ["Tom", "Rex", "Ann"]
     assert read_sql("my pets", path).fingerprint() == read(path).fingerprint()

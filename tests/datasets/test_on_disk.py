@@ -14,8 +14,9 @@ from click.testing import CliRunner
 from tests.strangers.odd_tables import odd_file
 
 import chainrule as cr
+from chainrule import memory
 from chainrule.cli import chainrule, train_plan
-from chainrule.datasets import Preprocessor, Table, column_reader, opening, read, storage, streams
+from chainrule.datasets import Preprocessor, Table, column_reader, read, storage, streams
 from chainrule.datasets.rules import Reading
 from chainrule.datasets.text_tables import read_text
 from chainrule.errors import ChainruleError, DataError, FormatError
@@ -154,7 +155,7 @@ def test_the_size_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     file.write_bytes(b"a,b\n" + b"1,2\n" * 1000)
     packed.write_bytes(gzip.compress(file.read_bytes()))
     assert not read(file).on_disk
-    monkeypatch.setattr(opening, "physical_memory", lambda: 6000)
+    monkeypatch.setattr(memory, "physical_memory", lambda: 6000)
     for path in (file, packed):
         table = read(path)
         assert table.on_disk
@@ -299,8 +300,8 @@ def test_the_command_learns_the_same_bits(
         facts.append(json.loads(run(*train, "--out", model)))
         answers.append(json.loads(run("predict", model, "f.csv", "--json"))["predictions"])
         scores.append(json.loads(run("evaluate", model, "f.csv", "--json"))["held_out"])
-        monkeypatch.setattr(opening, "physical_memory", lambda: 8000)
-        monkeypatch.setattr(train_plan, "physical_memory", lambda: 1 << 30)
+        monkeypatch.setattr(memory, "physical_memory", lambda: 8000)
+        monkeypatch.setattr(train_plan, "memory_limit", lambda: 1 << 30)
     assert NOTE in facts[1]["notes"]
     for key in ("held_out", "data", "split"):
         assert facts[0][key] == facts[1][key]
@@ -320,8 +321,8 @@ def test_a_report_is_drawn_of_tables_in_memory(
     pytest.importorskip("matplotlib")
     monkeypatch.chdir(tmp_path)
     mixed_file(tmp_path / "f.csv")
-    monkeypatch.setattr(opening, "physical_memory", lambda: 8000)
-    monkeypatch.setattr(train_plan, "physical_memory", lambda: 1 << 30)
+    monkeypatch.setattr(memory, "physical_memory", lambda: 8000)
+    monkeypatch.setattr(train_plan, "memory_limit", lambda: 1 << 30)
     result = CliRunner().invoke(
         chainrule, ["train", "f.csv", "--target", "t", "--report", "r.html"]
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 FLOORS = [
     ["lang", "version"],
     ["errors"],
-    ["settings", "aligned", "text_width", "atomic_write", "file_kinds"],
+    ["settings", "aligned", "text_width", "atomic_write", "file_kinds", "memory"],
     ["nodes", "datasets"],
     ["graph"],
     ["engine", "drawing"],

@@ -49,6 +49,7 @@ def open_source(
     standard input.
     """
     from chainrule import datasets
+    from chainrule.datasets.opening import refuse_address
 
     if data == STDIN:
         from chainrule.datasets.text_tables import parse_text
@@ -70,6 +71,7 @@ def open_source(
             )
         return datasets.open_data(data) if data not in GENERATED else (_generated(data), "class")
     if not os.path.lexists(data):
+        refuse_address(data)
         raise DataError(_no_such_data(data, sets))
     unfit = [name for name in read_as.given if name not in applicable(data)]
     if unfit:
@@ -143,9 +145,9 @@ def _tables_beside(data: str) -> list[str]:
 
 def _standard_input() -> bytes:
     """All bytes of standard input, unless they take more than a quarter of the memory."""
-    from chainrule.datasets.opening import physical_memory
+    from chainrule.memory import memory_limit
 
-    most = physical_memory() // 4
+    most = memory_limit() // 4
     data = sys.stdin.buffer.read(most + 1)
     if len(data) > most:
         raise DataError(

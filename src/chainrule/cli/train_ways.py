@@ -17,7 +17,7 @@ from chainrule.cli.model_and_data import Facts
 from chainrule.cli.train_options import TrainOptions
 from chainrule.datasets import Preprocessor
 from chainrule.datasets.fitting import EncodingName
-from chainrule.datasets.opening import physical_memory
+from chainrule.memory import memory_limit
 from chainrule.errors import SettingError
 from chainrule.lang.messages import Text, _, _n
 from chainrule.networks import Ensemble, Network, Sequential
@@ -174,7 +174,7 @@ class Way(ABC):
 
 def check_memory(hidden: Sequence[int], parameters: int) -> None:
     """Refuse networks that do not fit: weights, gradients, two moments, and a copy."""
-    needed, memory = parameters * 4 * 6, physical_memory()
+    needed, memory = parameters * 4 * 6, memory_limit()
     if needed > memory * 3 // 4:
         raise SettingError(
             _(

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.datasets.forms import Kinds
-from chainrule.datasets.opening import Pathish, unpacked
+from chainrule.datasets.opening import Pathish, refuse_address, unpacked
 from chainrule.datasets.reading import read_with
 from chainrule.datasets.rules import Reading
 from chainrule.datasets.table import Table
@@ -120,6 +120,7 @@ def open_with(name_or_path: Pathish, reading: Reading) -> tuple[Table, str | Non
             )
         return table, TARGETS[where]
     if not os.path.lexists(where):
+        refuse_address(where)
         sets = _p("what may be chosen", "bundled data sets")
         raise DataError(
             _(

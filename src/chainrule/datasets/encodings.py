@@ -33,7 +33,7 @@ def as_utf8(data: bytes, source: str, encoding: str) -> bytes:
         ) from None
     if not name.startswith(("utf-16", "utf-32")):
         wide = _wide(data)
-        refuse_others(data if not wide else b"a", source, "CSV", ("text",))
+        refuse_others(data, source, "CSV", ("text",))
         if wide:
             raise FormatError(
                 _(

@@ -13,7 +13,7 @@ from typing import Any
 from chainrule.datasets.columns import short
 from chainrule.datasets.forms import Kinds
 from chainrule.datasets.layouts import layout_of
-from chainrule.datasets.opening import Pathish, fetch, memory_limit, refuse_others
+from chainrule.datasets.opening import Pathish, fetch, refuse_others
 from chainrule.datasets.rules import Reading
 from chainrule.datasets.storage import MEMORY
 from chainrule.datasets.table import Table
@@ -21,6 +21,7 @@ from chainrule.datasets.text_tables import read_rows, reading_of
 from chainrule.datasets.wording import advice, no_rows, quoted, some
 from chainrule.errors import DataError, ExtraMissingError, FormatError, nearest
 from chainrule.lang.messages import Spelled, Text, _, _n, sentences
+from chainrule.memory import memory_limit
 
 __all__ = ["EXCEL_ENDINGS", "excel_table", "read_excel"]
 

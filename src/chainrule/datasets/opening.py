@@ -8,15 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from chainrule.errors import DataError, FormatError
-from chainrule.file_kinds import file_kind, kind_name
+from chainrule.file_kinds import address_advice, file_kind, kind_name
 from chainrule.lang.messages import Spelled, Text, _, _n
+from chainrule.memory import memory_limit
 
 __all__ = [
     "cannot_be_read",
     "changed",
     "damaged_gzip",
     "fetch",
-    "memory_limit",
+    "refuse_address",
     "refuse_others",
     "regular_file",
     "room_for",
@@ -25,8 +26,6 @@ __all__ = [
 
 Pathish = str | os.PathLike[str]
 
-#: Where a container's limit on memory is read: cgroups, version 2 and 1.
-CGROUPS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 #: What to do with a file of a kind that is no table.
 ADVICE = {
     "HTML": _("Download the file itself, not the page that shows it."),
@@ -112,6 +111,13 @@ def _has_changed(path: Pathish) -> DataError:
     )
 
 
+def refuse_address(where: str) -> None:
+    """Raise a DataError if this is an address on the network. It is not repeated: it may hold secrets."""
+    advice = address_advice(where)
+    if advice is not None:
+        raise DataError(_("this is an address: {advice}.", advice=advice))
+
+
 @contextmanager
 def _readable(path: Pathish) -> Iterator[None]:
     """Within it, an error of the system about this file becomes a DataError."""
@@ -119,6 +125,7 @@ def _readable(path: Pathish) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
+        refuse_address(where)
         raise DataError(
             _("{where}: there is no such file. Check the name and the folder.", where=where)
         ) from None
@@ -147,41 +154,13 @@ def room_for(needed: int, where: str) -> None:
     if needed > memory * 3 // 4:
         raise DataError(
             _(
-                "{where} needs about {needed} of memory; this machine has {memory}. Take fewer rows or"
+                "{where} needs about {needed} of memory; {memory} may be used. Take fewer rows or"
                 " columns, or split the file.",
                 where=where,
                 needed=_size(needed),
                 memory=_size(memory),
             )
         )
-
-
-def physical_memory() -> int:
-    """This machine's memory in bytes; 8 GiB where the system does not tell."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):
-        return 8 << 30
-
-
-def memory_limit() -> int:
-    """The memory that this process may use, in bytes: the machine's, or less by a limit set on it."""
-    limits = [physical_memory()]
-    try:
-        import resource
-    except ImportError:  # not on Windows
-        return limits[0]
-    for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA):
-        soft = resource.getrlimit(kind)[0]
-        if soft != resource.RLIM_INFINITY:
-            limits.append(soft)
-    for path in CGROUPS:
-        try:
-            with open(path) as file:
-                limits.append(int(file.read()))
-        except (OSError, ValueError):  # no such file, or "max"
-            continue
-    return min(limits)
 
 
 def unpacked(data: bytes, where: str, limit: int | None = None) -> bytes:

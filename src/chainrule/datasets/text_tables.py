@@ -12,7 +12,6 @@ from chainrule.datasets.layouts import Layout, layout_of
 from chainrule.datasets.opening import (
     Pathish,
     fetch,
-    memory_limit,
     refuse_others,
     regular_file,
     room_for,
@@ -25,6 +24,7 @@ from chainrule.datasets.table import Table
 from chainrule.datasets.text_rows import TextFile
 from chainrule.errors import DataError
 from chainrule.lang.messages import _
+from chainrule.memory import memory_limit
 
 __all__ = ["parse_csv", "parse_text", "read_csv", "read_rows", "read_text", "reading_of"]
 

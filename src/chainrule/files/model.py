@@ -21,6 +21,7 @@ from chainrule.errors import (
     guess,
     shown,
 )
+from chainrule.file_kinds import address_advice
 from chainrule.files.architecture import build, describe, expected_arrays
 from chainrule.files.baselines import DAMAGED, NAMES, arrays_of, baselines_in
 from chainrule.files.container import Contents, pack, unpack
@@ -356,6 +357,9 @@ def read_bytes(where: str) -> bytes:
         with open(where, "rb") as file:
             return file.read(MAX_BYTES + 1)
     except FileNotFoundError:
+        advice = address_advice(where)
+        if advice is not None:  # which is not repeated: it may hold secrets
+            raise DataError(_("this is an address: {advice}.", advice=advice)) from None
         raise DataError(
             _("{where}: there is no such model file. Check the name and the folder.", where=where)
         ) from None

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from chainrule.errors import SettingError, ShapeError
 from chainrule.lang.messages import _, says
 from chainrule.layers.base import Array, Layer
-from chainrule.layers.initial import Init, Seed, initializer
+from chainrule.layers.initial import Init, Seed, initializer, unfilled
 from chainrule.nodes.base import Value
 from chainrule.settings import whole
 
@@ -45,7 +45,7 @@ class MatMul(Layer):
         seed: Seed = None,
     ) -> Self:
         """A layer whose first weights are drawn by `init`, from `seed` or the network's seed."""
-        W = np.zeros((whole(inputs, "inputs"), whole(outputs, "outputs")), dtype)
+        W = unfilled("W", (whole(inputs, "inputs"), whole(outputs, "outputs")), dtype)
         return cls(W)._init_later({"W": initializer(init)}, seed)
 
     @says("y = x W.")
@@ -112,7 +112,7 @@ class Affine(Layer):
         (2, 10)
         """
         n, m = whole(inputs, "inputs"), whole(outputs, "outputs")
-        W, b = np.zeros((n, m), dtype), np.zeros(m, dtype)
+        W, b = unfilled("W", (n, m), dtype), np.zeros(m, dtype)
         return cls(W, b)._init_later({"W": initializer(init)}, seed)
 
     @says("y = x W + b.")

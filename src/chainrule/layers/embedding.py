@@ -13,7 +13,7 @@ from chainrule.graph.variable import Variable
 from chainrule.lang.messages import _, says
 from chainrule.layers.affine import _two_axes
 from chainrule.layers.base import Array, Layer
-from chainrule.layers.initial import Init, Seed, initializer
+from chainrule.layers.initial import Init, Seed, initializer, unfilled
 from chainrule.nodes.base import Value
 from chainrule.settings import whole
 
@@ -51,7 +51,7 @@ class Embedding(Layer):
         seed: Seed = None,
     ) -> Self:
         """A table of `ids` rows of length `outputs`, drawn by `init`."""
-        W = np.zeros((whole(ids, "ids"), whole(outputs, "outputs")), dtype)
+        W = unfilled("W", (whole(ids, "ids"), whole(outputs, "outputs")), dtype)
         return cls(W)._init_later({"W": initializer(init)}, seed)
 
     def forward(self, x: Value, *more: Value) -> Value:

@@ -11,14 +11,40 @@ import numpy.typing as npt
 
 from chainrule.errors import SettingError, nearest, shown
 from chainrule.lang.messages import _
+from chainrule.memory import memory_limit
 
-__all__ = ["NAMED", "Init", "Seed", "generator", "initializer"]
+__all__ = ["NAMED", "Init", "Seed", "generator", "initializer", "unfilled"]
 
 Array = npt.NDArray[Any]
 Fill: TypeAlias = Callable[[np.random.Generator, tuple[int, ...]], npt.ArrayLike]
 #: A name, or a function of a Generator and a shape.
 Init: TypeAlias = str | Fill
 Seed: TypeAlias = int | np.random.Generator | None
+
+
+#: Smaller arrays than so many bytes are made without asking how much memory there is.
+LARGE = 1 << 28
+
+
+def unfilled(name: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+    """The array of a sized layer's parameter, to be filled later.
+
+    Raises:
+        SettingError: it would take more memory than there is.
+    """
+    needed = math.prod(shape) * np.dtype(dtype).itemsize
+    if needed > LARGE and needed > (memory := memory_limit()):
+        raise SettingError(
+            _(
+                "{name} of shape {shape} takes {needed:,.1f} GiB; {memory:,.1f} GiB may be used. Give smaller"
+                " sizes.",
+                name=name,
+                shape=shape,
+                needed=needed / 2**30,
+                memory=memory / 2**30,
+            )
+        )
+    return np.zeros(shape, dtype)
 
 
 def _xavier(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:

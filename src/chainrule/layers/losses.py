@@ -20,7 +20,7 @@ from chainrule.graph.data import as_numbers, of_shape
 from chainrule.graph.recording import current_recording
 from chainrule.graph.scopes import within
 from chainrule.graph.variable import Variable
-from chainrule.lang.messages import Text, _, _n, says
+from chainrule.lang.messages import Text, _, _n, says, sentences
 from chainrule.layers.base import Array, Layer
 from chainrule.nodes.base import Value
 from chainrule.settings import positive
@@ -49,13 +49,17 @@ class Loss(Layer):
         """The targets, checked, in the form that `rows` takes."""
         fitting = of_shape(t, x_shape)
         if fitting is None:
+            ids = t.dtype.kind in "iu" and t.shape == x_shape[:-1]
             raise ShapeError(
-                _(
-                    "{loss} compares outputs of shape {outputs} with targets of the same shape; got targets"
-                    " of shape {targets}.",
-                    loss=type(self).__name__,
-                    outputs=x_shape,
-                    targets=t.shape,
+                sentences(
+                    _(
+                        "{loss} compares outputs of shape {outputs} with targets of the same shape; got"
+                        " targets of shape {targets}.",
+                        loss=type(self).__name__,
+                        outputs=x_shape,
+                        targets=t.shape,
+                    ),
+                    _("For class ids use SoftmaxWithLoss.") if ids else None,
                 )
             )
         return fitting if fitting.dtype.kind == "f" else fitting.astype(float)

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 __all__ = ["Trainer"]
 
 Array = npt.NDArray[Any]
+#: Inputs and learning rates above these are remarked on.
+LARGE_INPUT, LARGE_RATE = 1e6, 1e3
 Data = tuple[npt.ArrayLike, npt.ArrayLike] | list[Array]
 
 
@@ -104,6 +106,7 @@ class Trainer(Training):
         #: The report of the check that the latest fit began with.
         self.checked: CheckReport | None = None
         self._reported_reason: str | None = None
+        self._reported_scale = False
         self._source: str | None = None
 
     # -- training ---------------------------------------------------------------------------------
@@ -217,6 +220,7 @@ class Trainer(Training):
             loop = CompiledLoop(self, x, t, w, epochs, settings)
             by_hand = self.engine_used != "compiled"
         self._report_reason(loop, by_hand)
+        self._report_scale(x, loop)
         return loop
 
     def _report_reason(self, loop: Loop, by_hand: bool) -> None:
@@ -230,6 +234,24 @@ class Trainer(Training):
         elif self.engine == "compiled" or by_hand:
             loop.progress.say(line)
         self._reported_reason = why
+
+    def _report_scale(self, x: Array, loop: Loop) -> None:
+        """Show once that inputs, or steps, are so large that training can hardly go well."""
+        if self._reported_scale:
+            return
+        if x.dtype.kind == "f" and (size := _largest(x)) > LARGE_INPUT:
+            self._reported_scale = True
+            loop.progress.say(
+                _(
+                    "x goes up to {size:.3g}; numbers so large keep a network from learning. Standardise"
+                    " them: (x - x.mean(axis=0)) / x.std(axis=0).",
+                    size=size,
+                )
+            )
+        lr = getattr(self.optimizer, "lr", 0.0)
+        if isinstance(lr, float) and lr > LARGE_RATE:
+            self._reported_scale = True
+            loop.progress.say(_("lr={lr:g} is far beyond what trains; try 0.01, say.", lr=lr))
 
     def source(self, file: TextIO | None = None) -> None:
         """Print the program that the latest fit ran, on standard output or into an open file.
@@ -368,6 +390,13 @@ def _as_callback(given: Callback | Callable[[Trainer], None]) -> Callback:
             given=shown(given),
         )
     )
+
+
+def _largest(x: Array) -> float:
+    """The largest number of x, whatever its sign; in parts, since x may be larger than memory."""
+    starts = range(0, len(x), ROWS) if x.size else ()
+    parts = (x[start : start + ROWS] for start in starts)
+    return max((max(float(part.max()), -float(part.min())) for part in parts), default=0.0)
 
 
 def _finite(name: str, array: Array) -> None:
