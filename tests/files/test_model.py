@@ -272,7 +272,7 @@ def with_description(tmp_path: Path, change: Callable[[dict[str, Any]], Any]) ->
     return pack(contents.tensors, description)
 
 
-def test_truncated_at_every_byte(tmp_path: Path) -> None:
+def test_m3_truncated_at_every_byte(tmp_path: Path) -> None:
     data = saved(tmp_path)
     for size in range(len(data)):
         with pytest.raises(FormatError, match=r"empty|too few|cut short|not a chainrule model"):
@@ -280,7 +280,7 @@ def test_truncated_at_every_byte(tmp_path: Path) -> None:
     refused(data[: len(data) // 2], tmp_path)
 
 
-def test_one_flipped_bit_at_every_byte(tmp_path: Path) -> None:
+def test_m12_one_flipped_bit_at_every_byte(tmp_path: Path) -> None:
     data = saved(tmp_path)
     for offset in range(len(data)):
         flipped = bytearray(data)
@@ -312,27 +312,28 @@ def _npz() -> bytes:
 
 
 FOREIGN: list[tuple[str, bytes, str]] = [
-    ("empty", b"", "empty"),
-    ("seven bytes", bytes(7), "too few"),
-    ("pickle", pickle.dumps({"W": [1.0]}, protocol=4), "a Python pickle"),
-    ("pickle 2", pickle.dumps({"W": [1.0]}, protocol=2), "a Python pickle"),
-    ("torch", _torch_zip(), "a PyTorch file"),
-    ("keras", _keras_zip(), "a Keras file"),
-    ("npz", _npz(), r"a NumPy archive"),
-    ("npy", b"\x93NUMPY\x01\x00", "a NumPy array"),
-    ("h5", b"\x89HDF\r\n\x1a\n" + bytes(30), "HDF5"),
-    ("broken zip", b"PK\x03\x04" + bytes(30), "a damaged zip file"),
-    ("onnx", b"\x08\x08\x12\x07pytorch\x1a\x05", "ONNX"),
-    ("tflite", b"\x1c\0\0\0TFL3" + bytes(9), "TensorFlow Lite"),
-    ("csv", b"a,b,c\n1,2,3\n", "plain text"),
-    ("json", b'{"layers": []}', "JSON"),
-    ("html", b"<!DOCTYPE html><html></html>", "a web page"),
-    ("lfs", b"version https://git-lfs.github.com/spec/v1\n", "Git LFS"),
-    ("gzip", b"\x1f\x8b" + bytes(20), "gzip"),
-    ("zeros", bytes(100), "not a chainrule model"),
-    ("header of 2**63", struct.pack("<Q", 2**63) + b"{}" + bytes(9), "not a chainrule model"),
-    ("header too long", struct.pack("<Q", 500) + b"{}" + bytes(9), "cut short"),
-    ("no metadata", struct.pack("<Q", 2) + b"{}", "says nothing of the layers"),
+    ("M1 empty", b"", "empty"),
+    ("M1 seven bytes", bytes(7), "too few"),
+    ("M13 pickle", pickle.dumps({"W": [1.0]}, protocol=4), "a Python pickle"),
+    ("M13 pickle 2", pickle.dumps({"W": [1.0]}, protocol=2), "a Python pickle"),
+    ("M13 torch", _torch_zip(), "a PyTorch file"),
+    ("M13 keras", _keras_zip(), "a Keras file"),
+    ("M13 npz", _npz(), r"a NumPy archive"),
+    ("M13 npy", b"\x93NUMPY\x01\x00", "a NumPy array"),
+    ("M13 h5", b"\x89HDF\r\n\x1a\n" + bytes(30), "HDF5"),
+    ("M13 broken zip", b"PK\x03\x04" + bytes(30), "a damaged zip file"),
+    ("M13 onnx", b"\x08\x08\x12\x07pytorch\x1a\x05", "ONNX"),
+    ("M13 tflite", b"\x1c\0\0\0TFL3" + bytes(9), "TensorFlow Lite"),
+    ("M13 csv", b"a,b,c\n1,2,3\n", "plain text"),
+    ("M13 json", b'{"layers": []}', "JSON"),
+    ("M13 html", b"<!DOCTYPE html><html></html>", "a web page"),
+    ("M13 lfs", b"version https://git-lfs.github.com/spec/v1\n", "Git LFS"),
+    ("M13 gzip", b"\x1f\x8b" + bytes(20), "gzip"),
+    ("M13 zeros", bytes(100), "not a chainrule model"),
+    ("M2 header of 2**63", struct.pack("<Q", 2**63) + b"{}" + bytes(9), "not a chainrule model"),
+    ("M2 header of 0", struct.pack("<Q", 0) + b"{}" + bytes(9), "not a chainrule model"),
+    ("M2 header longer than the file", struct.pack("<Q", 500) + b"{}" + bytes(9), "cut short"),
+    ("M5 no metadata", struct.pack("<Q", 2) + b"{}", "says nothing of the layers"),
 ]  # fmt: skip
 
 
@@ -349,35 +350,35 @@ def _tensor(name: str, key: str, value: Any) -> Callable[[dict[str, Any]], None]
 
 
 HEADERS: list[tuple[str, Callable[[dict[str, Any]], Any], str]] = [
-    ("shape overflow", _tensor("0.W", "shape", [2**40, 2**40]), "does not fit"),
-    ("overflow of nothing", _tensor("0.W", "shape", [0, 2**62, 2**62]), "does not fit"),
-    ("negative", _tensor("0.W", "shape", [-5, 4]), "does not fit"),
-    ("float", _tensor("0.W", "shape", [5.0, 4]), "does not fit"),
-    ("bool", _tensor("0.W", "shape", [True, 4]), "does not fit"),
-    ("huge", _tensor("0.W", "shape", [10**30, 4]), "does not fit"),
-    ("rank", _tensor("0.W", "shape", [5, 4] + [1] * 70), "at most 8 axes"),
-    ("BF16", _tensor("0.W", "dtype", "BF16"), "does not fit"),
-    ("I32", _tensor("0.W", "dtype", "I32"), "of dtype I32"),
-    ("begin after end", _tensor("0.W", "data_offsets", [80, 0]), "does not fit"),
-    ("one offset", _tensor("0.W", "data_offsets", [80]), "does not fit"),
-    ("overlap", _tensor("2.W", "data_offsets", [8, 56]), "does not fit"),
-    ("no object", lambda h: h.update({"0.W": 3}), "does not fit"),
-    ("path", lambda h: h.update({"../x": h.pop("0.W")}), "'../x' belongs to no layer"),
-    ("NUL", lambda h: h.update({"a\0": h.pop("0.W")}), r"'a\x00' belongs to no layer"),
-    ("hole", lambda h: h.pop("0.W") and None, "does not fit"),
-    ("metadata more", lambda h: h["__metadata__"].update(x="y"), "one text"),
-    ("metadata less", lambda h: h["__metadata__"].clear(), "says nothing"),
-    ("metadata no text", lambda h: h["__metadata__"].update(chainrule=3), "one text"),
-    ("description no JSON", lambda h: h["__metadata__"].update(chainrule="{"), "no JSON"),
-    ("description a list", lambda h: h["__metadata__"].update(chainrule="[]"), "an object"),
-    ("description NaN", lambda h: h["__metadata__"].update(chainrule='{"a": NaN}'), "no number"),
-    ("no checksum", lambda h: h["__metadata__"].update(chainrule="{}"), "checksum is missing"),
-    ("a list", lambda h: b"[" + b" " * 20 + b"]", "not a chainrule model"),
-    ("broken", lambda h: b'{"a": 1' + b" " * 20, "no JSON"),
-    ("twice", lambda h: b'{"a": 1, "a": 2}' + b" " * 20, "occurs twice"),
-    ("deep", lambda h: b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "nested too deeply"),
-    ("not UTF-8", lambda h: b'{"\xff": 1}' + b" " * 20, "no JSON"),
-    ("10,001 tensors", lambda h: h.update({f"t{i}": {} for i in range(10_001)}), "10000"),
+    ("M7 shape overflow", _tensor("0.W", "shape", [2**40, 2**40]), "does not fit"),
+    ("M7 overflow of nothing", _tensor("0.W", "shape", [0, 2**62, 2**62]), "does not fit"),
+    ("M7 negative", _tensor("0.W", "shape", [-5, 4]), "does not fit"),
+    ("M7 float", _tensor("0.W", "shape", [5.0, 4]), "does not fit"),
+    ("M7 bool", _tensor("0.W", "shape", [True, 4]), "does not fit"),
+    ("M7 huge", _tensor("0.W", "shape", [10**30, 4]), "does not fit"),
+    ("M7 rank", _tensor("0.W", "shape", [5, 4] + [1] * 70), "at most 8 axes"),
+    ("M8 BF16", _tensor("0.W", "dtype", "BF16"), "does not fit"),
+    ("M8 I32", _tensor("0.W", "dtype", "I32"), "of dtype I32"),
+    ("M6 begin after end", _tensor("0.W", "data_offsets", [80, 0]), "does not fit"),
+    ("M6 one offset", _tensor("0.W", "data_offsets", [80]), "does not fit"),
+    ("M6 overlap", _tensor("2.W", "data_offsets", [8, 56]), "does not fit"),
+    ("M5 no object", lambda h: h.update({"0.W": 3}), "does not fit"),
+    ("M10 path", lambda h: h.update({"../x": h.pop("0.W")}), "'../x' belongs to no layer"),
+    ("M10 NUL", lambda h: h.update({"a\0": h.pop("0.W")}), r"'a\x00' belongs to no layer"),
+    ("M6 hole", lambda h: h.pop("0.W") and None, "does not fit"),
+    ("M5 metadata more", lambda h: h["__metadata__"].update(x="y"), "one text"),
+    ("M5 metadata less", lambda h: h["__metadata__"].clear(), "says nothing"),
+    ("M5 metadata no text", lambda h: h["__metadata__"].update(chainrule=3), "one text"),
+    ("M5 description no JSON", lambda h: h["__metadata__"].update(chainrule="{"), "no JSON"),
+    ("M5 description a list", lambda h: h["__metadata__"].update(chainrule="[]"), "an object"),
+    ("M5 description NaN", lambda h: h["__metadata__"].update(chainrule='{"a": NaN}'), "no number"),
+    ("M12 no checksum", lambda h: h["__metadata__"].update(chainrule="{}"), "checksum is missing"),
+    ("M5 a list", lambda h: b"[" + b" " * 20 + b"]", "not a chainrule model"),
+    ("M5 broken", lambda h: b'{"a": 1' + b" " * 20, "no JSON"),
+    ("M5 twice", lambda h: b'{"a": 1, "a": 2}' + b" " * 20, "occurs twice"),
+    ("M5 deep", lambda h: b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "nested too deeply"),
+    ("M5 not UTF-8", lambda h: b'{"\xff": 1}' + b" " * 20, "no JSON"),
+    ("M5 10,001 tensors", lambda h: h.update({f"t{i}": {} for i in range(10_001)}), "10000"),
 ]  # fmt: skip
 
 
@@ -389,7 +390,17 @@ def test_bad_headers_are_refused(
     assert any(word in message for word in words.split("|")), message
 
 
-def test_trailing_bytes_are_refused(tmp_path: Path) -> None:
+def test_m8_a_dtype_of_other_programs_is_named(tmp_path: Path) -> None:
+    def half(header: dict[str, Any]) -> None:
+        first, second = header["0.W"]["data_offsets"]
+        header["0.W"].update(dtype="BF16", shape=[(second - first) // 2])
+
+    message = refused(with_header(saved(tmp_path), half), tmp_path)
+    assert "of dtype BF16" in message
+    assert "F32, F64" in message
+
+
+def test_m4_trailing_bytes_are_refused(tmp_path: Path) -> None:
     assert "has bytes after its end" in refused(saved(tmp_path) + b"x", tmp_path)
 
 
@@ -398,9 +409,9 @@ def _layer(i: int, change: Callable[[dict[str, Any]], Any]) -> Callable[[dict[st
 
 
 DESCRIPTIONS: list[tuple[str, Callable[[dict[str, Any]], Any], str]] = [
-    ("newer", lambda d: d.update(version=2), "a newer chainrule (format 2"),
-    ("version text", lambda d: d.update(version="1"), "version '1'"),
-    ("version 0", lambda d: d.update(version=0), "version 0"),
+    ("M12 newer", lambda d: d.update(version=2), "a newer chainrule (format 2"),
+    ("M12 version text", lambda d: d.update(version="1"), "version '1'"),
+    ("M12 version 0", lambda d: d.update(version=0), "version 0"),
     ("format", lambda d: d.update(format="x"), "not a chainrule model"),
     ("unknown entry", lambda d: d.update(code="import os"), "'code'"),
     ("entry missing", lambda d: d.pop("facts"), "must have"),
@@ -426,9 +437,9 @@ DESCRIPTIONS: list[tuple[str, Callable[[dict[str, Any]], Any], str]] = [
     ("layers", lambda d: d["network"].update(layers={}), "layers must be a list"),
     ("no layer", lambda d: d["network"].update(layers=[1]), "must be an object"),
     ("loss", lambda d: d["network"].update(loss={"kind": "os.system"}), "'os.system'"),
-    ("shape", _layer(0, lambda layer: layer["arrays"]["W"].update(shape=[5, -4])), "cannot be"),
-    ("dtype", _layer(0, lambda layer: layer["arrays"]["W"].update(dtype="object")), "dtype"),
-    ("other shape", _layer(0, lambda layer: layer["arrays"]["W"].update(shape=[4, 5])),
+    ("M7 shape", _layer(0, lambda layer: layer["arrays"]["W"].update(shape=[5, -4])), "cannot be"),
+    ("M8 dtype", _layer(0, lambda layer: layer["arrays"]["W"].update(dtype="object")), "dtype"),
+    ("M9 other shape", _layer(0, lambda layer: layer["arrays"]["W"].update(shape=[4, 5])),
      "0.W is float32 (5, 4) and should be float32 (4, 5)"),
     ("tie to nowhere", _layer(0, lambda layer: layer.update(
         tied={"W": {"to": "9.W", "transposed": True}})), "'0.W' belongs to no layer"),
@@ -455,7 +466,7 @@ def test_networks_in_networks_without_end_are_refused(tmp_path: Path) -> None:
     assert "deep" in refused(with_description(tmp_path, deepen), tmp_path)
 
 
-def test_all_arrays_that_do_not_fit_are_told_at_once(tmp_path: Path) -> None:
+def test_m9_m10_all_arrays_that_do_not_fit_are_told_at_once(tmp_path: Path) -> None:
     contents = unpack(saved(tmp_path), "good")
     tensors = contents.tensors
     tensors["0.V"] = tensors.pop("0.W")
@@ -466,7 +477,7 @@ def test_all_arrays_that_do_not_fit_are_told_at_once(tmp_path: Path) -> None:
     assert "2.W is float64" in message
 
 
-def test_nan_in_the_weights_is_refused(tmp_path: Path) -> None:
+def test_m11_nan_in_the_weights_is_refused(tmp_path: Path) -> None:
     contents = unpack(saved(tmp_path), "good")
     for value in (np.nan, np.inf):
         tensors = contents.tensors

@@ -355,7 +355,7 @@ def read_bytes(where: str) -> bytes:
                 )
             )
         with open(where, "rb") as file:
-            return file.read(MAX_BYTES + 1)
+            return file.read(min(status.st_size, MAX_BYTES) + 1)  # room is made for all of it
     except FileNotFoundError:
         advice = address_advice(where)
         if advice is not None:  # which is not repeated: it may hold secrets
