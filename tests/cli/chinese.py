@@ -14,7 +14,8 @@ __all__ = ["HAN", "english_words", "in_words", "names_and_numbers", "run_in"]
 HAN = re.compile("[一-鿿]")
 #: What stands in Chinese sentences as it is: products, formats, functions, classes, sets.
 NAMES = {
-    *("chainrule", "Python", "NumPy", "TensorFlow", "Playground", "Chromium", "matplotlib", "onnxruntime"),
+    *("chainrule", "Python", "NumPy", "TensorFlow", "Playground", "Chromium", "matplotlib"),
+    *("Excel", "Parquet", "SQLite", "onnxruntime"),
     *("Ctrl", "sigmoid", "exp", "sum", "softmax", "Sigmoid", "Affine", "Dropout", "adamw"),
     *("table", "small", "plain", "relu", "cosine"),  # presets and settings
     *("all", "none", "digits", "iris", "penguins", "spiral", "moons", "circles", "xor", "blobs"),

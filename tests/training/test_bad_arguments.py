@@ -14,8 +14,7 @@ from chainrule.datasets import Preprocessor, Table
 from chainrule.errors import ChainruleError, DataError, DTypeError, SettingError, ShapeError
 from chainrule.files import Model
 
-RNG = np.random.default_rng(0)
-X = RNG.normal(size=(20, 3))
+X = np.random.default_rng(0).normal(size=(20, 3))
 T = (X[:, 0] > 0).astype(int)
 NAN = float("nan")
 

@@ -73,8 +73,8 @@ class Epochs(Number):
     help=(
         _("Train a network on DATA and keep it in a file."),
         _(
-            "DATA is a CSV, NPY, NPZ or IDX file, or a set that comes with chainrule: digits, iris, penguins,"
-            " spiral, moons, circles, xor, blobs."
+            "DATA is a CSV, Excel, Parquet, SQLite, NPY, NPZ or IDX file, or a set that comes with chainrule:"
+            " digits, iris, penguins, spiral, moons, circles, xor, blobs."
         ),
         _(
             "NumPy's own products run on one thread, unless OPENBLAS_NUM_THREADS (OMP_, MKL_) says"

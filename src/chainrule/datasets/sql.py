@@ -98,11 +98,12 @@ def sqlite_table(path: Pathish, reading: Reading, parameters: Sequence[object] =
 
 
 def _tables(connection: Any) -> list[str]:
-    rows = connection.execute(
-        "select name from sqlite_schema where type in ('table', 'view') and name not like 'sqlite_%'"
-        " order by name"
-    )
-    return [str(name) for (name,) in rows.fetchall()]
+    rows = connection.execute("select type, name from sqlite_schema order by name")
+    return [
+        str(name)
+        for kind, name in rows.fetchall()
+        if kind in ("table", "view") and not str(name).startswith("sqlite_")
+    ]
 
 
 def _query(query: str, tables: list[str], where: str) -> str:
