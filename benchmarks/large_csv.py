@@ -61,7 +61,7 @@ def train(path: Path, limit: int, out: Path) -> dict[str, object]:
         "--out", str(out), "--force", "--json",
     ]  # fmt: skip
     started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, preexec_fn=limited)  # noqa: PLW1509
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, preexec_fn=limited)
     peaks = {"RssAnon": 0, "RssFile": 0, "VmRSS": 0}
     stages: list[tuple[float, int]] = []
 
@@ -111,7 +111,11 @@ def main() -> None:
         size = os.path.getsize(path)
         print(f"{size / GIB:.2f} GiB written in {time.perf_counter() - started:.0f} s", flush=True)
         found = train(path, int(options.limit * GIB), Path(folder, "m.safetensors"))
-        print(json.dumps({"file GiB": round(size / GIB, 2), "limit GiB": options.limit, **found}, indent=2))
+        print(
+            json.dumps(
+                {"file GiB": round(size / GIB, 2), "limit GiB": options.limit, **found}, indent=2
+            )
+        )
 
 
 if __name__ == "__main__":

@@ -98,12 +98,9 @@ def sqlite_table(path: Pathish, reading: Reading, parameters: Sequence[object] =
 
 
 def _tables(connection: Any) -> list[str]:
-    rows = connection.execute("select type, name from sqlite_schema order by name")
-    return [
-        str(name)
-        for kind, name in rows.fetchall()
-        if kind in ("table", "view") and not str(name).startswith("sqlite_")
-    ]
+    rows = connection.execute("select type, name from sqlite_schema").fetchall()
+    names = (str(name) for kind, name in rows if kind in ("table", "view"))
+    return sorted(name for name in names if not name.startswith("sqlite_"))
 
 
 def _query(query: str, tables: list[str], where: str) -> str:
