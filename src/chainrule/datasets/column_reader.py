@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from chainrule.datasets.cells import numbers_of
-from chainrule.datasets.columns import Column, Texts, encoded
+from chainrule.datasets.columns import Texts
 from chainrule.datasets.deciding import Candidate, Decision
 from chainrule.datasets.forms import Form
+from chainrule.datasets.many_texts import ManyTexts, as_whole
 from chainrule.datasets.remarks import Remarks
 from chainrule.datasets.rules import Reading
 from chainrule.datasets.storage import Growing, Storage
@@ -194,7 +194,7 @@ class ColumnReader:
     def _read_many(self, numbers: list[Growing | None]) -> None:
         """Third pass: the numbers of columns with too many texts, by the forms that are decided."""
         many = {
-            j: _ManyTexts(self.decisions[j].form, self.forms[j] is None, self.storage)
+            j: ManyTexts(self.decisions[j].form, self.forms[j] is None, self.storage)
             for j in sorted(self.many)
             if self.decisions[j].values is not None
         }
@@ -255,7 +255,7 @@ class ColumnReader:
             if words_beside is not None:
                 words[name] = words_beside
             numbers[j] = column = self.storage.growing()
-            column.append(_whole(decision.numbers_of(self.texts[j])))
+            column.append(as_whole(decision.numbers_of(self.texts[j])))
         pairs = zip(file.names, numbers, strict=True)
         blocks = self.storage.blocks((name, column) for name, column in pairs if column is not None)
         assert isinstance(file.lines, np.ndarray)
@@ -288,52 +288,6 @@ class ColumnReader:
             count=count,
         )
         return sentences(sentence or None, other or None)
-
-
-class _ManyTexts:
-    """The numbers of a column with too many texts to keep, read chunk by chunk in a known form."""
-
-    def __init__(self, form: Form, free: bool, storage: Storage) -> None:
-        self.form = replace(form, kind="mixed") if free and form.kind == "number" else form
-        self.storage, self.numbers = storage, storage.growing()
-        self.code_of: dict[str, int] = {}
-        self.codes: npt.NDArray[np.int32] | None = None
-
-    def add(self, cells: list[str], start: int, rows: int, reading: Reading) -> None:
-        """Take over the cells of the rows from `start` on, of so many rows in all."""
-        text = encoded("" if cell in reading.missing else cell for cell in cells)
-        candidate = Candidate(text, self.form, reading.missing_numbers)
-        decimal = reading.decimal or self.form.decimal
-        decision = candidate.decide(decimal, decimal or ".", reading.day_first)
-        if decision.values is None:  # not a number among them
-            words: Texts | None = text
-            self.numbers.append(np.full(len(cells), np.nan))
-        else:
-            words = decision.words_of(text)
-            self.numbers.append(_whole(decision.numbers_of(text)))
-        if words is None or self.form.kind != "mixed":
-            return
-        if self.codes is None:
-            self.codes = self.storage.empty(rows, np.int32)
-            self.codes[:] = -1
-        new = [self.code_of.setdefault(word, len(self.code_of)) for word in words.categories]
-        self.codes[start : start + len(cells)] = np.array([*new, -1], np.int32)[words.codes]
-
-    @property
-    def too_many(self) -> bool:
-        """Whether there are too many words among the numbers."""
-        return len(self.code_of) > (self.storage.most_texts or len(self.code_of))
-
-    def words(self) -> Texts | None:
-        """The words among the numbers; None if there are none."""
-        return None if self.codes is None else Texts(self.codes, tuple(self.code_of))
-
-
-def _whole(values: npt.NDArray[np.float64]) -> Column:
-    """The values as int64 if all are whole and none is missing, as in a plain number column."""
-    if bool((values == np.floor(values)).all()) and bool((np.abs(values) < 2**53).all()):
-        return values.astype(np.int64)
-    return values
 
 
 def _without_unnamed(table: Table, file: TextFile, reading: Reading) -> Table:

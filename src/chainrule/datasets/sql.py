@@ -98,7 +98,7 @@ def sqlite_table(path: Pathish, reading: Reading, parameters: Sequence[object] =
 
 
 def _tables(connection: Any) -> list[str]:
-    rows = connection.execute("select type, name from sqlite_schema").fetchall()
+    rows = connection.execute('select "type", "name" from sqlite_schema').fetchall()
     names = (str(name) for kind, name in rows if kind in ("table", "view"))
     return sorted(name for name in names if not name.startswith("sqlite_"))
 
