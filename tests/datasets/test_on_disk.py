@@ -15,7 +15,7 @@ from tests.strangers.odd_tables import odd_file
 
 import chainrule as cr
 from chainrule import memory
-from chainrule.cli import chainrule, train_plan
+from chainrule.cli import chainrule, train_ways
 from chainrule.datasets import Preprocessor, Table, column_reader, read, storage, streams
 from chainrule.datasets.rules import Reading
 from chainrule.datasets.text_tables import read_text
@@ -301,7 +301,7 @@ def test_the_command_learns_the_same_bits(
         answers.append(json.loads(run("predict", model, "f.csv", "--json"))["predictions"])
         scores.append(json.loads(run("evaluate", model, "f.csv", "--json"))["held_out"])
         monkeypatch.setattr(memory, "physical_memory", lambda: 8000)
-        monkeypatch.setattr(train_plan, "memory_limit", lambda: 1 << 30)
+        monkeypatch.setattr(train_ways, "memory_limit", lambda: 1 << 30)
     assert NOTE in facts[1]["notes"]
     for key in ("held_out", "data", "split"):
         assert facts[0][key] == facts[1][key]
@@ -322,7 +322,7 @@ def test_a_report_is_drawn_of_tables_in_memory(
     monkeypatch.chdir(tmp_path)
     mixed_file(tmp_path / "f.csv")
     monkeypatch.setattr(memory, "physical_memory", lambda: 8000)
-    monkeypatch.setattr(train_plan, "memory_limit", lambda: 1 << 30)
+    monkeypatch.setattr(train_ways, "memory_limit", lambda: 1 << 30)
     result = CliRunner().invoke(
         chainrule, ["train", "f.csv", "--target", "t", "--report", "r.html"]
     )

@@ -482,7 +482,7 @@ def test_rows_of_an_embedding_do_not_overlap_and_unknown_texts_have_their_own() 
     spans = [set(column.astype(int)) for column in x.T]
     assert [len(span) for span in spans] == [12, 13, 14]
     assert not (spans[0] & spans[1] | spans[1] & spans[2])
-    new = Table({**dict.fromkeys(texts, ["?", ""]), "a": [0.5, 0.5]})
+    new = Table({**{name: ["?", ""] for name in texts}, "a": [0.5, 0.5]})
     assert prepared.transform(new)[:, -3:].tolist() == [[0, 13, 27]] * 2
     assert len(prepared.warnings_for(new)) == 3
 
@@ -498,4 +498,3 @@ def test_columns_with_the_same_gaps_share_a_flag() -> None:
     table = Table({"a": [1, nan, 3], "b": [nan, 2, 3], "c": [2, nan, 5], "t": ["p", "q", "p"]})
     prepared = Preprocessor.fit(table, "t")
     assert prepared.features == ("a", "a (missing)", "b", "b (missing)", "c")
-

@@ -328,7 +328,15 @@ def draw_plan(
     entry = str(d.one_of(("whole", "whole", "whole", "cut", "ids", "only ids", "category")))
     if tame and entry == "ids":
         entry = "only ids"
-    shape = (7,) if entry == "ids" else (5,) if entry == "category" else (3,) if entry == "only ids" else d.one_of(_SHAPES)
+    shape = (
+        (7,)
+        if entry == "ids"
+        else (5,)
+        if entry == "category"
+        else (3,)
+        if entry == "only ids"
+        else d.one_of(_SHAPES)
+    )
     if entry == "cut" and shape[0] < 2:
         entry = "whole"
     plan = Plan(
@@ -473,7 +481,19 @@ class _Maker:
             raise NotHere
         plain = ["Sigmoid", "Tanh", "ReLU", "LeakyReLU", "GELU", "Softmax"]
         plain += ["ELU", "SELU", "SiLU", "Mish"]
-        kinds = ["Affine", "Affine", "Affine", "NTKAffine", "Scale", "bent", "MatMul", "LayerNorm", "plain", "plain", "tied"]
+        kinds = [
+            "Affine",
+            "Affine",
+            "Affine",
+            "NTKAffine",
+            "Scale",
+            "bent",
+            "MatMul",
+            "LayerNorm",
+            "plain",
+            "plain",
+            "tied",
+        ]
         leading = v.shape[0] == ROWS
         if leading:
             kinds += ["BatchNorm", "Dropout", "memory"]

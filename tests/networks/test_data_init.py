@@ -76,7 +76,7 @@ def test_refusals() -> None:
             return x
 
     with pytest.raises(SettingError, match="Sequential"):
-        cr.data_dependent_init(Own(), rows())
+        cr.data_dependent_init(Own(), rows())  # type: ignore[arg-type]
     net = cr.Sequential(cr.CategoryEmbedding.sized(5, 2, columns=1), cr.NTKAffine.sized(3, 2))
     with pytest.raises(DataError, match="row numbers"):
         cr.data_dependent_init(net, [[0.5, 7.0]])

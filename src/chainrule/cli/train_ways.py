@@ -17,9 +17,9 @@ from chainrule.cli.model_and_data import Facts
 from chainrule.cli.train_options import TrainOptions
 from chainrule.datasets import Preprocessor
 from chainrule.datasets.fitting import EncodingName
-from chainrule.memory import memory_limit
 from chainrule.errors import SettingError
 from chainrule.lang.messages import Text, _, _n
+from chainrule.memory import memory_limit
 from chainrule.networks import Ensemble, Network, Sequential
 from chainrule.optimizers import Optimizer
 from chainrule.training import EarlyStopping, History, Trainer, fit_many

@@ -137,7 +137,12 @@ class Preprocessor:
     @property
     def center(self) -> float:
         """The mean that was subtracted from the target; 0 in classification."""
-        return self._center
+        return self._rule.center
+
+    @property
+    def limits(self) -> tuple[float, float] | None:
+        """The range within which answers are kept after a robust encoding; else None."""
+        return self._rule.limits
 
     @property
     def scale(self) -> float:
@@ -234,9 +239,11 @@ class Preprocessor:
         quartiles, then z / √(1 + (z/3)²), so that outliers stay within ±3; columns of 0 and 1 are
         scaled likewise, and answers of a regression stay within the range of the training rows.
         "embedded": as "robust", but texts of more than nine categories become row numbers for a
-        CategoryEmbedding, the last columns of x. In all of them a missing number becomes the median,
-        with a column of 0 and 1 that tells where (one for all columns with the same gaps); a date becomes days, year, month, day, weekday
-        and hour, as far as they differ.
+        CategoryEmbedding, the last columns of x.
+
+        In all of them a missing number becomes the median, with a column of 0 and 1 that tells where
+        (one for all columns with the same gaps); a date becomes days, year, month, day, weekday and
+        hour, as far as they differ.
 
         Raises:
             DataError: no such target, missing or constant targets, or no column to learn from.
@@ -559,7 +566,8 @@ class Preprocessor:
                     target=quoted(self._target),
                 )
             )
-        return np.asarray(self.limited(y), np.float64) * self._rule.spread + self._rule.center
+        answers = np.asarray(y, np.float64) * self._rule.spread + self._rule.center
+        return answers if self._rule.limits is None else answers.clip(*self._rule.limits)
 
     def limited(self, y: npt.ArrayLike) -> npt.NDArray[Any]:
         """Standardised answers within the range of the training rows, if the encoding is robust.

@@ -97,9 +97,9 @@ def initializer(init: Init) -> Fill:
 
     "xavier": normal, variance 2/(inputs + outputs) (Glorot and Bengio, 2010), for sigmoid and
     tanh. "he": normal, variance 2/inputs (He et al., 2015), for ReLU. "book": 0.01 · normal.
-    "normal": variance 1. "uniform": between ±1/√inputs. "zeros". "orthogonal": orthonormal rows or columns, whichever are
-    fewer (Saxe et al., 2014), for deep or recurrent networks. Or any function of a Generator and
-    a shape.
+    "normal": variance 1. "uniform": between ±1/√inputs. "zeros". "orthogonal": orthonormal rows or
+    columns, whichever are fewer (Saxe et al., 2014), for deep or recurrent networks. Or any
+    function of a Generator and a shape.
     """
     if callable(init):
         return init

@@ -194,7 +194,7 @@ class Sequential(Network):
         from chainrule.networks.stack import stack_of
 
         layers = [
-            _activation(part)[0]() if isinstance(part, str) else part
+            activation_named(part)[0]() if isinstance(part, str) else part
             for part in stack_of(weights, activation)
         ]
         return Sequential(*layers, loss=loss, seed=seed)

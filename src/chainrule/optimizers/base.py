@@ -65,7 +65,8 @@ class Optimizer:
     `lr` is a number, a schedule, or a function of the number of updates so far. `l2` adds l2 · p
     to the gradient and `l1` adds l1 · sign(p), for weights but not for biases (arrays with one
     axis), unless `decays` says otherwise; `weight_decay` shrinks the same weights by
-    lr · weight_decay · p, separately from the gradient, and may be a schedule, too. A layer's `lr_factor` multiplies its lr.
+    lr · weight_decay · p, separately from the gradient, and may be a schedule, too. A layer's
+    `lr_factor` multiplies its lr.
     `clip_value` limits every gradient to ± the value, `clip_norm` scales all gradients together to
     at most that global norm; both come before the decay.
 
@@ -405,8 +406,8 @@ class Optimizer:
 
     def _decay_now(self) -> float:
         """The weight decay of this update."""
-        decay = self.weight_decay
-        return decay(self.iter) if isinstance(decay, Schedule) else decay
+        decay = self.weight_decay  # checked when it was set: a number or a Schedule
+        return float(decay(self.iter) if callable(decay) else decay)
 
     def apply_rule(
         self,

@@ -103,7 +103,10 @@ def test_random_networks(chunk: int) -> None:
             moved = net.predict(moved_a_little(x))
             if not np.isfinite(want).all():
                 continue
-            file = pack_onnx(net, x)
+            try:
+                file = pack_onnx(net, x)
+            except RecordingError:  # other operations for another number of rows
+                continue
             for (got,) in outputs(file, {"x": x}, net.dtype):
                 close(got, want, 100 * float(np.abs(moved - want).max()))
                 done += 1

@@ -20,7 +20,7 @@ from tests.files.onnx.test_export import moved_a_little
 from tests.layers import table as layer_rows
 
 import chainrule as cr
-from chainrule.errors import FormatError, SettingError
+from chainrule.errors import FormatError, RecordingError, SettingError
 from chainrule.files.onnx.export import pack_onnx
 from chainrule.files.onnx.network import OnnxNetwork
 
@@ -102,6 +102,13 @@ def test_they_train_on(name: str) -> None:
     assert np.array_equal(twin.predict(x), net.predict(x))
 
 
+#: Layers of tables, which come back as operators, with their weights to train.
+AS_OPERATORS = {
+    *("NTKAffine", "Scale", "ParametricSELU", "ParametricMish"),
+    *("PeriodicEmbedding", "CategoryEmbedding"),
+}
+
+
 @pytest.mark.parametrize("row", layer_rows.LAYERS, ids=lambda row: row.name)
 def test_our_own_layers_come_back(row: layer_rows.Row, tmp_path: Path) -> None:
     for dtype in (np.float32, np.float64):
@@ -109,17 +116,18 @@ def test_our_own_layers_come_back(row: layer_rows.Row, tmp_path: Path) -> None:
         shape = row.shapes[-1 if row.takes_ids else 0]
         x, _ = row.inputs(np.random.default_rng(0), shape, dtype)
         width = layer._widths(None)[0] or shape[-1]
-        first = () if row.takes_ids else (cr.Affine.sized(4, width, dtype=dtype),)
-        if not row.takes_ids:
+        leads = row.takes_ids or row.goes_first
+        first = () if leads else (cr.Affine.sized(4, width, dtype=dtype),)
+        if not leads:
             x = np.random.default_rng(0).standard_normal((6, 4)).astype(dtype)
-        out = layer._widths(width)[1] or width
+        out = np.shape(layer.forward(x))[-1] if leads else layer._widths(width)[1] or width
         last = cr.Affine.sized(out, 2, dtype=dtype)
         net = cr.Sequential(*first, layer, last, loss=cr.SoftmaxWithLoss())
         cr.save_onnx(net, tmp_path / "net.onnx", x, overwrite=True)
         back = cr.load_onnx(tmp_path / "net.onnx")
         np.testing.assert_allclose(back.predict(x), net.predict(x), rtol=0, atol=1e-6)
         assert isinstance(back.loss, cr.SoftmaxWithLoss)
-        if row.name == "Function of one's own":
+        if row.name.split()[0].split(".")[0] in AS_OPERATORS or row.name == "Function of one's own":
             assert isinstance(back, OnnxNetwork)
             continue
         assert isinstance(back, cr.Sequential)
@@ -143,7 +151,11 @@ def test_random_networks_come_back(chunk: int, tmp_path: Path) -> None:
         want = net.predict(x)
         if not np.isfinite(want).all():
             continue
-        (tmp_path / "net.onnx").write_bytes(pack_onnx(net, x))
+        try:
+            file = pack_onnx(net, x)
+        except RecordingError:  # other operations for another number of rows
+            continue
+        (tmp_path / "net.onnx").write_bytes(file)
         back = cr.load_onnx(tmp_path / "net.onnx", loss=net.loss)
         more = 100 * np.abs(net.predict(moved_a_little(x)) - want).max()
         atol = 1e-6 * max(1, np.abs(want).max()) + more

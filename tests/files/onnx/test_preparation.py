@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any, get_args
 
@@ -15,7 +16,7 @@ from tests.files.onnx.runtimes import close, outputs
 
 import chainrule as cr
 from chainrule.datasets import Preprocessor, Table
-from chainrule.datasets.fitting import Part
+from chainrule.datasets.parts import Part
 from chainrule.datasets.preprocessing import rows_with_target
 from chainrule.files import Model
 from chainrule.files.onnx.export import pack_onnx
@@ -67,7 +68,9 @@ def agrees(model: Model, table: Table) -> list[Any]:
     for found in outputs(file, columns(model, table)):
         if not model.classifies:
             (value,) = found
-            np.testing.assert_allclose(value, want, rtol=1e-6)
+            assert model.preparation is not None
+            near = 1e-5 * model.preparation.scale  # of an answer near 0
+            np.testing.assert_allclose(value, want, rtol=1e-6, atol=near)
             assert value.dtype == np.float64
             continue
         label, probabilities = found
@@ -119,6 +122,56 @@ def test_words_among_numbers_constants_and_whole_labels(tmp_path: Path) -> None:
     assert table.words("dose") is not None
     model = model_of(table, "grade")
     assert set(agrees(model, table)) <= {10, 20, 30}
+
+
+@pytest.mark.parametrize("encoding", ["standard", "robust", "embedded"])
+@pytest.mark.parametrize("target", ["price", "colour"])
+def test_every_encoding_of_numbers_texts_dates_and_gaps(
+    encoding: Any, target: str, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(3)
+    lines = ["wild,member,city,colour,when,price"]
+    for i in range(90):
+        wild = "" if i % 9 == 0 else f"{rng.standard_cauchy():.4f}"
+        day = f"{rng.integers(1890, 2104)}-{rng.integers(1, 13):02}-{rng.integers(1, 29):02}"
+        clock = f"{rng.integers(0, 24):02}:{rng.integers(0, 60):02}"
+        colour = rng.choice(["red", "green", "blue"])
+        words = [rng.choice(["yes", "no"]), f"city {rng.integers(0, 14)}", colour]
+        lines.append(f"{wild},{','.join(words)},{day} {clock},{rng.standard_normal():.3f}")
+    (tmp_path / "table.csv").write_text("\n".join(lines), encoding="utf-8")
+    table = cr.datasets.read_csv(tmp_path / "table.csv", kinds={"when": "date"})
+    prepared = Preprocessor.fit(table, target, encoding=encoding)
+    assert {f"when: {part}" for part in ("year", "month", "day", "weekday", "hour")} <= set(
+        prepared.features
+    )
+    x, t = prepared.transform(table), prepared.targets(table)
+    preset = cr.PRESETS["table" if encoding == "embedded" else "table-small"]
+    small = dataclasses.replace(preset, hidden=(9,))
+    net = small.network(
+        x,
+        outputs=len(prepared.classes or "1"),
+        layout=prepared.layout,
+        task=prepared.task,
+        epochs=9,
+    )
+    optimizer = small.optimizer(len(x), task=prepared.task, epochs=9)
+    cr.Trainer(net, optimizer, engine="numpy").fit(x, t, 9, 256, progress=None)
+    agrees(Model(net, prepared), table)
+
+
+def test_an_ensemble() -> None:
+    table = cr.datasets.load("penguins")
+    members = [model_of(table, "species") for _ in range(2)]
+    networks = [member.network for member in members]
+    cr.Trainer(networks[0], cr.SGD(0.1), engine="numpy").fit(
+        *_prepared(members[0], table), epochs=2, progress=None
+    )
+    agrees(Model(cr.Ensemble(networks, [2.0, 1.0]), members[0].preparation), table)
+
+
+def _prepared(model: Model, table: Table) -> tuple[Any, Any]:
+    assert model.preparation is not None
+    return model.preparation.transform(table), model.preparation.targets(table)
 
 
 def test_yes_or_no_by_one_output() -> None:

@@ -197,5 +197,7 @@ class Nodes:
         n = next(p for p in (5, 7, 11, 13, 17, 19, 23, 29, 31) if p not in tail)
         if kind.tensor_type.elem_type in _WHOLE:
             return np.zeros((n, *tail), np.int64)
-        rows = np.random.default_rng(0).standard_normal((n, *tail))
+        rows = np.random.default_rng(0).random(
+            (n, *tail)
+        )  # from 0 to 1, so that ids among them are 0
         return rows.astype(self.dtype)

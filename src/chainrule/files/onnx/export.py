@@ -193,6 +193,9 @@ def _write_value(writer: Writer, model: Model, y: str, v: Traced, sizes: Sizes) 
     value = writer.put("Cast", first, to=_code(np.float64))
     for op, number in (("Mul", model.preparation.scale), ("Add", model.preparation.center)):
         value = writer.put(op, value, writer.constant(number, np.float64))
+    if model.preparation.limits is not None:
+        low, high = (writer.constant(number, np.float64) for number in model.preparation.limits)
+        value = writer.put("Min", writer.put("Max", value, low), high)
     writer.output(value, "value", np.float64, (BATCH,))
 
 

@@ -11,7 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.datasets.fitting import NumberColumn, Part, TextColumn, WordColumn
+from chainrule.datasets.dates import DatePart
+from chainrule.datasets.parts import (
+    CodeColumn,
+    FlagColumn,
+    NumberColumn,
+    Part,
+    TextColumn,
+    WordColumn,
+)
 from chainrule.datasets.preprocessing import Preprocessor
 from chainrule.errors import RecordingError
 from chainrule.files.onnx.writer import BATCH, ML, Writer
@@ -31,9 +39,10 @@ class Columns:
         self.writer = writer
         self.put, self.constant = writer.put, writer.constant
         #: The words that stand for no number, of the columns whose cells are texts.
-        self._words = {
-            part.name: part.categories for part in parts if not isinstance(part, NumberColumn)
-        }
+        self._words: dict[str, tuple[str, ...]] = {}
+        for part in parts:
+            if isinstance(part, TextColumn | CodeColumn):
+                self._words[part.name] = self._words.get(part.name, ()) + part.categories
         self._inputs: dict[str, str] = {}
 
     def input(self, name: str) -> str:
@@ -52,6 +61,12 @@ class Columns:
         known = self.put("Less", self.constant(-1, np.int64), self.ids(name, words))
         texts = self.put("Where", known, self.constant(np.array("NaN", object)), cells)
         return self.put("Cast", texts, to=_DOUBLE)
+
+    def missing(self, name: str) -> str:
+        """Whether a number is missing: NaN, or the empty text among words."""
+        if name not in self._words:
+            return self.put("IsNaN", self.input(name))
+        return self.put("Less", self.constant(-1, np.int64), self.ids(name, [""]))
 
     def ids(self, name: str, categories: Iterable[str]) -> str:
         """The place of each text in a list of them, int64; -1 if it is not there."""
@@ -73,14 +88,85 @@ _FLOAT, _DOUBLE = 1, 11
 
 
 def _number(columns: Columns, part: NumberColumn) -> str:
-    """(cell - mean) / std, and 0 where std is 0; a missing cell counts as the median."""
-    put, constant = columns.put, columns.constant
-    cells = columns.numbers(part.name)
-    filled = put("Where", put("IsNaN", cells), constant(part.median, np.float64), cells)
-    if part.std == 0.0:
+    """z = (number - center) / scale, and 0 where scale is 0; a missing number counts as the median.
+
+    With a limit, z / √(1 + (z / clip)²).
+    """
+    put = columns.put
+
+    def constant(value: float) -> str:
+        return columns.constant(value, np.float64)
+
+    numbers = columns.numbers(part.name)
+    if part.of is not None:
+        numbers = _date_part(columns, numbers, part.of)
+    filled = put("Where", put("IsNaN", numbers), constant(part.median), numbers)
+    if part.scale == 0.0:
         return put("Cast", put("Not", put("Equal", filled, filled)), to=_FLOAT)
-    centred = put("Sub", filled, constant(part.mean, np.float64))
-    return put("Cast", put("Div", centred, constant(part.std, np.float64)), to=_FLOAT)
+    z = put("Div", put("Sub", filled, constant(part.center)), constant(part.scale))
+    if part.clip is not None:
+        far = put("Div", z, constant(part.clip))
+        root = put("Sqrt", put("Add", constant(1.0), put("Mul", far, far)))
+        z = put("Div", z, root)
+    return put("Cast", z, to=_FLOAT)
+
+
+def _date_part(columns: Columns, days: str, part: DatePart) -> str:
+    """A part of dates given as days since 1970-01-01, by the calendar's own arithmetic in float64.
+
+    Years are counted from the first of March, so that the day of a leap year is the last one.
+    """
+    put = columns.put
+
+    def number(value: float) -> str:
+        return columns.constant(value, np.float64)
+
+    def floored(a: str, by: float) -> str:
+        return put("Floor", put("Div", a, number(by)))
+
+    def less(a: str, *terms: tuple[str, float]) -> str:
+        for term, factor in terms:
+            a = put("Sub", a, put("Mul", term, number(factor)))
+        return a
+
+    day = put("Floor", days)
+    if part == "hour":
+        return put("Mul", put("Sub", days, day), number(24))
+    if part == "weekday":
+        shifted = put("Add", day, number(3))
+        return less(shifted, (floored(shifted, 7), 7))
+    shifted = put("Add", day, number(719468))
+    era = floored(shifted, 146097)  # 400 years
+    of_era = less(shifted, (era, 146097))
+    counted = less(
+        of_era,
+        (floored(of_era, 1460), 1),
+        (floored(of_era, 36524), -1),
+        (floored(of_era, 146096), 1),
+    )
+    year = floored(counted, 365)
+    of_year = less(of_era, (year, 365), (floored(year, 4), 1), (floored(year, 100), -1))
+    month = floored(put("Add", put("Mul", of_year, number(5)), number(2)), 153)
+    if part == "day":
+        before = floored(put("Add", put("Mul", month, number(153)), number(2)), 5)
+        return put("Add", put("Sub", of_year, before), number(1))
+    late = put("Less", month, number(10))
+    of_calendar = put("Add", month, put("Where", late, number(3), number(-9)))
+    if part == "month":
+        return of_calendar
+    next_year = put("Where", late, number(0), number(1))
+    return put("Add", put("Add", year, put("Mul", era, number(400))), next_year)
+
+
+def _flag(columns: Columns, part: FlagColumn) -> str:
+    """1 where a number is missing, else 0."""
+    return columns.put("Cast", columns.missing(part.name), to=_FLOAT)
+
+
+def _codes(columns: Columns, part: CodeColumn) -> str:
+    """The number of each text's category."""
+    table = columns.constant(np.array([*part.values, part.other], np.float32))
+    return columns.put("Gather", table, columns.ids(part.name, part.categories), axis=0)
 
 
 def _texts(columns: Columns, part: TextColumn | WordColumn) -> str:
@@ -90,6 +176,8 @@ def _texts(columns: Columns, part: TextColumn | WordColumn) -> str:
 #: The rule of each kind of part.
 PARTS: dict[type[Any], Callable[[Columns, Any], str]] = {
     NumberColumn: _number,
+    FlagColumn: _flag,
+    CodeColumn: _codes,
     TextColumn: _texts,
     WordColumn: _texts,
 }
