@@ -111,7 +111,7 @@ class Epochs(Number):
     default="auto",
     help=_(
         "How the network is built and trained: table, with settings tuned on many tables; table-small, its"
-        " short form; or plain. By default table from 5,000 rows on, else plain; plain, too, for pixels"
+        " short form; or plain. By default table from 10,000 rows on, else plain; plain, too, for pixels"
         " and with --activation, --optimizer, --schedule or --l2."
     ),
 )

@@ -18,7 +18,7 @@ PLAIN = "plain"
 #: More numbers than this are pixels or samples, alike and many: the plain network is taken for them.
 MANY_NUMBERS = 256
 #: With fewer training rows the plain network is taken.
-FEW_ROWS = 5000
+FEW_ROWS = 10_000
 
 
 def optimizer_class(name: str) -> type[optimizers.Optimizer]:
