@@ -107,8 +107,11 @@ def test_random_networks(chunk: int) -> None:
                 file = pack_onnx(net, x)
             except RecordingError:  # other operations for another number of rows
                 continue
+            more = 100 * float(np.abs(moved - want).max())
+            if dtype == "float64" and "float32" in repr((plan.moves, plan.parts)):
+                more += 1e-6 * float(np.abs(want).max())  # in between it is float32
             for (got,) in outputs(file, {"x": x}, net.dtype):
-                close(got, want, 100 * float(np.abs(moved - want).max()))
+                close(got, want, more)
                 done += 1
     assert done > 80
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from chainrule.engine.primitives import Function
 from chainrule.engine.rules import TEXT_FUNCTIONS
+from chainrule.engine.trace import Trace, Traced
 from chainrule.nodes.base import Value
 
 __all__ = ["ONNX_FUNCTIONS"]
@@ -82,6 +83,11 @@ def _not_equal(x: Value, y: Value) -> Value:
     return np.logical_not(x == y)
 
 
+def _cumsum(trace: Trace, x: Traced, axis: int) -> Traced:
+    """A running sum, which ONNX has; to the engines it is a product with a triangle of ones."""
+    return trace.call(np.cumsum, x, axis=axis % x.ndim)
+
+
 _FORMULAS: dict[Function, Function] = {
     np.arctan2: _arctan2,
     np.cbrt: _cbrt,
@@ -97,4 +103,8 @@ _FORMULAS: dict[Function, Function] = {
 }
 
 #: The rules by which a graph is lowered for ONNX.
-ONNX_FUNCTIONS: dict[Function, Function] = {**TEXT_FUNCTIONS, **_FORMULAS}
+ONNX_FUNCTIONS: dict[Function, Function] = {
+    **TEXT_FUNCTIONS,
+    **_FORMULAS,
+    np.cumsum: _cumsum,
+}

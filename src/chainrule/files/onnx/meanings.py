@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 
 from chainrule.engine.primitives import Function
-from chainrule.files.onnx.calls import Call, Meaning, largest, shapes_of, short, together
+from chainrule.errors import FormatError
+from chainrule.files.onnx.calls import Call, Meaning, constant, largest, shapes_of, short, together
 from chainrule.files.onnx.elementwise import ELEMENTWISE
 from chainrule.files.onnx.shaping import SHAPING
 from chainrule.files.onnx.writer import ML
 from chainrule.graph import functions as f
 from chainrule.graph.functions import elementwise as el
+from chainrule.lang.messages import _
 from chainrule.nodes.base import Value
 
 __all__ = ["MEANINGS", "TAILS"]
@@ -101,6 +103,13 @@ def _scaler(call: Call) -> Any:
     return (call.inputs[0] - offset.astype(np.float32)) * scale.astype(np.float32)
 
 
+def _cumsum(call: Call) -> Any:
+    x, axis = call.inputs[0], int(constant(call.inputs[1]).ravel()[0])
+    if call.settings.get("reverse") or call.settings.get("exclusive"):
+        raise FormatError(_("CumSum from the end, or without the number itself"))
+    return f.cumsum(x, axis)
+
+
 def _det(call: Call) -> Any:
     return f.det(call.inputs[0])
 
@@ -113,6 +122,7 @@ def _squares(x: Value) -> Value:
 MEANINGS: dict[tuple[str, str], Meaning] = {
     **{("", op): meaning for op, meaning in (ELEMENTWISE | SHAPING).items()},
     ("", "BatchNormalization"): Meaning(_batch_norm, largest),
+    ("", "CumSum"): Meaning(_cumsum, largest),
     ("", "Det"): Meaning(_det, largest),
     ("", "Gemm"): Meaning(_gemm, _product_size),
     ("", "LayerNormalization"): Meaning(_layer_norm, together),

@@ -100,6 +100,10 @@ def _reduction(op: str) -> Rule:
     return rule
 
 
+def _cumsum(e: Emission, v: Traced) -> str:
+    return e.put("CumSum", e.name(v.args[0], v.dtype), e.constant(v.kwargs["axis"], np.int64))
+
+
 def _reshape(e: Emission, v: Traced) -> str:
     lengths = [e.length(v, lambda a, i=i: a.shape[i]) for i in range(v.ndim)]  # type: ignore[misc]
     varying = [i for i, n in enumerate(lengths) if isinstance(n, str)]
@@ -154,6 +158,7 @@ RULES: dict[Function, Rule] = {
     np.prod: _reduction("ReduceProd"),
     np.max: _reduction("ReduceMax"),
     np.min: _reduction("ReduceMin"),
+    np.cumsum: _cumsum,
     np.reshape: _reshape,
     np.transpose: _transpose,
     np.broadcast_to: _broadcast,
