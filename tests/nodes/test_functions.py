@@ -55,6 +55,7 @@ REFERENCES: dict[str, tuple[tuple[Any, ...], Callable[..., Any]]] = {
     "divide": ((x, y), np.divide),
     "elu": ((x, 0.5), lambda v, a: np.where(v > 0, v, a * np.expm1(v))),
     "equal": ((x, x.round(1)), np.equal),
+    "exact_gelu": ((x,), lambda v: v / 2 * np.vectorize(math.erfc)(-v / np.sqrt(2))),
     "exp": ((x,), np.exp),
     "expand_dims": ((x, 1), np.expand_dims),
     "gelu": (

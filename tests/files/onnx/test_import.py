@@ -188,6 +188,18 @@ def test_round_trip_to_a_model_file_and_a_script(tmp_path: Path) -> None:
     assert mine == theirs
 
 
+def test_what_pytorch_wrote_can_be_kept(tmp_path: Path) -> None:
+    for name in ("torch-mlp-script.onnx", "torch-mlp-dynamo.onnx", "sklearn-classifier.onnx"):
+        net = cr.load_onnx(WRITTEN / name)
+        x, _ = example(name)
+        cr.save_model(tmp_path / "net", net, overwrite=True)
+        assert np.array_equal(cr.load_model(tmp_path / "net").network.predict(x), net.predict(x))
+        cr.save_onnx(net, tmp_path / "net.onnx", overwrite=True)
+        again = cr.load_onnx(tmp_path / "net.onnx")
+        assert repr(again) == repr(net)
+        np.testing.assert_allclose(again.predict(x), net.predict(x), rtol=1e-6)
+
+
 def test_a_tied_weight_stays_tied(tmp_path: Path) -> None:
     W = np.arange(20, dtype=np.float32).reshape(5, 4) / 20
     net = cr.Sequential(cr.MatMul(W), cr.Tanh(), cr.MatMul(W.T), loss=cr.MeanSquaredError())

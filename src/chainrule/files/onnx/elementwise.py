@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +13,7 @@ from chainrule.graph.functions import elementwise as el
 from chainrule.graph.variable import Variable
 from chainrule.nodes.base import Value
 
-__all__ = ["ELEMENTWISE", "exact_gelu"]
+__all__ = ["ELEMENTWISE"]
 
 
 def _number(value: Value, ndim: int) -> Value:
@@ -64,14 +63,9 @@ def _with(function: Callable[..., Any], **settings: tuple[str, float]) -> Meanin
     return Meaning(run, largest)
 
 
-def exact_gelu(x: Value) -> Value:
-    """x/2 · (1 + erf(x/√2)): GELU as PyTorch has it by default."""
-    return 0.5 * x * (1 + el.erf(x * math.sqrt(0.5)))
-
-
 def _gelu(call: Call) -> Any:
     tanh = call.settings.get("approximate", "none") == "tanh"
-    return el.gelu(call.inputs[0]) if tanh else exact_gelu(call.inputs[0])
+    return el.gelu(call.inputs[0]) if tanh else el.exact_gelu(call.inputs[0])
 
 
 def _selu(call: Call) -> Any:

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from chainrule import layers
-from chainrule.engine.memory import needed
 from chainrule.engine.trace import Traced
 from chainrule.errors import ChainruleError
 from chainrule.files.onnx.templates import LENGTHS, WIDTH, Template, templates
@@ -139,14 +138,17 @@ class Recognition:
     def _array(self, value: Traced) -> Array:
         """A value that does not go with the rows, as an array; a leaf, or its transpose, is not copied."""
         arrays: dict[Traced, Array] = {}
-        inside = needed([value])
-        for v in value.trace.values:
-            if v in inside:
-                args = [arrays[a] if isinstance(a, Traced) else a for a in v.args]
-                given = v.known if v.array is None else v.array
-                arrays[v] = np.asarray(
-                    given if v.function is None else v.function(*args, **v.kwargs)
-                )
+        ahead = [value]
+        while ahead:
+            v = ahead[-1]
+            unknown = [o for o in v.operands if o not in arrays]
+            if unknown:
+                ahead += unknown
+                continue
+            ahead.pop()
+            args = [arrays[a] if isinstance(a, Traced) else a for a in v.args]
+            given = v.known if v.array is None else v.array
+            arrays[v] = np.asarray(given if v.function is None else v.function(*args, **v.kwargs))
         return arrays[value]
 
     def _real(self, shape: tuple[int, ...]) -> tuple[int, ...]:

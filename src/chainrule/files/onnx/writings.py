@@ -9,7 +9,6 @@ from typing import Any
 
 from chainrule import layers
 from chainrule.files.architecture import LAYERS
-from chainrule.files.onnx.elementwise import exact_gelu
 from chainrule.graph import functions as f
 from chainrule.layers.function import KEPT
 from chainrule.nodes.base import Value
@@ -80,7 +79,7 @@ def _exact_gelu_divided(x: Value) -> Value:
 
 
 def _exact_gelu() -> Any:
-    return layers.Function(exact_gelu)
+    return layers.Function("exact_gelu")
 
 
 WRITINGS = (
@@ -106,7 +105,6 @@ WRITINGS = (
     ),
     Writing(lambda x: x * f.sigmoid(x), layers.SiLU),
     Writing(_gelu_by_thirds, layers.GELU),
-    Writing(exact_gelu, _exact_gelu),
     Writing(_exact_gelu_divided, _exact_gelu),
 )
 

@@ -36,6 +36,7 @@ __all__ = [
     "elu",
     "equal",
     "erf",
+    "exact_gelu",
     "exp",
     "exp2",
     "expm1",
@@ -310,6 +311,11 @@ def sinc(x: Value) -> Value:
     zero = equal(x, 0)
     y = multiply(where(zero, 1.0, x), math.pi)
     return where(zero, 1.0, divide(sin(y), y))
+
+
+def exact_gelu(x: Value) -> Value:
+    """x/2 · (1 + erf(x/√2)): the GELU that PyTorch takes by default. `gelu` is its tanh form."""
+    return multiply(multiply(0.5, x), add(1, erf(multiply(x, math.sqrt(0.5)))))
 
 
 def real(x: Value) -> Value:
