@@ -24,6 +24,7 @@ from tests.differential.agreement import (
 from tests.differential.networks import Part, PlannedNetwork, data, draw_plan, make
 from tests.differential.shrinking import shrunk
 from tests.engine.compiled.plain import compiling, plainly
+from tests.nodes.shares import chunks
 
 import chainrule as cr
 from chainrule import nodes
@@ -32,11 +33,6 @@ from chainrule.engine.compiled import predict
 from chainrule.nodes import Node
 
 Road = Callable[[Case], list[str]]
-
-
-def chunks(usual: int, of: int) -> list[Any]:
-    """Numbers of chunks: so many are taken in the default mode, the others at length."""
-    return [*range(usual), *(pytest.param(k, marks=pytest.mark.long) for k in range(usual, of))]
 
 
 def scan(first: int, n: int, roads: Sequence[Road], **how: Any) -> None:

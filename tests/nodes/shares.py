@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-__all__ = ["shares"]
+__all__ = ["chunks", "shares"]
 
 
 def shares(few: int, many: int) -> pytest.MarkDecorator:
@@ -16,3 +18,8 @@ def shares(few: int, many: int) -> pytest.MarkDecorator:
             pytest.param(range(few, many), id="more", marks=pytest.mark.long),
         ],
     )
+
+
+def chunks(usual: int, of: int) -> list[Any]:
+    """Numbers of chunks: so many are taken in the default mode, the others at length."""
+    return [*range(usual), *(pytest.param(k, marks=pytest.mark.long) for k in range(usual, of))]

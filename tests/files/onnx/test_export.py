@@ -14,10 +14,9 @@ pytest.importorskip("onnxruntime")
 
 import onnx
 from tests.differential.networks import data, draw_plan, make
-from tests.differential.test_random_networks import chunks
 from tests.files.onnx.runtimes import close, from_onnxruntime, outputs
 from tests.layers import table as layer_rows
-from tests.nodes.shares import shares
+from tests.nodes.shares import chunks, shares
 from tests.nodes.table import TABLE, Case, draw
 
 import chainrule as cr
@@ -70,6 +69,8 @@ def test_every_node(name: str, cases: range, dtype: Any) -> None:
             with pytest.raises(RecordingError, match="no operator of ONNX"):
                 node_file(case, dtype)
             continue
+        if name == "Erf" and not case.inputs[0].size:
+            continue  # which the reference evaluator of ONNX 1.17 cannot do
         file, given, want = node_file(case, dtype)
         for (got,) in outputs(file, given, dtype):
             close(got, np.asarray(want), ROUGH.get(name, 0))

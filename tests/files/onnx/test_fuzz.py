@@ -15,6 +15,7 @@ pytest.importorskip("onnx")
 
 import onnx
 from onnx import helper
+from tests.nodes.shares import chunks
 
 import chainrule as cr
 from chainrule.errors import DataError, FormatError, SettingError
@@ -174,9 +175,7 @@ def reason(path: Path) -> str:
     return ""
 
 
-@pytest.mark.parametrize(
-    "chunk", [*range(4), *(pytest.param(k, marks=pytest.mark.long) for k in range(4, 400))]
-)
+@pytest.mark.parametrize("chunk", chunks(4, of=400))
 def test_mutated_files(chunk: int, tmp_path: Path) -> None:
     """500 in a chunk: 2,000 by default, 200,000 at length."""
     rng = np.random.default_rng(chunk)

@@ -15,9 +15,9 @@ pytest.importorskip("onnx")
 
 from onnx import TensorProto, helper, numpy_helper
 from tests.differential.networks import data, draw_plan, make
-from tests.differential.test_random_networks import chunks
 from tests.files.onnx.test_export import moved_a_little
 from tests.layers import table as layer_rows
+from tests.nodes.shares import chunks
 
 import chainrule as cr
 from chainrule.errors import FormatError, RecordingError, SettingError
