@@ -17,7 +17,7 @@ from chainrule.lang.messages import Text, _, _n, listed, sentences
 __all__ = ["Split", "divide", "keep_rows"]
 
 Task = Literal["auto", "classification", "regression"]
-Indices = npt.NDArray[np.intp]
+Indices = npt.NDArray[np.signedinteger[Any]]
 
 
 @dataclass(frozen=True)
@@ -152,4 +152,7 @@ def divide(
         )
         raise DataError(sentences(problem, hint))
     training, held_out = stratified_split(t, fraction, seed)
+    if table.on_disk:  # memory matters more than a conversion
+        small = np.min_scalar_type(-len(table))
+        return Split(table, kind.task, training.astype(small), held_out.astype(small), notes)
     return Split(table, kind.task, training, held_out, notes)
