@@ -169,3 +169,42 @@ def test_a_schedule_of_one_s_own() -> None:
     assert repr(cr.SGD(Triangle(0.5))) == "SGD(lr=Triangle(top=0.5))"
     assert Cosine(Triangle(0.5), 2)(1) == pytest.approx(0.125)
     Triangle(0.5).observe(1.0)
+
+
+def test_weight_decay_by_a_schedule() -> None:
+    """The shrinking of each update is lr · decay of that update: on arrays, and in the engines."""
+    decay = FlatCosine(0.5, 8)
+    W, by_hand = np.array([[2.0, -1.0]]), np.array([[2.0, -1.0]])
+    optimizer = cr.SGD(0.1, weight_decay=decay)
+    for step in range(10):
+        optimizer.update([W], [np.ones((1, 2))])
+        by_hand = by_hand - 0.1 * decay(step) * by_hand - 0.1
+        np.testing.assert_allclose(W, by_hand, rtol=1e-14)
+    assert decay(3) == 0.5
+    assert decay(9) == 0
+    for given in (0.5, decay, lambda step: 0.5):
+        assert "weight_decay" in repr(cr.AdamW(weight_decay=given))
+    with pytest.raises(SettingError, match="weight_decay"):
+        cr.AdamW(weight_decay=-1.0)
+
+
+@pytest.mark.parametrize("engine", ["numpy", "compiled"])
+def test_a_scheduled_decay_trains_alike(engine: str) -> None:
+    if engine == "compiled":
+        pytest.importorskip("llvmlite")
+    x, t = cr.datasets.spiral()
+    nets = [cr.TwoLayerNet(2, 10, 3, dtype=float) for _ in range(2)]
+    trainer = cr.Trainer(nets[0], cr.AdamW(0.01, weight_decay=FlatCosine(2.0, 60)), engine=engine)
+    trainer.fit(x, t, 8, 30, progress=None)
+    by_hand = cr.AdamW(0.01, weight_decay=0.0)
+    rng = np.random.default_rng(0)
+    for _epoch in range(8):
+        order = rng.permuted(np.arange(300))
+        for i in range(10):
+            rows = order[30 * i : 30 * i + 30]
+            nets[1].forward(x[rows], t[rows])
+            nets[1].backward()
+            by_hand.weight_decay = FlatCosine(2.0, 60)(by_hand.iter)
+            by_hand.update(nets[1].params, nets[1].grads)
+    for a, b in zip(*(net.params for net in nets), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9)

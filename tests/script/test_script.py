@@ -667,3 +667,10 @@ def test_what_is_said_in_words_is_known_in_chinese() -> None:
     plain = {first_words(source) for source in sources if not isinstance(source.__doc__, Text)}
     for doc in plain:  # written by hand, so it must be signs
         assert set(re.findall(r"[A-Za-z]{2,}", doc)) <= SIGNS, doc
+
+
+def test_a_schedule_of_weight_decay(tmp_path: Path) -> None:
+    optimizer = cr.AdamW(
+        cr.schedules.CosineLog(0.05, 40), weight_decay=cr.schedules.FlatCosine(0.5, 40)
+    )
+    prints_the_same(tmp_path, both(spiral_network(), optimizer, epochs=4, batch_size=32))

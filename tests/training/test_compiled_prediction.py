@@ -16,7 +16,7 @@ import pytest
 from tests.training.engines import blobs, plain, rich, spiral, wide
 
 import chainrule as cr
-from chainrule.errors import ChainruleError, ShapeError
+from chainrule.errors import ChainruleError, DataError, ShapeError
 
 pytest.importorskip("llvmlite")
 predict = pytest.importorskip("chainrule.engine.compiled.predict")
@@ -259,3 +259,33 @@ def test_one_row_is_the_same_by_hand() -> None:
         return out
 
     np.testing.assert_allclose(net.predict(x), by_hand(), rtol=1e-4, atol=1e-4)
+
+
+class Pieces(cr.Network):
+    """A table of rows for the numbers in the last column of x."""
+
+    def __init__(self) -> None:
+        super().__init__(loss=cr.MeanSquaredError(), seed=0)
+        self.table, self.last = cr.Embedding.sized(5, 2), cr.Affine.sized(4, 1)
+
+    def predict(self, x: Any) -> Any:
+        rows = self.table(x[:, -1].astype(np.int64))
+        return self.last(cr.concatenate([x[:, :2], rows], axis=1))
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_row_numbers_in_a_part_of_x_are_checked_at_every_call(own: bool) -> None:
+    """Kernels do not check them, so that a wrong one would read other memory."""
+    layers = [cr.CategoryEmbedding.sized(5, 2, columns=1), cr.Affine.sized(4, 1)]
+    net = Pieces() if own else cr.Sequential(*layers, loss=cr.MeanSquaredError())
+    x = np.zeros((50, 3), np.float32)
+    plain = net.predict(x)
+    net.engine = "compiled"
+    for _ in range(3):
+        np.testing.assert_allclose(net.predict(x), plain, rtol=1e-6)
+    for wrong in (5, 1e9, np.nan):
+        bad = x.copy()
+        bad[3, 2] = wrong
+        with pytest.raises(DataError):
+            net.predict(bad)
+    np.testing.assert_allclose(net.predict(x), plain, rtol=1e-6)

@@ -113,7 +113,7 @@ class _ArrowColumn:
             values = np.concatenate(self.parts) if self.parts else np.empty(0)
             if self.format.startswith(b"t"):
                 values = whole_or_not(values.astype(np.float64))
-            return Read(values, self.format == b"b")
+            return Read(values, self.format == b"b", self.format[:2] in (b"td", b"ts"))
         codes = np.concatenate([np.empty(0, np.int32), *self.parts]).astype(np.int32, copy=False)
         categories = [text.decode("utf-8", "surrogateescape") for text in self.seen][1:]
         if self.dictionary is not None:

@@ -24,6 +24,7 @@ __all__ = [
     "as_column",
     "check_matrix",
     "encoded",
+    "holds_dates",
     "short",
     "whole_or_not",
 ]
@@ -62,10 +63,23 @@ class Texts:
 
 @dataclass(frozen=True)
 class Read:
-    """A column of a frame, already read; `truths`: its numbers are bools."""
+    """A column of a frame, already read; `truths`: its numbers are bools, `dates`: they are dates."""
 
     values: Column | Texts
     truths: bool = False
+    dates: bool = False
+
+
+def holds_dates(value: object) -> bool:
+    """Whether a column, as `as_column` takes it, holds dates or instants, and nothing else."""
+    if isinstance(value, Read):
+        return value.dates
+    if isinstance(value, np.ndarray) and value.dtype.kind != "O":
+        return value.dtype.kind == "M"
+    if not isinstance(value, list | tuple | np.ndarray):
+        return False
+    known = [cell for cell in value if not _is_missing(cell)]
+    return bool(known) and all(isinstance(cell, dt.date | np.datetime64) for cell in known)
 
 
 def check_matrix(x: Column, where: Location) -> Column:

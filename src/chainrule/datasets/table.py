@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.datasets.columns import Column, Texts, as_column, check_matrix
+from chainrule.datasets.columns import Column, Texts, as_column, check_matrix, holds_dates
 from chainrule.datasets.fingerprints import fingerprint_of
 from chainrule.datasets.forms import Form
 from chainrule.datasets.frames import frame_columns
@@ -136,6 +136,8 @@ class Table:
                 )
             )
         self._set(list(by_name), blocks, texts, source, notes)
+        dates = {name: Form("date") for name, value in by_name.items() if holds_dates(value)}
+        object.__setattr__(self, "_forms", dates)
 
     @classmethod
     def from_matrix(
