@@ -42,7 +42,8 @@ def test_a_table_with_odd_names_gaps_and_texts_is_learnt() -> None:
     assert session.run.scores[3] > 0.9
     state, frame = session.state(), session.frame()
     assert state.fields["data"]["plane"] is None
-    assert state.fields["data"]["names"][2:] == ["Stadt=Berlin", "Stadt=Köln", "Stadt=Ulm"]
+    cities = ["Stadt=Berlin", "Stadt=Köln", "Stadt=Ulm"]
+    assert state.fields["data"]["names"][2:] == ["Gewicht, kg (missing)", *cities]
     assert any("missing" in note for note in state.fields["data"]["notes"]["en"])
     confusion = frame.arrays["confusion"]
     assert confusion.sum(axis=(1, 2)).tolist() == [60, 60]

@@ -75,7 +75,7 @@ def holds_dates(value: object) -> bool:
     if isinstance(value, Read):
         return value.dates
     if isinstance(value, np.ndarray) and value.dtype.kind != "O":
-        return value.dtype.kind == "M"
+        return bool(value.dtype.kind == "M")
     if not isinstance(value, list | tuple | np.ndarray):
         return False
     known = [cell for cell in value if not _is_missing(cell)]

@@ -182,9 +182,11 @@ def _features(evaluation: Evaluation, lang: str) -> list[Html]:
 
 def _feature(name: str, lang: str) -> str:
     """An input's name, with the word for missing cells in the page's language."""
-    column, equals, kind = name.rpartition("=")
-    missing = equals and kind == MISSING
-    return column + equals + _("(missing)").said(lang) if missing else name
+    for before in ("=", " "):  # a text that is missing, and where a number is
+        column, found, kind = name.rpartition(before)
+        if found and kind == MISSING:
+            return column + before + _("(missing)").said(lang)
+    return name
 
 
 def _axis(name: str, lang: str) -> str:
