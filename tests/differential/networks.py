@@ -461,6 +461,8 @@ class _Maker:
             k = self.d.number(0, len(self.layers) - 1)
             if self.parts[k].name.startswith("by hand") and not _matrix(v):
                 raise NotHere
+            if self.parts[k].name == "CategoryEmbedding":  # no other values are its row numbers
+                raise NotHere
             try:
                 self.add(values, k, i)
             except (cr.errors.ChainruleError, ValueError, IndexError):

@@ -160,7 +160,7 @@ def test_every_node_and_layer_is_drawn() -> None:
     layers -= {"Layer", "Loss"}
     seen_nodes, seen_layers, seen_losses = set(), set(), set()
     known: Counter[str] = Counter()
-    for seed in range(700):
+    for seed in range(2000):
         plan = draw_plan(seed, tame=bool(seed % 2))
         words = {plan.loss, *(move.name for move in plan.moves)}
         words |= {part.name for part in _all_parts(plan.parts)}

@@ -34,9 +34,9 @@ class Dropout(Layer):
     Source: Srivastava et al., "Dropout", 2014.
 
     >>> import chainrule as cr, numpy as np
-    >>> layer = cr.Dropout(0.5, seed=0)
+    >>> layer = cr.Dropout(0.5, seed=1)
     >>> layer.forward(np.ones((1, 4)), train_flg=True)
-    array([[2., 0., 2., 2.]])
+    array([[0., 0., 2., 2.]])
     """
 
     hyperparameters: ClassVar = {"ratio": below_one, "steps": optional_whole}

@@ -82,5 +82,5 @@ class Below(Node):
     def forward(self, bits: Value, limit: Value) -> Value:
         return bits < limit
 
-    def backward(self, dy: Value) -> None:
-        return
+    def backward(self, dy: Value) -> tuple[None, None]:
+        return None, None

@@ -55,12 +55,13 @@ class Preset:
     slopes; `dropout` and `weight_decay` let go over the second half of training.
 
     >>> import chainrule as cr
-    >>> prepared = cr.datasets.Preprocessor.fit(cr.datasets.iris(), "species", encoding="embedded")
-    >>> x, t = prepared.transform(cr.datasets.iris()), prepared.targets(cr.datasets.iris())
+    >>> table = cr.datasets.load("iris")
+    >>> prepared = cr.datasets.Preprocessor.fit(table, "species", encoding="embedded")
+    >>> x, t = prepared.transform(table), prepared.targets(table)
     >>> preset = cr.PRESETS["table"]
-    >>> net = preset.network(x, outputs=3, layout=prepared.layout, task="classification", epochs=9)
-    >>> trainer = cr.Trainer(net, preset.optimizer(len(x), task="classification", epochs=9))
-    >>> trainer.fit(x, t, 9, preset.batch_size, progress=None)["loss"][-1] < 1
+    >>> net = preset.network(x, outputs=3, layout=prepared.layout, task="classification", epochs=50)
+    >>> trainer = cr.Trainer(net, preset.optimizer(len(x), task="classification", epochs=50))
+    >>> trainer.fit(x, t, 50, preset.batch_size, progress=None)["loss"][-1] < 1
     True
     """
 
