@@ -70,7 +70,7 @@ class Model:
     def predict(self, data: object) -> Array:
         """The label (n,) of every row, or in regression the value (n,) in the target's own unit.
 
-        `data` is a table as read, a frame (pandas, polars) or a dict of columns, whose columns
+        `data` is a table as read, a frame (pandas, polars, Arrow) or a dict of columns, whose columns
         are found by name; or an array whose columns are `preparation.columns`, in this order.
         Columns that the model does not use are ignored. A model without preparation takes an
         array of network inputs, and gives class ids.

@@ -130,7 +130,9 @@ class Trainer(Training):
     ) -> History:
         """Train for some epochs, and return the history, which continues over several fits.
 
-        x: one row per sample. t: class ids, one-hot rows or values, as the loss takes them.
+        x: one row per sample: an array, a frame of numbers (pandas, polars, Arrow), or a mapped file
+        larger than memory (`numpy.memmap`), whose rows are read as batches need them. t: class ids,
+        one-hot rows or values, as the loss takes them. A `batch_size` beyond the rows means all.
         `validation`: a fraction of the rows to hold out (drawn once, by class for ids), or (x, t).
         `metrics`: names or functions (outputs, t) -> number, for held-out data; by default
         accuracy or R². `early_stopping`: a patience in epochs, or an EarlyStopping.
