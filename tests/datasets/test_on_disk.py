@@ -85,6 +85,8 @@ FILES: dict[str, bytes] = {
     "an open quote": b'a,b\n1,2\n3,"4\n' + b"5,6\n" * 30,
     "no rows": b"a,b\n",
     "nothing": b" \n",
+    "nothing but a declared separator": b"sep=;\n",
+    "nothing but remarks": b"# a\n# b\n",
     "Latin-1": b"a,b\n" + b"1,x\n" * 30 + b"2,K\xf6ln\n1,x\n",
     "a web page": b"<!doctype html><p>not found</p>",
     "no names": b"1.5,2\n2.5,3\n3.5,4\n",

@@ -83,7 +83,9 @@ class Layout:
     def _lines(self) -> Iterable[str]:
         if self.stream is None:
             return _lines(self.data)
-        first = next(iter(_lines(self.data)))  # the names, without a sign before them
+        first = next(iter(_lines(self.data)), "")  # the names, without a sign before them
+        if not first:
+            return ()
         lines: Iterable[str] = chain([first], self.stream.lines(self.above + 1))
         if (spaces := self.spaces) is not None:
             lines = (spaces.sub(rb"\1", line.encode()).decode() for line in lines)
