@@ -58,12 +58,11 @@ def train(path: Path, limit: int, out: Path) -> dict[str, object]:
 
     command = [
         sys.executable, "-m", "chainrule", "train", str(path), "--target", "label", "--epochs", "1",
-        "--out", str(out), "--force", "--json",
+        "--preset", "plain", "--out", str(out), "--force", "--json",
     ]  # fmt: skip
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, preexec_fn=limited)
-    peaks = {"RssAnon": 0, "RssFile": 0, "VmRSS": 0}
-    stages: list[tuple[float, int]] = []
+    peaks = {"VmData": 0, "RssAnon": 0, "RssFile": 0, "VmRSS": 0}
 
     def watch() -> None:
         while process.poll() is None:
@@ -74,10 +73,7 @@ def train(path: Path, limit: int, out: Path) -> dict[str, object]:
             for line in text.splitlines():
                 key, _, value = line.partition(":")
                 if key in peaks:
-                    kib = int(value.split()[0])
-                    peaks[key] = max(peaks[key], kib * 1024)
-                    if key == "RssAnon":
-                        stages.append((time.perf_counter() - started, kib * 1024))
+                    peaks[key] = max(peaks[key], int(value.split()[0]) * 1024)
             time.sleep(0.2)
 
     watcher = threading.Thread(target=watch)
@@ -102,14 +98,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--size", type=float, default=5, help="of the file, in GiB")
     parser.add_argument("--limit", type=float, default=1, help="of private memory, in GiB")
+    parser.add_argument("--file", default=None, help="an earlier file of this script, to train on")
     parser.add_argument("--folder", default=None, help="where the file goes")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        path = Path(folder, "large.csv")
-        started = time.perf_counter()
-        write(path, int(options.size * GIB))
+        path = Path(options.file or Path(folder, "large.csv"))
+        if options.file is None:
+            started = time.perf_counter()
+            write(path, int(options.size * GIB))
+            print(f"written in {time.perf_counter() - started:.0f} s", flush=True)
         size = os.path.getsize(path)
-        print(f"{size / GIB:.2f} GiB written in {time.perf_counter() - started:.0f} s", flush=True)
         found = train(path, int(options.limit * GIB), Path(folder, "m.safetensors"))
         print(
             json.dumps(
