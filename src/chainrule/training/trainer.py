@@ -241,8 +241,8 @@ class Trainer(Training):
         """Show once that inputs, or steps, are so large that training can hardly go well."""
         if self._reported_scale:
             return
+        self._reported_scale = True  # once: it reads all of x
         if x.dtype.kind == "f" and (size := _largest(x)) > LARGE_INPUT:
-            self._reported_scale = True
             loop.progress.say(
                 _(
                     "x goes up to {size:.3g}; numbers so large keep a network from learning. Standardise"
@@ -252,7 +252,6 @@ class Trainer(Training):
             )
         lr = getattr(self.optimizer, "lr", 0.0)
         if isinstance(lr, float) and lr > LARGE_RATE:
-            self._reported_scale = True
             loop.progress.say(_("lr={lr:g} is far beyond what trains; try 0.01, say.", lr=lr))
 
     def source(self, file: TextIO | None = None) -> None:
@@ -405,11 +404,12 @@ def _finite(name: str, array: Array) -> None:
     if array.dtype.kind != "f":
         return
     starts = range(0, len(array), ROWS)  # in parts: x may be a mapped file larger than memory
-    wrong = [np.argwhere(~np.isfinite(array[start : start + ROWS])) for start in starts]
-    for start, places in zip(starts, wrong, strict=True):
-        places[:, 0] += start
-    bad = np.concatenate(wrong) if wrong else np.empty((0, 1))
-    if len(bad):
+    wrong = [start for start in starts if not np.isfinite(array[start : start + ROWS]).all()]
+    if wrong:
+        found = [np.argwhere(~np.isfinite(array[start : start + ROWS])) for start in wrong]
+        for start, places in zip(wrong, found, strict=True):
+            places[:, 0] += start
+        bad = np.concatenate(found)
         raise DataError(
             _(
                 "{name}[{place}] is {value} ({n} of {size} numbers are not finite). Fill or drop such rows"
