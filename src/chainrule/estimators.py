@@ -22,6 +22,7 @@ from chainrule.lang.messages import _
 from chainrule.layers import Loss, MeanSquaredError, SigmoidWithLoss, SoftmaxWithLoss
 from chainrule.networks import Ensemble, Network, Sequential
 from chainrule.optimizers import OPTIMIZERS, AdamW, Optimizer
+from chainrule.optimizers.base import optimizer_class
 from chainrule.schedules import Cosine, Rate, Schedule
 from chainrule.settings import whole
 from chainrule.training import (
@@ -34,7 +35,19 @@ from chainrule.training import (
     fit_many,
     recipes_for,
 )
-from chainrule.training.presets import Task, plain_network
+from chainrule.training.presets import (
+    BEST_EPOCH_BY,
+    BETA2,
+    FEW_ROWS,
+    PLAIN,
+    PLAIN_HIDDEN,
+    PLAIN_SMOOTHING,
+    Task,
+    best_epoch,
+    plain_batch_size,
+    plain_network,
+    rows_left,
+)
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -63,7 +76,6 @@ except ImportError:
 __all__ = ["NetworkClassifier", "NetworkRegressor"]
 
 Array = npt.NDArray[Any]
-PLAIN = "plain"
 
 
 @dataclass(frozen=True)
@@ -93,7 +105,7 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         batch_size: int | str | None = None,
         epochs: int | None = None,
         early_stopping: bool | int | str = "auto",
-        validation_fraction: float = 0.2,
+        validation_fraction: float = BEST_EPOCH_BY,
         ensemble: int = 1,
         categorical_features: str | Sequence[Any] | None = "from_dtype",
         dtype: npt.DTypeLike = "float32",
@@ -137,7 +149,7 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
 
     _task: Task
 
-    def _loss(self, y: Any) -> Loss:
+    def _loss(self) -> Loss:
         raise NotImplementedError
 
     def _targets(self, y: Any) -> Array:
@@ -215,14 +227,15 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         if not goes_on:
             self._prepare(table, recipe, weight)
         x = self.preparation_.transform(table, self.dtype)
+        held_out, stopping = self._validation(validation_data, len(x))
+        rows = rows_left(len(x), held_out) if isinstance(held_out, float) else len(x)
         if goes_on:
             networks: list[Network] = self._members()
         else:
-            networks = [self._network(recipe, x, y, t, seed) for seed in seeds[::2]]
-        held_out, stopping = self._validation(validation_data, len(x))
-        self._train(
-            networks, recipe, x, t, self._row_weights(y, weight), held_out, stopping, seeds[1::2]
-        )
+            networks = [self._network(recipe, x, rows, seed) for seed in seeds[::2]]
+        optimizers = [self._optimizer(recipe, rows) for _network in networks]
+        weights = self._row_weights(y, weight)
+        self._train(networks, optimizers, recipe, x, t, weights, held_out, stopping, seeds[1::2])
         return self
 
     def partial_fit(
@@ -249,7 +262,7 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
             self._prepare(table, recipe, weight)
         x = self.preparation_.transform(table, self.dtype)
         if not hasattr(self, "_trainer"):
-            one = self._network(replace(recipe, epochs=1), x, y, t, seeds[0]) if first else None
+            one = self._network(recipe, x, len(x), seeds[0]) if first else None
             rate = self.lr or (0.1 * recipe.preset.lr[self._task] if recipe.preset else None)
             optimizer = self._optimizer(recipe, 1, constant=rate)
             network = self._members()[0] if one is None else one
@@ -294,18 +307,15 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
             )
         preset = None
         if self.preset != PLAIN:
-            changes = {
-                "hidden": None if self.hidden is None else tuple(self.hidden),
-                "dropout": self.dropout,
-                "weight_decay": self.weight_decay,
-                "label_smoothing": getattr(self, "label_smoothing", None),
-                "lr": None if self.lr is None else {self._task: self.lr},
-            }
-            preset = replace(
-                PRESETS[self.preset],
-                **{k: v for k, v in changes.items() if v is not None},  # type: ignore[arg-type]
+            preset = PRESETS[self.preset].with_settings(
+                self._task,
+                hidden=None if self.hidden is None else tuple(self.hidden),
+                dropout=self.dropout,
+                weight_decay=self.weight_decay,
+                label_smoothing=getattr(self, "label_smoothing", None),
+                lr=self.lr,
             )
-        usual = preset.batch_size if preset else 32 if rows < 10_000 else 128
+        usual = preset.batch_size if preset else plain_batch_size(rows)
         if self.batch_size == "full":
             batch = rows
         else:
@@ -315,14 +325,15 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
             epochs = whole(self.epochs, "epochs")
         else:
             epochs = preset.epochs if preset else recipes_for(rows, batch)[0].epochs
-        hidden = preset.hidden if preset else (128,) if self.hidden is None else tuple(self.hidden)
+        plain = PLAIN_HIDDEN if self.hidden is None else tuple(self.hidden)
+        hidden = preset.hidden if preset else plain
         if preset is not None:
             preset = replace(preset, batch_size=batch, epochs=epochs)
         return _Recipe(preset, tuple(whole(n, "hidden") for n in hidden), epochs, batch)
 
-    def _network(self, recipe: _Recipe, x: Array, y: Any, t: Array, seed: int) -> Sequential:
-        outputs = self._outputs()
-        loss = self._loss(y)
+    def _network(self, recipe: _Recipe, x: Array, rows: int, seed: int) -> Sequential:
+        """A network for the rows x, of which so many are trained on."""
+        outputs, loss = self._outputs(), self._loss()
         if recipe.preset is None:
             network = plain_network(
                 x.shape[1], recipe.hidden, outputs, activation=self.activation,
@@ -330,7 +341,12 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
             )  # fmt: skip
         else:
             network = recipe.preset.network(
-                x, outputs=outputs, layout=self.preparation_.layout, task=self._task, seed=seed
+                x,
+                outputs=outputs,
+                layout=self.preparation_.layout,
+                task=self._task,
+                rows=rows,
+                seed=seed,
             )
             network.loss = loss
         return _float64(network) if np.dtype(self.dtype) == np.float64 else network
@@ -342,10 +358,11 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         if isinstance(self.optimizer, Optimizer):
             return copy.deepcopy(self.optimizer)
         if self.optimizer is None and recipe.preset is not None:
-            optimizer = recipe.preset.optimizer(rows, task=self._task)
-            return AdamW(constant, beta2=0.95, weight_decay=0.0) if constant else optimizer
-        names = {name.lower(): kind for name, kind in OPTIMIZERS.items()}
+            if constant:
+                return AdamW(constant, beta2=BETA2, weight_decay=0.0)
+            return recipe.preset.optimizer(rows, task=self._task)
         name = "adamw" if self.optimizer is None else self.optimizer
+        names = [known.lower() for known in OPTIMIZERS]
         if not isinstance(name, str) or name.lower() not in names:
             raise SettingError(
                 _(
@@ -354,7 +371,7 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
                     nearest=nearest(name, names),
                 )
             )
-        kind: Any = names[name.lower()]
+        kind: Any = optimizer_class(name.lower())
         rate: Any = constant or self.lr or kind.first_lr
         steps = max(1, -(-rows // recipe.batch_size) * recipe.epochs)
         if self.schedule not in ("cosine", "constant"):
@@ -377,7 +394,7 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
     ) -> tuple[Any, EarlyStopping | None]:
         early: Any = self.early_stopping
         if early == "auto":
-            early = self.preset != PLAIN and rows >= 50 and not self._weighs_classes()
+            early = self.preset != PLAIN and rows >= FEW_ROWS and not self._weighs_classes()
         held_out: Any = None
         if given is not None:
             held_out = self._rows_of_validation(*given)
@@ -386,8 +403,7 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         if not early:
             return held_out, None
         patience = None if early is True else whole(early, "early_stopping")
-        monitor = "val_accuracy" if self._monitors_accuracy() else "val_loss"
-        return held_out, EarlyStopping(monitor, patience=patience, latest=True)
+        return held_out, best_epoch(self._monitors_accuracy(), patience)
 
     def _monitors_accuracy(self) -> bool:
         return False
@@ -401,6 +417,7 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
     def _train(
         self,
         networks: Sequence[Network],
+        optimizers: Sequence[Optimizer],
         recipe: _Recipe,
         x: Array,
         t: Array,
@@ -409,9 +426,6 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         stopping: EarlyStopping | None,
         seeds: Sequence[int],
     ) -> None:
-        rows = len(x)
-        if isinstance(held_out, float):
-            rows -= max(1, round(rows * held_out))
         progress = "auto" if self.verbose else None
         shared: Mapping[str, Any] = {
             "validation": held_out, "sample_weight": weights, "early_stopping": stopping,
@@ -419,7 +433,7 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         }  # fmt: skip
         if len(networks) == 1:
             trainer = Trainer(
-                networks[0], self._optimizer(recipe, rows), seed=seeds[0],
+                networks[0], optimizers[0], seed=seeds[0],
                 engine=self.engine, threads=self.threads,
             )  # fmt: skip
             trainer.fit(
@@ -432,7 +446,7 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
                     _("callbacks see one training; with an ensemble there are many.")
                 )
             histories = fit_many(
-                networks, [self._optimizer(recipe, rows) for _ in networks], x, t, recipe.epochs,
+                networks, optimizers, x, t, recipe.epochs,
                 recipe.batch_size, seeds=list(seeds), engine=self.engine, threads=self.threads,
                 **shared,
             )  # fmt: skip
@@ -523,7 +537,7 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):  # type: ignore[mis
         batch_size: int | str | None = None,
         epochs: int | None = None,
         early_stopping: bool | int | str = "auto",
-        validation_fraction: float = 0.2,
+        validation_fraction: float = BEST_EPOCH_BY,
         ensemble: int = 1,
         categorical_features: str | Sequence[Any] | None = "from_dtype",
         class_weight: Mapping[Any, float] | str | None = None,
@@ -614,10 +628,10 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):  # type: ignore[mis
     def _outputs(self) -> int:
         return len(self.classes_)
 
-    def _loss(self, y: Any) -> Loss:
+    def _loss(self) -> Loss:
         if self._multilabel:
             return SigmoidWithLoss()
-        smoothing = 0.1 if self.label_smoothing is None else self.label_smoothing
+        smoothing = PLAIN_SMOOTHING if self.label_smoothing is None else self.label_smoothing
         return SoftmaxWithLoss(label_smoothing=smoothing)
 
     def _monitors_accuracy(self) -> bool:
@@ -678,7 +692,7 @@ class NetworkRegressor(RegressorMixin, _NetworkEstimator):  # type: ignore[misc]
         batch_size: int | str | None = None,
         epochs: int | None = None,
         early_stopping: bool | int | str = "auto",
-        validation_fraction: float = 0.2,
+        validation_fraction: float = BEST_EPOCH_BY,
         ensemble: int = 1,
         categorical_features: str | Sequence[Any] | None = "from_dtype",
         dtype: npt.DTypeLike = "float32",
@@ -726,7 +740,7 @@ class NetworkRegressor(RegressorMixin, _NetworkEstimator):  # type: ignore[misc]
     def _outputs(self) -> int:
         return len(self._center)
 
-    def _loss(self, y: Any) -> Loss:
+    def _loss(self) -> Loss:
         from chainrule.layers import Huber, MeanAbsoluteError
 
         if isinstance(self.loss, Loss):
@@ -782,8 +796,7 @@ def _table_of_array(X: Array) -> Table:
 
 def _as_texts(table: Table, names: Sequence[str]) -> Table:
     """The table with some columns of numbers as texts, so that they are categories."""
-    from chainrule.datasets.columns import encoded
-    from chainrule.datasets.parts import short
+    from chainrule.datasets.columns import encoded, short
 
     table.require(*names)
     columns: dict[str, Any] = {}

@@ -15,7 +15,10 @@ import numpy as np
 import pytest
 from tests.cli.driver import as_json, good, run
 
+import chainrule as cr
 from chainrule.cli.terminal import table
+from chainrule.cli.train_plan import Plan
+from chainrule.cli.train_run import Trained, run_plan
 
 
 @pytest.fixture(autouse=True)
@@ -374,3 +377,30 @@ def test_ctrl_c_while_the_command_is_being_loaded() -> None:
     line = [sys.executable, "-c", code, "--version"]
     done = subprocess.run(line, capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+# -- schedules ------------------------------------------------------------------------------------
+
+
+# A fifth of the rows is kept for the score; a fifth of what is left chooses the epoch, if it is 50 rows.
+@pytest.mark.parametrize(("rows", "batches"), [(40, 1), (130, 3)])
+def test_schedules_end_with_the_updates_though_some_rows_choose_the_epoch(
+    rows: int, batches: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans: list[Plan] = []
+
+    def remembered(plan: Plan, progress: str | None) -> Trained:
+        plans.append(plan)
+        return run_plan(plan, progress)
+
+    monkeypatch.setattr("chainrule.cli.train_run.run_plan", remembered)
+    numbers = np.random.default_rng(0).normal(size=(rows, 2)).tolist()
+    Path("t.csv").write_text("a,b,y\n" + "".join(f"{a},{b},{a - b}\n" for a, b in numbers))
+    good(*fast("t.csv", "--preset", "table", "--batch-size", "32", "--epochs", "6"))
+
+    [plan] = plans
+    optimizer = plan.way.trainer.optimizer
+    drop = next(a for a in plan.way.networks[0].layers if isinstance(a, cr.layers.Dropout))
+    schedules: list[Any] = [optimizer.schedule, drop, plan.way]
+    assert [schedule.steps for schedule in schedules] == [6 * batches] * 3
+    assert optimizer.iter in range(batches, 6 * batches + 1, batches)  # that of the epoch kept

@@ -221,8 +221,8 @@ def _optimizer(found: Model, steps: int) -> Optimizer:
     """A new optimizer as the facts of `chainrule train` describe it; without them, Adam."""
     from chainrule import optimizers, schedules
     from chainrule.cli.model_and_data import fact
-    from chainrule.cli.train_options import optimizer_class
     from chainrule.errors import ChainruleError
+    from chainrule.optimizers.base import optimizer_class
 
     try:
         kind: Any = optimizer_class(fact(found, "training", "optimizer"))

@@ -10,19 +10,26 @@ from typing import Any
 from chainrule import optimizers, schedules
 from chainrule.cli.interrupt import CtrlC
 from chainrule.cli.model_and_data import Facts
-from chainrule.cli.train_options import PLAIN, TrainOptions, optimizer_class
+from chainrule.cli.train_options import TrainOptions
 from chainrule.cli.train_ways import Array, Outcome, Rows, Way, check_memory
 from chainrule.lang.messages import Text, _, _n
 from chainrule.layers import MeanSquaredError, SoftmaxWithLoss
 from chainrule.networks import Sequential
 from chainrule.optimizers import Optimizer
+from chainrule.optimizers.base import optimizer_class
 from chainrule.training import Choice, EarlyStopping, Recipe, choose_recipe, recipes_for
-from chainrule.training.presets import plain_network
+from chainrule.training.presets import (
+    PLAIN,
+    PLAIN_HIDDEN,
+    PLAIN_SMOOTHING,
+    plain_batch_size,
+    plain_network,
+)
 from chainrule.training.recipes import folds_for
 
 __all__ = ["PlainWay", "recipe_options"]
 
-HIDDEN, ACTIVATION, OPTIMIZER, SCHEDULE, SMOOTHING = (128,), "relu", "adamw", "cosine", 0.1
+ACTIVATION, OPTIMIZER, SCHEDULE = "relu", "adamw", "cosine"
 
 
 def recipe_options(options: TrainOptions) -> list[str]:
@@ -43,14 +50,13 @@ class PlainWay(Way):
 
     def _build(self, x: Array) -> None:
         options = self.options
-        self.hidden = HIDDEN if options.hidden is None else options.hidden
+        self.hidden = PLAIN_HIDDEN if options.hidden is None else options.hidden
         self.activation = options.activation or ACTIVATION
         self.optimizer_name = options.optimizer or OPTIMIZER
-        self.smoothing = SMOOTHING if options.label_smoothing is None else options.label_smoothing
+        smoothing = options.label_smoothing
+        self.smoothing = PLAIN_SMOOTHING if smoothing is None else smoothing
         self.lr = options.lr or optimizer_class(self.optimizer_name).first_lr
-        self.batch_size = min(
-            options.batch_size or (32 if self.count < 10_000 else 128), self.count
-        )
+        self.batch_size = min(options.batch_size or plain_batch_size(self.count), self.count)
         self.recipes = self._recipes()
         self.epochs = max(recipe.epochs for recipe in self.recipes)
         sizes = (x.shape[1], *self.hidden, self.outputs)

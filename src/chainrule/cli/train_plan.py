@@ -13,15 +13,17 @@ from chainrule.cli.data_source import data_name, find_target, open_source
 from chainrule.cli.model_and_data import Facts, reading_notes
 from chainrule.cli.places import free_name, keep_apart
 from chainrule.cli.split import Split, divide
-from chainrule.cli.train_options import PLAIN, TrainOptions
+from chainrule.cli.train_options import TrainOptions
 from chainrule.cli.train_plain import PlainWay
 from chainrule.cli.train_preset import SmallTableWay, TableWay
-from chainrule.cli.train_ways import Way
+from chainrule.cli.train_ways import Rows, Way
 from chainrule.datasets import Preprocessor, Table
+from chainrule.datasets.storage import taken
 from chainrule.datasets.wording import quoted
 from chainrule.errors import ExtraMissingError, SettingError
 from chainrule.lang.messages import Text, _, _n, _p, listed
 from chainrule.training.choice import engine_line
+from chainrule.training.presets import PLAIN
 from chainrule.version import __version__
 
 __all__ = ["WAYS", "Plan", "identifier_hints", "make_plan"]
@@ -57,6 +59,9 @@ class Plan:
     preparation: Preprocessor = field(repr=False)
     split: Split = field(repr=False)
     way: Way = field(repr=False)
+    #: The rows, ready for the network: to train on, and to score by, if any are held out.
+    training_rows: Rows = field(repr=False)
+    held_rows: Rows | None = field(repr=False)
 
 
 def make_plan(options: TrainOptions) -> Plan:
@@ -79,9 +84,12 @@ def make_plan(options: TrainOptions) -> Plan:
     preset, why = options.preset_for(rows)
     kind = WAYS[preset]
     preparation = Preprocessor.fit(rows, target, split.task, encoding=kind.encoding)
-    x, t = preparation.transform(rows), preparation.targets(rows)
-    way = kind(options, preparation, (x, t), options.engine)
-    first = way.networks[0]._prepare(x[: way.batch_size], t[: way.batch_size])
+    x, t = preparation.transform(split.table), preparation.targets(split.table)
+    training_rows, held_rows = (
+        (taken(x, part), taken(t, part)) for part in (split.training, split.held)
+    )
+    way = kind(options, preparation, training_rows[0])
+    first = way.networks[0]._prepare(*(a[: way.batch_size] for a in training_rows))
 
     classes = preparation.classes
     return Plan(
@@ -113,6 +121,8 @@ def make_plan(options: TrainOptions) -> Plan:
         preparation=preparation,
         split=split,
         way=way,
+        training_rows=training_rows,
+        held_rows=held_rows if len(split.held) else None,
     )
 
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from chainrule.cli.interrupt import CtrlC
 from chainrule.cli.model_and_data import Facts
 from chainrule.cli.train_ways import Array, Outcome, Rows, Way, check_memory
 from chainrule.lang.messages import Text, _
 from chainrule.optimizers import Optimizer
-from chainrule.training import PRESETS, EarlyStopping, Preset
-from chainrule.training.presets import EMBEDDING, VALUES
+from chainrule.training import PRESETS
+from chainrule.training.presets import (
+    BEST_EPOCH_BY,
+    EMBEDDING,
+    FEW_ROWS,
+    VALUES,
+    best_epoch,
+    rows_left,
+)
 
 __all__ = ["SmallTableWay", "TableWay"]
-
-#: The part of the training rows that chooses the best epoch, and how many rows are too few for that.
-BEST_EPOCH_BY, FEW_ROWS = 0.2, 50
 
 
 class TableWay(Way):
@@ -27,18 +30,17 @@ class TableWay(Way):
     encoding = PRESETS["table"].encoding
 
     def _build(self, x: Array) -> None:
-        options, given = self.options, PRESETS[self.name]
-        task = self.preparation.task
-        changes = {
-            "hidden": options.hidden,
-            "dropout": options.dropout,
-            "weight_decay": options.weight_decay,
-            "label_smoothing": options.label_smoothing,
-            "epochs": options.epochs,
-            "batch_size": options.batch_size,
-            "lr": None if options.lr is None else {task: options.lr},
-        }
-        self.preset: Preset = replace(given, **{k: v for k, v in changes.items() if v is not None})  # type: ignore[arg-type]
+        options, task = self.options, self.preparation.task
+        self.preset = PRESETS[self.name].with_settings(
+            task,
+            hidden=options.hidden,
+            dropout=options.dropout,
+            weight_decay=options.weight_decay,
+            label_smoothing=options.label_smoothing,
+            epochs=options.epochs,
+            batch_size=options.batch_size,
+            lr=options.lr,
+        )
         self.epochs, self.lr = self.preset.epochs, self.preset.lr[task]
         self.batch_size = min(self.preset.batch_size, self.count)
         layout = self.preparation.layout
@@ -46,7 +48,9 @@ class TableWay(Way):
         width += layout.numbers * (VALUES - 1) * self.preset.embeds
         check_memory(self.preset.hidden, self._parameters(width) * options.ensemble)
         self.networks = [
-            self.preset.network(x, outputs=self.outputs, layout=layout, task=task, seed=seed)
+            self.preset.network(
+                x, outputs=self.outputs, layout=layout, task=task, rows=self.trained, seed=seed
+            )
             for seed, _ in self.seeds
         ]
 
@@ -57,7 +61,7 @@ class TableWay(Way):
         return count
 
     def _optimizer(self) -> Optimizer:
-        return self.preset.optimizer(self.count, task=self.preparation.task)
+        return self.preset.optimizer(self.trained, task=self.preparation.task)
 
     def network_line(self) -> Text:
         """The network in a line."""
@@ -88,6 +92,11 @@ class TableWay(Way):
         """The part of the training rows that chooses the epoch to keep; 0 where rows are few."""
         return BEST_EPOCH_BY if self.count >= FEW_ROWS else 0.0
 
+    @property
+    def trained(self) -> int:
+        """How many of the rows are trained on."""
+        return rows_left(self.count, self.chosen_by)
+
     def facts(self) -> Facts:
         """How training is set up."""
         preset = self.preset
@@ -112,8 +121,7 @@ class TableWay(Way):
         """
         by, stopping = self.chosen_by or None, None
         if by is not None:
-            monitor = "val_accuracy" if self.preparation.classes else "val_loss"
-            stopping = EarlyStopping(monitor, patience=self.options.patience, latest=True)
+            stopping = best_epoch(bool(self.preparation.classes), self.options.patience)
         history = self.fit(rows, by, self.epochs, stopping, progress, ctrl_c)
         return Outcome(history, self.epochs, facts={"best_epoch_by": by})
 

@@ -21,7 +21,6 @@ from chainrule.cli.places import free_name
 from chainrule.cli.train_plain import recipe_options
 from chainrule.cli.train_plan import Plan
 from chainrule.cli.train_ways import Outcome
-from chainrule.datasets.storage import taken
 from chainrule.errors import NonFiniteError, SettingError
 from chainrule.files import save_model
 from chainrule.lang.messages import Text, _, sentences
@@ -70,12 +69,9 @@ def run_plan(plan: Plan, progress: str | None) -> Trained:
 
 def _run_plan(plan: Plan, progress: str | None, ctrl_c: CtrlC) -> Trained:
     options, preparation = plan.options, plan.preparation
-    x, t = preparation.transform(plan.split.table), preparation.targets(plan.split.table)
-    training, held_out = plan.split.training, plan.split.held
-    rows = taken(x, training), taken(t, training)
-    validation = (taken(x, held_out), taken(t, held_out)) if len(held_out) else None
+    rows, validation = plan.training_rows, plan.held_rows
     started = time.perf_counter()
-    outcome = _train(plan, rows, validation, progress, ctrl_c)
+    outcome = _train(plan, progress, ctrl_c)
     history = outcome.history
     seconds = time.perf_counter() - started
 
@@ -122,16 +118,10 @@ def _run_plan(plan: Plan, progress: str | None, ctrl_c: CtrlC) -> Trained:
     )
 
 
-def _train(
-    plan: Plan,
-    rows: tuple[Array, Array],
-    validation: tuple[Array, Array] | None,
-    progress: str | None,
-    ctrl_c: CtrlC,
-) -> Outcome:
+def _train(plan: Plan, progress: str | None, ctrl_c: CtrlC) -> Outcome:
     """Train; if a number is not finite, say what may help."""
     try:
-        return plan.way.train(rows, validation, progress, ctrl_c)
+        return plan.way.train(plan.training_rows, plan.held_rows, progress, ctrl_c)
     except NonFiniteError as error:
         raise NonFiniteError(
             _(

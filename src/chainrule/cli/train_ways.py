@@ -55,32 +55,39 @@ class Way(ABC):
     epochs: int
     batch_size: int
 
-    def __init__(
-        self, options: TrainOptions, preparation: Preprocessor, rows: Rows, engine: str
-    ) -> None:
-        self.options, self.preparation, self.count = options, preparation, len(rows[0])
+    def __init__(self, options: TrainOptions, preparation: Preprocessor, x: Array) -> None:
+        self.options, self.preparation, self.count = options, preparation, len(x)
         self.outputs = len(preparation.classes) if preparation.classes else 1
         self.networks: list[Sequential] = []
         # The first two are those of a single network, whatever --ensemble says.
         state = np.random.SeedSequence(options.seed).generate_state(2 * options.ensemble)
         self.seeds = [(int(a), int(b)) for a, b in state.reshape(-1, 2)]
-        self._build(rows[0])
-        optimizer = self._optimizer()
+        self._build(x)
         self.network: Network = self.networks[0]
         if options.ensemble > 1:
             self.network = Ensemble(self.networks)
         self.trainer = Trainer(
             self.networks[0],
-            optimizer,
+            self._optimizer(),
             seed=self.seeds[0][1],
-            engine=engine,
+            engine=options.engine,
             threads=options.threads,
         )
 
     @property
+    def trained(self) -> int:
+        """How many of the rows are trained on; the others choose the epoch to keep."""
+        return self.count
+
+    @property
+    def steps_of_epoch(self) -> int:
+        """How many updates an epoch makes."""
+        return math.ceil(self.trained / self.batch_size)
+
+    @property
     def steps(self) -> int:
         """How many updates the training makes."""
-        return math.ceil(self.count / self.batch_size) * self.epochs
+        return self.steps_of_epoch * self.epochs
 
     @abstractmethod
     def _build(self, x: Array) -> None:
@@ -163,7 +170,7 @@ class Way(ABC):
 
     def epochs_and_steps(self, optimizer: str) -> Text:
         """`200 epochs of 14 steps, AdamW`."""
-        steps = math.ceil(self.count / self.batch_size)
+        steps = self.steps_of_epoch
         return _(
             "{epochs} of {steps}, {optimizer}",
             epochs=_n("{n:,} epoch", "{n:,} epochs", self.epochs),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.datasets.columns import Texts
+from chainrule.datasets.columns import Texts, short
 from chainrule.datasets.dates import DATE_PARTS, DatePart
 from chainrule.datasets.forms import Form
 from chainrule.datasets.table import Table
@@ -26,7 +26,6 @@ __all__ = [
     "TextColumn",
     "WordColumn",
     "category_ids",
-    "short",
 ]
 
 MISSING = "(missing)"
@@ -177,13 +176,7 @@ def category_ids(
     words = table.words(name)
     if beside:
         return np.full(len(table), -1, np.int64) if words is None else of(words, -1)
-    whole = table.kind(name) == "int"
     cells = table[name].tolist()
-    texts = ("" if cell != cell else str(cell if whole else short(cell)) for cell in cells)
+    texts = ("" if cell != cell else short(cell) for cell in cells)
     number_ids = np.fromiter((id_of.get(text, -1) for text in texts), np.int64, len(table))
     return number_ids if words is None else np.where(words.codes >= 0, of(words, -1), number_ids)
-
-
-def short(value: float) -> str:
-    """A number as a text, without the point of a whole one."""
-    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)

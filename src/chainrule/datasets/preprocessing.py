@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.datasets.columns import short
 from chainrule.datasets.dates import date_part
 from chainrule.datasets.described import VERSION, check_json, part_from_json, part_to_json
 from chainrule.datasets.fitting import ENCODINGS, EncodingName, filled_note, fit_columns
@@ -31,7 +32,6 @@ from chainrule.datasets.parts import (
     category_ids,
     part_columns,
     part_ids,
-    short,
 )
 from chainrule.datasets.table import Table, in_blocks
 from chainrule.datasets.targets import Target, Task, fit_target, labels_in

@@ -72,7 +72,7 @@ def stratified_split(
                 count=count,
             )
         )
-    quota = min(max(math.floor(count * float(fraction) + 0.5), 1), count - 1)
+    quota = held_rows(count, float(fraction))
     order = np.arange(count, dtype=np.int32 if count < 2**31 else np.int64)
     random.shuffle(order)  # half the memory of random.permutation(count), in the same order
     if targets.dtype.kind == "f":
@@ -87,6 +87,11 @@ def stratified_split(
     held_mask = np.zeros(count, dtype=bool)
     held_mask[held] = True
     return np.flatnonzero(~held_mask), np.flatnonzero(held_mask)
+
+
+def held_rows(count: int, fraction: float) -> int:
+    """How many of so many rows are held back: at least one, and not all."""
+    return min(max(math.floor(count * fraction + 0.5), 1), count - 1)
 
 
 def _shares(sizes: npt.NDArray[np.intp], fraction: float, quota: int) -> npt.NDArray[np.intp]:

@@ -10,8 +10,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.datasets.columns import short
 from chainrule.datasets.dates import day_of
-from chainrule.datasets.parts import short
 from chainrule.datasets.table import Table
 from chainrule.datasets.wording import at_column, counted, quoted, some
 from chainrule.datasets.writings import parse_number

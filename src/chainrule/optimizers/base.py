@@ -31,7 +31,7 @@ from chainrule.optimizers.gradients import global_norm, squares
 from chainrule.schedules import Constant, Rate, Schedule, as_schedule, decay_schedule
 from chainrule.settings import Check, from_zero, optional_positive
 
-__all__ = ["OPTIMIZERS", "Optimizer", "default_numbers"]
+__all__ = ["OPTIMIZERS", "Optimizer", "default_numbers", "optimizer_class"]
 
 #: The numbers that every update takes besides the rule's own.
 SHARED = ("l1", "l2", "shrink", "clip_value", "scale")
@@ -501,6 +501,15 @@ def _copy_shared(q: Array, old: list[Array], p: Array, slots: list[Array]) -> bo
 
 #: The optimizers of `rules.py` by name, as people choose among them.
 OPTIMIZERS: dict[str, type[Optimizer]] = {}
+
+
+def optimizer_class(name: str) -> type[Optimizer]:
+    """The optimizer of that name in small letters; KeyError if there is none.
+
+    >>> optimizer_class("adamw").__name__
+    'AdamW'
+    """
+    return {key.lower(): kind for key, kind in OPTIMIZERS.items()}[name]
 
 
 def default_numbers(kind: type[Optimizer]) -> dict[str, float]:

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
+import numpy as np
 import numpy.typing as npt
 
 from chainrule.datasets.fitting import EncodingName
 from chainrule.datasets.parts import Layout
+from chainrule.datasets.splitting import held_rows
 from chainrule.errors import SettingError, shown
 from chainrule.lang.messages import _
 from chainrule.layers import (
@@ -40,10 +42,23 @@ from chainrule.networks.sequential import activation_named
 from chainrule.optimizers import Adam, AdamW, Optimizer
 from chainrule.schedules import CosineLog, FlatCosine
 from chainrule.settings import whole
+from chainrule.training.callbacks import EarlyStopping
 
-__all__ = ["PRESETS", "Preset", "plain_network"]
+__all__ = [
+    "BEST_EPOCH_BY",
+    "FEW_ROWS",
+    "PLAIN",
+    "PRESETS",
+    "Preset",
+    "best_epoch",
+    "plain_batch_size",
+    "plain_network",
+    "rows_left",
+]
 
 Task = Literal["classification", "regression"]
+#: The part of the training rows that chooses the epoch to keep, and how many are too few for that.
+BEST_EPOCH_BY, FEW_ROWS = 0.2, 50
 
 
 @dataclass(frozen=True)
@@ -75,6 +90,14 @@ class Preset:
     epochs: int = 256
     batch_size: int = 256
 
+    def with_settings(self, task: Task, *, lr: Any = None, **given: Any) -> Preset:
+        """This preset with the settings in place of its own that are not None; `lr` is the task's."""
+        given["lr"] = None if lr is None else {task: lr}
+        changes: dict[str, Any] = {
+            name: value for name, value in given.items() if value is not None
+        }
+        return replace(self, **changes)
+
     def steps(self, rows: int, epochs: int | None = None) -> int:
         """How many updates the training of so many rows makes."""
         batches = math.ceil(whole(rows, "rows") / self.batch_size)
@@ -88,15 +111,17 @@ class Preset:
         layout: Layout,
         task: Task,
         epochs: int | None = None,
+        rows: int | None = None,
         seed: Seed = 0,
     ) -> Sequential:
         """The network for training rows x (N, D), whose first weights depend on these rows.
 
         `layout` says which columns are numbers and which row numbers of categories; `outputs` is the
-        number of classes or values.
+        number of classes or values; `rows`, how many are trained on, if others choose the epoch.
         """
         layers: list[Layer] = []
-        width = len(x[0])  # type: ignore[index, arg-type]
+        given, width = np.shape(x)
+        steps = self.steps(given if rows is None else rows, epochs)
         if layout.columns:
             table = CategoryEmbedding.sized(layout.rows, EMBEDDING, columns=layout.columns)
             layers.append(table)
@@ -112,7 +137,7 @@ class Preset:
         for size in self.hidden:
             layers += [_affine(width, size), *self._activation(size, task)]
             if self.dropout:
-                layers.append(Dropout(self.dropout, steps=self.steps(len(x), epochs)))  # type: ignore[arg-type]
+                layers.append(Dropout(self.dropout, steps=steps))
             width = size
         layers.append(_affine(width, outputs, "normal" if self.embeds else "zeros"))
         loss = (
@@ -168,6 +193,27 @@ PRESETS: dict[str, Preset] = {
         weight_decay=0.02,
     ),
 }
+
+
+#: The name of the network of Affine layers and one activation, and what it is made of by default.
+PLAIN, PLAIN_HIDDEN, PLAIN_SMOOTHING = "plain", (128,), 0.1
+
+
+def plain_batch_size(rows: int) -> int:
+    """The rows of a batch where nobody says how many: more of many rows."""
+    return 32 if rows < 10_000 else 128
+
+
+def best_epoch(monitors_accuracy: bool, patience: int | None = None) -> EarlyStopping:
+    """What keeps the best epoch, and of equally good ones the latest."""
+    return EarlyStopping(
+        "val_accuracy" if monitors_accuracy else "val_loss", patience=patience, latest=True
+    )
+
+
+def rows_left(rows: int, fraction: float) -> int:
+    """How many rows are trained on, if a fraction of them chooses the epoch: schedules end with them."""
+    return rows - held_rows(rows, fraction) if fraction else rows
 
 
 def plain_network(
