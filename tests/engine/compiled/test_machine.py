@@ -29,6 +29,7 @@ llvm = pytest.importorskip("llvmlite.binding")
 elementary = pytest.importorskip("chainrule.engine.compiled.elementary")
 kernels = pytest.importorskip("chainrule.engine.compiled.kernels")
 products = pytest.importorskip("chainrule.engine.compiled.products")
+trigonometric = pytest.importorskip("chainrule.engine.compiled.trigonometric")
 entry = pytest.importorskip("chainrule.engine.compiler.entry")
 
 DOUBLE = f"""{FIRST}\
@@ -410,7 +411,7 @@ def test_a_generic_processor_gets_no_more_than_all_have(monkeypatch: pytest.Monk
 
 
 def test_the_helpers_are_what_the_modules_offer() -> None:
-    for module in (elementary, kernels, products):
+    for module in (elementary, kernels, products, trigonometric):
         assert set(module.__all__) <= set(HELPERS)
     for name, where in HELPERS.items():
         module = importlib.import_module(where)

@@ -30,7 +30,7 @@ from chainrule.engine.compiler.refusals import Refused
 from chainrule.engine.compiler.registry import rule
 from chainrule.engine.compiler.values import Number
 
-__all__ = ["exp", "log", "log1p", "tanh"]
+__all__ = ["exp", "log", "log1p", "polynomial", "tanh"]
 
 Real = TypeVar("Real", np.float32, np.float64)
 
@@ -132,7 +132,7 @@ _FLOAT64 = _Numbers(
 
 @inlined
 @as_written
-def _polynomial(x: Any, coefficients: Any) -> Any:
+def polynomial(x: Any, coefficients: Any) -> Any:
     """c₀ + x(c₁ + x(c₂ + …)); the coefficients are given from the last to the first."""
     total = coefficients[0] * x + coefficients[1]
     for c in coefficients[2:]:
@@ -184,7 +184,7 @@ def _functions(real: Any, bits: Any, numbers: _Numbers) -> dict[str, Callable[[A
         shifted = x * log2_e + shifter
         n = shifted - shifter
         r = (x - n * ln2_high) - n * ln2_low
-        return shifted, r, r * r * _polynomial(r, exp_tail)
+        return shifted, r, r * r * polynomial(r, exp_tail)
 
     @as_written
     def log_of_product(f: Any, e: Any) -> Any:
@@ -194,7 +194,7 @@ def _functions(real: Any, bits: Any, numbers: _Numbers) -> dict[str, Callable[[A
         s = f / (two + f)
         z = s * s
         h = half * f * f
-        tail = z * _polynomial(z, log_tail)
+        tail = z * polynomial(z, log_tail)
         return e * ln2_high + (f - (h - (s * (h + tail) + e * ln2_low)))
 
     # In the selections below a comparison with NaN is false, and NaN goes where it has to.

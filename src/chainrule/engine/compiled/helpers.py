@@ -12,7 +12,7 @@ _PACKAGE = __name__.rpartition(".")[0]
 _HERE = Path(__file__)
 _FILES = (
     *("abreast", "constants", "elementary", "kernels", "large"),
-    *("library", "machine", "products", "tiles"),
+    *("library", "machine", "products", "tiles", "trigonometric"),
 )
 _TEXTS = {name: _HERE.with_name(f"{name}.py").read_text("utf-8") for name in _FILES}
 _COMPILER = sorted((_HERE.parent.parent / "compiler").glob("*.py"))
@@ -20,7 +20,7 @@ _COMPILER = sorted((_HERE.parent.parent / "compiler").glob("*.py"))
 #: The module of each function that generated text may import.
 HELPERS = {
     function: f"{_PACKAGE}.{name}"
-    for name in ("abreast", "elementary", "kernels", "products")
+    for name in ("abreast", "elementary", "kernels", "products", "trigonometric")
     for function in re.findall(r"^def ([a-z]\w*)\(", _TEXTS[name], re.MULTILINE)
 } | {
     "at": "chainrule.engine.compiler.memory",

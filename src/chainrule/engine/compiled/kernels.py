@@ -36,7 +36,6 @@ __all__ = [
     "cbrt",
     "ceil",
     "cell",
-    "cos",
     "cosh",
     "exp2",
     "expm1",
@@ -54,7 +53,6 @@ __all__ = [
     "shaped",
     "share",
     "sign",
-    "sin",
     "sinh",
     "sqrt",
     "square",
@@ -98,16 +96,6 @@ def isfinite(a: Any) -> Any:
 def sqrt(a: Any) -> Any:
     """√a."""
     return np.sqrt(a)
-
-
-def sin(a: Any) -> Any:
-    """sin a."""
-    return np.sin(a)
-
-
-def cos(a: Any) -> Any:
-    """cos a."""
-    return np.cos(a)
 
 
 def exp2(a: Any) -> Any:

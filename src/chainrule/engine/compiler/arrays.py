@@ -10,7 +10,7 @@ from chainrule.engine.compiler.arithmetic import binary, cast
 from chainrule.engine.compiler.kinds import INT, KINDS
 from chainrule.engine.compiler.refusals import Refused
 from chainrule.engine.compiler.values import Array, Flat, Number, Rows, literal
-from chainrule.engine.compiler.writer import Writer
+from chainrule.engine.compiler.writer import CONSTANTS, Writer
 
 __all__ = [
     "Cut", "Place", "flat_place", "index", "lane_of", "load", "pointer", "reshaped", "size", "store",
@@ -98,7 +98,8 @@ def load(w: Writer, at: Place) -> Number:
     if at.run > 1:
         kind = kind.wide(at.run)
     memory = f"<{at.run} x {a.kind.in_memory}>" if at.run > 1 else a.kind.in_memory
-    text = f"load {memory}, ptr {pointer(w, a, at.offset)}, align {a.kind.size}"
+    place = f"ptr {pointer(w, a, at.offset)}, align {a.kind.size}"
+    text = f"load {memory}, {place}, !noalias {CONSTANTS}"
     if kind.sort == "b":
         return Number(kind, w.op(f"trunc {memory} {w.op(text)} to {kind.ir}"))
     return Number(kind, w.op(text))
@@ -143,7 +144,8 @@ def store(w: Writer, at: Place, x: Number) -> None:
     x = cast(w, x, kind)
     memory = f"<{at.run} x {a.kind.in_memory}>" if at.run > 1 else a.kind.in_memory
     ir = w.op(f"zext {kind.ir} {x.ir} to {memory}") if kind.sort == "b" else x.ir
-    w.do(f"store {memory} {ir}, ptr {pointer(w, a, at.offset)}, align {a.kind.size}")
+    to = pointer(w, a, at.offset)
+    w.do(f"store {memory} {ir}, ptr {to}, align {a.kind.size}, !noalias {CONSTANTS}")
 
 
 def index(w: Writer, a: Array, parts: Sequence[Number | Cut]) -> Place | Array:

@@ -11,7 +11,7 @@ from chainrule.engine.compiler.kinds import Kind
 from chainrule.engine.compiler.values import Number
 from chainrule.engine.names import Names
 
-__all__ = ["CAREFUL", "FREE", "Module", "Writer"]
+__all__ = ["CAREFUL", "CONSTANTS", "FREE", "Module", "Writer"]
 
 #: Sums may be reordered (the machine code then fixes the order, so bits repeat), but NaN and
 #: infinity keep their meaning: training checks for them.
@@ -21,6 +21,11 @@ CAREFUL = "contract "
 
 #: LLVM may copy a function into those that call it, unless they do so more often than this.
 MOST_COPIES = 16
+
+#: What marks loads from constant arrays, as others are marked that never meet them: so a loop with both
+#: may become one of vectors.
+CONSTANTS = "!0"
+_SCOPES = "!0 = !{!1}\n!1 = distinct !{!1, !2}\n!2 = distinct !{!2}"
 
 _CALLED = re.compile(r"call fastcc [^\n@]*@([\w.]+)\(")
 
@@ -35,6 +40,8 @@ class Module:
         #: What calls a function that is not written into its callers: see `outlining`.
         self.outside = outside
         self.declared: dict[str, None] = {}
+        #: Names of constant arrays, by what they hold.
+        self.constants: dict[str, str] = {}
         self.functions: list[str] = []
         #: Functions that are called: name, and the kind of the result.
         self.made: dict[tuple[Any, ...], tuple[str, Kind | None]] = {}
@@ -46,6 +53,10 @@ class Module:
         """Declare a function of LLVM or of C, once."""
         self.declared.setdefault(f"declare {line}")
 
+    def constant(self, text: str) -> str:
+        """The name of a constant with this type and value, the same for all that ask for it."""
+        return self.constants.setdefault(text, f"@our.constant{len(self.constants)}")
+
     def name(self, wanted: str) -> str:
         """A name for a function that no other has, nor one of C."""
         return f"our.{self._names.unique(wanted)}"
@@ -54,7 +65,11 @@ class Module:
         """The module as LLVM reads it."""
         calls = Counter(_CALLED.findall("\n".join(self.functions)))
         functions = [self._told(text, calls) for text in self.functions]
-        return "\n".join([*self.declared, *functions]) + "\n"
+        constants = (
+            f"{name} = private unnamed_addr constant {text}"
+            for text, name in self.constants.items()
+        )
+        return "\n".join([*self.declared, *constants, *functions, _SCOPES]) + "\n"
 
     def _told(self, text: str, calls: Counter[str]) -> str:
         """A function's text, by which LLVM copies it into its callers only if they are few."""
