@@ -546,6 +546,16 @@ def test_amounts_are_written_as_people_write_them() -> None:
     assert re.search(r"held out: RMSE +\d\d,\d{3} in units of price", told), told
 
 
+@pytest.mark.parametrize("preset", ["table", "table-small"])
+def test_a_program_that_trains_on_does_so_as_the_preset(preset: str) -> None:
+    """The optimizer of the program is the one that `train` made, schedules and all."""
+    good("train", "iris", "--preset", preset, "--epochs", "5", "--validation", "0")
+    good("export", "iris.safetensors", "--to", "script", "--data", "iris")
+    made = cr.PRESETS[preset].optimizer(150, task="classification", epochs=5)
+    head = " ".join(Path("iris.py").read_text().partition('"""')[2].partition('"""')[0].split())
+    assert repr(made) in head
+
+
 def test_export_to_onnx_and_inspect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("onnx")
     from tests.files.onnx.runtimes import from_reference

@@ -15,6 +15,7 @@ from chainrule.lang.messages import _, _n, _p, listed
 
 if TYPE_CHECKING:
     from chainrule.cli.data_options import DataOptions
+    from chainrule.datasets.targets import Task
     from chainrule.files import Model
     from chainrule.optimizers import Optimizer
     from chainrule.script import Script
@@ -208,8 +209,7 @@ def _training(
     x, t = preparation.transform(rows), preparation.targets(rows)
     epochs = epochs or _whole(fact(found, "training", "epochs")) or 10
     batch_size = batch_size or _whole(fact(found, "training", "batch_size")) or 32
-    steps = epochs * -(-len(x) // batch_size)
-    optimizer = _optimizer(found, steps)
+    optimizer = _optimizer(found, preparation.task, len(x), epochs, batch_size)
     return training_script(found.network, optimizer, x, t, epochs=epochs, batch_size=batch_size)
 
 
@@ -217,20 +217,30 @@ def _whole(value: object) -> int | None:
     return value if type(value) is int and value > 0 else None
 
 
-def _optimizer(found: Model, steps: int) -> Optimizer:
+def _optimizer(found: Model, task: Task, rows: int, epochs: int, batch_size: int) -> Optimizer:
     """A new optimizer as the facts of `chainrule train` describe it; without them, Adam."""
     from chainrule import optimizers, schedules
     from chainrule.cli.model_and_data import fact
     from chainrule.errors import ChainruleError
     from chainrule.optimizers.base import optimizer_class
+    from chainrule.training import PRESETS
+
+    def given(key: str) -> Any:
+        return fact(found, "training", key)
 
     try:
-        kind: Any = optimizer_class(fact(found, "training", "optimizer"))
-        rate = fact(found, "training", "lr")
-        if fact(found, "training", "schedule") == "cosine":
-            rate = schedules.Cosine(rate, steps=steps)
-        more = {key: fact(found, "training", key) or 0.0 for key in ("l2", "weight_decay")}
-        optimizer: Optimizer = kind(rate, **more)
+        preset = PRESETS.get(given("preset"))
+        if preset is not None:
+            settings = {key: given(key) for key in ("lr", "weight_decay")}
+            preset = preset.with_settings(task, batch_size=batch_size, **settings)
+            return preset.optimizer(rows, task=task, epochs=epochs)
+        kind: Any = optimizer_class(given("optimizer"))
+        rate = given("lr")
+        if given("schedule") == "cosine":
+            rate = schedules.Cosine(rate, steps=epochs * -(-rows // batch_size))
+        optimizer: Optimizer = kind(
+            rate, l2=given("l2") or 0.0, weight_decay=given("weight_decay") or 0.0
+        )
         return optimizer
     except (ChainruleError, KeyError, TypeError):
         return optimizers.Adam()
