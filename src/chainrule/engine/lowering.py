@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from chainrule.engine.memory import debugging, root_of
-from chainrule.engine.primitives import filled
+from chainrule.engine.primitives import Function, checked, filled
 from chainrule.engine.trace import Trace, Traced
 from chainrule.graph.chain_rule import chain_rule
 from chainrule.graph.graph import Graph
@@ -16,11 +16,25 @@ __all__ = ["Lowered", "fresh"]
 
 
 class Lowered:
-    """A graph with a Traced value for every arrow; `gradients` adds the backward pass."""
+    """A graph with a Traced value for every arrow; `gradients` adds the backward pass.
 
-    def __init__(self, graph: Graph, trace: Trace, leaves: Mapping[Variable, Traced]) -> None:
+    `checks` are functions that raise for values of an arrow that cannot be used.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        trace: Trace,
+        leaves: Mapping[Variable, Traced],
+        checks: Iterable[tuple[Variable, Function]] = (),
+    ) -> None:
         self.graph, self.trace = graph, trace
-        self.values: dict[Variable, Traced] = dict(leaves)
+        self._checks: dict[Variable, list[Function]] = {}
+        for variable, check in checks:
+            self._checks.setdefault(variable, []).append(check)
+        self.values: dict[Variable, Traced] = {}
+        for variable, leaf in leaves.items():
+            self.values[variable] = self._checked(variable, leaf)
         with ignore_fp_errors():
             for node in graph.nodes:
                 inputs = tuple(self.value(v) for v in node.inputs)
@@ -28,7 +42,12 @@ class Lowered:
                 outs = out if isinstance(out, tuple) else (out,)
                 for v, traced in zip(node.outputs, outs, strict=True):
                     self._assert_dtype(traced, v)
-                    self.values[v] = traced
+                    self.values[v] = self._checked(v, traced)
+
+    def _checked(self, variable: Variable, value: Traced) -> Traced:
+        for check in self._checks.get(variable, ()):
+            value = checked(value, check)
+        return value
 
     def value(self, variable: Variable) -> Traced:
         """The traced value of an arrow; a constant, if it is neither a leaf nor computed."""

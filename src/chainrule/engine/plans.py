@@ -53,6 +53,7 @@ class StepRecording:
         self.written = list(record.written.items())
         #: The output of every layer, in the order they ran.
         self.outputs = record.outputs
+        self._checks = record.checks
         self.inputs = dict(zip([name for name, _ in inputs], variables, strict=True))
         owner: Any = getattr(formula, "__self__", None)
         if hasattr(owner, "_flatten_parameters"):  # a network
@@ -79,7 +80,9 @@ class StepRecording:
 
     def lower(self) -> Lowered:
         """The forward pass as primitives."""
-        return Lowered(self.graph, self.trace, self.leaves)
+        targets = self.inputs.get("t")  # checked as a whole, when they are given
+        checks = [(v, check) for v, check in self._checks if v is not targets]
+        return Lowered(self.graph, self.trace, self.leaves, checks)
 
     def results(self, low: Lowered) -> tuple[Traced, list[tuple[Traced, Traced]]]:
         """The output, and the writes into buffers: each a leaf with the value for it."""

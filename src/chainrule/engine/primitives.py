@@ -18,6 +18,7 @@ __all__ = [
     "Array",
     "Function",
     "cast",
+    "checked",
     "filled",
     "item",
     "pick",
@@ -34,6 +35,16 @@ Function: TypeAlias = Callable[..., Any]
 def cast(x: Value, dtype: npt.DTypeLike) -> Value:
     """x in another dtype."""
     return x.astype(dtype)
+
+
+@primitive
+def checked(x: Value, check: Callable[[Array], object]) -> Value:
+    """x, for which `check` raises if it is nothing to go on with, such as an id without a row."""
+    check(x)
+    return x
+
+
+checked.stand_in = lambda x, check: x  # type: ignore[attr-defined]
 
 
 @primitive

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from chainrule.engine.primitives import Function, cast, filled, put_flat, take_flat, take_rows
+from chainrule.engine.primitives import (
+    Function,
+    cast,
+    checked,
+    filled,
+    put_flat,
+    take_flat,
+    take_rows,
+)
 from chainrule.nodes.base import CALLED, Value
 from chainrule.nodes.indexing import add_at, chosen, replaced
 from chainrule.nodes.random import cells, mixed
@@ -202,6 +210,7 @@ FUNCTIONS: dict[Function, Function] = {
     mixed: _inlined(mixed),
     replaced: _replaced,
     cast: _plain(cast),
+    checked: _plain(checked),
     take_rows: _plain(take_rows),
     **{function: _opaque(function) for function in CALLED},
 }
@@ -221,8 +230,13 @@ def _flat_reduction(function: Function) -> Function:
     return rule
 
 
-#: The same rules, with a reshape that need not be a view.
-_ANYWHERE: dict[Function, Function] = {**FUNCTIONS, np.reshape: _reshape}
+#: The same rules, with a reshape that need not be a view, and without checks: kernels are given rows that
+#: were checked, and what a script is made for was.
+_ANYWHERE: dict[Function, Function] = {
+    **FUNCTIONS,
+    np.reshape: _reshape,
+    checked: lambda trace, x, check: x,
+}
 
 #: The rules for kernels, which compute row numbers themselves.
 KERNEL_FUNCTIONS: dict[Function, Function] = _ANYWHERE | {

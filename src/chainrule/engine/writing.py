@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from chainrule.engine.primitives import cast, filled, item, pick, put_flat, take_flat, take_rows
+from chainrule.engine.primitives import (
+    cast,
+    checked,
+    filled,
+    item,
+    pick,
+    put_flat,
+    take_flat,
+    take_rows,
+)
 from chainrule.engine.texts import Texts
 from chainrule.engine.trace import Traced
 from chainrule.nodes.indexing import add_at
@@ -32,6 +41,13 @@ def lines_of(texts: Texts, value: Traced, out: str | None) -> list[str]:
         return [call if out is not None else f"{texts.text(value)} = {call}"]
     if f is put_flat:
         return _put(texts, value, out)
+    if f is checked:
+        copy = (
+            f"{texts.function(np.copyto)}({out}, {x})"
+            if out
+            else f"{texts.text(value)} = {x}.copy()"
+        )
+        return [f"{texts.constant(args[1], 'check')}({x})", copy]
     if out is None:
         arguments = _arguments(texts, value)
         name = texts.text(value)

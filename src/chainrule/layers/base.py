@@ -342,6 +342,13 @@ class Layer:
     def _check_input(self, x: Array) -> None:
         """Raise for an x that the layer cannot take; a Sequential asks its first layer."""
 
+    def _check_rows(self, x: Value) -> None:
+        """Raise for an x that the layer cannot take, now and in every run of what is being recorded."""
+        recording = current_recording()
+        if recording is not None:
+            recording.checks.append((x, self._check_input))
+        self._check_input(x.data if isinstance(x, Variable) else as_numbers(x, self))
+
     @says(_("The layer as an expression of its input and its parameters."))
     def formula(self, x: Value, *parameters: Value) -> Value:
         raise missing_method(self, "formula(self, x)")

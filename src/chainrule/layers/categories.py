@@ -9,8 +9,6 @@ import numpy.typing as npt
 
 from chainrule.errors import DataError, ShapeError
 from chainrule.graph import functions
-from chainrule.graph.data import as_numbers
-from chainrule.graph.variable import Variable
 from chainrule.lang.messages import _, says
 from chainrule.layers.affine import _two_axes
 from chainrule.layers.base import Array, Layer
@@ -78,7 +76,7 @@ class CategoryEmbedding(Layer):
 
     def forward(self, x: Value, *more: Value) -> Value:
         """x with the rows of W in place of the last columns."""
-        self._check_input(x.data if isinstance(x, Variable) else as_numbers(x, self))
+        self._check_rows(x)
         return super().forward(x, *more)
 
     @says(_("y = x with the rows of W in place of the last columns."))

@@ -8,8 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.errors import DTypeError, ShapeError
-from chainrule.graph.data import as_numbers
-from chainrule.graph.variable import Variable
 from chainrule.lang.messages import _, says
 from chainrule.layers.affine import _two_axes
 from chainrule.layers.base import Array, Layer
@@ -56,7 +54,7 @@ class Embedding(Layer):
 
     def forward(self, x: Value, *more: Value) -> Value:
         """The rows for the ids."""
-        self._check_input(x.data if isinstance(x, Variable) else as_numbers(x, self))
+        self._check_rows(x)
         return super().forward(x, *more)
 
     def _check_input(self, x: Array) -> None:

@@ -91,8 +91,7 @@ class RecordedStep:
         step = self._steps.get(len(rows), self._revision)
         if step is None or (step.reads and outdated(step.reads)):
             step = self._steps.put(len(rows), self._revision, self._plan(rows))
-        loss: float = step.functions["step"](*self.data, rows).item()
-        return loss
+        return float(self.network._run(step.functions["step"], *self.data, rows))
 
     def _plan(self, rows: Array) -> Program:
         program = self.network.step_program(self.x, self.t, self.w, rows=rows)
