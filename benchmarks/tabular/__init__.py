@@ -1,0 +1,1 @@
+"""Real tables, the models that learn them, and what came of it."""
