@@ -37,7 +37,6 @@ from chainrule.training import (
 )
 from chainrule.training.presets import (
     BEST_EPOCH_BY,
-    BETA2,
     FEW_ROWS,
     PLAIN,
     PLAIN_HIDDEN,
@@ -359,7 +358,7 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
             return copy.deepcopy(self.optimizer)
         if self.optimizer is None and recipe.preset is not None:
             if constant:
-                return AdamW(constant, beta2=BETA2, weight_decay=0.0)
+                return AdamW(constant, beta2=recipe.preset.beta2, weight_decay=0.0)
             return recipe.preset.optimizer(rows, task=self._task)
         name = "adamw" if self.optimizer is None else self.optimizer
         names = [known.lower() for known in OPTIMIZERS]

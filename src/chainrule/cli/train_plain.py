@@ -11,7 +11,7 @@ from chainrule import optimizers, schedules
 from chainrule.cli.interrupt import CtrlC
 from chainrule.cli.model_and_data import Facts
 from chainrule.cli.train_options import TrainOptions
-from chainrule.cli.train_ways import Array, Outcome, Rows, Way, check_memory
+from chainrule.cli.train_ways import Array, Outcome, Rows, Way, check_memory, layers_and_width
 from chainrule.lang.messages import Text, _, _n
 from chainrule.layers import MeanSquaredError, SoftmaxWithLoss
 from chainrule.networks import Sequential
@@ -142,6 +142,17 @@ class PlainWay(Way):
                 left_out=left_out,
             ),
         )
+
+    def values(self) -> dict[str, Any]:
+        """The settings, by the names of their ranges; epochs and decay are those of the first recipe."""
+        return {
+            **layers_and_width(self.hidden),
+            "lr": self.lr,
+            "dropout": self.options.dropout or 0.0,
+            "weight_decay": self.recipes[0].weight_decay,
+            "label_smoothing": self.smoothing,
+            "epochs": self.recipes[0].epochs,
+        }
 
     def facts(self) -> Facts:
         """How training is set up."""

@@ -24,6 +24,7 @@ from chainrule.errors import ExtraMissingError, SettingError
 from chainrule.lang.messages import Text, _, _n, _p, listed
 from chainrule.training.choice import engine_line
 from chainrule.training.presets import PLAIN
+from chainrule.training.trials import Trials
 from chainrule.version import __version__
 
 __all__ = ["WAYS", "Plan", "identifier_hints", "make_plan"]
@@ -62,6 +63,8 @@ class Plan:
     #: The rows, ready for the network: to train on, and to score by, if any are held out.
     training_rows: Rows = field(repr=False)
     held_rows: Rows | None = field(repr=False)
+    #: The trials that the settings come from, if they were tuned.
+    trials: Trials | None = field(default=None, repr=False)
 
 
 def make_plan(options: TrainOptions) -> Plan:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from chainrule.cli.interrupt import CtrlC
 from chainrule.cli.model_and_data import Facts
-from chainrule.cli.train_ways import Array, Outcome, Rows, Way, check_memory
+from chainrule.cli.train_ways import Array, Outcome, Rows, Way, check_memory, layers_and_width
 from chainrule.lang.messages import Text, _
 from chainrule.optimizers import Optimizer
 from chainrule.training import PRESETS
@@ -16,7 +17,6 @@ from chainrule.training.presets import (
     FEW_ROWS,
     VALUES,
     best_epoch,
-    rows_left,
 )
 
 __all__ = ["SmallTableWay", "TableWay"]
@@ -37,6 +37,8 @@ class TableWay(Way):
             dropout=options.dropout,
             weight_decay=options.weight_decay,
             label_smoothing=options.label_smoothing,
+            beta2=options.beta2,
+            sigma=options.sigma,
             epochs=options.epochs,
             batch_size=options.batch_size,
             lr=options.lr,
@@ -92,10 +94,18 @@ class TableWay(Way):
         """The part of the training rows that chooses the epoch to keep; 0 where rows are few."""
         return BEST_EPOCH_BY if self.count >= FEW_ROWS else 0.0
 
-    @property
-    def trained(self) -> int:
-        """How many of the rows are trained on."""
-        return rows_left(self.count, self.chosen_by)
+    def values(self) -> dict[str, Any]:
+        """The settings, by the names of their ranges."""
+        preset = self.preset
+        return {
+            **layers_and_width(preset.hidden),
+            "lr": self.lr,
+            "dropout": preset.dropout,
+            "weight_decay": preset.weight_decay,
+            "beta2": preset.beta2,
+            "sigma": preset.sigma,
+            "label_smoothing": preset.label_smoothing,
+        }
 
     def facts(self) -> Facts:
         """How training is set up."""
@@ -109,6 +119,8 @@ class TableWay(Way):
             "dropout": preset.dropout,
             "weight_decay": preset.weight_decay,
             "label_smoothing": preset.label_smoothing if self.preparation.classes else None,
+            "beta2": preset.beta2,
+            "sigma": preset.sigma if preset.embeds else None,
             "seed": self.options.seed,
         }
 

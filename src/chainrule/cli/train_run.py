@@ -26,7 +26,7 @@ from chainrule.files import save_model
 from chainrule.lang.messages import Text, _, sentences
 from chainrule.training import Baselines
 
-__all__ = ["Trained", "run_plan"]
+__all__ = ["Trained", "keep", "run_plan"]
 
 Array = npt.NDArray[Any]
 
@@ -64,17 +64,15 @@ class Trained:
 def run_plan(plan: Plan, progress: str | None) -> Trained:
     """Train, score the held-out rows, keep the model and write the report."""
     with CtrlC(plan.way.trainer) as ctrl_c:
-        return _run_plan(plan, progress, ctrl_c)
+        started = time.perf_counter()
+        outcome = _train(plan, progress, ctrl_c)
+        return keep(plan, outcome, time.perf_counter() - started)
 
 
-def _run_plan(plan: Plan, progress: str | None, ctrl_c: CtrlC) -> Trained:
-    options, preparation = plan.options, plan.preparation
+def keep(plan: Plan, outcome: Outcome, seconds: float) -> Trained:
+    """Score the held-out rows with what was trained, keep the model and write the report."""
+    options, preparation, history = plan.options, plan.preparation, outcome.history
     rows, validation = plan.training_rows, plan.held_rows
-    started = time.perf_counter()
-    outcome = _train(plan, progress, ctrl_c)
-    history = outcome.history
-    seconds = time.perf_counter() - started
-
     facts = dict(plan.facts)
     facts["training"] = {
         **facts["training"],
@@ -170,6 +168,7 @@ def _write_report(
         trainer=plan.way.trainer,
         seconds=seconds,
         checksum=_checksum(plan.options.data),
+        trials=plan.trials,
     )
     write_whole(path, report_page(run, current()).encode(), overwrite=plan.options.force)
 

@@ -22,10 +22,12 @@ from chainrule.lang.messages import Text, _, _n
 from chainrule.memory import memory_limit
 from chainrule.networks import Ensemble, Network, Sequential
 from chainrule.optimizers import Optimizer
-from chainrule.training import EarlyStopping, History, Trainer, fit_many
+from chainrule.training import Callback, EarlyStopping, History, Trainer, fit_many
 from chainrule.training.choice import choose
+from chainrule.training.presets import rows_left
+from chainrule.training.recipes import Recipe
 
-__all__ = ["Outcome", "Way", "check_memory"]
+__all__ = ["Outcome", "Way", "check_memory", "layers_and_width"]
 
 Array = npt.NDArray[Any]
 Rows = tuple[Array, Array]
@@ -54,10 +56,14 @@ class Way(ABC):
     lr: float
     epochs: int
     batch_size: int
+    #: The recipes that the training rows choose from, if there are any.
+    recipes: tuple[Recipe, ...] = ()
 
     def __init__(self, options: TrainOptions, preparation: Preprocessor, x: Array) -> None:
         self.options, self.preparation, self.count = options, preparation, len(x)
         self.outputs = len(preparation.classes) if preparation.classes else 1
+        #: What else watches the training of a single network.
+        self.callbacks: list[Callback] = []
         self.networks: list[Sequential] = []
         # The first two are those of a single network, whatever --ensemble says.
         state = np.random.SeedSequence(options.seed).generate_state(2 * options.ensemble)
@@ -75,9 +81,14 @@ class Way(ABC):
         )
 
     @property
+    def chosen_by(self) -> float:
+        """The part of the training rows that chooses the epoch to keep; 0 if none does."""
+        return 0.0
+
+    @property
     def trained(self) -> int:
         """How many of the rows are trained on; the others choose the epoch to keep."""
-        return self.count
+        return rows_left(self.count, self.chosen_by)
 
     @property
     def steps_of_epoch(self) -> int:
@@ -106,6 +117,10 @@ class Way(ABC):
         """The training in a line, or two."""
 
     @abstractmethod
+    def values(self) -> dict[str, Any]:
+        """The settings, by the names of their ranges in `training.ranges`."""
+
+    @abstractmethod
     def facts(self) -> Facts:
         """How training is set up, to keep with the model."""
 
@@ -132,7 +147,7 @@ class Way(ABC):
                 self.batch_size,
                 validation=validation,
                 early_stopping=stopping,
-                callbacks=[ctrl_c],
+                callbacks=[ctrl_c, *self.callbacks],
                 progress=progress,
             )
         first = self.networks[0]._prepare(*(a[: self.batch_size] for a in rows))
@@ -177,6 +192,11 @@ class Way(ABC):
             steps=_n("{n:,} step", "{n:,} steps", steps),
             optimizer=optimizer,
         )
+
+
+def layers_and_width(hidden: Sequence[int]) -> dict[str, int]:
+    """The sizes of hidden layers by the names of their ranges."""
+    return {"layers": len(hidden), "width": hidden[0] if hidden else 0}
 
 
 def check_memory(hidden: Sequence[int], parameters: int) -> None:

@@ -24,6 +24,7 @@ from chainrule.plots.figure import label_of
 from chainrule.plots.judged import Classes, Evaluation, Numbers, Run
 from chainrule.plots.page import Html, beside, facts, picture, section, table, text, whole_page
 from chainrule.plots.regions import draw_regions
+from chainrule.plots.tuning import trials_section
 from chainrule.version import __version__
 
 __all__ = ["network_picture", "report_page"]
@@ -51,6 +52,7 @@ def report_page(run: Run, lang: str = "en") -> str:
             _("Network").said(lang),
             network_picture(run.network, evaluation.x[:4], evaluation.t[:4], lang),
         ),
+        *_tuning(run, lang),
         section(_("Training").said(lang), *_curves(run, lang)),
         section(evaluation.title(), *evaluation.parts()),
         section(_("The hardest rows").said(lang), *evaluation.worst()),
@@ -153,6 +155,13 @@ def _curves(run: Run, lang: str) -> list[str]:
         rows=_n("{n:,} row", "{n:,} rows", training["batch_size"]),
     ).said(lang)
     return [f"<p>{text(summary)}</p>", picture(draw_history(history, lang=lang), "curves", summary)]
+
+
+def _tuning(run: Run, lang: str) -> list[Html]:
+    """The trials that the settings come from, if they were tuned."""
+    if run.trials is None:
+        return []
+    return [section(_("Tuning").said(lang), *trials_section(run.trials, lang))]
 
 
 def _features(evaluation: Evaluation, lang: str) -> list[Html]:
