@@ -66,6 +66,8 @@ def run_plan(plan: Plan, progress: str | None) -> Trained:
     with CtrlC(plan.way.trainer) as ctrl_c:
         started = time.perf_counter()
         outcome = _train(plan, progress, ctrl_c)
+        if outcome.history.interrupted and plan.trials is not None:
+            raise KeyboardInterrupt  # a part of a training is not what the trials found
         return keep(plan, outcome, time.perf_counter() - started)
 
 
@@ -88,7 +90,8 @@ def keep(plan: Plan, outcome: Outcome, seconds: float) -> Trained:
     verdict: tuple[Text, ...] = ()
     if validation is not None:
         evaluation = evaluate_held_out(plan.way.network, preparation, baselines, *validation)
-        verdict = evaluation.verdict(options.hidden != (), recipe_options(options))
+        given = recipe_options(options) if plan.trials is None else []
+        verdict = evaluation.verdict(options.hidden != (), given)
         facts["held_out"] = evaluation.scores
     chose = options.patience is not None and plan.way.held_out_chooses
     out = _keep_model(plan, facts, baselines)

@@ -157,7 +157,7 @@ _SETTINGS: dict[str, tuple[click.ParamType[Any], str | None, Text]] = {
     "--beta2": (
         Number(least=0, below=1, example="0.99"),
         "RATE",
-        _("How long Adam remembers the squares of the gradients, in the table presets."),
+        _("How long the squares of the gradients are remembered, in the table presets."),
     ),
     "--sigma": (
         Number(above=0, most=1000, example="0.5"),

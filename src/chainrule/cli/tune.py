@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -29,11 +29,8 @@ from chainrule.cli.training_options import (
     validation_option,
     what_options,
 )
-from chainrule.errors import shown
+from chainrule.errors import NonFiniteError, shown
 from chainrule.lang.messages import _
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["tune"]
 
@@ -120,8 +117,8 @@ class Duration(_Kind):
     "--storage",
     metavar="URL",
     help=_(
-        "Where the trials are kept: an SQLite file, or the address of a database such as"
-        " postgresql://user@host/name. By default a file beside the model."
+        "Where the trials are kept: an SQLite file, or the address of a database. By default a file beside"
+        " the model."
     ),
 )
 @option(
@@ -161,9 +158,9 @@ def tune(as_json: bool, quiet: bool, **given: Any) -> None:
     """Try many settings of a network on a table, and keep the model of the best."""
     from chainrule.cli.train import command_line
     from chainrule.cli.train_options import TrainOptions
+    from chainrule.cli.tune_optuna import quiet_optuna
     from chainrule.cli.tune_run import Search, TuneOptions, make_tuning_plan
     from chainrule.cli.tune_show import go_on_line, show_found, show_search
-    from chainrule.cli.tune_study import quiet_optuna
 
     ctx = click.get_current_context()
     own = TuneOptions(
@@ -184,17 +181,20 @@ def tune(as_json: bool, quiet: bool, **given: Any) -> None:
         if loud:
             show_search(search)
         interrupted = search.run(progress)
-        found = search.study.trials.best is not None
         # On a terminal a bar; elsewhere no lines of epochs below those of the trials.
-        trained = (
-            search.model("notes" if loud and not sys.stderr.isatty() else progress)
-            if found
-            else None
-        )
+        shown = "notes" if loud and not sys.stderr.isatty() else progress
+        trained = search.model(shown) if search.study.trials.best is not None else None
     if trained is not None and as_json:
         json_out(search.as_json(trained))
     elif trained is not None and loud:
         show_found(search, trained, ctx)
-    if interrupted or trained is None:
+    if interrupted:
         complain(go_on_line(search, ctx), _("Stopped:"))
-        ctx.exit(INTERRUPTED if interrupted else 1)
+        ctx.exit(INTERRUPTED)
+    if trained is None:
+        raise NonFiniteError(
+            _(
+                "no trial came to its end, since no loss was finite; nothing was saved. Give a smaller --lr,"
+                " or look for numbers far beyond all others in the data."
+            )
+        )

@@ -7,9 +7,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-import optuna
-from optuna.trial import TrialState
-
 from chainrule.atomic_write import check_place
 from chainrule.cli.data_source import data_name
 from chainrule.cli.interrupt import CtrlC
@@ -19,6 +16,7 @@ from chainrule.cli.train_options import TrainOptions
 from chainrule.cli.train_plan import Plan, make_plan
 from chainrule.cli.train_run import Trained, keep, run_plan
 from chainrule.cli.train_ways import Way
+from chainrule.cli.tune_optuna import optuna
 from chainrule.cli.tune_study import Study, storage_file, storage_url
 from chainrule.cli.tune_trial import Tried, params_of, suggested, try_out, with_values
 from chainrule.drawing.saving import check_path
@@ -181,11 +179,12 @@ class Search:
         told = False
         while not ctrl_c.pressed:
             self.study.look_for_killed()
-            ended = len(self.study.trials.all)
+            trials = self.study.trials
+            ended = len(trials.all)
             late = self.deadline is not None and time.monotonic() > self.deadline
-            if ended >= self.options.trials or late:
+            if ended >= self.options.trials or (late and trials.best is not None):
                 return False
-            running, waiting = map(self.study.count, (TrialState.RUNNING, TrialState.WAITING))
+            running, waiting = self.study.unfinished()
             if waiting or ended + running < self.options.trials:
                 return True
             if not told:

@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 import time
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from chainrule.cli.facts import fact_name, fact_text
-from chainrule.errors import ExtraMissingError, SettingError
+from chainrule.cli.tune_optuna import optuna, sqlalchemy
+from chainrule.errors import SettingError
 from chainrule.lang.messages import _, _n, listed
 from chainrule.training.trials import Trial, Trials
 
-try:
-    import optuna
-    import sqlalchemy
-    from optuna.trial import FrozenTrial, TrialState
-except ImportError:
-    raise ExtraMissingError(
-        _(
-            "tuning needs Optuna, which is in the extra [tune]: {command}.",
-            command="pip install 'chainrule[tune]'",
-        )
-    ) from None
-
-__all__ = ["Study", "quiet_optuna", "storage_file", "storage_url", "told_url"]
+__all__ = ["Study", "storage_file", "storage_url", "told_url"]
 
 #: Seconds between the signs of life of a trial, and without one before it counts as killed; how often
 #: a killed trial is tried again.
@@ -38,19 +25,6 @@ LOCKED, BEGINNING = 60.0, 10.0
 STARTUP, FIRST_RUNGS, RANDOM = 5, 5, 10
 #: What is kept with a study: what its trials are trials of.
 ABOUT = "chainrule"
-
-
-@contextmanager
-def quiet_optuna() -> Iterator[None]:
-    """Within it, Optuna says nothing: what there is to say, the command says."""
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.CRITICAL + 1)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            yield
-    finally:
-        optuna.logging.set_verbosity(before)
 
 
 def storage_file(storage: str | None, out: str) -> str | None:
@@ -175,7 +149,7 @@ class Study:
     @property
     def trials(self) -> Trials:
         """The trials that have ended, but for those that failed."""
-        ended = TrialState.COMPLETE, TrialState.PRUNED
+        ended = optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED
         found = self.study.get_trials(deepcopy=False, states=ended)
         return Trials(list(map(_trial, found)), **self.of_trials)
 
@@ -183,19 +157,21 @@ class Study:
         """Put trials without a sign of life back, to be tried again."""
         optuna.storages.fail_stale_trials(self.study)
 
-    def count(self, *states: TrialState) -> int:
-        """How many trials are in one of these states, whichever process they are of."""
-        return len(self.study.get_trials(deepcopy=False, states=states))
+    def unfinished(self) -> tuple[int, int]:
+        """How many trials are being tried now, by whichever process, and how many wait to be."""
+        states = [one.state for one in self.study.get_trials(deepcopy=False)]
+        kinds = optuna.trial.TrialState
+        return states.count(kinds.RUNNING), states.count(kinds.WAITING)
 
     def put_back(self, trial: optuna.Trial) -> None:
         """Put a trial that was interrupted back, to be tried when the study goes on."""
         self.study.enqueue_trial(trial.params)
 
 
-def _trial(one: FrozenTrial) -> Trial:
+def _trial(one: optuna.trial.FrozenTrial) -> Trial:
     kept = one.user_attrs
     seconds = 0.0 if one.duration is None else one.duration.total_seconds()
-    pruned = one.state == TrialState.PRUNED
+    pruned = one.state == optuna.trial.TrialState.PRUNED
     return Trial(
         one.number, kept.get("values", {}), one.value, pruned, kept.get("epochs", 0), seconds
     )
@@ -210,7 +186,7 @@ class _Sampler(optuna.samplers.BaseSampler):
     def __init__(self, seed: int) -> None:
         self.seed = seed
 
-    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+    def before_trial(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
         child = np.random.SeedSequence([self.seed, trial.number]).generate_state(1)
         self.inner = optuna.samplers.TPESampler(
             n_startup_trials=RANDOM, multivariate=True, constant_liar=True, seed=int(child[0])

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import optuna
 
 from chainrule.cli.interrupt import CtrlC
 from chainrule.cli.train_options import TrainOptions
 from chainrule.cli.train_plan import Plan
 from chainrule.cli.train_ways import Array, Outcome, Rows, Way
+from chainrule.cli.tune_optuna import optuna
 from chainrule.datasets.storage import taken
 from chainrule.errors import NonFiniteError
 from chainrule.lang.messages import _

@@ -88,10 +88,10 @@ class Preset:
     dropout: float = 0.0
     weight_decay: float = 0.0
     label_smoothing: float = 0.1
-    sigma: float = 0.1
-    beta2: float = 0.95
     epochs: int = 256
     batch_size: int = 256
+    sigma: float = 0.1
+    beta2: float = 0.95
 
     def with_settings(self, task: Task, *, lr: Any = None, **given: Any) -> Preset:
         """This preset with the settings in place of its own that are not None; `lr` is the task's."""
