@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -80,6 +81,16 @@ def test_the_recipes_lie_in_the_range_of_epochs(rows: int) -> None:
     for recipe in recipes:
         assert recipe.epochs in by_name["epochs"]
         assert recipe.weight_decay in by_name["weight_decay"]
+
+
+def test_the_document_has_the_ranges() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "command.md").read_text("utf-8")
+    rows = [line.strip("|\n").split("|") for line in text.splitlines() if line.startswith("| ")]
+    cells = {row[0].strip(): [cell.strip() for cell in row[1:]] for row in rows}
+    for i, preset in enumerate(("table", "table-small", "plain")):
+        found = {one.name: one.told.said("en") for one in RANGES[preset]}
+        for name in {one.name for ranges in RANGES.values() for one in ranges}:
+            assert cells[name.replace("_", " ")][i] == found.get(name, ""), (preset, name)
 
 
 def test_what_a_table_does_not_have_is_not_tuned() -> None:
