@@ -79,6 +79,14 @@ INTERRUPTED = 130
     metavar="N",
     help=_("Train N networks of different seeds at once, and answer with their mean."),
 )
+@option(
+    "--drawn",
+    is_flag=True,
+    help=_(
+        "Draw settings for each network of --ensemble, and keep those whose mean is best on training rows"
+        " left out."
+    ),
+)
 @setting_options(
     "--hidden", "--activation", "--optimizer", "--lr", "--schedule", "--epochs", "--batch-size"
 )

@@ -30,6 +30,7 @@ class TrainOptions:
     force: bool
     preset: str
     ensemble: int
+    drawn: bool
     hidden: tuple[int, ...] | None
     activation: str | None
     optimizer: str | None

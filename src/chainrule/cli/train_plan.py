@@ -23,7 +23,7 @@ from chainrule.datasets.wording import quoted
 from chainrule.errors import ExtraMissingError, SettingError
 from chainrule.lang.messages import Text, _, _n, _p, listed
 from chainrule.training.choice import engine_line
-from chainrule.training.presets import PLAIN
+from chainrule.training.presets import BEST_EPOCH_BY, PLAIN
 from chainrule.training.trials import Trials
 from chainrule.version import __version__
 
@@ -200,6 +200,15 @@ def _without_columns(options: TrainOptions, table: Table, target: str) -> Table:
 def _ensemble_line(options: TrainOptions) -> tuple[Text, ...]:
     if options.ensemble == 1:
         return ()
+    if options.drawn:
+        return (
+            _(
+                "{count} such networks of different seeds and drawn settings, all at once; those whose mean"
+                " is best on {part:.0%} of these rows, which are not trained on, answer",
+                count=options.ensemble,
+                part=BEST_EPOCH_BY,
+            ),
+        )
     return (
         _(
             "{count} such networks of different seeds, all at once; their mean answers",

@@ -49,11 +49,13 @@ class TableWay(Way):
         width = x.shape[1] + layout.columns * (EMBEDDING - 1)
         width += layout.numbers * (VALUES - 1) * self.preset.embeds
         check_memory(self.preset.hidden, self._parameters(width) * options.ensemble)
+        #: The preset with the settings of each network.
+        self.presets = [self.preset.with_settings(task, **own) for own in self.drawn]
         self.networks = [
-            self.preset.network(
+            preset.network(
                 x, outputs=self.outputs, layout=layout, task=task, rows=self.trained, seed=seed
             )
-            for seed, _ in self.seeds
+            for preset, (seed, _) in zip(self.presets, self.seeds, strict=True)
         ]
 
     def _parameters(self, width: int) -> int:
@@ -63,7 +65,11 @@ class TableWay(Way):
         return count
 
     def _optimizer(self) -> Optimizer:
-        return self.preset.optimizer(self.trained, task=self.preparation.task)
+        return self._optimizers()[0]
+
+    def _optimizers(self) -> list[Optimizer]:
+        task = self.preparation.task
+        return [preset.optimizer(self.trained, task=task) for preset in self.presets]
 
     def network_line(self) -> Text:
         """The network in a line."""
@@ -135,7 +141,8 @@ class TableWay(Way):
         if by is not None:
             stopping = best_epoch(bool(self.preparation.classes), self.options.patience)
         history = self.fit(rows, by, self.epochs, stopping, progress, ctrl_c)
-        return Outcome(history, self.epochs, facts={"best_epoch_by": by})
+        facts = {"best_epoch_by": by, **self.selected_facts()}
+        return Outcome(history, self.epochs, self.selected_lines(), facts)
 
 
 class SmallTableWay(TableWay):

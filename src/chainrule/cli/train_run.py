@@ -93,7 +93,7 @@ def keep(plan: Plan, outcome: Outcome, seconds: float) -> Trained:
         given = recipe_options(options) if plan.trials is None else []
         verdict = evaluation.verdict(options.hidden != (), given)
         facts["held_out"] = evaluation.scores
-    chose = options.patience is not None and plan.way.held_out_chooses
+    chose = options.patience is not None and plan.way.held_out_chooses and not options.drawn
     out = _keep_model(plan, facts, baselines)
     report = options.report if len(history) else None
     if report is not None:

@@ -171,7 +171,7 @@ def tune(as_json: bool, quiet: bool, **given: Any) -> None:
         resume=given.pop("resume"),
         plot=given.pop("plot"),
     )
-    given.update(dict.fromkeys(UNUSED), ensemble=1)
+    given.update(dict.fromkeys(UNUSED), ensemble=1, drawn=False)
     options = TrainOptions(**given, command=command_line(ctx))
     loud = not (as_json or quiet)
     progress = "auto" if loud else None

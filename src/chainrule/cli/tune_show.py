@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import click
 
-from chainrule.cli.terminal import rows, say, table, too_wide, typed
+from chainrule.cli.terminal import paragraph, rows, say, table, too_wide, typed
 from chainrule.cli.train import command_line, data_lines, show_name, show_result
 from chainrule.cli.train_options import TrainOptions
 from chainrule.cli.train_run import Trained
@@ -71,7 +71,7 @@ def show_found(search: Search, trained: Trained, ctx: click.Context) -> None:
         pruned=len(trials.pruned),
         measure=trials.measure,
     )
-    say(counted)
+    paragraph(counted)
     say()
     _table(search, trials)
     best = trials.best

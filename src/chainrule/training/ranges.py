@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -20,7 +20,7 @@ import numpy as np
 from chainrule.lang.messages import Text, _, _p, listed
 from chainrule.training.recipes import MOST, Recipe
 
-__all__ = ["RANGES", "Range", "hidden_of", "label", "ranges_for"]
+__all__ = ["RANGES", "Range", "drawn_settings", "hidden_of", "label", "ranges_for"]
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,9 @@ RANGES: dict[str, tuple[Range, ...]] = {
     ),
 }
 
+#: What the networks of an ensemble may differ in: all else is part of the step that they share.
+DRAWN = ("lr", "weight_decay", "beta2", "sigma")
+
 #: What the settings are called where people read of them.
 _LABELS = {
     "layers": _("layers"),
@@ -174,3 +177,23 @@ def hidden_of(values: Mapping[str, Any]) -> dict[str, Any]:
         layers, width = settings.pop("layers"), settings.pop("width")
         settings = {"hidden": (width,) * layers, **settings}
     return settings
+
+
+def drawn_settings(
+    preset: str, count: int, rng: np.random.Generator, given: Collection[str] = ()
+) -> list[dict[str, float]]:
+    """Settings for each network of an ensemble: the preset's own for the first, then drawn ones.
+
+    Drawn are those of `DRAWN` that are not `given`, with which all networks share a compiled step.
+    Source: "TabPack", 2026 (arXiv 2607.05380), which trains such networks together.
+
+    >>> [sorted(one) for one in drawn_settings("plain", 2, np.random.default_rng(0))]
+    [[], ['lr', 'weight_decay']]
+    """
+    ranges = [
+        replace(one, or_zero=False)
+        for one in RANGES[preset]
+        if one.name in DRAWN and one.name not in given
+    ]
+    others = [{one.name: one.drawn(rng) for one in ranges} for _ in range(count - 1)]
+    return [{}, *others]
