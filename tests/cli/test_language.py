@@ -296,6 +296,7 @@ def lines_to_say() -> Iterator[list[str]]:
     yield ["train", "t.csv", "--target", "price", *FAST]
     yield ["train", "t.csv", "--target", "price", *FAST, "--validation", "0"]
     yield ["train", "t.csv", "--target", "price", *FAST, "--missing", "drop", "--without", "town"]
+    yield ["train", "iris", *FAST, "--ensemble", "3", "--drawn", "--out", "drawn.safetensors"]
     yield ["tune", "iris", *FAST, "--trials", "2", "--out", "tuned.safetensors"]
     yield ["inspect", "tuned.safetensors"]
     yield ["train", "--playground", "#dataset=xr&networkShape=4&noise=10", "--epochs", "2"]
