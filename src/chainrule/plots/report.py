@@ -17,6 +17,7 @@ from chainrule.graph.variable import Array
 from chainrule.graph.verdicts import Verdict
 from chainrule.graph.wording import shape_text
 from chainrule.lang.messages import Text, _, _n, _p, in_language, listed
+from chainrule.layers import Affine, NTKAffine
 from chainrule.networks import Network
 from chainrule.plots.curves import draw_history
 from chainrule.plots.features import draw_features
@@ -169,7 +170,7 @@ def _features(evaluation: Evaluation, lang: str) -> list[Html]:
     network = evaluation.run.network
     names = [_feature(name, lang) for name in evaluation.run.preparation.features]
     shape, parts = evaluation.image, []
-    if shape is not None or len(names) <= WIDE:
+    if _weighs_inputs(network, len(names)) and (shape is not None or len(names) <= WIDE):
         title = _("What the first layer looks for").said(lang)
         features_figure = draw_features(
             network, shape, names=None if shape else names, most=UNITS, lang=lang
@@ -187,6 +188,15 @@ def _features(evaluation: Evaluation, lang: str) -> list[Html]:
         figure.axes[0].set(xlabel=_axis(names[0], lang), ylabel=_axis(names[1], lang))
         parts.append(section(title, picture(figure, "regions", title)))
     return parts
+
+
+def _weighs_inputs(network: Network, inputs: int) -> bool:
+    """Whether the first matrix of weights has a row for each input, and no embedding comes before."""
+    for _name, layer in network.named_layers():
+        matrices = [p.data for p in layer._parameters.values() if p.data.ndim == 2]
+        if matrices:
+            return isinstance(layer, Affine | NTKAffine) and len(matrices[0]) == inputs
+    return False
 
 
 def _feature(name: str, lang: str) -> str:
