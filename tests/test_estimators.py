@@ -274,6 +274,38 @@ def test_an_ensemble_and_its_spread() -> None:
         one.predict_spread(X)
 
 
+@pytest.mark.parametrize("preset", ["table", "table-small", "plain"])
+def test_an_ensemble_of_drawn_settings(preset: str) -> None:
+    X, y = load_diabetes(return_X_y=True)
+    settings: dict[str, Any] = {"hidden": (16,), "epochs": 15, "random_state": 0, "ensemble": 6}
+    model = NetworkRegressor(preset, drawn=True, **settings).fit(X[:300], y[:300])
+    weights = [one["weight"] for one in model.members_]
+    assert sum(weights) == pytest.approx(1)
+    if len(weights) > 1:
+        assert list(model.network_.weights) == pytest.approx(weights)
+    again = NetworkRegressor(preset, drawn=True, **settings).fit(X[:300], y[:300])
+    assert again.members_ == model.members_
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+    classes = quick(preset=preset, ensemble=4, drawn=True, epochs=15)
+    assert classes.fit(*WINE).score(*WINE) > 0.9
+    X, y = WINE
+    given = quick(preset=preset, ensemble=4, drawn=True, epochs=5, lr=0.01)
+    given.fit(X[::2], y[::2], validation_data=(X[1::2], y[1::2]))
+    assert all("lr" not in one for one in given.members_)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"ensemble": 3, "optimizer": "adam"}, {"ensemble": 3, "warm_start": True, "epochs": 2}],
+)
+def test_what_cannot_be_drawn_is_refused(settings: dict[str, Any]) -> None:
+    model = NetworkClassifier("plain", drawn=True, random_state=0, **settings)
+    if settings.get("warm_start"):
+        model.fit(*WINE)
+    with pytest.raises(SettingError, match="ensemble=32"):
+        model.fit(*WINE)
+
+
 def test_activations_optimizers_and_callbacks() -> None:
     seen: list[int] = []
     model = NetworkClassifier(

@@ -15,12 +15,13 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.datasets import Preprocessor, Table
+from chainrule.datasets import Preprocessor, Table, stratified_split
 from chainrule.errors import DataError, ExtraMissingError, SettingError, nearest, shown
 from chainrule.files.architecture import build, describe
 from chainrule.lang.messages import _
 from chainrule.layers import Loss, MeanSquaredError, SigmoidWithLoss, SoftmaxWithLoss
 from chainrule.networks import Ensemble, Network, Sequential
+from chainrule.networks.parts import in_parts
 from chainrule.optimizers import OPTIMIZERS, AdamW, Optimizer
 from chainrule.optimizers.base import optimizer_class
 from chainrule.schedules import Cosine, Rate, Schedule
@@ -37,7 +38,6 @@ from chainrule.training import (
 )
 from chainrule.training.presets import (
     BEST_EPOCH_BY,
-    BETA2,
     FEW_ROWS,
     PLAIN,
     PLAIN_HIDDEN,
@@ -48,6 +48,8 @@ from chainrule.training.presets import (
     plain_network,
     rows_left,
 )
+from chainrule.training.ranges import drawn_settings
+from chainrule.training.selection import greedy_selection
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -86,6 +88,14 @@ class _Recipe:
     hidden: tuple[int, ...]
     epochs: int
     batch_size: int
+    lr: float | Schedule | None = None
+    weight_decay: float | None = None
+
+    def with_drawn(self, task: Task, settings: Mapping[str, float]) -> _Recipe:
+        """This recipe with settings that were drawn."""
+        if self.preset is None:
+            return replace(self, **settings)  # type: ignore[arg-type]
+        return replace(self, preset=self.preset.with_settings(task, **settings))
 
 
 class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
@@ -107,6 +117,7 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         early_stopping: bool | int | str = "auto",
         validation_fraction: float = BEST_EPOCH_BY,
         ensemble: int = 1,
+        drawn: bool = False,
         categorical_features: str | Sequence[Any] | None = "from_dtype",
         dtype: npt.DTypeLike = "float32",
         random_state: Any = None,
@@ -129,6 +140,7 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.ensemble = ensemble
+        self.drawn = drawn
         self.categorical_features = categorical_features
         self.dtype = dtype
         self.random_state = random_state
@@ -228,15 +240,62 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
             self._prepare(table, recipe, weight)
         x = self.preparation_.transform(table, self.dtype)
         held_out, stopping = self._validation(validation_data, len(x))
+        weights = self._row_weights(y, weight)
+        own: list[dict[str, float]] = [{}] * self.ensemble
+        if self.drawn:
+            own = self._drawn(goes_on, seeds)
+            if not isinstance(held_out, tuple):
+                x, t, weights, held_out = self._parted(x, t, weights, seeds[0])
         rows = rows_left(len(x), held_out) if isinstance(held_out, float) else len(x)
+        recipes = [recipe.with_drawn(self._task, settings) for settings in own]
         if goes_on:
             networks: list[Network] = self._members()
         else:
-            networks = [self._network(recipe, x, rows, seed) for seed in seeds[::2]]
-        optimizers = [self._optimizer(recipe, rows) for _network in networks]
-        weights = self._row_weights(y, weight)
+            networks = [
+                self._network(one, x, rows, seed)
+                for one, seed in zip(recipes, seeds[::2], strict=True)
+            ]
+        optimizers = [self._optimizer(one, rows) for one in recipes]
         self._train(networks, optimizers, recipe, x, t, weights, held_out, stopping, seeds[1::2])
+        if self.drawn:
+            self._select(networks, own, *held_out)
         return self
+
+    def _drawn(self, goes_on: bool, seeds: Sequence[int]) -> list[dict[str, float]]:
+        """Settings for each network of the ensemble, from the ranges of the preset."""
+        if self.ensemble == 1 or goes_on or self.optimizer is not None:
+            raise SettingError(
+                _(
+                    "drawn=True draws settings for the networks of an ensemble, each with AdamW and from the"
+                    " beginning: give ensemble=32, say, and neither optimizer nor warm_start."
+                )
+            )
+        given = [name for name in ("lr", "weight_decay") if getattr(self, name) is not None]
+        rng = np.random.default_rng(list(seeds))
+        return drawn_settings(self.preset, self.ensemble, rng, given)
+
+    def _parted(
+        self, x: Array, t: Array, weights: Array | None, seed: int
+    ) -> tuple[Array, Array, Array | None, tuple[Array, Array]]:
+        """Rows to train on, and others, the same for all networks, to choose networks by."""
+        ids = t.ndim == 1 and t.dtype.kind in "iu"
+        by = t if ids else np.arange(len(t), dtype=float)
+        inside, outside = stratified_split(by, self.validation_fraction, seed)
+        kept = None if weights is None else weights[inside]
+        return x[inside], t[inside], kept, (x[outside], t[outside])
+
+    def _select(
+        self, networks: Sequence[Network], own: Sequence[dict[str, float]], x: Array, t: Array
+    ) -> None:
+        """Keep the networks whose mean is best on rows held out."""
+        loss = self._loss()
+        if isinstance(loss, SoftmaxWithLoss):
+            loss = SoftmaxWithLoss()  # without smoothing
+        found = greedy_selection([in_parts(one.predict, x) for one in networks], t, loss)
+        pairs = list(zip(found.members, found.weights, strict=True))
+        total = sum(found.weights)
+        self._keep([networks[i] for i in found.members], [self.history_], found.weights)
+        self.members_ = [{**own[i], "weight": weight / total} for i, weight in pairs]
 
     def partial_fit(
         self,
@@ -329,7 +388,8 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         hidden = preset.hidden if preset else plain
         if preset is not None:
             preset = replace(preset, batch_size=batch, epochs=epochs)
-        return _Recipe(preset, tuple(whole(n, "hidden") for n in hidden), epochs, batch)
+        sizes = tuple(whole(n, "hidden") for n in hidden)
+        return _Recipe(preset, sizes, epochs, batch, self.lr, self.weight_decay)
 
     def _network(self, recipe: _Recipe, x: Array, rows: int, seed: int) -> Sequential:
         """A network for the rows x, of which so many are trained on."""
@@ -359,7 +419,7 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
             return copy.deepcopy(self.optimizer)
         if self.optimizer is None and recipe.preset is not None:
             if constant:
-                return AdamW(constant, beta2=BETA2, weight_decay=0.0)
+                return AdamW(constant, beta2=recipe.preset.beta2, weight_decay=0.0)
             return recipe.preset.optimizer(rows, task=self._task)
         name = "adamw" if self.optimizer is None else self.optimizer
         names = [known.lower() for known in OPTIMIZERS]
@@ -372,7 +432,7 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
                 )
             )
         kind: Any = optimizer_class(name.lower())
-        rate: Any = constant or self.lr or kind.first_lr
+        rate: Any = constant or recipe.lr or kind.first_lr
         steps = max(1, -(-rows // recipe.batch_size) * recipe.epochs)
         if self.schedule not in ("cosine", "constant"):
             raise SettingError(
@@ -384,7 +444,7 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
             )
         if constant is None and self.schedule == "cosine" and not isinstance(rate, Schedule):
             rate = Cosine(rate, steps)
-        decay = self.weight_decay
+        decay = recipe.weight_decay
         if decay is None:
             return kind(rate) if name.lower() != "adamw" else kind(rate, weight_decay=0.1)  # type: ignore[no-any-return]
         return kind(rate, weight_decay=decay)  # type: ignore[no-any-return]
@@ -453,11 +513,18 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
             for history in histories:
                 if history.error is not None:
                     raise history.error
-        self.__dict__.pop("_trainer", None)
+        for name in ("_trainer", "members_"):
+            self.__dict__.pop(name, None)
         self._keep(networks, histories)
 
-    def _keep(self, networks: Sequence[Any], histories: list[History]) -> None:
-        self.network_: Network = networks[0] if len(networks) == 1 else Ensemble(networks)
+    def _keep(
+        self,
+        networks: Sequence[Any],
+        histories: list[History],
+        weights: Sequence[float] | None = None,
+    ) -> None:
+        one = len(networks) == 1
+        self.network_: Network = networks[0] if one else Ensemble(networks, weights)
         self.history_ = histories[0]
         self.loss_curve_ = list(self.history_["loss"]) if len(self.history_) else []
         self.n_iter_ = len(self.history_)
@@ -497,6 +564,8 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):  # type: ignore[mis
             after it, too; "auto": True for the presets for tables, from 50 rows on.
         validation_fraction: the part of the rows held out for early stopping.
         ensemble: how many networks of different seeds, trained at once, answer with their mean.
+        drawn: draw a learning rate, weight decay and the like for each network of the ensemble, and keep
+            those whose mean is best on rows held out; `members_` has the settings and weights of these.
         categorical_features: names or indices of columns of numbers that are categories;
             "from_dtype": texts and categories of a frame only.
         class_weight: a dict of weights by label, or "balanced".
@@ -539,6 +608,7 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):  # type: ignore[mis
         early_stopping: bool | int | str = "auto",
         validation_fraction: float = BEST_EPOCH_BY,
         ensemble: int = 1,
+        drawn: bool = False,
         categorical_features: str | Sequence[Any] | None = "from_dtype",
         class_weight: Mapping[Any, float] | str | None = None,
         label_smoothing: float | None = None,
@@ -554,7 +624,7 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):  # type: ignore[mis
             preset, hidden=hidden, activation=activation, dropout=dropout, optimizer=optimizer,
             lr=lr, schedule=schedule, weight_decay=weight_decay, batch_size=batch_size,
             epochs=epochs, early_stopping=early_stopping, validation_fraction=validation_fraction,
-            ensemble=ensemble, categorical_features=categorical_features,
+            ensemble=ensemble, drawn=drawn, categorical_features=categorical_features,
             dtype=dtype, random_state=random_state, warm_start=warm_start, callbacks=callbacks, engine=engine,
             threads=threads, verbose=verbose,
         )  # fmt: skip
@@ -694,6 +764,7 @@ class NetworkRegressor(RegressorMixin, _NetworkEstimator):  # type: ignore[misc]
         early_stopping: bool | int | str = "auto",
         validation_fraction: float = BEST_EPOCH_BY,
         ensemble: int = 1,
+        drawn: bool = False,
         categorical_features: str | Sequence[Any] | None = "from_dtype",
         dtype: npt.DTypeLike = "float32",
         random_state: Any = None,
@@ -707,7 +778,7 @@ class NetworkRegressor(RegressorMixin, _NetworkEstimator):  # type: ignore[misc]
             preset, hidden=hidden, activation=activation, dropout=dropout, optimizer=optimizer,
             lr=lr, schedule=schedule, weight_decay=weight_decay, batch_size=batch_size,
             epochs=epochs, early_stopping=early_stopping, validation_fraction=validation_fraction,
-            ensemble=ensemble, categorical_features=categorical_features,
+            ensemble=ensemble, drawn=drawn, categorical_features=categorical_features,
             dtype=dtype, random_state=random_state, warm_start=warm_start, callbacks=callbacks, engine=engine,
             threads=threads, verbose=verbose,
         )  # fmt: skip

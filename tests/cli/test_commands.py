@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib
 import io
 import json
 import os
@@ -21,6 +20,8 @@ import pytest
 from tests.cli.driver import as_json, good, run
 
 import chainrule as cr
+from chainrule.cli import training_options
+from chainrule.cli.train_plan import WAYS
 from chainrule.files import load_model
 from chainrule.networks import ACTIVATIONS
 from chainrule.version import __version__
@@ -449,12 +450,12 @@ def test_version() -> None:
 
 
 def test_the_command_knows_what_the_library_has() -> None:
-    train = importlib.import_module(
-        "chainrule.cli.train"
-    )  # the package has the command by this name
-    apart = set(train.OPTIMIZERS) ^ set(map(str.lower, cr.optimizers.OPTIMIZERS))
-    assert not apart, f"only one of optimizers and OPTIMIZERS of cli/train.py has {sorted(apart)}"
-    assert set(train.ACTIVATIONS) == set(ACTIVATIONS)
+    apart = set(training_options.OPTIMIZERS) ^ set(map(str.lower, cr.optimizers.OPTIMIZERS))
+    assert not apart, (
+        f"only one of optimizers and OPTIMIZERS of cli/training_options.py has {sorted(apart)}"
+    )
+    assert set(training_options.ACTIVATIONS) == set(ACTIVATIONS)
+    assert set(training_options.PRESETS) == set(WAYS)
 
 
 def test_help_starts_without_numpy() -> None:

@@ -292,3 +292,11 @@ def test_the_command_can_be_typed_again() -> None:
     Path("m.safetensors").rename("first.safetensors")
     good(*typed[1:])
     assert Path("m.safetensors").read_bytes() == Path("first.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("preset", ["table", "table-small", "plain"])
+def test_first_weights_are_drawn_where_inputs_come_to_them(preset: str) -> None:
+    """In the preset table each number has waves first, whose weights are no features."""
+    good("train", "penguins", "--preset", preset, *FAST, "--report", "r.html")
+    page = Path("r.html").read_text("utf-8")
+    assert ("What the first layer looks for" in page) == (preset != "table")

@@ -11,7 +11,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.errors import DataError, NonFiniteError, SettingError
-from chainrule.training.recipes import _parts, folds_for
+from chainrule.training.recipes import folds_for, part_of_rows
 
 Array = npt.NDArray[Any]
 
@@ -120,13 +120,13 @@ def test_of_equals_it_is_the_first_and_one_is_not_tried() -> None:
 
 def test_parts_hold_every_row_once_and_every_class_evenly() -> None:
     t = np.repeat([0, 1, 2], [50, 23, 2])
-    part = _parts(t, 5, np.random.default_rng(0))
+    part = part_of_rows(t, 5, np.random.default_rng(0))
     assert np.bincount(part).tolist() == [15] * 5
     for label, rows in ((0, 50), (1, 23)):
         counts = np.bincount(part[t == label], minlength=5)
         assert counts.sum() == rows
         assert np.ptp(counts) <= 1
-    alone = _parts(np.zeros((50, 1)), 1, np.random.default_rng(0))
+    alone = part_of_rows(np.zeros((50, 1)), 1, np.random.default_rng(0))
     assert np.bincount(alone + 1).tolist() == [40, 10]
 
 

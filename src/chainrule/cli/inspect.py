@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
+from chainrule.cli.facts import fact_rows
 from chainrule.cli.help_pages import Command
 from chainrule.cli.options import json_option
 from chainrule.cli.terminal import json_out, paint, paragraph, printable, rows, say, spoken, tongue
@@ -70,7 +69,7 @@ def inspect(model: str, as_json: bool) -> None:
         rows(_preparation_rows(preparation))
     if loaded.facts:
         say()
-        rows(_fact_rows(loaded.facts))
+        rows(fact_rows(loaded.facts))
 
 
 def _inspect_onnx(model: str, as_json: bool) -> None:
@@ -114,83 +113,3 @@ def _some(names: Sequence[object], most: int = 12) -> Text:
     if len(names) <= most:
         return told
     return _("{names} and {count} more", names=told, count=len(names) - most)
-
-
-#: The facts that `chainrule train` keeps, by name.
-_FACTS = {
-    "made_by": _("made by"),
-    "data": _("data"),
-    "name": _("name"),
-    "fingerprint": _("fingerprint"),
-    "rows": _("rows"),
-    "columns": _("columns"),
-    "header": _("header"),
-    "encoding": _("encoding"),
-    "kinds": _("kinds"),
-    "decimal": _("decimal"),
-    "missing_words": _("missing words"),
-    "day_first": _("day first"),
-    "without": _("without"),
-    "split": _p("of a table into training and held-out rows", "split"),
-    "validation": _("validation"),
-    "seed": _("seed"),
-    "missing": _p("what to do with missing cells", "missing"),
-    "training_rows": _("training rows"),
-    "held_out_rows": _("held out rows"),
-    "training": _("training"),
-    "hidden": _("hidden"),
-    "activation": _p("a function", "activation"),
-    "optimizer": _("optimizer"),
-    "lr": _("lr"),
-    "schedule": _("schedule"),
-    "l2": _("l2"),
-    "batch_size": _("batch size"),
-    "dropout": _("dropout"),
-    "label_smoothing": _("label smoothing"),
-    "weight_decay": _("weight decay"),
-    "epochs": _("epochs"),
-    "tried": _("tried"),
-    "loss": _("loss"),
-    "folds": _("folds"),
-    "stopped": _("stopped"),
-    "engine": _("engine"),
-    "held_out": _("held out"),
-    "accuracy": _("accuracy"),
-    "constant": _p("a model that always answers the same", "constant"),
-    "linear": _p("a model", "linear"),
-}
-
-
-def _name(key: str) -> str:
-    return _FACTS.get(key, key.replace("_", " "))
-
-
-def _fact_rows(facts: Mapping[str, object]) -> list[tuple[str, str]]:
-    """The facts, a line for each; those that hold facts are written out."""
-    return [
-        (
-            _name(key),
-            listed(_pairs(value), "clauses") if isinstance(value, dict) else _plain(value),
-        )
-        for key, value in facts.items()
-    ]
-
-
-def _pairs(facts: Mapping[str, object]) -> list[Text]:
-    return [
-        _("{name} {value}", name=_name(key), value=_plain(value))
-        for key, value in facts.items()
-        if value is not None
-    ]
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, bool):
-        return _("yes") if value else _("no")
-    if isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value):
-        return f"{value[:12]}…"  # a fingerprint; --json has all of it
-    if isinstance(value, list) and value and all(isinstance(part, dict) for part in value):
-        return " | ".join(spoken(listed(_pairs(part))) for part in value)
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

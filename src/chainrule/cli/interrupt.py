@@ -15,10 +15,14 @@ __all__ = ["CtrlC"]
 
 
 class CtrlC(Callback):
-    """Ctrl-C ends the training; the model so far is kept, however often it is pressed."""
+    """Ctrl-C ends the training; the model so far is kept, however often it is pressed.
 
-    def __init__(self, trainer: Trainer) -> None:
-        self.trainer, self.started = trainer, False
+    Of several trainings in turn, `trainer` is the present one, and `pressed` tells that the others
+    are not to begin; `started` from the beginning says that there is something to keep already.
+    """
+
+    def __init__(self, trainer: Trainer | None = None, started: bool = False) -> None:
+        self.trainer, self.started, self.pressed = trainer, started, False
         self.old: Any = None
 
     def __enter__(self) -> CtrlC:
@@ -47,8 +51,12 @@ class CtrlC(Callback):
     def on_start(self, trainer: Trainer) -> None:
         """From now on there is something to keep."""
         self.started = True
+        if self.pressed:  # while the network was built
+            trainer.interrupt()
 
     def _asked(self, number: int, frame: FrameType | None) -> None:
         if not self.started:
             raise KeyboardInterrupt
-        self.trainer.interrupt()
+        self.pressed = True
+        if self.trainer is not None:
+            self.trainer.interrupt()

@@ -23,6 +23,7 @@ from chainrule.cli.play import play
 from chainrule.cli.predict import predict
 from chainrule.cli.terminal import complain, let_go, prepare, say, tongue
 from chainrule.cli.train import train
+from chainrule.cli.tune import tune
 from chainrule.errors import ChainruleError
 from chainrule.lang.messages import Text, _, listed, sentences
 from chainrule.version import __version__
@@ -191,5 +192,5 @@ def chainrule(ctx: click.Context) -> None:
         say(ctx.get_help())
 
 
-for _command in (train, predict, evaluate, inspect, draw, check, figures, export, play):
+for _command in (train, tune, predict, evaluate, inspect, draw, check, figures, export, play):
     chainrule.add_command(_command)

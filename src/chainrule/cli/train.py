@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,15 +11,7 @@ from click.core import ParameterSource
 from chainrule.cli.data_source import STDIN
 from chainrule.cli.help_pages import Command, option
 from chainrule.cli.language import OPTION, asked_for
-from chainrule.cli.options import (
-    Hidden,
-    Number,
-    OneOf,
-    data_options,
-    engine_option,
-    json_option,
-)
-from chainrule.cli.places import Place
+from chainrule.cli.options import Number, data_options, engine_option, json_option
 from chainrule.cli.terminal import (
     complain,
     json_out,
@@ -33,6 +26,16 @@ from chainrule.cli.terminal import (
     typed,
     width,
 )
+from chainrule.cli.training_options import (
+    quiet_option,
+    report_option,
+    seed_option,
+    setting_options,
+    target_options,
+    threads_option,
+    validation_option,
+    what_options,
+)
 from chainrule.lang.messages import Text, _, _n, _p, sentences
 from chainrule.text_width import cells_wide, padded
 
@@ -40,32 +43,9 @@ if TYPE_CHECKING:
     from chainrule.cli.train_plan import Plan
     from chainrule.cli.train_run import Trained
 
-__all__ = ["train"]
+__all__ = ["command_line", "data_lines", "show_name", "show_result", "train"]
 
-# The names in networks.ACTIVATIONS, optimizers.OPTIMIZERS and cli.train_plan.WAYS, which a test compares
-# with these: the help starts without NumPy.
-PRESETS = ("table", "table-small", "plain")
-ACTIVATIONS = ("relu", "leaky_relu", "elu", "selu", "silu", "mish", "gelu", "tanh", "sigmoid")
-OPTIMIZERS = ("adamw", "adam", "sgd", "momentum", "nesterov", "rmsprop", "adagrad")
 INTERRUPTED = 130
-
-
-class Epochs(Number):
-    """The number of epochs: 1 or more; 0 is allowed with --playground, which then trains nothing."""
-
-    def __init__(self) -> None:
-        super().__init__(whole=True, least=1, most=10**6, example="100")
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """The number, or an error that says what is allowed."""
-        if (
-            ctx is not None
-            and ctx.get_parameter_source("playground") == ParameterSource.COMMANDLINE
-        ):
-            return Number(whole=True, least=0, most=10**6).convert(value, param, ctx)
-        return super().convert(value, param, ctx)
 
 
 @click.command(
@@ -91,30 +71,7 @@ class Epochs(Number):
     ),
 )
 @click.argument("data", metavar="DATA", required=False)
-@option("--target", metavar="COLUMN", help=_("The column to predict."))
-@option(
-    "--without",
-    multiple=True,
-    metavar="COLUMN",
-    help=_("A column not to learn from; may be given again."),
-)
-@option(
-    "--out",
-    type=Place(),
-    metavar="FILE",
-    help=_("Where the model goes; DATA.safetensors by default."),
-)
-@option("--force", is_flag=True, help=_("Overwrite an existing file."))
-@option(
-    "--preset",
-    type=OneOf(("auto", *PRESETS)),
-    default="auto",
-    help=_(
-        "How the network is built and trained: table, with settings tuned on many tables; table-small, its"
-        " short form; or plain. By default table from 10,000 rows on, else plain; plain, too, for pixels"
-        " and with --activation, --optimizer, --schedule or --l2."
-    ),
-)
+@what_options
 @option(
     "--ensemble",
     type=Number(whole=True, least=1, most=1000, example="8"),
@@ -123,125 +80,30 @@ class Epochs(Number):
     help=_("Train N networks of different seeds at once, and answer with their mean."),
 )
 @option(
-    "--hidden",
-    type=Hidden(),
-    metavar="SIZES",
-    help=_("Sizes of the hidden layers: 64,32, or none. By default 256,256,256; 128 in plain."),
-)
-@option(
-    "--activation",
-    type=OneOf(ACTIVATIONS),
-    help=_("What stands between the layers in plain; by default relu."),
-)
-@option(
-    "--optimizer",
-    type=OneOf(OPTIMIZERS),
-    help=_("How the weights move in plain; by default adamw."),
-)
-@option(
-    "--lr",
-    type=Number(above=0, most=1000, example="0.01"),
-    metavar="RATE",
-    help=_("The highest learning rate; by default the preset's, or what suits the optimizer."),
-)
-@option(
-    "--schedule",
-    type=OneOf(("cosine", "constant")),
-    help=_("How the learning rate goes on in plain; by default cosine."),
-)
-@option(
-    "--epochs",
-    type=Epochs(),
-    metavar="N",
+    "--drawn",
+    is_flag=True,
     help=_(
-        "Times through the rows. By default 256; in plain, chosen with the weight decay, on training"
-        " rows left out."
+        "Draw settings for each network of --ensemble, and keep those whose mean is best on training rows"
+        " left out."
     ),
 )
-@option(
-    "--batch-size",
-    type=Number(whole=True, least=1, most=10**9, example="32"),
-    metavar="N",
-    help=_("Rows a step. By default 256; in plain, 32, or 128 from 10,000 rows on."),
+@setting_options(
+    "--hidden", "--activation", "--optimizer", "--lr", "--schedule", "--epochs", "--batch-size"
 )
-@option(
-    "--validation",
-    type=Number(least=0, below=1, example="0.2"),
-    default=0.2,
-    show_default=True,
-    metavar="PART",
-    help=_("The part of the rows to hold out; 0 for none."),
-)
+@validation_option
 @option(
     "--patience",
     type=Number(whole=True, least=1, most=10**6, example="10"),
     metavar="N",
     help=_("Stop when the held-out loss has not improved for N epochs; keep the best."),
 )
-@option(
-    "--weight-decay",
-    type=Number(least=0, most=1000, example="0.1"),
-    metavar="RATE",
-    help=_(
-        "Shrink the weights at each update. By default 0.02; in plain, chosen with the epochs, for adamw;"
-        " else 0."
-    ),
-)
-@option(
-    "--l2",
-    type=Number(least=0, most=1000, example="0.001"),
-    metavar="RATE",
-    help=_("Add RATE times the weight to its gradient, in plain."),
-)
-@option(
-    "--dropout",
-    type=Number(least=0, below=1, example="0.2"),
-    metavar="PART",
-    help=_(
-        "The part of each hidden layer to leave out at each step. By default 0.15; in plain, 0."
-    ),
-)
-@option(
-    "--label-smoothing",
-    type=Number(least=0, below=1, example="0.1"),
-    metavar="PART",
-    help=_("How much of each class's target goes to all classes. By default 0.1."),
-)
-@option(
-    "--task",
-    type=OneOf(("auto", "classification", "regression")),
-    default="auto",
-    help=_("Classes or numbers; by default the target tells."),
-)
-@option(
-    "--missing",
-    type=OneOf(("fill", "drop", "error")),
-    default="fill",
-    show_default=True,
-    help=_("Rows with empty cells: fill the cells, drop the rows, or stop."),
-)
+@setting_options("--weight-decay", "--l2", "--dropout", "--label-smoothing", "--beta2", "--sigma")
+@target_options
 @data_options
-@option(
-    "--seed",
-    type=Number(whole=True, least=0, most=2**63 - 1, example="0"),
-    default=0,
-    show_default=True,
-    metavar="N",
-    help=_("Same seed, same model, bit for bit."),
-)
+@seed_option
 @engine_option
-@option(
-    "--threads",
-    type=Number(whole=True, least=1, most=64, example="2"),
-    metavar="N",
-    help=_("Threads of the compiled engine; by default one a core, where that pays."),
-)
-@option(
-    "--report",
-    type=Place(),
-    metavar="FILE",
-    help=_("Tell of it all on one HTML page, with pictures."),
-)
+@threads_option
+@report_option
 @option(
     "--playground",
     is_eager=True,  # --epochs asks for it
@@ -252,7 +114,7 @@ class Epochs(Number):
     ),
 )
 @json_option
-@option("--quiet", is_flag=True, help=_("Say nothing but errors."))
+@quiet_option
 def train(playground: str | None, as_json: bool, quiet: bool, **options: Any) -> None:
     """Train a network on a table and keep it in a file."""
     ctx = click.get_current_context()
@@ -291,12 +153,19 @@ def train(playground: str | None, as_json: bool, quiet: bool, **options: Any) ->
         ctx.exit(INTERRUPTED)
 
 
-def command_line(ctx: click.Context) -> list[str]:
-    """The command as it was given, to be typed again; every option is a part of its own."""
+def command_line(
+    ctx: click.Context, command: str | None = None, leave_out: Collection[str] = ()
+) -> list[str]:
+    """The command as it was given, to be typed again; every option is a part of its own.
+
+    As another `command`, if that is given, and without the parameters to `leave_out`.
+    """
+    command = str(ctx.info_name) if command is None else command
     arguments, options = [], []
     for param in ctx.command.params:
         name = param.name or ""
-        if ctx.get_parameter_source(name) != ParameterSource.COMMANDLINE or name not in ctx.params:
+        given = ctx.get_parameter_source(name) == ParameterSource.COMMANDLINE
+        if not given or name not in ctx.params or name in leave_out:
             continue
         value = ctx.params[name]
         if isinstance(param, click.Argument):
@@ -310,14 +179,26 @@ def command_line(ctx: click.Context) -> list[str]:
             options.append(typed(param.opts[-1], text))
     if (lang := asked_for(ctx)) is not None:
         options.append(typed(OPTION, lang))
-    start = typed("chainrule", str(ctx.info_name))
+    start = typed("chainrule", command)
     if any(argument.startswith("-") and argument != STDIN for argument in arguments):
         return [start, *options, typed("--", *arguments)]
-    return [typed("chainrule", str(ctx.info_name), *arguments), *options]
+    return [typed("chainrule", command, *arguments), *options]
 
 
 def show_plan(plan: Plan) -> None:
     """The plan, shown before training."""
+    show_name(plan)
+    pairs = [*data_lines(plan), (_("network"), plan.network)]
+    first, *others = plan.training
+    pairs.append((_("training"), _("{rows}; {steps}", rows=plan.held_out, steps=first)))
+    pairs += [("", line) for line in others]
+    pairs.append((_("engine"), plan.engine))
+    rows(pairs)
+    say()
+
+
+def show_name(plan: Plan) -> None:
+    """The name of the data, with its size and what is predicted."""
     data = printable(
         _(
             "{rows}, {columns}; {predicts}",
@@ -333,6 +214,10 @@ def show_plan(plan: Plan) -> None:
         say(name)
         paragraph(data)
     say()
+
+
+def data_lines(plan: Plan) -> list[tuple[str, str]]:
+    """What was decided about the data, as lines to show."""
     notes = plan.notes[:30]
     if len(plan.notes) > 30:
         more = _n(
@@ -341,20 +226,11 @@ def show_plan(plan: Plan) -> None:
             len(plan.notes) - 30,
         )
         notes = (*notes, more)
-    pairs: list[tuple[str, str]] = [
-        (_("data") if i == 0 else "", note) for i, note in enumerate(notes)
-    ]
-    pairs.append((_("network"), plan.network))
-    first, *others = plan.training
-    pairs.append((_("training"), _("{rows}; {steps}", rows=plan.held_out, steps=first)))
-    pairs += [("", line) for line in others]
-    pairs.append((_("engine"), plan.engine))
-    rows(pairs)
-    say()
+    return [(_("data") if i == 0 else "", note) for i, note in enumerate(notes)]
 
 
-def show_result(trained: Trained) -> None:
-    """The result, and the commands to type next."""
+def show_result(trained: Trained, *more: str) -> None:
+    """The result, and the commands to type next: how to use the model, and `more`."""
     say()
     pairs: list[tuple[str, str]] = [*trained.figures]
     pairs += [(_("time"), _time(trained)), (_("model"), _model(trained))]
@@ -365,12 +241,13 @@ def show_result(trained: Trained) -> None:
         say()
         remark(sentences(*trained.verdict))
     say()
-    model, data = typed(trained.out), typed(trained.data)
     start = _p("commands to type next", "next")
-    for i, command in enumerate(("predict", "evaluate")):
+    lines = [
+        typed("chainrule", name, trained.out, trained.data) for name in ("predict", "evaluate")
+    ]
+    for i, line in enumerate((*lines, *more)):
         before = paint(start, "dim") if i == 0 else padded("", cells_wide(spoken(start)))
-        line = f"chainrule {command} {printable(model)} {printable(data)}"
-        say(f"{before}  {paint(line, 'bold')}")
+        say(f"{before}  {paint(printable(line), 'bold')}")
 
 
 def _time(trained: Trained) -> Text:

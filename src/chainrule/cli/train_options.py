@@ -30,6 +30,7 @@ class TrainOptions:
     force: bool
     preset: str
     ensemble: int
+    drawn: bool
     hidden: tuple[int, ...] | None
     activation: str | None
     optimizer: str | None
@@ -43,6 +44,8 @@ class TrainOptions:
     l2: float | None
     dropout: float | None
     label_smoothing: float | None
+    beta2: float | None
+    sigma: float | None
     task: Literal["auto", "classification", "regression"]
     missing: str
     read_as: DataOptions
@@ -64,6 +67,11 @@ class TrainOptions:
         }
         return [option for option, is_given in given.items() if is_given]
 
+    def table_options(self) -> list[str]:
+        """The options that were given and that the plain preset does not have."""
+        given = {"--beta2": self.beta2 is not None, "--sigma": self.sigma is not None}
+        return [option for option, is_given in given.items() if is_given]
+
     def preset_for(self, table: Table) -> tuple[str, Text | None]:
         """The preset for the training rows of a table, and why, where it was not asked for.
 
@@ -73,20 +81,16 @@ class TrainOptions:
         Raises:
             SettingError: an option that the preset asked for does not have.
         """
-        own = self.plain_options()
-        if self.preset not in ("auto", PLAIN) and own:
-            raise SettingError(
-                _(
-                    "--preset {preset} has no {options}: that is for --preset plain.",
-                    preset=self.preset,
-                    options=listed(own, "and"),
-                )
-            )
+        own, tables = self.plain_options(), self.table_options()
+        self._refuse_unfit(own, tables)
         if self.preset != "auto":
             return self.preset, None
-        if own:
-            return PLAIN, _(
-                "--preset plain, since {options} was given.", options=listed(own, "and")
+        if own or tables:
+            preset = PLAIN if own else "table"
+            return preset, _(
+                "--preset {preset}, since {options} was given.",
+                preset=preset,
+                options=listed(own or tables, "and"),
             )
         numbers = sum(table.kind(name) != "text" for name in table.names) - 1
         if numbers > MANY_NUMBERS:
@@ -97,3 +101,26 @@ class TrainOptions:
         if len(table) < FEW_ROWS:
             return PLAIN, None
         return "table", _("--preset table, since there are {least:,} rows or more.", least=FEW_ROWS)
+
+    def _refuse_unfit(self, own: list[str], tables: list[str]) -> None:
+        """Raise if an option was given that the preset asked for, or another option, does not go with."""
+        if self.preset not in ("auto", PLAIN) and own:
+            raise SettingError(
+                _(
+                    "--preset {preset} has no {options}: that is for --preset plain.",
+                    preset=self.preset,
+                    options=listed(own, "and"),
+                )
+            )
+        if tables and (self.preset == PLAIN or (own and self.preset == "auto")):
+            raise SettingError(
+                _(
+                    "{options} is for --preset table, and the preset is plain ({why}). Leave one out.",
+                    options=listed(tables, "and"),
+                    why=listed(own, "and") if own else "--preset plain",
+                )
+            )
+        if self.preset == "table-small" and self.sigma is not None:
+            raise SettingError(
+                _("--preset table-small has no --sigma: its numbers become no waves.")
+            )

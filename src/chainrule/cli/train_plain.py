@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from itertools import pairwise
@@ -11,7 +12,8 @@ from chainrule import optimizers, schedules
 from chainrule.cli.interrupt import CtrlC
 from chainrule.cli.model_and_data import Facts
 from chainrule.cli.train_options import TrainOptions
-from chainrule.cli.train_ways import Array, Outcome, Rows, Way, check_memory
+from chainrule.cli.train_ways import Array, Outcome, Rows, Way, check_memory, layers_and_width
+from chainrule.errors import SettingError
 from chainrule.lang.messages import Text, _, _n
 from chainrule.layers import MeanSquaredError, SoftmaxWithLoss
 from chainrule.networks import Sequential
@@ -46,6 +48,7 @@ def recipe_options(options: TrainOptions) -> list[str]:
 class PlainWay(Way):
     """Affine layers with one activation between them, and a recipe chosen by cross-validation."""
 
+    name = PLAIN
     encoding = "standard"
 
     def _build(self, x: Array) -> None:
@@ -87,9 +90,31 @@ class PlainWay(Way):
             decay = usual[0].weight_decay if "weight_decay" in own else 0.0
         return (Recipe(options.epochs or usual[0].epochs, decay),)
 
-    def _optimizer(self) -> Optimizer:
+    def _refuse_drawn(self) -> None:
+        super()._refuse_drawn()
+        if self.options.optimizer not in (None, OPTIMIZER):
+            raise SettingError(
+                _(
+                    "--drawn has ranges for {known} alone; got --optimizer {given}.",
+                    known=OPTIMIZER,
+                    given=self.options.optimizer,
+                )
+            )
+
+    def _optimizers(self) -> list[Optimizer]:
+        if not self.options.drawn:
+            return [copy.deepcopy(self.trainer.optimizer) for _network in self.networks]
+        made = []
+        for own in self.drawn:
+            optimizer = self._optimizer(own.get("lr"))
+            decay = own.get("weight_decay", self.recipe.weight_decay)
+            Recipe(self.recipe.epochs, decay).prepare(optimizer, self.trained, self.batch_size)
+            made.append(optimizer)
+        return made
+
+    def _optimizer(self, lr: float | None = None) -> Optimizer:
         """The optimizer with its schedule, which the recipe makes as long as the training."""
-        rate: float | schedules.Schedule = self.lr
+        rate: float | schedules.Schedule = lr or self.lr
         if (self.options.schedule or SCHEDULE) == "cosine":
             rate = schedules.Cosine(rate, steps=1)
         kind: Any = optimizer_class(self.optimizer_name)
@@ -143,6 +168,17 @@ class PlainWay(Way):
             ),
         )
 
+    def values(self) -> dict[str, Any]:
+        """The settings, by the names of their ranges; epochs and decay are those of the first recipe."""
+        return {
+            **layers_and_width(self.hidden),
+            "lr": self.lr,
+            "dropout": self.options.dropout or 0.0,
+            "weight_decay": self.recipes[0].weight_decay,
+            "label_smoothing": self.smoothing,
+            "epochs": self.recipes[0].epochs,
+        }
+
     def facts(self) -> Facts:
         """How training is set up."""
         return {
@@ -170,11 +206,17 @@ class PlainWay(Way):
             choice = Choice(self.recipes, (), 0)
         else:
             choice = choose_recipe(trainer, *rows, self.recipes, self.batch_size, progress=progress)
+        self.recipe = choice.recipe
         patience = self.options.patience
         stopping = None if patience is None else EarlyStopping(patience=patience)
         history = self.fit(rows, validation, choice.recipe.epochs, stopping, progress, ctrl_c)
-        facts = {"weight_decay": choice.recipe.weight_decay, **_tried(choice)}
-        return Outcome(history, choice.recipe.epochs, _recipe_line(choice), facts)
+        facts = {
+            "weight_decay": choice.recipe.weight_decay,
+            **_tried(choice),
+            **self.selected_facts(),
+        }
+        lines = (*_recipe_line(choice), *self.selected_lines())
+        return Outcome(history, choice.recipe.epochs, lines, facts)
 
 
 def _tried(choice: Choice) -> Facts:

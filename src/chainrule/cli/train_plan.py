@@ -23,7 +23,8 @@ from chainrule.datasets.wording import quoted
 from chainrule.errors import ExtraMissingError, SettingError
 from chainrule.lang.messages import Text, _, _n, _p, listed
 from chainrule.training.choice import engine_line
-from chainrule.training.presets import PLAIN
+from chainrule.training.presets import BEST_EPOCH_BY, PLAIN
+from chainrule.training.trials import Trials
 from chainrule.version import __version__
 
 __all__ = ["WAYS", "Plan", "identifier_hints", "make_plan"]
@@ -62,6 +63,8 @@ class Plan:
     #: The rows, ready for the network: to train on, and to score by, if any are held out.
     training_rows: Rows = field(repr=False)
     held_rows: Rows | None = field(repr=False)
+    #: The trials that the settings come from, if they were tuned.
+    trials: Trials | None = field(default=None, repr=False)
 
 
 def make_plan(options: TrainOptions) -> Plan:
@@ -197,6 +200,15 @@ def _without_columns(options: TrainOptions, table: Table, target: str) -> Table:
 def _ensemble_line(options: TrainOptions) -> tuple[Text, ...]:
     if options.ensemble == 1:
         return ()
+    if options.drawn:
+        return (
+            _(
+                "{count} such networks of different seeds and drawn settings, all at once; those whose mean"
+                " is best on {part:.0%} of these rows, which are not trained on, answer",
+                count=options.ensemble,
+                part=BEST_EPOCH_BY,
+            ),
+        )
     return (
         _(
             "{count} such networks of different seeds, all at once; their mean answers",

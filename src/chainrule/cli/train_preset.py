@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from chainrule.cli.interrupt import CtrlC
 from chainrule.cli.model_and_data import Facts
-from chainrule.cli.train_ways import Array, Outcome, Rows, Way, check_memory
+from chainrule.cli.train_ways import Array, Outcome, Rows, Way, check_memory, layers_and_width
 from chainrule.lang.messages import Text, _
 from chainrule.optimizers import Optimizer
 from chainrule.training import PRESETS
@@ -16,7 +17,6 @@ from chainrule.training.presets import (
     FEW_ROWS,
     VALUES,
     best_epoch,
-    rows_left,
 )
 
 __all__ = ["SmallTableWay", "TableWay"]
@@ -37,6 +37,8 @@ class TableWay(Way):
             dropout=options.dropout,
             weight_decay=options.weight_decay,
             label_smoothing=options.label_smoothing,
+            beta2=options.beta2,
+            sigma=options.sigma,
             epochs=options.epochs,
             batch_size=options.batch_size,
             lr=options.lr,
@@ -47,11 +49,13 @@ class TableWay(Way):
         width = x.shape[1] + layout.columns * (EMBEDDING - 1)
         width += layout.numbers * (VALUES - 1) * self.preset.embeds
         check_memory(self.preset.hidden, self._parameters(width) * options.ensemble)
+        #: The preset with the settings of each network.
+        self.presets = [self.preset.with_settings(task, **own) for own in self.drawn]
         self.networks = [
-            self.preset.network(
+            preset.network(
                 x, outputs=self.outputs, layout=layout, task=task, rows=self.trained, seed=seed
             )
-            for seed, _ in self.seeds
+            for preset, (seed, _) in zip(self.presets, self.seeds, strict=True)
         ]
 
     def _parameters(self, width: int) -> int:
@@ -61,7 +65,11 @@ class TableWay(Way):
         return count
 
     def _optimizer(self) -> Optimizer:
-        return self.preset.optimizer(self.trained, task=self.preparation.task)
+        return self._optimizers()[0]
+
+    def _optimizers(self) -> list[Optimizer]:
+        task = self.preparation.task
+        return [preset.optimizer(self.trained, task=task) for preset in self.presets]
 
     def network_line(self) -> Text:
         """The network in a line."""
@@ -92,10 +100,18 @@ class TableWay(Way):
         """The part of the training rows that chooses the epoch to keep; 0 where rows are few."""
         return BEST_EPOCH_BY if self.count >= FEW_ROWS else 0.0
 
-    @property
-    def trained(self) -> int:
-        """How many of the rows are trained on."""
-        return rows_left(self.count, self.chosen_by)
+    def values(self) -> dict[str, Any]:
+        """The settings, by the names of their ranges."""
+        preset = self.preset
+        return {
+            **layers_and_width(preset.hidden),
+            "lr": self.lr,
+            "dropout": preset.dropout,
+            "weight_decay": preset.weight_decay,
+            "beta2": preset.beta2,
+            "sigma": preset.sigma,
+            "label_smoothing": preset.label_smoothing,
+        }
 
     def facts(self) -> Facts:
         """How training is set up."""
@@ -109,6 +125,8 @@ class TableWay(Way):
             "dropout": preset.dropout,
             "weight_decay": preset.weight_decay,
             "label_smoothing": preset.label_smoothing if self.preparation.classes else None,
+            "beta2": preset.beta2,
+            "sigma": preset.sigma if preset.embeds else None,
             "seed": self.options.seed,
         }
 
@@ -123,7 +141,8 @@ class TableWay(Way):
         if by is not None:
             stopping = best_epoch(bool(self.preparation.classes), self.options.patience)
         history = self.fit(rows, by, self.epochs, stopping, progress, ctrl_c)
-        return Outcome(history, self.epochs, facts={"best_epoch_by": by})
+        facts = {"best_epoch_by": by, **self.selected_facts()}
+        return Outcome(history, self.epochs, self.selected_lines(), facts)
 
 
 class SmallTableWay(TableWay):

@@ -26,7 +26,7 @@ from chainrule.files import save_model
 from chainrule.lang.messages import Text, _, sentences
 from chainrule.training import Baselines
 
-__all__ = ["Trained", "run_plan"]
+__all__ = ["Trained", "keep", "run_plan"]
 
 Array = npt.NDArray[Any]
 
@@ -64,17 +64,17 @@ class Trained:
 def run_plan(plan: Plan, progress: str | None) -> Trained:
     """Train, score the held-out rows, keep the model and write the report."""
     with CtrlC(plan.way.trainer) as ctrl_c:
-        return _run_plan(plan, progress, ctrl_c)
+        started = time.perf_counter()
+        outcome = _train(plan, progress, ctrl_c)
+        if outcome.history.interrupted and plan.trials is not None:
+            raise KeyboardInterrupt  # a part of a training is not what the trials found
+        return keep(plan, outcome, time.perf_counter() - started)
 
 
-def _run_plan(plan: Plan, progress: str | None, ctrl_c: CtrlC) -> Trained:
-    options, preparation = plan.options, plan.preparation
+def keep(plan: Plan, outcome: Outcome, seconds: float) -> Trained:
+    """Score the held-out rows with what was trained, keep the model and write the report."""
+    options, preparation, history = plan.options, plan.preparation, outcome.history
     rows, validation = plan.training_rows, plan.held_rows
-    started = time.perf_counter()
-    outcome = _train(plan, progress, ctrl_c)
-    history = outcome.history
-    seconds = time.perf_counter() - started
-
     facts = dict(plan.facts)
     facts["training"] = {
         **facts["training"],
@@ -90,9 +90,10 @@ def _run_plan(plan: Plan, progress: str | None, ctrl_c: CtrlC) -> Trained:
     verdict: tuple[Text, ...] = ()
     if validation is not None:
         evaluation = evaluate_held_out(plan.way.network, preparation, baselines, *validation)
-        verdict = evaluation.verdict(options.hidden != (), recipe_options(options))
+        given = recipe_options(options) if plan.trials is None else []
+        verdict = evaluation.verdict(options.hidden != (), given)
         facts["held_out"] = evaluation.scores
-    chose = options.patience is not None and plan.way.held_out_chooses
+    chose = options.patience is not None and plan.way.held_out_chooses and not options.drawn
     out = _keep_model(plan, facts, baselines)
     report = options.report if len(history) else None
     if report is not None:
@@ -170,6 +171,7 @@ def _write_report(
         trainer=plan.way.trainer,
         seconds=seconds,
         checksum=_checksum(plan.options.data),
+        trials=plan.trials,
     )
     write_whole(path, report_page(run, current()).encode(), overwrite=plan.options.force)
 

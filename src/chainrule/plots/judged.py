@@ -20,6 +20,7 @@ from chainrule.plots.page import Html, beside, facts, picture, table, text
 from chainrule.plots.residuals import draw_residuals
 from chainrule.training import Trainer, confusion_matrix
 from chainrule.training.metrics import class_scores, in_units, regression_scores
+from chainrule.training.trials import Trials
 
 __all__ = ["Classes", "Evaluation", "Numbers", "Run"]
 
@@ -52,6 +53,8 @@ class Run:
     seconds: float
     #: The sha256 of the data's file; None if the data is no file.
     checksum: str | None
+    #: The trials that the settings come from, if they were tuned.
+    trials: Trials | None = None
 
     @property
     def network(self) -> Network:

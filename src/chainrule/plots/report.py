@@ -17,6 +17,7 @@ from chainrule.graph.variable import Array
 from chainrule.graph.verdicts import Verdict
 from chainrule.graph.wording import shape_text
 from chainrule.lang.messages import Text, _, _n, _p, in_language, listed
+from chainrule.layers import Affine, NTKAffine
 from chainrule.networks import Network
 from chainrule.plots.curves import draw_history
 from chainrule.plots.features import draw_features
@@ -24,6 +25,7 @@ from chainrule.plots.figure import label_of
 from chainrule.plots.judged import Classes, Evaluation, Numbers, Run
 from chainrule.plots.page import Html, beside, facts, picture, section, table, text, whole_page
 from chainrule.plots.regions import draw_regions
+from chainrule.plots.tuning import trials_section
 from chainrule.version import __version__
 
 __all__ = ["network_picture", "report_page"]
@@ -51,6 +53,7 @@ def report_page(run: Run, lang: str = "en") -> str:
             _("Network").said(lang),
             network_picture(run.network, evaluation.x[:4], evaluation.t[:4], lang),
         ),
+        *_tuning(run, lang),
         section(_("Training").said(lang), *_curves(run, lang)),
         section(evaluation.title(), *evaluation.parts()),
         section(_("The hardest rows").said(lang), *evaluation.worst()),
@@ -155,12 +158,19 @@ def _curves(run: Run, lang: str) -> list[str]:
     return [f"<p>{text(summary)}</p>", picture(draw_history(history, lang=lang), "curves", summary)]
 
 
+def _tuning(run: Run, lang: str) -> list[Html]:
+    """The trials that the settings come from, if they were tuned."""
+    if run.trials is None:
+        return []
+    return [section(_("Tuning").said(lang), *trials_section(run.trials, lang))]
+
+
 def _features(evaluation: Evaluation, lang: str) -> list[Html]:
     """The weights of the first layer, if they can be drawn; decision regions, if there are two inputs."""
     network = evaluation.run.network
     names = [_feature(name, lang) for name in evaluation.run.preparation.features]
     shape, parts = evaluation.image, []
-    if shape is not None or len(names) <= WIDE:
+    if _weighs_inputs(network, len(names)) and (shape is not None or len(names) <= WIDE):
         title = _("What the first layer looks for").said(lang)
         features_figure = draw_features(
             network, shape, names=None if shape else names, most=UNITS, lang=lang
@@ -178,6 +188,15 @@ def _features(evaluation: Evaluation, lang: str) -> list[Html]:
         figure.axes[0].set(xlabel=_axis(names[0], lang), ylabel=_axis(names[1], lang))
         parts.append(section(title, picture(figure, "regions", title)))
     return parts
+
+
+def _weighs_inputs(network: Network, inputs: int) -> bool:
+    """Whether the first matrix of weights has a row for each input, and no embedding comes before."""
+    for _name, layer in network.named_layers():
+        matrices = [p.data for p in layer._parameters.values() if p.data.ndim == 2]
+        if matrices:
+            return isinstance(layer, Affine | NTKAffine) and len(matrices[0]) == inputs
+    return False
 
 
 def _feature(name: str, lang: str) -> str:

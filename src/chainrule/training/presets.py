@@ -67,7 +67,8 @@ class Preset:
 
     `encoding` is that of `datasets.Preprocessor.fit`; `lr` the highest learning rate for classes and
     for values; `embeds`: each number becomes a PeriodicEmbedding, and activations have learnt
-    slopes; `dropout` and `weight_decay` let go over the second half of training.
+    slopes; `dropout` and `weight_decay` let go over the second half of training; `sigma` is that of
+    the PeriodicEmbedding, `beta2` that of Adam.
 
     >>> import chainrule as cr
     >>> table = cr.datasets.load("iris")
@@ -89,6 +90,8 @@ class Preset:
     label_smoothing: float = 0.1
     epochs: int = 256
     batch_size: int = 256
+    sigma: float = 0.1
+    beta2: float = 0.95
 
     def with_settings(self, task: Task, *, lr: Any = None, **given: Any) -> Preset:
         """This preset with the settings in place of its own that are not None; `lr` is the task's."""
@@ -127,7 +130,9 @@ class Preset:
             layers.append(table)
             width += layout.columns * (EMBEDDING - 1)
         if self.embeds and layout.numbers:
-            waves = PeriodicEmbedding.sized(layout.numbers, waves=WAVES, outputs=VALUES)
+            waves = PeriodicEmbedding.sized(
+                layout.numbers, waves=WAVES, outputs=VALUES, sigma=self.sigma
+            )
             waves.lr_factor = SLOW
             layers.append(waves)
             width += layout.numbers * (VALUES - 1)
@@ -165,15 +170,14 @@ class Preset:
         steps = self.steps(rows, epochs)
         rate = CosineLog(self.lr[task], steps)
         if not self.weight_decay:
-            return Adam(rate, beta2=BETA2)
-        return AdamW(rate, beta2=BETA2, weight_decay=FlatCosine(self.weight_decay, steps))
+            return Adam(rate, beta2=self.beta2)
+        return AdamW(rate, beta2=self.beta2, weight_decay=FlatCosine(self.weight_decay, steps))
 
 
 #: Values for a category, waves and values for a number.
 EMBEDDING, WAVES, VALUES = 8, 16, 4
 #: Factors of the rate: for biases, slopes and waves; for the scale of the inputs.
 SLOW, FAST = 0.1, 6.0
-BETA2 = 0.95
 
 
 def _affine(inputs: int, outputs: int, init: str = "normal") -> NTKAffine:

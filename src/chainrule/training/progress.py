@@ -12,7 +12,7 @@ from chainrule.errors import SettingError, shown
 from chainrule.lang.messages import Message, Text, _, _n, _p, in_language
 from chainrule.text_width import cells_wide
 
-__all__ = ["Progress", "ProgressOfMany"]
+__all__ = ["Progress", "ProgressOfMany", "ProgressOfTrials"]
 
 
 #: Seconds between the lines for many networks.
@@ -215,3 +215,34 @@ class ProgressOfMany(Progress):
         if self.bar is not None:
             self.bar.set_description_str(self._told().said(self.lang), refresh=False)
         super().close()
+
+
+class ProgressOfTrials(Progress):
+    """Shows the progress of trials of settings: a bar over all of them, or a line for each."""
+
+    def __init__(self, mode: str | bool | None, trials: int, lang: str) -> None:
+        super().__init__(mode, trials, 1, lang)
+
+    def within(self, ended: float) -> None:
+        """So many trials have ended, and a part of the present one."""
+        if self.bar is not None and time.monotonic() - self._shown > 0.1:
+            self._shown = time.monotonic()
+            self.bar.n = min(ended, self.bar.total)
+            self.bar.refresh()
+
+    def end(self, ended: int, line: Text, best: Text) -> None:
+        """A trial has ended: a line on it, and what is the best so far."""
+        if self.bar is not None:
+            name = _("trial {ended}/{trials}", ended=ended, trials=self.epochs)
+            self.bar.set_description_str(name.said(self.lang), refresh=False)
+            self.bar.set_postfix_str(best.said(self.lang), refresh=False)
+            self.bar.n = min(ended, self.bar.total)
+            self.bar.refresh()
+        elif self.lines:
+            told = _("{ended}/{trials}: {line}", ended=ended, trials=self.epochs, line=line)
+            print(told.said(self.lang), file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Close the bar."""
+        if self.bar is not None:
+            self.bar.close()

@@ -26,7 +26,7 @@ from chainrule.settings import from_zero, language, whole
 from chainrule.training.progress import Progress
 from chainrule.training.trainer import Trainer
 
-__all__ = ["Choice", "Recipe", "choose_recipe", "folds_for", "recipes_for"]
+__all__ = ["Choice", "Recipe", "choose_recipe", "folds_for", "part_of_rows", "recipes_for"]
 
 Array = npt.NDArray[Any]
 
@@ -209,7 +209,7 @@ def choose_recipe(
                     parts=max(parts, 2),
                 )
             )
-        part = _parts(t, parts, generator(seed))
+        part = part_of_rows(t, parts, generator(seed))
         losses = _losses(trainer, candidates, x, t, part, batch_size, progress, language(lang))
     choice = Choice(candidates, losses, parts if losses else 0)
     choice.recipe.prepare(optimizer, len(x), batch_size)
@@ -297,7 +297,7 @@ def _still_tried(losses: npt.NDArray[np.float64]) -> list[int]:
     return np.flatnonzero((first <= BEHIND * leader).any(axis=1)).tolist()
 
 
-def _parts(t: Array, parts: int, random: np.random.Generator) -> npt.NDArray[np.int64]:
+def part_of_rows(t: Array, parts: int, random: np.random.Generator) -> npt.NDArray[np.int64]:
     """The part of every row, 0 … parts - 1, each class spread evenly; -1 for a row in no part.
 
     A single part is a fifth of the rows.
