@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from chainrule import datasets as datasets
 from chainrule import errors as errors
+from chainrule import explaining as explaining
 from chainrule import figures as figures
 from chainrule import files as files
 from chainrule import layers as layers
@@ -16,6 +17,7 @@ from chainrule import training as training
 from chainrule.checking import CheckReport as CheckReport
 from chainrule.checking import check as check
 from chainrule.drawing.drawing import Drawing as Drawing
+from chainrule.explaining import *  # noqa: F403
 from chainrule.files import *  # noqa: F403
 from chainrule.graph import *  # noqa: F403
 from chainrule.graph.functions import one_hot as one_hot

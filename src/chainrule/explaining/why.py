@@ -1,0 +1,255 @@
+"""Why a row got its answer: what each column of the table adds to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.datasets import Preprocessor, Table
+from chainrule.datasets.parts import Layout
+from chainrule.errors import DataError, SettingError, nearest, shown
+from chainrule.explaining.encoded import Encoded, probabilities_of
+from chainrule.explaining.gradients import Answer, at_the_row, integrated
+from chainrule.files import Model
+from chainrule.graph import functions
+from chainrule.lang.messages import _, _p
+from chainrule.layers import CategoryEmbedding, CrossEntropyError, SigmoidWithLoss
+from chainrule.networks import Ensemble, Network, Sequential
+from chainrule.networks.parts import in_parts
+from chainrule.nodes.base import Value
+
+__all__ = ["METHODS", "Explanation", "Method", "explain_rows"]
+
+Array = npt.NDArray[Any]
+Floats = npt.NDArray[np.float64]
+Ids = npt.NDArray[np.int64]
+Method = Literal["integrated", "gradient"]
+
+METHODS = ("integrated", "gradient")
+#: What is taken from the score of a class so that it plays no part among the others.
+FAR = 1e9
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What each column adds to the answers of some rows.
+
+    `value` (n,) is what is explained: of a classifier the log-odds log p/(1 - p) of the class
+    `explained` (n,), of a regression the answer in the unit of the target. `start` is the same for
+    the baseline, and `contributions` (n, columns) lead from the one to the other.
+    """
+
+    columns: tuple[str, ...]
+    contributions: Floats
+    value: Floats
+    start: Floats
+    #: The ids of the explained classes; None in regression.
+    explained: Ids | None
+    #: The probabilities (n, classes); None in regression.
+    probabilities: Floats | None
+    #: Where the baseline, a mean of encoded rows, comes from.
+    baseline: Literal["training", "given", "rows"]
+    #: How many gradients were averaged for each row.
+    steps: npt.NDArray[np.int64]
+
+    @property
+    def gap(self) -> Floats:
+        """What the contributions leave of value - start; 0 if they are complete."""
+        return np.asarray(self.value - self.start - self.contributions.sum(axis=1))
+
+    def order(self, row: int) -> list[int]:
+        """The indices of the columns by the size of what they add to a row's answer."""
+        found: list[int] = np.argsort(-np.abs(self.contributions[row]), kind="stable").tolist()
+        return found
+
+
+def explain_rows(
+    model: Model,
+    data: object,
+    rows: npt.ArrayLike | None = None,
+    *,
+    label: object = None,
+    method: Method = "integrated",
+    baseline: object = None,
+) -> Explanation:
+    """What each column of the table adds to the answers of a model, by gradients of its graph.
+
+    Explained is the answer of a regression in its unit, or the log-odds log p/(1 - p) of a class:
+    for two classes, the difference of their scores. The way begins at the mean of the encoded
+    training rows, which the model file keeps with the baselines. What the inputs that a column
+    became add is summed; a category that has weights of its own counts by the gradient with respect to
+    these weights, on a straight way from the mean weights to its own.
+
+    Args:
+        model: a model with the preparation of its table.
+        data: a Table, a frame or a dict of columns; the target is not needed.
+        rows: the indices of the rows to explain; all by default.
+        label: the class to explain; by default the class that each row got.
+        method: "integrated" gradients, which add up (see `integrated_gradients`), or "gradient" times
+            input.
+        baseline: rows whose mean is where the way begins. By default the training rows; for a model
+            that does not keep their mean, `data`.
+
+    Raises:
+        SettingError: a model without preparation, another method, or a label that is no class.
+        DataError: a column is absent, or a row that is not there.
+
+    >>> import chainrule as cr
+    >>> table = cr.datasets.load("iris")
+    >>> prepared = cr.datasets.Preprocessor.fit(table, "species")
+    >>> x, t = prepared.transform(table), prepared.targets(table)
+    >>> net = cr.Sequential(cr.Affine.sized(4, 3), loss=cr.SoftmaxWithLoss(), seed=0)
+    >>> history = cr.Trainer(net, cr.Adam(0.05)).fit(x, t, 50, progress=None)
+    >>> why = cr.explain_rows(cr.files.Model(net, prepared), table, [0])
+    >>> prepared.labels(why.explained).tolist(), why.columns[why.order(0)[0]]
+    (['setosa'], 'sepal_length_cm')
+    >>> bool(abs(why.gap[0]) < 0.01 * abs(why.value[0] - why.start[0]))
+    True
+    """
+    if method not in METHODS:
+        raise SettingError(
+            _("method: {nearest}. Got {got}.", nearest=nearest(method, METHODS), got=shown(method))
+        )
+    encoded = Encoded(model, data)
+    preparation, layout = encoded.preparation, encoded.preparation.layout
+    start, came = _start(encoded, baseline)
+    chosen = encoded.x if rows is None else encoded.x[_indices(rows, encoded.table)]
+    z = layout.one_hot(chosen)
+    explained, probabilities, answer = _asked(model, preparation, chosen, label, encoded)
+    begin = np.broadcast_to(start.astype(z.dtype), z.shape)
+    found = (integrated if method == "integrated" else at_the_row)(answer, z, begin)
+    by_column = np.stack(
+        [found.contributions[:, own].sum(axis=1) for own in encoded.wide_places.values()], axis=1
+    )
+    scale, center = preparation.scale, preparation.center  # 1 and 0 for classes
+    return Explanation(
+        preparation.columns,
+        by_column * scale,
+        found.value * scale + center,
+        found.start * scale + center,
+        explained,
+        probabilities,
+        came,
+        found.steps,
+    )
+
+
+def _start(
+    encoded: Encoded, baseline: object
+) -> tuple[Floats, Literal["training", "given", "rows"]]:
+    """The mean row of `layout.one_hot`, and where it comes from."""
+    layout, kept = encoded.preparation.layout, encoded.model.baselines
+    if baseline is None and kept is not None and kept.mean is not None:
+        return kept.mean, "training"
+    x = encoded.x if baseline is None else Encoded(encoded.model, baseline).x
+    if not len(x):
+        raise DataError(_("The baseline is the mean of some rows, and there are none."))
+    mean: Floats = layout.one_hot(x).mean(axis=0, dtype=np.float64)
+    return mean, "rows" if baseline is None else "given"
+
+
+def _indices(rows: npt.ArrayLike, table: Table) -> npt.NDArray[np.intp]:
+    """The rows to explain, which are in the table."""
+    chosen = np.atleast_1d(np.asarray(rows))
+    wrong = chosen.dtype.kind not in "iu" and chosen.size
+    if chosen.ndim != 1 or wrong or (chosen.size and not 0 <= chosen.min() <= chosen.max() < len(table)):
+        raise DataError(
+            _(
+                "{source} has {count} rows, 0 to {last}; got rows={rows}.",
+                source=table.source,
+                count=len(table),
+                last=len(table) - 1,
+                rows=shown(rows),
+            )
+        )
+    return chosen.astype(np.intp)
+
+
+def _asked(
+    model: Model, preparation: Preprocessor, x: Array, label: object, encoded: Encoded
+) -> tuple[Ids | None, Floats | None, Answer]:
+    """The explained classes, the probabilities, and the answer as a function of `one_hot` rows."""
+    network, layout = model.network, preparation.layout
+    places = [own for name, own in encoded.wide_places.items() if name in _coded(preparation)]
+    if preparation.classes is None:
+        if label is not None:
+            raise SettingError(
+                _(
+                    "label: {target} is a number (regression), which has no classes; leave label out.",
+                    target=preparation.target,
+                )
+            )
+        return None, None, lambda z, _rows: _outputs(network, z, layout, places)
+    probabilities = probabilities_of(model, in_parts(network.predict, x)[: len(x)])
+    if label is None:
+        ids = probabilities.argmax(axis=1)
+    else:
+        if label not in preparation.classes:
+            raise SettingError(
+                _(
+                    "label: {nearest}. Got {got}.",
+                    nearest=nearest(
+                        label, preparation.classes[:40], _p("what may be chosen", "classes")
+                    ),
+                    got=shown(label),
+                )
+            )
+        ids = np.full(len(x), preparation.classes.index(label))  # type: ignore[arg-type]
+    return ids, probabilities, lambda z, rows: _log_odds(
+        network, _outputs(network, z, layout, places), ids[rows]
+    )
+
+
+def _coded(preparation: Preprocessor) -> set[str]:
+    """The columns whose categories have weights of their own."""
+    return {part.name for part in preparation.parts if getattr(part, "rows", 0)}
+
+
+def _outputs(
+    network: Network, z: Value, layout: Layout, places: list[npt.NDArray[np.intp]]
+) -> Value:
+    """The outputs for rows of `layout.one_hot`, in which a category may be there in part.
+
+    Where the network looks up the weights of a category, they are here the mean of all weights by
+    these parts, which is the same for a whole category and has a gradient.
+    """
+    if not layout.columns:
+        return network.predict(z)
+    if isinstance(network, Ensemble):
+        members = [_outputs(member, z, layout, places) for member in network.members]
+        mean: Value = network.loss.average(members, network.weights)
+        return mean
+    first = network.sequence[0] if isinstance(network, Sequential) and network.sequence else None
+    if isinstance(first, Sequential):
+        h = _outputs(first, z, layout, places)
+    elif isinstance(first, CategoryEmbedding):
+        numbers = z.shape[1] - layout.rows
+        looked_up = [z[:, own] @ first.W[own - numbers] for own in places]
+        h = functions.concatenate([z[:, :numbers], *looked_up], axis=1) if numbers else (
+            functions.concatenate(looked_up, axis=1)
+        )
+    else:
+        raise SettingError(
+            _(
+                "{network} does not begin with a CategoryEmbedding, so it is not known where it looks up the"
+                " categories of its table. Encode them in another way: encoding=\"robust\".",
+                network=type(network).__name__,
+            )
+        )
+    for layer in network.sequence[1:]:
+        h = layer.predict(h) if isinstance(layer, Network) else layer.forward(h)
+    return h
+
+
+def _log_odds(network: Network, outputs: Value, ids: Ids) -> Value:
+    """log p/(1 - p) of a class for each row (n,), from the outputs of the network."""
+    if isinstance(network.loss, SigmoidWithLoss):  # one score: the log-odds of class 1
+        return functions.reshape(outputs, (-1,)) * np.where(ids == 1, 1, -1).astype(outputs.dtype)
+    if isinstance(network.loss, CrossEntropyError):
+        outputs = functions.log(outputs + np.finfo(outputs.dtype).tiny)
+    hot = (ids[:, None] == np.arange(outputs.shape[1])).astype(outputs.dtype)
+    others = functions.logsumexp(outputs - hot * FAR, axis=1)
+    return functions.sum(outputs * hot, axis=1) - others
