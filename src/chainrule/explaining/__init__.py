@@ -9,11 +9,11 @@ from chainrule.explaining.gradients import (
     integrated_gradients,
 )
 from chainrule.explaining.importance import Importance, permutation_importance
-from chainrule.explaining.why import Explanation, explain_rows
+from chainrule.explaining.why import Contributions, explain_rows
 
 __all__ = [
     "Attribution",
-    "Explanation",
+    "Contributions",
     "Importance",
     "PartialDependence",
     "explain_rows",

@@ -87,6 +87,7 @@ def partial_dependence(
         raise DataError(_("{source} has no rows to average over.", source=encoded.table.source))
     parts = [part for part in preparation.parts if part.name == name]
     is_number = any(isinstance(part, NumberColumn) for part in parts)
+    values: Array
     if grid is None:
         most = whole(points, "points")
         values = _numbers(encoded.table, name, most) if is_number else _texts(encoded, name, most)

@@ -30,9 +30,9 @@ STEPS, AT_ONCE = 32, 4096
 
 @dataclass(frozen=True)
 class Attribution:
-    """What each input adds to an answer: `contributions` (N, D), from `start` (N,) to `value` (N,)."""
+    """What each input adds to an answer: `added` (N, D), from `start` (N,) to `value` (N,)."""
 
-    contributions: Floats
+    added: Floats
     value: Floats
     start: Floats
     #: How many gradients along the way were averaged for each row.
@@ -41,7 +41,7 @@ class Attribution:
     @property
     def gap(self) -> Floats:
         """What the contributions leave of value - start (N,); completeness says 0."""
-        return np.asarray(self.value - self.start - self.contributions.sum(axis=1))
+        return np.asarray(self.value - self.start - self.added.sum(axis=1))
 
 
 def integrated_gradients(
@@ -70,7 +70,7 @@ def integrated_gradients(
     >>> import chainrule as cr, numpy as np
     >>> w = np.array([2.0, -1.0])
     >>> why = cr.integrated_gradients(lambda x: x @ w + 5, [[3.0, 4.0]], [1.0, 1.0])
-    >>> why.contributions.round(6).tolist(), why.start.tolist(), why.value.tolist()
+    >>> why.added.round(6).tolist(), why.start.tolist(), why.value.tolist()
     ([[4.0, -3.0]], [6.0], [7.0])
     """
     return integrated(lambda rows, _i: f(rows), *_rows(x, baseline), tolerance, most_steps)
@@ -86,7 +86,7 @@ def gradient_times_input(
 
     >>> import chainrule as cr
     >>> why = cr.gradient_times_input(lambda x: cr.sum(x ** 2, axis=1), [[3.0]])
-    >>> why.contributions.tolist(), why.gap.tolist()
+    >>> why.added.tolist(), why.gap.tolist()
     ([[18.0]], [-9.0])
     """
     return at_the_row(lambda rows, _i: f(rows), *_rows(x, baseline))
@@ -125,9 +125,9 @@ def integrated(
     rest, steps = np.arange(len(x)), STEPS
     while len(rest) and steps <= most_steps:
         means = _mean_gradients(f, x, start, rest, steps)
-        found.contributions[rest] = means * (x[rest].astype(np.float64) - start[rest])
+        found.added[rest] = means * (x[rest].astype(np.float64) - start[rest])
         found.steps[rest] = steps
-        allowed = tolerance * np.abs(found.contributions).sum(axis=1)
+        allowed = tolerance * np.abs(found.added).sum(axis=1)
         rest = rest[(np.abs(found.gap) > allowed)[rest]]
         steps *= 2
     return found
@@ -136,8 +136,7 @@ def integrated(
 def at_the_row(f: Answer, x: Array, start: Array) -> Attribution:
     """`gradient_times_input` of a function that also takes which rows it is given."""
     slopes = np.concatenate(
-        [_gradients(f, x[part], part) for part in _parts(np.arange(len(x)))]
-        or [np.zeros(x.shape)]
+        [_gradients(f, x[part], part) for part in _parts(np.arange(len(x)))] or [np.zeros(x.shape)]
     )
     contributions = slopes * (x.astype(np.float64) - start)
     return Attribution(contributions, values(f, x), values(f, start), np.ones(len(x), np.int64))
@@ -146,7 +145,9 @@ def at_the_row(f: Answer, x: Array, start: Array) -> Attribution:
 def values(f: Answer, x: Array) -> Floats:
     """The answers (N,) for rows."""
     with inference_mode():
-        parts = [_column(f(Variable(x[part]), part), len(part)) for part in _parts(np.arange(len(x)))]
+        parts = [
+            _column(f(Variable(x[part]), part), len(part)) for part in _parts(np.arange(len(x)))
+        ]
     found = [np.asarray(part.data if isinstance(part, Variable) else part) for part in parts]
     return np.concatenate([*found, np.zeros(0)]).astype(np.float64)
 

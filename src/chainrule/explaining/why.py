@@ -21,7 +21,7 @@ from chainrule.networks import Ensemble, Network, Sequential
 from chainrule.networks.parts import in_parts
 from chainrule.nodes.base import Value
 
-__all__ = ["METHODS", "Explanation", "Method", "explain_rows"]
+__all__ = ["METHODS", "Contributions", "Method", "explain_rows"]
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
@@ -34,16 +34,16 @@ FAR = 1e9
 
 
 @dataclass(frozen=True)
-class Explanation:
+class Contributions:
     """What each column adds to the answers of some rows.
 
     `value` (n,) is what is explained: of a classifier the log-odds log p/(1 - p) of the class
     `explained` (n,), of a regression the answer in the unit of the target. `start` is the same for
-    the baseline, and `contributions` (n, columns) lead from the one to the other.
+    the baseline, and `added` (n, columns) leads from the one to the other.
     """
 
     columns: tuple[str, ...]
-    contributions: Floats
+    added: Floats
     value: Floats
     start: Floats
     #: The ids of the explained classes; None in regression.
@@ -58,11 +58,11 @@ class Explanation:
     @property
     def gap(self) -> Floats:
         """What the contributions leave of value - start; 0 if they are complete."""
-        return np.asarray(self.value - self.start - self.contributions.sum(axis=1))
+        return np.asarray(self.value - self.start - self.added.sum(axis=1))
 
     def order(self, row: int) -> list[int]:
         """The indices of the columns by the size of what they add to a row's answer."""
-        found: list[int] = np.argsort(-np.abs(self.contributions[row]), kind="stable").tolist()
+        found: list[int] = np.argsort(-np.abs(self.added[row]), kind="stable").tolist()
         return found
 
 
@@ -74,7 +74,7 @@ def explain_rows(
     label: object = None,
     method: Method = "integrated",
     baseline: object = None,
-) -> Explanation:
+) -> Contributions:
     """What each column of the table adds to the answers of a model, by gradients of its graph.
 
     Explained is the answer of a regression in its unit, or the log-odds log p/(1 - p) of a class:
@@ -122,10 +122,10 @@ def explain_rows(
     begin = np.broadcast_to(start.astype(z.dtype), z.shape)
     found = (integrated if method == "integrated" else at_the_row)(answer, z, begin)
     by_column = np.stack(
-        [found.contributions[:, own].sum(axis=1) for own in encoded.wide_places.values()], axis=1
+        [found.added[:, own].sum(axis=1) for own in encoded.wide_places.values()], axis=1
     )
     scale, center = preparation.scale, preparation.center  # 1 and 0 for classes
-    return Explanation(
+    return Contributions(
         preparation.columns,
         by_column * scale,
         found.value * scale + center,
@@ -155,7 +155,11 @@ def _indices(rows: npt.ArrayLike, table: Table) -> npt.NDArray[np.intp]:
     """The rows to explain, which are in the table."""
     chosen = np.atleast_1d(np.asarray(rows))
     wrong = chosen.dtype.kind not in "iu" and chosen.size
-    if chosen.ndim != 1 or wrong or (chosen.size and not 0 <= chosen.min() <= chosen.max() < len(table)):
+    if (
+        chosen.ndim != 1
+        or wrong
+        or (chosen.size and not 0 <= chosen.min() <= chosen.max() < len(table))
+    ):
         raise DataError(
             _(
                 "{source} has {count} rows, 0 to {last}; got rows={rows}.",
@@ -192,14 +196,18 @@ def _asked(
                 _(
                     "label: {nearest}. Got {got}.",
                     nearest=nearest(
-                        label, preparation.classes[:40], _p("what may be chosen", "classes")
+                        label,
+                        list(map(str, preparation.classes[:40])),
+                        _p("what may be chosen", "classes"),
                     ),
                     got=shown(label),
                 )
             )
-        ids = np.full(len(x), preparation.classes.index(label))  # type: ignore[arg-type]
-    return ids, probabilities, lambda z, rows: _log_odds(
-        network, _outputs(network, z, layout, places), ids[rows]
+        ids = np.full(len(x), preparation.classes.index(label))
+    return (
+        ids,
+        probabilities,
+        lambda z, rows: _log_odds(network, _outputs(network, z, layout, places), ids[rows]),
     )
 
 
@@ -228,14 +236,16 @@ def _outputs(
     elif isinstance(first, CategoryEmbedding):
         numbers = z.shape[1] - layout.rows
         looked_up = [z[:, own] @ first.W[own - numbers] for own in places]
-        h = functions.concatenate([z[:, :numbers], *looked_up], axis=1) if numbers else (
-            functions.concatenate(looked_up, axis=1)
+        h = (
+            functions.concatenate([z[:, :numbers], *looked_up], axis=1)
+            if numbers
+            else (functions.concatenate(looked_up, axis=1))
         )
     else:
         raise SettingError(
             _(
                 "{network} does not begin with a CategoryEmbedding, so it is not known where it looks up the"
-                " categories of its table. Encode them in another way: encoding=\"robust\".",
+                ' categories of its table. Encode them in another way: encoding="robust".',
                 network=type(network).__name__,
             )
         )

@@ -16,7 +16,7 @@ from chainrule.plots.figure import BLUE, GREEN, ORANGE, PINK, SKY
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Html", "beside", "facts", "picture", "section", "table", "text", "whole_page"]
+__all__ = ["Html", "beside", "facts", "picture", "section", "table", "text", "tiles", "whole_page"]
 
 #: The CSS variables that replace colours of pictures; the style sheet has light and dark shades.
 VARIABLES = {BLUE: "blue", ORANGE: "orange", GREEN: "green", PINK: "pink", SKY: "sky"}
@@ -65,6 +65,14 @@ def _side(i: int, left: int) -> str:
 def beside(*parts: str) -> Html:
     """Parts side by side if the page is wide enough."""
     return Html(f"<div class=beside>{''.join(parts)}</div>")
+
+
+def tiles(pairs: Iterable[tuple[object, object]]) -> Html:
+    """Large numbers beside each other, each with what it is below."""
+    parts = "".join(
+        f"<div><b>{text(value)}</b><span>{text(what)}</span></div>" for value, what in pairs
+    )
+    return Html(f"<div class=tiles>{parts}</div>\n")
 
 
 def facts(pairs: Iterable[tuple[object, object]]) -> Html:
