@@ -11,7 +11,6 @@ from chainrule.cli.explained import known_indices
 from chainrule.cli.language import current
 from chainrule.cli.report_place import check_in_memory
 from chainrule.cli.train_run import checksum
-from chainrule.errors import DataError
 from chainrule.lang.messages import _
 
 if TYPE_CHECKING:
@@ -45,13 +44,6 @@ def write_report(
     which = next(name for name in ("held_out", "all", "training") if name in scores)
     score = scores[which]
     indices = known_indices(score, preparation)
-    if not len(indices):
-        raise DataError(
-            _(
-                "{source}: no row is of a class that the model knows, so there is nothing to report on.",
-                source=table.source,
-            )
-        )
     compared = score.values.get("constant"), score.values.get("linear")
     judged = Judged(
         model,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,6 @@ from chainrule.explaining.encoded import answers_of
 from chainrule.explaining.wording import CAVEAT, LOST, lost_text
 from chainrule.lang.messages import Text, _, _n, _p
 from chainrule.training import CalibrationCurve, brier_score, calibration_curve, log_loss
-from chainrule.training.metrics import in_units
 
 if TYPE_CHECKING:
     from chainrule.cli.scoring import Score
@@ -26,12 +26,13 @@ __all__ = [
     "Calibration",
     "bar",
     "calibration_of",
+    "decimals_for",
     "importance_json",
     "importance_of",
     "known_indices",
+    "number",
     "show_calibration",
     "show_importance",
-    "signed",
 ]
 
 #: The longest bar.
@@ -43,6 +44,10 @@ def known_indices(score: Score, preparation: Preprocessor) -> npt.NDArray[np.sig
     if preparation.classes is None:
         return score.indices
     known = preparation.class_ids(score.table.rows(score.indices)) >= 0
+    if not known.any():
+        raise DataError(
+            _("{source}: no row is of a class that the model knows.", source=score.table.source)
+        )
     return score.indices[known]
 
 
@@ -56,15 +61,22 @@ def bar(part: float, cells: int = CELLS) -> str:
     return "█" * (halves // 2) + "▌" * (halves % 2)
 
 
-def signed(value: float) -> str:
-    """A number with its sign, in four digits.
+def decimals_for(most: float) -> int:
+    """How many decimals show four digits of the largest of some numbers.
 
-    >>> signed(1.23456), signed(-20.0), signed(0.0), signed(123456.0)
-    ('+1.235', '−20', '0', '+123,456')
+    >>> decimals_for(3.2), decimals_for(0.05), decimals_for(25_000.0)
+    (3, 5, 0)
     """
-    if value == 0:
-        return "0"
-    return ("+" if value > 0 else "−") + in_units(abs(value))
+    return min(max(3 - math.floor(math.log10(most)), 0), 9) if most > 0 else 0
+
+
+def number(value: float, decimals: int, sign: str = "") -> str:
+    """A number with so many decimals and the minus sign of print; `sign="+"` for plus, too.
+
+    >>> number(-1.23456, 3), number(12345.6, 0, "+")
+    ('−1.235', '+12,346')
+    """
+    return f"{round(value, decimals) + 0.0:{sign},.{decimals}f}".replace("-", "−")
 
 
 def show_importance(importance: Importance, top: int | None) -> None:
@@ -172,13 +184,6 @@ def calibration_of(model: Model, score: Score) -> Calibration:
     preparation = model.preparation
     assert preparation is not None
     known = score.table.rows(known_indices(score, preparation))
-    if not len(known):
-        raise DataError(
-            _(
-                "{source}: no row is of a class that the model knows, so no probability can come true.",
-                source=known.source,
-            )
-        )
     p, t = answers_of(model, preparation.transform(known)), preparation.targets(known)
     return Calibration(calibration_curve(p, t), log_loss(p, t), brier_score(p, t))
 

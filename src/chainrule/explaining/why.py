@@ -50,6 +50,7 @@ class Contributions:
     explained: Ids | None
     #: The probabilities (n, classes); None in regression.
     probabilities: Floats | None
+    method: Method
     #: Where the baseline, a mean of encoded rows, comes from.
     baseline: Literal["training", "given", "rows"]
     #: How many gradients were averaged for each row.
@@ -132,6 +133,7 @@ def explain_rows(
         found.start * scale + center,
         explained,
         probabilities,
+        method,
         came,
         found.steps,
     )
@@ -146,7 +148,7 @@ def _start(
         return kept.mean, "training"
     x = encoded.x if baseline is None else Encoded(encoded.model, baseline).x
     if not len(x):
-        raise DataError(_("The baseline is the mean of some rows, and there are none."))
+        raise DataError(_("the baseline is the mean of some rows, and there are none."))
     mean: Floats = layout.one_hot(x).mean(axis=0, dtype=np.float64)
     return mean, "rows" if baseline is None else "given"
 

@@ -36,6 +36,7 @@ def lost_text(metric: str, values: npt.NDArray[np.float64]) -> str:
     ('15.0% ± 5.0%', '−0.500 ± 0.000')
     """
     mean, spread = float(values.mean()), float(values.std())
+    mean = round(mean, 3) + 0.0 if metric != "rmse" else mean  # and no -0
     if metric == "accuracy":
         told = f"{mean:.1%} ± {spread:.1%}"
     elif metric == "rmse":

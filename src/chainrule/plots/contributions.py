@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,8 @@ def draw_contributions(
 
     >>> import chainrule as cr, numpy as np
     >>> one = np.ones(1)
-    >>> why = cr.Contributions(("a", "b"), np.array([[2.0, -1.0]]), one, 0 * one, None, None, "rows", one)
+    >>> why = cr.Contributions(("a", "b"), np.array([[2.0, -1.0]]), one, 0 * one, None, None, "integrated",
+    ...     "rows", one)
     >>> figure = cr.draw_contributions(why, cells=["17", "red"])
     """
     lang = language(lang)
@@ -80,11 +82,13 @@ def draw_contributions(
     for x in (start, value):
         ax.plot((x, x), (-0.6, len(sizes) - 0.5), color="black", linewidth=0.8, linestyle=":")
     room = 0.13 * (max(ends.max(), begins.max()) - min(ends.min(), begins.min()) or 1.0)
+    digits = max(2 - math.floor(math.log10(max(map(abs, sizes)) or 1.0)), 0) if any(sizes) else 0
     for i, size in enumerate(sizes):
-        left, right = min(begins[i], ends[i]), max(begins[i], ends[i])
-        at, side = (right, "left") if size >= 0 else (left, "right")
-        text = f" {size:+.3g} ".replace("-", "−")
-        ax.text(at, i, text, va="center", ha=side, fontsize=8.5)
+        up = size >= 0
+        ax.annotate(
+            f"{size:+,.{min(digits, 9)}f}".replace("-", "−"), (ends[i], i), (3 if up else -3, 0),
+            textcoords="offset points", va="center", ha="left" if up else "right", fontsize=8.5,
+        )  # fmt: skip
     mean, this = _("mean row").said(lang), _("this row").said(lang)
     ax.text(start, -0.66, mean, fontsize=8, va="bottom", ha="center")
     ax.text(value, len(sizes) - 0.12, this, fontsize=8, va="bottom", ha="center")

@@ -90,7 +90,7 @@ def draw_partial_dependence(
         labels = labels_of([names[k] if names else k for k in classes], 18)
         figure.legend(
             _samples(len(labels), panels), labels, loc="outside upper center", ncols=len(labels),
-            frameon=False,
+            frameon=False, handlelength=3,
         )  # fmt: skip
     return finish(figure, path)
 
