@@ -15,12 +15,14 @@ def cell_text(table: Table, name: str, row: int, preparation: Preprocessor) -> s
     if words is not None and words.codes[row] >= 0:
         return str(words.categories[words.codes[row]])
     cell = table.column(name)[row]
-    if not isinstance(cell, np.floating):
+    if isinstance(cell, str):
         return str(cell) or "–"
     if np.isnan(cell):
         return "–"
     form = preparation.forms.get(name) or table.form(name)
-    return day_text(float(cell)) if form is not None and form.kind == "date" else f"{cell:.6g}"
+    if form is not None and form.kind == "date":
+        return day_text(float(cell))
+    return f"{cell:.6g}" if isinstance(cell, np.floating) else str(cell)
 
 
 def day_text(days: float) -> str:

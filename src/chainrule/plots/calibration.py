@@ -36,8 +36,6 @@ def draw_calibration(
     >>> curve = cr.calibration_curve([0.1, 0.2, 0.8, 0.9], [0, 0, 1, 0], bins=2)
     >>> figure = cr.draw_calibration(curve)
     """
-    from matplotlib.ticker import PercentFormatter
-
     lang = language(lang)
     check_path(path, lang=lang)
     figure, (ax,) = new_figure(width=4.4, height=4.2)
@@ -61,6 +59,8 @@ def draw_calibration(
         xlim=(0, 1), ylim=(0, 1), aspect="equal",
         xlabel=_("probability that was said").said(lang), ylabel=_("how often it came true").said(lang),
     )  # fmt: skip
+    from matplotlib.ticker import PercentFormatter
+
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     return finish(figure, path)

@@ -26,7 +26,7 @@ from chainrule.plots.features import mosaic
 from chainrule.plots.figure import SIGNED, finish, label_of, new_figure
 from chainrule.plots.importance import draw_importance
 from chainrule.plots.judged import Classes, Evaluation, Numbers
-from chainrule.plots.page import Html, beside, facts, picture, section, table, text
+from chainrule.plots.page import Html, beside, facts, picture, section, table, text, wide
 from chainrule.training import brier_score, calibration_curve, log_loss
 
 __all__ = ["explained_sections"]
@@ -122,7 +122,7 @@ def _dependence_section(evaluation: Classes | Numbers, columns: Sequence[str]) -
     return section(
         title,
         f"<p>{text(words.said(lang))}{' ' + text(lines.said(lang)) if lines else ''}</p>",
-        picture(figure, "dependence", title),
+        wide(picture(figure, "dependence", title)),
     )
 
 
@@ -187,10 +187,9 @@ def _why_section(evaluation: Classes | Numbers) -> Html:
             cell_text(evaluation.rows, name, row, evaluation.preparation) for name in why.columns
         ]
         figure = draw_contributions(why, i, cells=cells, name=_name(evaluation, row), lang=lang)
-        heading = evaluation.answer(row).said(lang)
-        place = evaluation.location(row)
-        parts.append(f"<h3>{place}: {text(heading)}</h3>")
-        parts.append(picture(figure, f"why{i}", heading))
+        where, answer = evaluation.line(row), evaluation.answer(row)
+        heading = _("{where}: {what}", where=where, what=answer).said(lang)
+        parts.append(f"<h3>{text(heading)}</h3>{picture(figure, f'why{i}', heading)}")
     left = float(np.max(np.abs(why.gap) / np.maximum(np.abs(why.added).sum(axis=1), 1e-12)))
     whole = _(
         "The parts add up to the whole, but for {left:.2%} of their sizes at most.", left=left

@@ -136,10 +136,13 @@ class Evaluation:
         )
         return [scores_text, sentences(*self.judged.verdict)]
 
-    def location(self, row: int) -> Html:
+    def line(self, row: int) -> Text:
         """The line of a row in its file, or its number in the whole table."""
-        line = self.judged.table.line_of(int(self.judged.indices[row]))
-        return Html(f"<span class=fixed>{text(in_language(line, self.lang))}</span>")
+        return self.judged.table.line_of(int(self.judged.indices[row]))
+
+    def location(self, row: int) -> Html:
+        """The same as HTML that stays on one line."""
+        return Html(f"<span class=fixed>{text(in_language(self.line(row), self.lang))}</span>")
 
     def cells(self, row: int, most: int = CELLS) -> list[str]:
         """The first cells of a row."""
