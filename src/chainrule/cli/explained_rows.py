@@ -147,10 +147,10 @@ def explained(
     mean = loaded.baselines is not None and loaded.baselines.mean is not None
     why = explain_rows(
         loaded,
-        rows,
+        rows if mean else table,
+        None if mean else chosen,
         label=_label(preparation, label),
         method=cast("Method", method),
-        baseline=None if mean else table,
     )
     notes = list(notes_on(rows, preparation))
     if not mean:
