@@ -18,7 +18,7 @@ from chainrule.training import CalibrationCurve, brier_score, calibration_curve,
 
 if TYPE_CHECKING:
     from chainrule.cli.scoring import Score
-    from chainrule.datasets import Preprocessor
+    from chainrule.datasets import Preprocessor, Table
     from chainrule.explaining import Importance
     from chainrule.files import Model
 
@@ -43,12 +43,18 @@ def known_indices(score: Score, preparation: Preprocessor) -> npt.NDArray[np.sig
     """The indices of the scored rows whose class the model knows: others have no probability."""
     if preparation.classes is None:
         return score.indices
-    known = preparation.class_ids(score.table.rows(score.indices)) >= 0
+    known = (preparation.class_ids(score.table) >= 0)[score.indices]
     if not known.any():
         raise DataError(
             _("{source}: no row is of a class that the model knows.", source=score.table.source)
         )
     return score.indices[known]
+
+
+def _known_rows(score: Score, preparation: Preprocessor) -> Table:
+    """The scored rows whose class the model knows; not copied if they are all."""
+    indices = known_indices(score, preparation)
+    return score.table if len(indices) == len(score.table) else score.table.rows(indices)
 
 
 def bar(part: float, cells: int = CELLS) -> str:
@@ -144,7 +150,7 @@ def importance_of(model: Model, score: Score, repeats: int, seed: int) -> Import
     assert preparation is not None
     return permutation_importance(
         model,
-        score.table.rows(known_indices(score, preparation)),
+        _known_rows(score, preparation),
         repeats=repeats,
         seed=seed,
         most_rows=rows_for(len(preparation.columns), repeats),
@@ -183,7 +189,7 @@ def calibration_of(model: Model, score: Score) -> Calibration:
     """The calibration on the scored rows."""
     preparation = model.preparation
     assert preparation is not None
-    known = score.table.rows(known_indices(score, preparation))
+    known = _known_rows(score, preparation)
     p, t = answers_of(model, preparation.transform(known)), preparation.targets(known)
     return Calibration(calibration_curve(p, t), log_loss(p, t), brier_score(p, t))
 
