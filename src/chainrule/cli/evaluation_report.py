@@ -36,7 +36,7 @@ def write_report(
 ) -> None:
     """Write the page of the rows held out, or of all rows of other data."""
     from chainrule.plots.evaluation_report import Judgement, evaluation_page
-    from chainrule.plots.judged import Judged
+    from chainrule.plots.runs import Judged
 
     check_in_memory(path, table)
     preparation = model.preparation

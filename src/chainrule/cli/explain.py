@@ -20,7 +20,6 @@ from chainrule.cli.terminal import (
     rows,
     say,
     spoken,
-    table,
 )
 from chainrule.lang.messages import Text, _, _n, _p
 
@@ -151,7 +150,7 @@ def explain(
 
 def _show(found: Explained, top: int | None) -> None:
     """Each row: the answer, where the way begins and ends, and what each column adds."""
-    from chainrule.cli.explained import bar, decimals_for, number
+    from chainrule.cli.explained import CELL, NAME, bar, barred, decimals_for, number, short
     from chainrule.explaining.wording import BASELINES
 
     why = found.contributions
@@ -170,8 +169,8 @@ def _show(found: Explained, top: int | None) -> None:
         say()
         body = [
             (
-                why.columns[j],
-                found.cell(i, why.columns[j]),
+                short(why.columns[j], NAME),
+                short(found.cell(i, why.columns[j]), CELL),
                 bar(abs(added[j]) / most),
                 number(added[j], decimals, "+"),
             )
@@ -191,7 +190,7 @@ def _show(found: Explained, top: int | None) -> None:
             "",
             _p("column of a table", "adds"),
         )
-        table(heads, body, left=3)
+        barred(heads, body, 2)
         say()
     paragraph(found.method_line(), "dim")
 

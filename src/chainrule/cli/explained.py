@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.cli.terminal import paragraph, rows, say, table
+from chainrule.cli.terminal import paragraph, printable, rows, say, table, too_wide
 from chainrule.errors import DataError
 from chainrule.explaining.encoded import answers_of
 from chainrule.explaining.wording import CAVEAT, LOST, lost_text
 from chainrule.lang.messages import Text, _, _n, _p
+from chainrule.text_width import beginning, cells_wide
 from chainrule.training import CalibrationCurve, brier_score, calibration_curve, log_loss
 
 if TYPE_CHECKING:
@@ -23,20 +25,24 @@ if TYPE_CHECKING:
     from chainrule.files import Model
 
 __all__ = [
+    "CELL",
+    "NAME",
     "Calibration",
     "bar",
+    "barred",
     "calibration_of",
     "decimals_for",
     "importance_json",
     "importance_of",
     "known_indices",
     "number",
+    "short",
     "show_calibration",
     "show_importance",
 ]
 
-#: The longest bar.
-CELLS = 16
+#: The longest bar, name of a column, and cell.
+CELLS, NAME, CELL = 16, 36, 24
 
 
 def known_indices(score: Score, preparation: Preprocessor) -> npt.NDArray[np.signedinteger[Any]]:
@@ -65,6 +71,27 @@ def bar(part: float, cells: int = CELLS) -> str:
     """
     halves = round(2 * cells * min(max(part, 0.0), 1.0))
     return "█" * (halves // 2) + "▌" * (halves % 2)
+
+
+def barred(head: Sequence[str], body: Sequence[tuple[str, ...]], bars: int) -> None:
+    """A table with bars in column `bars`, the last one of words; where it is too wide, without."""
+    if too_wide(head, body):
+        head, body = (
+            [*head[:bars], *head[bars + 1 :]],
+            [(*line[:bars], *line[bars + 1 :]) for line in body],
+        )
+        bars -= 1
+    table(head, body, left=bars + 1)
+
+
+def short(text: object, most: int) -> str:
+    """A name or a cell, cut to so many places of the terminal.
+
+    >>> short("a long name", 6), short("name", 6)
+    ('a lon…', 'name')
+    """
+    whole = printable(str(text))
+    return whole if cells_wide(whole) <= most else f"{beginning(whole, most - 1)}…"
 
 
 def decimals_for(most: float) -> int:
@@ -103,14 +130,14 @@ def show_importance(importance: Importance, top: int | None) -> None:
     count = len(importance.columns) if top is None else min(top, len(importance.columns))
     body = [
         (
-            name,
+            short(name, NAME),
             bar(float(importance.mean[i]) / most) if most > 0 else "",
             *(lost_text(metric, importance.lost[metric][i]) for metric in metrics),
         )
         for i, name in enumerate(importance.columns[:count])
     ]
     head: tuple[Text | str, ...] = (_("column"), "", *(LOST[metric] for metric in metrics))
-    table(head, body, left=2)
+    barred(head, body, 1)
     more = len(importance.columns) - count
     if more:
         say(

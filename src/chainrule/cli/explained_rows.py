@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.cli.chosen_rows import chosen_label, chosen_rows
 from chainrule.cli.data_options import DataOptions
 from chainrule.cli.model_and_data import notes_on, open_both
-from chainrule.errors import DataError, SettingError
+from chainrule.errors import DataError
 from chainrule.explaining import Contributions, explain_rows
 from chainrule.explaining.cells import cell_text
-from chainrule.explaining.encoded import answers_of
-from chainrule.lang.messages import Text, _, _n, sentences
+from chainrule.lang.messages import Text, _, _n
 
 if TYPE_CHECKING:
     from chainrule.datasets import Preprocessor, Table
     from chainrule.explaining.why import Method
-    from chainrule.files import Model
 
 __all__ = ["Explained", "explained"]
 
@@ -142,14 +141,14 @@ def explained(
     loaded, preparation, table = open_both(model, data, read_as, target=worst is not None)
     if not len(table):
         raise DataError(_("{source} has no rows.", source=table.source))
-    chosen = _chosen(loaded, preparation, table, row, line, worst, every)
+    chosen = chosen_rows(loaded, preparation, table, row, line, worst, every)
     rows = table.rows(chosen)
     mean = loaded.baselines is not None and loaded.baselines.mean is not None
     why = explain_rows(
         loaded,
         rows if mean else table,
         None if mean else chosen,
-        label=_label(preparation, label),
+        label=chosen_label(preparation, label),
         method=cast("Method", method),
     )
     notes = list(notes_on(rows, preparation))
@@ -174,103 +173,3 @@ def explained(
             )
         )
     return Explained(preparation, rows, chosen, why, answers, tuple(notes))
-
-
-def _chosen(
-    model: Model,
-    preparation: Preprocessor,
-    table: Table,
-    row: Sequence[int],
-    line: Sequence[int],
-    worst: int | None,
-    every: bool,
-) -> Indices:
-    """The indices of the rows that were asked for."""
-    if worst is not None and (row or line):
-        raise SettingError(_("--worst chooses the rows; leave --row and --line out."))
-    if worst is not None:
-        return _worst(model, preparation, table, worst)
-    indices = [*row, *(_on_line(table, number) for number in line)]
-    for index in row:
-        if index >= len(table):
-            raise SettingError(
-                _(
-                    "--row {row}: {source} has {count}, 0 to {last}.",
-                    row=index,
-                    source=table.source,
-                    count=_n("{n:,} row", "{n:,} rows", len(table)),
-                    last=len(table) - 1,
-                )
-            )
-    if indices:
-        return np.array(list(dict.fromkeys(indices)), np.intp)
-    return np.arange(len(table) if every else 1, dtype=np.intp)
-
-
-def _on_line(table: Table, line: int) -> int:
-    """The index of the row on a line of the file."""
-    lines = table.lines
-    if lines is None:
-        raise SettingError(
-            _("--line: {source} has no lines. Say --row N, counted from 0.", source=table.source)
-        )
-    found = np.flatnonzero(lines == line)
-    if not found.size:
-        raise SettingError(
-            _(
-                "--line {line}: {source} has no row there; its rows begin on lines {first} to {last}.",
-                line=line,
-                source=table.source,
-                first=lines[0],
-                last=lines[-1],
-            )
-        )
-    return int(found[0])
-
-
-def _worst(model: Model, preparation: Preprocessor, table: Table, count: int) -> Indices:
-    """The rows whose true class is least probable, or whose errors are largest."""
-    from chainrule.datasets import rows_with_target
-
-    known = np.flatnonzero(rows_with_target(table, preparation.target, preparation.task)[0])
-    if preparation.classes is not None:
-        known = known[preparation.class_ids(table.rows(known)) >= 0]
-    if not len(known):
-        raise DataError(
-            _("{source}: no row is of a class that the model knows.", source=table.source)
-        )
-    rows = table.rows(known)
-    answers, t = answers_of(model, preparation.transform(rows)), preparation.targets(rows)
-    if preparation.classes is not None:
-        errors = -answers[np.arange(len(t)), t]
-    else:
-        errors = np.abs(answers - preparation.inverse_transform(t)[:, 0])
-    return known[np.argsort(-errors, kind="stable")[:count]]
-
-
-def _label(preparation: Preprocessor, given: str | None) -> object:
-    """The class of --class, which is a whole number where the labels are."""
-    if given is None:
-        return None
-    classes = preparation.classes
-    if classes is None:
-        raise SettingError(
-            _(
-                "--class: the model predicts a number ({target}), which has no classes. Leave it out.",
-                target=preparation.target,
-            )
-        )
-    by_text: dict[str, object] = {str(label): label for label in classes}
-    if given not in by_text:
-        from chainrule.errors import nearest, shown
-
-        raise SettingError(
-            sentences(
-                _(
-                    "--class: {nearest}. Got {got}.",
-                    nearest=nearest(given, list(by_text)[:40]),
-                    got=shown(given),
-                )
-            )
-        )
-    return by_text[given]

@@ -160,8 +160,8 @@ def _write_report(
 ) -> None:
     """Write the page of `--report`, whole or not at all."""
     from chainrule.files import Model
-    from chainrule.plots.judged import Judged, Run
     from chainrule.plots.report import report_page
+    from chainrule.plots.runs import Judged, Run
 
     split, preparation, scores = plan.split, plan.preparation, facts.get("held_out")
     judged = Judged(

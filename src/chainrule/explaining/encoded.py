@@ -72,16 +72,25 @@ class Encoded:
     @property
     def wide_places(self) -> Places:
         """The columns of `layout.one_hot(x)` that each column of the table became."""
-        layout, found, position = self.preparation.layout, dict[str, list[int]](), 0
-        start = self.x.shape[1] - layout.columns
+        found: dict[str, list[int]] = {}
+        position, coded = 0, iter(self.coded_places)
         for part in self.preparation.parts:
             after = position + len(part.features)
-            places: Sequence[int] = range(position, after)
-            if isinstance(part, CodeColumn) and part.rows:
-                places = [start + int(code) for code in sorted({*part.values, part.other})]
+            is_coded = isinstance(part, CodeColumn) and part.rows
+            places = next(coded).tolist() if is_coded else range(position, after)
             found.setdefault(part.name, []).extend(places)
             position = after
         return {name: np.array(places, np.intp) for name, places in found.items()}
+
+    @property
+    def coded_places(self) -> list[npt.NDArray[np.intp]]:
+        """The columns of `layout.one_hot(x)` of each column whose categories have weights."""
+        start = self.x.shape[1] - self.preparation.layout.columns
+        return [
+            np.array(sorted({*part.values, part.other}), np.intp) + start
+            for part in self.preparation.parts
+            if isinstance(part, CodeColumn) and part.rows
+        ]
 
 
 def _preparation(model: Model) -> Preprocessor:

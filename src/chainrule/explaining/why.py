@@ -9,17 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.datasets import Preprocessor, Table
-from chainrule.datasets.parts import Layout
 from chainrule.errors import DataError, SettingError, nearest, shown
+from chainrule.explaining.answers import log_odds, outputs_of
 from chainrule.explaining.encoded import Encoded, probabilities_of
 from chainrule.explaining.gradients import Answer, at_the_row, integrated
 from chainrule.files import Model
-from chainrule.graph import functions
 from chainrule.lang.messages import _, _p
-from chainrule.layers import CategoryEmbedding, CrossEntropyError, SigmoidWithLoss
-from chainrule.networks import Ensemble, Network, Sequential
 from chainrule.networks.parts import in_parts
-from chainrule.nodes.base import Value
 
 __all__ = ["METHODS", "Contributions", "Method", "explain_rows"]
 
@@ -29,8 +25,6 @@ Ids = npt.NDArray[np.int64]
 Method = Literal["integrated", "gradient"]
 
 METHODS = ("integrated", "gradient")
-#: What is taken from the score of a class so that it plays no part among the others.
-FAR = 1e9
 
 
 @dataclass(frozen=True)
@@ -179,7 +173,7 @@ def _asked(
 ) -> tuple[Ids | None, Floats | None, Answer]:
     """The explained classes, the probabilities, and the answer as a function of `one_hot` rows."""
     network, layout = model.network, preparation.layout
-    places = [own for name, own in encoded.wide_places.items() if name in _coded(preparation)]
+    places = encoded.coded_places
     if preparation.classes is None:
         if label is not None:
             raise SettingError(
@@ -188,8 +182,8 @@ def _asked(
                     target=preparation.target,
                 )
             )
-        return None, None, lambda z, _rows: _outputs(network, z, layout, places)
-    probabilities = probabilities_of(model, in_parts(network.predict, x)[: len(x)])
+        return None, None, lambda z, _rows: outputs_of(network, z, layout, places)
+    probabilities = probabilities_of(model, in_parts(network.predict, x))
     if label is None:
         ids = probabilities.argmax(axis=1)
     else:
@@ -209,59 +203,5 @@ def _asked(
     return (
         ids,
         probabilities,
-        lambda z, rows: _log_odds(network, _outputs(network, z, layout, places), ids[rows]),
+        lambda z, rows: log_odds(network, outputs_of(network, z, layout, places), ids[rows]),
     )
-
-
-def _coded(preparation: Preprocessor) -> set[str]:
-    """The columns whose categories have weights of their own."""
-    return {part.name for part in preparation.parts if getattr(part, "rows", 0)}
-
-
-def _outputs(
-    network: Network, z: Value, layout: Layout, places: list[npt.NDArray[np.intp]]
-) -> Value:
-    """The outputs for rows of `layout.one_hot`, in which a category may be there in part.
-
-    Where the network looks up the weights of a category, they are here the mean of all weights by
-    these parts, which is the same for a whole category and has a gradient.
-    """
-    if not layout.columns:
-        return network.predict(z)
-    if isinstance(network, Ensemble):
-        members = [_outputs(member, z, layout, places) for member in network.members]
-        mean: Value = network.loss.average(members, network.weights)
-        return mean
-    first = network.sequence[0] if isinstance(network, Sequential) and network.sequence else None
-    if isinstance(first, Sequential):
-        h = _outputs(first, z, layout, places)
-    elif isinstance(first, CategoryEmbedding):
-        numbers = z.shape[1] - layout.rows
-        looked_up = [z[:, own] @ first.W[own - numbers] for own in places]
-        h = (
-            functions.concatenate([z[:, :numbers], *looked_up], axis=1)
-            if numbers
-            else (functions.concatenate(looked_up, axis=1))
-        )
-    else:
-        raise SettingError(
-            _(
-                "{network} does not begin with a CategoryEmbedding, so it is not known where it looks up the"
-                ' categories of its table. Encode them in another way: encoding="robust".',
-                network=type(network).__name__,
-            )
-        )
-    for layer in network.sequence[1:]:
-        h = layer.predict(h) if isinstance(layer, Network) else layer.forward(h)
-    return h
-
-
-def _log_odds(network: Network, outputs: Value, ids: Ids) -> Value:
-    """log p/(1 - p) of a class for each row (n,), from the outputs of the network."""
-    if isinstance(network.loss, SigmoidWithLoss):  # one score: the log-odds of class 1
-        return functions.reshape(outputs, (-1,)) * np.where(ids == 1, 1, -1).astype(outputs.dtype)
-    if isinstance(network.loss, CrossEntropyError):
-        outputs = functions.log(outputs + np.finfo(outputs.dtype).tiny)
-    hot = (ids[:, None] == np.arange(outputs.shape[1])).astype(outputs.dtype)
-    others = functions.logsumexp(outputs - hot * FAR, axis=1)
-    return functions.sum(outputs * hot, axis=1) - others

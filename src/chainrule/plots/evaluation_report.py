@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from chainrule.lang.messages import _, _p, in_language
 from chainrule.plots.explained import explained_sections
-from chainrule.plots.judged import Judged, evaluation_of
+from chainrule.plots.judged import evaluation_of
 from chainrule.plots.page import Html, beside, facts, section, text, tiles, whole_page
 from chainrule.plots.report import again
+from chainrule.plots.runs import Judged
 from chainrule.version import __version__
 
 __all__ = ["Judgement", "evaluation_page"]

@@ -22,7 +22,7 @@ from chainrule.plots.curves import draw_history
 from chainrule.plots.explained import explained_sections
 from chainrule.plots.features import draw_features
 from chainrule.plots.figure import label_of
-from chainrule.plots.judged import Evaluation, Run, evaluation_of
+from chainrule.plots.judged import Evaluation, evaluation_of
 from chainrule.plots.page import (
     Html,
     beside,
@@ -35,6 +35,7 @@ from chainrule.plots.page import (
     whole_page,
 )
 from chainrule.plots.regions import draw_regions
+from chainrule.plots.runs import Run
 from chainrule.version import __version__
 
 __all__ = ["again", "network_picture", "report_page"]
