@@ -114,6 +114,17 @@ def test_two_columns_with_weights_and_an_embedding_inside_another_network() -> N
     assert np.abs(why.gap).max() < 0.01
 
 
+def test_rows_of_many_categories_are_taken_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, table = model_of("ensemble", "classification"), a_table("classification")
+    whole = cr.explain_rows(model, table)
+    monkeypatch.setattr("chainrule.explaining.gradients.NUMBERS", 700)
+    parts = cr.explain_rows(model, table)
+    np.testing.assert_allclose(parts.added, whole.added, rtol=1e-4, atol=1e-5)
+    assert (parts.explained == whole.explained).all()  # type: ignore[union-attr]
+    none = cr.explain_rows(model, table, [])
+    assert none.added.shape == (0, 5)
+
+
 def test_a_column_without_weights_adds_nothing() -> None:
     table = Table({"a": np.arange(9.0), "b": np.arange(9.0) ** 2, "t": np.arange(9.0)})
     model = of_linear([[0.0], [1.0]], [0.5], table, cr.MeanSquaredError())

@@ -26,6 +26,8 @@ Answer = Callable[[Value, npt.NDArray[np.intp]], Value]
 
 #: The points on a piece of the way, with their weights, and how many rows are differentiated at once.
 STEPS, AT_ONCE = 32, 4096
+#: Of wide rows fewer at once: so many numbers.
+NUMBERS = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ def integrated(
 def at_the_row(f: Answer, x: Array, start: Array) -> Attribution:
     """`gradient_times_input` of a function that also takes which rows it is given."""
     slopes = np.concatenate(
-        [_gradients(f, x[part], part) for part in _parts(np.arange(len(x)))] or [np.zeros(x.shape)]
+        [_gradients(f, x[part], part) for part in _parts(x)] or [np.zeros(x.shape)]
     )
     contributions = slopes * (x.astype(np.float64) - start)
     return Attribution(contributions, values(f, x), values(f, start), np.ones(len(x), np.int64))
@@ -145,9 +147,7 @@ def at_the_row(f: Answer, x: Array, start: Array) -> Attribution:
 def values(f: Answer, x: Array) -> Floats:
     """The answers (N,) for rows."""
     with inference_mode():
-        parts = [
-            _column(f(Variable(x[part]), part), len(part)) for part in _parts(np.arange(len(x)))
-        ]
+        parts = [_column(f(Variable(x[part]), part), len(part)) for part in _parts(x)]
     found = [np.asarray(part.data if isinstance(part, Variable) else part) for part in parts]
     return np.concatenate([*found, np.zeros(0)]).astype(np.float64)
 
@@ -161,7 +161,7 @@ def _mean_gradients(
     along = ((nodes + 1) / 2 + np.arange(pieces)[:, None]).ravel() / pieces
     weights = np.tile(weights / 2, pieces) / pieces
     mean = np.zeros((len(rows), x.shape[1]))
-    together = max(1, AT_ONCE // steps)
+    together = max(1, rows_at_once(x.shape[1]) // steps)
     for first in range(0, len(rows), together):
         some = rows[first : first + together]
         way = (x[some] - start[some])[:, None, :]
@@ -200,5 +200,12 @@ def _column(out: Value, rows: int) -> Value:
     return out
 
 
-def _parts(rows: npt.NDArray[np.intp]) -> list[npt.NDArray[np.intp]]:
-    return [rows[start : start + AT_ONCE] for start in range(0, len(rows), AT_ONCE)]
+def rows_at_once(width: int) -> int:
+    """How many rows of this width are taken at once."""
+    return max(1, min(AT_ONCE, NUMBERS // max(width, 1)))
+
+
+def _parts(x: Array) -> list[npt.NDArray[np.intp]]:
+    """The indices of the rows, some at a time."""
+    some = rows_at_once(x.shape[1])
+    return [np.arange(start, min(start + some, len(x))) for start in range(0, len(x), some)]

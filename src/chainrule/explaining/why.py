@@ -12,10 +12,17 @@ from chainrule.datasets import Preprocessor, Table
 from chainrule.errors import DataError, SettingError, nearest, shown
 from chainrule.explaining.answers import log_odds, outputs_of
 from chainrule.explaining.encoded import Encoded, probabilities_of
-from chainrule.explaining.gradients import Answer, at_the_row, integrated
+from chainrule.explaining.gradients import (
+    Answer,
+    Attribution,
+    at_the_row,
+    integrated,
+    rows_at_once,
+)
 from chainrule.files import Model
 from chainrule.lang.messages import _, _p
 from chainrule.networks.parts import in_parts
+from chainrule.nodes.base import Value
 
 __all__ = ["METHODS", "Contributions", "Method", "explain_rows"]
 
@@ -112,25 +119,37 @@ def explain_rows(
     preparation, layout = encoded.preparation, encoded.preparation.layout
     start, came = _start(encoded, baseline)
     chosen = encoded.x if rows is None else encoded.x[_indices(rows, encoded.table)]
-    z = layout.one_hot(chosen)
     explained, probabilities, answer = _asked(model, preparation, chosen, label, encoded)
-    begin = np.broadcast_to(start.astype(z.dtype), z.shape)
-    found = (integrated if method == "integrated" else at_the_row)(answer, z, begin)
-    by_column = np.stack(
-        [found.added[:, own].sum(axis=1) for own in encoded.wide_places.values()], axis=1
-    )
+    added, found = [], list[Attribution]()
+    places, some = encoded.wide_places.values(), rows_at_once(len(start))
+    for first in range(0, max(len(chosen), 1), some):  # one-hot rows may be wide
+        z = layout.one_hot(chosen[first : first + some])
+        found.append(_attribution(method, answer, z, start, first))
+        added.append(np.stack([found[-1].added[:, own].sum(axis=1) for own in places], axis=1))
     scale, center = preparation.scale, preparation.center  # 1 and 0 for classes
     return Contributions(
         preparation.columns,
-        by_column * scale,
-        found.value * scale + center,
-        found.start * scale + center,
+        np.concatenate(added) * scale,
+        np.concatenate([part.value for part in found]) * scale + center,
+        np.concatenate([part.start for part in found]) * scale + center,
         explained,
         probabilities,
         method,
         came,
-        found.steps,
+        np.concatenate([part.steps for part in found]),
     )
+
+
+def _attribution(
+    method: Method, answer: Answer, z: Array, start: Floats, first: int
+) -> Attribution:
+    """What each column of these one-hot rows adds; they are the rows from `first` on."""
+
+    def of_rows(z: Value, rows: npt.NDArray[np.intp]) -> Value:
+        return answer(z, first + rows)
+
+    begin = np.broadcast_to(start.astype(z.dtype), z.shape)
+    return (integrated if method == "integrated" else at_the_row)(of_rows, z, begin)
 
 
 def _start(
@@ -143,8 +162,11 @@ def _start(
     x = encoded.x if baseline is None else Encoded(encoded.model, baseline).x
     if not len(x):
         raise DataError(_("the baseline is the mean of some rows, and there are none."))
-    mean: Floats = layout.one_hot(x).mean(axis=0, dtype=np.float64)
-    return mean, "rows" if baseline is None else "given"
+    some = rows_at_once(layout.width(x.shape[1]))
+    total = np.zeros(layout.width(x.shape[1]))
+    for first in range(0, len(x), some):
+        total += layout.one_hot(x[first : first + some]).sum(axis=0, dtype=np.float64)
+    return total / len(x), "rows" if baseline is None else "given"
 
 
 def _indices(rows: npt.ArrayLike, table: Table) -> npt.NDArray[np.intp]:
