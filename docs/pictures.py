@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 import chainrule as cr
+from chainrule.explaining.cells import cell_text
 from chainrule.plots.figure import BLUE, SKY, new_figure
 
 IMAGES = Path(__file__).parent / "images"
@@ -147,6 +148,36 @@ def judged() -> None:
     cr.draw_residuals(net.predict(x[1000:]), t[1000:], path=IMAGES / "residuals.png")
 
 
+def explained() -> None:
+    """The pictures of docs/explaining.md: importance, dependence, calibration, and why."""
+    table = cr.datasets.load("penguins")
+    order = np.random.default_rng(0).permutation(len(table))
+    rows, new = table.rows(order[70:]), table.rows(order[:70])
+    prepared = cr.datasets.Preprocessor.fit(rows, "species", encoding="robust")
+    x, t = prepared.transform(rows), prepared.targets(rows)
+    preset = cr.PRESETS["table-small"]
+    net = preset.network(x, outputs=3, layout=prepared.layout, task="classification", epochs=20)
+    optimizer = preset.optimizer(len(x), task="classification", epochs=20)
+    cr.Trainer(net, optimizer, engine="numpy").fit(x, t, 20, preset.batch_size, progress=None)
+    baselines = cr.Baselines.fit(prepared.layout.one_hot(x), t, classes=3)
+    model = cr.Model(net, prepared, {}, baselines)
+    importance = cr.permutation_importance(model, new, repeats=10)
+    cr.draw_importance(importance, IMAGES / "importance.png")
+    curves = [cr.partial_dependence(model, new, name) for name in importance.columns[:3]]
+    cr.draw_partial_dependence(curves, IMAGES / "dependence.png", names=prepared.classes)
+    points, ids = cr.datasets.moons(2000, noise=0.5)
+    sure = cr.TwoLayerNet(2, 60, 2, "relu")
+    trainer = cr.Trainer(sure, cr.Adam(lr=0.02), engine="numpy")
+    trainer.fit(points[::10], ids[::10], 400, progress=None)
+    curve = cr.calibration_curve(sure.predict_proba(points[1::2]), ids[1::2])
+    cr.draw_calibration(curve, IMAGES / "calibration.png")
+    why = cr.explain_rows(model, new, [3])
+    cells = [cell_text(new, name, 3, prepared) for name in why.columns]
+    assert why.explained is not None
+    name = f"log-odds of {prepared.labels(why.explained)[0]}"
+    cr.draw_contributions(why, path=IMAGES / "why.png", cells=cells, name=name)
+
+
 def histograms() -> None:
     """Activations and gradients of a deep network with sigmoids, where gradients vanish."""
     x, t = cr.datasets.digits()
@@ -246,6 +277,7 @@ PICTURES: dict[str, Callable[[], None]] = {
         regions,
         features,
         judged,
+        explained,
         histograms,
         surface,
         race,

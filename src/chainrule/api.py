@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from chainrule import datasets as datasets
 from chainrule import errors as errors
+from chainrule import explaining as explaining
 from chainrule import figures as figures
 from chainrule import files as files
 from chainrule import layers as layers
@@ -16,6 +17,7 @@ from chainrule import training as training
 from chainrule.checking import CheckReport as CheckReport
 from chainrule.checking import check as check
 from chainrule.drawing.drawing import Drawing as Drawing
+from chainrule.explaining import *  # noqa: F403
 from chainrule.files import *  # noqa: F403
 from chainrule.graph import *  # noqa: F403
 from chainrule.graph.functions import one_hot as one_hot
@@ -53,9 +55,13 @@ from chainrule.networks import data_dependent_init as data_dependent_init
 from chainrule.optimizers import Optimizer as Optimizer
 from chainrule.optimizers import clip_grads as clip_grads
 from chainrule.optimizers.rules import *  # noqa: F403
+from chainrule.plots.calibration import draw_calibration as draw_calibration
 from chainrule.plots.compare_optimizers import compare_optimizers as compare_optimizers
 from chainrule.plots.confusion import draw_confusion as draw_confusion
+from chainrule.plots.contributions import draw_contributions as draw_contributions
+from chainrule.plots.dependence import draw_partial_dependence as draw_partial_dependence
 from chainrule.plots.features import draw_features as draw_features
+from chainrule.plots.importance import draw_importance as draw_importance
 from chainrule.plots.regions import draw_regions as draw_regions
 from chainrule.plots.residuals import draw_residuals as draw_residuals
 from chainrule.plots.surface import draw_surface as draw_surface

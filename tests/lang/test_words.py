@@ -122,6 +122,12 @@ calls = [
     lambda: cr.compare_optimizers(net, [cr.SGD()], x, t),
     lambda: cr.compare_optimizers(min, [cr.SGD()], start=(0, 0)),
     lambda: cr.draw_confusion([[1]]), lambda: cr.draw_residuals([1], [1]),
+    lambda: cr.draw_calibration(cr.calibration_curve([0.5], [1])),
+    lambda: cr.draw_importance(cr.Importance(("a",), {"r2": 1.0}, {"r2": np.ones((1, 2))}, 3)),
+    lambda: cr.draw_partial_dependence(cr.PartialDependence("a", "number", np.ones(1), np.ones(1))),
+    lambda: cr.draw_contributions(
+        cr.Contributions(("a",), np.ones((1, 1)), *[np.ones(1)] * 2, None, None, "gradient", "rows", 1)
+    ),
 ]
 for call in calls:
     try:
@@ -133,5 +139,5 @@ for call in calls:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     lines = run.stdout.splitlines()
-    assert len(lines) == 9
+    assert len(lines) == 13
     assert all("pip install 'chainrule[draw]'" in line for line in lines)

@@ -23,6 +23,7 @@ FLOORS = [
     ["checking"],
     ["training"],
     ["files"],
+    ["explaining"],
     ["plots"],
     ["figures", "playground", "estimators"],
     ["api"],

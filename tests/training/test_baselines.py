@@ -176,6 +176,17 @@ def test_a_file_keeps_them_to_the_bit(tmp_path: Path) -> None:
     assert load_model(again).baselines is None
 
 
+def test_an_older_file_has_no_mean(tmp_path: Path) -> None:
+    path = kept(tmp_path)
+    contents = unpack(path.read_bytes(), str(path))
+    assert contents.tensors.pop("baselines.mean").tolist() == pytest.approx([0.0], abs=1e-6)
+    path.write_bytes(pack(contents.tensors, contents.description))
+    baselines = load_model(path).baselines
+    assert baselines is not None
+    assert baselines.mean is None
+    assert baselines.linear is not None
+
+
 @pytest.mark.parametrize(
     ("name", "array"),
     [
@@ -185,6 +196,7 @@ def test_a_file_keeps_them_to_the_bit(tmp_path: Path) -> None:
         ("baselines.answer", np.zeros(2, np.float32)),
         ("baselines.W", np.full((1, 2), np.nan)),
         ("baselines.C", np.zeros(2)),
+        ("baselines.mean", np.zeros(2)),
     ],
 )
 def test_a_damaged_file_says_so(tmp_path: Path, name: str, array: Any) -> None:

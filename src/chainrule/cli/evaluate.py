@@ -6,8 +6,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from chainrule.cli.help_pages import Command
-from chainrule.cli.options import data_argument, data_options, engine_option, json_option
+from chainrule.cli.command_line import command_line
+from chainrule.cli.help_pages import Command, option
+from chainrule.cli.options import (
+    Number,
+    Top,
+    data_argument,
+    data_options,
+    engine_option,
+    json_option,
+)
+from chainrule.cli.places import Place
 from chainrule.cli.terminal import (
     json_out,
     paint,
@@ -20,11 +29,13 @@ from chainrule.cli.terminal import (
     table,
     too_wide,
 )
+from chainrule.errors import SettingError
 from chainrule.lang.messages import _, _n, _p
 
 if TYPE_CHECKING:
     from chainrule.cli.data_options import DataOptions
     from chainrule.cli.scoring import Score
+    from chainrule.datasets import Preprocessor
 
 __all__ = ["evaluate"]
 
@@ -43,26 +54,125 @@ MANY_CLASSES = 20
     examples=(
         "chainrule evaluate digits.safetensors digits",
         "chainrule evaluate iris.safetensors more.csv --json",
+        "chainrule evaluate iris.safetensors iris --importance --calibration",
+        "chainrule evaluate iris.safetensors iris --report judged.html",
     ),
 )
 @click.argument("model", metavar="MODEL")
 @data_argument
+@option(
+    "--importance",
+    is_flag=True,
+    help=_("Say which columns the model goes by: how much worse it is with each one shuffled."),
+)
+@option(
+    "--repeats",
+    type=Number(whole=True, least=1, most=1000, example="5"),
+    default=5,
+    show_default=True,
+    metavar="N",
+    help=_("How often each column is shuffled."),
+)
+@option(
+    "--top",
+    type=Top(),
+    default=20,
+    show_default=True,
+    metavar="N|all",
+    help=_("How many columns are shown."),
+)
+@option(
+    "--seed",
+    type=Number(whole=True, least=0, most=2**63 - 1, example="0"),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help=_("Same seed, same shuffles."),
+)
+@option(
+    "--calibration",
+    is_flag=True,
+    help=_("Say whether its probabilities come true, with log loss and Brier score."),
+)
+@option(
+    "--report",
+    type=Place(),
+    metavar="FILE",
+    help=_(
+        "Tell of it all on one HTML page, with pictures: which columns count, what each does to the answer,"
+        " whether probabilities come true, and why the hardest rows got their answers."
+    ),
+)
+@option(
+    "--dependence",
+    "columns",
+    multiple=True,
+    metavar="COLUMN",
+    help=_(
+        "A column whose effect on the answer the report draws, in place of the most important ones; may"
+        " be given again."
+    ),
+)
+@option("--force", is_flag=True, help=_("Overwrite an existing file."))
 @data_options
 @engine_option
 @json_option
-def evaluate(model: str, data: str, read_as: DataOptions, engine: str, as_json: bool) -> None:
+@click.pass_context
+def evaluate(
+    context: click.Context,
+    /,
+    model: str,
+    data: str,
+    importance: bool,
+    repeats: int,
+    top: int | None,
+    seed: int,
+    calibration: bool,
+    report: str | None,
+    columns: tuple[str, ...],
+    force: bool,
+    read_as: DataOptions,
+    engine: str,
+    as_json: bool,
+) -> None:
     """Score a model on a table."""
+    from chainrule.cli.explained import (
+        calibration_of,
+        importance_json,
+        importance_of,
+        show_calibration,
+        show_importance,
+    )
     from chainrule.cli.model_and_data import open_both
+    from chainrule.cli.report_place import check_report
     from chainrule.cli.scoring import score_all
 
+    if report is not None:
+        check_report(
+            report, force, {_p("a file", "the model"): model, _p("a file", "the data"): data}
+        )
     loaded, preparation, rows_given = open_both(model, data, read_as)
+    _check_asked(preparation, calibration, report, columns)
     loaded.network.engine = engine
     scores, notes = score_all(loaded, preparation, rows_given)
+    main = scores.get("held_out") or scores.get("all") or scores["training"]
     verdicts = [score.verdict for score in scores.values() if score.verdict]
+    found = importance_of(loaded, main, repeats, seed) if importance else None
+    curve = calibration_of(loaded, main) if calibration else None
+    if report is not None:
+        from chainrule.cli.evaluation_report import write_report
+
+        write_report(
+            report, force, command_line(context), loaded, model, data, rows_given, scores, notes,
+            columns, repeats,
+        )  # fmt: skip
     if as_json:
         result: dict[str, object] = {"model": model, "data": data, "target": preparation.target}
         result |= {"task": preparation.task, "same_data": "held_out" in scores}
         result |= {name: score.as_json() for name, score in scores.items()}
+        result |= {"importance": importance_json(found)} if found is not None else {}
+        result |= {"calibration": curve.as_json()} if curve is not None else {}
+        result |= {"report": report} if report is not None else {}
         json_out({**result, "notes": [*notes, *verdicts]})
         return
     for sentence in notes:
@@ -70,13 +180,38 @@ def evaluate(model: str, data: str, read_as: DataOptions, engine: str, as_json: 
     bold = [paint(printable(name), "bold") for name in (model, data)]
     say(_("{model} on {data}", model=bold[0], data=bold[1]))
     say()
-    main = scores.get("held_out") or scores.get("all") or scores["training"]
     rows([pair for name, score in scores.items() for pair in _figures(score, name)])
     for sentence in verdicts:
         say()
         remark(sentence)
     if main.classes is not None:
         _show_classes(main)
+    if found is not None:
+        show_importance(found, top)
+    if curve is not None:
+        show_calibration(curve)
+    if report is not None:
+        say()
+        rows([(_("report"), report)])
+
+
+def _check_asked(
+    preparation: Preprocessor, calibration: bool, report: str | None, columns: tuple[str, ...]
+) -> None:
+    """Refuse what the model, or this command line, has no use for."""
+    from chainrule.explaining.encoded import chosen_columns
+
+    if calibration and preparation.classes is None:
+        raise SettingError(
+            _(
+                "--calibration: the model predicts a number ({target}), and numbers have no probabilities."
+                " Leave it out.",
+                target=preparation.target,
+            )
+        )
+    if columns and report is None:
+        raise SettingError(_("--dependence is drawn in the report; say --report FILE, too."))
+    chosen_columns(preparation, columns)
 
 
 def _named(score: str, which: str) -> str:

@@ -20,6 +20,7 @@ __all__ = [
     "Number",
     "OneOf",
     "OrNone",
+    "Top",
     "data_argument",
     "data_options",
     "engine_option",
@@ -126,6 +127,24 @@ class OrNone(_Kind):
         except click.BadParameter:
             allowed = _("{number}, or none", number=self.number.allowed())
             self.fail(_refusal(value, allowed), param, ctx)
+
+
+class Top(_Kind):
+    """How many of many are shown, or "all", which is None."""
+
+    name = "number or all"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | None:
+        """The number, or None for "all"."""
+        if str(value).strip().lower() == "all":
+            return None
+        number = Number(whole=True, least=1, most=10**6)
+        try:
+            return int(number.convert(value, param, ctx))
+        except click.BadParameter:
+            self.fail(_refusal(value, _("{number}, or all", number=number.allowed())), param, ctx)
 
 
 class OneOf(_Kind):

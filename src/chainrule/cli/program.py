@@ -13,6 +13,7 @@ import click
 from chainrule.cli.check import check
 from chainrule.cli.draw import draw
 from chainrule.cli.evaluate import evaluate
+from chainrule.cli.explain import explain
 from chainrule.cli.export import export
 from chainrule.cli.figures import figures
 from chainrule.cli.foreign_words import system_words
@@ -192,5 +193,7 @@ def chainrule(ctx: click.Context) -> None:
         say(ctx.get_help())
 
 
-for _command in (train, tune, predict, evaluate, inspect, draw, check, figures, export, play):
+for _command in (
+    train, tune, predict, evaluate, explain, inspect, draw, check, figures, export, play,
+):  # fmt: skip
     chainrule.add_command(_command)

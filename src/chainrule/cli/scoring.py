@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from chainrule.cli.comparison import baseline_line, baseline_scores, verdict
 from chainrule.cli.model_and_data import fact, notes_on
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from chainrule.datasets import Preprocessor, Table
     from chainrule.files import Model
 
+Indices: TypeAlias = "npt.NDArray[np.signedinteger[Any]]"
+
 __all__ = ["Score", "score_all", "training_rows"]
 
 
@@ -30,6 +33,9 @@ class Score:
 
     target: str
     rows: int
+    #: The rows with a target, and the indices of those that are scored.
+    table: Table
+    indices: Indices
     values: dict[str, float | None]
     classes: tuple[object, ...] | None = None
     confusion: tuple[tuple[int, ...], ...] = ()
@@ -70,9 +76,9 @@ def score_all(
         scores, held_out = {}, split.held
         if len(held_out):
             scores["held_out"] = _score(
-                model, preparation, split.table.rows(held_out), _("the held-out rows")
+                model, preparation, split.table, held_out, _("the held-out rows")
             )
-        scores["training"] = _score(model, preparation, split.table.rows(split.training))
+        scores["training"] = _score(model, preparation, split.table, split.training)
         what = (
             _n(
                 "the {n:,} row held out is scored apart from the {training:,} trained on",
@@ -86,7 +92,7 @@ def score_all(
         return scores, (_("This is the data the model was trained on: {what}.", what=what),)
     fill = "drop" if missing == "drop" else "fill"
     rows, notes = keep_rows(table, preparation.target, fill, preparation.task)
-    scores = {"all": _score(model, preparation, rows, _("these rows"))}
+    scores = {"all": _score(model, preparation, rows, np.arange(len(rows)), _("these rows"))}
     return scores, (*notes, *_unknown_labels(preparation, rows), *notes_on(rows, preparation))
 
 
@@ -153,9 +159,14 @@ def _training_split(
 
 
 def _score(
-    model: Model, preparation: Preprocessor, rows: Table, which: Text | None = None
+    model: Model,
+    preparation: Preprocessor,
+    table: Table,
+    indices: Indices,
+    which: Text | None = None,
 ) -> Score:
     """The scores of some rows; with `which`, their name in a sentence, the verdict, too."""
+    rows = table if len(indices) == len(table) else table.rows(indices)
     target, classes = preparation.target, preparation.classes
     unknown: Counter[str] = Counter()
     if classes is not None:
@@ -190,6 +201,17 @@ def _score(
         values: dict[str, float | None] = {"accuracy": right, **simplest}
         names = (*classes, *([_("new: {labels}", labels=listed(unknown))] if unknown else []))
         confusion = tuple(map(tuple, counts.tolist()))
-        return Score(target, len(t), values, names, confusion, compared, sentences(*judgement))
+        return Score(
+            target,
+            len(t),
+            table,
+            indices,
+            values,
+            names,
+            confusion,
+            compared,
+            sentences(*judgement),
+        )
     scores = regression_scores(y, t, preparation.scale) | simplest
-    return Score(target, len(t), scores, compared=compared, verdict=sentences(*judgement))
+    verdict_said = sentences(*judgement)
+    return Score(target, len(t), table, indices, scores, compared=compared, verdict=verdict_said)

@@ -44,7 +44,10 @@ STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
 
 PLAIN_WORD = re.compile(r"[\w@%+=:,./-]+")
 #: What stands for our own signs where the output cannot hold them (cp1252, ASCII).
-PLAIN = {"→": "->", "─": "-", "·": ".", "×": "x", "−": "-", "²": "2", "…": "...", "√": "root "}
+PLAIN = {
+    "→": "->", "─": "-", "·": ".", "×": "x", "−": "-", "–": "-", "±": "+-", "²": "2", "…": "...",
+    "√": "root ", "█": "#", "▌": "=",
+}  # fmt: skip
 
 
 def prepare() -> None:

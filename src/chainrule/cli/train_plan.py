@@ -12,6 +12,7 @@ from chainrule.atomic_write import check_place
 from chainrule.cli.data_source import data_name, find_target, open_source
 from chainrule.cli.model_and_data import Facts, reading_notes
 from chainrule.cli.places import free_name, keep_apart
+from chainrule.cli.report_place import check_in_memory, check_report
 from chainrule.cli.split import Split, divide
 from chainrule.cli.train_options import TrainOptions
 from chainrule.cli.train_plain import PlainWay
@@ -20,7 +21,7 @@ from chainrule.cli.train_ways import Rows, Way
 from chainrule.datasets import Preprocessor, Table
 from chainrule.datasets.storage import taken
 from chainrule.datasets.wording import quoted
-from chainrule.errors import ExtraMissingError, SettingError
+from chainrule.errors import SettingError
 from chainrule.lang.messages import Text, _, _n, _p, listed
 from chainrule.training.choice import engine_line
 from chainrule.training.presets import BEST_EPOCH_BY, PLAIN
@@ -133,28 +134,11 @@ def _check_files(options: TrainOptions, out: str) -> None:
     """Refuse a model or a report that could not be written after training."""
     check_place(out, overwrite=options.force)
     if options.report is not None:
-        try:
-            import matplotlib  # noqa: F401
-        except ImportError:
-            raise ExtraMissingError(
-                _(
-                    "--report draws with matplotlib, which is in the extra [draw]: {command}.",
-                    command="pip install 'chainrule[draw]'",
-                )
-            ) from None
-        check_place(options.report, overwrite=options.force)
-        keep_apart(
-            "--report",
+        check_report(
             options.report,
+            options.force,
             {_p("a file", "the model"): out, _p("a file", "the data"): options.data},
         )
-        if not options.report.lower().endswith((".html", ".htm")):
-            raise SettingError(
-                _(
-                    "--report {file}: a report is a page of HTML. Give a name that ends in .html.",
-                    file=options.report,
-                )
-            )
     keep_apart("--out", out, {_("the data itself"): options.data})
 
 
@@ -165,14 +149,8 @@ def _read_table(options: TrainOptions) -> tuple[Table, str]:
         options.data, options.read_as, judged=lambda name: name not in without
     )
     options.read_as.check(table)
-    if options.report is not None and table.on_disk:
-        raise SettingError(
-            _(
-                "--report {file}: the table is larger than memory, and a report is drawn of one in memory."
-                " Leave the option out.",
-                file=options.report,
-            )
-        )
+    if options.report is not None:
+        check_in_memory(options.report, table)
     return table, find_target(table, options.target, known_target)
 
 

@@ -26,7 +26,7 @@ from chainrule.files import save_model
 from chainrule.lang.messages import Text, _, sentences
 from chainrule.training import Baselines
 
-__all__ = ["Trained", "keep", "run_plan"]
+__all__ = ["Trained", "checksum", "keep", "run_plan"]
 
 Array = npt.NDArray[Any]
 
@@ -97,7 +97,7 @@ def keep(plan: Plan, outcome: Outcome, seconds: float) -> Trained:
     out = _keep_model(plan, facts, baselines)
     report = options.report if len(history) else None
     if report is not None:
-        _write_report(report, plan, facts, seconds, verdict)
+        _write_report(report, plan, facts, seconds, verdict, baselines)
     return Trained(
         data=options.data,
         out=out,
@@ -152,31 +152,47 @@ def _keep_model(plan: Plan, facts: Facts, baselines: Baselines) -> str:
 
 
 def _write_report(
-    path: str, plan: Plan, facts: Facts, seconds: float, verdict: Sequence[str]
+    path: str,
+    plan: Plan,
+    facts: Facts,
+    seconds: float,
+    verdict: Sequence[str],
+    baselines: Baselines,
 ) -> None:
     """Write the page of `--report`, whole or not at all."""
-    from chainrule.plots.judged import Run
+    from chainrule.files import Model
     from chainrule.plots.report import report_page
+    from chainrule.plots.runs import Judged, Run
 
+    split, preparation, scores = plan.split, plan.preparation, facts.get("held_out")
+    plan.way.network.engine = plan.options.engine
+    judged = Judged(
+        Model(plan.way.network, preparation, facts, baselines),
+        preparation,
+        split.table,
+        split.held if scores else split.training,
+        "held_out" if scores else "training",
+        (scores["constant"], scores["linear"]) if scores else None,
+        verdict,
+    )
     run = Run(
         name=plan.name,
         command=plan.options.command,
         facts=facts,
         notes=plan.notes,
-        verdict=verdict,
-        table=plan.split.table,
-        training=plan.split.training,
-        held=plan.split.held,
-        preparation=plan.preparation,
+        judged=judged,
+        table=split.table,
+        training=split.training,
+        held=split.held,
         trainer=plan.way.trainer,
         seconds=seconds,
-        checksum=_checksum(plan.options.data),
+        checksum=checksum(plan.options.data),
         trials=plan.trials,
     )
     write_whole(path, report_page(run, current()).encode(), overwrite=plan.options.force)
 
 
-def _checksum(path: str) -> str | None:
+def checksum(path: str) -> str | None:
     """The sha256 of a file; None for a data set that has no file."""
     if not os.path.isfile(path):
         return None

@@ -156,7 +156,7 @@ class Duration(_Kind):
 @quiet_option
 def tune(as_json: bool, quiet: bool, **given: Any) -> None:
     """Try many settings of a network on a table, and keep the model of the best."""
-    from chainrule.cli.train import command_line
+    from chainrule.cli.command_line import command_line
     from chainrule.cli.train_options import TrainOptions
     from chainrule.cli.tune_optuna import quiet_optuna
     from chainrule.cli.tune_run import Search, TuneOptions, make_tuning_plan

@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import click
 
+from chainrule.cli.command_line import command_line
 from chainrule.cli.terminal import paragraph, rows, say, table, too_wide, typed
-from chainrule.cli.train import command_line, data_lines, show_name, show_result
+from chainrule.cli.train import data_lines, show_name, show_result
 from chainrule.cli.train_options import TrainOptions
 from chainrule.cli.train_run import Trained
 from chainrule.cli.tune_run import Search

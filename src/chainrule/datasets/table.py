@@ -298,6 +298,11 @@ class Table:
         return self._notes
 
     @property
+    def lines(self) -> npt.NDArray[np.int64] | None:
+        """The line in its file on which each row begins (n,); None for a table without a text file."""
+        return self._lines
+
+    @property
     def on_disk(self) -> bool:
         """Whether the columns lie in temporary files, since the table is larger than memory."""
         texts = (text.codes for text in self._texts.values())

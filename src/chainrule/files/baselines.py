@@ -18,8 +18,14 @@ if TYPE_CHECKING:
 __all__ = ["DAMAGED", "NAMES", "arrays_of", "baselines_in"]
 
 
-#: The names of the arrays in the file; no layer has such a name. W and b are both there or neither.
-NAMES = ANSWER, W, B = "baselines.answer", "baselines.W", "baselines.b"
+#: The names of the arrays in the file; no layer has such a name. W and b are both there or neither;
+#: older files have no mean.
+NAMES = ANSWER, W, B, MEAN = (
+    "baselines.answer",
+    "baselines.W",
+    "baselines.b",
+    "baselines.mean",
+)
 DAMAGED = _("The file is damaged; get it again, or train again.")
 
 
@@ -34,6 +40,8 @@ def arrays_of(baselines: Baselines | None, preparation: Preprocessor | None) -> 
     arrays: dict[str, Array] = {ANSWER: baselines.answer}
     if baselines.linear is not None:
         arrays |= {W: baselines.linear.W, B: baselines.linear.b}
+    if baselines.mean is not None:
+        arrays[MEAN] = baselines.mean
     if preparation is None or _mismatch(arrays, preparation):
         raise SettingError(
             _(
@@ -67,15 +75,18 @@ def baselines_in(
     from chainrule.training.linear import Linear
 
     linear = Linear(present[W], present[B]) if W in present else None
-    return Baselines(present[ANSWER], linear, preparation.classes is not None)
+    answer, mean = present[ANSWER], present.get(MEAN)
+    return Baselines(answer, linear, preparation.classes is not None, mean)
 
 
 def _mismatch(arrays: Mapping[str, Array], preparation: Preprocessor) -> Text | str:
     """Which array does not fit the preparation; "" if all fit."""
     outputs = len(preparation.classes) if preparation.classes else 1
     inputs = preparation.layout.width(len(preparation.features))
-    shapes = {ANSWER: (outputs,), W: (inputs, outputs), B: (outputs,)}
-    required = NAMES if W in arrays or B in arrays else (ANSWER,)
+    shapes = {ANSWER: (outputs,), W: (inputs, outputs), B: (outputs,), MEAN: (inputs,)}
+    required = [ANSWER]
+    required += [W, B] if W in arrays or B in arrays else []
+    required += [MEAN] if MEAN in arrays else []
     for name in required:
         if name not in arrays:
             return _("{name} is missing", name=name)

@@ -3,81 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from chainrule.datasets import Preprocessor, Table
+from chainrule.explaining.cells import cell_text
 from chainrule.lang.messages import Text, _, _n, _p, in_language, sentences
-from chainrule.networks import Network
 from chainrule.plots.confusion import draw_confusion
 from chainrule.plots.curves import NAMES, metric_name
 from chainrule.plots.features import image_shape, mosaic
 from chainrule.plots.figure import finish, label_of, new_figure
 from chainrule.plots.page import Html, beside, facts, picture, table, text
 from chainrule.plots.residuals import draw_residuals
-from chainrule.training import Trainer, confusion_matrix
+from chainrule.plots.runs import Judged
+from chainrule.training import confusion_matrix
 from chainrule.training.metrics import class_scores, in_units, regression_scores
-from chainrule.training.trials import Trials
 
-__all__ = ["Classes", "Evaluation", "Numbers", "Run"]
+__all__ = ["Classes", "Evaluation", "Numbers", "evaluation_of"]
 
 
 #: How many of the worst predictions are shown, with how many cells of each row.
 WORST, CELLS = 12, 6
 
 
-@dataclass(frozen=True)
-class Run:
-    """What a report needs of one training run."""
-
-    #: The name of the data.
-    name: str
-    #: The command of the run, in parts that may be shown on a line each.
-    command: Sequence[str]
-    #: The facts in the model file: data, split, training, held_out.
-    facts: dict[str, Any]
-    #: Sentences about the data and its preparation.
-    notes: Sequence[str]
-    #: Sentences if the network is no better than the baselines.
-    verdict: Sequence[str]
-    #: The rows with a target, and the indices of those trained on (`training`) and held out (`held`).
-    table: Table
-    training: npt.NDArray[np.intp]
-    held: npt.NDArray[np.intp]
-    preparation: Preprocessor
-    trainer: Trainer
-    #: The duration in seconds, including compilation and evaluation.
-    seconds: float
-    #: The sha256 of the data's file; None if the data is no file.
-    checksum: str | None
-    #: The trials that the settings come from, if they were tuned.
-    trials: Trials | None = None
-
-    @property
-    def network(self) -> Network:
-        """The trained network."""
-        model: Network = self.trainer.model
-        return model
-
-
 class Evaluation:
-    """The rows on which a model is evaluated: those held out, or else those trained on."""
+    """A model on the rows that it is judged by."""
 
-    def __init__(self, run: Run, lang: str) -> None:
-        self.run, self.lang, self.held_out = run, lang, len(run.held) > 0
-        self.row_indices = run.held if self.held_out else run.training
-        self.rows = run.table.rows(self.row_indices)
-        self.x = run.preparation.transform(self.rows)
-        self.t = np.asarray(run.preparation.targets(self.rows))
+    def __init__(self, judged: Judged, lang: str) -> None:
+        self.judged, self.lang, self.held_out = judged, lang, judged.which == "held_out"
+        self.preparation = judged.preparation
+        self.rows = judged.table.rows(judged.indices)
+        self.x = self.preparation.transform(self.rows)
+        self.t = np.asarray(self.preparation.targets(self.rows))
         #: The shape of a row as an image, if the rows are images.
-        self.image = _image(run.preparation, self.rows)
+        self.image = _image(self.preparation, self.rows)
 
     def title(self) -> str:
         """The title of the section, which says which rows these are."""
         n = len(self.t)
+        if self.judged.which == "all":
+            return _n("On {n:,} row", "On {n:,} rows", n).said(self.lang)
         return (
             _n("On the {n:,} row held out", "On the {n:,} rows held out", n)
             if self.held_out
@@ -86,7 +51,7 @@ class Evaluation:
 
     def warning(self) -> str:
         """The comparison with the baselines; or the warning that no rows were held out."""
-        if not self.held_out:
+        if self.judged.which == "training":
             return self.dim(_("No rows were held out, so this says little about new ones."))
         return "".join(self.dim(line) for line in self.comparison() if line)
 
@@ -96,45 +61,46 @@ class Evaluation:
 
     def comparison(self) -> list[Text]:
         """The scores of the baselines, and the verdict."""
-        scores, classes = self.run.facts["held_out"], bool(self.run.preparation.classes)
+        if self.judged.compared is None:
+            return [sentences(*self.judged.verdict)]
+        classes = bool(self.preparation.classes)
         constant, linear = (
-            "-"
-            if scores[name] is None
-            else f"{scores[name]:.1%}"
-            if classes
-            else f"{scores[name]:.4f}"
-            for name in ("constant", "linear")
+            "-" if score is None else f"{score:.1%}" if classes else f"{score:.4f}"
+            for score in self.judged.compared
         )
         scores_text = _(
             "To compare: {linear} by a linear model, {constant} by the same answer for every row.",
             linear=linear,
             constant=constant,
         )
-        return [scores_text, sentences(*self.run.verdict)]
+        return [scores_text, sentences(*self.judged.verdict)]
+
+    def line(self, row: int) -> Text:
+        """The line of a row in its file, or its number in the whole table."""
+        return self.judged.table.line_of(int(self.judged.indices[row]))
 
     def location(self, row: int) -> Html:
-        """The line of a row in its file, or its number in the whole table."""
-        line = self.run.table.line_of(int(self.row_indices[row]))
-        return Html(f"<span class=fixed>{text(in_language(line, self.lang))}</span>")
+        """The same as HTML that stays on one line."""
+        return Html(f"<span class=fixed>{text(in_language(self.line(row), self.lang))}</span>")
 
     def cells(self, row: int, most: int = CELLS) -> list[str]:
         """The first cells of a row."""
-        columns = self.run.preparation.columns[:most]
-        return [_cell(self.rows[name][row]) for name in columns]
+        columns = self.preparation.columns[:most]
+        return [cell_text(self.rows, name, row, self.preparation) for name in columns]
 
     def columns(self, most: int = CELLS) -> list[str]:
         """The names of those columns."""
-        return list(self.run.preparation.columns[:most])
+        return list(self.preparation.columns[:most])
 
 
 class Classes(Evaluation):
     """The evaluation of a classifier."""
 
-    def __init__(self, run: Run, lang: str) -> None:
-        super().__init__(run, lang)
-        self.classes: Sequence[object] = run.preparation.classes or ()
-        self.ids = np.asarray(self.run.network.classify(self.x))
-        self.shares = self.run.network.predict_proba(self.x)
+    def __init__(self, judged: Judged, lang: str) -> None:
+        super().__init__(judged, lang)
+        self.classes: Sequence[object] = judged.preparation.classes or ()
+        self.ids = np.asarray(self.judged.network.classify(self.x))
+        self.shares = self.judged.network.predict_proba(self.x)
         self.counts = confusion_matrix(self.ids, self.t, len(self.classes))
 
     def headline(self) -> tuple[str, str]:
@@ -166,13 +132,26 @@ class Classes(Evaluation):
             for name, c in zip(self.classes, class_scores(self.counts), strict=True)
         ]
         columns = (_("rows"), _("found (recall)"), _("right when said (precision)"))
-        heads = [self.run.preparation.target, *(head.said(self.lang) for head in columns)]
+        heads = [self.preparation.target, *(head.said(self.lang) for head in columns)]
         return table(heads, body)
 
-    def worst(self) -> list[str]:
+    def hardest(self, count: int = WORST) -> list[int]:
         """The rows whose true class got the lowest probability."""
         truth = self.shares[np.arange(len(self.t)), self.t]
-        order: list[int] = np.argsort(truth, kind="stable")[:WORST].tolist()
+        order: list[int] = np.argsort(truth, kind="stable")[:count].tolist()
+        return order
+
+    def answer(self, row: int) -> Text:
+        """What was said of a row, and what it is."""
+        said, true = (self.classes[k] for k in (self.ids[row], self.t[row]))
+        share = self.shares[row, self.ids[row]]
+        if self.ids[row] == self.t[row]:
+            return _("{share:.1%} {label}, and so it is", share=share, label=said)
+        return _("{share:.1%} {label}, and it is {true}", share=share, label=said, true=true)
+
+    def worst(self) -> list[str]:
+        """A table of the hardest rows."""
+        order = self.hardest()
         words = _("The rows whose true class the network thought least probable.")
         parts = [self.dim(words)]
         if self.image is not None:
@@ -195,7 +174,7 @@ class Classes(Evaluation):
         return [*parts, table(heads, body, left=len(heads))]
 
     def _pictures(self, order: list[int], shape: tuple[int, ...]) -> Html:
-        rows = self.rows.rows(np.array(order)).matrix(list(self.run.preparation.columns))
+        rows = self.rows.rows(np.array(order)).matrix(list(self.preparation.columns))
         labels = [
             f"{label_of(self.classes[self.t[i]], 8)} → {label_of(self.classes[self.ids[i]], 8)}"
             for i in order
@@ -211,13 +190,13 @@ class Classes(Evaluation):
 class Numbers(Evaluation):
     """The evaluation of a regression."""
 
-    def __init__(self, run: Run, lang: str) -> None:
-        super().__init__(run, lang)
-        y = np.asarray(run.network.predict(self.x))
-        self.predicted = self.run.preparation.inverse_transform(y).ravel()
-        self.true = self.run.preparation.inverse_transform(self.t).ravel()
+    def __init__(self, judged: Judged, lang: str) -> None:
+        super().__init__(judged, lang)
+        y = np.asarray(judged.network.predict(self.x))
+        self.predicted = self.preparation.inverse_transform(y).ravel()
+        self.true = self.preparation.inverse_transform(self.t).ravel()
 
-        self.scores = regression_scores(y, self.t, run.preparation.scale)
+        self.scores = regression_scores(y, self.t, self.preparation.scale)
 
     def headline(self) -> tuple[str, str]:
         """The number at the top."""
@@ -226,7 +205,7 @@ class Numbers(Evaluation):
 
     def parts(self) -> list[str]:
         """R², RMSE, MAE, and the residuals."""
-        target = self.run.preparation.target
+        target = self.preparation.target
         pairs = [("R²", self.headline()[0])]
         for name, key in (("RMSE", "rmse"), ("MAE", "mae")):
             value = in_units(self.scores[key])
@@ -236,10 +215,20 @@ class Numbers(Evaluation):
         label = _("residuals").said(self.lang)
         return [facts(pairs), self.warning(), picture(figure, "residuals", label)]
 
-    def worst(self) -> list[str]:
+    def hardest(self, count: int = WORST) -> list[int]:
         """The rows with the largest errors."""
-        wrong = self.predicted - self.true
-        order: list[int] = np.argsort(-np.abs(wrong), kind="stable")[:WORST].tolist()
+        errors = np.abs(self.predicted - self.true)
+        order: list[int] = np.argsort(-errors, kind="stable")[:count].tolist()
+        return order
+
+    def answer(self, row: int) -> Text:
+        """What was said of a row, and what it is."""
+        said, true = (f"{values[row]:.6g}" for values in (self.predicted, self.true))
+        return _("{said}, and it is {true}", said=said, true=true)
+
+    def worst(self) -> list[str]:
+        """A table of the hardest rows."""
+        wrong, order = self.predicted - self.true, self.hardest()
         columns = (_p("column of a table", "row"), _p("column of a table", "it is"),
                 _p("column of a table", "said"), _("said − true"))  # fmt: skip
         heads = [*(head.said(self.lang) for head in columns), *self.columns()]
@@ -250,6 +239,11 @@ class Numbers(Evaluation):
         ]  # fmt: skip
         words = _("The rows with the largest errors.")
         return [self.dim(words), table(heads, body, left=len(heads))]
+
+
+def evaluation_of(judged: Judged, lang: str) -> Classes | Numbers:
+    """The evaluation of a classifier or of a regression."""
+    return Classes(judged, lang) if judged.preparation.classes else Numbers(judged, lang)
 
 
 def _image(preparation: Preprocessor, rows: Table) -> tuple[int, ...] | None:
@@ -266,10 +260,3 @@ def _image(preparation: Preprocessor, rows: Table) -> tuple[int, ...] | None:
 
 def _percent(part: float | None) -> str:
     return "-" if part is None else f"{part:.1%}"
-
-
-def _cell(cell: object) -> str:
-    """A cell of a table; a dash where it is missing."""
-    if isinstance(cell, float | np.floating):
-        return "–" if np.isnan(cell) else f"{cell:g}"
-    return str(cell) or "–"

@@ -16,7 +16,18 @@ from chainrule.plots.figure import BLUE, GREEN, ORANGE, PINK, SKY
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Html", "beside", "facts", "picture", "section", "table", "text", "whole_page"]
+__all__ = [
+    "Html",
+    "beside",
+    "facts",
+    "picture",
+    "section",
+    "table",
+    "text",
+    "tiles",
+    "whole_page",
+    "wide",
+]
 
 #: The CSS variables that replace colours of pictures; the style sheet has light and dark shades.
 VARIABLES = {BLUE: "blue", ORANGE: "orange", GREEN: "green", PINK: "pink", SKY: "sky"}
@@ -67,6 +78,14 @@ def beside(*parts: str) -> Html:
     return Html(f"<div class=beside>{''.join(parts)}</div>")
 
 
+def tiles(pairs: Iterable[tuple[object, object]]) -> Html:
+    """Large numbers beside each other, each with what it is below."""
+    parts = "".join(
+        f"<div><b>{text(value)}</b><span>{text(what)}</span></div>" for value, what in pairs
+    )
+    return Html(f"<div class=tiles>{parts}</div>\n")
+
+
 def facts(pairs: Iterable[tuple[object, object]]) -> Html:
     """A list of names and values."""
     return Html(
@@ -99,6 +118,11 @@ def _adapted(tag: str, name: str) -> str:
     for colour, variable in {**VARIABLES, "#000000": "ink"}.items():
         tag = tag.replace(colour.lower(), f"var(--{variable})")
     return tag
+
+
+def wide(part: str) -> Html:
+    """A part that is scrolled on a narrow screen, and no smaller than can be read."""
+    return Html(f"<div class=wide><div class=least>{part}</div></div>")
 
 
 def whole_page(title: str, lang: str, *parts: str) -> str:

@@ -20,15 +20,27 @@ from chainrule.lang.messages import Text, _, _n, _p, in_language, listed
 from chainrule.layers import Affine, NTKAffine
 from chainrule.networks import Network
 from chainrule.plots.curves import draw_history
+from chainrule.plots.explained import explained_sections
 from chainrule.plots.features import draw_features
 from chainrule.plots.figure import label_of
-from chainrule.plots.judged import Classes, Evaluation, Numbers, Run
-from chainrule.plots.page import Html, beside, facts, picture, section, table, text, whole_page
+from chainrule.plots.judged import Evaluation, evaluation_of
+from chainrule.plots.page import (
+    Html,
+    beside,
+    facts,
+    picture,
+    section,
+    table,
+    text,
+    tiles,
+    whole_page,
+)
 from chainrule.plots.regions import draw_regions
+from chainrule.plots.runs import Run
 from chainrule.plots.tuning import trials_section
 from chainrule.version import __version__
 
-__all__ = ["network_picture", "report_page"]
+__all__ = ["again", "network_picture", "report_page"]
 
 
 #: The number of rows for the gradient check, and the number of parameters above which it is left out.
@@ -41,7 +53,7 @@ PAGE, WIDTH = 944, 1080
 
 def report_page(run: Run, lang: str = "en") -> str:
     """The report as HTML with all pictures inline, without scripts or external resources."""
-    evaluation = Classes(run, lang) if run.preparation.classes else Numbers(run, lang)
+    evaluation = evaluation_of(run.judged, lang)
     words = _("{target}, learned from {name}", target=run.preparation.target, name=run.name)
     title = words.said(lang)
     return whole_page(
@@ -57,6 +69,7 @@ def report_page(run: Run, lang: str = "en") -> str:
         section(_("Training").said(lang), *_curves(run, lang)),
         section(evaluation.title(), *evaluation.parts()),
         section(_("The hardest rows").said(lang), *evaluation.worst()),
+        *explained_sections(evaluation),
         *_features(evaluation, lang),
         _gradients(run, lang),
         _time(run, lang),
@@ -75,21 +88,17 @@ def _head(run: Run, title: str, headline: tuple[str, str], lang: str) -> Html:
         if run.trainer.engine_used == "compiled"
         else _n("for {n:,} epoch", "for {n:,} epochs", epochs)
     )
-    tiles = [
+    numbers = [
         headline,
         (f"{len(run.training):,}", _("rows trained on").said(lang)),
         (f"{parameters:,}", _("parameters").said(lang)),
         (_("{seconds:.1f} s", seconds=run.seconds).said(lang), length.said(lang)),
     ]
-    tiles_html = "".join(
-        f"<div><b>{text(value)}</b><span>{text(what)}</span></div>" for value, what in tiles
-    )
     version = _("A report of chainrule {version}.", version=__version__).said(lang)
     stopped = run.trainer.history.stopped
     note = _("Training ended early: {why}.", why=stopped).said(lang) if stopped else ""
     return Html(
-        f"<h1>{text(title)}</h1><p class=lead>{text(version)} {text(note)}</p>\n"
-        f"<div class=tiles>{tiles_html}</div>\n"
+        f"<h1>{text(title)}</h1><p class=lead>{text(version)} {text(note)}</p>\n{tiles(numbers)}"
     )
 
 
@@ -167,8 +176,8 @@ def _tuning(run: Run, lang: str) -> list[Html]:
 
 def _features(evaluation: Evaluation, lang: str) -> list[Html]:
     """The weights of the first layer, if they can be drawn; decision regions, if there are two inputs."""
-    network = evaluation.run.network
-    names = [_feature(name, lang) for name in evaluation.run.preparation.features]
+    network = evaluation.judged.network
+    names = [_feature(name, lang) for name in evaluation.preparation.features]
     shape, parts = evaluation.image, []
     if _weighs_inputs(network, len(names)) and (shape is not None or len(names) <= WIDE):
         title = _("What the first layer looks for").said(lang)
@@ -183,7 +192,7 @@ def _features(evaluation: Evaluation, lang: str) -> list[Html]:
     if len(names) == 2:
         title = _("The plane as the network sees it").said(lang)
         figure = draw_regions(
-            network, evaluation.x, evaluation.t, names=evaluation.run.preparation.classes, lang=lang
+            network, evaluation.x, evaluation.t, names=evaluation.preparation.classes, lang=lang
         )
         figure.axes[0].set(xlabel=_axis(names[0], lang), ylabel=_axis(names[1], lang))
         parts.append(section(title, picture(figure, "regions", title)))
@@ -308,29 +317,33 @@ def _machine() -> Text:
 
 
 def _again(run: Run, lang: str) -> Html:
+    pairs = [
+        (_("seed").said(lang), run.facts["training"]["seed"]),
+        (_("fingerprint of the table").said(lang), run.facts["data"]["fingerprint"]),
+    ]
+    if run.checksum is not None:
+        pairs.append((_("sha256 of the file").said(lang), run.checksum))
+    words = _("The same version, machine, engine, threads and seed give the same bits.")
+    return again(run.command, pairs, lang, f"<p class=dim>{text(words.said(lang))}</p>")
+
+
+def again(
+    command: Sequence[str], pairs: Sequence[tuple[str, object]], lang: str, *more: str
+) -> Html:
+    """The section with what is needed to do it again: the command, the versions, and these facts."""
     versions = [f"Python {platform.python_version()}", f"chainrule {__version__}"]
     for package in ("numpy", "llvmlite", "scipy", "matplotlib"):
         try:
             versions.append(f"{package} {metadata.version(package)}")
         except metadata.PackageNotFoundError:
             continue
-    pairs = [
-        (_("seed").said(lang), run.facts["training"]["seed"]),
-        (_("versions").said(lang), listed(versions).said(lang)),
-        (
-            _("fingerprint of the table").said(lang),
-            Html(f"<code>{text(run.facts['data']['fingerprint'])}</code>"),
-        ),
+    lines: list[tuple[str, object]] = [(_("versions").said(lang), listed(versions).said(lang))]
+    lines += [
+        (name, Html(f"<code>{text(what)}</code>") if len(str(what)) == 64 else what)
+        for name, what in pairs
     ]
-    if run.checksum is not None:
-        name = _("sha256 of the file").said(lang)
-        pairs.append((name, Html(f"<code>{text(run.checksum)}</code>")))
-    words = _("The same version, machine, engine, threads and seed give the same bits.")
     return section(
-        _("To do it again").said(lang),
-        f"<pre>{_command(run.command)}</pre>",
-        facts(pairs),
-        f"<p class=dim>{text(words.said(lang))}</p>",
+        _("To do it again").said(lang), f"<pre>{_command(command)}</pre>", facts(lines), *more
     )
 
 

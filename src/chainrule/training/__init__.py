@@ -11,6 +11,12 @@ from chainrule.training.linear import Linear, fit_linear
 from chainrule.training.many import fit_many
 from chainrule.training.metrics import accuracy, binary_accuracy, confusion_matrix, mae, r2, rmse
 from chainrule.training.presets import PRESETS, Preset
+from chainrule.training.probabilities import (
+    CalibrationCurve,
+    brier_score,
+    calibration_curve,
+    log_loss,
+)
 from chainrule.training.recipes import Choice, Recipe, choose_recipe, recipes_for
 from chainrule.training.trainer import Trainer
 from chainrule.training.trajectory import Trajectory
@@ -18,6 +24,7 @@ from chainrule.training.trajectory import Trajectory
 __all__ = [
     "PRESETS",
     "Baselines",
+    "CalibrationCurve",
     "Callback",
     "Choice",
     "Comparison",
@@ -31,11 +38,14 @@ __all__ = [
     "Trajectory",
     "accuracy",
     "binary_accuracy",
+    "brier_score",
+    "calibration_curve",
     "choose_recipe",
     "confusion_matrix",
     "fit_linear",
     "fit_many",
     "get_mini_batch",
+    "log_loss",
     "mae",
     "r2",
     "recipes_for",

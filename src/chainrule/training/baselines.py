@@ -60,6 +60,8 @@ class Baselines:
     answer: npt.NDArray[np.float64]
     linear: Linear | None
     classifies: bool
+    #: The mean row of x (columns,), from which answers are explained; None if it was not kept.
+    mean: npt.NDArray[np.float64] | None = None
 
     @classmethod
     def fit(cls, x: npt.ArrayLike, t: npt.ArrayLike, classes: int | None = None) -> Baselines:
@@ -85,6 +87,7 @@ class Baselines:
             answer = targets.astype(np.float64).reshape(len(rows), -1).mean(axis=0)
         else:
             answer = np.bincount(targets, minlength=classes) / len(targets)
+        mean = rows.mean(axis=0, dtype=np.float64)
         line = None
         if rows.shape[1] <= COLUMNS:
             most = min(ROWS, NUMBERS // max(rows.shape[1], 1))
@@ -92,7 +95,7 @@ class Baselines:
                 sample = generator(0).permutation(len(rows))[:most]
                 rows, targets = rows[sample], targets[sample]
             line = fit_linear(rows, targets, classes)
-        return cls(answer, line, classes is not None)
+        return cls(answer, line, classes is not None, np.asarray(mean))
 
     def compare(self, y: npt.ArrayLike, x: npt.ArrayLike, t: npt.ArrayLike) -> Comparison:
         """The scores of a model's outputs y (n, outputs) for the rows x, and of the baselines."""
