@@ -155,6 +155,21 @@ def test_frames_with_texts_dates_categories_and_gaps() -> None:
         model.predict(frame.rename(columns={"age": "years"}))
 
 
+@pytest.mark.parametrize("gap", [None, np.nan, pd.NA])
+def test_labels_that_are_missing_are_named(gap: Any) -> None:
+    """fivethirtyeight/data marvel-wikia-data.csv: good, bad, or nothing."""
+    labels = pd.Series(["Good", "Bad", gap, "Good", gap, "Bad"], dtype=object)
+    with pytest.raises(ValueError, match="y: 2 labels of 6 are missing, at first in row 2"):
+        quick().fit(np.arange(6.0)[:, None], labels)
+
+
+def test_one_hidden_layer_may_be_a_number() -> None:
+    for preset in ("plain", "table"):
+        one = NetworkClassifier(preset, hidden=8, epochs=3, random_state=0).fit(*IRIS)
+        same = NetworkClassifier(preset, hidden=(8,), epochs=3, random_state=0).fit(*IRIS)
+        np.testing.assert_array_equal(one.predict_proba(IRIS[0]), same.predict_proba(IRIS[0]))
+
+
 def test_numbers_that_are_categories() -> None:
     rng = np.random.default_rng(1)
     codes = rng.integers(0, 12, 600)

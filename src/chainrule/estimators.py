@@ -16,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.datasets import Preprocessor, Table
+from chainrule.datasets.columns import is_missing
 from chainrule.errors import DataError, ExtraMissingError, SettingError, nearest, shown
 from chainrule.files.architecture import build, describe
-from chainrule.lang.messages import _
+from chainrule.lang.messages import _, _n
 from chainrule.layers import Loss, MeanSquaredError, SigmoidWithLoss, SoftmaxWithLoss
 from chainrule.networks import Ensemble, Network, Sequential
 from chainrule.optimizers import OPTIMIZERS, AdamW, Optimizer
@@ -95,7 +96,7 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         self,
         preset: str = "table",
         *,
-        hidden: Sequence[int] | None = None,
+        hidden: int | Sequence[int] | None = None,
         activation: str | Sequence[str] = "relu",
         dropout: float | None = None,
         optimizer: str | Optimizer | None = None,
@@ -305,11 +306,15 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
                     nearest=nearest(self.preset, (*PRESETS, PLAIN)),
                 )
             )
+        chosen: tuple[int, ...] | None = None
+        if self.hidden is not None:
+            sizes = self.hidden if np.iterable(self.hidden) else [self.hidden]
+            chosen = tuple(whole(n, "hidden") for n in sizes)
         preset = None
         if self.preset != PLAIN:
             preset = PRESETS[self.preset].with_settings(
                 self._task,
-                hidden=None if self.hidden is None else tuple(self.hidden),
+                hidden=chosen,
                 dropout=self.dropout,
                 weight_decay=self.weight_decay,
                 label_smoothing=getattr(self, "label_smoothing", None),
@@ -325,11 +330,10 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
             epochs = whole(self.epochs, "epochs")
         else:
             epochs = preset.epochs if preset else recipes_for(rows, batch)[0].epochs
-        plain = PLAIN_HIDDEN if self.hidden is None else tuple(self.hidden)
-        hidden = preset.hidden if preset else plain
+        hidden = preset.hidden if preset else PLAIN_HIDDEN if chosen is None else chosen
         if preset is not None:
             preset = replace(preset, batch_size=batch, epochs=epochs)
-        return _Recipe(preset, tuple(whole(n, "hidden") for n in hidden), epochs, batch)
+        return _Recipe(preset, hidden, epochs, batch)
 
     def _network(self, recipe: _Recipe, x: Array, rows: int, seed: int) -> Sequential:
         """A network for the rows x, of which so many are trained on."""
@@ -484,7 +488,7 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):  # type: ignore[mis
 
     Args:
         preset: "table", "table-small" or "plain".
-        hidden: sizes of the hidden layers; by default (256, 256, 256), in plain (128,).
+        hidden: sizes of the hidden layers, or of the one; by default (256, 256, 256), in plain (128,).
         activation: in plain, a name such as "relu" or "tanh", or one for each hidden layer.
         dropout: the part of each hidden layer to leave out at each step.
         optimizer: a name, such as "adamw" or "momentum", or an optimizer, such as cr.Adam(0.001).
@@ -527,7 +531,7 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):  # type: ignore[mis
         self,
         preset: str = "table",
         *,
-        hidden: Sequence[int] | None = None,
+        hidden: int | Sequence[int] | None = None,
         activation: str | Sequence[str] = "relu",
         dropout: float | None = None,
         optimizer: str | Optimizer | None = None,
@@ -570,6 +574,17 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):  # type: ignore[mis
         labels = np.asarray(y)
         if labels.dtype.kind == "f":
             assert_all_finite(labels, input_name="y")
+        gaps = _gaps(labels)
+        if gaps.any():
+            raise DataError(
+                _n(
+                    "y: {n} label of {count} is missing, at first in row {row}. Leave such rows out.",
+                    "y: {n} labels of {count} are missing, at first in row {row}. Leave such rows out.",
+                    int(gaps.sum()),
+                    count=len(labels),
+                    row=int(np.argmax(gaps)),
+                )
+            )
         check_classification_targets(y)
         kind = type_of_target(y, input_name="y")
         if kind == "multilabel-indicator":
@@ -681,7 +696,7 @@ class NetworkRegressor(RegressorMixin, _NetworkEstimator):  # type: ignore[misc]
         self,
         preset: str = "table",
         *,
-        hidden: Sequence[int] | None = None,
+        hidden: int | Sequence[int] | None = None,
         activation: str | Sequence[str] = "relu",
         dropout: float | None = None,
         optimizer: str | Optimizer | None = None,
@@ -792,6 +807,13 @@ def _table_of_array(X: Array) -> Table:
                 column.reshape(-1, 1), dtype=np.float64, ensure_all_finite="allow-nan"
             )[:, 0]
     return Table(columns, "X")
+
+
+def _gaps(labels: Array) -> npt.NDArray[np.bool_]:
+    """Which labels are None, NaN or pandas.NA (n,)."""
+    if labels.dtype.kind != "O" or labels.ndim != 1:
+        return np.zeros(len(labels), bool)
+    return np.array([is_missing(label) for label in labels], bool)
 
 
 def _as_texts(table: Table, names: Sequence[str]) -> Table:
