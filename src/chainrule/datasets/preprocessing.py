@@ -18,7 +18,7 @@ import numpy.typing as npt
 from chainrule.datasets.columns import short
 from chainrule.datasets.dates import date_part
 from chainrule.datasets.described import VERSION, check_json, part_from_json, part_to_json
-from chainrule.datasets.fitting import ENCODINGS, EncodingName, filled_note, fit_columns
+from chainrule.datasets.fitting import ENCODINGS, EncodingName, filled_notes, fit_columns
 from chainrule.datasets.forms import Form, Kind
 from chainrule.datasets.note_json import message_from_json, message_to_json
 from chainrule.datasets.parts import (
@@ -592,12 +592,12 @@ class Preprocessor:
         """
         self._check_columns(table)
         counts = table.missing_counts()
-        warnings = []
+        gaps: list[tuple[str, int, float]] = []
         known: dict[tuple[str, bool], TextColumn] = {}
         for part in self._parts:
             if isinstance(part, NumberColumn):
                 if counts.get(part.name) and part.of is None:
-                    warnings.append(filled_note(part.name, counts[part.name], part.median))
+                    gaps.append((part.name, counts[part.name], part.median))
             elif not isinstance(part, FlagColumn):
                 beside = isinstance(part, WordColumn)
                 before = known.get((part.name, beside))
@@ -607,6 +607,7 @@ class Preprocessor:
                 known[part.name, beside] = (WordColumn if beside else TextColumn)(
                     part.name, categories
                 )
+        warnings = filled_notes(gaps)
         for (name, beside), part in known.items():
             new = part_ids(table, part) < 0
             if beside:
