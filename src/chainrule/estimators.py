@@ -17,7 +17,9 @@ import numpy.typing as npt
 
 from chainrule.datasets import Preprocessor, Table
 from chainrule.datasets.columns import is_missing
+from chainrule.datasets.targets import Target
 from chainrule.errors import DataError, ExtraMissingError, SettingError, nearest, shown
+from chainrule.files import Model
 from chainrule.files.architecture import build, describe
 from chainrule.lang.messages import _, _n
 from chainrule.layers import Loss, MeanSquaredError, SigmoidWithLoss, SoftmaxWithLoss
@@ -154,6 +156,9 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         raise NotImplementedError
 
     def _targets(self, y: Any) -> Array:
+        raise NotImplementedError
+
+    def _target(self) -> Target:
         raise NotImplementedError
 
     def _learn_target(self, y: Any, sample_weight: Array | None) -> Array:
@@ -473,6 +478,20 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
 
     # -- answers ----------------------------------------------------------------------------------
 
+    @property
+    def model_(self) -> Model:
+        """The network with its preparation, as `save_onnx` takes it and `load_model` gives it.
+
+        `save_model(path, model_.network, preparation=model_.preparation)` makes a file for the command
+        of it. The target is called "y", or "target" where a column has that name.
+
+        Raises:
+            SettingError: several outputs, or labels that are neither texts nor whole numbers.
+        """
+        check_is_fitted(self, "network_")
+        name = "target" if "y" in self.preparation_.columns else "y"
+        return Model(self.network_, self.preparation_.towards(name, self._target()))
+
     def _outputs_for(self, X: Any) -> Array:
         """The network's outputs in float64, so that a row's answer does not depend on its neighbours."""
         x = self._rows(X)
@@ -514,7 +533,8 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):  # type: ignore[mis
         verbose: show progress.
 
     Fitted: `network_`, `history_`, `loss_curve_`, `classes_`, `preparation_` (how columns become
-    inputs), `n_iter_`, `n_features_in_`, `feature_names_in_`. With `y` of 0 and 1 in several columns
+    inputs), `n_iter_`, `n_features_in_`, `feature_names_in_`; `model_`, for `cr.save_onnx(estimator.model_,
+    "served.onnx")` and model files. With `y` of 0 and 1 in several columns
     each column is a question of its own (multi-label).
 
     >>> import chainrule as cr
@@ -640,6 +660,20 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):  # type: ignore[mis
         rows: Array = weights[ids]
         return rows if sample_weight is None else rows * sample_weight
 
+    def _target(self) -> Target:
+        labels = self.classes_.tolist()
+        texts = all(isinstance(label, str) for label in labels)
+        whole_numbers = self.classes_.dtype.kind in "iu"
+        if self._multilabel or not (texts or whole_numbers):
+            raise SettingError(
+                _(
+                    "model_: a model has one label for each row, a text or a whole number. Got {labels}."
+                    " Fit with such a y, for instance y.astype(str).",
+                    labels=shown(labels, 80),
+                )
+            )
+        return Target("classification", tuple(labels))
+
     def _outputs(self) -> int:
         return len(self.classes_)
 
@@ -751,6 +785,19 @@ class NetworkRegressor(RegressorMixin, _NetworkEstimator):  # type: ignore[misc]
 
     def _targets(self, y: Any) -> Array:
         return self._scaled(self._values(y))
+
+    def _target(self) -> Target:
+        if len(self._center) > 1:
+            raise SettingError(
+                _(
+                    "model_: a model has one number for each row. Got {n} outputs. Fit an estimator for"
+                    " each.",
+                    n=len(self._center),
+                )
+            )
+        low, high = (float(limit[0]) for limit in self._limits)
+        limits = None if self.preset == PLAIN else (low, high)
+        return Target("regression", None, float(self._center[0]), float(self._spread[0]), limits)
 
     def _outputs(self) -> int:
         return len(self._center)

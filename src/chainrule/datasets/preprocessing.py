@@ -326,6 +326,15 @@ class Preprocessor:
             raise DataError(sentences(problem, *notes))
         return cls("", Target("regression"), parts, notes)
 
+    def towards(self, name: str, rule: Target) -> Preprocessor:
+        """The same inputs, with a target that was prepared elsewhere by this rule.
+
+        >>> prepared = Preprocessor.fit_inputs(Table({"a": [1, 3]}))
+        >>> prepared.towards("t", Target("classification", ("p", "q"))).labels([1]).tolist()
+        ['q']
+        """
+        return type(self)(name, rule, self._parts, self._notes)
+
     def transform(self, table: Table, dtype: npt.DTypeLike = np.float32) -> npt.NDArray[Any]:
         """The table's rows as x float32 (n, len(features)); other columns are ignored.
 
