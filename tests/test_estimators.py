@@ -221,7 +221,7 @@ def test_what_no_model_can_hold_says_so() -> None:
     with pytest.raises(SettingError, match=r"y.astype\(str\)"):
         _ = NetworkClassifier("plain", hidden=4, epochs=2).fit(X, y > 9).model_
     with pytest.raises(SettingError, match="the model_ of a fitted estimator"):
-        cr.save_onnx(two, "x.onnx")  # type: ignore[arg-type]
+        cr.save_onnx(two, "x.onnx")
 
 
 def test_numbers_that_are_categories() -> None:

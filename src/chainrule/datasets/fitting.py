@@ -154,7 +154,8 @@ class _Numbers:
         if number.scale == 0.0:
             self.constant.append(name)
         if form.kind == "date":
-            for part in DATE_PARTS:
+            times = known.min() >= 0 and known.max() < 1  # of day, which are their hour already
+            for part in () if times else DATE_PARTS:
                 pieces = date_part(known, part)
                 if pieces.min() < pieces.max():
                     parts.append(replace(self._number(name, pieces, weights), form=form, of=part))
