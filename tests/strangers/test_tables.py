@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from tests.cli.driver import as_json, good, run
 from tests.strangers.odd_tables import rows, same
 
 import chainrule as cr
+from chainrule.cli import chainrule
 from chainrule.datasets import Form, Preprocessor, Table, parse_csv, read
 from chainrule.errors import SettingError
 
@@ -510,6 +512,28 @@ def test_a_row_of_the_names_that_columns_without_names_got_is_a_header() -> None
     Path("named.csv").write_text("x0,x1,x2\n" + lines)
     trained("named.csv", "--target", "x2")
     assert len(good("predict", "named.safetensors", "named.csv").split()) == 61
+
+
+@source("fivethirtyeight/data food-world-cup-data.csv")
+@pytest.mark.parametrize("kept", ["mac-roman", "cp1252", "utf-16"])
+def test_later_rows_may_be_in_utf8_whatever_the_training_file_was_in(kept: str) -> None:
+    lines = "".join(f"{'groß' if i % 2 else 'klein'},{i % 7},{i % 2}\n" for i in range(60))
+    text = "größe,stück,y\n" + lines
+    Path("t.csv").write_bytes(text.encode(kept))
+    trained("t.csv", "--target", "y", "--encoding", kept)
+    before = run("predict", "t.safetensors", "t.csv")
+    Path("new.csv").write_bytes(text.encode())
+    after = run("predict", "t.safetensors", "new.csv")
+    assert after.stdout == before.stdout
+    assert len(set(after.stdout.split())) == 3
+    assert "do not have" not in after.stderr
+    piped = CliRunner().invoke(chainrule, ["predict", "t.safetensors", "-"], text.encode())
+    assert piped.stdout == before.stdout
+    Path("other.csv").write_bytes("größe,stück\nmaß,1\n".encode("cp1252"))
+    if kept == "cp1252":
+        assert (
+            "1 cell in 'größe' holds a text" in run("predict", "t.safetensors", "other.csv").stderr
+        )
 
 
 @source("DJCordhose/big-data-visualization Stadtteilprofile_2014.csv")
