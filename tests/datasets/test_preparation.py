@@ -112,6 +112,25 @@ def test_codes_and_addresses_are_not_taken_for_numbers(text: str) -> None:
     assert not any("12.5" in note for note in Preprocessor.fit(table, "t").notes)
 
 
+@pytest.mark.parametrize(
+    ("encoding", "became"),
+    [
+        ("standard", "'q0', 'q1', 'q2' became 2 columns each (no, yes)."),
+        ("robust", "'q0', 'q1', 'q2' became one input each, -1 or 1 (no, yes)."),
+    ],
+)
+def test_columns_of_the_same_categories_are_one_sentence(encoding: Any, became: str) -> None:
+    """The 90 questions of fivethirtyeight's masculinity-survey, the 15 of plotly's Squirrel Census."""
+    asked = {f"q{i}": ["no", "yes", "no", "yes"] for i in range(3)}
+    sizes = {f"s{i}": ["a", "b", "", "c"] for i in range(2)}
+    table = Table({**asked, **sizes, "t": [0, 1, 0, 1]})
+    prepared = Preprocessor.fit(table, "t", encoding=encoding)
+    assert became in prepared.notes
+    assert (
+        "'s0', 's1' became 4 columns each (a, b, c, (missing)), 2 cells missing." in prepared.notes
+    )
+
+
 def test_constant_empty_and_wordy_columns() -> None:
     n = 120
     table = Table(

@@ -42,6 +42,8 @@ CLIP = 3.0
 NEARLY_NUMBER = re.compile(r"(?!.*\d-\d)\W*\d[\d\W]*([^\W\d_]{1,3}\W*(\d[\d\W]*[^\W\d_]{0,3})?)?")
 
 Vector = npt.NDArray[np.float64]
+#: Columns of text by their categories, and whether they are one input: the name and gaps of each.
+_Alike = dict[tuple[tuple[str, ...], bool], list[tuple[str, int]]]
 
 
 @dataclass(frozen=True)
@@ -81,14 +83,16 @@ def fit_columns(
     names = [name for name in table.names if name != target]
     numbers = _Numbers(table, [n for n in names if table.kind(n) != "text"], encoding, weights)
     parts: list[Part] = []
+    alike: _Alike = {}
     for name in names:
         if table.kind(name) == "text":
-            parts += _fit_text(table, name, notes, encoding)
+            parts += _fit_text(table, name, notes, encoding, alike)
             continue
         number, beside = numbers.rules(name), _fit_words(table, name, notes)
         if not number and beside is None:
             numbers.empty.append(name)
         parts += [*number, *([] if beside is None else [beside])]
+    notes += [_alike_note(*kind, columns) for kind, columns in alike.items()]
     numbers.tell(notes)
     if encoding.robust:
         parts.sort(key=_place)
@@ -294,7 +298,35 @@ def _name_and_median(gap: tuple[str, int, float]) -> Text:
     return _("{name} {median:.6g}", name=gap[0], median=gap[2])
 
 
-def _fit_text(table: Table, name: str, notes: list[Text], encoding: Encoding) -> list[Part]:
+def _alike_note(
+    categories: Sequence[str], binary: bool, columns: Sequence[tuple[str, int]]
+) -> Text:
+    """The sentence about the columns of the same categories."""
+    names = some(categories, text_of=lambda category: category or _("(missing)"))
+    which = some(columns, text_of=lambda column: quoted(column[0]))
+    missing = sum(count for _name, count in columns)
+    several, count = len(columns) > 1, len(categories)
+    if binary:
+        inputs = _("one input each, -1 or 1") if several else _("one input, -1 or 1")
+    else:
+        inputs = (
+            _("{count} columns each", count=count) if several else _("{count} columns", count=count)
+        )
+    if not missing:
+        return _("{columns} became {inputs} ({names}).", columns=which, inputs=inputs, names=names)
+    return _n(
+        "{columns} became {inputs} ({names}), {n} cell missing.",
+        "{columns} became {inputs} ({names}), {n} cells missing.",
+        missing,
+        columns=which,
+        inputs=inputs,
+        names=names,
+    )
+
+
+def _fit_text(
+    table: Table, name: str, notes: list[Text], encoding: Encoding, alike: _Alike
+) -> list[Part]:
     text = table.texts(name)
     counts = np.bincount(text.codes[text.codes >= 0], minlength=len(text.categories))
     present = sorted(c for c, n in zip(text.categories, counts.tolist(), strict=True) if n)
@@ -328,31 +360,8 @@ def _fit_text(table: Table, name: str, notes: list[Text], encoding: Encoding) ->
         )
         places = tuple(float(i) for i in range(1, len(categories) + 1))
         return [CodeColumn(name, categories, places, 0.0, rows=len(categories) + 1)]
-    names = some(categories, text_of=lambda category: category or _("(missing)"))
     binary = encoding.robust and len(categories) == 2
-    if binary:
-        note = _("{column} became one input, -1 or 1 ({names}).", column=column, names=names)
-        notes.append(note)
-    elif missing:
-        notes.append(
-            _n(
-                "{column} became {count} columns ({names}), {n} cell missing.",
-                "{column} became {count} columns ({names}), {n} cells missing.",
-                missing,
-                column=column,
-                count=len(categories),
-                names=names,
-            )
-        )
-    else:
-        notes.append(
-            _(
-                "{column} became {count} columns ({names}).",
-                column=column,
-                count=len(categories),
-                names=names,
-            )
-        )
+    alike.setdefault((categories, binary), []).append((name, missing))
     if not encoding.robust:
         return [TextColumn(name, categories)]
     codes = text.codes
