@@ -499,6 +499,23 @@ def test_dates_are_learnt_from_and_later_rows_are_read_alike() -> None:
     assert "is no date and counts as missing, such as 'soon'" in result.stderr
 
 
+@source("selva86/datasets Life_Expectancy_Data.csv")
+def test_a_target_may_be_named_with_the_spaces_of_its_file() -> None:
+    Path("t.csv").write_text(
+        "a,life \n" + "".join(f"{i % 7},{i % 7 * 2.5 + i}\n" for i in range(40))
+    )
+    trained("t.csv", "--target", "life ")
+    assert as_json("predict", "t.safetensors", "t.csv")["target"] == "life"
+
+
+@source("neighbours of plotly/datasets supermarket_sales.csv")
+def test_a_target_of_dates_is_said_to_be_days() -> None:
+    lines = "".join(f"{i},2024-03-{i % 28 + 1:02}\n" for i in range(60))
+    Path("t.csv").write_text("a,when\n" + lines)
+    notes = trained("t.csv", "--target", "when")["notes"]
+    assert "'when' holds dates or times: what is predicted are days since 1970-01-01." in notes
+
+
 @source("jbrownlee/Datasets wheat-seeds.csv")
 def test_a_row_of_the_names_that_columns_without_names_got_is_a_header() -> None:
     cells = [(i % 7 / 2, i % 3, i % 2) for i in range(60)]
