@@ -131,6 +131,15 @@ def test_columns_of_the_same_categories_are_one_sentence(encoding: Any, became: 
     )
 
 
+def test_a_date_that_is_none_is_named_once() -> None:
+    table = Table({"day": [dt.date(2024, 1, i) for i in (1, 2, 3, 4)], "t": [0, 1, 0, 1]})
+    prepared = Preprocessor.fit(table, "t")
+    assert len(prepared.features) == 3
+    with pytest.raises(DataError) as error:
+        prepared.transform(Table({"day": ["soon"] * 4}))
+    assert str(error.value).count("column 'day': 'soon' (row 0)") == 1
+
+
 def test_constant_empty_and_wordy_columns() -> None:
     n = 120
     table = Table(

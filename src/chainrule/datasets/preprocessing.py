@@ -644,7 +644,7 @@ class Preprocessor:
         wrong = [
             part.name
             for part in self._parts
-            if isinstance(part, NumberColumn) and table.kind(part.name) == "text"
+            if isinstance(part, NumberColumn) and not part.of and table.kind(part.name) == "text"
         ]
         if wrong:
             raise self._texts_in(table, wrong)
