@@ -155,6 +155,75 @@ def test_frames_with_texts_dates_categories_and_gaps() -> None:
         model.predict(frame.rename(columns={"age": "years"}))
 
 
+@pytest.mark.parametrize("gap", [None, np.nan, pd.NA])
+def test_labels_that_are_missing_are_named(gap: Any) -> None:
+    """fivethirtyeight/data marvel-wikia-data.csv: good, bad, or nothing."""
+    labels = pd.Series(["Good", "Bad", gap, "Good", gap, "Bad"], dtype=object)
+    with pytest.raises(ValueError, match="y: 2 labels of 6 are missing, at first in row 2"):
+        quick().fit(np.arange(6.0)[:, None], labels)
+
+
+def test_one_hidden_layer_may_be_a_number() -> None:
+    for preset in ("plain", "table"):
+        one = NetworkClassifier(preset, hidden=8, epochs=3, random_state=0).fit(*IRIS)
+        same = NetworkClassifier(preset, hidden=(8,), epochs=3, random_state=0).fit(*IRIS)
+        np.testing.assert_array_equal(one.predict_proba(IRIS[0]), same.predict_proba(IRIS[0]))
+
+
+@pytest.mark.parametrize("preset", ["plain", "table"])
+@pytest.mark.parametrize("ensemble", [1, 2])
+def test_what_is_fitted_is_served_as_onnx_and_kept_as_a_model(
+    preset: str, ensemble: int, tmp_path: Path
+) -> None:
+    """From a frame to onnxruntime and to the command: raw columns in, the estimator's answers out."""
+    served: Any = pytest.importorskip("onnxruntime")
+    frame, price = cars(300)
+    texts = pd.Series(np.where(price > np.median(price), "dear", "cheap"))
+    whole = np.where(price > np.median(price), 7, 1)
+    for kind, y in (
+        (NetworkRegressor, price),
+        (NetworkClassifier, texts),
+        (NetworkClassifier, whole),
+    ):
+        model = kind(preset, hidden=(16,), epochs=8, ensemble=ensemble, random_state=0).fit(
+            frame, y
+        )
+        path = tmp_path / "m.onnx"
+        cr.save_onnx(model.model_, path, overwrite=True)
+        session = served.InferenceSession(path)
+        dates = (frame["sold"].to_numpy().astype("M8[s]").astype(float) / 86400).astype(float)
+        cells = {
+            "kind": frame["kind"].to_numpy(object),
+            "age": frame["age"].to_numpy(float),
+            "sold": np.where(frame["sold"].isna(), np.nan, dates),
+            "colour": frame["colour"].astype(object).where(frame["colour"].notna(), "").to_numpy(),
+        }
+        given = {i.name: cells[i.name].reshape(-1, 1) for i in session.get_inputs()}
+        answers = session.run(None, given)[0].ravel()
+        kept = tmp_path / "m.safetensors"
+        found = model.model_
+        if ensemble == 1:
+            cr.save_model(kept, found.network, preparation=found.preparation, overwrite=True)
+            found = cr.load_model(kept)
+        if kind is NetworkRegressor:
+            np.testing.assert_allclose(answers, model.predict(frame), rtol=2e-5)
+            np.testing.assert_allclose(found.predict(frame), model.predict(frame), rtol=2e-5)
+        else:
+            assert np.mean(answers == model.predict(frame)) > 0.99
+            assert found.predict(frame).tolist() == answers.tolist()
+
+
+def test_what_no_model_can_hold_says_so() -> None:
+    X, y = np.arange(20.0)[:, None], np.arange(20.0)
+    two = NetworkRegressor("plain", hidden=4, epochs=2).fit(X, np.stack([y, -y], axis=1))
+    with pytest.raises(SettingError, match="Got 2 outputs"):
+        _ = two.model_
+    with pytest.raises(SettingError, match=r"y.astype\(str\)"):
+        _ = NetworkClassifier("plain", hidden=4, epochs=2).fit(X, y > 9).model_
+    with pytest.raises(SettingError, match="the model_ of a fitted estimator"):
+        cr.save_onnx(two, "x.onnx")
+
+
 def test_numbers_that_are_categories() -> None:
     rng = np.random.default_rng(1)
     codes = rng.integers(0, 12, 600)

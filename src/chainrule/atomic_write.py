@@ -9,7 +9,7 @@ import re
 import stat
 import types
 
-from chainrule.errors import FormatError, SettingError
+from chainrule.errors import FormatError, SettingError, shown
 from chainrule.lang.messages import Spelled, _
 
 fcntl: types.ModuleType | None
@@ -31,6 +31,14 @@ def check_place(path: Pathish, overwrite: bool = False) -> None:
     Refused are a missing folder, a folder or a symbolic link at `path`, and an existing file
     (unless `overwrite`).
     """
+    if not isinstance(path, str | os.PathLike):
+        raise SettingError(
+            _(
+                "The file to write is named by a text or a path; got {got}. The path is the first argument of"
+                " save_model, and the second of save_onnx.",
+                got=shown(path),
+            )
+        )
     where = os.fspath(path)
     if not where or "\0" in where:
         raise SettingError(_("The file to write needs a name that is not empty and holds no NUL."))

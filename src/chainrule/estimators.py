@@ -16,9 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.datasets import Preprocessor, Table, stratified_split
+from chainrule.datasets.columns import is_missing
+from chainrule.datasets.targets import Target
 from chainrule.errors import DataError, ExtraMissingError, SettingError, nearest, shown
+from chainrule.files import Model
 from chainrule.files.architecture import build, describe
-from chainrule.lang.messages import _
+from chainrule.lang.messages import _, _n
 from chainrule.layers import Loss, MeanSquaredError, SigmoidWithLoss, SoftmaxWithLoss
 from chainrule.networks import Ensemble, Network, Sequential
 from chainrule.networks.parts import in_parts
@@ -105,7 +108,7 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         self,
         preset: str = "table",
         *,
-        hidden: Sequence[int] | None = None,
+        hidden: int | Sequence[int] | None = None,
         activation: str | Sequence[str] = "relu",
         dropout: float | None = None,
         optimizer: str | Optimizer | None = None,
@@ -165,6 +168,9 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         raise NotImplementedError
 
     def _targets(self, y: Any) -> Array:
+        raise NotImplementedError
+
+    def _target(self) -> Target:
         raise NotImplementedError
 
     def _learn_target(self, y: Any, sample_weight: Array | None) -> Array:
@@ -364,11 +370,15 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
                     nearest=nearest(self.preset, (*PRESETS, PLAIN)),
                 )
             )
+        chosen: tuple[int, ...] | None = None
+        if self.hidden is not None:
+            sizes = self.hidden if np.iterable(self.hidden) else [self.hidden]
+            chosen = tuple(whole(n, "hidden") for n in sizes)
         preset = None
         if self.preset != PLAIN:
             preset = PRESETS[self.preset].with_settings(
                 self._task,
-                hidden=None if self.hidden is None else tuple(self.hidden),
+                hidden=chosen,
                 dropout=self.dropout,
                 weight_decay=self.weight_decay,
                 label_smoothing=getattr(self, "label_smoothing", None),
@@ -384,12 +394,10 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
             epochs = whole(self.epochs, "epochs")
         else:
             epochs = preset.epochs if preset else recipes_for(rows, batch)[0].epochs
-        plain = PLAIN_HIDDEN if self.hidden is None else tuple(self.hidden)
-        hidden = preset.hidden if preset else plain
+        hidden = preset.hidden if preset else PLAIN_HIDDEN if chosen is None else chosen
         if preset is not None:
             preset = replace(preset, batch_size=batch, epochs=epochs)
-        sizes = tuple(whole(n, "hidden") for n in hidden)
-        return _Recipe(preset, sizes, epochs, batch, self.lr, self.weight_decay)
+        return _Recipe(preset, hidden, epochs, batch, self.lr, self.weight_decay)
 
     def _network(self, recipe: _Recipe, x: Array, rows: int, seed: int) -> Sequential:
         """A network for the rows x, of which so many are trained on."""
@@ -536,6 +544,20 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
 
     # -- answers ----------------------------------------------------------------------------------
 
+    @property
+    def model_(self) -> Model:
+        """The network with its preparation, as `save_onnx` takes it and `load_model` gives it.
+
+        `save_model(path, model_.network, preparation=model_.preparation)` makes a file for the command
+        of it. The target is called "y", or "target" where a column has that name.
+
+        Raises:
+            SettingError: several outputs, or labels that are neither texts nor whole numbers.
+        """
+        check_is_fitted(self, "network_")
+        name = "target" if "y" in self.preparation_.columns else "y"
+        return Model(self.network_, self.preparation_.towards(name, self._target()))
+
     def _outputs_for(self, X: Any) -> Array:
         """The network's outputs in float64, so that a row's answer does not depend on its neighbours."""
         x = self._rows(X)
@@ -551,7 +573,7 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):  # type: ignore[mis
 
     Args:
         preset: "table", "table-small" or "plain".
-        hidden: sizes of the hidden layers; by default (256, 256, 256), in plain (128,).
+        hidden: sizes of the hidden layers, or of the one; by default (256, 256, 256), in plain (128,).
         activation: in plain, a name such as "relu" or "tanh", or one for each hidden layer.
         dropout: the part of each hidden layer to leave out at each step.
         optimizer: a name, such as "adamw" or "momentum", or an optimizer, such as cr.Adam(0.001).
@@ -579,7 +601,8 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):  # type: ignore[mis
         verbose: show progress.
 
     Fitted: `network_`, `history_`, `loss_curve_`, `classes_`, `preparation_` (how columns become
-    inputs), `n_iter_`, `n_features_in_`, `feature_names_in_`. With `y` of 0 and 1 in several columns
+    inputs), `n_iter_`, `n_features_in_`, `feature_names_in_`; `model_`, for `cr.save_onnx(estimator.model_,
+    "served.onnx")` and model files. With `y` of 0 and 1 in several columns
     each column is a question of its own (multi-label).
 
     >>> import chainrule as cr
@@ -596,7 +619,7 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):  # type: ignore[mis
         self,
         preset: str = "table",
         *,
-        hidden: Sequence[int] | None = None,
+        hidden: int | Sequence[int] | None = None,
         activation: str | Sequence[str] = "relu",
         dropout: float | None = None,
         optimizer: str | Optimizer | None = None,
@@ -640,6 +663,17 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):  # type: ignore[mis
         labels = np.asarray(y)
         if labels.dtype.kind == "f":
             assert_all_finite(labels, input_name="y")
+        gaps = _gaps(labels)
+        if gaps.any():
+            raise DataError(
+                _n(
+                    "y: {n} label of {count} is missing, at first in row {row}. Leave such rows out.",
+                    "y: {n} labels of {count} are missing, at first in row {row}. Leave such rows out.",
+                    int(gaps.sum()),
+                    count=len(labels),
+                    row=int(np.argmax(gaps)),
+                )
+            )
         check_classification_targets(y)
         kind = type_of_target(y, input_name="y")
         if kind == "multilabel-indicator":
@@ -694,6 +728,20 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):  # type: ignore[mis
         )
         rows: Array = weights[ids]
         return rows if sample_weight is None else rows * sample_weight
+
+    def _target(self) -> Target:
+        labels = self.classes_.tolist()
+        texts = all(isinstance(label, str) for label in labels)
+        whole_numbers = self.classes_.dtype.kind in "iu"
+        if self._multilabel or not (texts or whole_numbers):
+            raise SettingError(
+                _(
+                    "model_: a model has one label for each row, a text or a whole number. Got {labels}."
+                    " Fit with such a y, for instance y.astype(str).",
+                    labels=shown(labels, 80),
+                )
+            )
+        return Target("classification", tuple(labels))
 
     def _outputs(self) -> int:
         return len(self.classes_)
@@ -751,7 +799,7 @@ class NetworkRegressor(RegressorMixin, _NetworkEstimator):  # type: ignore[misc]
         self,
         preset: str = "table",
         *,
-        hidden: Sequence[int] | None = None,
+        hidden: int | Sequence[int] | None = None,
         activation: str | Sequence[str] = "relu",
         dropout: float | None = None,
         optimizer: str | Optimizer | None = None,
@@ -808,6 +856,19 @@ class NetworkRegressor(RegressorMixin, _NetworkEstimator):  # type: ignore[misc]
     def _targets(self, y: Any) -> Array:
         return self._scaled(self._values(y))
 
+    def _target(self) -> Target:
+        if len(self._center) > 1:
+            raise SettingError(
+                _(
+                    "model_: a model has one number for each row. Got {n} outputs. Fit an estimator for"
+                    " each.",
+                    n=len(self._center),
+                )
+            )
+        low, high = (float(limit[0]) for limit in self._limits)
+        limits = None if self.preset == PLAIN else (low, high)
+        return Target("regression", None, float(self._center[0]), float(self._spread[0]), limits)
+
     def _outputs(self) -> int:
         return len(self._center)
 
@@ -863,6 +924,13 @@ def _table_of_array(X: Array) -> Table:
                 column.reshape(-1, 1), dtype=np.float64, ensure_all_finite="allow-nan"
             )[:, 0]
     return Table(columns, "X")
+
+
+def _gaps(labels: Array) -> npt.NDArray[np.bool_]:
+    """Which labels are None, NaN or pandas.NA (n,)."""
+    if labels.dtype.kind != "O" or labels.ndim != 1:
+        return np.zeros(len(labels), bool)
+    return np.array([is_missing(label) for label in labels], bool)
 
 
 def _as_texts(table: Table, names: Sequence[str]) -> Table:

@@ -133,7 +133,7 @@ CASES: list[tuple[str, str | list[str], Make | None, str]] = [
     ("one number", "train t.csv --task regression", write("t.csv", "x,y\n1,1.5\n"), "nothing to learn"),
     ("no names", "train t.csv", write("t.csv", "1,2\n3,4\n"), "Say --target NAME; the columns are x0, x1."),
     ("a target of hundreds of texts", "train t.csv", write("t.csv", "x,label\n" + "".join(
-        f"{i},{i // 60}:{i % 60:02}\n" for i in range(300))), "300 different texts in 300 rows, such"),
+        f"{i},{i // 60}h{i % 60:02}\n" for i in range(300))), "300 different texts in 300 rows, such"),
     ("fractions as classes", "train t.csv --task classification", write("t.csv", "x,y\n1,2.5\n3,4\n"),
      "Use --task regression"),
     ("a huge target", "train t.csv --task regression",

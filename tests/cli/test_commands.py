@@ -506,11 +506,12 @@ def test_identifiers_and_dates_are_spoken_of() -> None:
     Path("t.csv").write_text(people())
     told = good(*fast("t.csv", "--epochs", "1"))
     assert "'PersonId' has another whole number in every row, as identifiers have." in told
-    assert "'seen' holds dates, and each is a text of its own." in told
-    assert "--date seen" in told
-    told = good(*fast("t.csv", "--epochs", "1", "--date", "seen"))
-    assert "holds dates" not in told
+    assert "'seen' holds dates or times, such as '2024-01-01' (line 2)." in told
+    assert "'seen' is a date, given as a number of days and as month" in told
     assert "PersonId, seen, gaps, n)" in " ".join(told.split())
+    told = good(*fast("t.csv", "--epochs", "1", "--text", "seen"))
+    assert "holds dates" not in told
+    assert "'seen' became 48 columns" in told
     amounts = "".join(f"{i % 40} cm,C{i % 40},{'ab'[i % 2]}\n" for i in range(90))
     Path("a.csv").write_text("size,cabin,label\n" + amounts)
     told = good(*fast("a.csv", "--epochs", "1"))

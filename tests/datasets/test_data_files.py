@@ -128,6 +128,23 @@ def test_the_command_takes_them(kind: str, tmp_path: Path, monkeypatch: pytest.M
 # -- Parquet ------------------------------------------------------------------------------------
 
 
+def test_parquet_dates_are_dates_and_the_index_of_pandas_is_none(tmp_path: Path) -> None:
+    """plotly's oil-and-gas.parquet: 'Date Well Completed', and '__index_level_0__'."""
+    pytest.importorskip("pyarrow")
+    pandas: Any = pytest.importorskip("pandas")
+    days = pandas.to_datetime(["1944-04-25", "1928-09-11", None])
+    frame = pandas.DataFrame({"done": days, "gas": [0.0, 260.0, 192.0]}, index=[2, 0, 5])
+    frame.to_parquet(tmp_path / "d.parquet")
+    table = read_parquet(tmp_path / "d.parquet")
+    assert table.names == ("done", "gas")
+    form = table.form("done")
+    assert form is not None
+    assert form.kind == "date"
+    assert "'__index_level_0__' is the index of a pandas frame; it was left out." in table.notes
+    kept = read_parquet(tmp_path / "d.parquet", {"__index_level_0__": "number"})
+    assert kept["__index_level_0__"].tolist() == [2, 0, 5]
+
+
 def test_parquet_names_are_kept(tmp_path: Path) -> None:
     pa = pytest.importorskip("pyarrow")
     table = pa.table({"a": [1], "A": [2], "list": [[1, 2]], "b.c": ["x"], "größe": [1.5]})

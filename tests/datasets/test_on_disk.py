@@ -227,7 +227,7 @@ def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_changed_while_it_is_read(tmp_path: Path) -> None:
     file = tmp_path / "f.csv"
     file.write_text("a,b\n" + "1,x\n" * 50)
-    stream = streams.TextStream(file, "utf-8")
+    stream = streams.TextStream(file, Reading())
     file.write_text("a,b\n" + "1,x\n" * 60)
     with pytest.raises(DataError, match="changed while it was read"):
         list(stream.lines())
@@ -238,7 +238,7 @@ def test_a_line_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     file = tmp_path / "f.csv"
     file.write_text("a,b\n" + "1,2 " * 1000)
     with pytest.raises(FormatError, match="a line is longer than 1,000 characters"):
-        list(streams.TextStream(file, "utf-8").lines())
+        list(streams.TextStream(file, Reading()).lines())
 
 
 def mixed_file(path: Path, rows: int = 400) -> None:

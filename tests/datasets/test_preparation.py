@@ -80,6 +80,66 @@ def test_missing_numbers_become_the_median() -> None:
     )
 
 
+def test_gaps_in_many_columns_are_one_sentence() -> None:
+    """The 40 questions of fivethirtyeight's food-world-cup-data.csv, each with gaps."""
+    names = [f"q{i}" for i in range(12)]
+    table = Table({**{name: [1.0, None, 3.0, 5.0] for name in names}, "t": [0, 1, 0, 1]})
+    prepared = Preprocessor.fit(table, "t")
+    told = (
+        "12 missing cells in 12 columns were filled with their training medians"
+        " (q0 3, q1 3, q2 3, q3 3, q4 3, q5 3 and 6 more)."
+    )
+    assert told in prepared.notes
+    assert prepared.warnings_for(table) == (told,)
+
+
+def test_texts_that_hardly_repeat_are_left_out_though_most_cells_are_empty() -> None:
+    """'Other Activities' of plotly's Squirrel Census: 251 texts in 345 of 2,374 rows."""
+    n = 600
+    notes = [f"seen {i}" if i % 5 == 0 else "" for i in range(n)]
+    table = Table(
+        {"notes": notes, "few": ["a", ""] * (n // 2), "x": range(n), "t": [0, 1] * (n // 2)}
+    )
+    prepared = Preprocessor.fit(table, "t")
+    assert prepared.columns == ("few", "x")
+    assert "'notes' was left out: 120 distinct texts in 120 rows." in prepared.notes
+
+
+@pytest.mark.parametrize("text", ["{:03}-81-4070", "{}A-AM-1006-01", "{} AVENUE", "name {}"])
+def test_codes_and_addresses_are_not_taken_for_numbers(text: str) -> None:
+    """plotly's supermarket_sales.csv, Squirrel Census and 311_Animals_short.csv."""
+    table = Table({"id": [text.format(i) for i in range(120)], "x": range(120), "t": [0, 1] * 60})
+    assert not any("12.5" in note for note in Preprocessor.fit(table, "t").notes)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "became"),
+    [
+        ("standard", "'q0', 'q1', 'q2' became 2 columns each (no, yes)."),
+        ("robust", "'q0', 'q1', 'q2' became one input each, -1 or 1 (no, yes)."),
+    ],
+)
+def test_columns_of_the_same_categories_are_one_sentence(encoding: Any, became: str) -> None:
+    """The 90 questions of fivethirtyeight's masculinity-survey, the 15 of plotly's Squirrel Census."""
+    asked = {f"q{i}": ["no", "yes", "no", "yes"] for i in range(3)}
+    sizes = {f"s{i}": ["a", "b", "", "c"] for i in range(2)}
+    table = Table({**asked, **sizes, "t": [0, 1, 0, 1]})
+    prepared = Preprocessor.fit(table, "t", encoding=encoding)
+    assert became in prepared.notes
+    assert (
+        "'s0', 's1' became 4 columns each (a, b, c, (missing)), 2 cells missing." in prepared.notes
+    )
+
+
+def test_a_date_that_is_none_is_named_once() -> None:
+    table = Table({"day": [dt.date(2024, 1, i) for i in (1, 2, 3, 4)], "t": [0, 1, 0, 1]})
+    prepared = Preprocessor.fit(table, "t")
+    assert len(prepared.features) == 3
+    with pytest.raises(DataError) as error:
+        prepared.transform(Table({"day": ["soon"] * 4}))
+    assert str(error.value).count("column 'day': 'soon' (row 0)") == 1
+
+
 def test_constant_empty_and_wordy_columns() -> None:
     n = 120
     table = Table(

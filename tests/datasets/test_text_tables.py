@@ -168,9 +168,9 @@ def test_missing_cells_are_kept() -> None:
 
 
 def test_text_columns_stay_text() -> None:
-    text = "flag,day,code\n" + "".join(f"True,2020-01-{i:02},A{i}\n" for i in range(1, 31))
+    text = "flag,code\n" + "".join(f"True,A{i}\n" for i in range(1, 31))
     table = parse_csv(text.encode(), "f")
-    assert [table.kind(name) for name in table.names] == ["text"] * 3
+    assert [table.kind(name) for name in table.names] == ["text"] * 2
     few = parse_csv(b"a,b\n" + b"1,1\n" * 18 + b"x,1\n", "f")
     assert few.kind("a") == "text"
     assert few["a"][0] == "1"

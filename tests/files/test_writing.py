@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+import chainrule as cr
 from chainrule.atomic_write import write_whole
 from chainrule.errors import FormatError, SettingError
 
@@ -242,3 +243,12 @@ def test_kill_9_never_leaves_a_torn_file(tmp_path: Path) -> None:
         os.utime(left, (time.time() - 60,) * 2)
     write_whole(file, NEW, overwrite=True)
     assert names(tmp_path) == ["m"]
+
+
+def test_a_network_in_place_of_the_path_is_named() -> None:
+    """save_onnx(network, path), save_model(path, network): met by a stranger."""
+    net = cr.Sequential(cr.Affine.sized(2, 3), loss=cr.SoftmaxWithLoss())
+    with pytest.raises(SettingError, match="first argument of save_model"):
+        cr.save_model(net, "net.safetensors")  # type: ignore[arg-type]
+    with pytest.raises(SettingError, match="second of save_onnx"):
+        cr.save_onnx("net.onnx", net)  # type: ignore[arg-type]

@@ -135,6 +135,30 @@ def test_every_encoding_of_numbers_texts_dates_and_gaps(tmp_path: Path, encoding
     np.testing.assert_array_equal(again.predict(table), wanted)
 
 
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["2024-01-31", "2024-02-01 18:30", "2024-03-05 06:15:30"],
+        ["1/5/2019", "1/13/2019 9:05", "12/8/2019 10:00:01"],
+        ["24/08/2008", "12/8/2008", "1/10/2000"],
+        ["5/10/18 4:01", "5/20/69 14:01", "5/21/70 0:00"],
+        ["13.2.1999", "1.2.2001", "2.1.1999"],
+        ["13:08", "1:09", "23:59:59"],
+    ],
+)
+def test_dates_and_times_as_tables_have_them(tmp_path: Path, cells: list[str]) -> None:
+    """plotly's supermarket_sales.csv and olympic-winners.csv, 538's masculinity-survey."""
+    rows = [[cells[i % 3], str(i % 3 + i / 100)] for i in range(60)]
+    write(tmp_path / "table.csv", ["when", "price"], rows)
+    table = read_csv(tmp_path / "table.csv")
+    form = table.form("when")
+    assert form is not None
+    assert form.kind == "date"
+    model = model_of(table, "price", cr.MeanSquaredError())
+    printed = run(prediction_script(model), tmp_path, "table.csv")
+    np.testing.assert_allclose([float(line) for line in printed], model.predict(table), rtol=1e-5)
+
+
 def test_numbers_in_their_own_unit(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     rows = [[f"{a:.4f}", f"{b:.4f}", f"{300 + 40 * a - b:.3f}"] for a, b in rng.random((40, 2))]

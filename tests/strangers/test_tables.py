@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from tests.cli.driver import as_json, good, run
 from tests.strangers.odd_tables import rows, same
 
 import chainrule as cr
+from chainrule.cli import chainrule
 from chainrule.datasets import Form, Preprocessor, Table, parse_csv, read
 from chainrule.errors import SettingError
 
@@ -360,8 +362,6 @@ def test_numbers_as_people_write_them(cells: list[str], values: list[float]) -> 
         ["007", "012"],
         ["yes", "100"],
         ["1935-", "1940-"],
-        ["2020-01-01", "2020-01-02"],
-        ["12:30", "13:45"],
         ["1.2±0.1", "3.4±0.2"],
         ["1.2 (0.5-1.8)", "2 (1-3)"],
         ["5'11", "6'0"],
@@ -439,6 +439,124 @@ def test_dates_that_can_be_read_in_two_ways_say_so() -> None:
     other = parse_csv(text, "f", kinds={"d": "date"}, day_first=True)
     assert other["d"].tolist() == [92, 155]
     assert not any("--day-first" in note for note in other.notes)
+
+
+@source("plotly/datasets space-mission-data.csv", "plotly/datasets supermarket_sales.csv")
+@pytest.mark.parametrize(
+    ("cells", "days"),
+    [
+        (["1970-01-02", "NA", "1970-01-11"], [1, NAN, 10]),
+        (["1/5/1970", "1/13/1970"], [4, 12]),  # supermarket_sales.csv
+        (["12/8/1970", "24/08/1970"], [223, 235]),  # olympic-winners.csv
+        (["1/2/70 4:00", "1/13/70 12:00"], [1 + 1 / 6, 12.5]),  # fivethirtyeight masculinity-survey
+        (["January 2, 1970", "Feb 1, 1970"], [1, 31]),
+        (["18:00", "6:00:00"], [0.75, 0.25]),
+    ],
+)
+def test_a_column_of_dates_is_dates(cells: list[str], days: list[float]) -> None:
+    table = parse_csv(rows(cells, "d"), "f")
+    np.testing.assert_allclose(table["d"], days, rtol=0, atol=1e-9)
+    form = table.form("d")
+    assert form is not None
+    assert form.kind == "date"
+    assert any("--text d" in note for note in table.notes)
+    assert parse_csv(rows(cells, "d"), "f", kinds={"d": "text"}).kind("d") == "text"
+
+
+@source("neighbours of plotly/datasets supermarket_sales.csv")
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["1/5/2019", "2/6/2019"],  # in two orders
+        ["13/1/2019", "1/13/2019"],  # each in another one
+        ["10-12-55", "11-10-54"],  # codes
+        ["1.2.03", "1.2.04"],  # versions
+        ["2019-01-05", "soon", "later"],
+        ["2019-01-05", "18:00"],
+        ["98:87", "101:99"],  # results of games
+    ],
+)
+def test_what_may_be_no_date_stays_text(cells: list[str]) -> None:
+    table = parse_csv(rows(cells, "d"), "f")
+    assert table.kind("d") == "text"
+    assert table["d"].tolist() == cells
+
+
+@source("plotly/datasets olympic-winners.csv")
+def test_dates_are_learnt_from_and_later_rows_are_read_alike() -> None:
+    days = [(i % 28 + 1, i % 12 + 1) for i in range(300)]
+    lines = "".join(
+        f"{day}/{month}/2012,{month + i / 300}\n" for i, (day, month) in enumerate(days)
+    )
+    Path("t.csv").write_text("day,y\n" + lines)
+    told = trained("t.csv", "--target", "y")
+    assert told["held_out"]["r2"] > 0.9
+    assert any("as month, day of the month" in note for note in told["notes"])
+    Path("new.csv").write_text("day\n3/4/2012\n2012-04-03\nsoon\n")
+    result = run("predict", "t.safetensors", "new.csv")
+    first, second, _ = result.stdout.split()[1:]
+    assert first == second
+    assert "is no date and counts as missing, such as 'soon'" in result.stderr
+
+
+@source("selva86/datasets Life_Expectancy_Data.csv")
+def test_a_target_may_be_named_with_the_spaces_of_its_file() -> None:
+    Path("t.csv").write_text(
+        "a,life \n" + "".join(f"{i % 7},{i % 7 * 2.5 + i}\n" for i in range(40))
+    )
+    trained("t.csv", "--target", "life ")
+    assert as_json("predict", "t.safetensors", "t.csv")["target"] == "life"
+
+
+@source("neighbours of plotly/datasets supermarket_sales.csv")
+def test_a_target_of_dates_is_said_to_be_days() -> None:
+    lines = "".join(f"{i},2024-03-{i % 28 + 1:02}\n" for i in range(60))
+    Path("t.csv").write_text("a,when\n" + lines)
+    notes = trained("t.csv", "--target", "when")["notes"]
+    assert "'when' holds dates or times: what is predicted are days since 1970-01-01." in notes
+
+
+@source("jbrownlee/Datasets wheat-seeds.csv")
+def test_a_row_of_the_names_that_columns_without_names_got_is_a_header() -> None:
+    cells = [(i % 7 / 2, i % 3, i % 2) for i in range(60)]
+    lines = "".join(f"{a},{b},{c}\n" for a, b, c in cells)
+    Path("t.csv").write_text(lines)
+    assert trained("t.csv", "--target", "x2")["data"]["header"] is False
+    plain = good("predict", "t.safetensors", "t.csv")
+    assert len(plain.split()) == 61
+    Path("turned.csv").write_text("x1,x0\n" + "".join(f"{b},{a}\n" for a, b, _ in cells))
+    assert good("predict", "t.safetensors", "turned.csv") == plain
+    Path("named.csv").write_text("x0,x1,x2\n" + lines)
+    trained("named.csv", "--target", "x2")
+    assert len(good("predict", "named.safetensors", "named.csv").split()) == 61
+
+
+@source("fivethirtyeight/data food-world-cup-data.csv")
+@pytest.mark.parametrize("kept", ["mac-roman", "cp1252", "utf-16"])
+def test_later_rows_may_be_in_utf8_whatever_the_training_file_was_in(kept: str) -> None:
+    lines = "".join(f"{'groß' if i % 2 else 'klein'},{i % 7},{i % 2}\n" for i in range(60))
+    text = "größe,stück,y\n" + lines
+    Path("t.csv").write_bytes(text.encode(kept))
+    trained("t.csv", "--target", "y", "--encoding", kept)
+    before = run("predict", "t.safetensors", "t.csv")
+    Path("new.csv").write_bytes(text.encode())
+    after = run("predict", "t.safetensors", "new.csv")
+    assert after.stdout == before.stdout
+    assert len(set(after.stdout.split())) == 3
+    assert "do not have" not in after.stderr
+    piped = CliRunner().invoke(chainrule, ["predict", "t.safetensors", "-"], text.encode())
+    assert piped.stdout == before.stdout
+    Path("other.csv").write_bytes("größe,stück\nmaß,1\n".encode("cp1252"))
+    if kept == "cp1252":
+        assert (
+            "1 cell in 'größe' holds a text" in run("predict", "t.safetensors", "other.csv").stderr
+        )
+
+
+@source("DJCordhose/big-data-visualization Stadtteilprofile_2014.csv")
+def test_a_sign_may_stand_apart_from_its_number() -> None:
+    table = parse_csv(b"Saldo;Rest\n 71    ;1,5\n-  23    ;2,5\n- 1 056;3,5\n", "f")
+    assert table["Saldo"].tolist() == [71, -23, -1056]
 
 
 @source("strangers 12", "strangers 13")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.datasets.parts import Layout
 from chainrule.errors import DataError, FormatError, SettingError, ShapeError
 from chainrule.files import load_model, save_model
 from chainrule.files.container import pack, unpack
@@ -42,6 +44,37 @@ def test_softmax_regression_is_where_the_gradient_is_nothing(classes: int) -> No
     assert W.grad is not None
     assert b.grad is not None
     assert max(abs(W.grad).max(), abs(b.grad).max()) < 1e-2  # of a sum over 200 rows
+
+
+@pytest.mark.parametrize("rows", [90, 40_000])
+def test_row_numbers_of_embeddings_are_columns_of_the_line(rows: int) -> None:
+    """The same line and scores as of the table with a column for each of them."""
+    rng = np.random.default_rng(3)
+    ids = rng.integers(1, 5, (rows, 1))
+    x = np.concatenate([rng.normal(size=(rows, 2)), ids], axis=1)
+    t = x[:, 0] + 2.0 * (ids[:, 0] == 3)
+    layout = Layout(numbers=2, columns=1, rows=5, unknown=(0,))
+    found, wide = cr.Baselines.fit(x, t, layout=layout), cr.Baselines.fit(layout.one_hot(x), t)
+    assert found.linear is not None
+    assert wide.linear is not None
+    assert np.array_equal(found.linear.W, wide.linear.W)
+    y = rng.normal(size=(rows, 1))
+    assert found.compare(y, x, t, layout) == wide.compare(y, layout.one_hot(x), t)
+
+
+def test_thousands_of_categories_take_no_column_for_each_row() -> None:
+    """Wells of plotly's oil-and-gas.parquet: 14,000 names in 208,000 rows were 23 GB."""
+    rows, names = 4000, 20_000
+    x = np.random.default_rng(0).integers(0, names, (rows, 1)).astype(np.float32)
+    layout = Layout(numbers=0, columns=1, rows=names)
+    tracemalloc.start()
+    found = cr.Baselines.fit(x, x[:, 0], layout=layout)
+    compared = found.compare(x, x, x[:, 0], layout)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.linear is None
+    assert compared.model == 1.0
+    assert most < rows * names / 10
 
 
 def test_columns_that_say_the_same_and_nothing_are_no_trouble() -> None:

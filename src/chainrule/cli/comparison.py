@@ -58,7 +58,7 @@ def evaluate_held_out(
 ) -> Evaluation:
     """Score a network and the baselines on held-out rows."""
     y = preparation.limited(in_parts(network.predict, x))
-    comparison = baselines.compare(y, preparation.layout.one_hot(x), t)
+    comparison = baselines.compare(y, x, t, preparation.layout)
     if preparation.classes:
         scores: Scores = {"accuracy": comparison.model}
     else:

@@ -32,6 +32,8 @@ class DataOptions:
     day_first: bool | None = None
     sheet: str | None = None
     query: str | None = None
+    #: The encoding of a model's training file: that of later files, too, which are not in UTF-8.
+    kept_encoding: str | None = None
 
     def __bool__(self) -> bool:
         return self != DataOptions()
@@ -76,6 +78,7 @@ class DataOptions:
         words = self.missing_words
         return Reading(
             encoding=self.encoding or "utf-8",
+            or_encoding=self.kept_encoding or "",
             header=self.header,
             kinds={**(known or {}), **self.kinds},
             decimal=self.decimal or "",
@@ -117,7 +120,7 @@ class DataOptions:
         kinds = facts.get("kinds")
         named = kinds if isinstance(kinds, dict) else {}
         options: dict[str, Any] = {}
-        for name in ("encoding", "decimal", "missing_words", "day_first", "sheet", "query"):
+        for name in ("decimal", "missing_words", "day_first", "sheet", "query"):
             kind_of_value = bool if name == "day_first" else str
             value = facts.get(name)
             given = getattr(self, name)
@@ -127,10 +130,13 @@ class DataOptions:
             own = tuple(n for n, k in named.items() if k == kind and n not in self.kinds)
             own = own if kind in applicable else ()
             options[kind] = (*getattr(self, kind), *own)
+        kept = facts.get("encoding")
+        if self.encoding is None and isinstance(kept, str) and "encoding" in applicable:
+            options["kept_encoding"] = kept
         header = self.header
         if header is None and facts.get("header") is False and "header" in applicable:
             header = False
-        return DataOptions(header=header, **options)
+        return DataOptions(header=header, encoding=self.encoding, **options)
 
 
 def _no_cell_of_kind(kind: str, source: str, name: str, cell: str) -> Text:

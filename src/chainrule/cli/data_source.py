@@ -180,8 +180,9 @@ def _generated(name: str) -> Table:
 def find_target(table: Table, given: str | None, known: str | None) -> str:
     """The target column: the one given, the known one, or the only one with a usual name."""
     if given is not None:
-        table.require(given)
-        return given
+        name = given if given in table else given.strip()  # text tables have their names so
+        table.require(name)
+        return name
     if known is not None:
         return known
     usual = [name for name in table.names if name.lower() in TARGET_NAMES]

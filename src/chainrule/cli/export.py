@@ -122,7 +122,7 @@ def export(
             remark(
                 _(
                     "The program reads plain numbers: as cells of {names} were written in training, with a"
-                    " unit, a decimal comma or as a date, it refuses them. chainrule predict reads them.",
+                    " unit or a decimal comma, it refuses them. chainrule predict reads them.",
                     names=listed(map(quoted, names), "and"),
                 )
             )
@@ -161,12 +161,12 @@ def _write_onnx(model: str, out: str, force: bool, as_json: bool) -> None:
 
     keep_apart("--out", out, {_p("a file", "the model"): model})
     loaded = load_model(model)
-    if loaded.preparation is not None and (names := unread_columns(loaded.preparation)):
+    if loaded.preparation is not None and (names := unread_columns(loaded.preparation, dates=True)):
         remark(
             _(
                 "An ONNX file takes plain numbers: give it the cells of {names}, which were written in"
                 " training with a unit, a decimal comma or as a date, as numbers (dates as days since"
-                " 1970-01-01).",
+                " 1970-01-01, times of day as parts of a day).",
                 names=listed(map(quoted, names), "and"),
             )
         )

@@ -209,9 +209,8 @@ def data_options(function: F) -> F:
 
     @functools.wraps(function)
     def collected(*args: Any, **options: Any) -> Any:
-        return function(
-            *args, read_as=DataOptions(**{name: options.pop(name) for name in names}), **options
-        )
+        given = {name: options.pop(name) for name in names if name in options}
+        return function(*args, read_as=DataOptions(**given), **options)
 
     column: dict[str, object] = {"multiple": True, "metavar": "COLUMN"}
     for add in reversed(

@@ -188,7 +188,7 @@ def _score(
         and model.baselines is not None
         and y.shape[1:] == model.baselines.answer.shape
     ):
-        comparison = model.baselines.compare(y, preparation.layout.one_hot(x), t)
+        comparison = model.baselines.compare(y, x, t, preparation.layout)
         simplest = baseline_scores(comparison)
         compared = tuple(baseline_line(comparison, preparation, model.baselines))
         hidden = bool(fact(model, "training", "hidden"))

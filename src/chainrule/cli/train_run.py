@@ -84,7 +84,7 @@ def keep(plan: Plan, outcome: Outcome, seconds: float) -> Trained:
         "engine": plan.way.trainer.engine_used,
     }
     baselines = Baselines.fit(
-        preparation.layout.one_hot(rows[0]), rows[1], classes=len(preparation.classes or ()) or None
+        *rows, classes=len(preparation.classes or ()) or None, layout=preparation.layout
     )
     evaluation: Evaluation | None = None
     verdict: tuple[Text, ...] = ()

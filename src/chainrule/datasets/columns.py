@@ -25,6 +25,7 @@ __all__ = [
     "check_matrix",
     "encoded",
     "holds_dates",
+    "is_missing",
     "short",
     "whole_or_not",
 ]
@@ -78,7 +79,7 @@ def holds_dates(value: object) -> bool:
         return bool(value.dtype.kind == "M")
     if not isinstance(value, list | tuple | np.ndarray):
         return False
-    known = [cell for cell in value if not _is_missing(cell)]
+    known = [cell for cell in value if not is_missing(cell)]
     return bool(known) and all(isinstance(cell, dt.date | np.datetime64) for cell in known)
 
 
@@ -203,7 +204,7 @@ def as_column(value: object, source: str, name: object) -> Column | Texts:
             day_numbers = days_of(array.astype(np.int64) * many, unit)
             return whole_or_not(np.where(np.isnat(array), np.nan, day_numbers))
     if array.dtype.kind in "OT":
-        cells = [None if _is_missing(cell) else cell for cell in array.tolist()]
+        cells = [None if is_missing(cell) else cell for cell in array.tolist()]
         known = [cell for cell in cells if cell is not None]
         if known and all(isinstance(cell, str) for cell in known):
             return encoded("" if cell is None else cell for cell in cells)
@@ -237,7 +238,7 @@ def _as_array(value: object, where: Callable[[], str]) -> Column:
         ) from None
 
 
-def _is_missing(cell: object) -> bool:
+def is_missing(cell: object) -> bool:
     """Whether the cell is None, NaN of any type, pandas.NA or NaT."""
     if cell is None or type(cell).__name__ in ("NAType", "NaTType"):
         return True

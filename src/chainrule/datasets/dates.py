@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -19,6 +19,7 @@ __all__ = [
     "day_of",
     "days",
     "days_of",
+    "surely_dates",
 ]
 
 _CLOCK = r"(?:[T ]+(\d{1,2}):(\d{2})(?::(\d{2}(?:\.\d+)?))?\s*(Z|[AaPp][Mm]|[+-]\d{2}:?\d{2})?)?"
@@ -32,6 +33,7 @@ _MONTH_NAME = re.compile(
     + _CLOCK,
     re.ASCII,
 )
+_TIME = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}(?:\.\d+)?))?\s*([AaPp][Mm])?", re.ASCII)
 _EPOCH = dt.datetime(1970, 1, 1)
 #: Days farther away than this from 1970 are no dates.
 _FAR = 1e8
@@ -40,10 +42,13 @@ _FAR = 1e8
 def day_of(cell: str, day_first: bool) -> float | None:
     """Days since 1970-01-01, the time of day as a fraction; None if the cell is no date.
 
-    `day_first` reads 3/4/2024 as the third of April, unless only the other order is a date.
+    `day_first` reads 3/4/2024 as the third of April, unless only the other order is a date. A time of
+    day alone is that fraction.
 
     >>> day_of("1970-01-03", False), day_of("2/1/1970 12:00", True), day_of("Jan 2, 1970", False)
     (2.0, 1.5, 1.0)
+    >>> day_of("18:00", False)
+    0.75
     >>> day_of("1970-13-40", False) is None
     True
     """
@@ -64,6 +69,8 @@ def day_of(cell: str, day_first: bool) -> float | None:
         if name[:3].lower() not in _MONTHS:
             return None
         month = str(_MONTHS.index(name[:3].lower()) + 1)
+    elif match := _TIME.fullmatch(cell):
+        return _clock(*match.groups()) if int(match[1]) < 24 and int(match[2]) < 60 else None
     else:
         return None
     if len(year) == 2:
@@ -146,6 +153,32 @@ def ambiguous(cells: Iterable[str]) -> str | None:
         if match and int(match[1]) <= 12 and int(match[3]) <= 12 and match[1] != match[3]:
             return cell
     return None
+
+
+def surely_dates(cells: Sequence[str], day_first: bool | None) -> bool:
+    """Whether all cells are dates, or all times of day, that can be read in one way only.
+
+    `day_first` is the order of day and month, where it is known. Two digits for the year are sure
+    beside slashes or a time only: 10-12-55 may be a code.
+
+    >>> surely_dates(["2024-01-31", "2024-02-01"], None), surely_dates(["1/5/2019", "1/13/2019"], None)
+    (True, True)
+    >>> surely_dates(["1/5/2019", "2/6/2019"], None), surely_dates(["13/1/2019", "1/13/2019"], None)
+    (False, False)
+    """
+    if not cells or any(day_of(cell, bool(day_first)) is None for cell in cells):
+        return False
+    times = sum(_TIME.fullmatch(cell) is not None for cell in cells)
+    if times:
+        return times == len(cells)
+    orders: set[bool | None] = set()
+    for match in filter(None, map(_YEAR_LAST.fullmatch, cells)):
+        one, sign, two, year, hour = match.group(1, 2, 3, 4, 5)
+        if len(year) == 2 and sign != "/" and hour is None:
+            return False
+        if one != two:
+            orders.add(int(one) > 12 if max(int(one), int(two)) > 12 else None)
+    return len(orders - {None}) < 2 and (orders != {None} or day_first is not None)
 
 
 #: The parts of a date that a network is given as numbers; Monday is weekday 0.

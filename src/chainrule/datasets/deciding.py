@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from chainrule.datasets.cells import NO_NUMBER, too_wide
 from chainrule.datasets.columns import Texts
-from chainrule.datasets.dates import ambiguous, day_first_in, day_of
+from chainrule.datasets.dates import ambiguous, day_first_in, day_of, surely_dates
 from chainrule.datasets.forms import Form
 from chainrule.datasets.writings import CURRENCIES, SCALES, UNITS, NumberText, parse_number
 
@@ -172,6 +172,9 @@ class Candidate:
             and not self.number_ids
             and (words or form is None)
         ):
+            if form is None and surely_dates([categories[i] for i in words], day_first):
+                dates = self._dates(Form("date"), day_first)
+                return replace(dates, cases={**dates.cases, "read dates": words})
             return Decision(Form("text"), cases=self._text_cases(words))
         if form is None and words and len(self.number_ids) <= max(len(words), FEW_NUMBERS):
             return Decision(Form("text"), cases=self._text_cases(words))

@@ -26,16 +26,24 @@ from chainrule.datasets.targets import moments
 from chainrule.datasets.wording import quoted, some
 from chainrule.lang.messages import Text, _, _n, listed, sentences
 
-__all__ = ["ENCODINGS", "Encoding", "filled_note", "fit_columns"]
+__all__ = ["ENCODINGS", "Encoding", "filled_notes", "fit_columns"]
 
 MANY_TEXTS = 50
 TOO_MANY_TEXTS = 1000
 #: Categories up to this many are one-hot in a robust encoding with embeddings.
 FEW_CATEGORIES = 9
+#: Gaps in more columns than this are told in one sentence.
+FEW_GAPS = 5
 #: Where the smooth clipping of robust scaling ends: |x| < 3.
 CLIP = 3.0
 
+#: What may be a number written in another way, 3.4±0.2, 1/2, 5 h 11 min, but no address (1 AVENUE) nor
+#: code (101-81-4070).
+NEARLY_NUMBER = re.compile(r"(?!.*\d-\d)\W*\d[\d\W]*([^\W\d_]{1,3}\W*(\d[\d\W]*[^\W\d_]{0,3})?)?")
+
 Vector = npt.NDArray[np.float64]
+#: Columns of text by their categories, and whether they are one input: the name and gaps of each.
+_Alike = dict[tuple[tuple[str, ...], bool], list[tuple[str, int]]]
 
 
 @dataclass(frozen=True)
@@ -75,14 +83,16 @@ def fit_columns(
     names = [name for name in table.names if name != target]
     numbers = _Numbers(table, [n for n in names if table.kind(n) != "text"], encoding, weights)
     parts: list[Part] = []
+    alike: _Alike = {}
     for name in names:
         if table.kind(name) == "text":
-            parts += _fit_text(table, name, notes, encoding)
+            parts += _fit_text(table, name, notes, encoding, alike)
             continue
         number, beside = numbers.rules(name), _fit_words(table, name, notes)
         if not number and beside is None:
             numbers.empty.append(name)
         parts += [*number, *([] if beside is None else [beside])]
+    notes += [_alike_note(*kind, columns) for kind, columns in alike.items()]
     numbers.tell(notes)
     if encoding.robust:
         parts.sort(key=_place)
@@ -118,7 +128,7 @@ class _Numbers:
         self.columns: dict[str, Vector] = {}
         self.empty: list[str] = []
         self.constant: list[str] = []
-        self.filled: list[Text] = []
+        self.filled: list[tuple[str, int, float]] = []
         self.flagged: list[str] = []
         self.scaled: list[str] = []
         self.dates: dict[str, list[str]] = {}
@@ -148,13 +158,14 @@ class _Numbers:
         if number.scale == 0.0:
             self.constant.append(name)
         if form.kind == "date":
-            for part in DATE_PARTS:
+            times = known.min() >= 0 and known.max() < 1  # of day, which are their hour already
+            for part in () if times else DATE_PARTS:
                 pieces = date_part(known, part)
                 if pieces.min() < pieces.max():
                     parts.append(replace(self._number(name, pieces, weights), form=form, of=part))
                     self.dates.setdefault(name, []).append(part)
         if self.gaps.get(name):
-            self.filled.append(filled_note(name, self.gaps[name], number.median))
+            self.filled.append((name, self.gaps[name], number.median))
             pattern = np.packbits(gaps).tobytes()
             if pattern not in self._patterns:  # another column's flag tells the same
                 self._patterns.add(pattern)
@@ -180,15 +191,7 @@ class _Numbers:
                     parts=listed(_part_name(part) for part in parts),
                 )
             )
-        notes.extend(self.filled[:20])
-        if len(self.filled) > 20:
-            notes.append(
-                _n(
-                    "Missing cells in {n} more column were filled likewise.",
-                    "Missing cells in {n} more columns were filled likewise.",
-                    len(self.filled) - 20,
-                )
-            )
+        notes.extend(filled_notes(self.filled))
         if self.flagged:
             notes.append(
                 _n(
@@ -265,26 +268,73 @@ def _median(values: Vector) -> float:
     return float(both[half - 1]) / 2 + float(both[half]) / 2
 
 
-def filled_note(name: str, count: int, median: float) -> Text:
-    """The sentence that missing cells were filled with the median."""
+def filled_notes(gaps: Sequence[tuple[str, int, float]]) -> list[Text]:
+    """The sentences that missing cells were filled with the median; one for more than five columns.
+
+    gaps: the name of each column, how many cells are missing in it, and its median.
+    """
+    if len(gaps) <= FEW_GAPS:
+        return [
+            _n(
+                "{n} missing cell in {column} was filled with the training median {median:.6g}.",
+                "{n} missing cells in {column} were filled with the training median {median:.6g}.",
+                count,
+                column=quoted(name),
+                median=median,
+            )
+            for name, count, median in gaps
+        ]
+    return [
+        _(
+            "{count} missing cells in {columns} columns were filled with their training medians ({medians}).",
+            count=sum(count for _name, count, _median in gaps),
+            columns=len(gaps),
+            medians=some(gaps, 6, _name_and_median),
+        )
+    ]
+
+
+def _name_and_median(gap: tuple[str, int, float]) -> Text:
+    return _("{name} {median:.6g}", name=gap[0], median=gap[2])
+
+
+def _alike_note(
+    categories: Sequence[str], binary: bool, columns: Sequence[tuple[str, int]]
+) -> Text:
+    """The sentence about the columns of the same categories."""
+    names = some(categories, text_of=lambda category: category or _("(missing)"))
+    which = some(columns, text_of=lambda column: quoted(column[0]))
+    missing = sum(count for _name, count in columns)
+    several, count = len(columns) > 1, len(categories)
+    if binary:
+        inputs = _("one input each, -1 or 1") if several else _("one input, -1 or 1")
+    else:
+        inputs = (
+            _("{count} columns each", count=count) if several else _("{count} columns", count=count)
+        )
+    if not missing:
+        return _("{columns} became {inputs} ({names}).", columns=which, inputs=inputs, names=names)
     return _n(
-        "{n} missing cell in {column} was filled with the training median {median:.6g}.",
-        "{n} missing cells in {column} were filled with the training median {median:.6g}.",
-        count,
-        column=quoted(name),
-        median=median,
+        "{columns} became {inputs} ({names}), {n} cell missing.",
+        "{columns} became {inputs} ({names}), {n} cells missing.",
+        missing,
+        columns=which,
+        inputs=inputs,
+        names=names,
     )
 
 
-def _fit_text(table: Table, name: str, notes: list[Text], encoding: Encoding) -> list[Part]:
+def _fit_text(
+    table: Table, name: str, notes: list[Text], encoding: Encoding, alike: _Alike
+) -> list[Part]:
     text = table.texts(name)
     counts = np.bincount(text.codes[text.codes >= 0], minlength=len(text.categories))
     present = sorted(c for c, n in zip(text.categories, counts.tolist(), strict=True) if n)
     missing = int((text.codes < 0).sum())
     distinct, rows, column = len(present), len(table), quoted(name)
     too_many = distinct > TOO_MANY_TEXTS and not encoding.embedded
-    if too_many or (distinct > MANY_TEXTS and distinct * 2 > rows):
-        notes.append(_left_out_note(column, present, rows))
+    if too_many or (distinct > MANY_TEXTS and distinct * 2 > rows - missing):
+        notes.append(_left_out_note(column, present, rows - missing))
         return []
     if not present:
         notes.append(_("{column} was left out: it holds no text at all.", column=column))
@@ -310,31 +360,8 @@ def _fit_text(table: Table, name: str, notes: list[Text], encoding: Encoding) ->
         )
         places = tuple(float(i) for i in range(1, len(categories) + 1))
         return [CodeColumn(name, categories, places, 0.0, rows=len(categories) + 1)]
-    names = some(categories, text_of=lambda category: category or _("(missing)"))
     binary = encoding.robust and len(categories) == 2
-    if binary:
-        note = _("{column} became one input, -1 or 1 ({names}).", column=column, names=names)
-        notes.append(note)
-    elif missing:
-        notes.append(
-            _n(
-                "{column} became {count} columns ({names}), {n} cell missing.",
-                "{column} became {count} columns ({names}), {n} cells missing.",
-                missing,
-                column=column,
-                count=len(categories),
-                names=names,
-            )
-        )
-    else:
-        notes.append(
-            _(
-                "{column} became {count} columns ({names}).",
-                column=column,
-                count=len(categories),
-                names=names,
-            )
-        )
+    alike.setdefault((categories, binary), []).append((name, missing))
     if not encoding.robust:
         return [TextColumn(name, categories)]
     codes = text.codes
@@ -370,7 +397,7 @@ def _left_out_note(column: str, present: Sequence[str], rows: int) -> Text:
         count=distinct,
         rows=rows,
     )
-    digits = [category for category in present if re.match(r"\W*\d", category)]
+    digits = [category for category in present if NEARLY_NUMBER.fullmatch(category)]
     if 2 * len(digits) > distinct and not all(day_of(c, False) is not None for c in digits):
         hint = _(
             "(If they are numbers, such as {text}, write them as 12.5.)",

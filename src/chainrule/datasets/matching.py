@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule.datasets.columns import Column, Read, Texts, as_column, encoded, short
+from chainrule.datasets.columns import Column, Read, Texts, as_column, encoded, holds_dates, short
 from chainrule.datasets.deciding import Candidate
 from chainrule.datasets.forms import Form, Kinds, form_of
 from chainrule.datasets.frames import THE_FRAME
@@ -77,6 +77,8 @@ def _table(
                 column = decision.numbers_of(column)
         elif form is not None and form.kind == "text" and not isinstance(column, Texts):
             column = _as_texts(column, _are_truths(value))
+        elif holds_dates(value):
+            forms[name] = Form("date")
         if isinstance(column, Texts):
             texts[name] = column
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from typing import Any
 
 from chainrule.datasets.arrow import arrow_columns
@@ -13,12 +14,14 @@ from chainrule.datasets.matching import typed_table
 from chainrule.datasets.opening import Pathish, refuse_others, regular_file, room_for
 from chainrule.datasets.rules import Reading
 from chainrule.datasets.table import Table
-from chainrule.datasets.wording import no_rows
+from chainrule.datasets.wording import no_rows, quoted, some
 from chainrule.errors import ExtraMissingError, FormatError
 from chainrule.lang.messages import _
 
 __all__ = ["parquet_table", "read_parquet"]
 
+#: What pandas calls an index without a name in a Parquet file.
+INDEX = re.compile(r"__index_level_\d+__")
 #: DuckDB fetches no extension from the network, and nothing in a file can change that.
 SETTINGS = {
     "autoinstall_known_extensions": "false",
@@ -70,7 +73,13 @@ def parquet_table(path: Pathish, reading: Reading) -> Table:
                 problem=str(problem).split("\n")[0].rstrip(". ")[:200],
             )
         ) from None
-    return typed_table(by_unique_name(columns, where), reading, where)
+    table = typed_table(by_unique_name(columns, where), reading, where)
+    index = [name for name in table.names if INDEX.fullmatch(name) and name not in reading.kinds]
+    if not index or len(index) == len(table.names):
+        return table
+    return table.drop(*index).with_notes(
+        _("{names} is the index of a pandas frame; it was left out.", names=some(index, 3, quoted))
+    )
 
 
 def _checked_names(connection: Any, name: str, where: str) -> list[str]:

@@ -135,6 +135,19 @@ class Layout:
             codes[np.arange(len(rows)), ids.astype(np.int64)] = 1
         return np.concatenate([rows[:, : -self.columns], codes], axis=1)
 
+    def mean_row(self, x: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """The mean row of `one_hot(x)`, which is not made for that.
+
+        >>> Layout(numbers=1, columns=1, rows=3).mean_row([[0.5, 2.0], [1.5, 0.0]])
+        array([1. , 0.5, 0. , 0.5])
+        """
+        rows = np.asarray(x)
+        numbers = rows[:, : rows.shape[1] - self.columns].mean(axis=0, dtype=np.float64)
+        counts = np.zeros(self.rows)
+        for ids in rows[:, rows.shape[1] - self.columns :].T:
+            counts += np.bincount(ids.astype(np.int64), minlength=self.rows)
+        return np.concatenate([numbers, counts / len(rows)])
+
     def width(self, features: int) -> int:
         """The columns of `one_hot(x)`, for so many of x."""
         return features - self.columns + self.rows

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from chainrule.datasets.columns import short
 from chainrule.datasets.dates import date_part
 from chainrule.datasets.described import VERSION, check_json, part_from_json, part_to_json
-from chainrule.datasets.fitting import ENCODINGS, EncodingName, filled_note, fit_columns
+from chainrule.datasets.fitting import ENCODINGS, EncodingName, filled_notes, fit_columns
 from chainrule.datasets.forms import Form, Kind
 from chainrule.datasets.note_json import message_from_json, message_to_json
 from chainrule.datasets.parts import (
@@ -326,6 +326,15 @@ class Preprocessor:
             raise DataError(sentences(problem, *notes))
         return cls("", Target("regression"), parts, notes)
 
+    def towards(self, name: str, rule: Target) -> Preprocessor:
+        """The same inputs, with a target that was prepared elsewhere by this rule.
+
+        >>> prepared = Preprocessor.fit_inputs(Table({"a": [1, 3]}))
+        >>> prepared.towards("t", Target("classification", ("p", "q"))).labels([1]).tolist()
+        ['q']
+        """
+        return type(self)(name, rule, self._parts, self._notes)
+
     def transform(self, table: Table, dtype: npt.DTypeLike = np.float32) -> npt.NDArray[Any]:
         """The table's rows as x float32 (n, len(features)); other columns are ignored.
 
@@ -592,12 +601,12 @@ class Preprocessor:
         """
         self._check_columns(table)
         counts = table.missing_counts()
-        warnings = []
+        gaps: list[tuple[str, int, float]] = []
         known: dict[tuple[str, bool], TextColumn] = {}
         for part in self._parts:
             if isinstance(part, NumberColumn):
                 if counts.get(part.name) and part.of is None:
-                    warnings.append(filled_note(part.name, counts[part.name], part.median))
+                    gaps.append((part.name, counts[part.name], part.median))
             elif not isinstance(part, FlagColumn):
                 beside = isinstance(part, WordColumn)
                 before = known.get((part.name, beside))
@@ -607,6 +616,7 @@ class Preprocessor:
                 known[part.name, beside] = (WordColumn if beside else TextColumn)(
                     part.name, categories
                 )
+        warnings = filled_notes(gaps)
         for (name, beside), part in known.items():
             new = part_ids(table, part) < 0
             if beside:
@@ -634,7 +644,7 @@ class Preprocessor:
         wrong = [
             part.name
             for part in self._parts
-            if isinstance(part, NumberColumn) and table.kind(part.name) == "text"
+            if isinstance(part, NumberColumn) and not part.of and table.kind(part.name) == "text"
         ]
         if wrong:
             raise self._texts_in(table, wrong)

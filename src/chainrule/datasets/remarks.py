@@ -164,6 +164,18 @@ class Remarks:
                 ),
                 advice(_("(The other way: --decimal {sign}.)", sign=other)),
             )
+        which = self._with(("read dates",))
+        if which:
+            yield sentences(
+                _n(
+                    "{columns} holds dates or times, such as {example}.",
+                    "{columns} hold dates or times, such as {example}.",
+                    len(which),
+                    columns=self._columns(which),
+                    example=self._example(which[0], self.decisions[which[0]].cases["read dates"]),
+                ),
+                advice(_("(As texts: --text {name}.)", name=_typed(self.names[which[0]]))),
+            )
         for j in self._with(("doubtful date",)):
             yield sentences(
                 _(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -25,7 +26,8 @@ def every(name: str) -> bool:
 class Reading:
     """The options for reading a table; see `read_csv`, `read_excel` and `read_sql` for each.
 
-    `judged` tells for the name of a column whether notes may mention it.
+    `or_encoding` is that of a file which is not in UTF-8, as one of a model's training was. `judged` tells
+    for the name of a column whether notes may mention it.
     """
 
     encoding: str = "utf-8"
@@ -37,6 +39,7 @@ class Reading:
     on_disk: bool | None = None
     sheet: str = ""
     query: str = ""
+    or_encoding: str = ""
     judged: Callable[[str], bool] = field(default=every, compare=False)
 
     def __post_init__(self) -> None:
@@ -61,6 +64,16 @@ class Reading:
                     got=shown(self.missing_words),
                 )
             )
+
+    def encoding_of(self, data: bytes) -> str:
+        """The encoding of a file that begins with `data`."""
+        if not self.or_encoding or data.isascii() or b"\0" in data:
+            return self.or_encoding or self.encoding
+        try:
+            codecs.getincrementaldecoder("utf-8")().decode(data)  # its last letter may be cut
+        except UnicodeDecodeError:
+            return self.or_encoding
+        return self.encoding
 
     def form(self, name: str) -> Form | None:
         """The known form of a column; None if nothing is known."""

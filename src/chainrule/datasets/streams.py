@@ -13,6 +13,7 @@ from typing import IO, Any, cast
 
 from chainrule.datasets.encodings import as_utf8, not_this_encoding, refuse_nul
 from chainrule.datasets.opening import Pathish, cannot_be_read, changed, damaged_gzip, regular_file
+from chainrule.datasets.rules import Reading
 from chainrule.errors import FormatError
 from chainrule.lang.messages import _
 
@@ -31,14 +32,16 @@ class TextStream:
     `head`, its first 4 MiB as UTF-8, ends where a row ends; `lines` begins anew at every call.
     """
 
-    def __init__(self, path: Pathish, encoding: str) -> None:
-        self.path, self.source, self.encoding = path, os.fspath(path), encoding
+    def __init__(self, path: Pathish, reading: Reading) -> None:
+        self.path, self.source = path, os.fspath(path)
         self.packed = self.source.lower().endswith(".gz")
         self.status = regular_file(path)
+        data = self._first_bytes()
+        self.encoding = encoding = reading.encoding_of(data)
         self.name = codecs.lookup(encoding).name if _known(encoding) else encoding
         if self.name == "utf-8":
             self.name = "utf-8-sig"
-        self.head = self._head()
+        self.head = self._head(data)
 
     def _open(self) -> IO[bytes]:
         if not self.packed:
@@ -47,12 +50,14 @@ class TextStream:
 
         return cast(IO[bytes], gzip.open(self.path, "rb"))
 
-    def _head(self) -> bytes:
+    def _first_bytes(self) -> bytes:
         with self._open() as file:
             try:
-                data = file.read(HEAD)
+                return file.read(HEAD)
             except (EOFError, OSError, zlib.error):
                 raise damaged_gzip(self.source, file.tell()) from None
+
+    def _head(self, data: bytes) -> bytes:
         if self.name.startswith(("utf-16", "utf-32")) and len(data) == HEAD:
             text = codecs.getincrementaldecoder(self.name)("replace").decode(data)
             return _whole_rows(text.removeprefix("\ufeff").encode("utf-8", "surrogatepass"))

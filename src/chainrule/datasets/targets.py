@@ -112,6 +112,14 @@ def fit_target(table: Table, target: str, task: str, notes: list[Text]) -> Targe
                 least=2.0**-1022,
             )
         )
+    form = table.form(target)
+    if form is not None and form.kind == "date":
+        notes.append(
+            _(
+                "{column} holds dates or times: what is predicted are days since 1970-01-01.",
+                column=quoted(target),
+            )
+        )
     notes.append(
         _(
             "{column} is a number to predict (regression), standardised with the training mean {mean:.6g}"

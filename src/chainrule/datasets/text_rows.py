@@ -50,7 +50,8 @@ class TextFile:
     def read_names(self, header: bool | None, known: Collection[str]) -> None:
         """Take the names from the first row, or number the columns.
 
-        If `header` is None, the cells decide; `known` are names of columns, as in `has_names`.
+        If `header` is None, the cells decide; `known` are names of columns, as in `has_names`. A
+        first row of such names is a header, even if a model's own rows had none.
         """
         if self.layout.separator != ",":
             signs = SEPARATORS.get(self.layout.separator, repr(self.layout.separator))
@@ -70,7 +71,8 @@ class TextFile:
         sample = sample[:1] + [row for row in sample[1:] if not row[0].lstrip().startswith("#")]
         if not sample:
             sample = [[]]
-        self.header = has_names(sample, known) if header is None else header
+        named = 2 * sum(cell.strip() in known for cell in sample[0]) > len(sample[0])
+        self.header = named or (has_names(sample, known) if header is None else header)
         widths = Counter(len(row) for row in sample[self.header :])
         width = max(widths, key=lambda n: (widths[n], n), default=len(sample[0]))
         if not self.header:

@@ -124,7 +124,7 @@ def read_text(path: Pathish, reading: Reading) -> Table:
             return parse_text(data, where, reading)
     elif reading.on_disk is False:
         room_for(SHARE * regular_file(path).st_size, where)
-    stream = TextStream(path, reading.encoding)
+    stream = TextStream(path, reading)
     layout = layout_of(stream.head, where)
     layout.stream = stream
     table = read_rows(layout, reading, DISK)
@@ -134,7 +134,7 @@ def read_text(path: Pathish, reading: Reading) -> Table:
 
 def parse_text(data: bytes, source: str, reading: Reading) -> Table:
     """`parse_csv`, with all options in one `Reading`."""
-    data = as_utf8(data, source, reading.encoding)
+    data = as_utf8(data, source, reading.encoding_of(data))
     if not data.strip():
         raise _empty(source)
     layout = layout_of(data, source)

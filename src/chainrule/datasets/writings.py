@@ -35,7 +35,7 @@ _CELL = re.compile(
     (?P<about>(?:[~≈±]|<=?|>=?|≤|≥|ca?\.|ca|circa|approx\.)\s*)?
     (?P<money0>[$€£¥]\s?(?=\())?
     (?P<open>\(\s*)?
-    (?P<sign>[+-]\s?)?
+    (?P<sign>[+-]\s*)?
     (?P<money>{_CURRENCY}\s*)?
     (?P<sign2>[+-])?
     (?P<body>[0-9]+(?:[.,'_\ ][0-9]+)*[.,]?|[.,][0-9]+)

@@ -100,7 +100,9 @@ class Page:
         """The whole program; two blank lines surround blocks that begin with def."""
         body = "\n".join(blocks)
         imports = [
-            f"import {name}" for name in ("csv", "datetime", "math", "sys") if f"{name}." in body
+            f"import {name}"
+            for name in ("csv", "datetime", "math", "re", "sys")
+            if re.search(rf"\b{name}\.", body)
         ]
         if self.arrays:
             imports.append("from pathlib import Path")

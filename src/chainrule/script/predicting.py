@@ -59,8 +59,19 @@ def number(cell, place):
 """
 
 _DATE = """\
-def day(cell, place):
+def day(cell, place, day_first):
     {doc}
+    parts = re.fullmatch(r"(\\d{{1,2}})[-/.](\\d{{1,2}})[-/.](\\d{{2,4}})(?:[ T]+(\\d.*))?", cell)
+    date, clock = "1970-01-01", cell
+    if parts:
+        one, two, year, clock = parts.groups("0:00")
+        if max(int(one), int(two)) > 12:
+            day_first = int(one) > 12
+        month, day = (two, one) if day_first else (one, two)
+        year = year if len(year) > 2 else ("20" if int(year) < 70 else "19") + year
+        date = f"{{year}}-{{month:0>2}}-{{day:0>2}}"
+    if re.fullmatch(r"\\d{{1,2}}(:\\d\\d){{1,2}}", clock):
+        cell = date + " " + clock.zfill(8 if clock.count(":") > 1 else 5)
     try:
         when = datetime.datetime.fromisoformat(cell).replace(tzinfo=None)
     except ValueError:
@@ -81,7 +92,7 @@ def date_part(days, part):
     }}[part]
 
 
-READERS = dict.fromkeys({names}, day)
+DAY_FIRST = dict({names})
 """
 
 _PREPARE = """\
@@ -126,8 +137,8 @@ def prediction_script(model: WritableModel, *, lang: str | None = None) -> Scrip
     The weights are in the `.npz` beside it. `python FILE table.csv` prints a prediction for every
     row: the label, or the value in the target's own unit. The table has the columns the model was
     trained on; missing cells are filled and numbers scaled as in training. It reads plain numbers, texts,
-    words among numbers, and dates such as 2024-03-31; other dates, units and decimal commas are for
-    `chainrule predict`.
+    words among numbers, and dates such as 2024-03-31 or 3/31/2024 12:30; dates with names, units and
+    decimal commas are for `chainrule predict`.
     `python FILE inputs.npy` takes an array of network inputs: prepared rows, or, for a model saved
     without a preparation, the rows themselves (which may then also be a CSV file of plain numbers).
 
@@ -238,8 +249,8 @@ def _columns(preparation: Preprocessor, lang: str) -> str:
     return "\n".join(lines)
 
 
-def unread_columns(preparation: Preprocessor) -> list[str]:
-    """The columns of which the program reads no cell as it stands in the table: it takes plain numbers."""
+def unread_columns(preparation: Preprocessor, *, dates: bool = False) -> list[str]:
+    """The columns whose cells stand in the table with a unit or a decimal comma, or are `dates`."""
     forms = {
         column["name"]: column["form"]
         for column in preparation.to_json()["columns"]
@@ -248,7 +259,7 @@ def unread_columns(preparation: Preprocessor) -> list[str]:
     return [
         name
         for name, form in forms.items()
-        if form["kind"] == "date" or form["unit"] or form["decimal"] == ","
+        if form["unit"] or form["decimal"] == "," or (dates and form["kind"] == "date")
     ]
 
 
@@ -318,14 +329,19 @@ def _dates(preparation: Preprocessor, lang: str) -> list[str]:
     if not names:
         return []
     doc = docstring(
-        _("Days since 1970-01-01, for a date such as 2024-03-31 or a number of days."), lang
+        _(
+            "Days since 1970-01-01: of a date or a time of day such as 2024-03-31, 3/31/2024 or 18:30."
+        ),
+        lang,
     )
     part_doc = docstring(_("The year, month, ... of days since 1970-01-01."), lang)
-    return [_DATE.format(doc=doc, part_doc=part_doc, names=literal(names))]
+    return [_DATE.format(doc=doc, part_doc=part_doc, names=literal(list(names.items())))]
 
 
-def _date_columns(preparation: Preprocessor) -> list[str]:
-    return [name for name, form in preparation.forms.items() if form.kind == "date"]
+def _date_columns(preparation: Preprocessor) -> dict[str, bool]:
+    """The columns of dates, and whether 3/4/2024 is in April."""
+    forms = preparation.forms.items()
+    return {name: bool(form.day_first) for name, form in forms if form.kind == "date"}
 
 
 def _prepare(preparation: Preprocessor, lang: str) -> str:
@@ -340,7 +356,9 @@ def _prepare(preparation: Preprocessor, lang: str) -> str:
         "{path}, line {line}, column {column}", path="{path}", line="{line}", column="{name!r}"
     )
     dates = bool(_date_columns(preparation))
-    cell = "READERS.get(name, number)(c, at)" if dates else "number(c, at)"
+    cell = "number(c, at)"
+    if dates:
+        cell = "day(c, at, DAY_FIRST[name]) if name in DAY_FIRST else number(c, at)"
     return _PREPARE.format(
         doc=docstring(doc, lang),
         absent=printed(absent, lang),

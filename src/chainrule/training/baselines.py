@@ -9,9 +9,11 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.datasets.parts import Layout
 from chainrule.errors import DataError, ShapeError
 from chainrule.lang.messages import _
 from chainrule.layers.initial import generator
+from chainrule.networks.parts import in_parts
 from chainrule.training.linear import Linear, fit_linear
 from chainrule.training.metrics import r2
 
@@ -60,14 +62,21 @@ class Baselines:
     answer: npt.NDArray[np.float64]
     linear: Linear | None
     classifies: bool
-    #: The mean row of x (columns,), from which answers are explained; None if it was not kept.
+    #: The mean row of x (columns,), one-hot, from which answers are explained; None if it was not kept.
     mean: npt.NDArray[np.float64] | None = None
 
     @classmethod
-    def fit(cls, x: npt.ArrayLike, t: npt.ArrayLike, classes: int | None = None) -> Baselines:
+    def fit(
+        cls,
+        x: npt.ArrayLike,
+        t: npt.ArrayLike,
+        classes: int | None = None,
+        layout: Layout | None = None,
+    ) -> Baselines:
         """The baselines of training rows x (n, columns).
 
         t: values (n,) or (n, outputs), or class ids (n,) when `classes` is given.
+        layout: where x holds row numbers of embeddings, the line has a column for each of them.
 
         Raises:
             DataError, ShapeError: as `fit_linear`.
@@ -87,21 +96,27 @@ class Baselines:
             answer = targets.astype(np.float64).reshape(len(rows), -1).mean(axis=0)
         else:
             answer = np.bincount(targets, minlength=classes) / len(targets)
-        mean = rows.mean(axis=0, dtype=np.float64)
+        mean = rows.mean(axis=0, dtype=np.float64) if layout is None else layout.mean_row(rows)
         line = None
-        if rows.shape[1] <= COLUMNS:
-            most = min(ROWS, NUMBERS // max(rows.shape[1], 1))
+        width = layout.width(rows.shape[1]) if layout else rows.shape[1]
+        if width <= COLUMNS:
+            most = min(ROWS, NUMBERS // max(width, 1))
             if len(rows) > most:  # drawn at random: every second row may be of the same class
                 sample = generator(0).permutation(len(rows))[:most]
                 rows, targets = rows[sample], targets[sample]
-            line = fit_linear(rows, targets, classes)
+            line = fit_linear(layout.one_hot(rows) if layout else rows, targets, classes)
         return cls(answer, line, classes is not None, np.asarray(mean))
 
-    def compare(self, y: npt.ArrayLike, x: npt.ArrayLike, t: npt.ArrayLike) -> Comparison:
-        """The scores of a model's outputs y (n, outputs) for the rows x, and of the baselines."""
+    def compare(
+        self, y: npt.ArrayLike, x: npt.ArrayLike, t: npt.ArrayLike, layout: Layout | None = None
+    ) -> Comparison:
+        """The scores of a model's outputs y (n, outputs) for the rows x, and of the baselines.
+
+        layout: as in `fit`.
+        """
         outputs, true = np.asarray(y, np.float64), np.asarray(t)
         constant = np.broadcast_to(self.answer, outputs.shape)
-        line = None if self.linear is None else self.linear.predict(x)
+        line = None if self.linear is None else self._line(self.linear, np.asarray(x), layout)
         costs = self._costs(outputs, true)
         worse: Literal["constant", "linear"] | None = None
         if costs.any() and costs.sum() >= self._costs(constant, true).sum():
@@ -114,6 +129,12 @@ class Baselines:
         return Comparison(
             self._score(outputs, true), self._score(constant, true), line_score, worse
         )
+
+    @staticmethod
+    def _line(linear: Linear, x: Array, layout: Layout | None) -> Array:
+        if layout is None:
+            return linear.predict(x)
+        return in_parts(lambda rows: linear.predict(layout.one_hot(rows)), x)
 
     def _costs(self, y: Array, t: Array) -> npt.NDArray[np.float64]:
         """The cost of each row (n,): 1 for a wrong class, or the squared error."""

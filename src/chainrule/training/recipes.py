@@ -280,9 +280,10 @@ def _losses(
         else:
             say(
                 _(
-                    "{recipe}: far behind ({loss:.4f} on the first of them)",
+                    "{recipe}: far behind ({loss:.4f} on the first of them, the best {best:.4f})",
                     recipe=recipe.told,
                     loss=row[0],
+                    best=losses[:, 0].min(),
                 )
             )
     return tuple(means)

@@ -80,7 +80,11 @@ def pack_onnx(network_or_model: Network | Model, x: npt.ArrayLike | None = None)
     network = network_or_model if model is None else model.network
     if not isinstance(network, Network):
         raise SettingError(
-            _("save_onnx saves a chainrule network or model; got {given}.", given=shown(network))
+            _(
+                "save_onnx saves a chainrule network or model, such as the model_ of a fitted estimator; got"
+                " {given}.",
+                given=shown(network),
+            )
         )
     network._flatten_parameters()
     arrays = {name: p.data for name, p in network.named_parameters().items()}
