@@ -154,6 +154,8 @@ def show_plan(plan: Plan) -> None:
     """The plan, shown before training."""
     show_name(plan)
     pairs = [*data_lines(plan), (_("network"), plan.network)]
+    if plan.rival is not None:
+        pairs.append((_p("another network", "or"), plan.rival.network))
     first, *others = plan.training
     pairs.append((_("training"), _("{rows}; {steps}", rows=plan.held_out, steps=first)))
     pairs += [("", line) for line in others]

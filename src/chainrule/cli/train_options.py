@@ -10,13 +10,14 @@ from chainrule.datasets import Table
 from chainrule.errors import SettingError
 from chainrule.lang.messages import Text, _, listed
 from chainrule.training.presets import PLAIN
+from chainrule.training.rivals import TRIED_FROM, TRIED_TO
 
 __all__ = ["TrainOptions"]
 
 #: More numbers than this are pixels or samples, alike and many: the plain network is taken for them.
 MANY_NUMBERS = 256
-#: With fewer training rows the plain network is taken.
-FEW_ROWS = 10_000
+#: With fewer training rows the plain network is what is tuned, or made several times; with more, `table`.
+TABLE_FROM = 10_000
 
 
 @dataclass(frozen=True)
@@ -72,11 +73,22 @@ class TrainOptions:
         given = {"--beta2": self.beta2 is not None, "--sigma": self.sigma is not None}
         return [option for option, is_given in given.items() if is_given]
 
-    def preset_for(self, table: Table) -> tuple[str, Text | None]:
-        """The preset for the training rows of a table, and why, where it was not asked for.
+    def settings_given(self) -> bool:
+        """Whether a setting of the network or of its training was given."""
+        settings = (
+            self.hidden, self.lr, self.epochs, self.batch_size, self.patience,
+            self.weight_decay, self.dropout, self.label_smoothing,
+        )  # fmt: skip
+        return self.ensemble > 1 or any(setting is not None for setting in settings)
+
+    def presets_for(
+        self, table: Table, rivals: bool = True
+    ) -> tuple[tuple[str, ...], Text | None]:
+        """The preset for the training rows of a table, or two to be tried; and why, if it was not asked for.
 
         With few rows the plain preset, whose decay is chosen by cross-validation, was as good or better
-        on most of the tables that were tried, and took a small part of the time.
+        on nearly all tables that were tried, and took a small part of the time. `rivals`: whether two
+        may be tried.
 
         Raises:
             SettingError: an option that the preset asked for does not have.
@@ -84,23 +96,39 @@ class TrainOptions:
         own, tables = self.plain_options(), self.table_options()
         self._refuse_unfit(own, tables)
         if self.preset != "auto":
-            return self.preset, None
+            return (self.preset,), None
         if own or tables:
             preset = PLAIN if own else "table"
-            return preset, _(
+            return (preset,), _(
                 "--preset {preset}, since {options} was given.",
                 preset=preset,
                 options=listed(own or tables, "and"),
             )
         numbers = sum(table.kind(name) != "text" for name in table.names) - 1
         if numbers > MANY_NUMBERS:
-            return PLAIN, _(
+            return (PLAIN,), _(
                 "--preset plain, since {count:,} columns of numbers are pixels or samples, not a table's.",
                 count=numbers,
             )
-        if len(table) < FEW_ROWS:
-            return PLAIN, None
-        return "table", _("--preset table, since there are {least:,} rows or more.", least=FEW_ROWS)
+        rows = len(table)
+        if rows < TRIED_FROM:
+            return (PLAIN,), None
+        if rows > TRIED_TO:
+            return (PLAIN,), _(
+                "--preset plain, since there are more than {most:,} rows to train on. --preset table may be"
+                " better, and takes long.",
+                most=TRIED_TO,
+            )
+        if rivals and not self.settings_given():
+            return (PLAIN, "table"), _(
+                "Two presets are tried, plain and table: a fifth of the rows to train on is left out, and"
+                " says which is kept. --preset takes one alone."
+            )
+        if rows < TABLE_FROM:
+            return (PLAIN,), None
+        return ("table",), _(
+            "--preset table, since there are {least:,} rows or more.", least=TABLE_FROM
+        )
 
     def _refuse_unfit(self, own: list[str], tables: list[str]) -> None:
         """Raise if an option was given that the preset asked for, or another option, does not go with."""

@@ -66,10 +66,15 @@ class Plan:
     held_rows: Rows | None = field(repr=False)
     #: The trials that the settings come from, if they were tuned.
     trials: Trials | None = field(default=None, repr=False)
+    #: The plan with another preset, if both are to be tried and the better one is kept.
+    rival: Plan | None = field(default=None, repr=False)
 
 
-def make_plan(options: TrainOptions) -> Plan:
-    """Read the table, divide it, prepare its columns, and build the network and its trainer."""
+def make_plan(options: TrainOptions, rivals: bool = True) -> Plan:
+    """Read the table, divide it, prepare its columns, and build the network and its trainer.
+
+    `rivals`: whether the plan may have a rival with another preset.
+    """
     name = data_name(options.data)
     out, renamed = (options.out, "") if options.out else free_name(name, options.force)
     _check_files(options, out)
@@ -85,49 +90,81 @@ def make_plan(options: TrainOptions) -> Plan:
     columns = _without_columns(options, table, target)
     split = divide(columns, target, options.task, options.validation, options.seed, options.missing)
     rows = split.table.rows(split.training)
-    preset, why = options.preset_for(rows)
-    kind = WAYS[preset]
-    preparation = Preprocessor.fit(rows, target, split.task, encoding=kind.encoding)
-    x, t = preparation.transform(split.table), preparation.targets(split.table)
-    training_rows, held_rows = (
-        (taken(x, part), taken(t, part)) for part in (split.training, split.held)
-    )
-    way = kind(options, preparation, training_rows[0])
-    first = way.networks[0]._prepare(*(a[: way.batch_size] for a in training_rows))
+    presets, why = options.presets_for(rows, rivals)
+    divided = _Divided(options, name, out, renamed, table, columns, target, split, rows, why)
+    plan: Plan | None = None
+    for preset in reversed(presets):
+        plan = divided.plan(preset, rival=plan)
+    assert plan is not None
+    return plan
 
-    classes = preparation.classes
-    return Plan(
-        options=options,
-        name=name,
-        rows=len(table),
-        columns=len(table.names),
-        predicts=_("{target} is one of {count} classes", target=target, count=len(classes))
-        if classes
-        else _("{target} is a number", target=target),
-        notes=(
-            *reading_notes(columns),
-            *split.notes,
-            *([] if why is None else [why]),
-            *preparation.notes,
-            *identifier_hints(rows, preparation),
-        ),
-        network=way.network_line(),
-        held_out=_(
-            "{rows}, {held:,} held out",
-            rows=_n("{n:,} row", "{n:,} rows", len(rows)),
-            held=len(split.held),
-        ),
-        training=(*way.training_lines(), *_ensemble_line(options)),
-        engine=engine_line(way.trainer, *first, steps=way.steps * len(way.networks)),
-        out=out,
-        renamed=renamed,
-        facts=_facts(options, table, split, way),
-        preparation=preparation,
-        split=split,
-        way=way,
-        training_rows=training_rows,
-        held_rows=held_rows if len(split.held) else None,
-    )
+
+@dataclass(frozen=True)
+class _Divided:
+    """A table whose rows are divided: what the plans of all presets have in common."""
+
+    options: TrainOptions
+    name: str
+    out: str
+    renamed: str
+    table: Table
+    #: The table without the columns that are left out.
+    columns: Table
+    target: str
+    split: Split
+    #: The rows to train on.
+    rows: Table
+    #: Why the preset is taken, if it was not asked for.
+    why: Text | None
+
+    def plan(self, preset: str, rival: Plan | None) -> Plan:
+        """Prepare the columns, and build the network and its trainer."""
+        options, split, rows = self.options, self.split, self.rows
+        kind = WAYS[preset]
+        preparation = Preprocessor.fit(rows, self.target, split.task, encoding=kind.encoding)
+        x, t = preparation.transform(split.table), preparation.targets(split.table)
+        training_rows, held_rows = (
+            (taken(x, part), taken(t, part)) for part in (split.training, split.held)
+        )
+        way = kind(options, preparation, training_rows[0])
+        first = way.networks[0]._prepare(*(a[: way.batch_size] for a in training_rows))
+        return Plan(
+            options=options,
+            name=self.name,
+            rows=len(self.table),
+            columns=len(self.table.names),
+            predicts=self._predicts(preparation),
+            notes=(
+                *reading_notes(self.columns),
+                *split.notes,
+                *([] if self.why is None else [self.why]),
+                *preparation.notes,
+                *identifier_hints(rows, preparation),
+            ),
+            network=way.network_line(),
+            held_out=_(
+                "{rows}, {held:,} held out",
+                rows=_n("{n:,} row", "{n:,} rows", len(rows)),
+                held=len(split.held),
+            ),
+            training=(*way.training_lines(), *_ensemble_line(options)),
+            engine=engine_line(way.trainer, *first, steps=way.steps * len(way.networks)),
+            out=self.out,
+            renamed=self.renamed,
+            facts=_facts(options, self.table, split, way),
+            preparation=preparation,
+            split=split,
+            way=way,
+            training_rows=training_rows,
+            held_rows=held_rows if len(split.held) else None,
+            rival=rival,
+        )
+
+    def _predicts(self, preparation: Preprocessor) -> Text:
+        classes = preparation.classes
+        if classes:
+            return _("{target} is one of {count} classes", target=self.target, count=len(classes))
+        return _("{target} is a number", target=self.target)
 
 
 def _check_files(options: TrainOptions, out: str) -> None:

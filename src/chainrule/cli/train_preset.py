@@ -144,6 +144,12 @@ class TableWay(Way):
         facts = {"best_epoch_by": by, **self.selected_facts()}
         return Outcome(history, self.epochs, self.selected_lines(), facts)
 
+    def train_by(self, rows: Rows, left_out: Rows, progress: str | None, ctrl_c: CtrlC) -> Outcome:
+        """Train on some of the training rows, and keep the best epoch by the others."""
+        stopping = best_epoch(bool(self.preparation.classes))
+        history = self.fit(rows, left_out, self.epochs, stopping, progress, ctrl_c)
+        return Outcome(history, self.epochs, facts={"best_epoch_by": BEST_EPOCH_BY})
+
 
 class SmallTableWay(TableWay):
     """The preset `table-small`."""

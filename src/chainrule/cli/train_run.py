@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,8 @@ from chainrule.cli.model_and_data import Facts
 from chainrule.cli.places import free_name
 from chainrule.cli.train_plain import recipe_options
 from chainrule.cli.train_plan import Plan
-from chainrule.cli.train_ways import Outcome
+from chainrule.cli.train_rivals import train_better
+from chainrule.cli.train_ways import Outcome, Way
 from chainrule.errors import NonFiniteError, SettingError
 from chainrule.files import save_model
 from chainrule.lang.messages import Text, _, sentences
@@ -65,7 +66,11 @@ def run_plan(plan: Plan, progress: str | None) -> Trained:
     """Train, score the held-out rows, keep the model and write the report."""
     with CtrlC(plan.way.trainer) as ctrl_c:
         started = time.perf_counter()
-        outcome = _train(plan, progress, ctrl_c)
+        if plan.rival is not None:
+            plan, outcome = train_better(plan, progress, ctrl_c, _bounded)
+        else:
+            rows, held = plan.training_rows, plan.held_rows
+            outcome = _bounded(plan.way, lambda: plan.way.train(rows, held, progress, ctrl_c))
         if outcome.history.interrupted and plan.trials is not None:
             raise KeyboardInterrupt  # a part of a training is not what the trials found
         return keep(plan, outcome, time.perf_counter() - started)
@@ -119,17 +124,17 @@ def keep(plan: Plan, outcome: Outcome, seconds: float) -> Trained:
     )
 
 
-def _train(plan: Plan, progress: str | None, ctrl_c: CtrlC) -> Outcome:
+def _bounded(way: Way, train: Callable[[], Outcome]) -> Outcome:
     """Train; if a number is not finite, say what may help."""
     try:
-        return plan.way.train(plan.training_rows, plan.held_rows, progress, ctrl_c)
+        return train()
     except NonFiniteError as error:
         raise NonFiniteError(
             _(
                 "training went out of bounds, and nothing was saved. {error} Here: give a smaller --lr"
                 " than {lr:g}.",
                 error=error.args[0],
-                lr=plan.way.lr,
+                lr=way.lr,
             )
         ) from None
 

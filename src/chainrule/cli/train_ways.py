@@ -31,7 +31,7 @@ from chainrule.training.ranges import drawn_settings
 from chainrule.training.recipes import Recipe
 from chainrule.training.selection import greedy_selection
 
-__all__ = ["Outcome", "Way", "check_memory", "layers_and_width"]
+__all__ = ["Outcome", "Way", "check_memory", "layers_and_width", "parted"]
 
 Array = npt.NDArray[Any]
 Rows = tuple[Array, Array]
@@ -220,8 +220,7 @@ class Way(ABC):
     def _parted(self, rows: Rows) -> tuple[Rows, Rows]:
         """The rows to train on, and those left out: the same for all networks."""
         x, t = rows
-        by = t if self.preparation.classes else np.arange(len(t), dtype=float)
-        inside, outside = stratified_split(by, self.chosen_by, self.options.seed)
+        inside, outside = parted(t, self.preparation, self.options.seed)
         return (taken(x, inside), taken(t, inside)), (taken(x, outside), taken(t, outside))
 
     def _select(self, x: Array, t: Array) -> None:
@@ -276,6 +275,12 @@ class Way(ABC):
             steps=_n("{n:,} step", "{n:,} steps", steps),
             optimizer=optimizer,
         )
+
+
+def parted(t: Array, preparation: Preprocessor, seed: int) -> tuple[Array, Array]:
+    """The indices of training rows to train on, and of those that choose what is kept."""
+    by = t if preparation.classes else np.arange(len(t), dtype=float)
+    return stratified_split(by, BEST_EPOCH_BY, seed)
 
 
 def layers_and_width(hidden: Sequence[int]) -> dict[str, int]:

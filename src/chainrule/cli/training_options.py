@@ -85,8 +85,8 @@ what_options = _together(
         default="auto",
         help=_(
             "How the network is built and trained: table, with settings tuned on many tables; table-small,"
-            " its short form; or plain. By default table from 10,000 rows on, else plain; plain, too, for"
-            " pixels and with --activation, --optimizer, --schedule or --l2; table with --beta2 or --sigma."
+            " its short form; or plain. By default plain with fewer than 2,000 rows to train on, and for"
+            " pixels; with more, plain and table are both tried on rows left out, and the better one is kept."
         ),
     ),
 )

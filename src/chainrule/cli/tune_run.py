@@ -51,7 +51,7 @@ def make_tuning_plan(options: TrainOptions, own: TuneOptions) -> Plan:
     if own.plot is not None:
         check_path(own.plot, lang=chosen())
         check_place(own.plot, overwrite=options.force)
-    plan = make_plan(options)
+    plan = make_plan(options, rivals=False)
     file = storage_file(own.storage, _model_name(options))
     apart: dict[Text, str | None] = {
         _("the data itself"): options.data,

@@ -1,0 +1,49 @@
+"""Which of two presets suits a table: both answer rows left out, and the one beyond doubt is taken.
+
+On 40 tables of 100 to 15,000 rows the plain preset was as accurate as `table` on most, and takes a
+hundredth of the time; so `table` has to be better by more than chance can do. That an epoch was chosen
+by the same rows makes it look a little better than it is, which is another reason.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["TRIED_FROM", "TRIED_TO", "clearly_better", "row_losses"]
+
+#: From so many training rows on both are tried: with fewer, one that was clearly better on the rows left
+#: out was worse on others as often as not. With more than the second, `table` takes too long to be tried.
+TRIED_FROM, TRIED_TO = 2_000, 100_000
+#: By how many standard errors the mean loss has to be lower.
+BY = 3.0
+
+
+def row_losses(y: npt.ArrayLike, t: npt.ArrayLike, classes: bool) -> npt.NDArray[np.float64]:
+    """The loss of each row (n,): 1 for a wrong class, or the squared error.
+
+    y: outputs (n, outputs); t: class ids (n,), or values (n, outputs).
+
+    >>> row_losses([[2.0, 1.0], [0.0, 3.0]], [0, 0], classes=True).tolist()
+    [0.0, 1.0]
+    """
+    outputs, true = np.asarray(y, np.float64), np.asarray(t)
+    if classes:
+        return np.asarray(outputs.argmax(axis=1) != true, np.float64)
+    return np.asarray(((outputs - true.reshape(outputs.shape)) ** 2).sum(axis=1))
+
+
+def clearly_better(losses: npt.ArrayLike, than: npt.ArrayLike) -> bool:
+    """Whether losses (n,) of rows are lower than others of the same rows, by more than chance can do.
+
+    Their mean difference d is compared with its standard error: d > 3 s / √n, where s is the standard
+    deviation of the differences.
+
+    >>> clearly_better([0, 0, 1, 0] * 25, [0, 1, 1, 0] * 25), clearly_better([0, 0], [0, 1])
+    (True, False)
+    """
+    gains = np.asarray(than, np.float64) - np.asarray(losses, np.float64)
+    error = float(gains.std(ddof=1)) / math.sqrt(len(gains)) if len(gains) > 1 else math.inf
+    return float(gains.mean()) > BY * error
