@@ -53,7 +53,7 @@ def test_the_rows_held_out_do_not_choose(monkeypatch: pytest.MonkeyPatch) -> Non
         seen.append(len(t))
         return greedy_selection(outputs, t, loss)
 
-    monkeypatch.setattr("chainrule.cli.train_ways.greedy_selection", looked_at)
+    monkeypatch.setattr("chainrule.cli.train_drawn.greedy_selection", looked_at)
     good("train", "iris", *FAST)
     assert seen == [24]  # a fifth of 120, of which 30 more are held out
 

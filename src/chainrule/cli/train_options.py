@@ -81,9 +81,7 @@ class TrainOptions:
         )  # fmt: skip
         return self.ensemble > 1 or any(setting is not None for setting in settings)
 
-    def presets_for(
-        self, table: Table, rivals: bool = True
-    ) -> tuple[tuple[str, ...], Text | None]:
+    def presets_for(self, table: Table, rivals: bool = True) -> tuple[tuple[str, ...], Text | None]:
         """The preset for the training rows of a table, or two to be tried; and why, if it was not asked for.
 
         With few rows the plain preset, whose decay is chosen by cross-validation, was as good or better

@@ -13,7 +13,6 @@ from chainrule.cli.interrupt import CtrlC
 from chainrule.cli.model_and_data import Facts
 from chainrule.cli.train_options import TrainOptions
 from chainrule.cli.train_ways import Array, Outcome, Rows, Way, check_memory, layers_and_width
-from chainrule.errors import SettingError
 from chainrule.lang.messages import Text, _, _n
 from chainrule.layers import MeanSquaredError, SoftmaxWithLoss
 from chainrule.networks import Sequential
@@ -89,17 +88,6 @@ class PlainWay(Way):
             own = optimizers.default_numbers(optimizer_class(self.optimizer_name))
             decay = usual[0].weight_decay if "weight_decay" in own else 0.0
         return (Recipe(options.epochs or usual[0].epochs, decay),)
-
-    def _refuse_drawn(self) -> None:
-        super()._refuse_drawn()
-        if self.options.optimizer not in (None, OPTIMIZER):
-            raise SettingError(
-                _(
-                    "--drawn has ranges for {known} alone; got --optimizer {given}.",
-                    known=OPTIMIZER,
-                    given=self.options.optimizer,
-                )
-            )
 
     def _optimizers(self) -> list[Optimizer]:
         if not self.options.drawn:
@@ -213,9 +201,9 @@ class PlainWay(Way):
         facts = {
             "weight_decay": choice.recipe.weight_decay,
             **_tried(choice),
-            **self.selected_facts(),
+            **(self.chosen.facts if self.chosen else {}),
         }
-        lines = (*_recipe_line(choice), *self.selected_lines())
+        lines = (*_recipe_line(choice), *((self.chosen.line,) if self.chosen else ()))
         return Outcome(history, choice.recipe.epochs, lines, facts)
 
 

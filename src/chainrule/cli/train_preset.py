@@ -141,8 +141,10 @@ class TableWay(Way):
         if by is not None:
             stopping = best_epoch(bool(self.preparation.classes), self.options.patience)
         history = self.fit(rows, by, self.epochs, stopping, progress, ctrl_c)
-        facts = {"best_epoch_by": by, **self.selected_facts()}
-        return Outcome(history, self.epochs, self.selected_lines(), facts)
+        facts: Facts = {"best_epoch_by": by}
+        if self.chosen is None:
+            return Outcome(history, self.epochs, facts=facts)
+        return Outcome(history, self.epochs, (self.chosen.line,), facts | self.chosen.facts)
 
     def train_by(self, rows: Rows, left_out: Rows, progress: str | None, ctrl_c: CtrlC) -> Outcome:
         """Train on some of the training rows, and keep the best epoch by the others."""

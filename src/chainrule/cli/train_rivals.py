@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from chainrule.cli.interrupt import CtrlC
 from chainrule.cli.terminal import say
+from chainrule.cli.train_drawn import left_out
 from chainrule.cli.train_plan import Plan
 from chainrule.cli.train_preset import TableWay
-from chainrule.cli.train_ways import Outcome, Rows, Way, parted
-from chainrule.datasets.storage import taken
+from chainrule.cli.train_ways import Outcome, Rows, Way
 from chainrule.lang.messages import Text, _
 from chainrule.networks.parts import in_parts
 from chainrule.training.metrics import in_units
@@ -39,34 +39,32 @@ def train_better(
     assert plan.rival is not None
     plans = sorted((plan, plan.rival), key=lambda one: isinstance(one.way, TableWay))
     plain, table = (replace(one, rival=None) for one in plans)
-    inside, outside = parted(plan.training_rows[1], plan.preparation, plan.options.seed)
 
-    def rows_of(one: Plan) -> tuple[Rows, Rows]:
-        x, t = one.training_rows
-        return (taken(x, inside), taken(t, inside)), (taken(x, outside), taken(t, outside))
+    def divided(one: Plan) -> tuple[Rows, Rows]:
+        return left_out(one.training_rows, bool(one.preparation.classes), one.options.seed)
 
     def turn(way: Way, run: Callable[[], Outcome]) -> Outcome:
         ctrl_c.trainer = way.trainer
         return train(way, run)
 
-    own, left_out = rows_of(plain)
+    own, others = divided(plain)
     trial = type(plain.way)(plain.options, plain.preparation, own[0])
     outcome = turn(trial, lambda: trial.train(own, None, None, ctrl_c))
     if ctrl_c.pressed:
         return replace(plain, way=trial), outcome
-    plain_losses = _losses(trial, left_out, plain)
+    plain_losses = _losses(trial, others, plain)
     if progress:
         say(_("plain: {score} on {rows:,} rows left out; now table", **_told(plain_losses, plain)))
 
     way = table.way
     assert isinstance(way, TableWay)
-    own, left_out = rows_of(table)
-    tried = turn(way, lambda: way.train_by(own, left_out, progress, ctrl_c))
-    table_losses = _losses(way, left_out, table)
+    own, others = divided(table)
+    tried = turn(way, lambda: way.train_by(own, others, progress, ctrl_c))
+    table_losses = _losses(way, others, table)
     lines = ((_("preset"), _verdict(plain_losses, table_losses, plain)),)
     facts: dict[str, Any] = {
         "tried_presets": {
-            "rows": len(outside),
+            "rows": len(plain_losses),
             "plain": float(plain_losses.mean()),
             "table": float(table_losses.mean()),
         }

@@ -13,25 +13,21 @@ import numpy.typing as npt
 
 from chainrule.cli.interrupt import CtrlC
 from chainrule.cli.model_and_data import Facts
+from chainrule.cli.train_drawn import Chosen, choose_networks, draw, left_out
 from chainrule.cli.train_options import TrainOptions
-from chainrule.datasets import Preprocessor, stratified_split
+from chainrule.datasets import Preprocessor
 from chainrule.datasets.fitting import EncodingName
-from chainrule.datasets.storage import taken
 from chainrule.errors import SettingError
 from chainrule.lang.messages import Text, _, _n
-from chainrule.layers import MeanSquaredError, SoftmaxWithLoss
 from chainrule.memory import memory_limit
 from chainrule.networks import Ensemble, Network, Sequential
-from chainrule.networks.parts import in_parts
 from chainrule.optimizers import Optimizer
 from chainrule.training import Callback, EarlyStopping, History, Trainer, fit_many
 from chainrule.training.choice import choose
-from chainrule.training.presets import BEST_EPOCH_BY, FEW_ROWS, rows_left
-from chainrule.training.ranges import drawn_settings
+from chainrule.training.presets import BEST_EPOCH_BY, rows_left
 from chainrule.training.recipes import Recipe
-from chainrule.training.selection import greedy_selection
 
-__all__ = ["Outcome", "Way", "check_memory", "layers_and_width", "parted"]
+__all__ = ["Outcome", "Way", "check_memory", "layers_and_width"]
 
 Array = npt.NDArray[Any]
 Rows = tuple[Array, Array]
@@ -72,7 +68,9 @@ class Way(ABC):
         self.callbacks: list[Callback] = []
         self.networks: list[Sequential] = []
         #: The settings of each network that are not those of `options`.
-        self.drawn = self._drawn()
+        self.drawn = draw(options, self.name, len(x))
+        #: The networks that were chosen, with --drawn.
+        self.chosen: Chosen | None = None
         # The first two are those of a single network, whatever --ensemble says.
         state = np.random.SeedSequence(options.seed).generate_state(2 * options.ensemble)
         self.seeds = [(int(a), int(b)) for a, b in state.reshape(-1, 2)]
@@ -111,30 +109,6 @@ class Way(ABC):
     @abstractmethod
     def _build(self, x: Array) -> None:
         """Make `networks`, for these rows."""
-
-    def _drawn(self) -> list[dict[str, float]]:
-        """Settings for each network: none, or with --drawn from the preset's ranges."""
-        options = self.options
-        if not options.drawn:
-            return [{}] * options.ensemble
-        self._refuse_drawn()
-        given = [name for name, value in vars(options).items() if value is not None]
-        rng = np.random.default_rng([options.seed, options.ensemble])
-        return drawn_settings(self.name, options.ensemble, rng, given)
-
-    def _refuse_drawn(self) -> None:
-        """Raise if settings cannot be drawn here."""
-        if self.options.ensemble == 1:
-            raise SettingError(_("--drawn is for several networks: say --ensemble 32, too."))
-        if self.count < FEW_ROWS:
-            raise SettingError(
-                _(
-                    "--drawn leaves out training rows to choose networks by, and {rows} are too few; {least}"
-                    " are needed. Leave it out.",
-                    rows=self.count,
-                    least=FEW_ROWS,
-                )
-            )
 
     @abstractmethod
     def _optimizer(self) -> Optimizer:
@@ -180,7 +154,7 @@ class Way(ABC):
         With --drawn a part of the rows is left out, and chooses the networks to keep.
         """
         if self.options.drawn:
-            rows, validation = self._parted(rows)
+            rows, validation = left_out(rows, bool(self.preparation.classes), self.options.seed)
         if len(self.networks) == 1:
             return self.trainer.fit(
                 *rows,
@@ -212,50 +186,12 @@ class Way(ABC):
         if failed:
             raise failed[0]
         if isinstance(validation, tuple) and self.options.drawn:
-            self._select(*validation)
+            classes = bool(self.preparation.classes)
+            self.chosen = choose_networks(self.networks, self.drawn, validation, classes)
+            self.network = self.chosen.network
         self.trainer.history = histories[0]
         self.trainer.model = self.network
         return histories[0]
-
-    def _parted(self, rows: Rows) -> tuple[Rows, Rows]:
-        """The rows to train on, and those left out: the same for all networks."""
-        x, t = rows
-        inside, outside = parted(t, self.preparation, self.options.seed)
-        return (taken(x, inside), taken(t, inside)), (taken(x, outside), taken(t, outside))
-
-    def _select(self, x: Array, t: Array) -> None:
-        """Keep the networks whose mean is best on rows left out."""
-        outputs = [in_parts(network.predict, x) for network in self.networks]
-        loss = SoftmaxWithLoss() if self.preparation.classes else MeanSquaredError()
-        self.selection = greedy_selection(outputs, t, loss)
-        self.losses = [float(loss.forward(output, t)) for output in outputs]
-        kept = [self.networks[i] for i in self.selection.members]
-        self.network = Ensemble(kept, self.selection.weights)
-
-    def selected_facts(self) -> Facts:
-        """The networks that were kept, with their settings, to keep with the model."""
-        if not self.options.drawn:
-            return {}
-        pairs = zip(self.selection.members, self.network_weights, strict=True)
-        return {"members": [{**self.drawn[i], "weight": weight} for i, weight in pairs]}
-
-    @property
-    def network_weights(self) -> Sequence[float]:
-        """The weight of each network that was kept."""
-        return self.network.weights if isinstance(self.network, Ensemble) else (1.0,)
-
-    def selected_lines(self) -> tuple[tuple[Text, Text], ...]:
-        """How the networks that were kept compare, as a line to show."""
-        if not self.options.drawn:
-            return ()
-        told = _(
-            "{kept} of {count} kept: loss {loss:.4f} on training rows left out, {best:.4f} by the best one",
-            kept=len(self.selection.members),
-            count=len(self.networks),
-            loss=self.selection.loss,
-            best=min(self.losses),
-        )
-        return ((_("networks"), told),)
 
     def inputs_and_outputs(self) -> tuple[Text, Text, Text]:
         """How many inputs, outputs and parameters, as text."""
@@ -275,12 +211,6 @@ class Way(ABC):
             steps=_n("{n:,} step", "{n:,} steps", steps),
             optimizer=optimizer,
         )
-
-
-def parted(t: Array, preparation: Preprocessor, seed: int) -> tuple[Array, Array]:
-    """The indices of training rows to train on, and of those that choose what is kept."""
-    by = t if preparation.classes else np.arange(len(t), dtype=float)
-    return stratified_split(by, BEST_EPOCH_BY, seed)
 
 
 def layers_and_width(hidden: Sequence[int]) -> dict[str, int]:

@@ -159,7 +159,8 @@ def tune(as_json: bool, quiet: bool, **given: Any) -> None:
     from chainrule.cli.command_line import command_line
     from chainrule.cli.train_options import TrainOptions
     from chainrule.cli.tune_optuna import quiet_optuna
-    from chainrule.cli.tune_run import Search, TuneOptions, make_tuning_plan
+    from chainrule.cli.tune_plan import TuneOptions, make_tuning_plan
+    from chainrule.cli.tune_run import Search
     from chainrule.cli.tune_show import go_on_line, show_found, show_search
 
     ctx = click.get_current_context()

@@ -3,81 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import asdict, replace
 
-from chainrule.atomic_write import check_place
-from chainrule.cli.data_source import data_name
 from chainrule.cli.interrupt import CtrlC
 from chainrule.cli.model_and_data import Facts
-from chainrule.cli.places import keep_apart
 from chainrule.cli.train_options import TrainOptions
-from chainrule.cli.train_plan import Plan, make_plan
+from chainrule.cli.train_plan import Plan
 from chainrule.cli.train_run import Trained, keep, run_plan
 from chainrule.cli.train_ways import Way
 from chainrule.cli.tune_optuna import optuna
-from chainrule.cli.tune_study import Study, storage_file, storage_url
-from chainrule.cli.tune_trial import Tried, params_of, suggested, try_out, with_values
-from chainrule.drawing.saving import check_path
-from chainrule.errors import DataError, SettingError
+from chainrule.cli.tune_plan import TuneOptions, about, first_params, model_name, ranges_of
+from chainrule.cli.tune_study import Study, storage_url
+from chainrule.cli.tune_trial import Tried, suggested, try_out, with_values
 from chainrule.lang.languages import chosen
-from chainrule.lang.messages import Text, _, _n, _p
+from chainrule.lang.messages import Text, _, _n
 from chainrule.training.progress import ProgressOfTrials
-from chainrule.training.ranges import Range, ranges_for
-from chainrule.training.recipes import HANDFUL
 from chainrule.training.trials import Trial, Trials
 
-__all__ = ["Search", "TuneOptions", "make_tuning_plan"]
+__all__ = ["Search"]
 
 #: Seconds between two looks at the trials of other processes.
 LOOK = 1.0
-
-
-@dataclass(frozen=True)
-class TuneOptions:
-    """The options of a search."""
-
-    trials: int
-    seconds: float | None
-    storage: str | None
-    study: str | None
-    resume: bool
-    plot: str | None
-
-
-def make_tuning_plan(options: TrainOptions, own: TuneOptions) -> Plan:
-    """The plan of `chainrule train` with the preset's own settings; what cannot be tuned is refused."""
-    if own.plot is not None:
-        check_path(own.plot, lang=chosen())
-        check_place(own.plot, overwrite=options.force)
-    plan = make_plan(options, rivals=False)
-    file = storage_file(own.storage, _model_name(options))
-    apart: dict[Text, str | None] = {
-        _("the data itself"): options.data,
-        _p("a file", "the model"): plan.out,
-    }
-    if file is not None:
-        keep_apart("--storage", file, apart)
-    if own.plot is not None:
-        keep_apart("--plot", own.plot, {**apart, _("the trials"): file})
-    rows = len(plan.training_rows[1])
-    if rows < HANDFUL:
-        raise DataError(
-            _(
-                "{source}: {rows:,} rows to train on are too few to compare settings by; {least} are"
-                " needed. Say `chainrule train`.",
-                source=plan.split.table.source,
-                rows=rows,
-                least=HANDFUL,
-            )
-        )
-    return plan
-
-
-def _model_name(options: TrainOptions) -> str:
-    """The name of the model's file, whether it is taken or not: the study lies beside it."""
-    return options.out or f"{data_name(options.data)}.safetensors"
 
 
 class Search:
@@ -85,12 +31,12 @@ class Search:
 
     def __init__(self, plan: Plan, options: TuneOptions) -> None:
         self.plan, self.options = plan, options
-        self.ranges = self._ranges()
+        self.ranges = ranges_of(plan)
         self.study = Study(
-            storage_url(options.storage, _model_name(plan.options)),
+            storage_url(options.storage, model_name(plan.options)),
             options.study or plan.name,
-            self._about(),
-            [self._params(values) for values in self.first()],
+            about(plan),
+            first_params(plan, self.ranges),
             resume=options.resume,
             ranges=self.ranges,
             accuracy=bool(plan.preparation.classes),
@@ -101,63 +47,6 @@ class Search:
         self.kept: tuple[int, Tried] | None = None
         #: Whether another process counted the present trial as killed.
         self.lost = False
-
-    def _ranges(self) -> tuple[Range, ...]:
-        plan = self.plan
-        given = [name for name, value in vars(plan.options).items() if value is not None]
-        found = ranges_for(
-            plan.facts["training"]["preset"],
-            classes=bool(plan.preparation.classes),
-            numbers=bool(plan.preparation.layout.numbers),
-            recipes=plan.way.recipes,
-            given=given,
-        )
-        if not found:
-            raise SettingError(
-                _("every setting is given, so there is nothing to tune: say `chainrule train`.")
-            )
-        return found
-
-    def _about(self) -> dict[str, Any]:
-        """What the trials are trials of: others would have other scores."""
-        plan, options = self.plan, self.plan.options
-        given = {
-            name: getattr(options, name)
-            for name in ("hidden", "activation", "lr", "epochs", "batch_size", "weight_decay",
-                         "dropout", "label_smoothing", "beta2", "sigma")
-        }  # fmt: skip
-        split = plan.facts["split"]
-        return {
-            "data": plan.facts["data"]["fingerprint"],
-            "target": plan.preparation.target,
-            "task": plan.preparation.task,
-            "without": sorted(options.without),
-            "validation": split["validation"],
-            "missing": split["missing"],
-            "seed": split["seed"],
-            "preset": plan.facts["training"]["preset"],
-            **{
-                name: list(value) if isinstance(value, tuple) else value
-                for name, value in given.items()
-                if value is not None
-            },
-        }
-
-    def first(self) -> list[dict[str, Any]]:
-        """What is tried first: the preset's own settings; with each recipe, where it has several."""
-        own = self.plan.way.values()
-        names = [one.name for one in self.ranges]
-        made = [
-            {**own, "epochs": recipe.epochs, "weight_decay": recipe.weight_decay}
-            for recipe in self.plan.way.recipes
-        ]
-        return [{name: each[name] for name in names} for each in made or [own]]
-
-    def _params(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        params: dict[str, Any] = {}
-        for one in self.ranges:
-            params |= params_of(one, values[one.name])
-        return params
 
     # -- trials --------------------------------------------------------------------------------------
 
