@@ -117,6 +117,29 @@ def test_rows_of_unknown_classes_are_left_out() -> None:
     assert "Why the hardest rows" in Page("one.html").text
 
 
+def test_rows_of_a_single_class() -> None:
+    good("train", "iris", *FAST)
+    table, _ = cr.datasets.open_data("iris")
+    with open("one.csv", "w", newline="") as file:
+        out = csv.writer(file)
+        out.writerow(table.names)
+        out.writerows([table[n][i] for n in table.names] for i in range(20))
+    line = ["evaluate", "iris.safetensors", "one.csv", "--importance", "--calibration"]
+    told = as_json(*line, "--report", "one.html")
+    assert len(told["importance"]["columns"]) == 4
+    assert 0 <= told["calibration"]["error"] <= 1
+    assert Page("one.html").outside() == []
+
+
+def test_a_model_of_arrays_has_no_columns_to_explain_by() -> None:
+    cr.save_model("a.safetensors", cr.TwoLayerNet(4, 3, 3))
+    for command in ("evaluate", "explain"):
+        refused = run(command, "a.safetensors", "iris")
+        assert refused.exit_code == 2
+        assert "kept without a preparation of its data" in refused.stderr
+    assert "cr.integrated_gradients" in refused.stderr
+
+
 # -- the report ------------------------------------------------------------------------------------
 
 

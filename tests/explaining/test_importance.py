@@ -114,7 +114,7 @@ def test_many_rows_and_few() -> None:
     assert some.rows == 5000
     assert some.columns[0] == whole.columns[0]
     assert abs(some.mean[0] - whole.mean[0]) < 0.2
-    assert rows_for(5, 5) == 160_000
+    assert rows_for(5, 5) == 40_000
 
 
 @pytest.mark.parametrize("engine", ["auto", "compiled"])

@@ -138,7 +138,10 @@ def explained(
     every: bool,
 ) -> Explained:
     """Open both, choose the rows, and explain them; `every`: all of them where none is chosen."""
-    loaded, preparation, table = open_both(model, data, read_as, target=worst is not None)
+    loaded, preparation, table = open_both(
+        model, data, read_as, target=worst is not None,
+        otherwise=_("What each input of an array adds, cr.integrated_gradients says."),
+    )  # fmt: skip
     if not len(table):
         raise DataError(_("{source} has no rows.", source=table.source))
     chosen = chosen_rows(loaded, preparation, table, row, line, worst, every)

@@ -164,6 +164,7 @@ def _write_report(
     from chainrule.plots.runs import Judged, Run
 
     split, preparation, scores = plan.split, plan.preparation, facts.get("held_out")
+    plan.way.network.engine = plan.options.engine
     judged = Judged(
         Model(plan.way.network, preparation, facts, baselines),
         preparation,

@@ -22,7 +22,7 @@ def cell_text(table: Table, name: str, row: int, preparation: Preprocessor) -> s
     form = preparation.forms.get(name) or table.form(name)
     if form is not None and form.kind == "date":
         return day_text(float(cell))
-    return f"{cell:.6g}" if isinstance(cell, np.floating) else str(cell)
+    return f"{cell + 0.0:.6g}" if isinstance(cell, np.floating) else str(cell)
 
 
 def day_text(days: float) -> str:

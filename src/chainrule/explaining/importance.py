@@ -25,7 +25,7 @@ Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]
 
 #: How many rows are predicted in all where the rows may be fewer, and the fewest rows then.
-PREDICTIONS, FEWEST = 4_000_000, 1_000
+PREDICTIONS, FEWEST = 1_000_000, 500
 #: The metrics of which more is better.
 RISING = ("accuracy", "r2")
 
@@ -143,7 +143,7 @@ def rows_for(columns: int, repeats: int) -> int:
     """So many rows that shuffling them takes seconds rather than hours.
 
     >>> rows_for(10, 5), rows_for(784, 5)
-    (80000, 1020)
+    (20000, 500)
     """
     return max(FEWEST, PREDICTIONS // (columns * repeats))
 
