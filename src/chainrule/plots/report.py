@@ -17,6 +17,7 @@ from chainrule.graph.variable import Array
 from chainrule.graph.verdicts import Verdict
 from chainrule.graph.wording import shape_text
 from chainrule.lang.messages import Text, _, _n, _p, in_language, listed
+from chainrule.layers import Affine, MatMul
 from chainrule.networks import Network
 from chainrule.plots.curves import draw_history
 from chainrule.plots.explained import explained_sections
@@ -169,7 +170,7 @@ def _features(evaluation: Evaluation, lang: str) -> list[Html]:
     network = evaluation.judged.network
     names = [_feature(name, lang) for name in evaluation.preparation.features]
     shape, parts = evaluation.image, []
-    if shape is not None or len(names) <= WIDE:
+    if shape is not None or (len(names) <= WIDE and _sees_inputs(network, len(names))):
         title = _("What the first layer looks for").said(lang)
         features_figure = draw_features(
             network, shape, names=None if shape else names, most=UNITS, lang=lang
@@ -179,7 +180,7 @@ def _features(evaluation: Evaluation, lang: str) -> list[Html]:
         )
         explanation = evaluation.dim(words)
         parts.append(section(title, explanation, picture(features_figure, "features", title)))
-    if len(names) == 2:
+    if len(names) == 2 and not evaluation.preparation.layout.columns:
         title = _("The plane as the network sees it").said(lang)
         figure = draw_regions(
             network, evaluation.x, evaluation.t, names=evaluation.preparation.classes, lang=lang
@@ -187,6 +188,12 @@ def _features(evaluation: Evaluation, lang: str) -> list[Html]:
         figure.axes[0].set(xlabel=_axis(names[0], lang), ylabel=_axis(names[1], lang))
         parts.append(section(title, picture(figure, "regions", title)))
     return parts
+
+
+def _sees_inputs(network: Network, inputs: int) -> bool:
+    """Whether the first layer with weights has a row of them for each input, and no embedding's."""
+    first = next((layer for layer in network.layers if "W" in layer._parameters), None)
+    return isinstance(first, Affine | MatMul) and first.W.shape[0] == inputs
 
 
 def _feature(name: str, lang: str) -> str:
