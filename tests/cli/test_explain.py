@@ -230,6 +230,12 @@ def test_the_report_of_a_training_explains_too() -> None:
     assert page.outside() == []
     assert [row[0] for row in cells(page, "column")]
     assert "Whether its probabilities come true" in page.text
+    houses()
+    for preset in ("table", "table-small"):  # of which one begins with categories of 12 towns
+        line = ["train", "houses.csv", "--target", "price", *FAST, "--preset", preset]
+        good(*line, "--report", "houses.html", "--force")
+        shown = "What the first layer looks for" in Page("houses.html").text
+        assert shown == (preset == "table-small")
     good("train", "iris", *FAST, "--validation", "0", "--report", "all.html", "--force")
     assert "Which columns it goes by" in Page("all.html").text
 

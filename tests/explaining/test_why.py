@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ from tests.explaining.models import KINDS, Task, a_table, model_of, of_linear
 
 import chainrule as cr
 from chainrule.datasets import Preprocessor, Table
+from chainrule.datasets.forms import Form
+from chainrule.datasets.rules import Reading
+from chainrule.datasets.text_tables import read_text
 from chainrule.errors import DataError, SettingError
 from chainrule.files import Model, load_model, save_model
 
@@ -123,6 +127,26 @@ def test_rows_of_many_categories_are_taken_some_at_a_time(monkeypatch: pytest.Mo
     assert (parts.explained == whole.explained).all()  # type: ignore[union-attr]
     none = cr.explain_rows(model, table, [])
     assert none.added.shape == (0, 5)
+
+
+def test_a_table_on_disk_is_explained_as_one_in_memory(tmp_path: Path) -> None:
+    model, table = model_of("table", "regression"), a_table("regression", 500)
+    path = tmp_path / "t.csv"
+    with path.open("w", newline="") as file:
+        out = csv.writer(file)
+        out.writerow(table.names)
+        out.writerows(zip(*(table[n].tolist() for n in table.names), strict=True))
+    assert model.preparation is not None
+    forms = model.preparation.forms | {"day": Form("number")}
+    memory, disk = (read_text(path, Reading(on_disk=d, kinds=forms)) for d in (False, True))
+    assert disk.on_disk > memory.on_disk
+    a, b = (cr.explain_rows(model, t, [3, 499]) for t in (memory, disk))
+    np.testing.assert_array_equal(a.added, b.added)
+    c, d = (cr.permutation_importance(model, t, most_rows=100, repeats=2) for t in (memory, disk))
+    assert c.rows == 100
+    np.testing.assert_array_equal(c.lost["r2"], d.lost["r2"])
+    e, f = (cr.partial_dependence(model, t, "town") for t in (memory, disk))
+    np.testing.assert_array_equal(e.mean, f.mean)
 
 
 def test_a_column_without_weights_adds_nothing() -> None:

@@ -17,7 +17,7 @@ from chainrule.graph.variable import Array
 from chainrule.graph.verdicts import Verdict
 from chainrule.graph.wording import shape_text
 from chainrule.lang.messages import Text, _, _n, _p, in_language, listed
-from chainrule.layers import Affine, NTKAffine
+from chainrule.layers import Affine, MatMul, NTKAffine
 from chainrule.networks import Network
 from chainrule.plots.curves import draw_history
 from chainrule.plots.explained import explained_sections
@@ -189,7 +189,7 @@ def _features(evaluation: Evaluation, lang: str) -> list[Html]:
         )
         explanation = evaluation.dim(words)
         parts.append(section(title, explanation, picture(features_figure, "features", title)))
-    if len(names) == 2:
+    if len(names) == 2 and not evaluation.preparation.layout.columns:
         title = _("The plane as the network sees it").said(lang)
         figure = draw_regions(
             network, evaluation.x, evaluation.t, names=evaluation.preparation.classes, lang=lang
@@ -204,7 +204,7 @@ def _weighs_inputs(network: Network, inputs: int) -> bool:
     for _name, layer in network.named_layers():
         matrices = [p.data for p in layer._parameters.values() if p.data.ndim == 2]
         if matrices:
-            return isinstance(layer, Affine | NTKAffine) and len(matrices[0]) == inputs
+            return isinstance(layer, Affine | MatMul | NTKAffine) and len(matrices[0]) == inputs
     return False
 
 
