@@ -41,9 +41,11 @@ FULL: dict[str, Any] = {
     "dtype": "float64",
     "optimizer": "adam",
 }
-SMALL = [
-    NetworkClassifier(hidden=(32,), epochs=25, random_state=0),
-    NetworkRegressor(hidden=(32,), epochs=40, random_state=0),
+MADE = [
+    NetworkClassifier(random_state=0),
+    NetworkRegressor(random_state=0),
+    NetworkClassifier("table", hidden=(32,), epochs=25, random_state=0),
+    NetworkRegressor("table", hidden=(32,), epochs=40, random_state=0),
     NetworkClassifier(**FULL, lr=0.01, epochs=30, random_state=0),
     NetworkRegressor(**FULL, lr=0.02, epochs=60, random_state=0),
 ]
@@ -55,19 +57,8 @@ def expected(estimator: Any) -> dict[str, str]:
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.DataConversionWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
-@with_checks(SMALL, expected_failed_checks=expected)
+@with_checks(MADE, expected_failed_checks=expected)
 def test_the_checks_of_scikit_learn(estimator: Any, check: Any) -> None:
-    check(estimator)
-
-
-@pytest.mark.long
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.DataConversionWarning")
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
-@with_checks(
-    [NetworkClassifier(random_state=0), NetworkRegressor(random_state=0)],
-    expected_failed_checks=expected,
-)
-def test_the_checks_of_scikit_learn_with_all_defaults(estimator: Any, check: Any) -> None:
     check(estimator)
 
 
@@ -144,7 +135,8 @@ def cars(n: int = 300) -> tuple[pd.DataFrame, Any]:
 
 def test_frames_with_texts_dates_categories_and_gaps() -> None:
     frame, price = cars(900)
-    model = NetworkRegressor(hidden=(64, 64), random_state=0).fit(frame[:700], price[:700])
+    model = NetworkRegressor("table", hidden=(64, 64), random_state=0)
+    model.fit(frame[:700], price[:700])
     assert model.score(frame[700:], price[700:]) > 0.8
     assert list(model.feature_names_in_) == ["kind", "age", "sold", "colour"]
     assert {"sold: month", "age (missing)"} <= set(model.preparation_.features)
@@ -229,11 +221,12 @@ def test_numbers_that_are_categories() -> None:
     codes = rng.integers(0, 12, 600)
     X = np.column_stack([codes, rng.standard_normal(600)])
     y = np.isin(codes, [1, 4, 6, 9])
-    named = quick(categorical_features=[0], epochs=60).fit(X[:400], y[:400])
+    named = quick(preset="table", categorical_features=[0], epochs=60).fit(X[:400], y[:400])
     assert named.preparation_.layout.rows == 13
     assert named.score(X[400:], y[400:]) > 0.97
     frame = pd.DataFrame(X, columns=["code", "x"])
-    by_name = quick(categorical_features=["code"], epochs=60).fit(frame[:400], y[:400])
+    by_name = quick(preset="table", categorical_features=["code"], epochs=60)
+    by_name.fit(frame[:400], y[:400])
     np.testing.assert_array_equal(by_name.predict(frame[400:]), named.predict(X[400:]))
 
 
@@ -325,8 +318,9 @@ def test_early_stopping_and_validation_data() -> None:
     assert model.history_["val_accuracy"]
     best = max(model.history_["val_accuracy"])
     assert model.score(X[200:], y[200:]) == pytest.approx(best, abs=0.004)
-    assert "val_loss" in quick(epochs=3).fit(*WINE).history_.epochs[0]
-    assert "val_loss" not in quick(epochs=3, early_stopping=False).fit(*WINE).history_.epochs[0]
+    assert "val_loss" in quick(preset="table", epochs=3).fit(*WINE).history_.epochs[0]
+    never = quick(preset="table", epochs=3, early_stopping=False).fit(*WINE)
+    assert "val_loss" not in never.history_.epochs[0]
 
 
 def test_an_ensemble_and_its_spread() -> None:
@@ -390,7 +384,7 @@ def test_activations_optimizers_and_callbacks() -> None:
 
 
 def test_the_network_inside_is_like_any_other() -> None:
-    model = quick(epochs=3).fit(*IRIS)
+    model = quick(preset="table", epochs=3).fit(*IRIS)
     x = model.preparation_.transform(model._table(IRIS[0][:6], reset=False))
     assert cr.check(model.network_, x, IRIS[1][:6]).ok
     assert "PeriodicEmbedding" in model.network_.summary()

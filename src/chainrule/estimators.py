@@ -36,6 +36,7 @@ from chainrule.training import (
     History,
     Preset,
     Trainer,
+    choose_recipe,
     fit_many,
     recipes_for,
 )
@@ -52,6 +53,8 @@ from chainrule.training.presets import (
     rows_left,
 )
 from chainrule.training.ranges import drawn_settings
+from chainrule.training.recipes import HANDFUL
+from chainrule.training.rivals import AUTO, clearly_better, presets_for, row_losses
 from chainrule.training.selection import greedy_selection
 
 try:
@@ -106,7 +109,7 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        preset: str = "table",
+        preset: str = "auto",
         *,
         hidden: int | Sequence[int] | None = None,
         activation: str | Sequence[str] = "relu",
@@ -163,6 +166,8 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
     # -- what the two kinds differ in -------------------------------------------------------------
 
     _task: Task
+    #: The preset that was taken.
+    preset_: str
 
     def _loss(self) -> Loss:
         raise NotImplementedError
@@ -240,13 +245,69 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         seeds = [
             int(s) for s in rng.randint(0, 2**31 - 1, size=2 * whole(self.ensemble, "ensemble"))
         ]
+        if weight is not None and (weight == weight[0]).all():
+            weight = None  # what all rows have in common goes out of the mean loss
         t = self._targets(y) if goes_on else self._learn_target(y, weight)
+        weights = self._row_weights(y, weight)
+        if goes_on:
+            presets: tuple[str, ...] = (self.preset_,)
+        else:
+            presets = self._presets(len(table), weights is None and validation_data is None)
+        if len(presets) > 1:
+            self._fit_better(table, t, seeds)
+        else:
+            self.preset_ = presets[0]
+            self._fit(table, t, weight, weights, validation_data, seeds, goes_on)
+        return self
+
+    def _presets(self, rows: int, alike: bool) -> tuple[str, ...]:
+        """The preset, or two of which the better one is kept; `alike`: whether all rows count the same."""
+        if self.preset != AUTO:
+            return (self.preset,)
+        if (self.activation, self.schedule, self.optimizer) != ("relu", "cosine", None):
+            return (PLAIN,)
+        settings = (
+            self.hidden, self.dropout, self.lr, self.weight_decay, self.batch_size, self.epochs,
+        )  # fmt: skip
+        given = any(setting is not None for setting in settings) or self.early_stopping != "auto"
+        one = given or not alike or self.ensemble > 1 or self.drawn or bool(self.callbacks)
+        return presets_for(rows, one or not self._compares())
+
+    def _compares(self) -> bool:
+        """Whether two presets can be compared by the answers that they get right, or come near to."""
+        return True
+
+    def _fit_better(self, table: Table, t: Array, seeds: Sequence[int]) -> None:
+        """Fit two presets, and keep the better one: see `training.rivals`."""
+        by = t if t.dtype.kind in "iu" else np.arange(len(t), dtype=float)
+        inside, outside = stratified_split(by, BEST_EPOCH_BY, seeds[0])
+        some, others, true = table.rows(inside), table.rows(outside), t[outside]
+        losses = []
+        for preset, validation in ((PLAIN, None), ("table", (others, true))):
+            self.preset_ = preset
+            self._fit(some, t[inside], None, None, validation, seeds)
+            y = in_parts(self.network_.predict, self.preparation_.transform(others, self.dtype))
+            losses.append(row_losses(y, true, by is t))
+        if not clearly_better(losses[1], losses[0]):
+            self.preset_ = PLAIN
+            self._fit(table, t, None, None, None, seeds)
+
+    def _fit(
+        self,
+        table: Table,
+        t: Array,
+        weight: Array | None,
+        weights: Array | None,
+        validation_data: tuple[Any, Any] | None,
+        seeds: Sequence[int],
+        goes_on: bool = False,
+    ) -> None:
+        """Train with `preset_`; `validation_data` may be a table with targets as t."""
         recipe = self._recipe(len(table))
         if not goes_on:
             self._prepare(table, recipe, weight)
         x = self.preparation_.transform(table, self.dtype)
         held_out, stopping = self._validation(validation_data, len(x))
-        weights = self._row_weights(y, weight)
         own: list[dict[str, float]] = [{}] * self.ensemble
         if self.drawn:
             own = self._drawn(goes_on, seeds)
@@ -265,7 +326,6 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         self._train(networks, optimizers, recipe, x, t, weights, held_out, stopping, seeds[1::2])
         if self.drawn:
             self._select(networks, own, *held_out)
-        return self
 
     def _drawn(self, goes_on: bool, seeds: Sequence[int]) -> list[dict[str, float]]:
         """Settings for each network of the ensemble, from the ranges of the preset."""
@@ -278,7 +338,7 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
             )
         given = [name for name in ("lr", "weight_decay") if getattr(self, name) is not None]
         rng = np.random.default_rng(list(seeds))
-        return drawn_settings(self.preset, self.ensemble, rng, given)
+        return drawn_settings(self.preset_, self.ensemble, rng, given)
 
     def _parted(
         self, x: Array, t: Array, weights: Array | None, seed: int
@@ -321,6 +381,8 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         weight = self._checked_weight(sample_weight, table)
         rng = check_random_state(self.random_state)
         seeds = [int(s) for s in rng.randint(0, 2**31 - 1, size=2)]
+        if first:
+            self.preset_ = "table" if self.preset == AUTO else self.preset
         recipe = self._recipe(len(table))
         t = self._learn_target_in_parts(y, classes, weight) if first else self._targets(y)
         if first:
@@ -362,12 +424,12 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _recipe(self, rows: int) -> _Recipe:
         """The settings of the preset, and those that were given in their place."""
-        if self.preset not in (PLAIN, *PRESETS):
+        if self.preset_ not in (PLAIN, *PRESETS):
             raise SettingError(
                 _(
                     "preset={preset} is not known; {nearest}.",
                     preset=shown(self.preset),
-                    nearest=nearest(self.preset, (*PRESETS, PLAIN)),
+                    nearest=nearest(self.preset, (AUTO, *PRESETS, PLAIN)),
                 )
             )
         chosen: tuple[int, ...] | None = None
@@ -375,8 +437,8 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
             sizes = self.hidden if np.iterable(self.hidden) else [self.hidden]
             chosen = tuple(whole(n, "hidden") for n in sizes)
         preset = None
-        if self.preset != PLAIN:
-            preset = PRESETS[self.preset].with_settings(
+        if self.preset_ != PLAIN:
+            preset = PRESETS[self.preset_].with_settings(
                 self._task,
                 hidden=chosen,
                 dropout=self.dropout,
@@ -462,7 +524,7 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
     ) -> tuple[Any, EarlyStopping | None]:
         early: Any = self.early_stopping
         if early == "auto":
-            early = self.preset != PLAIN and rows >= FEW_ROWS and not self._weighs_classes()
+            early = self.preset_ != PLAIN and rows >= FEW_ROWS and not self._weighs_classes()
         held_out: Any = None
         if given is not None:
             held_out = self._rows_of_validation(*given)
@@ -480,6 +542,8 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         return False  # if so, the accuracy on plain rows would choose another epoch
 
     def _rows_of_validation(self, X: Any, y: Any) -> tuple[Array, Array]:
+        if isinstance(X, Table):
+            return self.preparation_.transform(X, self.dtype), y
         return self._rows(X, fitted=False), self._targets(y)
 
     def _train(
@@ -504,9 +568,13 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
                 networks[0], optimizers[0], seed=seeds[0],
                 engine=self.engine, threads=self.threads,
             )  # fmt: skip
-            trainer.fit(
-                x, t, recipe.epochs, recipe.batch_size, callbacks=list(self.callbacks), **shared
-            )
+            epochs = recipe.epochs
+            if self._leaves_recipe_open(len(x), weights, held_out):
+                chosen = choose_recipe(
+                    trainer, x, t, batch_size=recipe.batch_size, progress=progress
+                )
+                epochs = chosen.recipe.epochs
+            trainer.fit(x, t, epochs, recipe.batch_size, callbacks=list(self.callbacks), **shared)
             histories = [trainer.history]
         else:
             if self.callbacks:
@@ -524,6 +592,17 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         for name in ("_trainer", "members_"):
             self.__dict__.pop(name, None)
         self._keep(networks, histories)
+
+    def _leaves_recipe_open(self, rows: int, weights: Array | None, held_out: Any) -> bool:
+        """Whether the rows choose how long the plain network is trained, with how much decay."""
+        plain = self.preset_ == PLAIN and self.optimizer is None and self.schedule == "cosine"
+        given = (
+            self.epochs is not None or self.weight_decay is not None or self.early_stopping is True
+        )
+        fixed = (
+            given or isinstance(self.lr, Schedule) or weights is not None or held_out is not None
+        )
+        return plain and not fixed and not self.warm_start and rows >= HANDFUL
 
     def _keep(
         self,
@@ -568,11 +647,13 @@ class _NetworkEstimator(BaseEstimator):  # type: ignore[misc]
 class NetworkClassifier(ClassifierMixin, _NetworkEstimator):  # type: ignore[misc]
     """A neural network that predicts classes, as a scikit-learn estimator.
 
-    `preset`: "table" (RealMLP-TD, the default), "table-small" (RealMLP-TD-S) or "plain", Affine layers
-    with an `activation` between them. Settings left at None are those of the preset.
+    `preset`: "table" (RealMLP-TD), "table-small" (RealMLP-TD-S) or "plain", Affine layers with an
+    `activation` between them; by default one of them by the rows. Settings left at None are those of
+    the preset.
 
     Args:
-        preset: "table", "table-small" or "plain".
+        preset: "table", "table-small" or "plain"; "auto": "plain" with fewer than 2,000 rows; with more,
+            and without settings of the network, the better one of "plain" and "table" on rows held out.
         hidden: sizes of the hidden layers, or of the one; by default (256, 256, 256), in plain (128,).
         activation: in plain, a name such as "relu" or "tanh", or one for each hidden layer.
         dropout: the part of each hidden layer to leave out at each step.
@@ -581,7 +662,8 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):  # type: ignore[mis
         schedule: with an optimizer by name, "cosine" or "constant".
         weight_decay: how much the weights shrink.
         batch_size: rows a step; "full" for all rows in each.
-        epochs: times through the rows; 256 by default; in plain, so many as make 5,000 steps.
+        epochs: times through the rows; 256 by default; in plain, with the weight decay, as the rows choose
+            (see `choose_recipe`).
         early_stopping: True to keep the best epoch by rows held out, or a patience in epochs to stop
             after it, too; "auto": True for the presets for tables, from 50 rows on.
         validation_fraction: the part of the rows held out for early stopping.
@@ -600,7 +682,7 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):  # type: ignore[mis
         threads: threads of the compiled engine.
         verbose: show progress.
 
-    Fitted: `network_`, `history_`, `loss_curve_`, `classes_`, `preparation_` (how columns become
+    Fitted: `network_`, `preset_`, `history_`, `loss_curve_`, `classes_`, `preparation_` (how columns become
     inputs), `n_iter_`, `n_features_in_`, `feature_names_in_`; `model_`, for `cr.save_onnx(estimator.model_,
     "served.onnx")` and model files. With `y` of 0 and 1 in several columns
     each column is a question of its own (multi-label).
@@ -617,7 +699,7 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):  # type: ignore[mis
 
     def __init__(
         self,
-        preset: str = "table",
+        preset: str = "auto",
         *,
         hidden: int | Sequence[int] | None = None,
         activation: str | Sequence[str] = "relu",
@@ -755,6 +837,9 @@ class NetworkClassifier(ClassifierMixin, _NetworkEstimator):  # type: ignore[mis
     def _monitors_accuracy(self) -> bool:
         return not self._multilabel
 
+    def _compares(self) -> bool:
+        return not self._multilabel
+
     def _weighs_classes(self) -> bool:
         return self.class_weight is not None
 
@@ -797,7 +882,7 @@ class NetworkRegressor(RegressorMixin, _NetworkEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        preset: str = "table",
+        preset: str = "auto",
         *,
         hidden: int | Sequence[int] | None = None,
         activation: str | Sequence[str] = "relu",
@@ -866,11 +951,14 @@ class NetworkRegressor(RegressorMixin, _NetworkEstimator):  # type: ignore[misc]
                 )
             )
         low, high = (float(limit[0]) for limit in self._limits)
-        limits = None if self.preset == PLAIN else (low, high)
+        limits = None if self.preset_ == PLAIN else (low, high)
         return Target("regression", None, float(self._center[0]), float(self._spread[0]), limits)
 
     def _outputs(self) -> int:
         return len(self._center)
+
+    def _compares(self) -> bool:
+        return self.loss == "squared_error"
 
     def _loss(self) -> Loss:
         from chainrule.layers import Huber, MeanAbsoluteError
@@ -895,7 +983,7 @@ class NetworkRegressor(RegressorMixin, _NetworkEstimator):  # type: ignore[misc]
     def predict(self, X: Any) -> Array:
         """The number for each row (n,), or (n, outputs) as in training, float64."""
         answers = np.asarray(self._outputs_for(X) * self._spread + self._center)
-        if self.preset != PLAIN:
+        if self.preset_ != PLAIN:
             answers = answers.clip(*self._limits)
         return answers[:, 0] if self._one_column else answers
 

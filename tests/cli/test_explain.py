@@ -287,7 +287,7 @@ def test_the_worst_rows_are_those_of_the_report() -> None:
     lines = [int(row[0].split()[1]) for row in cells(Page("r.html"), "row")[:3]]
     assert [row["row"] + 2 for row in told["rows"]] == lines
     shown = good("explain", "houses.safetensors", "houses.csv", "--worst", "1", "--top", "2")
-    assert re.search(r"more column +[+−]?[\d,]+", shown)
+    assert re.search(r"more columns? +[+−]?[\d,]+", shown)
     assert f"line {lines[0]}: price " in shown
     good("train", "iris", *FAST)
     worst = as_json("explain", "iris.safetensors", "iris", "--worst", "2")["rows"]

@@ -10,14 +10,12 @@ from chainrule.datasets import Table
 from chainrule.errors import SettingError
 from chainrule.lang.messages import Text, _, listed
 from chainrule.training.presets import PLAIN
-from chainrule.training.rivals import TRIED_FROM, TRIED_TO
+from chainrule.training.rivals import TABLE_FROM, TRIED_TO, presets_for
 
 __all__ = ["TrainOptions"]
 
 #: More numbers than this are pixels or samples, alike and many: the plain network is taken for them.
 MANY_NUMBERS = 256
-#: With fewer training rows the plain network is what is tuned, or made several times; with more, `table`.
-TABLE_FROM = 10_000
 
 
 @dataclass(frozen=True)
@@ -108,25 +106,21 @@ class TrainOptions:
                 "--preset plain, since {count:,} columns of numbers are pixels or samples, not a table's.",
                 count=numbers,
             )
-        rows = len(table)
-        if rows < TRIED_FROM:
-            return (PLAIN,), None
-        if rows > TRIED_TO:
-            return (PLAIN,), _(
+        found = presets_for(len(table), one=not rivals or self.settings_given())
+        if len(table) > TRIED_TO:
+            return found, _(
                 "--preset plain, since there are more than {most:,} rows to train on. --preset table may be"
                 " better, and takes long.",
                 most=TRIED_TO,
             )
-        if rivals and not self.settings_given():
-            return (PLAIN, "table"), _(
+        if len(found) > 1:
+            return found, _(
                 "Two presets are tried, plain and table: a fifth of the rows to train on is left out, and"
                 " says which is kept. --preset takes one alone."
             )
-        if rows < TABLE_FROM:
-            return (PLAIN,), None
-        return ("table",), _(
-            "--preset table, since there are {least:,} rows or more.", least=TABLE_FROM
-        )
+        if found == (PLAIN,):
+            return found, None
+        return found, _("--preset table, since there are {least:,} rows or more.", least=TABLE_FROM)
 
     def _refuse_unfit(self, own: list[str], tables: list[str]) -> None:
         """Raise if an option was given that the preset asked for, or another option, does not go with."""

@@ -12,13 +12,42 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["TRIED_FROM", "TRIED_TO", "clearly_better", "row_losses"]
+from chainrule.training.presets import PLAIN
+
+__all__ = [
+    "AUTO",
+    "TABLE_FROM",
+    "TRIED_FROM",
+    "TRIED_TO",
+    "clearly_better",
+    "presets_for",
+    "row_losses",
+]
 
 #: From so many training rows on both are tried: with fewer, one that was clearly better on the rows left
 #: out was worse on others as often as not. With more than the second, `table` takes too long to be tried.
 TRIED_FROM, TRIED_TO = 2_000, 100_000
+#: Where only one can be taken, `table` is, from so many rows on.
+TABLE_FROM = 10_000
+#: What asks for this choice.
+AUTO = "auto"
 #: By how many standard errors the mean loss has to be lower.
 BY = 3.0
+
+
+def presets_for(rows: int, one: bool) -> tuple[str, ...]:
+    """The preset for so many training rows, or two of which the better one is to be kept.
+
+    `one`: only one can be taken, since settings were given that mean something else in each.
+
+    >>> presets_for(500, one=False), presets_for(5_000, one=False), presets_for(5_000, one=True)
+    (('plain',), ('plain', 'table'), ('plain',))
+    """
+    if not TRIED_FROM <= rows <= TRIED_TO:
+        return (PLAIN,)
+    if not one:
+        return PLAIN, "table"
+    return ("table",) if rows >= TABLE_FROM else (PLAIN,)
 
 
 def row_losses(y: npt.ArrayLike, t: npt.ArrayLike, classes: bool) -> npt.NDArray[np.float64]:
