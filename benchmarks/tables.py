@@ -29,6 +29,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
+from benchmarks.comparison.installed import size
 from benchmarks.environments import python
 from benchmarks.tabular.models import MODELS, PEERS
 from benchmarks.tabular.report import write
@@ -76,9 +77,10 @@ def main() -> None:
     parser.add_argument("--models", default=",".join(MODELS))
     parser.add_argument("--splits", type=int, default=3)
     parser.add_argument("--patience", type=float, default=1800.0, help="seconds for one fit")
-    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results")
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "tables")
     parser.add_argument("--raw", type=Path, help="tables.jsonl in --out by default")
     options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
     raw = options.raw or options.out / "tables.jsonl"
     names, models = options.tables.split(","), options.models.split(",")
     for name in {*names} - {*TABLES}:
@@ -86,7 +88,7 @@ def main() -> None:
     for name in {*models} - {*MODELS}:
         parser.error(f"{name!r} is none of {', '.join(MODELS)}")
     known = [json.loads(line) for line in raw.read_text().splitlines()] if raw.exists() else []
-    there = {(r["table"], r["split"], r["model"]) for r in known}
+    there = {(r["table"], r["split"], r["model"]) for r in known if "table" in r}
     absent = [m for m in models if not python(MODELS[m].environment).exists()]
     for model in absent:
         print(f"{model}: left out; python benchmarks/environments.py {MODELS[model].environment}")
@@ -100,15 +102,24 @@ def main() -> None:
                 for model in missing:
                     started = time.perf_counter()
                     found = fit(model, seed, room, options.patience)
-                    known.append(
-                        {"table": name, "rows": rows, "split": seed, "model": model, **found}
-                    )
-                    with raw.open("a", encoding="utf-8") as file:
-                        file.write(json.dumps(known[-1]) + "\n")
+                    place = {"table": name, "rows": rows, "split": seed, "model": model}
+                    add(raw, known, {**place, **found})
                     told = found.get("failed") or f"{found['error']:.4f}"
                     seconds = time.perf_counter() - started
                     print(f"{name} {seed} {model}: {told}, {seconds:.0f} s", flush=True)
+    told = {r["model"] for r in known if "installed" in r}
+    for model in [m for m in models if m not in absent and m not in told]:
+        asked = list(MODELS[model].asked)
+        installed = size(model, MODELS[model].environment, asked)["bytes"] / 1e6
+        add(raw, known, {"model": model, "installed": round(installed)})
     write(known, options.out)
+
+
+def add(raw: Path, known: list[dict[str, Any]], record: dict[str, Any]) -> None:
+    """Add a record to the file of raw results."""
+    known.append(record)
+    with raw.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(record) + "\n")
 
 
 if __name__ == "__main__":

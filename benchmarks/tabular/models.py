@@ -153,6 +153,7 @@ def _catboost(regression: bool, frame: Any, seed: int) -> Any:
 
 _CHAINRULE = ("chainrule", "scikit-learn", "pandas", "llvmlite")
 MODELS = {
+    "auto": Model("chainrule", OURS, _CHAINRULE, _ours("auto")),
     "plain": Model("chainrule plain", OURS, _CHAINRULE, _ours("plain")),
     "table-small": Model("chainrule table-small", OURS, _CHAINRULE, _ours("table-small")),
     "table": Model("chainrule table", OURS, _CHAINRULE, _ours("table")),

@@ -9,7 +9,6 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.comparison.installed import size
 from benchmarks.tabular.models import MODELS
 
 __all__ = ["write"]
@@ -24,6 +23,8 @@ class Outcome:
 
     def __init__(self, records: Records) -> None:
         self.failed = [r for r in records if "failed" in r]
+        #: Megabytes that are installed for each model.
+        self.installed = {r["model"]: r["installed"] for r in records if "installed" in r}
         done = [r for r in records if "error" in r]
         self.models = [name for name in MODELS if any(r["model"] == name for r in done)]
         self.fits: dict[tuple[str, str], dict[int, dict[str, Any]]] = defaultdict(dict)
@@ -83,12 +84,12 @@ class Outcome:
 
 
 def write(records: Records, out: Path) -> None:
-    """Write tables.md and tables.png, of what there is."""
+    """Write the page and the picture, README.md and tables.png, of what there is."""
     outcome = Outcome(records)
     if not outcome.tables:
         return
     text = page(outcome)
-    (out / "tables.md").write_text(text, encoding="utf-8")
+    (out / "README.md").write_text(text, encoding="utf-8")
     print(text)
     try:
         from benchmarks.tabular.picture import draw
@@ -121,7 +122,7 @@ def page(outcome: Outcome) -> str:
         rank = statistics.fmean(r[m] for r in ranks)
         score = statistics.fmean(s[m] for s in scores)
         seconds = [outcome.middle(m, what) for what in ("fit", "fit_cpu", "predict")]
-        installed = size(m, MODELS[m].environment, list(MODELS[m].asked))["bytes"] / 1e6
+        installed = outcome.installed.get(m, 0.0)
         lines.append(
             f"| {MODELS[m].title} | {rank:.2f} | {score:.2f} | {seconds[0]:.2f} | {seconds[1]:.2f}"
             f" | {seconds[2]:.3f} | {outcome.middle(m, 'memory'):,.0f} | {installed:,.0f} |"
