@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -179,3 +180,21 @@ def test_a_trainer_takes_frames_of_numbers(library: str) -> None:
         (cr.errors.DTypeError, DataError), match=r"no value in row 0|x\[0, 1\] is nan"
     ):
         trained(odd[1], t)
+
+
+@source("selva86/datasets")
+def test_blanks_around_texts_are_no_part_of_them_whatever_they_come_from(tmp_path: Path) -> None:
+    """adult.csv: pandas keeps the blank of ` Private`, and the CSV reader does not."""
+    pandas = pytest.importorskip("pandas")
+    path = tmp_path / "adult.csv"
+    kinds = ["Private", "State-gov", "Self-emp"]
+    rows = [f"{i % 60}, {kinds[i % 3]}, {'>50K' if i % 3 else '<=50K'}" for i in range(60)]
+    path.write_text("\n".join(["age,workclass,income", *rows]) + "\n")
+    frame = pandas.read_csv(path)
+    assert frame["workclass"][0] == " Private"
+    read, framed = cr.datasets.read_csv(path), Table(frame)
+    assert framed.texts("workclass").categories == read.texts("workclass").categories
+    prepared = Preprocessor.fit(read, "income")
+    assert not prepared.warnings_for(framed)
+    np.testing.assert_array_equal(prepared.transform(framed), prepared.transform(read))
+    np.testing.assert_array_equal(prepared.targets(framed), prepared.targets(read))

@@ -100,18 +100,18 @@ class TrainOptions:
                 preset=preset,
                 options=listed(own or tables, "and"),
             )
-        numbers = sum(table.kind(name) != "text" for name in table.names) - 1
-        if numbers > MANY_NUMBERS:
-            return (PLAIN,), _(
-                "--preset plain, since {count:,} columns of numbers are pixels or samples, not a table's.",
-                count=numbers,
-            )
         found = presets_for(len(table), one=not rivals or self.settings_given())
         if len(table) > TRIED_TO:
             return found, _(
                 "--preset plain, since there are more than {most:,} rows to train on. --preset table may be"
                 " better, and takes long.",
                 most=TRIED_TO,
+            )
+        numbers = sum(table.kind(name) != "text" for name in table.names) - 1
+        if found != (PLAIN,) and numbers > MANY_NUMBERS:
+            return (PLAIN,), _(
+                "--preset plain, since {count:,} columns of numbers are pixels or samples, not a table's.",
+                count=numbers,
             )
         if len(found) > 1:
             return found, _(

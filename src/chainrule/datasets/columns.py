@@ -61,6 +61,15 @@ class Texts:
         new[used] = np.arange(len(used))
         return Texts(new[codes], tuple(known.categories[i] for i in used.tolist()))
 
+    def stripped(self) -> Texts:
+        """The same texts without blanks around them, as those of a text table are read.
+
+        >>> Texts(np.array([0, 1, 2]), (" a", "a", " ")).stripped().codes.tolist()
+        [0, 0, -1]
+        """
+        bare = tuple(category.strip() for category in self.categories)
+        return self if bare == self.categories else Texts(self.codes, bare).tidy()
+
 
 @dataclass(frozen=True)
 class Read:

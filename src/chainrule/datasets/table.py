@@ -58,7 +58,8 @@ class Table:
             frame: of pandas, or of any library with the Arrow C interface (polars, pyarrow, DuckDB,
             …). None, NaN and NA are missing cells; dates become days since the first of January
             1970, an instant with a zone those of UTC; decimals become floats, categories the texts
-            or numbers they stand for. A frame's index is no column. The arrays are copied.
+            or numbers they stand for. Texts lose the blanks around them, as those of a CSV file do. A
+            frame's index is no column. The arrays are copied.
         source: where the data comes from, such as a path; for messages.
         notes: sentences about how the data was read and changed.
 
@@ -120,7 +121,7 @@ class Table:
         for name, value in by_name.items():
             column = as_column(value, source, name)
             if isinstance(column, Texts):
-                texts[name] = column
+                texts[name] = column.stripped()
                 sizes[name] = len(column.codes)
             else:
                 blocks.append(([name], column.reshape(-1, 1)))
