@@ -14,7 +14,8 @@ from tests.cli.driver import as_json, good, run
 import chainrule as cr
 from chainrule.cli import train_options
 from chainrule.training import rivals
-from chainrule.training.rivals import clearly_better, presets_for, row_losses
+from chainrule.training.metrics import row_losses
+from chainrule.training.rivals import clearly_better, presets_for
 
 Array = npt.NDArray[Any]
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from chainrule.cli.model_and_data import Facts
 from chainrule.cli.train_options import TrainOptions
-from chainrule.datasets import stratified_split
+from chainrule.datasets.splitting import parted_rows
 from chainrule.datasets.storage import taken
 from chainrule.errors import SettingError
 from chainrule.lang.messages import Text, _
@@ -56,11 +56,10 @@ def draw(options: TrainOptions, preset: str, rows: int) -> list[dict[str, float]
     return drawn_settings(preset, options.ensemble, rng, given)
 
 
-def left_out(rows: Rows, classes: bool, seed: int) -> tuple[Rows, Rows]:
+def left_out(rows: Rows, seed: int) -> tuple[Rows, Rows]:
     """The rows to train on, and those left out to choose by: the same for all networks."""
     x, t = rows
-    by = t if classes else np.arange(len(t), dtype=float)
-    inside, outside = stratified_split(by, BEST_EPOCH_BY, seed)
+    inside, outside = parted_rows(t, BEST_EPOCH_BY, seed)
     return (taken(x, inside), taken(t, inside)), (taken(x, outside), taken(t, outside))
 
 

@@ -17,8 +17,8 @@ from chainrule.cli.train_preset import TableWay
 from chainrule.cli.train_ways import Outcome, Rows, Way
 from chainrule.lang.messages import Text, _
 from chainrule.networks.parts import in_parts
-from chainrule.training.metrics import in_units
-from chainrule.training.rivals import clearly_better, row_losses
+from chainrule.training.metrics import in_units, row_losses
+from chainrule.training.rivals import clearly_better
 
 __all__ = ["train_better"]
 
@@ -37,17 +37,13 @@ def train_better(
     is kept; else the plain network is trained again, on all rows.
     """
     assert plan.rival is not None
-    plans = sorted((plan, plan.rival), key=lambda one: isinstance(one.way, TableWay))
-    plain, table = (replace(one, rival=None) for one in plans)
-
-    def divided(one: Plan) -> tuple[Rows, Rows]:
-        return left_out(one.training_rows, bool(one.preparation.classes), one.options.seed)
+    plain, table = replace(plan, rival=None), plan.rival
 
     def turn(way: Way, run: Callable[[], Outcome]) -> Outcome:
         ctrl_c.trainer = way.trainer
         return train(way, run)
 
-    own, others = divided(plain)
+    own, others = left_out(plain.training_rows, plan.options.seed)
     trial = type(plain.way)(plain.options, plain.preparation, own[0])
     outcome = turn(trial, lambda: trial.train(own, None, None, ctrl_c))
     if ctrl_c.pressed:
@@ -58,10 +54,11 @@ def train_better(
 
     way = table.way
     assert isinstance(way, TableWay)
-    own, others = divided(table)
+    own, others = left_out(table.training_rows, plan.options.seed)
     tried = turn(way, lambda: way.train_by(own, others, progress, ctrl_c))
     table_losses = _losses(way, others, table)
-    lines = ((_("preset"), _verdict(plain_losses, table_losses, plain)),)
+    better = clearly_better(table_losses, plain_losses)
+    lines = ((_("preset"), _verdict(better, plain_losses, table_losses, plain)),)
     facts: dict[str, Any] = {
         "tried_presets": {
             "rows": len(plain_losses),
@@ -69,7 +66,7 @@ def train_better(
             "table": float(table_losses.mean()),
         }
     }
-    if clearly_better(table_losses, plain_losses):
+    if better:
         return table, replace(tried, lines=(*lines, *tried.lines), facts={**tried.facts, **facts})
     if not ctrl_c.pressed:
         if progress:
@@ -101,9 +98,9 @@ def _score(losses: Floats, plan: Plan) -> Text:
     return _("RMSE {rmse}", rmse=in_units(float(np.sqrt(losses.mean()))))
 
 
-def _verdict(plain: Floats, table: Floats, plan: Plan) -> Text:
+def _verdict(better: bool, plain: Floats, table: Floats, plan: Plan) -> Text:
     scores = {"plain": _score(plain, plan), "table": _score(table, plan), "rows": len(plain)}
-    if clearly_better(table, plain):
+    if better:
         return _("table: {table} on {rows:,} training rows left out, plain {plain}", **scores)
     return _(
         "plain: {plain} on {rows:,} training rows left out, table {table}: not clearly better",

@@ -154,7 +154,7 @@ class Way(ABC):
         With --drawn a part of the rows is left out, and chooses the networks to keep.
         """
         if self.options.drawn:
-            rows, validation = left_out(rows, bool(self.preparation.classes), self.options.seed)
+            rows, validation = left_out(rows, self.options.seed)
         if len(self.networks) == 1:
             return self.trainer.fit(
                 *rows,

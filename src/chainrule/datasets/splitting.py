@@ -12,7 +12,7 @@ from chainrule.datasets.arguments import generator
 from chainrule.errors import DataError, SettingError, shown
 from chainrule.lang.messages import _
 
-__all__ = ["stratified_split"]
+__all__ = ["parted_rows", "stratified_split"]
 
 Rows = npt.NDArray[np.int64]
 
@@ -87,6 +87,14 @@ def stratified_split(
     held_mask = np.zeros(count, dtype=bool)
     held_mask[held] = True
     return np.flatnonzero(~held_mask), np.flatnonzero(held_mask)
+
+
+def parted_rows(
+    t: npt.NDArray[np.generic], fraction: float, seed: int | np.random.Generator
+) -> tuple[Rows, Rows]:
+    """`stratified_split` for targets of any shape: class ids (n,) in proportion, all else at random."""
+    ids = t.ndim == 1 and t.dtype.kind in "iu"
+    return stratified_split(t if ids else np.arange(len(t), dtype=float), fraction, seed)
 
 
 def held_rows(count: int, fraction: float) -> int:

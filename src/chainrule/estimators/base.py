@@ -17,7 +17,8 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from chainrule.datasets import Preprocessor, Table, stratified_split
+from chainrule.datasets import Preprocessor, Table
+from chainrule.datasets.splitting import parted_rows
 from chainrule.datasets.targets import Target
 from chainrule.errors import DataError, SettingError
 from chainrule.estimators.rows import float64, picked, table_of_array, with_texts
@@ -36,6 +37,7 @@ from chainrule.training import (
     choose_recipe,
     fit_many,
 )
+from chainrule.training.metrics import row_losses
 from chainrule.training.presets import (
     BEST_EPOCH_BY,
     FEW_ROWS,
@@ -43,7 +45,7 @@ from chainrule.training.presets import (
     best_epoch,
     rows_left,
 )
-from chainrule.training.rivals import AUTO, clearly_better, row_losses
+from chainrule.training.rivals import AUTO, clearly_better
 from chainrule.training.selection import greedy_selection
 
 __all__ = ["NetworkEstimator"]
@@ -140,15 +142,14 @@ class NetworkEstimator(EstimatorSettings):
 
     def _fit_better(self, table: Table, t: Array, seeds: Sequence[int]) -> None:
         """Fit two presets, and keep the better one: see `training.rivals`."""
-        by = t if t.dtype.kind in "iu" else np.arange(len(t), dtype=float)
-        inside, outside = stratified_split(by, BEST_EPOCH_BY, seeds[0])
+        inside, outside = parted_rows(t, BEST_EPOCH_BY, seeds[0])
         some, others, true = table.rows(inside), table.rows(outside), t[outside]
         losses = []
         for preset, validation in ((PLAIN, None), ("table", (others, true))):
             self.preset_ = preset
             self._fit(some, t[inside], None, None, validation, seeds)
             y = in_parts(self.network_.predict, self.preparation_.transform(others, self.dtype))
-            losses.append(row_losses(y, true, by is t))
+            losses.append(row_losses(y, true, self._task == "classification"))
         if not clearly_better(losses[1], losses[0]):
             self.preset_ = PLAIN
             self._fit(table, t, None, None, None, seeds)
@@ -192,9 +193,7 @@ class NetworkEstimator(EstimatorSettings):
         self, x: Array, t: Array, weights: Array | None, seed: int
     ) -> tuple[Array, Array, Array | None, tuple[Array, Array]]:
         """Rows to train on, and others, the same for all networks, to choose networks by."""
-        ids = t.ndim == 1 and t.dtype.kind in "iu"
-        by = t if ids else np.arange(len(t), dtype=float)
-        inside, outside = stratified_split(by, self.validation_fraction, seed)
+        inside, outside = parted_rows(t, self.validation_fraction, seed)
         kept = None if weights is None else weights[inside]
         return x[inside], t[inside], kept, (x[outside], t[outside])
 

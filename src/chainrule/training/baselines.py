@@ -15,7 +15,7 @@ from chainrule.lang.messages import _
 from chainrule.layers.initial import generator
 from chainrule.networks.parts import in_parts
 from chainrule.training.linear import Linear, fit_linear
-from chainrule.training.metrics import r2
+from chainrule.training.metrics import r2, row_losses
 
 __all__ = ["Baselines", "Comparison"]
 
@@ -117,12 +117,12 @@ class Baselines:
         outputs, true = np.asarray(y, np.float64), np.asarray(t)
         constant = np.broadcast_to(self.answer, outputs.shape)
         line = None if self.linear is None else self._line(self.linear, np.asarray(x), layout)
-        costs = self._costs(outputs, true)
+        costs = row_losses(outputs, true, self.classifies)
         worse: Literal["constant", "linear"] | None = None
-        if costs.any() and costs.sum() >= self._costs(constant, true).sum():
+        if costs.any() and costs.sum() >= row_losses(constant, true, self.classifies).sum():
             worse = "constant"
         elif line is not None:
-            gaps = costs - self._costs(line, true)
+            gaps = costs - row_losses(line, true, self.classifies)
             if gaps.sum() > math.sqrt(np.sum(gaps**2)):
                 worse = "linear"
         line_score = None if line is None else self._score(line, true)
@@ -136,16 +136,8 @@ class Baselines:
             return linear.predict(x)
         return in_parts(lambda rows: linear.predict(layout.one_hot(rows)), x)
 
-    def _costs(self, y: Array, t: Array) -> npt.NDArray[np.float64]:
-        """The cost of each row (n,): 1 for a wrong class, or the squared error."""
-        if self.classifies:
-            wrong: npt.NDArray[np.float64] = (y.argmax(axis=1) != t).astype(np.float64)
-            return wrong
-        squares: npt.NDArray[np.float64] = ((y - t.reshape(y.shape)) ** 2).sum(axis=1)
-        return squares
-
     def _score(self, y: Array, t: Array) -> float | None:
         if self.classifies:
-            return 1.0 - float(self._costs(y, t).mean()) if len(t) else None
+            return 1.0 - float(row_losses(y, t, True).mean()) if len(t) else None
         score = r2(y, t.reshape(y.shape))
         return score if math.isfinite(score) else None

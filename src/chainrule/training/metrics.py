@@ -32,6 +32,7 @@ __all__ = [
     "r2",
     "regression_scores",
     "rmse",
+    "row_losses",
 ]
 
 Array = npt.NDArray[Any]
@@ -134,6 +135,20 @@ def _values(outputs: npt.ArrayLike, t: npt.ArrayLike) -> tuple[Array, Array]:
     y, true = finite(y, OUTPUTS).astype(float), finite(true, TARGETS).astype(float)
     true = same_shape(y, true)
     return (y, true) if y.ndim else (y[None], true[None])
+
+
+def row_losses(y: npt.ArrayLike, t: npt.ArrayLike, classes: bool) -> npt.NDArray[np.float64]:
+    """The loss of each row (n,): 1 for a wrong class, or the squared error.
+
+    y: outputs (n, outputs); t: class ids (n,), or values (n, outputs).
+
+    >>> row_losses([[2.0, 1.0], [0.0, 3.0]], [0, 0], classes=True).tolist()
+    [0.0, 1.0]
+    """
+    outputs, true = np.asarray(y, np.float64), np.asarray(t)
+    if classes:
+        return np.asarray(outputs.argmax(axis=1) != true, np.float64)
+    return np.asarray(((outputs - true.reshape(outputs.shape)) ** 2).sum(axis=1))
 
 
 def confusion_matrix(

@@ -21,7 +21,6 @@ __all__ = [
     "TRIED_TO",
     "clearly_better",
     "presets_for",
-    "row_losses",
 ]
 
 #: From so many training rows on both are tried: with fewer, one that was clearly better on the rows left
@@ -48,20 +47,6 @@ def presets_for(rows: int, one: bool) -> tuple[str, ...]:
     if not one:
         return PLAIN, "table"
     return ("table",) if rows >= TABLE_FROM else (PLAIN,)
-
-
-def row_losses(y: npt.ArrayLike, t: npt.ArrayLike, classes: bool) -> npt.NDArray[np.float64]:
-    """The loss of each row (n,): 1 for a wrong class, or the squared error.
-
-    y: outputs (n, outputs); t: class ids (n,), or values (n, outputs).
-
-    >>> row_losses([[2.0, 1.0], [0.0, 3.0]], [0, 0], classes=True).tolist()
-    [0.0, 1.0]
-    """
-    outputs, true = np.asarray(y, np.float64), np.asarray(t)
-    if classes:
-        return np.asarray(outputs.argmax(axis=1) != true, np.float64)
-    return np.asarray(((outputs - true.reshape(outputs.shape)) ** 2).sum(axis=1))
 
 
 def clearly_better(losses: npt.ArrayLike, than: npt.ArrayLike) -> bool:

@@ -342,11 +342,9 @@ class Trainer(Training):
 
     def _parted(self, t: Array, fraction: float) -> tuple[Array, Array]:
         """The rows to train on and those to hold out, drawn now."""
-        from chainrule.datasets import stratified_split
+        from chainrule.datasets.splitting import parted_rows
 
-        ids = t.ndim == 1 and t.dtype.kind in "iu"
-        by = t if ids else np.arange(len(t), dtype=float)  # only classes are kept in proportion
-        return stratified_split(by, fraction, self.rng)
+        return parted_rows(t, fraction, self.rng)
 
     # -- predictions ----------------------------------------------------------------------------------
 
