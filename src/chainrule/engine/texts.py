@@ -34,7 +34,7 @@ class Texts:
     def __init__(self, taken: Iterable[str]) -> None:
         self.constants: dict[str, object] = {}
         self.constant_names: dict[int, str] = {}
-        #: Known numbers, arrays of ones and reductions, each once.
+        #: Known numbers, arrays of ones, working arrays and reductions, each once.
         self.small: dict[Hashable, object] = {}
         self.identifiers = Names({"saved", *taken})
         self.names: dict[Traced, str] = {}
@@ -137,8 +137,11 @@ class Texts:
 
     def working(self, shape: tuple[int, ...], dtype: npt.DTypeLike, wanted: str) -> str:
         """The name of a working array for one operation; its contents matter only within that."""
-        self.scratch.append(np.empty(shape, dtype))
-        return self.constant(self.scratch[-1], wanted)
+        key = "working", shape, np.dtype(dtype)
+        if key not in self.small:
+            self.scratch.append(np.empty(shape, dtype))
+            self.small[key] = self.scratch[-1]
+        return self.constant(self.small[key], wanted)
 
     def number(self, number: Array) -> str:
         """The name of a number as an array of its dtype."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from chainrule.engine.choosing import WORDS, chosen
 from chainrule.engine.primitives import (
     cast,
     checked,
@@ -21,6 +22,8 @@ from chainrule.nodes.indexing import add_at
 __all__ = ["lines_of"]
 
 _REDUCE = {np.sum: "add", np.prod: "multiply", np.max: "maximum", np.min: "minimum"}
+#: Fewer elements are chosen sooner by jumps than by five calls.
+_MANY = 512
 
 
 def lines_of(texts: Texts, value: Traced, out: str | None) -> list[str]:
@@ -139,25 +142,35 @@ def _put(texts: Texts, value: Traced, out: str | None) -> list[str]:
 
 
 def _where(texts: Texts, value: Traced, out: str | None) -> list[str]:
-    condition, x, y = map(texts.text, value.args)
+    condition, x, y = (
+        texts.number(np.array(o.known, dtype=value.dtype))
+        if o.weak and o.known is not None
+        else texts.text(o)
+        for o in value.args
+    )
+    name = texts.text(value) if out is None else out
+    if _by_bits(value):
+        choose = texts.function(chosen)
+        if out is None:
+            return [f"{name} = {choose}({condition}, {x}, {y})"]
+        mask = texts.working(value.shape, WORDS[value.dtype], "mask")
+        return [f"{choose}({condition}, {x}, {y}, {out}, {mask})"]
     if out is None:
-        choices = []
-        for operand in value.args[1:]:
-            known = operand.weak and operand.known is not None
-            choices.append(
-                texts.number(np.array(operand.known, dtype=value.dtype))
-                if known
-                else texts.text(operand)
-            )
-        return [
-            f"{texts.text(value)} = {texts.function(np.where)}({condition}, {', '.join(choices)})"
-        ]
+        return [f"{name} = {texts.function(np.where)}({condition}, {x}, {y})"]
     copyto = texts.function(np.copyto)
-    lines = []
-    if y != out:
-        lines.append(f"{copyto}({out}, {y})")
-    lines.append(f"{copyto}({out}, {x}, 'same_kind', {condition})")
-    return lines
+    lines = [f"{copyto}({out}, {y})"] if y != out else []
+    return [*lines, f"{copyto}({out}, {x}, 'same_kind', {condition})"]
+
+
+def _by_bits(value: Traced) -> bool:
+    """Whether `np.where` has enough elements for the bits to be blended, and of one dtype."""
+    condition, *choices = value.args
+    return (
+        value.dtype in WORDS
+        and value.size >= _MANY
+        and condition.dtype == bool
+        and all(o.known is not None if o.weak else o.dtype == value.dtype for o in choices)
+    )
 
 
 def _reduction(texts: Texts, value: Traced, out: str | None) -> list[str]:
