@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 import chainrule as cr
+from chainrule.datasets.parts import Layout
 
 __all__ = ["STRUCTURES", "Structure"]
 
@@ -180,6 +181,24 @@ class Autoencoder(cr.Network):
 SIGMOID, TANH = cr.Sigmoid, cr.Tanh
 BINARY, SQUARED = cr.SigmoidWithLoss, cr.MeanSquaredError
 
+
+def for_tables(name: str, task: Any, inputs: int, outputs: int) -> Callable[[], cr.Network]:
+    """A preset's network for columns of numbers."""
+
+    def make() -> cr.Network:
+        x = np.random.default_rng(0).normal(size=(256, inputs)).astype(np.float32)
+        layout = Layout(numbers=inputs)
+        network: cr.Network = cr.PRESETS[name].network(x, outputs=outputs, layout=layout, task=task)
+        return network
+
+    return make
+
+
+def of_preset(name: str, task: Any) -> Callable[[], cr.Optimizer]:
+    """A preset's optimizer."""
+    return lambda: cr.PRESETS[name].optimizer(1000, task=task)
+
+
 STRUCTURES = {
     "2-10-3 sigmoid": Structure(mlp(2, 10, 3, activation=SIGMOID), 2, 3, 30, lambda: cr.SGD(1.0)),
     "64-128-10 (digits)": Structure(
@@ -219,5 +238,25 @@ STRUCTURES = {
     "convolution, 6 channels": Structure(lambda: Convolution(6), 64, 10, 50, lambda: cr.Adam(1e-2)),
     "convolution, 16 channels": Structure(
         lambda: Convolution(16), 64, 10, 128, lambda: cr.Adam(1e-2)
+    ),
+    "table, 12 inputs": Structure(
+        for_tables("table", "classification", 12, 3),
+        12,
+        3,
+        256,
+        of_preset("table", "classification"),
+    ),
+    "table, 40 inputs": Structure(
+        for_tables("table", "regression", 40, 1), 40, -1, 256, of_preset("table", "regression")
+    ),
+    "table, 12 inputs, batch 90": Structure(
+        for_tables("table", "regression", 12, 1), 12, -1, 90, of_preset("table", "regression")
+    ),
+    "table-small, 20 inputs": Structure(
+        for_tables("table-small", "classification", 20, 3),
+        20,
+        3,
+        256,
+        of_preset("table-small", "classification"),
     ),
 }

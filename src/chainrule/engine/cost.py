@@ -33,10 +33,12 @@ class Work:
     calls: int = 0
     #: Kinds of them: calls of one function, for operands and results of the same shapes.
     kinds: int = 0
-    #: Elements read or written, matrix products not counted.
-    elements: int = 0
-    #: Of these, the elements of long functions, such as an exponential.
+    #: Words of 4 bytes read or written, matrix products not counted.
+    words: int = 0
+    #: Elements of long functions, such as an exponential.
     long: int = 0
+    #: Elements chosen by a mask (`where`), which NumPy blends in five calls.
+    chosen: int = 0
     #: Multiplications in matrix products.
     multiplications: int = 0
     #: Of these, those of large products, which are computed in tiles.
@@ -76,9 +78,11 @@ def work_of(operations: Iterable[Traced]) -> Work:
                 total["matrices"] += math.prod(v.shape[:-2])
             continue
         # A sum reads more than it writes. The leaf that a gather reads from counts for nothing.
-        size = max(v.size, *(o.size for o in v.operands if o.function is not None), 0)
-        total["elements"] += size
+        touched = [v, *(o for o in v.operands if o.function is not None)]
+        size = max(o.size for o in touched)
+        total["words"] += max(o.nbytes for o in touched) // 4
         total["long"] += size if v.function in _LONG else 0
+        total["chosen"] += size if v.function is np.where else 0
     return Work(**total, kinds=len(kinds))
 
 
@@ -86,15 +90,23 @@ def work_of(operations: Iterable[Traced]) -> Work:
 
 #: Seconds on one core for each term of `paced`, fitted by `benchmarks/engine_choice.py` to networks
 #: of many structures: of a step on the NumPy engine, and on the compiled one.
-NUMPY = (1.7e-05, 5e-07, 3.4e-10, 1.7e-10, 1.9e-11, 4.5e-07)
-COMPILED = (1.9e-07, 2e-08, 5.9e-11, 1.7e-10, 1.9e-11, 4.1e-07)
+NUMPY = (1.4e-05, 5.4e-07, 2.5e-10, 1.1e-09, 1.4e-09, 1.8e-11, 4.5e-07)
+COMPILED = (3.7e-07, 0, 2.8e-11, 1.1e-09, 5.7e-10, 1.8e-11, 4e-07)
 #: Seconds for each term of `compiled_of`, to compile a step.
-COMPILING = (0.15, 0.011, 0.00066, 0.065, 2.2)
+COMPILING = (0.2, 0.0094, 0.00073, 0.079, 2)
 
 
 def paced(work: Work) -> tuple[float, ...]:
-    """The terms of a step's time: 1, calls, elements, long ones, multiplications, matrices."""
-    return 1, work.calls, work.elements, work.long, work.multiplications, work.matrices
+    """The terms of a step's time on an engine, in the order of `NUMPY`."""
+    return (
+        1,
+        work.calls,
+        work.words,
+        work.long,
+        work.chosen,
+        work.multiplications,
+        work.matrices,
+    )
 
 
 def compiled_of(work: Work) -> tuple[float, ...]:
