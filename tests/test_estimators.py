@@ -25,6 +25,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import chainrule as cr
 from chainrule.errors import SettingError
 from chainrule.estimators import NetworkClassifier, NetworkRegressor
+from chainrule.training import pool
 
 IRIS, WINE = load_iris(return_X_y=True), load_wine(return_X_y=True)
 
@@ -321,6 +322,20 @@ def test_early_stopping_and_validation_data() -> None:
     assert "val_loss" in quick(preset="table", epochs=3).fit(*WINE).history_.epochs[0]
     never = quick(preset="table", epochs=3, early_stopping=False).fit(*WINE)
     assert "val_loss" not in never.history_.epochs[0]
+
+
+@pytest.mark.parametrize("preset", ["plain", "table-small", "table"])
+def test_an_ensemble_is_compiled_once_for_all(preset: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+    make = pool.Group.__init__
+
+    def counted(group: Any, *given: Any) -> None:
+        make(group, *given)
+        made.append(group)
+
+    monkeypatch.setattr(pool.Group, "__init__", counted)
+    quick(preset=preset, ensemble=3, engine="compiled", epochs=3).fit(*WINE)
+    assert len(made) == 1
 
 
 def test_an_ensemble_and_its_spread() -> None:

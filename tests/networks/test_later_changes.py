@@ -11,6 +11,7 @@ from tests.engine.compiled.plain import plainly
 
 import chainrule as cr
 from chainrule.errors import ChainruleError, SettingError, ShapeError
+from chainrule.training.structure import structure_of
 
 X = np.random.default_rng(0).standard_normal((30, 4))
 T = np.arange(30) % 3
@@ -24,6 +25,44 @@ def test_another_loss() -> None:
     assert network.forward(X, X) == pytest.approx(np.mean(np.abs(y - X)))
     history = cr.Trainer(network, cr.SGD(1e-30)).fit(X, X, 1, 30, progress=None)
     assert history["loss"][0] == pytest.approx(np.mean(np.abs(y - X)))
+
+
+def test_a_change_leaves_the_parameters_where_they_are() -> None:
+    """Optimizers update runs of parameters, and networks with the same runs share one step."""
+
+    def network(seed: int) -> cr.Sequential:
+        layers = cr.Affine.sized(4, 8), cr.ReLU(), cr.Affine.sized(8, 3)
+        return cr.Sequential(*layers, loss=cr.SoftmaxWithLoss(), seed=seed)
+
+    net, twin = network(0), network(0)
+    before = [(s.data.size, s.data.ctypes.data) for s in net._segments()]
+    for one in (net, twin):
+        one.loss = cr.SoftmaxWithLoss(label_smoothing=0.1)
+    net.seed = 5
+    assert [(s.data.size, s.data.ctypes.data) for s in net._segments()] == before
+    assert structure_of(net) is not None
+    # Together or by itself, each learns the same.
+    optimizers = [cr.Adam(0.01), cr.Adam(0.01)]
+    many = [net, network(7)]
+    many[1].loss = cr.SoftmaxWithLoss(label_smoothing=0.1)
+    cr.fit_many(many, optimizers, X, T, 3, 10, seeds=[1, 2], engine="compiled", progress=None)
+    cr.Trainer(twin, cr.Adam(0.01), seed=1, engine="compiled").fit(X, T, 3, 10, progress=None)
+    assert [p.tobytes() for p in net.params] == [p.tobytes() for p in twin.params]
+
+
+def test_a_layer_in_another_place_moves_only_new_parameters() -> None:
+    first, second, third = (cr.Affine.sized(4, 4) for _ in range(3))
+    network = cr.Sequential(first, second, loss=cr.MeanSquaredError())
+    x, t = X.astype(np.float32), X.astype(np.float32)
+    trainer = cr.Trainer(network, cr.SGD(0.1), engine="numpy")
+    trainer.fit(x, t, 1, 10, progress=None)
+    network.extra = third  # one more attribute, which predict does not use
+    network.layers[0].W[...] = 0.5
+    before = [p.copy() for p in network.params]
+    trainer.fit(x, t, 1, 10, progress=None)
+    inside = [i for i, p in enumerate(network.params) if not np.array_equal(p, before[i])]
+    assert inside == [0, 1, 2, 3]  # W and b of the two in use; none is left behind by the buffers
+    assert np.may_share_memory(first.W, network._segments()[0].data)
 
 
 def test_an_attribute_of_ones_own_layer() -> None:

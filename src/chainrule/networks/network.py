@@ -104,7 +104,9 @@ class Network:
     def __init__(self, *, loss: Any = None, seed: Seed = 0) -> None:
         self.loss = loss
         self.seed = seed
-        self._flats: list[FlatBuffer] | None = None
+        #: The flat buffers, and whether they are those of the layers as they are now.
+        self._flats: list[FlatBuffer] = []
+        self._flattened = False
         #: The generator that draws the first weights, with the seed that it began with.
         self._draws: tuple[Seed, np.random.Generator] | None = None
         #: The lists and dicts with layers in them, as they were when the layers were collected.
@@ -143,12 +145,12 @@ class Network:
             if isinstance(old, Parameter) and not isinstance(value, Variable) and value is not None:
                 refill(self, name, old.data, value)
                 return
-            is_change = name in self.__dict__ or self.__dict__.get("_flats") is not None
+            is_change = name in self.__dict__ or self.__dict__.get("_flattened", False)
             if is_change and current_recording() is None:
                 # Another layer, loss or setting: recordings with the old one are outdated, and new
                 # parameters have to move into the flat buffers.
                 self._revision.change()
-                object.__setattr__(self, "_flats", None)
+                object.__setattr__(self, "_flattened", False)
         object.__setattr__(self, name, value)
         if name[0] != "_" and name not in ("engine", "seed", "loss"):
             self._adopt(value)
@@ -255,12 +257,15 @@ class Network:
         return layers
 
     def _flatten_parameters(self) -> list[FlatBuffer]:
-        """Draw the first weights, tie shared ones, and move all into flat buffers; done once."""
-        if self._flats is not None:
+        """Draw the first weights, tie shared ones, and move all into flat buffers; done once.
+
+        After a change, buffers whose parameters are all still there stay, and new ones get others.
+        """
+        if self._flattened:
             if not self._container_reads or not outdated(self._container_reads):
                 return self._flats
             self._revision.change()  # the layers in a list or dict are others
-            self._flats = None
+            self._flattened = False
         for name, value in vars(self).items():
             if name[0] != "_":
                 wrapped(value)  # layers put into a list since
@@ -278,7 +283,10 @@ class Network:
         by_dtype: dict[np.dtype[np.generic], list[Parameter]] = {}
         for parameter in (p for p in parameters if not p.adopted and p.tied is None):
             by_dtype.setdefault(parameter.dtype, []).append(parameter)
-        self._flats = [FlatBuffer(group) for group in by_dtype.values()]
+        present = set(parameters)
+        self._flats = [flat for flat in self._flats if present.issuperset(flat.parameters)]
+        self._flats += map(FlatBuffer, by_dtype.values())
+        self._flattened = True
         follow_ties(parameters)
         for layer in layers:
             layer._drop_plans()
@@ -744,7 +752,7 @@ class Network:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        for flat in self._flats or []:
+        for flat in self._flats:
             flat.restore()
         follow_ties([p for layer in self.layers for p in layer._parameters.values()])
         self._adopt([v for k, v in vars(self).items() if k[0] != "_" and k != "loss"])
