@@ -23,8 +23,8 @@ from chainrule.datasets.rules import Reading
 from chainrule.datasets.text_tables import read_text
 from chainrule.errors import ChainruleError, FormatError
 from chainrule.files import load_model
-from chainrule.files.container import pack, unpack
 from chainrule.files.model import pack_model
+from chainrule.storage.container import pack, unpack
 
 Rng = np.random.Generator
 SECONDS, ROOM = 1.0, 16 << 20

@@ -20,7 +20,7 @@ from tests.layers import table as layer_rows
 import chainrule as cr
 from chainrule.errors import DataError, FormatError, NonFiniteError, SettingError, ShapeError
 from chainrule.files import Model, load_model, save_model
-from chainrule.files.container import pack, unpack
+from chainrule.storage.container import pack, unpack
 
 X = np.linspace(-1, 1, 20, dtype=np.float32).reshape(4, 5)
 IDS = np.array([[0, 3], [1, 2]])

@@ -20,7 +20,7 @@ FLOORS = [
     ["optimizers"],
     ["script"],
     ["networks"],
-    ["checking"],
+    ["checking", "storage"],
     ["training"],
     ["files"],
     ["explaining"],

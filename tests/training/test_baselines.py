@@ -13,7 +13,7 @@ import chainrule as cr
 from chainrule.datasets.parts import Layout
 from chainrule.errors import DataError, FormatError, SettingError, ShapeError
 from chainrule.files import load_model, save_model
-from chainrule.files.container import pack, unpack
+from chainrule.storage.container import pack, unpack
 
 # -- the linear model ----------------------------------------------------------------------------
 

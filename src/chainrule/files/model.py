@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -21,25 +20,24 @@ from chainrule.errors import (
     guess,
     shown,
 )
-from chainrule.file_kinds import address_advice
 from chainrule.files.architecture import build, describe, expected_arrays
 from chainrule.files.baselines import DAMAGED, NAMES, arrays_of, baselines_in
-from chainrule.files.container import Contents, pack, unpack
 from chainrule.graph.variable import Array
 from chainrule.lang.messages import Text, _, listed, sentences
 from chainrule.layers.losses import Loss
 from chainrule.networks import Network
+from chainrule.storage.container import Contents, pack, unpack
+from chainrule.storage.reading import read_bytes
 
 if TYPE_CHECKING:
     from chainrule.datasets import Preprocessor, Table
     from chainrule.training import Baselines
 
-__all__ = ["Model", "load_model", "pack_model", "read_bytes", "refuse_nonfinite", "save_model"]
+__all__ = ["Model", "load_model", "pack_model", "refuse_nonfinite", "save_model"]
 
 Pathish = str | os.PathLike[str]
 
 FORMAT, VERSION = "chainrule model", 1
-MAX_BYTES = 2 << 30
 
 
 @dataclass(frozen=True)
@@ -333,46 +331,6 @@ def _checked_arrays(contents: Contents, where: str) -> dict[str, Array]:
             )
         )
     return tensors
-
-
-def read_bytes(where: str) -> bytes:
-    """The bytes of a regular file of at most MAX_BYTES."""
-    try:
-        status = os.stat(where)
-        if stat.S_ISDIR(status.st_mode):
-            raise DataError(
-                _("{where} is a folder, not a model file. Name a file inside it.", where=where)
-            )
-        if not stat.S_ISREG(status.st_mode):
-            raise DataError(_("{where} is a device or a pipe, not a model file.", where=where))
-        if status.st_size > MAX_BYTES:
-            raise DataError(
-                _(
-                    "{where} has {size:,} bytes; at most {most:,} are read.",
-                    where=where,
-                    size=status.st_size,
-                    most=MAX_BYTES,
-                )
-            )
-        with open(where, "rb") as file:
-            return file.read(min(status.st_size, MAX_BYTES) + 1)  # room is made for all of it
-    except FileNotFoundError:
-        advice = address_advice(where)
-        if advice is not None:  # which is not repeated: it may hold secrets
-            raise DataError(_("this is an address: {advice}.", advice=advice)) from None
-        raise DataError(
-            _("{where}: there is no such model file. Check the name and the folder.", where=where)
-        ) from None
-    except PermissionError:
-        raise DataError(
-            _("{where} may not be read: no permission. Change its permissions.", where=where)
-        ) from None
-    except ValueError as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(
-            _("{where} is no file name: {why}.", where=shown(where), why=error)
-        ) from None
 
 
 def _plain_facts(facts: Mapping[str, object] | None) -> dict[str, Any]:

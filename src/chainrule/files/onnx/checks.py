@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule.errors import FormatError, shown
-from chainrule.files.foreign import foreign_kind
 from chainrule.files.onnx.counting import count_parts, damaged
 from chainrule.files.onnx.writer import ML
 from chainrule.graph.variable import Array
 from chainrule.lang.messages import Text, _, _n, listed
+from chainrule.storage.foreign import foreign_kind
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto, TensorProto

@@ -11,7 +11,6 @@ from chainrule.engine.plans import StepRecording
 from chainrule.engine.trace import Traced
 from chainrule.errors import ChainruleError, FormatError, shown
 from chainrule.files.architecture import LOSSES
-from chainrule.files.model import read_bytes
 from chainrule.files.onnx.calls import short
 from chainrule.files.onnx.checks import checked_model, settings_of
 from chainrule.files.onnx.ends import MAX_NUMBERS, Nodes
@@ -35,6 +34,7 @@ from chainrule.layers import (
 )
 from chainrule.layers.base import Layer
 from chainrule.networks import Network, Sequential
+from chainrule.storage.reading import read_bytes
 
 if TYPE_CHECKING:
     from onnx import NodeProto

@@ -8,9 +8,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chainrule.files.model import read_bytes
 from chainrule.files.onnx.checks import check_texts, parsed
 from chainrule.files.onnx.writer import need_onnx
+from chainrule.storage.reading import read_bytes
 
 if TYPE_CHECKING:
     from onnx import ValueInfoProto

@@ -18,9 +18,9 @@ from typing import Any, NoReturn
 import numpy as np
 
 from chainrule.errors import FormatError, SettingError, shown
-from chainrule.files.foreign import foreign_kind
 from chainrule.graph.variable import Array
 from chainrule.lang.messages import Text, _, listed, sentences
+from chainrule.storage.foreign import foreign_kind
 
 __all__ = ["Contents", "pack", "strict_json", "unpack"]
 
