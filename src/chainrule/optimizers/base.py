@@ -107,6 +107,8 @@ class Optimizer:
         self.clip_value, self.clip_norm = clip_value, clip_norm
         #: The arrays of earlier updates, with their state; that of frozen parameters stays here.
         self._earlier: list[tuple[list[Array], list[list[Array]]]] = []
+        #: The arrays and the state that the next binding begins with, instead of zeros.
+        self._given: tuple[list[Array], list[list[Array]]] | None = None
 
     def _refuse(self, option: str) -> None:
         """Raise for an unknown option, naming an optimizer that has it, or its name here."""
@@ -273,7 +275,9 @@ class Optimizer:
                     )
                 )
         if self.state is None:
-            self.state = [[np.zeros_like(p) for _slot in self.slots] for p in params]
+            self.state = self._slots_of(params)
+            if self._given is not None:
+                self._earlier, self._given = [self._given], None
         self._check_state(params)
         settings = (
             None if decays is None else list(decays),
@@ -369,16 +373,38 @@ class Optimizer:
         """
         if self._latest is not None:
             self._earlier.append((self._latest[0], self.state or []))
+        state, shared = self._state_over(params, self._earlier)
+        if shared:
+            self.state = state
+        return shared
+
+    def _state_over(
+        self, params: Sequence[Array], known: Sequence[tuple[list[Array], list[list[Array]]]]
+    ) -> tuple[list[list[Array]], bool]:
+        """State for these arrays, from those over the same memory; and whether there were any."""
         state = [[np.zeros_like(p) for _ in self.slots] for p in params]
         shared = [
             _copy_shared(q, old, p, slots)
-            for arrays, olds in self._earlier  # the latest last, so that it overwrites the others
+            for arrays, olds in known  # the latest last, so that it overwrites the others
             for q, old in zip(arrays, olds, strict=True)
             for p, slots in zip(params, state, strict=True)
         ]
-        if any(shared):
-            self.state = state
-        return any(shared)
+        return state, any(shared)
+
+    # -- keeping the state ------------------------------------------------------------------------
+
+    def _slots_of(self, params: Sequence[Array]) -> list[list[Array]]:
+        """A copy of the slots of each of these arrays; zeros for what was never updated."""
+        known = [] if self._given is None else [self._given]
+        if self.state is not None:
+            latest = list(params) if self._latest is None else self._latest[0]
+            known += [*self._earlier, (latest, self.state)]
+        return self._state_over(params, known)[0]
+
+    def _put_slots(self, params: Sequence[Array], slots: Sequence[Sequence[Array]]) -> None:
+        """Go on with these slots of these arrays, in whatever runs they are updated later."""
+        self.state, self._latest, self._earlier = None, None, []
+        self._given = list(params), [list(group) for group in slots]
 
     @property
     def _hyperparameter_names(self) -> tuple[str, ...]:
@@ -472,7 +498,13 @@ class Optimizer:
 
     def __getstate__(self) -> dict[str, object]:
         programs = copy.copy(self._programs)
-        return {**self.__dict__, "_programs": programs, "_latest": None, "_earlier": []}
+        return {
+            **self.__dict__,
+            "_programs": programs,
+            "_latest": None,
+            "_earlier": [],
+            "_given": None,
+        }
 
     def __repr__(self) -> str:
         lr = self.schedule.lr if isinstance(self.schedule, Constant) else self.schedule

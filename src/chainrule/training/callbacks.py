@@ -8,7 +8,8 @@ from typing import Any
 from chainrule.errors import SettingError, refuse_class, shown
 from chainrule.lang.messages import _, _n, listed, sentences
 from chainrule.settings import optional_whole
-from chainrule.training.state import Training
+from chainrule.storage.plain_values import is_plain
+from chainrule.training.state import Snapshot, Training
 
 __all__ = ["Callback", "EarlyStopping"]
 
@@ -33,6 +34,15 @@ class Callback:
 
     def on_end(self, trainer: Any) -> None:
         """After the last step of a fit, even if it ended early."""
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps of it: by default the attributes that are numbers, texts, arrays, and
+        lists and dicts of these."""
+        return {name: value for name, value in vars(self).items() if is_plain(value)}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on with what `state` gave; called after `on_start` by a fit that goes on from a checkpoint."""
+        vars(self).update(state)
 
 
 #: Whether a larger value is better, for the standard columns of a history.
@@ -109,6 +119,17 @@ class EarlyStopping(Callback):
                     monitor=self.monitor,
                 )
             )
+
+    def state(self) -> dict[str, Any]:
+        """The best epoch so far, with its parameters, and its score."""
+        best = self._snapshot
+        kept = {"arrays": best.arrays, "slots": best.slots, "updates": best.updates}
+        return {"best": self.best, "best_epoch": self.best_epoch, "snapshot": kept}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self.best, self.best_epoch = state["best"], state["best_epoch"]
+        self._snapshot = Snapshot(**state["snapshot"])
 
     def on_end(self, trainer: Training) -> None:
         """Restore the best epoch."""

@@ -106,6 +106,7 @@ class CompiledLoop(Loop):
                 )
                 trainer._kernel = key, kernel
             self.kernel = kernel
+            self.threads = kernel.shards
             trainer.engine_used, trainer.engine_reason = "compiled", None
         except NotCompilable as reason:
             self.kernel = None
@@ -142,38 +143,50 @@ class CompiledLoop(Loop):
         """The source text of the compiled step."""
         return super().source() if self.kernel is None else self.kernel.text.source
 
-    def _run(self) -> None:
-        left = self.epochs
+    def _run(self, left: int) -> None:
         while left and not self.trainer.stop_reason:
             self._refresh()
             number, count = self.trainer.current_epoch + 1, 1
             if self.kernel is None:
                 self._epoch(number)
             else:
-                if not (self.observes_epochs or self.observes_steps):
+                if not (self.observes_epochs or self.observes_steps or self._keeps_counts()):
                     count = int(min(left, max(1, CALL_SECONDS / (self.kernel.pace * self.steps))))
                 self._run_epochs(number, count)
             left -= count
 
+    def _keeps_counts(self) -> bool:
+        """Whether the next call is of one epoch: checkpoints count steps or epochs, or one is begun."""
+        checkpoints = self.settings.checkpoints
+        return self.place is not None or (
+            checkpoints is not None and checkpoints.every.seconds is None
+        )
+
     def _run_epochs(self, number: int, count: int) -> None:
         """Run `count` epochs from epoch `number` on, in as many calls as that takes."""
-        trainer, steps = self.trainer, self.steps
-        start_time, updates = time.perf_counter(), self.optimizer.iter
-        bit_generator = trainer.rng.bit_generator
-        start_state, lr = bit_generator.state, self._rate()
+        trainer, steps, checkpoints = self.trainer, self.steps, self.settings.checkpoints
         order = np.empty((count, self.n), self.batches.dtype)
-        self.batches.shuffle(order)
+        place = self._open(order)
+        start_time, updates = time.perf_counter() - place.seconds, self.optimizer.iter
+        bit_generator = trainer.rng.bit_generator
+        start_state, lr = place.generator, place.lr
         starts = np.append(
             np.add.outer(np.arange(count) * self.n, self.batch_starts), count * self.n
         )
         losses = np.empty(count * steps)
-        done, failed = 0, False
-        while done < len(losses) and not trainer.stop_reason and not failed:
+        done, failed = place.steps, False
+        losses[:done] = trainer.history.losses[trainer.history.steps - done :]
+        # Several epochs are short, and are made to their end, where their state is kept.
+        whole = checkpoints is not None and count > 1
+        stops = False
+        while done < len(losses) and not failed and not stops:
             if self.observes_steps:
                 self._refresh()
             most = 1
             if not self.observes_steps and self.kernel is not None:
                 most = max(1, min(len(losses) - done, int(CALL_SECONDS / self.kernel.pace)))
+                if checkpoints is not None:
+                    most = min(most, checkpoints.steps_left(self))
             bounds = starts[done : done + most + 1]
             new, failed = self._run_steps(
                 order.reshape(-1), bounds, number + done // steps, done % steps
@@ -184,6 +197,10 @@ class CompiledLoop(Loop):
                 self.progress.step(number + (done - 1) // steps, float(new[-1]), len(new))
             if self.observes_steps and not failed:
                 self._notify("on_step")
+            stops = bool(trainer.stop_reason) and not whole  # once: a signal may come at any time
+            if checkpoints is not None and count == 1 and not failed:
+                place.steps, place.seconds = done, time.perf_counter() - start_time
+                self._keep(checkpoints, stops)
         finished = done // steps if failed else -(-done // steps)
         if finished + failed < count:  # go back: epochs that did not run have drawn no order
             bit_generator.state = start_state
@@ -205,11 +222,14 @@ class CompiledLoop(Loop):
                 for mean, lr in zip(means.tolist(), lrs, strict=False)
             ]
             trainer.history.epochs += figures
+            self.place = None
             if figures:
                 trainer.current_epoch = number + len(figures) - 1
             if self.progress.shows:
                 for e, epoch in enumerate(figures):
                     self.progress.epoch(number + e, epoch)
+            if checkpoints is not None and not trainer.stop_reason:
+                checkpoints.observe(self, epoch_ended=True)
         if failed:
             e, i = divmod(done, steps)
             first = self.batch_starts[i]

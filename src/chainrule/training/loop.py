@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import math
-import signal
-import threading
 import time
 from dataclasses import dataclass, field
-from types import FrameType
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,15 +15,18 @@ from chainrule.lang.languages import chosen
 from chainrule.lang.messages import _, in_language, sentences
 from chainrule.nodes.base import ignore_fp_errors
 from chainrule.optimizers import Optimizer
+from chainrule.storage.checkpoint import Checkpoint
 from chainrule.training.batches import Batches
 from chainrule.training.callbacks import Callback
+from chainrule.training.checkpoints import Checkpoints, EpochPlace, go_on
 from chainrule.training.history import History
 from chainrule.training.metrics import Metric
 from chainrule.training.progress import Progress
+from chainrule.training.signals import Interrupt
 from chainrule.training.state import Training
 from chainrule.training.stepper import BUFFER, Stepper
 
-__all__ = ["Interrupt", "Loop", "Settings", "columns", "not_finite_after"]
+__all__ = ["Loop", "Settings", "columns", "not_finite_after"]
 
 Array = npt.NDArray[Any]
 
@@ -45,6 +45,9 @@ class Settings:
     progress: str | bool | None = None
     #: The language of the progress lines.
     lang: str = "en"
+    #: What writes checkpoints, and the one that the fit goes on from.
+    checkpoints: Checkpoints | None = None
+    resumed: Checkpoint | None = None
 
 
 class Loop:
@@ -72,20 +75,49 @@ class Loop:
         self.x, self.t, self.w = x, t, w
         self.progress = Progress(settings.progress, epochs, self.steps, settings.lang)
         self.optimizer = trainer.optimizer
+        #: How far the present epoch has come; None between two epochs.
+        self.place: EpochPlace | None = None
+        #: How many threads share a batch.
+        self.threads = 1
 
     def run(self) -> History:
-        """Run all epochs."""
-        trainer, history = self.trainer, self.trainer.history
-        history.reserve(self.epochs * self.steps)
+        """Run all epochs, or those that are left after a checkpoint."""
+        trainer, history, checkpoints = (
+            self.trainer,
+            self.trainer.history,
+            self.settings.checkpoints,
+        )
         history.stopped = trainer.stop_reason = None
         history.interrupted = trainer.interrupted = False
+        trainer.received = None
         self._notify("on_start")
+        left = self.epochs if self.settings.resumed is None else self._go_on(self.settings.resumed)
+        history.reserve(left * self.steps)
         completed = False
         try:
-            with Interrupt(trainer), ignore_fp_errors():
+            with Interrupt(trainer, keeps=checkpoints is not None) as interrupt, ignore_fp_errors():
                 np.setbufsize(BUFFER)  # for this block only
-                self._run()
+                if checkpoints is not None:
+                    checkpoints.begin(self)
+                self._run(left)
+                if checkpoints is not None and not checkpoints.complete:
+                    ended = None if trainer.interrupted else trainer.stop_reason
+                    checkpoints.write(self, ended=ended)
+            if checkpoints is not None and interrupt.received is not None:
+                trainer.received = interrupt.received
+                trainer.stop(_("stopped by {signal}", signal=interrupt.received.name))
+                kept = _(
+                    "stopped by {signal} in epoch {epoch}; the training is kept in {file}",
+                    signal=interrupt.received.name,
+                    epoch=trainer.current_epoch,
+                    file=checkpoints.latest,
+                )
+                self.progress.say(kept)
             completed = True
+        except Exception as error:
+            if checkpoints is not None and (note := checkpoints.note()) is not None:
+                error.add_note(in_language(note, chosen()))
+            raise
         finally:
             self.progress.close()
             if completed:
@@ -93,31 +125,79 @@ class Loop:
         history.stopped, history.interrupted = trainer.stop_reason, trainer.interrupted
         return history
 
-    def _run(self) -> None:
-        for _epoch in range(self.epochs):
+    def _go_on(self, resumed: Checkpoint) -> int:
+        """Go to the place of a checkpoint; gives the number of epochs that are left."""
+        go_on(self, resumed)
+        state, trainer = resumed.state, self.trainer
+        self.progress.say(_("going on from {file}", file=resumed.path))
+        if state["ended"] is not None:  # something other than the number of epochs ended it
+            trainer.stop(state["ended"])
+            return 0
+        left: int = self.epochs - (trainer.current_epoch - state["first"]["epoch"])
+        return max(0, left)
+
+    def _run(self, left: int) -> None:
+        for _epoch in range(left):
             if self.trainer.stop_reason:
                 break
             self._epoch(self.trainer.current_epoch + 1)
 
     def _epoch(self, number: int) -> None:
-        trainer, history = self.trainer, self.trainer.history
-        start_time, total, rows = time.perf_counter(), 0.0, 0.0
-        self.batches.shuffle()
-        lr = self._rate()
+        trainer, history, checkpoints = (
+            self.trainer,
+            self.trainer.history,
+            self.settings.checkpoints,
+        )
+        place = self._open()
+        start_time, total, rows = time.perf_counter() - place.seconds, 0.0, 0.0
+        earlier = history.losses[history.steps - place.steps :].tolist()
         for i in range(self.steps):
             batch = self.batches[i]
-            loss = self.stepper.step(batch, number, i)
-            history.add_step(loss)
+            if i < place.steps:  # made before the checkpoint
+                loss = earlier[i]
+            else:
+                loss = self.stepper.step(batch, number, i)
+                history.add_step(loss)
             # The epoch's loss weights the batches by their rows, or by the rows' weights.
             weight = len(batch) if self.w is None else float(self.w[batch].sum())
             total, rows = total + loss * weight, rows + weight
+            if i < place.steps:
+                continue
+            place.steps = i + 1
             if self.progress.bar is not None:
                 self.progress.step(number, loss)
             if self.callbacks:
                 self._notify("on_step")
-            if trainer.stop_reason:
+            stops = bool(trainer.stop_reason)  # once: a signal may come at any time
+            if checkpoints is not None:
+                place.seconds = time.perf_counter() - start_time
+                self._keep(checkpoints, stops)
+            if stops:
                 break
-        self._close(number, total / rows if rows else 0.0, lr, start_time)
+        self._close(number, total / rows if rows else 0.0, place.lr, start_time)
+
+    def _open(self, order: Array | None = None) -> EpochPlace:
+        """Draw the order of an epoch, or that of the epoch that a checkpoint was in the midst of."""
+        bits = self.trainer.rng.bit_generator
+        if self.place is None:
+            self.place = EpochPlace(bits.state, self._rate())
+        else:
+            bits.state = self.place.generator
+        self.batches.shuffle(order)
+        return self.place
+
+    def _keep(self, checkpoints: Checkpoints, stops: bool) -> None:
+        """After steps: write a checkpoint if it is due, or if training `stops` here.
+
+        After the last step of an epoch that waits until the epoch is closed.
+        """
+        if self.place is None or self.place.steps == self.steps:
+            return
+        if stops:
+            checkpoints.write(self)
+            checkpoints.complete = True
+        else:
+            checkpoints.observe(self, epoch_ended=False)
 
     def _rate(self) -> float:
         return float(getattr(self.trainer.optimizer, "lr", math.nan))
@@ -125,7 +205,7 @@ class Loop:
     def _close(self, number: int, loss: float, lr: float, start_time: float) -> None:
         """End an epoch: evaluate, add its row to the history, and notify schedule and callbacks."""
         trainer = self.trainer
-        trainer.current_epoch = number
+        trainer.current_epoch, self.place = number, None
         figures = {"loss": loss}
         figures.update(self._evaluation(number))
         self._add_penalty(figures)
@@ -135,6 +215,8 @@ class Loop:
             trainer.optimizer.schedule.observe(figures.get("val_loss", figures["loss"]))
         self.progress.epoch(number, figures)
         self._notify("on_epoch")
+        if self.settings.checkpoints is not None and not trainer.stop_reason:
+            self.settings.checkpoints.observe(self, epoch_ended=True)
 
     def _evaluation(self, number: int) -> dict[str, float]:
         """Loss and metrics on the held-out rows; without any, the given metrics on all rows."""
@@ -190,30 +272,3 @@ def not_finite_after(epoch: int, held_out: bool, error: NonFiniteError) -> NonFi
     else:
         when = _("Training stopped after epoch {epoch}, when all rows were evaluated.", epoch=epoch)
     return NonFiniteError(sentences(when, *error.args))
-
-
-class _Interruptible(Protocol):
-    def interrupt(self) -> None:
-        """End training, since Ctrl-C was pressed."""
-
-
-class Interrupt:
-    """Within it, Ctrl-C stops training at the end of the current step; a second one raises at once."""
-
-    def __init__(self, trainer: _Interruptible) -> None:
-        self.trainer = trainer
-        self.previous: Any = None
-
-    def __enter__(self) -> None:
-        if threading.current_thread() is threading.main_thread():
-            self.previous = signal.getsignal(signal.SIGINT)
-            if self.previous is signal.default_int_handler:
-                signal.signal(signal.SIGINT, self._on_signal)
-
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, self.previous)
-        self.trainer.interrupt()
-
-    def __exit__(self, *error: object) -> None:
-        if self.previous is signal.default_int_handler:
-            signal.signal(signal.SIGINT, self.previous)

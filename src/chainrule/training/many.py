@@ -21,9 +21,10 @@ from chainrule.settings import language, positive, whole
 from chainrule.training.callbacks import EarlyStopping, as_early_stopping
 from chainrule.training.choice import Choice, choose
 from chainrule.training.history import History
-from chainrule.training.loop import Interrupt, Settings
+from chainrule.training.loop import Settings
 from chainrule.training.metrics import Metric, named_metrics
 from chainrule.training.progress import ProgressOfMany
+from chainrule.training.signals import Interrupt
 from chainrule.training.structure import rule_of, structure_of
 from chainrule.training.trainer import Data, Trainer
 

@@ -31,8 +31,9 @@ from chainrule.training.batches import Batches
 from chainrule.training.callbacks import EarlyStopping
 from chainrule.training.compiled import CALL_SECONDS, epoch_means
 from chainrule.training.cost import step_estimate
-from chainrule.training.loop import Interrupt, Settings, columns, not_finite_after
+from chainrule.training.loop import Settings, columns, not_finite_after
 from chainrule.training.progress import ProgressOfMany
+from chainrule.training.signals import Interrupt
 from chainrule.training.state import scores_of
 from chainrule.training.stepper import BUFFER, Stepper
 from chainrule.training.structure import structure_of

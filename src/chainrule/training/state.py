@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -75,8 +76,9 @@ class Training:
         self.history = History()
         self.current_epoch = 0
         self.stop_reason: str | None = None
-        #: Whether that was Ctrl-C.
+        #: Whether that was Ctrl-C or a signal, and the signal, if it is to end the program.
         self.interrupted = False
+        self.received: signal.Signals | None = None
         self.engine = "numpy"
         self.threads: int | None = None
         #: The engine of the latest fit; if it is not the compiled one, the reason.
@@ -92,7 +94,7 @@ class Training:
         self.stop_reason = why
 
     def interrupt(self) -> None:
-        """End training after the current step or epoch, since Ctrl-C was pressed."""
+        """End training after the current step or epoch, since Ctrl-C was pressed, or a signal came."""
         self.stop(_("interrupted by Ctrl-C"))
         self.interrupted = True
 
@@ -119,6 +121,12 @@ class Training:
             arrays += self.model.named_buffers().values()
         return arrays
 
+    def _updated(self) -> list[Array]:
+        """The arrays that the optimizer updates."""
+        if isinstance(self.model, Network):
+            return [segment.data for segment in self.model._segments()]
+        return list(self.model.params)
+
     def snapshot(self, *, place: bool = True) -> Snapshot:
         """A copy of the state, for `restore`.
 
@@ -143,10 +151,12 @@ class Training:
             self.optimizer.iter = snapshot.updates
             if snapshot.slots is None:
                 self.optimizer.state = None
-            state, old_state = self.optimizer.state or [], snapshot.slots or []
-            for group, old_group in zip(state, old_state, strict=True):
-                for slot, old in zip(group, old_group, strict=True):
-                    slot[...] = old
+            elif self.optimizer.state is None:  # it was put back, and no step was made since
+                self.optimizer._put_slots(self._updated(), snapshot.slots)
+            else:
+                for group, old_group in zip(self.optimizer.state, snapshot.slots, strict=True):
+                    for slot, old in zip(group, old_group, strict=True):
+                        slot[...] = old
         if snapshot.place is not None:
             bits, schedule, history, self.current_epoch, self.stop_reason = snapshot.place
             self.rng.bit_generator.state = bits

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
@@ -12,7 +13,7 @@ import numpy.typing as npt
 
 from chainrule.checking.gradients import CheckReport, check_rows
 from chainrule.checking.step import check_step
-from chainrule.engine.choice import engine_name
+from chainrule.engine.choice import engine_name, extra_missing, missing_packages
 from chainrule.errors import (
     CheckError,
     DataError,
@@ -27,11 +28,24 @@ from chainrule.networks import Network
 from chainrule.networks.parts import ROWS
 from chainrule.optimizers import Adam, Optimizer
 from chainrule.settings import language, positive, whole
+from chainrule.storage.checkpoint import Checkpoint
+from chainrule.storage.folder import CheckpointFolder
 from chainrule.training.callbacks import Callback, EarlyStopping, as_early_stopping
-from chainrule.training.choice import choose
+from chainrule.training.captured import put_back
+from chainrule.training.checkpoints import EVERY, Checkpoints
+from chainrule.training.choice import Choice, choose
 from chainrule.training.history import History
+from chainrule.training.intervals import Interval
 from chainrule.training.loop import Loop, Settings
 from chainrule.training.metrics import Metric, named_metrics
+from chainrule.training.run_settings import (
+    MODEL,
+    data_settings,
+    fit_settings,
+    model_settings,
+    refuse_differences,
+)
+from chainrule.training.signals import end_by
 from chainrule.training.state import Training
 
 if TYPE_CHECKING:
@@ -108,6 +122,9 @@ class Trainer(Training):
         self._reported_reason: str | None = None
         self._reported_scale = False
         self._source: str | None = None
+        #: The checkpoint that the next fit goes on from.
+        self._resumed: Checkpoint | None = None
+        self._may_differ = False
 
     # -- training ---------------------------------------------------------------------------------
 
@@ -127,6 +144,9 @@ class Trainer(Training):
         shuffle: bool = True,
         progress: str | bool | None = "auto",
         lang: str | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        every: str | None = None,
+        keep: int = 2,
     ) -> History:
         """Train for some epochs, and return the history, which continues over several fits.
 
@@ -143,17 +163,21 @@ class Trainer(Training):
         Ctrl-C ends training after the current step; the model stays usable, and `history.stopped`
         gives the reason. A loss or gradient that is not finite raises NonFiniteError before the
         update, so the parameters stay those of the last good step.
+
+        `checkpoint`: a folder that gets the whole state of the training, `every` "100 steps", "1 epoch"
+        or "5 min" (by default every 30 s at the most, which takes at most 2 % of the time), and at the
+        end; the latest `keep` of them stay, and the best. `resume` goes on from there. SIGTERM and
+        SIGHUP then end training after the current step, write a checkpoint, and end the program as they
+        would have; SIGUSR1, by which a scheduler warns, ends it with status 0, and puts a job of SLURM
+        back into the queue. A full disk is warned of, and training goes on.
         """
-        if self.data is not None:
-            raise SettingError(
-                _(
-                    "fit was called while this trainer is in the midst of another fit, from a callback or"
-                    " another thread. End that one first (trainer.stop(why)), or use a Trainer of its own."
-                )
-            )
+        self._refuse_in_midst()
         epochs = whole(epochs, "epochs")
         batch_size = whole(batch_size, "batch_size")
+        resumed, self._resumed = self._resumed, None
+        first = self._first(resumed)
         x, t, w = self._enter(x, t, sample_weight)
+        whole_data = x, t, w
         x, t, w, held_out = self._split(x, t, w, validation)
         batch_size = min(batch_size, len(x))
         if max_grad is not None:
@@ -171,7 +195,35 @@ class Trainer(Training):
             callback_list,
             progress,
             language(lang),
+            resumed=resumed,
         )
+        if checkpoint is None and resumed is None:
+            return self._run(x, t, w, epochs, settings)
+        told = {
+            **model_settings(self),
+            **fit_settings(settings),
+            **data_settings(
+                *whole_data, held_out if isinstance(validation, tuple | list) else validation
+            ),
+        }
+        if resumed is not None:
+            self._refuse_differences({k: v for k, v in told.items() if k not in MODEL}, resumed)
+            told |= {k: resumed.settings[k] for k in MODEL}
+        if checkpoint is None:
+            return self._run(x, t, w, epochs, settings)
+        folder = CheckpointFolder(checkpoint, whole(keep, "keep"))
+        interval = EVERY if every is None else Interval.of(every)
+        told["epochs"] = epochs
+        with folder.opened():
+            folder.begin(resumed)
+            settings.checkpoints = Checkpoints(folder, interval, told, first)
+            history = self._run(x, t, w, epochs, settings)
+        if self.received is not None:
+            end_by(self.received)
+        return history
+
+    def _run(self, x: Array, t: Array, w: Array | None, epochs: int, settings: Settings) -> History:
+        """Run the loop of a fit."""
         loop = self._loop(x, t, w, epochs, settings)
         if self.check:
             self._check(x, t, w, settings)
@@ -181,6 +233,75 @@ class Trainer(Training):
         finally:
             self.data = None
             self._source = loop.source()
+
+    # -- going on from a checkpoint -----------------------------------------------------------------
+
+    def resume(
+        self, folder: str | os.PathLike[str], *, may_differ: bool = False, missing_ok: bool = False
+    ) -> bool:
+        """Take the state of the newest checkpoint in a folder; the next `fit` goes on from there.
+
+        Make the trainer, and call `fit`, as in the program that was stopped: the bits are then those of
+        a training that was never stopped, in the midst of an epoch, too. `epochs` may be larger.
+        `may_differ`: whether network settings, data and the settings of fit may be others. Gives False,
+        and changes nothing, if there is no checkpoint and that is `missing_ok`.
+
+        Raises:
+            DataError: the folder has no checkpoint.
+            FormatError: it has some, but none that can be read.
+            SettingError: the network or the optimizer is another one; the message says where.
+
+        >>> import chainrule as cr, tempfile
+        >>> x, t = cr.datasets.spiral()
+        >>> run = tempfile.mkdtemp()
+        >>> def trainer():
+        ...     return cr.Trainer(cr.TwoLayerNet(2, 10, 3), cr.Adam(0.01))
+        >>> _ = trainer().fit(x, t, 5, progress=None, checkpoint=run)
+        >>> again = trainer()
+        >>> again.resume(run)
+        True
+        >>> len(again.fit(x, t, 8, progress=None, checkpoint=run))
+        8
+        """
+        self._refuse_in_midst()
+        found = CheckpointFolder(folder).newest()
+        if found is None:
+            if missing_ok:
+                return False
+            raise DataError(
+                _(
+                    "{folder} has no checkpoint to go on from. A fit writes them there with"
+                    " checkpoint={folder!r}; with missing_ok=True a first run begins anew.",
+                    folder=os.fspath(folder),
+                )
+            )
+        self._may_differ = may_differ
+        self._refuse_differences(model_settings(self), found)
+        put_back(self, found.state)
+        self._resumed = found
+        return True
+
+    def _refuse_differences(self, told: dict[str, Any], checkpoint: Checkpoint) -> None:
+        if not self._may_differ:
+            refuse_differences(told, checkpoint.settings, checkpoint.path)
+
+    def _first(self, resumed: Checkpoint | None) -> dict[str, Any]:
+        """What a fit begins with: the generator, before it holds rows out, and the epochs before it."""
+        if resumed is None:
+            bits = self.rng.bit_generator.state
+            return {"generator": bits, "epoch": self.current_epoch, "steps": self.history.steps}
+        first: dict[str, Any] = resumed.state["first"]
+        self.rng.bit_generator.state = first["generator"]
+        return first
+
+    def _refuse_in_midst(self) -> None:
+        if self.data is not None:
+            raise SettingError(
+                _(
+                    "fit was called while this trainer is in the midst of another fit, from a callback or"
+                    " another thread. End that one first (trainer.stop(why)), or use a Trainer of its own."
+                )
+            )
 
     def _check(self, x: Array, t: Array, w: Array | None, settings: Settings) -> None:
         """Compare the gradients of the first rows, and the step on them, with the graph's."""
@@ -211,7 +332,11 @@ class Trainer(Training):
         """The loop of the engine that runs this training."""
         n = settings.batch_size
         batch = x[:n], t[:n], None if w is None else w[:n]
-        choice = choose(self, *batch, steps=epochs * math.ceil(len(x) / n))
+        resumed = settings.resumed
+        if resumed is None:
+            choice = choose(self, *batch, steps=epochs * math.ceil(len(x) / n))
+        else:  # the bits of the engine and the threads that it began with
+            choice = self._same_engine(resumed)
         by_hand = choice.by_hand
         self.engine_used, self.engine_reason = choice.engine, choice.reason
         if choice.engine == "numpy":
@@ -224,6 +349,28 @@ class Trainer(Training):
         self._report_reason(loop, by_hand)
         self._report_scale(x, loop)
         return loop
+
+    def _same_engine(self, resumed: Checkpoint) -> Choice:
+        """The engine of a checkpoint, which the fit goes on with."""
+        used, threads = resumed.state["engine"], resumed.state["threads"]
+        if self.engine not in ("auto", used) and not self._may_differ:
+            raise SettingError(
+                _(
+                    "{file}: engine={now} now, and the checkpoint is of engine={then}; their bits differ."
+                    " Give engine={then}, or resume(..., may_differ=True).",
+                    file=resumed.path,
+                    now=repr(self.engine),
+                    then=repr(used),
+                )
+            )
+        missing = missing_packages()
+        if used == "numpy" or (missing and self._may_differ):
+            return Choice("numpy")
+        if missing:
+            raise extra_missing(missing)
+        if self.threads is None:
+            self.threads = threads
+        return Choice("compiled")
 
     def _report_reason(self, loop: Loop, by_hand: bool) -> None:
         """Show once why the engine is not the compiled one, where the user may expect that it is."""
