@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ __all__ = [
     "STDIN",
     "TARGET_NAMES",
     "applicable",
+    "checksum",
     "data_name",
     "find_target",
     "open_source",
@@ -34,6 +36,14 @@ STDIN = "-"
 GENERATED = ("spiral", "moons", "circles", "xor", "blobs")
 #: A column of one of these names is the target, if there is exactly one.
 TARGET_NAMES = ("target", "label", "class", "species", "y")
+
+
+def checksum(path: str) -> str | None:
+    """The sha256 of a file; None for a data set that has no file."""
+    if not os.path.isfile(path):
+        return None
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def open_source(

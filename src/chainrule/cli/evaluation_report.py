@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from chainrule.atomic_write import write_whole
-from chainrule.cli.data_source import STDIN
+from chainrule.cli.data_source import STDIN, checksum
 from chainrule.cli.explained import known_indices
 from chainrule.cli.language import current
 from chainrule.cli.report_place import check_in_memory
-from chainrule.cli.train_run import checksum
 from chainrule.lang.messages import _
 
 if TYPE_CHECKING:

@@ -26,9 +26,10 @@ __all__ = ["inspect"]
     help=(
         _("Show the layers of MODEL, how it prepares its data, and how it was trained."),
         _("Of an ONNX file, whose name ends in .onnx: its inputs, outputs and operators."),
+        _("Of the folder of a training that is kept (train --checkpoint): how far it has come."),
     ),
     short_help=_("Show what a model file holds."),
-    examples=("chainrule inspect digits.safetensors",),
+    examples=("chainrule inspect digits.safetensors", "chainrule inspect houses-run"),
 )
 @click.argument("model", metavar="MODEL")
 @json_option
@@ -36,6 +37,11 @@ def inspect(model: str, as_json: bool) -> None:
     """Show what a model file holds."""
     if model.endswith(".onnx"):
         _inspect_onnx(model, as_json)
+        return
+    if os.path.isdir(model):
+        from chainrule.cli.inspect_run import inspect_run
+
+        inspect_run(model, as_json)
         return
     from chainrule.files import load_model
     from chainrule.files.architecture import describe

@@ -22,6 +22,7 @@ from chainrule.cli.inspect import inspect
 from chainrule.cli.language import clicks_words, decided, spoken_in
 from chainrule.cli.play import play
 from chainrule.cli.predict import predict
+from chainrule.cli.resume import resume
 from chainrule.cli.terminal import complain, let_go, prepare, say, tongue
 from chainrule.cli.train import train
 from chainrule.cli.tune import tune
@@ -194,6 +195,6 @@ def chainrule(ctx: click.Context) -> None:
 
 
 for _command in (
-    train, tune, predict, evaluate, explain, inspect, draw, check, figures, export, play,
+    train, resume, tune, predict, evaluate, explain, inspect, draw, check, figures, export, play,
 ):  # fmt: skip
     chainrule.add_command(_command)

@@ -9,6 +9,7 @@ import click
 from chainrule.cli.command_line import command_line
 from chainrule.cli.help_pages import Command, option
 from chainrule.cli.options import Number, data_options, engine_option, json_option
+from chainrule.cli.places import Place
 from chainrule.cli.terminal import (
     complain,
     json_out,
@@ -37,10 +38,12 @@ from chainrule.lang.messages import Text, _, _n, _p, sentences
 from chainrule.text_width import cells_wide, padded
 
 if TYPE_CHECKING:
+    from chainrule.cli.kept_run import KeptRun
+    from chainrule.cli.train_options import TrainOptions
     from chainrule.cli.train_plan import Plan
     from chainrule.cli.train_run import Trained
 
-__all__ = ["data_lines", "show_name", "show_result", "train"]
+__all__ = ["data_lines", "show_name", "show_result", "train", "train_and_show"]
 
 INTERRUPTED = 130
 
@@ -64,6 +67,7 @@ INTERRUPTED = 130
         "chainrule train iris.csv --target species --out iris.safetensors",
         "chainrule train houses.csv --target price --hidden 64,32 --epochs 200",
         "chainrule train digits --report digits.html",
+        "chainrule train houses.csv --target price --preset table --checkpoint houses-run",
         "chainrule train --playground '#dataset=xor&networkShape=4,2&seed=0.40401' --epochs 100",
     ),
 )
@@ -102,6 +106,22 @@ INTERRUPTED = 130
 @threads_option
 @report_option
 @option(
+    "--checkpoint",
+    type=Place(folder=True),
+    metavar="FOLDER",
+    help=_(
+        "Keep the whole state of the training in FOLDER as it goes; `chainrule resume FOLDER` goes on after"
+        " a stop, to the same bits."
+    ),
+)
+@option(
+    "--every",
+    metavar="INTERVAL",
+    help=_(
+        'How often that is done: "100 steps", "1 epoch", "5 min"; by default every 30 s at the most.'
+    ),
+)
+@option(
     "--playground",
     is_eager=True,  # --epochs asks for it
     metavar="LINK",
@@ -121,18 +141,34 @@ def train(playground: str | None, as_json: bool, quiet: bool, **options: Any) ->
         refuse_others(ctx)
         train_link(playground, options["epochs"], as_json=as_json, quiet=quiet)
         return
+    from chainrule.cli.kept_run import KeptRun
     from chainrule.cli.train_options import TrainOptions
-    from chainrule.cli.train_plan import make_plan
-    from chainrule.cli.train_run import run_plan
 
     if options["data"] is None:
         missing = next(param for param in ctx.command.params if param.name == "data")
         raise click.MissingParameter(ctx=ctx, param=missing)
-    plan = make_plan(TrainOptions(**options, command=command_line(ctx)))
+    folder, every = options.pop("checkpoint"), options.pop("every")
+    if every is not None and folder is None:
+        raise click.UsageError(
+            _("--every says how often --checkpoint keeps the training; give that, too."), ctx
+        )
+    chosen = TrainOptions(**options, command=command_line(ctx))
+    kept = None if folder is None else KeptRun.begun(folder, every, chosen)
+    train_and_show(chosen, kept, as_json=as_json, quiet=quiet)
+
+
+def train_and_show(
+    options: TrainOptions, kept: KeptRun | None, *, as_json: bool, quiet: bool
+) -> None:
+    """Train, and show the plan, the progress and the result."""
+    from chainrule.cli.train_plan import make_plan
+    from chainrule.cli.train_run import run_plan
+
+    plan = make_plan(options)
     loud = not (as_json or quiet)
     if loud:
         show_plan(plan)
-    trained = run_plan(plan, progress="auto" if loud else None)
+    trained = run_plan(plan, "auto" if loud else None, kept)
     if as_json:
         json_out(trained.as_json())
     elif loud:
@@ -147,7 +183,9 @@ def train(playground: str | None, as_json: bool, quiet: bool, **options: Any) ->
             ),
             _("Stopped:"),
         )
-        ctx.exit(INTERRUPTED)
+        if kept is not None:
+            remark(_("{command} goes on with it.", command=typed("chainrule resume", kept.folder)))
+        click.get_current_context().exit(INTERRUPTED)
 
 
 def show_plan(plan: Plan) -> None:

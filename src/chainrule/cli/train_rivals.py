@@ -45,6 +45,7 @@ def train_better(
 
     own, others = left_out(plain.training_rows, plan.options.seed)
     trial = type(plain.way)(plain.options, plain.preparation, own[0])
+    trial.kept, trial.kept_as = plain.way.kept, "plain-trial"
     outcome = turn(trial, lambda: trial.train(own, None, None, ctrl_c))
     if ctrl_c.pressed:
         return replace(plain, way=trial), outcome

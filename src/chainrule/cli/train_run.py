@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -13,8 +12,9 @@ import numpy.typing as npt
 
 from chainrule.atomic_write import write_whole
 from chainrule.cli.comparison import Evaluation, evaluate_held_out, held_out_lines
-from chainrule.cli.data_source import data_name
+from chainrule.cli.data_source import checksum, data_name
 from chainrule.cli.interrupt import CtrlC
+from chainrule.cli.kept_run import KeptRun
 from chainrule.cli.language import current
 from chainrule.cli.model_and_data import Facts
 from chainrule.cli.places import free_name
@@ -27,7 +27,7 @@ from chainrule.files import save_model
 from chainrule.lang.messages import Text, _, sentences
 from chainrule.training import Baselines
 
-__all__ = ["Trained", "checksum", "keep", "run_plan"]
+__all__ = ["Trained", "keep", "run_plan"]
 
 Array = npt.NDArray[Any]
 
@@ -62,8 +62,15 @@ class Trained:
         }
 
 
-def run_plan(plan: Plan, progress: str | None) -> Trained:
-    """Train, score the held-out rows, keep the model and write the report."""
+def run_plan(plan: Plan, progress: str | None, kept: KeptRun | None = None) -> Trained:
+    """Train, score the held-out rows, keep the model and write the report.
+
+    With `kept` the trainings are kept in a folder as they go, or go on from there.
+    """
+    if kept is not None:
+        kept.begin(plan.out)
+        for each in (plan, *([] if plan.rival is None else [plan.rival])):
+            each.way.kept = kept
     with CtrlC(plan.way.trainer) as ctrl_c:
         started = time.perf_counter()
         if plan.rival is not None:
@@ -195,11 +202,3 @@ def _write_report(
         trials=plan.trials,
     )
     write_whole(path, report_page(run, current()).encode(), overwrite=plan.options.force)
-
-
-def checksum(path: str) -> str | None:
-    """The sha256 of a file; None for a data set that has no file."""
-    if not os.path.isfile(path):
-        return None
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.cli.interrupt import CtrlC
+from chainrule.cli.kept_run import KeptRun
 from chainrule.cli.model_and_data import Facts
 from chainrule.cli.train_drawn import Chosen, choose_networks, draw, left_out
 from chainrule.cli.train_options import TrainOptions
@@ -64,6 +65,9 @@ class Way(ABC):
     def __init__(self, options: TrainOptions, preparation: Preprocessor, x: Array) -> None:
         self.options, self.preparation, self.count = options, preparation, len(x)
         self.outputs = len(preparation.classes) if preparation.classes else 1
+        #: Where the training is kept as it goes, and its name there.
+        self.kept: KeptRun | None = None
+        self.kept_as = self.name
         #: What else watches the training of a single network.
         self.callbacks: list[Callback] = []
         self.networks: list[Sequential] = []
@@ -156,6 +160,10 @@ class Way(ABC):
         if self.options.drawn:
             rows, validation = left_out(rows, self.options.seed)
         if len(self.networks) == 1:
+            keeps: dict[str, Any] = {}
+            if self.kept is not None:
+                self.kept.go_on(self.trainer, self.kept_as)
+                keeps = {"checkpoint": self.kept.training(self.kept_as), "every": self.kept.every}
             return self.trainer.fit(
                 *rows,
                 epochs,
@@ -164,6 +172,7 @@ class Way(ABC):
                 early_stopping=stopping,
                 callbacks=[ctrl_c, *self.callbacks],
                 progress=progress,
+                **keeps,
             )
         first = self.networks[0]._prepare(*(a[: self.batch_size] for a in rows))
         many = self.steps * len(self.networks)
