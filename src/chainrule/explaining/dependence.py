@@ -94,7 +94,7 @@ def partial_dependence(
     else:
         values = np.asarray(grid, np.float64 if is_number else np.str_)
     alone = Preprocessor("", Target("regression"), parts, ())
-    cells = alone.transform(Table({name: values}, _("the grid")))
+    cells = alone.transform(Table({name: values}, _("the grid"), kinds=preparation.forms))
     own, rows, at_once = encoded.places[name], len(x), max(1, ROWS // len(x))
     mean, every = [], []
     batch = np.tile(x, (min(at_once, len(cells)), 1))
