@@ -103,6 +103,11 @@ def test_train_keeps_the_better_one(
     write("data.csv", make(700))
     told = good("train", "data.csv", "--target", "y", "--out", "m.safetensors")
     assert "Two presets are tried, plain and table" in told
+    assert re.search(r"\n +table: 256 epochs of \d+ steps", told)
+    engines = re.findall(r"^(?:engine)? +((?:plain|table): (?:NumPy|compiled))", told, re.M)
+    assert engines in ([], ["plain: NumPy", "table: compiled"]), (
+        told
+    )  # one line where they are alike
     assert re.search(rf"^preset +{winner}: ", told, re.MULTILINE), told
     found = as_json("train", "data.csv", "--target", "y", "--out", "n.safetensors")
     training = found["training"]
