@@ -7,13 +7,13 @@ import shutil
 import sys
 import time
 from functools import reduce
-from typing import Any
+from typing import Any, ClassVar
 
 from chainrule.errors import SettingError, shown
 from chainrule.lang.messages import Message, Text, _, _n, _p, in_language
 from chainrule.text_width import cells_wide, wrapped
 
-__all__ = ["Progress", "ProgressOfMany", "ProgressOfTrials"]
+__all__ = ["Progress", "ProgressOfMany", "ProgressOfParts", "ProgressOfTrials"]
 
 
 #: What a bar shows, and what a terminal shows that is too narrow for a bar beside the first figure.
@@ -84,6 +84,9 @@ class Progress:
     `mode`: "auto", "bar", "lines" (one per epoch), "notes" (only the lines of `say`), or None.
     """
 
+    #: How the bar is made: see tqdm.
+    OPTIONS: ClassVar[dict[str, Any]] = {}
+
     def __init__(self, mode: str | bool | None, epochs: int, steps: int, lang: str = "en") -> None:
         if mode is True:
             mode = "auto"
@@ -102,7 +105,9 @@ class Progress:
         if mode == "bar":
             from tqdm.auto import tqdm
 
-            self.bar = tqdm(total=epochs * steps, bar_format=WIDE, dynamic_ncols=True)
+            self.bar = tqdm(
+                total=epochs * steps, bar_format=WIDE, dynamic_ncols=True, **self.OPTIONS
+            )
         self._done = 0
         self._shown = time.monotonic()
 
@@ -259,5 +264,34 @@ class ProgressOfTrials(Progress):
 
     def close(self) -> None:
         """Close the bar."""
+        if self.bar is not None:
+            self.bar.close()
+
+
+class ProgressOfParts(Progress):
+    """Shows the progress of a computation in parts: a bar, if it takes long, or a line now and then."""
+
+    OPTIONS: ClassVar[dict[str, Any]] = {"delay": 1.0, "leave": False}
+
+    def __init__(self, mode: str | bool | None, what: Text, parts: int, lang: str) -> None:
+        super().__init__(mode, parts, 1, lang)
+        self.what = what
+        if self.bar is not None:
+            self.bar.set_description_str(what.said(lang), refresh=False)
+
+    def advance(self) -> None:
+        """A part more is done."""
+        self._done += 1
+        if self.bar is not None:
+            self._move()
+        elif self.lines and time.monotonic() - self._shown > LINE_SECONDS:
+            self._shown = time.monotonic()
+            told = _(
+                "{what}: {done:,} of {parts:,}", what=self.what, done=self._done, parts=self.epochs
+            )
+            print(told.said(self.lang), file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Take the bar away."""
         if self.bar is not None:
             self.bar.close()
