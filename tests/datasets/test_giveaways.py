@@ -87,6 +87,30 @@ def test_linear_functions_of_a_number(seed: int) -> None:
     assert told(by_number) == {"no": SORTED}  # what rises with the years is predicted by them
 
 
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("part", [0.004, 0.01, 0.02, 0.05, 0.3])
+def test_a_number_that_is_mostly_zero_is_judged_by_the_other_rows(part: float, seed: int) -> None:
+    n, random = 3000, rng(seed)
+    t = np.where(random.random(n) < part, random.lognormal(3, 1, n), 0.0)
+    noisy = t * random.uniform(0.7, 1.3, n)
+    columns = {"no": np.arange(n), "noisy": noisy, "other": random.permutation(t), "t": t}
+    assert told(Table(columns)) == {}
+    copies = told(Table({"copy": 2 * t + 1, "slips": np.where(np.arange(n) < 9, 0.0, t), "t": t}))
+    assert part < 0.05 or "copy" in copies
+    assert part < 0.3 or "slips" in copies
+
+
+def test_a_few_huge_numbers_make_no_rule() -> None:
+    """gt::constants of R: uncertainties of physical constants beside their values, over 80 powers of ten."""
+    size = np.exp(rng().uniform(-90, 90, N))
+    columns = {"value": size, "exact": 3e-10 * size, "t": 3e-10 * size}
+    columns["t"] = np.where(
+        size < size.max() / 9, columns["t"] * rng(1).lognormal(size=N), columns["t"]
+    )
+    assert told(Table(columns)) == {}
+    assert told(Table({"value": size, "t": 3e-10 * size})) == {"value": "t = 3e-10 · value"}
+
+
 def test_good_predictors_of_real_tables_are_none() -> None:
     for name in ("iris", "penguins"):
         table = load(name)

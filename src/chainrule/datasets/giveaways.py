@@ -181,14 +181,18 @@ def _of_number(x: Vector, t: Vector, rows: int, target: str, name: str) -> str:
     every = max(1, -(-len(x) // FIRST_LOOK))
     if _line(x[::every], t[::every])[0] <= 20 * ROUNDED:
         left, slope, start = _line(x, t)
-        rounding = (_digit(t) + abs(slope) * _digit(x)) * 0.5001
-        off = np.abs(t - start - slope * x)
-        if left <= EXACT or (left <= ROUNDED and (off <= rounding).mean() >= 1 - EXCEPTIONS):
+        rounding = (_digit(t) + abs(slope) * _digit(x)) * 0.6  # half a digit, and some for the line
+        off, apart = np.abs(t - start - slope * x), np.abs(t - np.median(t))
+        usual = float(np.median(off[apart > 0])) <= EXACT**0.5 * float(np.median(apart[apart > 0]))
+        if (left <= EXACT and usual) or (
+            left <= ROUNDED and (off > rounding).sum() <= _exceptions(t)
+        ):
             return _formula(target, slope, name, start, max(rounding, 1e-6 * float(np.ptp(t))))
     whole = bool((x == np.floor(x)).all()) and -1 <= x.min() <= 0.1 * rows and x.max() <= 2 * rows
     if whole and len(np.unique(x)) == len(x):
         steps = np.sign(np.diff(t[np.argsort(x)]))
-        if min((steps < 0).sum(), (steps > 0).sum()) <= EXCEPTIONS * len(steps):
+        down, up = int((steps < 0).sum()), int((steps > 0).sum())
+        if down + up >= LEAST and min(down, up) <= EXCEPTIONS * (down + up):
             return _("it numbers the rows, which are sorted by {target}", target=target)
     return ""
 
@@ -206,6 +210,10 @@ def _line(x: Vector, t: Vector) -> tuple[float, float, float]:
     By least squares, without the exceptions: the rows farthest from a first line, which is that of all
     rows or the one through the medians of the lower and the upper third of x (Tukey's resistant line).
     """
+    exceptions = _exceptions(t)
+    if exceptions < EXCEPTIONS * (LEAST_ROWS - 1):
+        return 1.0, 0.0, 0.0
+    last = len(t) - 1 - int(exceptions)
     low, high = np.quantile(x, [1 / 3, 2 / 3])
     lower, upper = x <= low, x >= high
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
@@ -214,10 +222,15 @@ def _line(x: Vector, t: Vector) -> tuple[float, float, float]:
         found = [_left(x, t)]
         for first in ((slope, np.median(t - slope * x)), found[0][1:]):
             off = np.abs(t - first[1] - first[0] * x)
-            near = off <= np.quantile(off, 1 - EXCEPTIONS)
+            near = off <= np.partition(off, last)[last]
             if near.any():
                 found.append(_left(x[near], t[near]))
     return min(found[1:] or found)
+
+
+def _exceptions(t: Vector) -> float:
+    """How many rows may be exceptions: one in a hundred of those that do not have the usual value."""
+    return EXCEPTIONS * int((t != np.median(t)).sum())
 
 
 def _left(x: Vector, t: Vector) -> tuple[float, float, float]:
