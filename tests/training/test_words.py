@@ -207,7 +207,7 @@ def test_the_engine_that_is_told_is_the_one_that_runs(
         assert line.startswith(
             f"NumPy, or compiled if the recipe that is found takes {enough:,} steps or more: compiling"
         )
-    assert "and saves up to " in engine_line(trainer, x, t, None, most, enough)
+    assert "and saves up to " in engine_line(trainer, x, t, None, 100 * most, enough)
     assert engine_line(trainer, x, t, None, enough - 1, least).startswith("NumPy, as compiling")
 
 

@@ -88,7 +88,7 @@ def engine_line(
     return _(
         "compiled; compiling takes {time}, once, and saves {saved}",
         time=compiling,
-        saved=_("up to {saved}", saved=saved) if few else saved,
+        saved=_("up to {saved}", saved=saved) if few and estimate.saved(steps) >= 1 else saved,
     )
 
 
