@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chainrule.atomic_write import Pathish
-from chainrule.drawing.fonts import set_fonts
+from chainrule.drawing.fonts import lay_out
 from chainrule.drawing.saving import check_path
 from chainrule.errors import ShapeError
 from chainrule.explaining import Contributions
@@ -125,9 +125,8 @@ def _number(ax: Axes, end: float, i: int, size: float, digits: int) -> Annotatio
 def _make_room(ax: Axes, texts: Sequence[Annotation]) -> None:
     """Move the limits of x apart, so that no text reaches beyond the axes."""
     figure: Any = ax.figure
-    set_fonts(figure, needed=False)
     low, high = ax.get_xlim()
-    figure.draw_without_rendering()
+    lay_out(figure, needed=False)
     wide = ax.get_window_extent().width - 2 * EDGE
     reach = [
         (text.xy[0], text.get_window_extent(), ax.transData.transform(text.xy)[0]) for text in texts
