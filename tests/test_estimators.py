@@ -148,6 +148,23 @@ def test_frames_with_texts_dates_categories_and_gaps() -> None:
         model.predict(frame.rename(columns={"age": "years"}))
 
 
+def test_dates_in_texts_are_dates_and_later_rows_are_read_like_them() -> None:
+    frame, price = cars(300)
+    texts = frame.assign(sold=frame["sold"].dt.strftime("%d/%m/%Y"))
+    model = NetworkRegressor("table", hidden=(8,), epochs=3, random_state=0)
+    answers = model.fit(texts, price).predict(texts)
+    np.testing.assert_array_equal(answers, model.fit(frame, price).predict(frame))
+    one = texts[texts["sold"].str[:2].astype(int) <= 12].iloc[[0]]  # 3/4/2020, alone
+    np.testing.assert_allclose(
+        model.fit(texts, price).predict(one), answers[one.index], rtol=1e-4, atol=1e-4
+    )
+    model.set_params(categorical_features=["sold"]).fit(texts, price)
+    assert "sold" in model.preparation_.columns or any(
+        "sold" in n for n in model.preparation_.notes
+    )
+    assert "sold: month" not in model.preparation_.features
+
+
 @pytest.mark.parametrize("gap", [None, np.nan, pd.NA])
 def test_labels_that_are_missing_are_named(gap: Any) -> None:
     """fivethirtyeight/data marvel-wikia-data.csv: good, bad, or nothing."""

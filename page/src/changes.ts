@@ -1,6 +1,7 @@
 /** Changed settings in words: those of a run, and those of a moment on the time line. */
 
 import type { Settings } from "./contract";
+import { inputName } from "./draw/network";
 import type { App } from "./stores.svelte";
 
 /** Longer lists are only counted. */
@@ -23,7 +24,8 @@ export function changesTold(app: App, changed: Partial<Settings>): string {
     }
     // The columns of a table have their own names, be they x or circle.
     const own = data === "own" && (name === "features" || name === "target");
-    const word = (one: unknown) => (own ? String(one) : app.named("value", String(one)));
+    const word = (one: unknown) =>
+      own ? inputName(app, String(one)) : app.named("value", String(one));
     const several = value !== null && typeof value === "object";
     const shown = several ? app.list("items", Object.values(value).map(word)) : word(value);
     return app.t("setting.changed", { setting, value: shown });

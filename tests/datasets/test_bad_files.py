@@ -71,7 +71,7 @@ NOTED: list[tuple[str, bytes, list[object], str]] = [
     ("D14 1_000", b"a,b\n1_000,1\n2_000,2\n", [1000, 2000],
      "2 cells of 'a' are numbers written another way, such as '1_000' (line 2), read as 1000."),
     ("D14 dates", b"a,b\n2024-01-31,1\n2024-02-01,2\n", [19753, 19754],
-     "'a' holds dates or times, such as '2024-01-31' (line 2). (As texts: --text a.)"),
+     "'a' holds dates or times, such as '2024-01-31' (line 2). (As texts: kinds={'a': 'text'} (--text a).)"),
     ("D14 dates in two orders", b"a,b\n1/2/2024,1\n2/3/2024,2\n", ["1/2/2024", "2/3/2024"],
      "'a' holds dates, and each is a text of its own. (As numbers of days: --date a.)"),
     ("D15 a doubled column", b"a,a,t\n1,2,x\n3,4,y\n", [1, 3],

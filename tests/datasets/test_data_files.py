@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import inspect
 import io
 import json
 import sqlite3
@@ -74,7 +75,7 @@ def make(kind: str, folder: Path) -> Path:
 @pytest.mark.parametrize("kind", ["parquet", "xlsx", "sqlite"])
 def test_the_same_table_from_every_file(kind: str, tmp_path: Path) -> None:
     path = make(kind, tmp_path)
-    table = read(path, kinds={"day": "date"} if kind == "sqlite" else None)
+    table = read(path)
     assert table.names == tuple(NAMES)
     assert same(table["whole"], [1, NAN, 3, 4])
     assert same(table["real"], [1.5, 2.25, NAN, -1])
@@ -82,9 +83,12 @@ def test_the_same_table_from_every_file(kind: str, tmp_path: Path) -> None:
     assert same(table["day"], [19753, NAN, 1, -1])
     text = "\n".join(",".join("" if c is None else str(c) for c in row) for row in [NAMES, *ROWS])
     (tmp_path / "d.csv").write_text(text)
-    assert table.fingerprint() == read_csv(tmp_path / "d.csv", kinds={"day": "date"}).fingerprint()
+    assert table.fingerprint() == read_csv(tmp_path / "d.csv").fingerprint()
     bare = path.rename(tmp_path / "noending")
-    assert read(bare, kinds={"day": "date"}).fingerprint() == table.fingerprint()
+    assert read(bare).fingerprint() == table.fingerprint()
+    texts = read(bare, kinds={"day": "text"})["day"].tolist()
+    if kind != "parquet":  # whose dates are no texts to begin with
+        assert [text[:10] for text in texts] == ["2024-01-31", "", "1970-01-02", "1969-12-31"]
 
 
 @pytest.mark.parametrize("kind", ["parquet", "xlsx", "sqlite"])
@@ -381,12 +385,46 @@ def test_connections(tmp_path: Path) -> None:
     )
     with pytest.raises(DataError, match="the query gives no rows; a select is needed"):
         read_sql("create table u (a)", connection)
-    with pytest.raises(SettingError, match="give the path of an SQLite file, or a connection"):
+    with pytest.raises(
+        SettingError, match="database=7: give the path of an SQLite file, or a connection"
+    ):
         read_sql("select 1", 7)
     connection.close()
     duckdb: Any = pytest.importorskip("duckdb")
     days = read_sql("select date '1970-01-02' as d, 1.25::decimal(5,2) as m", duckdb.connect())
     assert (days["d"].tolist(), days["m"].tolist()) == ([1], [1.25])
+
+
+def test_readers_share_their_options(tmp_path: Path) -> None:
+    """What one reader calls kinds, decimal, missing_words and day_first, all of them do."""
+    names = ["day", "price", "kind", "t"]
+    rows: list[list[Any]] = [
+        ["3/4/2024", "1.234", "none", 1],
+        ["4/4/2024", "5", "ok", 2],
+        ["5/4/2024", "7", "bad", 3],
+    ]
+    text = "\n".join(",".join(map(str, row)) for row in [names, *rows])
+    (tmp_path / "d.csv").write_text(text)
+    columns = {name: [row[j] for row in rows] for j, name in enumerate(names)}
+    workbook(tmp_path / "d.xlsx", A=[names, *rows])
+    options: dict[str, Any] = {
+        "kinds": {"price": "number"}, "decimal": ",", "missing_words": ["none"], "day_first": True,
+    }  # fmt: skip
+    tables = [
+        read_csv(tmp_path / "d.csv", **options),
+        read_excel(tmp_path / "d.xlsx", **options),
+        read_parquet(parquet(tmp_path / "d.parquet", columns), **options),
+        read_sql("data", database(tmp_path / "d.sqlite", names, rows), **options),
+        *(read(tmp_path / f"d.{e}", **options) for e in ("csv", "xlsx", "parquet", "sqlite")),
+    ]
+    for table in tables:
+        assert table.fingerprint() == tables[0].fingerprint()
+        assert table["day"][0] == (dt.date(2024, 4, 3) - dt.date(1970, 1, 1)).days
+        assert table["price"][0] == 1234
+        assert table["kind"].tolist() == ["", "ok", "bad"]
+    shared = [list(inspect.signature(reader).parameters.values())[-4:] for reader in
+              (read, read_csv, read_excel, read_parquet, read_sql)]  # fmt: skip
+    assert all(options == shared[0] for options in shared)
 
 
 def test_bad_databases(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.strangers.odd_tables import same
 
-from chainrule.datasets import Table
+from chainrule.datasets import Form, Preprocessor, Table, parse_csv
+from chainrule.datasets.matching import table_of
 from chainrule.errors import DataError
 
 NAN = math.nan
@@ -244,3 +245,59 @@ def test_a_stream_that_fails() -> None:
     reader = pa.RecordBatchReader.from_batches(pa.schema({"a": pa.int64()}), batches())
     with pytest.raises(DataError, match=r"the frame's columns cannot be read: .*the disk is gone"):
         Table(reader, "the frame")
+
+
+# -- dates that are texts -----------------------------------------------------------------------
+
+DAYS = ["2024-01-31", "", "2024-02-01", "1970-01-02"]
+
+
+def test_texts_that_are_dates_are_dates_in_every_frame_as_in_csv() -> None:
+    cells = {"day": DAYS, "code": ["20240131", "20240201", "", "20240202"], "n": [1, 2, 3, 4]}
+    lines = [",".join(map(str, row)) for row in zip(*cells.values(), strict=True)]
+    by_file = parse_csv("\n".join(["day,code,n", *lines]).encode(), "d.csv")
+    pd, pa, pl = pandas(), arrow(), polars()
+    gaps = [day or None for day in DAYS]
+    for frame in (
+        cells,
+        pd.DataFrame(cells),
+        pd.DataFrame({"day": pd.Series(gaps, dtype=object), "n": [1, 2, 3, 4]}),
+        pd.DataFrame({"day": pd.Series(gaps, dtype="string"), "n": [1, 2, 3, 4]}),
+        pl.DataFrame({"day": gaps, "n": [1, 2, 3, 4]}),
+        pa.table({"day": gaps, "n": [1, 2, 3, 4]}),
+    ):
+        table = Table(frame)
+        assert same(table["day"], by_file["day"].tolist()), type(frame)
+        assert table.form("day") == by_file.form("day") == Form("date")
+        (note,) = table.notes
+        assert note.startswith("'day' holds dates or times, such as '2024-01-31'. (As texts: ")
+        assert note.said("en", "command").endswith("(As texts: --text day.)")  # type: ignore[attr-defined]
+        as_texts = Table(frame, kinds={"day": "text"})
+        assert as_texts["day"].tolist() == DAYS
+        assert as_texts.notes == ()
+    # 20240131 is a number in a file, and a text that a frame calls one stays one.
+    assert Table(cells)["code"].tolist() == cells["code"]
+
+
+def test_categories_and_what_can_be_read_in_two_ways_stay_texts() -> None:
+    pd, pl = pandas(), polars()
+    for frame in (
+        pd.DataFrame({"day": pd.Categorical([day or None for day in DAYS])}),
+        pl.DataFrame({"day": pl.Series(DAYS, dtype=pl.Categorical)}),
+        {"day": ["1/5/2019", "", "2/6/2019", "2/6/2019"]},
+        {"day": ["2024-01-31", "", "2024-02-01", "soon"]},
+    ):
+        assert Table(frame).kind("day") == "text"
+    sure = Table({"day": ["13/5/2019", "2/6/2019"]})
+    assert sure["day"].tolist() == [18029, 18049]
+    assert sure.form("day") == Form("date", day_first=True)
+
+
+def test_a_model_of_dates_in_texts_takes_later_rows_in_the_same_order_of_day_and_month() -> None:
+    rng = np.random.default_rng(0)
+    days = [dt.date(2020, 1, 1) + dt.timedelta(int(d)) for d in rng.integers(0, 900, 300)]
+    table = Table({"day": [f"{d:%d/%m/%Y}" for d in days], "t": [d.month for d in days]})
+    prepared = Preprocessor.fit(table, "t", "regression")
+    assert "day: month" in prepared.features
+    later = table_of({"day": ["3/4/2021"]}, {"day": prepared.forms["day"]})
+    assert later["day"].tolist() == [(dt.date(2021, 4, 3) - dt.date(1970, 1, 1)).days]

@@ -14,6 +14,7 @@ from chainrule.errors import DataError, SettingError
 from chainrule.explaining.importance import rows_for
 from chainrule.files import Model
 from chainrule.layers.initial import generator
+from chainrule.training import progress
 
 
 def shuffled(table: Table, name: str, order: Any) -> dict[str, Any]:
@@ -170,3 +171,32 @@ def test_what_is_refused() -> None:
         cr.permutation_importance(model, np.zeros((3, 5)))
     with pytest.raises(SettingError, match="repeats"):
         cr.permutation_importance(model, table, repeats=0)
+
+
+@pytest.mark.parametrize(
+    ("lang", "words"), [("en", ("shuffling columns", "the effect of 'size'", "5 of 5")),
+                        ("zh", ("打乱各列", "“size”的影响", "5/5"))],
+)  # fmt: skip
+def test_what_takes_long_shows_how_far_it_is(
+    lang: str,
+    words: tuple[str, ...],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, table = model_of("plain", "regression"), a_table("regression")
+
+    def shown(mode: str | None) -> str:
+        cr.permutation_importance(model, table, progress=mode, lang=lang)
+        cr.partial_dependence(model, table, "size", progress=mode, lang=lang)
+        return capsys.readouterr().err
+
+    assert shown(None) == shown("lines") == shown("bar") == ""  # it takes no second
+    monkeypatch.setattr(progress, "LINE_SECONDS", -1.0)
+    lines = shown("lines").splitlines()
+    assert lines[4].startswith(words[0])
+    assert lines[4].endswith(words[2])
+    assert lines[-1].startswith(words[1])
+    monkeypatch.setitem(progress.ProgressOfParts.OPTIONS, "delay", 0)
+    assert "0%|" in shown("bar")
+    with pytest.raises(SettingError, match="progress="):
+        shown("loud")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,46 @@ def test_bars_lead_from_the_mean_row_to_this_row() -> None:
     assert ax.get_yticklabels()[-1].get_text() == "另外 16 列"
     assert ax.patches[-1].get_width() == pytest.approx(sum(range(16)))
     cr.draw_contributions(why([0.0, 0.0]))  # nothing to say, and no fault
+
+
+@pytest.mark.parametrize("font", ["DejaVu Sans", "DejaVu Serif", "DejaVu Sans Mono"])
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize(
+    ("added", "start"),
+    [([3, -2.9, 0.02, 0.5], 2.0), ([-123456, -23456, 3400, -12.0], 1234567.0), ([1.0], 0.0),
+     (np.linspace(-2, 2, 15), 0.0), ([5.1, -5.0, 1e-4], 3.0), ([0.0, 0.0], 1.0)],
+)  # fmt: skip
+def test_no_text_of_the_bars_touches_a_line(
+    added: Any, start: float, lang: str, font: str, tmp_path: Path
+) -> None:
+    """At every size, the numbers stand in boxes above the lines, beside their bars, within the axes."""
+    matplotlib: Any = pytest.importorskip("matplotlib")
+    found = why(added)
+    moved = found.value - found.start + start
+    found = dataclasses.replace(found, start=np.full(1, start), value=moved)
+    with matplotlib.rc_context({"font.family": font}):
+        figure = cr.draw_contributions(found, lang=lang, path=tmp_path / "a.png")
+        (ax,) = axes_of(figure)
+        figure.draw_without_rendering()
+        edges = ax.get_window_extent()
+        bars = [bar.get_window_extent() for bar in ax.patches]
+        *numbers, mean, this = ax.texts
+        for text, bar in zip(numbers, bars, strict=True):
+            box = text.get_bbox_patch()
+            assert box.get_facecolor() == ax.get_facecolor()
+            assert text.get_zorder() > max(line.get_zorder() for line in ax.lines)
+            around = box.get_window_extent()
+            assert edges.x0 < around.x0 < around.x1 < edges.x1
+            assert around.x1 < bar.x0 or around.x0 > bar.x1
+        boxes = [text.get_window_extent() for text in ax.texts]
+        for i, one in enumerate(boxes):
+            assert not any(one.overlaps(other) for other in boxes[:i])
+        for text in (mean, this):
+            box = text.get_window_extent()
+            lines = [line.get_window_extent() for line in ax.lines]
+            assert not any(box.y0 < line.y1 and line.y0 < box.y1 and box.x0 < line.x1
+                           and line.x0 < box.x1 for line in lines)  # fmt: skip
+            assert edges.y0 < box.y0
 
 
 def test_they_are_saved_in_every_format(tmp_path: Path) -> None:

@@ -13,8 +13,10 @@ from tests.cli.driver import as_json, good, run
 
 import chainrule as cr
 from chainrule.cli import train_options
+from chainrule.engine.cost import Estimate
 from chainrule.training import rivals
 from chainrule.training.metrics import row_losses
+from chainrule.training.recipes import Choice, Recipe
 from chainrule.training.rivals import clearly_better, presets_for
 
 Array = npt.NDArray[Any]
@@ -103,6 +105,11 @@ def test_train_keeps_the_better_one(
     write("data.csv", make(700))
     told = good("train", "data.csv", "--target", "y", "--out", "m.safetensors")
     assert "Two presets are tried, plain and table" in told
+    assert re.search(r"\n +table: 256 epochs of \d+ steps", told)
+    engines = re.findall(r"^(?:engine)? +((?:plain|table): (?:NumPy|compiled))", told, re.M)
+    assert engines in ([], ["plain: NumPy", "table: compiled"]), (
+        told
+    )  # one line where they are alike
     assert re.search(rf"^preset +{winner}: ", told, re.MULTILINE), told
     found = as_json("train", "data.csv", "--target", "y", "--out", "n.safetensors")
     training = found["training"]
@@ -134,6 +141,29 @@ def test_settings_that_are_given_leave_one_preset(
     found = as_json("train", "data.csv", "--target", "y", *options)
     assert found["training"]["preset"] == "plain"
     assert "tried_presets" not in found["training"]
+
+
+@pytest.mark.parametrize("decay", [0.1, 1.0])
+def test_what_the_plan_says_of_the_engine_is_what_happens(
+    decay: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The recipe is found while training; from 200 steps on, 100 epochs here, compiling is said to pay."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CHAINRULE_ENGINE", raising=False)
+    monkeypatch.setattr(Estimate, "pays", lambda self, steps: steps >= 200)
+    monkeypatch.setattr(Estimate, "least_steps", 200)
+    monkeypatch.setattr(Choice, "recipe", property(lambda self: _of_decay(self, decay)))
+    write("data.csv", line(60))
+    told = good("train", "data.csv", "--target", "y", "--force")
+    assert "NumPy, or compiled if the recipe that is found takes 200 steps or more" in told
+    training = as_json("train", "data.csv", "--target", "y", "--force")["training"]
+    assert training["engine"] == ("compiled" if decay == 0.1 else "numpy")
+    assert (2 * training["epochs"] >= 200) == (decay == 0.1)
+
+
+def _of_decay(choice: Choice, decay: float) -> Recipe:
+    """The recipe of this decay, whatever the losses."""
+    return next(recipe for recipe in choice.recipes if recipe.weight_decay == decay)
 
 
 def test_more_rows_than_can_be_tried_are_spoken_of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import json
 import pickle
 from typing import Any
@@ -13,8 +14,10 @@ import pytest
 import chainrule as cr
 from chainrule.errors import NonFiniteError
 from chainrule.lang.messages import in_language
-from chainrule.training.choice import engine_line
-from chainrule.training.progress import _brief
+from chainrule.text_width import cells_wide
+from chainrule.training.choice import choose, engine_line
+from chainrule.training.cost import step_estimate
+from chainrule.training.progress import Progress, _brief
 
 X, T = cr.datasets.spiral()
 
@@ -142,6 +145,70 @@ def test_an_error_while_held_out_rows_are_evaluated_stays_a_message() -> None:
     assert caught.value.said("zh").startswith(
         "训练在第 1 轮之后停止，当时正在评估验证集。MeanSquaredError：输出都是有限数"
     )
+
+
+class Terminal(io.StringIO):
+    """A terminal, as wide as COLUMNS says."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("columns", [30, 40, 60, 80, 120])
+def test_progress_fits_the_terminal(
+    lang: str, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    progress = Progress("bar", 256, 8, lang)
+    progress.bar.dynamic_ncols, progress.bar.ncols = None, columns
+    progress.say(cr.Recipe(60, 0.1).told)
+    figures = {"loss": 0.5, "val_loss": 0.75, "val_accuracy": 0.9}
+    for epoch in range(1, 257):
+        progress._done += 8
+        progress.epoch(epoch, figures)
+    progress.close()
+    shown = terminal.getvalue()
+    lines = [line for part in shown.split("\n") for line in part.split("\r")]
+    assert max(map(cells_wide, lines)) <= columns
+    if columns >= 40:
+        assert ("held-out 90.0%" if lang == "en" else "验证集准确率 90.0%") in lines[-2]
+    if columns == 40 or columns >= 80:
+        assert ("|" in lines[-2]) == (columns >= 80), lines[-2]
+
+
+def test_notes_on_a_terminal_break_between_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "16")
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    Progress("notes", 1, 1).say("a line that is too long")
+    assert terminal.getvalue() == "a line that is\ntoo long\n"
+
+
+@pytest.mark.parametrize("least", [1, 1000, None])
+def test_the_engine_that_is_told_is_the_one_that_runs(
+    least: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of steps whose number is found while training, from `least` to the most."""
+    monkeypatch.delenv("CHAINRULE_ENGINE", raising=False)
+    trainer = cr.Trainer(net(), cr.SGD(0.1))
+    x, t, _none = trainer.model._prepare(X, T)
+    enough = step_estimate(trainer, x, t, None).least_steps
+    assert choose(trainer, x, t, None, enough - 1).engine == "numpy"
+    assert choose(trainer, x, t, None, enough).engine == "compiled"
+    most = 10 * enough
+    line = engine_line(trainer, x, t, None, most, least)
+    if least is None:
+        assert line.startswith("compiled; compiling takes ")
+        assert "up to" not in line
+    else:
+        assert line.startswith(
+            f"NumPy, or compiled if the recipe that is found takes {enough:,} steps or more: compiling"
+        )
+    assert "and saves up to " in engine_line(trainer, x, t, None, 100 * most, enough)
+    assert engine_line(trainer, x, t, None, enough - 1, least).startswith("NumPy, as compiling")
 
 
 def test_the_engine_and_why_in_chinese(monkeypatch: pytest.MonkeyPatch) -> None:

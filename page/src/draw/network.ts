@@ -14,14 +14,24 @@ export function featureKeys(hello: Hello, state: State): string[] {
   return isTable(state) ? state.data.names : hello.choices.features;
 }
 
-/** A feature as formulas write it; a column of a table keeps its name. */
-export function featureName({ named, t }: App, state: State, key: string): string {
+/** The inputs that tell of missing cells, as the server names them: of a number, and of a text. */
+const MISSING = /^(.*)( |=)\(missing\)$/s;
+
+/** An input that a table's column became; the column keeps its name. */
+export function inputName({ t }: App, key: string): string {
+  const [, column, sign] = MISSING.exec(key) ?? [];
+  if (column === undefined) return key;
+  return t(sign === "=" ? "network.missing_text" : "network.missing", { column });
+}
+
+/** A feature as formulas write it, or an input of a table. */
+export function featureName(app: App, state: State, key: string): string {
   if (state.data.image) {
     const place = state.data.names.indexOf(key);
     const across = state.data.image[1];
-    return t("network.pixel", { row: Math.floor(place / across), column: place % across });
+    return app.t("network.pixel", { row: Math.floor(place / across), column: place % across });
   }
-  return isTable(state) ? key : named("value", key);
+  return isTable(state) ? inputName(app, key) : app.named("value", key);
 }
 
 export function column(state: State, index: number): Column | undefined {

@@ -125,7 +125,7 @@ def applicable(data: str) -> frozenset[str]:
         return every - {"sheet", "query"}
     if not os.path.lexists(data):
         return frozenset()
-    typed = frozenset({"text", "number", "date", "decimal", "day_first"})
+    typed = frozenset({"text", "number", "date", "decimal", "missing_words", "day_first"})
     by_format: dict[str | None, frozenset[str]] = {
         None: every,  # it goes by the first bytes
         "text": every - {"sheet", "query"},

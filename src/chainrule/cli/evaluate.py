@@ -157,14 +157,15 @@ def evaluate(
     scores, notes = score_all(loaded, preparation, rows_given)
     main = scores.get("held_out") or scores.get("all") or scores["training"]
     verdicts = [score.verdict for score in scores.values() if score.verdict]
-    found = importance_of(loaded, main, repeats, seed) if importance else None
+    progress = None if as_json else "auto"
+    found = importance_of(loaded, main, repeats, seed, progress) if importance else None
     curve = calibration_of(loaded, main) if calibration else None
     if report is not None:
         from chainrule.cli.evaluation_report import write_report
 
         write_report(
             report, force, command_line(context), loaded, model, data, rows_given, scores, notes,
-            columns, repeats,
+            columns, repeats, progress,
         )  # fmt: skip
     if as_json:
         result: dict[str, object] = {"model": model, "data": data, "target": preparation.target}

@@ -32,6 +32,7 @@ def write_report(
     notes: Sequence[str],
     columns: Sequence[str],
     repeats: int,
+    progress: str | None,
 ) -> None:
     """Write the page of the rows held out, or of all rows of other data."""
     from chainrule.plots.evaluation_report import Judgement, evaluation_page
@@ -63,5 +64,6 @@ def write_report(
         table.fingerprint(),
         columns,
         repeats,
+        progress,
     )
     write_whole(path, evaluation_page(judgement, current()).encode(), overwrite=force)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.cli.terminal import paragraph, printable, rows, say, table, too_wide
+from chainrule.cli.terminal import paragraph, printable, rows, say, table, tongue, too_wide
 from chainrule.errors import DataError
 from chainrule.explaining.encoded import answers_of
 from chainrule.explaining.wording import CAVEAT, LOST, lost_text
@@ -168,7 +168,9 @@ def importance_json(importance: Importance) -> dict[str, object]:
     }
 
 
-def importance_of(model: Model, score: Score, repeats: int, seed: int) -> Importance:
+def importance_of(
+    model: Model, score: Score, repeats: int, seed: int, progress: str | None
+) -> Importance:
     """The importance of every column on the scored rows, of a large table on some of them."""
     from chainrule.explaining import permutation_importance
     from chainrule.explaining.importance import rows_for
@@ -181,6 +183,8 @@ def importance_of(model: Model, score: Score, repeats: int, seed: int) -> Import
         repeats=repeats,
         seed=seed,
         most_rows=rows_for(len(preparation.columns), repeats),
+        progress=progress,
+        lang=tongue(),
     )
 
 

@@ -197,9 +197,23 @@ def show_plan(plan: Plan) -> None:
     first, *others = plan.training
     pairs.append((_("training"), _("{rows}; {steps}", rows=plan.held_out, steps=first)))
     pairs += [("", line) for line in others]
-    pairs.append((_("engine"), plan.engine))
+    if plan.rival is not None:
+        pairs.append(("", _of(plan.rival, plan.rival.training[0])))
+    pairs += [(_("engine") if i == 0 else "", line) for i, line in enumerate(_engine_lines(plan))]
     rows(pairs)
     say()
+
+
+def _engine_lines(plan: Plan) -> list[Text]:
+    """The engine that trains; of two presets each has its own."""
+    if plan.rival is None or plan.rival.engine == plan.engine:
+        return [plan.engine]
+    return [_of(each, each.engine) for each in (plan, plan.rival)]
+
+
+def _of(plan: Plan, told: Text) -> Text:
+    """What is told of one of two presets."""
+    return _("{preset}: {told}", preset=plan.way.name, told=told)
 
 
 def show_name(plan: Plan) -> None:

@@ -156,6 +156,11 @@ class PlainWay(Way):
             ),
         )
 
+    @property
+    def least_steps(self) -> int:
+        """How many updates the shortest recipe makes."""
+        return self.steps_of_epoch * min(recipe.epochs for recipe in self.recipes)
+
     def values(self) -> dict[str, Any]:
         """The settings, by the names of their ranges; epochs and decay are those of the first recipe."""
         return {

@@ -52,7 +52,7 @@ class Plan:
     network: Text
     held_out: Text
     training: tuple[Text, ...]
-    engine: str
+    engine: Text
     out: str
     #: The name that the model would have had, if that was taken.
     renamed: str
@@ -148,7 +148,9 @@ class _Divided:
                 held=len(split.held),
             ),
             training=(*way.training_lines(), *_ensemble_line(options)),
-            engine=engine_line(way.trainer, *first, steps=way.steps * len(way.networks)),
+            engine=engine_line(
+                way.trainer, *first, *(n * len(way.networks) for n in (way.steps, way.least_steps))
+            ),
             out=self.out,
             renamed=self.renamed,
             facts=_facts(options, self.table, split, way),

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.cli.interrupt import CtrlC
-from chainrule.cli.terminal import say
+from chainrule.cli.terminal import paragraph
 from chainrule.cli.train_drawn import left_out
 from chainrule.cli.train_plan import Plan
 from chainrule.cli.train_preset import TableWay
@@ -51,7 +51,9 @@ def train_better(
         return replace(plain, way=trial), outcome
     plain_losses = _losses(trial, others, plain)
     if progress:
-        say(_("plain: {score} on {rows:,} rows left out; now table", **_told(plain_losses, plain)))
+        paragraph(
+            _("plain: {score} on {rows:,} rows left out; now table", **_told(plain_losses, plain))
+        )
 
     way = table.way
     assert isinstance(way, TableWay)
@@ -71,7 +73,7 @@ def train_better(
         return table, replace(tried, lines=(*lines, *tried.lines), facts={**tried.facts, **facts})
     if not ctrl_c.pressed:
         if progress:
-            say(_("table: {score}; now plain, on all rows", **_told(table_losses, plain)))
+            paragraph(_("table: {score}; now plain, on all rows", **_told(table_losses, plain)))
         trial = plain.way
         outcome = turn(
             trial, lambda: trial.train(plain.training_rows, plain.held_rows, progress, ctrl_c)

@@ -110,6 +110,11 @@ class Way(ABC):
         """How many updates the training makes."""
         return self.steps_of_epoch * self.epochs
 
+    @property
+    def least_steps(self) -> int:
+        """How few updates it may make, if their number is found while training."""
+        return self.steps
+
     @abstractmethod
     def _build(self, x: Array) -> None:
         """Make `networks`, for these rows."""
@@ -175,7 +180,7 @@ class Way(ABC):
                 **keeps,
             )
         first = self.networks[0]._prepare(*(a[: self.batch_size] for a in rows))
-        many = self.steps * len(self.networks)
+        many = self.steps_of_epoch * epochs * len(self.networks)
         self.trainer.engine_used = choose(self.trainer, *first, steps=many).engine
         with ctrl_c.left_to_others():
             histories = fit_many(

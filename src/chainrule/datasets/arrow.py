@@ -117,7 +117,7 @@ class _ArrowColumn:
         codes = np.concatenate([np.empty(0, np.int32), *self.parts]).astype(np.int32, copy=False)
         categories = [text.decode("utf-8", "surrogateescape") for text in self.seen][1:]
         if self.dictionary is not None:
-            return Read(Texts(codes, tuple(categories)).tidy())
+            return Read(Texts(codes, tuple(categories)).tidy(), categories=True)
         return Read(Texts(codes, tuple(categories)))
 
     def _values(self, chunk: Chunk) -> Column:

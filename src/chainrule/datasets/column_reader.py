@@ -17,7 +17,7 @@ from chainrule.datasets.cells import numbers_of
 from chainrule.datasets.columns import Texts
 from chainrule.datasets.deciding import Candidate, Decision
 from chainrule.datasets.forms import Form
-from chainrule.datasets.many_texts import ManyTexts, as_whole
+from chainrule.datasets.many_texts import ManyTexts
 from chainrule.datasets.remarks import Remarks
 from chainrule.datasets.rules import Reading
 from chainrule.datasets.storage import Growing, Storage
@@ -255,7 +255,7 @@ class ColumnReader:
             if words_beside is not None:
                 words[name] = words_beside
             numbers[j] = column = self.storage.growing()
-            column.append(as_whole(decision.numbers_of(self.texts[j])))
+            column.append(decision.numbers_of(self.texts[j]))
         pairs = zip(file.names, numbers, strict=True)
         blocks = self.storage.blocks((name, column) for name, column in pairs if column is not None)
         assert isinstance(file.lines, np.ndarray)

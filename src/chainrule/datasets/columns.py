@@ -73,11 +73,16 @@ class Texts:
 
 @dataclass(frozen=True)
 class Read:
-    """A column of a frame, already read; `truths`: its numbers are bools, `dates`: they are dates."""
+    """A column of a frame, already read.
+
+    `truths`: its numbers are bools; `dates`: they are dates; `categories`: its type says that its
+    texts are categories.
+    """
 
     values: Column | Texts
     truths: bool = False
     dates: bool = False
+    categories: bool = False
 
 
 def holds_dates(value: object) -> bool:
@@ -255,6 +260,6 @@ def is_missing(cell: object) -> bool:
 
 
 def whole_or_not(values: npt.NDArray[np.float64]) -> Column:
-    """The values as int64 if all are whole numbers."""
-    whole = bool((values == np.floor(values)).all())
+    """The values as int64 if all are whole numbers that a float holds exactly."""
+    whole = bool(((values == np.floor(values)) & (np.abs(values) < 2**53)).all())
     return values.astype(np.int64) if whole and len(values) else values

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.datasets.cells import NO_NUMBER, too_wide
-from chainrule.datasets.columns import Texts
+from chainrule.datasets.columns import Column, Texts, whole_or_not
 from chainrule.datasets.dates import ambiguous, day_first_in, day_of, surely_dates
 from chainrule.datasets.forms import Form
 from chainrule.datasets.writings import CURRENCIES, SCALES, UNITS, NumberText, parse_number
@@ -50,10 +50,10 @@ class Decision:
         new_codes[list(self.words)] = np.arange(len(self.words))
         return Texts(new_codes[text.codes], tuple(text.categories[i] for i in self.words))
 
-    def numbers_of(self, text: Texts) -> npt.NDArray[np.float64]:
-        """The numbers (n,), NaN where a cell is missing or a word."""
+    def numbers_of(self, text: Texts) -> Column:
+        """The numbers (n,), whole ones as int64; NaN where a cell is missing or a word."""
         assert self.values is not None
-        return np.append(self.values, np.nan)[text.codes]
+        return whole_or_not(np.append(self.values, np.nan)[text.codes])
 
 
 class Candidate:
@@ -172,10 +172,8 @@ class Candidate:
             and not self.number_ids
             and (words or form is None)
         ):
-            if form is None and surely_dates([categories[i] for i in words], day_first):
-                dates = self._dates(Form("date"), day_first)
-                return replace(dates, cases={**dates.cases, "read dates": words})
-            return Decision(Form("text"), cases=self._text_cases(words))
+            dates = self.sure_dates(day_first) if form is None else None
+            return dates or Decision(Form("text"), cases=self._text_cases(words))
         if form is None and words and len(self.number_ids) <= max(len(words), FEW_NUMBERS):
             return Decision(Form("text"), cases=self._text_cases(words))
         decimal, doubtful = self._decimal(decimal_option, fallback)
@@ -196,6 +194,14 @@ class Candidate:
         return Decision(
             column_form, values, word_ids, {what: cells for what, cells in cases.items() if cells}
         )
+
+    def sure_dates(self, day_first: bool | None = None) -> Decision | None:
+        """The days of the column; None unless all its cells are dates that can be read in one way."""
+        known = [i for i, c in enumerate(self.text.categories) if c not in self._missing]
+        if not surely_dates([self.text.categories[i] for i in known], day_first) or self.number_ids:
+            return None
+        dates = self._dates(Form("date"), day_first)
+        return replace(dates, cases={**dates.cases, "read dates": known})
 
     def _decimal(self, option: str, fallback: str) -> tuple[str, list[int]]:
         """The decimal sign, and the categories for which it is only a guess."""

@@ -7,17 +7,16 @@ import datetime as dt
 import io
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from chainrule.datasets.columns import short
 from chainrule.datasets.forms import Kinds
 from chainrule.datasets.layouts import layout_of
 from chainrule.datasets.opening import Pathish, fetch, refuse_others
-from chainrule.datasets.rules import Reading
+from chainrule.datasets.rules import Reading, reading_of
 from chainrule.datasets.storage import MEMORY
 from chainrule.datasets.table import Table
-from chainrule.datasets.text_tables import read_rows, reading_of
+from chainrule.datasets.text_tables import read_rows
 from chainrule.datasets.wording import advice, no_rows, quoted, some
 from chainrule.errors import DataError, ExtraMissingError, FormatError, nearest
 from chainrule.lang.messages import Spelled, Text, _, _n, sentences
@@ -49,8 +48,8 @@ def read_excel(
         ExtraMissingError: python-calamine is not installed.
         FormatError: not a workbook, a damaged one, or one with a password.
     """
-    reading = reading_of("utf-8", header, kinds, decimal, missing_words, day_first)
-    return excel_table(path, replace(reading, sheet=sheet))
+    reading = reading_of(kinds, decimal, missing_words, day_first, header=header, sheet=sheet)
+    return excel_table(path, reading)
 
 
 def excel_table(path: Pathish, reading: Reading) -> Table:

@@ -98,7 +98,8 @@ def _of_pandas(column: Any, name: object, source: str) -> object:
         codes = column.cat.codes.to_numpy()
         if isinstance(entries, Texts):
             return Read(
-                Texts(np.append(entries.codes, np.int32(-1))[codes], entries.categories).tidy()
+                Texts(np.append(entries.codes, np.int32(-1))[codes], entries.categories).tidy(),
+                categories=True,
             )
         return Read(np.append(entries, np.nan)[codes] if (codes < 0).any() else entries[codes])
     if kind.startswith("str"):

@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.datasets.columns import Column, Texts, encoded
+from chainrule.datasets.columns import Texts, encoded
 from chainrule.datasets.deciding import Candidate
 from chainrule.datasets.forms import Form
 from chainrule.datasets.rules import Reading
 from chainrule.datasets.storage import Storage
 
-__all__ = ["ManyTexts", "as_whole"]
+__all__ = ["ManyTexts"]
 
 
 class ManyTexts:
@@ -36,7 +36,7 @@ class ManyTexts:
             self.numbers.append(np.full(len(cells), np.nan))
         else:
             words = decision.words_of(text)
-            self.numbers.append(as_whole(decision.numbers_of(text)))
+            self.numbers.append(decision.numbers_of(text))
         if words is None or self.form.kind != "mixed":
             return
         if self.codes is None:
@@ -53,10 +53,3 @@ class ManyTexts:
     def words(self) -> Texts | None:
         """The words among the numbers; None if there are none."""
         return None if self.codes is None else Texts(self.codes, tuple(self.code_of))
-
-
-def as_whole(values: npt.NDArray[np.float64]) -> Column:
-    """The values as int64 if all are whole and none is missing, as in a plain number column."""
-    if bool((values == np.floor(values)).all()) and bool((np.abs(values) < 2**53).all()):
-        return values.astype(np.int64)
-    return values

@@ -7,7 +7,7 @@ from string import Formatter
 
 import numpy as np
 
-from chainrule.lang.messages import Joined, Message, Text, listed
+from chainrule.lang.messages import READERS, Joined, Message, Spelled, Text, listed
 
 __all__ = ["message_from_json", "message_to_json"]
 
@@ -30,6 +30,8 @@ def message_to_json(text: object) -> object:
             **data,
             "values": {name: message_to_json(value) for name, value in text.values.items()},
         }
+    if isinstance(text, Spelled):
+        return {"readers": {who: message_to_json(spelt) for who, spelt in text.readers.items()}}
     if isinstance(text, Joined):
         return {"list": text.kind, "parts": [message_to_json(part) for part in text.parts]}
     if isinstance(text, np.generic):
@@ -59,6 +61,13 @@ def _decode(data: object, most: int) -> object:
         return data
     if "parts" in data:
         text: Text = listed([_decode(part, most) for part in data["parts"]], data["list"])
+    elif "readers" in data:
+        spelt = {
+            who: _decode(data["readers"][who], most) for who in READERS if who in data["readers"]
+        }
+        if not all(isinstance(text, str) for text in spelt.values()):
+            raise TypeError
+        text = Spelled(**spelt)  # type: ignore[arg-type]
     else:
         values = {name: _decode(value, most) for name, value in data["values"].items()}
         template, plural = data["template"], data.get("plural")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from chainrule.datasets.arrow import arrow_columns
@@ -12,7 +13,7 @@ from chainrule.datasets.forms import Kinds
 from chainrule.datasets.frames import by_unique_name
 from chainrule.datasets.matching import typed_table
 from chainrule.datasets.opening import Pathish, refuse_others, regular_file, room_for
-from chainrule.datasets.rules import Reading
+from chainrule.datasets.rules import Reading, reading_of
 from chainrule.datasets.table import Table
 from chainrule.datasets.wording import no_rows, quoted, some
 from chainrule.errors import ExtraMissingError, FormatError
@@ -31,17 +32,25 @@ SETTINGS = {
 }
 
 
-def read_parquet(path: Pathish, kinds: Kinds | None = None) -> Table:
+def read_parquet(
+    path: Pathish,
+    kinds: Kinds | None = None,
+    *,
+    decimal: str = "",
+    missing_words: Iterable[str] | None = None,
+    day_first: bool | None = None,
+) -> Table:
     """Read a Parquet file; its cells become those of a table as an Arrow frame's do, see `Table`.
 
-    `kinds`: as in `read_csv`, for columns of texts that are numbers or dates, or the reverse.
+    The options are those of `read_csv`, for columns of texts; only words that are given as
+    `missing_words` count as missing, since the file knows which cells are.
 
     Raises:
         DataError: the file cannot be opened, has no rows, or a column that no table can have.
         ExtraMissingError: DuckDB is not installed.
         FormatError: not a Parquet file, or a damaged one.
     """
-    return parquet_table(path, Reading(kinds=dict(kinds or {})))
+    return parquet_table(path, reading_of(kinds, decimal, missing_words, day_first))
 
 
 def parquet_table(path: Pathish, reading: Reading) -> Table:

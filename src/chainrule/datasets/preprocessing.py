@@ -20,6 +20,7 @@ from chainrule.datasets.dates import date_part
 from chainrule.datasets.described import VERSION, check_json, part_from_json, part_to_json
 from chainrule.datasets.fitting import ENCODINGS, EncodingName, filled_notes, fit_columns
 from chainrule.datasets.forms import Form, Kind
+from chainrule.datasets.giveaways import giveaway_notes
 from chainrule.datasets.note_json import message_from_json, message_to_json
 from chainrule.datasets.parts import (
     CodeColumn,
@@ -302,6 +303,9 @@ class Preprocessor:
         form = table.form(target)
         if rule.classes is not None and form is not None and form.kind != "text":
             form = replace(form, kind="mixed")  # a word in later rows is an unknown class
+        prepared = cls(target, rule, parts, notes, form)
+        ids = None if rule.classes is None else prepared.targets(table).astype(np.int64)
+        notes += giveaway_notes(table, target, ids, prepared.columns)
         return cls(target, rule, parts, notes, form)
 
     @classmethod

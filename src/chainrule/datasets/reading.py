@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import Literal
 
 from chainrule.datasets.excel import EXCEL_ENDINGS, excel_table
@@ -11,7 +12,7 @@ from chainrule.datasets.idx import read_idx
 from chainrule.datasets.numpy_files import read_npy, read_npz
 from chainrule.datasets.opening import ADVICE, Pathish, fetch, regular_file, unpacked
 from chainrule.datasets.parquet import parquet_table
-from chainrule.datasets.rules import Reading
+from chainrule.datasets.rules import Reading, reading_of
 from chainrule.datasets.sql import SQLITE_ENDINGS, sqlite_table
 from chainrule.datasets.table import Table
 from chainrule.datasets.text_tables import read_text
@@ -56,15 +57,22 @@ def format_of(path: Pathish) -> FileFormat | None:
     return None
 
 
-def read(path: Pathish, kinds: Kinds | None = None) -> Table:
+def read(
+    path: Pathish,
+    kinds: Kinds | None = None,
+    *,
+    decimal: str = "",
+    missing_words: Iterable[str] | None = None,
+    day_first: bool | None = None,
+) -> Table:
     """Read a table from a file: text (see `read_csv`), IDX, .npy, .npz; text and IDX also .gz.
 
     Excel (`read_excel`), Parquet (`read_parquet`) and SQLite with a single table (`read_sql`), too,
     with the extra `[data]`.
 
     The name's ending says what the file should be; if the first bytes say something else,
-    that is an error. A name without a known ending goes by the first bytes alone. `kinds` says
-    which columns hold what, as in `read_csv`.
+    that is an error. A name without a known ending goes by the first bytes alone. The
+    options are those of `read_csv`; files of arrays need none.
 
     Raises:
         DataError: the file cannot be opened or its contents cannot be used.
@@ -76,7 +84,7 @@ def read(path: Pathish, kinds: Kinds | None = None) -> Table:
     >>> read(file).names
     ('name', 'age')
     """
-    return read_with(path, Reading(kinds=dict(kinds or {})))
+    return read_with(path, reading_of(kinds, decimal, missing_words, day_first))
 
 
 def read_with(path: Pathish, reading: Reading) -> Table:

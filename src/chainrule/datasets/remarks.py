@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
@@ -12,7 +11,7 @@ from chainrule.datasets.deciding import Decision
 from chainrule.datasets.rules import Reading
 from chainrule.datasets.table import Table
 from chainrule.datasets.text_rows import INDEX, TextFile
-from chainrule.datasets.wording import Note, advice, counted, quoted, some
+from chainrule.datasets.wording import Note, advice, counted, dates_note, quoted, some, typed
 from chainrule.lang.messages import Message, Text, _, _n, sentences
 
 __all__ = ["Remarks", "with_data_notes"]
@@ -89,7 +88,7 @@ class Remarks:
         """Why a column that looks like numbers or dates was read as text."""
         for j in self._with(("zeros", "wide", "dates", "units", "few")):
             column, cases = quoted(self.names[j]), self.decisions[j].cases
-            name = _typed(self.names[j])
+            name = typed(self.names[j])
             if "zeros" in cases:
                 yield sentences(
                     _(
@@ -166,16 +165,8 @@ class Remarks:
             )
         which = self._with(("read dates",))
         if which:
-            yield sentences(
-                _n(
-                    "{columns} holds dates or times, such as {example}.",
-                    "{columns} hold dates or times, such as {example}.",
-                    len(which),
-                    columns=self._columns(which),
-                    example=self._example(which[0], self.decisions[which[0]].cases["read dates"]),
-                ),
-                advice(_("(As texts: --text {name}.)", name=_typed(self.names[which[0]]))),
-            )
+            cells = self.decisions[which[0]].cases["read dates"]
+            yield dates_note([self.names[j] for j in which], self._example(which[0], cells))
         for j in self._with(("doubtful date",)):
             yield sentences(
                 _(
@@ -204,8 +195,8 @@ class Remarks:
                     _(
                         "(All as text: --text {name}; as missing: --number {name}, or --missing-words"
                         " {word}.)",
-                        name=_typed(name),
-                        word=_typed(self.texts[j].categories[cells[0]]),
+                        name=typed(name),
+                        word=typed(self.texts[j].categories[cells[0]]),
                     )
                 ),
             )
@@ -304,8 +295,3 @@ def _missing_in_more(cells: int, columns: int) -> Text:
         cells=_n("{n} missing cell", "{n} missing cells", cells),
         columns=_n("{n} more column", "{n} more columns", columns),
     )
-
-
-def _typed(word: str) -> str:
-    """A word as it is typed after an option in a shell."""
-    return word if re.fullmatch(r"[\w@%+=:./-]+", word) else repr(word)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from chainrule.datasets.cells import MISSING, NO_NUMBER
-from chainrule.datasets.forms import Form, Kind, form_of
+from chainrule.datasets.forms import Form, Kind, Kinds, form_of
 from chainrule.datasets.wording import quoted
 from chainrule.errors import SettingError, nearest, shown
 from chainrule.lang.messages import _
 
-__all__ = ["Reading", "every"]
+__all__ = ["Reading", "every", "reading_of"]
 
 KINDS = ("text", "number", "date", "mixed")
 
@@ -57,13 +57,6 @@ class Reading:
                         got=shown(kind),
                     )
                 )
-        if isinstance(self.missing_words, str):
-            raise SettingError(
-                _(
-                    "missing_words: several texts, as a list. Got {got}.",
-                    got=shown(self.missing_words),
-                )
-            )
 
     def encoding_of(self, data: bytes) -> str:
         """The encoding of a file that begins with `data`."""
@@ -88,3 +81,32 @@ class Reading:
     def missing_numbers(self) -> frozenset[str]:
         """The words that mean missing among numbers only."""
         return NO_NUMBER if self.missing_words is None else frozenset()
+
+
+def reading_of(
+    kinds: Kinds | None,
+    decimal: str,
+    missing_words: Iterable[str] | None,
+    day_first: bool | None,
+    *,
+    encoding: str = "utf-8",
+    header: bool | None = None,
+    sheet: str = "",
+    query: str = "",
+) -> Reading:
+    """The options of a reader as one `Reading`: first those that all readers share."""
+    if isinstance(missing_words, str):
+        raise SettingError(
+            _("missing_words: several texts, as a list. Got {got}.", got=shown(missing_words))
+        )
+    missing = None if missing_words is None else frozenset(missing_words)
+    return Reading(
+        encoding,
+        header,
+        dict(kinds or {}),
+        decimal,
+        missing,
+        day_first,
+        sheet=sheet,
+        query=query,
+    )

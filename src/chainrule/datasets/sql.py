@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import urllib.parse
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from chainrule.datasets.columns import encoded
 from chainrule.datasets.forms import Kinds
 from chainrule.datasets.frames import by_unique_name
-from chainrule.datasets.matching import Mixed, typed_table
+from chainrule.datasets.matching import typed_table
 from chainrule.datasets.opening import Pathish, refuse_others, regular_file, room_for
-from chainrule.datasets.rules import Reading
+from chainrule.datasets.rules import Reading, reading_of
 from chainrule.datasets.table import Table
+from chainrule.datasets.typed import Mixed
 from chainrule.datasets.wording import no_rows, quoted, some
 from chainrule.errors import DataError, FormatError, SettingError, nearest, shown
 from chainrule.lang.messages import Spelled, Text, _
@@ -26,18 +27,23 @@ RESULT = _("the query's result")
 
 def read_sql(
     query: str,
-    source: object,
+    database: object,
     parameters: Sequence[object] = (),
     kinds: Kinds | None = None,
+    *,
+    decimal: str = "",
+    missing_words: Iterable[str] | None = None,
+    day_first: bool | None = None,
 ) -> Table:
     """The rows that a query gives; the columns are called as in the query.
 
     Args:
         query: a `select`; in a table's name alone, all of its rows.
-        source: the path of an SQLite file, which is opened for reading only; or a connection or a
+        database: the path of an SQLite file, which is opened for reading only; or a connection or a
             cursor of any package with Python's DB-API (sqlite3, psycopg, pymysql, duckdb, …).
         parameters: the values of the query's placeholders.
-        kinds: as in `read_csv`, for columns of texts that are numbers or dates, or the reverse.
+        kinds, decimal, missing_words, day_first: as in `read_csv`, for columns of texts; only words
+            that are given as `missing_words` count as missing, since NULL is the database's own.
 
     NULL is a missing cell; the other cells are as in `Table`. SQLite may hold numbers and texts in
     one column, which is then read as that of a text table is.
@@ -54,17 +60,17 @@ def read_sql(
     >>> read_sql("select age from pets where age > ?", connection, [1])["age"].tolist()
     [3.0]
     """
-    reading = Reading(kinds=dict(kinds or {}), query=query)
-    if isinstance(source, str | os.PathLike):
-        return sqlite_table(source, reading, parameters)
-    if not hasattr(source, "cursor") and not hasattr(source, "execute"):
+    reading = reading_of(kinds, decimal, missing_words, day_first, query=query)
+    if isinstance(database, str | os.PathLike):
+        return sqlite_table(database, reading, parameters)
+    if not hasattr(database, "cursor") and not hasattr(database, "execute"):
         raise SettingError(
             _(
-                "source={given}: give the path of an SQLite file, or a connection of a database.",
-                given=shown(source),
+                "database={given}: give the path of an SQLite file, or a connection of a database.",
+                given=shown(database),
             )
         )
-    cursor = source.cursor() if hasattr(source, "cursor") else source
+    cursor = database.cursor() if hasattr(database, "cursor") else database
     return _result(cursor, query, parameters, reading, RESULT)
 
 

@@ -12,11 +12,13 @@ from typing import Any, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.datasets.columns import Column, Texts, as_column, check_matrix, holds_dates
+from chainrule.datasets.columns import Column, Texts, as_column, check_matrix
 from chainrule.datasets.fingerprints import fingerprint_of
-from chainrule.datasets.forms import Form
+from chainrule.datasets.forms import Form, Kinds
 from chainrule.datasets.frames import frame_columns
+from chainrule.datasets.rules import Reading
 from chainrule.datasets.storage import DISK, on_disk, slices, taken
+from chainrule.datasets.typed import read_typed
 from chainrule.datasets.wording import at_column, at_line, quoted, some
 from chainrule.errors import DataError, guess, shown
 from chainrule.lang.languages import chosen
@@ -58,10 +60,12 @@ class Table:
             frame: of pandas, or of any library with the Arrow C interface (polars, pyarrow, DuckDB,
             …). None, NaN and NA are missing cells; dates become days since the first of January
             1970, an instant with a zone those of UTC; decimals become floats, categories the texts
-            or numbers they stand for. Texts lose the blanks around them, as those of a CSV file do. A
+            or numbers they stand for. Texts lose the blanks around them, as those of a CSV file do, and
+            texts that are all dates, such as "2024-01-31", are dates; categories stay what they are. A
             frame's index is no column. The arrays are copied.
         source: where the data comes from, such as a path; for messages.
         notes: sentences about how the data was read and changed.
+        kinds: as in `read_csv`, for columns of texts that are numbers or dates, or the reverse.
 
     Raises:
         DataError: columns of unlike length, not 1-D, infinite, or of another kind
@@ -103,6 +107,8 @@ class Table:
         columns: object,
         source: str = A_TABLE,
         notes: Iterable[str] = (),
+        *,
+        kinds: Kinds | None = None,
     ) -> None:
         by_name = frame_columns(columns, source)
         if by_name is None:
@@ -115,17 +121,11 @@ class Table:
                     got=shown(columns),
                 )
             )
-        blocks: list[tuple[list[str], Column]] = []
-        texts: dict[str, Texts] = {}
-        sizes: dict[str, int] = {}
-        for name, value in by_name.items():
-            column = as_column(value, source, name)
-            if isinstance(column, Texts):
-                texts[name] = column.stripped()
-                sizes[name] = len(column.codes)
-            else:
-                blocks.append(([name], column.reshape(-1, 1)))
-                sizes[name] = len(column)
+        read = read_typed(by_name, Reading(kinds=dict(kinds or {})), source)
+        sizes = {
+            name: len(column.codes if isinstance(column, Texts) else column)
+            for name, column in read.columns.items()
+        }
         if len(set(sizes.values())) > 1:
             raise DataError(
                 _(
@@ -136,9 +136,9 @@ class Table:
                     ),
                 )
             )
-        self._set(list(by_name), blocks, texts, source, notes)
-        dates = {name: Form("date") for name, value in by_name.items() if holds_dates(value)}
-        object.__setattr__(self, "_forms", dates)
+        self._set(list(by_name), read.blocks, read.texts, source, (*notes, *read.notes))
+        object.__setattr__(self, "_words", read.words)
+        object.__setattr__(self, "_forms", read.forms)
 
     @classmethod
     def from_matrix(

@@ -17,7 +17,7 @@ from chainrule.datasets.opening import (
     room_for,
     unpacked,
 )
-from chainrule.datasets.rules import Reading
+from chainrule.datasets.rules import Reading, reading_of
 from chainrule.datasets.storage import DISK, MEMORY, Storage
 from chainrule.datasets.streams import TextStream
 from chainrule.datasets.table import Table
@@ -26,7 +26,7 @@ from chainrule.errors import DataError
 from chainrule.lang.messages import _
 from chainrule.memory import memory_limit
 
-__all__ = ["parse_csv", "parse_text", "read_csv", "read_rows", "read_text", "reading_of"]
+__all__ = ["parse_csv", "parse_text", "read_csv", "read_rows", "read_text"]
 
 #: Reading a table and training on it take about so many times the memory of its text.
 SHARE = 4
@@ -73,7 +73,8 @@ def read_csv(
     >>> read_csv(file)["age"].tolist()
     [3.0, nan]
     """
-    return read_text(path, reading_of(encoding, header, kinds, decimal, missing_words, day_first))
+    reading = reading_of(kinds, decimal, missing_words, day_first, encoding=encoding, header=header)
+    return read_text(path, reading)
 
 
 def parse_csv(
@@ -92,21 +93,8 @@ def parse_csv(
     >>> parse_csv(b"a;b\\n1;x\\n", "small.csv").notes
     ('The columns are separated by semicolons.',)
     """
-    reading = reading_of(encoding, header, kinds, decimal, missing_words, day_first)
+    reading = reading_of(kinds, decimal, missing_words, day_first, encoding=encoding, header=header)
     return parse_text(data, source, reading)
-
-
-def reading_of(
-    encoding: str,
-    header: bool | None,
-    kinds: Kinds | None,
-    decimal: str,
-    words: Iterable[str] | None,
-    day_first: bool | None,
-) -> Reading:
-    """The options as one `Reading`."""
-    missing = words if words is None or isinstance(words, str) else frozenset(words)
-    return Reading(encoding, header, dict(kinds or {}), decimal, missing, day_first)  # type: ignore[arg-type]
 
 
 def read_text(path: Pathish, reading: Reading) -> Table:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from chainrule.errors import DataError, guess, shown
-from chainrule.lang.messages import Spelled, Text, _, _n, in_language, listed
+from chainrule.lang.messages import Spelled, Text, _, _n, in_language, listed, sentences
 
 __all__ = [
     "Note",
@@ -15,10 +16,12 @@ __all__ = [
     "at_column",
     "at_line",
     "counted",
+    "dates_note",
     "no_rows",
     "quoted",
     "some",
     "topic_of",
+    "typed",
 ]
 
 T = TypeVar("T")
@@ -107,6 +110,27 @@ def at_line(source: str, line: int) -> Text:
 def advice(text: Text) -> Spelled:
     """Advice about an option that Python and the command have, but the page does not."""
     return Spelled(text, page="")
+
+
+def typed(word: str) -> str:
+    """A word as it is typed after an option in a shell."""
+    return word if re.fullmatch(r"[\w@%+=:./-]+", word) else repr(word)
+
+
+def dates_note(names: Sequence[str], example: str) -> Text:
+    """The note that columns of texts were read as dates; `example` is the first cell of the first one."""
+    command = f"--text {typed(names[0])}"
+    option = Spelled(f"kinds={{{names[0]!r}: 'text'}} ({command})", command=command)
+    return sentences(
+        _n(
+            "{columns} holds dates or times, such as {example}.",
+            "{columns} hold dates or times, such as {example}.",
+            len(names),
+            columns=some(names, 3, quoted),
+            example=example,
+        ),
+        advice(_("(As texts: {option}.)", option=option)),
+    )
 
 
 def no_rows(source: str) -> DataError:

@@ -6,13 +6,13 @@ import os
 import re
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from chainrule.errors import ExtraMissingError
 from chainrule.lang.messages import _
 
-__all__ = ["cjk_font", "has_cjk", "lacks_font", "letters_as_text", "set_fonts"]
+__all__ = ["cjk_font", "has_cjk", "lacks_font", "lay_out", "letters_as_text", "set_fonts"]
 
 #: Families with simplified Chinese letters, the best to read first.
 FAMILIES = (
@@ -125,3 +125,9 @@ def letters_as_text() -> Iterator[None]:
     with rc_context({"svg.fonttype": "none"}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"Glyph .* missing from font")
         yield
+
+
+def lay_out(figure: Any, *, needed: bool) -> None:
+    """Set the fonts of a figure, as `set_fonts` does, and compute its layout and the sizes of its texts."""
+    with nullcontext() if set_fonts(figure, needed=needed) else letters_as_text():
+        figure.draw_without_rendering()

@@ -138,6 +138,12 @@ class Estimate:
         """Whether compiling saves more than it costs."""
         return self.saved(steps) > self.compiling
 
+    @property
+    def least_steps(self) -> int:
+        """The fewest steps that pay for compiling; 0 if none do."""
+        one = self.saved(1)
+        return math.floor(self.compiling / one) + 1 if one else 0
+
 
 @functools.lru_cache(maxsize=256)
 def estimate(work: Work) -> Estimate:

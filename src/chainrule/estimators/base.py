@@ -17,11 +17,13 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from chainrule.datasets import Preprocessor, Table
+from chainrule.datasets import Form, Preprocessor, Table
+from chainrule.datasets.forms import Kind
+from chainrule.datasets.frames import frame_columns
 from chainrule.datasets.splitting import parted_rows
 from chainrule.datasets.targets import Target
 from chainrule.errors import DataError, SettingError
-from chainrule.estimators.rows import float64, picked, table_of_array, with_texts
+from chainrule.estimators.rows import columns_of_array, float64, picked
 from chainrule.estimators.settings import EstimatorSettings, FitSettings
 from chainrule.files import Model
 from chainrule.lang.messages import _
@@ -69,20 +71,26 @@ class NetworkEstimator(EstimatorSettings):
         return sample_weight
 
     def _table(self, X: Any, *, reset: bool) -> Table:
-        """The rows as a table, checked as scikit-learn does."""
+        """The rows as a table, checked as scikit-learn does; later rows are read as those of `fit`."""
         if hasattr(X, "columns") or hasattr(X, "column_names"):
             validate_data(self, X, reset=reset, skip_check_array=True)
-            table = Table(X, "X")
+            columns = frame_columns(X, "X") or {}
         else:
             X = validate_data(self, X, reset=reset, dtype=None, ensure_all_finite="allow-nan")
-            table = table_of_array(X)
+            columns = columns_of_array(X)
+        kinds: dict[str, Kind | Form] = {}
+        if not reset:
+            forms = self.preparation_.forms.items()
+            kinds |= {name: form for name, form in forms if form.kind in ("text", "date")}
         chosen = self.categorical_features
-        if chosen is None or isinstance(chosen, str):
-            return table
-        names = [
-            table.names[name] if isinstance(name, int | np.integer) else name for name in chosen
-        ]
-        return with_texts(table, names)
+        if chosen is not None and not isinstance(chosen, str):
+            names = list(columns)
+            kinds |= {names[n] if isinstance(n, int | np.integer) else n: "text" for n in chosen}
+        if not kinds and isinstance(X, np.ndarray) and X.dtype.kind in "biuf":
+            return Table.from_matrix(X, list(columns), source="X")  # one block
+        table = Table(columns, "X", kinds=kinds)
+        table.require(*(name for name, kind in kinds.items() if kind == "text"))
+        return table
 
     def _rows(self, X: Any, *, fitted: bool = True) -> Array:
         """Prepared rows x for the network."""

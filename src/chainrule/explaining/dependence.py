@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,7 +18,8 @@ from chainrule.explaining.encoded import Encoded, answers_of, chosen_columns, qu
 from chainrule.files import Model
 from chainrule.lang.messages import _
 from chainrule.networks.parts import ROWS
-from chainrule.settings import whole
+from chainrule.settings import language, whole
+from chainrule.training.progress import ProgressOfParts
 
 __all__ = ["PartialDependence", "partial_dependence"]
 
@@ -50,6 +52,8 @@ def partial_dependence(
     points: int = 50,
     grid: npt.ArrayLike | None = None,
     lines: bool = False,
+    progress: str | bool | None = None,
+    lang: str | None = None,
 ) -> PartialDependence:
     """Give all rows the same value in a column, for one value after the other, and average the answers.
 
@@ -65,6 +69,8 @@ def partial_dependence(
             they are no more; of a text the most frequent categories.
         grid: the values themselves; dates as days since 1970.
         lines: keep the answers of every row.
+        progress: "auto" shows a bar on a terminal, and elsewhere a line every few seconds, if it takes
+            long; None nothing. `lang`: the language of what is shown, as in `Trainer.fit`.
 
     Raises:
         SettingError: a model without preparation, or no such column of it.
@@ -94,17 +100,21 @@ def partial_dependence(
     else:
         values = np.asarray(grid, np.float64 if is_number else np.str_)
     alone = Preprocessor("", Target("regression"), parts, ())
-    cells = alone.transform(Table({name: values}, _("the grid")))
+    cells = alone.transform(Table({name: values}, _("the grid"), kinds=preparation.forms))
     own, rows, at_once = encoded.places[name], len(x), max(1, ROWS // len(x))
     mean, every = [], []
     batch = np.tile(x, (min(at_once, len(cells)), 1))
-    with quick(model.network, batch[:ROWS], -(-len(cells) // at_once)):
+    parts_of_grid = -(-len(cells) // at_once)
+    what = _("the effect of {column}", column=quoted(name, 40))
+    shown = ProgressOfParts(progress, what, parts_of_grid, language(lang))
+    with closing(shown), quick(model.network, batch[:ROWS], parts_of_grid):
         for start in range(0, len(cells), at_once):
             some = cells[start : start + at_once]
             batch[: len(some) * rows, own] = np.repeat(some, rows, axis=0)
             answers = answers_of(model, batch[: len(some) * rows])
             each = answers.reshape(len(some), rows, *answers.shape[1:])
             mean.append(each.mean(axis=1))
+            shown.advance()
             if lines:
                 every.append(each)
     is_date = is_number and preparation.forms[name].kind == "date"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +16,10 @@ from chainrule.files import Model
 from chainrule.lang.messages import _
 from chainrule.layers.initial import Seed, generator
 from chainrule.networks.parts import ROWS, in_parts
-from chainrule.settings import whole
+from chainrule.settings import language, whole
 from chainrule.training.metrics import regression_scores
 from chainrule.training.probabilities import log_loss
+from chainrule.training.progress import ProgressOfParts
 
 __all__ = ["Importance", "permutation_importance", "rows_for"]
 
@@ -69,6 +71,8 @@ def permutation_importance(
     seed: Seed = 0,
     columns: Sequence[str] | None = None,
     most_rows: int | None = None,
+    progress: str | bool | None = None,
+    lang: str | None = None,
 ) -> Importance:
     """Shuffle the cells of one column at a time, and see how much worse the model scores.
 
@@ -85,6 +89,8 @@ def permutation_importance(
         seed: of the shuffles; each column has its own, whichever others are asked for.
         columns: the names of some columns; all by default.
         most_rows: take so many rows at most, drawn by the seed.
+        progress: "auto" shows a bar on a terminal, and elsewhere a line every few seconds, if it takes
+            long; None nothing. `lang`: the language of what is shown, as in `Trainer.fit`.
 
     Raises:
         DataError: fewer than two rows, a target missing or of a class that training did not have.
@@ -118,7 +124,9 @@ def permutation_importance(
     at_once = max(1, min(repeats, ROWS // rows))
     batch = np.tile(x, (at_once, 1))
     found: dict[str, list[dict[str, float]]] = {}
-    with quick(model.network, batch[:ROWS], len(names) * -(-repeats // at_once) + 1):
+    parts = len(names) * -(-repeats // at_once)
+    shown = ProgressOfParts(progress, _("shuffling columns"), parts, language(lang))
+    with closing(shown), quick(model.network, batch[:ROWS], parts + 1):
         scores = _scores(model, in_parts(model.network.predict, x), t)
         for name in names:
             own, orders = places[name], [shufflers[name].permutation(rows) for _r in range(repeats)]
@@ -128,6 +136,7 @@ def permutation_importance(
                 batch[: len(part) * rows, own] = x[np.concatenate(part)[:, None], own]
                 outputs = in_parts(model.network.predict, batch[: len(part) * rows])
                 found[name] += [_scores(model, y, t) for y in np.split(outputs, len(part))]
+                shown.advance()
             batch[:, own] = np.tile(x[:, own], (at_once, 1))
     lost = {
         metric: np.array([[_worse(metric, score, s[metric]) for s in found[n]] for n in names])

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from chainrule.atomic_write import Pathish, write_whole
-from chainrule.drawing.fonts import letters_as_text, set_fonts
+from chainrule.drawing.fonts import lay_out
 from chainrule.drawing.saving import PLOTS, format_of, rendered
 from chainrule.drawing.scene import Scene
 from chainrule.drawing.svg import to_svg
@@ -116,7 +115,6 @@ def _render_plot(plot: Plot, kind: str) -> bytes:
         text.set_math_fontfamily("stix")
     if plot.get_layout_engine() is not None:
         # The layout is computed once, since every further run would shift it a little.
-        with nullcontext() if set_fonts(plot, needed=kind != "svg") else letters_as_text():
-            plot.draw_without_rendering()
+        lay_out(plot, needed=kind != "svg")
         plot.set_layout_engine("none")
     return rendered(plot, kind, DPI["plot"])

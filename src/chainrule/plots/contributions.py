@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from chainrule.atomic_write import Pathish
+from chainrule.drawing.fonts import lay_out
 from chainrule.drawing.saving import check_path
 from chainrule.errors import ShapeError
 from chainrule.explaining import Contributions
@@ -19,8 +20,12 @@ from chainrule.settings import language, whole
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.text import Annotation
 
 __all__ = ["draw_contributions"]
+
+#: Pixels between a text and the edge of the axes, and how often the limits are moved to fit the texts.
+EDGE, TURNS = 4, 30
 
 
 def draw_contributions(
@@ -80,24 +85,55 @@ def draw_contributions(
     for i in places[:-1]:  # from the end of a bar to the next one
         ax.plot((ends[i], ends[i]), (i, i + 1), color="black", linewidth=0.6, zorder=0)
     for x in (start, value):
-        ax.plot((x, x), (-0.6, len(sizes) - 0.5), color="black", linewidth=0.8, linestyle=":")
-    room = 0.13 * (max(ends.max(), begins.max()) - min(ends.min(), begins.min()) or 1.0)
+        ax.plot((x, x), (-0.6, len(sizes) - 0.62), color="black", linewidth=0.8, linestyle=":")
     digits = max(2 - math.floor(math.log10(max(map(abs, sizes)) or 1.0)), 0) if any(sizes) else 0
-    for i, size in enumerate(sizes):
-        up = size >= 0
-        ax.annotate(
-            f"{size:+,.{min(digits, 9)}f}".replace("-", "−"), (ends[i], i), (3 if up else -3, 0),
-            textcoords="offset points", va="center", ha="left" if up else "right", fontsize=8.5,
+    texts = [
+        _number(ax, end, i, size, min(digits, 9))
+        for i, (end, size) in enumerate(zip(ends, sizes, strict=True))
+    ]
+    for x, y, word, up in (
+        (start, -0.6, _("mean row"), True),
+        (value, len(sizes) - 0.62, _("this row"), False),
+    ):
+        texts.append(
+            ax.annotate(
+                word.said(lang), (x, y), (0, 2 if up else -2), textcoords="offset points",
+                va="bottom" if up else "top", ha="center", fontsize=8,
+            )
         )  # fmt: skip
-    mean, this = _("mean row").said(lang), _("this row").said(lang)
-    ax.text(start, -0.66, mean, fontsize=8, va="bottom", ha="center")
-    ax.text(value, len(sizes) - 0.12, this, fontsize=8, va="bottom", ha="center")
-    low, high = ax.get_xlim()
-    ax.set_xlim(low - room, high + room)
     ax.set_yticks(places, labels)
-    ax.set_ylim(len(sizes) - 0.1, -0.6)
+    ax.set_ylim(len(sizes), -0.6)
     ax.tick_params(axis="y", length=0)
     ax.grid(visible=False, axis="y")
     ax.locator_params(axis="x", nbins=7)
     ax.set_xlabel(label_of(name, 50))
+    _make_room(ax, texts)
     return finish(ax.figure, path)
+
+
+def _number(ax: Axes, end: float, i: int, size: float, digits: int) -> Annotation:
+    """The number of bar i beside its end, in a box that no line shows through."""
+    up = size >= 0
+    text = f"{round(size, digits) + 0.0:+,.{digits}f}".replace("-", "−")
+    return ax.annotate(
+        text, (end, i), (3 if up else -3, 0), textcoords="offset points", fontsize=8.5,
+        va="center", ha="left" if up else "right", zorder=4,
+        bbox={"boxstyle": "square,pad=0.12", "fc": ax.get_facecolor(), "ec": "none"},
+    )  # fmt: skip
+
+
+def _make_room(ax: Axes, texts: Sequence[Annotation]) -> None:
+    """Move the limits of x apart, so that no text reaches beyond the axes."""
+    figure: Any = ax.figure
+    low, high = ax.get_xlim()
+    lay_out(figure, needed=False)
+    wide = ax.get_window_extent().width - 2 * EDGE
+    reach = [
+        (text.xy[0], text.get_window_extent(), ax.transData.transform(text.xy)[0]) for text in texts
+    ]
+    for _turn in range(TURNS):  # what texts take grows with the limits
+        unit = (high - low) / wide
+        low = min(low, *(x - (at - box.x0) * unit for x, box, at in reach))
+        high = max(high, *(x + (box.x1 - at) * unit for x, box, at in reach))
+    edge = (high - low) / wide * EDGE
+    ax.set_xlim(low - edge, high + edge)

@@ -34,6 +34,8 @@ class Judgement:
     #: The columns whose dependence is drawn; by default the most important ones.
     columns: Sequence[str] = ()
     repeats: int = 5
+    #: As in `permutation_importance`.
+    progress: str | None = None
 
 
 def evaluation_page(judgement: Judgement, lang: str = "en") -> str:
@@ -58,7 +60,7 @@ def evaluation_page(judgement: Judgement, lang: str = "en") -> str:
         _data(judgement, lang),
         section(evaluation.title(), *evaluation.parts()),
         section(_("The hardest rows").said(lang), *evaluation.worst()),
-        *explained_sections(evaluation, judgement.columns, judgement.repeats),
+        *explained_sections(evaluation, judgement.columns, judgement.repeats, judgement.progress),
         _again(judgement, lang),
     )
 

@@ -38,7 +38,10 @@ ACROSS = 6
 
 
 def explained_sections(
-    evaluation: Classes | Numbers, columns: Sequence[str] = (), repeats: int = REPEATS
+    evaluation: Classes | Numbers,
+    columns: Sequence[str] = (),
+    repeats: int = REPEATS,
+    progress: str | None = None,
 ) -> list[Html]:
     """Importance, partial dependence (of `columns`, or of the most important ones), calibration, why.
 
@@ -48,19 +51,27 @@ def explained_sections(
     if evaluation.image is None:
         names = tuple(columns)
         if len(evaluation.x) > 1:
-            importance = _importance(evaluation, repeats)
+            importance = _importance(evaluation, repeats, progress)
             sections.append(_importance_section(evaluation, importance))
             names = names or importance.columns
-        sections.append(_dependence_section(evaluation, names or evaluation.preparation.columns))
+        names = names or evaluation.preparation.columns
+        sections.append(_dependence_section(evaluation, names, progress))
     if isinstance(evaluation, Classes):
         sections.append(_calibration_section(evaluation))
     return [*sections, _why_section(evaluation)]
 
 
-def _importance(evaluation: Evaluation, repeats: int) -> Importance:
+def _importance(evaluation: Evaluation, repeats: int, progress: str | None) -> Importance:
     judged = evaluation.judged
     most = rows_for(len(evaluation.preparation.columns), repeats)
-    return permutation_importance(judged.model, evaluation.rows, repeats=repeats, most_rows=most)
+    return permutation_importance(
+        judged.model,
+        evaluation.rows,
+        repeats=repeats,
+        most_rows=most,
+        progress=progress,
+        lang=evaluation.lang,
+    )
 
 
 def _importance_section(evaluation: Evaluation, importance: Importance) -> Html:
@@ -95,7 +106,9 @@ def _importance_section(evaluation: Evaluation, importance: Importance) -> Html:
     )
 
 
-def _dependence_section(evaluation: Classes | Numbers, columns: Sequence[str]) -> Html:
+def _dependence_section(
+    evaluation: Classes | Numbers, columns: Sequence[str], progress: str | None
+) -> Html:
     lang, rows = evaluation.lang, evaluation.rows
     title = _("What a column does to the answer").said(lang)
     chosen = [name for name in columns if not rows.missing(name).all()][:DEPENDENCES]
@@ -105,7 +118,15 @@ def _dependence_section(evaluation: Classes | Numbers, columns: Sequence[str]) -
     some = _some_rows(rows, rows_for(len(chosen), POINTS))
     one_answer = len(evaluation.preparation.classes or "ab") == 2
     found = [
-        partial_dependence(evaluation.judged.model, some, name, points=POINTS, lines=one_answer)
+        partial_dependence(
+            evaluation.judged.model,
+            some,
+            name,
+            points=POINTS,
+            lines=one_answer,
+            progress=progress,
+            lang=lang,
+        )
         for name in chosen
     ]
     figure = draw_partial_dependence(

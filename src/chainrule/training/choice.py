@@ -61,9 +61,14 @@ def choose(trainer: Training, x: Array, t: Array, w: Array | None, steps: int) -
     return Choice("compiled")
 
 
-def engine_line(trainer: Training, x: Array, t: Array, w: Array | None, steps: int) -> Text:
-    """One line of text: the engine that will run these steps, and why."""
-    choice = choose(trainer, x, t, w, steps)
+def engine_line(
+    trainer: Training, x: Array, t: Array, w: Array | None, steps: int, least: int | None = None
+) -> Text:
+    """One line of text: the engine that will run these steps, and why.
+
+    `least`: how few they may be, if their number is found while training.
+    """
+    choice, few = choose(trainer, x, t, w, steps), least is not None and least < steps
     if choice.engine == "numpy":
         if choice.reason is None:
             return _("NumPy, as asked")
@@ -72,10 +77,18 @@ def engine_line(trainer: Training, x: Array, t: Array, w: Array | None, steps: i
     compiling = duration(estimate.compiling)
     if trainer.engine == "compiled":
         return _("compiled, as asked; compiling takes {time}, once", time=compiling)
+    if few and least is not None and choose(trainer, x, t, w, least).engine == "numpy":
+        return _(
+            "NumPy, or compiled if the recipe that is found takes {steps:,} steps or more: compiling takes"
+            " {time}, once",
+            steps=estimate.least_steps,
+            time=compiling,
+        )
+    saved = duration(estimate.saved(steps))
     return _(
         "compiled; compiling takes {time}, once, and saves {saved}",
         time=compiling,
-        saved=duration(estimate.saved(steps)),
+        saved=_("up to {saved}", saved=saved) if few and estimate.saved(steps) >= 1 else saved,
     )
 
 

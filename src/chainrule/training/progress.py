@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
+import shutil
 import sys
 import time
 from functools import reduce
-from typing import Any
+from typing import Any, ClassVar
 
 from chainrule.errors import SettingError, shown
 from chainrule.lang.messages import Message, Text, _, _n, _p, in_language
-from chainrule.text_width import cells_wide
+from chainrule.text_width import cells_wide, wrapped
 
-__all__ = ["Progress", "ProgressOfMany", "ProgressOfTrials"]
+__all__ = ["Progress", "ProgressOfMany", "ProgressOfParts", "ProgressOfTrials"]
 
 
+#: What a bar shows, and what a terminal shows that is too narrow for a bar beside the first figure.
+WIDE = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
+NARROW = "{desc} {percentage:3.0f}%{postfix}"
 #: Seconds between the lines for many networks.
 LINE_SECONDS = 5.0
 #: The labels of a history's columns in progress lines; other columns keep their own names.
@@ -80,6 +84,9 @@ class Progress:
     `mode`: "auto", "bar", "lines" (one per epoch), "notes" (only the lines of `say`), or None.
     """
 
+    #: How the bar is made: see tqdm.
+    OPTIONS: ClassVar[dict[str, Any]] = {}
+
     def __init__(self, mode: str | bool | None, epochs: int, steps: int, lang: str = "en") -> None:
         if mode is True:
             mode = "auto"
@@ -98,8 +105,9 @@ class Progress:
         if mode == "bar":
             from tqdm.auto import tqdm
 
-            layout = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
-            self.bar = tqdm(total=epochs * steps, bar_format=layout, dynamic_ncols=True)
+            self.bar = tqdm(
+                total=epochs * steps, bar_format=WIDE, dynamic_ncols=True, **self.OPTIONS
+            )
         self._done = 0
         self._shown = time.monotonic()
 
@@ -111,6 +119,8 @@ class Progress:
     def say(self, line: str) -> None:
         """Show a line of text, above a bar if there is one; nothing if nothing is shown."""
         text = in_language(line, self.lang)
+        if sys.stderr.isatty():
+            text = "\n".join(wrapped(text, shutil.get_terminal_size().columns))
         if self.bar is not None:
             self.bar.write(text, file=sys.stderr)
         elif self.lines or self.notes:
@@ -129,7 +139,7 @@ class Progress:
             self._shown = now
             self._name(epoch)
             if not self.bar.postfix:
-                self.bar.set_postfix_str(_brief({"loss": loss}, None, self.lang), refresh=False)
+                self._put_beside({"loss": loss})
             self._move()
 
     def _name(self, epoch: int) -> None:
@@ -144,7 +154,7 @@ class Progress:
         """Show the figures of an epoch that has ended."""
         if self.bar is not None:
             self._name(number)
-            self.bar.set_postfix_str(_brief(figures, self._room(), self.lang), refresh=False)
+            self._put_beside(figures)
         elif self.lines:
             line = _(
                 "epoch {epoch}/{epochs}: {figures}",
@@ -154,14 +164,24 @@ class Progress:
             )
             print(line.said(self.lang), file=sys.stderr, flush=True)
 
-    def _room(self) -> int | None:
-        """How many cells are left beside a bar of ten; None where there is no limit (a notebook)."""
+    def _put_beside(self, figures: dict[str, float]) -> None:
+        """Put the figures beside the bar, or in its place where there is no room for both."""
+        wide, narrow = self._rooms()
+        text = _brief(figures, wide, self.lang)
+        fits = wide is None or cells_wide(text) <= wide or cells_wide(text) > narrow
+        self.bar.bar_format = WIDE if fits else NARROW
+        text = text if fits else _brief(figures, narrow, self.lang)
+        self.bar.set_postfix_str(text, refresh=False)
+
+    def _rooms(self) -> tuple[int | None, int]:
+        """How many cells are left beside a bar of ten, and without it; None for no limit (a notebook)."""
         now = self.bar.format_dict
         if not isinstance(now["ncols"], int):
-            return None
+            return None, 0
         whole = now["elapsed"] * self.bar.total / max(now["n"], 1)
         times = len("00:00<00:00") if whole < 3600 else len("00:00:00<00:00:00")
-        return int(now["ncols"] - cells_wide(f"{self.bar.desc} 100%|| , ") - times - 10)
+        narrow = now["ncols"] - cells_wide(f"{self.bar.desc} 100%, ")
+        return narrow - len("|| ") - times - 10, narrow
 
     def close(self) -> None:
         """Bring the bar to its last state, and close it."""
@@ -244,5 +264,34 @@ class ProgressOfTrials(Progress):
 
     def close(self) -> None:
         """Close the bar."""
+        if self.bar is not None:
+            self.bar.close()
+
+
+class ProgressOfParts(Progress):
+    """Shows the progress of a computation in parts: a bar, if it takes long, or a line now and then."""
+
+    OPTIONS: ClassVar[dict[str, Any]] = {"delay": 1.0, "leave": False}
+
+    def __init__(self, mode: str | bool | None, what: Text, parts: int, lang: str) -> None:
+        super().__init__(mode, parts, 1, lang)
+        self.what = what
+        if self.bar is not None:
+            self.bar.set_description_str(what.said(lang), refresh=False)
+
+    def advance(self) -> None:
+        """A part more is done."""
+        self._done += 1
+        if self.bar is not None:
+            self._move()
+        elif self.lines and time.monotonic() - self._shown > LINE_SECONDS:
+            self._shown = time.monotonic()
+            told = _(
+                "{what}: {done:,} of {parts:,}", what=self.what, done=self._done, parts=self.epochs
+            )
+            print(told.said(self.lang), file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Take the bar away."""
         if self.bar is not None:
             self.bar.close()

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from tests.playground.browser.driving import WORDS, Seen
+import pytest
+from tests.playground.browser.driving import WORDS, Seen, opened
+from tests.playground.server.process import Served
 
 EN = WORDS["en"]
 #: The numbers below the map and beside it, as [text, left, top, right, bottom].
@@ -125,3 +127,25 @@ def test_the_column_to_predict_is_told_of_runs_with_tables_only(seen: Seen) -> N
     first, second = seen.page.locator("aside.output li").all_inner_texts()
     assert "target" not in first
     assert "target" in second
+
+
+@pytest.mark.parametrize(("lang", "number", "text"), [("en", "age (missing)", "town=(missing)"),
+                                                      ("zh", "age（缺失）", "town=（缺失）")])  # fmt: skip
+def test_inputs_that_tell_of_missing_cells_are_called_so_in_both_languages(
+    browser: Any, served: Served, lang: str, number: str, text: str
+) -> None:
+    rows = [
+        f"{'' if k % 5 == 0 else k},{['A', 'B', ''][k % 3]},{'no' if k % 2 else 'yes'}"
+        for k in range(60)
+    ]
+    with opened(browser, served, locale={"en": "en-GB", "zh": "zh-CN"}[lang]) as seen:
+        seen.press("o")
+        seen.page.get_by_label(WORDS[lang]["table.paste"]).fill("\n".join(["age,town,y", *rows]))
+        seen.button("table.read", lang).click()
+        seen.settled()
+        seen.button("table.use", lang).click()
+        seen.settled()
+        told = seen.page.locator(".playground").inner_html()
+        assert number in told
+        assert text in told
+        assert ("(missing)" in told) == (lang == "en")
