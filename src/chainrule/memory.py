@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
-__all__ = ["memory_limit", "physical_memory"]
+__all__ = ["memory_left", "memory_limit", "physical_memory"]
 
 #: Where a container's limit on memory is read: cgroups, version 2 and 1.
 CGROUPS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+#: And how much of it is taken.
+CGROUPS_USED = (
+    "/sys/fs/cgroup/memory.current",
+    "/sys/fs/cgroup/memory/memory.usage_in_bytes",
+)
 
 
 def memory_limit() -> int:
@@ -36,3 +42,23 @@ def physical_memory() -> int:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):
         return 8 << 30
+
+
+def memory_left() -> int:
+    """The memory that this process may still take, in bytes: of the machine, and within its limits."""
+    left = [memory_limit()]
+    with contextlib.suppress(OSError, ValueError, StopIteration):
+        with open("/proc/meminfo") as file:
+            free = next(line for line in file if line.startswith("MemAvailable:"))
+        left.append(int(free.split()[1]) * 1024)
+    for limit, used in zip(CGROUPS, CGROUPS_USED, strict=True):
+        with contextlib.suppress(OSError, ValueError), open(limit) as most, open(used) as now:
+            left.append(int(most.read()) - int(now.read()))  # "max" is no number
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
+
+        most_pages = resource.getrlimit(resource.RLIMIT_AS)[0]
+        if most_pages != resource.RLIM_INFINITY:
+            with open("/proc/self/statm") as file:
+                left.append(most_pages - int(file.read().split()[0]) * resource.getpagesize())
+    return max(0, min(left))

@@ -37,6 +37,7 @@ from chainrule.training.choice import Choice, choose
 from chainrule.training.history import History
 from chainrule.training.intervals import Interval
 from chainrule.training.loop import Loop, Settings
+from chainrule.training.memory_needed import refuse_too_large
 from chainrule.training.metrics import Metric, named_metrics
 from chainrule.training.run_settings import (
     MODEL,
@@ -332,6 +333,7 @@ class Trainer(Training):
         """The loop of the engine that runs this training."""
         n = settings.batch_size
         batch = x[:n], t[:n], None if w is None else w[:n]
+        refuse_too_large(self, *batch, n)
         resumed = settings.resumed
         if resumed is None:
             choice = choose(self, *batch, steps=epochs * math.ceil(len(x) / n))
