@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pytest
 
 import chainrule as cr
-from chainrule.engine import writing
-from chainrule.engine.choosing import WORDS, chosen
+from chainrule.engine import choosing, writing
+from chainrule.engine.choosing import WORDS, chosen, mask_shape
 
 Array = npt.NDArray[Any]
 
@@ -24,8 +24,12 @@ def numbers(rng: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Arr
     return np.where(rng.random(shape) < 0.3, rng.choice(odd, shape), x)
 
 
+@pytest.mark.parametrize("block", [1 << 14, 1, 11])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_bits_are_those_of_where(dtype: Any) -> None:
+def test_the_bits_are_those_of_where(
+    dtype: Any, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choosing, "BLOCK", block)
     rng = np.random.default_rng(0)
     shapes: list[tuple[tuple[int, ...], ...]] = [
         ((7, 5), (7, 5), (7, 5)),
@@ -44,7 +48,7 @@ def test_the_bits_are_those_of_where(dtype: Any) -> None:
         for turned in (False, True):  # with the strides of a transpose, too
             c, a, b, e = (v.T.copy().T if turned else v for v in (condition, x, y, expected))
             for out in (None, np.empty_like(e)):
-                mask = None if out is None else np.empty(e.shape, word)
+                mask = None if out is None else np.empty(mask_shape(e.shape), word)
                 found = chosen(c, a, b, out, mask)
                 assert found.dtype == e.dtype
                 assert found.tobytes() == e.tobytes()

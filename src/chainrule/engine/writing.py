@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from chainrule.engine.choosing import WORDS, chosen
+from chainrule.engine.choosing import WORDS, chosen, mask_shape
 from chainrule.engine.primitives import (
     cast,
     checked,
@@ -153,7 +153,7 @@ def _where(texts: Texts, value: Traced, out: str | None) -> list[str]:
         choose = texts.function(chosen)
         if out is None:
             return [f"{name} = {choose}({condition}, {x}, {y})"]
-        mask = texts.working(value.shape, WORDS[value.dtype], "mask")
+        mask = texts.working(mask_shape(value.shape), WORDS[value.dtype], "mask")
         return [f"{choose}({condition}, {x}, {y}, {out}, {mask})"]
     if out is None:
         return [f"{name} = {texts.function(np.where)}({condition}, {x}, {y})"]
