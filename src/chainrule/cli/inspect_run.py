@@ -14,7 +14,7 @@ from chainrule.cli.terminal import json_out, paint, printable, rows, say, size_o
 from chainrule.errors import ChainruleError, DataError
 from chainrule.lang.messages import Text, _, _n, _p, sentences
 from chainrule.storage.checkpoint import Checkpoint, read_checkpoint
-from chainrule.storage.folder import CheckpointFolder
+from chainrule.storage.folder import CheckpointFolder, trainings_in
 
 __all__ = ["inspect_run"]
 
@@ -26,7 +26,7 @@ def inspect_run(folder: str, as_json: bool) -> None:
         DataError: it has none.
     """
     kept = KeptRun.read(folder) if os.path.exists(os.path.join(folder, COMMAND)) else None
-    trainings = {name: list(_read(path)) for name, path in _trainings(folder)}
+    trainings = {name: list(_read(path)) for name, path in trainings_in(folder)}
     if kept is None and not trainings:
         raise DataError(
             _(
@@ -55,14 +55,6 @@ def inspect_run(folder: str, as_json: bool) -> None:
     if kept is not None:
         say()
         say(paint(typed("chainrule", "resume", folder), "bold"))
-
-
-def _trainings(folder: str) -> Iterator[tuple[str, str]]:
-    """The folders of trainings: the folder itself, or those in it."""
-    for name in ("", *sorted(os.listdir(folder))):
-        path = os.path.join(folder, name) if name else folder
-        if CheckpointFolder(path).files():
-            yield name, path
 
 
 def _read(path: str) -> Iterator[tuple[str, Checkpoint | ChainruleError]]:

@@ -13,7 +13,7 @@ from chainrule.errors import DataError, FormatError, SettingError
 from chainrule.lang.messages import _, listed, sentences
 from chainrule.storage.checkpoint import Checkpoint, pack_checkpoint, read_checkpoint
 
-__all__ = ["CheckpointFolder"]
+__all__ = ["CheckpointFolder", "trainings_in"]
 
 NAME = re.compile(r"step-([0-9]{9,18})\.safetensors")
 LOCK = ".chainrule-lock"
@@ -168,3 +168,11 @@ class CheckpointFolder:
             yield
         finally:
             os.close(handle)
+
+
+def trainings_in(folder: str) -> Iterator[tuple[str, str]]:
+    """The name and folder of each training in a folder; that of the folder itself has no name."""
+    for name in ("", *sorted(os.listdir(folder))):
+        path = os.path.join(folder, name) if name else folder
+        if CheckpointFolder(path).files():
+            yield name, path

@@ -19,7 +19,15 @@ from chainrule.training.callbacks import EarlyStopping
 from chainrule.training.loop import Settings
 from chainrule.training.state import Training, parameter_arrays
 
-__all__ = ["MODEL", "data_settings", "fit_settings", "model_settings", "refuse_differences"]
+__all__ = [
+    "MODEL",
+    "NAMES",
+    "data_settings",
+    "differing",
+    "fit_settings",
+    "model_settings",
+    "refuse_differences",
+]
 
 Array = npt.NDArray[Any]
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
@@ -134,8 +142,8 @@ def refuse_differences(now: Mapping[str, Any], then: Mapping[str, Any], where: s
                 _(
                     "{name}: {now} now, {then} in the checkpoint",
                     name=label,
-                    now=_differing(value, old),
-                    then=_differing(old, value),
+                    now=differing(value, old),
+                    then=differing(old, value),
                 )
             )
     if problems:
@@ -149,7 +157,7 @@ def refuse_differences(now: Mapping[str, Any], then: Mapping[str, Any], where: s
         )
 
 
-def _differing(value: object, other: object) -> str:
+def differing(value: object, other: object) -> str:
     """The part of a text that differs from another, with what is around it; or the value itself."""
     if not (isinstance(value, str) and isinstance(other, str)) or len(value) < 60:
         return str(value)
