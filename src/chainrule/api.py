@@ -16,6 +16,8 @@ from chainrule import schedules as schedules
 from chainrule import training as training
 from chainrule.checking import CheckReport as CheckReport
 from chainrule.checking import check as check
+from chainrule.comparing import RunComparison as RunComparison
+from chainrule.comparing import compare_runs as compare_runs
 from chainrule.drawing.drawing import Drawing as Drawing
 from chainrule.explaining import *  # noqa: F403
 from chainrule.files import *  # noqa: F403

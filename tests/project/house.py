@@ -23,7 +23,7 @@ FLOORS = [
     ["checking", "storage"],
     ["training"],
     ["files"],
-    ["explaining"],
+    ["explaining", "comparing"],
     ["plots"],
     ["figures", "playground", "estimators"],
     ["api"],
