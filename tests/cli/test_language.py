@@ -316,6 +316,7 @@ def lines_to_say() -> Iterator[list[str]]:
     yield ["export", "iris.safetensors", "--to", "script", "--out", "a.py"]
     yield ["export", "iris.safetensors", "--to", "onnx"]
     yield ["inspect", "iris.onnx"]
+    yield ["compare", "iris.safetensors", "iris.safetensors"]
 
 
 def test_all_that_is_said_is_chinese() -> None:

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from chainrule.cli.check import check
+from chainrule.cli.compare import compare
 from chainrule.cli.draw import draw
 from chainrule.cli.evaluate import evaluate
 from chainrule.cli.explain import explain
@@ -195,6 +196,7 @@ def chainrule(ctx: click.Context) -> None:
 
 
 for _command in (
-    train, resume, tune, predict, evaluate, explain, inspect, draw, check, figures, export, play,
+    train, resume, tune, predict, evaluate, explain, inspect, compare, draw, check, figures, export,
+    play,
 ):  # fmt: skip
     chainrule.add_command(_command)
