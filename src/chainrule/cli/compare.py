@@ -27,8 +27,8 @@ EXACT = 2**53
     help=(
         _("Compare two trainings to the bit: the first step, array and row where they part."),
         _(
-            "A and B are each a model file, a checkpoint, or the folder of a training that is kept (train"
-            " --checkpoint, or checkpoint= in Python). Of folders the losses of all steps are compared,"
+            "A and B are each a model file, a checkpoint, or the folder of a training that is kept (`train"
+            " --checkpoint`, or `checkpoint=` in Python). Of folders the losses of all steps are compared,"
             " and the checkpoints of equal steps."
         ),
         _("The exit code is 0 if they are equal to the bit, 1 if they differ, 2 for an error."),
