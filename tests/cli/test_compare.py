@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.cli.chinese import in_words, run_in
 from tests.cli.driver import good, run
 from tests.cli.test_robust import on_a_terminal
 from tests.comparing.test_runs import changed, files, trained
@@ -19,6 +20,7 @@ from tests.comparing.test_runs import changed, files, trained
 import chainrule as cr
 from chainrule.text_width import cells_wide
 
+PAIRS = (("base", "seed"), ("base", "nudged"), ("base", "base"), ("m.safetensors", "base"))
 FAST = ("--epochs", "3", "--hidden", "8")
 
 
@@ -158,7 +160,15 @@ def test_damage_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize("columns", [40, 80])
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_lines_are_no_wider_than_the_terminal(columns: int, lang: str) -> None:
-    for pair in (("base", "seed"), ("base", "nudged"), ("base", "base"), ("m.safetensors", "base")):
+    for pair in PAIRS:
         seen = on_a_terminal(columns, "compare", *pair, "--lang", lang)
         assert [x for x in seen.splitlines() if cells_wide(x) > columns] == []
         assert bool(re.search("[一-鿿]", seen)) == (lang == "zh")
+
+
+def test_all_that_is_said_is_chinese() -> None:
+    near = ("base", "nudged", "--tolerance", "1e-6")
+    for pair in (*PAIRS, ("zero.safetensors", "minus.safetensors"), near):
+        result = run_in("zh", "compare", *pair)
+        assert result.exit_code in (0, 1)
+        assert in_words(result.output) == [], pair

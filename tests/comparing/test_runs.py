@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import chainrule as cr
 from chainrule.atomic_write import write_whole
-from chainrule.comparing.training import TrainingComparison
+from chainrule.comparing import TrainingComparison
 from chainrule.errors import DataError, FormatError, SettingError
 from chainrule.storage.checkpoint import pack_checkpoint, read_checkpoint
 from chainrule.storage.folder import CheckpointFolder
@@ -202,6 +202,51 @@ def test_checkpoints_of_no_equal_steps(base: Path, tmp_path: Path) -> None:
             shutil.copy(files(base)[step], tmp_path / folder)
     found = one(tmp_path / "a", tmp_path / "b")
     assert (found.losses, found.loss, found.compared, found.equal) == (6, None, 0, False)
+
+
+class Own:
+    """A network by hand: a line through the origin."""
+
+    def __init__(self) -> None:
+        self.W = np.ones((2, 1))
+        self.params, self.grads = [self.W], [np.zeros((2, 1))]
+
+    def predict(self, x: Any) -> Any:
+        return x @ self.W
+
+    def forward(self, x: Any, t: Any) -> float:
+        self.x, self.d = x, x @ self.W - t
+        return float((self.d**2).mean())
+
+    def backward(self) -> None:
+        self.grads[0][...] = 2 * self.x.T @ self.d / self.d.size
+
+
+class OwnOptimizer:
+    """Gradient descent that remembers the sum of the gradients."""
+
+    def __init__(self) -> None:
+        self.sum = np.zeros((2, 1))
+
+    def update(self, params: Any, grads: Any) -> None:
+        for p, g in zip(params, grads, strict=True):
+            self.sum += g
+            p -= 0.1 * g
+
+
+def test_a_network_and_an_optimizer_by_hand(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(50, 2))
+    for seed, name in ((0, "a"), (0, "b"), (1, "c")):
+        trainer = cr.Trainer(Own(), OwnOptimizer(), seed=seed)
+        t = x @ [[1.0], [2.0]]
+        trainer.fit(x, t, 3, 10, checkpoint=tmp_path / name, progress=None)
+    assert one(tmp_path / "a", tmp_path / "b").equal
+    found = one(tmp_path / "a", tmp_path / "c")
+    assert found.first_step == 1
+    assert [tuple(t.name) for t in found.tensors] == [
+        ("parameter", "params.0", ""),
+        ("optimizer", "numbers.sum", ""),
+    ]
 
 
 # -- single numbers ----------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from chainrule.comparing import (
     TrainingComparison,
 )
 from chainrule.comparing.numbers import TensorName, number_difference
+from chainrule.comparing.results import after_steps
 from chainrule.lang.messages import Text, _, _n, _p, listed
 from chainrule.training.run_settings import NAMES, differing
 
@@ -72,7 +73,7 @@ def _show(found: RunComparison, training: TrainingComparison) -> None:
         )
         rows(map(_setting, training.settings))
         say()
-    paragraph(_verdict(training), "bold")
+    paragraph(training.verdict, "bold")
     if training.tolerated:
         paragraph(_tolerated(found.tolerance, training))
     if not training.parts:
@@ -88,16 +89,9 @@ def _side(path: str, kind: str, steps: Sequence[int], length: int | None) -> Tex
     if kind == "checkpoint":
         return _("{file}: a checkpoint after step {step:,}", file=name, step=steps[0])
     told = _n("{n:,} step", "{n:,} steps", length or 0)
-    return _("{folder}: {steps}; checkpoints {after}", folder=name, steps=told, after=_after(steps))
-
-
-def _after(steps: Sequence[int]) -> Text:
-    told = [f"{step:,}" for step in steps]
-    if len(told) > MOST:
-        told = [*told[:3], "…", *told[-3:]]
-    if len(steps) == 1:
-        return _("after step {step}", step=told[0])
-    return _("after steps {steps}", steps=listed(told, "list" if len(steps) > MOST else "and"))
+    return _(
+        "{folder}: {steps}; checkpoints {after}", folder=name, steps=told, after=after_steps(steps)
+    )
 
 
 def _setting(each: Difference) -> tuple[str, str]:
@@ -119,42 +113,6 @@ def _value(value: Any, other: Any) -> str:
     return told if len(told) <= 60 else told[:59] + "…"
 
 
-def _verdict(training: TrainingComparison) -> Text:
-    arrays = _n("{n:,} array", "{n:,} arrays", training.compared)
-    if training.equal and training.tolerated:
-        return _("Equal within the tolerance.")
-    if training.equal and training.losses:
-        told = _n("{n:,} loss", "{n:,} losses", training.losses)
-        after = _after(training.equal_steps)
-        return _(
-            "Equal to the bit: {losses}, and {arrays} {after}.",
-            losses=told,
-            arrays=arrays,
-            after=after,
-        )
-    if training.equal and training.kinds[0] != training.kinds[1]:
-        return _("Equal to the bit: {arrays} of the network.", arrays=arrays)
-    if training.equal:
-        return _("Equal to the bit: {arrays}.", arrays=arrays)
-    if not training.parts:
-        return _as_far(training)
-    if training.first_step is None or "model" in training.kinds:
-        return _("They differ.")
-    if training.first_step == 0:
-        return _("They differ before the first step.")
-    if training.kinds == ("checkpoint", "checkpoint") and training.longer:
-        return _("They differ: they are checkpoints after different steps.")
-    if training.loss is not None and training.first_step == training.loss.step:
-        return _("They part at step {step:,}.", step=training.first_step)
-    if not training.equal_steps:
-        return _("They part at step {step:,} or before.", step=training.first_step)
-    return _(
-        "They part between steps {last:,} and {step:,}.",
-        last=training.equal_steps[-1],
-        step=training.first_step,
-    )
-
-
 def _tolerated(tolerance: float, training: TrainingComparison) -> Text:
     return _(
         "{numbers} by no more than {tolerance}, and count as equal; the largest difference among them is"
@@ -162,21 +120,6 @@ def _tolerated(tolerance: float, training: TrainingComparison) -> Text:
         numbers=_n("{n:,} number differs", "{n:,} numbers differ", training.tolerated),
         tolerance=f"{tolerance:g}",
         most=_size(training.most_tolerated),
-    )
-
-
-def _as_far(training: TrainingComparison) -> Text:
-    if not training.compared and not training.losses:
-        return _("They have nothing in common that could be compared.")
-    if not training.longer:
-        return _("The losses are equal; no checkpoints could be compared.")
-    side = "B" if training.longer > 0 else "A"
-    more = _n("{n:,} more step", "{n:,} more steps", abs(training.longer))
-    return _(
-        "Equal to the bit as far as both go, up to step {step:,}; {side} goes on for {more}.",
-        step=training.losses,
-        side=side,
-        more=more,
     )
 
 
@@ -229,7 +172,7 @@ def _apart(a: float, b: float) -> str:
 def _show_arrays(training: TrainingComparison) -> None:
     label, after = _("arrays"), ""
     if training.equal_steps:
-        after = _("equal {after}", after=_after(training.equal_steps))
+        after = _("equal {after}", after=after_steps(training.equal_steps))
     if training.tensors:
         many = _many(len(training.tensors), training.compared)
         if training.tensors_step is not None:

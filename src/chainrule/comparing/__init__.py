@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from chainrule.comparing.numbers import NumberDifference, TensorDifference
+from chainrule.comparing.results import Difference, LossDifference, TrainingComparison
 from chainrule.comparing.runs import RunComparison, compare_runs
-from chainrule.comparing.training import Difference, LossDifference, TrainingComparison
 
 __all__ = [
     "Difference",

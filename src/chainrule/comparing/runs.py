@@ -6,8 +6,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from chainrule.comparing.results import TrainingComparison
 from chainrule.comparing.sides import Side, sides
-from chainrule.comparing.training import TrainingComparison, compare_trainings
+from chainrule.comparing.training import compare_trainings
 from chainrule.errors import SettingError
 from chainrule.lang.messages import Text, _, listed
 from chainrule.settings import below_one
@@ -63,8 +64,8 @@ def compare_runs(
     ...     trainer = cr.Trainer(net, cr.SGD(lr=1.0), seed=seed, engine="numpy")
     ...     _history = trainer.fit(x, t, 2, 30, checkpoint=folder, progress=None)
     >>> found = cr.compare_runs(*folders)
-    >>> found.equal, found.trainings[0].first_step
-    (False, 1)
+    >>> found.equal, found.trainings[0].first_step, found.trainings[0].verdict
+    (False, 1, 'They part at step 1.')
     >>> cr.compare_runs(folders[0], folders[0]).equal
     True
     """

@@ -250,12 +250,13 @@ def _state(checkpoint: Checkpoint) -> State:
             tensors[TensorName("slot", parameter, called)] = slot
     rest: dict[str, Any] = {**_what(checkpoint.settings), "generator": state["generator"]}
     others = {name: value for name, value in state.items() if name not in APART}
-    for name, value in leaves({"optimizer": optimizer, **others}):
+    for place, value in leaves({"optimizer": optimizer, **others}):
+        name = place.removesuffix(".value")
         if isinstance(value, np.ndarray):
-            kind, _dot, place = name.partition(".")
-            tensors[TensorName(kind.removesuffix("s"), place)] = value
+            kind, _dot, rest_of_name = name.partition(".")
+            tensors[TensorName(kind.removesuffix("s"), rest_of_name)] = value
         elif name.rpartition(".")[2] not in TIMES:
-            rest[name.removesuffix(".value")] = value
+            rest[name] = value
     for i, epoch in enumerate(state["history"]["epochs"]):
         rest |= {f"history.{k}.{i + 1}": v for k, v in epoch.items() if k not in TIMES}
     return State(tensors, rest)

@@ -4,125 +4,28 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from chainrule.comparing.numbers import (
-    NumberDifference,
     TensorDifference,
     TensorName,
     compare_arrays,
     number_difference,
 )
+from chainrule.comparing.results import Difference, LossDifference, TrainingComparison
 from chainrule.comparing.sides import RunSide, Side, State
-from chainrule.lang.messages import Text
 
-__all__ = ["Difference", "LossDifference", "TrainingComparison", "compare_trainings"]
+__all__ = ["compare_trainings"]
 
 Array = npt.NDArray[Any]
 #: What a model file and a checkpoint call alike.
 COMMON = ("chainrule", "engine")
 #: How many steps around the parting `LossDifference.around` has: before it, and from it on.
 BEFORE, AFTER = 2, 4
-
-
-class Difference(NamedTuple):
-    """A setting, a part of the state, or an array by its kind and name; None where it is not there."""
-
-    name: str
-    a: Any
-    b: Any
-
-
-@dataclass(frozen=True)
-class LossDifference:
-    """The losses of two trainings, which differ from `step` on; the first step is 1.
-
-    The loss of a step is that of its batch before the update, so the weights after `step` - 1 steps
-    and the rows of the batch are what it comes from. `around` has (step, loss of a, loss of b).
-    """
-
-    step: int
-    first: NumberDifference
-    differing: int
-    largest_step: int
-    largest: NumberDifference
-    around: tuple[tuple[int, float, float], ...]
-
-
-@dataclass(frozen=True)
-class TrainingComparison:
-    """What two trainings have in common, and where they part.
-
-    A part of what is compared may be absent: a model file has no losses, and two folders may have no
-    checkpoints of equal steps.
-    """
-
-    #: The name of the training in its folder; empty if it has none.
-    name: str
-    #: "model", "checkpoint" or "run" (a folder), of each of the two.
-    kinds: tuple[str, str]
-    #: How many steps each has made; None of a model file.
-    lengths: tuple[int | None, int | None]
-    #: The steps after which checkpoints are there.
-    steps: tuple[tuple[int, ...], tuple[int, ...]]
-    #: Settings, versions and data that differ: the likely cause.
-    settings: tuple[Difference, ...]
-    #: How many losses were compared, and how they differ.
-    losses: int
-    loss: LossDifference | None
-    #: The steps after which the whole state is equal, up to the first after which it is not.
-    equal_steps: tuple[int, ...]
-    #: The arrays that differ, in the network's order, after the first step where any does, and how many
-    #: were compared there, or at the last step.
-    tensors_step: int | None
-    tensors: tuple[TensorDifference, ...]
-    compared: int
-    #: Arrays that only one has, or whose shapes or dtypes differ, as texts.
-    arrays: tuple[Difference, ...]
-    #: What else differs after the first step where any of it does: network, generator, the optimizer's
-    #: numbers, the figures of the epochs, and the like.
-    state_step: int | None
-    state: tuple[Difference, ...]
-    #: How many numbers differ by no more than the tolerance, and the largest relative difference.
-    tolerated: int = 0
-    most_tolerated: float = 0.0
-    #: Remarks, such as a checkpoint that is damaged.
-    notes: tuple[Text, ...] = field(default=())
-
-    @property
-    def parts(self) -> bool:
-        """Whether a difference was found in what both have."""
-        return bool(self.loss or self.tensors or self.arrays or self.state)
-
-    @property
-    def equal(self) -> bool:
-        """Whether all is equal to the bit (with a tolerance: within it), and neither goes further."""
-        goes_on = "model" not in self.kinds and self.kinds[0] == self.kinds[1] and self.longer
-        return not self.parts and not goes_on and self.compared > 0
-
-    @property
-    def longer(self) -> int:
-        """How many steps more the second has made than the first."""
-        a, b = self.lengths
-        return 0 if a is None or b is None else b - a
-
-    @property
-    def first_step(self) -> int | None:
-        """The first step whose loss or arrays are seen to differ; else that of the rest of the state."""
-        steps = [self.loss.step if self.loss else None, self.tensors_step]
-        found = [step for step in steps if step is not None]
-        return min(found) if found else self.state_step
-
-    @property
-    def last_equal_step(self) -> int | None:
-        """The last step up to which all losses are equal; None without losses."""
-        if not self.losses:
-            return None
-        return self.losses if self.loss is None else self.loss.step - 1
 
 
 def compare_trainings(name: str, a: Side, b: Side, tolerance: float) -> TrainingComparison:
