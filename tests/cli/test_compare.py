@@ -106,6 +106,18 @@ def test_what_is_said_of_equal_ones() -> None:
     assert "to the bit" not in said
 
 
+def test_what_is_said_of_another_network() -> None:
+    net = cr.Sequential(cr.Affine.sized(3, 3), loss=cr.SoftmaxWithLoss(), seed=0)
+    cr.save_model("small.safetensors", net, overwrite=True)
+    result = run("compare", "m.safetensors", "small.safetensors")
+    assert result.exit_code == 1
+    words = " ".join(result.stdout.split())
+    assert "parameter 0.W float32[3, 8] in A, float32[3, 3] in B" in words
+    assert "parameter 4.b float32[3], only in A" in words
+    assert "They differ." in words
+    assert "the network Sequential(" in words
+
+
 def test_zeros_of_two_signs() -> None:
     result = run("compare", "zero.safetensors", "minus.safetensors")
     assert result.exit_code == 1

@@ -198,8 +198,15 @@ def _show_forms(training: TrainingComparison) -> None:
     if training.arrays:
         say()
         paragraph(_("Arrays of other shapes or dtypes, or that only one has:"))
-        rows((printable(each.name), _two(each)) for each in training.arrays[:MOST])
+        rows((printable(each.name), _forms(each)) for each in training.arrays[:MOST])
         _left_out(len(training.arrays))
+
+
+def _forms(each: Difference) -> Text:
+    if each.a is None or each.b is None:
+        side, form = ("A", each.a) if each.b is None else ("B", each.b)
+        return _("{form}, only in {side}", form=form, side=side)
+    return _two(each)
 
 
 def _first(first: TensorDifference) -> Text:
