@@ -17,11 +17,12 @@ from chainrule import optimizers
 from chainrule.comparing.numbers import TensorName
 from chainrule.errors import DataError, FormatError, shown
 from chainrule.files.baselines import arrays_of
-from chainrule.storage.checkpoint import FORMAT, Checkpoint, read_checkpoint
-from chainrule.storage.folder import CheckpointFolder, trainings_in
-from chainrule.storage.container import unpack
-from chainrule.files.model import load_model, read_bytes
+from chainrule.files.model import load_model
 from chainrule.lang.messages import Text, _, sentences
+from chainrule.storage.checkpoint import FORMAT, Checkpoint, read_checkpoint
+from chainrule.storage.container import unpack
+from chainrule.storage.folder import CheckpointFolder, trainings_in
+from chainrule.storage.reading import read_bytes
 from chainrule.training.run_settings import model_settings
 from chainrule.training.state import Training
 
