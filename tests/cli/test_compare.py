@@ -18,6 +18,7 @@ from tests.cli.test_robust import on_a_terminal
 from tests.comparing.test_runs import changed, files, trained
 
 import chainrule as cr
+from chainrule.storage.checkpoint import read_checkpoint
 from chainrule.text_width import cells_wide
 
 PAIRS = (("base", "seed"), ("base", "nudged"), ("base", "base"), ("m.safetensors", "base"))
@@ -73,9 +74,7 @@ def test_what_is_said_of_one_bit() -> None:
     assert "20 compared, all equal" in said
     assert "equal after steps 0, 2, 4 and 6; after step 8: 1 of 21 differs" in said
     weight, other = (files(Path(name))[8] for name in ("base", "nudged"))
-    a, b = (
-        cr.files.checkpoint.read_checkpoint(f).state["parameters"]["4.W"] for f in (weight, other)
-    )
+    a, b = (read_checkpoint(f).state["parameters"]["4.W"] for f in (weight, other))
     assert f"row 5: 4.W[5, 1] is {a[5, 1]!s} in A, {b[5, 1]!s} in B" in said
     assert ", 1 ulp\n" in said
     assert "settings differ" not in said
@@ -90,7 +89,7 @@ def test_what_is_said_of_another_seed() -> None:
     table = [line.split() for line in said.splitlines() if re.match(r" +[1-4]  ", line)]
     for step, a, b, _apart in table:
         for name, loss in (("base", a), ("seed", b)):
-            kept = cr.files.checkpoint.read_checkpoint(files(Path(name))[20])
+            kept = read_checkpoint(files(Path(name))[20])
             assert float(loss) == kept.state["history"]["losses"][int(step) - 1]
     assert [int(line[0]) for line in table] == [1, 2, 3, 4]
 

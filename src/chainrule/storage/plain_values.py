@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -48,10 +49,12 @@ def encoded(value: Any, tensors: dict[str, Array], name: str) -> Any:
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else {TAG: "float", "value": repr(value)}
+    if isinstance(value, list) and value and all(map(_is_record, value)):
+        return _encoded_records(value, tensors, name)
     if isinstance(value, list | tuple):
         inside = [encoded(v, tensors, f"{name}.{i}") for i, v in enumerate(value)]
         return inside if isinstance(value, list) else {TAG: "tuple", "value": inside}
-    if isinstance(value, dict):
+    if isinstance(value, dict) and all(isinstance(k, str | int) for k in value):
         inside = [
             (k, encoded(v, tensors, f"{name}.{i if isinstance(k, int) else k}"))
             for i, (k, v) in enumerate(value.items())
@@ -67,6 +70,28 @@ def encoded(value: Any, tensors: dict[str, Array], name: str) -> Any:
             value=shown(value),
         )
     )
+
+
+def _is_record(value: object) -> bool:
+    """Whether it is a row of numbers with names, of which a history may have a hundred thousand."""
+    return (
+        isinstance(value, dict)
+        and bool(value)
+        and all(type(k) is str and k != TAG for k in value)
+        and all(type(v) is float for v in value.values())
+    )
+
+
+def _encoded_records(
+    records: list[dict[str, float]], tensors: dict[str, Array], name: str
+) -> dict[str, Any]:
+    """Rows of numbers with the same names in turn as an array each."""
+    runs: list[Any] = []
+    for names, group in itertools.groupby(records, tuple):
+        rows = np.array([list(record.values()) for record in group]).reshape(-1, len(names))
+        rows_name = f"{name}.{len(runs)}"
+        runs.append([list(names), len(rows), encoded(rows, tensors, rows_name)])
+    return {TAG: "records", "value": runs}
 
 
 def _encoded_array(array: Array, tensors: dict[str, Array], name: str, single: bool) -> Any:
@@ -105,6 +130,12 @@ def decoded(value: Any, tensors: Mapping[str, Array]) -> Any:
         return float(inside)
     if kind == "tensor":
         return tensors[inside].copy()
+    if kind == "records":
+        return [
+            dict(zip(names, row, strict=True))
+            for names, count, rows in inside
+            for row in _rows(decoded(rows, tensors), count, len(names))
+        ]
     if kind == "tuple":
         return tuple(decoded(v, tensors) for v in inside)
     if kind == "dict":
@@ -116,3 +147,10 @@ def decoded(value: Any, tensors: Mapping[str, Array]) -> Any:
         array = np.array(decoded(inside, tensors), dtype).reshape(value["shape"])
         return array[()] if kind == "number" else array
     raise ValueError(kind)
+
+
+def _rows(array: Array, count: int, columns: int) -> list[list[float]]:
+    if array.shape != (count, columns) or array.dtype != np.float64:
+        raise ValueError(array.shape)
+    rows: list[list[float]] = array.tolist()
+    return rows
