@@ -21,6 +21,7 @@ from chainrule.storage.folder import CheckpointFolder
 COMMANDS: dict[str, list[str]] = {
     "plain": ["digits", "--preset", "plain", "--hidden", "16", "--epochs", "15"],
     "table": ["iris", "--preset", "table", "--epochs", "30", "--engine", "numpy"],
+    "many": ["iris", "--preset", "table-small", "--epochs", "12", "--ensemble", "3"],
     "two": ["moons.csv", "--target", "label"],
 }
 
@@ -153,7 +154,6 @@ def test_what_is_refused(tmp_path: Path) -> None:
         (["inspect", "empty"], "is a folder without checkpoints"),
         (["train", "iris", "--every", "3 steps"], "--every says how often"),
         (["train", "iris", "--checkpoint", "new", "--every", "3"], "--every='3'"),
-        (["train", "iris", "--checkpoint", "new", "--ensemble", "3"], "--ensemble 3"),
         (["train", "-", "--checkpoint", "new"], "standard input"),
         (["train", "iris", "--checkpoint", "file"], "is a file"),
         (["train", "iris", "--checkpoint", "odd"], "a training is kept there already"),

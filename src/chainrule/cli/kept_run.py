@@ -52,14 +52,6 @@ class KeptRun:
                     " resume`. Write it into a file first, and name that."
                 )
             )
-        if options.ensemble > 1:
-            raise SettingError(
-                _(
-                    "--checkpoint keeps the training of one network; --ensemble {n} trains {n} at once."
-                    " Leave one of the two out.",
-                    n=options.ensemble,
-                )
-            )
         if every is not None:
             Interval.of(every, "--every")
         if os.path.lexists(os.path.join(folder, COMMAND)):

@@ -111,7 +111,7 @@ INTERRUPTED = 130
     metavar="FOLDER",
     help=_(
         "Keep the whole state of the training in FOLDER as it goes; `chainrule resume FOLDER` goes on after"
-        " a stop, to the same bits."
+        " a stop, to the same bits. The networks of --ensemble are then trained one after another."
     ),
 )
 @option(
@@ -168,7 +168,11 @@ def train_and_show(
     loud = not (as_json or quiet)
     if loud:
         show_plan(plan)
-    trained = run_plan(plan, "auto" if loud else None, kept)
+    try:
+        trained = run_plan(plan, "auto" if loud else None, kept)
+    except KeyboardInterrupt:
+        _tell_of_going_on(kept)
+        raise
     if as_json:
         json_out(trained.as_json())
     elif loud:
@@ -183,9 +187,14 @@ def train_and_show(
             ),
             _("Stopped:"),
         )
-        if kept is not None:
-            remark(_("{command} goes on with it.", command=typed("chainrule resume", kept.folder)))
+        _tell_of_going_on(kept)
         click.get_current_context().exit(INTERRUPTED)
+
+
+def _tell_of_going_on(kept: KeptRun | None) -> None:
+    """After a stop: how to go on with what is kept."""
+    if kept is not None:
+        remark(_("{command} goes on with it.", command=typed("chainrule resume", kept.folder)))
 
 
 def show_plan(plan: Plan) -> None:

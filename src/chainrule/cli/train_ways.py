@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -164,38 +165,29 @@ class Way(ABC):
         """
         if self.options.drawn:
             rows, validation = left_out(rows, self.options.seed)
+        shared: dict[str, Any] = {"validation": validation, "progress": progress}
         if len(self.networks) == 1:
-            keeps: dict[str, Any] = {}
-            if self.kept is not None:
-                self.kept.go_on(self.trainer, self.kept_as)
-                keeps = {"checkpoint": self.kept.training(self.kept_as), "every": self.kept.every}
-            return self.trainer.fit(
-                *rows,
-                epochs,
-                self.batch_size,
-                validation=validation,
-                early_stopping=stopping,
-                callbacks=[ctrl_c, *self.callbacks],
-                progress=progress,
-                **keeps,
-            )
+            shared["early_stopping"] = stopping
+            return self._one(self.trainer, self.kept_as, rows, epochs, ctrl_c, shared)
         first = self.networks[0]._prepare(*(a[: self.batch_size] for a in rows))
         many = self.steps_of_epoch * epochs * len(self.networks)
         self.trainer.engine_used = choose(self.trainer, *first, steps=many).engine
-        with ctrl_c.left_to_others():
-            histories = fit_many(
-                self.networks,
-                self._optimizers(),
-                *rows,
-                epochs,
-                self.batch_size,
-                seeds=[seed for _, seed in self.seeds],
-                validation=validation,
-                early_stopping=stopping,
-                engine=self.trainer.engine,
-                threads=self.options.threads,
-                progress=progress,
-            )
+        if self.kept is not None:
+            histories = self._in_turn(rows, epochs, stopping, ctrl_c, shared)
+        else:
+            with ctrl_c.left_to_others():
+                histories = fit_many(
+                    self.networks,
+                    self._optimizers(),
+                    *rows,
+                    epochs,
+                    self.batch_size,
+                    seeds=[seed for _, seed in self.seeds],
+                    early_stopping=stopping,
+                    engine=self.trainer.engine,
+                    threads=self.options.threads,
+                    **shared,
+                )
         failed = [history.error for history in histories if history.error is not None]
         if failed:
             raise failed[0]
@@ -206,6 +198,46 @@ class Way(ABC):
         self.trainer.history = histories[0]
         self.trainer.model = self.network
         return histories[0]
+
+    def _one(
+        self,
+        trainer: Trainer,
+        name: str,
+        rows: Rows,
+        epochs: int,
+        ctrl_c: CtrlC,
+        shared: Mapping[str, Any],
+    ) -> History:
+        """Train one network, which is kept under this name, if that was asked for."""
+        keeps: dict[str, Any] = {}
+        if self.kept is not None:
+            self.kept.go_on(trainer, name)
+            keeps = {"checkpoint": self.kept.training(name), "every": self.kept.every}
+        x, t = rows
+        keeps |= {**shared, "callbacks": [ctrl_c, *self.callbacks]}
+        return trainer.fit(x, t, epochs, self.batch_size, **keeps)
+
+    def _in_turn(
+        self,
+        rows: Rows,
+        epochs: int,
+        stopping: EarlyStopping | None,
+        ctrl_c: CtrlC,
+        shared: Mapping[str, Any],
+    ) -> list[History]:
+        """Train several networks one after another, each kept by itself; the bits are as of all at once."""
+        histories = []
+        engine = self.trainer.engine_used or "auto"
+        for i, optimizer in enumerate(self._optimizers()):
+            seed = self.seeds[i][1]
+            trainer = Trainer(self.networks[i], optimizer, seed=seed, engine=engine, threads=1)
+            ctrl_c.trainer = trainer
+            own = {**shared, "early_stopping": copy.copy(stopping)}
+            name = f"{self.kept_as}-{i + 1}"
+            histories.append(self._one(trainer, name, rows, epochs, ctrl_c, own))
+            if ctrl_c.pressed:  # some networks have not begun
+                raise KeyboardInterrupt
+        return histories
 
     def inputs_and_outputs(self) -> tuple[Text, Text, Text]:
         """How many inputs, outputs and parameters, as text."""
