@@ -158,7 +158,8 @@ def explained() -> None:
     preset = cr.PRESETS["table-small"]
     net = preset.network(x, outputs=3, layout=prepared.layout, task="classification", epochs=20)
     optimizer = preset.optimizer(len(x), task="classification", epochs=20)
-    cr.Trainer(net, optimizer, engine="numpy").fit(x, t, 20, preset.batch_size, progress=None)
+    trainer = cr.Trainer(net, optimizer, engine="numpy")
+    trainer.fit(x, t, 20, preset.batch_size, drop_last=True, progress=None)
     baselines = cr.Baselines.fit(prepared.layout.one_hot(x), t, classes=3)
     model = cr.Model(net, prepared, {}, baselines)
     importance = cr.permutation_importance(model, new, repeats=10)

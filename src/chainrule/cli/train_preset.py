@@ -25,6 +25,7 @@ __all__ = ["SmallTableWay", "TableWay"]
 class TableWay(Way):
     """The preset `table`, with the settings that were given in place of its own."""
 
+    drop_last = True
     name = "table"
     held_out_chooses = False
     encoding = PRESETS["table"].encoding

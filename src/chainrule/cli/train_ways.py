@@ -25,6 +25,7 @@ from chainrule.memory import memory_limit
 from chainrule.networks import Ensemble, Network, Sequential
 from chainrule.optimizers import Optimizer
 from chainrule.training import Callback, EarlyStopping, History, Trainer, fit_many
+from chainrule.training.batches import rows_used
 from chainrule.training.choice import choose
 from chainrule.training.presets import BEST_EPOCH_BY, rows_left
 from chainrule.training.recipes import Recipe
@@ -56,6 +57,8 @@ class Way(ABC):
     encoding: ClassVar[EncodingName]
     #: Whether the rows held out choose the epoch to keep, if --patience is given.
     held_out_chooses: ClassVar[bool] = True
+    #: Whether the last, smaller batch of an epoch is left out.
+    drop_last: ClassVar[bool] = False
     #: The learning rate at the start, or the highest one.
     lr: float
     epochs: int
@@ -104,7 +107,8 @@ class Way(ABC):
     @property
     def steps_of_epoch(self) -> int:
         """How many updates an epoch makes."""
-        return math.ceil(self.trained / self.batch_size)
+        used = rows_used(self.trained, self.batch_size, self.drop_last)
+        return math.ceil(used / self.batch_size)
 
     @property
     def steps(self) -> int:
@@ -165,7 +169,11 @@ class Way(ABC):
         """
         if self.options.drawn:
             rows, validation = left_out(rows, self.options.seed)
-        shared: dict[str, Any] = {"validation": validation, "progress": progress}
+        shared: dict[str, Any] = {
+            "validation": validation,
+            "progress": progress,
+            "drop_last": self.drop_last,
+        }
         if len(self.networks) == 1:
             shared["early_stopping"] = stopping
             return self._one(self.trainer, self.kept_as, rows, epochs, ctrl_c, shared)

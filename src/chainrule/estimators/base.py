@@ -313,7 +313,7 @@ class NetworkEstimator(EstimatorSettings):
         progress = "auto" if self.verbose else None
         shared: Mapping[str, Any] = {
             "validation": held_out, "sample_weight": weights, "early_stopping": stopping,
-            "progress": progress,
+            "progress": progress, "drop_last": recipe.preset is not None,
         }  # fmt: skip
         if len(networks) == 1:
             trainer = Trainer(

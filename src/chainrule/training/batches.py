@@ -13,7 +13,7 @@ from chainrule.errors import DataError, SettingError, shown
 from chainrule.lang.messages import _
 from chainrule.layers.initial import Seed, generator
 
-__all__ = ["Batches", "get_mini_batch"]
+__all__ = ["Batches", "get_mini_batch", "rows_used"]
 
 Array = npt.NDArray[Any]
 
@@ -49,8 +49,19 @@ def get_mini_batch(
     return x[rows], t[rows]
 
 
+def rows_used(n: int, size: int, drop_last: bool) -> int:
+    """How many of n rows an epoch uses: all, or without those of a last, smaller batch.
+
+    >>> rows_used(5, 2, drop_last=False), rows_used(5, 2, drop_last=True), rows_used(1, 2, drop_last=True)
+    (5, 4, 1)
+    """
+    return n - n % size if drop_last and n > size else n
+
+
 class Batches:
-    """n rows in batches of `size`, in another order every epoch; the last, smaller batch is kept.
+    """n rows in batches of `size`, in another order every epoch.
+
+    The last, smaller batch is kept, or with `drop_last` left out: other rows in every epoch.
 
     >>> batches = Batches(5, 2, np.random.default_rng(0))
     >>> batches.shuffle()
@@ -59,8 +70,16 @@ class Batches:
     """
 
     def __init__(
-        self, n: int, size: int, rng: np.random.Generator, *, shuffled: bool = True
+        self,
+        n: int,
+        size: int,
+        rng: np.random.Generator,
+        *,
+        shuffled: bool = True,
+        drop_last: bool = False,
     ) -> None:
+        #: How many rows an epoch uses.
+        self.used = rows_used(n, size, drop_last)
         self.n, self.size, self.rng, self.shuffled = n, size, rng, shuffled
         #: Of many rows, numbers of 4 bytes; the order is the same.
         self.dtype = np.dtype(np.int32 if MANY <= n < 2**31 else np.intp)
@@ -73,16 +92,25 @@ class Batches:
 
     def __len__(self) -> int:
         """The number of batches in an epoch."""
-        return math.ceil(self.n / self.size)
+        return math.ceil(self.used / self.size)
 
     def __getitem__(self, i: int) -> Array:
         """The row indices of batch i."""
-        rows = self.order[i * self.size : (i + 1) * self.size]
+        rows = self.order[i * self.size : min((i + 1) * self.size, self.used)]
         return rows.astype(np.intp, copy=False)
 
     def shuffle(self, order: Array | None = None) -> None:
-        """Draw the order of the next epoch; or of several, into `order` (epochs, rows)."""
-        order = self.order if order is None else order
+        """Draw the order of the next epoch; or of several, into `order` (epochs, rows used)."""
+        if order is None:
+            self._draw(self.order)
+        elif self.used == self.n:
+            self._draw(order)
+        else:
+            whole = np.empty((*order.shape[:-1], self.n), order.dtype)
+            self._draw(whole)
+            order[...] = whole[..., : self.used]
+
+    def _draw(self, order: Array) -> None:
         order[...] = np.arange(self.n, dtype=self.dtype) if self._rows is None else self._rows
         if self.shuffled:
             self.rng.permuted(order, axis=-1, out=order)

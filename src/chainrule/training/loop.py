@@ -41,6 +41,8 @@ class Settings:
     metrics: dict[str, Metric] = field(default_factory=dict)
     max_grad: float | None = None
     shuffle: bool = True
+    #: Whether the last batch of an epoch is left out, if it is smaller than the others.
+    drop_last: bool = False
     callbacks: list[Callback] = field(default_factory=list)
     progress: str | bool | None = None
     #: The language of the progress lines.
@@ -68,8 +70,16 @@ class Loop:
             settings.metrics,
             settings.callbacks,
         )
-        self.n, self.batch_size, self.epochs = len(x), settings.batch_size, epochs
-        self.batches = Batches(self.n, self.batch_size, trainer.rng, shuffled=settings.shuffle)
+        self.batch_size, self.epochs = settings.batch_size, epochs
+        self.batches = Batches(
+            len(x),
+            self.batch_size,
+            trainer.rng,
+            shuffled=settings.shuffle,
+            drop_last=settings.drop_last,
+        )
+        #: How many rows an epoch uses.
+        self.n = self.batches.used
         self.steps = len(self.batches)
         self.stepper = Stepper(trainer, x, t, w, batches=self.steps, max_grad=settings.max_grad)
         self.x, self.t, self.w = x, t, w

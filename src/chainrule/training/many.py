@@ -18,6 +18,7 @@ from chainrule.networks import Network
 from chainrule.optimizers import Adam, Optimizer
 from chainrule.schedules import Constant
 from chainrule.settings import language, positive, whole
+from chainrule.training.batches import rows_used
 from chainrule.training.callbacks import EarlyStopping, as_early_stopping
 from chainrule.training.choice import Choice, choose
 from chainrule.training.history import History
@@ -51,6 +52,7 @@ def fit_many(
     early_stopping: EarlyStopping | int | None = None,
     max_grad: float | None = None,
     shuffle: bool = True,
+    drop_last: bool = False,
     engine: str = "auto",
     threads: int | None = None,
     progress: str | bool | None = "auto",
@@ -96,6 +98,7 @@ def fit_many(
         "metrics": metrics if metrics is None or isinstance(metrics, str) else list(metrics),
         "max_grad": None if max_grad is None else positive(max_grad, "max_grad"),
         "shuffle": shuffle,
+        "drop_last": drop_last,
         "lang": language(lang),
     }
     if early_stopping is not None:
@@ -239,7 +242,8 @@ class _Fit:
         first = entries[0]
         trainer, (x, t, w) = first.trainer, first.data
         n = first.batch
-        steps = self.epochs * sum(-(-e.n // n) for e in entries)
+        drops = self.options["drop_last"]
+        steps = self.epochs * sum(-(-rows_used(e.n, n, drops) // n) for e in entries)
         choice = choose(trainer, x[:n], t[:n], None if w is None else w[:n], steps)
         if choice.reason is not None and (trainer.engine == "compiled" or choice.by_hand):
             self._tell(choice.reason)
@@ -282,6 +286,7 @@ class _Fit:
             named_metrics(metrics, kind) if evaluates else {},
             self.options["max_grad"],
             self.options["shuffle"],
+            self.options["drop_last"],
         )
 
     def _leave(self, entries: list[_Entry], reason: Text | None) -> None:

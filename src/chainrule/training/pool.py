@@ -27,7 +27,7 @@ from chainrule.networks.flat import Segment
 from chainrule.nodes.base import ignore_fp_errors
 from chainrule.optimizers import Optimizer, clip_grads
 from chainrule.schedules import Constant
-from chainrule.training.batches import Batches
+from chainrule.training.batches import Batches, rows_used
 from chainrule.training.callbacks import EarlyStopping
 from chainrule.training.compiled import CALL_SECONDS, epoch_means
 from chainrule.training.cost import step_estimate
@@ -143,7 +143,8 @@ class Group:
         x, t, w = member.data
         key = id(x), id(t), id(w), member.n
         if key not in self._data:
-            self._data[key] = self.shared.for_data(_named(x, t, w), member.n)
+            used = rows_used(member.n, self.batch, self.settings.drop_last)
+            self._data[key] = self.shared.for_data(_named(x, t, w), used)
         return self._data[key]
 
     def begin(self, member: Member) -> None:
@@ -159,7 +160,7 @@ class Group:
         parameters = list(network.named_parameters().values()) if self.idle else []
         for i in self.idle:
             parameters[i].grad.fill(0)
-        trainer.history.reserve(member.left * -(-member.n // self.batch))
+        trainer.history.reserve(member.left * member.cohort.steps)
         if member.stopping is not None:
             member.stopping.on_start(trainer)
 
@@ -209,10 +210,12 @@ class Cohort:
 
     def __init__(self, group: Group, n: int) -> None:
         self.group, self.n = group, n
+        #: How many rows an epoch uses.
+        self.used = rows_used(n, group.batch, group.settings.drop_last)
         #: The members that no thread has begun with.
         self.waiting: deque[Member] = deque()
-        self.starts = np.arange(0, n, group.batch)
-        self.sizes = np.diff(np.append(self.starts, n))
+        self.starts = np.arange(0, self.used, group.batch)
+        self.sizes = np.diff(np.append(self.starts, self.used))
         self.steps = len(self.starts)
         #: Seconds per step: about so many before the first measurement.
         self.pace = 1e-6 + group.step.work / 2e10
@@ -230,8 +233,8 @@ class Cohort:
     def bounds(self, epochs: int) -> Array:
         """Where the steps of some epochs begin, and the last ends."""
         if epochs not in self._bounds:
-            starts = np.add.outer(np.arange(epochs) * self.n, self.starts)
-            self._bounds[epochs] = np.append(starts, epochs * self.n)
+            starts = np.add.outer(np.arange(epochs) * self.used, self.starts)
+            self._bounds[epochs] = np.append(starts, epochs * self.used)
         return self._bounds[epochs]
 
 
@@ -241,7 +244,7 @@ class _Round:
     def __init__(self, cohort: Cohort, team: list[Member], epochs: int, most: int) -> None:
         self.cohort, self.team, self.epochs, self.most = cohort, team, epochs, most
         steps = epochs * cohort.steps
-        self.orders = np.empty((len(team), epochs, cohort.n), np.intp)
+        self.orders = np.empty((len(team), epochs, cohort.used), np.intp)
         self.losses = np.zeros((len(team), steps))
         #: How many steps went well, and whether one did not.
         self.good, self.failed = np.zeros(len(team), np.int64), np.zeros(len(team), bool)
@@ -263,8 +266,9 @@ class _Round:
     def batches(self, member: Member) -> Batches:
         """What draws a member's orders."""
         group = self.cohort.group
-        rng, shuffled = member.trainer.rng, group.settings.shuffle
-        return Batches(self.cohort.n, group.batch, rng, shuffled=shuffled)
+        settings, rng = group.settings, member.trainer.rng
+        shuffled, drops = settings.shuffle, settings.drop_last
+        return Batches(self.cohort.n, group.batch, rng, shuffled=shuffled, drop_last=drops)
 
     def outputs(self) -> dict[int, Array]:
         """The outputs for the rows to evaluate, of the members that have ended an epoch."""
@@ -440,7 +444,7 @@ class Pool:
         share = ran.seconds / (len(ran.team) * ran.epochs)
         whole = None
         if ran.team[0].data[2] is None and (ran.good == ran.losses.shape[1]).all():
-            orders = ran.orders.reshape(-1, cohort.n)
+            orders = ran.orders.reshape(-1, cohort.used)
             whole = epoch_means(ran.losses.reshape(-1), orders, cohort.starts, cohort.sizes, None)
             whole = whole.reshape(len(ran.team), ran.epochs)
         going = []

@@ -7,7 +7,6 @@ constants were tuned on many tables, so that no table needs tuning of its own.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -102,8 +101,8 @@ class Preset:
         return replace(self, **changes)
 
     def steps(self, rows: int, epochs: int | None = None) -> int:
-        """How many updates the training of so many rows makes."""
-        batches = math.ceil(whole(rows, "rows") / self.batch_size)
+        """How many updates the training of so many rows makes, without last, smaller batches."""
+        batches = max(1, whole(rows, "rows") // self.batch_size)
         return batches * (self.epochs if epochs is None else whole(epochs, "epochs"))
 
     def network(

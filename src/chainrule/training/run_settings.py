@@ -40,6 +40,7 @@ NAMES: dict[str, str] = {
     "batch_size": "batch_size",
     "max_grad": "max_grad",
     "shuffle": "shuffle",
+    "drop_last": "drop_last",
     "metrics": _("the metrics"),
     "validation": _("the held-out rows"),
     "early_stopping": "early_stopping",
@@ -88,6 +89,7 @@ def fit_settings(settings: Settings) -> dict[str, Any]:
         "batch_size": settings.batch_size,
         "max_grad": settings.max_grad,
         "shuffle": settings.shuffle,
+        "drop_last": settings.drop_last,
         "metrics": list(settings.metrics),
         "early_stopping": [{name: each[name] for name in names} for each in stopping],
     }

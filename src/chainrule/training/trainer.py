@@ -30,6 +30,7 @@ from chainrule.optimizers import Adam, Optimizer
 from chainrule.settings import language, positive, whole
 from chainrule.storage.checkpoint import Checkpoint
 from chainrule.storage.folder import CheckpointFolder
+from chainrule.training.batches import rows_used
 from chainrule.training.callbacks import Callback, EarlyStopping, as_early_stopping
 from chainrule.training.captured import put_back
 from chainrule.training.checkpoints import EVERY, Checkpoints
@@ -143,6 +144,7 @@ class Trainer(Training):
         callbacks: Sequence[Callback | Callable[[Trainer], None]] = (),
         max_grad: float | None = None,
         shuffle: bool = True,
+        drop_last: bool = False,
         progress: str | bool | None = "auto",
         lang: str | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
@@ -158,7 +160,8 @@ class Trainer(Training):
         `metrics`: names or functions (outputs, t) -> number, for held-out data; by default
         accuracy or R². `early_stopping`: a patience in epochs, or an EarlyStopping.
         `max_grad`: the largest global norm of the gradients. The last, smaller batch of an epoch
-        is kept. `progress`: "auto", "bar", "lines" or None; `lang`: its language, "en" or "zh"; None
+        is kept; with `drop_last` it is left out, and other rows with it in every epoch.
+        `progress`: "auto", "bar", "lines" or None; `lang`: its language, "en" or "zh"; None
         is the language of CHAINRULE_LANG, else English.
 
         Ctrl-C ends training after the current step; the model stays usable, and `history.stopped`
@@ -193,6 +196,7 @@ class Trainer(Training):
             named_metrics(metrics, self.kind_of(t)) if evaluates else {},
             max_grad,
             shuffle,
+            drop_last,
             callback_list,
             progress,
             language(lang),
@@ -336,7 +340,8 @@ class Trainer(Training):
         refuse_too_large(self, *batch, n)
         resumed = settings.resumed
         if resumed is None:
-            choice = choose(self, *batch, steps=epochs * math.ceil(len(x) / n))
+            used = rows_used(len(x), n, settings.drop_last)
+            choice = choose(self, *batch, steps=epochs * math.ceil(used / n))
         else:  # the bits of the engine and the threads that it began with
             choice = self._same_engine(resumed)
         by_hand = choice.by_hand
