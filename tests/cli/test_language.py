@@ -317,6 +317,8 @@ def lines_to_say() -> Iterator[list[str]]:
     yield ["export", "iris.safetensors", "--to", "onnx"]
     yield ["inspect", "iris.onnx"]
     yield ["compare", "iris.safetensors", "iris.safetensors"]
+    yield ["train", "iris", *FAST, "--checkpoint", "run", "--out", "kept.safetensors"]
+    yield ["resume", "run", "--out", "again.safetensors"]
 
 
 def test_all_that_is_said_is_chinese() -> None:
@@ -328,7 +330,7 @@ def test_all_that_is_said_is_chinese() -> None:
         assert result.exit_code == 0, result.output
         told = re.sub(r"(?m)^(接下来| {6})  chainrule .*", "", result.output)
         assert in_words(told) == [], args
-        notes = [line for line in result.stderr.splitlines() if not line.startswith("第")]
+        notes = [n for n in result.stderr.splitlines() if not n.startswith(("第", "从"))]
         assert all(line.startswith("提示：") for line in notes if HAN.match(line)), result.stderr
         assert not re.search(r"[一-鿿][,;:!?] ", told), told
     assert HAN.search(run_in("zh", "figures", "--list").stdout.splitlines()[0])

@@ -16,6 +16,7 @@ import pytest
 from tests.cli.driver import as_json, good, run
 
 import chainrule as cr
+from chainrule.cli.kept_run import KeptRun
 from chainrule.cli.terminal import table
 from chainrule.cli.train_plan import Plan
 from chainrule.cli.train_run import Trained, run_plan
@@ -383,15 +384,15 @@ def test_ctrl_c_while_the_command_is_being_loaded() -> None:
 
 
 # A fifth of the rows is kept for the score; a fifth of what is left chooses the epoch, if it is 50 rows.
-@pytest.mark.parametrize(("rows", "batches"), [(40, 1), (130, 3)])
+@pytest.mark.parametrize(("rows", "batches"), [(40, 1), (130, 2)])
 def test_schedules_end_with_the_updates_though_some_rows_choose_the_epoch(
     rows: int, batches: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plans: list[Plan] = []
 
-    def remembered(plan: Plan, progress: str | None) -> Trained:
+    def remembered(plan: Plan, progress: str | None, kept: KeptRun | None) -> Trained:
         plans.append(plan)
-        return run_plan(plan, progress)
+        return run_plan(plan, progress, kept)
 
     monkeypatch.setattr("chainrule.cli.train_run.run_plan", remembered)
     numbers = np.random.default_rng(0).normal(size=(rows, 2)).tolist()

@@ -26,7 +26,7 @@ __all__ = ["inspect"]
     help=(
         _("Show the layers of MODEL, how it prepares its data, and how it was trained."),
         _("Of an ONNX file, whose name ends in .onnx: its inputs, outputs and operators."),
-        _("Of the folder of a training that is kept (train --checkpoint): how far it has come."),
+        _("Of the folder of a training that is kept as it goes: how far it has come."),
     ),
     short_help=_("Show what a model file holds."),
     examples=("chainrule inspect digits.safetensors", "chainrule inspect houses-run"),

@@ -38,9 +38,10 @@ def encoded(value: Any, tensors: dict[str, Array], name: str) -> Any:
         SettingError: a value of another kind, such as an object.
 
     >>> tensors = {}
-    >>> encoded({"best": float("inf"), "v": np.ones(2)}, tensors, "early")
+    >>> text = encoded({"best": float("inf"), "v": np.ones(2)}, tensors, "early")
+    >>> text
     {'best': {'~': 'float', 'value': 'inf'}, 'v': {'~': 'tensor', 'value': 'early.v'}}
-    >>> decoded(_, tensors)
+    >>> decoded(text, tensors)
     {'best': inf, 'v': array([1., 1.])}
     """
     if isinstance(value, np.ndarray | np.generic):

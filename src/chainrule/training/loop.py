@@ -111,8 +111,8 @@ class Loop:
                     checkpoints.begin(self)
                 self._run(left)
                 if checkpoints is not None and not checkpoints.complete:
-                    ended = None if trainer.interrupted else trainer.stop_reason
-                    checkpoints.write(self, ended=ended)
+                    why = trainer.stop_reason  # first: a signal may come at any time
+                    checkpoints.write(self, ended=None if trainer.interrupted else why)
             if checkpoints is not None and interrupt.received is not None:
                 trainer.received = interrupt.received
                 trainer.stop(_("stopped by {signal}", signal=interrupt.received.name))
