@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +24,7 @@ from chainrule.memory import memory_limit
 from chainrule.networks import Ensemble, Network, Sequential
 from chainrule.optimizers import Optimizer
 from chainrule.training import Callback, EarlyStopping, History, Trainer, fit_many
-from chainrule.training.batches import rows_used
+from chainrule.training.batches import batch_count
 from chainrule.training.choice import choose
 from chainrule.training.presets import BEST_EPOCH_BY, rows_left
 from chainrule.training.recipes import Recipe
@@ -107,8 +106,7 @@ class Way(ABC):
     @property
     def steps_of_epoch(self) -> int:
         """How many updates an epoch makes."""
-        used = rows_used(self.trained, self.batch_size, self.drop_last)
-        return math.ceil(used / self.batch_size)
+        return batch_count(self.trained, self.batch_size, self.drop_last)
 
     @property
     def steps(self) -> int:

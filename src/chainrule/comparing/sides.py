@@ -33,7 +33,7 @@ Array = npt.NDArray[Any]
 APART = frozenset(
     (
         *("parameters", "buffers", "optimizer", "generator", "history"),
-        *("engine", "threads", "first", "ended", "command"),
+        *("engine", "threads", "first", "ended"),
     )
 )
 #: The kinds of values that `leaves` looks for in a list.

@@ -44,24 +44,20 @@ class CheckpointFolder:
         Raises:
             FormatError: there are some, and none of them is whole, or of this version.
         """
-        found: Checkpoint | None = None
         problems: list[str] = []
         for path in reversed(self.files()):
             try:
-                checkpoint = read_checkpoint(path)
+                return read_checkpoint(path)
             except (FormatError, DataError) as error:
                 problems.append(error.args[0])
-                continue
-            self._scores[path] = checkpoint.score
-            found = found or checkpoint
-        if found is None and problems:
+        if problems:
             raise FormatError(
                 sentences(
                     _("{folder} has no checkpoint that can be read.", folder=self.path),
                     *problems,
                 )
             )
-        return found
+        return None
 
     def write(self, checkpoint: Checkpoint) -> str:
         """Write a checkpoint, whole or not at all; then remove those that are no longer kept."""
@@ -96,7 +92,9 @@ class CheckpointFolder:
                     files=listed([os.path.basename(f) for f in files[-3:]]),
                 )
             )
-        self.newest()  # for the scores
+        for path in files:
+            with contextlib.suppress(FormatError, DataError):  # a damaged one is not counted
+                self._scores[path] = read_checkpoint(path).score
 
     @contextmanager
     def opened(self) -> Iterator[None]:

@@ -13,7 +13,7 @@ from chainrule.errors import DataError, SettingError, shown
 from chainrule.lang.messages import _
 from chainrule.layers.initial import Seed, generator
 
-__all__ = ["Batches", "get_mini_batch", "rows_used"]
+__all__ = ["Batches", "batch_count", "get_mini_batch", "rows_used"]
 
 Array = npt.NDArray[Any]
 
@@ -56,6 +56,15 @@ def rows_used(n: int, size: int, drop_last: bool) -> int:
     (5, 4, 1)
     """
     return n - n % size if drop_last and n > size else n
+
+
+def batch_count(n: int, size: int, drop_last: bool) -> int:
+    """How many batches an epoch has.
+
+    >>> batch_count(5, 2, drop_last=False), batch_count(5, 2, drop_last=True), batch_count(1, 2, True)
+    (3, 2, 1)
+    """
+    return math.ceil(rows_used(n, size, drop_last) / size)
 
 
 class Batches:

@@ -54,7 +54,7 @@ class Checkpoints:
     """Writes the checkpoints of one fit into a folder.
 
     `first` is what the fit began with: the generator before rows were held out, and how many epochs
-    and steps there had been.
+    there had been.
     """
 
     def __init__(
@@ -63,10 +63,8 @@ class Checkpoints:
         every: Interval,
         settings: dict[str, Any],
         first: dict[str, Any],
-        command: dict[str, Any] | None = None,
     ) -> None:
         self.folder, self.every, self.settings, self.first = folder, every, settings, first
-        self.command = command
         #: The path of the latest checkpoint, and the step that it was written after.
         self.latest: str | None = None
         #: Whether the state that the fit ends with is written.
@@ -113,7 +111,6 @@ class Checkpoints:
                 "engine": trainer.engine_used,
                 "threads": loop.threads,
                 "ended": None if ended is None else str(ended),
-                "command": self.command,
             },
             score=_score(loop),
         )

@@ -49,8 +49,3 @@ class Interval:
                 text=shown(text),
             )
         )
-
-    def __str__(self) -> str:
-        if self.seconds is not None:
-            return f"{self.seconds:g} s"
-        return f"{self.steps} steps" if self.epochs is None else f"{self.epochs} epochs"

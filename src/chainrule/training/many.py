@@ -18,7 +18,7 @@ from chainrule.networks import Network
 from chainrule.optimizers import Adam, Optimizer
 from chainrule.schedules import Constant
 from chainrule.settings import language, positive, whole
-from chainrule.training.batches import rows_used
+from chainrule.training.batches import batch_count
 from chainrule.training.callbacks import EarlyStopping, as_early_stopping
 from chainrule.training.choice import Choice, choose
 from chainrule.training.history import History
@@ -243,7 +243,7 @@ class _Fit:
         trainer, (x, t, w) = first.trainer, first.data
         n = first.batch
         drops = self.options["drop_last"]
-        steps = self.epochs * sum(-(-rows_used(e.n, n, drops) // n) for e in entries)
+        steps = self.epochs * sum(batch_count(e.n, n, drops) for e in entries)
         choice = choose(trainer, x[:n], t[:n], None if w is None else w[:n], steps)
         if choice.reason is not None and (trainer.engine == "compiled" or choice.by_hand):
             self._tell(choice.reason)

@@ -41,6 +41,7 @@ from chainrule.networks.sequential import activation_named
 from chainrule.optimizers import Adam, AdamW, Optimizer
 from chainrule.schedules import CosineLog, FlatCosine
 from chainrule.settings import whole
+from chainrule.training.batches import batch_count
 from chainrule.training.callbacks import EarlyStopping
 
 __all__ = [
@@ -102,7 +103,7 @@ class Preset:
 
     def steps(self, rows: int, epochs: int | None = None) -> int:
         """How many updates the training of so many rows makes, without last, smaller batches."""
-        batches = max(1, whole(rows, "rows") // self.batch_size)
+        batches = batch_count(whole(rows, "rows"), self.batch_size, drop_last=True)
         return batches * (self.epochs if epochs is None else whole(epochs, "epochs"))
 
     def network(

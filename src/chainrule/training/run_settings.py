@@ -81,8 +81,13 @@ def model_settings(training: Training) -> dict[str, str]:
     }
 
 
-def fit_settings(settings: Settings) -> dict[str, Any]:
-    """The settings of a fit."""
+def fit_settings(settings: Settings, validation: object) -> dict[str, Any]:
+    """The settings of a fit; of held-out rows the fraction, or the sha256 if they were given."""
+    held: str | float | None = None
+    if isinstance(validation, tuple | list):
+        held = digest(*(np.asarray(a) for a in validation))
+    elif validation is not None:
+        held = float(validation)  # type: ignore[arg-type]
     stopping = [vars(c) for c in settings.callbacks if isinstance(c, EarlyStopping)]
     names = ("monitor", "patience", "min_delta", "latest", "sign")
     return {
@@ -91,24 +96,17 @@ def fit_settings(settings: Settings) -> dict[str, Any]:
         "shuffle": settings.shuffle,
         "drop_last": settings.drop_last,
         "metrics": list(settings.metrics),
+        "validation": held,
         "early_stopping": [{name: each[name] for name in names} for each in stopping],
     }
 
 
-def data_settings(
-    x: Array, t: Array, w: Array | None, validation: object
-) -> dict[str, str | float | None]:
-    """The sha256 of the data, prepared for the network; of held-out rows, if they were given."""
-    held: str | float | None = None
-    if isinstance(validation, tuple | list):
-        held = digest(*(np.asarray(a) for a in validation))
-    elif validation is not None:
-        held = float(validation)  # type: ignore[arg-type]
+def data_settings(x: Array, t: Array, w: Array | None) -> dict[str, Any]:
+    """The sha256 of the data, prepared for the network."""
     return {
         "x": digest(x),
         "t": digest(t),
         "sample_weight": None if w is None else digest(w),
-        "validation": held,
     }
 
 

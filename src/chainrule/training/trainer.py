@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -30,7 +29,7 @@ from chainrule.optimizers import Adam, Optimizer
 from chainrule.settings import language, positive, whole
 from chainrule.storage.checkpoint import Checkpoint
 from chainrule.storage.folder import CheckpointFolder
-from chainrule.training.batches import rows_used
+from chainrule.training.batches import batch_count
 from chainrule.training.callbacks import Callback, EarlyStopping, as_early_stopping
 from chainrule.training.captured import put_back
 from chainrule.training.checkpoints import EVERY, Checkpoints
@@ -181,7 +180,8 @@ class Trainer(Training):
         resumed, self._resumed = self._resumed, None
         first = self._first(resumed)
         x, t, w = self._enter(x, t, sample_weight)
-        whole_data = x, t, w
+        keeps = checkpoint is not None or resumed is not None
+        told = data_settings(x, t, w) if keeps else {}  # of all rows, before some are held out
         x, t, w, held_out = self._split(x, t, w, validation)
         batch_size = min(batch_size, len(x))
         if max_grad is not None:
@@ -202,15 +202,10 @@ class Trainer(Training):
             language(lang),
             resumed=resumed,
         )
-        if checkpoint is None and resumed is None:
+        if not keeps:
             return self._run(x, t, w, epochs, settings)
-        told = {
-            **model_settings(self),
-            **fit_settings(settings),
-            **data_settings(
-                *whole_data, held_out if isinstance(validation, tuple | list) else validation
-            ),
-        }
+        given = held_out if isinstance(validation, tuple | list) else validation
+        told |= {**model_settings(self), **fit_settings(settings, given)}
         if resumed is not None:
             self._refuse_differences({k: v for k, v in told.items() if k not in MODEL}, resumed)
             told |= {k: resumed.settings[k] for k in MODEL}
@@ -294,7 +289,7 @@ class Trainer(Training):
         """What a fit begins with: the generator, before it holds rows out, and the epochs before it."""
         if resumed is None:
             bits = self.rng.bit_generator.state
-            return {"generator": bits, "epoch": self.current_epoch, "steps": self.history.steps}
+            return {"generator": bits, "epoch": self.current_epoch}
         first: dict[str, Any] = resumed.state["first"]
         self.rng.bit_generator.state = first["generator"]
         return first
@@ -340,8 +335,8 @@ class Trainer(Training):
         refuse_too_large(self, *batch, n)
         resumed = settings.resumed
         if resumed is None:
-            used = rows_used(len(x), n, settings.drop_last)
-            choice = choose(self, *batch, steps=epochs * math.ceil(used / n))
+            steps = epochs * batch_count(len(x), n, settings.drop_last)
+            choice = choose(self, *batch, steps=steps)
         else:  # the bits of the engine and the threads that it began with
             choice = self._same_engine(resumed)
         by_hand = choice.by_hand

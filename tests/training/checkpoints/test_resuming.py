@@ -130,7 +130,7 @@ def spoilt(value: Any) -> Any:
 
 
 #: What is for people, or is compared, and not gone on by.
-TOLD = {("command",), ("threads",), ("first", "steps")}
+TOLD = {("threads",)}
 
 
 def idle_parts(
