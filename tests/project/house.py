@@ -20,7 +20,7 @@ FLOORS = [
     ["optimizers"],
     ["script"],
     ["networks"],
-    ["checking", "storage"],
+    ["checking", "storage", "distributed"],
     ["training"],
     ["files"],
     ["explaining", "comparing"],

@@ -105,11 +105,11 @@ class _Builder:
                 self.position[value] = (s, i)
                 for operand in value.operands:
                     self.last[root_of(operand)] = (s, i)
-            for argument in self.sections[s].arguments:
-                self.section_of[argument] = s
             end = (s, len(steps))
             for value in (*self.sections[s].returns, *(v for _, v in self.sections[s].writes)):
                 self.last[root_of(value)] = end
+        for s, section in enumerate(self.sections):  # an argument may first be read later
+            self.section_of.update(dict.fromkeys(section.arguments, s))
         self.returned: set[Traced] = set()
         for section in self.sections:
             self.returned |= {root_of(v) for v in section.returns}

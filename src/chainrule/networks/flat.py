@@ -12,9 +12,12 @@ from chainrule.errors import ShapeError
 from chainrule.graph.variable import Parameter
 from chainrule.lang.messages import _
 
-__all__ = ["FlatBuffer", "Segment", "follow_ties", "memory", "tie"]
+__all__ = ["MORE", "FlatBuffer", "Segment", "follow_ties", "memory", "tie"]
 
 Array = npt.NDArray[Any]
+
+#: How many numbers a message of gradients has room for behind them.
+MORE = 2
 
 
 class Segment(NamedTuple):
@@ -39,11 +42,18 @@ class FlatBuffer:
         self.parameters = sorted(parameters, key=lambda p: not p.decays)
         dtype = parameters[0].dtype
         size = sum(p.size for p in parameters)
-        self.data, self.grad = room((size,), dtype), room((size,), dtype)
+        self.data = room((size,), dtype)
+        #: The gradients, and behind them room for a few numbers more, which ranks send with them.
+        self.message = room((size + MORE,), dtype)
         for parameter, part in self.places():
             shape = parameter.shape
             parameter.move(self.data[part].reshape(shape), self.grad[part].reshape(shape))
             parameter.adopted = True
+
+    @property
+    def grad(self) -> Array:
+        """The gradients of all parameters."""
+        return self.message[:-MORE]
 
     def places(self) -> Iterator[tuple[Parameter, slice]]:
         """Each parameter with its slice of the buffers."""
@@ -69,7 +79,7 @@ class FlatBuffer:
 
     def restore(self) -> None:
         """Make the parameters views of the buffers again, after copying or unpickling."""
-        self.data, self.grad = aligned(self.data), aligned(self.grad)
+        self.data, self.message = aligned(self.data), aligned(self.message)
         for parameter, part in self.places():
             parameter.data = self.data[part].reshape(parameter.shape)
             parameter._grad = self.grad[part].reshape(parameter.shape)

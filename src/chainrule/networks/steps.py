@@ -20,6 +20,7 @@ __all__ = [
     "Step",
     "TrainableModel",
     "make_step",
+    "segments_of",
 ]
 
 Array = npt.NDArray[Any]
@@ -60,6 +61,17 @@ class Step(Protocol):
         """The arrays to update."""
 
 
+def segments_of(network: Network) -> Segments:
+    """The arrays of a network that an optimizer updates: the long runs of the flat buffers."""
+    runs = network._segments()
+    return (
+        [run.data for run in runs],
+        [run.grad for run in runs],
+        [run.decays for run in runs],
+        [run.lr_factor for run in runs] if any(run.lr_factor != 1 for run in runs) else None,
+    )
+
+
 class RecordedStep:
     """A network's step, recorded once for each batch size; its program runs in planned buffers."""
 
@@ -73,13 +85,7 @@ class RecordedStep:
     def _begin(self) -> None:
         self._revision = self.network._revision.number
         self._steps: ProgramCache[Program] = ProgramCache(8)
-        segments = self.network._segments()
-        self._segments = (
-            [s.data for s in segments],
-            [s.grad for s in segments],
-            [s.decays for s in segments],
-            [s.lr_factor for s in segments] if any(s.lr_factor != 1 for s in segments) else None,
-        )
+        self._segments = segments_of(self.network)
 
     def _renew(self) -> None:
         if self._revision != self.network._revision.number:  # a setting has changed
