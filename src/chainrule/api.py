@@ -18,6 +18,9 @@ from chainrule.checking import CheckReport as CheckReport
 from chainrule.checking import check as check
 from chainrule.comparing import RunComparison as RunComparison
 from chainrule.comparing import compare_runs as compare_runs
+from chainrule.distributed import Communicator as Communicator
+from chainrule.distributed import MPICommunicator as MPICommunicator
+from chainrule.distributed import SerialCommunicator as SerialCommunicator
 from chainrule.drawing.drawing import Drawing as Drawing
 from chainrule.explaining import *  # noqa: F403
 from chainrule.files import *  # noqa: F403

@@ -89,6 +89,10 @@ class CheckError(ChainruleError, AssertionError):
     """A gradient that disagrees with the numerical one."""
 
 
+class RanksDifferError(ChainruleError, RuntimeError):
+    """The ranks of a training on several processes do not do the same."""
+
+
 class MissingMethodError(ChainruleError, NotImplementedError):
     """A class of the user's own without the method that makes it work."""
 

@@ -75,6 +75,4 @@ def told_by_all(communicator: Communicator, text: str) -> list[str]:
     table = np.zeros((communicator.size, max(int(lengths.max()), 1)), np.uint8)
     table[communicator.rank, : len(told)] = told
     communicator.all_reduce(table)
-    return [
-        bytes(row[:n]).decode() for row, n in zip(table, lengths.tolist(), strict=True)
-    ]
+    return [bytes(row[:n]).decode() for row, n in zip(table, lengths.tolist(), strict=True)]

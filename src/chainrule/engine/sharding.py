@@ -87,7 +87,9 @@ class _Shard:
         self.numbers = form.step.numbers.at(n)
         self.trace = Trace(FUNCTIONS)
         self.made: dict[Value, Traced] = {}
-        whole = [(name, self.trace.argument(a.shape, a.dtype, f"{name}_all")) for name, a in form.data]
+        whole = [
+            (name, self.trace.argument(a.shape, a.dtype, f"{name}_all")) for name, a in form.data
+        ]
         rows = self.trace.argument((self.rows,), np.intp, "rows")
         self.arguments = [*(data for _, data in whole), rows]
         self.batch = {name: self.trace.call(take_rows, data, rows) for name, data in whole}

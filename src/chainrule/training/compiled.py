@@ -46,7 +46,6 @@ class CompiledLoop(Loop):
         settings: Settings,
     ) -> None:
         super().__init__(trainer, x, t, w, epochs, settings)
-        self.observes_steps = any(map(_observes_steps, self.callbacks))
         self.observes_epochs = bool(
             self.callbacks
             or self.metrics
@@ -342,7 +341,3 @@ class _Identity:
 
     def __hash__(self) -> int:
         return id(self.target)
-
-
-def _observes_steps(callback: Callback) -> bool:
-    return getattr(callback.on_step, "__func__", None) is not Callback.on_step

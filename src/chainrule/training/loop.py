@@ -22,6 +22,7 @@ from chainrule.training.checkpoints import Checkpoints, EpochPlace, go_on
 from chainrule.training.history import History
 from chainrule.training.metrics import Metric
 from chainrule.training.progress import Progress
+from chainrule.training.ranks import Ranks
 from chainrule.training.signals import Interrupt
 from chainrule.training.state import Training
 from chainrule.training.stepper import BUFFER, Stepper
@@ -50,6 +51,8 @@ class Settings:
     #: What writes checkpoints, and the one that the fit goes on from.
     checkpoints: Checkpoints | None = None
     resumed: Checkpoint | None = None
+    #: Whether signals that end a program keep the training first; on rank 0 it writes checkpoints.
+    keeps: bool = False
 
 
 class Loop:
@@ -70,6 +73,8 @@ class Loop:
             settings.metrics,
             settings.callbacks,
         )
+        self.ranks = Ranks(trainer)
+        self.interrupt: Interrupt | None = None
         self.batch_size, self.epochs = settings.batch_size, epochs
         self.batches = Batches(
             len(x),
@@ -83,8 +88,10 @@ class Loop:
         self.steps = len(self.batches)
         self.stepper = Stepper(trainer, x, t, w, batches=self.steps, max_grad=settings.max_grad)
         self.x, self.t, self.w = x, t, w
-        self.progress = Progress(settings.progress, epochs, self.steps, settings.lang)
+        shows = settings.progress if self.ranks.first else None
+        self.progress = Progress(shows, epochs, self.steps, settings.lang)
         self.optimizer = trainer.optimizer
+        self.observes_steps = any(map(_observes_steps, self.callbacks))
         #: How far the present epoch has come; None between two epochs.
         self.place: EpochPlace | None = None
         #: How many threads share a batch.
@@ -105,7 +112,10 @@ class Loop:
         history.reserve(left * self.steps)
         completed = False
         try:
-            with Interrupt(trainer, keeps=checkpoints is not None) as interrupt, ignore_fp_errors():
+            with (
+                Interrupt(trainer, keeps=self.settings.keeps) as self.interrupt,
+                ignore_fp_errors(),
+            ):
                 np.setbufsize(BUFFER)  # for this block only
                 if checkpoints is not None:
                     checkpoints.begin(self)
@@ -113,12 +123,13 @@ class Loop:
                 if checkpoints is not None and not checkpoints.complete:
                     why = trainer.stop_reason  # first: a signal may come at any time
                     checkpoints.write(self, ended=None if trainer.interrupted else why)
-            if checkpoints is not None and interrupt.received is not None:
-                trainer.received = interrupt.received
-                trainer.stop(_("stopped by {signal}", signal=interrupt.received.name))
+            received = trainer.received = trainer.received or self.interrupt.received
+            if received is not None:
+                trainer.stop(_("stopped by {signal}", signal=received.name))
+            if received is not None and checkpoints is not None:
                 kept = _(
                     "stopped by {signal} in epoch {epoch}; the training is kept in {file}",
-                    signal=interrupt.received.name,
+                    signal=received.name,
                     epoch=trainer.current_epoch,
                     file=checkpoints.latest,
                 )
@@ -148,16 +159,27 @@ class Loop:
 
     def _run(self, left: int) -> None:
         for _epoch in range(left):
-            if self.trainer.stop_reason:
+            if self._stops():
                 break
             self._epoch(self.trainer.current_epoch + 1)
+            self.ranks.compare_parameters(self.trainer.current_epoch)
+
+    def _stops(self, *, in_epoch: bool = False) -> bool:
+        """Whether training ends here. Of several ranks all say the same.
+
+        After a step they know it by the message of its gradients, unless a callback came after that.
+        """
+        trainer, sharded = self.trainer, self.stepper.sharded
+        if sharded is not None and in_epoch and not self.observes_steps:
+            stops = sharded.stops
+        else:
+            stops = self.ranks.any(bool(trainer.stop_reason))
+        if stops and self.interrupt is not None:
+            trainer.received = self.ranks.agree_to_stop(self.interrupt.received)
+        return stops
 
     def _epoch(self, number: int) -> None:
-        trainer, history, checkpoints = (
-            self.trainer,
-            self.trainer.history,
-            self.settings.checkpoints,
-        )
+        history, checkpoints = self.trainer.history, self.settings.checkpoints
         place = self._open()
         start_time, total, rows = time.perf_counter() - place.seconds, 0.0, 0.0
         earlier = history.losses[history.steps - place.steps :].tolist()
@@ -178,7 +200,7 @@ class Loop:
                 self.progress.step(number, loss)
             if self.callbacks:
                 self._notify("on_step")
-            stops = bool(trainer.stop_reason)  # once: a signal may come at any time
+            stops = self._stops(in_epoch=True)  # once: a signal may come at any time
             if checkpoints is not None:
                 place.seconds = time.perf_counter() - start_time
                 self._keep(checkpoints, stops)
@@ -263,6 +285,10 @@ class Loop:
                 )
                 error.add_note(in_language(note, chosen()))
                 raise
+
+
+def _observes_steps(callback: Callback) -> bool:
+    return getattr(callback.on_step, "__func__", None) is not Callback.on_step
 
 
 def columns(scores: dict[str, float], held_out: bool) -> dict[str, float]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.distributed import Communicator, SerialCommunicator
 from chainrule.errors import SettingError, shown
 from chainrule.lang.messages import _
 from chainrule.layers.losses import Loss
@@ -80,6 +81,8 @@ class Training:
         self.interrupted = False
         self.received: signal.Signals | None = None
         self.engine = "numpy"
+        #: The ranks that share every batch.
+        self.communicator: Communicator = SerialCommunicator()
         self.threads: int | None = None
         #: The engine of the latest fit; if it is not the compiled one, the reason.
         self.engine_used: str | None = None

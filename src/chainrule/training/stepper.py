@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.distributed.step import ShardedStep
 from chainrule.errors import NonFiniteError
 from chainrule.lang.messages import Spelled, _, sentences
 from chainrule.networks import Network
@@ -45,7 +46,13 @@ class Stepper:
         self.own_optimizer = isinstance(training.optimizer, Optimizer)  # one of chainrule's
         self.x, self.t, self.w = x, t, w
         self.batches, self.max_grad = batches, max_grad
-        self.program: Step = make_step(training.model, x, t, w)
+        #: What the step is of, if several ranks share it.
+        self.sharded: ShardedStep | None = None
+        if training.communicator.size > 1:
+            self.sharded = ShardedStep(
+                training.model, x, t, w, training.communicator, lambda: bool(training.stop_reason)
+            )
+        self.program: Step = self.sharded or make_step(training.model, x, t, w)
         self.buffers: list[Array] = []
         if isinstance(training.model, Network):
             self.buffers = list(training.model.named_buffers().values())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from chainrule.checking.gradients import CheckReport, check_rows
 from chainrule.checking.step import check_step
+from chainrule.distributed import Communicator
 from chainrule.engine.choice import engine_name, extra_missing, missing_packages
 from chainrule.errors import (
     CheckError,
@@ -30,6 +32,7 @@ from chainrule.settings import language, positive, whole
 from chainrule.storage.checkpoint import Checkpoint
 from chainrule.storage.folder import CheckpointFolder
 from chainrule.training.batches import batch_count
+from chainrule.training.beginnings import refuse_other_trainings
 from chainrule.training.callbacks import Callback, EarlyStopping, as_early_stopping
 from chainrule.training.captured import put_back
 from chainrule.training.checkpoints import EVERY, Checkpoints
@@ -39,6 +42,7 @@ from chainrule.training.intervals import Interval
 from chainrule.training.loop import Loop, Settings
 from chainrule.training.memory_needed import refuse_too_large
 from chainrule.training.metrics import Metric, named_metrics
+from chainrule.training.ranks import Ranks
 from chainrule.training.run_settings import (
     MODEL,
     data_settings,
@@ -74,6 +78,9 @@ class Trainer(Training):
     `threads`: how many threads the compiled engine may use; by default one per core, or
     CHAINRULE_NUM_THREADS. `engine_used` is the engine of the latest fit, `engine_reason` why it was
     not the compiled one.
+    `communicator`: `cr.MPICommunicator()`, if several processes, ranks, train the network together
+    (`mpiexec -n 4 python train.py`): each computes its rows of every batch, and all have the
+    parameters, to rounding, of one process that computes them all. `docs/ranks.md` has more.
     `check=True` makes every fit begin with `cr.check` on its first rows, of the graph and of the
     step that will run; the report is in `checked`, and a wrong gradient raises CheckError.
 
@@ -94,6 +101,7 @@ class Trainer(Training):
         engine: str = "auto",
         threads: int | None = None,
         check: bool = False,
+        communicator: Communicator | None = None,
     ) -> None:
         refuse_class(model, "model", _("a network"))
         refuse_class(optimizer, "optimizer", _("an optimizer"))
@@ -118,6 +126,8 @@ class Trainer(Training):
         self.engine = engine_name(engine)
         self.threads = None if threads is None else whole(threads, "threads")
         self.check = check
+        if communicator is not None:
+            self.communicator = communicator
         #: The report of the check that the latest fit began with.
         self.checked: CheckReport | None = None
         self._reported_reason: str | None = None
@@ -175,6 +185,15 @@ class Trainer(Training):
         back into the queue. A full disk is warned of, and training goes on.
         """
         self._refuse_in_midst()
+        if self.communicator.size > 1 and not isinstance(self.model, Network):
+            raise SettingError(
+                _(
+                    "{model} is a model written by hand, in Python, whose batches cannot be divided among"
+                    " {size} ranks. Write it as a cr.Network, or train it on one rank.",
+                    model=type(self.model).__name__,
+                    size=self.communicator.size,
+                )
+            )
         epochs = whole(epochs, "epochs")
         batch_size = whole(batch_size, "batch_size")
         resumed, self._resumed = self._resumed, None
@@ -190,6 +209,7 @@ class Trainer(Training):
         if early_stopping is not None:
             callback_list.append(as_early_stopping(early_stopping, held_out is not None))
         evaluates = held_out is not None or metrics is not None
+        ranks = Ranks(self)
         settings = Settings(
             batch_size,
             held_out,
@@ -201,10 +221,15 @@ class Trainer(Training):
             progress,
             language(lang),
             resumed=resumed,
+            keeps=checkpoint is not None,
         )
+        given = held_out if isinstance(validation, tuple | list) else validation
+        if ranks.several:
+            begun = {"epochs": epochs, **model_settings(self), **fit_settings(settings, given)}
+            begun["checkpoint"] = settings.keeps
+            refuse_other_trainings(self, begun, (x, t, w, *(held_out or ())))
         if not keeps:
             return self._run(x, t, w, epochs, settings)
-        given = held_out if isinstance(validation, tuple | list) else validation
         told |= {**model_settings(self), **fit_settings(settings, given)}
         if resumed is not None:
             self._refuse_differences({k: v for k, v in told.items() if k not in MODEL}, resumed)
@@ -214,10 +239,13 @@ class Trainer(Training):
         folder = CheckpointFolder(checkpoint, whole(keep, "keep"))
         interval = EVERY if every is None else Interval.of(every)
         told["epochs"] = epochs
-        with folder.opened():
-            folder.begin(resumed)
-            settings.checkpoints = Checkpoints(folder, interval, told, first)
+        with ExitStack() as opened:
+            ranks.by_first(lambda: opened.enter_context(folder.opened()))
+            ranks.by_first(lambda: folder.begin(resumed))
+            if ranks.first:
+                settings.checkpoints = Checkpoints(folder, interval, told, first)
             history = self._run(x, t, w, epochs, settings)
+        self.communicator.barrier()  # the last checkpoint is written
         if self.received is not None:
             end_by(self.received)
         return history
@@ -330,9 +358,9 @@ class Trainer(Training):
 
     def _loop(self, x: Array, t: Array, w: Array | None, epochs: int, settings: Settings) -> Loop:
         """The loop of the engine that runs this training."""
-        n = settings.batch_size
+        n, ranks = settings.batch_size, self.communicator.size
         batch = x[:n], t[:n], None if w is None else w[:n]
-        refuse_too_large(self, *batch, n)
+        refuse_too_large(self, *batch, -(-n // ranks))
         resumed = settings.resumed
         if resumed is None:
             steps = epochs * batch_count(len(x), n, settings.drop_last)
@@ -348,8 +376,9 @@ class Trainer(Training):
 
             loop = CompiledLoop(self, x, t, w, epochs, settings)
             by_hand = self.engine_used != "compiled"
-        self._report_reason(loop, by_hand)
-        self._report_scale(x, loop)
+        if self.communicator.rank == 0:
+            self._report_reason(loop, by_hand)
+            self._report_scale(x, loop)
         return loop
 
     def _same_engine(self, resumed: Checkpoint) -> Choice:
@@ -366,7 +395,16 @@ class Trainer(Training):
                 )
             )
         missing = missing_packages()
-        if used == "numpy" or (missing and self._may_differ):
+        several = self.communicator.size > 1
+        if used == "compiled" and several and not self._may_differ:
+            raise SettingError(
+                _(
+                    "{file} is of the compiled engine, and several ranks train on the NumPy engine; their"
+                    " bits differ. Give resume(..., may_differ=True) to go on all the same.",
+                    file=resumed.path,
+                )
+            )
+        if used == "numpy" or ((missing or several) and self._may_differ):
             return Choice("numpy")
         if missing:
             raise extra_missing(missing)

@@ -1,0 +1,131 @@
+"""What the ranks of a training agree on: when it ends, and its parameters."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from chainrule.distributed.communicator import told_by_all
+from chainrule.errors import ChainruleError, RanksDifferError, SettingError
+from chainrule.lang.messages import _, listed
+from chainrule.training.captured import capture
+from chainrule.training.state import Training
+
+__all__ = ["Ranks", "hashed"]
+
+
+class Ranks:
+    """The ranks of one training. Each method is called by all of them at the same place.
+
+    Of one rank, everything here costs nothing: it agrees with itself.
+    """
+
+    def __init__(self, training: Training) -> None:
+        self.training, self.communicator = training, training.communicator
+
+    @property
+    def several(self) -> bool:
+        """Whether there are others."""
+        return self.communicator.size > 1
+
+    @property
+    def first(self) -> bool:
+        """Whether this is rank 0, which shows progress and writes files."""
+        return self.communicator.rank == 0
+
+    def compare_parameters(self, epoch: int) -> None:
+        """Raise on every rank unless all have the same parameters after an epoch.
+
+        Raises:
+            RanksDifferError: they have not; the message names the ranks.
+        """
+        if not self.several:
+            return
+        state = capture(self.training)
+        everyone = told_by_all(
+            self.communicator, hashed([state["parameters"], state.get("buffers")])
+        )
+        others = [str(rank) for rank, each in enumerate(everyone) if each != everyone[0]]
+        if others:
+            raise RanksDifferError(
+                _(
+                    "after epoch {epoch} the parameters of rank {ranks} are not those of rank 0: their"
+                    " bits differ. Ranks need processors and libraries of one kind, and callbacks that do"
+                    " the same on each.",
+                    epoch=epoch,
+                    ranks=listed(others, "all"),
+                )
+            )
+
+    def any(self, wish: bool) -> bool:
+        """Whether any rank has this wish."""
+        if not self.several:
+            return wish
+        count = np.array([int(wish)])
+        self.communicator.all_reduce(count)
+        return bool(count[0])
+
+    def agree_to_stop(self, received: signal.Signals | None) -> signal.Signals | None:
+        """Give all ranks the reason to stop that one of them has; gives the signal that is to end them."""
+        training = self.training
+        if not self.several:
+            return received
+        mine = [
+            None if training.stop_reason is None else str(training.stop_reason),
+            training.interrupted,
+            None if received is None else received.name,
+        ]
+        everyone = [json.loads(each) for each in told_by_all(self.communicator, json.dumps(mine))]
+        reasons = [each[0] for each in everyone]
+        rank = next(i for i, why in enumerate(reasons) if why is not None)
+        if any(why != reasons[rank] for why in reasons):  # not all had it by themselves
+            training.stop(_("{why} on rank {rank}", why=reasons[rank], rank=rank))
+        training.interrupted = any(each[1] for each in everyone)
+        names = [each[2] for each in everyone if each[2] is not None]
+        return signal.Signals[names[0]] if names else None
+
+    def by_first(self, action: Callable[[], None]) -> None:
+        """Let rank 0 do something; if it cannot, all raise its error."""
+        error: ChainruleError | OSError | None = None
+        if self.first:
+            try:
+                action()
+            except (ChainruleError, OSError) as raised:
+                error = raised
+        if not self.several:
+            if error is not None:
+                raise error
+            return
+        why = told_by_all(self.communicator, "" if error is None else str(error) or repr(error))[0]
+        if error is not None:
+            raise error
+        if why:
+            raise SettingError(_("rank 0 of {size}: {why}", size=self.communicator.size, why=why))
+
+
+def hashed(value: object) -> str:
+    """The sha256 of numbers, texts and arrays, in lists and dicts."""
+    whole = hashlib.sha256()
+    _enter(whole, value)
+    return whole.hexdigest()
+
+
+def _enter(whole: Any, value: object) -> None:
+    if isinstance(value, dict):
+        for key in sorted(value):
+            whole.update(f"{key}:".encode())
+            _enter(whole, value[key])
+    elif isinstance(value, list | tuple):
+        whole.update(f"[{len(value)}]".encode())
+        for each in value:
+            _enter(whole, each)
+    elif isinstance(value, np.ndarray):
+        whole.update(f"{value.dtype.str}{value.shape};".encode())
+        whole.update(np.ascontiguousarray(value).tobytes())
+    else:
+        whole.update(repr(value).encode())
