@@ -73,17 +73,24 @@ class ShardedForm:
         if self.schedule.mixed is not None:
             raise NotCompilable(self.schedule.mixed)
 
-    def program(self, n: int, start: int, stop: int) -> ShardProgram:
-        """The program for rows start to stop of a batch of n rows."""
+    def program(self, n: int, start: int, stop: int, *, first: bool, writes: bool) -> ShardProgram:
+        """The program for rows start to stop of a batch of n rows.
+
+        first: whether it is the first part of the batch, which counts what no rows go into; writes:
+            whether it writes the layers' buffers, which are the same for all parts.
+        """
         with ignore_fp_errors():
-            return _Shard(self, n, start, stop).program()
+            return _Shard(self, n, start, stop, first, writes).program()
 
 
 class _Shard:
     """The operations of a form, traced for rows start to stop of n."""
 
-    def __init__(self, form: ShardedForm, n: int, start: int, stop: int) -> None:
+    def __init__(
+        self, form: ShardedForm, n: int, start: int, stop: int, first: bool, writes: bool
+    ) -> None:
         self.form, self.n, self.start, self.rows = form, n, start, stop - start
+        self.first, self.writes = first, writes
         self.numbers = form.step.numbers.at(n)
         self.trace = Trace(FUNCTIONS)
         self.made: dict[Value, Traced] = {}
@@ -136,6 +143,8 @@ class _Shard:
         """What the last section writes: buffers, the loss, gradients."""
         schedule, writes = self.form.schedule, []
         for target, value in zip(self.form.targets, self.form.step.targets, strict=True):
+            if target.role == "written" and not self.writes:
+                continue
             array = target.payload
             if target.role == "loss":
                 array = self.form.loss
@@ -144,9 +153,9 @@ class _Shard:
             part = isinstance(value, Value) and schedule.own(value) in schedule.parts
             if target.role == "written" and isinstance(value, Value):
                 new = self.made[schedule.total(schedule.own(value))]
-            elif isinstance(value, Value) and (part or self.start == 0):
+            elif isinstance(value, Value) and (part or self.first):
                 new = self.made[schedule.own(value)]
-            elif target.role != "written" and self.start:  # what the first part has counted
+            elif target.role != "written" and not self.first:  # what the first part has counted
                 new = self._array(self.trace.constant(0.0, array.dtype), array)
             else:
                 assert isinstance(value, Number)

@@ -14,7 +14,7 @@ from chainrule.engine.compiled.values import NotCompilable
 from chainrule.graph.reads import outdated
 from chainrule.optimizers import clip_grads
 from chainrule.schedules import Constant
-from chainrule.training.callbacks import Callback, EarlyStopping
+from chainrule.training.callbacks import EarlyStopping
 from chainrule.training.cost import step_estimate
 from chainrule.training.history import History
 from chainrule.training.loop import Loop, Settings

@@ -83,6 +83,8 @@ class Training:
         self.engine = "numpy"
         #: The ranks that share every batch.
         self.communicator: Communicator = SerialCommunicator()
+        #: Whether the bits are to be those of any number of ranks.
+        self.reproducible = False
         self.threads: int | None = None
         #: The engine of the latest fit; if it is not the compiled one, the reason.
         self.engine_used: str | None = None
@@ -91,6 +93,11 @@ class Training:
         self._kernel: tuple[tuple[object, ...], CompiledStep] | None = None
         #: The data of the current fit, ready for the network: (x, t, weights), for callbacks.
         self.data: tuple[Array, Array, Array | None] | None = None
+
+    @property
+    def divides(self) -> bool:
+        """Whether batches are divided into parts, which are computed apart."""
+        return self.reproducible or self.communicator.size > 1
 
     def stop(self, why: str) -> None:
         """End training after the current step or epoch; `why` is a text or a message."""

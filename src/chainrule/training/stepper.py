@@ -48,9 +48,15 @@ class Stepper:
         self.batches, self.max_grad = batches, max_grad
         #: What the step is of, if several ranks share it.
         self.sharded: ShardedStep | None = None
-        if training.communicator.size > 1:
+        if training.divides:
             self.sharded = ShardedStep(
-                training.model, x, t, w, training.communicator, lambda: bool(training.stop_reason)
+                training.model,
+                x,
+                t,
+                w,
+                training.communicator,
+                lambda: bool(training.stop_reason),
+                reproducible=training.reproducible,
             )
         self.program: Step = self.sharded or make_step(training.model, x, t, w)
         self.buffers: list[Array] = []

@@ -81,6 +81,7 @@ class Trainer(Training):
     `communicator`: `cr.MPICommunicator()`, if several processes, ranks, train the network together
     (`mpiexec -n 4 python train.py`): each computes its rows of every batch, and all have the
     parameters, to rounding, of one process that computes them all. `docs/ranks.md` has more.
+    `reproducible=True`: the same bits on 1, 2, 4 and 8 ranks, at some cost.
     `check=True` makes every fit begin with `cr.check` on its first rows, of the graph and of the
     step that will run; the report is in `checked`, and a wrong gradient raises CheckError.
 
@@ -102,6 +103,7 @@ class Trainer(Training):
         threads: int | None = None,
         check: bool = False,
         communicator: Communicator | None = None,
+        reproducible: bool = False,
     ) -> None:
         refuse_class(model, "model", _("a network"))
         refuse_class(optimizer, "optimizer", _("an optimizer"))
@@ -128,6 +130,7 @@ class Trainer(Training):
         self.check = check
         if communicator is not None:
             self.communicator = communicator
+        self.reproducible = reproducible
         #: The report of the check that the latest fit began with.
         self.checked: CheckReport | None = None
         self._reported_reason: str | None = None
@@ -185,13 +188,12 @@ class Trainer(Training):
         back into the queue. A full disk is warned of, and training goes on.
         """
         self._refuse_in_midst()
-        if self.communicator.size > 1 and not isinstance(self.model, Network):
+        if self.divides and not isinstance(self.model, Network):
             raise SettingError(
                 _(
                     "{model} is a model written by hand, in Python, whose batches cannot be divided among"
-                    " {size} ranks. Write it as a cr.Network, or train it on one rank.",
+                    " ranks. Write it as a cr.Network, or train it on one rank.",
                     model=type(self.model).__name__,
-                    size=self.communicator.size,
                 )
             )
         epochs = whole(epochs, "epochs")
@@ -395,12 +397,12 @@ class Trainer(Training):
                 )
             )
         missing = missing_packages()
-        several = self.communicator.size > 1
+        several = self.divides
         if used == "compiled" and several and not self._may_differ:
             raise SettingError(
                 _(
-                    "{file} is of the compiled engine, and several ranks train on the NumPy engine; their"
-                    " bits differ. Give resume(..., may_differ=True) to go on all the same.",
+                    "{file} is of the compiled engine, and ranks train on the NumPy engine; their bits"
+                    " differ. Give resume(..., may_differ=True) to go on all the same.",
                     file=resumed.path,
                 )
             )
