@@ -1,0 +1,152 @@
+"""Trainings that several ranks, or one process, make: each with its network, optimizer and settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import chainrule as cr
+from chainrule.distributed import Communicator
+from chainrule.optimizers.base import OPTIMIZERS
+
+D: Any = np.float64
+_rng = np.random.default_rng(5)
+X = _rng.normal(size=(46, 6))
+T = _rng.integers(0, 3, 46)
+W = _rng.random(46)
+IDS = _rng.integers(0, 9, (46, 4))
+
+
+def plain(*middle: cr.Layer, loss: Any = None) -> cr.Network:
+    """6 inputs, 8 units, 3 classes; `middle` between the units and the scores."""
+    return cr.Sequential(
+        cr.Affine.sized(6, 8, dtype=D),
+        *middle,
+        cr.Sigmoid(),
+        cr.Affine.sized(8, 3, dtype=D),
+        loss=loss or cr.SoftmaxWithLoss(),
+        seed=1,
+    )
+
+
+def frozen() -> cr.Network:
+    """With a layer that stays as it is."""
+    net = plain()
+    net.layers[0].parameters["W"].trainable = False
+    return net
+
+
+def embedded() -> cr.Network:
+    """Of ids, as words are."""
+    return cr.Sequential(
+        cr.Embedding.sized(9, 5, dtype=D),
+        cr.Flatten(),
+        cr.Affine.sized(20, 3, dtype=D),
+        loss=cr.SoftmaxWithLoss(),
+        seed=1,
+    )
+
+
+class Centred(cr.Network):
+    """Its scores have mean 0 over the rows of a batch, by a line of the user's own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = cr.Affine.sized(6, 3, dtype=D)
+        self.loss = cr.SoftmaxWithLoss()
+        self.seed = 1
+
+    def predict(self, x: Any) -> Any:
+        h = self.first(x)
+        return h - cr.mean(h, axis=0)
+
+
+class StopAt(cr.training.Callback):
+    """Stops after a step."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_step(self, trainer: Any) -> None:
+        if trainer.history.steps == self.step:
+            trainer.stop("enough")
+
+
+Case = tuple[Callable[[], cr.Network], Callable[[], Any], dict[str, Any]]
+CASES: dict[str, Case] = {
+    **{
+        f"optimizer {name}": (plain, lambda kind=kind: kind(0.01), {})
+        for name, kind in OPTIMIZERS.items()
+    },
+    "weights": (plain, lambda: cr.SGD(0.5), {"sample_weight": W}),
+    "weights of 0": (plain, lambda: cr.SGD(0.5), {"sample_weight": W * (W > 0.5)}),
+    "a last batch of one row": (plain, lambda: cr.SGD(0.5), {"batch_size": 15}),
+    "a batch of one row": (plain, lambda: cr.SGD(0.1), {"batch_size": 1, "epochs": 1}),
+    "l1, l2 and clip_norm": (plain, lambda: cr.SGD(0.5, l1=1e-3, l2=0.1, clip_norm=0.05), {}),
+    "weight_decay and max_grad": (
+        plain,
+        lambda: cr.AdamW(0.01, weight_decay=0.1),
+        {"max_grad": 0.05},
+    ),
+    "a schedule": (plain, lambda: cr.SGD(cr.schedules.Cosine(0.5, steps=20)), {}),
+    "Dropout": (lambda: plain(cr.Dropout(0.4)), lambda: cr.SGD(0.5), {}),
+    "Dropout that falls": (
+        lambda: plain(cr.Dropout(0.4, steps=9), cr.Dropout(0.1)),
+        lambda: cr.SGD(0.5),
+        {"sample_weight": W},
+    ),
+    "BatchNorm": (
+        lambda: plain(cr.BatchNorm.sized(8, dtype=D)),
+        lambda: cr.SGD(0.5),
+        {"batch_size": 13},
+    ),
+    "two BatchNorms and Dropout": (
+        lambda: plain(
+            cr.BatchNorm.sized(8, dtype=D),
+            cr.Dropout(0.2),
+            cr.Affine.sized(8, 8, dtype=D),
+            cr.BatchNorm.sized(8, dtype=D),
+        ),
+        lambda: cr.SGD(0.5),
+        {"sample_weight": W, "batch_size": 13},
+    ),
+    "LayerNorm": (lambda: plain(cr.LayerNorm.sized(8, dtype=D)), lambda: cr.SGD(0.5), {}),
+    "smoothing and class weights": (
+        lambda: plain(loss=cr.SoftmaxWithLoss(label_smoothing=0.1, class_weights=[1, 2, 0.5])),
+        lambda: cr.SGD(0.5),
+        {},
+    ),
+    "targets left out": (
+        lambda: plain(loss=cr.SoftmaxWithLoss(ignore_index=2)),
+        lambda: cr.SGD(0.5),
+        {},
+    ),
+    "a frozen layer": (frozen, lambda: cr.Momentum(0.5), {}),
+    "Embedding": (embedded, lambda: cr.SGD(0.5), {"x": IDS}),
+    "a layer over the rows": (Centred, lambda: cr.SGD(0.5), {}),
+    "held-out rows and early stopping": (
+        plain,
+        lambda: cr.SGD(8.0),
+        {"validation": 0.3, "early_stopping": 1, "epochs": 12},
+    ),
+    "a callback that stops after a step": (
+        plain,
+        lambda: cr.SGD(0.5),
+        {"callbacks": [StopAt(4)]},
+    ),
+    "rows in order": (plain, lambda: cr.SGD(0.5), {"shuffle": False}),
+}
+
+
+def train(
+    name: str, communicator: Communicator | None = None, **settings: Any
+) -> tuple[cr.Trainer, cr.History]:
+    """Make a case's training."""
+    network, optimizer, more = CASES[name]
+    given: dict[str, Any] = {"x": X, "t": T, "epochs": 3, "batch_size": 15, **more}
+    trainer = cr.Trainer(
+        network(), optimizer(), seed=3, engine="numpy", communicator=communicator, **settings
+    )
+    return trainer, trainer.fit(progress=None, **given)

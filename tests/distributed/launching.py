@@ -1,0 +1,45 @@
+"""Starting the ranks of a test: real processes, by the mpiexec of the extra [mpi]."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+MPIEXEC = Path(sys.executable).parent / "mpiexec"
+
+#: Marks tests that start ranks.
+needs_ranks = pytest.mark.skipif(
+    not MPIEXEC.exists() or find_spec("mpi4py") is None,
+    reason="mpiexec is not there (extra mpi)",
+)
+
+
+def command(ranks: int, script: str, *arguments: object) -> list[str]:
+    """What starts so many ranks of a script of this folder."""
+    own = [sys.executable, str(HERE / script), *map(str, arguments)]
+    return [str(MPIEXEC), "--oversubscribe", "-n", str(ranks), *own]
+
+
+def environment() -> dict[str, str]:
+    """That of the ranks: root may start them, and BLAS has one thread."""
+    more = dict.fromkeys(("OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"), "1")
+    return {**os.environ, **more, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+
+def launch(ranks: int, script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run ranks of a script of this folder to their end, which is to come soon."""
+    return subprocess.run(
+        command(ranks, script, *arguments),
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        errors="replace",
+        check=False,
+    )

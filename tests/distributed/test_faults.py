@@ -1,0 +1,69 @@
+"""What happens to a job if something happens to one of its ranks: it ends soon, and says which."""
+
+from __future__ import annotations
+
+import ast
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from tests.distributed.launching import launch, needs_ranks
+
+pytestmark = needs_ranks
+
+#: Seconds in which a job ends after a fault, and those that three Pythons take to begin on one core.
+SOON, START = 10, 15
+
+
+def told(text: str) -> list[list[object]]:
+    """What the ranks said at the end, in their order."""
+    return sorted(ast.literal_eval(line) for line in text.splitlines() if line.startswith("["))
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("raise", "rank 1 of 3 ended by ValueError; the job ends."),
+        ("exit", "rank 1 of 3 ended before the training was over"),
+        ("early", "rank 1 of 3 ended before the training was over"),
+        ("kill", "rank 1"),
+        ("a seed", "the parameters of rank 1 are not those of rank 0"),
+        ("a batch size", "batch_size: 8 on rank 1, 16 on rank 0"),
+        ("a row less", "float64[45, 6], int64[45], - on rank 1, float64[46, 6]"),
+        ("other parameters", "after epoch 3 the parameters of rank 1 are not those of rank 0"),
+        ("not finite", "Training stopped in epoch"),
+    ],
+)
+def test_the_job_ends_and_says_why(what: str, said: str) -> None:
+    began = time.monotonic()
+    done = launch(3, "fault_script.py", what)
+    assert done.returncode != 0
+    assert said in done.stderr, done.stderr
+    assert not told(done.stdout)
+    assert time.monotonic() - began < START + SOON
+
+
+@pytest.mark.parametrize(
+    ("what", "steps", "epochs"), [("interrupt", 7, 3), ("between epochs", 6, 2)]
+)
+def test_ranks_stop_together(what: str, steps: int, epochs: int) -> None:
+    done = launch(3, "fault_script.py", what)
+    assert done.returncode == 0, done.stderr
+    why = "interrupted by Ctrl-C on rank 1"
+    assert told(done.stdout) == [[rank, steps, epochs, True, why, True] for rank in range(3)]
+    assert done.stderr.count("epoch 1/5") == 1  # rank 0 alone shows progress
+
+
+def test_a_signal_to_one_rank_keeps_the_training_and_ends_all(tmp_path: Path) -> None:
+    done = launch(3, "fault_script.py", "terminate", tmp_path)
+    assert done.returncode in (128 + signal.SIGTERM, signal.SIGTERM)
+    newest = max(path.name for path in tmp_path.glob("*.safetensors"))
+    assert newest == "step-000000007.safetensors"
+    assert "the training is kept in" in done.stderr
+
+
+def test_ranks_may_end_at_different_times() -> None:
+    done = launch(3, "fault_script.py", "a long end")
+    assert done.returncode == 0, done.stderr
+    assert len(told(done.stdout)) == 3

@@ -1,0 +1,33 @@
+"""A training that is stopped goes on with its checkpoints, on another number of ranks, too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.distributed.launching import launch, needs_ranks
+
+pytestmark = needs_ranks
+
+
+def run(ranks: int, folder: Path, stop: int, *, reproducible: bool) -> list[str]:
+    """The steps made, the hash of all bits, and the last loss."""
+    done = launch(ranks, "resume_script.py", folder, stop, reproducible)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_reproducible_goes_on_with_the_same_bits_on_other_ranks(tmp_path: Path) -> None:
+    straight = run(1, tmp_path / "straight", 0, reproducible=True)
+    assert run(2, tmp_path / "run", 5, reproducible=True)[0] == "5"
+    assert run(4, tmp_path / "run", 10, reproducible=True)[0] == "10"
+    assert run(1, tmp_path / "run", 0, reproducible=True) == straight
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_goes_on_with_the_same_numbers_on_other_ranks(ranks: int, tmp_path: Path) -> None:
+    straight = run(3, tmp_path / "straight", 0, reproducible=False)
+    run(3, tmp_path / "run", 5, reproducible=False)
+    resumed = run(ranks, tmp_path / "run", 0, reproducible=False)
+    assert resumed[0] == straight[0]
+    assert float(resumed[2]) == pytest.approx(float(straight[2]), rel=1e-9)

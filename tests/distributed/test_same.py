@@ -1,0 +1,42 @@
+"""Several ranks train as one process does: the same steps, losses and parameters."""
+
+from __future__ import annotations
+
+import functools
+import json
+from typing import Any
+
+import pytest
+from tests.distributed.cases import CASES
+from tests.distributed.launching import launch, needs_ranks
+
+pytestmark = needs_ranks
+
+
+@functools.cache
+def results(ranks: int) -> dict[str, Any]:
+    """The cases on so many ranks, each started once."""
+    done = launch(ranks, "same_script.py")
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_one_rank_has_the_bits_of_the_serial_training(name: str) -> None:
+    assert results(1)[name]["bits"]
+
+
+@pytest.mark.parametrize("ranks", [2, 4])
+@pytest.mark.parametrize("name", CASES)
+def test_ranks_have_the_numbers_of_the_serial_training(name: str, ranks: int) -> None:
+    found = results(ranks)[name]
+    assert max(found["errors"]) <= 1e-12, found["errors"]
+    for what in ("steps", "epochs", "stopped"):
+        assert found[what][0] == found[what][1], what
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_reproducible_has_the_same_bits_on_any_number_of_ranks(name: str) -> None:
+    one, two, four = (results(ranks)[name]["parameters"] for ranks in (1, 2, 4))
+    assert one == two == four
