@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -76,10 +77,7 @@ class StopAt(cr.training.Callback):
 
 Case = tuple[Callable[[], cr.Network], Callable[[], Any], dict[str, Any]]
 CASES: dict[str, Case] = {
-    **{
-        f"optimizer {name}": (plain, lambda kind=kind: kind(0.01), {})
-        for name, kind in OPTIMIZERS.items()
-    },
+    **{f"optimizer {name}": (plain, partial(kind, 0.01), {}) for name, kind in OPTIMIZERS.items()},
     "weights": (plain, lambda: cr.SGD(0.5), {"sample_weight": W}),
     "weights of 0": (plain, lambda: cr.SGD(0.5), {"sample_weight": W * (W > 0.5)}),
     "a last batch of one row": (plain, lambda: cr.SGD(0.5), {"batch_size": 15}),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
 MPIEXEC = Path(sys.executable).parent / "mpiexec"
 
 #: Marks tests that start ranks.
@@ -21,8 +21,8 @@ needs_ranks = pytest.mark.skipif(
 
 
 def command(ranks: int, script: str, *arguments: object) -> list[str]:
-    """What starts so many ranks of a script of this folder."""
-    own = [sys.executable, str(HERE / script), *map(str, arguments)]
+    """What starts so many ranks of a module of this folder."""
+    own = [sys.executable, "-m", f"tests.distributed.{script}", *map(str, arguments)]
     return [str(MPIEXEC), "--oversubscribe", "-n", str(ranks), *own]
 
 
@@ -33,9 +33,10 @@ def environment() -> dict[str, str]:
 
 
 def launch(ranks: int, script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run ranks of a script of this folder to their end, which is to come soon."""
+    """Run ranks of a module of this folder to their end, which is to come soon."""
     return subprocess.run(
         command(ranks, script, *arguments),
+        cwd=ROOT,
         env=environment(),
         capture_output=True,
         text=True,

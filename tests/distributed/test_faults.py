@@ -37,7 +37,7 @@ def told(text: str) -> list[list[object]]:
 )
 def test_the_job_ends_and_says_why(what: str, said: str) -> None:
     began = time.monotonic()
-    done = launch(3, "fault_script.py", what)
+    done = launch(3, "fault_ranks", what)
     assert done.returncode != 0
     assert said in done.stderr, done.stderr
     assert not told(done.stdout)
@@ -48,7 +48,7 @@ def test_the_job_ends_and_says_why(what: str, said: str) -> None:
     ("what", "steps", "epochs"), [("interrupt", 7, 3), ("between epochs", 6, 2)]
 )
 def test_ranks_stop_together(what: str, steps: int, epochs: int) -> None:
-    done = launch(3, "fault_script.py", what)
+    done = launch(3, "fault_ranks", what)
     assert done.returncode == 0, done.stderr
     why = "interrupted by Ctrl-C on rank 1"
     assert told(done.stdout) == [[rank, steps, epochs, True, why, True] for rank in range(3)]
@@ -56,7 +56,7 @@ def test_ranks_stop_together(what: str, steps: int, epochs: int) -> None:
 
 
 def test_a_signal_to_one_rank_keeps_the_training_and_ends_all(tmp_path: Path) -> None:
-    done = launch(3, "fault_script.py", "terminate", tmp_path)
+    done = launch(3, "fault_ranks", "terminate", tmp_path)
     assert done.returncode in (128 + signal.SIGTERM, signal.SIGTERM)
     newest = max(path.name for path in tmp_path.glob("*.safetensors"))
     assert newest == "step-000000007.safetensors"
@@ -64,6 +64,6 @@ def test_a_signal_to_one_rank_keeps_the_training_and_ends_all(tmp_path: Path) ->
 
 
 def test_ranks_may_end_at_different_times() -> None:
-    done = launch(3, "fault_script.py", "a long end")
+    done = launch(3, "fault_ranks", "a long end")
     assert done.returncode == 0, done.stderr
     assert len(told(done.stdout)) == 3

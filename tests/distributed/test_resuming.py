@@ -12,7 +12,7 @@ pytestmark = needs_ranks
 
 def run(ranks: int, folder: Path, stop: int, *, reproducible: bool) -> list[str]:
     """The steps made, the hash of all bits, and the last loss."""
-    done = launch(ranks, "resume_script.py", folder, stop, reproducible)
+    done = launch(ranks, "resume_ranks", folder, stop, reproducible)
     assert done.returncode == 0, done.stderr
     return done.stdout.split()
 

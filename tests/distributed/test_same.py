@@ -16,7 +16,7 @@ pytestmark = needs_ranks
 @functools.cache
 def results(ranks: int) -> dict[str, Any]:
     """The cases on so many ranks, each started once."""
-    done = launch(ranks, "same_script.py")
+    done = launch(ranks, "same_ranks")
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found

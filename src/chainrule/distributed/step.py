@@ -161,7 +161,7 @@ class ShardedStep:
             table = np.zeros((self.communicator.size, *first.shape), first.dtype)
             table[self.communicator.rank] = first
             self.communicator.all_reduce(table)
-            _add_in_pairs(table)
+            _add_in_pairs(list(table))
             first[...] = table[0]
         first += 0  # a table of 0 has no -0, and one rank needs none
 

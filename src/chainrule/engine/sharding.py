@@ -214,7 +214,7 @@ class _Shard:
         args = self._given(v.args)
         value: Traced
         if f is np.reshape:
-            value = np.reshape(args[0], shape)
+            value = trace.rules[np.reshape](trace, args[0], shape)
         elif f is np.broadcast_to:
             value = trace.repeated(trace.lift(args[0], np.add), shape)
         elif f is affine:

@@ -1,0 +1,42 @@
+"""A rank of tests: a training that stops after some steps, or goes on from its checkpoints."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from typing import Any
+
+from tests.distributed.cases import D, T, X, plain
+
+import chainrule as cr
+
+
+class Interrupt(cr.training.Callback):
+    """As Ctrl-C does, on one rank."""
+
+    def __init__(self, step: int, *, here: bool) -> None:
+        self.step, self.here = step, here
+
+    def on_step(self, trainer: Any) -> None:
+        if trainer.history.steps == self.step and self.here:
+            trainer.interrupt()
+
+
+def main(folder: str, stop: int, *, reproducible: bool) -> None:
+    communicator = cr.MPICommunicator()
+    net = plain(cr.BatchNorm.sized(8, dtype=D), cr.Dropout(0.3))
+    trainer = cr.Trainer(
+        net, cr.Adam(0.01), seed=2, communicator=communicator, reproducible=reproducible
+    )
+    trainer.resume(folder, missing_ok=True)
+    callbacks = [Interrupt(stop, here=communicator.rank == communicator.size - 1)]
+    history = trainer.fit(X, T, 4, 13, progress=None, checkpoint=folder, callbacks=callbacks)
+    if communicator.rank == 0:
+        bits = b"".join(p.data.tobytes() for p in net.named_parameters().values())
+        bits += b"".join(b.tobytes() for b in net.named_buffers().values())
+        bits += history.losses.tobytes()
+        print(history.steps, hashlib.sha256(bits).hexdigest(), float(history.losses[-1]))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), reproducible=sys.argv[3] == "True")
