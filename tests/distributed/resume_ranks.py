@@ -17,6 +17,9 @@ class Interrupt(cr.training.Callback):
     def __init__(self, step: int, *, here: bool) -> None:
         self.step, self.here = step, here
 
+    def state(self) -> dict[str, Any]:
+        return {}  # a checkpoint is not to bring the earlier step back
+
     def on_step(self, trainer: Any) -> None:
         if trainer.history.steps == self.step and self.here:
             trainer.interrupt()
