@@ -57,6 +57,7 @@ WHOLE = (
     "tests/drawing/test_notebook_themes.py",
     "tests/figures/test_all.py",
     "tests/engine/compiled/test_tiles.py",
+    "tests/distributed/test_same.py",
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import functools
 import os
 import sys
 import threading
@@ -50,78 +51,74 @@ class MPICommunicator:
         self._ranks: Any = mpi.COMM_WORLD.Dup()
         self.rank: int = self._ranks.Get_rank()
         self.size: int = self._ranks.Get_size()
-        #: When the call began that this rank is in, or None; and who has ended.
-        self._since: float | None = None
         if self.size > 1:
             _one_blas_thread()
-            self._guard = _Guard(self)
+        self._guard = _guard_of(mpi)
 
     def all_reduce(self, array: Array) -> None:
         """Put the sum of all ranks' arrays into each of them."""
-        with self._waiting():
+        with self._guard.waiting():
             self._ranks.Allreduce(self._mpi.IN_PLACE, array)
 
     def broadcast(self, array: Array) -> None:
         """Put the array of rank 0 into those of all others."""
-        with self._waiting():
+        with self._guard.waiting():
             self._ranks.Bcast(array, 0)
 
     def barrier(self) -> None:
         """Wait until all ranks are here."""
-        with self._waiting():
+        with self._guard.waiting():
             self._ranks.Barrier()
-
-    @contextmanager
-    def _waiting(self) -> Iterator[None]:
-        self._since = time.monotonic()
-        try:
-            yield
-        finally:
-            self._since = None
-
-    def waited(self) -> float:
-        """For how many seconds this rank has waited for others."""
-        since = self._since
-        return 0.0 if since is None else time.monotonic() - since
-
-    def abort(self, why: Text | None = None) -> None:
-        """End the job: every rank, at once."""
-        if why is not None:
-            print(in_language(why, chosen()), file=sys.stderr)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        self._ranks.Abort(1)
 
     def __reduce__(self) -> tuple[type[MPICommunicator], tuple[()]]:
         return MPICommunicator, ()
 
 
 class _Guard:
-    """Ends the job if a rank raises, or ends while this one waits for it."""
+    """Ends the job if a rank raises, or ends while this one waits for it. One for each process."""
 
-    def __init__(self, communicator: MPICommunicator) -> None:
-        self.communicator = communicator
-        mpi = communicator._mpi
+    def __init__(self, mpi: Any) -> None:
         self.mpi, self.ranks = mpi, mpi.COMM_WORLD.Dup()
+        self.rank, self.size = self.ranks.Get_rank(), self.ranks.Get_size()
         self.ended: set[int] = set()
+        #: When the call began in which this rank waits for others; None outside of such calls.
+        self._since: float | None = None
         self._leaving = threading.Event()
         self._before = sys.excepthook
+        self._watch: threading.Thread | None = None
+        if self.size == 1:
+            return
         sys.excepthook = self._on_error
         atexit.register(self._leave)
-        self._watch: threading.Thread | None = None
         if mpi.Query_thread() == mpi.THREAD_MULTIPLE:
             self._watch = threading.Thread(target=self._look, name="chainrule-ranks", daemon=True)
             self._watch.start()
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Within it, this rank waits for all others."""
+        self._since = time.monotonic()
+        try:
+            yield
+        finally:
+            self._since = None
+
+    def abort(self, why: Text) -> None:
+        """End the job: every rank, at once."""
+        print(in_language(why, chosen()), file=sys.stderr)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self.ranks.Abort(1)
 
     def _on_error(
         self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
     ) -> None:
         self._before(kind, error, trace)
-        self.communicator.abort(
+        self.abort(
             _(
                 "rank {rank} of {size} ended by {error}; the job ends.",
-                rank=self.communicator.rank,
-                size=self.communicator.size,
+                rank=self.rank,
+                size=self.size,
                 error=kind.__name__,
             )
         )
@@ -136,15 +133,15 @@ class _Guard:
     def _look(self) -> None:
         while not self._leaving.wait(LOOK):
             self._take()
-            if self.ended and self.communicator.waited() > GRACE:
-                gone = min(self.ended)
-                self.communicator.abort(
+            since = self._since
+            if self.ended and since is not None and time.monotonic() - since > GRACE:
+                self.abort(
                     _(
                         "rank {gone} of {size} ended before the training was over, and rank {rank}"
                         " waits for it; the job ends.",
-                        gone=gone,
-                        size=self.communicator.size,
-                        rank=self.communicator.rank,
+                        gone=min(self.ended),
+                        size=self.size,
+                        rank=self.rank,
                     )
                 )
 
@@ -156,12 +153,18 @@ class _Guard:
         if self._watch is None:
             return
         self._watch.join()
-        others = set(range(self.communicator.size)) - {self.communicator.rank}
+        others = set(range(self.size)) - {self.rank}
         told = [self.ranks.Isend(np.zeros(1, np.uint8), other, ENDED) for other in others]
         sys.stdout.flush()
         while not (others <= self.ended and self.mpi.Request.Testall(told)):
             self._take()
             time.sleep(0.01)
+
+
+@functools.cache
+def _guard_of(mpi: Any) -> _Guard:
+    """The guard of this process."""
+    return _Guard(mpi)
 
 
 def _mpi() -> Any:

@@ -105,8 +105,7 @@ class ShardedStep:
     def _indivisible(self, reason: NotCompilable) -> SettingError:
         return SettingError(
             _(
-                "the rows of a batch cannot be divided among {size} ranks: {why}. Train it on one rank.",
-                size=self.communicator.size,
+                "the rows of a batch cannot be divided among ranks: {why}. Train it on one rank.",
                 why=reason.reason,
             )
         )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.distributed.communicator import told_by_all
-from chainrule.errors import ChainruleError, RanksDifferError, SettingError
+from chainrule.errors import ChainruleError, RanksDifferError
 from chainrule.lang.messages import _, listed
 from chainrule.training.captured import capture
 from chainrule.training.state import Training
@@ -91,21 +91,30 @@ class Ranks:
 
     def by_first(self, action: Callable[[], None]) -> None:
         """Let rank 0 do something; if it cannot, all raise its error."""
-        error: ChainruleError | OSError | None = None
-        if self.first:
-            try:
-                action()
-            except (ChainruleError, OSError) as raised:
-                error = raised
+        self.together(action if self.first else _nothing)
+
+    def together(self, action: Callable[[], None]) -> None:
+        """Let every rank do something; if one cannot, all raise its error, and none waits for it."""
         if not self.several:
-            if error is not None:
-                raise error
+            action()
             return
-        why = told_by_all(self.communicator, "" if error is None else str(error) or repr(error))[0]
+        error: ChainruleError | OSError | None = None
+        try:
+            action()
+        except (ChainruleError, OSError) as raised:
+            error = raised
+        everyone = told_by_all(
+            self.communicator, "" if error is None else str(error) or repr(error)
+        )
         if error is not None:
             raise error
-        if why:
-            raise SettingError(_("rank 0 of {size}: {why}", size=self.communicator.size, why=why))
+        for rank, why in enumerate(everyone):
+            if why:
+                raise RanksDifferError(_("rank {rank}: {why}", rank=rank, why=why))
+
+
+def _nothing() -> None:
+    """What a rank does while another acts."""
 
 
 def hashed(value: object) -> str:

@@ -47,6 +47,7 @@ NAMES: dict[str, str] = {
     "x": _("the inputs x"),
     "t": _("the targets t"),
     "sample_weight": "sample_weight",
+    "reproducible": "reproducible",
 }
 #: The settings of the trainer itself, which are compared before the state is put back.
 MODEL = ("network", "loss", "optimizer")

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from chainrule.checking.gradients import CheckReport, check_rows
 from chainrule.checking.step import check_step
 from chainrule.distributed import Communicator
+from chainrule.distributed.communicator import part_of
 from chainrule.engine.choice import engine_name, extra_missing, missing_packages
 from chainrule.errors import (
     CheckError,
@@ -200,9 +201,15 @@ class Trainer(Training):
         batch_size = whole(batch_size, "batch_size")
         resumed, self._resumed = self._resumed, None
         first = self._first(resumed)
+        ranks = Ranks(self)
         x, t, w = self._enter(x, t, sample_weight)
+        part = part_of(len(x), self.communicator.rank, self.communicator.size)
+        ranks.together(lambda: _refuse_nonfinite(x, t, part))
         keeps = checkpoint is not None or resumed is not None
-        told = data_settings(x, t, w) if keeps else {}  # of all rows, before some are held out
+        told: dict[str, Any] = {}
+        if keeps:  # of all rows, before some are held out
+            whole_data = x, t, w
+            ranks.by_first(lambda: told.update(data_settings(*whole_data)))
         x, t, w, held_out = self._split(x, t, w, validation)
         batch_size = min(batch_size, len(x))
         if max_grad is not None:
@@ -211,7 +218,6 @@ class Trainer(Training):
         if early_stopping is not None:
             callback_list.append(as_early_stopping(early_stopping, held_out is not None))
         evaluates = held_out is not None or metrics is not None
-        ranks = Ranks(self)
         settings = Settings(
             batch_size,
             held_out,
@@ -228,14 +234,21 @@ class Trainer(Training):
         given = held_out if isinstance(validation, tuple | list) else validation
         if ranks.several:
             begun = {"epochs": epochs, **model_settings(self), **fit_settings(settings, given)}
-            begun["checkpoint"] = settings.keeps
+            begun |= {"checkpoint": settings.keeps, "reproducible": self.reproducible}
             refuse_other_trainings(self, begun, (x, t, w, *(held_out or ())))
         if not keeps:
             return self._run(x, t, w, epochs, settings)
-        told |= {**model_settings(self), **fit_settings(settings, given)}
-        if resumed is not None:
-            self._refuse_differences({k: v for k, v in told.items() if k not in MODEL}, resumed)
-            told |= {k: resumed.settings[k] for k in MODEL}
+
+        def tell() -> None:
+            told.update(model_settings(self))
+            told.update(fit_settings(settings, given))
+            told["reproducible"] = self.reproducible or None
+            if resumed is not None:
+                now = {k: v for k, v in told.items() if k not in MODEL}
+                self._refuse_differences(now, resumed)
+                told.update({k: resumed.settings[k] for k in MODEL})
+
+        ranks.by_first(tell)
         if checkpoint is None:
             return self._run(x, t, w, epochs, settings)
         folder = CheckpointFolder(checkpoint, whole(keep, "keep"))
@@ -380,7 +393,7 @@ class Trainer(Training):
             by_hand = self.engine_used != "compiled"
         if self.communicator.rank == 0:
             self._report_reason(loop, by_hand)
-            self._report_scale(x, loop)
+            self._report_scale(x[: part_of(len(x), 0, ranks)[1]], loop)
         return loop
 
     def _same_engine(self, resumed: Checkpoint) -> Choice:
@@ -506,8 +519,6 @@ class Trainer(Training):
                         t=t.shape,
                     )
                 )
-        _finite("x", x)
-        _finite("t", t)
         # Every step gathers rows, which NumPy does without a copy for this layout only.
         return np.ascontiguousarray(x), np.ascontiguousarray(t), w
 
@@ -525,6 +536,7 @@ class Trainer(Training):
                     )
                 )
             hx, ht, _none = self._enter(validation[0], validation[1], None)
+            _refuse_nonfinite(hx, ht)
             return x, t, w, (hx, ht)
         train, rest = self._parted(t, validation)
         return x[train], t[train], None if w is None else w[train], (x[rest], t[rest])
@@ -552,6 +564,7 @@ class Trainer(Training):
     ) -> dict[str, float]:
         """The loss and the metrics on some data, in inference mode."""
         x, t, _none = self._enter(x, t, None)
+        _refuse_nonfinite(x, t)
         return self.evaluate_prepared(x, t, named_metrics(metrics, self.kind_of(t)))
 
     def __repr__(self) -> str:
@@ -587,14 +600,21 @@ def _largest(x: Array) -> float:
     return max((max(float(part.max()), -float(part.min())) for part in parts), default=0.0)
 
 
-def _finite(name: str, array: Array) -> None:
+def _refuse_nonfinite(x: Array, t: Array, part: tuple[int, int] | None = None) -> None:
+    """Raise if a number is not finite; of ranks each looks through its part of the rows."""
+    for name, array in (("x", x), ("t", t)):
+        _finite(name, array, *(part or (0, len(array))))
+
+
+def _finite(name: str, array: Array, first: int, end: int) -> None:
     if array.dtype.kind != "f":
         return
-    starts = range(0, len(array), ROWS)  # in parts: x may be a mapped file larger than memory
-    wrong = [start for start in starts if not np.isfinite(array[start : start + ROWS]).all()]
+    # In parts: x may be a mapped file larger than memory.
+    parts = [(start, min(start + ROWS, end)) for start in range(first, end, ROWS)]
+    wrong = [(a, b) for a, b in parts if not np.isfinite(array[a:b]).all()]
     if wrong:
-        found = [np.argwhere(~np.isfinite(array[start : start + ROWS])) for start in wrong]
-        for start, places in zip(wrong, found, strict=True):
+        found = [np.argwhere(~np.isfinite(array[a:b])) for a, b in wrong]
+        for (start, _end), places in zip(wrong, found, strict=True):
             places[:, 0] += start
         bad = np.concatenate(found)
         raise DataError(
