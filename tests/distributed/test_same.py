@@ -36,6 +36,11 @@ def test_ranks_have_the_numbers_of_the_serial_training(name: str, ranks: int) ->
         assert found[what][0] == found[what][1], what
 
 
+@pytest.mark.parametrize("ranks", [2, 4])
+def test_a_rank_needs_no_rows_but_its_own(ranks: int) -> None:
+    assert results(ranks)["own rows"] <= 1e-14
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_reproducible_has_the_same_bits_on_any_number_of_ranks(name: str) -> None:
     one, two, four = (results(ranks)[name]["parameters"] for ranks in (1, 2, 4))

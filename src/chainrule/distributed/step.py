@@ -79,7 +79,10 @@ class ShardedStep:
         network = self.network
         self._revision = network._revision.number
         self._segments = segments_of(network)
-        flats = network._flatten_parameters()
+        # The loss goes with gradients of its own dtype.
+        flats = sorted(
+            network._flatten_parameters(), key=lambda flat: flat.data.dtype != network.dtype
+        )
         #: What is added up over the ranks; the first also carries the loss and the wish to stop.
         self._messages = [flat.message for flat in flats]
         inside = {id(p) for flat in flats for p in flat.parameters}

@@ -107,17 +107,14 @@ class _Shard:
     def program(self) -> ShardProgram:
         """The program, of as many sections as sums need each other."""
         self._find_totals()
-        sent: list[list[Array]] = []
-        sections = []
         places: dict[Value, Array] = {}
-        for sums in self.totals:
-            arrays = _arrays([(v, _sizes(v.shape, 0)) for v, _ in sums], places)
-            sent.append(arrays)
+        sent = [_arrays([(v, _sizes(v.shape, 0)) for v, _ in sums], places) for sums in self.totals]
         for v in self.form.schedule.values:
             if v.function is total:
                 self.made[v] = self.trace.bind(places[v], v.name or "total")
             else:
                 self.made[v] = self._traced(v)
+        sections = []
         for k, sums in enumerate(self.totals):
             writes = [(self.trace.bind(places[v], "part"), self.made[part]) for v, part in sums]
             sections.append(Section(f"step{k}", [] if k else self.arguments, [], writes))
@@ -143,31 +140,26 @@ class _Shard:
         """What the last section writes: buffers, the loss, gradients."""
         schedule, writes = self.form.schedule, []
         for target, value in zip(self.form.targets, self.form.step.targets, strict=True):
-            if target.role == "written" and not self.writes:
-                continue
-            array = target.payload
-            if target.role == "loss":
-                array = self.form.loss
-            elif target.role == "gradient":
-                array = target.payload.grad
-            part = isinstance(value, Value) and schedule.own(value) in schedule.parts
-            if target.role == "written" and isinstance(value, Value):
-                new = self.made[schedule.total(schedule.own(value))]
-            elif isinstance(value, Value) and (part or self.first):
-                new = self.made[schedule.own(value)]
-            elif target.role != "written" and not self.first:  # what the first part has counted
-                new = self._array(self.trace.constant(0.0, array.dtype), array)
-            else:
-                assert isinstance(value, Number)
-                new = self._array(self._number(value), array)
-            destination = self.trace.bind(array, target.name)
+            own = schedule.own(value) if isinstance(value, Value) else value
             if target.role == "written":
-                # In memory of its own, since others may read what was there before.
-                new = self.trace.call(filled, new)
-            writes.append((destination, new))
+                if self.writes:
+                    whole = schedule.total(own) if isinstance(own, Value) else own
+                    # In memory of its own, since others may read what was there before.
+                    new = self.trace.call(filled, self._as_array(whole, target.payload))
+                    writes.append((self.trace.bind(target.payload, target.name), new))
+                continue
+            array = self.form.loss if target.role == "loss" else target.payload.grad
+            # What no rows go into is counted once.
+            counts = self.first or own in schedule.parts
+            new = self._as_array(own if counts else Number(0.0), array)
+            writes.append((self.trace.bind(array, target.name), new))
         return writes
 
-    def _array(self, number: Traced, array: Array) -> Traced:
+    def _as_array(self, value: Value | Number, array: Array) -> Traced:
+        """A value to write into an array; a number is repeated."""
+        if isinstance(value, Value):
+            return self.made[value]
+        number = self._number(value)
         return self.trace.repeated(number, array.shape) if array.shape else number
 
     # -- the operations ---------------------------------------------------------------------------

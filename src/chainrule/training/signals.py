@@ -65,12 +65,13 @@ class Interrupt:
             signal.signal(number, old)
 
 
-def end_by(received: signal.Signals) -> None:
+def end_by(received: signal.Signals, *, first: bool = True) -> None:
     """End the program as the signal would have ended it; after SIGUSR1 with status 0.
 
-    In a job of SLURM, SIGUSR1 puts the job back into the queue first.
+    In a job of SLURM, SIGUSR1 puts the job back into the queue first; of ranks the first one does.
     """
     if received.name == "SIGUSR1":
-        requeue()
+        if first:
+            requeue()
         raise SystemExit(0)
     os.kill(os.getpid(), received)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.distributed.step import ShardedStep
 from chainrule.errors import NonFiniteError
 from chainrule.lang.messages import Spelled, _, sentences
 from chainrule.networks import Network
 from chainrule.networks.steps import Segments, Step, make_step
 from chainrule.optimizers import Optimizer, clip_grads, global_norm
 from chainrule.training.state import Training
+
+if TYPE_CHECKING:
+    from chainrule.distributed.step import ShardedStep
 
 __all__ = ["BUFFER", "Stepper"]
 
@@ -49,6 +51,8 @@ class Stepper:
         #: What the step is of, if several ranks share it.
         self.sharded: ShardedStep | None = None
         if training.divides:
+            from chainrule.distributed.step import ShardedStep
+
             self.sharded = ShardedStep(
                 training.model,
                 x,

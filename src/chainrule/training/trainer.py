@@ -262,7 +262,7 @@ class Trainer(Training):
             history = self._run(x, t, w, epochs, settings)
         self.communicator.barrier()  # the last checkpoint is written
         if self.received is not None:
-            end_by(self.received)
+            end_by(self.received, first=ranks.first)
         return history
 
     def _run(self, x: Array, t: Array, w: Array | None, epochs: int, settings: Settings) -> History:
