@@ -127,7 +127,7 @@ class ShardedStep:
         given: list[tuple[Any, ...]] = []
         for part in self._own:
             start, stop = part_of(n, part, self.parts)
-            given.append((*self.data, np.ascontiguousarray(rows[start:stop])))
+            given.append((*self.data, np.ascontiguousarray(rows[start:stop]), rows))
         last = len(programs[0].sections) - 1
         for s in range(last):
             for k, program in enumerate(programs):
