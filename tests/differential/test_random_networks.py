@@ -19,6 +19,7 @@ from tests.differential.agreement import (
     compare,
     compiled,
     compiled_predictions,
+    divided,
     script,
 )
 from tests.differential.networks import Part, PlannedNetwork, data, draw_plan, make
@@ -79,6 +80,18 @@ def test_the_numpy_engine(chunk: int) -> None:
 def test_the_numpy_engine_at_length(chunk: int) -> None:
     scan(1_000_000 + chunk * 10_000, 250, NUMPY_ROADS)
     scan(1_000_000 + chunk * 10_000 + 5_000, 750, STEPS)
+
+
+def test_batches_in_parts() -> None:
+    made: Counter[bool] = Counter()
+
+    def in_parts(case: Case) -> list[str]:
+        wrong = divided(case)
+        made[wrong is not None] += 1
+        return wrong or []
+
+    scan(60_000, 100, [in_parts], by_hand=False)
+    assert made[True] > made[False]
 
 
 def _script(folder: Path) -> Road:
