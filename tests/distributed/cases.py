@@ -13,11 +13,20 @@ from chainrule.distributed import Communicator
 from chainrule.optimizers.base import OPTIMIZERS
 
 D: Any = np.float64
-_rng = np.random.default_rng(5)
-X = _rng.normal(size=(46, 6))
-T = _rng.integers(0, 3, 46)
-W = _rng.random(46)
-IDS = _rng.integers(0, 9, (46, 4))
+
+
+def _drawn() -> tuple[Any, ...]:
+    rng = np.random.default_rng(5)
+    return (
+        rng.normal(size=(46, 6)),
+        rng.integers(0, 3, 46),
+        rng.random(46),
+        rng.integers(0, 9, (46, 4)),
+    )
+
+
+#: Inputs, classes, weights of the rows, and ids.
+X, T, W, IDS = _drawn()
 
 
 def plain(*middle: cr.Layer, loss: Any = None) -> cr.Network:
