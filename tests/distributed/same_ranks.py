@@ -16,7 +16,7 @@ from chainrule.networks.steps import make_step
 
 def main() -> None:
     communicator = cr.MPICommunicator()
-    found = {}
+    found: dict[str, Any] = {}
     for name in CASES:
         shared = train(name, communicator)
         reproduced, _ = train(name, communicator, reproducible=True)

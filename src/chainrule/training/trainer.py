@@ -202,13 +202,12 @@ class Trainer(Training):
         resumed, self._resumed = self._resumed, None
         first = self._first(resumed)
         ranks = Ranks(self)
-        x, t, w = self._enter(x, t, sample_weight)
+        whole_data = x, t, w = self._enter(x, t, sample_weight)
         part = part_of(len(x), self.communicator.rank, self.communicator.size)
-        ranks.together(lambda: _refuse_nonfinite(x, t, part))
+        ranks.together(lambda: _refuse_nonfinite(*whole_data[:2], part))
         keeps = checkpoint is not None or resumed is not None
         told: dict[str, Any] = {}
         if keeps:  # of all rows, before some are held out
-            whole_data = x, t, w
             ranks.by_first(lambda: told.update(data_settings(*whole_data)))
         x, t, w, held_out = self._split(x, t, w, validation)
         batch_size = min(batch_size, len(x))
