@@ -60,6 +60,10 @@ from chainrule.networks import data_dependent_init as data_dependent_init
 from chainrule.optimizers import Optimizer as Optimizer
 from chainrule.optimizers import clip_grads as clip_grads
 from chainrule.optimizers.rules import *  # noqa: F403
+from chainrule.planning import PlannedStep as PlannedStep
+from chainrule.planning import RankPlan as RankPlan
+from chainrule.planning import ScalingPlan as ScalingPlan
+from chainrule.planning import plan as plan
 from chainrule.plots.calibration import draw_calibration as draw_calibration
 from chainrule.plots.compare_optimizers import compare_optimizers as compare_optimizers
 from chainrule.plots.confusion import draw_confusion as draw_confusion

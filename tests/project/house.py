@@ -23,7 +23,7 @@ FLOORS = [
     ["checking", "storage", "distributed"],
     ["training"],
     ["files"],
-    ["explaining", "comparing"],
+    ["explaining", "comparing", "planning"],
     ["plots"],
     ["figures", "playground", "estimators"],
     ["api"],

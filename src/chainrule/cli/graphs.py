@@ -11,6 +11,7 @@ import numpy as np
 
 from chainrule.errors import SettingError, shown
 from chainrule.lang.messages import Text, _, _n, listed, sentences
+from chainrule.networks.made_up import made_up_rows
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -135,9 +136,9 @@ def _at_work(
 
 
 def _random(found: Model, path: str, count: int, from_python: str) -> tuple[Array, Array]:
-    network, rng = found.network, np.random.default_rng(0)
-    x = _random_rows(found, count, rng)
-    if x is None:
+    width = len(found.preparation.features) if found.preparation else None
+    made = made_up_rows(found.network, count, width)
+    if made is None:
         raise SettingError(
             _(
                 "{path} has no layer that tells how wide its rows are. Use it from Python:"
@@ -146,20 +147,4 @@ def _random(found: Model, path: str, count: int, from_python: str) -> tuple[Arra
                 call=from_python,
             )
         )
-    y = network.predict(x)
-    kind = getattr(network.loss, "target", "values")
-    if kind == "classes":
-        return x, rng.integers(0, y.shape[-1], count)
-    return x, rng.integers(0, 2, y.shape) if kind == "binary" else rng.standard_normal(y.shape)
-
-
-def _random_rows(found: Model, count: int, rng: np.random.Generator) -> Array | None:
-    """Rows that the network takes: ids for a table, or numbers as wide as its first weights."""
-    for layer in found.network.layers:
-        shapes = [p.shape for p in layer.parameters.values()]
-        if shapes and layer.takes_ids:
-            return rng.integers(0, shapes[0][0], count)
-        if shapes or found.preparation:
-            width = len(found.preparation.features) if found.preparation else shapes[0][0]
-            return rng.standard_normal((count, width)).astype(found.network.dtype)
-    return None
+    return made

@@ -92,6 +92,8 @@ def work_of(operations: Iterable[Traced]) -> Work:
 #: of many structures: of a step on the NumPy engine, and on the compiled one.
 NUMPY = (1.4e-05, 5.4e-07, 2.5e-10, 1.1e-09, 1.4e-09, 1.8e-11, 4.5e-07)
 COMPILED = (3.7e-07, 0, 2.8e-11, 1.1e-09, 5.7e-10, 1.8e-11, 4e-07)
+#: The place of multiplications among these terms.
+MULTIPLICATIONS = 5
 #: Seconds for each term of `compiled_of`, to compile a step.
 COMPILING = (0.2, 0.0094, 0.00073, 0.079, 2)
 
@@ -146,12 +148,19 @@ class Estimate:
 
 
 @functools.lru_cache(maxsize=256)
-def estimate(work: Work) -> Estimate:
-    """The estimated seconds for the work of a step."""
+def estimate(work: Work, flops: float | None = None) -> Estimate:
+    """The estimated seconds for the work of a step.
+
+    flops: the operations a second of matrix products on a core, two for each multiplication, if it is
+        not that of the machine that the prices were measured on.
+    """
+    numpy, compiled = list(NUMPY), list(COMPILED)
+    if flops is not None:
+        numpy[MULTIPLICATIONS] = compiled[MULTIPLICATIONS] = 2 / flops
     return Estimate(
         _sum_of(compiled_of(work), COMPILING),
-        _sum_of(paced(work), NUMPY),
-        _sum_of(paced(work), COMPILED),
+        _sum_of(paced(work), numpy),
+        _sum_of(paced(work), compiled),
         bool(work.by_hand),
     )
 

@@ -1,0 +1,168 @@
+"""Training on ranks: one rank on one core beside two on two, what messages cost, and what `plan` said.
+
+    python benchmarks/ranks.py [--rounds 3] [--seconds 3] [--only small] [--optimizer Adam]
+
+One rank, two ranks, and both with reproducible=True, take turns; a time is the median of steps, and of
+the rounds, by the clock, so both cores must be quiet. Needs the extra mpi.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+ALONE = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+os.environ.update(ALONE)
+
+import numpy as np  # noqa: E402
+from benchmarks.machine import cores, cpu  # noqa: E402
+
+import chainrule as cr  # noqa: E402
+
+#: The sizes of the layers, and rows of a batch.
+CASES = {
+    "large": ((784, 1024, 1024, 1024, 10), 512),
+    "small": ((64, 100, 10), 100),
+}
+#: Ranks, and whether the bits are to be those of any number of them.
+WAYS = ((1, False), (2, False), (1, True), (2, True))
+
+
+def network(case: str) -> cr.Sequential:
+    """A ReLU network of these sizes."""
+    layers: list[cr.Layer] = []
+    for a, b in itertools.pairwise(CASES[case][0]):
+        layers += [cr.Affine.sized(a, b), cr.ReLU()]
+    return cr.Sequential(*layers[:-1], loss=cr.SoftmaxWithLoss(), seed=0)
+
+
+class Timed:
+    """A communicator that adds up how long its sums take, with the wait for other ranks."""
+
+    def __init__(self, communicator: cr.Communicator) -> None:
+        self.of, self.rank, self.size = communicator, communicator.rank, communicator.size
+        self.broadcast, self.barrier = communicator.broadcast, communicator.barrier
+        self.seconds = 0.0
+
+    def all_reduce(self, array: Any) -> None:
+        """The sum, timed."""
+        began = time.perf_counter()
+        self.of.all_reduce(array)
+        self.seconds += time.perf_counter() - began
+
+
+def work(case: str, optimizer: str, seconds: float, reproducible: bool) -> None:
+    """Train as one of the ranks; rank 0 prints the seconds of a step, and of its sums."""
+    sizes, batch = CASES[case]
+    communicator = Timed(cr.MPICommunicator())
+    trainer = cr.Trainer(
+        network(case), getattr(cr, optimizer)(1e-3), engine="numpy",
+        communicator=communicator, reproducible=reproducible,
+    )  # fmt: skip
+    rng = np.random.default_rng(0)
+    stamps: list[tuple[float, float]] = []
+    update = trainer.optimizer.update
+
+    def updated(*given: Any) -> None:
+        update(*given)
+        stamps.append((time.perf_counter(), communicator.seconds))
+
+    trainer.optimizer.update = updated
+
+    def steps(count: int) -> Any:
+        """The seconds of each of so many steps, and those of its sums."""
+        x = rng.normal(size=((count + 1) * batch, sizes[0])).astype(np.float32)
+        t = rng.integers(0, sizes[-1], len(x))
+        stamps.clear()
+        trainer.fit(x, t, 1, batch, progress=None)
+        return np.diff(stamps, axis=0)
+
+    count = np.array([max(8.0, min(seconds / np.median(steps(8)[:, 0]), 4000.0))])
+    communicator.broadcast(count)
+    found = np.median(steps(int(count[0])), axis=0)
+    if communicator.rank == 0:
+        print(json.dumps(found.tolist()))
+
+
+def measured(case: str, optimizer: str, seconds: float, way: tuple[int, bool]) -> list[float]:
+    """The seconds of a step, and of its sums, on new ranks."""
+    ranks, reproducible = way
+    own = [sys.executable, __file__, "--work", case, str(int(reproducible))]
+    more = dict.fromkeys(("OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"), "1")
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "mpiexec"), "-n", str(ranks), *own,
+         "--optimizer", optimizer, "--seconds", str(seconds)],
+        env={**os.environ, **more}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    found: list[float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def main() -> None:
+    """Measure, and print a table for each case."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=3.0, help="of a measurement, about")
+    parser.add_argument("--optimizer", default="Adam")
+    parser.add_argument("--only", choices=CASES)
+    parser.add_argument("--work", nargs=2, metavar=("CASE", "REPRODUCIBLE"), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.work:
+        work(options.work[0], options.optimizer, options.seconds, options.work[1] == "1")
+        return
+    print(f"{cpu()}, {cores()} cores; {options.optimizer}, NumPy engine, one BLAS thread a rank")
+    for case in [options.only] if options.only else CASES:
+        batch = CASES[case][1]
+        rule = getattr(cr, options.optimizer)(1e-3)
+        plans = {
+            reproducible: cr.plan(
+                network(case), batch, [1, 2], optimizer=rule, engine="numpy", reproducible=reproducible
+            )
+            for reproducible in (False, True)
+        }  # fmt: skip
+        times: dict[tuple[int, bool], list[list[float]]] = {way: [] for way in WAYS}
+        for i in range(options.rounds):
+            for way in WAYS if i % 2 == 0 else WAYS[::-1]:
+                times[way].append(measured(case, options.optimizer, options.seconds, way))
+        show(case, times, plans)
+
+
+def show(case: str, times: dict[Any, list[list[float]]], plans: dict[bool, Any]) -> None:
+    """Print the medians of a case, beside what was planned."""
+    sizes, batch = CASES[case]
+    alone = statistics.median(step for step, _sums in times[1, False])
+    print(f"\n{'-'.join(map(str, sizes))}, batch {batch}\n")
+    print("| ranks | reproducible | a step | rows a second | times one rank | sums | planned | off |")
+    print("| --: | --- | --: | --: | --: | --: | --: | --: |")
+    for (ranks, reproducible), found in times.items():
+        step, sums = (statistics.median(column) for column in zip(*found, strict=True))
+        ratio = statistics.median(
+            a[0] / b[0] for a, b in zip(times[1, False], found, strict=True)
+        )
+        planned = next(p for p in plans[reproducible].ranks if p.ranks == ranks).same_batch
+        print(
+            f"| {ranks} | {'yes' if reproducible else 'no'} | {1e3 * step:.3f} ms | {batch / step:,.0f}"
+            f" | {ratio:.2f} | {1e3 * sums:.3f} ms ({sums / step:.0%})"
+            f" | {1e3 * planned.computing:.3f} + {1e3 * planned.messages:.3f} ms"
+            f" | {planned.seconds / step - 1:+.0%} |"
+        )
+    print(f"\nreproducible=True on one rank: {_ratio(times, 1):.2f} times as long; on two: {_ratio(times, 2):.2f}")
+    assert alone > 0
+
+
+def _ratio(times: dict[Any, list[list[float]]], ranks: int) -> float:
+    pairs = zip(times[ranks, True], times[ranks, False], strict=True)
+    return statistics.median(a[0] / b[0] for a, b in pairs)
+
+
+if __name__ == "__main__":
+    main()

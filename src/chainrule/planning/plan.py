@@ -1,0 +1,310 @@
+"""`plan`: how a training would go on more ranks, and on more machines, than there are here."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.distributed.step import PARTS
+from chainrule.engine.choice import engine_name
+from chainrule.engine.compiled.threads import thread_count
+from chainrule.errors import DataError, SettingError, refuse_class, shown
+from chainrule.lang.messages import Text, _
+from chainrule.memory import memory_left, memory_limit
+from chainrule.networks import Network
+from chainrule.networks.made_up import made_up_rows
+from chainrule.optimizers import Adam, Optimizer
+from chainrule.planning.links import BETWEEN, WITHIN, Link, Machines
+from chainrule.planning.measured import StepTimes, measure_link, measure_steps
+from chainrule.planning.results import PlannedStep, RankPlan, ScalingPlan
+from chainrule.planning.steps import FEW, MORE, RankSteps
+from chainrule.settings import below_one, from_zero, optional_positive, positive, whole
+from chainrule.training import Trainer
+from chainrule.training.choice import choose
+from chainrule.training.memory_needed import PART, memory_needed
+
+__all__ = ["DEFAULT_LEAST", "RANKS", "plan"]
+
+Array = npt.NDArray[Any]
+#: The ranks that are planned by default, and the efficiency that is asked for.
+RANKS = tuple(2**i for i in range(9))
+DEFAULT_LEAST = 0.5
+#: Rows that are made up to time steps on; larger batches take them again.
+SAMPLE = 2048
+#: The most rows a rank that are tried for an efficiency.
+MOST_ROWS = 2**20
+
+
+def plan(
+    network: Network,
+    batch_size: int = 32,
+    ranks: Iterable[int] | None = None,
+    *,
+    optimizer: Optimizer | None = None,
+    x: npt.ArrayLike | None = None,
+    t: npt.ArrayLike | None = None,
+    sample_weight: npt.ArrayLike | None = None,
+    rows: int | None = None,
+    engine: str = "auto",
+    reproducible: bool = False,
+    ranks_per_node: int | None = None,
+    bandwidth: float = BETWEEN.bandwidth * 8 / 1e9,
+    latency: float = BETWEEN.latency * 1e6,
+    flops: float | None = None,
+    memory: float | None = None,
+    efficiency: float = DEFAULT_LEAST,
+) -> ScalingPlan:
+    """Plan a training on ranks: the time of a step, efficiency and memory, before there are machines for it.
+
+    Every rank computes its rows of a batch, one sum over all ranks adds up the gradients, and each makes
+    the same update (`Trainer(communicator=)`, `docs/ranks.md`). The step on p ranks takes
+
+        T(p) = slowest rank's computing + Σ over its messages of the all-reduce,
+        efficiency = T(1) / (p T(p)),
+
+    with T(1) that of one rank on one core. Computing is timed here in some seconds: this very step at
+    some sizes, alone and on all cores at a time; between and beyond them it follows the cost model. The
+    all-reduce is by the alpha-beta model (`planning.links`): on a machine measured, if the extra mpi is
+    installed, then over the network of the machines.
+
+    network, optimizer: stay as they are; by default Adam. batch_size: rows of a whole batch.
+    ranks: by default 1, 2, 4, …, 256. x, t, sample_weight: rows to time steps on; without them, made-up
+    ones. rows: the rows of an epoch; by default those of x, if it is given.
+    ranks_per_node: ranks on a machine; by default one a core of this one. bandwidth: of the network, in
+    Gbit/s; latency: in µs. flops: GFLOP/s of a core in matrix products: of another machine, on which
+    nothing can be timed; the same numbers then always come out. memory: GiB of a machine; by default of
+    this one, unless flops is given. efficiency: what is asked for, above 0 and below 1.
+    engine: "auto" is the one that ranks train on.
+
+    Raises:
+        SettingError: a setting outside what is allowed, or a network that cannot be divided.
+        DataError: no data is given, and the network does not tell how wide its rows are.
+
+    >>> import chainrule as cr
+    >>> layers = cr.Affine.sized(784, 1024), cr.ReLU(), cr.Affine.sized(1024, 10)
+    >>> network = cr.Sequential(*layers, loss=cr.SoftmaxWithLoss())
+    >>> found = cr.plan(network, 512, [1, 8, 64], flops=100, ranks_per_node=8, rows=60_000)
+    >>> [round(each.same_batch.efficiency, 2) for each in found.ranks]
+    [1.0, 0.42, 0.07]
+    >>> [each.nodes for each in found.ranks], found.messages  # 814,090 parameters and two more, of 4 bytes
+    ([1, 1, 8], (3256368,))
+    """
+    _refuse(network, optimizer)
+    batch_size = whole(batch_size, "batch_size")
+    numbers = _ranks(ranks, reproducible)
+    threshold = below_one(positive(efficiency, "efficiency"), "efficiency")
+    per_node = thread_count(None) if ranks_per_node is None else whole(ranks_per_node, "ranks_per_node")
+    between = Link(from_zero(latency, "latency") / 1e6, positive(bandwidth, "bandwidth") * 1e9 / 8)
+    speed = optional_positive(flops, "flops")
+    speed = None if speed is None else speed * 1e9
+    room = optional_positive(memory, "memory")
+    node_memory = int(room * 2**30) if room else memory_limit() if speed is None else None
+    optimizer = Adam() if optimizer is None else optimizer
+    data = _data(network, x, t, sample_weight)
+    if rows is None and x is not None:
+        rows = len(data[0])
+    rows = None if rows is None else whole(rows, "rows")
+
+    by = _engine(network, optimizer, data, engine_name(engine), batch_size)
+    steps = RankSteps(network, optimizer, data, by, reproducible=reproducible)
+    taken = _Memory(steps)
+    messages = {k: steps.messages(k) for k in (numbers if reproducible else [2]) if k > 1}
+    cores = min(thread_count(None), per_node)
+    fitting = taken.rows_in(PART * memory_left() / cores)
+    times = measure_steps(steps, batch_size, numbers, cores, speed, fitting)
+    within, why = WITHIN, _within_assumed(speed, cores, max(numbers))
+    if why is None:
+        measured = measure_link(cores, messages[max(messages)])
+        within, why = (measured, None) if isinstance(measured, Link) else (WITHIN, measured)
+    machines = Machines(per_node, within, between)
+    planner = _Planner(times, machines, messages, reproducible, rows, batch_size)
+    return ScalingPlan(
+        batch_size=batch_size,
+        rows=rows,
+        parameters=sum(p.size for p in network.named_parameters().values()),
+        engine=by,
+        reproducible=reproducible,
+        least=threshold,
+        ranks_per_node=per_node,
+        memory=node_memory,
+        messages=tuple(messages[min(messages)]) if messages else (),
+        within=within,
+        between=between,
+        within_assumed=why,
+        flops=speed,
+        crowd=max(times.crowd.values(), default=None),
+        fixed=times.computing(numbers[-1], 1, 1),
+        ranks=tuple(
+            planner.plan(k, threshold, taken.bytes(batch_size, k), node_memory) for k in numbers
+        ),
+    )
+
+
+class _Planner:
+    """Plans the steps of any number of ranks."""
+
+    def __init__(
+        self,
+        times: StepTimes,
+        machines: Machines,
+        messages: dict[int, list[int]],
+        reproducible: bool,
+        rows: int | None,
+        batch: int,
+    ) -> None:
+        self.times, self.machines, self.messages = times, machines, messages
+        self.reproducible, self.rows, self.batch = reproducible, rows, batch
+
+    def plan(self, ranks: int, least: float, memory: int, room: int | None) -> RankPlan:
+        """The plan of so many ranks."""
+        return RankPlan(
+            ranks=ranks,
+            nodes=self.machines.nodes(ranks),
+            same_batch=self.step(ranks, self.batch, self.batch),
+            same_rows=self.step(ranks, ranks * self.batch, self.batch),
+            rows_needed=self._needed(ranks, least),
+            memory=memory,
+            fits=None if room is None else self.machines.on_one(ranks) * memory <= room,
+        )
+
+    def step(self, ranks: int, batch: int, alone: int) -> PlannedStep:
+        """A step of some ranks on a batch; beside one rank alone on so many rows.
+
+        Of these each rank would have its part: the whole batch for strong scaling, one rank's rows for weak.
+        """
+        rows = -(-batch // ranks)
+        computing = self.times.computing(ranks, rows, self.machines.on_one(ranks))
+        messages = 0.0
+        if ranks > 1:
+            sent = self.messages[ranks if self.reproducible else 2]
+            messages = self.machines.seconds(sent, ranks)
+        seconds = computing + messages
+        work = self.times.alone(alone) * (batch / alone)
+        epoch = None if self.rows is None else math.ceil(self.rows / batch) * seconds
+        return PlannedStep(batch, rows, computing, messages, work / (ranks * seconds), epoch)
+
+    def _needed(self, ranks: int, least: float) -> int | None:
+        """The fewest rows a rank, a power of two, with which so many ranks are that efficient."""
+        rows = 1
+        while rows <= MOST_ROWS:
+            if self.step(ranks, ranks * rows, ranks * rows).efficiency >= least:
+                return rows
+            rows *= 2
+        return None
+
+
+class _Memory:
+    """The bytes that a rank takes, by its rows: linear in them."""
+
+    def __init__(self, steps: RankSteps) -> None:
+        network = steps.network
+        self._reproducible = steps.reproducible
+        self._gradients = sum(p.data.nbytes for p in network.named_parameters().values())
+        trainer = Trainer(network, steps.optimizer, engine="numpy")
+        x, t, w = (None if a is None else a[steps.rows(MORE)] for a in steps.data)
+        assert x is not None and t is not None
+        few, more = (memory_needed(trainer, x, t, w, n) for n in (FEW, MORE))
+        self._row = (more - few) / (MORE - FEW)
+        self._fixed = few - FEW * self._row + 2 * self._gradients  # parameters and their gradients
+
+    def bytes(self, batch: int, ranks: int) -> int:
+        """The bytes of a rank of so many, without data."""
+        rows, more = -(-batch // ranks), 0
+        if self._reproducible:  # each part's gradients are kept, and those of all ranks are compared
+            more = self._gradients * (PARTS // ranks + (ranks if ranks > 1 else 0))
+        return round(self._fixed + self._row * rows) + more
+
+    def rows_in(self, room: float) -> int:
+        """The rows that so many bytes have room for."""
+        return int(max(0.0, room - self._fixed) / max(self._row, 1.0))
+
+
+def _refuse(network: object, optimizer: object) -> None:
+    refuse_class(network, "network", _("a network"))
+    refuse_class(optimizer, "optimizer", _("an optimizer"))
+    if not isinstance(network, Network):
+        raise SettingError(
+            _(
+                "network={network} is no cr.Network: what cannot be recorded cannot be divided among ranks.",
+                network=shown(network),
+            )
+        )
+    if network.loss is None:
+        raise SettingError(_("this network has no loss, so it has no training step: give loss=."))
+    if optimizer is not None and not isinstance(optimizer, Optimizer):
+        raise SettingError(
+            _(
+                "optimizer={optimizer} is none of chainrule's; give for example cr.SGD(lr=0.1) or cr.Adam().",
+                optimizer=shown(optimizer),
+            )
+        )
+
+
+def _ranks(ranks: Iterable[int] | None, reproducible: bool) -> list[int]:
+    """The numbers of ranks, in order; 1 is always among them."""
+    shared = tuple(k for k in RANKS if PARTS % k == 0)
+    given = (shared if reproducible else RANKS) if ranks is None else ranks
+    numbers = sorted({1, *(whole(k, "ranks") for k in given)})
+    if reproducible and not {*numbers} <= {*shared}:
+        raise SettingError(
+            _(
+                "reproducible=True divides every batch into {parts} parts, and {size} ranks cannot"
+                " share them evenly: give 1, 2, 4 or 8 ranks.",
+                parts=PARTS,
+                size=next(k for k in numbers if k not in shared),
+            )
+        )
+    return numbers
+
+
+def _data(
+    network: Network,
+    x: npt.ArrayLike | None,
+    t: npt.ArrayLike | None,
+    w: npt.ArrayLike | None,
+) -> tuple[Array, Array, Array | None]:
+    """Rows to make steps on, prepared for the network."""
+    if x is not None and t is not None:
+        prepared: tuple[Array, Array, Array | None] = network._prepare(x, t, w)
+        return prepared
+    if x is not None or t is not None or w is not None:
+        raise DataError(_("x and t belong together: give both, or none for made-up rows."))
+    made = made_up_rows(network, SAMPLE)
+    if made is None:
+        raise DataError(
+            _("this network does not tell how wide its rows are: give x and t, a few rows will do.")
+        )
+    prepared = network._prepare(*made)
+    return prepared
+
+
+def _engine(
+    network: Network,
+    optimizer: Optimizer,
+    data: Sequence[Array | None],
+    engine: str,
+    batch: int,
+) -> str:
+    """The engine that ranks train on."""
+    if engine != "auto":
+        return engine
+    trainer = Trainer(network, optimizer, reproducible=True)  # whose batches are divided, too
+    x, t, w = (None if a is None else a[:batch] for a in data)
+    assert x is not None and t is not None
+    return choose(trainer, x, t, w, steps=sys.maxsize).engine
+
+
+def _within_assumed(flops: float | None, cores: int, ranks: int) -> Text | None:
+    """Why what connects ranks of a machine is not measured; None: it can be."""
+    if flops is not None:
+        return _("the machine is another one")
+    if ranks == 1 or cores == 1:
+        return _("there is one core")
+    return None
+
+

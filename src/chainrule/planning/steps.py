@@ -1,0 +1,132 @@
+"""The step of one rank of many, made here by itself: its messages are counted, its time is measured."""
+
+from __future__ import annotations
+
+import copy
+import time
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from chainrule.engine.cost import estimate
+from chainrule.networks import Network
+from chainrule.nodes.base import ignore_fp_errors
+from chainrule.optimizers import Optimizer
+from chainrule.training import Trainer
+from chainrule.training.cost import step_work
+from chainrule.training.stepper import BUFFER, Stepper
+
+__all__ = ["RankSteps"]
+
+Array = npt.NDArray[Any]
+#: The processor's seconds that a measurement takes at least, and its steps.
+LEAST, STEPS = 0.1, 4
+#: A learning rate that moves nothing far, since the targets may be made up.
+RATE = 1e-6
+#: Rows of the two steps that say how the work grows with the rows.
+FEW, MORE = 64, 128
+
+
+class _LastRank:
+    """The last of some ranks, which has the most rows, without the others: their sums are only counted."""
+
+    def __init__(self, size: int) -> None:
+        self.rank, self.size = size - 1, size
+        self.sent: list[int] = []
+
+    def all_reduce(self, array: Array) -> None:
+        """Note how much would be sent."""
+        self.sent.append(array.nbytes)
+
+    def broadcast(self, array: Array) -> None:
+        """Nothing comes."""
+
+    def barrier(self) -> None:
+        """There is nobody to wait for."""
+
+
+class RankSteps:
+    """The steps of a rank, one of so many, on copies of a network and its optimizer.
+
+    x, t, w: prepared rows; a batch that has more takes them again. The engine is "numpy" or "compiled".
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        optimizer: Optimizer,
+        data: tuple[Array, Array, Array | None],
+        engine: str,
+        *,
+        reproducible: bool,
+    ) -> None:
+        self.network, self.optimizer = copy.deepcopy(network), copy.deepcopy(optimizer)
+        self.optimizer.lr = RATE
+        self.data, self.engine, self.reproducible = data, engine, reproducible
+        self._steppers: dict[tuple[int, bool], tuple[Stepper, _LastRank]] = {}
+
+    def rows(self, n: int) -> Array:
+        """The numbers of n rows."""
+        return np.resize(np.arange(len(self.data[0])), n)
+
+    def estimated(self, flops: float | None) -> tuple[float, float]:
+        """The seconds of a step on no rows, and those of each row, by the cost model of the engine."""
+        few, more = (self._estimated(n, flops) for n in (FEW, MORE))
+        row = (more - few) / (MORE - FEW)
+        return few - FEW * row, row
+
+    def _estimated(self, n: int, flops: float | None) -> float:
+        x, t, w = (None if a is None else a[self.rows(n)] for a in self.data)
+        assert x is not None and t is not None
+        found = estimate(step_work(self.network, self.optimizer, x, t, w), flops)
+        return found.compiled if self.engine == "compiled" else found.numpy
+
+    def messages(self, ranks: int) -> list[int]:
+        """The bytes of each sum over so many ranks in a step, in their order."""
+        stepper, lone = self._stepper(ranks, self.reproducible)
+        lone.sent.clear()
+        with ignore_fp_errors():
+            stepper.gradient(self.rows(2 * ranks), 1, 0)
+        return list(lone.sent)
+
+    def seconds(self, ranks: int, rows: int, *, plainly: bool = False) -> float:
+        """The processor's seconds of a step of so many rows on the last of some ranks: the median.
+
+        plainly: without the parts of reproducible=True.
+        """
+        if self.engine == "compiled":
+            return self._compiled(rows)
+        stepper, _lone = self._stepper(ranks, self.reproducible and not plainly)
+        batch, took = self.rows(ranks * rows), list[float]()
+        with ignore_fp_errors():
+            np.setbufsize(BUFFER)  # as in a training; for this block only
+            stepper.step(batch, 1, 0)  # makes the program
+            while len(took) < STEPS or sum(took) < LEAST:
+                began = time.process_time()
+                stepper.step(batch, 1, 0)
+                took.append(time.process_time() - began)
+        return float(np.median(took))
+
+    def _compiled(self, rows: int) -> float:
+        """The same on the compiled engine, which makes the steps of an epoch in a call."""
+        trainer = Trainer(self.network, self.optimizer, engine="compiled", threads=1)
+        steps, took = STEPS, 0.0
+        while took < LEAST:  # the first one compiles
+            x, t, w = (None if a is None else a[self.rows(steps * rows)] for a in self.data)
+            trainer.fit(x, t, 1, rows, sample_weight=w, progress=None)
+            began = time.process_time()
+            trainer.fit(x, t, 1, rows, sample_weight=w, progress=None)
+            took = time.process_time() - began
+            found, steps = took / steps, 4 * steps
+        return found
+
+    def _stepper(self, ranks: int, reproducible: bool) -> tuple[Stepper, _LastRank]:
+        key = ranks, reproducible
+        if key not in self._steppers:
+            lone = _LastRank(ranks)
+            trainer = Trainer(
+                self.network, self.optimizer, engine="numpy", communicator=lone, reproducible=reproducible
+            )  # fmt: skip
+            self._steppers[key] = Stepper(trainer, *self.data, batches=1), lone
+        return self._steppers[key]
