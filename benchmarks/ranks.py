@@ -3,7 +3,8 @@
     python benchmarks/ranks.py [--rounds 3] [--seconds 3] [--only small] [--optimizer Adam]
 
 One rank, two ranks, and both with reproducible=True, take turns; a time is the median of steps, and of
-the rounds, by the clock, so both cores must be quiet. Needs the extra mpi.
+the rounds. By the clock, both cores must be quiet; beside it stands what is left where they are not: the
+processor's time of computing, and the lower quartile of the sums. Needs the extra mpi.
 """
 
 from __future__ import annotations
@@ -51,17 +52,18 @@ class Timed:
     def __init__(self, communicator: cr.Communicator) -> None:
         self.of, self.rank, self.size = communicator, communicator.rank, communicator.size
         self.broadcast, self.barrier = communicator.broadcast, communicator.barrier
-        self.seconds = 0.0
+        self.seconds = self.busy = 0.0
 
     def all_reduce(self, array: Any) -> None:
-        """The sum, timed."""
-        began = time.perf_counter()
+        """The sum, timed by the clock and by the processor."""
+        began, busy = time.perf_counter(), time.process_time()
         self.of.all_reduce(array)
         self.seconds += time.perf_counter() - began
+        self.busy += time.process_time() - busy
 
 
 def work(case: str, optimizer: str, seconds: float, reproducible: bool) -> None:
-    """Train as one of the ranks; rank 0 prints the seconds of a step, and of its sums."""
+    """Train as one of the ranks; rank 0 prints what `steps` gives, and the lower quartile of the sums."""
     sizes, batch = CASES[case]
     communicator = Timed(cr.MPICommunicator())
     trainer = cr.Trainer(
@@ -69,17 +71,18 @@ def work(case: str, optimizer: str, seconds: float, reproducible: bool) -> None:
         communicator=communicator, reproducible=reproducible,
     )  # fmt: skip
     rng = np.random.default_rng(0)
-    stamps: list[tuple[float, float]] = []
+    stamps: list[tuple[float, ...]] = []
     update = trainer.optimizer.update
 
     def updated(*given: Any) -> None:
         update(*given)
-        stamps.append((time.perf_counter(), communicator.seconds))
+        computed = time.process_time() - communicator.busy
+        stamps.append((time.perf_counter(), communicator.seconds, computed))
 
     trainer.optimizer.update = updated
 
     def steps(count: int) -> Any:
-        """The seconds of each of so many steps, and those of its sums."""
+        """The seconds of each of so many steps, of its sums, and the processor's of computing."""
         x = rng.normal(size=((count + 1) * batch, sizes[0])).astype(np.float32)
         t = rng.integers(0, sizes[-1], len(x))
         stamps.clear()
@@ -88,13 +91,13 @@ def work(case: str, optimizer: str, seconds: float, reproducible: bool) -> None:
 
     count = np.array([max(8.0, min(seconds / np.median(steps(8)[:, 0]), 4000.0))])
     communicator.broadcast(count)
-    found = np.median(steps(int(count[0])), axis=0)
+    found = steps(int(count[0]))
     if communicator.rank == 0:
-        print(json.dumps(found.tolist()))
+        print(json.dumps([*np.median(found, axis=0), float(np.quantile(found[:, 1], 0.25))]))
 
 
 def measured(case: str, optimizer: str, seconds: float, way: tuple[int, bool]) -> list[float]:
-    """The seconds of a step, and of its sums, on new ranks."""
+    """What `work` prints, on new ranks."""
     ranks, reproducible = way
     own = [sys.executable, __file__, "--work", case, str(int(reproducible))]
     more = dict.fromkeys(("OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"), "1")
@@ -139,29 +142,36 @@ def main() -> None:
 def show(case: str, times: dict[Any, list[list[float]]], plans: dict[bool, Any]) -> None:
     """Print the medians of a case, beside what was planned."""
     sizes, batch = CASES[case]
-    alone = statistics.median(step for step, _sums in times[1, False])
     print(f"\n{'-'.join(map(str, sizes))}, batch {batch}\n")
-    print("| ranks | reproducible | a step | rows a second | times one rank | sums | planned | off |")
-    print("| --: | --- | --: | --: | --: | --: | --: | --: |")
+    print(
+        "| ranks | reproducible | a step | rows a second | times one rank | sums, waits included"
+        " | without waits | times one rank | planned | off | off without waits |"
+    )
+    print("| --: | --- |" + " --: |" * 9)
     for (ranks, reproducible), found in times.items():
-        step, sums = (statistics.median(column) for column in zip(*found, strict=True))
-        ratio = statistics.median(
-            a[0] / b[0] for a, b in zip(times[1, False], found, strict=True)
+        step, sums, computing, least = (
+            statistics.median(column) for column in zip(*found, strict=True)
         )
+        alone = statistics.median(each[2] for each in times[1, False])
         planned = next(p for p in plans[reproducible].ranks if p.ranks == ranks).same_batch
+        quiet = computing + least
         print(
             f"| {ranks} | {'yes' if reproducible else 'no'} | {1e3 * step:.3f} ms | {batch / step:,.0f}"
-            f" | {ratio:.2f} | {1e3 * sums:.3f} ms ({sums / step:.0%})"
+            f" | {_ratio(times, (1, False), (ranks, reproducible)):.2f}"
+            f" | {1e3 * sums:.3f} ms ({sums / step:.0%})"
+            f" | {1e3 * computing:.3f} + {1e3 * least:.3f} ms | {alone / quiet:.2f}"
             f" | {1e3 * planned.computing:.3f} + {1e3 * planned.messages:.3f} ms"
-            f" | {planned.seconds / step - 1:+.0%} |"
+            f" | {planned.seconds / step - 1:+.0%} | {planned.seconds / quiet - 1:+.0%} |"
         )
-    print(f"\nreproducible=True on one rank: {_ratio(times, 1):.2f} times as long; on two: {_ratio(times, 2):.2f}")
-    assert alone > 0
+    one, two = (_ratio(times, (k, True), (k, False)) for k in (1, 2))
+    print(
+        f"\nreproducible=True on one rank: {one:.2f} times as long; on two: {two:.2f}", flush=True
+    )
 
 
-def _ratio(times: dict[Any, list[list[float]]], ranks: int) -> float:
-    pairs = zip(times[ranks, True], times[ranks, False], strict=True)
-    return statistics.median(a[0] / b[0] for a, b in pairs)
+def _ratio(times: dict[Any, list[list[float]]], a: Any, b: Any) -> float:
+    """How many times as long a step of one way takes as one of the other, round by round."""
+    return statistics.median(x[0] / y[0] for x, y in zip(times[a], times[b], strict=True))
 
 
 if __name__ == "__main__":

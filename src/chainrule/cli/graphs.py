@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     #: A network, rows and their targets.
     AtWork = tuple[Network, Array, Array]
 
-__all__ = ["graph_of", "is_model"]
+__all__ = ["at_work", "graph_of", "is_model"]
 
 #: A name alone, a number alone, or what begins as only a path does; not x / y or x - 1.
 NAME_OR_PATH = re.compile(r"\w*|(?:\.\.?|~)?/.*|[\w./-]*\.(?!T\b)[A-Za-z_]\w*")
@@ -54,7 +54,7 @@ def graph_of(
             raise SettingError(
                 _("--set gives a value to a name of an expression; a model has data.")
             )
-        network, x, t, told = _at_work(what, data, count, read_as, from_python)
+        network, x, t, told = at_work(what, data, count, read_as, from_python)
         return network.graph(x, t), told, (network, x, t)
     if data is not None or read_as:
         raise SettingError(
@@ -92,7 +92,7 @@ def graph_of(
     return out.graph, _("random numbers for {names}", names=listed(made_up)), None
 
 
-def _at_work(
+def at_work(
     path: str,
     data: str | None,
     count: int,

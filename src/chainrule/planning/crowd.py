@@ -50,7 +50,7 @@ def crowded(work: Callable[[], float], processes: int) -> float | None:
         told = _read(told_r, processes * _SECONDS.size, until)
         if len(told) < processes * _SECONDS.size:
             return None
-        return statistics.median(seconds for (seconds,) in _SECONDS.iter_unpack(told))
+        return statistics.median(float(each[0]) for each in _SECONDS.iter_unpack(told))
     finally:
         for child in children:
             with contextlib.suppress(ProcessLookupError):

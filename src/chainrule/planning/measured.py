@@ -128,7 +128,7 @@ def measure_link(ranks: int, messages: Iterable[int]) -> Link | Text:
     more = dict.fromkeys(("OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"), "1")
     own = [sys.executable, "-m", "chainrule.planning.timed_messages", "8", str(nbytes)]
     try:
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603 - a program of the environment, without a shell
             [found, "-n", str(ranks), *own],
             env={**os.environ, **more}, capture_output=True, text=True, timeout=PATIENCE, check=True,
         )  # fmt: skip

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from chainrule.distributed.step import PARTS
@@ -98,7 +97,9 @@ def plan(
     batch_size = whole(batch_size, "batch_size")
     numbers = _ranks(ranks, reproducible)
     threshold = below_one(positive(efficiency, "efficiency"), "efficiency")
-    per_node = thread_count(None) if ranks_per_node is None else whole(ranks_per_node, "ranks_per_node")
+    per_node = (
+        thread_count(None) if ranks_per_node is None else whole(ranks_per_node, "ranks_per_node")
+    )
     between = Link(from_zero(latency, "latency") / 1e6, positive(bandwidth, "bandwidth") * 1e9 / 8)
     speed = optional_positive(flops, "flops")
     speed = None if speed is None else speed * 1e9
@@ -109,6 +110,7 @@ def plan(
     if rows is None and x is not None:
         rows = len(data[0])
     rows = None if rows is None else whole(rows, "rows")
+    batch_size = min(batch_size, rows or batch_size)  # as in a training
 
     by = _engine(network, optimizer, data, engine_name(engine), batch_size)
     steps = RankSteps(network, optimizer, data, by, reproducible=reproducible)
@@ -185,7 +187,9 @@ class _Planner:
             messages = self.machines.seconds(sent, ranks)
         seconds = computing + messages
         work = self.times.alone(alone) * (batch / alone)
-        epoch = None if self.rows is None else math.ceil(self.rows / batch) * seconds
+        epoch = None
+        if self.rows is not None and batch <= self.rows:
+            epoch = math.ceil(self.rows / batch) * seconds
         return PlannedStep(batch, rows, computing, messages, work / (ranks * seconds), epoch)
 
     def _needed(self, ranks: int, least: float) -> int | None:
@@ -206,8 +210,7 @@ class _Memory:
         self._reproducible = steps.reproducible
         self._gradients = sum(p.data.nbytes for p in network.named_parameters().values())
         trainer = Trainer(network, steps.optimizer, engine="numpy")
-        x, t, w = (None if a is None else a[steps.rows(MORE)] for a in steps.data)
-        assert x is not None and t is not None
+        x, t, w = steps.taken(MORE)
         few, more = (memory_needed(trainer, x, t, w, n) for n in (FEW, MORE))
         self._row = (more - few) / (MORE - FEW)
         self._fixed = few - FEW * self._row + 2 * self._gradients  # parameters and their gradients
@@ -215,7 +218,9 @@ class _Memory:
     def bytes(self, batch: int, ranks: int) -> int:
         """The bytes of a rank of so many, without data."""
         rows, more = -(-batch // ranks), 0
-        if self._reproducible:  # each part's gradients are kept, and those of all ranks are compared
+        if (
+            self._reproducible
+        ):  # each part's gradients are kept, and those of all ranks are compared
             more = self._gradients * (PARTS // ranks + (ranks if ranks > 1 else 0))
         return round(self._fixed + self._row * rows) + more
 
@@ -286,7 +291,7 @@ def _data(
 def _engine(
     network: Network,
     optimizer: Optimizer,
-    data: Sequence[Array | None],
+    data: tuple[Array, Array, Array | None],
     engine: str,
     batch: int,
 ) -> str:
@@ -294,9 +299,9 @@ def _engine(
     if engine != "auto":
         return engine
     trainer = Trainer(network, optimizer, reproducible=True)  # whose batches are divided, too
-    x, t, w = (None if a is None else a[:batch] for a in data)
-    assert x is not None and t is not None
-    return choose(trainer, x, t, w, steps=sys.maxsize).engine
+    x, t, w = data
+    first = x[:batch], t[:batch], None if w is None else w[:batch]
+    return choose(trainer, *first, steps=sys.maxsize).engine
 
 
 def _within_assumed(flops: float | None, cores: int, ranks: int) -> Text | None:
@@ -306,5 +311,3 @@ def _within_assumed(flops: float | None, cores: int, ranks: int) -> Text | None:
     if ranks == 1 or cores == 1:
         return _("there is one core")
     return None
-
-

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from chainrule.atomic_write import Pathish
-from chainrule.engine.cost import duration
-from chainrule.lang.messages import Text, _, _n, listed, sentences
+from chainrule.lang.messages import Text, _, _n, sentences
 from chainrule.planning.links import Link
+
+#: Units of time, their number in a second, and up to which number of them they are taken.
+_UNITS = (
+    ("µs", 1e6, 999.5), ("ms", 1e3, 999.5), ("s", 1.0, 119.5), ("min", 1 / 60, 119.5),
+    ("h", 1 / 3600, 99.5), ("d", 1 / 86400, math.inf),
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["PlannedStep", "RankPlan", "ScalingPlan"]
+__all__ = ["PlannedStep", "RankPlan", "ScalingPlan", "size", "span"]
 
 
 @dataclass(frozen=True)
@@ -153,20 +158,21 @@ class ScalingPlan:
         large = [each for each in self.ranks if each.fits is False]
         if large:
             yield _(
-                "The memory of a machine, {memory}, is not enough for {ranks}.",
+                "A machine with {memory} has no room for {ranks} of {each} each.",
                 memory=size(self.memory or 0),
-                ranks=listed([_n("{n:,} rank", "{n:,} ranks", each.ranks) for each in large], "and"),
+                ranks=_n("{n:,} rank", "{n:,} ranks", min(large[0].ranks, self.ranks_per_node)),
+                each=size(large[0].memory),
             )
 
     @property
-    def basis(self) -> list[Text]:
+    def basis(self) -> Sequence[Text]:
         """What the plan stands on: what was measured on this machine, and what is assumed."""
         told = []
         if self.flops is not None:
             told.append(
                 _(
-                    "computing: the operations of a step, at {flops:,.0f} GFLOP/s in products (given), the rest"
-                    " by the cost model of the {engine} engine",
+                    "computing: the operations of a step, at {flops:,.4g} GFLOP/s in products (given), the"
+                    " rest by the cost model of the {engine} engine",
                     flops=self.flops / 1e9,
                     engine=self.engine,
                 )
@@ -193,7 +199,9 @@ class ScalingPlan:
             _("within a machine: {link}, measured", link=within)
             if self.within_assumed is None
             else _(
-                "within a machine: {link}, assumed, since {why}", link=within, why=self.within_assumed
+                "within a machine: {link}, assumed, since {why}",
+                link=within,
+                why=self.within_assumed,
             )
         )
         told.append(
@@ -245,16 +253,14 @@ def _link(link: Link) -> Text:
     )
 
 
-def span(seconds: float) -> Text | str:
+def span(seconds: float) -> str:
     """A time, with its unit, short.
 
-    >>> [span(s) for s in (3.14e-5, 0.0123, 1.5, 75, 4000, 200_000)]
-    ['31.4 µs', '12.3 ms', '1.5 s', 'about 1 minute', 'about 67 minutes', 'about 55.6 hours']
+    >>> [span(s) for s in (3.14e-5, 0.0123, 1.5, 75, 4000, 200_000, 9e6)]
+    ['31.4 µs', '12.3 ms', '1.5 s', '75 s', '66.7 min', '55.6 h', '104 d']
     """
-    for unit, factor in (("µs", 1e6), ("ms", 1e3), ("s", 1.0)):
-        if seconds * factor < (999.5 if unit != "s" else 59.5):
-            return f"{seconds * factor:.3g} {unit}"
-    return duration(seconds)
+    unit, factor, _below = next(u for u in _UNITS if seconds * u[1] < u[2])
+    return f"{seconds * factor:.3g} {unit}"
 
 
 def size(nbytes: int) -> str:

@@ -70,6 +70,11 @@ class RankSteps:
         """The numbers of n rows."""
         return np.resize(np.arange(len(self.data[0])), n)
 
+    def taken(self, n: int) -> tuple[Array, Array, Array | None]:
+        """n rows, with their targets and weights."""
+        rows, (x, t, w) = self.rows(n), self.data
+        return x[rows], t[rows], None if w is None else w[rows]
+
     def estimated(self, flops: float | None) -> tuple[float, float]:
         """The seconds of a step on no rows, and those of each row, by the cost model of the engine."""
         few, more = (self._estimated(n, flops) for n in (FEW, MORE))
@@ -77,9 +82,7 @@ class RankSteps:
         return few - FEW * row, row
 
     def _estimated(self, n: int, flops: float | None) -> float:
-        x, t, w = (None if a is None else a[self.rows(n)] for a in self.data)
-        assert x is not None and t is not None
-        found = estimate(step_work(self.network, self.optimizer, x, t, w), flops)
+        found = estimate(step_work(self.network, self.optimizer, *self.taken(n)), flops)
         return found.compiled if self.engine == "compiled" else found.numpy
 
     def messages(self, ranks: int) -> list[int]:
@@ -113,7 +116,7 @@ class RankSteps:
         trainer = Trainer(self.network, self.optimizer, engine="compiled", threads=1)
         steps, took = STEPS, 0.0
         while took < LEAST:  # the first one compiles
-            x, t, w = (None if a is None else a[self.rows(steps * rows)] for a in self.data)
+            x, t, w = self.taken(steps * rows)
             trainer.fit(x, t, 1, rows, sample_weight=w, progress=None)
             began = time.process_time()
             trainer.fit(x, t, 1, rows, sample_weight=w, progress=None)
