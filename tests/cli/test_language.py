@@ -317,6 +317,8 @@ def lines_to_say() -> Iterator[list[str]]:
     yield ["export", "iris.safetensors", "--to", "onnx"]
     yield ["inspect", "iris.onnx"]
     yield ["compare", "iris.safetensors", "iris.safetensors"]
+    yield ["plan", "--network", "8-16-3", "--flops", "90", "--rows", "500", "--memory", "0.0001"]
+    yield ["plan", "--network", "plain", "--data", "iris", "--ranks", "1,2", "--out", "p.svg"]
     yield ["train", "iris", *FAST, "--checkpoint", "run", "--out", "kept.safetensors"]
     yield ["resume", "run", "--out", "again.safetensors"]
 

@@ -36,8 +36,8 @@ def show(found: ScalingPlan, network: Text | str, out: str | None) -> None:
 
 def _same_batch(found: ScalingPlan) -> None:
     heads: list[Text | str] = [
-        _("ranks"), _("nodes"), _p("of a rank", "rows"), _("computing"), _("messages"), _("step"),
-        _("efficiency"), _("epoch"), _("memory"),
+        _("ranks"), _("nodes"), _p("of a rank", "rows"), _("computing"), _("messages"),
+        _p("time of one", "step"), _("efficiency"), _p("time of one", "epoch"), _("memory"),
     ]  # fmt: skip
     body = []
     for each in found.ranks:
@@ -59,8 +59,8 @@ def _same_batch(found: ScalingPlan) -> None:
 def _same_rows(found: ScalingPlan) -> None:
     least = _percent(found.least)
     heads: list[Text | str] = [
-        _("ranks"), _("batch"), _("messages"), _("step"), _("efficiency"), _("epoch"),
-        _("rows for {least}", least=least),
+        _("ranks"), _("batch"), _("messages"), _p("time of one", "step"), _("efficiency"),
+        _p("time of one", "epoch"), _("rows for {least}", least=least),
     ]  # fmt: skip
     body = []
     for each in found.ranks:

@@ -72,8 +72,8 @@ def plan(
     installed, then over the network of the machines.
 
     network, optimizer: stay as they are; by default Adam. batch_size: rows of a whole batch.
-    ranks: by default 1, 2, 4, …, 256. x, t, sample_weight: rows to time steps on; without them, made-up
-    ones. rows: the rows of an epoch; by default those of x, if it is given.
+    ranks: by default 1, 2, 4, …, 256. x, t, sample_weight: rows to time steps on, of which a few will do;
+    without them, made-up ones. rows: the rows of an epoch, whose time is then known.
     ranks_per_node: ranks on a machine; by default one a core of this one. bandwidth: of the network, in
     Gbit/s; latency: in µs. flops: GFLOP/s of a core in matrix products: of another machine, on which
     nothing can be timed; the same numbers then always come out. memory: GiB of a machine; by default of
@@ -107,8 +107,6 @@ def plan(
     node_memory = int(room * 2**30) if room else memory_limit() if speed is None else None
     optimizer = Adam() if optimizer is None else optimizer
     data = _data(network, x, t, sample_weight)
-    if rows is None and x is not None:
-        rows = len(data[0])
     rows = None if rows is None else whole(rows, "rows")
     batch_size = min(batch_size, rows or batch_size)  # as in a training
 

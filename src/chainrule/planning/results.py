@@ -111,8 +111,9 @@ class ScalingPlan:
 
     @property
     def fastest(self) -> RankPlan:
-        """The ranks whose step is the shortest with this batch."""
-        return min(self.ranks, key=lambda each: each.same_batch.seconds)
+        """The fewest ranks whose step is the shortest with this batch, or within 5 % of that."""
+        least = min(each.same_batch.seconds for each in self.ranks)
+        return next(each for each in self.ranks if each.same_batch.seconds <= 1.05 * least)
 
     @property
     def verdict(self) -> Text:
@@ -132,13 +133,19 @@ class ScalingPlan:
                 "With the same batch, no more than one rank is {least:.0%} efficient.", least=least
             )
         ]
-        if fastest is self.ranks[-1]:
-            told.append(_("The fastest is the largest number of ranks that was asked about."))
-        elif fastest is not most:
+        if fastest is not most:
+            ranks = _n("{n:,} rank", "{n:,} ranks", fastest.ranks)
             told.append(
                 _(
-                    "The fastest are {ranks}, {times:.1f} times; more of them only wait.",
-                    ranks=_n("{n:,} rank", "{n:,} ranks", fastest.ranks),
+                    "A step still gets shorter up to {ranks}, the most that were asked about: {times:.1f}"
+                    " times as fast.",
+                    ranks=ranks,
+                    times=fastest.speed_up,
+                )
+                if fastest is self.ranks[-1]
+                else _(
+                    "Beyond {ranks}, {times:.1f} times as fast, a step gets hardly any shorter.",
+                    ranks=ranks,
                     times=fastest.speed_up,
                 )
             )
@@ -147,7 +154,7 @@ class ScalingPlan:
             told.append(
                 _(
                     "{seconds} of a step, {part:.0%} of it on one rank, stay the same with fewer rows: the"
-                    " update, which every rank makes of all parameters, and calls.",
+                    " update, which every rank makes of all parameters, and the start of every operation.",
                     seconds=span(self.fixed),
                     part=part,
                 )

@@ -117,6 +117,6 @@ def _name_machine(ax: Axes, plan: ScalingPlan, lang: str) -> None:
     ax.set_ylim(0, 1.12 * top)
     for x, side, text in (
         (inside - 0.58, "right", _("one machine")),
-        (inside - 0.42, "left", _("several")),
+        (inside - 0.42, "left", _("several machines")),
     ):
         ax.text(x, 1.06 * top, text.said(lang), ha=side, color=GREY, fontsize=8, va="center")
