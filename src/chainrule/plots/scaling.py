@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from chainrule.atomic_write import Pathish
 from chainrule.drawing.saving import check_path
 from chainrule.errors import DataError
-from chainrule.lang.messages import _, _n, in_language
+from chainrule.lang.messages import _, _n
 from chainrule.plots.figure import BLUE, DASHES, GREEN, ORANGE, SKY, finish, new_figure
 from chainrule.settings import language
 
@@ -73,10 +73,17 @@ def _times(ax: Axes, plan: ScalingPlan, places: Sequence[int], lang: str) -> Non
         places, ideal, color=GREY, linestyle=DASHES[2], marker=".", linewidth=1.2,
         label=_("if nothing were lost").said(lang),
     )  # fmt: skip
-    batch = _n("a batch of {n:,} row", "a batch of {n:,} rows", plan.batch_size)
-    ax.set_ylabel(_("a step, {unit}", unit=unit).said(lang))
-    ax.set_title(in_language(batch, lang), loc="left", fontsize=10)
-    ax.legend(frameon=False, fontsize=9)
+    rows = _n("{n:,} row", "{n:,} rows", plan.batch_size)
+    ax.set_ylabel(_("a step of {rows}, {unit}", rows=rows, unit=unit).said(lang))
+    _legend(ax, 3)
+
+
+def _legend(ax: Axes, columns: int) -> None:
+    """The legend above the axes, where no line or bar can be."""
+    ax.legend(
+        frameon=False, fontsize=9, loc="lower left", bbox_to_anchor=(-0.02, 0.985), ncols=columns,
+        columnspacing=1.4,
+    )  # fmt: skip
 
 
 def _efficiency(ax: Axes, plan: ScalingPlan, places: Sequence[int], lang: str) -> None:
@@ -94,11 +101,7 @@ def _efficiency(ax: Axes, plan: ScalingPlan, places: Sequence[int], lang: str) -
     ax.set_ylim(0, 108 * max(1.0, highest))
     ax.yaxis.set_major_formatter(lambda value, _place: f"{value:.0f}%")
     ax.set_ylabel(_("efficiency").said(lang))
-    ax.legend(
-        frameon=False,
-        fontsize=9,
-        loc="center right" if lines[1][1][-1].efficiency > 0.75 else "best",
-    )
+    _legend(ax, 2)
 
 
 def _mark_machine(ax: Axes, plan: ScalingPlan) -> None:
@@ -115,8 +118,10 @@ def _name_machine(ax: Axes, plan: ScalingPlan, lang: str) -> None:
         return
     top = ax.get_ylim()[1]
     ax.set_ylim(0, 1.12 * top)
-    for x, side, text in (
-        (inside - 0.58, "right", _("one machine")),
-        (inside - 0.42, "left", _("several machines")),
+    few = 0.22 * len(plan.ranks)
+    for x, side, count, text in (
+        (inside - 0.58, "right", inside, _("one machine")),
+        (inside - 0.42, "left", len(plan.ranks) - inside, _("several machines")),
     ):
-        ax.text(x, 1.06 * top, text.said(lang), ha=side, color=GREY, fontsize=8, va="center")
+        if count > few:
+            ax.text(x, 1.06 * top, text.said(lang), ha=side, color=GREY, fontsize=8, va="center")
