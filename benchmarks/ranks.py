@@ -34,6 +34,8 @@ CASES = {
     "large": ((784, 1024, 1024, 1024, 10), 512),
     "small": ((64, 100, 10), 100),
 }
+#: Batches of an epoch.
+BATCHES = 8
 #: Ranks, and whether the bits are to be those of any number of them.
 WAYS = ((1, False), (2, False), (1, True), (2, True))
 
@@ -71,6 +73,8 @@ def work(case: str, optimizer: str, seconds: float, reproducible: bool) -> None:
         communicator=communicator, reproducible=reproducible,
     )  # fmt: skip
     rng = np.random.default_rng(0)
+    x = rng.normal(size=(BATCHES * batch, sizes[0])).astype(np.float32)
+    t = rng.integers(0, sizes[-1], len(x))
     stamps: list[tuple[float, ...]] = []
     update = trainer.optimizer.update
 
@@ -83,10 +87,8 @@ def work(case: str, optimizer: str, seconds: float, reproducible: bool) -> None:
 
     def steps(count: int) -> Any:
         """The seconds of each of so many steps, of its sums, and the processor's of computing."""
-        x = rng.normal(size=((count + 1) * batch, sizes[0])).astype(np.float32)
-        t = rng.integers(0, sizes[-1], len(x))
         stamps.clear()
-        trainer.fit(x, t, 1, batch, progress=None)
+        trainer.fit(x, t, -(-count // BATCHES), batch, progress=None)
         return np.diff(stamps, axis=0)
 
     count = np.array([max(8.0, min(seconds / np.median(steps(8)[:, 0]), 4000.0))])

@@ -73,6 +73,7 @@ from chainrule.plots.features import draw_features as draw_features
 from chainrule.plots.importance import draw_importance as draw_importance
 from chainrule.plots.regions import draw_regions as draw_regions
 from chainrule.plots.residuals import draw_residuals as draw_residuals
+from chainrule.plots.scaling import draw_scaling as draw_scaling
 from chainrule.plots.surface import draw_surface as draw_surface
 from chainrule.script import *  # noqa: F403
 from chainrule.training import *  # noqa: F403

@@ -69,7 +69,7 @@ def test_a_fork_that_fails(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_elsewhere_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crowd.sys, "platform", "darwin")
+    monkeypatch.setattr(sys, "platform", "darwin")
     assert crowded(lambda: 1.0, 2) is None
 
 

@@ -6,7 +6,7 @@ import dataclasses
 import json
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -244,20 +244,20 @@ def test_between_sizes_the_work_decides() -> None:
 
 def test_the_picture(tmp_path: Path, large: cr.ScalingPlan) -> None:
     pytest.importorskip("matplotlib")
-    figure = large.plot(tmp_path / "plan.svg")
+    figure = cr.draw_scaling(large, tmp_path / "plan.svg")
     times, efficiency = figure.axes
     assert [text.get_text() for text in times.get_xticklabels()][:3] == ["1", "2", "4"]
-    heights = [bar.get_height() for bar in times.patches]
+    heights = [bar.get_height() for bar in cast("list[Any]", times.patches)]
     seconds = [each.same_batch.seconds for each in large.ranks]
     count = len(seconds)
     assert np.add(heights[:count], heights[count:]) == pytest.approx(1e3 * np.array(seconds))
     lines = {str(line.get_label()): line for line in efficiency.lines}
     shown = np.asarray(lines["the same batch"].get_ydata(), float)
     assert shown == pytest.approx([100 * each.same_batch.efficiency for each in large.ranks])
-    zh = large.plot(tmp_path / "plan.png", lang="zh")
+    zh = cr.draw_scaling(large, tmp_path / "plan.png", lang="zh")
     assert zh.axes[1].get_ylabel() == "效率"
     with pytest.raises(DataError, match="no curve"):
-        dataclasses.replace(large, ranks=large.ranks[:1]).plot()
+        cr.draw_scaling(dataclasses.replace(large, ranks=large.ranks[:1]))
 
 
 def test_units_of_the_network_between_machines() -> None:

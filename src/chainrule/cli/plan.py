@@ -83,7 +83,7 @@ def _numbers(parts: list[str]) -> list[int]:
             " for it."
         ),
         _(
-            "The step is timed here at some sizes, and sums over ranks, too, if the extra mpi is installed;"
+            "The step is timed here at some sizes, and so are sums over ranks, where `mpiexec` is found;"
             " what other ranks and machines add is worked out: the time of a step and of an epoch, how"
             " efficient the ranks are, the memory of each, and how many rows each needs."
         ),
@@ -203,6 +203,7 @@ def plan(
     from chainrule.cli.plan_network import NetworkOptions, network_at_work
     from chainrule.cli.planned import show
     from chainrule.drawing.saving import PLOTS, format_of
+    from chainrule.plots.scaling import draw_scaling
 
     if out is not None:
         format_of(out, PLOTS)
@@ -223,7 +224,7 @@ def plan(
         **settings,
     )
     if out is not None:
-        found.plot(out, lang=current())
+        draw_scaling(found, out, lang=current())
     if as_json:
         json_out({"network": str(work.told), **found.to_dict(), **({"out": out} if out else {})})
     else:

@@ -256,8 +256,8 @@ def _ranks(ranks: Iterable[int] | None, reproducible: bool) -> list[int]:
     if reproducible and not {*numbers} <= {*shared}:
         raise SettingError(
             _(
-                "reproducible=True divides every batch into {parts} parts, and {size} ranks cannot"
-                " share them evenly: give 1, 2, 4 or 8 ranks.",
+                "for the same bits on any number of ranks every batch has {parts} parts, and {size} ranks"
+                " cannot share them evenly: give 1, 2, 4 or 8 ranks.",
                 parts=PARTS,
                 size=next(k for k in numbers if k not in shared),
             )

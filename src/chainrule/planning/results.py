@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from chainrule.atomic_write import Pathish
 from chainrule.lang.messages import Text, _, _n, sentences
 from chainrule.planning.links import Link
 
@@ -16,9 +15,6 @@ _UNITS = (
     ("µs", 1e6, 999.5), ("ms", 1e3, 999.5), ("s", 1.0, 119.5), ("min", 1 / 60, 119.5),
     ("h", 1 / 3600, 99.5), ("d", 1 / 86400, math.inf),
 )  # fmt: skip
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 __all__ = ["PlannedStep", "RankPlan", "ScalingPlan", "size", "span"]
 
@@ -71,7 +67,7 @@ class RankPlan:
 
 @dataclass(frozen=True)
 class ScalingPlan:
-    """A training on ranks, planned; `str(...)` tells it in a few lines, `plot` draws it."""
+    """A training on ranks, planned; `str(...)` tells it in a few lines, `cr.draw_scaling` draws it."""
 
     batch_size: int
     #: The rows of an epoch, if they are known.
@@ -228,15 +224,6 @@ class ScalingPlan:
             for name, step in (("same_batch", each.same_batch), ("same_rows", each.same_rows)):
                 told[name]["seconds"] = step.seconds
         return {**found, "most_ranks": self.most_ranks.ranks, "fastest": self.fastest.ranks}
-
-    def plot(self, path: Pathish | None = None, lang: str | None = None) -> Figure:
-        """Draw the time of a step and the efficiency over the ranks, as .svg, .png or .pdf.
-
-        `lang`: "en" or "zh"; None is the language of CHAINRULE_LANG, else English.
-        """
-        from chainrule.plots.scaling import draw_scaling
-
-        return draw_scaling(self, path, lang=lang)
 
     def __str__(self) -> str:
         return str(self.verdict)

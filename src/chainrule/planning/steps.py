@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import functools
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,8 +22,10 @@ from chainrule.training.stepper import BUFFER, Stepper
 __all__ = ["RankSteps"]
 
 Array = npt.NDArray[Any]
-#: The processor's seconds that a measurement takes at least, and its steps.
-LEAST, STEPS = 0.1, 4
+#: The processor's seconds that a try takes at least, and how many there are.
+TRY, TRIES = 0.02, 4
+#: The steps of an epoch: at the least and at the most, and the rows that are to be enough.
+EPOCH, LONG_EPOCH, EPOCH_ROWS = 4, 64, 8192
 #: A learning rate that moves nothing far, since the targets may be made up.
 RATE = 1e-6
 #: Rows of the two steps that say how the work grows with the rows.
@@ -67,8 +71,8 @@ class RankSteps:
         self._steppers: dict[tuple[int, bool], tuple[Stepper, _LastRank]] = {}
 
     def rows(self, n: int) -> Array:
-        """The numbers of n rows."""
-        return np.resize(np.arange(len(self.data[0])), n)
+        """The numbers of n rows, in an order such as a training draws."""
+        return np.resize(np.random.default_rng(0).permutation(len(self.data[0])), n)
 
     def taken(self, n: int) -> tuple[Array, Array, Array | None]:
         """n rows, with their targets and weights."""
@@ -94,35 +98,42 @@ class RankSteps:
         return list(lone.sent)
 
     def seconds(self, ranks: int, rows: int, *, plainly: bool = False) -> float:
-        """The processor's seconds of a step of so many rows on the last of some ranks: the median.
+        """The processor's seconds of a step of so many rows on the last of some ranks.
 
         plainly: without the parts of reproducible=True.
         """
         if self.engine == "compiled":
-            return self._compiled(rows)
+            return self._fitted(rows)
         stepper, _lone = self._stepper(ranks, self.reproducible and not plainly)
-        batch, took = self.rows(ranks * rows), list[float]()
+        return self._stepped(stepper, ranks * rows) + self._around
+
+    @functools.cached_property
+    def _around(self) -> float:
+        """The seconds that a training takes around a step on the NumPy engine."""
+        return max(self._fitted(FEW) - self._stepped(self._stepper(1, False)[0], FEW), 0.0)
+
+    def _stepped(self, stepper: Stepper, n: int) -> float:
+        """The processor's seconds of a step on a batch of n rows."""
+        batch = self.rows(n)
+
+        def run(steps: int) -> None:
+            for _step in range(steps):
+                stepper.step(batch, 1, 0)
+
         with ignore_fp_errors():
             np.setbufsize(BUFFER)  # as in a training; for this block only
-            stepper.step(batch, 1, 0)  # makes the program
-            while len(took) < STEPS or sum(took) < LEAST:
-                began = time.process_time()
-                stepper.step(batch, 1, 0)
-                took.append(time.process_time() - began)
-        return float(np.median(took))
+            return _fastest(run)
 
-    def _compiled(self, rows: int) -> float:
-        """The same on the compiled engine, which makes the steps of an epoch in a call."""
-        trainer = Trainer(self.network, self.optimizer, engine="compiled", threads=1)
-        steps, took = STEPS, 0.0
-        while took < LEAST:  # the first one compiles
-            x, t, w = self.taken(steps * rows)
-            trainer.fit(x, t, 1, rows, sample_weight=w, progress=None)
-            began = time.process_time()
-            trainer.fit(x, t, 1, rows, sample_weight=w, progress=None)
-            took = time.process_time() - began
-            found, steps = took / steps, 4 * steps
-        return found
+    def _fitted(self, rows: int) -> float:
+        """The processor's seconds of a step of so many rows, in a training on one thread."""
+        trainer = Trainer(self.network, self.optimizer, engine=self.engine, threads=1)
+        epoch = min(max(EPOCH, EPOCH_ROWS // rows), LONG_EPOCH)
+        x, t, w = self.taken(epoch * rows)
+
+        def run(steps: int) -> None:
+            trainer.fit(x, t, steps // epoch, rows, sample_weight=w, progress=None)
+
+        return _fastest(run, epoch)
 
     def _stepper(self, ranks: int, reproducible: bool) -> tuple[Stepper, _LastRank]:
         key = ranks, reproducible
@@ -133,3 +144,19 @@ class RankSteps:
             )  # fmt: skip
             self._steppers[key] = Stepper(trainer, *self.data, batches=1), lone
         return self._steppers[key]
+
+
+def _fastest(run: Callable[[int], None], steps: int = 1) -> float:
+    """The processor's seconds of a step in the fastest of some tries, since others only add to them."""
+    run(steps)  # plans, or compiles
+    took = _seconds(run, steps)
+    while took < TRY:
+        steps *= 2 if took > TRY / 8 else 8
+        took = _seconds(run, steps)
+    return min(took, *(_seconds(run, steps) for _more in range(TRIES - 1))) / steps
+
+
+def _seconds(run: Callable[[int], None], steps: int) -> float:
+    began = time.process_time()
+    run(steps)
+    return time.process_time() - began

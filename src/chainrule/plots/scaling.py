@@ -9,14 +9,13 @@ from chainrule.atomic_write import Pathish
 from chainrule.drawing.saving import check_path
 from chainrule.errors import DataError
 from chainrule.lang.messages import _, _n
+from chainrule.planning import ScalingPlan
 from chainrule.plots.figure import BLUE, DASHES, GREEN, ORANGE, SKY, finish, new_figure
 from chainrule.settings import language
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from chainrule.planning import ScalingPlan
 
 __all__ = ["draw_scaling"]
 
@@ -28,9 +27,18 @@ LABELS = 13
 def draw_scaling(
     plan: ScalingPlan, path: Pathish | None = None, *, lang: str | None = None
 ) -> Figure:
-    """Above, the time of a step with the same batch, computing and messages; below, the efficiency.
+    """Draw a plan of `cr.plan`: the time of a step with the same batch, and the efficiency, over the ranks.
 
+    Above, bars of computing and messages, with the time if nothing were lost; below, the efficiency with the
+    same batch and with the same rows a rank, and the one that was asked for. path: .svg, .png or .pdf;
     `lang`: "en" or "zh"; None: the language of CHAINRULE_LANG, else English.
+
+    Raises:
+        DataError: a plan of one rank has no curve.
+
+    >>> import chainrule as cr
+    >>> network = cr.TwoLayerNet(64, 100, 10)
+    >>> figure = cr.draw_scaling(cr.plan(network, 256, [1, 2, 4, 8], flops=100))
     """
     lang = language(lang)
     check_path(path, lang=lang)
