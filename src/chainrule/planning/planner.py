@@ -1,0 +1,100 @@
+"""The steps, the efficiency and the memory of any number of ranks, from what is known of one."""
+
+from __future__ import annotations
+
+import math
+
+from chainrule.distributed.step import PARTS
+from chainrule.planning.links import Machines
+from chainrule.planning.measured import StepTimes
+from chainrule.planning.results import PlannedStep, RankPlan
+from chainrule.planning.steps import FEW, MORE, RankSteps
+from chainrule.training import Trainer
+from chainrule.training.memory_needed import memory_needed
+
+__all__ = ["Planner", "RankMemory"]
+
+#: The most rows a rank that are tried for an efficiency.
+MOST_ROWS = 2**20
+
+
+class Planner:
+    """Plans the steps of any number of ranks."""
+
+    def __init__(
+        self,
+        times: StepTimes,
+        machines: Machines,
+        messages: dict[int, list[int]],
+        reproducible: bool,
+        rows: int | None,
+        batch: int,
+    ) -> None:
+        self.times, self.machines, self.messages = times, machines, messages
+        self.reproducible, self.rows, self.batch = reproducible, rows, batch
+
+    def plan(self, ranks: int, least: float, memory: int, room: int | None) -> RankPlan:
+        """The plan of so many ranks."""
+        return RankPlan(
+            ranks=ranks,
+            nodes=self.machines.nodes(ranks),
+            same_batch=self.step(ranks, self.batch, self.batch),
+            same_rows=self.step(ranks, ranks * self.batch, self.batch),
+            rows_needed=self._needed(ranks, least),
+            memory=memory,
+            fits=None if room is None else self.machines.on_one(ranks) * memory <= room,
+        )
+
+    def step(self, ranks: int, batch: int, alone: int) -> PlannedStep:
+        """A step of some ranks on a batch; beside one rank alone on so many rows.
+
+        Of these each rank would have its part: the whole batch for strong scaling, one rank's rows for weak.
+        """
+        rows = -(-batch // ranks)
+        computing = self.times.computing(ranks, rows, self.machines.on_one(ranks))
+        messages = 0.0
+        if ranks > 1:
+            sent = self.messages[ranks if self.reproducible else 2]
+            messages = self.machines.seconds(sent, ranks)
+        seconds = computing + messages
+        work = self.times.alone(alone) * (batch / alone)
+        epoch = None
+        if self.rows is not None and batch <= self.rows:
+            epoch = math.ceil(self.rows / batch) * seconds
+        return PlannedStep(batch, rows, computing, messages, work / (ranks * seconds), epoch)
+
+    def _needed(self, ranks: int, least: float) -> int | None:
+        """The fewest rows a rank, a power of two, with which so many ranks are that efficient."""
+        rows = 1
+        while rows <= MOST_ROWS:
+            if self.step(ranks, ranks * rows, ranks * rows).efficiency >= least:
+                return rows
+            rows *= 2
+        return None
+
+
+class RankMemory:
+    """The bytes that a rank takes, by its rows: linear in them."""
+
+    def __init__(self, steps: RankSteps) -> None:
+        network = steps.network
+        self._reproducible = steps.reproducible
+        self._gradients = sum(p.data.nbytes for p in network.named_parameters().values())
+        trainer = Trainer(network, steps.optimizer, engine="numpy")
+        x, t, w = steps.taken(MORE)
+        few, more = (memory_needed(trainer, x, t, w, n) for n in (FEW, MORE))
+        self._row = (more - few) / (MORE - FEW)
+        self._fixed = few - FEW * self._row + 2 * self._gradients  # parameters and their gradients
+
+    def bytes(self, batch: int, ranks: int) -> int:
+        """The bytes of a rank of so many, without data."""
+        rows, more = -(-batch // ranks), 0
+        if (
+            self._reproducible
+        ):  # each part's gradients are kept, and those of all ranks are compared
+            more = self._gradients * (PARTS // ranks + (ranks if ranks > 1 else 0))
+        return round(self._fixed + self._row * rows) + more
+
+    def rows_in(self, room: float) -> int:
+        """The rows that so many bytes have room for."""
+        return int(max(0.0, room - self._fixed) / max(self._row, 1.0))
