@@ -147,13 +147,34 @@ CASES: dict[str, Case] = {
 }
 
 
+#: Cases whose kernels ranks make in ways of their own.
+KERNELS = [
+    "optimizer AdamW",
+    "weights of 0",
+    "a batch of one row",
+    "l1, l2 and clip_norm",
+    "Dropout that falls",
+    "two BatchNorms and Dropout",
+    "a frozen layer",
+    "Embedding",
+    "a layer over the rows",
+    "held-out rows and early stopping",
+    "a callback that stops after a step",
+]
+
+
 def train(
-    name: str, communicator: Communicator | None = None, **settings: Any
+    name: str, engine: str, communicator: Communicator | None = None, **settings: Any
 ) -> tuple[cr.Trainer, cr.History]:
-    """Make a case's training."""
+    """Make a case's training, on one of the engines."""
     network, optimizer, more = CASES[name]
     given: dict[str, Any] = {"x": X, "t": T, "epochs": 3, "batch_size": 15, **more}
     trainer = cr.Trainer(
-        network(), optimizer(), seed=3, engine="numpy", communicator=communicator, **settings
+        network(), optimizer(), seed=3, engine=engine, communicator=communicator, **settings
     )
     return trainer, trainer.fit(progress=None, **given)
+
+
+def names(engine: str) -> list[str]:
+    """The cases of an engine: on the compiled one those that make other kernels, which take time."""
+    return list(CASES) if engine == "numpy" else KERNELS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import time
 from typing import Any
 
@@ -45,7 +46,14 @@ class Between(cr.training.Callback):
             os.kill(os.getpid(), signal.SIGINT)
 
 
-def main(what: str, folder: str | None = None) -> None:
+def interrupt_when_trained(trainer: cr.Trainer) -> None:
+    """Ctrl-C on this rank, while steps are made."""
+    while trainer.history.steps < 300:
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def main(what: str, engine: str, folder: str | None = None) -> None:
     communicator = cr.MPICommunicator()
     rank = communicator.rank
     network, batch_size, rows = plain(), 16, len(X)
@@ -58,15 +66,22 @@ def main(what: str, folder: str | None = None) -> None:
     if rank == 1 and what == "a row less":
         rows -= 1
     lr = 1e308 if what == "not finite" else 0.1
-    trainer = cr.Trainer(network, cr.SGD(lr), communicator=communicator)
-    fault = Between(rank) if what == "between epochs" else Fault(what, rank)
+    trainer = cr.Trainer(network, cr.SGD(lr), communicator=communicator, engine=engine)
+    callbacks: list[cr.training.Callback] = [Fault(what, rank)]
+    if what == "between epochs":
+        callbacks = [Between(rank)]
+    endless = what == "at any time"
+    if endless:  # no callback: many steps are made in one call
+        callbacks = []
+        if rank == 1:
+            threading.Thread(target=interrupt_when_trained, args=(trainer,)).start()
     history = trainer.fit(
         X[:rows],
         T[:rows],
-        5,
+        10**6 if endless else 5,
         batch_size,
         progress="lines",
-        callbacks=[fault],
+        callbacks=callbacks,
         checkpoint=folder,
     )
     if what == "a long end" and rank != 1:

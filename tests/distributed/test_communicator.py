@@ -3,39 +3,15 @@
 from __future__ import annotations
 
 import sys
-import threading
 import types
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.distributed.threads import on_threads
 
 import chainrule as cr
 from chainrule.distributed.communicator import part_of, told_by_all
-
-
-class Threads:
-    """Ranks that are threads of this process."""
-
-    def __init__(self, rank: int, size: int, table: list[Any], barrier: threading.Barrier) -> None:
-        self.rank, self.size = rank, size
-        self._table, self._barrier = table, barrier
-
-    def all_reduce(self, array: Any) -> None:
-        self._table[self.rank] = array.copy()
-        self._barrier.wait()
-        array[...] = sum(self._table[1:], self._table[0])
-        self._barrier.wait()
-
-    def broadcast(self, array: Any) -> None:
-        if self.rank == 0:
-            self._table[0] = array.copy()
-        self._barrier.wait()
-        array[...] = self._table[0]
-        self._barrier.wait()
-
-    def barrier(self) -> None:
-        self._barrier.wait()
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 8, 16])
@@ -51,19 +27,8 @@ def test_parts_make_up_the_batch(n: int, size: int) -> None:
     "texts", [["", "", ""], ["ein Wort", "", "一二三四五"], ["a" * 1000, "b", "c"]]
 )
 def test_every_rank_hears_what_all_tell(texts: list[str]) -> None:
-    table: list[Any] = [None] * 3
-    barrier = threading.Barrier(3, timeout=10)
-    heard: dict[int, list[str]] = {}
-
-    def rank(i: int) -> None:
-        heard[i] = told_by_all(Threads(i, 3, table, barrier), texts[i])
-
-    threads = [threading.Thread(target=rank, args=(i,)) for i in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert heard == {i: texts for i in range(3)}
+    heard = on_threads(3, lambda ranks: told_by_all(ranks, texts[ranks.rank]))
+    assert heard == [texts] * 3
 
 
 def test_alone() -> None:

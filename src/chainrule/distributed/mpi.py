@@ -65,6 +65,13 @@ class MPICommunicator:
         with self._guard.waiting():
             self._ranks.Bcast(array, 0)
 
+    def exchange(self, array: Array, other: int) -> Array:
+        """Send an array to another rank, which calls this with the number of this one; gives its."""
+        got = np.empty_like(array)
+        with self._guard.waiting():
+            self._ranks.Sendrecv(array, other, recvbuf=got, source=other)
+        return got
+
     def barrier(self) -> None:
         """Wait until all ranks are here."""
         with self._guard.waiting():

@@ -70,6 +70,14 @@ class Ranks:
         self.communicator.all_reduce(count)
         return bool(count[0])
 
+    def of_first(self, number: int) -> int:
+        """The number that rank 0 has."""
+        if not self.several:
+            return number
+        told = np.array([number])
+        self.communicator.broadcast(told)
+        return int(told[0])
+
     def agree_to_stop(self, received: signal.Signals | None) -> signal.Signals | None:
         """Give all ranks the reason to stop that one of them has; gives the signal that is to end them."""
         training = self.training

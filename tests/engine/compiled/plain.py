@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import ctypes
 import math
 import threading
 import types
@@ -22,6 +23,7 @@ import pytest
 
 from chainrule.aligned import _APART, _LINE
 from chainrule.engine.compiled import predict, step
+from chainrule.engine.compiled.constants import SEND
 from chainrule.engine.compiled.library import NO_PRODUCTS
 from chainrule.engine.compiled.predict import CompiledPredict
 from chainrule.engine.compiled.step import CompiledStep
@@ -79,16 +81,46 @@ class Meeting:
 
     def together(self, crew: Any, k: int, shards: int, part: Any, parts: Any, out: Any) -> None:
         parts[k, : part.size] = part.reshape(-1)
-        self.wait(crew, shards)
+        self._over_ranks(crew, k, shards, parts)
         whole = parts[0, : part.size].copy()
         for s in range(1, shards):
             whole += parts[s, : part.size]
         out.reshape(-1)[...] = whole
+        self.wait(crew, shards)
 
     def together_number(self, crew: Any, k: int, shards: int, part: Any, parts: Any) -> Any:
         parts[k, 0] = part
+        self._over_ranks(crew, k, shards, parts)
+        found = sum(float(parts[s, 0]) for s in range(shards))
         self.wait(crew, shards)
-        return sum(float(parts[s, 0]) for s in range(shards))
+        return found
+
+    def _over_ranks(self, crew: Any, k: int, shards: int, parts: Array) -> None:
+        """Of ranks the first part gets what all threads of all of them have, and the others nothing."""
+        self.wait(crew, shards)
+        if crew[SEND]:
+            if k == 0:
+                parts[0] = parts[:shards].sum(axis=0)
+                parts[1:] = 0
+                _add_up(crew, parts)
+            self.wait(crew, shards)
+
+
+def _add_up(crew: Any, array: Array) -> None:
+    """As a kernel asks for it: with a table that begins with the array's address."""
+    if crew[SEND]:
+        words = np.array([array.ctypes.data], np.int64)
+        ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(int(crew[SEND]))(words.ctypes.data)
+
+
+def _add_parts(first: Array, others: Array, k: int, shards: int) -> None:
+    part = slice(_share(first.size, k, shards), _share(first.size, k + 1, shards))
+    first[part] += others[:, part].sum(axis=0)
+
+
+def _squares(g: Array, k: int, pieces: int) -> float:
+    part = g[_share(g.size, k, pieces) : _share(g.size, k + 1, pieces)]
+    return float(np.sum(part.astype(float) ** 2))
 
 
 def _of_all(own: Array, first: int, batch: int) -> Array:
@@ -212,7 +244,11 @@ def _add_shards(g: Array, others: Array, k: int, shards: int) -> float:
 
 
 def _limited(checks: Array, shards: int, limits: Array) -> float:
-    norm, scale = math.sqrt(float(checks[:shards, 2].sum())), 1.0
+    return _limited_alike(checks[:shards, 2], limits)
+
+
+def _limited_alike(squares: Array, limits: Array) -> float:
+    norm, scale = math.sqrt(float(squares.sum())), 1.0
     for limit in limits:
         if limit > 0 and norm * scale > limit:
             scale = limit / norm
@@ -273,6 +309,11 @@ def stand_ins(meeting: Meeting) -> dict[str, Any]:
         "put": _put,
         "add_shards": _add_shards,
         "limited": _limited,
+        "limited_alike": _limited_alike,
+        "squares": _squares,
+        "add_in_pairs": _add_parts,
+        "add_up": _add_up,
+        "loss_of_all": lambda checks, shards: float(checks[:shards, 0].sum()),
         "at": _at,
         "own_rows": _OwnRows,
         "shaped": _shaped,

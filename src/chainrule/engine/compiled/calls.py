@@ -213,7 +213,7 @@ class Calls:
         # Of the sums over rows, those that nothing reads in the step: gradients, in their own arrays.
         argument = self.e.arguments.get(self.e.array[v])
         gradient = argument is not None and argument.role == "gradient"
-        together = self.e.gathered and self.schedule.mixed is None
+        together = self.e.gathered and self.schedule.mixed is None and not self.e.apart
         if v in self.schedule.parts:
             together &= gradient and not self.schedule.readers(v)
             together &= all(is_row(root_of(o)) for o in v.operands)
@@ -271,8 +271,9 @@ class Calls:
         e = self.e
         if role == "loss":
             text = bare(e.element(v, ()))
+            once = "shard == 0 and rank == 0" if e.ranked else "shard == 0"
             part = v in self.schedule.parts
-            self.lines.append(f"return {text}" if part else f"return {text} if shard == 0 else 0.0")
+            self.lines.append(f"return {text}" if part else f"return {text} if {once} else 0.0")
             return
         there = e.arguments.get(e.array.get(v, ""))
         if there is not None and there.role == role and there.payload is payload:
@@ -282,8 +283,11 @@ class Calls:
         loops, place = self._nest(v)
         at = ", ".join(place) or ("()" if role == "gradient" else "0")
         sign = "+=" if role == "gradient" and e.adding else "="
-        line = f"{target}[{at}] {sign} {bare(e.element(v, place))}"
-        if role == "gradient" and v not in self.schedule.parts:
+        text, indent = bare(e.element(v, place)), ""
+        if role == "gradient" and v not in self.schedule.parts:  # it counts once
+            if e.ranked:
+                text = f"{text} if rank == 0 else {e.literal(0, v.dtype)}"
             self.lines.append("if shard == 0:")
-            loops, line = [f"    {loop}" for loop in loops], f"    {line}"
-        self._nested(loops, line)
+            indent = "    "
+        loops = [f"{indent}{loop}" for loop in loops]
+        self._nested(loops, f"{indent}{target}[{at}] {sign} {text}")
