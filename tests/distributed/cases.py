@@ -41,6 +41,19 @@ def plain(*middle: cr.Layer, loss: Any = None) -> cr.Network:
     )
 
 
+def wide() -> cr.Network:
+    """So wide that a product is worth tiles, even of one part of a batch."""
+    return cr.Sequential(
+        cr.Affine.sized(6, 1500, dtype=D),
+        cr.Tanh(),
+        cr.Affine.sized(1500, 520, dtype=D),
+        cr.Sigmoid(),
+        cr.Affine.sized(520, 3, dtype=D),
+        loss=cr.SoftmaxWithLoss(),
+        seed=1,
+    )
+
+
 def frozen() -> cr.Network:
     """With a layer that stays as it is."""
     net = plain()
@@ -130,6 +143,7 @@ CASES: dict[str, Case] = {
         lambda: cr.SGD(0.5),
         {},
     ),
+    "wide layers": (wide, lambda: cr.Momentum(0.01), {"max_grad": 0.1, "epochs": 2}),
     "a frozen layer": (frozen, lambda: cr.Momentum(0.5), {}),
     "Embedding": (embedded, lambda: cr.SGD(0.5), {"x": IDS}),
     "a layer over the rows": (Centred, lambda: cr.SGD(0.5), {}),
@@ -155,6 +169,7 @@ KERNELS = [
     "l1, l2 and clip_norm",
     "Dropout that falls",
     "two BatchNorms and Dropout",
+    "wide layers",
     "a frozen layer",
     "Embedding",
     "a layer over the rows",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from typing import Any
@@ -23,7 +24,8 @@ def main(engine: str) -> None:
         reproduced, _ = train(name, engine, communicator, reproducible=True)
         if communicator.rank == 0:
             parameters = reproduced.model.named_parameters().values()
-            bits = "".join(p.data.tobytes().hex() for p in parameters)
+            arrays = [*(p.data for p in parameters), reproduced.history.losses]
+            bits = hashlib.sha256(b"".join(a.tobytes() for a in arrays)).hexdigest()
             used = {shared[0].engine_used, reproduced.engine_used}
             found[name] = {**compared(train(name, engine), shared), "parameters": bits}
             found[name]["engines"] = sorted(map(str, used))

@@ -52,3 +52,9 @@ def test_a_rank_needs_no_rows_but_its_own(ranks: int) -> None:
 def test_reproducible_has_the_same_bits_on_any_number_of_ranks(engine: str, name: str) -> None:
     one, two, four = (results(ranks, engine)[name]["parameters"] for ranks in (1, 2, 4))
     assert one == two == four
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("engine", "name"), BOTH)
+def test_reproducible_has_the_same_bits_on_eight_ranks(engine: str, name: str) -> None:
+    assert results(8, engine)[name]["parameters"] == results(1, engine)[name]["parameters"]

@@ -176,7 +176,7 @@ def _product(meeting: Meeting, turn_a: bool, turn_b: bool) -> Callable[..., None
             assert array.flags.c_contiguous
         assert not np.shares_memory(out, a)
         assert not np.shares_memory(out, b)
-        crew, shard, shards, first, batch = team
+        crew, shard, shards, first, batch = team[:5]
         meeting.wait(crew, shards)
         shard = 0 if shards == 1 else shard  # one that computes alone still says who it is
         if shards > 1:
@@ -298,6 +298,10 @@ def stand_ins(meeting: Meeting) -> dict[str, Any]:
         "dot_t": _product(meeting, True, False),
         "dot_by_t": _product(meeting, False, True),
         "dot_t_by_t": _product(meeting, True, True),
+        "affine_in_parts": _affine(meeting),
+        "dot_in_parts": _product(meeting, False, False),
+        "dot_t_in_parts": _product(meeting, True, False),
+        "dot_by_t_in_parts": _product(meeting, False, True),
         "add_dot_t_abreast": _add_sums,
         "affine_abreast": _abreast(False),
         "dot_abreast": _abreast(False),
@@ -313,7 +317,7 @@ def stand_ins(meeting: Meeting) -> dict[str, Any]:
         "squares": _squares,
         "add_in_pairs": _add_parts,
         "add_up": _add_up,
-        "loss_of_all": lambda checks, shards: float(checks[:shards, 0].sum()),
+        "loss_of_all": lambda checks, shards, like: float(checks[:shards, 0].sum()),
         "at": _at,
         "own_rows": _OwnRows,
         "shaped": _shaped,
@@ -409,7 +413,7 @@ def plainly(shards: int = 1) -> Iterator[None]:
         for module in (step, predict):
             patch.setattr(module, "kernel", _kernel)
             patch.setattr(module, "blas", _NoBlas)
-            patch.setattr(module, "products", lambda _: NO_PRODUCTS)
+            patch.setattr(module, "products", lambda *_, **__: NO_PRODUCTS)
         yield
 
 
@@ -432,7 +436,7 @@ def really(way: int = 1) -> Iterator[None]:
         for module in (step, predict):
             patch.setattr(module, "kernel", kernel)
             patch.setattr(module, "blas", _NoBlas)
-            patch.setattr(module, "products", lambda _: NO_PRODUCTS)
+            patch.setattr(module, "products", lambda *_, **__: NO_PRODUCTS)
         yield
 
 

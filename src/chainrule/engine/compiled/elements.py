@@ -101,11 +101,12 @@ class Elements:
         abreast: bool = False,
         adding: bool = False,
         ranked: bool = False,
-        apart: bool = False,
+        part: int = 0,
     ) -> None:
         self.dtype, self.names, self.gathered = dtype, names, gathered
-        #: Whether ranks share a batch, and whether each thread's part of it is computed by itself.
-        self.ranked, self.apart = ranked, apart
+        #: Whether ranks share a batch; how many rows each thread has of it if all that they compute is
+        #: to be the same however many ranks there are, else 0.
+        self.ranked, self.part = ranked, part
         #: Whether several rows are computed at a time, one in each lane.
         self.abreast = abreast
         #: Whether gradients are added to, block of rows by block.

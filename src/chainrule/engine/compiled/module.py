@@ -86,7 +86,7 @@ def _body(
     abreast: bool = False,
     block: int = 0,
     ranked: bool = False,
-    apart: bool = False,
+    part: int = 0,
 ) -> tuple[Body, Schedule]:
     bounded(len(step.values))
     if any(role == "written" and v.has_rows for role, _, v, _ in written):
@@ -111,7 +111,7 @@ def _body(
         abreast=abreast,
         adding=bool(block),
         ranked=ranked,
-        apart=apart,
+        part=part,
     )
     if block and any(a.role in ("part", "written") for a in body.arguments):
         raise NotAbreast
@@ -140,7 +140,8 @@ def _functions(body: Body, name: str, given: str, doc: str, first: Sequence[str]
     lines = ["@kernel", *_wrapped(f"def {name}({given}, {', '.join(groups)}):"), f'    """{doc}"""']
     lines += [f"    {line}" for line in first]
     if "team" in used:
-        lines.append("    team = crew, shard, shards, first, batch")
+        ranks = ", everyone, before, rank, ranks" if e.part else ""
+        lines.append(f"    team = crew, shard, shards, first, batch{ranks}")
     if "alone" in used:
         lines.append("    alone = crew, shard, 1, 0, n")
     for group, names in groups.items():
@@ -283,13 +284,13 @@ def train_text(
     abreast: bool = False,
     block: int = 0,
     ranked: bool = False,
-    apart: bool = False,
+    part: int = 0,
 ) -> Source:
     """The kernel file of a training step.
 
     `abreast` for one row in each lane; with a `block` that many rows at a time, whose gradients are
-    added up. `ranked` if ranks share every batch; `apart` if no thread's part of it may depend on how
-    many parts this process computes.
+    added up. `ranked` if ranks share every batch; `part` is how many rows each thread has of a batch, if
+    its bits may not depend on how many threads this process has, else 0.
     """
     body, schedule = _body(
         step,
@@ -299,14 +300,14 @@ def train_text(
         abreast=abreast,
         block=block,
         ranked=ranked,
-        apart=apart,
+        part=part,
     )
     imports = {"kernel", "without_subnormals", "share", "wait", "float64"}
     step_text = _functions(
         body,
         "step",
         "blas, crew, shard, shards, first, batch, rows, numbers, words"
-        + (", rank, before" if ranked else ""),
+        + (", rank, ranks, everyone, before" if ranked else ""),
         "Forward and backward for one shard's rows; gives its part of the loss.",
         ["n = rows.shape[0]"],
     )
@@ -345,7 +346,9 @@ def _loop(
         *(["limits"] if limited else []),
         *_grouped(arguments), *(["buffers"] if targets else []), *(f"run{i + 1}" for i in range(len(runs))),
     ]  # fmt: skip
-    groups = ", ".join([*(["rank", "before"] if ranked else []), *_grouped(arguments)])
+    groups = ", ".join(
+        [*(["rank", "ranks", "n", "before"] if ranked else []), *_grouped(arguments)]
+    )
     call = (
         "step(blas, crew, shard, shards, {0}, m, rows[{0}:{1}], numbers[which], words[which], {2})"
     )
@@ -420,11 +423,11 @@ _ROWS = [
 ]
 #: The same, if this rank has some rows of the batch; `before` are those of the ranks before it.
 _ROWS_OF_A_RANK = [
-    "        everyone = order[starts[s]:starts[s + 1]]",
-    "        n = everyone.shape[0]",
+    "        all_rows = order[starts[s]:starts[s + 1]]",
+    "        n = all_rows.shape[0]",
     "        which = 0 if n == batch else 1",
     "        before = share(n, rank, ranks)",
-    "        rows = everyone[before:share(n, rank + 1, ranks)]",
+    "        rows = all_rows[before:share(n, rank + 1, ranks)]",
     "        m = rows.shape[0]",
     "        low = share(n, rank * shards + shard, ranks * shards) - before",
     "        high = share(n, rank * shards + shard + 1, ranks * shards) - before",
@@ -470,7 +473,7 @@ def _added_over_ranks(runs: Sequence[Run], imports: set[str]) -> list[str]:
         ),
         "        wait(crew, shards)",
         "        if shard == 0:",
-        "            told[0] = loss_of_all(checks[s % 2], shards)",
+        f"            told[0] = loss_of_all(checks[s % 2], shards, {runs[0].arrays[1]})",
         "            add_up(crew, told)",
         "        wait(crew, shards)",
         "        if told[2] != 0.0:",

@@ -39,6 +39,11 @@ class OverRanks:
         self.address: int = ctypes.cast(self._function, ctypes.c_void_p).value or 0
 
     @property
+    def parts(self) -> int:
+        """The parts of a batch that are computed apart, in all processes together."""
+        return (self.division.parts or 1) * self.division.size
+
+    @property
     def given(self) -> dict[str, Any]:
         """The kernel's arguments."""
         return {"rank": self.division.rank, "ranks": self.division.size, "told": self.told}

@@ -89,7 +89,7 @@ class Body:
         abreast: bool = False,
         adding: bool = False,
         ranked: bool = False,
-        apart: bool = False,
+        part: int = 0,
     ) -> None:
         self.schedule, self.written = schedule, list(written)
         self.elements = Elements(
@@ -99,7 +99,7 @@ class Body:
             abreast=abreast,
             adding=adding,
             ranked=ranked,
-            apart=apart,
+            part=part,
         )
         self.slots = Slots(schedule)
         lay_out(schedule, self.slots, self.elements, written)

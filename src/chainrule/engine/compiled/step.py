@@ -124,7 +124,7 @@ class CompiledStep:
         multiplies = any(size >= SMALL or several for _, size in sizes)
         self.blas = blas() if multiplies else None
         #: What the kernel calls to multiply.
-        self._products = products(sizes) if multiplies else NO_PRODUCTS
+        self._products = products(sizes, parted=self._apart) if multiplies else NO_PRODUCTS
         self._arrays = ShardArrays(
             self.text.arguments,
             self.segments,
@@ -203,7 +203,7 @@ class CompiledStep:
             self.abreast,
             self.block,
             self.ranks is not None,
-            self._apart,
+            -(-self.batch // self.ranks.parts) if self.ranks is not None and self._apart else 0,
         )
 
     # -- the data --------------------------------------------------------------------------------
@@ -228,7 +228,8 @@ class CompiledStep:
             for k in range(self.shards)
         ]  # fmt: skip
         if self._kernel is None:
-            alone = {"shards": 1} if self.shards == 1 else {}
+            # (What is known makes other machine code, whose last bits may be others.)
+            alone = {"shards": 1} if self.shards == 1 and not self._apart else {}
             self._kernel = kernel(
                 self.text.source, "train", given[0], self._say, self._seconds, **alone
             )
