@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 from chainrule.lang.languages import chosen
-from chainrule.lang.messages import _, in_language
+from chainrule.lang.messages import Text, _, in_language
 
 __all__ = ["requeue"]
 
@@ -23,7 +23,7 @@ def requeue() -> bool:
         return True
     scontrol = shutil.which("scontrol")
     if scontrol is None:
-        why = _("there is no scontrol here")
+        why: Text = _("there is no scontrol here")
     else:
         done = subprocess.run(  # noqa: S603 - digits alone
             [scontrol, "requeue", job], check=False, stderr=subprocess.PIPE, text=True
