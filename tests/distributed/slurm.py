@@ -58,7 +58,7 @@ PartitionName=all Nodes=ALL Default=YES
 #: States of a job after which nothing comes.
 ENDED = {"COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL"}
 #: Seconds that anything may take.
-PATIENCE = 120
+PATIENCE = 240
 
 
 class Cluster:

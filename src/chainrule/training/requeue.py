@@ -23,7 +23,7 @@ def requeue() -> bool:
         return True
     scontrol = shutil.which("scontrol")
     if scontrol is None:
-        why: Text = _("there is no scontrol here")
+        why: Text | str = _("there is no scontrol here")
     else:
         done = subprocess.run(  # noqa: S603 - digits alone
             [scontrol, "requeue", job], check=False, stderr=subprocess.PIPE, text=True
