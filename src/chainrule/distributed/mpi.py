@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.distributed.alone import refuse_alone
 from chainrule.errors import ExtraMissingError
 from chainrule.lang.languages import chosen
 from chainrule.lang.messages import Text, _, in_language
@@ -43,6 +44,7 @@ class MPICommunicator:
 
     Raises:
         ExtraMissingError: the package mpi4py is not installed, or finds no MPI library.
+        RanksApartError: other processes were started with this one, and MPI does not know of them.
     """
 
     def __init__(self) -> None:
@@ -53,6 +55,8 @@ class MPICommunicator:
         self.size: int = self._ranks.Get_size()
         if self.size > 1:
             _one_blas_thread()
+        else:
+            refuse_alone(mpi)
         self._guard = _guard_of(mpi)
 
     def all_reduce(self, array: Array) -> None:
