@@ -13,6 +13,18 @@ from tests.distributed.cases import T, X, plain
 
 import chainrule as cr
 
+#: Seconds after which ranks count as hung here.
+TIMEOUT = 2.0
+
+
+class Slow(cr.training.Callback):
+    """A rank that says who it is, and takes its time."""
+
+    def on_step(self, trainer: Any) -> None:
+        if trainer.history.steps == 1:
+            sys.stderr.write(f"pid {os.getpid()}\n")
+        time.sleep(0.3)
+
 
 class Fault(cr.training.Callback):
     """Something happens to rank 1 after the seventh step."""
@@ -27,9 +39,16 @@ class Fault(cr.training.Callback):
             raise ValueError("a bad idea")
         if self.what == "exit":
             sys.exit(0)
+        while self.what == "loop":
+            pass
+        if self.what == "a long evaluation":
+            until = time.monotonic() + 3 * TIMEOUT
+            while time.monotonic() < until:
+                trainer.evaluate(np.tile(X, (2000, 1)), np.tile(T, 2000))
         if self.what == "other parameters":
             trainer.model.params[0][...] *= 1.5
         signals = {"kill": "SIGKILL", "interrupt": "SIGINT", "terminate": "SIGTERM"}
+        signals["stop"] = "SIGSTOP"
         if self.what in signals:
             os.kill(os.getpid(), getattr(signal, signals[self.what]))
 
@@ -46,7 +65,7 @@ class Between(cr.training.Callback):
 
 
 def main(what: str, folder: str | None = None) -> None:
-    communicator = cr.MPICommunicator()
+    communicator = cr.MPICommunicator(timeout=TIMEOUT)
     rank = communicator.rank
     network, batch_size, rows = plain(), 16, len(X)
     if rank == 1 and what == "early":
@@ -59,7 +78,11 @@ def main(what: str, folder: str | None = None) -> None:
         rows -= 1
     lr = 1e308 if what == "not finite" else 0.1
     trainer = cr.Trainer(network, cr.SGD(lr), communicator=communicator)
-    fault = Between(rank) if what == "between epochs" else Fault(what, rank)
+    fault: cr.training.Callback = Fault(what, rank)
+    if what == "between epochs":
+        fault = Between(rank)
+    elif what == "slow":
+        fault = Slow()
     history = trainer.fit(
         X[:rows],
         T[:rows],

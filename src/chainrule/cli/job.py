@@ -20,7 +20,7 @@ from typing import IO, Any
 
 from chainrule.distributed.mpiexec import path_of_mpiexec, surroundings
 from chainrule.errors import printable
-from chainrule.lang.messages import Text, _, sentences
+from chainrule.lang.messages import Text, _
 
 __all__ = ["End", "Job"]
 
@@ -78,12 +78,14 @@ class Job:
     first: _Member | None = None
     until: float | None = None
     at_once: bool = False
+    process: subprocess.Popen[bytes] | None = None
 
     def run(self) -> End:
         """Start the processes, and wait for their end."""
         folder = tempfile.mkdtemp(prefix="chainrule-", dir=_short_folder())
         place = os.path.join(folder, "line")
-        words = [sys.executable, "-m", "chainrule.cli.rank", place, *self.words]
+        where = f"{socket.gethostname()}:{place}"
+        words = [sys.executable, "-m", "chainrule.cli.rank", where, *self.words]
         if self.ranks > 1:
             words = [path_of_mpiexec(), "-n", str(self.ranks), *words]
         with (
@@ -107,7 +109,8 @@ class Job:
                 while not self._over():
                     self._listen(ears, door, folder)
                 self._clear()
-                self._listen(ears, door, folder)  # last words
+                while self._listen(ears, door, folder):  # last words
+                    pass
                 noise.seek(0)
                 return self._end(noise.read().decode(errors="replace"))
             finally:
@@ -119,9 +122,15 @@ class Job:
     # -- signals --------------------------------------------------------------------------------------
 
     def _take_signals(self) -> dict[int, Any]:
+        """Take the signals that nobody else takes: those of `nohup`, say, stay as they are."""
         handlers = {getattr(signal, name): self._hand_on for name in HANDED_ON}
         handlers[signal.SIGTSTP] = self._pause
-        return {number: signal.signal(number, handler) for number, handler in handlers.items()}
+        free = (signal.SIG_DFL, signal.default_int_handler)
+        return {
+            number: signal.signal(number, handler)
+            for number, handler in handlers.items()
+            if signal.getsignal(number) in free
+        }
 
     def _hand_on(self, number: int, frame: FrameType | None) -> None:
         """Give a signal to rank 0; if there is none yet, or Ctrl-C came twice, all is over."""
@@ -149,11 +158,17 @@ class Job:
 
     def _over(self) -> bool:
         late = self.until is not None and time.monotonic() > self.until
-        return self.at_once or late or self.process.poll() is not None
+        return self.at_once or late or self._process.poll() is not None
 
-    def _listen(self, ears: selectors.BaseSelector, door: socket.socket, folder: str) -> None:
-        """Take what comes within a moment: new processes, and what they say."""
-        for key, _mask in ears.select(0.1):
+    @property
+    def _process(self) -> subprocess.Popen[bytes]:
+        assert self.process is not None
+        return self.process
+
+    def _listen(self, ears: selectors.BaseSelector, door: socket.socket, folder: str) -> bool:
+        """Take what comes within a moment: new processes, and what they say; whether anything came."""
+        ready = ears.select(0.1)
+        for key, _mask in ready:
             if key.fileobj is door:
                 line, _where = door.accept()
                 self.members.append(_Member(line))
@@ -175,6 +190,7 @@ class Job:
                 self._hear(member, json.loads(said))
         if len(self.members) == self.ranks:  # nobody else is to come
             shutil.rmtree(folder, ignore_errors=True)
+        return bool(ready)
 
     def _hear(self, member: _Member, told: dict[str, Any]) -> None:
         if "rank" in told:
@@ -201,7 +217,7 @@ class Job:
 
     def _clear(self) -> None:
         """End what is left of the processes."""
-        if self.process.poll() is None:
+        if self.process is not None and self.process.poll() is None:
             self._signal_all(signal.SIGKILL)
             self.process.terminate()
             try:
@@ -216,16 +232,14 @@ class Job:
     def _end(self, noise: str) -> End:
         """How it ended."""
         leader = next((m for m in self.members if m.rank == 0), None)
+        code = None if leader is None else leader.done
+        lost = self.first is not None and self.first is not leader and self.first.done is None
+        if code is not None and not self.at_once and (code == 0 or self.received or not lost):
+            return End(code)  # rank 0 has said what there is to say
         if self.received:
-            last = self.received[0]
-            if leader is not None and leader.done is not None and not self.at_once:
-                return End(leader.done)
-            if last is signal.SIGINT:
-                return End(130, _("interrupted; nothing was written.") if leader is None else None)
-            return End(-last)
-        if leader is not None and leader.done is not None and self.first in (None, leader):
-            return End(leader.done)
-        if self.first is not None and self.first.done is not None and self.cause is None:
+            number = self.received[0]
+            return End(130, _("ended at once.")) if number is signal.SIGINT else End(-number)
+        if self.first is not None and self.first.done is not None:
             return End(self.first.done, self._words_of(self.first))
         return self._lost(noise)
 
@@ -239,7 +253,7 @@ class Job:
 
     def _lost(self, noise: str) -> End:
         """The end of a job of which a process was lost."""
-        code = self.process.returncode
+        code = self._process.returncode
         noticed = NOTICED.search(" ".join(noise.split()))
         number = -code if code < 0 else code - 128 if code > 128 else 0
         rank = None if self.first is None else self.first.rank
@@ -253,11 +267,16 @@ class Job:
         who = self._name(rank)
         if number in signal.valid_signals() and number:
             name = signal.Signals(number).name
-            if name in HANDED_ON:  # somebody wanted it to end
-                return End(-number, _("{who} was ended by {signal}.", who=who, signal=name))
-            memory = _("So does a system whose memory runs out.") if name == "SIGKILL" else None
             why = _("{who} was ended by {signal}.", who=who, signal=name)
-            return End(75, sentences(why, memory), again=True)
+            if name in HANDED_ON:  # somebody wanted it to end
+                return End(-number, why)
+            if name == "SIGKILL":
+                why = _(
+                    "{who} was ended by {signal}, as the system does where memory runs out.",
+                    who=who,
+                    signal=name,
+                )
+            return End(75, why, again=True)
         return End(75, _("{who} ended without a word.", who=who), again=True)
 
     def _name(self, rank: int | None) -> Text:

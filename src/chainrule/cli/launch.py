@@ -19,6 +19,8 @@ from chainrule.distributed.step import PARTS
 from chainrule.errors import SettingError
 from chainrule.lang.messages import Text, _, _n, sentences
 
+INTERRUPTED = 130
+
 __all__ = ["end_with", "is_here", "launch"]
 
 
@@ -133,7 +135,7 @@ def end_with(end: End, folder: str | None) -> None:
     if why is not None and end.again and folder is not None:
         why = sentences(why, _go_on(folder))
     if why is not None:
-        complain(why)
+        complain(why, _("Stopped:") if end.code == INTERRUPTED else None)
     if end.code >= 0:
         context.exit(end.code)
     signal.signal(-end.code, signal.SIG_DFL)
@@ -141,4 +143,4 @@ def end_with(end: End, folder: str | None) -> None:
 
 
 def _go_on(folder: str) -> Text:
-    return _("{command} goes on with it.", command=typed("chainrule resume", folder))
+    return _("{command} goes on with it.", command=typed("chainrule", "resume", folder))

@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 import time
-from typing import Any
+from typing import Any, TextIO
 
 from chainrule.cli import main as run_command
 from chainrule.distributed import Communicator, MPICommunicator, SerialCommunicator
@@ -28,6 +28,8 @@ class _Process:
     """What this process is: its ranks, and the line to the command that started it."""
 
     communicator: Communicator = SerialCommunicator()
+    started = False
+    #: None on another machine than the command's.
     line: socket.socket | None = None
 
 
@@ -43,13 +45,13 @@ def first() -> bool:
 
 def member() -> bool:
     """Whether a command has started this process, and waits for it."""
-    return _Process.line is not None
+    return _Process.started
 
 
 def join(timeout: float) -> None:
     """Become one of the ranks that mpiexec has started."""
     ranks = MPICommunicator(timeout)
-    if member():
+    if _Process.line is not None:
         ranks._guard.tell = lambda why: _say(cause=in_language(why, chosen(), "command"))
     elif ranks.rank:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -58,16 +60,10 @@ def join(timeout: float) -> None:
 
 def main() -> None:
     """Run the command, with the place of the line to who started it as the first argument."""
-    place = sys.argv.pop(1)
-    line = _Process.line = socket.socket(socket.AF_UNIX)
-    line.connect(place)
-    _say(rank=own_rank(), pid=os.getpid())
-    _told, streams, _flags, _where = socket.recv_fds(line, 1, 2)
-    for number, stream in zip((1, 2), streams, strict=True):
-        os.dup2(stream, number)
-        os.close(stream)
-    sys.stdout.reconfigure(line_buffering=sys.stdout.isatty())  # type: ignore[union-attr]
-    threading.Thread(target=_end_with_command, args=(line,), daemon=True).start()
+    _Process.started = True
+    host, _colon, place = sys.argv.pop(1).partition(":")
+    if host == socket.gethostname():
+        _connect(place)
     code: Any = 70
     try:
         run_command()
@@ -78,10 +74,35 @@ def main() -> None:
         _say(done=code)
 
 
+def _connect(place: str) -> None:
+    """Say to the command which process this is, and take from it the streams to write on."""
+    line = _Process.line = socket.socket(socket.AF_UNIX)
+    try:
+        line.connect(place)
+        _say(rank=own_rank(), pid=os.getpid())
+        _told, streams, _flags, _where = socket.recv_fds(line, 1, 2)
+    except OSError:  # the command has ended meanwhile
+        sys.exit(1)
+    for number, stream in zip((1, 2), streams, strict=True):
+        os.dup2(stream, number)
+        os.close(stream)
+    sys.stdout, sys.stderr = _stream(1), _stream(2)
+    threading.Thread(target=_end_with_command, args=(line,), daemon=True).start()
+
+
+def _stream(number: int) -> TextIO:
+    """As Python makes it at its start of what is there then."""
+    lines = number == 2 or os.isatty(number)
+    before = sys.stdout if number == 1 else sys.stderr
+    encoding, errors = before.encoding, before.errors
+    return open(number, "w", 1 if lines else -1, encoding, errors, closefd=False)
+
+
 def _say(**told: object) -> None:
     """Tell it to the command; if that has ended, nobody hears it."""
+    if _Process.line is None:
+        return
     with contextlib.suppress(OSError):
-        assert _Process.line is not None
         _Process.line.sendall(json.dumps(told).encode() + b"\n")
 
 

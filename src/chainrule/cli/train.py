@@ -229,7 +229,7 @@ def train_and_show(
 def _tell_of_going_on(kept: KeptRun | None) -> None:
     """After a stop: how to go on with what is kept."""
     if kept is not None:
-        remark(_("{command} goes on with it.", command=typed("chainrule resume", kept.folder)))
+        remark(_("{command} goes on with it.", command=typed("chainrule", "resume", kept.folder)))
 
 
 def show_plan(plan: Plan) -> None:

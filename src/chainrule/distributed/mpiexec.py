@@ -63,6 +63,9 @@ def surroundings(ranks: int) -> dict[str, str]:
     if ranks > cores() and not any(os.environ.get(name) for name in SCHEDULERS):
         more["PRTE_MCA_rmaps_default_mapping_policy"] = ":oversubscribe"  # Open MPI 5
         more["OMPI_MCA_rmaps_base_oversubscribe"] = "1"  # before
+        more["OMPI_MCA_mpi_yield_when_idle"] = (
+            "1"  # else two ranks on one core wait for each other's turn
+        )
     return {**os.environ, **more}
 
 
