@@ -223,7 +223,7 @@ def test_ctrl_z_stops_all_ranks_and_a_second_ctrl_c_ends_at_once(
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
     code, _out, err = ended(process)
-    assert (code, "Stopped: ended at once." in err) == (130, True)
+    assert (code, "Stopped: interrupted twice, and ended at once." in err) == (130, True)
     assert not any(map(is_there, ranks.values()))
 
 

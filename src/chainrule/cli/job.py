@@ -238,7 +238,11 @@ class Job:
             return End(code)  # rank 0 has said what there is to say
         if self.received:
             number = self.received[0]
-            return End(130, _("ended at once.")) if number is signal.SIGINT else End(-number)
+            return (
+                End(130, _("interrupted twice, and ended at once."))
+                if number is signal.SIGINT
+                else End(-number)
+            )
         if self.first is not None and self.first.done is not None:
             return End(self.first.done, self._words_of(self.first))
         return self._lost(noise)
@@ -279,11 +283,11 @@ class Job:
             return End(75, why, again=True)
         return End(75, _("{who} ended without a word.", who=who), again=True)
 
-    def _name(self, rank: int | None) -> Text:
+    def _name(self, rank: int | None) -> Text | str:
         if self.ranks == 1:
             return _("the process of the training")
         if rank is None:
-            return _("mpiexec")
+            return "mpiexec"
         return _("rank {rank} of {size}", rank=rank, size=self.ranks)
 
 

@@ -93,21 +93,19 @@ def launch(
             break
         words = _words_again(words, folder, forced=given, quiet=quiet, as_json=as_json)
         if not quiet:
-            assert end.why is not None
-            begins = os.path.exists(os.path.join(folder, COMMAND))
-            how = (
-                _("The training goes on from its latest checkpoint")
-                if begins
-                else _("The training begins anew")
-            )
-            again = _(
-                "{how} (restart {n} of {most}).",
-                how=how,
-                n=options.max_restarts - left + 1,
-                most=options.max_restarts,
-            )
-            remark(sentences(end.why, again))
+            count = {"n": options.max_restarts - left + 1, "most": options.max_restarts}
+            remark(sentences(end.why, _again(folder, **count)))
     return end
+
+
+def _again(folder: str, n: int, most: int) -> Text:
+    if os.path.exists(os.path.join(folder, COMMAND)):
+        return _(
+            "The training goes on from its latest checkpoint (restart {n} of {most}).",
+            n=n,
+            most=most,
+        )
+    return _("The training begins anew (restart {n} of {most}).", n=n, most=most)
 
 
 def _words_again(

@@ -174,7 +174,8 @@ class Guard:
         if does == USERS and self._still >= self.timeout:
             return _(
                 "rank {rank} of {size} has been in {where} for {seconds:g} s, and the others wait for it;"
-                " the job ends. If that takes so long, give more time: MPICommunicator(timeout=...).",
+                " the job ends. If that takes so long, give more time: MPICommunicator(timeout=...), or"
+                " --rank-timeout.",
                 where=where.decode(errors="replace"),
                 **told,
             )
