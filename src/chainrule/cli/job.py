@@ -238,11 +238,11 @@ class Job:
             return End(code)  # rank 0 has said what there is to say
         if self.received:
             number = self.received[0]
-            return (
-                End(130, _("interrupted twice, and ended at once."))
-                if number is signal.SIGINT
-                else End(-number)
-            )
+            if number is not signal.SIGINT:
+                return End(-number)
+            if len(self.received) > 1:
+                return End(130, _("interrupted twice, and ended at once."))
+            return End(130, _("interrupted; nothing was written."))
         if self.first is not None and self.first.done is not None:
             return End(self.first.done, self._words_of(self.first))
         return self._lost(noise)
