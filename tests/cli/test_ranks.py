@@ -152,19 +152,14 @@ def test_a_process_without_ranks_is_started_again_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    words = [*DIGITS, "--epochs", "9"]
+    words = [*DIGITS, "--epochs", "5"]
     assert ended(start(*words, "--quiet", "--out", "whole.safetensors"))[0] == 0
     process = start(*words, "--max-restarts", "1", *KEPT, "--out", "parts.safetensors")
-    for said in ("(restart 1 of 1)", "chainrule resume run goes on with it."):
-        os.kill(after_steps(process, 20)[0], signal.SIGKILL)
-        if "restart" in said:
-            while said not in (line := process.stderr.readline()):  # type: ignore[union-attr]
-                assert process.poll() is None
-            assert line.startswith("Note: the process of the training was ended by SIGKILL")
+    os.kill(after_steps(process, 20)[0], signal.SIGKILL)
     code, _out, err = ended(process)
-    assert code == 75, err
-    assert err.endswith(f"{said}\n")
-    assert ended(start("resume", "run", "--quiet"))[0] == 0
+    assert code == 0, err
+    assert "Note: the process of the training was ended by SIGKILL" in err
+    assert "(restart 1 of 1)" in err
     assert Path("parts.safetensors").read_bytes() == Path("whole.safetensors").read_bytes()
 
 
@@ -279,6 +274,7 @@ def test_restarts_go_on_and_are_counted(tmp_path: Path, monkeypatch: pytest.Monk
     words = ["train", "iris", "--max-restarts", "2", "--checkpoint", "run"]
     result = run(*words)
     assert result.exit_code == 75
+    assert "Error: rank 1 was lost. chainrule resume run goes on with it." in result.stderr
     begun = ["train", "iris", "--checkpoint", "run", "--max-restarts", "2"]
     assert tried == [begun, begun, ["resume", "run", "--force"]]
     assert "begins anew (restart 1 of 2)" in " ".join(result.stderr.split())

@@ -199,8 +199,11 @@ class Job:
             if member.rank:
                 member.errors = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the job
                 streams = [member.errors.fileno()] * 2
-            with contextlib.suppress(OSError):
+            try:
                 socket.send_fds(member.line, [b"+"], streams)
+            except OSError:  # there is no stream, or nobody who takes it
+                with contextlib.suppress(OSError):
+                    member.line.shutdown(socket.SHUT_RDWR)
         elif "cause" in told:
             self.cause = self.cause or told["cause"]
         else:

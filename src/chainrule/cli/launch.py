@@ -31,6 +31,8 @@ def is_here(options: TrainOptions) -> bool:
         SettingError: what cannot be divided among ranks.
     """
     started = started_ranks()
+    if os.name == "nt" and (options.ranks > 1 or options.max_restarts):
+        raise SettingError(_("--ranks and --max-restarts need Linux or macOS. Leave them out."))
     if options.ranks > 1:
         _refuse(options)
         if started not in (1, options.ranks):
