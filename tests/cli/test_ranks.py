@@ -68,7 +68,7 @@ def ranks_of(process: subprocess.Popen[str]) -> dict[int, int]:
             words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
         except OSError:
             continue
-        if above == process.pid != pid and words[1:3] == ["-m", "chainrule.cli.rank"]:
+        if above == process.pid != pid and words[1:3] == ["-m", "chainrule.cli.as_rank"]:
             own = dict(line.partition("=")[::2] for line in told)
             found[int(own.get("OMPI_COMM_WORLD_RANK", 0))] = pid
     return found

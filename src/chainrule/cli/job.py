@@ -29,9 +29,7 @@ GRACE, LAST = 4.0, 20.0
 #: The signals that are handed on to rank 0, which keeps the training and ends it.
 HANDED_ON = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
 #: How mpiexec tells which rank ended first, and by which signal.
-NOTICED = re.compile(
-    r"process rank (\d+) with PID \d+ on node \S+ (?:exited on signal (\d+)|exiting)"
-)
+NOTICED, BY = re.compile(r"rank (\d+) with PID"), re.compile(r"on signal (\d+)")
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,7 @@ class Job:
         folder = tempfile.mkdtemp(prefix="chainrule-", dir=_short_folder())
         place = os.path.join(folder, "line")
         where = f"{socket.gethostname()}:{place}"
-        words = [sys.executable, "-m", "chainrule.cli.rank", where, *self.words]
+        words = [sys.executable, "-m", "chainrule.cli.as_rank", where, *self.words]
         if self.ranks > 1:
             words = [path_of_mpiexec(), "-n", str(self.ranks), *words]
         with (
@@ -261,16 +259,17 @@ class Job:
     def _lost(self, noise: str) -> End:
         """The end of a job of which a process was lost."""
         code = self._process.returncode
-        noticed = NOTICED.search(" ".join(noise.split()))
+        noise = " ".join(noise.split())
+        noticed, by = NOTICED.search(noise), BY.search(noise)
         number = -code if code < 0 else code - 128 if code > 128 else 0
         rank = None if self.first is None else self.first.rank
         if noticed is not None:
-            rank, number = int(noticed[1]), int(noticed[2] or 0)
+            rank, number = int(noticed[1]), 0 if by is None else int(by[1])
         if self.cause is not None:
             return End(75, self.cause, again=True)
         if rank is None and self.first is None and not self.members:
-            told = " ".join(line for line in noise.split("\n") if line.strip("- \t"))[:2000]
-            return End(2, _("mpiexec has not started the ranks: {why}", why=printable(told)))
+            told = printable(noise.replace("-----", "").strip("- ")[:2000])
+            return End(2, _("mpiexec has not started the ranks: {why}", why=told))
         who = self._name(rank)
         if number in signal.valid_signals() and number:
             name = signal.Signals(number).name

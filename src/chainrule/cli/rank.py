@@ -10,15 +10,14 @@ import socket
 import sys
 import threading
 import time
-from typing import Any, TextIO
+from typing import TextIO
 
-from chainrule.cli import main as run_command
 from chainrule.distributed import Communicator, MPICommunicator, SerialCommunicator
 from chainrule.distributed.mpiexec import own_rank
 from chainrule.lang.languages import chosen
 from chainrule.lang.messages import in_language
 
-__all__ = ["communicator", "first", "join", "main", "member"]
+__all__ = ["communicator", "enter", "first", "join", "member", "say"]
 
 #: Seconds that a process which has lost its command may take to keep its training.
 GRACE = 10.0
@@ -52,26 +51,18 @@ def join(timeout: float) -> None:
     """Become one of the ranks that mpiexec has started."""
     ranks = MPICommunicator(timeout)
     if _Process.line is not None:
-        ranks._guard.tell = lambda why: _say(cause=in_language(why, chosen(), "command"))
+        ranks._guard.tell = lambda why: say(cause=in_language(why, chosen(), "command"))
     elif ranks.rank:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     _Process.communicator = ranks
 
 
-def main() -> None:
-    """Run the command, with the place of the line to who started it as the first argument."""
+def enter(where: str) -> None:
+    """Be a process of the job whose command waits at this place, HOST:PATH."""
     _Process.started = True
-    host, _colon, place = sys.argv.pop(1).partition(":")
+    host, _colon, place = where.partition(":")
     if host == socket.gethostname():
         _connect(place)
-    code: Any = 70
-    try:
-        run_command()
-    except SystemExit as ended:
-        code = ended.code or 0
-        raise
-    finally:
-        _say(done=code)
 
 
 def _connect(place: str) -> None:
@@ -79,7 +70,7 @@ def _connect(place: str) -> None:
     line = _Process.line = socket.socket(socket.AF_UNIX)
     try:
         line.connect(place)
-        _say(rank=own_rank(), pid=os.getpid())
+        say(rank=own_rank(), pid=os.getpid())
         _told, streams, _flags, _where = socket.recv_fds(line, 1, 2)
     except OSError:  # the command has ended meanwhile
         sys.exit(1)
@@ -98,7 +89,7 @@ def _stream(number: int) -> TextIO:
     return open(number, "w", 1 if lines else -1, encoding, errors, closefd=False)
 
 
-def _say(**told: object) -> None:
+def say(**told: object) -> None:
     """Tell it to the command; if that has ended, nobody hears it."""
     if _Process.line is None:
         return
@@ -117,11 +108,3 @@ def _end_with_command(line: socket.socket) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(GRACE)
     os.kill(os.getpid(), signal.SIGKILL)
-
-
-if __name__ == "__main__":
-    from chainrule.cli.rank import (
-        main as start,
-    )  # this module by its name, which the command imports
-
-    start()
