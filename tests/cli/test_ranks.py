@@ -18,7 +18,8 @@ from tests.cli.test_resume import steps
 from tests.distributed.launching import needs_ranks
 
 import chainrule as cr
-from chainrule.cli.job import End, Job
+from chainrule.cli.job import Job
+from chainrule.cli.job_end import End, lost
 
 DIGITS = [
     "train",
@@ -279,3 +280,35 @@ def test_restarts_go_on_and_are_counted(tmp_path: Path, monkeypatch: pytest.Monk
     assert tried == [begun, begun, ["resume", "run", "--force"]]
     assert "begins anew (restart 1 of 2)" in " ".join(result.stderr.split())
     assert "goes on from its latest checkpoint (restart 2 of 2)" in " ".join(result.stderr.split())
+
+
+def test_what_is_worth_another_attempt() -> None:
+    """By what mpiexec, or the system, says of the process that was lost."""
+    improper = "prterun has exited due to process rank 1 with PID 5 on node a exiting improperly."
+    for status, noise, ranks, again, said in [
+        (
+            137,
+            "process rank 1 with PID 5 on node a exited on signal 9 (Killed).",
+            2,
+            True,
+            "SIGKILL",
+        ),
+        (
+            134,
+            "process rank 1 with PID 5 on node a exited on signal 6 (Aborted).",
+            2,
+            True,
+            "SIGABRT",
+        ),
+        (1, improper, 2, True, "rank 1 of 2 ended without a word."),
+        (143, "process rank 1 with PID 5 on node a exited on signal 15 (..).", 2, False, "SIGTERM"),
+        (-9, "", 1, True, "the process of the training was ended by SIGKILL"),
+        (-9, "", 2, True, "mpiexec was ended by SIGKILL"),
+        (0, "", 2, True, "mpiexec ended without a word."),
+    ]:
+        end = lost(status, noise, None, ranks)
+        assert (end.again, said in str(end.why)) == (again, True), end
+        assert end.code == (75 if again else -signal.SIGTERM)
+    end = lost(213, "-----\nThere are not enough slots\n-----", None, 9, begun=False)
+    assert (end.code, end.again) == (2, False)
+    assert str(end.why) == "mpiexec has not started the ranks: There are not enough slots"

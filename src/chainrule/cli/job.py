@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import selectors
 import shutil
 import signal
@@ -18,28 +17,15 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import IO, Any
 
+from chainrule.cli.job_end import HANDED_ON, LOST, End, lost
 from chainrule.distributed.mpiexec import path_of_mpiexec, surroundings
 from chainrule.errors import printable
 from chainrule.lang.messages import Text, _
 
-__all__ = ["End", "Job"]
+__all__ = ["Job"]
 
 #: Seconds that the other processes get to end by themselves after the first has, and mpiexec after all.
 GRACE, LAST = 4.0, 20.0
-#: The signals that are handed on to rank 0, which keeps the training and ends it.
-HANDED_ON = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
-#: How mpiexec tells which rank ended first, and by which signal.
-NOTICED, BY = re.compile(r"rank (\d+) with PID"), re.compile(r"on signal (\d+)")
-
-
-@dataclass(frozen=True)
-class End:
-    """How a job ended: its exit status, or minus a signal; what ended it, if it did not end by itself."""
-
-    code: int
-    why: Text | str | None = None
-    #: Whether another attempt may come further: what ended it came from outside.
-    again: bool = False
 
 
 @dataclass
@@ -76,6 +62,8 @@ class Job:
     first: _Member | None = None
     until: float | None = None
     at_once: bool = False
+    #: Whether this has ended the processes.
+    cleared: bool = False
     process: subprocess.Popen[bytes] | None = None
 
     def run(self) -> End:
@@ -219,6 +207,7 @@ class Job:
     def _clear(self) -> None:
         """End what is left of the processes."""
         if self.process is not None and self.process.poll() is None:
+            self.cleared = True
             self._signal_all(signal.SIGKILL)
             self.process.terminate()
             try:
@@ -234,8 +223,8 @@ class Job:
         """How it ended."""
         leader = next((m for m in self.members if m.rank == 0), None)
         code = None if leader is None else leader.done
-        lost = self.first is not None and self.first is not leader and self.first.done is None
-        if code is not None and not self.at_once and (code == 0 or self.received or not lost):
+        other = self.first is not None and self.first is not leader and self.first.done is None
+        if code is not None and not self.at_once and (code == 0 or self.received or not other):
             return End(code)  # rank 0 has said what there is to say
         if self.received:
             number = self.received[0]
@@ -246,7 +235,11 @@ class Job:
             return End(130, _("interrupted; nothing was written."))
         if self.first is not None and self.first.done is not None:
             return End(self.first.done, self._words_of(self.first))
-        return self._lost(noise)
+        # What mpiexec says of its own end is nothing if this has ended it.
+        status = 0 if self.cleared else self._process.returncode
+        rank = None if self.first is None else self.first.rank
+        end = lost(status, noise, rank, self.ranks, begun=bool(self.members))
+        return end if self.cause is None else End(LOST, self.cause, again=True)
 
     def _words_of(self, member: _Member) -> Text | None:
         """What a rank wrote last, where rank 0 has not ended for the same reason."""
@@ -255,42 +248,6 @@ class Job:
         lines = member.errors.read().decode(errors="replace").split("\n")
         told = " ".join(line.strip() for line in lines[-12:] if line.strip())
         return _("rank {rank}: {why}", rank=member.rank, why=printable(told))
-
-    def _lost(self, noise: str) -> End:
-        """The end of a job of which a process was lost."""
-        code = self._process.returncode
-        noise = " ".join(noise.split())
-        noticed, by = NOTICED.search(noise), BY.search(noise)
-        number = -code if code < 0 else code - 128 if code > 128 else 0
-        rank = None if self.first is None else self.first.rank
-        if noticed is not None:
-            rank, number = int(noticed[1]), 0 if by is None else int(by[1])
-        if self.cause is not None:
-            return End(75, self.cause, again=True)
-        if rank is None and self.first is None and not self.members:
-            told = printable(noise.replace("-----", "").strip("- ")[:2000])
-            return End(2, _("mpiexec has not started the ranks: {why}", why=told))
-        who = self._name(rank)
-        if number in signal.valid_signals() and number:
-            name = signal.Signals(number).name
-            why = _("{who} was ended by {signal}.", who=who, signal=name)
-            if name in HANDED_ON:  # somebody wanted it to end
-                return End(-number, why)
-            if name == "SIGKILL":
-                why = _(
-                    "{who} was ended by {signal}, as the system does where memory runs out.",
-                    who=who,
-                    signal=name,
-                )
-            return End(75, why, again=True)
-        return End(75, _("{who} ended without a word.", who=who), again=True)
-
-    def _name(self, rank: int | None) -> Text | str:
-        if self.ranks == 1:
-            return _("the process of the training")
-        if rank is None:
-            return "mpiexec"
-        return _("rank {rank} of {size}", rank=rank, size=self.ranks)
 
 
 def _signal(member: _Member, number: signal.Signals) -> None:

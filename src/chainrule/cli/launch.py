@@ -10,11 +10,12 @@ import click
 
 from chainrule.cli import rank
 from chainrule.cli.data_source import STDIN
-from chainrule.cli.job import End, Job
+from chainrule.cli.job import Job
+from chainrule.cli.job_end import End
 from chainrule.cli.kept_run import COMMAND, KeptRun
 from chainrule.cli.terminal import complain, remark, typed
 from chainrule.cli.train_options import TrainOptions
-from chainrule.distributed.mpiexec import cores, path_of_mpiexec, started_ranks
+from chainrule.distributed.mpiexec import cores, path_of_mpiexec, started_ranks, take_turns
 from chainrule.distributed.step import PARTS
 from chainrule.errors import SettingError
 from chainrule.lang.messages import Text, _, _n, sentences
@@ -79,7 +80,7 @@ def launch(
     They go on from the checkpoints in the folder. What is tried again is what came from outside: a
     process that was killed, crashed or hung. An error that Python tells of would come again.
     """
-    if options.ranks > cores() and not quiet:
+    if take_turns(options.ranks) and not quiet:
         remark(
             _n(
                 "{ranks} ranks share {n} core, which is slower than one.",

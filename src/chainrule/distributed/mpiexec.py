@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from chainrule.errors import ExtraMissingError
 from chainrule.lang.messages import _
 
-__all__ = ["cores", "own_rank", "path_of_mpiexec", "started_ranks", "surroundings"]
+__all__ = ["cores", "own_rank", "path_of_mpiexec", "started_ranks", "surroundings", "take_turns"]
 
 #: The variables by which Open MPI, MPICH and its kin, and SLURM with PMIx, number their processes.
 RANKS = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK")
@@ -51,6 +51,11 @@ def cores() -> int:
         return os.cpu_count() or 1
 
 
+def take_turns(ranks: int) -> bool:
+    """Whether there are more ranks than cores to run them; a scheduler has cores elsewhere, too."""
+    return ranks > cores() and not any(os.environ.get(name) for name in SCHEDULERS)
+
+
 def surroundings(ranks: int) -> dict[str, str]:
     """The environment in which Open MPI starts so many ranks; other MPI libraries pass over it.
 
@@ -60,7 +65,7 @@ def surroundings(ranks: int) -> dict[str, str]:
     more: dict[str, str] = {}
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         more |= dict.fromkeys(("OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"), "1")
-    if ranks > cores() and not any(os.environ.get(name) for name in SCHEDULERS):
+    if take_turns(ranks):
         more["PRTE_MCA_rmaps_default_mapping_policy"] = ":oversubscribe"  # Open MPI 5
         more["OMPI_MCA_rmaps_base_oversubscribe"] = "1"  # before
         more["OMPI_MCA_mpi_yield_when_idle"] = (
