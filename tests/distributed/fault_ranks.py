@@ -42,7 +42,7 @@ class Fault(cr.training.Callback):
         while self.what == "loop":
             pass
         if self.what == "a long evaluation":
-            until = time.monotonic() + 3 * TIMEOUT
+            until = time.monotonic() + 1.5 * TIMEOUT
             while time.monotonic() < until:
                 trainer.evaluate(np.tile(X, (2000, 1)), np.tile(T, 2000))
         if self.what == "other parameters":

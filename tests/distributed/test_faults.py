@@ -90,7 +90,7 @@ def test_a_job_that_sleeps_as_a_whole_goes_on() -> None:
     for number in (signal.SIGSTOP, signal.SIGCONT):
         for rank in ranks:
             os.kill(rank, number)
-        time.sleep(2.5 * TIMEOUT if number is signal.SIGSTOP else 0)
+        time.sleep(1.5 * TIMEOUT if number is signal.SIGSTOP else 0)
     out, err = job.communicate(timeout=120)
     assert job.returncode == 0, err
     assert len(told(out)) == 2
