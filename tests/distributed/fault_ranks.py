@@ -14,6 +14,18 @@ from tests.distributed.cases import T, X, plain
 
 import chainrule as cr
 
+#: Seconds after which ranks count as hung here.
+TIMEOUT = 2.0
+
+
+class Slow(cr.training.Callback):
+    """A rank that says who it is, and takes its time."""
+
+    def on_step(self, trainer: Any) -> None:
+        if trainer.history.steps == 1:
+            sys.stderr.write(f"pid {os.getpid()}\n")
+        time.sleep(0.3)
+
 
 class Fault(cr.training.Callback):
     """Something happens to rank 1 after the seventh step."""
@@ -28,9 +40,16 @@ class Fault(cr.training.Callback):
             raise ValueError("a bad idea")
         if self.what == "exit":
             sys.exit(0)
+        while self.what == "loop":
+            pass
+        if self.what == "a long evaluation":
+            until = time.monotonic() + 1.5 * TIMEOUT
+            while time.monotonic() < until:
+                trainer.evaluate(np.tile(X, (2000, 1)), np.tile(T, 2000))
         if self.what == "other parameters":
             trainer.model.params[0][...] *= 1.5
         signals = {"kill": "SIGKILL", "interrupt": "SIGINT", "terminate": "SIGTERM"}
+        signals["stop"] = "SIGSTOP"
         if self.what in signals:
             os.kill(os.getpid(), getattr(signal, signals[self.what]))
 
@@ -54,7 +73,7 @@ def interrupt_when_trained(trainer: cr.Trainer) -> None:
 
 
 def main(what: str, engine: str, folder: str | None = None) -> None:
-    communicator = cr.MPICommunicator()
+    communicator = cr.MPICommunicator(timeout=TIMEOUT)
     rank = communicator.rank
     network, batch_size, rows = plain(), 16, len(X)
     if rank == 1 and what == "early":
@@ -70,6 +89,8 @@ def main(what: str, engine: str, folder: str | None = None) -> None:
     callbacks: list[cr.training.Callback] = [Fault(what, rank)]
     if what == "between epochs":
         callbacks = [Between(rank)]
+    elif what == "slow":
+        callbacks = [Slow()]
     endless = what == "at any time"
     if endless:  # no callback: many steps are made in one call
         callbacks = []
